@@ -1,0 +1,341 @@
+//! Keys as a user writes them: `ctrl-r`, `g g`, `G`, `shift-tab`.
+
+use std::fmt::{self, Write};
+use std::str::FromStr;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::nearest::did_you_mean;
+
+/// One key press: the same value however a terminal reports it.
+///
+/// Shift is part of a character (`G`, `?`), so it stands only with keys that have none (`shift-tab`). With ctrl a
+/// letter has no case, because most terminals cannot tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    code: Code,
+    ctrl: bool,
+    alt: bool,
+    shift: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Code {
+    Char(char),
+    Function(u8),
+    Enter,
+    Esc,
+    Tab,
+    Backspace,
+    Delete,
+    Insert,
+    Up,
+    Down,
+    Left,
+    Right,
+    Home,
+    End,
+    PageUp,
+    PageDown,
+}
+
+/// The names of keys that are not a character; where a key has several, the first is the one we write.
+const NAMES: &[(&str, Code)] = &[
+    ("enter", Code::Enter),
+    ("return", Code::Enter),
+    ("esc", Code::Esc),
+    ("escape", Code::Esc),
+    ("tab", Code::Tab),
+    ("space", Code::Char(' ')),
+    ("backspace", Code::Backspace),
+    ("delete", Code::Delete),
+    ("del", Code::Delete),
+    ("insert", Code::Insert),
+    ("ins", Code::Insert),
+    ("up", Code::Up),
+    ("down", Code::Down),
+    ("left", Code::Left),
+    ("right", Code::Right),
+    ("home", Code::Home),
+    ("end", Code::End),
+    ("page-up", Code::PageUp),
+    ("pageup", Code::PageUp),
+    ("pgup", Code::PageUp),
+    ("page-down", Code::PageDown),
+    ("pagedown", Code::PageDown),
+    ("pgdn", Code::PageDown),
+];
+
+const MODIFIERS: [&str; 3] = ["ctrl", "alt", "shift"];
+
+impl Key {
+    /// Takes a key from the terminal. A release, and a key without a name of ours, give nothing.
+    pub fn from_event(event: KeyEvent) -> Option<Self> {
+        let known = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT;
+        if event.kind == KeyEventKind::Release || !known.contains(event.modifiers) {
+            return None;
+        }
+        let has = |modifier| event.modifiers.contains(modifier);
+        let code = Code::from_crossterm(event.code)?;
+        let shift = has(KeyModifiers::SHIFT) || event.code == KeyCode::BackTab;
+        Some(Self::new(code, has(KeyModifiers::CONTROL), has(KeyModifiers::ALT), shift))
+    }
+
+    /// The character this key puts into a text, if it is one.
+    pub fn text(self) -> Option<char> {
+        match self {
+            Self { code: Code::Char(c), ctrl: false, alt: false, .. } => Some(c),
+            _ => None,
+        }
+    }
+
+    /// Whether the key reaches [`super::Context::Global`] from a text: one with ctrl or alt, a function key, or esc.
+    pub fn leaves_text(self) -> bool {
+        self.ctrl || self.alt || matches!(self.code, Code::Function(_) | Code::Esc)
+    }
+
+    fn new(code: Code, ctrl: bool, alt: bool, shift: bool) -> Self {
+        let Code::Char(c) = code else {
+            return Self { code, ctrl, alt, shift };
+        };
+        let c = match (ctrl, shift) {
+            (true, _) => c.to_ascii_lowercase(),
+            (false, true) => upper(c).unwrap_or(c),
+            (false, false) => c,
+        };
+        Self { code: Code::Char(c), ctrl, alt, shift: false }
+    }
+}
+
+impl Code {
+    fn from_crossterm(code: KeyCode) -> Option<Self> {
+        Some(match code {
+            KeyCode::Char(c) => Self::Char(c),
+            KeyCode::F(n) => Self::Function(n),
+            KeyCode::Enter => Self::Enter,
+            KeyCode::Esc => Self::Esc,
+            KeyCode::Tab | KeyCode::BackTab => Self::Tab,
+            KeyCode::Backspace => Self::Backspace,
+            KeyCode::Delete => Self::Delete,
+            KeyCode::Insert => Self::Insert,
+            KeyCode::Up => Self::Up,
+            KeyCode::Down => Self::Down,
+            KeyCode::Left => Self::Left,
+            KeyCode::Right => Self::Right,
+            KeyCode::Home => Self::Home,
+            KeyCode::End => Self::End,
+            KeyCode::PageUp => Self::PageUp,
+            KeyCode::PageDown => Self::PageDown,
+            _ => return None,
+        })
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        let mut chars = name.chars();
+        if let (Some(c), None) = (chars.next(), chars.next()) {
+            return (!c.is_control() && !c.is_whitespace()).then_some(Self::Char(c));
+        }
+        let name = name.to_ascii_lowercase();
+        if let Some((_, code)) = NAMES.iter().find(|(known, _)| *known == name) {
+            return Some(*code);
+        }
+        let number: u8 = name.strip_prefix('f')?.parse().ok()?;
+        (1..=35).contains(&number).then_some(Self::Function(number))
+    }
+}
+
+/// The one character that shift makes of a letter.
+fn upper(c: char) -> Option<char> {
+    let mut upper = c.to_uppercase();
+    upper.next().filter(|_| upper.next().is_none())
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, held) in MODIFIERS.iter().zip([self.ctrl, self.alt, self.shift]) {
+            if held {
+                write!(f, "{name}-")?;
+            }
+        }
+        match self.code {
+            Code::Function(number) => write!(f, "f{number}"),
+            Code::Char(c) if c != ' ' => f.write_char(c),
+            code => {
+                let name = NAMES.iter().find(|(_, known)| *known == code);
+                f.write_str(name.map_or("", |(name, _)| name))
+            }
+        }
+    }
+}
+
+/// Why a text is not a key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// There is nothing where a key should be.
+    #[error("a key is missing")]
+    Missing,
+    /// A part of the text is neither a modifier nor a key.
+    #[error("unknown key `{part}` in `{whole}`")]
+    Unknown {
+        /// The part that is not known.
+        part: String,
+        /// The whole text.
+        whole: String,
+        /// Where the part begins in the whole, in bytes.
+        at: usize,
+        /// What may have been meant.
+        hint: Option<String>,
+    },
+    /// Shift with a character that has no capital, such as `shift-1`.
+    #[error("what `{whole}` is depends on the keyboard")]
+    ShiftedSign {
+        /// The whole text.
+        whole: String,
+    },
+}
+
+impl KeyError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing => Some("unbind with `\"KEY\" = \"none\"`".to_owned()),
+            Self::Unknown { hint, .. } => hint.clone(),
+            Self::ShiftedSign { .. } => Some("write the character that shift makes".to_owned()),
+        }
+    }
+
+    /// Where in the text the wrong part begins, in bytes.
+    pub fn at(&self) -> usize {
+        if let Self::Unknown { at, .. } = self { *at } else { 0 }
+    }
+
+    /// Sets an error about one key into the sequence it stands in.
+    fn inside(self, sequence: &str, offset: usize) -> Self {
+        match self {
+            Self::Unknown { part, at, hint, .. } => {
+                Self::Unknown { part, whole: sequence.to_owned(), at: at + offset, hint }
+            }
+            other => other,
+        }
+    }
+}
+
+impl FromStr for Key {
+    type Err = KeyError;
+
+    fn from_str(whole: &str) -> Result<Self, KeyError> {
+        let (mut rest, mut held) = (whole, [false; 3]);
+        while let Some((index, after)) = split_modifier(rest) {
+            held[index] = true;
+            rest = after;
+        }
+        let [ctrl, alt, shift] = held;
+        match Code::from_name(rest) {
+            Some(Code::Char(c)) if shift && c != ' ' && upper(c).is_none_or(|up| up == c && !c.is_uppercase()) => {
+                Err(KeyError::ShiftedSign { whole: whole.to_owned() })
+            }
+            Some(code) => Ok(Self::new(code, ctrl, alt, shift)),
+            None if rest.is_empty() => Err(KeyError::Missing),
+            None => Err(unknown(whole, rest)),
+        }
+    }
+}
+
+/// Splits `ctrl-` from the front; the last character is always a key, also in `ctrl--`.
+fn split_modifier(text: &str) -> Option<(usize, &str)> {
+    let (name, rest) = text.split_once('-').filter(|(_, rest)| !rest.is_empty())?;
+    let index = MODIFIERS.iter().position(|modifier| modifier.eq_ignore_ascii_case(name))?;
+    Some((index, rest))
+}
+
+fn unknown(whole: &str, rest: &str) -> KeyError {
+    let names = NAMES.iter().map(|(name, _)| *name).chain(MODIFIERS);
+    // In `crtl-r` the modifier is what is wrong; in `page-dwn` the whole is nearest to a name.
+    let of_whole = did_you_mean(rest, NAMES.iter().map(|(name, _)| *name));
+    let part = match rest.split_once('-') {
+        Some((first, _)) if of_whole.is_none() && !first.is_empty() => first,
+        _ => rest,
+    };
+    KeyError::Unknown {
+        part: part.to_owned(),
+        whole: whole.to_owned(),
+        at: whole.len() - rest.len(),
+        hint: of_whole.or_else(|| did_you_mean(part, names)),
+    }
+}
+
+/// One or more keys, pressed one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keys(Vec<Key>);
+
+impl Keys {
+    /// The keys in their order; there is at least one.
+    pub fn as_slice(&self) -> &[Key] {
+        &self.0
+    }
+
+    /// Whether the sequence goes on after these keys.
+    pub fn goes_on_after(&self, keys: &[Key]) -> bool {
+        self.0.len() > keys.len() && self.0.starts_with(keys)
+    }
+
+    /// Whether the sequence reaches [`super::Context::Global`] from a text.
+    pub fn leaves_text(&self) -> bool {
+        self.0.first().is_some_and(|key| key.leaves_text())
+    }
+}
+
+impl From<Key> for Keys {
+    fn from(key: Key) -> Self {
+        Self(vec![key])
+    }
+}
+
+impl FromStr for Keys {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let mut keys = Vec::new();
+        let mut rest = text.trim_start();
+        while !rest.is_empty() {
+            let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            let offset = text.len() - rest.len();
+            keys.push(word.parse().map_err(|error: KeyError| error.inside(text, offset))?);
+            rest = after.trim_start();
+        }
+        if keys.is_empty() { Err(KeyError::Missing) } else { Ok(Self(keys)) }
+    }
+}
+
+impl fmt::Display for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self.0.iter().map(Key::to_string).collect();
+        f.pad(&words.join(" "))
+    }
+}
+
+/// Writes a type as its text and reads it back from it.
+macro_rules! serde_as_text {
+    ($Type:ty) => {
+        impl Serialize for $Type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $Type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+serde_as_text!(Key);
+serde_as_text!(Keys);
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

@@ -1,0 +1,161 @@
+//! Files that inherit: the chain from a named keymap or theme down to the one it stands on.
+
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::did_you_mean;
+use super::text::{Entry, Text, Warning, in_order};
+
+/// What `inherits` says to stand on nothing.
+const NOTHING: &str = "none";
+
+/// The compiled-in files of one kind and the user's own; a user's file goes before a compiled-in one of its name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shelf<'t> {
+    /// What these are, in messages.
+    pub word: &'static str,
+    /// The compiled-in one that all others stand on unless they say otherwise.
+    pub root: &'static str,
+    pub builtin: &'static [Text<'static>],
+    pub user: &'t [Text<'t>],
+}
+
+/// One file of a chain, read.
+#[derive(Debug)]
+pub(super) struct Layer<'t> {
+    pub text: Text<'t>,
+    pub table: DeTable<'t>,
+}
+
+impl<'t> Shelf<'t> {
+    /// Lists every name once, compiled-in ones first.
+    pub(super) fn names(&self) -> Vec<&'t str> {
+        let mut names: Vec<&'t str> = Vec::new();
+        for text in self.builtin.iter().chain(self.user) {
+            if !names.contains(&text.name()) {
+                names.push(text.name());
+            }
+        }
+        names
+    }
+
+    /// Reads the named file and all it stands on, the lowest first. An unknown name gives nothing.
+    pub(super) fn layers(&self, name: &str, warnings: &mut Vec<Warning>) -> Vec<Layer<'t>> {
+        let mut layers: Vec<Layer<'t>> = Vec::new();
+        let mut next = self.find(name);
+        while let Some(text) = next {
+            let table = text.parse(warnings);
+            let parent = self.parent(text, &table, warnings);
+            layers.push(Layer { text, table });
+            next = parent.and_then(|parent| {
+                let circle = layers.iter().any(|layer| layer.text == parent);
+                if !circle {
+                    return Some(parent);
+                }
+                let message = format!("`{}` inherits itself in a circle", text.name());
+                warnings.push(text.warning(&(0..0), message, None));
+                let root = builtin(self.builtin, self.root)?;
+                layers.iter().all(|layer| layer.text != root).then_some(root)
+            });
+        }
+        layers.reverse();
+        layers
+    }
+
+    fn find(&self, name: &str) -> Option<Text<'t>> {
+        let own = self.user.iter().copied().find(|text| text.name() == name);
+        own.or_else(|| builtin(self.builtin, name))
+    }
+
+    /// Finds what a file stands on: what it says; else the compiled-in one of its name; else the root.
+    fn parent(&self, text: Text<'t>, table: &DeTable<'t>, warnings: &mut Vec<Warning>) -> Option<Text<'t>> {
+        let is_builtin = self.builtin.contains(&text);
+        let implied = || {
+            let same_name = builtin(self.builtin, text.name());
+            same_name.or_else(|| builtin(self.builtin, self.root)).filter(|_| !is_builtin)
+        };
+        let entries = in_order(table);
+        let Some(entry) = entries.iter().find(|entry| entry.key == "inherits") else {
+            return implied();
+        };
+        match self.inherited(text, entry) {
+            Ok(parent) => parent,
+            Err(warning) => {
+                warnings.push(warning);
+                implied()
+            }
+        }
+    }
+
+    fn inherited(&self, text: Text<'t>, entry: &Entry<'_, 't>) -> Result<Option<Text<'t>>, Warning> {
+        let DeValue::String(name) = entry.value else {
+            return Err(entry.mistyped(&text, &format!("the name of a {}", self.word)));
+        };
+        if name == NOTHING {
+            return Ok(None);
+        }
+        // A user's `night` that inherits `night` means the compiled-in one.
+        let found = if name == text.name() { builtin(self.builtin, name) } else { self.find(name) };
+        found.map(Some).ok_or_else(|| {
+            let message = format!("there is no {} `{name}`", self.word);
+            text.warning(&entry.span, message, did_you_mean(name, self.names()))
+        })
+    }
+}
+
+fn builtin<'t>(texts: &'static [Text<'static>], name: &str) -> Option<Text<'t>> {
+    texts.iter().copied().find(|text| text.name() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUILTIN: &[Text<'static>] =
+        &[Text { file: "root.toml", text: "" }, Text { file: "other.toml", text: "inherits = \"root\"" }];
+
+    fn chain(name: &str, user: &[Text<'_>]) -> (String, Vec<String>) {
+        let shelf = Shelf { word: "theme", root: "root", builtin: BUILTIN, user };
+        let mut warnings = Vec::new();
+        let layers = shelf.layers(name, &mut warnings);
+        let files: Vec<_> = layers.iter().map(|layer| layer.text.file).collect();
+        (files.join(" < "), warnings.iter().map(|warning| warning.message.clone()).collect())
+    }
+
+    #[test]
+    fn follows_what_files_stand_on() {
+        let user = [
+            Text { file: "u/mine.toml", text: "" },
+            Text { file: "u/other.toml", text: "" },
+            Text { file: "u/root.toml", text: "inherits = \"root\"" },
+            Text { file: "u/on.toml", text: "inherits = \"mine\"" },
+            Text { file: "u/bare.toml", text: "inherits = \"none\"" },
+        ];
+        for (name, expected) in [
+            ("mine", "root.toml < u/mine.toml"),
+            ("other", "root.toml < u/root.toml < other.toml < u/other.toml"),
+            ("root", "root.toml < u/root.toml"),
+            ("on", "root.toml < u/mine.toml < u/on.toml"),
+            ("bare", "u/bare.toml"),
+            ("nobody", ""),
+        ] {
+            assert_eq!(chain(name, &user), (expected.to_owned(), vec![]), "{name}");
+        }
+    }
+
+    #[test]
+    fn warns_of_circles_and_unknown_names_and_goes_on() {
+        let user = [
+            Text { file: "u/a.toml", text: "inherits = \"b\"" },
+            Text { file: "u/b.toml", text: "inherits = \"a\"" },
+            Text { file: "u/c.toml", text: "inherits = \"rot\"" },
+            Text { file: "u/d.toml", text: "inherits = 3" },
+        ];
+        for (name, expected, message) in [
+            ("a", "root.toml < u/b.toml < u/a.toml", "`b` inherits itself in a circle"),
+            ("c", "root.toml < u/c.toml", "there is no theme `rot`"),
+            ("d", "root.toml < u/d.toml", "`inherits` should be the name of a theme, not a whole number"),
+        ] {
+            assert_eq!(chain(name, &user), (expected.to_owned(), vec![message.to_owned()]));
+        }
+    }
+}

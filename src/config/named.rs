@@ -1,0 +1,59 @@
+//! The macro behind the lists of names: an enum whose every variant has one name in files and one sentence of help.
+
+/// Declares an enum whose variants are known by name in the files a user writes.
+macro_rules! named {
+    ($(#[$meta:meta])* $vis:vis enum $Type:ident { $($Variant:ident, $name:literal, $help:literal;)+ }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        $vis enum $Type {
+            $(#[doc = $help] $Variant,)+
+        }
+
+        impl $Type {
+            /// All of them, in the order of the list.
+            pub const ALL: &'static [Self] = &[$(Self::$Variant,)+];
+
+            /// The name in files and messages.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$Variant => $name,)+ }
+            }
+
+            /// One sentence for help and documentation.
+            pub const fn help(self) -> &'static str {
+                match self { $(Self::$Variant => $help,)+ }
+            }
+
+            /// Finds the one with this name.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.name() == name)
+            }
+
+            /// The names of all.
+            pub fn names() -> impl Iterator<Item = &'static str> {
+                Self::ALL.iter().map(|one| one.name())
+            }
+        }
+
+        impl std::fmt::Display for $Type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(self.name())
+            }
+        }
+
+        impl serde::Serialize for $Type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.name())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $Type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = <String as serde::Deserialize>::deserialize(deserializer)?;
+                Self::from_name(&name)
+                    .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is not known here")))
+            }
+        }
+    };
+}
+
+pub(super) use named;

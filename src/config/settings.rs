@@ -1,0 +1,337 @@
+//! The user's `config.toml`: few options, and the clusters.
+
+use toml::de::DeValue;
+
+use super::nearest::{did_you_mean, nearest};
+use super::text::{Entry, Text, Warning, in_order};
+use super::{keymap, theme};
+
+/// How long a service must stay well before its change counts as done, unless the user says otherwise.
+const SETTLE_SECONDS: u32 = 10;
+
+/// The longest settling that is not a slip.
+const SETTLE_LIMIT: u32 = 3600;
+
+const KEYS: [&str; 6] = ["theme", "keymap", "ascii", "read_only", "settle_seconds", "cluster"];
+const CLUSTER_KEYS: [&str; 5] = ["name", "host", "context", "read_only", "protected"];
+
+/// What `config.toml` says, with defaults for what it does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The name of the theme.
+    pub theme: String,
+    /// The name of the keymap.
+    pub keymap: String,
+    /// Whether signs and lines are drawn in ASCII.
+    pub ascii: bool,
+    /// Whether nothing may be changed, in any cluster.
+    pub read_only: bool,
+    /// How long a service must stay well before its change counts as done.
+    pub settle_seconds: u32,
+    /// The clusters, in file order.
+    pub clusters: Vec<Cluster>,
+}
+
+/// One Docker endpoint of the config file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The name it is shown under.
+    pub name: String,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Whether nothing may be changed here.
+    pub read_only: bool,
+    /// Whether a change here asks once more.
+    pub protected: bool,
+}
+
+/// How a cluster is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// By a Docker context of this name.
+    Context(String),
+    /// By an address, as in `DOCKER_HOST`.
+    Host(String),
+}
+
+/// The names a setting can choose from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names<'t> {
+    /// The keymaps there are.
+    pub keymaps: Vec<&'t str>,
+    /// The themes there are.
+    pub themes: Vec<&'t str>,
+}
+
+/// The text, and the lines of it where TOML could only guess what was meant.
+struct Reader<'t> {
+    text: Text<'t>,
+    broken: Vec<usize>,
+}
+
+impl Reader<'_> {
+    /// Reads an option that forbids: what is not surely `false` forbids, as a slip must not open a cluster to changes.
+    fn forbid(&self, option: &mut bool, entry: &Entry<'_, '_>) -> Result<(), Warning> {
+        let hint = || Some("taken as true until it is put right".to_owned());
+        let place = self.text.place(entry.key_span.start);
+        *option = true;
+        if self.broken.contains(&place.line) {
+            return Err(place.warning(format!("`{}` cannot be read", entry.key), hint()));
+        }
+        let value = boolean(&self.text, entry);
+        *option = value.map_err(|warning| Warning { hint: hint(), ..warning })?;
+        Ok(())
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: theme::ROOT.to_owned(),
+            keymap: keymap::ROOT.to_owned(),
+            ascii: false,
+            read_only: false,
+            settle_seconds: SETTLE_SECONDS,
+            clusters: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the file. A bad value loses only itself, but one that would forbid changes is taken as doing so.
+    pub fn parse(text: Text<'_>, names: &Names<'_>) -> (Self, Vec<Warning>) {
+        let mut warnings = Vec::new();
+        let mut settings = Self::default();
+        let table = text.parse(&mut warnings);
+        let reader = Reader { text, broken: warnings.iter().map(|warning| warning.line).collect() };
+        for entry in in_order(&table) {
+            if let Err(warning) = settings.set(&reader, &entry, names, &mut warnings) {
+                warnings.push(warning);
+            }
+        }
+        (settings, warnings)
+    }
+
+    fn set(
+        &mut self,
+        reader: &Reader<'_>,
+        entry: &Entry<'_, '_>,
+        names: &Names<'_>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), Warning> {
+        let text = &reader.text;
+        match entry.key {
+            "theme" => self.theme = one_of(text, entry, &names.themes)?,
+            "keymap" => self.keymap = one_of(text, entry, &names.keymaps)?,
+            "ascii" => self.ascii = boolean(text, entry)?,
+            "read_only" => reader.forbid(&mut self.read_only, entry)?,
+            "settle_seconds" => self.settle_seconds = seconds(text, entry)?,
+            "cluster" => self.clusters(reader, entry, warnings),
+            key => {
+                self.read_only |= nearest(key, KEYS) == Some("read_only");
+                return Err(unknown_key(text, entry, &KEYS));
+            }
+        }
+        Ok(())
+    }
+
+    fn clusters(&mut self, reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) {
+        let text = &reader.text;
+        let tables: Vec<_> = match entry.value {
+            DeValue::Array(items) => items.iter().map(|item| (item.get_ref(), item.span())).collect(),
+            DeValue::Table(_) => {
+                warnings.push(text.warning(&entry.key_span, "`[cluster]` should be `[[cluster]]`", None));
+                vec![(entry.value, entry.span.clone())]
+            }
+            _ => vec![(entry.value, entry.span.clone())],
+        };
+        for (value, span) in tables {
+            let one = Entry { key: entry.key, key_span: entry.key_span.clone(), value, span };
+            match cluster(reader, &one, warnings) {
+                Ok(cluster) if self.clusters.iter().any(|known| known.name == cluster.name) => {
+                    let message = format!("there are two clusters `{}`; the first one counts", cluster.name);
+                    warnings.push(text.warning(&one.span, message, None));
+                }
+                Ok(cluster) => self.clusters.push(cluster),
+                Err(warning) => warnings.push(warning),
+            }
+        }
+    }
+}
+
+fn cluster(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) -> Result<Cluster, Warning> {
+    let text = &reader.text;
+    let DeValue::Table(table) = entry.value else {
+        return Err(entry.mistyped(text, "a table"));
+    };
+    let (mut name, mut host, mut context) = (None, None, None);
+    let (mut read_only, mut protected) = (false, false);
+    for part in in_order(table) {
+        let result = match part.key {
+            "name" => string(text, &part).map(|value| name = Some(value)),
+            "host" => string(text, &part).map(|value| host = Some(value)),
+            "context" => string(text, &part).map(|value| context = Some(value)),
+            "read_only" => reader.forbid(&mut read_only, &part),
+            "protected" => reader.forbid(&mut protected, &part),
+            key => {
+                // A misspelled guard still guards.
+                let meant = nearest(key, CLUSTER_KEYS);
+                read_only |= meant == Some("read_only");
+                protected |= meant == Some("protected");
+                Err(unknown_key(text, &part, &CLUSTER_KEYS))
+            }
+        };
+        warnings.extend(result.err());
+    }
+    let Some(name) = name else {
+        return Err(text.warning(&entry.span, "this cluster has no name, so it is left out", None));
+    };
+    let reach = match (host, context) {
+        (Some(_), Some(_)) => {
+            let message = format!("cluster `{name}` has both a host and a context, so it is left out");
+            return Err(text.warning(&entry.span, message, Some("keep one of the two".to_owned())));
+        }
+        (Some(host), None) => Reach::Host(host),
+        (None, Some(context)) => Reach::Context(context),
+        (None, None) => Reach::Context(name.clone()),
+    };
+    Ok(Cluster { name, reach, read_only, protected })
+}
+
+fn unknown_key(text: &Text<'_>, entry: &Entry<'_, '_>, known: &[&'static str]) -> Warning {
+    let message = format!("unknown key `{}`", entry.key);
+    text.warning(&entry.key_span, message, did_you_mean(entry.key, known.iter().copied()))
+}
+
+fn string(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<String, Warning> {
+    match entry.value {
+        DeValue::String(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
+        DeValue::String(_) => Err(text.warning(&entry.span, format!("`{}` is empty", entry.key), None)),
+        _ => Err(entry.mistyped(text, "a text")),
+    }
+}
+
+fn one_of(text: &Text<'_>, entry: &Entry<'_, '_>, names: &[&str]) -> Result<String, Warning> {
+    let name = string(text, entry)?;
+    if names.contains(&name.as_str()) {
+        return Ok(name);
+    }
+    let hint = did_you_mean(&name, names.iter().copied());
+    let hint = hint.or_else(|| Some(format!("there is: {}", names.join(", "))));
+    Err(text.warning(&entry.span, format!("there is no {} `{name}`", entry.key), hint))
+}
+
+fn boolean(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<bool, Warning> {
+    match entry.value {
+        DeValue::Boolean(value) => Ok(*value),
+        _ => Err(entry.mistyped(text, "true or false")),
+    }
+}
+
+fn seconds(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<u32, Warning> {
+    let DeValue::Integer(number) = entry.value else {
+        return Err(entry.mistyped(text, "a whole number"));
+    };
+    let value = u32::from_str_radix(number.as_str(), number.radix()).ok();
+    value.filter(|value| *value <= SETTLE_LIMIT).ok_or_else(|| {
+        let message = format!("`{}` should be from 0 to {SETTLE_LIMIT}", entry.key);
+        text.warning(&entry.span, message, None)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> (Settings, Vec<String>) {
+        let names = Names { keymaps: vec!["default", "emacs"], themes: vec!["night", "day"] };
+        let (settings, warnings) = Settings::parse(Text { file: "c", text }, &names);
+        (settings, warnings.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn reads_every_option() {
+        let (settings, warnings) = parse(
+            "theme = 'day'\nkeymap = 'emacs'\nascii = true\nread_only = true\nsettle_seconds = 30\n\
+             [[cluster]]\nname = 'prod'\nhost = 'ssh://ops@mgr-1'\nprotected = true\n\
+             [[cluster]]\nname = 'dr'\ncontext = 'dr-eu'\nread_only = true\n[[cluster]]\nname = 'lab'\n",
+        );
+        let cluster =
+            |name: &str, reach, read_only, protected| Cluster { name: name.to_owned(), reach, read_only, protected };
+        let expected = Settings {
+            theme: "day".to_owned(),
+            keymap: "emacs".to_owned(),
+            ascii: true,
+            read_only: true,
+            settle_seconds: 30,
+            clusters: vec![
+                cluster("prod", Reach::Host("ssh://ops@mgr-1".to_owned()), false, true),
+                cluster("dr", Reach::Context("dr-eu".to_owned()), true, false),
+                cluster("lab", Reach::Context("lab".to_owned()), false, false),
+            ],
+        };
+        assert_eq!((settings, warnings), (expected, vec![]));
+        assert_eq!(parse(""), (Settings::default(), vec![]));
+    }
+
+    #[test]
+    fn a_bad_value_loses_only_itself() {
+        for (text, warning) in [
+            ("them = 'day'", "c:1:1: unknown key `them`\nhint: did you mean `theme`?"),
+            ("theme = 'dya'", "c:1:9: there is no theme `dya`\nhint: did you mean `day`?"),
+            ("keymap = 'zzz'", "c:1:10: there is no keymap `zzz`\nhint: there is: default, emacs"),
+            ("keymap = ' '", "c:1:10: `keymap` is empty"),
+            ("ascii = 1", "c:1:9: `ascii` should be true or false, not a whole number"),
+            ("settle_seconds = -1", "c:1:18: `settle_seconds` should be from 0 to 3600"),
+            ("settle_seconds = 1.5", "c:1:18: `settle_seconds` should be a whole number, not a number with a point"),
+        ] {
+            let (settings, warnings) = parse(&format!("{text}\n[[cluster]]\nname = 'x'\n"));
+            assert_eq!(warnings, [warning]);
+            let clusters = settings.clusters.clone();
+            assert_eq!(settings, Settings { clusters, ..Settings::default() });
+            assert_eq!(settings.clusters.len(), 1);
+        }
+    }
+
+    #[test]
+    fn a_slip_in_a_guard_still_guards() {
+        for (line, read_only, protected) in [
+            ("read_only = 'yes'", true, false),
+            ("read-only = true", true, false),
+            ("readonly = false", true, false),
+            ("protectd = true", false, true),
+            ("protected = 1", false, true),
+            ("protected = flase", false, true),
+            ("read_only = ", true, false),
+            ("read_only = false", false, false),
+        ] {
+            let (settings, warnings) = parse(&format!("[[cluster]]\nname = 'x'\n{line}\n"));
+            let found = &settings.clusters[0];
+            assert_eq!((found.read_only, found.protected), (read_only, protected), "{line}");
+            assert_eq!(warnings.is_empty(), line.ends_with("= false") && line.starts_with("read_only"), "{line}");
+        }
+        assert!(parse("readonly = true\n").0.read_only);
+    }
+
+    #[test]
+    fn clusters_that_cannot_be_meant_are_left_out() {
+        for (text, message, left) in [
+            ("[[cluster]]\nhost = 'x'\n", "c:1:1: this cluster has no name, so it is left out", 0),
+            (
+                "[[cluster]]\nname = 'a'\nhost = 'x'\ncontext = 'y'\n",
+                "c:1:1: cluster `a` has both a host and a context, so it is left out\nhint: keep one of the two",
+                0,
+            ),
+            (
+                "[[cluster]]\nname = 'a'\n[[cluster]]\nname = 'a'\n",
+                "c:3:1: there are two clusters `a`; the first one counts",
+                1,
+            ),
+            ("[cluster]\nname = 'a'\n", "c:1:2: `[cluster]` should be `[[cluster]]`", 1),
+            ("cluster = 3\n", "c:1:11: `cluster` should be a table, not a whole number", 0),
+        ] {
+            let (settings, warnings) = parse(text);
+            assert_eq!((warnings, settings.clusters.len()), (vec![message.to_owned()], left));
+        }
+    }
+}

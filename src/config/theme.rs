@@ -1,0 +1,74 @@
+//! Colours by role: theme files, read and laid over one another.
+
+mod color;
+mod depth;
+mod read;
+mod role;
+
+use ratatui::style::Style;
+
+pub use depth::ColorDepth;
+pub use role::Role;
+
+use super::builtin;
+use super::layers::Shelf;
+use super::text::{Text, Warning};
+
+/// The theme that all others stand on, and the one there is without a choice.
+pub(super) const ROOT: &str = "night";
+
+/// A style for every role.
+///
+/// [`Role::Screen`] goes over the whole area first; the other roles say only what differs from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Theme {
+    name: String,
+    styles: Vec<Style>,
+}
+
+impl Theme {
+    /// Reads the named theme: a user's file laid over what it inherits, or a compiled-in one.
+    pub fn load(name: &str, user: &[Text<'_>]) -> (Self, Vec<Warning>) {
+        let mut warnings = Vec::new();
+        let layers = builtin::themes(user).layers(name, &mut warnings);
+        let styles = read::styles(&layers, &mut warnings);
+        (Self { name: name.to_owned(), styles }, warnings)
+    }
+
+    /// The names of all themes, compiled-in ones first.
+    pub fn names<'t>(user: &'t [Text<'t>]) -> Vec<&'t str> {
+        builtin::themes(user).names()
+    }
+
+    /// The name it was loaded by.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The style for a role.
+    pub fn style(&self, role: Role) -> Style {
+        self.styles.get(role as usize).copied().unwrap_or_default()
+    }
+
+    /// The same theme in the colours a terminal can show.
+    #[must_use]
+    pub fn for_depth(&self, depth: ColorDepth) -> Self {
+        let screen = self.style(Role::Screen);
+        let styles = Role::ALL.iter().map(|role| depth.convert(*role, self.style(*role), screen));
+        Self { name: self.name.clone(), styles: styles.collect() }
+    }
+
+    /// The same theme without any colour, told apart by bold, dim, underlined and reversed.
+    #[must_use]
+    pub fn no_color(&self) -> Self {
+        self.for_depth(ColorDepth::None)
+    }
+}
+
+/// Puts the themes on their shelf.
+pub(super) fn shelf<'t>(builtin: &'static [Text<'static>], user: &'t [Text<'t>]) -> Shelf<'t> {
+    Shelf { word: "theme", root: ROOT, builtin, user }
+}
+
+#[cfg(test)]
+mod tests;

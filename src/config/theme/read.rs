@@ -1,0 +1,179 @@
+//! Theme files: `[palette]` names colours, `[roles]` uses them.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use ratatui::style::{Color, Modifier, Style};
+use toml::de::DeValue;
+
+use super::color::{self, MODIFIERS, NAMES};
+use super::role::Role;
+use crate::config::layers::Layer;
+use crate::config::nearest::did_you_mean;
+use crate::config::text::{Entry, Text, Warning, in_order};
+
+const SECTIONS: [&str; 3] = ["inherits", "palette", "roles"];
+
+/// What a file says of one role; colours are looked up when the palettes of all files are known.
+struct RoleDraft<'t> {
+    text: Text<'t>,
+    fg: Option<(String, Range<usize>)>,
+    bg: Option<(String, Range<usize>)>,
+    modifiers: Modifier,
+}
+
+/// All files of a chain, the higher ones over the lower.
+#[derive(Default)]
+struct Draft<'t> {
+    palette: BTreeMap<String, Color>,
+    roles: BTreeMap<Role, RoleDraft<'t>>,
+}
+
+/// Makes the styles of a chain of files, the lowest first, in the order of [`Role::ALL`].
+///
+/// A role is taken whole from the highest file that has it, but its colours are those of the palettes of all, so that
+/// a theme of nothing but a palette recolours what it inherits.
+pub(super) fn styles(layers: &[Layer<'_>], warnings: &mut Vec<Warning>) -> Vec<Style> {
+    let mut draft = Draft::default();
+    for layer in layers {
+        draft.overlay(layer, warnings);
+    }
+    if let Some(top) = layers.last() {
+        let missing = Role::ALL.iter().filter(|role| !draft.roles.contains_key(role));
+        warnings.extend(missing.map(|role| {
+            let hint = Some(format!("set it, or inherit `{}`", super::ROOT));
+            top.text.warning(&(0..0), format!("role `{role}` is not set"), hint)
+        }));
+    }
+    Role::ALL.iter().map(|role| draft.style(*role, warnings)).collect()
+}
+
+impl<'t> Draft<'t> {
+    fn overlay(&mut self, layer: &Layer<'t>, warnings: &mut Vec<Warning>) {
+        let text = layer.text;
+        for section in in_order(&layer.table) {
+            match (section.key, section.value) {
+                ("inherits", _) => {}
+                ("palette", DeValue::Table(table)) => {
+                    for entry in in_order(table) {
+                        match literal(&text, &entry) {
+                            Ok(color) => _ = self.palette.insert(entry.key.to_owned(), color),
+                            Err(warning) => warnings.push(warning),
+                        }
+                    }
+                }
+                ("roles", DeValue::Table(table)) => {
+                    for entry in in_order(table) {
+                        self.role(text, &entry, warnings);
+                    }
+                }
+                ("palette" | "roles", _) => warnings.push(section.mistyped(&text, "a section")),
+                (key, _) => {
+                    let message = format!("unknown key `{key}`");
+                    warnings.push(text.warning(&section.key_span, message, did_you_mean(key, SECTIONS)));
+                }
+            }
+        }
+    }
+
+    fn role(&mut self, text: Text<'t>, entry: &Entry<'_, 't>, warnings: &mut Vec<Warning>) {
+        let Some(role) = Role::from_name(entry.key) else {
+            let message = format!("unknown role `{}`", entry.key);
+            warnings.push(text.warning(&entry.key_span, message, did_you_mean(entry.key, Role::names())));
+            return;
+        };
+        let mut draft = RoleDraft { text, fg: None, bg: None, modifiers: Modifier::empty() };
+        match entry.value {
+            DeValue::Table(table) => {
+                for part in in_order(table) {
+                    draft.part(&part, warnings);
+                }
+            }
+            _ => draft.fg = keep(color_text(&text, entry), warnings),
+        }
+        self.roles.insert(role, draft);
+    }
+
+    fn style(&self, role: Role, warnings: &mut Vec<Warning>) -> Style {
+        let Some(draft) = self.roles.get(&role) else {
+            return Style::new();
+        };
+        let mut find = |named: &Option<(String, Range<usize>)>| {
+            let (name, span) = named.as_ref()?;
+            let color = self.palette.get(name).copied().or_else(|| color::parse(name));
+            if color.is_none() {
+                let known = self.palette.keys().map(String::as_str);
+                warnings.push(unknown_color(&draft.text, name, span, known));
+            }
+            color
+        };
+        let (fg, bg) = (find(&draft.fg), find(&draft.bg));
+        Style { fg, bg, ..Style::new() }.add_modifier(draft.modifiers)
+    }
+}
+
+impl RoleDraft<'_> {
+    fn part(&mut self, part: &Entry<'_, '_>, warnings: &mut Vec<Warning>) {
+        let text = self.text;
+        match part.key {
+            "fg" => self.fg = keep(color_text(&text, part), warnings),
+            "bg" => self.bg = keep(color_text(&text, part), warnings),
+            "modifiers" => match part.value {
+                DeValue::Array(names) => {
+                    for name in names {
+                        match modifier(name.get_ref()) {
+                            Ok(modifier) => self.modifiers |= modifier,
+                            Err((message, hint)) => warnings.push(text.warning(&name.span(), message, hint)),
+                        }
+                    }
+                }
+                _ => warnings.push(part.mistyped(&text, "a list such as [\"bold\"]")),
+            },
+            key => {
+                let message = format!("unknown key `{key}`");
+                let hint = did_you_mean(key, ["fg", "bg", "modifiers"]);
+                warnings.push(text.warning(&part.key_span, message, hint));
+            }
+        }
+    }
+}
+
+fn keep<T>(result: Result<T, Warning>, warnings: &mut Vec<Warning>) -> Option<T> {
+    result.map_err(|warning| warnings.push(warning)).ok()
+}
+
+fn modifier(value: &DeValue<'_>) -> Result<Modifier, (String, Option<String>)> {
+    let name = value.as_str().ok_or_else(|| ("a modifier should be a text".to_owned(), None))?;
+    let found = MODIFIERS.iter().find(|(known, _)| *known == name);
+    found.map(|(_, modifier)| *modifier).ok_or_else(|| {
+        let hint = did_you_mean(name, MODIFIERS.iter().map(|(known, _)| *known));
+        (format!("unknown modifier `{name}`"), hint)
+    })
+}
+
+/// Takes a colour's text, whether it is a name or a number.
+fn color_text(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<(String, Range<usize>), Warning> {
+    match entry.value {
+        DeValue::String(name) => Ok((name.to_string(), entry.span.clone())),
+        DeValue::Integer(index) => Ok((index.to_string(), entry.span.clone())),
+        _ => Err(entry.mistyped(text, "a colour")),
+    }
+}
+
+/// Reads a colour of the palette, where names of the palette itself do not count.
+fn literal(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<Color, Warning> {
+    let (name, span) = color_text(text, entry)?;
+    color::parse(&name).ok_or_else(|| unknown_color(text, &name, &span, []))
+}
+
+fn unknown_color<'n>(
+    text: &Text<'_>,
+    name: &str,
+    span: &Range<usize>,
+    palette: impl IntoIterator<Item = &'n str>,
+) -> Warning {
+    let known = palette.into_iter().chain(NAMES.iter().map(|(known, _)| *known));
+    let hint = did_you_mean(name, known)
+        .unwrap_or_else(|| "a colour is a name, `#rrggbb`, or a number from 0 to 255".to_owned());
+    text.warning(span, format!("unknown colour `{name}`"), Some(hint))
+}

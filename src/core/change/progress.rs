@@ -1,0 +1,209 @@
+//! Where a change stands: the fold of its events.
+
+use std::collections::BTreeSet;
+
+use super::event::{Event, Kind, Order, Phase, Question, TaskLine};
+use crate::core::journal::{ChangeState, Direction, Slot, UnitState};
+use crate::core::time::Time;
+
+/// How a unit stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitProgress {
+    /// Its letter.
+    pub state: UnitState,
+    /// The steps it entered, with when; of the newest direction only.
+    pub phases: Vec<(Phase, Time)>,
+    /// The direction of its newest step.
+    pub direction: Direction,
+    /// When its newest direction was over.
+    pub ended: Option<Time>,
+    /// Its tasks, when last looked at.
+    pub tasks: Vec<TaskLine>,
+    /// The engine's update state, when last looked at.
+    pub update: String,
+    /// What it waits for.
+    pub waits: String,
+    /// Why it failed, and what to do.
+    pub failure: Option<(String, String)>,
+}
+
+/// Where a change stands: the fold of its events, for screen, verbs and the executor alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The units.
+    pub units: Vec<UnitProgress>,
+    /// The change's number, once claimed.
+    pub seq: u64,
+    /// Who does it.
+    pub by: String,
+    /// When the first event came.
+    pub begun: Option<Time>,
+    /// The question waiting for an answer.
+    pub asking: Option<Question>,
+    /// What is slow or stuck.
+    pub trouble: String,
+    /// The claim is lost: why.
+    pub lost: Option<String>,
+    /// The outcome.
+    pub ended: Option<(ChangeState, String)>,
+    /// Whether a person ordered everything back.
+    pub ordered_back: bool,
+    /// Whether everything is being put back, by order or by rule.
+    pub going_back: bool,
+    /// Failures a person went on past.
+    pub passed: BTreeSet<usize>,
+    /// Units whose way back failed.
+    pub not_back: BTreeSet<usize>,
+    /// An order not carried out yet.
+    pub order: Option<Order>,
+    /// Whether a unit was finished since the last question, for step mode.
+    pub stepped: bool,
+}
+
+impl Progress {
+    /// A change of so many units, not begun.
+    pub fn new(units: usize) -> Self {
+        let unit = UnitProgress {
+            state: UnitState::Untouched,
+            phases: Vec::new(),
+            direction: Direction::To,
+            ended: None,
+            tasks: Vec::new(),
+            update: String::new(),
+            waits: String::new(),
+            failure: None,
+        };
+        Self {
+            units: vec![unit; units],
+            seq: 0,
+            by: String::new(),
+            begun: None,
+            asking: None,
+            trouble: String::new(),
+            lost: None,
+            ended: None,
+            ordered_back: false,
+            going_back: false,
+            passed: BTreeSet::new(),
+            not_back: BTreeSet::new(),
+            order: None,
+            stepped: false,
+        }
+    }
+
+    /// Where a slot says a change stands.
+    pub fn of_slot(slot: &Slot, units: usize) -> Self {
+        let mut progress = Self::new(units);
+        progress.seq = slot.seq;
+        progress.by.clone_from(&slot.labels.by);
+        for (unit, state) in progress.units.iter_mut().zip(&slot.labels.units) {
+            unit.state = *state;
+            if matches!(state, UnitState::PuttingBack | UnitState::PutBack) {
+                unit.direction = Direction::Back;
+            }
+        }
+        if slot.labels.state.is_terminal() {
+            progress.ended = Some((slot.labels.state, slot.labels.sum.clone()));
+        }
+        progress
+    }
+
+    /// The units' letters.
+    pub fn letters(&self) -> Vec<UnitState> {
+        self.units.iter().map(|unit| unit.state).collect()
+    }
+
+    /// Whether a unit carries, or may carry, the new text.
+    pub fn carries(&self, unit: usize) -> bool {
+        let state = self.units.get(unit).map(|unit| unit.state);
+        matches!(state, Some(UnitState::Posting | UnitState::Done | UnitState::Failed | UnitState::PuttingBack))
+    }
+
+    /// Takes in one event.
+    pub fn apply(&mut self, event: &Event) {
+        match &event.kind {
+            Kind::Begun { seq, by, units, .. } => {
+                self.seq = *seq;
+                self.by.clone_from(by);
+                self.begun = Some(event.at);
+                for (unit, state) in self.units.iter_mut().zip(units) {
+                    unit.state = *state;
+                }
+            }
+            Kind::Trouble { text } => self.trouble.clone_from(text),
+            Kind::Asked { question } => {
+                self.asking = Some(question.clone());
+                self.order = None;
+                self.stepped = false;
+            }
+            Kind::Ordered { order } => self.ordered(*order),
+            Kind::Lost { why } => self.lost = Some(why.clone()),
+            Kind::Ended { state, text } => {
+                self.ended = Some((*state, text.clone()));
+                self.asking = None;
+            }
+            Kind::Unit { unit, .. }
+            | Kind::Phase { unit, .. }
+            | Kind::Tasks { unit, .. }
+            | Kind::Failed { unit, .. } => {
+                self.apply_unit(*unit, event);
+            }
+        }
+    }
+
+    fn apply_unit(&mut self, at: usize, event: &Event) {
+        let Some(unit) = self.units.get_mut(at) else { return };
+        match &event.kind {
+            Kind::Unit { state, .. } => {
+                let was = unit.state;
+                unit.state = *state;
+                if matches!(state, UnitState::Done | UnitState::PutBack | UnitState::Failed | UnitState::Overtaken) {
+                    unit.ended = Some(event.at);
+                    self.stepped |= *state == UnitState::Done;
+                }
+                if *state == UnitState::Failed && was == UnitState::PuttingBack {
+                    self.not_back.insert(at);
+                }
+            }
+            Kind::Phase { phase, direction, .. } => {
+                if *phase == Phase::Check || *direction != unit.direction {
+                    unit.phases.clear();
+                    unit.ended = None;
+                }
+                unit.direction = *direction;
+                unit.phases.push((*phase, event.at));
+            }
+            Kind::Tasks { tasks, update, waits, .. } => {
+                unit.tasks.clone_from(tasks);
+                unit.update.clone_from(update);
+                unit.waits.clone_from(waits);
+            }
+            Kind::Failed { why, hint, .. } => unit.failure = Some((why.clone(), hint.clone())),
+            _ => {}
+        }
+    }
+
+    fn ordered(&mut self, order: Order) {
+        self.order = Some(order);
+        let asked = self.asking.take();
+        match order {
+            Order::Continue => {
+                self.order = None;
+                if let Some(Question::Failed { unit } | Question::Overtaken { unit }) = asked {
+                    self.passed.insert(unit);
+                }
+                let failed = self.units.iter().enumerate().filter(|(_, unit)| {
+                    matches!(unit.state, UnitState::Failed | UnitState::PutBack | UnitState::Overtaken)
+                });
+                self.passed.extend(failed.map(|(at, _)| at));
+            }
+            Order::PutBack => {
+                self.order = None;
+                self.going_back = true;
+                self.ordered_back = true;
+                self.not_back.clear();
+            }
+            Order::Stop | Order::Leave | Order::Detach => {}
+        }
+    }
+}

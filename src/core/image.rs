@@ -1,0 +1,318 @@
+//! Image references, digests and platforms.
+//!
+//! The grammar is that of the `distribution/reference` package, which the Docker Engine uses, with the
+//! place of a mistake kept so that an editor can point at it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A content digest, `sha256:` and 64 hexadecimal digits: the identity of an image within a repository.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Digest(String);
+
+impl Digest {
+    /// Reads a digest; anything but `sha256:` and 64 lower-case hexadecimal digits is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = text.strip_prefix("sha256:")?;
+        let good = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        good.then(|| Self(text.to_owned()))
+    }
+
+    /// The whole text, `sha256:…`.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first eight hexadecimal digits, as screens show it.
+    pub fn short(&self) -> &str {
+        &self.0[7..15]
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Digest {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{text}` is not a sha256 digest"))
+    }
+}
+
+impl From<Digest> for String {
+    fn from(digest: Digest) -> Self {
+        digest.0
+    }
+}
+
+/// What a node runs and an image is made for; spelled as registries do (`amd64`, not `x86_64`).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Platform {
+    /// `linux`, `windows`.
+    pub os: String,
+    /// `amd64`, `arm64`, `arm`, …
+    pub architecture: String,
+}
+
+impl Platform {
+    /// Makes a platform with the spelling normalised: the Engine says `x86_64` for a node and `amd64` for an image.
+    pub fn new(os: &str, architecture: &str) -> Self {
+        let architecture = match architecture {
+            "x86_64" => "amd64",
+            "aarch64" => "arm64",
+            "armv7l" | "armhf" => "arm",
+            "i686" | "i386" => "386",
+            other => other,
+        };
+        Self { os: os.to_lowercase(), architecture: architecture.to_owned() }
+    }
+
+    /// Whether this is an attestation's stand-in (`unknown/unknown`) and no platform at all.
+    pub fn is_unknown(&self) -> bool {
+        self.os == "unknown" || self.architecture == "unknown" || self.architecture.is_empty()
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)
+    }
+}
+
+/// A mistake in a reference, with its place.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RefError {
+    /// The byte in the text at which the mistake is.
+    pub at: usize,
+    /// What is wrong there.
+    pub message: String,
+}
+
+/// An image reference as a person wrote it: `[host[:port]/]path[:tag][@digest]`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ImageRef {
+    /// The text as written, without surrounding blanks.
+    pub text: String,
+    /// The registry's host and port; `docker.io` where none is written.
+    pub host: String,
+    /// The repository's path at that registry (`library/nginx`, `pgedge/pgedge-postgres`).
+    pub path: String,
+    /// The tag, where written.
+    pub tag: Option<String>,
+    /// The digest, where written.
+    pub digest: Option<Digest>,
+}
+
+impl ImageRef {
+    /// Reads a reference; a mistake comes back with the byte it is at.
+    pub fn parse(text: &str) -> Result<Self, RefError> {
+        let lead = text.len() - text.trim_start().len();
+        let text = text.trim();
+        let fail = |at: usize, message: &str| RefError { at: lead + at, message: message.to_owned() };
+        if text.is_empty() {
+            return Err(fail(0, "the image reference is empty"));
+        }
+        let (name_and_tag, digest) = match text.split_once('@') {
+            Some((left, right)) => {
+                let at = left.len() + 1;
+                let digest = Digest::parse(right)
+                    .ok_or_else(|| fail(at, "a digest is `sha256:` and 64 lower-case hexadecimal digits"))?;
+                (left, Some(digest))
+            }
+            None => (text, None),
+        };
+        let (name, tag) = split_tag(name_and_tag);
+        if let Some(tag) = tag {
+            check_tag(tag).map_err(|(at, message)| fail(name.len() + 1 + at, message))?;
+        }
+        let (host, path, path_at) = split_host(name);
+        check_path(path).map_err(|(at, message)| fail(path_at + at, message))?;
+        let path = if host.is_none() && !path.contains('/') { format!("library/{path}") } else { path.to_owned() };
+        Ok(Self {
+            text: text.to_owned(),
+            host: host.unwrap_or("docker.io").to_owned(),
+            path,
+            tag: tag.map(str::to_owned),
+            digest,
+        })
+    }
+
+    /// The text before tag and digest, as written.
+    pub fn repository(&self) -> &str {
+        let name = self.text.split('@').next().unwrap_or_default();
+        split_tag(name).0
+    }
+
+    /// The reference with this digest fixed, the tag kept as decoration: `repo:tag@sha256:…`.
+    pub fn pinned(&self, digest: &Digest) -> String {
+        let name = self.text.split('@').next().unwrap_or_default();
+        format!("{name}@{digest}")
+    }
+
+    /// The text without its digest.
+    pub fn without_digest(&self) -> &str {
+        self.text.split('@').next().unwrap_or_default()
+    }
+
+    /// The tag to ask a registry for; a reference with neither tag nor digest means `latest`, as everywhere.
+    pub fn tag_or_latest(&self) -> &str {
+        self.tag.as_deref().unwrap_or("latest")
+    }
+
+    /// What to ask a registry for: the digest where there is one, else the tag.
+    pub fn wanted(&self) -> &str {
+        self.digest.as_ref().map_or_else(|| self.tag_or_latest(), Digest::as_str)
+    }
+
+    /// Whether both name the same repository of the same registry.
+    pub fn same_repository(&self, other: &Self) -> bool {
+        self.host == other.host && self.path == other.path
+    }
+
+    /// The short form for a column: the tag if any (`17.9-…`), with the last part of the path before it if `with_name`.
+    pub fn short(&self, with_name: bool) -> String {
+        let name = self.path.rsplit('/').next().unwrap_or(&self.path);
+        match (&self.tag, &self.digest) {
+            (Some(tag), _) if with_name => format!("{name}:{tag}"),
+            (Some(tag), _) => tag.clone(),
+            (None, Some(digest)) => format!("{name}@{}", digest.short()),
+            (None, None) => name.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for ImageRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// The digest a text pins, if it is a reference with one.
+pub fn digest_of(text: &str) -> Option<Digest> {
+    Digest::parse(text.rsplit_once('@')?.1)
+}
+
+fn split_tag(name: &str) -> (&str, Option<&str>) {
+    match name.rsplit_once(':') {
+        Some((left, right)) if !right.contains('/') => (left, Some(right)),
+        _ => (name, None),
+    }
+}
+
+/// The first part is a host when it could not be a path: it has a dot or a colon, or is `localhost`.
+fn split_host(name: &str) -> (Option<&str>, &str, usize) {
+    match name.split_once('/') {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {
+            (Some(first), rest, first.len() + 1)
+        }
+        _ => (None, name, 0),
+    }
+}
+
+fn check_tag(tag: &str) -> Result<(), (usize, &'static str)> {
+    if tag.is_empty() {
+        return Err((0, "the tag after `:` is empty"));
+    }
+    if tag.len() > 128 {
+        return Err((128, "a tag has at most 128 characters"));
+    }
+    let bad = tag
+        .char_indices()
+        .find(|&(at, c)| !(c.is_ascii_alphanumeric() || c == '_' || (at > 0 && (c == '.' || c == '-'))));
+    bad.map_or(Ok(()), |(at, _)| {
+        Err((at, "a tag is made of letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`"))
+    })
+}
+
+fn check_path(path: &str) -> Result<(), (usize, &'static str)> {
+    let mut start = 0;
+    for part in path.split('/') {
+        if part.is_empty() {
+            return Err((start, "a part of the repository name is empty"));
+        }
+        if let Some((at, c)) = part
+            .char_indices()
+            .find(|(_, c)| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-')))
+        {
+            let message = if c.is_ascii_uppercase() {
+                "a repository name is lower case"
+            } else {
+                "a repository name is made of lower-case letters, digits, `.`, `_` and `-`"
+            };
+            return Err((start + at, message));
+        }
+        let edge = |c: char| !c.is_ascii_alphanumeric();
+        if part.starts_with(edge) || part.ends_with(edge) {
+            return Err((start, "a part of the repository name starts and ends with a letter or a digit"));
+        }
+        start += part.len() + 1;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references() {
+        let hex = "a".repeat(64);
+        for (text, host, path, tag, digest) in [
+            ("nginx", "docker.io", "library/nginx", None, false),
+            ("nginx:1.29", "docker.io", "library/nginx", Some("1.29"), false),
+            (
+                "ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-2",
+                "ghcr.io",
+                "pgedge/pgedge-postgres",
+                Some("17.9-spock5.0.6-standard-2"),
+                false,
+            ),
+            ("10.77.0.1:5000/pg", "10.77.0.1:5000", "pg", None, false),
+            ("localhost/a/b:1", "localhost", "a/b", Some("1"), false),
+            (&format!("reg:5000/pg:v1@sha256:{hex}"), "reg:5000", "pg", Some("v1"), true),
+            (&format!("pgedge/pg@sha256:{hex}"), "docker.io", "pgedge/pg", None, true),
+        ] {
+            let image = ImageRef::parse(text).unwrap();
+            assert_eq!(
+                (image.host.as_str(), image.path.as_str(), image.tag.as_deref(), image.digest.is_some()),
+                (host, path, tag, digest),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn mistakes_have_a_place() {
+        for (text, at) in [
+            ("ghcr.io/A/b:1", 8),
+            ("  ghcr.io/a/B", 12),
+            ("UPPER CASE!!", 0),
+            ("pg:", 3),
+            ("pg:-x", 3),
+            ("pg:a b", 4),
+            ("a//b", 2),
+            ("pg@sha256:abc", 3),
+            ("pg-", 0),
+            ("", 0),
+        ] {
+            assert_eq!(ImageRef::parse(text).unwrap_err().at, at, "{text}");
+        }
+    }
+
+    #[test]
+    fn pinning_keeps_the_tag_as_decoration() {
+        let old = Digest::parse(&format!("sha256:{}", "1".repeat(64))).unwrap();
+        let new = Digest::parse(&format!("sha256:{}", "2".repeat(64))).unwrap();
+        let image = ImageRef::parse(&format!("reg:5000/pg:v1@{old}")).unwrap();
+        assert_eq!(image.pinned(&new), format!("reg:5000/pg:v1@{new}"));
+        assert_eq!((image.repository(), image.without_digest()), ("reg:5000/pg", "reg:5000/pg:v1"));
+        assert_eq!((image.short(false), image.short(true)), ("v1".into(), "pg:v1".into()));
+        assert_eq!(digest_of(&image.text), Some(old));
+    }
+}

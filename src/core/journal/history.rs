@@ -1,0 +1,116 @@
+//! A group's changes, by number.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ChangeState, Slot, UnitState};
+use crate::core::wire::v1::Record;
+
+/// One change of a group's history: its slot, and its record where that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The slot.
+    pub slot: Slot,
+    /// The record; `None`: not read yet, or gone.
+    pub record: Option<Record>,
+}
+
+impl Entry {
+    /// How a unit stands.
+    pub fn unit_state(&self, unit: usize) -> UnitState {
+        self.slot.labels.units.get(unit).copied().unwrap_or(UnitState::Untouched)
+    }
+}
+
+/// The changes of one group, by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    entries: BTreeMap<u64, Entry>,
+    /// Changes whose record could not be found: asking again is of no use.
+    gone: BTreeSet<String>,
+}
+
+impl History {
+    /// Takes in a slot as read; a record known before is kept.
+    pub fn learn_slot(&mut self, slot: Slot) {
+        let record =
+            self.entries.get(&slot.seq).filter(|old| old.slot.change == slot.change).and_then(|old| old.record.clone());
+        self.entries.insert(slot.seq, Entry { slot, record });
+    }
+
+    /// Takes in the group's slots as a whole: those not among them are gone.
+    pub fn learn_all(&mut self, slots: Vec<Slot>) {
+        let mut old = std::mem::take(&mut self.entries);
+        for slot in slots {
+            let record =
+                old.remove(&slot.seq).filter(|entry| entry.slot.change == slot.change).and_then(|entry| entry.record);
+            self.entries.insert(slot.seq, Entry { slot, record });
+        }
+    }
+
+    /// Takes in a record, or that there is none.
+    pub fn learn_record(&mut self, change: &str, record: Option<Record>) {
+        match record {
+            Some(record) => {
+                if let Some(entry) = self.entries.values_mut().find(|entry| entry.slot.change == change) {
+                    entry.record = Some(record);
+                }
+            }
+            None => {
+                self.gone.insert(change.to_owned());
+            }
+        }
+    }
+
+    /// Whether a record is known not to exist.
+    pub fn is_gone(&self, change: &str) -> bool {
+        self.gone.contains(change)
+    }
+
+    /// The changes, newest first.
+    pub fn newest_first(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.values().rev()
+    }
+
+    /// The newest change.
+    pub fn newest(&self) -> Option<&Entry> {
+        self.entries.values().next_back()
+    }
+
+    /// The newest number; 0 where there was no change.
+    pub fn parent(&self) -> u64 {
+        self.entries.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// The change with this id, or whose id starts so when only one does.
+    pub fn find(&self, change: &str) -> Option<&Entry> {
+        let mut found = self.entries.values().filter(|entry| entry.slot.change.starts_with(change));
+        match (found.next(), found.next()) {
+            (Some(entry), None) => Some(entry),
+            _ => self.entries.values().find(|entry| entry.slot.change == change),
+        }
+    }
+
+    /// The change that is not finished, if there is one: at most one of a group is not.
+    pub fn unfinished(&self) -> Option<&Entry> {
+        self.newest_first().find(|entry| !entry.slot.labels.state.is_terminal())
+    }
+
+    /// The newest change that is done and whose document is therefore in force.
+    pub fn in_force(&self) -> Option<&Entry> {
+        self.newest_first().find(|entry| entry.slot.labels.state == ChangeState::Done)
+    }
+
+    /// The pin document in force: that of the newest done change; before any change: none.
+    ///
+    /// `Err` names a change whose record must be read first.
+    pub fn pins(&self) -> Result<Option<&str>, &str> {
+        match self.in_force() {
+            None => Ok(None),
+            Some(entry) => match &entry.record {
+                Some(record) => Ok(record.plan.pins_after.as_deref()),
+                None if self.is_gone(&entry.slot.change) => Ok(None),
+                None => Err(&entry.slot.change),
+            },
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The pure core: values and decisions. No IO, no async, no clock, no terminal.
+
+pub mod change;
+pub mod check;
+pub mod disk;
+pub mod finding;
+pub mod group;
+pub mod health;
+pub mod image;
+pub mod journal;
+pub mod names;
+pub mod pins;
+pub mod placement;
+pub mod plan;
+pub mod registry;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod swarm;
+pub mod text;
+pub mod time;
+pub mod wire;
+pub mod world;

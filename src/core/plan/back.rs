@@ -1,0 +1,156 @@
+//! Where a service goes back to, and how that is known.
+//!
+//! The target is what ran immediately before what runs now. That is the journal's newest change only while the service
+//! still runs what that change left; otherwise the engine's previous spec, then the images of old tasks. An image that
+//! failed here is never chosen by itself.
+
+use std::collections::BTreeSet;
+
+use super::Want;
+use crate::core::group::GroupKey;
+use crate::core::journal::{ChangeState, Entry, UnitState};
+use crate::core::swarm::{Place, Places, Service};
+use crate::core::time::Time;
+use crate::core::wire::v1::{Action, Edit, Kind, Unit};
+use crate::core::world::World;
+
+/// Where a target is known from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A change of the journal.
+    Change(String),
+    /// The engine's previous spec.
+    EnginePrevious,
+    /// A task that ran.
+    OldTask,
+}
+
+/// A target of a rollback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// What the spec's places go back to.
+    pub places: Places,
+    /// Where that is known from.
+    pub source: Source,
+    /// When what runs now took its place, as far as known.
+    pub at: Option<Time>,
+}
+
+/// The answer to "where does this service go back to".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// There.
+    To(Box<Way>),
+    /// It went back already, by this change, and still stands.
+    Stands(String),
+    /// No earlier image that ran well is known.
+    NoWay,
+    /// This must be read first.
+    Wants(BTreeSet<Want>),
+}
+
+/// Where a service goes back to by itself.
+pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
+    let want = |want| Answer::Wants(BTreeSet::from([want]));
+    if !world.knows_journal() {
+        return want(Want::Journal);
+    }
+    match journal_way(world, group, service) {
+        Ok(Some(answer)) => return answer,
+        Ok(None) => {}
+        Err(change) => return want(Want::Record(change)),
+    }
+    if !world.knows_history(&service.id) {
+        return want(Want::Tasks(service.id.clone()));
+    }
+    let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
+    let other = |image: &str| image != service.image() && !failed_here(world, group, service, image);
+    if let Some(previous) = service.previous.as_ref().filter(|previous| other(&previous.image)) {
+        return Answer::To(Box::new(Way { places: previous.clone(), source: Source::EnginePrevious, at: since }));
+    }
+    let old = world.tasks(&service.id).iter().filter(|task| other(&task.image)).max_by_key(|task| task.created);
+    old.map_or(Answer::NoWay, |task| {
+        Answer::To(Box::new(Way { places: task.places.clone(), source: Source::OldTask, at: since }))
+    })
+}
+
+/// The newest change that left what the service runs now; `Err` names a record to read first.
+pub(super) fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<Answer>, String> {
+    for entry in world.history(group).newest_first() {
+        let Some((unit, state)) = unit_of(world, group, entry, service)? else { continue };
+        if matches!(state, UnitState::Untouched | UnitState::PutBack | UnitState::Overtaken) {
+            continue;
+        }
+        if unit.to.image != service.image() {
+            return Ok(None);
+        }
+        let record = entry.record.as_ref();
+        if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == Kind::Back) {
+            return Ok(Some(Answer::Stands(entry.slot.change.clone())));
+        }
+        if failed_here(world, group, service, &unit.from.image) {
+            return Ok(None);
+        }
+        let places = undone(&service.places, &unit.edits, &unit.from.image);
+        return Ok(Some(Answer::To(Box::new(Way {
+            places,
+            source: Source::Change(entry.slot.change.clone()),
+            at: entry.slot.labels.at.or(entry.slot.created),
+        }))));
+    }
+    Ok(None)
+}
+
+/// The unit of a change that edited this service, with how it stands.
+pub(super) fn unit_of<'a>(
+    world: &World,
+    group: &GroupKey,
+    entry: &'a Entry,
+    service: &Service,
+) -> Result<Option<(&'a Unit, UnitState)>, String> {
+    if entry.slot.labels.state == ChangeState::Void {
+        return Ok(None);
+    }
+    let Some(record) = &entry.record else {
+        let gone = world.history(group).is_gone(&entry.slot.change);
+        return if gone { Ok(None) } else { Err(entry.slot.change.clone()) };
+    };
+    let units = record.plan.units.iter().enumerate();
+    let mut found =
+        units.filter(|(_, unit)| unit.service_id == service.id && matches!(unit.action, Action::Back | Action::New));
+    Ok(found.next().map(|(at, unit)| (unit, entry.unit_state(at))))
+}
+
+/// The places with a unit's edits taken back.
+pub(super) fn undone(now: &Places, edits: &[Edit], image: &str) -> Places {
+    let mut places = Places { image: image.to_owned(), ..now.clone() };
+    for edit in edits {
+        if edit.path == now.force.path {
+            places.force.value.clone_from(&edit.before);
+        } else if edit.path.starts_with("/TaskTemplate/Placement") {
+            places.platforms =
+                Place { path: edit.path.clone(), value: edit.before.clone(), alone: now.platforms.alone };
+        }
+    }
+    places
+}
+
+/// Whether an image is known to have failed in this service.
+pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &str) -> bool {
+    let tasks = world.tasks(&service.id).iter().filter(|task| task.image == image);
+    let (bad, good): (Vec<_>, Vec<_>) = tasks.partition(|task| task.state.is_failure());
+    if !bad.is_empty() && good.iter().all(|task| !matches!(task.state.as_str(), "running" | "shutdown" | "complete")) {
+        return true;
+    }
+    world.history(group).newest_first().any(|entry| {
+        let failed = |at: usize| match entry.slot.labels.state {
+            ChangeState::Failed => matches!(entry.unit_state(at), UnitState::Failed | UnitState::PutBack),
+            _ => entry.unit_state(at) == UnitState::Failed,
+        };
+        entry
+            .record
+            .iter()
+            .flat_map(|record| record.plan.units.iter().enumerate())
+            .any(|(at, unit)| unit.service_id == service.id && unit.to.image == image && failed(at))
+    })
+}

@@ -1,0 +1,350 @@
+//! The planner: decides everything a change will do, and does nothing.
+//!
+//! `plan` is total and pure: equal inputs give the equal plan. What it would need to know and does not comes back as
+//! [`Want`]s; a draft with wants cannot be applied.
+
+pub mod back;
+mod edits;
+mod return_to;
+#[cfg(test)]
+mod tests;
+mod unit;
+
+pub use edits::edits;
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::check;
+use super::finding::{Code, Finding, Severity};
+use super::group::{GroupKey, hex, member_of};
+use super::image::Digest;
+use super::pins::{self, PinDoc};
+use super::registry::Facts;
+use super::swarm::Service;
+use super::time::Time;
+use super::wire::v1::{Action, Kind, Plan, Unit};
+use super::world::World;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Goal {
+    /// The group's pin document should become this text.
+    Pins {
+        /// The group.
+        group: GroupKey,
+        /// The edited document.
+        text: String,
+    },
+    /// Services should go back to what ran before.
+    Back {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// Where to, if not to what ran immediately before.
+        to: Option<BackTo>,
+    },
+}
+
+impl Goal {
+    /// The group it is about.
+    pub fn group(&self) -> &GroupKey {
+        match self {
+            Self::Pins { group, .. } | Self::Back { group, .. } => group,
+        }
+    }
+}
+
+/// Which services of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Group,
+    /// Those of a member.
+    Member(String),
+    /// One, by name.
+    Service(String),
+}
+
+impl Scope {
+    /// Whether a service is meant.
+    pub fn holds(&self, service: &Service) -> bool {
+        match self {
+            Self::Group => true,
+            Self::Member(member) => member_of(service) == *member,
+            Self::Service(name) => service.name == *name,
+        }
+    }
+}
+
+/// A chosen target of a rollback.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BackTo {
+    /// To what stood before this change.
+    Change(String),
+    /// To an image that ran here, by its digest.
+    Digest(Digest),
+}
+
+/// Something the planner needs to know first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// What a reference names.
+    Image(String),
+    /// A service's task history, by the service's id.
+    Tasks(String),
+    /// A change's record.
+    Record(String),
+    /// The journal's slots.
+    Journal,
+}
+
+/// A plan in the making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The plan as far as it is known.
+    pub plan: Plan,
+    /// What must be learned before it can be applied.
+    pub wants: BTreeSet<Want>,
+}
+
+impl Draft {
+    /// Why it cannot be applied as a whole, if so; `acknowledged`: the warnings were.
+    pub fn obstacle(&self, acknowledged: bool) -> Option<String> {
+        if !self.wants.is_empty() {
+            return Some(format!("{} look-ups are not answered yet", self.wants.len()));
+        }
+        let plan = &self.plan;
+        if plan.has_nothing_to_do() {
+            return Some("there is nothing to do".into());
+        }
+        if plan.active().next().is_none() && plan.units.iter().any(|unit| unit.action == Action::Blocked) {
+            return Some("every unit is blocked by an error".into());
+        }
+        if plan.findings.iter().any(|finding| finding.severity == Severity::Error && finding.services.is_empty()) {
+            return Some("an error is in the way".into());
+        }
+        let warnings = plan.count(Severity::Warning);
+        (warnings > 0 && !acknowledged).then(|| format!("acknowledge {warnings} {} first", plural(warnings, "warning")))
+    }
+}
+
+/// `1 warning`, `2 warnings`: the noun's form.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+impl Plan {
+    /// The units that post something, with their place in the plan.
+    pub fn active(&self) -> impl Iterator<Item = (usize, &Unit)> {
+        self.units.iter().enumerate().filter(|(_, unit)| matches!(unit.action, Action::Back | Action::New))
+    }
+
+    /// Whether it changes neither a service nor the pins.
+    pub fn has_nothing_to_do(&self) -> bool {
+        self.units.iter().all(|unit| unit.action == Action::None) && !self.changes_pins()
+    }
+
+    /// Whether the pins in force change.
+    pub fn changes_pins(&self) -> bool {
+        let pins = |text: &Option<String>| text.as_deref().map(|text| pins::read(text).pins).unwrap_or_default();
+        pins(&self.pins_before) != pins(&self.pins_after)
+    }
+
+    /// How many findings weigh this much.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// Plans; reads nothing but its arguments. `now` is only noted down.
+pub fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
+    let mut work = Work::new(goal, world, facts);
+    match goal {
+        Goal::Pins { text, .. } => work.pins(text),
+        Goal::Back { scope, to, .. } => work.back(scope, to.as_ref()),
+    }
+    work.finish(now)
+}
+
+/// The planner's work in progress.
+struct Work<'a> {
+    group: &'a GroupKey,
+    world: &'a World,
+    facts: &'a Facts,
+    kind: Kind,
+    units: Vec<Unit>,
+    findings: Vec<Finding>,
+    wants: BTreeSet<Want>,
+    pins_before: Option<String>,
+    pins_after: Option<String>,
+}
+
+impl<'a> Work<'a> {
+    fn new(goal: &'a Goal, world: &'a World, facts: &'a Facts) -> Self {
+        let kind = if matches!(goal, Goal::Pins { .. }) { Kind::Pin } else { Kind::Back };
+        let group = goal.group();
+        let mut work = Self {
+            group,
+            world,
+            facts,
+            kind,
+            units: Vec::new(),
+            findings: Vec::new(),
+            wants: BTreeSet::new(),
+            pins_before: None,
+            pins_after: None,
+        };
+        if !world.knows_journal() {
+            work.wants.insert(Want::Journal);
+        }
+        match world.history(group).pins() {
+            Ok(text) => work.pins_before = text.map(str::to_owned),
+            Err(change) => {
+                work.wants.insert(Want::Record(change.to_owned()));
+            }
+        }
+        work.pins_after.clone_from(&work.pins_before);
+        work
+    }
+
+    fn doc(text: Option<&String>) -> PinDoc {
+        text.map(|text| pins::read(text)).unwrap_or_default()
+    }
+
+    /// Units for the services whose effective pin differs between the edited document and the one in force.
+    fn pins(&mut self, text: &str) {
+        let before = Self::doc(self.pins_before.as_ref());
+        let after = pins::read(text);
+        if before.pins != after.pins {
+            self.pins_after = Some(text.to_owned());
+        }
+        let mut edited = PinDoc { slips: after.slips.clone(), ..PinDoc::default() };
+        for service in self.world.members(self.group) {
+            let (old, new) = (before.effective(self.group, service), after.effective(self.group, service));
+            if old.map(|(_, image)| image) == new.map(|(_, image)| image) {
+                continue;
+            }
+            match new {
+                Some((key, image)) => {
+                    edited.pins.insert(key.clone(), image.to_owned());
+                    self.wish(service, image, key);
+                }
+                None => self.release(service),
+            }
+        }
+        let changed = |key: &pins::PinKey| before.pins.get(key) != after.pins.get(key);
+        let placed = check::document(self.group, &after, self.world, self.facts);
+        let relevant = placed.into_iter().filter(|placed| match &placed.key {
+            Some(key) => edited.pins.contains_key(key) || changed(key),
+            None => true,
+        });
+        self.findings.extend(relevant.map(|placed| placed.finding));
+    }
+
+    fn finish(mut self, now: Time) -> Draft {
+        self.busy();
+        for at in 0..self.units.len() {
+            self.place_findings(at);
+        }
+        self.block();
+        self.findings = gathered(std::mem::take(&mut self.findings));
+        if self.wants.is_empty()
+            && self.units.iter().all(|unit| unit.action == Action::None)
+            && self.pins_after == self.pins_before
+            && self.findings.is_empty()
+        {
+            self.findings.push(Finding::new(
+                Severity::Info,
+                Code::NothingToDo,
+                self.group.to_string(),
+                "nothing to do: no pin differs from those in force",
+            ));
+        }
+        self.findings.sort_by(|a, b| (a.severity, &a.code, &a.subject).cmp(&(b.severity, &b.code, &b.subject)));
+        self.findings.dedup();
+        let mut plan = Plan {
+            v: 1,
+            id: String::new(),
+            created: now,
+            swarm: self.world.engine.swarm.clone(),
+            group: self.group.clone(),
+            parent: self.world.history(self.group).parent(),
+            kind: self.kind,
+            api: self.world.engine.api.clone(),
+            pins_before: self.pins_before,
+            pins_after: self.pins_after,
+            units: self.units,
+            findings: self.findings,
+            extra: serde_json::Map::new(),
+        };
+        plan.id = identity(&plan);
+        Draft { plan, wants: self.wants }
+    }
+
+    /// An unfinished change of the group comes first.
+    fn busy(&mut self) {
+        let Some(entry) = self.world.history(self.group).unfinished() else { return };
+        let slot = &entry.slot.labels;
+        if slot.units.iter().all(|unit| *unit == super::journal::UnitState::Untouched)
+            && slot.post.is_none()
+            && slot.owner.is_empty()
+        {
+            return;
+        }
+        let message = format!("change {} by {} is not finished ({})", entry.slot.change, slot.by, slot.state.word());
+        let hint = format!("watch it, or finish it first: `pinnace resume {}`", entry.slot.change);
+        self.findings.push(
+            Finding::new(Severity::Error, Code::ChangeUnfinished, self.group.to_string(), message)
+                .hint(hint)
+                .on(self.units.iter().map(|unit| unit.service.clone())),
+        );
+    }
+
+    /// An error blocks the units of the services it names; one that names none blocks them all.
+    fn block(&mut self) {
+        for unit in &mut self.units {
+            let blocked = self.findings.iter().any(|finding| {
+                finding.severity == Severity::Error
+                    && (finding.services.is_empty() || finding.services.contains(&unit.service))
+            });
+            if blocked && matches!(unit.action, Action::Back | Action::New) {
+                unit.action = Action::Blocked;
+            }
+        }
+    }
+}
+
+/// Findings that say the same of several subjects are one.
+fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let same = |known: &&mut Finding| {
+            (known.severity, &known.code, &known.message, &known.hint)
+                == (finding.severity, &finding.code, &finding.message, &finding.hint)
+        };
+        match all.iter_mut().find(same) {
+            Some(known) => {
+                if !known.subject.split(", ").any(|subject| subject == finding.subject) {
+                    known.subject = format!("{}, {}", known.subject, finding.subject);
+                }
+                known.services.extend(finding.services);
+            }
+            None => all.push(finding),
+        }
+    }
+    all
+}
+
+/// The plan's identity: a SHA-256 over all that decides what is done, and over nothing that only ages.
+pub fn identity(plan: &Plan) -> String {
+    let units: Vec<_> = plan
+        .units
+        .iter()
+        .map(|unit| serde_json::json!([unit.service_id, unit.action, unit.from, unit.to, unit.edits, unit.rest]))
+        .collect();
+    let all = serde_json::json!([plan.group, plan.parent, plan.kind, plan.pins_before, plan.pins_after, units]);
+    hex(&Sha256::digest(super::journal::sorted_hash(&all).as_bytes()))[..12].to_owned()
+}

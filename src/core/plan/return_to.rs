@@ -1,0 +1,331 @@
+//! The units and the pins of a rollback.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::back::{Answer, Source, Way, journal_way, undone, unit_of, way_back};
+use super::{BackTo, Scope, Want, Work};
+use crate::core::check;
+use crate::core::finding::{Code, Finding, Severity};
+use crate::core::group::member_of;
+use crate::core::image::{Digest, ImageRef, digest_of};
+use crate::core::pins::{self, PinKey};
+use crate::core::swarm::{Places, Service};
+use crate::core::wire::v1::{Action, Record};
+
+/// Updates this close to one another count as one, as those of a stack deploy.
+const TOGETHER: Duration = Duration::from_secs(600);
+
+impl Work<'_> {
+    /// Units that take the services of a scope back.
+    pub(super) fn back(&mut self, scope: &Scope, to: Option<&BackTo>) {
+        let ways = match to {
+            Some(BackTo::Change(change)) => self.before_change(scope, change),
+            Some(BackTo::Digest(digest)) => self.with_digest(scope, digest),
+            None => self.immediately_before(scope),
+        };
+        for (service, way) in &ways {
+            self.back_unit(service, way);
+        }
+        self.pins_back(&ways, matches!(to, Some(BackTo::Digest(_))));
+    }
+
+    fn back_unit(&mut self, service: &Service, way: &Way) {
+        let reason = match &way.source {
+            Source::Change(change) => format!("ran before change {change}"),
+            Source::EnginePrevious => "ran before, by the engine's previous spec".into(),
+            Source::OldTask => "ran before, by the service's task history".into(),
+        };
+        let text = &way.places.image;
+        let Ok(image) = ImageRef::parse(text) else {
+            return self.push(service, &service.places.clone(), Action::Blocked, vec![reason]);
+        };
+        let fact = self.facts.image(&image.text);
+        if !fact.answered() {
+            self.wants.insert(Want::Image(image.text.clone()));
+        }
+        if image.digest.is_none()
+            && let Some(fact) = fact.known()
+        {
+            let message = format!(
+                "goes back to a bare tag: a node that pulls it gets what it names now, @{}",
+                fact.digest.short()
+            );
+            self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
+        }
+        let findings = check::about_image(&image, &[service], self.world, self.facts);
+        self.findings.extend(findings);
+        let mut reasons = vec![reason];
+        if !service.previous_differs.is_empty() && way.source == Source::EnginePrevious {
+            reasons
+                .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
+        }
+        self.push(service, &way.places, Action::Back, reasons);
+    }
+
+    fn in_scope<'b>(&self, scope: &'b Scope) -> Vec<Service>
+    where
+        Self: 'b,
+    {
+        self.world.members(self.group).filter(|service| scope.holds(service)).cloned().collect()
+    }
+
+    /// What ran immediately before what runs now.
+    ///
+    /// Of several services only those go back that came here together: those of the newest change that stands, else
+    /// those in trouble, else those that the newest update touched.
+    fn immediately_before(&mut self, scope: &Scope) -> Vec<(Service, Way)> {
+        let services = self.in_scope(scope);
+        let mut ways: Vec<(u64, Service, Way)> = Vec::new();
+        let mut stands: BTreeMap<u64, String> = BTreeMap::new();
+        let mut others: Vec<Service> = Vec::new();
+        for service in services {
+            match journal_way(self.world, self.group, &service) {
+                Ok(Some(Answer::To(way))) => ways.push((self.seq(&way.source), service, *way)),
+                Ok(Some(Answer::Stands(change))) => {
+                    stands.insert(self.seq(&Source::Change(change.clone())), change);
+                }
+                Ok(_) => others.push(service),
+                Err(change) => {
+                    self.wants.insert(Want::Record(change));
+                }
+            }
+        }
+        let newest = ways.iter().map(|(seq, ..)| *seq).max().unwrap_or(0);
+        let newest_back = stands.keys().next_back().copied().unwrap_or(0);
+        if newest > newest_back {
+            return ways
+                .into_iter()
+                .filter(|(seq, ..)| *seq == newest)
+                .map(|(_, service, way)| (service, way))
+                .collect();
+        }
+        if newest_back > 0 && !others.iter().any(|service| self.in_trouble(service)) {
+            others.clear();
+        }
+        let (found, no_way) = self.outside_the_journal(others);
+        if found.is_empty() && self.wants.is_empty() {
+            self.nowhere(scope, stands.values().next_back(), &no_way);
+        }
+        found
+    }
+
+    fn seq(&self, source: &Source) -> u64 {
+        let Source::Change(change) = source else { return 0 };
+        self.world.history(self.group).find(change).map_or(0, |entry| entry.slot.seq)
+    }
+
+    /// Ways by the engine's previous spec or old tasks, and the names of services without any.
+    fn outside_the_journal(&mut self, services: Vec<Service>) -> (Vec<(Service, Way)>, Vec<String>) {
+        let (mut ways, mut no_way) = (Vec::new(), Vec::new());
+        for service in services {
+            match way_back(self.world, self.group, &service) {
+                Answer::To(way) => ways.push((service, *way)),
+                Answer::Wants(wants) => self.wants.extend(wants),
+                Answer::Stands(_) | Answer::NoWay => no_way.push(service.name),
+            }
+        }
+        let troubled: Vec<_> = ways.iter().filter(|(service, _)| self.in_trouble(service)).cloned().collect();
+        if !troubled.is_empty() {
+            return (troubled, no_way);
+        }
+        let last = ways.iter().filter_map(|(_, way)| way.at).max();
+        ways.retain(|(_, way)| match (way.at, last) {
+            (Some(at), Some(last)) => last.since(at) < TOGETHER,
+            _ => true,
+        });
+        (ways, no_way)
+    }
+
+    fn in_trouble(&self, service: &Service) -> bool {
+        self.world.health(&service.id).is_some_and(|health| health.state.is_trouble())
+    }
+
+    fn nowhere(&mut self, scope: &Scope, stands: Option<&String>, no_way: &[String]) {
+        let subject = match scope {
+            Scope::Group => self.group.to_string(),
+            Scope::Member(name) | Scope::Service(name) => name.clone(),
+        };
+        let finding = if let Some(change) = stands {
+            Finding::new(
+                Severity::Info,
+                Code::NothingToDo,
+                subject,
+                format!("nothing to do: the newest change, {change}, went back already and still stands"),
+            )
+            .hint("name another target with `--to CHANGE` or `--to sha256:…`; `pinnace history` lists them")
+        } else {
+            let what = if no_way.is_empty() {
+                "there is no such service".to_owned()
+            } else {
+                format!("no earlier image is known that ran well in {}", no_way.join(", "))
+            };
+            Finding::new(Severity::Info, Code::NoWayBack, subject, format!("nothing to do: {what}"))
+                .hint("pin the image it should run")
+        };
+        self.findings.push(finding);
+    }
+
+    /// What stood before a chosen change.
+    fn before_change(&mut self, scope: &Scope, change: &str) -> Vec<(Service, Way)> {
+        let history = self.world.history(self.group);
+        let Some(entry) = history.find(change) else {
+            let finding = Finding::new(
+                Severity::Error,
+                Code::NoWayBack,
+                change.to_owned(),
+                format!("{} has no change of that id", self.group),
+            );
+            self.findings.push(finding.hint("`pinnace history` lists them"));
+            return Vec::new();
+        };
+        let mut ways = Vec::new();
+        for service in self.in_scope(scope) {
+            match unit_of(self.world, self.group, entry, &service) {
+                Err(change) => {
+                    self.wants.insert(Want::Record(change));
+                }
+                Ok(Some((unit, _))) if unit.from.image != service.image() => {
+                    let places = undone(&service.places, &unit.edits, &unit.from.image);
+                    let way =
+                        Way { places, source: Source::Change(entry.slot.change.clone()), at: entry.slot.labels.at };
+                    ways.push((service, way));
+                }
+                Ok(_) => {}
+            }
+        }
+        ways
+    }
+
+    /// An image of this digest that is known to have run in a service.
+    fn with_digest(&mut self, scope: &Scope, digest: &Digest) -> Vec<(Service, Way)> {
+        let mut ways = Vec::new();
+        for service in self.in_scope(scope) {
+            if digest_of(service.image()).as_ref() == Some(digest) {
+                continue;
+            }
+            if !self.world.knows_history(&service.id) {
+                self.wants.insert(Want::Tasks(service.id.clone()));
+                continue;
+            }
+            if let Some(way) = self.known_with(&service, digest) {
+                ways.push((service, way));
+            }
+        }
+        if ways.is_empty() && self.wants.is_empty() {
+            let finding = Finding::new(
+                Severity::Error,
+                Code::NoWayBack,
+                digest.to_string(),
+                "no service here is known to have run this digest, and to run another one now",
+            );
+            self.findings.push(finding.hint("`pinnace history` lists what ran"));
+        }
+        ways
+    }
+
+    fn known_with(&mut self, service: &Service, digest: &Digest) -> Option<Way> {
+        let is = |image: &str| digest_of(image).as_ref() == Some(digest);
+        for entry in self.world.history(self.group).newest_first() {
+            match unit_of(self.world, self.group, entry, service) {
+                Err(change) => {
+                    self.wants.insert(Want::Record(change));
+                }
+                Ok(Some((unit, _))) => {
+                    let source = Source::Change(entry.slot.change.clone());
+                    let at = entry.slot.labels.at;
+                    if is(&unit.from.image) {
+                        return Some(Way {
+                            places: undone(&service.places, &unit.edits, &unit.from.image),
+                            source,
+                            at,
+                        });
+                    }
+                    if is(&unit.to.image) {
+                        return Some(Way {
+                            places: Places { image: unit.to.image.clone(), ..service.places.clone() },
+                            source,
+                            at,
+                        });
+                    }
+                }
+                Ok(None) => {}
+            }
+        }
+        let previous = service.previous.as_ref().filter(|places| is(&places.image));
+        if let Some(places) = previous {
+            return Some(Way { places: places.clone(), source: Source::EnginePrevious, at: None });
+        }
+        let task = self.world.tasks(&service.id).iter().find(|task| is(&task.image))?;
+        Some(Way { places: task.places.clone(), source: Source::OldTask, at: task.created })
+    }
+
+    /// The pin document that goes with the targets: that of the change gone back over, else pins that make them effective.
+    fn pins_back(&mut self, ways: &[(Service, Way)], to_digest: bool) {
+        if let Some(record) = self.whole_change(ways) {
+            let before = record.plan.pins_before.clone();
+            self.pins_after = before;
+            return;
+        }
+        let mut text = self.pins_before.clone().unwrap_or_default();
+        let mut older: BTreeMap<String, pins::PinDoc> = BTreeMap::new();
+        for (service, way) in ways {
+            if let Source::Change(change) = &way.source {
+                let doc = older.entry(change.clone()).or_insert_with(|| self.doc_before(change));
+                for key in [PinKey::Service(service.name.clone()), PinKey::Member(member_of(service))] {
+                    let alone = self.alone(&key, ways);
+                    text = match doc.pins.get(&key) {
+                        Some(image) if alone => pins::set(&text, &key, image),
+                        None if alone => pins::clear(&text, &key),
+                        _ => text,
+                    };
+                }
+            }
+            let doc = pins::read(&text);
+            let covered = doc.effective(self.group, service).map(|(_, image)| image.to_owned());
+            let differs = covered.as_ref().is_some_and(|image| !means(image, &way.places.image));
+            if differs || (to_digest && covered.is_none()) {
+                text = pins::set(&text, &self.own_key(service), &way.places.image);
+            }
+        }
+        if pins::read(&text).pins != Self::doc(self.pins_before.as_ref()).pins {
+            self.pins_after = Some(text);
+        }
+    }
+
+    /// The change that goes back, when every unit of it does.
+    fn whole_change(&self, ways: &[(Service, Way)]) -> Option<&Record> {
+        let Source::Change(change) = &ways.first()?.1.source else { return None };
+        let record = self.world.history(self.group).find(change)?.record.as_ref()?;
+        let going: BTreeSet<_> = ways.iter().map(|(service, _)| service.id.as_str()).collect();
+        let all_same = ways.iter().all(|(_, way)| way.source == Source::Change(change.clone()));
+        let whole = record.plan.active().all(|(_, unit)| going.contains(unit.service_id.as_str()));
+        (all_same && whole).then_some(record)
+    }
+
+    fn doc_before(&self, change: &str) -> pins::PinDoc {
+        let record = self.world.history(self.group).find(change).and_then(|entry| entry.record.as_ref());
+        Self::doc(record.and_then(|record| record.plan.pins_before.as_ref()))
+    }
+
+    /// Whether all services a key covers go back, so that the key may change.
+    fn alone(&self, key: &PinKey, ways: &[(Service, Way)]) -> bool {
+        let covered = |service: &&Service| pins::covers(key, self.group, service);
+        self.world
+            .members(self.group)
+            .filter(covered)
+            .all(|service| ways.iter().any(|(going, _)| going.id == service.id))
+    }
+
+    fn own_key(&self, service: &Service) -> PinKey {
+        match pins::key_for(self.world, self.group, &service.name) {
+            Some(PinKey::Group) => PinKey::Group,
+            _ => PinKey::Service(service.name.clone()),
+        }
+    }
+}
+
+/// Whether a pin's text makes a service run this text: the same, or the same once its digest is fixed.
+fn means(pin: &str, image: &str) -> bool {
+    pin == image || image.split('@').next() == Some(pin)
+}

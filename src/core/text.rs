@@ -1,0 +1,171 @@
+//! Text from outside, made safe to show.
+//!
+//! Labels, names, errors, logs and registry answers may hold anything: a title change, a write to the clipboard
+//! (OSC 52), a colour that never ends, an override that turns the reading direction round. What a terminal would
+//! obey (ECMA-48: C0, C1, escape sequences) is taken out whole, and so is what a reader cannot see.
+
+use std::borrow::Cow;
+
+/// The text on one line: escape sequences, control and invisible characters out, line breaks and tabs as blanks.
+pub fn clean(text: &str) -> String {
+    strip(text, false).into_owned()
+}
+
+/// As [`clean`], with the line feeds kept: for logs. `\r\n` becomes `\n`.
+pub fn lines(text: &str) -> String {
+    strip(text, true).into_owned()
+}
+
+fn strip(text: &str, keep_lines: bool) -> Cow<'_, str> {
+    let harmless = |c: char| !(c.is_control() || is_invisible(c) || is_break(c)) || (keep_lines && c == '\n');
+    let Some(first) = text.find(|c| !harmless(c)) else { return Cow::Borrowed(text) };
+    let mut out = String::with_capacity(text.len());
+    out.push_str(&text[..first]);
+    let mut rest = &text[first..];
+    while let Some(c) = rest.chars().next() {
+        let after = &rest[c.len_utf8()..];
+        rest = match c {
+            '\n' if keep_lines => {
+                out.push('\n');
+                after
+            }
+            '\r' if after.starts_with('\n') => after,
+            '\t' | '\n' | '\r' | '\x0b' | '\x0c' => {
+                out.push(' ');
+                after
+            }
+            c if is_break(c) => {
+                out.push(if keep_lines { '\n' } else { ' ' });
+                after
+            }
+            '\x1b' => escape(after),
+            '\u{9b}' => control_sequence(after),
+            '\u{9d}' => string(after, true),
+            '\u{90}' | '\u{98}' | '\u{9e}' | '\u{9f}' => string(after, false),
+            c if c.is_control() || is_invisible(c) => after,
+            c => {
+                out.push(c);
+                after
+            }
+        };
+    }
+    Cow::Owned(out)
+}
+
+/// What follows an ESC and its sequence.
+fn escape(after: &str) -> &str {
+    let Some(c) = after.chars().next() else { return after };
+    let rest = &after[c.len_utf8()..];
+    match c {
+        '[' => control_sequence(rest),
+        ']' => string(rest, true),
+        'P' | 'X' | '^' | '_' => string(rest, false),
+        ' '..='/' => {
+            let rest = rest.trim_start_matches(|c| matches!(c, ' '..='/'));
+            rest.strip_prefix(|c| matches!(c, '0'..='~')).unwrap_or(rest)
+        }
+        '0'..='~' => rest,
+        // Not a sequence: only the ESC goes, the rest is looked at by itself.
+        _ => after,
+    }
+}
+
+/// What follows a CSI's parameters, intermediates and final character.
+fn control_sequence(after: &str) -> &str {
+    let rest = after.trim_start_matches(|c| matches!(c, '0'..='?'));
+    let rest = rest.trim_start_matches(|c| matches!(c, ' '..='/'));
+    rest.strip_prefix(|c| matches!(c, '@'..='~')).unwrap_or(rest)
+}
+
+/// What follows a string sequence (OSC, DCS, SOS, PM, APC).
+///
+/// One that does not end on its line loses its introducer only: a lone `ESC ]` must not hide the rest of a log.
+fn string(after: &str, ends_with_bell: bool) -> &str {
+    for (at, c) in after.char_indices() {
+        let next = &after[at + c.len_utf8()..];
+        match c {
+            '\u{9c}' | '\x18' | '\x1a' => return next,
+            '\x07' if ends_with_bell => return next,
+            // `ESC \` ends it; any other escape cancels it and begins anew.
+            '\x1b' => return next.strip_prefix('\\').unwrap_or(&after[at..]),
+            // So does another introducer, which keeps the work linear.
+            '\u{90}' | '\u{98}' | '\u{9b}' | '\u{9d}'..='\u{9f}' => return &after[at..],
+            '\n' | '\r' => return after,
+            _ => {}
+        }
+    }
+    after
+}
+
+/// Line and paragraph separators, which some terminals and editors break lines at.
+fn is_break(c: char) -> bool {
+    matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Marks, embeddings, overrides and isolates of direction; zero-width characters; tags.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line() {
+        for (dirty, cleaned) in [
+            ("plain · text – 日本", "plain · text – 日本"),
+            ("a\tb\nc\r\nd\re", "a b c d e"),
+            ("\x1b[31mred\x1b[0m", "red"),
+            ("\x1b[?1049h\x1b[2Jgone", "gone"),
+            ("\x1b[1 qcursor", "cursor"),
+            ("\x1b]0;title\x07text", "text"),
+            ("\x1b]52;c;cm0gLXJmIC8=\x1b\\text", "text"),
+            ("\x1b]52;c;eA==\u{9c}text", "text"),
+            ("\x1bP1$r0m\x1b\\dcs", "dcs"),
+            ("\x1b_apc\x1b\\x\x1b^pm\x1b\\y\x1bXsos\x1b\\z", "xyz"),
+            ("\u{9b}31mred\u{9b}m", "red"),
+            ("\u{9d}0;title\x07text\u{85}\u{8d}", "text"),
+            ("\u{90}q#0\u{9c}sixel", "sixel"),
+            ("\x1b(0line\x1b(B\x1b7\x1bc\x1b=", "line"),
+            ("\x1b]0;never ended", "0;never ended"),
+            ("a\x1b", "a"),
+            ("\x1b\x1b[31mx", "x"),
+            ("\x1b[31\x1b[1mx", "x"),
+            ("\x1b]0;a\x1b[1mb", "b"),
+            ("\x1bélan", "élan"),
+            ("bell\x07 null\0 del\x7f back\x08", "bell null del back"),
+            ("a\u{202e}gpj.exe\u{2066}b\u{2069}", "agpj.exeb"),
+            ("pg\u{200b}edge\u{feff}\u{e0041}\u{200d}", "pgedge"),
+            ("a\u{2028}b", "a b"),
+        ] {
+            assert_eq!(clean(dirty), cleaned, "{dirty:?}");
+        }
+    }
+
+    #[test]
+    fn logs_keep_their_lines() {
+        assert_eq!(lines("a\r\nb\n\x1b]hidden?\nc\td"), "a\nb\nhidden?\nc d");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_left_that_a_terminal_obeys(text in ".*", seed in "[\\x1b\\[\\]P;0-9m\\x07\u{9b}\u{9c}\\n ]*") {
+            let dirty = format!("{text}{seed}{text}");
+            let cleaned = clean(&dirty);
+            proptest::prop_assert!(!cleaned.chars().any(char::is_control));
+            proptest::prop_assert_eq!(clean(&cleaned), cleaned);
+        }
+    }
+}
