@@ -1,0 +1,143 @@
+//! The journal in the swarm's own Raft store: small configs, by the protocol in `docs/journal.md`.
+//!
+//! A config's name is claimed atomically (409 for a second one), its data never changes, and its labels are changed
+//! by compare-and-swap on its version index.
+
+use crate::adapters::docker::{Config, Docker, Fault};
+use crate::core::change::Event;
+use crate::core::group::GroupKey;
+use crate::core::journal::{LABEL_GROUP, LABEL_V, LOG, RECORD, Slot, SlotLabels, slot_name};
+use crate::core::wire::v1::Record;
+
+/// The most a record may hold, in bytes; the engine takes 1,023,999.
+pub const RECORD_LIMIT: usize = 900_000;
+/// The most a log may hold, in bytes.
+const LOG_LIMIT: usize = 64 * 1024;
+
+/// What came of a claim.
+#[derive(Clone, Debug)]
+pub enum Claim {
+    /// The slot is ours.
+    Ours(Box<Slot>),
+    /// Somebody else's change has this number.
+    Taken(Box<Slot>),
+}
+
+/// The journal in the Raft store.
+#[derive(Clone, Debug)]
+pub struct Raft {
+    docker: Docker,
+}
+
+impl Raft {
+    /// The journal of a swarm.
+    pub fn new(docker: Docker) -> Self {
+        Self { docker }
+    }
+
+    /// All slots of all groups.
+    pub async fn slots(&self) -> Result<Vec<Slot>, Fault> {
+        Ok(self.docker.configs(&[LABEL_V]).await?.iter().filter_map(read).collect())
+    }
+
+    /// A group's slots, by number.
+    pub async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
+        let hash = group.hash();
+        let filter = format!("{LABEL_GROUP}={hash}");
+        let configs = self.docker.configs(&[LABEL_V, &filter]).await?;
+        let mut slots: Vec<Slot> = configs.iter().filter_map(read).filter(|slot| slot.group_hash == hash).collect();
+        slots.sort_by_key(|slot| slot.seq);
+        Ok(slots)
+    }
+
+    /// A slot as it is now; `None` when its config is gone.
+    pub async fn slot(&self, config: &str) -> Result<Option<Slot>, Fault> {
+        Ok(found(self.docker.config(config).await)?.as_ref().and_then(read))
+    }
+
+    /// A change's record; `None` when there is none.
+    pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
+        let what = format!("the record of change {change}");
+        let Some(config) = found(self.docker.config(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
+        serde_json::from_slice(&config.data).map(Some).map_err(|error| Fault::bad(&what, error))
+    }
+
+    /// Writes a record; one that is there already is the same one, as change ids are never used twice.
+    pub async fn put_record(&self, record: &Record) -> Result<(), Fault> {
+        let what = format!("the record of change {}", record.change);
+        let data = serde_json::to_vec(record).map_err(|error| Fault::bad(&what, error))?;
+        let name = format!("{RECORD}{}", record.change);
+        let labels = [("pinnace.record".to_owned(), "1".to_owned())].into();
+        match self.docker.create_config(&name, &labels, &data).await {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.is_name_conflict() => Ok(()),
+            Err(fault) => self.record(&record.change).await.ok().flatten().map(|_| ()).ok_or(fault),
+        }
+    }
+
+    /// Creates a slot: the one Raft write that is claim, intent and order.
+    ///
+    /// After a reply that tells nothing the slot is read: it is ours only if change, owner, state and beat are exactly
+    /// what was written. `Err` means that nothing is known, and that the claim may still appear.
+    pub async fn claim(&self, group: &GroupKey, seq: u64, change: &str, labels: &SlotLabels) -> Result<Claim, Fault> {
+        let name = slot_name(group, seq);
+        let written = labels.write(1, &group.hash(), change);
+        let data = serde_json::json!({ "v": 1, "change": change }).to_string();
+        let reply = self.docker.create_config(&name, &written, data.as_bytes()).await;
+        match (self.slot(&name).await?, reply) {
+            (Some(slot), _) => {
+                let ours = slot.change == change && slot.labels == *labels;
+                Ok(if ours { Claim::Ours(Box::new(slot)) } else { Claim::Taken(Box::new(slot)) })
+            }
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(_)) => Err(Fault::bad("the claim", "the slot was written and is not there")),
+        }
+    }
+
+    /// Swaps a slot's labels at the index last read; whether it took must be read back, whatever the reply.
+    pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), Fault> {
+        let group = slot.group_hash.clone();
+        let name = format!("{}{group}.{}", crate::core::journal::SLOT, slot.seq);
+        let written = labels.write(slot.v, &group, &slot.change);
+        self.docker.update_config_labels(&slot.config, slot.index, &name, &written).await
+    }
+
+    /// Writes the events of a change, the oldest dropped where they are too many; best effort.
+    pub async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), Fault> {
+        let mut lines: Vec<String> = Vec::new();
+        let mut size = 0;
+        for event in events.iter().rev() {
+            let Ok(line) = serde_json::to_string(event) else { continue };
+            size += line.len() + 1;
+            if size > LOG_LIMIT {
+                break;
+            }
+            lines.push(line);
+        }
+        lines.reverse();
+        let name = format!("{LOG}{change}.{owner}");
+        let labels = [("pinnace.log".to_owned(), change.to_owned())].into();
+        self.docker.create_config(&name, &labels, lines.join("\n").as_bytes()).await.map(|_| ())
+    }
+
+    /// The events of a change, of all its owners, as far as they were written.
+    pub async fn log(&self, change: &str) -> Result<Vec<Event>, Fault> {
+        let configs = self.docker.configs(&[&format!("pinnace.log={change}")]).await?;
+        let lines = configs.iter().flat_map(|config| config.data.split(|byte| *byte == b'\n'));
+        let mut events: Vec<Event> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+        events.sort_by_key(|event| (event.at, event.index));
+        Ok(events)
+    }
+}
+
+fn read(config: &Config) -> Option<Slot> {
+    Slot::read(&config.id, config.index, config.created, &config.name, &config.labels)
+}
+
+fn found(reply: Result<Config, Fault>) -> Result<Option<Config>, Fault> {
+    match reply {
+        Ok(config) => Ok(Some(config)),
+        Err(fault) if fault.is_not_found() => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}

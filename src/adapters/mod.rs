@@ -1,0 +1,9 @@
+//! What touches the world: registries, credentials, files. Depends on the core only.
+
+pub mod clock;
+pub mod credentials;
+pub mod docker;
+pub mod drafts;
+mod files;
+pub mod journal;
+pub mod registry;

@@ -1,0 +1,115 @@
+//! How registries are reached: by plain HTTP where the engine declares it, and with which limits.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// Limits of every call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Name look-up and connecting together; the TLS handshake has as much again.
+    pub connect: Duration,
+    /// One look at one reference: all its requests, with their bodies, once it has its turn.
+    pub call: Duration,
+    /// Looks at one registry at a time: one that hangs must not hold up the others.
+    pub at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(2), call: Duration::from_secs(10), at_once: 8 }
+    }
+}
+
+/// How registries are reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Registries spoken to by plain HTTP: hosts, host:port, networks in CIDR form (the engine's `/info`).
+    pub insecure: Vec<String>,
+    /// Limits.
+    pub limits: Limits,
+    /// The `User-Agent` of every request; empty: `pinnace/<version>`.
+    pub user_agent: String,
+}
+
+impl Policy {
+    /// Whether a registry, `host[:port]`, is spoken to by plain HTTP.
+    ///
+    /// An entry stands for exactly that text; a network for every address literal in it, whatever the port, and for
+    /// `localhost` (moby, `registry/config.go`: there any name is resolved first, which we do not do for a decision
+    /// about secrecy).
+    pub fn is_insecure(&self, authority: &str) -> bool {
+        let host = host_of(authority);
+        let addresses: Vec<IpAddr> = match host.parse() {
+            Ok(address) => vec![address],
+            Err(_) if host == "localhost" => vec![IpAddr::from([127, 0, 0, 1]), IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1])],
+            Err(_) => Vec::new(),
+        };
+        self.insecure
+            .iter()
+            .any(|entry| entry == authority || addresses.iter().any(|address| within(entry, *address) == Some(true)))
+    }
+}
+
+/// `[::1]:5000` → `::1`, `10.77.0.1:5000` → `10.77.0.1`.
+fn host_of(authority: &str) -> &str {
+    if let Some(rest) = authority.strip_prefix('[') {
+        return rest.split(']').next().unwrap_or(rest);
+    }
+    match authority.rsplit_once(':') {
+        Some((host, _)) if !host.contains(':') => host,
+        _ => authority,
+    }
+}
+
+/// Whether a network in CIDR form holds the address; `None` where it is no network.
+fn within(network: &str, address: IpAddr) -> Option<bool> {
+    let (base, bits) = network.split_once('/')?;
+    let (base, bits): (IpAddr, u32) = (base.parse().ok()?, bits.parse().ok()?);
+    match (base, address) {
+        (IpAddr::V4(base), IpAddr::V4(address)) if bits <= 32 => {
+            let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+            Some((base.to_bits() ^ address.to_bits()) & mask == 0)
+        }
+        (IpAddr::V6(base), IpAddr::V6(address)) if bits <= 128 => {
+            let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
+            Some((base.to_bits() ^ address.to_bits()) & mask == 0)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn insecure() {
+        let insecure =
+            ["127.0.0.0/8", "10.77.0.0/24", "::1/128", "fd00::/8", "reg.example:5000", "plain.example", "9.9.9.9/33"];
+        let policy = Policy { insecure: insecure.map(str::to_owned).to_vec(), ..Policy::default() };
+        for (host, expected) in [
+            ("127.0.0.1:5001", true),
+            ("127.9.9.9", true),
+            ("128.0.0.1", false),
+            ("10.77.0.1:5000", true),
+            ("10.77.1.1:5000", false),
+            ("[::1]:5000", true),
+            ("[::2]:5000", false),
+            ("[fd12::9]:5000", true),
+            ("localhost:5000", true),
+            ("reg.example:5000", true),
+            ("reg.example", false),
+            ("reg.example:5001", false),
+            ("plain.example", true),
+            ("plain.example:5000", false),
+            ("9.9.9.9", false),
+            ("ghcr.io", false),
+        ] {
+            assert_eq!(policy.is_insecure(host), expected, "{host}");
+        }
+        let all = Policy { insecure: vec!["0.0.0.0/0".into(), "::/0".into()], ..Policy::default() };
+        assert!(all.is_insecure("1.2.3.4") && all.is_insecure("[2001:db8::1]:443"));
+        assert!(!Policy::default().is_insecure("localhost:5000"));
+    }
+}

@@ -1,0 +1,105 @@
+//! Whom to trust: the system's roots, else the ones compiled in, and Docker's own per registry.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::OnceCell;
+
+/// Where Docker keeps extra authorities, a folder a registry: `<host[:port]>/*.crt` (docs.docker.com, "Verify
+/// repository client with certificates").
+pub const DOCKER_CERTS: &str = "/etc/docker/certs.d";
+
+type Made = Result<Arc<ClientConfig>, String>;
+
+/// TLS settings, read when first needed and kept.
+#[derive(Default)]
+pub struct Trust {
+    certs: Option<PathBuf>,
+    roots: OnceCell<Arc<RootCertStore>>,
+    hosts: Mutex<HashMap<String, Arc<OnceCell<Made>>>>,
+}
+
+impl Trust {
+    /// Trusts the system's roots, and those in the folders of `certs` ([`DOCKER_CERTS`]).
+    pub fn new(certs: Option<PathBuf>) -> Self {
+        Self { certs, ..Self::default() }
+    }
+
+    /// The settings for one registry, `host[:port]`.
+    pub(super) async fn config(&self, authority: &str) -> Made {
+        let cell = {
+            let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+            hosts.entry(authority.to_owned()).or_default().clone()
+        };
+        let none = || Arc::new(RootCertStore::empty());
+        let roots = self.roots.get_or_init(|| async { blocking(system_roots).await.unwrap_or_else(none) }).await;
+        cell.get_or_init(|| async {
+            let (roots, folder) = (roots.clone(), self.certs.as_ref().map(|certs| certs.join(authority)));
+            blocking(move || make(&roots, folder.as_deref())).await.unwrap_or(Err("the program is ending".to_owned()))
+        })
+        .await
+        .clone()
+    }
+}
+
+/// Certificates are read from files: off the async threads.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+fn system_roots() -> Arc<RootCertStore> {
+    let mut roots = RootCertStore::empty();
+    let native = rustls_native_certs::load_native_certs();
+    for error in &native.errors {
+        tracing::debug!(%error, "a system certificate could not be read");
+    }
+    roots.add_parsable_certificates(native.certs);
+    if roots.is_empty() {
+        // A container made from scratch has no certificate store.
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    Arc::new(roots)
+}
+
+fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> Made {
+    let extra = folder.map(extra_roots).unwrap_or_default();
+    let roots = if extra.is_empty() {
+        roots.clone()
+    } else {
+        let mut more = RootCertStore::clone(roots);
+        more.add_parsable_certificates(extra);
+        Arc::new(more)
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+fn extra_roots(folder: &Path) -> Vec<CertificateDer<'static>> {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let crt = files.filter(|path| path.extension().is_some_and(|it| it == "crt"));
+    crt.filter_map(|path| match CertificateDer::pem_file_iter(&path) {
+        Ok(certs) => Some(certs.filter_map(Result::ok).collect::<Vec<_>>()),
+        Err(error) => {
+            tracing::warn!(path = %path.display(), %error, "a registry's certificate could not be read");
+            None
+        }
+    })
+    .flatten()
+    .collect()
+}
+
+/// Makes ring the process's cryptography for TLS: libraries that look for one panic where there is none. Called first
+/// thing; a second call changes nothing.
+pub fn install_crypto() {
+    // An error says that one is installed already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
