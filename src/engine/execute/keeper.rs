@@ -1,0 +1,166 @@
+//! The slot's keeper: one task makes all writes of a slot, one at a time, and beats in between.
+//!
+//! A write is the whole label set at the index last read. Its reply says nothing: the slot is read again, and only
+//! what stands there counts. Same index: the identical write again. Moved and ours: done. Anything else: the claim is
+//! somebody else's, and nothing is written or posted any more.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::adapters::clock;
+use crate::adapters::journal::Raft;
+use crate::core::journal::{Slot, SlotLabels};
+
+/// Between beats.
+const BEAT: Duration = Duration::from_secs(3);
+/// The age of the last good write's sending from which an owner posts nothing before it has beaten again.
+pub const FENCE: Duration = Duration::from_secs(10);
+/// A write that hangs so long is trouble worth telling.
+const SLOW: Duration = Duration::from_secs(5);
+/// Between two tries of a write.
+const RETRY: Duration = Duration::from_millis(300);
+/// How long a write is tried before it is given up.
+const GIVE_UP: Duration = Duration::from_secs(120);
+
+/// Why a write did not take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// The claim is somebody else's now.
+    Lost(String),
+    /// The swarm took no write for too long; whether it will is not known.
+    Stuck(String),
+}
+
+/// What the keeper shows.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// When the last good write was sent, by the boot clock.
+    pub sent: Duration,
+    /// Set once the claim is lost.
+    pub lost: Option<String>,
+    /// Since when a write hangs, by the boot clock.
+    pub hangs_since: Option<Duration>,
+}
+
+type Edit = Box<dyn FnOnce(&mut SlotLabels) + Send>;
+
+struct Job {
+    edit: Edit,
+    done: oneshot::Sender<Result<(), Gone>>,
+}
+
+/// A handle to the keeper's task.
+#[derive(Clone)]
+pub struct Keeper {
+    jobs: mpsc::Sender<Job>,
+    shown: watch::Receiver<Shown>,
+}
+
+impl Keeper {
+    /// Starts keeping a slot that is ours, last written at `sent`.
+    pub fn start(raft: Raft, slot: Slot, sent: Duration) -> Self {
+        let (jobs, inbox) = mpsc::channel(8);
+        let (show, shown) = watch::channel(Shown { sent, lost: None, hangs_since: None });
+        tokio::spawn(Task { raft, slot, show }.run(inbox));
+        Self { jobs, shown }
+    }
+
+    /// Writes the slot; returns when what was written stands there.
+    pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), Gone> {
+        let (done, reply) = oneshot::channel();
+        let closed = || Gone::Lost("the slot's keeper has ended".into());
+        self.jobs.send(Job { edit: Box::new(edit), done }).await.map_err(|_| closed())?;
+        reply.await.map_err(|_| closed())?
+    }
+
+    /// Beats first if the last good write was sent too long ago to be sure that the claim is still ours.
+    pub async fn fresh(&self) -> Result<(), Gone> {
+        while clock::boottime().saturating_sub(self.shown.borrow().sent) > FENCE {
+            self.write(|_| ()).await?;
+        }
+        match &self.shown.borrow().lost {
+            Some(why) => Err(Gone::Lost(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Why the claim is lost, once it is.
+    pub fn lost(&self) -> Option<String> {
+        self.shown.borrow().lost.clone()
+    }
+
+    /// Whether a write has hung for so long that it should be told.
+    pub fn is_slow(&self) -> bool {
+        self.shown.borrow().hangs_since.is_some_and(|since| clock::boottime().saturating_sub(since) > SLOW)
+    }
+}
+
+struct Task {
+    raft: Raft,
+    slot: Slot,
+    show: watch::Sender<Shown>,
+}
+
+impl Task {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
+        loop {
+            let job = match tokio::time::timeout(BEAT, inbox.recv()).await {
+                Ok(None) => return,
+                Ok(Some(job)) => Some(job),
+                Err(_) => None,
+            };
+            let (edit, done) = match job {
+                Some(job) => (job.edit, Some(job.done)),
+                None => (Box::new(|_: &mut SlotLabels| ()) as Edit, None),
+            };
+            let mut labels = self.slot.labels.clone();
+            edit(&mut labels);
+            labels.beat = self.slot.labels.beat + 1;
+            let terminal = labels.state.is_terminal() || labels.owner.is_empty();
+            let result = self.swap(labels).await;
+            if let Err(Gone::Lost(why)) = &result {
+                self.show.send_modify(|shown| shown.lost = Some(why.clone()));
+            }
+            let over = terminal || matches!(result, Err(Gone::Lost(_)));
+            if let Some(done) = done {
+                let _ = done.send(result);
+            }
+            if over {
+                return;
+            }
+        }
+    }
+
+    /// One write, repeated until what stands in the store tells how it went.
+    async fn swap(&mut self, labels: SlotLabels) -> Result<(), Gone> {
+        let began = clock::boottime();
+        self.show.send_modify(|shown| shown.hangs_since = Some(began));
+        let result = self.swap_until(&labels, began).await;
+        self.show.send_modify(|shown| shown.hangs_since = None);
+        result
+    }
+
+    async fn swap_until(&mut self, labels: &SlotLabels, began: Duration) -> Result<(), Gone> {
+        loop {
+            let sent = clock::boottime();
+            let reply = self.raft.swap(&self.slot, labels).await;
+            match self.raft.slot(&self.slot.config).await {
+                Ok(Some(now)) if now.index == self.slot.index => {}
+                Ok(Some(now)) if now.labels == *labels => {
+                    self.slot = now;
+                    self.show.send_modify(|shown| shown.sent = sent);
+                    return Ok(());
+                }
+                Ok(Some(now)) => return Err(Gone::Lost(format!("{} took the change over", now.labels.by))),
+                Ok(None) => return Err(Gone::Lost("the change's slot was removed".into())),
+                Err(_) => {}
+            }
+            if clock::boottime().saturating_sub(began) > GIVE_UP {
+                let why = reply.err().map_or_else(|| "no answer".to_owned(), |fault| fault.to_string());
+                return Err(Gone::Stuck(why));
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}

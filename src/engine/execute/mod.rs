@@ -1,0 +1,160 @@
+//! Carries a plan out, by the protocol in `docs/journal.md`: written down before it is done, one unit after another,
+//! and nothing decided that the plan or an order did not decide.
+
+mod keeper;
+pub mod life;
+mod resume;
+mod run;
+mod start;
+mod unit;
+mod watch;
+
+pub use run::{Outcome, Run};
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::adapters::clock;
+use crate::adapters::docker::{Docker, Fault};
+use crate::adapters::journal::{DiskJournal, Raft};
+use crate::core::change::{Event, Mode, Order};
+use crate::core::journal::Slot;
+use crate::core::wire::v1::{Plan, Record};
+
+/// What a change works with.
+#[derive(Clone)]
+pub struct Tools {
+    /// The swarm.
+    pub docker: Docker,
+    /// The journal in its Raft store.
+    pub raft: Raft,
+    /// The journal on local disk; `None` where there is no state folder.
+    pub disk: Option<DiskJournal>,
+}
+
+/// How a change is to be carried out.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Failures, steps, questions.
+    pub mode: Mode,
+    /// How long tasks have to stay up before a unit is done.
+    pub settle: Duration,
+    /// How long a unit may wait for something that will not come by itself before it is called stuck.
+    pub stuck: Duration,
+    /// Who.
+    pub by: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Where a change begins.
+#[derive(Clone, Debug)]
+pub enum Start {
+    /// With a plan.
+    New {
+        /// The plan.
+        plan: Box<Plan>,
+        /// The change's id, from [`new_change`].
+        change: String,
+    },
+    /// Where somebody left it.
+    Resume {
+        /// The slot as last read.
+        slot: Box<Slot>,
+        /// Its record.
+        record: Box<Record>,
+        /// The choice made; none: it asks.
+        order: Option<Order>,
+    },
+}
+
+/// How a change is told of, and told what to do.
+pub struct Talk {
+    /// Orders, read between steps and while waiting. When nobody can give any more, a question ends in a detachment.
+    pub orders: mpsc::UnboundedReceiver<Order>,
+    /// Every event, in order; never waited for.
+    pub events: mpsc::UnboundedSender<Event>,
+}
+
+/// Why a change did not begin; nothing was posted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// What the plan was made from has moved.
+    #[error("the plan is stale: {moved}")]
+    Stale {
+        /// What moved.
+        moved: String,
+    },
+    /// The group has a change that is not finished.
+    #[error("change {change} by {by} is not finished")]
+    Busy {
+        /// The change.
+        change: String,
+        /// Whose.
+        by: String,
+    },
+    /// There is nothing to do.
+    #[error("there is nothing to do")]
+    Nothing,
+    /// It could not be written down.
+    #[error("not started, as it could not be written down: {why}")]
+    NotWritten {
+        /// Why.
+        why: String,
+    },
+    /// It is not known whether the claim landed.
+    #[error("not started: {why}; the claim may still appear in the history; nothing was posted")]
+    Unknown {
+        /// Why.
+        why: String,
+    },
+    /// The cluster does not answer, or not as it should.
+    #[error("not started: {0}")]
+    Fault(Fault),
+}
+
+impl Refusal {
+    /// What to do now.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Stale { .. } => "plan again, and look at what moved".into(),
+            Self::Busy { change, .. } => format!("watch it, or finish it first: `pinnace resume {change}`"),
+            Self::Nothing => String::new(),
+            Self::NotWritten { .. } => {
+                "nothing is changed that is not written down first; free space or mend the state folder".into()
+            }
+            Self::Unknown { .. } => "look at `pinnace history`, and void it by planning again".into(),
+            Self::Fault(fault) => fault.hint(),
+        }
+    }
+}
+
+/// Carries a change out to its end, a detachment or the loss of the claim.
+///
+/// A started POST is never cancelled.
+///
+/// # Errors
+/// A refusal: nothing was posted.
+pub async fn execute(tools: Tools, start: Start, options: Options, talk: Talk) -> Result<Outcome, Refusal> {
+    let run = match start {
+        Start::New { plan, change } => start::begin(tools, *plan, change, options, talk).await?,
+        Start::Resume { slot, record, order } => resume::begin(tools, *slot, *record, options, talk, order).await?,
+    };
+    Ok(run.carry_on().await)
+}
+
+/// A new change's id: a `UUIDv7`, so that ids sort by age.
+pub fn new_change() -> String {
+    uuid::Uuid::now_v7().to_string()
+}
+
+/// A random name for this owner.
+fn owner() -> String {
+    uuid::Uuid::now_v7().simple().to_string()[16..].to_owned()
+}
+
+/// The home of this process, for the slot.
+fn home() -> String {
+    clock::home()
+}

@@ -1,0 +1,144 @@
+//! One unit: check, say what will be posted, post at the index that was checked, look, repeat until it is settled.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::keeper::Gone;
+use super::run::Run;
+use crate::adapters::docker::{Fault, Held, Stand, Tasks};
+use crate::core::change::{Kind, Phase};
+use crate::core::journal::{Direction, Post, UnitState};
+use crate::core::wire::v1::Unit;
+
+/// Between two looks at a service whose update is of unknown fate.
+const RETRY: Duration = Duration::from_millis(300);
+/// How often an update is tried that the engine neither takes nor refuses for good.
+const TRIES: u32 = 60;
+
+/// How an update went.
+enum Posted {
+    /// The spec stands at the goal; with the tasks that were there before it was posted, if we did that.
+    Stands(Option<BTreeSet<String>>),
+    /// Somebody else changed the service.
+    Overtaken(String),
+    /// The engine refuses it, now and always.
+    Refused(String),
+}
+
+impl Run {
+    /// Brings a unit to its target, or back.
+    pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), Gone> {
+        let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
+        self.settle_before(at, direction).await?;
+        self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
+        let posted = self.bring(at, &unit, direction).await?;
+        self.doubt = None;
+        match posted {
+            Posted::Stands(known) => self.watch(at, &unit, direction, known).await,
+            Posted::Overtaken(by) => {
+                let why = format!("somebody else changed it: it runs {by} now");
+                self.emit(Kind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
+                self.mark(at, UnitState::Overtaken, None).await
+            }
+            Posted::Refused(why) => {
+                self.emit(Kind::Failed {
+                    unit: at,
+                    why,
+                    hint: "the engine refuses the update; nothing was changed".into(),
+                });
+                let state = if direction == Direction::To { UnitState::PutBack } else { UnitState::Failed };
+                self.mark(at, state, None).await
+            }
+        }
+    }
+
+    /// Makes the spec stand at the goal: one version index admits one update, so that repeating is harmless.
+    async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<Posted, Gone> {
+        let (goal, origin) = match direction {
+            Direction::To => (Stand::Target, Stand::Before),
+            Direction::Back => (Stand::Before, Stand::Target),
+        };
+        let state = if direction == Direction::To { UnitState::Posting } else { UnitState::PuttingBack };
+        let mut tries = 0;
+        let mut known: Option<BTreeSet<String>> = None;
+        loop {
+            let Some(held) = self.hold(unit, &mut tries).await? else {
+                return Ok(Posted::Overtaken("nothing: the service is gone".into()));
+            };
+            let stand = held.stands(&unit.edits);
+            let same_rest = held.rest_before(&unit.edits) == unit.rest;
+            if stand == goal && (known.is_some() || same_rest || direction == Direction::Back) {
+                if self.letter(at) != state {
+                    self.mark(at, state, None).await?;
+                }
+                return Ok(Posted::Stands(known));
+            }
+            if stand != origin || !same_rest {
+                return Ok(Posted::Overtaken(held.service.image().to_owned()));
+            }
+            if tries >= TRIES {
+                // What was posted may still land: the slot keeps naming it, and whoever takes over fences it first.
+                return Err(Gone::Stuck("the engine neither takes nor refuses the update".into()));
+            }
+            if tries > 0 {
+                tokio::time::sleep(RETRY).await;
+            }
+            self.mark(at, state, Some(Post { unit: at, index: held.index(), direction })).await?;
+            if known.is_none() {
+                self.emit(Kind::Phase { unit: at, phase: Phase::Update, direction });
+                let tasks = self
+                    .tools
+                    .docker
+                    .tasks(Tasks::History(std::slice::from_ref(&unit.service_id)))
+                    .await
+                    .unwrap_or_default();
+                known = Some(tasks.into_iter().map(|task| task.id).collect());
+            }
+            tries += 1;
+            if let Err(fault) = self.post(&held, unit, direction).await?
+                && refused(&fault)
+            {
+                return Ok(Posted::Refused(fault.to_string()));
+            }
+        }
+    }
+
+    fn letter(&self, at: usize) -> UnitState {
+        self.progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state)
+    }
+
+    /// The claim must be fresh as the last thing before the POST.
+    async fn post(&mut self, held: &Held, unit: &Unit, direction: Direction) -> Result<Result<(), Fault>, Gone> {
+        self.keeper.fresh().await?;
+        Ok(self.tools.docker.post(held, &unit.edits, direction, None).await.map(|_| ()))
+    }
+
+    /// Reads a service until it answers; `None`: it is gone.
+    pub(super) async fn hold(&mut self, unit: &Unit, tries: &mut u32) -> Result<Option<Held>, Gone> {
+        loop {
+            match self.tools.docker.hold(&unit.service_id).await {
+                Ok(held) => return Ok(Some(held)),
+                Err(fault) if fault.is_not_found() => return Ok(None),
+                Err(fault) => {
+                    *tries += 1;
+                    if let Some(why) = self.keeper.lost() {
+                        return Err(Gone::Lost(why));
+                    }
+                    if *tries > 4 * TRIES {
+                        return Err(Gone::Stuck(fault.to_string()));
+                    }
+                    self.emit(Kind::Trouble { text: fault.to_string() });
+                    tokio::time::sleep(RETRY * 3).await;
+                }
+            }
+        }
+    }
+}
+
+/// Whether the engine refuses an update for good: a client's error that is no conflict of versions.
+fn refused(fault: &Fault) -> bool {
+    match fault.status() {
+        Some(status) => (400..500).contains(&status) || status == 501,
+        None => matches!(fault, Fault::ReadOnly { .. }),
+    }
+}
