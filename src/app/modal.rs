@@ -1,0 +1,82 @@
+//! What lies over a screen and has the keys.
+
+use crate::config::Context;
+use crate::core::change::Order;
+
+use super::line::Line;
+use super::palette::PaletteState;
+use super::state::Scroll;
+
+/// What lies over a screen and has the keys.
+#[derive(Clone, Debug)]
+pub enum Modal {
+    /// The keys that work here.
+    Help(Scroll),
+    /// The list of commands.
+    Palette(PaletteState),
+    /// The themes, with the name of the one to return to.
+    Themes(PaletteState, String),
+    /// All that was said.
+    Messages(Scroll),
+    /// A text in full.
+    Detail(Detail),
+    /// A line being typed.
+    Prompt(Prompt),
+    /// A question.
+    Ask(Question),
+}
+
+impl Modal {
+    /// The section of the keymap that is its own.
+    pub fn context(&self) -> Context {
+        match self {
+            Self::Help(_) | Self::Detail(_) => Context::Help,
+            Self::Palette(_) | Self::Themes(..) => Context::Palette,
+            Self::Messages(_) => Context::Messages,
+            Self::Prompt(_) => Context::Prompt,
+            Self::Ask(_) => Context::Ask,
+        }
+    }
+}
+
+/// A text in full.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detail {
+    /// What it is about.
+    pub title: String,
+    /// The text, by lines.
+    pub lines: Vec<String>,
+    /// The first line shown.
+    pub top: usize,
+}
+
+/// A line being typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// The line.
+    pub line: Line,
+    /// What was there before, to go back to.
+    pub before: String,
+}
+
+/// A question that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What is asked.
+    pub what: Asked,
+    /// The question.
+    pub title: String,
+    /// What to know first, by lines.
+    pub lines: Vec<String>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Whether to end the console.
+    Quit,
+    /// Whether to apply the plan.
+    Apply,
+    /// Whether to give a change this order.
+    Order(Order),
+}

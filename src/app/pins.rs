@@ -1,0 +1,336 @@
+//! The pins of a group as they are edited: the text, what is remarkable about it, and what it would come to.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::core::check::{self, Placed};
+use crate::core::finding::Severity;
+use crate::core::group::{GroupKey, GroupKind, member_of};
+use crate::core::image::{ImageRef, digest_of};
+use crate::core::pins::{self, PinDoc, PinKey};
+use crate::core::plan::Want;
+use crate::core::registry::{Fact, ImageFact};
+use crate::core::text::clean;
+use crate::core::time::Time;
+
+use super::editor::Editor;
+use super::state::{Cluster, State};
+
+/// For so long after the last edit nothing is asked and nothing is kept: somebody is typing.
+pub const QUIET: Duration = Duration::from_millis(300);
+
+/// The pins of a group.
+#[derive(Clone, Debug)]
+pub struct PinsState {
+    /// The cluster.
+    pub cluster: usize,
+    /// The group.
+    pub group: GroupKey,
+    /// The service the cursor is to be put on first, by name.
+    pub service: Option<String>,
+    /// What was read of it; none until all of it is there.
+    pub text: Option<PinText>,
+    /// The kept draft, once it was looked for.
+    pub draft: Kept,
+    /// What the keys do.
+    pub mode: PinsMode,
+    /// Which part is shown where there is no room for both.
+    pub pane: PinsPane,
+    /// The first line shown of what the pins come to.
+    pub top: usize,
+}
+
+/// A draft kept on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// It is being looked for.
+    Asked,
+    /// There is none.
+    None,
+    /// This, and when it was kept.
+    Text(String, Option<Time>),
+}
+
+/// What the keys do on the pins' screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinsMode {
+    /// They type.
+    Editing,
+    /// They are keys.
+    Reading,
+}
+
+/// A part of the pins' screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinsPane {
+    /// The text.
+    Text,
+    /// What it comes to.
+    Images,
+}
+
+/// The text with all that follows from it.
+#[derive(Clone, Debug)]
+pub struct PinText {
+    /// The text.
+    pub editor: Editor,
+    /// What was there before any edit: the document in force, or the template.
+    pub start: String,
+    /// The pins in force.
+    pub in_force: PinDoc,
+    /// When the draft was kept that it was opened with.
+    pub from_draft: Option<Option<Time>>,
+    /// The text as it was last kept, or there is none to keep.
+    pub saved: Option<String>,
+    /// When it was edited last, until the quiet after it.
+    pub edited: Option<Time>,
+    /// The text, read.
+    pub doc: PinDoc,
+    /// What is remarkable about it, in the order of the text.
+    pub placed: Vec<Placed>,
+}
+
+impl PinText {
+    /// Opens the document in force or the template, or the draft that was kept.
+    pub fn open(start: &str, in_force: PinDoc, draft: &Kept) -> Self {
+        let start = Editor::new(start).text();
+        let (text, from_draft) = match draft {
+            Kept::Text(text, at) if Editor::new(text).text() != start => (text.clone(), Some(*at)),
+            _ => (start.clone(), None),
+        };
+        let saved = if let Kept::Text(text, _) = draft { Some(text.clone()) } else { None };
+        let editor = Editor::new(&text);
+        let doc = pins::read(&editor.text());
+        Self { editor, start, in_force, from_draft, saved, edited: None, doc, placed: Vec::new() }
+    }
+
+    /// Reads and checks the text anew.
+    pub fn check(&mut self, group: &GroupKey, cluster: &Cluster) {
+        self.doc = pins::read(&self.editor.text());
+        self.placed = check::document(group, &self.doc, &cluster.world, &cluster.facts);
+    }
+
+    /// Whether the text differs from what it was opened on.
+    pub fn is_edited(&self) -> bool {
+        self.editor.text() != self.start
+    }
+
+    /// How many findings weigh this much.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.placed.iter().filter(|placed| placed.finding.severity == severity).count()
+    }
+
+    /// The line of the text a byte is in.
+    pub fn line_of(&self, byte: usize) -> usize {
+        let mut end = 0;
+        for (at, line) in self.editor.lines().iter().enumerate() {
+            end += line.len() + 1;
+            if byte < end {
+                return at;
+            }
+        }
+        self.editor.lines().len().saturating_sub(1)
+    }
+
+    /// The findings under a line of the text.
+    pub fn under(&self, line: usize) -> impl Iterator<Item = &Placed> {
+        self.placed.iter().filter(move |placed| self.line_of(placed.at.start) == line)
+    }
+
+    /// The pin in a line of the text.
+    pub fn pin_at(&self, line: usize) -> Option<&PinKey> {
+        self.doc.place.iter().find(|(_, at)| self.line_of(at.start) == line).map(|(key, _)| key)
+    }
+
+    /// The image of the pin in a line, while nobody answered for it yet.
+    pub fn asking(&self, line: usize, cluster: &Cluster) -> Option<ImageRef> {
+        let image = ImageRef::parse(self.doc.pins.get(self.pin_at(line)?)?).ok()?;
+        matches!(cluster.facts.image(&image.text), Fact::Asked).then_some(image)
+    }
+
+    /// Puts the cursor where this service is pinned, or would be.
+    pub fn go_to(&mut self, keys: &[PinKey]) {
+        let found = keys.iter().find_map(|key| self.doc.place.get(key).map(|at| (at.clone(), false)));
+        let header = || keys.iter().find_map(|key| self.doc.headers.get(key).map(|at| (at.clone(), true)));
+        let Some((at, is_header)) = found.or_else(header) else { return };
+        let line = self.line_of(at.start);
+        let start: usize = self.editor.lines().iter().take(line).map(|line| line.len() + 1).sum();
+        let next = self.editor.lines().get(line + 1);
+        if is_header {
+            // The template has the image in a comment below: without its `#` it is a pin.
+            let below = usize::from(next.is_some_and(|next| next.starts_with("# image")));
+            let end = self.editor.lines().get(line).map_or(0, |line| line.chars().count());
+            self.editor.jump(line + below, if below == 1 { 0 } else { end });
+        } else {
+            let text = self.editor.text();
+            let column = text.get(start..at.end.saturating_sub(1)).map_or(0, |before| before.chars().count());
+            self.editor.jump(line, column);
+        }
+    }
+}
+
+/// The keys a service can be pinned by, its own first.
+pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return Vec::new() };
+    let Some(service) = screen.service.as_ref().and_then(|name| cluster.world.service_named(name)) else {
+        return Vec::new();
+    };
+    let mut keys = vec![PinKey::Service(service.name.clone()), PinKey::Service(member_of(service))];
+    keys.extend([PinKey::Member(member_of(service)), PinKey::Group]);
+    keys.retain(|key| pins::covers(key, &screen.group, service));
+    keys
+}
+
+/// What must be known to open the pins, or to check them.
+pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
+    if !cluster.world.knows_journal() {
+        return BTreeSet::from([Want::Journal]);
+    }
+    match &screen.text {
+        None => {
+            let unread = cluster.world.history(&screen.group).pins().err();
+            unread.map(|change| Want::Record(change.to_owned())).into_iter().collect()
+        }
+        Some(text) if text.edited.is_none() => {
+            check::wants(&screen.group, &text.doc, &cluster.world).into_iter().map(Want::Image).collect()
+        }
+        Some(_) => BTreeSet::new(),
+    }
+}
+
+/// What a service would run, and by which pin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The member, and the service's name where that is not the same.
+    pub name: String,
+    /// Where it runs.
+    pub host: String,
+    /// What it runs now.
+    pub now: String,
+    /// What its pin says; none: no pin, it keeps what it runs.
+    pub pinned: Option<String>,
+    /// Which pin, in words.
+    pub origin: String,
+    /// The pins that one wins over: which, and what they say.
+    pub shadowed: Vec<(String, String)>,
+    /// Whether its pin is another than the one in force.
+    pub edited: bool,
+    /// What the registry says of the pinned image.
+    pub verdict: Verdict,
+}
+
+/// What is known of an image, as a sign tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// There is nothing to find out.
+    Plain,
+    /// Nobody answered yet.
+    Asked,
+    /// It is what runs already.
+    Same,
+    /// It can be run.
+    Good,
+    /// An error is in the way.
+    Bad,
+}
+
+/// What every service of the group would run.
+pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<Effective> {
+    let world = &cluster.world;
+    let one = |service: &crate::core::swarm::Service| {
+        let member = member_of(service);
+        let covering = text.doc.covering(&screen.group, service);
+        let before = text.in_force.effective(&screen.group, service).map(|(_, image)| image);
+        let (first, rest) = covering.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
+        let told = |key: &PinKey| origin(key, &screen.group);
+        let bad = text.placed.iter().any(|placed| {
+            placed.finding.severity == Severity::Error && placed.finding.services.contains(&service.name)
+        });
+        let fact =
+            first.and_then(|(_, image)| ImageRef::parse(image).ok()).map(|image| cluster.facts.image(&image.text));
+        Effective {
+            name: clean(&member),
+            host: clean(&world.hosts(service).join(", ")),
+            now: clean(service.image()),
+            pinned: first.map(|(_, image)| clean(image)),
+            origin: first.map_or_else(|| "no pin".to_owned(), |(key, _)| told(key)),
+            shadowed: rest.iter().map(|(key, image)| (told(key), clean(image))).collect(),
+            edited: first.map(|(_, image)| *image) != before,
+            verdict: match fact {
+                None if !bad => Verdict::Plain,
+                Some(Fact::Unknown | Fact::Asked) if !bad => Verdict::Asked,
+                _ if bad => Verdict::Bad,
+                Some(fact) if first.is_some_and(|(_, image)| is_same(image, service.image(), fact)) => Verdict::Same,
+                _ => Verdict::Good,
+            },
+        }
+    };
+    world.members(&screen.group).map(one).collect()
+}
+
+/// Whether a pin names what runs: the same text, or the digest that runs.
+fn is_same(pinned: &str, now: &str, fact: &Fact<ImageFact>) -> bool {
+    let Ok(image) = ImageRef::parse(pinned) else { return false };
+    let digest = image.digest.clone().or_else(|| fact.known().map(|fact| fact.digest.clone()));
+    image.text == now || digest.is_some_and(|digest| image.pinned(&digest) == now)
+}
+
+/// A pin's place, in a word or two.
+pub fn origin(key: &PinKey, group: &GroupKey) -> String {
+    match (key, group.kind) {
+        (PinKey::Group, GroupKind::Database) => "the database's pin".to_owned(),
+        (PinKey::Group, _) => "its pin".to_owned(),
+        (PinKey::Member(name), _) => format!("pin {}", clean(name)),
+        (PinKey::Service(_), _) => "its own pin".to_owned(),
+    }
+}
+
+/// What was found out about the pinned images, one each: the image, and what is known.
+pub fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<(String, String)> {
+    let wanted = check::wants(&screen.group, &text.doc, &cluster.world);
+    wanted.into_iter().map(|image| (image.clone(), summary(cluster, screen, text, &image))).collect()
+}
+
+fn summary(cluster: &Cluster, screen: &PinsState, text: &PinText, image: &str) -> String {
+    let (fact, at) = match cluster.facts.image(image) {
+        Fact::Unknown => return "not asked for yet".to_owned(),
+        Fact::Asked => return "asking the registry …".to_owned(),
+        Fact::Failed { why, .. } => return failed(why).to_owned(),
+        Fact::Known { value, at, .. } => (value, at),
+    };
+    let _ = at;
+    let mut parts = vec!["exists".to_owned()];
+    if digest_of(image).is_none() {
+        parts.push(format!("@{}", fact.digest.short()));
+    }
+    let Some(platforms) = &fact.platforms else {
+        parts.push("platforms not known".to_owned());
+        return parts.join(" · ");
+    };
+    parts.push(platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
+    let is_here = |service: &&crate::core::swarm::Service| {
+        text.doc.effective(&screen.group, service).is_some_and(|(_, pinned)| pinned.trim() == image)
+    };
+    let services = cluster.world.members(&screen.group).filter(is_here);
+    let nodes: BTreeSet<_> =
+        services.flat_map(|service| cluster.world.candidates(service)).map(|node| &node.id).collect();
+    let can = nodes.iter().filter_map(|id| cluster.world.nodes.get(*id));
+    let can = can.filter(|node| platforms.contains(&node.platform)).count();
+    let noun = if nodes.len() == 1 { "node" } else { "nodes" };
+    parts.push(format!("{can} of {} {noun} can run it", nodes.len()));
+    parts.extend(fact.size.map(|size| format!("{} MB", size.div_ceil(1_000_000))));
+    parts.join(" · ")
+}
+
+fn failed(why: &crate::core::registry::Why) -> &'static str {
+    use crate::core::registry::Why;
+    match why {
+        Why::NotFound => "not in the registry",
+        Why::Denied => "the registry refuses our login",
+        Why::NoCredentials => "the registry wants a login",
+        Why::Unreachable(_) => "the registry cannot be reached",
+        Why::RateLimited => "the registry takes no more requests for now",
+        Why::Other(_) => "the registry has a fault",
+    }
+}

@@ -1,0 +1,104 @@
+//! The bottom line: the keys that work here in the keymap's order, or what was said last.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::app::available::available;
+use crate::app::back::back_label;
+use crate::app::palette::{is_command, is_motion};
+use crate::app::state::{Modal, Pane, State};
+use crate::config::{Action, Context, Role, Theme};
+use crate::core::finding::Severity;
+
+use super::pen::{Pen, draw};
+use super::width::{middle, width};
+
+/// Draws the footer.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let room = usize::from(area.width);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1);
+    if let Some(Modal::Prompt(prompt)) = &state.modal {
+        let (before, after) = prompt.line.parts();
+        let mut rest = after.chars();
+        let under = rest.next().map_or(" ".to_owned(), String::from);
+        pen.put(Role::Key, "filter ").put(Role::Text, before);
+        pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
+        let hint = "text !not state: image: node: member: label:k=v";
+        pen.until(room.saturating_sub(width(hint) + 1).max(room - pen.room() + 2)).put(Role::Dim, hint);
+    } else if let Some(notice) = &state.notice {
+        let role = match notice.severity {
+            Severity::Error => Role::Error,
+            Severity::Warning => Role::Warning,
+            Severity::Info => Role::Info,
+        };
+        pen.put(role, &notice.text);
+        if !notice.hint.is_empty() {
+            pen.put(Role::Dim, " · ").put(Role::Hint, &notice.hint);
+        }
+    } else {
+        keys(&mut pen, state, room);
+    }
+    draw(frame, area, 0, &pen.line());
+}
+
+/// The keys: as many as there is room for, the way to all others always.
+fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
+    let context = state.context();
+    let keymap = &state.config.keymap;
+    let bindings = keymap.bindings_for(context);
+    let key = |action| keymap.keys_for(context, action).map(ToString::to_string);
+    let mut last = Vec::new();
+    for (action, label) in [(Action::Palette, "commands"), (Action::Help, "keys")] {
+        if let Some(key) = key(action).filter(|_| state.modal.is_none()) {
+            last.push((key, if room < 100 && action == Action::Palette { "" } else { label }));
+        }
+    }
+    let reserved: usize = last.iter().map(|(key, label)| width(key) + width(label) + 3).sum();
+    let mut seen = Vec::new();
+    for binding in bindings.iter().filter(|binding| is_shown(context, binding.context, binding.action)) {
+        if seen.contains(&binding.action) {
+            continue;
+        }
+        seen.push(binding.action);
+        let possible = available(state, binding.action).is_ok();
+        if !possible && context == Context::Fleet && state.fleet.pane != Pane::Services {
+            continue;
+        }
+        let keys = binding.keys.to_string();
+        let label = label(state, binding.action, room);
+        if pen.room() < width(&keys) + width(&label) + 3 + reserved {
+            // The rest is in the help; a shorter one may still fit.
+            continue;
+        }
+        let (key_role, label_role) = if possible { (Role::Key, Role::KeyLabel) } else { (Role::KeyDim, Role::KeyDim) };
+        pen.put(key_role, &keys).put(Role::KeyLabel, " ").put(label_role, &label).gap(2);
+    }
+    for (key, label) in last {
+        pen.put(Role::Key, &key).put(Role::KeyLabel, " ").put(Role::KeyLabel, label).gap(if label.is_empty() {
+            1
+        } else {
+            2
+        });
+    }
+}
+
+/// Whether an action has its place in the footer: what the screen is for, not how to move about.
+fn is_shown(context: Context, section: Context, action: Action) -> bool {
+    let panes = matches!(context, Context::Fleet | Context::Service) && action == Action::NextPane;
+    let own = section == context || panes;
+    let always = matches!(action, Action::Back) && section == Context::Global && context != Context::Fleet;
+    let noise = matches!(action, Action::PreviousTrouble | Action::Help | Action::Palette);
+    let motion = is_motion(action) && !matches!(action, Action::Back | Action::NextPane);
+    ((own && (is_command(action) || matches!(action, Action::Back | Action::NextPane))) || always) && !noise && !motion
+}
+
+/// What a key does here: `R` names where it goes before it is pressed.
+fn label(state: &State, action: Action, room: usize) -> String {
+    let target = (action == Action::Rollback && state.modal.is_none()).then(|| back_label(state)).flatten();
+    let Some(target) = target else { return action.label().to_owned() };
+    let most = if room < 100 { 14 } else { 30 };
+    let digest = target.digest.map(|digest| format!(" @{}", &digest[..4])).unwrap_or_default();
+    let note = if room < 100 || target.note.is_empty() { String::new() } else { format!(" ({})", target.note) };
+    format!("back to {}{digest}{note}", middle(&target.image, most))
+}
