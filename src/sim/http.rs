@@ -1,0 +1,111 @@
+//! What both servers need of HTTP: requests taken apart, and the kinds of answers.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, Method, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::Frame;
+use percent_encoding::percent_decode_str;
+use tokio::sync::mpsc;
+
+/// An answer's body.
+pub type Body = UnsyncBoxBody<Bytes, io::Error>;
+/// An answer; an error breaks the connection.
+pub type Answer = io::Result<Response<Body>>;
+
+/// A request, read whole.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// The method.
+    pub method: Method,
+    /// The path, as it came.
+    pub path: String,
+    /// Its parts, decoded.
+    pub parts: Vec<String>,
+    /// The query, decoded.
+    pub query: BTreeMap<String, String>,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Asked {
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn read(request: http::Request<hyper::body::Incoming>) -> io::Result<Self> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+        let path = head.uri.path().to_owned();
+        Ok(Self {
+            method: head.method,
+            parts: path.split('/').skip(1).map(decoded).collect(),
+            path,
+            query: pairs(head.uri.query().unwrap_or_default()),
+            headers: head.headers,
+            body,
+        })
+    }
+
+    /// A value of the query; empty where there is none.
+    pub fn value(&self, key: &str) -> &str {
+        self.query.get(key).map_or("", String::as_str)
+    }
+
+    /// A flag of the query, as Go's handlers read them.
+    pub fn flag(&self, key: &str) -> bool {
+        let value = self.value(key).trim().to_lowercase();
+        !["", "0", "no", "false", "none"].contains(&value.as_str())
+    }
+
+    /// A header; none where it is empty or no text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
+    }
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn pairs(query: &str) -> BTreeMap<String, String> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decoded(&key.replace('+', " ")), decoded(&value.replace('+', " ")))
+        })
+        .collect()
+}
+
+/// A body that is there.
+pub fn whole(bytes: impl Into<Bytes>) -> Body {
+    Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// A body that comes as it is sent; it ends with the sender, or breaks with an error.
+pub fn stream() -> (mpsc::UnboundedSender<io::Result<Bytes>>, Body) {
+    let (send, receive) = mpsc::unbounded_channel::<io::Result<Bytes>>();
+    let frames = stream::unfold(receive, |mut receive| async move {
+        let next = receive.recv().await?;
+        Some((next.map(Frame::data), receive))
+    });
+    (send, StreamBody::new(frames).boxed_unsync())
+}
+
+/// An answer of this status with a body.
+pub fn answer(status: u16, kind: &str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if let Ok(kind) = kind.parse() {
+        response.headers_mut().insert(http::header::CONTENT_TYPE, kind);
+    }
+    response
+}

@@ -1,0 +1,263 @@
+//! Scenario files: what a world holds, and what goes wrong in it.
+//!
+//! ```toml
+//! [engine]
+//! version = "26.1.5"
+//! api = 45
+//!
+//! [[node]]
+//! name = "node-1"
+//! manager = true
+//!
+//! [[registry]]
+//! name = "10.0.0.1:5000"
+//! insecure = true
+//!
+//! [[image]]
+//! ref = "10.0.0.1:5000/shop/web:1.31.0"
+//! behaviour = "sleep"
+//!
+//! [[service]]
+//! name = "shop_web"
+//! image = "10.0.0.1:5000/shop/web:1.31.0"
+//! replicas = 3
+//!
+//! [[fault]]
+//! after = 30
+//! kind = "daemon-gone"
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::faults::Planned;
+use super::world::images::{Behaviour, Recipe, reference};
+use super::world::model::{Nanos, SECOND};
+use super::world::{World, moment};
+
+/// A scenario file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Scenario {
+    /// Which numbers come up.
+    seed: u64,
+    /// The moment the world starts at; none: now.
+    start: Option<String>,
+    /// How long everything had to settle before.
+    settled: Option<f64>,
+    engine: Option<EngineText>,
+    #[serde(rename = "node")]
+    nodes: Vec<NodeText>,
+    #[serde(rename = "network")]
+    networks: Vec<String>,
+    #[serde(rename = "registry")]
+    registries: Vec<RegistryText>,
+    #[serde(rename = "image")]
+    images: Vec<ImageText>,
+    #[serde(rename = "service")]
+    services: Vec<ServiceText>,
+    #[serde(rename = "fault")]
+    faults: Vec<Planned>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EngineText {
+    version: String,
+    api: u32,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NodeText {
+    name: String,
+    manager: bool,
+    architecture: Option<String>,
+    availability: Option<String>,
+    labels: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RegistryText {
+    name: String,
+    insecure: bool,
+    user: Option<String>,
+    password: Option<String>,
+    tokens: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ImageText {
+    #[serde(rename = "ref")]
+    reference: String,
+    #[serde(default)]
+    behaviour: Option<String>,
+    #[serde(default)]
+    platforms: Vec<String>,
+    #[serde(default)]
+    index: Option<String>,
+    #[serde(default)]
+    oci: bool,
+    #[serde(default)]
+    attestation: bool,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+    #[serde(default)]
+    created: Option<String>,
+    #[serde(default)]
+    salt: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct ServiceText {
+    name: String,
+    image: String,
+    /// Whether the image is written with its digest.
+    pinned: bool,
+    replicas: Option<u64>,
+    global: bool,
+    constraints: Vec<String>,
+    labels: BTreeMap<String, String>,
+    /// Anything else of the spec, laid over it.
+    spec: Option<Value>,
+}
+
+fn wrong(what: impl std::fmt::Display) -> String {
+    format!("the scenario: {what}")
+}
+
+impl Scenario {
+    /// Reads a scenario file.
+    ///
+    /// # Errors
+    /// With what is wrong with it.
+    pub fn read(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(wrong)
+    }
+
+    /// Makes its world; `now` is when it starts, unless it says so itself. The faults are still to be planned.
+    ///
+    /// # Errors
+    /// With what in it makes no sense.
+    pub fn world(&self, now: Nanos) -> Result<(World, Vec<Planned>), String> {
+        let now = match &self.start {
+            Some(text) => moment::parse(text).ok_or_else(|| wrong(format!("{text} is no moment")))?,
+            None => now,
+        };
+        let settled = super::faults::nanos(self.settled.unwrap_or(30.0));
+        let mut world = World::new(self.seed, now.saturating_sub(settled));
+        if let Some(engine) = &self.engine {
+            engine.version.clone_into(&mut world.engine.version);
+            world.engine.minor = engine.api;
+            world.engine.least = if engine.api >= 44 { 24 } else { 12 };
+        }
+        for node in &self.nodes {
+            Self::node(&mut world, node)?;
+        }
+        for network in &self.networks {
+            world.add_network(network, "overlay", false);
+        }
+        for text in &self.registries {
+            let registry = world.registries.entry(text.name.clone()).or_default();
+            registry.insecure = text.insecure;
+            registry.tokens = text.tokens;
+            registry.login = text.user.clone().zip(text.password.clone());
+        }
+        for image in &self.images {
+            push(&mut world, image)?;
+        }
+        for service in &self.services {
+            let spec = spec(&world, service)?;
+            let made = world.create_service(&spec, None);
+            made.map_err(|refusal| wrong(format!("service {}: {}", service.name, refusal.message)))?;
+        }
+        world.tick(now);
+        Ok((world, self.faults.clone()))
+    }
+
+    fn node(world: &mut World, node: &NodeText) -> Result<(), String> {
+        let id = world.add_node(&node.name, node.manager, node.architecture.as_deref().unwrap_or("x86_64"));
+        if node.labels.is_empty() && node.availability.is_none() {
+            return Ok(());
+        }
+        let found = world.find_node(&id).map_err(|refusal| wrong(refusal.message))?;
+        let availability = node.availability.as_deref().unwrap_or("active");
+        let spec = json!({ "Role": found.role, "Availability": availability, "Labels": node.labels });
+        let version = found.index;
+        world
+            .update_node(&id, version, &spec)
+            .map_err(|refusal| wrong(format!("node {}: {}", node.name, refusal.message)))
+    }
+}
+
+fn push(world: &mut World, image: &ImageText) -> Result<(), String> {
+    let bad = |why: &str| wrong(format!("image {}: {why}", image.reference));
+    let named = reference(&image.reference).ok_or_else(|| bad("is no reference"))?;
+    let behaviour = image.behaviour.clone().unwrap_or_else(|| "sleep".to_owned());
+    Behaviour::of(&behaviour).ok_or_else(|| bad(&format!("`{behaviour}` is no behaviour")))?;
+    let plain = Recipe::default();
+    let recipe = Recipe {
+        behaviour,
+        platforms: if image.platforms.is_empty() { plain.platforms } else { image.platforms.clone() },
+        index: image.index.clone(),
+        oci: image.oci,
+        attestation: image.attestation,
+        labels: image.labels.clone(),
+        annotations: image.annotations.clone(),
+        created: match &image.created {
+            Some(text) => moment::parse(text).ok_or_else(|| bad(&format!("{text} is no moment")))?,
+            None => plain.created,
+        },
+        salt: image.salt.clone().unwrap_or_else(|| image.reference.clone()),
+    };
+    let registry = world.registries.entry(named.host).or_default();
+    registry.push(&named.repository, named.tag.as_deref().unwrap_or("latest"), &recipe);
+    Ok(())
+}
+
+fn spec(world: &World, service: &ServiceText) -> Result<Value, String> {
+    let mut image = service.image.clone();
+    if service.pinned {
+        let found = reference(&image).and_then(|named| world.look(&named, None).ok().map(|it| it.digest.to_string()));
+        image = format!("{image}@{}", found.ok_or_else(|| wrong(format!("service {}: no such image", service.name)))?);
+    }
+    let mode = if service.global {
+        json!({ "Global": {} })
+    } else {
+        json!({ "Replicated": { "Replicas": service.replicas.unwrap_or(1) } })
+    };
+    let mut spec = json!({ "Name": service.name, "Labels": service.labels, "Mode": mode,
+        "TaskTemplate": { "ContainerSpec": { "Image": image } } });
+    if !service.constraints.is_empty() {
+        spec["TaskTemplate"]["Placement"] = json!({ "Constraints": service.constraints });
+    }
+    if let Some(over) = &service.spec {
+        lay(&mut spec, over);
+    }
+    Ok(spec)
+}
+
+/// Lays members over those there are.
+fn lay(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                lay(under.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}
+
+/// The moment it is outside.
+pub fn outside() -> Nanos {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Nanos::try_from(since.as_nanos()).unwrap_or(1_800_000_000 * SECOND)
+}

@@ -1,0 +1,146 @@
+//! How a node gets an image: from what it holds, else from a registry.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde_json::Value;
+
+use super::World;
+use super::images::{Behaviour, Manifest, Reference};
+use super::model::{Id, MILLI, Nanos, SECOND, Task};
+use super::spec::architecture;
+
+/// What came of a pull.
+pub(super) enum Pulled {
+    /// The node has the image of this digest.
+    Has(Arc<str>),
+    /// It does not; why is in its daemon's log only.
+    Not,
+}
+
+/// Why a registry tells nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// It is not there, or cannot be reached; the engine's words.
+    Unreachable(String),
+    /// It asks for a login and got none.
+    NoLogin,
+    /// It does not take the login.
+    WrongLogin,
+    /// It has no such thing.
+    Unknown,
+}
+
+/// User and password of an `X-Registry-Auth`; none where it cannot be read, which the engine passes over in silence.
+pub fn login(header: &str, minor: u32) -> Option<(String, String)> {
+    let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let safe = GeneralPurpose::new(&alphabet::URL_SAFE, config);
+    let standard = GeneralPurpose::new(&alphabet::STANDARD, config);
+    let bytes = match safe.decode(header) {
+        Ok(bytes) => bytes,
+        // Newer engines take the URL-safe alphabet only.
+        Err(_) if minor < 43 => standard.decode(header).ok()?,
+        Err(_) => return None,
+    };
+    let value: Value = serde_json::from_slice(&bytes).ok()?;
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (user, password) = (text("username"), text("password"));
+    (!user.is_empty()).then_some((user, password))
+}
+
+impl World {
+    /// What a registry tells of a reference.
+    pub fn look(&self, reference: &Reference, auth: Option<&str>) -> Result<&Manifest, Silence> {
+        if let Some(why) = self.unreachable.get(&reference.host) {
+            return Err(Silence::Unreachable(why.clone()));
+        }
+        let Some(registry) = self.registries.get(&reference.host) else {
+            let host = match reference.host.as_str() {
+                "docker.io" => "registry-1.docker.io",
+                host => host,
+            };
+            let name = host.split(':').next().unwrap_or(host);
+            let is_address = name.chars().all(|c| c.is_ascii_digit() || c == '.');
+            return Err(Silence::Unreachable(if is_address {
+                format!("dial tcp {host}: connect: connection refused")
+            } else {
+                format!("dial tcp: lookup {name} on 127.0.0.53:53: no such host")
+            }));
+        };
+        if let Some(wanted) = &registry.login {
+            match auth.and_then(|auth| login(auth, self.engine.minor)) {
+                None => return Err(Silence::NoLogin),
+                Some(given) if given != *wanted => return Err(Silence::WrongLogin),
+                Some(_) => {}
+            }
+        }
+        registry.find(reference).ok_or(Silence::Unknown)
+    }
+
+    /// A node fetches a task's image, or finds that it holds it.
+    pub(super) fn pull(&mut self, id: &Id) -> Pulled {
+        let Some(task) = self.tasks.get(id) else { return Pulled::Not };
+        let Some(named) = task.spec.named.clone() else { return Pulled::Not };
+        let Some(node) = task.node.clone() else { return Pulled::Not };
+        let key = match &named.digest {
+            Some(digest) => format!("{}/{}@{digest}", named.host, named.repository),
+            None => format!("{}/{}:{}", named.host, named.repository, named.tag.as_deref().unwrap_or("latest")),
+        };
+        let held = self.nodes.get(&node).and_then(|node| node.images.get(&key)).cloned();
+        if let (Some(held), true) = (&held, named.digest.is_some()) {
+            return Pulled::Has(Arc::clone(held));
+        }
+        let own = self.nodes.get(&node).map(|node| architecture(&node.architecture).to_owned()).unwrap_or_default();
+        let found = self.look(&named, task.spec.auth.as_deref()).ok().filter(|manifest| {
+            // Of a single manifest nobody asks the platform; an index has to hold the node's.
+            manifest.platforms.as_ref().is_some_and(|platforms| platforms.len() == 1 && manifest.runs_on.len() == 1)
+                && !manifest.media_type.contains("index")
+                && !manifest.media_type.contains("list")
+                || manifest.platforms.is_none()
+                || manifest.runs_on.iter().any(|platform| platform.split('/').nth(1) == Some(own.as_str()))
+        });
+        match (found.map(|manifest| Arc::clone(&manifest.digest)), held) {
+            (Some(digest), _) => {
+                if let Some(node) = self.nodes.get_mut(&node) {
+                    node.images.insert(key, Arc::clone(&digest));
+                }
+                Pulled::Has(digest)
+            }
+            // A registry that tells nothing: what the node still has under that tag runs, silently.
+            (None, Some(held)) => Pulled::Has(held),
+            (None, None) => Pulled::Not,
+        }
+    }
+
+    /// How long a node takes to have the image.
+    pub(super) fn pull_time(&self, task: &Task) -> Nanos {
+        let Some(named) = &task.spec.named else { return 50 * MILLI };
+        let known = self.registries.contains_key(&named.host);
+        let slow = self.unreachable.get(&named.host).is_some_and(|why| why.contains("i/o timeout"));
+        match (known, slow) {
+            (_, true) => 40 * SECOND,
+            (true, false) => 110 * MILLI,
+            (false, false) => 150 * MILLI,
+        }
+    }
+
+    /// What a task does, by the image it has.
+    pub(super) fn behaviour(&self, task: &Task) -> Behaviour {
+        let Some(named) = &task.spec.named else { return Behaviour::NoProgram };
+        let registry =
+            self.registries.get(&named.host).and_then(|registry| registry.repositories.get(&named.repository));
+        let manifest =
+            task.runs.as_ref().and_then(|digest| registry.and_then(|repository| repository.manifests.get(digest)));
+        let Some(manifest) = manifest else { return Behaviour::Run { code: 0 } };
+        let node = task.node.as_ref().and_then(|node| self.nodes.get(node));
+        let own = node.map_or("amd64", |node| architecture(&node.architecture));
+        if manifest.runs_on.iter().any(|platform| platform.split('/').nth(1) == Some(own)) {
+            manifest.behaviour.clone()
+        } else {
+            // `exec format error`
+            Behaviour::Exit { after: 100 * MILLI, code: 1 }
+        }
+    }
+}
