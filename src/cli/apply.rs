@@ -1,0 +1,260 @@
+//! `pinnace apply` and `pinnace rollback`: plan, and carry it out.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::args::{Common, Edit, How, OnFailure};
+use super::session::{Failure, Session};
+use super::{Exit, out};
+use crate::adapters::clock;
+use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Progress};
+use crate::core::finding::Severity;
+use crate::core::group::{GroupKey, GroupKind};
+use crate::core::image::Digest;
+use crate::core::journal::{ChangeState, UnitState};
+use crate::core::names;
+use crate::core::plan::{BackTo, Draft, Goal, plural};
+use crate::core::registry::Facts;
+use crate::core::wire::v1::{Action, Plan};
+use crate::core::world::World;
+use crate::engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
+
+/// `3 units`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {}", plural(count, noun))
+}
+
+/// Plans an edit of the pins and carries it out.
+pub async fn apply(common: &Common, group: &str, edit: &Edit, how: &How, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(common)?;
+    let mut world = session.eyes.world().await?;
+    let group = names::group(&world, group)?;
+    let text = session.edited(&mut world, &group, edit).await?;
+    let draft = session.eyes.draft(&Goal::Pins { group, text }, &mut world, &mut Facts::default()).await?;
+    carry_out(&session, &world, draft, how, json).await
+}
+
+/// Plans the way back and carries it out.
+pub async fn rollback(
+    common: &Common,
+    target: &str,
+    to: Option<&str>,
+    dry_run: bool,
+    how: &How,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let session = Session::open(common)?;
+    let mut world = session.eyes.world().await?;
+    let (group, scope) = names::target(&world, target)?;
+    let to = to.map(|to| Digest::parse(to).map_or_else(|| BackTo::Change(to.to_owned()), BackTo::Digest));
+    let draft = session.eyes.draft(&Goal::Back { group, scope, to }, &mut world, &mut Facts::default()).await?;
+    if dry_run {
+        if json {
+            out::json(&draft.plan);
+        } else {
+            out::plan(&draft.plan);
+        }
+        return Ok(if draft.plan.count(Severity::Error) > 0 { Exit::Trouble } else { Exit::Done });
+    }
+    carry_out(&session, &world, draft, how, json).await
+}
+
+async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {
+    let plan = &draft.plan;
+    if !json {
+        out::plan(plan);
+    }
+    if plan.has_nothing_to_do() && plan.count(Severity::Error) == 0 {
+        if json {
+            out::json(&serde_json::json!({ "plan": plan, "outcome": "nothing-to-do" }));
+        }
+        return Ok(Exit::Done);
+    }
+    if let Some(exit) = obstacle(&draft, how) {
+        if json {
+            out::json(&serde_json::json!({ "plan": plan, "outcome": "not-started" }));
+        }
+        return Ok(exit);
+    }
+    let by = clock::operator();
+    let start = Start::New { plan: Box::new(draft.plan.clone()), change: new_change() };
+    let options = options(session, &plan.group, how, by);
+    follow(session, world, plan, start, options, json).await
+}
+
+/// Why a plan is not carried out, if so; told on the error stream.
+fn obstacle(draft: &Draft, how: &How) -> Option<Exit> {
+    let plan = &draft.plan;
+    let blocked = plan.units.iter().filter(|unit| unit.action == Action::Blocked).count();
+    let active = plan.active().count();
+    if blocked > 0 && active > 0 && !how.partial {
+        let text = format!("not started: errors block {} of {}", counted(blocked, "unit"), blocked + active);
+        out::failure(&text, "mend the pins, or apply the others with `--partial`");
+        return Some(Exit::Choice);
+    }
+    let why = draft.obstacle(how.ack)?;
+    let errors = plan.count(Severity::Error) > 0;
+    let hint = if errors { "mend the pins first" } else { "look at the warnings; `--ack` acknowledges them" };
+    out::failure(&format!("not started: {why}"), hint);
+    Some(if errors { Exit::Trouble } else { Exit::Choice })
+}
+
+/// How a change is carried out, by flags, kind of group and settings.
+pub fn options(session: &Session, group: &GroupKey, how: &How, by: String) -> Options {
+    let on_failure = match (how.on_failure, group.kind) {
+        (Some(OnFailure::All), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::All,
+        (Some(OnFailure::Unit), _) | (None, GroupKind::Database) => Rule::Unit,
+        (Some(OnFailure::Stop), _) => Rule::Stop,
+        (Some(OnFailure::GoOn), _) => Rule::GoOn,
+    };
+    let settle = how.settle.unwrap_or_else(|| u64::from(session.config.settings.settle_seconds));
+    Options {
+        mode: Mode { on_failure, step: how.step, asks: false },
+        settle: Duration::from_secs(settle),
+        stuck: Duration::from_secs(how.stuck),
+        by,
+        why: how.reason.clone(),
+    }
+}
+
+/// Carries a change out, printing what happens; a signal finishes the unit in work and gives the change up.
+pub async fn follow(
+    session: &Session,
+    world: &World,
+    plan: &Plan,
+    start: Start,
+    options: Options,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let (orders, inbox) = mpsc::unbounded_channel();
+    let (send, mut events) = mpsc::unbounded_channel();
+    let running = tokio::spawn(execute(session.tools(world), start, options, Talk { orders: inbox, events: send }));
+    let signals = tokio::spawn(stop_on_signal(orders));
+    let mut progress = Progress::new(plan.units.len());
+    let mut tell = Teller::default();
+    while let Some(event) = events.recv().await {
+        progress.apply(&event);
+        if !json {
+            tell.event(plan, &event);
+        }
+    }
+    signals.abort();
+    let outcome = running.await.map_err(|error| Failure {
+        message: format!("the change stopped by a fault of pinnace: {error}"),
+        hint: "`pinnace history` shows where it stands; `pinnace resume` takes it over".into(),
+        exit: Exit::Half,
+    })??;
+    let exit = exit(&outcome, &progress);
+    if json {
+        let units: Vec<_> = progress.letters().iter().map(|unit| unit.word()).collect();
+        out::json(&serde_json::json!({
+            "plan": plan, "outcome": word(&outcome), "units": units, "failures": failures(plan, &progress)
+        }));
+    } else {
+        out::line(&format!("{}: {}", plan.group, word(&outcome)));
+    }
+    choices(plan, &outcome, &progress);
+    Ok(exit)
+}
+
+/// On a signal the unit in work is finished, then the change is given up; a second one gives it up at once.
+async fn stop_on_signal(orders: mpsc::UnboundedSender<Order>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut hup), Ok(mut int)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()))
+    else {
+        std::future::pending::<()>().await;
+        return;
+    };
+    let mut next = async || tokio::select! { _ = term.recv() => (), _ = hup.recv() => (), _ = int.recv() => () };
+    next().await;
+    out::note("stopping after the unit in work; once more gives the change up at once");
+    let _ = orders.send(Order::Stop);
+    next().await;
+    let _ = orders.send(Order::Detach);
+    std::future::pending::<()>().await;
+}
+
+/// What failed and why, for programs.
+fn failures(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
+    let units = plan.units.iter().zip(&progress.units);
+    let failed = units.filter_map(|(unit, progress)| Some((unit, progress.failure.as_ref()?)));
+    failed.map(|(unit, (why, hint))| serde_json::json!({ "service": unit.service, "why": why, "hint": hint })).collect()
+}
+
+fn word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ended(state) => state.word(),
+        Outcome::Detached => "detached",
+        Outcome::Lost(_) => "taken-over",
+        Outcome::Unfinished(_) => "unfinished",
+    }
+}
+
+fn exit(outcome: &Outcome, progress: &Progress) -> Exit {
+    let carries = (0..progress.units.len()).any(|unit| progress.carries(unit));
+    match outcome {
+        Outcome::Ended(ChangeState::Done) => Exit::Done,
+        Outcome::Ended(ChangeState::Undone) if !carries => Exit::Done,
+        _ if carries => Exit::Half,
+        Outcome::Ended(_) => Exit::Trouble,
+        _ => Exit::Half,
+    }
+}
+
+/// Prints what can be done now, as commands.
+fn choices(plan: &Plan, outcome: &Outcome, progress: &Progress) {
+    let failed = progress.units.iter().position(|unit| unit.failure.is_some());
+    match outcome {
+        Outcome::Ended(ChangeState::Done | ChangeState::Undone) => {}
+        Outcome::Ended(_) => {
+            if let Some(unit) = failed.and_then(|at| plan.units.get(at)) {
+                out::note(&format!(
+                    "what next: `pinnace status {}`; `docker service ps --no-trunc {}`",
+                    plan.group, unit.service
+                ));
+            }
+            if progress.units.iter().any(|unit| unit.state == UnitState::Done) {
+                out::note(&format!("what next: put the others back with `pinnace rollback {}`", plan.group));
+            }
+        }
+        Outcome::Detached | Outcome::Lost(_) | Outcome::Unfinished(_) => {
+            out::note(
+                "what next: `pinnace history` names the change; `pinnace resume CHANGE --continue | --put-back | --leave`",
+            );
+        }
+    }
+}
+
+/// Prints events as lines, the tasks' comings and goings only when what is waited for changes.
+#[derive(Default)]
+struct Teller {
+    waits: String,
+}
+
+impl Teller {
+    fn event(&mut self, plan: &Plan, event: &Event) {
+        let name = |unit: usize| plan.units.get(unit).map_or("", |unit| unit.service.as_str());
+        let text = match &event.kind {
+            Kind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
+            Kind::Unit { unit, state } => format!("{}: {}", name(*unit), state.word()),
+            Kind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.word()),
+            Kind::Tasks { unit, waits, .. } => {
+                if *waits == self.waits || waits.is_empty() {
+                    return;
+                }
+                self.waits.clone_from(waits);
+                format!("{}: waits: {waits}", name(*unit))
+            }
+            Kind::Failed { unit, why, hint } => format!("{}: failed: {why}\n          hint: {hint}", name(*unit)),
+            Kind::Trouble { text } if text.is_empty() => return,
+            Kind::Trouble { text } => format!("trouble: {text}"),
+            Kind::Asked { .. } => return,
+            Kind::Ordered { order } => format!("order: {order:?}").to_lowercase(),
+            Kind::Lost { why } => format!("the claim is lost: {why}"),
+            Kind::Ended { text, .. } => text.clone(),
+        };
+        out::line(&format!("{}  {}", event.at.clock(0), text));
+    }
+}

@@ -1,0 +1,240 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+/// A console for Docker Swarm images: pin, plan, apply, watch, go back.
+#[derive(Debug, Parser)]
+#[command(version, about, max_term_width = 100)]
+pub struct Args {
+    /// What concerns every verb.
+    #[command(flatten)]
+    pub common: Common,
+    /// The verb; none opens the console.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+/// Flags of every verb.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Common {
+    /// The Docker context to use (before `DOCKER_HOST` and `DOCKER_CONTEXT`)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// The engine's address: `unix:///path` or `tcp://host:port`
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "context")]
+    pub host: Option<String>,
+    /// Post nothing and write nothing
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// The configuration file, instead of the one in the configuration folder
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+/// An edit of the pins in force.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Edit {
+    /// Pin a member, or the whole group, to an image; may be given several times
+    #[arg(long = "pin", value_name = "[MEMBER=]REF")]
+    pub pin: Vec<String>,
+    /// Clear a member's pin; `.` is the group's own
+    #[arg(long = "unpin", value_name = "MEMBER")]
+    pub unpin: Vec<String>,
+    /// Take this file as the group's whole pin document
+    #[arg(long = "pins", value_name = "FILE", conflicts_with_all = ["pin", "unpin"])]
+    pub pins: Option<PathBuf>,
+}
+
+/// What a failed unit leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnFailure {
+    /// Put back every touched unit (a stack's default)
+    All,
+    /// Put back the failing unit (a database's default)
+    Unit,
+    /// Stop as it stands
+    Stop,
+    /// Go on with the others
+    GoOn,
+}
+
+/// How a change is carried out.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct How {
+    /// Acknowledge the plan's warnings
+    #[arg(long)]
+    pub ack: bool,
+    /// Apply what is not blocked, although errors block some units
+    #[arg(long)]
+    pub partial: bool,
+    /// Stop after one unit and leave the rest to `resume`
+    #[arg(long)]
+    pub step: bool,
+    /// What a failed unit leads to
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_failure: Option<OnFailure>,
+    /// Seconds that tasks have to stay up before a unit is done
+    #[arg(long, value_name = "SECONDS")]
+    pub settle: Option<u64>,
+    /// Seconds a task may wait for what will not come by itself
+    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
+    pub stuck: u64,
+    /// Why, for the history
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+}
+
+/// A choice for an unfinished change.
+#[derive(Clone, Copy, Debug, Default, ClapArgs)]
+#[group(multiple = false)]
+pub struct Choice {
+    /// Go on to the plan's target
+    #[arg(long = "continue")]
+    pub go_on: bool,
+    /// Put every touched unit back
+    #[arg(long)]
+    pub put_back: bool,
+    /// End it as it stands
+    #[arg(long)]
+    pub leave: bool,
+}
+
+/// What is simulated, and where.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Simulated {
+    /// The socket the engine listens at
+    #[arg(long, value_name = "PATH")]
+    pub socket: PathBuf,
+    /// The address the registry listens at
+    #[arg(long, value_name = "ADDR")]
+    pub registry: Option<String>,
+    /// What there is, and what goes wrong
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["services", "nodes", "tasks"])]
+    pub scenario: Option<PathBuf>,
+    /// Without a scenario: how many services
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub services: u64,
+    /// Without a scenario: how many nodes
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub nodes: u64,
+    /// Without a scenario: how many tasks, over all services
+    #[arg(long, value_name = "N")]
+    pub tasks: Option<u64>,
+    /// How many times as fast as the clock everything happens
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub time_scale: f64,
+}
+
+/// The verbs.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Open the console (as without a verb)
+    Console,
+    /// Open the console on a simulated swarm: no Docker, no network, nothing kept
+    Demo,
+    /// What runs, and what is wrong
+    Status {
+        /// Only this group
+        group: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Pins in force, and each service's effective image
+    Pins {
+        /// Only this group
+        group: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remarks about a group's pins
+    Check {
+        /// The group
+        group: String,
+        /// Edits to check with it
+        #[command(flatten)]
+        edit: Edit,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// What an edit of the pins would change
+    Plan {
+        /// The group
+        group: String,
+        /// The edit
+        #[command(flatten)]
+        edit: Edit,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Plan, and carry it out
+    Apply {
+        /// The group
+        group: String,
+        /// The edit
+        #[command(flatten)]
+        edit: Edit,
+        /// How
+        #[command(flatten)]
+        how: How,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go back to what ran before
+    Rollback {
+        /// A group, GROUP/MEMBER, or a service
+        target: String,
+        /// To what stood before this change, or to this digest
+        #[arg(long, value_name = "CHANGE|DIGEST")]
+        to: Option<String>,
+        /// Only print the plan
+        #[arg(long)]
+        dry_run: bool,
+        /// How
+        #[command(flatten)]
+        how: How,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Finish, put back or end an unfinished change
+    Resume {
+        /// The change's id, or its beginning
+        change: String,
+        /// What to do; without a choice the choices are printed
+        #[command(flatten)]
+        choice: Choice,
+        /// How
+        #[command(flatten)]
+        how: How,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve a simulated swarm and its registries
+    Sim(Simulated),
+    /// All changes, newest first
+    History {
+        /// Only this group or service
+        what: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,32 @@
+//! `pinnace check`: remarks about a group's pins.
+
+use serde_json::json;
+
+use super::args::{Common, Edit};
+use super::session::{Failure, Session};
+use super::{Exit, out};
+use crate::core::finding::{Finding, Severity};
+use crate::core::registry::Facts;
+use crate::core::{check, names, pins};
+
+/// Prints the findings of the pins in force with an edit made; an error is exit code 1.
+pub async fn run(common: &Common, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(common)?;
+    let mut world = session.eyes.world().await?;
+    let group = names::group(&world, group)?;
+    let text = session.edited(&mut world, &group, edit).await?;
+    let doc = pins::read(&text);
+    let mut facts = Facts::default();
+    session.eyes.learn_document(&group, &doc, &world, &mut facts).await;
+    let findings: Vec<Finding> =
+        check::document(&group, &doc, &world, &facts).into_iter().map(|placed| placed.finding).collect();
+    if json {
+        out::json(&json!({ "group": group, "findings": findings }));
+    } else if findings.is_empty() {
+        out::line(&format!("{group}: {} checked, no remarks", super::apply::counted(doc.pins.len(), "pin")));
+    } else {
+        out::findings(&findings);
+    }
+    let bad = findings.iter().any(|finding| finding.severity == Severity::Error);
+    Ok(if bad { Exit::Trouble } else { Exit::Done })
+}

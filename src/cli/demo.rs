@@ -1,0 +1,90 @@
+//! `pinnace demo`: the console on a simulated swarm, in this process; nothing of the machine is touched but a temporary
+//! folder, which goes with it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::Common;
+use super::session::{Failure, usage};
+use super::{Exit, settings};
+use crate::adapters::credentials::Credentials;
+use crate::adapters::docker::{Docker, Endpoint, Host};
+use crate::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
+use crate::app::state::Guard;
+use crate::engine::prepare::Eyes;
+use crate::runtime::{ClusterParts, Parts};
+use crate::sim::scenario::outside;
+use crate::sim::serve::{Seat, open};
+use crate::sim::{Sim, demo_world};
+
+/// How the demo's temporary folders begin; the process id follows.
+const FOLDER: &str = "pinnace-demo-";
+
+/// Opens the console on the demo's clusters.
+pub async fn run(common: &Common) -> Result<Exit, Failure> {
+    sweep(&std::env::temp_dir());
+    let folder = tempfile::Builder::new()
+        .prefix(&format!("{FOLDER}{}-", std::process::id()))
+        .tempdir()
+        .map_err(|error| usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a writable one"))?;
+    let guard = if common.read_only { Guard::ReadOnly } else { Guard::None };
+    let mut clusters = Vec::new();
+    for cluster in demo_world(outside()) {
+        let sim = Sim::start(cluster.world, 1.0);
+        let eyes = eyes(cluster.name, &sim, common.read_only)?;
+        clusters.push(ClusterParts { name: cluster.name.to_owned(), eyes, guard });
+    }
+    let (config, warnings) = settings(common);
+    let parts = Parts { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
+    let shown = crate::runtime::console(parts).await;
+    shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
+}
+
+/// Eyes on a simulated swarm and its registries, over connections within the process.
+fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
+    let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
+    let host = Host::Memory(Arc::new(move |_| open(&engine, Seat::Engine(None))));
+    let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
+    let dial = Dial::Memory(Arc::new(move |uri| {
+        let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
+        open(&registry, Seat::Registry(None)).map_err(refused)
+    }));
+    let policy = Policy { insecure: Vec::new(), limits: Limits::default(), user_agent: String::new() };
+    Ok(Eyes::over(docker, Registry::over(dial, policy, Credentials::default())))
+}
+
+/// Removes what demos left that were killed.
+fn sweep(temporary: &Path) {
+    let entries = std::fs::read_dir(temporary).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if is_left_over(&path) {
+            let _ = std::fs::remove_dir_all(&path);
+        }
+    }
+}
+
+fn is_left_over(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let pid = name.strip_prefix(FOLDER).and_then(|rest| rest.split('-').next()?.parse::<i32>().ok());
+    let pid = pid.and_then(rustix::process::Pid::from_raw);
+    pid.is_some_and(|pid| matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_killed_demo_left_is_swept() {
+        let temporary = tempfile::tempdir().unwrap();
+        let make = |name: String| {
+            let path = temporary.path().join(name);
+            std::fs::create_dir(&path).unwrap();
+            path
+        };
+        let (gone, mine) = (make(format!("{FOLDER}2147483000-a")), make(format!("{FOLDER}{}-b", std::process::id())));
+        let other = make("pinnace-other".to_owned());
+        sweep(temporary.path());
+        assert!(!gone.exists() && mine.exists() && other.exists());
+    }
+}

@@ -1,0 +1,96 @@
+//! `pinnace history`: all changes, newest first, from any manager.
+
+use super::args::Common;
+use super::session::{Failure, Session};
+use super::{Exit, out};
+use crate::core::journal::Entry;
+use crate::core::names;
+use crate::core::plan::{Scope, Want};
+use crate::core::registry::Facts;
+use crate::core::wire::v1::{HistoryChange, HistoryUnit, HistoryView};
+use crate::core::world::World;
+
+/// Prints the history of a group, of a service, or of everything.
+pub async fn run(common: &Common, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(common)?;
+    let mut world = session.eyes.world().await?;
+    let only = what.map(|name| names::target(&world, name)).transpose()?;
+    let wanted = |world: &World| -> Vec<Entry> {
+        let all = world.histories().flat_map(crate::core::journal::History::newest_first);
+        let of = |entry: &&Entry| only.as_ref().is_none_or(|(group, _)| entry.slot.group_hash == group.hash());
+        all.filter(of).cloned().collect()
+    };
+    let missing = wanted(&world)
+        .into_iter()
+        .filter(|entry| entry.record.is_none())
+        .map(|entry| Want::Record(entry.slot.change))
+        .collect();
+    session.eyes.learn(&missing, &mut world, &mut Facts::default()).await?;
+    let mut entries = wanted(&world);
+    if let Some((_, scope @ (Scope::Service(_) | Scope::Member(_)))) = &only {
+        entries.retain(|entry| concerns(entry, scope));
+    }
+    entries.sort_by_key(|entry| std::cmp::Reverse((entry.slot.created, entry.slot.seq)));
+    let view = HistoryView { changes: entries.iter().map(change).collect() };
+    if json {
+        out::json(&view);
+    } else {
+        text(&view);
+    }
+    Ok(Exit::Done)
+}
+
+fn concerns(entry: &Entry, scope: &Scope) -> bool {
+    entry.record.iter().flat_map(|record| &record.plan.units).any(|unit| match scope {
+        Scope::Group => true,
+        Scope::Member(member) => unit.member == *member,
+        Scope::Service(name) => unit.service == *name,
+    })
+}
+
+/// A change as history tells it.
+pub fn change(entry: &Entry) -> HistoryChange {
+    let labels = &entry.slot.labels;
+    let units =
+        entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
+            service: unit.service.clone(),
+            member: unit.member.clone(),
+            action: unit.action,
+            from: unit.from.clone(),
+            to: unit.to.clone(),
+            outcome: entry.unit_state(at).word().to_owned(),
+        });
+    HistoryChange {
+        id: entry.slot.change.clone(),
+        group: labels.group.clone(),
+        seq: entry.slot.seq,
+        at: entry.slot.created.or(labels.at),
+        operator: labels.by.clone(),
+        reason: Some(labels.why.clone()).filter(|why| !why.is_empty()),
+        kind: entry.record.as_ref().map(|record| record.plan.kind),
+        outcome: labels.state.word().to_owned(),
+        units: units.collect(),
+    }
+}
+
+fn text(view: &HistoryView) {
+    if view.changes.is_empty() {
+        out::line("no changes yet");
+        return;
+    }
+    for change in &view.changes {
+        let at = change.at.map(|at| at.to_string()).unwrap_or_default();
+        out::line(&format!("{at}  {}  {}  {}  by {}", change.outcome, change.group, change.id, change.operator));
+        if let Some(reason) = &change.reason {
+            out::line(&format!("    why: {reason}"));
+        }
+        let rows = change.units.iter().map(|unit| {
+            vec![
+                format!("    {}", unit.outcome),
+                unit.service.clone(),
+                format!("{} → {}", out::short(&unit.from.image), out::short(&unit.to.image)),
+            ]
+        });
+        out::table(&rows.collect::<Vec<_>>());
+    }
+}

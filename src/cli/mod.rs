@@ -1,0 +1,115 @@
+//! The verbs: the same core and engine without a terminal, for runbooks and CI.
+//!
+//! Text for people, `--json` for programs, stable exit codes. Verbs never prompt: where a choice is needed they end and
+//! print the choices as commands.
+
+mod apply;
+mod args;
+mod check;
+mod demo;
+mod history;
+mod log;
+mod out;
+mod pins;
+mod plan;
+mod resume;
+mod session;
+mod sim;
+mod status;
+
+pub(crate) use out::note;
+use session::{offset, settings};
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Verb};
+pub use session::Failure;
+
+/// How a verb ended; the number is the process's exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    Done = 0,
+    /// Failed and put back, errors found, or trouble.
+    Trouble = 1,
+    /// The command line makes no sense.
+    Usage = 2,
+    /// Stale, or a choice is needed; it is printed.
+    Choice = 3,
+    /// The cluster cannot be reached or used.
+    Unusable = 4,
+    /// Left half-applied.
+    Half = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Reads the command line and runs a verb or the console.
+pub fn run() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    crate::adapters::registry::install_crypto();
+    if let Some(folder) = session::state_folder() {
+        log::start(&folder);
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            out::failure(&format!("cannot start: {error}"), "");
+            return Exit::Unusable.into();
+        }
+    };
+    let result = runtime.block_on(verb(args));
+    // A name look-up that hangs holds a thread: it must not hold the end of the program.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            out::failure(&failure.message, &failure.hint);
+            failure.exit.into()
+        }
+    }
+}
+
+async fn verb(args: Args) -> Result<Exit, Failure> {
+    let common = args.common;
+    match args.verb {
+        None | Some(Verb::Console) => Box::pin(console(common)).await,
+        Some(Verb::Demo) => Box::pin(demo::run(&common)).await,
+        Some(Verb::Status { group, json }) => status::run(&common, group.as_deref(), json).await,
+        Some(Verb::Pins { group, json }) => pins::run(&common, group.as_deref(), json).await,
+        Some(Verb::Check { group, edit, json }) => check::run(&common, &group, &edit, json).await,
+        Some(Verb::Plan { group, edit, json }) => plan::run(&common, &group, &edit, json).await,
+        Some(Verb::Apply { group, edit, how, json }) => {
+            Box::pin(apply::apply(&common, &group, &edit, &how, json)).await
+        }
+        Some(Verb::Rollback { target, to, dry_run, how, json }) => {
+            Box::pin(apply::rollback(&common, &target, to.as_deref(), dry_run, &how, json)).await
+        }
+        Some(Verb::Resume { change, choice, how, json }) => {
+            Box::pin(resume::run(&common, &change, &choice, &how, json)).await
+        }
+        Some(Verb::Sim(asked)) => sim::run(&asked).await,
+        Some(Verb::History { what, json }) => history::run(&common, what.as_deref(), json).await,
+    }
+}
+
+async fn console(common: args::Common) -> Result<Exit, Failure> {
+    let session = session::Session::open(&common)?;
+    crate::runtime::console(session.into_parts(common.read_only)).await.map(|()| Exit::Done).map_err(|error| Failure {
+        message: error.to_string(),
+        hint: "`pinnace status` and the other verbs need no terminal".into(),
+        exit: Exit::Usage,
+    })
+}

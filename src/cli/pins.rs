@@ -1,0 +1,99 @@
+//! `pinnace pins`: pins in force, and each service's effective image.
+
+use serde::Serialize;
+
+use super::args::Common;
+use super::session::{Failure, Session};
+use super::{Exit, out};
+use crate::core::group::{GroupKey, member_of};
+use crate::core::{names, pins};
+
+#[derive(Serialize)]
+struct Shown {
+    group: GroupKey,
+    document: String,
+    pins: Vec<ShownPin>,
+    services: Vec<ShownService>,
+}
+
+#[derive(Serialize)]
+struct ShownPin {
+    key: String,
+    image: String,
+}
+
+#[derive(Serialize)]
+struct ShownService {
+    name: String,
+    member: String,
+    image: String,
+    from: String,
+    shadowed: Vec<ShownPin>,
+}
+
+/// Prints the pins of one group, or of all that have any.
+pub async fn run(common: &Common, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(common)?;
+    let mut world = session.eyes.world().await?;
+    let groups: Vec<GroupKey> = match group {
+        Some(name) => vec![names::group(&world, name)?],
+        None => world.groups().map(|(key, _)| key.clone()).collect(),
+    };
+    let mut all = Vec::new();
+    for key in groups {
+        let text = session.pins_in_force(&mut world, &key).await?;
+        if group.is_none() && text.is_empty() {
+            continue;
+        }
+        let doc = pins::read(&text);
+        let pin = |(key, image): (&pins::PinKey, &str)| ShownPin { key: key.to_string(), image: image.to_owned() };
+        let services = world.members(&key).map(|service| {
+            let mut covering = doc.covering(&key, service).into_iter();
+            let (image, from) = match covering.next() {
+                Some((pin, image)) => (image.to_owned(), pin.to_string()),
+                None => (service.image().to_owned(), "runs, no pin".to_owned()),
+            };
+            ShownService {
+                name: service.name.clone(),
+                member: member_of(service),
+                image,
+                from,
+                shadowed: covering.map(pin).collect(),
+            }
+        });
+        let services = services.collect();
+        let pins = doc.pins.iter().map(|(key, image)| pin((key, image.as_str()))).collect();
+        all.push(Shown { group: key, document: text, pins, services });
+    }
+    if json {
+        match group {
+            Some(_) => all.first().into_iter().for_each(out::json),
+            None => out::json(&all),
+        }
+        return Ok(Exit::Done);
+    }
+    text(&all);
+    Ok(Exit::Done)
+}
+
+fn text(all: &[Shown]) {
+    if all.is_empty() {
+        out::line("no group has pins");
+    }
+    for shown in all {
+        out::line(&shown.group.to_string());
+        let mut rows = vec![["  SERVICE", "MEMBER", "FROM", "IMAGE"].map(str::to_owned).to_vec()];
+        for service in &shown.services {
+            rows.push(vec![
+                format!("  {}", service.name),
+                service.member.clone(),
+                service.from.clone(),
+                service.image.clone(),
+            ]);
+            for pin in &service.shadowed {
+                rows.push(vec![String::new(), String::new(), format!("shadowed: {}", pin.key), pin.image.clone()]);
+            }
+        }
+        out::table(&rows);
+    }
+}

@@ -1,0 +1,217 @@
+//! One connection for one verb: the endpoint, its journal, registries, folders and the user's settings.
+
+use std::path::PathBuf;
+
+use super::Exit;
+use super::args::{Common, Edit};
+use crate::adapters::credentials::Credentials;
+use crate::adapters::docker::endpoint::{self, Surroundings};
+use crate::adapters::docker::{Docker, Fault};
+use crate::adapters::journal::DiskJournal;
+use crate::app::state::Guard;
+use crate::config::{Config, Reach, Text, Texts};
+use crate::core::group::{GroupKey, GroupKind};
+use crate::core::names::NameError;
+use crate::core::pins;
+use crate::core::plan::Want;
+use crate::core::registry::Facts;
+use crate::core::world::World;
+use crate::engine::execute::{Refusal, Tools};
+use crate::engine::prepare::Eyes;
+use crate::runtime::{ClusterParts, Parts};
+
+/// Why a verb could not do its work: what, what to do, and the exit code.
+#[derive(Debug)]
+pub struct Failure {
+    /// What failed, about what.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
+    /// The exit code.
+    pub exit: Exit,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self { message: fault.to_string(), hint: fault.hint(), exit: Exit::Unusable }
+    }
+}
+
+impl From<NameError> for Failure {
+    fn from(error: NameError) -> Self {
+        let exit = if matches!(error, NameError::Ambiguous { .. }) { Exit::Choice } else { Exit::Usage };
+        Self { message: error.to_string(), hint: error.hint(), exit }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        let exit = match &refusal {
+            Refusal::Nothing => Exit::Done,
+            Refusal::Fault(_) => Exit::Unusable,
+            _ => Exit::Choice,
+        };
+        Self { message: refusal.to_string(), hint: refusal.hint(), exit }
+    }
+}
+
+/// A usage error.
+pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+    Failure { message: message.into(), hint: hint.into(), exit: Exit::Usage }
+}
+
+/// What a verb works with.
+pub struct Session {
+    /// The cluster's name.
+    pub name: String,
+    /// Eyes on swarm and registries.
+    pub eyes: Eyes,
+    /// Where changes are noted on disk.
+    pub state: Option<PathBuf>,
+    /// The user's settings.
+    pub config: Config,
+    /// What is wrong with the user's files.
+    pub warnings: Vec<crate::config::Warning>,
+}
+
+impl Session {
+    /// Finds the endpoint and reads the user's files; nothing is asked of the engine but its version and registries.
+    ///
+    /// # Errors
+    /// When the endpoint makes no sense or does not answer.
+    pub fn open(common: &Common) -> Result<Self, Failure> {
+        let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
+        let endpoint = endpoint::resolve(&surroundings).map_err(|fault| Failure {
+            message: fault.to_string(),
+            hint: fault.hint(),
+            exit: Exit::Usage,
+        })?;
+        let (config, warnings) = settings(common);
+        let name = endpoint.name.clone();
+        let docker = Docker::new(endpoint, common.read_only || config.settings.read_only)?;
+        let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
+        let eyes = Eyes::new(docker, credentials);
+        Ok(Self { name, eyes, state: state_folder(), config, warnings })
+    }
+
+    /// What the console is opened with: this cluster first, then those of the configuration file.
+    pub fn into_parts(self, read_only: bool) -> Parts {
+        let guard = if read_only || self.config.settings.read_only { Guard::ReadOnly } else { Guard::None };
+        let mut clusters = vec![ClusterParts { name: self.name, eyes: self.eyes, guard }];
+        for cluster in &self.config.settings.clusters {
+            let (host, context) = match &cluster.reach {
+                Reach::Host(host) => (Some(host.clone()), None),
+                Reach::Context(context) => (None, Some(context.clone())),
+            };
+            let surroundings = Surroundings::from_env(host, context);
+            let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
+            let Ok(endpoint) = endpoint::resolve(&surroundings) else { continue };
+            let read_only = read_only || cluster.read_only;
+            let guard = match (read_only, cluster.protected) {
+                (true, _) => Guard::ReadOnly,
+                (false, true) => Guard::Protected,
+                (false, false) => Guard::None,
+            };
+            // The cluster chosen on the command line may be one of those, and then it is guarded as the file says.
+            let known = clusters.iter_mut().find(|known| known.eyes.docker.address() == endpoint.host.address());
+            if let Some(known) = known {
+                known.name.clone_from(&cluster.name);
+                known.guard = guard;
+            } else if let Ok(docker) = Docker::new(endpoint, read_only) {
+                clusters.push(ClusterParts { name: cluster.name.clone(), eyes: Eyes::new(docker, credentials), guard });
+            }
+        }
+        Parts { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
+    }
+
+    /// What a change works with.
+    pub fn tools(&self, world: &World) -> Tools {
+        let read_only = self.eyes.docker.is_read_only();
+        let disk = self.state.as_ref().map(|folder| DiskJournal::new(folder, &world.engine.swarm, read_only));
+        Tools { docker: self.eyes.docker.clone(), raft: self.eyes.raft.clone(), disk }
+    }
+
+    /// The group's pin document in force with an edit made to it.
+    ///
+    /// # Errors
+    /// When the edit names nothing, or the record in force cannot be read.
+    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<String, Failure> {
+        if let Some(file) = &edit.pins {
+            return std::fs::read_to_string(file).map_err(|error| {
+                usage(format!("cannot read {}: {error}", file.display()), "name a readable TOML file")
+            });
+        }
+        let mut text = self.pins_in_force(world, group).await?;
+        for pin in &edit.pin {
+            let (member, image) = match pin.split_once('=') {
+                Some((member, image)) => (Some(member), image),
+                None => (None, pin.as_str()),
+            };
+            text = pins::set(&text, &key(world, group, member)?, image);
+        }
+        for member in &edit.unpin {
+            let member = (member != ".").then_some(member.as_str());
+            text = pins::clear(&text, &key(world, group, member)?);
+        }
+        Ok(text)
+    }
+
+    /// The group's pin document in force; empty where there is none.
+    ///
+    /// # Errors
+    /// When the record cannot be read.
+    pub async fn pins_in_force(&self, world: &mut World, group: &GroupKey) -> Result<String, Failure> {
+        let want = world.history(group).pins().err().map(|change| Want::Record(change.to_owned()));
+        if let Some(want) = want {
+            self.eyes.learn(&[want].into(), world, &mut Facts::default()).await?;
+        }
+        Ok(world.history(group).pins().ok().flatten().unwrap_or_default().to_owned())
+    }
+}
+
+fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinKey, Failure> {
+    let members = || crate::core::check::members(group, world).join(", ");
+    match member {
+        None if group.kind == GroupKind::Stack => Err(usage(
+            format!("{group} has services with images of their own: name one, `--pin MEMBER=REF`"),
+            format!("it has: {}", members()),
+        )),
+        None => Ok(pins::PinKey::Group),
+        Some(member) => pins::key_for(world, group, member).ok_or_else(|| {
+            usage(format!("{group} has no member or service `{member}`"), format!("it has: {}", members()))
+        }),
+    }
+}
+
+/// Where drafts and the journal on disk live: `$XDG_STATE_HOME/pinnace`.
+pub fn state_folder() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "pinnace")?;
+    Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
+}
+
+/// The user's configuration, keymaps and themes; a file that is not there is none.
+pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
+    let folder = directories::ProjectDirs::from("", "", "pinnace").map(|folders| folders.config_dir().to_owned());
+    let file = common.config.clone().or_else(|| folder.as_ref().map(|folder| folder.join("config.toml")));
+    let text = |path: &PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
+    let main = file.as_ref().and_then(text);
+    let all = |kind: &str| -> Vec<(String, String)> {
+        let Some(folder) = folder.as_ref().map(|folder| folder.join(kind)) else { return Vec::new() };
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+        files.sort();
+        files.iter().filter_map(text).collect()
+    };
+    let (keymaps, themes) = (all("keymaps"), all("themes"));
+    let texts = Texts {
+        settings: main.as_ref().map(|(file, text)| Text { file, text }),
+        keymaps: keymaps.iter().map(|(file, text)| Text { file, text }).collect(),
+        themes: themes.iter().map(|(file, text)| Text { file, text }).collect(),
+    };
+    crate::config::load(&texts)
+}
+
+/// Seconds east of UTC here and now, for clocks.
+pub fn offset() -> i32 {
+    jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+}

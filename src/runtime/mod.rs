@@ -1,0 +1,11 @@
+//! The console at work: the terminal, the loop that takes in messages and draws, and the effects it carries out.
+
+mod console;
+mod effects;
+mod logs;
+pub mod run;
+pub mod terminal;
+pub mod thrift;
+mod work;
+
+pub use console::{ClusterParts, Parts, console};

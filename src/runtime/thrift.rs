@@ -1,0 +1,104 @@
+//! Takes out of a frame the colours that are set already: over a slow line most of a cursor's move is colours.
+
+/// The frame with each colour named only where it changes; it looks the same.
+pub fn thrifty(frame: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(frame.len());
+    // What was set before the frame is not known.
+    let mut now: [Option<&str>; 2] = [None, None];
+    let mut rest = frame;
+    while let Some(at) = rest.windows(2).position(|pair| pair == b"\x1b[") {
+        out.extend_from_slice(&rest[..at]);
+        rest = &rest[at..];
+        let length = rest[2..].iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';')).map_or(0, |at| at + 3);
+        let (sequence, after) = rest.split_at(length.max(2));
+        rest = after;
+        let text = std::str::from_utf8(sequence).unwrap_or_default();
+        match text.strip_prefix("\x1b[").and_then(|text| text.strip_suffix('m')) {
+            None => out.extend_from_slice(sequence),
+            Some(codes) => {
+                if let Some(parts) = parts(codes) {
+                    set(&parts, &mut now, &mut out);
+                } else {
+                    now = [None, None];
+                    out.extend_from_slice(sequence);
+                }
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// One part of a sequence: a colour's plane and codes, or a modifier.
+enum Part<'a> {
+    Color(usize, &'a str),
+    Modifier(&'a str),
+}
+
+/// Divides a sequence; `None` for one that resets, or that is not understood.
+fn parts(codes: &str) -> Option<Vec<Part<'_>>> {
+    let mut found = Vec::new();
+    let mut rest = codes;
+    while !rest.is_empty() {
+        let end = |count: usize| rest.match_indices(';').nth(count - 1).map_or(rest.len(), |(at, _)| at);
+        let first = &rest[..end(1)];
+        let number: u8 = first.parse().ok()?;
+        let length = match (number, rest.split(';').nth(1)) {
+            (38 | 48, Some("2")) => end(5),
+            (38 | 48, Some("5")) => end(3),
+            (1..=9 | 21..=29 | 30..=37 | 39..=47 | 49 | 90..=107, _) => end(1),
+            _ => return None,
+        };
+        found.push(match number {
+            30..=39 | 90..=97 => Part::Color(0, &rest[..length]),
+            40..=49 | 100..=107 => Part::Color(1, &rest[..length]),
+            _ => Part::Modifier(&rest[..length]),
+        });
+        rest = rest[length..].trim_start_matches(';');
+    }
+    (!found.is_empty()).then_some(found)
+}
+
+fn set<'a>(parts: &[Part<'a>], now: &mut [Option<&'a str>; 2], out: &mut Vec<u8>) {
+    let mut kept = Vec::new();
+    for part in parts {
+        match part {
+            Part::Modifier(codes) => kept.push(*codes),
+            Part::Color(plane, codes) => {
+                if now[*plane] != Some(codes) {
+                    now[*plane] = Some(codes);
+                    kept.push(codes);
+                }
+            }
+        }
+    }
+    if !kept.is_empty() {
+        out.extend_from_slice(b"\x1b[");
+        out.extend_from_slice(kept.join(";").as_bytes());
+        out.push(b'm');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_that_are_set_are_not_set_again() {
+        for (frame, thrift) in [
+            ("plain", "plain"),
+            (
+                "\x1b[38;2;1;2;3;48;2;4;5;6ma\x1b[38;2;7;8;9;48;2;4;5;6mb\x1b[38;2;7;8;9;48;2;4;5;6mc",
+                "\x1b[38;2;1;2;3;48;2;4;5;6ma\x1b[38;2;7;8;9mbc",
+            ),
+            ("\x1b[38;5;1ma\x1b[1m\x1b[38;5;1mb", "\x1b[38;5;1ma\x1b[1mb"),
+            ("\x1b[31ma\x1b[0mb\x1b[31mc", "\x1b[31ma\x1b[0mb\x1b[31mc"),
+            ("\x1b[31ma\x1b[39m\x1b[49mb\x1b[31mc", "\x1b[31ma\x1b[39m\x1b[49mb\x1b[31mc"),
+            ("\x1b[3;4H\x1b[?25lé\x1b[", "\x1b[3;4H\x1b[?25lé\x1b["),
+            ("\x1b[38;2;1ma\x1b[mb", "\x1b[38;2;1ma\x1b[mb"),
+        ] {
+            let got = String::from_utf8(thrifty(frame.as_bytes())).unwrap();
+            assert_eq!(got, thrift, "{frame:?}");
+        }
+    }
+}
