@@ -1,0 +1,40 @@
+//! Runs the console on a swarm that stands still, without an engine: to try keys, the terminal, and a panic.
+//!
+//! `cargo run --example console`; ctrl-r panics on the drawing thread, l on another one.
+
+use pinnace::adapters::clock::now;
+use pinnace::app::state::Notice;
+use pinnace::app::{Effect, Msg};
+use pinnace::core::finding::Severity;
+use pinnace::runtime::run::{Inbox, read_terminal, run, size, watch_signals};
+use pinnace::runtime::terminal::{Console, install_panic_hook};
+
+#[path = "../tests/it/fixture.rs"]
+#[expect(clippy::unwrap_used, dead_code, reason = "a fixture of the tests, which use more of it")]
+mod fixture;
+
+#[expect(clippy::panic, reason = "to see the terminal given back")]
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let (inbox, messages) = Inbox::new();
+    let told = inbox.clone();
+    install_panic_hook(move |text| {
+        let hint = "please report it".to_owned();
+        told.send(Msg::Notice(Notice { at: now(), severity: Severity::Error, text, hint }));
+    });
+    let mut console = Console::enter()?;
+    watch_signals(runtime.handle(), &inbox)?;
+    read_terminal(inbox)?;
+    let size = size()?;
+    let mut seen = fixture::seen(fixture::bad_night(31), fixture::six_nodes(), Vec::new());
+    seen.extend(fixture::history());
+    let mut state = fixture::console(size.width, size.height, seen);
+    run(&mut state, &messages, &mut console, |effect| match effect {
+        Effect::Refresh { .. } => panic!("ctrl-r was pressed"),
+        Effect::FollowLogs { .. } => {
+            std::thread::spawn(|| panic!("a log was asked for"));
+        }
+        _ => {}
+    })?;
+    Ok(())
+}

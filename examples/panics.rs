@@ -1,0 +1,9 @@
+//! Takes the terminal over and panics: what is left of the terminal then is what the tests look at.
+
+use pinnace::runtime::terminal::{Console, install_panic_hook};
+
+fn main() {
+    install_panic_hook(|_| ());
+    let console = Console::enter();
+    assert!(console.is_err(), "a fault on purpose");
+}

@@ -1,0 +1,261 @@
+//! Keys in, wishes out: from pins over a plan to a change, and what its answers do.
+
+use std::collections::BTreeSet;
+
+use pinnace::app::change::Stand;
+use pinnace::app::plan::Fresh;
+use pinnace::app::{Effect, Msg, Pace, Screen, State, pace};
+use pinnace::config::Context;
+use pinnace::core::change::{Kind, OnFailure, Order};
+use pinnace::core::group::GroupKey;
+use pinnace::core::journal::ChangeState;
+use pinnace::core::plan::{BackTo, Goal, Scope, Want};
+use pinnace::core::world::Seen;
+
+use crate::fixture::{PG, bad_night, change, pinned, press};
+use crate::tale::{self, CHANGE, GOOD, WRONG, event, found, missing, pass, pin, send, type_text};
+
+fn group() -> GroupKey {
+    GroupKey::parse("database/storefront").unwrap()
+}
+
+fn asked(effects: &[Effect]) -> BTreeSet<Want> {
+    let wants =
+        effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
+    wants.flatten().cloned().collect()
+}
+
+fn orders(effects: &[Effect]) -> Vec<Order> {
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Order { order, .. } = effect { Some(*order) } else { None })
+        .collect()
+}
+
+fn text(state: &State) -> String {
+    match state.screens.last() {
+        Some(Screen::Pins(pins)) => pins.text.as_ref().unwrap().editor.text(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn pins_open_on_the_member_ready_to_type() {
+    let mut state = tale::night(120, 40);
+    let effects = press(&mut state, "p");
+    assert!(effects.contains(&Effect::LoadDraft { cluster: 0, group: group() }), "{effects:?}");
+    tale::no_draft(&mut state);
+    assert_eq!(state.context(), Context::Editor);
+    let Some(Screen::Pins(pins)) = state.screens.last() else { panic!() };
+    let read = pins.text.as_ref().unwrap();
+    let (line, _) = read.editor.cursor();
+    assert!(read.editor.lines()[line - 1].starts_with("[node.n1]"), "{:?}", read.editor.lines());
+    press(&mut state, "q");
+    assert!(text(&state).contains("q# image"), "a key is a letter here");
+}
+
+#[test]
+fn nothing_is_asked_or_kept_while_somebody_types() {
+    let mut state = tale::pins(120, 40);
+    press(&mut state, "ctrl-u");
+    let typed = type_text(&mut state, &format!("image = \"{WRONG}\""));
+    let wants = |effects: &[Effect]| asked(effects).contains(&Want::Image(WRONG.into()));
+    assert!(!wants(&typed) && pace(&state) == Pace::Quiet);
+    assert!(!wants(&pass(&mut state, 150)));
+    let quiet = pass(&mut state, 150);
+    assert!(wants(&quiet), "{quiet:?}");
+    let kept = quiet.iter().any(|effect| matches!(effect, Effect::SaveDraft { text, .. } if text.contains(WRONG)));
+    assert!(kept && pace(&state) == Pace::Minutes);
+    press(&mut state, "ctrl-z");
+    pass(&mut state, 400);
+    let undone: Vec<_> = std::iter::repeat_with(|| press(&mut state, "ctrl-z")).take(100).flatten().collect();
+    assert!(undone.is_empty() || !undone.contains(&Effect::Quit));
+    let dropped = pass(&mut state, 400);
+    assert!(dropped.contains(&Effect::DropDraft { cluster: 0, group: group() }), "{dropped:?}");
+}
+
+#[test]
+fn a_late_answer_for_a_text_that_has_changed_is_on_no_other_line() {
+    let mut state = tale::pins(120, 40);
+    pin(&mut state, WRONG);
+    press(&mut state, "left backspace");
+    type_text(&mut state, "3");
+    let changed = text(&state);
+    assert!(!changed.contains(&format!("{WRONG}\"")), "{changed}");
+    missing(&mut state, WRONG);
+    let found = |state: &State| match state.screens.last() {
+        Some(Screen::Pins(pins)) => pins.text.as_ref().unwrap().placed.len(),
+        _ => 0,
+    };
+    assert_eq!(found(&state), 0, "the answer is about a reference that stands nowhere");
+    press(&mut state, "backspace");
+    type_text(&mut state, "2");
+    assert_eq!(found(&state), 1, "and it is known at once when it stands there again");
+}
+
+#[test]
+fn a_kept_draft_wins_and_says_so() {
+    let mut state = tale::night(120, 40);
+    press(&mut state, "p");
+    let draft = format!("[node.n1]\nimage = \"{GOOD}\"\n");
+    send(
+        &mut state,
+        Msg::Draft { cluster: 0, group: group(), text: Some(draft.clone()), at: Some(crate::fixture::NOW) },
+    );
+    assert_eq!(text(&state), draft);
+    let screen = crate::screens::lines_of(&state).join("\n");
+    assert!(
+        screen.contains("draft, not applied") && screen.contains("opened with the draft of 2026-11-20"),
+        "{screen}"
+    );
+    let effects = press(&mut state, "esc r");
+    assert!(effects.contains(&Effect::DropDraft { cluster: 0, group: group() }), "{effects:?}");
+    assert!(text(&state).starts_with("# Image pins"));
+}
+
+#[test]
+fn pins_become_a_plan_a_change_and_are_in_force() {
+    let mut state = tale::plan(120, 40);
+    let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
+    assert_eq!(plan.fresh, Fresh::Equal);
+    let shown = plan.shown.plan.clone();
+    assert_eq!(shown.active().count(), 1);
+    let copied = press(&mut state, "y");
+    let line = format!("docker service update --image {} storefront-n1-host-2", pinned(PG, '1'));
+    assert!(copied.contains(&Effect::Copy(line)), "{copied:?}");
+    let effects = press(&mut state, "a");
+    let applied = effects.iter().find_map(|effect| match effect {
+        Effect::Apply { cluster: 0, plan, mode, .. } => Some((plan.clone(), *mode)),
+        _ => None,
+    });
+    let (plan, mode) = applied.unwrap();
+    assert_eq!((*plan, mode.on_failure, mode.asks), (shown.clone(), OnFailure::Unit, true));
+    assert_eq!((state.screens.len(), state.context()), (1, Context::Change));
+    send(&mut state, Msg::Started { cluster: 0, plan: shown.id, change: CHANGE.into() });
+    assert_eq!(state.clusters[0].works[0].stand, Stand::Ours);
+    assert_eq!(pace(&state), Pace::Seconds);
+    let done = event(&mut state, Kind::Ended { state: ChangeState::Done, text: String::new() });
+    assert!(done.contains(&Effect::DropDraft { cluster: 0, group: group() }), "{done:?}");
+}
+
+#[test]
+fn it_asks_after_a_failure_and_goes_on_by_two_keys() {
+    let mut state = tale::asking(120, 40);
+    assert_eq!(orders(&press(&mut state, "C")), []);
+    assert_eq!(state.context(), Context::Ask);
+    assert_eq!(orders(&press(&mut state, "esc")), []);
+    assert_eq!(orders(&press(&mut state, "C C")), [Order::Continue]);
+    let mut state = tale::asking(120, 40);
+    assert_eq!(orders(&press(&mut state, "R")), [Order::PutBack]);
+    let mut state = tale::asking(120, 40);
+    assert_eq!(orders(&press(&mut state, "L")), [Order::Leave]);
+}
+
+#[test]
+fn stopping_takes_one_key_and_giving_up_two() {
+    let mut state = tale::working(120, 40);
+    assert_eq!(orders(&press(&mut state, "C L")), [], "it did not ask");
+    assert_eq!(orders(&press(&mut state, "x")), [Order::Stop]);
+    assert_eq!(orders(&press(&mut state, "x")), [Order::Detach]);
+    assert_eq!(orders(&press(&mut state, "x")), []);
+}
+
+#[test]
+fn a_change_given_up_is_offered_again_as_the_journal_has_it() {
+    let mut state = tale::left(120, 40);
+    let effects = press(&mut state, "C C");
+    let resumed = effects.iter().find_map(|effect| match effect {
+        Effect::Resume { change, plan, .. } => Some((change.clone(), plan.clone())),
+        _ => None,
+    });
+    let (change, plan) = resumed.unwrap();
+    send(&mut state, Msg::Started { cluster: 0, plan, change: change.clone() });
+    assert_eq!(orders(&press(&mut state, "x x")), [Order::Stop, Order::Detach]);
+    send(&mut state, Msg::Finished { cluster: 0, change, text: "given up".into() });
+    let screen = crate::screens::lines_of(&state).join("\n");
+    assert!(screen.contains("Given up half-way by") && screen.contains("in doubt"), "{screen}");
+    assert!(press(&mut state, "L enter").iter().any(|effect| matches!(effect, Effect::Resume { .. })));
+}
+
+#[test]
+fn a_change_goes_on_without_its_screen_and_is_found_again() {
+    let mut state = tale::working(120, 40);
+    press(&mut state, "esc");
+    let header = crate::screens::lines_of(&state)[0].clone();
+    assert!(header.contains("1 change at work"), "{header}");
+    assert!(!press(&mut state, "q").contains(&Effect::Quit));
+    assert_eq!(state.context(), Context::Ask);
+    press(&mut state, "esc h");
+    assert_eq!(state.context(), Context::Change);
+}
+
+#[test]
+fn a_change_left_open_is_offered_by_images_and_taken_over() {
+    let mut state = tale::left(120, 40);
+    let screen = crate::screens::lines_of(&state).join("\n");
+    assert!(screen.contains("bring n1 on mgr-2, n2 on mgr-2 to 18.3-spock5.0.6-standard-2@2f2e"), "{screen}");
+    let effects = press(&mut state, "R enter");
+    let resumed = effects.iter().find_map(|effect| match effect {
+        Effect::Resume { change, order, plan, .. } => Some((change.clone(), *order, plan.clone())),
+        _ => None,
+    });
+    let (change, order, plan) = resumed.unwrap();
+    assert_eq!(order, Order::PutBack);
+    assert_eq!(state.clusters[0].works[0].stand, Stand::Starting);
+    send(&mut state, Msg::Refused { cluster: 0, plan, why: "somebody was first".into(), hint: "look".into() });
+    assert!(matches!(state.clusters[0].works[0].stand, Stand::Refused { .. }), "{change}");
+}
+
+#[test]
+fn a_plan_that_is_not_equal_to_what_is_live_is_refused_until_planned_again() {
+    let mut state = tale::plan(120, 40);
+    let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
+    let before = plan.shown.clone();
+    let mut service = bad_night(0).remove(0).service;
+    service.places.image = pinned(WRONG, '9');
+    send(&mut state, Msg::Seen { cluster: 0, seen: vec![Seen::SomeServices(vec![service])] });
+    let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
+    assert_eq!(plan.shown, before, "the plan on screen never changes by itself");
+    assert_eq!(plan.fresh, Fresh::Stale("storefront-n1-host-2 runs 18.3-spock5.0.6-standard-2 now".into()));
+    let effects = press(&mut state, "a");
+    assert!(!effects.iter().any(|effect| matches!(effect, Effect::Apply { .. })));
+    press(&mut state, "ctrl-r");
+    found(&mut state, GOOD, '1');
+    let effects = press(&mut state, "a");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Apply { .. })), "{:?}", state.notice);
+}
+
+#[test]
+fn rollback_asks_for_what_the_cursor_is_on() {
+    let goal = |state: &State| match state.screens.last() {
+        Some(Screen::Plan(plan)) => plan.goal.clone(),
+        other => panic!("{other:?}"),
+    };
+    let mut state = tale::night(120, 40);
+    press(&mut state, "R");
+    let scope = Scope::Service("storefront-n1-host-2".into());
+    assert_eq!(goal(&state), Goal::Back { group: group(), scope, to: None });
+    press(&mut state, "esc left R");
+    assert_eq!(goal(&state), Goal::Back { group: group(), scope: Scope::Group, to: None });
+    let mut state = tale::night(120, 40);
+    let new = pinned(PG, '1');
+    let units = [("storefront-n1-host-2", "n1", new.as_str(), WRONG)];
+    let seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
+    send(&mut state, Msg::Seen { cluster: 0, seen });
+    press(&mut state, "h R");
+    assert!(matches!(goal(&state), Goal::Back { scope: Scope::Group, to: Some(BackTo::Change(_)), .. }));
+}
+
+#[test]
+fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
+    use pinnace::app::state::Guard;
+    let mut state = tale::plan(120, 40);
+    state.clusters[0].guard = Guard::Protected;
+    let applied = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Apply { .. }));
+    assert!(!applied(&press(&mut state, "a")));
+    assert!(applied(&press(&mut state, "enter")));
+    let mut state = tale::plan(120, 40);
+    state.clusters[0].guard = Guard::ReadOnly;
+    assert!(!applied(&press(&mut state, "a")));
+    assert_eq!(state.notice.unwrap().text, "apply: this cluster is read-only here");
+}

@@ -1,0 +1,39 @@
+//! The captures are held to the expectations too: the update states that a real engine went through when they were
+//! taken are those the scenario of that rollout expects.
+
+use serde_json::Value;
+
+/// A capture of snapshots, and the scenario that is the same rollout.
+const SAME: &[(&str, &str)] = &[
+    ("20-success-startfirst", "start_first"),
+    ("20-fail-pause", "fails_pause"),
+    ("20-fail-rollback", "fails_rollback"),
+    ("20-unhealthy-rollback", "unhealthy_rollback"),
+];
+
+#[test]
+fn captures_conform() {
+    for (capture, scenario) in SAME {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let text = std::fs::read_to_string(root.join(format!("captures/{capture}.service-snapshots.json"))).unwrap();
+        let snapshots: Vec<Value> = serde_json::from_str(&text).unwrap();
+        let mut seen = Vec::new();
+        for snapshot in &snapshots {
+            let status = &snapshot["service"]["UpdateStatus"];
+            let Some(state) = status["State"].as_str() else { continue };
+            let message = status["Message"].as_str().unwrap();
+            let message = message
+                .split_once(" of task ")
+                .map_or(message.to_owned(), |(text, _)| format!("{text} of task <task>"));
+            let completed = if status["CompletedAt"].is_string() { ", with CompletedAt" } else { "" };
+            let line = format!("update: {state}: {message}{completed}");
+            // Where the scenario leaves it out, it cannot always be seen.
+            if seen.last() != Some(&line) && state != "rollback_started" {
+                seen.push(line);
+            }
+        }
+        let expected = std::fs::read_to_string(super::expected(scenario)).unwrap();
+        let wanted: Vec<&str> = expected.lines().filter(|line| line.starts_with("update: ")).collect();
+        assert_eq!(seen, wanted, "{capture} against {scenario}");
+    }
+}

@@ -1,0 +1,247 @@
+//! Keys in, effects and state out.
+
+use pinnace::app::rows::{Row, RowId};
+use pinnace::app::state::{Pane, Tab};
+use pinnace::app::{Effect, Modal, Msg, Screen, Stamped, State, update};
+use pinnace::config::Context;
+use pinnace::core::plan::Want;
+use pinnace::core::time::Time;
+use pinnace::core::world::{Link, Seen};
+
+use crate::fixture::{self, NOW, console, press};
+
+fn night() -> State {
+    let mut seen = fixture::seen(fixture::bad_night(31), fixture::six_nodes(), Vec::new());
+    seen.extend(fixture::history());
+    console(120, 40, seen)
+}
+
+fn chosen(state: &State) -> String {
+    match state.row().map(Row::id) {
+        Some(RowId::Service(id)) => id.trim_end_matches("-id").to_owned(),
+        Some(RowId::Group(group)) => group.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+fn services(state: &State) -> Vec<&str> {
+    state.fleet.rows.iter().filter_map(Row::service).map(|row| row.name.as_str()).collect()
+}
+
+#[test]
+fn it_opens_on_the_first_trouble() {
+    assert_eq!(chosen(&night()), "queue");
+}
+
+#[test]
+fn a_filter_works_as_it_is_typed_and_enter_keeps_it() {
+    let mut state = night();
+    press(&mut state, "/ w e b");
+    assert_eq!(state.context(), Context::Prompt);
+    assert!(services(&state).iter().all(|name| name.contains("web")), "live: {:?}", services(&state));
+    press(&mut state, "enter enter");
+    let Some(Screen::Service(screen)) = state.screens.last() else { panic!("{:?}", state.screens) };
+    assert_eq!(screen.name, "shop_web");
+    press(&mut state, "esc esc");
+    assert_eq!(state.fleet.filter, "", "the first esc leaves the service, the second shows all again");
+}
+
+#[test]
+fn esc_takes_back_what_was_typed_into_the_filter() {
+    let mut state = night();
+    press(&mut state, "/ s h o p enter / x y z esc");
+    assert_eq!((state.fleet.filter.as_str(), state.context()), ("shop", Context::Fleet));
+}
+
+#[test]
+fn opening_asks_a_registry_only_about_what_is_failing() {
+    let mut state = night();
+    let asked = |effects: &[Effect]| -> Vec<String> {
+        let wants = effects.iter().filter_map(|effect| match effect {
+            Effect::Ask { wants, .. } => Some(wants.clone()),
+            _ => None,
+        });
+        wants.flatten().filter_map(|want| if let Want::Image(image) = want { Some(image) } else { None }).collect()
+    };
+    let images: Vec<_> = state.clusters[0].asked.iter().filter(|want| matches!(want, Want::Image(_))).collect();
+    assert_eq!(images, [&Want::Image("ghcr.io/pgedge/pgedge-postgres:my-custom-image".into())]);
+    let after = asked(&press(&mut state, "down"));
+    assert!(after.iter().any(|image| image.contains("shop/api:2.8.1")), "then what is on the screen: {after:?}");
+    assert!(after.iter().all(|image| !image.contains('@')), "by tag: {after:?}");
+    assert_eq!(asked(&press(&mut state, "up")), Vec::<String>::new(), "each once");
+    let later = Stamped { at: Time(NOW.0 + 16 * 60_000), msg: Msg::Tick };
+    let effects = update(&mut state, later);
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Attend { at_keys: false, .. })), "{effects:?}");
+}
+
+#[test]
+fn what_is_attended_to_is_what_is_on_the_screen() {
+    let mut state = night();
+    let effects = press(&mut state, "enter");
+    let attend = effects.into_iter().find_map(|effect| match effect {
+        Effect::Attend { in_view, at_keys: true, .. } => Some(in_view),
+        _ => None,
+    });
+    assert_eq!(attend, Some(vec!["queue-id".to_owned()]));
+}
+
+#[test]
+fn logs_are_followed_and_left() {
+    let mut state = night();
+    let effects = press(&mut state, "l");
+    assert!(effects.contains(&Effect::FollowLogs { cluster: 0, service: "queue-id".into() }));
+    let Some(Screen::Logs(logs)) = state.screens.last() else { panic!() };
+    assert_eq!(logs.top, None, "it follows");
+    fixture::log(&mut state, "");
+    let Some(Screen::Logs(logs)) = state.screens.last() else { panic!() };
+    assert!(logs.lines[1].text.starts_with("FATAL:"), "escape sequences are gone: {:?}", logs.lines[1].text);
+    assert!(press(&mut state, "q").contains(&Effect::StopLogs));
+    assert!(state.screens.is_empty());
+}
+
+#[test]
+fn what_is_not_possible_says_why() {
+    let mut state = night();
+    press(&mut state, "g g down up");
+    press(&mut state, "/ s h o p enter g g l");
+    let notice = state.notice.clone().unwrap();
+    assert_eq!(notice.text, "logs: choose a service first");
+    assert_eq!(press(&mut state, "z x").iter().filter(|effect| **effect == Effect::Quit).count(), 0);
+    assert_eq!(state.pending, []);
+}
+
+#[test]
+fn folding_goes_to_the_parent_first() {
+    let mut state = night();
+    press(&mut state, "down down");
+    assert_eq!(chosen(&state), "shop_api");
+    press(&mut state, "left");
+    assert_eq!(chosen(&state), "stack/shop");
+    press(&mut state, "left");
+    assert!(!services(&state).contains(&"shop_api"));
+    press(&mut state, "right down");
+    assert_eq!(chosen(&state), "shop_api");
+}
+
+#[test]
+fn the_cursor_stays_on_its_service_whatever_moves() {
+    let mut state = night();
+    press(&mut state, "down down down down");
+    let before = chosen(&state);
+    let services = fixture::bad_night(3);
+    let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
+    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen } });
+    assert_eq!(chosen(&state), before);
+}
+
+#[test]
+fn trouble_is_gone_through_with_n() {
+    let mut state = night();
+    let mut seen = vec![chosen(&state)];
+    for _ in 0..3 {
+        press(&mut state, "n");
+        seen.push(chosen(&state));
+    }
+    assert_eq!(seen, ["queue", "shop_api", "storefront-n1-host-2", "queue"]);
+}
+
+#[test]
+fn a_node_filters_by_itself() {
+    let mut state = night();
+    press(&mut state, "tab tab");
+    assert_eq!(state.fleet.pane, Pane::Nodes);
+    press(&mut state, "j enter");
+    assert_eq!(state.fleet.filter, "node:wrk-3");
+}
+
+#[test]
+fn another_cluster_is_shown_with_enter() {
+    let mut state = night();
+    press(&mut state, "tab down enter");
+    assert_eq!((state.active, state.fleet.pane), (1, Pane::Services));
+}
+
+#[test]
+fn the_palette_runs_what_is_chosen() {
+    let mut state = night();
+    press(&mut state, ": h i s t");
+    assert_eq!(state.context(), Context::Palette);
+    press(&mut state, "enter");
+    assert!(matches!(state.screens.last(), Some(Screen::History(_))) && state.modal.is_none());
+    press(&mut state, "enter");
+    let Some(Screen::History(screen)) = state.screens.last() else { panic!() };
+    assert_eq!(screen.open.len(), 1);
+}
+
+#[test]
+fn a_theme_is_tried_and_taken_back() {
+    let mut state = night();
+    press(&mut state, "T d a y");
+    assert_eq!(state.config.theme.name(), "day");
+    press(&mut state, "esc");
+    assert_eq!(state.config.theme.name(), "night");
+    press(&mut state, "T d a y enter");
+    assert_eq!((state.config.theme.name(), state.modal.is_none()), ("day", true));
+}
+
+#[test]
+fn a_service_has_three_parts() {
+    let mut state = night();
+    press(&mut state, "enter tab");
+    let tab = |state: &State| match state.screens.last() {
+        Some(Screen::Service(screen)) => screen.tab,
+        _ => panic!(),
+    };
+    assert_eq!(tab(&state), Tab::Settings);
+    press(&mut state, "shift-tab D");
+    assert!(
+        matches!(&state.modal, Some(Modal::Detail(detail)) if detail.lines.iter().any(|line| line.contains("task")))
+    );
+}
+
+#[test]
+fn quitting_asks_nothing_while_nothing_is_at_work() {
+    assert_eq!(press(&mut night(), "q").last(), Some(&Effect::Quit));
+    assert_eq!(press(&mut night(), "/ q ctrl-c").last(), Some(&Effect::Quit), "also from a text");
+}
+
+#[test]
+fn help_opens_everywhere_and_closes() {
+    for keys in ["?", "enter ?", "h ?", "l ?", "f1"] {
+        let mut state = night();
+        press(&mut state, keys);
+        assert!(matches!(state.modal, Some(Modal::Help(_))), "{keys}");
+        press(&mut state, "?");
+        assert!(state.modal.is_none(), "{keys}");
+    }
+}
+
+#[test]
+fn a_lost_link_says_so_and_keeps_what_was_seen() {
+    let mut state = night();
+    let lost = Link::Lost { why: "the connection was refused".into(), hint: "is the engine up?".into() };
+    let at = Time(NOW.0 + 60_000);
+    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
+    let banner = pinnace::app::banner::banner(&state).unwrap();
+    assert_eq!(banner.text, "this is 1m old: the connection was refused");
+    assert!(!services(&state).is_empty());
+}
+
+#[test]
+fn every_command_can_be_pressed_everywhere_without_harm() {
+    for screen in ["", "enter", "enter tab", "enter tab tab", "h", "l", ":", "?", "m", "T", "/", "D", "tab", "tab tab"]
+    {
+        let mut opened = night();
+        press(&mut opened, screen);
+        for action in pinnace::config::Action::ALL {
+            let mut state = opened.clone();
+            let keys: Vec<String> = pinnace::config::Context::ALL
+                .iter()
+                .filter_map(|context| state.config.keymap.keys_for(*context, *action).map(ToString::to_string))
+                .collect();
+            for keys in keys {
+                press(&mut state, &keys);
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The lab, as tests of the whole program use it: its sockets, groups of their own, images of their own.
+//!
+//! A test that gets no [`Lab`] says so and ends; with `PINNACE_LAB_REQUIRED=1` it fails.
+
+mod engine;
+mod group;
+mod program;
+mod second;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+pub use engine::{Engine, raw_spec};
+pub use group::{Group, instance, part};
+pub use program::{Program, Running};
+pub use second::Second;
+
+/// A lab that is up.
+#[derive(Clone, Debug)]
+pub struct Lab {
+    sockets: Vec<PathBuf>,
+    /// The plain registry.
+    pub registry: String,
+    /// The one with a password.
+    pub auth_registry: String,
+    /// The lab's folder.
+    pub folder: PathBuf,
+}
+
+impl Lab {
+    /// The lab that the environment names.
+    pub fn get() -> Option<Self> {
+        let Ok(sockets) = std::env::var("PINNACE_LAB_SOCKETS") else {
+            let required = std::env::var("PINNACE_LAB_REQUIRED").is_ok_and(|value| value == "1");
+            assert!(!required, "the lab is required, and its environment is not set");
+            println!("left out: PINNACE_LAB_SOCKETS is not set, the lab is not up");
+            return None;
+        };
+        Some(Self::named(&sockets, |name| {
+            std::env::var(name).unwrap_or_else(|_| panic!("the lab's {name} is not set"))
+        }))
+    }
+
+    fn named(sockets: &str, var: impl Fn(&str) -> String) -> Self {
+        Self {
+            sockets: sockets.split(':').map(PathBuf::from).collect(),
+            registry: var("PINNACE_LAB_REGISTRY"),
+            auth_registry: var("PINNACE_LAB_AUTH_REGISTRY"),
+            folder: var("PINNACE_LAB").into(),
+        }
+    }
+
+    /// The engine of node 1, 2 or 3.
+    pub fn engine(&self, node: usize) -> Engine {
+        Engine::new(&self.sockets[node - 1])
+    }
+
+    /// The socket of node 1, 2 or 3.
+    pub fn socket(&self, node: usize) -> PathBuf {
+        self.sockets[node - 1].clone()
+    }
+
+    /// The program, speaking to the manager on node 1, 2 or 3, with folders of its own.
+    pub fn program(&self, node: usize) -> Program {
+        Program::new(&self.sockets[node - 1])
+    }
+
+    /// Pushes an image to the plain registry, and tells its digest.
+    pub fn push(&self, path: &str, behaviour: &str, more: &[&str]) -> Image {
+        Image::push(&format!("{}/{path}", self.registry), behaviour, more)
+    }
+}
+
+/// Two pushes of the same layers at once make the registry forget one of them.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// An image that was pushed.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// `host:port/path:tag`.
+    pub text: String,
+    /// Its digest.
+    pub digest: String,
+}
+
+impl Image {
+    /// Makes it up and pushes it; see `tests/lab/images.py`.
+    pub fn push(text: &str, behaviour: &str, more: &[&str]) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/images.py");
+        let mut command = Command::new("python3");
+        command.arg(script).args(["push", text, "--behaviour", behaviour]).args(more);
+        let turn = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let done = command.output().unwrap();
+        drop(turn);
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+        Self { text: text.to_owned(), digest: told["digest"].as_str().unwrap().to_owned() }
+    }
+
+    /// What is applied for it.
+    pub fn pinned(&self) -> String {
+        format!("{}@{}", self.text, self.digest)
+    }
+}
+
+/// A name nobody else uses: `it-kind-PID-N`.
+pub fn name(kind: &str) -> String {
+    static NEXT: AtomicUsize = AtomicUsize::new(1);
+    format!("it-{kind}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// How long to wait for something that should come in so many seconds: twice that on the shared machines of a CI.
+pub fn limit(seconds: u64) -> Duration {
+    Duration::from_secs(if std::env::var("CI").is_ok_and(|value| value == "true") { 2 * seconds } else { seconds })
+}
+
+/// Waits for a named thing.
+pub fn wait_for<T>(what: &str, seconds: u64, mut check: impl FnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(found) = check() {
+            return found;
+        }
+        assert!(since.elapsed() < limit(seconds), "waited {seconds} s in vain for {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

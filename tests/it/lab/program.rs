@@ -1,0 +1,138 @@
+//! The real program, with a home of its own.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::limit;
+
+/// How long a verb may take before a test gives it up.
+const LONGEST: u64 = 120;
+
+/// The program of one operator.
+#[derive(Debug)]
+pub struct Program {
+    home: TempDir,
+    host: String,
+}
+
+impl Program {
+    pub fn new(socket: &Path) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), host: format!("unix://{}", socket.display()) }
+    }
+
+    /// Logs in to a registry, as `docker login` notes it down.
+    pub fn login(&self, registry: &str, user: &str, password: &str) {
+        let config = serde_json::json!({"auths": {registry: {"username": user, "password": password}}});
+        let folder = self.home.path().join("docker");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// Runs a verb to its end.
+    pub fn run(&self, args: &[&str]) -> Said {
+        self.start(args).end()
+    }
+
+    /// Starts a verb.
+    pub fn start(&self, args: &[&str]) -> Running {
+        let home = self.home.path();
+        let (out, err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        let child = Command::new(env!("CARGO_BIN_EXE_pinnace"))
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home)
+            .env("XDG_STATE_HOME", home.join("state"))
+            .env("XDG_CONFIG_HOME", home.join("config"))
+            .env("DOCKER_CONFIG", home.join("docker"))
+            .env("DOCKER_HOST", &self.host)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(err.try_clone().unwrap())
+            .spawn()
+            .unwrap();
+        Running { child, out, err, args: args.join(" "), since: Instant::now() }
+    }
+}
+
+/// A verb at work.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    out: File,
+    err: File,
+    args: String,
+    since: Instant,
+}
+
+impl Running {
+    /// Its process.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Said {
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                let (out, err) = (text(&mut self.out), text(&mut self.err));
+                return Said { code: status.code(), out, err, args: self.args.clone(), took: self.since.elapsed() };
+            }
+            if self.since.elapsed() > limit(LONGEST) {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+                panic!("{} has not ended in {LONGEST} s:\n{}\n{}", self.args, text(&mut self.out), text(&mut self.err));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn text(file: &mut File) -> String {
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    text
+}
+
+/// What a verb said.
+#[derive(Debug)]
+pub struct Said {
+    /// Its exit code; `None` where a signal ended it.
+    pub code: Option<i32>,
+    /// Its output.
+    pub out: String,
+    /// Its error stream.
+    pub err: String,
+    /// Its arguments.
+    pub args: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Said {
+    /// It must have ended so.
+    pub fn exit(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{}:\n{}\n{}", self.args, self.out, self.err);
+        self
+    }
+
+    /// Its output, as JSON.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out)
+            .unwrap_or_else(|error| panic!("{}: {error}\n{}\n{}", self.args, self.out, self.err))
+    }
+}

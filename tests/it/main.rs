@@ -1,0 +1,50 @@
+//! Integration tests.
+
+#[cfg(test)]
+mod changing;
+#[cfg(test)]
+mod conformance;
+#[cfg(test)]
+mod console;
+#[cfg(test)]
+mod demo;
+#[cfg(test)]
+mod docs;
+#[cfg(test)]
+mod failures;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod kills;
+#[cfg(test)]
+mod lab;
+#[cfg(test)]
+mod layers;
+#[cfg(test)]
+mod plans;
+#[cfg(test)]
+mod proxy;
+#[cfg(test)]
+mod registry;
+#[cfg(test)]
+mod screens;
+#[cfg(test)]
+mod screens_changing;
+#[cfg(test)]
+mod simulated;
+#[cfg(test)]
+mod source;
+#[cfg(test)]
+mod states;
+#[cfg(test)]
+mod swarm;
+#[cfg(test)]
+mod tale;
+#[cfg(test)]
+mod terminal;
+#[cfg(test)]
+mod there_and_back;
+#[cfg(test)]
+mod whole_job;

@@ -1,0 +1,221 @@
+//! What the screens look like: text and styles, in a theme of one colour a role.
+
+use std::fmt::Write as _;
+use std::sync::OnceLock;
+
+use pinnace::app::rows::{Row, total_lines};
+use pinnace::app::{Msg, Stamped, State, update};
+use pinnace::config::{Role, Text, Theme};
+use pinnace::core::registry::{Fact, Why};
+use pinnace::core::world::{Link, Seen};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+
+use crate::fixture::{self, NOW, console, press};
+
+/// Every role in a colour of its own, so that a style in a snapshot names its role.
+fn theme() -> &'static Theme {
+    static THEME: OnceLock<Theme> = OnceLock::new();
+    THEME.get_or_init(one_colour_a_role)
+}
+
+fn one_colour_a_role() -> Theme {
+    let mut text = String::from("inherits = \"night\"\n[roles]\n");
+    for (at, role) in Role::ALL.iter().enumerate() {
+        let overlay = matches!(role, Role::Selection | Role::SelectionInactive | Role::Popup);
+        let kind = if overlay { "bg" } else { "fg" };
+        writeln!(text, "{} = {{ {kind} = {} }}", role.name(), at + 16).unwrap();
+    }
+    let (theme, warnings) = Theme::load("test", &[Text { file: "test.toml", text: &text }]);
+    assert_eq!(warnings, []);
+    theme
+}
+
+fn draw(state: &State) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(state.size.width, state.size.height)).unwrap();
+    terminal.draw(|frame| pinnace::ui::view(frame, state, theme())).unwrap();
+    terminal.backend().buffer().clone()
+}
+
+/// The text, then line by line which role stands from which column on.
+pub fn picture(state: &State) -> String {
+    let buffer = draw(state);
+    let mut text = lines(&buffer).join("\n");
+    text.push_str("\n---\n");
+    let name = |color: Option<Color>| match color {
+        Some(Color::Indexed(index)) => Role::ALL.get(usize::from(index) - 16).map_or("?", |role| role.name()),
+        _ => "-",
+    };
+    for y in 0..buffer.area.height {
+        let mut runs = Vec::new();
+        let mut last = None;
+        for x in 0..buffer.area.width {
+            let style = buffer[(x, y)].style();
+            let blank = buffer[(x, y)].symbol() == " " && style.bg == Some(Color::Reset);
+            let now = (style.fg, style.bg);
+            if last != Some(now) && !blank {
+                let ground =
+                    if style.bg == Some(Color::Reset) { String::new() } else { format!("/{}", name(style.bg)) };
+                runs.push(format!("{x} {}{ground}", name(style.fg)));
+                last = Some(now);
+            }
+        }
+        writeln!(text, "{y:>2}: {}", runs.join(", ")).unwrap();
+    }
+    text
+}
+
+/// The text, by lines.
+pub fn lines_of(state: &State) -> Vec<String> {
+    lines(&draw(state))
+}
+
+fn lines(buffer: &Buffer) -> Vec<String> {
+    let area = buffer.area;
+    let line = |y| {
+        let mut line = String::new();
+        let mut skip = 0;
+        for x in 0..area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            line.push_str(buffer[(x, y)].symbol());
+            skip = pinnace::ui::width::width(buffer[(x, y)].symbol()).saturating_sub(1);
+        }
+        line.trim_end().to_owned()
+    };
+    (0..area.height).map(line).collect()
+}
+
+fn night(width: u16, height: u16) -> State {
+    let mut seen = fixture::seen(fixture::bad_night(31), fixture::six_nodes(), Vec::new());
+    seen.extend(fixture::history());
+    let mut state = console(width, height, seen);
+    fixture::not_found(&mut state, "ghcr.io/pgedge/pgedge-postgres:my-custom-image");
+    state
+}
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+#[test]
+fn fleet_in_trouble() {
+    for (width, height) in SIZES {
+        insta::assert_snapshot!(format!("fleet_in_trouble_{width}x{height}"), picture(&night(width, height)));
+    }
+}
+
+#[test]
+fn fleet_all_well() {
+    let services = fixture::bad_night(9).split_off(7);
+    let mut nodes = fixture::six_nodes();
+    nodes[4].state = pinnace::core::swarm::NodeState::Ready;
+    let state = console(80, 24, fixture::seen(services, nodes, Vec::new()));
+    insta::assert_snapshot!("fleet_all_well_80x24", picture(&state));
+}
+
+#[test]
+fn fleet_with_a_lost_link_and_an_unreachable_registry() {
+    let mut state = night(80, 24);
+    let fact = Fact::Failed { why: Why::Unreachable("dial tcp: i/o timeout".into()), at: NOW };
+    let reference = "ghcr.io/pgedge/pgedge-postgres:other".to_owned();
+    update(&mut state, Stamped { at: NOW, msg: Msg::Learned { cluster: 0, reference, fact } });
+    insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
+    let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
+    let at = pinnace::core::time::Time(NOW.0 + 130_000);
+    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
+    insta::assert_snapshot!("fleet_link_lost_80x24", lines(&draw(&state)).join("\n"));
+}
+
+#[test]
+fn other_screens() {
+    for (name, keys) in [
+        ("service_tasks", "n n enter"),
+        ("service_settings", "n n enter tab"),
+        ("service_changes", "n n enter tab tab"),
+        ("history", "h enter"),
+        ("logs", "n l"),
+        ("help", "?"),
+        ("palette", ": g o"),
+        ("themes", "T"),
+        ("details", "n n D"),
+        ("messages", "g g l m"),
+        ("filter", "/ s h o p"),
+        ("nodes", "tab tab"),
+    ] {
+        for (width, height) in [(80, 24), (120, 40)] {
+            let mut state = night(width, height);
+            fixture::log(&mut state, keys);
+            insta::assert_snapshot!(format!("{name}_{width}x{height}"), picture(&state));
+        }
+    }
+}
+
+#[test]
+fn in_ascii_nothing_but_ascii_is_drawn_by_us() {
+    for keys in ["", "enter", "h enter", "?", ":"] {
+        let mut state = night(80, 24);
+        state.config.settings.ascii = true;
+        press(&mut state, keys);
+        for line in lines(&draw(&state)) {
+            let other: String = line.chars().filter(|c| !c.is_ascii() && !"…·›—“”".contains(*c)).collect();
+            assert_eq!(other, "", "{line}");
+        }
+    }
+}
+
+#[test]
+fn no_size_breaks_it() {
+    for keys in ["", "enter", "enter tab", "h enter", "l", "?", ":", "m", "D", "tab", "tab tab", "t", "/ x"] {
+        let mut state = night(80, 24);
+        press(&mut state, keys);
+        for (width, height) in [
+            (1, 1),
+            (39, 10),
+            (40, 9),
+            (40, 10),
+            (41, 11),
+            (60, 15),
+            (71, 29),
+            (72, 30),
+            (99, 24),
+            (100, 31),
+            (300, 100),
+        ] {
+            let size = pinnace::app::layout::Size { width, height };
+            update(&mut state, Stamped { at: NOW, msg: Msg::Resize(size) });
+            draw(&state);
+        }
+    }
+}
+
+#[test]
+fn forty_services_fit_the_first_page_where_it_matters() {
+    for (width, height) in SIZES {
+        let mut state = night(width, height);
+        let page = lines(&draw(&state)).join("\n");
+        for text in
+            ["queue", "task: non-zero exit (1)", "4.0-management → 4.1-management", "No such image", "no suitable node"]
+        {
+            assert!(page.contains(text), "{text} at {width}x{height}\n{page}");
+        }
+        assert!(state.fleet.rows.iter().filter(|row| row.is_trouble()).count() == 3);
+        // Everything else is a few keys away: open what is left out, then walk.
+        press(&mut state, "home");
+        while state.fleet.index() + 1 < state.fleet.rows.len() || !matches!(state.row(), Some(Row::Service(_))) {
+            match state.row() {
+                Some(Row::Rest { .. } | Row::More { .. }) => press(&mut state, "enter"),
+                Some(Row::Group(row)) if !row.open => press(&mut state, "right"),
+                _ => press(&mut state, "down"),
+            };
+        }
+        let services = state.fleet.rows.iter().filter(|row| row.service().is_some()).count();
+        assert_eq!(services, 39, "{width}x{height}");
+        press(&mut state, "end");
+        let last = lines(&draw(&state)).join("\n");
+        assert!(last.contains("1.30.0"), "{last}");
+        assert!(state.fleet.top + usize::from(height) >= total_lines(&state.fleet.rows));
+    }
+}

@@ -1,0 +1,290 @@
+//! Reading Rust source, as far as the layer rules need it: words, the paths they make, and what is test code.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A word or sign of a source file, with its line. Comments and literals are left out; `::` is one sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Token {
+    pub text: String,
+    pub line: usize,
+}
+
+/// A path as written, groups expanded: `use a::{b, c::d}` is `a::b` and `a::c::d`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PathUse {
+    pub segments: Vec<String>,
+    pub line: usize,
+    /// The inline modules it stands in, within its file.
+    pub within: Vec<String>,
+    /// Whether it is part of a `use`.
+    pub imported: bool,
+}
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every `.rs` file below a folder of the repository, as a path from the root, sorted.
+pub fn rust_files(folder: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(&root().join(folder), &mut found);
+    found.retain(|path| Path::new(path).extension().is_some_and(|end| end == "rs"));
+    found.sort();
+    found
+}
+
+/// Every text file of the project: what git tracks, or, without git, every file outside of build folders.
+pub fn project_files() -> Vec<String> {
+    let listed = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
+    match listed {
+        Ok(done) if done.status.success() => {
+            let text = String::from_utf8_lossy(&done.stdout).into_owned();
+            text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect()
+        }
+        _ => {
+            let mut found = Vec::new();
+            walk(&root(), &mut found);
+            found
+        }
+    }
+}
+
+/// A file of the repository; `None` where it is not text, or gone.
+pub fn read(path: &str) -> Option<String> {
+    std::fs::read_to_string(root().join(path)).ok()
+}
+
+fn walk(folder: &Path, found: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.filter_map(Result::ok).map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if name != ".git" && name != "target" {
+                walk(&path, found);
+            }
+        } else if let Ok(relative) = path.strip_prefix(root()) {
+            found.push(relative.to_string_lossy().into_owned());
+        }
+    }
+}
+
+/// Splits a source into tokens.
+pub fn tokens(source: &str) -> Vec<Token> {
+    let chars: Vec<char> = source.chars().collect();
+    let (mut out, mut at, mut line) = (Vec::new(), 0, 1);
+    while at < chars.len() {
+        let end = skipped(&chars, at).unwrap_or_else(|| {
+            let end = word_end(&chars, at);
+            let text: String = chars[at..end].iter().collect();
+            if !text.trim().is_empty() {
+                out.push(Token { text, line });
+            }
+            end
+        });
+        line += chars[at..end].iter().filter(|c| **c == '\n').count();
+        at = end;
+    }
+    out
+}
+
+/// Where the comment or literal that begins here ends, if one does.
+fn skipped(chars: &[char], at: usize) -> Option<usize> {
+    let char_at = |index: usize| chars.get(index).copied().unwrap_or('\0');
+    match (chars[at], char_at(at + 1)) {
+        ('/', '/') => Some(find(chars, at, |index| chars[index] == '\n')),
+        ('/', '*') => {
+            let (mut depth, mut index) = (0_usize, at);
+            while index < chars.len() {
+                match (chars[index], char_at(index + 1)) {
+                    ('/', '*') => (depth, index) = (depth + 1, index + 2),
+                    ('*', '/') => (depth, index) = (depth - 1, index + 2),
+                    _ => index += 1,
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
+            Some(index.min(chars.len()))
+        }
+        ('"', _) => Some(quoted(chars, at, '"')),
+        ('\'', '\\') => Some(quoted(chars, at, '\'')),
+        ('\'', _) if char_at(at + 2) == '\'' => Some(at + 3),
+        ('b' | 'c', '"') => Some(quoted(chars, at + 1, '"')),
+        ('b', '\'') => Some(quoted(chars, at + 1, '\'')),
+        ('r', '"' | '#') => raw(chars, at + 1),
+        ('b' | 'c', 'r') => raw(chars, at + 2),
+        _ => None,
+    }
+}
+
+fn find(chars: &[char], from: usize, is: impl Fn(usize) -> bool) -> usize {
+    (from..chars.len()).find(|index| is(*index)).unwrap_or(chars.len())
+}
+
+fn quoted(chars: &[char], open: usize, quote: char) -> usize {
+    let mut index = open + 1;
+    while index < chars.len() && chars[index] != quote {
+        index += if chars[index] == '\\' { 2 } else { 1 };
+    }
+    (index + 1).min(chars.len())
+}
+
+/// The end of `#…#"…"#…#`, if that stands here.
+fn raw(chars: &[char], from: usize) -> Option<usize> {
+    let open = find(chars, from, |index| chars[index] != '#');
+    let hashes = open - from;
+    (chars.get(open) == Some(&'"')).then(|| {
+        let closes = |index: usize| {
+            chars[index] == '"' && chars[index + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
+        };
+        (find(chars, open + 1, closes) + 1 + hashes).min(chars.len())
+    })
+}
+
+fn word_end(chars: &[char], at: usize) -> usize {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    match chars[at] {
+        c if is_word(c) => find(chars, at, |index| !is_word(chars[index])),
+        ':' if chars.get(at + 1) == Some(&':') => at + 2,
+        _ => at + 1,
+    }
+}
+
+/// The tokens without what is compiled for tests only, and the names of the modules whose files are.
+pub fn without_tests(tokens: &[Token]) -> (Vec<Token>, BTreeSet<String>) {
+    let (mut kept, mut modules, mut at) = (Vec::new(), BTreeSet::new(), 0);
+    let is = |from: usize, text: &[&str]| {
+        text.iter().enumerate().all(|(step, word)| tokens.get(from + step).is_some_and(|token| token.text == *word))
+    };
+    while at < tokens.len() {
+        if !is(at, &["#", "[", "cfg", "(", "test", ")", "]"]) {
+            kept.push(tokens[at].clone());
+            at += 1;
+            continue;
+        }
+        let start = at + 7;
+        let end = item_end(tokens, start);
+        let item = &tokens[start..end];
+        if item.last().is_some_and(|token| token.text == ";")
+            && let Some(place) = item.iter().position(|token| token.text == "mod")
+        {
+            modules.extend(item.get(place + 1).map(|name| name.text.clone()));
+        }
+        at = end;
+    }
+    (kept, modules)
+}
+
+/// The end of the item that begins here: its `;` or its closing brace.
+fn item_end(tokens: &[Token], from: usize) -> usize {
+    let mut depth = 0_i32;
+    for (at, token) in tokens.iter().enumerate().skip(from) {
+        match token.text.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" => depth -= 1,
+            "}" => {
+                depth -= 1;
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            ";" if depth == 0 => return at + 1,
+            _ => {}
+        }
+    }
+    tokens.len()
+}
+
+/// Every path in these tokens.
+pub fn paths(tokens: &[Token]) -> Vec<PathUse> {
+    let mut found = Vec::new();
+    let mut open: Vec<Option<String>> = Vec::new();
+    let mut at = 0;
+    let text = |index: usize| tokens.get(index).map_or("", |token| token.text.as_str());
+    while at < tokens.len() {
+        let within = || open.iter().flatten().cloned().collect::<Vec<_>>();
+        match text(at) {
+            "mod" if text(at + 2) == "{" => {
+                open.push(Some(text(at + 1).to_owned()));
+                at += 3;
+            }
+            "{" => {
+                open.push(None);
+                at += 1;
+            }
+            "}" => {
+                open.pop();
+                at += 1;
+            }
+            "use" => {
+                let (mut leaves, end) = (Vec::new(), at + 1);
+                at = tree(tokens, end, &[], &mut leaves);
+                let made = leaves.into_iter().map(|(segments, line)| PathUse {
+                    segments,
+                    line,
+                    within: within(),
+                    imported: true,
+                });
+                found.extend(made);
+            }
+            word if is_name(word) && starts_path(tokens, at) => {
+                let (mut segments, line) = (vec![word.to_owned()], tokens[at].line);
+                while text(at + 1) == "::" && is_name(text(at + 2)) {
+                    segments.push(text(at + 2).to_owned());
+                    at += 2;
+                }
+                if segments.len() > 1 {
+                    found.push(PathUse { segments, line, within: within(), imported: false });
+                }
+                at += 1;
+            }
+            _ => at += 1,
+        }
+    }
+    found
+}
+
+fn is_name(text: &str) -> bool {
+    text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_')
+}
+
+/// Whether a path begins with this word: it does not go on from a field, a type or a longer path.
+fn starts_path(tokens: &[Token], at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).map_or("", |index| tokens[index].text.as_str());
+    match before(1) {
+        "." => false,
+        "::" => !is_name(before(2)) && before(2) != ">",
+        _ => true,
+    }
+}
+
+/// Reads one branch of a `use`; returns where it ends.
+fn tree(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<(Vec<String>, usize)>) -> usize {
+    let mut segments = prefix.to_vec();
+    while let Some(token) = tokens.get(at) {
+        match token.text.as_str() {
+            "::" => at += 1,
+            "{" => {
+                at += 1;
+                while tokens.get(at).is_some_and(|token| token.text != "}") {
+                    at = tree(tokens, at, &segments, leaves);
+                    at += usize::from(tokens.get(at).is_some_and(|token| token.text == ","));
+                }
+                return at + 1;
+            }
+            "as" => at += 2,
+            word if is_name(word) || word == "*" => {
+                if word != "self" || segments.is_empty() {
+                    segments.push(word.to_owned());
+                }
+                at += 1;
+            }
+            _ => break,
+        }
+    }
+    let line = tokens.get(at.saturating_sub(1)).map_or(0, |token| token.line);
+    leaves.push((segments, line));
+    at
+}

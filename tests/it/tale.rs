@@ -1,0 +1,232 @@
+//! The way from a failing service to a change that landed, told up to a chosen point.
+
+use pinnace::app::rows::RowId;
+use pinnace::app::{Effect, Msg, Screen, Stamped, State, update};
+use pinnace::core::change::{Event, Kind, Phase, Question, TaskLine};
+use pinnace::core::group::GroupKey;
+use pinnace::core::image::{Digest, Platform};
+use pinnace::core::journal::{ChangeState, Direction, UnitState};
+use pinnace::core::registry::{Fact, ImageFact, Via, Why};
+use pinnace::core::time::Time;
+
+use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
+
+pub const GOOD: &str = PG;
+pub const WRONG: &str = "ghcr.io/pgedge/pgedge-postgres:18.3-spock5.0.6-standard-2";
+pub const CHANGE: &str = "0199c0de-7000-7000-8000-000000000001";
+
+/// Sends a message now.
+pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
+    update(state, Stamped { at: state.now, msg })
+}
+
+/// Lets time pass, with a tick at its end.
+pub fn pass(state: &mut State, milliseconds: i64) -> Vec<Effect> {
+    let at = Time(state.now.0 + milliseconds);
+    update(state, Stamped { at, msg: Msg::Tick })
+}
+
+/// Types a text.
+pub fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
+    let key = |c: char| if c == ' ' { "space".to_owned() } else { c.to_string() };
+    text.chars().flat_map(|c| send(state, Msg::Key(key(c).parse().unwrap()))).collect()
+}
+
+/// The registry has it.
+pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
+    let digest = Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap();
+    let platforms = vec![Platform::new("linux", "amd64"), Platform::new("linux", "arm64")];
+    let value = ImageFact { digest, platforms: Some(platforms), size: Some(212_000_000) };
+    let fact = Fact::Known { value, at: state.now, via: Via::Registry };
+    send(state, Msg::Learned { cluster: 0, reference: reference.into(), fact })
+}
+
+/// The registry does not have it.
+pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
+    let fact = Fact::Failed { why: Why::NotFound, at: state.now };
+    send(state, Msg::Learned { cluster: 0, reference: reference.into(), fact })
+}
+
+/// The console on the failing service of a bad night, nothing changed with pinnace before.
+pub fn night(width: u16, height: u16) -> State {
+    let mut state = console(width, height, seen(bad_night(6), six_nodes(), Vec::new()));
+    state.fleet.cursor = Some(RowId::Service("storefront-n1-host-2-id".into()));
+    state
+}
+
+/// The pins of its group, with the cursor on it.
+pub fn pins(width: u16, height: u16) -> State {
+    let mut state = night(width, height);
+    press(&mut state, "p");
+    no_draft(&mut state);
+    state
+}
+
+/// No draft was kept.
+pub fn no_draft(state: &mut State) -> Vec<Effect> {
+    let group = GroupKey::parse("database/storefront").unwrap();
+    send(state, Msg::Draft { cluster: 0, group, text: None, at: None })
+}
+
+/// Replaces the line of the failing member by a pin.
+pub fn pin(state: &mut State, image: &str) -> Vec<Effect> {
+    press(state, "ctrl-u");
+    let mut effects = type_text(state, &format!("image = \"{image}\""));
+    effects.extend(press(state, "enter left"));
+    effects.extend(pass(state, 400));
+    effects
+}
+
+/// The pins edited to what is not there, with a slip of the fingers.
+pub fn pins_bad(width: u16, height: u16) -> State {
+    let mut state = pins(width, height);
+    pin(&mut state, WRONG);
+    missing(&mut state, WRONG);
+    press(&mut state, "ctrl-home down down enter up");
+    type_text(&mut state, &format!("image = \"{GOOD}\""));
+    pass(&mut state, 400);
+    found(&mut state, GOOD, '1');
+    press(&mut state, "ctrl-end");
+    type_text(&mut state, "imagee = 3 # größe 日本");
+    press(&mut state, "up up up up up up up end");
+    state
+}
+
+/// The plan that brings the failing member to another image; the registry has answered.
+pub fn plan(width: u16, height: u16) -> State {
+    let mut state = pins(width, height);
+    pin(&mut state, GOOD);
+    found(&mut state, GOOD, '1');
+    press(&mut state, "esc P");
+    state
+}
+
+/// The plan that goes back.
+pub fn back(width: u16, height: u16) -> State {
+    let mut state = night(width, height);
+    press(&mut state, "R");
+    found(&mut state, &crate::fixture::pinned(PG, '1'), '1');
+    state
+}
+
+/// The plan, applied and begun.
+pub fn begun(width: u16, height: u16) -> State {
+    let mut state = plan(width, height);
+    let effects = press(&mut state, "a");
+    let plan = effects.iter().find_map(|effect| match effect {
+        Effect::Apply { plan, .. } => Some(plan.id.clone()),
+        _ => None,
+    });
+    send(&mut state, Msg::Started { cluster: 0, plan: plan.unwrap(), change: CHANGE.into() });
+    let units = match state.screens.last() {
+        Some(Screen::Change(_)) => state.clusters[0].works[0].plan.units.len(),
+        other => panic!("{other:?}"),
+    };
+    let by = "root (sudo by ops, ssh from 10.0.0.7) on mgr-1".to_owned();
+    event(&mut state, Kind::Begun { seq: 1, by, units: vec![UnitState::Untouched; units], post: None });
+    state
+}
+
+/// Something happened in the change.
+pub fn event(state: &mut State, kind: Kind) -> Vec<Effect> {
+    let at = state.now;
+    send(state, Msg::Change { cluster: 0, change: CHANGE.into(), event: Event { index: 0, at, kind } })
+}
+
+fn phase(state: &mut State, unit: usize, phase: Phase, milliseconds: i64) {
+    pass(state, milliseconds);
+    event(state, Kind::Phase { unit, phase, direction: Direction::To });
+}
+
+/// The first unit at work, waiting for its new task.
+pub fn working(width: u16, height: u16) -> State {
+    let mut state = begun(width, height);
+    at_work(&mut state, 1);
+    state
+}
+
+/// A unit goes through its steps, as far as waiting for its new task.
+pub fn at_work(state: &mut State, unit: usize) {
+    phase(state, unit, Phase::Check, 100);
+    event(state, Kind::Unit { unit, state: UnitState::Posting });
+    phase(state, unit, Phase::Update, 200);
+    phase(state, unit, Phase::Converge, 900);
+    let since = Some(Time(state.now.0 - 6000));
+    let task = |slot, word: &str, fresh| TaskLine {
+        id: format!("task-{word}"),
+        slot: Some(slot),
+        node: "mgr-2".into(),
+        state: word.into(),
+        error: String::new(),
+        since,
+        fresh,
+    };
+    let tasks = vec![task(1, "starting", true), task(1, "shutdown", false)];
+    let waits = "0 of 1 new tasks run; the next is starting".into();
+    event(state, Kind::Tasks { unit, tasks, update: "updating, update in progress".into(), waits });
+    pass(state, 24_000);
+}
+
+/// The unit failed and was put back; it asks.
+pub fn asking(width: u16, height: u16) -> State {
+    let mut state = working(width, height);
+    let why = "failed: task: non-zero exit (1)".into();
+    event(
+        &mut state,
+        Kind::Failed { unit: 1, why, hint: "look at its logs (l), then pin an image that starts".into() },
+    );
+    event(&mut state, Kind::Unit { unit: 1, state: UnitState::Failed });
+    for step in [Phase::Check, Phase::Update, Phase::Converge] {
+        event(&mut state, Kind::Phase { unit: 1, phase: step, direction: Direction::Back });
+        pass(&mut state, 4000);
+    }
+    event(&mut state, Kind::Unit { unit: 1, state: UnitState::PutBack });
+    event(&mut state, Kind::Asked { question: Question::Failed { unit: 1 } });
+    state
+}
+
+/// It landed.
+pub fn done(width: u16, height: u16) -> State {
+    let mut state = working(width, height);
+    phase(&mut state, 1, Phase::Settle, 4000);
+    pass(&mut state, 10_000);
+    event(&mut state, Kind::Unit { unit: 1, state: UnitState::Done });
+    event(&mut state, Kind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
+    send(&mut state, Msg::Finished { cluster: 0, change: CHANGE.into(), text: "done".into() });
+    state
+}
+
+/// A change of somebody else that is not finished.
+pub fn left(width: u16, height: u16) -> State {
+    let mut state = night(width, height);
+    let old = crate::fixture::pinned(PG, '1');
+    let new = crate::fixture::pinned(WRONG, '2');
+    let unit = |service: &'static str, member: &'static str| (service, member);
+    let units =
+        [unit("storefront-n1-host-1", "n1"), unit("storefront-n1-host-2", "n1"), unit("storefront-n2-host-3", "n2")];
+    let units: Vec<_> = units.iter().map(|(service, member)| (*service, *member, old.as_str(), new.as_str())).collect();
+    let mut seen = change("database/storefront", 1, ChangeState::Detached, 1, &units);
+    if let Some(pinnace::core::world::Seen::Slot(slot)) = seen.first_mut() {
+        slot.labels.units = vec![UnitState::Done, UnitState::Posting, UnitState::Untouched];
+    }
+    send(&mut state, Msg::Seen { cluster: 0, seen });
+    press(&mut state, "h");
+    assert!(state.now >= NOW);
+    state
+}
+
+/// A story by its name, for pictures.
+pub fn told(name: &str, width: u16, height: u16) -> Option<State> {
+    let tell: fn(u16, u16) -> State = match name {
+        "pins" => pins,
+        "pins-bad" => pins_bad,
+        "plan" => plan,
+        "back" => back,
+        "working" => working,
+        "asking" => asking,
+        "done" => done,
+        "left" => left,
+        _ => return None,
+    };
+    Some(tell(width, height))
+}

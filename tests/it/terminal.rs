@@ -1,0 +1,141 @@
+//! A real terminal for the console: a PTY, and what a person would see on it.
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::lab::Lab;
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// A program at a terminal.
+pub struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn std::io::Write + Send>,
+    screen: Arc<Mutex<vt100::Parser>>,
+    changed: mpsc::Receiver<()>,
+    before: String,
+}
+
+impl Terminal {
+    /// Starts a program at a terminal of this size.
+    pub fn start(program: &Path, args: &[&str], environment: &[(String, String)], (width, height): (u16, u16)) -> Self {
+        let size = PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let before = settings(&*pair.master);
+        let mut command = CommandBuilder::new(program);
+        command.args(args);
+        command.env("TERM", "xterm-256color");
+        for (key, value) in environment {
+            command.env(key, value);
+        }
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(height, width, 0)));
+        let (tell, changed) = mpsc::channel();
+        let mut output = pair.master.try_clone_reader().unwrap();
+        let written = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; 65_536];
+            while let Ok(count @ 1..) = output.read(&mut buffer) {
+                written.lock().unwrap().process(&buffer[..count]);
+                if tell.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+        let keys = pair.master.take_writer().unwrap();
+        Self { master: pair.master, child, keys, screen, changed, before }
+    }
+
+    /// The console on the lab's first manager, with folders and a configuration file of its own.
+    pub fn console(lab: &Lab, size: (u16, u16), config: &str) -> (Self, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |sub: &str| folder.path().join(sub);
+        std::fs::create_dir_all(path("config/pinnace")).unwrap();
+        std::fs::write(path("config/pinnace/config.toml"), config).unwrap();
+        let text = |sub: &str| path(sub).display().to_string();
+        let environment = [
+            ("DOCKER_HOST".to_owned(), format!("unix://{}", lab.socket(1).display())),
+            ("XDG_STATE_HOME".to_owned(), text("state")),
+            ("XDG_CONFIG_HOME".to_owned(), text("config")),
+            ("DOCKER_CONFIG".to_owned(), text("docker")),
+        ];
+        (Self::start(Path::new(env!("CARGO_BIN_EXE_pinnace")), &[], &environment, size), folder)
+    }
+
+    /// What is on the screen.
+    pub fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// The program's process id.
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.process_id().unwrap()).unwrap()
+    }
+
+    /// Waits until the screen is as wanted; a panic with the screen in it when that takes too long.
+    pub fn wait(&mut self, what: &str, within: Duration, wanted: impl Fn(&str) -> bool) -> Duration {
+        let limit = if std::env::var_os("CI").is_some() { 2 * within } else { within };
+        let began = Instant::now();
+        loop {
+            let text = self.text();
+            if wanted(&text) {
+                return began.elapsed();
+            }
+            let left = limit.checked_sub(began.elapsed());
+            let Some(left) = left else { panic!("no {what} within {limit:?}:\n{text}") };
+            let _ = self.changed.recv_timeout(left.min(Duration::from_millis(200)));
+        }
+    }
+
+    /// Whether the program writes anything within this time.
+    pub fn changed_within(&self, time: Duration) -> bool {
+        let changed = self.changed.recv_timeout(time).is_ok();
+        while self.changed.try_recv().is_ok() {}
+        changed
+    }
+
+    /// Types keys as a terminal sends them.
+    pub fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits for the program's end and returns its exit code.
+    pub fn end(&mut self, within: Duration) -> u32 {
+        let limit = if std::env::var_os("CI").is_some() { 2 * within } else { within };
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                // What it wrote last may still be on its way.
+                while self.changed.recv_timeout(Duration::from_millis(200)).is_ok() {}
+                return status.exit_code();
+            }
+            assert!(began.elapsed() < limit, "it does not end:\n{}", self.text());
+            let _ = self.changed.recv_timeout(Duration::from_millis(50));
+        }
+    }
+
+    /// Fails unless the terminal is as it was before the program.
+    pub fn assert_given_back(&self) {
+        let parser = self.screen.lock().unwrap();
+        let screen = parser.screen();
+        assert!(!screen.alternate_screen(), "the alternate screen is left");
+        assert!(!screen.hide_cursor(), "the cursor is shown");
+        assert!(!screen.bracketed_paste(), "pastes come plain");
+        assert_eq!(settings(&*self.master), self.before, "the line settings are as before");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn settings(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios())
+}

@@ -1,0 +1,100 @@
+//! The whole job at a real terminal on the real swarm: look, pin, see the plan, apply, watch it fail, be asked; then a
+//! good image, and back with one key.
+
+use std::time::Duration;
+
+use crate::lab::{Group, Lab, instance, wait_for};
+use crate::terminal::Terminal;
+
+/// A console at the lab whose units are done as soon as they have converged.
+fn console(lab: &Lab, size: (u16, u16)) -> (Terminal, tempfile::TempDir) {
+    Terminal::console(lab, size, "settle_seconds = 0\n")
+}
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// Opens the group's pins with the cursor on `n1`, and turns its comment into a pin of another tag.
+fn pin(terminal: &mut Terminal, group: &Group, old: &str, new: &str) {
+    terminal.press("/");
+    terminal.press(&group.name);
+    terminal.press("\r");
+    terminal.wait("the group alone", SOON, |text| text.contains("n1") && !text.contains("kitchen-sink"));
+    terminal.press("gg");
+    terminal.press("j");
+    terminal.press("p");
+    terminal.wait("the pins", SOON, |text| text.contains("[node.n1]"));
+    // Delete, delete: the `# ` goes. Then the tag and the closing quote.
+    terminal.press("\x1b[3~\x1b[3~\x1b[F");
+    terminal.press(&"\x7f".repeat(old.len() + 1));
+    terminal.press(&format!("{new}\""));
+    terminal.wait("the registry's answer under the line", SOON, |text| {
+        text.contains("exists") || text.contains("● n1 on") || text.contains("linux/amd64")
+    });
+    terminal.press("\x1b");
+    terminal.wait("reading again", SOON, |text| text.contains("P plan"));
+    terminal.press("P");
+    terminal.wait("the plan", SOON, |text| text.contains("equal to what is live"));
+}
+
+#[test]
+fn from_a_bad_pin_to_the_question() {
+    let Some(lab) = Lab::get() else { return };
+    let (old, _) = (lab.push("it/story/pg:1", "sleep", &[]), lab.push("it/story/pg:bad", "exit:3", &[]));
+    let group =
+        Group::new(&lab, "database", |name| [1, 2].map(|host| instance(&lab, name, "n1", host, &old.text)).into());
+    group.wait_until_up();
+    let (specs, tasks) = (group.specs(), group.tasks());
+    let (mut terminal, _folder) = console(&lab, (100, 30));
+    terminal.wait("first screen", SOON, |text| text.contains("SERVICES"));
+    pin(&mut terminal, &group, "1", "bad");
+    terminal.press("a");
+    terminal.wait("the task's own error, and the question", Duration::from_secs(30), |text| {
+        text.contains("non-zero exit (3)") && text.contains("L  leave")
+    });
+    assert_eq!(group.specs(), specs, "back on the old text");
+    assert_eq!(group.tasks()[1], tasks[1], "the other service kept its task");
+    terminal.press("L");
+    let failed = [("failed".to_owned(), "U-".to_owned(), String::new())];
+    wait_for("the outcome in the journal", 10, || (group.slots() == failed).then_some(()));
+    terminal.wait("the outcome on the screen", SOON, |text| text.contains("every service is back"));
+    terminal.press("q");
+    terminal.end(SOON);
+    terminal.assert_given_back();
+}
+
+#[test]
+fn there_and_back_by_keys() {
+    let Some(lab) = Lab::get() else { return };
+    let (old, new) = (lab.push("it/keys/pg:1", "sleep", &[]), lab.push("it/keys/pg:2", "sleep", &[]));
+    let group =
+        Group::new(&lab, "database", |name| [1, 2].map(|host| instance(&lab, name, "n1", host, &old.text)).into());
+    group.wait_until_up();
+    let specs = group.specs();
+    let (mut terminal, _folder) = console(&lab, (80, 24));
+    terminal.wait("first screen", SOON, |text| text.contains("SERVICES"));
+    pin(&mut terminal, &group, "1", "2");
+    // Step mode is on for a database: the first unit, then a question, then the other.
+    terminal.press("a");
+    terminal.wait("the question after the first unit", Duration::from_secs(60), |text| text.contains("C  bring"));
+    terminal.press("C");
+    terminal.wait("the end", Duration::from_secs(60), |text| text.contains("2 of 2 units"));
+    for service in &group.services {
+        assert_eq!(lab.engine(2).image(service), new.pinned());
+    }
+    terminal.press("\x1b");
+    // The journal's last word comes by an event of its own.
+    terminal.wait("the fleet, with nothing unfinished", SOON, |text| {
+        text.contains("2 shown") && text.contains("R back to 1") && !text.contains("not finished")
+    });
+    terminal.press("gg");
+    terminal.press("R");
+    terminal.wait("the plan back", SOON, |text| text.contains("back to") && text.contains("equal to what is live"));
+    terminal.press("s");
+    terminal.press("a");
+    terminal.wait("the end", Duration::from_secs(60), |text| text.contains("2 of 2 units"));
+    assert_eq!(group.specs(), specs, "the old text to the letter");
+    assert_eq!(group.slots().len(), 2);
+    terminal.press("q");
+    terminal.end(SOON);
+    terminal.assert_given_back();
+}
