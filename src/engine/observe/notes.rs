@@ -21,6 +21,7 @@ struct Noted {
     trouble: bool,
     /// Fewer tasks run than should: its tasks come and go between two lists, and a restart delay hides them from both.
     short: bool,
+    desired: u64,
     tasks: u64,
     /// A hash over its tasks that should run and their states.
     looks: Option<u64>,
@@ -67,6 +68,7 @@ impl Notes {
             old.changed = service.updated;
             old.trouble = trouble;
             old.short = is_short(service);
+            old.desired = service.desired.unwrap_or(0);
             old.tasks = service.running.or(service.desired).unwrap_or(1);
         }
         wanted
@@ -90,8 +92,8 @@ impl Notes {
 
     /// Takes in the tasks that should run, of these services or of all; returns those whose history is wanted.
     ///
-    /// That is a service that is short of tasks, one in trouble or in view whose tasks look different now, one with a task that does not run or is on
-    /// a node in trouble, and one with a task that is younger than the service's last change: something ended by itself.
+    /// That is a service that is short of tasks by the list of services or by this one, one in trouble or in view whose tasks look different now, one with
+    /// a task that does not run or is on a node in trouble, and one with a task that is younger than the service's last change: something ended by itself.
     pub(super) fn running(&mut self, of: Option<&[String]>, tasks: &[Task]) -> Vec<String> {
         let mut by_service: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
         if let Some(of) = of {
@@ -117,7 +119,9 @@ impl Notes {
                 tasks.iter().any(|task| task.node.as_ref().is_some_and(|node| self.bad_nodes.contains(node)));
             let matters = noted.trouble || self.in_view.contains(id);
             let looks_ill = bad_node || tasks.iter().any(|task| task.state != TaskState::Running);
-            if noted.short
+            // A task may have ended since the services were listed, and its successor waits out a restart delay.
+            let short = noted.short || (tasks.len() as u64) < noted.desired;
+            if short
                 || unread.is_some()
                 || (looks_ill && noted.looks != Some(now))
                 || (matters && noted.looks.is_some_and(|looks| looks != now))
@@ -220,6 +224,14 @@ mod tests {
         assert_eq!(notes.running(None, std::slice::from_ref(&task)), ["web-id"]);
         assert_eq!(notes.running(None, &[]), ["web-id"]);
         assert_eq!(notes.running(None, &[]), ["web-id"], "a task that waits out its restart delay is in no list");
+    }
+
+    #[test]
+    fn a_task_that_ended_between_two_lists_is_looked_for() {
+        let mut notes = Notes::default();
+        let service = Service { running: Some(1), desired: Some(1), ..sample::service("web", "i:1") };
+        assert!(notes.services(std::slice::from_ref(&service), true).is_empty());
+        assert_eq!(notes.running(None, &[]), ["web-id"]);
     }
 
     #[test]
