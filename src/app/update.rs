@@ -71,6 +71,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     if effects.contains(&Effect::Quit) {
         return effects;
     }
+    change::settle_question(state);
     pins::settle(state, &mut effects);
     if moved {
         plan::settle(state);

@@ -190,6 +190,16 @@ fn a_change_goes_on_without_its_screen_and_is_found_again() {
 }
 
 #[test]
+fn a_question_goes_when_the_change_ends_that_it_is_about() {
+    let mut state = tale::working(120, 40);
+    assert!(!press(&mut state, "q").contains(&Effect::Quit));
+    assert_eq!(state.context(), Context::Ask);
+    event(&mut state, Kind::Ended { state: ChangeState::Done, text: String::new() });
+    assert_eq!(state.context(), Context::Change, "it is over: nothing would be left");
+    assert!(press(&mut state, "q").contains(&Effect::Quit));
+}
+
+#[test]
 fn a_change_left_open_is_offered_by_images_and_taken_over() {
     let mut state = tale::left(120, 40);
     let screen = crate::screens::lines_of(&state).join("\n");

@@ -245,6 +245,23 @@ pub(super) fn at_work_told(state: &State) -> Option<String> {
     Some(if more == 0 { text } else { format!("{text}, and {more} more") })
 }
 
+/// Takes a question back that has lost its object while it stood there: the change it is about has its outcome.
+pub(super) fn settle_question(state: &mut State) {
+    let Some(Modal::Ask(question)) = &state.modal else { return };
+    let is_moot = match &question.what {
+        Asked::Quit => at_work_told(state).is_none(),
+        Asked::Order(_) => match state.screens.last() {
+            Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| seen.progress.ended.is_some()),
+            _ => false,
+        },
+        Asked::Apply => false,
+    };
+    if is_moot {
+        state.modal = None;
+        state.say(Severity::Info, "the change is over: there is nothing left to ask", "");
+    }
+}
+
 /// Whether time alone changes what a change's screen shows.
 pub(super) fn is_moving(state: &State) -> bool {
     let Some(Screen::Change(screen)) = state.screens.last() else { return false };
