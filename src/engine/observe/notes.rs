@@ -120,10 +120,10 @@ impl Notes {
             let matters = noted.trouble || self.in_view.contains(id);
             let looks_ill = bad_node || tasks.iter().any(|task| task.state != TaskState::Running);
             // A task may have ended since the services were listed, and its successor waits out a restart delay.
-            let short = noted.short || (tasks.len() as u64) < noted.desired;
-            if short
+            let fewer = (tasks.len() as u64) < noted.desired;
+            if noted.short
                 || unread.is_some()
-                || (looks_ill && noted.looks != Some(now))
+                || ((looks_ill || fewer) && noted.looks != Some(now))
                 || (matters && noted.looks.is_some_and(|looks| looks != now))
             {
                 wanted.push(id.to_owned());
@@ -232,6 +232,7 @@ mod tests {
         let service = Service { running: Some(1), desired: Some(1), ..sample::service("web", "i:1") };
         assert!(notes.services(std::slice::from_ref(&service), true).is_empty());
         assert_eq!(notes.running(None, &[]), ["web-id"]);
+        assert!(notes.running(None, &[]).is_empty(), "once: the next list of services says how many run");
     }
 
     #[test]

@@ -22,9 +22,7 @@ fn answer(call: &Call) -> Reply {
         _ if path.starts_with("/services?") => "70-services-node3-down.json",
         _ if path.contains(r#""node":["#) => "70-tasks-by-node3-down.json",
         _ if path.contains("desired-state") => {
-            let mut tasks: Vec<Value> = serde_json::from_str(&capture("70-tasks-node3-down.json")).unwrap();
-            tasks.retain(|task| task["DesiredState"] == "running");
-            return Reply::told(200, serde_json::to_string(&tasks).unwrap());
+            return Reply::told(200, serde_json::to_string(&running()).unwrap());
         }
         _ if path.starts_with("/tasks?") => "70-tasks-node3-down.json",
         _ if path.starts_with("/configs?") => return Reply::told(200, json!([config(1, "done")]).to_string()),
@@ -32,6 +30,30 @@ fn answer(call: &Call) -> Reply {
         _ => return Reply::told(404, r#"{"message":"page not found"}"#),
     };
     Reply::told(200, capture(file))
+}
+
+/// The captured tasks that should run, which are of one service only, and as many of the others as the engine counts.
+fn running() -> Vec<Value> {
+    let read = |file: &str| -> Vec<Value> { serde_json::from_str(&capture(file)).unwrap() };
+    let mut tasks = read("70-tasks-node3-down.json");
+    tasks.retain(|task| task["DesiredState"] == "running");
+    let nodes = read("70-nodes-node3-down.json");
+    let ready = nodes.iter().find(|node| node["Status"]["State"] == "ready").unwrap();
+    for service in read("70-services-node3-down.json") {
+        if tasks.iter().any(|task| task["ServiceID"] == service["ID"]) {
+            continue;
+        }
+        for slot in 1..=service["ServiceStatus"]["RunningTasks"].as_u64().unwrap() {
+            let name = service["Spec"]["Name"].as_str().unwrap();
+            tasks.push(json!({
+                "ID": format!("{name}-{slot}"), "ServiceID": service["ID"], "Slot": slot, "NodeID": ready["ID"],
+                "CreatedAt": service["CreatedAt"], "DesiredState": "running",
+                "Status": {"State": "running", "Timestamp": service["CreatedAt"]},
+                "Spec": {"ContainerSpec": {"Image": service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"]}},
+            }));
+        }
+    }
+    tasks
 }
 
 fn group() -> GroupKey {
