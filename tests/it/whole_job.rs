@@ -77,7 +77,8 @@ fn there_and_back_by_keys() {
     terminal.press("a");
     terminal.wait("the question after the first unit", Duration::from_secs(60), |text| text.contains("C  bring"));
     terminal.press("C");
-    terminal.wait("the end", Duration::from_secs(60), |text| text.contains("2 of 2 units"));
+    // The last unit is done before the outcome is written; until then leaving asks, and a note tells of the end.
+    terminal.wait("the outcome", Duration::from_secs(60), |text| text.contains("Done."));
     for service in &group.services {
         assert_eq!(lab.engine(2).image(service), new.pinned());
     }
@@ -91,7 +92,6 @@ fn there_and_back_by_keys() {
     terminal.wait("the plan back", SOON, |text| text.contains("back to") && text.contains("equal to what is live"));
     terminal.press("s");
     terminal.press("a");
-    // The last unit is done before the outcome is written; until then leaving asks.
     terminal.wait("the outcome", Duration::from_secs(60), |text| text.contains("Done."));
     assert_eq!(group.specs(), specs, "the old text to the letter");
     assert_eq!(group.slots().len(), 2);
