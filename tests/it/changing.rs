@@ -200,6 +200,25 @@ fn a_question_goes_when_the_change_ends_that_it_is_about() {
 }
 
 #[test]
+fn an_outcome_is_told_once_and_only_where_it_was_not_seen() {
+    let end = Kind::Ended { state: ChangeState::Done, text: String::new() };
+    let over = |state: &mut State| {
+        send(state, Msg::Finished { cluster: 0, change: CHANGE.into(), text: "done".into() });
+        state.notice.as_ref().map(|notice| notice.text.clone())
+    };
+    let mut state = tale::working(120, 40);
+    event(&mut state, end.clone());
+    press(&mut state, "esc");
+    assert_eq!(over(&mut state), None, "it was on the screen");
+    let mut state = tale::working(120, 40);
+    press(&mut state, "esc");
+    event(&mut state, end);
+    assert_eq!(state.notice.as_ref().unwrap().text, "the change of storefront is over: done");
+    press(&mut state, "j");
+    assert_eq!(over(&mut state), None, "once");
+}
+
+#[test]
 fn a_change_left_open_is_offered_by_images_and_taken_over() {
     let mut state = tale::left(120, 40);
     let screen = crate::screens::lines_of(&state).join("\n");

@@ -7,7 +7,7 @@ use crate::app::msg::Effect;
 use crate::app::plan::Stepping;
 use crate::app::state::{Asked, Detail, Modal, Question, Screen, State};
 use crate::config::Action;
-use crate::core::change::{Event, Order, Progress, Question as Put};
+use crate::core::change::{Event, Kind as Happened, Order, Progress, Question as Put};
 use crate::core::finding::Severity;
 use crate::core::group::GroupKey;
 use crate::core::journal::ChangeState;
@@ -62,8 +62,16 @@ pub(super) fn finished(state: &mut State, cluster: usize, change: &str, text: &s
         return;
     };
     work.stand = Stand::Over { text: clean(text) };
-    let group = clean(&work.plan.group.name);
-    if !matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == id) {
+    // An outcome was told when it came, while its log was still to be written.
+    if work.progress.ended.is_none() {
+        let group = clean(&work.plan.group.name);
+        over(state, &id, &group, text);
+    }
+}
+
+/// Tells of the end of a change that is not on the screen.
+fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
+    if !matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == *id) {
         state.say(Severity::Info, format!("the change of {group} is over: {}", clean(text)), "");
     }
 }
@@ -78,6 +86,9 @@ pub(super) fn take(state: &mut State, cluster: usize, change: &str, event: &Even
     let put = !asked && work.progress.asking.is_some();
     let group = work.plan.group.clone();
     let done = matches!(work.progress.ended, Some((ChangeState::Done, _))) && work.plan.kind == Kind::Pin;
+    if let Happened::Ended { state: outcome, .. } = &event.kind {
+        over(state, &id, &clean(&group.name), outcome.word());
+    }
     let is_seen = matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == id);
     if done {
         super::pins::applied(state, cluster, &group, effects);
