@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::args::{Common, Edit, How, OnFailure};
-use super::session::{Failure, Session};
-use super::{Exit, out};
+use super::Exit;
+use super::args::{Edit, How, OnFailure};
+use super::out::Out;
+use super::session::{Failure, Session, Stage};
 use crate::adapters::clock;
 use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Progress};
 use crate::core::finding::Severity;
@@ -26,8 +27,8 @@ pub fn counted(count: usize, noun: &str) -> String {
 }
 
 /// Plans an edit of the pins and carries it out.
-pub async fn apply(common: &Common, group: &str, edit: &Edit, how: &How, json: bool) -> Result<Exit, Failure> {
-    let session = Session::open(common)?;
+pub async fn apply(stage: &Stage, group: &str, edit: &Edit, how: &How, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
     let text = session.edited(&mut world, &group, edit).await?;
@@ -37,23 +38,23 @@ pub async fn apply(common: &Common, group: &str, edit: &Edit, how: &How, json: b
 
 /// Plans the way back and carries it out.
 pub async fn rollback(
-    common: &Common,
+    stage: &Stage,
     target: &str,
     to: Option<&str>,
     dry_run: bool,
     how: &How,
     json: bool,
 ) -> Result<Exit, Failure> {
-    let session = Session::open(common)?;
+    let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let (group, scope) = names::target(&world, target)?;
     let to = to.map(|to| Digest::parse(to).map_or_else(|| BackTo::Change(to.to_owned()), BackTo::Digest));
     let draft = session.eyes.draft(&Goal::Back { group, scope, to }, &mut world, &mut Facts::default()).await?;
     if dry_run {
         if json {
-            out::json(&draft.plan);
+            session.out.json(&draft.plan);
         } else {
-            out::plan(&draft.plan);
+            session.out.plan(&draft.plan);
         }
         return Ok(if draft.plan.count(Severity::Error) > 0 { Exit::Trouble } else { Exit::Done });
     }
@@ -63,17 +64,17 @@ pub async fn rollback(
 async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {
     let plan = &draft.plan;
     if !json {
-        out::plan(plan);
+        session.out.plan(plan);
     }
     if plan.has_nothing_to_do() && plan.count(Severity::Error) == 0 {
         if json {
-            out::json(&serde_json::json!({ "plan": plan, "outcome": "nothing-to-do" }));
+            session.out.json(&serde_json::json!({ "plan": plan, "outcome": "nothing-to-do" }));
         }
         return Ok(Exit::Done);
     }
-    if let Some(exit) = obstacle(&draft, how) {
+    if let Some(exit) = obstacle(&session.out, &draft, how) {
         if json {
-            out::json(&serde_json::json!({ "plan": plan, "outcome": "not-started" }));
+            session.out.json(&serde_json::json!({ "plan": plan, "outcome": "not-started" }));
         }
         return Ok(exit);
     }
@@ -84,19 +85,19 @@ async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, js
 }
 
 /// Why a plan is not carried out, if so; told on the error stream.
-fn obstacle(draft: &Draft, how: &How) -> Option<Exit> {
+fn obstacle(out: &Out, draft: &Draft, how: &How) -> Option<Exit> {
     let plan = &draft.plan;
     let blocked = plan.units.iter().filter(|unit| unit.action == Action::Blocked).count();
     let active = plan.active().count();
     if blocked > 0 && active > 0 && !how.partial {
         let text = format!("not started: errors block {} of {}", counted(blocked, "unit"), blocked + active);
-        out::failure(&text, "mend the pins, or apply the others with `--partial`");
+        out.failure(&text, "mend the pins, or apply the others with `--partial`");
         return Some(Exit::Choice);
     }
     let why = draft.obstacle(how.ack)?;
     let errors = plan.count(Severity::Error) > 0;
     let hint = if errors { "mend the pins first" } else { "look at the warnings; `--ack` acknowledges them" };
-    out::failure(&format!("not started: {why}"), hint);
+    out.failure(&format!("not started: {why}"), hint);
     Some(if errors { Exit::Trouble } else { Exit::Choice })
 }
 
@@ -130,13 +131,13 @@ pub async fn follow(
     let (orders, inbox) = mpsc::unbounded_channel();
     let (send, mut events) = mpsc::unbounded_channel();
     let running = tokio::spawn(execute(session.tools(world), start, options, Talk { orders: inbox, events: send }));
-    let signals = tokio::spawn(stop_on_signal(orders));
+    let signals = tokio::spawn(stop_on_signal(session.out.clone(), orders));
     let mut progress = Progress::new(plan.units.len());
     let mut tell = Teller::default();
     while let Some(event) = events.recv().await {
         progress.apply(&event);
         if !json {
-            tell.event(plan, &event);
+            tell.event(&session.out, plan, &event);
         }
     }
     signals.abort();
@@ -148,18 +149,18 @@ pub async fn follow(
     let exit = exit(&outcome, &progress);
     if json {
         let units: Vec<_> = progress.letters().iter().map(|unit| unit.word()).collect();
-        out::json(&serde_json::json!({
+        session.out.json(&serde_json::json!({
             "plan": plan, "outcome": word(&outcome), "units": units, "failures": failures(plan, &progress)
         }));
     } else {
-        out::line(&format!("{}: {}", plan.group, word(&outcome)));
+        session.out.line(&format!("{}: {}", plan.group, word(&outcome)));
     }
-    choices(plan, &outcome, &progress);
+    choices(&session.out, plan, &outcome, &progress);
     Ok(exit)
 }
 
 /// On a signal the unit in work is finished, then the change is given up; a second one gives it up at once.
-async fn stop_on_signal(orders: mpsc::UnboundedSender<Order>) {
+async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<Order>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut hup), Ok(mut int)) =
         (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()))
@@ -169,7 +170,7 @@ async fn stop_on_signal(orders: mpsc::UnboundedSender<Order>) {
     };
     let mut next = async || tokio::select! { _ = term.recv() => (), _ = hup.recv() => (), _ = int.recv() => () };
     next().await;
-    out::note("stopping after the unit in work; once more gives the change up at once");
+    out.note("stopping after the unit in work; once more gives the change up at once");
     let _ = orders.send(Order::Stop);
     next().await;
     let _ = orders.send(Order::Detach);
@@ -204,23 +205,23 @@ fn exit(outcome: &Outcome, progress: &Progress) -> Exit {
 }
 
 /// Prints what can be done now, as commands.
-fn choices(plan: &Plan, outcome: &Outcome, progress: &Progress) {
+fn choices(out: &Out, plan: &Plan, outcome: &Outcome, progress: &Progress) {
     let failed = progress.units.iter().position(|unit| unit.failure.is_some());
     match outcome {
         Outcome::Ended(ChangeState::Done | ChangeState::Undone) => {}
         Outcome::Ended(_) => {
             if let Some(unit) = failed.and_then(|at| plan.units.get(at)) {
-                out::note(&format!(
+                out.note(&format!(
                     "what next: `pinnace status {}`; `docker service ps --no-trunc {}`",
                     plan.group, unit.service
                 ));
             }
             if progress.units.iter().any(|unit| unit.state == UnitState::Done) {
-                out::note(&format!("what next: put the others back with `pinnace rollback {}`", plan.group));
+                out.note(&format!("what next: put the others back with `pinnace rollback {}`", plan.group));
             }
         }
         Outcome::Detached | Outcome::Lost(_) | Outcome::Unfinished(_) => {
-            out::note(
+            out.note(
                 "what next: `pinnace history` names the change; `pinnace resume CHANGE --continue | --put-back | --leave`",
             );
         }
@@ -234,7 +235,7 @@ struct Teller {
 }
 
 impl Teller {
-    fn event(&mut self, plan: &Plan, event: &Event) {
+    fn event(&mut self, out: &Out, plan: &Plan, event: &Event) {
         let name = |unit: usize| plan.units.get(unit).map_or("", |unit| unit.service.as_str());
         let text = match &event.kind {
             Kind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
@@ -255,6 +256,6 @@ impl Teller {
             Kind::Lost { why } => format!("the claim is lost: {why}"),
             Kind::Ended { text, .. } => text.clone(),
         };
-        out::line(&format!("{}  {}", event.at.clock(0), text));
+        out.line(&format!("{}  {}", event.at.clock(0), text));
     }
 }

@@ -1,8 +1,8 @@
 //! `pinnace history`: all changes, newest first, from any manager.
 
-use super::args::Common;
-use super::session::{Failure, Session};
-use super::{Exit, out};
+use super::Exit;
+use super::out::{self, Out};
+use super::session::{Failure, Session, Stage};
 use crate::core::journal::Entry;
 use crate::core::names;
 use crate::core::plan::{Scope, Want};
@@ -11,8 +11,8 @@ use crate::core::wire::v1::{HistoryChange, HistoryUnit, HistoryView};
 use crate::core::world::World;
 
 /// Prints the history of a group, of a service, or of everything.
-pub async fn run(common: &Common, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
-    let session = Session::open(common)?;
+pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let only = what.map(|name| names::target(&world, name)).transpose()?;
     let wanted = |world: &World| -> Vec<Entry> {
@@ -33,9 +33,9 @@ pub async fn run(common: &Common, what: Option<&str>, json: bool) -> Result<Exit
     entries.sort_by_key(|entry| std::cmp::Reverse((entry.slot.created, entry.slot.seq)));
     let view = HistoryView { changes: entries.iter().map(change).collect() };
     if json {
-        out::json(&view);
+        session.out.json(&view);
     } else {
-        text(&view);
+        text(&session.out, &view);
     }
     Ok(Exit::Done)
 }
@@ -73,16 +73,16 @@ pub fn change(entry: &Entry) -> HistoryChange {
     }
 }
 
-fn text(view: &HistoryView) {
+fn text(out: &Out, view: &HistoryView) {
     if view.changes.is_empty() {
-        out::line("no changes yet");
+        out.line("no changes yet");
         return;
     }
     for change in &view.changes {
         let at = change.at.map(|at| at.to_string()).unwrap_or_default();
-        out::line(&format!("{at}  {}  {}  {}  by {}", change.outcome, change.group, change.id, change.operator));
+        out.line(&format!("{at}  {}  {}  {}  by {}", change.outcome, change.group, change.id, change.operator));
         if let Some(reason) = &change.reason {
-            out::line(&format!("    why: {reason}"));
+            out.line(&format!("    why: {reason}"));
         }
         let rows = change.units.iter().map(|unit| {
             vec![
@@ -91,6 +91,6 @@ fn text(view: &HistoryView) {
                 format!("{} → {}", out::short(&unit.from.image), out::short(&unit.to.image)),
             ]
         });
-        out::table(&rows.collect::<Vec<_>>());
+        out.table(&rows.collect::<Vec<_>>());
     }
 }

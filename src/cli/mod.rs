@@ -17,15 +17,15 @@ mod session;
 mod sim;
 mod status;
 
-pub(crate) use out::note;
-use session::{offset, settings};
+pub use out::Out;
+use session::{Stage, offset, settings};
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
 use args::{Args, Verb};
-pub use session::Failure;
+pub use session::{Failure, Given};
 
 /// How a verb ended; the number is the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,50 +66,69 @@ pub fn run() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            out::failure(&format!("cannot start: {error}"), "");
+            Out::Standard.failure(&format!("cannot start: {error}"), "");
             return Exit::Unusable.into();
         }
     };
-    let result = runtime.block_on(verb(args));
+    let exit = runtime.block_on(told(args, Out::Standard, None));
     // A name look-up that hangs holds a thread: it must not hold the end of the program.
     runtime.shutdown_background();
-    match result {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            out::failure(&failure.message, &failure.hint);
-            failure.exit.into()
+    exit.into()
+}
+
+/// Runs a verb within the process, on a swarm that is given, printing where it is told to; `args` begin with the
+/// program's name.
+///
+/// The verbs that need a process or a terminal of their own (the console, the demo, the simulator) are not for this.
+pub async fn run_on(args: &[&str], out: Out, given: Given) -> Exit {
+    match Args::try_parse_from(args) {
+        Ok(args) => told(args, out, Some(given)).await,
+        Err(error) => {
+            out.note(&error.to_string());
+            Exit::Usage
         }
     }
 }
 
-async fn verb(args: Args) -> Result<Exit, Failure> {
-    let common = args.common;
-    match args.verb {
-        None | Some(Verb::Console) => Box::pin(console(common)).await,
-        Some(Verb::Demo) => Box::pin(demo::run(&common)).await,
-        Some(Verb::Status { group, json }) => status::run(&common, group.as_deref(), json).await,
-        Some(Verb::Pins { group, json }) => pins::run(&common, group.as_deref(), json).await,
-        Some(Verb::Check { group, edit, json }) => check::run(&common, &group, &edit, json).await,
-        Some(Verb::Plan { group, edit, json }) => plan::run(&common, &group, &edit, json).await,
-        Some(Verb::Apply { group, edit, how, json }) => {
-            Box::pin(apply::apply(&common, &group, &edit, &how, json)).await
+/// Runs a verb and tells of its failure.
+async fn told(args: Args, out: Out, given: Option<Given>) -> Exit {
+    let stage = Stage { common: args.common, out, given };
+    match verb(&stage, args.verb).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            stage.out.failure(&failure.message, &failure.hint);
+            failure.exit
         }
+    }
+}
+
+async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
+    match verb {
+        None | Some(Verb::Console) => Box::pin(console(stage)).await,
+        Some(Verb::Demo) => Box::pin(demo::run(&stage.common)).await,
+        Some(Verb::Status { group, json }) => status::run(stage, group.as_deref(), json).await,
+        Some(Verb::Pins { group, json }) => pins::run(stage, group.as_deref(), json).await,
+        Some(Verb::Check { group, edit, json }) => check::run(stage, &group, &edit, json).await,
+        Some(Verb::Plan { group, edit, json }) => plan::run(stage, &group, &edit, json).await,
+        Some(Verb::Apply { group, edit, how, json }) => Box::pin(apply::apply(stage, &group, &edit, &how, json)).await,
         Some(Verb::Rollback { target, to, dry_run, how, json }) => {
-            Box::pin(apply::rollback(&common, &target, to.as_deref(), dry_run, &how, json)).await
+            Box::pin(apply::rollback(stage, &target, to.as_deref(), dry_run, &how, json)).await
         }
         Some(Verb::Resume { change, choice, how, json }) => {
-            Box::pin(resume::run(&common, &change, &choice, &how, json)).await
+            Box::pin(resume::run(stage, &change, &choice, &how, json)).await
         }
         Some(Verb::Sim(asked)) => sim::run(&asked).await,
-        Some(Verb::History { what, json }) => history::run(&common, what.as_deref(), json).await,
+        Some(Verb::History { what, json }) => history::run(stage, what.as_deref(), json).await,
     }
 }
 
-async fn console(common: args::Common) -> Result<Exit, Failure> {
-    let session = session::Session::open(&common)?;
-    crate::runtime::console(session.into_parts(common.read_only)).await.map(|()| Exit::Done).map_err(|error| Failure {
-        message: error.to_string(),
-        hint: "`pinnace status` and the other verbs need no terminal".into(),
-        exit: Exit::Usage,
+async fn console(stage: &Stage) -> Result<Exit, Failure> {
+    let session = session::Session::open(stage)?;
+    crate::runtime::console(session.into_parts(stage.common.read_only)).await.map(|()| Exit::Done).map_err(|error| {
+        Failure {
+            message: error.to_string(),
+            hint: "`pinnace status` and the other verbs need no terminal".into(),
+            exit: Exit::Usage,
+        }
     })
 }

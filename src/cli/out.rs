@@ -1,6 +1,7 @@
 //! What verbs print: text for people, JSON for programs. The only place that writes to the standard streams.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
@@ -9,76 +10,123 @@ use crate::core::image::digest_of;
 use crate::core::text::clean;
 use crate::core::wire::v1::{Action, Plan};
 
-/// Prints a line; a closed pipe ends the printing, not the verb.
-pub fn line(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+/// Where a verb prints to.
+#[derive(Clone, Debug, Default)]
+pub enum Out {
+    /// The standard streams.
+    #[default]
+    Standard,
+    /// Kept, for who runs verbs within the process: what was printed, and what was told on the error stream.
+    Kept(Arc<Mutex<(String, String)>>),
 }
 
-/// Prints a line for people to the error stream.
-pub fn note(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-/// Prints what failed and what to do.
-pub fn failure(message: &str, hint: &str) {
-    note(&format!("pinnace: {}", clean(message)));
-    if !hint.is_empty() {
-        note(&format!("hint: {}", clean(hint)));
-    }
-}
-
-/// Prints a value as JSON.
-pub fn json(value: &impl Serialize) {
-    match serde_json::to_string_pretty(value) {
-        Ok(text) => line(&text),
-        Err(error) => failure(&format!("cannot write JSON: {error}"), ""),
-    }
-}
-
-/// A table with columns as wide as their widest cell; the last is not padded.
-pub fn table(rows: &[Vec<String>]) {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let wide = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(wide).collect();
-    for row in rows {
-        let cells = row.iter().enumerate().map(|(at, cell)| {
-            let last = at + 1 == row.len();
-            let cell = clean(cell);
-            if last { cell } else { format!("{cell:<0$}", widths[at]) }
-        });
-        line(cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
-}
-
-/// Whether the output may carry colour.
-fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-fn painted(severity: Severity) -> String {
-    let (word, code) = match severity {
-        Severity::Error => ("error", "31;1"),
-        Severity::Warning => ("warning", "33"),
-        Severity::Info => ("info", "2"),
-    };
-    if colour() { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
-}
-
-/// Prints findings, the weightiest first, each with its hint.
-pub fn findings(findings: &[Finding]) {
-    for finding in findings {
-        line(&format!(
-            "{} {}: {}: {}",
-            painted(finding.severity),
-            clean(&finding.code),
-            clean(&finding.subject),
-            clean(&finding.message)
-        ));
-        if !finding.hint.is_empty() {
-            line(&format!("  hint: {}", clean(&finding.hint)));
+impl Out {
+    /// Prints a line; a closed pipe ends the printing, not the verb.
+    pub fn line(&self, text: &str) {
+        match self {
+            Self::Standard => drop(writeln!(std::io::stdout().lock(), "{text}")),
+            Self::Kept(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).0.extend([text, "\n"]),
         }
+    }
+
+    /// Prints a line for people to the error stream.
+    pub fn note(&self, text: &str) {
+        match self {
+            Self::Standard => drop(writeln!(std::io::stderr().lock(), "{text}")),
+            Self::Kept(kept) => kept.lock().unwrap_or_else(PoisonError::into_inner).1.extend([text, "\n"]),
+        }
+    }
+
+    /// Prints what failed and what to do.
+    pub fn failure(&self, message: &str, hint: &str) {
+        self.note(&format!("pinnace: {}", clean(message)));
+        if !hint.is_empty() {
+            self.note(&format!("hint: {}", clean(hint)));
+        }
+    }
+
+    /// Prints a value as JSON.
+    pub fn json(&self, value: &impl Serialize) {
+        match serde_json::to_string_pretty(value) {
+            Ok(text) => self.line(&text),
+            Err(error) => self.failure(&format!("cannot write JSON: {error}"), ""),
+        }
+    }
+
+    /// A table with columns as wide as their widest cell; the last is not padded.
+    pub fn table(&self, rows: &[Vec<String>]) {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let wide = |column: usize| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(wide).collect();
+        for row in rows {
+            let cells = row.iter().enumerate().map(|(at, cell)| {
+                let last = at + 1 == row.len();
+                let cell = clean(cell);
+                if last { cell } else { format!("{cell:<0$}", widths[at]) }
+            });
+            self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
+        }
+    }
+
+    /// Whether the output may carry colour.
+    fn has_colour(&self) -> bool {
+        matches!(self, Self::Standard)
+            && std::io::stdout().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    }
+
+    fn painted(&self, severity: Severity) -> String {
+        let (word, code) = match severity {
+            Severity::Error => ("error", "31;1"),
+            Severity::Warning => ("warning", "33"),
+            Severity::Info => ("info", "2"),
+        };
+        if self.has_colour() { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
+    }
+
+    /// Prints findings, the weightiest first, each with its hint.
+    pub fn findings(&self, findings: &[Finding]) {
+        for finding in findings {
+            self.line(&format!(
+                "{} {}: {}: {}",
+                self.painted(finding.severity),
+                clean(&finding.code),
+                clean(&finding.subject),
+                clean(&finding.message)
+            ));
+            if !finding.hint.is_empty() {
+                self.line(&format!("  hint: {}", clean(&finding.hint)));
+            }
+        }
+    }
+
+    /// Prints a plan for people.
+    pub fn plan(&self, plan: &Plan) {
+        let active = plan.active().count();
+        self.line(&format!("plan {} · {} · {}", plan.id, plan.group, super::apply::counted(active, "unit")));
+        let mut rows = Vec::new();
+        for (at, unit) in plan.units.iter().enumerate() {
+            let (from, to) = (short(&unit.from.image), short(&unit.to.image));
+            let to = if unit.action == Action::None { from } else { format!("{from} → {to}") };
+            let effect = match unit.action {
+                Action::None => String::new(),
+                _ => format!("{} restarts, {} stay", unit.effect.restarts, unit.effect.stays),
+            };
+            let why = unit.reasons.join("; ");
+            rows.push(vec![
+                format!("{:>3}", at + 1),
+                unit.action.word().to_owned(),
+                unit.service.clone(),
+                unit.node.clone(),
+                effect,
+                to,
+                why,
+            ]);
+        }
+        self.table(&rows);
+        self.findings(&plan.findings);
     }
 }
 
@@ -88,31 +136,4 @@ pub fn short(image: &str) -> String {
         (Some((name, _)), Some(digest)) => format!("{name}@{}", digest.short()),
         _ => image.to_owned(),
     }
-}
-
-/// Prints a plan for people.
-pub fn plan(plan: &Plan) {
-    let active = plan.active().count();
-    line(&format!("plan {} · {} · {}", plan.id, plan.group, super::apply::counted(active, "unit")));
-    let mut rows = Vec::new();
-    for (at, unit) in plan.units.iter().enumerate() {
-        let (from, to) = (short(&unit.from.image), short(&unit.to.image));
-        let to = if unit.action == Action::None { from } else { format!("{from} → {to}") };
-        let effect = match unit.action {
-            Action::None => String::new(),
-            _ => format!("{} restarts, {} stay", unit.effect.restarts, unit.effect.stays),
-        };
-        let why = unit.reasons.join("; ");
-        rows.push(vec![
-            format!("{:>3}", at + 1),
-            unit.action.word().to_owned(),
-            unit.service.clone(),
-            unit.node.clone(),
-            effect,
-            to,
-            why,
-        ]);
-    }
-    table(&rows);
-    findings(&plan.findings);
 }

@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::args::Common;
-use super::session::{Failure, Session};
-use super::{Exit, out};
+use super::Exit;
+use super::out::Out;
+use super::session::{Failure, Session, Stage};
 use crate::core::group::{GroupKey, member_of};
 use crate::core::{names, pins};
 
@@ -32,8 +32,8 @@ struct ShownService {
 }
 
 /// Prints the pins of one group, or of all that have any.
-pub async fn run(common: &Common, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
-    let session = Session::open(common)?;
+pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let groups: Vec<GroupKey> = match group {
         Some(name) => vec![names::group(&world, name)?],
@@ -67,21 +67,21 @@ pub async fn run(common: &Common, group: Option<&str>, json: bool) -> Result<Exi
     }
     if json {
         match group {
-            Some(_) => all.first().into_iter().for_each(out::json),
-            None => out::json(&all),
+            Some(_) => all.first().into_iter().for_each(|shown| session.out.json(shown)),
+            None => session.out.json(&all),
         }
         return Ok(Exit::Done);
     }
-    text(&all);
+    text(&session.out, &all);
     Ok(Exit::Done)
 }
 
-fn text(all: &[Shown]) {
+fn text(out: &Out, all: &[Shown]) {
     if all.is_empty() {
-        out::line("no group has pins");
+        out.line("no group has pins");
     }
     for shown in all {
-        out::line(&shown.group.to_string());
+        out.line(&shown.group.to_string());
         let mut rows = vec![["  SERVICE", "MEMBER", "FROM", "IMAGE"].map(str::to_owned).to_vec()];
         for service in &shown.services {
             rows.push(vec![
@@ -94,6 +94,6 @@ fn text(all: &[Shown]) {
                 rows.push(vec![String::new(), String::new(), format!("shadowed: {}", pin.key), pin.image.clone()]);
             }
         }
-        out::table(&rows);
+        out.table(&rows);
     }
 }

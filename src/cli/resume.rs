@@ -1,8 +1,9 @@
 //! `pinnace resume`: finish, put back or end an unfinished change, from any manager.
 
-use super::args::{Choice, Common, How};
-use super::session::{Failure, Session, usage};
-use super::{Exit, apply, out};
+use super::args::{Choice, How};
+use super::out::{self, Out};
+use super::session::{Failure, Session, Stage, usage};
+use super::{Exit, apply};
 use crate::adapters::clock;
 use crate::core::change::Order;
 use crate::core::journal::{Entry, Slot};
@@ -13,15 +14,15 @@ use crate::engine::execute::Start;
 use crate::engine::execute::life::{self, Life};
 
 /// Takes an unfinished change over and carries out the choice; without one the choices are printed.
-pub async fn run(common: &Common, change: &str, choice: &Choice, how: &How, json: bool) -> Result<Exit, Failure> {
-    let session = Session::open(common)?;
+pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let found = world.histories().find_map(|history| history.find(change)).cloned();
     let Some(Entry { slot, .. }) = found else {
         return Err(usage(format!("there is no change `{change}`"), "`pinnace history` lists them"));
     };
     if slot.labels.state.is_terminal() {
-        out::line(&format!("change {} is over: {}", slot.change, slot.labels.state.word()));
+        session.out.line(&format!("change {} is over: {}", slot.change, slot.labels.state.word()));
         return Ok(Exit::Done);
     }
     session.eyes.learn(&[Want::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
@@ -35,7 +36,7 @@ pub async fn run(common: &Common, change: &str, choice: &Choice, how: &How, json
         });
     };
     let Some(order) = order(*choice) else {
-        offer(&slot, &record);
+        offer(&session.out, &slot, &record);
         return Ok(Exit::Choice);
     };
     nobody_home(&session, &slot).await?;
@@ -54,8 +55,8 @@ fn order(choice: Choice) -> Option<Order> {
 }
 
 /// Offers the choices by images, never by directions.
-fn offer(slot: &Slot, record: &Record) {
-    out::line(&format!(
+fn offer(out: &Out, slot: &Slot, record: &Record) {
+    out.line(&format!(
         "change {} of {} by {} is not finished ({})",
         slot.change,
         slot.labels.group,
@@ -74,20 +75,20 @@ fn offer(slot: &Slot, record: &Record) {
             ]
         })
         .collect();
-    out::table(&rows);
+    out.table(&rows);
     for (flag, text) in [
         ("--continue", "bring every service to the image on the right"),
         ("--put-back", "return every touched service to the image on the left"),
         ("--leave", "end it as it stands"),
     ] {
-        out::line(&format!("pinnace resume {} {flag:<11} {text}", slot.change));
+        out.line(&format!("pinnace resume {} {flag:<11} {text}", slot.change));
     }
 }
 
 /// An owner that still beats is not taken over.
 async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
     if !life::is_given_up(slot) {
-        out::note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, life::STILL.as_secs()));
+        session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, life::STILL.as_secs()));
     }
     match life::sign_of_life(&session.eyes.raft, slot).await {
         Life::None => Ok(()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Exit;
 use super::args::{Common, Edit};
+use super::out::Out;
 use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::endpoint::{self, Surroundings};
 use crate::adapters::docker::{Docker, Fault};
@@ -60,10 +61,32 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure { message: message.into(), hint: hint.into(), exit: Exit::Usage }
 }
 
+/// What verbs are run on.
+#[derive(Clone)]
+pub struct Stage {
+    /// The flags of every verb.
+    pub common: Common,
+    /// Where they print to.
+    pub out: Out,
+    /// A swarm that is given instead of found.
+    pub given: Option<Given>,
+}
+
+/// A swarm that is given, and the folder to note changes in.
+#[derive(Clone)]
+pub struct Given {
+    /// Eyes on swarm and registries.
+    pub eyes: Eyes,
+    /// What `$XDG_STATE_HOME/pinnace` is otherwise.
+    pub state: PathBuf,
+}
+
 /// What a verb works with.
 pub struct Session {
     /// The cluster's name.
     pub name: String,
+    /// Where it prints to.
+    pub out: Out,
     /// Eyes on swarm and registries.
     pub eyes: Eyes,
     /// Where changes are noted on disk.
@@ -79,7 +102,12 @@ impl Session {
     ///
     /// # Errors
     /// When the endpoint makes no sense or does not answer.
-    pub fn open(common: &Common) -> Result<Self, Failure> {
+    pub fn open(stage: &Stage) -> Result<Self, Failure> {
+        let (common, out) = (&stage.common, stage.out.clone());
+        if let Some(Given { eyes, state }) = stage.given.clone() {
+            let (config, warnings) = crate::config::load(&Texts::default());
+            return Ok(Self { name: "given".to_owned(), out, eyes, state: Some(state), config, warnings });
+        }
         let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
         let endpoint = endpoint::resolve(&surroundings).map_err(|fault| Failure {
             message: fault.to_string(),
@@ -91,7 +119,7 @@ impl Session {
         let docker = Docker::new(endpoint, common.read_only || config.settings.read_only)?;
         let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
         let eyes = Eyes::new(docker, credentials);
-        Ok(Self { name, eyes, state: state_folder(), config, warnings })
+        Ok(Self { name, out, eyes, state: state_folder(), config, warnings })
     }
 
     /// What the console is opened with: this cluster first, then those of the configuration file.

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use super::Exit;
 use super::args::Simulated;
+use super::out::Out;
 use super::session::{Failure, usage};
-use super::{Exit, out};
 use crate::sim::scenario::{Scenario, outside};
 use crate::sim::serve::{Seat, tcp, unix};
 use crate::sim::synthetic::{Size, world};
@@ -34,15 +35,15 @@ pub async fn run(asked: &Simulated) -> Result<Exit, Failure> {
     };
     let listening = asked.socket.display().to_string();
     unix(sim.clone(), Seat::Engine(None), &asked.socket).map_err(|error| cannot(&listening, &error))?;
-    out::line(&format!("engine unix://{listening}"));
+    Out::Standard.line(&format!("engine unix://{listening}"));
     if let Some(address) = &asked.registry {
         let (at, _) =
             tcp(sim.clone(), Seat::Registry(registries.first().filter(|_| registries.len() == 1).cloned()), address)
                 .await
                 .map_err(|error| cannot(address, &error))?;
-        out::line(&format!("registry {at} for {}", registries.join(", ")));
+        Out::Standard.line(&format!("registry {at} for {}", registries.join(", ")));
     }
-    out::line(&format!("ready after {} ms", began.elapsed().as_millis()));
+    Out::Standard.line(&format!("ready after {} ms", began.elapsed().as_millis()));
     let _ = std::io::stdout().flush();
     until_told().await;
     let _ = std::fs::remove_file(PathBuf::from(&asked.socket));

@@ -1,8 +1,8 @@
 //! `pinnace status`: what runs, and what is wrong.
 
-use super::args::Common;
-use super::session::{Failure, Session};
-use super::{Exit, out};
+use super::Exit;
+use super::out::{self, Out};
+use super::session::{Failure, Session, Stage};
 use crate::core::group::{GroupKey, member_of};
 use crate::core::health::{Health, State};
 use crate::core::image::digest_of;
@@ -12,15 +12,15 @@ use crate::core::wire::v1::{Status, StatusNode, StatusService};
 use crate::core::world::World;
 
 /// Prints the cluster's nodes and services; trouble is exit code 1.
-pub async fn run(common: &Common, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
-    let session = Session::open(common)?;
+pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
     let world = session.eyes.world().await?;
     let only = group.map(|name| names::group(&world, name)).transpose()?;
     let status = status(&session.name, &world, only.as_ref());
     if json {
-        out::json(&status);
+        session.out.json(&status);
     } else {
-        text(&status);
+        text(&session.out, &status);
     }
     let trouble =
         world.services.values().filter(|service| only.as_ref().is_none_or(|only| GroupKey::of(service) == *only));
@@ -67,13 +67,13 @@ fn row(service: &Service, health: &Health) -> StatusService {
     }
 }
 
-fn text(status: &Status) {
+fn text(out: &Out, status: &Status) {
     let mut rows = vec![["NODE", "ROLE", "STATE", "AVAILABILITY"].map(str::to_owned).to_vec()];
     for node in &status.nodes {
         rows.push(vec![node.hostname.clone(), node.role.clone(), node.state.clone(), node.availability.clone()]);
     }
-    out::table(&rows);
-    out::line("");
+    out.table(&rows);
+    out.line("");
     let mut rows = vec![["STATE", "SERVICE", "TASKS", "IMAGE"].map(str::to_owned).to_vec()];
     for service in &status.services {
         rows.push(vec![
@@ -86,5 +86,5 @@ fn text(status: &Status) {
             rows.push(vec![String::new(), format!("  ↳ {error}")]);
         }
     }
-    out::table(&rows);
+    out.table(&rows);
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use futures_util::StreamExt as _;
 use tokio::sync::OnceCell;
 
-use crate::adapters::clock;
 use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::Raft;
@@ -77,7 +76,7 @@ impl Eyes {
     pub async fn world(&self) -> Result<World, Fault> {
         let mut world = World::default();
         for seen in observe::snapshot(&self.docker, true, |_| false).await? {
-            world.apply(seen, clock::now());
+            world.apply(seen, self.docker.clock().now());
         }
         Ok(world)
     }
@@ -86,7 +85,7 @@ impl Eyes {
     async fn learn_tasks(&self, world: &mut World, ids: &[String]) -> Result<(), Fault> {
         for some in ids.chunks(observe::SLICE) {
             for (service, tasks) in observe::histories_of(&self.docker, some).await? {
-                world.apply(Seen::Tasks { service, tasks }, clock::now());
+                world.apply(Seen::Tasks { service, tasks }, self.docker.clock().now());
             }
         }
         Ok(())
@@ -97,13 +96,13 @@ impl Eyes {
     /// # Errors
     /// When the cluster stops answering; a registry that does not answer is a finding.
     pub async fn draft(&self, goal: &Goal, world: &mut World, facts: &mut Facts) -> Result<Draft, Fault> {
-        let mut draft = plan(goal, world, facts, clock::now());
+        let mut draft = plan(goal, world, facts, self.docker.clock().now());
         for _ in 0..ROUNDS {
             if draft.wants.is_empty() {
                 break;
             }
             self.learn(&draft.wants, world, facts).await?;
-            draft = plan(goal, world, facts, clock::now());
+            draft = plan(goal, world, facts, self.docker.clock().now());
         }
         Ok(draft)
     }
@@ -128,11 +127,11 @@ impl Eyes {
                 Want::Tasks(service) => tasks.push(service.clone()),
                 Want::Record(change) => {
                     let record = self.raft.record(change).await?.map(Box::new);
-                    world.apply(Seen::Record { change: change.clone(), record }, clock::now());
+                    world.apply(Seen::Record { change: change.clone(), record }, self.docker.clock().now());
                 }
                 Want::Journal => {
                     let slots = self.raft.slots().await?;
-                    world.apply(Seen::Slots(slots), clock::now());
+                    world.apply(Seen::Slots(slots), self.docker.clock().now());
                 }
             }
         }
@@ -156,10 +155,11 @@ impl Eyes {
     pub async fn image(&self, text: &str) -> Fact<ImageFact> {
         let image = match ImageRef::parse(text) {
             Ok(image) => image,
-            Err(error) => return Fact::Failed { why: Why::Other(error.to_string()), at: clock::now() },
+            Err(error) => return Fact::Failed { why: Why::Other(error.to_string()), at: self.docker.clock().now() },
         };
         let distribution = |image: ImageRef| async move { self.by_engine(&image).await };
-        self.resolver.image(&image, self.registry().await, Some(distribution), clock::now).await
+        let clock = self.docker.clock();
+        self.resolver.image(&image, self.registry().await, Some(distribution), || clock.now()).await
     }
 
     async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, Why> {

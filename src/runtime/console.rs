@@ -78,7 +78,7 @@ fn open(handle: &Handle, parts: Parts) -> io::Result<()> {
     let (at_work, terminal_gone) = (effects.at_work(), ended.is_err());
     drop(screen);
     if at_work > 0 && !terminal_gone {
-        crate::cli::note(&format!(
+        crate::cli::Out::Standard.note(&format!(
             "finishing the unit in work of {at_work} change(s), then giving up the claim; `pinnace resume` takes it up again"
         ));
     }

@@ -33,6 +33,8 @@ mod screens;
 #[cfg(test)]
 mod screens_changing;
 #[cfg(test)]
+mod scripts;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod source;

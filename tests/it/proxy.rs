@@ -116,9 +116,28 @@ struct Shared {
 
 /// Numbers the writes; what is known of each slot's labels but the beat tells a beat from a write.
 #[derive(Default)]
-struct Count {
+pub struct Count {
     writes: usize,
     slots: HashMap<String, Value>,
+}
+
+impl Count {
+    /// The number of a write; none for a read or a beat.
+    pub fn number(&mut self, call: &Call) -> Option<usize> {
+        let is_beat = slot(call, "update").is_some_and(|(id, labels)| self.slots.get(&id) == Some(&labels));
+        if !call.is_write() || is_beat {
+            return None;
+        }
+        self.writes += 1;
+        Some(self.writes)
+    }
+
+    /// Takes in what was answered.
+    pub fn answered(&mut self, call: &Call) {
+        if let Some((id, labels)) = slot(call, "update").or_else(|| slot(call, "create")) {
+            self.slots.insert(id, labels);
+        }
+    }
 }
 
 /// A socket that leads to an engine.
@@ -201,7 +220,7 @@ impl Shared {
                     Ok(Some(answer)) => {
                         call.status = answer.start.split(' ').nth(1).and_then(|it| it.parse().ok()).unwrap_or(0);
                         call.reply = String::from_utf8_lossy(&answer.body).into_owned();
-                        self.answered(&call);
+                        self.count.lock().unwrap().answered(&call);
                         self.act(&call, When::After) && (&*client).write_all(&answer.raw).is_ok()
                     }
                     _ => false,
@@ -247,21 +266,8 @@ impl Shared {
             let (status, body) = Engine::new(&self.upstream).ask("GET", &format!("/services/{service}"), "");
             call.was = (status == 200).then(|| raw_spec(&body));
         }
-        if call.is_write() {
-            let mut count = self.count.lock().unwrap();
-            let is_beat = slot(&call, "update").is_some_and(|(id, labels)| count.slots.get(&id) == Some(&labels));
-            if !is_beat {
-                count.writes += 1;
-                call.nth = Some(count.writes);
-            }
-        }
+        call.nth = self.count.lock().unwrap().number(&call);
         call
-    }
-
-    fn answered(&self, call: &Call) {
-        if let Some((id, labels)) = slot(call, "update").or_else(|| slot(call, "create")) {
-            self.count.lock().unwrap().slots.insert(id, labels);
-        }
     }
 }
 

@@ -44,7 +44,7 @@ impl Sampler {
 }
 
 /// The posted text is the spec's own text, as the program read it, but for the places that may be edited.
-fn is_spliced(call: &Call, calls: &[Call]) {
+pub fn is_spliced(call: &Call, calls: &[Call]) {
     let id = call.service().unwrap();
     let was = call.was.as_ref().unwrap();
     let read = calls.iter().any(|read| read.method == "GET" && read.path.contains(id) && read.reply.contains(was));

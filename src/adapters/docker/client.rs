@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::endpoint::{Endpoint, Host};
 use super::fault::Fault;
 use super::transport::{Answer, Http, Limit};
+use crate::adapters::clock::Clock;
 use crate::core::text::clean;
 
 /// A read; the engine gives up at 20 s itself, when the managers do not agree.
@@ -45,6 +46,7 @@ struct Inner {
     http: Http,
     base: String,
     read_only: bool,
+    clock: Clock,
     api: RwLock<Option<String>>,
 }
 
@@ -62,7 +64,11 @@ impl Docker {
     pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, Fault> {
         let (dial, base) = endpoint.host.dial()?;
         let http = Http::new(dial, Some(endpoint.host.address()));
-        Ok(Self { inner: Arc::new(Inner { endpoint, http, base, read_only, api: RwLock::new(None) }) })
+        let clock = match endpoint.host {
+            Host::Memory(_) => Clock::tokio(),
+            _ => Clock::Machine,
+        };
+        Ok(Self { inner: Arc::new(Inner { endpoint, http, base, read_only, clock, api: RwLock::new(None) }) })
     }
 
     /// The endpoint.
@@ -83,6 +89,11 @@ impl Docker {
     /// Whether the engine's host name resolution and network are ours: it listens at a local socket.
     pub fn is_local(&self) -> bool {
         matches!(self.inner.endpoint.host, Host::Unix(_))
+    }
+
+    /// The clock the cluster lives by: tokio's for one within this process.
+    pub fn clock(&self) -> Clock {
+        self.inner.clock
     }
 
     pub(super) fn http(&self) -> &Http {

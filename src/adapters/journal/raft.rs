@@ -3,6 +3,7 @@
 //! A config's name is claimed atomically (409 for a second one), its data never changes, and its labels are changed
 //! by compare-and-swap on its version index.
 
+use crate::adapters::clock::Clock;
 use crate::adapters::docker::{Config, Docker, Fault};
 use crate::core::change::Event;
 use crate::core::group::GroupKey;
@@ -33,6 +34,11 @@ impl Raft {
     /// The journal of a swarm.
     pub fn new(docker: Docker) -> Self {
         Self { docker }
+    }
+
+    /// The clock its swarm lives by.
+    pub fn clock(&self) -> Clock {
+        self.docker.clock()
     }
 
     /// All slots of all groups.

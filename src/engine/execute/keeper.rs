@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::adapters::clock;
+use crate::adapters::clock::Clock;
 use crate::adapters::journal::Raft;
 use crate::core::journal::{Slot, SlotLabels};
 
@@ -54,6 +54,7 @@ struct Job {
 #[derive(Clone)]
 pub struct Keeper {
     jobs: mpsc::Sender<Job>,
+    clock: Clock,
     shown: watch::Receiver<Shown>,
 }
 
@@ -62,8 +63,9 @@ impl Keeper {
     pub fn start(raft: Raft, slot: Slot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
         let (show, shown) = watch::channel(Shown { sent, lost: None, hangs_since: None });
+        let clock = raft.clock();
         tokio::spawn(Task { raft, slot, show }.run(inbox));
-        Self { jobs, shown }
+        Self { jobs, clock, shown }
     }
 
     /// Writes the slot; returns when what was written stands there.
@@ -76,7 +78,7 @@ impl Keeper {
 
     /// Beats first if the last good write was sent too long ago to be sure that the claim is still ours.
     pub async fn fresh(&self) -> Result<(), Gone> {
-        while clock::boottime().saturating_sub(self.shown.borrow().sent) > FENCE {
+        while self.clock.boottime().saturating_sub(self.shown.borrow().sent) > FENCE {
             self.write(|_| ()).await?;
         }
         match &self.shown.borrow().lost {
@@ -92,7 +94,7 @@ impl Keeper {
 
     /// Whether a write has hung for so long that it should be told.
     pub fn is_slow(&self) -> bool {
-        self.shown.borrow().hangs_since.is_some_and(|since| clock::boottime().saturating_sub(since) > SLOW)
+        self.shown.borrow().hangs_since.is_some_and(|since| self.clock.boottime().saturating_sub(since) > SLOW)
     }
 }
 
@@ -134,7 +136,7 @@ impl Task {
 
     /// One write, repeated until what stands in the store tells how it went.
     async fn swap(&mut self, labels: SlotLabels) -> Result<(), Gone> {
-        let began = clock::boottime();
+        let began = self.raft.clock().boottime();
         self.show.send_modify(|shown| shown.hangs_since = Some(began));
         let result = self.swap_until(&labels, began).await;
         self.show.send_modify(|shown| shown.hangs_since = None);
@@ -143,7 +145,7 @@ impl Task {
 
     async fn swap_until(&mut self, labels: &SlotLabels, began: Duration) -> Result<(), Gone> {
         loop {
-            let sent = clock::boottime();
+            let sent = self.raft.clock().boottime();
             let reply = self.raft.swap(&self.slot, labels).await;
             match self.raft.slot(&self.slot.config).await {
                 Ok(Some(now)) if now.index == self.slot.index => {}
@@ -156,7 +158,7 @@ impl Task {
                 Ok(None) => return Err(Gone::Lost("the change's slot was removed".into())),
                 Err(_) => {}
             }
-            if clock::boottime().saturating_sub(began) > GIVE_UP {
+            if self.raft.clock().boottime().saturating_sub(began) > GIVE_UP {
                 let why = reply.err().map_or_else(|| "no answer".to_owned(), |fault| fault.to_string());
                 return Err(Gone::Stuck(why));
             }

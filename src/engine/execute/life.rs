@@ -36,14 +36,15 @@ pub async fn sign_of_life(raft: &Raft, slot: &Slot) -> Life {
     if is_given_up(slot) {
         return Life::None;
     }
-    let mut still_since = clock::boottime();
-    while clock::boottime().saturating_sub(still_since) < STILL {
+    let clock = raft.clock();
+    let mut still_since = clock.boottime();
+    while clock.boottime().saturating_sub(still_since) < STILL {
         tokio::time::sleep(LOOK).await;
-        let asked = clock::boottime();
+        let asked = clock.boottime();
         match raft.slot(&slot.config).await {
             Ok(Some(now)) if now.index != slot.index => return Life::Sign,
-            Ok(Some(_)) if clock::boottime().saturating_sub(asked) < PROMPT => {}
-            _ => still_since = clock::boottime(),
+            Ok(Some(_)) if clock.boottime().saturating_sub(asked) < PROMPT => {}
+            _ => still_since = clock.boottime(),
         }
     }
     Life::None

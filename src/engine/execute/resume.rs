@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::keeper::{Gone, Keeper};
 use super::run::{Held, Run};
 use super::{Options, Refusal, Talk, Tools, home, owner};
-use crate::adapters::clock;
 use crate::adapters::docker::Stand;
 use crate::core::change::{Kind, Order, Progress, Question};
 use crate::core::journal::{ChangeState, Direction, Slot, UnitState};
@@ -33,7 +32,7 @@ pub(super) async fn begin(
         return Err(Refusal::Stale { moved: "the change was made by a newer pinnace".into() });
     }
     let mine = owner();
-    let keeper = Keeper::start(tools.raft.clone(), slot.clone(), clock::boottime());
+    let keeper = Keeper::start(tools.raft.clone(), slot.clone(), tools.docker.clock().boottime());
     let (name, by) = (mine.clone(), clean(&options.by));
     let taken = keeper
         .write(move |labels| {

@@ -6,7 +6,6 @@ use tokio::sync::mpsc;
 
 use super::keeper::{Gone, Keeper};
 use super::{Options, Talk, Tools};
-use crate::adapters::clock;
 use crate::core::change::{Event, Kind, Order, Progress, Step, next};
 use crate::core::disk::{DiskEvent, Kind as DiskKind};
 use crate::core::journal::{ChangeState, Post, UnitState};
@@ -62,7 +61,7 @@ impl Run {
 
     /// Folds an event and tells it; the log keeps all but the tasks' comings and goings.
     pub(super) fn emit(&mut self, kind: Kind) {
-        let event = Event { index: self.log.len() as u64, at: clock::now(), kind };
+        let event = Event { index: self.log.len() as u64, at: self.tools.docker.clock().now(), kind };
         self.progress.apply(&event);
         if !matches!(event.kind, Kind::Tasks { .. }) {
             self.log.push(event.clone());
@@ -190,8 +189,14 @@ impl Run {
     /// A note on disk; after the claim its failure is told and no more.
     async fn note(&mut self, kind: DiskKind) {
         let Some(disk) = self.tools.disk.clone() else { return };
-        let written =
-            disk.append(&DiskEvent::new(clock::now(), &self.record.change, &self.record.plan.group, kind)).await;
+        let written = disk
+            .append(&DiskEvent::new(
+                self.tools.docker.clock().now(),
+                &self.record.change,
+                &self.record.plan.group,
+                kind,
+            ))
+            .await;
         if let Err(error) = written {
             tracing::warn!(%error, "the journal on disk could not be written");
         }

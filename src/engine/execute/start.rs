@@ -6,7 +6,6 @@ use super::keeper::Keeper;
 use super::life::is_given_up;
 use super::run::{Held, Run};
 use super::{Options, Refusal, Talk, Tools, home, owner};
-use crate::adapters::clock;
 use crate::adapters::docker::{Fault, Stand};
 use crate::adapters::journal::{Claim, RECORD_LIMIT};
 use crate::core::change::{Kind, Progress};
@@ -83,7 +82,8 @@ async fn still_holds(tools: &Tools, plan: &Plan) -> Result<(), Refusal> {
 
 async fn note(tools: &Tools, record: &Record, kind: DiskKind) -> Result<(), Refusal> {
     let Some(disk) = &tools.disk else { return Ok(()) };
-    let written = disk.append(&DiskEvent::new(clock::now(), &record.change, &record.plan.group, kind)).await;
+    let written =
+        disk.append(&DiskEvent::new(tools.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
     written.map_err(|error| Refusal::NotWritten { why: error.to_string() })
 }
 
@@ -102,14 +102,14 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
         post: None,
         by: clean(&options.by),
         why: clean(&options.why),
-        at: Some(clock::now()),
+        at: Some(tools.docker.clock().now()),
         sum: clean(&summary(plan)),
         home: home(),
         extra: std::collections::BTreeMap::new(),
     };
     let mut tries = 0;
     loop {
-        let sent = clock::boottime();
+        let sent = tools.docker.clock().boottime();
         match tools.raft.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
             Ok(Claim::Ours(slot)) => return Ok((*slot, sent)),
             Ok(Claim::Taken(slot)) if slot.labels.state.is_terminal() => {
@@ -150,7 +150,7 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
     if !(untouched && is_given_up(&newest)) {
         return Err(Refusal::Busy { change: newest.change, by: newest.labels.by });
     }
-    let keeper = Keeper::start(tools.raft.clone(), newest.clone(), clock::boottime());
+    let keeper = Keeper::start(tools.raft.clone(), newest.clone(), tools.docker.clock().boottime());
     let mine = owner();
     let voided = keeper
         .write(move |labels| {

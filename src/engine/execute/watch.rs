@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::keeper::Gone;
 use super::run::Run;
-use crate::adapters::clock;
 use crate::adapters::docker::{Fault, Stand, Tasks};
 use crate::core::change::{Kind, Look, Order, Phase, Question, TaskLine, Verdict, judge};
 use crate::core::journal::{Direction, UnitState};
@@ -72,7 +71,7 @@ impl Run {
         known: Option<BTreeSet<String>>,
     ) -> Result<End, Gone> {
         let target = if direction == Direction::To { unit.to.image.as_str() } else { unit.from.image.as_str() };
-        let began = clock::boottime();
+        let began = self.tools.docker.clock().boottime();
         let mut arrived: Option<(Duration, Vec<String>)> = None;
         let posted_here = known.is_some();
         let known = known.unwrap_or_default();
@@ -113,7 +112,7 @@ impl Run {
                 Verdict::Overtaken { by } => return Ok(End::Overtaken(by)),
                 Verdict::Waiting { waits, stuck } => {
                     arrived = None;
-                    self.is_it_stuck(at, clock::boottime().saturating_sub(began), &waits, stuck);
+                    self.is_it_stuck(at, self.tools.docker.clock().boottime().saturating_sub(began), &waits, stuck);
                 }
             }
             self.pause().await?;
@@ -173,7 +172,7 @@ impl Run {
         let running = |task: &&Task| task.image == target && task.desired == TaskState::Running;
         let mut ids: Vec<String> = seen.tasks.iter().filter(running).map(|task| task.id.clone()).collect();
         ids.sort();
-        let now = clock::boottime();
+        let now = self.tools.docker.clock().boottime();
         let since = match arrived {
             Some((since, known)) if *known == ids => *since,
             _ => {

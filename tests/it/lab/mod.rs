@@ -17,7 +17,7 @@ use serde_json::Value;
 
 pub use engine::{Engine, raw_spec};
 pub use group::{Group, instance, part};
-pub use program::{Program, Running};
+pub use program::{Program, Running, Said};
 pub use second::Second;
 
 /// A lab that is up.

@@ -1,0 +1,266 @@
+//! The scripts of the whole job on the simulated swarm, under the paused clock: the verbs run within the process, on
+//! connections that a hook may cut, and days of waiting take no time.
+
+mod jobs;
+mod kills;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{HeaderMap, Method};
+use http_body_util::BodyExt as _;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use pinnace::adapters::credentials::Credentials;
+use pinnace::adapters::docker::Docker;
+use pinnace::adapters::docker::endpoint::{Endpoint, Host};
+use pinnace::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace::cli::{Given, Out, run_on};
+use pinnace::engine::prepare::Eyes;
+use pinnace::sim::Sim;
+use pinnace::sim::engine_api;
+use pinnace::sim::http::{Answer, Asked, whole};
+use pinnace::sim::scenario::{Scenario, outside};
+use pinnace::sim::serve::{Seat, open};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::io::DuplexStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::lab::{Said, raw_spec};
+use crate::proxy::{Act, Call, Count, When};
+
+const WORLD: &str = include_str!("world.toml");
+
+/// What a registry of the scripts is called.
+const HUB: &str = "r.example:5000";
+
+/// A simulated swarm with three managers.
+#[derive(Clone)]
+struct Swarm {
+    sim: Arc<Sim>,
+}
+
+impl Swarm {
+    fn start() -> Self {
+        let (world, _) = Scenario::read(WORLD).unwrap().world(outside()).unwrap();
+        Self { sim: Sim::start(world, 1.0) }
+    }
+
+    /// Status and body of an engine's answer.
+    async fn ask(&self, node: &str, method: Method, path: &str, query: &[(&str, &str)]) -> (u16, String) {
+        let asked = Asked {
+            method,
+            path: path.to_owned(),
+            parts: path.split('/').skip(1).map(str::to_owned).collect(),
+            query: query
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect::<BTreeMap<_, _>>(),
+            headers: HeaderMap::new(),
+            body: bytes::Bytes::new(),
+        };
+        let answer = engine_api::answer(Arc::clone(&self.sim), Some(node), asked).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    /// A service's spec, its very text.
+    async fn spec(&self, service: &str) -> String {
+        let (status, body) = self.ask("node-2", Method::GET, &format!("/services/{service}"), &[]).await;
+        assert_eq!(status, 200, "{service}: {body}");
+        raw_spec(&body)
+    }
+
+    async fn specs(&self, services: &[&str]) -> Vec<String> {
+        let mut specs = Vec::new();
+        for service in services {
+            specs.push(self.spec(service).await);
+        }
+        specs
+    }
+
+    /// The running tasks of services: service, id, image.
+    async fn tasks(&self, services: &[&str]) -> Vec<(String, String, String)> {
+        let mut running = Vec::new();
+        for service in services {
+            let filters = format!(r#"{{"service":["{service}"],"desired-state":["running"]}}"#);
+            let (_, body) = self.ask("node-2", Method::GET, "/tasks", &[("filters", &filters)]).await;
+            let tasks: Vec<Value> = serde_json::from_str(&body).unwrap();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            for task in tasks.iter().filter(|task| task["Status"]["State"] == "running") {
+                let image = text(&task["Spec"]["ContainerSpec"]["Image"]);
+                running.push(((*service).to_owned(), text(&task["ID"]), image));
+            }
+        }
+        running.sort();
+        running
+    }
+
+    /// A tag's whole name, and with its digest.
+    fn image(&self, path: &str) -> (String, String) {
+        let text = format!("{HUB}/{path}");
+        let named = pinnace::sim::world::images::reference(&text).unwrap();
+        let digest = self.sim.with(|world| world.look(&named, None).ok().map(|found| found.digest.to_string()));
+        let pinned = format!("{text}@{}", digest.unwrap());
+        (text, pinned)
+    }
+
+    /// The operator at a manager.
+    fn at(&self, node: &str) -> Operator {
+        self.behind(node, |_, _| Act::Pass)
+    }
+
+    /// The operator at a manager, with a hook in the line.
+    fn behind(&self, node: &str, hook: impl Fn(&Call, When) -> Act + Send + Sync + 'static) -> Operator {
+        let wire = Arc::new(Wire {
+            swarm: self.clone(),
+            node: node.to_owned(),
+            hook: Box::new(hook),
+            calls: Mutex::default(),
+            count: Mutex::default(),
+            dead: AtomicBool::new(false),
+            killed: Notify::new(),
+        });
+        let home = tempfile::tempdir().unwrap();
+        let eyes = eyes(&wire);
+        let given = Given { eyes, state: home.path().join("state") };
+        Operator { wire, given, home }
+    }
+}
+
+/// Eyes on the swarm through a wire; registries are reached past it.
+fn eyes(wire: &Arc<Wire>) -> Eyes {
+    let (engine, sim) = (Arc::clone(wire), Arc::clone(&wire.swarm.sim));
+    let host = Host::Memory(Arc::new(move |_: &http::Uri| engine.connect()));
+    let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
+    let dial = Dial::Memory(Arc::new(move |uri: &http::Uri| {
+        let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
+        open(&sim, Seat::Registry(None)).map_err(refused)
+    }));
+    let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
+    Eyes::over(docker, Registry::over(dial, policy, Credentials::default()))
+}
+
+type Hook = Box<dyn Fn(&Call, When) -> Act + Send + Sync>;
+
+/// What lies between one operator's program and an engine.
+struct Wire {
+    swarm: Swarm,
+    node: String,
+    hook: Hook,
+    calls: Mutex<Vec<Call>>,
+    count: Mutex<Count>,
+    dead: AtomicBool,
+    killed: Notify,
+}
+
+fn broken() -> io::Error {
+    io::ErrorKind::ConnectionReset.into()
+}
+
+impl Wire {
+    fn connect(self: &Arc<Self>) -> io::Result<DuplexStream> {
+        if self.dead.load(Ordering::SeqCst) {
+            return Err(broken());
+        }
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let wire = Arc::clone(self);
+        let service = service_fn(move |request| {
+            let wire = Arc::clone(&wire);
+            async move { wire.pass(request).await }
+        });
+        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(far), service));
+        Ok(near)
+    }
+
+    async fn pass(&self, request: http::Request<hyper::body::Incoming>) -> Answer {
+        let asked = Asked::read(request).await?;
+        let mut call = Call {
+            nth: None,
+            method: asked.method.to_string(),
+            path: asked.path.clone(),
+            body: String::from_utf8_lossy(&asked.body).into_owned(),
+            was: None,
+            status: 0,
+            reply: String::new(),
+        };
+        if let Some(service) = call.service() {
+            call.was = Some(self.swarm.spec(service).await);
+        }
+        call.nth = self.count.lock().unwrap().number(&call);
+        self.act(&call, When::Before)?;
+        let answer = engine_api::answer(Arc::clone(&self.swarm.sim), Some(&self.node), asked).await?;
+        if call.path.ends_with("/events") || call.path.ends_with("/logs") {
+            return Ok(answer);
+        }
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await?.to_bytes();
+        call.status = head.status.as_u16();
+        call.reply = String::from_utf8_lossy(&body).into_owned();
+        self.count.lock().unwrap().answered(&call);
+        self.calls.lock().unwrap().push(call.clone());
+        self.act(&call, When::After)?;
+        Ok(http::Response::from_parts(head, whole(body)))
+    }
+
+    fn act(&self, call: &Call, when: When) -> io::Result<()> {
+        if self.dead.load(Ordering::SeqCst) {
+            return Err(broken());
+        }
+        match (self.hook)(call, when) {
+            Act::Pass => Ok(()),
+            Act::Cut => Err(broken()),
+            Act::Kill => {
+                self.dead.store(true, Ordering::SeqCst);
+                self.killed.notify_one();
+                Err(broken())
+            }
+        }
+    }
+}
+
+/// Somebody with a program and a home.
+struct Operator {
+    wire: Arc<Wire>,
+    given: Given,
+    home: TempDir,
+}
+
+impl Operator {
+    /// Runs a verb to its end, or until the hook kills it: from then on nothing of it reaches the swarm.
+    async fn run(&self, args: &[&str]) -> Said {
+        let kept = Arc::default();
+        let words = [&["pinnace"], args].concat();
+        let began = Instant::now();
+        let verb = run_on(&words, Out::Kept(Arc::clone(&kept)), self.given.clone());
+        let code = tokio::select! {
+            biased;
+            () = self.wire.killed.notified() => None,
+            exit = verb => Some(exit as i32),
+            () = tokio::time::sleep(Duration::from_secs(3600)) => panic!("{} does not end", args.join(" ")),
+        };
+        let (out, err) = kept.lock().unwrap().clone();
+        Said { code, out, err, args: args.join(" "), took: began.elapsed() }
+    }
+
+    /// What was written, but the beats.
+    fn writes(&self) -> Vec<Call> {
+        self.calls().into_iter().filter(|call| call.nth.is_some()).collect()
+    }
+
+    fn calls(&self) -> Vec<Call> {
+        self.wire.calls.lock().unwrap().clone()
+    }
+
+    fn home(&self) -> &Path {
+        self.home.path()
+    }
+}
