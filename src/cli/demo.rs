@@ -13,6 +13,7 @@ use crate::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
 use crate::app::state::Guard;
 use crate::engine::prepare::Eyes;
 use crate::runtime::{ClusterParts, Parts};
+use crate::sim::quiet::keep_moving;
 use crate::sim::scenario::outside;
 use crate::sim::serve::{Seat, open};
 use crate::sim::{Sim, demo_world};
@@ -31,12 +32,13 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     let mut clusters = Vec::new();
     for cluster in demo_world(outside()) {
         let sim = Sim::start(cluster.world, 1.0);
+        keep_moving(&sim, cluster.name);
         let eyes = eyes(cluster.name, &sim, common.read_only)?;
         clusters.push(ClusterParts { name: cluster.name.to_owned(), eyes, guard });
     }
     let (config, warnings) = settings(common);
     let parts = Parts { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
-    let shown = crate::runtime::console(parts).await;
+    let shown = crate::runtime::demo(parts).await;
     shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
 }
 

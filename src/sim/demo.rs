@@ -52,7 +52,7 @@ const APPS: &[(&str, &[(&str, u64)])] = &[
     ("shop/search", &[("5.1.0", 88), ("5.2.0", 18)]),
     ("base/redis", &[("7.2.4", 200), ("7.2.5", 30)]),
     ("base/nginx", &[("1.26.1", 150), ("1.27.0", 25)]),
-    ("metrics/agent", &[("0.4.0", 60), ("0.5.0", 8)]),
+    ("metrics/agent", &[("0.4.0", 60), ("0.5.0", 8), ("0.5.1", 2)]),
     ("metrics/store", &[("2.50.0", 99), ("2.51.0", 21)]),
     ("metrics/board", &[("11.0.0", 77), ("11.1.0", 15)]),
     ("tools/backup", &[("1.4.0", 61), ("1.5.0", 11)]),
@@ -107,7 +107,8 @@ fn registries(world: &mut World, now: Nanos) {
     registry.push("shop/migrate", "2.8.0", &migrate);
 }
 
-fn pinned(world: &World, repository: &str, tag: &str) -> String {
+/// An image by its tag, with the digest that stands behind it.
+pub(super) fn pinned(world: &World, repository: &str, tag: &str) -> String {
     let text = image(repository, tag);
     let found = super::world::images::reference(&text).and_then(|named| world.look(&named, None).ok());
     found.map_or(text.clone(), |manifest| format!("{text}@{}", manifest.digest))

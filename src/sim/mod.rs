@@ -11,6 +11,7 @@ pub mod demo;
 pub mod engine_api;
 pub mod faults;
 pub mod http;
+pub mod quiet;
 pub mod registry_api;
 pub mod scenario;
 pub mod serve;

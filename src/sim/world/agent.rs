@@ -166,6 +166,19 @@ impl World {
         self.set_state(id, State::Running, "started", "");
     }
 
+    /// Lets a service's longest running task end by itself and well; the swarm puts another in its place.
+    pub fn end_a_task(&mut self, service: &str) -> bool {
+        let Ok(found) = self.find_service(service) else { return false };
+        let running = self.tasks_of(&found.id).filter(|task| task.state == State::Running);
+        let Some(id) = running.min_by_key(|task| (task.since, task.index)).map(|task| Id::clone(&task.id)) else {
+            return false;
+        };
+        self.exits(&id, 0);
+        self.set_state(&id, State::Complete, "finished", "");
+        self.settle();
+        true
+    }
+
     fn ended(&mut self, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         let Behaviour::Exit { code, .. } = self.behaviour(task) else { return };
