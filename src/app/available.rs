@@ -56,6 +56,8 @@ pub enum Reason {
     NotAsking,
     /// The change is going back already.
     GoingBack,
+    /// Only the demo has a tour.
+    NoTour,
 }
 
 impl std::fmt::Display for Reason {
@@ -85,6 +87,7 @@ impl std::fmt::Display for Reason {
             Self::Asking => "it waits for your answer: go on, go back or leave it",
             Self::NotAsking => "it does not wait for an answer",
             Self::GoingBack => "it is going back already",
+            Self::NoTour => "only `pinnace demo` has one",
         })
     }
 }
@@ -100,7 +103,7 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 /// Says whether an action is possible on the screen, whatever lies over it.
 pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     match state.screens.last() {
-        _ if matches!(action, Action::Rollback | Action::Logs) => {}
+        _ if matches!(action, Action::Rollback | Action::Logs | Action::Tour) => {}
         Some(Screen::Pins(_)) => return deciding::on_pins(state, action),
         Some(Screen::Plan(screen)) => return deciding::on_plan(state, screen, action),
         Some(Screen::Change(_)) => return deciding::on_change(state, action),
@@ -118,6 +121,7 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
         Action::Open if state.screen_context() == Context::Fleet => a_row(state),
         Action::ToggleFold => foldable(state),
         Action::Details => details(state),
+        Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Reason::NoTour),
         Action::Copy => match state.screens.last() {
             None => subject(state).map(|_| ()),
             Some(_) => Ok(()),
@@ -196,6 +200,7 @@ fn details(state: &State) -> Result<(), Reason> {
 
 fn in_modal(state: &State, action: Action) -> Result<(), Reason> {
     match (&state.modal, action) {
+        (_, Action::Tour) if state.tour.is_none() => Err(Reason::NoTour),
         (Some(Modal::Messages(_)), Action::Details | Action::Copy) if state.messages.is_empty() => Err(Reason::NoRow),
         _ => Ok(()),
     }

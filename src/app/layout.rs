@@ -5,6 +5,7 @@
 //!  banner, while the link is in trouble        pane that has the keys takes the place of the services
 //!  left pane │ the main pane
 //!            │ its strip of details, where the height allows
+//!  the tour, in the demo
 //!  footer
 //! ```
 
@@ -66,6 +67,9 @@ pub const LEAST: Size = Size { width: 40, height: 10 };
 const WIDE: u16 = 100;
 /// From this height on the selected row has a strip of details.
 const TALL: u16 = 30;
+/// The rows of the tour through the demo, and from which height on there is room for them.
+const TOUR: u16 = 3;
+const ROOMY: u16 = 18;
 /// The left pane's width.
 const LEFT: u16 = 24;
 
@@ -90,17 +94,20 @@ pub struct Frame {
     pub banner: Area,
     /// All between.
     pub body: Area,
+    /// The tour through the demo; without rows where there is none.
+    pub tour: Area,
     /// The bottom line.
     pub footer: Area,
 }
 
-/// Divides the screen; `banner` is whether there is one.
-pub fn frame(size: Size, banner: bool) -> Frame {
+/// Divides the screen; `banner` and `tour` are whether there is one. The tour takes rows of its own, so that it hides nothing.
+pub fn frame(size: Size, banner: bool, tour: bool) -> Frame {
     let mut body = Area { x: 0, y: 0, width: size.width, height: size.height };
     let header = body.take_top(1);
     let banner = body.take_top(u16::from(banner));
     let footer = body.take_bottom(1);
-    Frame { header, banner, body, footer }
+    let tour = body.take_bottom(if tour && size.height >= ROOMY { TOUR } else { 0 });
+    Frame { header, banner, body, tour, footer }
 }
 
 /// The parts of the fleet.
@@ -209,13 +216,14 @@ mod tests {
     fn every_part_lies_within_the_screen_and_apart() {
         for (width, height) in [(40, 10), (60, 15), (80, 24), (99, 29), (100, 30), (120, 40), (200, 60)] {
             for banner in [false, true] {
-                for nodes in [false, true] {
+                for (nodes, tour) in [(false, false), (true, false), (false, true), (true, true)] {
                     let size = Size { width, height };
-                    let parts = frame(size, banner);
+                    let parts = frame(size, banner, tour);
                     let inner = fleet(size, parts.body, nodes);
                     let areas = [
                         parts.header,
                         parts.banner,
+                        parts.tour,
                         parts.footer,
                         inner.left,
                         inner.heading,
@@ -224,7 +232,7 @@ mod tests {
                         inner.nodes,
                     ];
                     let cells: u32 = areas.iter().map(|a| u32::from(a.width) * u32::from(a.height)).sum();
-                    assert_eq!(cells, u32::from(width) * u32::from(height), "{size:?} {banner} {nodes}");
+                    assert_eq!(cells, u32::from(width) * u32::from(height), "{size:?} {banner} {nodes} {tour}");
                     assert!(inner.list.height >= 5, "{size:?}");
                 }
             }

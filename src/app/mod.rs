@@ -25,6 +25,7 @@ pub mod plan;
 pub mod rows;
 pub mod state;
 pub mod tasks;
+pub mod tour;
 pub mod update;
 
 pub use available::{Reason, available};

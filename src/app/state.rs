@@ -19,6 +19,7 @@ use super::msg::{Effect, LogLine};
 use super::pins::{PinsMode, PinsState};
 use super::plan::PlanState;
 use super::rows::{Folds, Row, RowId};
+use super::tour::Tour;
 
 /// The state of the console.
 #[derive(Clone, Debug)]
@@ -53,6 +54,8 @@ pub struct State {
     pub last_key: Option<Time>,
     /// What was last asked to be attended to, so that it is asked for once.
     pub attended: Option<Effect>,
+    /// The tour, in the demo.
+    pub tour: Option<Tour>,
 }
 
 /// How many messages are kept.
@@ -78,6 +81,7 @@ impl State {
             opened: now,
             last_key: None,
             attended: None,
+            tour: None,
         }
     }
 

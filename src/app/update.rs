@@ -22,7 +22,7 @@ use super::layout::{self, Area};
 use super::msg::{Effect, Msg, Stamped};
 use super::pins::Kept;
 use super::state::{Asked, Modal, Question, Screen, State};
-use super::{banner, palette};
+use super::{banner, palette, tour};
 
 /// How many lines the summary of the service screen takes.
 pub const SERVICE_SUMMARY: u16 = 8;
@@ -71,6 +71,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     if effects.contains(&Effect::Quit) {
         return effects;
     }
+    tour::advance(state);
     change::settle_question(state);
     pins::settle(state, &mut effects);
     if moved {
@@ -120,7 +121,7 @@ pub fn pace(state: &State) -> Pace {
 
 /// The body of the screen, between header, banner and footer.
 pub(crate) fn body(state: &State) -> Area {
-    layout::frame(state.size, banner::banner(state).is_some()).body
+    layout::frame(state.size, banner::banner(state).is_some(), tour::is_shown(state)).body
 }
 
 fn see(state: &mut State, cluster: usize, seen: Vec<crate::core::world::Seen>) {
@@ -197,6 +198,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
             watch::refresh(state, effects);
             plan::again(state);
         }
+        Action::Tour => tour::toggle(state),
         Action::Help => state.modal = Some(Modal::Help(super::state::Scroll::default())),
         Action::Messages => modal::open_messages(state),
         Action::Palette => state.modal = Some(Modal::Palette(palette::commands(state))),

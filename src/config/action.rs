@@ -77,6 +77,7 @@ actions! {
     Help, "help", "keys", "Shows the keys that work here.";
     Messages, "messages", "messages", "Shows the messages of this session.";
     ToggleNodes, "toggle-nodes", "nodes", "Shows or hides the nodes.";
+    Tour, "tour", "tour", "Shows or hides the tour through the demo.";
     ThemePicker, "theme-picker", "theme", "Lets you choose the colours.";
     Refresh, "refresh", "refresh", "Asks the swarm anew, at once.";
     Redraw, "redraw", "redraw", "Draws the whole screen anew.";

@@ -10,6 +10,7 @@ use super::run::{self, Inbox};
 use super::terminal::{Console, install_panic_hook};
 use crate::adapters::clock;
 use crate::app::state::{Cluster, Guard, Notice};
+use crate::app::tour::Tour;
 use crate::app::{Effect, Msg, State};
 use crate::config::{Config, Warning};
 use crate::core::finding::Severity;
@@ -44,12 +45,24 @@ pub struct Parts {
 /// # Errors
 /// When there is no terminal, or it cannot be written to.
 pub async fn console(parts: Parts) -> io::Result<()> {
-    let handle = Handle::current();
-    // The loop blocks on its messages, so it gets a thread of its own.
-    tokio::task::spawn_blocking(move || open(&handle, parts)).await.map_err(io::Error::other)?
+    shown(parts, None).await
 }
 
-fn open(handle: &Handle, parts: Parts) -> io::Result<()> {
+/// Opens the console with the tour through it.
+///
+/// # Errors
+/// When there is no terminal, or it cannot be written to.
+pub async fn demo(parts: Parts) -> io::Result<()> {
+    shown(parts, Some(Tour::default())).await
+}
+
+async fn shown(parts: Parts, tour: Option<Tour>) -> io::Result<()> {
+    let handle = Handle::current();
+    // The loop blocks on its messages, so it gets a thread of its own.
+    tokio::task::spawn_blocking(move || open(&handle, parts, tour)).await.map_err(io::Error::other)?
+}
+
+fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
     let mut screen = Console::enter()?;
     let (inbox, messages) = Inbox::new();
     let told = inbox.clone();
@@ -64,6 +77,7 @@ fn open(handle: &Handle, parts: Parts) -> io::Result<()> {
         .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.eyes.docker.address()) });
     let settle = parts.config.settings.settle_seconds;
     let mut state = State::new(clusters.collect(), parts.config, run::size()?, clock::now(), parts.offset);
+    state.tour = tour;
     for warning in &parts.warnings {
         state.note(Notice {
             at: clock::now(),

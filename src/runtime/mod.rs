@@ -8,4 +8,4 @@ pub mod terminal;
 pub mod thrift;
 mod work;
 
-pub use console::{ClusterParts, Parts, console};
+pub use console::{ClusterParts, Parts, console, demo};

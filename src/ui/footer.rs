@@ -49,15 +49,20 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
     let bindings = keymap.bindings_for(context);
     let key = |action| keymap.keys_for(context, action).map(ToString::to_string);
     let mut last = Vec::new();
-    for (action, label) in [(Action::Palette, "commands"), (Action::Help, "keys")] {
+    let tour = state.tour.is_some().then_some((Action::Tour, "tour"));
+    // Out of a screen is always a way, and so are all other keys.
+    let out = (context != Context::Fleet).then_some((Action::Back, Action::Back.label()));
+    let always = [(Action::Palette, "commands"), (Action::Help, "keys")];
+    for (action, label) in out.into_iter().chain(tour).chain(always) {
         if let Some(key) = key(action).filter(|_| state.modal.is_none()) {
             last.push((key, if room < 100 && action == Action::Palette { "" } else { label }));
         }
     }
     let reserved: usize = last.iter().map(|(key, label)| width(key) + width(label) + 3).sum();
     let mut seen = Vec::new();
+    let mut wanted = Vec::new();
     for binding in bindings.iter().filter(|binding| is_shown(context, binding.context, binding.action)) {
-        if seen.contains(&binding.action) {
+        if seen.contains(&binding.action) || (binding.action == Action::Back && state.modal.is_none()) {
             continue;
         }
         seen.push(binding.action);
@@ -66,11 +71,10 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
             continue;
         }
         let keys = binding.keys.to_string();
-        let label = label(state, binding.action, room);
-        if pen.room() < width(&keys) + width(&label) + 3 + reserved {
-            // The rest is in the help; a shorter one may still fit.
-            continue;
-        }
+        wanted.push((keys, label(state, binding.action, room), possible));
+    }
+    let fits = fitting(&wanted, pen.room().saturating_sub(reserved));
+    for (keys, label, possible) in wanted.into_iter().zip(fits).filter_map(|(one, fits)| fits.then_some(one)) {
         let (key_role, label_role) = if possible { (Role::Key, Role::KeyLabel) } else { (Role::KeyDim, Role::KeyDim) };
         pen.put(key_role, &keys).put(Role::KeyLabel, " ").put(label_role, &label).gap(2);
     }
@@ -81,6 +85,22 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
             2
         });
     }
+}
+
+/// Which keys there is room for: first those that can be pressed now. The rest is in the help.
+fn fitting(wanted: &[(String, String, bool)], mut room: usize) -> Vec<bool> {
+    let mut fits = vec![false; wanted.len()];
+    for now in [true, false] {
+        for (at, (keys, label, possible)) in wanted.iter().enumerate() {
+            let cells = width(keys) + width(label) + 3;
+            // A shorter one may still fit.
+            if *possible == now && cells <= room {
+                fits[at] = true;
+                room -= cells;
+            }
+        }
+    }
+    fits
 }
 
 /// Whether an action has its place in the footer: what the screen is for, not how to move about.

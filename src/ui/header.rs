@@ -43,7 +43,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     pen.until(room.saturating_sub(width(&link) + 1)).put(link_role, &link);
     draw(frame, area, 0, &pen.line());
     if let Some(banner) = banner(state) {
-        let parts = layout::frame(state.size, true);
+        let parts = layout::frame(state.size, true, false);
         let line = super::area(parts.banner);
         let mut pen = Pen::new(theme, room.saturating_sub(1));
         pen.put(Role::Error, " ! ").put(Role::Error, &banner.text);

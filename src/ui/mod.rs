@@ -4,6 +4,7 @@
 //!  header   what is looked at · what needs somebody · how old it is
 //!  banner   what concerns everything, while there is such a thing
 //!  body     the top screen; what lies over it, in a window
+//!  tour     in the demo, where in it one is
 //!  footer   the keys that work here, or what was said last
 //! ```
 //!
@@ -27,6 +28,7 @@ mod popup;
 mod row;
 mod service;
 pub mod signs;
+mod tour;
 pub mod width;
 
 use ratatui::Frame;
@@ -35,7 +37,7 @@ use ratatui::text::Line;
 
 use crate::app::layout::{self, Area, LEAST};
 use crate::app::state::{Screen, State};
-use crate::app::{banner, layout::Frame as Parts};
+use crate::app::{banner, layout::Frame as Parts, tour as tour_of};
 use crate::config::{Role, Theme};
 
 /// Draws everything.
@@ -45,7 +47,9 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     if !state.size.is_enough() {
         return too_small(frame, all, theme);
     }
-    let Parts { header, banner: _, body, footer } = layout::frame(state.size, banner::banner(state).is_some());
+    let has_tour = tour_of::is_shown(state);
+    let Parts { header, banner: _, body, tour, footer } =
+        layout::frame(state.size, banner::banner(state).is_some(), has_tour);
     header::view(frame, area(header), state, theme);
     match state.screens.last() {
         None => fleet::view(frame, area(body), state, theme),
@@ -57,6 +61,7 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         Some(Screen::Change(screen)) => change::view(frame, area(body), state, theme, screen),
     }
     modal::view(frame, area(body), state, theme);
+    tour::view(frame, area(tour), state, theme);
     footer::view(frame, area(footer), state, theme);
 }
 

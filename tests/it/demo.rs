@@ -3,18 +3,29 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pinnace::app::State;
+use pinnace::app::tour::{Step, Tour, told};
+
+use crate::fixture::press;
+use crate::screens::{lines_of, picture};
+use crate::tale;
 use crate::terminal::Terminal;
 
 const SOON: Duration = Duration::from_secs(20);
 
-#[test]
-fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
+/// The demo at a terminal, with folders of its own.
+fn demo(size: (u16, u16)) -> (Terminal, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let environment = ["TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]
         .map(|name| (name.to_owned(), folder.path().join(name).display().to_string()));
     std::fs::create_dir(folder.path().join("TMPDIR")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_pinnace"));
-    let mut terminal = Terminal::start(program, &["demo"], &environment, (120, 40));
+    (Terminal::start(program, &["demo"], &environment, size), folder)
+}
+
+#[test]
+fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
+    let (mut terminal, folder) = demo((120, 40));
     terminal.wait("what is wrong, with its error", SOON, |text| {
         text.contains("1 of 25 services need you") && text.contains("non-zero exit (1)") && text.contains("R back to")
     });
@@ -28,4 +39,117 @@ fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
     terminal.assert_given_back();
     assert_eq!(std::fs::read_dir(folder.path().join("TMPDIR")).unwrap().count(), 0, "its folder went with it");
     assert!(!folder.path().join("XDG_STATE_HOME").join("pinnace").exists(), "nothing was kept");
+}
+
+/// The keys the footer shows, with their labels.
+fn footer(text: &str) -> Vec<(String, String)> {
+    let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
+    let parts = last.split("  ").map(str::trim).filter(|part| !part.is_empty());
+    let pair = |part: &str| part.split_once(' ').map(|(key, label)| (key.to_owned(), label.to_owned()));
+    parts.filter_map(pair).collect()
+}
+
+/// Somebody who presses only what the footer says, and counts.
+struct Reader {
+    terminal: Terminal,
+    pressed: Vec<String>,
+}
+
+impl Reader {
+    /// Waits until the footer has a label that begins like this, and presses its key.
+    fn choose(&mut self, label: &str) {
+        let found = |text: &str| footer(text).into_iter().find(|(_, shown)| shown.starts_with(label));
+        self.terminal.wait(label, SOON, |text| found(text).is_some());
+        let (key, _) = found(&self.terminal.text()).unwrap();
+        self.terminal.press(if key == "esc" { "\x1b" } else { &key });
+        self.pressed.push(key);
+    }
+}
+
+fn there_and_back(size: (u16, u16)) {
+    let (terminal, _folder) = demo(size);
+    let mut reader = Reader { terminal, pressed: Vec::new() };
+    let wrong = |text: &str| text.contains("1 of 25") && text.contains("non-zero exit (1)");
+    reader.terminal.wait("what is wrong, with its error", SOON, wrong);
+    reader.choose("back to");
+    reader.terminal.wait("the plan", SOON, |text| text.contains("equal to what is live"));
+    reader.choose("apply");
+    reader.terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
+    reader.terminal.wait("all well", SOON, |text| text.contains("all of 25 services well"));
+    // What was done is undone from its line in the history; that brings back what was wrong.
+    reader.choose("history");
+    reader.terminal.wait("the change", SOON, |text| text.contains("database/storefront") || text.contains("done"));
+    reader.choose("go back");
+    reader.terminal.wait("the plan of the undoing", SOON, |text| text.contains("equal to what is live"));
+    let text = reader.terminal.text();
+    assert!(text.contains("debug-1@"), "{text}");
+    if text.contains("warning") {
+        reader.choose("acknowledge");
+    }
+    reader.choose("apply");
+    reader.terminal.wait("what was wrong before", 3 * SOON, wrong);
+    assert!(reader.pressed.len() <= 12, "{:?}", reader.pressed);
+}
+
+#[test]
+fn the_footer_alone_leads_to_fixed_and_back_on_a_large_screen() {
+    there_and_back((120, 40));
+}
+
+#[test]
+fn the_footer_alone_leads_to_fixed_and_back_on_a_small_screen() {
+    there_and_back((80, 24));
+}
+
+fn touring(tell: fn(u16, u16) -> State, width: u16, height: u16, keys: &str) -> State {
+    let mut state = tell(width, height);
+    state.tour = Some(Tour::default());
+    press(&mut state, keys);
+    state
+}
+
+#[test]
+fn the_tour_hides_nothing() {
+    for (width, height) in [(80, 24), (120, 40)] {
+        let state = touring(tale::night, width, height, "right");
+        let text = lines_of(&state).join("\n");
+        assert!(text.contains("task: non-zero exit (1)") && text.contains("find it"), "{text}");
+        insta::assert_snapshot!(format!("tour_{width}x{height}"), picture(&state));
+        let state = touring(tale::done, width, height, "down");
+        insta::assert_snapshot!(format!("tour_done_{width}x{height}"), picture(&state));
+    }
+}
+
+#[test]
+fn the_tour_follows_what_is_done() {
+    let mut state = touring(tale::night, 120, 40, "right");
+    let next = |state: &State| state.tour.as_ref().unwrap().next();
+    let key = |state: &State| told(state).unwrap().key.map(|(key, _)| key);
+    for (step, keys) in [
+        (Step::Find, "enter"),
+        (Step::Changed, "h"),
+        // Pins are not opened from the history.
+        (Step::Pin, "esc"),
+        (Step::Pin, "p"),
+    ] {
+        assert_eq!((next(&state), key(&state).as_deref()), (Some(step), Some(keys)));
+        press(&mut state, keys);
+    }
+    assert_eq!(next(&state), Some(Step::Plan));
+    let state = touring(tale::done, 120, 40, "down");
+    assert_eq!((next(&state), key(&state).as_deref()), (Some(Step::Undo), Some("h")));
+}
+
+#[test]
+fn one_key_puts_the_tour_away_and_takes_it_out_again() {
+    let mut state = touring(tale::night, 80, 24, "right");
+    let shown = |state: &State| lines_of(state).join("\n").contains("find it");
+    for after in [false, true] {
+        press(&mut state, "F");
+        assert_eq!(shown(&state), after);
+        assert!(lines_of(&state).last().unwrap().contains("F tour"));
+    }
+    let mut other = tale::night(80, 24);
+    press(&mut other, "F");
+    assert!(lines_of(&other).last().unwrap().contains("only `pinnace demo` has one"));
 }
