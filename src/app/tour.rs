@@ -157,13 +157,12 @@ fn ways(state: &State, step: Step) -> &'static [Action] {
     match (step, state.screens.last()) {
         (Step::Find | Step::Changed | Step::Pin | Step::Plan, None) if on_well() => &[Action::NextTrouble],
         (Step::Find, None) => &[Action::Open],
-        (Step::Changed, _) => &[Action::History],
         (Step::Pin, _) => &[Action::Pins],
         (Step::Plan | Step::Apply, Some(Screen::Pins(pins))) if edited(pins) => &[Action::Plan],
         (Step::Apply | Step::Undo, Some(Screen::Plan(_))) => &[Action::Apply, Action::Acknowledge, Action::Refresh],
-        (Step::Plan | Step::Apply, None | Some(Screen::Pins(_) | Screen::Service(_))) => &[Action::Rollback],
-        (Step::Undo, Some(Screen::History(_))) => &[Action::Rollback],
-        (Step::Undo, _) => &[Action::History],
+        (Step::Plan | Step::Apply, None | Some(Screen::Pins(_) | Screen::Service(_)))
+        | (Step::Undo, Some(Screen::History(_))) => &[Action::Rollback],
+        (Step::Changed | Step::Undo, _) => &[Action::History],
         _ => &[],
     }
 }
