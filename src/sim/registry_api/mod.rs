@@ -1,5 +1,7 @@
 //! The OCI distribution API over a world's registries.
 
+mod tokens;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,13 +10,14 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Method, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Sim;
 use super::faults::Misbehaviour;
 use super::http::{Answer, Asked, Body, answer as respond, stream, whole};
 use super::world::World;
 use super::world::images::{DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Registry};
+use super::world::model::Nanos;
 
 /// How many tags a page has where nobody says.
 const PAGE: usize = 100;
@@ -74,11 +77,6 @@ fn header(response: &mut Response<Body>, name: &'static str, value: &str) {
     }
 }
 
-/// The token a registry hands out to whom it lets in.
-fn token(user: &str, password: &str) -> String {
-    super::world::images::digest(format!("{user}:{password}").as_bytes())
-}
-
 fn basic(asked: &Asked) -> Option<(String, String)> {
     let text = asked.header("authorization")?.strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
@@ -86,11 +84,11 @@ fn basic(asked: &Asked) -> Option<(String, String)> {
 }
 
 /// Lets in whoever may, or says how to ask.
-fn refused(registry: &Registry, host: &str, asked: &Asked) -> Option<Response<Body>> {
+fn refused(registry: &Registry, host: &str, asked: &Asked, now: Nanos) -> Option<Response<Body>> {
     let (user, password) = registry.login.as_ref()?;
     let good = if registry.tokens {
         let bearer = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        bearer == Some(token(user, password).as_str())
+        bearer.is_some_and(|given| tokens::is_good(given, user, password, now))
     } else {
         basic(asked).is_some_and(|given| given == (user.clone(), password.clone()))
     };
@@ -125,17 +123,9 @@ fn serve(world: &World, name: &str, host: &str, asked: &Asked) -> Response<Body>
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
     };
     if asked.path == "/token" {
-        return match (&registry.login, basic(asked)) {
-            (Some(login), Some(given)) if *login == given => {
-                let token = token(&login.0, &login.1);
-                let body = json!({ "token": token, "access_token": token, "expires_in": 300 }).to_string();
-                respond(200, "application/json", whole(body))
-            }
-            (None, _) => respond(200, "application/json", whole(json!({ "token": "anybody" }).to_string())),
-            _ => error(401, "UNAUTHORIZED", "authentication required"),
-        };
+        return tokens::hand_out(registry, asked, world.now());
     }
-    let mut response = match refused(registry, host, asked) {
+    let mut response = match refused(registry, host, asked, world.now()) {
         Some(refused) => refused,
         None if asked.path == "/v2/" || asked.path == "/v2" => respond(200, "application/json", whole("{}")),
         None => match repository(&asked.parts) {
@@ -145,7 +135,7 @@ fn serve(world: &World, name: &str, host: &str, asked: &Asked) -> Response<Body>
             Some((name, "tags", "list")) => tags(registry, &name, asked),
             Some((name, "manifests", at)) => manifest(registry, &name, at, asked),
             Some((name, "blobs", digest)) => blob(registry, &name, digest, asked),
-            Some((name, "referrers", digest)) => referrers(registry, &name, digest),
+            Some((name, "referrers", digest)) => referrers(registry, &name, digest, asked),
             _ => error(404, "NAME_UNKNOWN", "page not found"),
         },
     };
@@ -157,7 +147,7 @@ fn tags(registry: &Registry, name: &str, asked: &Asked) -> Response<Body> {
     let Some(repository) = registry.repositories.get(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
     };
-    let size = asked.value("n").parse().unwrap_or(PAGE).max(1);
+    let size = asked.value("n").parse().unwrap_or(PAGE);
     let last = asked.value("last");
     let mut rest = repository.tags.keys().filter(|tag| last.is_empty() || tag.as_str() > last);
     let page: Vec<&String> = rest.by_ref().take(size).collect();
@@ -243,18 +233,32 @@ fn blob(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Respons
     }
 }
 
-fn referrers(registry: &Registry, name: &str, digest: &str) -> Response<Body> {
+fn referrers(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Response<Body> {
     let Some(repository) = registry.repositories.get(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
     };
-    let found: Vec<_> = repository
-        .manifests
-        .values()
-        .filter(|manifest| manifest.subject.as_deref() == Some(digest))
-        .map(|manifest| {
-            json!({ "mediaType": manifest.media_type, "digest": manifest.digest.as_ref(), "size": manifest.body.len() })
-        })
-        .collect();
+    let wanted = asked.value("artifactType");
+    let about = repository.manifests.values().filter(|manifest| manifest.subject.as_deref() == Some(digest));
+    let found: Vec<Value> =
+        about.map(descriptor).filter(|it| wanted.is_empty() || it["artifactType"] == wanted).collect();
     let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found }).to_string();
-    respond(200, OCI_INDEX, whole(body))
+    let mut response = respond(200, OCI_INDEX, whole(body));
+    if !wanted.is_empty() {
+        header(&mut response, "oci-filters-applied", "artifactType");
+    }
+    response
+}
+
+/// What a list of referrers tells of one: its type is that of its configuration where it names none itself.
+fn descriptor(manifest: &Manifest) -> Value {
+    let body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
+    let mut about =
+        json!({ "mediaType": manifest.media_type, "digest": manifest.digest.as_ref(), "size": manifest.body.len() });
+    let kind = body.get("artifactType").or_else(|| body.pointer("/config/mediaType"));
+    for (key, value) in [("artifactType", kind), ("annotations", body.get("annotations"))] {
+        if let Some(value) = value {
+            about[key] = value.clone();
+        }
+    }
+    about
 }
