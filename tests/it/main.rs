@@ -9,6 +9,8 @@ mod console;
 #[cfg(test)]
 mod demo;
 #[cfg(test)]
+mod docker_cli;
+#[cfg(test)]
 mod docs;
 #[cfg(test)]
 mod failures;
@@ -36,6 +38,8 @@ mod screens_changing;
 mod scripts;
 #[cfg(test)]
 mod simulated;
+#[cfg(test)]
+mod simulated_registry;
 #[cfg(test)]
 mod source;
 #[cfg(test)]

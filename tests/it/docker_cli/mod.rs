@@ -1,0 +1,199 @@
+//! The `docker` command line tells the same of the simulator as of a real swarm.
+//!
+//! Each script is a row of `docker` commands whose outputs become one text (`text.rs` takes out what differs from run to
+//! run). There is one committed expectation for each, in `expected/`, written by the lab's swarm with `PINNACE_BLESS=1`;
+//! the simulator (wherever there is a `docker`) and the lab (where it is up) are held to it.
+
+mod scripts;
+mod text;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pinnace::sim::Sim;
+use pinnace::sim::scenario::{Scenario, outside};
+use pinnace::sim::serve::{Seat, unix};
+
+use crate::lab::{Lab, limit, name};
+use text::{Notes, Show};
+
+/// The images of the scripts, by tag.
+const IMAGES: &[(&str, &str)] = &[("v1", "sleep"), ("v2", "sleep"), ("crash", "exit:1")];
+/// The simulated registry.
+const REGISTRY: &str = "10.0.0.1:5000";
+/// So many times as fast the simulator goes. The command line verifies in real time what the engine does in its own: were
+/// it much faster, a rollout could be over between two looks of the command line.
+const SCALE: f64 = 2.0;
+
+/// The engine's own command line before any other: it is the one of the distribution, and not of whom installed it last.
+fn docker() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::iter::once(PathBuf::from("/usr/bin"))
+        .chain(std::env::split_paths(&path))
+        .map(|folder| folder.join("docker"))
+        .find(|file| file.is_file());
+    if found.is_none() {
+        let is = |name: &str, value: &str| std::env::var(name).is_ok_and(|given| given == value);
+        assert!(!is("CI", "true") && !is("PINNACE_LAB_REQUIRED", "1"), "docker is required, and not on the PATH");
+        println!("left out: there is no docker on the PATH");
+    }
+    found
+}
+
+/// A `docker` that speaks to one engine, and what it said.
+pub struct Cli {
+    binary: PathBuf,
+    socket: PathBuf,
+    config: tempfile::TempDir,
+    /// The stack of this script.
+    stack: String,
+    /// Its only service.
+    service: String,
+    registry: String,
+    notes: Notes,
+}
+
+impl Cli {
+    fn new(binary: &Path, socket: PathBuf, registry: &str) -> Self {
+        let stack = name("cli");
+        let service = format!("{stack}_web");
+        let notes = Notes::new(&[(registry, "REGISTRY"), (&stack, "STACK")]);
+        let config = tempfile::tempdir().unwrap();
+        Self { binary: binary.to_owned(), socket, config, stack, service, registry: registry.to_owned(), notes }
+    }
+
+    fn image(&self, tag: &str) -> String {
+        format!("{}/cli/app:{tag}", self.registry)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(args).stdin(Stdio::null());
+        for name in ["DOCKER_CONTEXT", "DOCKER_API_VERSION", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"] {
+            command.env_remove(name);
+        }
+        command.env("DOCKER_HOST", format!("unix://{}", self.socket.display()));
+        command.env("DOCKER_CONFIG", self.config.path()).env("DOCKER_CLI_HINTS", "false");
+        command
+    }
+
+    /// What a command says: its end, standard output and standard error.
+    async fn ask(&self, args: &[&str]) -> (Option<i32>, String, String) {
+        let mut command = tokio::process::Command::from(self.command(args));
+        let done = tokio::time::timeout(limit(120), command.kill_on_drop(true).output()).await;
+        let done = done.unwrap_or_else(|_| panic!("docker {args:?} did not end: {}", self.notes.text())).unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (done.status.code(), text(done.stdout), text(done.stderr))
+    }
+
+    /// Runs a command and writes down what it says.
+    async fn run(&mut self, show: Show, args: &[&str]) {
+        let (code, out, err) = self.ask(args).await;
+        self.notes.command(show, &args.join(" "), &out, &err, code);
+    }
+
+    /// Waits until a change is over and all tasks are what they should be, so many of them ready to go on later. The
+    /// command line itself ends when the tasks have been up for long enough, and the engine's word may come later.
+    async fn settle(&self, ready: usize) {
+        let format = "{{.DesiredState}} {{.CurrentState}}";
+        let state = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}";
+        let since = std::time::Instant::now();
+        loop {
+            let (_, update, _) = self.ask(&["service", "inspect", &self.service, "--format", state]).await;
+            let (_, out, err) = self.ask(&["service", "ps", &self.service, "--format", format]).await;
+            let good = |line: &str| {
+                let mut words = line.split(' ');
+                match (words.next(), words.next()) {
+                    (Some("Shutdown"), Some(state)) => ["Shutdown", "Failed", "Rejected"].contains(&state),
+                    // A task that waits for its turn gets its image meanwhile.
+                    (Some("Ready"), Some("Rejected")) => true,
+                    (wanted, is) => wanted == is,
+                }
+            };
+            let is_over = !["updating", "rollback_started"].contains(&update.trim());
+            if is_over && out.lines().all(good) && out.lines().filter(|line| line.starts_with("Ready")).count() == ready
+            {
+                return;
+            }
+            assert!(since.elapsed() < limit(60), "waited in vain for the tasks to settle: {update}{out}{err}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for Cli {
+    fn drop(&mut self) {
+        // A script that ended has done so itself.
+        if std::thread::panicking() {
+            let _ = self.command(&["service", "rm", &self.service]).output();
+        }
+    }
+}
+
+/// Both engines take the script at the same time; what the lab says is what is expected.
+fn hold(script: &'static str, run: &impl AsyncFn(&mut Cli)) {
+    let Some(binary) = docker() else { return };
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let expected = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/it/docker_cli/expected/{script}.txt"));
+    runtime.block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        let _sim = simulator(&folder.path().join("docker.sock"));
+        let simulated = async {
+            let mut cli = Cli::new(&binary, folder.path().join("docker.sock"), REGISTRY);
+            run(&mut cli).await;
+            cli.notes.text().to_owned()
+        };
+        let real = async {
+            let lab = Lab::get()?;
+            for (tag, behaviour) in IMAGES {
+                lab.push(&format!("cli/app:{tag}"), behaviour, &["--label", &format!("tag={tag}")]);
+            }
+            let mut cli = Cli::new(&binary, lab.socket(1), &lab.registry);
+            run(&mut cli).await;
+            Some(cli.notes.text().to_owned())
+        };
+        let (simulated, real) = tokio::join!(simulated, real);
+        if let Some(real) = real {
+            if std::env::var("PINNACE_BLESS").is_ok() {
+                std::fs::write(&expected, &real).unwrap();
+            }
+            text::assert_same("the lab", &expected, &real);
+        }
+        text::assert_same("the simulator", &expected, &simulated);
+    });
+}
+
+fn simulator(socket: &Path) -> Arc<Sim> {
+    let mut text = format!("[[registry]]\nname = \"{REGISTRY}\"\ninsecure = true\n");
+    text.extend((1..=3).map(|node| format!("[[node]]\nname = \"node-{node}\"\nmanager = true\n")));
+    text.extend(IMAGES.iter().map(|(tag, behaviour)| {
+        format!("[[image]]\nref = \"{REGISTRY}/cli/app:{tag}\"\nbehaviour = \"{behaviour}\"\n")
+    }));
+    let now = outside();
+    let (world, _) = Scenario::read(&text).unwrap().world(now).unwrap();
+    let sim = Sim::start(world, SCALE);
+    unix(Arc::clone(&sim), Seat::Engine(None), socket).unwrap();
+    sim
+}
+
+#[test]
+fn a_good_image_and_back() {
+    hold("good", &scripts::good);
+}
+
+#[test]
+fn a_bad_image_that_pauses() {
+    hold("pauses", &scripts::pauses);
+}
+
+#[test]
+fn a_bad_image_that_is_rolled_back() {
+    hold("rolled_back", &scripts::rolled_back);
+}
+
+#[test]
+fn an_image_that_is_not_there() {
+    hold("missing", &scripts::missing);
+}
