@@ -58,9 +58,13 @@ struct Reader {
 impl Reader {
     /// Waits until the footer has a label that begins like this, and presses its key.
     fn choose(&mut self, label: &str) {
-        let found = |text: &str| footer(text).into_iter().find(|(_, shown)| shown.starts_with(label));
-        self.terminal.wait(label, SOON, |text| found(text).is_some());
-        let (key, _) = found(&self.terminal.text()).unwrap();
+        // The key is read from the very frame that was waited for: the next may be on its way.
+        let found = std::cell::RefCell::new(None);
+        self.terminal.wait(label, SOON, |text| {
+            *found.borrow_mut() = footer(text).into_iter().find(|(_, shown)| shown.starts_with(label));
+            found.borrow().is_some()
+        });
+        let (key, _) = found.into_inner().unwrap();
         self.terminal.press(if key == "esc" { "\x1b" } else { &key });
         self.pressed.push(key);
     }
