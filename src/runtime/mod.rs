@@ -9,3 +9,4 @@ pub mod thrift;
 mod work;
 
 pub use console::{ClusterParts, Parts, console, demo};
+pub use effects::Effects;

@@ -2,6 +2,7 @@
 //! connections that a hook may cut, and days of waiting take no time.
 
 mod jobs;
+mod keys;
 mod kills;
 
 use std::collections::BTreeMap;

@@ -1,0 +1,162 @@
+//! The console without its terminal: keys in, the same loop of messages and effects, frames as text.
+
+use std::sync::mpsc::Receiver;
+
+use pinnace::adapters::clock::Clock;
+use pinnace::app::layout::Size;
+use pinnace::app::state::{Cluster, Guard};
+use pinnace::app::{Effect, Msg, Stamped, State, update};
+use pinnace::config::{Config, Key, Texts, load};
+use pinnace::core::group::GroupKey;
+use pinnace::runtime::run::Inbox;
+use pinnace::runtime::{ClusterParts, Effects};
+use tokio::runtime::Handle;
+
+use super::*;
+use crate::screens::lines_of;
+
+/// A console that somebody sits at.
+struct Desk {
+    state: State,
+    effects: Effects,
+    messages: Receiver<Stamped>,
+    clock: Clock,
+    quit: bool,
+}
+
+impl Desk {
+    fn open(operator: &Operator, size: (u16, u16)) -> Self {
+        let (mut config, _): (Config, _) = load(&Texts::default());
+        config.settings.settle_seconds = 0;
+        let (inbox, messages) = Inbox::new();
+        let clock = operator.given.eyes.docker.clock();
+        let size = Size { width: size.0, height: size.1 };
+        let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
+        let parts = ClusterParts { name: "sim".into(), eyes: operator.given.eyes.clone(), guard: Guard::None };
+        let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(operator.given.state.clone()), 0);
+        Self { state, effects, messages, clock, quit: false }
+    }
+
+    fn take(&mut self, msg: Msg) {
+        for effect in update(&mut self.state, Stamped { at: self.clock.now(), msg }) {
+            if effect == Effect::Quit {
+                self.quit = true;
+            }
+            self.effects.run(effect);
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        for key in keys.split_whitespace() {
+            let key: Key = key.parse().unwrap();
+            self.take(Msg::Key(key));
+        }
+    }
+
+    fn type_in(&mut self, text: &str) {
+        self.take(Msg::Paste(text.to_owned()));
+    }
+
+    fn text(&self) -> String {
+        lines_of(&self.state).join("\n")
+    }
+
+    /// Lets the swarm live until the screen is as wanted.
+    async fn wait(&mut self, what: &str, seconds: u64, wanted: impl Fn(&str) -> bool) {
+        let began = Instant::now();
+        loop {
+            while let Ok(stamped) = self.messages.try_recv() {
+                self.take(stamped.msg);
+            }
+            let text = self.text();
+            if wanted(&text) {
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(seconds), "no {what} in {seconds} s:\n{text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.take(Msg::Tick);
+        }
+    }
+
+    /// Waits for the journal's last word of a database's newest change, which comes by an event of its own.
+    async fn settled(&mut self, database: &str) {
+        let group = GroupKey::parse(&format!("database/{database}")).unwrap();
+        let is_over = |state: &State| {
+            let newest = state.clusters[0].world.history(&group).newest();
+            newest.is_some_and(|entry| entry.slot.labels.state.is_terminal())
+        };
+        for _ in 0..200 {
+            if is_over(&self.state) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            while let Ok(stamped) = self.messages.try_recv() {
+                self.take(stamped.msg);
+            }
+        }
+        panic!("the journal does not say in 10 s that the change is over");
+    }
+
+    /// From the first screen to the plan of another image for `n1`.
+    async fn plan(&mut self, tag: &str) {
+        self.wait("first screen", 10, |text| text.contains("storefront")).await;
+        self.press("/");
+        self.type_in("storefront member:n1");
+        self.press("enter");
+        self.wait("the member alone", 10, |text| text.contains("3 shown")).await;
+        self.press("g g j p");
+        self.wait("the pins", 10, |text| text.contains("[node.n1]")).await;
+        // Delete, delete: the `# ` goes. Then the tag and the closing quote.
+        self.press("delete delete end backspace backspace");
+        self.type_in(&format!("{tag}\""));
+        self.wait("the registry's answer", 10, |text| text.contains("linux/amd64") || text.contains("● n1 on")).await;
+        self.press("esc P");
+        self.wait("the plan", 10, |text| text.contains("equal to what is live")).await;
+    }
+}
+
+const DATABASE: [&str; 3] = ["postgres-n1-a", "postgres-n1-b", "postgres-n1-c"];
+
+#[tokio::test(start_paused = true)]
+async fn there_and_back_by_keys() {
+    for size in [(80, 24), (120, 40)] {
+        let swarm = Swarm::start();
+        let operator = swarm.at("node-1");
+        let before = swarm.specs(&DATABASE).await;
+        let (_, new) = swarm.image("pg:2");
+        let mut desk = Desk::open(&operator, size);
+        desk.plan("2").await;
+        desk.press("s a");
+        desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
+        assert!(swarm.tasks(&DATABASE).await.iter().all(|(.., image)| *image == new));
+        desk.press("esc g g");
+        desk.wait("the fleet", 30, |text| text.contains("3 shown")).await;
+        desk.settled("storefront").await;
+        desk.press("R");
+        desk.wait("the plan back", 10, |text| text.contains("equal to what is live")).await;
+        desk.press("s a");
+        desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
+        assert_eq!(swarm.specs(&DATABASE).await, before, "to the letter");
+        desk.press("q");
+        assert!(desk.quit, "{}", desk.text());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_pin_ends_in_a_question() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    let before = swarm.specs(&DATABASE).await;
+    let mut desk = Desk::open(&operator, (100, 30));
+    desk.plan("bad").await;
+    desk.press("a");
+    desk.wait("the task's own error and the question", 30, |text| {
+        text.contains("non-zero exit (3)") && text.contains("L  leave")
+    })
+    .await;
+    assert_eq!(swarm.specs(&DATABASE).await, before, "back on the old text");
+    desk.press("L");
+    desk.wait("the outcome", 30, |text| text.contains("every service is back")).await;
+    desk.press("q");
+    assert!(desk.quit, "{}", desk.text());
+}
