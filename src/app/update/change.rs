@@ -69,9 +69,13 @@ pub(super) fn finished(state: &mut State, cluster: usize, change: &str, text: &s
     }
 }
 
+fn is_on_screen(state: &State, id: &ChangeId) -> bool {
+    matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == *id)
+}
+
 /// Tells of the end of a change that is not on the screen.
 fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
-    if !matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == *id) {
+    if !is_on_screen(state, id) {
         state.say(Severity::Info, format!("the change of {group} is over: {}", clean(text)), "");
     }
 }
@@ -89,11 +93,10 @@ pub(super) fn take(state: &mut State, cluster: usize, change: &str, event: &Even
     if let Happened::Ended { state: outcome, .. } = &event.kind {
         over(state, &id, &clean(&group.name), outcome.word());
     }
-    let is_seen = matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == id);
     if done {
         super::pins::applied(state, cluster, &group, effects);
     }
-    if put && !is_seen {
+    if put && !is_on_screen(state, &id) {
         let text = format!("the change of {} waits for your answer", clean(&group.name));
         state.say(Severity::Warning, text, "h opens it, with the cursor on its group");
     }
