@@ -7,3 +7,4 @@ pub mod drafts;
 mod files;
 pub mod journal;
 pub mod registry;
+pub mod versions;

@@ -6,7 +6,7 @@ use crate::config::Key;
 use crate::core::change::{Event, Mode, Order};
 use crate::core::group::GroupKey;
 use crate::core::plan::Want;
-use crate::core::registry::{Fact, ImageFact};
+use crate::core::registry::Learned;
 use crate::core::time::Time;
 use crate::core::wire::v1::Plan;
 use crate::core::world::Seen;
@@ -47,10 +47,8 @@ pub enum Msg {
     Learned {
         /// The cluster from where it was asked.
         cluster: usize,
-        /// The reference, as it was asked for.
-        reference: String,
         /// The answer.
-        fact: Fact<ImageFact>,
+        learned: Learned,
     },
     /// Lines of a log, oldest first.
     LogLines {

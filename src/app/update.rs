@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::config::{Action, Context, Key, Lookup};
 use crate::core::finding::Severity;
-use crate::core::registry::{Fact, Why};
+use crate::core::registry::{Fact, Learned, Why};
 
 use super::available::{Subject, available, subject};
 use super::layout::{self, Area};
@@ -55,7 +55,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
             effects.push(Effect::Quit);
         }
         Msg::Seen { cluster, seen } => see(state, cluster, seen),
-        Msg::Learned { cluster, reference, fact } => learn(state, cluster, &reference, fact),
+        Msg::Learned { cluster, learned } => learn(state, cluster, learned),
         Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),
         Msg::LogEnded { cluster, service, why } => logs::end(state, cluster, &service, why),
         Msg::Draft { cluster, group, text, at } => {
@@ -135,10 +135,12 @@ fn see(state: &mut State, cluster: usize, seen: Vec<crate::core::world::Seen>) {
     }
 }
 
-fn learn(state: &mut State, cluster: usize, reference: &str, fact: Fact<crate::core::registry::ImageFact>) {
+fn learn(state: &mut State, cluster: usize, learned: Learned) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
-    if let Ok(image) = crate::core::image::ImageRef::parse(reference) {
-        match &fact {
+    if let Learned::Image(reference, fact) = &learned
+        && let Ok(image) = crate::core::image::ImageRef::parse(reference)
+    {
+        match fact {
             Fact::Failed { why: Why::Unreachable(why), at } => {
                 one.unreachable.entry(image.host).or_insert((*at, why.clone()));
             }
@@ -148,7 +150,7 @@ fn learn(state: &mut State, cluster: usize, reference: &str, fact: Fact<crate::c
             Fact::Unknown | Fact::Asked => {}
         }
     }
-    one.facts.learn(reference, fact);
+    one.facts.take(learned);
     if cluster == state.active {
         fleet::rebuild(state);
     }

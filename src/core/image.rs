@@ -155,6 +155,11 @@ impl ImageRef {
         format!("{name}@{digest}")
     }
 
+    /// The repository at this digest, without a tag: what an image is looked up by.
+    pub fn by_digest(&self, digest: &Digest) -> String {
+        format!("{}@{digest}", self.repository())
+    }
+
     /// The text without its digest.
     pub fn without_digest(&self) -> &str {
         self.text.split('@').next().unwrap_or_default()

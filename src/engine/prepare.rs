@@ -10,12 +10,14 @@ use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::Raft;
 use crate::adapters::registry::{Limits, Policy, Registry};
+use crate::adapters::versions::Versions;
 use crate::core::check;
 use crate::core::group::GroupKey;
 use crate::core::image::ImageRef;
+use crate::core::manifest::VersionManifest;
 use crate::core::pins::PinDoc;
 use crate::core::plan::{Draft, Goal, Want, plan};
-use crate::core::registry::{Fact, Facts, ImageFact, Why};
+use crate::core::registry::{About, Fact, Facts, ImageFact, Learned, Tags, Via, Why};
 use crate::core::world::{Seen, World};
 
 use super::observe;
@@ -35,6 +37,7 @@ pub struct Eyes {
     pub raft: Raft,
     registries: Arc<Registries>,
     resolver: Arc<Resolver>,
+    versions: Versions,
 }
 
 /// The registries, asked directly once it is known which of them the engine declares insecure.
@@ -48,7 +51,7 @@ impl Eyes {
     pub fn new(docker: Docker, credentials: Credentials) -> Self {
         let raft = Raft::new(docker.clone());
         let registries = Registries { credentials, client: OnceCell::new() };
-        Self { docker, raft, registries: Arc::new(registries), resolver: Arc::default() }
+        Self { docker, raft, registries: Arc::new(registries), resolver: Arc::default(), versions: Versions::default() }
     }
 
     /// Eyes on a swarm and registries that are reached in a way of their own.
@@ -56,6 +59,12 @@ impl Eyes {
         let eyes = Self::new(docker, registry.credentials().clone());
         let _ = eyes.registries.client.set(registry);
         eyes
+    }
+
+    /// The same, with the version manifest from here.
+    #[must_use]
+    pub fn with_versions(self, versions: Versions) -> Self {
+        Self { versions, ..self }
     }
 
     async fn registry(&self) -> &Registry {
@@ -109,7 +118,7 @@ impl Eyes {
 
     /// Asks for what a document's check wants.
     pub async fn learn_document(&self, group: &GroupKey, doc: &PinDoc, world: &World, facts: &mut Facts) {
-        self.learn_images(check::wants(group, doc, world), facts).await;
+        self.learn_facts(check::wants(group, doc, world).into_iter().map(Want::Image).collect(), facts).await;
     }
 
     /// Learns what is wanted.
@@ -117,12 +126,12 @@ impl Eyes {
     /// # Errors
     /// When the cluster stops answering.
     pub async fn learn(&self, wants: &BTreeSet<Want>, world: &mut World, facts: &mut Facts) -> Result<(), Fault> {
-        let mut images = BTreeSet::new();
+        let mut asked = BTreeSet::new();
         let mut tasks = Vec::new();
         for want in wants {
             match want {
-                Want::Image(text) => {
-                    images.insert(text.clone());
+                Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions => {
+                    asked.insert(want.clone());
                 }
                 Want::Tasks(service) => tasks.push(service.clone()),
                 Want::Record(change) => {
@@ -136,19 +145,68 @@ impl Eyes {
             }
         }
         self.learn_tasks(world, &tasks).await?;
-        self.learn_images(images, facts).await;
+        self.learn_facts(asked, facts).await;
         Ok(())
     }
 
-    async fn learn_images(&self, images: BTreeSet<String>, facts: &mut Facts) {
-        let asked = futures_util::stream::iter(images).map(|text| async move {
-            let fact = self.image(&text).await;
-            (text, fact)
-        });
+    async fn learn_facts(&self, wants: BTreeSet<Want>, facts: &mut Facts) {
+        let asked = futures_util::stream::iter(wants).map(|want| async move { self.fact(&want).await });
         let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
-        for (text, fact) in answers {
-            facts.learn(&text, fact);
+        for learned in answers.into_iter().flatten() {
+            facts.take(learned);
         }
+    }
+
+    /// Finds out what is wanted of an image, a repository or the versions there are; `None` for wants of other kinds.
+    pub async fn fact(&self, want: &Want) -> Option<Learned> {
+        Some(match want.clone() {
+            Want::Image(text) => Learned::Image(text.clone(), self.image(&text).await),
+            Want::About(text) => Learned::About(text.clone(), self.about(&text).await),
+            Want::Tags(text) => Learned::Tags(text.clone(), self.tags(&text).await),
+            Want::Engine(text) => Learned::Engine(text.clone(), self.engine(&text).await),
+            Want::Versions => Learned::Versions(self.versions().await),
+            Want::Tasks(_) | Want::Record(_) | Want::Journal => return None,
+        })
+    }
+
+    fn learned<T>(&self, answer: Result<T, Why>, via: Via) -> Fact<T> {
+        let at = self.docker.clock().now();
+        match answer {
+            Ok(value) => Fact::Known { value, at, via },
+            Err(why) => Fact::Failed { why, at },
+        }
+    }
+
+    /// What an image is, by `repository@digest`.
+    async fn about(&self, text: &str) -> Fact<Arc<About>> {
+        let answer = match ImageRef::parse(text) {
+            Ok(image) => self.registry().await.about(&image).await.map(Arc::new),
+            Err(error) => Err(Why::Other(error.to_string())),
+        };
+        self.learned(answer, Via::Registry)
+    }
+
+    /// The tags of a repository.
+    async fn tags(&self, text: &str) -> Fact<Arc<Tags>> {
+        let answer = match ImageRef::parse(text) {
+            Ok(image) => self.registry().await.tags(&image).await.map(Arc::new),
+            Err(error) => Err(Why::Other(error.to_string())),
+        };
+        self.learned(answer, Via::Registry)
+    }
+
+    /// What a reference names for the nodes.
+    async fn engine(&self, text: &str) -> Fact<ImageFact> {
+        let answer = match ImageRef::parse(text) {
+            Ok(image) => self.by_engine(&image).await,
+            Err(error) => Err(Why::Other(error.to_string())),
+        };
+        self.learned(answer, Via::Engine)
+    }
+
+    /// The version manifest.
+    async fn versions(&self) -> Fact<Arc<VersionManifest>> {
+        self.learned(self.versions.get().await.map(Arc::new).map_err(Why::Other), Via::Written)
     }
 
     /// What a reference names: by its registry, else by the engine.
@@ -166,7 +224,7 @@ impl Eyes {
         // Credentials that cannot be read are told by the direct way; here the look-up goes without.
         let login = self.registries.credentials.header(&image.host).await.ok().flatten();
         let told = self.docker.distribution(&image.text, login.as_ref()).await.map_err(|fault| why(&fault))?;
-        Ok(ImageFact { digest: told.digest, platforms: told.platforms, size: None })
+        Ok(ImageFact::new(told.digest, told.platforms))
     }
 }
 

@@ -137,7 +137,7 @@ mod tests {
 
     fn fact() -> ImageFact {
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
-        ImageFact { digest, platforms: None, size: None }
+        ImageFact::new(digest, None)
     }
 
     /// An engine: how often it was asked, and the most at a time.

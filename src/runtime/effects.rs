@@ -149,11 +149,6 @@ impl Effects {
             let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
             self.handle.spawn(async move {
                 let answer = match want {
-                    Want::Image(reference) => {
-                        let fact = eyes.image(&reference).await;
-                        inbox.send(Msg::Learned { cluster, reference, fact });
-                        return;
-                    }
                     Want::Tasks(service) => {
                         let histories = observe::histories_of(&eyes.docker, std::slice::from_ref(&service)).await;
                         histories
@@ -164,6 +159,12 @@ impl Effects {
                         record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
                     }
                     Want::Journal => eyes.raft.slots().await.map(|slots| vec![Seen::Slots(slots)]),
+                    Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions => {
+                        if let Some(learned) = eyes.fact(&want).await {
+                            inbox.send(Msg::Learned { cluster, learned });
+                        }
+                        return;
+                    }
                 };
                 match answer {
                     Ok(seen) => inbox.send(Msg::Seen { cluster, seen }),

@@ -325,7 +325,7 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace::app::Effect> {
 pub fn not_found(state: &mut State, reference: &str) {
     let fact = pinnace::core::registry::Fact::Failed { why: pinnace::core::registry::Why::NotFound, at: NOW };
     assert!(ImageRef::parse(reference).is_ok());
-    let msg = Msg::Learned { cluster: 0, reference: reference.into(), fact };
+    let msg = Msg::Learned { cluster: 0, learned: pinnace::core::registry::Learned::Image(reference.into(), fact) };
     update(state, Stamped { at: state.now, msg });
 }
 

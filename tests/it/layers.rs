@@ -24,7 +24,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "core",
         modules: &[],
-        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror"],
+        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "globset"],
         never: &[],
         pure: true,
     },
@@ -46,7 +46,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "app",
         modules: &["core", "config"],
-        crates: &["serde", "serde_json", "tui_textarea", "unicode_width"],
+        crates: &["serde", "serde_json", "tui_textarea", "unicode_width", "nucleo_matcher"],
         never: &[],
         pure: true,
     },

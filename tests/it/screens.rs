@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use pinnace::app::rows::{Row, total_lines};
 use pinnace::app::{Msg, Stamped, State, update};
 use pinnace::config::{Role, Text, Theme};
-use pinnace::core::registry::{Fact, Why};
+use pinnace::core::registry::{Fact, Learned, Why};
 use pinnace::core::world::{Link, Seen};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -121,7 +121,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     let mut state = night(80, 24);
     let fact = Fact::Failed { why: Why::Unreachable("dial tcp: i/o timeout".into()), at: NOW };
     let reference = "ghcr.io/pgedge/pgedge-postgres:other".to_owned();
-    update(&mut state, Stamped { at: NOW, msg: Msg::Learned { cluster: 0, reference, fact } });
+    update(&mut state, Stamped { at: NOW, msg: Msg::Learned { cluster: 0, learned: Learned::Image(reference, fact) } });
     insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
     let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     let at = pinnace::core::time::Time(NOW.0 + 130_000);

@@ -6,7 +6,7 @@ use pinnace::core::change::{Event, Kind, Phase, Question, TaskLine};
 use pinnace::core::group::GroupKey;
 use pinnace::core::image::{Digest, Platform};
 use pinnace::core::journal::{ChangeState, Direction, UnitState};
-use pinnace::core::registry::{Fact, ImageFact, Via, Why};
+use pinnace::core::registry::{Fact, ImageFact, Learned, Via, Why};
 use pinnace::core::time::Time;
 
 use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
@@ -36,15 +36,15 @@ pub fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
 pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let digest = Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap();
     let platforms = vec![Platform::new("linux", "amd64"), Platform::new("linux", "arm64")];
-    let value = ImageFact { digest, platforms: Some(platforms), size: Some(212_000_000) };
+    let value = ImageFact { size: Some(212_000_000), ..ImageFact::new(digest, Some(platforms)) };
     let fact = Fact::Known { value, at: state.now, via: Via::Registry };
-    send(state, Msg::Learned { cluster: 0, reference: reference.into(), fact })
+    send(state, Msg::Learned { cluster: 0, learned: Learned::Image(reference.into(), fact) })
 }
 
 /// The registry does not have it.
 pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
     let fact = Fact::Failed { why: Why::NotFound, at: state.now };
-    send(state, Msg::Learned { cluster: 0, reference: reference.into(), fact })
+    send(state, Msg::Learned { cluster: 0, learned: Learned::Image(reference.into(), fact) })
 }
 
 /// The console on the failing service of a bad night, nothing changed with pinnace before.

@@ -66,7 +66,7 @@ impl Inner {
         }
         let cell = lock(&self.details).entry(digest.clone()).or_default().clone();
         let details = cell.get_or_try_init(|| self.details(image, &digest, body)).await?.clone();
-        Ok(ImageFact { digest, platforms: details.platforms, size: details.size })
+        Ok(ImageFact { size: details.size, ..ImageFact::new(digest, details.platforms) })
     }
 
     async fn details(&self, image: &ImageRef, digest: &Digest, body: Option<Bytes>) -> Result<Details, Why> {

@@ -29,7 +29,7 @@ pub use self::policy::{Limits, Policy};
 pub use self::tls::{DOCKER_CERTS, Trust, install_crypto};
 use crate::adapters::credentials::{Credentials, Secret};
 use crate::core::image::{Digest, ImageRef, Platform};
-use crate::core::registry::{ImageFact, Why};
+use crate::core::registry::{About, ImageFact, Tags, Why};
 
 type Looking = BoxFuture<'static, Result<ImageFact, Why>>;
 type Flight = Shared<Looking>;
@@ -88,6 +88,24 @@ impl Registry {
     /// names none; what failed on the way is an error, to be asked again.
     pub async fn look(&self, image: &ImageRef) -> Result<ImageFact, Why> {
         self.flight(image).await
+    }
+
+    /// What the image of a digest is: its manifests and its configuration.
+    ///
+    /// # Errors
+    /// Why it could not be learned.
+    pub async fn about(&self, image: &ImageRef) -> Result<About, Why> {
+        std::future::ready(()).await;
+        Err(Why::Other(format!("{image} was not looked at")))
+    }
+
+    /// The tags of a repository.
+    ///
+    /// # Errors
+    /// Why they could not be learned.
+    pub async fn tags(&self, image: &ImageRef) -> Result<Tags, Why> {
+        std::future::ready(()).await;
+        Err(Why::Other(format!("{image} was not looked at")))
     }
 
     /// Keeps a log-in for this process's life, in memory, and forgets what was let in or refused without it.

@@ -13,7 +13,7 @@ use crate::app::{back, change, history, pins, rows};
 use crate::core::group::GroupKey;
 use crate::core::journal::Entry;
 use crate::core::plan::Want;
-use crate::core::registry::Fact;
+use crate::core::registry::{Fact, Learned};
 use crate::core::world::World;
 
 /// For so long after the last key somebody is taken to be there.
@@ -58,9 +58,14 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
         return;
     }
     for want in &fresh {
-        if let Want::Image(reference) = want {
-            one.facts.learn(reference, Fact::Asked);
-        }
+        one.facts.take(match want.clone() {
+            Want::Image(reference) => Learned::Image(reference, Fact::Asked),
+            Want::About(reference) => Learned::About(reference, Fact::Asked),
+            Want::Tags(repository) => Learned::Tags(repository, Fact::Asked),
+            Want::Engine(reference) => Learned::Engine(reference, Fact::Asked),
+            Want::Versions => Learned::Versions(Fact::Asked),
+            Want::Tasks(_) | Want::Record(_) | Want::Journal => continue,
+        });
     }
     one.asked.extend(fresh.iter().cloned());
     effects.push(Effect::Ask { cluster, wants: fresh });

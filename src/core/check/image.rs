@@ -163,7 +163,7 @@ mod tests {
 
     fn amd64() -> Fact<ImageFact> {
         let digest = Digest::parse(&format!("sha256:{}", "1".repeat(64))).unwrap();
-        let value = ImageFact { digest, platforms: Some(vec![Platform::new("linux", "amd64")]), size: None };
+        let value = ImageFact::new(digest, Some(vec![Platform::new("linux", "amd64")]));
         Fact::Known { value, at: sample::NOW, via: Via::Registry }
     }
 

@@ -93,6 +93,14 @@ pub enum BackTo {
 pub enum Want {
     /// What a reference names.
     Image(String),
+    /// What the image of a `repository@digest` is.
+    About(String),
+    /// The tags of a repository.
+    Tags(String),
+    /// What a reference names for the nodes, by the engine's own look.
+    Engine(String),
+    /// The version manifest.
+    Versions,
     /// A service's task history, by the service's id.
     Tasks(String),
     /// A change's record.

@@ -47,8 +47,7 @@ fn world() -> World {
 fn facts(known: &[(&str, &str)]) -> Facts {
     let mut facts = Facts::default();
     for (reference, digit) in known {
-        let value =
-            ImageFact { digest: digest(digit), platforms: Some(vec![Platform::new("linux", "amd64")]), size: None };
+        let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
         facts.learn(reference, Fact::Known { value, at: sample::NOW, via: Via::Registry });
     }
     facts

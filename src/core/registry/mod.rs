@@ -1,6 +1,10 @@
 //! What is known of images from their registries: facts with an age and a source.
 
-use std::collections::BTreeMap;
+mod about;
+mod facts;
+
+pub use about::{About, Config, Entry, Layer, Step};
+pub use facts::{Facts, Learned};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +19,8 @@ pub enum Via {
     Registry,
     /// The engine's `/distribution` end point.
     Engine,
+    /// What a person or a vendor wrote down: a file, an address, or a list built in.
+    Written,
 }
 
 /// Why something could not be learned.
@@ -94,38 +100,38 @@ pub struct ImageFact {
     /// Compressed size of all layers of one platform, in bytes, where cheaply known.
     #[serde(default)]
     pub size: Option<u64>,
+    /// The images an index lists, by platform; empty for a single manifest, and where the engine told it.
+    #[serde(default)]
+    pub children: Vec<Digest>,
+    /// What the registry said it still allows, where it says so.
+    #[serde(default)]
+    pub allowance: Option<Allowance>,
 }
 
-/// Everything known of images, by the reference's text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    images: BTreeMap<String, Fact<ImageFact>>,
+impl ImageFact {
+    /// What is learned by a look that tells a digest and platforms only.
+    pub fn new(digest: Digest, platforms: Option<Vec<Platform>>) -> Self {
+        Self { digest, platforms, size: None, children: Vec::new(), allowance: None }
+    }
 }
 
-impl Facts {
-    /// What is known of this reference.
-    pub fn image(&self, reference: &str) -> &Fact<ImageFact> {
-        static UNKNOWN: Fact<ImageFact> = Fact::Unknown;
-        self.images.get(reference).unwrap_or(&UNKNOWN)
-    }
+/// How many requests a registry still takes from here (`RateLimit-Limit`, `RateLimit-Remaining`; Docker Hub's are
+/// described at `docs.docker.com/docker-hub/usage/pulls`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allowance {
+    /// In all.
+    pub limit: u64,
+    /// Left.
+    pub remaining: u64,
+    /// Within so many seconds, where told.
+    pub window: Option<u64>,
+}
 
-    /// Notes an answer, or that it was asked for.
-    pub fn learn(&mut self, reference: &str, fact: Fact<ImageFact>) {
-        self.images.insert(reference.to_owned(), fact);
-    }
-
-    /// Forgets what was learned by tag: tags move, digests do not.
-    pub fn forget_tags(&mut self) {
-        self.images.retain(|reference, fact| {
-            matches!(fact, Fact::Asked) || (reference.contains('@') && fact.known().is_some())
-        });
-    }
-
-    /// Forgets this reference if it is by tag, or could not be learned.
-    pub fn forget(&mut self, reference: &str) {
-        let keep = reference.contains('@') && self.image(reference).known().is_some();
-        if !keep {
-            self.images.remove(reference);
-        }
-    }
+/// The tags of a repository, as the registry lists them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tags {
+    /// Their names.
+    pub names: Vec<String>,
+    /// Whether there are more than were read.
+    pub cut: bool,
 }
