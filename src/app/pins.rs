@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::core::check::{self, Placed};
+use crate::core::effective::{Origin, effective as core_effective};
 use crate::core::finding::Severity;
 use crate::core::group::{GroupKey, GroupKind, member_of};
 use crate::core::image::{ImageRef, digest_of};
@@ -192,9 +193,7 @@ pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
             let unread = cluster.world.history(&screen.group).pins().err();
             unread.map(|change| Want::Record(change.to_owned())).into_iter().collect()
         }
-        Some(text) if text.edited.is_none() => {
-            check::wants(&screen.group, &text.doc, &cluster.world).into_iter().map(Want::Image).collect()
-        }
+        Some(text) if text.edited.is_none() => check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts),
         Some(_) => BTreeSet::new(),
     }
 }
@@ -239,34 +238,46 @@ pub enum Verdict {
 pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<Effective> {
     let world = &cluster.world;
     let one = |service: &crate::core::swarm::Service| {
-        let member = member_of(service);
         let covering = text.doc.covering(&screen.group, service);
+        let wished = core_effective(&screen.group, &text.doc, &text.in_force, service, world, &cluster.facts);
         let before = text.in_force.effective(&screen.group, service).map(|(_, image)| image);
-        let (first, rest) = covering.split_first().map_or((None, &[][..]), |(first, rest)| (Some(first), rest));
         let told = |key: &PinKey| origin(key, &screen.group);
         let bad = text.placed.iter().any(|placed| {
             placed.finding.severity == Severity::Error && placed.finding.services.contains(&service.name)
         });
-        let fact =
-            first.and_then(|(_, image)| ImageRef::parse(image).ok()).map(|image| cluster.facts.image(&image.text));
+        let image = wished.image.clone().filter(|_| wished.origin != Origin::Runs);
+        let fact = image.as_deref().and_then(|text| ImageRef::parse(text).ok());
+        let fact = fact.map(|image| cluster.facts.image(&image.text));
         Effective {
-            name: clean(&member),
+            name: clean(&member_of(service)),
             host: clean(&world.hosts(service).join(", ")),
             now: clean(service.image()),
-            pinned: first.map(|(_, image)| clean(image)),
-            origin: first.map_or_else(|| "no pin".to_owned(), |(key, _)| told(key)),
-            shadowed: rest.iter().map(|(key, image)| (told(key), clean(image))).collect(),
-            edited: first.map(|(_, image)| *image) != before,
+            pinned: image.as_deref().map(clean),
+            origin: match &wished.origin {
+                Origin::Pin(key) => told(key),
+                Origin::Manifest(key) => format!("{}: manifest {}", told(key), version(&wished)),
+                Origin::FallBack => format!("no pin: falls back to manifest {}", version(&wished)),
+                Origin::Runs => "no pin".to_owned(),
+            },
+            shadowed: covering.iter().skip(1).map(|(key, image)| (told(key), clean(image))).collect(),
+            edited: covering.first().map(|(_, image)| *image) != before,
             verdict: match fact {
-                None if !bad => Verdict::Plain,
-                Some(Fact::Unknown | Fact::Asked) if !bad => Verdict::Asked,
                 _ if bad => Verdict::Bad,
-                Some(fact) if first.is_some_and(|(_, image)| is_same(image, service.image(), fact)) => Verdict::Same,
-                _ => Verdict::Good,
+                _ if wished.asking => Verdict::Asked,
+                None => Verdict::Plain,
+                Some(Fact::Unknown | Fact::Asked) => Verdict::Asked,
+                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => Verdict::Same,
+                Some(_) => Verdict::Good,
             },
         }
     };
     world.members(&screen.group).map(one).collect()
+}
+
+/// The version a manifest's image is for, as the column tells it.
+fn version(wished: &crate::core::effective::Effective) -> String {
+    let version = wished.version.as_deref().or(wished.problem.as_deref()).unwrap_or("asked for");
+    clean(version)
 }
 
 /// Whether a pin names what runs: the same text, or the digest that runs.
@@ -288,8 +299,8 @@ pub fn origin(key: &PinKey, group: &GroupKey) -> String {
 
 /// What was found out about the pinned images, one each: the image, and what is known.
 pub fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<(String, String)> {
-    let wanted = check::wants(&screen.group, &text.doc, &cluster.world);
-    wanted.into_iter().map(|image| (image.clone(), summary(cluster, screen, text, &image))).collect()
+    let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
+    images.into_iter().map(|image| (image.clone(), summary(cluster, screen, text, &image))).collect()
 }
 
 fn summary(cluster: &Cluster, screen: &PinsState, text: &PinText, image: &str) -> String {

@@ -3,6 +3,7 @@
 pub mod change;
 pub mod check;
 pub mod disk;
+pub mod effective;
 pub mod finding;
 pub mod group;
 pub mod health;
@@ -10,6 +11,7 @@ pub mod image;
 pub mod journal;
 pub mod manifest;
 pub mod names;
+pub mod past;
 pub mod pins;
 pub mod placement;
 pub mod plan;

@@ -61,6 +61,7 @@ pub fn service(name: &str, image: &str) -> Service {
         stop_grace: Duration::from_secs(10),
         health_start: None,
         exclusive: false,
+        own_command: false,
         update: None,
         running: Some(1),
         desired: Some(1),

@@ -191,6 +191,8 @@ pub struct Service {
     pub health_start: Option<Duration>,
     /// Whether it binds host ports or mounts, so that two tasks of it would clash on one node.
     pub exclusive: bool,
+    /// Whether it gives a command of its own in place of the image's.
+    pub own_command: bool,
     /// The engine's word on the last rollout; `None` also for 60–400 ms after each update.
     pub update: Option<UpdateStatus>,
     /// Tasks the engine counts as running, on whatever node and image.

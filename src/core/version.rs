@@ -199,6 +199,12 @@ pub fn keeps_data(image: &ImageRef) -> bool {
     STORES.iter().any(|store| name.contains(store)) && !beside.iter().any(|tool| name.contains(tool))
 }
 
+/// Whether images of this repository are PostgreSQL's, by their well-known names.
+pub fn is_postgresql(image: &ImageRef) -> bool {
+    const NAMES: [&str; 6] = ["postgres", "postgis", "timescale", "pgvector", "spilo", "patroni"];
+    keeps_data(image) && NAMES.iter().any(|name| image.path.rsplit('/').next().unwrap_or_default().contains(name))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

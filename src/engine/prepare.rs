@@ -118,7 +118,13 @@ impl Eyes {
 
     /// Asks for what a document's check wants.
     pub async fn learn_document(&self, group: &GroupKey, doc: &PinDoc, world: &World, facts: &mut Facts) {
-        self.learn_facts(check::wants(group, doc, world).into_iter().map(Want::Image).collect(), facts).await;
+        for _ in 0..ROUNDS {
+            let wants = check::wants(group, doc, world, facts);
+            if wants.is_empty() {
+                break;
+            }
+            self.learn_facts(wants, facts).await;
+        }
     }
 
     /// Learns what is wanted.

@@ -87,6 +87,7 @@ impl One {
             stop_grace: Duration::from_secs(10),
             health_start: None,
             exclusive: false,
+            own_command: true,
             update: None,
             running: Some(replicas),
             desired: Some(replicas),

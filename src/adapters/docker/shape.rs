@@ -145,6 +145,9 @@ impl ServiceBody<'_> {
             stop_grace: nanos(&spec, "/TaskTemplate/ContainerSpec/StopGracePeriod").unwrap_or(Duration::from_secs(10)),
             health_start: health_start(&spec),
             exclusive: exclusive(&spec),
+            own_command: ["/Command", "/Args"]
+                .iter()
+                .any(|at| !list(&spec, &format!("/TaskTemplate/ContainerSpec{at}")).is_empty()),
             update: update(&self.update),
             running: number(&self.status, "/RunningTasks"),
             desired: number(&self.status, "/DesiredTasks"),

@@ -1,17 +1,29 @@
 //! Checks: what is remarkable about a pin document and the images it names, in their place.
 
-mod image;
+pub mod case;
+mod content;
+pub mod place;
+mod registry;
+pub mod running;
+mod tags;
+mod versions;
+mod wish;
 
-pub use image::{about_image, failure};
-
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
+use case::{By, Case, Said};
+
+use wish::{Wish, wishes};
+
+use super::effective::Origin;
 use super::finding::{Code, Finding, Severity};
-use super::group::{GroupKey, GroupKind};
+use super::group::{GroupKey, GroupKind, is_postgres};
 use super::image::ImageRef;
-use super::pins::{PinDoc, PinKey, covers};
-use super::registry::Facts;
+use super::past;
+use super::pins::{self, MANIFEST, PinDoc, PinKey, covers};
+use super::plan::Want;
+use super::registry::{Fact, Facts, Via};
 use super::swarm::Service;
 use super::world::World;
 
@@ -28,31 +40,115 @@ pub struct Placed {
 
 /// Everything remarkable about a pin document, in the order of its text.
 pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<Placed> {
+    let before = in_force(group, world);
     let mut found: Vec<Placed> = doc.slips.iter().map(slip).collect();
     found.extend(strangers(group, doc, world));
-    for (key, services) in in_force(group, doc, world) {
-        let (Some(text), Some(at)) = (doc.pins.get(key), doc.place.get(key)) else { continue };
-        match ImageRef::parse(text) {
-            Err(error) => {
-                let offset = (at.start + 1 + error.at).min(at.end);
-                let finding = about_reference(&error.to_string(), text).on(names(&services));
-                found.push(Placed { key: Some(key.clone()), at: offset..at.end, finding });
-            }
-            Ok(image) => found.extend(about_image(&image, &services, world, facts).into_iter().map(|finding| Placed {
-                key: Some(key.clone()),
-                at: at.clone(),
-                finding,
-            })),
-        }
+    for wish in wishes(group, doc, &before, world, facts) {
+        let (place, findings) = (wish.place(doc), wish.findings(group, doc, world, facts));
+        // A mistake in a reference is shown where it is.
+        let place_of = |finding: &Finding| match &wish.mistake {
+            Some((at, _)) if finding.is(Code::ReferenceSyntax) => (place.start + 1 + at).min(place.end)..place.end,
+            _ => place.clone(),
+        };
+        let placed =
+            findings.into_iter().map(|finding| Placed { key: wish.key.clone(), at: place_of(&finding), finding });
+        found.extend(placed);
     }
     found.sort_by_key(|placed| (placed.at.start, placed.finding.severity));
     found
 }
 
-/// The references whose facts a document's check asks for: those in force and well formed.
-pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World) -> BTreeSet<String> {
-    let pinned = in_force(group, doc, world).into_keys().filter_map(|key| doc.pins.get(key));
-    pinned.filter_map(|text| ImageRef::parse(text).ok()).map(|image| image.text).collect()
+/// The document in force, as far as it was read.
+pub fn in_force(group: &GroupKey, world: &World) -> PinDoc {
+    world.history(group).pins().ok().flatten().map(pins::read).unwrap_or_default()
+}
+
+/// Everything that may be remarked about one image for these services.
+pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
+    if let Some(finding) = tags::no_tag(case) {
+        return vec![finding];
+    }
+    let mut found = registry::about(case);
+    found.extend(tags::about(case));
+    found.extend(versions::about(case));
+    if case.by != By::Back {
+        found.extend(content::about(case));
+        found.extend(case.each(|service| failed_before(case, service)));
+    }
+    found
+}
+
+/// Whether a look-up that failed stands in the way, where the image `ran` here or not.
+pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bool) -> bool {
+    fact.failed().is_some_and(|why| registry::failure(image, why, ran).severity == Severity::Error)
+}
+
+fn failed_before(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let fact = case.fact();
+    let pinned = fact.map(|fact| case.image.pinned(&fact.digest));
+    let failed = [Some(&case.image.text), pinned.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|text| text != service.image() && past::failed_here(case.world, case.group, service, text));
+    failed.then(|| {
+        let message = format!("{} failed here before", case.image.short(false));
+        Said::new(Severity::Warning, Code::FailedHere, message, "find out why first: `h` has the history, `l` the logs")
+    })
+}
+
+/// What a document's check asks for, as far as that can be said by what is known: what is not answered yet.
+pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Want> {
+    let before = in_force(group, world);
+    let mut wants = BTreeSet::new();
+    let wishes = wishes(group, doc, &before, world, facts);
+    let of_versions =
+        |wish: &Wish<'_>| wish.effective.asking || wish.services.iter().any(|service| is_postgres(service));
+    if wishes.iter().any(of_versions) || doc.pins.values().any(|text| text == MANIFEST) {
+        wants.insert(Want::Versions);
+    }
+    for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
+        if let Some(image) = &wish.image {
+            wants.extend(image_wants(image, facts));
+        }
+    }
+    wants.retain(|want| !is_answered(want, facts));
+    wants
+}
+
+/// The images a document makes its group run, well formed.
+pub fn images(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<String> {
+    let wishes = wishes(group, doc, &in_force(group, world), world, facts);
+    let wished = wishes.into_iter().filter(|wish| wish.effective.origin != Origin::Runs);
+    wished.filter_map(|wish| wish.image).map(|image| image.text).collect()
+}
+
+/// What must be known of an image that is to run.
+fn image_wants(image: &ImageRef, facts: &Facts) -> BTreeSet<Want> {
+    let mut wants = BTreeSet::new();
+    if image.tag.is_none() && image.digest.is_none() {
+        return wants;
+    }
+    wants.insert(Want::Image(image.text.clone()));
+    if image.tag.is_some() && image.digest.is_some() {
+        wants.insert(Want::Image(image.without_digest().to_owned()));
+    }
+    // What only the engine could reach has no more to tell.
+    if let Fact::Known { value, via: Via::Registry, .. } = facts.image(&image.text) {
+        wants.insert(Want::About(image.by_digest(&value.digest)));
+    }
+    wants
+}
+
+/// Whether a want about images has an answer of either kind; wants about the swarm never have one here.
+pub fn is_answered(want: &Want, facts: &Facts) -> bool {
+    match want {
+        Want::Image(text) => facts.image(text).answered(),
+        Want::About(text) => facts.about(text).answered(),
+        Want::Tags(text) => facts.tags(text).answered(),
+        Want::Engine(text) => facts.engine(text).answered(),
+        Want::Versions => facts.versions().answered(),
+        Want::Tasks(_) | Want::Record(_) | Want::Journal => false,
+    }
 }
 
 /// A malformed reference.
@@ -61,25 +157,10 @@ pub fn about_reference(message: &str, text: &str) -> Finding {
         .hint("an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
 }
 
-fn names(services: &[&Service]) -> Vec<String> {
-    services.iter().map(|service| service.name.clone()).collect()
-}
-
 fn slip(slip: &super::pins::Slip) -> Placed {
     let severity = if slip.code == Code::PinSyntax { Severity::Error } else { Severity::Warning };
     let finding = Finding::new(severity, slip.code, "the pin document", slip.message.clone()).hint(slip.hint.clone());
     Placed { key: None, at: slip.at.clone(), finding }
-}
-
-/// The services for which each pin is the one in force.
-fn in_force<'a>(group: &GroupKey, doc: &'a PinDoc, world: &'a World) -> BTreeMap<&'a PinKey, Vec<&'a Service>> {
-    let mut found: BTreeMap<&PinKey, Vec<&Service>> = BTreeMap::new();
-    for service in world.members(group) {
-        if let Some((key, _)) = doc.effective(group, service) {
-            found.entry(key).or_default().push(service);
-        }
-    }
-    found
 }
 
 /// Pins that concern no service, and a group pin where there can be none.

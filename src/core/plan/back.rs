@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::Want;
 use crate::core::group::GroupKey;
 use crate::core::journal::{ChangeState, Entry, UnitState};
+use crate::core::past::failed_here;
 use crate::core::swarm::{Place, Places, Service};
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Edit, Kind, Unit};
@@ -133,24 +134,4 @@ pub(super) fn undone(now: &Places, edits: &[Edit], image: &str) -> Places {
         }
     }
     places
-}
-
-/// Whether an image is known to have failed in this service.
-pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &str) -> bool {
-    let tasks = world.tasks(&service.id).iter().filter(|task| task.image == image);
-    let (bad, good): (Vec<_>, Vec<_>) = tasks.partition(|task| task.state.is_failure());
-    if !bad.is_empty() && good.iter().all(|task| !matches!(task.state.as_str(), "running" | "shutdown" | "complete")) {
-        return true;
-    }
-    world.history(group).newest_first().any(|entry| {
-        let failed = |at: usize| match entry.slot.labels.state {
-            ChangeState::Failed => matches!(entry.unit_state(at), UnitState::Failed | UnitState::PutBack),
-            _ => entry.unit_state(at) == UnitState::Failed,
-        };
-        entry
-            .record
-            .iter()
-            .flat_map(|record| record.plan.units.iter().enumerate())
-            .any(|(at, unit)| unit.service_id == service.id && unit.to.image == image && failed(at))
-    })
 }

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use sha2::{Digest as _, Sha256};
 
 use super::check;
+use super::effective::effective;
 use super::finding::{Code, Finding, Severity};
 use super::group::{GroupKey, hex, member_of};
 use super::image::Digest;
@@ -157,8 +158,8 @@ impl Plan {
 
     /// Whether the pins in force change.
     pub fn changes_pins(&self) -> bool {
-        let pins = |text: &Option<String>| text.as_deref().map(|text| pins::read(text).pins).unwrap_or_default();
-        pins(&self.pins_before) != pins(&self.pins_after)
+        let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
+        !read(&self.pins_before).means_as(&read(&self.pins_after))
     }
 
     /// How many findings weigh this much.
@@ -226,28 +227,27 @@ impl<'a> Work<'a> {
     fn pins(&mut self, text: &str) {
         let before = Self::doc(self.pins_before.as_ref());
         let after = pins::read(text);
-        if before.pins != after.pins {
+        if !before.means_as(&after) {
             self.pins_after = Some(text.to_owned());
         }
-        let mut edited = PinDoc { slips: after.slips.clone(), ..PinDoc::default() };
+        let mut touched = BTreeSet::new();
         for service in self.world.members(self.group) {
-            let (old, new) = (before.effective(self.group, service), after.effective(self.group, service));
-            if old.map(|(_, image)| image) == new.map(|(_, image)| image) {
+            if says(&before, self.group, service) == says(&after, self.group, service) {
                 continue;
             }
-            match new {
-                Some((key, image)) => {
-                    edited.pins.insert(key.clone(), image.to_owned());
-                    self.wish(service, image, key);
-                }
-                None => self.release(service),
-            }
+            touched.insert(service.name.clone());
+            let effective = effective(self.group, &after, &before, service, self.world, self.facts);
+            let floating = after.rules_for(self.group, service).floating.unwrap_or(false);
+            self.wish(service, &effective, floating);
+        }
+        if !touched.is_empty() {
+            self.wants.extend(check::wants(self.group, &after, self.world, self.facts));
         }
         let changed = |key: &pins::PinKey| before.pins.get(key) != after.pins.get(key);
         let placed = check::document(self.group, &after, self.world, self.facts);
-        let relevant = placed.into_iter().filter(|placed| match &placed.key {
-            Some(key) => edited.pins.contains_key(key) || changed(key),
-            None => true,
+        let relevant = placed.into_iter().filter(|placed| {
+            let of_touched = placed.finding.services.iter().any(|service| touched.contains(service));
+            of_touched || placed.key.as_ref().is_none_or(changed)
         });
         self.findings.extend(relevant.map(|placed| placed.finding));
     }
@@ -323,6 +323,20 @@ impl<'a> Work<'a> {
             }
         }
     }
+}
+
+/// What a document says of a service, as far as it decides what that should run.
+fn says<'a>(
+    doc: &'a PinDoc,
+    group: &GroupKey,
+    service: &Service,
+) -> (Option<&'a str>, Option<(&'a str, &'a str)>, bool) {
+    let image = doc.effective(group, service).map(|(_, image)| image);
+    let of_version = image == Some(pins::MANIFEST);
+    let text = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
+    let versions = of_version.then(|| (text(&doc.postgres_version), text(&doc.spock_version)));
+    let floating = image.is_some() && doc.rules_for(group, service).floating.unwrap_or(false);
+    (image, versions, floating)
 }
 
 /// Findings that say the same of several subjects are one.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::back::{Answer, Source, Way, journal_way, undone, unit_of, way_back};
 use super::{BackTo, Scope, Want, Work};
-use crate::core::check;
+use crate::core::check::case::{By, Case};
+use crate::core::check::{self};
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::group::member_of;
 use crate::core::image::{Digest, ImageRef, digest_of};
@@ -53,8 +54,9 @@ impl Work<'_> {
             );
             self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
         }
-        let findings = check::about_image(&image, &[service], self.world, self.facts);
-        self.findings.extend(findings);
+        let (world, facts, by) = (self.world, self.facts, By::Back);
+        let case = Case { group: self.group, services: vec![service], world, facts, image: &image, by };
+        self.findings.extend(check::about_image(&case));
         let mut reasons = vec![reason];
         if !service.previous_differs.is_empty() && way.source == Source::EnginePrevious {
             reasons

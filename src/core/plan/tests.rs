@@ -4,7 +4,7 @@ use super::back::{Answer, Source, way_back};
 use super::*;
 use crate::core::image::{Digest, Platform};
 use crate::core::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use crate::core::registry::{Fact, ImageFact, Via, Why};
+use crate::core::registry::{Fact, ImageFact, Learned, Via, Why};
 use crate::core::sample;
 use crate::core::swarm::{Availability, Task, TaskState};
 use crate::core::wire::v1::Record;
@@ -48,9 +48,16 @@ fn facts(known: &[(&str, &str)]) -> Facts {
     let mut facts = Facts::default();
     for (reference, digit) in known {
         let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
+        let image = crate::core::image::ImageRef::parse(reference).unwrap();
+        facts.take(Learned::About(image.by_digest(&value.digest), not_asked()));
         facts.learn(reference, Fact::Known { value, at: sample::NOW, via: Via::Registry });
     }
+    facts.take(Learned::Versions(not_asked()));
     facts
+}
+
+fn not_asked<T>() -> Fact<T> {
+    Fact::Failed { why: Why::Other("not asked here".into()), at: sample::NOW }
 }
 
 fn pin(text: &str) -> Goal {
@@ -118,7 +125,7 @@ fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) 
 #[test]
 fn no_edit_is_nothing_to_do() {
     let world = world();
-    for text in [String::new(), pins::template(&world, &group()), "# only words\npostgres_version = \"17.9\"\n".into()]
+    for text in [String::new(), pins::template(&world, &group()), "# only words\n# postgres_version = \"17.9\"\n".into()]
     {
         let draft = plan(&pin(&text), &world, &Facts::default(), sample::NOW);
         assert!(draft.plan.has_nothing_to_do() && draft.wants.is_empty() && draft.plan.units.is_empty(), "{text}");
@@ -131,7 +138,7 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     let world = world();
     let goal = pin("[node.n1]\nimage = \"r.io/pg:2\"\n");
     let draft = plan(&goal, &world, &Facts::default(), sample::NOW);
-    assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into())].into());
+    assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into()), Want::Versions].into());
     assert!(draft.obstacle(true).is_some());
     let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert!(draft.wants.is_empty());

@@ -41,6 +41,19 @@ pub enum Why {
     Other(String),
 }
 
+impl Why {
+    /// In a few words, without the image.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::NotFound => "not found",
+            Self::Denied => "access denied",
+            Self::NoCredentials => "it wants a login",
+            Self::RateLimited => "too many requests for now",
+            Self::Unreachable(cause) | Self::Other(cause) => cause,
+        }
+    }
+}
+
 /// A thing that may be known, with when and from whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Fact<T> {

@@ -1,0 +1,257 @@
+//! Checks of versions: those that are asked for, the manifest's, and those that ran here before.
+
+use super::case::{By, Case, Said};
+use crate::core::effective::asked;
+use crate::core::finding::{Code, Finding, Severity};
+use crate::core::group::is_postgres;
+use crate::core::image::ImageRef;
+use crate::core::manifest::{Entry, Stability, VersionManifest};
+use crate::core::past::last_healthy;
+use crate::core::pins::PinDoc;
+use crate::core::registry::About;
+use crate::core::swarm::Service;
+use crate::core::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading};
+
+/// The label an image tells its version in (OCI image-spec, annotations).
+const VERSION: &str = "org.opencontainers.image.version";
+/// The annotation an image names its base in.
+const BASE: &str = "org.opencontainers.image.base.name";
+
+/// All remarks about versions.
+pub fn about(case: &Case<'_>) -> Vec<Finding> {
+    let (By::Pin(doc) | By::Manifest(doc)) = case.by else {
+        return case.each(|service| older(case, service));
+    };
+    let mut found = case.each(|service| mismatch(case, doc, service));
+    found.extend(case.each(|service| jump(case, service).or_else(|| older(case, service))));
+    found.extend(case.each(|service| family(case, service)));
+    let manifest = case.facts.versions().known();
+    if let (Some(manifest), By::Pin(_)) = (manifest, case.by) {
+        found.extend(unstable(case, manifest));
+        found.extend(case.each(|service| beside_the_manifest(case, manifest, doc, service)));
+        found.extend(case.each(|service| newer_version(manifest, case.image, service)));
+    }
+    found
+}
+
+fn pg_tag(image: &ImageRef) -> Option<PgTag> {
+    PgTag::parse(image.tag.as_deref()?)
+}
+
+/// Version prefixes as the control plane compares them (pgEdge control-plane, pull request 431).
+fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
+    if !is_postgres(service) || (doc.postgres_version.is_none() && doc.spock_version.is_none()) {
+        return None;
+    }
+    let Some(tag) = pg_tag(case.image) else {
+        let tag = case.image.tag.as_deref().unwrap_or("the digest");
+        let message = format!("`{tag}` does not tell its versions, so they cannot be compared with those asked for");
+        let hint = "a tag like 17.9-spock5.0.6-standard-2 does";
+        return Some(Said::new(Severity::Info, Code::VersionUnknown, message, hint));
+    };
+    let differs = |has: &Version, wanted: &Option<String>| {
+        let wanted = wanted.as_deref()?;
+        let fits = Version::parse(wanted).is_some_and(|wanted| has.has_prefix(&wanted));
+        (!fits).then(|| wanted.to_owned())
+    };
+    let (what, has, wanted) = if let Some(wanted) = differs(&tag.postgres, &doc.postgres_version) {
+        ("postgres", &tag.postgres, wanted)
+    } else if let Some(wanted) = differs(&tag.spock, &doc.spock_version) {
+        ("spock", &tag.spock, wanted)
+    } else {
+        return None;
+    };
+    let message = format!("image tag {what} version {has} does not match spec version {wanted}");
+    let manifest = case.facts.versions().known();
+    let of_asked = manifest.zip(asked(case.group, doc, service, case.world));
+    let of_asked = of_asked.and_then(|(manifest, asked)| manifest.postgres(&asked.postgres, &asked.spock).ok());
+    let hint = match of_asked {
+        Some(entry) => format!("{} is the manifest's image", short(&entry.image)),
+        None => format!("change `{what}_version`, or pin an image of {wanted}"),
+    };
+    Some(Said::new(Severity::Error, Code::VersionMismatch, message, hint))
+}
+
+/// The tag, for a line of text.
+fn short(image: &str) -> String {
+    ImageRef::parse(image).map_or_else(|_| image.to_owned(), |image| image.short(false))
+}
+
+/// The version an image holds, by its tag or else by its label.
+fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
+    let by_tag = || {
+        let tag = image.tag.as_deref()?;
+        PgTag::parse(tag).map(|tag| tag.postgres).or_else(|| leading(tag))
+    };
+    by_tag().or_else(|| leading(about?.note(VERSION)?))
+}
+
+/// The image that last ran well in a service, where it is another than the case's and keeps the same data.
+fn before(case: &Case<'_>, service: &Service) -> Option<ImageRef> {
+    let before = ImageRef::parse(&last_healthy(case.world, case.group, service)?).ok()?;
+    (before.text != case.image.text).then_some(before)
+}
+
+fn holds_data(case: &Case<'_>, service: &Service, before: &ImageRef) -> bool {
+    is_postgres(service) || (keeps_data(case.image) && keeps_data(before))
+}
+
+/// Another major version of a database than the last that ran well here; never judged against the spec.
+fn jump(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let before = before(case, service)?;
+    if !holds_data(case, service, &before) || case.ran_in(service) {
+        return None;
+    }
+    let (old, new) = (version(&before, about_of(case, &before))?.major(), version(case.image, case.about())?.major());
+    // No PostgreSQL is older than 8: smaller numbers count builds.
+    let counts_builds = (is_postgres(service) || is_postgresql(case.image)) && old.min(new) < 8;
+    if old == new || counts_builds {
+        return None;
+    }
+    let message = format!("it last ran healthy on {old}; {new} needs a migration, not a tag");
+    let hint = format!("migrate the data first (pg_upgrade, or dump and restore), or stay on {old}");
+    Some(Said::new(Severity::Error, Code::MajorJump, message, hint))
+}
+
+fn about_of<'a>(case: &Case<'a>, image: &ImageRef) -> Option<&'a About> {
+    let digest = image.digest.as_ref()?;
+    case.facts.about(&image.by_digest(digest)).known().map(AsRef::as_ref)
+}
+
+/// An older version of the same repository than the last that ran well here.
+fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let before = before(case, service)?;
+    let is_newer = |old: &ImageRef| match (pg_tag(old), pg_tag(case.image)) {
+        (Some(old), Some(new)) => (&old.postgres, &old.spock) > (&new.postgres, &new.spock),
+        _ => version(old, None) > version(case.image, None) && version(case.image, None).is_some(),
+    };
+    if !before.same_repository(case.image) || !is_newer(&before) {
+        return None;
+    }
+    let back = case.ran_in(service);
+    let message = format!("{} is older than {}, which ran healthy here", case.image.short(false), before.short(false));
+    let (severity, hint) = if back {
+        (Severity::Info, String::new())
+    } else {
+        (
+            Severity::Warning,
+            "a newer version may have changed data an older one cannot read; pin the newer one, or acknowledge"
+                .to_owned(),
+        )
+    };
+    Some(Said::new(severity, Code::Downgrade, message, hint))
+}
+
+/// Another base system below a database: its C library sorts text in another way.
+fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let before = before(case, service)?;
+    if !holds_data(case, service, &before) || case.ran_in(service) {
+        return None;
+    }
+    let of = |image: &ImageRef, about: Option<&About>| {
+        let by_tag = image.tag.as_deref().and_then(distribution);
+        by_tag.or_else(|| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?))
+    };
+    let (old, new) = (of(&before, about_of(case, &before)), of(case.image, case.about()));
+    let alpine = |of: Option<&str>| of == Some("alpine");
+    let both_told = old.is_some() && new.is_some() && old != new;
+    if alpine(old) == alpine(new) && !both_told {
+        return None;
+    }
+    let word = |of: Option<&'static str>| of.unwrap_or("another base");
+    let message = format!(
+        "from {} to {}: the C library sorts text in another way, indexes on text may be corrupt",
+        word(old),
+        word(new)
+    );
+    let hint = "choose a tag on the same base, or plan to reindex";
+    Some(Said::new(Severity::Warning, Code::FamilyChange, message, hint))
+}
+
+fn unstable(case: &Case<'_>, manifest: &VersionManifest) -> Option<Finding> {
+    let (_, entry) = manifest.of_image(case.image).filter(|(_, entry)| entry.stability == Stability::Dev)?;
+    let message = format!("the version manifest marks {} as under development", short(&entry.image));
+    Some(case.all(Severity::Warning, Code::VersionUnstable, message).hint("pin a stable image of the same version"))
+}
+
+/// The versions a pin is compared with the manifest for: the document's, else its tag's, else those that run.
+fn compared(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<(String, String)> {
+    let tag = pg_tag(case.image);
+    let running = asked(case.group, doc, service, case.world);
+    let postgres = doc.postgres_version.clone().or_else(|| tag.as_ref().map(|tag| tag.postgres.to_string()));
+    let spock = doc.spock_version.clone().or_else(|| tag.as_ref().map(|tag| tag.spock.major().to_string()));
+    Some((
+        postgres.or(running.as_ref().map(|asked| asked.postgres.clone()))?,
+        spock.or(running.map(|asked| asked.spock))?,
+    ))
+}
+
+/// How a pin stands to the manifest's image for its version.
+fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc, service: &Service) -> Option<Said> {
+    if !is_postgres(service) {
+        let (_, entry) = manifest.of_image(case.image)?;
+        return Some(equals(entry));
+    }
+    let (postgres, spock) = compared(case, doc, service)?;
+    let entry = match manifest.postgres(&postgres, &spock) {
+        Ok(entry) => entry,
+        Err(why) if doc.postgres_version.is_some() => {
+            return Some(Said::new(
+                Severity::Info,
+                Code::VersionUnknown,
+                why,
+                "the version manifest has no image to compare this pin with",
+            ));
+        }
+        Err(_) => return None,
+    };
+    let of_entry = ImageRef::parse(&entry.image).ok()?;
+    if of_entry.same_repository(case.image) && of_entry.tag == case.image.tag {
+        return Some(equals(entry));
+    }
+    if let Some(said) = newer_build(entry, case.image) {
+        return Some(said);
+    }
+    let message = format!(
+        "image \"{}\" is not the manifest image for version {} (manifest image: {})",
+        case.image.without_digest(),
+        entry.label(),
+        entry.image
+    );
+    Some(Said::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do, where that is meant"))
+}
+
+fn equals(entry: &Entry) -> Said {
+    let message = format!("it is the manifest's image for {}: this pin freezes it", entry.label());
+    Said::new(Severity::Info, Code::EqualsManifest, message, "`image = \"manifest\"` follows the manifest instead")
+}
+
+/// The manifest's build of the same version is newer than this image.
+fn newer_build(entry: &Entry, image: &ImageRef) -> Option<Said> {
+    let of_entry = ImageRef::parse(&entry.image).ok()?;
+    let (theirs, ours) = (pg_tag(&of_entry)?, pg_tag(image)?);
+    let newer = theirs.postgres == ours.postgres && (&theirs.spock, theirs.build()) > (&ours.spock, ours.build());
+    if !newer || !of_entry.same_repository(image) {
+        return None;
+    }
+    let message = format!("the manifest has a newer build for {}: {}", entry.label(), of_entry.short(false));
+    Some(Said::new(Severity::Info, Code::NewerBuild, message, "pin it when it suits; tab offers it first"))
+}
+
+fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service) -> Option<Said> {
+    let tag = pg_tag(image).filter(|_| is_postgres(service))?;
+    let newer = manifest.newer(&tag.postgres, Some(tag.spock.major()));
+    let newest = newer.first()?;
+    let message = format!("{} is there: {}", newest.label(), short(&newest.image));
+    Some(Said::new(Severity::Info, Code::NewerVersion, message, "pin it when it suits; tab offers it"))
+}
+
+/// What the manifest has that is newer than what runs.
+pub fn newer_than_runs(running: &ImageRef, service: &Service, manifest: &VersionManifest) -> Vec<Said> {
+    let build = || {
+        let tag = pg_tag(running).filter(|_| is_postgres(service))?;
+        let entry = manifest.postgres(&tag.postgres.to_string(), &tag.spock.major().to_string()).ok()?;
+        newer_build(entry, running)
+    };
+    build().into_iter().chain(newer_version(manifest, running, service)).collect()
+}
