@@ -67,6 +67,11 @@ impl Eyes {
         Self { versions, ..self }
     }
 
+    /// Lets the version manifest be asked for anew, next time it is wanted.
+    pub fn forget_versions(&self) {
+        self.versions.forget();
+    }
+
     async fn registry(&self) -> &Registry {
         let make = || async {
             // An engine that does not answer declares nothing; then only TLS is spoken, which is the safe side.

@@ -97,7 +97,12 @@ impl Effects {
                 attention.in_view = in_view.into_iter().collect();
                 attention.at_keys = at_keys;
             }),
-            Effect::Refresh { cluster } => self.attend(cluster, |attention| attention.ask += 1),
+            Effect::Refresh { cluster } => {
+                if let Some(hands) = self.clusters.get(cluster) {
+                    hands.eyes.forget_versions();
+                }
+                self.attend(cluster, |attention| attention.ask += 1);
+            }
             Effect::Ask { cluster, wants } => self.ask(cluster, wants),
             Effect::FollowLogs { cluster, service } => self.follow_logs(cluster, service),
             Effect::StopLogs => self.stop_logs(),

@@ -260,7 +260,7 @@ fn digest_header(answer: &Answer) -> Option<Digest> {
 }
 
 /// Where a `Location` leads from here: an address of its own, one of another host, an absolute or a relative path.
-fn join(from: &Uri, location: &HeaderValue) -> Option<Uri> {
+pub(super) fn join(from: &Uri, location: &HeaderValue) -> Option<Uri> {
     let (location, scheme, host) = (location.to_str().ok()?, from.scheme_str()?, from.authority()?);
     let location = location.split('#').next()?;
     let text = if location.starts_with("http://") || location.starts_with("https://") {

@@ -6,6 +6,7 @@
 mod auth;
 mod client;
 mod fault;
+mod fetch;
 mod http;
 mod manifest;
 mod policy;
@@ -24,6 +25,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
 pub use self::fault::DialError;
+pub use self::fetch::Fetch;
 pub use self::http::{Dial, Memory};
 pub use self::policy::{Limits, Policy};
 pub use self::tls::{DOCKER_CERTS, Trust, install_crypto};

@@ -20,6 +20,8 @@ use crate::core::world::World;
 const AT_KEYS: Duration = Duration::from_secs(15 * 60);
 /// After so long the cause of a failure that goes on is looked up again.
 const AGAIN: Duration = Duration::from_secs(300);
+/// After so long the version manifest is looked at again, where a screen goes by it.
+const VERSIONS: Duration = Duration::from_secs(3600);
 
 /// Adds what is to be attended to and asked for, each once.
 pub(super) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
@@ -51,8 +53,16 @@ pub(super) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
-    let cluster = state.active;
+    let (cluster, now) = (state.active, state.now);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
+    let old = match one.facts.versions() {
+        Fact::Known { at, .. } => now.since(*at) >= VERSIONS,
+        Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
+        Fact::Unknown | Fact::Asked => false,
+    };
+    if old {
+        one.asked.remove(&Want::Versions);
+    }
     let fresh: BTreeSet<Want> = wants.difference(&one.asked).cloned().collect();
     if fresh.is_empty() {
         return;
@@ -63,6 +73,8 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
             Want::About(reference) => Learned::About(reference, Fact::Asked),
             Want::Tags(repository) => Learned::Tags(repository, Fact::Asked),
             Want::Engine(reference) => Learned::Engine(reference, Fact::Asked),
+            // The one that is known counts until there is another.
+            Want::Versions if one.facts.versions().known().is_some() => continue,
             Want::Versions => Learned::Versions(Fact::Asked),
             Want::Tasks(_) | Want::Record(_) | Want::Journal => continue,
         });

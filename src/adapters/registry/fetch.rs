@@ -1,0 +1,79 @@
+//! A small file at an address, over the transport that registries are asked by: no credentials, limits on time and size.
+
+use std::time::Duration;
+
+use ::http::{HeaderValue, Request, StatusCode, Uri, header};
+use bytes::Bytes;
+use tokio::time::timeout;
+
+use super::client::join;
+use super::fault::{DialError, Fault, status_line};
+use super::http::{Dial, Http};
+use super::policy::Limits;
+
+/// How many redirects are followed.
+const HOPS: usize = 5;
+
+/// What fetches files. Clones share its connections.
+#[derive(Clone)]
+pub struct Fetch {
+    http: Http,
+}
+
+impl Fetch {
+    /// Fetches in this way, with the connection limits of registries.
+    pub fn new(dial: Dial) -> Self {
+        Self { http: Http::new(dial, Limits::default().connect) }
+    }
+
+    /// Reads what is at an `http` or `https` address: at most `most` bytes of it, within `limit` in all.
+    ///
+    /// # Errors
+    /// Why there is nothing, in a sentence that does not repeat the address.
+    pub async fn get(&self, address: &str, most: usize, limit: Duration) -> Result<Bytes, String> {
+        let seconds = limit.as_secs();
+        timeout(limit, self.follow(address, most))
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {seconds} s")))
+    }
+
+    async fn follow(&self, address: &str, most: usize) -> Result<Bytes, String> {
+        let mut uri: Uri = address.parse().map_err(|error| format!("not an address: {error}"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.authority().is_none() {
+            return Err("not an address: it begins with http:// or https://".to_owned());
+        }
+        let agent = HeaderValue::from_static(concat!("pinnace/", env!("CARGO_PKG_VERSION")));
+        for _ in 0..=HOPS {
+            let build = Request::builder().uri(uri.clone()).header(header::USER_AGENT, agent.clone());
+            let request = build.body(Bytes::new()).map_err(|error| error.to_string())?;
+            let answer = self.http.send(&request, most).await.map_err(told)?;
+            let to = match answer.status.as_u16() {
+                200 => return Ok(answer.body),
+                301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION),
+                _ => None,
+            };
+            let Some(to) = to else { return Err(refused(answer.status, &answer.body)) };
+            let to = join(&uri, to).ok_or_else(|| "a redirect to no usable address".to_owned())?;
+            if uri.scheme_str() == Some("https") && to.scheme_str() == Some("http") {
+                let host = to.authority().map_or("", |it| it.as_str());
+                return Err(format!("a redirect from https to plain http at {host} was not followed"));
+            }
+            uri = to;
+        }
+        Err(format!("more than {HOPS} redirects"))
+    }
+}
+
+fn refused(status: StatusCode, body: &[u8]) -> String {
+    status_line(status, body)
+}
+
+/// A fault in words that fit an address a person chose: no engine declares it insecure.
+fn told(fault: Fault) -> String {
+    match fault {
+        Fault::Dial(DialError::Tls(host, why)) if why.starts_with("it speaks plain http") => {
+            format!("no TLS with {host}: it speaks plain http; write http:// if that is meant")
+        }
+        other => other.to_string(),
+    }
+}
