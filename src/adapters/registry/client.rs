@@ -4,20 +4,21 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::auth::{self, Challenge};
+use super::config::{self, Configuration};
 use super::fault::{Fault, refusal};
-use super::http::Answer;
-use super::manifest::{self, Shape};
-use super::{Details, Inner, lock};
+use super::http::{Answer, Opened};
+use super::manifest::{self, Manifest};
+use super::{Inner, lock};
 use crate::adapters::credentials::Secret;
 use crate::core::group::hex;
-use crate::core::image::{Digest, ImageRef};
-use crate::core::registry::{ImageFact, Why};
+use crate::core::image::{Digest, ImageRef, Platform};
+use crate::core::registry::{Allowance, ImageFact, Why};
 
 /// The most a manifest or a config may be, in bytes: the least the distribution-spec asks registries to take.
 const MOST: usize = 4 << 20;
@@ -48,7 +49,7 @@ impl Inner {
     /// HEAD by tag or digest; then the manifest, if its digest was not seen before.
     pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, Why> {
         let path = format!("manifests/{}", image.wanted());
-        let head = self.ask(image, Method::HEAD, &path, &manifest::accepted()).await?;
+        let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
         let named = match head.status {
             StatusCode::OK => digest_header(&head),
             // A registry that knows no HEAD is asked with GET.
@@ -64,36 +65,64 @@ impl Inner {
         if let Some(wanted) = image.digest.as_ref().filter(|wanted| **wanted != digest) {
             return Err(Why::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
         }
-        let cell = lock(&self.details).entry(digest.clone()).or_default().clone();
-        let details = cell.get_or_try_init(|| self.details(image, &digest, body)).await?.clone();
-        Ok(ImageFact { size: details.size, ..ImageFact::new(digest, details.platforms) })
+        let manifest = self.manifest(image, &digest, body).await?;
+        let mut fact = ImageFact::new(digest, None);
+        match &*manifest {
+            Manifest::Index(index) => {
+                fact.platforms = index.platforms();
+                fact.children = index.images().map(|entry| entry.digest.clone()).collect();
+            }
+            Manifest::Image(single) => {
+                fact.size = single.size;
+                fact.platforms = self.platform(image, single).await?.map(|platform| vec![platform]);
+            }
+            Manifest::Other => {}
+        }
+        fact.allowance = lock(&self.allowances).get(&image.host).copied();
+        Ok(fact)
     }
 
-    async fn details(&self, image: &ImageRef, digest: &Digest, body: Option<Bytes>) -> Result<Details, Why> {
-        let body = match body {
-            Some(body) => body,
-            None => self.get_checked(image, &format!("manifests/{digest}"), &manifest::accepted(), digest).await?,
-        };
-        Ok(match manifest::read(&body) {
-            Shape::Index(platforms) => Details { platforms, size: None },
-            Shape::Single { config: Some(config), size } => {
-                let read = self.get_checked(image, &format!("blobs/{config}"), "*/*", &config).await;
-                let platforms = match read {
-                    Ok(body) => manifest::config_platform(&body),
-                    // A manifest whose config is gone names no platform; it is still a manifest.
-                    Err(Why::NotFound) => None,
-                    Err(why) => return Err(why),
-                };
-                Details { platforms, size }
-            }
-            Shape::Single { config: None, size } => Details { platforms: None, size },
-            Shape::Other => Details { platforms: None, size: None },
-        })
+    async fn platform(&self, image: &ImageRef, single: &manifest::Image) -> Result<Option<Platform>, Why> {
+        let Some(config) = &single.config else { return Ok(None) };
+        match self.configuration(image, config).await {
+            Ok(read) => Ok(read.platform.clone()),
+            // A manifest whose config is gone names no platform; it is still a manifest.
+            Err(Why::NotFound) => Ok(None),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The manifest of this digest, read once in a process; `body` where it came already.
+    pub(super) async fn manifest(
+        &self,
+        image: &ImageRef,
+        digest: &Digest,
+        body: Option<Bytes>,
+    ) -> Result<Arc<Manifest>, Why> {
+        let cell = self.manifests.cell(digest);
+        let read = cell.get_or_try_init(|| async {
+            let body = match body {
+                Some(body) => body,
+                None => self.get_checked(image, &format!("manifests/{digest}"), &manifest::accepted(), digest).await?,
+            };
+            Ok(Arc::new(manifest::read(&body)))
+        });
+        read.await.cloned()
+    }
+
+    /// The configuration of this digest, read once in a process.
+    pub(super) async fn configuration(&self, image: &ImageRef, digest: &Digest) -> Result<Arc<Configuration>, Why> {
+        let cell = self.configs.cell(digest);
+        let read = cell.get_or_try_init(|| async {
+            let body = self.get_checked(image, &format!("blobs/{digest}"), "*/*", digest).await?;
+            Ok(Arc::new(config::read(&body)))
+        });
+        read.await.cloned()
     }
 
     /// GET, and the digest of what came.
     async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, Bytes), Why> {
-        let answer = self.ask(image, Method::GET, path, accept).await?;
+        let answer = self.ask(image, Method::GET, self.uri(image, path)?, accept).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(image, answer.status, &answer.body));
         }
@@ -111,7 +140,7 @@ impl Inner {
         }
     }
 
-    fn refused(&self, image: &ImageRef, status: StatusCode, body: &[u8]) -> Why {
+    pub(super) fn refused(&self, image: &ImageRef, status: StatusCode, body: &[u8]) -> Why {
         if status == StatusCode::BAD_REQUEST && self.policy.is_insecure(&image.host) {
             // What servers of TLS answer to plain HTTP; the engine, which tries both, may still get through.
             let host = &image.host;
@@ -120,11 +149,30 @@ impl Inner {
         refusal(status, body)
     }
 
-    /// One request to a repository, logging in where the registry asks for it; 401 never comes back.
-    async fn ask(&self, image: &ImageRef, method: Method, path: &str, accept: &str) -> Result<Answer, Why> {
+    /// Where something of a repository is.
+    pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
         let scheme = if self.policy.is_insecure(&image.host) { "http" } else { "https" };
         let url = format!("{scheme}://{}/v2/{}/{path}", server_of(&image.host), image.path);
-        let uri: Uri = url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))?;
+        url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
+    }
+
+    /// One request to a repository, answered whole.
+    async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Answer, Why> {
+        let asks_anew = method == Method::HEAD;
+        let answer = self.open(image, method, uri, accept).await?.whole(MOST).await?;
+        let told = allowance(&answer.headers);
+        let mut allowances = lock(&self.allowances);
+        match told {
+            Some(told) => drop(allowances.insert(image.host.clone(), told)),
+            // Not told any more: it does not hold for whoever logged in.
+            None if asks_anew => drop(allowances.remove(&image.host)),
+            None => {}
+        }
+        Ok(answer)
+    }
+
+    /// One request to a repository, logging in where the registry asks for it; 401 never comes back.
+    pub(super) async fn open(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Opened, Why> {
         let cell = {
             let key = (image.host.clone(), image.path.clone());
             lock(&self.grants).entry(key).or_default().clone()
@@ -136,8 +184,10 @@ impl Inner {
             if answer.status != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
             }
+            let challenge = Challenge::of(&answer.headers);
+            let _ = answer.whole(MOST).await;
             if attempt == 0 {
-                grant = self.renew(image, &cell, grant.turn, Challenge::of(&answer.headers)).await?;
+                grant = self.renew(image, &cell, grant.turn, challenge).await?;
             }
         }
         Err(self.turned_away(image, &grant))
@@ -221,7 +271,7 @@ impl Inner {
         mut uri: Uri,
         accept: &str,
         grant: Option<&HeaderValue>,
-    ) -> Result<Answer, Why> {
+    ) -> Result<Opened, Why> {
         let home = (uri.scheme_str() == Some("https"), uri.authority().cloned());
         for _ in 0..=HOPS {
             let mut build = Request::builder().method(method).uri(uri.clone());
@@ -231,13 +281,15 @@ impl Inner {
                 build = build.header(header::AUTHORIZATION, grant.clone());
             }
             let request = build.body(Bytes::new()).map_err(|error| Fault::Request(error.to_string()))?;
-            let answer = self.http.send(&request, MOST).await?;
+            let answer = self.http.open(&request).await?;
             let location = match answer.status.as_u16() {
-                301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION),
+                301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION).cloned(),
                 _ => None,
             };
             let Some(location) = location else { return Ok(answer) };
-            uri = join(&uri, location).ok_or_else(|| Why::Other("a redirect to no usable address".to_owned()))?;
+            // Read to its end, so that the connection can be kept; what it says is of no interest.
+            let _ = answer.whole(MOST).await;
+            uri = join(&uri, &location).ok_or_else(|| Why::Other("a redirect to no usable address".to_owned()))?;
             let host = uri.authority().map_or("", |it| it.as_str());
             if home.0 && uri.scheme_str() == Some("http") && !self.policy.is_insecure(host) {
                 return Err(Why::Other(format!("a redirect from https to plain http at {host} was not followed")));
@@ -253,6 +305,19 @@ impl Inner {
         }
         HeaderValue::from_str(&self.policy.user_agent).unwrap_or(default)
     }
+}
+
+/// What is still allowed: `100;w=21600`, the window in seconds (draft-ietf-httpapi-ratelimit-headers-03).
+fn allowance(headers: &HeaderMap) -> Option<Allowance> {
+    let read = |name: &str| {
+        let text = headers.get(name)?.to_str().ok()?;
+        // Several windows may follow one another; the first is the one in force.
+        let mut parts = text.split(',').next()?.split(';').map(str::trim);
+        let count: u64 = parts.next()?.parse().ok()?;
+        Some((count, parts.find_map(|part| part.strip_prefix("w=")?.trim().parse().ok())))
+    };
+    let ((limit, window), (remaining, _)) = (read("ratelimit-limit")?, read("ratelimit-remaining")?);
+    Some(Allowance { limit, remaining, window })
 }
 
 fn digest_header(answer: &Answer) -> Option<Digest> {
@@ -297,6 +362,23 @@ mod tests {
             let joined = join(&from, &HeaderValue::from_static(location));
             assert_eq!(joined.map(|uri| uri.to_string()).as_deref(), to, "{location}");
         }
+    }
+
+    #[test]
+    fn allowances() {
+        for (limit, remaining, told) in [
+            ("100;w=21600", "76;w=21600", Some((100, 76, Some(21600)))),
+            ("2000", "1999", Some((2000, 1999, None))),
+            ("10, 10;w=1, 100;w=60", "3", Some((10, 3, None))),
+            ("many", "3", None),
+            ("", "", None),
+        ] {
+            let headers = [("ratelimit-limit", limit), ("ratelimit-remaining", remaining)];
+            let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let expected = told.map(|(limit, remaining, window)| Allowance { limit, remaining, window });
+            assert_eq!(allowance(&headers.into_iter().collect()), expected, "{limit} {remaining}");
+        }
+        assert_eq!(allowance(&HeaderMap::new()), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A pooled HTTP/1.1 client over our own connector: small answers, read whole, with limits.
+//! A pooled HTTP/1.1 client over our own connector: answers read whole with limits, or a piece at a time.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::client::legacy::{Client, Error as ClientError};
@@ -54,6 +55,17 @@ pub(super) struct Answer {
     pub body: Bytes,
 }
 
+/// An answer whose body is still to come.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    body: Incoming,
+    host: String,
+}
+
 /// The client. Clones share its connections.
 #[derive(Clone)]
 pub(super) struct Http {
@@ -90,33 +102,53 @@ impl Http {
     }
 
     /// Sends a request and reads the answer whole, at most `most` bytes of it. The caller limits the time.
+    pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<Answer, Fault> {
+        self.open(request).await?.whole(most).await
+    }
+
+    /// Sends a request and waits for the head of the answer. The caller limits the time.
     ///
     /// A kept connection that the other side was just closing is no failure: the request is sent once more, as none
     /// of ours changes anything.
-    pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<Answer, Fault> {
-        match self.send_once(request, most).await {
-            Err((_, true)) => self.send_once(request, most).await,
+    pub async fn open(&self, request: &Request<Bytes>) -> Result<Opened, Fault> {
+        match self.open_once(request).await {
+            Err((_, true)) => self.open_once(request).await,
             other => other,
         }
         .map_err(|(fault, _)| fault)
     }
 
-    async fn send_once(&self, request: &Request<Bytes>, most: usize) -> Result<Answer, (Fault, bool)> {
+    async fn open_once(&self, request: &Request<Bytes>) -> Result<Opened, (Fault, bool)> {
         let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
         let request = request.clone().map(Full::new);
         let response = self.client.request(request).await.map_err(|error| broken(&host, &error))?;
-        let (head, mut body) = response.into_parts();
-        let mut whole = BytesMut::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| (Fault::Broken(host.clone(), root(&error)), false))?;
-            if let Some(data) = frame.data_ref() {
-                if whole.len() + data.len() > most {
-                    return Err((Fault::TooLarge(host, most), false));
-                }
-                whole.extend_from_slice(data);
+        let (head, body) = response.into_parts();
+        Ok(Opened { status: head.status, headers: head.headers, body, host })
+    }
+}
+
+impl Opened {
+    /// The next bytes of the body; `None` at its end.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+        while let Some(frame) = self.body.frame().await {
+            let frame = frame.map_err(|error| Fault::Broken(self.host.clone(), root(&error)))?;
+            if let Ok(data) = frame.into_data() {
+                return Ok(Some(data));
             }
         }
-        Ok(Answer { status: head.status, headers: head.headers, body: whole.freeze() })
+        Ok(None)
+    }
+
+    /// The whole answer; one of more than `most` bytes is a fault.
+    pub async fn whole(mut self, most: usize) -> Result<Answer, Fault> {
+        let mut whole = BytesMut::new();
+        while let Some(data) = self.chunk().await? {
+            if whole.len() + data.len() > most {
+                return Err(Fault::TooLarge(self.host, most));
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(Answer { status: self.status, headers: self.headers, body: whole.freeze() })
     }
 }
 

@@ -3,13 +3,17 @@
 //! References, manifests, tokens and errors are the OCI crate's types. The requests are our own: the crate's client
 //! asks `/v2/` before each, keeps the first credentials for ever, and does not exchange refresh tokens.
 
+mod about;
 mod auth;
 mod client;
+mod config;
 mod fault;
 mod fetch;
+mod flights;
 mod http;
 mod manifest;
 mod policy;
+mod tags;
 mod tls;
 
 #[cfg(test)]
@@ -19,22 +23,20 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::FutureExt as _;
-use futures_util::future::{BoxFuture, Shared, WeakShared};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
+use self::config::Configuration;
 pub use self::fault::DialError;
 pub use self::fetch::Fetch;
+use self::flights::Flights;
 pub use self::http::{Dial, Memory};
+use self::manifest::Manifest;
 pub use self::policy::{Limits, Policy};
 pub use self::tls::{DOCKER_CERTS, Trust, install_crypto};
 use crate::adapters::credentials::{Credentials, Secret};
-use crate::core::image::{Digest, ImageRef, Platform};
-use crate::core::registry::{About, ImageFact, Tags, Why};
-
-type Looking = BoxFuture<'static, Result<ImageFact, Why>>;
-type Flight = Shared<Looking>;
+use crate::core::image::{Digest, ImageRef};
+use crate::core::registry::{About, Allowance, ImageFact, Tags, Why};
 
 /// All registries, with what is known of them: connections, tokens, manifests by digest. Clones share it.
 #[derive(Clone)]
@@ -44,23 +46,36 @@ struct Inner {
     policy: Policy,
     credentials: Credentials,
     http: http::Http,
-    /// Looks under way, by host, repository and what is wanted.
-    flights: Mutex<HashMap<String, WeakShared<Looking>>>,
+    /// Questions under way, by host, repository and what is wanted.
+    looks: Flights<ImageFact>,
+    abouts: Flights<Arc<About>>,
+    lists: Flights<Arc<Tags>>,
     /// Turns, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
-    /// What was learned by digest, which never changes.
-    details: Mutex<HashMap<Digest, Arc<OnceCell<Details>>>>,
+    manifests: Known<Manifest>,
+    configs: Known<Configuration>,
+    /// What hosts said they still allow.
+    allowances: Mutex<HashMap<String, Allowance>>,
     /// What is sent to be let in, by host and repository.
     grants: Mutex<client::Grants>,
     /// Hosts that refused the credentials there are, with when.
     refused: Mutex<HashMap<String, Instant>>,
 }
 
-/// What is learned of a digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Details {
-    platforms: Option<Vec<Platform>>,
-    size: Option<u64>,
+/// What was read by digest, which never changes: each is read once.
+struct Known<T>(Mutex<HashMap<Digest, Cell<T>>>);
+type Cell<T> = Arc<OnceCell<Arc<T>>>;
+
+impl<T> Default for Known<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Known<T> {
+    fn cell(&self, digest: &Digest) -> Cell<T> {
+        lock(&self.0).entry(digest.clone()).or_default().clone()
+    }
 }
 
 impl Registry {
@@ -76,9 +91,13 @@ impl Registry {
             policy,
             credentials,
             http,
-            flights: Mutex::default(),
+            looks: Flights::default(),
+            abouts: Flights::default(),
+            lists: Flights::default(),
             turns: Mutex::default(),
-            details: Mutex::default(),
+            manifests: Known::default(),
+            configs: Known::default(),
+            allowances: Mutex::default(),
             grants: Mutex::default(),
             refused: Mutex::default(),
         }))
@@ -89,25 +108,35 @@ impl Registry {
     /// The same reference asked for by several at once is asked once. Platforms are `None` only where the manifest
     /// names none; what failed on the way is an error, to be asked again.
     pub async fn look(&self, image: &ImageRef) -> Result<ImageFact, Why> {
-        self.flight(image).await
+        let (inner, image) = (self.0.clone(), image.clone());
+        let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
+        self.0.looks.join(key, || async move { inner.take_turn(&image.host, inner.learn(&image)).await }).await
     }
 
-    /// What the image of a digest is: its manifests and its configuration.
+    /// What the image of a digest is: its manifests and its configuration. What was read before is not asked for again.
+    ///
+    /// Of an index, layers and configuration are those of its image for linux/amd64, or else of the first. A reference
+    /// without a digest is looked up first.
     ///
     /// # Errors
     /// Why it could not be learned.
     pub async fn about(&self, image: &ImageRef) -> Result<About, Why> {
-        std::future::ready(()).await;
-        Err(Why::Other(format!("{image} was not looked at")))
+        let (inner, image) = (self.0.clone(), image.clone());
+        let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
+        let ask =
+            || async move { inner.take_turn(&image.host, async { inner.describe(&image).await.map(Arc::new) }).await };
+        self.0.abouts.join(key, ask).await.map(Arc::unwrap_or_clone)
     }
 
-    /// The tags of a repository.
+    /// The tags of a repository, all pages of them up to an end; what else the reference holds is of no interest.
     ///
     /// # Errors
     /// Why they could not be learned.
     pub async fn tags(&self, image: &ImageRef) -> Result<Tags, Why> {
-        std::future::ready(()).await;
-        Err(Why::Other(format!("{image} was not looked at")))
+        let (inner, image) = (self.0.clone(), image.clone());
+        let key = format!("{}/{}", image.host, image.path);
+        let ask = || async move { inner.list(&image).await.map(Arc::new) };
+        self.0.lists.join(key, ask).await.map(Arc::unwrap_or_clone)
     }
 
     /// Keeps a log-in for this process's life, in memory, and forgets what was let in or refused without it.
@@ -126,43 +155,21 @@ impl Registry {
     pub fn credentials(&self) -> &Credentials {
         &self.0.credentials
     }
-
-    fn flight(&self, image: &ImageRef) -> Flight {
-        let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
-        let mut flights = lock(&self.0.flights);
-        if let Some(flight) = flights.get(&key).and_then(WeakShared::upgrade) {
-            return flight;
-        }
-        let (inner, image, landed) = (self.0.clone(), image.clone(), key.clone());
-        let flight = async move {
-            let answer = inner.take_turn(&image).await;
-            // Whoever asks from now on asks anew.
-            lock(&inner.flights).remove(&landed);
-            answer
-        }
-        .boxed()
-        .shared();
-        // Looks nobody waited for to the end.
-        flights.retain(|_, weak| weak.upgrade().is_some());
-        if let Some(weak) = flight.downgrade() {
-            flights.insert(key, weak);
-        }
-        flight
-    }
 }
 
 impl Inner {
-    async fn take_turn(&self, image: &ImageRef) -> Result<ImageFact, Why> {
+    /// Does some asking of a host when it is its turn, within the time of a call.
+    async fn take_turn<T>(&self, host: &str, asking: impl Future<Output = Result<T, Why>>) -> Result<T, Why> {
         let limits = &self.policy.limits;
         let turns = {
             let mut turns = lock(&self.turns);
-            turns.entry(image.host.clone()).or_insert_with(|| Arc::new(Semaphore::new(limits.at_once.max(1)))).clone()
+            turns.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(limits.at_once.max(1)))).clone()
         };
         // Never closed: an error cannot be.
         let _turn = turns.acquire().await;
-        timeout(limits.call, self.learn(image)).await.unwrap_or_else(|_| {
+        timeout(limits.call, asking).await.unwrap_or_else(|_| {
             let seconds = limits.call.as_secs();
-            Err(Why::Unreachable(format!("{} did not answer in full within {seconds} s", image.host)))
+            Err(Why::Unreachable(format!("{host} did not answer in full within {seconds} s")))
         })
     }
 }

@@ -1,8 +1,10 @@
 //! A registry of a few lines behind a pipe, and what the client makes of it.
 
+mod about;
 mod auth;
 mod limits;
 mod look;
+mod tags;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::*;
 use crate::adapters::credentials::Hidden;
 use crate::core::group::hex;
+use crate::core::image::Platform;
 
 /// A request as it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
