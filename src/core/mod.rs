@@ -1,5 +1,6 @@
 //! The pure core: values and decisions. No IO, no async, no clock, no terminal.
 
+pub mod base;
 pub mod change;
 pub mod check;
 pub mod disk;
