@@ -180,6 +180,8 @@ pub enum Mark {
     RolledBack,
     /// A task of it ended by a fault lately, and was replaced.
     Restarted,
+    /// It is built on an older build of its base.
+    BaseOld,
     /// It runs by tag only: the next restart may bring another image.
     ByTag,
 }
@@ -191,6 +193,7 @@ impl Mark {
             Self::Drifted => "not its pin",
             Self::Gone => "gone",
             Self::TagMoved => "tag moved",
+            Self::BaseOld => "base old",
             Self::RolledBack => "went back",
             Self::Restarted => "restarted",
             Self::ByTag => "by tag",

@@ -150,10 +150,14 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Remarks about a group's pins
+    /// Remarks about a group's pins and what it runs
     Check {
         /// The group
-        group: String,
+        #[arg(required_unless_present = "explain")]
+        group: Option<String>,
+        /// What a finding means, where its rule comes from, and what to do; `all` of them
+        #[arg(long, value_name = "CODE|all", conflicts_with_all = ["group", "pin", "unpin", "pins"])]
+        explain: Option<String>,
         /// Edits to check with it
         #[command(flatten)]
         edit: Edit,

@@ -1,25 +1,37 @@
-//! `pinnace check`: remarks about a group's pins.
+//! `pinnace check`: remarks about a group's pins and what it runs.
 
 use serde_json::json;
 
 use super::Exit;
 use super::args::Edit;
-use super::session::{Failure, Session, Stage};
-use crate::core::finding::{Finding, Severity};
+use super::out::Out;
+use super::session::{Failure, Session, Stage, usage};
+use crate::core::finding::{Code, Finding, Severity, gathered};
+use crate::core::plan::Goal;
 use crate::core::registry::Facts;
 use crate::core::{check, names, pins};
 
-/// Prints the findings of the pins in force with an edit made; an error is exit code 1.
+/// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
 pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
+    let before = session.pins_in_force(&mut world, &group).await?;
     let text = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
     let mut facts = Facts::default();
     session.eyes.learn_document(&group, &doc, &world, &mut facts).await;
-    let findings: Vec<Finding> =
-        check::document(&group, &doc, &world, &facts).into_iter().map(|placed| placed.finding).collect();
+    session.eyes.learn_running(&group, &world, &mut facts).await;
+    let placed = check::document(&group, &doc, &world, &facts);
+    let mut findings: Vec<Finding> = placed.into_iter().map(|placed| placed.finding).collect();
+    findings.extend(check::running::about(&group, &pins::read(&before), &world, &facts));
+    if text != before {
+        // An edit is judged in the place it would change as well.
+        let goal = Goal::Pins { group: group.clone(), text };
+        let draft = session.eyes.draft(&goal, &mut world, &mut facts).await?;
+        findings.extend(draft.plan.findings.into_iter().filter(|finding| !finding.is(Code::NothingToDo)));
+    }
+    let findings = gathered(findings);
     if json {
         session.out.json(&json!({ "group": group, "findings": findings }));
     } else if findings.is_empty() {
@@ -29,4 +41,26 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     }
     let bad = findings.iter().any(|finding| finding.severity == Severity::Error);
     Ok(if bad { Exit::Trouble } else { Exit::Done })
+}
+
+/// Prints what a code means, or all of them.
+pub fn explain(out: &Out, code: &str, json: bool) -> Result<Exit, Failure> {
+    let codes: Vec<Code> = match (code, Code::named(code)) {
+        ("all", _) => Code::ALL.to_vec(),
+        (_, Some(code)) => vec![code],
+        (_, None) => {
+            return Err(usage(format!("there is no finding `{code}`"), "`pinnace check --explain all` lists them"));
+        }
+    };
+    if json {
+        let told = |code: &Code| {
+            json!({ "code": code.name(), "weight": code.weight(), "meaning": code.meaning(),
+                "example": code.example(), "remedy": code.remedy(), "source": code.source() })
+        };
+        out.json(&codes.iter().map(told).collect::<Vec<_>>());
+    } else {
+        let texts: Vec<String> = codes.iter().map(|code| code.explained()).collect();
+        out.line(texts.join("\n").trim_end());
+    }
+    Ok(Exit::Done)
 }

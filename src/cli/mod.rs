@@ -108,7 +108,10 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Demo) => Box::pin(demo::run(&stage.common)).await,
         Some(Verb::Status { group, json }) => status::run(stage, group.as_deref(), json).await,
         Some(Verb::Pins { group, json }) => pins::run(stage, group.as_deref(), json).await,
-        Some(Verb::Check { group, edit, json }) => check::run(stage, &group, &edit, json).await,
+        Some(Verb::Check { explain: Some(code), json, .. }) => check::explain(&stage.out, &code, json),
+        Some(Verb::Check { group, edit, json, .. }) => {
+            Box::pin(check::run(stage, &group.unwrap_or_default(), &edit, json)).await
+        }
         Some(Verb::Plan { group, edit, json }) => plan::run(stage, &group, &edit, json).await,
         Some(Verb::Apply { group, edit, how, json }) => Box::pin(apply::apply(stage, &group, &edit, &how, json)).await,
         Some(Verb::Rollback { target, to, dry_run, how, json }) => {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::sync::OnceCell;
@@ -25,6 +26,8 @@ use super::resolve::Resolver;
 
 /// Look-ups under way at once.
 const AT_ONCE: usize = 8;
+/// How long a plan waits for the engine's own look at an image: a plan is not held up by it.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Rounds of wants before a draft is taken as it is: each answers all that the one before asked for.
 const ROUNDS: usize = 12;
 
@@ -132,6 +135,17 @@ impl Eyes {
         }
     }
 
+    /// Asks for what the remarks about a group's running images want.
+    pub async fn learn_running(&self, group: &GroupKey, world: &World, facts: &mut Facts) {
+        for _ in 0..ROUNDS {
+            let wants = check::running::wants(group, world, facts);
+            if wants.is_empty() {
+                break;
+            }
+            self.learn_facts(wants, facts).await;
+        }
+    }
+
     /// Learns what is wanted.
     ///
     /// # Errors
@@ -209,7 +223,10 @@ impl Eyes {
     /// What a reference names for the nodes.
     async fn engine(&self, text: &str) -> Fact<ImageFact> {
         let answer = match ImageRef::parse(text) {
-            Ok(image) => self.by_engine(&image).await,
+            Ok(image) => {
+                let answer = tokio::time::timeout(PATIENCE, self.by_engine(&image)).await;
+                answer.unwrap_or_else(|_| Err(Why::Unreachable(format!("no answer in {} s", PATIENCE.as_secs()))))
+            }
             Err(error) => Err(Why::Other(error.to_string())),
         };
         self.learned(answer, Via::Engine)

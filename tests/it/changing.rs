@@ -7,6 +7,7 @@ use pinnace::app::plan::Fresh;
 use pinnace::app::{Effect, Msg, Pace, Screen, State, pace};
 use pinnace::config::Context;
 use pinnace::core::change::{Kind, OnFailure, Order};
+use pinnace::core::finding::Code;
 use pinnace::core::group::GroupKey;
 use pinnace::core::journal::ChangeState;
 use pinnace::core::plan::{BackTo, Goal, Scope, Want};
@@ -84,7 +85,10 @@ fn a_late_answer_for_a_text_that_has_changed_is_on_no_other_line() {
     assert!(!changed.contains(&format!("{WRONG}\"")), "{changed}");
     missing(&mut state, WRONG);
     let found = |state: &State| match state.screens.last() {
-        Some(Screen::Pins(pins)) => pins.text.as_ref().unwrap().placed.len(),
+        Some(Screen::Pins(pins)) => {
+            let placed = &pins.text.as_ref().unwrap().placed;
+            placed.iter().filter(|placed| placed.finding.is(Code::NotFound)).count()
+        }
         _ => 0,
     };
     assert_eq!(found(&state), 0, "the answer is about a reference that stands nowhere");

@@ -1,12 +1,15 @@
 //! The way from a failing service to a change that landed, told up to a chosen point.
 
+use std::sync::Arc;
+
 use pinnace::app::rows::RowId;
 use pinnace::app::{Effect, Msg, Screen, Stamped, State, update};
 use pinnace::core::change::{Event, Kind, Phase, Question, TaskLine};
 use pinnace::core::group::GroupKey;
-use pinnace::core::image::{Digest, Platform};
+use pinnace::core::image::{Digest, ImageRef, Platform};
 use pinnace::core::journal::{ChangeState, Direction, UnitState};
-use pinnace::core::registry::{Fact, ImageFact, Learned, Via, Why};
+use pinnace::core::manifest::{Origin, REPOSITORY_HOST, VersionManifest};
+use pinnace::core::registry::{About, Config, Fact, ImageFact, Learned, Via, Why};
 use pinnace::core::time::Time;
 
 use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
@@ -37,14 +40,51 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let digest = Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap();
     let platforms = vec![Platform::new("linux", "amd64"), Platform::new("linux", "arm64")];
     let value = ImageFact { size: Some(212_000_000), ..ImageFact::new(digest, Some(platforms)) };
-    let fact = Fact::Known { value, at: state.now, via: Via::Registry };
-    send(state, Msg::Learned { cluster: 0, learned: Learned::Image(reference.into(), fact) })
+    let about = about(reference, &value);
+    let fact = |via| Fact::Known { value: value.clone(), at: NOW, via };
+    let mut effects = learned(state, Learned::Image(reference.into(), fact(Via::Registry)));
+    effects.extend(learned(state, about));
+    effects.extend(learned(state, Learned::Engine(reference.into(), fact(Via::Engine))));
+    effects.extend(learned(state, Learned::Versions(versions())));
+    effects
+}
+
+fn learned(state: &mut State, learned: Learned) -> Vec<Effect> {
+    send(state, Msg::Learned { cluster: 0, learned })
+}
+
+/// An image with an entry point, that names no base.
+fn about(reference: &str, fact: &ImageFact) -> Learned {
+    let about = About {
+        digest: fact.digest.clone(),
+        media_type: "application/vnd.oci.image.index.v1+json".into(),
+        entries: Vec::new(),
+        annotations: std::collections::BTreeMap::default(),
+        platform: Some(Platform::new("linux", "amd64")),
+        manifest: fact.digest.clone(),
+        layers: Vec::new(),
+        config: Config { entrypoint: vec!["/usr/local/bin/entrypoint".into()], ..Config::default() },
+    };
+    let image = ImageRef::parse(reference).unwrap();
+    let by_digest = image.by_digest(&about.digest);
+    Learned::About(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: Via::Registry })
+}
+
+/// A version manifest with two versions.
+fn versions() -> Fact<Arc<VersionManifest>> {
+    let text = r#"{"schema_version":1,"images":{"postgres":[
+        {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
+        {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}]}}"#;
+    let value = VersionManifest::parse(text, REPOSITORY_HOST, Origin::BuiltIn, None).unwrap();
+    Fact::Known { value: Arc::new(value), at: NOW, via: Via::Written }
 }
 
 /// The registry does not have it.
 pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
     let fact = Fact::Failed { why: Why::NotFound, at: state.now };
-    send(state, Msg::Learned { cluster: 0, learned: Learned::Image(reference.into(), fact) })
+    let mut effects = learned(state, Learned::Image(reference.into(), fact));
+    effects.extend(learned(state, Learned::Versions(versions())));
+    effects
 }
 
 /// The console on the failing service of a bad night, nothing changed with pinnace before.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::core::check::running;
 use crate::core::group::{GroupKey, GroupKind, member_of};
 use crate::core::health::{Health, State};
 use crate::core::image::{ImageRef, digest_of};
 use crate::core::journal::{Entry, UnitState};
-use crate::core::pins::PinDoc;
+use crate::core::pins::{MANIFEST, PinDoc};
 use crate::core::registry::{Fact, Facts, ImageFact, Why};
 use crate::core::swarm::{NodeState, Service, TaskState};
 use crate::core::text::clean;
@@ -209,14 +210,23 @@ fn marks(view: &View<'_>, service: &Service, health: &Health, pin: Option<&str>)
     let mut marks = Vec::new();
     let image = service.image();
     let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
-    if pin.is_some_and(|pin| if pin.contains('@') { pin != image } else { bare(pin) != bare(image) }) {
+    if pin.is_some_and(|pin| pin != MANIFEST && if pin.contains('@') { pin != image } else { bare(pin) != bare(image) })
+    {
         marks.push(Mark::Drifted);
     }
     match (digest_of(image), view.facts.image(&bare(image))) {
         (Some(digest), Fact::Known { value: ImageFact { digest: now, .. }, .. }) if *now != digest => {
             marks.push(Mark::TagMoved);
         }
-        (_, Fact::Failed { why: Why::NotFound, .. }) => marks.push(Mark::Gone),
+        (None, Fact::Failed { why: Why::NotFound, .. }) => marks.push(Mark::Gone),
+        (Some(_), Fact::Failed { why: Why::NotFound, .. }) => {
+            // A tag that was taken away says nothing of what it named.
+            match view.facts.image(image) {
+                Fact::Failed { why: Why::NotFound, .. } => marks.push(Mark::Gone),
+                Fact::Known { .. } => marks.push(Mark::TagMoved),
+                _ => {}
+            }
+        }
         _ => {}
     }
     if health.engine_rolled_back {
@@ -224,6 +234,9 @@ fn marks(view: &View<'_>, service: &Service, health: &Health, pin: Option<&str>)
     }
     if health.restarted.is_some() {
         marks.push(Mark::Restarted);
+    }
+    if running::base_is_old(image, view.facts) {
+        marks.push(Mark::BaseOld);
     }
     if digest_of(image).is_none() {
         marks.push(Mark::ByTag);

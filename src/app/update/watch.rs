@@ -10,6 +10,7 @@ use crate::app::msg::Effect;
 use crate::app::rows::{Row, ServiceRow};
 use crate::app::state::{Screen, Span, State};
 use crate::app::{back, change, history, pins, rows};
+use crate::core::check;
 use crate::core::group::GroupKey;
 use crate::core::journal::Entry;
 use crate::core::plan::Want;
@@ -143,9 +144,9 @@ fn tags(state: &State) -> BTreeSet<Want> {
     if !state.screens.is_empty() {
         return BTreeSet::new();
     }
-    let bare = |image: &str| image.split('@').next().unwrap_or_default().to_owned();
-    let images = visible(state).filter(|row| !row.image.is_empty()).map(|row| bare(&row.image));
-    images.map(Want::Image).collect()
+    let facts = &state.cluster().facts;
+    let images = visible(state).filter(|row| !row.image.is_empty());
+    images.flat_map(|row| check::running::wants_of(&row.image, facts)).collect()
 }
 
 /// What the screen is told from: records of the newest change of its groups and of open changes, a plan's wants.

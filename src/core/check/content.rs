@@ -1,28 +1,62 @@
 //! Checks of what is in the image.
 
-use super::case::{Case, Said};
+use std::collections::BTreeSet;
+
+use super::case::{By, Case, Said};
+use crate::core::base::{self, Base};
 use crate::core::finding::{Code, Finding, Severity};
+use crate::core::image::ImageRef;
+use crate::core::plan::Want;
+use crate::core::registry::{About, Facts};
+use crate::core::swarm::Service;
 
 /// The annotation an image tells its title in.
 const TITLE: &str = "org.opencontainers.image.title";
 
 /// Remarks about what is in the image, once that is known.
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
-    no_command(case)
+    let Some(about) = case.about() else { return Vec::new() };
+    let mut found = no_command(case, about);
+    found.extend(case.each(|service| outdated(case.image, about, base_named(case, service).as_deref(), case.facts)));
+    found
 }
 
-/// Extension-only images have no server and no shell: nothing in them can be started (CloudNativePG mounts them).
-fn no_command(case: &Case<'_>) -> Vec<Finding> {
-    let Some(about) = case.about().filter(|about| !about.has_command()) else { return Vec::new() };
+/// Extension-only images have no server and no shell: nothing in them can be started (`CloudNativePG` mounts them).
+fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
+    if about.has_command() {
+        return Vec::new();
+    }
+    let text = &case.image.text;
     let extension = [about.note(TITLE).unwrap_or_default(), &case.image.path].iter().any(|name| name.ends_with("-ext"));
     case.each(|service| {
         if service.own_command && !extension {
             return None;
         }
-        let (what, text) =
-            (if extension { "an extension-only image" } else { "an image without a command" }, &case.image.text);
+        let what = if extension { "an extension-only image" } else { "an image without a command" };
         let message = format!("image \"{text}\" has neither entry point nor command: {what} cannot run as a service");
         let hint = "pin the image of the server itself; what has to be added to it is built into that one";
         Some(Said::new(Severity::Error, Code::NoCommand, message, hint))
     })
+}
+
+/// The base the pin document names for a service, for images that name none.
+fn base_named(case: &Case<'_>, service: &Service) -> Option<String> {
+    match case.by {
+        By::Pin(doc) | By::Manifest(doc) => doc.rules_for(case.group, service).base,
+        By::Back => None,
+    }
+}
+
+/// The image is built on an older build of its base.
+pub fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> Option<Said> {
+    let (Base::Outdated { name, since, now }, _) = base::verdict(about, named, facts) else { return None };
+    let since = since.map(|at| format!(", there since {}", at.date(0))).unwrap_or_default();
+    let message = format!("{} is built on an older {name}; it is @{} now{since}", image.short(false), now.short());
+    let hint = format!("building it again on {name} brings it up to date; then pin the new tag");
+    Some(Said::new(Severity::Info, Code::BaseOutdated, message, hint))
+}
+
+/// What has to be known to tell about an image's base.
+pub fn base_wants(about: &About, named: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
+    base::verdict(about, named, facts).1
 }

@@ -108,7 +108,10 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
     }
     for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
         if let Some(image) = &wish.image {
-            wants.extend(image_wants(image, facts));
+            let named: BTreeSet<_> = wish.services.iter().map(|service| doc.rules_for(group, service).base).collect();
+            for named in named {
+                wants.extend(image_wants(image, named.as_deref(), facts));
+            }
         }
     }
     wants.retain(|want| !is_answered(want, facts));
@@ -122,8 +125,8 @@ pub fn images(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> B
     wished.filter_map(|wish| wish.image).map(|image| image.text).collect()
 }
 
-/// What must be known of an image that is to run.
-fn image_wants(image: &ImageRef, facts: &Facts) -> BTreeSet<Want> {
+/// What must be known of an image that is to run; `base` is the one it is said to be built on, where it names none.
+fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     if image.tag.is_none() && image.digest.is_none() {
         return wants;
@@ -134,7 +137,11 @@ fn image_wants(image: &ImageRef, facts: &Facts) -> BTreeSet<Want> {
     }
     // What only the engine could reach has no more to tell.
     if let Fact::Known { value, via: Via::Registry, .. } = facts.image(&image.text) {
-        wants.insert(Want::About(image.by_digest(&value.digest)));
+        let whole = image.by_digest(&value.digest);
+        if let Some(about) = facts.about(&whole).known() {
+            wants.extend(content::base_wants(about, base, facts));
+        }
+        wants.insert(Want::About(whole));
     }
     wants
 }

@@ -18,14 +18,9 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
             let said = failure(case.image, why, case.ran_here());
             vec![case.all(said.severity, said.code, said.message).hint(said.hint)]
         }
-        Fact::Known { value, .. } => match &value.platforms {
-            Some(platforms) => platform_findings(case, platforms),
-            None => {
-                let message = format!("image \"{}\": what it is made for could not be learned", case.image.text);
-                let hint = "the platform filter is taken away: fine if it is known to run on these nodes";
-                vec![case.all(Severity::Info, Code::PlatformsUnknown, message).hint(hint)]
-            }
-        },
+        Fact::Known { value, .. } => {
+            value.platforms.as_deref().map_or_else(|| vec![unknown(case)], |known| platform_findings(case, known))
+        }
     };
     found.extend(disagreement(case));
     found.extend(case.each(|service| unplaceable(service, case.world)));
@@ -46,12 +41,14 @@ pub fn failure(image: &ImageRef, why: &Why, ran: bool) -> Said {
         Why::Denied => (
             Code::Denied,
             not(format!("{host} refuses the credentials used here")),
-            format!("missing rights or an expired token: log in again with `docker login {host}`, or L here"),
+            format!(
+                "missing rights or an expired token: log in again with `docker login {host}`, or with `L` in the console"
+            ),
         ),
         Why::NoCredentials => (
             Code::NoCredentials,
             not(format!("{host} wants a login, and there is none here")),
-            format!("`docker login {host}` on this machine, as the user that runs pinnace, or L here"),
+            format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"),
         ),
         Why::Unreachable(cause) => (
             Code::Unreachable,
@@ -95,6 +92,12 @@ fn disagreement(case: &Case<'_>) -> Option<Finding> {
         _ => return None,
     };
     Some(case.all(Severity::Warning, Code::Disagree, message).hint(hint))
+}
+
+fn unknown(case: &Case<'_>) -> Finding {
+    let message = format!("image \"{}\": what it is made for could not be learned", case.image.text);
+    let hint = "the platform filter is taken away: fine if it is known to run on these nodes";
+    case.all(Severity::Info, Code::PlatformsUnknown, message).hint(hint)
 }
 
 fn platform_findings(case: &Case<'_>, platforms: &[Platform]) -> Vec<Finding> {

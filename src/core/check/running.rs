@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::case::{By, Case, Said};
-use super::{tags, versions};
+use super::{content, tags, versions};
 use crate::core::finding::{Code, Finding, Severity};
-use crate::core::group::GroupKey;
+use crate::core::group::{GroupKey, is_postgres};
 use crate::core::image::ImageRef;
 use crate::core::pins::{MANIFEST, PinDoc};
 use crate::core::plan::Want;
-use crate::core::registry::{Fact, Facts};
+use crate::core::registry::{About, Fact, Facts, Via, Why};
 use crate::core::swarm::{Mode, Service};
 use crate::core::world::World;
 
@@ -33,6 +33,13 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
         found.extend(case.each(|_| tags::tag_moved(&image, facts)));
         found.extend(case.each(|_| tags::gone(&image, facts)));
         found.extend(case.each(|_| by_tag(&image)));
+        if let Some(about) = about_running(&image, facts) {
+            let pinned = |service: &Service| in_force.effective(group, service).is_some();
+            found.extend(case.each(|service| {
+                let base = in_force.rules_for(group, service).base;
+                (!pinned(service)).then(|| content::outdated(&image, about, base.as_deref(), facts)).flatten()
+            }));
+        }
         found.extend(case.each(|service| drifted(group, in_force, service)));
         if let Some(manifest) = facts.versions().known() {
             for nth in 0..2 {
@@ -47,19 +54,54 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
     found
 }
 
-/// What must be known for it, as far as that can be said now.
+/// What is known of the image that runs.
+fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a About> {
+    let named = || facts.image(&image.text).known().map(|fact| fact.digest.clone());
+    facts.about(&image.by_digest(&image.digest.clone().or_else(named)?)).known().map(AsRef::as_ref)
+}
+
+/// Whether the image a service runs is known to be built on an older build of its base.
+pub fn base_is_old(image: &str, facts: &Facts) -> bool {
+    let Ok(image) = ImageRef::parse(image) else { return false };
+    about_running(&image, facts).is_some_and(|about| content::outdated(&image, about, None, facts).is_some())
+}
+
+/// What must be known of an image that runs: is its tag still there, does it still name it, did its base move.
+pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
+    let mut wants = BTreeSet::new();
+    let Ok(image) = ImageRef::parse(image) else { return wants };
+    let Fact::Known { value: named, via, .. } = facts.image(image.without_digest()) else {
+        wants.insert(Want::Image(image.without_digest().to_owned()));
+        // What the tag does not name any more may still be there by its digest.
+        if image.digest.is_some() && facts.image(image.without_digest()).failed() == Some(&Why::NotFound) {
+            wants.insert(Want::Image(image.text.clone()));
+        }
+        return wants;
+    };
+    let digest = image.digest.as_ref().unwrap_or(&named.digest);
+    let there = *digest == named.digest || named.children.contains(digest) || {
+        wants.insert(Want::Image(image.text.clone()));
+        facts.image(&image.text).known().is_some()
+    };
+    if there && *via == Via::Registry {
+        wants.insert(Want::About(image.by_digest(digest)));
+        if let Some(about) = about_running(&image, facts) {
+            wants.extend(content::base_wants(about, None, facts));
+        }
+    }
+    wants
+}
+
+/// What must be known for the remarks about a group, as far as that can be said now: what is not answered yet.
 pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     for service in world.members(group).filter(|service| runs(service)) {
-        let Ok(image) = ImageRef::parse(service.image()) else { continue };
-        let named = facts.image(image.without_digest());
-        wants.insert(Want::Image(image.without_digest().to_owned()));
-        // What the tag names is there; only what it does not name has to be looked for by its digest.
-        let elsewhere = named.known().is_none_or(|named| Some(&named.digest) != image.digest.as_ref());
-        if image.digest.is_some() && named.answered() && elsewhere {
-            wants.insert(Want::Image(image.text.clone()));
+        wants.extend(wants_of(service.image(), facts));
+        if is_postgres(service) {
+            wants.insert(Want::Versions);
         }
     }
+    wants.retain(|want| !super::is_answered(want, facts));
     wants
 }
 

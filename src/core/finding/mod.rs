@@ -91,3 +91,31 @@ impl fmt::Display for Finding {
         Ok(())
     }
 }
+
+/// Findings that say the same of several subjects are one; the heaviest first, the rest in a fixed order.
+pub fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
+    let mut all: Vec<Finding> = Vec::new();
+    for finding in findings {
+        let same = |known: &&mut Finding| {
+            (known.severity, &known.code, &known.message, &known.hint)
+                == (finding.severity, &finding.code, &finding.message, &finding.hint)
+        };
+        match all.iter_mut().find(same) {
+            Some(known) => {
+                if !known.subject.split(", ").any(|subject| subject == finding.subject)
+                    && known.subject != finding.subject
+                {
+                    known.subject = format!("{}, {}", known.subject, finding.subject);
+                }
+                for service in finding.services {
+                    if !known.services.contains(&service) {
+                        known.services.push(service);
+                    }
+                }
+            }
+            None => all.push(finding),
+        }
+    }
+    all.sort_by(|a, b| (a.severity, &a.code, &a.subject).cmp(&(b.severity, &b.code, &b.subject)));
+    all
+}

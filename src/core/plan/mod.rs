@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::check;
 use super::effective::effective;
-use super::finding::{Code, Finding, Severity};
+use super::finding::{Code, Finding, Severity, gathered};
 use super::group::{GroupKey, hex, member_of};
 use super::image::Digest;
 use super::pins::{self, PinDoc};
@@ -27,6 +27,9 @@ use super::swarm::Service;
 use super::time::Time;
 use super::wire::v1::{Action, Kind, Plan, Unit};
 use super::world::World;
+
+/// The most the record of a change may be, in bytes: what the data of a Docker config may be, with room to spare.
+const LARGEST: usize = 480_000;
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -258,7 +261,6 @@ impl<'a> Work<'a> {
             self.place_findings(at);
         }
         self.block();
-        self.findings = gathered(std::mem::take(&mut self.findings));
         if self.wants.is_empty()
             && self.units.iter().all(|unit| unit.action == Action::None)
             && self.pins_after == self.pins_before
@@ -271,8 +273,7 @@ impl<'a> Work<'a> {
                 "nothing to do: no pin differs from those in force",
             ));
         }
-        self.findings.sort_by(|a, b| (a.severity, &a.code, &a.subject).cmp(&(b.severity, &b.code, &b.subject)));
-        self.findings.dedup();
+        self.findings = gathered(std::mem::take(&mut self.findings));
         let mut plan = Plan {
             v: 1,
             id: String::new(),
@@ -288,6 +289,12 @@ impl<'a> Work<'a> {
             findings: self.findings,
             extra: serde_json::Map::new(),
         };
+        let size = serde_json::to_vec(&plan).map_or(0, |text| text.len());
+        if size > LARGEST {
+            let message = format!("its record would be {} kB; the swarm stores {} kB", size / 1000, LARGEST / 1000);
+            let finding = Finding::new(Severity::Error, Code::PlanTooLarge, plan.group.to_string(), message);
+            plan.findings.insert(0, finding.hint("change fewer services at once"));
+        }
         plan.id = identity(&plan);
         Draft { plan, wants: self.wants }
     }
@@ -337,27 +344,6 @@ fn says<'a>(
     let versions = of_version.then(|| (text(&doc.postgres_version), text(&doc.spock_version)));
     let floating = image.is_some() && doc.rules_for(group, service).floating.unwrap_or(false);
     (image, versions, floating)
-}
-
-/// Findings that say the same of several subjects are one.
-fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
-    let mut all: Vec<Finding> = Vec::new();
-    for finding in findings {
-        let same = |known: &&mut Finding| {
-            (known.severity, &known.code, &known.message, &known.hint)
-                == (finding.severity, &finding.code, &finding.message, &finding.hint)
-        };
-        match all.iter_mut().find(same) {
-            Some(known) => {
-                if !known.subject.split(", ").any(|subject| subject == finding.subject) {
-                    known.subject = format!("{}, {}", known.subject, finding.subject);
-                }
-                known.services.extend(finding.services);
-            }
-            None => all.push(finding),
-        }
-    }
-    all
 }
 
 /// The plan's identity: a SHA-256 over all that decides what is done, and over nothing that only ages.

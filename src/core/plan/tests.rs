@@ -50,7 +50,9 @@ fn facts(known: &[(&str, &str)]) -> Facts {
         let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
         let image = crate::core::image::ImageRef::parse(reference).unwrap();
         facts.take(Learned::About(image.by_digest(&value.digest), not_asked()));
-        facts.learn(reference, Fact::Known { value, at: sample::NOW, via: Via::Registry });
+        let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
+        facts.take(Learned::Engine((*reference).to_owned(), fact(Via::Engine)));
+        facts.learn(reference, fact(Via::Registry));
     }
     facts.take(Learned::Versions(not_asked()));
     facts
@@ -125,7 +127,8 @@ fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) 
 #[test]
 fn no_edit_is_nothing_to_do() {
     let world = world();
-    for text in [String::new(), pins::template(&world, &group()), "# only words\n# postgres_version = \"17.9\"\n".into()]
+    for text in
+        [String::new(), pins::template(&world, &group()), "# only words\n# postgres_version = \"17.9\"\n".into()]
     {
         let draft = plan(&pin(&text), &world, &Facts::default(), sample::NOW);
         assert!(draft.plan.has_nothing_to_do() && draft.wants.is_empty() && draft.plan.units.is_empty(), "{text}");

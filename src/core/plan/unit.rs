@@ -8,7 +8,7 @@ use crate::core::finding::{Code, Finding};
 use crate::core::group::member_of;
 use crate::core::image::ImageRef;
 use crate::core::past::ran_here;
-use crate::core::registry::ImageFact;
+use crate::core::registry::{Fact, ImageFact, Via};
 use crate::core::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
 use crate::core::wire::v1::{Action, Effect, ImageAt, Kind, Unit};
 
@@ -49,6 +49,12 @@ impl Work<'_> {
         };
         if target_text == service.image() {
             return stays(self, Action::None, vec![reason, "runs it already".into()]);
+        }
+        if let Fact::Known { via: Via::Registry, .. } = fact
+            && !self.facts.engine(&image.text).answered()
+        {
+            // The nodes pull as the engine does: what it sees counts as well.
+            self.wants.insert(Want::Engine(image.text.clone()));
         }
         let platforms = known.and_then(|fact| fact.platforms.as_deref());
         let target = with_image(&service.places, &target_text, platforms);
