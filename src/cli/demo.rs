@@ -10,13 +10,14 @@ use super::{Exit, settings};
 use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::{Docker, Endpoint, Host};
 use crate::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
+use crate::adapters::versions::Versions;
 use crate::app::state::Guard;
 use crate::engine::prepare::Eyes;
 use crate::runtime::{ClusterParts, Parts};
 use crate::sim::quiet::keep_moving;
 use crate::sim::scenario::outside;
 use crate::sim::serve::{Seat, open};
-use crate::sim::{Sim, demo_world};
+use crate::sim::{HUB, Sim, demo_world};
 
 /// How the demo's temporary folders begin; the process id follows.
 const FOLDER: &str = "pinnace-demo-";
@@ -52,7 +53,9 @@ fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
         open(&registry, Seat::Registry(None)).map_err(refused)
     }));
     let policy = Policy { insecure: Vec::new(), limits: Limits::default(), user_agent: String::new() };
-    Ok(Eyes::over(docker, Registry::over(dial, policy, Credentials::default())))
+    // The demo's registry holds what the list that is built in names.
+    let versions = Versions::built_in(&format!("{HUB}/pgedge"));
+    Ok(Eyes::over(docker, Registry::over(dial, policy, Credentials::default())).with_versions(versions))
 }
 
 /// Removes what demos left that were killed.

@@ -1,6 +1,7 @@
 //! One connection for one verb: the endpoint, its journal, registries, folders and the user's settings.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Exit;
 use super::args::{Common, Edit};
@@ -9,8 +10,10 @@ use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::endpoint::{self, Surroundings};
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::DiskJournal;
+use crate::adapters::registry::{DOCKER_CERTS, Dial, Trust};
+use crate::adapters::versions::{Keep, Versions};
 use crate::app::state::Guard;
-use crate::config::{Config, Reach, Text, Texts};
+use crate::config::{Config, Manifest, ManifestSource, Reach, Text, Texts};
 use crate::core::group::{GroupKey, GroupKind};
 use crate::core::names::NameError;
 use crate::core::pins;
@@ -91,6 +94,8 @@ pub struct Session {
     pub eyes: Eyes,
     /// Where changes are noted on disk.
     pub state: Option<PathBuf>,
+    /// Where the version manifest comes from.
+    pub versions: Versions,
     /// The user's settings.
     pub config: Config,
     /// What is wrong with the user's files.
@@ -106,7 +111,8 @@ impl Session {
         let (common, out) = (&stage.common, stage.out.clone());
         if let Some(Given { eyes, state }) = stage.given.clone() {
             let (config, warnings) = crate::config::load(&Texts::default());
-            return Ok(Self { name: "given".to_owned(), out, eyes, state: Some(state), config, warnings });
+            let (name, versions) = ("given".to_owned(), Versions::default());
+            return Ok(Self { name, out, eyes, state: Some(state), versions, config, warnings });
         }
         let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
         let endpoint = endpoint::resolve(&surroundings).map_err(|fault| Failure {
@@ -116,10 +122,14 @@ impl Session {
         })?;
         let (config, warnings) = settings(common);
         let name = endpoint.name.clone();
-        let docker = Docker::new(endpoint, common.read_only || config.settings.read_only)?;
+        let read_only = common.read_only || config.settings.read_only;
+        let docker = Docker::new(endpoint, read_only)?;
         let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
-        let eyes = Eyes::new(docker, credentials);
-        Ok(Self { name, out, eyes, state: state_folder(), config, warnings })
+        let state = state_folder();
+        let keep = Keep { folder: state.clone(), read_only };
+        let versions = versions(&config.settings.manifest, config_file(common).as_deref(), keep);
+        let eyes = Eyes::new(docker, credentials).with_versions(versions.clone());
+        Ok(Self { name, out, eyes, state, versions, config, warnings })
     }
 
     /// What the console is opened with: this cluster first, then those of the configuration file.
@@ -146,7 +156,8 @@ impl Session {
                 known.name.clone_from(&cluster.name);
                 known.guard = guard;
             } else if let Ok(docker) = Docker::new(endpoint, read_only) {
-                clusters.push(ClusterParts { name: cluster.name.clone(), eyes: Eyes::new(docker, credentials), guard });
+                let eyes = Eyes::new(docker, credentials).with_versions(self.versions.clone());
+                clusters.push(ClusterParts { name: cluster.name.clone(), eyes, guard });
             }
         }
         Parts { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
@@ -217,10 +228,35 @@ pub fn state_folder() -> Option<PathBuf> {
     Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
 }
 
+/// Where the version manifest comes from; a relative file is found from the folder of the configuration file.
+fn versions(manifest: &Manifest, config: Option<&Path>, keep: Keep) -> Versions {
+    let host = &manifest.image_repository_host;
+    match &manifest.source {
+        ManifestSource::BuiltIn => Versions::built_in(host),
+        ManifestSource::File(file) => {
+            let folder = config.and_then(Path::parent).unwrap_or(Path::new(""));
+            Versions::file(folder.join(file), host)
+        }
+        ManifestSource::Url(url) => {
+            let trust = Trust::new(Some(PathBuf::from(DOCKER_CERTS)));
+            Versions::url(url, host, keep, Dial::Net(Arc::new(trust)))
+        }
+    }
+}
+
+/// The folder of the user's configuration.
+fn config_folder() -> Option<PathBuf> {
+    directories::ProjectDirs::from("", "", "pinnace").map(|folders| folders.config_dir().to_owned())
+}
+
+/// The configuration file, whether it is there or not.
+fn config_file(common: &Common) -> Option<PathBuf> {
+    common.config.clone().or_else(|| config_folder().map(|folder| folder.join("config.toml")))
+}
+
 /// The user's configuration, keymaps and themes; a file that is not there is none.
 pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
-    let folder = directories::ProjectDirs::from("", "", "pinnace").map(|folders| folders.config_dir().to_owned());
-    let file = common.config.clone().or_else(|| folder.as_ref().map(|folder| folder.join("config.toml")));
+    let (folder, file) = (config_folder(), config_file(common));
     let text = |path: &PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
     let main = file.as_ref().and_then(text);
     let all = |kind: &str| -> Vec<(String, String)> {
@@ -242,4 +278,29 @@ pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
 /// Seconds east of UTC here and now, for clocks.
 pub fn offset() -> i32 {
     jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_relative_manifest_is_found_from_the_configuration_file() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::create_dir(home.path().join("v")).unwrap();
+        let text = r#"{"schema_version":1,"images":{"postgres":[{"postgres_version":"17.9","spock_version":"5","image":"pg:1"}]}}"#;
+        std::fs::write(home.path().join("v/m.json"), text).unwrap();
+        let config = home.path().join("config.toml");
+        let manifest = |source| Manifest { source, image_repository_host: "reg.example/x".to_owned() };
+        let image = async |source| {
+            let found = versions(&manifest(source), Some(&config), Keep::default()).get().await;
+            found.map(|found| found.postgres("17.9", "5").unwrap().image.clone())
+        };
+        let file = ManifestSource::File("v/m.json".to_owned());
+        assert_eq!(image(file).await.as_deref(), Ok("reg.example/x/pg:1"));
+        let built_in = image(ManifestSource::BuiltIn).await.unwrap();
+        assert_eq!(built_in, "reg.example/x/pgedge-postgres:17.9-spock5.0.6-standard-2");
+        let none = image(ManifestSource::File("/nowhere/m.json".to_owned())).await.unwrap_err();
+        assert!(none.starts_with("/nowhere/m.json: cannot be read: "), "{none}");
+    }
 }

@@ -1,7 +1,10 @@
 //! The user's `config.toml`: few options, and the clusters.
 
+mod manifest;
+
 use toml::de::DeValue;
 
+pub use self::manifest::{Manifest, ManifestSource};
 use super::nearest::{did_you_mean, nearest};
 use super::text::{Entry, Text, Warning, in_order};
 use super::{keymap, theme};
@@ -12,7 +15,7 @@ const SETTLE_SECONDS: u32 = 10;
 /// The longest settling that is not a slip.
 const SETTLE_LIMIT: u32 = 3600;
 
-const KEYS: [&str; 6] = ["theme", "keymap", "ascii", "read_only", "settle_seconds", "cluster"];
+const KEYS: [&str; 7] = ["theme", "keymap", "ascii", "read_only", "settle_seconds", "manifest", "cluster"];
 const CLUSTER_KEYS: [&str; 5] = ["name", "host", "context", "read_only", "protected"];
 
 /// What `config.toml` says, with defaults for what it does not.
@@ -28,6 +31,8 @@ pub struct Settings {
     pub read_only: bool,
     /// How long a service must stay well before its change counts as done.
     pub settle_seconds: u32,
+    /// Where the version manifest comes from.
+    pub manifest: Manifest,
     /// The clusters, in file order.
     pub clusters: Vec<Cluster>,
 }
@@ -92,6 +97,7 @@ impl Default for Settings {
             ascii: false,
             read_only: false,
             settle_seconds: SETTLE_SECONDS,
+            manifest: Manifest::default(),
             clusters: Vec::new(),
         }
     }
@@ -126,6 +132,7 @@ impl Settings {
             "ascii" => self.ascii = boolean(text, entry)?,
             "read_only" => reader.forbid(&mut self.read_only, entry)?,
             "settle_seconds" => self.settle_seconds = seconds(text, entry)?,
+            "manifest" => self.manifest = manifest::read(reader, entry, warnings).unwrap_or_default(),
             "cluster" => self.clusters(reader, entry, warnings),
             key => {
                 self.read_only |= nearest(key, KEYS) == Some("read_only");
@@ -264,6 +271,7 @@ mod tests {
             ascii: true,
             read_only: true,
             settle_seconds: 30,
+            manifest: Manifest::default(),
             clusters: vec![
                 cluster("prod", Reach::Host("ssh://ops@mgr-1".to_owned()), false, true),
                 cluster("dr", Reach::Context("dr-eu".to_owned()), true, false),

@@ -14,7 +14,8 @@ use super::world::model::{Nanos, SECOND};
 use super::world::services_change::edit;
 
 const DAY: Nanos = 86_400 * SECOND;
-const HUB: &str = "registry.demo.example";
+/// The demo's registry.
+pub const HUB: &str = "registry.demo.example";
 
 /// A cluster of the demo.
 #[derive(Debug)]

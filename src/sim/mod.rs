@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use clock::Clock;
-pub use demo::demo_world;
+pub use demo::{HUB, demo_world};
 use faults::Faults;
 use world::World;
 use world::model::Nanos;
