@@ -20,6 +20,7 @@ pub mod registry;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod swarm;
+pub mod tags;
 pub mod text;
 pub mod time;
 pub mod version;

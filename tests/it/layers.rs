@@ -24,7 +24,8 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "core",
         modules: &[],
-        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "globset"],
+        // The last finds tags by some of their letters: a function of texts.
+        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "globset", "nucleo_matcher"],
         never: &[],
         pure: true,
     },
