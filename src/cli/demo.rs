@@ -49,8 +49,11 @@ fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
     let host = Host::Memory(Arc::new(move |_| open(&engine, Seat::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
     let dial = Dial::Memory(Arc::new(move |uri| {
-        let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
-        open(&registry, Seat::Registry(None)).map_err(refused)
+        let name = uri.authority().map(ToString::to_string).unwrap_or_default();
+        open(&registry, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => DialError::NoName(name),
+            _ => DialError::Refused(name, error.to_string()),
+        })
     }));
     let policy = Policy { insecure: Vec::new(), limits: Limits::default(), user_agent: String::new() };
     // The demo's registry holds what the list that is built in names.

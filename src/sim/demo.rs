@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::world::World;
-use super::world::images::Recipe;
+use super::world::images::{Config, Recipe};
 use super::world::model::{Nanos, SECOND};
 use super::world::services_change::edit;
 
@@ -87,7 +87,10 @@ fn registries(world: &mut World, now: Nanos) {
                 platforms: vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()],
                 attestation: true,
                 annotations: base(if *age > 4 { &old } else { &new }),
-                labels: BTreeMap::from([("org.opencontainers.image.version".to_owned(), (*tag).to_owned())]),
+                config: Config {
+                    labels: BTreeMap::from([("org.opencontainers.image.version".to_owned(), (*tag).to_owned())]),
+                    ..Config::default()
+                },
                 salt: format!("{repository}:{tag}"),
                 behaviour: if *repository == "tools/cron" { "chatty:7" } else { "sleep" }.to_owned(),
                 ..Recipe::default()

@@ -111,6 +111,8 @@ pub enum Misbehaviour {
     Down,
     /// It takes its time.
     Slow,
+    /// It takes requests and never answers.
+    Hang,
     /// 429, with `Retry-After`.
     Limited,
     /// 500.
@@ -301,7 +303,7 @@ fn registry(world: &mut World, faults: &mut Faults, host: String, how: Misbehavi
         Misbehaviour::Denied => {
             world.unreachable.insert(address, "denied: requested access to the resource is denied".to_owned());
         }
-        Misbehaviour::Slow => {}
+        Misbehaviour::Slow | Misbehaviour::Hang => {}
     }
     let span = if seconds > 0.0 { nanos(seconds) } else { 2 * SECOND };
     faults.registries.insert(host, (how, span));

@@ -16,6 +16,17 @@
 //! [[image]]
 //! ref = "10.0.0.1:5000/shop/web:1.31.0"
 //! behaviour = "sleep"
+//! platforms = ["linux/amd64", "linux/arm64/v8"]
+//! files = { "/srv/index.html" = "Hello", "/srv/start" = { link = "index.html" } }
+//! compression = "zstd"
+//!
+//! # A tag beside it, and what happens after everything has settled.
+//! [[tag]]
+//! ref = "10.0.0.1:5000/shop/web:1.31"
+//! of = "10.0.0.1:5000/shop/web:1.31.0"
+//!
+//! [[gone]]
+//! ref = "10.0.0.1:5000/shop/web:1.31"
 //!
 //! [[service]]
 //! name = "shop_web"
@@ -27,15 +38,22 @@
 //! kind = "daemon-gone"
 //! ```
 
+mod images;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::faults::Planned;
-use super::world::images::{Behaviour, Recipe, reference};
+use super::world::images::reference;
 use super::world::model::{Nanos, SECOND};
 use super::world::{World, moment};
+use images::{DocumentText, GoneText, ImageText, RegistryText, SeesText, TagText};
 
 /// A scenario file.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -56,6 +74,12 @@ pub struct Scenario {
     registries: Vec<RegistryText>,
     #[serde(rename = "image")]
     images: Vec<ImageText>,
+    #[serde(rename = "tag")]
+    tags: Vec<TagText>,
+    gone: Vec<GoneText>,
+    engine_sees: Vec<SeesText>,
+    #[serde(rename = "document")]
+    documents: Vec<DocumentText>,
     #[serde(rename = "service")]
     services: Vec<ServiceText>,
     #[serde(rename = "fault")]
@@ -81,46 +105,13 @@ struct NodeText {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct RegistryText {
-    name: String,
-    insecure: bool,
-    user: Option<String>,
-    password: Option<String>,
-    tokens: bool,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ImageText {
-    #[serde(rename = "ref")]
-    reference: String,
-    #[serde(default)]
-    behaviour: Option<String>,
-    #[serde(default)]
-    platforms: Vec<String>,
-    #[serde(default)]
-    index: Option<String>,
-    #[serde(default)]
-    oci: bool,
-    #[serde(default)]
-    attestation: bool,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
-    #[serde(default)]
-    annotations: BTreeMap<String, String>,
-    #[serde(default)]
-    created: Option<String>,
-    #[serde(default)]
-    salt: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct ServiceText {
     name: String,
     image: String,
     /// Whether the image is written with its digest.
     pinned: bool,
+    /// Whether it was made without the credentials its registry asks for.
+    without_credentials: bool,
     replicas: Option<u64>,
     global: bool,
     constraints: Vec<String>,
@@ -164,22 +155,38 @@ impl Scenario {
         for network in &self.networks {
             world.add_network(network, "overlay", false);
         }
-        for text in &self.registries {
-            let registry = world.registries.entry(text.name.clone()).or_default();
-            registry.insecure = text.insecure;
-            registry.tokens = text.tokens;
-            registry.login = text.user.clone().zip(text.password.clone());
+        for registry in &self.registries {
+            registry.found(&mut world)?;
         }
-        for image in &self.images {
-            push(&mut world, image)?;
-        }
+        self.images(&mut world, false)?;
         for service in &self.services {
-            let spec = spec(&world, service)?;
-            let made = world.create_service(&spec, None);
+            let (spec, auth) = spec(&world, service)?;
+            let made = world.create_service(&spec, auth);
             made.map_err(|refusal| wrong(format!("service {}: {}", service.name, refusal.message)))?;
         }
         world.tick(now);
+        self.images(&mut world, true)?;
+        for gone in &self.gone {
+            gone.remove(&mut world)?;
+        }
+        for sees in &self.engine_sees {
+            sees.set(&mut world)?;
+        }
+        for document in &self.documents {
+            document.set(&mut world);
+        }
         Ok((world, self.faults.clone()))
+    }
+
+    /// Pushes the images and sets the tags that are there from the first, or those that come later.
+    fn images(&self, world: &mut World, later: bool) -> Result<(), String> {
+        for image in self.images.iter().filter(|image| image.later == later) {
+            image.push(world)?;
+        }
+        for tag in self.tags.iter().filter(|tag| tag.later == later) {
+            tag.set(world)?;
+        }
+        Ok(())
     }
 
     fn node(world: &mut World, node: &NodeText) -> Result<(), String> {
@@ -197,37 +204,18 @@ impl Scenario {
     }
 }
 
-fn push(world: &mut World, image: &ImageText) -> Result<(), String> {
-    let bad = |why: &str| wrong(format!("image {}: {why}", image.reference));
-    let named = reference(&image.reference).ok_or_else(|| bad("is no reference"))?;
-    let behaviour = image.behaviour.clone().unwrap_or_else(|| "sleep".to_owned());
-    Behaviour::of(&behaviour).ok_or_else(|| bad(&format!("`{behaviour}` is no behaviour")))?;
-    let plain = Recipe::default();
-    let recipe = Recipe {
-        behaviour,
-        platforms: if image.platforms.is_empty() { plain.platforms } else { image.platforms.clone() },
-        index: image.index.clone(),
-        oci: image.oci,
-        attestation: image.attestation,
-        labels: image.labels.clone(),
-        annotations: image.annotations.clone(),
-        created: match &image.created {
-            Some(text) => moment::parse(text).ok_or_else(|| bad(&format!("{text} is no moment")))?,
-            None => plain.created,
-        },
-        salt: image.salt.clone().unwrap_or_else(|| image.reference.clone()),
-    };
-    let registry = world.registries.entry(named.host).or_default();
-    registry.push(&named.repository, named.tag.as_deref().unwrap_or("latest"), &recipe);
-    Ok(())
-}
-
-fn spec(world: &World, service: &ServiceText) -> Result<Value, String> {
+/// A service's spec, and the credentials it is made with: those its registry asks for.
+fn spec(world: &World, service: &ServiceText) -> Result<(Value, Option<String>), String> {
     let mut image = service.image.clone();
+    let named = reference(&image);
+    let registry = named.as_ref().and_then(|named| world.registries.get(&named.host));
     if service.pinned {
-        let found = reference(&image).and_then(|named| world.look(&named, None).ok().map(|it| it.digest.to_string()));
+        let found = named.as_ref().and_then(|named| registry?.find(named)).map(|found| found.digest.as_ref());
         image = format!("{image}@{}", found.ok_or_else(|| wrong(format!("service {}: no such image", service.name)))?);
     }
+    let login = registry.and_then(|registry| registry.login.as_ref()).filter(|_| !service.without_credentials);
+    let auth =
+        login.map(|(user, password)| URL_SAFE.encode(json!({ "username": user, "password": password }).to_string()));
     let mode = if service.global {
         json!({ "Global": {} })
     } else {
@@ -241,7 +229,7 @@ fn spec(world: &World, service: &ServiceText) -> Result<Value, String> {
     if let Some(over) = &service.spec {
         lay(&mut spec, over);
     }
-    Ok(spec)
+    Ok((spec, auth))
 }
 
 /// Lays members over those there are.

@@ -58,9 +58,15 @@ async fn connection(sim: Arc<Sim>, seat: Seat, io: impl AsyncRead + AsyncWrite +
 }
 
 /// The near end of a connection within the process.
+///
+/// # Errors
+/// As a network says it: nobody listens there, or there is no such name (`NotFound`).
 pub fn open(sim: &Arc<Sim>, seat: Seat) -> io::Result<DuplexStream> {
     if matches!(seat, Seat::Engine(_)) && sim.with_faults(|_, faults| faults.is_gone()) {
         return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    if let Seat::Registry(Some(name)) = &seat {
+        registry_api::reach(sim, name)?;
     }
     let (near, far) = tokio::io::duplex(1 << 20);
     tokio::spawn(connection(Arc::clone(sim), seat, far));

@@ -10,9 +10,15 @@ use crate::sim::Sim;
 use crate::sim::faults::Misbehaviour;
 use crate::sim::http::Body;
 use crate::sim::world::images::{Manifest, Reference, reference};
-use crate::sim::world::model::SECOND;
+use crate::sim::world::model::{Nanos, SECOND};
 use crate::sim::world::pull::Silence;
 use crate::sim::world::{Refusal, World};
+
+/// Go's words for a server that did not answer in time.
+const TIMED_OUT: &str = "net/http: request canceled while waiting for connection (Client.Timeout exceeded while \
+                         awaiting headers)";
+/// How long an engine waits for a registry's first answer (`PingV2Registry` in moby's `registry/auth.go`).
+const PATIENCE: Nanos = 15 * SECOND;
 
 pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
     let parts = &call.asked.parts;
@@ -35,6 +41,7 @@ pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
         let blocked = if world.engine.minor < 43 { faults.blocked_until.saturating_sub(world.now()) } else { 0 };
         let own = match faults.registries.get(&named.host) {
             Some((Misbehaviour::Slow, span)) => *span,
+            Some((Misbehaviour::Hang, _)) => PATIENCE,
             _ if slow => {
                 if named.host == "docker.io" {
                     20 * SECOND
@@ -52,7 +59,11 @@ pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
     if wait > 0 {
         tokio::time::sleep(sim.span(wait)).await;
     }
-    told(sim.with(|world| {
+    told(sim.with_faults(|world, faults| {
+        if matches!(faults.registries.get(&named.host), Some((Misbehaviour::Hang, _))) {
+            let silence = Silence::Unreachable(TIMED_OUT.to_owned());
+            return Err(refusal(world, &named, silence));
+        }
         let auth = call.asked.header("x-registry-auth");
         let found = world.look(&named, auth).map(told_of);
         found.map(|body| (200, body)).map_err(|silence| refusal(world, &named, silence))
@@ -72,7 +83,7 @@ fn refusal(world: &World, named: &Reference, silence: Silence) -> Refusal {
             let path = format!("{scheme}://{shown}/v2/{}/manifests/{at}", named.repository);
             Refusal::new(500, format!("Head \"{path}\": no basic auth credentials"))
         }
-        Silence::Unreachable(why) if why.starts_with("dial") => {
+        Silence::Unreachable(why) if why.starts_with("dial") || why == TIMED_OUT => {
             Refusal::new(500, format!("Get \"{scheme}://{shown}/v2/\": {why}"))
         }
         Silence::Unreachable(why) => Refusal::new(500, why),

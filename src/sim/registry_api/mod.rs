@@ -1,7 +1,10 @@
 //! The OCI distribution API over a world's registries.
 
+mod elsewhere;
+mod manifests;
 mod tokens;
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,34 +13,102 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http::{Method, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Sim;
 use super::faults::Misbehaviour;
 use super::http::{Answer, Asked, Body, answer as respond, stream, whole};
 use super::world::World;
-use super::world::images::{DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Registry};
+use super::world::images::Registry;
 use super::world::model::Nanos;
 
 /// How many tags a page has where nobody says.
 const PAGE: usize = 100;
 
+/// Who answers.
+enum Place {
+    /// The registry of this name.
+    Registry(String),
+    /// A host that holds the blobs of a registry of another name.
+    Blobs(String),
+    /// A host that serves files.
+    Files(String),
+}
+
+impl Place {
+    /// Who answers for this host, and for this path.
+    fn of(world: &World, host: &str, path: &str) -> Option<Self> {
+        let host = canonical(host);
+        if world.documents.contains_key(&(host.to_owned(), path.to_owned())) {
+            return Some(Self::Files(host.to_owned()));
+        }
+        if world.registries.contains_key(host) {
+            return Some(Self::Registry(host.to_owned()));
+        }
+        let holds = |registry: &Registry| registry.blobs_at.as_deref() == Some(host);
+        if world.registries.values().any(holds) {
+            return Some(Self::Blobs(host.to_owned()));
+        }
+        let serves = world.documents.keys().any(|(other, _)| other == host);
+        serves.then(|| Self::Files(host.to_owned()))
+    }
+
+    fn host(&self) -> &str {
+        match self {
+            Self::Registry(host) | Self::Blobs(host) | Self::Files(host) => host,
+        }
+    }
+
+    fn serve(&self, world: &mut World, host: &str, asked: &Asked) -> Response<Body> {
+        match self {
+            Self::Registry(name) => serve(world, name, host, asked),
+            Self::Blobs(at) => elsewhere::blob(world, at, asked),
+            Self::Files(at) => elsewhere::file(world, at, asked),
+        }
+    }
+}
+
+/// Docker Hub answers under another name than its own.
+fn canonical(host: &str) -> &str {
+    if host == "registry-1.docker.io" { "docker.io" } else { host }
+}
+
+/// Whether anybody answers to this name; it may be that nobody listens there now.
+///
+/// # Errors
+/// `NotFound` where the name does not resolve, `ConnectionRefused` where nobody listens.
+pub fn reach(sim: &Sim, name: &str) -> io::Result<()> {
+    let (is_down, is_nameless, is_known) = sim.with_faults(|world, faults| {
+        let name = canonical(name);
+        let is_down = matches!(faults.registries.get(name), Some((Misbehaviour::Down, _)));
+        let is_nameless = world.unreachable.get(name).is_some_and(|why| why.contains("lookup"));
+        (is_down, is_nameless, Place::of(world, name, "").is_some())
+    });
+    let is_address = name.chars().all(|c| c.is_ascii_digit() || ".:[]".contains(c));
+    if is_nameless || (!is_known && !is_address) {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name does not resolve"));
+    }
+    if is_down || !is_known {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(())
+}
+
 /// Answers as the registry of this name, or as the one the request is addressed to.
 pub async fn answer(sim: Arc<Sim>, name: Option<&str>, asked: Asked) -> Answer {
     let host = asked.header("host").unwrap_or_default().to_owned();
-    let name = sim.with(|world| {
-        let known = |name: &str| world.registries.contains_key(name);
-        match name.or(Some(host.as_str())).filter(|name| known(name)) {
-            Some(name) => Some(name.to_owned()),
-            // One registry behind whatever address it is served at.
-            None if world.registries.len() == 1 => world.registries.keys().next().cloned(),
-            None => None,
-        }
+    let place = sim.with(|world| {
+        let named = name.and_then(|name| Place::of(world, name, &asked.path));
+        let addressed = || Place::of(world, &host, &asked.path);
+        // One registry behind whatever address it is served at.
+        let only = || world.registries.keys().next().filter(|_| world.registries.len() == 1).cloned();
+        named.or_else(addressed).or_else(|| only().map(Place::Registry))
     });
-    let Some(name) = name else { return Ok(error(404, "NAME_UNKNOWN", "no such registry")) };
-    match sim.with_faults(|_, faults| faults.registries.get(&name).copied()) {
+    let Some(place) = place else { return Ok(error(404, "NAME_UNKNOWN", "no such registry")) };
+    match sim.with_faults(|_, faults| faults.registries.get(place.host()).copied()) {
         None | Some((Misbehaviour::Fine, _)) => {}
-        Some((Misbehaviour::Down, _)) => return Err(std::io::ErrorKind::ConnectionReset.into()),
+        Some((Misbehaviour::Down, _)) => return Err(io::ErrorKind::ConnectionReset.into()),
+        Some((Misbehaviour::Hang, _)) => std::future::pending().await,
         Some((Misbehaviour::Slow, span)) => tokio::time::sleep(sim.span(span)).await,
         Some((Misbehaviour::Limited, _)) => {
             let mut limited = error(429, "TOOMANYREQUESTS", "too many requests");
@@ -48,9 +119,9 @@ pub async fn answer(sim: Arc<Sim>, name: Option<&str>, asked: Asked) -> Answer {
         Some((Misbehaviour::Denied, _)) => {
             return Ok(error(403, "DENIED", "requested access to the resource is denied"));
         }
-        Some((Misbehaviour::Cut, _)) => return Ok(cut(&sim.with(|world| serve(world, &name, &host, &asked)))),
+        Some((Misbehaviour::Cut, _)) => return Ok(cut(&sim.with(|world| place.serve(world, &host, &asked)))),
     }
-    Ok(sim.with(|world| serve(world, &name, &host, &asked)))
+    Ok(sim.with(|world| place.serve(world, &host, &asked)))
 }
 
 /// The head of an answer, and a body that breaks off.
@@ -59,7 +130,7 @@ fn cut(whole: &Response<Body>) -> Response<Body> {
     let _ = send.send(Ok(Bytes::from_static(b"{")));
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let _ = send.send(Err(std::io::ErrorKind::ConnectionReset.into()));
+        let _ = send.send(Err(io::ErrorKind::ConnectionReset.into()));
     });
     let mut response = Response::new(body);
     *response.status_mut() = whole.status();
@@ -85,26 +156,24 @@ fn basic(asked: &Asked) -> Option<(String, String)> {
 
 /// Lets in whoever may, or says how to ask.
 fn refused(registry: &Registry, host: &str, asked: &Asked, now: Nanos) -> Option<Response<Body>> {
-    let (user, password) = registry.login.as_ref()?;
-    let good = if registry.tokens {
-        let bearer = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
-        bearer.is_some_and(|given| tokens::is_good(given, user, password, now))
-    } else {
-        basic(asked).is_some_and(|given| given == (user.clone(), password.clone()))
-    };
-    if good {
-        return None;
-    }
-    let mut response = error(401, "UNAUTHORIZED", "authentication required");
+    let login = registry.login.as_ref()?;
     let how = if registry.tokens {
-        let scope = match repository(&asked.parts) {
-            Some((name, ..)) => format!(",scope=\"repository:{name}:pull\""),
+        let wanted = repository(&asked.parts).map(|(name, ..)| name);
+        let bearer = asked.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
+        let why = match bearer.map(|given| tokens::judge(given, login, wanted.as_deref(), now)) {
+            Some(Ok(())) => return None,
+            Some(Err(why)) => format!(",error=\"{why}\""),
             None => String::new(),
         };
-        format!("Bearer realm=\"http://{host}/token\",service=\"{host}\"{scope}")
+        let scope = wanted.map(|name| format!(",scope=\"repository:{name}:pull\"")).unwrap_or_default();
+        format!("Bearer realm=\"http://{host}/token\",service=\"{host}\"{scope}{why}")
     } else {
+        if basic(asked).as_ref() == Some(login) {
+            return None;
+        }
         "Basic realm=\"registry\"".to_owned()
     };
+    let mut response = error(401, "UNAUTHORIZED", "authentication required");
     header(&mut response, "www-authenticate", &how);
     Some(response)
 }
@@ -118,14 +187,15 @@ fn repository(parts: &[String]) -> Option<(String, &str, &str)> {
     (known && !name.is_empty()).then(|| (name.join("/"), kind.as_str(), last.as_str()))
 }
 
-fn serve(world: &World, name: &str, host: &str, asked: &Asked) -> Response<Body> {
-    let Some(registry) = world.registries.get(name) else {
+fn serve(world: &mut World, name: &str, host: &str, asked: &Asked) -> Response<Body> {
+    let now = world.now();
+    let Some(registry) = world.registries.get_mut(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
     };
     if asked.path == "/token" {
-        return tokens::hand_out(registry, asked, world.now());
+        return tokens::hand_out(registry, asked, now);
     }
-    let mut response = match refused(registry, host, asked, world.now()) {
+    let mut response = match refused(registry, host, asked, now) {
         Some(refused) => refused,
         None if asked.path == "/v2/" || asked.path == "/v2" => respond(200, "application/json", whole("{}")),
         None => match repository(&asked.parts) {
@@ -133,9 +203,9 @@ fn serve(world: &World, name: &str, host: &str, asked: &Asked) -> Response<Body>
                 error(405, "UNSUPPORTED", "the operation is unsupported")
             }
             Some((name, "tags", "list")) => tags(registry, &name, asked),
-            Some((name, "manifests", at)) => manifest(registry, &name, at, asked),
+            Some((name, "manifests", at)) => manifests::manifest(registry, &name, at, asked, now),
             Some((name, "blobs", digest)) => blob(registry, &name, digest, asked),
-            Some((name, "referrers", digest)) => referrers(registry, &name, digest, asked),
+            Some((name, "referrers", digest)) => manifests::referrers(registry, &name, digest, asked),
             _ => error(404, "NAME_UNKNOWN", "page not found"),
         },
     };
@@ -159,106 +229,15 @@ fn tags(registry: &Registry, name: &str, asked: &Asked) -> Response<Body> {
     response
 }
 
-/// Which of these a client takes; without a header a registry of the second generation falls back to what is gone.
-fn accepts(asked: &Asked, media_type: &str) -> bool {
-    let all = asked.headers.get_all("accept");
-    all.iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .any(|part| part.split(';').next().unwrap_or_default().trim() == media_type)
-}
-
-fn manifest(registry: &Registry, name: &str, at: &str, asked: &Asked) -> Response<Body> {
-    let unknown = || error(404, "MANIFEST_UNKNOWN", "manifest unknown");
-    let Some(repository) = registry.repositories.get(name) else {
-        return unknown();
-    };
-    let digest = if at.starts_with("sha256:") { Some(at) } else { repository.tags.get(at).map(AsRef::as_ref) };
-    let Some(mut found) = digest.and_then(|digest| repository.manifests.get(digest)) else { return unknown() };
-    if !accepts(asked, found.media_type) {
-        let child = (found.media_type == DOCKER_LIST && accepts(asked, DOCKER_MANIFEST)).then(|| {
-            repository.manifests.values().find(|other| {
-                other.media_type == DOCKER_MANIFEST
-                    && other.runs_on.first() == found.runs_on.first()
-                    && String::from_utf8_lossy(&found.body).contains(other.digest.as_ref())
-            })
-        });
-        match (child.flatten(), found.media_type) {
-            (Some(child), _) => found = child,
-            (None, OCI_INDEX | OCI_MANIFEST) => {
-                return error(
-                    404,
-                    "MANIFEST_UNKNOWN",
-                    "OCI manifest found, but accept header does not support OCI manifests",
-                );
-            }
-            (None, _) => return old(found),
-        }
-    }
-    told(found, asked)
-}
-
-fn told(found: &Manifest, asked: &Asked) -> Response<Body> {
-    let mut response = body_of(&found.body, found.media_type, asked);
-    header(&mut response, "docker-content-digest", &found.digest);
-    header(&mut response, "etag", &format!("\"{}\"", found.digest));
-    response
-}
-
-/// What a registry says of an image in the format before this one: another digest.
-fn old(found: &Manifest) -> Response<Body> {
-    let body = json!({ "schemaVersion": 1, "of": found.digest.as_ref() }).to_string();
-    let digest = super::world::images::digest(body.as_bytes());
-    let mut response = respond(200, "application/vnd.docker.distribution.manifest.v1+prettyjws", whole(body));
-    header(&mut response, "docker-content-digest", &digest);
-    response
-}
-
-fn body_of(bytes: &[u8], kind: &str, asked: &Asked) -> Response<Body> {
-    let head = asked.method == Method::HEAD;
-    let mut response = respond(200, kind, if head { whole(Bytes::new()) } else { whole(bytes.to_vec()) });
-    header(&mut response, "content-length", &bytes.len().to_string());
-    response
-}
-
 fn blob(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Response<Body> {
     let found = registry.repositories.get(name).and_then(|repository| repository.blobs.get(digest));
-    match found {
-        None => error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
-        Some(bytes) => {
-            let mut response = body_of(bytes, "application/octet-stream", asked);
-            header(&mut response, "docker-content-digest", digest);
-            response
-        }
+    let Some(bytes) = found else { return error(404, "BLOB_UNKNOWN", "blob unknown to registry") };
+    if let Some(host) = &registry.blobs_at {
+        let mut response = respond(307, "application/octet-stream", whole(Bytes::new()));
+        header(&mut response, "location", &format!("http://{host}/{name}/{digest}?signature={}", elsewhere::SIGNED));
+        return response;
     }
-}
-
-fn referrers(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Response<Body> {
-    let Some(repository) = registry.repositories.get(name) else {
-        return error(404, "NAME_UNKNOWN", "repository name not known to registry");
-    };
-    let wanted = asked.value("artifactType");
-    let about = repository.manifests.values().filter(|manifest| manifest.subject.as_deref() == Some(digest));
-    let found: Vec<Value> =
-        about.map(descriptor).filter(|it| wanted.is_empty() || it["artifactType"] == wanted).collect();
-    let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found }).to_string();
-    let mut response = respond(200, OCI_INDEX, whole(body));
-    if !wanted.is_empty() {
-        header(&mut response, "oci-filters-applied", "artifactType");
-    }
+    let mut response = manifests::body_of(bytes, "application/octet-stream", asked);
+    header(&mut response, "docker-content-digest", digest);
     response
-}
-
-/// What a list of referrers tells of one: its type is that of its configuration where it names none itself.
-fn descriptor(manifest: &Manifest) -> Value {
-    let body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
-    let mut about =
-        json!({ "mediaType": manifest.media_type, "digest": manifest.digest.as_ref(), "size": manifest.body.len() });
-    let kind = body.get("artifactType").or_else(|| body.pointer("/config/mediaType"));
-    for (key, value) in [("artifactType", kind), ("annotations", body.get("annotations"))] {
-        if let Some(value) = value {
-            about[key] = value.clone();
-        }
-    }
-    about
 }

@@ -14,37 +14,64 @@ use super::super::world::moment::rfc3339;
 /// How long a token is good, in seconds.
 const GOOD: u64 = 300;
 
-/// A token that tells when it was made, to whom only this registry gives it.
-fn token(user: &str, password: &str, made: Nanos) -> String {
-    format!("{made}.{}", digest(format!("{user}:{password}:{made}").as_bytes()).replace(':', "."))
+/// Between the repositories of a token; no repository has it in its name.
+const JOIN: &str = "~";
+
+/// A token that tells when it was made and what for, to whom only this registry gives it.
+fn token(login: &(String, String), repositories: &str, made: Nanos) -> String {
+    let (user, password) = login;
+    let proof = digest(format!("{user}:{password}:{made}:{repositories}").as_bytes()).replace(':', ".");
+    format!("{made}.{proof}.{repositories}")
 }
 
 fn refresh_token(user: &str, password: &str) -> String {
     digest(format!("refresh {user}:{password}").as_bytes()).replace(':', ".")
 }
 
-/// Whether a token is one of this registry's, and has not run out.
-pub(super) fn is_good(given: &str, user: &str, password: &str, now: Nanos) -> bool {
-    let made = given.split('.').next().and_then(|made| made.parse::<Nanos>().ok());
-    made.is_some_and(|made| given == token(user, password, made) && now < made + GOOD * SECOND)
+/// Whether a token is one of this registry's, has not run out, and opens this repository; else the word for why not
+/// (RFC 6750).
+pub(super) fn judge(
+    given: &str,
+    login: &(String, String),
+    repository: Option<&str>,
+    now: Nanos,
+) -> Result<(), &'static str> {
+    let mut words = given.splitn(4, '.');
+    let made = words.next().and_then(|made| made.parse::<Nanos>().ok()).ok_or("invalid_token")?;
+    let repositories = words.nth(2).unwrap_or_default();
+    if given != token(login, repositories, made) || now >= made + GOOD * SECOND {
+        return Err("invalid_token");
+    }
+    let opens = repository.is_none_or(|wanted| repositories.split(JOIN).any(|name| name == wanted));
+    if opens { Ok(()) } else { Err("insufficient_scope") }
+}
+
+/// The repositories of scopes that let pull: `repository:NAME:ACTIONS`, separated by blanks.
+fn repositories(scopes: &str) -> String {
+    let name = |scope: &str| {
+        let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
+        actions.split(',').any(|action| action == "pull" || action == "*").then(|| name.to_owned())
+    };
+    scopes.split(' ').filter_map(name).collect::<Vec<_>>().join(JOIN)
 }
 
 /// Answers at the token server: GET with a password, POST with one or with a refresh token in a form.
 pub(super) fn hand_out(registry: &Registry, asked: &Asked, now: Nanos) -> Response<Body> {
     let reply = |told: serde_json::Value| answer(200, "application/json", whole(told.to_string()));
-    let Some((user, password)) = &registry.login else { return reply(json!({ "token": "anybody" })) };
+    let Some(login @ (user, password)) = &registry.login else { return reply(json!({ "token": "anybody" })) };
     let form = form(asked);
     let value = |key: &str| form.get(key).map_or("", String::as_str);
+    let scopes = if asked.method == Method::POST { value("scope") } else { asked.value("scope") };
     let is_let_in = match (asked.method == Method::POST, value("grant_type")) {
         (true, "refresh_token") => value("refresh_token") == refresh_token(user, password),
         (true, "password") => value("username") == user && value("password") == password,
         (true, _) => return super::error(400, "UNSUPPORTED", "unsupported grant_type"),
-        (false, _) => super::basic(asked).is_some_and(|given| given == (user.clone(), password.clone())),
+        (false, _) => super::basic(asked).as_ref() == Some(login),
     };
     if !is_let_in {
         return super::error(401, "UNAUTHORIZED", "authentication required");
     }
-    let token = token(user, password, now);
+    let token = token(login, &repositories(scopes), now);
     let mut told = json!({ "token": token, "access_token": token, "expires_in": GOOD, "issued_at": rfc3339(now) });
     if asked.method == Method::POST || asked.value("offline_token") == "true" {
         told["refresh_token"] = json!(refresh_token(user, password));

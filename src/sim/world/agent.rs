@@ -108,6 +108,11 @@ impl World {
             (Pulled::Has(_), Some(source)) => {
                 Some(format!("invalid mount config for type \"bind\": bind source path does not exist: {source}"))
             }
+            (Pulled::Has(digest), None)
+                if self.tasks.get(id).is_some_and(|task| self.has_no_command(task, &digest)) =>
+            {
+                Some(if self.engine.minor < 44 { "No command specified" } else { "no command specified" }.to_owned())
+            }
             (Pulled::Has(digest), None) => {
                 let container = Container { id: self.dice.container(), pid: 0, exit: 0 };
                 if let Some(task) = self.tasks.get_mut(id) {

@@ -115,6 +115,10 @@ pub struct World {
     pub registries: Registries,
     /// Registries no node can reach, and why: what `/distribution` says of them.
     pub unreachable: BTreeMap<String, String>,
+    /// What the engine and the nodes get to see of images, by whole reference, where it is something else.
+    pub engine_sees: BTreeMap<String, pull::Sees>,
+    /// Files that hosts serve, by host and path.
+    pub documents: BTreeMap<(String, String), model::Document>,
     /// The swarm's own id.
     pub swarm: Id,
     now: Nanos,
@@ -152,6 +156,8 @@ impl World {
             engine: Engine { version: "20.10.24+dfsg1".to_owned(), minor: 41, least: 12 },
             registries: Registries::new(),
             unreachable: BTreeMap::new(),
+            engine_sees: BTreeMap::new(),
+            documents: BTreeMap::new(),
             swarm,
             now,
             index: 10,

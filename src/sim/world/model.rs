@@ -341,3 +341,12 @@ pub struct Network {
     /// When it was made.
     pub created: Nanos,
 }
+
+/// A file that a host serves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document {
+    /// Its media type.
+    pub kind: String,
+    /// What is in it.
+    pub body: String,
+}

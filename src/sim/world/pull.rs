@@ -8,7 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::Value;
 
 use super::World;
-use super::images::{Behaviour, Manifest, Reference};
+use super::images::{Behaviour, Manifest, Reference, reference};
 use super::model::{Id, MILLI, Nanos, SECOND, Task};
 use super::spec::architecture;
 
@@ -33,6 +33,16 @@ pub enum Silence {
     Unknown,
 }
 
+/// What the engine and the nodes get to see of an image, where it is not what the registry shows to everybody else: a
+/// cache between them, a route of their own, another log-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sees {
+    /// Another image, by its reference.
+    Instead(String),
+    /// Nothing, and why.
+    Nothing(Silence),
+}
+
 /// User and password of an `X-Registry-Auth`; none where it cannot be read, which the engine passes over in silence.
 pub fn login(header: &str, minor: u32) -> Option<(String, String)> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
@@ -52,12 +62,20 @@ pub fn login(header: &str, minor: u32) -> Option<(String, String)> {
 
 impl World {
     /// What a registry tells of a reference.
-    pub fn look(&self, reference: &Reference, auth: Option<&str>) -> Result<&Manifest, Silence> {
-        if let Some(why) = self.unreachable.get(&reference.host) {
+    pub fn look(&self, wanted: &Reference, auth: Option<&str>) -> Result<&Manifest, Silence> {
+        if let Some(why) = self.unreachable.get(&wanted.host) {
             return Err(Silence::Unreachable(why.clone()));
         }
-        let Some(registry) = self.registries.get(&reference.host) else {
-            let host = match reference.host.as_str() {
+        match self.engine_sees.get(&wanted.to_string()) {
+            Some(Sees::Nothing(silence)) => return Err(silence.clone()),
+            Some(Sees::Instead(other)) => {
+                let other = reference(other).and_then(|other| self.registries.get(&other.host)?.find(&other));
+                return other.ok_or(Silence::Unknown);
+            }
+            None => {}
+        }
+        let Some(registry) = self.registries.get(&wanted.host) else {
+            let host = match wanted.host.as_str() {
                 "docker.io" => "registry-1.docker.io",
                 host => host,
             };
@@ -69,14 +87,14 @@ impl World {
                 format!("dial tcp: lookup {name} on 127.0.0.53:53: no such host")
             }));
         };
-        if let Some(wanted) = &registry.login {
+        if let Some(known) = &registry.login {
             match auth.and_then(|auth| login(auth, self.engine.minor)) {
                 None => return Err(Silence::NoLogin),
-                Some(given) if given != *wanted => return Err(Silence::WrongLogin),
+                Some(given) if given != *known => return Err(Silence::WrongLogin),
                 Some(_) => {}
             }
         }
-        registry.find(reference).ok_or(Silence::Unknown)
+        registry.find(wanted).ok_or(Silence::Unknown)
     }
 
     /// A node fetches a task's image, or finds that it holds it.
@@ -84,10 +102,7 @@ impl World {
         let Some(task) = self.tasks.get(id) else { return Pulled::Not };
         let Some(named) = task.spec.named.clone() else { return Pulled::Not };
         let Some(node) = task.node.clone() else { return Pulled::Not };
-        let key = match &named.digest {
-            Some(digest) => format!("{}/{}@{digest}", named.host, named.repository),
-            None => format!("{}/{}:{}", named.host, named.repository, named.tag.as_deref().unwrap_or("latest")),
-        };
+        let key = named.to_string();
         let held = self.nodes.get(&node).and_then(|node| node.images.get(&key)).cloned();
         if let (Some(held), true) = (&held, named.digest.is_some()) {
             return Pulled::Has(Arc::clone(held));
@@ -126,13 +141,25 @@ impl World {
         }
     }
 
+    /// The image of this digest, of the repository a task names.
+    fn image_of(&self, task: &Task, digest: &str) -> Option<&Manifest> {
+        let named = task.spec.named.as_ref()?;
+        self.registries.get(&named.host)?.repositories.get(&named.repository)?.manifests.get(digest)
+    }
+
+    /// Whether neither a task's spec nor its image says what to run.
+    pub(super) fn has_no_command(&self, task: &Task, digest: &str) -> bool {
+        let says =
+            |key: &str| task.spec.container(key).and_then(Value::as_array).is_some_and(|words| !words.is_empty());
+        self.image_of(task, digest).is_some_and(|image| !image.has_command) && !says("Command") && !says("Args")
+    }
+
     /// What a task does, by the image it has.
     pub(super) fn behaviour(&self, task: &Task) -> Behaviour {
-        let Some(named) = &task.spec.named else { return Behaviour::NoProgram };
-        let registry =
-            self.registries.get(&named.host).and_then(|registry| registry.repositories.get(&named.repository));
-        let manifest =
-            task.runs.as_ref().and_then(|digest| registry.and_then(|repository| repository.manifests.get(digest)));
+        if task.spec.named.is_none() {
+            return Behaviour::NoProgram;
+        }
+        let manifest = task.runs.as_ref().and_then(|digest| self.image_of(task, digest));
         let Some(manifest) = manifest else { return Behaviour::Run { code: 0 } };
         let node = task.node.as_ref().and_then(|node| self.nodes.get(node));
         let own = node.map_or("amd64", |node| architecture(&node.architecture));

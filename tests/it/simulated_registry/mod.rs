@@ -1,5 +1,8 @@
 //! The simulated registry is one by the OCI distribution spec: to plain requests, and to the product's own client.
 
+mod around;
+
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use pinnace::adapters::credentials::{Credentials, Hidden, Secret};
-use pinnace::adapters::registry::{Dial, Policy, Registry};
+use pinnace::adapters::registry::{Dial, DialError, Policy, Registry};
 use pinnace::core::image::ImageRef;
 use pinnace::core::registry::Why;
 use pinnace::sim::Sim;
@@ -79,8 +82,13 @@ async fn get(sim: &Arc<Sim>, path: &str) -> Reply {
 /// The product's client.
 fn client(sim: &Arc<Sim>) -> Registry {
     let sim = Arc::clone(sim);
-    let dial =
-        move |uri: &http::Uri| Ok(open(&sim, Seat::Registry(Some(uri.authority().unwrap().to_string()))).unwrap());
+    let dial = move |uri: &http::Uri| {
+        let name = uri.authority().unwrap().to_string();
+        open(&sim, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => DialError::NoName(name),
+            _ => DialError::Refused(name, error.to_string()),
+        })
+    };
     let insecure = vec![OPEN.to_owned(), TOKENS.to_owned()];
     let policy = Policy { insecure, ..Policy::default() };
     Registry::over(Dial::Memory(Arc::new(dial)), policy, Credentials::default())
@@ -124,7 +132,7 @@ async fn a_refresh_token_takes_the_password_s_place() {
     let told = ask(&sim, TOKENS, "POST /token", &[], first).await.json();
     let refresh = told["refresh_token"].as_str().unwrap().to_owned();
     sleep(Duration::from_secs(3600)).await;
-    let again = format!("grant_type=refresh_token&client_id=it&refresh_token={refresh}");
+    let again = format!("grant_type=refresh_token&client_id=it&refresh_token={refresh}&scope=repository:a/b:pull");
     let told = ask(&sim, TOKENS, "POST /token", &[], &again).await.json();
     let bearer = format!("Bearer {}", told["access_token"].as_str().unwrap());
     let let_in = ask(&sim, TOKENS, "GET /v2/a/b/tags/list", &[("authorization", &bearer)], "").await;
@@ -230,6 +238,7 @@ async fn referrers_by_type() {
             platforms,
             runs_on,
             behaviour,
+            has_command: false,
             subject,
         };
         sim.with(|world| {
@@ -289,8 +298,17 @@ async fn slow_and_cut_off() {
     let other = self::client(&sim);
     assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "{:?}", other.look(&wanted).await);
     misbehave(&sim, "down", 0.0);
-    assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))));
+    assert_eq!(open(&sim, Seat::Registry(Some(OPEN.to_owned()))).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "a connection that was there breaks");
+    let Err(Why::Unreachable(why)) = self::client(&sim).look(&wanted).await else { panic!() };
+    assert!(why.starts_with("cannot connect to r.example:5000"), "{why}");
+    misbehave(&sim, "hang", 0.0);
+    let began = Instant::now();
+    assert!(matches!(self::client(&sim).look(&wanted).await, Err(Why::Unreachable(_))));
+    assert!(began.elapsed() > Duration::from_secs(1), "it took the request, and said nothing");
     misbehave(&sim, "broken", 0.0);
+    // Who could not be reached is left alone for a while.
+    sleep(Duration::from_secs(6)).await;
     assert!(matches!(other.look(&wanted).await, Err(Why::Other(_))));
     misbehave(&sim, "denied", 0.0);
     assert_eq!(other.look(&wanted).await.err(), Some(Why::Denied));

@@ -1,0 +1,162 @@
+//! Layers: files in a tar, packed or not. The same files make the same bytes, hence the same digests.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Component, Path};
+
+use bytes::Bytes;
+use flate2::{Compression as Effort, GzBuilder};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
+
+use super::digest;
+
+/// What stands at a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// A file with this text.
+    Text(String),
+    /// A symbolic link to this.
+    Link(String),
+}
+
+/// The files of a layer by path; one that ends in `/` is a folder. The folders above a file need not be named.
+pub type Files = BTreeMap<String, Content>;
+
+/// How a layer is packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compression {
+    /// As builders do it by default.
+    #[default]
+    Gzip,
+    /// As newer ones can.
+    Zstd,
+    /// Not at all.
+    None,
+}
+
+/// A layer as a manifest lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Its media type.
+    pub media_type: String,
+    /// The digest of what is served.
+    pub digest: String,
+    /// How large that is, in bytes.
+    pub size: u64,
+    /// The digest of the tar.
+    pub diff_id: String,
+    /// The step that made it.
+    pub by: String,
+    /// What is served; none: it cannot be had.
+    pub blob: Option<Bytes>,
+}
+
+/// Whether a path can stand in a layer.
+pub fn fits(path: &str) -> bool {
+    let inner = path.trim_start_matches('/');
+    !inner.is_empty() && Path::new(inner).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn media_type(compression: Compression, oci: bool) -> String {
+    let (base, join) = if oci {
+        ("application/vnd.oci.image.layer.v1.tar", "+")
+    } else {
+        ("application/vnd.docker.image.rootfs.diff.tar", ".")
+    };
+    match compression {
+        Compression::None => base.to_owned(),
+        Compression::Gzip => format!("{base}{join}gzip"),
+        Compression::Zstd => format!("{base}{join}zstd"),
+    }
+}
+
+impl Layer {
+    /// Packs files; the last one is made longer by so many bytes that do not pack.
+    pub(super) fn pack(files: &Files, longer: usize, compression: Compression, oci: bool, by: &str) -> Self {
+        let tar = tar_of(files, longer);
+        let diff_id = digest(&tar);
+        let blob = match compression {
+            Compression::None => tar,
+            Compression::Gzip => {
+                let mut packer = GzBuilder::new().mtime(0).write(Vec::new(), Effort::fast());
+                // Writing to memory does not fail.
+                let _ = packer.write_all(&tar);
+                packer.finish().unwrap_or_default()
+            }
+            Compression::Zstd => compress_to_vec(tar.as_slice(), CompressionLevel::Fastest),
+        };
+        Self {
+            media_type: media_type(compression, oci),
+            digest: digest(&blob),
+            size: blob.len() as u64,
+            diff_id,
+            by: by.to_owned(),
+            blob: Some(blob.into()),
+        }
+    }
+
+    /// A layer of so many bytes that nobody can have: only its line in the manifest is there.
+    pub(super) fn claimed(size: u64, seed: &str, compression: Compression, oci: bool, by: &str) -> Self {
+        Self {
+            media_type: media_type(compression, oci),
+            digest: digest(format!("{seed} {size} packed").as_bytes()),
+            size,
+            diff_id: digest(format!("{seed} {size}").as_bytes()),
+            by: by.to_owned(),
+            blob: None,
+        }
+    }
+}
+
+fn tar_of(files: &Files, longer: usize) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    let mut folders = BTreeSet::new();
+    let last = files.keys().next_back();
+    for (path, content) in files.iter().filter(|(path, _)| fits(path)) {
+        let inner = path.trim_start_matches('/');
+        for (end, _) in inner.match_indices('/') {
+            let folder = &inner[..=end];
+            if folders.insert(folder.to_owned()) {
+                let _ = builder.append_data(&mut header(tar::EntryType::Directory, 0o755, 0), folder, &[][..]);
+            }
+        }
+        match content {
+            _ if inner.ends_with('/') => {}
+            Content::Link(to) => {
+                let _ = builder.append_link(&mut header(tar::EntryType::Symlink, 0o777, 0), inner, to);
+            }
+            Content::Text(text) => {
+                let mut bytes = text.clone().into_bytes();
+                if last == Some(path) {
+                    bytes.extend(noise(longer));
+                }
+                let mut header = header(tar::EntryType::Regular, 0o755, bytes.len() as u64);
+                let _ = builder.append_data(&mut header, inner, bytes.as_slice());
+            }
+        }
+    }
+    // Writing to memory does not fail, and paths that a tar cannot hold were left out.
+    builder.into_inner().unwrap_or_default()
+}
+
+fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_size(size);
+    header.set_mtime(0);
+    header
+}
+
+/// Bytes that do not pack, always the same.
+fn noise(count: usize) -> impl Iterator<Item = u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(count)
+}
