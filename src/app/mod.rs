@@ -22,6 +22,7 @@ pub mod msg;
 pub mod palette;
 pub mod pins;
 pub mod plan;
+pub mod remarks;
 pub mod rows;
 pub mod state;
 pub mod tasks;

@@ -7,7 +7,7 @@ use crate::core::check::{self, Placed};
 use crate::core::effective::{Origin, effective as core_effective};
 use crate::core::finding::Severity;
 use crate::core::group::{GroupKey, GroupKind, member_of};
-use crate::core::image::{ImageRef, digest_of};
+use crate::core::image::ImageRef;
 use crate::core::pins::{self, PinDoc, PinKey};
 use crate::core::plan::Want;
 use crate::core::registry::{Fact, ImageFact};
@@ -193,7 +193,11 @@ pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
             let unread = cluster.world.history(&screen.group).pins().err();
             unread.map(|change| Want::Record(change.to_owned())).into_iter().collect()
         }
-        Some(text) if text.edited.is_none() => check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts),
+        Some(text) if text.edited.is_none() => {
+            let mut wants = check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts);
+            wants.extend(check::running::wants(&screen.group, &cluster.world, &cluster.facts));
+            wants
+        }
         Some(_) => BTreeSet::new(),
     }
 }
@@ -294,54 +298,5 @@ pub fn origin(key: &PinKey, group: &GroupKey) -> String {
         (PinKey::Group, _) => "its pin".to_owned(),
         (PinKey::Member(name), _) => format!("pin {}", clean(name)),
         (PinKey::Service(_), _) => "its own pin".to_owned(),
-    }
-}
-
-/// What was found out about the pinned images, one each: the image, and what is known.
-pub fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<(String, String)> {
-    let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
-    images.into_iter().map(|image| (image.clone(), summary(cluster, screen, text, &image))).collect()
-}
-
-fn summary(cluster: &Cluster, screen: &PinsState, text: &PinText, image: &str) -> String {
-    let (fact, at) = match cluster.facts.image(image) {
-        Fact::Unknown => return "not asked for yet".to_owned(),
-        Fact::Asked => return "asking the registry …".to_owned(),
-        Fact::Failed { why, .. } => return failed(why).to_owned(),
-        Fact::Known { value, at, .. } => (value, at),
-    };
-    let _ = at;
-    let mut parts = vec!["exists".to_owned()];
-    if digest_of(image).is_none() {
-        parts.push(format!("@{}", fact.digest.short()));
-    }
-    let Some(platforms) = &fact.platforms else {
-        parts.push("platforms not known".to_owned());
-        return parts.join(" · ");
-    };
-    parts.push(platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "));
-    let is_here = |service: &&crate::core::swarm::Service| {
-        text.doc.effective(&screen.group, service).is_some_and(|(_, pinned)| pinned.trim() == image)
-    };
-    let services = cluster.world.members(&screen.group).filter(is_here);
-    let nodes: BTreeSet<_> =
-        services.flat_map(|service| cluster.world.candidates(service)).map(|node| &node.id).collect();
-    let can = nodes.iter().filter_map(|id| cluster.world.nodes.get(*id));
-    let can = can.filter(|node| platforms.contains(&node.platform)).count();
-    let noun = if nodes.len() == 1 { "node" } else { "nodes" };
-    parts.push(format!("{can} of {} {noun} can run it", nodes.len()));
-    parts.extend(fact.size.map(|size| format!("{} MB", size.div_ceil(1_000_000))));
-    parts.join(" · ")
-}
-
-fn failed(why: &crate::core::registry::Why) -> &'static str {
-    use crate::core::registry::Why;
-    match why {
-        Why::NotFound => "not in the registry",
-        Why::Denied => "the registry refuses our login",
-        Why::NoCredentials => "the registry wants a login",
-        Why::Unreachable(_) => "the registry cannot be reached",
-        Why::RateLimited => "the registry takes no more requests for now",
-        Why::Other(_) => "the registry has a fault",
     }
 }

@@ -232,7 +232,7 @@ pub fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
     let draft = plan(goal, &one.world, &one.facts, now);
     let mut images: BTreeSet<String> = draft.plan.units.iter().map(|unit| unit.to.image.clone()).collect();
     if let Goal::Pins { group, text } = goal {
-        images.extend(check::images(group, &crate::core::pins::read(text), &one.world, &one.facts));
+        images.extend(check::images(group, &crate::core::pins::read(text), &one.world, &one.facts).into_keys());
     }
     for image in images {
         if is_old(&one.facts, &image, now) {

@@ -25,6 +25,7 @@ mod pen;
 mod pins;
 mod plan;
 mod popup;
+mod remark;
 mod row;
 mod service;
 pub mod signs;

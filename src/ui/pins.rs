@@ -7,6 +7,7 @@ use ratatui::text::Line;
 use crate::app::change::image_at;
 use crate::app::layout::{self, Area};
 use crate::app::pins::{self, Effective, PinText, PinsMode, PinsPane, PinsState, Verdict};
+use crate::app::remarks;
 use crate::app::state::{Cluster, State};
 use crate::config::{Role, Theme};
 use crate::core::finding::Severity;
@@ -15,7 +16,7 @@ use crate::core::text::clean;
 
 use super::pen::{Pen, ascii, draw};
 use super::width::{middle, width, wrapped};
-use super::{editor, signs};
+use super::{editor, remark, signs};
 
 /// Draws the pins.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState) {
@@ -98,7 +99,7 @@ fn images(
     for one in pins::effective(cluster, screen, text) {
         service(&one, state, theme, room, &mut lines);
     }
-    let found = pins::summaries(cluster, screen, text);
+    let found = remarks::summaries(cluster, screen, text, state.now);
     if !found.is_empty() {
         let mut pen = Pen::new(theme, room);
         pen.gap(1).put(Role::TableHeader, "WHAT THE REGISTRY SAYS");
@@ -113,6 +114,15 @@ fn images(
             pen.gap(3).put(Role::Dim, &piece);
             lines.push(pen.line());
         }
+    }
+    let running = remarks::running(cluster, screen, text);
+    if !running.is_empty() {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1).put(Role::TableHeader, "ABOUT WHAT RUNS NOW");
+        lines.extend([Line::default(), pen.line()]);
+    }
+    for finding in running {
+        lines.extend(remark::lines(&finding, theme, room, ascii(state)));
     }
     let page = usize::from(area.height);
     let top = screen.top.min(lines.len().saturating_sub(page));

@@ -16,13 +16,14 @@ use crate::app::change::{image_at, unit_name};
 use crate::app::plan::{Fresh, PlanState, Stepping, Warnings, headline};
 use crate::app::state::{Guard, State};
 use crate::config::{Role, Theme};
-use crate::core::finding::{Finding, Severity};
+use crate::core::finding::Severity;
 use crate::core::plan::{Want, plural};
 use crate::core::swarm::Service;
 use crate::core::text::clean;
 use crate::core::wire::v1::{Action, Plan, Unit};
 
 use super::pen::{Pen, ascii, draw, select, window};
+use super::remark;
 use super::signs;
 use super::width::{middle, width, wrapped};
 
@@ -51,7 +52,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
     for (at, finding) in plan.findings.iter().enumerate() {
         let from = lines.len();
-        page.finding(finding, &mut lines);
+        lines.extend(remark::lines(finding, theme, page.room, ascii(state)));
         if at + plan.units.len() == screen.at {
             chosen = from..lines.len();
         }
@@ -192,27 +193,6 @@ impl<'a> Page<'a> {
             let mut pen = self.pen();
             pen.gap(indent).put(role, &piece);
             lines.push(pen.line());
-        }
-    }
-
-    fn finding(&self, finding: &Finding, lines: &mut Vec<Line<'static>>) {
-        let (sign, role) = signs::severity(finding.severity, ascii(self.state));
-        let head = format!("{} {}: ", finding.severity, clean(&finding.code));
-        let subject = clean(&finding.subject);
-        let message = clean(&finding.message);
-        let subject =
-            if subject.is_empty() || message.contains(&subject) { String::new() } else { format!("{subject}: ") };
-        let mut sign = Some(sign);
-        for (role, text) in [(role, format!("{head}{subject}{message}")), (Role::Hint, clean(&finding.hint))] {
-            if text.is_empty() {
-                continue;
-            }
-            let text = if role == Role::Hint { format!("hint: {text}") } else { text };
-            for piece in wrapped(&text, self.room.saturating_sub(4)) {
-                let mut pen = self.pen();
-                pen.gap(2).put(role, sign.take().unwrap_or(" ")).gap(1).put(role, &piece);
-                lines.push(pen.line());
-            }
         }
     }
 

@@ -58,6 +58,23 @@ fn the_readme_shows_the_keys_there_are() {
     block("README.md", "keys", &keys());
 }
 
+/// All findings, as the reference tells them.
+fn findings() -> String {
+    let mut text = String::new();
+    for code in Code::ALL {
+        let _ = writeln!(text, "## `{}`\n\n{}\n", code.name(), code.meaning());
+        let _ = writeln!(text, "- weight: {}\n- example: {}", code.weight(), code.example());
+        let _ = writeln!(text, "- do: {}\n- source: {}\n", code.remedy(), code.source());
+    }
+    text.truncate(text.trim_end().len());
+    text + "\n"
+}
+
+#[test]
+fn the_reference_tells_every_finding() {
+    block("docs/findings.md", "findings", &findings());
+}
+
 /// The JSON block after an example's marker.
 fn example<'t>(text: &'t str, name: &str) -> &'t str {
     let marker = format!("<!-- example: {name} -->\n```json\n");

@@ -9,7 +9,7 @@ mod tags;
 mod versions;
 mod wish;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use case::{By, Case, Said};
@@ -118,11 +118,21 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
     wants
 }
 
-/// The images a document makes its group run, well formed.
-pub fn images(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<String> {
+/// The images a document makes its group run, well formed, each with the services that would.
+pub fn images<'a>(
+    group: &GroupKey,
+    doc: &PinDoc,
+    world: &'a World,
+    facts: &Facts,
+) -> BTreeMap<String, Vec<&'a Service>> {
+    let mut found: BTreeMap<String, Vec<&Service>> = BTreeMap::new();
     let wishes = wishes(group, doc, &in_force(group, world), world, facts);
-    let wished = wishes.into_iter().filter(|wish| wish.effective.origin != Origin::Runs);
-    wished.filter_map(|wish| wish.image).map(|image| image.text).collect()
+    for wish in wishes.into_iter().filter(|wish| wish.effective.origin != Origin::Runs) {
+        if let Some(image) = wish.image {
+            found.entry(image.text).or_default().extend(wish.services);
+        }
+    }
+    found
 }
 
 /// What must be known of an image that is to run; `base` is the one it is said to be built on, where it names none.
