@@ -20,7 +20,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     let text = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
     let mut facts = Facts::default();
-    session.eyes.learn_document(&group, &doc, &world, &mut facts).await;
+    session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
     session.eyes.learn_running(&group, &world, &mut facts).await;
     let placed = check::document(&group, &doc, &world, &facts);
     let mut findings: Vec<Finding> = placed.into_iter().map(|placed| placed.finding).collect();

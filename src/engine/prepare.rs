@@ -125,14 +125,24 @@ impl Eyes {
     }
 
     /// Asks for what a document's check wants.
-    pub async fn learn_document(&self, group: &GroupKey, doc: &PinDoc, world: &World, facts: &mut Facts) {
+    ///
+    /// # Errors
+    /// When the cluster stops answering.
+    pub async fn learn_document(
+        &self,
+        group: &GroupKey,
+        doc: &PinDoc,
+        world: &mut World,
+        facts: &mut Facts,
+    ) -> Result<(), Fault> {
         for _ in 0..ROUNDS {
             let wants = check::wants(group, doc, world, facts);
             if wants.is_empty() {
                 break;
             }
-            self.learn_facts(wants, facts).await;
+            self.learn(&wants, world, facts).await?;
         }
+        Ok(())
     }
 
     /// Asks for what the remarks about a group's running images want.

@@ -20,12 +20,16 @@ use super::effective::Origin;
 use super::finding::{Code, Finding, Severity};
 use super::group::{GroupKey, GroupKind, is_postgres};
 use super::image::ImageRef;
+use super::journal::{Entry, UnitState};
 use super::past;
 use super::pins::{self, MANIFEST, PinDoc, PinKey, covers};
 use super::plan::Want;
 use super::registry::{Fact, Facts, Via};
 use super::swarm::Service;
 use super::world::World;
+
+/// How many failed changes are looked back at.
+const FAILURES: usize = 10;
 
 /// A finding of a pin document, with its place there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,7 +119,20 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
         }
     }
     wants.retain(|want| !is_answered(want, facts));
+    wants.extend(failures(group, world));
     wants
+}
+
+/// The records of the newest changes that failed: what failed here before is remarked.
+fn failures(group: &GroupKey, world: &World) -> BTreeSet<Want> {
+    let history = world.history(group);
+    let failed = |entry: &&Entry| {
+        let units = &entry.slot.labels.units;
+        units.iter().any(|unit| matches!(unit, UnitState::Failed | UnitState::PutBack))
+    };
+    let unread = |entry: &&Entry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
+    let newest = history.newest_first().filter(failed).take(FAILURES).filter(unread);
+    newest.map(|entry| Want::Record(entry.slot.change.clone())).collect()
 }
 
 /// The images a document makes its group run, well formed, each with the services that would.

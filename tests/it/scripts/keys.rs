@@ -16,7 +16,7 @@ use super::*;
 use crate::screens::lines_of;
 
 /// A console that somebody sits at.
-struct Desk {
+pub(super) struct Desk {
     state: State,
     effects: Effects,
     messages: Receiver<Stamped>,
@@ -25,7 +25,7 @@ struct Desk {
 }
 
 impl Desk {
-    fn open(operator: &Operator, size: (u16, u16)) -> Self {
+    pub(super) fn open(operator: &Operator, size: (u16, u16)) -> Self {
         let (mut config, _): (Config, _) = load(&Texts::default());
         config.settings.settle_seconds = 0;
         let (inbox, messages) = Inbox::new();
@@ -46,23 +46,23 @@ impl Desk {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(super) fn press(&mut self, keys: &str) {
         for key in keys.split_whitespace() {
             let key: Key = key.parse().unwrap();
             self.take(Msg::Key(key));
         }
     }
 
-    fn type_in(&mut self, text: &str) {
+    pub(super) fn type_in(&mut self, text: &str) {
         self.take(Msg::Paste(text.to_owned()));
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         lines_of(&self.state).join("\n")
     }
 
     /// Lets the swarm live until the screen is as wanted.
-    async fn wait(&mut self, what: &str, seconds: u64, wanted: impl Fn(&str) -> bool) {
+    pub(super) async fn wait(&mut self, what: &str, seconds: u64, wanted: impl Fn(&str) -> bool) {
         let began = Instant::now();
         loop {
             while let Ok(stamped) = self.messages.try_recv() {

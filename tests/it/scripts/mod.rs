@@ -1,6 +1,7 @@
 //! The scripts of the whole job on the simulated swarm, under the paused clock: the verbs run within the process, on
 //! connections that a hook may cut, and days of waiting take no time.
 
+mod findings;
 mod jobs;
 mod keys;
 mod kills;
@@ -25,6 +26,7 @@ use pinnace::cli::{Given, Out, run_on};
 use pinnace::engine::prepare::Eyes;
 use pinnace::sim::Sim;
 use pinnace::sim::engine_api;
+use pinnace::sim::faults::plan;
 use pinnace::sim::http::{Answer, Asked, whole};
 use pinnace::sim::scenario::{Scenario, outside};
 use pinnace::sim::serve::{Seat, open};
@@ -50,8 +52,17 @@ struct Swarm {
 
 impl Swarm {
     fn start() -> Self {
-        let (world, _) = Scenario::read(WORLD).unwrap().world(outside()).unwrap();
-        Self { sim: Sim::start(world, 1.0) }
+        Self::of(WORLD)
+    }
+
+    /// A swarm of another scenario, its faults planned.
+    fn of(scenario: &str) -> Self {
+        let (world, faults) = Scenario::read(scenario).unwrap().world(outside()).unwrap();
+        let sim = Sim::start(world, 1.0);
+        for planned in faults {
+            sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+        }
+        Self { sim }
     }
 
     /// Status and body of an engine's answer.
@@ -142,12 +153,18 @@ fn eyes(wire: &Arc<Wire>) -> Eyes {
     let (engine, sim) = (Arc::clone(wire), Arc::clone(&wire.swarm.sim));
     let host = Host::Memory(Arc::new(move |_: &http::Uri| engine.connect()));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
-    let dial = Dial::Memory(Arc::new(move |uri: &http::Uri| {
-        let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
-        open(&sim, Seat::Registry(None)).map_err(refused)
-    }));
+    let dial = dial(&sim);
     let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
     Eyes::over(docker, Registry::over(dial, policy, Credentials::default()))
+}
+
+/// The way to the simulated registries.
+fn dial(sim: &Arc<Sim>) -> Dial {
+    let sim = Arc::clone(sim);
+    Dial::Memory(Arc::new(move |uri: &http::Uri| {
+        let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
+        open(&sim, Seat::Registry(None)).map_err(refused)
+    }))
 }
 
 type Hook = Box<dyn Fn(&Call, When) -> Act + Send + Sync>;

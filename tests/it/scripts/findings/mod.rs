@@ -1,0 +1,288 @@
+//! Every finding once through HTTP to the rendered screen of 80 columns, its hint uncut, and once through the verbs as
+//! JSON; and for each a case beside it that must not bring it up.
+
+mod cases;
+
+use std::path::PathBuf;
+
+use pinnace::adapters::versions::{Keep, Versions};
+use pinnace::core::finding::Code;
+use pinnace::sim::faults::{Fault, Misbehaviour, Planned, plan as plan_fault};
+
+use super::keys::Desk;
+use super::*;
+
+const BASE: &str = include_str!("world.toml");
+const PG: &str = "r.example:5000/pgedge/pgedge-postgres";
+
+/// Where a finding is seen in the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum At {
+    /// Under its line of the pins.
+    Text,
+    /// Beside the pins, about what runs.
+    Images,
+    /// In the plan of the pins.
+    Plan,
+    /// In the plan back.
+    Back,
+}
+
+/// Where the version manifest comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    /// The list that is built in, its images in the registry of these tests.
+    BuiltIn,
+    /// This text in a file.
+    Text(&'static str),
+    /// An address that answered once, and does not any more.
+    Lost,
+}
+
+/// A finding, with what brings it up and what does not.
+#[derive(Clone, Copy)]
+struct Case {
+    code: &'static str,
+    weight: &'static str,
+    group: &'static str,
+    /// What the world has besides.
+    world: &'static str,
+    versions: From,
+    /// What is done before, a verb each; `meddle SERVICE IMAGE` is somebody else, `wait SECONDS` nobody.
+    before: &'static [&'static str],
+    /// The pins; `{REF}` is the digest of an image of the world.
+    pins: &'static str,
+    at: At,
+    /// Pins that do not bring it up, in the same world.
+    fine: &'static str,
+}
+
+const CASE: Case = Case {
+    code: "",
+    weight: "error",
+    group: "storefront",
+    world: "",
+    versions: From::BuiltIn,
+    before: &[],
+    pins: "",
+    at: At::Text,
+    fine: "# nothing\n",
+};
+
+/// A swarm set up for a case, and an operator at it.
+struct Set {
+    swarm: Swarm,
+    operator: Operator,
+    folder: PathBuf,
+}
+
+impl Set {
+    async fn up(case: &Case) -> Self {
+        let world =
+            if case.world.starts_with("settled") { case.world.to_owned() } else { format!("{BASE}\n{}", case.world) };
+        let swarm = Swarm::of(&world);
+        let mut operator = swarm.at("node-1");
+        let folder = operator.home().to_owned();
+        let versions = versions(case.versions, &swarm, &folder).await;
+        operator.given.eyes = operator.given.eyes.clone().with_versions(versions);
+        let set = Self { swarm, operator, folder };
+        for (nth, step) in case.before.iter().enumerate() {
+            set.step(nth, step).await;
+        }
+        set
+    }
+
+    async fn step(&self, nth: usize, step: &str) {
+        let words: Vec<&str> = step.split(' ').collect();
+        match words.as_slice() {
+            ["wait", seconds] => tokio::time::sleep(Duration::from_secs(seconds.parse().unwrap())).await,
+            ["meddle", service, image] => {
+                let fault = Fault::Meddle {
+                    service: (*service).to_owned(),
+                    image: Some(self.filled(image)),
+                    label: None,
+                    before_write: None,
+                };
+                let planned = Planned { after: 0.0, fault };
+                self.swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
+            }
+            _ => {
+                let words: Vec<String> = words.iter().map(|word| self.filled(word)).collect();
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                let said = self.operator.run(&words).await;
+                assert!(said.code.is_some(), "step {nth}: {said:?}");
+            }
+        }
+    }
+
+    /// A text with the digests of images in place of `{REF}`.
+    fn filled(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        while let Some((before, rest)) = text.split_once("{r.") {
+            let (named, after) = rest.split_once('}').unwrap();
+            let named = format!("r.{named}");
+            let reference = pinnace::sim::world::images::reference(&named).unwrap();
+            let digest = self.swarm.sim.with(|world| world.look(&reference, None).ok().map(|it| it.digest.to_string()));
+            text = format!("{before}{}{after}", digest.unwrap_or_else(|| panic!("no {named}")));
+        }
+        text
+    }
+
+    /// What the verbs find about these pins, or on the way back.
+    async fn told(&self, case: &Case, pins: &str, nth: usize) -> Vec<Value> {
+        let file = self.folder.join(format!("pins-{nth}.toml"));
+        std::fs::write(&file, self.filled(pins)).unwrap();
+        let (group, file) = (case.group, file.to_str().unwrap());
+        let mut lists = Vec::new();
+        if case.at == At::Back {
+            lists.push(self.operator.run(&["rollback", group, "--dry-run", "--json"]).await);
+        } else if pins.is_empty() {
+            lists.push(self.operator.run(&["check", group, "--json"]).await);
+        } else {
+            lists.push(self.operator.run(&["check", group, "--pins", file, "--json"]).await);
+            lists.push(self.operator.run(&["plan", group, "--pins", file, "--json"]).await);
+        }
+        let lists = lists.into_iter().map(|said| said.json()["findings"].as_array().unwrap().clone());
+        lists.flatten().collect()
+    }
+
+    /// What the console shows at the case's place, without blanks and borders.
+    async fn shown(&self, case: &Case, wanted: &[String]) {
+        let height = if case.world.len() > 20_000 { 4000 } else { 100 };
+        let mut desk = Desk::open(&self.operator, (80, height));
+        desk.wait("the first screen", 10, |text| text.contains(case.group)).await;
+        desk.press("/");
+        desk.type_in(case.group);
+        desk.press("enter g g p");
+        desk.wait("the pins", 10, |text| text.contains("pins · ")).await;
+        if !case.pins.is_empty() {
+            let pins = self.filled(case.pins);
+            desk.press("ctrl-home");
+            desk.press(&"ctrl-k ".repeat(40));
+            desk.type_in(&pins);
+        }
+        match case.at {
+            At::Text => {}
+            At::Images => desk.press("esc tab"),
+            At::Plan => desk.press("esc P"),
+            At::Back => desk.press("esc R"),
+        }
+        let whole = |text: &str| wanted.iter().all(|part| squeezed(text).contains(&squeezed(part)));
+        desk.wait(&format!("{wanted:?}, whole"), 60, whole).await;
+    }
+}
+
+/// A text without blanks and borders: lines may be broken anywhere.
+fn squeezed(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect()
+}
+
+async fn versions(from: From, swarm: &Swarm, folder: &Path) -> Versions {
+    const HOST: &str = "r.example:5000/pgedge";
+    match from {
+        From::BuiltIn => Versions::built_in(HOST),
+        From::Text(text) => {
+            let file = folder.join("versions.json");
+            std::fs::write(&file, text).unwrap();
+            Versions::file(file, HOST)
+        }
+        From::Lost => {
+            let versions = Versions::url("http://odd.example/versions.json", HOST, Keep::default(), dial(&swarm.sim));
+            versions.get().await.unwrap();
+            let fault = Fault::Registry { host: "odd.example".into(), how: Misbehaviour::Down, seconds: 0.0 };
+            let planned = Planned { after: 0.0, fault };
+            swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
+            versions.forget();
+            versions
+        }
+    }
+}
+
+async fn holds(case: &'static Case) {
+    let set = Set::up(case).await;
+    let told = set.told(case, case.pins, 1).await;
+    let codes: Vec<_> = told.iter().map(|finding| format!("{} {}", finding["severity"], finding["code"])).collect();
+    let found = told.iter().find(|finding| finding["code"] == case.code && finding["severity"] == case.weight);
+    let found = found.unwrap_or_else(|| panic!("{} {}: {codes:?}", case.weight, case.code));
+    let text = |key: &str| found[key].as_str().unwrap().to_owned();
+    assert!(!text("message").is_empty() && !text("subject").is_empty(), "{found}");
+    let head = format!("{} {}:", case.weight, case.code);
+    set.shown(case, &[head, text("message"), text("hint")]).await;
+    if !case.fine.is_empty() {
+        let told = set.told(case, case.fine, 2).await;
+        let again = told.iter().find(|finding| finding["code"] == case.code);
+        assert!(again.is_none(), "{} although all is fine: {again:?}", case.code);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_finding_is_told_in_full_and_only_where_it_is_so() {
+    // One after another, and all of them, whatever becomes of the first.
+    let local = tokio::task::LocalSet::new();
+    let mut failed = Vec::new();
+    for case in cases::ALL {
+        if local.run_until(local.spawn_local(holds(case))).await.is_err() {
+            failed.push(case.code);
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
+#[test]
+fn no_finding_is_left_out() {
+    let told = |code: &&Code| cases::ALL.iter().any(|case| case.code == code.name());
+    // That one needs a stack of six hundred services: it is told below.
+    let left: Vec<_> = Code::ALL.iter().filter(|code| !told(code) && **code != Code::PlanTooLarge).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_too_large_for_the_journal_is_told_before() {
+    use std::fmt::Write as _;
+    let (mut world, mut pins, mut few) = (BASE.to_owned(), String::new(), String::new());
+    for nth in 0..600 {
+        let _ = write!(
+            world,
+            "[[service]]\nname = 'big_{nth:03}'\nimage = 'r.example:5000/shop/web:1.31.0'\nreplicas = 0\nlabels = {{ \"com.docker.stack.namespace\" = \"big\" }}\n"
+        );
+        let pin = format!("[service.'{nth:03}']\nimage = 'r.example:5000/shop/web:1.32.0'\n");
+        if nth < 10 {
+            few.push_str(&pin);
+        }
+        pins.push_str(&pin);
+    }
+    // Only as long as the process lives: a case holds texts that are there from the start.
+    let (world, pins, few) = (world.leak(), pins.leak(), few.leak());
+    let case = Case { code: "plan-too-large", group: "big", at: At::Plan, world, pins, fine: few, ..CASE };
+    holds(Box::leak(Box::new(case))).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_world_without_fault_nothing_of_it_comes_up() {
+    // What only another world brings up is absent where that world is not.
+    let set = Set::up(&CASE).await;
+    for (group, pins) in [("storefront", "image = 'manifest'\n"), ("shop", ""), ("lone", ""), ("vault", "")] {
+        let case = Case { group, ..CASE };
+        let told = set.told(&case, pins, 3).await;
+        let codes: Vec<&str> = told.iter().map(|finding| finding["code"].as_str().unwrap()).collect();
+        let usual = ["newer-version", "runs-by-tag", "no-credentials", "will-be-overwritten", "nothing-to-do"];
+        assert!(codes.iter().all(|code| usual.contains(code)), "{group}: {codes:?}");
+    }
+}
+
+/// Pins that are right, though they are not the manifest's: nothing to warn of.
+#[tokio::test(start_paused = true)]
+async fn correct_pins_of_ones_own_give_no_warning() {
+    let set = Set::up(&CASE).await;
+    for pins in [
+        format!("image = \"{PG}:17.9-spock5.0.6-custom-1\"\n"),
+        format!("image = \"{PG}:17.9-spock5.0.6-custom-1@{{{PG}:17.9-spock5.0.6-custom-1}}\"\n"),
+        format!(
+            "postgres_version = '17.10'\nspock_version = '5'\n[node.n1]\nimage = \"{PG}:17.10-spock5.0.10-standard-1\"\n"
+        ),
+    ] {
+        let told = set.told(&CASE, &pins, 4).await;
+        let heavy: Vec<_> = told.iter().filter(|finding| finding["severity"] != "info").collect();
+        assert!(heavy.is_empty(), "{pins}: {heavy:?}");
+    }
+}
