@@ -34,6 +34,8 @@ pub enum Reason {
     Reading,
     /// The text is what is in force.
     NotEdited,
+    /// The cursor is in no image.
+    NoImage,
     /// This stands in the way of the plan.
     Obstacle(String),
     /// The plan has no warnings.
@@ -76,6 +78,7 @@ impl std::fmt::Display for Reason {
             Self::NotHere => "not on this screen",
             Self::Reading => "it is still being read",
             Self::NotEdited => "the text is what is in force",
+            Self::NoImage => "the cursor is not in the text of an `image = \"…\"`",
             Self::Obstacle(why) => return f.write_str(why),
             Self::NoWarnings => "the plan has no warnings",
             Self::NothingPlanned => "the plan has nothing of that kind",

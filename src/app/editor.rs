@@ -51,6 +51,13 @@ impl Editor {
         self.area.insert_str(text::lines(text));
     }
 
+    /// Puts a text in the place of these characters of the cursor's line.
+    pub fn replace_in_line(&mut self, characters: std::ops::Range<usize>, text: &str) {
+        self.jump(self.cursor().0, characters.start);
+        self.area.delete_str(characters.len());
+        self.area.insert_str(text::clean(text));
+    }
+
     /// Puts in a character.
     pub fn insert(&mut self, c: char) {
         if !c.is_control() {

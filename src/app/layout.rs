@@ -194,6 +194,15 @@ pub fn pins(size: Size, body: Area) -> Pins {
     Pins { title, text, images }
 }
 
+/// The most images that are listed under a line of the pins at once.
+const CHOICES: usize = 10;
+
+/// How many images are listed under a line of the pins, where its text has this area: the line itself stays, and the
+/// list has a frame and a line about the chosen one.
+pub fn choices(text: Area) -> usize {
+    usize::from(text.height).saturating_sub(4).clamp(1, CHOICES)
+}
+
 /// The window in the middle of the body, as large as its content needs and the body allows.
 pub fn popup(body: Area, width: u16, height: u16) -> Area {
     let width = width.min(body.width.saturating_sub(2));

@@ -12,6 +12,7 @@ pub mod available;
 pub mod back;
 pub mod banner;
 pub mod change;
+pub mod complete;
 pub mod editor;
 pub mod filter;
 pub mod history;

@@ -14,6 +14,7 @@ use crate::core::registry::{Fact, ImageFact};
 use crate::core::text::clean;
 use crate::core::time::Time;
 
+use super::complete::Complete;
 use super::editor::Editor;
 use super::state::{Cluster, State};
 
@@ -39,6 +40,8 @@ pub struct PinsState {
     pub pane: PinsPane,
     /// The first line shown of what the pins come to.
     pub top: usize,
+    /// The list of images under the cursor's line, while it is open.
+    pub complete: Option<Complete>,
 }
 
 /// A draft kept on disk.

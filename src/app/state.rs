@@ -222,6 +222,7 @@ impl Screen {
             Self::Service(_) => Context::Service,
             Self::History(_) => Context::History,
             Self::Logs(_) => Context::Logs,
+            Self::Pins(pins) if pins.mode == PinsMode::Editing && pins.complete.is_some() => Context::Complete,
             Self::Pins(pins) if pins.mode == PinsMode::Editing => Context::Editor,
             Self::Pins(_) => Context::Pins,
             Self::Plan(_) => Context::Plan,

@@ -1,6 +1,7 @@
 //! The only writer of the state: takes in a message, and says what is wished for.
 
 mod change;
+mod complete;
 mod fleet;
 mod history;
 mod logs;
@@ -74,6 +75,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     tour::advance(state);
     change::settle_question(state);
     pins::settle(state, &mut effects);
+    complete::settle(state, moved);
     if moved {
         plan::settle(state);
     }
@@ -172,7 +174,7 @@ fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
             let alone = state.pending.len() == 1;
             state.pending.clear();
             match key.text() {
-                Some(c) if context == Context::Editor => {
+                Some(c) if matches!(context, Context::Editor | Context::Complete) => {
                     pins::edit(state, |editor| editor.insert(c));
                 }
                 Some(c) if context.takes_text() => modal::type_in(state, c),
@@ -209,6 +211,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
             state.modal = Some(Modal::Themes(palette::themes(state), before));
         }
         _ if state.modal.is_some() => modal::run(state, action, effects),
+        _ if complete::run(state, action) => {}
         Action::Logs => logs::open(state, effects),
         Action::History => history(state),
         Action::Pins => pins::open(state, effects),

@@ -50,6 +50,7 @@ actions! {
     ResumeLeave, "resume-leave", "leave", "Leaves an unfinished change as it stands.";
 
     // The pins' text.
+    Complete, "complete", "complete", "Lists images to put in: the version manifest's, and the tags of the repository.";
     Edit, "edit", "edit", "Puts the cursor into the text of the pins.";
     LeaveText, "leave-text", "leave the text", "Leaves the text and keeps the draft; keys are keys again.";
     Revert, "revert", "revert", "Throws the draft away and shows the pins in force.";
@@ -107,6 +108,7 @@ named! {
         Service, "service", "One service: its tasks, labels and update policy.";
         Pins, "pins", "The pins, while the cursor is not in their text.";
         Editor, "editor", "The text of the pins.";
+        Complete, "complete", "The list of images over the text of the pins; other keys go on typing.";
         Plan, "plan", "A plan.";
         Change, "change", "A change at work, or as it was.";
         History, "history", "The changes there were.";
@@ -123,7 +125,15 @@ named! {
 impl Context {
     /// Whether plain keys are text here, so that only keys that cannot be text reach [`Context::Global`].
     pub const fn takes_text(self) -> bool {
-        matches!(self, Self::Editor | Self::Prompt | Self::Palette)
+        matches!(self, Self::Editor | Self::Complete | Self::Prompt | Self::Palette)
+    }
+
+    /// What lies under this one and has the keys that it leaves, before [`Context::Global`].
+    pub const fn under(self) -> Option<Self> {
+        match self {
+            Self::Complete => Some(Self::Editor),
+            _ => None,
+        }
     }
 }
 

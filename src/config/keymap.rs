@@ -78,7 +78,7 @@ impl Keymap {
     /// Finds what the keys pressed so far do here. The screen's own section goes before `[global]`.
     pub fn lookup(&self, context: Context, pressed: &[Key]) -> Lookup {
         let bindings = self.bindings_for(context);
-        for section in [context, Context::Global] {
+        for section in [Some(context), context.under(), Some(Context::Global)].into_iter().flatten() {
             let mut own = bindings.iter().filter(|binding| binding.context == section);
             if let Some(found) = own.clone().find(|binding| binding.keys.as_slice() == pressed) {
                 return Lookup::Run(found.action);
@@ -114,16 +114,21 @@ impl Keymap {
         self.reachable(context).find(|row| row.action == Some(action)).map(|row| &row.keys)
     }
 
-    /// The section's own rows, then those of `[global]` it neither takes, unbinds, nor reads as text.
+    /// The section's own rows, those of the section under it, then those of `[global]`: what is neither taken, unbound,
+    /// nor read as text.
     fn reachable(&self, context: Context) -> impl Iterator<Item = &Row> {
         let own = move |row: &&Row| row.context == context;
+        let taken = move |keys: &Keys| self.rows.iter().filter(own).any(|taken| taken.keys == *keys);
+        let under = move |row: &&Row| context.under() == Some(row.context) && !taken(&row.keys);
         let inherited = move |row: &&Row| {
             context != Context::Global
                 && row.context == Context::Global
                 && (!context.takes_text() || row.keys.leaves_text())
-                && !self.rows.iter().filter(own).any(|taken| taken.keys == row.keys)
+                && !taken(&row.keys)
+                && !self.rows.iter().filter(under).any(|taken| taken.keys == row.keys)
         };
-        self.rows.iter().filter(own).chain(self.rows.iter().filter(inherited))
+        let rows = || self.rows.iter();
+        rows().filter(own).chain(rows().filter(under)).chain(rows().filter(inherited))
     }
 
     fn overlay(&mut self, layer: &Layer<'_>, warnings: &mut Vec<Warning>) {
@@ -164,7 +169,7 @@ impl Keymap {
             *old = row;
             return Ok(());
         }
-        if row.action.is_none() && !self.is_bound_globally(&row.keys) {
+        if row.action.is_none() && !self.is_bound_below(row.context, &row.keys) {
             let message = format!("`{}` is not bound in [{}]", row.keys, row.context);
             return Err(row.at.warning(message, None));
         }
@@ -174,8 +179,9 @@ impl Keymap {
         Ok(())
     }
 
-    fn is_bound_globally(&self, keys: &Keys) -> bool {
-        self.rows.iter().any(|row| row.context == Context::Global && row.keys == *keys)
+    fn is_bound_below(&self, context: Context, keys: &Keys) -> bool {
+        let below = [context.under(), Some(Context::Global)];
+        self.rows.iter().any(|row| below.contains(&Some(row.context)) && row.keys == *keys)
     }
 
     /// Finds bindings that keep longer ones from being reached, each pair once, at the place in the newest file.

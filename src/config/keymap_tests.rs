@@ -43,7 +43,14 @@ fn keys_run_wait_or_do_nothing() {
         (Context::Ask, "R", Run(Action::ResumePutBack)),
         (Context::Editor, "q", None),
         (Context::Editor, "g", None),
-        (Context::Editor, "tab", None),
+        (Context::Editor, "tab", Run(Action::Complete)),
+        (Context::Editor, "shift-tab", None),
+        (Context::Complete, "tab", Run(Action::Open)),
+        (Context::Complete, "esc", Run(Action::Back)),
+        (Context::Complete, "ctrl-u", Run(Action::DeleteLine)),
+        (Context::Complete, "backspace", Run(Action::DeleteBack)),
+        (Context::Complete, "ctrl-l", Run(Action::Redraw)),
+        (Context::Complete, "q", None),
         (Context::Editor, "f1", Run(Action::Help)),
         (Context::Editor, "ctrl-c", Run(Action::ForceQuit)),
         (Context::Editor, "ctrl-u", Run(Action::DeleteLine)),
@@ -84,6 +91,12 @@ fn a_users_file_is_laid_over_the_preset() {
 
 #[test]
 fn nothing_is_inherited_when_asked() {
+    let (map, warnings) = keymap("[complete]\nctrl-u = \"none\"\n");
+    assert_eq!(
+        (press(&map, Context::Complete, "ctrl-u"), warnings),
+        (Lookup::None, vec![]),
+        "of what lies under it too"
+    );
     let (map, warnings) = keymap("inherits = \"none\"\n[global]\nx = \"quit\"\n");
     assert_eq!((map.bindings_for(Context::Fleet).len(), warnings), (1, vec![]));
 }

@@ -33,6 +33,8 @@ pub struct Source<'a> {
     pub runs: &'a [ImageRef],
     /// The images that ran there.
     pub ran: &'a [ImageRef],
+    /// The images that failed there.
+    pub failed: &'a [ImageRef],
     /// What the version manifest proposes, the best first.
     pub proposals: &'a [Proposal],
     /// What is known of images.
@@ -67,8 +69,12 @@ pub struct Candidate {
 pub enum Here {
     /// It runs now.
     Now,
+    /// It should run now, and fails.
+    Failing,
     /// Its tag runs now; the registry has another image under it since.
     Moved,
+    /// It failed here.
+    Failed,
     /// It ran before.
     Before,
 }
@@ -138,11 +144,12 @@ impl Source<'_> {
             }
         };
         let now = self.runs.iter().filter_map(stands).max();
-        let before = || self.ran.iter().any(|other| stands(other) == Some(true)).then_some(Here::Before);
-        match now {
-            Some(true) => Some(Here::Now),
-            Some(false) => Some(Here::Moved),
-            None => before(),
+        let was = |images: &[ImageRef]| images.iter().any(|other| stands(other) == Some(true));
+        match (now, was(self.failed)) {
+            (Some(true), failed) => Some(if failed { Here::Failing } else { Here::Now }),
+            (Some(false), _) => Some(Here::Moved),
+            (None, true) => Some(Here::Failed),
+            (None, false) => was(self.ran).then_some(Here::Before),
         }
     }
 }

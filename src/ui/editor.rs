@@ -18,6 +18,7 @@ use crate::config::{Role, Theme};
 use crate::core::finding::Finding;
 use crate::core::text::clean;
 
+use super::complete::Drawn;
 use super::pen::{Pen, ascii, draw, window};
 use super::signs;
 use super::width::{width, wrapped};
@@ -42,9 +43,16 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         }
     }
     let page = usize::from(area.height);
-    let top = window(&cursor, page, lines.len());
+    let list = screen.complete.as_ref().filter(|_| screen.mode == PinsMode::Editing && state.modal.is_none());
+    let list = list.map(|list| Drawn::new(list, cluster, state, theme, area.width));
+    // The line stays where it is while the list has room below it; what it covers is there again after.
+    let needed = list.as_ref().map_or(0, |list| (cursor.start + 1 + list.height()).saturating_sub(page));
+    let top = window(&cursor, page, lines.len()).max(needed.min(cursor.start));
     for (row, line) in lines.iter().skip(top).take(page).enumerate() {
         draw(frame, area, row, line);
+    }
+    if let Some(list) = list {
+        list.view(frame, area, cursor.start - top, state, theme);
     }
 }
 

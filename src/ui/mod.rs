@@ -12,6 +12,7 @@
 //! and a word.
 
 mod change;
+mod complete;
 mod detail;
 mod editor;
 mod fleet;

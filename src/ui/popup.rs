@@ -35,7 +35,11 @@ pub fn window(
     let cells = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
     let body = Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let outer = layout::popup(body, cells(size.0).saturating_add(4), cells(size.1).saturating_add(2));
-    let outer = super::area(outer);
+    boxed(frame, super::area(outer), state, theme, title)
+}
+
+/// Draws an empty window here, and returns what lies within.
+pub fn boxed(frame: &mut Frame<'_>, outer: Rect, state: &State, theme: &Theme, title: &str) -> Rect {
     let block = Block::bordered()
         .border_set(if ascii(state) { ASCII } else { border::PLAIN })
         .border_style(theme.style(Role::Border))

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changing;
 #[cfg(test)]
+mod completing;
+#[cfg(test)]
 mod conformance;
 #[cfg(test)]
 mod console;

@@ -2,6 +2,7 @@
 
 use crate::app::back;
 use crate::app::change::{ChangeId, Shown, Stand, shown};
+use crate::app::complete::under_cursor;
 use crate::app::history::items;
 use crate::app::plan::PlanState;
 use crate::app::rows::Row;
@@ -86,6 +87,7 @@ pub(super) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
     let text = screen.text.as_ref().ok_or(Reason::Reading)?;
     match action {
         Action::Revert if !text.is_edited() => Err(Reason::NotEdited),
+        Action::Complete if under_cursor(text).is_none() => Err(Reason::NoImage),
         Action::NextTrouble | Action::PreviousTrouble | Action::Details if text.placed.is_empty() => {
             Err(Reason::NothingWrong)
         }

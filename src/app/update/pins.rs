@@ -27,6 +27,7 @@ pub(super) fn open(state: &mut State, effects: &mut Vec<Effect>) {
         mode: PinsMode::Editing,
         pane: PinsPane::Text,
         top: 0,
+        complete: None,
     })));
 }
 
@@ -156,6 +157,7 @@ pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     match action {
         Action::Plan => return plan(state, effects),
         Action::Revert => return revert(state, effects),
+        Action::Complete => return super::complete::open(state),
         _ => {}
     }
     let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::app::msg::Effect;
 use crate::app::rows::{Row, ServiceRow};
 use crate::app::state::{Screen, Span, State};
-use crate::app::{back, change, history, pins, rows};
+use crate::app::{back, change, complete, history, pins, rows};
 use crate::core::check;
 use crate::core::group::GroupKey;
 use crate::core::journal::Entry;
@@ -40,6 +40,7 @@ pub(super) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
         wants.extend(back::back_wants(state));
     }
     wants.extend(records(state));
+    wants.extend(complete::wants(state));
     ask(state, &wants, effects);
 }
 

@@ -75,6 +75,7 @@ fn the_manifest_then_the_family_that_runs_then_all_others() {
         names: Some(&names),
         runs: &runs,
         ran: &[image(&format!("{PG}:17.8-spock5.0.5-standard-1"))],
+        failed: &[image(&format!("{PG}:17.10-spock5.0.10-debug-1"))],
         proposals: &proposals,
         facts: &facts,
     };
@@ -104,6 +105,7 @@ fn the_manifest_then_the_family_that_runs_then_all_others() {
     assert!(of("17.10-spock5.0.10-standard-1").proposed.as_ref().unwrap().newer);
     assert_eq!(of("17.9-spock5.0.6-standard-1").here, Some(Here::Now), "no digest is known of it: its tag runs");
     assert_eq!(of("17.8-spock5.0.5-standard-1").here, Some(Here::Before));
+    assert_eq!(of("17.10-spock5.0.10-debug-1").here, Some(Here::Failed));
     assert_eq!(of("latest").constancy.why(), "it names no version");
 
     source.names = None;
@@ -130,6 +132,7 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
         names: Some(&names),
         runs: &runs,
         ran: &ran,
+        failed: &[],
         proposals: &[],
         facts: &facts,
     };
@@ -203,6 +206,7 @@ fn a_proposal_of_another_repository_stands_with_its_own() {
         names: Some(&names),
         runs: &runs,
         ran: &[],
+        failed: &[],
         proposals: &proposals,
         facts: &facts,
     };
@@ -222,7 +226,8 @@ fn a_proposal_of_another_repository_stands_with_its_own() {
 fn letters_in_order_match_and_neighbours_are_better() {
     let facts = Facts::default();
     let names = names("17.10-spock5.0.9-standard-1 17.9-spock5.0.6-standard-2 16.9-spock5-debug-1 latest");
-    let source = Source { repository: PG, names: Some(&names), runs: &[], ran: &[], proposals: &[], facts: &facts };
+    let source =
+        Source { repository: PG, names: Some(&names), runs: &[], ran: &[], failed: &[], proposals: &[], facts: &facts };
     let found = candidates(&source);
     let named = |typed: &str, whole: bool| -> Vec<&str> {
         matching(&found, typed, whole).into_iter().map(|at| found[at].tag.as_str()).collect()
