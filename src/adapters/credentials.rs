@@ -20,6 +20,8 @@ use tokio::sync::OnceCell;
 
 use crate::core::text::clean;
 
+pub use crate::core::hidden::Hidden;
+
 /// How Docker names its Hub among credentials.
 const HUB: &str = "https://index.docker.io/v1/";
 /// How long a credential helper may take: it may ask a keyring, never a person.
@@ -28,28 +30,6 @@ const HELPER: Duration = Duration::from_secs(5);
 const MOST: u64 = 1 << 20;
 /// What a helper says, on its output, where it has nothing (docker/docker-credential-helpers).
 const NOTHING: &str = "credentials not found";
-
-/// Text that must not be seen: no `Display`, and `Debug` shows stars.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
-
-impl Hidden {
-    /// Hides a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the wire only.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// What a registry is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +54,12 @@ impl Secret {
         let server = key_of(host);
         let json = match self {
             Self::Basic { user, password } => {
-                serde_json::json!({"username": user, "password": password.0, "serveraddress": server})
+                serde_json::json!({"username": user, "password": password.reveal(), "serveraddress": server})
             }
-            Self::Identity(token) => serde_json::json!({"identitytoken": token.0, "serveraddress": server}),
-            Self::Token(token) => serde_json::json!({"registrytoken": token.0, "serveraddress": server}),
+            Self::Identity(token) => serde_json::json!({"identitytoken": token.reveal(), "serveraddress": server}),
+            Self::Token(token) => serde_json::json!({"registrytoken": token.reveal(), "serveraddress": server}),
         };
-        Hidden(URL_SAFE.encode(json.to_string()))
+        Hidden::new(URL_SAFE.encode(json.to_string()))
     }
 }
 
@@ -255,8 +235,8 @@ impl Credentials {
         let told: Helped = serde_json::from_slice(&output).map_err(|_| fail("its answer is not JSON".to_owned()))?;
         Ok(match (told.username.as_str(), told.secret) {
             (_, secret) if secret.is_empty() => None,
-            ("<token>", secret) => Some(Secret::Identity(Hidden(secret))),
-            (user, secret) => Some(Secret::Basic { user: user.to_owned(), password: Hidden(secret) }),
+            ("<token>", secret) => Some(Secret::Identity(Hidden::new(secret))),
+            (user, secret) => Some(Secret::Basic { user: user.to_owned(), password: Hidden::new(secret) }),
         })
     }
 }
@@ -266,13 +246,13 @@ fn entry(value: &serde_json::Value) -> Answer {
     let fail = |why: &str| CredentialError(why.to_owned());
     let entry = Entry::deserialize(value).map_err(|_| fail("the entry in `auths` is not of the expected form"))?;
     if !entry.identitytoken.is_empty() {
-        return Ok(Some(Secret::Identity(Hidden(entry.identitytoken))));
+        return Ok(Some(Secret::Identity(Hidden::new(entry.identitytoken))));
     }
     if !entry.registrytoken.is_empty() {
-        return Ok(Some(Secret::Token(Hidden(entry.registrytoken))));
+        return Ok(Some(Secret::Token(Hidden::new(entry.registrytoken))));
     }
     if entry.auth.is_empty() {
-        let password = Hidden(entry.password);
+        let password = Hidden::new(entry.password);
         return Ok((!entry.username.is_empty()).then_some(Secret::Basic { user: entry.username, password }));
     }
     let bytes = STANDARD
@@ -281,7 +261,7 @@ fn entry(value: &serde_json::Value) -> Answer {
         .map_err(|_| fail("`auth` is not base64"))?;
     let text = String::from_utf8(bytes).map_err(|_| fail("`auth` is not text"))?;
     let (user, password) = text.split_once(':').ok_or_else(|| fail("`auth` has no `:` between user and password"))?;
-    let password = Hidden(password.trim_end_matches('\0').to_owned());
+    let password = Hidden::new(password.trim_end_matches('\0').to_owned());
     Ok(Some(Secret::Basic { user: user.to_owned(), password }))
 }
 

@@ -18,6 +18,7 @@ pub mod filter;
 pub mod history;
 pub mod layout;
 pub mod line;
+pub mod login;
 pub mod modal;
 pub mod msg;
 pub mod palette;

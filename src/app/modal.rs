@@ -4,6 +4,7 @@ use crate::config::Context;
 use crate::core::change::Order;
 
 use super::line::Line;
+use super::login::Login;
 use super::palette::PaletteState;
 use super::state::Scroll;
 
@@ -24,6 +25,8 @@ pub enum Modal {
     Prompt(Prompt),
     /// A question.
     Ask(Question),
+    /// The form of a log-in to a registry.
+    Login(Box<Login>),
 }
 
 impl Modal {
@@ -33,7 +36,7 @@ impl Modal {
             Self::Help(_) | Self::Detail(_) => Context::Help,
             Self::Palette(_) | Self::Themes(..) => Context::Palette,
             Self::Messages(_) => Context::Messages,
-            Self::Prompt(_) => Context::Prompt,
+            Self::Prompt(_) | Self::Login(_) => Context::Prompt,
             Self::Ask(_) => Context::Ask,
         }
     }

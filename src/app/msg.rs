@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::config::Key;
 use crate::core::change::{Event, Mode, Order};
 use crate::core::group::GroupKey;
+use crate::core::hidden::Hidden;
 use crate::core::plan::Want;
 use crate::core::registry::Learned;
 use crate::core::time::Time;
@@ -121,6 +122,15 @@ pub enum Msg {
         /// The event.
         event: Event,
     },
+    /// A registry is shown another log-in from now on; whether it takes it is told by what is asked of it.
+    LoggedIn {
+        /// The cluster.
+        cluster: usize,
+        /// The registry's host.
+        host: String,
+        /// The user.
+        user: String,
+    },
     /// Something to tell the operator.
     Notice(Notice),
 }
@@ -226,6 +236,17 @@ pub enum Effect {
         change: String,
         /// The order.
         order: Order,
+    },
+    /// Show a registry this log-in from now on, for this process only; answered by [`Msg::LoggedIn`].
+    Login {
+        /// The cluster it is for.
+        cluster: usize,
+        /// The registry's host.
+        host: String,
+        /// The user.
+        user: String,
+        /// The password, or an access token in its place.
+        password: Hidden,
     },
     /// Put a text on the operator's clipboard.
     Copy(String),

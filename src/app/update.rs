@@ -4,6 +4,7 @@ mod change;
 mod complete;
 mod fleet;
 mod history;
+mod login;
 mod logs;
 mod modal;
 mod motion;
@@ -38,7 +39,7 @@ pub use motion::moved;
 pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     state.now = state.now.max(stamped.at);
     let mut effects = Vec::new();
-    let moved = matches!(stamped.msg, Msg::Seen { .. } | Msg::Learned { .. });
+    let moved = matches!(stamped.msg, Msg::Seen { .. } | Msg::Learned { .. } | Msg::LoggedIn { .. });
     match stamped.msg {
         Msg::Key(key) => press(state, key, &mut effects),
         Msg::Paste(text) => {
@@ -67,6 +68,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::Refused { cluster, plan, why, hint } => change::refused(state, cluster, &plan, &why, &hint),
         Msg::Finished { cluster, change, text } => change::finished(state, cluster, &change, &text),
         Msg::Change { cluster, change, event } => change::take(state, cluster, &change, &event, &mut effects),
+        Msg::LoggedIn { cluster, host, user } => login::done(state, cluster, &host, &user),
         Msg::Notice(notice) => state.note(notice),
     }
     if effects.contains(&Effect::Quit) {
@@ -217,6 +219,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Pins => pins::open(state, effects),
         Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
         Action::Filter => modal::open_filter(state),
+        Action::Login => login::open(state),
         Action::Back => leave(state, effects),
         _ => run_on_screen(state, action, effects),
     }

@@ -33,6 +33,7 @@ actions! {
     Filter, "filter", "filter", "Shows only the rows that match what is typed.";
     ClearFilter, "clear-filter", "clear filter", "Shows all rows again.";
     Details, "details", "details", "Shows the full cause of what is wrong here.";
+    Login, "login", "log in", "Logs in to a registry, for this console only; nothing of it is written down.";
     Copy, "copy", "copy", "Copies this, or the plan as docker commands, to the clipboard.";
 
     // The plan.

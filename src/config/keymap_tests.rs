@@ -55,7 +55,7 @@ fn keys_run_wait_or_do_nothing() {
         (Context::Editor, "ctrl-c", Run(Action::ForceQuit)),
         (Context::Editor, "ctrl-u", Run(Action::DeleteLine)),
         (Context::Editor, "esc", Run(Action::LeaveText)),
-        (Context::Prompt, "down", None),
+        (Context::Prompt, "down", Run(Action::Down)),
         (Context::Palette, "down", Run(Action::Down)),
         (Context::Palette, ":", None),
     ] {

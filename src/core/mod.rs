@@ -8,6 +8,7 @@ pub mod effective;
 pub mod finding;
 pub mod group;
 pub mod health;
+pub mod hidden;
 pub mod image;
 pub mod journal;
 pub mod manifest;

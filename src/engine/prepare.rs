@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use tokio::sync::OnceCell;
 
-use crate::adapters::credentials::Credentials;
+use crate::adapters::credentials::{Credentials, Hidden, Secret};
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::Raft;
 use crate::adapters::registry::{Limits, Policy, Registry};
@@ -84,6 +84,11 @@ impl Eyes {
             Registry::new(policy, self.registries.credentials.clone())
         };
         self.registries.client.get_or_init(make).await
+    }
+
+    /// Shows a registry this log-in from now on, for this process's life and in memory only.
+    pub async fn login(&self, host: &str, user: String, password: Hidden) {
+        self.registry().await.login(host, Secret::Basic { user, password });
     }
 
     /// One look at the whole swarm, with the task histories of services in trouble.

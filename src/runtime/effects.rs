@@ -116,6 +116,14 @@ impl Effects {
                     let _ = at_work.orders.send(order);
                 }
             }
+            Effect::Login { cluster, host, user, password } => {
+                let (Some(hands), inbox) = (self.clusters.get(cluster), self.inbox.clone()) else { return };
+                let eyes = hands.eyes.clone();
+                self.handle.spawn(async move {
+                    eyes.login(&host, user.clone(), password).await;
+                    inbox.send(Msg::LoggedIn { cluster, host, user });
+                });
+            }
             // The loop's own.
             Effect::Copy(_) | Effect::Redraw | Effect::Quit => {}
         }

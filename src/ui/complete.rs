@@ -42,7 +42,7 @@ impl Drawn {
         let shown: Vec<Pick> = list.shown(rows(state)).collect();
         let marks = shown.iter().map(|pick| width(&marks(list, *pick))).max().unwrap_or(0);
         let mut lines: Vec<_> = shown.iter().map(|pick| row(list, *pick, state, theme, room, marks)).collect();
-        if let Some((text, hint)) = told::trouble(cluster, list) {
+        if let Some((text, hint)) = told::trouble(state, cluster, list) {
             let role = if hint.is_empty() { Role::Dim } else { Role::Warning };
             let text = wrapped(&text, room).into_iter().map(|text| (role, text));
             let hint = (!hint.is_empty()).then(|| (Role::Hint, end(&format!("hint: {hint}"), room)));

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::app::available::available;
 use crate::app::back::back_label;
+use crate::app::login;
 use crate::app::palette::{is_command, is_motion};
 use crate::app::state::{Modal, Pane, State};
 use crate::config::{Action, Context, Role, Theme};
@@ -70,8 +71,13 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
         if !possible && context == Context::Fleet && state.fleet.pane != Pane::Services {
             continue;
         }
-        let keys = binding.keys.to_string();
-        wanted.push((keys, label(state, binding.action, room), possible));
+        let one = (binding.keys.to_string(), label(state, binding.action, room), possible);
+        match binding.action {
+            // Where a registry refuses something this comes near the front; elsewhere nobody needs to know of it.
+            Action::Login if login::is_needed(state.cluster()) => wanted.insert(wanted.len().min(1), one),
+            Action::Login => {}
+            _ => wanted.push(one),
+        }
     }
     let fits = fitting(&wanted, pen.room().saturating_sub(reserved));
     for (keys, label, possible) in wanted.into_iter().zip(fits).filter_map(|(one, fits)| fits.then_some(one)) {

@@ -19,6 +19,7 @@ mod fleet;
 mod footer;
 mod header;
 mod history;
+mod login;
 mod logs;
 mod modal;
 mod nodes;

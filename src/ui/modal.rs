@@ -10,6 +10,7 @@ use crate::app::update::{PICKS, popup_page};
 use crate::config::{Role, Theme};
 use crate::core::finding::Severity;
 
+use super::login;
 use super::pen::{Pen, draw, select};
 use super::popup::window;
 use super::width::{end, width, wrapped};
@@ -23,6 +24,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         Some(Modal::Themes(list, _)) => picks(frame, area, state, theme, "theme", list),
         Some(Modal::Messages(scroll)) => messages(frame, area, state, theme, *scroll),
         Some(Modal::Detail(detail)) => text(frame, area, state, theme, detail),
+        Some(Modal::Login(form)) => login::view(frame, area, state, theme, form),
         Some(Modal::Ask(question)) => ask(frame, area, state, theme, question),
     }
 }

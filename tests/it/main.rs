@@ -27,6 +27,8 @@ mod lab;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod logging_in;
+#[cfg(test)]
 mod plans;
 #[cfg(test)]
 mod proxy;

@@ -7,7 +7,8 @@ use crate::core::tags::{Candidate, Here};
 use crate::core::text::clean;
 
 use super::{Complete, Pick};
-use crate::app::state::Cluster;
+use crate::app::state::{Cluster, State};
+use crate::config::{Action, Context};
 
 /// What the list is of, and how much there is.
 pub fn title(cluster: &Cluster, list: &Complete) -> String {
@@ -24,7 +25,7 @@ pub fn title(cluster: &Cluster, list: &Complete) -> String {
 }
 
 /// Why there is less to choose from than there could be, and what to do; nothing while all is as it should be.
-pub fn trouble(cluster: &Cluster, list: &Complete) -> Option<(String, String)> {
+pub fn trouble(state: &State, cluster: &Cluster, list: &Complete) -> Option<(String, String)> {
     let told = |text: String, hint: &str| Some((clean(&text), hint.to_owned()));
     let Some(repository) = &list.repository else {
         return told("no repository is typed here, and no service runs one".to_owned(), "type `registry/repository:`");
@@ -34,11 +35,8 @@ pub fn trouble(cluster: &Cluster, list: &Complete) -> Option<(String, String)> {
     match cluster.facts.tags(repository) {
         Fact::Failed { why, .. } => match why {
             Why::NotFound => told(format!("{host} has no repository `{path}`"), "check the spelling"),
-            Why::Denied => told(
-                format!("{host} refuses the credentials used here for `{path}`"),
-                "missing rights or an expired token: log in again",
-            ),
-            Why::NoCredentials => told(format!("{host} wants a login, and there is none here"), "log in"),
+            Why::Denied => told(format!("{host} refuses the credentials used here for `{path}`"), &log_in(state, host)),
+            Why::NoCredentials => told(format!("{host} wants a login, and there is none here"), &log_in(state, host)),
             Why::Unreachable(cause) => told(
                 format!("{host} cannot be reached: {cause}"),
                 "check the name and the network; an image that you know can be typed",
@@ -54,6 +52,17 @@ pub fn trouble(cluster: &Cluster, list: &Complete) -> Option<(String, String)> {
         Fact::Unknown | Fact::Asked => told(format!("asking {host} …"), ""),
         Fact::Known { value, .. } if value.names.is_empty() => told(format!("`{path}` has no tags"), ""),
         Fact::Known { .. } => told("no tag has these letters in this order".to_owned(), ""),
+    }
+}
+
+/// How one logs in from here.
+fn log_in(state: &State, host: &str) -> String {
+    let keymap = &state.config.keymap;
+    let leave = keymap.keys_for(Context::Editor, Action::LeaveText);
+    match leave.zip(keymap.keys_for(Context::Pins, Action::Login)) {
+        // The list has that key first.
+        Some((leave, login)) => format!("{leave} {leave} {login} logs in, for this console only"),
+        None => format!("log in with `docker login {host}`"),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::app::state::{Asked, Detail, Modal, Prompt, Screen, Scroll, State};
 use crate::config::Action;
 use crate::core::change::Order;
 
-use super::{body, copy, motion};
+use super::{body, copy, login, motion};
 
 /// Opens the messages, the newest one chosen.
 pub(super) fn open_messages(state: &mut State) {
@@ -73,6 +73,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
             palette.at = 0;
             show_theme(state);
         }
+        Some(Modal::Login(form)) => login::edit(form, change),
         _ => {}
     }
 }
@@ -88,7 +89,7 @@ fn show_theme(state: &mut State) {
 
 pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     if let Some(change) = editing(action)
-        && matches!(state.modal, Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Themes(..)))
+        && matches!(state.modal, Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Themes(..) | Modal::Login(_)))
     {
         return edit(state, change);
     }
@@ -98,6 +99,7 @@ pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     match &state.modal {
         Some(Modal::Prompt(_)) if action == Action::Open => state.modal = None,
         Some(Modal::Palette(_) | Modal::Themes(..)) => pick(state, action, effects),
+        Some(Modal::Login(_)) => login::run(state, action, effects),
         Some(Modal::Messages(_)) => messages(state, action, effects),
         Some(Modal::Ask(question)) => answer(state, &question.what.clone(), action, effects),
         Some(Modal::Help(_) | Modal::Detail(_)) => slide(state, action),

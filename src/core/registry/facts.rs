@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{About, Allowance, Fact, ImageFact, Tags};
+use super::{About, Allowance, Fact, ImageFact, Tags, Why};
 use crate::core::image::ImageRef;
 use crate::core::manifest::VersionManifest;
 
@@ -100,6 +100,28 @@ impl Facts {
         if !matches!(self.versions, Fact::Asked) {
             self.versions = Fact::Unknown;
         }
+    }
+
+    /// The references whose registry refused the credentials used, or wants some.
+    pub fn refused(&self) -> impl Iterator<Item = &str> {
+        fn of<T>(facts: &BTreeMap<String, Fact<T>>) -> impl Iterator<Item = &str> {
+            let refused = facts.iter().filter(|(_, it)| matches!(it.failed(), Some(Why::Denied | Why::NoCredentials)));
+            refused.map(|(reference, _)| reference.as_str())
+        }
+        of(&self.images).chain(of(&self.abouts)).chain(of(&self.tags)).chain(of(&self.engine))
+    }
+
+    /// Forgets what could not be learned from a registry's host, and what is asked of it just now: with another log-in
+    /// it may say something else. Whether there was something.
+    pub fn forget_failed(&mut self, host: &str) -> bool {
+        fn of<T>(facts: &mut BTreeMap<String, Fact<T>>, host: &str) -> bool {
+            let before = facts.len();
+            let is_there = |reference: &str| ImageRef::parse(reference).is_ok_and(|image| image.host == host);
+            facts.retain(|reference, fact| fact.known().is_some() || !is_there(reference));
+            facts.len() < before
+        }
+        let images = of(&mut self.images, host) | of(&mut self.engine, host);
+        images | of(&mut self.abouts, host) | of(&mut self.tags, host)
     }
 
     /// Forgets this reference if it is by tag, or could not be learned.

@@ -1,0 +1,217 @@
+//! A log-in to a registry from the console: the form, what follows from it, and that nobody sees the password.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use pinnace::adapters::credentials::{Credentials, Hidden};
+use pinnace::adapters::docker::{Docker, Endpoint, Host};
+use pinnace::adapters::registry::{Dial, Policy, Registry};
+use pinnace::app::login::Field;
+use pinnace::app::{Effect, Modal, Msg, Screen, State};
+use pinnace::config::Context;
+use pinnace::core::plan::Want;
+use pinnace::core::registry::{Fact, Learned, Why};
+use pinnace::engine::prepare::Eyes;
+
+use crate::fixture::press;
+use crate::screens::{lines_of, picture};
+use crate::tale::{self, send, type_text};
+
+const SECRET: &str = "Zx9~qwV#2p";
+const IMAGE: &str = "reg.example.com:5000/shop/api:9.9.9";
+
+fn asked(effects: &[Effect]) -> BTreeSet<Want> {
+    let wants =
+        effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
+    wants.flatten().cloned().collect()
+}
+
+fn refuse(state: &mut State, reference: &str, why: Why) -> Vec<Effect> {
+    let fact = Fact::Failed { why, at: state.now };
+    send(state, Msg::Learned { cluster: 0, learned: Learned::Image(reference.into(), fact) })
+}
+
+fn form(state: &State) -> (&str, &str, Field) {
+    match &state.modal {
+        Some(Modal::Login(form)) => (form.host.text(), form.user.text(), form.field),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Pins with an image that is refused, and keys that are keys.
+fn denied(width: u16, height: u16) -> State {
+    let mut state = tale::pins(width, height);
+    tale::pin(&mut state, IMAGE);
+    refuse(&mut state, IMAGE, Why::NoCredentials);
+    press(&mut state, "esc");
+    state
+}
+
+#[test]
+fn the_registry_it_is_about_is_there_already() {
+    let mut state = tale::night(120, 40);
+    let footer = |state: &State| lines_of(state).pop().unwrap();
+    assert!(!footer(&state).contains("log in"), "nothing is refused: {}", footer(&state));
+    press(&mut state, "L");
+    assert_eq!(form(&state), ("ghcr.io", "", Field::User), "of the row under the cursor");
+    press(&mut state, "esc");
+    assert!(state.modal.is_none());
+
+    let mut state = denied(120, 40);
+    assert!(footer(&state).contains("L log in"), "{}", footer(&state));
+    press(&mut state, "L");
+    assert_eq!((form(&state).0, state.context()), ("reg.example.com:5000", Context::Prompt));
+    press(&mut state, "esc P L");
+    assert_eq!(form(&state).0, "reg.example.com:5000", "of the plan");
+    let mut state = denied(120, 40);
+    press(&mut state, "esc esc L");
+    assert_eq!(form(&state).0, "reg.example.com:5000", "the one that refuses, not the one of the row");
+    press(&mut state, "esc tab tab L");
+    assert_eq!(form(&state).0, "reg.example.com:5000");
+
+    let mut change = tale::working(120, 40);
+    press(&mut change, "L");
+    assert!(!matches!(change.modal, Some(Modal::Login(_))), "there it leaves the change");
+}
+
+#[test]
+fn the_form_is_filled_and_taken() {
+    let mut state = denied(80, 24);
+    press(&mut state, "L");
+    assert_eq!(press(&mut state, "enter enter").last(), None, "not without a user and a password");
+    assert_eq!(form(&state).2, Field::User);
+    assert!(lines_of(&state).join("\n").contains("the user is missing"));
+    type_text(&mut state, "opsx");
+    press(&mut state, "backspace tab");
+    assert!(!lines_of(&state).join("\n").contains("is missing"), "what was wrong is gone once it is mended");
+    type_text(&mut state, SECRET);
+    press(&mut state, "up up tab tab tab");
+    assert_eq!(form(&state).2, Field::Password, "the lines have an end");
+    press(&mut state, "shift-tab shift-tab ctrl-u");
+    type_text(&mut state, "nowhere");
+    press(&mut state, "tab tab enter");
+    assert_eq!(form(&state).2, Field::Host, "the line that is not right");
+    press(&mut state, "ctrl-u");
+    send(&mut state, Msg::Paste("https://reg.example.com:5000/v2/\n".into()));
+    let effects = press(&mut state, "enter enter enter");
+    let wanted = Effect::Login {
+        cluster: 0,
+        host: "reg.example.com:5000".into(),
+        user: "ops".into(),
+        password: Hidden::new(SECRET),
+    };
+    assert!(effects.contains(&wanted) && state.modal.is_none(), "{effects:?}");
+}
+
+#[test]
+fn what_was_refused_is_asked_for_again() {
+    let mut state = denied(120, 40);
+    refuse(&mut state, "reg.example.com:5000/shop/api:8", Why::NotFound);
+    refuse(&mut state, "ghcr.io/x/y:1", Why::Denied);
+    let effects =
+        send(&mut state, Msg::LoggedIn { cluster: 0, host: "reg.example.com:5000".into(), user: "ops".into() });
+    assert_eq!(asked(&effects), [Want::Image(IMAGE.into())].into(), "what the screen goes by");
+    let facts = &state.clusters[0].facts;
+    assert_eq!(facts.image("reg.example.com:5000/shop/api:8"), &Fact::Unknown, "it may only have been hidden");
+    assert!(facts.image("ghcr.io/x/y:1").failed().is_some(), "another registry's answer stands");
+    let told = state.notice.clone().unwrap();
+    assert_eq!(told.text, "ops is shown to reg.example.com:5000 from now on, until this console ends");
+    assert_eq!(facts.refused().collect::<Vec<_>>(), ["ghcr.io/x/y:1"]);
+
+    let mut state = denied(120, 40);
+    press(&mut state, "P");
+    let msg = Msg::LoggedIn { cluster: 0, host: "reg.example.com:5000".into(), user: "ops".into() };
+    assert!(asked(&send(&mut state, msg)).contains(&Want::Image(IMAGE.into())), "for the plan as well");
+    let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
+    assert!(!plan.wants().is_empty(), "it is made anew");
+}
+
+#[test]
+fn nobody_sees_the_password() {
+    let mut state = denied(80, 24);
+    let mut said = String::new();
+    let mut look = |state: &State, effects: &[Effect]| {
+        write!(said, "{state:?}{effects:?}{}", lines_of(state).join("\n")).unwrap();
+    };
+    let effects = press(&mut state, "L");
+    look(&state, &effects);
+    type_text(&mut state, "ops");
+    press(&mut state, "tab");
+    for c in SECRET.chars() {
+        let effects = type_text(&mut state, &c.to_string());
+        look(&state, &effects);
+    }
+    press(&mut state, "ctrl-u");
+    let effects = send(&mut state, Msg::Paste(SECRET.into()));
+    look(&state, &effects);
+    press(&mut state, "left left");
+    look(&state, &[]);
+    let effects = press(&mut state, "enter");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Login { .. })), "{effects:?}");
+    look(&state, &effects);
+    let msg = Msg::LoggedIn { cluster: 0, host: "reg.example.com:5000".into(), user: "ops".into() };
+    let effects = send(&mut state, msg);
+    look(&state, &effects);
+    press(&mut state, "m");
+    look(&state, &[]);
+    for length in 3..=SECRET.len() {
+        assert!(!said.contains(&SECRET[..length]), "{}", &SECRET[..length]);
+    }
+    assert!(said.contains("***") && said.contains("••••••••••"));
+}
+
+#[test]
+fn screens() {
+    for (width, height) in [(80, 24), (120, 40)] {
+        let mut state = denied(width, height);
+        press(&mut state, "L");
+        type_text(&mut state, "ops");
+        press(&mut state, "tab");
+        type_text(&mut state, SECRET);
+        insta::assert_snapshot!(format!("login_{width}x{height}"), picture(&state));
+    }
+    let mut state = denied(40, 10);
+    press(&mut state, "L");
+    type_text(&mut state, &"long".repeat(30));
+    lines_of(&state);
+}
+
+/// A registry that wants this user and password, and an engine that is not there.
+fn eyes() -> Eyes {
+    let dial = Dial::Memory(Arc::new(|_| {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
+            // `ops` and the password above.
+            let is_known = request.headers().get("authorization").is_some_and(|it| it == "Basic b3BzOlp4OX5xd1YjMnA=");
+            let digest = format!("sha256:{}", "1".repeat(64));
+            let build = Response::builder().header("docker-content-digest", digest);
+            let build = if is_known { build.status(404) } else { build.status(401) };
+            let build = build.header("www-authenticate", "Basic realm=\"r\"");
+            Ok::<_, Infallible>(build.body(Full::new(Bytes::new())).unwrap())
+        });
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service));
+        Ok(ours)
+    }));
+    let host = Host::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
+    let docker = Docker::new(Endpoint { name: "none".into(), host }, false).unwrap();
+    Eyes::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
+}
+
+#[tokio::test]
+async fn the_registry_is_shown_it_from_then_on() {
+    let eyes = eyes();
+    let why = async |eyes: &Eyes| eyes.image("reg.example/pg:1").await.failed().cloned();
+    assert_eq!(why(&eyes).await, Some(Why::NoCredentials));
+    eyes.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
+    assert_eq!(why(&eyes).await, Some(Why::Denied));
+    eyes.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
+    assert_eq!(why(&eyes).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
+}
