@@ -27,6 +27,8 @@ use super::width::{end, left_middle, middle, width, wrapped};
 const INDENT: u16 = 2;
 /// The most lines that say why something is missing.
 const TROUBLE: usize = 3;
+/// The most lines about the chosen one.
+const ABOUT: usize = 2;
 
 /// What is drawn, by lines.
 pub struct Drawn {
@@ -42,15 +44,16 @@ impl Drawn {
         let shown: Vec<Pick> = list.shown(rows(state)).collect();
         let marks = shown.iter().map(|pick| width(&marks(list, *pick))).max().unwrap_or(0);
         let mut lines: Vec<_> = shown.iter().map(|pick| row(list, *pick, state, theme, room, marks)).collect();
-        if let Some((text, hint)) = told::trouble(state, cluster, list) {
-            let role = if hint.is_empty() { Role::Dim } else { Role::Warning };
-            let text = wrapped(&text, room).into_iter().map(|text| (role, text));
-            let hint = (!hint.is_empty()).then(|| (Role::Hint, end(&format!("hint: {hint}"), room)));
-            let mut told: Vec<_> = text.take(TROUBLE).collect();
-            told.extend(hint);
-            lines.extend(told.into_iter().map(|(role, text)| Line::styled(text, theme.style(role))));
-        } else if let Some(pick) = list.found.get(list.index()) {
-            lines.push(Line::styled(end(&told::about(list, *pick), room), theme.style(Role::Dim)));
+        let trouble = told::trouble(state, cluster, list);
+        for told in &trouble {
+            let role = if told.hint.is_empty() { Role::Dim } else { Role::Warning };
+            let text = wrapped(&told.text, room).into_iter().take(TROUBLE).map(|text| (role, text));
+            let hint = (!told.hint.is_empty()).then(|| (Role::Hint, end(&format!("hint: {}", told.hint), room)));
+            lines.extend(text.chain(hint).map(|(role, text)| Line::styled(text, theme.style(role))));
+        }
+        if let (true, Some(pick)) = (trouble.is_empty(), list.found.get(list.index())) {
+            let about = wrapped(&told::about(state, cluster, list, *pick), room);
+            lines.extend(about.into_iter().take(ABOUT).map(|text| Line::styled(text, theme.style(Role::Dim))));
         }
         let chosen = list.index().checked_sub(list.top).filter(|at| *at < shown.len());
         Self { title: middle(&told::title(cluster, list), room.saturating_sub(2)), lines, chosen }

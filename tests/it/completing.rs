@@ -6,20 +6,15 @@ use std::sync::Arc;
 use pinnace::app::complete::Complete;
 use pinnace::app::{Effect, Msg, Screen, State};
 use pinnace::config::Context;
-use pinnace::core::image::Digest;
 use pinnace::core::manifest::{Origin, VersionManifest};
 use pinnace::core::plan::Want;
-use pinnace::core::registry::{About, Allowance, Config, Fact, ImageFact, Learned, Tags, Via, Why};
+use pinnace::core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
 use pinnace::core::time::Time;
 
 use crate::fixture::{PG, press};
+use crate::listed::{REPOSITORY, TAGS, digest, full, image, known, learn, manifest, refused, tags, typed};
 use crate::screens::{lines_of, picture};
 use crate::tale::{self, pass, send, type_text};
-
-const REPOSITORY: &str = "ghcr.io/pgedge/pgedge-postgres";
-const TAGS: &str = "latest 17 16.10-spock5.0.4-standard-1 17.10-spock5.0.10-debug-1 17.10-spock5.0.10-standard-1 \
-                    17.8-spock5.0.5-standard-1 17.9-spock5.0.6-standard-1 17.9-spock5.0.6-standard-2 \
-                    17.9-spock5.0.6-standard 18.3-spock5.0.6-standard-2 18.4-spock5.0.10-standard-1 my-custom-image";
 
 fn asked(effects: &[Effect]) -> BTreeSet<Want> {
     let wants =
@@ -52,88 +47,6 @@ fn line(state: &State) -> String {
         }
         other => panic!("{other:?}"),
     }
-}
-
-fn digest(digit: char) -> Digest {
-    Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap()
-}
-
-fn learn(state: &mut State, learned: Learned) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: 0, learned })
-}
-
-fn known<T>(state: &State, value: T, via: Via) -> Fact<T> {
-    Fact::Known { value, at: state.now, via }
-}
-
-fn manifest(state: &mut State) -> Vec<Effect> {
-    let text = r#"{ "schema_version": 1, "images": { "postgres": [
-        {"postgres_version":"17.8","spock_version":"5","image":"pgedge-postgres:17.8-spock5.0.5-standard-1"},
-        {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
-        {"postgres_version":"17.10","spock_version":"5","image":"pgedge-postgres:17.10-spock5.0.10-standard-1"},
-        {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
-    let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", Origin::BuiltIn, None).unwrap();
-    let fact = known(state, Arc::new(manifest), Via::Written);
-    learn(state, Learned::Versions(fact))
-}
-
-fn tags(state: &mut State, repository: &str, names: &str) -> Vec<Effect> {
-    let tags = Tags { names: names.split_whitespace().map(str::to_owned).collect(), cut: false };
-    let fact = known(state, Arc::new(tags), Via::Registry);
-    learn(state, Learned::Tags(repository.into(), fact))
-}
-
-fn refused(state: &mut State, repository: &str, why: Why) -> Vec<Effect> {
-    let fact = Fact::Failed { why, at: state.now };
-    learn(state, Learned::Tags(repository.into(), fact))
-}
-
-/// The registry has an image under this tag, built so many days ago.
-fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect> {
-    let fact = known(state, ImageFact::new(digest(digit), None), Via::Registry);
-    let effects = learn(state, Learned::Image(format!("{REPOSITORY}:{tag}"), fact));
-    let about = About {
-        digest: digest(digit),
-        media_type: String::new(),
-        entries: Vec::new(),
-        annotations: std::collections::BTreeMap::new(),
-        platform: None,
-        manifest: digest(digit),
-        layers: Vec::new(),
-        config: Config { created: Some(Time(state.now.0 - days * 86_400_000)), ..Config::default() },
-    };
-    let fact = known(state, Arc::new(about), Via::Registry);
-    learn(state, Learned::About(format!("{REPOSITORY}@{}", digest(digit)), fact));
-    effects
-}
-
-/// An empty line under the failing member, with this typed into it.
-fn typed(width: u16, height: u16, text: &str) -> State {
-    let mut state = tale::pins(width, height);
-    press(&mut state, "ctrl-u enter up");
-    type_text(&mut state, text);
-    pass(&mut state, 400);
-    state
-}
-
-/// The list with all that can be known of it.
-fn full(width: u16, height: u16) -> State {
-    let mut state = typed(width, height, "image = \"");
-    press(&mut state, "tab");
-    manifest(&mut state);
-    tags(&mut state, REPOSITORY, TAGS);
-    for (tag, digit, days) in [
-        ("17.9-spock5.0.6-standard-2", '1', 41),
-        ("17.9-spock5.0.6-standard", '1', 41),
-        ("17.10-spock5.0.10-standard-1", '2', 6),
-        ("17.9-spock5.0.6-standard-1", '3', 60),
-        ("17.8-spock5.0.5-standard-1", '4', 120),
-        ("17", '2', 6),
-        ("17.10-spock5.0.10-debug-1", '5', 1),
-    ] {
-        image(&mut state, tag, digit, days);
-    }
-    state
 }
 
 #[test]
@@ -308,6 +221,30 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
     pass(&mut state, 301_000);
     let effects = press(&mut state, "tab");
     assert!(asked(&effects).contains(&Want::Tags(REPOSITORY.into())), "and after a while: {effects:?}");
+}
+
+#[test]
+fn the_word_tells_what_it_follows() {
+    let about = |manifest: VersionManifest, state: &mut State| {
+        let fact = known(state, Arc::new(manifest), Via::Written);
+        learn(state, Learned::Versions(fact));
+        lines_of(state).join("\n")
+    };
+    let mut state = full(200, 60);
+    press(&mut state, "down");
+    let Fact::Known { value, .. } = state.clusters[0].facts.versions().clone() else { panic!() };
+    let origin = Origin::Cache("https://x.example/m.json".into());
+    let at = Some(Time(state.now.0 - 7_200_000));
+    let old = VersionManifest { origin, at, problem: Some("no answer within 10 s".into()), ..(*value).clone() };
+    let screen = about(old, &mut state);
+    for text in ["(https://x.example/m.json, kept on disk, 2h old;", "not had anew: no answer within 10 s"] {
+        assert!(screen.contains(text), "{text}\n{screen}");
+    }
+    let fact = Fact::Failed { why: Why::Other("m.json: unsupported schema_version 2 (want 1)".into()), at: state.now };
+    learn(&mut state, Learned::Versions(fact));
+    let screen = lines_of(&state).join("\n");
+    assert!(screen.contains("no version manifest: m.json: unsupported schema_version 2 (want 1)"), "{screen}");
+    assert!(!picks(&state).contains(&"manifest") && picks(&state).len() > 5, "the tags are there all the same");
 }
 
 #[test]

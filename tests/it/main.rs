@@ -27,6 +27,8 @@ mod lab;
 #[cfg(test)]
 mod layers;
 #[cfg(test)]
+mod listed;
+#[cfg(test)]
 mod logging_in;
 #[cfg(test)]
 mod plans;

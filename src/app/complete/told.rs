@@ -1,10 +1,11 @@
 //! What a list of images says in words.
 
 use crate::core::image::ImageRef;
-use crate::core::manifest::Stability;
+use crate::core::manifest::{Origin, Stability};
 use crate::core::registry::{Fact, Why};
 use crate::core::tags::{Candidate, Here};
 use crate::core::text::clean;
+use crate::core::time::age;
 
 use super::{Complete, Pick};
 use crate::app::state::{Cluster, State};
@@ -24,35 +25,64 @@ pub fn title(cluster: &Cluster, list: &Complete) -> String {
     format!("{repository}{count}")
 }
 
-/// Why there is less to choose from than there could be, and what to do; nothing while all is as it should be.
-pub fn trouble(state: &State, cluster: &Cluster, list: &Complete) -> Option<(String, String)> {
-    let told = |text: String, hint: &str| Some((clean(&text), hint.to_owned()));
+/// Something that is missing from a list: why, and what to do.
+pub struct Trouble {
+    /// Why.
+    pub text: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+impl Trouble {
+    fn new(text: &str, hint: &str) -> Self {
+        Self { text: clean(text), hint: hint.to_owned() }
+    }
+}
+
+/// Why there is less to choose from than there could be; nothing while all is as it should be.
+pub fn trouble(state: &State, cluster: &Cluster, list: &Complete) -> Vec<Trouble> {
+    let versions = match cluster.facts.versions() {
+        Fact::Failed { why: Why::Other(why), .. } => {
+            Some(Trouble::new(&format!("no version manifest: {why}"), "see `[manifest]` in the configuration"))
+        }
+        _ => None,
+    };
+    versions.into_iter().chain(tags(state, cluster, list)).collect()
+}
+
+fn tags(state: &State, cluster: &Cluster, list: &Complete) -> Option<Trouble> {
     let Some(repository) = &list.repository else {
-        return told("no repository is typed here, and no service runs one".to_owned(), "type `registry/repository:`");
+        let text = "no repository is typed here, and no service runs one";
+        return Some(Trouble::new(text, "type `registry/repository:`"));
     };
     let image = ImageRef::parse(repository).ok()?;
     let (host, path) = (&image.host, &image.path);
-    match cluster.facts.tags(repository) {
-        Fact::Failed { why, .. } => match why {
-            Why::NotFound => told(format!("{host} has no repository `{path}`"), "check the spelling"),
-            Why::Denied => told(format!("{host} refuses the credentials used here for `{path}`"), &log_in(state, host)),
-            Why::NoCredentials => told(format!("{host} wants a login, and there is none here"), &log_in(state, host)),
-            Why::Unreachable(cause) => told(
-                format!("{host} cannot be reached: {cause}"),
-                "check the name and the network; an image that you know can be typed",
-            ),
-            Why::RateLimited => {
-                told(format!("{host} takes no more requests for now"), "wait, or log in: known users have more")
-            }
-            Why::Other(cause) => {
-                told(format!("{host} does not list its tags: {cause}"), "an image that you know can be typed")
-            }
-        },
-        _ if !list.found.is_empty() => None,
-        Fact::Unknown | Fact::Asked => told(format!("asking {host} …"), ""),
-        Fact::Known { value, .. } if value.names.is_empty() => told(format!("`{path}` has no tags"), ""),
-        Fact::Known { .. } => told("no tag has these letters in this order".to_owned(), ""),
-    }
+    let why = match cluster.facts.tags(repository) {
+        Fact::Failed { why, .. } => why,
+        _ if !list.found.is_empty() => return None,
+        Fact::Unknown | Fact::Asked => return Some(Trouble::new(&format!("asking {host} …"), "")),
+        Fact::Known { value, .. } if value.names.is_empty() => {
+            return Some(Trouble::new(&format!("`{path}` has no tags"), ""));
+        }
+        Fact::Known { .. } => return Some(Trouble::new("no tag has these letters in this order", "")),
+    };
+    let (text, hint) = match why {
+        Why::NotFound => (format!("{host} has no repository `{path}`"), "check the spelling".to_owned()),
+        Why::Denied => (format!("{host} refuses the credentials used here for `{path}`"), log_in(state, host)),
+        Why::NoCredentials => (format!("{host} wants a login, and there is none here"), log_in(state, host)),
+        Why::Unreachable(cause) => (
+            format!("{host} cannot be reached: {cause}"),
+            "check the name and the network; an image that you know can be typed".to_owned(),
+        ),
+        Why::RateLimited => (
+            format!("{host} takes no more requests for now"),
+            "wait, or log in: most registries allow more to known users".to_owned(),
+        ),
+        Why::Other(cause) => {
+            (format!("{host} does not list its tags: {cause}"), "an image that you know can be typed".to_owned())
+        }
+    };
+    Some(Trouble::new(&text, &hint))
 }
 
 /// How one logs in from here.
@@ -64,6 +94,17 @@ fn log_in(state: &State, host: &str) -> String {
         Some((leave, login)) => format!("{leave} {leave} {login} logs in, for this console only"),
         None => format!("log in with `docker login {host}`"),
     }
+}
+
+/// Where the version manifest comes from, and how old it is.
+fn source(state: &State, cluster: &Cluster) -> String {
+    let Some(manifest) = cluster.facts.versions().known() else { return String::new() };
+    let old = manifest.at.map(|at| match manifest.origin {
+        Origin::BuiltIn => format!(", as of {}", at.date(0)),
+        Origin::File(_) | Origin::Url(_) | Origin::Cache(_) => format!(", {} old", age(state.now.since(at))),
+    });
+    let problem = manifest.problem.as_ref().map(|why| format!("; not had anew: {why}"));
+    clean(&format!("{}{}{}", manifest.origin, old.unwrap_or_default(), problem.unwrap_or_default()))
 }
 
 /// What is remarkable about an image, in a word or two each.
@@ -85,12 +126,11 @@ pub fn constancy(image: &Candidate) -> &'static str {
 }
 
 /// What the columns of a pick leave open.
-pub fn about(list: &Complete, pick: Pick) -> String {
+pub fn about(state: &State, cluster: &Cluster, list: &Complete, pick: Pick) -> String {
     let mut parts = Vec::new();
     let Some(image) = list.image(pick) else {
-        let asked = list.keyword.as_ref().map(|one| (one.label.as_str(), one.image.as_str()));
-        let (label, image) = asked.unwrap_or_default();
-        return format!("follows the version manifest; for {} that is {}", clean(label), clean(image));
+        let image = list.keyword.as_ref().map(|one| clean(&one.image)).unwrap_or_default();
+        return format!("follows the version manifest ({}); now {image}", source(state, cluster));
     };
     if let Some(proposed) = &image.proposed {
         let what = if proposed.newer { "a newer version" } else { "the manifest's" };
