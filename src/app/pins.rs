@@ -179,10 +179,7 @@ pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
     let Some(service) = screen.service.as_ref().and_then(|name| cluster.world.service_named(name)) else {
         return Vec::new();
     };
-    let mut keys = vec![PinKey::Service(service.name.clone()), PinKey::Service(member_of(service))];
-    keys.extend([PinKey::Member(member_of(service)), PinKey::Group]);
-    keys.retain(|key| pins::covers(key, &screen.group, service));
-    keys
+    pins::keys_of(&screen.group, service)
 }
 
 /// What must be known to open the pins, or to check them.

@@ -111,6 +111,8 @@ pub struct World {
     health: BTreeMap<String, Health>,
     groups: BTreeMap<GroupKey, Vec<String>>,
     histories: BTreeMap<String, History>,
+    /// The groups' names in the journal: a hash is not made for every question.
+    hashes: BTreeMap<GroupKey, String>,
     slots_read: bool,
     services_read: bool,
 }
@@ -259,6 +261,11 @@ impl World {
         for service in self.services.values() {
             self.groups.entry(GroupKey::of(service)).or_default().push(service.id.clone());
         }
+        for group in self.groups.keys() {
+            if !self.hashes.contains_key(group) {
+                self.hashes.insert(group.clone(), group.hash());
+            }
+        }
         for ids in self.groups.values_mut() {
             ids.sort_by_cached_key(|id| {
                 self.services.get(id).map(|service| (member_of(service), service.name.clone()))
@@ -304,7 +311,11 @@ impl World {
     /// The group's changes.
     pub fn history(&self, group: &GroupKey) -> &History {
         static NONE: std::sync::OnceLock<History> = std::sync::OnceLock::new();
-        self.histories.get(&group.hash()).unwrap_or_else(|| NONE.get_or_init(History::default))
+        let found = match self.hashes.get(group) {
+            Some(hash) => self.histories.get(hash),
+            None => self.histories.get(&group.hash()),
+        };
+        found.unwrap_or_else(|| NONE.get_or_init(History::default))
     }
 
     /// All groups' changes.

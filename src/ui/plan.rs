@@ -16,7 +16,7 @@ use crate::app::change::{image_at, unit_name};
 use crate::app::plan::{Fresh, PlanState, Stepping, Warnings, headline};
 use crate::app::state::{Guard, State};
 use crate::config::{Role, Theme};
-use crate::core::finding::Severity;
+use crate::core::finding::{Finding, Severity};
 use crate::core::plan::{Want, plural};
 use crate::core::swarm::Service;
 use crate::core::text::clean;
@@ -33,13 +33,22 @@ const INDENT: usize = 16;
 /// Draws a plan.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PlanState) {
     let room = usize::from(area.width).saturating_sub(1);
-    let page = Page { state, theme, screen, room };
+    let names = screen.shown.plan.units.iter().map(|unit| width(&unit_name(unit))).max().unwrap_or(0);
+    let page = Page { state, theme, screen, room, names: names.clamp(8, if room < 100 { 18 } else { 32 }) };
     for (row, line) in [page.title(), page.headline()].iter().enumerate() {
         draw(frame, area, row, line);
     }
     let list = Rect { y: area.y + 3.min(area.height), height: area.height.saturating_sub(3), ..area };
     let (mut lines, mut chosen) = (Vec::new(), 0..0);
     let plan = &screen.shown.plan;
+    // What stands in the way of all comes first: below a hundred units nobody would see it.
+    for (at, finding) in plan.findings.iter().enumerate().filter(|(_, finding)| is_about_all(finding)) {
+        let from = lines.len();
+        lines.extend(remark::lines(finding, theme, page.room, ascii(state)));
+        if at + plan.units.len() == screen.at {
+            chosen = from..lines.len();
+        }
+    }
     for (at, unit) in plan.units.iter().enumerate() {
         let from = lines.len();
         page.unit(at, unit, &mut lines);
@@ -50,7 +59,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     if !plan.findings.is_empty() && !plan.units.is_empty() {
         lines.push(Line::default());
     }
-    for (at, finding) in plan.findings.iter().enumerate() {
+    for (at, finding) in plan.findings.iter().enumerate().filter(|(_, finding)| !is_about_all(finding)) {
         let from = lines.len();
         lines.extend(remark::lines(finding, theme, page.room, ascii(state)));
         if at + plan.units.len() == screen.at {
@@ -73,6 +82,8 @@ struct Page<'a> {
     theme: &'a Theme,
     screen: &'a PlanState,
     room: usize,
+    /// The column of the units' names.
+    names: usize,
 }
 
 impl<'a> Page<'a> {
@@ -139,11 +150,9 @@ impl<'a> Page<'a> {
             Action::Blocked => Role::Failing,
         };
         let name = unit_name(unit);
-        let names = self.screen.shown.plan.units.iter().map(|unit| width(&unit_name(unit))).max().unwrap_or(0);
-        let names = names.clamp(8, if self.room < 100 { 18 } else { 32 });
         let mut pen = self.pen();
         pen.gap(2).put(Role::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, unit.action.word(), 9);
-        pen.column(Role::Text, &middle(&name, names), names + 2);
+        pen.column(Role::Text, &middle(&name, self.names), self.names + 2);
         let (from, to) = (image_at(&unit.from.image), image_at(&unit.to.image));
         if unit.action == Action::None {
             pen.put(Role::Dim, &middle(&format!("stays on {from}"), pen.room()));
@@ -230,6 +239,11 @@ fn policy(service: &Service) -> String {
         format!("away for up to {} s + pull + start", service.stop_grace.as_secs())
     };
     format!("{at_once}, {order} · the engine's policy on failure: {}", policy.on_failure)
+}
+
+/// Whether a finding stands in the way of the whole plan.
+fn is_about_all(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.services.is_empty()
 }
 
 /// What a plan in the making waits for.

@@ -47,18 +47,20 @@ pub(super) fn take_draft(state: &mut State, cluster: usize, group: &GroupKey, ke
 /// After every message: opens what was waited for, checks the text anew, and does what waited for quiet.
 pub(super) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     for at in 0..state.screens.len() {
+        let is_shown = at + 1 == state.screens.len();
         let Some(Screen::Pins(screen)) = state.screens.get(at) else { continue };
         let keys = keys_of(state, screen);
         let Some(cluster) = state.clusters.get(screen.cluster) else { continue };
         let world = &cluster.world;
         let known = world.knows_journal().then(|| world.history(&screen.group).pins().ok()).flatten();
-        let fresh = known.map(|text| match text {
+        // What lies under another screen is read and checked when it is seen again.
+        let fresh = known.filter(|_| is_shown).map(|text| match text {
             Some(text) => (text.to_owned(), pins::read(text)),
             None => (pins::template(world, &screen.group), pins::PinDoc::default()),
         });
         let Some(Screen::Pins(screen)) = state.screens.get_mut(at) else { continue };
         follow(screen, fresh, &keys);
-        if let (Some(text), Some(cluster)) = (&mut screen.text, state.clusters.get(screen.cluster)) {
+        if let (true, Some(text), Some(cluster)) = (is_shown, &mut screen.text, state.clusters.get(screen.cluster)) {
             text.check(&screen.group, cluster);
         }
         if screen.text.as_ref().is_some_and(|text| text.edited.is_some_and(|at| state.now.since(at) >= QUIET)) {

@@ -22,7 +22,7 @@ use super::group::{GroupKey, GroupKind, is_postgres};
 use super::image::ImageRef;
 use super::journal::{Entry, UnitState};
 use super::past;
-use super::pins::{self, MANIFEST, PinDoc, PinKey, covers};
+use super::pins::{self, MANIFEST, PinDoc, PinKey};
 use super::plan::Want;
 use super::registry::{Fact, Facts, Via};
 use super::swarm::Service;
@@ -200,6 +200,7 @@ fn slip(slip: &super::pins::Slip) -> Placed {
 /// Pins that concern no service, and a group pin where there can be none.
 fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
     let mut found = Vec::new();
+    let known: BTreeSet<PinKey> = world.members(group).flat_map(|service| pins::keys_of(group, service)).collect();
     let sections = doc.headers.iter().chain(doc.place.iter().filter(|(key, _)| **key == PinKey::Group));
     for (key, at) in sections {
         let subject = key.to_string();
@@ -213,7 +214,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
             )
             .hint(format!("pin them by name: {}", members.join(", ")));
             found.push(Placed { key: Some(key.clone()), at: at.clone(), finding });
-        } else if *key != PinKey::Group && !world.members(group).any(|service| covers(key, group, service)) {
+        } else if *key != PinKey::Group && !known.contains(key) {
             let (what, name) = match key {
                 PinKey::Service(name) => ("service", name),
                 PinKey::Member(name) => ("db node", name),

@@ -283,7 +283,7 @@ codes! {
         "pinnace's history, and the engine's task history";
     PlanTooLarge = "plan-too-large", "error":
         "The record of the change would exceed what the swarm stores.";
-        "the record would be 540 kB; a swarm config holds 500 kB";
+        "its record would exceed the 480 kB that the swarm stores";
         "Change fewer services at once.";
         "Docker Engine API: a config holds at most 500 kB";
     ChangeUnfinished = "change-unfinished", "error":

@@ -88,17 +88,18 @@ pub struct PinDoc {
 impl PinDoc {
     /// The pins that concern a service, the strongest first: the first is in force, the others are shadowed.
     pub fn covering(&self, group: &GroupKey, service: &Service) -> Vec<(&PinKey, &str)> {
-        let found = self.pins.iter().filter(|(key, _)| covers(key, group, service));
-        let mut found: Vec<_> = found.map(|(key, image)| (key, image.as_str())).collect();
-        found.reverse();
-        found
+        let keys = keys_of(group, service).into_iter();
+        keys.filter_map(|key| self.pins.get_key_value(&key)).map(|(key, image)| (key, image.as_str())).collect()
     }
 
     /// What is said beside the pins of a service: the strongest word each.
     pub fn rules_for(&self, group: &GroupKey, service: &Service) -> Rules {
         let mut said = Rules::default();
-        let of = self.rules.iter().rev().filter(|(key, _)| **key == PinKey::Group || covers(key, group, service));
-        for (_, rules) in of {
+        if self.rules.is_empty() {
+            return said;
+        }
+        let keys = keys_of(group, service).into_iter().filter(|key| *key != PinKey::Group).chain([PinKey::Group]);
+        for rules in keys.filter_map(|key| self.rules.get(&key)) {
             said.floating = said.floating.or(rules.floating);
             said.base = said.base.or_else(|| rules.base.clone());
             said.contract = said.contract.or_else(|| rules.contract.clone());
@@ -122,6 +123,18 @@ impl PinDoc {
     }
 }
 
+/// The keys a service can be pinned by, the strongest first.
+pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinKey> {
+    let member = member_of(service);
+    let mut keys = vec![PinKey::Service(service.name.clone())];
+    if group.kind == GroupKind::Stack && member != service.name {
+        keys.push(PinKey::Service(member.clone()));
+    }
+    keys.extend([PinKey::Member(member), PinKey::Group]);
+    keys.retain(|key| covers(key, group, service));
+    keys
+}
+
 /// Whether a pin concerns a service.
 pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
     match key {
@@ -143,9 +156,14 @@ pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
 pub fn key_for(world: &World, group: &GroupKey, member: &str) -> Option<PinKey> {
     let mut services = world.members(group);
     let found = services.find(|service| member_of(service) == member || service.name == member)?;
-    Some(match group.kind {
-        GroupKind::Database if is_postgres(found) && found.name != member => PinKey::Member(member.to_owned()),
+    Some(key_by(group, found, member))
+}
+
+/// The key a service is pinned by under this name of it.
+fn key_by(group: &GroupKey, service: &Service, name: &str) -> PinKey {
+    match group.kind {
+        GroupKind::Database if is_postgres(service) && service.name != name => PinKey::Member(name.to_owned()),
         GroupKind::Service => PinKey::Group,
-        _ => PinKey::Service(member.to_owned()),
-    })
+        _ => PinKey::Service(name.to_owned()),
+    }
 }

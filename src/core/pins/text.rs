@@ -1,6 +1,6 @@
 //! Pin documents as text: a pin set or cleared without touching the rest, and the document a group is opened with.
 
-use super::{PinKey, key_for, read};
+use super::{PinKey, key_by, read};
 use crate::core::group::{GroupKey, GroupKind, member_of};
 use crate::core::world::World;
 
@@ -76,9 +76,9 @@ pub fn template(world: &World, group: &GroupKey) -> String {
     }
     let mut seen: Vec<(PinKey, Vec<String>)> = Vec::new();
     for service in world.members(group) {
-        let member = member_of(service);
-        let Some(key) = key_for(world, group, &member) else { continue };
-        match seen.iter_mut().find(|(known, _)| *known == key) {
+        let key = key_by(group, service, &member_of(service));
+        // Members stand together: only the last one seen can be the same.
+        match seen.last_mut().filter(|(known, _)| *known == key) {
             Some((_, images)) if images.iter().any(|image| image == service.image()) => {}
             Some((_, images)) => images.push(service.image().to_owned()),
             None => seen.push((key, vec![service.image().to_owned()])),

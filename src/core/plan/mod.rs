@@ -291,7 +291,7 @@ impl<'a> Work<'a> {
         };
         let size = serde_json::to_vec(&plan).map_or(0, |text| text.len());
         if size > LARGEST {
-            let message = format!("its record would be {} kB; the swarm stores {} kB", size / 1000, LARGEST / 1000);
+            let message = format!("its record would exceed the {} kB that the swarm stores", LARGEST / 1000);
             let finding = Finding::new(Severity::Error, Code::PlanTooLarge, plan.group.to_string(), message);
             plan.findings.insert(0, finding.hint("change fewer services at once"));
         }
