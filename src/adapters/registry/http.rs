@@ -128,6 +128,11 @@ impl Http {
 }
 
 impl Opened {
+    /// Who answers: after redirects perhaps another than was asked.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     /// The next bytes of the body; `None` at its end.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
         while let Some(frame) = self.body.frame().await {

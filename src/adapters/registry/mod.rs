@@ -11,10 +11,13 @@ mod fault;
 mod fetch;
 mod flights;
 mod http;
+mod layers;
 mod manifest;
 mod policy;
 mod tags;
 mod tls;
+mod tree;
+mod unpack;
 
 #[cfg(test)]
 mod tests;
@@ -31,12 +34,13 @@ pub use self::fault::DialError;
 pub use self::fetch::Fetch;
 use self::flights::Flights;
 pub use self::http::{Dial, Memory};
+pub use self::layers::Bounds;
 use self::manifest::Manifest;
 pub use self::policy::{Limits, Policy};
 pub use self::tls::{DOCKER_CERTS, Trust, install_crypto};
 use crate::adapters::credentials::{Credentials, Secret};
 use crate::core::image::{Digest, ImageRef};
-use crate::core::registry::{About, Allowance, ImageFact, Tags, Why};
+use crate::core::registry::{About, Allowance, ImageFact, ImageFile, Reading, Tags, Why};
 
 /// All registries, with what is known of them: connections, tokens, manifests by digest. Clones share it.
 #[derive(Clone)]
@@ -139,6 +143,23 @@ impl Registry {
         self.0.lists.join(key, ask).await.map(Arc::unwrap_or_clone)
     }
 
+    /// The paths an image has when all its layers are unpacked, sorted. Nothing is stored: layers are read as streams,
+    /// one after another, and each must have its digest.
+    ///
+    /// `about` is what the image is, with the layers to read; `progress` is told now and then how far it has come.
+    ///
+    /// # Errors
+    /// Why it could not be learned: a layer that cannot be had or read, or a limit.
+    pub async fn files(
+        &self,
+        image: &ImageRef,
+        about: &About,
+        bounds: &Bounds,
+        progress: impl Fn(Reading) + Send + Sync,
+    ) -> Result<Vec<ImageFile>, Why> {
+        self.0.unpack(image, about, bounds, progress).await
+    }
+
     /// Keeps a log-in for this process's life, in memory, and forgets what was let in or refused without it.
     pub fn login(&self, host: &str, secret: Secret) {
         self.0.credentials.login(host, secret);
@@ -161,16 +182,19 @@ impl Inner {
     /// Does some asking of a host when it is its turn, within the time of a call.
     async fn take_turn<T>(&self, host: &str, asking: impl Future<Output = Result<T, Why>>) -> Result<T, Why> {
         let limits = &self.policy.limits;
-        let turns = {
-            let mut turns = lock(&self.turns);
-            turns.entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(limits.at_once.max(1)))).clone()
-        };
+        let turns = self.turns(host);
         // Never closed: an error cannot be.
         let _turn = turns.acquire().await;
         timeout(limits.call, asking).await.unwrap_or_else(|_| {
             let seconds = limits.call.as_secs();
             Err(Why::Unreachable(format!("{host} did not answer in full within {seconds} s")))
         })
+    }
+
+    /// The turns of a host.
+    fn turns(&self, host: &str) -> Arc<Semaphore> {
+        let at_once = self.policy.limits.at_once.max(1);
+        lock(&self.turns).entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(at_once))).clone()
     }
 }
 

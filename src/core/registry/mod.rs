@@ -2,9 +2,11 @@
 
 mod about;
 mod facts;
+mod files;
 
 pub use about::{About, Config, Entry, Layer, Step};
 pub use facts::{Facts, Learned};
+pub use files::{FileKind, ImageFile, Reading};
 
 use serde::{Deserialize, Serialize};
 

@@ -2,6 +2,7 @@
 
 mod about;
 mod auth;
+mod layers;
 mod limits;
 mod look;
 mod tags;
