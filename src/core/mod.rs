@@ -3,6 +3,7 @@
 pub mod base;
 pub mod change;
 pub mod check;
+pub mod contract;
 pub mod disk;
 pub mod effective;
 pub mod finding;
@@ -20,6 +21,7 @@ pub mod plan;
 pub mod registry;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod size;
 pub mod swarm;
 pub mod tags;
 pub mod text;

@@ -24,8 +24,8 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "core",
         modules: &[],
-        // The last finds tags by some of their letters: a function of texts.
-        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "globset", "nucleo_matcher"],
+        // The last two are functions of texts: one finds tags by some of their letters, one matches patterns.
+        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "nucleo_matcher", "fast_glob"],
         never: &[],
         pure: true,
     },

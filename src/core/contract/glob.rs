@@ -1,0 +1,132 @@
+//! Patterns: of paths, where `*` stays within a folder, and of texts, where it does not.
+
+use fast_glob::{ErrorKind, glob_match, validate};
+
+/// What stands for `/` where it divides nothing.
+const PLAIN: &str = "\u{1}";
+
+/// A pattern as it was written: `*` any characters, `?` one, `[a-z]` one of these, `{a,b}` either, `\` takes what
+/// follows as it is. In paths `*` and `?` stop at a `/`, and `**` is any number of folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glob {
+    text: String,
+    pattern: String,
+    is_path: bool,
+}
+
+impl Glob {
+    /// A pattern of whole texts.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the byte it is at.
+    pub fn text(text: &str) -> Result<Self, (usize, String)> {
+        check(text)?;
+        Ok(Self { text: text.to_owned(), pattern: text.replace('/', PLAIN), is_path: false })
+    }
+
+    /// A pattern of paths from the root.
+    ///
+    /// # Errors
+    /// What is wrong with it, with the byte it is at.
+    pub fn path(text: &str) -> Result<Self, (usize, String)> {
+        check(text)?;
+        if !text.starts_with('/') {
+            return Err((0, "a path begins with `/`".to_owned()));
+        }
+        Ok(Self { text: text.to_owned(), pattern: text.to_owned(), is_path: true })
+    }
+
+    /// Whether it matches all of this text or path.
+    pub fn matches(&self, text: &str) -> bool {
+        if self.is_path { glob_match(&self.pattern, text) } else { glob_match(&self.pattern, text.replace('/', PLAIN)) }
+    }
+
+    /// The pattern as it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+fn check(text: &str) -> Result<(), (usize, String)> {
+    if text.trim().is_empty() {
+        return Err((0, "the pattern is empty".to_owned()));
+    }
+    if text.starts_with('!') {
+        return Err((0, "a pattern does not begin with `!`: write it as `\\!`".to_owned()));
+    }
+    if text.contains(char::is_control) {
+        return Err((0, "the pattern has a control character in it".to_owned()));
+    }
+    validate(text).map_err(|error| {
+        let what = match error.kind {
+            ErrorKind::UnclosedBrace => "a `{` is not closed",
+            ErrorKind::UnclosedBracket => "a `[` is not closed",
+            ErrorKind::TrailingBackslash => "it ends in a `\\`",
+            _ => "it has too many `{…}`",
+        };
+        (error.index, what.to_owned())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_and_texts() {
+        for (glob, path, matches) in [
+            ("/lib/*.so", "/lib/a.so", true),
+            ("/lib/*.so", "/lib/a.so.1", false),
+            ("/lib/*.so", "/lib/x/a.so", false),
+            ("/lib/*.so", "/usr/lib/a.so", false),
+            ("/lib/**/*.so", "/lib/x/y/a.so", true),
+            ("/lib/**", "/lib/x/y", true),
+            ("/share/*.{control,sql}", "/share/a--1.sql", true),
+            ("/share/*.{control,sql}", "/share/a.md", false),
+            ("/bin/s[a-h]", "/bin/sh", true),
+            ("/a/\\*", "/a/x", false),
+        ] {
+            assert_eq!(Glob::path(glob).unwrap().matches(path), matches, "{glob} {path}");
+        }
+        for (glob, text, matches) in [
+            ("https://github.com/*", "https://github.com/a/b", true),
+            ("*/debian:12*", "docker.io/library/debian:12-slim", true),
+            ("[0-9]*.[0-9]*.[0-9]*", "1.31.0-rc", true),
+            ("[0-9]*.[0-9]*.[0-9]*", "v1.31", false),
+            ("PostgreSQL", "postgresql", false),
+            ("{MIT,Apache-2.0}", "Apache-2.0", true),
+            ("*", "", true),
+        ] {
+            assert_eq!(Glob::text(glob).unwrap().matches(text), matches, "{glob} {text}");
+        }
+    }
+
+    #[test]
+    fn mistakes() {
+        for (glob, at, what) in [
+            (" ", 0, "the pattern is empty"),
+            ("/a/{b,c", 3, "a `{` is not closed"),
+            ("/a/[b", 3, "a `[` is not closed"),
+            ("/a\\", 2, "it ends in a `\\`"),
+            ("!/a", 0, "a pattern does not begin with `!`: write it as `\\!`"),
+            ("/{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}", 31, "it has too many `{…}`"),
+            ("lib/*.so", 0, "a path begins with `/`"),
+        ] {
+            assert_eq!(Glob::path(glob), Err((at, what.to_owned())), "{glob}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_panics(glob in ".{0,40}", path in ".{0,40}", odd in "[\\[\\]{},*?!\\\\/a-c]{0,30}") {
+            for glob in [glob, odd] {
+                if let Ok(glob) = Glob::text(&glob) {
+                    glob.matches(&path);
+                }
+                if let Ok(glob) = Glob::path(&format!("/{glob}")) {
+                    glob.matches(&path);
+                }
+            }
+        }
+    }
+}
