@@ -101,6 +101,29 @@ pub struct Choice {
     pub leave: bool,
 }
 
+/// What is asked about a reference.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Inspecting {
+    /// The image: `[registry[:port]/]repository[:tag][@sha256:…]`
+    #[arg(value_name = "REF")]
+    pub reference: String,
+    /// Judge it by this contract: a name, or a TOML file; a broken one is exit code 1
+    #[arg(long, value_name = "NAME|FILE")]
+    pub contract: Option<String>,
+    /// Only this platform; without it all, and layers and configuration of linux/amd64
+    #[arg(long, value_name = "OS/ARCH")]
+    pub platform: Option<String>,
+    /// List the files in its layers
+    #[arg(long)]
+    pub files: bool,
+    /// Speak plain HTTP to this registry, `host[:port]`, as an engine that declares it insecure would
+    #[arg(long, value_name = "HOST")]
+    pub plain_http: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// What is simulated, and where.
 #[derive(Clone, Debug, ClapArgs)]
 pub struct Simulated {
@@ -221,6 +244,8 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// What an image is, and whether it keeps a contract; needs no engine
+    Inspect(Inspecting),
     /// Serve a simulated swarm and its registries
     Sim(Simulated),
     /// All changes, newest first

@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod demo;
 mod history;
+mod inspect;
 mod log;
 mod out;
 mod pins;
@@ -120,6 +121,7 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Resume { change, choice, how, json }) => {
             Box::pin(resume::run(stage, &change, &choice, &how, json)).await
         }
+        Some(Verb::Inspect(asked)) => Box::pin(inspect::run(stage, &asked)).await,
         Some(Verb::Sim(asked)) => sim::run(&asked).await,
         Some(Verb::History { what, json }) => history::run(stage, what.as_deref(), json).await,
     }

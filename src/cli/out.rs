@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::core::finding::{Finding, Severity};
 use crate::core::image::digest_of;
+use crate::core::inspect::{Line, Section, Tone};
 use crate::core::text::clean;
 use crate::core::wire::v1::{Action, Plan};
 
@@ -98,6 +99,29 @@ impl Out {
             ));
             if !finding.hint.is_empty() {
                 self.line(&format!("  hint: {}", clean(&finding.hint)));
+            }
+        }
+    }
+
+    /// Prints titled lines, names and texts in two columns.
+    pub fn sections(&self, sections: &[Section]) {
+        for section in sections {
+            self.line(&section.title.to_uppercase());
+            let wide = section.lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
+            for Line { key, text, tone } in &section.lines {
+                let code = match tone {
+                    Tone::Bad => "31;1",
+                    Tone::Warn => "33",
+                    Tone::Good => "32",
+                    Tone::Quiet => "2",
+                    Tone::Plain => "",
+                };
+                let text = clean(text);
+                let painted = self.has_colour() && !code.is_empty();
+                let text = if painted { format!("\x1b[{code}m{text}\x1b[0m") } else { text };
+                let key = format!("{:<wide$}", clean(key));
+                let gap = if wide == 0 { "" } else { "  " };
+                self.line(format!("  {key}{gap}{text}").trim_end());
             }
         }
     }

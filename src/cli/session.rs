@@ -7,7 +7,7 @@ use super::Exit;
 use super::args::{Common, Edit};
 use super::out::Out;
 use crate::adapters::credentials::Credentials;
-use crate::adapters::docker::endpoint::{self, Surroundings};
+use crate::adapters::docker::endpoint::{self, Endpoint, Surroundings};
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::DiskJournal;
 use crate::adapters::registry::{DOCKER_CERTS, Dial, Trust};
@@ -120,6 +120,26 @@ impl Session {
             hint: fault.hint(),
             exit: Exit::Usage,
         })?;
+        Self::at(endpoint, &surroundings, common, out)
+    }
+
+    /// As [`Session::open`], for what needs no engine: where none can be meant, that of the usual socket is asked, and may
+    /// well be none. An engine that was named on the command line must make sense.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_anyway(stage: &Stage) -> Result<Self, Failure> {
+        let common = &stage.common;
+        Self::open(stage).or_else(|failure| {
+            if common.host.is_some() || common.context.is_some() {
+                return Err(failure);
+            }
+            let usual = Surroundings { docker_host: None, docker_context: None, ..Surroundings::from_env(None, None) };
+            Self::at(endpoint::usual(), &usual, common, stage.out.clone())
+        })
+    }
+
+    fn at(endpoint: Endpoint, surroundings: &Surroundings, common: &Common, out: Out) -> Result<Self, Failure> {
         let (config, warnings) = settings(common);
         let name = endpoint.name.clone();
         let read_only = common.read_only || config.settings.read_only;
@@ -254,7 +274,7 @@ fn config_file(common: &Common) -> Option<PathBuf> {
     common.config.clone().or_else(|| config_folder().map(|folder| folder.join("config.toml")))
 }
 
-/// The user's configuration, keymaps and themes; a file that is not there is none.
+/// The user's configuration, keymaps, themes and contracts; a file that is not there is none.
 pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
     let (folder, file) = (config_folder(), config_file(common));
     let text = |path: &PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
@@ -266,11 +286,12 @@ pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
         files.sort();
         files.iter().filter_map(text).collect()
     };
-    let (keymaps, themes) = (all("keymaps"), all("themes"));
+    let (keymaps, themes, contracts) = (all("keymaps"), all("themes"), all("contracts"));
     let texts = Texts {
         settings: main.as_ref().map(|(file, text)| Text { file, text }),
         keymaps: keymaps.iter().map(|(file, text)| Text { file, text }).collect(),
         themes: themes.iter().map(|(file, text)| Text { file, text }).collect(),
+        contracts: contracts.iter().map(|(file, text)| Text { file, text }).collect(),
     };
     crate::config::load(&texts)
 }

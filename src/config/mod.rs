@@ -21,6 +21,8 @@ pub use settings::{Cluster, Manifest, ManifestSource, Names, Reach, Settings};
 pub use text::{Text, Warning};
 pub use theme::{ColorDepth, Role, Theme};
 
+use crate::core::contract::Contracts;
+
 /// The texts a user wrote. The compiled-in ones are known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts<'t> {
@@ -30,6 +32,8 @@ pub struct Texts<'t> {
     pub keymaps: Vec<Text<'t>>,
     /// The files of `themes/`.
     pub themes: Vec<Text<'t>>,
+    /// The files of `contracts/`.
+    pub contracts: Vec<Text<'t>>,
 }
 
 /// All that can be configured, ready for use.
@@ -45,9 +49,12 @@ pub struct Config {
     pub keymaps: Vec<Keymap>,
     /// Every theme there is.
     pub themes: Vec<Theme>,
+    /// Every contract there is.
+    pub contracts: Contracts,
 }
 
-/// Makes a configuration of what the user wrote. Warnings are in the order of settings, keymaps, themes, each once.
+/// Makes a configuration of what the user wrote. Warnings are in the order of settings, keymaps, themes, contracts, each
+/// once.
 pub fn load(texts: &Texts<'_>) -> (Config, Vec<Warning>) {
     let names = Names { keymaps: Keymap::names(&texts.keymaps), themes: Theme::names(&texts.themes) };
     let (settings, mut warnings) = match texts.settings {
@@ -76,7 +83,12 @@ pub fn load(texts: &Texts<'_>) -> (Config, Vec<Warning>) {
     };
     let theme = load_theme(&settings.theme);
     let themes = names.themes.iter().map(|name| load_theme(name)).collect();
-    (Config { settings, keymap, theme, keymaps, themes }, warnings)
+    let mut contracts = Contracts::default();
+    for text in &texts.contracts {
+        let slips = contracts.add(text.name(), text.text).into_iter();
+        add(slips.map(|slip| Warning::of(text, slip)).collect());
+    }
+    (Config { settings, keymap, theme, keymaps, themes, contracts }, warnings)
 }
 
 impl Default for Config {
@@ -118,10 +130,21 @@ mod tests {
                 Text { file: "themes/mine.toml", text: "inherits = 'base'\n" },
                 Text { file: "themes/base.toml", text: "[roles]\nfailng = 1\ndim = 8\n" },
             ],
+            contracts: vec![Text { file: "contracts/api.toml", text: "size = '1 MB'\nsixe = 2\n" }],
         };
         let (config, warnings) = load(&texts);
         let messages: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
-        assert_eq!(messages, ["unknown action `fly`", "`z` is not bound in [fleet]", "unknown role `failng`"]);
+        assert_eq!(
+            messages,
+            [
+                "unknown action `fly`",
+                "`z` is not bound in [fleet]",
+                "unknown role `failng`",
+                "`sixe` means nothing here"
+            ]
+        );
+        assert_eq!((warnings[3].file.as_str(), warnings[3].line), ("contracts/api.toml", 2));
+        assert!(config.contracts.get("api").is_err() && config.contracts.get("service").is_ok());
         let pressed: Keys = "X".parse().unwrap();
         let found = config.keymap.lookup(Context::Fleet, pressed.as_slice());
         assert_eq!(found, Lookup::Run(Action::Logs), "emacs stands on the user's default");

@@ -6,6 +6,8 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use crate::core::contract::Mistake;
+
 /// The text of one file, with the name it is complained about under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'t> {
@@ -128,6 +130,15 @@ pub struct Warning {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+impl Warning {
+    /// What is wrong in a contract, which is read elsewhere.
+    pub(super) fn of(text: &Text<'_>, mistake: Mistake) -> Self {
+        let Mistake { line, column, message, hint } = mistake;
+        let hint = (!hint.is_empty()).then_some(hint);
+        Self { file: text.file.to_owned(), line, column, message, hint }
+    }
 }
 
 impl fmt::Display for Warning {

@@ -11,6 +11,7 @@ pub mod group;
 pub mod health;
 pub mod hidden;
 pub mod image;
+pub mod inspect;
 pub mod journal;
 pub mod manifest;
 pub mod names;

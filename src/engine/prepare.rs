@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::adapters::credentials::{Credentials, Hidden, Secret};
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::Raft;
-use crate::adapters::registry::{Limits, Policy, Registry};
+use crate::adapters::registry::{Bounds, Limits, Policy, Registry};
 use crate::adapters::versions::Versions;
 use crate::core::check;
 use crate::core::group::GroupKey;
@@ -18,7 +18,7 @@ use crate::core::image::ImageRef;
 use crate::core::manifest::VersionManifest;
 use crate::core::pins::PinDoc;
 use crate::core::plan::{Draft, Goal, Want, plan};
-use crate::core::registry::{About, Fact, Facts, ImageFact, Learned, Tags, Via, Why};
+use crate::core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
 use crate::core::world::{Seen, World};
 
 use super::observe;
@@ -43,9 +43,14 @@ pub struct Eyes {
     versions: Versions,
 }
 
+/// What an engine declares insecure by itself, for where none answers (moby, `registry/config.go`).
+const LOCAL: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+
 /// The registries, asked directly once it is known which of them the engine declares insecure.
 struct Registries {
     credentials: Credentials,
+    /// Hosts that are spoken to by plain HTTP whatever the engine says.
+    plain: Vec<String>,
     client: OnceCell<Registry>,
 }
 
@@ -53,7 +58,7 @@ impl Eyes {
     /// Eyes on a swarm, with the operator's credentials for registries.
     pub fn new(docker: Docker, credentials: Credentials) -> Self {
         let raft = Raft::new(docker.clone());
-        let registries = Registries { credentials, client: OnceCell::new() };
+        let registries = Registries { credentials, plain: Vec::new(), client: OnceCell::new() };
         Self { docker, raft, registries: Arc::new(registries), resolver: Arc::default(), versions: Versions::default() }
     }
 
@@ -70,6 +75,17 @@ impl Eyes {
         Self { versions, ..self }
     }
 
+    /// The same, with these registries spoken to by plain HTTP whatever the engine declares: `host[:port]` each.
+    #[must_use]
+    pub fn with_plain_http(self, hosts: Vec<String>) -> Self {
+        if self.registries.client.initialized() {
+            return self;
+        }
+        let registries =
+            Registries { credentials: self.registries.credentials.clone(), plain: hosts, client: OnceCell::new() };
+        Self { registries: Arc::new(registries), ..self }
+    }
+
     /// Lets the version manifest be asked for anew, next time it is wanted.
     pub fn forget_versions(&self) {
         self.versions.forget();
@@ -77,8 +93,11 @@ impl Eyes {
 
     async fn registry(&self) -> &Registry {
         let make = || async {
-            // An engine that does not answer declares nothing; then only TLS is spoken, which is the safe side.
-            let insecure = self.docker.info().await.map(|info| info.engine.insecure).unwrap_or_default();
+            // An engine that does not answer declares nothing; then TLS is spoken to all that is not on this machine,
+            // which is the safe side.
+            let declared = self.docker.info().await.map(|info| info.engine.insecure);
+            let mut insecure = declared.unwrap_or_else(|_| LOCAL.map(str::to_owned).to_vec());
+            insecure.extend(self.registries.plain.iter().cloned());
             let user_agent = concat!("pinnace/", env!("CARGO_PKG_VERSION")).to_owned();
             let policy = Policy { insecure, limits: Limits::default(), user_agent };
             Registry::new(policy, self.registries.credentials.clone())
@@ -152,12 +171,25 @@ impl Eyes {
 
     /// Asks for what the remarks about a group's running images want.
     pub async fn learn_running(&self, group: &GroupKey, world: &World, facts: &mut Facts) {
+        self.learn_all(facts, |facts| check::running::wants(group, world, facts)).await;
+    }
+
+    /// Asks for what is wanted of images and versions, again and again with what came, until nothing more is.
+    pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<Want>) {
         for _ in 0..ROUNDS {
-            let wants = check::running::wants(group, world, facts);
+            let wants = wants(facts);
             if wants.is_empty() {
                 break;
             }
             self.learn_facts(wants, facts).await;
+        }
+    }
+
+    /// Reads the files of an image from its layers; `progress` is told how far it has come.
+    pub async fn files(&self, image: &ImageRef, about: &About, progress: impl Fn(Reading) + Send + Sync) -> Files {
+        match self.registry().await.files(image, about, &Bounds::default(), progress).await {
+            Ok(files) => Files::Known(Arc::new(files)),
+            Err(why) => Files::Failed(why),
         }
     }
 

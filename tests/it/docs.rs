@@ -95,6 +95,7 @@ fn the_json_shown_is_the_json_printed() {
     holds::<v1::Status>(&text, "status");
     holds::<v1::Plan>(&text, "plan");
     holds::<v1::HistoryView>(&text, "history");
+    holds::<v1::Inspect>(&text, "inspect");
     let plan: v1::Plan = serde_json::from_str(example(&text, "plan")).unwrap();
     assert!(plan.extra.is_empty() && plan.units.iter().all(|unit| unit.extra.is_empty()));
     let check: serde_json::Value = serde_json::from_str(example(&text, "check")).unwrap();
@@ -104,4 +105,12 @@ fn the_json_shown_is_the_json_printed() {
         assert!(Code::ALL.iter().any(|code| finding.is(*code)), "{}", finding.code);
     }
     serde_json::from_str::<serde_json::Value>(example(&text, "pins")).unwrap();
+}
+
+#[test]
+fn the_contract_shown_is_one() {
+    let text = read("docs/contracts.md").unwrap();
+    let shown = text.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
+    let contract = pinnace::core::contract::read("shown", shown).unwrap();
+    assert!(contract.wants_files() && contract.immutable && contract.most == Some(10_000_000));
 }

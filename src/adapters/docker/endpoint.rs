@@ -99,6 +99,12 @@ impl Host {
     }
 }
 
+/// The engine at the usual socket.
+pub fn usual() -> Endpoint {
+    let path = DEFAULT.trim_start_matches("unix://");
+    Endpoint { name: "default".to_owned(), host: Host::Unix(PathBuf::from(path)) }
+}
+
 /// Finds the engine that is meant.
 ///
 /// `--host` with `--context` is an error; `--context` comes before `DOCKER_HOST`, that before `DOCKER_CONTEXT`, that

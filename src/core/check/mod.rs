@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use case::{By, Case, Said};
+pub use registry::failure;
 
 use wish::{Wish, wishes};
 

@@ -1,6 +1,10 @@
 //! The files of an image, as its layers make them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+
+use super::Why;
 
 /// A path of an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,4 +42,25 @@ pub struct Reading {
     pub bytes: u64,
     /// Bytes there are.
     pub of: u64,
+}
+
+/// The files of an image, or how far the reading of them has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// They are being read.
+    Reading(Reading),
+    /// They were read.
+    Known(Arc<Vec<ImageFile>>),
+    /// They could not be.
+    Failed(Why),
+}
+
+impl Files {
+    /// The files, where they are known.
+    pub fn known(&self) -> Option<&[ImageFile]> {
+        match self {
+            Self::Known(files) => Some(files),
+            Self::Reading(_) | Self::Failed(_) => None,
+        }
+    }
 }

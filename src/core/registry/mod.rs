@@ -6,7 +6,7 @@ mod files;
 
 pub use about::{About, Config, Entry, Layer, Step};
 pub use facts::{Facts, Learned};
-pub use files::{FileKind, ImageFile, Reading};
+pub use files::{FileKind, Files, ImageFile, Reading};
 
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,11 @@
-//! Version 1 of plan, record, status and history.
+//! Version 1 of plan, record, status, history and of what an image is.
+
+mod inspect;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use inspect::{Inspect, InspectBase, InspectContract, InspectPlatform};
 
 use crate::core::finding::Finding;
 use crate::core::group::GroupKey;

@@ -1,0 +1,129 @@
+//! `pinnace inspect`: what an image is, and whether it keeps a contract.
+//!
+//! The registry is asked directly. Of the engine only the insecure registries are taken, where one answers; without one
+//! those of this machine are spoken to by plain HTTP, as an engine by itself would.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Exit;
+use super::args::Inspecting;
+use super::session::{Failure, Session, Stage, offset, usage};
+use crate::core::check::failure;
+use crate::core::contract::{self, Contract, Mistake};
+use crate::core::image::{ImageRef, Platform};
+use crate::core::inspect::{Lack, Verdict, View};
+use crate::core::registry::{About, Facts, Files};
+use crate::core::size::size;
+
+/// Prints what a reference is. A contract that is not surely kept is exit code 1, and so is an image that is not to be had.
+pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {
+    let image = ImageRef::parse(&asked.reference).map_err(|error| {
+        let message = format!("`{}` is no image, see character {}: {error}", asked.reference, error.at + 1);
+        usage(message, "an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
+    })?;
+    let platform = asked.platform.as_deref().map(platform).transpose()?;
+    let session = Session::open_anyway(stage)?;
+    let contract = asked.contract.as_deref().map(|name| contract_of(&session, name)).transpose()?;
+    let eyes = session.eyes.clone().with_plain_http(asked.plain_http.clone());
+    let (nothing, mut facts, mut files) = (Facts::default(), Facts::default(), BTreeMap::new());
+    let unread = BTreeMap::new();
+    let (platform, contract) = (platform.as_ref(), contract.as_ref());
+    let start = View { image: &image, facts: &nothing, platform, base: None, contract, files: &unread };
+    eyes.learn_all(&mut facts, |facts| View { facts, ..start }.wants()).await;
+    for about in to_read(&View { facts: &facts, ..start }, asked.files) {
+        if !asked.json {
+            let on = about.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
+            session.out.note(&format!("reading {} of layers{on} …", size(about.size())));
+        }
+        files.insert(about.manifest.clone(), eyes.files(&image, about, |_| ()).await);
+    }
+    let now = session.eyes.docker.clock().now();
+    finish(&session, &View { facts: &facts, files: &files, ..start }, asked, |view| view.sections(now, offset()))
+}
+
+/// The images whose layers are read: all that a contract asks about, and the one whose files are to be listed.
+fn to_read<'a>(view: &View<'a>, listed: bool) -> Vec<&'a About> {
+    let mut all = view.unread();
+    if let Some(about) = view.shown().ok().filter(|_| listed)
+        && !all.iter().any(|known| known.manifest == about.manifest)
+    {
+        all.push(about);
+    }
+    all
+}
+
+fn finish(
+    session: &Session,
+    view: &View<'_>,
+    asked: &Inspecting,
+    sections: impl Fn(&View<'_>) -> Vec<crate::core::inspect::Section>,
+) -> Result<Exit, Failure> {
+    let told = view.wire(asked.files);
+    match &told {
+        Ok(wire) if asked.json => session.out.json(wire),
+        // What is known without the rest is of use to people: a digest, the platforms.
+        Ok(_) => session.out.sections(&sections(view)),
+        Err(_) if !asked.json && view.named().is_ok() => session.out.sections(&sections(view)),
+        Err(_) => {}
+    }
+    if let Err(lack) = told {
+        return Err(lacking(view, &lack));
+    }
+    let shown = view.shown().ok().and_then(|about| view.files.get(&about.manifest));
+    if let Some(Files::Failed(why)) = shown {
+        let hint = "nothing is kept of what was read; asking again begins anew";
+        return Err(trouble(format!("the files of {} could not be read: {}", view.image, why.text()), hint));
+    }
+    Ok(match view.verdict() {
+        Some(Verdict::Broken(_)) => Exit::Trouble,
+        Some(Verdict::Kept(true)) => Exit::Done,
+        None if view.contract.is_none() => Exit::Done,
+        None | Some(Verdict::Kept(false)) => {
+            return Err(trouble("not all of the contract could be judged".to_owned(), "see what is missing above"));
+        }
+    })
+}
+
+fn trouble(message: String, hint: impl Into<String>) -> Failure {
+    Failure { message, hint: hint.into(), exit: Exit::Trouble }
+}
+
+fn lacking(view: &View<'_>, lack: &Lack) -> Failure {
+    match lack {
+        Lack::Failed(why) => {
+            let said = failure(view.image, why, false);
+            trouble(said.message, said.hint)
+        }
+        Lack::NotFor(platform, made) => {
+            let made: Vec<String> = made.iter().map(ToString::to_string).collect();
+            trouble(format!("{} is not made for {platform}", view.image), format!("it is made for {}", made.join(", ")))
+        }
+        Lack::Asking => trouble(format!("{} could not be looked at in full", view.image), "ask again"),
+    }
+}
+
+fn platform(text: &str) -> Result<Platform, Failure> {
+    match text.split_once('/') {
+        Some((os, architecture)) if !os.is_empty() && !architecture.is_empty() && !architecture.contains('/') => {
+            Ok(Platform::new(os, architecture))
+        }
+        _ => Err(usage(format!("`{text}` is no platform"), "a platform is `os/architecture`: `linux/arm64`")),
+    }
+}
+
+/// A contract by its name, or from a file: a path, or a name that ends in `.toml`.
+fn contract_of(session: &Session, name: &str) -> Result<Contract, Failure> {
+    let is_file = name.contains('/') || Path::new(name).extension().is_some_and(|end| end == "toml");
+    if !is_file {
+        return session.config.contracts.get(name).map_err(|(message, hint)| usage(message, hint));
+    }
+    let text = std::fs::read_to_string(name)
+        .map_err(|error| usage(format!("cannot read the contract {name}: {error}"), "name a readable TOML file"))?;
+    let stem = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    contract::read(&stem, &text).map_err(|mistakes| {
+        let all: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+        let hint = mistakes.iter().map(|it| it.hint.as_str()).find(|hint| !hint.is_empty()).unwrap_or_default();
+        usage(format!("the contract {name} cannot be used: {}", all.join("; ")), hint)
+    })
+}

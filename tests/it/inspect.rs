@@ -1,0 +1,214 @@
+//! `pinnace inspect` on the simulated registries: what it tells, contracts that are kept and broken, exit codes, and that
+//! it needs no engine.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use pinnace::adapters::credentials::Credentials;
+use pinnace::adapters::docker::Docker;
+use pinnace::adapters::docker::endpoint::{Endpoint, Host};
+use pinnace::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace::cli::{Given, Out, run_on};
+use pinnace::core::wire::v1;
+use pinnace::engine::prepare::Eyes;
+use pinnace::sim::Sim;
+use pinnace::sim::scenario::Scenario;
+use pinnace::sim::serve::{Seat, open};
+use pinnace::sim::world::moment;
+
+const EXTENSION: &str = r#"
+oci = true
+platforms = ["linux/amd64", "linux/arm64"]
+index = "oci"
+cmd = []
+files = ["lib/x.so", "share/extension/x.control", "share/extension/x--1.sql"]
+[image.labels]
+"org.opencontainers.image.title" = "x"
+"org.opencontainers.image.description" = "x"
+"org.opencontainers.image.licenses" = "MIT"
+"org.opencontainers.image.source" = "https://x.example/x"
+"org.opencontainers.image.version" = "1"
+"#;
+
+/// The scenario: an extension image that is right, and some that are wrong in one way each; a server on a base.
+fn scenario(large: bool) -> String {
+    let mut text =
+        "[[node]]\nname = \"node-1\"\nmanager = true\n[[registry]]\nname = \"r.example:5000\"\ninsecure = true\n\
+        blobs_at = \"cdn.example\"\n"
+            .to_owned();
+    let mut extension = |tag: &str, from: &str, to: &str| {
+        assert!(EXTENSION.contains(from), "{from}");
+        let image = EXTENSION.replacen(from, to, 1);
+        let _ = write!(text, "[[image]]\nref = \"r.example:5000/x-ext:{tag}\"\n{image}");
+    };
+    extension("good", "oci", "oci");
+    extension("zstd", "oci = true", "oci = true\ncompression = \"zstd\"");
+    extension("amd-only", "\"linux/amd64\", \"linux/arm64\"", "\"linux/amd64\"");
+    extension("starts", "cmd = []", "cmd = [\"sh\"]");
+    extension("unlabelled", "\"org.opencontainers.image.licenses\" = \"MIT\"\n", "");
+    extension("no-library", "\"lib/x.so\", ", "");
+    extension("more", "\"lib/x.so\"", "\"lib/x.so\", \"bin/sh\"");
+    if large {
+        // It takes its time to be made.
+        extension("large", "cmd = []", "cmd = []\nsize = 11_000_000");
+    }
+    text + r#"
+[[image]]
+ref = "r.example:5000/debian:12"
+files = ["etc/debian_version"]
+created = "2026-10-01T00:00:00Z"
+[[image]]
+ref = "r.example:5000/server:1.0.0"
+base = "r.example:5000/debian:12"
+annotate_base = true
+oci = true
+files = ["usr/bin/server"]
+entrypoint = ["/usr/bin/server"]
+user = "26"
+ports = ["80/tcp"]
+health = ["CMD", "check"]
+env = ["SECRET=hunter2"]
+history = ["ENV SECRET=hunter2", "COPY server /usr/bin"]
+created = "2026-11-01T00:00:00Z"
+labels = { "org.opencontainers.image.version" = "1.0.0", "org.opencontainers.image.source" = "https://x.example/s" }
+[[image]]
+ref = "r.example:5000/debian:12"
+files = ["etc/debian_version", "etc/newer"]
+created = "2026-11-10T00:00:00Z"
+"#
+}
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn sim(large: bool) -> Arc<Sim> {
+    let (world, _) = Scenario::read(&scenario(large)).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    Sim::start(world, 1.0)
+}
+
+/// Runs `pinnace inspect`, with an engine or without one.
+async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
+    let sim = Arc::clone(sim);
+    let of_engine = Arc::clone(&sim);
+    let host = Host::Memory(Arc::new(move |_: &http::Uri| {
+        if engine { open(&of_engine, Seat::Engine(None)) } else { Err(std::io::ErrorKind::NotFound.into()) }
+    }));
+    let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
+    let dial = Dial::Memory(Arc::new(move |uri: &http::Uri| {
+        let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
+        open(
+            &sim,
+            Seat::Registry(uri.host().map(|host| match uri.port_u16() {
+                Some(port) => format!("{host}:{port}"),
+                None => host.to_owned(),
+            })),
+        )
+        .map_err(refused)
+    }));
+    let insecure = ["r.example:5000", "cdn.example"].map(str::to_owned).to_vec();
+    let policy = Policy { insecure, limits: Limits::default(), user_agent: String::new() };
+    let eyes = Eyes::over(docker, Registry::over(dial, policy, Credentials::default()));
+    let home = tempfile::tempdir().unwrap();
+    let kept = Arc::default();
+    let words = [&["pinnace", "inspect"], args].concat();
+    let given = Given { eyes, state: home.path().to_owned() };
+    let exit = run_on(&words, Out::Kept(Arc::clone(&kept)), given).await;
+    let (out, err) = kept.lock().unwrap().clone();
+    Said { code: exit as i32, out, err }
+}
+
+fn reference(text: &str) -> String {
+    format!("r.example:5000/{text}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_image_keeps_its_contract_and_broken_ones_do_not() {
+    let sim = sim(true);
+    for (tag, rule, message) in [
+        ("good", "", ""),
+        ("zstd", "", ""),
+        ("amd-only", "platform", "it is not made for linux/arm64"),
+        ("starts", "command", "it has a command, `sh`, and should have none"),
+        ("unlabelled", "label", "the label org.opencontainers.image.licenses is missing"),
+        ("no-library", "file-required", "it has no file `/lib/*.so`"),
+        ("more", "file-only", "it has `/bin/sh`, and should have nothing but"),
+        ("large", "size", "its layers have 11"),
+    ] {
+        for engine in [true, false] {
+            let reference = reference(&format!("x-ext:{tag}"));
+            let said = inspect(&sim, &[&reference, "--contract", "cnpg-extension", "--json"], engine).await;
+            assert_eq!(said.code, i32::from(!rule.is_empty()), "{tag}: {}", said.err);
+            let told: v1::Inspect = serde_json::from_str(&said.out).unwrap();
+            let contract = told.contract.unwrap();
+            assert_eq!((contract.name.as_str(), contract.kept), ("cnpg-extension", Some(rule.is_empty())), "{tag}");
+            let rules: Vec<&str> = contract.breaches.iter().map(|breach| breach.rule.as_str()).collect();
+            let expected: &[&str] = if rule.is_empty() { &[] } else { &[rule] };
+            assert_eq!(rules, expected, "{tag}: {:?}", contract.breaches);
+            assert!(
+                contract.breaches.iter().all(|breach| breach.message.starts_with(message)),
+                "{:?}",
+                contract.breaches
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_image_on_an_older_base() {
+    let said = inspect(&sim(false), &[&reference("server:1.0.0"), "--contract", "service", "--files"], true).await;
+    assert_eq!(said.code, 0, "{}", said.err);
+    for line in [
+        "  kind       OCI image, no index",
+        "  base       r.example:5000/debian:12, out of date since 2026-11-10",
+        "CONTRACT SERVICE",
+        "  kept  every rule",
+        "  entry point   /usr/bin/server",
+        "  user          26",
+        "  ports         80/tcp",
+        "  health check  CMD check",
+        "  variables     SECRET",
+        "ENV SECRET=…",
+        "/etc/debian_version",
+        "/usr/bin/server",
+    ] {
+        assert!(said.out.contains(line), "no `{line}` in\n{}", said.out);
+    }
+    assert!(!said.out.contains("hunter2"), "{}", said.out);
+    assert!(said.err.starts_with("reading "), "{}", said.err);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_told_ends_with_its_reason() {
+    let sim = sim(false);
+    let good = reference("x-ext:good");
+    let home = tempfile::tempdir().unwrap();
+    let bad = home.path().join("bad.toml");
+    std::fs::write(&bad, "size = \"10 apples\"\n").unwrap();
+    let mine = home.path().join("mine.toml");
+    std::fs::write(&mine, "[files]\nforbidden = [\"/lib/**\"]\n").unwrap();
+    let (bad, mine) = (bad.to_string_lossy().into_owned(), mine.to_string_lossy().into_owned());
+    for (args, code, err) in [
+        (vec![reference("x-ext:none")], 1, "r.example:5000 has no `none` of `x-ext`"),
+        (vec!["nowhere.example/x:1".to_owned()], 1, "nowhere.example cannot be reached"),
+        (vec!["r.example:5000/X".to_owned()], 2, "see character 16: a repository name is lower case"),
+        (vec![good.clone(), "--platform".into(), "linux/s390x".into()], 1, "is not made for linux/s390x"),
+        (vec![good.clone(), "--platform".into(), "arm64".into()], 2, "`arm64` is no platform"),
+        (vec![good.clone(), "--contract".into(), "none".into()], 2, "there is no contract `none`"),
+        (vec![good.clone(), "--contract".into(), "none.toml".into()], 2, "cannot read the contract none.toml"),
+        (vec![good.clone(), "--contract".into(), bad], 2, "line 1, column 8: `size` is no size"),
+    ] {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let said = inspect(&sim, &args, true).await;
+        assert_eq!(said.code, code, "{args:?}: {}", said.err);
+        assert!(said.err.contains(err) && said.err.contains("\nhint: "), "{args:?}: {}", said.err);
+        // The digest is known of what is there, and told.
+        assert_eq!(said.out.is_empty(), !err.starts_with("is not made"), "{args:?}: {}", said.out);
+    }
+    let said = inspect(&sim, &[&good, "--contract", &mine, "--platform", "linux/arm64"], true).await;
+    assert_eq!(said.code, 1);
+    assert!(said.out.contains("file-forbidden  it has `/lib/x.so`: forbidden by `/lib/**`"), "{}", said.out);
+    assert_eq!(said.err.lines().count(), 1, "one platform's layers are read: {}", said.err);
+}
