@@ -1,15 +1,16 @@
 //! The world a newcomer meets: believable, and something is wrong in it.
 //!
 //! Two clusters. `prod`: four nodes, three databases of pgEdge's, the stack `shop`, and what else runs there; on arrival
-//! one db node has a pin that crashes, a tag has moved under a service, an image's base is outdated, a node is drained.
+//! one db node has a pin that crashes, a tag has moved under a service, an image's base is outdated, an image that runs
+//! is gone from its registry, a node is drained.
 //! `edge`: three nodes, the stack `metrics`, and a rollout that is paused.
 
-use std::collections::BTreeMap;
+mod images;
 
 use serde_json::{Value, json};
 
 use super::world::World;
-use super::world::images::{Config, Recipe};
+use super::world::images::Registries;
 use super::world::model::{Nanos, SECOND};
 use super::world::services_change::edit;
 
@@ -28,87 +29,13 @@ pub struct Cluster {
 
 /// The demo's clusters at this moment; their registries hold the same images.
 pub fn demo_world(now: Nanos) -> Vec<Cluster> {
-    vec![Cluster { name: "prod", world: prod(now) }, Cluster { name: "edge", world: edge(now) }]
+    let registries = images::registries(now);
+    let (prod, edge) = (prod(now, registries.clone()), edge(now, registries));
+    vec![Cluster { name: "prod", world: prod }, Cluster { name: "edge", world: edge }]
 }
-
-/// Images: repository, tags with their ages in days, and what the last ones do.
-const APPS: &[(&str, &[(&str, u64)])] = &[
-    (
-        "pgedge/pgedge-postgres",
-        &[
-            ("16.10-spock5.0.4-standard-1", 180),
-            ("17.8-spock5.0.5-standard-1", 120),
-            ("17.9-spock5.0.6-standard-1", 60),
-            ("17.9-spock5.0.6-standard-2", 41),
-            ("17.10-spock5.0.10-standard-1", 6),
-            ("18.4-spock5.0.10-standard-1", 5),
-        ],
-    ),
-    ("pgedge/mcp", &[("1.0.0", 40), ("1.1.0", 9)]),
-    ("shop/web", &[("1.29.4", 70), ("1.30.2", 33), ("1.31.0", 12), ("1.32.0", 1)]),
-    ("shop/api", &[("2.7.9", 50), ("2.8.0", 20), ("2.8.1", 3)]),
-    ("shop/worker", &[("2.7.9", 50), ("2.8.0", 20), ("2.8.1", 3)]),
-    ("shop/cart", &[("0.9.0", 45), ("0.10.0", 10)]),
-    ("shop/mail", &[("3.2.1", 90), ("3.3.0", 14)]),
-    ("shop/search", &[("5.1.0", 88), ("5.2.0", 18)]),
-    ("base/redis", &[("7.2.4", 200), ("7.2.5", 30)]),
-    ("base/nginx", &[("1.26.1", 150), ("1.27.0", 25)]),
-    ("metrics/agent", &[("0.4.0", 60), ("0.5.0", 8), ("0.5.1", 2)]),
-    ("metrics/store", &[("2.50.0", 99), ("2.51.0", 21)]),
-    ("metrics/board", &[("11.0.0", 77), ("11.1.0", 15)]),
-    ("tools/backup", &[("1.4.0", 61), ("1.5.0", 11)]),
-    ("tools/cron", &[("1", 300)]),
-];
 
 fn image(repository: &str, tag: &str) -> String {
     format!("{HUB}/{repository}:{tag}")
-}
-
-fn registries(world: &mut World, now: Nanos) {
-    let registry = world.registries.entry(HUB.to_owned()).or_default();
-    registry.insecure = true;
-    let base = |digest: &str| {
-        BTreeMap::from([
-            ("org.opencontainers.image.base.name".to_owned(), image("base/debian", "12")),
-            ("org.opencontainers.image.base.digest".to_owned(), digest.to_owned()),
-        ])
-    };
-    let debian = |salt: &str, age: u64| Recipe {
-        created: now.saturating_sub(age * DAY),
-        salt: salt.to_owned(),
-        ..Recipe::default()
-    };
-    let old = registry.push("base/debian", "12", &debian("debian 12.5", 80));
-    let new = registry.push("base/debian", "12", &debian("debian 12.6", 4));
-    for (repository, tags) in APPS {
-        for (tag, age) in *tags {
-            let recipe = Recipe {
-                created: now.saturating_sub(age * DAY),
-                platforms: vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()],
-                attestation: true,
-                annotations: base(if *age > 4 { &old } else { &new }),
-                config: Config {
-                    labels: BTreeMap::from([("org.opencontainers.image.version".to_owned(), (*tag).to_owned())]),
-                    ..Config::default()
-                },
-                salt: format!("{repository}:{tag}"),
-                behaviour: if *repository == "tools/cron" { "chatty:7" } else { "sleep" }.to_owned(),
-                ..Recipe::default()
-            };
-            registry.push(repository, tag, &recipe);
-        }
-    }
-    let crashing = |salt: &str| Recipe {
-        behaviour: "exit-after:2:1".to_owned(),
-        created: now.saturating_sub(DAY),
-        annotations: base(&old),
-        salt: salt.to_owned(),
-        ..Recipe::default()
-    };
-    registry.push("pgedge/pgedge-postgres", "17.10-spock5.0.10-debug-1", &crashing("debug"));
-    registry.push("metrics/board", "11.2.0-rc1", &crashing("rc1"));
-    let migrate = Recipe { behaviour: "oneshot".to_owned(), annotations: base(&new), ..Recipe::default() };
-    registry.push("shop/migrate", "2.8.0", &migrate);
 }
 
 /// An image by its tag, with the digest that stands behind it.
@@ -160,17 +87,17 @@ fn cluster(seed: u64, begun: Nanos, nodes: &[(&str, bool, &str)]) -> World {
     world
 }
 
-fn prod(now: Nanos) -> World {
+fn prod(now: Nanos, registries: Registries) -> World {
     let nodes =
         [("mgr-1", true, "x86_64"), ("mgr-2", true, "x86_64"), ("mgr-3", true, "x86_64"), ("wrk-1", false, "x86_64")];
     let mut world = cluster(7, now.saturating_sub(3 * DAY), &nodes);
-    registries(&mut world, now);
+    world.registries = registries;
     let current = "17.9-spock5.0.6-standard-2";
     for (database, tag) in [("storefront", current), ("ledger", current), ("tickets", "17.9-spock5.0.6-standard-1")] {
         for (nth, host) in ["mgr-1", "mgr-2", "mgr-3"].into_iter().enumerate() {
             postgres(&mut world, database, nth + 1, host, tag);
         }
-        let mcp = pinned(&world, "pgedge/mcp", "1.0.0");
+        let mcp = pinned(&world, "pgedge/postgres-mcp", "1.0.0");
         let labels = json!({ "pgedge.component": "mcp", "pgedge.database.id": database });
         create(
             &mut world,
@@ -201,26 +128,14 @@ fn prod(now: Nanos) -> World {
             "RestartPolicy": { "Condition": "none" } } });
     create(&mut world, &migrate);
     world.tick(now.saturating_sub(40 * 60 * SECOND));
-    moved_tag(&mut world, now);
+    images::moved_tag(&mut world.registries, now);
+    images::cleaned_up(&mut world.registries);
     drain(&mut world, "wrk-1");
     world.tick(now.saturating_sub(12 * 60 * SECOND));
     let bad = pinned(&world, "pgedge/pgedge-postgres", "17.10-spock5.0.10-debug-1");
     let _ = edit(&mut world, "postgres-storefront-n2-9ptayhma", Some(&bad), None);
     world.tick(now);
     world
-}
-
-/// Somebody pushed another image under a tag that runs.
-fn moved_tag(world: &mut World, now: Nanos) {
-    let recipe = Recipe {
-        created: now.saturating_sub(3600 * SECOND),
-        platforms: vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()],
-        salt: "shop/web:1.30.2 again".to_owned(),
-        ..Recipe::default()
-    };
-    if let Some(registry) = world.registries.get_mut(HUB) {
-        registry.push("shop/web", "1.30.2", &recipe);
-    }
 }
 
 fn drain(world: &mut World, name: &str) {
@@ -230,10 +145,10 @@ fn drain(world: &mut World, name: &str) {
     let _ = world.update_node(&id, version, &spec);
 }
 
-fn edge(now: Nanos) -> World {
+fn edge(now: Nanos, registries: Registries) -> World {
     let nodes = [("edge-1", true, "x86_64"), ("edge-2", false, "aarch64"), ("edge-3", false, "x86_64")];
     let mut world = cluster(8, now.saturating_sub(2 * DAY), &nodes);
-    registries(&mut world, now);
+    world.registries = registries;
     for (name, repository, tag, replicas) in [
         ("metrics_store", "metrics/store", "2.51.0", 2),
         ("metrics_board", "metrics/board", "11.1.0", 3),
@@ -259,6 +174,7 @@ fn edge(now: Nanos) -> World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sim::world::images::reference;
     use crate::sim::world::model::Phase;
 
     #[test]
@@ -281,5 +197,73 @@ mod tests {
         let board = edge.find_service("metrics_board").unwrap();
         assert_eq!(board.update.as_ref().unwrap().phase, Phase::Paused);
         assert_eq!(prod.find_node("wrk-1").unwrap().availability, "drain");
+    }
+
+    /// An image's manifest for the first of its platforms, and its configuration.
+    fn parts_of(world: &World, text: &str) -> (Value, Value) {
+        let named = reference(text).unwrap();
+        let repository = &world.registries[HUB].repositories[&named.repository];
+        let found = world.registries[HUB].find(&named).unwrap();
+        let mut manifest: Value = serde_json::from_slice(&found.body).unwrap();
+        if let Some(child) = manifest["manifests"][0]["digest"].as_str() {
+            manifest = serde_json::from_slice(&repository.manifests[child].body).unwrap();
+        }
+        let config = &repository.blobs[manifest["config"]["digest"].as_str().unwrap()];
+        (manifest, serde_json::from_slice(config).unwrap())
+    }
+
+    /// What an index says its image is built on, and the digest that has now.
+    fn base_of(world: &World, text: &str) -> (String, String) {
+        let found = world.registries[HUB].find(&reference(text).unwrap()).unwrap();
+        let index: Value = serde_json::from_slice(&found.body).unwrap();
+        let note = |key: &str| index["annotations"][format!("org.opencontainers.image.base.{key}")].as_str().unwrap();
+        let now = world.registries[HUB].find(&reference(note("name")).unwrap()).unwrap().digest.to_string();
+        (note("digest").to_owned(), now)
+    }
+
+    #[test]
+    fn what_runs_is_in_the_registry_but_for_one_and_is_built_on_what_there_is_but_for_one() {
+        let clusters = demo_world(1_795_000_000 * SECOND);
+        let (mut gone, mut outdated) = (Vec::new(), Vec::new());
+        for world in clusters.iter().map(|cluster| &cluster.world) {
+            for service in world.services() {
+                let image = &service.spec.image;
+                let name = service.spec.name.clone();
+                if world.registries[HUB].find(&reference(image).unwrap()).is_none() {
+                    gone.push(name);
+                    continue;
+                }
+                let (built_on, now) = base_of(world, image);
+                outdated.extend((built_on != now).then_some(name));
+            }
+        }
+        assert_eq!(gone, ["backup"]);
+        outdated.sort();
+        assert_eq!(outdated, ["metrics_proxy", "shop_proxy"]);
+        let world = &clusters[0].world;
+        let (built_on, now) = base_of(world, &image("base/nginx", "1.27.1"));
+        assert_eq!(built_on, now, "and there is one that is up to date");
+    }
+
+    #[test]
+    fn images_say_what_they_are() {
+        let clusters = demo_world(1_795_000_000 * SECOND);
+        let world = &clusters[0].world;
+        let (manifest, config) = parts_of(world, &image("pgedge/pgedge-postgres", "17.9-spock5.0.6-standard-2"));
+        let size: u64 =
+            manifest["layers"].as_array().unwrap().iter().map(|layer| layer["size"].as_u64().unwrap()).sum();
+        assert!((400_000_000..500_000_000).contains(&size), "{size}");
+        assert_eq!((&config["config"]["User"], &config["config"]["Cmd"][0]), (&json!("26"), &json!("postgres")));
+        for key in ["title", "version", "source", "created", "revision"] {
+            let label = &config["config"]["Labels"][format!("org.opencontainers.image.{key}")];
+            assert!(label.as_str().is_some_and(|label| !label.is_empty()), "{key}");
+        }
+        let (manifest, config) = parts_of(world, &image("pgedge/pg_trickle-ext", "0.2.0"));
+        assert_eq!((&config["config"]["Cmd"], &config["config"]["Entrypoint"]), (&Value::Null, &Value::Null));
+        assert_eq!(manifest["layers"].as_array().unwrap().len(), 1);
+        let tags = &world.registries[HUB].repositories["ops/patroni-postgres"].tags;
+        let names: Vec<&str> = tags.keys().map(String::as_str).collect();
+        assert_eq!(names.iter().filter(|tag| tag.starts_with("16")).count(), 5, "{names:?}");
+        assert_eq!(tags["16"], tags["16-b81e07a"]);
     }
 }
