@@ -20,6 +20,7 @@ Behaviours (of /behave, which is the image's Cmd and also its /usr/local/bin/pat
     chatty[:SECS]           logs a line every SECS (1)
     oom                     takes memory until it is killed: only with a memory limit
 The image also has a stand-in `curl` that ignores its arguments and tells whether the container is healthy by the rules above.
+With --file PATH=TEXT the image holds these files and nothing else (on top of --base or --layer-from, where given).
 """
 import argparse
 import functools
@@ -43,9 +44,23 @@ CREATED = "2024-01-01T00:00:00Z"
 
 
 class Layer:
-    def __init__(self, tar, level=6):
-        self.diff_id = sha256(tar)
-        self.data = gzip.compress(tar, level, mtime=0)
+    def __init__(self, tar, level=6, compress="gzip"):
+        self.diff_id, self.compress = sha256(tar), compress
+        self.data = zstd(tar) if compress == "zstd" else gzip.compress(tar, level, mtime=0) if compress == "gzip" else tar
+
+    def media_type(self, types):
+        plain = types["layer"].removesuffix("gzip")  # it ends in what comes before the word: a dot or a plus
+        return plain[:-1] if self.compress == "none" else plain + self.compress
+
+
+def zstd(data):
+    """A frame of blocks that are stored as they are (RFC 8878, 3.1.1): this Python has no zstd."""
+    most = 1 << 17
+    frame = b"\x28\xb5\x2f\xfd\xe0" + len(data).to_bytes(8, "little")  # one segment, its size in eight bytes
+    for at in range(0, max(len(data), 1), most):
+        block = data[at:at + most]
+        frame += (len(block) << 3 | (at + most >= len(data))).to_bytes(3, "little") + block
+    return frame
 
 
 def make_tar(entries):
@@ -86,7 +101,7 @@ def base_layer():
     if cache and os.path.exists(cache):
         with open(cache, "rb") as tar, open(cache + ".gz", "rb") as packed:
             layer = Layer.__new__(Layer)
-            layer.diff_id, layer.data = sha256(tar.read()), packed.read()
+            layer.diff_id, layer.data, layer.compress = sha256(tar.read()), packed.read(), "gzip"
             return layer
     folders = "bin dev etc etc/pinnace-lab opt opt/pgedge opt/pgedge/data opt/pgedge/configs opt/pgedge/certificates"
     entries = [(path, None, 0o755) for path in (folders + " proc root run sys usr usr/bin usr/local usr/local/bin var").split()]
@@ -143,14 +158,29 @@ def behaviour_scripts(behaviour):
     raise ValueError(f"no such behaviour: {behaviour}")
 
 
-def top_layer(behaviour, seed):
+def top_layer(behaviour, seed, compress):
     script, healthy = behaviour_scripts(behaviour)
     head = f"#!/bin/sh\necho \"behave: {behaviour} on $(hostname)\"\n"
     return Layer(make_tar([
         ("behave", (head + script).encode(), 0o755),
         ("etc/pinnace-lab/healthy", healthy.encode() + b"\n", 0o644),
         ("etc/pinnace-lab/seed", seed.encode() + b"\n", 0o644),
-    ])), healthy
+    ]), compress=compress), healthy
+
+
+def files_layer(files, compress):
+    """{path: text} or ["path=text", ...]: a layer of these and of the folders above them; a text `-> x` is a link."""
+    entries, made = [], set()
+    for path, text in sorted(pairs(files).items()):
+        path = path.lstrip("/")
+        folders = [path[:at + 1] for at, letter in enumerate(path) if letter == "/"]
+        for folder in folders:
+            if folder not in made:
+                entries.append((folder.rstrip("/"), None, 0o755))
+                made.add(folder)
+        if not path.endswith("/"):
+            entries.append((path, text if text.startswith("-> ") else text.encode(), 0o644))
+    return Layer(make_tar(entries), compress=compress)
 
 
 # ---- images --------------------------------------------------------------------------------------------------------
@@ -162,10 +192,11 @@ def pairs(value):
 
 
 def push(ref, behaviour="sleep", platform=None, index=None, format=None, attestation=False, label=None, annotation=None,
-         base_name=None, base_digest=None, created=CREATED, no_cmd=False, cmd=None, entrypoint=None, user=None, env=None,
-         expose=None, volume=None, workdir=None, stop_signal="SIGKILL", health=None, size=0, layer_from=None, seed=None,
-         missing_layer=False, missing_child=False, broken_config=False, auth=None):
-    """Makes an image and pushes it. Lists: platform, label, annotation, env, expose, volume; cmd and entrypoint too."""
+         annotate="both", base=None, base_name=None, base_digest=None, created=CREATED, no_cmd=False, cmd=None,
+         entrypoint=None, user=None, env=None, expose=None, volume=None, workdir=None, stop_signal="SIGKILL", health=None,
+         file=None, size=0, filler="filler", compress="gzip", layer_from=None, seed=None, missing_layer=False,
+         missing_child=False, broken_config=False, auth=None):
+    """Makes an image and pushes it. Lists: platform, label, annotation, env, expose, volume, file; cmd and entrypoint too."""
     host, repo, tag = split_ref(ref)
     to = registry(host, auth)
     platforms = platform or ["linux/amd64"]
@@ -174,16 +205,21 @@ def push(ref, behaviour="sleep", platform=None, index=None, format=None, attesta
     types = TYPES[index or format or "docker"]
     seed = f"{repo}:{tag}" if seed is None else str(seed)
     annotations = pairs(annotation)
+    if base:
+        base_name, layer_from = base_name or base, layer_from or base
+        base_digest = base_digest or registry(split_ref(base)[0], auth).digest(*split_ref(base)[1:])
     if base_name:
         annotations["org.opencontainers.image.base.name"] = base_name
     if base_digest:
         annotations["org.opencontainers.image.base.digest"] = base_digest
 
-    top, healthy = top_layer(behaviour, seed)
-    layers = [top]
+    if file:
+        layers, healthy = [files_layer(file, compress)], "always"
+    else:
+        top, healthy = top_layer(behaviour, seed, compress)
+        layers = [top]
     if size or missing_layer:
-        filler = random.Random(seed).randbytes(int(size) or 64)
-        layers.append(Layer(make_tar([("filler", filler, 0o644)]), 0))
+        layers.append(Layer(make_tar([(filler, random.Random(seed).randbytes(int(size) or 64), 0o644)]), 0, compress))
     settings = {"Labels": pairs(label) or None, "User": user or "", "StopSignal": stop_signal or None}
     settings["Env"] = ["PATH=/usr/local/bin:/usr/bin:/bin"] + [f"{k}={v}" for k, v in pairs(env).items()]
     settings["ExposedPorts"] = {p if "/" in str(p) else f"{p}/tcp": {} for p in expose or []} or None
@@ -203,14 +239,16 @@ def push(ref, behaviour="sleep", platform=None, index=None, format=None, attesta
     for name in platforms:
         os_name, arch, *variant = name.split("/")
         place = {"os": os_name, "architecture": arch, **({"variant": variant[0]} if variant else {})}
-        below, diff_ids = base_of(to, repo, layer_from, name, types)
-        descriptors = below + [to.put_blob(repo, layer.data, types["layer"]) for layer in layers]
+        below, diff_ids = ([], []) if file and not layer_from else base_of(to, repo, layer_from, name, types)
+        descriptors = below + [to.put_blob(repo, layer.data, layer.media_type(types)) for layer in layers]
         diff_ids = diff_ids + [layer.diff_id for layer in layers]
         config = {**place, "created": created, "config": settings, "rootfs": {"type": "layers", "diff_ids": diff_ids},
                   "history": [{"created": created, "created_by": f"pinnace lab {seed}"}] * len(diff_ids)}
         config = b"this is no JSON\n" + seed.encode() if broken_config else to_json(config)
         manifest = {"schemaVersion": 2, "mediaType": types["manifest"], "layers": descriptors,
-                    "config": to.put_blob(repo, config, types["config"]), **({"annotations": annotations} if annotations else {})}
+                    "config": to.put_blob(repo, config, types["config"])}
+        if annotations and annotate in ("manifest", "both"):
+            manifest["annotations"] = annotations
         child = to.put_manifest(repo, None if index else tag, manifest)
         children.append({**child, "platform": place, "config": manifest["config"]["digest"]})
 
@@ -219,7 +257,7 @@ def push(ref, behaviour="sleep", platform=None, index=None, format=None, attesta
         entries = [{k: child[k] for k in ("mediaType", "digest", "size", "platform")} for child in children]
         entries += [attestation_for(to, repo, child) for child in children if attestation]
         whole = {"schemaVersion": 2, "mediaType": types["index"], "manifests": entries}
-        if annotations and index == "oci":
+        if annotations and index == "oci" and annotate in ("index", "both"):
             whole["annotations"] = annotations
         result = to.put_manifest(repo, tag, whole)
         if missing_child:
@@ -233,7 +271,7 @@ def push(ref, behaviour="sleep", platform=None, index=None, format=None, attesta
 
 
 def base_of(to, repo, layer_from, platform, types):
-    """The layers below the image's own: busybox, or all layers of another image of the same registry."""
+    """The layers below the image's own: busybox, or all layers of another image of the same registry, packed as they are."""
     if not layer_from:
         layer = base_layer()
         return [to.put_blob(repo, layer.data, types["layer"])], [layer.diff_id]
@@ -247,7 +285,10 @@ def base_of(to, repo, layer_from, platform, types):
     if "layers" not in manifest:
         raise RegistryError(f"{layer_from} has no {platform}")
     config = json.loads(to.request("GET", f"/v2/{other}/blobs/{manifest['config']['digest']}")[2])
-    return [to.put_blob(repo, d, types["layer"], other) for d in manifest["layers"]], config["rootfs"]["diff_ids"]
+    own = types["layer"][:30]  # one of Docker's in an OCI image, or the other way round, is called what it is there
+    kinds = [d["mediaType"] if d["mediaType"].startswith(own) else types["layer"] for d in manifest["layers"]]
+    layers = [to.put_blob(repo, d, kind, other) for d, kind in zip(manifest["layers"], kinds)]
+    return layers, config["rootfs"]["diff_ids"]
 
 
 def attestation_for(to, repo, child):
@@ -306,10 +347,14 @@ def main():
     one = commands.add_parser("push")
     one.add_argument("ref")
     one.add_argument("--behaviour", default="sleep")
-    for option in ("platform", "label", "annotation", "env", "expose", "volume"):
+    for option in ("platform", "label", "annotation", "env", "expose", "volume", "file"):
         one.add_argument("--" + option, action="append", help="may be repeated")
     one.add_argument("--index", choices=TYPES, help="default: oci for several platforms or an attestation, else none")
     one.add_argument("--format", choices=TYPES, help="of a single manifest; default docker")
+    one.add_argument("--annotate", choices=("index", "manifest", "both"), default="both", help="where annotations stand")
+    one.add_argument("--base", help="an image of this registry: its layers below, and annotations with its name and digest")
+    one.add_argument("--compress", choices=("gzip", "zstd", "none"), default="gzip")
+    one.add_argument("--filler", default="filler", help="the path of what --size adds")
     for option in ("base-name", "base-digest", "user", "workdir", "health", "layer-from", "seed"):
         one.add_argument("--" + option)
     one.add_argument("--created", default=CREATED)
