@@ -93,21 +93,24 @@ def curl(folder, host, requests):
     return once
 
 
-def medians(sides):
-    """Takes turns; the median of each side."""
+def turns(sides):
+    """What each side took, turn by turn: what else a machine does meets all sides of a turn alike."""
     times = {name: [] for name in sides}
     for _ in range(RUNS):
         for name, once in sides.items():
             times[name].append(once())
-    return {name: statistics.median(taken) for name, taken in times.items()}
+    return times
 
 
-def show(what, told, goal=None):
+def show(what, times, goal):
+    """Prints medians: of the times, and of what each turn was in terms of the bare requests beside it."""
     print(what)
-    for name, median in told.items():
-        ratio = f"{median / told['bare']:6.2f} × bare" if "bare" in told and name != "bare" else ""
+    for name, taken in times.items():
+        ratio = statistics.median(mine / bare for mine, bare in zip(taken, times["bare"]))
+        told = f"{ratio:6.2f} × bare" if name != "bare" else ""
         wanted = f"  (goal: at most {goal})" if goal and name == "pinnace" else ""
-        print(f"    {name:<10} {median:9.1f} ms {ratio}{wanted}")
+        print(f"    {name:<8} {statistics.median(taken):8.1f} ms {told}{wanted}")
+    return statistics.median(times["pinnace"])
 
 
 def skopeo(refs, at_once):
@@ -172,13 +175,12 @@ def main():
             with open(lines, "w") as file:
                 file.write("\n".join(requests[kind]))
             heads = sum(line.startswith("HEAD") for line in requests[kind])
-            told = medians({
+            times = turns({
                 "bare": lambda: timed("bare", host, lines),
                 "curl": curl(folder.name, host, requests[kind]),
                 "pinnace": lambda: timed(kind, listed),
             })
-            ours[kind] = told["pinnace"]
-            show(f"{what}: {heads} HEAD, {len(requests[kind]) - heads} GET", told, goal)
+            ours[kind] = show(f"{what}: {heads} HEAD, {len(requests[kind]) - heads} GET", times, goal)
         if shutil.which("skopeo"):
             print(f"skopeo inspect: {SKOPEO} of them, scaled to {COUNT} (goal: pinnace is at least 10 × ahead)")
             for way, at_once in (("one by one", 1), ("8 at a time", AT_ONCE)):
@@ -189,7 +191,8 @@ def main():
             print("skopeo is missing: apt-get install skopeo")
         path = os.environ.get("DOCKER_HOST", "").removeprefix("unix://")
         if process is None and path:
-            show("the engine's /distribution", {"engine": statistics.median(engine(path, refs) for _ in range(3))})
+            took = statistics.median(engine(path, refs) for _ in range(3))
+            print(f"the engine's /distribution: {took:.1f} ms, {took / ours['look']:.1f} × what never seen images take directly")
         else:
             print("no lab is up: no engine beside it")
     finally:

@@ -39,6 +39,8 @@ mod proxy;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod registry_lab;
+#[cfg(test)]
 mod screens;
 #[cfg(test)]
 mod screens_changing;

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -28,10 +28,26 @@ impl Program {
 
     /// Logs in to a registry, as `docker login` notes it down.
     pub fn login(&self, registry: &str, user: &str, password: &str) {
-        let config = serde_json::json!({"auths": {registry: {"username": user, "password": password}}});
+        self.docker_config(&serde_json::json!({"auths": {registry: {"username": user, "password": password}}}));
+    }
+
+    /// Writes Docker's `config.json`.
+    pub fn docker_config(&self, config: &Value) {
         let folder = self.home.path().join("docker");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+    }
+
+    /// Puts a credential helper of this name where it is found: a shell script.
+    pub fn helper(&self, name: &str, script: &str) {
+        let path = self.bin().join(format!("docker-credential-{name}"));
+        std::fs::create_dir_all(self.bin()).unwrap();
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.home.path().join("bin")
     }
 
     /// Runs a verb to its end.
@@ -42,11 +58,13 @@ impl Program {
     /// Starts a verb.
     pub fn start(&self, args: &[&str]) -> Running {
         let home = self.home.path();
+        let known = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths([self.bin()].into_iter().chain(std::env::split_paths(&known))).unwrap();
         let (out, err) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         let child = Command::new(env!("CARGO_BIN_EXE_pinnace"))
             .args(args)
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("PATH", path)
             .env("HOME", home)
             .env("XDG_STATE_HOME", home.join("state"))
             .env("XDG_CONFIG_HOME", home.join("config"))
