@@ -114,6 +114,7 @@ fn prod(now: Nanos, registries: Registries) -> World {
         ("shop_search", "shop/search", "5.2.0", 1),
         ("shop_redis", "base/redis", "7.2.5", 1),
         ("shop_proxy", "base/nginx", "1.27.0", 2),
+        ("shop_docs", "shop/web", "1.30.2", 2),
         ("shop_agent", "metrics/agent", "0.5.0", 0),
         ("backup", "tools/backup", "1.5.0", 1),
         ("cron-box", "tools/cron", "1", 1),
@@ -121,8 +122,6 @@ fn prod(now: Nanos, registries: Registries) -> World {
         let image = pinned(&world, repository, tag);
         service(&mut world, name, &image, replicas);
     }
-    // By its tag alone: what the tag moves to is what its next task runs.
-    service(&mut world, "shop_docs", &image("shop/web", "1.30.2"), 2);
     let migrate = json!({ "Name": "shop_migrate", "Labels": { "com.docker.stack.namespace": "shop" },
         "TaskTemplate": { "ContainerSpec": { "Image": image("shop/migrate", "2.8.0") },
             "RestartPolicy": { "Condition": "none" } } });

@@ -1,6 +1,7 @@
 //! The scripts of the whole job on the simulated swarm, under the paused clock: the verbs run within the process, on
 //! connections that a hook may cut, and days of waiting take no time.
 
+mod demo_world;
 mod findings;
 mod jobs;
 mod keys;
