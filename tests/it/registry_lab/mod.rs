@@ -1,5 +1,7 @@
 //! What the lab's real registries say of images in their place, through `pinnace check --json`.
 
+mod inspect;
+
 use serde_json::{Value, json};
 
 use crate::lab::{Group, Image, Lab, Program, name};
