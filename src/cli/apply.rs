@@ -16,7 +16,6 @@ use crate::core::image::Digest;
 use crate::core::journal::{ChangeState, UnitState};
 use crate::core::names;
 use crate::core::plan::{BackTo, Draft, Goal, plural};
-use crate::core::registry::Facts;
 use crate::core::wire::v1::{Action, Plan};
 use crate::core::world::World;
 use crate::engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
@@ -32,7 +31,7 @@ pub async fn apply(stage: &Stage, group: &str, edit: &Edit, how: &How, json: boo
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
     let text = session.edited(&mut world, &group, edit).await?;
-    let draft = session.eyes.draft(&Goal::Pins { group, text }, &mut world, &mut Facts::default()).await?;
+    let draft = session.eyes.draft(&Goal::Pins { group, text }, &mut world, &mut session.facts()).await?;
     carry_out(&session, &world, draft, how, json).await
 }
 
@@ -49,7 +48,7 @@ pub async fn rollback(
     let mut world = session.eyes.world().await?;
     let (group, scope) = names::target(&world, target)?;
     let to = to.map(|to| Digest::parse(to).map_or_else(|| BackTo::Change(to.to_owned()), BackTo::Digest));
-    let draft = session.eyes.draft(&Goal::Back { group, scope, to }, &mut world, &mut Facts::default()).await?;
+    let draft = session.eyes.draft(&Goal::Back { group, scope, to }, &mut world, &mut session.facts()).await?;
     if dry_run {
         if json {
             session.out.json(&draft.plan);

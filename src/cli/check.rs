@@ -8,7 +8,6 @@ use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
 use crate::core::finding::{Code, Finding, Severity, gathered};
 use crate::core::plan::Goal;
-use crate::core::registry::Facts;
 use crate::core::{check, names, pins};
 
 /// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
@@ -19,7 +18,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     let before = session.pins_in_force(&mut world, &group).await?;
     let text = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
-    let mut facts = Facts::default();
+    let mut facts = session.facts();
     session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
     session.eyes.learn_running(&group, &world, &mut facts).await;
     let placed = check::document(&group, &doc, &world, &facts);

@@ -6,7 +6,6 @@ use super::session::{Failure, Session, Stage};
 use crate::core::finding::Severity;
 use crate::core::names;
 use crate::core::plan::Goal;
-use crate::core::registry::Facts;
 
 /// Prints the plan; an error among its findings is exit code 1.
 pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
@@ -14,7 +13,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
     let text = session.edited(&mut world, &group, edit).await?;
-    let draft = session.eyes.draft(&Goal::Pins { group, text }, &mut world, &mut Facts::default()).await?;
+    let draft = session.eyes.draft(&Goal::Pins { group, text }, &mut world, &mut session.facts()).await?;
     if json {
         session.out.json(&draft.plan);
     } else {

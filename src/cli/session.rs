@@ -183,6 +183,11 @@ impl Session {
         Parts { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
     }
 
+    /// What is known of images from the start: the contracts there are.
+    pub fn facts(&self) -> Facts {
+        Facts::default().with_contracts(&self.config.contracts)
+    }
+
     /// What a change works with.
     pub fn tools(&self, world: &World) -> Tools {
         let read_only = self.eyes.docker.is_read_only();

@@ -54,7 +54,7 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     let mut state = typed(120, 40, "image = \"");
     let effects = press(&mut state, "tab");
     assert_eq!(state.context(), Context::Complete);
-    assert_eq!(asked(&effects), [Want::Tags(REPOSITORY.into()), Want::Versions].into(), "what runs, and versions");
+    assert_eq!(asked(&effects), [Want::Tags(REPOSITORY.into())].into(), "the versions were asked for with the pins");
     assert_eq!(picks(&state), Vec::<&str>::new());
     let screen = lines_of(&state).join("\n");
     assert!(screen.contains(&format!("{REPOSITORY} · asking …")) && screen.contains("asking ghcr.io …"), "{screen}");
@@ -62,8 +62,8 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     let effects = manifest(&mut state);
     let (asked_for, newer) = ("17.9-spock5.0.6-standard-2", "17.10-spock5.0.10-standard-1");
     assert_eq!(picks(&state), [asked_for, "manifest", newer], "by the version that runs, before any tag is known");
-    let wanted: BTreeSet<_> = [asked_for, newer].map(|tag| Want::Image(format!("{REPOSITORY}:{tag}"))).into();
-    assert_eq!(asked(&effects), wanted);
+    let wanted = [Want::Image(format!("{REPOSITORY}:{newer}"))].into();
+    assert_eq!(asked(&effects), wanted, "what runs was asked about when the pins were opened");
 
     tags(&mut state, "ghcr.io/pgedge/other", "1.0 2.0");
     assert_eq!(picks(&state).len(), 3, "a late answer about another repository");
@@ -255,8 +255,10 @@ fn a_registry_that_counts_is_asked_about_the_chosen_one_only() {
     let fact = known(&state, ImageFact { allowance, ..ImageFact::new(digest('7'), None) }, Via::Registry);
     learn(&mut state, Learned::Image(format!("{REPOSITORY}:other"), fact));
     let effects = tags(&mut state, REPOSITORY, TAGS);
-    assert_eq!(asked(&effects).len(), 1, "{effects:?}");
-    assert_eq!(asked(&press(&mut state, "down")).len(), 1);
+    // What runs was asked about when the pins were opened.
+    assert!(asked(&effects).len() <= 1, "{effects:?}");
+    let more: Vec<usize> = (0..3).map(|_| asked(&press(&mut state, "down")).len()).collect();
+    assert!(more.iter().all(|count| *count <= 1) && more.contains(&1), "{more:?}");
 }
 
 #[test]

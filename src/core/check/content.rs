@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::case::{By, Case, Said};
 use crate::core::base::{self, Base};
+use crate::core::contract::{Side, judge};
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::image::ImageRef;
 use crate::core::plan::Want;
@@ -17,6 +18,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let Some(about) = case.about() else { return Vec::new() };
     let mut found = no_command(case, about);
+    found.extend(contract(case, about));
     found.extend(case.each(|service| outdated(case.image, about, base_named(case, service).as_deref(), case.facts)));
     found
 }
@@ -37,6 +39,33 @@ fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
         let hint = "pin the image of the server itself; what has to be added to it is built into that one";
         Some(Said::new(Severity::Error, Code::NoCommand, message, hint))
     })
+}
+
+/// What breaks the contract that the pin document sets; its rules about files are for `pinnace inspect`, which reads
+/// layers.
+fn contract(case: &Case<'_>, about: &About) -> Vec<Finding> {
+    let (By::Pin(doc) | By::Manifest(doc)) = case.by else { return Vec::new() };
+    let mut found: Vec<Finding> = Vec::new();
+    let names: BTreeSet<String> =
+        case.services.iter().filter_map(|service| doc.rules_for(case.group, service).contract).collect();
+    for name in names {
+        let set = |service: &Service| doc.rules_for(case.group, service).contract.as_deref() == Some(&*name);
+        let said: Vec<Said> = match case.facts.contract(&name) {
+            Err((why, hint)) => vec![Said::new(Severity::Error, Code::ContractBroken, why, hint)],
+            Ok(contract) => {
+                let breaches = judge(&contract, case.image, &[Side { about, files: None }]).into_iter();
+                let said = breaches.map(|breach| {
+                    let message = format!("contract {name}: {}", breach.message);
+                    Said::new(Severity::Error, Code::ContractBroken, message, breach.hint)
+                });
+                said.collect()
+            }
+        };
+        for said in said {
+            found.extend(case.each(|service| set(service).then(|| said.clone())));
+        }
+    }
+    found
 }
 
 /// The base the pin document names for a service, for images that name none.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{About, Allowance, Fact, ImageFact, Tags, Why};
+use crate::core::contract::{Contract, Contracts};
 use crate::core::image::ImageRef;
 use crate::core::manifest::VersionManifest;
 
@@ -31,6 +32,7 @@ pub struct Facts {
     engine: BTreeMap<String, Fact<ImageFact>>,
     versions: Fact<Arc<VersionManifest>>,
     allowances: BTreeMap<String, Allowance>,
+    contracts: Arc<Contracts>,
 }
 
 fn of<'a, T>(known: &'a BTreeMap<String, Fact<T>>, key: &str) -> &'a Fact<T> {
@@ -61,6 +63,20 @@ impl Facts {
     /// The version manifest.
     pub fn versions(&self) -> &Fact<Arc<VersionManifest>> {
         &self.versions
+    }
+
+    /// The same with these contracts beside those that are built in.
+    #[must_use]
+    pub fn with_contracts(self, contracts: &Contracts) -> Self {
+        Self { contracts: Arc::new(contracts.clone()), ..self }
+    }
+
+    /// The contract of a name.
+    ///
+    /// # Errors
+    /// Why there is none, in a sentence, and what to do.
+    pub fn contract(&self, name: &str) -> Result<Contract, (String, String)> {
+        self.contracts.get(name)
     }
 
     /// What a registry still allows, by its host, where it says so.

@@ -80,6 +80,35 @@ fn an_extension_image_that_breaks_its_contract_says_where() {
     }
 }
 
+/// An image with everything that is told of one.
+const TOLD: [&str; 25] = [
+    "--platform",
+    "linux/amd64",
+    "--platform",
+    "linux/arm64/v8",
+    "--attestation",
+    "--annotate",
+    "index",
+    "--annotation",
+    "team=db",
+    "--label",
+    "org.opencontainers.image.version=1.0.0",
+    "--user",
+    "26",
+    "--expose",
+    "5432",
+    "--volume",
+    "/data",
+    "--env",
+    "SECRET=s3cret",
+    "--health",
+    "true",
+    "--entrypoint",
+    "[\"/behave\"]",
+    "--cmd",
+    "[\"postgres\"]",
+];
+
 #[test]
 fn an_index_is_told_by_its_images_and_what_else_it_lists() {
     let Some(lab) = Lab::get() else { return };
@@ -89,35 +118,7 @@ fn an_index_is_told_by_its_images_and_what_else_it_lists() {
         "sleep",
         &["--index", "oci", "--platform", "linux/amd64", "--platform", "linux/arm64/v8"],
     );
-    let options = [
-        "--platform",
-        "linux/amd64",
-        "--platform",
-        "linux/arm64/v8",
-        "--attestation",
-        "--annotate",
-        "index",
-        "--base",
-        &base.text,
-        "--annotation",
-        "team=db",
-        "--label",
-        "org.opencontainers.image.version=1.0.0",
-        "--user",
-        "26",
-        "--expose",
-        "5432",
-        "--volume",
-        "/data",
-        "--env",
-        "SECRET=s3cret",
-        "--health",
-        "true",
-        "--entrypoint",
-        "[\"/behave\"]",
-        "--cmd",
-        "[\"postgres\"]",
-    ];
+    let options = [&TOLD[..], &["--base", &base.text]].concat();
     let image = lab.push(&format!("{path}:1.0.0"), "sleep", &options);
     let told = inspect(&lab.program(1), &image.text, &[]).exit(0).json();
     assert_eq!(told["digest"], image.digest.as_str());
