@@ -64,7 +64,9 @@ fn runnable(cluster: &Cluster, services: &[&Service], platforms: &[Platform]) ->
 /// Size, age and base: what needs its configuration.
 fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&str>, now: Time) -> Vec<String> {
     let mut parts = Vec::new();
-    let about = ImageRef::parse(image).ok().map(|image| image.by_digest(&fact.digest));
+    let reference = ImageRef::parse(image).ok();
+    let named = named.or_else(|| cluster.facts.base_of(reference.as_ref()?));
+    let about = reference.as_ref().map(|image| image.by_digest(&fact.digest));
     let about = about.and_then(|text| cluster.facts.about(&text).known());
     let size = about.map(|about| about.size()).filter(|size| *size > 0).or(fact.size);
     parts.extend(size.map(|size| format!("{} MB", size.div_ceil(1_000_000))));

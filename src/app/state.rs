@@ -64,7 +64,10 @@ const MESSAGES: usize = 500;
 impl State {
     /// Starts with these clusters, which should be at least one.
     pub fn new(clusters: Vec<Cluster>, config: Config, size: Size, now: Time, offset: i32) -> Self {
-        let known = |one: Cluster| Cluster { facts: one.facts.with_contracts(&config.contracts), ..one };
+        let known = |one: Cluster| Cluster {
+            facts: one.facts.with_contracts(&config.contracts).with_bases(&config.settings.bases),
+            ..one
+        };
         let clusters: Vec<Cluster> = clusters.into_iter().map(known).collect();
         let clusters = if clusters.is_empty() { vec![Cluster::new("docker", "")] } else { clusters };
         Self {

@@ -29,7 +29,8 @@ pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {
     let (nothing, mut facts, mut files) = (Facts::default(), Facts::default(), BTreeMap::new());
     let unread = BTreeMap::new();
     let (platform, contract) = (platform.as_ref(), contract.as_ref());
-    let start = View { image: &image, facts: &nothing, platform, base: None, contract, files: &unread };
+    let base = session.config.settings.bases.get(image.repository()).map(String::as_str);
+    let start = View { image: &image, facts: &nothing, platform, base, contract, files: &unread };
     eyes.learn_all(&mut facts, |facts| View { facts, ..start }.wants()).await;
     for about in to_read(&View { facts: &facts, ..start }, asked.files) {
         if !asked.json {

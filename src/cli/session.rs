@@ -185,7 +185,7 @@ impl Session {
 
     /// What is known of images from the start: the contracts there are.
     pub fn facts(&self) -> Facts {
-        Facts::default().with_contracts(&self.config.contracts)
+        Facts::default().with_contracts(&self.config.contracts).with_bases(&self.config.settings.bases)
     }
 
     /// What a change works with.

@@ -1,6 +1,9 @@
 //! The user's `config.toml`: few options, and the clusters.
 
+mod bases;
 mod manifest;
+
+use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
@@ -15,7 +18,7 @@ const SETTLE_SECONDS: u32 = 10;
 /// The longest settling that is not a slip.
 const SETTLE_LIMIT: u32 = 3600;
 
-const KEYS: [&str; 7] = ["theme", "keymap", "ascii", "read_only", "settle_seconds", "manifest", "cluster"];
+const KEYS: [&str; 8] = ["theme", "keymap", "ascii", "read_only", "settle_seconds", "manifest", "bases", "cluster"];
 const CLUSTER_KEYS: [&str; 5] = ["name", "host", "context", "read_only", "protected"];
 
 /// What `config.toml` says, with defaults for what it does not.
@@ -33,6 +36,8 @@ pub struct Settings {
     pub settle_seconds: u32,
     /// Where the version manifest comes from.
     pub manifest: Manifest,
+    /// The bases of images that do not name theirs: by repository, as references write it.
+    pub bases: BTreeMap<String, String>,
     /// The clusters, in file order.
     pub clusters: Vec<Cluster>,
 }
@@ -98,6 +103,7 @@ impl Default for Settings {
             read_only: false,
             settle_seconds: SETTLE_SECONDS,
             manifest: Manifest::default(),
+            bases: BTreeMap::new(),
             clusters: Vec::new(),
         }
     }
@@ -132,6 +138,7 @@ impl Settings {
             "ascii" => self.ascii = boolean(text, entry)?,
             "read_only" => reader.forbid(&mut self.read_only, entry)?,
             "settle_seconds" => self.settle_seconds = seconds(text, entry)?,
+            "bases" => self.bases = bases::read(reader, entry, warnings),
             "manifest" => self.manifest = manifest::read(reader, entry, warnings).unwrap_or_default(),
             "cluster" => self.clusters(reader, entry, warnings),
             key => {
@@ -261,7 +268,8 @@ mod tests {
         let (settings, warnings) = parse(
             "theme = 'day'\nkeymap = 'emacs'\nascii = true\nread_only = true\nsettle_seconds = 30\n\
              [[cluster]]\nname = 'prod'\nhost = 'ssh://ops@mgr-1'\nprotected = true\n\
-             [[cluster]]\nname = 'dr'\ncontext = 'dr-eu'\nread_only = true\n[[cluster]]\nname = 'lab'\n",
+             [[cluster]]\nname = 'dr'\ncontext = 'dr-eu'\nread_only = true\n[[cluster]]\nname = 'lab'\n\
+             [bases]\n'ghcr.io/acme/api' = 'debian:12'\n",
         );
         let cluster =
             |name: &str, reach, read_only, protected| Cluster { name: name.to_owned(), reach, read_only, protected };
@@ -272,6 +280,7 @@ mod tests {
             read_only: true,
             settle_seconds: 30,
             manifest: Manifest::default(),
+            bases: [("ghcr.io/acme/api".to_owned(), "debian:12".to_owned())].into(),
             clusters: vec![
                 cluster("prod", Reach::Host("ssh://ops@mgr-1".to_owned()), false, true),
                 cluster("dr", Reach::Context("dr-eu".to_owned()), true, false),
@@ -286,6 +295,7 @@ mod tests {
     fn a_bad_value_loses_only_itself() {
         for (text, warning) in [
             ("them = 'day'", "c:1:1: unknown key `them`\nhint: did you mean `theme`?"),
+            ("bases = { 'r/a' = 'A' }", "c:1:19: `A`: a repository name is lower case"),
             ("theme = 'dya'", "c:1:9: there is no theme `dya`\nhint: did you mean `day`?"),
             ("keymap = 'zzz'", "c:1:10: there is no keymap `zzz`\nhint: there is: default, emacs"),
             ("keymap = ' '", "c:1:10: `keymap` is empty"),

@@ -167,7 +167,7 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
     if let Fact::Known { value, via: Via::Registry, .. } = facts.image(&image.text) {
         let whole = image.by_digest(&value.digest);
         if let Some(about) = facts.about(&whole).known() {
-            wants.extend(content::base_wants(about, base, facts));
+            wants.extend(content::base_wants(image, about, base, facts));
         }
         wants.insert(Want::About(whole));
     }

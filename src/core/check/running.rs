@@ -86,7 +86,7 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
     if there && *via == Via::Registry {
         wants.insert(Want::About(image.by_digest(digest)));
         if let Some(about) = about_running(&image, facts) {
-            wants.extend(content::base_wants(about, None, facts));
+            wants.extend(content::base_wants(&image, about, None, facts));
         }
     }
     wants

@@ -33,6 +33,7 @@ pub struct Facts {
     versions: Fact<Arc<VersionManifest>>,
     allowances: BTreeMap<String, Allowance>,
     contracts: Arc<Contracts>,
+    bases: Arc<BTreeMap<String, String>>,
 }
 
 fn of<'a, T>(known: &'a BTreeMap<String, Fact<T>>, key: &str) -> &'a Fact<T> {
@@ -69,6 +70,17 @@ impl Facts {
     #[must_use]
     pub fn with_contracts(self, contracts: &Contracts) -> Self {
         Self { contracts: Arc::new(contracts.clone()), ..self }
+    }
+
+    /// The same with these bases for images that do not name theirs: by repository, as references write it.
+    #[must_use]
+    pub fn with_bases(self, bases: &BTreeMap<String, String>) -> Self {
+        Self { bases: Arc::new(bases.clone()), ..self }
+    }
+
+    /// The base that somebody wrote down for the images of a repository.
+    pub fn base_of(&self, image: &ImageRef) -> Option<&str> {
+        self.bases.get(image.repository()).map(String::as_str)
     }
 
     /// The contract of a name.
