@@ -51,6 +51,13 @@ pub enum Msg {
         /// The answer.
         learned: Learned,
     },
+    /// The swarm did not answer what was asked; it is asked again after a while.
+    Unanswered {
+        /// The cluster.
+        cluster: usize,
+        /// What.
+        want: Want,
+    },
     /// Lines of a log, oldest first.
     LogLines {
         /// The cluster.

@@ -237,6 +237,7 @@ pub fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
     for image in images {
         if is_old(&one.facts, &image, now) {
             one.facts.forget(&image);
+            one.asked.remove(&Want::Engine(image.clone()));
             one.asked.remove(&Want::Image(image));
         }
     }

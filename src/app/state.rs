@@ -153,6 +153,8 @@ pub struct Cluster {
     pub unreachable: BTreeMap<String, (Time, String)>,
     /// What was asked for already, so that it is asked for once.
     pub asked: BTreeSet<Want>,
+    /// What was asked for and not answered, with when.
+    pub unanswered: BTreeMap<Want, Time>,
     /// The changes this console carries out, or did; the newest last.
     pub works: Vec<Work>,
 }
@@ -174,6 +176,7 @@ impl Cluster {
             guard: Guard::None,
             unreachable: BTreeMap::new(),
             asked: BTreeSet::new(),
+            unanswered: BTreeMap::new(),
             works: Vec::new(),
         }
     }

@@ -58,6 +58,11 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         }
         Msg::Seen { cluster, seen } => see(state, cluster, seen),
         Msg::Learned { cluster, learned } => learn(state, cluster, learned),
+        Msg::Unanswered { cluster, want } => {
+            if let Some(one) = state.clusters.get_mut(cluster) {
+                one.unanswered.insert(want, state.now);
+            }
+        }
         Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),
         Msg::LogEnded { cluster, service, why } => logs::end(state, cluster, &service, why),
         Msg::Draft { cluster, group, text, at } => {

@@ -52,7 +52,9 @@ pub struct Asked {
 /// Never the manifest's default: nobody asked for that.
 pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -> Option<Asked> {
     let tag = |text: &str| PgTag::parse(ImageRef::parse(text).ok()?.tag.as_deref()?);
-    let running = || tag(service.image()).or_else(|| tag(&last_healthy(world, group, service)?));
+    // What ran well, not what the spec says: a pin that fails must not decide what its way out is.
+    let healthy = || last_healthy(world, group, service).and_then(|image| tag(&image));
+    let running = || healthy().or_else(|| tag(service.image()));
     let running = if doc.postgres_version.is_some() && doc.spock_version.is_some() { None } else { running() };
     let postgres = doc.postgres_version.clone().or_else(|| running.as_ref().map(|tag| tag.postgres.to_string()))?;
     let spock = doc.spock_version.clone().or_else(|| running.as_ref().map(|tag| tag.spock.major().to_string()))?;

@@ -199,6 +199,18 @@ pub fn keeps_data(image: &ImageRef) -> bool {
     STORES.iter().any(|store| name.contains(store)) && !beside.iter().any(|tool| name.contains(tool))
 }
 
+/// The version of PostgreSQL that images on it tell elsewhere than at the start of their tag: `2.17.2-pg16`, `pg17`,
+/// `spilo-16:3.3-p2`.
+pub fn store(image: &ImageRef) -> Option<Version> {
+    if !is_postgresql(image) {
+        return None;
+    }
+    let tag = image.tag.as_deref().unwrap_or_default();
+    let in_tag = tag.split(['-', '_']).find_map(|word| Version::parse(word.strip_prefix("pg")?));
+    let in_path = || Version::parse(image.path.rsplit('/').next()?.rsplit_once('-')?.1);
+    in_tag.or_else(in_path)
+}
+
 /// Whether images of this repository are PostgreSQL's, by their well-known names.
 pub fn is_postgresql(image: &ImageRef) -> bool {
     const NAMES: [&str; 6] = ["postgres", "postgis", "timescale", "pgvector", "spilo", "patroni"];
@@ -286,6 +298,20 @@ mod tests {
             ("1.2-slim-bookworm", Some("bookworm")),
         ] {
             assert_eq!(distribution(tag), wanted, "{tag}");
+        }
+    }
+
+    #[test]
+    fn versions_of_stores() {
+        for (image, wanted) in [
+            ("timescale/timescaledb:2.17.2-pg16", Some("16")),
+            ("pgvector/pgvector:pg17", Some("17")),
+            ("ghcr.io/zalando/spilo-16:3.3-p2", Some("16")),
+            ("postgres:16-alpine", None),
+            ("shop/web-2:1.0", None),
+        ] {
+            let found = store(&ImageRef::parse(image).unwrap()).map(|version| version.to_string());
+            assert_eq!(found.as_deref(), wanted, "{image}");
         }
     }
 

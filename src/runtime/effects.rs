@@ -161,6 +161,7 @@ impl Effects {
         for want in wants {
             let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
             self.handle.spawn(async move {
+                let asked = want.clone();
                 let answer = match want {
                     Want::Tasks(service) => {
                         let histories = observe::histories_of(&eyes.docker, std::slice::from_ref(&service)).await;
@@ -181,7 +182,10 @@ impl Effects {
                 };
                 match answer {
                     Ok(seen) => inbox.send(Msg::Seen { cluster, seen }),
-                    Err(fault) => inbox.send(notice(Severity::Warning, fault.to_string(), fault.hint())),
+                    Err(fault) => {
+                        inbox.send(Msg::Unanswered { cluster, want: asked });
+                        inbox.send(notice(Severity::Warning, fault.to_string(), fault.hint()))
+                    }
                 };
             });
         }

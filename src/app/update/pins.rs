@@ -78,7 +78,7 @@ fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &
             text.go_to(keys);
             screen.text = Some(text);
         }
-        Some(text) if text.in_force.pins != in_force.pins => {
+        Some(text) if !text.in_force.means_as(&in_force) => {
             if text.is_edited() {
                 text.in_force = in_force;
             } else {

@@ -19,6 +19,8 @@ use crate::core::world::World;
 
 /// For so long after the last key somebody is taken to be there.
 const AT_KEYS: Duration = Duration::from_secs(15 * 60);
+/// For so long what was not answered is not asked again.
+const PAUSE: Duration = Duration::from_secs(10);
 /// After so long the cause of a failure that goes on is looked up again.
 const AGAIN: Duration = Duration::from_secs(300);
 /// After so long the version manifest is looked at again, where a screen goes by it.
@@ -65,6 +67,13 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
     if old {
         one.asked.remove(&Want::Versions);
     }
+    one.unanswered.retain(|want, at| {
+        let waits = now.since(*at) < PAUSE;
+        if !waits {
+            one.asked.remove(want);
+        }
+        waits
+    });
     let fresh: BTreeSet<Want> = wants.difference(&one.asked).cloned().collect();
     if fresh.is_empty() {
         return;

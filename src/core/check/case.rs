@@ -70,7 +70,14 @@ impl<'a> Case<'a> {
         let ran = |text: &str| past::ran_here(self.world, self.group, service, text);
         self.by == By::Back
             || ran(&self.image.text)
-            || service.image() == self.image.text
+            || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
+    }
+
+    /// Whether there is proof that the image ran well in this service before.
+    pub fn ran_well_in(&self, service: &Service) -> bool {
+        let ran = |text: &str| past::ran_well(self.world, self.group, service, text);
+        self.by == By::Back
+            || ran(&self.image.text)
             || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
     }
 

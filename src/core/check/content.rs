@@ -6,9 +6,9 @@ use super::case::{By, Case, Said};
 use crate::core::base::{self, Base};
 use crate::core::contract::{Side, judge};
 use crate::core::finding::{Code, Finding, Severity};
-use crate::core::image::ImageRef;
+use crate::core::image::{Digest, ImageRef};
 use crate::core::plan::Want;
-use crate::core::registry::{About, Facts};
+use crate::core::registry::{About, Fact, Facts, Via};
 use crate::core::swarm::Service;
 
 /// The annotation an image tells its title in.
@@ -16,9 +16,9 @@ const TITLE: &str = "org.opencontainers.image.title";
 
 /// Remarks about what is in the image, once that is known.
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
-    let Some(about) = case.about() else { return Vec::new() };
-    let mut found = no_command(case, about);
-    found.extend(contract(case, about));
+    let mut found = contract(case, case.about());
+    let Some(about) = case.about() else { return found };
+    found.extend(no_command(case, about));
     found.extend(case.each(|service| outdated(case.image, about, base_named(case, service).as_deref(), case.facts)));
     found
 }
@@ -43,7 +43,7 @@ fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
 
 /// What breaks the contract that the pin document sets; its rules about files are for `pinnace inspect`, which reads
 /// layers.
-fn contract(case: &Case<'_>, about: &About) -> Vec<Finding> {
+fn contract(case: &Case<'_>, about: Option<&About>) -> Vec<Finding> {
     let (By::Pin(doc) | By::Manifest(doc)) = case.by else { return Vec::new() };
     let mut found: Vec<Finding> = Vec::new();
     let names: BTreeSet<String> =
@@ -52,20 +52,38 @@ fn contract(case: &Case<'_>, about: &About) -> Vec<Finding> {
         let set = |service: &Service| doc.rules_for(case.group, service).contract.as_deref() == Some(&*name);
         let said: Vec<Said> = match case.facts.contract(&name) {
             Err((why, hint)) => vec![Said::new(Severity::Error, Code::ContractBroken, why, hint)],
-            Ok(contract) => {
-                let breaches = judge(&contract, case.image, &[Side { about, files: None }]).into_iter();
-                let said = breaches.map(|breach| {
-                    let message = format!("contract {name}: {}", breach.message);
-                    Said::new(Severity::Error, Code::ContractBroken, message, breach.hint)
-                });
-                said.collect()
-            }
+            Ok(contract) => about.map_or_else(
+                || unjudged(case, &name).into_iter().collect(),
+                |about| {
+                    let breaches = judge(&contract, case.image, &[Side { about, files: None }]).into_iter();
+                    let said = breaches.map(|breach| {
+                        let message = format!("contract {name}: {}", breach.message);
+                        Said::new(Severity::Error, Code::ContractBroken, message, breach.hint)
+                    });
+                    said.collect()
+                },
+            ),
         };
         for said in said {
             found.extend(case.each(|service| set(service).then(|| said.clone())));
         }
     }
     found
+}
+
+/// A contract that is set, and could not be judged: who set it wants to know.
+fn unjudged(case: &Case<'_>, name: &str) -> Option<Said> {
+    let fact = case.facts.image(&case.image.text);
+    let told = |digest: &Digest| case.facts.about(&case.image.by_digest(digest)).failed().is_some();
+    let lost = match fact {
+        Fact::Known { value, via, .. } => *via != Via::Registry || told(&value.digest),
+        _ => false,
+    };
+    lost.then(|| {
+        let message = format!("contract {name} could not be judged: the registry does not tell what the image is");
+        let hint = "log in or reach the registry from here, or take `contract` away";
+        Said::new(Severity::Warning, Code::ContractBroken, message, hint)
+    })
 }
 
 /// The base the pin document names for a service, for images that name none.

@@ -21,16 +21,17 @@ use super::effective::Origin;
 use super::finding::{Code, Finding, Severity};
 use super::group::{GroupKey, GroupKind, is_postgres};
 use super::image::ImageRef;
-use super::journal::{Entry, UnitState};
+use super::journal::Entry;
 use super::past;
 use super::pins::{self, MANIFEST, PinDoc, PinKey};
 use super::plan::Want;
 use super::registry::{Fact, Facts, Via};
 use super::swarm::Service;
+use super::version::keeps_data;
 use super::world::World;
 
-/// How many failed changes are looked back at.
-const FAILURES: usize = 10;
+/// How many changes are looked back at.
+const CHANGES: usize = 20;
 
 /// A finding of a pin document, with its place there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,8 @@ pub fn in_force(group: &GroupKey, world: &World) -> PinDoc {
 
 /// Everything that may be remarked about one image for these services.
 pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
-    if let Some(finding) = tags::no_tag(case) {
+    // What ran by no tag goes back to that, to the letter.
+    if let Some(finding) = tags::no_tag(case).filter(|_| case.by != By::Back) {
         return vec![finding];
     }
     let mut found = registry::about(case);
@@ -112,6 +114,17 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
         wants.insert(Want::Versions);
     }
     for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
+        // A database's step from one base or version to another is judged by what both images say.
+        let before = wish
+            .services
+            .iter()
+            .filter_map(|service| ImageRef::parse(&past::last_healthy(world, group, service)?).ok());
+        let keeps = |before: &ImageRef| {
+            keeps_data(before) && Some(&before.text) != wish.image.as_ref().map(|image| &image.text)
+        };
+        for before in before.filter(keeps) {
+            wants.extend(before.digest.as_ref().map(|digest| Want::About(before.by_digest(digest))));
+        }
         if let Some(image) = &wish.image {
             let named: BTreeSet<_> = wish.services.iter().map(|service| doc.rules_for(group, service).base).collect();
             for named in named {
@@ -120,19 +133,17 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
         }
     }
     wants.retain(|want| !is_answered(want, facts));
-    wants.extend(failures(group, world));
+    if !wishes.is_empty() {
+        wants.extend(records(group, world));
+    }
     wants
 }
 
-/// The records of the newest changes that failed: what failed here before is remarked.
-fn failures(group: &GroupKey, world: &World) -> BTreeSet<Want> {
+/// The records of the newest changes: what ran here before is judged otherwise, and what failed is remarked.
+fn records(group: &GroupKey, world: &World) -> BTreeSet<Want> {
     let history = world.history(group);
-    let failed = |entry: &&Entry| {
-        let units = &entry.slot.labels.units;
-        units.iter().any(|unit| matches!(unit, UnitState::Failed | UnitState::PutBack))
-    };
     let unread = |entry: &&Entry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
-    let newest = history.newest_first().filter(failed).take(FAILURES).filter(unread);
+    let newest = history.newest_first().take(CHANGES).filter(unread);
     newest.map(|entry| Want::Record(entry.slot.change.clone())).collect()
 }
 

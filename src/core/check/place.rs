@@ -8,12 +8,17 @@ use crate::core::world::World;
 
 /// Everything remarkable about changing this service now; `back`: it goes back to what ran.
 pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
-    let said = [nodes(service, world), rollout(service, back), again(service), policy(service)];
+    let said = [nodes(service, world), rollout(service), again(service), policy(service)];
+    // What is in the way of a way back is told, and not to be acknowledged in the middle of an incident.
+    let told = |said: Said| {
+        let lighter = back && said.severity == Severity::Warning;
+        Said { severity: if lighter { Severity::Info } else { said.severity }, ..said }
+    };
     let finding = |said: Said| {
         let Said { severity, code, message, hint } = said;
         Finding::new(severity, code, subject(&[service], world), message).hint(hint).on([service.name.clone()])
     };
-    said.into_iter().flatten().map(finding).chain(owner(group, service)).collect()
+    said.into_iter().flatten().map(told).map(finding).chain(owner(group, service)).collect()
 }
 
 /// An update of a service whose node takes no tasks stops the old task and never starts the new one.
@@ -37,16 +42,15 @@ fn nodes(service: &Service, world: &World) -> Option<Said> {
     Some(Said::new(severity, Code::NodeNotReady, message, hint))
 }
 
-fn rollout(service: &Service, back: bool) -> Option<Said> {
+fn rollout(service: &Service) -> Option<Said> {
     let what = match service.update.as_ref()?.state {
         UpdateState::Updating | UpdateState::RollbackStarted => "is running",
         UpdateState::Paused | UpdateState::RollbackPaused => "is paused",
         _ => return None,
     };
-    let severity = if back { Severity::Info } else { Severity::Warning };
     let message = format!("its rollout {what}: any edit resumes it with the edited spec");
     let hint = "wait for it, or go on knowing that all its tasks are compared with the new spec";
-    Some(Said::new(severity, Code::RolloutActive, message, hint))
+    Some(Said::new(Severity::Warning, Code::RolloutActive, message, hint))
 }
 
 fn again(service: &Service) -> Option<Said> {

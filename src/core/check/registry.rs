@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{Case, Said};
+use super::case::{By, Case, Said};
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::image::{ImageRef, Platform};
 use crate::core::placement;
@@ -22,7 +22,9 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
             value.platforms.as_deref().map_or_else(|| vec![unknown(case)], |known| platform_findings(case, known))
         }
     };
-    found.extend(disagreement(case));
+    if case.by != By::Back {
+        found.extend(disagreement(case));
+    }
     found.extend(case.each(|service| unplaceable(service, case.world)));
     found
 }

@@ -10,7 +10,7 @@ use crate::core::past::last_healthy;
 use crate::core::pins::PinDoc;
 use crate::core::registry::About;
 use crate::core::swarm::Service;
-use crate::core::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading};
+use crate::core::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 
 /// The label an image tells its version in (OCI image-spec, annotations).
 const VERSION: &str = "org.opencontainers.image.version";
@@ -26,8 +26,10 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     found.extend(case.each(|service| jump(case, service).or_else(|| older(case, service))));
     found.extend(case.each(|service| family(case, service)));
     let manifest = case.facts.versions().known();
-    if let (Some(manifest), By::Pin(_)) = (manifest, case.by) {
+    if let Some(manifest) = manifest {
         found.extend(unstable(case, manifest));
+    }
+    if let (Some(manifest), By::Pin(_)) = (manifest, case.by) {
         found.extend(case.each(|service| beside_the_manifest(case, manifest, doc, service)));
         found.extend(case.each(|service| newer_version(manifest, case.image, service)));
     }
@@ -81,7 +83,7 @@ fn short(image: &str) -> String {
 fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
     let by_tag = || {
         let tag = image.tag.as_deref()?;
-        PgTag::parse(tag).map(|tag| tag.postgres).or_else(|| leading(tag))
+        PgTag::parse(tag).map(|tag| tag.postgres).or_else(|| store(image)).or_else(|| leading(tag))
     };
     by_tag().or_else(|| leading(about?.note(VERSION)?))
 }
@@ -93,18 +95,19 @@ fn before(case: &Case<'_>, service: &Service) -> Option<ImageRef> {
 }
 
 fn holds_data(case: &Case<'_>, service: &Service, before: &ImageRef) -> bool {
-    is_postgres(service) || (keeps_data(case.image) && keeps_data(before))
+    is_postgres(service) || keeps_data(before) || keeps_data(case.image) && before.same_repository(case.image)
 }
 
 /// Another major version of a database than the last that ran well here; never judged against the spec.
 fn jump(case: &Case<'_>, service: &Service) -> Option<Said> {
     let before = before(case, service)?;
-    if !holds_data(case, service, &before) || case.ran_in(service) {
+    if !holds_data(case, service, &before) || case.ran_well_in(service) {
         return None;
     }
     let (old, new) = (version(&before, about_of(case, &before))?.major(), version(case.image, case.about())?.major());
     // No PostgreSQL is older than 8: smaller numbers count builds.
-    let counts_builds = (is_postgres(service) || is_postgresql(case.image)) && old.min(new) < 8;
+    let is_pg = is_postgres(service) || is_postgresql(case.image) || is_postgresql(&before);
+    let counts_builds = is_pg && old.min(new) < 8;
     if old == new || counts_builds {
         return None;
     }
@@ -118,12 +121,18 @@ fn about_of<'a>(case: &Case<'a>, image: &ImageRef) -> Option<&'a About> {
     case.facts.about(&image.by_digest(digest)).known().map(AsRef::as_ref)
 }
 
+/// Whether one version is newer than another; one that only says less is neither newer nor older.
+fn is_after(one: &Version, other: &Version) -> bool {
+    one > other && !one.has_prefix(other)
+}
+
 /// An older version of the same repository than the last that ran well here.
 fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
     let before = before(case, service)?;
     let is_newer = |old: &ImageRef| match (pg_tag(old), pg_tag(case.image)) {
-        (Some(old), Some(new)) => (&old.postgres, &old.spock) > (&new.postgres, &new.spock),
-        _ => version(old, None) > version(case.image, None) && version(case.image, None).is_some(),
+        (Some(old), Some(new)) if old.postgres == new.postgres => is_after(&old.spock, &new.spock),
+        (Some(old), Some(new)) => is_after(&old.postgres, &new.postgres),
+        _ => version(old, None).zip(version(case.image, None)).is_some_and(|(old, new)| is_after(&old, &new)),
     };
     if !before.same_repository(case.image) || !is_newer(&before) {
         return None;
@@ -145,17 +154,23 @@ fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
 /// Another base system below a database: its C library sorts text in another way.
 fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
     let before = before(case, service)?;
-    if !holds_data(case, service, &before) || case.ran_in(service) {
+    if !holds_data(case, service, &before) || case.ran_well_in(service) {
         return None;
     }
-    let of = |image: &ImageRef, about: Option<&About>| {
-        let by_tag = image.tag.as_deref().and_then(distribution);
-        by_tag.or_else(|| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?))
+    let by_tag = |image: &ImageRef| image.tag.as_deref().and_then(distribution);
+    let by_note = |about: Option<&About>| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?);
+    let (old, new) = (
+        by_tag(&before).or_else(|| by_note(about_of(case, &before))),
+        by_tag(case.image).or_else(|| by_note(case.about())),
+    );
+    // What only one of the two tells in an annotation is no ground for a comparison.
+    let by_tags = (by_tag(&before) == Some("alpine")) != (by_tag(case.image) == Some("alpine"));
+    let differ = if old.is_some() && new.is_some() {
+        old != new
+    } else {
+        by_tags && (old, new) == (by_tag(&before), by_tag(case.image))
     };
-    let (old, new) = (of(&before, about_of(case, &before)), of(case.image, case.about()));
-    let alpine = |of: Option<&str>| of == Some("alpine");
-    let both_told = old.is_some() && new.is_some() && old != new;
-    if alpine(old) == alpine(new) && !both_told {
+    if !differ {
         return None;
     }
     let word = |of: Option<&'static str>| of.unwrap_or("another base");

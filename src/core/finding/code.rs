@@ -217,7 +217,7 @@ codes! {
         "an extension-only image cannot run as a service";
         "Pin the image of the server itself.";
         "OCI image-spec, config: Entrypoint and Cmd";
-    ContractBroken = "contract-broken", "error":
+    ContractBroken = "contract-broken", "error; warning where it could not be judged":
         "The image does not keep the contract that is set for it.";
         "contract service: label org.opencontainers.image.source is missing";
         "Have the image mended, or take `contract` away.";
@@ -239,12 +239,12 @@ codes! {
         "its rollout is paused: any edit resumes it with the edited spec";
         "Wait for it, or go on knowing that all its tasks are compared with the new spec.";
         "observed on Docker Engine 20.10";
-    WillRunAgain = "will-run-again", "warning":
+    WillRunAgain = "will-run-again", "warning; info on the way back":
         "The service is a job or a one-shot that the change would run again.";
         "it never restarts: the change runs it again";
         "Leave it out if running it twice does harm.";
         "observed on Docker Engine 20.10";
-    DangerousPolicy = "update-policy", "warning":
+    DangerousPolicy = "update-policy", "warning; info on the way back":
         "The update policy in force can take more tasks down than expected.";
         "its update policy replaces all tasks at once (parallelism 0)";
         "`docker service update --update-parallelism 1 --update-failure-action pause` first.";

@@ -109,12 +109,17 @@ impl PinDoc {
 
     /// Whether both say the same, however they are written.
     pub fn means_as(&self, other: &Self) -> bool {
+        self.pins == other.pins && self.same_beside(other)
+    }
+
+    /// Whether both say the same beside the pins: versions, and rules.
+    pub fn same_beside(&self, other: &Self) -> bool {
         let rules = |doc: &Self| -> Vec<(PinKey, Rules)> {
             let said = doc.rules.iter().filter(|(_, rules)| **rules != Rules::default());
             said.map(|(key, rules)| (key.clone(), rules.clone())).collect()
         };
         let versions = |doc: &Self| (doc.postgres_version.clone(), doc.spock_version.clone());
-        self.pins == other.pins && versions(self) == versions(other) && rules(self) == rules(other)
+        versions(self) == versions(other) && rules(self) == rules(other)
     }
 
     /// The pin in force for a service.

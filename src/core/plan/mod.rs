@@ -246,7 +246,8 @@ impl<'a> Work<'a> {
         if !touched.is_empty() {
             self.wants.extend(check::wants(self.group, &after, self.world, self.facts));
         }
-        let changed = |key: &pins::PinKey| before.pins.get(key) != after.pins.get(key);
+        let beside = !before.same_beside(&after);
+        let changed = |key: &pins::PinKey| beside || before.pins.get(key) != after.pins.get(key);
         let placed = check::document(self.group, &after, self.world, self.facts);
         let relevant = placed.into_iter().filter(|placed| {
             let of_touched = placed.finding.services.iter().any(|service| touched.contains(service));
