@@ -106,7 +106,7 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 /// Says whether an action is possible on the screen, whatever lies over it.
 pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     match state.screens.last() {
-        _ if matches!(action, Action::Rollback | Action::Logs | Action::Tour) => {}
+        _ if matches!(action, Action::Rollback | Action::Logs | Action::Tour | Action::Inspect) => {}
         Some(Screen::Pins(_)) => return deciding::on_pins(state, action),
         Some(Screen::Plan(screen)) => return deciding::on_plan(state, screen, action),
         Some(Screen::Change(_)) => return deciding::on_change(state, action),
@@ -119,6 +119,8 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
             Subject::Gone => Err(Reason::Gone),
         },
         Action::Pins => deciding::pins(state),
+        Action::Inspect => super::image::under_cursor(state).map(|_| ()),
+        Action::Files => super::image::readable(state),
         Action::ClearFilter => has_filter(state),
         Action::NextTrouble | Action::PreviousTrouble => trouble(state),
         Action::Open if state.screen_context() == Context::Fleet => a_row(state),

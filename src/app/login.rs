@@ -176,6 +176,7 @@ fn shown(state: &State) -> (usize, Vec<String>) {
             let here = units.get(screen.at).into_iter().chain(units);
             (screen.cluster, here.map(|unit| unit.to.image.clone()).collect())
         }
+        Some(Screen::Image(screen)) => (screen.cluster, vec![screen.image.text.clone()]),
         Some(Screen::Change(screen)) => (screen.cluster, Vec::new()),
         Some(Screen::History(screen)) => (screen.cluster, Vec::new()),
         Some(Screen::Logs(screen)) => (screen.cluster, Vec::new()),

@@ -16,6 +16,7 @@ pub mod complete;
 pub mod editor;
 pub mod filter;
 pub mod history;
+pub mod image;
 pub mod layout;
 pub mod line;
 pub mod login;
@@ -30,6 +31,7 @@ pub mod state;
 pub mod tasks;
 pub mod tour;
 pub mod update;
+pub mod wrap;
 
 pub use available::{Reason, available};
 pub use msg::{Effect, LogLine, Msg, Stamped};

@@ -1,13 +1,15 @@
 //! What comes in, and what is wished for: plain data both.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::config::Key;
 use crate::core::change::{Event, Mode, Order};
 use crate::core::group::GroupKey;
 use crate::core::hidden::Hidden;
+use crate::core::image::Digest;
 use crate::core::plan::Want;
-use crate::core::registry::Learned;
+use crate::core::registry::{About, Files, Learned};
 use crate::core::time::Time;
 use crate::core::wire::v1::Plan;
 use crate::core::world::Seen;
@@ -75,6 +77,17 @@ pub enum Msg {
         service: String,
         /// Why, where it is a failure.
         why: Option<String>,
+    },
+    /// Files of an image were read, or some more of its layers were.
+    Files {
+        /// The cluster.
+        cluster: usize,
+        /// The image's reference.
+        image: String,
+        /// The digest of the manifest of one of its platforms.
+        manifest: Digest,
+        /// Its files, how far it is, or why they could not be read.
+        files: Files,
     },
     /// The draft of a group's pins was read, if there is one.
     Draft {
@@ -188,6 +201,17 @@ pub enum Effect {
     },
     /// Stop following.
     StopLogs,
+    /// Read the files of an image from its layers; one image at a time. Answered by [`Msg::Files`].
+    ReadFiles {
+        /// The cluster.
+        cluster: usize,
+        /// The image's reference.
+        image: String,
+        /// What its platforms are, with their layers.
+        abouts: Vec<Arc<About>>,
+    },
+    /// Stop reading.
+    StopFiles,
     /// Read the draft of a group's pins.
     LoadDraft {
         /// The cluster.

@@ -235,11 +235,16 @@ pub fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
         images.extend(check::images(group, &crate::core::pins::read(text), &one.world, &one.facts).into_keys());
     }
     for image in images {
-        if is_old(&one.facts, &image, now) {
-            one.facts.forget(&image);
-            one.asked.remove(&Want::Engine(image.clone()));
-            one.asked.remove(&Want::Image(image));
-        }
+        forget_image(one, &image, now);
+    }
+}
+
+/// Forgets what is known of an image where that may have changed since.
+pub(super) fn forget_image(one: &mut Cluster, image: &str, now: Time) {
+    if is_old(&one.facts, image, now) {
+        one.facts.forget(image);
+        one.asked.remove(&Want::Engine(image.to_owned()));
+        one.asked.remove(&Want::Image(image.to_owned()));
     }
 }
 

@@ -13,6 +13,7 @@ use crate::core::world::World;
 
 use super::change::{ChangeScreen, Work};
 use super::filter::Filter;
+use super::image::ImageState;
 use super::layout::Size;
 pub use super::modal::{Asked, Detail, Modal, Prompt, Question};
 use super::msg::{Effect, LogLine};
@@ -221,6 +222,8 @@ pub enum Screen {
     Plan(Box<PlanState>),
     /// A change at work, or as it was left.
     Change(ChangeScreen),
+    /// What an image is.
+    Image(Box<ImageState>),
 }
 
 impl Screen {
@@ -235,6 +238,7 @@ impl Screen {
             Self::Pins(_) => Context::Pins,
             Self::Plan(_) => Context::Plan,
             Self::Change(_) => Context::Change,
+            Self::Image(_) => Context::Image,
         }
     }
 }

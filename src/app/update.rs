@@ -4,6 +4,7 @@ mod change;
 mod complete;
 mod fleet;
 mod history;
+mod image;
 mod login;
 mod logs;
 mod modal;
@@ -31,6 +32,9 @@ pub const SERVICE_SUMMARY: u16 = 8;
 /// How many lines stand above the list of changes.
 pub const HISTORY_SUMMARY: u16 = 2;
 
+/// How many lines stand above what an image is.
+pub const IMAGE_SUMMARY: u16 = 1;
+
 pub use fleet::nodes;
 pub use modal::{PICKS, popup_page};
 pub use motion::moved;
@@ -40,6 +44,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     state.now = state.now.max(stamped.at);
     let mut effects = Vec::new();
     let moved = matches!(stamped.msg, Msg::Seen { .. } | Msg::Learned { .. } | Msg::LoggedIn { .. });
+    let told = matches!(stamped.msg, Msg::Learned { .. } | Msg::LoggedIn { .. } | Msg::Tick | Msg::Files { .. });
     match stamped.msg {
         Msg::Key(key) => press(state, key, &mut effects),
         Msg::Paste(text) => {
@@ -65,6 +70,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         }
         Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),
         Msg::LogEnded { cluster, service, why } => logs::end(state, cluster, &service, why),
+        Msg::Files { cluster, image, manifest, files } => image::take(state, cluster, &image, &manifest, &files),
         Msg::Draft { cluster, group, text, at } => {
             let kept = text.map_or(Kept::None, |text| Kept::Text(text, at));
             pins::take_draft(state, cluster, &group, &kept);
@@ -85,6 +91,9 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     complete::settle(state, moved);
     if moved {
         plan::settle(state);
+    }
+    if told {
+        image::settle(state);
     }
     fleet::keep_in_view(state);
     watch::watch(state, &mut effects);
@@ -208,6 +217,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Refresh => {
             watch::refresh(state, effects);
             plan::again(state);
+            image::settle(state);
         }
         Action::Tour => tour::toggle(state),
         Action::Help => state.modal = Some(Modal::Help(super::state::Scroll::default())),
@@ -222,6 +232,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Logs => logs::open(state, effects),
         Action::History => history(state),
         Action::Pins => pins::open(state, effects),
+        Action::Inspect => image::open(state),
         Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
         Action::Filter => modal::open_filter(state),
         Action::Login => login::open(state),
@@ -239,6 +250,7 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Some(Screen::Pins(_)) => pins::run(state, action, effects),
         Some(Screen::Plan(_)) => plan::run(state, action, effects),
         Some(Screen::Change(_)) => change::run(state, action, effects),
+        Some(Screen::Image(_)) => image::run(state, action, effects),
     }
 }
 
@@ -256,6 +268,7 @@ fn leave(state: &mut State, effects: &mut Vec<Effect>) {
     pins::flush_all(state, effects);
     match state.screens.pop() {
         Some(Screen::Logs(_)) => effects.push(Effect::StopLogs),
+        Some(Screen::Image(screen)) if screen.is_reading() => effects.push(Effect::StopFiles),
         Some(_) => {}
         None => state.fleet.pane = super::state::Pane::Services,
     }

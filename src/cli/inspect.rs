@@ -12,7 +12,7 @@ use super::session::{Failure, Session, Stage, offset, usage};
 use crate::core::check::failure;
 use crate::core::contract::{self, Contract, Mistake};
 use crate::core::image::{ImageRef, Platform};
-use crate::core::inspect::{Lack, Verdict, View};
+use crate::core::inspect::{self, Lack, Section, Verdict, View};
 use crate::core::registry::{About, Facts, Files};
 use crate::core::size::size;
 
@@ -58,13 +58,22 @@ fn finish(
     session: &Session,
     view: &View<'_>,
     asked: &Inspecting,
-    sections: impl Fn(&View<'_>) -> Vec<crate::core::inspect::Section>,
+    sections: impl Fn(&View<'_>) -> Vec<Section>,
 ) -> Result<Exit, Failure> {
     let told = view.wire(asked.files);
     match &told {
         Ok(wire) if asked.json => session.out.json(wire),
+        Ok(_) => {
+            let mut all = sections(view);
+            // The last section is theirs.
+            if let Some(last) = all.last_mut() {
+                let files = view.shown().ok().and_then(|about| view.files.get(&about.manifest)).and_then(Files::known);
+                let wanted = files.filter(|_| asked.files).unwrap_or_default();
+                last.lines.extend(inspect::listed(wanted).map(inspect::file));
+            }
+            session.out.sections(&all);
+        }
         // What is known without the rest is of use to people: a digest, the platforms.
-        Ok(_) => session.out.sections(&sections(view)),
         Err(_) if !asked.json && view.named().is_ok() => session.out.sections(&sections(view)),
         Err(_) => {}
     }

@@ -32,6 +32,8 @@ actions! {
     History, "history", "history", "Shows every change, by whomever and from whichever manager.";
     Filter, "filter", "filter", "Shows only the rows that match what is typed.";
     ClearFilter, "clear-filter", "clear filter", "Shows all rows again.";
+    Inspect, "inspect", "image", "Shows what the image under the cursor is, as its registry tells it.";
+    Files, "files", "files", "Reads the files of the image from its layers, and lists them.";
     Details, "details", "details", "Shows the full cause of what is wrong here.";
     Login, "login", "log in", "Logs in to a registry, for this console only; nothing of it is written down.";
     Copy, "copy", "copy", "Copies this, or the plan as docker commands, to the clipboard.";
@@ -114,6 +116,7 @@ named! {
         Change, "change", "A change at work, or as it was.";
         History, "history", "The changes there were.";
         Logs, "logs", "The logs of a service.";
+        Image, "image", "What an image is.";
         Messages, "messages", "The messages of this session.";
         Help, "help", "The keys that work here.";
         Ask, "ask", "A question that waits for an answer.";

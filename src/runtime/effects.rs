@@ -20,7 +20,9 @@ use crate::app::{Effect, Msg};
 use crate::core::change::{Mode, Order};
 use crate::core::finding::Severity;
 use crate::core::group::GroupKey;
+use crate::core::image::ImageRef;
 use crate::core::plan::Want;
+use crate::core::registry::{About, Files};
 use crate::core::wire::v1::Plan;
 use crate::core::world::Seen;
 use crate::engine::execute::{Options, Start, new_change};
@@ -52,6 +54,7 @@ pub struct Effects {
     settle: Duration,
     changes: BTreeMap<String, AtWork>,
     logs: Option<JoinHandle<()>>,
+    files: Option<JoinHandle<()>>,
     keeping: mpsc::UnboundedSender<Keep>,
     keeper: JoinHandle<()>,
 }
@@ -85,6 +88,7 @@ impl Effects {
             settle: Duration::from_secs(settle.into()),
             changes: BTreeMap::new(),
             logs: None,
+            files: None,
             keeping,
             keeper,
         }
@@ -106,6 +110,8 @@ impl Effects {
             Effect::Ask { cluster, wants } => self.ask(cluster, wants),
             Effect::FollowLogs { cluster, service } => self.follow_logs(cluster, service),
             Effect::StopLogs => self.stop_logs(),
+            Effect::ReadFiles { cluster, image, abouts } => self.read_files(cluster, image, abouts),
+            Effect::StopFiles => self.stop_files(),
             Effect::LoadDraft { cluster, group } => self.load_draft(cluster, group),
             Effect::SaveDraft { cluster, group, text } => self.keep_draft(cluster, group, Some(text)),
             Effect::DropDraft { cluster, group } => self.keep_draft(cluster, group, None),
@@ -204,6 +210,29 @@ impl Effects {
     fn stop_logs(&mut self) {
         if let Some(logs) = self.logs.take() {
             logs.abort();
+        }
+    }
+
+    fn read_files(&mut self, cluster: usize, image: String, abouts: Vec<Arc<About>>) {
+        self.stop_files();
+        let Some(hands) = self.clusters.get(cluster) else { return };
+        let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+        self.files = Some(self.handle.spawn(async move {
+            let Ok(reference) = ImageRef::parse(&image) else { return };
+            for about in abouts {
+                let tell = |files: Files| {
+                    let (image, manifest) = (image.clone(), about.manifest.clone());
+                    inbox.send(Msg::Files { cluster, image, manifest, files });
+                };
+                let files = eyes.files(&reference, &about, |reading| tell(Files::Reading(reading))).await;
+                tell(files);
+            }
+        }));
+    }
+
+    fn stop_files(&mut self) {
+        if let Some(files) = self.files.take() {
+            files.abort();
         }
     }
 

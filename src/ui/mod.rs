@@ -19,6 +19,7 @@ mod fleet;
 mod footer;
 mod header;
 mod history;
+mod image;
 mod login;
 mod logs;
 mod modal;
@@ -62,6 +63,7 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         Some(Screen::Pins(screen)) => pins::view(frame, area(body), state, theme, screen),
         Some(Screen::Plan(screen)) => plan::view(frame, area(body), state, theme, screen),
         Some(Screen::Change(screen)) => change::view(frame, area(body), state, theme, screen),
+        Some(Screen::Image(screen)) => image::view(frame, area(body), state, theme, screen),
     }
     modal::view(frame, area(body), state, theme);
     tour::view(frame, area(tour), state, theme);

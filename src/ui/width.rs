@@ -1,11 +1,9 @@
 //! Text cut and filled to a width in cells.
 
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthChar as _;
 
-/// The cells a text takes.
-pub fn width(text: &str) -> usize {
-    text.width()
-}
+use crate::app::wrap::front;
+pub use crate::app::wrap::{width, wrapped};
 
 /// The text cut at its end to at most so many cells.
 pub fn end(text: &str, most: usize) -> String {
@@ -62,35 +60,6 @@ pub fn left_middle(text: &str, cells: usize) -> String {
     left(&middle(text, cells), cells)
 }
 
-/// The text in lines of at most so many cells, broken at blanks where there are some.
-pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut rest = text;
-    while width(rest) > cells && cells > 0 {
-        let kept = front(rest, cells);
-        let cut = if kept.is_empty() { rest.chars().next().map_or(0, char::len_utf8) } else { kept.len() };
-        let at = rest[..cut].rfind(' ').filter(|at| *at > cut / 2).unwrap_or(cut);
-        lines.push(rest[..at].to_owned());
-        rest = rest[at..].trim_start();
-    }
-    if !rest.is_empty() || lines.is_empty() {
-        lines.push(rest.to_owned());
-    }
-    lines
-}
-
-fn front(text: &str, most: usize) -> String {
-    let mut left = most;
-    text.chars()
-        .take_while(|c| {
-            let cells = c.width().unwrap_or(0);
-            let fits = cells <= left;
-            left = left.saturating_sub(cells);
-            fits
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,13 +78,5 @@ mod tests {
             assert!(width(&got) <= most);
         }
         assert_eq!((left("ab", 4), right("ab", 4), left("abcdef", 4)), ("ab  ".into(), "  ab".into(), "abc…".into()));
-    }
-
-    #[test]
-    fn wraps_at_blanks() {
-        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
-        assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
-        assert_eq!(wrapped("", 4), [""]);
-        assert_eq!(wrapped("日本", 1), ["日", "本"]);
     }
 }

@@ -19,6 +19,8 @@ mod failures;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod image;
+#[cfg(test)]
 mod inspect;
 #[cfg(test)]
 mod keys;

@@ -5,7 +5,7 @@ mod tests;
 mod text;
 mod wire;
 
-pub use text::{Line, Section, Tone};
+pub use text::{Line, Section, Tone, file, listed};
 
 use std::collections::{BTreeMap, BTreeSet};
 

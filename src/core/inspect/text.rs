@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Lack, Made, Verdict, View, images, platforms};
 use crate::core::base::{self, Base};
 use crate::core::check::failure;
-use crate::core::registry::{About, FileKind, Files, Layer, Reading};
+use crate::core::registry::{About, FileKind, Files, ImageFile, Layer, Reading};
 use crate::core::size::size;
 use crate::core::time::{Time, age};
 use crate::core::version::constancy;
@@ -60,6 +60,8 @@ fn section(title: impl Into<String>, lines: Vec<Line>) -> Option<Section> {
 
 impl View<'_> {
     /// Everything there is to tell, most important first. `offset`: seconds east of UTC, for clocks.
+    ///
+    /// Files are counted only: the section about them is the last, and whoever lists them does so by [`listed`] and [`file`].
     pub fn sections(&self, now: Time, offset: i32) -> Vec<Section> {
         let mut all = vec![section("image", self.what(now, offset)), section(self.judged_by(), self.judged())];
         if let Ok(about) = self.about() {
@@ -166,6 +168,8 @@ impl View<'_> {
                 lines.push(toned(Tone::Warn, "kept", "every rule but those about files, which were not read"));
             }
             Some(Verdict::Broken(breaches)) => {
+                let (count, verb) = (breaches.len(), if breaches.len() == 1 { "is" } else { "are" });
+                lines.push(toned(Tone::Bad, "broken", format!("{} {verb} not kept", counted(count, "rule"))));
                 for breach in breaches {
                     lines.push(toned(Tone::Bad, breach.rule, breach.message));
                     if !breach.hint.is_empty() {
@@ -305,21 +309,26 @@ fn files(files: &Files) -> Vec<Line> {
         }
         Files::Failed(why) => vec![toned(Tone::Bad, "error", format!("its files could not be read: {}", why.text()))],
         Files::Known(files) => {
-            let real = files.iter().filter(|file| file.kind != FileKind::Dir);
             let all: u64 = files.iter().map(|file| file.size).sum();
-            let count = counted(real.clone().count(), "file");
-            let mut lines = vec![toned(Tone::Quiet, "", format!("{count}, {} unpacked", size(all)))];
-            lines.extend(real.map(|file| {
-                let key = match file.kind {
-                    FileKind::Link => "link".to_owned(),
-                    FileKind::Special => "special".to_owned(),
-                    FileKind::File | FileKind::Dir => size(file.size),
-                };
-                line(format!("{key:>8}"), &file.path)
-            }));
-            lines
+            let count = counted(listed(files).count(), "file");
+            vec![toned(Tone::Quiet, "", format!("{count}, {} unpacked", size(all)))]
         }
     }
+}
+
+/// The files that are listed: all but folders.
+pub fn listed(files: &[ImageFile]) -> impl Iterator<Item = &ImageFile> {
+    files.iter().filter(|file| file.kind != FileKind::Dir)
+}
+
+/// A file in a line: its size or kind, and its path.
+pub fn file(file: &ImageFile) -> Line {
+    let key = match file.kind {
+        FileKind::Link => "link".to_owned(),
+        FileKind::Special => "special".to_owned(),
+        FileKind::File | FileKind::Dir => size(file.size),
+    };
+    line(format!("{key:>8}"), &file.path)
 }
 
 fn counted(count: usize, noun: &str) -> String {
