@@ -13,7 +13,7 @@ use crate::core::check::failure;
 use crate::core::contract::{self, Contract, Mistake};
 use crate::core::image::{ImageRef, Platform};
 use crate::core::inspect::{self, Lack, Section, Verdict, View};
-use crate::core::registry::{About, Facts, Files};
+use crate::core::registry::{About, Facts, Files, Why};
 use crate::core::size::size;
 
 /// Prints what a reference is. A contract that is not surely kept is exit code 1, and so is an image that is not to be had.
@@ -103,7 +103,10 @@ fn lacking(view: &View<'_>, lack: &Lack) -> Failure {
     match lack {
         Lack::Failed(why) => {
             let said = failure(view.image, why, false);
-            trouble(said.message, said.hint)
+            // As the TLS adapter says it.
+            let plain = matches!(why, Why::Unreachable(cause) if cause.contains("speaks plain http"));
+            let hint = format!("`--plain-http {}` speaks it too, here and now", view.image.host);
+            trouble(said.message, if plain { hint } else { said.hint })
         }
         Lack::NotFor(platform, made) => {
             let made: Vec<String> = made.iter().map(ToString::to_string).collect();

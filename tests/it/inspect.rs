@@ -212,3 +212,60 @@ async fn what_cannot_be_told_ends_with_its_reason() {
     assert!(said.out.contains("file-forbidden  it has `/lib/x.so`: forbidden by `/lib/**`"), "{}", said.out);
     assert_eq!(said.err.lines().count(), 1, "one platform's layers are read: {}", said.err);
 }
+
+/// The program itself, on a machine without an engine: registries on it are spoken to by plain HTTP, as an engine would.
+#[tokio::test]
+async fn without_any_engine_the_program_asks_the_registry() {
+    let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let host = format!("127.0.0.1:{port}");
+    // This machine by its address in a network: no engine says by itself that plain HTTP will do. Nothing is sent.
+    let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    let networked = probe.connect("192.0.2.1:9").is_ok();
+    let other = format!("{}:{port}", probe.local_addr().unwrap().ip());
+    let of = |host: &str| format!("[[image]]\nref = \"{host}/x-ext:1.0.0\"\n{EXTENSION}");
+    let text = format!("[[node]]\nname = \"node-1\"\nmanager = true\n{}{}", of(&host), of(&other));
+    let (world, _) = Scenario::read(&text).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let sim = Sim::start(world, 1.0);
+    tokio::spawn(async move {
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = open(&sim, Seat::Registry(None)).unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let home = tempfile::tempdir().unwrap();
+    let contracts = home.path().join("pinnace/contracts");
+    std::fs::create_dir_all(&contracts).unwrap();
+    std::fs::write(contracts.join("mine.toml"), "platforms = [\"linux/s390x\"]\n").unwrap();
+    let run = |host: &str, args: &[&str], context: &str| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_pinnace"));
+        command.arg("inspect").arg(format!("{host}/x-ext:1.0.0")).args(args).env_clear();
+        command.env("HOME", home.path()).env("XDG_CONFIG_HOME", home.path()).env("DOCKER_CONFIG", home.path());
+        if context.is_empty() {
+            command.env("DOCKER_HOST", format!("unix://{}/none.sock", home.path().display()));
+        } else {
+            command.env("DOCKER_CONTEXT", context);
+        }
+        command.output()
+    };
+    let hint = format!("hint: `--plain-http {other}`");
+    for (host, args, context, code, said) in [
+        (&host, &["--contract", "cnpg-extension"][..], "", 0, "kept  every rule"),
+        // A context that is not there any more is no engine either.
+        (&host, &["--contract", "cnpg-extension"], "gone", 0, "kept  every rule"),
+        (&host, &["--contract", "mine"], "", 1, "it is not made for linux/s390x"),
+        (&host, &["--context", "gone"], "", 2, "gone"),
+        (&other, &[], "", 1, hint.as_str()),
+        (&other, &["--plain-http", &other], "", 0, "OCI index of 2 images"),
+    ] {
+        if *host == other && !networked {
+            eprintln!("this machine is in no network: {args:?} is left out");
+            continue;
+        }
+        let output = run(host, args, context).await.unwrap();
+        let text = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap()).concat();
+        assert_eq!(output.status.code(), Some(code), "{args:?} {context}: {text}");
+        assert!(text.contains(said), "{args:?}: {text}");
+    }
+}

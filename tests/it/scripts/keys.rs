@@ -160,3 +160,23 @@ async fn a_bad_pin_ends_in_a_question() {
     desk.press("q");
     assert!(desk.quit, "{}", desk.text());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_image_is_looked_into_by_keys() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    let mut desk = Desk::open(&operator, (120, 40));
+    desk.wait("first screen", 10, |text| text.contains("storefront")).await;
+    desk.press("/");
+    desk.type_in("postgres-n1-a");
+    desk.press("enter");
+    desk.wait("the service alone", 10, |text| text.contains("1 shown")).await;
+    desk.press("g g G i");
+    desk.wait("what it is", 10, |text| text.contains("PLATFORMS") && text.contains("base       unknown")).await;
+    desk.press("f");
+    desk.wait("that its layers were read", 10, |text| !text.contains("being read")).await;
+    desk.press("G");
+    desk.wait("its files", 10, |text| text.contains("FILES") && text.contains(" unpacked")).await;
+    desk.press("esc");
+    assert!(desk.text().contains("1 shown"), "{}", desk.text());
+}
