@@ -34,6 +34,8 @@ pub enum Reason {
     Reading,
     /// The text is what is in force.
     NotEdited,
+    /// No image is pinned here.
+    NoPins,
     /// The cursor is in no image.
     NoImage,
     /// This stands in the way of the plan.
@@ -50,6 +52,8 @@ pub enum Reason {
     Starting,
     /// The change is over.
     Over,
+    /// The change did not come to its end.
+    NotDone,
     /// The change is somebody else's.
     NotOurs,
     /// The change waits for an answer.
@@ -78,6 +82,7 @@ impl std::fmt::Display for Reason {
             Self::NotHere => "not on this screen",
             Self::Reading => "it is still being read",
             Self::NotEdited => "the text is what is in force",
+            Self::NoPins => "no image is pinned here: there is nothing to make permanent",
             Self::NoImage => "the cursor is not in the text of an `image = \"…\"`",
             Self::Obstacle(why) => return f.write_str(why),
             Self::NoWarnings => "the plan has no warnings",
@@ -86,6 +91,7 @@ impl std::fmt::Display for Reason {
             Self::Unfinished => "the change is not finished: enter opens it",
             Self::Starting => "the change has not begun yet",
             Self::Over => "the change is over",
+            Self::NotDone => "the change was not done: nothing of it is to be kept",
             Self::NotOurs => "it is not carried out from here",
             Self::Asking => "it waits for your answer: go on, go back or leave it",
             Self::NotAsking => "it does not wait for an answer",
@@ -106,7 +112,7 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 /// Says whether an action is possible on the screen, whatever lies over it.
 pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     match state.screens.last() {
-        _ if matches!(action, Action::Rollback | Action::Logs | Action::Tour | Action::Inspect) => {}
+        _ if matches!(action, Action::Rollback | Action::Logs | Action::Tour | Action::Inspect | Action::CopyFix) => {}
         Some(Screen::Pins(_)) => return deciding::on_pins(state, action),
         Some(Screen::Plan(screen)) => return deciding::on_plan(state, screen, action),
         Some(Screen::Change(_)) => return deciding::on_change(state, action),
@@ -126,6 +132,7 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
         Action::Open if state.screen_context() == Context::Fleet => a_row(state),
         Action::ToggleFold => foldable(state),
         Action::Details => details(state),
+        Action::CopyFix => super::fix::here(state).map(|_| ()),
         Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Reason::NoTour),
         Action::Copy => match state.screens.last() {
             None => subject(state).map(|_| ()),

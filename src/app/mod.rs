@@ -15,6 +15,7 @@ pub mod change;
 pub mod complete;
 pub mod editor;
 pub mod filter;
+pub mod fix;
 pub mod history;
 pub mod image;
 pub mod layout;

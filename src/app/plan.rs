@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::core::check;
+use crate::core::fix;
 use crate::core::group::GroupKind;
 use crate::core::image::digest_of;
 use crate::core::plan::{Draft, Goal, Want, identity, plan, plural};
@@ -284,15 +285,6 @@ pub fn headline(plan: &Plan) -> String {
 
 /// The same as `docker service update` lines.
 pub fn docker_lines(plan: &Plan) -> String {
-    let lines = plan
-        .active()
-        .map(|(_, unit)| format!("docker service update --image {} {}", quoted(&unit.to.image), quoted(&unit.service)));
-    lines.collect::<Vec<_>>().join("\n")
-}
-
-/// A word of a shell's command line.
-fn quoted(text: &str) -> String {
-    let text = clean(text);
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
-    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    let lines: Vec<_> = plan.active().map(|(_, unit)| fix::update(&unit.to.image, &unit.service)).collect();
+    lines.join("\n")
 }

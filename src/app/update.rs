@@ -236,6 +236,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
         Action::Filter => modal::open_filter(state),
         Action::Login => login::open(state),
+        Action::CopyFix => copy_fix(state, effects),
         Action::Back => leave(state, effects),
         _ => run_on_screen(state, action, effects),
     }
@@ -292,6 +293,13 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
 fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
     state.say(Severity::Info, format!("copied: {text}"), "");
     effects.push(Effect::Copy(text));
+}
+
+/// Copies the permanent fix for what the screen is about, and says what has to be known beside it.
+fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
+    let Ok(fix) = super::fix::here(state) else { return };
+    state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
+    effects.push(Effect::Copy(fix.text));
 }
 
 /// The service the keys act on, if it is there: its id and its cluster's place.

@@ -169,6 +169,9 @@ pub enum Verb {
     Pins {
         /// Only this group
         group: Option<String>,
+        /// Print what makes them last: for pgEdge's API, for the stack file, or a docker command
+        #[arg(long, requires = "group")]
+        permanent: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,

@@ -108,7 +108,8 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         None | Some(Verb::Console) => Box::pin(console(stage)).await,
         Some(Verb::Demo) => Box::pin(demo::run(&stage.common)).await,
         Some(Verb::Status { group, json }) => status::run(stage, group.as_deref(), json).await,
-        Some(Verb::Pins { group, json }) => pins::run(stage, group.as_deref(), json).await,
+        Some(Verb::Pins { group: Some(group), permanent: true, json }) => pins::permanent(stage, &group, json).await,
+        Some(Verb::Pins { group, json, .. }) => pins::run(stage, group.as_deref(), json).await,
         Some(Verb::Check { explain: Some(code), json, .. }) => check::explain(&stage.out, &code, json),
         Some(Verb::Check { group, edit, json, .. }) => {
             Box::pin(check::run(stage, &group.unwrap_or_default(), &edit, json)).await

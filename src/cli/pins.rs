@@ -5,7 +5,9 @@ use serde::Serialize;
 use super::Exit;
 use super::out::Out;
 use super::session::{Failure, Session, Stage};
+use crate::core::fix::{self, Fix, Form};
 use crate::core::group::{GroupKey, member_of};
+use crate::core::registry::Facts;
 use crate::core::{names, pins};
 
 #[derive(Serialize)]
@@ -73,6 +75,41 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
         return Ok(Exit::Done);
     }
     text(&session.out, &all);
+    Ok(Exit::Done)
+}
+
+#[derive(Serialize)]
+struct Permanent {
+    group: GroupKey,
+    #[serde(flatten)]
+    fix: Fix,
+}
+
+/// Prints what makes a group's pins last, in its owner's form; what has to be known beside it goes to the error stream.
+pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
+    let mut world = session.eyes.world().await?;
+    let group = names::group(&world, group)?;
+    let doc = pins::read(&session.pins_in_force(&mut world, &group).await?);
+    let mut facts = Facts::default();
+    session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
+    let nothing = || Fix {
+        form: Form::of(&group),
+        holds: Vec::new(),
+        text: String::new(),
+        notes: vec![format!("no pin is in force in {group}: there is nothing to make permanent")],
+    };
+    let fix = fix::of_pins(&group, &doc, &doc, &world, &facts).unwrap_or_else(nothing);
+    if json {
+        session.out.json(&Permanent { group, fix });
+        return Ok(Exit::Done);
+    }
+    if !fix.text.is_empty() {
+        session.out.line(&fix.text);
+    }
+    for note in &fix.notes {
+        session.out.note(note);
+    }
     Ok(Exit::Done)
 }
 

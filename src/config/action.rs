@@ -37,6 +37,7 @@ actions! {
     Details, "details", "details", "Shows the full cause of what is wrong here.";
     Login, "login", "log in", "Logs in to a registry, for this console only; nothing of it is written down.";
     Copy, "copy", "copy", "Copies this, or the plan as docker commands, to the clipboard.";
+    CopyFix, "copy-fix", "copy fix", "Copies the permanent fix: what to put into the stack file, or into the database's spec.";
 
     // The plan.
     Apply, "apply", "apply", "Carries out the plan.";

@@ -7,6 +7,7 @@ pub mod contract;
 pub mod disk;
 pub mod effective;
 pub mod finding;
+pub mod fix;
 pub mod group;
 pub mod health;
 pub mod hidden;

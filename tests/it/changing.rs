@@ -292,3 +292,51 @@ fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
     assert!(!applied(&press(&mut state, "a")));
     assert_eq!(state.notice.unwrap().text, "apply: this cluster is read-only here");
 }
+
+/// What was copied as the permanent fix, and what was said of it.
+fn copied_fix(state: &mut State) -> Option<(serde_json::Value, String)> {
+    let effects = press(state, "Y");
+    let copied = effects.iter().find_map(|effect| if let Effect::Copy(text) = effect { Some(text) } else { None });
+    let said = state.notice.as_ref().unwrap().text.clone();
+    copied.map(|text| (serde_json::from_str(text).unwrap(), said))
+}
+
+#[test]
+fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
+    let mut state = tale::night(120, 40);
+    assert_eq!(copied_fix(&mut state), None);
+    assert_eq!(
+        state.notice.as_ref().unwrap().text,
+        "copy fix: no image is pinned here: there is nothing to make permanent"
+    );
+    // The pins as they are edited, a plan, and the change that carries it out.
+    let mut state = tale::pins(120, 40);
+    pin(&mut state, GOOD);
+    found(&mut state, GOOD, '1');
+    press(&mut state, "esc");
+    let image = serde_json::json!({ "swarm": { "image": pinned(PG, '1') } });
+    let wanted = serde_json::json!({ "postgres_version": "17.9", "spock_version": "5",
+        "nodes": [{ "name": "n1", "orchestrator_opts": image }] });
+    let said = "copied the permanent fix for pgEdge's API: n1".to_owned();
+    assert_eq!(copied_fix(&mut state), Some((wanted.clone(), said.clone())));
+    assert!(state.notice.as_ref().unwrap().hint.contains("as a whole"), "{:?}", state.notice);
+    for tell in [tale::plan, tale::working, tale::done] {
+        let mut state = tell(120, 40);
+        assert_eq!(copied_fix(&mut state), Some((wanted.clone(), said.clone())));
+    }
+    // What was not done is not to be kept.
+    let mut state = tale::asking(120, 40);
+    event(&mut state, Kind::Ended { state: ChangeState::Failed, text: String::new() });
+    assert_eq!(copied_fix(&mut state), None);
+    // And later, from the fleet, what is in force.
+    let mut state = tale::night(120, 40);
+    let units = [("storefront-n1-host-2", "n1", WRONG, GOOD)];
+    let mut seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
+    for one in &mut seen {
+        if let Seen::Record { record: Some(record), .. } = one {
+            record.plan.pins_after = Some(format!("[node.n1]\nimage = \"{}\"\n", pinned(PG, '1')));
+        }
+    }
+    send(&mut state, Msg::Seen { cluster: 0, seen });
+    assert_eq!(copied_fix(&mut state), Some((wanted, said)));
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use pinnace::config::{Action, Context, Keymap};
 use pinnace::core::finding::{Code, Finding};
+use pinnace::core::fix::{Fix, Form};
 use pinnace::core::wire::v1;
 
 use crate::source::{read, root};
@@ -105,6 +106,12 @@ fn the_json_shown_is_the_json_printed() {
         assert!(Code::ALL.iter().any(|code| finding.is(*code)), "{}", finding.code);
     }
     serde_json::from_str::<serde_json::Value>(example(&text, "pins")).unwrap();
+    let mut shown: serde_json::Value = serde_json::from_str(example(&text, "permanent")).unwrap();
+    shown.as_object_mut().unwrap().remove("group");
+    let fix = Fix { form: Form::StackFile, holds: vec!["api".into()], text: String::new(), notes: Vec::new() };
+    let mut printed = serde_json::to_value(&fix).unwrap();
+    printed["text"] = shown["text"].clone();
+    assert_eq!(printed, shown);
 }
 
 #[test]

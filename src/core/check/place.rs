@@ -94,5 +94,6 @@ fn owner(group: &GroupKey, service: &Service) -> Option<Finding> {
         GroupKind::Service => return None,
     };
     let managed = service.label(group::COMPONENT).is_some() || service.label(group::STACK_IMAGE).is_some();
+    let hint = format!("{hint}: `Y` copies what to write there, `pinnace pins {group} --permanent` prints it");
     managed.then(|| Finding::new(Severity::Info, Code::WillBeOverwritten, group.to_string(), owner).hint(hint))
 }

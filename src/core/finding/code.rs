@@ -252,7 +252,7 @@ codes! {
     WillBeOverwritten = "will-be-overwritten", "info":
         "Another tool owns this service and will put its own image back.";
         "the next `docker stack deploy` will put the stack file's image back";
-        "Make the same change there; `y` copies it.";
+        "Make the same change there: `Y` copies what to write, `pinnace pins GROUP --permanent` prints it.";
         "pgEdge control-plane documentation; docker stack deploy, --resolve-image";
     FallsBack = "falls-back", "info":
         "A pin in force is cleared: what the service falls back to, and where that comes from.";
