@@ -48,7 +48,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     match stamped.msg {
         Msg::Key(key) => press(state, key, &mut effects),
         Msg::Paste(text) => {
-            if !pins::edit(state, |editor| editor.paste(&text)) {
+            if !pins::paste(state, &text) {
                 modal::paste(state, &text);
             }
         }

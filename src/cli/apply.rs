@@ -30,8 +30,10 @@ pub async fn apply(stage: &Stage, group: &str, edit: &Edit, how: &How, json: boo
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
-    let text = session.edited(&mut world, &group, edit).await?;
-    let draft = session.eyes.draft(&Goal::Pins { group, text }, &mut world, &mut session.facts()).await?;
+    let mut edited = session.edited(&mut world, &group, edit).await?;
+    let goal = Goal::Pins { group, text: edited.text.clone() };
+    let mut draft = session.eyes.draft(&goal, &mut world, &mut session.facts()).await?;
+    edited.remarked(&mut draft.plan);
     carry_out(&session, &world, draft, how, json).await
 }
 

@@ -42,7 +42,7 @@ pub struct Edit {
     /// Clear a member's pin; `.` is the group's own
     #[arg(long = "unpin", value_name = "MEMBER")]
     pub unpin: Vec<String>,
-    /// Take this file as the group's whole pin document
+    /// Take this file as the group's whole pin document; a database's spec of pgEdge's API (JSON) becomes one
     #[arg(long = "pins", value_name = "FILE", conflicts_with_all = ["pin", "unpin"])]
     pub pins: Option<PathBuf>,
 }

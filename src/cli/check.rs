@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Exit;
 use super::args::Edit;
 use super::out::Out;
-use super::session::{Failure, Session, Stage, usage};
+use super::session::{Edited, Failure, Session, Stage, usage};
 use crate::core::finding::{Code, Finding, Severity, gathered};
 use crate::core::plan::Goal;
 use crate::core::{check, names, pins};
@@ -16,13 +16,14 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
     let before = session.pins_in_force(&mut world, &group).await?;
-    let text = session.edited(&mut world, &group, edit).await?;
+    let Edited { text, remarks } = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
     let mut facts = session.facts();
     session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
     session.eyes.learn_running(&group, &world, &mut facts).await;
     let placed = check::document(&group, &doc, &world, &facts);
     let mut findings: Vec<Finding> = placed.into_iter().map(|placed| placed.finding).collect();
+    findings.extend(remarks);
     findings.extend(check::running::about(&group, &pins::read(&before), &world, &facts));
     if text != before {
         // An edit is judged in the place it would change as well.

@@ -7,7 +7,6 @@ use super::out::Out;
 use super::session::{Failure, Session, Stage};
 use crate::core::fix::{self, Fix, Form};
 use crate::core::group::{GroupKey, member_of};
-use crate::core::registry::Facts;
 use crate::core::{names, pins};
 
 #[derive(Serialize)]
@@ -91,7 +90,7 @@ pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, F
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
     let doc = pins::read(&session.pins_in_force(&mut world, &group).await?);
-    let mut facts = Facts::default();
+    let mut facts = session.facts();
     session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
     let nothing = || Fix {
         form: Form::of(&group),

@@ -14,11 +14,13 @@ use crate::adapters::registry::{DOCKER_CERTS, Dial, Trust};
 use crate::adapters::versions::{Keep, Versions};
 use crate::app::state::Guard;
 use crate::config::{Config, Manifest, ManifestSource, Reach, Text, Texts};
+use crate::core::finding::{Finding, gathered};
 use crate::core::group::{GroupKey, GroupKind};
 use crate::core::names::NameError;
 use crate::core::pins;
 use crate::core::plan::Want;
 use crate::core::registry::Facts;
+use crate::core::wire::v1::Plan;
 use crate::core::world::World;
 use crate::engine::execute::{Refusal, Tools};
 use crate::engine::prepare::Eyes;
@@ -62,6 +64,24 @@ impl From<Refusal> for Failure {
 /// A usage error.
 pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure { message: message.into(), hint: hint.into(), exit: Exit::Usage }
+}
+
+/// A pin document as it is edited, with what is to be said of how it came about.
+pub struct Edited {
+    /// The document.
+    pub text: String,
+    /// What could not be taken over from another form.
+    pub remarks: Vec<Finding>,
+}
+
+impl Edited {
+    /// A plan with those remarks beside its own.
+    pub fn remarked(&mut self, plan: &mut Plan) {
+        if !self.remarks.is_empty() {
+            plan.findings.append(&mut self.remarks);
+            plan.findings = gathered(std::mem::take(&mut plan.findings));
+        }
+    }
 }
 
 /// What verbs are run on.
@@ -199,11 +219,17 @@ impl Session {
     ///
     /// # Errors
     /// When the edit names nothing, or the record in force cannot be read.
-    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<String, Failure> {
+    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<Edited, Failure> {
         if let Some(file) = &edit.pins {
-            return std::fs::read_to_string(file).map_err(|error| {
+            let text = std::fs::read_to_string(file).map_err(|error| {
                 usage(format!("cannot read {}: {error}", file.display()), "name a readable TOML file")
-            });
+            })?;
+            if !pins::is_json(&text) {
+                return Ok(Edited { text, remarks: Vec::new() });
+            }
+            let taken = pins::import(&text, group, world)
+                .map_err(|error| usage(format!("{}: {error}", file.display()), error.hint()))?;
+            return Ok(Edited { text: taken.text, remarks: taken.remarks });
         }
         let mut text = self.pins_in_force(world, group).await?;
         for pin in &edit.pin {
@@ -217,7 +243,7 @@ impl Session {
             let member = (member != ".").then_some(member.as_str());
             text = pins::clear(&text, &key(world, group, member)?);
         }
-        Ok(text)
+        Ok(Edited { text, remarks: Vec::new() })
     }
 
     /// The group's pin document in force; empty where there is none.

@@ -15,6 +15,8 @@ pub const COMPONENT: &str = "pgedge.component";
 pub const DB_NODE: &str = "pgedge.node.name";
 /// The label of a pgEdge instance that names its host.
 pub const HOST: &str = "pgedge.host.id";
+/// The label of a database's other services that holds their id in its spec.
+pub const SERVICE_ID: &str = "pgedge.service.id";
 /// The label `docker stack deploy` puts on a stack's services.
 pub const STACK: &str = "com.docker.stack.namespace";
 /// The label `docker stack deploy` keeps the compose file's image text in.

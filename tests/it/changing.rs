@@ -340,3 +340,40 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     send(&mut state, Msg::Seen { cluster: 0, seen });
     assert_eq!(copied_fix(&mut state), Some((wanted, said)));
 }
+
+/// A database's spec as pgEdge's API takes it.
+const SPEC: &str = "{\r\n  \"id\": \"storefront\", \"spec\": { \"database_users\": [{ \"password\": \"hunter2\" }],\r
+  \"postgres_version\": \"17.9\", \"spock_version\": \"5\", \"nodes\": [{ \"name\": \"n1\" },\r
+  { \"name\": \"n2\", \"orchestrator_opts\": { \"swarm\": { \"extra_labels\": {} } } }],\r
+  \"orchestrator_opts\": { \"swarm\": { \"image\": \"ghcr.io/pgedge/pgedge-postgres:my-custom-image\" } } } }";
+
+#[test]
+fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
+    let mut state = tale::pins(120, 40);
+    let before = text(&state);
+    let mut effects = send(&mut state, Msg::Paste(SPEC.into()));
+    let wanted = "# Image pins of database \"storefront\", taken over from pgEdge's spec.\npostgres_version = \"17.9\"\nspock_version = \"5\"\nimage = \"ghcr.io/pgedge/pgedge-postgres:my-custom-image\"\n\n[node.n2]\nimage = \"manifest\"\n";
+    assert_eq!(text(&state), wanted);
+    let notice = state.notice.clone().unwrap();
+    assert_eq!(notice.text, "taken over from pgEdge's spec: the images of the database, n2, and versions");
+    assert_eq!(notice.hint, "ctrl-z, twice, takes it back; m has 2 remarks");
+    let told: Vec<_> = state.messages.iter().map(|notice| notice.text.as_str()).collect();
+    assert!(
+        told.iter().any(|text| text.contains("not taken over, as pins are about images: database_users")),
+        "{told:?}"
+    );
+    assert!(told.iter().any(|text| text.contains("orchestrator_opts of n2 name no image")), "{told:?}");
+    effects.extend(pass(&mut state, 400));
+    assert!(effects.contains(&Effect::SaveDraft { cluster: 0, group: group(), text: wanted.into() }), "{effects:?}");
+    assert!(!format!("{effects:?}{:?}", state.messages).contains("hunter2"));
+    press(&mut state, "ctrl-z ctrl-z");
+    assert_eq!(text(&state), before);
+    // What is none is left out: nothing of it gets into a draft.
+    for pasted in ["{ \"password\": \"hunter2\" }", "{ \"nodes\": [ \"hunter2\""] {
+        let effects = send(&mut state, Msg::Paste(pasted.into()));
+        assert!(!format!("{effects:?}").contains("hunter2") && text(&state) == before, "{effects:?}");
+        assert!(state.notice.as_ref().unwrap().text.starts_with("not put in: it is no "), "{:?}", state.notice);
+    }
+    send(&mut state, Msg::Paste("{ not json".into()));
+    assert!(text(&state).contains("{ not json"), "any other text is put in");
+}

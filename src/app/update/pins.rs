@@ -9,7 +9,7 @@ use crate::config::Action;
 use crate::core::finding::Severity;
 use crate::core::group::GroupKey;
 use crate::core::pins;
-use crate::core::plan::Goal;
+use crate::core::plan::{Goal, plural};
 use crate::core::text::clean;
 
 use super::{body, copy, motion};
@@ -144,6 +144,34 @@ pub(super) fn edit(state: &mut State, change: impl FnOnce(&mut Editor)) -> bool 
     change(&mut text.editor);
     if text.editor.text() != before {
         text.edited = Some(now);
+    }
+    true
+}
+
+/// Takes in a pasted text; whether there is a text it goes into.
+///
+/// A database's spec of pgEdge's API becomes the document. Other JSON is left out: it is no pin document, and may hold
+/// passwords, which a draft would keep.
+pub(super) fn paste(state: &mut State, pasted: &str) -> bool {
+    if typing(state).is_none() || !pins::is_json(pasted) {
+        return edit(state, |editor| editor.paste(pasted));
+    }
+    let Some(Screen::Pins(screen)) = state.screens.last() else { return false };
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return false };
+    match pins::import(pasted, &screen.group, &cluster.world) {
+        Err(error) => state.say(Severity::Warning, format!("not put in: {error}"), error.hint()),
+        Ok(taken) => {
+            let count = taken.remarks.len();
+            for remark in &taken.remarks {
+                state.say(Severity::Info, remark.message.clone(), remark.hint.clone());
+            }
+            edit(state, |editor| {
+                editor.replace(&taken.text);
+                editor.jump(0, 0);
+            });
+            let more = if count == 0 { String::new() } else { format!("; m has {count} {}", plural(count, "remark")) };
+            state.say(Severity::Info, taken.told, format!("ctrl-z, twice, takes it back{more}"));
+        }
     }
     true
 }

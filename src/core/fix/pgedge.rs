@@ -9,14 +9,11 @@ use serde::Serialize;
 
 use super::{Kept, Made, Source};
 use crate::core::effective::asked;
-use crate::core::group::{is_postgres, member_of};
+use crate::core::group::{SERVICE_ID, is_postgres, member_of};
 use crate::core::pins::PinKey;
 use crate::core::swarm::Service;
 use crate::core::text::clean;
 use crate::core::version::{PgTag, Version};
-
-/// The label of a database's other services that holds their id in the spec.
-pub const SERVICE_ID: &str = "pgedge.service.id";
 
 #[derive(Default, Serialize)]
 struct Spec {

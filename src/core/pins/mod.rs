@@ -2,11 +2,13 @@
 //!
 //! Reading never fails: what cannot be read is a [`Slip`] with its place, and everything else still counts.
 
+mod import;
 mod read;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use import::{ImportError, Imported, import, is_json};
 pub use read::read;
 pub use text::{clear, set, template};
 
