@@ -149,8 +149,25 @@ mod tests {
         assert_eq!(healthy(&service, tasks).as_deref(), Some("r/web:1"));
     }
 
+    fn labels(group: &GroupKey, over: ChangeState, unit: UnitState) -> crate::core::journal::SlotLabels {
+        crate::core::journal::SlotLabels {
+            group: group.to_string(),
+            owner: String::new(),
+            beat: 1,
+            state: over,
+            units: vec![unit],
+            post: None,
+            by: String::new(),
+            why: String::new(),
+            at: None,
+            sum: String::new(),
+            home: String::new(),
+            extra: std::collections::BTreeMap::new(),
+        }
+    }
+
     fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
-        use crate::core::journal::{Slot, SlotLabels};
+        use crate::core::journal::Slot;
         use crate::core::wire::v1::{Action, Edit, ImageAt, Kind, Plan, Record, Unit};
         let group = GroupKey::of(service);
         let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
@@ -184,20 +201,6 @@ mod tests {
             findings: Vec::new(),
             extra: serde_json::Map::new(),
         };
-        let labels = SlotLabels {
-            group: group.to_string(),
-            owner: String::new(),
-            beat: 1,
-            state: over,
-            units: vec![state],
-            post: None,
-            by: String::new(),
-            why: String::new(),
-            at: None,
-            sum: String::new(),
-            home: String::new(),
-            extra: std::collections::BTreeMap::new(),
-        };
         let change = format!("change-{seq}");
         let slot = Slot {
             config: change.clone(),
@@ -207,7 +210,7 @@ mod tests {
             v: 1,
             change: change.clone(),
             group_hash: group.hash(),
-            labels,
+            labels: labels(&group, over, state),
         };
         world.apply(Seen::Slot(Box::new(slot)), sample::NOW);
         let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
