@@ -9,6 +9,8 @@ mod conformance;
 #[cfg(test)]
 mod console;
 #[cfg(test)]
+mod custom_images;
+#[cfg(test)]
 mod demo;
 #[cfg(test)]
 mod docker_cli;

@@ -315,10 +315,16 @@ def tag(ref, new_tag, auth=None):
     return {"ref": f"{host}/{repo}:{new_tag}", "digest": sha256(data)}
 
 
-def delete(ref, auth=None):
-    """Deletes a manifest, and with it every tag that stands for it."""
+def delete(ref, auth=None, config=False):
+    """Deletes a manifest, and with it every tag that stands for it; with `config` its configuration too, as engines keep
+    manifests they have seen and need no registry for them."""
     host, repo, reference = split_ref(ref)
-    return {"ref": ref, "digest": registry(host, auth).delete(repo, reference)}
+    to = registry(host, auth)
+    blob = json.loads(to.get_manifest(repo, reference)[1])["config"]["digest"] if config else None
+    gone = to.delete(repo, reference)
+    if blob:
+        to.delete_blob(repo, blob)
+    return {"ref": ref, "digest": gone}
 
 
 def digest(ref, auth=None):
@@ -370,6 +376,7 @@ def main():
     move.add_argument("new_tag")
     for name in ("delete", "digest"):
         commands.add_parser(name).add_argument("ref")
+    commands.choices["delete"].add_argument("--config", action="store_true", help="the configuration too")
     for command in commands.choices.values():
         if command is not many:
             command.add_argument("--auth", help="USER:PASSWORD")

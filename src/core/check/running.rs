@@ -31,7 +31,8 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
         let case = Case { group, services, world, facts, image: &image, by: By::Back };
         let unpinned = |service: &Service| in_force.effective(group, service).is_none();
         found.extend(case.each(|_| tags::tag_moved(&image, facts)));
-        found.extend(case.each(|_| tags::gone(&image, facts)));
+        let up = |service: &Service| world.health(&service.id).is_some_and(|health| health.running > 0);
+        found.extend(case.each(|service| tags::gone(&image, facts, up(service))));
         found.extend(case.each(|_| by_tag(&image)));
         if let Some(about) = about_running(&image, facts) {
             let pinned = |service: &Service| in_force.effective(group, service).is_some();

@@ -87,13 +87,14 @@ pub fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
     Some(Said::new(Severity::Info, Code::TagMoved, message, hint))
 }
 
-/// What runs is not in its registry any more.
-pub fn gone(running: &ImageRef, facts: &Facts) -> Option<Said> {
+/// What a service is to run is not in its registry any more; `up`: tasks of it run.
+pub fn gone(running: &ImageRef, facts: &Facts, up: bool) -> Option<Said> {
     if !matches!(facts.image(&running.text).failed(), Some(Why::NotFound)) {
         return None;
     }
     let what = running.digest.as_ref().map_or_else(|| running.short(true), |digest| format!("@{}", digest.short()));
-    let message = format!("{what} runs, and {} does not have it any more", running.host);
+    let (verb, since) = if up { ("runs", " any more") } else { ("is to run", "") };
+    let message = format!("{what} {verb}, and {} does not have it{since}", running.host);
     let hint = "it restarts only on nodes that have it cached: push it again, or move to an image that is there";
     Some(Said::new(Severity::Warning, Code::DigestGone, message, hint))
 }

@@ -129,6 +129,15 @@ impl World {
         }
     }
 
+    /// Every node throws away an image, as a prune on a full disk does; what runs goes on.
+    pub fn prune(&mut self, repository: &Reference, digest: &str) {
+        let of_it = format!("{}/{}", repository.host, repository.repository);
+        for node in self.nodes.values_mut() {
+            let rest = |name: &str| name.strip_prefix(&of_it).is_some_and(|rest| rest.starts_with([':', '@']));
+            node.images.retain(|name, held| !(rest(name) && **held == *digest));
+        }
+    }
+
     /// How long a node takes to have the image.
     pub(super) fn pull_time(&self, task: &Task) -> Nanos {
         let Some(named) = &task.spec.named else { return 50 * MILLI };

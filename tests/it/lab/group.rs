@@ -23,7 +23,11 @@ pub struct Group {
 impl Group {
     /// Creates services in a group; their specs are made from its name.
     pub fn new(lab: &Lab, kind: &str, specs: impl FnOnce(&str) -> Vec<Value>) -> Self {
-        let name = name(kind);
+        Self::named(lab, kind, name(kind), specs)
+    }
+
+    /// The same, of this name.
+    pub fn named(lab: &Lab, kind: &str, name: String, specs: impl FnOnce(&str) -> Vec<Value>) -> Self {
         let engine = lab.engine(1);
         let mut group = Self { text: format!("{kind}/{name}"), name, services: Vec::new(), engine };
         for spec in specs(&group.name) {

@@ -102,6 +102,13 @@ impl Image {
         Self { text: text.to_owned(), digest: told["digest"].as_str().unwrap().to_owned() }
     }
 
+    /// Deletes it from its registry, also for those who still know its manifest.
+    pub fn delete(&self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/images.py");
+        let done = Command::new("python3").arg(script).args(["delete", &self.text, "--config"]).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     /// What is applied for it.
     pub fn pinned(&self) -> String {
         format!("{}@{}", self.text, self.digest)

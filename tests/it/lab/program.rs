@@ -50,6 +50,20 @@ impl Program {
         self.home.path().join("bin")
     }
 
+    /// Writes a file of the user's configuration, as `config.toml`.
+    pub fn configure(&self, file: &str, text: &str) {
+        let folder = self.home.path().join("config/pinnace");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(file), text).unwrap();
+    }
+
+    /// Writes a file, and tells where it is.
+    pub fn file(&self, text: &str) -> String {
+        let file = self.home.path().join("given");
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+
     /// Runs a verb to its end.
     pub fn run(&self, args: &[&str]) -> Said {
         self.start(args).end()

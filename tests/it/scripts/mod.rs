@@ -1,6 +1,7 @@
 //! The scripts of the whole job on the simulated swarm, under the paused clock: the verbs run within the process, on
 //! connections that a hook may cut, and days of waiting take no time.
 
+mod custom_images;
 mod demo_world;
 mod findings;
 mod jobs;
@@ -119,7 +120,12 @@ impl Swarm {
 
     /// A tag's whole name, and with its digest.
     fn image(&self, path: &str) -> (String, String) {
-        let text = format!("{HUB}/{path}");
+        self.image_at(&format!("{HUB}/{path}"))
+    }
+
+    /// The same of a tag in any registry.
+    fn image_at(&self, text: &str) -> (String, String) {
+        let text = text.to_owned();
         let named = pinnace::sim::world::images::reference(&text).unwrap();
         let digest = self.sim.with(|world| world.look(&named, None).ok().map(|found| found.digest.to_string()));
         let pinned = format!("{text}@{}", digest.unwrap());
