@@ -24,7 +24,7 @@ pub struct View<'a> {
     pub facts: &'a Facts,
     /// The only platform of interest; none: all, and the image that is told about is the registry's usual choice.
     pub platform: Option<&'a Platform>,
-    /// The base, where the image names none.
+    /// The base that the pins name, where the image names none.
     pub base: Option<&'a str>,
     /// The contract it is judged by.
     pub contract: Option<&'a Contract>,
@@ -120,10 +120,15 @@ impl<'a> View<'a> {
         Ok(images(about).filter(wanted).map(made).collect())
     }
 
+    /// The base that somebody wrote down, in the pins or in the configuration.
+    fn base_named(&self) -> Option<&'a str> {
+        self.base.or_else(|| self.facts.base_of(self.image))
+    }
+
     /// How it stands to its base.
     pub fn base(&self) -> Base {
         match self.shown() {
-            Ok(about) => base::verdict(about, self.base, self.facts).0,
+            Ok(about) => base::verdict(about, self.base_named(), self.facts).0,
             Err(_) => Base::Asking,
         }
     }
@@ -143,7 +148,7 @@ impl<'a> View<'a> {
                 let open = made.iter().filter(|made| made.about.is_err_and(|fact| !fact.answered()));
                 let mut wants: BTreeSet<Want> = open.map(|made| by_digest(made.manifest)).collect();
                 if let Ok(about) = self.shown() {
-                    wants.extend(base::verdict(about, self.base, self.facts).1);
+                    wants.extend(base::verdict(about, self.base_named(), self.facts).1);
                 }
                 wants
             }

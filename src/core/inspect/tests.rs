@@ -300,4 +300,7 @@ fn a_single_image_that_starts_nothing() {
     );
     assert!(text.contains("runs\n  command | it has neither an entry point nor a command: it cannot run as a service by itself [Warn]\n  user | root\n"), "{text}");
     assert!(text.contains("platforms\n  linux/amd64 |    30 MB  #2\n"), "{text}");
+    // A base that the configuration names is asked about.
+    asked.facts = asked.facts.with_bases(&[("ghcr.io/a/pg".to_owned(), "debian:12".to_owned())].into());
+    assert_eq!(asked.view().wants(), [Want::Image("debian:12".into())].into());
 }
