@@ -125,7 +125,7 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
             Subject::Gone => Err(Reason::Gone),
         },
         Action::Pins => deciding::pins(state),
-        Action::Inspect => super::image::under_cursor(state).map(|_| ()),
+        Action::Inspect => super::image::is_possible(state),
         Action::Files => super::image::readable(state),
         Action::ClearFilter => has_filter(state),
         Action::NextTrouble | Action::PreviousTrouble => trouble(state),

@@ -7,7 +7,7 @@ use crate::core::effective::effective;
 use crate::core::group::GroupKey;
 use crate::core::image::{Digest, ImageRef};
 use crate::core::inspect::{Line, Section, Tone, View};
-use crate::core::pins::{self, MANIFEST, PinDoc, Rules};
+use crate::core::pins::{self, MANIFEST, Rules};
 use crate::core::plan::Want;
 use crate::core::registry::{Files, ImageFile};
 use crate::core::swarm::Service;
@@ -17,7 +17,7 @@ use crate::core::world::World;
 
 use super::available::Reason;
 use super::history;
-use super::pins::PinsState;
+use super::pins::{PinText, PinsState};
 use super::plan::PlanState;
 use super::rows::Row;
 use super::state::{Cluster, HistoryState, Pane, Screen, State};
@@ -80,12 +80,57 @@ pub enum Shown<'a> {
 
 /// The image the keys act on: its cluster, its reference, and what the pins say beside it.
 pub(crate) fn under_cursor(state: &State) -> Result<(usize, ImageRef, Rules), Reason> {
-    let (cluster, text, rules) = match state.screens.last() {
+    let (cluster, image, whose) = meant(state)?;
+    Ok((cluster, image, whose.rules()))
+}
+
+/// Whether the keys act on an image.
+pub(crate) fn is_possible(state: &State) -> Result<(), Reason> {
+    meant(state).map(drop)
+}
+
+/// Whose image it is, for what is said beside its pin. That is looked up only once it is opened: the footer asks at each
+/// frame whether it can be.
+enum Whose<'a> {
+    /// Nobody's that is there.
+    Nobody,
+    /// A service's, by the pins in force.
+    InForce(&'a World, &'a GroupKey, &'a Service),
+    /// A service's, by the pins as they are edited.
+    Edited(&'a PinsState, Option<&'a Service>),
+    /// A unit's, by the pins after its plan.
+    After(&'a Plan, Option<&'a Service>),
+}
+
+impl Whose<'_> {
+    fn rules(&self) -> Rules {
+        match self {
+            Self::Nobody => Rules::default(),
+            Self::InForce(world, group, service) => {
+                let text = world.history(group).pins().ok().flatten().unwrap_or_default();
+                pins::read(text).rules_for(group, service)
+            }
+            Self::Edited(screen, service) => {
+                let rules = |(text, service): (&PinText, &&Service)| text.doc.rules_for(&screen.group, service);
+                screen.text.as_ref().zip(service.as_ref()).map(rules).unwrap_or_default()
+            }
+            Self::After(plan, service) => {
+                let doc = pins::read(plan.pins_after.as_deref().unwrap_or_default());
+                service.map(|service| doc.rules_for(&plan.group, service)).unwrap_or_default()
+            }
+        }
+    }
+}
+
+type Meant<'a> = (usize, String, Whose<'a>);
+
+fn meant(state: &State) -> Result<(usize, ImageRef, Whose<'_>), Reason> {
+    let (cluster, text, whose) = match state.screens.last() {
         Some(Screen::Service(screen)) => {
             let world = state.clusters.get(screen.cluster).map(|one| &one.world);
             let service = world.and_then(|world| Some((world, world.services.get(&screen.service)?)));
             let (world, service) = service.ok_or(Reason::Gone)?;
-            (screen.cluster, service.image().to_owned(), in_force(world, &screen.group, service))
+            (screen.cluster, service.image().to_owned(), Whose::InForce(world, &screen.group, service))
         }
         Some(Screen::Pins(screen)) => of_pins(state, screen)?,
         Some(Screen::Plan(screen)) => of_plan(state, screen)?,
@@ -96,65 +141,58 @@ pub(crate) fn under_cursor(state: &State) -> Result<(usize, ImageRef, Rules), Re
             Some(Row::Service(row)) => {
                 let world = state.world();
                 let service = row.service.as_ref().and_then(|id| world.services.get(id));
-                let rules = service.map(|service| in_force(world, &row.group, service)).unwrap_or_default();
-                (state.active, row.image.clone(), rules)
+                let whose = service.map_or(Whose::Nobody, |service| Whose::InForce(world, &row.group, service));
+                (state.active, row.image.clone(), whose)
             }
             _ => return Err(Reason::NoService),
         },
     };
     let image = ImageRef::parse(&text).map_err(|error| Reason::Obstacle(format!("`{text}` is no image: {error}")))?;
-    Ok((cluster, image, rules))
-}
-
-/// What the pins in force say of a service.
-fn in_force(world: &World, group: &GroupKey, service: &Service) -> Rules {
-    let text = world.history(group).pins().ok().flatten().unwrap_or_default();
-    pins::read(text).rules_for(group, service)
+    Ok((cluster, image, whose))
 }
 
 /// The image of the pin in the cursor's line; else of the service the pins were opened for.
-fn of_pins(state: &State, screen: &PinsState) -> Result<(usize, String, Rules), Reason> {
+fn of_pins<'a>(state: &'a State, screen: &'a PinsState) -> Result<Meant<'a>, Reason> {
     let text = screen.text.as_ref().ok_or(Reason::Reading)?;
     let one = state.clusters.get(screen.cluster).ok_or(Reason::Gone)?;
     let key = text.pin_at(text.editor.cursor().0);
-    let pinned_by = |service: &&Service| text.doc.effective(&screen.group, service).map(|(key, _)| key) == key;
+    let covers = |service: &&Service| key.is_some_and(|key| pins::covers(key, &screen.group, service));
     let opened_for = || screen.service.as_ref().and_then(|name| one.world.service_named(name));
-    let covered = key.and_then(|_| one.world.members(&screen.group).find(pinned_by));
-    let service = covered.or_else(opened_for).or_else(|| one.world.members(&screen.group).next());
-    let rules = service.map(|service| text.doc.rules_for(&screen.group, service)).unwrap_or_default();
+    let covered = || one.world.members(&screen.group).find(covers);
+    let service = opened_for().filter(|service| key.is_none() || covers(service)).or_else(covered);
+    let service = service.or_else(|| one.world.members(&screen.group).next());
+    let whose = Whose::Edited(screen, service);
     if let Some(image) = key.and_then(|key| text.doc.pins.get(key)).filter(|image| *image != MANIFEST) {
-        return Ok((screen.cluster, image.clone(), rules));
+        return Ok((screen.cluster, image.clone(), whose));
     }
     let service = service.ok_or(Reason::Gone)?;
     let wished = effective(&screen.group, &text.doc, &text.in_force, service, &one.world, &one.facts);
-    Ok((screen.cluster, wished.image.unwrap_or_else(|| service.image().to_owned()), rules))
+    Ok((screen.cluster, wished.image.unwrap_or_else(|| service.image().to_owned()), whose))
 }
 
 /// What the chosen unit will run; of a finding, the first unit it names.
-fn of_plan(state: &State, screen: &PlanState) -> Result<(usize, String, Rules), Reason> {
+fn of_plan<'a>(state: &'a State, screen: &'a PlanState) -> Result<Meant<'a>, Reason> {
     let plan = &screen.shown.plan;
     let named = || {
         let finding = plan.findings.get(screen.at.checked_sub(plan.units.len())?)?;
         plan.units.iter().find(|unit| finding.services.contains(&unit.service))
     };
     let unit = plan.units.get(screen.at).or_else(named).or(plan.units.first()).ok_or(Reason::NothingPlanned)?;
-    Ok((screen.cluster, unit.to.image.clone(), of_unit(state, screen.cluster, plan, unit)))
+    Ok(of_unit(state, screen.cluster, plan, unit))
 }
 
 /// What a change brought; of several images the first.
-fn of_change(state: &State, screen: &HistoryState) -> Result<(usize, String, Rules), Reason> {
+fn of_change<'a>(state: &'a State, screen: &'a HistoryState) -> Result<Meant<'a>, Reason> {
     let items = history::items(state, screen);
     let entry = items.get(screen.scroll.at).ok_or(Reason::NoRow)?.entry;
     let plan = &entry.record.as_ref().ok_or(Reason::Reading)?.plan;
     let unit = plan.units.iter().find(|unit| unit.action != Doing::None).or(plan.units.first());
-    let unit = unit.ok_or(Reason::NothingPlanned)?;
-    Ok((screen.cluster, unit.to.image.clone(), of_unit(state, screen.cluster, plan, unit)))
+    Ok(of_unit(state, screen.cluster, plan, unit.ok_or(Reason::NothingPlanned)?))
 }
 
-fn of_unit(state: &State, cluster: usize, plan: &Plan, unit: &Unit) -> Rules {
-    let doc: PinDoc = pins::read(plan.pins_after.as_deref().unwrap_or_default());
+fn of_unit<'a>(state: &'a State, cluster: usize, plan: &'a Plan, unit: &Unit) -> Meant<'a> {
     let service = state.clusters.get(cluster).and_then(|one| one.world.services.get(&unit.service_id));
-    service.map(|service| doc.rules_for(&plan.group, service)).unwrap_or_default()
+    (cluster, unit.to.image.clone(), Whose::After(plan, service))
 }
 
 /// Whether its files can be read: what it is must be known.
