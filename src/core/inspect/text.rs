@@ -61,7 +61,7 @@ fn section(title: impl Into<String>, lines: Vec<Line>) -> Option<Section> {
 impl View<'_> {
     /// Everything there is to tell, most important first. `offset`: seconds east of UTC, for clocks.
     ///
-    /// Files are counted only: the section about them is the last, and whoever lists them does so by [`listed`] and [`file`].
+    /// Files are counted only: the section about them is the last, and whoever lists them does so by [`listed`] and [`file()`].
     pub fn sections(&self, now: Time, offset: i32) -> Vec<Section> {
         let mut all = vec![section("image", self.what(now, offset)), section(self.judged_by(), self.judged())];
         if let Ok(about) = self.about() {
