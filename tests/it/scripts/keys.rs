@@ -57,8 +57,40 @@ impl Desk {
         self.take(Msg::Paste(text.to_owned()));
     }
 
+    /// Types a text key by key.
+    pub(super) fn key_in(&mut self, text: &str) {
+        for c in text.chars() {
+            self.press(&match c {
+                ' ' => "space".to_owned(),
+                '\n' => "enter".to_owned(),
+                c => c.to_string(),
+            });
+        }
+    }
+
     pub(super) fn text(&self) -> String {
-        lines_of(&self.state).join("\n")
+        self.lines().join("\n")
+    }
+
+    /// The screen, line by line.
+    pub(super) fn lines(&self) -> Vec<String> {
+        lines_of(&self.state)
+    }
+
+    /// Lets so many milliseconds go by; `look` is called whenever something came, and every half a second.
+    pub(super) async fn pass(&mut self, milliseconds: u64, mut look: impl FnMut(&Self)) {
+        for step in 0..milliseconds.div_ceil(50) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let mut came = false;
+            while let Ok(stamped) = self.messages.try_recv() {
+                came = true;
+                self.take(stamped.msg);
+            }
+            self.take(Msg::Tick);
+            if came || step % 10 == 9 {
+                look(self);
+            }
+        }
     }
 
     /// Lets the swarm live until the screen is as wanted.
