@@ -7,6 +7,7 @@ mod findings;
 mod jobs;
 mod keys;
 mod kills;
+mod permanent;
 mod slow;
 
 use std::collections::BTreeMap;
