@@ -132,7 +132,7 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
         Action::Open if state.screen_context() == Context::Fleet => a_row(state),
         Action::ToggleFold => foldable(state),
         Action::Details => details(state),
-        Action::CopyFix => super::fix::here(state).map(|_| ()),
+        Action::CopyFix => super::fix::is_there(state),
         Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Reason::NoTour),
         Action::Copy => match state.screens.last() {
             None => subject(state).map(|_| ()),

@@ -297,9 +297,13 @@ fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
 
 /// Copies the permanent fix for what the screen is about, and says what has to be known beside it.
 fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
-    let Ok(fix) = super::fix::here(state) else { return };
-    state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
-    effects.push(Effect::Copy(fix.text));
+    match super::fix::here(state) {
+        Err(reason) => state.say(Severity::Info, format!("{}: {reason}", Action::CopyFix.label()), ""),
+        Ok(fix) => {
+            state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
+            effects.push(Effect::Copy(fix.text));
+        }
+    }
 }
 
 /// The service the keys act on, if it is there: its id and its cluster's place.
