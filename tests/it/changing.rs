@@ -381,12 +381,15 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
 #[test]
 fn a_second_plan_of_a_tag_asks_registry_and_engine_again() {
     let mut state = tale::plan(120, 40);
-    press(&mut state, "esc");
-    pass(&mut state, 61_000);
-    let mut wants = asked(&press(&mut state, "P"));
-    wants.extend(asked(&found(&mut state, GOOD, '1')));
-    for want in [Want::Image(GOOD.into()), Want::Engine(GOOD.into())] {
-        assert!(wants.contains(&want), "{want:?} in {wants:?}");
+    // What is asked once is noted as asked: the next plan must ask all the same.
+    for _ in 0..2 {
+        press(&mut state, "esc");
+        pass(&mut state, 61_000);
+        let mut wants = asked(&press(&mut state, "P"));
+        wants.extend(asked(&found(&mut state, GOOD, '1')));
+        for want in [Want::Image(GOOD.into()), Want::Engine(GOOD.into())] {
+            assert!(wants.contains(&want), "{want:?} in {wants:?}");
+        }
     }
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert_eq!(plan.fresh, Fresh::Equal);
