@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::core::group::GroupKey;
-use crate::core::image::{ImageRef, digest_of};
+use crate::core::image::{digest_of, short};
 use crate::core::plan::Want;
 use crate::core::plan::back::{Answer, Source, way_back};
 use crate::core::swarm::Service;
@@ -56,9 +56,4 @@ pub(super) fn back_wants(state: &State) -> BTreeSet<Want> {
 pub(super) fn service_of<'a>(state: &'a State, id: &str) -> Option<(GroupKey, &'a Service)> {
     let service = state.world().services.get(id)?;
     Some((GroupKey::of(service), service))
-}
-
-/// An image's tag, or what stands for it.
-pub fn short(image: &str) -> String {
-    ImageRef::parse(image).map_or_else(|_| image.to_owned(), |image| image.short(false))
 }

@@ -10,8 +10,8 @@ use crate::core::text::clean;
 use crate::core::time::Time;
 use crate::core::wire::v1::{Kind, Plan, Unit};
 
-use super::back::short;
 use super::state::{Cluster, State};
+use crate::core::image::short;
 
 /// A change that this console carries out, or did.
 #[derive(Clone, Debug)]

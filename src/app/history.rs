@@ -7,8 +7,8 @@ use crate::core::text::clean;
 use crate::core::wire::v1::{Action, Kind, Unit};
 use crate::core::world::World;
 
-use super::back::short;
 use super::state::{HistoryState, Span, State};
+use crate::core::image::short;
 
 /// One change in the list.
 #[derive(Clone, Copy, Debug)]

@@ -13,8 +13,8 @@ use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Plan, Unit};
 use crate::core::world::World;
 
-use super::back::short;
 use super::state::{Cluster, Guard, State};
+use crate::core::image::short;
 
 /// A plan on the screen.
 #[derive(Clone, Debug)]

@@ -198,6 +198,11 @@ impl fmt::Display for ImageRef {
     }
 }
 
+/// An image's tag, or what stands for it; a text that is no reference as it is.
+pub fn short(image: &str) -> String {
+    ImageRef::parse(image).map_or_else(|_| image.to_owned(), |image| image.short(false))
+}
+
 /// The digest a text pins, if it is a reference with one.
 pub fn digest_of(text: &str) -> Option<Digest> {
     Digest::parse(text.rsplit_once('@')?.1)

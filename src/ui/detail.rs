@@ -4,13 +4,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::app::back::short;
 use crate::app::rows::{Row, short_error};
 use crate::app::state::{Pane, State};
 use crate::app::{history, tasks, update};
 use crate::config::{Role, Theme};
 use crate::core::group::GroupKey;
 use crate::core::image::digest_of;
+use crate::core::image::short;
 use crate::core::plan::plural;
 use crate::core::swarm::{Node, Task};
 use crate::core::text::clean;

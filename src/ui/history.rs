@@ -4,12 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::app::back::short;
 use crate::app::history::{Item, group_name, items, what};
 use crate::app::layout;
 use crate::app::state::{HistoryState, State};
 use crate::app::update::HISTORY_SUMMARY;
 use crate::config::{Role, Theme};
+use crate::core::image::short;
 use crate::core::journal::Entry;
 use crate::core::text::clean;
 use crate::core::wire::v1::Unit;

@@ -2,12 +2,12 @@
 
 use ratatui::text::Line;
 
-use crate::app::back::short;
 use crate::app::rows::{Change, GroupRow, Mark, Row, ServiceRow, Wrong};
 use crate::app::state::State;
 use crate::config::{Role, Theme};
 use crate::core::group::GroupKind;
 use crate::core::health::State as Health;
+use crate::core::image::short;
 use crate::core::image::{ImageRef, digest_of};
 use crate::core::plan::plural;
 use crate::core::text::clean;

@@ -13,13 +13,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::app::back::short;
 use crate::app::rows::{cause, short_error};
 use crate::app::state::{Cluster, ServiceState, Span, State, Tab};
 use crate::app::tasks::{self, Setting};
 use crate::app::update::SERVICE_SUMMARY;
 use crate::app::{history, layout};
 use crate::config::{Role, Theme};
+use crate::core::image::short;
 use crate::core::swarm::{Service, Task, TaskState};
 use crate::core::text::clean;
 

@@ -6,7 +6,7 @@ use super::case::{By, Case, Said};
 use super::{content, tags, versions};
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::group::{GroupKey, is_postgres};
-use crate::core::image::ImageRef;
+use crate::core::image::{ImageRef, short};
 use crate::core::pins::{MANIFEST, PinDoc};
 use crate::core::plan::Want;
 use crate::core::registry::{About, Fact, Facts, Via, Why};
@@ -121,7 +121,6 @@ fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service) -> Option<Sai
     if pinned == running.text || pinned == running.without_digest() {
         return None;
     }
-    let short = |text: &str| ImageRef::parse(text).map_or_else(|_| text.to_owned(), |image| image.short(false));
     let message = format!("pinned to {}, runs {}: changed by somebody else", short(pinned), running.short(false));
     Some(Said::new(Severity::Info, Code::Drifted, message, "pin what should run; nothing is planned for it by itself"))
 }

@@ -4,7 +4,7 @@ use super::case::{By, Case, Said};
 use crate::core::effective::asked;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::group::is_postgres;
-use crate::core::image::ImageRef;
+use crate::core::image::{ImageRef, short};
 use crate::core::manifest::{Entry, Stability, VersionManifest};
 use crate::core::past::last_healthy;
 use crate::core::pins::PinDoc;
@@ -72,11 +72,6 @@ fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
         None => format!("change `{what}_version`, or pin an image of {wanted}"),
     };
     Some(Said::new(Severity::Error, Code::VersionMismatch, message, hint))
-}
-
-/// The tag, for a line of text.
-fn short(image: &str) -> String {
-    ImageRef::parse(image).map_or_else(|_| image.to_owned(), |image| image.short(false))
 }
 
 /// The version an image holds, by its tag or else by its label.
