@@ -1,11 +1,11 @@
 //! Drafts of pin documents: what was typed and not applied, kept on disk per swarm and group.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::clock;
-use super::files::{private_folder, safe_name};
+use super::files::{private_folder, replace, safe_name};
 use crate::core::group::GroupKey;
 use crate::core::time::Time;
 
@@ -35,12 +35,7 @@ impl Drafts {
         let (path, folder) = (self.path(group), self.folder.clone());
         off_thread(move || {
             private_folder(&folder)?;
-            // Made with mode 0600.
-            let mut file = tempfile::NamedTempFile::new_in(&folder)?;
-            file.write_all(text.as_bytes())?;
-            file.as_file().sync_data()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
+            replace(&path, &text)
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Private files and folders, and names for them made of text from outside.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use crate::core::group::hex;
 
 /// Makes a folder and its parents, for the owner alone (0700); one that is there stays as it is.
-pub(super) fn private_folder(path: &Path) -> io::Result<()> {
+pub fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -25,10 +25,21 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// Writes a file for the owner alone (0600) beside its place and moves it there: it is the old text or the whole new one.
+pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// A file name for an id: itself where it is made of letters, digits, `-` and `_` (at most 64), else a hash of it.
 ///
 /// Ids come from an engine; none may lead out of its folder.
-pub(super) fn safe_name(id: &str) -> String {
+pub fn safe_name(id: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if !id.is_empty() && id.len() <= 64 && id.bytes().all(plain) {
         id.to_owned()

@@ -4,7 +4,7 @@ pub mod clock;
 pub mod credentials;
 pub mod docker;
 pub mod drafts;
-mod files;
+pub mod files;
 pub mod journal;
 pub mod registry;
 pub mod versions;

@@ -44,6 +44,10 @@ pub enum Reason {
     NoWarnings,
     /// The plan has nothing of that kind.
     NothingPlanned,
+    /// The plan does not start tasks anew.
+    NoRedeploy,
+    /// The plan is not complete, or does not hold any more.
+    NotEqual,
     /// Nothing may be changed from here.
     ReadOnly,
     /// The change is not finished.
@@ -87,6 +91,8 @@ impl std::fmt::Display for Reason {
             Self::Obstacle(why) => return f.write_str(why),
             Self::NoWarnings => "the plan has no warnings",
             Self::NothingPlanned => "the plan has nothing of that kind",
+            Self::NoRedeploy => "only where tasks are started anew (`d`)",
+            Self::NotEqual => "the plan is not complete, or does not hold any more",
             Self::ReadOnly => "this cluster is read-only here",
             Self::Unfinished => "the change is not finished: enter opens it",
             Self::Starting => "the change has not begun yet",
@@ -125,6 +131,7 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
             Subject::Gone => Err(Reason::Gone),
         },
         Action::Pins => deciding::pins(state),
+        Action::Redeploy => deciding::redeploy(state),
         Action::Inspect => super::image::is_possible(state),
         Action::Files => super::image::readable(state),
         Action::ClearFilter => has_filter(state),

@@ -56,10 +56,21 @@ pub struct Detail {
 /// A line being typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
+    /// What it is for.
+    pub what: Typed,
     /// The line.
     pub line: Line,
     /// What was there before, to go back to.
     pub before: String,
+}
+
+/// What a line is typed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// To show only the rows that match.
+    Filter,
+    /// To say why a plan is carried out.
+    Reason,
 }
 
 /// A question that waits for an answer.

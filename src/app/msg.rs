@@ -235,6 +235,13 @@ pub enum Effect {
         /// The group.
         group: GroupKey,
     },
+    /// Save a plan to a file; answered by a notice.
+    SavePlan {
+        /// What to call it.
+        name: String,
+        /// The file's text.
+        text: String,
+    },
     /// Carry out a plan; answered by [`Msg::Started`] or [`Msg::Refused`].
     Apply {
         /// The cluster.

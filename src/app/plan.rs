@@ -3,18 +3,15 @@
 use std::collections::BTreeSet;
 
 use crate::core::check;
+use crate::core::finding::Code;
 use crate::core::fix;
-use crate::core::group::GroupKind;
 use crate::core::image::digest_of;
-use crate::core::plan::{Draft, Goal, Want, identity, plan, plural};
+use crate::core::plan::{Draft, Goal, Manner, Want, identity, moved, plan, plural};
 use crate::core::registry::{Fact, Facts};
-use crate::core::text::clean;
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Plan, Unit};
-use crate::core::world::World;
 
 use super::state::{Cluster, Guard, State};
-use crate::core::image::short;
 
 /// A plan on the screen.
 #[derive(Clone, Debug)]
@@ -31,8 +28,10 @@ pub struct PlanState {
     pub warnings: Warnings,
     /// Whether it stops after each unit.
     pub stepping: Stepping,
-    /// The services in the order the operator wants them, by id; empty: the planner's.
-    pub order: Vec<String>,
+    /// The operator's choices.
+    pub manner: Manner,
+    /// Why, as the operator says.
+    pub why: String,
     /// The chosen unit or finding.
     pub at: usize,
     /// The units that are folded open or closed against what fits.
@@ -75,7 +74,8 @@ pub enum Stepping {
 impl PlanState {
     /// Plans, as far as that is possible now.
     pub fn new(cluster: usize, goal: Goal, one: &Cluster, now: Time) -> Self {
-        let shown = plan(&goal, &one.world, &one.facts, now);
+        let manner = Manner::default();
+        let shown = plan(&goal, &manner, &one.world, &one.facts, now);
         let mut state = Self {
             cluster,
             goal,
@@ -83,7 +83,8 @@ impl PlanState {
             fresh: Fresh::Making,
             warnings: Warnings::Open,
             stepping: Stepping::Off,
-            order: Vec::new(),
+            manner,
+            why: String::new(),
             at: 0,
             folded: BTreeSet::new(),
             second: BTreeSet::new(),
@@ -94,25 +95,35 @@ impl PlanState {
 
     /// Looks again: a plan in the making goes on, one that is complete is only compared with what is live.
     pub fn look(&mut self, one: &Cluster, now: Time) {
-        let mut draft = plan(&self.goal, &one.world, &one.facts, now);
+        let draft = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
         if self.fresh == Fresh::Making {
             self.shown = draft;
             return self.completed();
         }
-        reorder(&mut draft.plan, &self.order);
         self.second.clone_from(&draft.wants);
-        self.fresh = if draft.plan.id == self.shown.plan.id {
-            Fresh::Equal
-        } else if draft.wants.is_empty() {
-            Fresh::Stale(moved(&self.shown.plan, &draft.plan, &one.world))
-        } else {
-            Fresh::Checking
+        self.fresh = match moved(&self.shown.plan, &draft.plan, &one.world) {
+            None => Fresh::Equal,
+            Some(moved) if draft.wants.is_empty() => Fresh::Stale(moved),
+            Some(_) => Fresh::Checking,
         };
+    }
+
+    /// Plans with another choice, or another goal; what else the operator did to the plan stays.
+    pub fn choose(&mut self, one: &Cluster, now: Time) {
+        self.shown = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
+        self.warnings = Warnings::Open;
+        self.at = self.at.min(self.len().saturating_sub(1));
+        self.fresh = if self.shown.wants.is_empty() { Fresh::Equal } else { Fresh::Making };
     }
 
     /// Plans anew, as asked for.
     pub fn again(&mut self, one: &Cluster, now: Time) {
-        *self = Self { at: self.at, ..Self::new(self.cluster, self.goal.clone(), one, now) };
+        let (manner, why) = (self.manner.clone(), std::mem::take(&mut self.why));
+        *self = Self { at: self.at, why, ..Self::new(self.cluster, self.goal.clone(), one, now) };
+        if manner != self.manner {
+            self.manner = manner;
+            self.choose(one, now);
+        }
     }
 
     /// A plan with nothing left to learn is held, and gets its defaults.
@@ -122,8 +133,8 @@ impl PlanState {
         }
         self.fresh = Fresh::Equal;
         self.at = self.shown.plan.units.iter().position(|unit| unit.action != Action::None).unwrap_or(0);
-        let several = self.shown.plan.active().count() > 1;
-        if several && self.shown.plan.group.kind == GroupKind::Database {
+        let unknown = Code::RolesUnknown.name();
+        if self.shown.plan.findings.iter().any(|finding| finding.code == unknown) {
             self.stepping = Stepping::On;
         }
     }
@@ -140,7 +151,7 @@ impl PlanState {
             return;
         };
         units.swap(self.at, to);
-        self.order = units.iter().map(|unit| unit.service_id.clone()).collect();
+        self.manner.order = units.iter().map(|unit| unit.service_id.clone()).collect();
         self.shown.plan.id = identity(&self.shown.plan);
         self.at = to;
         self.folded.clear();
@@ -182,55 +193,9 @@ impl PlanState {
     }
 }
 
-/// Puts units into the order the operator wants; those not named stay behind.
-fn reorder(plan: &mut Plan, order: &[String]) {
-    if order.is_empty() {
-        return;
-    }
-    let place = |unit: &Unit| order.iter().position(|id| *id == unit.service_id).unwrap_or(order.len());
-    plan.units.sort_by_key(place);
-    plan.id = identity(plan);
-}
-
-/// What moved since a plan was made, in one clause.
-fn moved(old: &Plan, new: &Plan, world: &World) -> String {
-    if old.parent != new.parent {
-        let newest = world.history(&new.group).newest();
-        return newest.map_or("the group's history moved".to_owned(), |entry| {
-            format!("change {} by {} came between", entry.slot.seq, clean(&entry.slot.labels.by))
-        });
-    }
-    for unit in &old.units {
-        let Some(now) = new.units.iter().find(|other| other.service_id == unit.service_id) else {
-            let there = world.services.contains_key(&unit.service_id);
-            let what = if there { "needs nothing any more" } else { "is gone" };
-            return format!("{} {what}", clean(&unit.service));
-        };
-        let name = clean(&unit.service);
-        if now.from != unit.from {
-            return format!("{name} runs {} now", clean(&short(&now.from.image)));
-        }
-        if now.to != unit.to {
-            let to = digest_of(&now.to.image).map_or_else(|| now.to.image.clone(), |d| format!("@{}", d.short()));
-            return format!("the target of {name} is {} now", clean(&to));
-        }
-        if now.rest != unit.rest {
-            return format!("somebody edited {name}");
-        }
-        if now.action != unit.action {
-            return format!("{name} is “{}” now", now.action.word());
-        }
-    }
-    if new.units.len() > old.units.len() {
-        return "more services are concerned now".to_owned();
-    }
-    let same = old.pins_before == new.pins_before;
-    if same { "the plan moved".to_owned() } else { "the pins in force changed".to_owned() }
-}
-
 /// Forgets what is known of a plan's images where that may have changed since, so that it is asked for anew.
 pub fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
-    let draft = plan(goal, &one.world, &one.facts, now);
+    let draft = plan(goal, &Manner::default(), &one.world, &one.facts, now);
     let mut images: BTreeSet<String> = draft.plan.units.iter().map(|unit| unit.to.image.clone()).collect();
     if let Goal::Pins { group, text } = goal {
         images.extend(check::images(group, &crate::core::pins::read(text), &one.world, &one.facts).into_keys());

@@ -234,6 +234,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Pins => pins::open(state, effects),
         Action::Inspect => image::open(state),
         Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
+        Action::Redeploy => plan::open_redeploy(state),
         Action::Filter => modal::open_filter(state),
         Action::Login => login::open(state),
         Action::CopyFix => copy_fix(state, effects),

@@ -1,13 +1,15 @@
-//! `pinnace apply` and `pinnace rollback`: plan, and carry it out.
+//! `pinnace apply`, `rollback` and `redeploy`: plan, and carry it out.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::Exit;
-use super::args::{Edit, How, OnFailure};
+use super::args::{Edit, How, OnFailure, Ways};
+use super::drawn::{self, Drawn};
 use super::out::Out;
-use super::session::{Failure, Session, Stage};
+use super::session::{Failure, Session, Stage, usage};
 use crate::adapters::clock;
 use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Progress};
 use crate::core::finding::Severity;
@@ -15,7 +17,7 @@ use crate::core::group::{GroupKey, GroupKind};
 use crate::core::image::Digest;
 use crate::core::journal::{ChangeState, UnitState};
 use crate::core::names;
-use crate::core::plan::{BackTo, Draft, Goal, plural};
+use crate::core::plan::{Again, BackTo, Draft, Goal, plural};
 use crate::core::wire::v1::{Action, Plan};
 use crate::core::world::World;
 use crate::engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
@@ -25,24 +27,60 @@ pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {}", plural(count, noun))
 }
 
-/// Plans an edit of the pins and carries it out.
-pub async fn apply(stage: &Stage, group: &str, edit: &Edit, how: &How, json: bool) -> Result<Exit, Failure> {
+/// Plans an edit of the pins and carries it out; or carries out the plan of a file.
+pub async fn apply(
+    stage: &Stage,
+    group: &str,
+    edit: &Edit,
+    ways: &Ways,
+    how: &How,
+    json: bool,
+) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
+    if drawn::is_file(group) {
+        if edit.is_some() || ways.is_some() {
+            let hint = "make the edit when it is planned: `pinnace plan GROUP --pin … --out FILE`";
+            return Err(usage("a saved plan is carried out as it is", hint));
+        }
+        let drawn = Drawn::from_file(&session, &mut world, Path::new(group)).await?;
+        return carry_out(&session, &world, drawn.draft, how, json).await;
+    }
     let group = names::group(&world, group)?;
     let mut edited = session.edited(&mut world, &group, edit).await?;
     let goal = Goal::Pins { group, text: edited.text.clone() };
-    let mut draft = session.eyes.draft(&goal, &mut world, &mut session.facts()).await?;
-    edited.remarked(&mut draft.plan);
-    carry_out(&session, &world, draft, how, json).await
+    let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
+    edited.remarked(&mut drawn.draft.plan);
+    carry_out(&session, &world, drawn.draft, how, json).await
+}
+
+/// What is only to be done with a plan, instead of carrying it out.
+pub enum Only {
+    /// It is carried out.
+    Not,
+    /// It is printed.
+    Shown,
+    /// It is printed, and saved.
+    Saved(PathBuf),
+}
+
+impl Only {
+    /// By the flags.
+    pub fn of(dry_run: bool, out: Option<PathBuf>) -> Self {
+        match (out, dry_run) {
+            (Some(file), _) => Self::Saved(file),
+            (None, true) => Self::Shown,
+            (None, false) => Self::Not,
+        }
+    }
 }
 
 /// Plans the way back and carries it out.
 pub async fn rollback(
     stage: &Stage,
-    target: &str,
-    to: Option<&str>,
-    dry_run: bool,
+    (target, to): (&str, Option<&str>),
+    only: Only,
+    ways: &Ways,
     how: &How,
     json: bool,
 ) -> Result<Exit, Failure> {
@@ -50,16 +88,39 @@ pub async fn rollback(
     let mut world = session.eyes.world().await?;
     let (group, scope) = names::target(&world, target)?;
     let to = to.map(|to| Digest::parse(to).map_or_else(|| BackTo::Change(to.to_owned()), BackTo::Digest));
-    let draft = session.eyes.draft(&Goal::Back { group, scope, to }, &mut world, &mut session.facts()).await?;
-    if dry_run {
-        if json {
-            session.out.json(&draft.plan);
-        } else {
-            session.out.plan(&draft.plan);
-        }
-        return Ok(if draft.plan.count(Severity::Error) > 0 { Exit::Trouble } else { Exit::Done });
+    let drawn = Drawn::up(&session, &mut world, Goal::Back { group, scope, to }, ways).await?;
+    shown_or_done(&session, &world, drawn, only, how, json).await
+}
+
+/// Plans to start tasks anew and carries it out.
+pub async fn redeploy(
+    stage: &Stage,
+    (target, by): (&str, Again),
+    only: Only,
+    ways: &Ways,
+    how: &How,
+    json: bool,
+) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
+    let mut world = session.eyes.world().await?;
+    let (group, scope) = names::target(&world, target)?;
+    let drawn = Drawn::up(&session, &mut world, Goal::Redeploy { group, scope, by }, ways).await?;
+    shown_or_done(&session, &world, drawn, only, how, json).await
+}
+
+async fn shown_or_done(
+    session: &Session,
+    world: &World,
+    drawn: Drawn,
+    only: Only,
+    how: &How,
+    json: bool,
+) -> Result<Exit, Failure> {
+    match only {
+        Only::Not => carry_out(session, world, drawn.draft, how, json).await,
+        Only::Shown => drawn.show(session, None, json),
+        Only::Saved(file) => drawn.show(session, Some(&file), json),
     }
-    carry_out(&session, &world, draft, how, json).await
 }
 
 async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {

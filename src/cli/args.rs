@@ -47,6 +47,37 @@ pub struct Edit {
     pub pins: Option<PathBuf>,
 }
 
+/// Choices that are part of a plan.
+#[derive(Clone, Debug, Default, ClapArgs)]
+pub struct Ways {
+    /// Send your credentials for the images' registries; they replace those stored in the services
+    #[arg(long, conflicts_with = "keep_credentials")]
+    pub send_credentials: bool,
+    /// Keep the credentials stored in the services, also where one moves to another registry
+    #[arg(long)]
+    pub keep_credentials: bool,
+    /// Start new tasks before old ones stop, where nothing forbids it; this stays in the services' update policy
+    #[arg(long)]
+    pub start_first: bool,
+    /// The services in the order of work; those not named come behind
+    #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
+    pub order: Vec<String>,
+}
+
+impl Edit {
+    /// Whether there is one.
+    pub fn is_some(&self) -> bool {
+        !self.pin.is_empty() || !self.unpin.is_empty() || self.pins.is_some()
+    }
+}
+
+impl Ways {
+    /// Whether there are any.
+    pub fn is_some(&self) -> bool {
+        self.send_credentials || self.keep_credentials || self.start_first || !self.order.is_empty()
+    }
+}
+
 /// What a failed unit leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnFailure {
@@ -198,17 +229,27 @@ pub enum Verb {
         /// The edit
         #[command(flatten)]
         edit: Edit,
+        /// Choices
+        #[command(flatten)]
+        ways: Ways,
+        /// Save the plan to this file, for `pinnace apply FILE`
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Plan, and carry it out
+    /// Plan, and carry it out; or carry out a plan that was saved
     Apply {
-        /// The group
+        /// The group, or the file of a saved plan
+        #[arg(value_name = "GROUP|FILE")]
         group: String,
         /// The edit
         #[command(flatten)]
         edit: Edit,
+        /// Choices
+        #[command(flatten)]
+        ways: Ways,
         /// How
         #[command(flatten)]
         how: How,
@@ -226,6 +267,35 @@ pub enum Verb {
         /// Only print the plan
         #[arg(long)]
         dry_run: bool,
+        /// Only save the plan to this file, for `pinnace apply FILE`
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Choices
+        #[command(flatten)]
+        ways: Ways,
+        /// How
+        #[command(flatten)]
+        how: How,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Start tasks anew
+    Redeploy {
+        /// A group, GROUP/MEMBER, or a service
+        target: String,
+        /// By what their tags name now, instead of the digest they run
+        #[arg(long)]
+        newest: bool,
+        /// Only print the plan
+        #[arg(long)]
+        dry_run: bool,
+        /// Only save the plan to this file, for `pinnace apply FILE`
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Choices
+        #[command(flatten)]
+        ways: Ways,
         /// How
         #[command(flatten)]
         how: How,

@@ -7,7 +7,7 @@ use super::args::Edit;
 use super::out::Out;
 use super::session::{Edited, Failure, Session, Stage, usage};
 use crate::core::finding::{Code, Finding, Severity, gathered};
-use crate::core::plan::Goal;
+use crate::core::plan::{Goal, Manner};
 use crate::core::{check, names, pins};
 
 /// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
@@ -28,7 +28,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     if text != before {
         // An edit is judged in the place it would change as well.
         let goal = Goal::Pins { group: group.clone(), text };
-        let draft = session.eyes.draft(&goal, &mut world, &mut facts).await?;
+        let draft = session.eyes.draft(&goal, &Manner::default(), &mut world, &mut facts).await?;
         findings.extend(draft.plan.findings.into_iter().filter(|finding| !finding.is(Code::NothingToDo)));
     }
     let findings = gathered(findings);

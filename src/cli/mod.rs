@@ -7,6 +7,7 @@ mod apply;
 mod args;
 mod check;
 mod demo;
+mod drawn;
 mod history;
 mod inspect;
 mod log;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::core::plan::Again;
 use args::{Args, Verb};
 pub use session::{Failure, Given};
 
@@ -114,10 +116,20 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Check { group, edit, json, .. }) => {
             Box::pin(check::run(stage, &group.unwrap_or_default(), &edit, json)).await
         }
-        Some(Verb::Plan { group, edit, json }) => plan::run(stage, &group, &edit, json).await,
-        Some(Verb::Apply { group, edit, how, json }) => Box::pin(apply::apply(stage, &group, &edit, &how, json)).await,
-        Some(Verb::Rollback { target, to, dry_run, how, json }) => {
-            Box::pin(apply::rollback(stage, &target, to.as_deref(), dry_run, &how, json)).await
+        Some(Verb::Plan { group, edit, ways, out, json }) => {
+            Box::pin(plan::run(stage, &group, &edit, &ways, out.as_deref(), json)).await
+        }
+        Some(Verb::Apply { group, edit, ways, how, json }) => {
+            Box::pin(apply::apply(stage, &group, &edit, &ways, &how, json)).await
+        }
+        Some(Verb::Rollback { target, to, dry_run, out, ways, how, json }) => {
+            let only = apply::Only::of(dry_run, out);
+            Box::pin(apply::rollback(stage, (&target, to.as_deref()), only, &ways, &how, json)).await
+        }
+        Some(Verb::Redeploy { target, newest, dry_run, out, ways, how, json }) => {
+            let by = if newest { Again::Tag } else { Again::Same };
+            let only = apply::Only::of(dry_run, out);
+            Box::pin(apply::redeploy(stage, (&target, by), only, &ways, &how, json)).await
         }
         Some(Verb::Resume { change, choice, how, json }) => {
             Box::pin(resume::run(stage, &change, &choice, &how, json)).await

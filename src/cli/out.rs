@@ -150,6 +150,9 @@ impl Out {
             ]);
         }
         self.table(&rows);
+        for (at, unit) in plan.units.iter().enumerate().filter(|(_, unit)| !unit.notes.is_empty()) {
+            self.line(&format!("{:>3}  {}", at + 1, clean(&unit.notes.join(" · "))));
+        }
         self.findings(&plan.findings);
     }
 }

@@ -212,7 +212,8 @@ impl Session {
     pub fn tools(&self, world: &World) -> Tools {
         let read_only = self.eyes.docker.is_read_only();
         let disk = self.state.as_ref().map(|folder| DiskJournal::new(folder, &world.engine.swarm, read_only));
-        Tools { docker: self.eyes.docker.clone(), raft: self.eyes.raft.clone(), disk }
+        let eyes = &self.eyes;
+        Tools { docker: eyes.docker.clone(), raft: eyes.raft.clone(), disk, credentials: eyes.credentials().clone() }
     }
 
     /// The group's pin document in force with an edit made to it.

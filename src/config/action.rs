@@ -27,6 +27,7 @@ actions! {
     Rollback, "rollback", "go back", "Opens the plan that goes back to what ran before.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
     Plan, "plan", "plan", "Opens the plan for the pins as they are edited.";
+    Redeploy, "redeploy", "redeploy", "Opens the plan that starts the tasks of this service, or of its group, anew.";
     Open, "open", "open", "Opens what is selected, or takes the choice.";
     Logs, "logs", "logs", "Shows the logs of this service.";
     History, "history", "history", "Shows every change, by whomever and from whichever manager.";
@@ -45,6 +46,12 @@ actions! {
     StepMode, "step-mode", "step mode", "Switches between stopping after each unit and going through.";
     MoveUnitDown, "move-unit-down", "later", "Moves this unit after the next one.";
     MoveUnitUp, "move-unit-up", "earlier", "Moves this unit before the one above.";
+
+    Credentials, "credentials", "credentials", "Switches between the credentials stored in the services and sending yours.";
+    StartFirst, "start-first", "start first", "Switches between the services' own order and starting new tasks before old ones stop.";
+    Newest, "newest", "newest", "Starts tasks anew by what their tags name now, or by the digests they run.";
+    Reason, "reason", "reason", "Lets you type why, for the history.";
+    SavePlan, "save-plan", "save", "Saves the plan to a file, for `pinnace apply FILE`.";
 
     // A change at work, or left unfinished.
     ContinuePastFailure, "continue-past-failure", "go on", "Goes on with the other units past one that failed.";

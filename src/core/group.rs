@@ -22,6 +22,9 @@ pub const STACK: &str = "com.docker.stack.namespace";
 /// The label `docker stack deploy` keeps the compose file's image text in.
 pub const STACK_IMAGE: &str = "com.docker.stack.image";
 
+/// The label that tells what an instance of a database is, `primary` or `replica`: pinnace's own, as no engine knows it.
+pub const ROLE: &str = "pinnace.role";
+
 /// What kind of group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupKind {

@@ -184,6 +184,8 @@ mod tests {
             edits: Vec::<Edit>::new(),
             rest: service.rest.clone(),
             engine_rolls_back: false,
+            credentials: crate::core::wire::v1::Credentials::default(),
+            notes: Vec::new(),
             extra: serde_json::Map::new(),
         };
         let plan = Plan {

@@ -19,6 +19,7 @@ pub fn places(image: &str) -> Places {
         image: image.to_owned(),
         platforms: Place { path: "/TaskTemplate/Placement/Platforms".into(), value: None, alone: false },
         force: Place { path: "/TaskTemplate/ForceUpdate".into(), value: Some(0.into()), alone: false },
+        update: Some(Place { path: "/UpdateConfig".into(), value: None, alone: false }),
     }
 }
 

@@ -135,7 +135,7 @@ pub struct Place {
     pub alone: bool,
 }
 
-/// The places of a spec that a change of image edits.
+/// The places of a spec that a change edits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Places {
     /// The image text, at `/TaskTemplate/ContainerSpec/Image`.
@@ -144,9 +144,13 @@ pub struct Places {
     pub platforms: Place,
     /// `/TaskTemplate/ForceUpdate`.
     pub force: Place,
+    /// `/UpdateConfig` as a whole, which only start-first edits; `None` where it is not to be touched, as it is no part of
+    /// what ran: in a previous spec, and in a task.
+    pub update: Option<Place>,
 }
 
-/// A SHA-256 over the key-sorted JSON of a spec without its [`Places`]: equal while nobody edited anything else.
+/// A SHA-256 over the key-sorted JSON of a spec without its image, platforms and force counter: equal while nobody edited
+/// anything else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RestHash(pub String);
 

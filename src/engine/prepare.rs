@@ -17,7 +17,7 @@ use crate::core::group::GroupKey;
 use crate::core::image::ImageRef;
 use crate::core::manifest::VersionManifest;
 use crate::core::pins::PinDoc;
-use crate::core::plan::{Draft, Goal, Want, plan};
+use crate::core::plan::{Draft, Goal, Manner, Want, plan};
 use crate::core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
 use crate::core::world::{Seen, World};
 
@@ -86,6 +86,11 @@ impl Eyes {
         Self { registries: Arc::new(registries), ..self }
     }
 
+    /// The operator's credentials.
+    pub fn credentials(&self) -> &Credentials {
+        &self.registries.credentials
+    }
+
     /// Lets the version manifest be asked for anew, next time it is wanted.
     pub fn forget_versions(&self) {
         self.versions.forget();
@@ -136,14 +141,20 @@ impl Eyes {
     ///
     /// # Errors
     /// When the cluster stops answering; a registry that does not answer is a finding.
-    pub async fn draft(&self, goal: &Goal, world: &mut World, facts: &mut Facts) -> Result<Draft, Fault> {
-        let mut draft = plan(goal, world, facts, self.docker.clock().now());
+    pub async fn draft(
+        &self,
+        goal: &Goal,
+        manner: &Manner,
+        world: &mut World,
+        facts: &mut Facts,
+    ) -> Result<Draft, Fault> {
+        let mut draft = plan(goal, manner, world, facts, self.docker.clock().now());
         for _ in 0..ROUNDS {
             if draft.wants.is_empty() {
                 break;
             }
             self.learn(&draft.wants, world, facts).await?;
-            draft = plan(goal, world, facts, self.docker.clock().now());
+            draft = plan(goal, manner, world, facts, self.docker.clock().now());
         }
         Ok(draft)
     }
@@ -202,7 +213,7 @@ impl Eyes {
         let mut tasks = Vec::new();
         for want in wants {
             match want {
-                Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions => {
+                Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions | Want::Login(_) => {
                     asked.insert(want.clone());
                 }
                 Want::Tasks(service) => tasks.push(service.clone()),
@@ -237,6 +248,7 @@ impl Eyes {
             Want::Tags(text) => Learned::Tags(text.clone(), self.tags(&text).await),
             Want::Engine(text) => Learned::Engine(text.clone(), self.engine(&text).await),
             Want::Versions => Learned::Versions(self.versions().await),
+            Want::Login(host) => Learned::Login(host.clone(), self.login_for(&host).await),
             Want::Tasks(_) | Want::Record(_) | Want::Journal => return None,
         })
     }
@@ -277,6 +289,12 @@ impl Eyes {
             Err(error) => Err(Why::Other(error.to_string())),
         };
         self.learned(answer, Via::Engine)
+    }
+
+    /// Whether the operator has credentials for a registry; those that cannot be read are none to send.
+    async fn login_for(&self, host: &str) -> Fact<bool> {
+        let found = self.registry().await.credentials().get(host).await;
+        self.learned(found.map(|found| found.is_some()).map_err(|error| Why::Other(error.to_string())), Via::Written)
     }
 
     /// The version manifest.

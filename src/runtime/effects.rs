@@ -15,6 +15,7 @@ use super::run::Inbox;
 use super::work::{Work, taken_over, tools};
 use crate::adapters::clock;
 use crate::adapters::drafts::Drafts;
+use crate::adapters::files::{private_folder, replace, safe_name};
 use crate::app::state::Notice;
 use crate::app::{Effect, Msg};
 use crate::core::change::{Mode, Order};
@@ -115,6 +116,7 @@ impl Effects {
             Effect::LoadDraft { cluster, group } => self.load_draft(cluster, group),
             Effect::SaveDraft { cluster, group, text } => self.keep_draft(cluster, group, Some(text)),
             Effect::DropDraft { cluster, group } => self.keep_draft(cluster, group, None),
+            Effect::SavePlan { name, text } => self.save_plan(&name, text),
             Effect::Apply { cluster, plan, mode, why } => self.apply(cluster, *plan, mode, why),
             Effect::Resume { cluster, change, order, plan, mode } => self.resume(cluster, change, order, plan, mode),
             Effect::Order { change, order, .. } => {
@@ -179,7 +181,12 @@ impl Effects {
                         record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
                     }
                     Want::Journal => eyes.raft.slots().await.map(|slots| vec![Seen::Slots(slots)]),
-                    Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions => {
+                    Want::Image(_)
+                    | Want::About(_)
+                    | Want::Tags(_)
+                    | Want::Engine(_)
+                    | Want::Versions
+                    | Want::Login(_) => {
                         if let Some(learned) = eyes.fact(&want).await {
                             inbox.send(Msg::Learned { cluster, learned });
                         }
@@ -258,6 +265,27 @@ impl Effects {
         if let Some(drafts) = self.drafts(cluster) {
             let _ = self.keeping.send(Keep { drafts, group, text });
         }
+    }
+
+    fn save_plan(&self, name: &str, text: String) {
+        let (state, name, inbox) = (self.state.clone(), safe_name(name), self.inbox.clone());
+        self.handle.spawn_blocking(move || {
+            let kept = match state {
+                None => Err(std::io::Error::other("there is no state folder")),
+                Some(state) => {
+                    let folder = state.join("plans");
+                    let path = folder.join(format!("{name}.json"));
+                    private_folder(&folder).and_then(|()| replace(&path, &text)).map(|()| path)
+                }
+            };
+            inbox.send(match kept {
+                Ok(path) => {
+                    let hint = format!("pinnace apply {}", path.display());
+                    notice(Severity::Info, format!("saved to {}", path.display()), hint)
+                }
+                Err(error) => notice(Severity::Warning, format!("the plan could not be saved: {error}"), String::new()),
+            });
+        });
     }
 
     fn apply(&mut self, cluster: usize, plan: Plan, mode: Mode, why: String) {

@@ -17,7 +17,7 @@ use crate::engine::prepare::Eyes;
 pub(super) fn tools(eyes: &Eyes, state: Option<&Path>, swarm: &str) -> Tools {
     let docker = eyes.docker.clone();
     let disk = state.map(|folder| DiskJournal::new(folder, swarm, docker.is_read_only()));
-    Tools { docker, raft: eyes.raft.clone(), disk }
+    Tools { docker, raft: eyes.raft.clone(), disk, credentials: eyes.credentials().clone() }
 }
 
 /// What to begin a takeover with, or why not and what to do.

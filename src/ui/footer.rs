@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use crate::app::available::available;
 use crate::app::back::back_label;
 use crate::app::login;
+use crate::app::modal::Typed;
 use crate::app::palette::{is_command, is_motion};
 use crate::app::state::{Modal, Pane, State};
 use crate::config::{Action, Context, Role, Theme};
@@ -23,9 +24,12 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         let (before, after) = prompt.line.parts();
         let mut rest = after.chars();
         let under = rest.next().map_or(" ".to_owned(), String::from);
-        pen.put(Role::Key, "filter ").put(Role::Text, before);
+        let (label, hint) = match prompt.what {
+            Typed::Filter => ("filter ", "text !not state: image: node: member: label:k=v"),
+            Typed::Reason => ("why ", "for the history; enter keeps it"),
+        };
+        pen.put(Role::Key, label).put(Role::Text, before);
         pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
-        let hint = "text !not state: image: node: member: label:k=v";
         pen.until(room.saturating_sub(width(hint) + 1).max(room - pen.room() + 2)).put(Role::Dim, hint);
     } else if let Some(notice) = &state.notice {
         let role = match notice.severity {

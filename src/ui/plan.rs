@@ -17,10 +17,10 @@ use crate::app::plan::{Fresh, PlanState, Stepping, Warnings, headline};
 use crate::app::state::{Guard, State};
 use crate::config::{Role, Theme};
 use crate::core::finding::{Finding, Severity};
+use crate::core::plan::manner::Replacing;
 use crate::core::plan::{Want, plural};
-use crate::core::swarm::Service;
 use crate::core::text::clean;
-use crate::core::wire::v1::{Action, Plan, Unit};
+use crate::core::wire::v1::{Action, Credentials, Plan, Unit};
 
 use super::pen::{Pen, ascii, draw, select, window};
 use super::remark;
@@ -128,6 +128,9 @@ impl<'a> Page<'a> {
                 Stepping::Off => "goes through",
             };
             pen.put(Role::Dim, " · ").put(Role::Text, step);
+            for choice in choices(self.screen) {
+                pen.put(Role::Dim, " · ").put(Role::Accent, choice);
+            }
         }
         let warnings = plan.count(Severity::Warning);
         match self.screen.warnings {
@@ -171,28 +174,15 @@ impl<'a> Page<'a> {
     }
 
     fn unit_details(&self, unit: &Unit, lines: &mut Vec<Line<'static>>) {
-        let world = self.state.clusters.get(self.screen.cluster).map(|cluster| &cluster.world);
-        let service = world.and_then(|world| world.services.get(&unit.service_id));
         let mut about = vec![format!("service {}", clean(&unit.service))];
         about.extend(unit.reasons.iter().map(|reason| clean(reason)));
         self.text(Role::Dim, &about.join(" · "), lines);
-        if unit.action == Action::Blocked {
-            return;
-        }
-        let restarts = unit.effect.restarts;
-        let tasks = plural(usize::try_from(restarts).unwrap_or(2), "task");
-        let mut effect = format!("restarts {restarts} {tasks}");
-        if unit.effect.stays > 0 {
-            effect = format!("{effect}, {} stay as they match", unit.effect.stays);
-        }
-        if let Some(service) = service {
-            effect = format!("{effect} · {}", policy(service));
-        }
-        self.text(Role::Text, &effect, lines);
-        if unit.from.digest.is_none() {
-            let text =
-                format!("known by tag only: {} may be another image when you return to it", image_at(&unit.from.image));
-            self.text(Role::Dim, &text, lines);
+        // What happens to the tasks comes first; the rest is to be read once, and stands together.
+        let (first, rest) = unit.notes.split_at(unit.notes.len().min(2));
+        for (role, notes) in [(Role::Text, first), (Role::Dim, rest)] {
+            if !notes.is_empty() {
+                self.text(role, &clean(&notes.join(" · ")), lines);
+            }
         }
     }
 
@@ -209,36 +199,30 @@ impl<'a> Page<'a> {
     fn notes(&self, plan: &Plan, lines: &mut Vec<Line<'static>>) {
         let mut notes = Vec::new();
         if plan.changes_pins() && !plan.units.is_empty() {
-            notes.push("the edited pins are in force once it is done");
+            notes.push("the edited pins are in force once it is done".to_owned());
+        }
+        if !self.screen.why.is_empty() {
+            notes.push(format!("why: {}", clean(&self.screen.why)));
         }
         if self.state.clusters.get(self.screen.cluster).is_some_and(|cluster| cluster.guard == Guard::Protected) {
-            notes.push("the cluster is protected: applying asks once more");
+            notes.push("the cluster is protected: applying asks once more".to_owned());
         }
         if !notes.is_empty() {
             lines.push(Line::default());
         }
         for note in notes {
             let mut pen = self.pen();
-            pen.gap(4).put(Role::Dim, note);
+            pen.gap(4).put(Role::Dim, &note);
             lines.push(pen.line());
         }
     }
 }
 
-/// How the engine replaces the tasks, and how long each may be away as far as that is known.
-fn policy(service: &Service) -> String {
-    let policy = &service.policy;
-    let at_once = match policy.parallelism {
-        0 => "all at once".to_owned(),
-        1 => "one at a time".to_owned(),
-        count => format!("{count} at a time"),
-    };
-    let order = if policy.start_first {
-        "the new one first".to_owned()
-    } else {
-        format!("away for up to {} s + pull + start", service.stop_grace.as_secs())
-    };
-    format!("{at_once}, {order} · the engine's policy on failure: {}", policy.on_failure)
+/// What the operator chose beside.
+fn choices(screen: &PlanState) -> impl Iterator<Item = &'static str> {
+    let sends = screen.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
+    let first = screen.manner.replacing == Replacing::StartFirst;
+    [(sends, "sends your credentials"), (first, "start-first")].into_iter().filter(|(on, _)| *on).map(|(_, text)| text)
 }
 
 /// Whether a finding stands in the way of the whole plan.

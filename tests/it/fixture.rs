@@ -56,6 +56,7 @@ pub fn places(image: &str) -> Places {
         image: image.to_owned(),
         platforms: place("/TaskTemplate/Placement/Platforms"),
         force: place("/TaskTemplate/ForceUpdate"),
+        update: Some(place("/UpdateConfig")),
     }
 }
 
@@ -291,6 +292,8 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
         edits: Vec::new(),
         rest: RestHash("rest".into()),
         engine_rolls_back: false,
+        credentials: pinnace::core::wire::v1::Credentials::default(),
+        notes: Vec::new(),
         extra: serde_json::Map::new(),
     };
     let plan = Plan {

@@ -47,6 +47,8 @@ pub struct Call {
     pub path: String,
     /// The request's body.
     pub body: String,
+    /// For a service's update: where its credentials come from, and whether some went with it: `spec, sent`.
+    pub auth: String,
     /// For a service's update: the very text of its spec just before.
     pub was: Option<String>,
     /// The answer's status; 0 without an answer.
@@ -258,6 +260,7 @@ impl Shared {
             method: words.next().unwrap_or_default(),
             path: words.next().unwrap_or_default(),
             body: String::from_utf8_lossy(&request.body).into_owned(),
+            auth: String::new(),
             was: None,
             status: 0,
             reply: String::new(),

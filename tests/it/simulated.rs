@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinnace::adapters::docker::endpoint::{Endpoint, Host};
-use pinnace::adapters::docker::{Docker, Fault, Stand};
+use pinnace::adapters::docker::{Auth, Docker, Fault, Stand};
 use pinnace::core::journal::Direction;
 use pinnace::core::swarm::UpdateState;
 use pinnace::core::wire::v1::Edit;
@@ -66,8 +66,8 @@ async fn a_change_lands() {
     let sim = sim();
     let docker = docker_on(&sim, None);
     let held = docker.hold("app").await.unwrap();
-    docker.post(&held, &to_two(), Direction::To, None).await.unwrap();
-    assert!(docker.post(&held, &to_two(), Direction::To, None).await.unwrap_err().is_out_of_sequence());
+    docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
+    assert!(docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
     assert_eq!(docker.service("app").await.unwrap().update, None, "null for a moment");
     sleep(Duration::from_secs(30)).await;
     let service = docker.service("app").await.unwrap();
@@ -95,7 +95,7 @@ async fn a_500_whose_write_is_applied_later() {
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
     let held = docker.hold("app").await.unwrap();
     let began = Instant::now();
-    let refused = docker.post(&held, &to_two(), Direction::To, None).await.unwrap_err();
+    let refused = docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
     assert_eq!((refused.status(), began.elapsed().as_secs()), (Some(500), 20));
     assert!(refused.to_string().contains("context deadline exceeded"));
     assert_eq!(docker.hold("app").await.unwrap().stands(&to_two()), Stand::Before, "reads are green all the while");
@@ -109,7 +109,7 @@ async fn a_fence_keeps_a_late_write_out() {
     let docker = docker_on(&sim, None);
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
     let held = docker.hold("app").await.unwrap();
-    docker.post(&held, &to_two(), Direction::To, None).await.unwrap_err();
+    docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
     docker.post_as_read(&held).await.unwrap();
     sleep(Duration::from_secs(60)).await;
     assert_eq!(docker.hold("app").await.unwrap().stands(&to_two()), Stand::Before);
@@ -148,10 +148,10 @@ async fn somebody_else_is_quicker() {
     let docker = docker_on(&sim, None);
     let held = docker.hold("app").await.unwrap();
     fault(&sim, json!({ "kind": "meddle", "service": "app", "label": "by=somebody", "before_write": 0 }));
-    assert!(docker.post(&held, &to_two(), Direction::To, None).await.unwrap_err().is_out_of_sequence());
+    assert!(docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
     let held = docker.hold("app").await.unwrap();
     assert_eq!(held.service.label("by"), Some("somebody"));
-    docker.post(&held, &to_two(), Direction::To, None).await.unwrap();
+    docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use pinnace::adapters::docker::Stand;
 use pinnace::adapters::docker::endpoint::{Surroundings, resolve};
 use pinnace::adapters::docker::logs::Of;
 use pinnace::adapters::docker::read::Tasks;
-use pinnace::adapters::docker::{Docker, Fault};
+use pinnace::adapters::docker::{Auth, Docker, Fault};
 use pinnace::core::journal::Direction;
 use pinnace::core::swarm::{Service, TaskState};
 use pinnace::core::time::Time;
@@ -161,8 +161,8 @@ async fn a_change_and_its_way_back() {
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
     ];
     assert_eq!(held.stands(&edits), Stand::Before);
-    one.post(&held, &edits, Direction::To, None).await.unwrap();
-    let again = one.post(&held, &edits, Direction::To, None).await.unwrap_err();
+    one.post(&held, &edits, Direction::To, &Auth::Stored).await.unwrap();
+    let again = one.post(&held, &edits, Direction::To, &Auth::Stored).await.unwrap_err();
     assert!(again.is_out_of_sequence() && again.is_final(), "{again}");
     let there = until("the change on the other manager", async || {
         other.hold(&made.id).await.ok().filter(|held| held.stands(&edits) == Stand::Target)
@@ -177,7 +177,7 @@ async fn a_change_and_its_way_back() {
     .await;
     let back = until("the way back", async || {
         let held = other.hold(&made.id).await.ok()?;
-        other.post(&held, &edits, Direction::Back, None).await.ok()
+        other.post(&held, &edits, Direction::Back, &Auth::Stored).await.ok()
     })
     .await;
     assert!(back.warnings.is_empty());

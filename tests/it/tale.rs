@@ -45,6 +45,8 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let mut effects = learned(state, Learned::Image(reference.into(), fact(Via::Registry)));
     effects.extend(learned(state, about));
     effects.extend(learned(state, Learned::Engine(reference.into(), fact(Via::Engine))));
+    let host = ImageRef::parse(reference).unwrap().host;
+    effects.extend(learned(state, Learned::Login(host, Fact::Known { value: false, at: NOW, via: Via::Written })));
     effects.extend(learned(state, Learned::Versions(versions())));
     effects
 }

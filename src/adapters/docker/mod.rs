@@ -33,4 +33,4 @@ pub use dial::Dial;
 pub use endpoint::{Endpoint, Host};
 pub use fault::Fault;
 pub use read::{Info, Tasks};
-pub use write::{Held, Reply, Stand};
+pub use write::{Auth, Held, Reply, Stand};

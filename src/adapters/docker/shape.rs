@@ -132,7 +132,7 @@ impl ServiceBody<'_> {
             places: spec::places(&spec),
             rest: spec::rest_hash(&spec),
             template: spec::template_hash(spec.get("TaskTemplate")),
-            previous: previous.as_ref().map(spec::places),
+            previous: previous.as_ref().map(spec::previous_places),
             previous_differs: previous.as_ref().map(|previous| spec::differences(&spec, previous)).unwrap_or_default(),
             mode: mode(&spec),
             constraints: list(&spec, "/TaskTemplate/Placement/Constraints")

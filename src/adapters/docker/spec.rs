@@ -13,6 +13,7 @@ const TEMPLATE: &str = "/TaskTemplate";
 const PLACEMENT: &str = "/TaskTemplate/Placement";
 const FORCE: &str = "/TaskTemplate/ForceUpdate";
 const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
+const UPDATE: &str = "/UpdateConfig";
 
 /// The places of a service's spec that a change of image edits.
 ///
@@ -22,10 +23,16 @@ pub(super) fn places(spec: &Value) -> Places {
     let template = spec.get("TaskTemplate");
     if template.is_none_or(Value::is_null) {
         let whole = Place { path: TEMPLATE.to_owned(), value: template.cloned(), alone: false };
-        return Places { image, platforms: whole.clone(), force: whole };
+        return Places { image, platforms: whole.clone(), force: whole, update: None };
     }
     let member = |key: &str| template.and_then(|template| template.get(key));
-    places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned())
+    let update = Place { path: UPDATE.to_owned(), value: spec.get("UpdateConfig").cloned(), alone: false };
+    Places { update: Some(update), ..places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned()) }
+}
+
+/// The same of a previous spec: how it was updated then is no part of what ran.
+pub(super) fn previous_places(spec: &Value) -> Places {
+    Places { update: None, ..places(spec) }
 }
 
 /// The same from the parts of a task's spec, which has the shape of a service's `TaskTemplate`.
@@ -37,7 +44,8 @@ pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<V
         }
         absent => Place { path: PLACEMENT.to_owned(), value: absent, alone: false },
     };
-    Places { image, platforms, force: Place { path: FORCE.to_owned(), value: force, alone: false } }
+    let force = Place { path: FORCE.to_owned(), value: force, alone: false };
+    Places { image, platforms, force, update: None }
 }
 
 /// The hash of a spec without its [`Places`]: equal while nobody edited anything else.

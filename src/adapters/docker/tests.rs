@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::canned::{Canned, Reply, capture, capture_bytes};
 use super::logs::{Logs, Of, Source};
 use super::read::Tasks;
+use super::write::Auth;
 use super::write::Stand;
 use super::{Docker, Fault};
 use crate::adapters::credentials::{Hidden, Secret};
@@ -62,7 +63,7 @@ async fn the_bytes_of_a_post() {
     assert_eq!(held.stands(&edits), Stand::Before);
     assert_eq!(&held.rest_before(&edits), held.rest());
     assert!(!format!("{held:?}").contains("SINK"), "no environment in what may be logged");
-    let reply = docker.post(&held, &edits, Direction::To, Some(&login())).await.unwrap();
+    let reply = docker.post(&held, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);
     docker.post_as_read(&held).await.unwrap();
     let calls = canned.whole_calls();
@@ -81,7 +82,7 @@ async fn the_bytes_of_a_post() {
     let header = post.headers["x-registry-auth"].to_str().unwrap();
     assert!(header.contains(['-', '_']) && !header.contains(['+', '/']) && header.len().is_multiple_of(4), "{header}");
     assert!(!fence.headers.contains_key("x-registry-auth"));
-    let wrong = docker.post(&held, &edits, Direction::Back, None).await.unwrap_err();
+    let wrong = docker.post(&held, &edits, Direction::Back, &Auth::Stored).await.unwrap_err();
     assert!(wrong.to_string().contains("something else stands at"), "{wrong}");
     assert!(canned.calls().is_empty(), "and nothing was sent");
 }

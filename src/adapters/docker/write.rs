@@ -81,6 +81,17 @@ impl Held {
     }
 }
 
+/// Whose credentials for the registry go with a post.
+#[derive(Clone, Debug)]
+pub enum Auth {
+    /// Those in the spec stay.
+    Stored,
+    /// Those of the previous spec come back.
+    Previous,
+    /// These replace what is stored: the value of `X-Registry-Auth`.
+    Operator(Hidden),
+}
+
 /// What the engine said to a post it took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
@@ -101,18 +112,10 @@ impl Docker {
 
     /// Posts the held spec with these edits made, at the version it was read at, never a newer one.
     ///
-    /// Without credentials the service keeps those it has.
-    ///
     /// # Errors
     /// [`Fault::is_out_of_sequence`] where the version moved; [`Fault::BadAnswer`] with nothing sent where the held spec
     /// is not at the edits' other end; any that is not [`Fault::is_final`] may still be carried out, at any later time.
-    pub async fn post(
-        &self,
-        held: &Held,
-        edits: &[Edit],
-        direction: Direction,
-        auth: Option<&Hidden>,
-    ) -> Result<Reply, Fault> {
+    pub async fn post(&self, held: &Held, edits: &[Edit], direction: Direction, auth: &Auth) -> Result<Reply, Fault> {
         let what = format!("updating service {}", held.service.name);
         let body = splice::splice(&held.raw, edits, direction).map_err(|refused| Fault::bad(&what, refused))?;
         self.post_body(&what, held, body, auth).await
@@ -127,21 +130,25 @@ impl Docker {
     /// As [`Docker::post`].
     pub async fn post_as_read(&self, held: &Held) -> Result<Reply, Fault> {
         let what = format!("fencing service {}", held.service.name);
-        self.post_body(&what, held, held.raw.clone(), None).await
+        self.post_body(&what, held, held.raw.clone(), &Auth::Stored).await
     }
 
-    async fn post_body(&self, what: &str, held: &Held, body: String, auth: Option<&Hidden>) -> Result<Reply, Fault> {
+    async fn post_body(&self, what: &str, held: &Held, body: String, auth: &Auth) -> Result<Reply, Fault> {
         #[derive(Deserialize)]
         struct Told {
             #[serde(rename = "Warnings", default)]
             warnings: Option<Vec<String>>,
         }
         let path = format!(
-            "/services/{}/update?version={}&registryAuthFrom=spec",
+            "/services/{}/update?version={}&registryAuthFrom={}",
             encoded(&held.service.id),
-            held.service.index
+            held.service.index,
+            if matches!(auth, Auth::Previous) { "previous-spec" } else { "spec" }
         );
-        let headers: Vec<_> = auth.map(|auth| ("x-registry-auth", auth.reveal().to_owned())).into_iter().collect();
+        let headers = match auth {
+            Auth::Operator(header) => vec![("x-registry-auth", header.reveal().to_owned())],
+            Auth::Stored | Auth::Previous => Vec::new(),
+        };
         let answer = self.write(what, Method::POST, &path, Bytes::from(body), &headers).await?;
         let told = serde_json::from_slice::<Told>(&answer).ok().and_then(|told| told.warnings);
         Ok(Reply { warnings: told.unwrap_or_default().iter().map(|warning| clean(warning)).collect() })

@@ -4,7 +4,7 @@ use crate::app::back;
 use crate::app::change::{ChangeId, Shown, Stand, shown};
 use crate::app::complete::under_cursor;
 use crate::app::history::items;
-use crate::app::plan::PlanState;
+use crate::app::plan::{Fresh, PlanState};
 use crate::app::rows::Row;
 use crate::app::state::{Guard, Pane, Screen, State};
 use crate::config::Action;
@@ -81,6 +81,12 @@ pub(super) fn pins(state: &State) -> Result<(), Reason> {
     if there { Ok(()) } else { Err(Reason::Gone) }
 }
 
+/// A redeploy of what the keys act on.
+pub(super) fn redeploy(state: &State) -> Result<(), Reason> {
+    pins(state)?;
+    if matches!(state.screens.last(), Some(Screen::Service(_)) | None) { Ok(()) } else { Err(Reason::NotHere) }
+}
+
 /// What the pins' screen can do.
 pub(super) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
     let Some(Screen::Pins(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
@@ -102,13 +108,26 @@ pub(super) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
         Action::Apply => screen.obstacle(state).map_or(Ok(()), |why| Err(Reason::Obstacle(why))),
         Action::Acknowledge if plan.count(crate::core::finding::Severity::Warning) == 0 => Err(Reason::NoWarnings),
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Reason::NothingWrong),
-        Action::StepMode | Action::Copy if plan.active().next().is_none() => Err(Reason::NothingPlanned),
+        Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Reason::NoRedeploy),
+        Action::SavePlan if is_read_only(state, screen.cluster) => Err(Reason::ReadOnly),
+        Action::SavePlan if screen.fresh != Fresh::Equal => Err(Reason::NotEqual),
+        Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Reason::NotEqual),
+        Action::StepMode | Action::Copy | Action::Credentials | Action::StartFirst | Action::Reason
+            if plan.active().next().is_none() =>
+        {
+            Err(Reason::NothingPlanned)
+        }
         Action::MoveUnitDown | Action::MoveUnitUp => {
             let moves = plan.units.iter().filter(|unit| unit.action != Doing::None).count();
             if moves > 1 { Ok(()) } else { Err(Reason::NothingPlanned) }
         }
         _ => Ok(()),
     }
+}
+
+fn is_read_only(state: &State, cluster: usize) -> bool {
+    let guard = state.clusters.get(cluster).map(|one| one.guard);
+    state.config.settings.read_only || guard == Some(Guard::ReadOnly)
 }
 
 /// What the change's screen can do.
@@ -136,9 +155,8 @@ fn order(state: &State, order: Order) -> Result<(), Reason> {
     let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
     let seen = here(state)?;
     if seen.is_left_open() {
-        let guard = state.clusters.get(screen.cluster).map(|one| one.guard);
         return match order {
-            _ if state.config.settings.read_only || guard == Some(Guard::ReadOnly) => Err(Reason::ReadOnly),
+            _ if is_read_only(state, screen.cluster) => Err(Reason::ReadOnly),
             Order::Stop => Err(Reason::NotOurs),
             _ if seen.plan.is_none() => Err(Reason::Reading),
             _ => Ok(()),

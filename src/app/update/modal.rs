@@ -2,6 +2,7 @@
 
 use crate::app::layout;
 use crate::app::line::Line;
+use crate::app::modal::Typed;
 use crate::app::msg::Effect;
 use crate::app::palette::{PaletteState, Pick};
 use crate::app::state::{Asked, Detail, Modal, Prompt, Screen, Scroll, State};
@@ -25,12 +26,20 @@ pub(super) fn open_filter(state: &mut State) {
         Some(Screen::History(history)) => history.filter.clone(),
         Some(_) => return,
     };
-    state.modal = Some(Modal::Prompt(Prompt { line: Line::new(&before), before }));
+    state.modal = Some(Modal::Prompt(Prompt { what: Typed::Filter, line: Line::new(&before), before }));
 }
 
-/// Applies a filter as it is typed.
-fn apply_filter(state: &mut State, text: &str) {
+/// Opens the line to type why a plan is carried out.
+pub(super) fn open_reason(state: &mut State) {
+    let Some(Screen::Plan(plan)) = state.screens.last() else { return };
+    let before = plan.why.clone();
+    state.modal = Some(Modal::Prompt(Prompt { what: Typed::Reason, line: Line::new(&before), before }));
+}
+
+/// Applies a line as it is typed.
+fn apply_line(state: &mut State, what: Typed, text: &str) {
     match state.screens.last_mut() {
+        Some(Screen::Plan(plan)) if what == Typed::Reason => text.clone_into(&mut plan.why),
         None => super::fleet::set_filter(state, text),
         Some(Screen::Logs(logs)) => super::logs::set_filter(logs, text),
         Some(Screen::History(history)) => super::history::set_filter(history, text),
@@ -61,8 +70,8 @@ fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
     match &mut state.modal {
         Some(Modal::Prompt(prompt)) => {
             change(&mut prompt.line);
-            let text = prompt.line.text().to_owned();
-            apply_filter(state, &text);
+            let (what, text) = (prompt.what, prompt.line.text().to_owned());
+            apply_line(state, what, &text);
         }
         Some(Modal::Palette(palette)) => {
             change(&mut palette.line);
@@ -142,7 +151,7 @@ fn editing(action: Action) -> Option<fn(&mut Line)> {
 /// Closes what lies over the screen, and takes back what was only tried.
 fn close(state: &mut State) {
     match state.modal.take() {
-        Some(Modal::Prompt(prompt)) => apply_filter(state, &prompt.before),
+        Some(Modal::Prompt(prompt)) => apply_line(state, prompt.what, &prompt.before),
         Some(Modal::Themes(_, before)) => {
             if let Some(theme) = state.config.themes.iter().find(|theme| theme.name() == before) {
                 state.config.theme = theme.clone();

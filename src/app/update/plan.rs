@@ -1,6 +1,6 @@
 //! The plan's screen: it is made, looked at, acknowledged and applied.
 
-use crate::app::available::rollback_goal;
+use crate::app::available::{place, rollback_goal};
 use crate::app::change::{ChangeId, ChangeScreen, Stand, Work, mode, target};
 use crate::app::msg::Effect;
 use crate::app::plan::{PlanState, Stepping, Warnings, docker_lines, forget_old};
@@ -8,9 +8,10 @@ use crate::app::state::{Asked, Detail, Guard, Modal, Question, Screen, State};
 use crate::config::Action;
 use crate::core::change::Progress;
 use crate::core::finding::Severity;
-use crate::core::plan::{Goal, plural};
+use crate::core::plan::manner::{Replacing, Sending};
+use crate::core::plan::{Again, Goal, Saved, Scope, plural};
 use crate::core::text::clean;
-use crate::core::wire::v1::{Action as Doing, Plan};
+use crate::core::wire::v1::{Action as Doing, Credentials, Plan};
 
 use super::{body, copy, motion};
 
@@ -70,6 +71,9 @@ pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::StepMode => {
             plan.stepping = if plan.stepping == Stepping::On { Stepping::Off } else { Stepping::On };
         }
+        Action::Reason => super::modal::open_reason(state),
+        Action::Credentials | Action::StartFirst | Action::Newest => choose(state, action),
+        Action::SavePlan => save(state, effects),
         Action::MoveUnitDown => plan.move_unit(1),
         Action::MoveUnitUp => plan.move_unit(-1),
         Action::ToggleFold => {
@@ -84,6 +88,46 @@ pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             }
         }
     }
+}
+
+/// Opens the plan that starts tasks anew, for what the keys act on.
+pub(super) fn open_redeploy(state: &mut State) {
+    let Ok((cluster, group, service)) = place(state) else { return };
+    let scope = service.map_or(Scope::Group, Scope::Service);
+    open(state, cluster, Goal::Redeploy { group, scope, by: Again::Same });
+}
+
+/// Plans anew with another choice.
+fn choose(state: &mut State, action: Action) {
+    let now = state.now;
+    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
+    let Some(one) = state.clusters.get_mut(plan.cluster) else { return };
+    match (action, &mut plan.goal) {
+        (Action::Credentials, _) => {
+            let sends = plan.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
+            plan.manner.sending = if sends { Sending::Stored } else { Sending::Operator };
+        }
+        (Action::StartFirst, _) => {
+            plan.manner.replacing = match plan.manner.replacing {
+                Replacing::AsItIs => Replacing::StartFirst,
+                Replacing::StartFirst => Replacing::AsItIs,
+            }
+        }
+        (_, Goal::Redeploy { by, .. }) => {
+            *by = if *by == Again::Same { Again::Tag } else { Again::Same };
+            forget_old(&plan.goal, one, now);
+        }
+        _ => {}
+    }
+    plan.choose(one, now);
+}
+
+/// Saves the plan, to be carried out later by a verb.
+fn save(state: &State, effects: &mut Vec<Effect>) {
+    let Some(Screen::Plan(screen)) = state.screens.last() else { return };
+    let (goal, manner, plan) = (screen.goal.clone(), screen.manner.clone(), screen.shown.plan.clone());
+    let name = format!("{}-{}", plan.group.name, plan.id);
+    effects.push(Effect::SavePlan { name, text: Saved::new(goal, manner, plan).write() });
 }
 
 fn next_finding(plan: &mut PlanState, forward: bool) {
@@ -164,7 +208,7 @@ pub(super) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     if let Some(why) = screen.obstacle(state) {
         return state.say(Severity::Warning, format!("not applied: {why}"), "");
     }
-    let (cluster, plan) = (screen.cluster, screen.shown.plan.clone());
+    let (cluster, plan, why) = (screen.cluster, screen.shown.plan.clone(), screen.why.clone());
     let mode = mode(&plan.group, screen.stepping);
     let work = Work {
         change: None,
@@ -179,7 +223,7 @@ pub(super) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     one.works.push(work);
     let group = plan.group.clone();
     let id = ChangeId::Plan(plan.id.clone());
-    effects.push(Effect::Apply { cluster, plan: Box::new(plan), mode, why: String::new() });
+    effects.push(Effect::Apply { cluster, plan: Box::new(plan), mode, why });
     state.screens.retain(|screen| !matches!(screen, Screen::Plan(_) | Screen::Pins(_)));
     state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
 }

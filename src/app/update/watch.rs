@@ -87,6 +87,7 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
             // The one that is known counts until there is another.
             Want::Versions if one.facts.versions().known().is_some() => continue,
             Want::Versions => Learned::Versions(Fact::Asked),
+            Want::Login(host) => Learned::Login(host, Fact::Asked),
             Want::Tasks(_) | Want::Record(_) | Want::Journal => continue,
         });
     }

@@ -59,7 +59,7 @@ pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
     if progress.going_back {
         return going_back(&units, progress, mode);
     }
-    if plan.kind == Kind::Pin
+    if plan.kind != Kind::Back
         && let Some(step) = failed(&units, progress, mode)
     {
         return step;

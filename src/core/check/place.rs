@@ -23,7 +23,8 @@ pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> 
 
 /// An update of a service whose node takes no tasks stops the old task and never starts the new one.
 fn nodes(service: &Service, world: &World) -> Option<Said> {
-    let candidates = world.candidates(service);
+    let mut candidates = world.candidates(service);
+    candidates.sort_by(|one, other| one.hostname.cmp(&other.hostname));
     let away: Vec<_> = candidates.iter().filter(|node| !node.takes_tasks()).collect();
     if away.is_empty() {
         return None;

@@ -281,6 +281,11 @@ codes! {
         "it failed in shop_api before";
         "Find out why first: `h` has the history, `l` the logs.";
         "pinnace's history, and the engine's task history";
+    RolesUnknown = "roles-unknown", "info":
+        "Several instances of a database restart one after another, and which is the primary is not known.";
+        "which of its instances is the primary is not known: it stops after each";
+        "Put the primary last in the plan (`J`, `K`), or label its service `pinnace.role=primary` once, the others `replica`.";
+        "the Docker Engine does not know the roles of a database's instances";
     PlanTooLarge = "plan-too-large", "error":
         "The record of the change would exceed what the swarm stores.";
         "its record would exceed the 480 kB that the swarm stores";

@@ -8,7 +8,7 @@ use super::*;
 use crate::core::image::Digest;
 use crate::core::manifest::{Origin as From, REPOSITORY_HOST, VersionManifest};
 use crate::core::pins::read;
-use crate::core::plan::{Goal, plan};
+use crate::core::plan::{Goal, Manner, plan};
 use crate::core::registry::{Fact, ImageFact, Learned, Via, Why};
 use crate::core::sample;
 use crate::core::world::Seen;
@@ -217,7 +217,14 @@ fn a_plan_keeps_what_it_brings() {
     let (world, facts) = (world(), facts());
     let group = GroupKey::parse("stack/shop").unwrap();
     let planned = |text: &str| {
-        plan(&Goal::Pins { group: group.clone(), text: text.to_owned() }, &world, &facts, sample::NOW).plan
+        plan(
+            &Goal::Pins { group: group.clone(), text: text.to_owned() },
+            &Manner::default(),
+            &world,
+            &facts,
+            sample::NOW,
+        )
+        .plan
     };
     let mut made = planned("[service.api]\nimage = 'r.io/api:2'\n");
     let fix = of_plan(&made, &world, &facts).unwrap();

@@ -128,6 +128,8 @@ pub(super) fn undone(now: &Places, edits: &[Edit], image: &str) -> Places {
     for edit in edits {
         if edit.path == now.force.path {
             places.force.value.clone_from(&edit.before);
+        } else if let Some(update) = places.update.as_mut().filter(|update| update.path == edit.path) {
+            update.value.clone_from(&edit.before);
         } else if edit.path.starts_with("/TaskTemplate/Placement") {
             places.platforms =
                 Place { path: edit.path.clone(), value: edit.before.clone(), alone: now.platforms.alone };

@@ -12,7 +12,7 @@ pub const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
 pub const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
 const PLATFORMS_KEY: &str = "Platforms";
 
-/// The edits that turn `now` into `target`, in the order image, platforms, force counter.
+/// The edits that turn `now` into `target`, in the order image, platforms, force counter, update policy.
 pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
     let mut edits = Vec::new();
     if now.image != target.image {
@@ -29,6 +29,11 @@ pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
             before: now.force.value.clone(),
             after: target.force.value.clone(),
         });
+    }
+    if let (Some(now), Some(target)) = (&now.update, &target.update)
+        && now.value != target.value
+    {
+        edits.push(Edit { path: now.path.clone(), before: now.value.clone(), after: target.value.clone() });
     }
     edits
 }
@@ -70,7 +75,7 @@ pub fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> 
         None if now.platforms.path == PLATFORMS => Place { value: None, ..now.platforms.clone() },
         None => now.platforms.clone(),
     };
-    Places { image: image.to_owned(), platforms: target, force: now.force.clone() }
+    Places { image: image.to_owned(), platforms: target, ..now.clone() }
 }
 
 #[cfg(test)]

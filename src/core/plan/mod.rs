@@ -5,12 +5,23 @@
 
 pub mod back;
 mod edits;
+mod goal;
+pub mod manner;
+mod moved;
+mod notes;
+mod redeploy;
 mod return_to;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod unit;
 
 pub use edits::edits;
+pub use goal::{BackTo, Goal, Scope, Want};
+pub use manner::Manner;
+pub use moved::moved;
+pub use redeploy::Again;
+pub use saved::{Damage, Saved};
 
 use std::collections::BTreeSet;
 
@@ -19,8 +30,7 @@ use sha2::{Digest as _, Sha256};
 use super::check;
 use super::effective::effective;
 use super::finding::{Code, Finding, Severity, gathered};
-use super::group::{GroupKey, hex, member_of};
-use super::image::Digest;
+use super::group::{GroupKey, hex};
 use super::pins::{self, PinDoc};
 use super::registry::Facts;
 use super::swarm::Service;
@@ -30,88 +40,6 @@ use super::world::World;
 
 /// The most the record of a change may be, in bytes: what the data of a Docker config may be, with room to spare.
 const LARGEST: usize = 480_000;
-
-/// What is asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Goal {
-    /// The group's pin document should become this text.
-    Pins {
-        /// The group.
-        group: GroupKey,
-        /// The edited document.
-        text: String,
-    },
-    /// Services should go back to what ran before.
-    Back {
-        /// The group.
-        group: GroupKey,
-        /// Which of its services.
-        scope: Scope,
-        /// Where to, if not to what ran immediately before.
-        to: Option<BackTo>,
-    },
-}
-
-impl Goal {
-    /// The group it is about.
-    pub fn group(&self) -> &GroupKey {
-        match self {
-            Self::Pins { group, .. } | Self::Back { group, .. } => group,
-        }
-    }
-}
-
-/// Which services of a group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them.
-    Group,
-    /// Those of a member.
-    Member(String),
-    /// One, by name.
-    Service(String),
-}
-
-impl Scope {
-    /// Whether a service is meant.
-    pub fn holds(&self, service: &Service) -> bool {
-        match self {
-            Self::Group => true,
-            Self::Member(member) => member_of(service) == *member,
-            Self::Service(name) => service.name == *name,
-        }
-    }
-}
-
-/// A chosen target of a rollback.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BackTo {
-    /// To what stood before this change.
-    Change(String),
-    /// To an image that ran here, by its digest.
-    Digest(Digest),
-}
-
-/// Something the planner needs to know first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Want {
-    /// What a reference names.
-    Image(String),
-    /// What the image of a `repository@digest` is.
-    About(String),
-    /// The tags of a repository.
-    Tags(String),
-    /// What a reference names for the nodes, by the engine's own look.
-    Engine(String),
-    /// The version manifest.
-    Versions,
-    /// A service's task history, by the service's id.
-    Tasks(String),
-    /// A change's record.
-    Record(String),
-    /// The journal's slots.
-    Journal,
-}
 
 /// A plan in the making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,7 +79,7 @@ pub fn plural(count: usize, noun: &str) -> String {
 impl Plan {
     /// The units that post something, with their place in the plan.
     pub fn active(&self) -> impl Iterator<Item = (usize, &Unit)> {
-        self.units.iter().enumerate().filter(|(_, unit)| matches!(unit.action, Action::Back | Action::New))
+        self.units.iter().enumerate().filter(|(_, unit)| unit.action.is_active())
     }
 
     /// Whether it changes neither a service nor the pins.
@@ -172,11 +100,12 @@ impl Plan {
 }
 
 /// Plans; reads nothing but its arguments. `now` is only noted down.
-pub fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
-    let mut work = Work::new(goal, world, facts);
+pub fn plan(goal: &Goal, manner: &Manner, world: &World, facts: &Facts, now: Time) -> Draft {
+    let mut work = Work::new(goal, manner, world, facts);
     match goal {
         Goal::Pins { text, .. } => work.pins(text),
         Goal::Back { scope, to, .. } => work.back(scope, to.as_ref()),
+        Goal::Redeploy { scope, by, .. } => work.again(scope, *by),
     }
     work.finish(now)
 }
@@ -184,6 +113,7 @@ pub fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
 /// The planner's work in progress.
 struct Work<'a> {
     group: &'a GroupKey,
+    manner: &'a Manner,
     world: &'a World,
     facts: &'a Facts,
     kind: Kind,
@@ -195,11 +125,16 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(goal: &'a Goal, world: &'a World, facts: &'a Facts) -> Self {
-        let kind = if matches!(goal, Goal::Pins { .. }) { Kind::Pin } else { Kind::Back };
+    fn new(goal: &'a Goal, manner: &'a Manner, world: &'a World, facts: &'a Facts) -> Self {
+        let kind = match goal {
+            Goal::Pins { .. } => Kind::Pin,
+            Goal::Back { .. } => Kind::Back,
+            Goal::Redeploy { .. } => Kind::Redeploy,
+        };
         let group = goal.group();
         let mut work = Self {
             group,
+            manner,
             world,
             facts,
             kind,
@@ -257,11 +192,13 @@ impl<'a> Work<'a> {
     }
 
     fn finish(mut self, now: Time) -> Draft {
+        self.order();
         self.busy();
         for at in 0..self.units.len() {
             self.place_findings(at);
         }
         self.block();
+        self.roles_are_told();
         if self.wants.is_empty()
             && self.units.iter().all(|unit| unit.action == Action::None)
             && self.pins_after == self.pins_before
@@ -326,7 +263,7 @@ impl<'a> Work<'a> {
                 finding.severity == Severity::Error
                     && (finding.services.is_empty() || finding.services.contains(&unit.service))
             });
-            if blocked && matches!(unit.action, Action::Back | Action::New) {
+            if blocked && unit.action.is_active() {
                 unit.action = Action::Blocked;
             }
         }
@@ -352,7 +289,10 @@ pub fn identity(plan: &Plan) -> String {
     let units: Vec<_> = plan
         .units
         .iter()
-        .map(|unit| serde_json::json!([unit.service_id, unit.action, unit.from, unit.to, unit.edits, unit.rest]))
+        .map(|unit| {
+            let credentials = unit.credentials;
+            serde_json::json!([unit.service_id, unit.action, unit.from, unit.to, unit.edits, unit.rest, credentials])
+        })
         .collect();
     let all = serde_json::json!([plan.group, plan.parent, plan.kind, plan.pins_before, plan.pins_after, units]);
     hex(&Sha256::digest(super::journal::sorted_hash(&all).as_bytes()))[..12].to_owned()

@@ -319,7 +319,7 @@ impl Work<'_> {
             .all(|service| ways.iter().any(|(going, _)| going.id == service.id))
     }
 
-    fn own_key(&self, service: &Service) -> PinKey {
+    pub(super) fn own_key(&self, service: &Service) -> PinKey {
         match pins::key_for(self.world, self.group, &service.name) {
             Some(PinKey::Group) => PinKey::Group,
             _ => PinKey::Service(service.name.clone()),
@@ -328,6 +328,6 @@ impl Work<'_> {
 }
 
 /// Whether a pin's text makes a service run this text: the same, or the same once its digest is fixed.
-fn means(pin: &str, image: &str) -> bool {
+pub(super) fn means(pin: &str, image: &str) -> bool {
     pin == image || image.split('@').next() == Some(pin)
 }

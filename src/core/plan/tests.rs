@@ -1,5 +1,7 @@
 //! The planner as a table: a world, a goal, a plan.
 
+mod choices;
+
 use super::back::{Answer, Source, way_back};
 use super::*;
 use crate::core::image::{Digest, Platform};
@@ -9,6 +11,10 @@ use crate::core::sample;
 use crate::core::swarm::{Availability, Task, TaskState};
 use crate::core::wire::v1::Record;
 use crate::core::world::Seen;
+
+fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
+    super::plan(goal, &Manner::default(), world, facts, now)
+}
 
 const OLD: &str = "r.io/pg:1";
 
@@ -55,7 +61,13 @@ fn facts(known: &[(&str, &str)]) -> Facts {
         facts.learn(reference, fact(Via::Registry));
     }
     facts.take(Learned::Versions(not_asked()));
+    facts.take(login("r.io", false));
     facts
+}
+
+/// Whether the operator has credentials for a registry.
+fn login(host: &str, has: bool) -> Learned {
+    Learned::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: Via::Written })
 }
 
 fn not_asked<T>() -> Fact<T> {
@@ -141,7 +153,7 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     let world = world();
     let goal = pin("[node.n1]\nimage = \"r.io/pg:2\"\n");
     let draft = plan(&goal, &world, &Facts::default(), sample::NOW);
-    assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into()), Want::Versions].into());
+    assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into()), Want::Login("r.io".into()), Want::Versions].into());
     assert!(draft.obstacle(true).is_some());
     let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert!(draft.wants.is_empty());

@@ -10,7 +10,7 @@ use crate::core::image::ImageRef;
 use crate::core::past::ran_here;
 use crate::core::registry::{Fact, ImageFact, Via};
 use crate::core::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
-use crate::core::wire::v1::{Action, Effect, ImageAt, Kind, Unit};
+use crate::core::wire::v1::{Action, Credentials, Effect, ImageAt, Kind, Unit};
 
 impl Work<'_> {
     /// A service should run another image than the document in force says, or is not pinned any more.
@@ -69,8 +69,11 @@ impl Work<'_> {
 
     /// Adds a unit; its findings about nodes and policy come when all units are known.
     pub(super) fn push(&mut self, service: &Service, target: &Places, action: Action, reasons: Vec<String>) {
-        let edits = edits(&service.places, target);
-        let action = if edits.is_empty() && action != Action::Blocked { Action::None } else { action };
+        let moves = !edits(&service.places, target).is_empty();
+        let action = if !moves && action != Action::Blocked { Action::None } else { action };
+        let replaced = if action.is_active() { self.replaced(service, target) } else { target.clone() };
+        let credentials =
+            if action.is_active() { self.credentials(service, &target.image) } else { Credentials::Stored };
         let effect = if action == Action::None {
             Effect::default()
         } else {
@@ -86,9 +89,11 @@ impl Work<'_> {
             to: ImageAt::new(&target.image),
             reasons,
             effect,
-            edits,
+            edits: edits(&service.places, &replaced),
             rest: service.rest.clone(),
             engine_rolls_back: service.policy.on_failure == FailureAction::Rollback,
+            credentials,
+            notes: if action.is_active() { self.notes(service, target, credentials) } else { Vec::new() },
             extra: serde_json::Map::new(),
         });
     }
@@ -118,7 +123,7 @@ pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effe
     Effect { restarts: count.saturating_sub(stays), stays }
 }
 
-fn matches_target(task: &Task, service: &Service, target: &Places) -> bool {
+pub(super) fn matches_target(task: &Task, service: &Service, target: &Places) -> bool {
     let same_platforms = task.places.platforms.value == target.platforms.value;
     let same_force = number(task.places.force.value.as_ref()) == number(target.force.value.as_ref());
     let same_rest = match (&task.rest, &service.template) {
@@ -128,6 +133,6 @@ fn matches_target(task: &Task, service: &Service, target: &Places) -> bool {
     task.image == target.image && same_platforms && same_force && same_rest
 }
 
-fn number(value: Option<&serde_json::Value>) -> u64 {
+pub(super) fn number(value: Option<&serde_json::Value>) -> u64 {
     value.and_then(serde_json::Value::as_u64).unwrap_or(0)
 }

@@ -21,6 +21,8 @@ pub enum Learned {
     Engine(String, Fact<ImageFact>),
     /// The version manifest.
     Versions(Fact<Arc<VersionManifest>>),
+    /// Whether the operator has credentials for a registry, by its host.
+    Login(String, Fact<bool>),
 }
 
 /// Everything known of images.
@@ -31,6 +33,7 @@ pub struct Facts {
     tags: BTreeMap<String, Fact<Arc<Tags>>>,
     engine: BTreeMap<String, Fact<ImageFact>>,
     versions: Fact<Arc<VersionManifest>>,
+    logins: BTreeMap<String, Fact<bool>>,
     allowances: BTreeMap<String, Allowance>,
     contracts: Arc<Contracts>,
     bases: Arc<BTreeMap<String, String>>,
@@ -41,6 +44,11 @@ fn of<'a, T>(known: &'a BTreeMap<String, Fact<T>>, key: &str) -> &'a Fact<T> {
 }
 
 impl Facts {
+    /// Whether the operator has credentials for this registry.
+    pub fn login(&self, host: &str) -> &Fact<bool> {
+        of(&self.logins, host)
+    }
+
     /// What this reference names.
     pub fn image(&self, reference: &str) -> &Fact<ImageFact> {
         of(&self.images, reference)
@@ -104,6 +112,7 @@ impl Facts {
             Learned::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
             Learned::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
             Learned::Versions(fact) => self.versions = fact,
+            Learned::Login(host, fact) => drop(self.logins.insert(host, fact)),
         }
     }
 
@@ -148,6 +157,7 @@ impl Facts {
             facts.retain(|reference, fact| fact.known().is_some() || !is_there(reference));
             facts.len() < before
         }
+        self.logins.remove(host);
         let images = of(&mut self.images, host) | of(&mut self.engine, host);
         images | of(&mut self.abouts, host) | of(&mut self.tags, host)
     }

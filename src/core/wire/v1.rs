@@ -31,6 +31,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether it posts something.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Back | Self::New)
+    }
+
     /// The word, as on screens and in JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -85,6 +90,19 @@ pub struct Effect {
     pub stays: u64,
 }
 
+/// Whose credentials for the registry go with an update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Credentials {
+    /// Those stored in the service stay.
+    #[default]
+    Stored,
+    /// Those the engine keeps with the previous spec come back (`registryAuthFrom=previous-spec`).
+    Previous,
+    /// The operator's replace those stored (`X-Registry-Auth`).
+    Operator,
+}
+
 /// One service in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unit {
@@ -115,6 +133,12 @@ pub struct Unit {
     /// Whether the service's own policy rolls back by itself on failure.
     #[serde(default)]
     pub engine_rolls_back: bool,
+    /// Whose credentials for the registry go with the update.
+    #[serde(default)]
+    pub credentials: Credentials,
+    /// What it does beside, a sentence each: the weightiest first.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Unknown keys.
     #[serde(flatten)]
     pub extra: Extra,
@@ -128,6 +152,8 @@ pub enum Kind {
     Pin,
     /// A rollback: never itself put back.
     Back,
+    /// Tasks are started anew, by the same image or what its tag names now.
+    Redeploy,
 }
 
 /// Everything a change will do, decided.

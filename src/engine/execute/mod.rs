@@ -1,6 +1,7 @@
 //! Carries a plan out, by the protocol in `docs/journal.md`: written down before it is done, one unit after another,
 //! and nothing decided that the plan or an order did not decide.
 
+mod auth;
 mod keeper;
 pub mod life;
 mod resume;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::adapters::clock;
+use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::{DiskJournal, Raft};
 use crate::core::change::{Event, Mode, Order};
@@ -31,6 +33,8 @@ pub struct Tools {
     pub raft: Raft,
     /// The journal on local disk; `None` where there is no state folder.
     pub disk: Option<DiskJournal>,
+    /// The operator's credentials, for plans that send them.
+    pub credentials: Credentials,
 }
 
 /// How a change is to be carried out.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::keeper::Gone;
 use super::run::Run;
-use crate::adapters::docker::{Fault, Held, Stand, Tasks};
+use crate::adapters::docker::{Auth, Fault, Held, Stand, Tasks};
 use crate::core::change::{Kind, Phase};
 use crate::core::journal::{Direction, Post, UnitState};
 use crate::core::wire::v1::Unit;
@@ -21,8 +21,13 @@ enum Posted {
     Stands(Option<BTreeSet<String>>),
     /// Somebody else changed the service.
     Overtaken(String),
-    /// The engine refuses it, now and always.
-    Refused(String),
+    /// It was not taken, and will not be; nothing was changed.
+    Refused {
+        /// Why.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
 }
 
 impl Run {
@@ -40,12 +45,8 @@ impl Run {
                 self.emit(Kind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Overtaken, None).await
             }
-            Posted::Refused(why) => {
-                self.emit(Kind::Failed {
-                    unit: at,
-                    why,
-                    hint: "the engine refuses the update; nothing was changed".into(),
-                });
+            Posted::Refused { why, hint } => {
+                self.emit(Kind::Failed { unit: at, why, hint: hint.into() });
                 let state = if direction == Direction::To { UnitState::PutBack } else { UnitState::Failed };
                 self.mark(at, state, None).await
             }
@@ -83,6 +84,13 @@ impl Run {
             if tries > 0 {
                 tokio::time::sleep(RETRY).await;
             }
+            let auth = match self.auth(&held, unit, direction).await {
+                Ok(auth) => auth,
+                Err(why) => {
+                    let hint = "log in (`docker login`, or `L` in the console), or plan without sending credentials";
+                    return Ok(Posted::Refused { why, hint });
+                }
+            };
             self.mark(at, state, Some(Post { unit: at, index: held.index(), direction })).await?;
             if known.is_none() {
                 self.emit(Kind::Phase { unit: at, phase: Phase::Update, direction });
@@ -95,10 +103,11 @@ impl Run {
                 known = Some(tasks.into_iter().map(|task| task.id).collect());
             }
             tries += 1;
-            if let Err(fault) = self.post(&held, unit, direction).await?
+            if let Err(fault) = self.post(&held, unit, direction, &auth).await?
                 && refused(&fault)
             {
-                return Ok(Posted::Refused(fault.to_string()));
+                let hint = "the engine refuses the update; nothing was changed";
+                return Ok(Posted::Refused { why: fault.to_string(), hint });
             }
         }
     }
@@ -108,9 +117,15 @@ impl Run {
     }
 
     /// The claim must be fresh as the last thing before the POST.
-    async fn post(&mut self, held: &Held, unit: &Unit, direction: Direction) -> Result<Result<(), Fault>, Gone> {
+    async fn post(
+        &mut self,
+        held: &Held,
+        unit: &Unit,
+        direction: Direction,
+        auth: &Auth,
+    ) -> Result<Result<(), Fault>, Gone> {
         self.keeper.fresh().await?;
-        Ok(self.tools.docker.post(held, &unit.edits, direction, None).await.map(|_| ()))
+        Ok(self.tools.docker.post(held, &unit.edits, direction, auth).await.map(|_| ()))
     }
 
     /// Reads a service until it answers; `None`: it is gone.

@@ -8,7 +8,9 @@ mod jobs;
 mod keys;
 mod kills;
 mod permanent;
+mod saved;
 mod slow;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -176,6 +178,12 @@ fn dial(sim: &Arc<Sim>) -> Dial {
     }))
 }
 
+/// Where an update's credentials come from, and whether some go with it.
+fn auth(asked: &Asked) -> String {
+    let from = asked.query.get("registryAuthFrom").cloned().unwrap_or_default();
+    if asked.headers.contains_key("x-registry-auth") { format!("{from}, sent") } else { from }
+}
+
 type Hook = Box<dyn Fn(&Call, When) -> Act + Send + Sync>;
 
 /// What lies between one operator's program and an engine.
@@ -215,6 +223,7 @@ impl Wire {
             method: asked.method.to_string(),
             path: asked.path.clone(),
             body: String::from_utf8_lossy(&asked.body).into_owned(),
+            auth: auth(&asked),
             was: None,
             status: 0,
             reply: String::new(),

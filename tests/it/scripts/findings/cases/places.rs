@@ -90,6 +90,14 @@ pub(super) const ALL: &[Case] = &[
     },
     Case { code: "no-way-back", weight: "info", group: "lone", at: At::Back, fine: "", ..CASE },
     Case {
+        code: "roles-unknown",
+        weight: "info",
+        pins: "image = 'r.example:5000/pgedge/pgedge-postgres:17.9-spock5.0.6-custom-1'\n",
+        fine: "[node.n1]\nimage = 'r.example:5000/pgedge/pgedge-postgres:17.9-spock5.0.6-custom-1'\n",
+        at: At::Plan,
+        ..CASE
+    },
+    Case {
         code: "failed-here",
         weight: "warning",
         before: &["apply storefront --pin n1=r.example:5000/pgedge/pgedge-postgres:bad --settle 0"],

@@ -1,0 +1,114 @@
+//! A plan as a verb draws it up: what was asked for, the choices, what came of it; shown, saved, or taken from a file.
+
+use std::path::Path;
+
+use super::Exit;
+use super::args::Ways;
+use super::session::{Failure, Session, usage};
+use crate::adapters::files::replace;
+use crate::core::finding::Severity;
+use crate::core::group::GroupKey;
+use crate::core::plan::manner::{Replacing, Sending};
+use crate::core::plan::{Draft, Goal, Manner, Saved, moved};
+use crate::core::world::World;
+
+/// A plan with what it was made from.
+pub struct Drawn {
+    /// What was asked for.
+    pub goal: Goal,
+    /// The choices.
+    pub manner: Manner,
+    /// The plan.
+    pub draft: Draft,
+}
+
+impl Drawn {
+    /// Plans, with all that the planner wants to know.
+    ///
+    /// # Errors
+    /// When a choice names nothing, or the cluster stops answering.
+    pub async fn up(session: &Session, world: &mut World, goal: Goal, ways: &Ways) -> Result<Self, Failure> {
+        let manner = manner(world, goal.group(), ways)?;
+        let draft = session.eyes.draft(&goal, &manner, world, &mut session.facts()).await?;
+        Ok(Self { goal, manner, draft })
+    }
+
+    /// Takes a plan from a file, and makes it again: it must come out equal.
+    ///
+    /// # Errors
+    /// When the file is no plan, or what it was made from has moved: then exit code 3.
+    pub async fn from_file(session: &Session, world: &mut World, file: &Path) -> Result<Self, Failure> {
+        let name = file.display();
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| usage(format!("cannot read {name}: {error}"), "name a file of `pinnace plan --out`"))?;
+        let saved = Saved::read(&text).map_err(|damage| usage(format!("{name}: {damage}"), damage.hint()))?;
+        let stale = |what: String| Failure {
+            message: format!("{name} is stale: {what}"),
+            hint: format!("look at it anew: `pinnace plan {} --out FILE`", saved.plan.group),
+            exit: Exit::Choice,
+        };
+        if !saved.plan.swarm.is_empty() && saved.plan.swarm != world.engine.swarm {
+            return Err(stale("it was made for another swarm".into()));
+        }
+        let draft = session.eyes.draft(&saved.goal, &saved.manner, world, &mut session.facts()).await?;
+        if let Some(what) = moved(&saved.plan, &draft.plan, world) {
+            return Err(stale(what));
+        }
+        Ok(Self { goal: saved.goal, manner: saved.manner, draft })
+    }
+
+    /// Prints it, or writes it into a file; an error among its findings is exit code 1.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn show(self, session: &Session, out: Option<&Path>, json: bool) -> Result<Exit, Failure> {
+        if json {
+            session.out.json(&self.draft.plan);
+        } else {
+            session.out.plan(&self.draft.plan);
+        }
+        let errors = self.draft.plan.count(Severity::Error) > 0;
+        if let Some(file) = out {
+            let nothing = self.draft.plan.has_nothing_to_do();
+            if nothing || !self.draft.wants.is_empty() || (errors && self.draft.plan.active().next().is_none()) {
+                session.out.note(&format!("not saved: {}", self.draft.obstacle(true).unwrap_or_default()));
+            } else {
+                self.save(file)?;
+                session.out.note(&format!("saved; carry it out with `pinnace apply {}`", file.display()));
+            }
+        }
+        Ok(if errors { Exit::Trouble } else { Exit::Done })
+    }
+
+    fn save(self, file: &Path) -> Result<(), Failure> {
+        let text = Saved::new(self.goal, self.manner, self.draft.plan).write();
+        let unwritten =
+            |error| usage(format!("cannot write {}: {error}", file.display()), "name a file that can be written");
+        replace(file, &text).map_err(unwritten)
+    }
+}
+
+/// Whether an argument is meant as a file and not as a group.
+pub fn is_file(argument: &str) -> bool {
+    let path = Path::new(argument);
+    let looks = argument.contains('/') || path.extension().is_some_and(|end| end == "json" || end == "plan");
+    looks && path.is_file()
+}
+
+/// The choices of a command line; services by their names.
+fn manner(world: &World, group: &GroupKey, ways: &Ways) -> Result<Manner, Failure> {
+    let sending = match (ways.send_credentials, ways.keep_credentials) {
+        (true, _) => Sending::Operator,
+        (_, true) => Sending::Stored,
+        _ => Sending::Auto,
+    };
+    let replacing = if ways.start_first { Replacing::StartFirst } else { Replacing::AsItIs };
+    let id = |name: &String| {
+        let found = world.members(group).find(|service| service.name == *name);
+        let names = || world.members(group).map(|service| service.name.clone()).collect::<Vec<_>>().join(", ");
+        let none = || usage(format!("{group} has no service `{name}`"), format!("it has: {}", names()));
+        found.map(|service| service.id.clone()).ok_or_else(none)
+    };
+    let order = ways.order.iter().map(id).collect::<Result<_, _>>()?;
+    Ok(Manner { sending, replacing, order })
+}

@@ -1,0 +1,104 @@
+//! What is asked of the planner, and what it asks for in turn.
+
+use serde::{Deserialize, Serialize};
+
+use super::Again;
+use crate::core::group::{GroupKey, member_of};
+use crate::core::image::Digest;
+use crate::core::swarm::Service;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// The group's pin document should become this text.
+    Pins {
+        /// The group.
+        group: GroupKey,
+        /// The edited document.
+        text: String,
+    },
+    /// Services should go back to what ran before.
+    Back {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// Where to, if not to what ran immediately before.
+        to: Option<BackTo>,
+    },
+    /// The tasks of services should start anew.
+    Redeploy {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// By which image.
+        by: Again,
+    },
+}
+
+impl Goal {
+    /// The group it is about.
+    pub fn group(&self) -> &GroupKey {
+        match self {
+            Self::Pins { group, .. } | Self::Back { group, .. } | Self::Redeploy { group, .. } => group,
+        }
+    }
+}
+
+/// Which services of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All of them.
+    Group,
+    /// Those of a member.
+    Member(String),
+    /// One, by name.
+    Service(String),
+}
+
+impl Scope {
+    /// Whether a service is meant.
+    pub fn holds(&self, service: &Service) -> bool {
+        match self {
+            Self::Group => true,
+            Self::Member(member) => member_of(service) == *member,
+            Self::Service(name) => service.name == *name,
+        }
+    }
+}
+
+/// A chosen target of a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackTo {
+    /// To what stood before this change.
+    Change(String),
+    /// To an image that ran here, by its digest.
+    Digest(Digest),
+}
+
+/// Something the planner needs to know first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// What a reference names.
+    Image(String),
+    /// What the image of a `repository@digest` is.
+    About(String),
+    /// The tags of a repository.
+    Tags(String),
+    /// What a reference names for the nodes, by the engine's own look.
+    Engine(String),
+    /// The version manifest.
+    Versions,
+    /// A service's task history, by the service's id.
+    Tasks(String),
+    /// A change's record.
+    Record(String),
+    /// The journal's slots.
+    Journal,
+    /// Whether the operator has credentials for a registry, by its host.
+    Login(String),
+}
