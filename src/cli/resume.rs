@@ -6,7 +6,7 @@ use super::session::{Failure, Session, Stage, usage};
 use super::{Exit, apply};
 use crate::adapters::clock;
 use crate::core::change::Order;
-use crate::core::journal::{Entry, Slot};
+use crate::core::journal::{Entry, STILL, Slot};
 use crate::core::plan::Want;
 use crate::core::registry::Facts;
 use crate::core::wire::v1::Record;
@@ -88,9 +88,9 @@ fn offer(out: &Out, slot: &Slot, record: &Record) {
 /// An owner that still beats is not taken over.
 async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
     if !life::is_given_up(slot) {
-        session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, life::STILL.as_secs()));
+        session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));
     }
-    match life::sign_of_life(&session.eyes.raft, slot).await {
+    match life::sign_of_life(&session.eyes.raft, slot).await? {
         Life::None => Ok(()),
         Life::Sign => Err(Failure {
             message: format!("change {} is alive: {} is carrying it out", slot.change, slot.labels.by),

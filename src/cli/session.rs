@@ -54,7 +54,7 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let exit = match &refusal {
             Refusal::Nothing => Exit::Done,
-            Refusal::Fault(_) => Exit::Unusable,
+            Refusal::Fault(_) | Refusal::Unwritable(_) => Exit::Unusable,
             _ => Exit::Choice,
         };
         Self { message: refusal.to_string(), hint: refusal.hint(), exit }

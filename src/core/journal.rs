@@ -3,9 +3,13 @@
 //! The protocol is written down in `docs/journal.md`. Everything here is a value; the adapters read and write.
 
 mod history;
+mod life;
+mod prune;
 mod slot;
 
 pub use history::{Entry, History};
+pub use life::{PROMPT, STILL, Stillness};
+pub use prune::{Part, Stored, doomed};
 pub use slot::{Slot, SlotLabels, slot_name, truncated};
 
 use std::collections::BTreeMap;
@@ -14,6 +18,10 @@ use serde::{Deserialize, Serialize};
 
 use super::group::hex;
 
+/// The protocol's version. What a higher one wrote is only shown: never resumed, closed or pruned.
+pub const VERSION: u32 = 1;
+/// What the names of all configs of the journal begin with.
+pub const PREFIX: &str = "pinnace.";
 /// The prefix of a record's config name.
 pub const RECORD: &str = "pinnace.r.";
 /// The prefix of a slot's config name.

@@ -30,7 +30,7 @@ pub(super) async fn taken_over(eyes: &Eyes, change: &str, order: Order) -> Resul
     let unknown =
         || ("it has no record: what it was to do is not known".to_owned(), "put the services right by hand".to_owned());
     let record = record.ok_or_else(unknown)?;
-    if life::sign_of_life(&eyes.raft, &slot).await == Life::Sign {
+    if life::sign_of_life(&eyes.raft, &slot).await.map_err(fault)? == Life::Sign {
         let why = format!("{} is carrying it out", slot.labels.by);
         return Err((why, "watch it here, or stop it there".into()));
     }

@@ -87,6 +87,17 @@ impl Docker {
         each(what, &body, config)
     }
 
+    /// The configs whose names begin so; their data comes with them.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+        let what = "reading the journal's configs";
+        let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("name", &[prefix])]))).await?;
+        let all = each(what, &body, config)?;
+        Ok(all.into_iter().filter(|config| config.name.starts_with(prefix)).collect())
+    }
+
     /// The config with this id or exact name.
     ///
     /// # Errors

@@ -7,7 +7,9 @@ use crate::adapters::clock::Clock;
 use crate::adapters::docker::{Config, Docker, Fault};
 use crate::core::change::Event;
 use crate::core::group::GroupKey;
-use crate::core::journal::{LABEL_GROUP, LABEL_V, LOG, RECORD, Slot, SlotLabels, slot_name};
+use crate::core::journal::{
+    LABEL_GROUP, LABEL_V, LOG, PREFIX, RECORD, SLOT, Slot, SlotLabels, Stored, VERSION, doomed, slot_name,
+};
 use crate::core::wire::v1::Record;
 
 /// The most a record may hold, in bytes; the engine takes 1,023,999.
@@ -83,16 +85,16 @@ impl Raft {
 
     /// Creates a slot: the one Raft write that is claim, intent and order.
     ///
-    /// After a reply that tells nothing the slot is read: it is ours only if change, owner, state and beat are exactly
-    /// what was written. `Err` means that nothing is known, and that the claim may still appear.
+    /// After any reply the slot is read: it is ours only if change, owner, state and beat are exactly what was written.
+    /// `Err` means that nothing is known, and that the claim may still appear.
     pub async fn claim(&self, group: &GroupKey, seq: u64, change: &str, labels: &SlotLabels) -> Result<Claim, Fault> {
         let name = slot_name(group, seq);
-        let written = labels.write(1, &group.hash(), change);
-        let data = serde_json::json!({ "v": 1, "change": change }).to_string();
+        let written = labels.write(VERSION, &group.hash(), change);
+        let data = serde_json::json!({ "v": VERSION, "change": change }).to_string();
         let reply = self.docker.create_config(&name, &written, data.as_bytes()).await;
         match (self.slot(&name).await?, reply) {
             (Some(slot), _) => {
-                let ours = slot.change == change && slot.labels == *labels;
+                let ours = slot.change == change && !slot.is_foreign() && slot.labels.is_stored_as(labels);
                 Ok(if ours { Claim::Ours(Box::new(slot)) } else { Claim::Taken(Box::new(slot)) })
             }
             (None, Err(fault)) => Err(fault),
@@ -103,7 +105,7 @@ impl Raft {
     /// Swaps a slot's labels at the index last read; whether it took must be read back, whatever the reply.
     pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), Fault> {
         let group = slot.group_hash.clone();
-        let name = format!("{}{group}.{}", crate::core::journal::SLOT, slot.seq);
+        let name = format!("{SLOT}{group}.{}", slot.seq);
         let written = labels.write(slot.v, &group, &slot.change);
         self.docker.update_config_labels(&slot.config, slot.index, &name, &written).await
     }
@@ -124,6 +126,25 @@ impl Raft {
         let name = format!("{LOG}{change}.{owner}");
         let labels = [("pinnace.log".to_owned(), change.to_owned())].into();
         self.docker.create_config(&name, &labels, lines.join("\n").as_bytes()).await.map(|_| ())
+    }
+
+    /// Removes what the journal need not keep; what cannot be removed now stays for the next time.
+    pub async fn prune(&self) -> Result<(), Fault> {
+        let stored = self
+            .docker
+            .configs_named(PREFIX)
+            .await?
+            .into_iter()
+            .filter_map(|one| Stored::read(&one.id, one.index, one.created, &one.name, &one.labels, &one.data));
+        for chain in doomed(&stored.collect::<Vec<_>>()) {
+            for id in chain {
+                if let Err(fault) = self.docker.remove_config(&id).await {
+                    tracing::info!(%fault, "left for the next time");
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The events of a change, of all its owners, as far as they were written.

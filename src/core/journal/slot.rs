@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeState, LABEL_GROUP, LABEL_V, Post, SLOT, UnitState};
+use super::{ChangeState, LABEL_GROUP, LABEL_V, Post, SLOT, UnitState, VERSION};
 use crate::core::group::GroupKey;
 use crate::core::time::Time;
 
@@ -85,6 +85,11 @@ impl SlotLabels {
         labels.extend(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)));
         labels
     }
+
+    /// Whether both look the same in the store, where a text that is too long is cut.
+    pub fn is_stored_as(&self, other: &Self) -> bool {
+        self.write(VERSION, "", "") == other.write(VERSION, "", "")
+    }
 }
 
 impl Slot {
@@ -129,6 +134,16 @@ impl Slot {
             group_hash: group_hash.to_owned(),
             labels: SlotLabels { extra: left, ..read },
         })
+    }
+
+    /// Whether a newer pinnace made it, or something that is none.
+    pub fn is_foreign(&self) -> bool {
+        self.v != VERSION
+    }
+
+    /// Whether nothing was ever posted for it: no unit is touched, and no POST announced.
+    pub fn is_unbegun(&self) -> bool {
+        self.labels.post.is_none() && self.labels.units.iter().all(|unit| *unit == UnitState::Untouched)
     }
 
     /// The group, where its text can be read.

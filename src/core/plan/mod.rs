@@ -241,10 +241,8 @@ impl<'a> Work<'a> {
     fn busy(&mut self) {
         let Some(entry) = self.world.history(self.group).unfinished() else { return };
         let slot = &entry.slot.labels;
-        if slot.units.iter().all(|unit| *unit == super::journal::UnitState::Untouched)
-            && slot.post.is_none()
-            && slot.owner.is_empty()
-        {
+        // A claim closes it where its owner shows no sign of life; whether it does is looked at then.
+        if entry.slot.is_unbegun() && !entry.slot.is_foreign() {
             return;
         }
         let message = format!("change {} by {} is not finished ({})", entry.slot.change, slot.by, slot.state.word());

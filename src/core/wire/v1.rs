@@ -154,6 +154,8 @@ pub enum Kind {
     Back,
     /// Tasks are started anew, by the same image or what its tag names now.
     Redeploy,
+    /// Nothing: what somebody else's deploy brought, noted as it runs.
+    Seen,
 }
 
 /// Everything a change will do, decided.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::adapters::clock::Clock;
+use crate::adapters::docker::Fault;
 use crate::adapters::journal::Raft;
 use crate::core::journal::{Slot, SlotLabels};
 
@@ -37,8 +38,8 @@ pub enum Gone {
 pub struct Shown {
     /// When the last good write was sent, by the boot clock.
     pub sent: Duration,
-    /// Set once the claim is lost.
-    pub lost: Option<String>,
+    /// Set once it is over: the claim is lost, or a write is stuck for good.
+    pub gone: Option<Gone>,
     /// Since when a write hangs, by the boot clock.
     pub hangs_since: Option<Duration>,
 }
@@ -56,22 +57,24 @@ pub struct Keeper {
     jobs: mpsc::Sender<Job>,
     clock: Clock,
     shown: watch::Receiver<Shown>,
+    raft: Raft,
+    config: String,
 }
 
 impl Keeper {
     /// Starts keeping a slot that is ours, last written at `sent`.
     pub fn start(raft: Raft, slot: Slot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
-        let (show, shown) = watch::channel(Shown { sent, lost: None, hangs_since: None });
-        let clock = raft.clock();
+        let (show, shown) = watch::channel(Shown { sent, gone: None, hangs_since: None });
+        let keeper = Self { jobs, clock: raft.clock(), shown, raft: raft.clone(), config: slot.config.clone() };
         tokio::spawn(Task { raft, slot, show }.run(inbox));
-        Self { jobs, clock, shown }
+        keeper
     }
 
     /// Writes the slot; returns when what was written stands there.
     pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), Gone> {
         let (done, reply) = oneshot::channel();
-        let closed = || Gone::Lost("the slot's keeper has ended".into());
+        let closed = || self.gone().unwrap_or_else(|| Gone::Lost("the slot's keeper has ended".into()));
         self.jobs.send(Job { edit: Box::new(edit), done }).await.map_err(|_| closed())?;
         reply.await.map_err(|_| closed())?
     }
@@ -81,20 +84,22 @@ impl Keeper {
         while self.clock.boottime().saturating_sub(self.shown.borrow().sent) > FENCE {
             self.write(|_| ()).await?;
         }
-        match &self.shown.borrow().lost {
-            Some(why) => Err(Gone::Lost(why.clone())),
-            None => Ok(()),
-        }
+        self.gone().map_or(Ok(()), Err)
     }
 
-    /// Why the claim is lost, once it is.
-    pub fn lost(&self) -> Option<String> {
-        self.shown.borrow().lost.clone()
+    /// Why the slot cannot be written any more, once that is so.
+    pub fn gone(&self) -> Option<Gone> {
+        self.shown.borrow().gone.clone()
     }
 
     /// Whether a write has hung for so long that it should be told.
     pub fn is_slow(&self) -> bool {
         self.shown.borrow().hangs_since.is_some_and(|since| self.clock.boottime().saturating_sub(since) > SLOW)
+    }
+
+    /// Whether the slot can be read.
+    pub async fn reads(&self) -> Result<(), Fault> {
+        self.raft.slot(&self.config).await.map(drop)
     }
 }
 
@@ -121,10 +126,11 @@ impl Task {
             labels.beat = self.slot.labels.beat + 1;
             let terminal = labels.state.is_terminal() || labels.owner.is_empty();
             let result = self.swap(labels).await;
-            if let Err(Gone::Lost(why)) = &result {
-                self.show.send_modify(|shown| shown.lost = Some(why.clone()));
+            if let Err(gone) = &result {
+                self.show.send_modify(|shown| shown.gone = Some(gone.clone()));
             }
-            let over = terminal || matches!(result, Err(Gone::Lost(_)));
+            // After a write of unknown fate there is no other: what it left behind could not be told from a rival's.
+            let over = terminal || result.is_err();
             if let Some(done) = done {
                 let _ = done.send(result);
             }
@@ -144,25 +150,48 @@ impl Task {
     }
 
     async fn swap_until(&mut self, labels: &SlotLabels, began: Duration) -> Result<(), Gone> {
+        let mut why = "no answer".to_owned();
         loop {
-            let sent = self.raft.clock().boottime();
-            let reply = self.raft.swap(&self.slot, labels).await;
-            match self.raft.slot(&self.slot.config).await {
-                Ok(Some(now)) if now.index == self.slot.index => {}
-                Ok(Some(now)) if now.labels == *labels => {
-                    self.slot = now;
-                    self.show.send_modify(|shown| shown.sent = sent);
-                    return Ok(());
+            if let Err(fault) = self.raft.swap(&self.slot, labels).await {
+                why = fault.to_string();
+            }
+            // Only what stands there tells; until it does not, the identical write is not repeated either.
+            loop {
+                match self.raft.slot(&self.slot.config).await {
+                    Ok(Some(now)) if now.index == self.slot.index => break,
+                    Ok(Some(now)) if now.labels.is_stored_as(labels) => {
+                        self.slot = now;
+                        // Which of its sendings landed is not known: the first counts.
+                        self.show.send_modify(|shown| shown.sent = began);
+                        return Ok(());
+                    }
+                    Ok(Some(now)) => return Err(Gone::Lost(self.rival(&now))),
+                    Ok(None) => return Err(Gone::Lost("the change's slot was removed".into())),
+                    Err(fault) => why = fault.to_string(),
                 }
-                Ok(Some(now)) => return Err(Gone::Lost(format!("{} took the change over", now.labels.by))),
-                Ok(None) => return Err(Gone::Lost("the change's slot was removed".into())),
-                Err(_) => {}
+                self.wait(began, &why).await?;
             }
-            if self.raft.clock().boottime().saturating_sub(began) > GIVE_UP {
-                let why = reply.err().map_or_else(|| "no answer".to_owned(), |fault| fault.to_string());
-                return Err(Gone::Stuck(why));
-            }
-            tokio::time::sleep(RETRY).await;
+            self.wait(began, &why).await?;
+        }
+    }
+
+    async fn wait(&self, began: Duration, why: &str) -> Result<(), Gone> {
+        if self.raft.clock().boottime().saturating_sub(began) > GIVE_UP {
+            return Err(Gone::Stuck(why.to_owned()));
+        }
+        tokio::time::sleep(RETRY).await;
+        Ok(())
+    }
+
+    /// Who wrote the slot in our place.
+    fn rival(&self, now: &Slot) -> String {
+        let by = &now.labels.by;
+        if now.labels.state.is_terminal() {
+            format!("{by} ended it: {}", now.labels.state.word())
+        } else if now.labels.owner == self.slot.labels.owner {
+            format!("{by} is at work on it")
+        } else {
+            format!("{by} took the change over")
         }
     }
 }

@@ -1,21 +1,18 @@
 //! Whether the owner of an unfinished change still shows a sign of life.
 //!
-//! Judged without comparing clocks: by the slot's index standing still for 30 s of our own time, counted only between
-//! reads that were answered at once. With writes stuck a live owner looks the same, which is why a takeover is safe
-//! either way and this wait is no more than politeness.
+//! The wait is politeness: with writes stuck a live owner looks the same as a dead one, and a takeover is safe either way.
 
 use std::time::Duration;
 
 use crate::adapters::clock;
+use crate::adapters::docker::Fault;
 use crate::adapters::journal::Raft;
-use crate::core::journal::Slot;
+use crate::core::journal::{Slot, Stillness};
 
-/// How long a slot must stand still.
-pub const STILL: Duration = Duration::from_secs(30);
-/// Between two reads of it.
+/// Between two reads of a slot.
 const LOOK: Duration = Duration::from_secs(1);
-/// A read that takes longer, or fails, starts the wait again.
-const PROMPT: Duration = Duration::from_secs(2);
+/// Failed reads in a row after which it is given up.
+const TRIES: u32 = 30;
 
 /// What is seen of an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,20 +29,33 @@ pub fn is_given_up(slot: &Slot) -> bool {
 }
 
 /// Watches a slot for a sign of life of its owner.
-pub async fn sign_of_life(raft: &Raft, slot: &Slot) -> Life {
+///
+/// # Errors
+/// When the slot cannot be read for long.
+pub async fn sign_of_life(raft: &Raft, slot: &Slot) -> Result<Life, Fault> {
     if is_given_up(slot) {
-        return Life::None;
+        return Ok(Life::None);
     }
     let clock = raft.clock();
-    let mut still_since = clock.boottime();
-    while clock.boottime().saturating_sub(still_since) < STILL {
-        tokio::time::sleep(LOOK).await;
+    let (mut still, mut failed) = (Stillness::default(), 0);
+    loop {
         let asked = clock.boottime();
         match raft.slot(&slot.config).await {
-            Ok(Some(now)) if now.index != slot.index => return Life::Sign,
-            Ok(Some(_)) if clock.boottime().saturating_sub(asked) < PROMPT => {}
-            _ => still_since = clock.boottime(),
+            Ok(Some(now)) if now.index != slot.index => return Ok(Life::Sign),
+            Ok(Some(now)) => {
+                failed = 0;
+                if still.read(now.index, asked, clock.boottime()) {
+                    return Ok(Life::None);
+                }
+            }
+            // Whoever writes it next learns that it is gone.
+            Ok(None) => return Ok(Life::None),
+            Err(fault) if failed >= TRIES => return Err(fault),
+            Err(_) => {
+                failed += 1;
+                still.failed();
+            }
         }
+        tokio::time::sleep(LOOK).await;
     }
-    Life::None
 }

@@ -107,6 +107,21 @@ pub enum Refusal {
         /// Why.
         why: String,
     },
+    /// The swarm did not take what has to be written first.
+    #[error("not started, as the swarm takes no writes: {}", .0.why())]
+    Unwritable(Fault),
+    /// The change was claimed, and somebody took it over before its first unit.
+    #[error("{by} took the change over before its first unit")]
+    Lost {
+        /// Who.
+        by: String,
+    },
+    /// The group's newest change was made by a newer pinnace.
+    #[error("change {change} of the group was made by a newer pinnace")]
+    Newer {
+        /// The change.
+        change: String,
+    },
     /// It is not known whether the claim landed.
     #[error("not started: {why}; the claim may still appear in the history; nothing was posted")]
     Unknown {
@@ -114,7 +129,7 @@ pub enum Refusal {
         why: String,
     },
     /// The cluster does not answer, or not as it should.
-    #[error("not started: {0}")]
+    #[error("not started: {}", .0.why())]
     Fault(Fault),
 }
 
@@ -128,8 +143,10 @@ impl Refusal {
             Self::NotWritten { .. } => {
                 "nothing is changed that is not written down first; free space or mend the state folder".into()
             }
-            Self::Unknown { .. } => "look at `pinnace history`, and void it by planning again".into(),
-            Self::Fault(fault) => fault.hint(),
+            Self::Lost { .. } => "watch it: it is theirs now".into(),
+            Self::Newer { .. } => "update this pinnace; what it does not know it leaves alone".into(),
+            Self::Unknown { .. } => "look at `pinnace history`; the next plan of the group closes it as void".into(),
+            Self::Unwritable(fault) | Self::Fault(fault) => fault.hint(),
         }
     }
 }
@@ -142,7 +159,13 @@ impl Refusal {
 /// A refusal: nothing was posted.
 pub async fn execute(tools: Tools, start: Start, options: Options, talk: Talk) -> Result<Outcome, Refusal> {
     let run = match start {
-        Start::New { plan, change } => start::begin(tools, *plan, change, options, talk).await?,
+        Start::New { plan, change } => {
+            let mut run = start::begin(tools, *plan, change, options, talk).await?;
+            if let Err(gone) = run.record_is_there().await {
+                return Ok(run.gone(gone));
+            }
+            run
+        }
         Start::Resume { slot, record, order } => resume::begin(tools, *slot, *record, options, talk, order).await?,
     };
     Ok(run.carry_on().await)

@@ -7,12 +7,14 @@ use super::run::{Held, Run};
 use super::{Options, Refusal, Talk, Tools, home, owner};
 use crate::adapters::docker::Stand;
 use crate::core::change::{Kind, Order, Progress, Question};
-use crate::core::journal::{ChangeState, Direction, Slot, UnitState};
+use crate::core::journal::{ChangeState, Direction, Slot, UnitState, VERSION};
 use crate::core::text::clean;
 use crate::core::wire::v1::Record;
 
 /// Between two tries of a fence.
 const RETRY: Duration = Duration::from_millis(300);
+/// What stands between who has a change now and who began it.
+const BEGUN_BY: &str = ", begun by ";
 /// How often a fence is tried.
 const TRIES: u32 = 100;
 
@@ -28,12 +30,12 @@ pub(super) async fn begin(
     if slot.labels.state.is_terminal() {
         return Err(Refusal::Stale { moved: format!("the change is over: {}", slot.labels.state.word()) });
     }
-    if slot.v > 1 {
-        return Err(Refusal::Stale { moved: "the change was made by a newer pinnace".into() });
+    if slot.is_foreign() || record.v > VERSION {
+        return Err(Refusal::Newer { change: slot.change });
     }
     let mine = owner();
     let keeper = Keeper::start(tools.raft.clone(), slot.clone(), tools.docker.clock().boottime());
-    let (name, by) = (mine.clone(), clean(&options.by));
+    let (name, by) = (mine.clone(), taker(&options.by, &slot.labels.by));
     let taken = keeper
         .write(move |labels| {
             labels.owner = name;
@@ -44,7 +46,7 @@ pub(super) async fn begin(
         .await;
     taken.map_err(|gone| match gone {
         Gone::Lost(why) => Refusal::Stale { moved: why },
-        Gone::Stuck(why) => Refusal::NotWritten { why },
+        Gone::Stuck(why) => Refusal::Unknown { why },
     })?;
     let progress = Progress::of_slot(&slot, record.plan.units.len());
     let begun = Kind::Begun {
@@ -61,6 +63,13 @@ pub(super) async fn begin(
         None => run.emit(Kind::Asked { question: Question::Stopped }),
     }
     Ok(run)
+}
+
+/// Who takes a change over, and who began it.
+fn taker(by: &str, before: &str) -> String {
+    let by = clean(by);
+    let first = before.rsplit_once(BEGUN_BY).map_or(before, |(_, first)| first);
+    if first == by || first.is_empty() { by } else { format!("{by}{BEGUN_BY}{first}") }
 }
 
 impl Run {

@@ -9,7 +9,11 @@ use super::{Options, Talk, Tools};
 use crate::core::change::{Event, Kind, Order, Progress, Step, next};
 use crate::core::disk::{DiskEvent, Kind as DiskKind};
 use crate::core::journal::{ChangeState, Post, UnitState};
+use crate::core::text::clean;
 use crate::core::wire::v1::Record;
+
+/// How long the journal is pruned after a change; what is left then is left to the next one.
+const PRUNING: Duration = Duration::from_secs(10);
 
 /// How a change was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +46,9 @@ pub struct Run {
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) progress: Progress,
     pub(super) doubt: Option<Post>,
+    /// What was told of slot writes that hang.
+    slow: Option<String>,
+    disk_failed: bool,
     events: mpsc::UnboundedSender<Event>,
     log: Vec<Event>,
 }
@@ -56,7 +63,8 @@ impl Run {
         progress: Progress,
     ) -> Self {
         let (Held { keeper, owner }, Talk { orders, events }) = (held, talk);
-        Self { tools, record, options, keeper, owner, orders, progress, doubt: None, events, log: Vec::new() }
+        let (doubt, slow, disk_failed, log) = (None, None, false, Vec::new());
+        Self { tools, record, options, keeper, owner, orders, progress, doubt, slow, disk_failed, events, log }
     }
 
     /// Folds an event and tells it; the log keeps all but the tasks' comings and goings.
@@ -69,10 +77,17 @@ impl Run {
         let _ = self.events.send(event);
     }
 
-    /// Reads the record again and writes it once more if it is gone: without it nobody could take the change over.
-    pub(super) async fn record_is_there(&mut self) {
-        if let Ok(None) = self.tools.raft.record(&self.record.change).await {
-            let _ = self.tools.raft.put_record(&self.record).await;
+    /// Reads the record again and writes it once more if it is gone: without it nobody could take the change over, so
+    /// there is no first unit before it is known to be there.
+    pub(super) async fn record_is_there(&mut self) -> Result<(), Gone> {
+        loop {
+            match self.tools.raft.record(&self.record.change).await {
+                Ok(Some(_)) => return Ok(()),
+                Ok(None) => drop(self.tools.raft.put_record(&self.record).await),
+                Err(_) => {}
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            self.told_of_the_slot().await?;
         }
     }
 
@@ -82,6 +97,8 @@ impl Run {
             self.take_orders();
             let step = next(&self.record.plan, &self.progress, self.options.mode);
             let done = match step {
+                // What came of a POST in doubt decides the outcome.
+                Step::End(_) if self.doubt.is_some() => self.settle_doubt().await,
                 Step::Forward(unit) => self.unit(unit, crate::core::journal::Direction::To).await,
                 Step::Back(unit) => self.unit(unit, crate::core::journal::Direction::Back).await,
                 Step::Ask(question) => {
@@ -100,7 +117,7 @@ impl Run {
         }
     }
 
-    fn gone(&mut self, gone: Gone) -> Outcome {
+    pub(super) fn gone(&mut self, gone: Gone) -> Outcome {
         match gone {
             Gone::Lost(why) => {
                 self.emit(Kind::Lost { why: why.clone() });
@@ -135,13 +152,31 @@ impl Run {
                     self.emit(Kind::Ordered { order: Order::Detach });
                     return Ok(());
                 }
-                Err(_) => {
-                    if let Some(why) = self.keeper.lost() {
-                        return Err(Gone::Lost(why));
-                    }
-                }
+                Err(_) => self.told_of_the_slot().await?,
             }
         }
+    }
+
+    /// Tells when the slot's writes hang, and when they do no more; an error once there is no use in waiting.
+    pub(super) async fn told_of_the_slot(&mut self) -> Result<(), Gone> {
+        if let Some(gone) = self.keeper.gone() {
+            return Err(gone);
+        }
+        let told = self.slow.is_some();
+        if self.keeper.is_slow() && !told {
+            let why = match self.keeper.reads().await {
+                Ok(()) => "the swarm answers reads and takes no writes; waiting for it".to_owned(),
+                Err(fault) => format!("the swarm takes no writes; waiting for it: {}", fault.why()),
+            };
+            self.emit(Kind::Trouble { text: why.clone() });
+            self.slow = Some(why);
+        } else if told && !self.keeper.is_slow() {
+            let told = self.slow.take();
+            if told.is_some_and(|told| told == self.progress.trouble) {
+                self.emit(Kind::Trouble { text: String::new() });
+            }
+        }
+        Ok(())
     }
 
     /// Moves a unit's letter, in the slot first.
@@ -166,24 +201,17 @@ impl Run {
         let keeper = self.keeper.clone();
         let writing = keeper.write(edit);
         tokio::pin!(writing);
-        let mut told = false;
-        loop {
+        let result = loop {
             match tokio::time::timeout(Duration::from_secs(1), &mut writing).await {
-                Ok(result) => {
-                    if told {
-                        self.emit(Kind::Trouble { text: String::new() });
-                    }
-                    return result;
-                }
-                Err(_) if !told && self.keeper.is_slow() => {
-                    told = true;
-                    self.emit(Kind::Trouble {
-                        text: "the swarm answers reads and takes no writes; waiting for it".into(),
-                    });
-                }
-                Err(_) => {}
+                Ok(result) => break result,
+                // Its own end is what counts.
+                Err(_) => drop(self.told_of_the_slot().await),
             }
+        };
+        if result.is_ok() {
+            self.told_of_the_slot().await?;
         }
+        result
     }
 
     /// A note on disk; after the claim its failure is told and no more.
@@ -198,13 +226,21 @@ impl Run {
             ))
             .await;
         if let Err(error) = written {
-            tracing::warn!(%error, "the journal on disk could not be written");
+            self.warn_of_disk(&error.to_string());
         }
     }
 
-    /// The terminal slot write is outcome and release in one; log and notes are best effort.
+    /// Tells, once, that the journal on disk cannot be written: the change goes on without it.
+    pub(super) fn warn_of_disk(&mut self, why: &str) {
+        tracing::warn!(why, "the journal on disk could not be written");
+        if !std::mem::replace(&mut self.disk_failed, true) {
+            let text = format!("the change goes on, but is not noted on this machine's disk: {}", clean(why));
+            self.emit(Kind::Trouble { text });
+        }
+    }
+
+    /// The terminal slot write is outcome and release in one; notes, log and pruning are best effort.
     async fn end(&mut self, state: ChangeState) -> Result<(), Gone> {
-        self.settle_doubt().await?;
         let sum = format!("{}: {}", state.word(), super::start::summary(&self.record.plan));
         let text = sum.clone();
         self.write(move |labels| {
@@ -216,6 +252,7 @@ impl Run {
         self.emit(Kind::Ended { state, text });
         self.note(DiskKind::End { state }).await;
         let _ = self.tools.raft.put_log(&self.record.change, &self.owner, &self.log).await;
+        let _ = tokio::time::timeout(PRUNING, self.tools.raft.prune()).await;
         Ok(())
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::keeper::Keeper;
-use super::life::is_given_up;
+use super::keeper::{Gone, Keeper};
+use super::life::{self, Life};
 use super::run::{Held, Run};
 use super::{Options, Refusal, Talk, Tools, home, owner};
 use crate::adapters::docker::{Fault, Stand};
@@ -16,8 +16,8 @@ use crate::core::wire::v1::{Plan, Record};
 
 /// Between two tries of a claim whose fate is not known.
 const RETRY: Duration = Duration::from_millis(500);
-/// How often a claim of unknown fate is tried.
-const TRIES: u32 = 20;
+/// How long a claim of unknown fate is tried: an election takes up to half of it.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Claims the group's next number for a plan.
 pub(super) async fn begin(
@@ -30,6 +30,8 @@ pub(super) async fn begin(
     if plan.has_nothing_to_do() {
         return Err(Refusal::Nothing);
     }
+    // Without a majority of managers this fails, and then nothing was written anywhere.
+    tools.docker.nodes().await.map_err(Refusal::Fault)?;
     still_holds(&tools, &plan).await?;
     let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
     let size = serde_json::to_vec(&record).map_or(usize::MAX, |data| data.len());
@@ -43,11 +45,16 @@ pub(super) async fn begin(
     let (slot, sent) = match claimed {
         Ok(claimed) => claimed,
         Err(refusal) => {
-            let _ = note(&tools, &record, DiskKind::Refused { why: refusal.to_string() }).await;
+            let why = refusal.to_string();
+            let kind = match &refusal {
+                Refusal::Lost { .. } => DiskKind::Note { text: why },
+                _ => DiskKind::Refused { why },
+            };
+            let _ = note(&tools, &record, kind).await;
             return Err(refusal);
         }
     };
-    note(&tools, &record, DiskKind::Claimed { seq: slot.seq, config: slot.config.clone() }).await.ok();
+    let noted = note(&tools, &record, DiskKind::Claimed { seq: slot.seq, config: slot.config.clone() }).await;
     let units = record.plan.units.len();
     let begun =
         Kind::Begun { seq: slot.seq, by: options.by.clone(), units: vec![UnitState::Untouched; units], post: None };
@@ -55,7 +62,9 @@ pub(super) async fn begin(
     let keeper = Keeper::start(tools.raft.clone(), slot, sent);
     let mut run = Run::new(tools, record, options, Held { keeper, owner }, talk, Progress::new(units));
     run.emit(begun);
-    run.record_is_there().await;
+    if let Err(refusal) = noted {
+        run.warn_of_disk(&refusal.to_string());
+    }
     Ok(run)
 }
 
@@ -89,8 +98,7 @@ async fn note(tools: &Tools, record: &Record, kind: DiskKind) -> Result<(), Refu
 
 async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slot, Duration), Refusal> {
     let plan = &record.plan;
-    let written = |fault: Fault| Refusal::NotWritten { why: fault.to_string() };
-    tools.raft.put_record(record).await.map_err(written)?;
+    tools.raft.put_record(record).await.map_err(Refusal::Unwritable)?;
     let slots = tools.raft.slots_of(&plan.group).await.map_err(Refusal::Fault)?;
     newest_is_parent(tools, slots, plan).await?;
     let labels = SlotLabels {
@@ -107,28 +115,34 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
         home: home(),
         extra: std::collections::BTreeMap::new(),
     };
-    let mut tries = 0;
+    let began = tools.docker.clock().boottime();
     loop {
-        let sent = tools.docker.clock().boottime();
         match tools.raft.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
-            Ok(Claim::Ours(slot)) => return Ok((*slot, sent)),
-            Ok(Claim::Taken(slot)) if slot.labels.state.is_terminal() => {
-                return Err(Refusal::Stale { moved: format!("{} changed the group meanwhile", slot.labels.by) });
+            // Which of its sendings landed is not known: the first counts.
+            Ok(Claim::Ours(slot)) => return Ok((*slot, began)),
+            Ok(Claim::Taken(slot)) => return Err(taken(*slot, &record.change)),
+            Err(fault @ Fault::ReadOnly { .. }) => return Err(Refusal::Fault(fault)),
+            Err(fault) if tools.docker.clock().boottime().saturating_sub(began) > PATIENCE => {
+                return Err(Refusal::Unknown { why: fault.why() });
             }
-            Ok(Claim::Taken(slot)) => return Err(Refusal::Busy { change: slot.change, by: slot.labels.by }),
-            Err(Fault::ReadOnly { what }) => return Err(Refusal::Fault(Fault::ReadOnly { what })),
-            Err(fault) => {
-                tries += 1;
-                if tries >= TRIES {
-                    return Err(Refusal::Unknown { why: fault.to_string() });
-                }
-                tokio::time::sleep(RETRY).await;
-            }
+            Err(_) => tokio::time::sleep(RETRY).await,
         }
     }
 }
 
-/// The newest slot must be the plan's parent and terminal; one that was given up before it began is closed as void.
+/// What a slot in the place of ours means.
+fn taken(slot: Slot, change: &str) -> Refusal {
+    let by = slot.labels.by;
+    if slot.change == change {
+        Refusal::Lost { by }
+    } else if slot.labels.state.is_terminal() {
+        Refusal::Stale { moved: format!("{by} changed the group meanwhile") }
+    } else {
+        Refusal::Busy { change: slot.change, by }
+    }
+}
+
+/// The newest slot must be the plan's parent and terminal; one that was left before it began is closed as void.
 async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Result<(), Refusal> {
     let Some(newest) = slots.into_iter().next_back() else {
         return if plan.parent == 0 {
@@ -145,12 +159,19 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
     if newest.labels.state.is_terminal() {
         return Ok(());
     }
-    let untouched =
-        newest.labels.units.iter().all(|unit| *unit == UnitState::Untouched) && newest.labels.post.is_none();
-    if !(untouched && is_given_up(&newest)) {
+    if newest.is_foreign() {
+        return Err(Refusal::Newer { change: newest.change });
+    }
+    if !newest.is_unbegun() || life::sign_of_life(&tools.raft, &newest).await.map_err(Refusal::Fault)? == Life::Sign {
         return Err(Refusal::Busy { change: newest.change, by: newest.labels.by });
     }
-    let keeper = Keeper::start(tools.raft.clone(), newest.clone(), tools.docker.clock().boottime());
+    close(tools, newest).await
+}
+
+/// Closes a change that nobody holds and that posted nothing: its owner's next slot write fails, and so it never will.
+async fn close(tools: &Tools, slot: Slot) -> Result<(), Refusal> {
+    let (change, by) = (slot.change.clone(), slot.labels.by.clone());
+    let keeper = Keeper::start(tools.raft.clone(), slot, tools.docker.clock().boottime());
     let mine = owner();
     let voided = keeper
         .write(move |labels| {
@@ -158,7 +179,10 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
             labels.state = ChangeState::Void;
         })
         .await;
-    voided.map_err(|_| Refusal::Busy { change: newest.change, by: newest.labels.by })
+    voided.map_err(|gone| match gone {
+        Gone::Lost(_) => Refusal::Busy { change, by },
+        Gone::Stuck(why) => Refusal::Unknown { why },
+    })
 }
 
 /// One line on what a plan does: `new pg:17.10 on 3 services of n1`.

@@ -37,6 +37,10 @@ impl Run {
         self.settle_before(at, direction).await?;
         self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
         let posted = self.bring(at, &unit, direction).await?;
+        if matches!(posted, Posted::Refused(_)) {
+            // What an owner before us posted may have been taken elsewhere.
+            self.settle_doubt().await?;
+        }
         self.doubt = None;
         match posted {
             Posted::Stands(known) => self.watch(at, &unit, direction, known).await,
@@ -136,8 +140,8 @@ impl Run {
                 Err(fault) if fault.is_not_found() => return Ok(None),
                 Err(fault) => {
                     *tries += 1;
-                    if let Some(why) = self.keeper.lost() {
-                        return Err(Gone::Lost(why));
+                    if let Some(gone) = self.keeper.gone() {
+                        return Err(gone);
                     }
                     if *tries > 4 * TRIES {
                         return Err(Gone::Stuck(fault.to_string()));

@@ -132,9 +132,10 @@ impl Run {
 
     async fn pause(&mut self) -> Result<(), Gone> {
         tokio::time::sleep(LOOK).await;
-        match self.keeper.lost() {
-            Some(why) => Err(Gone::Lost(why)),
-            None => Ok(()),
+        // A unit in work is watched to its end although the slot takes no more writes.
+        match self.told_of_the_slot().await {
+            Err(Gone::Stuck(_)) => Ok(()),
+            told => told,
         }
     }
 
