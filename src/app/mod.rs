@@ -23,6 +23,7 @@ pub mod line;
 pub mod login;
 pub mod modal;
 pub mod msg;
+pub mod noting;
 pub mod palette;
 pub mod pins;
 pub mod plan;

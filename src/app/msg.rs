@@ -11,7 +11,7 @@ use crate::core::image::Digest;
 use crate::core::plan::Want;
 use crate::core::registry::{About, Files, Learned};
 use crate::core::time::Time;
-use crate::core::wire::v1::Plan;
+use crate::core::wire::v1::{Plan, Record};
 use crate::core::world::Seen;
 
 use super::layout::Size;
@@ -285,6 +285,13 @@ pub enum Effect {
         user: String,
         /// The password, or an access token in its place.
         password: Hidden,
+    },
+    /// Note on this machine what others deployed; each record still without an id and a name.
+    Note {
+        /// The cluster.
+        cluster: usize,
+        /// What was seen, a record for each group.
+        records: Vec<Record>,
     },
     /// Put a text on the operator's clipboard.
     Copy(String),

@@ -17,6 +17,7 @@ use super::image::ImageState;
 use super::layout::Size;
 pub use super::modal::{Asked, Detail, Modal, Prompt, Question};
 use super::msg::{Effect, LogLine};
+use super::noting::Noted;
 use super::pins::{PinsMode, PinsState};
 use super::plan::PlanState;
 use super::rows::{Folds, Row, RowId};
@@ -158,6 +159,8 @@ pub struct Cluster {
     pub unanswered: BTreeMap<Want, Time>,
     /// The changes this console carries out, or did; the newest last.
     pub works: Vec<Work>,
+    /// What was handed on to be noted on this machine.
+    pub noted: Noted,
 }
 
 impl Cluster {
@@ -179,6 +182,7 @@ impl Cluster {
             asked: BTreeSet::new(),
             unanswered: BTreeMap::new(),
             works: Vec::new(),
+            noted: Noted::default(),
         }
     }
 }

@@ -25,7 +25,7 @@ use super::layout::{self, Area};
 use super::msg::{Effect, Msg, Stamped};
 use super::pins::Kept;
 use super::state::{Asked, Modal, Question, Screen, State};
-use super::{banner, palette, tour};
+use super::{banner, noting, palette, tour};
 
 /// How many lines the summary of the service screen takes.
 pub const SERVICE_SUMMARY: u16 = 8;
@@ -97,6 +97,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     }
     fleet::keep_in_view(state);
     watch::watch(state, &mut effects);
+    noting::settle(state, &mut effects);
     effects
 }
 

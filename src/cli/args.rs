@@ -317,6 +317,14 @@ pub enum Verb {
         #[arg(long)]
         json: bool,
     },
+    /// Note what others deployed: stable services whose image is not known yet (after a deploy, or from cron)
+    Record {
+        /// Only this group
+        group: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// What an image is, and whether it keeps a contract; needs no engine
     Inspect(Inspecting),
     /// Serve a simulated swarm and its registries

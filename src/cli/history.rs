@@ -1,13 +1,14 @@
 //! `pinnace history`: all changes, newest first, from any manager.
 
-use super::Exit;
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
-use crate::core::journal::Entry;
+use super::{Exit, record};
+use crate::core::group::GroupKey;
+use crate::core::journal::{Entry, Sighting};
 use crate::core::names;
 use crate::core::plan::{Scope, Want};
 use crate::core::registry::Facts;
-use crate::core::wire::v1::{HistoryChange, HistoryUnit, HistoryView};
+use crate::core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, SeenService};
 use crate::core::world::World;
 
 /// Prints the history of a group, of a service, or of everything.
@@ -31,13 +32,30 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
         entries.retain(|entry| concerns(entry, scope));
     }
     entries.sort_by_key(|entry| std::cmp::Reverse((entry.slot.created, entry.slot.seq)));
-    let view = HistoryView { changes: entries.iter().map(change).collect() };
+    let seen = seen(&session, &mut world, only.as_ref()).await?;
+    let view = HistoryView { changes: entries.iter().map(change).collect(), seen };
     if json {
         session.out.json(&view);
     } else {
         text(&session.out, &view);
     }
     Ok(Exit::Done)
+}
+
+/// What others deployed, where one group is asked for.
+async fn seen(
+    session: &Session,
+    world: &mut World,
+    only: Option<&(GroupKey, Scope)>,
+) -> Result<Vec<SeenService>, Failure> {
+    let Some((group, scope)) = only else { return Ok(Vec::new()) };
+    session.eyes.learn(&[Want::Sightings(group.clone())].into(), world, &mut Facts::default()).await?;
+    let of = |seen: &&Sighting| match scope {
+        Scope::Group => true,
+        Scope::Member(member) => seen.member == *member,
+        Scope::Service(name) => seen.service == *name,
+    };
+    Ok(world.history(group).sightings().filter(of).map(|sighting| record::told(group, sighting)).collect())
 }
 
 fn concerns(entry: &Entry, scope: &Scope) -> bool {
@@ -76,7 +94,6 @@ pub fn change(entry: &Entry) -> HistoryChange {
 fn text(out: &Out, view: &HistoryView) {
     if view.changes.is_empty() {
         out.line("no changes yet");
-        return;
     }
     for change in &view.changes {
         let at = change.at.map(|at| at.to_string()).unwrap_or_default();
@@ -93,4 +110,9 @@ fn text(out: &Out, view: &HistoryView) {
         });
         out.table(&rows.collect::<Vec<_>>());
     }
+    let rows = view.seen.iter().map(|one| {
+        let at = one.at.map(|at| at.to_string()).unwrap_or_default();
+        vec![at, "seen".to_owned(), one.service.clone(), out::short(&one.image), format!("by {}", one.by)]
+    });
+    out.table(&rows.collect::<Vec<_>>());
 }

@@ -14,6 +14,7 @@ mod log;
 mod out;
 mod pins;
 mod plan;
+mod record;
 mod resume;
 mod session;
 mod sim;
@@ -134,6 +135,7 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Resume { change, choice, how, json }) => {
             Box::pin(resume::run(stage, &change, &choice, &how, json)).await
         }
+        Some(Verb::Record { group, json }) => record::run(stage, group.as_deref(), json).await,
         Some(Verb::Inspect(asked)) => Box::pin(inspect::run(stage, &asked)).await,
         Some(Verb::Sim(asked)) => sim::run(&asked).await,
         Some(Verb::History { what, json }) => history::run(stage, what.as_deref(), json).await,

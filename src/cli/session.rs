@@ -9,7 +9,6 @@ use super::out::Out;
 use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::endpoint::{self, Endpoint, Surroundings};
 use crate::adapters::docker::{Docker, Fault};
-use crate::adapters::journal::DiskJournal;
 use crate::adapters::registry::{DOCKER_CERTS, Dial, Trust};
 use crate::adapters::versions::{Keep, Versions};
 use crate::app::state::Guard;
@@ -132,6 +131,7 @@ impl Session {
         if let Some(Given { eyes, state }) = stage.given.clone() {
             let (config, warnings) = crate::config::load(&Texts::default());
             let (name, versions) = ("given".to_owned(), Versions::default());
+            let eyes = eyes.with_state(Some(state.clone()));
             return Ok(Self { name, out, eyes, state: Some(state), versions, config, warnings });
         }
         let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
@@ -168,7 +168,7 @@ impl Session {
         let state = state_folder();
         let keep = Keep { folder: state.clone(), read_only };
         let versions = versions(&config.settings.manifest, config_file(common).as_deref(), keep);
-        let eyes = Eyes::new(docker, credentials).with_versions(versions.clone());
+        let eyes = Eyes::new(docker, credentials).with_versions(versions.clone()).with_state(state.clone());
         Ok(Self { name, out, eyes, state, versions, config, warnings })
     }
 
@@ -210,10 +210,7 @@ impl Session {
 
     /// What a change works with.
     pub fn tools(&self, world: &World) -> Tools {
-        let read_only = self.eyes.docker.is_read_only();
-        let disk = self.state.as_ref().map(|folder| DiskJournal::new(folder, &world.engine.swarm, read_only));
-        let eyes = &self.eyes;
-        Tools { docker: eyes.docker.clone(), raft: eyes.raft.clone(), disk, credentials: eyes.credentials().clone() }
+        self.eyes.tools(&world.engine.swarm)
     }
 
     /// The group's pin document in force with an edit made to it.

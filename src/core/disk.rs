@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::group::GroupKey;
-use super::journal::{ChangeState, Slot, UnitState};
+use super::journal::{ChangeState, Sighting, Slot, UnitState, seen};
 use super::time::Time;
 use super::wire::v1::Record;
 
@@ -81,6 +81,11 @@ pub enum Kind {
         /// How.
         state: ChangeState,
     },
+    /// No change: what others deployed, as a console saw it run.
+    Seen {
+        /// The record of it.
+        record: Box<Record>,
+    },
 }
 
 impl DiskEvent {
@@ -97,6 +102,17 @@ impl DiskEvent {
             What::Unknown(_) => None,
         }
     }
+}
+
+/// What the events tell of what others deployed, by group.
+pub fn sightings<'a>(events: impl IntoIterator<Item = &'a DiskEvent>) -> BTreeMap<GroupKey, Vec<Sighting>> {
+    let mut by_group: BTreeMap<GroupKey, Vec<Sighting>> = BTreeMap::new();
+    for event in events {
+        if let Some(Kind::Seen { record }) = event.kind() {
+            by_group.entry(event.group.clone()).or_default().extend(seen::sightings(record));
+        }
+    }
+    by_group
 }
 
 /// A change as the disk knows it.
@@ -158,7 +174,7 @@ impl DiskChange {
                 self.units.insert(*unit, *state);
             }
             Some(Kind::End { state }) => self.ended = Some(*state),
-            Some(Kind::Note { .. }) | None => {}
+            Some(Kind::Note { .. } | Kind::Seen { .. }) | None => {}
         }
         self.events.push(event);
     }
@@ -168,6 +184,9 @@ impl DiskChange {
 pub fn fold(events: impl IntoIterator<Item = DiskEvent>) -> BTreeMap<String, DiskChange> {
     let mut changes: BTreeMap<String, DiskChange> = BTreeMap::new();
     for event in events {
+        if matches!(event.kind(), Some(Kind::Seen { .. })) {
+            continue;
+        }
         let change = changes.entry(event.change.clone()).or_insert_with(|| DiskChange::new(event.group.clone()));
         change.learn(event);
     }
@@ -216,6 +235,7 @@ mod tests {
             Kind::Unit { unit: 1, state: UnitState::PutBack },
             Kind::Note { text: "beat lost".into() },
             Kind::End { state: ChangeState::Undone },
+            Kind::Seen { record: Box::new(record("c1")) },
         ] {
             let event = event("c1", kind);
             let text = serde_json::to_string(&event).unwrap();

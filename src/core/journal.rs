@@ -5,11 +5,13 @@
 mod history;
 mod life;
 mod prune;
+pub mod seen;
 mod slot;
 
 pub use history::{Entry, History};
 pub use life::{PROMPT, STILL, Stillness};
 pub use prune::{Part, Stored, doomed};
+pub use seen::Sighting;
 pub use slot::{Slot, SlotLabels, slot_name, truncated};
 
 use std::collections::BTreeMap;
@@ -32,6 +34,8 @@ pub const LOG: &str = "pinnace.l.";
 pub const LABEL_V: &str = "pinnace.v";
 /// The label of a slot that holds the hash of its group's text.
 pub const LABEL_GROUP: &str = "pinnace.group";
+/// The label of a record of what was seen that holds the hash of its group's text.
+pub const LABEL_SEEN: &str = "pinnace.seen";
 
 /// Where a unit stands; one letter each in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::group::{GroupKey, member_of};
 use super::health::{self, Health, State};
 use super::image::Platform;
-use super::journal::{History, Slot};
+use super::journal::{History, Sighting, Slot};
 use super::placement;
 use super::swarm::{Node, Service, Task, TaskState};
 use super::time::Time;
@@ -85,6 +85,13 @@ pub enum Seen {
         /// What was found.
         record: Option<Box<Record>>,
     },
+    /// All that was seen of a group, as far as it was brought by others and noted.
+    Sightings {
+        /// The group.
+        group: GroupKey,
+        /// What was seen, in any order.
+        sightings: Vec<Sighting>,
+    },
 }
 
 /// What is known of a service's tasks.
@@ -151,7 +158,9 @@ impl World {
                 self.tasks.insert(service.clone(), Known { tasks, history: true });
                 vec![service]
             }
-            Seen::Slots(_) | Seen::Slot(_) | Seen::Record { .. } => return self.apply_journal(seen),
+            Seen::Slots(_) | Seen::Slot(_) | Seen::Record { .. } | Seen::Sightings { .. } => {
+                return self.apply_journal(seen);
+            }
         };
         let mut touched = touched;
         // A loop ends by the clock alone: once its newest task has outlived those before it.
@@ -239,6 +248,10 @@ impl World {
                     }
                 }
                 touched
+            }
+            Seen::Sightings { group, sightings } => {
+                self.histories.entry(group.hash()).or_default().learn_sightings(sightings);
+                [group].into()
             }
             _ => BTreeSet::new(),
         }

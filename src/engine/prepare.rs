@@ -1,6 +1,7 @@
 //! Looking once: the world for a verb, and a plan with everything it wants resolved.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,10 +10,11 @@ use tokio::sync::OnceCell;
 
 use crate::adapters::credentials::{Credentials, Hidden, Secret};
 use crate::adapters::docker::{Docker, Fault};
-use crate::adapters::journal::Raft;
+use crate::adapters::journal::{DiskJournal, Raft};
 use crate::adapters::registry::{Bounds, Limits, Policy, Registry};
 use crate::adapters::versions::Versions;
 use crate::core::check;
+use crate::core::disk;
 use crate::core::group::GroupKey;
 use crate::core::image::ImageRef;
 use crate::core::manifest::VersionManifest;
@@ -21,6 +23,7 @@ use crate::core::plan::{Draft, Goal, Manner, Want, plan};
 use crate::core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
 use crate::core::world::{Seen, World};
 
+use super::execute::Tools;
 use super::observe;
 use super::resolve::Resolver;
 
@@ -41,6 +44,7 @@ pub struct Eyes {
     registries: Arc<Registries>,
     resolver: Arc<Resolver>,
     versions: Versions,
+    state: Option<PathBuf>,
 }
 
 /// What an engine declares insecure by itself, for where none answers (moby, `registry/config.go`).
@@ -59,7 +63,41 @@ impl Eyes {
     pub fn new(docker: Docker, credentials: Credentials) -> Self {
         let raft = Raft::new(docker.clone());
         let registries = Registries { credentials, plain: Vec::new(), client: OnceCell::new() };
-        Self { docker, raft, registries: Arc::new(registries), resolver: Arc::default(), versions: Versions::default() }
+        let (resolver, versions) = (Arc::default(), Versions::default());
+        Self { docker, raft, registries: Arc::new(registries), resolver, versions, state: None }
+    }
+
+    /// The same, with what this machine notes kept in this folder.
+    #[must_use]
+    pub fn with_state(self, state: Option<PathBuf>) -> Self {
+        Self { state, ..self }
+    }
+
+    /// The journal on this machine's disk, of the swarm with this id; `None` where nothing is kept.
+    pub fn disk(&self, swarm: &str) -> Option<DiskJournal> {
+        let folder = self.state.as_ref().filter(|_| !swarm.is_empty())?;
+        Some(DiskJournal::new(folder, swarm, self.docker.is_read_only()))
+    }
+
+    /// What a change of the swarm with this id works with.
+    pub fn tools(&self, swarm: &str) -> Tools {
+        let credentials = self.credentials().clone();
+        Tools { docker: self.docker.clone(), raft: self.raft.clone(), disk: self.disk(swarm), credentials }
+    }
+
+    /// All that was seen of a group: noted in the swarm, and on this machine.
+    ///
+    /// # Errors
+    /// When the swarm's cannot be read.
+    pub async fn sightings(&self, group: &GroupKey, swarm: &str) -> Result<Seen, Fault> {
+        let mut sightings = self.raft.sightings(group).await?;
+        if let Some(disk) = self.disk(swarm) {
+            match disk.load().await {
+                Ok(loaded) => sightings.extend(disk::sightings(&loaded.events).remove(group).unwrap_or_default()),
+                Err(error) => tracing::warn!(%error, "what was seen from here is left out"),
+            }
+        }
+        Ok(Seen::Sightings { group: group.clone(), sightings })
     }
 
     /// Eyes on a swarm and registries that are reached in a way of their own.
@@ -221,6 +259,10 @@ impl Eyes {
                     let record = self.raft.record(change).await?.map(Box::new);
                     world.apply(Seen::Record { change: change.clone(), record }, self.docker.clock().now());
                 }
+                Want::Sightings(group) => {
+                    let seen = self.sightings(group, &world.engine.swarm).await?;
+                    world.apply(seen, self.docker.clock().now());
+                }
                 Want::Journal => {
                     let slots = self.raft.slots().await?;
                     world.apply(Seen::Slots(slots), self.docker.clock().now());
@@ -249,7 +291,7 @@ impl Eyes {
             Want::Engine(text) => Learned::Engine(text.clone(), self.engine(&text).await),
             Want::Versions => Learned::Versions(self.versions().await),
             Want::Login(host) => Learned::Login(host.clone(), self.login_for(&host).await),
-            Want::Tasks(_) | Want::Record(_) | Want::Journal => return None,
+            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => return None,
         })
     }
 

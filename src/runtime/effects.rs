@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 
 use super::console::ClusterParts;
 use super::logs::follow;
+use super::noting::note;
 use super::run::Inbox;
-use super::work::{Work, taken_over, tools};
+use super::work::{Work, taken_over};
 use crate::adapters::clock;
 use crate::adapters::drafts::Drafts;
 use crate::adapters::files::{private_folder, replace, safe_name};
@@ -70,13 +71,14 @@ impl Effects {
         settle: u32,
     ) -> Self {
         let clusters = clusters.into_iter().enumerate().map(|(cluster, parts)| {
+            let eyes = parts.eyes.with_state(state.clone());
             let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
             let out = inbox.clone();
             let tell = move |seen: Seen| {
                 out.send(Msg::Seen { cluster, seen: vec![seen] });
             };
-            handle.spawn(observe(parts.eyes.docker.clone(), attended, tell));
-            Arc::new(Hands { name: parts.name, eyes: parts.eyes, attention })
+            handle.spawn(observe(eyes.docker.clone(), attended, tell));
+            Arc::new(Hands { name: parts.name, eyes, attention })
         });
         let clusters = clusters.collect();
         let (keeping, queue) = mpsc::unbounded_channel();
@@ -132,6 +134,14 @@ impl Effects {
                     inbox.send(Msg::LoggedIn { cluster, host, user });
                 });
             }
+            Effect::Note { cluster, records } => {
+                let Some(hands) = self.clusters.get(cluster).cloned() else { return };
+                self.handle.spawn(async move {
+                    if let Err(error) = note(&hands.eyes, records).await {
+                        tracing::warn!(%error, "what was seen could not be noted");
+                    }
+                });
+            }
             // The loop's own.
             Effect::Copy(_) | Effect::Redraw | Effect::Quit => {}
         }
@@ -181,6 +191,10 @@ impl Effects {
                         record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
                     }
                     Want::Journal => eyes.raft.slots().await.map(|slots| vec![Seen::Slots(slots)]),
+                    Want::Sightings(group) => {
+                        let swarm = eyes.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
+                        eyes.sightings(&group, &swarm).await.map(|seen| vec![seen])
+                    }
                     Want::Image(_)
                     | Want::About(_)
                     | Want::Tags(_)
@@ -290,8 +304,7 @@ impl Effects {
 
     fn apply(&mut self, cluster: usize, plan: Plan, mode: Mode, why: String) {
         let Some(hands) = self.clusters.get(cluster) else { return };
-        let (change, name, tools) =
-            (new_change(), plan.id.clone(), tools(&hands.eyes, self.state.as_deref(), &plan.swarm));
+        let (change, name, tools) = (new_change(), plan.id.clone(), hands.eyes.tools(&plan.swarm));
         let start = Start::New { plan: Box::new(plan), change: change.clone() };
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = Work { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
@@ -304,12 +317,10 @@ impl Effects {
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
         let options = self.options(mode, String::new());
-        let state = self.state.clone();
         let task = self.handle.spawn(async move {
             match taken_over(&hands.eyes, &at_work.change, order).await {
                 Ok((start, swarm)) => {
-                    let tools = tools(&hands.eyes, state.as_deref(), &swarm);
-                    at_work.carry_out(tools, start, options, given).await;
+                    at_work.carry_out(hands.eyes.tools(&swarm), start, options, given).await;
                 }
                 Err((why, hint)) => at_work.refused(why, hint),
             }

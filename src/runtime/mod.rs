@@ -3,6 +3,7 @@
 mod console;
 mod effects;
 mod logs;
+mod noting;
 pub mod run;
 pub mod terminal;
 pub mod thrift;

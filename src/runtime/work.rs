@@ -1,24 +1,14 @@
 //! A change carried out by this console, told to it event by event.
 
-use std::path::Path;
-
 use tokio::sync::mpsc;
 
 use super::run::Inbox;
 use crate::adapters::docker::Fault;
-use crate::adapters::journal::DiskJournal;
 use crate::app::Msg;
 use crate::core::change::Order;
 use crate::engine::execute::life::{self, Life};
 use crate::engine::execute::{Options, Outcome, Start, Talk, Tools, execute};
 use crate::engine::prepare::Eyes;
-
-/// What a change works with.
-pub(super) fn tools(eyes: &Eyes, state: Option<&Path>, swarm: &str) -> Tools {
-    let docker = eyes.docker.clone();
-    let disk = state.map(|folder| DiskJournal::new(folder, swarm, docker.is_read_only()));
-    Tools { docker, raft: eyes.raft.clone(), disk, credentials: eyes.credentials().clone() }
-}
 
 /// What to begin a takeover with, or why not and what to do.
 pub(super) async fn taken_over(eyes: &Eyes, change: &str, order: Order) -> Result<(Start, String), (String, String)> {

@@ -82,12 +82,17 @@ impl DiskJournal {
 
     /// Appends an event; when this returns it is on the disk.
     pub async fn append(&self, event: &DiskEvent) -> Result<(), DiskError> {
+        self.append_all(std::slice::from_ref(event)).await
+    }
+
+    /// Appends events, all at once; when this returns they are on the disk.
+    pub async fn append_all(&self, events: &[DiskEvent]) -> Result<(), DiskError> {
         if self.read_only {
             return Err(DiskError::ReadOnly(self.path.clone()));
         }
         let journal = self.clone();
-        let line = write_line(event)?;
-        off_thread(move || journal.append_now(&line)).await
+        let lines: String = events.iter().map(write_line).collect::<Result<_, _>>()?;
+        off_thread(move || journal.append_now(&lines)).await
     }
 
     /// Reads all events. A file that is not there holds none.
@@ -96,15 +101,15 @@ impl DiskJournal {
         off_thread(move || journal.load_now()).await
     }
 
-    fn append_now(&self, line: &str) -> Result<(), DiskError> {
+    fn append_now(&self, lines: &str) -> Result<(), DiskError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         private_folder(folder).map_err(|cause| self.io("make the folder of", cause))?;
         let new = !self.path.exists();
         let mut file = private_file(&self.path).map_err(|cause| self.io("open", cause))?;
         self.lock(&file, false)?;
         self.mend(&mut file)?;
-        // One write of one line: a reader that does not lock sees all of it or a torn end, never a mixture.
-        file.write_all(line.as_bytes()).map_err(|cause| self.io("write", cause))?;
+        // One write: a reader that does not lock sees all of it or a torn end, never a mixture.
+        file.write_all(lines.as_bytes()).map_err(|cause| self.io("write", cause))?;
         file.sync_data().map_err(|cause| self.io("sync", cause))?;
         if new {
             File::open(folder).and_then(|it| it.sync_all()).map_err(|cause| self.io("sync the folder of", cause))?;

@@ -3,14 +3,17 @@
 //! A config's name is claimed atomically (409 for a second one), its data never changes, and its labels are changed
 //! by compare-and-swap on its version index.
 
+use std::collections::BTreeMap;
+
 use crate::adapters::clock::Clock;
 use crate::adapters::docker::{Config, Docker, Fault};
 use crate::core::change::Event;
 use crate::core::group::GroupKey;
 use crate::core::journal::{
-    LABEL_GROUP, LABEL_V, LOG, PREFIX, RECORD, SLOT, Slot, SlotLabels, Stored, VERSION, doomed, slot_name,
+    LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Sighting, Slot, SlotLabels, Stored, VERSION, doomed,
+    seen, slot_name,
 };
-use crate::core::wire::v1::Record;
+use crate::core::wire::v1::{Kind, Record};
 
 /// The most a record may hold, in bytes; the engine takes 1,023,999.
 pub const RECORD_LIMIT: usize = 900_000;
@@ -75,12 +78,22 @@ impl Raft {
         let what = format!("the record of change {}", record.change);
         let data = serde_json::to_vec(record).map_err(|error| Fault::bad(&what, error))?;
         let name = format!("{RECORD}{}", record.change);
-        let labels = [("pinnace.record".to_owned(), "1".to_owned())].into();
+        let mut labels: BTreeMap<String, String> = [("pinnace.record".to_owned(), "1".to_owned())].into();
+        if record.plan.kind == Kind::Seen {
+            labels.insert(LABEL_SEEN.to_owned(), record.plan.group.hash());
+        }
         match self.docker.create_config(&name, &labels, &data).await {
             Ok(_) => Ok(()),
             Err(fault) if fault.is_name_conflict() => Ok(()),
             Err(fault) => self.record(&record.change).await.ok().flatten().map(|_| ()).ok_or(fault),
         }
+    }
+
+    /// What was seen of a group; what cannot be read is left out.
+    pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<Sighting>, Fault> {
+        let configs = self.docker.configs(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
+        let records = configs.iter().filter_map(|config| serde_json::from_slice::<Record>(&config.data).ok());
+        Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| seen::sightings(&record)).collect())
     }
 
     /// Creates a slot: the one Raft write that is claim, intent and order.

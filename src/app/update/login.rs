@@ -61,7 +61,7 @@ pub(super) fn done(state: &mut State, cluster: usize, host: &str, user: &str) {
         Want::About(text) => !is_there(text) || facts.about(text).answered(),
         Want::Tags(text) => !is_there(text) || facts.tags(text).answered(),
         Want::Login(of) => of != host,
-        Want::Versions | Want::Tasks(_) | Want::Record(_) | Want::Journal => true,
+        Want::Versions | Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => true,
     });
     if again {
         plan::again(state);

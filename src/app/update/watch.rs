@@ -88,7 +88,7 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
             Want::Versions if one.facts.versions().known().is_some() => continue,
             Want::Versions => Learned::Versions(Fact::Asked),
             Want::Login(host) => Learned::Login(host, Fact::Asked),
-            Want::Tasks(_) | Want::Record(_) | Want::Journal => continue,
+            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => continue,
         });
     }
     one.asked.extend(fresh.iter().cloned());

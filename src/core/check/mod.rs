@@ -194,7 +194,7 @@ pub fn is_answered(want: &Want, facts: &Facts) -> bool {
         Want::Engine(text) => facts.engine(text).answered(),
         Want::Versions => facts.versions().answered(),
         Want::Login(host) => facts.login(host).answered(),
-        Want::Tasks(_) | Want::Record(_) | Want::Journal => false,
+        Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => false,
     }
 }
 

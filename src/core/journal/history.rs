@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangeState, Slot, UnitState};
+use super::{ChangeState, Sighting, Slot, UnitState};
 use crate::core::wire::v1::Record;
 
 /// One change of a group's history: its slot, and its record where that was read.
@@ -27,6 +27,8 @@ pub struct History {
     entries: BTreeMap<u64, Entry>,
     /// Changes whose record could not be found: asking again is of no use.
     gone: BTreeSet<String>,
+    /// What others brought, the newest first; `None` until it was read.
+    seen: Option<Vec<Sighting>>,
 }
 
 impl History {
@@ -59,6 +61,22 @@ impl History {
                 self.gone.insert(change.to_owned());
             }
         }
+    }
+
+    /// Takes in all that was seen of the group, from wherever it was noted.
+    pub fn learn_sightings(&mut self, mut seen: Vec<Sighting>) {
+        seen.sort_by(|one, other| (other.at, &other.record).cmp(&(one.at, &one.record)));
+        self.seen = Some(seen);
+    }
+
+    /// What ran here and was brought by others, the newest first; nothing until it was read.
+    pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
+        self.seen.iter().flatten()
+    }
+
+    /// Whether what was seen has been read.
+    pub fn knows_sightings(&self) -> bool {
+        self.seen.is_some()
     }
 
     /// Whether a record is known not to exist.

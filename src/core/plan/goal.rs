@@ -99,6 +99,8 @@ pub enum Want {
     Record(String),
     /// The journal's slots.
     Journal,
+    /// What was seen of a group and brought by others.
+    Sightings(GroupKey),
     /// Whether the operator has credentials for a registry, by its host.
     Login(String),
 }

@@ -1,11 +1,13 @@
 //! Version 1 of plan, record, status, history and of what an image is.
 
 mod inspect;
+mod seen;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 pub use inspect::{Inspect, InspectBase, InspectContract, InspectPlatform};
+pub use seen::{Recorded, SeenService};
 
 use crate::core::finding::Finding;
 use crate::core::group::GroupKey;
@@ -260,6 +262,9 @@ pub struct StatusService {
 pub struct HistoryView {
     /// The changes, newest first.
     pub changes: Vec<HistoryChange>,
+    /// What others deployed, as it was seen running; newest first.
+    #[serde(default)]
+    pub seen: Vec<SeenService>,
 }
 
 /// A change in [`HistoryView`].

@@ -1,0 +1,90 @@
+//! `pinnace record`: notes what others deployed, so that history knows more than our own changes.
+
+use std::time::Duration;
+
+use super::Exit;
+use super::out;
+use super::session::{Failure, Session, Stage};
+use crate::adapters::clock;
+use crate::core::group::GroupKey;
+use crate::core::journal::{Sighting, seen};
+use crate::core::names;
+use crate::core::registry::Facts;
+use crate::core::wire::v1::{Recorded, SeenService};
+use crate::core::world::World;
+use crate::engine::execute::{Refusal, new_change};
+
+/// Records read before what is not found in them is taken as not known.
+const ROUNDS: usize = 20;
+
+/// Writes down the stable services of a group, or of all, whose image is not known.
+pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+    let session = Session::open(stage)?;
+    let mut world = session.eyes.world().await?;
+    let groups: Vec<GroupKey> = match group {
+        Some(name) => vec![names::group(&world, name)?],
+        None => world.groups().map(|(group, _)| group.clone()).collect(),
+    };
+    let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
+    let by = clock::operator();
+    let mut recorded = Recorded { noted: Vec::new(), not_stable: Vec::new() };
+    for group in groups {
+        learn(&session, &mut world, &group).await?;
+        let (found, not_stable) = seen::fresh(&world, &group, session.eyes.docker.clock().now(), settled, &by);
+        recorded.not_stable.extend(not_stable);
+        if found.is_empty() {
+            continue;
+        }
+        let record = seen::record(&new_change(), &group, &world, &found);
+        session.eyes.raft.put_record(&record).await.map_err(Refusal::Unwritable)?;
+        recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
+    }
+    if !recorded.noted.is_empty() {
+        session.eyes.raft.prune().await?;
+    }
+    if json {
+        session.out.json(&recorded);
+    } else {
+        text(&session, &recorded);
+    }
+    Ok(Exit::Done)
+}
+
+async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result<(), Failure> {
+    for _ in 0..ROUNDS {
+        let wants = seen::wants(world, group);
+        if wants.is_empty() {
+            break;
+        }
+        session.eyes.learn(&wants, world, &mut Facts::default()).await?;
+    }
+    Ok(())
+}
+
+/// A sighting as programs read it.
+pub fn told(group: &GroupKey, sighting: &Sighting) -> SeenService {
+    SeenService {
+        group: group.to_string(),
+        service: sighting.service.clone(),
+        member: sighting.member.clone(),
+        node: sighting.node.clone(),
+        image: sighting.places.image.clone(),
+        digest: sighting.digest.clone(),
+        at: sighting.at,
+        by: sighting.by.clone(),
+    }
+}
+
+fn text(session: &Session, recorded: &Recorded) {
+    let rows = recorded.noted.iter().map(|one| {
+        vec!["noted".to_owned(), one.group.clone(), one.service.clone(), out::short(&one.image), one.node.clone()]
+    });
+    session.out.table(&rows.collect::<Vec<_>>());
+    if recorded.noted.is_empty() {
+        session.out.line("nothing new: what runs well is known");
+    }
+    if !recorded.not_stable.is_empty() {
+        let names = recorded.not_stable.join(", ");
+        session.out.note(&format!("not noted, as they do not run well, or not for long: {names}"));
+    }
+}
