@@ -15,7 +15,7 @@ use crate::core::image::{Digest, digest_of};
 use crate::core::plan::Want;
 use crate::core::swarm::{Place, Places, RestHash, Service};
 use crate::core::time::Time;
-use crate::core::wire::v1::{Action, Effect, Extra, ImageAt, Kind, Plan, Record, Unit};
+use crate::core::wire::v1::{Action, Credentials, Effect, Extra, ImageAt, Kind, Plan, Record, Unit};
 use crate::core::world::World;
 
 /// A service as it was seen running well.
@@ -79,13 +79,20 @@ impl Sighting {
             edits: Vec::new(),
             rest: self.rest.clone(),
             engine_rolls_back: false,
+            credentials: Credentials::default(),
+            notes: Vec::new(),
             extra,
         }
     }
 
     fn read(record: &Record, unit: &Unit) -> Option<Self> {
         let place = |key: &str| -> Option<Place> { serde_json::from_value(unit.extra.get(key)?.clone()).ok() };
-        let places = Places { image: unit.to.image.clone(), platforms: place("platforms")?, force: place("force")? };
+        let places = Places {
+            image: unit.to.image.clone(),
+            platforms: place("platforms")?,
+            force: place("force")?,
+            update: None,
+        };
         Some(Self {
             record: record.change.clone(),
             service_id: unit.service_id.clone(),

@@ -37,7 +37,7 @@ impl Run {
         self.settle_before(at, direction).await?;
         self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
         let posted = self.bring(at, &unit, direction).await?;
-        if matches!(posted, Posted::Refused(_)) {
+        if matches!(posted, Posted::Refused { .. }) {
             // What an owner before us posted may have been taken elsewhere.
             self.settle_doubt().await?;
         }

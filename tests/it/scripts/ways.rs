@@ -78,7 +78,10 @@ async fn kept_credentials_fail_where_there_are_none_and_sending_mends_it() {
     let other = swarm.at("node-2");
     other.given.eyes.login("p.example:5000", "u".into(), Hidden::new("p?>~secret")).await;
     let done = other.run(&["apply", "web", "--pin", "p.example:5000/app:2", "--settle", "0", "--json"]).await.exit(0);
-    assert_eq!((sent(&other), done.json()["plan"]["units"][0]["credentials"].clone()), (vec!["spec".to_owned()], json!("stored")));
+    assert_eq!(
+        (sent(&other), done.json()["plan"]["units"][0]["credentials"].clone()),
+        (vec!["spec".to_owned()], json!("stored"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,7 +106,10 @@ async fn start_first_costs_no_old_task_and_goes_back_with_its_change() {
     sampler.abort();
     assert_eq!(least.load(Ordering::SeqCst), 2, "never fewer than both");
     let spec: Value = serde_json::from_str(&swarm.spec("web").await).unwrap();
-    assert_eq!((&spec["UpdateConfig"]["Order"], &spec["UpdateConfig"]["Parallelism"]), (&json!("start-first"), &json!(1)));
+    assert_eq!(
+        (&spec["UpdateConfig"]["Order"], &spec["UpdateConfig"]["Parallelism"]),
+        (&json!("start-first"), &json!(1))
+    );
     operator.run(&["rollback", "web", "--settle", "0"]).await.exit(0);
     assert_eq!(swarm.spec("web").await, before, "the policy went with it, absence included");
 }
