@@ -9,6 +9,7 @@ mod keys;
 mod kills;
 mod permanent;
 mod saved;
+mod random;
 mod slow;
 mod ways;
 

@@ -1,0 +1,218 @@
+//! Sequences: what several people do at once and what goes wrong meanwhile, drawn from a number.
+//!
+//! Not by `proptest`: each number aims at one pair of a fault and a step, so that every pair is met in every run, and
+//! sequences run on several threads. What fails is made smaller by leaving parts out.
+
+use super::line::{Armed, Fault};
+use super::step::Step;
+
+/// What is done, by whom is told by its place in the sequence.
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    /// `pinnace apply`, with these arguments.
+    Apply(Vec<String>),
+    /// `pinnace rollback`.
+    Rollback(Vec<String>),
+    /// `pinnace resume` of what is unfinished, once something is.
+    Resume(&'static str),
+    /// The same without waiting for a sign of life.
+    Take(Order),
+    /// Something beside all programs.
+    Happen(Fault, u64, u64),
+}
+
+/// The order of one who takes a change over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    Continue,
+    PutBack,
+    Leave,
+    Detach,
+}
+
+/// One thing that is done.
+#[derive(Clone, Debug)]
+pub(super) struct Op {
+    /// After so many milliseconds.
+    pub(super) at: u64,
+    pub(super) what: What,
+    /// What goes wrong on its line.
+    pub(super) armed: Vec<Armed>,
+}
+
+/// A sequence.
+#[derive(Clone, Debug)]
+pub(super) struct Sequence {
+    pub(super) ops: Vec<Op>,
+    /// How what is left open in the end is finished.
+    pub(super) last: &'static str,
+}
+
+/// Numbers that come from one, the same each time (`SplitMix64`).
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(limit).unwrap()).unwrap()
+    }
+
+    fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())]
+    }
+
+    fn number(&mut self, limit: u64) -> u64 {
+        u64::try_from(self.below(usize::try_from(limit).unwrap())).unwrap()
+    }
+}
+
+/// Every pair of a fault and a step that can meet.
+pub(super) fn cells() -> Vec<(Fault, Step)> {
+    let meets = |fault: Fault, step: Step| !(step.is_read() && fault == Fault::Late);
+    let all = Fault::ALL.iter().flat_map(|fault| Step::ALL.map(|step| (*fault, step)));
+    all.filter(|(fault, step)| meets(*fault, *step)).collect()
+}
+
+const CHOICES: [&str; 3] = ["--continue", "--put-back", "--leave"];
+
+impl Sequence {
+    /// The sequence of a number.
+    pub(super) fn of(seed: u64) -> Self {
+        let cells = cells();
+        // Neighbours aim at pairs far from each other, and all are aimed at in turn.
+        let (fault, step) = cells[usize::try_from(seed).unwrap() * 101 % cells.len()];
+        let mut dice = Dice(seed.wrapping_mul(0x5851_F42D_4C95_7F2D) + 1);
+        let mut ops = recipe(&mut dice, step);
+        let aimed = ops.len() - 1;
+        let nth = nth(&mut dice, step, true);
+        let armed = armed(&mut dice, fault, step, nth);
+        ops[aimed].armed.push(armed);
+        for _ in 0..dice.below(3) {
+            let op = another(&mut dice);
+            ops.push(op);
+        }
+        for _ in 0..dice.below(4) {
+            let (fault, step) = dice.one(&cells);
+            let nth = self::nth(&mut dice, step, false);
+            let (at, armed) = (dice.below(ops.len()), self::armed(&mut dice, fault, step, nth));
+            ops[at].armed.push(armed);
+        }
+        Self { ops, last: dice.one(&CHOICES) }
+    }
+
+    /// The same with one part left out, for every part.
+    pub(super) fn smaller(&self) -> Vec<Self> {
+        let mut all = Vec::new();
+        for (at, op) in self.ops.iter().enumerate() {
+            let mut less = self.clone();
+            less.ops.remove(at);
+            all.push(less);
+            for fault in 0..op.armed.len() {
+                let mut less = self.clone();
+                less.ops[at].armed.remove(fault);
+                all.push(less);
+            }
+        }
+        all
+    }
+}
+
+fn nth(dice: &mut Dice, step: Step, sure: bool) -> u32 {
+    let most = match step {
+        Step::Watch if !sure => 40,
+        Step::Watch | Step::Plan => 8,
+        Step::Announce | Step::Post | Step::Mark | Step::Beat if !sure => 4,
+        Step::Announce | Step::Post | Step::Mark => 2,
+        _ => 1,
+    };
+    u32::try_from(dice.below(most) + 1).unwrap()
+}
+
+fn armed(dice: &mut Dice, fault: Fault, step: Step, nth: u32) -> Armed {
+    let seconds = match fault {
+        Fault::Late => dice.one(&[0, 3, 15, 40, 90, 200]),
+        Fault::Freeze => dice.one(&[2, 8, 20, 45, 70, 120, 200]),
+        Fault::Closed => dice.one(&[5, 20, 60, 150]),
+        _ => dice.one(&[5, 20, 60]),
+    };
+    Armed { step, nth, fault, after: dice.below(2) == 1, seconds, pick: dice.number(1000) }
+}
+
+/// What is done so that a step comes; the last of it is whose step it is.
+fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
+    let kill = |step, nth, after| Armed { step, nth, fault: Fault::Kill, after, seconds: 0, pick: 0 };
+    let op = |at, what, armed| Op { at, what, armed };
+    let first = |what| vec![op(0, what, Vec::new())];
+    match step {
+        Step::BackAnnounce | Step::BackPost | Step::BackMark => {
+            let bad = dice.one(&["b", "c"]);
+            first(apply(&["a=2", &format!("{bad}=bad")], &["--on-failure", "all"]))
+        }
+        Step::Takeover => {
+            let at = dice.one(&[Step::Announce, Step::Post, Step::Watch, Step::Mark]);
+            let armed = vec![kill(at, 1, dice.below(2) == 1)];
+            vec![op(0, good(dice), armed), op(1000, What::Resume(dice.one(&CHOICES)), Vec::new())]
+        }
+        Step::Fence => {
+            let order = dice.one(&["--put-back", "--leave"]);
+            vec![
+                op(0, apply(&["a=2", "b=3"], &[]), vec![kill(Step::Post, 1, false)]),
+                op(1000, What::Resume(order), vec![]),
+            ]
+        }
+        Step::Detach => first(apply(&["a=2", "b=2", "c=3"], &["--step"])),
+        Step::Void => vec![
+            op(0, good(dice), vec![kill(Step::Claim, 1, true)]),
+            op(1000, What::Take(Order::Detach), Vec::new()),
+            op(9000, good(dice), Vec::new()),
+        ],
+        _ => first(good(dice)),
+    }
+}
+
+fn apply(pins: &[&str], more: &[&str]) -> What {
+    let mut args = Vec::new();
+    for pin in pins {
+        let (member, tag) = pin.split_once('=').unwrap();
+        args.extend(["--pin".to_owned(), format!("{member}={}/app:{tag}", super::super::HUB)]);
+    }
+    args.extend(more.iter().map(|arg| (*arg).to_owned()));
+    What::Apply(args)
+}
+
+/// An apply that goes well when nothing goes wrong.
+fn good(dice: &mut Dice) -> What {
+    let pins: &[&str] = match dice.below(4) {
+        0 => &["a=2", "b=2", "c=2"],
+        1 => &["a=3", "c=2"],
+        2 => &["b=2", "c=3"],
+        _ => &["a=2", "b=3"],
+    };
+    let more: &[&str] = match dice.below(5) {
+        0 => &["--on-failure", "unit"],
+        1 => &["--on-failure", "stop"],
+        2 => &["--on-failure", "go-on"],
+        _ => &[],
+    };
+    apply(pins, more)
+}
+
+/// Something that somebody else does at any time.
+fn another(dice: &mut Dice) -> Op {
+    let at = dice.number(40_000);
+    let pick = dice.number(1000);
+    let what = match dice.below(10) {
+        0 | 1 => good(dice),
+        2 => apply(&["a=bad"], &[]),
+        3 => What::Rollback(vec![]),
+        4 | 5 => What::Resume(dice.one(&CHOICES)),
+        6 => What::Take(dice.one(&[Order::Continue, Order::PutBack, Order::Leave, Order::Detach])),
+        7 => What::Happen(dice.one(&[Fault::Image, Fault::Label, Fault::Scale]), pick, 0),
+        8 => What::Happen(dice.one(&[Fault::Drain, Fault::Down]), pick, 30),
+        _ => What::Happen(Fault::Moved, pick, 0),
+    };
+    Op { at, what, armed: Vec::new() }
+}
