@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::keeper::{Gone, Keeper};
-use super::run::{Held, Run};
+use super::run::{self, Run};
 use super::{Options, Refusal, Talk, Tools, home, owner};
-use crate::adapters::docker::Stand;
+use crate::adapters::docker::{Held, Stand};
 use crate::core::change::{Kind, Order, Progress, Question};
-use crate::core::journal::{ChangeState, Direction, Slot, UnitState, VERSION};
+use crate::core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
+use crate::core::swarm::UpdateState;
 use crate::core::text::clean;
 use crate::core::wire::v1::Record;
 
@@ -55,7 +56,7 @@ pub(super) async fn begin(
         units: progress.letters(),
         post: slot.labels.post.map(|post| post.to_string()),
     };
-    let mut run = Run::new(tools, record, options, Held { keeper, owner: mine }, talk, progress);
+    let mut run = Run::new(tools, record, options, run::Held { keeper, owner: mine }, talk, progress);
     run.doubt = slot.labels.post;
     run.emit(begun);
     match order {
@@ -102,7 +103,7 @@ impl Run {
                     Direction::Back => Stand::Before,
                 };
                 if held.stands(&unit.edits) != landed {
-                    self.never_landed(post.unit, post.direction).await?;
+                    self.does_not_stand(post, &held).await?;
                 }
                 break;
             }
@@ -124,12 +125,18 @@ impl Run {
         Ok(())
     }
 
-    /// The POST in doubt did not land and cannot any more: the unit stands where it stood before.
-    async fn never_landed(&mut self, unit: usize, direction: Direction) -> Result<(), Gone> {
-        let state = match direction {
-            Direction::To => UnitState::Untouched,
-            Direction::Back => UnitState::Failed,
+    /// What was posted in doubt does not stand: it never landed and cannot any more, and the unit is as it was before. Or
+    /// it landed, failed, and the engine went back: its status tells, as any other post would have wiped that.
+    async fn does_not_stand(&mut self, post: Post, held: &Held) -> Result<(), Gone> {
+        let status = held.service.update.as_ref().map(|update| &update.state);
+        let engine_went_back = matches!(
+            status,
+            Some(UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
+        );
+        let state = match post.direction {
+            Direction::To if !engine_went_back => UnitState::Untouched,
+            _ => UnitState::Failed,
         };
-        self.mark(unit, state, None).await
+        self.mark(post.unit, state, None).await
     }
 }

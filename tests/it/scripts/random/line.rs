@@ -265,8 +265,8 @@ impl Line {
     }
 
     fn step(&self, asked: &Asked) -> Step {
-        self.stage.observe(Cause::Itself);
         if asked.method != http::Method::GET {
+            self.stage.observe(Cause::Itself);
             let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
             let version = asked.value("version").parse().unwrap_or(0);
             return self.stage.judge(|judge| judge.sent(self.number, &asked.parts, version, &body));

@@ -258,6 +258,8 @@ fn random_sequences_keep_the_journals_promises() {
     println!("{count} sequences in {:.1} s\n{}", began.elapsed().as_secs_f64(), table(&met));
     failed.sort();
     if let Some((seed, _)) = failed.first() {
+        let numbers: Vec<_> = failed.iter().map(|(seed, _)| seed.to_string()).collect();
+        println!("seeds {}", numbers.join(", "));
         let seeds: Vec<_> = failed.iter().map(|(seed, wrong)| format!("{seed}: {}", wrong.join("; "))).collect();
         let (smallest, came) = shrunk(Sequence::of(*seed));
         panic!("{}\n\n{}", seeds.join("\n"), told(*seed, &smallest, &came));

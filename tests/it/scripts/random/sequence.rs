@@ -100,6 +100,7 @@ impl Sequence {
             let (at, armed) = (dice.below(ops.len()), self::armed(&mut dice, fault, step, nth));
             ops[at].armed.push(armed);
         }
+        haunted(&mut dice, &mut ops);
         Self { ops, last: dice.one(&CHOICES) }
     }
 
@@ -170,6 +171,37 @@ fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
             op(9000, good(dice), Vec::new()),
         ],
         _ => first(good(dice)),
+    }
+}
+
+/// Later, when that is over: an owner that is held or dies at some step, one who takes over, and what the first one sent
+/// comes after all.
+fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
+    const LATER: u64 = 240_000;
+    let steps = [Step::Claim, Step::Claim, Step::Announce, Step::Post, Step::Post, Step::Post, Step::Mark, Step::End];
+    let step = dice.one(&steps);
+    let seconds = dice.one(&[60, 90, 150, 200]);
+    let after = step != Step::Post && dice.below(2) == 1;
+    let armed = |step, fault| Armed { step, nth: 1, fault, after, seconds, pick: 0 };
+    let held = if dice.below(3) > 0 {
+        vec![armed(step, Fault::Freeze)]
+    } else {
+        // It is reported as failed, and then nobody asks any more.
+        vec![armed(step, Fault::Late), Armed { nth: 2, ..armed(Step::Beat, Fault::Kill) }]
+    };
+    ops.push(Op { at: LATER - 30_000, what: What::Resume(dice.one(&CHOICES)), armed: Vec::new() });
+    let tags = [dice.one(&["2", "3", "4"]), dice.one(&["2", "3", "4", "bad"])];
+    let pins = [format!("a={}", tags[0]), format!("b={}", tags[1])];
+    let what = apply(&pins.each_ref().map(String::as_str), &[]);
+    ops.push(Op { at: LATER, what, armed: held });
+    let choice = dice.one(&["--put-back", "--leave", "--put-back", "--leave", "--continue"]);
+    let taken = match dice.below(4) {
+        0 => What::Take(dice.one(&[Order::PutBack, Order::Leave, Order::Detach])),
+        _ => What::Resume(choice),
+    };
+    ops.push(Op { at: LATER + 4000 + dice.number(3000), what: taken, armed: Vec::new() });
+    if dice.below(3) == 0 {
+        ops.push(Op { at: LATER + 30_000 + dice.number(60_000), what: good(dice), armed: Vec::new() });
     }
 }
 
