@@ -213,9 +213,19 @@ pub fn told(order: Order, shown: &Shown<'_>) -> String {
     let state = |at: usize| shown.progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match order {
         Order::Continue => {
-            let left = plan.active().filter(|(at, _)| matches!(state(*at), UnitState::Untouched | UnitState::Posting));
+            let past = match shown.progress.asking {
+                Some(Question::Stuck { unit }) if !shown.is_left_open() => Some(unit),
+                _ => None,
+            };
+            let left = plan
+                .active()
+                .filter(|(at, _)| matches!(state(*at), UnitState::Untouched | UnitState::Posting) && past != Some(*at));
             let left: Vec<_> = left.map(|(_, unit)| (unit, unit.to.image.as_str())).collect();
-            if left.is_empty() { "end it: no unit is left".to_owned() } else { listed("bring", &left) }
+            let rest = if left.is_empty() { "end it: no unit is left".to_owned() } else { listed("bring", &left) };
+            match past.and_then(|at| plan.units.get(at)) {
+                Some(unit) => format!("leave {} as it is now, and {rest}", unit_name(unit)),
+                None => rest,
+            }
         }
         Order::PutBack => {
             let carrying: Vec<_> = plan.active().filter(|(at, _)| shown.progress.carries(*at)).collect();

@@ -11,14 +11,15 @@ use super::drawn::{self, Drawn};
 use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
 use crate::adapters::clock;
-use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Progress};
+use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
 use crate::core::finding::Severity;
 use crate::core::group::{GroupKey, GroupKind};
 use crate::core::image::Digest;
-use crate::core::journal::{ChangeState, UnitState};
+use crate::core::journal::ChangeState;
 use crate::core::names;
 use crate::core::plan::{Again, BackTo, Draft, Goal, plural};
-use crate::core::wire::v1::{Action, Plan};
+use crate::core::time::Time;
+use crate::core::wire::v1::{Action, Plan, Unit};
 use crate::core::world::World;
 use crate::engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
 
@@ -199,7 +200,7 @@ pub async fn follow(
     while let Some(event) = events.recv().await {
         progress.apply(&event);
         if !json {
-            tell.event(&session.out, plan, &event);
+            tell.event(&session.out, plan, &event, &progress);
         }
     }
     signals.abort();
@@ -212,7 +213,8 @@ pub async fn follow(
     if json {
         let units: Vec<_> = progress.letters().iter().map(|unit| unit.word()).collect();
         session.out.json(&serde_json::json!({
-            "plan": plan, "outcome": word(&outcome), "units": units, "failures": failures(plan, &progress)
+            "plan": plan, "outcome": word(&outcome), "units": units, "failures": failures(plan, &progress),
+            "steps": steps(plan, &progress)
         }));
     } else {
         session.out.line(&format!("{}: {}", plan.group, word(&outcome)));
@@ -244,6 +246,27 @@ fn failures(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let units = plan.units.iter().zip(&progress.units);
     let failed = units.filter_map(|(unit, progress)| Some((unit, progress.failure.as_ref()?)));
     failed.map(|(unit, (why, hint))| serde_json::json!({ "service": unit.service, "why": why, "hint": hint })).collect()
+}
+
+/// The steps of each unit's newest direction, with their seconds.
+fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
+    let units = plan.units.iter().zip(&progress.units);
+    let steps = units.flat_map(|(unit, progress)| progress.steps().into_iter().map(move |step| (unit, step)));
+    let told = |(unit, (phase, at, took)): (&Unit, (Phase, Time, Option<Duration>))| {
+        let seconds = took.map(|took| took.as_secs_f64());
+        serde_json::json!({ "service": unit.service, "step": phase.word(), "at": at, "seconds": seconds })
+    };
+    steps.map(told).collect()
+}
+
+/// The same for a person: ` (check 0.0 s, update 0.1 s, converge 6.2 s)`; empty for a unit still at work.
+fn took(unit: &UnitProgress) -> String {
+    let steps: Vec<_> = unit.steps().iter().map(|(phase, _, took)| took.map(|took| (*phase, took))).collect();
+    let text = |(phase, took): &(Phase, Duration)| format!("{} {:.1} s", phase.word(), took.as_secs_f64());
+    match steps.into_iter().collect::<Option<Vec<_>>>() {
+        Some(steps) if !steps.is_empty() => format!(" ({})", steps.iter().map(text).collect::<Vec<_>>().join(", ")),
+        _ => String::new(),
+    }
 }
 
 fn word(outcome: &Outcome) -> &'static str {
@@ -278,8 +301,8 @@ fn choices(out: &Out, plan: &Plan, outcome: &Outcome, progress: &Progress) {
                     plan.group, unit.service
                 ));
             }
-            if progress.units.iter().any(|unit| unit.state == UnitState::Done) {
-                out.note(&format!("what next: put the others back with `pinnace rollback {}`", plan.group));
+            if (0..progress.units.len()).any(|unit| progress.carries(unit)) {
+                out.note(&format!("what next: put back what it changed with `pinnace rollback {}`", plan.group));
             }
         }
         Outcome::Detached | Outcome::Lost(_) | Outcome::Unfinished(_) => {
@@ -297,11 +320,14 @@ struct Teller {
 }
 
 impl Teller {
-    fn event(&mut self, out: &Out, plan: &Plan, event: &Event) {
+    fn event(&mut self, out: &Out, plan: &Plan, event: &Event, progress: &Progress) {
         let name = |unit: usize| plan.units.get(unit).map_or("", |unit| unit.service.as_str());
         let text = match &event.kind {
             Kind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
-            Kind::Unit { unit, state } => format!("{}: {}", name(*unit), state.word()),
+            Kind::Unit { unit, state } => {
+                let took = progress.units.get(*unit).map(took).unwrap_or_default();
+                format!("{}: {}{took}", name(*unit), state.word())
+            }
             Kind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.word()),
             Kind::Tasks { unit, waits, .. } => {
                 if *waits == self.waits || waits.is_empty() {
@@ -313,7 +339,8 @@ impl Teller {
             Kind::Failed { unit, why, hint } => format!("{}: failed: {why}\n          hint: {hint}", name(*unit)),
             Kind::Trouble { text } if text.is_empty() => return,
             Kind::Trouble { text } => format!("trouble: {text}"),
-            Kind::Asked { .. } => return,
+            Kind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
+            Kind::Asked { .. } | Kind::Withdrawn => return,
             Kind::Ordered { order } => format!("order: {order:?}").to_lowercase(),
             Kind::Lost { why } => format!("the claim is lost: {why}"),
             Kind::Ended { text, .. } => text.clone(),

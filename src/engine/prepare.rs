@@ -81,8 +81,7 @@ impl Eyes {
 
     /// What a change of the swarm with this id works with.
     pub fn tools(&self, swarm: &str) -> Tools {
-        let credentials = self.credentials().clone();
-        Tools { docker: self.docker.clone(), raft: self.raft.clone(), disk: self.disk(swarm), credentials }
+        Tools { docker: self.docker.clone(), eyes: self.clone(), raft: self.raft.clone(), disk: self.disk(swarm) }
     }
 
     /// All that was seen of a group: noted in the swarm, and on this machine.
@@ -358,7 +357,16 @@ impl Eyes {
     async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, Why> {
         // Credentials that cannot be read are told by the direct way; here the look-up goes without.
         let login = self.registries.credentials.header(&image.host).await.ok().flatten();
-        let told = self.docker.distribution(&image.text, login.as_ref()).await.map_err(|fault| why(&fault))?;
+        self.distribution(image, login.as_ref()).await
+    }
+
+    /// What a reference names for an engine without any credentials, as for a node whose service has none.
+    pub async fn without_credentials(&self, image: &ImageRef) -> Fact<ImageFact> {
+        self.learned(self.distribution(image, None).await, Via::Engine)
+    }
+
+    async fn distribution(&self, image: &ImageRef, login: Option<&Hidden>) -> Result<ImageFact, Why> {
+        let told = self.docker.distribution(&image.text, login).await.map_err(|fault| why(&fault))?;
         Ok(ImageFact::new(told.digest, told.platforms))
     }
 }

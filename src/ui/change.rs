@@ -6,6 +6,8 @@
 //!  ● 1  n1 on host-2   17.9 → 18.3@ab12   ✓ check 0.2s  ✓ update 02:15:01  ◐ converge 00:24  · settle
 //! ```
 
+mod unit;
+
 use std::time::Duration;
 
 use ratatui::Frame;
@@ -15,16 +17,16 @@ use ratatui::text::Line;
 use crate::app::change::{ChangeScreen, Shown, Stand, image_at, shown, target, told, unit_name};
 use crate::app::state::State;
 use crate::config::{Action, Context, Role, Theme};
-use crate::core::change::{Order, Phase, Question, TaskLine, UnitProgress};
-use crate::core::journal::{ChangeState, Direction, UnitState};
+use crate::core::change::{Order, Question, stuck};
+use crate::core::journal::{ChangeState, UnitState};
 use crate::core::plan::plural;
 use crate::core::text::clean;
-use crate::core::time::{Time, age};
-use crate::core::wire::v1::{Action as Doing, Unit};
+use crate::core::time::age;
+use crate::core::wire::v1::Action as Doing;
 
 use super::pen::{Pen, ascii, draw, select, window};
 use super::signs;
-use super::width::{middle, right, width, wrapped};
+use super::width::{middle, width, wrapped};
 
 /// Draws a change.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ChangeScreen) {
@@ -196,7 +198,9 @@ impl<'a> Page<'a> {
         let text = match question {
             Question::Failed { unit: at } => format!("{} failed{}.", unit(at), runs(at)),
             Question::Overtaken { unit: at } => format!("{} was changed by somebody else.", unit(at)),
-            Question::Stuck { unit: at } => format!("{} neither fails nor gets on.", unit(at)),
+            Question::Stuck { unit: at } => {
+                format!("{} neither fails nor gets on. It is watched on meanwhile.", unit(at))
+            }
             Question::NotBack => "Not every service could be returned to what it ran.".to_owned(),
             Question::Stopped => "Stopped, as you asked.".to_owned(),
             Question::Next => "One unit is done. The next?".to_owned(),
@@ -204,11 +208,17 @@ impl<'a> Page<'a> {
         let failed = matches!(question, Question::Failed { .. } | Question::NotBack | Question::Overtaken { .. });
         let sign = if failed { self.sign("✖", "x") } else { "?" };
         self.say(if failed { Role::Failing } else { Role::Waiting }, &format!("{sign} {text}"), &mut lines);
-        if let Question::Failed { unit: at } = question
-            && let Some((why, hint)) = self.seen.progress.units.get(*at).and_then(|unit| unit.failure.as_ref())
-        {
-            self.say(Role::Text, &clean(why), &mut lines);
-            self.say(Role::Hint, &format!("hint: {}", clean(hint)), &mut lines);
+        let said = |at: &usize| self.seen.progress.units.get(*at);
+        let told = match question {
+            Question::Failed { unit } | Question::Overtaken { unit } => {
+                said(unit).and_then(|unit| unit.failure.clone())
+            }
+            Question::Stuck { unit } => said(unit).map(|unit| (unit.waits.clone(), stuck(&unit.waits).to_owned())),
+            Question::NotBack | Question::Stopped | Question::Next => None,
+        };
+        if let Some((why, hint)) = told {
+            self.say(Role::Text, &clean(&why), &mut lines);
+            self.say(Role::Hint, &format!("hint: {}", clean(&hint)), &mut lines);
         }
         self.choices(question.choices(), &mut lines);
         lines
@@ -239,122 +249,6 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn unit(&self, at: usize, unit: &UnitProgress, focus: bool, lines: &mut Vec<Line<'static>>) {
-        let planned = self.seen.plan.and_then(|plan| plan.units.get(at));
-        let (sign, role) = signs::unit(unit.state, ascii(self.state));
-        let mut pen = self.pen();
-        let does = self.does(at);
-        pen.gap(1).put(if does { role } else { Role::Dim }, if does { sign } else { "·" });
-        pen.put(Role::Dim, &format!("{:>3}", at + 1)).gap(2);
-        let name = planned.map_or_else(|| "service".to_owned(), unit_name);
-        let cells = if self.room < 100 { 18 } else { 28 };
-        pen.column(if does { Role::Text } else { Role::Dim }, &middle(&name, cells), cells + 2);
-        if !does {
-            pen.put(Role::Dim, "not touched");
-            lines.push(pen.line());
-            return;
-        }
-        if let Some(planned) = planned {
-            let room = pen.room().saturating_sub(12);
-            pen.put(Role::Dim, &self.way(planned, unit, room));
-        }
-        let word = match unit.state {
-            // Nobody watches it, so nobody knows whether the post landed.
-            UnitState::Posting | UnitState::PuttingBack if self.seen.is_left_open() => "in doubt",
-            UnitState::Untouched if self.seen.progress.ended.is_some() => "not touched",
-            state => word(state),
-        };
-        pen.until(self.room.saturating_sub(width(word))).put(role, word);
-        lines.push(pen.line());
-        if !unit.phases.is_empty() {
-            lines.push(self.steps(unit));
-        }
-        if let Some((why, hint)) = unit.failure.as_ref().filter(|_| !self.is_asked(at)) {
-            self.below(Role::Failing, &clean(why), lines);
-            self.below(Role::Hint, &format!("hint: {}", clean(hint)), lines);
-        }
-        if focus && unit.ended.is_none() {
-            self.in_work(unit, lines);
-        }
-    }
-
-    fn is_asked(&self, at: usize) -> bool {
-        self.seen.progress.asking == Some(Question::Failed { unit: at })
-    }
-
-    /// From which image to which, in the direction it goes now; where that is too long, only to which.
-    fn way(&self, planned: &Unit, unit: &UnitProgress, room: usize) -> String {
-        let arrow = signs::arrow(ascii(self.state));
-        let (from, to) = (image_at(&planned.from.image), image_at(&planned.to.image));
-        let (from, to) = if unit.direction == Direction::To { (from, to) } else { (to, from) };
-        let whole = format!("{from} {arrow} {to}");
-        if width(&whole) <= room { whole } else { middle(&format!("{arrow} {to}"), room) }
-    }
-
-    /// The steps: those that are over with what they took, the one in work, those to come.
-    fn steps(&self, unit: &UnitProgress) -> Line<'static> {
-        let mut pen = self.pen();
-        pen.gap(7);
-        let failed = matches!(unit.state, UnitState::Failed | UnitState::Overtaken);
-        if unit.direction == Direction::Back {
-            pen.put(Role::Dim, "returning:").gap(2);
-        }
-        for phase in Phase::ALL {
-            let at = unit.phases.iter().rposition(|(known, _)| *known == phase);
-            let next = at.and_then(|at| unit.phases.get(at + 1)).map(|(_, at)| *at).or(unit.ended);
-            match (at.and_then(|at| unit.phases.get(at)), next) {
-                (None, _) => pen.put(Role::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
-                (Some((_, from)), Some(to)) if !(failed && unit.ended == Some(to)) => {
-                    pen.put(Role::Text, self.sign("✓", "+")).put(Role::Text, &format!(" {} ", phase.word()));
-                    pen.put(Role::Dim, &took(*from, to))
-                }
-                (Some((_, from)), over) => {
-                    let (sign, role) = if failed {
-                        (self.sign("✖", "x"), Role::Failing)
-                    } else {
-                        (self.sign("◐", ">"), Role::Updating)
-                    };
-                    let since = span(over.unwrap_or(self.state.now).since(*from));
-                    pen.put(role, sign).put(role, &format!(" {} {since}", phase.word()))
-                }
-            };
-            pen.gap(3);
-        }
-        pen.line()
-    }
-
-    /// What is seen of the unit in work.
-    fn in_work(&self, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
-        if !unit.update.is_empty() {
-            self.below(Role::Dim, &format!("engine: {}", clean(&unit.update)), lines);
-        }
-        if !unit.waits.is_empty() {
-            self.below(Role::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
-        }
-        for task in unit.tasks.iter().take(8) {
-            lines.push(self.task(task));
-        }
-    }
-
-    fn task(&self, task: &TaskLine) -> Line<'static> {
-        let mut pen = self.pen();
-        let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
-        let (text, mark) = if task.fresh { (Role::Text, "new") } else { (Role::Dim, "old") };
-        pen.gap(7).column(Role::Dim, mark, 4).put(Role::Dim, &right(&slot, 2)).gap(2);
-        pen.column(text, &clean(&task.state), 11).column(text, &middle(&clean(&task.node), 16), 17);
-        let since = task.since.map(|at| age(self.state.now.since(at))).unwrap_or_default();
-        pen.put(Role::Dim, &right(&since, 4)).gap(2).put(Role::Failing, &clean(&task.error));
-        pen.line()
-    }
-
-    fn below(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
-        for piece in wrapped(text, self.room.saturating_sub(7)) {
-            let mut pen = self.pen();
-            pen.gap(7).put(role, &piece);
-            lines.push(pen.line());
-        }
-    }
-
     /// Who does it, and that it survives this terminal.
     fn foot(&self, lines: &mut Vec<Line<'static>>) {
         let progress = &self.seen.progress;
@@ -365,24 +259,6 @@ impl<'a> Page<'a> {
         self.say(Role::Dim, &format!("by {}", clean(&progress.by)), lines);
         self.say(Role::Dim, "written down in the swarm and here: it can be finished from any manager", lines);
     }
-}
-
-/// How a unit stands, in the words of this screen.
-fn word(state: UnitState) -> &'static str {
-    match state {
-        UnitState::Untouched => "to do",
-        UnitState::Posting => "at work",
-        UnitState::Done => "done",
-        UnitState::PuttingBack => "returning",
-        UnitState::PutBack => "returned",
-        UnitState::Failed => "failed",
-        UnitState::Overtaken => "overtaken",
-    }
-}
-
-fn took(from: Time, to: Time) -> String {
-    let took = to.since(from);
-    if took < Duration::from_secs(10) { format!("{:.1} s", took.as_secs_f64()) } else { span(took) }
 }
 
 /// A span as `MM:SS`.

@@ -265,14 +265,18 @@ pub(super) fn settle_question(state: &mut State) {
     let is_moot = match &question.what {
         Asked::Quit => at_work_told(state).is_none(),
         Asked::Order(_) => match state.screens.last() {
-            Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| seen.progress.ended.is_some()),
+            Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| {
+                // What was stuck may move on by itself; then there is nothing to go past.
+                let moved = seen.progress.asking.is_none() && !seen.is_left_open();
+                seen.progress.ended.is_some() || moved
+            }),
             _ => false,
         },
         Asked::Apply => false,
     };
     if is_moot {
         state.modal = None;
-        state.say(Severity::Info, "the change is over: there is nothing left to ask", "");
+        state.say(Severity::Info, "the change went on by itself: there is nothing left to ask", "");
     }
 }
 

@@ -20,7 +20,9 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// The service is read and compared with the plan.
+    /// The image is looked up once more; not for one that goes back to what ran.
+    Verify,
+    /// The service and its nodes are read and compared with the plan.
     Check,
     /// The spec is posted.
     Update,
@@ -32,11 +34,12 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Check, Self::Update, Self::Converge, Self::Settle];
+    pub const ALL: [Self; 5] = [Self::Verify, Self::Check, Self::Update, Self::Converge, Self::Settle];
 
     /// The word for a person.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Verify => "verify",
             Self::Check => "check",
             Self::Update => "update",
             Self::Converge => "converge",
@@ -84,7 +87,7 @@ pub enum Question {
     Stopped,
     /// Step mode: one unit is done, others are left.
     Next,
-    /// A unit neither fails nor converges.
+    /// A unit neither fails nor converges. It is watched on meanwhile, and the question goes when it moves.
     Stuck {
         /// The unit.
         unit: usize,
@@ -171,6 +174,13 @@ pub enum Kind {
         /// What to do.
         hint: String,
     },
+    /// Something worth knowing about a unit that does not stop it.
+    Noted {
+        /// The unit.
+        unit: usize,
+        /// What.
+        text: String,
+    },
     /// A step takes longer than it should, or the swarm takes no writes; empty when that is over.
     Trouble {
         /// What.
@@ -181,6 +191,8 @@ pub enum Kind {
         /// Which.
         question: Question,
     },
+    /// The question has lost its object: what was stuck moves again.
+    Withdrawn,
     /// An order was given.
     Ordered {
         /// Which.

@@ -1,6 +1,7 @@
 //! Where a change stands: the fold of its events.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::event::{Event, Kind, Order, Phase, Question, TaskLine};
 use crate::core::journal::{ChangeState, Direction, Slot, UnitState};
@@ -25,6 +26,17 @@ pub struct UnitProgress {
     pub waits: String,
     /// Why it failed, and what to do.
     pub failure: Option<(String, String)>,
+    /// What else is worth knowing.
+    pub notes: Vec<String>,
+}
+
+impl UnitProgress {
+    /// The steps of its newest direction, each with how long it took; none for the one at work.
+    pub fn steps(&self) -> Vec<(Phase, Time, Option<Duration>)> {
+        let after = |at: usize| self.phases.get(at + 1).map(|(_, at)| *at).or(self.ended);
+        let step = |(at, (phase, from)): (usize, &(Phase, Time))| (*phase, *from, after(at).map(|to| to.since(*from)));
+        self.phases.iter().enumerate().map(step).collect()
+    }
 }
 
 /// Where a change stands: the fold of its events, for screen, verbs and the executor alike.
@@ -72,6 +84,7 @@ impl Progress {
             update: String::new(),
             waits: String::new(),
             failure: None,
+            notes: Vec::new(),
         };
         Self {
             units: vec![unit; units],
@@ -132,10 +145,14 @@ impl Progress {
             }
             Kind::Trouble { text } => self.trouble.clone_from(text),
             Kind::Asked { question } => {
+                if let Question::Stuck { unit } = question {
+                    self.passed.remove(unit);
+                }
                 self.asking = Some(question.clone());
                 self.order = None;
                 self.stepped = false;
             }
+            Kind::Withdrawn => self.asking = None,
             Kind::Ordered { order } => self.ordered(*order),
             Kind::Lost { why } => self.lost = Some(why.clone()),
             Kind::Ended { state, text } => {
@@ -145,6 +162,7 @@ impl Progress {
             Kind::Unit { unit, .. }
             | Kind::Phase { unit, .. }
             | Kind::Tasks { unit, .. }
+            | Kind::Noted { unit, .. }
             | Kind::Failed { unit, .. } => {
                 self.apply_unit(*unit, event);
             }
@@ -166,10 +184,9 @@ impl Progress {
                 }
             }
             Kind::Phase { phase, direction, .. } => {
-                if *phase == Phase::Check || *direction != unit.direction {
-                    unit.phases.clear();
-                    unit.ended = None;
-                }
+                let turned = *direction != unit.direction;
+                unit.phases.retain(|(known, _)| !turned && known < phase);
+                unit.ended = None;
                 unit.direction = *direction;
                 unit.phases.push((*phase, event.at));
             }
@@ -179,17 +196,23 @@ impl Progress {
                 unit.waits.clone_from(waits);
             }
             Kind::Failed { why, hint, .. } => unit.failure = Some((why.clone(), hint.clone())),
+            Kind::Noted { text, .. } if !unit.notes.contains(text) => unit.notes.push(text.clone()),
             _ => {}
         }
     }
 
     fn ordered(&mut self, order: Order) {
         self.order = Some(order);
+        if order == Order::Stop && matches!(self.asking, Some(Question::Stuck { .. })) {
+            // It stops after the unit in work: what to do about that one is still to be said.
+            return;
+        }
         let asked = self.asking.take();
         match order {
             Order::Continue => {
                 self.order = None;
-                if let Some(Question::Failed { unit } | Question::Overtaken { unit }) = asked {
+                if let Some(Question::Failed { unit } | Question::Overtaken { unit } | Question::Stuck { unit }) = asked
+                {
                     self.passed.insert(unit);
                 }
                 let failed = self.units.iter().enumerate().filter(|(_, unit)| {

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use case::{By, Case, Said};
-pub use registry::failure;
+pub use registry::{Refusal, failure, refusal};
 
 use wish::{Wish, wishes};
 

@@ -3,12 +3,12 @@
 use super::case::{Said, subject};
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::group::{self, GroupKey, GroupKind};
-use crate::core::swarm::{FailureAction, Mode, RestartCondition, Service, UpdateState};
+use crate::core::swarm::{FailureAction, Mode, Node, RestartCondition, Service, UpdateState};
 use crate::core::world::World;
 
 /// Everything remarkable about changing this service now; `back`: it goes back to what ran.
 pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
-    let said = [nodes(service, world), rollout(service), again(service), policy(service)];
+    let said = [nodes(service, &world.candidates(service)), rollout(service), again(service), policy(service)];
     // What is in the way of a way back is told, and not to be acknowledged in the middle of an incident.
     let told = |said: Said| {
         let lighter = back && said.severity == Severity::Warning;
@@ -22,8 +22,9 @@ pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> 
 }
 
 /// An update of a service whose node takes no tasks stops the old task and never starts the new one.
-fn nodes(service: &Service, world: &World) -> Option<Said> {
-    let mut candidates = world.candidates(service);
+/// An error where none of those it can run on takes tasks.
+pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<Said> {
+    let mut candidates = candidates.to_vec();
     candidates.sort_by(|one, other| one.hostname.cmp(&other.hostname));
     let away: Vec<_> = candidates.iter().filter(|node| !node.takes_tasks()).collect();
     if away.is_empty() {

@@ -24,7 +24,7 @@ impl Run {
 
     async fn operators(&self, image: &str) -> Result<Auth, String> {
         let host = ImageRef::parse(image).map_err(|error| error.to_string())?.host;
-        match self.tools.credentials.header(&host).await {
+        match self.tools.eyes.credentials().header(&host).await {
             Ok(Some(header)) => Ok(Auth::Operator(header)),
             Ok(None) => Err(format!("there are no credentials for {host} here, and the plan is to send them")),
             Err(error) => Err(error.to_string()),

@@ -8,7 +8,9 @@ mod resume;
 mod run;
 mod start;
 mod unit;
+mod verify;
 mod watch;
+mod watching;
 
 pub use run::{Outcome, Run};
 
@@ -17,24 +19,24 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::adapters::clock;
-use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::{Docker, Fault};
 use crate::adapters::journal::{DiskJournal, Raft};
 use crate::core::change::{Event, Mode, Order};
 use crate::core::journal::Slot;
 use crate::core::wire::v1::{Plan, Record};
+use crate::engine::prepare::Eyes;
 
 /// What a change works with.
 #[derive(Clone)]
 pub struct Tools {
     /// The swarm.
     pub docker: Docker,
+    /// The look at images, before a unit and after a failure.
+    pub eyes: Eyes,
     /// The journal in its Raft store.
     pub raft: Raft,
     /// The journal on local disk; `None` where there is no state folder.
     pub disk: Option<DiskJournal>,
-    /// The operator's credentials, for plans that send them.
-    pub credentials: Credentials,
 }
 
 /// How a change is to be carried out.

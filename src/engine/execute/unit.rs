@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::keeper::Gone;
 use super::run::Run;
 use crate::adapters::docker::{Auth, Fault, Held, Stand, Tasks};
-use crate::core::change::{Kind, Phase};
+use crate::core::change::{Kind, Phase, overtaken};
 use crate::core::journal::{Direction, Post, UnitState};
 use crate::core::wire::v1::Unit;
 
@@ -21,13 +21,8 @@ enum Posted {
     Stands(Option<BTreeSet<String>>),
     /// Somebody else changed the service.
     Overtaken(String),
-    /// It was not taken, and will not be; nothing was changed.
-    Refused {
-        /// Why.
-        why: String,
-        /// What to do.
-        hint: &'static str,
-    },
+    /// It cannot be begun, or the engine refuses it, now and always: nothing was changed.
+    Refused { why: String, hint: String },
 }
 
 impl Run {
@@ -35,8 +30,13 @@ impl Run {
     pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), Gone> {
         let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
         self.settle_before(at, direction).await?;
-        self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
-        let posted = self.bring(at, &unit, direction).await?;
+        let posted = match self.verify(at, &unit, direction).await? {
+            Some((why, hint)) => Posted::Refused { why, hint },
+            None => {
+                self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
+                self.bring(at, &unit, direction).await?
+            }
+        };
         if matches!(posted, Posted::Refused { .. }) {
             // What an owner before us posted may have been taken elsewhere.
             self.settle_doubt().await?;
@@ -44,13 +44,12 @@ impl Run {
         self.doubt = None;
         match posted {
             Posted::Stands(known) => self.watch(at, &unit, direction, known).await,
-            Posted::Overtaken(by) => {
-                let why = format!("somebody else changed it: it runs {by} now");
+            Posted::Overtaken(why) => {
                 self.emit(Kind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Overtaken, None).await
             }
             Posted::Refused { why, hint } => {
-                self.emit(Kind::Failed { unit: at, why, hint: hint.into() });
+                self.emit(Kind::Failed { unit: at, why, hint });
                 let state = if direction == Direction::To { UnitState::PutBack } else { UnitState::Failed };
                 self.mark(at, state, None).await
             }
@@ -68,18 +67,27 @@ impl Run {
         let mut known: Option<BTreeSet<String>> = None;
         loop {
             let Some(held) = self.hold(unit, &mut tries).await? else {
-                return Ok(Posted::Overtaken("nothing: the service is gone".into()));
+                return Ok(Posted::Overtaken("somebody removed the service".into()));
             };
             let stand = held.stands(&unit.edits);
-            let same_rest = held.rest_before(&unit.edits) == unit.rest;
-            if stand == goal && (known.is_some() || same_rest || direction == Direction::Back) {
+            // Once our text stands, what others edit elsewhere is theirs, and stays on the way back too.
+            let edited = direction == Direction::To && held.rest_before(&unit.edits) != unit.rest;
+            if stand == goal {
                 if self.letter(at) != state {
                     self.mark(at, state, None).await?;
                 }
                 return Ok(Posted::Stands(known));
             }
-            if stand != origin || !same_rest {
-                return Ok(Posted::Overtaken(held.service.image().to_owned()));
+            if stand != origin {
+                return Ok(Posted::Overtaken(overtaken(&held.service, image_of(unit, direction))));
+            }
+            if edited {
+                return Ok(Posted::Overtaken("somebody edited other parts of it since the plan was made".into()));
+            }
+            if known.is_none()
+                && let Some((why, hint)) = self.nowhere(&held, direction).await
+            {
+                return Ok(Posted::Refused { why, hint });
             }
             if tries >= TRIES {
                 // What was posted may still land: the slot keeps naming it, and whoever takes over fences it first.
@@ -91,7 +99,8 @@ impl Run {
             let auth = match self.auth(&held, unit, direction).await {
                 Ok(auth) => auth,
                 Err(why) => {
-                    let hint = "log in (`docker login`, or `L` in the console), or plan without sending credentials";
+                    let hint =
+                        "log in (`docker login`, or `L` in the console), or plan without sending credentials".into();
                     return Ok(Posted::Refused { why, hint });
                 }
             };
@@ -110,13 +119,13 @@ impl Run {
             if let Err(fault) = self.post(&held, unit, direction, &auth).await?
                 && refused(&fault)
             {
-                let hint = "the engine refuses the update; nothing was changed";
+                let hint = "the engine refuses the update; nothing was changed".into();
                 return Ok(Posted::Refused { why: fault.to_string(), hint });
             }
         }
     }
 
-    fn letter(&self, at: usize) -> UnitState {
+    pub(super) fn letter(&self, at: usize) -> UnitState {
         self.progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state)
     }
 
@@ -136,7 +145,10 @@ impl Run {
     pub(super) async fn hold(&mut self, unit: &Unit, tries: &mut u32) -> Result<Option<Held>, Gone> {
         loop {
             match self.tools.docker.hold(&unit.service_id).await {
-                Ok(held) => return Ok(Some(held)),
+                Ok(held) => {
+                    self.trouble("");
+                    return Ok(Some(held));
+                }
                 Err(fault) if fault.is_not_found() => return Ok(None),
                 Err(fault) => {
                     *tries += 1;
@@ -146,12 +158,17 @@ impl Run {
                     if *tries > 4 * TRIES {
                         return Err(Gone::Stuck(fault.to_string()));
                     }
-                    self.emit(Kind::Trouble { text: fault.to_string() });
+                    self.trouble(&fault.to_string());
                     tokio::time::sleep(RETRY * 3).await;
                 }
             }
         }
     }
+}
+
+/// The image text a unit goes to.
+pub(super) fn image_of(unit: &Unit, direction: Direction) -> &str {
+    if direction == Direction::To { &unit.to.image } else { &unit.from.image }
 }
 
 /// Whether the engine refuses an update for good: a client's error that is no conflict of versions.

@@ -5,24 +5,21 @@ use std::time::Duration;
 
 use super::keeper::Gone;
 use super::run::Run;
+use super::watching::{Seen, Watch};
 use crate::adapters::docker::{Fault, Stand, Tasks};
-use crate::core::change::{Kind, Look, Order, Phase, Question, TaskLine, Verdict, judge};
+use crate::core::change::{
+    Kind, MEDDLED, Order, Phase, Question, Spot, TaskLine, UnitProgress, Verdict, after, judge, meddled, stuck,
+};
 use crate::core::journal::{Direction, UnitState};
-use crate::core::swarm::{Node, Service, Task, TaskState};
-use crate::core::time::{Time, age};
+use crate::core::swarm::{FailureAction, Task, TaskState};
 use crate::core::wire::v1::Unit;
 
 /// Between two looks at a service's tasks.
 const LOOK: Duration = Duration::from_millis(250);
 /// Tasks that ended before the newest of their slot are not shown.
 const SHOWN: usize = 12;
-
-/// One look.
-struct Seen {
-    service: Service,
-    tasks: Vec<Task>,
-    nodes: std::collections::BTreeMap<String, Node>,
-}
+/// What may come by itself is waited for so much longer before it is called stuck.
+const BY_ITSELF: u32 = 5;
 
 /// How a watch ended.
 enum End {
@@ -31,6 +28,8 @@ enum End {
         why: String,
         hint: String,
     },
+    /// The engine put the old text back by itself.
+    WentBack(String),
     Overtaken(String),
     /// An order came in that concerns this unit.
     Interrupted,
@@ -46,88 +45,107 @@ impl Run {
         known: Option<BTreeSet<String>>,
     ) -> Result<(), Gone> {
         self.emit(Kind::Phase { unit: at, phase: Phase::Converge, direction });
-        let end = self.until_it_arrives(at, unit, direction, known).await?;
-        let (state, failure) = match (end, direction) {
-            (End::Interrupted, _) => return Ok(()),
-            (End::Arrived, Direction::To) => (UnitState::Done, None),
-            (End::Arrived, Direction::Back) => (UnitState::PutBack, None),
-            (End::Failed { why, hint }, _) => (UnitState::Failed, Some((why, hint))),
-            (End::Overtaken(by), _) => {
-                let why = format!("somebody else changed it meanwhile: it runs {by} now");
-                (UnitState::Overtaken, Some((why, "look at who deployed it, then plan again".to_owned())))
+        let mut watch = Watch::new(at, unit, direction, known, self.tools.docker.clock().boottime());
+        let end = loop {
+            if let Some(end) = self.interrupted(&watch) {
+                break end;
             }
-        };
-        if let Some((why, hint)) = failure {
-            self.emit(Kind::Failed { unit: at, why, hint });
-        }
-        self.mark(at, state, None).await
-    }
-
-    async fn until_it_arrives(
-        &mut self,
-        at: usize,
-        unit: &Unit,
-        direction: Direction,
-        known: Option<BTreeSet<String>>,
-    ) -> Result<End, Gone> {
-        let target = if direction == Direction::To { unit.to.image.as_str() } else { unit.from.image.as_str() };
-        let began = self.tools.docker.clock().boottime();
-        let mut arrived: Option<(Duration, Vec<String>)> = None;
-        let posted_here = known.is_some();
-        let known = known.unwrap_or_default();
-        loop {
-            if self.interrupted() {
-                return Ok(End::Interrupted);
-            }
-            let seen = match self.look(unit).await {
-                Ok(Some(seen)) => seen,
-                Ok(None) => return Ok(End::Overtaken("nothing: the service is gone".into())),
-                Err(fault) => {
-                    self.trouble(fault.to_string());
-                    self.pause().await?;
-                    continue;
-                }
-            };
-            let since = if posted_here {
-                None
-            } else {
-                seen.service.update.as_ref().and_then(|update| update.started).map(a_little_before)
-            };
-            let look =
-                Look { service: &seen.service, tasks: &seen.tasks, nodes: &seen.nodes, target, known: &known, since };
-            let verdict = judge(&look);
-            self.tell(at, &seen, target, &verdict);
-            match verdict {
-                Verdict::Converged => {
-                    if self.has_settled(at, direction, &seen, target, &mut arrived)
-                        && self.stands(unit, direction).await
-                    {
-                        return Ok(End::Arrived);
-                    }
-                }
-                Verdict::Failed { why, .. } => {
-                    let settling = if arrived.is_some() { " after it had come up" } else { "" };
-                    return Ok(End::Failed { why: format!("{why}{settling}"), hint: hint(&why) });
-                }
-                Verdict::Overtaken { by } => return Ok(End::Overtaken(by)),
-                Verdict::Waiting { waits, stuck } => {
-                    arrived = None;
-                    self.is_it_stuck(at, self.tools.docker.clock().boottime().saturating_sub(began), &waits, stuck);
-                }
+            if let Some(end) = self.step(&mut watch).await {
+                break end;
             }
             self.pause().await?;
+        };
+        if matches!(self.progress.asking, Some(Question::Stuck { .. })) {
+            self.emit(Kind::Withdrawn);
+        }
+        self.ended(watch, end).await
+    }
+
+    /// Writes down how it ended. Where the engine went back by itself, that is a failure, and the old text's tasks are
+    /// watched like any others that are put back.
+    async fn ended(&mut self, watch: Watch, end: End) -> Result<(), Gone> {
+        let Watch { at, direction, .. } = watch;
+        let state = match (&end, direction) {
+            (End::Interrupted, _) => return Ok(()),
+            (End::Arrived, Direction::To) => UnitState::Done,
+            (End::Arrived, Direction::Back) => UnitState::PutBack,
+            (End::WentBack(_), Direction::To) => UnitState::PuttingBack,
+            (End::Failed { .. } | End::WentBack(_), _) => UnitState::Failed,
+            (End::Overtaken(_), _) => UnitState::Overtaken,
+        };
+        let failure = match end {
+            End::Failed { why, hint } => Some((why, hint)),
+            End::WentBack(why) => Some((why.clone(), after(&why).to_owned())),
+            End::Overtaken(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
+            End::Arrived | End::Interrupted => None,
+        };
+        if let Some((why, hint)) = failure {
+            let (why, hint) = self.looked_into(&watch, why, hint).await;
+            self.emit(Kind::Failed { unit: at, why, hint });
+        }
+        self.mark(at, state, None).await?;
+        if state == UnitState::PuttingBack {
+            return Box::pin(self.watch(at, &watch.unit, Direction::Back, None)).await;
+        }
+        Ok(())
+    }
+
+    /// What the engine has one word for is looked into: `No such image` is what every failed pull is called.
+    async fn looked_into(&self, watch: &Watch, why: String, hint: String) -> (String, String) {
+        let Some((_, host)) = watch.first.as_ref().filter(|_| why.contains("No such image")) else {
+            return (why, hint);
+        };
+        match self.cause(&watch.unit, watch.direction, host).await {
+            Some((cause, hint)) => (format!("{why}: {cause}"), hint),
+            None => (why, hint),
         }
     }
 
-    /// Whether an order is there that the loop must see before this unit goes on.
-    fn interrupted(&mut self) -> bool {
-        self.take_orders();
-        matches!(self.progress.order, Some(Order::Detach | Order::Leave)) || self.backs_off()
+    /// One look, and whether it is the last one.
+    async fn step(&mut self, watch: &mut Watch) -> Option<End> {
+        let seen = match self.look(&watch.unit).await {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Some(End::Overtaken("somebody removed the service".into())),
+            Err(fault) => {
+                self.trouble(&fault.to_string());
+                return None;
+            }
+        };
+        self.trouble("");
+        let now = self.tools.docker.clock().boottime();
+        self.note_others(watch, &seen);
+        watch.keep(&seen, now);
+        let verdict = judge(&watch.look(&seen, now));
+        self.tell(watch, &seen, &verdict);
+        match verdict {
+            Verdict::Converged => self.has_settled(watch, now).await.then_some(End::Arrived),
+            Verdict::Failed { why } => {
+                let why = with_first(watch, why);
+                let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
+                Some(End::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
+            }
+            Verdict::WentBack { why } => Some(End::WentBack(with_first(watch, why))),
+            Verdict::Overtaken { what } => Some(End::Overtaken(what)),
+            Verdict::Waiting { waits, stuck } => {
+                if watch.arrived.take().is_some() {
+                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Converge, direction: watch.direction });
+                }
+                self.is_it_stuck(watch, now, waits, stuck)
+            }
+        }
     }
 
-    /// Whether everything is to go back while this unit still goes forward.
-    fn backs_off(&self) -> bool {
-        self.progress.going_back && self.progress.units.iter().any(|unit| unit.state == UnitState::Posting)
+    /// An order that this unit has to make way for, if there is one.
+    fn interrupted(&mut self, watch: &Watch) -> Option<End> {
+        self.take_orders();
+        let forward = watch.direction == Direction::To;
+        match self.progress.order {
+            Some(Order::Leave) if watch.asked => Some(given_up(watch)),
+            Some(Order::Detach | Order::Leave) => Some(End::Interrupted),
+            _ if self.progress.going_back && forward => Some(End::Interrupted),
+            _ if watch.asked && self.progress.passed.contains(&watch.at) => Some(given_up(watch)),
+            _ => None,
+        }
     }
 
     async fn pause(&mut self) -> Result<(), Gone> {
@@ -139,127 +157,125 @@ impl Run {
         }
     }
 
-    fn trouble(&mut self, text: String) {
+    /// Tells what is in the way; nothing: that it is over.
+    pub(super) fn trouble(&mut self, text: &str) {
         if self.progress.trouble != text {
-            self.emit(Kind::Trouble { text });
+            self.emit(Kind::Trouble { text: text.to_owned() });
         }
     }
 
     async fn look(&self, unit: &Unit) -> Result<Option<Seen>, Fault> {
         let docker = &self.tools.docker;
-        let (service, tasks, nodes) = tokio::join!(
-            docker.service(&unit.service_id),
+        let (held, tasks, nodes) = tokio::join!(
+            docker.hold(&unit.service_id),
             docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))),
             docker.nodes()
         );
-        let service = match service {
-            Ok(service) => service,
+        let held = match held {
+            Ok(held) => held,
             Err(fault) if fault.is_not_found() => return Ok(None),
             Err(fault) => return Err(fault),
         };
         let nodes = nodes?.into_iter().map(|node| (node.id.clone(), node)).collect();
-        Ok(Some(Seen { service, tasks: tasks?, nodes }))
+        Ok(Some(Seen { held, tasks: tasks?, nodes }))
     }
 
-    /// The same tasks have to run for the settle time.
-    fn has_settled(
-        &mut self,
-        at: usize,
-        direction: Direction,
-        seen: &Seen,
-        target: &str,
-        arrived: &mut Option<(Duration, Vec<String>)>,
-    ) -> bool {
-        let running = |task: &&Task| task.image == target && task.desired == TaskState::Running;
-        let mut ids: Vec<String> = seen.tasks.iter().filter(running).map(|task| task.id.clone()).collect();
-        ids.sort();
-        let now = self.tools.docker.clock().boottime();
-        let since = match arrived {
-            Some((since, known)) if *known == ids => *since,
-            _ => {
-                if !self.options.settle.is_zero() {
-                    self.emit(Kind::Phase { unit: at, phase: Phase::Settle, direction });
-                }
-                *arrived = Some((now, ids));
-                now
-            }
-        };
-        now.saturating_sub(since) >= self.options.settle
-    }
-
-    /// The spec is looked at once more before the unit is called done.
-    async fn stands(&mut self, unit: &Unit, direction: Direction) -> bool {
-        let goal = if direction == Direction::To { Stand::Target } else { Stand::Before };
-        matches!(self.tools.docker.hold(&unit.service_id).await, Ok(held) if held.stands(&unit.edits) == goal)
-    }
-
-    fn is_it_stuck(&mut self, at: usize, waited: Duration, waits: &str, stuck: bool) {
-        let limit = if stuck { self.options.stuck } else { self.options.stuck * 5 };
-        if waited < limit {
+    /// Tells of edits that others made to other parts of the service meanwhile.
+    fn note_others(&mut self, watch: &Watch, seen: &Seen) {
+        let edits = &watch.unit.edits;
+        if watch.spot(&seen.held) != Spot::Goal || seen.held.rest_before(edits) == watch.unit.rest {
             return;
         }
-        self.trouble(format!("stuck for {}: {waits}", age(limit)));
-        if !self.options.mode.asks {
-            self.emit(Kind::Asked { question: Question::Stuck { unit: at } });
+        let service = &seen.held.service;
+        let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::To;
+        let told = |unit: &UnitProgress| unit.notes.iter().any(|note| note.contains(MEDDLED));
+        if !self.progress.units.get(watch.at).is_some_and(told) {
+            self.emit(Kind::Noted { unit: watch.at, text: meddled(service, auto) });
+        }
+    }
+
+    /// The same tasks have to run for the settle time, and the spec is looked at once more before that is called done.
+    async fn has_settled(&mut self, watch: &mut Watch, now: Duration) -> bool {
+        let since = match watch.arrived {
+            Some(since) => since,
+            None => {
+                if !self.options.settle.is_zero() {
+                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Settle, direction: watch.direction });
+                }
+                *watch.arrived.insert(now)
+            }
+        };
+        if now.saturating_sub(since) < self.options.settle {
+            return false;
+        }
+        let goal = if watch.direction == Direction::To { Stand::Target } else { Stand::Before };
+        let held = self.tools.docker.hold(&watch.unit.service_id).await;
+        held.is_ok_and(|held| held.stands(&watch.unit.edits) == goal)
+    }
+
+    /// Asks what to do about a unit that does not get on. The question goes when it moves; nothing is undone for it.
+    fn is_it_stuck(&mut self, watch: &mut Watch, now: Duration, waits: String, stuck: bool) -> Option<End> {
+        if watch.waits.0 != waits {
+            if std::mem::take(&mut watch.asked) {
+                self.emit(Kind::Withdrawn);
+            }
+            watch.waits = (waits, now);
+        }
+        let limit = if stuck { self.options.stuck } else { self.options.stuck * BY_ITSELF };
+        if watch.asked || now.saturating_sub(watch.waits.1) < limit {
+            return None;
+        }
+        watch.asked = true;
+        self.emit(Kind::Asked { question: Question::Stuck { unit: watch.at } });
+        if self.options.mode.asks {
+            return None;
+        }
+        // Nobody can be asked. What goes forward is left as it stands; what goes back makes way for the others.
+        if watch.direction == Direction::To {
             self.emit(Kind::Ordered { order: Order::Leave });
         }
+        Some(given_up(watch))
     }
 
     /// Tells how the tasks are, when that changed.
-    fn tell(&mut self, at: usize, seen: &Seen, target: &str, verdict: &Verdict) {
+    fn tell(&mut self, watch: &Watch, seen: &Seen, verdict: &Verdict) {
+        let look = watch.look(seen, Duration::ZERO);
         let mut tasks: Vec<&Task> = seen.tasks.iter().collect();
         tasks.sort_by_key(|task| (task.desired != TaskState::Running, std::cmp::Reverse(task.created)));
-        let lines: Vec<TaskLine> = tasks
-            .into_iter()
-            .take(SHOWN)
-            .map(|task| TaskLine {
-                id: task.id.clone(),
-                slot: task.slot,
-                node: task
-                    .node
-                    .as_ref()
-                    .and_then(|id| seen.nodes.get(id))
-                    .map(|node| node.hostname.clone())
-                    .unwrap_or_default(),
-                state: task.state.to_string(),
-                error: task.error.clone(),
-                since: task.since,
-                fresh: task.image == target,
-            })
-            .collect();
-        let update = seen
-            .service
-            .update
-            .as_ref()
-            .map(|update| format!("{}: {}", update.state, update.message))
-            .unwrap_or_default();
+        let line = |task: &Task| TaskLine {
+            id: task.id.clone(),
+            slot: task.slot,
+            node: look.node(task).map(|node| node.hostname.clone()).unwrap_or_default(),
+            state: task.state.to_string(),
+            error: task.error.clone(),
+            since: task.since,
+            fresh: task.image == watch.target(),
+        };
+        let tasks: Vec<TaskLine> = tasks.into_iter().take(SHOWN).map(line).collect();
+        let said = seen.held.service.update.as_ref();
+        let update = said.map(|update| format!("{}: {}", update.state, update.message)).unwrap_or_default();
         let waits = match verdict {
             Verdict::Waiting { waits, .. } => waits.clone(),
             _ => String::new(),
         };
-        let known = self.progress.units.get(at);
-        if known.is_some_and(|known| known.tasks == lines && known.update == update && known.waits == waits) {
+        let known = self.progress.units.get(watch.at);
+        if known.is_some_and(|known| known.tasks == tasks && known.update == update && known.waits == waits) {
             return;
         }
-        self.emit(Kind::Tasks { unit: at, tasks: lines, update, waits });
+        self.emit(Kind::Tasks { unit: watch.at, tasks, update, waits });
     }
 }
 
-/// The engine notes an update's start a moment before or after it makes the first task.
-fn a_little_before(at: Time) -> Time {
-    Time(at.0 - 2000)
+/// A unit that was stuck and is not waited for any longer.
+fn given_up(watch: &Watch) -> End {
+    let (waits, _) = &watch.waits;
+    End::Failed { why: format!("stuck: {waits}"), hint: stuck(waits).to_owned() }
 }
 
-/// What helps with a task's error.
-fn hint(why: &str) -> String {
-    if why.contains("No such image") {
-        "the node could not get the image: the registry, its credentials, or the platform; `pinnace check` tells which"
-            .into()
-    } else if why.contains("unhealthy") {
-        "its health check fails: look at the service's logs".into()
-    } else if why.contains("non-zero exit") {
-        "the program ended by itself: look at the service's logs".into()
-    } else {
-        "look at the service's tasks and logs".into()
+/// A failure with the first one that was seen, where the engine has forgotten it since.
+fn with_first(watch: &Watch, why: String) -> String {
+    match &watch.first {
+        Some((first, _)) if !why.contains(first.as_str()) => format!("{first}; {why}"),
+        _ => why,
     }
 }

@@ -8,8 +8,8 @@ mod jobs;
 mod keys;
 mod kills;
 mod permanent;
-mod saved;
 mod random;
+mod saved;
 mod slow;
 mod ways;
 

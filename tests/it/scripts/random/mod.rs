@@ -110,7 +110,7 @@ impl Someone {
         };
         let (_orders, inbox) = mpsc::unbounded_channel();
         let (events, _told) = mpsc::unbounded_channel();
-        let tools = Tools { docker: eyes.docker.clone(), raft: eyes.raft.clone(), disk: None };
+        let tools = eyes.tools("");
         let done = execute(tools, start, options, Talk { orders: inbox, events });
         tokio::select! {
             biased;
