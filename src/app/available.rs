@@ -42,6 +42,8 @@ pub enum Reason {
     Obstacle(String),
     /// The plan has no warnings.
     NoWarnings,
+    /// No unit of the plan goes without its registry.
+    Checked,
     /// The plan has nothing of that kind.
     NothingPlanned,
     /// The plan does not start tasks anew.
@@ -90,6 +92,7 @@ impl std::fmt::Display for Reason {
             Self::NoImage => "the cursor is not in the text of an `image = \"…\"`",
             Self::Obstacle(why) => return f.write_str(why),
             Self::NoWarnings => "the plan has no warnings",
+            Self::Checked => "no unit of this plan goes back without its registry",
             Self::NothingPlanned => "the plan has nothing of that kind",
             Self::NoRedeploy => "only where tasks are started anew (`d`)",
             Self::NotEqual => "the plan is not complete, or does not hold any more",

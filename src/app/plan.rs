@@ -6,7 +6,7 @@ use crate::core::check;
 use crate::core::finding::Code;
 use crate::core::fix;
 use crate::core::image::digest_of;
-use crate::core::plan::{Draft, Goal, Manner, Want, identity, moved, plan, plural};
+use crate::core::plan::{Consent, Draft, Goal, Manner, Want, identity, moved, plan, plural};
 use crate::core::registry::{Fact, Facts};
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Plan, Unit};
@@ -26,6 +26,8 @@ pub struct PlanState {
     pub fresh: Fresh,
     /// Whether its warnings were acknowledged.
     pub warnings: Warnings,
+    /// Whether it was accepted that no registry answers for what it goes back to.
+    pub unchecked: Warnings,
     /// Whether it stops after each unit.
     pub stepping: Stepping,
     /// The operator's choices.
@@ -62,6 +64,17 @@ pub enum Warnings {
     Acknowledged,
 }
 
+impl Warnings {
+    /// The other of the two.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        match self {
+            Self::Open => Self::Acknowledged,
+            Self::Acknowledged => Self::Open,
+        }
+    }
+}
+
 /// Whether a change stops after each unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stepping {
@@ -82,6 +95,7 @@ impl PlanState {
             shown,
             fresh: Fresh::Making,
             warnings: Warnings::Open,
+            unchecked: Warnings::Open,
             stepping: Stepping::Off,
             manner,
             why: String::new(),
@@ -189,7 +203,8 @@ impl PlanState {
         if !matches!(cluster.world.link, crate::core::world::Link::Live) {
             return Some("the cluster does not answer, so nobody knows whether it still holds".to_owned());
         }
-        self.shown.obstacle(self.warnings == Warnings::Acknowledged)
+        let said = |warnings| warnings == Warnings::Acknowledged;
+        self.shown.obstacle(Consent { warnings: said(self.warnings), unchecked: said(self.unchecked) })
     }
 }
 

@@ -17,7 +17,7 @@ use crate::core::group::{GroupKey, GroupKind};
 use crate::core::image::Digest;
 use crate::core::journal::ChangeState;
 use crate::core::names;
-use crate::core::plan::{Again, BackTo, Draft, Goal, plural};
+use crate::core::plan::{Again, BackTo, Consent, Draft, Goal, plural};
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Plan, Unit};
 use crate::core::world::World;
@@ -157,9 +157,13 @@ fn obstacle(out: &Out, draft: &Draft, how: &How) -> Option<Exit> {
         out.failure(&text, "mend the pins, or apply the others with `--partial`");
         return Some(Exit::Choice);
     }
-    let why = draft.obstacle(how.ack)?;
+    let why = draft.obstacle(Consent { warnings: how.said.ack, unchecked: how.said.unchecked })?;
     let errors = plan.count(Severity::Error) > 0;
-    let hint = if errors { "mend the pins first" } else { "look at the warnings; `--ack` acknowledges them" };
+    let hint = match plan.unchecked().next() {
+        _ if errors => "mend the pins first",
+        Some(_) if !how.said.unchecked => "it ran here: `--unchecked` goes back to it without its registry",
+        _ => "look at the warnings; `--ack` acknowledges them",
+    };
     out.failure(&format!("not started: {why}"), hint);
     Some(if errors { Exit::Trouble } else { Exit::Choice })
 }

@@ -91,12 +91,23 @@ pub enum OnFailure {
     GoOn,
 }
 
-/// How a change is carried out.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct How {
+/// What is said to a plan beforehand.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct Said {
     /// Acknowledge the plan's warnings
     #[arg(long)]
     pub ack: bool,
+    /// Go back to a digest that ran here although its registry does not answer for it
+    #[arg(long)]
+    pub unchecked: bool,
+}
+
+/// How a change is carried out.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct How {
+    /// What is said to the plan
+    #[command(flatten)]
+    pub said: Said,
     /// Apply what is not blocked, although errors block some units
     #[arg(long)]
     pub partial: bool,

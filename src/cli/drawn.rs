@@ -9,7 +9,7 @@ use crate::adapters::files::replace;
 use crate::core::finding::Severity;
 use crate::core::group::GroupKey;
 use crate::core::plan::manner::{Replacing, Sending};
-use crate::core::plan::{Draft, Goal, Manner, Saved, moved};
+use crate::core::plan::{Consent, Draft, Goal, Manner, Saved, moved};
 use crate::core::world::World;
 
 /// A plan with what it was made from.
@@ -71,7 +71,10 @@ impl Drawn {
         if let Some(file) = out {
             let nothing = self.draft.plan.has_nothing_to_do();
             if nothing || !self.draft.wants.is_empty() || (errors && self.draft.plan.active().next().is_none()) {
-                session.out.note(&format!("not saved: {}", self.draft.obstacle(true).unwrap_or_default()));
+                session.out.note(&format!(
+                    "not saved: {}",
+                    self.draft.obstacle(Consent { warnings: true, unchecked: true }).unwrap_or_default()
+                ));
             } else {
                 self.save(file)?;
                 session.out.note(&format!("saved; carry it out with `pinnace apply {}`", file.display()));

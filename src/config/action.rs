@@ -43,6 +43,7 @@ actions! {
     // The plan.
     Apply, "apply", "apply", "Carries out the plan.";
     Acknowledge, "acknowledge", "acknowledge", "Acknowledges the warnings, so that the plan can be applied.";
+    Unchecked, "unchecked", "no registry", "Accepts that no registry answers for what the plan goes back to: it ran here.";
     StepMode, "step-mode", "step mode", "Switches between stopping after each unit and going through.";
     MoveUnitDown, "move-unit-down", "later", "Moves this unit after the next one.";
     MoveUnitUp, "move-unit-up", "earlier", "Moves this unit before the one above.";

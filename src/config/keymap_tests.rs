@@ -65,10 +65,10 @@ fn keys_run_wait_or_do_nothing() {
 
 #[test]
 fn footers_keep_the_order_of_the_file() {
-    use Action::{Acknowledge, Apply, MoveUnitDown, MoveUnitUp, Reason, StepMode};
+    use Action::{Acknowledge, Apply, MoveUnitDown, MoveUnitUp, StepMode, Unchecked};
     let (map, _) = Keymap::load("default", &[]);
     let shown: Vec<_> = map.actions_for(Context::Plan).into_iter().take(6).map(|(action, _)| action).collect();
-    assert_eq!(shown, [Apply, Acknowledge, StepMode, MoveUnitDown, MoveUnitUp, Reason]);
+    assert_eq!(shown, [Apply, Acknowledge, Unchecked, StepMode, MoveUnitDown, MoveUnitUp]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ pub mod hidden;
 pub mod image;
 pub mod inspect;
 pub mod journal;
+pub mod landing;
 pub mod manifest;
 pub mod names;
 pub mod past;

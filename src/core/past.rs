@@ -8,7 +8,7 @@ use super::swarm::{Service, Task, TaskState};
 use super::world::World;
 
 /// Whether a task's image came up in it: it runs, or ran until it was told to stop.
-fn came_up(task: &Task) -> bool {
+pub fn came_up(task: &Task) -> bool {
     match task.state {
         TaskState::Running => true,
         // What was stopped before it ran was never up.
@@ -186,6 +186,8 @@ mod tests {
             engine_rolls_back: false,
             credentials: crate::core::wire::v1::Credentials::default(),
             notes: Vec::new(),
+            lands: Vec::new(),
+            unchecked: None,
             extra: serde_json::Map::new(),
         };
         let plan = Plan {

@@ -80,6 +80,8 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
             // Where a registry refuses something this comes near the front; elsewhere nobody needs to know of it.
             Action::Login if login::is_needed(state.cluster()) => wanted.insert(wanted.len().min(1), one),
             Action::Login => {}
+            // And so with what only a plan without a registry asks for.
+            Action::Unchecked if !possible => {}
             _ => wanted.push(one),
         }
     }

@@ -17,6 +17,7 @@ use crate::app::plan::{Fresh, PlanState, Stepping, Warnings, headline};
 use crate::app::state::{Guard, State};
 use crate::config::{Role, Theme};
 use crate::core::finding::{Finding, Severity};
+use crate::core::landing::told;
 use crate::core::plan::manner::Replacing;
 use crate::core::plan::{Want, plural};
 use crate::core::text::clean;
@@ -132,7 +133,8 @@ impl<'a> Page<'a> {
                 pen.put(Role::Dim, " · ").put(Role::Accent, choice);
             }
         }
-        let warnings = plan.count(Severity::Warning);
+        self.unchecked(plan, &mut pen);
+        let warnings = plan.warnings();
         match self.screen.warnings {
             _ if warnings == 0 => {}
             Warnings::Open => {
@@ -144,6 +146,18 @@ impl<'a> Page<'a> {
             }
         }
         pen.line()
+    }
+
+    /// Whether it goes without a registry, and whether that was accepted.
+    fn unchecked(&self, plan: &Plan, pen: &mut Pen<'_>) {
+        if plan.unchecked().next().is_none() {
+            return;
+        }
+        let (role, text) = match self.screen.unchecked {
+            Warnings::Open => (Role::Warning, "no registry answers: accept with its own key"),
+            Warnings::Acknowledged => (Role::Text, "goes without the registry"),
+        };
+        pen.put(Role::Dim, " · ").put(role, text);
     }
 
     fn unit(&self, at: usize, unit: &Unit, lines: &mut Vec<Line<'static>>) {
@@ -179,10 +193,16 @@ impl<'a> Page<'a> {
         self.text(Role::Dim, &about.join(" · "), lines);
         // What happens to the tasks comes first; the rest is to be read once, and stands together.
         let (first, rest) = unit.notes.split_at(unit.notes.len().min(2));
-        for (role, notes) in [(Role::Text, first), (Role::Dim, rest)] {
-            if !notes.is_empty() {
-                self.text(role, &clean(&notes.join(" · ")), lines);
-            }
+        if !first.is_empty() {
+            self.text(Role::Text, &clean(&first.join(" · ")), lines);
+        }
+        // Of a new image nobody expects that it ran; of one without its registry the finding tells it.
+        let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == Action::Back;
+        if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
+            self.text(Role::Dim, &told(&unit.lands, self.state.now), lines);
+        }
+        if !rest.is_empty() {
+            self.text(Role::Dim, &clean(&rest.join(" · ")), lines);
         }
     }
 

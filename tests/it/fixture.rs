@@ -294,6 +294,8 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
         engine_rolls_back: false,
         credentials: pinnace::core::wire::v1::Credentials::default(),
         notes: Vec::new(),
+        lands: Vec::new(),
+        unchecked: None,
         extra: serde_json::Map::new(),
     };
     let plan = Plan {

@@ -106,7 +106,8 @@ pub(super) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
     let plan = &screen.shown.plan;
     match action {
         Action::Apply => screen.obstacle(state).map_or(Ok(()), |why| Err(Reason::Obstacle(why))),
-        Action::Acknowledge if plan.count(crate::core::finding::Severity::Warning) == 0 => Err(Reason::NoWarnings),
+        Action::Acknowledge if plan.warnings() == 0 => Err(Reason::NoWarnings),
+        Action::Unchecked if plan.unchecked().next().is_none() => Err(Reason::Checked),
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Reason::NothingWrong),
         Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Reason::NoRedeploy),
         Action::SavePlan if is_read_only(state, screen.cluster) => Err(Reason::ReadOnly),

@@ -3,7 +3,7 @@
 use crate::app::available::{place, rollback_goal};
 use crate::app::change::{ChangeId, ChangeScreen, Stand, Work, mode, target};
 use crate::app::msg::Effect;
-use crate::app::plan::{PlanState, Stepping, Warnings, docker_lines, forget_old};
+use crate::app::plan::{PlanState, Stepping, docker_lines, forget_old};
 use crate::app::state::{Asked, Detail, Guard, Modal, Question, Screen, State};
 use crate::config::Action;
 use crate::core::change::Progress;
@@ -62,12 +62,8 @@ pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             copy(state, text, effects);
         }
         Action::Details => details(state),
-        Action::Acknowledge => {
-            plan.warnings = match plan.warnings {
-                Warnings::Open => Warnings::Acknowledged,
-                Warnings::Acknowledged => Warnings::Open,
-            }
-        }
+        Action::Acknowledge => plan.warnings = plan.warnings.turned(),
+        Action::Unchecked => plan.unchecked = plan.unchecked.turned(),
         Action::StepMode => {
             plan.stepping = if plan.stepping == Stepping::On { Stepping::Off } else { Stepping::On };
         }

@@ -6,6 +6,7 @@ pub mod place;
 mod registry;
 pub mod running;
 mod tags;
+pub mod unchecked;
 mod versions;
 mod wish;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::case::{By, Case, Said};
+use super::unchecked;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::image::{ImageRef, Platform};
 use crate::core::placement;
@@ -14,6 +15,9 @@ use crate::core::world::World;
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
         Fact::Unknown | Fact::Asked => Vec::new(),
+        Fact::Failed { why, .. } if case.by == By::Back => {
+            case.each(|service| Some(unchecked::about(case, service, why)))
+        }
         Fact::Failed { why, .. } => {
             let said = failure(case.image, why, case.ran_here());
             vec![case.all(said.severity, said.code, said.message).hint(said.hint)]

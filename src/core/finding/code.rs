@@ -286,6 +286,11 @@ codes! {
         "which of its instances is the primary is not known: it stops after each";
         "Put the primary last in the plan (`J`, `K`), or label its service `pinnace.role=primary` once, the others `replica`.";
         "the Docker Engine does not know the roles of a database's instances";
+    NotVerified = "not-verified", "warning, accepted by a key of its own":
+        "The registry does not answer for an image that a service goes back to. It ran here, so nodes that ran it have it cached.";
+        "ghcr.io cannot be reached: connection refused; lands on host-2: it ran there, so it is cached unless pruned";
+        "`!` in the plan, or `--unchecked`, goes back without the registry; `w` and `--ack` do not.";
+        "observed on Docker Engine 20.10: a node starts a digest it has cached without asking the registry";
     PlanTooLarge = "plan-too-large", "error":
         "The record of the change would exceed what the swarm stores.";
         "its record would exceed the 480 kB that the swarm stores";

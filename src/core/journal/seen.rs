@@ -81,6 +81,8 @@ impl Sighting {
             engine_rolls_back: false,
             credentials: Credentials::default(),
             notes: Vec::new(),
+            lands: Vec::new(),
+            unchecked: None,
             extra,
         }
     }

@@ -51,8 +51,8 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Why it cannot be applied as a whole, if so; `acknowledged`: the warnings were.
-    pub fn obstacle(&self, acknowledged: bool) -> Option<String> {
+    /// Why it cannot be applied as a whole, if so, after what the operator said to it.
+    pub fn obstacle(&self, consent: Consent) -> Option<String> {
         if !self.wants.is_empty() {
             return Some(format!("{} look-ups are not answered yet", self.wants.len()));
         }
@@ -66,9 +66,26 @@ impl Draft {
         if plan.findings.iter().any(|finding| finding.severity == Severity::Error && finding.services.is_empty()) {
             return Some("an error is in the way".into());
         }
-        let warnings = plan.count(Severity::Warning);
-        (warnings > 0 && !acknowledged).then(|| format!("acknowledge {warnings} {} first", plural(warnings, "warning")))
+        let unchecked = plan.unchecked().count();
+        if unchecked > 0 && !consent.unchecked {
+            let units = plural(unchecked, "unit");
+            return Some(format!(
+                "the registry does not answer for the image of {unchecked} {units}: accept that first"
+            ));
+        }
+        let warnings = plan.warnings();
+        (warnings > 0 && !consent.warnings)
+            .then(|| format!("acknowledge {warnings} {} first", plural(warnings, "warning")))
     }
+}
+
+/// What the operator said to a plan.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Consent {
+    /// The warnings were acknowledged.
+    pub warnings: bool,
+    /// Images that ran here, and for which no registry answers, were accepted.
+    pub unchecked: bool,
 }
 
 /// `1 warning`, `2 warnings`: the noun's form.
@@ -91,6 +108,17 @@ impl Plan {
     pub fn changes_pins(&self) -> bool {
         let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
         !read(&self.pins_before).means_as(&read(&self.pins_after))
+    }
+
+    /// The units that go back to an image for which no registry answers.
+    pub fn unchecked(&self) -> impl Iterator<Item = &Unit> {
+        self.active().map(|(_, unit)| unit).filter(|unit| unit.unchecked.is_some())
+    }
+
+    /// How many warnings have to be acknowledged; what takes a key of its own is not among them.
+    pub fn warnings(&self) -> usize {
+        let counts = |finding: &&Finding| finding.severity == Severity::Warning && !finding.is(Code::NotVerified);
+        self.findings.iter().filter(counts).count()
     }
 
     /// How many findings weigh this much.

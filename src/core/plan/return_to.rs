@@ -56,13 +56,23 @@ impl Work<'_> {
         }
         let (world, facts, by) = (self.world, self.facts, By::Back);
         let case = Case { group: self.group, services: vec![service], world, facts, image: &image, by };
-        self.findings.extend(check::about_image(&case));
+        let found = check::about_image(&case);
+        let unchecked = found.iter().any(|finding| finding.is(Code::NotVerified));
+        let unchecked = fact.failed().filter(|_| unchecked).map(|why| check::unchecked::reason(&image, why));
+        self.findings.extend(found);
+        if fact.failed().is_some() && !world.knows_history(&service.id) {
+            // Where it ran decides whether it may be gone back to.
+            self.wants.insert(Want::Tasks(service.id.clone()));
+        }
         let mut reasons = vec![reason];
         if !service.previous_differs.is_empty() && way.source == Source::EnginePrevious {
             reasons
                 .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
         }
         self.push(service, &way.places, Action::Back, reasons);
+        if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != Action::None) {
+            unit.unchecked = unchecked;
+        }
     }
 
     fn in_scope<'b>(&self, scope: &'b Scope) -> Vec<Service>

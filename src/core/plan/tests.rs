@@ -154,7 +154,7 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     let goal = pin("[node.n1]\nimage = \"r.io/pg:2\"\n");
     let draft = plan(&goal, &world, &Facts::default(), sample::NOW);
     assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into()), Want::Login("r.io".into()), Want::Versions].into());
-    assert!(draft.obstacle(true).is_some());
+    assert!(draft.obstacle(Consent { warnings: true, unchecked: true }).is_some());
     let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert!(draft.wants.is_empty());
     assert_eq!(actions(&draft.plan), [("pg-n1-a", Action::New), ("pg-n1-b", Action::New)]);
@@ -165,7 +165,7 @@ fn only_services_whose_effective_pin_changes_are_planned() {
         unit.edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>(),
         ["/TaskTemplate/ContainerSpec/Image", "/TaskTemplate/Placement/Platforms"]
     );
-    assert_eq!(draft.obstacle(false), None, "a good pin has no warning: {:?}", draft.plan.findings);
+    assert_eq!(draft.obstacle(Consent::default()), None, "a good pin has no warning: {:?}", draft.plan.findings);
 }
 
 #[test]

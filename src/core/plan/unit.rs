@@ -7,10 +7,11 @@ use crate::core::effective::{Effective, Origin};
 use crate::core::finding::{Code, Finding};
 use crate::core::group::member_of;
 use crate::core::image::ImageRef;
+use crate::core::landing::landings;
 use crate::core::past::ran_here;
 use crate::core::registry::{Fact, ImageFact, Via};
 use crate::core::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
-use crate::core::wire::v1::{Action, Credentials, Effect, ImageAt, Kind, Unit};
+use crate::core::wire::v1::{Action, Credentials, Effect, ImageAt, Kind, Landing, Unit};
 
 impl Work<'_> {
     /// A service should run another image than the document in force says, or is not pinned any more.
@@ -94,8 +95,18 @@ impl Work<'_> {
             engine_rolls_back: service.policy.on_failure == FailureAction::Rollback,
             credentials,
             notes: if action.is_active() { self.notes(service, target, credentials) } else { Vec::new() },
+            lands: self.lands(service, target, action),
+            unchecked: None,
             extra: serde_json::Map::new(),
         });
+    }
+
+    /// The nodes it would land on, once the service's task history tells what ran there.
+    fn lands(&self, service: &Service, target: &Places, action: Action) -> Vec<Landing> {
+        if action == Action::None || !self.world.knows_history(&service.id) {
+            return Vec::new();
+        }
+        landings(self.world, self.group, service, &target.image)
     }
 
     /// Remarks about the place a unit works in: its nodes, its rollout, its policy, its owner.

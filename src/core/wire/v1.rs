@@ -105,6 +105,20 @@ pub enum Credentials {
     Operator,
 }
 
+/// A node that a unit's tasks would land on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Landing {
+    /// Its host name.
+    pub node: String,
+    /// How many of the service's tasks are there now.
+    pub tasks: u64,
+    /// Whether the new image is known to have run there: then it is cached, unless pruned.
+    pub ran: bool,
+    /// Until when; absent where it runs there now, or nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+}
+
 /// One service in a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unit {
@@ -141,6 +155,14 @@ pub struct Unit {
     /// What it does beside, a sentence each: the weightiest first.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// The nodes its tasks would land on, and whether the new image is known to have run there; empty where neither a
+    /// digest nor the service's task history is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lands: Vec<Landing>,
+    /// Why its registry does not answer for the image, where the unit goes back to it nevertheless: applied on a key of
+    /// its own only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unchecked: Option<String>,
     /// Unknown keys.
     #[serde(flatten)]
     pub extra: Extra,

@@ -4,6 +4,7 @@
 mod custom_images;
 mod demo_world;
 mod findings;
+mod going_back;
 mod jobs;
 mod keys;
 mod kills;
@@ -33,7 +34,7 @@ use pinnace::cli::{Given, Out, run_on};
 use pinnace::engine::prepare::Eyes;
 use pinnace::sim::Sim;
 use pinnace::sim::engine_api;
-use pinnace::sim::faults::plan;
+use pinnace::sim::faults::{Fault, Misbehaviour, Planned, plan};
 use pinnace::sim::http::{Answer, Asked, whole};
 use pinnace::sim::scenario::{Scenario, outside};
 use pinnace::sim::serve::{Seat, open};
@@ -158,6 +159,12 @@ impl Swarm {
         let given = Given { eyes, state: home.path().join("state") };
         Operator { wire, given, home }
     }
+}
+
+/// A registry is not reached any more.
+fn down(swarm: &Swarm, host: &str) {
+    let fault = Fault::Registry { host: host.to_owned(), how: Misbehaviour::Down, seconds: 0.0 };
+    swarm.sim.with_faults(|world, faults| plan(world, faults, Planned { after: 0.0, fault })).unwrap();
 }
 
 /// Eyes on the swarm through a wire; registries are reached past it.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use pinnace::adapters::versions::{Keep, Versions};
 use pinnace::core::finding::Code;
-use pinnace::sim::faults::{Fault, Misbehaviour, Planned, plan as plan_fault};
+use pinnace::sim::faults::plan as plan_fault;
 
 use super::keys::Desk;
 use super::*;
@@ -48,7 +48,8 @@ struct Case {
     /// What the world has besides.
     world: &'static str,
     versions: From,
-    /// What is done before, a verb each; `meddle SERVICE IMAGE` is somebody else, `wait SECONDS` nobody.
+    /// What is done before, a verb each; `meddle SERVICE IMAGE` is somebody else, `wait SECONDS` nobody, `down HOST` a
+    /// registry that is not reached any more.
     before: &'static [&'static str],
     /// The pins; `{REF}` is the digest of an image of the world.
     pins: &'static str,
@@ -106,6 +107,7 @@ impl Set {
                 let planned = Planned { after: 0.0, fault };
                 self.swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
             }
+            ["down", host] => down(&self.swarm, host),
             _ => {
                 let words: Vec<String> = words.iter().map(|word| self.filled(word)).collect();
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();

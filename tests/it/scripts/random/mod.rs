@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use pinnace::core::change::{Mode, OnFailure, Order as Ordered};
-use pinnace::engine::execute::{Options, Start, Talk, Tools, execute};
+use pinnace::engine::execute::{Options, Start, Talk, execute};
 use tokio::sync::mpsc;
 
 use super::*;

@@ -32,6 +32,19 @@ pub(super) const ALL: &[Case] = &[
         ..CASE
     },
     Case {
+        code: "not-verified",
+        weight: "warning",
+        group: "shop",
+        before: &[
+            "apply shop --pin web=r.example:5000/shop/web:1.32.0 --ack --settle 0",
+            "apply shop --pin web=r.example:5000/shop/web:1.33.0 --ack --settle 0",
+            "down r.example:5000",
+        ],
+        at: At::Back,
+        fine: "",
+        ..CASE
+    },
+    Case {
         code: "will-run-again",
         weight: "warning",
         group: "once",

@@ -1,0 +1,94 @@
+//! Going back to any image that ran: without a registry, to a chosen one of a service's history.
+
+use serde_json::json;
+
+use super::keys::Desk;
+use super::*;
+
+/// Applies these tags of `app` to one of the shop's services, one after another.
+async fn history(operator: &Operator, member: &str, tags: &[&str]) {
+    for tag in tags {
+        let pin = format!("{member}={HUB}/app:{tag}");
+        operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(0);
+    }
+}
+
+async fn image_of(swarm: &Swarm, service: &str) -> String {
+    let spec: Value = serde_json::from_str(&swarm.spec(service).await).unwrap();
+    spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap().to_owned()
+}
+
+/// What a config was made with.
+fn data(call: &Call) -> Option<Value> {
+    use base64::Engine as _;
+    let body: Value = serde_json::from_str(&call.body).ok()?;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(body["Data"].as_str()?).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_digest_that_ran_comes_back_without_its_registry_on_a_flag_of_its_own() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    history(&operator, "a", &["2", "1"]).await;
+    let (_, two) = swarm.image("app:2");
+    down(&swarm, HUB);
+    let posted = operator.writes().len();
+    for flags in [&["--json"][..], &["--json", "--ack"]] {
+        let said = operator.run(&[&["rollback", "shop"], flags].concat()).await.exit(3);
+        assert_eq!(said.json()["outcome"], "not-started");
+        assert!(said.err.contains("`--unchecked`"), "{said:?}");
+    }
+    assert_eq!(operator.writes().len(), posted, "nothing was posted");
+    let done = operator.run(&["rollback", "shop", "--unchecked", "--settle", "0", "--json"]).await.exit(0).json();
+    assert_eq!(image_of(&swarm, "shop_a").await, two);
+    let unit = &done["plan"]["units"][0];
+    assert!(unit["unchecked"].as_str().unwrap().contains("connection refused"), "{unit}");
+    let ran = unit["lands"].as_array().unwrap().iter().filter(|land| land["ran"] == json!(true)).count();
+    assert_eq!((ran, unit["lands"].as_array().unwrap().len()), (1, 3), "{unit}");
+    let running = swarm.tasks(&["shop_a"]).await;
+    assert!(running.iter().all(|(.., image)| *image == two) && !running.is_empty(), "{running:?}");
+    // It is written down, for whoever asks later why nobody looked.
+    let records: Vec<_> = operator.writes().into_iter().filter(|call| call.path.ends_with("/configs/create")).collect();
+    let mut kept = records.iter().filter_map(data);
+    assert!(kept.any(|record| record["plan"]["units"][0]["unchecked"].is_string()), "in the record");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_ran_stays_an_error_without_its_registry() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    // It failed and was put back: its digest is known here, and never ran well.
+    let pin = format!("a={HUB}/app:bad");
+    operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(1);
+    let (_, bad) = swarm.image("app:bad");
+    down(&swarm, HUB);
+    let digest = bad.split_once('@').unwrap().1;
+    let said = operator.run(&["rollback", "shop_a", "--to", digest, "--unchecked", "--ack"]).await.exit(1);
+    assert!(said.out.contains("error registry-unreachable"), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_digest_that_ran_comes_back_without_its_registry_on_a_second_key() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    history(&operator, "a", &["2", "1"]).await;
+    let (_, two) = swarm.image("app:2");
+    down(&swarm, HUB);
+    let mut desk = Desk::open(&operator, (80, 24));
+    desk.wait("first screen", 10, |text| text.contains("shop")).await;
+    desk.press("/");
+    desk.type_in("shop_a");
+    desk.press("enter");
+    desk.wait("the service", 10, |text| text.contains("1 shown")).await;
+    desk.press("g g j R");
+    desk.wait("the plan back", 60, |text| text.contains("equal to what is live")).await;
+    assert!(desk.text().contains("warning not-verified"), "{}", desk.text());
+    desk.press("a");
+    desk.wait("that it waits", 5, |text| text.contains("accept that first")).await;
+    desk.press("w");
+    desk.wait("that there is nothing to acknowledge", 5, |text| text.contains("the plan has no warnings")).await;
+    desk.press("! a");
+    desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
+    assert_eq!(image_of(&swarm, "shop_a").await, two);
+}
