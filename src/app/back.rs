@@ -33,8 +33,8 @@ pub fn back_label(state: &State) -> Option<Target> {
     let (group, service) = service_of(state, &id)?;
     let Answer::To(way) = way_back(state.world(), &group, service) else { return None };
     let source = match way.source {
-        Source::Change(_) | Source::EnginePrevious => "",
         Source::OldTask => "by an old task",
+        _ => "",
     };
     let ago = way.at.map(|at| format!("until {} ago", age(state.now.since(at)))).unwrap_or_default();
     let note = [ago.as_str(), source].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");

@@ -14,7 +14,6 @@ use crate::adapters::clock;
 use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
 use crate::core::finding::Severity;
 use crate::core::group::{GroupKey, GroupKind};
-use crate::core::image::Digest;
 use crate::core::journal::ChangeState;
 use crate::core::names;
 use crate::core::plan::{Again, BackTo, Consent, Draft, Goal, plural};
@@ -88,7 +87,7 @@ pub async fn rollback(
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let (group, scope) = names::target(&world, target)?;
-    let to = to.map(|to| Digest::parse(to).map_or_else(|| BackTo::Change(to.to_owned()), BackTo::Digest));
+    let to = to.map(|to| BackTo::read(to, world.history(&group)));
     let drawn = Drawn::up(&session, &mut world, Goal::Back { group, scope, to }, ways).await?;
     shown_or_done(&session, &world, drawn, only, how, json).await
 }

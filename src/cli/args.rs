@@ -272,8 +272,8 @@ pub enum Verb {
     Rollback {
         /// A group, GROUP/MEMBER, or a service
         target: String,
-        /// To what stood before this change, or to this digest
-        #[arg(long, value_name = "CHANGE|DIGEST")]
+        /// To what stood before this change, or to this image of its history: text, tag or digest
+        #[arg(long, value_name = "CHANGE|IMAGE")]
         to: Option<String>,
         /// Only print the plan
         #[arg(long)]

@@ -2,8 +2,8 @@
 
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
-use super::{Exit, record};
-use crate::core::group::GroupKey;
+use super::{Exit, earlier, record};
+use crate::core::group::{GroupKey, GroupKind};
 use crate::core::journal::{Entry, Sighting};
 use crate::core::names;
 use crate::core::plan::{Scope, Want};
@@ -33,11 +33,23 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
     }
     entries.sort_by_key(|entry| std::cmp::Reverse((entry.slot.created, entry.slot.seq)));
     let seen = seen(&session, &mut world, only.as_ref()).await?;
-    let view = HistoryView { changes: entries.iter().map(change).collect(), seen };
+    let service = match &only {
+        Some((group, Scope::Service(name))) => Some((group, name)),
+        // A service by itself is its own group.
+        Some((group, Scope::Group)) if group.kind == GroupKind::Service => Some((group, &group.name)),
+        _ => None,
+    };
+    let images = match service {
+        Some((group, name)) => earlier::images(&session, &mut world, group, name).await?,
+        None => Vec::new(),
+    };
+    let view = HistoryView { changes: entries.iter().map(change).collect(), seen, images };
     if json {
         session.out.json(&view);
     } else {
         text(&session.out, &view);
+        let now = session.eyes.docker.clock().now();
+        earlier::text(&session.out, service.map_or("", |(_, name)| name), &view.images, now);
     }
     Ok(Exit::Done)
 }

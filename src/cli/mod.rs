@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod demo;
 mod drawn;
+mod earlier;
 mod history;
 mod inspect;
 mod log;

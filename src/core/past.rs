@@ -18,7 +18,7 @@ pub fn came_up(task: &Task) -> bool {
 }
 
 /// Whether two references name the same image: by text, or by digest.
-fn same(one: &str, other: &str) -> bool {
+pub fn same(one: &str, other: &str) -> bool {
     let digest = digest_of(one);
     one == other || (digest.is_some() && digest == digest_of(other))
 }

@@ -81,7 +81,7 @@ pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
     found.extend(versions::about(case));
     if case.by != By::Back {
         found.extend(content::about(case));
-        found.extend(case.each(|service| failed_before(case, service)));
+        found.extend(failed_before(case));
     }
     found
 }
@@ -91,7 +91,12 @@ pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bo
     fact.failed().is_some_and(|why| registry::failure(image, why, ran).severity == Severity::Error)
 }
 
-fn failed_before(case: &Case<'_>, service: &Service) -> Option<Said> {
+/// That the image failed in these services before, by each.
+pub fn failed_before(case: &Case<'_>) -> Vec<Finding> {
+    case.each(|service| failed_in(case, service))
+}
+
+fn failed_in(case: &Case<'_>, service: &Service) -> Option<Said> {
     let fact = case.fact();
     let pinned = fact.map(|fact| case.image.pinned(&fact.digest));
     let failed = [Some(&case.image.text), pinned.as_ref()]

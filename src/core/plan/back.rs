@@ -6,7 +6,10 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::Want;
+use super::edits::PLATFORMS;
 use crate::core::group::GroupKey;
 use crate::core::journal::{ChangeState, Entry, UnitState};
 use crate::core::past::failed_here;
@@ -24,6 +27,39 @@ pub enum Source {
     EnginePrevious,
     /// A task that ran.
     OldTask,
+    /// The spec as it is.
+    Now,
+    /// A tag of the registry: it never ran here.
+    Registry,
+}
+
+impl Source {
+    /// In a word, as JSON has it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Change(_) => "change",
+            Self::EnginePrevious => "previous-spec",
+            Self::OldTask => "task",
+            Self::Now => "spec",
+            Self::Registry => "registry",
+        }
+    }
+
+    /// The change that tells it.
+    pub fn change(&self) -> Option<&str> {
+        if let Self::Change(change) = self { Some(change) } else { None }
+    }
+
+    /// In a few words.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Change(change) => format!("by change {change}"),
+            Self::EnginePrevious => "by the engine's previous spec".to_owned(),
+            Self::OldTask => "by the service's task history".to_owned(),
+            Self::Now => "by the service's spec".to_owned(),
+            Self::Registry => "by the registry's tags".to_owned(),
+        }
+    }
 }
 
 /// A target of a rollback.
@@ -122,17 +158,76 @@ pub(super) fn unit_of<'a>(
     Ok(found.next().map(|(at, unit)| (unit, entry.unit_state(at))))
 }
 
+/// A change that edited a service, with its places before and after it.
+pub struct Step<'a> {
+    /// The change.
+    pub entry: &'a Entry,
+    /// How its unit stands.
+    pub state: UnitState,
+    /// The service's places before it.
+    pub before: Places,
+    /// And as it wanted them.
+    pub after: Places,
+}
+
+impl Step<'_> {
+    /// When it was begun.
+    pub fn at(&self) -> Option<Time> {
+        self.entry.slot.labels.at.or(self.entry.slot.created)
+    }
+}
+
+/// The changes that edited a service, the newest first, and the records that have to be read to know them all.
+///
+/// The places are followed back from what the spec says now, change by change: what a later one edited is taken back
+/// before an earlier one is, so that they are to the letter what they were.
+pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<Step<'a>>, BTreeSet<Want>) {
+    let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
+    let mut now = service.places.clone();
+    for entry in world.history(group).newest_first() {
+        let (unit, state) = match unit_of(world, group, entry, service) {
+            Ok(Some(unit)) => unit,
+            Ok(None) => continue,
+            Err(change) => {
+                wants.insert(Want::Record(change));
+                continue;
+            }
+        };
+        let before = undone(&now, &unit.edits, &unit.from.image);
+        let after = redone(&now, &unit.edits, &unit.to.image);
+        if !matches!(state, UnitState::Untouched | UnitState::PutBack) {
+            now = before.clone();
+        }
+        found.push(Step { entry, state, before, after });
+    }
+    (found, wants)
+}
+
 /// The places with a unit's edits taken back.
 pub(super) fn undone(now: &Places, edits: &[Edit], image: &str) -> Places {
+    edited(now, edits, image, |edit| edit.before.as_ref())
+}
+
+/// The places with a unit's edits made.
+fn redone(now: &Places, edits: &[Edit], image: &str) -> Places {
+    edited(now, edits, image, |edit| edit.after.as_ref())
+}
+
+fn edited(now: &Places, edits: &[Edit], image: &str, side: impl Fn(&Edit) -> Option<&Value>) -> Places {
     let mut places = Places { image: image.to_owned(), ..now.clone() };
     for edit in edits {
+        let value = side(edit).cloned();
         if edit.path == now.force.path {
-            places.force.value.clone_from(&edit.before);
+            places.force.value = value;
         } else if let Some(update) = places.update.as_mut().filter(|update| update.path == edit.path) {
-            update.value.clone_from(&edit.before);
+            update.value = value;
         } else if edit.path.starts_with("/TaskTemplate/Placement") {
-            places.platforms =
-                Place { path: edit.path.clone(), value: edit.before.clone(), alone: now.platforms.alone };
+            // A parent that was made for it is none once it is there.
+            let inside = value.as_ref().and_then(|value| value.get("Platforms")).cloned();
+            places.platforms = match inside {
+                Some(list) => Place { path: PLATFORMS.to_owned(), value: Some(list), alone: true },
+                None => Place { path: edit.path.clone(), value, alone: now.platforms.alone },
+            };
         }
     }
     places

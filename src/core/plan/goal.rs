@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Again;
 use crate::core::group::{GroupKey, member_of};
-use crate::core::image::Digest;
+use crate::core::journal::History;
 use crate::core::swarm::Service;
 
 /// What is asked for.
@@ -76,8 +76,18 @@ impl Scope {
 pub enum BackTo {
     /// To what stood before this change.
     Change(String),
-    /// To an image that ran here, by its digest.
-    Digest(Digest),
+    /// To an image of a service's history, or a tag of its repository: by text, tag or digest.
+    Image(String),
+}
+
+impl BackTo {
+    /// What a person names: a change of this history by its id, else an image.
+    pub fn read(text: &str, history: &History) -> Self {
+        match history.find(text) {
+            Some(entry) => Self::Change(entry.slot.change.clone()),
+            None => Self::Image(text.to_owned()),
+        }
+    }
 }
 
 /// Something the planner needs to know first.

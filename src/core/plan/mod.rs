@@ -4,6 +4,7 @@
 //! [`Want`]s; a draft with wants cannot be applied.
 
 pub mod back;
+mod consent;
 mod edits;
 mod goal;
 pub mod manner;
@@ -16,7 +17,8 @@ mod saved;
 mod tests;
 mod unit;
 
-pub use edits::edits;
+pub use consent::Consent;
+pub use edits::{edits, with_image};
 pub use goal::{BackTo, Goal, Scope, Want};
 pub use manner::Manner;
 pub use moved::moved;
@@ -79,15 +81,6 @@ impl Draft {
     }
 }
 
-/// What the operator said to a plan.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Consent {
-    /// The warnings were acknowledged.
-    pub warnings: bool,
-    /// Images that ran here, and for which no registry answers, were accepted.
-    pub unchecked: bool,
-}
-
 /// `1 warning`, `2 warnings`: the noun's form.
 pub fn plural(count: usize, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }
@@ -110,17 +103,6 @@ impl Plan {
         !read(&self.pins_before).means_as(&read(&self.pins_after))
     }
 
-    /// The units that go back to an image for which no registry answers.
-    pub fn unchecked(&self) -> impl Iterator<Item = &Unit> {
-        self.active().map(|(_, unit)| unit).filter(|unit| unit.unchecked.is_some())
-    }
-
-    /// How many warnings have to be acknowledged; what takes a key of its own is not among them.
-    pub fn warnings(&self) -> usize {
-        let counts = |finding: &&Finding| finding.severity == Severity::Warning && !finding.is(Code::NotVerified);
-        self.findings.iter().filter(counts).count()
-    }
-
     /// How many findings weigh this much.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
@@ -129,7 +111,7 @@ impl Plan {
 
 /// Plans; reads nothing but its arguments. `now` is only noted down.
 pub fn plan(goal: &Goal, manner: &Manner, world: &World, facts: &Facts, now: Time) -> Draft {
-    let mut work = Work::new(goal, manner, world, facts);
+    let mut work = Work::new((goal, manner), world, facts, now);
     match goal {
         Goal::Pins { text, .. } => work.pins(text),
         Goal::Back { scope, to, .. } => work.back(scope, to.as_ref()),
@@ -144,6 +126,8 @@ struct Work<'a> {
     manner: &'a Manner,
     world: &'a World,
     facts: &'a Facts,
+    /// For ages only.
+    now: Time,
     kind: Kind,
     units: Vec<Unit>,
     findings: Vec<Finding>,
@@ -153,7 +137,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(goal: &'a Goal, manner: &'a Manner, world: &'a World, facts: &'a Facts) -> Self {
+    fn new((goal, manner): (&'a Goal, &'a Manner), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
             Goal::Pins { .. } => Kind::Pin,
             Goal::Back { .. } => Kind::Back,
@@ -165,6 +149,7 @@ impl<'a> Work<'a> {
             manner,
             world,
             facts,
+            now,
             kind,
             units: Vec::new(),
             findings: Vec::new(),

@@ -3,15 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::back::{Answer, Source, Way, journal_way, undone, unit_of, way_back};
+use super::back::{Answer, Source, Way, journal_way, steps, way_back};
 use super::{BackTo, Scope, Want, Work};
 use crate::core::check::case::{By, Case};
 use crate::core::check::{self};
+use crate::core::earlier;
 use crate::core::finding::{Code, Finding, Severity};
-use crate::core::group::member_of;
-use crate::core::image::{Digest, ImageRef, digest_of};
-use crate::core::pins::{self, PinKey};
-use crate::core::swarm::{Places, Service};
+use crate::core::group::{GroupKind, member_of};
+use crate::core::image::{Digest, ImageRef};
+use crate::core::pins::{self, PinDoc, PinKey};
+use crate::core::swarm::Service;
+use crate::core::version::constancy;
 use crate::core::wire::v1::{Action, Record};
 
 /// Updates this close to one another count as one, as those of a stack deploy.
@@ -22,20 +24,22 @@ impl Work<'_> {
     pub(super) fn back(&mut self, scope: &Scope, to: Option<&BackTo>) {
         let ways = match to {
             Some(BackTo::Change(change)) => self.before_change(scope, change),
-            Some(BackTo::Digest(digest)) => self.with_digest(scope, digest),
+            Some(BackTo::Image(text)) => self.chosen(scope, text),
             None => self.immediately_before(scope),
         };
+        let named = matches!(to, Some(BackTo::Image(_)));
         for (service, way) in &ways {
-            self.back_unit(service, way);
+            self.back_unit(service, way, named);
         }
-        self.pins_back(&ways, matches!(to, Some(BackTo::Digest(_))));
+        self.pins_back(&ways, named);
     }
 
-    fn back_unit(&mut self, service: &Service, way: &Way) {
+    /// One service's unit; `named`: its image was, and not a change.
+    fn back_unit(&mut self, service: &Service, way: &Way, named: bool) {
         let reason = match &way.source {
-            Source::Change(change) => format!("ran before change {change}"),
-            Source::EnginePrevious => "ran before, by the engine's previous spec".into(),
-            Source::OldTask => "ran before, by the service's task history".into(),
+            Source::Change(change) if !named => format!("ran before change {change}"),
+            Source::Registry => "never ran here: chosen from the registry's tags".to_owned(),
+            other => format!("ran before, {}", other.told()),
         };
         let text = &way.places.image;
         let Ok(image) = ImageRef::parse(text) else {
@@ -54,22 +58,28 @@ impl Work<'_> {
             );
             self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
         }
-        let (world, facts, by) = (self.world, self.facts, By::Back);
+        let in_force = check::in_force(self.group, self.world);
+        let never_ran = way.source == Source::Registry;
+        let by = if never_ran { By::Pin(&in_force) } else { By::Back };
+        let (world, facts) = (self.world, self.facts);
         let case = Case { group: self.group, services: vec![service], world, facts, image: &image, by };
-        let found = check::about_image(&case);
+        let mut found = check::about_image(&case);
+        if named && !never_ran {
+            found.extend(check::failed_before(&case));
+        }
         let unchecked = found.iter().any(|finding| finding.is(Code::NotVerified));
         let unchecked = fact.failed().filter(|_| unchecked).map(|why| check::unchecked::reason(&image, why));
         self.findings.extend(found);
-        if fact.failed().is_some() && !world.knows_history(&service.id) {
-            // Where it ran decides whether it may be gone back to.
-            self.wants.insert(Want::Tasks(service.id.clone()));
+        if fact.failed().is_some() {
+            // Whether and where it ran decides whether it may be gone back to.
+            self.wants.extend(self.unread(service));
         }
         let mut reasons = vec![reason];
         if !service.previous_differs.is_empty() && way.source == Source::EnginePrevious {
             reasons
                 .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
         }
-        self.push(service, &way.places, Action::Back, reasons);
+        self.push(service, &way.places, if never_ran { Action::New } else { Action::Back }, reasons);
         if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != Action::None) {
             unit.unchecked = unchecked;
         }
@@ -165,7 +175,7 @@ impl Work<'_> {
                 subject,
                 format!("nothing to do: the newest change, {change}, went back already and still stands"),
             )
-            .hint("name another target with `--to CHANGE` or `--to sha256:…`; `pinnace history` lists them")
+            .hint("name another target with `--to CHANGE` or `--to IMAGE`; `pinnace history SERVICE` lists them")
         } else {
             let what = if no_way.is_empty() {
                 "there is no such service".to_owned()
@@ -193,96 +203,72 @@ impl Work<'_> {
         };
         let mut ways = Vec::new();
         for service in self.in_scope(scope) {
-            match unit_of(self.world, self.group, entry, &service) {
-                Err(change) => {
-                    self.wants.insert(Want::Record(change));
-                }
-                Ok(Some((unit, _))) if unit.from.image != service.image() => {
-                    let places = undone(&service.places, &unit.edits, &unit.from.image);
-                    let way =
-                        Way { places, source: Source::Change(entry.slot.change.clone()), at: entry.slot.labels.at };
-                    ways.push((service, way));
-                }
-                Ok(_) => {}
+            let (steps, wants) = steps(self.world, self.group, &service);
+            self.wants.extend(wants);
+            let step = steps.into_iter().find(|step| step.entry.slot.change == entry.slot.change);
+            if let Some(step) = step.filter(|step| step.before.image != service.image()) {
+                let (source, at) = (Source::Change(entry.slot.change.clone()), step.at());
+                ways.push((service, Way { places: step.before, source, at }));
             }
         }
         ways
     }
 
-    /// An image of this digest that is known to have run in a service.
-    fn with_digest(&mut self, scope: &Scope, digest: &Digest) -> Vec<(Service, Way)> {
+    /// An image of a service's history, or a tag of its repository.
+    fn chosen(&mut self, scope: &Scope, text: &str) -> Vec<(Service, Way)> {
         let mut ways = Vec::new();
         for service in self.in_scope(scope) {
-            if digest_of(service.image()).as_ref() == Some(digest) {
-                continue;
-            }
-            if !self.world.knows_history(&service.id) {
-                self.wants.insert(Want::Tasks(service.id.clone()));
-                continue;
-            }
-            if let Some(way) = self.known_with(&service, digest) {
-                ways.push((service, way));
+            let all = earlier::earlier(self.world, self.group, &service, self.facts, self.now);
+            let found = all.into_iter().find(|one| one.is_meant(text));
+            self.wants.extend(self.unread(&service));
+            match found {
+                Some(one) if one.is_now => {}
+                Some(one) => ways.push((service, Way { places: one.places, source: one.source, at: one.last })),
+                None => self.wants.extend(self.tags_to_read(&service, text)),
             }
         }
         if ways.is_empty() && self.wants.is_empty() {
             let finding = Finding::new(
                 Severity::Error,
                 Code::NoWayBack,
-                digest.to_string(),
-                "no service here is known to have run this digest, and to run another one now",
+                text.to_owned(),
+                "no service here is known to have run it, and to run another image now; and no change has that id",
             );
-            self.findings.push(finding.hint("`pinnace history` lists what ran"));
+            self.findings.push(finding.hint("`pinnace history SERVICE` lists what it ran"));
         }
         ways
     }
 
-    fn known_with(&mut self, service: &Service, digest: &Digest) -> Option<Way> {
-        let is = |image: &str| digest_of(image).as_ref() == Some(digest);
-        for entry in self.world.history(self.group).newest_first() {
-            match unit_of(self.world, self.group, entry, service) {
-                Err(change) => {
-                    self.wants.insert(Want::Record(change));
-                }
-                Ok(Some((unit, _))) => {
-                    let source = Source::Change(entry.slot.change.clone());
-                    let at = entry.slot.labels.at;
-                    if is(&unit.from.image) {
-                        return Some(Way {
-                            places: undone(&service.places, &unit.edits, &unit.from.image),
-                            source,
-                            at,
-                        });
-                    }
-                    if is(&unit.to.image) {
-                        return Some(Way {
-                            places: Places { image: unit.to.image.clone(), ..service.places.clone() },
-                            source,
-                            at,
-                        });
-                    }
-                }
-                Ok(None) => {}
-            }
-        }
-        let previous = service.previous.as_ref().filter(|places| is(&places.image));
-        if let Some(places) = previous {
-            return Some(Way { places: places.clone(), source: Source::EnginePrevious, at: None });
-        }
-        let task = self.world.tasks(&service.id).iter().find(|task| is(&task.image))?;
-        Some(Way { places: task.places.clone(), source: Source::OldTask, at: task.created })
+    /// What has to be read to know how an image fared in a service.
+    fn unread(&self, service: &Service) -> BTreeSet<Want> {
+        let mut wants = earlier::wants(self.world, self.group, service, self.facts);
+        wants.retain(|want| !matches!(want, Want::Tags(_)));
+        wants
     }
 
-    /// The pin document that goes with the targets: that of the change gone back over, else pins that make them effective.
-    fn pins_back(&mut self, ways: &[(Service, Way)], to_digest: bool) {
-        if let Some(record) = self.whole_change(ways) {
+    /// The tags that may tell of an image that is not known yet, where they could help.
+    fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<Want> {
+        let tag = text.rsplit_once(':').filter(|(left, _)| *left != "sha256").map_or(text, |(_, tag)| tag);
+        if Digest::parse(text).is_some() || text.starts_with('@') || constancy(tag).floats() {
+            return BTreeSet::new();
+        }
+        let mut wants = earlier::wants(self.world, self.group, service, self.facts);
+        wants.retain(|want| matches!(want, Want::Tags(_)));
+        wants
+    }
+
+    /// The pin document that goes with the targets: that of the change gone back over, else pins that make them
+    /// effective. Where an image was named, nothing but its own pin changes.
+    fn pins_back(&mut self, ways: &[(Service, Way)], named: bool) {
+        if let Some(record) = self.whole_change(ways).filter(|_| !named) {
             let before = record.plan.pins_before.clone();
             self.pins_after = before;
             return;
         }
         let mut text = self.pins_before.clone().unwrap_or_default();
-        let mut older: BTreeMap<String, pins::PinDoc> = BTreeMap::new();
+        let mut older: BTreeMap<String, PinDoc> = BTreeMap::new();
         for (service, way) in ways {
-            if let Source::Change(change) = &way.source {
+            if let (Source::Change(change), false) = (&way.source, named) {
                 let doc = older.entry(change.clone()).or_insert_with(|| self.doc_before(change));
                 for key in [PinKey::Service(service.name.clone()), PinKey::Member(member_of(service))] {
                     let alone = self.alone(&key, ways);
@@ -296,8 +282,8 @@ impl Work<'_> {
             let doc = pins::read(&text);
             let covered = doc.effective(self.group, service).map(|(_, image)| image.to_owned());
             let differs = covered.as_ref().is_some_and(|image| !means(image, &way.places.image));
-            if differs || (to_digest && covered.is_none()) {
-                text = pins::set(&text, &self.own_key(service), &way.places.image);
+            if differs || (named && covered.is_none()) {
+                text = pins::set(&text, &self.own_key(&doc, service), &way.places.image);
             }
         }
         if pins::read(&text).pins != Self::doc(self.pins_before.as_ref()).pins {
@@ -315,7 +301,7 @@ impl Work<'_> {
         (all_same && whole).then_some(record)
     }
 
-    fn doc_before(&self, change: &str) -> pins::PinDoc {
+    fn doc_before(&self, change: &str) -> PinDoc {
         let record = self.world.history(self.group).find(change).and_then(|entry| entry.record.as_ref());
         Self::doc(record.and_then(|record| record.plan.pins_before.as_ref()))
     }
@@ -329,11 +315,16 @@ impl Work<'_> {
             .all(|service| ways.iter().any(|(going, _)| going.id == service.id))
     }
 
-    pub(super) fn own_key(&self, service: &Service) -> PinKey {
-        match pins::key_for(self.world, self.group, &service.name) {
-            Some(PinKey::Group) => PinKey::Group,
-            _ => PinKey::Service(service.name.clone()),
-        }
+    /// The key that pins this service and no other: the one in force, if it is such.
+    pub(super) fn own_key(&self, doc: &PinDoc, service: &Service) -> PinKey {
+        let others = || self.world.members(self.group).filter(|other| other.id != service.id);
+        let in_force = doc.effective(self.group, service).map(|(key, _)| key);
+        let own = in_force.filter(|key| !others().any(|other| pins::covers(key, self.group, other)));
+        own.cloned().unwrap_or_else(|| match self.group.kind {
+            GroupKind::Service => PinKey::Group,
+            GroupKind::Stack => PinKey::Service(member_of(service)),
+            GroupKind::Database => PinKey::Service(service.name.clone()),
+        })
     }
 }
 

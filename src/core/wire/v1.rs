@@ -287,6 +287,34 @@ pub struct HistoryView {
     /// What others deployed, as it was seen running; newest first.
     #[serde(default)]
     pub seen: Vec<SeenService>,
+    /// Of one service: what it may go back to, the newest first, then tags of the registry.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<HistoryImage>,
+}
+
+/// An image in [`HistoryView`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryImage {
+    /// The image: what `--to` takes.
+    #[serde(flatten)]
+    pub image: ImageAt,
+    /// Whether it is what the spec says now.
+    #[serde(rename = "now")]
+    pub is_now: bool,
+    /// When the service is last known to have had it; of one it never had, when it was built.
+    pub last: Option<Time>,
+    /// How it fared: runs, ran, failed, never-started, unknown, never-here.
+    pub fared: String,
+    /// For how long it ran, where that is known.
+    pub ran_seconds: Option<u64>,
+    /// Whether its registry has it: yes, gone, unknown.
+    pub pullable: String,
+    /// The nodes that are known to have run it, by host name.
+    pub nodes: Vec<String>,
+    /// Where it is known from: change, previous-spec, task, spec, registry.
+    pub source: String,
+    /// The change that tells of it.
+    pub change: Option<String>,
 }
 
 /// A change in [`HistoryView`].

@@ -18,6 +18,78 @@ async fn image_of(swarm: &Swarm, service: &str) -> String {
     spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap().to_owned()
 }
 
+/// What the shop's first service may go back to: tag, how it fared, pullable or not, from where.
+async fn images(operator: &Operator) -> Vec<[String; 4]> {
+    let view = operator.run(&["history", "shop_a", "--json"]).await.exit(0).json();
+    let row = |one: &Value| {
+        let text = |key: &str| one[key].as_str().unwrap().to_owned();
+        let image = text("image");
+        let tag = image.split('@').next().unwrap().rsplit(':').next().unwrap();
+        [tag.to_owned(), text("fared"), text("pullable"), text("source")]
+    };
+    view["images"].as_array().unwrap().iter().map(row).collect()
+}
+
+fn row(tag: &str, fared: &str, pullable: &str, source: &str) -> [String; 4] {
+    [tag, fared, pullable, source].map(str::to_owned)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chosen_image_of_any_depth_by_tag_digest_or_change() {
+    let swarm = Swarm::of(&format!("{WORLD}\n{TAGS}"));
+    let operator = swarm.at("node-1");
+    let letter = swarm.spec("shop_a").await;
+    history(&operator, "a", &["2", "slow"]).await;
+    let pin = format!("a={HUB}/app:bad");
+    operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(1);
+    history(&operator, "a", &["1.2.0"]).await;
+    assert_eq!(
+        images(&operator).await,
+        [
+            row("1.2.0", "runs", "yes", "change"),
+            // That one was put back to, and ran longer than what failed in between.
+            row("slow", "ran", "yes", "change"),
+            row("bad", "failed", "yes", "change"),
+            row("2", "ran", "yes", "change"),
+            // Before the first change, and its tasks are forgotten by now: nobody can tell.
+            row("1", "unknown", "yes", "change"),
+            row("1.3.0", "never-here", "yes", "registry"),
+        ]
+    );
+    let said = operator.run(&["history", "shop_a"]).await.exit(0);
+    assert!(said.out.contains("what shop_a may go back to"), "{}", said.out);
+    let ids: Vec<String> = {
+        let view = operator.run(&["history", "shop_a", "--json"]).await.exit(0).json();
+        let changes = view["changes"].as_array().unwrap().iter();
+        changes.map(|change| change["id"].as_str().unwrap().to_owned()).collect()
+    };
+    let two = swarm.image("app:2").1;
+    let digest = two.split_once('@').unwrap().1.to_owned();
+    let begins = format!("@{}", &digest[7..15]);
+    // By digest, by how that begins, by tag, by the change after which it was gone; what failed takes a look.
+    for (to, image) in [
+        (digest.as_str(), &two),
+        ("slow", &swarm.image("app:slow").1),
+        (&begins, &two),
+        ("1.3.0", &swarm.image("app:1.3.0").1),
+        (&format!("{HUB}/app:2"), &two),
+        (ids.last().unwrap(), &format!("{HUB}/app:1")),
+    ] {
+        operator.run(&["rollback", "shop_a", "--to", to, "--settle", "0", "--ack", "--json"]).await.exit(0);
+        assert_eq!(image_of(&swarm, "shop_a").await, *image, "{to}");
+        let pins = operator.run(&["pins", "shop", "--json"]).await.exit(0).json();
+        let pinned = pins["services"][0]["image"].as_str().unwrap();
+        assert!(image.starts_with(pinned), "its pin makes it effective: {to}: {pins}");
+    }
+    assert_eq!(swarm.spec("shop_a").await, letter, "to the letter, five changes later");
+    let bad = operator.run(&["rollback", "shop_a", "--to", "bad"]).await.exit(3);
+    assert!(bad.out.contains("warning failed-here"), "{bad:?}");
+    let none = operator.run(&["rollback", "shop_a", "--to", "0.0.0"]).await.exit(1);
+    assert!(none.out.contains("error no-way-back"), "{none:?}");
+}
+
+const TAGS: &str = "[[image]]\nref = 'r.example:5000/app:1.2.0'\n[[image]]\nref = 'r.example:5000/app:1.3.0'\n";
+
 /// What a config was made with.
 fn data(call: &Call) -> Option<Value> {
     use base64::Engine as _;

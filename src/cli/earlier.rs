@@ -1,0 +1,78 @@
+//! What a service may go back to, as `pinnace history SERVICE` lists it.
+
+use super::out::{self, Out};
+use super::session::{Failure, Session};
+use crate::core::earlier::{Earlier, Pullable, earlier, wants, wants_of};
+use crate::core::group::GroupKey;
+use crate::core::registry::Facts;
+use crate::core::text::clean;
+use crate::core::time::{Time, age};
+use crate::core::wire::v1::{HistoryImage, ImageAt};
+use crate::core::world::World;
+
+/// How many of the newest are looked up at their registry.
+const LOOKED_UP: usize = 20;
+
+/// The images of a service's history, the newest first, then tags it could go to; each looked up at its registry.
+///
+/// # Errors
+/// When the cluster stops answering.
+pub async fn images(
+    session: &Session,
+    world: &mut World,
+    group: &GroupKey,
+    name: &str,
+) -> Result<Vec<HistoryImage>, Failure> {
+    let Some(service) = world.members(group).find(|service| service.name == name).cloned() else {
+        return Ok(Vec::new());
+    };
+    let mut facts = session.facts();
+    let unread = wants(world, group, &service, &facts);
+    session.eyes.learn(&unread, world, &mut facts).await?;
+    let now = session.eyes.docker.clock().now();
+    let list = |world: &World, facts: &Facts| earlier(world, group, &service, facts, now);
+    let asked = |facts: &Facts| {
+        let rows = list(world, facts).into_iter().take(LOOKED_UP);
+        rows.flat_map(|one| wants_of(&one, facts)).collect()
+    };
+    session.eyes.learn_all(&mut facts, asked).await;
+    Ok(list(world, &facts).iter().map(|one| image(one, &facts)).collect())
+}
+
+fn image(one: &Earlier, facts: &Facts) -> HistoryImage {
+    let pullable = Pullable::of(facts, &one.places.image);
+    HistoryImage {
+        image: ImageAt::new(&one.places.image),
+        is_now: one.is_now,
+        last: one.last,
+        fared: one.fared.word().to_owned(),
+        ran_seconds: one.fared.span().map(|span| span.as_secs()),
+        pullable: if pullable == Pullable::Asking { "unknown".to_owned() } else { pullable.word().to_owned() },
+        nodes: one.nodes.clone(),
+        source: one.source.word().to_owned(),
+        change: one.source.change().map(str::to_owned),
+    }
+}
+
+/// Prints them for people.
+pub fn text(out: &Out, service: &str, images: &[HistoryImage], now: Time) {
+    if images.is_empty() {
+        return;
+    }
+    out.line(&format!("what {} may go back to, the newest first (`pinnace rollback {0} --to IMAGE`):", clean(service)));
+    let mut rows = vec![["  image", "last", "how it fared", "pullable", "on", "from"].map(str::to_owned).to_vec()];
+    rows.extend(images.iter().map(|one| {
+        let last = one.last.map(|at| age(now.since(at))).unwrap_or_default();
+        let ran = one.ran_seconds.map(|seconds| format!(" {}", age(std::time::Duration::from_secs(seconds))));
+        let tag_only = if one.image.digest.is_none() { " (tag only)" } else { "" };
+        vec![
+            format!("  {}{tag_only}", out::short(&one.image.image)),
+            if one.is_now { "now".to_owned() } else { last },
+            format!("{}{}", one.fared.replace('-', " "), ran.unwrap_or_default()),
+            one.pullable.clone(),
+            one.nodes.join(","),
+            one.change.clone().unwrap_or_else(|| one.source.clone()),
+        ]
+    }));
+    out.table(&rows);
+}
