@@ -95,7 +95,7 @@ impl Tale {
             unchecked: None,
             rest: self.service.rest.clone(),
             engine_rolls_back: false,
-            credentials: Credentials::default(),
+            credentials: v1::Credentials::default(),
             notes: Vec::new(),
             extra: serde_json::Map::new(),
         }
