@@ -104,7 +104,7 @@ pub fn judge(look: &Look<'_>) -> Verdict {
         }
         _ if state == Some(&UpdateState::RollbackStarted) => waiting("the engine goes back by itself", false),
         Spot::Origin if rolls => {
-            let cause = look.failure().map(|task| look.told(task)).unwrap_or_else(|| look.message());
+            let cause = look.failure().map_or_else(|| look.message(), |task| look.told(task));
             Verdict::WentBack { why: format!("{cause}; the engine went back by itself") }
         }
         Spot::Origin => {

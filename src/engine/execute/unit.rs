@@ -25,17 +25,24 @@ enum Posted {
     Refused { why: String, hint: String },
 }
 
+/// What is known before a unit's first POST.
+struct Ready {
+    /// Whose credentials go with it: the same with each try.
+    auth: Auth,
+    /// The tasks that are there.
+    known: BTreeSet<String>,
+}
+
 impl Run {
     /// Brings a unit to its target, or back.
     pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), Gone> {
         let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
         self.settle_before(at, direction).await?;
-        let posted = match self.verify(at, &unit, direction).await? {
-            Some((why, hint)) => Posted::Refused { why, hint },
-            None => {
-                self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
-                self.bring(at, &unit, direction).await?
-            }
+        let posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
+            Posted::Refused { why, hint }
+        } else {
+            self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
+            self.bring(at, &unit, direction).await?
         };
         if matches!(posted, Posted::Refused { .. }) {
             // What an owner before us posted may have been taken elsewhere.
@@ -64,7 +71,7 @@ impl Run {
         };
         let state = if direction == Direction::To { UnitState::Posting } else { UnitState::PuttingBack };
         let mut tries = 0;
-        let mut known: Option<BTreeSet<String>> = None;
+        let mut ready: Option<Ready> = None;
         loop {
             let Some(held) = self.hold(unit, &mut tries).await? else {
                 return Ok(Posted::Overtaken("somebody removed the service".into()));
@@ -76,7 +83,7 @@ impl Run {
                 if self.letter(at) != state {
                     self.mark(at, state, None).await?;
                 }
-                return Ok(Posted::Stands(known));
+                return Ok(Posted::Stands(ready.map(|ready| ready.known)));
             }
             if stand != origin {
                 return Ok(Posted::Overtaken(overtaken(&held.service, image_of(unit, direction))));
@@ -84,45 +91,46 @@ impl Run {
             if edited {
                 return Ok(Posted::Overtaken("somebody edited other parts of it since the plan was made".into()));
             }
-            if known.is_none()
-                && let Some((why, hint)) = self.nowhere(&held, direction).await
-            {
-                return Ok(Posted::Refused { why, hint });
-            }
             if tries >= TRIES {
                 // What was posted may still land: the slot keeps naming it, and whoever takes over fences it first.
                 return Err(Gone::Stuck("the engine neither takes nor refuses the update".into()));
             }
-            if tries > 0 {
-                tokio::time::sleep(RETRY).await;
-            }
-            let auth = match self.auth(&held, unit, direction).await {
-                Ok(auth) => auth,
-                Err(why) => {
-                    let hint =
-                        "log in (`docker login`, or `L` in the console), or plan without sending credentials".into();
-                    return Ok(Posted::Refused { why, hint });
+            let first = ready.is_none();
+            let now = match ready.take() {
+                Some(known) => {
+                    tokio::time::sleep(RETRY).await;
+                    known
                 }
+                None => match self.ready(&held, unit, direction).await {
+                    Ok(ready) => ready,
+                    Err((why, hint)) => return Ok(Posted::Refused { why, hint }),
+                },
             };
             self.mark(at, state, Some(Post { unit: at, index: held.index(), direction })).await?;
-            if known.is_none() {
+            if first {
                 self.emit(Kind::Phase { unit: at, phase: Phase::Update, direction });
-                let tasks = self
-                    .tools
-                    .docker
-                    .tasks(Tasks::History(std::slice::from_ref(&unit.service_id)))
-                    .await
-                    .unwrap_or_default();
-                known = Some(tasks.into_iter().map(|task| task.id).collect());
             }
             tries += 1;
-            if let Err(fault) = self.post(&held, unit, direction, &auth).await?
+            if let Err(fault) = self.post(&held, unit, direction, &now.auth).await?
                 && refused(&fault)
             {
                 let hint = "the engine refuses the update; nothing was changed".into();
                 return Ok(Posted::Refused { why: fault.to_string(), hint });
             }
+            ready = Some(now);
         }
+    }
+
+    /// What is found out once before a unit's first POST; `Err` says why it is not made, and what to do.
+    async fn ready(&self, held: &Held, unit: &Unit, direction: Direction) -> Result<Ready, (String, String)> {
+        if let Some(refusal) = self.nowhere(held, direction).await {
+            return Err(refusal);
+        }
+        let auth = self.auth(held, unit, direction).await.map_err(|why| {
+            (why, "log in (`docker login`, or `L` in the console), or plan without sending credentials".into())
+        })?;
+        let tasks = self.tools.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await;
+        Ok(Ready { auth, known: tasks.unwrap_or_default().into_iter().map(|task| task.id).collect() })
     }
 
     pub(super) fn letter(&self, at: usize) -> UnitState {
