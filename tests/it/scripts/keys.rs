@@ -130,7 +130,7 @@ impl Desk {
     }
 
     /// From the first screen to the plan of another image for `n1`.
-    async fn plan(&mut self, tag: &str) {
+    pub(super) async fn plan(&mut self, tag: &str) {
         self.wait("first screen", 10, |text| text.contains("storefront")).await;
         self.press("/");
         self.type_in("storefront member:n1");

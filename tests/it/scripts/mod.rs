@@ -6,6 +6,7 @@ mod demo_world;
 mod findings;
 mod going_back;
 mod jobs;
+mod journal;
 mod keys;
 mod kills;
 mod permanent;

@@ -1,0 +1,211 @@
+//! The journal's own business: what it keeps, what it takes in of others, and what it does when the swarm does not write.
+
+use std::collections::BTreeSet;
+
+use pinnace::core::group::GroupKey;
+use pinnace::sim::faults::{Fault, Planned};
+use serde_json::json;
+
+use super::keys::Desk;
+use super::*;
+
+impl Swarm {
+    /// The names of the configs whose names begin so.
+    pub(super) async fn configs(&self, prefix: &str) -> Vec<String> {
+        let (_, body) = self.ask("node-2", Method::GET, "/configs", &[]).await;
+        let configs: Vec<Value> = serde_json::from_str(&body).unwrap();
+        let names = configs.iter().map(|config| config["Spec"]["Name"].as_str().unwrap().to_owned());
+        let mut names: Vec<String> = names.filter(|name| name.starts_with(prefix)).collect();
+        names.sort();
+        names
+    }
+
+    pub(super) fn fault(&self, fault: Fault) {
+        let planned = Planned { after: 0.0, fault };
+        self.sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+    }
+
+    /// What a deployment by somebody else does.
+    fn deploy(&self, service: &str, image: &str) {
+        let (service, image) = (service.to_owned(), Some(format!("{HUB}/{image}")));
+        self.fault(Fault::Meddle { service, image, label: None, before_write: None });
+    }
+}
+
+fn outcomes(history: &Value) -> Vec<&str> {
+    history["changes"].as_array().unwrap().iter().map(|change| change["outcome"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn old_changes_are_pruned_and_what_is_needed_stays() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    let pin = |tag: &str| format!("{HUB}/app:{tag}");
+    let apply = async |pin: &str| {
+        operator.run(&["apply", "whole", "--pin", pin, "--ack", "--settle", "0"]).await.exit(0);
+    };
+    // The last good run of another service, and an image of one's own in the first change: both are old soon.
+    operator.run(&["apply", "shop", "--pin", &format!("a={}", pin("2")), "--settle", "0"]).await.exit(0);
+    apply(&pin("2")).await;
+    let first = operator.run(&["history", "whole", "--json"]).await.exit(0).json();
+    let first = first["changes"][0]["id"].as_str().unwrap().to_owned();
+    for at in 0..52 {
+        // Pins that change nothing that runs: a change without units.
+        let file = operator.home().join("pins.toml");
+        std::fs::write(&file, if at % 2 == 0 { String::new() } else { format!("image = \"{}\"\n", pin("2")) }).unwrap();
+        operator.run(&["apply", "whole", "--pins", file.to_str().unwrap(), "--ack"]).await.exit(0);
+    }
+    let group = GroupKey::parse("service/whole").unwrap().hash();
+    let slots = swarm.configs(&format!("pinnace.s.{group}.")).await;
+    let numbers: BTreeSet<u64> = slots.iter().map(|name| name.rsplit_once('.').unwrap().1.parse().unwrap()).collect();
+    let wanted: BTreeSet<u64> = [1].into_iter().chain(5..=53).collect();
+    assert_eq!(numbers, wanted, "fifty, and the first among them: it is the last good run of its service");
+    let records = swarm.configs("pinnace.r.").await;
+    assert_eq!((records.len(), records.contains(&format!("pinnace.r.{first}"))), (51, true));
+    assert_eq!(swarm.configs("pinnace.l.").await.len(), 51);
+    // Every deletion of a slot came before those of its record and log.
+    let deleted: Vec<String> =
+        operator.calls().into_iter().filter(|it| it.method == "DELETE").map(|it| it.path).collect();
+    assert_eq!(deleted.len(), 9);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pruning_that_fails_fails_nothing() {
+    let swarm = Swarm::start();
+    let apply = async |operator: &Operator, at: u32| {
+        let file = operator.home().join("pins.toml");
+        std::fs::write(&file, if at % 2 == 1 { String::new() } else { format!("image = \"{HUB}/app:1\"\n") }).unwrap();
+        operator.run(&["apply", "whole", "--pins", file.to_str().unwrap(), "--ack"]).await.exit(0)
+    };
+    let first = swarm.at("node-1");
+    for at in 0..50 {
+        apply(&first, at).await;
+    }
+    let cut =
+        swarm.behind(
+            "node-1",
+            |call, when| {
+                if call.method == "DELETE" && when == When::Before { Act::Cut } else { Act::Pass }
+            },
+        );
+    apply(&cut, 50).await;
+    assert_eq!(swarm.configs("pinnace.s.").await.len(), 51);
+    // A slot that is gone already is as good as removed, and its record goes with it the next time.
+    let lost =
+        swarm.behind(
+            "node-1",
+            |call, when| {
+                if call.method == "DELETE" && when == When::After { Act::Cut } else { Act::Pass }
+            },
+        );
+    apply(&lost, 51).await;
+    assert_eq!((swarm.configs("pinnace.s.").await.len(), swarm.configs("pinnace.r.").await.len()), (50, 52));
+    apply(&first, 52).await;
+    assert_eq!((swarm.configs("pinnace.s.").await.len(), swarm.configs("pinnace.r.").await.len()), (50, 50));
+    assert_eq!(swarm.configs("pinnace.l.").await.len(), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_others_deploy_is_noted() {
+    let swarm = Swarm::start();
+    let first = swarm.at("node-1");
+    let noted = |said: &Said| {
+        let noted = said.json()["noted"].as_array().unwrap().clone();
+        noted
+            .iter()
+            .map(|one| format!("{} {}", one["service"].as_str().unwrap(), one["image"].as_str().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    let all = first.run(&["record", "--json"]).await.exit(0);
+    assert!(noted(&all).len() > 7, "{}", all.out);
+    assert!(all.json()["not_stable"].as_array().unwrap().contains(&json!("loops")), "{}", all.out);
+    assert!(swarm.configs("pinnace.s.").await.is_empty(), "no claim is made");
+    let second = swarm.at("node-2");
+    assert!(noted(&second.run(&["record", "--json"]).await.exit(0)).is_empty(), "it is known");
+
+    swarm.deploy("shop_a", "app:2");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let early = second.run(&["record", "shop", "--json"]).await.exit(0);
+    assert_eq!((noted(&early).len(), &early.json()["not_stable"]), (0, &json!(["shop_a"])));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let later = second.run(&["record", "shop", "--json"]).await.exit(0);
+    assert_eq!(noted(&later), [format!("shop_a {HUB}/app:2")]);
+    let history = swarm.at("node-3").run(&["history", "shop_a", "--json"]).await.exit(0).json();
+    let images: Vec<&str> =
+        history["seen"].as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
+    assert_eq!(images, [format!("{HUB}/app:2"), format!("{HUB}/app:1")], "newest first, from any manager");
+
+    // What a change of ours brought is known without being noted.
+    let pin = format!("b={HUB}/app:2");
+    second.run(&["apply", "shop", "--pin", &pin, "--settle", "0"]).await.exit(0);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(noted(&second.run(&["record", "shop", "--json"]).await.exit(0)).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_console_notes_what_it_sees_on_disk() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    let mut desk = Desk::open(&operator, (100, 30));
+    desk.wait("first screen", 10, |text| text.contains("storefront")).await;
+    desk.pass(70_000, |_| ()).await;
+    swarm.deploy("shop_a", "app:2");
+    desk.pass(190_000, |_| ()).await;
+    assert!(operator.calls().iter().all(|call| !call.is_write()), "nothing is written to the swarm");
+    let seen = async |operator: &Operator| {
+        let history = operator.run(&["history", "shop_a", "--json"]).await.exit(0).json();
+        let images = history["seen"].as_array().unwrap().clone();
+        images.iter().map(|one| one["image"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(&operator).await, [format!("{HUB}/app:2"), format!("{HUB}/app:1")]);
+    assert!(seen(&swarm.at("node-1")).await.is_empty(), "another machine does not know it");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_left_before_its_first_unit_is_closed_by_the_next() {
+    let swarm = Swarm::start();
+    let pin = format!("a={HUB}/app:2");
+    let args = ["apply", "shop", "--pin", &pin, "--settle", "0", "--json"];
+    let first = swarm.behind(
+        "node-1",
+        |call, when| {
+            if call.nth == Some(2) && when == When::After { Act::Kill } else { Act::Pass }
+        },
+    );
+    assert_eq!(first.run(&args).await.code, None);
+    let second = swarm.at("node-2");
+    let done = second.run(&args).await.exit(0);
+    assert!(done.took >= Duration::from_secs(30), "it waits for a sign of life: {:?}", done.took);
+    let history = second.run(&["history", "shop", "--json"]).await.exit(0).json();
+    assert_eq!(outcomes(&history), ["done", "void"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_majority_nothing_is_begun() {
+    let swarm = Swarm::start();
+    let operator = swarm.at("node-1");
+    let mut desk = Desk::open(&operator, (120, 40));
+    desk.plan("2").await;
+    swarm.fault(Fault::QuorumLost);
+    desk.press("s a");
+    desk.wait("the refusal", 60, |text| text.contains("the swarm has no leader: too few managers are up")).await;
+    assert!(operator.calls().iter().all(|call| !call.is_write()));
+    assert!(!operator.home().join("state").join("sim.jsonl").exists());
+    let said = operator.run(&["apply", "shop", "--pin", &format!("a={HUB}/app:2")]).await.exit(4);
+    assert!(said.err.contains("does not have a leader") && said.err.contains("bring back managers"), "{}", said.err);
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_hang_are_told_and_waited_for() {
+    let swarm = Swarm::start();
+    let (sim, hung) = (swarm.clone(), std::sync::atomic::AtomicBool::new(false));
+    let operator = swarm.behind("node-1", move |call, when| {
+        if call.what().starts_with("slot running p") && when == When::Before && !hung.swap(true, Ordering::SeqCst) {
+            sim.fault(Fault::WritesHang { seconds: 20.0, applied_after: None, count: Some(2) });
+        }
+        Act::Pass
+    });
+    let said = operator.run(&["apply", "shop", "--pin", &format!("a={HUB}/app:2"), "--settle", "0"]).await.exit(0);
+    assert!(said.out.contains("trouble: the swarm answers reads and takes no writes"), "{}", said.out);
+    assert!(said.took > Duration::from_secs(40), "{:?}", said.took);
+}
