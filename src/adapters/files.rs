@@ -1,13 +1,30 @@
 //! Private files and folders, and names for them made of text from outside.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
 use crate::core::group::hex;
+
+/// How long to wait for another pinnace to let go of a lock.
+pub(super) const LOCK: Duration = Duration::from_secs(5);
+
+/// Locks a file, shared or for oneself; `false` when another process has held it for all that time.
+pub(super) fn lock(file: &File, shared: bool) -> io::Result<bool> {
+    let since = Instant::now();
+    loop {
+        match if shared { file.try_lock_shared() } else { file.try_lock() } {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) if since.elapsed() < LOCK => std::thread::sleep(Duration::from_millis(5)),
+            Err(TryLockError::WouldBlock) => return Ok(false),
+            Err(TryLockError::Error(cause)) => return Err(cause),
+        }
+    }
+}
 
 /// Makes a folder and its parents, for the owner alone (0700); one that is there stays as it is.
 pub fn private_folder(path: &Path) -> io::Result<()> {

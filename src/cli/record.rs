@@ -36,11 +36,11 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
             continue;
         }
         let record = seen::record(&new_change(), &group, &world, &found);
-        session.eyes.raft.put_record(&record).await.map_err(Refusal::Unwritable)?;
+        session.eyes.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {
-        session.eyes.raft.prune().await?;
+        session.eyes.journal.prune().await?;
     }
     if json {
         session.out.json(&recorded);

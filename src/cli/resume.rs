@@ -90,7 +90,7 @@ async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
     if !life::is_given_up(slot) {
         session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));
     }
-    match life::sign_of_life(&session.eyes.raft, slot).await? {
+    match life::sign_of_life(&session.eyes.journal, slot).await? {
         Life::None => Ok(()),
         Life::Sign => Err(Failure {
             message: format!("change {} is alive: {} is carrying it out", slot.change, slot.labels.by),

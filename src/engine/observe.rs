@@ -14,8 +14,9 @@ use tokio::time::{Instant, sleep};
 use self::notes::Notes;
 use self::session::Session;
 use crate::adapters::docker::read::Tasks;
-use crate::adapters::docker::{Config, Docker, Fault};
-use crate::core::journal::{LABEL_V, Slot};
+use crate::adapters::docker::{Docker, Fault};
+use crate::adapters::journal::Journal;
+use crate::core::journal::{Slot, SlotLabels};
 use crate::core::swarm::{Service, Task, TaskState};
 use crate::core::text::clean;
 use crate::core::world::{Link, Seen};
@@ -58,12 +59,12 @@ impl From<Fault> for Ended {
 /// Observes a cluster and hands out what is seen, until the sender of `attention` is gone.
 ///
 /// Never fails: a lost link is told as [`Link::Lost`], and tried again after 1 to 10 seconds.
-pub async fn observe(docker: Docker, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
+pub async fn observe(journal: Journal, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
         let mut live = false;
-        let ended = Session::new(&docker, &mut attention, &out).run(&mut live).await;
+        let ended = Session::new(&journal, &mut attention, &out).run(&mut live).await;
         if live {
             failures = 0;
         }
@@ -72,7 +73,7 @@ pub async fn observe(docker: Docker, mut attention: watch::Receiver<Attention>, 
             Ended::Quiet if live && began.elapsed() > Duration::from_secs(1) => continue,
             Ended::Quiet => {}
             Ended::Fault(fault) => {
-                let hint = hint(&docker, &fault).await;
+                let hint = hint(journal.docker(), &fault).await;
                 out(Seen::Link(Link::Lost { why: fault.why(), hint }));
             }
         }
@@ -113,13 +114,14 @@ async fn pause(attention: &mut watch::Receiver<Attention>, wait: Duration) -> Re
 /// # Errors
 /// When nodes, services or tasks cannot be read. A journal or engine facts that cannot be read are left out.
 pub async fn snapshot(
-    docker: &Docker,
+    journal: &Journal,
     all_running: bool,
     wanted: impl Fn(&Service) -> bool,
 ) -> Result<Vec<Seen>, Fault> {
+    let docker = journal.docker();
     docker.ping().await?;
-    let (info, nodes, services, journal) =
-        tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(docker));
+    let (info, nodes, services, slots) =
+        tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(journal));
     let (nodes, services) = (nodes?, services?);
     let mut memory = Notes::default();
     let mut histories: BTreeSet<String> =
@@ -130,7 +132,7 @@ pub async fn snapshot(
     seen.extend(info.ok().map(|info| Seen::Engine(info.engine)));
     seen.push(Seen::Nodes(nodes));
     seen.push(Seen::Services(services));
-    match journal {
+    match slots {
         Ok(slots) => seen.push(Seen::Slots(slots)),
         Err(fault) => tracing::warn!(%fault, "the journal's slots cannot be read"),
     }
@@ -157,13 +159,24 @@ fn left_running(tasks: &[Task]) -> Vec<String> {
 }
 
 /// The journal's slots, their texts cleaned for the screen: who writes a slot reads it again.
-async fn slots(docker: &Docker) -> Result<Vec<Slot>, Fault> {
-    Ok(docker.configs(&[LABEL_V]).await?.iter().filter_map(slot).collect())
+async fn slots(journal: &Journal) -> Result<Vec<Slot>, Fault> {
+    Ok(journal.slots().await?.into_iter().map(cleaned).collect())
 }
 
-fn slot(config: &Config) -> Option<Slot> {
-    let labels = config.labels.iter().map(|(key, value)| (clean(key), clean(value))).collect();
-    Slot::read(&config.id, config.index, config.created, &config.name, &labels)
+fn cleaned(slot: Slot) -> Slot {
+    let labels = slot.labels;
+    let clean_all = |(key, value): (String, String)| (clean(&key), clean(&value));
+    let labels = SlotLabels {
+        group: clean(&labels.group),
+        owner: clean(&labels.owner),
+        by: clean(&labels.by),
+        why: clean(&labels.why),
+        sum: clean(&labels.sum),
+        home: clean(&labels.home),
+        extra: labels.extra.into_iter().map(clean_all).collect(),
+        ..labels
+    };
+    Slot { change: clean(&slot.change), labels, ..slot }
 }
 
 /// Task histories by service; one that is gone has none, and does not spoil those of the others.

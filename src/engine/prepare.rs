@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use crate::adapters::credentials::{Credentials, Hidden, Secret};
 use crate::adapters::docker::{Docker, Fault};
-use crate::adapters::journal::{DiskJournal, Raft};
+use crate::adapters::journal::{DiskJournal, Journal};
 use crate::adapters::registry::{Bounds, Limits, Policy, Registry};
 use crate::adapters::versions::Versions;
 use crate::core::check;
@@ -40,7 +40,7 @@ pub struct Eyes {
     /// The swarm.
     pub docker: Docker,
     /// Its journal.
-    pub raft: Raft,
+    pub journal: Journal,
     registries: Arc<Registries>,
     resolver: Arc<Resolver>,
     versions: Versions,
@@ -61,16 +61,23 @@ struct Registries {
 impl Eyes {
     /// Eyes on a swarm, with the operator's credentials for registries.
     pub fn new(docker: Docker, credentials: Credentials) -> Self {
-        let raft = Raft::new(docker.clone());
+        let journal = Journal::new(docker.clone());
         let registries = Registries { credentials, plain: Vec::new(), client: OnceCell::new() };
         let (resolver, versions) = (Arc::default(), Versions::default());
-        Self { docker, raft, registries: Arc::new(registries), resolver, versions, state: None }
+        Self { docker, journal, registries: Arc::new(registries), resolver, versions, state: None }
     }
 
     /// The same, with what this machine notes kept in this folder.
     #[must_use]
     pub fn with_state(self, state: Option<PathBuf>) -> Self {
         Self { state, ..self }
+    }
+
+    /// The same, with the journal kept on this machine instead of in the swarm; without a folder there is none.
+    #[must_use]
+    pub fn with_local_journal(self) -> Self {
+        let Some(state) = self.state.clone() else { return self };
+        Self { journal: Journal::on_disk(self.docker.clone(), state), ..self }
     }
 
     /// The journal on this machine's disk, of the swarm with this id; `None` where nothing is kept.
@@ -81,7 +88,7 @@ impl Eyes {
 
     /// What a change of the swarm with this id works with.
     pub fn tools(&self, swarm: &str) -> Tools {
-        Tools { docker: self.docker.clone(), eyes: self.clone(), raft: self.raft.clone(), disk: self.disk(swarm) }
+        Tools { docker: self.docker.clone(), eyes: self.clone(), journal: self.journal.clone(), disk: self.disk(swarm) }
     }
 
     /// All that was seen of a group: noted in the swarm, and on this machine.
@@ -89,7 +96,7 @@ impl Eyes {
     /// # Errors
     /// When the swarm's cannot be read.
     pub async fn sightings(&self, group: &GroupKey, swarm: &str) -> Result<Seen, Fault> {
-        let mut sightings = self.raft.sightings(group).await?;
+        let mut sightings = self.journal.sightings(group).await?;
         if let Some(disk) = self.disk(swarm) {
             match disk.load().await {
                 Ok(loaded) => sightings.extend(disk::sightings(&loaded.events).remove(group).unwrap_or_default()),
@@ -158,7 +165,7 @@ impl Eyes {
     /// When the cluster cannot be reached or used.
     pub async fn world(&self) -> Result<World, Fault> {
         let mut world = World::default();
-        for seen in observe::snapshot(&self.docker, true, |_| false).await? {
+        for seen in observe::snapshot(&self.journal, true, |_| false).await? {
             world.apply(seen, self.docker.clock().now());
         }
         Ok(world)
@@ -255,7 +262,7 @@ impl Eyes {
                 }
                 Want::Tasks(service) => tasks.push(service.clone()),
                 Want::Record(change) => {
-                    let record = self.raft.record(change).await?.map(Box::new);
+                    let record = self.journal.record(change).await?.map(Box::new);
                     world.apply(Seen::Record { change: change.clone(), record }, self.docker.clock().now());
                 }
                 Want::Sightings(group) => {
@@ -263,7 +270,7 @@ impl Eyes {
                     world.apply(seen, self.docker.clock().now());
                 }
                 Want::Journal => {
-                    let slots = self.raft.slots().await?;
+                    let slots = self.journal.slots().await?;
                     world.apply(Seen::Slots(slots), self.docker.clock().now());
                 }
             }

@@ -77,7 +77,7 @@ impl Effects {
             let tell = move |seen: Seen| {
                 out.send(Msg::Seen { cluster, seen: vec![seen] });
             };
-            handle.spawn(observe(eyes.docker.clone(), attended, tell));
+            handle.spawn(observe(eyes.journal.clone(), attended, tell));
             Arc::new(Hands { name: parts.name, eyes, attention })
         });
         let clusters = clusters.collect();
@@ -187,10 +187,10 @@ impl Effects {
                             .map(|all| all.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }).collect())
                     }
                     Want::Record(change) => {
-                        let record = eyes.raft.record(&change).await;
+                        let record = eyes.journal.record(&change).await;
                         record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
                     }
-                    Want::Journal => eyes.raft.slots().await.map(|slots| vec![Seen::Slots(slots)]),
+                    Want::Journal => eyes.journal.slots().await.map(|slots| vec![Seen::Slots(slots)]),
                     Want::Sightings(group) => {
                         let swarm = eyes.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
                         eyes.sightings(&group, &swarm).await.map(|seen| vec![seen])

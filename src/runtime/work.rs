@@ -13,14 +13,14 @@ use crate::engine::prepare::Eyes;
 /// What to begin a takeover with, or why not and what to do.
 pub(super) async fn taken_over(eyes: &Eyes, change: &str, order: Order) -> Result<(Start, String), (String, String)> {
     let fault = |fault: Fault| (fault.to_string(), fault.hint());
-    let slots = eyes.raft.slots().await.map_err(fault)?;
+    let slots = eyes.journal.slots().await.map_err(fault)?;
     let gone = || ("its slot is gone".to_owned(), "look at the history".to_owned());
     let slot = slots.into_iter().find(|slot| slot.change == change).ok_or_else(gone)?;
-    let record = eyes.raft.record(change).await.map_err(fault)?;
+    let record = eyes.journal.record(change).await.map_err(fault)?;
     let unknown =
         || ("it has no record: what it was to do is not known".to_owned(), "put the services right by hand".to_owned());
     let record = record.ok_or_else(unknown)?;
-    if life::sign_of_life(&eyes.raft, &slot).await.map_err(fault)? == Life::Sign {
+    if life::sign_of_life(&eyes.journal, &slot).await.map_err(fault)? == Life::Sign {
         let why = format!("{} is carrying it out", slot.labels.by);
         return Err((why, "watch it here, or stop it there".into()));
     }

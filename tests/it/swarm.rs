@@ -10,6 +10,7 @@ use pinnace::adapters::docker::endpoint::{Surroundings, resolve};
 use pinnace::adapters::docker::logs::Of;
 use pinnace::adapters::docker::read::Tasks;
 use pinnace::adapters::docker::{Auth, Docker, Fault};
+use pinnace::adapters::journal::Journal;
 use pinnace::core::journal::Direction;
 use pinnace::core::swarm::{Service, TaskState};
 use pinnace::core::time::Time;
@@ -270,7 +271,7 @@ async fn observing() {
     let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
     let into = Arc::clone(&world);
     let began = Instant::now();
-    let eyes = tokio::spawn(observe(docker(&sockets[1], true), given, move |seen| {
+    let eyes = tokio::spawn(observe(Journal::new(docker(&sockets[1], true)), given, move |seen| {
         into.lock().unwrap().apply(seen, now());
     }));
     until("the first screen", async || world.lock().unwrap().is_painted().then_some(())).await;
@@ -299,7 +300,8 @@ async fn observing() {
 #[tokio::test]
 async fn one_look() {
     let Some(sockets) = sockets() else { return };
-    let seen = snapshot(&docker(&sockets[0], true), true, |service| service.name == "shop_api").await.unwrap();
+    let seen =
+        snapshot(&Journal::new(docker(&sockets[0], true)), true, |service| service.name == "shop_api").await.unwrap();
     assert!(seen.iter().any(|one| matches!(one, Seen::Slots(_))));
     let mut world = World::default();
     for one in seen {

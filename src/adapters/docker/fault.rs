@@ -64,6 +64,14 @@ pub enum Fault {
         /// Why not.
         why: String,
     },
+    /// A file or folder of this machine could not be used.
+    #[error("{what}: {why}")]
+    Disk {
+        /// What was tried, and where.
+        what: String,
+        /// The system's answer.
+        why: String,
+    },
     /// Writes are off (`--read-only`); nothing was sent.
     #[error("{what}: pinnace is read-only here")]
     ReadOnly {
@@ -155,7 +163,7 @@ impl Fault {
         match self {
             Self::Endpoint { .. } | Self::Unreachable { .. } | Self::ReadOnly { .. } => true,
             Self::Http { status, .. } => (400..500).contains(status) || self.is_out_of_sequence(),
-            Self::Broken { .. } | Self::Timeout { .. } | Self::BadAnswer { .. } => false,
+            Self::Broken { .. } | Self::Timeout { .. } | Self::BadAnswer { .. } | Self::Disk { .. } => false,
         }
     }
 
@@ -191,6 +199,7 @@ impl Fault {
                 "the engine hangs, the line is gone, or the managers are electing a leader; look at its host"
             }
             Self::ReadOnly { .. } => "start pinnace without --read-only to change anything",
+            Self::Disk { .. } => "free space, or mend the folder; XDG_STATE_HOME names another",
             Self::BadAnswer { .. } => "check that the address is that of a Docker Engine",
             Self::Http { .. } => self.http_hint(),
         };

@@ -3,21 +3,17 @@
 //! A line is `{"sum":…,"event":…}`, where `sum` is the first 16 hexadecimal digits of the SHA-256 of the event's
 //! text as it stands. The file is only ever appended to; what a crash left of a last line is moved beside it.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::adapters::files::{private_file, private_folder, safe_name};
+use crate::adapters::files::{LOCK, lock, private_file, private_folder, safe_name};
 use crate::core::disk::DiskEvent;
 use crate::core::group::hex;
-
-/// How long to wait for another pinnace to finish its line.
-const LOCK: Duration = Duration::from_secs(5);
 
 /// Why the journal on disk could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -163,16 +159,10 @@ impl DiskJournal {
     }
 
     fn lock(&self, file: &File, shared: bool) -> Result<(), DiskError> {
-        let since = Instant::now();
-        loop {
-            match if shared { file.try_lock_shared() } else { file.try_lock() } {
-                Ok(()) => return Ok(()),
-                Err(TryLockError::WouldBlock) if since.elapsed() < LOCK => {
-                    std::thread::sleep(Duration::from_millis(5));
-                }
-                Err(TryLockError::WouldBlock) => return Err(DiskError::Locked(self.path.clone())),
-                Err(TryLockError::Error(cause)) => return Err(self.io("lock", cause)),
-            }
+        match lock(file, shared) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(DiskError::Locked(self.path.clone())),
+            Err(cause) => Err(self.io("lock", cause)),
         }
     }
 

@@ -1,7 +1,10 @@
-//! The two places a change is written down: the Raft store of its swarm, and this machine's disk.
+//! The two places a change is written down: the journal, in the Raft store of its swarm or in its stead in a folder of
+//! this machine, and the notes on this machine's disk.
 
 mod disk;
-mod raft;
+mod folder;
+mod objects;
+mod store;
 
 pub use disk::{DiskError, DiskJournal, Loaded};
-pub use raft::{Claim, RECORD_LIMIT, Raft};
+pub use objects::{Claim, Journal, RECORD_LIMIT};

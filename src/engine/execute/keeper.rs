@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::adapters::clock::Clock;
 use crate::adapters::docker::Fault;
-use crate::adapters::journal::Raft;
+use crate::adapters::journal::Journal;
 use crate::core::journal::{Slot, SlotLabels};
 
 /// Between beats.
@@ -57,17 +57,18 @@ pub struct Keeper {
     jobs: mpsc::Sender<Job>,
     clock: Clock,
     shown: watch::Receiver<Shown>,
-    raft: Raft,
+    journal: Journal,
     config: String,
 }
 
 impl Keeper {
     /// Starts keeping a slot that is ours, last written at `sent`.
-    pub fn start(raft: Raft, slot: Slot, sent: Duration) -> Self {
+    pub fn start(journal: Journal, slot: Slot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
         let (show, shown) = watch::channel(Shown { sent, gone: None, hangs_since: None });
-        let keeper = Self { jobs, clock: raft.clock(), shown, raft: raft.clone(), config: slot.config.clone() };
-        tokio::spawn(Task { raft, slot, show }.run(inbox));
+        let keeper =
+            Self { jobs, clock: journal.clock(), shown, journal: journal.clone(), config: slot.config.clone() };
+        tokio::spawn(Task { journal, slot, show }.run(inbox));
         keeper
     }
 
@@ -99,12 +100,12 @@ impl Keeper {
 
     /// Whether the slot can be read.
     pub async fn reads(&self) -> Result<(), Fault> {
-        self.raft.slot(&self.config).await.map(drop)
+        self.journal.slot(&self.config).await.map(drop)
     }
 }
 
 struct Task {
-    raft: Raft,
+    journal: Journal,
     slot: Slot,
     show: watch::Sender<Shown>,
 }
@@ -142,7 +143,7 @@ impl Task {
 
     /// One write, repeated until what stands in the store tells how it went.
     async fn swap(&mut self, labels: SlotLabels) -> Result<(), Gone> {
-        let began = self.raft.clock().boottime();
+        let began = self.journal.clock().boottime();
         self.show.send_modify(|shown| shown.hangs_since = Some(began));
         let result = self.swap_until(&labels, began).await;
         self.show.send_modify(|shown| shown.hangs_since = None);
@@ -152,12 +153,12 @@ impl Task {
     async fn swap_until(&mut self, labels: &SlotLabels, began: Duration) -> Result<(), Gone> {
         let mut why = "no answer".to_owned();
         loop {
-            if let Err(fault) = self.raft.swap(&self.slot, labels).await {
+            if let Err(fault) = self.journal.swap(&self.slot, labels).await {
                 why = fault.to_string();
             }
             // Only what stands there tells; until it does not, the identical write is not repeated either.
             loop {
-                match self.raft.slot(&self.slot.config).await {
+                match self.journal.slot(&self.slot.config).await {
                     Ok(Some(now)) if now.index == self.slot.index => break,
                     Ok(Some(now)) if now.labels.is_stored_as(labels) => {
                         self.slot = now;
@@ -176,7 +177,7 @@ impl Task {
     }
 
     async fn wait(&self, began: Duration, why: &str) -> Result<(), Gone> {
-        if self.raft.clock().boottime().saturating_sub(began) > GIVE_UP {
+        if self.journal.clock().boottime().saturating_sub(began) > GIVE_UP {
             return Err(Gone::Stuck(why.to_owned()));
         }
         tokio::time::sleep(RETRY).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::adapters::clock;
 use crate::adapters::docker::Fault;
-use crate::adapters::journal::Raft;
+use crate::adapters::journal::Journal;
 use crate::core::journal::{Slot, Stillness};
 
 /// Between two reads of a slot.
@@ -32,15 +32,15 @@ pub fn is_given_up(slot: &Slot) -> bool {
 ///
 /// # Errors
 /// When the slot cannot be read for long.
-pub async fn sign_of_life(raft: &Raft, slot: &Slot) -> Result<Life, Fault> {
+pub async fn sign_of_life(journal: &Journal, slot: &Slot) -> Result<Life, Fault> {
     if is_given_up(slot) {
         return Ok(Life::None);
     }
-    let clock = raft.clock();
+    let clock = journal.clock();
     let (mut still, mut failed) = (Stillness::default(), 0);
     loop {
         let asked = clock.boottime();
-        match raft.slot(&slot.config).await {
+        match journal.slot(&slot.config).await {
             Ok(Some(now)) if now.index != slot.index => return Ok(Life::Sign),
             Ok(Some(now)) => {
                 failed = 0;

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::adapters::clock;
 use crate::adapters::docker::{Docker, Fault};
-use crate::adapters::journal::{DiskJournal, Raft};
+use crate::adapters::journal::{DiskJournal, Journal};
 use crate::core::change::{Event, Mode, Order};
 use crate::core::journal::Slot;
 use crate::core::wire::v1::{Plan, Record};
@@ -33,9 +33,9 @@ pub struct Tools {
     pub docker: Docker,
     /// The look at images, before a unit and after a failure.
     pub eyes: Eyes,
-    /// The journal in its Raft store.
-    pub raft: Raft,
-    /// The journal on local disk; `None` where there is no state folder.
+    /// Its journal.
+    pub journal: Journal,
+    /// Notes on this machine's disk; `None` where there is no state folder.
     pub disk: Option<DiskJournal>,
 }
 
@@ -148,6 +148,10 @@ impl Refusal {
             Self::Lost { .. } => "watch it: it is theirs now".into(),
             Self::Newer { .. } => "update this pinnace; what it does not know it leaves alone".into(),
             Self::Unknown { .. } => "look at `pinnace history`; the next plan of the group closes it as void".into(),
+            Self::Unwritable(fault) if matches!(fault.status(), Some(401 | 403 | 405 | 501)) => {
+                "who may make no configs keeps the journal on this machine with `--journal disk`; no other manager sees it"
+                    .into()
+            }
             Self::Unwritable(fault) | Self::Fault(fault) => fault.hint(),
         }
     }

@@ -35,7 +35,7 @@ pub(super) async fn begin(
         return Err(Refusal::Newer { change: slot.change });
     }
     let mine = owner();
-    let keeper = Keeper::start(tools.raft.clone(), slot.clone(), tools.docker.clock().boottime());
+    let keeper = Keeper::start(tools.journal.clone(), slot.clone(), tools.docker.clock().boottime());
     let (name, by) = (mine.clone(), taker(&options.by, &slot.labels.by));
     let taken = keeper
         .write(move |labels| {

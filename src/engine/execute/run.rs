@@ -81,9 +81,9 @@ impl Run {
     /// there is no first unit before it is known to be there.
     pub(super) async fn record_is_there(&mut self) -> Result<(), Gone> {
         loop {
-            match self.tools.raft.record(&self.record.change).await {
+            match self.tools.journal.record(&self.record.change).await {
                 Ok(Some(_)) => return Ok(()),
-                Ok(None) => drop(self.tools.raft.put_record(&self.record).await),
+                Ok(None) => drop(self.tools.journal.put_record(&self.record).await),
                 Err(_) => {}
             }
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -251,8 +251,8 @@ impl Run {
         .await?;
         self.emit(Kind::Ended { state, text });
         self.note(DiskKind::End { state }).await;
-        let _ = self.tools.raft.put_log(&self.record.change, &self.owner, &self.log).await;
-        let _ = tokio::time::timeout(PRUNING, self.tools.raft.prune()).await;
+        let _ = self.tools.journal.put_log(&self.record.change, &self.owner, &self.log).await;
+        let _ = tokio::time::timeout(PRUNING, self.tools.journal.prune()).await;
         Ok(())
     }
 
@@ -269,7 +269,7 @@ impl Run {
             .await;
         match written {
             Ok(()) => {
-                let _ = self.tools.raft.put_log(&self.record.change, &self.owner, &self.log).await;
+                let _ = self.tools.journal.put_log(&self.record.change, &self.owner, &self.log).await;
                 Outcome::Detached
             }
             Err(gone) => self.gone(gone),

@@ -59,7 +59,7 @@ pub(super) async fn begin(
     let begun =
         Kind::Begun { seq: slot.seq, by: options.by.clone(), units: vec![UnitState::Untouched; units], post: None };
     let owner = slot.labels.owner.clone();
-    let keeper = Keeper::start(tools.raft.clone(), slot, sent);
+    let keeper = Keeper::start(tools.journal.clone(), slot, sent);
     let mut run = Run::new(tools, record, options, Held { keeper, owner }, talk, Progress::new(units));
     run.emit(begun);
     if let Err(refusal) = noted {
@@ -98,9 +98,10 @@ async fn note(tools: &Tools, record: &Record, kind: DiskKind) -> Result<(), Refu
 
 async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slot, Duration), Refusal> {
     let plan = &record.plan;
-    tools.raft.put_record(record).await.map_err(Refusal::Unwritable)?;
-    let slots = tools.raft.slots_of(&plan.group).await.map_err(Refusal::Fault)?;
+    tools.journal.put_record(record).await.map_err(Refusal::Unwritable)?;
+    let slots = tools.journal.slots_of(&plan.group).await.map_err(Refusal::Fault)?;
     newest_is_parent(tools, slots, plan).await?;
+    not_in_the_swarm(tools, plan).await?;
     let labels = SlotLabels {
         group: plan.group.to_string(),
         owner: owner(),
@@ -117,7 +118,7 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
     };
     let began = tools.docker.clock().boottime();
     loop {
-        match tools.raft.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
+        match tools.journal.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
             // Which of its sendings landed is not known: the first counts.
             Ok(Claim::Ours(slot)) => return Ok((*slot, began)),
             Ok(Claim::Taken(slot)) => return Err(taken(*slot, &record.change)),
@@ -127,6 +128,18 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
             }
             Err(_) => tokio::time::sleep(RETRY).await,
         }
+    }
+}
+
+/// Somebody who may make configs may be at work on the group, and a journal on disk would not tell.
+async fn not_in_the_swarm(tools: &Tools, plan: &Plan) -> Result<(), Refusal> {
+    if !tools.journal.is_local() {
+        return Ok(());
+    }
+    match tools.journal.open_in_swarm(&plan.group).await {
+        Ok(Some(slot)) => Err(Refusal::Busy { change: slot.change, by: slot.labels.by }),
+        // Where configs may not be made they may not be listed either.
+        Ok(None) | Err(_) => Ok(()),
     }
 }
 
@@ -162,7 +175,8 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
     if newest.is_foreign() {
         return Err(Refusal::Newer { change: newest.change });
     }
-    if !newest.is_unbegun() || life::sign_of_life(&tools.raft, &newest).await.map_err(Refusal::Fault)? == Life::Sign {
+    if !newest.is_unbegun() || life::sign_of_life(&tools.journal, &newest).await.map_err(Refusal::Fault)? == Life::Sign
+    {
         return Err(Refusal::Busy { change: newest.change, by: newest.labels.by });
     }
     close(tools, newest).await
@@ -171,7 +185,7 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
 /// Closes a change that nobody holds and that posted nothing: its owner's next slot write fails, and so it never will.
 async fn close(tools: &Tools, slot: Slot) -> Result<(), Refusal> {
     let (change, by) = (slot.change.clone(), slot.labels.by.clone());
-    let keeper = Keeper::start(tools.raft.clone(), slot, tools.docker.clock().boottime());
+    let keeper = Keeper::start(tools.journal.clone(), slot, tools.docker.clock().boottime());
     let mine = owner();
     let voided = keeper
         .write(move |labels| {

@@ -9,10 +9,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::notes::Notes;
-use super::{Attention, Ended, SLICE, histories_of, left_running, slot, slots};
+use super::{Attention, Ended, SLICE, cleaned, histories_of, left_running, slots};
 use crate::adapters::docker::events::{Event, Events};
 use crate::adapters::docker::read::Tasks;
 use crate::adapters::docker::{Docker, Fault};
+use crate::adapters::journal::Journal;
 use crate::core::journal::{SLOT, Slot};
 use crate::core::swarm::{Node, Service, Task};
 use crate::core::world::{Engine, Link, Seen};
@@ -66,6 +67,7 @@ struct Due {
 
 pub(super) struct Session<'a, F> {
     docker: &'a Docker,
+    journal: &'a Journal,
     attention: &'a mut watch::Receiver<Attention>,
     out: &'a F,
     notes: Notes,
@@ -82,11 +84,12 @@ pub(super) struct Session<'a, F> {
 }
 
 impl<'a, F: Fn(Seen)> Session<'a, F> {
-    pub(super) fn new(docker: &'a Docker, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
+    pub(super) fn new(journal: &'a Journal, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
         let ask = attention.borrow().ask;
         let now = Instant::now();
         Self {
-            docker,
+            docker: journal.docker(),
+            journal,
             attention,
             out,
             notes: Notes::default(),
@@ -162,6 +165,8 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                 if now >= running_at {
                     self.running_at = now;
                     self.due.whole.insert(Kind::Running);
+                    // A folder sends no events.
+                    self.due.whole.extend(self.journal.is_local().then_some(Kind::Slots));
                 }
                 if self.gather.is_some_and(|gather| now >= gather) {
                     self.gather = None;
@@ -224,7 +229,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                 Kind::Engine => engine(docker()),
                 Kind::Nodes => nodes(docker()),
                 Kind::Services => services(docker()),
-                Kind::Slots => all_slots(docker()),
+                Kind::Slots => all_slots(self.journal.clone()),
                 _ => running(docker(), self.notes.slice()),
             };
             start(kind, call);
@@ -235,7 +240,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         if free(Kind::Slot)
             && let Some(id) = due.slot.pop_first()
         {
-            start(Kind::Slot, one_slot(docker(), id));
+            start(Kind::Slot, one_slot(self.journal.clone(), id));
         }
         if free(Kind::OnNode)
             && let Some(id) = due.on_nodes.pop_first()
@@ -351,14 +356,14 @@ fn histories(docker: Docker, ids: Vec<String>) -> Asked {
     Box::pin(async move { Ok(News::Histories(histories_of(&docker, &ids).await?.into_iter().collect())) })
 }
 
-fn all_slots(docker: Docker) -> Asked {
-    Box::pin(async move { Ok(News::Slots(slots(&docker).await?)) })
+fn all_slots(journal: Journal) -> Asked {
+    Box::pin(async move { Ok(News::Slots(slots(&journal).await?)) })
 }
 
-fn one_slot(docker: Docker, id: String) -> Asked {
+fn one_slot(journal: Journal, id: String) -> Asked {
     Box::pin(async move {
-        let config = docker.config(&id).await?;
-        let read = slot(&config).ok_or_else(|| Fault::bad("reading a slot of the journal", "it is none"))?;
-        Ok(News::Slot(Box::new(read)))
+        let read = journal.slot(&id).await?.map(cleaned);
+        let slot = read.ok_or_else(|| Fault::bad("reading a slot of the journal", "it is none"))?;
+        Ok(News::Slot(Box::new(slot)))
     })
 }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::adapters::docker::canned::{Call, Canned, Reply, capture};
+use crate::adapters::journal::Journal;
 use crate::core::group::GroupKey;
 use crate::core::journal::{ChangeState, SlotLabels, slot_name};
 use crate::core::time::Time;
@@ -90,7 +91,8 @@ impl Watched {
         let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&seen);
-        let task = tokio::spawn(observe(canned.docker(true), given, move |one| into.lock().unwrap().push(one)));
+        let task =
+            tokio::spawn(observe(Journal::new(canned.docker(true)), given, move |one| into.lock().unwrap().push(one)));
         Self { seen, attention, task }
     }
 
@@ -270,7 +272,7 @@ async fn engines_that_cannot_serve_say_so() {
 #[tokio::test(start_paused = true)]
 async fn one_snapshot_for_a_verb() {
     let canned = Canned::new(answer);
-    let seen = snapshot(&canned.docker(true), true, |_| false).await.unwrap();
+    let seen = snapshot(&Journal::new(canned.docker(true)), true, |_| false).await.unwrap();
     let mut world = World::default();
     for one in seen {
         world.apply(one, Time(1_795_166_000_000));

@@ -88,9 +88,9 @@ impl Someone {
         stage.judge(|judge| judge.impatient = true);
         let Some(change) = unfinished(stage).await else { return "nothing to take".into() };
         let eyes = &self.given.eyes;
-        let Ok(slots) = eyes.raft.slots().await else { return "cannot read".into() };
+        let Ok(slots) = eyes.journal.slots().await else { return "cannot read".into() };
         let (Some(slot), Ok(Some(record))) =
-            (slots.into_iter().find(|slot| slot.change == change), eyes.raft.record(&change).await)
+            (slots.into_iter().find(|slot| slot.change == change), eyes.journal.record(&change).await)
         else {
             return "cannot read".into();
         };

@@ -1,10 +1,13 @@
-//! The journal in the swarm's own Raft store: small configs, by the protocol in `docs/journal.md`.
+//! The journal's objects, by the protocol in `docs/journal.md`: small configs in the swarm's own Raft store.
 //!
 //! A config's name is claimed atomically (409 for a second one), its data never changes, and its labels are changed
-//! by compare-and-swap on its version index.
+//! by compare-and-swap on its version index. Where no configs may be made, files do the same for one machine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
+use super::folder::Folder;
+use super::store::Store;
 use crate::adapters::clock::Clock;
 use crate::adapters::docker::{Config, Docker, Fault};
 use crate::core::change::Event;
@@ -29,16 +32,41 @@ pub enum Claim {
     Taken(Box<Slot>),
 }
 
-/// The journal in the Raft store.
+/// The journal of a swarm.
 #[derive(Clone, Debug)]
-pub struct Raft {
+pub struct Journal {
     docker: Docker,
+    store: Store,
 }
 
-impl Raft {
-    /// The journal of a swarm.
+impl Journal {
+    /// The journal in the swarm's Raft store.
     pub fn new(docker: Docker) -> Self {
-        Self { docker }
+        Self { store: Store::Swarm(docker.clone()), docker }
+    }
+
+    /// The journal in `state` (`$XDG_STATE_HOME/pinnace`) of this machine, which no other sees.
+    pub fn on_disk(docker: Docker, state: PathBuf) -> Self {
+        Self { store: Store::Folder(Folder::new(docker.clone(), state)), docker }
+    }
+
+    /// Whether only this machine sees it.
+    pub fn is_local(&self) -> bool {
+        matches!(self.store, Store::Folder(_))
+    }
+
+    /// The swarm it is of.
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    /// An open change of a group in the swarm's own store, which somebody carries out who may use that.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, Fault> {
+        let slots = Self::new(self.docker.clone()).slots_of(group).await?;
+        Ok(slots.into_iter().find(|slot| !slot.labels.state.is_terminal()))
     }
 
     /// The clock its swarm lives by.
@@ -48,14 +76,14 @@ impl Raft {
 
     /// All slots of all groups.
     pub async fn slots(&self) -> Result<Vec<Slot>, Fault> {
-        Ok(self.docker.configs(&[LABEL_V]).await?.iter().filter_map(read).collect())
+        Ok(self.store.labelled(&[LABEL_V]).await?.iter().filter_map(read).collect())
     }
 
     /// A group's slots, by number.
     pub async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
         let hash = group.hash();
         let filter = format!("{LABEL_GROUP}={hash}");
-        let configs = self.docker.configs(&[LABEL_V, &filter]).await?;
+        let configs = self.store.labelled(&[LABEL_V, &filter]).await?;
         let mut slots: Vec<Slot> = configs.iter().filter_map(read).filter(|slot| slot.group_hash == hash).collect();
         slots.sort_by_key(|slot| slot.seq);
         Ok(slots)
@@ -63,13 +91,13 @@ impl Raft {
 
     /// A slot as it is now; `None` when its config is gone.
     pub async fn slot(&self, config: &str) -> Result<Option<Slot>, Fault> {
-        Ok(found(self.docker.config(config).await)?.as_ref().and_then(read))
+        Ok(found(self.store.get(config).await)?.as_ref().and_then(read))
     }
 
     /// A change's record; `None` when there is none.
     pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
         let what = format!("the record of change {change}");
-        let Some(config) = found(self.docker.config(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
+        let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
         serde_json::from_slice(&config.data).map(Some).map_err(|error| Fault::bad(&what, error))
     }
 
@@ -82,8 +110,8 @@ impl Raft {
         if record.plan.kind == Kind::Seen {
             labels.insert(LABEL_SEEN.to_owned(), record.plan.group.hash());
         }
-        match self.docker.create_config(&name, &labels, &data).await {
-            Ok(_) => Ok(()),
+        match self.store.create(&name, &labels, &data).await {
+            Ok(()) => Ok(()),
             Err(fault) if fault.is_name_conflict() => Ok(()),
             Err(fault) => self.record(&record.change).await.ok().flatten().map(|_| ()).ok_or(fault),
         }
@@ -91,7 +119,7 @@ impl Raft {
 
     /// What was seen of a group; what cannot be read is left out.
     pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<Sighting>, Fault> {
-        let configs = self.docker.configs(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
+        let configs = self.store.labelled(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
         let records = configs.iter().filter_map(|config| serde_json::from_slice::<Record>(&config.data).ok());
         Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| seen::sightings(&record)).collect())
     }
@@ -104,7 +132,7 @@ impl Raft {
         let name = slot_name(group, seq);
         let written = labels.write(VERSION, &group.hash(), change);
         let data = serde_json::json!({ "v": VERSION, "change": change }).to_string();
-        let reply = self.docker.create_config(&name, &written, data.as_bytes()).await;
+        let reply = self.store.create(&name, &written, data.as_bytes()).await;
         match (self.slot(&name).await?, reply) {
             (Some(slot), _) => {
                 let ours = slot.change == change && !slot.is_foreign() && slot.labels.is_stored_as(labels);
@@ -120,7 +148,7 @@ impl Raft {
         let group = slot.group_hash.clone();
         let name = format!("{SLOT}{group}.{}", slot.seq);
         let written = labels.write(slot.v, &group, &slot.change);
-        self.docker.update_config_labels(&slot.config, slot.index, &name, &written).await
+        self.store.relabel(&slot.config, slot.index, &name, &written).await
     }
 
     /// Writes the events of a change, the oldest dropped where they are too many; best effort.
@@ -138,20 +166,20 @@ impl Raft {
         lines.reverse();
         let name = format!("{LOG}{change}.{owner}");
         let labels = [("pinnace.log".to_owned(), change.to_owned())].into();
-        self.docker.create_config(&name, &labels, lines.join("\n").as_bytes()).await.map(|_| ())
+        self.store.create(&name, &labels, lines.join("\n").as_bytes()).await
     }
 
     /// Removes what the journal need not keep; what cannot be removed now stays for the next time.
     pub async fn prune(&self) -> Result<(), Fault> {
         let stored = self
-            .docker
-            .configs_named(PREFIX)
+            .store
+            .named(PREFIX)
             .await?
             .into_iter()
             .filter_map(|one| Stored::read(&one.id, one.index, one.created, &one.name, &one.labels, &one.data));
         for chain in doomed(&stored.collect::<Vec<_>>()) {
             for id in chain {
-                if let Err(fault) = self.docker.remove_config(&id).await {
+                if let Err(fault) = self.store.remove(&id).await {
                     tracing::info!(%fault, "left for the next time");
                     break;
                 }
@@ -162,7 +190,7 @@ impl Raft {
 
     /// The events of a change, of all its owners, as far as they were written.
     pub async fn log(&self, change: &str) -> Result<Vec<Event>, Fault> {
-        let configs = self.docker.configs(&[&format!("pinnace.log={change}")]).await?;
+        let configs = self.store.labelled(&[&format!("pinnace.log={change}")]).await?;
         let lines = configs.iter().flat_map(|config| config.data.split(|byte| *byte == b'\n'));
         let mut events: Vec<Event> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
         events.sort_by_key(|event| (event.at, event.index));
