@@ -45,6 +45,8 @@ mod registry;
 #[cfg(test)]
 mod registry_lab;
 #[cfg(test)]
+mod rollouts;
+#[cfg(test)]
 mod screens;
 #[cfg(test)]
 mod screens_changing;

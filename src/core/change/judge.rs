@@ -305,9 +305,10 @@ impl Look<'_> {
             TaskState::Preparing => {
                 waiting(&format!("{head}; {host} fetches the image for the next (preparing)"), false)
             }
-            TaskState::Starting => {
-                waiting(&format!("{head}; the next is starting on {host}: its health check has not passed yet"), false)
-            }
+            TaskState::Starting => waiting(
+                &format!("{head}; the next is starting on {host}; its health check, if any, has not passed yet"),
+                false,
+            ),
             TaskState::Pending => waiting(&format!("{head}; the next waits for a node (pending)"), true),
             _ if task.desired < TaskState::Running => {
                 waiting(&format!("{head}; the next waits for an old task to stop"), false)

@@ -30,7 +30,10 @@ pub const MEDDLED: &str = "somebody edited other parts of it meanwhile";
 pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
     let parts = match service.previous_differs.as_slice() {
         [] => String::new(),
-        parts => format!(" ({})", parts.join(", ")),
+        parts => {
+            let names: Vec<_> = parts.iter().map(|part| part.trim_start_matches('/')).collect();
+            format!(" ({})", names.join(", "))
+        }
     };
     let blind = if engine_goes_back {
         "; from now on the engine itself can only go back to the new image, as it keeps one spec before"
@@ -69,7 +72,7 @@ mod tests {
         service.labels.clear();
         service.labels.insert(group::COMPONENT.into(), "postgres".into());
         assert!(overtaken(&service, "r/app:2").contains("control plane"));
-        service.previous_differs = vec!["Labels".into()];
+        service.previous_differs = vec!["/Labels".into()];
         assert!(meddled(&service, true).contains("(Labels)") && meddled(&service, true).contains("can only go back"));
     }
 }

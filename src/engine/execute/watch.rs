@@ -196,13 +196,15 @@ impl Run {
 
     /// The same tasks have to run for the settle time, and the spec is looked at once more before that is called done.
     async fn has_settled(&mut self, watch: &mut Watch, now: Duration) -> bool {
-        let since = if let Some(since) = watch.arrived {
-            since
-        } else {
-            if !self.options.settle.is_zero() {
-                self.emit(Kind::Phase { unit: watch.at, phase: Phase::Settle, direction: watch.direction });
+        let since = match &watch.arrived {
+            Some((since, up)) if *up == watch.up.0 => *since,
+            _ => {
+                if !self.options.settle.is_zero() {
+                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Settle, direction: watch.direction });
+                }
+                watch.arrived = Some((now, watch.up.0.clone()));
+                now
             }
-            *watch.arrived.insert(now)
         };
         if now.saturating_sub(since) < self.options.settle {
             return false;

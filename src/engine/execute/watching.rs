@@ -25,8 +25,8 @@ pub(super) struct Watch {
     pub direction: Direction,
     /// When the tasks that are up now were first seen as they are, and which they are.
     pub up: (Vec<String>, Duration),
-    /// Since when all is as it should be.
-    pub arrived: Option<Duration>,
+    /// Since when all is as it should be, and with which tasks.
+    pub arrived: Option<(Duration, Vec<String>)>,
     /// What it waits for, and since when.
     pub waits: (String, Duration),
     /// Whether that was put as a question.
@@ -99,7 +99,6 @@ impl Watch {
         });
         if up != self.up.0 {
             self.up = (up, now);
-            self.arrived = None;
         }
         if self.first.is_none() {
             self.first = failure;

@@ -37,6 +37,11 @@ impl Group {
         group
     }
 
+    /// One that somebody else created.
+    pub fn known(lab: &Lab, kind: &str, name: &str, services: Vec<String>) -> Self {
+        Self { text: format!("{kind}/{name}"), name: name.to_owned(), services, engine: lab.engine(1) }
+    }
+
     /// A database with db node `n1` on three hosts, `n2` on one, and a support service, in the control plane's shape.
     pub fn database(lab: &Lab, image: &str) -> Self {
         let group = Self::new(lab, "database", |name| {

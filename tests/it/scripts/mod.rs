@@ -12,6 +12,7 @@ mod kills;
 mod permanent;
 mod random;
 mod saved;
+mod rollouts;
 mod slow;
 mod ways;
 

@@ -141,7 +141,7 @@ fn what_it_waits_for() {
     let (waits, stuck) = updating(task("2", NEW, TaskState::Preparing, 5));
     assert!(!stuck && waits.ends_with("a fetches the image for the next (preparing)"), "{waits}");
     let (waits, stuck) = updating(task("2", NEW, TaskState::Starting, 5));
-    assert!(!stuck && waits.contains("starting on a: its health check"), "{waits}");
+    assert!(!stuck && waits.contains("starting on a; its health check"), "{waits}");
     let ready = Task { desired: TaskState::Ready, ..task("2", NEW, TaskState::Ready, 5) };
     assert!(updating(ready).0.ends_with("waits for an old task to stop"));
 }

@@ -1,0 +1,166 @@
+//! How rollouts go, row by row: what a service's policy and a new image do together, what pinnace has to make of it, and
+//! where the service stands afterwards. The simulator and the lab are held to the same rows.
+
+use serde_json::{Value, json};
+
+/// A second, in the engine's nanoseconds.
+const SECOND: u64 = 1_000_000_000;
+
+/// A service that is brought to a new image.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What it is called.
+    pub name: &'static str,
+    /// What the new image does.
+    pub image: &'static str,
+    /// Whether the new image is gone from its registry by the time a node pulls it.
+    pub gone: bool,
+    /// How many tasks.
+    pub replicas: u64,
+    /// What else of the spec is given, over the plain policy: one after another, pause, 2 s of monitor.
+    pub over: &'static str,
+    /// Seconds to settle.
+    pub settle: u64,
+    /// The outcome.
+    pub outcome: &'static str,
+    /// What the failure says, in these pieces.
+    pub says: &'static [&'static str],
+    /// How many updates pinnace makes: one to the new image, one back where the engine does not go back itself.
+    pub updates: usize,
+    /// At least so many tasks are the same before and after.
+    pub stay: usize,
+    /// In so many seconds on an idle machine.
+    pub within: u64,
+}
+
+const ROW: Row = Row {
+    name: "",
+    image: "sleep",
+    gone: false,
+    replicas: 3,
+    over: "{}",
+    settle: 0,
+    outcome: "done",
+    says: &[],
+    updates: 1,
+    stay: 0,
+    within: 60,
+};
+
+/// A new image that does not do, put back.
+const BAD: Row = Row { image: "exit:1", outcome: "failed", says: &["non-zero exit (1)"], updates: 2, ..ROW };
+/// The same, where the engine goes back by itself.
+const BACK: Row = Row { says: &["non-zero exit (1)", "the engine went back by itself"], updates: 1, ..BAD };
+
+const HEALTH: &str = r#""Healthcheck":{"Test":["CMD-SHELL","curl -f http://localhost/"],"Interval":500000000,"Timeout":1000000000,"Retries":2}"#;
+
+/// All rows.
+pub const ROWS: &[Row] = &[
+    Row { name: "stop-first", ..ROW },
+    Row { name: "start-first", over: r#"{"UpdateConfig":{"Order":"start-first"}}"#, ..ROW },
+    Row {
+        name: "two at once, with a delay",
+        replicas: 4,
+        over: r#"{"UpdateConfig":{"Parallelism":2,"Delay":1000000000}}"#,
+        ..ROW
+    },
+    Row { name: "all at once", over: r#"{"UpdateConfig":{"Parallelism":0}}"#, ..ROW },
+    Row { name: "slowly healthy", image: "healthy-after:2", over: "health", replicas: 2, ..ROW },
+    Row { name: "no tasks", replicas: 0, within: 15, ..ROW },
+    Row { name: "exit, pause", stay: 1, ..BAD },
+    Row { name: "exit, continue", over: r#"{"UpdateConfig":{"FailureAction":"continue"}}"#, ..BAD },
+    Row { name: "exit, rollback", over: r#"{"UpdateConfig":{"FailureAction":"rollback"}}"#, stay: 1, ..BACK },
+    Row {
+        name: "exit, rollback, start-first",
+        over: r#"{"UpdateConfig":{"FailureAction":"rollback","Order":"start-first"}}"#,
+        stay: 2,
+        ..BACK
+    },
+    Row { name: "no image, pause", gone: true, says: &["No such image", "has no `sha256:"], stay: 2, ..BAD },
+    Row {
+        name: "no image, rollback",
+        gone: true,
+        over: r#"{"UpdateConfig":{"FailureAction":"rollback"}}"#,
+        says: &["No such image", "has no `sha256:", "the engine went back by itself"],
+        stay: 2,
+        ..BACK
+    },
+    Row {
+        name: "crash after the monitor time",
+        image: "exit-after:4:1",
+        over: r#"{"UpdateConfig":{"Monitor":500000000}}"#,
+        replicas: 1,
+        settle: 8,
+        says: &["non-zero exit (1)", "it had come up"],
+        ..BAD
+    },
+    Row {
+        name: "crash within the monitor time",
+        image: "exit-after:2:1",
+        over: r#"{"UpdateConfig":{"Monitor":8000000000}}"#,
+        ..BAD
+    },
+    Row { name: "half of them may fail", replicas: 4, over: r#"{"UpdateConfig":{"MaxFailureRatio":0.5}}"#, ..BAD },
+    Row {
+        name: "unhealthy, rollback",
+        image: "unhealthy",
+        over: "health-rollback",
+        replicas: 2,
+        says: &["unhealthy container", "the engine went back by itself"],
+        stay: 1,
+        ..BACK
+    },
+    Row { name: "no such program", image: "no-program", says: &["starting container failed"], stay: 1, ..BAD },
+];
+
+impl Row {
+    /// What the spec has besides name, image and replicas.
+    pub fn spec(&self) -> Value {
+        let mut spec = json!({
+            "Labels": {},
+            "TaskTemplate": { "ContainerSpec": { "StopSignal": "SIGKILL" },
+                "RestartPolicy": { "Condition": "any", "Delay": SECOND } },
+            "Mode": { "Replicated": { "Replicas": self.replicas } },
+            "UpdateConfig": { "Parallelism": 1, "FailureAction": "pause", "Monitor": 2 * SECOND, "MaxFailureRatio": 0,
+                "Order": "stop-first" },
+        });
+        let health = format!(r#"{{"TaskTemplate":{{"ContainerSpec":{{{HEALTH}}}}}}}"#);
+        let over = match self.over {
+            "health" | "health-rollback" => health.as_str(),
+            over => over,
+        };
+        lay(&mut spec, &serde_json::from_str(over).unwrap());
+        if self.over == "health-rollback" {
+            lay(&mut spec, &json!({ "UpdateConfig": { "FailureAction": "rollback", "Monitor": 8 * SECOND } }));
+        }
+        spec
+    }
+
+    /// Holds what was said, as JSON, to the row.
+    pub fn judge(&self, told: &Value) {
+        assert_eq!(told["outcome"], self.outcome, "{}: {told:#}", self.name);
+        let unit = if self.outcome == "done" { "done" } else { "put-back" };
+        assert_eq!(told["units"], json!([unit]), "{}", self.name);
+        let said = told["failures"][0]["why"].as_str().unwrap_or_default();
+        for piece in self.says {
+            assert!(said.contains(piece), "{}: no `{piece}` in `{said}`", self.name);
+        }
+        assert!(self.outcome == "done" || !told["failures"][0]["hint"].as_str().unwrap().is_empty(), "{}", self.name);
+        let steps = told["steps"].as_array().unwrap();
+        let last = if self.settle == 0 { "converge" } else { "settle" };
+        assert_eq!(steps.last().unwrap()["step"], last, "{}: {steps:?}", self.name);
+        assert!(steps.iter().all(|step| step["seconds"].is_f64()), "{}: {steps:?}", self.name);
+    }
+}
+
+/// Lays members over those there are.
+pub fn lay(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) => {
+            for (key, value) in over {
+                lay(under.entry(key.clone()).or_insert(Value::Null), value);
+            }
+        }
+        (under, over) => *under = over.clone(),
+    }
+}

@@ -1,0 +1,81 @@
+//! Somebody else edits, deploys or rolls back in the middle of a rollout.
+
+use super::*;
+
+/// A label edited in the middle of a rollout leaves the bad image in the spec after the engine's rollback: recognised,
+/// and put back.
+#[tokio::test(start_paused = true)]
+async fn a_label_edit_defeats_the_engines_rollback() {
+    let swarm = Swarm::of(&world("exit:1", &part("a", "", &format!("replicas = 2\n{}", policy("rollback", 5)))));
+    let before = swarm.spec("s_a").await;
+    let other = swarm.clone();
+    let label = move || meddle(&other, "s_a", |spec| spec["Labels"]["owner"] = json!("somebody"));
+    let operator = swarm.behind("node-1", at_first_look(label));
+    let told = apply(&operator, &["a"], &["--settle", "0"]).await.exit(1).json();
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["put-back"])));
+    assert!(why(&told).contains("with the new image still in the spec"), "{told:#}");
+    // The engine's rollback has undone the label: what it kept as the spec before was ours, without it.
+    assert_eq!(swarm.spec("s_a").await, before);
+    assert_eq!(landed(&operator), 2, "there, and back where the engine did not go");
+    until_runs(&swarm, "s_a", &swarm.image("app:1").1, 2).await;
+}
+
+/// The same with a good image: the change is ours, the label theirs, and both are told.
+#[tokio::test(start_paused = true)]
+async fn a_label_edit_is_told_and_stays() {
+    let swarm = Swarm::of(&world("sleep", &part("a", "", "replicas = 3\n")));
+    let other = swarm.clone();
+    let label = move || meddle(&other, "s_a", |spec| spec["Labels"]["owner"] = json!("somebody"));
+    let operator = swarm.behind("node-1", at_first_look(label));
+    let pin = format!("a={HUB}/app:new");
+    let said = operator.run(&["apply", "s", "--pin", &pin, "--settle", "0"]).await.exit(0);
+    assert!(said.out.contains("note: somebody edited other parts of it meanwhile (Labels)"), "{}", said.out);
+    assert!(swarm.spec("s_a").await.contains("\"owner\":\"somebody\""));
+    until_runs(&swarm, "s_a", &swarm.image("app:new").1, 3).await;
+}
+
+/// Somebody else is told by what they did, and what they did stands.
+#[tokio::test(start_paused = true)]
+async fn others_are_told_by_what_they_did() {
+    for (hand, says) in [
+        ("deploy", "`docker stack deploy` set"),
+        ("update", "not by its stack file"),
+        ("force", "forced an update"),
+        ("rollback", "somebody rolled it back"),
+        ("back", "somebody set it back"),
+    ] {
+        let swarm = Swarm::of(&world("healthy-after:5", &part("a", "", "")));
+        let (other, (tag, image), (_, old)) = (swarm.clone(), swarm.image("app:2"), swarm.image("app:1"));
+        let act = move || match hand {
+            "rollback" => other.sim.with(|world| {
+                let found = world.find_service("s_a").unwrap();
+                let (spec, version, id) = (found.spec.value.clone(), found.index, found.id.to_string());
+                world.update_service(&id, Change { version, spec, rollback: true, ..Change::default() }).unwrap();
+            }),
+            _ => meddle(&other, "s_a", |spec| match hand {
+                "force" => spec["TaskTemplate"]["ForceUpdate"] = json!(7),
+                "back" => {
+                    spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(old);
+                    spec["TaskTemplate"].as_object_mut().unwrap().remove("Placement");
+                }
+                _ => {
+                    spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(image);
+                    if hand == "deploy" {
+                        spec["Labels"]["com.docker.stack.image"] = json!(tag);
+                    }
+                }
+            }),
+        };
+        let operator = swarm.behind("node-1", at_first_look(act));
+        let told = apply(&operator, &["a"], &["--settle", "0"]).await;
+        if hand == "force" {
+            // Another force counter is no edit of ours: the image is, and arrives.
+            assert!(["done", "failed"].contains(&told.json()["outcome"].as_str().unwrap()), "{}", told.out);
+            continue;
+        }
+        let told = told.exit(1).json();
+        assert_eq!(told["units"], json!(["overtaken"]), "{hand}");
+        assert!(why(&told).contains(says), "{hand}: {told:#}");
+        assert_eq!(landed(&operator), 1, "{hand}: what they did stands");
+    }
+}

@@ -1,0 +1,139 @@
+//! Nodes that go away before, in and after a rollout: nothing is posted for nothing, what waits for ever asks, and
+//! nothing is undone only because time passed.
+
+use std::sync::atomic::AtomicUsize;
+
+use super::*;
+
+/// A node that takes no tasks costs no old task: nothing is posted.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_before_its_unit() {
+    for to in ["pause", "down"] {
+        let swarm = Swarm::of(&world("sleep", &part("a", "node-3", "")));
+        let (before, tasks) = (swarm.spec("s_a").await, swarm.tasks(&["s_a"]).await);
+        let (other, did) = (swarm.clone(), AtomicBool::new(false));
+        // The plan is made from lists; the service alone is read when the change is to begin.
+        let operator = swarm.behind("node-1", move |call, when| {
+            let first = when == When::Before && call.method == "GET" && call.path.contains("/services/");
+            if first && !did.swap(true, Ordering::SeqCst) {
+                node(&other, "node-3", to);
+                other.sim.with(World::touch);
+            }
+            Act::Pass
+        });
+        let wait = if to == "down" { "30" } else { "0" };
+        let said = apply(&operator, &["a"], &["--settle", "0", "--stuck", wait]).await;
+        if to == "down" && said.code == Some(5) {
+            // The swarm did not know yet that the node is gone: it is stuck, and stays as it is.
+            assert!(why(&said.json()).contains("stuck"), "{}", said.out);
+            continue;
+        }
+        let told = said.exit(1).json();
+        assert!(why(&told).contains("not begun: node-3") && why(&told).contains("takes no new tasks"), "{told:#}");
+        assert_eq!((landed(&operator), swarm.spec("s_a").await), (0, before));
+        assert_eq!(swarm.tasks(&["s_a"]).await, tasks);
+    }
+}
+
+/// `updating` can last for ever: told as stuck with the scheduler's reason, and nothing is undone for it.
+#[tokio::test(start_paused = true)]
+async fn what_no_node_takes_is_left_and_not_undone() {
+    let swarm = Swarm::of(&world("sleep", &(part("a", "node-3", &policy("rollback", 2)) + &part("b", "", ""))));
+    let other = swarm.clone();
+    let operator = swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")));
+    let said = apply(&operator, &["a", "b"], &["--settle", "0", "--stuck", "20"]).await.exit(5);
+    let told = said.json();
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("left"), &json!(["failed", "untouched"])));
+    assert!(why(&told).contains("stuck: no suitable node") && why(&told).contains("--availability active"), "{told:#}");
+    assert!(said.err.contains("pinnace rollback stack/s"), "{}", said.err);
+    assert!(swarm.spec("s_a").await.contains("app:new"));
+}
+
+/// A service whose node goes down while it settles is not done, though the engine goes on to count its task.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_goes_down_while_it_settles() {
+    let swarm = Swarm::of(&world("sleep", &part("a", "node-3", &policy("pause", 1))));
+    let (other, ups) = (swarm.clone(), AtomicUsize::new(0));
+    let operator = swarm.behind("node-1", move |call, when| {
+        let runs =
+            call.path.ends_with("/tasks") && call.reply.contains("app:new") && call.reply.contains("\"running\"");
+        if when == When::After && runs && ups.fetch_add(1, Ordering::SeqCst) == 40 {
+            node(&other, "node-3", "down");
+        }
+        Act::Pass
+    });
+    let told = apply(&operator, &["a"], &["--settle", "60", "--stuck", "20"]).await.exit(5).json();
+    assert_eq!(told["outcome"], "left");
+    let why = why(&told);
+    assert!(why.contains("not heard from") || why.contains("no suitable node"), "{why}");
+}
+
+/// A unit that cannot be put back is named, and the others go on.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_put_back_is_named_and_the_others_go_on() {
+    let parts = part("a", "", "") + &part("b", "node-3", "") + &part("c", "", "");
+    let swarm =
+        Swarm::of(&(world("sleep", &parts) + &format!("[[image]]\nref = '{HUB}/app:bad'\nbehaviour = 'exit:3'\n")));
+    let before = swarm.specs(&["s_a", "s_b", "s_c"]).await;
+    let other = swarm.clone();
+    let operator = swarm.behind("node-1", once(When::Before, "s_c", move || node(&other, "node-3", "pause")));
+    let pins = [format!("a={HUB}/app:new"), format!("b={HUB}/app:new"), format!("c={HUB}/app:bad")];
+    let mut args = vec!["apply", "s", "--ack", "--json", "--settle", "0", "--stuck", "10"];
+    args.extend(pins.iter().flat_map(|pin| ["--pin", pin]));
+    let told = operator.run(&args).await.exit(5).json();
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("left"), &json!(["put-back", "failed", "put-back"])));
+    let failed: Vec<&str> =
+        told["failures"].as_array().unwrap().iter().map(|it| it["service"].as_str().unwrap()).collect();
+    assert_eq!(failed, ["s_b", "s_c"]);
+    assert_eq!(swarm.specs(&["s_a", "s_b", "s_c"]).await, before, "every spec is back; one waits for its node");
+    node(&swarm, "node-3", "active");
+    until_runs(&swarm, "s_b", &swarm.image("app:1").1, 1).await;
+}
+
+/// From the service's row to the plan of another image for a service of stack `s`.
+async fn desk_plans(desk: &mut Desk, tag: &str) {
+    desk_at(desk, "s_a").await;
+    desk.press("p");
+    desk.wait("the pins", 10, |text| text.contains("[service.a]")).await;
+    desk.press("ctrl-u");
+    desk.type_in(&format!("image = \"{HUB}/app:{tag}\""));
+    desk.wait("the registry's answer", 10, |text| text.contains("● a on")).await;
+    desk.press("esc P");
+    desk.wait("the plan", 10, |text| text.contains("equal to what is live")).await;
+}
+
+/// The console asks about what is stuck, and the question goes by itself when the node is back.
+#[tokio::test(start_paused = true)]
+async fn a_question_that_goes_by_itself() {
+    for answer in ["", "C enter", "L", "R"] {
+        let swarm = Swarm::of(&world("sleep", &part("a", "node-3", "")));
+        let other = swarm.clone();
+        let operator = swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")));
+        let mut desk = Desk::open(&operator, (80, 24));
+        desk_plans(&mut desk, "new").await;
+        desk.press("a");
+        desk.wait("the question", 120, |text| {
+            text.contains("neither fails nor gets on") && text.contains("no suitable node") && text.contains("L  leave")
+        })
+        .await;
+        assert!(desk.text().contains("hint: make a node"), "{}", desk.text());
+        match answer {
+            "" => {
+                node(&swarm, "node-3", "active");
+                desk.wait("it to be done", 60, |text| text.contains("Done.") && !text.contains("neither fails")).await;
+            }
+            "R" => {
+                desk.press("R");
+                tokio::time::sleep(Duration::from_secs(2)).await;
+                node(&swarm, "node-3", "active");
+                desk.wait("it to be back", 60, |text| text.contains("every service is back on what it ran")).await;
+                until_runs(&swarm, "s_a", &swarm.image("app:1").1, 1).await;
+            }
+            keys => {
+                desk.press(keys);
+                desk.wait("it to be left", 30, |text| text.contains("Left half-way")).await;
+                assert!(swarm.spec("s_a").await.contains("app:new"), "{keys}: nothing is undone for it");
+            }
+        }
+    }
+}
