@@ -17,7 +17,7 @@ pub struct Row {
     pub gone: bool,
     /// How many tasks.
     pub replicas: u64,
-    /// What else of the spec is given, over the plain policy: one after another, pause, 2 s of monitor.
+    /// What else of the spec is given, over the plain policy: one after another, pause, 1 s of monitor.
     pub over: &'static str,
     /// Seconds to settle.
     pub settle: u64,
@@ -27,7 +27,7 @@ pub struct Row {
     pub says: &'static [&'static str],
     /// How many updates pinnace makes: one to the new image, one back where the engine does not go back itself.
     pub updates: usize,
-    /// At least so many tasks are the same before and after.
+    /// At least so many tasks are the same before and after, on an engine that is not busy.
     pub stay: usize,
     /// In so many seconds on an idle machine.
     pub within: u64,
@@ -121,7 +121,7 @@ impl Row {
             "TaskTemplate": { "ContainerSpec": { "StopSignal": "SIGKILL" },
                 "RestartPolicy": { "Condition": "any", "Delay": SECOND } },
             "Mode": { "Replicated": { "Replicas": self.replicas } },
-            "UpdateConfig": { "Parallelism": 1, "FailureAction": "pause", "Monitor": 2 * SECOND, "MaxFailureRatio": 0,
+            "UpdateConfig": { "Parallelism": 1, "FailureAction": "pause", "Monitor": SECOND, "MaxFailureRatio": 0,
                 "Order": "stop-first" },
         });
         let health = format!(r#"{{"TaskTemplate":{{"ContainerSpec":{{{HEALTH}}}}}}}"#);
