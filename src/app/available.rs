@@ -40,6 +40,8 @@ pub enum Reason {
     NoImage,
     /// This stands in the way of the plan.
     Obstacle(String),
+    /// The service has this image already.
+    RunsIt,
     /// The plan has no warnings.
     NoWarnings,
     /// No unit of the plan goes without its registry.
@@ -91,6 +93,7 @@ impl std::fmt::Display for Reason {
             Self::NoPins => "no image is pinned here: there is nothing to make permanent",
             Self::NoImage => "the cursor is not in the text of an `image = \"…\"`",
             Self::Obstacle(why) => return f.write_str(why),
+            Self::RunsIt => "it is what the service has now",
             Self::NoWarnings => "the plan has no warnings",
             Self::Checked => "no unit of this plan goes back without its registry",
             Self::NothingPlanned => "the plan has nothing of that kind",
@@ -133,6 +136,8 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
             Subject::There(_) => Ok(()),
             Subject::Gone => Err(Reason::Gone),
         },
+        Action::Earlier => super::earlier::meant(state).map(drop),
+        Action::Open if state.screen_context() == Context::Earlier => deciding::on_earlier(state),
         Action::Pins => deciding::pins(state),
         Action::Redeploy => deciding::redeploy(state),
         Action::Inspect => super::image::is_possible(state),
@@ -165,6 +170,7 @@ pub(crate) fn subject(state: &State) -> Result<Subject, Reason> {
     match state.screens.last() {
         Some(Screen::Service(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
         Some(Screen::Logs(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
+        Some(Screen::Earlier(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
         Some(Screen::Change(screen)) => {
             let seen = super::change::shown(state, screen).ok_or(Reason::Reading)?;
             let unit = screen.unit.or(seen.focus()).and_then(|at| seen.plan?.units.get(at)).ok_or(Reason::NoService)?;

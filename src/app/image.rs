@@ -135,6 +135,10 @@ fn meant(state: &State) -> Result<(usize, ImageRef, Whose<'_>), Reason> {
         Some(Screen::Pins(screen)) => of_pins(state, screen)?,
         Some(Screen::Plan(screen)) => of_plan(state, screen)?,
         Some(Screen::History(screen)) => of_change(state, screen)?,
+        Some(Screen::Earlier(screen)) => {
+            let row = screen.choice().ok_or(Reason::NoRow)?;
+            (screen.cluster, row.places.image.clone(), Whose::Nobody)
+        }
         Some(_) => return Err(Reason::NotHere),
         None if state.fleet.pane != Pane::Services => return Err(Reason::NoService),
         None => match state.row() {

@@ -161,6 +161,24 @@ pub fn titled(body: Area, rows: u16) -> Titled {
     Titled { summary, list }
 }
 
+/// The parts of the list of earlier images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// What it is about, and the names of the columns.
+    pub summary: Area,
+    /// The images.
+    pub list: Area,
+    /// The chosen one in full; without rows where the height does not allow.
+    pub strip: Area,
+}
+
+/// Divides the body of the list of earlier images.
+pub fn earlier(body: Area) -> Earlier {
+    let Titled { summary, mut list } = titled(body, 2);
+    let strip = list.take_bottom(if body.height >= 12 { 5 } else { 0 });
+    Earlier { summary, list, strip }
+}
+
 /// The parts of the pins' screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pins {

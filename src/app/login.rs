@@ -176,6 +176,10 @@ fn shown(state: &State) -> (usize, Vec<String>) {
             let here = units.get(screen.at).into_iter().chain(units);
             (screen.cluster, here.map(|unit| unit.to.image.clone()).collect())
         }
+        Some(Screen::Earlier(screen)) => {
+            let rows = screen.choice().into_iter().chain(&screen.rows);
+            (screen.cluster, rows.map(|row| row.places.image.clone()).collect())
+        }
         Some(Screen::Image(screen)) => (screen.cluster, vec![screen.image.text.clone()]),
         Some(Screen::Change(screen)) => (screen.cluster, Vec::new()),
         Some(Screen::History(screen)) => (screen.cluster, Vec::new()),

@@ -13,6 +13,7 @@ pub mod back;
 pub mod banner;
 pub mod change;
 pub mod complete;
+pub mod earlier;
 pub mod editor;
 pub mod filter;
 pub mod fix;

@@ -12,6 +12,7 @@ use crate::core::time::Time;
 use crate::core::world::World;
 
 use super::change::{ChangeScreen, Work};
+use super::earlier::EarlierState;
 use super::filter::Filter;
 use super::image::ImageState;
 use super::layout::Size;
@@ -226,6 +227,8 @@ pub enum Screen {
     Plan(Box<PlanState>),
     /// A change at work, or as it was left.
     Change(ChangeScreen),
+    /// What a service may go back to.
+    Earlier(Box<EarlierState>),
     /// What an image is.
     Image(Box<ImageState>),
 }
@@ -242,6 +245,7 @@ impl Screen {
             Self::Pins(_) => Context::Pins,
             Self::Plan(_) => Context::Plan,
             Self::Change(_) => Context::Change,
+            Self::Earlier(_) => Context::Earlier,
             Self::Image(_) => Context::Image,
         }
     }

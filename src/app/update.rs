@@ -2,6 +2,7 @@
 
 mod change;
 mod complete;
+mod earlier;
 mod fleet;
 mod history;
 mod image;
@@ -91,6 +92,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     complete::settle(state, moved);
     if moved {
         plan::settle(state);
+        earlier::settle(state);
     }
     if told {
         image::settle(state);
@@ -234,6 +236,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::History => history(state),
         Action::Pins => pins::open(state, effects),
         Action::Inspect => image::open(state),
+        Action::Earlier => earlier::open(state),
         Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
         Action::Redeploy => plan::open_redeploy(state),
         Action::Filter => modal::open_filter(state),
@@ -253,6 +256,7 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Some(Screen::Pins(_)) => pins::run(state, action, effects),
         Some(Screen::Plan(_)) => plan::run(state, action, effects),
         Some(Screen::Change(_)) => change::run(state, action, effects),
+        Some(Screen::Earlier(_)) => earlier::run(state, action, effects),
         Some(Screen::Image(_)) => image::run(state, action, effects),
     }
 }

@@ -25,6 +25,7 @@ macro_rules! actions {
 actions! {
     // What an engineer on call came for.
     Rollback, "rollback", "go back", "Opens the plan that goes back to what ran before.";
+    Earlier, "earlier", "earlier", "Lists what this service may go back to: what ran in it, and tags of its repository.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
     Plan, "plan", "plan", "Opens the plan for the pins as they are edited.";
     Redeploy, "redeploy", "redeploy", "Opens the plan that starts the tasks of this service, or of its group, anew.";
@@ -124,6 +125,7 @@ named! {
         Plan, "plan", "A plan.";
         Change, "change", "A change at work, or as it was.";
         History, "history", "The changes there were.";
+        Earlier, "earlier", "What a service may go back to.";
         Logs, "logs", "The logs of a service.";
         Image, "image", "What an image is.";
         Messages, "messages", "The messages of this session.";

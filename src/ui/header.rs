@@ -69,6 +69,7 @@ fn place(state: &State) -> String {
         Some(Screen::Pins(screen)) => format!("{cluster} › {} › pins", clean(&screen.group.name)),
         Some(Screen::Plan(screen)) => format!("{cluster} › {} › plan", clean(&screen.goal.group().name)),
         Some(Screen::Change(screen)) => format!("{cluster} › {} › change", clean(&screen.group.name)),
+        Some(Screen::Earlier(screen)) => format!("{cluster} › {} › earlier images", clean(&screen.name)),
         Some(Screen::Image(screen)) => format!("{cluster} › {} › image", clean(&screen.image.short(true))),
     }
 }

@@ -136,6 +136,7 @@ fn other_screens() {
         ("service_settings", "n n enter tab"),
         ("service_changes", "n n enter tab tab"),
         ("history", "h enter"),
+        ("earlier", "n n B"),
         ("logs", "n l"),
         ("help", "?"),
         ("palette", ": g o"),
@@ -168,7 +169,7 @@ fn in_ascii_nothing_but_ascii_is_drawn_by_us() {
 
 #[test]
 fn no_size_breaks_it() {
-    for keys in ["", "enter", "enter tab", "h enter", "l", "?", ":", "m", "D", "tab", "tab tab", "t", "/ x"] {
+    for keys in ["", "enter", "enter tab", "h enter", "l", "?", ":", "m", "D", "tab", "tab tab", "t", "/ x", "n n B"] {
         let mut state = night(80, 24);
         press(&mut state, keys);
         for (width, height) in [

@@ -3,6 +3,7 @@
 use crate::app::back;
 use crate::app::change::{ChangeId, Shown, Stand, shown};
 use crate::app::complete::under_cursor;
+use crate::app::earlier;
 use crate::app::history::items;
 use crate::app::plan::{Fresh, PlanState};
 use crate::app::rows::Row;
@@ -72,6 +73,12 @@ fn way(state: &State, group: &GroupKey, service: &Service) -> Result<(), Reason>
         Answer::Stands(change) => Err(Reason::WentBack(change)),
         Answer::To(_) | Answer::Wants(_) => Ok(()),
     }
+}
+
+/// Whether the chosen earlier image can be gone back to.
+pub(super) fn on_earlier(state: &State) -> Result<(), Reason> {
+    let Some(Screen::Earlier(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
+    earlier::goal(screen).map(drop)
 }
 
 /// The pins of what the keys act on.

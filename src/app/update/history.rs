@@ -16,6 +16,7 @@ use super::{HISTORY_SUMMARY, body, copy, motion};
 pub(super) fn open(state: &mut State) {
     let span = match state.screens.last() {
         Some(Screen::Service(screen)) => Span::Service(screen.group.clone(), screen.name.clone()),
+        Some(Screen::Earlier(screen)) => Span::Service(screen.group.clone(), screen.name.clone()),
         _ => Span::All,
     };
     state.screens.push(Screen::History(HistoryState {

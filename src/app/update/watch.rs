@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::app::msg::Effect;
 use crate::app::rows::{Row, ServiceRow};
 use crate::app::state::{Screen, Span, State};
-use crate::app::{back, change, complete, history, image, pins, rows};
+use crate::app::{back, change, complete, earlier, history, image, pins, rows};
 use crate::core::check;
 use crate::core::group::GroupKey;
 use crate::core::journal::Entry;
@@ -114,6 +114,7 @@ fn in_view(state: &State) -> Vec<String> {
     match state.screens.last() {
         None => visible(state).filter_map(|row| row.service.clone()).collect(),
         Some(Screen::Service(screen)) => vec![screen.service.clone()],
+        Some(Screen::Earlier(screen)) => vec![screen.service.clone()],
         Some(Screen::Logs(screen)) => vec![screen.service.clone()],
         Some(Screen::History(_) | Screen::Image(_)) => Vec::new(),
         Some(Screen::Pins(screen)) => of_group(state, screen.cluster, &screen.group),
@@ -187,6 +188,7 @@ fn records(state: &State) -> BTreeSet<Want> {
             let entry = change::shown(state, screen).and_then(|shown| shown.entry).filter(unread);
             entry.map(|entry| record(&entry.slot.change)).into_iter().collect()
         }
+        Some(Screen::Earlier(screen)) => earlier::wants(state, screen),
         Some(Screen::Image(screen)) => image::wants(state, screen),
         Some(Screen::Logs(_)) => BTreeSet::new(),
     }

@@ -90,6 +90,65 @@ async fn a_chosen_image_of_any_depth_by_tag_digest_or_change() {
 
 const TAGS: &str = "[[image]]\nref = 'r.example:5000/app:1.2.0'\n[[image]]\nref = 'r.example:5000/app:1.3.0'\n";
 
+#[tokio::test(start_paused = true)]
+async fn an_earlier_image_is_chosen_from_a_list_by_keys() {
+    for size in [(80, 24), (120, 40)] {
+        let swarm = Swarm::of(&format!("{WORLD}\n{TAGS}"));
+        let operator = swarm.at("node-1");
+        history(&operator, "a", &["2", "slow", "1.2.0"]).await;
+        let two = swarm.image("app:2").1;
+        let mut desk = Desk::open(&operator, size);
+        shop_a(&mut desk).await;
+        let asked = operator.calls().len();
+        desk.press("B");
+        let whole = |text: &str| text.contains("1.3.0  ") && text.matches("has it").count() == 5;
+        desk.wait("the whole list", 30, whole).await;
+        assert!(operator.calls()[asked..].iter().all(|call| !call.is_write()));
+        // The cursor is where `R` would go; what runs now cannot be gone back to.
+        desk.press("g g enter");
+        desk.wait("why not", 5, |text| text.contains("it is what the service has now")).await;
+        desk.press("j j enter");
+        desk.wait("the plan", 30, |text| text.contains("equal to what is live")).await;
+        assert!(desk.text().contains("back to"), "{}", desk.text());
+        // That too is a rollback, and has a way back by its own.
+        desk.press("a");
+        desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
+        assert_eq!(image_of(&swarm, "shop_a").await, two);
+        let change = operator.run(&["history", "shop", "--json"]).await.exit(0).json();
+        assert_eq!(change["changes"][0]["kind"], "back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_list_asks_registries_only_for_what_is_on_the_screen() {
+    use std::fmt::Write as _;
+    let mut world = format!("{WORLD}\n{TAGS}");
+    for nth in 10..45 {
+        let _ = write!(world, "[[image]]\nref = 'r.example:5000/app:1.4.{nth}'\n");
+    }
+    let swarm = Swarm::of(&world);
+    let operator = swarm.at("node-1");
+    let mut desk = Desk::open(&operator, (80, 24));
+    shop_a(&mut desk).await;
+    desk.press("B");
+    desk.wait("what is on the screen", 30, |text| text.matches("has it").count() == 15).await;
+    desk.pass(2000, |_| {}).await;
+    let asked = (10..45).filter(|nth| desk.knows(&format!("{HUB}/app:1.4.{nth}"))).count();
+    assert!((10..=16).contains(&asked), "{asked} of 35 tags were asked for");
+    desk.press("G");
+    desk.wait("the last ones", 30, |text| text.contains("1.4.10  ") && text.matches("has it").count() == 15).await;
+}
+
+/// From the first screen to the row of the shop's first service.
+async fn shop_a(desk: &mut Desk) {
+    desk.wait("first screen", 10, |text| text.contains("shop")).await;
+    desk.press("/");
+    desk.type_in("shop_a");
+    desk.press("enter");
+    desk.wait("the service", 10, |text| text.contains("1 shown")).await;
+    desk.press("g g j");
+}
+
 /// What a config was made with.
 fn data(call: &Call) -> Option<Value> {
     use base64::Engine as _;

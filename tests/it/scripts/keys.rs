@@ -68,6 +68,11 @@ impl Desk {
         }
     }
 
+    /// Whether the registry was asked about an image, and answered.
+    pub(super) fn knows(&self, image: &str) -> bool {
+        self.state.clusters[0].facts.image(image).answered()
+    }
+
     pub(super) fn text(&self) -> String {
         self.lines().join("\n")
     }
