@@ -139,7 +139,7 @@ impl Journal {
                 Ok(if ours { Claim::Ours(Box::new(slot)) } else { Claim::Taken(Box::new(slot)) })
             }
             (None, Err(fault)) => Err(fault),
-            (None, Ok(_)) => Err(Fault::bad("the claim", "the slot was written and is not there")),
+            (None, Ok(())) => Err(Fault::bad("the claim", "the slot was written and is not there")),
         }
     }
 
