@@ -285,7 +285,7 @@ pub struct HistoryView {
     /// The changes, newest first.
     pub changes: Vec<HistoryChange>,
     /// What others deployed, as it was seen running; newest first.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<SeenService>,
     /// Of one service: what it may go back to, the newest first, then tags of the registry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

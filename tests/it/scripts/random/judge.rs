@@ -319,7 +319,8 @@ impl Judge {
                     self.services.values().filter_map(|track| track.last.as_ref()).any(|at| mine(&at) && !at.back);
                 let agrees = match letter {
                     'd' => last != Some(true),
-                    'U' => last != Some(false),
+                    // The engine may have put it back by itself.
+                    'U' => last != Some(false) || !stays,
                     '-' => last.is_none(),
                     _ => true,
                 };
