@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod changing;
 #[cfg(test)]
+mod choosing;
+#[cfg(test)]
 mod completing;
 #[cfg(test)]
 mod conformance;
@@ -68,5 +70,7 @@ mod tale;
 mod terminal;
 #[cfg(test)]
 mod there_and_back;
+#[cfg(test)]
+mod ways;
 #[cfg(test)]
 mod whole_job;

@@ -11,8 +11,8 @@ mod keys;
 mod kills;
 mod permanent;
 mod random;
-mod saved;
 mod rollouts;
+mod saved;
 mod slow;
 mod ways;
 
