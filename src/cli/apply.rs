@@ -194,6 +194,7 @@ pub async fn follow(
     options: Options,
     json: bool,
 ) -> Result<Exit, Failure> {
+    session.warn_of_the_journal();
     let (orders, inbox) = mpsc::unbounded_channel();
     let (send, mut events) = mpsc::unbounded_channel();
     let running = tokio::spawn(execute(session.tools(world), start, options, Talk { orders: inbox, events: send }));

@@ -28,9 +28,21 @@ pub struct Common {
     /// Post nothing and write nothing
     #[arg(long, global = true)]
     pub read_only: bool,
+    /// Where changes are written down: `disk` where no configs may be made; other managers see nothing of that
+    #[arg(long, global = true, value_enum, value_name = "WHERE")]
+    pub journal: Option<Kept>,
     /// The configuration file, instead of the one in the configuration folder
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+}
+
+/// Where changes are written down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kept {
+    /// In the swarm
+    Swarm,
+    /// On this machine
+    Disk,
 }
 
 /// An edit of the pins in force.

@@ -20,6 +20,7 @@ const ROUNDS: usize = 20;
 /// Writes down the stable services of a group, or of all, whose image is not known.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
+    session.warn_of_the_journal();
     let mut world = session.eyes.world().await?;
     let groups: Vec<GroupKey> = match group {
         Some(name) => vec![names::group(&world, name)?],

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Exit;
-use super::args::{Common, Edit};
+use super::args::{Common, Edit, Kept};
 use super::out::Out;
 use crate::adapters::credentials::Credentials;
 use crate::adapters::docker::endpoint::{self, Endpoint, Surroundings};
 use crate::adapters::docker::{Docker, Fault};
+use crate::adapters::journal::LOCAL_JOURNAL;
 use crate::adapters::registry::{DOCKER_CERTS, Dial, Trust};
 use crate::adapters::versions::{Keep, Versions};
 use crate::app::state::Guard;
-use crate::config::{Config, Manifest, ManifestSource, Reach, Text, Texts};
+use crate::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
 use crate::core::finding::{Finding, gathered};
 use crate::core::group::{GroupKey, GroupKind};
 use crate::core::names::NameError;
@@ -132,6 +133,7 @@ impl Session {
             let (config, warnings) = crate::config::load(&Texts::default());
             let (name, versions) = ("given".to_owned(), Versions::default());
             let eyes = eyes.with_state(Some(state.clone()));
+            let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };
             return Ok(Self { name, out, eyes, state: Some(state), versions, config, warnings });
         }
         let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
@@ -169,12 +171,14 @@ impl Session {
         let keep = Keep { folder: state.clone(), read_only };
         let versions = versions(&config.settings.manifest, config_file(common).as_deref(), keep);
         let eyes = Eyes::new(docker, credentials).with_versions(versions.clone()).with_state(state.clone());
+        let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };
         Ok(Self { name, out, eyes, state, versions, config, warnings })
     }
 
     /// What the console is opened with: this cluster first, then those of the configuration file.
     pub fn into_parts(self, read_only: bool) -> Parts {
         let guard = if read_only || self.config.settings.read_only { Guard::ReadOnly } else { Guard::None };
+        let is_local = self.eyes.journal.is_local();
         let mut clusters = vec![ClusterParts { name: self.name, eyes: self.eyes, guard }];
         for cluster in &self.config.settings.clusters {
             let (host, context) = match &cluster.reach {
@@ -197,6 +201,8 @@ impl Session {
                 known.guard = guard;
             } else if let Ok(docker) = Docker::new(endpoint, read_only) {
                 let eyes = Eyes::new(docker, credentials).with_versions(self.versions.clone());
+                let eyes = eyes.with_state(self.state.clone());
+                let eyes = if is_local { eyes.with_local_journal() } else { eyes };
                 clusters.push(ClusterParts { name: cluster.name.clone(), eyes, guard });
             }
         }
@@ -206,6 +212,13 @@ impl Session {
     /// What is known of images from the start: the contracts there are.
     pub fn facts(&self) -> Facts {
         Facts::default().with_contracts(&self.config.contracts).with_bases(&self.config.settings.bases)
+    }
+
+    /// Says that nobody else sees what is written down here.
+    pub fn warn_of_the_journal(&self) {
+        if self.eyes.journal.is_local() {
+            self.out.note(&format!("warning: {LOCAL_JOURNAL}"));
+        }
     }
 
     /// What a change works with.
@@ -255,6 +268,11 @@ impl Session {
         }
         Ok(world.history(group).pins().ok().flatten().unwrap_or_default().to_owned())
     }
+}
+
+/// Whether changes are written down on this machine and not in the swarm.
+fn on_disk(common: &Common, config: &Config) -> bool {
+    common.journal.map_or(config.settings.journal == Keeping::Disk, |kept| kept == Kept::Disk)
 }
 
 fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinKey, Failure> {

@@ -17,7 +17,7 @@ mod theme;
 pub use action::{Action, Context};
 pub use key::{Key, KeyError, Keys};
 pub use keymap::{Binding, Keymap, Lookup};
-pub use settings::{Cluster, Manifest, ManifestSource, Names, Reach, Settings};
+pub use settings::{Cluster, Keeping, Manifest, ManifestSource, Names, Reach, Settings};
 pub use text::{Text, Warning};
 pub use theme::{ColorDepth, Role, Theme};
 

@@ -18,7 +18,8 @@ const SETTLE_SECONDS: u32 = 10;
 /// The longest settling that is not a slip.
 const SETTLE_LIMIT: u32 = 3600;
 
-const KEYS: [&str; 8] = ["theme", "keymap", "ascii", "read_only", "settle_seconds", "manifest", "bases", "cluster"];
+const KEYS: [&str; 9] =
+    ["theme", "keymap", "ascii", "read_only", "settle_seconds", "journal", "manifest", "bases", "cluster"];
 const CLUSTER_KEYS: [&str; 5] = ["name", "host", "context", "read_only", "protected"];
 
 /// What `config.toml` says, with defaults for what it does not.
@@ -34,12 +35,24 @@ pub struct Settings {
     pub read_only: bool,
     /// How long a service must stay well before its change counts as done.
     pub settle_seconds: u32,
+    /// Where changes are written down.
+    pub journal: Keeping,
     /// Where the version manifest comes from.
     pub manifest: Manifest,
     /// The bases of images that do not name theirs: by repository, as references write it.
     pub bases: BTreeMap<String, String>,
     /// The clusters, in file order.
     pub clusters: Vec<Cluster>,
+}
+
+/// Where changes are written down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keeping {
+    /// In the swarm, where every manager sees them.
+    #[default]
+    Swarm,
+    /// On this machine's disk, for swarms in which no configs may be made.
+    Disk,
 }
 
 /// One Docker endpoint of the config file.
@@ -102,6 +115,7 @@ impl Default for Settings {
             ascii: false,
             read_only: false,
             settle_seconds: SETTLE_SECONDS,
+            journal: Keeping::default(),
             manifest: Manifest::default(),
             bases: BTreeMap::new(),
             clusters: Vec::new(),
@@ -138,6 +152,10 @@ impl Settings {
             "ascii" => self.ascii = boolean(text, entry)?,
             "read_only" => reader.forbid(&mut self.read_only, entry)?,
             "settle_seconds" => self.settle_seconds = seconds(text, entry)?,
+            "journal" => {
+                let disk = one_of(text, entry, &["swarm", "disk"])? == "disk";
+                self.journal = if disk { Keeping::Disk } else { Keeping::Swarm };
+            }
             "bases" => self.bases = bases::read(reader, entry, warnings),
             "manifest" => self.manifest = manifest::read(reader, entry, warnings).unwrap_or_default(),
             "cluster" => self.clusters(reader, entry, warnings),
@@ -266,7 +284,7 @@ mod tests {
     #[test]
     fn reads_every_option() {
         let (settings, warnings) = parse(
-            "theme = 'day'\nkeymap = 'emacs'\nascii = true\nread_only = true\nsettle_seconds = 30\n\
+            "theme = 'day'\nkeymap = 'emacs'\nascii = true\nread_only = true\nsettle_seconds = 30\njournal = 'disk'\n\
              [[cluster]]\nname = 'prod'\nhost = 'ssh://ops@mgr-1'\nprotected = true\n\
              [[cluster]]\nname = 'dr'\ncontext = 'dr-eu'\nread_only = true\n[[cluster]]\nname = 'lab'\n\
              [bases]\n'ghcr.io/acme/api' = 'debian:12'\n",
@@ -279,6 +297,7 @@ mod tests {
             ascii: true,
             read_only: true,
             settle_seconds: 30,
+            journal: Keeping::Disk,
             manifest: Manifest::default(),
             bases: [("ghcr.io/acme/api".to_owned(), "debian:12".to_owned())].into(),
             clusters: vec![
@@ -299,6 +318,7 @@ mod tests {
             ("theme = 'dya'", "c:1:9: there is no theme `dya`\nhint: did you mean `day`?"),
             ("keymap = 'zzz'", "c:1:10: there is no keymap `zzz`\nhint: there is: default, emacs"),
             ("keymap = ' '", "c:1:10: `keymap` is empty"),
+            ("journal = 'disc'", "c:1:11: there is no journal `disc`\nhint: did you mean `disk`?"),
             ("ascii = 1", "c:1:9: `ascii` should be true or false, not a whole number"),
             ("settle_seconds = -1", "c:1:18: `settle_seconds` should be from 0 to 3600"),
             ("settle_seconds = 1.5", "c:1:18: `settle_seconds` should be a whole number, not a number with a point"),

@@ -9,6 +9,7 @@ use super::effects::Effects;
 use super::run::{self, Inbox};
 use super::terminal::{Console, install_panic_hook};
 use crate::adapters::clock;
+use crate::adapters::journal::LOCAL_JOURNAL;
 use crate::app::state::{Cluster, Guard, Notice};
 use crate::app::tour::Tour;
 use crate::app::{Effect, Msg, State};
@@ -85,6 +86,10 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
             text: format!("{}:{}:{}: {}", warning.file, warning.line, warning.column, warning.message),
             hint: warning.hint.clone().unwrap_or_default(),
         });
+    }
+    if parts.clusters.iter().any(|one| one.eyes.journal.is_local()) {
+        let hint = "`--journal swarm` writes them into the swarm, where configs may be made".to_owned();
+        state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }
     let mut effects = Effects::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, settle);
     run::read_terminal(inbox)?;

@@ -1,6 +1,10 @@
 //! The two places a change is written down: the journal, in the Raft store of its swarm or in its stead in a folder of
 //! this machine, and the notes on this machine's disk.
 
+/// What is to be said of a journal on disk.
+pub const LOCAL_JOURNAL: &str =
+    "changes are written down on this machine only: another manager sees neither them nor that one is under way";
+
 mod disk;
 mod folder;
 mod objects;

@@ -191,3 +191,18 @@ fn owner() -> String {
 fn home() -> String {
     clock::home()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_make_no_configs_is_told_of_the_journal_on_disk() {
+        let hint = |status| {
+            let message = "authorization denied by plugin".to_owned();
+            Refusal::Unwritable(Fault::Http { what: "writing to the journal".into(), status, message }).hint()
+        };
+        assert!(hint(403).contains("`--journal disk`"), "{}", hint(403));
+        assert!(!hint(500).contains("--journal"), "{}", hint(500));
+    }
+}

@@ -209,3 +209,101 @@ async fn writes_that_hang_are_told_and_waited_for() {
     assert!(said.out.contains("trouble: the swarm answers reads and takes no writes"), "{}", said.out);
     assert!(said.took > Duration::from_secs(40), "{:?}", said.took);
 }
+
+/// Two operators at one machine.
+fn beside(swarm: &Swarm, node: &str, first: &Operator) -> Operator {
+    let mut second = swarm.at(node);
+    second.given.state.clone_from(&first.given.state);
+    second
+}
+
+const ON_DISK: [&str; 2] = ["--journal", "disk"];
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_on_disk_needs_no_configs_and_says_what_that_means() {
+    let swarm = Swarm::start();
+    let first = swarm.at("node-1");
+    let before = swarm.spec("shop_a").await;
+    let pin = format!("a={HUB}/app:2");
+    let apply = ["apply", "shop", "--pin", &pin, "--settle", "0"];
+    let done = first.run(&[&apply[..], &ON_DISK].concat()).await.exit(0);
+    assert!(done.err.contains("another manager sees neither them"), "{}", done.err);
+    assert!(swarm.configs("pinnace.").await.is_empty());
+    let history = async |operator: &Operator, on: &[&str]| {
+        let history = operator.run(&[&["history", "shop", "--json"], on].concat()).await.exit(0).json();
+        outcomes(&history).into_iter().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(history(&first, &ON_DISK).await, ["done"]);
+    assert!(history(&first, &[]).await.is_empty(), "the swarm knows nothing of it");
+    assert!(history(&swarm.at("node-2"), &ON_DISK).await.is_empty(), "nor does another machine");
+    let again = beside(&swarm, "node-2", &first);
+    again.run(&[&["rollback", "shop", "--settle", "0"][..], &ON_DISK].concat()).await.exit(0);
+    assert_eq!(swarm.spec("shop_a").await, before, "to the letter");
+    assert_eq!(history(&first, &ON_DISK).await, ["done", "done"]);
+
+    // What others deployed is noted there too.
+    swarm.deploy("shop_b", "app:2");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    first.run(&[&["record", "shop"][..], &ON_DISK].concat()).await.exit(0);
+    let seen = again.run(&[&["history", "shop_b", "--json"][..], &ON_DISK].concat()).await.exit(0).json();
+    assert_eq!(seen["seen"].as_array().unwrap().len(), 1);
+    assert!(swarm.configs("pinnace.").await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_a_journal_on_disk_is_taken_up_again() {
+    for (choice, outcome) in [("--continue", "done"), ("--put-back", "undone")] {
+        let swarm = Swarm::start();
+        let services = ["shop_a", "shop_b"];
+        let before = swarm.specs(&services).await;
+        let first = swarm.at("node-1");
+        let pins = ["a", "b"].map(|member| format!("{member}={HUB}/app:2"));
+        let apply = ["apply", "shop", "--pin", &pins[0], "--pin", &pins[1], "--settle", "0", "--json"];
+        let stepped = first.run(&[&apply[..], &["--step"], &ON_DISK].concat()).await.exit(5);
+        assert_eq!(stepped.json()["outcome"], "detached");
+        let second = beside(&swarm, "node-2", &first);
+        let busy = second.run(&[&apply[..], &ON_DISK].concat()).await;
+        assert!(busy.out.contains("change-unfinished"), "{}", busy.out);
+        let history = second.run(&[&["history", "shop", "--json"][..], &ON_DISK].concat()).await.exit(0).json();
+        let id = history["changes"][0]["id"].as_str().unwrap();
+        let resume = ["resume", id, choice, "--settle", "0", "--json"];
+        let resumed = second.run(&[&resume[..], &ON_DISK].concat()).await.exit(0);
+        assert_eq!(resumed.json()["outcome"], outcome);
+        assert_eq!(swarm.specs(&services).await == before, outcome == "undone");
+        assert!(swarm.configs("pinnace.").await.is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_on_one_machine_claim_once() {
+    for _ in 0..10 {
+        let swarm = Swarm::start();
+        let first = swarm.at("node-1");
+        let second = beside(&swarm, "node-2", &first);
+        let pins = ["a", "b"].map(|member| format!("{member}={HUB}/app:2"));
+        let args = |at: usize| ["apply", "shop", "--pin", &pins[at], "--settle", "0", "--journal", "disk"];
+        let (one, other) = (args(0), args(1));
+        let (one, other) = tokio::join!(first.run(&one), second.run(&other));
+        let mut codes = [one.code, other.code];
+        codes.sort();
+        assert_eq!(codes, [Some(0), Some(3)], "{one:?} {other:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_on_disk_minds_the_swarms_own() {
+    let swarm = Swarm::start();
+    let pin = format!("a={HUB}/app:2");
+    let first =
+        swarm.behind(
+            "node-1",
+            |call, when| {
+                if call.service().is_some() && when == When::Before { Act::Kill } else { Act::Pass }
+            },
+        );
+    assert_eq!(first.run(&["apply", "shop", "--pin", &pin, "--settle", "0"]).await.code, None);
+    let second = swarm.at("node-2");
+    let refused = second.run(&["apply", "shop", "--pin", &pin, "--journal", "disk"]).await.exit(3);
+    assert!(refused.err.contains("is not finished"), "{}", refused.err);
+    assert!(second.calls().iter().all(|call| !call.is_write()));
+}
