@@ -23,15 +23,15 @@ fn a_service_moves_to_a_private_registry_and_back_by_whom_has_no_credentials() {
     let group = Group::stack(&lab, &[("app", &open.text)]);
     let before = group.specs();
     let pin = format!("app={}", private.text);
-    let apply = |more: &[&str]| [&["apply", &group.name, "--pin", &pin, "--settle", "0", "--json"], more].concat();
+    let apply = ["apply", group.name.as_str(), "--pin", pin.as_str(), "--settle", "0", "--json"];
     let operator = logged_in(&lab, 1);
     // Kept, the nodes have nothing to show: it fails, and the cause is told.
-    let failed = operator.run(&apply(&["--keep-credentials"])).exit(1).json();
+    let failed = operator.run(&[&apply[..], &["--keep-credentials"]].concat()).exit(1).json();
     assert_eq!(failed["outcome"], "failed");
     let told = failed["failures"].to_string();
     assert!(told.contains("No such image"), "{told}");
     assert_eq!(group.specs(), before);
-    let done = operator.run(&apply(&["--ack"])).exit(0).json();
+    let done = operator.run(&[&apply[..], &["--ack"]].concat()).exit(0).json();
     assert_eq!(done["plan"]["units"][0]["credentials"], "operator");
     // Whoever has none goes back, to the letter; and forth again, by what the engine kept.
     let nobody = lab.program(2);
