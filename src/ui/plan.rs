@@ -18,7 +18,6 @@ use crate::app::state::{Guard, State};
 use crate::config::{Role, Theme};
 use crate::core::finding::{Finding, Severity};
 use crate::core::landing::told;
-use crate::core::plan::manner::Replacing;
 use crate::core::plan::{Want, plural};
 use crate::core::text::clean;
 use crate::core::wire::v1::{Action, Credentials, Plan, Unit};
@@ -241,7 +240,7 @@ impl<'a> Page<'a> {
 /// What the operator chose beside.
 fn choices(screen: &PlanState) -> impl Iterator<Item = &'static str> {
     let sends = screen.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
-    let first = screen.manner.replacing == Replacing::StartFirst;
+    let first = screen.shown.plan.active().any(|(_, unit)| unit.starts_first());
     [(sends, "sends your credentials"), (first, "start-first")].into_iter().filter(|(on, _)| *on).map(|(_, text)| text)
 }
 

@@ -168,6 +168,17 @@ pub struct Unit {
     pub extra: Extra,
 }
 
+impl Unit {
+    /// Whether it changes the service's update policy to start new tasks first.
+    pub fn starts_first(&self) -> bool {
+        self.edits.iter().any(|edit| edit.path == "/UpdateConfig" && edit.after.as_ref().is_some_and(is_start_first))
+    }
+}
+
+fn is_start_first(policy: &Value) -> bool {
+    policy.get("Order").is_some_and(|order| order == "start-first")
+}
+
 /// What a plan is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
