@@ -218,7 +218,7 @@ pub async fn follow(
         let units: Vec<_> = progress.letters().iter().map(|unit| unit.word()).collect();
         session.out.json(&serde_json::json!({
             "plan": plan, "outcome": word(&outcome), "units": units, "failures": failures(plan, &progress),
-            "steps": steps(plan, &progress)
+            "notes": notes(plan, &progress), "steps": steps(plan, &progress)
         }));
     } else {
         session.out.line(&format!("{}: {}", plan.group, word(&outcome)));
@@ -250,6 +250,13 @@ fn failures(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let units = plan.units.iter().zip(&progress.units);
     let failed = units.filter_map(|(unit, progress)| Some((unit, progress.failure.as_ref()?)));
     failed.map(|(unit, (why, hint))| serde_json::json!({ "service": unit.service, "why": why, "hint": hint })).collect()
+}
+
+/// What else is worth knowing of each unit.
+fn notes(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
+    let units = plan.units.iter().zip(&progress.units);
+    let notes = units.flat_map(|(unit, progress)| progress.notes.iter().map(move |note| (unit, note)));
+    notes.map(|(unit, note)| serde_json::json!({ "service": unit.service, "note": note })).collect()
 }
 
 /// The steps of each unit's newest direction, with their seconds.

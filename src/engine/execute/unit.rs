@@ -129,8 +129,18 @@ impl Run {
         let auth = self.auth(held, unit, direction).await.map_err(|why| {
             (why, "log in (`docker login`, or `L` in the console), or plan without sending credentials".into())
         })?;
-        let tasks = self.tools.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await;
-        Ok(Ready { auth, known: tasks.unwrap_or_default().into_iter().map(|task| task.id).collect() })
+        // Without the tasks there are, those of the new text could not be told from older ones.
+        let mut tries = 0;
+        loop {
+            match self.tools.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
+                Ok(tasks) => return Ok(Ready { auth, known: tasks.into_iter().map(|task| task.id).collect() }),
+                Err(fault) if tries >= TRIES => {
+                    return Err((format!("not begun, as its tasks cannot be read: {fault}"), fault.hint()));
+                }
+                Err(_) => tries += 1,
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     pub(super) fn letter(&self, at: usize) -> UnitState {
