@@ -43,6 +43,8 @@ mod plans;
 #[cfg(test)]
 mod proxy;
 #[cfg(test)]
+mod races;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod registry_lab;
@@ -62,6 +64,8 @@ mod simulated_registry;
 mod source;
 #[cfg(test)]
 mod states;
+#[cfg(test)]
+mod stops;
 #[cfg(test)]
 mod swarm;
 #[cfg(test)]

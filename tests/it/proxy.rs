@@ -1,7 +1,7 @@
 //! Something between the program and the engine that sees every request and answer whole, and can do harm.
 //!
 //! A hook is asked before a request goes on to the engine and before an answer goes back. It can let things pass, cut
-//! the connection, or kill the program (SIGKILL). Beats, slot writes that change nothing but the beat, are seen and not
+//! the connection, or kill (SIGKILL) or stop (SIGSTOP) the program. Beats, slot writes that change nothing but the beat, are seen and not
 //! counted: how many there are depends on how long things take.
 
 use std::collections::HashMap;
@@ -25,6 +25,8 @@ pub enum Act {
     Cut,
     /// The program is killed.
     Kill,
+    /// The program is stopped, and the connection is cut; when it is continued things pass again.
+    Stop,
 }
 
 /// Which way something goes.
@@ -114,6 +116,7 @@ struct Shared {
     pid: Mutex<Option<i32>>,
     pid_known: Condvar,
     over: AtomicBool,
+    stopped: AtomicBool,
 }
 
 /// Numbers the writes; what is known of each slot's labels but the beat tells a beat from a write.
@@ -161,6 +164,7 @@ impl Proxy {
             pid: Mutex::default(),
             pid_known: Condvar::new(),
             over: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
         });
         let inner = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -189,6 +193,16 @@ impl Proxy {
     pub fn may_kill(&self, program: &Running) {
         *self.shared.pid.lock().unwrap() = Some(program.pid());
         self.shared.pid_known.notify_all();
+    }
+
+    /// Whether the program was killed or stopped.
+    pub fn struck(&self) -> bool {
+        self.shared.over.load(Ordering::SeqCst) || self.shared.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Lets a stopped program go on.
+    pub fn go_on(&self) {
+        self.shared.signal(rustix::process::Signal::CONT);
     }
 
     /// Everything that was asked, in the order of the answers.
@@ -244,13 +258,22 @@ impl Shared {
             Act::Cut => false,
             Act::Kill => {
                 self.over.store(true, Ordering::SeqCst);
-                let known = self.pid.lock().unwrap();
-                let known = self.pid_known.wait_while(known, |pid| pid.is_none()).unwrap();
-                let pid = known.and_then(rustix::process::Pid::from_raw).unwrap();
-                rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+                self.signal(rustix::process::Signal::KILL);
+                false
+            }
+            Act::Stop => {
+                self.signal(rustix::process::Signal::STOP);
+                self.stopped.store(true, Ordering::SeqCst);
                 false
             }
         }
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let known = self.pid.lock().unwrap();
+        let known = self.pid_known.wait_while(known, |pid| pid.is_none()).unwrap();
+        let pid = known.and_then(rustix::process::Pid::from_raw).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     fn call(&self, request: &Message) -> Call {

@@ -19,11 +19,18 @@ const LONGEST: u64 = 120;
 pub struct Program {
     home: TempDir,
     host: String,
+    user: Option<String>,
 }
 
 impl Program {
     pub fn new(socket: &Path) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), host: format!("unix://{}", socket.display()) }
+        Self { home: tempfile::tempdir().unwrap(), host: format!("unix://{}", socket.display()), user: None }
+    }
+
+    /// The same, called by this user.
+    pub fn by(mut self, user: &str) -> Self {
+        self.user = Some(user.to_owned());
+        self
     }
 
     /// Logs in to a registry, as `docker login` notes it down.
@@ -84,6 +91,7 @@ impl Program {
             .env("XDG_CONFIG_HOME", home.join("config"))
             .env("DOCKER_CONFIG", home.join("docker"))
             .env("DOCKER_HOST", &self.host)
+            .envs(self.user.iter().map(|user| ("SUDO_USER", user)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(err.try_clone().unwrap())

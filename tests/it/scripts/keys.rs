@@ -26,14 +26,19 @@ pub(super) struct Desk {
 
 impl Desk {
     pub(super) fn open(operator: &Operator, size: (u16, u16)) -> Self {
+        Self::with(&operator.given, size)
+    }
+
+    /// A console on what is given.
+    pub(super) fn with(given: &Given, size: (u16, u16)) -> Self {
         let (mut config, _): (Config, _) = load(&Texts::default());
         config.settings.settle_seconds = 0;
         let (inbox, messages) = Inbox::new();
-        let clock = operator.given.eyes.docker.clock();
+        let clock = given.eyes.docker.clock();
         let size = Size { width: size.0, height: size.1 };
         let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
-        let parts = ClusterParts { name: "sim".into(), eyes: operator.given.eyes.clone(), guard: Guard::None };
-        let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(operator.given.state.clone()), 0);
+        let parts = ClusterParts { name: "sim".into(), eyes: given.eyes.clone(), guard: Guard::None };
+        let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), 0);
         Self { state, effects, messages, clock, quit: false }
     }
 

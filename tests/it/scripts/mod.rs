@@ -264,6 +264,9 @@ impl Wire {
         match (self.hook)(call, when) {
             Act::Pass => Ok(()),
             Act::Cut => Err(broken()),
+            Act::Stop => {
+                panic!("a program within this process cannot be stopped; `random/line.rs` holds what it sends")
+            }
             Act::Kill => {
                 self.dead.store(true, Ordering::SeqCst);
                 self.killed.notify_one();

@@ -88,6 +88,25 @@ impl Judge {
         self.open().map(|slot| slot.change.clone())
     }
 
+    /// The newest change.
+    pub(super) fn newest(&self) -> Option<String> {
+        self.slots.values().max_by_key(|slot| slot.seq).map(|slot| slot.change.clone())
+    }
+
+    /// Every slot's state and letters, by number.
+    pub(super) fn outcomes(&self) -> Vec<(String, String)> {
+        let mut slots: Vec<&Slot> = self.slots.values().collect();
+        slots.sort_by_key(|slot| slot.seq);
+        let told = |slot: &Slot| (label(&slot.labels, "state").to_owned(), label(&slot.labels, "units").to_owned());
+        slots.into_iter().map(told).collect()
+    }
+
+    /// How many updates landed, forth and back.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let back = self.landings.iter().filter(|landing| landing.back).count();
+        (self.landings.len() - back, back)
+    }
+
     /// The update that the open slot announces: change, unit, index, direction.
     fn announced(&self) -> Option<(&str, usize, u64, bool)> {
         let slot = self.open()?;
@@ -132,19 +151,15 @@ impl Judge {
         if is_fence {
             return Step::Fence;
         }
-        match self.announced() {
-            Some((change, unit, index, back)) => {
-                if index != version || self.unit(change, unit).is_none_or(|unit| unit["service_id"] != id) {
-                    let slot = format!("{unit}:{index}:{}", if back { "back" } else { "to" });
-                    self.fault(format!("line {line} posts to {name} at {version}; its slot says {slot}"));
-                }
-                if back { Step::BackPost } else { Step::Post }
-            }
-            None => {
-                self.fault(format!("line {line} posts to {name} at {version}; no slot says so"));
-                Step::Post
-            }
+        let Some((change, unit, index, back)) = self.announced() else {
+            self.fault(format!("line {line} posts to {name} at {version}; no slot says so"));
+            return Step::Post;
+        };
+        if index != version || self.unit(change, unit).is_none_or(|unit| unit["service_id"] != id) {
+            let slot = format!("{unit}:{index}:{}", if back { "back" } else { "to" });
+            self.fault(format!("line {line} posts to {name} at {version}; its slot says {slot}"));
         }
+        if back { Step::BackPost } else { Step::Post }
     }
 
     /// Looks at everything, and tells whose doing the differences are.

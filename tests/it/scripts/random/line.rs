@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pinnace::sim::engine_api;
-use pinnace::sim::faults::{Fault as Plain, Planned, plan};
 use pinnace::sim::http::{Answer, Asked, answer, whole};
-use pinnace::sim::world::services::Change;
 use serde_json::Value;
 use tokio::io::DuplexStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::super::{Swarm, broken};
-use super::judge::{Cause, Judge};
+use super::super::broken;
+use super::judge::Cause;
+use super::sequence::Dice;
+use super::stage::Stage;
 use super::step::Step;
 
 /// What goes wrong.
@@ -91,98 +91,8 @@ pub(super) struct Armed {
     pub(super) seconds: u64,
     /// Chooses a service, a node, or one of two ways.
     pub(super) pick: u64,
-}
-
-/// What all lines of a sequence share.
-pub(super) struct Stage {
-    pub(super) swarm: Swarm,
-    pub(super) judge: Mutex<Judge>,
-    pub(super) met: Mutex<BTreeMap<(Fault, Step), u32>>,
-    closed: Mutex<Option<Instant>>,
-    under_way: AtomicUsize,
-    began: Instant,
-}
-
-impl Stage {
-    pub(super) fn new(swarm: Swarm) -> Arc<Self> {
-        let stage = Self {
-            swarm,
-            judge: Mutex::default(),
-            met: Mutex::default(),
-            closed: Mutex::default(),
-            under_way: AtomicUsize::new(0),
-            began: Instant::now(),
-        };
-        stage.observe(Cause::Itself);
-        Arc::new(stage)
-    }
-
-    pub(super) fn judge<T>(&self, act: impl FnOnce(&mut Judge) -> T) -> T {
-        act(&mut self.judge.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(super) fn observe(&self, cause: Cause) {
-        self.swarm.sim.with(|world| self.judge(|judge| judge.observe(world, cause)));
-    }
-
-    pub(super) fn tell(&self, text: &str) {
-        let at = self.began.elapsed();
-        self.judge(|judge| judge.story.push(format!("{:>8.2}  {text}", at.as_secs_f64())));
-    }
-
-    /// Whether nothing is held or late any more.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.under_way.load(Ordering::SeqCst) == 0
-    }
-
-    /// Until when no write is taken.
-    fn closed(&self) -> Option<Instant> {
-        self.closed.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > Instant::now())
-    }
-
-    /// Somebody without pinnace changes a service.
-    pub(super) fn meddle(&self, fault: Fault, pick: u64) {
-        self.observe(Cause::Itself);
-        self.swarm.sim.with(|world| {
-            let name = ["shop_a", "shop_b", "shop_c"][usize::try_from(pick % 3).unwrap()];
-            let Ok(found) = world.find_service(name) else { return };
-            let (mut spec, version, id) = (found.spec.value.clone(), found.index, found.id.to_string());
-            match fault {
-                Fault::Image => {
-                    let image = ["app:4", "app:2", "app:1"][usize::try_from(pick / 3 % 3).unwrap()];
-                    spec["TaskTemplate"]["ContainerSpec"]["Image"] = Value::from(format!("r.example:5000/{image}"));
-                }
-                Fault::Label => spec["Labels"]["touched"] = Value::from(pick.to_string()),
-                _ => spec["Mode"]["Replicated"]["Replicas"] = Value::from(pick % 4),
-            }
-            let _ = world.update_service(&id, Change { version, spec, ..Change::default() });
-        });
-        self.observe(Cause::Foreign);
-        self.tell(&format!("somebody: {fault:?} {}", pick % 3));
-    }
-
-    /// A node is drained or cut off, for a while.
-    pub(super) fn node(self: &Arc<Self>, fault: Fault, pick: u64, seconds: u64) {
-        let name = format!("node-{}", pick % 3 + 1);
-        let (bad, good) = if fault == Fault::Drain { ("drain", "active") } else { ("down", "up") };
-        self.fault(Plain::Node { name: name.clone(), to: bad.into() });
-        self.tell(&format!("{name}: {bad}"));
-        let stage = Arc::clone(self);
-        tokio::spawn(async move {
-            sleep(Duration::from_secs(seconds)).await;
-            stage.fault(Plain::Node { name, to: good.into() });
-        });
-    }
-
-    pub(super) fn elect(&self, pick: u64) {
-        self.fault(Plain::Elect { node: format!("node-{}", pick % 3 + 1) });
-    }
-
-    fn fault(&self, fault: Plain) {
-        let planned = Planned { after: 0.0, fault };
-        let _ = self.swarm.sim.with_faults(|world, faults| plan(world, faults, planned));
-        self.observe(Cause::Itself);
-    }
+    /// Whether the program is killed, or frozen for so many seconds, before it learns anything.
+    pub(super) and: Option<(Fault, u64)>,
 }
 
 /// One program's line.
@@ -195,10 +105,13 @@ pub(super) struct Line {
     dead: AtomicBool,
     pub(super) killed: Notify,
     frozen: watch::Sender<bool>,
+    /// What every request takes, in milliseconds, where it takes any time.
+    slow: Option<Mutex<Dice>>,
 }
 
 impl Line {
-    pub(super) fn new(stage: &Arc<Stage>, number: usize, armed: Vec<Armed>) -> Arc<Self> {
+    /// A line; with dice every request takes some milliseconds.
+    pub(super) fn new(stage: &Arc<Stage>, number: usize, armed: Vec<Armed>, slow: Option<Dice>) -> Arc<Self> {
         Arc::new(Self {
             stage: Arc::clone(stage),
             number,
@@ -208,6 +121,7 @@ impl Line {
             dead: AtomicBool::new(false),
             killed: Notify::new(),
             frozen: watch::Sender::new(false),
+            slow: slow.map(Mutex::new),
         })
     }
 
@@ -255,6 +169,8 @@ impl Line {
         if self.is_dead() {
             return Err(broken());
         }
+        let wait = self.slow.as_ref().map(|dice| dice.lock().unwrap_or_else(PoisonError::into_inner).below(4));
+        sleep(Duration::from_millis(u64::try_from(wait.unwrap_or(0)).unwrap_or(0))).await;
         let step = self.step(&asked);
         self.thawed().await?;
         let Some(armed) = self.due(step) else { return self.plain(asked, 0).await };
@@ -283,10 +199,13 @@ impl Line {
     /// The fault that waited for this request.
     fn due(&self, step: Step) -> Option<Armed> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(step).or_default();
-        *count += 1;
+        *counts.entry(step).or_default() += 1;
+        if !step.is_read() && step != Step::Beat {
+            *counts.entry(Step::Any).or_default() += 1;
+        }
         let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = armed.iter().position(|armed| armed.step == step && armed.nth == *count)?;
+        let meant = |meant: Step| meant == step || (meant == Step::Any && !step.is_read() && step != Step::Beat);
+        let at = armed.iter().position(|armed| meant(armed.step) && counts.get(&armed.step) == Some(&armed.nth))?;
         Some(armed.remove(at))
     }
 
@@ -297,15 +216,18 @@ impl Line {
             Fault::Refused => return late(short).await,
             Fault::Late => {
                 self.later(asked, Instant::now() + short + span);
-                return late(short).await;
+                return match armed.and {
+                    Some(end) => Err(self.ends(end)),
+                    None => late(short).await,
+                };
             }
-            Fault::Cut => return Err(broken()),
+            Fault::Cut => return Err(armed.and.map_or_else(broken, |end| self.ends(end))),
             Fault::Lost => {
                 self.deliver(asked).await?;
-                return Err(broken());
+                return Err(armed.and.map_or_else(broken, |end| self.ends(end)));
             }
             Fault::Hang => {
-                if armed.pick % 2 == 0 {
+                if armed.pick.is_multiple_of(2) {
                     self.deliver(asked).await?;
                 }
                 sleep(Duration::from_secs(60)).await;
@@ -330,19 +252,9 @@ impl Line {
             Fault::Closed => {
                 *self.stage.closed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + span);
             }
-            Fault::Kill => {
-                self.dead.store(true, Ordering::SeqCst);
-                self.killed.notify_one();
-                return Err(broken());
-            }
+            Fault::Kill => return Err(self.ends((Fault::Kill, 0))),
             Fault::Freeze => {
-                self.frozen.send_replace(true);
-                let line = Arc::clone(self);
-                tokio::spawn(async move {
-                    sleep(span).await;
-                    line.stage.tell(&format!("line {} goes on", line.number));
-                    line.frozen.send_replace(false);
-                });
+                self.ends((Fault::Freeze, armed.seconds));
                 return self.thawed().await;
             }
             Fault::Image | Fault::Label | Fault::Scale => self.stage.meddle(armed.fault, armed.pick),
@@ -352,12 +264,29 @@ impl Line {
         Ok(())
     }
 
+    /// The program is killed, or frozen for so many seconds; what it then finds of its request is a broken connection.
+    fn ends(self: &Arc<Self>, (how, seconds): (Fault, u64)) -> io::Error {
+        if how == Fault::Kill {
+            self.dead.store(true, Ordering::SeqCst);
+            self.killed.notify_one();
+            return broken();
+        }
+        self.frozen.send_replace(true);
+        let line = Arc::clone(self);
+        tokio::spawn(async move {
+            sleep(Duration::from_secs(seconds)).await;
+            line.stage.tell(&format!("line {} goes on", line.number));
+            line.frozen.send_replace(false);
+        });
+        broken()
+    }
+
     /// As it goes when nothing is meant for this request: while no write is taken it fails, and may be done in the end.
     async fn plain(self: &Arc<Self>, asked: Asked, pick: u64) -> Answer {
         let Some(until) = self.stage.closed().filter(|_| asked.method != http::Method::GET) else {
             return self.deliver(asked).await;
         };
-        if (pick + u64::try_from(asked.body.len()).unwrap_or(0)) % 2 == 0 {
+        if (pick + u64::try_from(asked.body.len()).unwrap_or(0)).is_multiple_of(2) {
             self.later(asked, until);
         }
         late(Duration::from_secs(20)).await

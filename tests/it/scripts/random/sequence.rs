@@ -3,7 +3,10 @@
 //! Not by `proptest`: each number aims at one pair of a fault and a step, so that every pair is met in every run, and
 //! sequences run on several threads. What fails is made smaller by leaving parts out.
 
-use super::line::{Armed, Fault};
+use std::sync::Arc;
+
+use super::line::{Armed, Fault, Line};
+use super::stage::Stage;
 use super::step::Step;
 
 /// What is done, by whom is told by its place in the sequence.
@@ -40,6 +43,14 @@ pub(super) struct Op {
     pub(super) armed: Vec<Armed>,
 }
 
+impl Op {
+    /// Its line. What begins between two seconds is slow, so that two of them come in each other's way.
+    pub(super) fn line(&self, stage: &Arc<Stage>, number: usize) -> Arc<Line> {
+        let dice = (!self.at.is_multiple_of(1000)).then_some(Dice(self.at));
+        Line::new(stage, number, self.armed.clone(), dice)
+    }
+}
+
 /// A sequence.
 #[derive(Clone, Debug)]
 pub(super) struct Sequence {
@@ -49,7 +60,7 @@ pub(super) struct Sequence {
 }
 
 /// Numbers that come from one, the same each time (`SplitMix64`).
-pub(super) struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     pub(super) fn below(&mut self, limit: usize) -> usize {
@@ -90,6 +101,12 @@ impl Sequence {
         let nth = nth(&mut dice, step, true);
         let armed = armed(&mut dice, fault, step, nth);
         ops[aimed].armed.push(armed);
+        if dice.below(4) == 0 {
+            // Somebody has the same idea.
+            ops[aimed].at += 2;
+            let twin = Op { at: ops[aimed].at + dice.number(5), what: good(&mut dice), armed: Vec::new() };
+            ops.push(twin);
+        }
         for _ in 0..dice.below(3) {
             let op = another(&mut dice);
             ops.push(op);
@@ -139,12 +156,12 @@ fn armed(dice: &mut Dice, fault: Fault, step: Step, nth: u32) -> Armed {
         Fault::Closed => dice.one(&[5, 20, 60, 150]),
         _ => dice.one(&[5, 20, 60]),
     };
-    Armed { step, nth, fault, after: dice.below(2) == 1, seconds, pick: dice.number(1000) }
+    Armed { step, nth, fault, after: dice.below(2) == 1, seconds, pick: dice.number(1000), and: None }
 }
 
 /// What is done so that a step comes; the last of it is whose step it is.
 fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
-    let kill = |step, nth, after| Armed { step, nth, fault: Fault::Kill, after, seconds: 0, pick: 0 };
+    let kill = |step, nth, after| Armed { step, nth, fault: Fault::Kill, after, seconds: 0, pick: 0, and: None };
     let op = |at, what, armed| Op { at, what, armed };
     let first = |what| vec![op(0, what, Vec::new())];
     match step {
@@ -182,7 +199,7 @@ fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
     let step = dice.one(&steps);
     let seconds = dice.one(&[60, 90, 150, 200]);
     let after = step != Step::Post && dice.below(2) == 1;
-    let armed = |step, fault| Armed { step, nth: 1, fault, after, seconds, pick: 0 };
+    let armed = |step, fault| Armed { step, nth: 1, fault, after, seconds, pick: 0, and: None };
     let held = if dice.below(3) > 0 {
         vec![armed(step, Fault::Freeze)]
     } else {
@@ -206,13 +223,18 @@ fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
 }
 
 fn apply(pins: &[&str], more: &[&str]) -> What {
+    What::Apply(pinned(pins, more))
+}
+
+/// Arguments of `apply`: `a=2` is member `a` to the tag `2`.
+pub(super) fn pinned(pins: &[&str], more: &[&str]) -> Vec<String> {
     let mut args = Vec::new();
     for pin in pins {
         let (member, tag) = pin.split_once('=').unwrap();
         args.extend(["--pin".to_owned(), format!("{member}={}/app:{tag}", super::super::HUB)]);
     }
     args.extend(more.iter().map(|arg| (*arg).to_owned()));
-    What::Apply(args)
+    args
 }
 
 /// An apply that goes well when nothing goes wrong.

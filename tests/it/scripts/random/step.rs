@@ -31,6 +31,8 @@ pub(super) enum Step {
     Beat,
     /// Anything else.
     Other,
+    /// Any write but a beat, for who counts them.
+    Any,
 }
 
 impl Step {
