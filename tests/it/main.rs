@@ -1,6 +1,8 @@
 //! Integration tests.
 
 #[cfg(test)]
+mod asking;
+#[cfg(test)]
 mod changing;
 #[cfg(test)]
 mod choosing;

@@ -204,8 +204,9 @@ pub fn at_work(state: &mut State, unit: usize) {
         fresh,
     };
     let tasks = vec![task(1, "starting", true), task(1, "shutdown", false)];
-    let waits = "0 of 1 new tasks run; the next is starting".into();
-    event(state, Kind::Tasks { unit, tasks, update: "updating, update in progress".into(), waits });
+    let waits =
+        "0 of 1 new tasks run; the next is starting on mgr-2; its health check, if any, has not passed yet".into();
+    event(state, Kind::Tasks { unit, tasks, update: "updating: update in progress".into(), waits });
     pass(state, 24_000);
 }
 
@@ -224,6 +225,30 @@ pub fn asking(width: u16, height: u16) -> State {
     }
     event(&mut state, Kind::Unit { unit: 1, state: UnitState::PutBack });
     event(&mut state, Kind::Asked { question: Question::Failed { unit: 1 } });
+    state
+}
+
+/// The new image's task finds no node; it asks.
+pub fn stuck(width: u16, height: u16) -> State {
+    let mut state = begun(width, height);
+    phase(&mut state, 1, Phase::Verify, 100);
+    at_work(&mut state, 1);
+    let text = "somebody edited other parts of it meanwhile (Labels): they stay as they are".into();
+    event(&mut state, Kind::Noted { unit: 1, text });
+    let error =
+        "no suitable node (scheduling constraints not satisfied on 5 nodes; 1 node not available for new tasks)";
+    let task = TaskLine {
+        id: "task-new".into(),
+        slot: Some(1),
+        node: String::new(),
+        state: "pending".into(),
+        error: error.into(),
+        since: Some(Time(state.now.0 - 60_000)),
+        fresh: true,
+    };
+    let update = "updating: update in progress".into();
+    event(&mut state, Kind::Tasks { unit: 1, tasks: vec![task], update, waits: error.into() });
+    event(&mut state, Kind::Asked { question: Question::Stuck { unit: 1 } });
     state
 }
 
@@ -266,6 +291,7 @@ pub fn told(name: &str, width: u16, height: u16) -> Option<State> {
         "back" => back,
         "working" => working,
         "asking" => asking,
+        "stuck" => stuck,
         "done" => done,
         "left" => left,
         _ => return None,

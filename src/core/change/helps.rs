@@ -7,16 +7,16 @@ pub fn stuck(waits: &str) -> &'static str {
     const KNOWN: [(&str, &str); 13] = [
         (
             "scheduling constraints not satisfied",
-            "make a node that its constraints name take tasks (`docker node ls`, `docker node update --availability \
-             active NODE`), or give one the label they ask for",
+            "let a node that its constraints name take tasks (`docker node update --availability active NODE`), or give \
+             one the label they ask for",
         ),
-        ("not available for new tasks", "make the node take tasks: `docker node update --availability active NODE`"),
+        ("not available for new tasks", "let the node take tasks: `docker node update --availability active NODE`"),
         ("insufficient resources", "free CPU or memory on its nodes, or lower what it reserves"),
         ("unsupported platform", "pin an image that is built for its nodes' platform"),
         ("host-mode port already in use", "free the port on its nodes: something else, or its old task, holds it"),
         ("max replicas per node", "add a node, or raise how many of its tasks may be on one"),
         ("missing plugin", "install the volume or network driver it names on its nodes"),
-        ("takes no new tasks", "make the node take tasks: `docker node update --availability active NODE`"),
+        ("takes no new tasks", "let the node take tasks: `docker node update --availability active NODE`"),
         ("not heard from", "bring the node back, or its network: `docker node ls`"),
         ("fetches the image", "look at that node's way to the registry: a slow line, or a name that does not resolve"),
         ("health check", "its health check does not pass: look at its logs and at what the check asks for"),

@@ -78,10 +78,13 @@ pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
         }
         return Step::Forward(*at);
     }
-    let open = units
-        .iter()
-        .copied()
-        .find(|at| matches!(state(*at), UnitState::Failed | UnitState::Overtaken) && !progress.passed.contains(at));
+    // Of a rollback that is not put back itself, one that could not be begun, or that the engine took back, stands there.
+    let failed = |at: usize| match state(at) {
+        UnitState::Failed | UnitState::Overtaken => true,
+        UnitState::PutBack => plan.kind == Kind::Back,
+        _ => false,
+    };
+    let open = units.iter().copied().find(|at| failed(*at) && !progress.passed.contains(at));
     match open {
         Some(unit) if state(unit) == UnitState::Overtaken => {
             question(Question::Overtaken { unit }, &units, progress, mode)
@@ -223,6 +226,7 @@ mod tests {
         let mode = Mode { on_failure: OnFailure::All, step: false, asks: true };
         assert_eq!(next(&plan("back"), &progress("f--", &[], None), mode), Step::Forward(1));
         assert_eq!(next(&plan("back"), &progress("fdd", &[], None), mode), Step::Ask(Question::Failed { unit: 0 }));
+        assert_eq!(next(&plan("back"), &progress("dUd", &[], None), mode), Step::Ask(Question::Failed { unit: 1 }));
         assert_eq!(
             next(&plan("back"), &progress("fdd", &[], None), Mode { asks: false, ..mode }),
             Step::End(ChangeState::Left)

@@ -195,7 +195,14 @@ impl Progress {
                 unit.update.clone_from(update);
                 unit.waits.clone_from(waits);
             }
-            Kind::Failed { why, hint, .. } => unit.failure = Some((why.clone(), hint.clone())),
+            Kind::Failed { why, hint, .. } => {
+                // What failed first stays on the record when the way back fails as well.
+                let why = match unit.failure.take() {
+                    Some((first, _)) if unit.direction == Direction::Back => format!("{first}; on the way back: {why}"),
+                    _ => why.clone(),
+                };
+                unit.failure = Some((why, hint.clone()));
+            }
             Kind::Noted { text, .. } if !unit.notes.contains(text) => unit.notes.push(text.clone()),
             _ => {}
         }

@@ -165,7 +165,7 @@ impl Run {
         let told = self.slow.is_some();
         if self.keeper.is_slow() && !told {
             let why = match self.keeper.reads().await {
-                Ok(()) => "the swarm answers reads and takes no writes; waiting for it".to_owned(),
+                Ok(()) => super::unit::NO_WRITES.to_owned(),
                 Err(fault) => format!("the swarm takes no writes; waiting for it: {}", fault.why()),
             };
             self.emit(Kind::Trouble { text: why.clone() });

@@ -15,6 +15,11 @@ const RETRY: Duration = Duration::from_millis(300);
 /// How often an update is tried that the engine neither takes nor refuses for good.
 const TRIES: u32 = 60;
 
+/// An update that hangs so long is trouble worth telling: reads are answered in a second even then.
+const SLOW: Duration = Duration::from_secs(5);
+/// What is told then.
+pub(super) const NO_WRITES: &str = "the swarm answers reads and takes no writes; waiting for it";
+
 /// How an update went.
 enum Posted {
     /// The spec stands at the goal; with the tasks that were there before it was posted, if we did that.
@@ -156,7 +161,18 @@ impl Run {
         auth: &Auth,
     ) -> Result<Result<(), Fault>, Gone> {
         self.keeper.fresh().await?;
-        Ok(self.tools.docker.post(held, &unit.edits, direction, auth).await.map(|_| ()))
+        let docker = self.tools.docker.clone();
+        let posting = docker.post(held, &unit.edits, direction, auth);
+        tokio::pin!(posting);
+        let posted = if let Ok(posted) = tokio::time::timeout(SLOW, &mut posting).await {
+            posted
+        } else {
+            self.trouble(NO_WRITES);
+            let posted = posting.await;
+            self.trouble("");
+            posted
+        };
+        Ok(posted.map(|_| ()))
     }
 
     /// Reads a service until it answers; `None`: it is gone.

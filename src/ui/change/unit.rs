@@ -56,7 +56,7 @@ impl Page<'_> {
             self.below(Role::Hint, &format!("hint: {}", clean(hint)), lines);
         }
         if focus && unit.ended.is_none() {
-            self.in_work(unit, lines);
+            self.in_work(at, unit, lines);
         }
     }
 
@@ -111,22 +111,25 @@ impl Page<'_> {
     }
 
     /// What is seen of the unit in work.
-    fn in_work(&self, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
+    fn in_work(&self, at: usize, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
         if !unit.update.is_empty() {
             self.below(Role::Dim, &format!("engine: {}", clean(&unit.update)), lines);
         }
-        if !unit.waits.is_empty() {
+        // Where it is asked about, it stands above.
+        if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
             self.below(Role::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
         }
         for task in unit.tasks.iter().take(8) {
-            lines.push(self.task(task));
+            lines.push(self.task(task, unit.direction));
         }
     }
 
-    fn task(&self, task: &TaskLine) -> Line<'static> {
+    /// A task; `new` is one of the new image, whichever way the unit goes.
+    fn task(&self, task: &TaskLine, direction: Direction) -> Line<'static> {
         let mut pen = self.pen();
         let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
-        let (text, mark) = if task.fresh { (Role::Text, "new") } else { (Role::Dim, "old") };
+        let text = if task.fresh { Role::Text } else { Role::Dim };
+        let mark = if task.fresh == (direction == Direction::To) { "new" } else { "old" };
         pen.gap(7).column(Role::Dim, mark, 4).put(Role::Dim, &right(&slot, 2)).gap(2);
         pen.column(text, &clean(&task.state), 11).column(text, &middle(&clean(&task.node), 16), 17);
         let since = task.since.map(|at| age(self.state.now.since(at))).unwrap_or_default();

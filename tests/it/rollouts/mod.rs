@@ -77,15 +77,13 @@ fn every_row() {
     let Some(lab) = Lab::get() else { return };
     let old = lab.push("it/rollouts/app:1", "sleep", &[]);
     let mut pushed: BTreeMap<&str, Image> = BTreeMap::new();
-    let image = |(at, row): (usize, &'static Row)| match pushed.get(row.image).filter(|_| !row.gone) {
-        Some(image) => image.clone(),
-        None => {
-            let image = push(&lab, row, at);
-            if !row.gone {
-                pushed.insert(row.image, image.clone());
-            }
-            image
+    let image = |(at, row): (usize, &'static Row)| {
+        let known = pushed.get(row.image).filter(|_| !row.gone).cloned();
+        let image = known.unwrap_or_else(|| push(&lab, row, at));
+        if !row.gone {
+            pushed.insert(row.image, image.clone());
         }
+        image
     };
     let images: Vec<Image> = ROWS.iter().enumerate().map(image).collect();
     std::thread::scope(|scope| {

@@ -20,6 +20,23 @@ async fn a_label_edit_defeats_the_engines_rollback() {
     until_runs(&swarm, "s_a", &swarm.image("app:1").1, 2).await;
 }
 
+/// Where pinnace goes back itself, what others edited meanwhile is in the spec it goes back to.
+#[tokio::test(start_paused = true)]
+async fn a_label_edit_survives_the_way_back() {
+    let swarm = Swarm::of(&world("exit:1", &part("a", "", &format!("replicas = 2\n{}", policy("pause", 5)))));
+    let before = swarm.spec("s_a").await;
+    let other = swarm.clone();
+    let label = move || meddle(&other, "s_a", |spec| spec["Labels"]["owner"] = json!("somebody"));
+    let operator = swarm.behind("node-1", at_first_look(label));
+    let told = apply(&operator, &["a"], &["--settle", "0"]).await.exit(1).json();
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["put-back"])));
+    let mut wanted: Value = serde_json::from_str(&before).unwrap();
+    wanted["Labels"]["owner"] = json!("somebody");
+    assert_eq!(serde_json::from_str::<Value>(&swarm.spec("s_a").await).unwrap(), wanted);
+    until_runs(&swarm, "s_a", &swarm.image("app:1").1, 2).await;
+    all_spliced(&operator);
+}
+
 /// The same with a good image: the change is ours, the label theirs, and both are told.
 #[tokio::test(start_paused = true)]
 async fn a_label_edit_is_told_and_stays() {

@@ -210,6 +210,18 @@ async fn a_write_that_fails_and_lands_later() {
     }
 }
 
+/// A write that hangs is told while it hangs.
+#[tokio::test(start_paused = true)]
+async fn reads_work_and_writes_do_not() {
+    let swarm = Swarm::of(&world("sleep", &part("a", "", "")));
+    let other = swarm.clone();
+    let hang = Fault::WritesHang { seconds: 15.0, applied_after: None, count: Some(1) };
+    let operator = swarm.behind("node-1", once(When::Before, "s_a", move || fault(&other, hang.clone())));
+    let pin = format!("a={HUB}/app:new");
+    let said = operator.run(&["apply", "s", "--pin", &pin, "--settle", "0"]).await.exit(0);
+    assert!(said.out.contains("trouble: the swarm answers reads and takes no writes"), "{}", said.out);
+}
+
 /// What a node that cannot have the image says is `No such image`, whatever the cause.
 #[tokio::test(start_paused = true)]
 async fn the_cause_behind_no_such_image() {

@@ -1,0 +1,30 @@
+//! A change that asks about what is stuck, and takes its question back.
+
+use pinnace::app::Effect;
+use pinnace::config::Context;
+use pinnace::core::change::{Kind, Order};
+
+use crate::fixture::press;
+use crate::tale::{self, event};
+
+fn orders(effects: &[Effect]) -> Vec<Order> {
+    effects
+        .iter()
+        .filter_map(|effect| if let Effect::Order { order, .. } = effect { Some(*order) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_question_about_what_is_stuck_goes_by_itself() {
+    let mut state = tale::stuck(100, 30);
+    press(&mut state, "C");
+    assert_eq!(state.context(), Context::Ask);
+    event(&mut state, Kind::Withdrawn);
+    assert_eq!(state.context(), Context::Change, "there is nothing to go past any more");
+    assert_eq!(orders(&press(&mut state, "C")), []);
+    assert!(!crate::screens::lines_of(&state).join("\n").contains("neither fails"));
+    let mut state = tale::stuck(100, 30);
+    assert_eq!(orders(&press(&mut state, "C enter")), [Order::Continue]);
+    assert_eq!(orders(&press(&mut tale::stuck(100, 30), "L")), [Order::Leave]);
+    assert_eq!(orders(&press(&mut tale::stuck(100, 30), "R")), [Order::PutBack]);
+}
