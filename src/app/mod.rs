@@ -25,6 +25,7 @@ pub mod login;
 pub mod modal;
 pub mod msg;
 pub mod noting;
+pub mod others;
 pub mod palette;
 pub mod pins;
 pub mod plan;

@@ -122,7 +122,7 @@ pub struct GroupRow {
     pub troubled: usize,
     /// The image texts that those pinned together run.
     pub images: Vec<String>,
-    /// An earlier change of it that is not finished.
+    /// What is told of a change of it that is not finished.
     pub unfinished: Option<String>,
 }
 

@@ -8,7 +8,7 @@ mod prune;
 pub mod seen;
 mod slot;
 
-pub use history::{Entry, History};
+pub use history::{Entry, History, Hold};
 pub use life::{PROMPT, STILL, Stillness};
 pub use prune::{Part, Stored, doomed};
 pub use seen::Sighting;

@@ -78,6 +78,8 @@ pub enum Seen {
     Slots(Vec<Slot>),
     /// One slot, as it is now.
     Slot(Box<Slot>),
+    /// One slot, as it is now; its owner shows no sign of life.
+    Silent(Box<Slot>),
     /// A change's record, or that there is none.
     Record {
         /// The change's id.
@@ -158,7 +160,7 @@ impl World {
                 self.tasks.insert(service.clone(), Known { tasks, history: true });
                 vec![service]
             }
-            Seen::Slots(_) | Seen::Slot(_) | Seen::Record { .. } | Seen::Sightings { .. } => {
+            Seen::Slots(_) | Seen::Slot(_) | Seen::Silent(_) | Seen::Record { .. } | Seen::Sightings { .. } => {
                 return self.apply_journal(seen);
             }
         };
@@ -238,6 +240,11 @@ impl World {
             Seen::Slot(slot) => {
                 let touched = slot.group().into_iter().collect();
                 self.histories.entry(slot.group_hash.clone()).or_default().learn_slot(*slot);
+                touched
+            }
+            Seen::Silent(slot) => {
+                let touched = slot.group().into_iter().collect();
+                self.histories.entry(slot.group_hash.clone()).or_default().learn_silence(*slot);
                 touched
             }
             Seen::Record { change, record } => {

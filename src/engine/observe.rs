@@ -22,6 +22,7 @@ use crate::core::text::clean;
 use crate::core::world::{Link, Seen};
 
 mod notes;
+mod open;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -39,7 +39,11 @@ struct Hands {
     name: String,
     eyes: Eyes,
     attention: watch::Sender<Attention>,
+    /// The slots whose owners showed no sign of life, with the index at which they did not.
+    silent: Arc<Silent>,
 }
+
+type Silent = Mutex<BTreeMap<String, u64>>;
 
 /// A change carried out by this console.
 struct AtWork {
@@ -74,11 +78,17 @@ impl Effects {
             let eyes = parts.eyes.with_state(state.clone());
             let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
             let out = inbox.clone();
+            let silent = Arc::new(Silent::default());
+            let still = Arc::clone(&silent);
             let tell = move |seen: Seen| {
+                if let Seen::Silent(slot) = &seen {
+                    let mut still = still.lock().unwrap_or_else(PoisonError::into_inner);
+                    still.insert(slot.config.clone(), slot.index);
+                }
                 out.send(Msg::Seen { cluster, seen: vec![seen] });
             };
             handle.spawn(observe(eyes.journal.clone(), attended, tell));
-            Arc::new(Hands { name: parts.name, eyes, attention })
+            Arc::new(Hands { name: parts.name, eyes, attention, silent })
         });
         let clusters = clusters.collect();
         let (keeping, queue) = mpsc::unbounded_channel();
@@ -154,18 +164,22 @@ impl Effects {
 
     /// Lets the units in work come to their end, and gives the changes up.
     pub fn finish(self) {
-        let Self { handle, changes, keeping, keeper, .. } = self;
+        let handle = self.handle.clone();
+        handle.block_on(self.finished());
+    }
+
+    /// As [`Effects::finish`], where something else drives the runtime.
+    pub async fn finished(self) {
+        let Self { changes, keeping, keeper, .. } = self;
         drop(keeping);
         for change in changes.values() {
             let _ = change.orders.send(Order::Stop);
         }
         let tasks: Vec<_> = changes.into_values().map(|change| change.task).collect();
-        handle.block_on(async {
-            for task in tasks {
-                let _ = task.await;
-            }
-            let _ = keeper.await;
-        });
+        for task in tasks {
+            let _ = task.await;
+        }
+        let _ = keeper.await;
     }
 
     fn attend(&self, cluster: usize, change: impl FnOnce(&mut Attention)) {
@@ -318,7 +332,9 @@ impl Effects {
         let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
         let options = self.options(mode, String::new());
         let task = self.handle.spawn(async move {
-            match taken_over(&hands.eyes, &at_work.change, order).await {
+            let silent =
+                |config: &str| hands.silent.lock().unwrap_or_else(PoisonError::into_inner).get(config).copied();
+            match taken_over(&hands.eyes, &at_work.change, order, silent).await {
                 Ok((start, swarm)) => {
                     at_work.carry_out(hands.eyes.tools(&swarm), start, options, given).await;
                 }

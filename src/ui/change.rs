@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::app::change::{ChangeScreen, Shown, Stand, image_at, shown, target, told, unit_name};
+use crate::app::others;
 use crate::app::state::State;
 use crate::config::{Action, Context, Role, Theme};
 use crate::core::change::{Order, Question, stuck};
@@ -169,8 +170,13 @@ impl<'a> Page<'a> {
         if let Some(labels) = self.seen.entry.map(|entry| &entry.slot.labels) {
             let since =
                 labels.at.map(|at| format!(", begun {} ago", age(self.state.now.since(at)))).unwrap_or_default();
-            let word = if labels.state == ChangeState::Detached { "Given up half-way by" } else { "Not finished, by" };
-            self.say(Role::Waiting, &format!("{word} {}{since}.", clean(&labels.by)), lines);
+            let world = self.state.clusters.get(self.screen.cluster).map(|one| &one.world);
+            let told = world.zip(self.seen.entry);
+            let told = told.map(|(world, entry)| others::holder(world.history(&self.screen.group), entry, &since));
+            if let Some((who, more)) = told {
+                self.say(Role::Waiting, &who, lines);
+                more.iter().for_each(|more| self.say(Role::Text, more, lines));
+            }
         } else if let Stand::Over { text } = self.seen.stand {
             self.say(Role::Waiting, &format!("Not finished: {text}."), lines);
         }

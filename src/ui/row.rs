@@ -107,7 +107,7 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns) -> Lin
     pen.until(before_tasks);
     pen.put(Role::Dim, &right(&format!("{}/{}", row.running, row.desired), TASKS)).gap(2);
     if let Some(change) = &row.unfinished {
-        pen.put(Role::Waiting, &format!("change {} is not finished", &change[..change.len().min(8)]));
+        pen.put(Role::Waiting, change);
     } else if !row.open && trouble {
         pen.put(signs::state_role(row.state), &format!("{} of {} need you", row.troubled, row.services));
     } else if !row.open {

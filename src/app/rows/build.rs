@@ -11,6 +11,7 @@ use crate::core::wire::v1::Unit;
 
 use super::service::{is_news, missing, row};
 use super::{Fold, GroupRow, Row, ServiceRow, View};
+use crate::app::others;
 
 /// Makes the rows: groups with trouble first, then those at work, then the others; by name.
 pub fn build(view: &View<'_>) -> Vec<Row> {
@@ -212,7 +213,7 @@ impl Group<'_> {
             .filter(|service| self.key.kind != GroupKind::Database || is_postgres(service))
             .map(|service| service.image())
             .collect();
-        let unfinished = view.world.history(self.key).unfinished();
+        let history = view.world.history(self.key);
         GroupRow {
             group: self.key.clone(),
             open,
@@ -222,7 +223,7 @@ impl Group<'_> {
             services: self.count(),
             troubled: healths().filter(|health| health.state.is_trouble()).count() + self.missing.len(),
             images: images.into_iter().map(str::to_owned).collect(),
-            unfinished: unfinished.map(|entry| entry.slot.change.clone()),
+            unfinished: history.unfinished().map(|entry| others::told(history, entry)),
         }
     }
 }

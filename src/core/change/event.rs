@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::journal::{ChangeState, Direction, UnitState};
 use crate::core::time::Time;
+use crate::core::wire::v1::Plan;
 
 /// One event of a change; the first is [`Kind::Begun`] and the last [`Kind::Ended`] or [`Kind::Lost`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,9 @@ pub enum Order {
 /// A choice offered with a question.
 pub type Choice = Order;
 
+/// What a slot's line begins with while its owner is asked something.
+pub const WAITS: &str = "waits for an answer: ";
+
 /// Why a change waits for a person.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -95,6 +99,20 @@ pub enum Question {
 }
 
 impl Question {
+    /// The question in a few words, for whoever watches from elsewhere.
+    pub fn told(&self, plan: &Plan) -> String {
+        let name = |unit: &usize| plan.units.get(*unit).map_or("a unit", |unit| unit.service.as_str());
+        let text = match self {
+            Self::Failed { unit } => format!("{} failed", name(unit)),
+            Self::Overtaken { unit } => format!("{} was changed by somebody else", name(unit)),
+            Self::NotBack => "not every service could be put back".to_owned(),
+            Self::Stopped => "it was stopped".to_owned(),
+            Self::Next => "go on with the next unit?".to_owned(),
+            Self::Stuck { unit } => format!("{} neither fails nor gets on", name(unit)),
+        };
+        format!("{WAITS}{text}")
+    }
+
     /// What may be answered.
     pub fn choices(&self) -> &'static [Choice] {
         match self {

@@ -9,7 +9,7 @@ mod others;
 mod progress;
 
 pub use cause::{Asked, Host, cause};
-pub use event::{Choice, Event, Kind, Order, Phase, Question, TaskLine};
+pub use event::{Choice, Event, Kind, Order, Phase, Question, TaskLine, WAITS};
 pub use helps::{after, stuck};
 pub use judge::{Look, Spot, Verdict, judge};
 pub use next::{Mode, OnFailure, Step, next};

@@ -15,10 +15,26 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// How many services it changes, as far as that is known.
+    pub fn units(&self) -> usize {
+        self.record.as_ref().map_or(self.slot.labels.units.len(), |record| record.plan.active().count())
+    }
+
     /// How a unit stands.
     pub fn unit_state(&self, unit: usize) -> UnitState {
         self.slot.labels.units.get(unit).copied().unwrap_or(UnitState::Untouched)
     }
+}
+
+/// Who holds an unfinished change, as far as can be seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// Its owner writes, or nothing else is known of it yet.
+    Held,
+    /// Its owner shows no sign of life: it may be gone, or the swarm takes no writes.
+    Silent,
+    /// It was given up half-way.
+    GivenUp,
 }
 
 /// The changes of one group, by number.
@@ -27,6 +43,8 @@ pub struct History {
     entries: BTreeMap<u64, Entry>,
     /// Changes whose record could not be found: asking again is of no use.
     gone: BTreeSet<String>,
+    /// The slot's config and index at which its owner showed no sign of life.
+    silent: Option<(String, u64)>,
     /// What others brought, the newest first; `None` until it was read.
     seen: Option<Vec<Sighting>>,
 }
@@ -37,6 +55,24 @@ impl History {
         let record =
             self.entries.get(&slot.seq).filter(|old| old.slot.change == slot.change).and_then(|old| old.record.clone());
         self.entries.insert(slot.seq, Entry { slot, record });
+    }
+
+    /// Takes in a slot whose owner shows no sign of life.
+    pub fn learn_silence(&mut self, slot: Slot) {
+        self.silent = Some((slot.config.clone(), slot.index));
+        self.learn_slot(slot);
+    }
+
+    /// What is seen of who holds an unfinished change.
+    pub fn hold(&self, entry: &Entry) -> Hold {
+        let Slot { config, index, labels, .. } = &entry.slot;
+        if labels.owner.is_empty() {
+            Hold::GivenUp
+        } else if self.silent.as_ref().is_some_and(|(silent, at)| silent == config && at == index) {
+            Hold::Silent
+        } else {
+            Hold::Held
+        }
     }
 
     /// Takes in the group's slots as a whole: those not among them are gone.

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::keeper::{Gone, Keeper};
 use super::{Options, Talk, Tools};
-use crate::core::change::{Event, Kind, Order, Progress, Step, next};
+use crate::core::change::{Event, Kind, Order, Progress, Question, Step, next};
 use crate::core::disk::{DiskEvent, Kind as DiskKind};
 use crate::core::journal::{ChangeState, Post, UnitState};
 use crate::core::text::clean;
@@ -46,6 +46,8 @@ pub struct Run {
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) progress: Progress,
     pub(super) doubt: Option<Post>,
+    /// The slot's line for people.
+    sum: String,
     /// What was told of slot writes that hang.
     slow: Option<String>,
     disk_failed: bool,
@@ -63,8 +65,9 @@ impl Run {
         progress: Progress,
     ) -> Self {
         let (Held { keeper, owner }, Talk { orders, events }) = (held, talk);
+        let sum = clean(&super::start::summary(&record.plan));
         let (doubt, slow, disk_failed, log) = (None, None, false, Vec::new());
-        Self { tools, record, options, keeper, owner, orders, progress, doubt, slow, disk_failed, events, log }
+        Self { tools, record, options, keeper, owner, orders, progress, doubt, sum, slow, disk_failed, events, log }
     }
 
     /// Folds an event and tells it; the log keeps all but the tasks' comings and goings.
@@ -101,10 +104,7 @@ impl Run {
                 Step::End(_) if self.doubt.is_some() => self.settle_doubt().await,
                 Step::Forward(unit) => self.unit(unit, crate::core::journal::Direction::To).await,
                 Step::Back(unit) => self.unit(unit, crate::core::journal::Direction::Back).await,
-                Step::Ask(question) => {
-                    self.emit(Kind::Asked { question });
-                    self.wait_for_an_order().await
-                }
+                Step::Ask(question) => self.ask(question).await,
                 Step::End(state) => match self.end(state).await {
                     Ok(()) => return Outcome::Ended(state),
                     Err(gone) => Err(gone),
@@ -115,6 +115,21 @@ impl Run {
                 return self.gone(gone);
             }
         }
+    }
+
+    /// Puts a question; the slot says so too, for whoever watches from elsewhere.
+    async fn ask(&mut self, question: Question) -> Result<(), Gone> {
+        self.emit(Kind::Asked { question });
+        self.slot_tells_what_is_asked().await?;
+        self.wait_for_an_order().await
+    }
+
+    /// Writes into the slot what a person is asked, or that nobody is asked any more.
+    pub(super) async fn slot_tells_what_is_asked(&mut self) -> Result<(), Gone> {
+        let plan = &self.record.plan;
+        let asked = self.progress.asking.as_ref().map(|question| question.told(plan));
+        let sum = clean(&asked.unwrap_or_else(|| super::start::summary(plan)));
+        if std::mem::replace(&mut self.sum, sum.clone()) == sum { Ok(()) } else { self.write(|_| ()).await }
     }
 
     pub(super) fn gone(&mut self, gone: Gone) -> Outcome {
@@ -198,8 +213,11 @@ impl Run {
         &mut self,
         edit: impl FnOnce(&mut crate::core::journal::SlotLabels) + Send + 'static,
     ) -> Result<(), Gone> {
-        let keeper = self.keeper.clone();
-        let writing = keeper.write(edit);
+        let (keeper, sum) = (self.keeper.clone(), self.sum.clone());
+        let writing = keeper.write(move |labels| {
+            labels.sum = sum;
+            edit(labels);
+        });
         tokio::pin!(writing);
         let result = loop {
             match tokio::time::timeout(Duration::from_secs(1), &mut writing).await {

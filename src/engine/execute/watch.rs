@@ -143,6 +143,11 @@ impl Run {
             Some(Order::Leave) if watch.asked => Some(given_up(watch)),
             Some(Order::Detach | Order::Leave) => Some(End::Interrupted),
             _ if self.progress.going_back && forward => Some(End::Interrupted),
+            // Nobody is there any more to answer: whoever takes it up looks on.
+            _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
+                self.emit(Kind::Ordered { order: Order::Detach });
+                Some(End::Interrupted)
+            }
             _ if watch.asked && self.progress.passed.contains(&watch.at) => Some(given_up(watch)),
             _ => None,
         }
@@ -151,7 +156,11 @@ impl Run {
     async fn pause(&mut self) -> Result<(), Gone> {
         tokio::time::sleep(LOOK).await;
         // A unit in work is watched to its end although the slot takes no more writes.
-        match self.told_of_the_slot().await {
+        let told = match self.told_of_the_slot().await {
+            Ok(()) => self.slot_tells_what_is_asked().await,
+            told => told,
+        };
+        match told {
             Err(Gone::Stuck(_)) => Ok(()),
             told => told,
         }

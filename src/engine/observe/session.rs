@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::notes::Notes;
+use super::open::{Open, Read, read_all};
 use super::{Attention, Ended, SLICE, cleaned, histories_of, left_running, slots};
 use crate::adapters::docker::events::{Event, Events};
 use crate::adapters::docker::read::Tasks;
@@ -38,6 +39,7 @@ enum News {
     Histories(Vec<(String, Vec<Task>)>),
     Slots(Vec<Slot>),
     Slot(Box<Slot>),
+    Open(Vec<Read>),
 }
 
 /// A call under way; of each kind at most one is.
@@ -52,6 +54,7 @@ enum Kind {
     Histories,
     Slots,
     Slot,
+    Open,
 }
 
 /// What is to be asked for next.
@@ -71,6 +74,7 @@ pub(super) struct Session<'a, F> {
     attention: &'a mut watch::Receiver<Attention>,
     out: &'a F,
     notes: Notes,
+    open: Open,
     calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<News, Fault>)>>,
     flying: BTreeSet<Kind>,
     due: Due,
@@ -93,6 +97,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
             attention,
             out,
             notes: Notes::default(),
+            open: Open::new(),
             calls: FuturesUnordered::new(),
             flying: BTreeSet::new(),
             due: Due { whole: [Kind::Engine, Kind::Nodes, Kind::Services, Kind::Slots].into(), ..Due::default() },
@@ -142,6 +147,8 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         let services_at = self.services_at + if at_keys { SERVICES } else { IDLE };
         let running_at = self.running_at + if at_keys { TASKS } else { IDLE };
         let next = services_at.min(running_at).min(self.gather.unwrap_or(running_at));
+        let open_at = self.open.due().filter(|_| !self.flying.contains(&Kind::Open));
+        let next = open_at.map_or(next, |open| next.min(open));
         tokio::select! {
             event = events.next() => match event {
                 Some(Ok(event)) => {
@@ -167,6 +174,10 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                     self.due.whole.insert(Kind::Running);
                     // A folder sends no events.
                     self.due.whole.extend(self.journal.is_local().then_some(Kind::Slots));
+                }
+                if open_at.is_some_and(|open| now >= open) {
+                    let (journal, slots) = (self.journal.clone(), self.open.take());
+                    self.begin(Kind::Open, Box::pin(async move { Ok(News::Open(read_all(journal, slots).await)) }));
                 }
                 if self.gather.is_some_and(|gather| now >= gather) {
                     self.gather = None;
@@ -251,9 +262,13 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
             start(Kind::Histories, histories(docker(), some_of(&mut due.histories, SLICE)));
         }
         for (kind, call) in starts {
-            self.flying.insert(kind);
-            self.calls.push(Box::pin(async move { (kind, call.await) }));
+            self.begin(kind, call);
         }
+    }
+
+    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<News, Fault>>) {
+        self.flying.insert(kind);
+        self.calls.push(Box::pin(async move { (kind, call.await) }));
     }
 
     /// Takes in what a call brought, and hands it out.
@@ -302,8 +317,20 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                     out(Seen::Tasks { service, tasks });
                 }
             }
-            News::Slots(slots) => out(Seen::Slots(slots)),
-            News::Slot(slot) => out(Seen::Slot(slot)),
+            News::Slots(slots) => {
+                slots.iter().for_each(|slot| self.open.learn(slot));
+                out(Seen::Slots(slots));
+            }
+            News::Slot(slot) => {
+                self.open.learn(&slot);
+                out(Seen::Slot(slot));
+            }
+            News::Open(reads) => {
+                for (slot, silent) in self.open.heard(reads) {
+                    let slot = Box::new(slot);
+                    out(if silent { Seen::Silent(slot) } else { Seen::Slot(slot) });
+                }
+            }
         }
         Ok(())
     }

@@ -42,6 +42,13 @@ impl Desk {
         Self { state, effects, messages, clock, quit: false }
     }
 
+    /// The terminal is gone, or the process is told to end: returns when nothing is at work any more.
+    pub(super) async fn hang_up(mut self) {
+        self.take(Msg::Terminate);
+        assert!(self.quit);
+        self.effects.finished().await;
+    }
+
     fn take(&mut self, msg: Msg) {
         for effect in update(&mut self.state, Stamped { at: self.clock.now(), msg }) {
             if effect == Effect::Quit {
@@ -157,7 +164,7 @@ impl Desk {
     }
 }
 
-const DATABASE: [&str; 3] = ["postgres-n1-a", "postgres-n1-b", "postgres-n1-c"];
+pub(super) const DATABASE: [&str; 3] = ["postgres-n1-a", "postgres-n1-b", "postgres-n1-c"];
 
 #[tokio::test(start_paused = true)]
 async fn there_and_back_by_keys() {

@@ -14,6 +14,7 @@ mod random;
 mod rollouts;
 mod saved;
 mod slow;
+mod watching;
 mod ways;
 
 use std::collections::BTreeMap;
