@@ -217,9 +217,10 @@ pub fn told(order: Order, shown: &Shown<'_>) -> String {
                 Some(Question::Stuck { unit }) if !shown.is_left_open() => Some(unit),
                 _ => None,
             };
-            let left = plan
-                .active()
-                .filter(|(at, _)| matches!(state(*at), UnitState::Untouched | UnitState::Posting) && past != Some(*at));
+            let left = plan.active().filter(|(at, _)| {
+                matches!(state(*at), UnitState::Untouched | UnitState::Posting | UnitState::PuttingBack)
+                    && past != Some(*at)
+            });
             let left: Vec<_> = left.map(|(_, unit)| (unit, unit.to.image.as_str())).collect();
             let rest = if left.is_empty() { "end it: no unit is left".to_owned() } else { listed("bring", &left) };
             match past.and_then(|at| plan.units.get(at)) {

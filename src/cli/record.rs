@@ -41,7 +41,8 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {
-        session.eyes.journal.prune().await?;
+        // What is noted is noted: that too much is kept for now is no failure.
+        let _ = session.eyes.journal.prune().await;
     }
     if json {
         session.out.json(&recorded);

@@ -77,7 +77,7 @@ fn offer(out: &Out, slot: &Slot, record: &Record) {
         .collect();
     out.table(&rows);
     for (flag, text) in [
-        ("--continue", "bring every service to the image on the right"),
+        ("--continue", "bring the services that are untouched or half-way to the image on the right"),
         ("--put-back", "return every touched service to the image on the left"),
         ("--leave", "end it as it stands"),
     ] {

@@ -50,7 +50,13 @@ pub(super) fn refused(state: &mut State, cluster: usize, plan: &str, why: &str, 
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let starting = |work: &&mut Work| work.plan.id == plan && work.stand == Stand::Starting;
     let Some(work) = one.works.iter_mut().rev().find(starting) else { return };
-    work.stand = Stand::Refused { why: clean(why), hint: clean(hint) };
+    if work.change.is_some() {
+        // A takeover: the change stands as the journal has it, and may be taken over later.
+        let change = work.change.clone();
+        one.works.retain(|work| work.change != change || work.stand != Stand::Starting);
+    } else {
+        work.stand = Stand::Refused { why: clean(why), hint: clean(hint) };
+    }
     state.say(Severity::Error, format!("not begun: {}", clean(why)), clean(hint));
 }
 

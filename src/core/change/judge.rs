@@ -199,7 +199,9 @@ impl Look<'_> {
     pub fn failure(&self) -> Option<&Task> {
         let fails = |task: &&Task| {
             let ended = task.state == TaskState::Complete && !self.ends();
-            task.image == self.target && self.is_new(task) && (task.state.is_failure() || ended)
+            // At the goal a task of the same image may still be one of before: the force counter tells them apart.
+            let ours = if self.spot == Spot::Goal { self.is_fresh(task) } else { task.image == self.target };
+            ours && self.is_new(task) && (task.state.is_failure() || ended)
         };
         self.tasks.iter().filter(fails).min_by_key(|task| task.created)
     }

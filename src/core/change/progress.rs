@@ -149,7 +149,9 @@ impl Progress {
                     self.passed.remove(unit);
                 }
                 self.asking = Some(question.clone());
-                self.order = None;
+                // Who wants it stopped after the unit in work still does when that is stuck.
+                let stops = self.order == Some(Order::Stop) && matches!(question, Question::Stuck { .. });
+                self.order = stops.then_some(Order::Stop);
                 self.stepped = false;
             }
             Kind::Withdrawn => self.asking = None,
@@ -222,8 +224,12 @@ impl Progress {
                 {
                     self.passed.insert(unit);
                 }
-                let failed = self.units.iter().enumerate().filter(|(_, unit)| {
-                    matches!(unit.state, UnitState::Failed | UnitState::PutBack | UnitState::Overtaken)
+                let stuck = matches!(asked, Some(Question::Stuck { .. }));
+                let failed = self.units.iter().enumerate().filter(|(_, unit)| match unit.state {
+                    UnitState::Failed | UnitState::PutBack | UnitState::Overtaken => true,
+                    // Left half-way back by who had it before: now it is to go forward.
+                    UnitState::PuttingBack => !stuck,
+                    _ => false,
                 });
                 self.passed.extend(failed.map(|(at, _)| at));
             }

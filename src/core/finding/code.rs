@@ -283,8 +283,8 @@ codes! {
         "pinnace's history, and the engine's task history";
     RolesUnknown = "roles-unknown", "info":
         "Several instances of a database restart one after another, and which is the primary is not known.";
-        "which of its instances is the primary is not known: it stops after each";
-        "Put the primary last in the plan (`J`, `K`), or label its service `pinnace.role=primary` once, the others `replica`.";
+        "which of its instances is the primary is not known; the console stops after each";
+        "Put the primary last in the plan (`J`, `K`, `--order`; `--step` stops after each), or label its service `pinnace.role=primary` once, the others `replica`.";
         "the Docker Engine does not know the roles of a database's instances";
     NotVerified = "not-verified", "warning, accepted by a key of its own":
         "The registry does not answer for an image that a service goes back to. It ran here, so nodes that ran it have it cached.";

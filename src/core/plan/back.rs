@@ -12,7 +12,7 @@ use super::Want;
 use super::edits::PLATFORMS;
 use crate::core::group::GroupKey;
 use crate::core::journal::{ChangeState, Entry, UnitState};
-use crate::core::past::failed_here;
+use crate::core::past::{came_up, failed_here};
 use crate::core::swarm::{Place, Places, Service};
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Edit, Kind, Unit};
@@ -102,10 +102,17 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
     }
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let other = |image: &str| image != service.image() && !failed_here(world, group, service, image);
-    if let Some(previous) = service.previous.as_ref().filter(|previous| other(&previous.image)) {
+    // What never came up did not run: a task that waits for a node for ever is no failure, and no proof either.
+    let tasks = world.tasks(&service.id);
+    let never_up = |image: &str| {
+        let mut of = tasks.iter().filter(|task| task.image == image).peekable();
+        of.peek().is_some() && !of.any(came_up)
+    };
+    let previous = service.previous.as_ref().filter(|previous| other(&previous.image) && !never_up(&previous.image));
+    if let Some(previous) = previous {
         return Answer::To(Box::new(Way { places: previous.clone(), source: Source::EnginePrevious, at: since }));
     }
-    let old = world.tasks(&service.id).iter().filter(|task| other(&task.image)).max_by_key(|task| task.created);
+    let old = tasks.iter().filter(|task| other(&task.image) && came_up(task)).max_by_key(|task| task.created);
     old.map_or(Answer::NoWay, |task| {
         Answer::To(Box::new(Way { places: task.places.clone(), source: Source::OldTask, at: since }))
     })
@@ -113,9 +120,15 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
 
 /// The newest change that left what the service runs now; `Err` names a record to read first.
 pub(super) fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<Answer>, String> {
+    let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
         let Some((unit, state)) = unit_of(world, group, entry, service)? else { continue };
         if matches!(state, UnitState::Untouched | UnitState::PutBack | UnitState::Overtaken) {
+            continue;
+        }
+        if unit.from.image == unit.to.image {
+            // Its tasks were started anew: what ran before it is what runs.
+            now = undone(&now, &unit.edits, &unit.from.image);
             continue;
         }
         if unit.to.image != service.image() {
@@ -128,7 +141,7 @@ pub(super) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
         if failed_here(world, group, service, &unit.from.image) {
             return Ok(None);
         }
-        let places = undone(&service.places, &unit.edits, &unit.from.image);
+        let places = undone(&now, &unit.edits, &unit.from.image);
         return Ok(Some(Answer::To(Box::new(Way {
             places,
             source: Source::Change(entry.slot.change.clone()),

@@ -154,7 +154,7 @@ impl Work<'_> {
         if self.group.kind != GroupKind::Database || active.len() < 2 || !active.iter().any(|unit| unknown(&unit)) {
             return;
         }
-        let message = "which of its instances is the primary is not known: it stops after each";
+        let message = "which of its instances is the primary is not known; the console stops after each";
         let hint = format!(
             "put the primary last (`J`, `K`), or tell it once by the service label `{ROLE}=primary`, `replica`"
         );

@@ -10,7 +10,7 @@ use crate::core::change::{Kind, Order, Progress, Question};
 use crate::core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
 use crate::core::swarm::UpdateState;
 use crate::core::text::clean;
-use crate::core::wire::v1::Record;
+use crate::core::wire::v1::{Record, Unit};
 
 /// Between two tries of a fence.
 const RETRY: Duration = Duration::from_millis(300);
@@ -78,65 +78,75 @@ impl Run {
     /// Anything else does, and is not begun where the fence cannot be confirmed.
     pub(super) async fn settle_before(&mut self, unit: usize, direction: Direction) -> Result<(), Gone> {
         match self.doubt {
-            Some(post) if post.unit != unit || post.direction != direction => self.fence().await,
+            Some(post) if post.unit != unit || post.direction != direction => self.settle_doubt().await.map(drop),
             _ => Ok(()),
         }
     }
 
-    /// Before a terminal or detached write, a POST in doubt must be known to have landed or to be dead.
-    pub(super) async fn settle_doubt(&mut self) -> Result<(), Gone> {
-        self.fence().await
-    }
-
-    /// Kills a POST in doubt for ever: the spec exactly as read, at the index read, until the index has moved past it.
+    /// Before a terminal or detached write, a POST in doubt must be known to have landed or to be dead; whether it landed.
     ///
-    /// No task restarts by it. A job would run again, so that a job's unit is left as it stands.
-    async fn fence(&mut self) -> Result<(), Gone> {
-        let Some(post) = self.doubt else { return Ok(()) };
-        let Some(unit) = self.record.plan.units.get(post.unit).cloned() else { return Ok(()) };
-        let mut tries = 0;
-        loop {
-            let Some(held) = self.hold(&unit, &mut tries).await? else { break };
+    /// It is killed for ever by the fence: the spec exactly as read, at the index read, until the index has moved past it.
+    /// No task restarts by that, but where a rollout is under way: one that is paused would go on, so that it is left as
+    /// it stands, and one that runs is waited for. A job would run again, so that it is left as well.
+    pub(super) async fn settle_doubt(&mut self) -> Result<bool, Gone> {
+        let Some(post) = self.doubt else { return Ok(false) };
+        let Some(unit) = self.record.plan.units.get(post.unit).cloned() else { return Ok(false) };
+        let (mut tries, mut landed) = (0, false);
+        while let Some(held) = self.hold(&unit, &mut tries).await? {
             if held.index() > post.index {
-                let landed = match post.direction {
+                let goal = match post.direction {
                     Direction::To => Stand::Target,
                     Direction::Back => Stand::Before,
                 };
-                if held.stands(&unit.edits) != landed {
-                    self.does_not_stand(post, &held).await?;
+                landed = held.stands(&unit.edits) == goal;
+                if !landed {
+                    self.does_not_stand(post, &held, &unit).await?;
                 }
                 break;
             }
-            if held.service.mode.is_job() {
-                return Err(Gone::Stuck(format!(
-                    "{} is a job: posting to it would run it again; it stays unfinished",
-                    unit.service
-                )));
+            if let Some(why) = not_to_be_fenced(&held) {
+                return Err(Gone::Stuck(format!("{} {why}; it stays unfinished", unit.service)));
             }
             if tries > TRIES {
                 return Err(Gone::Stuck("the engine takes no writes: what was posted before may still land".into()));
             }
             tries += 1;
-            self.keeper.fresh().await?;
-            let _ = self.tools.docker.post_as_read(&held).await;
-            tokio::time::sleep(if tries > 1 { RETRY } else { Duration::ZERO }).await;
+            let moves = held.service.update.as_ref().is_some_and(|update| update.state == UpdateState::Updating);
+            if !moves || tries > TRIES / 2 {
+                self.keeper.fresh().await?;
+                let _ = self.tools.docker.post_as_read(&held).await;
+            }
+            tokio::time::sleep(if tries > 1 || moves { RETRY } else { Duration::ZERO }).await;
         }
         self.doubt = None;
-        Ok(())
+        Ok(landed)
     }
 
     /// What was posted in doubt does not stand: it never landed and cannot any more, and the unit is as it was before. Or
     /// it landed, failed, and the engine went back: its status tells, as any other post would have wiped that.
-    async fn does_not_stand(&mut self, post: Post, held: &Held) -> Result<(), Gone> {
+    async fn does_not_stand(&mut self, post: Post, held: &Held, unit: &Unit) -> Result<(), Gone> {
         let status = held.service.update.as_ref().map(|update| &update.state);
         let engine_went_back = matches!(
             status,
             Some(UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
         );
         let state = match post.direction {
+            // Somebody else was there after it.
+            _ if held.stands(&unit.edits) == Stand::Other => UnitState::Overtaken,
             Direction::To if !engine_went_back => UnitState::Untouched,
             _ => UnitState::Failed,
         };
         self.mark(post.unit, state, None).await
     }
+}
+
+/// Why a service's spec must not be posted as it is, to kill another post of it.
+fn not_to_be_fenced(held: &Held) -> Option<&'static str> {
+    if held.service.mode.is_job() {
+        return Some("is a job: posting to it would run it again");
+    }
+    let paused = |state: &UpdateState| matches!(state, UpdateState::Paused | UpdateState::RollbackPaused);
+    let rollout = held.service.update.as_ref().is_some_and(|update| paused(&update.state));
+    rollout
+        .then_some("has a rollout that is paused, and posting to it would take it up again: finish the change instead")
 }

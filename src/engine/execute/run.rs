@@ -101,7 +101,7 @@ impl Run {
             let step = next(&self.record.plan, &self.progress, self.options.mode);
             let done = match step {
                 // What came of a POST in doubt decides the outcome.
-                Step::End(_) if self.doubt.is_some() => self.settle_doubt().await,
+                Step::End(_) if self.doubt.is_some() => self.settle_doubt().await.map(drop),
                 Step::Forward(unit) => self.unit(unit, crate::core::journal::Direction::To).await,
                 Step::Back(unit) => self.unit(unit, crate::core::journal::Direction::Back).await,
                 Step::Ask(question) => self.ask(question).await,

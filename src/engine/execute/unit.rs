@@ -43,15 +43,15 @@ impl Run {
     pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), Gone> {
         let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
         self.settle_before(at, direction).await?;
-        let posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
+        let mut posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
             Posted::Refused { why, hint }
         } else {
             self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
             self.bring(at, &unit, direction).await?
         };
-        if matches!(posted, Posted::Refused { .. }) {
-            // What an owner before us posted may have been taken elsewhere.
-            self.settle_doubt().await?;
+        if matches!(posted, Posted::Refused { .. }) && self.settle_doubt().await? {
+            // What was posted before, by us or an owner before us, was taken after all.
+            posted = Posted::Stands(None);
         }
         self.doubt = None;
         match posted {
@@ -111,16 +111,19 @@ impl Run {
                     Err((why, hint)) => return Ok(Posted::Refused { why, hint }),
                 },
             };
-            self.mark(at, state, Some(Post { unit: at, index: held.index(), direction })).await?;
+            let post = Post { unit: at, index: held.index(), direction };
+            self.mark(at, state, Some(post)).await?;
             if first {
                 self.emit(Kind::Phase { unit: at, phase: Phase::Update, direction });
             }
             tries += 1;
-            if let Err(fault) = self.post(&held, unit, direction, &now.auth).await?
-                && refused(&fault)
-            {
-                let hint = "the engine refuses the update; nothing was changed".into();
-                return Ok(Posted::Refused { why: fault.to_string(), hint });
+            if let Err(fault) = self.post(&held, unit, direction, &now.auth).await? {
+                if refused(&fault) {
+                    let hint = "the engine refuses the update; nothing was changed".into();
+                    return Ok(Posted::Refused { why: fault.to_string(), hint });
+                }
+                // It may still land: nothing is said to be over before it is known to be dead.
+                self.doubt = Some(post);
             }
             ready = Some(now);
         }
@@ -205,10 +208,11 @@ pub(super) fn image_of(unit: &Unit, direction: Direction) -> &str {
     if direction == Direction::To { &unit.to.image } else { &unit.from.image }
 }
 
-/// Whether the engine refuses an update for good: a client's error that is no conflict of versions.
+/// Whether the engine refuses an update for good: a client's error that is no conflict of versions, and not one of a moment.
 fn refused(fault: &Fault) -> bool {
     match fault.status() {
-        Some(status) => (400..500).contains(&status) || status == 501,
+        Some(408 | 429) => false,
+        Some(status) => ((400..500).contains(&status) || status == 501) && !fault.is_no_leader(),
         None => matches!(fault, Fault::ReadOnly { .. }),
     }
 }

@@ -13,7 +13,7 @@ use crate::core::image::ImageRef;
 use crate::core::journal::{Direction, UnitState};
 use crate::core::placement;
 use crate::core::registry::{Fact, ImageFact, Why};
-use crate::core::wire::v1::{Action, Unit};
+use crate::core::wire::v1::{Action, Credentials, Unit};
 
 /// How long a change is held up by a look at a registry.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -38,6 +38,14 @@ impl Run {
         let Some(why) = fact.failed() else { return Ok(None) };
         let refusal = refusal(&image, why);
         Ok(match why {
+            // The operator's credentials are not the nodes': they count only where they go with the update.
+            Why::Denied | Why::NoCredentials if unit.credentials != Credentials::Operator => {
+                self.emit(Kind::Noted {
+                    unit: at,
+                    text: format!("its image could not be verified again: {}", refusal.cause),
+                });
+                None
+            }
             Why::NotFound | Why::Denied | Why::NoCredentials => {
                 Some((format!("not begun: {}, which it had when the plan was made", refusal.cause), refusal.hint))
             }

@@ -118,7 +118,10 @@ impl Run {
         let verdict = judge(&watch.look(&seen, now));
         self.tell(watch, &seen, &verdict);
         match verdict {
-            Verdict::Converged => self.has_settled(watch, now).await.then_some(End::Arrived),
+            Verdict::Converged => {
+                self.moves_on(watch, String::new(), now);
+                self.has_settled(watch, now).await.then_some(End::Arrived)
+            }
             Verdict::Failed { why } => {
                 let why = with_first(watch, why);
                 let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
@@ -223,14 +226,19 @@ impl Run {
         held.is_ok_and(|held| held.stands(&watch.unit.edits) == goal)
     }
 
-    /// Asks what to do about a unit that does not get on. The question goes when it moves; nothing is undone for it.
-    fn is_it_stuck(&mut self, watch: &mut Watch, now: Duration, waits: String, stuck: bool) -> Option<End> {
+    /// It waits for something else now, or for nothing: the question about what it waited for goes.
+    fn moves_on(&mut self, watch: &mut Watch, waits: String, now: Duration) {
         if watch.waits.0 != waits {
             if std::mem::take(&mut watch.asked) {
                 self.emit(Kind::Withdrawn);
             }
             watch.waits = (waits, now);
         }
+    }
+
+    /// Asks what to do about a unit that does not get on. The question goes when it moves; nothing is undone for it.
+    fn is_it_stuck(&mut self, watch: &mut Watch, now: Duration, waits: String, stuck: bool) -> Option<End> {
+        self.moves_on(watch, waits, now);
         let limit = if stuck { self.options.stuck } else { self.options.stuck * BY_ITSELF };
         if watch.asked || now.saturating_sub(watch.waits.1) < limit {
             return None;
