@@ -3,11 +3,12 @@
 mod deciding;
 
 use crate::config::{Action, Context};
+use crate::core::plan::Settle;
 
 use super::rows::Row;
 use super::state::{Modal, Pane, Screen, State};
 
-pub(crate) use deciding::{place, rollback_goal};
+pub(crate) use deciding::{drift_goal, place, rollback_goal};
 
 /// Why an action is not possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub enum Reason {
     NoImage,
     /// This stands in the way of the plan.
     Obstacle(String),
+    /// What runs is what the pins say, or there is no pin.
+    NoDrift,
     /// The service has this image already.
     RunsIt,
     /// The plan has no warnings.
@@ -93,6 +96,7 @@ impl std::fmt::Display for Reason {
             Self::NoPins => "no image is pinned here: there is nothing to make permanent",
             Self::NoImage => "the cursor is not in the text of an `image = \"…\"`",
             Self::Obstacle(why) => return f.write_str(why),
+            Self::NoDrift => "nothing here differs from a pin in force",
             Self::RunsIt => "it is what the service has now",
             Self::NoWarnings => "the plan has no warnings",
             Self::Checked => "no unit of this plan goes back without its registry",
@@ -124,7 +128,16 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 /// Says whether an action is possible on the screen, whatever lies over it.
 pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     match state.screens.last() {
-        _ if matches!(action, Action::Rollback | Action::Logs | Action::Tour | Action::Inspect | Action::CopyFix) => {}
+        _ if matches!(
+            action,
+            Action::ToPin
+                | Action::AcceptDrift
+                | Action::Rollback
+                | Action::Logs
+                | Action::Tour
+                | Action::Inspect
+                | Action::CopyFix
+        ) => {}
         Some(Screen::Pins(_)) => return deciding::on_pins(state, action),
         Some(Screen::Plan(screen)) => return deciding::on_plan(state, screen, action),
         Some(Screen::Change(_)) => return deciding::on_change(state, action),
@@ -138,8 +151,9 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
         },
         Action::Earlier => super::earlier::meant(state).map(drop),
         Action::Open if state.screen_context() == Context::Earlier => deciding::on_earlier(state),
-        Action::Pins => deciding::pins(state),
+        Action::Pins => deciding::pins_of(state),
         Action::Redeploy => deciding::redeploy(state),
+        Action::ToPin | Action::AcceptDrift => drift_goal(state, Settle::Back).map(drop),
         Action::Inspect => super::image::is_possible(state),
         Action::Files => super::image::readable(state),
         Action::ClearFilter => has_filter(state),

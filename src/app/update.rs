@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use crate::config::{Action, Context, Key, Lookup};
 use crate::core::finding::Severity;
+use crate::core::plan::Settle;
 use crate::core::registry::{Fact, Learned, Why};
 
 use super::available::{Subject, available, subject};
@@ -239,6 +240,8 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Earlier => earlier::open(state),
         Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
         Action::Redeploy => plan::open_redeploy(state),
+        Action::ToPin => plan::open_drift(state, Settle::Back),
+        Action::AcceptDrift => plan::open_drift(state, Settle::Accept),
         Action::Filter => modal::open_filter(state),
         Action::Login => login::open(state),
         Action::CopyFix => copy_fix(state, effects),

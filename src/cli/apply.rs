@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::Exit;
 use super::args::{Edit, How, OnFailure, Ways};
 use super::drawn::{self, Drawn};
+use super::drift::{self, Drift};
 use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
 use crate::adapters::clock;
@@ -31,7 +32,7 @@ pub fn counted(count: usize, noun: &str) -> String {
 pub async fn apply(
     stage: &Stage,
     group: &str,
-    edit: &Edit,
+    (edit, settle): (&Edit, Option<Drift>),
     ways: &Ways,
     how: &How,
     json: bool,
@@ -39,7 +40,7 @@ pub async fn apply(
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     if drawn::is_file(group) {
-        if edit.is_some() || ways.is_some() {
+        if edit.is_some() || settle.is_some() || ways.is_some() {
             let hint = "make the edit when it is planned: `pinnace plan GROUP --pin … --out FILE`";
             return Err(usage("a saved plan is carried out as it is", hint));
         }
@@ -47,8 +48,7 @@ pub async fn apply(
         return carry_out(&session, &world, drawn.draft, how, json).await;
     }
     let group = names::group(&world, group)?;
-    let mut edited = session.edited(&mut world, &group, edit).await?;
-    let goal = Goal::Pins { group, text: edited.text.clone() };
+    let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     carry_out(&session, &world, drawn.draft, how, json).await

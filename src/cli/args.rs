@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::drift::Drift;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// A console for Docker Swarm images: pin, plan, apply, watch, go back.
@@ -252,6 +253,10 @@ pub enum Verb {
         /// The edit
         #[command(flatten)]
         edit: Edit,
+        /// Settle what somebody else changed: back to the pins, or accept what runs as the pin
+        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
+        #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
+        drift: Option<Drift>,
         /// Choices
         #[command(flatten)]
         ways: Ways,
@@ -270,6 +275,10 @@ pub enum Verb {
         /// The edit
         #[command(flatten)]
         edit: Edit,
+        /// Settle what somebody else changed: back to the pins, or accept what runs as the pin
+        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
+        #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
+        drift: Option<Drift>,
         /// Choices
         #[command(flatten)]
         ways: Ways,

@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod demo;
 mod drawn;
+mod drift;
 mod earlier;
 mod history;
 mod inspect;
@@ -118,11 +119,11 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Check { group, edit, json, .. }) => {
             Box::pin(check::run(stage, &group.unwrap_or_default(), &edit, json)).await
         }
-        Some(Verb::Plan { group, edit, ways, out, json }) => {
-            Box::pin(plan::run(stage, &group, &edit, &ways, out.as_deref(), json)).await
+        Some(Verb::Plan { group, edit, drift, ways, out, json }) => {
+            Box::pin(plan::run(stage, &group, (&edit, drift), &ways, out.as_deref(), json)).await
         }
-        Some(Verb::Apply { group, edit, ways, how, json }) => {
-            Box::pin(apply::apply(stage, &group, &edit, &ways, &how, json)).await
+        Some(Verb::Apply { group, edit, drift, ways, how, json }) => {
+            Box::pin(apply::apply(stage, &group, (&edit, drift), &ways, &how, json)).await
         }
         Some(Verb::Rollback { target, to, dry_run, out, ways, how, json }) => {
             let only = apply::Only::of(dry_run, out);

@@ -5,15 +5,15 @@ use std::path::Path;
 use super::Exit;
 use super::args::{Edit, Ways};
 use super::drawn::Drawn;
+use super::drift::{self, Drift};
 use super::session::{Failure, Session, Stage};
 use crate::core::names;
-use crate::core::plan::Goal;
 
 /// Prints the plan, and saves it where asked to; an error among its findings is exit code 1.
 pub async fn run(
     stage: &Stage,
     group: &str,
-    edit: &Edit,
+    (edit, settle): (&Edit, Option<Drift>),
     ways: &Ways,
     out: Option<&Path>,
     json: bool,
@@ -21,8 +21,7 @@ pub async fn run(
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let group = names::group(&world, group)?;
-    let mut edited = session.edited(&mut world, &group, edit).await?;
-    let goal = Goal::Pins { group, text: edited.text.clone() };
+    let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     drawn.show(&session, out, json)

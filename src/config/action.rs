@@ -28,6 +28,8 @@ actions! {
     Earlier, "earlier", "earlier", "Lists what this service may go back to: what ran in it, and tags of its repository.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
     Plan, "plan", "plan", "Opens the plan for the pins as they are edited.";
+    ToPin, "to-pin", "to its pin", "Opens the plan that takes what somebody else changed back to its pin.";
+    AcceptDrift, "accept-drift", "accept", "Opens the plan that makes what somebody else brought the pin; no service is touched.";
     Redeploy, "redeploy", "redeploy", "Opens the plan that starts the tasks of this service, or of its group, anew.";
     Open, "open", "open", "Opens what is selected, or takes the choice.";
     Logs, "logs", "logs", "Shows the logs of this service.";

@@ -145,6 +145,9 @@ pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) 
     let unread = |entry: &&Entry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
     let records = history.newest_first().take(CHANGES).filter(unread);
     wants.extend(records.map(|entry| Want::Record(entry.slot.change.clone())));
+    if !history.knows_sightings() {
+        wants.insert(Want::Sightings(group.clone()));
+    }
     if !world.knows_history(&service.id) {
         wants.insert(Want::Tasks(service.id.clone()));
     }
@@ -178,7 +181,7 @@ pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> V
     let first = traces.note(&service.places, Source::Now);
     first.until = Some(now);
     let (steps, _) = steps(world, group, service);
-    traces.journal(&steps, now);
+    traces.journal(&steps, since, now);
     traces.sightings(world, group, service);
     if let Some(previous) = &service.previous {
         let trace = traces.note(previous, Source::EnginePrevious);
@@ -241,6 +244,8 @@ struct Trace {
     from: Option<Time>,
     until: Option<Time>,
     span: Option<Duration>,
+    /// When it was first and last seen running well.
+    seen: Option<(Time, Time)>,
 }
 
 /// The images there were, those told first by the best source.
@@ -253,7 +258,7 @@ impl Traces {
         let known = self.list.iter().position(|trace| same(&trace.places.image, &places.image));
         let at = known.unwrap_or_else(|| {
             let places = places.clone();
-            self.list.push(Trace { places, source: source.clone(), from: None, until: None, span: None });
+            self.list.push(Trace { places, source: source.clone(), from: None, until: None, span: None, seen: None });
             self.list.len() - 1
         });
         let trace = &mut self.list[at];
@@ -265,9 +270,11 @@ impl Traces {
     }
 
     /// The changes of the journal, the newest first: each began one image's time and ended another's.
-    fn journal(&mut self, steps: &[Step<'_>], now: Time) {
-        let mut ended = Some(now);
+    fn journal(&mut self, steps: &[Step<'_>], since: Option<Time>, now: Time) {
+        let mut ended = None;
         for step in steps {
+            // What it has now still runs; what somebody else replaced ended with their update.
+            ended = ended.or(if step.after.image == self.list[0].places.image { Some(now) } else { since });
             let at = step.at();
             let source = || Source::Change(step.entry.slot.change.clone());
             let stood = matches!(step.state, UnitState::Done);
@@ -284,8 +291,20 @@ impl Traces {
     }
 
     /// What was seen to run without a change of ours: notes of consoles and of `pinnace record`.
-    #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "the journal does not keep sightings yet")]
-    fn sightings(&mut self, _world: &World, _group: &GroupKey, _service: &Service) {}
+    fn sightings(&mut self, world: &World, group: &GroupKey, service: &Service) {
+        for seen in world.history(group).sightings().filter(|seen| seen.service_id == service.id) {
+            let trace = self.note(&seen.places, Source::Seen(seen.by.clone()));
+            trace.seen = match (trace.seen, seen.at) {
+                (Some((first, last)), Some(at)) => Some((first.min(at), last.max(at))),
+                (known, at) => known.or(at.map(|at| (at, at))),
+            };
+        }
+        for trace in &mut self.list {
+            if let Some((first, last)) = trace.seen {
+                trace.was(Some(first), Some(last));
+            }
+        }
+    }
 
     fn task(&mut self, task: &Task, now: Time) {
         if task.image.is_empty() {
@@ -309,7 +328,8 @@ impl Trace {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        let span = from.zip(until).map(|(from, until)| until.since(from));
+        // Seen once says nothing of how long.
+        let span = from.zip(until).map(|(from, until)| until.since(from)).filter(|span| !span.is_zero());
         self.span = self.span.max(span);
     }
 
@@ -358,13 +378,8 @@ impl Earlier {
         let digest = self.digest.as_ref().map(Digest::as_str);
         same(image, text) || image.split('@').next() == Some(text) || tag == Some(text) || digest == Some(text)
     }
-
-    /// Where it is known from, in a few words.
-    pub fn from(&self) -> String {
-        self.source.told()
-    }
 }
 
 #[cfg(test)]
 #[path = "earlier_tests.rs"]
-mod tests;
+pub(crate) mod tests;

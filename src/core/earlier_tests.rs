@@ -12,25 +12,26 @@ use crate::core::world::Seen;
 const HOUR: i64 = 3_600_000;
 const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
 
-fn at(hours_ago: i64) -> Time {
+pub(crate) fn at(hours_ago: i64) -> Time {
     Time(sample::NOW.0 - hours_ago * HOUR)
 }
 
 /// `r/web:TAG` at a digest made of the tag.
-fn pinned(tag: &str) -> String {
+pub(crate) fn pinned(tag: &str) -> String {
     use sha2::Digest as _;
     format!("r/web:{tag}@sha256:{}", hex(&sha2::Sha256::digest(tag.as_bytes())))
 }
 
-struct Tale {
-    world: World,
-    group: GroupKey,
-    service: Service,
+/// A service whose story is told by changes and tasks.
+pub(crate) struct Tale {
+    pub world: World,
+    pub group: GroupKey,
+    pub service: Service,
     seq: u64,
 }
 
 impl Tale {
-    fn of(image: &str) -> Self {
+    pub fn of(image: &str) -> Self {
         let service = sample::service("web", image);
         let mut world = World::default();
         world.apply(Seen::Nodes(["a", "b"].map(sample::node).to_vec()), sample::NOW);
@@ -40,15 +41,15 @@ impl Tale {
         tale
     }
 
-    fn seen(&mut self) {
+    pub fn seen(&mut self) {
         self.world.apply(Seen::Services(vec![self.service.clone()]), sample::NOW);
     }
 
-    fn tasks(&mut self, tasks: Vec<Task>) {
+    pub fn tasks(&mut self, tasks: Vec<Task>) {
         self.world.apply(Seen::Tasks { service: self.service.id.clone(), tasks }, sample::NOW);
     }
 
-    fn task(&self, image: &str, node: &str, state: TaskState, from: i64, until: i64) -> Task {
+    pub fn task(&self, image: &str, node: &str, state: TaskState, from: i64, until: i64) -> Task {
         let mut task = sample::task(&format!("{image}{from}"), &self.service, node, state, 0);
         (task.image, task.created, task.since) = (image.to_owned(), Some(at(from)), Some(at(until)));
         task.places.image.clone_from(&task.image);
@@ -56,7 +57,7 @@ impl Tale {
     }
 
     /// A change at so many hours ago, that went so.
-    fn change(&mut self, hours_ago: i64, to: &str, state: UnitState, platforms: Option<&str>) {
+    pub fn change(&mut self, hours_ago: i64, to: &str, state: UnitState, platforms: Option<&str>) {
         self.seq += 1;
         let (from, change) = (self.service.image().to_owned(), format!("change-{}", self.seq));
         let edit = |path: &str, before, after| Edit { path: path.to_owned(), before, after: Some(after) };
@@ -193,6 +194,26 @@ fn the_journal_the_engine_and_the_tasks_make_one_list() {
     let all = earlier(&tale.world, &tale.group, &tale.service, &Facts::default(), sample::NOW);
     let nodes = |tag: &str| all.iter().find(|one| one.is_meant(tag)).unwrap().nodes.clone();
     assert_eq!((nodes("4"), nodes("2"), nodes("6")), (vec!["a".to_owned()], vec!["a".to_owned()], vec![]));
+}
+
+#[test]
+fn what_was_seen_running_counts_and_names_who_saw_it() {
+    use crate::core::journal::Sighting;
+    let mut tale = Tale::of(&pinned("3"));
+    let seen = |tag: &str, hours: i64| {
+        let mut service = tale.service.clone();
+        service.places.image = pinned(tag);
+        Sighting { node: "b".into(), ..Sighting::of(&tale.world, &service, at(hours), "ops") }
+    };
+    let sightings = vec![seen("1", 90), seen("2", 60), seen("2", 30)];
+    tale.world.apply(Seen::Sightings { group: tale.group.clone(), sightings }, sample::NOW);
+    tale.tasks(Vec::new());
+    assert_eq!(
+        tale.list(&Facts::default())[1..],
+        [row("2 ran 1d", "Seen(\"ops\")", "digest"), row("1 ran", "Seen(\"ops\")", "digest")]
+    );
+    let all = earlier(&tale.world, &tale.group, &tale.service, &Facts::default(), sample::NOW);
+    assert_eq!(all[2].nodes, ["b"]);
 }
 
 #[test]

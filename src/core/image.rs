@@ -203,6 +203,19 @@ pub fn short(image: &str) -> String {
     ImageRef::parse(image).map_or_else(|_| image.to_owned(), |image| image.short(false))
 }
 
+/// Two images in the shortest form that tells them apart: by tag, else with their digests.
+pub fn apart(one: &str, other: &str) -> (String, String) {
+    let (left, right) = (short(one), short(other));
+    if left != right {
+        return (left, right);
+    }
+    let with = |text: &str| {
+        let digest = digest_of(text).map_or("by tag".to_owned(), |digest| format!("@{}", digest.short()));
+        format!("{} {digest}", short(text))
+    };
+    (with(one), with(other))
+}
+
 /// The digest a text pins, if it is a reference with one.
 pub fn digest_of(text: &str) -> Option<Digest> {
     Digest::parse(text.rsplit_once('@')?.1)

@@ -61,6 +61,11 @@ pub fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<Stri
             }
         }
     }
+    for seen in world.history(group).sightings().filter(|seen| is(&seen.places.image)) {
+        for host in seen.node.split(',') {
+            note(host, seen.at);
+        }
+    }
     found.remove("");
     found
 }

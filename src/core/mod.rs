@@ -5,6 +5,7 @@ pub mod change;
 pub mod check;
 pub mod contract;
 pub mod disk;
+pub mod drift;
 pub mod earlier;
 pub mod effective;
 pub mod finding;

@@ -44,7 +44,14 @@ pub fn ran_well(world: &World, group: &GroupKey, service: &Service, text: &str) 
         let tasks = world.tasks(&service.id).iter();
         tasks.filter(|task| same(text, &task.image)).any(came_up) && !failed_here(world, group, service, text)
     };
-    by_task() || journal_says(world, group, service, text) == Some(true)
+    let says = || journal_says(world, group, service, text);
+    by_task() || says() == Some(true) || (was_seen(world, group, service, text) && says() != Some(false))
+}
+
+/// Whether somebody noted that the image ran well in this service.
+fn was_seen(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
+    let mut seen = world.history(group).sightings().filter(|seen| seen.service_id == service.id);
+    seen.any(|seen| same(text, &seen.places.image))
 }
 
 fn is_well(world: &World, service: &Service) -> bool {

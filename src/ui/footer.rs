@@ -81,7 +81,7 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
             Action::Login if login::is_needed(state.cluster()) => wanted.insert(wanted.len().min(1), one),
             Action::Login => {}
             // And so with what only a plan without a registry asks for.
-            Action::Unchecked if !possible => {}
+            Action::Unchecked | Action::ToPin | Action::AcceptDrift if !possible => {}
             _ => wanted.push(one),
         }
     }

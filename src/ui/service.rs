@@ -19,7 +19,8 @@ use crate::app::tasks::{self, Setting};
 use crate::app::update::SERVICE_SUMMARY;
 use crate::app::{history, layout};
 use crate::config::{Role, Theme};
-use crate::core::image::short;
+use crate::core::drift;
+use crate::core::image::{apart, short};
 use crate::core::swarm::{Service, Task, TaskState};
 use crate::core::text::clean;
 
@@ -100,6 +101,10 @@ fn summarise(
     }
     pair("image", vec![(Role::Text, clean(service.image()))]);
     pair("group", vec![(Role::Text, clean(&screen.group.name)), (Role::Dim, format!(" {}", screen.group.kind.word()))]);
+    if let Some(drift) = drift::here(&cluster.world, &screen.group, service) {
+        let (due, _) = apart(&drift.due, &drift.has);
+        pair("pinned to", vec![(Role::Warning, clean(&due)), (Role::Dim, format!(" · {}", clean(&drift.told())))]);
+    }
     if let Some(changed) = health.and_then(|health| health.changed.as_ref()) {
         let when = changed.at.map(|at| format!(", until {} ago", ago(state, at))).unwrap_or_default();
         let other = match service.previous_differs.len() {

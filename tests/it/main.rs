@@ -80,3 +80,5 @@ mod there_and_back;
 mod ways;
 #[cfg(test)]
 mod whole_job;
+#[cfg(test)]
+mod without_registry;

@@ -10,9 +10,11 @@ use crate::app::rows::Row;
 use crate::app::state::{Guard, Pane, Screen, State};
 use crate::config::Action;
 use crate::core::change::Order;
+use crate::core::drift;
 use crate::core::group::GroupKey;
+use crate::core::pins;
 use crate::core::plan::back::{Answer, way_back};
-use crate::core::plan::{BackTo, Goal, Scope};
+use crate::core::plan::{BackTo, Goal, Scope, Settle};
 use crate::core::swarm::Service;
 use crate::core::wire::v1::Action as Doing;
 
@@ -75,6 +77,21 @@ fn way(state: &State, group: &GroupKey, service: &Service) -> Result<(), Reason>
     }
 }
 
+/// What settling the drift of what the keys act on asks for; nothing where there is none.
+pub(crate) fn drift_goal(state: &State, how: Settle) -> Result<(usize, Goal), Reason> {
+    let (cluster, group, service) = match state.screens.last() {
+        Some(Screen::Pins(screen)) => (screen.cluster, screen.group.clone(), None),
+        _ => place(state)?,
+    };
+    let scope = service.map_or(Scope::Group, Scope::Service);
+    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
+    let text = world.history(&group).pins().map_err(|_| Reason::Reading)?;
+    let doc = text.map(pins::read).unwrap_or_default();
+    let drifted = |service: &Service| scope.holds(service) && drift::of(world, &group, &doc, service).is_some();
+    let any = world.members(&group).any(drifted);
+    if any { Ok((cluster, Goal::Drift { group, scope, how })) } else { Err(Reason::NoDrift) }
+}
+
 /// Whether the chosen earlier image can be gone back to.
 pub(super) fn on_earlier(state: &State) -> Result<(), Reason> {
     let Some(Screen::Earlier(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
@@ -82,7 +99,7 @@ pub(super) fn on_earlier(state: &State) -> Result<(), Reason> {
 }
 
 /// The pins of what the keys act on.
-pub(super) fn pins(state: &State) -> Result<(), Reason> {
+pub(super) fn pins_of(state: &State) -> Result<(), Reason> {
     let (cluster, group, _) = place(state)?;
     let there = state.clusters.get(cluster).is_some_and(|one| one.world.members(&group).next().is_some());
     if there { Ok(()) } else { Err(Reason::Gone) }
@@ -90,7 +107,7 @@ pub(super) fn pins(state: &State) -> Result<(), Reason> {
 
 /// A redeploy of what the keys act on.
 pub(super) fn redeploy(state: &State) -> Result<(), Reason> {
-    pins(state)?;
+    pins_of(state)?;
     if matches!(state.screens.last(), Some(Screen::Service(_)) | None) { Ok(()) } else { Err(Reason::NotHere) }
 }
 

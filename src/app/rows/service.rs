@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::core::check::running;
+use crate::core::drift::{self, Drift};
 use crate::core::group::{GroupKey, GroupKind, member_of};
 use crate::core::health::{Health, State};
 use crate::core::image::{ImageRef, digest_of};
 use crate::core::journal::{Entry, UnitState};
-use crate::core::pins::{MANIFEST, PinDoc};
+use crate::core::pins::PinDoc;
 use crate::core::registry::{Fact, Facts, ImageFact, Why};
 use crate::core::swarm::{NodeState, Service, TaskState};
 use crate::core::text::clean;
@@ -46,7 +47,8 @@ pub(super) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, serv
         Some(Change::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
         _ => health.since,
     };
-    let mut marks = marks(view, service, health, pin.map(|(_, image)| image));
+    let drift = pins.and_then(|doc| drift::of(view.world, group, doc, service));
+    let mut marks = marks(view, service, health, drift.as_ref());
     if wrong.as_ref().is_some_and(|wrong| wrong.cause.is_some()) {
         // The line below says it in full.
         marks.retain(|mark| *mark != Mark::Gone);
@@ -206,12 +208,11 @@ pub(crate) fn is_about_image(error: &str) -> bool {
     ["no such image", "manifest unknown", "pull access denied", "not found: manifest"].iter().any(|e| lower.contains(e))
 }
 
-fn marks(view: &View<'_>, service: &Service, health: &Health, pin: Option<&str>) -> Vec<Mark> {
+fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Mark> {
     let mut marks = Vec::new();
     let image = service.image();
     let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
-    if pin.is_some_and(|pin| pin != MANIFEST && if pin.contains('@') { pin != image } else { bare(pin) != bare(image) })
-    {
+    if drift.is_some() {
         marks.push(Mark::Drifted);
     }
     match (digest_of(image), view.facts.image(&bare(image))) {

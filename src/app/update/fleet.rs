@@ -7,6 +7,7 @@ use crate::app::rows::{self, Fold, Row, RowId, View};
 use crate::app::state::{Detail, FleetState, Modal, Pane, Screen, Scroll, ServiceState, State, Tab};
 use crate::app::{banner, filter::Filter};
 use crate::config::Action;
+use crate::core::drift;
 use crate::core::swarm::{Node, NodeState, Role};
 use crate::core::text::clean;
 
@@ -248,6 +249,11 @@ fn details(state: &mut State) {
         if let Some(error) = state.world().health(&id).and_then(|health| health.error.as_ref()) {
             lines.push(format!("error    {}", clean(&error.text)));
             lines.push(format!("of       {}", clean(&error.image)));
+        }
+        let service = state.world().services.get(&id);
+        if let Some(drift) = service.and_then(|service| drift::here(state.world(), &row.group, service)) {
+            lines.push(format!("pinned   {}, {}", clean(&drift.due), clean(&drift.key.to_string())));
+            lines.push(format!("drift    {}", clean(&drift.told())));
         }
         let wrong = row.wrong.as_ref();
         lines.extend(wrong.filter(|wrong| wrong.waits).map(|wrong| format!("waits    {}", wrong.text)));

@@ -1,6 +1,6 @@
 //! The plan's screen: it is made, looked at, acknowledged and applied.
 
-use crate::app::available::{place, rollback_goal};
+use crate::app::available::{drift_goal, place, rollback_goal};
 use crate::app::change::{ChangeId, ChangeScreen, Stand, Work, mode, target};
 use crate::app::msg::Effect;
 use crate::app::plan::{PlanState, Stepping, docker_lines, forget_old};
@@ -9,7 +9,7 @@ use crate::config::Action;
 use crate::core::change::Progress;
 use crate::core::finding::Severity;
 use crate::core::plan::manner::{Replacing, Sending};
-use crate::core::plan::{Again, Goal, Saved, Scope, plural};
+use crate::core::plan::{Again, Goal, Saved, Scope, Settle, plural};
 use crate::core::text::clean;
 use crate::core::wire::v1::{Action as Doing, Credentials, Plan};
 
@@ -91,6 +91,13 @@ pub(super) fn open_redeploy(state: &mut State) {
     let Ok((cluster, group, service)) = place(state) else { return };
     let scope = service.map_or(Scope::Group, Scope::Service);
     open(state, cluster, Goal::Redeploy { group, scope, by: Again::Same });
+}
+
+/// Opens the plan that settles drift, of what the keys act on.
+pub(super) fn open_drift(state: &mut State, how: Settle) {
+    if let Ok((cluster, goal)) = drift_goal(state, how) {
+        open(state, cluster, goal);
+    }
 }
 
 /// Plans anew with another choice.

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use super::case::{By, Case, Said};
 use super::{content, tags, versions};
+use crate::core::drift;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::group::{GroupKey, is_postgres};
-use crate::core::image::{ImageRef, short};
-use crate::core::pins::{MANIFEST, PinDoc};
+use crate::core::image::{ImageRef, apart};
+use crate::core::pins::PinDoc;
 use crate::core::plan::Want;
 use crate::core::registry::{About, Fact, Facts, Via, Why};
 use crate::core::swarm::{Mode, Service};
@@ -41,7 +42,7 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
                 (!pinned(service)).then(|| content::outdated(&image, about, base.as_deref(), facts)).flatten()
             }));
         }
-        found.extend(case.each(|service| drifted(group, in_force, service)));
+        found.extend(case.each(|service| drifted(group, in_force, service, world)));
         if let Some(manifest) = facts.versions().known() {
             for nth in 0..2 {
                 found.extend(case.each(|service| {
@@ -115,14 +116,13 @@ pub fn by_tag(image: &ImageRef) -> Option<Said> {
 }
 
 /// Somebody else changed what a pin in force says.
-fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service) -> Option<Said> {
-    let (_, pinned) = in_force.effective(group, service).filter(|(_, pinned)| *pinned != MANIFEST)?;
-    let running = ImageRef::parse(service.image()).ok()?;
-    if pinned == running.text || pinned == running.without_digest() {
-        return None;
-    }
-    let message = format!("pinned to {}, runs {}: changed by somebody else", short(pinned), running.short(false));
-    Some(Said::new(Severity::Info, Code::Drifted, message, "pin what should run; nothing is planned for it by itself"))
+fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World) -> Option<Said> {
+    let drift = drift::of(world, group, in_force, service)?;
+    let (due, has) = apart(&drift.due, &drift.has);
+    let message = format!("pinned to {due}, runs {has}: {}", drift.told());
+    let hint =
+        "`=` plans it back to its pin (`pinnace apply GROUP --drift`), `A` makes what runs the pin (`--drift=accept`)";
+    Some(Said::new(Severity::Info, Code::Drifted, message, hint))
 }
 
 /// The version manifest could not be had anew.

@@ -261,8 +261,8 @@ codes! {
         "pgEdge control-plane: without an image of its own a database takes the manifest's";
     Drifted = "drifted", "info":
         "What runs is another image than the pin in force says: somebody else changed it.";
-        "pinned to 17.9-spock5.0.6-standard-2, runs my-custom-image";
-        "Pin what should run; nothing is planned for it by itself.";
+        "pinned to 17.9-spock5.0.6-standard-2, runs my-custom-image: changed likely by the pgEdge control plane";
+        "`=` (`--drift`) plans it back to its pin, `A` (`--drift=accept`) makes what runs the pin; nothing is planned by itself.";
         "pinnace's pins: what is not edited is not planned";
 
     // The plan.

@@ -142,6 +142,11 @@ pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinKey> {
     keys
 }
 
+/// Whether a pin's text makes a service run this text: the same, or the same once its digest is fixed.
+pub fn means(pin: &str, image: &str) -> bool {
+    pin == image || image.split('@').next() == Some(pin)
+}
+
 /// Whether a pin concerns a service.
 pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
     match key {

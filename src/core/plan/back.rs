@@ -13,6 +13,7 @@ use super::edits::PLATFORMS;
 use crate::core::group::GroupKey;
 use crate::core::journal::{ChangeState, Entry, UnitState};
 use crate::core::past::{came_up, failed_here};
+use crate::core::pins::PinKey;
 use crate::core::swarm::{Place, Places, Service};
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Edit, Kind, Unit};
@@ -27,6 +28,10 @@ pub enum Source {
     EnginePrevious,
     /// A task that ran.
     OldTask,
+    /// It was seen running well, by this operator or their console.
+    Seen(String),
+    /// Its pin in force.
+    Pin(PinKey),
     /// The spec as it is.
     Now,
     /// A tag of the registry: it never ran here.
@@ -40,6 +45,8 @@ impl Source {
             Self::Change(_) => "change",
             Self::EnginePrevious => "previous-spec",
             Self::OldTask => "task",
+            Self::Seen(_) => "seen",
+            Self::Pin(_) => "pin",
             Self::Now => "spec",
             Self::Registry => "registry",
         }
@@ -56,6 +63,8 @@ impl Source {
             Self::Change(change) => format!("by change {change}"),
             Self::EnginePrevious => "by the engine's previous spec".to_owned(),
             Self::OldTask => "by the service's task history".to_owned(),
+            Self::Seen(by) => format!("as {by} saw it running"),
+            Self::Pin(key) => format!("by {key}"),
             Self::Now => "by the service's spec".to_owned(),
             Self::Registry => "by the registry's tags".to_owned(),
         }

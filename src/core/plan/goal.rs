@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Again;
+use super::{Again, Settle};
 use crate::core::group::{GroupKey, member_of};
 use crate::core::journal::History;
 use crate::core::swarm::Service;
@@ -36,13 +36,25 @@ pub enum Goal {
         /// By which image.
         by: Again,
     },
+    /// What somebody else changed should go back to its pin, or become the pin.
+    Drift {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// Which of the two.
+        how: Settle,
+    },
 }
 
 impl Goal {
     /// The group it is about.
     pub fn group(&self) -> &GroupKey {
         match self {
-            Self::Pins { group, .. } | Self::Back { group, .. } | Self::Redeploy { group, .. } => group,
+            Self::Pins { group, .. }
+            | Self::Back { group, .. }
+            | Self::Redeploy { group, .. }
+            | Self::Drift { group, .. } => group,
         }
     }
 }

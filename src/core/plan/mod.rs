@@ -5,6 +5,7 @@
 
 pub mod back;
 mod consent;
+mod drifted;
 mod edits;
 mod goal;
 pub mod manner;
@@ -18,6 +19,7 @@ mod tests;
 mod unit;
 
 pub use consent::Consent;
+pub use drifted::Settle;
 pub use edits::{edits, with_image};
 pub use goal::{BackTo, Goal, Scope, Want};
 pub use manner::Manner;
@@ -116,6 +118,7 @@ pub fn plan(goal: &Goal, manner: &Manner, world: &World, facts: &Facts, now: Tim
         Goal::Pins { text, .. } => work.pins(text),
         Goal::Back { scope, to, .. } => work.back(scope, to.as_ref()),
         Goal::Redeploy { scope, by, .. } => work.again(scope, *by),
+        Goal::Drift { scope, how, .. } => work.settle(scope, *how),
     }
     work.finish(now)
 }
@@ -140,7 +143,8 @@ impl<'a> Work<'a> {
     fn new((goal, manner): (&'a Goal, &'a Manner), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
             Goal::Pins { .. } => Kind::Pin,
-            Goal::Back { .. } => Kind::Back,
+            Goal::Back { .. } | Goal::Drift { how: Settle::Back, .. } => Kind::Back,
+            Goal::Drift { how: Settle::Accept, .. } => Kind::Pin,
             Goal::Redeploy { .. } => Kind::Redeploy,
         };
         let group = goal.group();

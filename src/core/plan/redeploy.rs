@@ -93,7 +93,7 @@ impl Work<'_> {
         let text = self.pins_after.clone().unwrap_or_default();
         let doc = pins::read(&text);
         let covered = doc.effective(self.group, service).map(|(_, image)| image.to_owned());
-        if covered.is_some_and(|pin| pin != pins::MANIFEST && !super::return_to::means(&pin, image)) {
+        if covered.is_some_and(|pin| pin != pins::MANIFEST && !pins::means(&pin, image)) {
             self.pins_after = Some(pins::set(&text, &self.own_key(&doc, service), image));
         }
     }

@@ -11,7 +11,7 @@ use crate::core::earlier;
 use crate::core::finding::{Code, Finding, Severity};
 use crate::core::group::{GroupKind, member_of};
 use crate::core::image::{Digest, ImageRef};
-use crate::core::pins::{self, PinDoc, PinKey};
+use crate::core::pins::{self, PinDoc, PinKey, means};
 use crate::core::swarm::Service;
 use crate::core::version::constancy;
 use crate::core::wire::v1::{Action, Record};
@@ -35,10 +35,11 @@ impl Work<'_> {
     }
 
     /// One service's unit; `named`: its image was, and not a change.
-    fn back_unit(&mut self, service: &Service, way: &Way, named: bool) {
+    pub(super) fn back_unit(&mut self, service: &Service, way: &Way, named: bool) {
         let reason = match &way.source {
             Source::Change(change) if !named => format!("ran before change {change}"),
             Source::Registry => "never ran here: chosen from the registry's tags".to_owned(),
+            Source::Pin(key) => format!("back to {key}"),
             other => format!("ran before, {}", other.told()),
         };
         let text = &way.places.image;
@@ -85,7 +86,7 @@ impl Work<'_> {
         }
     }
 
-    fn in_scope<'b>(&self, scope: &'b Scope) -> Vec<Service>
+    pub(super) fn in_scope<'b>(&self, scope: &'b Scope) -> Vec<Service>
     where
         Self: 'b,
     {
@@ -240,10 +241,15 @@ impl Work<'_> {
     }
 
     /// What has to be read to know how an image fared in a service.
-    fn unread(&self, service: &Service) -> BTreeSet<Want> {
+    pub(super) fn unread(&self, service: &Service) -> BTreeSet<Want> {
         let mut wants = earlier::wants(self.world, self.group, service, self.facts);
         wants.retain(|want| !matches!(want, Want::Tags(_)));
         wants
+    }
+
+    /// The records that have to be read to know the changes of a service.
+    pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<Want> {
+        steps(self.world, self.group, service).1
     }
 
     /// The tags that may tell of an image that is not known yet, where they could help.
@@ -326,9 +332,4 @@ impl Work<'_> {
             GroupKind::Database => PinKey::Service(service.name.clone()),
         })
     }
-}
-
-/// Whether a pin's text makes a service run this text: the same, or the same once its digest is fixed.
-pub(super) fn means(pin: &str, image: &str) -> bool {
-    pin == image || image.split('@').next() == Some(pin)
 }

@@ -322,7 +322,7 @@ pub struct HistoryImage {
     pub pullable: String,
     /// The nodes that are known to have run it, by host name.
     pub nodes: Vec<String>,
-    /// Where it is known from: change, previous-spec, task, spec, registry.
+    /// Where it is known from: change, seen, previous-spec, task, spec, registry.
     pub source: String,
     /// The change that tells of it.
     pub change: Option<String>,

@@ -3,6 +3,7 @@
 
 mod custom_images;
 mod demo_world;
+mod drifting;
 mod findings;
 mod going_back;
 mod jobs;
