@@ -12,13 +12,13 @@ pub fn told(history: &History, entry: &Entry) -> String {
     match history.hold(entry) {
         Hold::GivenUp => format!("change {id} is not finished"),
         Hold::Silent => format!("change {id} is not finished: no sign of life of {by}"),
-        Hold::Held => match labels.sum.strip_prefix(WAITS) {
-            Some(question) => format!("{by} changes it, and is asked: {}", clean(question)),
-            None => {
-                let done = labels.units.iter().filter(|unit| **unit == UnitState::Done).count();
-                format!("{by} changes it: {done} of {} done", entry.units())
+        Hold::Held => {
+            if let Some(question) = labels.sum.strip_prefix(WAITS) {
+                return format!("{by} changes it, and is asked: {}", clean(question));
             }
-        },
+            let done = labels.units.iter().filter(|unit| **unit == UnitState::Done).count();
+            format!("{by} changes it: {done} of {} done", entry.units())
+        }
     }
 }
 

@@ -175,7 +175,9 @@ impl<'a> Page<'a> {
             let told = told.map(|(world, entry)| others::holder(world.history(&self.screen.group), entry, &since));
             if let Some((who, more)) = told {
                 self.say(Role::Waiting, &who, lines);
-                more.iter().for_each(|more| self.say(Role::Text, more, lines));
+                if let Some(more) = &more {
+                    self.say(Role::Text, more, lines);
+                }
             }
         } else if let Stand::Over { text } = self.seen.stand {
             self.say(Role::Waiting, &format!("Not finished: {text}."), lines);

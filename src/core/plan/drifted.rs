@@ -47,7 +47,7 @@ impl Work<'_> {
         for (service, drift) in &drifted {
             self.tell(service, drift, how);
             if how == Settle::Back {
-                self.to_pin(service, drift);
+                self.back_to_pin(service, drift);
             }
         }
         if how == Settle::Accept {
@@ -65,7 +65,7 @@ impl Work<'_> {
         self.findings.push(finding.on([service.name.clone()]));
     }
 
-    fn to_pin(&mut self, service: &Service, drift: &Drift) {
+    fn back_to_pin(&mut self, service: &Service, drift: &Drift) {
         if let Some(places) = drift.places.clone() {
             let way = Way { places, source: Source::Pin(drift.key.clone()), at: drift.right };
             return self.back_unit(service, &way, true);

@@ -142,9 +142,8 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     fn new((goal, manner): (&'a Goal, &'a Manner), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
-            Goal::Pins { .. } => Kind::Pin,
+            Goal::Pins { .. } | Goal::Drift { how: Settle::Accept, .. } => Kind::Pin,
             Goal::Back { .. } | Goal::Drift { how: Settle::Back, .. } => Kind::Back,
-            Goal::Drift { how: Settle::Accept, .. } => Kind::Pin,
             Goal::Redeploy { .. } => Kind::Redeploy,
         };
         let group = goal.group();

@@ -40,6 +40,13 @@ impl Open {
         }
     }
 
+    /// Takes in all of them.
+    pub(super) fn learn_all(&mut self, slots: &[Slot]) {
+        for slot in slots {
+            self.learn(slot);
+        }
+    }
+
     /// When the slots are to be read next, if there is one.
     pub(super) fn due(&self) -> Option<Instant> {
         (!self.slots.is_empty()).then_some(self.next)

@@ -318,7 +318,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                 }
             }
             News::Slots(slots) => {
-                slots.iter().for_each(|slot| self.open.learn(slot));
+                self.open.learn_all(&slots);
                 out(Seen::Slots(slots));
             }
             News::Slot(slot) => {
