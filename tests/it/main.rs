@@ -59,6 +59,8 @@ mod screens_changing;
 #[cfg(test)]
 mod scripts;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod simulated_registry;

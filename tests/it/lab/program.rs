@@ -19,18 +19,28 @@ const LONGEST: u64 = 120;
 pub struct Program {
     home: TempDir,
     host: String,
-    user: Option<String>,
+    more: Vec<(String, String)>,
 }
 
 impl Program {
     pub fn new(socket: &Path) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), host: format!("unix://{}", socket.display()), user: None }
+        Self { home: tempfile::tempdir().unwrap(), host: format!("unix://{}", socket.display()), more: Vec::new() }
+    }
+
+    /// The same, with a variable of the environment more.
+    pub fn with(mut self, key: &str, value: &str) -> Self {
+        self.more.push((key.to_owned(), value.to_owned()));
+        self
     }
 
     /// The same, called by this user.
-    pub fn by(mut self, user: &str) -> Self {
-        self.user = Some(user.to_owned());
-        self
+    pub fn by(self, user: &str) -> Self {
+        self.with("SUDO_USER", user)
+    }
+
+    /// Its folders.
+    pub fn home(&self) -> &Path {
+        self.home.path()
     }
 
     /// Logs in to a registry, as `docker login` notes it down.
@@ -91,7 +101,7 @@ impl Program {
             .env("XDG_CONFIG_HOME", home.join("config"))
             .env("DOCKER_CONFIG", home.join("docker"))
             .env("DOCKER_HOST", &self.host)
-            .envs(self.user.iter().map(|user| ("SUDO_USER", user)))
+            .envs(self.more.iter().map(|(key, value)| (key, value)))
             .stdin(Stdio::null())
             .stdout(out.try_clone().unwrap())
             .stderr(err.try_clone().unwrap())
