@@ -251,6 +251,29 @@ pub fn console(width: u16, height: u16, seen: Vec<Seen>) -> State {
     state
 }
 
+/// A unit that brings a service from one image to another.
+fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
+    Unit {
+        service: (*service).into(),
+        service_id: format!("{service}-id"),
+        member: (*member).into(),
+        node: "mgr-2".into(),
+        action: Action::New,
+        from: ImageAt::new(from),
+        to: ImageAt::new(to),
+        reasons: Vec::new(),
+        effect: pinnace::core::wire::v1::Effect::default(),
+        edits: Vec::new(),
+        rest: RestHash("rest".into()),
+        engine_rolls_back: false,
+        credentials: pinnace::core::wire::v1::Credentials::default(),
+        notes: Vec::new(),
+        lands: Vec::new(),
+        unchecked: None,
+        extra: serde_json::Map::new(),
+    }
+}
+
 /// A change of the journal, with its record.
 pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&str, &str, &str, &str)]) -> Vec<Seen> {
     let key = pinnace::core::group::GroupKey::parse(group).unwrap();
@@ -278,25 +301,6 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
             home: String::new(),
             extra: BTreeMap::new(),
         },
-    };
-    let unit = |(service, member, from, to): &(&str, &str, &str, &str)| Unit {
-        service: (*service).into(),
-        service_id: format!("{service}-id"),
-        member: (*member).into(),
-        node: "mgr-2".into(),
-        action: Action::New,
-        from: ImageAt::new(from),
-        to: ImageAt::new(to),
-        reasons: Vec::new(),
-        effect: pinnace::core::wire::v1::Effect::default(),
-        edits: Vec::new(),
-        rest: RestHash("rest".into()),
-        engine_rolls_back: false,
-        credentials: pinnace::core::wire::v1::Credentials::default(),
-        notes: Vec::new(),
-        lands: Vec::new(),
-        unchecked: None,
-        extra: serde_json::Map::new(),
     };
     let plan = Plan {
         v: 1,
