@@ -53,6 +53,8 @@ mod registry_lab;
 #[cfg(test)]
 mod rollouts;
 #[cfg(test)]
+mod samples;
+#[cfg(test)]
 mod screens;
 #[cfg(test)]
 mod screens_changing;

@@ -94,11 +94,19 @@ impl Journal {
         Ok(found(self.store.get(config).await)?.as_ref().and_then(read))
     }
 
-    /// A change's record; `None` when there is none.
+    /// A change's record; `None` when there is none that this version can read.
     pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
         let what = format!("the record of change {change}");
         let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
-        serde_json::from_slice(&config.data).map(Some).map_err(|error| Fault::bad(&what, error))
+        #[derive(serde::Deserialize)]
+        struct Version {
+            v: u32,
+        }
+        match (serde_json::from_slice(&config.data), serde_json::from_slice::<Version>(&config.data)) {
+            (Ok(record), _) => Ok(Some(record)),
+            (Err(_), Ok(Version { v })) if v > VERSION => Ok(None),
+            (Err(error), _) => Err(Fault::bad(&what, error)),
+        }
     }
 
     /// Writes a record; one that is there already is the same one, as change ids are never used twice.
