@@ -1,8 +1,12 @@
 //! The machine's clocks, and who is at it.
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::core::time::Time;
+
+/// How far up the connection of who typed is looked for.
+const ABOVE: usize = 16;
 
 /// The wall clock; for show.
 pub fn now() -> Time {
@@ -94,14 +98,72 @@ fn boot_id() -> String {
 /// Who is at the keys, for the journal: user, the user behind `sudo`, the SSH connection's origin, the host.
 pub fn operator() -> String {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let uid = rustix::process::getuid();
-    let user = if uid.is_root() { "root".to_owned() } else { var("USER").unwrap_or_else(|| uid.as_raw().to_string()) };
-    let mut text = user;
+    let uid = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let mut text = user(&users, uid).or_else(|| var("USER")).unwrap_or_else(|| uid.to_string());
     if let Some(sudo) = var("SUDO_USER") {
         text = format!("{text} (sudo by {sudo})");
     }
-    if let Some(origin) = var("SSH_CONNECTION").and_then(|ssh| ssh.split(' ').next().map(str::to_owned)) {
+    // `sudo` drops the variable: the shell it was typed into still has it.
+    let ssh = var("SSH_CONNECTION").or_else(|| inherited(Path::new("/proc"), "SSH_CONNECTION"));
+    if let Some(origin) = ssh.as_deref().and_then(|ssh| ssh.split(' ').next()) {
         text = format!("{text} from {origin}");
     }
     format!("{text} on {}", host())
+}
+
+/// The name of a user id.
+fn user(users: &str, uid: u32) -> Option<String> {
+    let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    let found = lines.find(|fields| fields.get(2).is_some_and(|id| *id == uid.to_string()))?;
+    found.first().map(|name| (*name).to_owned())
+}
+
+/// A variable of the nearest process above this one that has it and may be looked into.
+fn inherited(processes: &Path, name: &str) -> Option<String> {
+    let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
+    for _ in 0..ABOVE {
+        let process = processes.join(pid.to_string());
+        let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+        let mut pairs = environment.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let value = pairs.find_map(|pair| Some(pair.strip_prefix(name)?.strip_prefix('=')?.to_owned()));
+        if value.as_ref().is_some_and(|value| !value.is_empty()) {
+            return value;
+        }
+        // `pid (name) state ppid …`, where the name may hold anything.
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        pid = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok().filter(|pid| *pid > 1)?;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_have_names() {
+        let users = "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1000::/home/ann:/bin/sh\n";
+        assert_eq!((user(users, 1000).as_deref(), user(users, 10)), (Some("ann"), None));
+        assert!(operator().ends_with(&format!(" on {}", host())), "{}", operator());
+    }
+
+    #[test]
+    fn the_connection_is_found_above_sudo() {
+        let processes = tempfile::tempdir().unwrap();
+        let parent = rustix::process::getppid().unwrap().as_raw_nonzero().get();
+        for (pid, above, environment) in [
+            (parent, 70, "SUDO_USER=ann\0TERM=xterm\0"),
+            (70, 60, "SSH_CONNECTION=\0"),
+            (60, 1, "A=b\0SSH_CONNECTION=10.1.2.3 5022 10.9.9.9 22\0"),
+        ] {
+            let folder = processes.path().join(pid.to_string());
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("environ"), environment).unwrap();
+            std::fs::write(folder.join("stat"), format!("{pid} (a) b) S {above} 1 1")).unwrap();
+        }
+        let found = inherited(processes.path(), "SSH_CONNECTION");
+        assert_eq!(found.as_deref(), Some("10.1.2.3 5022 10.9.9.9 22"));
+        assert_eq!(inherited(processes.path(), "NOTHING"), None);
+    }
 }
