@@ -2,16 +2,14 @@
 
 use std::borrow::Cow;
 
-use crate::core::change::{Mode, OnFailure, Order, Progress, Question};
+use crate::core::change::{Mode, Offered, OnFailure, Order, Progress, Question, offer};
+pub use crate::core::change::{image_at, unit_name};
 use crate::core::group::{GroupKey, GroupKind};
-use crate::core::image::digest_of;
-use crate::core::journal::{Entry, UnitState};
-use crate::core::text::clean;
+use crate::core::journal::{Entry, History, UnitState};
 use crate::core::time::Time;
-use crate::core::wire::v1::{Kind, Plan, Unit};
+use crate::core::wire::v1::{Kind, Plan};
 
 use super::state::{Cluster, State};
-use crate::core::image::short;
 
 /// A change that this console carries out, or did.
 #[derive(Clone, Debug)]
@@ -88,12 +86,16 @@ pub struct Shown<'a> {
     pub entry: Option<&'a Entry>,
     /// How often a stop was ordered.
     pub stops: usize,
+    /// The group's changes.
+    pub history: &'a History,
+    /// Seconds east of UTC, for clocks.
+    pub offset: i32,
 }
 
 /// Looks a change up: at work here, else as the journal has it.
 pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
     let cluster = state.clusters.get(screen.cluster)?;
-    let history = cluster.world.history(&screen.group);
+    let (history, offset) = (cluster.world.history(&screen.group), state.offset);
     let entry = match &screen.id {
         ChangeId::Change(change) => history.newest_first().find(|entry| entry.slot.change == *change),
         ChangeId::Plan(_) => None,
@@ -105,13 +107,14 @@ pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
             Some(entry) => Cow::Owned(Progress::of_slot(&entry.slot, work.plan.units.len())),
             None => Cow::Borrowed(&work.progress),
         };
-        return Some(Shown { plan: Some(&work.plan), progress, stand: &work.stand, entry, stops: work.stops });
+        let (plan, stand, stops) = (Some(&*work.plan), &work.stand, work.stops);
+        return Some(Shown { plan, progress, stand, entry, stops, history, offset });
     }
     let entry = entry?;
     let plan = entry.record.as_ref().map(|record| &record.plan);
     let units = plan.map_or(entry.slot.labels.units.len(), |plan| plan.units.len());
     let progress = Cow::Owned(Progress::of_slot(&entry.slot, units));
-    Some(Shown { plan, progress, stand: &Stand::Journal, entry: Some(entry), stops: 0 })
+    Some(Shown { plan, progress, stand: &Stand::Journal, entry: Some(entry), stops: 0, history, offset })
 }
 
 /// The work a change screen is about.
@@ -178,19 +181,6 @@ pub fn mode(group: &GroupKey, stepping: super::plan::Stepping) -> Mode {
     Mode { on_failure, step: stepping == super::plan::Stepping::On, asks: true }
 }
 
-/// A unit's name, and where it runs.
-pub fn unit_name(unit: &Unit) -> String {
-    let member = clean(&unit.member);
-    let is_one = !unit.node.is_empty() && !unit.node.contains(',');
-    if is_one { format!("{member} on {}", clean(&unit.node)) } else { member }
-}
-
-/// An image in short: its tag, and the start of its digest.
-pub fn image_at(image: &str) -> String {
-    let digest = digest_of(image).map(|digest| format!("@{}", &digest.short()[..4])).unwrap_or_default();
-    format!("{}{digest}", clean(&short(image)))
-}
-
 /// What a plan brings, in a few words.
 pub fn target(plan: &Plan) -> String {
     let mut active = plan.active().map(|(_, unit)| unit);
@@ -210,44 +200,10 @@ pub fn told(order: Order, shown: &Shown<'_>) -> String {
             _ => "leave it as it stands".to_owned(),
         };
     };
-    let state = |at: usize| shown.progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
-    match order {
-        Order::Continue => {
-            let past = match shown.progress.asking {
-                Some(Question::Stuck { unit }) if !shown.is_left_open() => Some(unit),
-                _ => None,
-            };
-            let left = plan.active().filter(|(at, _)| {
-                matches!(state(*at), UnitState::Untouched | UnitState::Posting | UnitState::PuttingBack)
-                    && past != Some(*at)
-            });
-            let left: Vec<_> = left.map(|(_, unit)| (unit, unit.to.image.as_str())).collect();
-            let rest = if left.is_empty() { "end it: no unit is left".to_owned() } else { listed("bring", &left) };
-            match past.and_then(|at| plan.units.get(at)) {
-                Some(unit) => format!("leave {} as it is now, and {rest}", unit_name(unit)),
-                None => rest,
-            }
-        }
-        Order::PutBack => {
-            let carrying: Vec<_> = plan.active().filter(|(at, _)| shown.progress.carries(*at)).collect();
-            let back: Vec<_> = carrying.iter().map(|(_, unit)| (*unit, unit.from.image.as_str())).collect();
-            if back.is_empty() { "end it: no unit has the new image".to_owned() } else { listed("return", &back) }
-        }
-        _ => "leave every service as it is now, and end the change".to_owned(),
-    }
-}
-
-/// `bring n2, n3 to 1.6@ab12`, image by image.
-fn listed(verb: &str, units: &[(&Unit, &str)]) -> String {
-    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
-    for (unit, image) in units {
-        let image = image_at(image);
-        let name = unit_name(unit);
-        match parts.iter_mut().find(|(known, _)| *known == image) {
-            Some((_, names)) => names.push(name),
-            None => parts.push((image, vec![name])),
-        }
-    }
-    let told = parts.into_iter().map(|(image, names)| format!("{} to {image}", names.join(", ")));
-    format!("{verb} {}", told.collect::<Vec<_>>().join("; "))
+    let past = match shown.progress.asking {
+        Some(Question::Stuck { unit }) if !shown.is_left_open() => Some(unit),
+        _ => None,
+    };
+    let (history, offset) = (shown.history, shown.offset);
+    offer(order, Offered { plan, progress: &shown.progress, history, past, offset })
 }

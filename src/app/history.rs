@@ -66,6 +66,9 @@ fn mentions(entry: &Entry, word: &str) -> bool {
 
 /// What a change did, in one line.
 pub fn what(entry: &Entry) -> String {
+    if entry.slot.is_foreign() {
+        return "made by a newer pinnace".to_owned();
+    }
     let Some(record) = &entry.record else {
         return clean(&entry.slot.labels.sum);
     };

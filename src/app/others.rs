@@ -6,6 +6,9 @@ use crate::core::text::clean;
 
 /// An unfinished change, in a line for its group's row.
 pub fn told(history: &History, entry: &Entry) -> String {
+    if entry.slot.is_foreign() {
+        return "a newer pinnace changes it: update this one".to_owned();
+    }
     let labels = &entry.slot.labels;
     let id: String = clean(&entry.slot.change).chars().take(8).collect();
     let by = who(&labels.by);

@@ -2,7 +2,7 @@
 
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
-use super::{Exit, earlier, record};
+use super::{Exit, earlier, here, record};
 use crate::core::group::{GroupKey, GroupKind};
 use crate::core::journal::{Entry, Sighting};
 use crate::core::names;
@@ -43,7 +43,8 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
         Some((group, name)) => earlier::images(&session, &mut world, group, name).await?,
         None => Vec::new(),
     };
-    let view = HistoryView { changes: entries.iter().map(change).collect(), seen, images };
+    let here = here::changes(&session, &world, only.as_ref()).await?;
+    let view = HistoryView { changes: entries.iter().map(change).collect(), here, seen, images };
     if json {
         session.out.json(&view);
     } else {
@@ -98,7 +99,7 @@ pub fn change(entry: &Entry) -> HistoryChange {
         operator: labels.by.clone(),
         reason: Some(labels.why.clone()).filter(|why| !why.is_empty()),
         kind: entry.record.as_ref().map(|record| record.plan.kind),
-        outcome: labels.state.word().to_owned(),
+        outcome: if entry.slot.is_foreign() { "newer".to_owned() } else { labels.state.word().to_owned() },
         units: units.collect(),
     }
 }
@@ -107,24 +108,31 @@ fn text(out: &Out, view: &HistoryView) {
     if view.changes.is_empty() {
         out.line("no changes yet");
     }
-    for change in &view.changes {
-        let at = change.at.map(|at| at.to_string()).unwrap_or_default();
-        out.line(&format!("{at}  {}  {}  {}  by {}", change.outcome, change.group, change.id, change.operator));
-        if let Some(reason) = &change.reason {
-            out.line(&format!("    why: {reason}"));
-        }
-        let rows = change.units.iter().map(|unit| {
-            vec![
-                format!("    {}", unit.outcome),
-                unit.service.clone(),
-                format!("{} → {}", out::short(&unit.from.image), out::short(&unit.to.image)),
-            ]
-        });
-        out.table(&rows.collect::<Vec<_>>());
+    view.changes.iter().for_each(|change| one(out, change));
+    if !view.here.is_empty() {
+        out.line("known on this machine only:");
+        view.here.iter().for_each(|change| one(out, change));
     }
     let rows = view.seen.iter().map(|one| {
         let at = one.at.map(|at| at.to_string()).unwrap_or_default();
         vec![at, "seen".to_owned(), one.service.clone(), out::short(&one.image), format!("by {}", one.by)]
+    });
+    out.table(&rows.collect::<Vec<_>>());
+}
+
+fn one(out: &Out, change: &HistoryChange) {
+    let at = change.at.map(|at| at.to_string()).unwrap_or_default();
+    let by = if change.operator.is_empty() { String::new() } else { format!("  by {}", change.operator) };
+    out.line(&format!("{at}  {}  {}  {}{by}", change.outcome, change.group, change.id));
+    if let Some(reason) = &change.reason {
+        out.line(&format!("    why: {reason}"));
+    }
+    let rows = change.units.iter().map(|unit| {
+        vec![
+            format!("    {}", unit.outcome),
+            unit.service.clone(),
+            format!("{} → {}", out::short(&unit.from.image), out::short(&unit.to.image)),
+        ]
     });
     out.table(&rows.collect::<Vec<_>>());
 }

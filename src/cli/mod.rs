@@ -10,6 +10,7 @@ mod demo;
 mod drawn;
 mod drift;
 mod earlier;
+mod here;
 mod history;
 mod inspect;
 mod log;

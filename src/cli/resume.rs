@@ -2,16 +2,19 @@
 
 use super::args::{Choice, How};
 use super::out::{self, Out};
-use super::session::{Failure, Session, Stage, usage};
+use super::session::{Failure, Session, Stage, offset, usage};
 use super::{Exit, apply};
 use crate::adapters::clock;
-use crate::core::change::Order;
-use crate::core::journal::{Entry, STILL, Slot};
+use crate::core::change::{self, Offered, Order, Progress};
+use crate::core::journal::{Entry, History, STILL, Slot};
 use crate::core::plan::Want;
 use crate::core::registry::Facts;
 use crate::core::wire::v1::Record;
-use crate::engine::execute::Start;
 use crate::engine::execute::life::{self, Life};
+use crate::engine::execute::{Refusal, Start};
+
+/// The changes before it that are read to tell how its images fared.
+const EARLIER: usize = 20;
 
 /// Takes an unfinished change over and carries out the choice; without one the choices are printed.
 pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: bool) -> Result<Exit, Failure> {
@@ -25,6 +28,9 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: 
         session.out.line(&format!("change {} is over: {}", slot.change, slot.labels.state.word()));
         return Ok(Exit::Done);
     }
+    if slot.is_foreign() {
+        return Err(Refusal::Newer { change: slot.change }.into());
+    }
     session.eyes.learn(&[Want::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
     let record =
         world.histories().find_map(|history| history.find(&slot.change)).and_then(|entry| entry.record.clone());
@@ -36,10 +42,16 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: 
         });
     };
     let Some(order) = order(*choice) else {
-        offer(&session.out, &slot, &record);
+        let group = record.plan.group.clone();
+        let missing = world.history(&group).newest_first().filter(|entry| entry.record.is_none()).take(EARLIER);
+        let missing = missing.map(|entry| Want::Record(entry.slot.change.clone())).collect();
+        session.eyes.learn(&missing, &mut world, &mut Facts::default()).await?;
+        offer(&session.out, &slot, &record, world.history(&group));
         return Ok(Exit::Choice);
     };
     nobody_home(&session, &slot).await?;
+    // As it stands in the store: what the world shows is cleaned for the screen.
+    let slot = session.eyes.journal.slot(&slot.config).await?.unwrap_or(slot);
     let start = Start::Resume { slot: Box::new(slot), record: Box::new(record.clone()), order: Some(order) };
     let options = apply::options(&session, &record.plan.group, how, clock::operator());
     apply::follow(&session, &world, &record.plan, start, options, json).await
@@ -55,7 +67,7 @@ fn order(choice: Choice) -> Option<Order> {
 }
 
 /// Offers the choices by images, never by directions.
-fn offer(out: &Out, slot: &Slot, record: &Record) {
+fn offer(out: &Out, slot: &Slot, record: &Record, history: &History) {
     out.line(&format!(
         "change {} of {} by {} is not finished ({})",
         slot.change,
@@ -76,12 +88,10 @@ fn offer(out: &Out, slot: &Slot, record: &Record) {
         })
         .collect();
     out.table(&rows);
-    for (flag, text) in [
-        ("--continue", "bring the services that are untouched or half-way to the image on the right"),
-        ("--put-back", "return every touched service to the image on the left"),
-        ("--leave", "end it as it stands"),
-    ] {
-        out.line(&format!("pinnace resume {} {flag:<11} {text}", slot.change));
+    let progress = Progress::of_slot(slot, record.plan.units.len());
+    let offered = Offered { plan: &record.plan, progress: &progress, history, past: None, offset: offset() };
+    for (flag, order) in [("--continue", Order::Continue), ("--put-back", Order::PutBack), ("--leave", Order::Leave)] {
+        out.line(&format!("pinnace resume {} {flag:<11} {}", slot.change, change::offer(order, offered)));
     }
 }
 

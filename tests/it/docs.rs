@@ -96,6 +96,7 @@ fn the_json_shown_is_the_json_printed() {
     holds::<v1::Status>(&text, "status");
     holds::<v1::Plan>(&text, "plan");
     holds::<v1::HistoryView>(&text, "history");
+    holds::<v1::Recorded>(&text, "record");
     holds::<v1::Inspect>(&text, "inspect");
     let plan: v1::Plan = serde_json::from_str(example(&text, "plan")).unwrap();
     assert!(plan.extra.is_empty() && plan.units.iter().all(|unit| unit.extra.is_empty()));

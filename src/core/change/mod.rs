@@ -5,6 +5,7 @@ mod event;
 mod helps;
 mod judge;
 mod next;
+mod offer;
 mod others;
 mod progress;
 
@@ -13,5 +14,6 @@ pub use event::{Choice, Event, Kind, Order, Phase, Question, TaskLine, WAITS};
 pub use helps::{after, stuck};
 pub use judge::{Look, Spot, Verdict, judge};
 pub use next::{Mode, OnFailure, Step, next};
+pub use offer::{Offered, image_at, offer, unit_name};
 pub use others::{MEDDLED, meddled, overtaken};
 pub use progress::{Progress, UnitProgress};

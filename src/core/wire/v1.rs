@@ -295,6 +295,9 @@ pub struct StatusService {
 pub struct HistoryView {
     /// The changes, newest first.
     pub changes: Vec<HistoryChange>,
+    /// Changes that only this machine knows of: pruned from the swarm's journal, or made in a store that is gone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub here: Vec<HistoryChange>,
     /// What others deployed, as it was seen running; newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<SeenService>,
@@ -345,7 +348,7 @@ pub struct HistoryChange {
     pub reason: Option<String>,
     /// `pin` or `back`.
     pub kind: Option<Kind>,
-    /// The outcome's word: done, failed, undone, left, void; running, detached, unfinished.
+    /// The outcome's word: done, failed, undone, left, void; running, detached; newer, where a newer pinnace made it.
     pub outcome: String,
     /// Its units; empty where the record is gone.
     pub units: Vec<HistoryUnit>,

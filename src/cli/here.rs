@@ -1,0 +1,70 @@
+//! Changes that only this machine knows of: pruned from the swarm's journal, or made in a store that is gone.
+
+use std::collections::BTreeSet;
+
+use super::session::{Failure, Session};
+use crate::core::disk::{DiskChange, Standing, fold};
+use crate::core::group::GroupKey;
+use crate::core::journal::{History, UnitState};
+use crate::core::plan::Scope;
+use crate::core::wire::v1::{HistoryChange, HistoryUnit};
+use crate::core::world::World;
+
+/// The changes that were begun from here and that the swarm does not know, newest first; never to be resumed.
+pub async fn changes(
+    session: &Session,
+    world: &World,
+    only: Option<&(GroupKey, Scope)>,
+) -> Result<Vec<HistoryChange>, Failure> {
+    let Some(disk) = session.eyes.disk(&world.engine.swarm) else { return Ok(Vec::new()) };
+    let loaded = match disk.load().await {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            session.out.note(&format!("warning: {error}"));
+            return Ok(Vec::new());
+        }
+    };
+    let known: BTreeSet<&str> =
+        world.histories().flat_map(History::newest_first).map(|entry| entry.slot.change.as_str()).collect();
+    let all = fold(loaded.events);
+    let mine = all.iter().filter(|(id, change)| {
+        !known.contains(id.as_str())
+            && change.standing(None) == Standing::HereOnly
+            && only.is_none_or(|(group, scope)| change.group == *group && concerns(change, scope))
+    });
+    // Ids are made of the time, so they are in order of age.
+    let mut found: Vec<HistoryChange> = mine.map(|(id, change)| told(id, change)).collect();
+    found.reverse();
+    Ok(found)
+}
+
+fn concerns(change: &DiskChange, scope: &Scope) -> bool {
+    change.prepared.iter().flat_map(|record| &record.plan.units).any(|unit| match scope {
+        Scope::Group => true,
+        Scope::Member(member) => unit.member == *member,
+        Scope::Service(name) => unit.service == *name,
+    }) || *scope == Scope::Group
+}
+
+fn told(id: &str, change: &DiskChange) -> HistoryChange {
+    let plan = change.prepared.as_ref().map(|record| &record.plan);
+    let units = plan.iter().flat_map(|plan| plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
+        service: unit.service.clone(),
+        member: unit.member.clone(),
+        action: unit.action,
+        from: unit.from.clone(),
+        to: unit.to.clone(),
+        outcome: change.units.get(&at).copied().unwrap_or(UnitState::Untouched).word().to_owned(),
+    });
+    HistoryChange {
+        id: id.to_owned(),
+        group: change.group.to_string(),
+        seq: change.claimed.as_ref().map_or(0, |(seq, _)| *seq),
+        at: change.events.first().map(|event| event.at),
+        operator: String::new(),
+        reason: None,
+        kind: plan.map(|plan| plan.kind),
+        outcome: change.ended.map_or("here-only", |state| state.word()).to_owned(),
+        units: units.collect(),
+    }
+}
