@@ -111,7 +111,7 @@ async fn desk_plans(desk: &mut Desk, tag: &str) {
 #[tokio::test(start_paused = true)]
 async fn a_question_that_goes_by_itself() {
     for answer in ["", "C enter", "L", "R"] {
-        let swarm = Swarm::of(&world("sleep", &part("a", "node-3", "")));
+        let swarm = Swarm::of(&world("healthy-after:5", &part("a", "node-3", "")));
         let other = swarm.clone();
         let operator = swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")));
         let mut desk = Desk::open(&operator, (80, 24));
@@ -126,6 +126,8 @@ async fn a_question_that_goes_by_itself() {
         match answer {
             "" => {
                 node(&swarm, "node-3", "active");
+                let went = |text: &str| !text.contains("neither fails") && !text.contains("Done.");
+                desk.wait("the question to go while it goes on", 60, went).await;
                 desk.wait("it to be done", 60, |text| text.contains("Done.") && !text.contains("neither fails")).await;
             }
             "R" => {
