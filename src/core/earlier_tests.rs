@@ -168,6 +168,8 @@ fn row(told: &str, source: &str, digest: &'static str) -> (String, String, &'sta
 #[test]
 fn the_journal_the_engine_and_the_tasks_make_one_list() {
     let mut tale = Tale::of("r/web:1");
+    tale.service.constraints = vec!["node.hostname==a".into()];
+    tale.seen();
     tale.change(100, &pinned("2"), UnitState::Done, None);
     tale.change(60, &pinned("3"), UnitState::PutBack, None);
     tale.change(50, &pinned("4"), UnitState::Done, None);

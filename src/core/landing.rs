@@ -55,8 +55,12 @@ pub fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<Stri
     for entry in world.history(group).newest_first() {
         let Some(record) = &entry.record else { continue };
         for (at, unit) in record.plan.units.iter().enumerate() {
-            // A service that can be in one place only was there with what the change brought it to.
-            if is(&unit.to.image) && entry.unit_state(at) == UnitState::Done && !unit.node.contains(',') {
+            // Only a service that can be in one place was there with what the change brought it to: of others the
+            // record tells where they were before.
+            if is(&unit.to.image)
+                && entry.unit_state(at) == UnitState::Done
+                && is_bound(world, &unit.service_id, &unit.node)
+            {
                 note(&unit.node, entry.slot.labels.at.or(entry.slot.created));
             }
         }
@@ -68,6 +72,12 @@ pub fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<Stri
     }
     found.remove("");
     found
+}
+
+/// Whether a service can land on this host only.
+fn is_bound(world: &World, service: &str, host: &str) -> bool {
+    let candidates = world.services.get(service).map(|service| world.candidates(service)).unwrap_or_default();
+    matches!(candidates.as_slice(), [node] if node.hostname == host)
 }
 
 /// In one sentence: which of these nodes have run it, and which are not known to have.
@@ -140,5 +150,19 @@ mod tests {
         one.constraints = vec!["node.hostname==c".into()];
         let lands = landings(&world, &group, &one, &image("1"));
         assert_eq!(told(&lands, sample::NOW), "lands on c: not known to have run there");
+    }
+
+    #[test]
+    fn a_record_tells_the_node_of_what_can_be_in_one_place_only() {
+        use crate::core::earlier::tests::{Tale, pinned};
+        for (constraint, ran) in [("node.hostname==a", vec!["a".to_owned()]), ("node.role==manager", vec![])] {
+            let mut tale = Tale::of("r/web:0");
+            tale.service.constraints = vec![constraint.to_owned()];
+            tale.seen();
+            tale.change(10, &pinned("1"), UnitState::Done, None);
+            let digest = digest_of(&pinned("1")).unwrap();
+            let on: Vec<String> = ran_on(&tale.world, &tale.group, &digest).into_keys().collect();
+            assert_eq!(on, ran, "{constraint}");
+        }
     }
 }

@@ -23,7 +23,7 @@ use crate::core::time::age;
 
 use super::pen::{Pen, ascii, draw, select};
 use super::signs;
-use super::width::{left_middle, right, wrapped};
+use super::width::{left_middle, right, width, wrapped};
 
 /// The widths of the columns; 0: there is no room for it.
 struct Columns {
@@ -40,10 +40,11 @@ impl Columns {
         let digest = if room >= 70 { 10 } else { 0 };
         let (fared, registry) = (16, 10);
         let nodes = if room < 100 { 8 } else { 24 };
-        let image = room.saturating_sub(2 + digest + 6 + fared + registry + nodes).clamp(8, 56);
+        let most = room.saturating_sub(2 + digest + 6 + fared + registry + nodes).max(8);
         let path = |row: &Earlier| ImageRef::parse(&row.places.image).ok().map(|image| image.path);
         let named = rows.iter().any(|row| path(row) != rows.first().and_then(path));
-        Self { image, digest, fared, registry, named }
+        let longest = rows.iter().map(|row| width(&name(row, named)) + 2).max().unwrap_or(8);
+        Self { image: longest.clamp(8, most), digest, fared, registry, named }
     }
 }
 
@@ -77,6 +78,12 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
             draw(frame, strip, at + 1, &pen.line());
         }
     }
+}
+
+/// The image in short, with the name of its repository if `named`.
+fn name(row: &Earlier, named: bool) -> String {
+    let image = &row.places.image;
+    clean(&ImageRef::parse(image).map_or_else(|_| image.clone(), |image| image.short(named)))
 }
 
 /// How many there are, and what is there now.
@@ -118,14 +125,9 @@ fn line(one: &Cluster, row: &Earlier, state: &State, theme: &Theme, room: usize,
         Fared::Unknown | Fared::Never => Role::Dim,
         _ => Role::Text,
     };
-    let name = ImageRef::parse(&row.places.image)
-        .map_or_else(|_| row.places.image.clone(), |image| image.short(columns.named));
+    let name = name(row, columns.named);
     let mut pen = Pen::new(theme, room);
-    pen.gap(2).column(
-        if failed { text } else { Role::Text },
-        &left_middle(&clean(&name), columns.image - 1),
-        columns.image,
-    );
+    pen.gap(2).column(if failed { text } else { Role::Text }, &left_middle(&name, columns.image - 1), columns.image);
     if columns.digest > 0 {
         let digest = row.digest.as_ref().map_or("tag only", |digest| digest.short());
         pen.gap(1).column(Role::Dim, digest, columns.digest - 1);

@@ -82,6 +82,8 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
             Action::Login => {}
             // And so with what only a plan without a registry asks for.
             Action::Unchecked | Action::ToPin | Action::AcceptDrift if !possible => {}
+            // What settles drift comes near the front where there is some.
+            Action::ToPin => wanted.insert(wanted.len().min(1), one),
             _ => wanted.push(one),
         }
     }
