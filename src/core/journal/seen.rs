@@ -52,7 +52,8 @@ impl Sighting {
             service: service.name.clone(),
             member: member_of(service),
             node: world.hosts(service).join(","),
-            places: service.places.clone(),
+            // How it is updated is no part of what runs.
+            places: Places { update: None, ..service.places.clone() },
             digest: digest_of(service.image()),
             rest: service.rest.clone(),
             at: Some(now),
