@@ -32,6 +32,12 @@ pub enum Claim {
     Taken(Box<Slot>),
 }
 
+/// What every version of a record tells.
+#[derive(serde::Deserialize)]
+struct Version {
+    v: u32,
+}
+
 /// The journal of a swarm.
 #[derive(Clone, Debug)]
 pub struct Journal {
@@ -98,10 +104,6 @@ impl Journal {
     pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
         let what = format!("the record of change {change}");
         let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
-        #[derive(serde::Deserialize)]
-        struct Version {
-            v: u32,
-        }
         match (serde_json::from_slice(&config.data), serde_json::from_slice::<Version>(&config.data)) {
             (Ok(record), _) => Ok(Some(record)),
             (Err(_), Ok(Version { v })) if v > VERSION => Ok(None),
