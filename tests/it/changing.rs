@@ -232,11 +232,13 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
         Effect::Resume { change, order, plan, .. } => Some((change.clone(), *order, plan.clone())),
         _ => None,
     });
-    let (change, order, plan) = resumed.unwrap();
+    let (_, order, plan) = resumed.unwrap();
     assert_eq!(order, Order::PutBack);
     assert_eq!(state.clusters[0].works[0].stand, Stand::Starting);
     send(&mut state, Msg::Refused { cluster: 0, plan, why: "somebody was first".into(), hint: "look".into() });
-    assert!(matches!(state.clusters[0].works[0].stand, Stand::Refused { .. }), "{change}");
+    assert!(state.notice.as_ref().unwrap().text.contains("somebody was first"), "{:?}", state.notice);
+    let again = press(&mut state, "R enter");
+    assert!(again.iter().any(|effect| matches!(effect, Effect::Resume { .. })), "it may be taken over later");
 }
 
 #[test]

@@ -91,10 +91,10 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     let write = wait_for("the write", 10, || proxy.writes().into_iter().find(|call| call.nth == Some(case.nth)));
     let indexes = || group.services.iter().map(|service| lab.engine(2).index(service)).sum::<u64>();
     let before = indexes();
-    if case.fate == Fate::Late {
+    let late = case.fate == Fate::Late && {
         arrives(lab, &write);
-    }
-    let late = case.fate == Fate::Late && write.service().is_some() && indexes() != before;
+        write.service().is_some() && indexes() != before
+    };
     let other = Proxy::watching(&lab.socket(2));
     let slot = group.slots().pop();
     let open = slot.as_ref().is_some_and(|(state, ..)| ["running", "detached"].contains(&state.as_str()));
@@ -110,12 +110,10 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     }
     let settled = (group.specs(), group.slots());
     let sent = proxy.writes().len();
-    let code = if case.strike == Act::Stop {
+    if case.strike == Act::Stop {
         proxy.go_on();
-        running.end().code
-    } else {
-        running.end().code
-    };
+    }
+    let code = running.end().code;
     let context = format!("{case:?} ({}), {code:?}", write.what());
     let posted: Vec<String> = proxy.writes().split_off(sent).iter().map(Call::what).collect();
     let end = group.slots();

@@ -159,20 +159,20 @@ mod tests {
     fn choices_tell_how_the_images_fared() {
         let there = (1, 0, "done", "dd", "5", "6");
         for (changes, wanted) in [
-            (vec![(1, 0, "running", "d-", "5", "6")], ["bring n2 to pg:6", "return n1 to pg:5"]),
+            (vec![(1, 0, "running", "d-", "5", "6")], ["bring n2 to 6", "return n1 to 5"]),
             (
                 vec![there, (2, 48, "failed", "fU", "6", "7"), (3, 51, "running", "p-", "7", "6")],
-                ["bring n1, n2 to pg:6 (ran 2d)", "return n1 to pg:7 (failed 00:00)"],
+                ["bring n1, n2 to 6 (ran 2d)", "return n1 to 7 (failed 00:00)"],
             ),
             (
                 vec![there, (2, 5, "failed", "UU", "6", "7"), (3, 51, "detached", "d-", "6", "8")],
-                ["bring n2 to pg:8", "return n1 to pg:6 (ran 2d)"],
+                ["bring n2 to 8", "return n1 to 6 (ran 2d)"],
             ),
             (
                 vec![there, (2, 48, "running", "dd", "6", "7")],
-                ["end it: no unit is left", "return n1, n2 to pg:6 (ran 2d)"],
+                ["end it: no unit is left", "return n1, n2 to 6 (ran 2d)"],
             ),
-            (vec![(1, 0, "running", "--", "5", "6")], ["bring n1, n2 to pg:6", "end it: no unit has the new image"]),
+            (vec![(1, 0, "running", "--", "5", "6")], ["bring n1, n2 to 6", "end it: no unit has the new image"]),
         ] {
             assert_eq!(offers(&changes), wanted, "{changes:?}");
         }

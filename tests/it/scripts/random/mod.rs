@@ -32,6 +32,24 @@ const SHOP: &str = include_str!("world.toml");
 /// How many sequences are tried.
 const SEQUENCES: u64 = 500;
 
+/// More sequences for the pairs that none has met yet: an aim may miss, as who is aimed at may be somewhere else by then.
+fn aimed_again(from: u64, met: &mut Met) -> Vec<(u64, Vec<String>)> {
+    let mut failed = Vec::new();
+    for seed in from..from + 40 * cells().len() as u64 {
+        if met.contains_key(&Sequence::aim(seed)) || !failed.is_empty() {
+            continue;
+        }
+        let came = played(&Sequence::of(seed));
+        for (cell, times) in came.met {
+            *met.entry(cell).or_default() += times;
+        }
+        if !came.wrong.is_empty() {
+            failed.push((seed, came.wrong));
+        }
+    }
+    failed
+}
+
 /// How often each fault met each step.
 type Met = BTreeMap<(Fault, Step), u32>;
 
@@ -186,7 +204,9 @@ async fn play(sequence: &Sequence) -> Came {
     for number in 0..3 {
         let Some(change) = stage.judge(|judge| judge.unfinished()) else { break };
         let someone = Someone::new(Line::new(&stage, 100 + number, Vec::new(), None));
-        let told = someone.run("resume", &[change, sequence.last.to_owned()]).await;
+        // A rollout that is paused must not be posted to but to go on with the change: then that is what is left.
+        let choice = if number < 2 { sequence.last } else { "--continue" };
+        let told = someone.run("resume", &[change, choice.to_owned()]).await;
         stage.tell(&format!("in the end: {told}"));
     }
     tokio::time::sleep(Duration::from_secs(300)).await;
@@ -257,7 +277,10 @@ fn random_sequences_keep_the_journals_promises() {
             });
         }
     });
-    let (met, mut failed) = (met.into_inner().unwrap(), failed.into_inner().unwrap());
+    let (mut met, mut failed) = (met.into_inner().unwrap(), failed.into_inner().unwrap());
+    if count >= SEQUENCES && failed.is_empty() {
+        failed.extend(aimed_again(count, &mut met));
+    }
     println!("{count} sequences in {:.1} s\n{}", began.elapsed().as_secs_f64(), table(&met));
     failed.sort();
     let shrinks = number("PINNACE_SHRINK") != Some(0);

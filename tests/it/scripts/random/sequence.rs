@@ -90,11 +90,16 @@ pub(super) fn cells() -> Vec<(Fault, Step)> {
 const CHOICES: [&str; 3] = ["--continue", "--put-back", "--leave"];
 
 impl Sequence {
+    /// The pair that a number aims at: neighbours at pairs far from each other, and all in turn.
+    pub(super) fn aim(seed: u64) -> (Fault, Step) {
+        let cells = cells();
+        cells[usize::try_from(seed).unwrap() * 101 % cells.len()]
+    }
+
     /// The sequence of a number.
     pub(super) fn of(seed: u64) -> Self {
         let cells = cells();
-        // Neighbours aim at pairs far from each other, and all are aimed at in turn.
-        let (fault, step) = cells[usize::try_from(seed).unwrap() * 101 % cells.len()];
+        let (fault, step) = Self::aim(seed);
         let mut dice = Dice(seed.wrapping_mul(0x5851_F42D_4C95_7F2D) + 1);
         let mut ops = recipe(&mut dice, step);
         let aimed = ops.len() - 1;
