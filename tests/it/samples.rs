@@ -82,7 +82,9 @@ fn a_slot() {
 fn a_log() {
     let events: Vec<Event> = LOG.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut progress = Progress::new(1);
-    events.iter().for_each(|event| progress.apply(event));
+    for event in &events {
+        progress.apply(event);
+    }
     assert_eq!(progress.letters(), [UnitState::PutBack]);
     assert_eq!(progress.ended.map(|(state, _)| state), Some(ChangeState::Undone));
 }

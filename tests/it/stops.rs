@@ -113,8 +113,7 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     if case.strike == Act::Stop {
         proxy.go_on();
     }
-    let code = running.end().code;
-    let context = format!("{case:?} ({}), {code:?}", write.what());
+    let context = format!("{case:?} ({}), {:?}", write.what(), running.end().code);
     let posted: Vec<String> = proxy.writes().split_off(sent).iter().map(Call::what).collect();
     let end = group.slots();
     if open {
