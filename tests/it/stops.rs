@@ -15,7 +15,7 @@ use crate::proxy::{Act, Call, Proxy, When};
 /// How many groups are tried at once; they mostly wait.
 const AT_ONCE: usize = 12;
 /// One of so many parts is tried in a run.
-const PARTS: usize = 6;
+const PARTS: usize = 12;
 
 /// What becomes of the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use pinnace::adapters::docker::read::Tasks;
 use pinnace::adapters::docker::{Auth, Docker, Fault};
 use pinnace::adapters::journal::Journal;
 use pinnace::core::journal::Direction;
-use pinnace::core::swarm::{Service, TaskState};
+use pinnace::core::swarm::{Places, Service, TaskState};
 use pinnace::core::time::Time;
 use pinnace::core::wire::v1::Edit;
 use pinnace::core::world::{Link, Seen, World};
@@ -101,6 +101,11 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     panic!("{what}: not within 60 s")
 }
 
+/// The places that say what ran; how it was updated is none of them.
+fn ran(places: &Places) -> Places {
+    Places { update: None, ..places.clone() }
+}
+
 #[tokio::test]
 async fn every_manager_tells_the_same_swarm() {
     let Some(sockets) = sockets() else { return };
@@ -133,7 +138,7 @@ async fn tasks_match_the_templates_they_were_made_from() {
     for service in services.iter().filter(|service| service.previous.is_none() && service.label("it").is_none()) {
         for task in docker.tasks(Tasks::History(std::slice::from_ref(&service.id))).await.unwrap() {
             assert_eq!(task.rest.as_ref(), Some(&service.template), "{}", service.name);
-            assert_eq!(task.places, service.places, "{}", service.name);
+            assert_eq!(task.places, ran(&service.places), "{}", service.name);
             compared.insert(service.name.clone());
         }
     }
@@ -170,7 +175,7 @@ async fn a_change_and_its_way_back() {
     })
     .await;
     assert_eq!(there.rest(), held.rest());
-    assert_eq!(there.service.previous.as_ref(), Some(&places));
+    assert_eq!(there.service.previous, Some(ran(&places)));
     until("the rollout", async || {
         let service = other.services(Some(std::slice::from_ref(&made.id))).await.ok()?.pop()?;
         (service.update?.state.as_str() == "completed").then_some(())

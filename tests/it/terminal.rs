@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ pub struct Terminal {
     keys: Box<dyn std::io::Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
     changed: mpsc::Receiver<()>,
+    /// Whether nobody reads what it writes.
+    unread: Arc<AtomicBool>,
     before: String,
 }
 
@@ -36,9 +39,14 @@ impl Terminal {
         let (tell, changed) = mpsc::channel();
         let mut output = pair.master.try_clone_reader().unwrap();
         let written = Arc::clone(&screen);
+        let unread = Arc::new(AtomicBool::new(false));
+        let waits = Arc::clone(&unread);
         std::thread::spawn(move || {
             let mut buffer = vec![0; 65_536];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
+                while waits.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 written.lock().unwrap().process(&buffer[..count]);
                 if tell.send(()).is_err() {
                     return;
@@ -46,7 +54,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        Self { master: pair.master, child, keys, screen, changed, before }
+        Self { master: pair.master, child, keys, screen, changed, unread, before }
     }
 
     /// The console on the lab's first manager, with folders and a configuration file of its own.
@@ -63,6 +71,11 @@ impl Terminal {
             ("DOCKER_CONFIG".to_owned(), text("docker")),
         ];
         (Self::start(Path::new(env!("CARGO_BIN_EXE_pinnace")), &[], &environment, size), folder)
+    }
+
+    /// Nobody reads what it writes from now on, or somebody does again.
+    pub fn leave_unread(&self, unread: bool) {
+        self.unread.store(unread, Ordering::SeqCst);
     }
 
     /// What is on the screen.

@@ -99,3 +99,42 @@ fn there_and_back_by_keys() {
     terminal.end(SOON);
     terminal.assert_given_back();
 }
+
+/// A line that is cut off without a word, a laptop that is closed: the terminal takes no bytes, and the change goes on.
+#[test]
+fn a_terminal_that_nobody_reads_holds_no_change_up() {
+    let Some(lab) = Lab::get() else { return };
+    let (old, new) = (lab.push("it/unread/app:1", "sleep", &[]), lab.push("it/unread/app:2", "sleep", &[]));
+    let group = Group::stack(&lab, &[("a", &old.text), ("b", &old.text), ("c", &old.text)]);
+    let before = group.specs();
+    for service in &group.services {
+        lab.engine(1).set_image(service, &new.pinned());
+    }
+    let arrived =
+        |tasks: &Vec<(String, String)>| !tasks.is_empty() && tasks.iter().all(|(_, image)| *image == new.pinned());
+    wait_for("what somebody else brought", 60, || group.tasks().iter().all(arrived).then_some(()));
+    let (mut terminal, _folder) = console(&lab, (120, 40));
+    terminal.wait("first screen", SOON, |text| text.contains("SERVICES"));
+    terminal.press("/");
+    terminal.press(&group.name);
+    terminal.press("\r");
+    terminal.wait("the group alone", SOON, |text| text.contains("3 shown") && text.contains("3/3"));
+    terminal.press("gg");
+    terminal.press("R");
+    terminal.wait("the plan back", SOON, |text| text.contains("equal to what is live") && text.contains("3 services"));
+    terminal.press("a");
+    wait_for("the claim", 10, || (!group.slots().is_empty()).then_some(()));
+    terminal.leave_unread(true);
+    let done = [("done".to_owned(), "ddd".to_owned(), String::new())];
+    wait_for("the outcome in the journal", 60, || {
+        // The whole screen is drawn anew, again and again: more than any buffer of a terminal holds.
+        terminal.press("\x0c");
+        (group.slots() == done).then_some(())
+    });
+    let text = |spec: &String| serde_json::from_str::<serde_json::Value>(spec).unwrap()["TaskTemplate"].take();
+    assert_eq!(group.specs().iter().map(text).collect::<Vec<_>>(), before.iter().map(text).collect::<Vec<_>>());
+    terminal.leave_unread(false);
+    terminal.wait("the outcome on the screen", SOON, |text| text.contains("done"));
+    terminal.press("q");
+    assert_eq!(terminal.end(SOON), 0);
+}
