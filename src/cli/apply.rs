@@ -1,12 +1,12 @@
 //! `pinnace apply`, `rollback` and `redeploy`: plan, and carry it out.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::Exit;
-use super::args::{Edit, How, OnFailure, Ways};
+use super::args::{Edit, How, OnFailure, Towards, Ways};
 use super::drawn::{self, Drawn};
 use super::drift::{self, Drift};
 use super::out::Out;
@@ -17,7 +17,7 @@ use crate::core::finding::Severity;
 use crate::core::group::{GroupKey, GroupKind};
 use crate::core::journal::ChangeState;
 use crate::core::names;
-use crate::core::plan::{Again, BackTo, Consent, Draft, Goal, plural};
+use crate::core::plan::{Again, BackTo, Consent, Draft, Goal, Scope, plural};
 use crate::core::time::Time;
 use crate::core::wire::v1::{Action, Plan, Unit};
 use crate::core::world::World;
@@ -54,73 +54,36 @@ pub async fn apply(
     carry_out(&session, &world, drawn.draft, how, json).await
 }
 
-/// What is only to be done with a plan, instead of carrying it out.
-pub enum Only {
-    /// It is carried out.
-    Not,
-    /// It is printed.
-    Shown,
-    /// It is printed, and saved.
-    Saved(PathBuf),
-}
-
-impl Only {
-    /// By the flags.
-    pub fn of(dry_run: bool, out: Option<PathBuf>) -> Self {
-        match (out, dry_run) {
-            (Some(file), _) => Self::Saved(file),
-            (None, true) => Self::Shown,
-            (None, false) => Self::Not,
-        }
-    }
-}
-
 /// Plans the way back and carries it out.
-pub async fn rollback(
-    stage: &Stage,
-    (target, to): (&str, Option<&str>),
-    only: Only,
-    ways: &Ways,
-    how: &How,
-    json: bool,
-) -> Result<Exit, Failure> {
-    let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
-    let (group, scope) = names::target(&world, target)?;
-    let to = to.map(|to| BackTo::read(to, world.history(&group)));
-    let drawn = Drawn::up(&session, &mut world, Goal::Back { group, scope, to }, ways).await?;
-    shown_or_done(&session, &world, drawn, only, how, json).await
+pub async fn rollback(stage: &Stage, target: &str, to: Option<&str>, how: &Towards) -> Result<Exit, Failure> {
+    towards(stage, target, how, |world, group, scope| {
+        let to = to.map(|to| BackTo::read(to, world.history(&group)));
+        Goal::Back { group, scope, to }
+    })
+    .await
 }
 
 /// Plans to start tasks anew and carries it out.
-pub async fn redeploy(
+pub async fn redeploy(stage: &Stage, target: &str, by: Again, how: &Towards) -> Result<Exit, Failure> {
+    towards(stage, target, how, |_, group, scope| Goal::Redeploy { group, scope, by }).await
+}
+
+/// Plans for a target, and carries it out unless it is only to be shown or saved.
+async fn towards(
     stage: &Stage,
-    (target, by): (&str, Again),
-    only: Only,
-    ways: &Ways,
-    how: &How,
-    json: bool,
+    target: &str,
+    how: &Towards,
+    goal: impl FnOnce(&World, GroupKey, Scope) -> Goal,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let (group, scope) = names::target(&world, target)?;
-    let drawn = Drawn::up(&session, &mut world, Goal::Redeploy { group, scope, by }, ways).await?;
-    shown_or_done(&session, &world, drawn, only, how, json).await
-}
-
-async fn shown_or_done(
-    session: &Session,
-    world: &World,
-    drawn: Drawn,
-    only: Only,
-    how: &How,
-    json: bool,
-) -> Result<Exit, Failure> {
-    match only {
-        Only::Not => carry_out(session, world, drawn.draft, how, json).await,
-        Only::Shown => drawn.show(session, None, json),
-        Only::Saved(file) => drawn.show(session, Some(&file), json),
+    let goal = goal(&world, group, scope);
+    let drawn = Drawn::up(&session, &mut world, goal, &how.ways).await?;
+    if how.dry_run || how.out.is_some() {
+        return drawn.show(&session, how.out.as_deref(), how.json);
     }
+    carry_out(&session, &world, drawn.draft, &how.how, how.json).await
 }
 
 async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {

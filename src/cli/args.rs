@@ -141,6 +141,26 @@ pub struct How {
     pub reason: String,
 }
 
+/// What is done with a plan towards a target.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Towards {
+    /// Only print the plan
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Only save the plan to this file, for `pinnace apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Choices
+    #[command(flatten)]
+    pub ways: Ways,
+    /// How
+    #[command(flatten)]
+    pub how: How,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// A choice for an unfinished change.
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 #[group(multiple = false)]
@@ -296,21 +316,9 @@ pub enum Verb {
         /// To what stood before this change, or to this image of its history: text, tag or digest
         #[arg(long, value_name = "CHANGE|IMAGE")]
         to: Option<String>,
-        /// Only print the plan
-        #[arg(long)]
-        dry_run: bool,
-        /// Only save the plan to this file, for `pinnace apply FILE`
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-        /// Choices
+        /// What to do with the plan
         #[command(flatten)]
-        ways: Ways,
-        /// How
-        #[command(flatten)]
-        how: How,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        towards: Towards,
     },
     /// Start tasks anew
     Redeploy {
@@ -319,21 +327,9 @@ pub enum Verb {
         /// By what their tags name now, instead of the digest they run
         #[arg(long)]
         newest: bool,
-        /// Only print the plan
-        #[arg(long)]
-        dry_run: bool,
-        /// Only save the plan to this file, for `pinnace apply FILE`
-        #[arg(long, value_name = "FILE")]
-        out: Option<PathBuf>,
-        /// Choices
+        /// What to do with the plan
         #[command(flatten)]
-        ways: Ways,
-        /// How
-        #[command(flatten)]
-        how: How,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
+        towards: Towards,
     },
     /// Finish, put back or end an unfinished change
     Resume {

@@ -126,14 +126,12 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Apply { group, edit, drift, ways, how, json }) => {
             Box::pin(apply::apply(stage, &group, (&edit, drift), &ways, &how, json)).await
         }
-        Some(Verb::Rollback { target, to, dry_run, out, ways, how, json }) => {
-            let only = apply::Only::of(dry_run, out);
-            Box::pin(apply::rollback(stage, (&target, to.as_deref()), only, &ways, &how, json)).await
+        Some(Verb::Rollback { target, to, towards }) => {
+            Box::pin(apply::rollback(stage, &target, to.as_deref(), &towards)).await
         }
-        Some(Verb::Redeploy { target, newest, dry_run, out, ways, how, json }) => {
+        Some(Verb::Redeploy { target, newest, towards }) => {
             let by = if newest { Again::Tag } else { Again::Same };
-            let only = apply::Only::of(dry_run, out);
-            Box::pin(apply::redeploy(stage, (&target, by), only, &ways, &how, json)).await
+            Box::pin(apply::redeploy(stage, &target, by, &towards)).await
         }
         Some(Verb::Resume { change, choice, how, json }) => {
             Box::pin(resume::run(stage, &change, &choice, &how, json)).await
