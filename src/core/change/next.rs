@@ -200,6 +200,9 @@ mod tests {
             ("df-", F::Unit, none, S::Back(1)),
             ("dU-", F::Unit, none, S::Ask(Q::Failed { unit: 1 })),
             ("dU-", F::Unit, &[O::Continue], S::Forward(2)),
+            // Who had it before died while putting back.
+            ("du-", F::All, none, S::Back(1)),
+            ("du-", F::All, &[O::Continue], S::Forward(1)),
             ("dUd", F::Unit, &[O::Continue], S::End(C::Left)),
             ("dU-", F::Unit, &[O::PutBack], S::Back(0)),
             ("UU-", F::Unit, &[O::PutBack], S::End(C::Undone)),
@@ -219,6 +222,21 @@ mod tests {
                 "{letters} {on_failure:?} {orders:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_stop_is_kept_while_the_unit_in_work_is_stuck() {
+        let mode = Mode { on_failure: OnFailure::All, step: false, asks: true };
+        let mut stopped = progress("p--", &[Order::Stop], None);
+        let stuck = Question::Stuck { unit: 0 };
+        for kind in [
+            Happened::Asked { question: stuck },
+            Happened::Withdrawn,
+            Happened::Unit { unit: 0, state: UnitState::Done },
+        ] {
+            stopped.apply(&Event { index: 9, at: Time(0), kind });
+        }
+        assert_eq!(next(&plan("pin"), &stopped, mode), Step::Ask(Question::Stopped));
     }
 
     #[test]

@@ -271,6 +271,21 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
 }
 
 #[test]
+fn what_never_came_up_is_never_the_default() {
+    let mut world = world();
+    let mut service = world.services["pg-n2-c-id"].clone();
+    let mut waits = sample::task("w", &sample::service("pg-n2-c", "r.io/pg:2"), "c", TaskState::Pending, 300);
+    let mut old = sample::task("o", &sample::service("pg-n2-c", OLD), "c", TaskState::Shutdown, 500);
+    (waits.desired, old.desired) = (TaskState::Shutdown, TaskState::Shutdown);
+    service.places.image = "r.io/pg:3".into();
+    service.previous = Some(sample::places("r.io/pg:2"));
+    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Seen::Tasks { service: service.id.clone(), tasks: vec![waits, old] }, sample::NOW);
+    let Answer::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask), "its task only waited for a node");
+}
+
+#[test]
 fn what_failed_here_is_never_the_default() {
     let mut world = world();
     let mut service = world.services["pg-n2-c-id"].clone();

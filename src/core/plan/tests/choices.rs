@@ -149,3 +149,24 @@ fn a_redeploy_to_another_digest_takes_the_pin_along() {
     let effective = doc.effective(&group(), &world.services["pg-n2-c-id"]).unwrap().1;
     assert!(effective.ends_with(&digest("2").to_string()), "{effective}");
 }
+
+#[test]
+fn going_back_passes_over_tasks_that_were_only_started_anew() {
+    let mut world = world();
+    let facts = facts(&[("r.io/pg:2", "2"), (OLD, "1")]);
+    let forward = planned(&world, &facts, &pin("[node.n2]\nimage = \"r.io/pg:2\"\n"), &Manner::default());
+    carry_out(&mut world, &forward, ChangeState::Done, "d");
+    let mut with = facts.clone();
+    let pinned = world.services["pg-n2-c-id"].image().to_owned();
+    let value = ImageFact::new(digest("2"), None);
+    with.learn(&pinned, Fact::Known { value, at: sample::NOW, via: Via::Registry });
+    let anew = planned(&world, &with, &again(Scope::Member("n2".into()), Again::Same), &Manner::default());
+    carry_out(&mut world, &anew, ChangeState::Done, "d");
+    let mut service = world.services["pg-n2-c-id"].clone();
+    service.places.force.value = Some(1.into());
+    world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    let back = planned(&world, &with, &back(Scope::Member("n2".into())), &Manner::default());
+    assert_eq!(back.units[0].to.image, OLD, "not to what runs already: {:?}", back.units[0]);
+    let force = back.units[0].edits.iter().find(|edit| edit.path.ends_with("ForceUpdate")).unwrap();
+    assert_eq!(force.after, Some(0.into()), "to the letter");
+}
