@@ -124,7 +124,7 @@ impl Docker {
     /// Posts the spec exactly as it was read, at the version it was read at: the fence.
     ///
     /// It restarts nothing, moves the version, and so no other post at that version can land any more. Not for jobs,
-    /// which may run again.
+    /// which may run again, and not beside a paused rollout, which any edit takes up.
     ///
     /// # Errors
     /// As [`Docker::post`].
