@@ -72,10 +72,16 @@ pub(super) fn start_first(places: &Places) -> Places {
 }
 
 impl Work<'_> {
+    /// Whether a service is switched to start-first: chosen, not its policy yet, and forbidden by nothing.
+    pub(super) fn switches_to_start_first(&self, service: &Service) -> bool {
+        self.manner.replacing == Replacing::StartFirst
+            && !service.policy.start_first
+            && forbids_start_first(service).is_none()
+    }
+
     /// The target with the order of replacing that was chosen.
     pub(super) fn replaced(&self, service: &Service, target: &Places) -> Places {
-        let wanted = self.manner.replacing == Replacing::StartFirst && !service.policy.start_first;
-        if wanted && forbids_start_first(service).is_none() { start_first(target) } else { target.clone() }
+        if self.switches_to_start_first(service) { start_first(target) } else { target.clone() }
     }
 
     /// Whose credentials go with an update.

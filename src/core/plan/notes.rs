@@ -17,7 +17,7 @@ use crate::core::wire::v1::{Credentials, Kind};
 impl Work<'_> {
     /// The notes of a unit that posts something, the weightiest first.
     pub(super) fn notes(&self, service: &Service, target: &Places, credentials: Credentials) -> Vec<String> {
-        let starts_first = self.starts_first(service);
+        let starts_first = service.policy.start_first || self.switches_to_start_first(service);
         let mut notes = vec![self.tasks_note(service, target), self.away_note(service, target, starts_first)];
         notes.extend(policy_note(service));
         notes.extend(self.order_note(service, starts_first));
@@ -25,11 +25,6 @@ impl Work<'_> {
         notes.push(self.undo_note(service));
         notes.retain(|note| !note.is_empty());
         notes
-    }
-
-    fn starts_first(&self, service: &Service) -> bool {
-        let wanted = self.manner.replacing == Replacing::StartFirst && forbids_start_first(service).is_none();
-        service.policy.start_first || wanted
     }
 
     /// Which tasks restart, and which stay as they match already.
