@@ -1,6 +1,6 @@
 //! Takes the terminal over and panics: what is left of the terminal then is what the tests look at.
 
-use pinnace::runtime::terminal::{Console, install_panic_hook};
+use pinnace::console::terminal::{Console, install_panic_hook};
 
 fn main() {
     install_panic_hook(|_| ());

@@ -11,17 +11,17 @@ use super::drawn::{self, Drawn};
 use super::drift::{self, Drift};
 use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
-use crate::adapters::clock;
-use crate::core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
-use crate::core::finding::Severity;
-use crate::core::group::{GroupKey, GroupKind};
-use crate::core::journal::ChangeState;
-use crate::core::names;
-use crate::core::plan::{Again, BackTo, Consent, Draft, Goal, Scope, plural};
-use crate::core::time::Time;
-use crate::core::wire::v1::{Action, Plan, Unit};
-use crate::core::world::World;
-use crate::engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
+use pinnace_engine::clock;
+use pinnace_core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
+use pinnace_core::finding::Severity;
+use pinnace_core::group::{GroupKey, GroupKind};
+use pinnace_core::journal::ChangeState;
+use pinnace_core::names;
+use pinnace_core::plan::{Again, BackTo, Consent, Draft, Goal, Scope, plural};
+use pinnace_core::time::Time;
+use pinnace_core::wire::v1::{Action, Plan, Unit};
+use pinnace_core::world::World;
+use pinnace_engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
 
 /// `3 units`.
 pub fn counted(count: usize, noun: &str) -> String {

@@ -6,9 +6,9 @@ use super::Exit;
 use super::args::Edit;
 use super::out::Out;
 use super::session::{Edited, Failure, Session, Stage, usage};
-use crate::core::finding::{Code, Finding, Severity, gathered};
-use crate::core::plan::{Goal, Manner};
-use crate::core::{check, names, pins};
+use pinnace_core::finding::{Code, Finding, Severity, gathered};
+use pinnace_core::plan::{Goal, Manner};
+use pinnace_core::{check, names, pins};
 
 /// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
 pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use super::args::Common;
 use super::session::{Failure, usage};
 use super::{Exit, settings};
-use crate::adapters::credentials::Credentials;
-use crate::adapters::docker::{Docker, Endpoint, Host};
-use crate::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
-use crate::adapters::versions::Versions;
-use crate::app::state::Guard;
-use crate::engine::prepare::Eyes;
-use crate::runtime::{ClusterParts, Parts};
-use crate::sim::quiet::keep_moving;
-use crate::sim::scenario::outside;
-use crate::sim::serve::{Seat, open};
-use crate::sim::{HUB, Sim, demo_world};
+use pinnace_engine::credentials::Credentials;
+use pinnace_engine::docker::{Docker, Endpoint, Host};
+use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace_engine::versions::Versions;
+use pinnace_tui::app::state::Guard;
+use pinnace_engine::prepare::Eyes;
+use crate::console::{ClusterParts, Parts};
+use swarm_sim::quiet::keep_moving;
+use swarm_sim::scenario::outside;
+use swarm_sim::serve::{Seat, open};
+use swarm_sim::{HUB, Sim, demo_world};
 
 /// How the demo's temporary folders begin; the process id follows.
 const FOLDER: &str = "pinnace-demo-";
@@ -39,7 +39,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     }
     let (config, warnings) = settings(common);
     let parts = Parts { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
-    let shown = crate::runtime::demo(parts).await;
+    let shown = crate::console::demo(parts).await;
     shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
 }
 

@@ -4,9 +4,9 @@ use clap::ValueEnum;
 
 use super::args::Edit;
 use super::session::{Edited, Failure, Session};
-use crate::core::group::GroupKey;
-use crate::core::plan::{Goal, Scope, Settle};
-use crate::core::world::World;
+use pinnace_core::group::GroupKey;
+use pinnace_core::plan::{Goal, Scope, Settle};
+use pinnace_core::world::World;
 
 /// What is to become of services that somebody else changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

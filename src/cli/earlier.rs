@@ -2,13 +2,13 @@
 
 use super::out::{self, Out};
 use super::session::{Failure, Session};
-use crate::core::earlier::{Earlier, Pullable, earlier, wants, wants_of};
-use crate::core::group::GroupKey;
-use crate::core::registry::Facts;
-use crate::core::text::clean;
-use crate::core::time::{Time, age};
-use crate::core::wire::v1::{HistoryImage, ImageAt};
-use crate::core::world::World;
+use pinnace_core::earlier::{Earlier, Pullable, earlier, wants, wants_of};
+use pinnace_core::group::GroupKey;
+use pinnace_core::registry::Facts;
+use pinnace_core::text::clean;
+use pinnace_core::time::{Time, age};
+use pinnace_core::wire::v1::{HistoryImage, ImageAt};
+use pinnace_core::world::World;
 
 /// How many of the newest are looked up at their registry.
 const LOOKED_UP: usize = 20;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::session::{Failure, Session};
-use crate::core::disk::{DiskChange, Standing, fold};
-use crate::core::group::GroupKey;
-use crate::core::journal::{History, UnitState};
-use crate::core::plan::Scope;
-use crate::core::wire::v1::{HistoryChange, HistoryUnit};
-use crate::core::world::World;
+use pinnace_core::disk::{DiskChange, Standing, fold};
+use pinnace_core::group::GroupKey;
+use pinnace_core::journal::{History, UnitState};
+use pinnace_core::plan::Scope;
+use pinnace_core::wire::v1::{HistoryChange, HistoryUnit};
+use pinnace_core::world::World;
 
 /// The changes that were begun from here and that the swarm does not know, newest first; never to be resumed.
 pub async fn changes(

@@ -3,13 +3,13 @@
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
 use super::{Exit, earlier, here, record};
-use crate::core::group::{GroupKey, GroupKind};
-use crate::core::journal::{Entry, Sighting};
-use crate::core::names;
-use crate::core::plan::{Scope, Want};
-use crate::core::registry::Facts;
-use crate::core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, SeenService};
-use crate::core::world::World;
+use pinnace_core::group::{GroupKey, GroupKind};
+use pinnace_core::journal::{Entry, Sighting};
+use pinnace_core::names;
+use pinnace_core::plan::{Scope, Want};
+use pinnace_core::registry::Facts;
+use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, SeenService};
+use pinnace_core::world::World;
 
 /// Prints the history of a group, of a service, or of everything.
 pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
@@ -17,7 +17,7 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
     let mut world = session.eyes.world().await?;
     let only = what.map(|name| names::target(&world, name)).transpose()?;
     let wanted = |world: &World| -> Vec<Entry> {
-        let all = world.histories().flat_map(crate::core::journal::History::newest_first);
+        let all = world.histories().flat_map(pinnace_core::journal::History::newest_first);
         let of = |entry: &&Entry| only.as_ref().is_none_or(|(group, _)| entry.slot.group_hash == group.hash());
         all.filter(of).cloned().collect()
     };

@@ -9,12 +9,12 @@ use std::path::Path;
 use super::Exit;
 use super::args::Inspecting;
 use super::session::{Failure, Session, Stage, offset, usage};
-use crate::core::check::failure;
-use crate::core::contract::{self, Contract, Mistake};
-use crate::core::image::{ImageRef, Platform};
-use crate::core::inspect::{self, Lack, Section, Verdict, View};
-use crate::core::registry::{About, Facts, Files, Why};
-use crate::core::size::size;
+use pinnace_core::check::failure;
+use pinnace_core::contract::{self, Contract, Mistake};
+use pinnace_core::image::{ImageRef, Platform};
+use pinnace_core::inspect::{self, Lack, Section, Verdict, View};
+use pinnace_core::registry::{About, Facts, Files, Why};
+use pinnace_core::size::size;
 
 /// Prints what a reference is. A contract that is not surely kept is exit code 1, and so is an image that is not to be had.
 pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {

@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::core::plan::Again;
+use pinnace_core::plan::Again;
 use args::{Args, Verb};
 pub use session::{Failure, Given};
 
@@ -66,7 +66,7 @@ pub fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    crate::adapters::registry::install_crypto();
+    pinnace_engine::registry::install_crypto();
     if let Some(folder) = session::state_folder() {
         log::start(&folder);
     }
@@ -145,7 +145,7 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
 
 async fn console(stage: &Stage) -> Result<Exit, Failure> {
     let session = session::Session::open(stage)?;
-    crate::runtime::console(session.into_parts(stage.common.read_only)).await.map(|()| Exit::Done).map_err(|error| {
+    crate::console::console(session.into_parts(stage.common.read_only)).await.map(|()| Exit::Done).map_err(|error| {
         Failure {
             message: error.to_string(),
             hint: "`pinnace status` and the other verbs need no terminal".into(),

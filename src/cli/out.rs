@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::core::finding::{Finding, Severity};
-use crate::core::image::digest_of;
-use crate::core::inspect::{Line, Section, Tone};
-use crate::core::text::clean;
-use crate::core::wire::v1::{Action, Plan};
+use pinnace_core::finding::{Finding, Severity};
+use pinnace_core::image::digest_of;
+use pinnace_core::inspect::{Line, Section, Tone};
+use pinnace_core::text::clean;
+use pinnace_core::wire::v1::{Action, Plan};
 
 /// Where a verb prints to.
 #[derive(Clone, Debug, Default)]

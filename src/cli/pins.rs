@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::Exit;
 use super::out::Out;
 use super::session::{Failure, Session, Stage};
-use crate::core::fix::{self, Fix, Form};
-use crate::core::group::{GroupKey, member_of};
-use crate::core::{names, pins};
+use pinnace_core::fix::{self, Fix, Form};
+use pinnace_core::group::{GroupKey, member_of};
+use pinnace_core::{names, pins};
 
 #[derive(Serialize)]
 struct Shown {

@@ -7,7 +7,7 @@ use super::args::{Edit, Ways};
 use super::drawn::Drawn;
 use super::drift::{self, Drift};
 use super::session::{Failure, Session, Stage};
-use crate::core::names;
+use pinnace_core::names;
 
 /// Prints the plan, and saves it where asked to; an error among its findings is exit code 1.
 pub async fn run(

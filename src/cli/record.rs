@@ -5,14 +5,14 @@ use std::time::Duration;
 use super::Exit;
 use super::out;
 use super::session::{Failure, Session, Stage};
-use crate::adapters::clock;
-use crate::core::group::GroupKey;
-use crate::core::journal::{Sighting, seen};
-use crate::core::names;
-use crate::core::registry::Facts;
-use crate::core::wire::v1::{Recorded, SeenService};
-use crate::core::world::World;
-use crate::engine::execute::{Refusal, new_change};
+use pinnace_engine::clock;
+use pinnace_core::group::GroupKey;
+use pinnace_core::journal::{Sighting, seen};
+use pinnace_core::names;
+use pinnace_core::registry::Facts;
+use pinnace_core::wire::v1::{Recorded, SeenService};
+use pinnace_core::world::World;
+use pinnace_engine::execute::{Refusal, new_change};
 
 /// Records read before what is not found in them is taken as not known.
 const ROUNDS: usize = 20;

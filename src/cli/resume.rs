@@ -4,14 +4,14 @@ use super::args::{Choice, How};
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage, offset, usage};
 use super::{Exit, apply};
-use crate::adapters::clock;
-use crate::core::change::{self, Offered, Order, Progress};
-use crate::core::journal::{Entry, History, STILL, Slot};
-use crate::core::plan::Want;
-use crate::core::registry::Facts;
-use crate::core::wire::v1::Record;
-use crate::engine::execute::life::{self, Life};
-use crate::engine::execute::{Refusal, Start};
+use pinnace_engine::clock;
+use pinnace_core::change::{self, Offered, Order, Progress};
+use pinnace_core::journal::{Entry, History, STILL, Slot};
+use pinnace_core::plan::Want;
+use pinnace_core::registry::Facts;
+use pinnace_core::wire::v1::Record;
+use pinnace_engine::execute::life::{self, Life};
+use pinnace_engine::execute::{Refusal, Start};
 
 /// The changes before it that are read to tell how its images fared.
 const EARLIER: usize = 20;

@@ -6,25 +6,25 @@ use std::sync::Arc;
 use super::Exit;
 use super::args::{Common, Edit, Kept};
 use super::out::Out;
-use crate::adapters::credentials::Credentials;
-use crate::adapters::docker::endpoint::{self, Endpoint, Surroundings};
-use crate::adapters::docker::{Docker, Fault};
-use crate::adapters::journal::LOCAL_JOURNAL;
-use crate::adapters::registry::{DOCKER_CERTS, Dial, Trust};
-use crate::adapters::versions::{Keep, Versions};
-use crate::app::state::Guard;
-use crate::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
-use crate::core::finding::{Finding, gathered};
-use crate::core::group::{GroupKey, GroupKind};
-use crate::core::names::NameError;
-use crate::core::pins;
-use crate::core::plan::Want;
-use crate::core::registry::Facts;
-use crate::core::wire::v1::Plan;
-use crate::core::world::World;
-use crate::engine::execute::{Refusal, Tools};
-use crate::engine::prepare::Eyes;
-use crate::runtime::{ClusterParts, Parts};
+use pinnace_engine::credentials::Credentials;
+use pinnace_engine::docker::endpoint::{self, Endpoint, Surroundings};
+use pinnace_engine::docker::{Docker, Fault};
+use pinnace_engine::journal::LOCAL_JOURNAL;
+use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
+use pinnace_engine::versions::{Keep, Versions};
+use pinnace_tui::app::state::Guard;
+use pinnace_tui::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
+use pinnace_core::finding::{Finding, gathered};
+use pinnace_core::group::{GroupKey, GroupKind};
+use pinnace_core::names::NameError;
+use pinnace_core::pins;
+use pinnace_core::plan::Want;
+use pinnace_core::registry::Facts;
+use pinnace_core::wire::v1::Plan;
+use pinnace_core::world::World;
+use pinnace_engine::execute::{Refusal, Tools};
+use pinnace_engine::prepare::Eyes;
+use crate::console::{ClusterParts, Parts};
 
 /// Why a verb could not do its work: what, what to do, and the exit code.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ pub struct Session {
     /// The user's settings.
     pub config: Config,
     /// What is wrong with the user's files.
-    pub warnings: Vec<crate::config::Warning>,
+    pub warnings: Vec<pinnace_tui::config::Warning>,
 }
 
 impl Session {
@@ -130,7 +130,7 @@ impl Session {
     pub fn open(stage: &Stage) -> Result<Self, Failure> {
         let (common, out) = (&stage.common, stage.out.clone());
         if let Some(Given { eyes, state }) = stage.given.clone() {
-            let (config, warnings) = crate::config::load(&Texts::default());
+            let (config, warnings) = pinnace_tui::config::load(&Texts::default());
             let (name, versions) = ("given".to_owned(), Versions::default());
             let eyes = eyes.with_state(Some(state.clone()));
             let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };
@@ -276,7 +276,7 @@ fn on_disk(common: &Common, config: &Config) -> bool {
 }
 
 fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinKey, Failure> {
-    let members = || crate::core::check::members(group, world).join(", ");
+    let members = || pinnace_core::check::members(group, world).join(", ");
     match member {
         None if group.kind == GroupKind::Stack => Err(usage(
             format!("{group} has services with images of their own: name one, `--pin MEMBER=REF`"),
@@ -322,7 +322,7 @@ fn config_file(common: &Common) -> Option<PathBuf> {
 }
 
 /// The user's configuration, keymaps, themes and contracts; a file that is not there is none.
-pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
+pub fn settings(common: &Common) -> (Config, Vec<pinnace_tui::config::Warning>) {
     let (folder, file) = (config_folder(), config_file(common));
     let text = |path: &PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
     let main = file.as_ref().and_then(text);
@@ -340,7 +340,7 @@ pub fn settings(common: &Common) -> (Config, Vec<crate::config::Warning>) {
         themes: themes.iter().map(|(file, text)| Text { file, text }).collect(),
         contracts: contracts.iter().map(|(file, text)| Text { file, text }).collect(),
     };
-    crate::config::load(&texts)
+    pinnace_tui::config::load(&texts)
 }
 
 /// Seconds east of UTC here and now, for clocks.

@@ -7,10 +7,10 @@ use super::Exit;
 use super::args::Simulated;
 use super::out::Out;
 use super::session::{Failure, usage};
-use crate::sim::scenario::{Scenario, outside};
-use crate::sim::serve::{Seat, tcp, unix};
-use crate::sim::synthetic::{Size, world};
-use crate::sim::{Sim, faults};
+use swarm_sim::scenario::{Scenario, outside};
+use swarm_sim::serve::{Seat, tcp, unix};
+use swarm_sim::synthetic::{Size, world};
+use swarm_sim::{Sim, faults};
 
 /// Serves a world until it is told to stop.
 pub async fn run(asked: &Simulated) -> Result<Exit, Failure> {

@@ -3,13 +3,13 @@
 use super::Exit;
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
-use crate::core::group::{GroupKey, member_of};
-use crate::core::health::{Health, State};
-use crate::core::image::digest_of;
-use crate::core::names;
-use crate::core::swarm::Service;
-use crate::core::wire::v1::{Status, StatusNode, StatusService};
-use crate::core::world::World;
+use pinnace_core::group::{GroupKey, member_of};
+use pinnace_core::health::{Health, State};
+use pinnace_core::image::digest_of;
+use pinnace_core::names;
+use pinnace_core::swarm::Service;
+use pinnace_core::wire::v1::{Status, StatusNode, StatusService};
+use pinnace_core::world::World;
 
 /// Prints the cluster's nodes and services; trouble is exit code 1.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use pinnace::app::change::Stand;
-use pinnace::app::plan::Fresh;
-use pinnace::app::{Effect, Msg, Pace, Screen, State, pace};
-use pinnace::config::Context;
-use pinnace::core::change::{Kind, OnFailure, Order};
-use pinnace::core::finding::Code;
-use pinnace::core::group::GroupKey;
-use pinnace::core::journal::ChangeState;
-use pinnace::core::plan::{BackTo, Goal, Scope, Want};
-use pinnace::core::world::Seen;
+use pinnace_tui::app::change::Stand;
+use pinnace_tui::app::plan::Fresh;
+use pinnace_tui::app::{Effect, Msg, Pace, Screen, State, pace};
+use pinnace_tui::config::Context;
+use pinnace_core::change::{Kind, OnFailure, Order};
+use pinnace_core::finding::Code;
+use pinnace_core::group::GroupKey;
+use pinnace_core::journal::ChangeState;
+use pinnace_core::plan::{BackTo, Goal, Scope, Want};
+use pinnace_core::world::Seen;
 
 use crate::fixture::{PG, bad_night, change, pinned, press};
 use crate::tale::{self, CHANGE, GOOD, WRONG, event, found, missing, pass, pin, send, type_text};
@@ -283,7 +283,7 @@ fn rollback_asks_for_what_the_cursor_is_on() {
 
 #[test]
 fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
-    use pinnace::app::state::Guard;
+    use pinnace_tui::app::state::Guard;
     let mut state = tale::plan(120, 40);
     state.clusters[0].guard = Guard::Protected;
     let applied = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Apply { .. }));

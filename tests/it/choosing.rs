@@ -1,11 +1,11 @@
 //! The choices of a plan by keys: credentials, start-first, why, a file; and tasks that start anew.
 
-use pinnace::app::plan::{Fresh, PlanState};
-use pinnace::app::{Effect, Msg, Screen, State};
-use pinnace::core::plan::manner::{Replacing, Sending};
-use pinnace::core::plan::{Again, Goal, Saved, Scope};
-use pinnace::core::registry::{Fact, Learned, Via};
-use pinnace::core::wire::v1::Credentials;
+use pinnace_tui::app::plan::{Fresh, PlanState};
+use pinnace_tui::app::{Effect, Msg, Screen, State};
+use pinnace_core::plan::manner::{Replacing, Sending};
+use pinnace_core::plan::{Again, Goal, Saved, Scope};
+use pinnace_core::registry::{Fact, Learned, Via};
+use pinnace_core::wire::v1::Credentials;
 
 use crate::fixture::{NOW, PG, pinned, press};
 use crate::tale::{self, found, send, type_text};
@@ -70,7 +70,7 @@ fn a_plan_is_saved_with_all_that_it_was_made_from() {
     // What does not hold any more is not saved.
     let mut service = crate::fixture::bad_night(0).remove(0).service;
     service.places.image = pinned(tale::WRONG, '9');
-    send(&mut state, Msg::Seen { cluster: 0, seen: vec![pinnace::core::world::Seen::SomeServices(vec![service])] });
+    send(&mut state, Msg::Seen { cluster: 0, seen: vec![pinnace_core::world::Seen::SomeServices(vec![service])] });
     assert!(press(&mut state, "W").is_empty());
     assert!(state.notice.as_ref().unwrap().text.contains("does not hold any more"), "{:?}", state.notice);
 }

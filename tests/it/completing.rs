@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pinnace::app::complete::Complete;
-use pinnace::app::{Effect, Msg, Screen, State};
-use pinnace::config::Context;
-use pinnace::core::manifest::{Origin, VersionManifest};
-use pinnace::core::plan::Want;
-use pinnace::core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
-use pinnace::core::time::Time;
+use pinnace_tui::app::complete::Complete;
+use pinnace_tui::app::{Effect, Msg, Screen, State};
+use pinnace_tui::config::Context;
+use pinnace_core::manifest::{Origin, VersionManifest};
+use pinnace_core::plan::Want;
+use pinnace_core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
+use pinnace_core::time::Time;
 
 use crate::fixture::{PG, press};
 use crate::listed::{REPOSITORY, TAGS, digest, full, image, known, learn, manifest, refused, tags, typed};
@@ -283,9 +283,9 @@ fn the_choice_stays_while_the_list_moves() {
 #[test]
 fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     let mut state = tale::night(120, 40);
-    state.fleet.cursor = Some(pinnace::app::rows::RowId::Service("shop_api-id".into()));
+    state.fleet.cursor = Some(pinnace_tui::app::rows::RowId::Service("shop_api-id".into()));
     press(&mut state, "p");
-    let group = pinnace::core::group::GroupKey::parse("stack/shop").unwrap();
+    let group = pinnace_core::group::GroupKey::parse("stack/shop").unwrap();
     send(&mut state, Msg::Draft { cluster: 0, group, text: None, at: None });
     press(&mut state, "ctrl-u enter up");
     type_text(&mut state, "image = \"");

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pinnace::app::State;
-use pinnace::app::tour::{Step, Tour, told};
+use pinnace_tui::app::State;
+use pinnace_tui::app::tour::{Step, Tour, told};
 
 use crate::fixture::press;
 use crate::screens::{lines_of, picture};

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use pinnace::config::{Action, Context, Keymap};
-use pinnace::core::finding::{Code, Finding};
-use pinnace::core::fix::{Fix, Form};
-use pinnace::core::wire::v1;
+use pinnace_tui::config::{Action, Context, Keymap};
+use pinnace_core::finding::{Code, Finding};
+use pinnace_core::fix::{Fix, Form};
+use pinnace_core::wire::v1;
 
 use crate::source::{read, root};
 
@@ -119,6 +119,6 @@ fn the_json_shown_is_the_json_printed() {
 fn the_contract_shown_is_one() {
     let text = read("docs/contracts.md").unwrap();
     let shown = text.split_once("```toml\n").unwrap().1.split_once("```").unwrap().0;
-    let contract = pinnace::core::contract::read("shown", shown).unwrap();
+    let contract = pinnace_core::contract::read("shown", shown).unwrap();
     assert!(contract.wants_files() && contract.immutable && contract.most == Some(10_000_000));
 }

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pinnace::app::layout::Size;
-use pinnace::app::{Cluster, Msg, Stamped, State, update};
-use pinnace::config::Config;
-use pinnace::core::group::{COMPONENT, DATABASE, DB_NODE, STACK};
-use pinnace::core::image::{ImageRef, Platform};
-use pinnace::core::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use pinnace::core::swarm::{
+use pinnace_tui::app::layout::Size;
+use pinnace_tui::app::{Cluster, Msg, Stamped, State, update};
+use pinnace_tui::config::Config;
+use pinnace_core::group::{COMPONENT, DATABASE, DB_NODE, STACK};
+use pinnace_core::image::{ImageRef, Platform};
+use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use pinnace_core::swarm::{
     Availability, Mode, Node, NodeState, Place, Places, RestHash, RestartCondition, Role, Service, Task, TaskState,
     UpdatePolicy, UpdateState, UpdateStatus,
 };
-use pinnace::core::time::Time;
-use pinnace::core::wire::v1::{Action, ImageAt, Kind, Plan, Record, Unit};
-use pinnace::core::world::{Engine, Link, Seen};
+use pinnace_core::time::Time;
+use pinnace_core::wire::v1::{Action, ImageAt, Kind, Plan, Record, Unit};
+use pinnace_core::world::{Engine, Link, Seen};
 
 /// 2026-11-20T02:14:07Z.
 pub const NOW: Time = Time(1_795_140_847_000);
@@ -262,11 +262,11 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         from: ImageAt::new(from),
         to: ImageAt::new(to),
         reasons: Vec::new(),
-        effect: pinnace::core::wire::v1::Effect::default(),
+        effect: pinnace_core::wire::v1::Effect::default(),
         edits: Vec::new(),
         rest: RestHash("rest".into()),
         engine_rolls_back: false,
-        credentials: pinnace::core::wire::v1::Credentials::default(),
+        credentials: pinnace_core::wire::v1::Credentials::default(),
         notes: Vec::new(),
         lands: Vec::new(),
         unchecked: None,
@@ -276,7 +276,7 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
 
 /// A change of the journal, with its record.
 pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&str, &str, &str, &str)]) -> Vec<Seen> {
-    let key = pinnace::core::group::GroupKey::parse(group).unwrap();
+    let key = pinnace_core::group::GroupKey::parse(group).unwrap();
     let id = format!("0199aa{seq:02}-{}", &key.hash()[..8]);
     let letters = if state == ChangeState::Done { UnitState::Done } else { UnitState::Failed };
     let slot = Slot {
@@ -322,7 +322,7 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
 }
 
 /// Presses keys written as in a keymap file, and returns what was wished for.
-pub fn press(state: &mut State, keys: &str) -> Vec<pinnace::app::Effect> {
+pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::app::Effect> {
     let mut effects = Vec::new();
     for key in keys.split_whitespace() {
         let key = key.parse().unwrap();
@@ -333,9 +333,9 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace::app::Effect> {
 
 /// The registry has no such image.
 pub fn not_found(state: &mut State, reference: &str) {
-    let fact = pinnace::core::registry::Fact::Failed { why: pinnace::core::registry::Why::NotFound, at: NOW };
+    let fact = pinnace_core::registry::Fact::Failed { why: pinnace_core::registry::Why::NotFound, at: NOW };
     assert!(ImageRef::parse(reference).is_ok());
-    let msg = Msg::Learned { cluster: 0, learned: pinnace::core::registry::Learned::Image(reference.into(), fact) };
+    let msg = Msg::Learned { cluster: 0, learned: pinnace_core::registry::Learned::Image(reference.into(), fact) };
     update(state, Stamped { at: state.now, msg });
 }
 
@@ -369,13 +369,13 @@ pub fn history() -> Vec<Seen> {
 /// Presses keys, and gives an open log some lines.
 pub fn log(state: &mut State, keys: &str) {
     press(state, keys);
-    let Some(pinnace::app::Screen::Logs(logs)) = state.screens.last() else { return };
+    let Some(pinnace_tui::app::Screen::Logs(logs)) = state.screens.last() else { return };
     let (cluster, service) = (logs.cluster, logs.service.clone());
     let texts = [
         "LOG:  database system is ready to accept connections",
         "\u{1b}[31mFATAL\u{1b}[0m:  password authentication failed for user \"app\"",
     ];
-    let line = |at: i64| pinnace::app::LogLine {
+    let line = |at: i64| pinnace_tui::app::LogLine {
         at: ago(60 - at),
         task: "1".into(),
         error: at % 2 == 1,

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pinnace::app::{Effect, Msg, Screen, State};
-use pinnace::config::Context;
-use pinnace::core::image::{Digest, ImageRef, Platform};
-use pinnace::core::plan::Want;
-use pinnace::core::registry::{
+use pinnace_tui::app::{Effect, Msg, Screen, State};
+use pinnace_tui::config::Context;
+use pinnace_core::image::{Digest, ImageRef, Platform};
+use pinnace_core::plan::Want;
+use pinnace_core::registry::{
     About, Config, Entry, Fact, FileKind, Files, ImageFact, ImageFile, Layer, Learned, Reading, Step, Via, Why,
 };
-use pinnace::core::time::Time;
+use pinnace_core::time::Time;
 
 use crate::fixture::{NOW, PG, console, history, pinned, press};
 use crate::screens::{lines_of, picture};
@@ -107,7 +107,7 @@ fn answer(state: &mut State) {
     is(state, "ubuntu", ubuntu);
 }
 
-fn screen(state: &State) -> &pinnace::app::image::ImageState {
+fn screen(state: &State) -> &pinnace_tui::app::image::ImageState {
     match state.screens.last() {
         Some(Screen::Image(screen)) => screen,
         other => panic!("{other:?}"),
@@ -182,9 +182,9 @@ fn what_failed_is_asked_for_again_when_it_is_opened_again() {
 /// The pins set a contract for the queue, in a change that landed.
 fn with_contract(width: u16, height: u16, contract: &str) -> State {
     let units = [("queue", "queue", "rabbitmq:4.0-management", QUEUE)];
-    let mut change = crate::fixture::change("service/queue", 1, pinnace::core::journal::ChangeState::Done, 3, &units);
+    let mut change = crate::fixture::change("service/queue", 1, pinnace_core::journal::ChangeState::Done, 3, &units);
     for seen in &mut change {
-        if let pinnace::core::world::Seen::Record { record: Some(record), .. } = seen {
+        if let pinnace_core::world::Seen::Record { record: Some(record), .. } = seen {
             record.plan.pins_after = Some(format!("contract = \"{contract}\"\nimage = \"{QUEUE}\"\n"));
         }
     }
@@ -211,7 +211,7 @@ fn the_contract_of_the_pins_is_judged() {
     type_text(&mut pins, "contract = \"service\"");
     press(&mut pins, "esc n i");
     let contract = screen(&pins).contract.clone();
-    assert!(matches!(contract, Some(pinnace::app::image::Judge::By(contract)) if contract.name == "service"));
+    assert!(matches!(contract, Some(pinnace_tui::app::image::Judge::By(contract)) if contract.name == "service"));
 }
 
 fn files(paths: &[(&str, FileKind)]) -> Files {

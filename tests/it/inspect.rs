@@ -4,17 +4,17 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use pinnace::adapters::credentials::Credentials;
-use pinnace::adapters::docker::Docker;
-use pinnace::adapters::docker::endpoint::{Endpoint, Host};
-use pinnace::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace_engine::credentials::Credentials;
+use pinnace_engine::docker::Docker;
+use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace::cli::{Given, Out, run_on};
-use pinnace::core::wire::v1;
-use pinnace::engine::prepare::Eyes;
-use pinnace::sim::Sim;
-use pinnace::sim::scenario::Scenario;
-use pinnace::sim::serve::{Seat, open};
-use pinnace::sim::world::moment;
+use pinnace_core::wire::v1;
+use pinnace_engine::prepare::Eyes;
+use swarm_sim::Sim;
+use swarm_sim::scenario::Scenario;
+use swarm_sim::serve::{Seat, open};
+use swarm_sim::world::moment;
 
 const EXTENSION: &str = r#"
 oci = true

@@ -80,7 +80,7 @@ const IMPURE_WORDS: &[&str] = &["async", "await"];
 /// Macros pure code must not call.
 const IMPURE_MACROS: &[&str] = &["println", "print", "eprintln", "eprint", "dbg"];
 /// Raw spec text never leaves the Docker adapter.
-const SPEC: &[&str] = &["crate::adapters::docker::spec", "crate::adapters::docker::splice"];
+const SPEC: &[&str] = &["pinnace_engine::docker::spec", "pinnace_engine::docker::splice"];
 /// The most lines a source file may have.
 const LONGEST: usize = 400;
 
@@ -236,7 +236,7 @@ fn modules_use_only_what_their_layer_may() {
 fn planted_faults_are_reported() {
     let crates: BTreeSet<String> = ["tokio", "ratatui", "crossterm", "bollard"].map(str::to_owned).into();
     for (file, source, expected) in [
-        ("src/core/plan/mod.rs", "use crate::ui::view;", "src/core/plan/mod.rs:1: core must not use ui"),
+        ("src/core/plan/mod.rs", "use pinnace_tui::ui::view;", "src/core/plan/mod.rs:1: core must not use ui"),
         ("src/core/pins.rs", "\nfn f() { super::super::ui::view(); }", "src/core/pins.rs:2: core must not use ui"),
         ("src/core/pins.rs", "use std::time::Instant;", "`std::time::Instant`"),
         ("src/core/pins.rs", "use std::{fmt, time::{Duration, Instant as Now}};", "`std::time::Instant`"),
@@ -248,13 +248,13 @@ fn planted_faults_are_reported() {
         ("src/core/pins.rs", "use crate::*;", "core must not use *"),
         ("src/app/mod.rs", "use crate::{core, runtime};", "src/app/mod.rs:1: app must not use runtime"),
         ("src/app/mod.rs", "fn f() { ::tokio::spawn(g()); }", "app must not use `tokio::spawn`"),
-        ("src/ui/fleet.rs", "use crate::adapters::docker::Docker;", "ui must not use adapters"),
+        ("src/ui/fleet.rs", "use pinnace_engine::docker::Docker;", "ui must not use adapters"),
         ("src/config/key.rs", "use ratatui::Frame;", "config must not use `ratatui::Frame`"),
         ("src/adapters/mod.rs", "use crossterm::event::Event;", "adapters must not use `crossterm::event::Event`"),
-        ("src/engine/run.rs", "use crate::adapters::docker::spec::Raw;", "only within adapters/docker"),
+        ("src/engine/run.rs", "use pinnace_engine::docker::spec::Raw;", "only within adapters/docker"),
         ("src/engine/run.rs", "use bollard::Docker;", "engine must not use `bollard::Docker`"),
-        ("src/cli/mod.rs", "use crate::ui::fleet;", "cli must not use ui"),
-        ("src/main.rs", "fn main() { pinnace::engine::go(); }", "main must not use engine"),
+        ("src/cli/mod.rs", "use pinnace_tui::ui::fleet;", "cli must not use ui"),
+        ("src/main.rs", "fn main() { pinnace_engine::go(); }", "main must not use engine"),
         ("src/web/mod.rs", "", "`web` is in no layer"),
     ] {
         let found = faults(file, source, &crates);
@@ -267,20 +267,20 @@ fn what_is_allowed_is_not_reported() {
     let crates: BTreeSet<String> = ["tokio", "ratatui", "crossterm"].map(str::to_owned).into();
     for (file, source) in [
         ("src/core/pins.rs", "use std::{fmt, time::Duration}; use super::{image::ImageRef, world};"),
-        ("src/core/pins.rs", "// crate::ui\n/* std::fs /* tokio::x */ */ const A: &str = \"crate::ui\";"),
+        ("src/core/pins.rs", "// pinnace_tui::ui\n/* std::fs /* tokio::x */ */ const A: &str = \"pinnace_tui::ui\";"),
         (
             "src/core/pins.rs",
-            "const A: &str = r#\"std::fs \" crate::ui\"#; const B: char = '\"'; const C: &[u8] = b\"\\\"\";",
+            "const A: &str = r#\"std::fs \" pinnace_tui::ui\"#; const B: char = '\"'; const C: &[u8] = b\"\\\"\";",
         ),
         (
             "src/core/pins.rs",
-            "#[cfg(test)] mod tests { use std::fs; fn f() { crate::ui::view(); } } fn g<'a>(x: &'a str) {}",
+            "#[cfg(test)] mod tests { use std::fs; fn f() { pinnace_tui::ui::view(); } } fn g<'a>(x: &'a str) {}",
         ),
         ("src/core/pins.rs", "#[cfg(test)]\nuse std::fs;\n#[cfg(test)]\nfn f(a: [u8; 2]) { std::env::args(); }"),
         ("src/core/pins.rs", "fn f(x: X) { x.tokio::<u8>(); Vec::<u8>::new(); }"),
         (
             "src/config/key.rs",
-            "use ratatui::style::{Color, Style}; use crossterm::event::KeyCode; use crate::core::text;",
+            "use ratatui::style::{Color, Style}; use crossterm::event::KeyCode; use pinnace_core::text;",
         ),
         ("src/adapters/docker/read.rs", "use super::spec::Raw; use tokio::time::Instant; use std::fs;"),
         ("src/main.rs", "fn main() -> std::process::ExitCode { pinnace::cli::run() }"),

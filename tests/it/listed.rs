@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pinnace::app::{Effect, Msg, State};
-use pinnace::core::image::Digest;
-use pinnace::core::manifest::{Origin, VersionManifest};
-use pinnace::core::registry::{About, Config, Fact, ImageFact, Learned, Tags, Via, Why};
-use pinnace::core::time::Time;
+use pinnace_tui::app::{Effect, Msg, State};
+use pinnace_core::image::Digest;
+use pinnace_core::manifest::{Origin, VersionManifest};
+use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Tags, Via, Why};
+use pinnace_core::time::Time;
 
 use crate::fixture::press;
 use crate::tale::{self, pass, send, type_text};

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pinnace::adapters::journal::DiskJournal;
-use pinnace::core::change::{Event, Progress};
-use pinnace::core::disk::{Standing, fold, sightings};
-use pinnace::core::group::GroupKey;
-use pinnace::core::journal::{ChangeState, Direction, Part, Post, Slot, Stored, UnitState, doomed, seen, slot_name};
-use pinnace::core::wire::v1::{Kind, Record};
+use pinnace_engine::journal::DiskJournal;
+use pinnace_core::change::{Event, Progress};
+use pinnace_core::disk::{Standing, fold, sightings};
+use pinnace_core::group::GroupKey;
+use pinnace_core::journal::{ChangeState, Direction, Part, Post, Slot, Stored, UnitState, doomed, seen, slot_name};
+use pinnace_core::wire::v1::{Kind, Record};
 use serde_json::Value;
 
 const RECORD: &str = include_str!("../journal/v1/record.json");

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use pinnace::app::rows::{Row, total_lines};
-use pinnace::app::{Msg, Stamped, State, update};
-use pinnace::config::{Role, Text, Theme};
-use pinnace::core::registry::{Fact, Learned, Why};
-use pinnace::core::world::{Link, Seen};
+use pinnace_tui::app::rows::{Row, total_lines};
+use pinnace_tui::app::{Msg, Stamped, State, update};
+use pinnace_tui::config::{Role, Text, Theme};
+use pinnace_core::registry::{Fact, Learned, Why};
+use pinnace_core::world::{Link, Seen};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -35,7 +35,7 @@ fn one_colour_a_role() -> Theme {
 
 fn draw(state: &State) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(state.size.width, state.size.height)).unwrap();
-    terminal.draw(|frame| pinnace::ui::view(frame, state, theme())).unwrap();
+    terminal.draw(|frame| pinnace_tui::ui::view(frame, state, theme())).unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -83,7 +83,7 @@ fn lines(buffer: &Buffer) -> Vec<String> {
                 continue;
             }
             line.push_str(buffer[(x, y)].symbol());
-            skip = pinnace::ui::width::width(buffer[(x, y)].symbol()).saturating_sub(1);
+            skip = pinnace_tui::ui::width::width(buffer[(x, y)].symbol()).saturating_sub(1);
         }
         line.trim_end().to_owned()
     };
@@ -111,7 +111,7 @@ fn fleet_in_trouble() {
 fn fleet_all_well() {
     let services = fixture::bad_night(9).split_off(7);
     let mut nodes = fixture::six_nodes();
-    nodes[4].state = pinnace::core::swarm::NodeState::Ready;
+    nodes[4].state = pinnace_core::swarm::NodeState::Ready;
     let state = console(80, 24, fixture::seen(services, nodes, Vec::new()));
     insta::assert_snapshot!("fleet_all_well_80x24", picture(&state));
 }
@@ -124,7 +124,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     update(&mut state, Stamped { at: NOW, msg: Msg::Learned { cluster: 0, learned: Learned::Image(reference, fact) } });
     insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
     let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
-    let at = pinnace::core::time::Time(NOW.0 + 130_000);
+    let at = pinnace_core::time::Time(NOW.0 + 130_000);
     update(&mut state, Stamped { at, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
     insta::assert_snapshot!("fleet_link_lost_80x24", lines(&draw(&state)).join("\n"));
 }
@@ -185,7 +185,7 @@ fn no_size_breaks_it() {
             (100, 31),
             (300, 100),
         ] {
-            let size = pinnace::app::layout::Size { width, height };
+            let size = pinnace_tui::app::layout::Size { width, height };
             update(&mut state, Stamped { at: NOW, msg: Msg::Resize(size) });
             draw(&state);
         }

@@ -4,16 +4,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinnace::adapters::docker::endpoint::{Endpoint, Host};
-use pinnace::adapters::docker::{Auth, Docker, Fault, Stand};
-use pinnace::core::journal::Direction;
-use pinnace::core::swarm::UpdateState;
-use pinnace::core::wire::v1::Edit;
-use pinnace::sim::Sim;
-use pinnace::sim::faults::{Planned, plan};
-use pinnace::sim::scenario::Scenario;
-use pinnace::sim::serve::{Seat, open};
-use pinnace::sim::world::moment;
+use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::docker::{Auth, Docker, Fault, Stand};
+use pinnace_core::journal::Direction;
+use pinnace_core::swarm::UpdateState;
+use pinnace_core::wire::v1::Edit;
+use swarm_sim::Sim;
+use swarm_sim::faults::{Planned, plan};
+use swarm_sim::scenario::Scenario;
+use swarm_sim::serve::{Seat, open};
+use swarm_sim::world::moment;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use pinnace::app::rows::RowId;
-use pinnace::app::{Effect, Msg, Screen, Stamped, State, update};
-use pinnace::core::change::{Event, Kind, Phase, Question, TaskLine};
-use pinnace::core::group::GroupKey;
-use pinnace::core::image::{Digest, ImageRef, Platform};
-use pinnace::core::journal::{ChangeState, Direction, UnitState};
-use pinnace::core::manifest::{Origin, REPOSITORY_HOST, VersionManifest};
-use pinnace::core::registry::{About, Config, Fact, ImageFact, Learned, Via, Why};
-use pinnace::core::time::Time;
+use pinnace_tui::app::rows::RowId;
+use pinnace_tui::app::{Effect, Msg, Screen, Stamped, State, update};
+use pinnace_core::change::{Event, Kind, Phase, Question, TaskLine};
+use pinnace_core::group::GroupKey;
+use pinnace_core::image::{Digest, ImageRef, Platform};
+use pinnace_core::journal::{ChangeState, Direction, UnitState};
+use pinnace_core::manifest::{Origin, REPOSITORY_HOST, VersionManifest};
+use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Via, Why};
+use pinnace_core::time::Time;
 
 use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
 
@@ -273,7 +273,7 @@ pub fn left(width: u16, height: u16) -> State {
         [unit("storefront-n1-host-1", "n1"), unit("storefront-n1-host-2", "n1"), unit("storefront-n2-host-3", "n2")];
     let units: Vec<_> = units.iter().map(|(service, member)| (*service, *member, old.as_str(), new.as_str())).collect();
     let mut seen = change("database/storefront", 1, ChangeState::Detached, 1, &units);
-    if let Some(pinnace::core::world::Seen::Slot(slot)) = seen.first_mut() {
+    if let Some(pinnace_core::world::Seen::Slot(slot)) = seen.first_mut() {
         slot.labels.units = vec![UnitState::Done, UnitState::Posting, UnitState::Untouched];
     }
     send(&mut state, Msg::Seen { cluster: 0, seen });

@@ -8,10 +8,10 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
-use pinnace::sim::Sim;
-use pinnace::sim::serve::{Seat, open};
-use pinnace::sim::world::images::Recipe;
-use pinnace::sim::world::moment;
+use swarm_sim::Sim;
+use swarm_sim::serve::{Seat, open};
+use swarm_sim::world::images::Recipe;
+use swarm_sim::world::moment;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 

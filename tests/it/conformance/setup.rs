@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use pinnace::sim::Sim;
-use pinnace::sim::scenario::Scenario;
-use pinnace::sim::world::moment;
+use swarm_sim::Sim;
+use swarm_sim::scenario::Scenario;
+use swarm_sim::world::moment;
 
 /// The simulated registry without a password.
 pub const REGISTRY: &str = "10.0.0.1:5000";

@@ -12,9 +12,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinnace::sim::Sim;
-use pinnace::sim::scenario::{Scenario, outside};
-use pinnace::sim::serve::{Seat, unix};
+use swarm_sim::Sim;
+use swarm_sim::scenario::{Scenario, outside};
+use swarm_sim::serve::{Seat, unix};
 
 use crate::lab::{Lab, limit, name};
 use text::{Notes, Show};

@@ -1,7 +1,7 @@
 //! What the verbs say of the demo's world: it has something to look at for each kind of remark a newcomer should meet.
 
-use pinnace::adapters::versions::Versions;
-use pinnace::sim::{HUB as REGISTRY, demo_world};
+use pinnace_engine::versions::Versions;
+use swarm_sim::{HUB as REGISTRY, demo_world};
 
 use super::*;
 

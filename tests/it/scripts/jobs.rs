@@ -164,7 +164,7 @@ async fn what_somebody_else_does_stands() {
             posted.store(true, Ordering::SeqCst);
         } else if call.path.ends_with("/tasks") && posted.swap(false, Ordering::SeqCst) {
             let edited =
-                other.sim.with(|world| pinnace::sim::world::services_change::edit(world, "shop_a", Some(&image), None));
+                other.sim.with(|world| swarm_sim::world::services_change::edit(world, "shop_a", Some(&image), None));
             assert!(edited.is_ok());
         }
         Act::Pass

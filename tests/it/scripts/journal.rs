@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use pinnace::core::group::GroupKey;
-use pinnace::sim::faults::{Fault, Planned};
+use pinnace_core::group::GroupKey;
+use swarm_sim::faults::{Fault, Planned};
 use serde_json::json;
 
 use super::keys::Desk;

@@ -30,18 +30,18 @@ use http_body_util::BodyExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use pinnace::adapters::credentials::Credentials;
-use pinnace::adapters::docker::Docker;
-use pinnace::adapters::docker::endpoint::{Endpoint, Host};
-use pinnace::adapters::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace_engine::credentials::Credentials;
+use pinnace_engine::docker::Docker;
+use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace::cli::{Given, Out, run_on};
-use pinnace::engine::prepare::Eyes;
-use pinnace::sim::Sim;
-use pinnace::sim::engine_api;
-use pinnace::sim::faults::{Fault, Misbehaviour, Planned, plan};
-use pinnace::sim::http::{Answer, Asked, whole};
-use pinnace::sim::scenario::{Scenario, outside};
-use pinnace::sim::serve::{Seat, open};
+use pinnace_engine::prepare::Eyes;
+use swarm_sim::Sim;
+use swarm_sim::engine_api;
+use swarm_sim::faults::{Fault, Misbehaviour, Planned, plan};
+use swarm_sim::http::{Answer, Asked, whole};
+use swarm_sim::scenario::{Scenario, outside};
+use swarm_sim::serve::{Seat, open};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
@@ -136,7 +136,7 @@ impl Swarm {
     /// The same of a tag in any registry.
     fn image_at(&self, text: &str) -> (String, String) {
         let text = text.to_owned();
-        let named = pinnace::sim::world::images::reference(&text).unwrap();
+        let named = swarm_sim::world::images::reference(&text).unwrap();
         let digest = self.sim.with(|world| world.look(&named, None).ok().map(|found| found.digest.to_string()));
         let pinned = format!("{text}@{}", digest.unwrap());
         (text, pinned)

@@ -1,7 +1,7 @@
 //! Plans that are saved and carried out later: once, and only while what they were made from is as it was.
 
-use pinnace::sim::faults::{Fault, Planned};
-use pinnace::sim::world::images::reference;
+use swarm_sim::faults::{Fault, Planned};
+use swarm_sim::world::images::reference;
 use serde_json::json;
 
 use super::*;

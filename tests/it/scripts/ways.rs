@@ -1,6 +1,6 @@
 //! The choices of a plan, carried out: whose credentials go with it, start-first, the order; and tasks that start anew.
 
-use pinnace::adapters::credentials::Hidden;
+use pinnace_engine::credentials::Hidden;
 use serde_json::json;
 
 use super::*;

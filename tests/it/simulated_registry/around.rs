@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use pinnace::adapters::docker::Docker;
-use pinnace::adapters::docker::endpoint::{Endpoint, Host};
-use pinnace::sim::Sim;
-use pinnace::sim::faults::{Planned, plan};
-use pinnace::sim::scenario::Scenario;
-use pinnace::sim::serve::{Seat, open};
-use pinnace::sim::world::images::{OCI_INDEX, digest};
-use pinnace::sim::world::moment;
+use pinnace_engine::docker::Docker;
+use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use swarm_sim::Sim;
+use swarm_sim::faults::{Planned, plan};
+use swarm_sim::scenario::Scenario;
+use swarm_sim::serve::{Seat, open};
+use swarm_sim::world::images::{OCI_INDEX, digest};
+use swarm_sim::world::moment;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -70,7 +70,7 @@ fn sim() -> Arc<Sim> {
 
 /// A registry's digest of a tag, as the world holds it.
 fn held(sim: &Sim, reference: &str) -> String {
-    let named = pinnace::sim::world::images::reference(reference).unwrap();
+    let named = swarm_sim::world::images::reference(reference).unwrap();
     sim.with(|world| world.registries[&named.host].find(&named).unwrap().digest.to_string())
 }
 

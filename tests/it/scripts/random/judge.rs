@@ -7,10 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
-use pinnace::sim::world::World;
-use pinnace::sim::world::configs::Store;
-use pinnace::sim::world::model::{Config, Phase, Service};
-use pinnace::sim::world::spec::Spec;
+use swarm_sim::world::World;
+use swarm_sim::world::configs::Store;
+use swarm_sim::world::model::{Config, Phase, Service};
+use swarm_sim::world::spec::Spec;
 use serde_json::Value;
 
 use super::step::{Labels, Step, is_terminal, label, labels_of, of_slot};

@@ -17,8 +17,8 @@ mod step;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
-use pinnace::core::change::{Mode, OnFailure, Order as Ordered};
-use pinnace::engine::execute::{Options, Start, Talk, execute};
+use pinnace_core::change::{Mode, OnFailure, Order as Ordered};
+use pinnace_engine::execute::{Options, Start, Talk, execute};
 use tokio::sync::mpsc;
 
 use super::*;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use pinnace::sim::faults::{Fault as Plain, Planned, plan};
-use pinnace::sim::world::services::Change;
+use swarm_sim::faults::{Fault as Plain, Planned, plan};
+use swarm_sim::world::services::Change;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 

@@ -5,10 +5,10 @@ mod back;
 mod hands;
 mod stuck;
 
-use pinnace::sim::faults::{Fault, Planned, plan as plan_fault};
-use pinnace::sim::world::World;
-use pinnace::sim::world::images::reference;
-use pinnace::sim::world::services::Change;
+use swarm_sim::faults::{Fault, Planned, plan as plan_fault};
+use swarm_sim::world::World;
+use swarm_sim::world::images::reference;
+use swarm_sim::world::services::Change;
 use serde_json::json;
 
 use super::keys::Desk;
@@ -225,7 +225,7 @@ async fn reads_work_and_writes_do_not() {
 /// What a node that cannot have the image says is `No such image`, whatever the cause.
 #[tokio::test(start_paused = true)]
 async fn the_cause_behind_no_such_image() {
-    let down = || Fault::Registry { host: HUB.into(), how: pinnace::sim::faults::Misbehaviour::Down, seconds: 0.0 };
+    let down = || Fault::Registry { host: HUB.into(), how: swarm_sim::faults::Misbehaviour::Down, seconds: 0.0 };
     for (cause, says) in
         [("gone", "has no `sha256:"), ("down", "cannot be reached"), ("login", "stored in the service")]
     {
@@ -246,7 +246,7 @@ async fn the_cause_behind_no_such_image() {
                 let login = Some(("ops".to_owned(), "secret".to_owned()));
                 swarm.sim.with(|world| world.registries.get_mut(HUB).unwrap().login = login);
                 let operator = swarm.at("node-1");
-                let secret = pinnace::adapters::credentials::Hidden::new("secret");
+                let secret = pinnace_engine::credentials::Hidden::new("secret");
                 operator.given.eyes.login(HUB, "ops".into(), secret).await;
                 operator
             }
@@ -278,7 +278,7 @@ async fn the_image_is_verified_before_each_unit() {
 
     let swarm = Swarm::of(&world("sleep", &(part("a", "", "") + &part("b", "", ""))));
     let other = swarm.clone();
-    let hangs = Fault::Registry { host: HUB.into(), how: pinnace::sim::faults::Misbehaviour::Hang, seconds: 0.0 };
+    let hangs = Fault::Registry { host: HUB.into(), how: swarm_sim::faults::Misbehaviour::Hang, seconds: 0.0 };
     let operator = swarm.behind("node-1", once(When::After, "s_a", move || fault(&other, hangs.clone())));
     let pins = ["a", "b"].map(|part| format!("{part}={HUB}/app:new"));
     let said = operator.run(&["apply", "s", "--pin", &pins[0], "--pin", &pins[1], "--settle", "0"]).await.exit(0);

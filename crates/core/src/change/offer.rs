@@ -1,0 +1,180 @@
+//! What may be done with a change that waits or was left, told by images and never by directions.
+
+use crate::image::{digest_of, short};
+use crate::journal::{ChangeState, History, UnitState};
+use crate::text::clean;
+use crate::time::{Time, age};
+use crate::wire::v1::{Plan, Unit};
+
+use super::event::Order;
+use super::progress::Progress;
+
+/// What an offer is told from.
+#[derive(Clone, Copy, Debug)]
+pub struct Offered<'a> {
+    /// What was decided.
+    pub plan: &'a Plan,
+    /// Where it stands.
+    pub progress: &'a Progress,
+    /// The group's changes, for how its images fared.
+    pub history: &'a History,
+    /// A unit that is not waited for any longer where it goes on.
+    pub past: Option<usize>,
+    /// Seconds east of UTC, for clocks.
+    pub offset: i32,
+}
+
+/// A unit's name, and where it runs.
+pub fn unit_name(unit: &Unit) -> String {
+    let member = clean(&unit.member);
+    let is_one = !unit.node.is_empty() && !unit.node.contains(',');
+    if is_one { format!("{member} on {}", clean(&unit.node)) } else { member }
+}
+
+/// An image in short: its tag, and the start of its digest.
+pub fn image_at(image: &str) -> String {
+    let digest = digest_of(image).map(|digest| format!("@{}", &digest.short()[..4])).unwrap_or_default();
+    format!("{}{digest}", clean(&short(image)))
+}
+
+/// What an order would do.
+pub fn offer(order: Order, offered: Offered<'_>) -> String {
+    let Offered { plan, progress, past, .. } = offered;
+    let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
+    match order {
+        Order::Continue => {
+            let is_left =
+                |at: usize| matches!(state(at), UnitState::Untouched | UnitState::Posting | UnitState::PuttingBack);
+            let left = plan.active().filter(|(at, _)| is_left(*at) && past != Some(*at));
+            let left: Vec<_> = left.map(|(_, unit)| (unit, unit.to.image.as_str())).collect();
+            let rest =
+                if left.is_empty() { "end it: no unit is left".to_owned() } else { listed("bring", &left, offered) };
+            match past.and_then(|at| plan.units.get(at)) {
+                Some(unit) => format!("leave {} as it is now, and {rest}", unit_name(unit)),
+                None => rest,
+            }
+        }
+        Order::PutBack => {
+            let carrying = plan.active().filter(|(at, _)| progress.carries(*at));
+            let back: Vec<_> = carrying.map(|(_, unit)| (unit, unit.from.image.as_str())).collect();
+            if back.is_empty() {
+                "end it: no unit has the new image".to_owned()
+            } else {
+                listed("return", &back, offered)
+            }
+        }
+        _ => "leave every service as it is now, and end the change".to_owned(),
+    }
+}
+
+/// `bring n2, n3 to 1.6@ab12 (ran 9d)`, image by image.
+fn listed(verb: &str, units: &[(&Unit, &str)], offered: Offered<'_>) -> String {
+    let mut parts: Vec<(String, Vec<String>)> = Vec::new();
+    for (unit, image) in units {
+        let fared = fared(offered.history, offered.progress.seq, unit, image, offered.offset);
+        let image = format!("{}{}", image_at(image), fared.map(|fared| format!(" ({fared})")).unwrap_or_default());
+        let name = unit_name(unit);
+        match parts.iter_mut().find(|(known, _)| *known == image) {
+            Some((_, names)) => names.push(name),
+            None => parts.push((image, vec![name])),
+        }
+    }
+    let told = parts.into_iter().map(|(image, names)| format!("{} to {image}", names.join(", ")));
+    format!("{verb} {}", told.collect::<Vec<_>>().join("; "))
+}
+
+/// How an image fared in a service before the change of this number, by the newest change that brought it there: `ran 9d`,
+/// `failed 03:12`.
+fn fared(history: &History, before: u64, unit: &Unit, image: &str, offset: i32) -> Option<String> {
+    let mut until: Option<Time> = None;
+    for entry in history.newest_first() {
+        let Some(plan) = entry.record.as_ref().map(|record| &record.plan) else { continue };
+        let found = plan.active().find(|(_, other)| other.service_id == unit.service_id);
+        let Some((at, other)) = found else { continue };
+        if entry.slot.seq < before && other.to.image == image {
+            let came = entry.slot.created?;
+            return match (entry.unit_state(at), entry.slot.labels.state) {
+                (UnitState::Done, _) => Some(format!("ran {}", age(until?.since(came)))),
+                (UnitState::Failed, _) | (UnitState::PutBack, ChangeState::Failed) => {
+                    Some(format!("failed {}", &came.clock(offset)[..5]))
+                }
+                _ => None,
+            };
+        }
+        // A change that put its unit back ended nothing.
+        if entry.slot.seq <= before && !matches!(entry.unit_state(at), UnitState::PutBack) {
+            until = entry.slot.created.or(until);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::journal::Slot;
+    use crate::wire::v1::Record;
+
+    const HOUR: i64 = 3_600_000;
+
+    /// A change of two services as (number, hour it was claimed, state, letters, from, to).
+    type Told = (u64, i64, &'static str, &'static str, &'static str, &'static str);
+
+    fn plan((seq, _, _, _, from, to): &Told) -> Plan {
+        let unit = |name: &str| {
+            json!({"service": name, "service_id": name, "member": name, "node": "", "action": "new",
+                "from": {"image": format!("r/pg:{from}"), "digest": null}, "to": {"image": format!("r/pg:{to}"),
+                "digest": null}, "reasons": [], "rest": ""})
+        };
+        let plan = json!({"v": 1, "id": "", "created": "", "group": "stack/s", "parent": seq - 1, "kind": "pin",
+            "units": [unit("n1"), unit("n2")], "findings": []});
+        serde_json::from_value(plan).unwrap()
+    }
+
+    fn offers(changes: &[Told]) -> [String; 2] {
+        let mut history = History::default();
+        for change in changes {
+            let (seq, hour, state, letters, ..) = change;
+            let labels = [("pinnace.v", "1".to_owned()), ("pinnace.change", format!("c{seq}"))];
+            let labels = labels.into_iter().chain([("pinnace.state", (*state).to_owned())]);
+            let labels = labels.chain([("pinnace.units", (*letters).to_owned())]);
+            let labels: BTreeMap<String, String> = labels.map(|(key, value)| (key.to_owned(), value)).collect();
+            let at = Some(Time(hour * HOUR));
+            history.learn_slot(Slot::read("id", 1, at, &format!("pinnace.s.hash.{seq}"), &labels).unwrap());
+            let (v, change, plan) = (1, format!("c{seq}"), plan(change));
+            history.learn_record(&change.clone(), Some(Record { v, change, plan, extra: serde_json::Map::new() }));
+        }
+        let newest = history.newest().unwrap().clone();
+        let plan = &newest.record.as_ref().unwrap().plan;
+        let progress = Progress::of_slot(&newest.slot, 2);
+        let offered = Offered { plan, progress: &progress, history: &history, past: None, offset: 0 };
+        [Order::Continue, Order::PutBack].map(|order| offer(order, offered))
+    }
+
+    #[test]
+    fn choices_tell_how_the_images_fared() {
+        let there = (1, 0, "done", "dd", "5", "6");
+        for (changes, wanted) in [
+            (vec![(1, 0, "running", "d-", "5", "6")], ["bring n2 to 6", "return n1 to 5"]),
+            (
+                vec![there, (2, 48, "failed", "fU", "6", "7"), (3, 51, "running", "p-", "7", "6")],
+                ["bring n1, n2 to 6 (ran 2d)", "return n1 to 7 (failed 00:00)"],
+            ),
+            (
+                vec![there, (2, 5, "failed", "UU", "6", "7"), (3, 51, "detached", "d-", "6", "8")],
+                ["bring n2 to 8", "return n1 to 6 (ran 2d)"],
+            ),
+            (
+                vec![there, (2, 48, "running", "dd", "6", "7")],
+                ["end it: no unit is left", "return n1, n2 to 6 (ran 2d)"],
+            ),
+            (vec![(1, 0, "running", "--", "5", "6")], ["bring n1, n2 to 6", "end it: no unit has the new image"]),
+        ] {
+            assert_eq!(offers(&changes), wanted, "{changes:?}");
+        }
+    }
+}

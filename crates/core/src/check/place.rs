@@ -1,0 +1,101 @@
+//! Checks of the place a change works in: its nodes, its rollout, its policy, its owner.
+
+use super::case::{Said, subject};
+use crate::finding::{Code, Finding, Severity};
+use crate::group::{self, GroupKey, GroupKind};
+use crate::swarm::{FailureAction, Mode, Node, RestartCondition, Service, UpdateState};
+use crate::world::World;
+
+/// Everything remarkable about changing this service now; `back`: it goes back to what ran.
+pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
+    let said = [nodes(service, &world.candidates(service)), rollout(service), again(service), policy(service)];
+    // What is in the way of a way back is told, and not to be acknowledged in the middle of an incident.
+    let told = |said: Said| {
+        let lighter = back && said.severity == Severity::Warning;
+        Said { severity: if lighter { Severity::Info } else { said.severity }, ..said }
+    };
+    let finding = |said: Said| {
+        let Said { severity, code, message, hint } = said;
+        Finding::new(severity, code, subject(&[service], world), message).hint(hint).on([service.name.clone()])
+    };
+    said.into_iter().flatten().map(told).map(finding).chain(owner(group, service)).collect()
+}
+
+/// An update of a service whose node takes no tasks stops the old task and never starts the new one.
+/// An error where none of those it can run on takes tasks.
+pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<Said> {
+    let mut candidates = candidates.to_vec();
+    candidates.sort_by(|one, other| one.hostname.cmp(&other.hostname));
+    let away: Vec<_> = candidates.iter().filter(|node| !node.takes_tasks()).collect();
+    if away.is_empty() {
+        return None;
+    }
+    let names: Vec<_> =
+        away.iter().map(|node| format!("{} ({}, {})", node.hostname, node.state, node.availability)).collect();
+    let global = matches!(service.mode, Mode::Global | Mode::GlobalJob);
+    let severity = match (away.len() == candidates.len(), global) {
+        (true, _) => Severity::Error,
+        (false, true) => Severity::Warning,
+        (false, false) => return None,
+    };
+    let message =
+        format!("{} takes no new tasks: the old task would stop and the new one wait for ever", names.join(", "));
+    let hint = "bring the node back (`docker node update --availability active NODE`) first";
+    Some(Said::new(severity, Code::NodeNotReady, message, hint))
+}
+
+fn rollout(service: &Service) -> Option<Said> {
+    let what = match service.update.as_ref()?.state {
+        UpdateState::Updating | UpdateState::RollbackStarted => "is running",
+        UpdateState::Paused | UpdateState::RollbackPaused => "is paused",
+        _ => return None,
+    };
+    let message = format!("its rollout {what}: any edit resumes it with the edited spec");
+    let hint = "wait for it, or go on knowing that all its tasks are compared with the new spec";
+    Some(Said::new(Severity::Warning, Code::RolloutActive, message, hint))
+}
+
+fn again(service: &Service) -> Option<Said> {
+    let job = service.mode.is_job();
+    let one_shot = service.restart == RestartCondition::None && !job;
+    if !job && !one_shot {
+        return None;
+    }
+    let message = if job {
+        "it is a job: the change runs it again from the start"
+    } else {
+        "it never restarts: the change runs it again"
+    };
+    Some(Said::new(Severity::Warning, Code::WillRunAgain, message, "leave it out if running it twice does harm"))
+}
+
+fn policy(service: &Service) -> Option<Said> {
+    let many = !matches!(service.mode, Mode::Replicated(0 | 1));
+    let message = if service.policy.parallelism == 0 && many {
+        "its update policy replaces all tasks at once (parallelism 0)"
+    } else if service.policy.on_failure == FailureAction::Continue && many {
+        "its update policy goes on after failures: all tasks can be lost (failure action continue)"
+    } else {
+        return None;
+    };
+    let hint = "`docker service update --update-parallelism 1 --update-failure-action pause` first";
+    Some(Said::new(Severity::Warning, Code::DangerousPolicy, message, hint))
+}
+
+/// The tool that owns the service and will put its own image back: a fact, never to be acknowledged.
+fn owner(group: &GroupKey, service: &Service) -> Option<Finding> {
+    let (owner, hint) = match group.kind {
+        GroupKind::Database => (
+            "the pgEdge control plane will put its own image back at its next reconcile",
+            "set `orchestrator_opts.swarm.image` in the database's spec to make it last",
+        ),
+        GroupKind::Stack => (
+            "the next `docker stack deploy` will put the stack file's image back",
+            "change `image:` in the stack file to make it last",
+        ),
+        GroupKind::Service => return None,
+    };
+    let managed = service.label(group::COMPONENT).is_some() || service.label(group::STACK_IMAGE).is_some();
+    let hint = format!("{hint}: `Y` copies what to write there, `pinnace pins {group} --permanent` prints it");
+    managed.then(|| Finding::new(Severity::Info, Code::WillBeOverwritten, group.to_string(), owner).hint(hint))
+}

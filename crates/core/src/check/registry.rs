@@ -1,0 +1,174 @@
+//! Checks with the registry: is the image there, may it be had, can the nodes run it, do engine and registry agree.
+
+use std::collections::BTreeSet;
+
+use super::case::{By, Case, Said};
+use super::unchecked;
+use crate::finding::{Code, Finding, Severity};
+use crate::image::{ImageRef, Platform};
+use crate::placement;
+use crate::registry::{Fact, Via, Why};
+use crate::swarm::{Mode, Node, Service};
+use crate::world::World;
+
+/// Whether the image is there, and whether the nodes of its services can run it.
+pub fn about(case: &Case<'_>) -> Vec<Finding> {
+    let mut found = match case.facts.image(&case.image.text) {
+        Fact::Unknown | Fact::Asked => Vec::new(),
+        Fact::Failed { why, .. } if case.by == By::Back => {
+            case.each(|service| Some(unchecked::about(case, service, why)))
+        }
+        Fact::Failed { why, .. } => {
+            let said = failure(case.image, why, case.ran_here());
+            vec![case.all(said.severity, said.code, said.message).hint(said.hint)]
+        }
+        Fact::Known { value, .. } => {
+            value.platforms.as_deref().map_or_else(|| vec![unknown(case)], |known| platform_findings(case, known))
+        }
+    };
+    if case.by != By::Back {
+        found.extend(disagreement(case));
+    }
+    found.extend(case.each(|service| unplaceable(service, case.world)));
+    found
+}
+
+/// What stands behind a look-up that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Its kind.
+    pub code: Code,
+    /// What, without the image.
+    pub cause: String,
+    /// What to do.
+    pub hint: String,
+}
+
+/// A look-up that failed, in words.
+pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
+    let host = &image.host;
+    let (code, cause, hint) = match why {
+        Why::NotFound => (
+            Code::NotFound,
+            format!("{host} has no `{}` of `{}`", image.wanted(), image.path),
+            format!("no node could start it; check the spelling, or whether the build has been pushed to {host}"),
+        ),
+        Why::Denied => (
+            Code::Denied,
+            format!("{host} refuses the credentials used here"),
+            format!(
+                "missing rights or an expired token: log in again with `docker login {host}`, or with `L` in the console"
+            ),
+        ),
+        Why::NoCredentials => (
+            Code::NoCredentials,
+            format!("{host} wants a login, and there is none here"),
+            format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"),
+        ),
+        Why::Unreachable(cause) => (
+            Code::Unreachable,
+            format!("{host} cannot be reached: {cause}"),
+            "check the registry's name, the network and its certificate; restarts work only where the image is cached"
+                .to_owned(),
+        ),
+        Why::RateLimited => (
+            Code::RateLimited,
+            format!("{host} takes no more requests for now"),
+            "wait, or log in: most registries allow more to known users".to_owned(),
+        ),
+        Why::Other(cause) => (
+            Code::RegistryFailed,
+            format!("{host}: {cause}"),
+            "the registry itself has a fault; try again, or look at its status page".to_owned(),
+        ),
+    };
+    Refusal { code, cause, hint }
+}
+
+/// A look-up that failed: what, and what to do. An image that `ran` here can run without our credentials: the service
+/// has its own.
+pub fn failure(image: &ImageRef, why: &Why, ran: bool) -> Said {
+    let Refusal { code, cause, hint } = refusal(image, why);
+    let message = format!("image \"{}\" could not be verified: {cause}", image.text);
+    let ours_only = matches!(why, Why::NoCredentials | Why::RateLimited);
+    let severity = if ran && ours_only { Severity::Warning } else { Severity::Error };
+    Said::new(severity, code, message, hint)
+}
+
+/// Whether the engine, which pulls as the nodes do, sees the same as we do.
+fn disagreement(case: &Case<'_>) -> Option<Finding> {
+    let Fact::Known { value: ours, via: Via::Registry, .. } = case.facts.image(&case.image.text) else { return None };
+    let host = &case.image.host;
+    let (message, hint) = match case.facts.engine(&case.image.text) {
+        Fact::Known { value: theirs, .. } if theirs.digest != ours.digest => (
+            format!("{host} has @{} here, the engine sees @{}", ours.digest.short(), theirs.digest.short()),
+            "a mirror or a proxy between them is old: look at `docker info`, Registry Mirrors".to_owned(),
+        ),
+        Fact::Failed { why: Why::NoCredentials | Why::Denied, .. } => (
+            format!("{host} lets us in, and not the engine with the same credentials"),
+            "nodes that do not have it cached may not get it: compare `docker pull` on a node".to_owned(),
+        ),
+        Fact::Failed { why, .. } => (
+            format!("{host} has it, and the engine cannot get it: {}", why.text()),
+            "nodes pull as the engine does: look at its proxy, name server, mirrors and insecure registries".to_owned(),
+        ),
+        _ => return None,
+    };
+    Some(case.all(Severity::Warning, Code::Disagree, message).hint(hint))
+}
+
+fn unknown(case: &Case<'_>) -> Finding {
+    let message = format!("image \"{}\": what it is made for could not be learned", case.image.text);
+    let hint = "the platform filter is taken away: fine if it is known to run on these nodes";
+    case.all(Severity::Info, Code::PlatformsUnknown, message).hint(hint)
+}
+
+fn platform_findings(case: &Case<'_>, platforms: &[Platform]) -> Vec<Finding> {
+    let made_for = || platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let mut errors: (BTreeSet<String>, Vec<String>) = Default::default();
+    let mut infos: BTreeSet<String> = BTreeSet::new();
+    for service in &case.services {
+        let nodes = case.world.candidates(service);
+        let (fit, misfit): (Vec<&Node>, Vec<&Node>) =
+            nodes.into_iter().partition(|node| platforms.contains(&node.platform));
+        let needs_all = matches!(service.mode, Mode::Global | Mode::GlobalJob);
+        let named = misfit.iter().map(|node| format!("{} ({})", node.hostname, node.platform));
+        if misfit.is_empty() {
+            continue;
+        }
+        if fit.is_empty() || needs_all {
+            errors.0.extend(named);
+            errors.1.push(service.name.clone());
+        } else {
+            infos.extend(named);
+        }
+    }
+    let list = |hosts: &BTreeSet<String>| hosts.iter().cloned().collect::<Vec<_>>().join(", ");
+    let text = &case.image.text;
+    let mut found = Vec::new();
+    if !errors.0.is_empty() {
+        let message = format!("image \"{text}\" is made for {}, not for {}", made_for(), list(&errors.0));
+        let hint = "push the missing platform, or choose a tag that has it";
+        found.push(case.all(Severity::Error, Code::PlatformMissing, message).hint(hint).on(errors.1));
+    }
+    if !infos.is_empty() {
+        let message =
+            format!("image \"{text}\" is made for {}: its tasks will not land on {}", made_for(), list(&infos));
+        let hint = "nothing to do, if the other nodes are enough for it";
+        found.push(case.all(Severity::Info, Code::PlatformMissing, message).hint(hint).on([]));
+    }
+    found
+}
+
+fn unplaceable(service: &Service, world: &World) -> Option<Said> {
+    if world.nodes.is_empty() || !placement::candidates(service, world.nodes.values()).is_empty() {
+        return None;
+    }
+    let message = format!("no node satisfies {}", service.constraints.join(", "));
+    let hint = "its tasks would wait for ever; mend the constraint or the nodes' labels first";
+    Some(Said::new(Severity::Error, Code::NoNodeFits, message, hint))
+}
+
+#[cfg(test)]
+#[path = "registry_tests.rs"]
+mod tests;

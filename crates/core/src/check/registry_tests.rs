@@ -1,0 +1,69 @@
+//! Existence and platforms as a table.
+
+use super::*;
+use crate::check::case::By;
+use crate::group::GroupKey;
+use crate::image::Digest;
+use crate::registry::{Facts, ImageFact};
+use crate::sample;
+use crate::world::Seen;
+
+fn world(architectures: &[&str], mode: Mode) -> World {
+    let mut world = World::default();
+    let nodes = architectures.iter().enumerate().map(|(at, architecture)| {
+        let mut node = sample::node(&format!("host-{at}"));
+        node.platform = Platform::new("linux", architecture);
+        node
+    });
+    world.apply(Seen::Nodes(nodes.collect()), sample::NOW);
+    let mut service = sample::service("web", "r/web:1");
+    service.mode = mode;
+    world.apply(Seen::Services(vec![service]), sample::NOW);
+    world
+}
+
+fn check(world: &World, fact: Fact<ImageFact>) -> Vec<(String, Severity)> {
+    let image = ImageRef::parse("r.io/web:2").unwrap();
+    let doc = crate::pins::PinDoc::default();
+    let mut facts = Facts::default();
+    facts.learn(&image.text, fact);
+    let services: Vec<_> = world.services.values().collect();
+    let group = GroupKey::parse("service/web").unwrap();
+    let case = Case { group: &group, services, world, facts: &facts, image: &image, by: By::Pin(&doc) };
+    about(&case).into_iter().map(|finding| (finding.code, finding.severity)).collect()
+}
+
+fn amd64() -> Fact<ImageFact> {
+    let digest = Digest::parse(&format!("sha256:{}", "1".repeat(64))).unwrap();
+    let value = ImageFact::new(digest, Some(vec![Platform::new("linux", "amd64")]));
+    Fact::Known { value, at: sample::NOW, via: Via::Registry }
+}
+
+#[test]
+fn platforms_of_the_nodes_it_lands_on() {
+    let missing = |severity| vec![("platform-missing".to_owned(), severity)];
+    assert_eq!(check(&world(&["x86_64", "amd64"], Mode::Replicated(1)), amd64()), []);
+    assert_eq!(check(&world(&["aarch64"], Mode::Replicated(1)), amd64()), missing(Severity::Error));
+    assert_eq!(check(&world(&["aarch64", "amd64"], Mode::Replicated(1)), amd64()), missing(Severity::Info));
+    assert_eq!(check(&world(&["aarch64", "amd64"], Mode::Global), amd64()), missing(Severity::Error));
+}
+
+#[test]
+fn every_failure_has_its_code_and_a_hint() {
+    let world = world(&["amd64"], Mode::Replicated(1));
+    for (why, code) in [
+        (Why::NotFound, "image-not-found"),
+        (Why::Denied, "image-denied"),
+        (Why::NoCredentials, "no-credentials"),
+        (Why::Unreachable("connection refused".into()), "registry-unreachable"),
+        (Why::RateLimited, "registry-rate-limit"),
+        (Why::Other("HTTP 503".into()), "registry-failed"),
+    ] {
+        assert_eq!(
+            check(&world, Fact::Failed { why: why.clone(), at: sample::NOW }),
+            [(code.to_owned(), Severity::Error)]
+        );
+        assert!(!failure(&ImageRef::parse("r.io/web:2").unwrap(), &why, false).hint.is_empty());
+    }
+    assert_eq!(check(&world, Fact::Asked), []);
+}

@@ -1,0 +1,138 @@
+//! Checks of what runs, pinned or not: does it still stand in its registry, is there something newer.
+
+use std::collections::BTreeSet;
+
+use super::case::{By, Case, Said};
+use super::{content, tags, versions};
+use crate::drift;
+use crate::finding::{Code, Finding, Severity};
+use crate::group::{GroupKey, is_postgres};
+use crate::image::{ImageRef, apart};
+use crate::pins::PinDoc;
+use crate::plan::Want;
+use crate::registry::{About, Fact, Facts, Via, Why};
+use crate::swarm::{Mode, Service};
+use crate::world::World;
+
+/// Whether a service runs at all: of one that is stopped nothing has to be said.
+fn runs(service: &Service) -> bool {
+    !matches!(service.mode, Mode::Replicated(0)) && !service.mode.is_job()
+}
+
+/// The remarks about what a group runs; those of a document's own pins are elsewhere.
+pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut images: Vec<&str> = world.members(group).filter(|service| runs(service)).map(Service::image).collect();
+    images.sort_unstable();
+    images.dedup();
+    for text in images {
+        let Ok(image) = ImageRef::parse(text) else { continue };
+        let services: Vec<_> =
+            world.members(group).filter(|service| runs(service) && service.image() == text).collect();
+        let case = Case { group, services, world, facts, image: &image, by: By::Back };
+        let unpinned = |service: &Service| in_force.effective(group, service).is_none();
+        found.extend(case.each(|_| tags::tag_moved(&image, facts)));
+        let up = |service: &Service| world.health(&service.id).is_some_and(|health| health.running > 0);
+        found.extend(case.each(|service| tags::gone(&image, facts, up(service))));
+        found.extend(case.each(|_| by_tag(&image)));
+        if let Some(about) = about_running(&image, facts) {
+            let pinned = |service: &Service| in_force.effective(group, service).is_some();
+            found.extend(case.each(|service| {
+                let base = in_force.rules_for(group, service).base;
+                (!pinned(service)).then(|| content::outdated(&image, about, base.as_deref(), facts)).flatten()
+            }));
+        }
+        found.extend(case.each(|service| drifted(group, in_force, service, world)));
+        if let Some(manifest) = facts.versions().known() {
+            for nth in 0..2 {
+                found.extend(case.each(|service| {
+                    let newer = unpinned(service).then(|| versions::newer_than_runs(&image, service, manifest));
+                    newer.and_then(|newer| newer.into_iter().nth(nth))
+                }));
+            }
+        }
+    }
+    found.extend(manifest_old(facts));
+    found
+}
+
+/// What is known of the image that runs.
+fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a About> {
+    let named = || facts.image(&image.text).known().map(|fact| fact.digest.clone());
+    facts.about(&image.by_digest(&image.digest.clone().or_else(named)?)).known().map(AsRef::as_ref)
+}
+
+/// Whether the image a service runs is known to be built on an older build of its base.
+pub fn base_is_old(image: &str, facts: &Facts) -> bool {
+    let Ok(image) = ImageRef::parse(image) else { return false };
+    about_running(&image, facts).is_some_and(|about| content::outdated(&image, about, None, facts).is_some())
+}
+
+/// What must be known of an image that runs: is its tag still there, does it still name it, did its base move.
+pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
+    let mut wants = BTreeSet::new();
+    let Ok(image) = ImageRef::parse(image) else { return wants };
+    let Fact::Known { value: named, via, .. } = facts.image(image.without_digest()) else {
+        wants.insert(Want::Image(image.without_digest().to_owned()));
+        // What the tag does not name any more may still be there by its digest.
+        if image.digest.is_some() && facts.image(image.without_digest()).failed() == Some(&Why::NotFound) {
+            wants.insert(Want::Image(image.text.clone()));
+        }
+        return wants;
+    };
+    let digest = image.digest.as_ref().unwrap_or(&named.digest);
+    let there = *digest == named.digest || named.children.contains(digest) || {
+        wants.insert(Want::Image(image.text.clone()));
+        facts.image(&image.text).known().is_some()
+    };
+    if there && *via == Via::Registry {
+        wants.insert(Want::About(image.by_digest(digest)));
+        if let Some(about) = about_running(&image, facts) {
+            wants.extend(content::base_wants(&image, about, None, facts));
+        }
+    }
+    wants
+}
+
+/// What must be known for the remarks about a group, as far as that can be said now: what is not answered yet.
+pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
+    let mut wants = BTreeSet::new();
+    for service in world.members(group).filter(|service| runs(service)) {
+        wants.extend(wants_of(service.image(), facts));
+        if is_postgres(service) {
+            wants.insert(Want::Versions);
+        }
+    }
+    wants.retain(|want| !super::is_answered(want, facts));
+    wants
+}
+
+/// An image that is named by its tag alone.
+pub fn by_tag(image: &ImageRef) -> Option<Said> {
+    image.digest.is_none().then(|| {
+        let message = format!("{} runs by tag only; the next restart may bring another image", image.text);
+        Said::new(Severity::Info, Code::RunsByTag, message, "pin it with its digest to fix what restarts bring")
+    })
+}
+
+/// Somebody else changed what a pin in force says.
+fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World) -> Option<Said> {
+    let drift = drift::of(world, group, in_force, service)?;
+    let (due, has) = apart(&drift.due, &drift.has);
+    let message = format!("pinned to {due}, runs {has}: {}", drift.told());
+    let hint =
+        "`=` plans it back to its pin (`pinnace apply GROUP --drift`), `A` makes what runs the pin (`--drift=accept`)";
+    Some(Said::new(Severity::Info, Code::Drifted, message, hint))
+}
+
+/// The version manifest could not be had anew.
+fn manifest_old(facts: &Facts) -> Option<Finding> {
+    let Fact::Known { value: manifest, .. } = facts.versions() else { return None };
+    let problem = manifest.problem.as_ref()?;
+    let of = manifest.at.map(|at| format!(" of {at}")).unwrap_or_default();
+    let message = format!("{problem}; that{of} is used");
+    Some(
+        Finding::new(Severity::Info, Code::ManifestOld, "the version manifest", message)
+            .hint("look at its address under [manifest] in the configuration"),
+    )
+}

@@ -1,0 +1,100 @@
+//! Checks of tags and digests: do they belong together, do they stay what they are.
+
+use super::case::{By, Case, Said};
+use crate::finding::{Code, Finding, Severity};
+use crate::image::ImageRef;
+use crate::registry::{Facts, Why};
+use crate::swarm::Service;
+use crate::version::constancy;
+
+/// A reference with neither tag nor digest.
+pub fn no_tag(case: &Case<'_>) -> Option<Finding> {
+    let image = case.image;
+    if image.tag.is_some() || image.digest.is_some() {
+        return None;
+    }
+    let message = format!("image \"{}\" names neither a tag nor a digest", image.text);
+    let running = case.services.iter().filter_map(|service| ImageRef::parse(service.image()).ok());
+    let running = running.filter(|running| running.same_repository(image)).find_map(|running| running.tag);
+    let hint = match running {
+        Some(tag) => format!("name a tag; `{tag}` runs now. Without one each node would take `latest`"),
+        None => "name a tag; without one each node would take `latest`, whatever that is then".to_owned(),
+    };
+    Some(case.all(Severity::Error, Code::NoTag, message).hint(hint))
+}
+
+/// Remarks about how tag and digest of a pin stand to one another.
+pub fn about(case: &Case<'_>) -> Vec<Finding> {
+    let By::Pin(doc) = case.by else { return Vec::new() };
+    let mut found = Vec::new();
+    found.extend(disagree(case));
+    found.extend(case.each(|service| {
+        let tag = case.image.tag.as_deref().filter(|_| case.image.digest.is_none())?;
+        let floating = doc.rules_for(case.group, service).floating.unwrap_or(false) && constancy(tag).floats();
+        floating.then(|| {
+            let message = format!("`{tag}` {}, and is to be kept floating", tail(constancy(tag).why()));
+            let hint = "take `floating = true` away: the digest is fixed when the plan is made";
+            Said::new(Severity::Warning, Code::FloatingTag, message, hint)
+        })
+    }));
+    found.extend(case.each(|service| moved(case.image, service, case.facts)));
+    found
+}
+
+/// `it names no version` after the tag's name: `names no version`.
+fn tail(why: &str) -> &str {
+    why.strip_prefix("it ").unwrap_or(why)
+}
+
+fn disagree(case: &Case<'_>) -> Option<Finding> {
+    let (tag, digest) = (case.image.tag.as_deref()?, case.image.digest.as_ref()?);
+    let named = case.facts.image(case.image.without_digest());
+    let now = named.known()?;
+    if now.digest == *digest {
+        return None;
+    }
+    let (index, part) = (now.digest.short(), digest.short());
+    if now.children.contains(digest) {
+        let platform = case.fact().and_then(|fact| fact.platforms.as_ref()?.first().map(ToString::to_string));
+        let platform = platform.unwrap_or_else(|| "one platform's".to_owned());
+        let message = format!("@{part} is the {platform} part of `{tag}`, not the whole image");
+        let hint = format!("pin the index, which nodes of every platform can run: {}", case.image.pinned(&now.digest));
+        return Some(case.all(Severity::Warning, Code::ChildManifest, message).hint(hint));
+    }
+    // A tag that moves is expected to be ahead of what was pinned; one that does not move and disagrees is a slip.
+    let severity = if constancy(tag).floats() || case.ran_here() { Severity::Info } else { Severity::Warning };
+    let message = format!("`{tag}` names @{index} now, not @{part}, which is what will run");
+    let hint =
+        format!("the engine goes by the digest alone; for what the tag names now pin {}", case.image.without_digest());
+    Some(case.all(severity, Code::TagDigest, message).hint(hint))
+}
+
+/// The tag of what runs names another image now; `image` is the pin's, which has to be that tag.
+fn moved(image: &ImageRef, service: &Service, facts: &Facts) -> Option<Said> {
+    let running = ImageRef::parse(service.image()).ok()?;
+    (image.digest.is_none() && running.without_digest() == image.text).then(|| tag_moved(&running, facts)).flatten()
+}
+
+/// The tag of this running image names another digest now.
+pub fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
+    let (tag, digest) = (running.tag.as_deref()?, running.digest.as_ref()?);
+    let now = facts.image(running.without_digest()).known()?;
+    if now.digest == *digest || now.children.contains(digest) {
+        return None;
+    }
+    let message = format!("`{tag}` names @{} now; @{} runs", now.digest.short(), digest.short());
+    let hint = "pinning the tag goes to what it names now; nothing changes by itself";
+    Some(Said::new(Severity::Info, Code::TagMoved, message, hint))
+}
+
+/// What a service is to run is not in its registry any more; `up`: tasks of it run.
+pub fn gone(running: &ImageRef, facts: &Facts, up: bool) -> Option<Said> {
+    if !matches!(facts.image(&running.text).failed(), Some(Why::NotFound)) {
+        return None;
+    }
+    let what = running.digest.as_ref().map_or_else(|| running.short(true), |digest| format!("@{}", digest.short()));
+    let (verb, since) = if up { ("runs", " any more") } else { ("is to run", "") };
+    let message = format!("{what} {verb}, and {} does not have it{since}", running.host);
+    let hint = "it restarts only on nodes that have it cached: push it again, or move to an image that is there";
+    Some(Said::new(Severity::Warning, Code::DigestGone, message, hint))
+}

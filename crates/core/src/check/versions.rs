@@ -1,0 +1,267 @@
+//! Checks of versions: those that are asked for, the manifest's, and those that ran here before.
+
+use super::case::{By, Case, Said};
+use crate::effective::asked;
+use crate::finding::{Code, Finding, Severity};
+use crate::group::is_postgres;
+use crate::image::{ImageRef, short};
+use crate::manifest::{Entry, Stability, VersionManifest};
+use crate::past::last_healthy;
+use crate::pins::PinDoc;
+use crate::registry::About;
+use crate::swarm::Service;
+use crate::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading, store};
+
+/// The label an image tells its version in (OCI image-spec, annotations).
+const VERSION: &str = "org.opencontainers.image.version";
+/// The annotation an image names its base in.
+const BASE: &str = "org.opencontainers.image.base.name";
+
+/// All remarks about versions.
+pub fn about(case: &Case<'_>) -> Vec<Finding> {
+    let (By::Pin(doc) | By::Manifest(doc)) = case.by else {
+        return case.each(|service| older(case, service));
+    };
+    let mut found = case.each(|service| mismatch(case, doc, service));
+    found.extend(case.each(|service| jump(case, service).or_else(|| older(case, service))));
+    found.extend(case.each(|service| family(case, service)));
+    let manifest = case.facts.versions().known();
+    if let Some(manifest) = manifest {
+        found.extend(unstable(case, manifest));
+    }
+    if let (Some(manifest), By::Pin(_)) = (manifest, case.by) {
+        found.extend(case.each(|service| beside_the_manifest(case, manifest, doc, service)));
+        found.extend(case.each(|service| newer_version(manifest, case.image, service)));
+    }
+    found
+}
+
+fn pg_tag(image: &ImageRef) -> Option<PgTag> {
+    PgTag::parse(image.tag.as_deref()?)
+}
+
+/// Version prefixes as the control plane compares them (pgEdge control-plane, pull request 431).
+fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
+    if !is_postgres(service) || (doc.postgres_version.is_none() && doc.spock_version.is_none()) {
+        return None;
+    }
+    let Some(tag) = pg_tag(case.image) else {
+        let tag = case.image.tag.as_deref().unwrap_or("the digest");
+        let message = format!("`{tag}` does not tell its versions, so they cannot be compared with those asked for");
+        let hint = "a tag like 17.9-spock5.0.6-standard-2 does";
+        return Some(Said::new(Severity::Info, Code::VersionUnknown, message, hint));
+    };
+    let differs = |has: &Version, wanted: &Option<String>| {
+        let wanted = wanted.as_deref()?;
+        let fits = Version::parse(wanted).is_some_and(|wanted| has.has_prefix(&wanted));
+        (!fits).then(|| wanted.to_owned())
+    };
+    let (what, has, wanted) = if let Some(wanted) = differs(&tag.postgres, &doc.postgres_version) {
+        ("postgres", &tag.postgres, wanted)
+    } else if let Some(wanted) = differs(&tag.spock, &doc.spock_version) {
+        ("spock", &tag.spock, wanted)
+    } else {
+        return None;
+    };
+    let message = format!("image tag {what} version {has} does not match spec version {wanted}");
+    let manifest = case.facts.versions().known();
+    let of_asked = manifest.zip(asked(case.group, doc, service, case.world));
+    let of_asked = of_asked.and_then(|(manifest, asked)| manifest.postgres(&asked.postgres, &asked.spock).ok());
+    let hint = match of_asked {
+        Some(entry) => format!("{} is the manifest's image", short(&entry.image)),
+        None => format!("change `{what}_version`, or pin an image of {wanted}"),
+    };
+    Some(Said::new(Severity::Error, Code::VersionMismatch, message, hint))
+}
+
+/// The version an image holds, by its tag or else by its label.
+fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
+    let by_tag = || {
+        let tag = image.tag.as_deref()?;
+        PgTag::parse(tag).map(|tag| tag.postgres).or_else(|| store(image)).or_else(|| leading(tag))
+    };
+    by_tag().or_else(|| leading(about?.note(VERSION)?))
+}
+
+/// The image that last ran well in a service, where it is another than the case's and keeps the same data.
+fn before(case: &Case<'_>, service: &Service) -> Option<ImageRef> {
+    let before = ImageRef::parse(&last_healthy(case.world, case.group, service)?).ok()?;
+    (before.text != case.image.text).then_some(before)
+}
+
+fn holds_data(case: &Case<'_>, service: &Service, before: &ImageRef) -> bool {
+    is_postgres(service) || keeps_data(before) || keeps_data(case.image) && before.same_repository(case.image)
+}
+
+/// Another major version of a database than the last that ran well here; never judged against the spec.
+fn jump(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let before = before(case, service)?;
+    if !holds_data(case, service, &before) || case.ran_well_in(service) {
+        return None;
+    }
+    let (old, new) = (version(&before, about_of(case, &before))?.major(), version(case.image, case.about())?.major());
+    // No PostgreSQL is older than 8: smaller numbers count builds.
+    let is_pg = is_postgres(service) || is_postgresql(case.image) || is_postgresql(&before);
+    let counts_builds = is_pg && old.min(new) < 8;
+    if old == new || counts_builds {
+        return None;
+    }
+    let message = format!("it last ran healthy on {old}; {new} needs a migration, not a tag");
+    let hint = format!("migrate the data first (pg_upgrade, or dump and restore), or stay on {old}");
+    Some(Said::new(Severity::Error, Code::MajorJump, message, hint))
+}
+
+fn about_of<'a>(case: &Case<'a>, image: &ImageRef) -> Option<&'a About> {
+    let digest = image.digest.as_ref()?;
+    case.facts.about(&image.by_digest(digest)).known().map(AsRef::as_ref)
+}
+
+/// Whether one version is newer than another; one that only says less is neither newer nor older.
+fn is_after(one: &Version, other: &Version) -> bool {
+    one > other && !one.has_prefix(other)
+}
+
+/// An older version of the same repository than the last that ran well here.
+fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let before = before(case, service)?;
+    let is_newer = |old: &ImageRef| match (pg_tag(old), pg_tag(case.image)) {
+        (Some(old), Some(new)) if old.postgres == new.postgres => is_after(&old.spock, &new.spock),
+        (Some(old), Some(new)) => is_after(&old.postgres, &new.postgres),
+        _ => version(old, None).zip(version(case.image, None)).is_some_and(|(old, new)| is_after(&old, &new)),
+    };
+    if !before.same_repository(case.image) || !is_newer(&before) {
+        return None;
+    }
+    let back = case.ran_in(service);
+    let message = format!("{} is older than {}, which ran healthy here", case.image.short(false), before.short(false));
+    let (severity, hint) = if back {
+        (Severity::Info, String::new())
+    } else {
+        (
+            Severity::Warning,
+            "a newer version may have changed data an older one cannot read; pin the newer one, or acknowledge"
+                .to_owned(),
+        )
+    };
+    Some(Said::new(severity, Code::Downgrade, message, hint))
+}
+
+/// Another base system below a database: its C library sorts text in another way.
+fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
+    let before = before(case, service)?;
+    if !holds_data(case, service, &before) || case.ran_well_in(service) {
+        return None;
+    }
+    let by_tag = |image: &ImageRef| image.tag.as_deref().and_then(distribution);
+    let by_note = |about: Option<&About>| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?);
+    let (old, new) = (
+        by_tag(&before).or_else(|| by_note(about_of(case, &before))),
+        by_tag(case.image).or_else(|| by_note(case.about())),
+    );
+    // What only one of the two tells in an annotation is no ground for a comparison.
+    let by_tags = (by_tag(&before) == Some("alpine")) != (by_tag(case.image) == Some("alpine"));
+    let differ = if old.is_some() && new.is_some() {
+        old != new
+    } else {
+        by_tags && (old, new) == (by_tag(&before), by_tag(case.image))
+    };
+    if !differ {
+        return None;
+    }
+    let word = |of: Option<&'static str>| of.unwrap_or("another base");
+    let message = format!(
+        "from {} to {}: the C library sorts text in another way, indexes on text may be corrupt",
+        word(old),
+        word(new)
+    );
+    let hint = "choose a tag on the same base, or plan to reindex";
+    Some(Said::new(Severity::Warning, Code::FamilyChange, message, hint))
+}
+
+fn unstable(case: &Case<'_>, manifest: &VersionManifest) -> Option<Finding> {
+    let (_, entry) = manifest.of_image(case.image).filter(|(_, entry)| entry.stability == Stability::Dev)?;
+    let message = format!("the version manifest marks {} as under development", short(&entry.image));
+    Some(case.all(Severity::Warning, Code::VersionUnstable, message).hint("pin a stable image of the same version"))
+}
+
+/// The versions a pin is compared with the manifest for: the document's, else its tag's, else those that run.
+fn compared(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<(String, String)> {
+    let tag = pg_tag(case.image);
+    let running = asked(case.group, doc, service, case.world);
+    let postgres = doc.postgres_version.clone().or_else(|| tag.as_ref().map(|tag| tag.postgres.to_string()));
+    let spock = doc.spock_version.clone().or_else(|| tag.as_ref().map(|tag| tag.spock.major().to_string()));
+    Some((
+        postgres.or(running.as_ref().map(|asked| asked.postgres.clone()))?,
+        spock.or(running.map(|asked| asked.spock))?,
+    ))
+}
+
+/// How a pin stands to the manifest's image for its version.
+fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc, service: &Service) -> Option<Said> {
+    if !is_postgres(service) {
+        let (_, entry) = manifest.of_image(case.image)?;
+        return Some(equals(entry));
+    }
+    let (postgres, spock) = compared(case, doc, service)?;
+    let entry = match manifest.postgres(&postgres, &spock) {
+        Ok(entry) => entry,
+        Err(why) if doc.postgres_version.is_some() => {
+            return Some(Said::new(
+                Severity::Info,
+                Code::VersionUnknown,
+                why,
+                "the version manifest has no image to compare this pin with",
+            ));
+        }
+        Err(_) => return None,
+    };
+    let of_entry = ImageRef::parse(&entry.image).ok()?;
+    if of_entry.same_repository(case.image) && of_entry.tag == case.image.tag {
+        return Some(equals(entry));
+    }
+    if let Some(said) = newer_build(entry, case.image) {
+        return Some(said);
+    }
+    let message = format!(
+        "image \"{}\" is not the manifest image for version {} (manifest image: {})",
+        case.image.without_digest(),
+        entry.label(),
+        entry.image
+    );
+    Some(Said::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do, where that is meant"))
+}
+
+fn equals(entry: &Entry) -> Said {
+    let message = format!("it is the manifest's image for {}: this pin freezes it", entry.label());
+    Said::new(Severity::Info, Code::EqualsManifest, message, "`image = \"manifest\"` follows the manifest instead")
+}
+
+/// The manifest's build of the same version is newer than this image.
+fn newer_build(entry: &Entry, image: &ImageRef) -> Option<Said> {
+    let of_entry = ImageRef::parse(&entry.image).ok()?;
+    let (theirs, ours) = (pg_tag(&of_entry)?, pg_tag(image)?);
+    let newer = theirs.postgres == ours.postgres && (&theirs.spock, theirs.build()) > (&ours.spock, ours.build());
+    if !newer || !of_entry.same_repository(image) {
+        return None;
+    }
+    let message = format!("the manifest has a newer build for {}: {}", entry.label(), of_entry.short(false));
+    Some(Said::new(Severity::Info, Code::NewerBuild, message, "pin it when it suits; tab offers it first"))
+}
+
+fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service) -> Option<Said> {
+    let tag = pg_tag(image).filter(|_| is_postgres(service))?;
+    let newer = manifest.newer(&tag.postgres, Some(tag.spock.major()));
+    let newest = newer.first()?;
+    let message = format!("{} is there: {}", newest.label(), short(&newest.image));
+    Some(Said::new(Severity::Info, Code::NewerVersion, message, "pin it when it suits; tab offers it"))
+}
+
+/// What the manifest has that is newer than what runs.
+pub fn newer_than_runs(running: &ImageRef, service: &Service, manifest: &VersionManifest) -> Vec<Said> {
+    let build = || {
+        let tag = pg_tag(running).filter(|_| is_postgres(service))?;
+        let entry = manifest.postgres(&tag.postgres.to_string(), &tag.spock.major().to_string()).ok()?;
+        newer_build(entry, running)
+    };
+    build().into_iter().chain(newer_version(manifest, running, service)).collect()
+}

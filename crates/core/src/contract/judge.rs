@@ -1,0 +1,221 @@
+//! Whether an image keeps a contract, and where it does not.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Contract, Demand, FileRules, Glob, User};
+use crate::base;
+use crate::image::{ImageRef, Platform};
+use crate::registry::{About, FileKind, ImageFile};
+use crate::size::size;
+use crate::version::constancy;
+
+/// How many paths are named of those that break one rule.
+const NAMED: usize = 3;
+
+/// A rule that is not kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Breach {
+    /// The rule: `tag`, `immutable`, `platform`, `size`, `label`, `annotation`, `command`, `user`, `base`,
+    /// `file-required`, `file-forbidden`, `file-only`.
+    pub rule: String,
+    /// What is the case.
+    pub message: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+/// The image of one platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Side<'a> {
+    /// What it is. The first side's may be the index's: what it lists are the platforms.
+    pub about: &'a About,
+    /// Its files, where they were read.
+    pub files: Option<&'a [ImageFile]>,
+}
+
+/// All rules of a contract that an image does not keep, sorted; none: it keeps it.
+///
+/// Each platform's image is judged. What holds for some of them only is said of those. Rules of files are left out where
+/// no files were read: see [`Contract::wants_files`].
+pub fn judge(contract: &Contract, image: &ImageRef, sides: &[Side<'_>]) -> Vec<Breach> {
+    let mut found = about_reference(contract, image);
+    found.extend(about_platforms(contract, sides));
+    // Who breaks what, by platform, in the order of the sides.
+    let mut broken: BTreeMap<Breach, Vec<String>> = BTreeMap::new();
+    for side in sides {
+        let platform = side.about.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
+        let mut breaches = about_config(contract, side.about);
+        breaches.extend(side.files.into_iter().flat_map(|files| about_files(&contract.files, files)));
+        for breach in breaches {
+            broken.entry(breach).or_default().push(platform.clone());
+        }
+    }
+    found.extend(broken.into_iter().map(|(breach, platforms)| {
+        if platforms.len() == sides.len() {
+            return breach;
+        }
+        Breach { message: format!("{}: {}", platforms.join(", "), breach.message), ..breach }
+    }));
+    found.sort();
+    found.dedup();
+    found
+}
+
+fn breach(rule: &str, message: impl Into<String>, hint: impl Into<String>) -> Breach {
+    Breach { rule: rule.to_owned(), message: message.into(), hint: hint.into() }
+}
+
+/// `a`, `b` or `c`, in backticks.
+fn either(globs: &[Glob]) -> String {
+    let texts: Vec<String> = globs.iter().map(|glob| format!("`{}`", glob.as_str())).collect();
+    texts.join(" or ")
+}
+
+fn about_reference(contract: &Contract, image: &ImageRef) -> Vec<Breach> {
+    let mut found = Vec::new();
+    let tag = image.tag.as_deref().or_else(|| image.digest.is_none().then_some("latest"));
+    if !contract.tags.is_empty() {
+        let hint = format!("push it under a tag like {}", either(&contract.tags));
+        match tag {
+            Some(tag) if contract.tags.iter().any(|glob| glob.matches(tag)) => {}
+            Some(tag) => {
+                found.push(breach("tag", format!("the tag `{tag}` is not like {}", either(&contract.tags)), hint));
+            }
+            None => found.push(breach("tag", "it is named by digest alone, and has no tag", hint)),
+        }
+    }
+    if contract.immutable
+        && image.digest.is_none()
+        && let Some(verdict) = tag.map(constancy).filter(|verdict| verdict.floats())
+    {
+        let message = format!("the tag `{}` may move: {}", tag.unwrap_or_default(), verdict.why());
+        let hint = "give it a full version, a date or a commit, or name its digest";
+        found.push(breach("immutable", message, hint));
+    }
+    found
+}
+
+fn about_platforms(contract: &Contract, sides: &[Side<'_>]) -> Vec<Breach> {
+    let listed = sides.iter().flat_map(|side| side.about.entries.iter());
+    let listed = listed.filter(|entry| entry.kind.is_empty()).filter_map(|entry| entry.platform.as_ref());
+    let made_for: Vec<&Platform> = listed.chain(sides.iter().filter_map(|side| side.about.platform.as_ref())).collect();
+    let all: Vec<String> = contract.platforms.iter().map(ToString::to_string).collect();
+    let missing = contract.platforms.iter().filter(|platform| !made_for.contains(platform));
+    let hint = format!("build it with `docker buildx build --platform {}`", all.join(","));
+    missing.map(|platform| breach("platform", format!("it is not made for {platform}"), hint.clone())).collect()
+}
+
+fn about_config(contract: &Contract, about: &About) -> Vec<Breach> {
+    let mut found = Vec::new();
+    if let Some(most) = contract.most.filter(|most| about.size() > *most) {
+        let (has, may) = (size(about.size()), size(most));
+        // By less than is told of either.
+        let (has, may) = if has == may { (format!("{} B", about.size()), format!("{most} B")) } else { (has, may) };
+        let message = format!("its layers have {has}, more than {may}");
+        found.push(breach("size", message, "leave out what is not needed to run it: build in several stages"));
+    }
+    let command: Vec<&str> = about.config.entrypoint.iter().chain(&about.config.cmd).map(String::as_str).collect();
+    match contract.command {
+        Command::Required if !about.has_command() => {
+            let hint = "set `ENTRYPOINT` or `CMD`";
+            found.push(breach("command", "it has neither an entry point nor a command", hint));
+        }
+        Command::None if about.has_command() => {
+            let message = format!("it has a command, `{}`, and should have none", command.join(" "));
+            found.push(breach("command", message, "build it `FROM scratch`, without `ENTRYPOINT` and `CMD`"));
+        }
+        _ => {}
+    }
+    found.extend(about_user(contract, about));
+    if !contract.bases.is_empty() {
+        let hint = format!("build it on {}, with the annotation `{}`", either(&contract.bases), base::NAME);
+        match base::named(about) {
+            None => found.push(breach("base", "it does not name its base", hint)),
+            Some(name) if contract.bases.iter().any(|glob| glob.matches(name)) => {}
+            Some(name) => {
+                found.push(breach("base", format!("its base `{name}` is not {}", either(&contract.bases)), hint));
+            }
+        }
+    }
+    found.extend(about_notes("label", &contract.labels, &about.config.labels));
+    found.extend(about_notes("annotation", &contract.annotations, &about.annotations));
+    found
+}
+
+fn about_user(contract: &Contract, about: &About) -> Option<Breach> {
+    let user = about.config.user.as_str();
+    let root = matches!(user.split(':').next(), None | Some("" | "root" | "0"));
+    let shown = if user.is_empty() { "root" } else { user };
+    match contract.user.as_ref()? {
+        User::NotRoot if root => Some(breach("user", "it runs as root", "set `USER` to somebody else")),
+        User::Matches(glob) if !glob.matches(shown) => {
+            let hint = format!("set `USER` to {}", glob.as_str());
+            Some(breach("user", format!("it runs as `{shown}`, not as `{}`", glob.as_str()), hint))
+        }
+        _ => None,
+    }
+}
+
+fn about_notes(what: &str, demands: &BTreeMap<String, Demand>, notes: &BTreeMap<String, String>) -> Vec<Breach> {
+    let add = |key: &str| match what {
+        "label" => format!("add `LABEL {key}=…` where it is built"),
+        _ => format!("build it with `docker buildx build --annotation {key}=…`"),
+    };
+    let check = |(key, demand): (&String, &Demand)| {
+        let value = notes.get(key).filter(|value| !value.trim().is_empty());
+        match (demand, value) {
+            (Demand::Present, Some(_)) | (Demand::Absent, None) => None,
+            (Demand::Present | Demand::Matches(_), None) => {
+                Some(breach(what, format!("the {what} {key} is missing"), add(key)))
+            }
+            (Demand::Absent, Some(_)) => {
+                Some(breach(what, format!("the {what} {key} must not be there"), format!("build it without {key}")))
+            }
+            (Demand::Matches(glob), Some(value)) if glob.matches(value) => None,
+            (Demand::Matches(glob), Some(value)) => {
+                let message = format!("the {what} {key} is `{value}`, not `{}`", glob.as_str());
+                Some(breach(what, message, format!("set it to what matches `{}`", glob.as_str())))
+            }
+        }
+    };
+    demands.iter().filter_map(check).collect()
+}
+
+fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Breach> {
+    let files: Vec<&str> =
+        files.iter().filter(|file| file.kind != FileKind::Dir).map(|file| file.path.as_str()).collect();
+    let mut found = Vec::new();
+    for glob in &rules.required {
+        if !files.iter().any(|file| glob.matches(file)) {
+            let message = format!("it has no file `{}`", glob.as_str());
+            found.push(breach("file-required", message, "copy it in where the image is built, at this path"));
+        }
+    }
+    for glob in &rules.forbidden {
+        let bad: Vec<&str> = files.iter().copied().filter(|file| glob.matches(file)).collect();
+        if !bad.is_empty() {
+            let message = format!("it has {}: forbidden by `{}`", some(&bad), glob.as_str());
+            found.push(breach("file-forbidden", message, "leave it out: an upper layer that deletes it is enough"));
+        }
+    }
+    if !rules.only.is_empty() {
+        let stray = |file: &&str| !rules.only.iter().any(|glob| glob.matches(file));
+        let bad: Vec<&str> = files.iter().copied().filter(stray).collect();
+        if !bad.is_empty() {
+            let message = format!("it has {}, and should have nothing but {}", some(&bad), either(&rules.only));
+            found.push(breach("file-only", message, "copy only what is needed into the last stage of the build"));
+        }
+    }
+    found
+}
+
+/// The first few paths, and how many more there are.
+fn some(paths: &[&str]) -> String {
+    let first: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
+    match paths.len().saturating_sub(NAMED) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}

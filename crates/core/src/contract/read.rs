@@ -1,0 +1,246 @@
+//! Reading a contract. Unlike other files, one with a mistake is none: a rule left out would be a rule not kept.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Command, Contract, Demand, Glob, User};
+use crate::image::Platform;
+use crate::size;
+use crate::text::clean;
+
+const KEYS: &str = "a contract has `description`, `tag`, `immutable`, `platforms`, `size`, `command`, `user`, `base`, `[labels]`, `[annotations]` and `[files]`";
+const FILE_KEYS: &str = "`[files]` has `required`, `forbidden` and `only`";
+
+/// A place in a contract that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
+    }
+}
+
+/// Reads a contract; `name` is its file's.
+///
+/// # Errors
+/// All mistakes, in the order of the text.
+pub fn read(name: &str, text: &str) -> Result<Contract, Vec<Mistake>> {
+    let mut reader = Reader { text, mistakes: Vec::new() };
+    let mut contract = Contract { name: clean(name), ..Contract::default() };
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let at = error.span().map_or(text.len(), |span| span.start);
+        reader.mistake(at, error.message().trim(), "");
+    }
+    for (key, value) in table.get_ref() {
+        reader.take(&mut contract, key.get_ref(), key.span(), value);
+    }
+    let mut mistakes = reader.mistakes;
+    mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
+    if mistakes.is_empty() { Ok(contract) } else { Err(mistakes) }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    mistakes: Vec<Mistake>,
+}
+
+type Value<'t> = Spanned<DeValue<'t>>;
+
+impl Reader<'_> {
+    fn mistake(&mut self, at: usize, message: &str, hint: &str) {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        self.mistakes.push(Mistake {
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            message: clean(message),
+            hint: clean(hint),
+        });
+    }
+
+    fn take(&mut self, contract: &mut Contract, key: &str, at: Range<usize>, value: &Value<'_>) {
+        match key {
+            "name" => self.mistake(at.start, "a contract is called as its file is", "take `name` out"),
+            "description" => contract.description = self.string(key, value).unwrap_or_default(),
+            "tag" => contract.tags = self.globs(key, value, Glob::text),
+            "immutable" => match value.get_ref() {
+                DeValue::Boolean(immutable) => contract.immutable = *immutable,
+                _ => self.mistake(value.span().start, "`immutable` is true or false", ""),
+            },
+            "platforms" => contract.platforms = self.platforms(value),
+            "size" => contract.most = self.size(value),
+            "command" => contract.command = self.command(value),
+            "user" => contract.user = self.user(value),
+            "base" => contract.bases = self.globs(key, value, Glob::text),
+            "labels" => contract.labels = self.demands(key, value),
+            "annotations" => contract.annotations = self.demands(key, value),
+            "files" => {
+                for (key, at, value) in self.entries(key, value) {
+                    match key.as_str() {
+                        "required" => contract.files.required = self.globs(&key, value, Glob::path),
+                        "forbidden" => contract.files.forbidden = self.globs(&key, value, Glob::path),
+                        "only" => contract.files.only = self.globs(&key, value, Glob::path),
+                        _ => self.mistake(at, &format!("`{key}` means nothing here"), FILE_KEYS),
+                    }
+                }
+            }
+            _ => self.mistake(at.start, &format!("`{key}` means nothing here"), KEYS),
+        }
+    }
+
+    fn entries<'v, 't>(&mut self, key: &str, value: &'v Value<'t>) -> Vec<(String, usize, &'v Value<'t>)> {
+        if let DeValue::Table(table) = value.get_ref() {
+            return table.iter().map(|(key, value)| (key.get_ref().to_string(), key.span().start, value)).collect();
+        }
+        self.mistake(
+            value.span().start,
+            &format!("`{key}` is a section"),
+            &format!("write `[{key}]` on a line of its own"),
+        );
+        Vec::new()
+    }
+
+    fn string(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
+        if let DeValue::String(text) = value.get_ref() {
+            return Some(clean(text));
+        }
+        self.mistake(value.span().start, &format!("`{key}` is a text in quotes"), "");
+        None
+    }
+
+    /// One text, or a list of them.
+    fn strings(&mut self, key: &str, value: &Value<'_>) -> Vec<(String, usize)> {
+        let items = match value.get_ref() {
+            DeValue::Array(items) => items.iter().collect::<Vec<_>>(),
+            _ => vec![value],
+        };
+        if items.is_empty() {
+            self.mistake(
+                value.span().start,
+                &format!("`{key}` is empty"),
+                &format!("take `{key}` out if nothing is asked"),
+            );
+        }
+        let mut texts = Vec::new();
+        for item in items {
+            match item.get_ref() {
+                DeValue::String(text) => texts.push((text.to_string(), item.span().start)),
+                _ => self.mistake(item.span().start, &format!("`{key}` is a text in quotes, or a list of them"), ""),
+            }
+        }
+        texts
+    }
+
+    fn globs(&mut self, key: &str, value: &Value<'_>, make: fn(&str) -> Result<Glob, (usize, String)>) -> Vec<Glob> {
+        let mut globs = Vec::new();
+        for (text, at) in self.strings(key, value) {
+            match make(&text) {
+                Ok(glob) => globs.push(glob),
+                // After the quote. An escape within moves the rest, by little.
+                Err((inside, message)) => self.mistake(at + 1 + inside, &format!("`{text}`: {message}"), ""),
+            }
+        }
+        globs
+    }
+
+    fn platforms(&mut self, value: &Value<'_>) -> Vec<Platform> {
+        let mut platforms = Vec::new();
+        for (text, at) in self.strings("platforms", value) {
+            match text.split_once('/') {
+                Some((os, architecture))
+                    if !os.is_empty() && !architecture.is_empty() && !architecture.contains('/') =>
+                {
+                    platforms.push(Platform::new(os, architecture));
+                }
+                _ => self.mistake(
+                    at,
+                    &format!("`{text}` is no platform"),
+                    "a platform is `os/architecture`: `linux/arm64`",
+                ),
+            }
+        }
+        platforms
+    }
+
+    fn size(&mut self, value: &Value<'_>) -> Option<u64> {
+        let size = match value.get_ref() {
+            DeValue::String(text) => size::read(text),
+            DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        if size.is_none() {
+            let hint = "a size is a number of bytes, or a text such as \"10 MB\", \"1.5 GB\" or \"512 KiB\"";
+            self.mistake(value.span().start, "`size` is no size", hint);
+        }
+        size
+    }
+
+    fn command(&mut self, value: &Value<'_>) -> Command {
+        match self.string("command", value).as_deref() {
+            Some("required") => Command::Required,
+            Some("none") => Command::None,
+            Some("any") | None => Command::Any,
+            Some(other) => {
+                let hint = "`command` is \"required\", \"none\" or \"any\"";
+                self.mistake(value.span().start, &format!("`{other}` means nothing here"), hint);
+                Command::Any
+            }
+        }
+    }
+
+    fn user(&mut self, value: &Value<'_>) -> Option<User> {
+        let text = self.string("user", value)?;
+        if text == "not-root" {
+            return Some(User::NotRoot);
+        }
+        let glob = Glob::text(&text);
+        if let Err((_, message)) = &glob {
+            self.mistake(value.span().start, &format!("`{text}`: {message}"), "`user` is \"not-root\" or a pattern");
+        }
+        glob.ok().map(User::Matches)
+    }
+
+    fn demands(&mut self, section: &str, value: &Value<'_>) -> BTreeMap<String, Demand> {
+        let mut demands = BTreeMap::new();
+        for (key, _, value) in self.entries(section, value) {
+            let demand = match value.get_ref() {
+                DeValue::Boolean(true) => Some(Demand::Present),
+                DeValue::Boolean(false) => Some(Demand::Absent),
+                DeValue::String(text) => match Glob::text(text) {
+                    Ok(glob) => Some(Demand::Matches(glob)),
+                    Err((inside, message)) => {
+                        self.mistake(value.span().start + 1 + inside, &format!("`{text}`: {message}"), "");
+                        None
+                    }
+                },
+                DeValue::Table(_) => {
+                    let hint = format!("a name with dots stands in quotes: `\"{key}.…\" = true`");
+                    self.mistake(value.span().start, &format!("`{key}` is not one name"), &hint);
+                    None
+                }
+                _ => {
+                    let hint = "true: it must be there; false: it must not; a text: a pattern it must match";
+                    self.mistake(value.span().start, &format!("`{key}` is true, false or a text in quotes"), hint);
+                    None
+                }
+            };
+            demands.extend(demand.map(|demand| (clean(&key), demand)));
+        }
+        demands
+    }
+}

@@ -1,0 +1,79 @@
+//! Services, and the word for each.
+
+use super::*;
+use crate::sample;
+
+fn judge(service: &Service, tasks: &[Task], nodes: &[Node]) -> State {
+    let nodes = nodes.iter().map(|node| (node.id.clone(), node.clone())).collect();
+    assess(service, tasks, &nodes, sample::NOW).state
+}
+
+#[test]
+fn words_of_a_service() {
+    let service = sample::service("web", "reg/web:1");
+    let node = sample::node("a");
+    let mut down = node.clone();
+    down.state = NodeState::Down;
+    let up = sample::task("t1", &service, "a", TaskState::Running, 100);
+    let mut pending = sample::task("t2", &service, "a", TaskState::Pending, 5);
+    pending.error = "no suitable node (insufficient resources on 3 nodes)".into();
+    let mut rejected = sample::task("t0", &service, "a", TaskState::Rejected, 50);
+    rejected.desired = TaskState::Shutdown;
+    rejected.error = "No such image: reg/web:1".into();
+    assert_eq!(judge(&service, std::slice::from_ref(&up), std::slice::from_ref(&node)), State::Ok);
+    assert_eq!(judge(&service, std::slice::from_ref(&up), std::slice::from_ref(&down)), State::NodeDown);
+    let mut given_up = up.clone();
+    given_up.desired = TaskState::Shutdown;
+    assert_eq!(judge(&service, &[given_up, pending.clone()], std::slice::from_ref(&down)), State::NodeDown);
+    assert_eq!(judge(&service, std::slice::from_ref(&pending), std::slice::from_ref(&node)), State::Waiting);
+    let mut fetching = sample::task("t3", &service, "a", TaskState::Preparing, 1);
+    fetching.created = Some(Time(sample::NOW.0 - 1000));
+    assert_eq!(judge(&service, &[rejected.clone(), fetching], std::slice::from_ref(&node)), State::Failing);
+    let nodes = BTreeMap::from([(node.id.clone(), node)]);
+    let now = assess(&service, &[rejected.clone(), up], &nodes, sample::NOW);
+    assert_eq!((now.state, now.restarted), (State::Ok, rejected.since), "well again, and that is told");
+}
+
+#[test]
+fn what_ended_as_it_should_is_no_trouble() {
+    let mut service = sample::service("job", "reg/job:1");
+    service.restart = RestartCondition::None;
+    service.running = Some(0);
+    let mut done = sample::task("t", &service, "a", TaskState::Complete, 90);
+    done.desired = TaskState::Shutdown;
+    assert_eq!(judge(&service, &[done], &[sample::node("a")]), State::Finished);
+    service.mode = Mode::Replicated(0);
+    assert_eq!(judge(&service, &[], &[]), State::Stopped);
+}
+
+#[test]
+fn coming_up_again_and_again_is_looping() {
+    let service = sample::service("web", "reg/web:1");
+    let ended = |id: &str, ago: i64| {
+        let mut task = sample::task(id, &service, "a", TaskState::Failed, ago);
+        task.desired = TaskState::Shutdown;
+        task.created = Some(Time(sample::NOW.0 - (ago + 22) * 1000));
+        task
+    };
+    let up = sample::task("t", &service, "a", TaskState::Running, 3);
+    assert_eq!(judge(&service, &[ended("1", 60), ended("2", 30), up.clone()], &[sample::node("a")]), State::Looping);
+    assert_eq!(judge(&service, &[ended("1", 6000), ended("2", 30), up], &[sample::node("a")]), State::Ok);
+}
+
+#[test]
+fn what_ends_soon_after_each_start_is_not_ok_while_it_is_up() {
+    let service = sample::service("web", "reg/web:1");
+    let ended = |id: &str, ago: i64| {
+        let mut task = sample::task(id, &service, "a", TaskState::Failed, ago);
+        task.desired = TaskState::Shutdown;
+        task.created = Some(Time(sample::NOW.0 - (ago + 4) * 1000));
+        task
+    };
+    let up = |ago: i64| sample::task("t", &service, "a", TaskState::Running, ago);
+    let seen = |tasks: &[Task]| judge(&service, tasks, &[sample::node("a")]);
+    assert_eq!(seen(&[ended("1", 12), ended("2", 6), up(2)]), State::Looping);
+    assert_eq!(seen(&[ended("2", 6), up(2)]), State::Ok, "once is no loop");
+    assert_eq!(seen(&[ended("1", 99), ended("2", 90), up(60)]), State::Ok, "it got over it");
+    let of_old = |id: &str, ago: i64| Task { image: "reg/web:0".into(), ..ended(id, ago) };
+    assert_eq!(seen(&[of_old("1", 12), of_old("2", 6), up(2)]), State::Ok, "another image did that");
+}

@@ -1,0 +1,336 @@
+//! What a reference is, in titled lines.
+
+use std::time::Duration;
+
+use super::{Lack, Made, Verdict, View, images, platforms};
+use crate::base::{self, Base};
+use crate::check::failure;
+use crate::registry::{About, FileKind, Files, ImageFile, Layer, Reading};
+use crate::size::size;
+use crate::time::{Time, age};
+use crate::version::constancy;
+
+/// How a line is meant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    #[default]
+    Plain,
+    /// Of little weight, or not known yet.
+    Quiet,
+    /// All is well.
+    Good,
+    /// Something to look at.
+    Warn,
+    /// Something is wrong.
+    Bad,
+}
+
+/// A line: a name, which may be empty, and what there is under it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// The name; empty where the line goes on, or has none.
+    pub key: String,
+    /// The text, cleaned.
+    pub text: String,
+    /// How it is meant.
+    pub tone: Tone,
+}
+
+/// Some lines under a title.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// The title.
+    pub title: String,
+    /// The lines; at least one.
+    pub lines: Vec<Line>,
+}
+
+fn line(key: impl Into<String>, text: impl Into<String>) -> Line {
+    Line { key: key.into(), text: text.into(), tone: Tone::Plain }
+}
+
+fn toned(tone: Tone, key: impl Into<String>, text: impl Into<String>) -> Line {
+    Line { key: key.into(), text: text.into(), tone }
+}
+
+fn section(title: impl Into<String>, lines: Vec<Line>) -> Option<Section> {
+    (!lines.is_empty()).then(|| Section { title: title.into(), lines })
+}
+
+impl View<'_> {
+    /// Everything there is to tell, most important first. `offset`: seconds east of UTC, for clocks.
+    ///
+    /// Files are counted only: the section about them is the last, and whoever lists them does so by [`listed`] and [`file()`].
+    pub fn sections(&self, now: Time, offset: i32) -> Vec<Section> {
+        let mut all = vec![section("image", self.what(now, offset)), section(self.judged_by(), self.judged())];
+        if let Ok(about) = self.about() {
+            all.push(section("platforms", self.sizes(about)));
+        }
+        if let Ok(about) = self.shown() {
+            let on = about.platform.as_ref().map(|platform| format!(" ({platform})")).unwrap_or_default();
+            all.extend([
+                section("runs", runs(about)),
+                section("labels", pairs(&about.config.labels)),
+                section("annotations", pairs(&about.annotations)),
+                section(format!("layers{on}"), layers(&about.layers)),
+                section("history", history(about, offset)),
+                section(format!("files{on}"), self.files.get(&about.manifest).map(files).unwrap_or_default()),
+            ]);
+        }
+        all.into_iter().flatten().collect()
+    }
+
+    fn what(&self, now: Time, offset: i32) -> Vec<Line> {
+        let mut lines = vec![line("reference", &self.image.text)];
+        match self.named() {
+            Ok(named) => lines.push(line("digest", named.digest.as_str())),
+            Err(lack) => {
+                lines.extend(self.lack(&lack));
+                return lines;
+            }
+        }
+        if self.image.digest.is_none() {
+            let verdict = constancy(self.image.tag_or_latest());
+            let word = if verdict.floats() { "may move" } else { "stays what it is" };
+            lines.push(toned(Tone::Quiet, "tag", format!("{word}: {}", verdict.why())));
+        }
+        match self.about() {
+            Ok(about) => lines.push(line("kind", kind(about))),
+            Err(lack) => lines.extend(self.lack(&lack)),
+        }
+        match self.shown() {
+            Ok(about) => {
+                let on = about.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
+                let layers = counted(about.layers.len(), "layer");
+                lines.push(line("size", format!("{} in {layers}{on}", size(about.size()))));
+                lines.push(match about.created() {
+                    Some(at) => line("built", moment(at, now, offset)),
+                    None => toned(Tone::Quiet, "built", "it does not say when"),
+                });
+                lines.extend(self.based(now, offset));
+            }
+            Err(lack @ Lack::NotFor(..)) => lines.extend(self.lack(&lack)),
+            // Already said.
+            Err(_) if self.about().is_err() => {}
+            Err(lack) => lines.extend(self.lack(&lack)),
+        }
+        lines
+    }
+
+    /// Why there is nothing to tell, and what to do.
+    fn lack(&self, lack: &Lack) -> Vec<Line> {
+        match lack {
+            Lack::Asking => vec![toned(Tone::Quiet, "", format!("asking {} …", self.image.host))],
+            Lack::Failed(why) => {
+                let said = failure(self.image, why, false);
+                vec![toned(Tone::Bad, "error", said.message), toned(Tone::Quiet, "hint", said.hint)]
+            }
+            Lack::NotFor(platform, made) => {
+                let made: Vec<String> = made.iter().map(ToString::to_string).collect();
+                let text = format!("it is not made for {platform}, but for {}", made.join(", "));
+                vec![toned(Tone::Bad, "error", text)]
+            }
+        }
+    }
+
+    fn based(&self, now: Time, offset: i32) -> Vec<Line> {
+        match self.base() {
+            Base::Asking => vec![toned(Tone::Quiet, "base", "asking …")],
+            Base::Unknown { why } => vec![toned(Tone::Quiet, "base", format!("unknown: {why}"))],
+            Base::UpToDate { name, digest } => {
+                vec![toned(Tone::Good, "base", format!("{name}, up to date (@{})", digest.short()))]
+            }
+            Base::Outdated { name, since, now: newer } => {
+                let since = since.map(|at| format!(" since {}", moment(at, now, offset))).unwrap_or_default();
+                vec![
+                    toned(Tone::Warn, "base", format!("{name}, out of date{since}: it is @{} now", newer.short())),
+                    toned(Tone::Quiet, "", format!("building it again on {name} brings it up to date")),
+                ]
+            }
+        }
+    }
+
+    fn judged_by(&self) -> String {
+        self.contract.map(|contract| format!("contract {}", contract.name)).unwrap_or_default()
+    }
+
+    fn judged(&self) -> Vec<Line> {
+        let Some(contract) = self.contract else { return Vec::new() };
+        let mut lines = Vec::new();
+        if !contract.description.is_empty() {
+            lines.push(toned(Tone::Quiet, "", &contract.description));
+        }
+        match self.verdict() {
+            None => lines.push(toned(Tone::Quiet, "", "not judged: not all of it is known")),
+            Some(Verdict::Kept(true)) => lines.push(toned(Tone::Good, "kept", "every rule")),
+            Some(Verdict::Kept(false)) => {
+                lines.push(toned(Tone::Warn, "kept", "every rule but those about files, which were not read"));
+            }
+            Some(Verdict::Broken(breaches)) => {
+                let (count, verb) = (breaches.len(), if breaches.len() == 1 { "is" } else { "are" });
+                lines.push(toned(Tone::Bad, "broken", format!("{} {verb} not kept", counted(count, "rule"))));
+                for breach in breaches {
+                    lines.push(toned(Tone::Bad, breach.rule, breach.message));
+                    if !breach.hint.is_empty() {
+                        lines.push(toned(Tone::Quiet, "", format!("hint: {}", breach.hint)));
+                    }
+                }
+            }
+        }
+        let unread = self.made().unwrap_or_default();
+        for made in unread.iter().filter(|_| contract.wants_files()) {
+            if let Some(state @ (Files::Reading(_) | Files::Failed(_))) = self.files.get(made.manifest) {
+                let on = made.platform.map(ToString::to_string).unwrap_or_default();
+                lines
+                    .extend(files(state).into_iter().map(|line| Line { text: format!("{on}: {}", line.text), ..line }));
+            }
+        }
+        lines
+    }
+
+    /// Each platform with its size and digest, then what else is listed.
+    fn sizes(&self, about: &About) -> Vec<Line> {
+        let mut lines: Vec<Line> = self.made().unwrap_or_default().iter().map(one_size).collect();
+        let others = about.entries.len() - images(about).count();
+        if others > 0 {
+            let mut kinds: Vec<&str> =
+                about.entries.iter().filter(|it| !it.kind.is_empty()).map(|it| it.kind.as_str()).collect();
+            kinds.sort_unstable();
+            kinds.dedup();
+            lines.push(toned(Tone::Quiet, "", format!("and {others} more, no images: {}", kinds.join(", "))));
+        }
+        if lines.is_empty() {
+            let made: Vec<String> = platforms(about).iter().map(ToString::to_string).collect();
+            lines.push(toned(Tone::Quiet, "", format!("it is made for {}", made.join(", "))));
+        }
+        lines
+    }
+}
+
+fn one_size(made: &Made<'_>) -> Line {
+    let platform = made.platform.map_or_else(|| "unknown".to_owned(), ToString::to_string);
+    let name = if made.variant.is_empty() { platform } else { format!("{platform}/{}", made.variant) };
+    match made.about {
+        Ok(about) => line(name, format!("{:>8}  {}", size(about.size()), made.manifest)),
+        Err(fact) => {
+            let why = fact.failed().map_or("…", |why| why.text());
+            toned(Tone::Quiet, name, format!("{why:>8}  {}", made.manifest))
+        }
+    }
+}
+
+/// `OCI index of 2 images`.
+fn kind(about: &About) -> String {
+    let maker = if about.media_type.contains("docker") { "Docker" } else { "OCI" };
+    match images(about).count() {
+        0 => format!("{maker} image, no index"),
+        count => format!("{maker} index of {}", counted(count, "image")),
+    }
+}
+
+fn moment(at: Time, now: Time, offset: i32) -> String {
+    let clock = at.clock(offset);
+    let since = now.since(at);
+    let ago = if since < Duration::from_secs(1) { String::new() } else { format!(", {} ago", age(since)) };
+    format!("{} {}{ago}", at.date(offset), &clock[..5])
+}
+
+fn runs(about: &About) -> Vec<Line> {
+    let config = &about.config;
+    let mut lines = Vec::new();
+    let mut add = |key: &str, text: String| {
+        if !text.is_empty() {
+            lines.push(line(key, text));
+        }
+    };
+    add("entry point", command(&config.entrypoint));
+    add("command", command(&config.cmd));
+    add("user", if config.user.is_empty() { "root".to_owned() } else { config.user.clone() });
+    add("folder", config.workdir.clone());
+    add("ports", config.ports.join(", "));
+    add("volumes", config.volumes.join(", "));
+    add("health check", config.health.join(" "));
+    add("stopped by", config.stop_signal.clone());
+    add("variables", config.env.join(", "));
+    if !about.has_command() {
+        let text = "it has neither an entry point nor a command: it cannot run as a service by itself";
+        lines.insert(0, toned(Tone::Warn, "command", text));
+    }
+    lines
+}
+
+/// A command as it would be typed: words with blanks in quotes.
+fn command(words: &[String]) -> String {
+    let word = |word: &String| {
+        let plain = !word.is_empty() && !word.contains([' ', '"', '\'']);
+        if plain { word.clone() } else { format!("{word:?}") }
+    };
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+fn pairs(pairs: &std::collections::BTreeMap<String, String>) -> Vec<Line> {
+    // The base is told of above, with how it stands.
+    pairs
+        .iter()
+        .filter(|(key, _)| ![base::NAME, base::DIGEST].contains(&key.as_str()))
+        .map(|(key, value)| line(key, value))
+        .collect()
+}
+
+fn layers(layers: &[Layer]) -> Vec<Line> {
+    let packing = |kind: &str| {
+        let known = ["gzip", "zstd"].into_iter().find(|packing| kind.ends_with(packing));
+        known.unwrap_or(if kind.contains("tar") { "tar" } else { "?" }).to_owned()
+    };
+    let one = |(nth, layer): (usize, &Layer)| {
+        line(
+            format!("{:>2}", nth + 1),
+            format!("{:>8}  {:<4}  {}", size(layer.size), packing(&layer.media_type), layer.digest),
+        )
+    };
+    layers.iter().enumerate().map(one).collect()
+}
+
+fn history(about: &About, offset: i32) -> Vec<Line> {
+    let one = |step: &crate::registry::Step| {
+        let when = step.created.map(|at| at.date(offset)).unwrap_or_default();
+        let tone = if step.empty { Tone::Quiet } else { Tone::Plain };
+        toned(tone, when, if step.by.is_empty() { "(it does not say)" } else { step.by.as_str() })
+    };
+    about.config.history.iter().map(one).collect()
+}
+
+fn files(files: &Files) -> Vec<Line> {
+    match files {
+        Files::Reading(Reading { layer, layers, bytes, of }) => {
+            let text = format!("reading layer {layer} of {layers}, {} of {} …", size(*bytes), size(*of));
+            vec![toned(Tone::Quiet, "", text)]
+        }
+        Files::Failed(why) => vec![toned(Tone::Bad, "error", format!("its files could not be read: {}", why.text()))],
+        Files::Known(files) => {
+            let all: u64 = files.iter().map(|file| file.size).sum();
+            let count = counted(listed(files).count(), "file");
+            vec![toned(Tone::Quiet, "", format!("{count}, {} unpacked", size(all)))]
+        }
+    }
+}
+
+/// The files that are listed: all but folders.
+pub fn listed(files: &[ImageFile]) -> impl Iterator<Item = &ImageFile> {
+    files.iter().filter(|file| file.kind != FileKind::Dir)
+}
+
+/// A file in a line: its size or kind, and its path.
+pub fn file(file: &ImageFile) -> Line {
+    let key = match file.kind {
+        FileKind::Link => "link".to_owned(),
+        FileKind::Special => "special".to_owned(),
+        FileKind::File | FileKind::Dir => size(file.size),
+    };
+    line(format!("{key:>8}"), &file.path)
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

@@ -1,0 +1,68 @@
+//! What a reference is, for programs.
+
+use super::{Lack, Verdict, View};
+use crate::base::Base;
+use crate::registry::Files;
+use crate::wire::v1;
+
+impl View<'_> {
+    /// All of it; `files`: with the paths that were read.
+    ///
+    /// # Errors
+    /// What keeps it from being known.
+    pub fn wire(&self, files: bool) -> Result<v1::Inspect, Lack> {
+        let (named, index, about) = (self.named()?, self.about()?, self.shown()?);
+        let platforms = self.made()?.into_iter().map(|made| v1::InspectPlatform {
+            platform: made.platform.cloned(),
+            variant: made.variant.to_owned(),
+            digest: made.manifest.clone(),
+            size: made.about.ok().map(crate::registry::About::size),
+        });
+        let contract = self.contract.map(|contract| {
+            let (kept, breaches) = match self.verdict() {
+                Some(Verdict::Kept(true)) => (Some(true), Vec::new()),
+                Some(Verdict::Broken(breaches)) => (Some(false), breaches),
+                Some(Verdict::Kept(false)) | None => (None, Vec::new()),
+            };
+            v1::InspectContract { name: contract.name.clone(), kept, breaches }
+        });
+        Ok(v1::Inspect {
+            image: self.image.text.clone(),
+            digest: named.digest.clone(),
+            media_type: index.media_type.clone(),
+            platforms: platforms.collect(),
+            others: index.entries.iter().map(|entry| entry.kind.clone()).filter(|kind| !kind.is_empty()).collect(),
+            platform: about.platform.clone(),
+            created: about.created(),
+            annotations: about.annotations.clone(),
+            layers: about.layers.clone(),
+            config: about.config.clone(),
+            base: base(self.base()),
+            contract,
+            files: self.files.get(&about.manifest).filter(|_| files).and_then(Files::known).map(<[_]>::to_vec),
+        })
+    }
+}
+
+fn base(base: Base) -> v1::InspectBase {
+    let unknown = |why: String| v1::InspectBase {
+        state: "unknown".to_owned(),
+        name: None,
+        digest: None,
+        since: None,
+        why: Some(why),
+    };
+    let told = |state: &str, name, digest, since| v1::InspectBase {
+        state: state.to_owned(),
+        name: Some(name),
+        digest: Some(digest),
+        since,
+        why: None,
+    };
+    match base {
+        Base::UpToDate { name, digest } => told("up-to-date", name, digest, None),
+        Base::Outdated { name, since, now } => told("outdated", name, now, since),
+        Base::Unknown { why } => unknown(why),
+        Base::Asking => unknown("not found out".to_owned()),
+    }
+}

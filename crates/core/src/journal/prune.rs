@@ -1,0 +1,231 @@
+//! What of the journal may go: a pure decision over all that is stored.
+//!
+//! Changes pile up in the swarm's store, which every manager holds in memory. The oldest go, but never what somebody may
+//! still need: see [`doomed`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{ChangeState, LOG, RECORD, SLOT, Slot, UnitState};
+use crate::time::Time;
+use crate::wire::v1::{Kind, Record};
+
+/// The newest changes of a group, which stay: a claim that is made on a stale reading then still finds its number taken.
+const NEWEST: usize = 20;
+/// The most changes of a group.
+const MOST: usize = 50;
+/// The most bytes in all.
+const BYTES: usize = 4_000_000;
+
+/// One config of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// The config's id.
+    pub id: String,
+    /// How much of the store it takes.
+    pub bytes: usize,
+    /// What it is.
+    pub part: Part,
+}
+
+/// What a config of the journal is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part {
+    /// A slot.
+    Slot(Box<Slot>),
+    /// The record of a change, or of what was seen.
+    Record {
+        /// The change's id.
+        change: String,
+        /// What it says; `None` where that cannot be read.
+        record: Option<Box<Record>>,
+    },
+    /// The log of one owner's work on a change.
+    Log {
+        /// The change's id.
+        change: String,
+    },
+}
+
+impl Stored {
+    /// Reads a config; `None` when it is none of the journal's.
+    pub fn read(
+        id: &str,
+        index: u64,
+        created: Option<Time>,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        data: &[u8],
+    ) -> Option<Self> {
+        let part = if name.starts_with(SLOT) {
+            Part::Slot(Box::new(Slot::read(id, index, created, name, labels)?))
+        } else if let Some(change) = name.strip_prefix(RECORD) {
+            Part::Record { change: change.to_owned(), record: serde_json::from_slice(data).ok().map(Box::new) }
+        } else {
+            let (change, _owner) = name.strip_prefix(LOG)?.rsplit_once('.')?;
+            Part::Log { change: change.to_owned() }
+        };
+        let text: usize = labels.iter().map(|(key, value)| key.len() + value.len()).sum();
+        Some(Self { id: id.to_owned(), bytes: data.len() + name.len() + text, part })
+    }
+}
+
+/// What belongs together and goes in this order: a slot, then its record and its logs.
+struct Chain {
+    ids: Vec<String>,
+    bytes: usize,
+}
+
+/// All that is stored, by change and group.
+struct Store<'a> {
+    slots: BTreeMap<&'a str, BTreeMap<u64, (&'a Stored, &'a Slot)>>,
+    records: BTreeMap<&'a str, (&'a Stored, Option<&'a Record>)>,
+    logs: BTreeMap<&'a str, Vec<&'a Stored>>,
+}
+
+/// The ids of what may go, in groups that go in their order; where one of a group cannot be removed the rest of it stays.
+///
+/// Of a group's changes the newest 20 stay, those that are not over, what a newer pinnace wrote, the one that carries the
+/// pins in force, and the last good run of any service. Of the others the oldest go beyond 50 a group, and beyond 4 MB in
+/// all. A record without a slot goes once its claim can never be made, as its group has a newer slot than it was made
+/// after. Of what was seen the newest of each service stays, and 50 a group. No wall clock decides anything.
+pub fn doomed(stored: &[Stored]) -> Vec<Vec<String>> {
+    let store = Store::of(stored);
+    let mut gone = store.strays();
+    let mut left: usize = stored.iter().map(|one| one.bytes).sum();
+    left -= gone.iter().map(|chain| chain.bytes).sum::<usize>();
+    let mut queues: Vec<(usize, std::vec::IntoIter<Chain>)> = Vec::new();
+    for (all, candidates) in store.seen().into_iter().chain(store.changes()) {
+        let bytes = all.bytes;
+        let over = all.count.saturating_sub(MOST).min(candidates.len());
+        let mut queue = candidates.into_iter();
+        let first: Vec<Chain> = queue.by_ref().take(over).collect();
+        let freed: usize = first.iter().map(|chain| chain.bytes).sum();
+        left -= freed;
+        gone.extend(first);
+        queues.push((bytes - freed, queue));
+    }
+    while left > BYTES {
+        // The group that takes the most gives first.
+        let most = queues.iter_mut().filter(|(_, queue)| queue.len() > 0).max_by_key(|(bytes, _)| *bytes);
+        let Some((bytes, queue)) = most else { break };
+        let Some(chain) = queue.next() else { break };
+        *bytes -= chain.bytes;
+        left -= chain.bytes;
+        gone.push(chain);
+    }
+    gone.into_iter().map(|chain| chain.ids).collect()
+}
+
+/// How much of one kind a group has.
+struct All {
+    count: usize,
+    bytes: usize,
+}
+
+impl<'a> Store<'a> {
+    fn of(stored: &'a [Stored]) -> Self {
+        let mut store = Self { slots: BTreeMap::new(), records: BTreeMap::new(), logs: BTreeMap::new() };
+        for one in stored {
+            match &one.part {
+                Part::Slot(slot) => {
+                    store.slots.entry(&slot.group_hash).or_default().insert(slot.seq, (one, slot));
+                }
+                Part::Record { change, record } => {
+                    store.records.insert(change, (one, record.as_deref()));
+                }
+                Part::Log { change } => store.logs.entry(change).or_default().push(one),
+            }
+        }
+        store
+    }
+
+    fn chain(&self, slot: Option<&Stored>, change: &str) -> Chain {
+        let record = self.records.get(change).map(|(stored, _)| *stored);
+        let logs = self.logs.get(change).into_iter().flatten().copied();
+        let all: Vec<&Stored> = slot.into_iter().chain(record).chain(logs).collect();
+        Chain { ids: all.iter().map(|one| one.id.clone()).collect(), bytes: all.iter().map(|one| one.bytes).sum() }
+    }
+
+    /// For each group all of its changes, and those that may go, the oldest first.
+    fn changes(&self) -> Vec<(All, Vec<Chain>)> {
+        let of = |slots: &BTreeMap<u64, (&'a Stored, &'a Slot)>| {
+            let stays = self.stays(slots);
+            let chains: Vec<(bool, Chain)> = slots
+                .iter()
+                .map(|(seq, (one, slot))| (stays.contains(seq), self.chain(Some(one), &slot.change)))
+                .collect();
+            let all = All { count: chains.len(), bytes: chains.iter().map(|(_, chain)| chain.bytes).sum() };
+            (all, chains.into_iter().filter(|(stays, _)| !stays).map(|(_, chain)| chain).collect())
+        };
+        self.slots.values().map(of).collect()
+    }
+
+    fn stays(&self, slots: &BTreeMap<u64, (&Stored, &Slot)>) -> BTreeSet<u64> {
+        let mut stays: BTreeSet<u64> = slots.keys().rev().take(NEWEST).copied().collect();
+        let in_force = slots.values().rev().find(|(_, slot)| slot.labels.state == ChangeState::Done);
+        stays.extend(in_force.map(|(_, slot)| slot.seq));
+        let mut good: BTreeSet<&str> = BTreeSet::new();
+        for (seq, (_, slot)) in slots.iter().rev() {
+            let record = self.records.get(slot.change.as_str());
+            let unread = matches!(record, Some((_, record)) if record.is_none_or(|record| record.v > super::VERSION));
+            if unread || slot.is_foreign() || !slot.labels.state.is_terminal() {
+                stays.insert(*seq);
+            }
+            let units = record.and_then(|(_, record)| *record).into_iter().flat_map(|record| &record.plan.units);
+            for (unit, letter) in units.zip(&slot.labels.units) {
+                if *letter == UnitState::Done && good.insert(&unit.service_id) {
+                    stays.insert(*seq);
+                }
+            }
+        }
+        stays
+    }
+
+    /// Records whose claim can never be made any more, and logs of changes that are gone.
+    fn strays(&self) -> Vec<Chain> {
+        let claimed: BTreeSet<&str> =
+            self.slots.values().flat_map(BTreeMap::values).map(|(_, slot)| slot.change.as_str()).collect();
+        let newest = |hash: &str| self.slots.get(hash).and_then(|slots| slots.keys().next_back()).copied();
+        let dead = |record: &Record| {
+            let is_over = newest(&record.plan.group.hash()).is_some_and(|newest| newest > record.plan.parent);
+            record.v == super::VERSION && record.plan.kind != Kind::Seen && is_over
+        };
+        let records = self.records.iter().filter(|(change, _)| !claimed.contains(*change));
+        let records = records.filter(|(_, (_, record))| record.is_some_and(dead)).map(|(change, _)| *change);
+        let logs = self.logs.keys().filter(|change| !claimed.contains(*change) && !self.records.contains_key(*change));
+        records.chain(logs.copied()).map(|change| self.chain(None, change)).collect()
+    }
+
+    /// For each group all that was seen of it, and what of that may go, the oldest first.
+    fn seen(&self) -> Vec<(All, Vec<Chain>)> {
+        let mut groups: BTreeMap<String, Vec<(&str, &Record)>> = BTreeMap::new();
+        for (change, (_, record)) in &self.records {
+            let Some(record) = record.filter(|one| one.plan.kind == Kind::Seen && one.v == super::VERSION) else {
+                continue;
+            };
+            groups.entry(record.plan.group.hash()).or_default().push((change, record));
+        }
+        let of = |records: Vec<(&str, &Record)>| {
+            let mut known: BTreeSet<&str> = BTreeSet::new();
+            let mut chains = Vec::new();
+            let mut bytes = 0;
+            // Ids are made of the time, so they are in order of age.
+            for (change, record) in records.iter().rev() {
+                let services = record.plan.units.iter().map(|unit| unit.service_id.as_str());
+                let fresh = services.filter(|service| known.insert(service)).count();
+                let chain = self.chain(None, change);
+                bytes += chain.bytes;
+                if fresh == 0 {
+                    chains.push(chain);
+                }
+            }
+            chains.reverse();
+            (All { count: records.len(), bytes }, chains)
+        };
+        groups.into_values().map(of).collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "prune_tests.rs"]
+mod tests;

@@ -1,0 +1,316 @@
+//! Reading in what pgEdge's API calls a database's spec: its images and versions become a pin document.
+//!
+//! The form is that of `github.com/pgEdge/control-plane`, `api/apiv1/design/database.go`, bare or within a request or
+//! an answer; what the control plane stores calls `swarm` `docker`. Of everything else only names are told: a spec
+//! holds passwords.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{MANIFEST, PinKey, set};
+use crate::finding::{Code, Finding, Severity};
+use crate::group::{GroupKey, GroupKind, SERVICE_ID};
+use crate::text::clean;
+use crate::world::World;
+
+/// How many names of what is not taken over are told.
+const NAMES: usize = 12;
+
+/// What became of a spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Imported {
+    /// The pin document.
+    pub text: String,
+    /// What it holds, in one line.
+    pub told: String,
+    /// What could not be taken over, and what means something else there.
+    pub remarks: Vec<Finding>,
+}
+
+/// Why nothing was taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// The text is no JSON.
+    #[error("it is no JSON: {0}")]
+    Syntax(String),
+    /// The group has no such spec.
+    #[error("pgEdge's spec is of a database, and {0} is none")]
+    NoDatabase(GroupKey),
+    /// It is JSON of something else.
+    #[error("it is no spec of pgEdge's: it has neither versions nor `orchestrator_opts` nor `nodes`")]
+    NoSpec,
+}
+
+impl ImportError {
+    /// What to do.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::Syntax(_) => "take it whole, from its first brace to its last",
+            Self::NoDatabase(_) => "pins are TOML: `image = \"…\"`",
+            Self::NoSpec => "take the `spec` of a request to pgEdge's API, or of its answer",
+        }
+    }
+}
+
+/// Whether a text is meant as a JSON object; no pin document begins like one.
+pub fn is_json(text: &str) -> bool {
+    let inner = text.trim_start().strip_prefix('{').map(str::trim_start);
+    inner.is_some_and(|inner| inner.starts_with(['"', '}']))
+}
+
+/// Makes a pin document of a database's spec.
+///
+/// # Errors
+/// When there is nothing to make one of.
+pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, ImportError> {
+    if group.kind != GroupKind::Database {
+        return Err(ImportError::NoDatabase(group.clone()));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|error| ImportError::Syntax(error.to_string()))?;
+    let mut reader = Reader { group, world, remarks: Vec::new(), names: BTreeSet::new() };
+    let spec = reader.find(&value).ok_or(ImportError::NoSpec)?;
+    let read = reader.spec(spec);
+    reader.tell_names();
+    Ok(Imported { text: read.text(group), told: read.told(), remarks: reader.remarks })
+}
+
+/// What is taken over.
+#[derive(Default)]
+struct Read {
+    postgres: Option<String>,
+    spock: Option<String>,
+    /// The pins, in the order of the document.
+    pins: Vec<(PinKey, String)>,
+}
+
+impl Read {
+    fn text(&self, group: &GroupKey) -> String {
+        let mut text = format!("# Image pins of database \"{}\", taken over from pgEdge's spec.\n", clean(&group.name));
+        for (key, version) in [("postgres_version", &self.postgres), ("spock_version", &self.spock)] {
+            if let Some(version) = version {
+                text.push_str(key);
+                text.push_str(" = ");
+                text.push_str(&toml::Value::from(version.as_str()).to_string());
+                text.push('\n');
+            }
+        }
+        self.pins.iter().fold(text, |text, (key, image)| set(&text, key, image))
+    }
+
+    fn told(&self) -> String {
+        let name = |key: &PinKey| match key {
+            PinKey::Group => "the database".to_owned(),
+            PinKey::Member(name) | PinKey::Service(name) => clean(name),
+        };
+        let names: Vec<String> = self.pins.iter().map(|(key, _)| name(key)).collect();
+        let images =
+            if names.is_empty() { "no image".to_owned() } else { format!("the images of {}", names.join(", ")) };
+        let versions = if self.postgres.is_some() || self.spock.is_some() { ", and versions" } else { "" };
+        format!("taken over from pgEdge's spec: {images}{versions}")
+    }
+}
+
+/// The options of a database, a db node or a service.
+struct Opts {
+    image: Option<String>,
+}
+
+struct Reader<'a> {
+    group: &'a GroupKey,
+    world: &'a World,
+    remarks: Vec<Finding>,
+    /// Names of what is not taken over.
+    names: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    fn remark(&mut self, message: String, hint: &str) {
+        let subject = self.group.to_string();
+        self.remarks.push(Finding::new(Severity::Info, Code::PinUnknown, subject, message).hint(hint));
+    }
+
+    /// The spec: by itself, in a request, or in an answer.
+    fn find<'v>(&mut self, value: &'v Value) -> Option<&'v Map<String, Value>> {
+        let whole = value.as_object()?;
+        let whole = whole.get("database").and_then(Value::as_object).unwrap_or(whole);
+        if let Some(id) = whole.get("id").and_then(Value::as_str)
+            && id != self.group.name
+        {
+            let message = format!("it is the spec of database `{}`", clean(id));
+            self.remark(message, "make sure that it is meant for this one too");
+        }
+        let spec = whole.get("spec").and_then(Value::as_object).unwrap_or(whole);
+        let known = ["postgres_version", "spock_version", "orchestrator_opts", "nodes"];
+        known.iter().any(|key| spec.contains_key(*key)).then_some(spec)
+    }
+
+    fn spec(&mut self, spec: &Map<String, Value>) -> Read {
+        let mut read = Read {
+            postgres: self.text(spec.get("postgres_version"), "postgres_version"),
+            spock: self.text(spec.get("spock_version"), "spock_version"),
+            pins: Vec::new(),
+        };
+        let opts = self.opts(spec.get("orchestrator_opts"), "orchestrator_opts");
+        let shared = opts.and_then(|opts| opts.image);
+        read.pins.extend(shared.clone().map(|image| (PinKey::Group, image)));
+        let mut versions = Vec::new();
+        for (at, node) in self.list(spec.get("nodes"), "nodes").iter().enumerate() {
+            let Some(name) = self.named(node, "name", "nodes", at) else { continue };
+            self.rest(node, &["name", "postgres_version", "orchestrator_opts"], "nodes[].");
+            versions.push((name.clone(), self.text(node.get("postgres_version"), "nodes[].postgres_version")));
+            let opts = self.opts(node.get("orchestrator_opts"), "nodes[].orchestrator_opts");
+            let image = match opts {
+                Some(Opts { image: None }) if shared.is_some() => Some(self.lost(&name)),
+                Some(Opts { image }) => image,
+                None => None,
+            };
+            if let Some(image) = image {
+                self.add(&mut read, PinKey::Member(name), image);
+            }
+        }
+        self.versions(&mut read, &versions);
+        for (at, service) in self.list(spec.get("services"), "services").iter().enumerate() {
+            self.service(&mut read, service, at);
+        }
+        let taken = ["postgres_version", "spock_version", "orchestrator_opts", "nodes", "services"];
+        // Not of the spec, but around one that stands by itself.
+        let around = ["id", "tenant_id", "created_at", "updated_at", "state", "instances", "service_instances"];
+        self.rest(spec, &[&taken[..], &around[..]].concat(), "");
+        read
+    }
+
+    /// The options of a db node are taken instead of the database's, as a whole: without an image there is none.
+    fn lost(&mut self, name: &str) -> String {
+        let message = format!(
+            "the orchestrator_opts of {0} name no image, and pgEdge takes them instead of the database's: {0} has the manifest's image there, not the database's",
+            clean(name)
+        );
+        self.remark(message, "taken over as `image = \"manifest\"`; without that line it takes the database's here");
+        MANIFEST.to_owned()
+    }
+
+    fn add(&mut self, read: &mut Read, key: PinKey, image: String) {
+        if let Some((_, known)) = read.pins.iter_mut().find(|(known, _)| *known == key) {
+            *known = image;
+            return self.remark(format!("{key} is there twice: the last one counts"), "keep one of them");
+        }
+        read.pins.push((key, image));
+    }
+
+    /// A pin document asks for one version of the whole database.
+    fn versions(&mut self, read: &mut Read, nodes: &[(String, Option<String>)]) {
+        let mut all: Vec<&Option<String>> = nodes.iter().map(|(_, version)| version).collect();
+        all.dedup();
+        if let (None, [Some(one)]) = (&read.postgres, all.as_slice()) {
+            read.postgres = Some(one.clone());
+        }
+        for (name, version) in nodes {
+            if version.is_some() && *version != read.postgres {
+                let message = format!(
+                    "{} asks for postgres {} of its own: that is not taken over",
+                    clean(name),
+                    clean(version.as_deref().unwrap_or_default())
+                );
+                self.remark(message, "a pin document has one version for the whole database; pin its image instead");
+            }
+        }
+    }
+
+    /// Another service of the database: its image is that of all its services in the swarm.
+    fn service(&mut self, read: &mut Read, service: &Map<String, Value>, at: usize) {
+        let Some(id) = self.named(service, "service_id", "services", at) else { return };
+        self.rest(service, &["service_id", "orchestrator_opts"], "services[].");
+        let opts = self.opts(service.get("orchestrator_opts"), "services[].orchestrator_opts");
+        let Some(image) = opts.and_then(|opts| opts.image) else { return };
+        let (group, world) = (self.group, self.world);
+        let mine = world.members(group).filter(|service| service.label(SERVICE_ID) == Some(&id));
+        let names: Vec<String> = mine.map(|service| service.name.clone()).collect();
+        if names.is_empty() {
+            let message = format!("the swarm has no service `{}` of {group}: its image is not taken over", clean(&id));
+            self.remark(message, "pin it when it is there");
+        }
+        for name in names {
+            self.add(read, PinKey::Service(name), image.clone());
+        }
+    }
+
+    /// Options that are there; `null` is as if they were not.
+    fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<Opts> {
+        let value = value.filter(|value| !value.is_null())?;
+        let Some(all) = value.as_object() else {
+            self.remark(format!("`{path}` is no object"), "it is not taken over");
+            return None;
+        };
+        self.rest(all, &["swarm", "docker"], &format!("{path}."));
+        let mut images = Vec::new();
+        for form in ["swarm", "docker"] {
+            let path = format!("{path}.{form}");
+            match all.get(form) {
+                None | Some(Value::Null) => {}
+                Some(Value::Object(opts)) => {
+                    self.rest(opts, &["image"], &format!("{path}."));
+                    images.extend(self.text(opts.get("image"), &format!("{path}.image")));
+                }
+                Some(_) => self.remark(format!("`{path}` is no object"), "it is not taken over"),
+            }
+        }
+        if images.windows(2).any(|two| two[0] != two[1]) {
+            self.remark(format!("`{path}` names two images: that of `swarm` counts"), "keep one of them");
+        }
+        Some(Opts { image: images.into_iter().next() })
+    }
+
+    /// A text that is there and not blank.
+    fn text(&mut self, value: Option<&Value>, path: &str) -> Option<String> {
+        match value? {
+            Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+            Value::Null => None,
+            _ => {
+                self.remark(format!("`{path}` is a text in quotes"), "it is not taken over");
+                None
+            }
+        }
+    }
+
+    fn list<'v>(&mut self, value: Option<&'v Value>, path: &str) -> Vec<&'v Map<String, Value>> {
+        let Some(value) = value.filter(|value| !value.is_null()) else { return Vec::new() };
+        let found: Option<Vec<_>> = value.as_array().and_then(|all| all.iter().map(Value::as_object).collect());
+        if found.is_none() {
+            self.remark(format!("`{path}` is no list of objects"), "it is not taken over");
+        }
+        found.unwrap_or_default()
+    }
+
+    fn named(&mut self, one: &Map<String, Value>, key: &str, path: &str, at: usize) -> Option<String> {
+        let name = one.get(key).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
+        if name.is_none() {
+            self.remark(format!("`{path}[{at}]` has no `{key}`"), "it is not taken over");
+        }
+        name.map(str::to_owned)
+    }
+
+    /// Notes the names of what is left; never what it says.
+    fn rest(&mut self, all: &Map<String, Value>, taken: &[&str], path: &str) {
+        let left = all.keys().filter(|key| !taken.contains(&key.as_str()));
+        self.names.extend(left.map(|key| format!("{path}{}", clean(key).chars().take(40).collect::<String>())));
+    }
+
+    fn tell_names(&mut self) {
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        if names.is_empty() {
+            return;
+        }
+        let more = names.len().saturating_sub(NAMES);
+        let shown = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
+        let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+        self.remark(
+            format!("not taken over, as pins are about images: {shown}{more}"),
+            "that stays as the control plane has it",
+        );
+    }
+}
+
+#[cfg(test)]
+#[path = "import_tests.rs"]
+mod tests;

@@ -1,0 +1,125 @@
+//! From text to pins. Nothing fails: what cannot be used is a [`Slip`] with its place.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{PinDoc, PinKey, Slip};
+use crate::finding::Code;
+
+/// What may stand at the top.
+const KNOWN: &str = "a pin document has `image`, `postgres_version`, `spock_version`, `floating`, `base`, `contract`, `[node.NAME]` and `[service.NAME]`";
+/// What may stand in a section.
+const KNOWN_IN_SECTION: &str = "a section has `image`, `floating`, `base` and `contract`";
+
+/// Reads a pin document; never fails.
+pub fn read(text: &str) -> PinDoc {
+    let mut doc = PinDoc::default();
+    let text = &without_bare_keys(text, &mut doc);
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in errors {
+        let at = error.span().unwrap_or(text.len()..text.len());
+        doc.slip(at, Code::PinSyntax, error.message().trim().to_owned(), "");
+    }
+    for (key, value) in table.get_ref() {
+        let name: &str = key.get_ref();
+        match (name, value.get_ref()) {
+            ("postgres_version", DeValue::String(version)) => doc.postgres_version = filled(version),
+            ("spock_version", DeValue::String(version)) => doc.spock_version = filled(version),
+            ("postgres_version" | "spock_version", _) => {
+                doc.slip(value.span(), Code::PinSyntax, format!("`{name}` is a text in quotes"), "");
+            }
+            ("node", DeValue::Table(members)) => doc.section(members, PinKey::Member),
+            ("service", DeValue::Table(services)) => doc.section(services, PinKey::Service),
+            _ => {
+                if !doc.field(&PinKey::Group, name, value) {
+                    let message = format!("`{name}` means nothing here");
+                    doc.slip(key.span(), Code::PinUnknown, message, KNOWN);
+                }
+            }
+        }
+    }
+    doc.slips.sort_by_key(|slip| slip.at.start);
+    doc
+}
+
+/// Blanks out the lines that are a key and no more, as every line is while it is typed: after one of them the parser
+/// takes in nothing else.
+fn without_bare_keys(text: &str, doc: &mut PinDoc) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..text.lines().count() {
+        let (_, errors) = DeTable::parse_recoverable(&text);
+        let Some(error) = errors.into_iter().find(|error| error.message().starts_with("key with no value")) else {
+            break;
+        };
+        let at = error.span().map_or(0, |span| span.start).min(text.len());
+        let start = text[..at].rfind('\n').map_or(0, |line| line + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |line| at + line);
+        if start == end {
+            break;
+        }
+        doc.slip(start..end, Code::PinSyntax, "a key without a value: `=` is missing".into(), "");
+        text.replace_range(start..end, &" ".repeat(end - start));
+    }
+    text
+}
+
+fn filled(text: &str) -> Option<String> {
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+impl PinDoc {
+    fn slip(&mut self, at: Range<usize>, code: Code, message: String, hint: &str) {
+        self.slips.push(Slip { at, code, message, hint: hint.to_owned() });
+    }
+
+    fn pin(&mut self, key: PinKey, image: &str, at: Range<usize>) {
+        self.place.insert(key.clone(), at);
+        if let Some(image) = filled(image) {
+            self.pins.insert(key, image);
+        }
+    }
+
+    fn section(&mut self, table: &DeTable<'_>, make: fn(String) -> PinKey) {
+        for (name, value) in table {
+            let key = make(name.get_ref().to_string());
+            self.headers.insert(key.clone(), name.span());
+            let DeValue::Table(inner) = value.get_ref() else {
+                self.slip(
+                    value.span(),
+                    Code::PinSyntax,
+                    format!("`{}` is a section with an `image`", name.get_ref()),
+                    "",
+                );
+                continue;
+            };
+            for (field, value) in inner {
+                let name: &str = field.get_ref();
+                if !self.field(&key, name, value) {
+                    let message = format!("`{name}` means nothing here");
+                    self.slip(field.span(), Code::PinUnknown, message, KNOWN_IN_SECTION);
+                }
+            }
+        }
+    }
+
+    /// Takes in a key that may stand at the top and in every section; whether it was one.
+    fn field(&mut self, key: &PinKey, name: &str, value: &Spanned<DeValue<'_>>) -> bool {
+        match (name, value.get_ref()) {
+            ("image", DeValue::String(image)) => self.pin(key.clone(), image, value.span()),
+            ("base", DeValue::String(base)) => self.rules.entry(key.clone()).or_default().base = filled(base),
+            ("contract", DeValue::String(name)) => self.rules.entry(key.clone()).or_default().contract = filled(name),
+            ("floating", DeValue::Boolean(floating)) => {
+                self.rules.entry(key.clone()).or_default().floating = Some(*floating);
+            }
+            ("image" | "base" | "contract", _) => {
+                self.slip(value.span(), Code::PinSyntax, format!("`{name}` is a text in quotes"), "");
+            }
+            ("floating", _) => self.slip(value.span(), Code::PinSyntax, "`floating` is true or false".into(), ""),
+            _ => return false,
+        }
+        true
+    }
+}

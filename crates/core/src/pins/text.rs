@@ -1,0 +1,105 @@
+//! Pin documents as text: a pin set or cleared without touching the rest, and the document a group is opened with.
+
+use super::{PinKey, key_by, read};
+use crate::group::{GroupKey, GroupKind, member_of};
+use crate::world::World;
+
+/// The document with this pin set; the rest of the text stays as it is.
+pub fn set(text: &str, key: &PinKey, image: &str) -> String {
+    let doc = read(text);
+    let value = toml::Value::from(image).to_string();
+    if let Some(at) = doc.place.get(key) {
+        return format!("{}{value}{}", &text[..at.start], &text[at.end..]);
+    }
+    if let Some(at) = doc.headers.get(key) {
+        let end = text[at.end..].find('\n').map_or(text.len(), |line| at.end + line + 1);
+        let gap = if text[..end].ends_with('\n') { "" } else { "\n" };
+        return format!("{}{gap}image = {value}\n{}", &text[..end], &text[end..]);
+    }
+    let name = |name: &str| -> String {
+        let bare = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+        if bare { name.to_owned() } else { toml::Value::from(name).to_string() }
+    };
+    let section = match key {
+        PinKey::Group => {
+            let at = first_section(text);
+            return format!("{}image = {value}\n{}", &text[..at], &text[at..]);
+        }
+        PinKey::Member(member) => format!("[node.{}]", name(member)),
+        PinKey::Service(service) => format!("[service.{}]", name(service)),
+    };
+    let gap = if text.is_empty() || text.ends_with("\n\n") {
+        ""
+    } else if text.ends_with('\n') {
+        "\n"
+    } else {
+        "\n\n"
+    };
+    format!("{text}{gap}{section}\nimage = {value}\n")
+}
+
+/// Where the first section starts, so that a top-level key can stand before it.
+fn first_section(text: &str) -> usize {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with('[') {
+            return at;
+        }
+        at += line.len();
+    }
+    text.len()
+}
+
+/// The document without this pin; its line goes, the section stays.
+pub fn clear(text: &str, key: &PinKey) -> String {
+    let doc = read(text);
+    let Some(at) = doc.place.get(key) else { return text.to_owned() };
+    let start = text[..at.start].rfind('\n').map_or(0, |line| line + 1);
+    let end = text[at.end..].find('\n').map_or(text.len(), |line| at.end + line + 1);
+    format!("{}{}", &text[..start], &text[end..])
+}
+
+/// The document a group is opened with when none is in force: comments that say what runs, and no pin.
+pub fn template(world: &World, group: &GroupKey) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    let what = match group.kind {
+        GroupKind::Database => "database",
+        GroupKind::Stack => "stack",
+        GroupKind::Service => "service",
+    };
+    let _ = writeln!(text, "# Image pins of {what} \"{}\".", group.name);
+    match group.kind {
+        GroupKind::Database => text.push_str("# A service's pin wins over its db node's, that over the database's.\n# image = \"…\"   would pin every db node\n"),
+        GroupKind::Stack => text.push_str("# A stack's services are pinned by name.\n"),
+        GroupKind::Service => {}
+    }
+    let mut seen: Vec<(PinKey, Vec<String>)> = Vec::new();
+    for service in world.members(group) {
+        let key = key_by(group, service, &member_of(service));
+        // Members stand together: only the last one seen can be the same.
+        match seen.last_mut().filter(|(known, _)| *known == key) {
+            Some((_, images)) if images.iter().any(|image| image == service.image()) => {}
+            Some((_, images)) => images.push(service.image().to_owned()),
+            None => seen.push((key, vec![service.image().to_owned()])),
+        }
+    }
+    for (key, images) in seen {
+        let pinned = set("", &key, images.first().map_or("", String::as_str));
+        let _ = writeln!(text);
+        for line in pinned.lines() {
+            match line.strip_prefix("image = ") {
+                Some(image) => {
+                    let _ = writeln!(text, "# image = {image}");
+                }
+                None => {
+                    let _ = writeln!(text, "{line}");
+                }
+            }
+        }
+        for image in images.iter().skip(1) {
+            let _ = writeln!(text, "# runs too: {image}");
+        }
+    }
+    text
+}

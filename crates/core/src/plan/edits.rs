@@ -1,0 +1,120 @@
+//! From the places of a spec as they are to the places as they should be.
+
+use serde_json::Value;
+
+use crate::image::Platform;
+use crate::swarm::{Place, Places};
+use crate::wire::v1::Edit;
+
+/// The image text of a spec.
+pub const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
+/// The platforms the scheduler goes by.
+pub const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
+const PLATFORMS_KEY: &str = "Platforms";
+
+/// The edits that turn `now` into `target`, in the order image, platforms, force counter, update policy.
+pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    if now.image != target.image {
+        edits.push(Edit {
+            path: IMAGE.to_owned(),
+            before: Some(now.image.as_str().into()),
+            after: Some(target.image.as_str().into()),
+        });
+    }
+    edits.extend(platforms(&now.platforms, &target.platforms));
+    if now.force.value != target.force.value {
+        edits.push(Edit {
+            path: now.force.path.clone(),
+            before: now.force.value.clone(),
+            after: target.force.value.clone(),
+        });
+    }
+    if let (Some(now), Some(target)) = (&now.update, &target.update)
+        && now.value != target.value
+    {
+        edits.push(Edit { path: now.path.clone(), before: now.value.clone(), after: target.value.clone() });
+    }
+    edits
+}
+
+/// Where the target had no parent for the platforms either, the parent goes if nothing else stands in it.
+fn platforms(now: &Place, target: &Place) -> Option<Edit> {
+    let whole = now.path == PLATFORMS;
+    let edit =
+        |path: &str, before: Option<Value>, after: Option<Value>| Some(Edit { path: path.to_owned(), before, after });
+    let inside = |value: &Value| serde_json::json!({ PLATFORMS_KEY: value });
+    match (whole, target.path == PLATFORMS) {
+        _ if now.path == target.path && now.value == target.value => None,
+        (true, true) => edit(PLATFORMS, now.value.clone(), target.value.clone()),
+        (true, false) if now.alone => edit(&target.path, now.value.as_ref().map(inside), target.value.clone()),
+        (true, false) => now.value.as_ref().and_then(|value| edit(PLATFORMS, Some(value.clone()), None)),
+        (false, true) => {
+            target.value.as_ref().and_then(|value| edit(&now.path, now.value.clone(), Some(inside(value))))
+        }
+        (false, false) => edit(&now.path, now.value.clone(), target.value.clone()),
+    }
+}
+
+/// The places of a spec that runs a new image, with that image's platforms; removed when they are not known.
+///
+/// Written as `{Architecture, OS}` without variants, deduplicated: what the `docker` client writes, and what the
+/// scheduler compares.
+pub fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> Places {
+    let mut list: Vec<&Platform> =
+        platforms.unwrap_or_default().iter().filter(|platform| !platform.is_unknown()).collect();
+    list.sort();
+    list.dedup();
+    let value = (!list.is_empty()).then(|| {
+        list.iter()
+            .map(|platform| serde_json::json!({ "Architecture": platform.architecture, "OS": platform.os }))
+            .collect::<Value>()
+    });
+    let target = match value {
+        Some(value) => Place { path: PLATFORMS.to_owned(), value: Some(value), alone: now.platforms.alone },
+        None if now.platforms.path == PLATFORMS => Place { value: None, ..now.platforms.clone() },
+        None => now.platforms.clone(),
+    };
+    Places { image: image.to_owned(), platforms: target, ..now.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    fn place(path: &str, value: Option<Value>, alone: bool) -> Place {
+        Place { path: path.to_owned(), value, alone }
+    }
+
+    #[test]
+    fn an_absent_parent_is_made_and_removed_again() {
+        let amd = serde_json::json!([{"Architecture": "amd64", "OS": "linux"}]);
+        let without = place("/TaskTemplate/Placement", None, false);
+        let with = place(PLATFORMS, Some(amd.clone()), true);
+        let crowded = place(PLATFORMS, Some(amd.clone()), false);
+        let made = platforms(&without, &with).unwrap();
+        assert_eq!(
+            (made.path.as_str(), made.before, made.after),
+            ("/TaskTemplate/Placement", None, Some(serde_json::json!({"Platforms": amd})))
+        );
+        let removed = platforms(&with, &without).unwrap();
+        assert_eq!((removed.path.as_str(), removed.after), ("/TaskTemplate/Placement", None));
+        let kept = platforms(&crowded, &without).unwrap();
+        assert_eq!((kept.path.as_str(), kept.after), (PLATFORMS, None));
+        assert_eq!(platforms(&with, &with), None);
+    }
+
+    #[test]
+    fn unknown_platforms_are_removed_never_guessed() {
+        let mut now = sample::places("r/a:1");
+        now.platforms = place(PLATFORMS, Some(serde_json::json!([{"Architecture": "arm64", "OS": "linux"}])), false);
+        let edits = edits(&now, &with_image(&now, "r/a:2", None));
+        assert_eq!(edits.len(), 2);
+        assert_eq!((edits[1].path.as_str(), &edits[1].after), (PLATFORMS, &None));
+        let known =
+            [Platform::new("linux", "amd64"), Platform::new("linux", "amd64"), Platform::new("unknown", "unknown")];
+        let target = with_image(&now, "r/a:2", Some(&known));
+        assert_eq!(target.platforms.value, Some(serde_json::json!([{"Architecture": "amd64", "OS": "linux"}])));
+    }
+}

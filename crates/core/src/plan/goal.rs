@@ -1,0 +1,128 @@
+//! What is asked of the planner, and what it asks for in turn.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Again, Settle};
+use crate::group::{GroupKey, member_of};
+use crate::journal::History;
+use crate::swarm::Service;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Goal {
+    /// The group's pin document should become this text.
+    Pins {
+        /// The group.
+        group: GroupKey,
+        /// The edited document.
+        text: String,
+    },
+    /// Services should go back to what ran before.
+    Back {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// Where to, if not to what ran immediately before.
+        to: Option<BackTo>,
+    },
+    /// The tasks of services should start anew.
+    Redeploy {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// By which image.
+        by: Again,
+    },
+    /// What somebody else changed should go back to its pin, or become the pin.
+    Drift {
+        /// The group.
+        group: GroupKey,
+        /// Which of its services.
+        scope: Scope,
+        /// Which of the two.
+        how: Settle,
+    },
+}
+
+impl Goal {
+    /// The group it is about.
+    pub fn group(&self) -> &GroupKey {
+        match self {
+            Self::Pins { group, .. }
+            | Self::Back { group, .. }
+            | Self::Redeploy { group, .. }
+            | Self::Drift { group, .. } => group,
+        }
+    }
+}
+
+/// Which services of a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// All of them.
+    Group,
+    /// Those of a member.
+    Member(String),
+    /// One, by name.
+    Service(String),
+}
+
+impl Scope {
+    /// Whether a service is meant.
+    pub fn holds(&self, service: &Service) -> bool {
+        match self {
+            Self::Group => true,
+            Self::Member(member) => member_of(service) == *member,
+            Self::Service(name) => service.name == *name,
+        }
+    }
+}
+
+/// A chosen target of a rollback.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackTo {
+    /// To what stood before this change.
+    Change(String),
+    /// To an image of a service's history, or a tag of its repository: by text, tag or digest.
+    Image(String),
+}
+
+impl BackTo {
+    /// What a person names: a change of this history by its id, else an image.
+    pub fn read(text: &str, history: &History) -> Self {
+        match history.find(text) {
+            Some(entry) => Self::Change(entry.slot.change.clone()),
+            None => Self::Image(text.to_owned()),
+        }
+    }
+}
+
+/// Something the planner needs to know first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Want {
+    /// What a reference names.
+    Image(String),
+    /// What the image of a `repository@digest` is.
+    About(String),
+    /// The tags of a repository.
+    Tags(String),
+    /// What a reference names for the nodes, by the engine's own look.
+    Engine(String),
+    /// The version manifest.
+    Versions,
+    /// A service's task history, by the service's id.
+    Tasks(String),
+    /// A change's record.
+    Record(String),
+    /// The journal's slots.
+    Journal,
+    /// What was seen of a group and brought by others.
+    Sightings(GroupKey),
+    /// Whether the operator has credentials for a registry, by its host.
+    Login(String),
+}

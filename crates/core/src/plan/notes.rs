@@ -1,0 +1,179 @@
+//! What a unit does beside changing an image: which tasks restart where, for how long one may be away, what the engine does
+//! on a failure, whose credentials go with it, what stays of it, and what going back would do.
+
+use std::time::Duration;
+
+use super::Work;
+use super::manner::{Replacing, forbids_start_first};
+use super::unit::matches_target;
+use crate::group::member_of;
+use crate::image::{ImageRef, digest_of, short};
+use crate::past::failed_here;
+use crate::size::size;
+use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
+use crate::time::age;
+use crate::wire::v1::{Credentials, Kind};
+
+impl Work<'_> {
+    /// The notes of a unit that posts something, the weightiest first.
+    pub(super) fn notes(&self, service: &Service, target: &Places, credentials: Credentials) -> Vec<String> {
+        let starts_first = service.policy.start_first || self.switches_to_start_first(service);
+        let mut notes = vec![self.tasks_note(service, target), self.away_note(service, target, starts_first)];
+        notes.extend(policy_note(service));
+        notes.extend(self.order_note(service, starts_first));
+        notes.extend(self.credentials_note(&target.image, service, credentials));
+        notes.push(self.undo_note(service));
+        notes.retain(|note| !note.is_empty());
+        notes
+    }
+
+    /// Which tasks restart, and which stay as they match already.
+    fn tasks_note(&self, service: &Service, target: &Places) -> String {
+        let tasks = self.world.tasks(&service.id).iter().filter(|task| task.desired == TaskState::Running);
+        let (stay, go): (Vec<&Task>, Vec<&Task>) =
+            tasks.partition(|task| task.state == TaskState::Running && matches_target(task, service, target));
+        let hosts = |tasks: &[&Task]| {
+            let nodes = tasks.iter().filter_map(|task| self.world.nodes.get(task.node.as_ref()?));
+            let mut names: Vec<&str> = nodes.map(|node| node.hostname.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            match names.len() {
+                0 => String::new(),
+                1..=3 => format!(" on {}", names.join(", ")),
+                many => format!(" on {many} nodes"),
+            }
+        };
+        let effect = super::unit::effect(service, target, self.world.tasks(&service.id));
+        let told = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
+        if effect.restarts == 0 && effect.stays == 0 {
+            return "no task runs: nothing restarts".to_owned();
+        }
+        let mut note = format!("{}{}", told(effect.restarts, "task restarts", "tasks restart"), hosts(&go));
+        if effect.stays > 0 {
+            note = format!("{note}, {}{}", told(effect.stays, "stays", "stay"), hosts(&stay));
+        }
+        note
+    }
+
+    /// For how long a task may be away, as far as that can be known.
+    fn away_note(&self, service: &Service, target: &Places, starts_first: bool) -> String {
+        if matches!(service.mode, Mode::Replicated(0)) {
+            return String::new();
+        }
+        if starts_first {
+            return "old tasks serve until new ones are up".to_owned();
+        }
+        let pull = match self.size_of(&target.image) {
+            Some(bytes) => format!("pull ≤ {} unless cached", size(bytes)),
+            None => "pull unless cached".to_owned(),
+        };
+        let took = self.last_start(service).map(|took| format!(", last time {}", age(took))).unwrap_or_default();
+        let stop = age(service.stop_grace);
+        match service.mode {
+            Mode::Replicated(1) => format!("no task in between: stop ≤ {stop} + {pull} + start{took}"),
+            _ => format!("each is away in its turn: stop ≤ {stop} + {pull} + start{took}"),
+        }
+    }
+
+    fn size_of(&self, text: &str) -> Option<u64> {
+        let image = ImageRef::parse(text).ok()?;
+        let digest = image.digest.clone()?;
+        let named = [text, image.without_digest()].into_iter().filter_map(|text| self.facts.image(text).known());
+        let told = named.filter(|fact| fact.digest == digest).find_map(|fact| fact.size);
+        let about = self.facts.about(&image.by_digest(&digest)).known().map(|about| about.size());
+        told.or(about).filter(|bytes| *bytes > 0)
+    }
+
+    /// The longest that a task of it which runs now took from being made to running.
+    fn last_start(&self, service: &Service) -> Option<Duration> {
+        let running = self.world.tasks(&service.id).iter().filter(|task| task.state == TaskState::Running);
+        running.filter_map(|task| Some(task.since?.since(task.created?))).max().filter(|took| took.as_secs() > 0)
+    }
+
+    /// What start-first means for it, or why it is not to be had.
+    fn order_note(&self, service: &Service, starts_first: bool) -> Option<String> {
+        if self.manner.replacing != Replacing::StartFirst || service.policy.start_first {
+            return None;
+        }
+        Some(match forbids_start_first(service) {
+            Some(why) if !starts_first => format!("stop-first all the same: {why}"),
+            _ => "start-first stays in its update policy; a rollback puts the policy back too".to_owned(),
+        })
+    }
+
+    fn credentials_note(&self, target: &str, service: &Service, credentials: Credentials) -> Option<String> {
+        let to = ImageRef::parse(target).ok()?.host;
+        let mine = self.facts.login(&to).known().copied().unwrap_or(false);
+        let moves = ImageRef::parse(service.image()).is_ok_and(|from| from.host != to);
+        match credentials {
+            Credentials::Operator => Some(format!("credentials: yours for {to} replace those stored in the service")),
+            Credentials::Previous => Some(format!("credentials: those kept with the previous spec, for {to}")),
+            Credentials::Stored if self.manner.sending == super::manner::Sending::Operator && !mine => {
+                Some(format!("credentials: you have none for {to}; those stored in the service stay"))
+            }
+            Credentials::Stored if mine && self.kind != Kind::Back => {
+                Some(format!("credentials: those stored in the service; yours for {to} can be sent instead"))
+            }
+            Credentials::Stored if moves && self.kind != Kind::Back => {
+                Some(format!("credentials: none known for {to}, neither here nor in the service"))
+            }
+            Credentials::Stored => None,
+        }
+    }
+
+    /// What a rollback of this would do.
+    fn undo_note(&self, service: &Service) -> String {
+        let from = service.image();
+        let name = digest_of(from).map_or_else(|| short(from), |digest| format!("{}@{}", short(from), digest.short()));
+        if self.kind == Kind::Back {
+            return "never put back by itself: if it fails it asks".to_owned();
+        }
+        if failed_here(self.world, self.group, service, from) {
+            return format!(
+                "a rollback of this would go to {name}, which failed in {}: not offered",
+                member_of(service)
+            );
+        }
+        let by_tag = if digest_of(from).is_none() { ", by its tag only: it may be another image then" } else { "" };
+        format!("a rollback of this goes to {name}{by_tag}")
+    }
+}
+
+/// What the engine does on a failure, and where that is dangerous.
+fn policy_note(service: &Service) -> Option<String> {
+    let policy = &service.policy;
+    let count = match service.mode {
+        Mode::Replicated(0) | Mode::ReplicatedJob(_) | Mode::GlobalJob => return None,
+        Mode::Replicated(count) => count,
+        _ => service.desired.unwrap_or(2),
+    };
+    let own = if policy.explicit { "" } else { " (the default)" };
+    let on_failure = match policy.on_failure {
+        FailureAction::Rollback => "goes back by itself".to_owned(),
+        FailureAction::Pause => "pauses".to_owned(),
+        FailureAction::Continue => "goes on with the others".to_owned(),
+        FailureAction::Other(ref other) => other.clone(),
+    };
+    if count == 1 {
+        return Some(format!("on a failure the engine {on_failure}{own}"));
+    }
+    let at_once = match policy.parallelism {
+        0 => "all at once".to_owned(),
+        1 => "one at a time".to_owned(),
+        some => format!("{some} at a time"),
+    };
+    // The next task is stopped as soon as the new one runs, whatever the monitor time (observed on Docker Engine 20.10).
+    let late = policy.parallelism > 0
+        && count > policy.parallelism
+        && policy.delay.is_zero()
+        && service.health_start.is_none()
+        && !policy.start_first
+        && matches!(policy.on_failure, FailureAction::Pause | FailureAction::Rollback);
+    let late = if late {
+        let lost = (2 * policy.parallelism).min(count);
+        format!("; without health check or delay {lost} of {count} may be down before it does")
+    } else {
+        String::new()
+    };
+    Some(format!("{at_once}; on a failure the engine {on_failure}{own}{late}"))
+}

@@ -1,0 +1,106 @@
+//! Tasks that start anew: by the digest they run, or by what the tag names now.
+
+use serde::{Deserialize, Serialize};
+
+use super::edits::with_image;
+use super::{Scope, Want, Work};
+use crate::check::case::{By, Case};
+use crate::check::{self};
+use crate::finding::{Code, Finding, Severity};
+use crate::image::ImageRef;
+use crate::past::ran_here;
+use crate::pins;
+use crate::swarm::{Mode, Place, Places, Service};
+use crate::wire::v1::Action;
+
+/// By which image tasks start anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Again {
+    /// By the digest that they run.
+    #[default]
+    Same,
+    /// By what the tag names now.
+    Tag,
+}
+
+impl Work<'_> {
+    /// Units that start the tasks of a scope anew.
+    pub(super) fn again(&mut self, scope: &Scope, by: Again) {
+        let services: Vec<Service> =
+            self.world.members(self.group).filter(|service| scope.holds(service)).cloned().collect();
+        for service in &services {
+            self.again_one(service, by);
+        }
+        if services.is_empty() {
+            let finding =
+                Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), "there is no such service");
+            self.findings.push(finding.hint("`pinnace status` lists what there is"));
+        }
+    }
+
+    fn again_one(&mut self, service: &Service, by: Again) {
+        let stays =
+            |work: &mut Self, action, why: &str| work.push(service, &service.places.clone(), action, vec![why.into()]);
+        if matches!(service.mode, Mode::Replicated(0)) {
+            return stays(self, Action::None, "it is stopped: no task starts anew");
+        }
+        let Ok(image) = ImageRef::parse(service.image()) else {
+            return stays(self, Action::Blocked, "its image cannot be read");
+        };
+        // A bare tag is what each node makes of it: a redeploy fixes the digest.
+        let asks = by == Again::Tag || image.digest.is_none();
+        let named = if asks { ImageRef::parse(image.without_digest()).unwrap_or(image.clone()) } else { image.clone() };
+        let fact = self.facts.image(&named.text);
+        if !fact.answered() {
+            self.wants.insert(Want::Image(named.text.clone()));
+        }
+        let known = fact.known();
+        let (target, reason) = match known.filter(|_| asks).map(|fact| named.pinned(&fact.digest)) {
+            Some(text) if text != image.text => {
+                let platforms = known.and_then(|fact| fact.platforms.clone());
+                let same = image.digest.as_ref().is_none_or(|digest| known.is_some_and(|fact| fact.digest == *digest));
+                let why = if same {
+                    "starts anew, fixed to what its tag names now"
+                } else {
+                    "starts anew, by what its tag names now"
+                };
+                (with_image(&service.places, &text, platforms.as_deref()), why)
+            }
+            Some(_) => (once_more(&service.places), "starts anew: its tag still names what it runs"),
+            None if by == Again::Tag => (service.places.clone(), "what its tag names now is not known"),
+            None if image.digest.is_none() => (once_more(&service.places), "starts anew, by its bare tag"),
+            None => (once_more(&service.places), "starts anew, by the digest it runs"),
+        };
+        let doc = Self::doc(self.pins_before.as_ref());
+        let same = target.image == service.image();
+        let by = if same { By::Back } else { By::Pin(&doc) };
+        let (world, facts) = (self.world, self.facts);
+        let case = Case { group: self.group, services: vec![service], world, facts, image: &named, by };
+        self.findings.extend(check::about_image(&case));
+        let ran = same || ran_here(self.world, self.group, service, &target.image);
+        let action = match (check::blocks(&named, self.facts.image(&named.text), ran), ran) {
+            (true, _) => Action::Blocked,
+            (false, true) => Action::Back,
+            (false, false) => Action::New,
+        };
+        self.push(service, &target, action, vec![reason.to_owned()]);
+        self.pin_along(service, &target.image);
+    }
+
+    /// A pin with another digest would be contradicted: it follows.
+    fn pin_along(&mut self, service: &Service, image: &str) {
+        let text = self.pins_after.clone().unwrap_or_default();
+        let doc = pins::read(&text);
+        let covered = doc.effective(self.group, service).map(|(_, image)| image.to_owned());
+        if covered.is_some_and(|pin| pin != pins::MANIFEST && !pins::means(&pin, image)) {
+            self.pins_after = Some(pins::set(&text, &self.own_key(&doc, service), image));
+        }
+    }
+}
+
+/// The same places, their tasks to be started once more.
+fn once_more(now: &Places) -> Places {
+    let count = super::unit::number(now.force.value.as_ref());
+    Places { force: Place { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }
+}

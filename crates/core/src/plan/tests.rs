@@ -1,0 +1,349 @@
+//! The planner as a table: a world, a goal, a plan.
+
+mod choices;
+
+use super::back::{Answer, Source, way_back};
+use super::*;
+use crate::image::{Digest, Platform};
+use crate::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use crate::registry::{Fact, ImageFact, Learned, Via, Why};
+use crate::sample;
+use crate::swarm::{Availability, Task, TaskState};
+use crate::wire::v1::Record;
+use crate::world::Seen;
+
+fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
+    super::plan(goal, &Manner::default(), world, facts, now)
+}
+
+const OLD: &str = "r.io/pg:1";
+
+fn digest(digit: &str) -> Digest {
+    Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap()
+}
+
+fn group() -> GroupKey {
+    GroupKey::parse("database/s").unwrap()
+}
+
+/// A database of two db nodes and a support service; the journal read, and empty.
+fn world() -> World {
+    let mut world = World::default();
+    world.apply(Seen::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
+    let mut services = Vec::new();
+    for (name, member, host) in [("pg-n1-a", "n1", "a"), ("pg-n1-b", "n1", "b"), ("pg-n2-c", "n2", "c")] {
+        let mut service = sample::service(name, OLD);
+        for (key, value) in
+            [("pgedge.database.id", "s"), ("pgedge.component", "postgres"), ("pgedge.node.name", member)]
+        {
+            service.labels.insert(key.into(), value.into());
+        }
+        service.constraints = vec![format!("node.id=={host}-id")];
+        services.push(service);
+    }
+    let mut support = sample::service("s-mcp", "r.io/mcp:1");
+    support.labels.insert("pgedge.database.id".into(), "s".into());
+    support.labels.insert("pgedge.component".into(), "service".into());
+    services.push(support);
+    world.apply(Seen::Services(services), sample::NOW);
+    world.apply(Seen::Slots(Vec::new()), sample::NOW);
+    world
+}
+
+fn facts(known: &[(&str, &str)]) -> Facts {
+    let mut facts = Facts::default();
+    for (reference, digit) in known {
+        let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
+        let image = crate::image::ImageRef::parse(reference).unwrap();
+        facts.take(Learned::About(image.by_digest(&value.digest), not_asked()));
+        let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
+        facts.take(Learned::Engine((*reference).to_owned(), fact(Via::Engine)));
+        facts.learn(reference, fact(Via::Registry));
+    }
+    facts.take(Learned::Versions(not_asked()));
+    facts.take(login("r.io", false));
+    facts
+}
+
+/// Whether the operator has credentials for a registry.
+fn login(host: &str, has: bool) -> Learned {
+    Learned::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: Via::Written })
+}
+
+fn not_asked<T>() -> Fact<T> {
+    Fact::Failed { why: Why::Other("not asked here".into()), at: sample::NOW }
+}
+
+fn pin(text: &str) -> Goal {
+    Goal::Pins { group: group(), text: text.to_owned() }
+}
+
+fn back(scope: Scope) -> Goal {
+    Goal::Back { group: group(), scope, to: None }
+}
+
+fn actions(plan: &Plan) -> Vec<(&str, Action)> {
+    plan.units.iter().map(|unit| (unit.service.as_str(), unit.action)).collect()
+}
+
+fn codes(plan: &Plan) -> Vec<&str> {
+    plan.findings.iter().map(|finding| finding.code.as_str()).collect()
+}
+
+/// Carries a plan out in the world, as the executor and the engine would.
+fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) {
+    let units: Vec<_> = letters.chars().map(|letter| UnitState::from_letter(letter).unwrap()).collect();
+    let seq = plan.parent + 1;
+    let change = format!("change-{seq}");
+    let labels = SlotLabels {
+        group: plan.group.to_string(),
+        owner: String::new(),
+        beat: 1,
+        state,
+        units: units.clone(),
+        post: None,
+        by: "root".into(),
+        why: String::new(),
+        at: Some(sample::NOW),
+        sum: String::new(),
+        home: String::new(),
+        extra: std::collections::BTreeMap::new(),
+    };
+    let slot = Slot {
+        config: change.clone(),
+        index: 1,
+        created: None,
+        seq,
+        v: 1,
+        change: change.clone(),
+        group_hash: plan.group.hash(),
+        labels,
+    };
+    world.apply(Seen::Slot(Box::new(slot)), sample::NOW);
+    let record = Record { v: 1, change: change.clone(), plan: plan.clone(), extra: serde_json::Map::new() };
+    world.apply(Seen::Record { change, record: Some(Box::new(record)) }, sample::NOW);
+    for (unit, state) in plan.units.iter().zip(units) {
+        if !matches!(state, UnitState::Done | UnitState::Failed) || unit.edits.is_empty() {
+            continue;
+        }
+        let mut service = world.services[&unit.service_id].clone();
+        service.previous = Some(service.places.clone());
+        service.places.image.clone_from(&unit.to.image);
+        for edit in unit.edits.iter().filter(|edit| edit.path.ends_with("Platforms")) {
+            service.places.platforms.value.clone_from(&edit.after);
+        }
+        world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    }
+}
+
+#[test]
+fn no_edit_is_nothing_to_do() {
+    let world = world();
+    for text in
+        [String::new(), pins::template(&world, &group()), "# only words\n# postgres_version = \"17.9\"\n".into()]
+    {
+        let draft = plan(&pin(&text), &world, &Facts::default(), sample::NOW);
+        assert!(draft.plan.has_nothing_to_do() && draft.wants.is_empty() && draft.plan.units.is_empty(), "{text}");
+        assert_eq!(codes(&draft.plan), ["nothing-to-do"]);
+    }
+}
+
+#[test]
+fn only_services_whose_effective_pin_changes_are_planned() {
+    let world = world();
+    let goal = pin("[node.n1]\nimage = \"r.io/pg:2\"\n");
+    let draft = plan(&goal, &world, &Facts::default(), sample::NOW);
+    assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into()), Want::Login("r.io".into()), Want::Versions].into());
+    assert!(draft.obstacle(Consent { warnings: true, unchecked: true }).is_some());
+    let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
+    assert!(draft.wants.is_empty());
+    assert_eq!(actions(&draft.plan), [("pg-n1-a", Action::New), ("pg-n1-b", Action::New)]);
+    let unit = &draft.plan.units[0];
+    assert_eq!(unit.to.image, format!("r.io/pg:2@{}", digest("2")));
+    assert_eq!((unit.from.digest.clone(), unit.to.digest.clone(), unit.node.as_str()), (None, Some(digest("2")), "a"));
+    assert_eq!(
+        unit.edits.iter().map(|edit| edit.path.as_str()).collect::<Vec<_>>(),
+        ["/TaskTemplate/ContainerSpec/Image", "/TaskTemplate/Placement/Platforms"]
+    );
+    assert_eq!(draft.obstacle(Consent::default()), None, "a good pin has no warning: {:?}", draft.plan.findings);
+}
+
+#[test]
+fn equal_inputs_give_the_equal_plan() {
+    let (world, facts) = (world(), facts(&[("r.io/pg:2", "2")]));
+    let goal = pin("image = \"r.io/pg:2\"\n");
+    let first = plan(&goal, &world, &facts, sample::NOW).plan;
+    let later = plan(&goal, &world, &facts, Time(sample::NOW.0 + 99_000)).plan;
+    assert_eq!(first.id, later.id);
+    let mut moved = world.clone();
+    let mut service = moved.services["pg-n1-a-id"].clone();
+    service.index += 5;
+    moved.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    assert_eq!(plan(&goal, &moved, &facts, sample::NOW).plan.id, first.id, "an index alone is no change");
+    service.rest = crate::swarm::RestHash("edited".into());
+    moved.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    assert_ne!(plan(&goal, &moved, &facts, sample::NOW).plan.id, first.id);
+}
+
+#[test]
+fn an_error_blocks_its_own_units_and_names_the_hosts() {
+    let world = world();
+    let mut facts = facts(&[("r.io/pg:2", "2")]);
+    facts.learn("r.io/pg:missing", Fact::Failed { why: Why::NotFound, at: sample::NOW });
+    let goal = pin("[node.n1]\nimage = \"r.io/pg:missing\"\n[node.n2]\nimage = \"r.io/pg:2\"\n");
+    let draft = plan(&goal, &world, &facts, sample::NOW);
+    assert_eq!(
+        actions(&draft.plan),
+        [("pg-n1-a", Action::Blocked), ("pg-n1-b", Action::Blocked), ("pg-n2-c", Action::New)]
+    );
+    assert_eq!(codes(&draft.plan), ["image-not-found", "will-be-overwritten"]);
+    assert_eq!(draft.plan.findings[0].subject, "n1 on a, b");
+}
+
+#[test]
+fn a_node_that_takes_no_tasks_blocks() {
+    let mut world = world();
+    let mut nodes: Vec<_> = world.nodes.values().cloned().collect();
+    nodes[0].availability = Availability::Drain;
+    world.apply(Seen::Nodes(nodes), sample::NOW);
+    let draft = plan(&pin("image = \"r.io/pg:2\"\n"), &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
+    assert_eq!(
+        actions(&draft.plan),
+        [("pg-n1-a", Action::Blocked), ("pg-n1-b", Action::New), ("pg-n2-c", Action::New)]
+    );
+    assert!(codes(&draft.plan).contains(&"node-not-ready"));
+}
+
+#[test]
+fn pinning_the_running_tag_changes_no_service() {
+    let world = world();
+    let draft = plan(&pin(&format!("image = \"{OLD}\"\n")), &world, &facts(&[(OLD, "1")]), sample::NOW);
+    assert!(draft.plan.units.iter().all(|unit| unit.action == Action::None));
+    assert!(draft.plan.changes_pins() && !draft.plan.has_nothing_to_do(), "the pins change all the same");
+    assert!(codes(&draft.plan).contains(&"runs-by-tag"));
+}
+
+#[test]
+fn back_to_the_letter_and_only_once() {
+    let mut world = world();
+    let facts = facts(&[("r.io/pg:2", "2"), (OLD, "1")]);
+    let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
+    carry_out(&mut world, &forward, ChangeState::Done, "dd");
+    let draft = plan(&back(Scope::Group), &world, &facts, sample::NOW);
+    assert_eq!(actions(&draft.plan), [("pg-n1-a", Action::Back), ("pg-n1-b", Action::Back)]);
+    assert_eq!(draft.plan.units[0].to.image, OLD, "the bare tag, as it was");
+    assert_eq!(draft.plan.pins_after, None, "the document before it");
+    for (unit, before) in draft.plan.units.iter().zip(&forward.units) {
+        let reversed: Vec<_> = before.edits.iter().map(|edit| (&edit.path, &edit.after, &edit.before)).collect();
+        assert_eq!(unit.edits.iter().map(|edit| (&edit.path, &edit.before, &edit.after)).collect::<Vec<_>>(), reversed);
+    }
+    carry_out(&mut world, &draft.plan, ChangeState::Done, "dd");
+    let again = plan(&back(Scope::Group), &world, &facts, sample::NOW);
+    assert!(again.plan.has_nothing_to_do());
+    assert_eq!(codes(&again.plan), ["nothing-to-do"]);
+}
+
+#[test]
+fn one_service_back_keeps_the_others_pinned() {
+    let mut world = world();
+    let facts = facts(&[("r.io/pg:2", "2"), (OLD, "1")]);
+    let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
+    carry_out(&mut world, &forward, ChangeState::Done, "dd");
+    let draft = plan(&back(Scope::Service("pg-n1-b".into())), &world, &facts, sample::NOW);
+    assert_eq!(actions(&draft.plan), [("pg-n1-b", Action::Back)]);
+    let doc = pins::read(draft.plan.pins_after.as_deref().unwrap());
+    let effective = |name: &str| doc.effective(&group(), world.service_named(name).unwrap()).map(|(_, image)| image);
+    assert_eq!((effective("pg-n1-a"), effective("pg-n1-b")), (Some("r.io/pg:2"), Some(OLD)));
+}
+
+#[test]
+fn changed_elsewhere_goes_to_the_engines_previous_spec() {
+    let mut world = world();
+    let mut service = world.services["pg-n2-c-id"].clone();
+    service.previous = Some(service.places.clone());
+    service.places.image = "r.io/pg:bad".into();
+    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    let ask = |world: &World| way_back(world, &group(), &world.services["pg-n2-c-id"]);
+    assert_eq!(ask(&world), Answer::Wants([Want::Tasks("pg-n2-c-id".into())].into()));
+    world.apply(Seen::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
+    let Answer::To(way) = ask(&world) else { panic!() };
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::EnginePrevious));
+}
+
+#[test]
+fn what_never_came_up_is_never_the_default() {
+    let mut world = world();
+    let mut service = world.services["pg-n2-c-id"].clone();
+    let mut waits = sample::task("w", &sample::service("pg-n2-c", "r.io/pg:2"), "c", TaskState::Pending, 300);
+    let mut old = sample::task("o", &sample::service("pg-n2-c", OLD), "c", TaskState::Shutdown, 500);
+    (waits.desired, old.desired) = (TaskState::Shutdown, TaskState::Shutdown);
+    service.places.image = "r.io/pg:3".into();
+    service.previous = Some(sample::places("r.io/pg:2"));
+    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Seen::Tasks { service: service.id.clone(), tasks: vec![waits, old] }, sample::NOW);
+    let Answer::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask), "its task only waited for a node");
+}
+
+#[test]
+fn what_failed_here_is_never_the_default() {
+    let mut world = world();
+    let mut service = world.services["pg-n2-c-id"].clone();
+    let task = |id: &str, image: &str, state: TaskState, ago: i64| {
+        let mut task = sample::task(id, &sample::service("pg-n2-c", image), "c", state, ago);
+        task.desired = TaskState::Shutdown;
+        task
+    };
+    let tasks: Vec<Task> = vec![
+        task("old", OLD, TaskState::Shutdown, 500),
+        task("bad", "r.io/pg:bad", TaskState::Rejected, 300),
+        task("new", "r.io/pg:3", TaskState::Running, 100),
+    ];
+    service.places.image = "r.io/pg:3".into();
+    service.previous = Some(sample::places("r.io/pg:bad"));
+    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+    let Answer::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask));
+}
+
+#[test]
+fn a_failed_change_that_was_put_back_is_passed_over() {
+    let mut world = world();
+    let facts = facts(&[("r.io/pg:2", "2"), ("r.io/pg:3", "3"), (OLD, "1")]);
+    let first = plan(&pin("[node.n2]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
+    carry_out(&mut world, &first, ChangeState::Done, "d");
+    let second = plan(&pin("[node.n2]\nimage = \"r.io/pg:3\"\n"), &world, &facts, sample::NOW).plan;
+    carry_out(&mut world, &second, ChangeState::Failed, "U");
+    let draft = plan(&back(Scope::Member("n2".into())), &world, &facts, sample::NOW);
+    assert_eq!(draft.plan.units[0].to.image, OLD);
+}
+
+#[test]
+fn tasks_that_match_stay() {
+    let mut world = world();
+    let facts = facts(&[(OLD, "1")]);
+    let mut service = world.services["pg-n2-c-id"].clone();
+    service.mode = crate::swarm::Mode::Replicated(3);
+    let old = service.clone();
+    service.previous = Some(service.places.clone());
+    service.places.image = "r.io/pg:bad".into();
+    let mut tasks: Vec<_> = ["1", "2"].iter().map(|id| sample::task(id, &old, "c", TaskState::Running, 900)).collect();
+    tasks.push(sample::task("3", &service, "c", TaskState::Failed, 9));
+    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+    let draft = plan(&back(Scope::Service(service.name)), &world, &facts, sample::NOW);
+    let effect = draft.plan.units[0].effect;
+    assert_eq!((effect.restarts, effect.stays), (1, 2));
+}
+
+#[test]
+fn a_change_under_way_blocks() {
+    let mut world = world();
+    let facts = facts(&[("r.io/pg:2", "2")]);
+    let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
+    carry_out(&mut world, &forward, ChangeState::Running, "p-");
+    let draft = plan(&pin("[node.n2]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW);
+    assert_eq!(actions(&draft.plan), [("pg-n2-c", Action::Blocked)]);
+    assert!(codes(&draft.plan).contains(&"change-unfinished"));
+}

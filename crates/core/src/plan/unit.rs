@@ -1,0 +1,149 @@
+//! One service's unit: what it becomes, why, and what that does to its tasks.
+
+use super::edits::{edits, with_image};
+use super::{Want, Work};
+use crate::check;
+use crate::effective::{Effective, Origin};
+use crate::finding::{Code, Finding};
+use crate::group::member_of;
+use crate::image::ImageRef;
+use crate::landing::landings;
+use crate::past::ran_here;
+use crate::registry::{Fact, ImageFact, Via};
+use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
+use crate::wire::v1::{Action, Credentials, Effect, ImageAt, Kind, Landing, Unit};
+
+impl Work<'_> {
+    /// A service should run another image than the document in force says, or is not pinned any more.
+    pub(super) fn wish(&mut self, service: &Service, effective: &Effective, floating: bool) {
+        let version = effective.version.as_deref().unwrap_or_default();
+        let reason = match &effective.origin {
+            Origin::Pin(key) => format!("by {key}"),
+            Origin::Manifest(key) => format!("by {key}: the manifest's for {version}"),
+            Origin::FallBack => format!("no longer pinned: falls back to the manifest's for {version}"),
+            Origin::Runs => "no longer pinned: keeps what it runs".to_owned(),
+        };
+        let stays = |work: &mut Self, action, reasons| work.push(service, &service.places.clone(), action, reasons);
+        if effective.asking {
+            self.wants.insert(Want::Versions);
+        }
+        let image = match &effective.origin {
+            Origin::Runs => return stays(self, Action::None, vec![reason]),
+            _ => effective.image.as_deref().and_then(|text| ImageRef::parse(text).ok()),
+        };
+        let Some(image) = image else { return stays(self, Action::Blocked, vec![reason]) };
+        if service.image() == image.text {
+            if let Some(said) = check::running::by_tag(&image) {
+                let finding = Finding::new(said.severity, Code::RunsByTag, member_of(service), said.message);
+                self.findings.push(finding.hint(said.hint));
+            }
+            return stays(self, Action::None, vec![reason, "runs it already".into()]);
+        }
+        let fact = self.facts.image(&image.text);
+        if !fact.answered() {
+            self.wants.insert(Want::Image(image.text.clone()));
+        }
+        let known: Option<&ImageFact> = fact.known();
+        let target_text = match (&image.digest, known) {
+            (None, Some(fact)) if !floating => image.pinned(&fact.digest),
+            _ => image.text.clone(),
+        };
+        if target_text == service.image() {
+            return stays(self, Action::None, vec![reason, "runs it already".into()]);
+        }
+        if let Fact::Known { via: Via::Registry, .. } = fact
+            && !self.facts.engine(&image.text).answered()
+        {
+            // The nodes pull as the engine does: what it sees counts as well.
+            self.wants.insert(Want::Engine(image.text.clone()));
+        }
+        let platforms = known.and_then(|fact| fact.platforms.as_deref());
+        let target = with_image(&service.places, &target_text, platforms);
+        let ran = ran_here(self.world, self.group, service, &target_text);
+        let action = match (check::blocks(&image, fact, ran), ran) {
+            (true, _) => Action::Blocked,
+            (false, true) => Action::Back,
+            (false, false) => Action::New,
+        };
+        self.push(service, &target, action, vec![reason]);
+    }
+
+    /// Adds a unit; its findings about nodes and policy come when all units are known.
+    pub(super) fn push(&mut self, service: &Service, target: &Places, action: Action, reasons: Vec<String>) {
+        let moves = !edits(&service.places, target).is_empty();
+        let action = if !moves && action != Action::Blocked { Action::None } else { action };
+        let replaced = if action.is_active() { self.replaced(service, target) } else { target.clone() };
+        let credentials =
+            if action.is_active() { self.credentials(service, &target.image) } else { Credentials::Stored };
+        let effect = if action == Action::None {
+            Effect::default()
+        } else {
+            effect(service, target, self.world.tasks(&service.id))
+        };
+        self.units.push(Unit {
+            service: service.name.clone(),
+            service_id: service.id.clone(),
+            member: member_of(service),
+            node: self.world.hosts(service).join(","),
+            action,
+            from: ImageAt::new(service.image()),
+            to: ImageAt::new(&target.image),
+            reasons,
+            effect,
+            edits: edits(&service.places, &replaced),
+            rest: service.rest.clone(),
+            engine_rolls_back: service.policy.on_failure == FailureAction::Rollback,
+            credentials,
+            notes: if action.is_active() { self.notes(service, target, credentials) } else { Vec::new() },
+            lands: self.lands(service, target, action),
+            unchecked: None,
+            extra: serde_json::Map::new(),
+        });
+    }
+
+    /// The nodes it would land on, once the service's task history tells what ran there.
+    fn lands(&self, service: &Service, target: &Places, action: Action) -> Vec<Landing> {
+        if action == Action::None || !self.world.knows_history(&service.id) {
+            return Vec::new();
+        }
+        landings(self.world, self.group, service, &target.image)
+    }
+
+    /// Remarks about the place a unit works in: its nodes, its rollout, its policy, its owner.
+    pub(super) fn place_findings(&mut self, at: usize) {
+        let unit = &self.units[at];
+        if matches!(unit.action, Action::None) {
+            return;
+        }
+        let Some(service) = self.world.services.get(&unit.service_id) else { return };
+        let found = check::place::about(self.group, service, self.world, self.kind == Kind::Back);
+        self.findings.extend(found);
+    }
+}
+
+/// Tasks that run what the target says stay; all others of those wanted restart.
+pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effect {
+    let wanted: Vec<_> = tasks.iter().filter(|task| task.desired == TaskState::Running).collect();
+    let count = match service.mode {
+        Mode::Replicated(replicas) => replicas,
+        _ => service.desired.unwrap_or(wanted.len() as u64),
+    };
+    let stays =
+        wanted.iter().filter(|task| task.state == TaskState::Running && matches_target(task, service, target)).count()
+            as u64;
+    Effect { restarts: count.saturating_sub(stays), stays }
+}
+
+pub(super) fn matches_target(task: &Task, service: &Service, target: &Places) -> bool {
+    let same_platforms = task.places.platforms.value == target.platforms.value;
+    let same_force = number(task.places.force.value.as_ref()) == number(target.force.value.as_ref());
+    let same_rest = match (&task.rest, &service.template) {
+        (Some(task), template) => task == template,
+        (None, _) => true,
+    };
+    task.image == target.image && same_platforms && same_force && same_rest
+}
+
+pub(super) fn number(value: Option<&serde_json::Value>) -> u64 {
+    value.and_then(serde_json::Value::as_u64).unwrap_or(0)
+}

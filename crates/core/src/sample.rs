@@ -1,0 +1,93 @@
+//! Small values for the tests of this crate and of those that stand on it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::image::Platform;
+use super::swarm::{
+    Availability, Mode, Node, NodeState, Place, Places, RestHash, RestartCondition, Role, Service, Task, TaskState,
+    UpdatePolicy,
+};
+use super::time::Time;
+
+/// 2026-11-20T00:00:00Z.
+pub const NOW: Time = Time(1_795_132_800_000);
+
+/// The editable fields of a service with this image.
+pub fn places(image: &str) -> Places {
+    Places {
+        image: image.to_owned(),
+        platforms: Place { path: "/TaskTemplate/Placement/Platforms".into(), value: None, alone: false },
+        force: Place { path: "/TaskTemplate/ForceUpdate".into(), value: Some(0.into()), alone: false },
+        update: Some(Place { path: "/UpdateConfig".into(), value: None, alone: false }),
+    }
+}
+
+/// A manager that is ready and active, on linux/x86_64.
+pub fn node(name: &str) -> Node {
+    Node {
+        id: format!("{name}-id"),
+        hostname: name.to_owned(),
+        role: Role::Manager,
+        leader: false,
+        reachability: Some("reachable".into()),
+        availability: Availability::Active,
+        state: NodeState::Ready,
+        state_message: String::new(),
+        platform: Platform::new("linux", "x86_64"),
+        engine: "20.10.24".into(),
+        address: "10.0.0.1".into(),
+        labels: BTreeMap::new(),
+        engine_labels: BTreeMap::new(),
+    }
+}
+
+/// A healthy replicated service of one task.
+pub fn service(name: &str, image: &str) -> Service {
+    Service {
+        id: format!("{name}-id"),
+        name: name.to_owned(),
+        index: 10,
+        created: Some(Time(NOW.0 - 86_400_000)),
+        updated: Some(Time(NOW.0 - 3_600_000)),
+        labels: BTreeMap::new(),
+        places: places(image),
+        rest: RestHash("rest".into()),
+        template: RestHash("template".into()),
+        previous: None,
+        previous_differs: Vec::new(),
+        mode: Mode::Replicated(1),
+        constraints: Vec::new(),
+        platforms: Vec::new(),
+        policy: UpdatePolicy::default(),
+        restart: RestartCondition::Any,
+        stop_grace: Duration::from_secs(10),
+        health_start: None,
+        exclusive: false,
+        own_command: false,
+        update: None,
+        running: Some(1),
+        desired: Some(1),
+        completed: Some(0),
+    }
+}
+
+/// A task of a service on a node, in a state since so many seconds.
+pub fn task(id: &str, service: &Service, node: &str, state: TaskState, seconds_ago: i64) -> Task {
+    Task {
+        id: id.to_owned(),
+        service: service.id.clone(),
+        slot: Some(1),
+        node: Some(format!("{node}-id")),
+        image: service.image().to_owned(),
+        places: service.places.clone(),
+        rest: None,
+        state,
+        desired: TaskState::Running,
+        message: String::new(),
+        error: String::new(),
+        exit_code: None,
+        created: Some(Time(NOW.0 - seconds_ago * 1000 - 2000)),
+        since: Some(Time(NOW.0 - seconds_ago * 1000)),
+    }
+}

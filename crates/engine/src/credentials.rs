@@ -1,0 +1,288 @@
+//! Credentials for registries: Docker's `config.json`, its credential helpers, and log-ins kept in memory.
+//!
+//! What is looked at, in this order (as the Docker CLI does, `docs.docker.com/reference/cli/docker/login`): a
+//! log-in made in this process; `credHelpers` for the host; `credsStore`; `auths`. Keys of `auths` may be a host, or
+//! an URL with scheme and path; Docker Hub's is `https://index.docker.io/v1/`. One credential that cannot be read
+//! concerns its registry only.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use serde::Deserialize;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::sync::OnceCell;
+
+use pinnace_core::text::clean;
+
+pub use pinnace_core::hidden::Hidden;
+
+/// How Docker names its Hub among credentials.
+const HUB: &str = "https://index.docker.io/v1/";
+/// How long a credential helper may take: it may ask a keyring, never a person.
+const HELPER: Duration = Duration::from_secs(5);
+/// The most a helper may answer, in bytes.
+const MOST: u64 = 1 << 20;
+/// What a helper says, on its output, where it has nothing (docker/docker-credential-helpers).
+const NOTHING: &str = "credentials not found";
+
+/// What a registry is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Secret {
+    /// A user and a password, or an access token in its place.
+    Basic {
+        /// The user.
+        user: String,
+        /// The password.
+        password: Hidden,
+    },
+    /// A refresh token, to be exchanged for a bearer token (OAuth 2, `docker login` with an identity token).
+    Identity(Hidden),
+    /// A bearer token, to be sent as it is (`registrytoken`).
+    Token(Hidden),
+}
+
+impl Secret {
+    /// The value of `X-Registry-Auth` for a registry: JSON as URL-safe base64 with padding, which is what the engine
+    /// decodes; the standard alphabet counts as no credentials, silently.
+    pub fn header(&self, host: &str) -> Hidden {
+        let server = key_of(host);
+        let json = match self {
+            Self::Basic { user, password } => {
+                serde_json::json!({"username": user, "password": password.reveal(), "serveraddress": server})
+            }
+            Self::Identity(token) => serde_json::json!({"identitytoken": token.reveal(), "serveraddress": server}),
+            Self::Token(token) => serde_json::json!({"registrytoken": token.reveal(), "serveraddress": server}),
+        };
+        Hidden::new(URL_SAFE.encode(json.to_string()))
+    }
+}
+
+/// Why a registry's credentials could not be read; a sentence without any secret in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CredentialError(String);
+
+type Answer = Result<Option<Secret>, CredentialError>;
+
+/// All credentials this process can show. Clones share what was read.
+#[derive(Clone, Default)]
+pub struct Credentials(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    config: Config,
+    broken: Option<CredentialError>,
+    logins: Mutex<HashMap<String, Secret>>,
+    read: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    path: Option<std::ffi::OsString>,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(***)")
+    }
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(default)]
+struct Config {
+    // One entry of an unexpected shape must not take the others with it.
+    auths: BTreeMap<String, serde_json::Value>,
+    #[serde(rename = "credHelpers")]
+    helpers: BTreeMap<String, String>,
+    #[serde(rename = "credsStore")]
+    store: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Entry {
+    auth: String,
+    username: String,
+    password: String,
+    identitytoken: String,
+    registrytoken: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Helped {
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    secret: String,
+}
+
+impl Credentials {
+    /// Reads `config.json` in this folder (`$DOCKER_CONFIG`, or `~/.docker`); none there: no credentials.
+    ///
+    /// A file that cannot be read or understood is no failure here: every look-up names it.
+    pub fn read(folder: &Path) -> Self {
+        let path = folder.join("config.json");
+        let broken = |why: String| Inner { broken: Some(CredentialError(why)), ..Inner::default() };
+        let inner = match std::fs::read(&path) {
+            Ok(bytes) => match serde_json::from_slice(&bytes) {
+                Ok(config) => Inner { config, ..Inner::default() },
+                // The text of the mistake may quote the file: only its place is told.
+                Err(error) => {
+                    broken(format!("{} is not Docker's configuration (line {})", path.display(), error.line()))
+                }
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Inner::default(),
+            Err(error) => broken(format!("{} cannot be read: {error}", path.display())),
+        };
+        Self(Arc::new(inner))
+    }
+
+    /// The same with credential helpers looked for in these folders (as `PATH`) instead of the process's own.
+    #[cfg(test)]
+    fn with_helpers_in(self, path: &str) -> Self {
+        let (config, broken) = (self.0.config.clone(), self.0.broken.clone());
+        Self(Arc::new(Inner { config, broken, path: Some(path.into()), ..Inner::default() }))
+    }
+
+    /// Keeps a log-in for this process's life, in memory only; it goes before what is on disk.
+    pub fn login(&self, host: &str, secret: Secret) {
+        lock(&self.0.logins).insert(host_of(host).to_owned(), secret);
+    }
+
+    /// Forgets a log-in, and what was read for this host: the next look-up reads helpers again.
+    pub fn forget(&self, host: &str) {
+        lock(&self.0.logins).remove(host_of(host));
+        lock(&self.0.read).remove(host_of(host));
+    }
+
+    /// The credentials for a registry's host (`ghcr.io`, `docker.io`, `10.77.0.1:5001`); `None`: there are none.
+    ///
+    /// A helper runs once a host and at most for 5 s.
+    pub async fn get(&self, host: &str) -> Answer {
+        let host = host_of(host);
+        if let Some(secret) = lock(&self.0.logins).get(host) {
+            return Ok(Some(secret.clone()));
+        }
+        let cell = lock(&self.0.read).entry(host.to_owned()).or_default().clone();
+        let answer = cell.get_or_init(|| self.look_up(host)).await;
+        answer.clone().map_err(|CredentialError(why)| CredentialError(format!("credentials for {host}: {why}")))
+    }
+
+    /// The value of `X-Registry-Auth` for a host, where there are credentials.
+    pub async fn header(&self, host: &str) -> Result<Option<Hidden>, CredentialError> {
+        Ok(self.get(host).await?.map(|secret| secret.header(host)))
+    }
+
+    async fn look_up(&self, host: &str) -> Answer {
+        if let Some(broken) = &self.0.broken {
+            return Err(broken.clone());
+        }
+        let config = &self.0.config;
+        let helper = config.helpers.iter().find(|(key, _)| host_of(key) == host).map(|(_, helper)| helper);
+        if let Some(helper) = helper {
+            return self.ask(helper, host).await;
+        }
+        let entry = || config.auths.iter().find(|(key, _)| host_of(key) == host).map_or(Ok(None), |(_, it)| entry(it));
+        match config.store.as_deref().filter(|store| !store.is_empty()) {
+            Some(store) => match self.ask(store, host).await {
+                Ok(None) => entry(),
+                Ok(found) => Ok(found),
+                // An entry of its own still serves where the store is of no use.
+                Err(error) => entry().ok().flatten().map_or(Err(error), |secret| Ok(Some(secret))),
+            },
+            None => entry(),
+        }
+    }
+
+    /// Asks `docker-credential-<helper> get`; the process is killed when it takes too long or nobody waits any more.
+    async fn ask(&self, helper: &str, host: &str) -> Answer {
+        let name = format!("docker-credential-{helper}");
+        let fail = |why: String| CredentialError(clean(&format!("{name}: {why}")));
+        if !helper.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
+            return Err(fail("not the name of a helper".to_owned()));
+        }
+        let mut command = tokio::process::Command::new(&name);
+        if let Some(path) = &self.0.path {
+            command.env("PATH", path);
+        }
+        command.arg("get").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|error| fail(error.to_string()))?;
+        let talk = async {
+            if let Some(mut input) = child.stdin.take() {
+                // A helper that does not read is judged by what it answers.
+                let _ = input.write_all(key_of(host).as_bytes()).await;
+            }
+            let mut output = Vec::new();
+            if let Some(pipe) = child.stdout.take() {
+                pipe.take(MOST).read_to_end(&mut output).await?;
+            }
+            Ok::<_, std::io::Error>((child.wait().await?, output))
+        };
+        let (status, output) = match tokio::time::timeout(HELPER, talk).await {
+            Ok(done) => done.map_err(|error| fail(error.to_string()))?,
+            Err(_) => return Err(fail(format!("no answer within {} s", HELPER.as_secs()))),
+        };
+        if !status.success() {
+            let said = String::from_utf8_lossy(&output);
+            let said = said.trim();
+            // Only an error's text is on the output of a helper that failed; it is cut, it may be anything.
+            let short: String = said.chars().take(200).collect();
+            return if said.starts_with(NOTHING) { Ok(None) } else { Err(fail(format!("{status}: {short}"))) };
+        }
+        let told: Helped = serde_json::from_slice(&output).map_err(|_| fail("its answer is not JSON".to_owned()))?;
+        Ok(match (told.username.as_str(), told.secret) {
+            (_, secret) if secret.is_empty() => None,
+            ("<token>", secret) => Some(Secret::Identity(Hidden::new(secret))),
+            (user, secret) => Some(Secret::Basic { user: user.to_owned(), password: Hidden::new(secret) }),
+        })
+    }
+}
+
+/// Reads one entry of `auths`. An empty one marks a registry whose credentials are in the store.
+fn entry(value: &serde_json::Value) -> Answer {
+    let fail = |why: &str| CredentialError(why.to_owned());
+    let entry = Entry::deserialize(value).map_err(|_| fail("the entry in `auths` is not of the expected form"))?;
+    if !entry.identitytoken.is_empty() {
+        return Ok(Some(Secret::Identity(Hidden::new(entry.identitytoken))));
+    }
+    if !entry.registrytoken.is_empty() {
+        return Ok(Some(Secret::Token(Hidden::new(entry.registrytoken))));
+    }
+    if entry.auth.is_empty() {
+        let password = Hidden::new(entry.password);
+        return Ok((!entry.username.is_empty()).then_some(Secret::Basic { user: entry.username, password }));
+    }
+    let bytes = STANDARD
+        .decode(&entry.auth)
+        .or_else(|_| STANDARD_NO_PAD.decode(&entry.auth))
+        .map_err(|_| fail("`auth` is not base64"))?;
+    let text = String::from_utf8(bytes).map_err(|_| fail("`auth` is not text"))?;
+    let (user, password) = text.split_once(':').ok_or_else(|| fail("`auth` has no `:` between user and password"))?;
+    let password = Hidden::new(password.trim_end_matches('\0').to_owned());
+    Ok(Some(Secret::Basic { user: user.to_owned(), password }))
+}
+
+/// What Docker calls a host among credentials: itself, but for the Hub.
+fn key_of(host: &str) -> &str {
+    if host == "docker.io" { HUB } else { host }
+}
+
+/// The host a key of `auths` or a registry's name stands for: without scheme and path, the Hub's names as one.
+fn host_of(key: &str) -> &str {
+    let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
+    match key.split('/').next().unwrap_or(key) {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io",
+        host => host,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "credentials_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! What `bollard` asks for us: the engine's version, and what a registry says to the engine (`/distribution`).
+//!
+//! It sends no API version and encodes credentials in standard base64, which engines from 26.1 on take for none. Our
+//! transport mends both.
+
+use bollard::BollardRequest;
+use bytes::Bytes;
+use http::header::HeaderValue;
+use http::{Request, Uri};
+use http_body_util::{BodyExt as _, Full};
+use tokio::time::timeout;
+
+use super::client::{Docker, LOOKUP, READ};
+use super::fault::Fault;
+use super::transport::{Limit, failed};
+use crate::credentials::Hidden;
+use pinnace_core::image::{Digest, ImageRef, Platform};
+use pinnace_core::text::clean;
+
+/// What the engine says of its version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// The engine's version.
+    pub engine: String,
+    /// Its own API version.
+    pub api: String,
+    /// The lowest API version it takes.
+    pub min_api: String,
+    /// What it runs on.
+    pub platform: Option<Platform>,
+}
+
+/// What a registry says of a reference, asked by the engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distribution {
+    /// The digest, of the index where there is one.
+    pub digest: Digest,
+    /// The media type of what the digest names.
+    pub media_type: String,
+    /// Its platforms, without attestations; none: the engine does not know (a single OCI manifest).
+    pub platforms: Option<Vec<Platform>>,
+}
+
+impl Docker {
+    /// The engine's version.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn version(&self) -> Result<Version, Fault> {
+        let what = "asking the engine for its version";
+        let client = self.bollard(what, READ, None).await?;
+        let told = limited(what, READ, client.version()).await?;
+        let word = |text: Option<String>| text.map(|text| clean(&text)).unwrap_or_default();
+        Ok(Version {
+            engine: word(told.version),
+            api: word(told.api_version),
+            min_api: word(told.min_api_version),
+            platform: Some(Platform::new(&word(told.os), &word(told.arch))).filter(|platform| !platform.is_unknown()),
+        })
+    }
+
+    /// Has the engine ask a registry about a reference.
+    ///
+    /// It may take 40 s for a name that does not resolve, and holds up every other look-up and pull on that engine
+    /// meanwhile (20.10): ask for one at a time where the name does not resolve from here.
+    ///
+    /// # Errors
+    /// 404 where it does not exist, 401 or 500 where the registry refuses (the message says why), 400 for no reference.
+    pub async fn distribution(&self, reference: &str, auth: Option<&Hidden>) -> Result<Distribution, Fault> {
+        let what = format!("asking the registry about {}", clean(reference));
+        let parsed = ImageRef::parse(reference).map_err(|error| Fault::Http {
+            what: what.clone(),
+            status: 400,
+            message: error.to_string(),
+        })?;
+        drop(parsed);
+        let client = self.bollard(&what, LOOKUP, auth).await?;
+        let told = limited(&what, LOOKUP, client.inspect_registry_image(reference, None)).await?;
+        let digest = told.descriptor.digest.as_deref().and_then(Digest::parse);
+        let platforms: Vec<_> = told
+            .platforms
+            .iter()
+            .map(|platform| {
+                Platform::new(platform.os.as_deref().unwrap_or(""), platform.architecture.as_deref().unwrap_or(""))
+            })
+            .filter(|platform| !platform.is_unknown())
+            .collect();
+        Ok(Distribution {
+            digest: digest.ok_or_else(|| Fault::bad(&what, "it holds no digest"))?,
+            media_type: told.descriptor.media_type.map(|text| clean(&text)).unwrap_or_default(),
+            platforms: Some(platforms).filter(|platforms| !platforms.is_empty()),
+        })
+    }
+
+    /// bollard on our transport.
+    async fn bollard(&self, what: &str, limit: Limit, auth: Option<&Hidden>) -> Result<bollard::Docker, Fault> {
+        let prefix = format!("{}/v{}", self.base(), self.api().await?);
+        let http = self.http().clone();
+        let auth = auth.and_then(|auth| HeaderValue::from_str(auth.reveal()).ok());
+        let transport = move |request: BollardRequest| {
+            let (http, prefix, auth) = (http.clone(), prefix.clone(), auth.clone());
+            async move {
+                let request = mended(request, &prefix, auth).await?;
+                http.client().request(request).await.map_err(bollard::errors::Error::from)
+            }
+        };
+        bollard::Docker::connect_with_custom_transport(
+            transport,
+            Some("http://docker"),
+            limit.time.as_secs(),
+            bollard::API_DEFAULT_VERSION,
+        )
+        .map_err(|error| Fault::bad(what, error))
+    }
+}
+
+/// The request with the engine's API version before its path, and with credentials the engine can read.
+async fn mended(
+    request: BollardRequest,
+    prefix: &str,
+    auth: Option<HeaderValue>,
+) -> Result<Request<Full<Bytes>>, bollard::errors::Error> {
+    let (mut head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+    head.uri = format!("{prefix}{path}").parse::<Uri>().map_err(http::Error::from)?;
+    head.headers.remove("x-registry-auth");
+    if let Some(auth) = auth {
+        head.headers.insert("x-registry-auth", auth);
+    }
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    Ok(Request::from_parts(head, Full::new(body)))
+}
+
+/// bollard's own limit ends with the head: this one holds for the body too.
+async fn limited<T>(
+    what: &str,
+    limit: Limit,
+    call: impl Future<Output = Result<T, bollard::errors::Error>>,
+) -> Result<T, Fault> {
+    use bollard::errors::Error;
+    let late = || Fault::Timeout { what: what.to_owned(), after: limit.time };
+    match timeout(limit.time, call).await {
+        Err(_) | Ok(Err(Error::RequestTimeoutError)) => Err(late()),
+        Ok(Err(Error::DockerResponseServerError { status_code, message })) => {
+            Err(Fault::Http { what: what.to_owned(), status: status_code, message: clean(message.trim()) })
+        }
+        Ok(Err(Error::HyperLegacyError { err })) => Err(failed(what, "the engine", &err)),
+        Ok(Err(error)) => Err(Fault::bad(what, error)),
+        Ok(Ok(told)) => Ok(told),
+    }
+}

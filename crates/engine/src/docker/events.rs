@@ -1,0 +1,146 @@
+//! The engine's event stream, as far as it concerns the swarm.
+
+use std::collections::BTreeMap;
+
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::client::{Docker, READ, filters};
+use super::fault::Fault;
+use pinnace_core::text::clean;
+
+/// A line longer than this is not an event.
+const MOST: usize = 1 << 20;
+
+/// Something happened to a service, a node or a config. Tasks send no events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// `service`, `node`, `config`.
+    pub kind: String,
+    /// `create`, `update`, `remove`.
+    pub action: String,
+    /// The object's id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What changed, as far as the engine says: `image.new`, `updatestate.new`, `state.new`, …
+    pub attributes: BTreeMap<String, String>,
+    /// When, in nanoseconds since the Unix epoch, by the engine's clock.
+    pub time_nano: i64,
+}
+
+/// An open event stream.
+#[derive(Debug)]
+pub struct Events {
+    body: Incoming,
+    left: BytesMut,
+    address: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body {
+    #[serde(rename = "Type", default)]
+    kind: String,
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    actor: Actor,
+    #[serde(rename = "timeNano", default)]
+    time_nano: i64,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Actor {
+    #[serde(rename = "ID")]
+    id: String,
+    #[serde(rename = "Attributes")]
+    attributes: Option<BTreeMap<String, String>>,
+}
+
+fn read(line: &[u8]) -> Option<Event> {
+    let body: Body = serde_json::from_slice(line).ok()?;
+    let attributes: BTreeMap<_, _> =
+        body.actor.attributes.unwrap_or_default().iter().map(|(key, value)| (clean(key), clean(value))).collect();
+    Some(Event {
+        kind: clean(&body.kind),
+        action: clean(&body.action),
+        id: body.actor.id,
+        name: attributes.get("name").cloned().unwrap_or_default(),
+        attributes,
+        time_nano: body.time_nano,
+    })
+}
+
+impl Events {
+    /// The next event; none at the stream's end. A line that cannot be read is passed over.
+    ///
+    /// Safe to drop while it waits: nothing that was read is lost.
+    ///
+    /// # Errors
+    /// When the connection breaks. Nothing more comes after that, nor after the end: open it again and list again.
+    pub async fn next(&mut self) -> Option<Result<Event, Fault>> {
+        loop {
+            while let Some(end) = self.left.iter().position(|byte| *byte == b'\n') {
+                let line = self.left.split_to(end + 1);
+                if let Some(event) = read(&line) {
+                    return Some(Ok(event));
+                }
+            }
+            if self.left.len() > MOST {
+                return Some(Err(self.broke("an event without an end")));
+            }
+            match self.body.frame().await? {
+                Ok(frame) => {
+                    if let Some(data) = frame.data_ref() {
+                        self.left.extend_from_slice(data);
+                    }
+                }
+                Err(error) => return Some(Err(self.broke(&error.to_string()))),
+            }
+        }
+    }
+
+    fn broke(&self, why: &str) -> Fault {
+        Fault::Broken { what: "following events".to_owned(), address: self.address.clone(), why: clean(why) }
+    }
+}
+
+impl Docker {
+    /// Opens the stream of events of services, nodes and configs; `since`, in seconds of the engine's clock, brings
+    /// what it still has from then on (it keeps 256 of all kinds).
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub async fn events(&self, since: Option<i64>) -> Result<Events, Fault> {
+        let filter = filters(&[("scope", &["swarm"]), ("type", &["service", "node", "config"])]);
+        let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
+        let what = "following events";
+        let path = format!("/events?{filter}{since}");
+        let body = timeout(READ.time, self.get_stream(what, &path))
+            .await
+            .unwrap_or_else(|_| Err(Fault::Timeout { what: what.to_owned(), after: READ.time }))?;
+        Ok(Events { body, left: BytesMut::new(), address: self.address() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::docker::canned::capture;
+
+    #[test]
+    fn every_shape_of_event() {
+        let text = capture("EVENTS-samples-one-per-shape.jsonl");
+        let events: Vec<_> = text.lines().map(|line| read(line.as_bytes()).unwrap()).collect();
+        assert!(events.iter().all(|event| !event.id.is_empty() && event.time_nano > 0));
+        assert!(events.iter().any(|event| event.attributes.contains_key("image.new")));
+        let odd = read(br#"{"Type":"quantum","Actor":{"ID":"x","Attributes":null},"more":1}"#).unwrap();
+        assert_eq!((odd.kind.as_str(), odd.name.as_str()), ("quantum", ""));
+        assert!(read(b"not json\n").is_none());
+    }
+}

@@ -1,0 +1,288 @@
+//! What can go wrong between here and an engine or a registry, in words that help.
+
+use std::io;
+use std::time::Duration;
+
+use pinnace_core::text::clean;
+
+/// A call that failed. Its text says what failed and about what; [`Fault::hint`] says what to do now.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The endpoint cannot be made sense of: flags, environment or context are wrong.
+    #[error("{why}")]
+    Endpoint {
+        /// What is wrong.
+        why: String,
+        /// What to do.
+        hint: String,
+    },
+    /// Nobody answers there.
+    #[error("{what}: {address} cannot be reached: {why}")]
+    Unreachable {
+        /// What was tried.
+        what: String,
+        /// The endpoint's address.
+        address: String,
+        /// The kind of the failure.
+        kind: io::ErrorKind,
+        /// The cause, in the system's words.
+        why: String,
+    },
+    /// The connection ended in the middle of a call. A write may have been carried out.
+    #[error("{what}: the connection to {address} broke: {why}")]
+    Broken {
+        /// What was tried.
+        what: String,
+        /// The endpoint's address.
+        address: String,
+        /// The cause.
+        why: String,
+    },
+    /// No whole answer in time. A write may have been carried out, or may be yet.
+    #[error("{what}: no answer within {} s", after.as_secs())]
+    Timeout {
+        /// What was tried.
+        what: String,
+        /// The limit.
+        after: Duration,
+    },
+    /// The other side refused or failed.
+    #[error("{what}: {message}")]
+    Http {
+        /// What was tried.
+        what: String,
+        /// The status.
+        status: u16,
+        /// Its message, cleaned.
+        message: String,
+    },
+    /// The answer cannot be read.
+    #[error("{what}: the answer cannot be read: {why}")]
+    BadAnswer {
+        /// What was tried.
+        what: String,
+        /// Why not.
+        why: String,
+    },
+    /// A file or folder of this machine could not be used.
+    #[error("{what}: {why}")]
+    Disk {
+        /// What was tried, and where.
+        what: String,
+        /// The system's answer.
+        why: String,
+    },
+    /// Writes are off (`--read-only`); nothing was sent.
+    #[error("{what}: pinnace is read-only here")]
+    ReadOnly {
+        /// What was tried.
+        what: String,
+    },
+}
+
+impl Fault {
+    /// The fault of an answer with an error status: the engine's JSON `message`, else the body as plain text.
+    pub fn http(what: &str, status: u16, body: &[u8]) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Told {
+            message: String,
+        }
+        let message = match serde_json::from_slice::<Told>(body) {
+            Ok(told) => clean(&told.message),
+            // Other JSON may be an answer that somebody put under an error status: specs, hence passwords.
+            Err(_) if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") => {
+                String::new()
+            }
+            Err(_) => clean(&String::from_utf8_lossy(&body[..body.len().min(400)])),
+        };
+        let message = match message.trim() {
+            "" => format!("status {status}"),
+            message => message.to_owned(),
+        };
+        Self::Http { what: what.to_owned(), status, message }
+    }
+
+    /// The fault of an answer that cannot be read.
+    pub fn bad(what: &str, why: impl std::fmt::Display) -> Self {
+        Self::BadAnswer { what: what.to_owned(), why: clean(&why.to_string()) }
+    }
+
+    /// The status, where there was an answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Http { status, .. } => Some(*status),
+            _ => None,
+        }
+    }
+
+    fn says(&self, text: &str) -> bool {
+        matches!(self, Self::Http { message, .. } if message.contains(text))
+    }
+
+    /// Whether a write came too late: the version index had moved. The engine answers 500, not 409.
+    pub fn is_out_of_sequence(&self) -> bool {
+        self.says("update out of sequence")
+    }
+
+    /// Whether what was asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.status() == Some(404) && !self.is_no_leader()
+    }
+
+    /// Whether the name is taken.
+    pub fn is_name_conflict(&self) -> bool {
+        self.status() == Some(409)
+    }
+
+    /// Whether the engine is a worker of a swarm, which cannot show or change it.
+    pub fn is_not_manager(&self) -> bool {
+        self.says("This node is not a swarm manager") && !self.is_not_in_swarm()
+    }
+
+    /// Whether the engine is in no swarm.
+    pub fn is_not_in_swarm(&self) -> bool {
+        self.says("\"docker swarm init\"") || self.says("node is not part of a swarm")
+    }
+
+    /// Whether the swarm is locked.
+    pub fn is_locked(&self) -> bool {
+        self.says("Swarm is encrypted and needs to be unlocked")
+    }
+
+    /// Whether the managers have no leader, for want of a majority or because they are electing one.
+    pub fn is_no_leader(&self) -> bool {
+        self.says("does not have a leader")
+            || self.says("node lost leader status")
+            || self.says("no elected primary cluster manager")
+    }
+
+    /// Whether nothing can have been carried out: the call never reached the engine, or it refused it for good.
+    ///
+    /// Any other failure of a write says nothing about the write, now or later.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Endpoint { .. } | Self::Unreachable { .. } | Self::ReadOnly { .. } => true,
+            Self::Http { status, .. } => (400..500).contains(status) || self.is_out_of_sequence(),
+            Self::Broken { .. } | Self::Timeout { .. } | Self::BadAnswer { .. } | Self::Disk { .. } => false,
+        }
+    }
+
+    /// What is wrong, in plain words: known states of an engine in ours, anything else as it was said.
+    pub fn why(&self) -> String {
+        let why = if self.is_not_manager() {
+            "this engine is a worker of its swarm; only managers show and change it"
+        } else if self.is_not_in_swarm() {
+            "this engine is in no swarm"
+        } else if self.is_locked() {
+            "the swarm is locked on this manager"
+        } else if self.is_no_leader() {
+            "the swarm has no leader: too few managers are up"
+        } else {
+            return self.to_string();
+        };
+        why.to_owned()
+    }
+
+    /// What to do now, in a sentence.
+    pub fn hint(&self) -> String {
+        let hint = match self {
+            Self::Endpoint { hint, .. } => hint,
+            Self::Unreachable { why, .. } if why.contains("invalid peer certificate") => {
+                "give the authority that signed the engine's certificate: ca.pem in DOCKER_CERT_PATH or the context"
+            }
+            Self::Unreachable { why, .. } | Self::Broken { why, .. } if why.contains("fatal alert") => {
+                "the engine takes no TLS client without a certificate it knows: cert.pem and key.pem in DOCKER_CERT_PATH"
+            }
+            Self::Unreachable { kind, address, .. } => return unreachable_hint(*kind, address),
+            Self::Broken { .. } => "the engine was stopped or restarted, or the line broke; it is tried again",
+            Self::Timeout { .. } => {
+                "the engine hangs, the line is gone, or the managers are electing a leader; look at its host"
+            }
+            Self::ReadOnly { .. } => "start pinnace without --read-only to change anything",
+            Self::Disk { .. } => "free space, or mend the folder; XDG_STATE_HOME names another",
+            Self::BadAnswer { .. } => "check that the address is that of a Docker Engine",
+            Self::Http { .. } => self.http_hint(),
+        };
+        hint.to_owned()
+    }
+
+    fn http_hint(&self) -> &'static str {
+        if self.is_not_manager() {
+            "connect to a manager of this swarm, or promote this node: docker node promote"
+        } else if self.is_not_in_swarm() {
+            "connect to a swarm manager, or make a swarm here: docker swarm init"
+        } else if self.is_locked() {
+            "unlock it on its host: docker swarm unlock"
+        } else if self.is_no_leader() {
+            "bring back managers until more than half of them run; nothing can be changed until then"
+        } else if self.is_out_of_sequence() {
+            "somebody or the engine itself was faster; look again and repeat"
+        } else if self.says("DeadlineExceeded") || self.says("deadline exceeded") {
+            "the managers do not agree in time: an election, or a manager cut off; look again before you repeat"
+        } else {
+            match self.status() {
+                Some(401 | 403) => "this user may not do that; check credentials and authorization plugins",
+                Some(404) => "it is gone, or never was; look again",
+                Some(409) => "the name is taken",
+                Some(400) if self.says("is too old") || self.says("is too new") => {
+                    "pinnace and this engine share no API version"
+                }
+                Some(400..500) => "the engine refused it; the message says why",
+                _ => "the engine failed; its own log on its host says more (journalctl -u docker)",
+            }
+        }
+    }
+}
+
+fn unreachable_hint(kind: io::ErrorKind, address: &str) -> String {
+    match kind {
+        io::ErrorKind::NotFound => {
+            format!(
+                "there is no socket at {address}: is Docker installed and running here? else use --host or --context"
+            )
+        }
+        io::ErrorKind::PermissionDenied => {
+            format!("this user may not use {address}: use sudo, or join the group that owns it (usually docker)")
+        }
+        io::ErrorKind::ConnectionRefused => {
+            format!("nobody listens at {address}: is the engine running? (systemctl status docker)")
+        }
+        _ => "check the address, the network and the firewall between here and there".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the engine words them (20.10.24).
+    #[test]
+    fn what_the_engine_means() {
+        let fault =
+            |status, message: &str| Fault::http("x", status, format!("{{\"message\":\"{message}\"}}").as_bytes());
+        assert!(fault(500, "rpc error: code = Unknown desc = update out of sequence").is_out_of_sequence());
+        assert!(fault(500, "rpc error: code = Unknown desc = update out of sequence").is_final());
+        let worker =
+            fault(503, "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state.");
+        assert!(worker.is_not_manager() && !worker.is_not_in_swarm());
+        let outside = fault(
+            503,
+            r#"This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect"#,
+        );
+        assert!(outside.is_not_in_swarm() && !outside.is_not_manager());
+        assert!(fault(503, "Swarm is encrypted and needs to be unlocked before it can be used.").is_locked());
+        let headless = fault(
+            404,
+            "could not find the corresponding predefined swarm network: rpc error: code = Unknown desc = The swarm does not have a leader.",
+        );
+        assert!(headless.is_no_leader() && !headless.is_not_found());
+        assert!(!fault(500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded").is_final());
+        assert!(fault(409, "config x already exists").is_name_conflict());
+        assert_eq!(
+            Fault::http("x", 400, b"client version 1.11 is too old. \x1b[2J").to_string(),
+            "x: client version 1.11 is too old."
+        );
+        assert_eq!(Fault::http("x", 502, b"").to_string(), "x: status 502");
+        assert_eq!(Fault::http("x", 502, br#"[{"Env":["PASSWORD=x"]}]"#).to_string(), "x: status 502");
+    }
+}

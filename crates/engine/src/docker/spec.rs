@@ -1,0 +1,225 @@
+//! What is read out of a service's spec besides its own fields: the places we edit, and the hash of all others.
+//!
+//! Raw specs hold environments, hence passwords. They live here, in `splice` and in `write`, and nowhere else.
+
+use serde_json::{Map, Value};
+
+use pinnace_core::journal::sorted_hash;
+use pinnace_core::swarm::{Place, Places, RestHash};
+use pinnace_core::text::clean;
+use pinnace_core::wire::v1::Edit;
+
+const TEMPLATE: &str = "/TaskTemplate";
+const PLACEMENT: &str = "/TaskTemplate/Placement";
+const FORCE: &str = "/TaskTemplate/ForceUpdate";
+const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
+const UPDATE: &str = "/UpdateConfig";
+
+/// The places of a service's spec that a change of image edits.
+///
+/// The image text is exact, not cleaned: it is compared with and posted to the engine.
+pub(super) fn places(spec: &Value) -> Places {
+    let image = spec.pointer(IMAGE).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let template = spec.get("TaskTemplate");
+    if template.is_none_or(Value::is_null) {
+        let whole = Place { path: TEMPLATE.to_owned(), value: template.cloned(), alone: false };
+        return Places { image, platforms: whole.clone(), force: whole, update: None };
+    }
+    let member = |key: &str| template.and_then(|template| template.get(key));
+    let update = Place { path: UPDATE.to_owned(), value: spec.get("UpdateConfig").cloned(), alone: false };
+    Places { update: Some(update), ..places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned()) }
+}
+
+/// The same of a previous spec: how it was updated then is no part of what ran.
+pub(super) fn previous_places(spec: &Value) -> Places {
+    Places { update: None, ..places(spec) }
+}
+
+/// The same from the parts of a task's spec, which has the shape of a service's `TaskTemplate`.
+pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<Value>) -> Places {
+    let platforms = match placement {
+        Some(Value::Object(mut placement)) => {
+            let value = placement.remove("Platforms");
+            Place { path: format!("{PLACEMENT}/Platforms"), value, alone: placement.is_empty() }
+        }
+        absent => Place { path: PLACEMENT.to_owned(), value: absent, alone: false },
+    };
+    let force = Place { path: FORCE.to_owned(), value: force, alone: false };
+    Places { image, platforms, force, update: None }
+}
+
+/// The hash of a spec without its [`Places`]: equal while nobody edited anything else.
+///
+/// A `Placement` that is empty without its platforms counts as none, as an edit may make or leave one.
+pub(super) fn rest_hash(spec: &Value) -> RestHash {
+    let mut spec = spec.clone();
+    if let Some(Value::Object(template)) = spec.get_mut("TaskTemplate") {
+        drop_places(template);
+    }
+    RestHash(sorted_hash(&spec))
+}
+
+/// The same over a task template alone, be it a service's or a task's own spec.
+///
+/// `Runtime` is left out: the engine writes it into a service's template and not into its tasks' (20.10.24 and 26.1).
+pub(super) fn template_hash(template: Option<&Value>) -> RestHash {
+    let mut template = template.cloned().unwrap_or_default();
+    if let Value::Object(template) = &mut template {
+        drop_places(template);
+        template.remove("Runtime");
+    }
+    RestHash(sorted_hash(&template))
+}
+
+fn drop_places(template: &mut Map<String, Value>) {
+    if let Some(Value::Object(container)) = template.get_mut("ContainerSpec") {
+        container.remove("Image");
+    }
+    template.remove("ForceUpdate");
+    if let Some(Value::Object(placement)) = template.get_mut("Placement") {
+        placement.remove("Platforms");
+    }
+    if template.get("Placement").is_some_and(|left| left.is_null() || left.as_object().is_some_and(Map::is_empty)) {
+        template.remove("Placement");
+    }
+}
+
+/// Where two specs differ apart from their [`Places`], as paths down to a member of the container's spec.
+pub(super) fn differences(spec: &Value, previous: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    compare(Some(spec), Some(previous), "", &mut found);
+    found.sort();
+    found
+}
+
+fn compare(one: Option<&Value>, other: Option<&Value>, path: &str, found: &mut Vec<String>) {
+    if path == IMAGE || path == FORCE || path == format!("{PLACEMENT}/Platforms") {
+        return;
+    }
+    let deep = ["", TEMPLATE, PLACEMENT, "/TaskTemplate/ContainerSpec"].contains(&path);
+    let none = Map::new();
+    let object = |value: Option<&Value>| value.is_none_or(|value| value.is_null() || value.is_object());
+    if deep && object(one) && object(other) {
+        let one = one.and_then(Value::as_object).unwrap_or(&none);
+        let other = other.and_then(Value::as_object).unwrap_or(&none);
+        for key in one.keys().chain(other.keys().filter(|key| !one.contains_key(*key))) {
+            compare(one.get(key), other.get(key), &format!("{path}/{key}"), found);
+        }
+    } else if one != other {
+        found.push(clean(path));
+    }
+}
+
+/// What stands at a path; nothing where a parent is absent or null.
+pub(super) fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
+    spec.pointer(path)
+}
+
+/// The spec's rest hash as it was before these edits, whichever of their ends it stands at.
+pub(super) fn rest_before(spec: &Value, edits: &[Edit]) -> RestHash {
+    let mut spec = spec.clone();
+    for edit in edits {
+        let Some((parent, key)) = edit.path.rsplit_once('/') else { continue };
+        let Some(Value::Object(parent)) = spec.pointer_mut(parent) else { continue };
+        let key = key.replace("~1", "/").replace("~0", "~");
+        match &edit.before {
+            Some(before) => parent.insert(key, before.clone()),
+            None => parent.remove(&key),
+        };
+    }
+    rest_hash(&spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::docker::canned::specs;
+    use crate::docker::splice::splice;
+    use pinnace_core::journal::Direction;
+
+    fn place(path: &str, value: Option<Value>) -> Place {
+        Place { path: path.to_owned(), value, alone: path.ends_with("/Platforms") }
+    }
+
+    #[test]
+    fn the_highest_absent_parent() {
+        let platforms = |template: Value| places(&json!({ "TaskTemplate": template })).platforms;
+        let full = json!([{"OS": "linux"}]);
+        assert_eq!(platforms(json!({})), place(PLACEMENT, None));
+        assert_eq!(platforms(json!({"Placement": null})), place(PLACEMENT, Some(Value::Null)));
+        let inner = format!("{PLACEMENT}/Platforms");
+        let alone = |value| Place { alone: true, ..place(&inner, value) };
+        assert_eq!(platforms(json!({"Placement": {}})), alone(None));
+        assert_eq!(platforms(json!({"Placement": {"Platforms": null}})), alone(Some(Value::Null)));
+        assert_eq!(platforms(json!({"Placement": {"Platforms": full}})), alone(Some(full)));
+        assert!(!platforms(json!({"Placement": {"Platforms": [], "MaxReplicas": 1}})).alone);
+        let read = places(&json!({"TaskTemplate": {"ContainerSpec": {"Image": "a\u{1b}b"}, "ForceUpdate": 3}}));
+        assert_eq!(read.image, "a\u{1b}b");
+        assert_eq!(read.force, place(FORCE, Some(json!(3))));
+        assert_eq!(places(&json!({})).platforms, place(TEMPLATE, None));
+    }
+
+    #[test]
+    fn the_rest_is_what_we_do_not_edit() {
+        let spec = |image: &str, placement: Value, force: u64, env: &str| {
+            rest_hash(&json!({"Name": "x", "TaskTemplate": {
+                "ContainerSpec": {"Image": image, "Env": [env]}, "Placement": placement, "ForceUpdate": force}}))
+        };
+        let one = spec("a", json!({"Platforms": [1]}), 0, "E=1");
+        assert_eq!(one, spec("b", json!({}), 7, "E=1"));
+        assert_eq!(one, spec("b", Value::Null, 7, "E=1"));
+        assert_ne!(one, spec("a", json!({"Platforms": [1]}), 0, "E=2"));
+        assert_ne!(one, spec("a", json!({"Constraints": ["node.role==manager"]}), 0, "E=1"));
+    }
+
+    #[test]
+    fn differences_to_the_previous_spec() {
+        let now = json!({"Labels": {"a": "1"}, "TaskTemplate": {"ContainerSpec": {"Image": "a", "Env": ["A=1"]},
+            "Placement": {"Platforms": []}, "ForceUpdate": 1}, "Mode": {"Replicated": {"Replicas": 2}}});
+        let previous = json!({"Labels": {}, "TaskTemplate": {"ContainerSpec": {"Image": "b", "Env": ["A=2"], "User": "u"},
+            "ForceUpdate": 0}, "Mode": {"Replicated": {"Replicas": 2}}, "UpdateConfig": {"Parallelism": 1}});
+        let paths = ["/Labels", "/TaskTemplate/ContainerSpec/Env", "/TaskTemplate/ContainerSpec/User", "/UpdateConfig"];
+        assert_eq!(differences(&now, &previous), paths);
+        assert!(differences(&now, &now).is_empty());
+    }
+
+    /// Every spec an engine ever sent us: edited and put back, it is the same text, and only edits change it.
+    #[test]
+    fn captures_there_and_back() {
+        let specs = specs();
+        assert!(specs.len() > 50, "{} specs", specs.len());
+        for (file, raw) in specs {
+            let spec: Value = serde_json::from_str(&raw).unwrap();
+            let places = places(&spec);
+            let platforms = json!([{"Architecture": "riscv64", "OS": "linux"}]);
+            let whole = |place: &Place| match place.path.as_str() {
+                PLACEMENT => json!({ "Platforms": platforms }),
+                _ => platforms.clone(),
+            };
+            let edit = |path: &str, before: Option<Value>, after: Value| Edit {
+                path: path.to_owned(),
+                before,
+                after: Some(after),
+            };
+            let edits = [
+                edit(IMAGE, Some(json!(places.image)), json!("other/image:1@sha256:0")),
+                edit(&places.platforms.path, places.platforms.value.clone(), whole(&places.platforms)),
+                edit(FORCE, places.force.value.clone(), json!(41)),
+                edit("/UpdateConfig", spec.get("UpdateConfig").cloned(), json!({"Order": "start-first"})),
+            ];
+            let there = splice(&raw, &edits, Direction::To).unwrap();
+            let value: Value = serde_json::from_str(&there).unwrap();
+            for edit in &edits {
+                assert_eq!(at(&value, &edit.path), edit.after.as_ref(), "{file}");
+            }
+            let back = splice(&there, &edits, Direction::Back).unwrap();
+            assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), spec, "{file}");
+            let images = splice(&splice(&raw, &edits[..1], Direction::To).unwrap(), &edits[..1], Direction::Back);
+            assert_eq!(images.unwrap(), raw, "{file}");
+            assert_eq!(rest_before(&value, &edits), rest_hash(&spec), "{file}");
+            assert_eq!(rest_before(&spec, &edits), rest_hash(&spec), "{file}");
+        }
+    }
+}

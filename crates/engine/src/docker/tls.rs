@@ -1,0 +1,238 @@
+//! TLS settings for engines: a private certificate authority, a client certificate, or no check where a context says so.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::fault::Fault;
+
+/// Where the certificates of a connection are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Certificates {
+    /// The authority that signed the engine's certificate; none: the system's.
+    pub ca: Option<PathBuf>,
+    /// Our own certificate.
+    pub cert: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+    /// Whether the engine's certificate is not checked (`SkipTLSVerify` of a context).
+    pub skip_verify: bool,
+}
+
+impl Certificates {
+    /// `ca.pem`, `cert.pem` and `key.pem` of a folder, as far as they are there.
+    pub fn in_folder(folder: &Path) -> Self {
+        let there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        Self { ca: there("ca.pem"), cert: there("cert.pem"), key: there("key.pem"), skip_verify: false }
+    }
+
+    /// Whether a context with these wants TLS at all.
+    pub fn wants_tls(&self) -> bool {
+        self.skip_verify || self.ca.is_some() || self.cert.is_some() || self.key.is_some()
+    }
+
+    /// The settings for a connection.
+    ///
+    /// # Errors
+    /// When a file cannot be read or is no certificate.
+    pub fn load(&self) -> Result<Arc<ClientConfig>, Fault> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| endpoint("the TLS settings do not work", &error))?;
+        let builder = if self.skip_verify {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
+        } else {
+            builder.with_root_certificates(self.roots()?)
+        };
+        let config = match (&self.cert, &self.key) {
+            (Some(cert), Some(key)) => {
+                let chain = read_all(cert)?;
+                let secret = PrivateKeyDer::from_pem_file(key)
+                    .map_err(|error| endpoint(&format!("the key {} cannot be read", key.display()), &error))?;
+                builder
+                    .with_client_auth_cert(chain, secret)
+                    .map_err(|error| endpoint(&format!("the certificate {} does not work", cert.display()), &error))?
+            }
+            _ => builder.with_no_client_auth(),
+        };
+        Ok(Arc::new(config))
+    }
+
+    fn roots(&self) -> Result<RootCertStore, Fault> {
+        let mut roots = RootCertStore::empty();
+        if let Some(ca) = &self.ca {
+            roots.add_parsable_certificates(read_all(ca)?);
+        } else {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() {
+                roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            }
+        }
+        Ok(roots)
+    }
+}
+
+fn read_all(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        Ok(_) => Err(endpoint(&format!("{} holds no certificate", path.display()), &"no PEM block in it")),
+        Err(error) => Err(endpoint(&format!("the certificate {} cannot be read", path.display()), &error)),
+    }
+}
+
+fn endpoint(what: &str, why: &dyn std::fmt::Display) -> Fault {
+    Fault::Endpoint {
+        why: format!("{what}: {why}"),
+        hint: "check DOCKER_CERT_PATH, or the context's certificates: docker context inspect".to_owned(),
+    }
+}
+
+/// Takes any certificate, but still checks that the other side holds its key.
+#[derive(Debug)]
+struct Unchecked(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unchecked {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::server::WebPkiClientVerifier;
+
+    use super::*;
+    use crate::docker::canned::{Canned, Reply};
+    use crate::docker::endpoint::{Surroundings, resolve};
+    use crate::docker::{Docker, Host};
+
+    /// An authority made for tests, and a certificate by it for 127.0.0.1: valid for a hundred years, trusted nowhere.
+    const CA: &[u8] = include_bytes!("../registry/testdata/ca.crt");
+    const CERT: &[u8] = include_bytes!("../registry/testdata/server.crt");
+    const KEY: &[u8] = include_bytes!("../registry/testdata/server.key");
+
+    /// Another authority, and an operator's certificate by it.
+    const CLIENTS: &[u8] = include_bytes!("testdata/client-ca.crt");
+    const OWN_CERT: &[u8] = include_bytes!("testdata/client.crt");
+    const OWN_KEY: &[u8] = include_bytes!("testdata/client.key");
+
+    fn chain(pem: &[u8]) -> Vec<CertificateDer<'static>> {
+        vec![CertificateDer::from_pem_slice(pem).unwrap()]
+    }
+
+    /// An engine by TLS on loopback that wants a client certificate, as `dockerd --tlsverify` does.
+    async fn engine(wants_client: bool) -> String {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(chain(CLIENTS));
+        let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
+        let builder = if wants_client {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            builder.with_client_cert_verifier(verifier)
+        } else {
+            builder.with_no_client_auth()
+        };
+        let config = builder.with_single_cert(chain(CERT), PrivateKeyDer::from_pem_slice(KEY).unwrap()).unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let canned = Canned::new(|_| Reply::told(404, ""));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, canned) = (acceptor.clone(), canned.clone());
+                tokio::spawn(async move {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        canned.serve(stream).await;
+                    }
+                });
+            }
+        });
+        address
+    }
+
+    fn folder(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    fn given(address: &str, certs: &Path) -> Docker {
+        let given = Surroundings {
+            docker_host: Some(address.to_owned()),
+            tls_verify: Some("1".into()),
+            cert_path: Some(certs.to_owned()),
+            ..Surroundings::default()
+        };
+        Docker::new(resolve(&given).unwrap(), true).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_private_authority() {
+        let address = engine(false).await;
+        let ca = folder(&[("ca.pem", CA)]);
+        assert_eq!(given(&address, ca.path()).ping().await.unwrap().api, "1.41");
+        let refused = given(&address, folder(&[]).path()).ping().await.unwrap_err();
+        assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
+        assert!(refused.hint().contains("ca.pem"), "{}", refused.hint());
+        let Host::Tls(authority, certificates) = given(&address, folder(&[]).path()).endpoint().host.clone() else {
+            panic!("no TLS")
+        };
+        let host = Host::Tls(authority, Certificates { skip_verify: true, ..certificates });
+        let unchecked = Docker::new(crate::docker::Endpoint { name: "x".into(), host }, true).unwrap();
+        assert!(unchecked.ping().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_certificate_of_our_own() {
+        let address = engine(true).await;
+        let without = folder(&[("ca.pem", CA)]);
+        let refused = given(&address, without.path()).ping().await.unwrap_err();
+        assert!(refused.hint().contains("DOCKER_CERT_PATH"), "{refused}: {}", refused.hint());
+        let with = folder(&[("ca.pem", CA), ("cert.pem", OWN_CERT), ("key.pem", OWN_KEY)]);
+        let answered = given(&address, with.path()).ping().await;
+        assert!(answered.is_ok(), "{answered:?}");
+        let broken = folder(&[("ca.pem", b"nothing")]);
+        let why = Certificates::in_folder(broken.path()).load().unwrap_err().to_string();
+        assert!(why.contains("holds no certificate"), "{why}");
+    }
+}

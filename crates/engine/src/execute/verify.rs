@@ -1,0 +1,100 @@
+//! Before a unit: is its image still there, and does a node take its tasks. After a failed pull: why that was.
+
+use std::time::Duration;
+
+use super::keeper::Gone;
+use super::run::Run;
+use super::unit::image_of;
+use crate::docker::{Held, Stand};
+use pinnace_core::change::{Asked, Host, Kind, Phase, cause};
+use pinnace_core::check::{place, refusal};
+use pinnace_core::finding::Severity;
+use pinnace_core::image::ImageRef;
+use pinnace_core::journal::{Direction, UnitState};
+use pinnace_core::placement;
+use pinnace_core::registry::{Fact, ImageFact, Why};
+use pinnace_core::wire::v1::{Action, Credentials, Unit};
+
+/// How long a change is held up by a look at a registry.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+impl Run {
+    /// Looks up the image of a unit once more. Why it cannot be had any more, and what to do; a registry that does not
+    /// answer now is a note, as it did when the plan was made.
+    ///
+    /// Nothing is asked for one that goes back to what ran, or whose update may have landed.
+    pub(super) async fn verify(
+        &mut self,
+        at: usize,
+        unit: &Unit,
+        direction: Direction,
+    ) -> Result<Option<(String, String)>, Gone> {
+        if direction == Direction::Back || unit.action != Action::New || self.has_landed(at, unit).await? {
+            return Ok(None);
+        }
+        self.emit(Kind::Phase { unit: at, phase: Phase::Verify, direction });
+        let Ok(image) = ImageRef::parse(&unit.to.image) else { return Ok(None) };
+        let fact = self.image(&image).await;
+        let Some(why) = fact.failed() else { return Ok(None) };
+        let refusal = refusal(&image, why);
+        Ok(match why {
+            // The operator's credentials are not the nodes': they count only where they go with the update.
+            Why::Denied | Why::NoCredentials if unit.credentials != Credentials::Operator => {
+                self.emit(Kind::Noted {
+                    unit: at,
+                    text: format!("its image could not be verified again: {}", refusal.cause),
+                });
+                None
+            }
+            Why::NotFound | Why::Denied | Why::NoCredentials => {
+                Some((format!("not begun: {}, which it had when the plan was made", refusal.cause), refusal.hint))
+            }
+            Why::Unreachable(_) | Why::RateLimited | Why::Other(_) => {
+                let text = format!("its image could not be verified again: {}", refusal.cause);
+                self.emit(Kind::Noted { unit: at, text });
+                None
+            }
+        })
+    }
+
+    /// Whether the update of a unit taken over stands already.
+    async fn has_landed(&mut self, at: usize, unit: &Unit) -> Result<bool, Gone> {
+        if self.letter(at) == UnitState::Untouched {
+            return Ok(false);
+        }
+        let held = self.hold(unit, &mut 0).await?;
+        Ok(held.is_none_or(|held| held.stands(&unit.edits) == Stand::Target))
+    }
+
+    async fn image(&self, image: &ImageRef) -> Fact<ImageFact> {
+        let late = || Fact::Failed {
+            why: Why::Unreachable(format!("no answer in {} s", PATIENCE.as_secs())),
+            at: self.tools.docker.clock().now(),
+        };
+        tokio::time::timeout(PATIENCE, self.tools.eyes.image(&image.text)).await.unwrap_or_else(|_| late())
+    }
+
+    /// Why no node would take the new task, so that an update would stop the old one for nothing; and what to do.
+    pub(super) async fn nowhere(&self, held: &Held, direction: Direction) -> Option<(String, String)> {
+        if direction == Direction::Back {
+            return None;
+        }
+        let nodes = self.tools.docker.nodes().await.ok()?;
+        let said = place::nodes(&held.service, &placement::candidates(&held.service, nodes.iter()))?;
+        (said.severity == Severity::Error).then(|| (format!("not begun: {}", said.message), said.hint))
+    }
+
+    /// Why a node could not get a unit's image, and what to do, as far as that shows from here.
+    pub(super) async fn cause(&self, unit: &Unit, direction: Direction, host: &Host) -> Option<(String, String)> {
+        let image = ImageRef::parse(image_of(unit, direction)).ok()?;
+        let ours = self.image(&image).await;
+        let bare = match &ours {
+            Fact::Known { .. } => {
+                let asked = tokio::time::timeout(PATIENCE, self.tools.eyes.without_credentials(&image));
+                asked.await.unwrap_or_default()
+            }
+            _ => Fact::Unknown,
+        };
+        cause(&image, &Asked { ours, bare }, host)
+    }
+}

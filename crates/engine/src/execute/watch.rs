@@ -1,0 +1,299 @@
+//! Watching a unit until it has arrived and stayed, failed, or an order comes in.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::keeper::Gone;
+use super::run::Run;
+use super::watching::{Seen, Watch};
+use crate::docker::{Fault, Stand, Tasks};
+use pinnace_core::change::{
+    Kind, MEDDLED, Order, Phase, Question, Spot, TaskLine, UnitProgress, Verdict, after, judge, meddled, stuck,
+};
+use pinnace_core::journal::{Direction, UnitState};
+use pinnace_core::swarm::{FailureAction, Task, TaskState};
+use pinnace_core::wire::v1::Unit;
+
+/// Between two looks at a service's tasks.
+const LOOK: Duration = Duration::from_millis(250);
+/// Tasks that ended before the newest of their slot are not shown.
+const SHOWN: usize = 12;
+/// What may come by itself is waited for so much longer before it is called stuck.
+const BY_ITSELF: u32 = 5;
+
+/// How a watch ended.
+enum End {
+    Arrived,
+    Failed {
+        why: String,
+        hint: String,
+    },
+    /// The engine put the old text back by itself.
+    WentBack(String),
+    Overtaken(String),
+    /// An order came in that concerns this unit.
+    Interrupted,
+}
+
+impl Run {
+    /// Watches a unit whose spec stands at its goal.
+    pub(super) async fn watch(
+        &mut self,
+        at: usize,
+        unit: &Unit,
+        direction: Direction,
+        known: Option<BTreeSet<String>>,
+    ) -> Result<(), Gone> {
+        self.emit(Kind::Phase { unit: at, phase: Phase::Converge, direction });
+        let mut watch = Watch::new(at, unit, direction, known, self.tools.docker.clock().boottime());
+        let end = loop {
+            if let Some(end) = self.interrupted(&watch) {
+                break end;
+            }
+            if let Some(end) = self.step(&mut watch).await {
+                break end;
+            }
+            self.pause().await?;
+        };
+        if matches!(self.progress.asking, Some(Question::Stuck { .. })) {
+            self.emit(Kind::Withdrawn);
+        }
+        self.ended(watch, end).await
+    }
+
+    /// Writes down how it ended. Where the engine went back by itself, that is a failure, and the old text's tasks are
+    /// watched like any others that are put back.
+    async fn ended(&mut self, watch: Watch, end: End) -> Result<(), Gone> {
+        let Watch { at, direction, .. } = watch;
+        let state = match (&end, direction) {
+            (End::Interrupted, _) => return Ok(()),
+            (End::Arrived, Direction::To) => UnitState::Done,
+            (End::Arrived, Direction::Back) => UnitState::PutBack,
+            (End::WentBack(_), Direction::To) => UnitState::PuttingBack,
+            (End::Failed { .. } | End::WentBack(_), _) => UnitState::Failed,
+            (End::Overtaken(_), _) => UnitState::Overtaken,
+        };
+        let failure = match end {
+            End::Failed { why, hint } => Some((why, hint)),
+            End::WentBack(why) => Some((why.clone(), after(&why).to_owned())),
+            End::Overtaken(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
+            End::Arrived | End::Interrupted => None,
+        };
+        if let Some((why, hint)) = failure {
+            let (why, hint) = self.looked_into(&watch, why, hint).await;
+            self.emit(Kind::Failed { unit: at, why, hint });
+        }
+        self.mark(at, state, None).await?;
+        if state == UnitState::PuttingBack {
+            return Box::pin(self.watch(at, &watch.unit, Direction::Back, None)).await;
+        }
+        Ok(())
+    }
+
+    /// What the engine has one word for is looked into: `No such image` is what every failed pull is called.
+    async fn looked_into(&self, watch: &Watch, why: String, hint: String) -> (String, String) {
+        let Some((_, host)) = watch.first.as_ref().filter(|_| why.contains("No such image")) else {
+            return (why, hint);
+        };
+        match self.cause(&watch.unit, watch.direction, host).await {
+            Some((cause, hint)) => (format!("{why}: {cause}"), hint),
+            None => (why, hint),
+        }
+    }
+
+    /// One look, and whether it is the last one.
+    async fn step(&mut self, watch: &mut Watch) -> Option<End> {
+        let seen = match self.look(&watch.unit).await {
+            Ok(Some(seen)) => seen,
+            Ok(None) => return Some(End::Overtaken("somebody removed the service".into())),
+            Err(fault) => {
+                self.trouble(&fault.to_string());
+                return None;
+            }
+        };
+        self.trouble("");
+        let now = self.tools.docker.clock().boottime();
+        self.note_others(watch, &seen);
+        watch.keep(&seen, now);
+        let verdict = judge(&watch.look(&seen, now));
+        self.tell(watch, &seen, &verdict);
+        match verdict {
+            Verdict::Converged => {
+                self.moves_on(watch, String::new(), now);
+                self.has_settled(watch, now).await.then_some(End::Arrived)
+            }
+            Verdict::Failed { why } => {
+                let why = with_first(watch, why);
+                let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
+                Some(End::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
+            }
+            Verdict::WentBack { why } => Some(End::WentBack(with_first(watch, why))),
+            Verdict::Overtaken { what } => Some(End::Overtaken(what)),
+            Verdict::Waiting { waits, stuck } => {
+                if watch.arrived.take().is_some() {
+                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Converge, direction: watch.direction });
+                }
+                self.is_it_stuck(watch, now, waits, stuck)
+            }
+        }
+    }
+
+    /// An order that this unit has to make way for, if there is one.
+    fn interrupted(&mut self, watch: &Watch) -> Option<End> {
+        self.take_orders();
+        let forward = watch.direction == Direction::To;
+        match self.progress.order {
+            Some(Order::Leave) if watch.asked => Some(given_up(watch)),
+            Some(Order::Detach | Order::Leave) => Some(End::Interrupted),
+            _ if self.progress.going_back && forward => Some(End::Interrupted),
+            // Nobody is there any more to answer: whoever takes it up looks on.
+            _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
+                self.emit(Kind::Ordered { order: Order::Detach });
+                Some(End::Interrupted)
+            }
+            _ if watch.asked && self.progress.passed.contains(&watch.at) => Some(given_up(watch)),
+            _ => None,
+        }
+    }
+
+    async fn pause(&mut self) -> Result<(), Gone> {
+        tokio::time::sleep(LOOK).await;
+        // A unit in work is watched to its end although the slot takes no more writes.
+        let told = match self.told_of_the_slot().await {
+            Ok(()) => self.slot_tells_what_is_asked().await,
+            told => told,
+        };
+        match told {
+            Err(Gone::Stuck(_)) => Ok(()),
+            told => told,
+        }
+    }
+
+    /// Tells what is in the way; nothing: that it is over.
+    pub(super) fn trouble(&mut self, text: &str) {
+        if self.progress.trouble != text {
+            self.emit(Kind::Trouble { text: text.to_owned() });
+        }
+    }
+
+    async fn look(&self, unit: &Unit) -> Result<Option<Seen>, Fault> {
+        let docker = &self.tools.docker;
+        let (held, tasks, nodes) = tokio::join!(
+            docker.hold(&unit.service_id),
+            docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))),
+            docker.nodes()
+        );
+        let held = match held {
+            Ok(held) => held,
+            Err(fault) if fault.is_not_found() => return Ok(None),
+            Err(fault) => return Err(fault),
+        };
+        let nodes = nodes?.into_iter().map(|node| (node.id.clone(), node)).collect();
+        Ok(Some(Seen { held, tasks: tasks?, nodes }))
+    }
+
+    /// Tells of edits that others made to other parts of the service meanwhile.
+    fn note_others(&mut self, watch: &Watch, seen: &Seen) {
+        let edits = &watch.unit.edits;
+        if watch.spot(&seen.held) != Spot::Goal || seen.held.rest_before(edits) == watch.unit.rest {
+            return;
+        }
+        let service = &seen.held.service;
+        let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::To;
+        let told = |unit: &UnitProgress| unit.notes.iter().any(|note| note.contains(MEDDLED));
+        if !self.progress.units.get(watch.at).is_some_and(told) {
+            self.emit(Kind::Noted { unit: watch.at, text: meddled(service, auto) });
+        }
+    }
+
+    /// The same tasks have to run for the settle time, and the spec is looked at once more before that is called done.
+    async fn has_settled(&mut self, watch: &mut Watch, now: Duration) -> bool {
+        let since = match &watch.arrived {
+            Some((since, up)) if *up == watch.up.0 => *since,
+            _ => {
+                if !self.options.settle.is_zero() {
+                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Settle, direction: watch.direction });
+                }
+                watch.arrived = Some((now, watch.up.0.clone()));
+                now
+            }
+        };
+        if now.saturating_sub(since) < self.options.settle {
+            return false;
+        }
+        let goal = if watch.direction == Direction::To { Stand::Target } else { Stand::Before };
+        let held = self.tools.docker.hold(&watch.unit.service_id).await;
+        held.is_ok_and(|held| held.stands(&watch.unit.edits) == goal)
+    }
+
+    /// It waits for something else now, or for nothing: the question about what it waited for goes.
+    fn moves_on(&mut self, watch: &mut Watch, waits: String, now: Duration) {
+        if watch.waits.0 != waits {
+            if std::mem::take(&mut watch.asked) {
+                self.emit(Kind::Withdrawn);
+            }
+            watch.waits = (waits, now);
+        }
+    }
+
+    /// Asks what to do about a unit that does not get on. The question goes when it moves; nothing is undone for it.
+    fn is_it_stuck(&mut self, watch: &mut Watch, now: Duration, waits: String, stuck: bool) -> Option<End> {
+        self.moves_on(watch, waits, now);
+        let limit = if stuck { self.options.stuck } else { self.options.stuck * BY_ITSELF };
+        if watch.asked || now.saturating_sub(watch.waits.1) < limit {
+            return None;
+        }
+        watch.asked = true;
+        self.emit(Kind::Asked { question: Question::Stuck { unit: watch.at } });
+        if self.options.mode.asks {
+            return None;
+        }
+        // Nobody can be asked. What goes forward is left as it stands; what goes back makes way for the others.
+        if watch.direction == Direction::To {
+            self.emit(Kind::Ordered { order: Order::Leave });
+        }
+        Some(given_up(watch))
+    }
+
+    /// Tells how the tasks are, when that changed.
+    fn tell(&mut self, watch: &Watch, seen: &Seen, verdict: &Verdict) {
+        let look = watch.look(seen, Duration::ZERO);
+        let mut tasks: Vec<&Task> = seen.tasks.iter().collect();
+        tasks.sort_by_key(|task| (task.desired != TaskState::Running, std::cmp::Reverse(task.created)));
+        let line = |task: &Task| TaskLine {
+            id: task.id.clone(),
+            slot: task.slot,
+            node: look.node(task).map(|node| node.hostname.clone()).unwrap_or_default(),
+            state: task.state.to_string(),
+            error: task.error.clone(),
+            since: task.since,
+            fresh: task.image == watch.target(),
+        };
+        let tasks: Vec<TaskLine> = tasks.into_iter().take(SHOWN).map(line).collect();
+        let said = seen.held.service.update.as_ref();
+        let update = said.map(|update| format!("{}: {}", update.state, update.message)).unwrap_or_default();
+        let waits = match verdict {
+            Verdict::Waiting { waits, .. } => waits.clone(),
+            _ => String::new(),
+        };
+        let known = self.progress.units.get(watch.at);
+        if known.is_some_and(|known| known.tasks == tasks && known.update == update && known.waits == waits) {
+            return;
+        }
+        self.emit(Kind::Tasks { unit: watch.at, tasks, update, waits });
+    }
+}
+
+/// A unit that was stuck and is not waited for any longer.
+fn given_up(watch: &Watch) -> End {
+    let (waits, _) = &watch.waits;
+    End::Failed { why: format!("stuck: {waits}"), hint: stuck(waits).to_owned() }
+}
+
+/// A failure with the first one that was seen, where the engine has forgotten it since.
+fn with_first(watch: &Watch, why: String) -> String {
+    match &watch.first {
+        Some((first, _)) if !why.contains(first.as_str()) => format!("{first}; {why}"),
+        _ => why,
+    }
+}

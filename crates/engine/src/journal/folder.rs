@@ -1,0 +1,210 @@
+//! The journal's objects in a folder of this machine, for swarms in which no configs may be made.
+//!
+//! One file each, written beside and renamed; every change is made under one file lock, which is what makes a claim: of
+//! two that take the same name only one finds it free. Nobody on another machine sees any of it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+
+use crate::docker::{Config, Docker, Fault};
+use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
+use pinnace_core::time::Time;
+
+/// What a file holds.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    index: u64,
+    created: Time,
+    labels: BTreeMap<String, String>,
+    data: String,
+}
+
+/// The objects of one swarm's journal on this machine.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    docker: Docker,
+    state: PathBuf,
+    swarm: Arc<OnceCell<PathBuf>>,
+}
+
+impl Folder {
+    /// Those of the swarm behind `docker`, in `state` (`$XDG_STATE_HOME/pinnace`); nothing is touched yet.
+    pub(super) fn new(docker: Docker, state: PathBuf) -> Self {
+        Self { docker, state, swarm: Arc::default() }
+    }
+
+    async fn path(&self) -> Result<PathBuf, Fault> {
+        let make = || async {
+            let swarm = self.docker.info().await?.engine.swarm;
+            Ok(self.state.join(format!("{}.journal", safe_name(&swarm))))
+        };
+        self.swarm.get_or_try_init(make).await.cloned()
+    }
+
+    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
+        let wanted: Vec<(String, Option<String>)> = labels
+            .iter()
+            .map(|label| match label.split_once('=') {
+                Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+                None => ((*label).to_owned(), None),
+            })
+            .collect();
+        let carries = |config: &Config| {
+            let has = |(key, value): &(String, Option<String>)| {
+                config.labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
+            };
+            wanted.iter().all(has)
+        };
+        Ok(self.named("").await?.into_iter().filter(carries).collect())
+    }
+
+    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+        let (folder, prefix) = (self.path().await?, prefix.to_owned());
+        off_thread(move || all(&folder, &prefix).map_err(|error| fault("reading the journal in", &folder, &error)))
+            .await
+    }
+
+    pub(super) async fn get(&self, name: &str) -> Result<Config, Fault> {
+        let (folder, name) = (self.path().await?, name.to_owned());
+        off_thread(move || read(&folder, &name)?.ok_or_else(|| missing(&name))).await
+    }
+
+    pub(super) async fn create(&self, name: &str, labels: &BTreeMap<String, String>, data: &[u8]) -> Result<(), Fault> {
+        let (name, labels, data) = (name.to_owned(), labels.clone(), String::from_utf8_lossy(data).into_owned());
+        let created = self.docker.clock().now();
+        self.changed(move |folder| {
+            if read(folder, &name)?.is_some() {
+                let message = format!("{name} already exists");
+                return Err(Fault::Http { what: WRITING.to_owned(), status: 409, message });
+            }
+            write(folder, &name, &Kept { index: 1, created, labels, data })
+        })
+        .await
+    }
+
+    pub(super) async fn relabel(&self, name: &str, index: u64, labels: &BTreeMap<String, String>) -> Result<(), Fault> {
+        let (name, labels) = (name.to_owned(), labels.clone());
+        self.changed(move |folder| {
+            let old = read(folder, &name)?.ok_or_else(|| missing(&name))?;
+            if old.index != index {
+                let message = "update out of sequence".to_owned();
+                return Err(Fault::Http { what: WRITING.to_owned(), status: 500, message });
+            }
+            let data = String::from_utf8_lossy(&old.data).into_owned();
+            write(folder, &name, &Kept { index: index + 1, created: old.created.unwrap_or_default(), labels, data })
+        })
+        .await
+    }
+
+    pub(super) async fn remove(&self, name: &str) -> Result<(), Fault> {
+        let name = name.to_owned();
+        self.changed(move |folder| match std::fs::remove_file(folder.join(file_name(&name))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(fault("pruning the journal in", folder, &error))
+            }
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// Changes something while nobody else does.
+    async fn changed(&self, work: impl FnOnce(&Path) -> Result<(), Fault> + Send + 'static) -> Result<(), Fault> {
+        if self.docker.is_read_only() {
+            return Err(Fault::ReadOnly { what: WRITING.to_owned() });
+        }
+        let folder = self.path().await?;
+        off_thread(move || {
+            let held = || -> io::Result<File> {
+                private_folder(&folder)?;
+                let file = private_file(&folder.join(".lock"))?;
+                if lock(&file, false)? {
+                    return Ok(file);
+                }
+                Err(io::Error::other(format!("another process has held its lock for {} s", LOCK.as_secs())))
+            };
+            let _held = held().map_err(|error| fault(WRITING, &folder, &error))?;
+            work(&folder)
+        })
+        .await
+    }
+}
+
+const WRITING: &str = "writing to the journal in";
+
+fn fault(what: &str, folder: &Path, error: &io::Error) -> Fault {
+    Fault::Disk { what: format!("{what} {}", folder.display()), why: error.to_string() }
+}
+
+fn missing(name: &str) -> Fault {
+    Fault::Http { what: "reading the journal".to_owned(), status: 404, message: format!("{name} is not there") }
+}
+
+/// Names are the journal's own; one that is not may not lead out of the folder.
+fn file_name(name: &str) -> String {
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
+    if plain && !name.starts_with('.') { format!("{name}.json") } else { format!("{}.json", safe_name(name)) }
+}
+
+fn config(name: &str, kept: Kept) -> Config {
+    Config {
+        id: name.to_owned(),
+        index: kept.index,
+        created: Some(kept.created),
+        name: name.to_owned(),
+        labels: kept.labels,
+        data: kept.data.into_bytes(),
+    }
+}
+
+fn read(folder: &Path, name: &str) -> Result<Option<Config>, Fault> {
+    let path = folder.join(file_name(name));
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let kept = serde_json::from_slice(&bytes);
+            kept.map(|kept| Some(config(name, kept))).map_err(|error| Fault::bad(&path.display().to_string(), error))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(fault("reading the journal in", folder, &error)),
+    }
+}
+
+fn all(folder: &Path, prefix: &str) -> io::Result<Vec<Config>> {
+    let entries = match std::fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let Some(name) = name.strip_suffix(".json").filter(|name| name.starts_with(prefix)) else { continue };
+        // One that cannot be read is as good as none: it says so when it is asked for by name.
+        found.extend(read(folder, name).ok().flatten());
+    }
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+fn write(folder: &Path, name: &str, kept: &Kept) -> Result<(), Fault> {
+    let text = serde_json::to_vec(kept).map_err(|error| Fault::bad(WRITING, error))?;
+    let place = || -> io::Result<()> {
+        let beside = folder.join(".new");
+        let _ = std::fs::remove_file(&beside);
+        let mut file = private_file(&beside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, folder.join(file_name(name)))?;
+        File::open(folder)?.sync_all()
+    };
+    place().map_err(|error| fault(WRITING, folder, &error))
+}
+
+/// Disks stall: none of it runs on the threads that answer keys and sockets.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Fault::bad("the journal on disk", error)))
+}

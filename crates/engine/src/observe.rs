@@ -1,0 +1,209 @@
+//! Observing a cluster: what a [`World`](pinnace_core::world::World) is fed with.
+//!
+//! The first screen takes five calls: a ping, then at once the engine's own facts, the nodes, the services and the
+//! journal's slots. Then come the task histories of services in trouble or in view, and the event stream. Tasks send no
+//! events and counts move without one, so both are listed again every few seconds while somebody is at the keys, and
+//! once a minute when nobody is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use self::notes::Notes;
+use self::session::Session;
+use crate::docker::read::Tasks;
+use crate::docker::{Docker, Fault};
+use crate::journal::Journal;
+use pinnace_core::journal::{Slot, SlotLabels};
+use pinnace_core::swarm::{Service, Task, TaskState};
+use pinnace_core::text::clean;
+use pinnace_core::world::{Link, Seen};
+
+mod notes;
+mod open;
+mod session;
+#[cfg(test)]
+mod tests;
+
+/// How many services' task histories are asked for in one call.
+pub(super) const SLICE: usize = 100;
+
+/// What the person before the screen looks at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attention {
+    /// Whether somebody is there.
+    pub at_keys: bool,
+    /// Services whose task histories are wanted, by id.
+    pub in_view: BTreeSet<String>,
+    /// Counts the orders to read everything again now; also ends the wait for the next attempt to connect.
+    pub ask: u64,
+}
+
+/// Why a session ended.
+enum Ended {
+    /// Nobody wants to know any more.
+    Unwanted,
+    /// The event stream ended in good order, as when the engine stops, or a proxy tires of it.
+    Quiet,
+    /// Something failed.
+    Fault(Fault),
+}
+
+impl From<Fault> for Ended {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// Observes a cluster and hands out what is seen, until the sender of `attention` is gone.
+///
+/// Never fails: a lost link is told as [`Link::Lost`], and tried again after 1 to 10 seconds.
+pub async fn observe(journal: Journal, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
+    let mut failures = 0_u32;
+    loop {
+        let began = Instant::now();
+        let mut live = false;
+        let ended = Session::new(&journal, &mut attention, &out).run(&mut live).await;
+        if live {
+            failures = 0;
+        }
+        match ended {
+            Ended::Unwanted => return,
+            Ended::Quiet if live && began.elapsed() > Duration::from_secs(1) => continue,
+            Ended::Quiet => {}
+            Ended::Fault(fault) => {
+                let hint = hint(journal.docker(), &fault).await;
+                out(Seen::Link(Link::Lost { why: fault.why(), hint }));
+            }
+        }
+        let wait = Duration::from_secs(1 << failures.min(4)).min(Duration::from_secs(10));
+        failures = failures.saturating_add(1);
+        if pause(&mut attention, wait).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// A worker knows its managers: that is what to connect to.
+async fn hint(docker: &Docker, fault: &Fault) -> String {
+    let hint = fault.hint();
+    if !fault.is_not_manager() {
+        return hint;
+    }
+    match docker.info().await {
+        Ok(info) if !info.managers.is_empty() => format!("{hint} (managers: {})", info.managers.join(", ")),
+        _ => hint,
+    }
+}
+
+/// Waits, unless somebody asks for another attempt now; an error when nobody wants to know any more.
+async fn pause(attention: &mut watch::Receiver<Attention>, wait: Duration) -> Result<(), watch::error::RecvError> {
+    let ask = attention.borrow().ask;
+    tokio::select! {
+        () = sleep(wait) => Ok(()),
+        asked = attention.wait_for(|now| now.ask != ask) => asked.map(drop),
+    }
+}
+
+/// Reads all there is to say about a cluster once, for a verb.
+///
+/// `wanted` picks the services whose task histories come along, besides those in trouble; `all_running` adds all
+/// tasks that should run.
+///
+/// # Errors
+/// When nodes, services or tasks cannot be read. A journal or engine facts that cannot be read are left out.
+pub async fn snapshot(
+    journal: &Journal,
+    all_running: bool,
+    wanted: impl Fn(&Service) -> bool,
+) -> Result<Vec<Seen>, Fault> {
+    let docker = journal.docker();
+    docker.ping().await?;
+    let (info, nodes, services, slots) =
+        tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(journal));
+    let (nodes, services) = (nodes?, services?);
+    let mut memory = Notes::default();
+    let mut histories: BTreeSet<String> =
+        services.iter().filter(|service| wanted(service)).map(|service| service.id.clone()).collect();
+    histories.extend(memory.services(&services, true));
+    let bad_nodes = memory.nodes(&nodes);
+    let mut seen = vec![Seen::Link(Link::Live)];
+    seen.extend(info.ok().map(|info| Seen::Engine(info.engine)));
+    seen.push(Seen::Nodes(nodes));
+    seen.push(Seen::Services(services));
+    match slots {
+        Ok(slots) => seen.push(Seen::Slots(slots)),
+        Err(fault) => tracing::warn!(%fault, "the journal's slots cannot be read"),
+    }
+    for node in &bad_nodes {
+        histories.extend(left_running(&docker.tasks(Tasks::On(node)).await?));
+    }
+    if all_running {
+        let tasks = docker.tasks(Tasks::Running).await?;
+        histories.extend(memory.running(None, &tasks));
+        seen.push(Seen::Running { of: None, tasks });
+    }
+    let histories: Vec<String> = histories.into_iter().collect();
+    for slice in histories.chunks(SLICE) {
+        let tasks = histories_of(docker, slice).await?;
+        seen.extend(tasks.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }));
+    }
+    Ok(seen)
+}
+
+/// The services of which a node in trouble has tasks that it last said to run.
+fn left_running(tasks: &[Task]) -> Vec<String> {
+    let running = tasks.iter().filter(|task| task.state == TaskState::Running);
+    running.map(|task| task.service.clone()).collect()
+}
+
+/// The journal's slots, their texts cleaned for the screen: who writes a slot reads it again.
+async fn slots(journal: &Journal) -> Result<Vec<Slot>, Fault> {
+    Ok(journal.slots().await?.into_iter().map(cleaned).collect())
+}
+
+fn cleaned(slot: Slot) -> Slot {
+    let labels = slot.labels;
+    let clean_all = |(key, value): (String, String)| (clean(&key), clean(&value));
+    let labels = SlotLabels {
+        group: clean(&labels.group),
+        owner: clean(&labels.owner),
+        by: clean(&labels.by),
+        why: clean(&labels.why),
+        sum: clean(&labels.sum),
+        home: clean(&labels.home),
+        extra: labels.extra.into_iter().map(clean_all).collect(),
+        ..labels
+    };
+    Slot { change: clean(&slot.change), labels, ..slot }
+}
+
+/// Task histories by service; one that is gone has none, and does not spoil those of the others.
+///
+/// # Errors
+/// When they cannot be read.
+pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, Fault> {
+    let mut by_service: BTreeMap<String, Vec<Task>> = BTreeMap::new();
+    match docker.tasks(Tasks::History(ids)).await {
+        Ok(tasks) => {
+            by_service.extend(ids.iter().map(|id| (id.clone(), Vec::new())));
+            for task in tasks {
+                by_service.entry(task.service.clone()).or_default().push(task);
+            }
+        }
+        // The engine looks up every service of the filter, and fails for all when one is gone.
+        Err(fault) if fault.is_not_found() => {
+            for id in ids {
+                match docker.tasks(Tasks::History(std::slice::from_ref(id))).await {
+                    Ok(tasks) => drop(by_service.insert(id.clone(), tasks)),
+                    Err(fault) if fault.is_not_found() => {}
+                    Err(fault) => return Err(fault),
+                }
+            }
+        }
+        Err(fault) => return Err(fault),
+    }
+    Ok(by_service)
+}

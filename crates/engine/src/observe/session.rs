@@ -1,0 +1,396 @@
+//! One connection's worth of observing: first screen, events, and lists by the clock.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::notes::Notes;
+use super::open::{Open, Read, read_all};
+use super::{Attention, Ended, SLICE, cleaned, histories_of, left_running, slots};
+use crate::docker::events::{Event, Events};
+use crate::docker::read::Tasks;
+use crate::docker::{Docker, Fault};
+use crate::journal::Journal;
+use pinnace_core::journal::{SLOT, Slot};
+use pinnace_core::swarm::{Node, Service, Task};
+use pinnace_core::world::{Engine, Link, Seen};
+
+/// How long events are gathered before one call asks about all of them.
+const GATHER: Duration = Duration::from_millis(50);
+/// How often services are listed while somebody is at the keys.
+const SERVICES: Duration = Duration::from_secs(10);
+/// How often running tasks are listed while somebody is at the keys.
+const TASKS: Duration = Duration::from_secs(5);
+/// How often both are listed when nobody is.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What a call brought.
+enum News {
+    Engine(Engine),
+    Nodes(Vec<Node>),
+    Services(Vec<Service>),
+    Some { asked: Vec<String>, found: Vec<Service> },
+    Running { of: Option<Vec<String>>, tasks: Vec<Task> },
+    OnNode(Vec<Task>),
+    Histories(Vec<(String, Vec<Task>)>),
+    Slots(Vec<Slot>),
+    Slot(Box<Slot>),
+    Open(Vec<Read>),
+}
+
+/// A call under way; of each kind at most one is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Engine,
+    Nodes,
+    Services,
+    Some,
+    Running,
+    OnNode,
+    Histories,
+    Slots,
+    Slot,
+    Open,
+}
+
+/// What is to be asked for next.
+#[derive(Default)]
+struct Due {
+    /// Lists as a whole: of these kinds.
+    whole: BTreeSet<Kind>,
+    some: BTreeSet<String>,
+    slot: BTreeSet<String>,
+    on_nodes: BTreeSet<String>,
+    histories: BTreeSet<String>,
+}
+
+pub(super) struct Session<'a, F> {
+    docker: &'a Docker,
+    journal: &'a Journal,
+    attention: &'a mut watch::Receiver<Attention>,
+    out: &'a F,
+    notes: Notes,
+    open: Open,
+    calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<News, Fault>)>>,
+    flying: BTreeSet<Kind>,
+    due: Due,
+    /// When gathered events are acted upon.
+    gather: Option<Instant>,
+    events: Vec<Event>,
+    services_at: Instant,
+    running_at: Instant,
+    painted: (bool, bool),
+    ask: u64,
+}
+
+impl<'a, F: Fn(Seen)> Session<'a, F> {
+    pub(super) fn new(journal: &'a Journal, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
+        let ask = attention.borrow().ask;
+        let now = Instant::now();
+        Self {
+            docker: journal.docker(),
+            journal,
+            attention,
+            out,
+            notes: Notes::default(),
+            open: Open::new(),
+            calls: FuturesUnordered::new(),
+            flying: BTreeSet::new(),
+            due: Due { whole: [Kind::Engine, Kind::Nodes, Kind::Services, Kind::Slots].into(), ..Due::default() },
+            gather: None,
+            events: Vec::new(),
+            services_at: now,
+            running_at: now,
+            painted: (false, false),
+            ask,
+        }
+    }
+
+    /// Observes until something ends it; `live` tells whether it ever came as far as following events.
+    pub(super) async fn run(mut self, live: &mut bool) -> Ended {
+        match self.observe(live).await {
+            Ok(never) => match never {},
+            Err(ended) => ended,
+        }
+    }
+
+    async fn observe(&mut self, live: &mut bool) -> Result<std::convert::Infallible, Ended> {
+        let ping = self.docker.ping().await?;
+        // By the engine's own clock, so that nothing between the lists and the stream is missed.
+        let since = ping.date.as_deref().and_then(seconds);
+        self.launch();
+        while self.painted != (true, true) {
+            match self.calls.next().await {
+                Some(news) => self.hear(news)?,
+                None => return Err(Fault::bad("reading the swarm", "the first lists did not come").into()),
+            }
+        }
+        let mut events = self.docker.events(since).await?;
+        (self.out)(Seen::Link(Link::Live));
+        *live = true;
+        let in_view = self.attention.borrow_and_update().in_view.clone();
+        let fresh = self.notes.view(&in_view);
+        self.due.histories.extend(fresh);
+        loop {
+            self.launch();
+            self.wait(&mut events).await?;
+        }
+    }
+
+    /// Waits for the next thing to happen and takes it in.
+    async fn wait(&mut self, events: &mut Events) -> Result<(), Ended> {
+        let at_keys = self.attention.borrow().at_keys;
+        let services_at = self.services_at + if at_keys { SERVICES } else { IDLE };
+        let running_at = self.running_at + if at_keys { TASKS } else { IDLE };
+        let next = services_at.min(running_at).min(self.gather.unwrap_or(running_at));
+        let open_at = self.open.due().filter(|_| !self.flying.contains(&Kind::Open));
+        let next = open_at.map_or(next, |open| next.min(open));
+        tokio::select! {
+            event = events.next() => match event {
+                Some(Ok(event)) => {
+                    self.events.push(event);
+                    self.gather.get_or_insert_with(|| Instant::now() + GATHER);
+                }
+                Some(Err(fault)) => return Err(fault.into()),
+                None => return Err(Ended::Quiet),
+            },
+            Some(news) = self.calls.next(), if !self.calls.is_empty() => self.hear(news)?,
+            changed = self.attention.changed() => {
+                changed.map_err(|_| Ended::Unwanted)?;
+                self.attend();
+            }
+            () = sleep_until(next) => {
+                let now = Instant::now();
+                if now >= services_at {
+                    self.services_at = now;
+                    self.due.whole.insert(Kind::Services);
+                }
+                if now >= running_at {
+                    self.running_at = now;
+                    self.due.whole.insert(Kind::Running);
+                    // A folder sends no events.
+                    self.due.whole.extend(self.journal.is_local().then_some(Kind::Slots));
+                }
+                if open_at.is_some_and(|open| now >= open) {
+                    let (journal, slots) = (self.journal.clone(), self.open.take());
+                    self.begin(Kind::Open, Box::pin(async move { Ok(News::Open(read_all(journal, slots).await)) }));
+                }
+                if self.gather.is_some_and(|gather| now >= gather) {
+                    self.gather = None;
+                    self.sort_events();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what the person looks at now.
+    fn attend(&mut self) {
+        let attention = self.attention.borrow_and_update().clone();
+        self.due.histories.extend(self.notes.view(&attention.in_view));
+        if attention.ask != self.ask {
+            self.ask = attention.ask;
+            let now = Instant::now();
+            (self.services_at, self.running_at) = (now, now);
+            self.due.whole.extend([Kind::Engine, Kind::Nodes, Kind::Services, Kind::Running, Kind::Slots]);
+        }
+    }
+
+    /// Turns gathered events into what is to be asked for.
+    fn sort_events(&mut self) {
+        let mut gone = Vec::new();
+        for event in std::mem::take(&mut self.events) {
+            match (event.kind.as_str(), event.action.as_str()) {
+                ("service", "remove") => {
+                    self.due.some.remove(&event.id);
+                    gone.push(event.id);
+                }
+                ("service", _) => drop(self.due.some.insert(event.id)),
+                ("node", _) => drop(self.due.whole.insert(Kind::Nodes)),
+                ("config", "remove") if event.name.starts_with(SLOT) => {
+                    self.due.slot.remove(&event.id);
+                    self.due.whole.insert(Kind::Slots);
+                }
+                ("config", _) if event.name.starts_with(SLOT) => drop(self.due.slot.insert(event.id)),
+                _ => {}
+            }
+        }
+        if !gone.is_empty() {
+            self.notes.gone(&gone);
+            (self.out)(Seen::GoneServices(gone));
+        }
+    }
+
+    /// Starts what is due, of each kind one call at a time.
+    fn launch(&mut self) {
+        let due = &mut self.due;
+        let mut starts: Vec<(Kind, BoxFuture<'static, Result<News, Fault>>)> = Vec::new();
+        let mut start = |kind, call| starts.push((kind, call));
+        let free = |kind| !self.flying.contains(&kind);
+        let docker = || self.docker.clone();
+        let (now, later) = std::mem::take(&mut due.whole).into_iter().partition(|kind| free(*kind));
+        due.whole = later;
+        let now: BTreeSet<Kind> = now;
+        for kind in now {
+            let call = match kind {
+                Kind::Engine => engine(docker()),
+                Kind::Nodes => nodes(docker()),
+                Kind::Services => services(docker()),
+                Kind::Slots => all_slots(self.journal.clone()),
+                _ => running(docker(), self.notes.slice()),
+            };
+            start(kind, call);
+        }
+        if free(Kind::Some) && !due.some.is_empty() {
+            start(Kind::Some, some(docker(), some_of(&mut due.some, SLICE)));
+        }
+        if free(Kind::Slot)
+            && let Some(id) = due.slot.pop_first()
+        {
+            start(Kind::Slot, one_slot(self.journal.clone(), id));
+        }
+        if free(Kind::OnNode)
+            && let Some(id) = due.on_nodes.pop_first()
+        {
+            start(Kind::OnNode, on_node(docker(), id));
+        }
+        if free(Kind::Histories) && !due.histories.is_empty() {
+            start(Kind::Histories, histories(docker(), some_of(&mut due.histories, SLICE)));
+        }
+        for (kind, call) in starts {
+            self.begin(kind, call);
+        }
+    }
+
+    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<News, Fault>>) {
+        self.flying.insert(kind);
+        self.calls.push(Box::pin(async move { (kind, call.await) }));
+    }
+
+    /// Takes in what a call brought, and hands it out.
+    fn hear(&mut self, (kind, news): (Kind, Result<News, Fault>)) -> Result<(), Ended> {
+        self.flying.remove(&kind);
+        let news = match news {
+            Ok(news) => news,
+            // Objects that vanish between two calls are told of by events.
+            Err(fault) if fault.is_not_found() && !matches!(kind, Kind::Nodes | Kind::Services) => return Ok(()),
+            Err(fault) if matches!(kind, Kind::Engine | Kind::Slots | Kind::Slot) => {
+                tracing::warn!(%fault, "not known for now");
+                return Ok(());
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        let out = self.out;
+        match news {
+            News::Engine(engine) => out(Seen::Engine(engine)),
+            News::Nodes(nodes) => {
+                self.due.on_nodes.extend(self.notes.nodes(&nodes));
+                self.painted.0 = true;
+                out(Seen::Nodes(nodes));
+            }
+            News::Services(services) => {
+                self.due.histories.extend(self.notes.services(&services, true));
+                self.painted.1 = true;
+                out(Seen::Services(services));
+            }
+            News::Some { asked, found } => {
+                self.due.histories.extend(self.notes.services(&found, false));
+                let gone: Vec<_> =
+                    asked.into_iter().filter(|id| !found.iter().any(|service| service.id == *id)).collect();
+                self.notes.gone(&gone);
+                out(Seen::SomeServices(found));
+                if !gone.is_empty() {
+                    out(Seen::GoneServices(gone));
+                }
+            }
+            News::Running { of, tasks } => {
+                self.due.histories.extend(self.notes.running(of.as_deref(), &tasks));
+                out(Seen::Running { of, tasks });
+            }
+            News::OnNode(tasks) => self.due.histories.extend(left_running(&tasks)),
+            News::Histories(histories) => {
+                for (service, tasks) in histories {
+                    out(Seen::Tasks { service, tasks });
+                }
+            }
+            News::Slots(slots) => {
+                self.open.learn_all(&slots);
+                out(Seen::Slots(slots));
+            }
+            News::Slot(slot) => {
+                self.open.learn(&slot);
+                out(Seen::Slot(slot));
+            }
+            News::Open(reads) => {
+                for (slot, silent) in self.open.heard(reads) {
+                    let slot = Box::new(slot);
+                    out(if silent { Seen::Silent(slot) } else { Seen::Slot(slot) });
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Takes up to so many out of a set.
+fn some_of(set: &mut BTreeSet<String>, most: usize) -> Vec<String> {
+    std::iter::from_fn(|| set.pop_first()).take(most).collect()
+}
+
+/// An HTTP date as seconds since the Unix epoch.
+fn seconds(date: &str) -> Option<i64> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().map(jiff::Timestamp::as_second)
+}
+
+type Asked = BoxFuture<'static, Result<News, Fault>>;
+
+fn engine(docker: Docker) -> Asked {
+    Box::pin(async move { Ok(News::Engine(docker.info().await?.engine)) })
+}
+
+fn nodes(docker: Docker) -> Asked {
+    Box::pin(async move { Ok(News::Nodes(docker.nodes().await?)) })
+}
+
+fn services(docker: Docker) -> Asked {
+    Box::pin(async move { Ok(News::Services(docker.services(None).await?)) })
+}
+
+fn some(docker: Docker, asked: Vec<String>) -> Asked {
+    Box::pin(async move {
+        let found = docker.services(Some(&asked)).await?;
+        Ok(News::Some { asked, found })
+    })
+}
+
+fn running(docker: Docker, of: Option<Vec<String>>) -> Asked {
+    Box::pin(async move {
+        let which = of.as_deref().map_or(Tasks::Running, Tasks::RunningOf);
+        let tasks = docker.tasks(which).await?;
+        Ok(News::Running { of, tasks })
+    })
+}
+
+fn on_node(docker: Docker, node: String) -> Asked {
+    Box::pin(async move { Ok(News::OnNode(docker.tasks(Tasks::On(&node)).await?)) })
+}
+
+fn histories(docker: Docker, ids: Vec<String>) -> Asked {
+    Box::pin(async move { Ok(News::Histories(histories_of(&docker, &ids).await?.into_iter().collect())) })
+}
+
+fn all_slots(journal: Journal) -> Asked {
+    Box::pin(async move { Ok(News::Slots(slots(&journal).await?)) })
+}
+
+fn one_slot(journal: Journal, id: String) -> Asked {
+    Box::pin(async move {
+        let read = journal.slot(&id).await?.map(cleaned);
+        let slot = read.ok_or_else(|| Fault::bad("reading a slot of the journal", "it is none"))?;
+        Ok(News::Slot(Box::new(slot)))
+    })
+}

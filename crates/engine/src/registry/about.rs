@@ -1,0 +1,105 @@
+//! What an image is: its manifests and its configuration put together.
+
+use std::sync::Arc;
+
+use super::Inner;
+use super::manifest::{Image, Manifest};
+use pinnace_core::image::{Digest, ImageRef};
+use pinnace_core::registry::{About, Entry, Layer, Why};
+
+/// How deep an index may stand within another.
+const DEEP: usize = 3;
+
+impl Inner {
+    /// Puts together what the image of a digest is.
+    pub(super) async fn describe(&self, image: &ImageRef) -> Result<About, Why> {
+        let digest = match &image.digest {
+            Some(digest) => digest.clone(),
+            None => self.learn(image).await?.digest,
+        };
+        let top = self.manifest(image, &digest, None).await?;
+        let mut about = About {
+            digest: digest.clone(),
+            media_type: String::new(),
+            entries: Vec::new(),
+            annotations: std::collections::BTreeMap::new(),
+            platform: None,
+            manifest: digest,
+            layers: Vec::new(),
+            config: pinnace_core::registry::Config::default(),
+        };
+        match &*top {
+            Manifest::Index(index) => {
+                about.media_type.clone_from(&index.media_type);
+                about.entries.clone_from(&index.entries);
+            }
+            Manifest::Image(single) => about.media_type.clone_from(&single.media_type),
+            Manifest::Other => {}
+        }
+        self.descend(image, top, &mut about).await?;
+        Ok(about)
+    }
+
+    /// From an index to the image that is told about.
+    async fn descend(&self, image: &ImageRef, top: Arc<Manifest>, about: &mut About) -> Result<(), Why> {
+        let mut manifest = top;
+        let mut chosen: Option<Entry> = None;
+        for _ in 0..=DEEP {
+            match &*manifest {
+                Manifest::Image(single) => return self.fill(image, single, chosen, about).await,
+                Manifest::Index(index) => {
+                    about.annotations.extend(index.annotations.clone());
+                    let entry = index.chosen().ok_or_else(|| Why::Other("the index lists no image".to_owned()))?;
+                    let below = self.manifest(image, &entry.digest, None).await.map_err(|why| match why {
+                        Why::NotFound => gone("manifest", &entry.digest),
+                        why => why,
+                    })?;
+                    about.manifest = entry.digest.clone();
+                    chosen = Some(entry.clone());
+                    manifest = below;
+                }
+                Manifest::Other => {
+                    let what = "its manifest is of a kind that cannot be read (neither OCI nor Docker schema 2)";
+                    return Err(Why::Other(what.to_owned()));
+                }
+            }
+        }
+        Err(Why::Other(format!("more than {DEEP} indexes stand within one another")))
+    }
+
+    async fn fill(
+        &self,
+        image: &ImageRef,
+        single: &Image,
+        chosen: Option<Entry>,
+        about: &mut About,
+    ) -> Result<(), Why> {
+        about.annotations.extend(single.annotations.clone());
+        let unknown = || Why::Other("it has digests of another kind than sha256, which cannot be checked".to_owned());
+        let config = single.config.as_ref().ok_or_else(unknown)?;
+        let mut layers = single.layers.clone().ok_or_else(unknown)?;
+        let read = self.configuration(image, config).await.map_err(|why| match why {
+            Why::NotFound => gone("configuration", config),
+            why => why,
+        })?;
+        unpacked(&mut layers, &read.diff_ids);
+        about.layers = layers;
+        about.config = read.config.clone();
+        about.platform = chosen.and_then(|entry| entry.platform).or_else(|| read.platform.clone());
+        Ok(())
+    }
+}
+
+/// What is listed and not there: the image as a whole cannot be pulled.
+fn gone(what: &str, digest: &Digest) -> Why {
+    Why::Other(format!("its {what} {digest} is not at the registry"))
+}
+
+/// Layers and what they unpack to belong together by place, where there are as many of the one as of the other.
+fn unpacked(layers: &mut [Layer], diff_ids: &[Option<Digest>]) {
+    if layers.len() == diff_ids.len() {
+        for (layer, diff_id) in layers.iter_mut().zip(diff_ids) {
+            layer.diff_id.clone_from(diff_id);
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! One look at one reference: its requests, log-ins and redirects.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::time::Instant;
+
+use super::auth::{self, Challenge};
+use super::config::{self, Configuration};
+use super::fault::{Fault, refusal};
+use super::http::{Answer, Opened};
+use super::manifest::{self, Manifest};
+use super::{Inner, lock};
+use crate::credentials::Secret;
+use pinnace_core::group::hex;
+use pinnace_core::image::{Digest, ImageRef, Platform};
+use pinnace_core::registry::{Allowance, ImageFact, Why};
+
+/// The most a manifest or a config may be, in bytes: the least the distribution-spec asks registries to take.
+const MOST: usize = 4 << 20;
+/// The most a token's answer may be, in bytes.
+const TOKEN: usize = 1 << 20;
+/// How many redirects are followed.
+const HOPS: usize = 5;
+/// How long refused credentials are not shown again: many references must not lock an account.
+const REFUSED: Duration = Duration::from_secs(30);
+
+/// What is sent to be let in to a repository.
+#[derive(Clone, Default)]
+pub(super) struct Grant {
+    /// The header; `None`: nothing was asked for yet.
+    header: Option<HeaderValue>,
+    /// Whether credentials went into it.
+    shown: bool,
+    /// Counts its renewals.
+    turn: u64,
+}
+
+/// The server that answers for a host; Docker Hub's is another than its name (distribution/reference).
+pub(super) fn server_of(host: &str) -> &str {
+    if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host }
+}
+
+impl Inner {
+    /// HEAD by tag or digest; then the manifest, if its digest was not seen before.
+    pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, Why> {
+        let path = format!("manifests/{}", image.wanted());
+        let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
+        let named = match head.status {
+            StatusCode::OK => digest_header(&head),
+            // A registry that knows no HEAD is asked with GET.
+            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => None,
+            status => return Err(self.refused(image, status, &head.body)),
+        };
+        let (digest, body) = if let Some(digest) = named {
+            (digest, None)
+        } else {
+            let (digest, body) = self.get(image, &path, &manifest::accepted()).await?;
+            (digest, Some(body))
+        };
+        if let Some(wanted) = image.digest.as_ref().filter(|wanted| **wanted != digest) {
+            return Err(Why::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
+        }
+        let manifest = self.manifest(image, &digest, body).await?;
+        let mut fact = ImageFact::new(digest, None);
+        match &*manifest {
+            Manifest::Index(index) => {
+                fact.platforms = index.platforms();
+                fact.children = index.images().map(|entry| entry.digest.clone()).collect();
+            }
+            Manifest::Image(single) => {
+                fact.size = single.size;
+                fact.platforms = self.platform(image, single).await?.map(|platform| vec![platform]);
+            }
+            Manifest::Other => {}
+        }
+        fact.allowance = lock(&self.allowances).get(&image.host).copied();
+        Ok(fact)
+    }
+
+    async fn platform(&self, image: &ImageRef, single: &manifest::Image) -> Result<Option<Platform>, Why> {
+        let Some(config) = &single.config else { return Ok(None) };
+        match self.configuration(image, config).await {
+            Ok(read) => Ok(read.platform.clone()),
+            // A manifest whose config is gone names no platform; it is still a manifest.
+            Err(Why::NotFound) => Ok(None),
+            Err(why) => Err(why),
+        }
+    }
+
+    /// The manifest of this digest, read once in a process; `body` where it came already.
+    pub(super) async fn manifest(
+        &self,
+        image: &ImageRef,
+        digest: &Digest,
+        body: Option<Bytes>,
+    ) -> Result<Arc<Manifest>, Why> {
+        let cell = self.manifests.cell(digest);
+        let read = cell.get_or_try_init(|| async {
+            let body = match body {
+                Some(body) => body,
+                None => self.get_checked(image, &format!("manifests/{digest}"), &manifest::accepted(), digest).await?,
+            };
+            Ok(Arc::new(manifest::read(&body)))
+        });
+        read.await.cloned()
+    }
+
+    /// The configuration of this digest, read once in a process.
+    pub(super) async fn configuration(&self, image: &ImageRef, digest: &Digest) -> Result<Arc<Configuration>, Why> {
+        let cell = self.configs.cell(digest);
+        let read = cell.get_or_try_init(|| async {
+            let body = self.get_checked(image, &format!("blobs/{digest}"), "*/*", digest).await?;
+            Ok(Arc::new(config::read(&body)))
+        });
+        read.await.cloned()
+    }
+
+    /// GET, and the digest of what came.
+    async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, Bytes), Why> {
+        let answer = self.ask(image, Method::GET, self.uri(image, path)?, accept).await?;
+        if answer.status != StatusCode::OK {
+            return Err(self.refused(image, answer.status, &answer.body));
+        }
+        let digest = Digest::parse(&format!("sha256:{}", hex(&Sha256::digest(&answer.body))));
+        digest.map(|digest| (digest, answer.body)).ok_or_else(|| Why::Other("no digest".to_owned()))
+    }
+
+    /// GET of what has this digest, and nothing else: neither a registry nor a cache on the way is believed.
+    async fn get_checked(&self, image: &ImageRef, path: &str, accept: &str, digest: &Digest) -> Result<Bytes, Why> {
+        let (found, body) = self.get(image, path, accept).await?;
+        if found == *digest {
+            Ok(body)
+        } else {
+            Err(Why::Other(format!("what {} serves as {digest} has another digest: {found}", image.host)))
+        }
+    }
+
+    pub(super) fn refused(&self, image: &ImageRef, status: StatusCode, body: &[u8]) -> Why {
+        if status == StatusCode::BAD_REQUEST && self.policy.is_insecure(&image.host) {
+            // What servers of TLS answer to plain HTTP; the engine, which tries both, may still get through.
+            let host = &image.host;
+            return Why::Unreachable(format!("{host} answers plain http with 400: perhaps it speaks TLS only"));
+        }
+        refusal(status, body)
+    }
+
+    /// Where something of a repository is.
+    pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
+        let scheme = if self.policy.is_insecure(&image.host) { "http" } else { "https" };
+        let url = format!("{scheme}://{}/v2/{}/{path}", server_of(&image.host), image.path);
+        url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
+    }
+
+    /// One request to a repository, answered whole.
+    async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Answer, Why> {
+        let asks_anew = method == Method::HEAD;
+        let answer = self.open(image, method, uri, accept).await?.whole(MOST).await?;
+        let told = allowance(&answer.headers);
+        let mut allowances = lock(&self.allowances);
+        match told {
+            Some(told) => drop(allowances.insert(image.host.clone(), told)),
+            // Not told any more: it does not hold for whoever logged in.
+            None if asks_anew => drop(allowances.remove(&image.host)),
+            None => {}
+        }
+        Ok(answer)
+    }
+
+    /// One request to a repository, logging in where the registry asks for it; 401 never comes back.
+    pub(super) async fn open(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Opened, Why> {
+        let cell = {
+            let key = (image.host.clone(), image.path.clone());
+            lock(&self.grants).entry(key).or_default().clone()
+        };
+        let mut grant = cell.lock().await.clone();
+        // Twice: a token may have run out, and the renewed one may be refused.
+        for attempt in 0..2 {
+            let answer = self.follow(&method, uri.clone(), accept, grant.header.as_ref()).await?;
+            if answer.status != StatusCode::UNAUTHORIZED {
+                return Ok(answer);
+            }
+            let challenge = Challenge::of(&answer.headers);
+            let _ = answer.whole(MOST).await;
+            if attempt == 0 {
+                grant = self.renew(image, &cell, grant.turn, challenge).await?;
+            }
+        }
+        Err(self.turned_away(image, &grant))
+    }
+
+    /// What a 401 to a fresh grant means.
+    fn turned_away(&self, image: &ImageRef, grant: &Grant) -> Why {
+        if !grant.shown {
+            return Why::NoCredentials;
+        }
+        if grant.header.as_ref().is_some_and(|it| it.as_bytes().starts_with(b"Basic")) {
+            self.note_refused(image);
+        }
+        Why::Denied
+    }
+
+    fn note_refused(&self, image: &ImageRef) {
+        lock(&self.refused).insert(image.host.clone(), Instant::now());
+    }
+
+    /// Gets a new grant, unless another request did in the meantime.
+    async fn renew(
+        &self,
+        image: &ImageRef,
+        cell: &Arc<tokio::sync::Mutex<Grant>>,
+        turn: u64,
+        challenge: Option<Challenge>,
+    ) -> Result<Grant, Why> {
+        let mut kept = cell.lock().await;
+        if kept.turn != turn {
+            return Ok(kept.clone());
+        }
+        if lock(&self.refused).get(&image.host).is_some_and(|at| at.elapsed() < REFUSED) {
+            return Err(Why::Denied);
+        }
+        let credential = self.credentials.get(&image.host).await;
+        let secret = credential.as_ref().ok().and_then(Option::as_ref);
+        let header = match (challenge, secret) {
+            (None | Some(Challenge::Basic), Some(Secret::Basic { user, password })) => Ok(auth::basic(user, password)),
+            (_, Some(Secret::Token(token))) => auth::bearer(token.reveal()),
+            (Some(Challenge::Bearer { realm, service, scope }), secret) => {
+                let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", image.path));
+                self.token(image, &realm, service.as_deref(), &scope, secret).await
+            }
+            // It wants a password, and there is none, or a token that is of no use here.
+            (None | Some(Challenge::Basic), Some(_)) => Err(Why::Denied),
+            (None | Some(Challenge::Basic), None) => Err(Why::NoCredentials),
+        };
+        let header = header.map_err(|why| match (&credential, why) {
+            // That none could be read is the reason; the registry's answer is only what came of it.
+            (Err(error), Why::NoCredentials) => Why::Other(error.to_string()),
+            (_, why) => why,
+        })?;
+        *kept = Grant { header: Some(header), shown: secret.is_some(), turn: turn + 1 };
+        Ok(kept.clone())
+    }
+
+    async fn token(
+        &self,
+        image: &ImageRef,
+        realm: &str,
+        service: Option<&str>,
+        scope: &str,
+        secret: Option<&Secret>,
+    ) -> Result<HeaderValue, Why> {
+        let clear = |host: &str| self.policy.is_insecure(host);
+        let mut request = auth::token_request(realm, service, scope, secret, clear)?;
+        request.headers_mut().insert(header::USER_AGENT, self.user_agent());
+        let answer = self.http.send(&request, TOKEN).await.map_err(Why::from)?;
+        let token = auth::token_of(&answer, secret.is_some());
+        if token == Err(Why::Denied) {
+            self.note_refused(image);
+        }
+        token
+    }
+
+    /// Sends a request and follows where it is sent on. What lets us in goes to its own host only.
+    async fn follow(
+        &self,
+        method: &Method,
+        mut uri: Uri,
+        accept: &str,
+        grant: Option<&HeaderValue>,
+    ) -> Result<Opened, Why> {
+        let home = (uri.scheme_str() == Some("https"), uri.authority().cloned());
+        for _ in 0..=HOPS {
+            let mut build = Request::builder().method(method).uri(uri.clone());
+            build = build.header(header::ACCEPT, accept).header(header::USER_AGENT, self.user_agent());
+            if let Some(grant) = grant.filter(|_| home == (uri.scheme_str() == Some("https"), uri.authority().cloned()))
+            {
+                build = build.header(header::AUTHORIZATION, grant.clone());
+            }
+            let request = build.body(Bytes::new()).map_err(|error| Fault::Request(error.to_string()))?;
+            let answer = self.http.open(&request).await?;
+            let location = match answer.status.as_u16() {
+                301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION).cloned(),
+                _ => None,
+            };
+            let Some(location) = location else { return Ok(answer) };
+            // Read to its end, so that the connection can be kept; what it says is of no interest.
+            let _ = answer.whole(MOST).await;
+            uri = join(&uri, &location).ok_or_else(|| Why::Other("a redirect to no usable address".to_owned()))?;
+            let host = uri.authority().map_or("", |it| it.as_str());
+            if home.0 && uri.scheme_str() == Some("http") && !self.policy.is_insecure(host) {
+                return Err(Why::Other(format!("a redirect from https to plain http at {host} was not followed")));
+            }
+        }
+        Err(Why::Other(format!("more than {HOPS} redirects")))
+    }
+
+    fn user_agent(&self) -> HeaderValue {
+        let default = HeaderValue::from_static(concat!("pinnace/", env!("CARGO_PKG_VERSION")));
+        if self.policy.user_agent.is_empty() {
+            return default;
+        }
+        HeaderValue::from_str(&self.policy.user_agent).unwrap_or(default)
+    }
+}
+
+/// What is still allowed: `100;w=21600`, the window in seconds (draft-ietf-httpapi-ratelimit-headers-03).
+fn allowance(headers: &HeaderMap) -> Option<Allowance> {
+    let read = |name: &str| {
+        let text = headers.get(name)?.to_str().ok()?;
+        // Several windows may follow one another; the first is the one in force.
+        let mut parts = text.split(',').next()?.split(';').map(str::trim);
+        let count: u64 = parts.next()?.parse().ok()?;
+        Some((count, parts.find_map(|part| part.strip_prefix("w=")?.trim().parse().ok())))
+    };
+    let ((limit, window), (remaining, _)) = (read("ratelimit-limit")?, read("ratelimit-remaining")?);
+    Some(Allowance { limit, remaining, window })
+}
+
+fn digest_header(answer: &Answer) -> Option<Digest> {
+    Digest::parse(answer.headers.get("docker-content-digest")?.to_str().ok()?)
+}
+
+/// Where a `Location` leads from here: an address of its own, one of another host, an absolute or a relative path.
+pub(super) fn join(from: &Uri, location: &HeaderValue) -> Option<Uri> {
+    let (location, scheme, host) = (location.to_str().ok()?, from.scheme_str()?, from.authority()?);
+    let location = location.split('#').next()?;
+    let text = if location.starts_with("http://") || location.starts_with("https://") {
+        location.to_owned()
+    } else if let Some(rest) = location.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{host}{location}")
+    } else {
+        let folder = from.path().rsplit_once('/').map_or("", |(folder, _)| folder);
+        format!("{scheme}://{host}{folder}/{location}")
+    };
+    text.parse().ok().filter(|uri: &Uri| uri.authority().is_some())
+}
+
+/// Grants, by host and repository.
+pub(super) type Grants = HashMap<(String, String), Arc<tokio::sync::Mutex<Grant>>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_lead_somewhere() {
+        let from: Uri = "https://reg:5000/v2/a/blobs/x?y=1".parse().unwrap();
+        for (location, to) in [
+            ("https://cdn/x?sig=1", Some("https://cdn/x?sig=1")),
+            ("//cdn/x#part", Some("https://cdn/x")),
+            ("/other", Some("https://reg:5000/other")),
+            ("z", Some("https://reg:5000/v2/a/blobs/z")),
+            ("https://", None),
+            ("http://a b/", None),
+        ] {
+            let joined = join(&from, &HeaderValue::from_static(location));
+            assert_eq!(joined.map(|uri| uri.to_string()).as_deref(), to, "{location}");
+        }
+    }
+
+    #[test]
+    fn allowances() {
+        for (limit, remaining, told) in [
+            ("100;w=21600", "76;w=21600", Some((100, 76, Some(21600)))),
+            ("2000", "1999", Some((2000, 1999, None))),
+            ("10, 10;w=1, 100;w=60", "3", Some((10, 3, None))),
+            ("many", "3", None),
+            ("", "", None),
+        ] {
+            let headers = [("ratelimit-limit", limit), ("ratelimit-remaining", remaining)];
+            let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let expected = told.map(|(limit, remaining, window)| Allowance { limit, remaining, window });
+            assert_eq!(allowance(&headers.into_iter().collect()), expected, "{limit} {remaining}");
+        }
+        assert_eq!(allowance(&HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn the_hub_has_another_server() {
+        assert_eq!((server_of("docker.io"), server_of("ghcr.io")), ("registry-1.docker.io", "ghcr.io"));
+    }
+}

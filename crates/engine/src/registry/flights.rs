@@ -1,0 +1,74 @@
+//! The same question asked by several at once is asked once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+
+use super::lock;
+use pinnace_core::registry::Why;
+
+type Asking<T> = BoxFuture<'static, Result<T, Why>>;
+
+/// Questions of one kind that are under way, by what is asked.
+pub(super) struct Flights<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<Asking<T>>>>>);
+
+impl<T: Clone> Default for Flights<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Flights<T> {
+    /// The question under way with this key, else the one that `ask` makes.
+    pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<Asking<T>>
+    where
+        F: Future<Output = Result<T, Why>> + Send + 'static,
+    {
+        let mut flights = lock(&self.0);
+        if let Some(flight) = flights.get(&key).and_then(WeakShared::upgrade) {
+            return flight;
+        }
+        let (all, landed, asking) = (self.0.clone(), key.clone(), ask());
+        let flight = async move {
+            let answer = asking.await;
+            // Whoever asks from now on asks anew.
+            lock(&all).remove(&landed);
+            answer
+        }
+        .boxed()
+        .shared();
+        // Questions whose answer nobody waited for.
+        flights.retain(|_, weak| weak.upgrade().is_some());
+        if let Some(weak) = flight.downgrade() {
+            flights.insert(key, weak);
+        }
+        flight
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn once_at_a_time_and_anew_afterwards() {
+        let flights = Flights::<usize>::default();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let ask = |key: &str| {
+            let asked = asked.clone();
+            flights.join(key.to_owned(), move || async move {
+                tokio::task::yield_now().await;
+                Ok(asked.fetch_add(1, Ordering::SeqCst))
+            })
+        };
+        let answers = futures_util::future::join(ask("a"), ask("a")).await;
+        assert_eq!(answers, (Ok(0), Ok(0)));
+        drop(ask("a"));
+        assert_eq!(ask("a").await, Ok(1), "one that was given up holds nobody up");
+        assert_eq!((ask("b").await, lock(&flights.0).len()), (Ok(2), 0));
+    }
+}

@@ -1,0 +1,250 @@
+//! What a registry serves under a digest: an index, an image's manifest, or something else (OCI image-spec).
+
+use std::collections::BTreeMap;
+
+use oci_distribution::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciManifest,
+};
+
+use super::config::short;
+use pinnace_core::image::{Digest, Platform};
+use pinnace_core::registry::{Entry, Layer};
+use pinnace_core::text::clean;
+
+/// What builders write beside an attestation's manifest (docs.docker.com, "Image attestation storage").
+const REFERENCE: &str = "vnd.docker.reference.type";
+/// The most annotations or entries that are read of one manifest.
+const MANY: usize = 1000;
+
+/// Everything we can read, indexes first: a registry that has to choose serves what the tag names.
+pub(super) fn accepted() -> String {
+    [OCI_IMAGE_INDEX_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE]
+        .join(", ")
+}
+
+/// A manifest as far as it concerns us, all texts cleaned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Manifest {
+    /// Several images, and what goes with them.
+    Index(Index),
+    /// One image.
+    Image(Image),
+    /// Something this version cannot read (a signed manifest of schema 1).
+    Other,
+}
+
+/// Several images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Index {
+    /// Its media type.
+    pub media_type: String,
+    /// Its lines, but for those whose digest is of an unknown kind.
+    pub entries: Vec<Entry>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// One image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Image {
+    /// Its media type.
+    pub media_type: String,
+    /// The digest of its configuration, which names the platform.
+    pub config: Option<Digest>,
+    /// Its layers, without what they unpack to; `None` where the digest of one is of an unknown kind.
+    pub layers: Option<Vec<Layer>>,
+    /// Compressed size of all layers in bytes.
+    pub size: Option<u64>,
+    /// Its annotations.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// The images it lists: no attestations.
+    pub fn images(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.kind.is_empty())
+    }
+
+    /// The platforms of its images, each once, variants left out; none left means that nothing was learned.
+    pub fn platforms(&self) -> Option<Vec<Platform>> {
+        let mut found: Vec<Platform> = Vec::new();
+        for platform in self.images().filter_map(|entry| entry.platform.as_ref()) {
+            if !found.contains(platform) {
+                found.push(platform.clone());
+            }
+        }
+        (!found.is_empty()).then_some(found)
+    }
+
+    /// The image to tell about: that of linux/amd64 if there is one, else the first.
+    pub fn chosen(&self) -> Option<&Entry> {
+        let usual = Platform::new("linux", "amd64");
+        self.images().find(|entry| entry.platform.as_ref() == Some(&usual)).or_else(|| self.images().next())
+    }
+}
+
+/// Reads a manifest; what cannot be read is [`Manifest::Other`].
+pub(super) fn read(body: &[u8]) -> Manifest {
+    let media_type = |named: Option<String>, usual: &str| short(named.as_deref().unwrap_or(usual));
+    match serde_json::from_slice(body) {
+        Ok(OciManifest::ImageIndex(index)) => Manifest::Index(Index {
+            media_type: media_type(index.media_type, OCI_IMAGE_INDEX_MEDIA_TYPE),
+            entries: index.manifests.into_iter().take(MANY).filter_map(entry).collect(),
+            annotations: notes(index.annotations),
+        }),
+        Ok(OciManifest::Image(image)) => Manifest::Image(Image {
+            media_type: media_type(image.media_type, OCI_IMAGE_MEDIA_TYPE),
+            config: Digest::parse(&image.config.digest),
+            layers: image.layers.iter().map(layer).collect(),
+            size: total(&image.layers),
+            annotations: notes(image.annotations),
+        }),
+        Err(_) => Manifest::Other,
+    }
+}
+
+fn entry(listed: ImageIndexEntry) -> Option<Entry> {
+    let digest = Digest::parse(&listed.digest)?;
+    let (platform, variant) = match listed.platform {
+        Some(it) => {
+            let platform = Platform::new(&clean(&it.os.to_string()), &clean(&it.architecture.to_string()));
+            (Some(platform), short(&it.variant.unwrap_or_default()))
+        }
+        None => (None, String::new()),
+    };
+    let nothing = platform.as_ref().is_some_and(|it| it.is_unknown() || it.os.is_empty());
+    let image = [OCI_IMAGE_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE].contains(&listed.media_type.as_str());
+    let nested = [OCI_IMAGE_INDEX_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE].contains(&listed.media_type.as_str());
+    let reference = listed.annotations.as_ref().and_then(|notes| notes.get(REFERENCE));
+    let kind = match (reference, listed.artifact_type) {
+        (Some(reference), _) => short(reference),
+        (None, Some(kind)) if platform.is_none() => short(&kind),
+        _ if nothing => "unknown".to_owned(),
+        _ if image || nested => String::new(),
+        _ => short(&listed.media_type),
+    };
+    Some(Entry { digest, platform: platform.filter(|_| !nothing), variant, kind })
+}
+
+fn layer(listed: &OciDescriptor) -> Option<Layer> {
+    Some(Layer {
+        digest: Digest::parse(&listed.digest)?,
+        media_type: short(&listed.media_type),
+        size: u64::try_from(listed.size).unwrap_or(0),
+        diff_id: None,
+    })
+}
+
+fn notes(annotations: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    annotations.into_iter().flatten().take(MANY).map(|(key, value)| (short(&key), short(&value))).collect()
+}
+
+fn total(layers: &[OciDescriptor]) -> Option<u64> {
+    layers.iter().try_fold(0u64, |sum, layer| sum.checked_add(u64::try_from(layer.size).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEX: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
+    #[test]
+    fn an_index_without_its_attestations() {
+        let entry = |os: &str, arch: &str| {
+            serde_json::json!({"mediaType": OCI_IMAGE_MEDIA_TYPE, "digest": HEX, "size": 1,
+                "platform": {"os": os, "architecture": arch, "variant": "v8"}})
+        };
+        let index = |entries: Vec<serde_json::Value>| {
+            serde_json::json!({"schemaVersion": 2, "mediaType": OCI_IMAGE_INDEX_MEDIA_TYPE, "manifests": entries})
+                .to_string()
+        };
+        let body = index(vec![
+            entry("linux", "amd64"),
+            entry("linux", "arm64"),
+            entry("linux", "arm64"),
+            entry("linux", "386"),
+            entry("linux", "loong\u{1b}[31m64"),
+            entry("unknown", "unknown"),
+        ]);
+        let found = ["amd64", "arm64", "386", "loong64"].map(|arch| Platform::new("linux", arch)).to_vec();
+        let platforms = |body: String| match read(body.as_bytes()) {
+            Manifest::Index(index) => index.platforms(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(platforms(body), Some(found));
+        assert_eq!(platforms(index(vec![entry("unknown", "unknown")])), None);
+        assert_eq!(platforms(index(vec![])), None);
+    }
+
+    #[test]
+    fn what_stands_in_an_index_without_being_an_image() {
+        let listed = |platform: Option<(&str, &str)>, kind: &str, notes: &[(&str, &str)], artifact: Option<&str>| {
+            let mut it = serde_json::json!({"mediaType": kind, "digest": HEX, "size": 1});
+            if let Some((os, architecture)) = platform {
+                it["platform"] = serde_json::json!({"os": os, "architecture": architecture});
+            }
+            if !notes.is_empty() {
+                it["annotations"] = notes.iter().copied().collect();
+            }
+            if let Some(artifact) = artifact {
+                it["artifactType"] = artifact.into();
+            }
+            let index = serde_json::json!({"schemaVersion": 2, "manifests": [it]}).to_string();
+            match read(index.as_bytes()) {
+                Manifest::Index(index) => index.entries[0].clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let amd = Some(("linux", "amd64"));
+        let unknown = Some(("unknown", "unknown"));
+        for (platform, media, notes, artifact, kind) in [
+            (amd, OCI_IMAGE_MEDIA_TYPE, &[][..], None, ""),
+            (None, IMAGE_MANIFEST_MEDIA_TYPE, &[], None, ""),
+            (None, OCI_IMAGE_INDEX_MEDIA_TYPE, &[], None, ""),
+            (amd, OCI_IMAGE_MEDIA_TYPE, &[], Some("application/x"), ""),
+            (unknown, OCI_IMAGE_MEDIA_TYPE, &[(REFERENCE, "attestation-manifest")], None, "attestation-manifest"),
+            (amd, OCI_IMAGE_MEDIA_TYPE, &[(REFERENCE, "attestation-manifest")], None, "attestation-manifest"),
+            (unknown, OCI_IMAGE_MEDIA_TYPE, &[], None, "unknown"),
+            (None, OCI_IMAGE_MEDIA_TYPE, &[], Some("application/vnd.sbom\u{7}"), "application/vnd.sbom"),
+            (None, "text/plain", &[], None, "text/plain"),
+        ] {
+            let entry = listed(platform, media, notes, artifact);
+            assert_eq!(entry.kind, kind, "{platform:?} {media} {notes:?}");
+            assert_eq!(entry.platform.is_some(), platform == amd);
+        }
+    }
+
+    #[test]
+    fn a_single_image() {
+        let manifest = |size: i64| {
+            serde_json::json!({"schemaVersion": 2, "mediaType": IMAGE_MANIFEST_MEDIA_TYPE,
+                "config": {"mediaType": "x", "digest": HEX, "size": 7},
+                "layers": [{"mediaType": "y", "digest": HEX, "size": size}, {"mediaType": "y", "digest": HEX, "size": 5}]})
+            .to_string()
+        };
+        let image = |size: i64| match read(manifest(size).as_bytes()) {
+            Manifest::Image(image) => (image.config, image.size, image.layers.map(|layers| layers.len())),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(image(40), (Digest::parse(HEX), Some(45), Some(2)));
+        assert_eq!(image(-1), (Digest::parse(HEX), None, Some(2)));
+        for other in [&b"<html>"[..], b"{}", br#"{"schemaVersion":1,"architecture":"amd64"}"#] {
+            assert_eq!(read(other), Manifest::Other);
+        }
+    }
+
+    #[test]
+    fn references_are_read_as_the_oci_crate_reads_them() {
+        for text in
+            ["nginx", "nginx:1.29", "ghcr.io/a/b:1", "10.77.0.1:5000/pg:v1", "localhost/a/b", &format!("r:1/a@{HEX}")]
+        {
+            let (ours, theirs) = (
+                pinnace_core::image::ImageRef::parse(text).unwrap(),
+                oci_distribution::Reference::try_from(text).unwrap(),
+            );
+            assert_eq!((ours.host.as_str(), ours.path.as_str()), (theirs.registry(), theirs.repository()), "{text}");
+        }
+    }
+}

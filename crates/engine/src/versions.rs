@@ -1,0 +1,235 @@
+//! Where the version manifest comes from: a list built in, a file, or an address whose last answer is kept on disk.
+//!
+//! The rules are those of pgEdge's control plane (`manifest_loader.go` in `github.com/pgEdge/control-plane`): a file has
+//! nothing to fall back to; an address that does not answer leaves what is known, else what is on disk, and never the
+//! list that is built in, which may say something else.
+
+mod built_in;
+#[cfg(test)]
+mod tests;
+
+use std::fs;
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::clock;
+use super::files::private_folder;
+use super::registry::{Dial, Fetch};
+use pinnace_core::group::hex;
+use pinnace_core::manifest::{Origin, REPOSITORY_HOST, VersionManifest};
+use pinnace_core::text::clean;
+use pinnace_core::time::Time;
+
+/// How long an address may take, redirects and all.
+const LIMIT: Duration = Duration::from_secs(10);
+/// The most a manifest may be, in bytes.
+const MOST: usize = 4 << 20;
+/// How often an address is asked.
+const AGAIN: Duration = Duration::from_secs(3600);
+/// How often it is asked while there is nothing to go by, neither in memory nor on disk.
+const SOON: Duration = Duration::from_secs(60);
+
+/// A source of the version manifest. Clones share it, with what was read.
+#[derive(Clone)]
+pub struct Versions(Arc<Inner>);
+
+struct Inner {
+    /// Where images without a registry are: `ghcr.io/pgedge`.
+    host: String,
+    source: Source,
+}
+
+enum Source {
+    BuiltIn,
+    File(PathBuf),
+    Url(Box<Address>),
+}
+
+/// An address, and what it answered.
+struct Address {
+    url: String,
+    keep: Keep,
+    fetch: Fetch,
+    known: Mutex<Known>,
+    forgotten: AtomicBool,
+}
+
+/// Where the answers of an address are kept between two processes.
+#[derive(Clone, Debug, Default)]
+pub struct Keep {
+    /// The folder (`$XDG_STATE_HOME/pinnace`); none: nothing is read or written.
+    pub folder: Option<PathBuf>,
+    /// Whether what is there may be read only.
+    pub read_only: bool,
+}
+
+#[derive(Default)]
+struct Known {
+    answer: Option<Result<VersionManifest, String>>,
+    asked: Option<Instant>,
+}
+
+impl Default for Versions {
+    fn default() -> Self {
+        Self::built_in(REPOSITORY_HOST)
+    }
+}
+
+impl Versions {
+    /// The list that is built in.
+    pub fn built_in(host: &str) -> Self {
+        Self::of(Source::BuiltIn, host)
+    }
+
+    /// A file, read whenever it is asked for; there is no other where it cannot be.
+    pub fn file(path: impl Into<PathBuf>, host: &str) -> Self {
+        Self::of(Source::File(path.into()), host)
+    }
+
+    /// An address, `http` or `https`, asked once an hour and after [`Versions::forget`].
+    pub fn url(url: &str, host: &str, keep: Keep, dial: Dial) -> Self {
+        let address = Address {
+            url: url.to_owned(),
+            keep,
+            fetch: Fetch::new(dial),
+            known: Mutex::default(),
+            forgotten: AtomicBool::new(false),
+        };
+        Self::of(Source::Url(Box::new(address)), host)
+    }
+
+    fn of(source: Source, host: &str) -> Self {
+        Self(Arc::new(Inner { host: host.to_owned(), source }))
+    }
+
+    /// The manifest. One that could not be had anew says so in its `problem`.
+    ///
+    /// # Errors
+    /// Where there is none: which file or address, and why, in the control plane's words where it has some.
+    pub async fn get(&self) -> Result<VersionManifest, String> {
+        match &self.0.source {
+            Source::BuiltIn => Ok(built_in::list(&self.0.host)),
+            Source::File(path) => {
+                let (path, host) = (path.clone(), self.0.host.clone());
+                off_thread(move || read_file(&path, &host)).await
+            }
+            Source::Url(address) => address.get(&self.0.host).await,
+        }
+    }
+
+    /// Lets the next [`Versions::get`] ask anew. What is known stays until then, and after it if it fails.
+    pub fn forget(&self) {
+        if let Source::Url(address) = &self.0.source {
+            address.forgotten.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn read_file(path: &Path, host: &str) -> Result<VersionManifest, String> {
+    let told = |why: String| format!("{}: {}", path.display(), clean(&why));
+    let (text, at) = read(path).map_err(|error| told(format!("cannot be read: {error}")))?;
+    let origin = Origin::File(path.display().to_string());
+    VersionManifest::parse(&text, host, origin, at).map_err(|error| told(error.to_string()))
+}
+
+/// A file's text, and when it was written.
+fn read(path: &Path) -> io::Result<(String, Option<Time>)> {
+    let file = fs::File::open(path)?;
+    let at = file.metadata()?.modified().ok().map(clock::at);
+    let mut text = String::new();
+    file.take(MOST as u64 + 1).read_to_string(&mut text)?;
+    if text.len() > MOST {
+        return Err(io::Error::other(format!("larger than {MOST} bytes")));
+    }
+    Ok((text, at))
+}
+
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("the program is ending".to_owned()))
+}
+
+impl Address {
+    /// Several who ask at once wait for one request.
+    async fn get(&self, host: &str) -> Result<VersionManifest, String> {
+        let mut known = self.known.lock().await;
+        let forgotten = self.forgotten.swap(false, Ordering::Relaxed);
+        if let (Some(answer), Some(asked), false) = (&known.answer, known.asked, forgotten) {
+            let pause = if answer.is_ok() { AGAIN } else { SOON };
+            if asked.elapsed() < pause {
+                return answer.clone();
+            }
+        }
+        let answer = match self.fetch(host).await {
+            Ok(manifest) => Ok(manifest),
+            Err(why) => match known.answer.take() {
+                Some(Ok(kept)) => Ok(VersionManifest { problem: Some(why), ..kept }),
+                _ => self.kept_on_disk(host, why).await,
+            },
+        };
+        known.asked = Some(Instant::now());
+        known.answer = Some(answer.clone());
+        answer
+    }
+
+    /// Asks the address; what can be read is kept on disk too.
+    async fn fetch(&self, host: &str) -> Result<VersionManifest, String> {
+        let told = |why: String| format!("{}: {}", self.url, clean(&why));
+        let body = self.fetch.get(&self.url, MOST, LIMIT).await.map_err(told)?;
+        let text = String::from_utf8(body.to_vec()).map_err(|_| told("invalid JSON: not UTF-8".to_owned()))?;
+        let origin = Origin::Url(self.url.clone());
+        let manifest =
+            VersionManifest::parse(&text, host, origin, Some(clock::now())).map_err(|error| told(error.to_string()))?;
+        if let Some(path) = self.path().filter(|_| !self.keep.read_only) {
+            let kept = off_thread(move || write(&path, &text).map_err(|error| format!("{}: {error}", path.display())));
+            if let Err(error) = kept.await {
+                tracing::warn!(%error, "the version manifest could not be kept on disk");
+            }
+        }
+        Ok(manifest)
+    }
+
+    /// What the address answered an earlier process; `why` is why it does not answer this one.
+    async fn kept_on_disk(&self, host: &str, why: String) -> Result<VersionManifest, String> {
+        let Some(path) = self.path() else { return Err(why) };
+        let (origin, host) = (Origin::Cache(self.url.clone()), host.to_owned());
+        let found = off_thread(move || match read(&path) {
+            Ok((text, at)) => {
+                let manifest = VersionManifest::parse(&text, &host, origin, at).map_err(|error| error.to_string());
+                manifest.map(Some).map_err(|error| format!("{}: {error}", path.display()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("{}: cannot be read: {error}", path.display())),
+        });
+        match found.await {
+            Ok(Some(manifest)) => Ok(VersionManifest { problem: Some(why), ..manifest }),
+            Ok(None) => Err(why),
+            Err(disk) => Err(format!("{why}; {disk}")),
+        }
+    }
+
+    /// Where its answer is kept: a name of its own for each address.
+    fn path(&self) -> Option<PathBuf> {
+        let hash = hex(&Sha256::digest(self.url.as_bytes())[..8]);
+        let name = format!("version-manifest-cache-{hash}.json");
+        self.keep.folder.as_ref().map(|folder| folder.join("manifests").join(name))
+    }
+}
+
+/// The old file stays until the new one is whole (a file beside it, then a rename).
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private_folder(folder)?;
+    // Made with mode 0600.
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_data()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

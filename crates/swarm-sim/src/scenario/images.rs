@@ -1,0 +1,281 @@
+//! Registries, what they hold, and what becomes of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::wrong;
+use crate::world::images::{
+    Allowance, Annotate, Behaviour, Compression, Config, Content, Files, Recipe, Reference, base, fits, reference,
+};
+use crate::world::model::Document;
+use crate::world::pull::{Sees, Silence};
+use crate::world::{World, moment};
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RegistryText {
+    name: String,
+    insecure: bool,
+    user: Option<String>,
+    password: Option<String>,
+    tokens: bool,
+    /// How many manifests it hands out, `100;w=21600`.
+    allowance: Option<String>,
+    /// The host it sends to for blobs.
+    blobs_at: Option<String>,
+}
+
+impl RegistryText {
+    pub(super) fn found(&self, world: &mut World) -> Result<(), String> {
+        let allowance = self.allowance.as_ref().map(|text| {
+            let why = || wrong(format!("registry {}: `{text}` is not like 100;w=21600", self.name));
+            Allowance::of(text).ok_or_else(why)
+        });
+        let registry = world.registries.entry(self.name.clone()).or_default();
+        registry.insecure = self.insecure;
+        registry.tokens = self.tokens;
+        registry.login = self.user.clone().zip(self.password.clone());
+        registry.allowance = allowance.transpose()?;
+        registry.blobs_at.clone_from(&self.blobs_at);
+        Ok(())
+    }
+}
+
+/// Files of a layer: by path with their content, or only paths.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum FilesText {
+    Paths(Vec<String>),
+    Contents(BTreeMap<String, ContentText>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum ContentText {
+    Text(String),
+    Link { link: String },
+}
+
+impl FilesText {
+    fn files(&self) -> Result<Files, String> {
+        let files: Files = match self {
+            Self::Paths(paths) => paths.iter().map(|path| (path.clone(), Content::Text(format!("{path}\n")))).collect(),
+            Self::Contents(contents) => {
+                let content = |content: &ContentText| match content {
+                    ContentText::Text(text) => Content::Text(text.clone()),
+                    ContentText::Link { link } => Content::Link(link.clone()),
+                };
+                contents.iter().map(|(path, told)| (path.clone(), content(told))).collect()
+            }
+        };
+        match files.keys().find(|path| !fits(path)) {
+            Some(path) => Err(format!("`{path}` is no path of a layer")),
+            None => Ok(files),
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a word of its own in the file")]
+pub(super) struct ImageText {
+    #[serde(rename = "ref")]
+    reference: String,
+    /// Whether it is pushed when everything else is there and has settled.
+    pub(super) later: bool,
+    behaviour: Option<String>,
+    platforms: Vec<String>,
+    index: Option<String>,
+    oci: bool,
+    attestation: bool,
+    labels: BTreeMap<String, String>,
+    annotations: BTreeMap<String, String>,
+    annotate: Annotate,
+    created: Option<String>,
+    salt: Option<String>,
+    entrypoint: Vec<String>,
+    /// None: the default one; empty: there is none.
+    cmd: Option<Vec<String>>,
+    user: String,
+    ports: Vec<String>,
+    health: Vec<String>,
+    workdir: String,
+    volumes: Vec<String>,
+    env: Vec<String>,
+    stop_signal: String,
+    history: Vec<String>,
+    base: Option<String>,
+    annotate_base: bool,
+    /// The files of its only layer.
+    files: Option<FilesText>,
+    /// The files of its layers.
+    layers: Vec<FilesText>,
+    compression: Compression,
+    size: u64,
+    claimed: u64,
+}
+
+impl ImageText {
+    pub(super) fn push(&self, world: &mut World) -> Result<(), String> {
+        let bad = |why: String| wrong(format!("image {}: {why}", self.reference));
+        let named = reference(&self.reference).ok_or_else(|| bad("is no reference".to_owned()))?;
+        let recipe = self.recipe(world).map_err(bad)?;
+        let registry = world.registries.entry(named.host).or_default();
+        registry.push(&named.repository, named.tag.as_deref().unwrap_or("latest"), &recipe);
+        Ok(())
+    }
+
+    fn recipe(&self, world: &World) -> Result<Recipe, String> {
+        let plain = Recipe::default();
+        let behaviour = self.behaviour.clone().unwrap_or(plain.behaviour);
+        Behaviour::of(&behaviour).ok_or_else(|| format!("`{behaviour}` is no behaviour"))?;
+        let platforms = if self.platforms.is_empty() { plain.platforms } else { self.platforms.clone() };
+        let base = match &self.base {
+            Some(name) => Some(base(&world.registries, name).ok_or_else(|| format!("its base {name} is not there"))?),
+            None => None,
+        };
+        let short = |platform: &&String| base.as_ref().is_some_and(|base| !base.under.contains_key(*platform));
+        if let Some(platform) = platforms.iter().find(short) {
+            return Err(format!("its base is not for {platform}"));
+        }
+        let created = match &self.created {
+            Some(text) => moment::parse(text).ok_or_else(|| format!("{text} is no moment"))?,
+            None => plain.created,
+        };
+        let layers = self.files.iter().chain(&self.layers).map(FilesText::files).collect::<Result<Vec<_>, _>>()?;
+        Ok(Recipe {
+            behaviour,
+            platforms,
+            index: self.index.clone(),
+            oci: self.oci,
+            attestation: self.attestation,
+            config: self.config(plain.config),
+            annotations: self.annotations.clone(),
+            annotate: self.annotate,
+            created,
+            salt: self.salt.clone().unwrap_or_else(|| self.reference.clone()),
+            base: base.map(Arc::new),
+            annotate_base: self.annotate_base,
+            layers,
+            compression: self.compression,
+            size: self.size,
+            claimed: self.claimed,
+        })
+    }
+
+    fn config(&self, plain: Config) -> Config {
+        Config {
+            labels: self.labels.clone(),
+            entrypoint: self.entrypoint.clone(),
+            cmd: self.cmd.clone().unwrap_or(plain.cmd),
+            user: self.user.clone(),
+            ports: self.ports.clone(),
+            health: self.health.clone(),
+            workdir: self.workdir.clone(),
+            volumes: self.volumes.clone(),
+            env: self.env.clone(),
+            stop_signal: self.stop_signal.clone(),
+            history: self.history.clone(),
+        }
+    }
+}
+
+/// A tag that points to what is there already.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagText {
+    #[serde(rename = "ref")]
+    reference: String,
+    /// What it points to, in the same repository.
+    of: String,
+    /// Only the image for this platform, out of an index.
+    platform: Option<String>,
+    /// Whether it is set when everything else is there and has settled.
+    #[serde(default)]
+    pub(super) later: bool,
+}
+
+impl TagText {
+    pub(super) fn set(&self, world: &mut World) -> Result<(), String> {
+        let bad = |why: &str| wrong(format!("tag {}: {why}", self.reference));
+        let named = reference(&self.reference).ok_or_else(|| bad("is no reference"))?;
+        let of = reference(&self.of).ok_or_else(|| bad("what it points to is no reference"))?;
+        if (&named.host, &named.repository) != (&of.host, &of.repository) {
+            return Err(bad("what it points to is in another repository"));
+        }
+        let registry = world.registries.get_mut(&named.host).ok_or_else(|| bad("there is no such registry"))?;
+        let tag = named.tag.as_deref().unwrap_or("latest");
+        registry.tag(tag, &of, self.platform.as_deref()).map(drop).ok_or_else(|| bad("what it points to is not there"))
+    }
+}
+
+/// What is removed from a registry when everything is there and has settled: a manifest with all its tags.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GoneText {
+    #[serde(rename = "ref")]
+    reference: String,
+    /// Only the tag goes.
+    #[serde(default)]
+    only_tag: bool,
+}
+
+impl GoneText {
+    pub(super) fn remove(&self, world: &mut World) -> Result<(), String> {
+        let named = reference(&self.reference);
+        let there = named.is_some_and(|named: Reference| {
+            world.registries.get_mut(&named.host).is_some_and(|registry| registry.remove(&named, self.only_tag))
+        });
+        if there { Ok(()) } else { Err(wrong(format!("gone {}: it is not there", self.reference))) }
+    }
+}
+
+/// What the engine and the nodes get to see of an image.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct SeesText {
+    #[serde(rename = "ref")]
+    reference: String,
+    /// Another image.
+    instead: Option<String>,
+    /// Nothing: `not-found`, `no-credentials`, `denied`, or the engine's words for why it cannot reach it.
+    nothing: Option<String>,
+}
+
+impl SeesText {
+    pub(super) fn set(&self, world: &mut World) -> Result<(), String> {
+        let bad = |why: &str| wrong(format!("engine_sees {}: {why}", self.reference));
+        let named = reference(&self.reference).ok_or_else(|| bad("is no reference"))?;
+        let sees = match (&self.instead, self.nothing.as_deref()) {
+            (Some(other), None) => Sees::Instead(other.clone()),
+            (None, Some("not-found")) => Sees::Nothing(Silence::Unknown),
+            (None, Some("no-credentials")) => Sees::Nothing(Silence::NoLogin),
+            (None, Some("denied")) => Sees::Nothing(Silence::WrongLogin),
+            (None, Some(why)) => Sees::Nothing(Silence::Unreachable(why.to_owned())),
+            _ => return Err(bad("either `instead` or `nothing`")),
+        };
+        world.engine_sees.insert(named.to_string(), sees);
+        Ok(())
+    }
+}
+
+/// A file that a host serves.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DocumentText {
+    host: String,
+    path: String,
+    body: String,
+    /// Its media type.
+    r#type: Option<String>,
+}
+
+impl DocumentText {
+    pub(super) fn set(&self, world: &mut World) {
+        let kind = self.r#type.clone().unwrap_or_else(|| "application/json".to_owned());
+        let document = Document { kind, body: self.body.clone() };
+        world.documents.insert((self.host.clone(), self.path.clone()), document);
+    }
+}

@@ -1,0 +1,145 @@
+//! A service's tasks and settings, in the order and the words they are shown in.
+
+use std::time::Duration;
+
+use pinnace_core::group::{DATABASE, STACK};
+use pinnace_core::swarm::{FailureAction, Mode, Service, Task, TaskState};
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
+use pinnace_core::world::World;
+
+/// Sorts a service's tasks: slot by slot (by node for a global one), the newest of each first.
+pub fn by_slot<'a>(world: &'a World, service: &str) -> Vec<&'a Task> {
+    let mut tasks: Vec<_> = world.tasks(service).iter().collect();
+    tasks.sort_by_cached_key(|task| (place(world, task), std::cmp::Reverse((task.created, task.since))));
+    tasks
+}
+
+/// Sorts a service's tasks by time, the newest first.
+pub fn newest_first<'a>(world: &'a World, service: &str) -> Vec<&'a Task> {
+    let mut tasks: Vec<_> = world.tasks(service).iter().collect();
+    tasks.sort_by_key(|task| std::cmp::Reverse((task.since.max(task.created), task.created)));
+    tasks
+}
+
+/// The slot, or the node of a global service's task.
+pub fn place(world: &World, task: &Task) -> (u64, String) {
+    match task.slot {
+        Some(slot) => (slot, String::new()),
+        None => (0, host(world, task)),
+    }
+}
+
+/// The host a task is on.
+pub fn host(world: &World, task: &Task) -> String {
+    let Some(id) = &task.node else { return String::new() };
+    world.nodes.get(id).map_or_else(|| clean(id), |node| clean(&node.hostname))
+}
+
+/// Whether a task failed, or is where nobody hears of it.
+pub fn is_bad(task: &Task) -> bool {
+    task.state.is_failure() || (!task.error.is_empty() && task.desired == TaskState::Running)
+}
+
+/// A line of a service's settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Setting {
+    /// The name of a part.
+    Title(&'static str),
+    /// A name and a value.
+    Pair(String, String),
+    /// What to beware of.
+    Danger(String),
+}
+
+/// Lists a service's settings: what its tasks are, how it is updated, its labels.
+pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
+    let pair = |name: &str, value: String| Setting::Pair(name.to_owned(), value);
+    let mode = match &service.mode {
+        Mode::Replicated(count) => format!("replicated, {count}"),
+        Mode::Global => "global".to_owned(),
+        Mode::ReplicatedJob(count) => format!("job, {count} completions"),
+        Mode::GlobalJob => "job, once on each node".to_owned(),
+        Mode::Other(text) => clean(text),
+    };
+    let mut lines = vec![
+        Setting::Title("TASKS"),
+        pair("mode", mode),
+        pair("restart", service.restart.to_string()),
+        pair("stop grace", seconds(service.stop_grace)),
+    ];
+    if let Some(start) = service.health_start {
+        lines.push(pair("health check", format!("failures count after {}", seconds(start))));
+    }
+    let nodes: Vec<_> = world.candidates(service).iter().map(|node| clean(&node.hostname)).collect();
+    let fits = if nodes.is_empty() { "no node".to_owned() } else { nodes.join(", ") };
+    lines.push(pair("may run on", fits));
+    lines.extend(service.constraints.iter().map(|text| pair("constraint", clean(text))));
+    lines.extend(policy(service));
+    lines.push(Setting::Title("LABELS"));
+    let (own, other): (Vec<_>, Vec<_>) =
+        service.labels.iter().partition(|(key, _)| key.as_str() == DATABASE || key.as_str() == STACK);
+    lines.extend(own.into_iter().chain(other).map(|(key, value)| Setting::Pair(clean(key), clean(value))));
+    lines
+}
+
+fn policy(service: &Service) -> Vec<Setting> {
+    let policy = &service.policy;
+    let pair = |name: &str, value: String| Setting::Pair(name.to_owned(), value);
+    let at_once = match policy.parallelism {
+        0 => "all at once".to_owned(),
+        1 => "one at a time".to_owned(),
+        count => format!("{count} at a time"),
+    };
+    let order = if policy.start_first { "the new task starts first" } else { "the old task stops first" };
+    let says = if policy.explicit { "" } else { " (the engine's defaults)" };
+    let mut lines = vec![
+        Setting::Title("UPDATES"),
+        pair("order", format!("{at_once}, {order}{says}")),
+        pair("delay", seconds(policy.delay)),
+        pair("on failure", policy.on_failure.to_string()),
+        pair("watched for", seconds(policy.monitor)),
+        pair("failures allowed", format!("{:.0} %", policy.max_failure_ratio * 100.0)),
+    ];
+    lines.extend(dangers(service).into_iter().map(Setting::Danger));
+    lines
+}
+
+/// What is dangerous about a service's update policy.
+pub fn dangers(service: &Service) -> Vec<String> {
+    let policy = &service.policy;
+    let many = match service.mode {
+        Mode::Replicated(count) => count > 1,
+        _ => service.desired.unwrap_or(0) > 1,
+    };
+    let mut dangers = Vec::new();
+    if many && policy.parallelism == 0 && !policy.start_first {
+        dangers.push("an update stops all tasks at once".to_owned());
+    }
+    if policy.on_failure == FailureAction::Continue {
+        dangers.push("an update goes on past tasks that fail, until none is left".to_owned());
+    }
+    if service.exclusive && policy.start_first {
+        dangers.push("the new task needs a port or mount that the old one still holds".to_owned());
+    }
+    if let Some(start) = service.health_start.filter(|start| *start > policy.monitor) {
+        let (start, monitor) = (seconds(start), seconds(policy.monitor));
+        dangers.push(format!("a failing health check ({start}) comes after the engine stopped watching ({monitor})"));
+    }
+    dangers
+}
+
+fn seconds(duration: Duration) -> String {
+    if duration.as_millis().is_multiple_of(1000) {
+        age_long(duration)
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+fn age_long(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds < 120 => format!("{seconds} s"),
+        _ => age(duration),
+    }
+}

@@ -1,0 +1,71 @@
+//! The form of a log-in: typing into it, taking it, and what follows once the registry is shown something else.
+
+use crate::app::line::Line;
+use crate::app::login::{self, Field, Login};
+use crate::app::msg::Effect;
+use crate::app::state::{Modal, State};
+use crate::config::Action;
+use pinnace_core::finding::Severity;
+use pinnace_core::image::ImageRef;
+use pinnace_core::plan::Want;
+
+use super::{motion, plan};
+
+/// Opens the form, for the registry it is most likely about.
+pub(super) fn open(state: &mut State) {
+    let (cluster, host) = login::about(state);
+    state.modal = Some(Modal::Login(Box::new(Login::new(cluster, &host))));
+}
+
+/// Changes the line that is typed into.
+pub(super) fn edit(form: &mut Login, change: impl FnOnce(&mut Line)) {
+    change(form.line());
+    form.wrong = None;
+}
+
+/// Moves between the lines, or takes what is typed: the last line, and no line that is empty.
+pub(super) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let Some(Modal::Login(form)) = &mut state.modal else { return };
+    let at = Field::ALL.iter().position(|field| *field == form.field).unwrap_or(0);
+    let last = Field::ALL.len() - 1;
+    if action == Action::Open && at == last {
+        return take(state, effects);
+    }
+    let action = if action == Action::Open { Action::Down } else { action };
+    if let Some(to) = motion::moved(action, at, Field::ALL.len(), 1) {
+        form.field = Field::ALL[to.min(last)];
+    }
+}
+
+fn take(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(Modal::Login(form)) = &mut state.modal else { return };
+    let cluster = form.cluster;
+    match form.taken() {
+        Ok((host, user, password)) => {
+            state.modal = None;
+            effects.push(Effect::Login { cluster, host, user, password });
+        }
+        Err((field, why)) => (form.field, form.wrong) = (field, Some(why)),
+    }
+}
+
+/// A registry is shown another log-in: what it refused, or said it does not have, is asked for again.
+pub(super) fn done(state: &mut State, cluster: usize, host: &str, user: &str) {
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    let again = one.facts.forget_failed(host);
+    let is_there = |text: &str| ImageRef::parse(text).is_ok_and(|image| image.host == host);
+    let facts = &one.facts;
+    one.asked.retain(|want| match want {
+        Want::Image(text) => !is_there(text) || facts.image(text).answered(),
+        Want::Engine(text) => !is_there(text) || facts.engine(text).answered(),
+        Want::About(text) => !is_there(text) || facts.about(text).answered(),
+        Want::Tags(text) => !is_there(text) || facts.tags(text).answered(),
+        Want::Login(of) => of != host,
+        Want::Versions | Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => true,
+    });
+    if again {
+        plan::again(state);
+    }
+    let text = format!("{user} is shown to {host} from now on, until this console ends");
+    state.say(Severity::Info, text, "nothing of it is written down");
+}

@@ -1,0 +1,30 @@
+//! The compiled-in keymaps and themes; the files are the documentation too.
+
+use super::layers::Shelf;
+use super::text::Text;
+use super::{keymap, theme};
+
+/// Names a file under the repository's root and takes its text in.
+macro_rules! texts {
+    ($($file:literal),+ $(,)?) => {
+        &[$(Text {
+            file: concat!("(built in) ", $file),
+            text: include_str!(concat!("../../../../", $file)),
+        },)+]
+    };
+}
+
+/// The compiled-in keymaps.
+pub const KEYMAPS: &[Text<'static>] = texts!["keymaps/default.toml", "keymaps/emacs.toml"];
+
+/// The compiled-in themes.
+pub const THEMES: &[Text<'static>] =
+    texts!["themes/night.toml", "themes/day.toml", "themes/contrast.toml", "themes/ansi16.toml"];
+
+pub(super) fn keymaps<'t>(user: &'t [Text<'t>]) -> Shelf<'t> {
+    keymap::shelf(KEYMAPS, user)
+}
+
+pub(super) fn themes<'t>(user: &'t [Text<'t>]) -> Shelf<'t> {
+    theme::shelf(THEMES, user)
+}

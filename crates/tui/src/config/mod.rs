@@ -1,0 +1,155 @@
+//! What a user writes: settings, keys and colours. Texts come in, values and warnings come out.
+//!
+//! Nothing here reads a file, and nothing is ever refused: what cannot be understood becomes a [`Warning`] with its
+//! place and what to do about it, and all the rest is taken.
+
+mod action;
+pub mod builtin;
+mod key;
+mod keymap;
+mod layers;
+mod named;
+mod nearest;
+mod settings;
+mod text;
+mod theme;
+
+pub use action::{Action, Context};
+pub use key::{Key, KeyError, Keys};
+pub use keymap::{Binding, Keymap, Lookup};
+pub use settings::{Cluster, Keeping, Manifest, ManifestSource, Names, Reach, Settings};
+pub use text::{Text, Warning};
+pub use theme::{ColorDepth, Role, Theme};
+
+use pinnace_core::contract::Contracts;
+
+/// The texts a user wrote. The compiled-in ones are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts<'t> {
+    /// `config.toml`, if there is one.
+    pub settings: Option<Text<'t>>,
+    /// The files of `keymaps/`.
+    pub keymaps: Vec<Text<'t>>,
+    /// The files of `themes/`.
+    pub themes: Vec<Text<'t>>,
+    /// The files of `contracts/`.
+    pub contracts: Vec<Text<'t>>,
+}
+
+/// All that can be configured, ready for use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What `config.toml` says.
+    pub settings: Settings,
+    /// The keymap that was chosen.
+    pub keymap: Keymap,
+    /// The theme that was chosen.
+    pub theme: Theme,
+    /// Every keymap there is.
+    pub keymaps: Vec<Keymap>,
+    /// Every theme there is.
+    pub themes: Vec<Theme>,
+    /// Every contract there is.
+    pub contracts: Contracts,
+}
+
+/// Makes a configuration of what the user wrote. Warnings are in the order of settings, keymaps, themes, contracts, each
+/// once.
+pub fn load(texts: &Texts<'_>) -> (Config, Vec<Warning>) {
+    let names = Names { keymaps: Keymap::names(&texts.keymaps), themes: Theme::names(&texts.themes) };
+    let (settings, mut warnings) = match texts.settings {
+        Some(text) => Settings::parse(text, &names),
+        None => (Settings::default(), Vec::new()),
+    };
+    let mut add = |more: Vec<Warning>| {
+        for warning in more {
+            // A file that others inherit is read for each of them.
+            if !warnings.contains(&warning) {
+                warnings.push(warning);
+            }
+        }
+    };
+    let mut load_keymap = |name: &str| {
+        let (keymap, more) = Keymap::load(name, &texts.keymaps);
+        add(more);
+        keymap
+    };
+    let keymap = load_keymap(&settings.keymap);
+    let keymaps = names.keymaps.iter().map(|name| load_keymap(name)).collect();
+    let mut load_theme = |name: &str| {
+        let (theme, more) = Theme::load(name, &texts.themes);
+        add(more);
+        theme
+    };
+    let theme = load_theme(&settings.theme);
+    let themes = names.themes.iter().map(|name| load_theme(name)).collect();
+    let mut contracts = Contracts::default();
+    for text in &texts.contracts {
+        let slips = contracts.add(text.name(), text.text).into_iter();
+        add(slips.map(|slip| Warning::of(text, slip)).collect());
+    }
+    (Config { settings, keymap, theme, keymaps, themes, contracts }, warnings)
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        load(&Texts::default()).0
+    }
+}
+
+impl Config {
+    /// The same with all themes in the colours a terminal can show.
+    #[must_use]
+    pub fn for_depth(self, depth: ColorDepth) -> Self {
+        Self {
+            theme: self.theme.for_depth(depth),
+            themes: self.themes.iter().map(|theme| theme.for_depth(depth)).collect(),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_users_texts_there_is_nothing_to_warn_of() {
+        let (config, warnings) = load(&Texts::default());
+        assert_eq!(warnings, []);
+        assert_eq!((config.theme.name(), config.keymap.name()), ("night", "default"));
+        assert_eq!((config.themes.len(), config.keymaps.len()), (4, 2));
+    }
+
+    #[test]
+    fn everything_a_user_wrote_is_used_and_complained_of_once() {
+        let texts = Texts {
+            settings: Some(Text { file: "config.toml", text: "theme = 'mine'\nkeymap = 'emacs'\n" }),
+            keymaps: vec![Text { file: "keymaps/default.toml", text: "[fleet]\nx = 'fly'\nz = 'none'\nX = 'logs'\n" }],
+            themes: vec![
+                Text { file: "themes/mine.toml", text: "inherits = 'base'\n" },
+                Text { file: "themes/base.toml", text: "[roles]\nfailng = 1\ndim = 8\n" },
+            ],
+            contracts: vec![Text { file: "contracts/api.toml", text: "size = '1 MB'\nsixe = 2\n" }],
+        };
+        let (config, warnings) = load(&texts);
+        let messages: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            [
+                "unknown action `fly`",
+                "`z` is not bound in [fleet]",
+                "unknown role `failng`",
+                "`sixe` means nothing here"
+            ]
+        );
+        assert_eq!((warnings[3].file.as_str(), warnings[3].line), ("contracts/api.toml", 2));
+        assert!(config.contracts.get("api").is_err() && config.contracts.get("service").is_ok());
+        let pressed: Keys = "X".parse().unwrap();
+        let found = config.keymap.lookup(Context::Fleet, pressed.as_slice());
+        assert_eq!(found, Lookup::Run(Action::Logs), "emacs stands on the user's default");
+        assert_eq!(config.theme.style(Role::Dim).fg, Some(ratatui::style::Color::Indexed(8)));
+        let plain = config.for_depth(ColorDepth::None);
+        assert_eq!(plain.theme.style(Role::Dim).fg, None);
+    }
+}

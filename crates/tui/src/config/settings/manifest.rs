@@ -1,0 +1,153 @@
+//! Where the version manifest comes from: the `[manifest]` table.
+
+use toml::de::DeValue;
+
+use super::{Reader, string, unknown_key};
+use crate::config::text::{Entry, Warning, in_order};
+use pinnace_core::image::ImageRef;
+use pinnace_core::manifest::REPOSITORY_HOST;
+
+const KEYS: [&str; 3] = ["file", "url", "image_repository_host"];
+
+/// Where the version manifest comes from, and where its images are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    /// Its source.
+    pub source: ManifestSource,
+    /// Where images are that the manifest names without a registry: `ghcr.io/pgedge`.
+    pub image_repository_host: String,
+}
+
+/// A source of the version manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManifestSource {
+    /// The list that is built in.
+    BuiltIn,
+    /// A file; a relative path starts at the folder of the configuration file.
+    File(String),
+    /// An address, `http` or `https`.
+    Url(String),
+}
+
+impl Default for Manifest {
+    fn default() -> Self {
+        Self { source: ManifestSource::BuiltIn, image_repository_host: REPOSITORY_HOST.to_owned() }
+    }
+}
+
+/// Reads the table. Of a file and an address the file counts.
+pub(super) fn read(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) -> Option<Manifest> {
+    let text = &reader.text;
+    let DeValue::Table(table) = entry.value else {
+        warnings.push(entry.mistyped(text, "a table"));
+        return None;
+    };
+    let mut manifest = Manifest::default();
+    let (mut file, mut url) = (None, None);
+    for part in in_order(table) {
+        let result = match part.key {
+            "file" => string(text, &part).map(|value| file = Some(value)),
+            "url" => string(text, &part).map(|value| {
+                // It is taken all the same: the list that is built in would not be what was asked for.
+                warnings.extend(odd(&value).map(|(message, hint)| text.warning(&part.span, message, hint)));
+                url = Some(value);
+            }),
+            "image_repository_host" => {
+                let host = string(text, &part).map(|value| value.trim_end_matches('/').to_owned());
+                host.and_then(|host| match ImageRef::parse(&format!("{host}/image")) {
+                    Ok(_) => {
+                        manifest.image_repository_host = host;
+                        Ok(())
+                    }
+                    Err(error) => {
+                        let hint = Some("such as `ghcr.io/pgedge`".to_owned());
+                        Err(text.warning(&part.span, format!("`{}`: {error}", part.key), hint))
+                    }
+                })
+            }
+            _ => Err(unknown_key(text, &part, &KEYS)),
+        };
+        warnings.extend(result.err());
+    }
+    if file.is_some() && url.is_some() {
+        let hint = Some("remove one of the two".to_owned());
+        warnings.push(text.warning(&entry.key_span, "the manifest has a file and a url; the file counts", hint));
+    }
+    manifest.source = match (file, url) {
+        (Some(file), _) => ManifestSource::File(file),
+        (None, Some(url)) => ManifestSource::Url(url),
+        (None, None) => ManifestSource::BuiltIn,
+    };
+    Some(manifest)
+}
+
+/// What is wrong with an address, and what to do.
+fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return Some(("a url begins with https:// or http://", None));
+    };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.is_empty() {
+        return Some(("the url names no host", None));
+    }
+    // It is shown wherever the manifest is told of, and no credentials are ever sent.
+    host.contains('@')
+        .then(|| ("a url with credentials in it shows them", Some("serve the manifest without a log-in".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Names, Settings, Text};
+
+    fn parse(text: &str) -> (Manifest, Vec<String>) {
+        let (settings, warnings) = Settings::parse(Text { file: "c", text }, &Names::default());
+        (settings.manifest, warnings.iter().map(ToString::to_string).collect())
+    }
+
+    fn with(source: ManifestSource) -> Manifest {
+        Manifest { source, ..Manifest::default() }
+    }
+
+    #[test]
+    fn sources() {
+        let (file, url) =
+            (ManifestSource::File("v/m.json".to_owned()), ManifestSource::Url("https://x/m.json".to_owned()));
+        assert_eq!(parse(""), (Manifest::default(), vec![]));
+        assert_eq!(parse("[manifest]\n"), (Manifest::default(), vec![]));
+        assert_eq!(parse("[manifest]\nfile = ' v/m.json '"), (with(file.clone()), vec![]));
+        assert_eq!(parse("[manifest]\nurl = 'https://x/m.json'"), (with(url), vec![]));
+        let both = "[manifest]\nurl = 'https://x/m.json'\nfile = 'v/m.json'\n";
+        let warning = "c:1:2: the manifest has a file and a url; the file counts\nhint: remove one of the two";
+        assert_eq!(parse(both), (with(file), vec![warning.to_owned()]));
+        let (manifest, warnings) = parse("[manifest]\nimage_repository_host = 'reg.example:5000/pg/'");
+        assert_eq!((manifest.image_repository_host.as_str(), warnings), ("reg.example:5000/pg", vec![]));
+    }
+
+    #[test]
+    fn a_slip_loses_only_itself() {
+        for (line, warning) in [
+            ("fiel = 'x'", "c:2:1: unknown key `fiel`\nhint: did you mean `file`?"),
+            ("file = 3", "c:2:8: `file` should be a text, not a whole number"),
+            ("file = ''", "c:2:8: `file` is empty"),
+            (
+                "image_repository_host = 'GHCR.io/X'",
+                "c:2:25: `image_repository_host`: a repository name is lower case\nhint: such as `ghcr.io/pgedge`",
+            ),
+        ] {
+            assert_eq!(parse(&format!("[manifest]\n{line}\n")), (Manifest::default(), vec![warning.to_owned()]));
+        }
+        assert_eq!(parse("manifest = 'x'").1, ["c:1:12: `manifest` should be a table, not a text"]);
+        for (url, warning) in [
+            ("ftp://x/m.json", "c:2:7: a url begins with https:// or http://"),
+            ("https:///m.json", "c:2:7: the url names no host"),
+            (
+                "https://u:p@x/m.json",
+                "c:2:7: a url with credentials in it shows them\nhint: serve the manifest without a log-in",
+            ),
+        ] {
+            let expected = (with(ManifestSource::Url(url.to_owned())), vec![warning.to_owned()]);
+            assert_eq!(parse(&format!("[manifest]\nurl = '{url}'\n")), expected, "not the built-in list instead");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A file's text with its name: reading it as TOML in file order, and complaining about a place in it.
+
+use std::fmt;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use pinnace_core::contract::Mistake;
+
+/// The text of one file, with the name it is complained about under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text<'t> {
+    /// The path or name of the file.
+    pub file: &'t str,
+    /// What is in it.
+    pub text: &'t str,
+}
+
+impl<'t> Text<'t> {
+    /// The file's name without folders and `.toml`, by which settings and `inherits` mean it.
+    pub fn name(&self) -> &'t str {
+        let base = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
+        base.strip_suffix(".toml").unwrap_or(base)
+    }
+
+    /// Complains about a place in this text.
+    pub(super) fn warning(&self, span: &Range<usize>, message: impl Into<String>, hint: Option<String>) -> Warning {
+        self.place(span.start).warning(message, hint)
+    }
+
+    /// Finds the line and column of a byte.
+    pub(super) fn place(&self, at: usize) -> Place {
+        let before = self.text.get(..at).unwrap_or(self.text);
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        Place {
+            file: self.file.to_owned(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+        }
+    }
+
+    /// Reads the text as TOML. What cannot be read is warned about; the rest stays.
+    pub(super) fn parse(&self, warnings: &mut Vec<Warning>) -> DeTable<'t> {
+        let (table, errors) = DeTable::parse_recoverable(self.text);
+        warnings.extend(errors.iter().map(|error| {
+            let span = error.span().unwrap_or(0..0);
+            self.warning(&span, error.message(), None)
+        }));
+        table.into_inner()
+    }
+}
+
+/// One key and its value, with their places in the text.
+#[derive(Debug)]
+pub(super) struct Entry<'a, 't> {
+    pub key: &'a str,
+    pub key_span: Range<usize>,
+    pub value: &'a DeValue<'t>,
+    pub span: Range<usize>,
+}
+
+impl Entry<'_, '_> {
+    /// Describes the value's type for a message.
+    pub(super) fn kind(&self) -> &'static str {
+        match self.value {
+            DeValue::String(_) => "a text",
+            DeValue::Integer(_) => "a whole number",
+            DeValue::Float(_) => "a number with a point",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        }
+    }
+
+    /// Complains that the value is not of the type it should be.
+    pub(super) fn mistyped(&self, text: &Text<'_>, wanted: &str) -> Warning {
+        let message = format!("`{}` should be {wanted}, not {}", self.key, self.kind());
+        text.warning(&self.span, message, None)
+    }
+}
+
+/// Lists a table's entries in the order of the file, which `toml` itself forgets.
+pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
+    let mut entries: Vec<_> = table
+        .iter()
+        .map(|(key, value): (&Spanned<DeString<'t>>, &Spanned<DeValue<'t>>)| Entry {
+            key: key.get_ref(),
+            key_span: key.span(),
+            value: value.get_ref(),
+            span: value.span(),
+        })
+        .collect();
+    entries.sort_by_key(|entry| entry.key_span.start);
+    entries
+}
+
+/// A place in a file, remembered after its text is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    pub file: String,
+    pub line: usize,
+    column: usize,
+}
+
+impl Place {
+    /// Complains about this place.
+    pub(super) fn warning(&self, message: impl Into<String>, hint: Option<String>) -> Warning {
+        Warning {
+            file: self.file.clone(),
+            line: self.line,
+            column: self.column,
+            message: printable(&message.into()),
+            hint: hint.map(|hint| printable(&hint)),
+        }
+    }
+}
+
+/// Something in a file that could not be taken as it stands; all the rest was.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+pub struct Warning {
+    /// The file, as the caller named it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Warning {
+    /// What is wrong in a contract, which is read elsewhere.
+    pub(super) fn of(text: &Text<'_>, mistake: Mistake) -> Self {
+        let Mistake { line, column, message, hint } = mistake;
+        let hint = (!hint.is_empty()).then_some(hint);
+        Self { file: text.file.to_owned(), line, column, message, hint }
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, "\nhint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Keeps control characters of a file, which TOML allows as escapes, out of a message.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_the_file_without_folders_and_ending() {
+        for (file, name) in [("/etc/x/themes/night.toml", "night"), ("day.toml", "day"), ("plain", "plain")] {
+            assert_eq!(Text { file, text: "" }.name(), name);
+        }
+    }
+
+    #[test]
+    fn counts_lines_and_columns_from_one_in_characters() {
+        let text = Text { file: "f.toml", text: "a = 1\n\"ü\" = 2\n" };
+        let at = text.text.find('2').unwrap();
+        let warning = text.warning(&(at..at + 1), "bad \u{1b}[2J", Some("fix it".to_owned()));
+        assert_eq!(warning.to_string(), "f.toml:2:7: bad \u{fffd}[2J\nhint: fix it");
+    }
+
+    #[test]
+    fn keeps_file_order_and_what_can_be_read() {
+        let mut warnings = Vec::new();
+        let text = Text { file: "f", text: "z = 1\nb = \na = 2\n" };
+        let table = text.parse(&mut warnings);
+        let keys: Vec<_> = in_order(&table).iter().map(|entry| entry.key.to_owned()).collect();
+        assert_eq!((keys[0].as_str(), keys[keys.len() - 1].as_str()), ("z", "a"));
+        assert_eq!((warnings.len(), warnings[0].line), (1, 2), "{warnings:?}");
+    }
+}

@@ -1,0 +1,125 @@
+//! A sign, a word and a role for every status.
+
+use crate::config::Role;
+use pinnace_core::finding::Severity;
+use pinnace_core::health::State;
+use pinnace_core::journal::{ChangeState, UnitState};
+use pinnace_core::swarm::{Availability, Node, NodeState, Task, TaskState};
+
+/// The sign of a service's state.
+pub fn state(state: State, ascii: bool) -> &'static str {
+    let (sign, plain) = match state {
+        State::Failing => ("✖", "x"),
+        State::Looping => ("↻", "@"),
+        State::Missing => ("∅", "-"),
+        State::NodeDown => ("▼", "v"),
+        State::Paused => ("‖", "="),
+        State::Waiting => ("◔", "~"),
+        State::Updating => ("◐", ">"),
+        State::Unknown => ("?", "?"),
+        State::Ok => ("●", "+"),
+        State::Finished => ("✓", "."),
+        State::Stopped => ("○", "o"),
+    };
+    if ascii { plain } else { sign }
+}
+
+/// The role of a service's state.
+pub fn state_role(state: State) -> Role {
+    match state {
+        State::Failing | State::Looping | State::Missing | State::NodeDown => Role::Failing,
+        State::Paused | State::Waiting => Role::Waiting,
+        State::Updating => Role::Updating,
+        State::Unknown => Role::Unknown,
+        State::Ok => Role::Ok,
+        State::Finished | State::Stopped => Role::Stopped,
+    }
+}
+
+/// A node's sign, word and role; the word is empty where all is as usual.
+pub fn node(node: &Node, ascii: bool) -> (&'static str, &'static str, Role) {
+    let (sign, plain, word, role) = match (&node.state, &node.availability) {
+        (NodeState::Down, _) => ("✖", "x", "down", Role::Failing),
+        (NodeState::Disconnected, _) => ("✖", "x", "disconnected", Role::Failing),
+        (NodeState::Ready, Availability::Drain) => ("○", "o", "drained", Role::Stopped),
+        (NodeState::Ready, Availability::Pause) => ("‖", "=", "paused", Role::Waiting),
+        (NodeState::Ready, _) if node.reachability.as_deref().is_some_and(|reach| reach != "reachable") => {
+            ("▼", "v", "no quorum vote", Role::Failing)
+        }
+        (NodeState::Ready, _) => ("●", "+", "", Role::Ok),
+        _ => ("?", "?", "unknown", Role::Unknown),
+    };
+    (if ascii { plain } else { sign }, word, role)
+}
+
+/// A task's sign and role.
+pub fn task(task: &Task, ascii: bool) -> (&'static str, Role) {
+    let (sign, plain, role) = match &task.state {
+        TaskState::Failed | TaskState::Rejected => ("✖", "x", Role::Failing),
+        TaskState::Orphaned => ("▼", "v", Role::Failing),
+        TaskState::Running => ("●", "+", Role::Ok),
+        TaskState::Complete => ("✓", ".", Role::Stopped),
+        TaskState::Shutdown | TaskState::Remove => ("○", "o", Role::Stopped),
+        TaskState::Other(_) => ("?", "?", Role::Unknown),
+        _ if !task.error.is_empty() => ("◔", "~", Role::Waiting),
+        _ => ("◐", ">", Role::Updating),
+    };
+    (if ascii { plain } else { sign }, role)
+}
+
+/// A change's sign and role.
+pub fn change(state: ChangeState, ascii: bool) -> (&'static str, Role) {
+    let (sign, plain, role) = match state {
+        ChangeState::Running => ("◐", ">", Role::Updating),
+        ChangeState::Detached => ("‖", "=", Role::Waiting),
+        ChangeState::Done => ("●", "+", Role::Ok),
+        ChangeState::Failed => ("✖", "x", Role::Failing),
+        ChangeState::Left => ("▼", "v", Role::Failing),
+        ChangeState::Undone => ("○", "o", Role::Text),
+        ChangeState::Void => ("○", "o", Role::Stopped),
+    };
+    (if ascii { plain } else { sign }, role)
+}
+
+/// A unit's sign and role.
+pub fn unit(state: UnitState, ascii: bool) -> (&'static str, Role) {
+    let (sign, plain, role) = match state {
+        UnitState::Untouched => ("·", "-", Role::Dim),
+        UnitState::Posting | UnitState::PuttingBack => ("◐", ">", Role::Updating),
+        UnitState::Done => ("●", "+", Role::Ok),
+        UnitState::PutBack => ("○", "o", Role::Text),
+        UnitState::Failed => ("✖", "x", Role::Failing),
+        UnitState::Overtaken => ("▼", "v", Role::Waiting),
+    };
+    (if ascii { plain } else { sign }, role)
+}
+
+/// The sign and role of a finding's weight.
+pub fn severity(severity: Severity, ascii: bool) -> (&'static str, Role) {
+    let (sign, plain, role) = match severity {
+        Severity::Error => ("✖", "x", Role::Error),
+        Severity::Warning => ("!", "!", Role::Warning),
+        Severity::Info => ("·", "-", Role::Info),
+    };
+    (if ascii { plain } else { sign }, role)
+}
+
+/// The sign before a group's name.
+pub fn fold(open: bool, ascii: bool) -> &'static str {
+    match (open, ascii) {
+        (true, false) => "▾",
+        (false, false) => "▸",
+        (true, true) => "v",
+        (false, true) => ">",
+    }
+}
+
+/// The sign before what belongs to the line above.
+pub fn below(ascii: bool) -> &'static str {
+    if ascii { "\\_" } else { "↳" }
+}
+
+/// The sign between before and after.
+pub fn arrow(ascii: bool) -> &'static str {
+    if ascii { "->" } else { "→" }
+}

@@ -1,0 +1,375 @@
+//! Effects carried out: every wish of the console, on the runtime's threads, answered as a message.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::console::ClusterParts;
+use super::logs::follow;
+use super::noting::note;
+use super::run::Inbox;
+use super::work::{Work, taken_over};
+use pinnace_engine::clock;
+use pinnace_engine::drafts::Drafts;
+use pinnace_engine::files::{private_folder, replace, safe_name};
+use pinnace_tui::app::state::Notice;
+use pinnace_tui::app::{Effect, Msg};
+use pinnace_core::change::{Mode, Order};
+use pinnace_core::finding::Severity;
+use pinnace_core::group::GroupKey;
+use pinnace_core::image::ImageRef;
+use pinnace_core::plan::Want;
+use pinnace_core::registry::{About, Files};
+use pinnace_core::wire::v1::Plan;
+use pinnace_core::world::Seen;
+use pinnace_engine::execute::{Options, Start, new_change};
+use pinnace_engine::observe::{self, Attention, observe};
+use pinnace_engine::prepare::Eyes;
+
+/// How long a unit may wait for what will not come by itself before the console calls it stuck.
+const STUCK: Duration = Duration::from_secs(60);
+
+/// One cluster's hands and eyes.
+struct Hands {
+    name: String,
+    eyes: Eyes,
+    attention: watch::Sender<Attention>,
+    /// The slots whose owners showed no sign of life, with the index at which they did not.
+    silent: Arc<Silent>,
+}
+
+type Silent = Mutex<BTreeMap<String, u64>>;
+
+/// A change carried out by this console.
+struct AtWork {
+    orders: mpsc::UnboundedSender<Order>,
+    task: JoinHandle<()>,
+}
+
+/// Carries effects out.
+pub struct Effects {
+    handle: Handle,
+    inbox: Inbox,
+    clusters: Vec<Arc<Hands>>,
+    state: Option<PathBuf>,
+    settle: Duration,
+    changes: BTreeMap<String, AtWork>,
+    logs: Option<JoinHandle<()>>,
+    files: Option<JoinHandle<()>>,
+    keeping: mpsc::UnboundedSender<Keep>,
+    keeper: JoinHandle<()>,
+}
+
+impl Effects {
+    /// Starts observing the clusters.
+    pub fn start(
+        handle: Handle,
+        inbox: Inbox,
+        clusters: Vec<ClusterParts>,
+        state: Option<PathBuf>,
+        settle: u32,
+    ) -> Self {
+        let clusters = clusters.into_iter().enumerate().map(|(cluster, parts)| {
+            let eyes = parts.eyes.with_state(state.clone());
+            let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
+            let out = inbox.clone();
+            let silent = Arc::new(Silent::default());
+            let still = Arc::clone(&silent);
+            let tell = move |seen: Seen| {
+                if let Seen::Silent(slot) = &seen {
+                    let mut still = still.lock().unwrap_or_else(PoisonError::into_inner);
+                    still.insert(slot.config.clone(), slot.index);
+                }
+                out.send(Msg::Seen { cluster, seen: vec![seen] });
+            };
+            handle.spawn(observe(eyes.journal.clone(), attended, tell));
+            Arc::new(Hands { name: parts.name, eyes, attention, silent })
+        });
+        let clusters = clusters.collect();
+        let (keeping, queue) = mpsc::unbounded_channel();
+        let keeper = handle.spawn(keep_drafts(queue, inbox.clone()));
+        Self {
+            handle,
+            inbox,
+            clusters,
+            state,
+            settle: Duration::from_secs(settle.into()),
+            changes: BTreeMap::new(),
+            logs: None,
+            files: None,
+            keeping,
+            keeper,
+        }
+    }
+
+    /// Carries one effect out; returns at once.
+    pub fn run(&mut self, effect: Effect) {
+        match effect {
+            Effect::Attend { cluster, in_view, at_keys } => self.attend(cluster, |attention| {
+                attention.in_view = in_view.into_iter().collect();
+                attention.at_keys = at_keys;
+            }),
+            Effect::Refresh { cluster } => {
+                if let Some(hands) = self.clusters.get(cluster) {
+                    hands.eyes.forget_versions();
+                }
+                self.attend(cluster, |attention| attention.ask += 1);
+            }
+            Effect::Ask { cluster, wants } => self.ask(cluster, wants),
+            Effect::FollowLogs { cluster, service } => self.follow_logs(cluster, service),
+            Effect::StopLogs => self.stop_logs(),
+            Effect::ReadFiles { cluster, image, abouts } => self.read_files(cluster, image, abouts),
+            Effect::StopFiles => self.stop_files(),
+            Effect::LoadDraft { cluster, group } => self.load_draft(cluster, group),
+            Effect::SaveDraft { cluster, group, text } => self.keep_draft(cluster, group, Some(text)),
+            Effect::DropDraft { cluster, group } => self.keep_draft(cluster, group, None),
+            Effect::SavePlan { name, text } => self.save_plan(&name, text),
+            Effect::Apply { cluster, plan, mode, why } => self.apply(cluster, *plan, mode, why),
+            Effect::Resume { cluster, change, order, plan, mode } => self.resume(cluster, change, order, plan, mode),
+            Effect::Order { change, order, .. } => {
+                if let Some(at_work) = self.changes.get(&change) {
+                    let _ = at_work.orders.send(order);
+                }
+            }
+            Effect::Login { cluster, host, user, password } => {
+                let (Some(hands), inbox) = (self.clusters.get(cluster), self.inbox.clone()) else { return };
+                let eyes = hands.eyes.clone();
+                self.handle.spawn(async move {
+                    eyes.login(&host, user.clone(), password).await;
+                    inbox.send(Msg::LoggedIn { cluster, host, user });
+                });
+            }
+            Effect::Note { cluster, records } => {
+                let Some(hands) = self.clusters.get(cluster).cloned() else { return };
+                self.handle.spawn(async move {
+                    if let Err(error) = note(&hands.eyes, records).await {
+                        tracing::warn!(%error, "what was seen could not be noted");
+                    }
+                });
+            }
+            // The loop's own.
+            Effect::Copy(_) | Effect::Redraw | Effect::Quit => {}
+        }
+    }
+
+    /// How many changes are at work.
+    pub fn at_work(&self) -> usize {
+        self.changes.values().filter(|change| !change.task.is_finished()).count()
+    }
+
+    /// Lets the units in work come to their end, and gives the changes up.
+    pub fn finish(self) {
+        let handle = self.handle.clone();
+        handle.block_on(self.finished());
+    }
+
+    /// As [`Effects::finish`], where something else drives the runtime.
+    pub async fn finished(self) {
+        let Self { changes, keeping, keeper, .. } = self;
+        drop(keeping);
+        for change in changes.values() {
+            let _ = change.orders.send(Order::Stop);
+        }
+        let tasks: Vec<_> = changes.into_values().map(|change| change.task).collect();
+        for task in tasks {
+            let _ = task.await;
+        }
+        let _ = keeper.await;
+    }
+
+    fn attend(&self, cluster: usize, change: impl FnOnce(&mut Attention)) {
+        if let Some(hands) = self.clusters.get(cluster) {
+            hands.attention.send_modify(change);
+        }
+    }
+
+    fn ask(&self, cluster: usize, wants: BTreeSet<Want>) {
+        let Some(hands) = self.clusters.get(cluster) else { return };
+        for want in wants {
+            let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+            self.handle.spawn(async move {
+                let asked = want.clone();
+                let answer = match want {
+                    Want::Tasks(service) => {
+                        let histories = observe::histories_of(&eyes.docker, std::slice::from_ref(&service)).await;
+                        histories
+                            .map(|all| all.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }).collect())
+                    }
+                    Want::Record(change) => {
+                        let record = eyes.journal.record(&change).await;
+                        record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
+                    }
+                    Want::Journal => eyes.journal.slots().await.map(|slots| vec![Seen::Slots(slots)]),
+                    Want::Sightings(group) => {
+                        let swarm = eyes.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
+                        eyes.sightings(&group, &swarm).await.map(|seen| vec![seen])
+                    }
+                    Want::Image(_)
+                    | Want::About(_)
+                    | Want::Tags(_)
+                    | Want::Engine(_)
+                    | Want::Versions
+                    | Want::Login(_) => {
+                        if let Some(learned) = eyes.fact(&want).await {
+                            inbox.send(Msg::Learned { cluster, learned });
+                        }
+                        return;
+                    }
+                };
+                match answer {
+                    Ok(seen) => inbox.send(Msg::Seen { cluster, seen }),
+                    Err(fault) => {
+                        inbox.send(Msg::Unanswered { cluster, want: asked });
+                        inbox.send(notice(Severity::Warning, fault.to_string(), fault.hint()))
+                    }
+                };
+            });
+        }
+    }
+
+    fn follow_logs(&mut self, cluster: usize, service: String) {
+        self.stop_logs();
+        let Some(hands) = self.clusters.get(cluster) else { return };
+        let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+        self.logs = Some(self.handle.spawn(async move {
+            let why = follow(&eyes, &inbox, cluster, &service).await.err().map(|fault| fault.to_string());
+            inbox.send(Msg::LogEnded { cluster, service, why });
+        }));
+    }
+
+    fn stop_logs(&mut self) {
+        if let Some(logs) = self.logs.take() {
+            logs.abort();
+        }
+    }
+
+    fn read_files(&mut self, cluster: usize, image: String, abouts: Vec<Arc<About>>) {
+        self.stop_files();
+        let Some(hands) = self.clusters.get(cluster) else { return };
+        let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+        self.files = Some(self.handle.spawn(async move {
+            let Ok(reference) = ImageRef::parse(&image) else { return };
+            for about in abouts {
+                let tell = |files: Files| {
+                    let (image, manifest) = (image.clone(), about.manifest.clone());
+                    inbox.send(Msg::Files { cluster, image, manifest, files });
+                };
+                let files = eyes.files(&reference, &about, |reading| tell(Files::Reading(reading))).await;
+                tell(files);
+            }
+        }));
+    }
+
+    fn stop_files(&mut self) {
+        if let Some(files) = self.files.take() {
+            files.abort();
+        }
+    }
+
+    fn drafts(&self, cluster: usize) -> Option<Drafts> {
+        let hands = self.clusters.get(cluster)?;
+        // Drafts are kept by the cluster's name: its swarm's id is not known before it answers.
+        Some(Drafts::new(self.state.as_ref()?, &hands.name, hands.eyes.docker.is_read_only()))
+    }
+
+    fn load_draft(&self, cluster: usize, group: GroupKey) {
+        let (drafts, inbox) = (self.drafts(cluster), self.inbox.clone());
+        self.handle.spawn(async move {
+            let kept = match drafts {
+                Some(drafts) => drafts.load(&group).await.unwrap_or_default(),
+                None => None,
+            };
+            let (text, at) = kept.map_or((None, None), |(text, at)| (Some(text), at));
+            inbox.send(Msg::Draft { cluster, group, text, at });
+        });
+    }
+
+    fn keep_draft(&self, cluster: usize, group: GroupKey, text: Option<String>) {
+        if let Some(drafts) = self.drafts(cluster) {
+            let _ = self.keeping.send(Keep { drafts, group, text });
+        }
+    }
+
+    fn save_plan(&self, name: &str, text: String) {
+        let (state, name, inbox) = (self.state.clone(), safe_name(name), self.inbox.clone());
+        self.handle.spawn_blocking(move || {
+            let kept = match state {
+                None => Err(std::io::Error::other("there is no state folder")),
+                Some(state) => {
+                    let folder = state.join("plans");
+                    let path = folder.join(format!("{name}.json"));
+                    private_folder(&folder).and_then(|()| replace(&path, &text)).map(|()| path)
+                }
+            };
+            inbox.send(match kept {
+                Ok(path) => {
+                    let hint = format!("pinnace apply {}", path.display());
+                    notice(Severity::Info, format!("saved to {}", path.display()), hint)
+                }
+                Err(error) => notice(Severity::Warning, format!("the plan could not be saved: {error}"), String::new()),
+            });
+        });
+    }
+
+    fn apply(&mut self, cluster: usize, plan: Plan, mode: Mode, why: String) {
+        let Some(hands) = self.clusters.get(cluster) else { return };
+        let (change, name, tools) = (new_change(), plan.id.clone(), hands.eyes.tools(&plan.swarm));
+        let start = Start::New { plan: Box::new(plan), change: change.clone() };
+        let (orders, given) = mpsc::unbounded_channel();
+        let at_work = Work { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
+        let task = self.handle.spawn(at_work.carry_out(tools, start, self.options(mode, why), given));
+        self.changes.insert(change, AtWork { orders, task });
+    }
+
+    fn resume(&mut self, cluster: usize, change: String, order: Order, plan: String, mode: Mode) {
+        let Some(hands) = self.clusters.get(cluster).cloned() else { return };
+        let (orders, given) = mpsc::unbounded_channel();
+        let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
+        let options = self.options(mode, String::new());
+        let task = self.handle.spawn(async move {
+            let silent =
+                |config: &str| hands.silent.lock().unwrap_or_else(PoisonError::into_inner).get(config).copied();
+            match taken_over(&hands.eyes, &at_work.change, order, silent).await {
+                Ok((start, swarm)) => {
+                    at_work.carry_out(hands.eyes.tools(&swarm), start, options, given).await;
+                }
+                Err((why, hint)) => at_work.refused(why, hint),
+            }
+        });
+        self.changes.insert(change, AtWork { orders, task });
+    }
+
+    fn options(&self, mode: Mode, why: String) -> Options {
+        Options { mode, settle: self.settle, stuck: STUCK, by: clock::operator(), why }
+    }
+}
+
+/// A draft to be kept, or thrown away.
+struct Keep {
+    drafts: Drafts,
+    group: GroupKey,
+    text: Option<String>,
+}
+
+/// Keeps drafts one after another, so that the last one typed is the last one kept.
+async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<Keep>, inbox: Inbox) {
+    while let Some(Keep { drafts, group, text }) = queue.recv().await {
+        let kept = match text {
+            Some(text) => drafts.save(&group, text).await,
+            None => drafts.remove(&group).await,
+        };
+        if let Err(error) = kept {
+            let text = format!("the draft of {group} could not be kept: {error}");
+            inbox.send(notice(Severity::Warning, text, "it lives as long as this console".into()));
+        }
+    }
+}
+
+fn notice(severity: Severity, text: String, hint: String) -> Msg {
+    Msg::Notice(Notice { at: clock::now(), severity, text, hint })
+}

@@ -1,0 +1,38 @@
+//! Noting on this machine what others deployed.
+
+use std::collections::BTreeMap;
+
+use pinnace_engine::clock;
+use pinnace_engine::journal::DiskError;
+use pinnace_core::disk::{self, DiskEvent, Kind};
+use pinnace_core::journal::Sighting;
+use pinnace_core::wire::v1::Record;
+use pinnace_engine::execute::new_change;
+use pinnace_engine::prepare::Eyes;
+
+/// Appends what this machine does not know yet.
+pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskError> {
+    let Some(swarm) = records.first().map(|record| record.plan.swarm.clone()) else { return Ok(()) };
+    let Some(journal) = eyes.disk(&swarm) else { return Ok(()) };
+    let events = journal.load().await?.events;
+    let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
+    for seen in disk::sightings(&events).into_values().flatten() {
+        if known.get(&seen.service_id).is_none_or(|older| older.at <= seen.at) {
+            known.insert(seen.service_id.clone(), seen);
+        }
+    }
+    let now = eyes.docker.clock().now();
+    let fresh = records.into_iter().filter_map(|mut record| {
+        let image = |service: &str| known.get(service).map(|seen| seen.places.image.as_str());
+        record.plan.units.retain(|unit| image(&unit.service_id) != Some(&unit.to.image));
+        if record.plan.units.is_empty() {
+            return None;
+        }
+        record.change = new_change();
+        record.extra.insert("by".to_owned(), clock::operator().into());
+        let (change, group) = (record.change.clone(), record.plan.group.clone());
+        Some(DiskEvent::new(now, &change, &group, Kind::Seen { record: Box::new(record) }))
+    });
+    let fresh: Vec<DiskEvent> = fresh.collect();
+    if fresh.is_empty() { Ok(()) } else { journal.append_all(&fresh).await }
+}

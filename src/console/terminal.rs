@@ -1,0 +1,228 @@
+//! The terminal: entered, written to, and given back in the state it was in, whatever happens.
+//!
+//! Frames are made in memory and written by a thread of their own, so that a terminal which takes no bytes (a stopped
+//! one, a broken SSH line) never holds up anything else: frames are left out, not waited for.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::panic;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, queue};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+use pinnace_tui::app::State;
+use pinnace_tui::ui;
+
+use super::thrift::thrifty;
+
+/// Whether the terminal is ours at the moment; nothing is written to it otherwise.
+static OURS: AtomicBool = AtomicBool::new(false);
+/// The thread that draws: only its panics end the console.
+static DRAWS: OnceLock<ThreadId> = OnceLock::new();
+
+/// How long a terminal that takes no bytes is waited for when it is given back.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The terminal while it is ours; given back when dropped.
+pub struct Console {
+    terminal: Terminal<CrosstermBackend<Outlet>>,
+    outlet: Outlet,
+}
+
+impl Console {
+    /// Takes the terminal over. Refuses where there is none.
+    pub fn enter() -> io::Result<Self> {
+        if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "the console needs a terminal, and stdin or stdout is none (over ssh: `ssh -t`); \
+                 `pinnace status` answers without one",
+            ));
+        }
+        let mut outlet = Outlet::new()?;
+        enable_raw_mode()?;
+        OURS.store(true, Ordering::SeqCst);
+        let entered = Self::start(&mut outlet);
+        if entered.is_err() {
+            restore();
+        }
+        entered
+    }
+
+    fn start(outlet: &mut Outlet) -> io::Result<Self> {
+        queue!(outlet, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        outlet.flush()?;
+        let mut terminal = Terminal::new(CrosstermBackend::new(outlet.clone()))?;
+        blank(&mut terminal)?;
+        Ok(Self { terminal, outlet: outlet.clone() })
+    }
+
+    /// Whether all that was drawn has been taken by the terminal.
+    pub fn is_ready(&self) -> bool {
+        self.outlet.waiting.load(Ordering::SeqCst) == 0
+    }
+
+    /// Draws the state.
+    pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        self.terminal.draw(|frame| ui::view(frame, state, &state.config.theme))?;
+        Ok(())
+    }
+
+    /// Forgets what is on the screen, so that the next frame is drawn in full.
+    pub fn redraw(&mut self) -> io::Result<()> {
+        blank(&mut self.terminal)
+    }
+
+    /// Puts a text on the operator's own clipboard, through the terminal (OSC 52).
+    pub fn copy(&mut self, text: &str) -> io::Result<()> {
+        queue!(self.outlet, CopyToClipboard::to_clipboard_from(text))?;
+        self.outlet.flush()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        // What was drawn last should not come after the terminal is given back.
+        let mut waited = Duration::ZERO;
+        while !self.is_ready() && waited < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+            waited += Duration::from_millis(5);
+        }
+        restore();
+    }
+}
+
+/// Clears the screen and forgets what was on it.
+///
+/// Not by `Terminal::clear`, which asks the terminal where its cursor is and fails where none answers in time: a slow
+/// line must not keep the console from starting.
+fn blank(terminal: &mut Terminal<CrosstermBackend<Outlet>>) -> io::Result<()> {
+    let size = terminal.size()?;
+    terminal.resize(size.into())
+}
+
+/// Gives the terminal back, once, and without waiting for one that takes no bytes.
+fn restore() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let _ = disable_raw_mode();
+    let (done, wait) = mpsc::channel();
+    let writer = thread::Builder::new().name("restore".into()).spawn(move || {
+        let mut out = io::stdout();
+        let _ = queue!(out, DisableBracketedPaste, cursor::Show, LeaveAlternateScreen);
+        let _ = out.flush();
+        let _ = done.send(());
+    });
+    if writer.is_ok() {
+        let _ = wait.recv_timeout(PATIENCE);
+    }
+}
+
+/// Sees to it that a panic of this thread gives the terminal back first and reports second.
+///
+/// A panic of any other thread ends that thread's work only: it is told to `report`, and the screen stays.
+pub fn install_panic_hook(report: impl Fn(String) + Send + Sync + 'static) {
+    let _ = DRAWS.set(thread::current().id());
+    let before = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let drawing = DRAWS.get() == Some(&thread::current().id());
+        if OURS.load(Ordering::SeqCst) && !drawing {
+            report(info.to_string());
+            return;
+        }
+        restore();
+        before(info);
+    }));
+}
+
+/// Where frames go: gathered until they are complete, then handed to the thread that writes.
+#[derive(Clone)]
+pub struct Outlet {
+    gathered: Vec<u8>,
+    to: Sender<Vec<u8>>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Outlet {
+    fn new() -> io::Result<Self> {
+        let (to, frames) = mpsc::channel::<Vec<u8>>();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&waiting);
+        thread::Builder::new().name("terminal".into()).spawn(move || {
+            let mut out = io::stdout();
+            for frame in frames {
+                if OURS.load(Ordering::SeqCst) {
+                    // A terminal that is gone says so on the next read, and with a signal.
+                    let _ = out.write_all(&frame).and_then(|()| out.flush());
+                }
+                count.fetch_sub(1, Ordering::SeqCst);
+            }
+        })?;
+        Ok(Self { gathered: Vec::new(), to, waiting })
+    }
+}
+
+impl Write for Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.gathered.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let frame = std::mem::take(&mut self.gathered);
+        if says_nothing(&frame) && self.waiting.load(Ordering::SeqCst) == 0 && OURS.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        self.waiting.fetch_add(1, Ordering::SeqCst);
+        if self.to.send(thrifty(&frame)).is_err() {
+            self.waiting.fetch_sub(1, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a frame is only the frame's own trimmings: a screen that did not change costs no bytes.
+fn says_nothing(frame: &[u8]) -> bool {
+    const TRIMMINGS: [&[u8]; 6] = [b"\x1b[39m", b"\x1b[49m", b"\x1b[59m", b"\x1b[0m", b"\x1b[m", b"\x1b[?25l"];
+    let mut rest = frame;
+    while !rest.is_empty() {
+        let Some(next) = TRIMMINGS.iter().find_map(|part| rest.strip_prefix(*part)) else { return false };
+        rest = next;
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unchanged_screen_costs_nothing() {
+        assert!(says_nothing(b""));
+        assert!(says_nothing(b"\x1b[39m\x1b[49m\x1b[0m\x1b[?25l"));
+        assert!(!says_nothing(b"\x1b[39mx"));
+        assert!(!says_nothing(b"\x1b[?25h"));
+    }
+
+    #[test]
+    fn what_an_unchanged_frame_writes_is_known() {
+        let (to, frames) = mpsc::channel();
+        let outlet = Outlet { gathered: Vec::new(), to, waiting: Arc::new(AtomicUsize::new(0)) };
+        let mut backend = CrosstermBackend::new(outlet);
+        ratatui::backend::Backend::draw(&mut backend, std::iter::empty()).unwrap();
+        ratatui::backend::Backend::hide_cursor(&mut backend).unwrap();
+        ratatui::backend::Backend::flush(&mut backend).unwrap();
+        for frame in frames.try_iter() {
+            assert!(says_nothing(&frame), "{:?}", String::from_utf8_lossy(&frame));
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! A change carried out by this console, told to it event by event.
+
+use tokio::sync::mpsc;
+
+use super::run::Inbox;
+use pinnace_engine::docker::Fault;
+use pinnace_tui::app::Msg;
+use pinnace_core::change::Order;
+use pinnace_engine::execute::life::{self, Life};
+use pinnace_engine::execute::{Options, Outcome, Start, Talk, Tools, execute};
+use pinnace_engine::prepare::Eyes;
+
+/// What to begin a takeover with, or why not and what to do.
+///
+/// `silent` tells the index at which a slot's owner was last seen to show no sign of life: then nobody waits again.
+pub(super) async fn taken_over(
+    eyes: &Eyes,
+    change: &str,
+    order: Order,
+    silent: impl Fn(&str) -> Option<u64>,
+) -> Result<(Start, String), (String, String)> {
+    let fault = |fault: Fault| (fault.to_string(), fault.hint());
+    let slots = eyes.journal.slots().await.map_err(fault)?;
+    let gone = || ("its slot is gone".to_owned(), "look at the history".to_owned());
+    let slot = slots.into_iter().find(|slot| slot.change == change).ok_or_else(gone)?;
+    let record = eyes.journal.record(change).await.map_err(fault)?;
+    let unknown =
+        || ("it has no record: what it was to do is not known".to_owned(), "put the services right by hand".to_owned());
+    let record = record.ok_or_else(unknown)?;
+    if silent(&slot.config) != Some(slot.index)
+        && life::sign_of_life(&eyes.journal, &slot).await.map_err(fault)? == Life::Sign
+    {
+        let why = format!("{} is carrying it out", slot.labels.by);
+        return Err((why, "watch it here, or stop it there".into()));
+    }
+    let swarm = record.plan.swarm.clone();
+    Ok((Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) }, swarm))
+}
+
+/// A change at work, as the screen is told of it.
+pub(super) struct Work {
+    pub cluster: usize,
+    pub plan: String,
+    pub change: String,
+    pub inbox: Inbox,
+}
+
+impl Work {
+    /// Carries a change out and tells what happens.
+    pub(super) async fn carry_out(
+        self,
+        tools: Tools,
+        start: Start,
+        options: Options,
+        orders: mpsc::UnboundedReceiver<Order>,
+    ) {
+        let (send, mut events) = mpsc::unbounded_channel();
+        let running = tokio::spawn(execute(tools, start, options, Talk { orders, events: send }));
+        let (cluster, change) = (self.cluster, self.change.clone());
+        let mut begun = false;
+        while let Some(event) = events.recv().await {
+            if !begun {
+                begun = true;
+                self.inbox.send(Msg::Started { cluster, plan: self.plan.clone(), change: change.clone() });
+            }
+            self.inbox.send(Msg::Change { cluster, change: change.clone(), event });
+        }
+        let text = match running.await {
+            Ok(Err(refusal)) => return self.refused(refusal.to_string(), refusal.hint()),
+            Ok(Ok(Outcome::Ended(state))) => state.word().to_owned(),
+            Ok(Ok(Outcome::Detached)) => "given up half-way, for anybody to take over".to_owned(),
+            Ok(Ok(Outcome::Lost(why))) => format!("somebody else has it now: {why}"),
+            Ok(Ok(Outcome::Unfinished(why))) => format!("unfinished: {why}"),
+            Err(error) => format!("stopped by a fault of pinnace: {error}"),
+        };
+        self.inbox.send(Msg::Finished { cluster, change, text });
+    }
+
+    /// Tells that it did not begin.
+    pub(super) fn refused(self, why: String, hint: String) {
+        self.inbox.send(Msg::Refused { cluster: self.cluster, plan: self.plan, why, hint });
+    }
+}
