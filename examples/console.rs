@@ -2,12 +2,12 @@
 //!
 //! `cargo run --example console`; ctrl-r panics on the drawing thread, l on another one.
 
+use pinnace::console::run::{Inbox, read_terminal, run, size, watch_signals};
+use pinnace::console::terminal::{Console, install_panic_hook};
+use pinnace_core::finding::Severity;
 use pinnace_engine::clock::now;
 use pinnace_tui::app::state::Notice;
 use pinnace_tui::app::{Effect, Msg};
-use pinnace_core::finding::Severity;
-use pinnace::console::run::{Inbox, read_terminal, run, size, watch_signals};
-use pinnace::console::terminal::{Console, install_panic_hook};
 
 #[path = "../tests/it/fixture.rs"]
 #[expect(clippy::unwrap_used, dead_code, reason = "a fixture of the tests, which use more of it")]

@@ -14,9 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
+use pinnace_core::image::ImageRef;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::registry::{Dial, Policy, Registry};
-use pinnace_core::image::ImageRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -11,16 +11,16 @@ use super::drawn::{self, Drawn};
 use super::drift::{self, Drift};
 use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
-use pinnace_engine::clock;
 use pinnace_core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
 use pinnace_core::finding::Severity;
-use pinnace_core::group::{GroupKey, GroupKind};
 use pinnace_core::journal::ChangeState;
-use pinnace_core::names;
+use pinnace_core::plan::{Action, Plan, Unit};
 use pinnace_core::plan::{Again, BackTo, Consent, Draft, Goal, Scope, plural};
+use pinnace_core::selector;
+use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Action, Plan, Unit};
 use pinnace_core::world::World;
+use pinnace_engine::clock;
 use pinnace_engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
 
 /// `3 units`.
@@ -47,7 +47,7 @@ pub async fn apply(
         let drawn = Drawn::from_file(&session, &mut world, Path::new(group)).await?;
         return carry_out(&session, &world, drawn.draft, how, json).await;
     }
-    let group = names::group(&world, group)?;
+    let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
@@ -77,7 +77,7 @@ async fn towards(
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
-    let (group, scope) = names::target(&world, target)?;
+    let (group, scope) = selector::target(&world, target)?;
     let goal = goal(&world, group, scope);
     let drawn = Drawn::up(&session, &mut world, goal, &how.ways).await?;
     if how.dry_run || how.out.is_some() {

@@ -8,13 +8,13 @@ use super::out::Out;
 use super::session::{Edited, Failure, Session, Stage, usage};
 use pinnace_core::finding::{Code, Finding, Severity, gathered};
 use pinnace_core::plan::{Goal, Manner};
-use pinnace_core::{check, names, pins};
+use pinnace_core::{check, pins, selector};
 
 /// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
 pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
-    let group = names::group(&world, group)?;
+    let group = selector::group(&world, group)?;
     let before = session.pins_in_force(&mut world, &group).await?;
     let Edited { text, remarks } = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);

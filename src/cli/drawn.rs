@@ -5,12 +5,12 @@ use std::path::Path;
 use super::Exit;
 use super::args::Ways;
 use super::session::{Failure, Session, usage};
-use pinnace_engine::files::replace;
 use pinnace_core::finding::Severity;
-use pinnace_core::group::GroupKey;
-use pinnace_core::plan::manner::{Replacing, Sending};
 use pinnace_core::plan::{Consent, Draft, Goal, Manner, Saved, moved};
+use pinnace_core::plan::{Replacing, Sending};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
+use pinnace_engine::files::replace;
 
 /// A plan with what it was made from.
 pub struct Drawn {

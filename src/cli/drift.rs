@@ -4,8 +4,8 @@ use clap::ValueEnum;
 
 use super::args::Edit;
 use super::session::{Edited, Failure, Session};
-use pinnace_core::group::GroupKey;
 use pinnace_core::plan::{Goal, Scope, Settle};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
 /// What is to become of services that somebody else changed.

@@ -2,12 +2,13 @@
 
 use super::out::{self, Out};
 use super::session::{Failure, Session};
-use pinnace_core::earlier::{Earlier, Pullable, earlier, wants, wants_of};
-use pinnace_core::group::GroupKey;
+use pinnace_core::history::{Earlier, Pullable, earlier, wants, wants_of};
+use pinnace_core::plan::ImageAt;
 use pinnace_core::registry::Facts;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
-use pinnace_core::wire::v1::{HistoryImage, ImageAt};
+use pinnace_core::wire::v1::HistoryImage;
 use pinnace_core::world::World;
 
 /// How many of the newest are looked up at their registry.

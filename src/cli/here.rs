@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::session::{Failure, Session};
-use pinnace_core::disk::{DiskChange, Standing, fold};
-use pinnace_core::group::GroupKey;
+use pinnace_core::journal::local_log::{DiskChange, Standing, fold};
 use pinnace_core::journal::{History, UnitState};
 use pinnace_core::plan::Scope;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::wire::v1::{HistoryChange, HistoryUnit};
 use pinnace_core::world::World;
 

@@ -3,11 +3,12 @@
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
 use super::{Exit, earlier, here, record};
-use pinnace_core::group::{GroupKey, GroupKind};
 use pinnace_core::journal::{Entry, Sighting};
-use pinnace_core::names;
-use pinnace_core::plan::{Scope, Want};
+use pinnace_core::plan::Scope;
 use pinnace_core::registry::Facts;
+use pinnace_core::registry::Want;
+use pinnace_core::selector;
+use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, SeenService};
 use pinnace_core::world::World;
 
@@ -15,7 +16,7 @@ use pinnace_core::world::World;
 pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
-    let only = what.map(|name| names::target(&world, name)).transpose()?;
+    let only = what.map(|name| selector::target(&world, name)).transpose()?;
     let wanted = |world: &World| -> Vec<Entry> {
         let all = world.histories().flat_map(pinnace_core::journal::History::newest_first);
         let of = |entry: &&Entry| only.as_ref().is_none_or(|(group, _)| entry.slot.group_hash == group.hash());

@@ -30,8 +30,8 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use pinnace_core::plan::Again;
 use args::{Args, Verb};
+use pinnace_core::plan::Again;
 pub use session::{Failure, Given};
 
 /// How a verb ended; the number is the process's exit code.

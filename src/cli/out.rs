@@ -8,8 +8,8 @@ use serde::Serialize;
 use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::image::digest_of;
 use pinnace_core::inspect::{Line, Section, Tone};
+use pinnace_core::plan::{Action, Plan};
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::{Action, Plan};
 
 /// Where a verb prints to.
 #[derive(Clone, Debug, Default)]

@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::Exit;
 use super::out::Out;
 use super::session::{Failure, Session, Stage};
-use pinnace_core::fix::{self, Fix, Form};
-use pinnace_core::group::{GroupKey, member_of};
-use pinnace_core::{names, pins};
+use pinnace_core::export;
+use pinnace_core::export::{Fix, Form};
+use pinnace_core::swarm::{GroupKey, member_of};
+use pinnace_core::{pins, selector};
 
 #[derive(Serialize)]
 struct Shown {
@@ -37,7 +38,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
     let groups: Vec<GroupKey> = match group {
-        Some(name) => vec![names::group(&world, name)?],
+        Some(name) => vec![selector::group(&world, name)?],
         None => world.groups().map(|(key, _)| key.clone()).collect(),
     };
     let mut all = Vec::new();
@@ -88,7 +89,7 @@ struct Permanent {
 pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
-    let group = names::group(&world, group)?;
+    let group = selector::group(&world, group)?;
     let doc = pins::read(&session.pins_in_force(&mut world, &group).await?);
     let mut facts = session.facts();
     session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
@@ -98,7 +99,7 @@ pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, F
         text: String::new(),
         notes: vec![format!("no pin is in force in {group}: there is nothing to make permanent")],
     };
-    let fix = fix::of_pins(&group, &doc, &doc, &world, &facts).unwrap_or_else(nothing);
+    let fix = export::of_pins(&group, &doc, &doc, &world, &facts).unwrap_or_else(nothing);
     if json {
         session.out.json(&Permanent { group, fix });
         return Ok(Exit::Done);

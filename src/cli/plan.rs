@@ -7,7 +7,7 @@ use super::args::{Edit, Ways};
 use super::drawn::Drawn;
 use super::drift::{self, Drift};
 use super::session::{Failure, Session, Stage};
-use pinnace_core::names;
+use pinnace_core::selector;
 
 /// Prints the plan, and saves it where asked to; an error among its findings is exit code 1.
 pub async fn run(
@@ -20,7 +20,7 @@ pub async fn run(
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.eyes.world().await?;
-    let group = names::group(&world, group)?;
+    let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);

@@ -5,13 +5,14 @@ use std::time::Duration;
 use super::Exit;
 use super::out;
 use super::session::{Failure, Session, Stage};
-use pinnace_engine::clock;
-use pinnace_core::group::GroupKey;
-use pinnace_core::journal::{Sighting, seen};
-use pinnace_core::names;
+use pinnace_core::history::external::{fresh, record, wants};
+use pinnace_core::journal::Sighting;
 use pinnace_core::registry::Facts;
+use pinnace_core::selector;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::wire::v1::{Recorded, SeenService};
 use pinnace_core::world::World;
+use pinnace_engine::clock;
 use pinnace_engine::execute::{Refusal, new_change};
 
 /// Records read before what is not found in them is taken as not known.
@@ -23,7 +24,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
     session.warn_of_the_journal();
     let mut world = session.eyes.world().await?;
     let groups: Vec<GroupKey> = match group {
-        Some(name) => vec![names::group(&world, name)?],
+        Some(name) => vec![selector::group(&world, name)?],
         None => world.groups().map(|(group, _)| group.clone()).collect(),
     };
     let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
@@ -31,12 +32,12 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
     let mut recorded = Recorded { noted: Vec::new(), not_stable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;
-        let (found, not_stable) = seen::fresh(&world, &group, session.eyes.docker.clock().now(), settled, &by);
+        let (found, not_stable) = fresh(&world, &group, session.eyes.docker.clock().now(), settled, &by);
         recorded.not_stable.extend(not_stable);
         if found.is_empty() {
             continue;
         }
-        let record = seen::record(&new_change(), &group, &world, &found);
+        let record = record(&new_change(), &group, &world, &found);
         session.eyes.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
@@ -54,7 +55,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
 
 async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result<(), Failure> {
     for _ in 0..ROUNDS {
-        let wants = seen::wants(world, group);
+        let wants = wants(world, group);
         if wants.is_empty() {
             break;
         }

@@ -4,12 +4,12 @@ use super::args::{Choice, How};
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage, offset, usage};
 use super::{Exit, apply};
-use pinnace_engine::clock;
 use pinnace_core::change::{self, Offered, Order, Progress};
 use pinnace_core::journal::{Entry, History, STILL, Slot};
-use pinnace_core::plan::Want;
+use pinnace_core::plan::Record;
 use pinnace_core::registry::Facts;
-use pinnace_core::wire::v1::Record;
+use pinnace_core::registry::Want;
+use pinnace_engine::clock;
 use pinnace_engine::execute::life::{self, Life};
 use pinnace_engine::execute::{Refusal, Start};
 

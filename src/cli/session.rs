@@ -6,25 +6,25 @@ use std::sync::Arc;
 use super::Exit;
 use super::args::{Common, Edit, Kept};
 use super::out::Out;
+use crate::console::{ClusterParts, Parts};
+use pinnace_core::finding::{Finding, gathered};
+use pinnace_core::pins;
+use pinnace_core::plan::Plan;
+use pinnace_core::registry::Facts;
+use pinnace_core::registry::Want;
+use pinnace_core::selector::NameError;
+use pinnace_core::swarm::{GroupKey, GroupKind};
+use pinnace_core::world::World;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::endpoint::{self, Endpoint, Surroundings};
 use pinnace_engine::docker::{Docker, Fault};
+use pinnace_engine::execute::{Refusal, Tools};
 use pinnace_engine::journal::LOCAL_JOURNAL;
+use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
 use pinnace_engine::versions::{Keep, Versions};
 use pinnace_tui::app::state::Guard;
 use pinnace_tui::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
-use pinnace_core::finding::{Finding, gathered};
-use pinnace_core::group::{GroupKey, GroupKind};
-use pinnace_core::names::NameError;
-use pinnace_core::pins;
-use pinnace_core::plan::Want;
-use pinnace_core::registry::Facts;
-use pinnace_core::wire::v1::Plan;
-use pinnace_core::world::World;
-use pinnace_engine::execute::{Refusal, Tools};
-use pinnace_engine::prepare::Eyes;
-use crate::console::{ClusterParts, Parts};
 
 /// Why a verb could not do its work: what, what to do, and the exit code.
 #[derive(Debug)]

@@ -3,11 +3,11 @@
 use super::Exit;
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
-use pinnace_core::group::{GroupKey, member_of};
-use pinnace_core::health::{Health, State};
 use pinnace_core::image::digest_of;
-use pinnace_core::names;
+use pinnace_core::selector;
 use pinnace_core::swarm::Service;
+use pinnace_core::swarm::{GroupKey, member_of};
+use pinnace_core::swarm::{Health, State};
 use pinnace_core::wire::v1::{Status, StatusNode, StatusService};
 use pinnace_core::world::World;
 
@@ -15,7 +15,7 @@ use pinnace_core::world::World;
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let world = session.eyes.world().await?;
-    let only = group.map(|name| names::group(&world, name)).transpose()?;
+    let only = group.map(|name| selector::group(&world, name)).transpose()?;
     let status = status(&session.name, &world, only.as_ref());
     if json {
         session.out.json(&status);

@@ -8,14 +8,14 @@ use tokio::runtime::Handle;
 use super::effects::Effects;
 use super::run::{self, Inbox};
 use super::terminal::{Console, install_panic_hook};
+use pinnace_core::finding::Severity;
 use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
+use pinnace_engine::prepare::Eyes;
 use pinnace_tui::app::state::{Cluster, Guard, Notice};
 use pinnace_tui::app::tour::Tour;
 use pinnace_tui::app::{Effect, Msg, State};
 use pinnace_tui::config::{Config, Warning};
-use pinnace_core::finding::Severity;
-use pinnace_engine::prepare::Eyes;
 
 /// A cluster the console opens with.
 pub struct ClusterParts {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::run::Inbox;
+use pinnace_core::swarm::Task;
 use pinnace_engine::docker::Fault;
 use pinnace_engine::docker::logs::{Of, Source};
-use pinnace_tui::app::{LogLine, Msg};
-use pinnace_core::swarm::Task;
 use pinnace_engine::observe;
 use pinnace_engine::prepare::Eyes;
+use pinnace_tui::app::{LogLine, Msg};
 
 /// How many lines of a log are asked for before those that come.
 const TAIL: u32 = 200;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use pinnace_engine::clock;
-use pinnace_engine::journal::DiskError;
-use pinnace_core::disk::{self, DiskEvent, Kind};
 use pinnace_core::journal::Sighting;
-use pinnace_core::wire::v1::Record;
+use pinnace_core::journal::local_log::{DiskEvent, Kind, sightings};
+use pinnace_core::plan::Record;
+use pinnace_engine::clock;
 use pinnace_engine::execute::new_change;
+use pinnace_engine::journal::DiskError;
 use pinnace_engine::prepare::Eyes;
 
 /// Appends what this machine does not know yet.
@@ -16,7 +16,7 @@ pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskEr
     let Some(journal) = eyes.disk(&swarm) else { return Ok(()) };
     let events = journal.load().await?.events;
     let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
-    for seen in disk::sightings(&events).into_values().flatten() {
+    for seen in sightings(&events).into_values().flatten() {
         if known.get(&seen.service_id).is_none_or(|older| older.at <= seen.at) {
             known.insert(seen.service_id.clone(), seen);
         }

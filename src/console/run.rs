@@ -10,11 +10,11 @@ use crossterm::event::{self, Event};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use pinnace_core::time::Time;
 use pinnace_engine::clock::now;
 use pinnace_tui::app::layout::Size;
 use pinnace_tui::app::{Effect, Msg, Pace, Stamped, State, pace, update};
 use pinnace_tui::config::Key;
-use pinnace_core::time::Time;
 
 use super::terminal::Console;
 

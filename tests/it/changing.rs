@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use pinnace_core::change::{Kind, OnFailure, Order};
+use pinnace_core::finding::Code;
+use pinnace_core::journal::ChangeState;
+use pinnace_core::plan::{BackTo, Goal, Scope};
+use pinnace_core::registry::Want;
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::world::Seen;
 use pinnace_tui::app::change::Stand;
 use pinnace_tui::app::plan::Fresh;
 use pinnace_tui::app::{Effect, Msg, Pace, Screen, State, pace};
 use pinnace_tui::config::Context;
-use pinnace_core::change::{Kind, OnFailure, Order};
-use pinnace_core::finding::Code;
-use pinnace_core::group::GroupKey;
-use pinnace_core::journal::ChangeState;
-use pinnace_core::plan::{BackTo, Goal, Scope, Want};
-use pinnace_core::world::Seen;
 
 use crate::fixture::{PG, bad_night, change, pinned, press};
 use crate::tale::{self, CHANGE, GOOD, WRONG, event, found, missing, pass, pin, send, type_text};

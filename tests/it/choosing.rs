@@ -1,11 +1,11 @@
 //! The choices of a plan by keys: credentials, start-first, why, a file; and tasks that start anew.
 
+use pinnace_core::plan::Credentials;
+use pinnace_core::plan::{Again, Goal, Saved, Scope};
+use pinnace_core::plan::{Replacing, Sending};
+use pinnace_core::registry::{Fact, Learned, Via};
 use pinnace_tui::app::plan::{Fresh, PlanState};
 use pinnace_tui::app::{Effect, Msg, Screen, State};
-use pinnace_core::plan::manner::{Replacing, Sending};
-use pinnace_core::plan::{Again, Goal, Saved, Scope};
-use pinnace_core::registry::{Fact, Learned, Via};
-use pinnace_core::wire::v1::Credentials;
 
 use crate::fixture::{NOW, PG, pinned, press};
 use crate::tale::{self, found, send, type_text};

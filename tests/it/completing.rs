@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use pinnace_core::registry::Want;
+use pinnace_core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
+use pinnace_core::registry::{ManifestOrigin, VersionManifest};
+use pinnace_core::time::Time;
 use pinnace_tui::app::complete::Complete;
 use pinnace_tui::app::{Effect, Msg, Screen, State};
 use pinnace_tui::config::Context;
-use pinnace_core::manifest::{Origin, VersionManifest};
-use pinnace_core::plan::Want;
-use pinnace_core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
-use pinnace_core::time::Time;
 
 use crate::fixture::{PG, press};
 use crate::listed::{REPOSITORY, TAGS, digest, full, image, known, learn, manifest, refused, tags, typed};
@@ -233,7 +233,7 @@ fn the_word_tells_what_it_follows() {
     let mut state = full(200, 60);
     press(&mut state, "down");
     let Fact::Known { value, .. } = state.clusters[0].facts.versions().clone() else { panic!() };
-    let origin = Origin::Cache("https://x.example/m.json".into());
+    let origin = ManifestOrigin::Cache("https://x.example/m.json".into());
     let at = Some(Time(state.now.0 - 7_200_000));
     let old = VersionManifest { origin, at, problem: Some("no answer within 10 s".into()), ..(*value).clone() };
     let screen = about(old, &mut state);
@@ -285,7 +285,7 @@ fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     let mut state = tale::night(120, 40);
     state.fleet.cursor = Some(pinnace_tui::app::rows::RowId::Service("shop_api-id".into()));
     press(&mut state, "p");
-    let group = pinnace_core::group::GroupKey::parse("stack/shop").unwrap();
+    let group = pinnace_core::swarm::GroupKey::parse("stack/shop").unwrap();
     send(&mut state, Msg::Draft { cluster: 0, group, text: None, at: None });
     press(&mut state, "ctrl-u enter up");
     type_text(&mut state, "image = \"");

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use pinnace_tui::config::{Action, Context, Keymap};
+use pinnace_core::export::{Fix, Form};
 use pinnace_core::finding::{Code, Finding};
-use pinnace_core::fix::{Fix, Form};
 use pinnace_core::wire::v1;
+use pinnace_tui::config::{Action, Context, Keymap};
 
 use crate::source::{read, root};
 

@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pinnace_tui::app::layout::Size;
-use pinnace_tui::app::{Cluster, Msg, Stamped, State, update};
-use pinnace_tui::config::Config;
-use pinnace_core::group::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use pinnace_core::plan::{Action, ImageAt, Kind, Plan, Record, Unit};
 use pinnace_core::swarm::{
     Availability, Mode, Node, NodeState, Place, Places, RestHash, RestartCondition, Role, Service, Task, TaskState,
     UpdatePolicy, UpdateState, UpdateStatus,
 };
+use pinnace_core::swarm::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Action, ImageAt, Kind, Plan, Record, Unit};
 use pinnace_core::world::{Engine, Link, Seen};
+use pinnace_tui::app::layout::Size;
+use pinnace_tui::app::{Cluster, Msg, Stamped, State, update};
+use pinnace_tui::config::Config;
 
 /// 2026-11-20T02:14:07Z.
 pub const NOW: Time = Time(1_795_140_847_000);
@@ -262,11 +262,11 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         from: ImageAt::new(from),
         to: ImageAt::new(to),
         reasons: Vec::new(),
-        effect: pinnace_core::wire::v1::Effect::default(),
+        effect: pinnace_core::plan::Effect::default(),
         edits: Vec::new(),
         rest: RestHash("rest".into()),
         engine_rolls_back: false,
-        credentials: pinnace_core::wire::v1::Credentials::default(),
+        credentials: pinnace_core::plan::Credentials::default(),
         notes: Vec::new(),
         lands: Vec::new(),
         unchecked: None,
@@ -276,7 +276,7 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
 
 /// A change of the journal, with its record.
 pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&str, &str, &str, &str)]) -> Vec<Seen> {
-    let key = pinnace_core::group::GroupKey::parse(group).unwrap();
+    let key = pinnace_core::swarm::GroupKey::parse(group).unwrap();
     let id = format!("0199aa{seq:02}-{}", &key.hash()[..8]);
     let letters = if state == ChangeState::Done { UnitState::Done } else { UnitState::Failed };
     let slot = Slot {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pinnace_tui::app::{Effect, Msg, Screen, State};
-use pinnace_tui::config::Context;
 use pinnace_core::image::{Digest, ImageRef, Platform};
-use pinnace_core::plan::Want;
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{
     About, Config, Entry, Fact, FileKind, Files, ImageFact, ImageFile, Layer, Learned, Reading, Step, Via, Why,
 };
 use pinnace_core::time::Time;
+use pinnace_tui::app::{Effect, Msg, Screen, State};
+use pinnace_tui::config::Context;
 
 use crate::fixture::{NOW, PG, console, history, pinned, press};
 use crate::screens::{lines_of, picture};

@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use pinnace::cli::{Given, Out, run_on};
+use pinnace_core::wire::v1;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::endpoint::{Endpoint, Host};
-use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
-use pinnace::cli::{Given, Out, run_on};
-use pinnace_core::wire::v1;
 use pinnace_engine::prepare::Eyes;
+use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use swarm_sim::Sim;
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};

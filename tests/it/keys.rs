@@ -1,12 +1,12 @@
 //! Keys in, effects and state out.
 
+use pinnace_core::registry::Want;
+use pinnace_core::time::Time;
+use pinnace_core::world::{Link, Seen};
 use pinnace_tui::app::rows::{Row, RowId};
 use pinnace_tui::app::state::{Pane, Tab};
 use pinnace_tui::app::{Effect, Modal, Msg, Screen, Stamped, State, update};
 use pinnace_tui::config::Context;
-use pinnace_core::plan::Want;
-use pinnace_core::time::Time;
-use pinnace_core::world::{Link, Seen};
 
 use crate::fixture::{self, NOW, console, press};
 

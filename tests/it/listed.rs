@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pinnace_tui::app::{Effect, Msg, State};
 use pinnace_core::image::Digest;
-use pinnace_core::manifest::{Origin, VersionManifest};
 use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Tags, Via, Why};
+use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
+use pinnace_tui::app::{Effect, Msg, State};
 
 use crate::fixture::press;
 use crate::tale::{self, pass, send, type_text};
@@ -34,7 +34,7 @@ pub fn manifest(state: &mut State) -> Vec<Effect> {
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
         {"postgres_version":"17.10","spock_version":"5","image":"pgedge-postgres:17.10-spock5.0.10-standard-1"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
-    let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", Origin::BuiltIn, None).unwrap();
+    let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", ManifestOrigin::BuiltIn, None).unwrap();
     let fact = known(state, Arc::new(manifest), Via::Written);
     learn(state, Learned::Versions(fact))
 }

@@ -11,15 +11,15 @@ use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use pinnace_core::registry::Want;
+use pinnace_core::registry::{Fact, Learned, Why};
 use pinnace_engine::credentials::{Credentials, Hidden};
 use pinnace_engine::docker::{Docker, Endpoint, Host};
+use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, Policy, Registry};
 use pinnace_tui::app::login::Field;
 use pinnace_tui::app::{Effect, Modal, Msg, Screen, State};
 use pinnace_tui::config::Context;
-use pinnace_core::plan::Want;
-use pinnace_core::registry::{Fact, Learned, Why};
-use pinnace_engine::prepare::Eyes;
 
 use crate::fixture::press;
 use crate::screens::{lines_of, picture};

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use pinnace_engine::credentials::{Credentials, Hidden, Secret};
-use pinnace_engine::registry::{Policy, Registry};
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::registry::Why;
+use pinnace_engine::credentials::{Credentials, Hidden, Secret};
+use pinnace_engine::registry::{Policy, Registry};
 
 /// The lab's setting of this name; `None`, said aloud, where there is no lab.
 fn lab(name: &str) -> Option<String> {

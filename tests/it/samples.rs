@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use pinnace_engine::journal::DiskJournal;
 use pinnace_core::change::{Event, Progress};
-use pinnace_core::disk::{Standing, fold, sightings};
-use pinnace_core::group::GroupKey;
-use pinnace_core::journal::{ChangeState, Direction, Part, Post, Slot, Stored, UnitState, doomed, seen, slot_name};
-use pinnace_core::wire::v1::{Kind, Record};
+use pinnace_core::journal::local_log::{self, Standing, fold};
+use pinnace_core::journal::{
+    ChangeState, Direction, Part, Post, Slot, Stored, UnitState, doomed, sightings, slot_name,
+};
+use pinnace_core::plan::{Kind, Record};
+use pinnace_core::swarm::GroupKey;
+use pinnace_engine::journal::DiskJournal;
 use serde_json::Value;
 
 const RECORD: &str = include_str!("../journal/v1/record.json");
@@ -93,7 +95,7 @@ fn a_log() {
 fn what_was_seen() {
     let written = config(SEEN);
     let record: Record = serde_json::from_value(written.data).unwrap();
-    let [one] = &seen::sightings(&record)[..] else { panic!("one service") };
+    let [one] = &sightings(&record)[..] else { panic!("one service") };
     assert_eq!((one.member.as_str(), one.by.as_str(), one.digest.as_ref()), ("n1", "cron on host-1", None));
     assert_eq!(one.places.image, "ghcr.io/pgedge/pgedge-postgres:18.3-spock5.0.6-standard-1");
 }
@@ -104,7 +106,7 @@ async fn a_machines_notes() {
     std::fs::write(home.path().join("swarm.jsonl"), include_str!("../journal/v1/disk.jsonl")).unwrap();
     let loaded = DiskJournal::new(home.path(), "swarm", true).load().await.unwrap();
     assert_eq!((loaded.events.len(), loaded.warnings), (8, vec![]));
-    assert_eq!(sightings(&loaded.events)[&storefront()].len(), 1);
+    assert_eq!(local_log::sightings(&loaded.events)[&storefront()].len(), 1);
     let changes = fold(loaded.events);
     let [change] = changes.values().collect::<Vec<_>>()[..] else { panic!("one change") };
     assert_eq!((change.claimed.as_ref().map(|(seq, _)| *seq), change.ended), (Some(7), Some(ChangeState::Undone)));

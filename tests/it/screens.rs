@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
+use pinnace_core::registry::{Fact, Learned, Why};
+use pinnace_core::world::{Link, Seen};
 use pinnace_tui::app::rows::{Row, total_lines};
 use pinnace_tui::app::{Msg, Stamped, State, update};
 use pinnace_tui::config::{Role, Text, Theme};
-use pinnace_core::registry::{Fact, Learned, Why};
-use pinnace_core::world::{Link, Seen};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;

@@ -4,17 +4,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use pinnace_core::journal::Direction;
+use pinnace_core::plan::Edit;
+use pinnace_core::swarm::UpdateState;
 use pinnace_engine::docker::endpoint::{Endpoint, Host};
 use pinnace_engine::docker::{Auth, Docker, Fault, Stand};
-use pinnace_core::journal::Direction;
-use pinnace_core::swarm::UpdateState;
-use pinnace_core::wire::v1::Edit;
+use serde_json::{Value, json};
 use swarm_sim::Sim;
 use swarm_sim::faults::{Planned, plan};
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};
 use swarm_sim::world::moment;
-use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 const SCENARIO: &str = r#"

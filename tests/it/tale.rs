@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use pinnace_tui::app::rows::RowId;
-use pinnace_tui::app::{Effect, Msg, Screen, Stamped, State, update};
 use pinnace_core::change::{Event, Kind, Phase, Question, TaskLine};
-use pinnace_core::group::GroupKey;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Direction, UnitState};
-use pinnace_core::manifest::{Origin, REPOSITORY_HOST, VersionManifest};
 use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Via, Why};
+use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
+use pinnace_tui::app::rows::RowId;
+use pinnace_tui::app::{Effect, Msg, Screen, Stamped, State, update};
 
 use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
 
@@ -77,7 +77,7 @@ fn versions() -> Fact<Arc<VersionManifest>> {
     let text = r#"{"schema_version":1,"images":{"postgres":[
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}]}}"#;
-    let value = VersionManifest::parse(text, REPOSITORY_HOST, Origin::BuiltIn, None).unwrap();
+    let value = VersionManifest::parse(text, REPOSITORY_HOST, ManifestOrigin::BuiltIn, None).unwrap();
     Fact::Known { value: Arc::new(value), at: NOW, via: Via::Written }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::group::{GroupKey, member_of};
-use super::health::{self, Health, State};
 use super::image::Platform;
 use super::journal::{History, Sighting, Slot};
-use super::placement;
 use super::swarm::{Node, Service, Task, TaskState};
 use super::time::Time;
-use super::wire::v1::Record;
+use crate::plan::Record;
+use crate::swarm::candidates;
+use crate::swarm::{GroupKey, member_of};
+use crate::swarm::{Health, State, assess};
 
 /// What the engine says of itself and its swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -269,7 +269,7 @@ impl World {
         for id in ids {
             let Some(service) = self.services.get(id) else { continue };
             let tasks = self.tasks.get(id).map_or(&[][..], |known| &known.tasks);
-            self.health.insert(id.clone(), health::assess(service, tasks, &self.nodes, now));
+            self.health.insert(id.clone(), assess(service, tasks, &self.nodes, now));
             touched.insert(GroupKey::of(service));
         }
         self.regroup();
@@ -350,7 +350,7 @@ impl World {
 
     /// The nodes a service's tasks would land on: those that satisfy its constraints, ready or not.
     pub fn candidates(&self, service: &Service) -> Vec<&Node> {
-        placement::candidates(service, self.nodes.values())
+        candidates(service, self.nodes.values())
     }
 
     /// The hosts a service is on, or would land on where it runs nowhere; sorted.

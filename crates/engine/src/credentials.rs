@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 
 use pinnace_core::text::clean;
 
-pub use pinnace_core::hidden::Hidden;
+pub use pinnace_core::redacted::Hidden;
 
 /// How Docker names its Hub among credentials.
 const HUB: &str = "https://index.docker.io/v1/";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::clock;
 use super::files::{private_folder, replace, safe_name};
-use pinnace_core::group::GroupKey;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 
 /// The most a draft may be, in bytes; more was not written by this program.
@@ -79,7 +79,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use pinnace_core::group::GroupKind;
+    use pinnace_core::swarm::GroupKind;
 
     #[tokio::test]
     async fn saved_loaded_removed() {

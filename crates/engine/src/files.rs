@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use pinnace_core::group::hex;
+use pinnace_core::swarm::hex;
 
 /// How long to wait for another pinnace to let go of a lock.
 pub(super) const LOCK: Duration = Duration::from_secs(5);

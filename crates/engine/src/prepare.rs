@@ -14,13 +14,14 @@ use crate::journal::{DiskJournal, Journal};
 use crate::registry::{Bounds, Limits, Policy, Registry};
 use crate::versions::Versions;
 use pinnace_core::check;
-use pinnace_core::disk;
-use pinnace_core::group::GroupKey;
 use pinnace_core::image::ImageRef;
-use pinnace_core::manifest::VersionManifest;
+use pinnace_core::journal::local_log;
 use pinnace_core::pins::PinDoc;
-use pinnace_core::plan::{Draft, Goal, Manner, Want, plan};
+use pinnace_core::plan::{Draft, Goal, Manner, plan};
+use pinnace_core::registry::VersionManifest;
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::{Seen, World};
 
 use super::execute::Tools;
@@ -99,7 +100,7 @@ impl Eyes {
         let mut sightings = self.journal.sightings(group).await?;
         if let Some(disk) = self.disk(swarm) {
             match disk.load().await {
-                Ok(loaded) => sightings.extend(disk::sightings(&loaded.events).remove(group).unwrap_or_default()),
+                Ok(loaded) => sightings.extend(local_log::sightings(&loaded.events).remove(group).unwrap_or_default()),
                 Err(error) => tracing::warn!(%error, "what was seen from here is left out"),
             }
         }

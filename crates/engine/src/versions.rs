@@ -22,8 +22,8 @@ use tokio::time::Instant;
 use super::clock;
 use super::files::private_folder;
 use super::registry::{Dial, Fetch};
-use pinnace_core::group::hex;
-use pinnace_core::manifest::{Origin, REPOSITORY_HOST, VersionManifest};
+use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
+use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
@@ -135,7 +135,7 @@ impl Versions {
 fn read_file(path: &Path, host: &str) -> Result<VersionManifest, String> {
     let told = |why: String| format!("{}: {}", path.display(), clean(&why));
     let (text, at) = read(path).map_err(|error| told(format!("cannot be read: {error}")))?;
-    let origin = Origin::File(path.display().to_string());
+    let origin = ManifestOrigin::File(path.display().to_string());
     VersionManifest::parse(&text, host, origin, at).map_err(|error| told(error.to_string()))
 }
 
@@ -183,7 +183,7 @@ impl Address {
         let told = |why: String| format!("{}: {}", self.url, clean(&why));
         let body = self.fetch.get(&self.url, MOST, LIMIT).await.map_err(told)?;
         let text = String::from_utf8(body.to_vec()).map_err(|_| told("invalid JSON: not UTF-8".to_owned()))?;
-        let origin = Origin::Url(self.url.clone());
+        let origin = ManifestOrigin::Url(self.url.clone());
         let manifest =
             VersionManifest::parse(&text, host, origin, Some(clock::now())).map_err(|error| told(error.to_string()))?;
         if let Some(path) = self.path().filter(|_| !self.keep.read_only) {
@@ -198,7 +198,7 @@ impl Address {
     /// What the address answered an earlier process; `why` is why it does not answer this one.
     async fn kept_on_disk(&self, host: &str, why: String) -> Result<VersionManifest, String> {
         let Some(path) = self.path() else { return Err(why) };
-        let (origin, host) = (Origin::Cache(self.url.clone()), host.to_owned());
+        let (origin, host) = (ManifestOrigin::Cache(self.url.clone()), host.to_owned());
         let found = off_thread(move || match read(&path) {
             Ok((text, at)) => {
                 let manifest = VersionManifest::parse(&text, &host, origin, at).map_err(|error| error.to_string());

@@ -8,11 +8,11 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
 use swarm_sim::Sim;
 use swarm_sim::serve::{Seat, open};
 use swarm_sim::world::images::Recipe;
 use swarm_sim::world::moment;
-use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
 use super::setup::{self, Lab, Private};

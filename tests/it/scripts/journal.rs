@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::group::GroupKey;
-use swarm_sim::faults::{Fault, Planned};
+use pinnace_core::swarm::GroupKey;
 use serde_json::json;
+use swarm_sim::faults::{Fault, Planned};
 
 use super::keys::Desk;
 use super::*;

@@ -2,14 +2,14 @@
 
 use std::sync::mpsc::Receiver;
 
+use pinnace::console::run::Inbox;
+use pinnace::console::{ClusterParts, Effects};
+use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
 use pinnace_tui::app::layout::Size;
 use pinnace_tui::app::state::{Cluster, Guard};
 use pinnace_tui::app::{Effect, Msg, Stamped, State, update};
 use pinnace_tui::config::{Config, Key, Texts, load};
-use pinnace_core::group::GroupKey;
-use pinnace::console::run::Inbox;
-use pinnace::console::{ClusterParts, Effects};
 use tokio::runtime::Handle;
 
 use super::*;

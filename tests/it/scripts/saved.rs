@@ -1,8 +1,8 @@
 //! Plans that are saved and carried out later: once, and only while what they were made from is as it was.
 
+use serde_json::json;
 use swarm_sim::faults::{Fault, Planned};
 use swarm_sim::world::images::reference;
-use serde_json::json;
 
 use super::*;
 

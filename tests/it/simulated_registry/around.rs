@@ -9,13 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use serde_json::json;
 use swarm_sim::Sim;
 use swarm_sim::faults::{Planned, plan};
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};
 use swarm_sim::world::images::{OCI_INDEX, digest};
 use swarm_sim::world::moment;
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{Reply, ask, image};

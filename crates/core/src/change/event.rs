@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::journal::{ChangeState, Direction, UnitState};
+use crate::plan::Plan;
 use crate::time::Time;
-use crate::wire::v1::Plan;
 
 /// One event of a change; the first is [`Kind::Begun`] and the last [`Kind::Ended`] or [`Kind::Lost`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

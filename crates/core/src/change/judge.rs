@@ -6,58 +6,20 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::others::overtaken;
+use super::conflict::overtaken;
+use super::unit_view::{Look, Spot};
 use crate::journal::Direction;
-use crate::placement;
-use crate::swarm::{
-    FailureAction, Mode, Node, NodeState, RestartCondition, Service, Task, TaskState, UpdateState,
-};
-use crate::time::Time;
+use crate::swarm::candidates;
+use crate::swarm::{FailureAction, Mode, Node, NodeState, RestartCondition, Task, TaskState, UpdateState};
 
 /// How long the engine may say nothing after an update, under load too.
 const SILENT: Duration = Duration::from_secs(3);
 /// What the engine may take longer than its own monitor time and delay, before its `updating` counts for nothing: a
 /// leader that is lost in a rollout leaves it there for ever.
 const LATE: Duration = Duration::from_secs(10);
-
-/// Where the edited places of a spec stand, seen from where the unit goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spot {
-    /// Where they should be.
-    Goal,
-    /// Where they were.
-    Origin,
-    /// At neither end.
-    Elsewhere,
-}
-
-/// What is seen of a unit's service.
-#[derive(Clone, Copy, Debug)]
-pub struct Look<'a> {
-    /// The service as it is.
-    pub service: &'a Service,
-    /// Its whole task history.
-    pub tasks: &'a [Task],
-    /// The nodes.
-    pub nodes: &'a BTreeMap<String, Node>,
-    /// Where its edited places stand.
-    pub spot: Spot,
-    /// Which way the unit goes.
-    pub direction: Direction,
-    /// The image text the unit goes to.
-    pub target: &'a str,
-    /// Tasks that were there before the update: they cannot fail it.
-    pub known: &'a BTreeSet<String>,
-    /// For an update somebody else posted: when it was taken, by the engine's clock; older tasks cannot fail it.
-    pub since: Option<Time>,
-    /// How long it is watched.
-    pub waited: Duration,
-    /// For how long the tasks that are up have been the same.
-    pub steady: Duration,
-}
 
 /// The judgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -274,7 +236,7 @@ impl Look<'_> {
             Mode::ReplicatedJob(completions) => return Ok(completions.min(1)),
             _ => {}
         }
-        let candidates = placement::candidates(self.service, self.nodes.values());
+        let candidates = candidates(self.service, self.nodes.values());
         let asked = &self.service.platforms;
         let takes = |node: &&&Node| node.takes_tasks() && (asked.is_empty() || asked.contains(&node.platform));
         let count = candidates.iter().filter(takes).count() as u64;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Order, Question};
 use super::progress::Progress;
 use crate::journal::{ChangeState, UnitState};
-use crate::wire::v1::{Kind, Plan};
+use crate::plan::{Kind, Plan};
 
 /// What a failed unit leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use crate::image::{digest_of, short};
 use crate::journal::{ChangeState, History, UnitState};
+use crate::plan::{Plan, Unit};
 use crate::text::clean;
 use crate::time::{Time, age};
-use crate::wire::v1::{Plan, Unit};
 
 use super::event::Order;
 use super::progress::Progress;
@@ -117,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::journal::Slot;
-    use crate::wire::v1::Record;
+    use crate::plan::Record;
 
     const HOUR: i64 = 3_600_000;
 

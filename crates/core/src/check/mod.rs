@@ -1,35 +1,36 @@
 //! Checks: what is remarkable about a pin document and the images it names, in their place.
 
-pub mod case;
-mod content;
+mod image_content;
+mod pinned_image;
 pub mod place;
+mod refusal;
 mod registry;
 pub mod running;
+pub mod subject;
 mod tags;
-pub mod unchecked;
+pub mod unverified;
 mod versions;
-mod wish;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use case::{By, Case, Said};
-pub use registry::{Refusal, failure, refusal};
+pub use refusal::{Refusal, failure, refusal};
+use subject::{By, Case, Said};
 
-use wish::{Wish, wishes};
+use pinned_image::{Wish, wishes};
 
-use super::effective::Origin;
 use super::finding::{Code, Finding, Severity};
-use super::group::{GroupKey, GroupKind, is_postgres};
 use super::image::ImageRef;
 use super::journal::Entry;
-use super::past;
 use super::pins::{self, MANIFEST, PinDoc, PinKey};
-use super::plan::Want;
 use super::registry::{Fact, Facts, Via};
 use super::swarm::Service;
 use super::version::keeps_data;
 use super::world::World;
+use crate::history::{failed_here, in_force, last_healthy};
+use crate::pins::Origin;
+use crate::registry::Want;
+use crate::swarm::{GroupKey, GroupKind, is_postgres};
 
 /// How many changes are looked back at.
 const CHANGES: usize = 20;
@@ -65,11 +66,6 @@ pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) ->
     found
 }
 
-/// The document in force, as far as it was read.
-pub fn in_force(group: &GroupKey, world: &World) -> PinDoc {
-    world.history(group).pins().ok().flatten().map(pins::read).unwrap_or_default()
-}
-
 /// Everything that may be remarked about one image for these services.
 pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
     // What ran by no tag goes back to that, to the letter.
@@ -80,7 +76,7 @@ pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
     found.extend(tags::about(case));
     found.extend(versions::about(case));
     if case.by != By::Back {
-        found.extend(content::about(case));
+        found.extend(image_content::about(case));
         found.extend(failed_before(case));
     }
     found
@@ -88,7 +84,7 @@ pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
 
 /// Whether a look-up that failed stands in the way, where the image `ran` here or not.
 pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bool) -> bool {
-    fact.failed().is_some_and(|why| registry::failure(image, why, ran).severity == Severity::Error)
+    fact.failed().is_some_and(|why| failure(image, why, ran).severity == Severity::Error)
 }
 
 /// That the image failed in these services before, by each.
@@ -102,7 +98,7 @@ fn failed_in(case: &Case<'_>, service: &Service) -> Option<Said> {
     let failed = [Some(&case.image.text), pinned.as_ref()]
         .into_iter()
         .flatten()
-        .any(|text| text != service.image() && past::failed_here(case.world, case.group, service, text));
+        .any(|text| text != service.image() && failed_here(case.world, case.group, service, text));
     failed.then(|| {
         let message = format!("{} failed here before", case.image.short(false));
         Said::new(Severity::Warning, Code::FailedHere, message, "find out why first: `h` has the history, `l` the logs")
@@ -121,10 +117,8 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
     }
     for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
         // A database's step from one base or version to another is judged by what both images say.
-        let before = wish
-            .services
-            .iter()
-            .filter_map(|service| ImageRef::parse(&past::last_healthy(world, group, service)?).ok());
+        let before =
+            wish.services.iter().filter_map(|service| ImageRef::parse(&last_healthy(world, group, service)?).ok());
         let keeps = |before: &ImageRef| {
             keeps_data(before) && Some(&before.text) != wish.image.as_ref().map(|image| &image.text)
         };
@@ -184,7 +178,7 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
     if let Fact::Known { value, via: Via::Registry, .. } = facts.image(&image.text) {
         let whole = image.by_digest(&value.digest);
         if let Some(about) = facts.about(&whole).known() {
-            wants.extend(content::base_wants(image, about, base, facts));
+            wants.extend(image_content::base_wants(image, about, base, facts));
         }
         wants.insert(Want::About(whole));
     }
@@ -251,6 +245,6 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
 
 /// The names a group's services can be pinned by.
 pub fn members(group: &GroupKey, world: &World) -> Vec<String> {
-    let names: BTreeSet<String> = world.members(group).map(super::group::member_of).collect();
+    let names: BTreeSet<String> = world.members(group).map(crate::swarm::member_of).collect();
     names.into_iter().collect()
 }

@@ -1,8 +1,8 @@
 //! Checks of the place a change works in: its nodes, its rollout, its policy, its owner.
 
-use super::case::{Said, subject};
+use crate::check::subject::{Said, subject};
 use crate::finding::{Code, Finding, Severity};
-use crate::group::{self, GroupKey, GroupKind};
+use crate::swarm::{COMPONENT, GroupKey, GroupKind, STACK_IMAGE};
 use crate::swarm::{FailureAction, Mode, Node, RestartCondition, Service, UpdateState};
 use crate::world::World;
 
@@ -95,7 +95,7 @@ fn owner(group: &GroupKey, service: &Service) -> Option<Finding> {
         ),
         GroupKind::Service => return None,
     };
-    let managed = service.label(group::COMPONENT).is_some() || service.label(group::STACK_IMAGE).is_some();
+    let managed = service.label(COMPONENT).is_some() || service.label(STACK_IMAGE).is_some();
     let hint = format!("{hint}: `Y` copies what to write there, `pinnace pins {group} --permanent` prints it");
     managed.then(|| Finding::new(Severity::Info, Code::WillBeOverwritten, group.to_string(), owner).hint(hint))
 }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{By, Case, Said};
-use super::unchecked;
+use super::refusal::failure;
+use super::subject::{By, Case, Said};
+use super::unverified;
 use crate::finding::{Code, Finding, Severity};
-use crate::image::{ImageRef, Platform};
-use crate::placement;
+use crate::image::Platform;
 use crate::registry::{Fact, Via, Why};
+use crate::swarm::candidates;
 use crate::swarm::{Mode, Node, Service};
 use crate::world::World;
 
@@ -16,7 +17,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
         Fact::Unknown | Fact::Asked => Vec::new(),
         Fact::Failed { why, .. } if case.by == By::Back => {
-            case.each(|service| Some(unchecked::about(case, service, why)))
+            case.each(|service| Some(unverified::about(case, service, why)))
         }
         Fact::Failed { why, .. } => {
             let said = failure(case.image, why, case.ran_here());
@@ -31,68 +32,6 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     }
     found.extend(case.each(|service| unplaceable(service, case.world)));
     found
-}
-
-/// What stands behind a look-up that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Its kind.
-    pub code: Code,
-    /// What, without the image.
-    pub cause: String,
-    /// What to do.
-    pub hint: String,
-}
-
-/// A look-up that failed, in words.
-pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
-    let host = &image.host;
-    let (code, cause, hint) = match why {
-        Why::NotFound => (
-            Code::NotFound,
-            format!("{host} has no `{}` of `{}`", image.wanted(), image.path),
-            format!("no node could start it; check the spelling, or whether the build has been pushed to {host}"),
-        ),
-        Why::Denied => (
-            Code::Denied,
-            format!("{host} refuses the credentials used here"),
-            format!(
-                "missing rights or an expired token: log in again with `docker login {host}`, or with `L` in the console"
-            ),
-        ),
-        Why::NoCredentials => (
-            Code::NoCredentials,
-            format!("{host} wants a login, and there is none here"),
-            format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"),
-        ),
-        Why::Unreachable(cause) => (
-            Code::Unreachable,
-            format!("{host} cannot be reached: {cause}"),
-            "check the registry's name, the network and its certificate; restarts work only where the image is cached"
-                .to_owned(),
-        ),
-        Why::RateLimited => (
-            Code::RateLimited,
-            format!("{host} takes no more requests for now"),
-            "wait, or log in: most registries allow more to known users".to_owned(),
-        ),
-        Why::Other(cause) => (
-            Code::RegistryFailed,
-            format!("{host}: {cause}"),
-            "the registry itself has a fault; try again, or look at its status page".to_owned(),
-        ),
-    };
-    Refusal { code, cause, hint }
-}
-
-/// A look-up that failed: what, and what to do. An image that `ran` here can run without our credentials: the service
-/// has its own.
-pub fn failure(image: &ImageRef, why: &Why, ran: bool) -> Said {
-    let Refusal { code, cause, hint } = refusal(image, why);
-    let message = format!("image \"{}\" could not be verified: {cause}", image.text);
-    let ours_only = matches!(why, Why::NoCredentials | Why::RateLimited);
-    let severity = if ran && ours_only { Severity::Warning } else { Severity::Error };
-    Said::new(severity, code, message, hint)
 }
 
 /// Whether the engine, which pulls as the nodes do, sees the same as we do.
@@ -161,7 +100,7 @@ fn platform_findings(case: &Case<'_>, platforms: &[Platform]) -> Vec<Finding> {
 }
 
 fn unplaceable(service: &Service, world: &World) -> Option<Said> {
-    if world.nodes.is_empty() || !placement::candidates(service, world.nodes.values()).is_empty() {
+    if world.nodes.is_empty() || !candidates(service, world.nodes.values()).is_empty() {
         return None;
     }
     let message = format!("no node satisfies {}", service.constraints.join(", "));

@@ -1,11 +1,12 @@
 //! Existence and platforms as a table.
 
 use super::*;
-use crate::check::case::By;
-use crate::group::GroupKey;
+use crate::check::subject::By;
 use crate::image::Digest;
+use crate::image::ImageRef;
 use crate::registry::{Facts, ImageFact};
 use crate::sample;
+use crate::swarm::GroupKey;
 use crate::world::Seen;
 
 fn world(architectures: &[&str], mode: Mode) -> World {

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use super::case::{By, Case, Said};
-use super::{content, tags, versions};
-use crate::drift;
+use super::{tags, versions};
+use crate::check::image_content;
+use crate::check::subject::{By, Case, Said};
 use crate::finding::{Code, Finding, Severity};
-use crate::group::{GroupKey, is_postgres};
+use crate::history::drift;
 use crate::image::{ImageRef, apart};
 use crate::pins::PinDoc;
-use crate::plan::Want;
+use crate::registry::Want;
 use crate::registry::{About, Fact, Facts, Via, Why};
+use crate::swarm::{GroupKey, is_postgres};
 use crate::swarm::{Mode, Service};
 use crate::world::World;
 
@@ -39,7 +40,7 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
             let pinned = |service: &Service| in_force.effective(group, service).is_some();
             found.extend(case.each(|service| {
                 let base = in_force.rules_for(group, service).base;
-                (!pinned(service)).then(|| content::outdated(&image, about, base.as_deref(), facts)).flatten()
+                (!pinned(service)).then(|| image_content::outdated(&image, about, base.as_deref(), facts)).flatten()
             }));
         }
         found.extend(case.each(|service| drifted(group, in_force, service, world)));
@@ -65,7 +66,7 @@ fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a About> {
 /// Whether the image a service runs is known to be built on an older build of its base.
 pub fn base_is_old(image: &str, facts: &Facts) -> bool {
     let Ok(image) = ImageRef::parse(image) else { return false };
-    about_running(&image, facts).is_some_and(|about| content::outdated(&image, about, None, facts).is_some())
+    about_running(&image, facts).is_some_and(|about| image_content::outdated(&image, about, None, facts).is_some())
 }
 
 /// What must be known of an image that runs: is its tag still there, does it still name it, did its base move.
@@ -88,7 +89,7 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
     if there && *via == Via::Registry {
         wants.insert(Want::About(image.by_digest(digest)));
         if let Some(about) = about_running(&image, facts) {
-            wants.extend(content::base_wants(&image, about, None, facts));
+            wants.extend(image_content::base_wants(&image, about, None, facts));
         }
     }
     wants

@@ -1,6 +1,6 @@
 //! Checks of tags and digests: do they belong together, do they stay what they are.
 
-use super::case::{By, Case, Said};
+use crate::check::subject::{By, Case, Said};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::ImageRef;
 use crate::registry::{Facts, Why};

@@ -1,15 +1,15 @@
 //! Checks of versions: those that are asked for, the manifest's, and those that ran here before.
 
-use super::case::{By, Case, Said};
-use crate::effective::asked;
+use crate::check::subject::{By, Case, Said};
 use crate::finding::{Code, Finding, Severity};
-use crate::group::is_postgres;
+use crate::history::last_healthy;
 use crate::image::{ImageRef, short};
-use crate::manifest::{Entry, Stability, VersionManifest};
-use crate::past::last_healthy;
 use crate::pins::PinDoc;
+use crate::pins::asked;
 use crate::registry::About;
+use crate::registry::{Stability, VersionEntry, VersionManifest};
 use crate::swarm::Service;
+use crate::swarm::is_postgres;
 use crate::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 
 /// The label an image tells its version in (OCI image-spec, annotations).
@@ -231,13 +231,13 @@ fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc
     Some(Said::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do, where that is meant"))
 }
 
-fn equals(entry: &Entry) -> Said {
+fn equals(entry: &VersionEntry) -> Said {
     let message = format!("it is the manifest's image for {}: this pin freezes it", entry.label());
     Said::new(Severity::Info, Code::EqualsManifest, message, "`image = \"manifest\"` follows the manifest instead")
 }
 
 /// The manifest's build of the same version is newer than this image.
-fn newer_build(entry: &Entry, image: &ImageRef) -> Option<Said> {
+fn newer_build(entry: &VersionEntry, image: &ImageRef) -> Option<Said> {
     let of_entry = ImageRef::parse(&entry.image).ok()?;
     let (theirs, ours) = (pg_tag(&of_entry)?, pg_tag(image)?);
     let newer = theirs.postgres == ours.postgres && (&theirs.spock, theirs.build()) > (&ours.spock, ours.build());

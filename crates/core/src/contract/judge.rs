@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Command, Contract, Demand, FileRules, Glob, User};
-use crate::base;
 use crate::image::{ImageRef, Platform};
 use crate::registry::{About, FileKind, ImageFile};
+use crate::registry::{BASE_NAME, named_base};
 use crate::size::size;
 use crate::version::constancy;
 
@@ -130,8 +130,8 @@ fn about_config(contract: &Contract, about: &About) -> Vec<Breach> {
     }
     found.extend(about_user(contract, about));
     if !contract.bases.is_empty() {
-        let hint = format!("build it on {}, with the annotation `{}`", either(&contract.bases), base::NAME);
-        match base::named(about) {
+        let hint = format!("build it on {}, with the annotation `{}`", either(&contract.bases), BASE_NAME);
+        match named_base(about) {
             None => found.push(breach("base", "it does not name its base", hint)),
             Some(name) if contract.bases.iter().any(|glob| glob.matches(name)) => {}
             Some(name) => {

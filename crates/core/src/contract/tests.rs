@@ -166,7 +166,7 @@ fn every_rule() {
     let mut bad = about("amd64", 1, Config::default());
     bad.config.labels = [("a", " "), ("b", "x"), ("c", "GPL")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     bad.config.cmd = vec!["x".into()];
-    bad.annotations = [("org.x/y", "ftp://"), (crate::base::NAME, "alpine:3")]
+    bad.annotations = [("org.x/y", "ftp://"), (crate::registry::BASE_NAME, "alpine:3")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .into();
     let paths = files(&["/root/.ssh/id", "/opt/x"]);
@@ -190,7 +190,7 @@ fn every_rule() {
     );
     let mut good = about("amd64", 1000, Config { user: "26".into(), cmd: vec!["x".into()], ..Config::default() });
     good.config.labels = [("a", "x"), ("c", "MIT")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    good.annotations = [("org.x/y", "https://a/b"), (crate::base::NAME, "docker.io/library/debian:12")]
+    good.annotations = [("org.x/y", "https://a/b"), (crate::registry::BASE_NAME, "docker.io/library/debian:12")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .into();
     let entry = |architecture: &str, kind: &str| Entry {

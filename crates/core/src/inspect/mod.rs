@@ -9,11 +9,11 @@ pub use text::{Line, Section, Tone, file, listed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::base::{self, Base};
 use super::contract::{Breach, Contract, Side, judge};
 use super::image::{Digest, ImageRef, Platform};
-use super::plan::Want;
 use super::registry::{About, Entry, Fact, Facts, Files, ImageFact, Why};
+use crate::registry::Want;
+use crate::registry::{Base, base_verdict};
 
 /// A reference, what is asked about it, and what is known so far.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +128,7 @@ impl<'a> View<'a> {
     /// How it stands to its base.
     pub fn base(&self) -> Base {
         match self.shown() {
-            Ok(about) => base::verdict(about, self.base_named(), self.facts).0,
+            Ok(about) => base_verdict(about, self.base_named(), self.facts).0,
             Err(_) => Base::Asking,
         }
     }
@@ -148,7 +148,7 @@ impl<'a> View<'a> {
                 let open = made.iter().filter(|made| made.about.is_err_and(|fact| !fact.answered()));
                 let mut wants: BTreeSet<Want> = open.map(|made| by_digest(made.manifest)).collect();
                 if let Ok(about) = self.shown() {
-                    wants.extend(base::verdict(about, self.base_named(), self.facts).1);
+                    wants.extend(base_verdict(about, self.base_named(), self.facts).1);
                 }
                 wants
             }

@@ -27,7 +27,9 @@ fn about(nth: u8, architecture: &str) -> About {
         digest: digest(nth),
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         entries: Vec::new(),
-        annotations: [(base::NAME, "debian:12"), ("org.x", "noted")].map(|(k, v)| (k.into(), v.into())).into(),
+        annotations: [(crate::registry::BASE_NAME, "debian:12"), ("org.x", "noted")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
         platform: Some(Platform::new("linux", architecture)),
         manifest: digest(nth),
         layers: vec![

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{Lack, Made, Verdict, View, images, platforms};
-use crate::base::{self, Base};
 use crate::check::failure;
 use crate::registry::{About, FileKind, Files, ImageFile, Layer, Reading};
+use crate::registry::{BASE_DIGEST, BASE_NAME, Base};
 use crate::size::size;
 use crate::time::{Time, age};
 use crate::version::constancy;
@@ -273,7 +273,7 @@ fn pairs(pairs: &std::collections::BTreeMap<String, String>) -> Vec<Line> {
     // The base is told of above, with how it stands.
     pairs
         .iter()
-        .filter(|(key, _)| ![base::NAME, base::DIGEST].contains(&key.as_str()))
+        .filter(|(key, _)| ![BASE_NAME, BASE_DIGEST].contains(&key.as_str()))
         .map(|(key, value)| line(key, value))
         .collect()
 }

@@ -1,7 +1,7 @@
 //! What a reference is, for programs.
 
 use super::{Lack, Verdict, View};
-use crate::base::Base;
+use crate::registry::Base;
 use crate::registry::Files;
 use crate::wire::v1;
 

@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeState, LOG, RECORD, SLOT, Slot, UnitState};
+use crate::plan::{Kind, Record};
 use crate::time::Time;
-use crate::wire::v1::{Kind, Record};
 
 /// The newest changes of a group, which stay: a claim that is made on a stale reading then still finds its number taken.
 const NEWEST: usize = 20;

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::group::GroupKey;
+use crate::swarm::GroupKey;
 
 /// What one group has: slots as (seq, state, letters), each with a record of so many bytes and a log of 100.
 struct Shelf {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ChangeState, LABEL_GROUP, LABEL_V, Post, SLOT, UnitState, VERSION};
-use crate::group::GroupKey;
+use crate::swarm::GroupKey;
 use crate::time::Time;
 
 /// One slot: claim, order, progress and outcome of a change.

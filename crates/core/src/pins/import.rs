@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{MANIFEST, PinKey, set};
 use crate::finding::{Code, Finding, Severity};
-use crate::group::{GroupKey, GroupKind, SERVICE_ID};
+use crate::swarm::{GroupKey, GroupKind, SERVICE_ID};
 use crate::text::clean;
 use crate::world::World;
 

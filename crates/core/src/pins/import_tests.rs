@@ -196,7 +196,7 @@ fn what_is_no_spec() {
 /// What is copied as the permanent fix comes back as the same pins.
 #[test]
 fn there_and_back() {
-    use crate::fix::of_pins;
+    use crate::export::of_pins;
     use crate::registry::Facts;
     let (world, group) = (world(), GroupKey::parse("database/storefront").unwrap());
     let digest = format!("@sha256:{}", "1".repeat(64));

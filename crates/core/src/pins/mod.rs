@@ -2,12 +2,14 @@
 //!
 //! Reading never fails: what cannot be read is a [`Slip`] with its place, and everything else still counts.
 
+mod effective;
 mod import;
 mod read;
 #[cfg(test)]
 mod tests;
 mod text;
 
+pub use effective::{Asked, Effective, Origin, asked, effective};
 pub use import::{ImportError, Imported, import, is_json};
 pub use read::read;
 pub use text::{clear, set, template};
@@ -16,9 +18,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::finding::Code;
-use super::group::{GroupKey, GroupKind, is_postgres, member_of};
 use super::swarm::Service;
 use super::world::World;
+use crate::swarm::{GroupKey, GroupKind, is_postgres, member_of};
 
 /// What a pin is for; ordered by precedence, the weakest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,7 +1,7 @@
 //! Pin documents as text: a pin set or cleared without touching the rest, and the document a group is opened with.
 
 use super::{PinKey, key_by, read};
-use crate::group::{GroupKey, GroupKind, member_of};
+use crate::swarm::{GroupKey, GroupKind, member_of};
 use crate::world::World;
 
 /// The document with this pin set; the rest of the text stays as it is.

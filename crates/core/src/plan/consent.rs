@@ -1,6 +1,7 @@
 //! What an operator has to say to a plan before it is applied.
 
-use super::{Code, Finding, Plan, Severity, Unit};
+use super::{Plan, Unit};
+use crate::finding::{Code, Finding, Severity};
 
 /// What the operator said to a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -2,14 +2,10 @@
 
 use serde_json::Value;
 
-use crate::image::Platform;
-use crate::swarm::{Place, Places};
-use crate::wire::v1::Edit;
+use crate::plan::Edit;
+use crate::swarm::{IMAGE, PLATFORMS, Place, Places};
 
-/// The image text of a spec.
-pub const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
-/// The platforms the scheduler goes by.
-pub const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
+/// The key of the platforms in their parent.
 const PLATFORMS_KEY: &str = "Platforms";
 
 /// The edits that turn `now` into `target`, in the order image, platforms, force counter, update policy.
@@ -56,32 +52,12 @@ fn platforms(now: &Place, target: &Place) -> Option<Edit> {
     }
 }
 
-/// The places of a spec that runs a new image, with that image's platforms; removed when they are not known.
-///
-/// Written as `{Architecture, OS}` without variants, deduplicated: what the `docker` client writes, and what the
-/// scheduler compares.
-pub fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> Places {
-    let mut list: Vec<&Platform> =
-        platforms.unwrap_or_default().iter().filter(|platform| !platform.is_unknown()).collect();
-    list.sort();
-    list.dedup();
-    let value = (!list.is_empty()).then(|| {
-        list.iter()
-            .map(|platform| serde_json::json!({ "Architecture": platform.architecture, "OS": platform.os }))
-            .collect::<Value>()
-    });
-    let target = match value {
-        Some(value) => Place { path: PLATFORMS.to_owned(), value: Some(value), alone: now.platforms.alone },
-        None if now.platforms.path == PLATFORMS => Place { value: None, ..now.platforms.clone() },
-        None => now.platforms.clone(),
-    };
-    Places { image: image.to_owned(), platforms: target, ..now.clone() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Platform;
     use crate::sample;
+    use crate::swarm::with_image;
 
     fn place(path: &str, value: Option<Value>, alone: bool) -> Place {
         Place { path: path.to_owned(), value, alone }

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Again, Settle};
-use crate::group::{GroupKey, member_of};
 use crate::journal::History;
 use crate::swarm::Service;
+use crate::swarm::{GroupKey, member_of};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,27 +101,23 @@ impl BackTo {
     }
 }
 
-/// Something the planner needs to know first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Want {
-    /// What a reference names.
-    Image(String),
-    /// What the image of a `repository@digest` is.
-    About(String),
-    /// The tags of a repository.
-    Tags(String),
-    /// What a reference names for the nodes, by the engine's own look.
-    Engine(String),
-    /// The version manifest.
-    Versions,
-    /// A service's task history, by the service's id.
-    Tasks(String),
-    /// A change's record.
-    Record(String),
-    /// The journal's slots.
-    Journal,
-    /// What was seen of a group and brought by others.
-    Sightings(GroupKey),
-    /// Whether the operator has credentials for a registry, by its host.
-    Login(String),
+/// By which image tasks start anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Again {
+    /// By the digest that they run.
+    #[default]
+    Same,
+    /// By what the tag names now.
+    Tag,
+}
+
+/// What is to become of drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Settle {
+    /// The services go back to their pins.
+    Back,
+    /// What runs becomes the pin; no service is touched.
+    Accept,
 }

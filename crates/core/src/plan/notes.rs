@@ -3,16 +3,16 @@
 
 use std::time::Duration;
 
-use super::Work;
-use super::manner::{Replacing, forbids_start_first};
+use super::options::{Replacing, Sending, forbids_start_first};
+use super::planner::Work;
 use super::unit::matches_target;
-use crate::group::member_of;
+use crate::history::failed_here;
 use crate::image::{ImageRef, digest_of, short};
-use crate::past::failed_here;
+use crate::plan::{Credentials, Kind};
 use crate::size::size;
+use crate::swarm::member_of;
 use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
 use crate::time::age;
-use crate::wire::v1::{Credentials, Kind};
 
 impl Work<'_> {
     /// The notes of a unit that posts something, the weightiest first.
@@ -108,7 +108,7 @@ impl Work<'_> {
         match credentials {
             Credentials::Operator => Some(format!("credentials: yours for {to} replace those stored in the service")),
             Credentials::Previous => Some(format!("credentials: those kept with the previous spec, for {to}")),
-            Credentials::Stored if self.manner.sending == super::manner::Sending::Operator && !mine => {
+            Credentials::Stored if self.manner.sending == Sending::Operator && !mine => {
                 Some(format!("credentials: you have none for {to}; those stored in the service stay"))
             }
             Credentials::Stored if mine && self.kind != Kind::Back => {

@@ -1,28 +1,18 @@
 //! Tasks that start anew: by the digest they run, or by what the tag names now.
 
-use serde::{Deserialize, Serialize};
-
-use super::edits::with_image;
-use super::{Scope, Want, Work};
-use crate::check::case::{By, Case};
+use super::Again;
+use super::Scope;
+use super::planner::Work;
+use crate::check::subject::{By, Case};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
+use crate::history::ran_here;
 use crate::image::ImageRef;
-use crate::past::ran_here;
 use crate::pins;
+use crate::plan::Action;
+use crate::registry::Want;
+use crate::swarm::with_image;
 use crate::swarm::{Mode, Place, Places, Service};
-use crate::wire::v1::Action;
-
-/// By which image tasks start anew.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Again {
-    /// By the digest that they run.
-    #[default]
-    Same,
-    /// By what the tag names now.
-    Tag,
-}
 
 impl Work<'_> {
     /// Units that start the tasks of a scope anew.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Goal, Manner, identity};
 use crate::journal::sorted_hash;
-use crate::wire::v1::Plan;
+use crate::plan::Plan;
 
 /// A plan with what it was made from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

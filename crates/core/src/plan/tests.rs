@@ -2,15 +2,20 @@
 
 mod choices;
 
-use super::back::{Answer, Source, way_back};
 use super::*;
+use crate::history::{Answer, Source, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use crate::pins;
+use crate::plan::Record;
 use crate::registry::{Fact, ImageFact, Learned, Via, Why};
+use crate::registry::{Facts, Want};
 use crate::sample;
+use crate::swarm::GroupKey;
 use crate::swarm::{Availability, Task, TaskState};
-use crate::wire::v1::Record;
+use crate::time::Time;
 use crate::world::Seen;
+use crate::world::World;
 
 fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
     super::plan(goal, &Manner::default(), world, facts, now)

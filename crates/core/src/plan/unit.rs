@@ -1,17 +1,20 @@
 //! One service's unit: what it becomes, why, and what that does to its tasks.
 
-use super::edits::{edits, with_image};
-use super::{Want, Work};
+use super::edits::edits;
+use super::options::{Replacing, Sending, forbids_start_first, start_first};
+use super::planner::Work;
 use crate::check;
-use crate::effective::{Effective, Origin};
 use crate::finding::{Code, Finding};
-use crate::group::member_of;
+use crate::history::landings;
+use crate::history::ran_here;
 use crate::image::ImageRef;
-use crate::landing::landings;
-use crate::past::ran_here;
+use crate::pins::{Effective, Origin};
+use crate::plan::{Action, Credentials, Effect, ImageAt, Kind, Landing, Unit};
+use crate::registry::Want;
 use crate::registry::{Fact, ImageFact, Via};
+use crate::swarm::member_of;
+use crate::swarm::with_image;
 use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
-use crate::wire::v1::{Action, Credentials, Effect, ImageAt, Kind, Landing, Unit};
 
 impl Work<'_> {
     /// A service should run another image than the document in force says, or is not pinned any more.
@@ -132,6 +135,47 @@ pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effe
         wanted.iter().filter(|task| task.state == TaskState::Running && matches_target(task, service, target)).count()
             as u64;
     Effect { restarts: count.saturating_sub(stays), stays }
+}
+
+impl Work<'_> {
+    /// Whether a service is switched to start-first: chosen, not its policy yet, and forbidden by nothing.
+    pub(super) fn switches_to_start_first(&self, service: &Service) -> bool {
+        self.manner.replacing == Replacing::StartFirst
+            && !service.policy.start_first
+            && forbids_start_first(service).is_none()
+    }
+
+    /// The target with the order of replacing that was chosen.
+    pub(super) fn replaced(&self, service: &Service, target: &Places) -> Places {
+        if self.switches_to_start_first(service) { start_first(target) } else { target.clone() }
+    }
+
+    /// Whose credentials go with an update.
+    pub(super) fn credentials(&mut self, service: &Service, target: &str) -> Credentials {
+        let (Ok(from), Ok(to)) = (ImageRef::parse(service.image()), ImageRef::parse(target)) else {
+            return Credentials::Stored;
+        };
+        let moves = from.host != to.host;
+        let previous = || service.previous.as_ref().and_then(|previous| ImageRef::parse(&previous.image).ok());
+        match (self.manner.sending, self.kind) {
+            (Sending::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
+            // A way back never needs the operator's: the engine keeps those that were stored with the previous spec.
+            (_, Kind::Back) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
+                Credentials::Previous
+            }
+            (Sending::Auto, Kind::Pin | Kind::Redeploy) if self.has_login(&to.host) && moves => Credentials::Operator,
+            _ => Credentials::Stored,
+        }
+    }
+
+    /// Whether the operator has credentials for a registry.
+    pub(super) fn has_login(&mut self, host: &str) -> bool {
+        let fact = self.facts.login(host);
+        if !fact.answered() {
+            self.wants.insert(crate::registry::Want::Login(host.to_owned()));
+        }
+        fact.known().copied().unwrap_or(false)
+    }
 }
 
 pub(super) fn matches_target(task: &Task, service: &Service, target: &Places) -> bool {

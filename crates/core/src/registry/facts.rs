@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{About, Allowance, Fact, ImageFact, Tags, Why};
 use crate::contract::{Contract, Contracts};
 use crate::image::ImageRef;
-use crate::manifest::VersionManifest;
+use crate::registry::VersionManifest;
 
 /// An answer, or that there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]

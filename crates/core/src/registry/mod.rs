@@ -1,12 +1,21 @@
 //! What is known of images from their registries: facts with an age and a source.
 
-mod about;
+mod base_image;
 mod facts;
 mod files;
+mod image_info;
+mod query;
+pub mod tags;
+mod version_manifest;
 
-pub use about::{About, Config, Entry, Layer, Step};
+pub use base_image::{BASE_DIGEST, BASE_NAME, Base, base_verdict, named_base};
 pub use facts::{Facts, Learned};
 pub use files::{FileKind, Files, ImageFile, Reading};
+pub use image_info::{About, Config, Entry, Layer, Step};
+pub use query::Want;
+pub use version_manifest::{
+    ManifestError, ManifestOrigin, POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest,
+};
 
 use serde::{Deserialize, Serialize};
 

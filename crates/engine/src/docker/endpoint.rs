@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::dial::{Dial, Opener};
 use super::fault::Fault;
 use super::tls::Certificates;
-use pinnace_core::group::hex;
+use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 
 /// Where an engine listens when nobody says otherwise.

@@ -5,9 +5,9 @@
 use serde_json::{Map, Value};
 
 use pinnace_core::journal::sorted_hash;
+use pinnace_core::plan::Edit;
 use pinnace_core::swarm::{Place, Places, RestHash};
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::Edit;
 
 const TEMPLATE: &str = "/TaskTemplate";
 const PLACEMENT: &str = "/TaskTemplate/Placement";

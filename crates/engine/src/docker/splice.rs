@@ -6,7 +6,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use pinnace_core::journal::Direction;
-use pinnace_core::wire::v1::Edit;
+use pinnace_core::plan::Edit;
 
 /// Why a text was not edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use super::write::Stand;
 use super::{Docker, Fault};
 use crate::credentials::{Hidden, Secret};
 use pinnace_core::journal::Direction;
-use pinnace_core::wire::v1::Edit;
+use pinnace_core::plan::Edit;
 
 const SINK: &str = "kitchen-sink-service.json";
 

@@ -16,9 +16,9 @@ use super::shape::ServiceBody;
 use super::{spec, splice};
 use crate::credentials::Hidden;
 use pinnace_core::journal::Direction;
+use pinnace_core::plan::Edit;
 use pinnace_core::swarm::{RestHash, Service};
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::Edit;
 
 /// Where a service stands with regard to a unit's edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use super::run::Run;
 use crate::docker::{Auth, Held};
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::Direction;
-use pinnace_core::wire::v1::{Credentials, Unit};
+use pinnace_core::plan::{Credentials, Unit};
 
 impl Run {
     /// The credentials of one POST; `Err` says why the operator's, which the plan promises, cannot be had.

@@ -21,10 +21,10 @@ use tokio::sync::mpsc;
 use crate::clock;
 use crate::docker::{Docker, Fault};
 use crate::journal::{DiskJournal, Journal};
+use crate::prepare::Eyes;
 use pinnace_core::change::{Event, Mode, Order};
 use pinnace_core::journal::Slot;
-use pinnace_core::wire::v1::{Plan, Record};
-use crate::prepare::Eyes;
+use pinnace_core::plan::{Plan, Record};
 
 /// What a change works with.
 #[derive(Clone)]

@@ -8,9 +8,9 @@ use super::{Options, Refusal, Talk, Tools, home, owner};
 use crate::docker::{Held, Stand};
 use pinnace_core::change::{Kind, Order, Progress, Question};
 use pinnace_core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
+use pinnace_core::plan::{Record, Unit};
 use pinnace_core::swarm::UpdateState;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::{Record, Unit};
 
 /// Between two tries of a fence.
 const RETRY: Duration = Duration::from_millis(300);

@@ -7,10 +7,10 @@ use tokio::sync::mpsc;
 use super::keeper::{Gone, Keeper};
 use super::{Options, Talk, Tools};
 use pinnace_core::change::{Event, Kind, Order, Progress, Question, Step, next};
-use pinnace_core::disk::{DiskEvent, Kind as DiskKind};
+use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
 use pinnace_core::journal::{ChangeState, Post, UnitState};
+use pinnace_core::plan::Record;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::Record;
 
 /// How long the journal is pruned after a change; what is left then is left to the next one.
 const PRUNING: Duration = Duration::from_secs(10);

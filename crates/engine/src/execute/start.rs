@@ -9,10 +9,10 @@ use super::{Options, Refusal, Talk, Tools, home, owner};
 use crate::docker::{Fault, Stand};
 use crate::journal::{Claim, RECORD_LIMIT};
 use pinnace_core::change::{Kind, Progress};
-use pinnace_core::disk::{DiskEvent, Kind as DiskKind};
+use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use pinnace_core::plan::{Plan, Record};
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::{Plan, Record};
 
 /// Between two tries of a claim whose fate is not known.
 const RETRY: Duration = Duration::from_millis(500);

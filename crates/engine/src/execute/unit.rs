@@ -8,7 +8,7 @@ use super::run::Run;
 use crate::docker::{Auth, Fault, Held, Stand, Tasks};
 use pinnace_core::change::{Kind, Phase, overtaken};
 use pinnace_core::journal::{Direction, Post, UnitState};
-use pinnace_core::wire::v1::Unit;
+use pinnace_core::plan::Unit;
 
 /// Between two looks at a service whose update is of unknown fate.
 const RETRY: Duration = Duration::from_millis(300);

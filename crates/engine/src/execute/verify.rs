@@ -11,9 +11,9 @@ use pinnace_core::check::{place, refusal};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::{Direction, UnitState};
-use pinnace_core::placement;
+use pinnace_core::plan::{Action, Credentials, Unit};
 use pinnace_core::registry::{Fact, ImageFact, Why};
-use pinnace_core::wire::v1::{Action, Credentials, Unit};
+use pinnace_core::swarm::candidates;
 
 /// How long a change is held up by a look at a registry.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -80,7 +80,7 @@ impl Run {
             return None;
         }
         let nodes = self.tools.docker.nodes().await.ok()?;
-        let said = place::nodes(&held.service, &placement::candidates(&held.service, nodes.iter()))?;
+        let said = place::nodes(&held.service, &candidates(&held.service, nodes.iter()))?;
         (said.severity == Severity::Error).then(|| (format!("not begun: {}", said.message), said.hint))
     }
 

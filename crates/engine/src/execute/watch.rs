@@ -11,8 +11,8 @@ use pinnace_core::change::{
     Kind, MEDDLED, Order, Phase, Question, Spot, TaskLine, UnitProgress, Verdict, after, judge, meddled, stuck,
 };
 use pinnace_core::journal::{Direction, UnitState};
+use pinnace_core::plan::Unit;
 use pinnace_core::swarm::{FailureAction, Task, TaskState};
-use pinnace_core::wire::v1::Unit;
 
 /// Between two looks at a service's tasks.
 const LOOK: Duration = Duration::from_millis(250);

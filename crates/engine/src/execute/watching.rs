@@ -7,9 +7,9 @@ use super::unit::image_of;
 use crate::docker::{Held, Stand};
 use pinnace_core::change::{Host, Look, Spot};
 use pinnace_core::journal::Direction;
+use pinnace_core::plan::Unit;
 use pinnace_core::swarm::{Node, Task};
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::Unit;
 
 /// One look.
 pub(super) struct Seen {

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
-use pinnace_core::disk::DiskEvent;
-use pinnace_core::group::hex;
+use pinnace_core::journal::local_log::DiskEvent;
+use pinnace_core::swarm::hex;
 
 /// Why the journal on disk could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -222,8 +222,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use pinnace_core::disk::Kind;
-    use pinnace_core::group::{GroupKey, GroupKind};
+    use pinnace_core::journal::local_log::Kind;
+    use pinnace_core::swarm::{GroupKey, GroupKind};
     use pinnace_core::time::Time;
 
     fn note(text: &str) -> DiskEvent {

@@ -11,12 +11,12 @@ use super::store::Store;
 use crate::clock::Clock;
 use crate::docker::{Config, Docker, Fault};
 use pinnace_core::change::Event;
-use pinnace_core::group::GroupKey;
 use pinnace_core::journal::{
     LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Sighting, Slot, SlotLabels, Stored, VERSION, doomed,
-    seen, slot_name,
+    sightings, slot_name,
 };
-use pinnace_core::wire::v1::{Kind, Record};
+use pinnace_core::plan::{Kind, Record};
+use pinnace_core::swarm::GroupKey;
 
 /// The most a record may hold, in bytes; the engine takes 1,023,999.
 pub const RECORD_LIMIT: usize = 900_000;
@@ -131,7 +131,7 @@ impl Journal {
     pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<Sighting>, Fault> {
         let configs = self.store.labelled(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
         let records = configs.iter().filter_map(|config| serde_json::from_slice::<Record>(&config.data).ok());
-        Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| seen::sightings(&record)).collect())
+        Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| sightings(&record)).collect())
     }
 
     /// Creates a slot: the one Raft write that is claim, intent and order.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::execute::life::is_given_up;
 use crate::journal::Journal;
 use pinnace_core::journal::{Slot, Stillness};
-use crate::execute::life::is_given_up;
 
 /// Between two reads of the open slots.
 const LOOK: Duration = Duration::from_secs(3);

@@ -9,8 +9,8 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::docker::canned::{Call, Canned, Reply, capture};
 use crate::journal::Journal;
-use pinnace_core::group::GroupKey;
 use pinnace_core::journal::{ChangeState, SlotLabels, slot_name};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 

@@ -16,9 +16,9 @@ use super::http::{Answer, Opened};
 use super::manifest::{self, Manifest};
 use super::{Inner, lock};
 use crate::credentials::Secret;
-use pinnace_core::group::hex;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::registry::{Allowance, ImageFact, Why};
+use pinnace_core::swarm::hex;
 
 /// The most a manifest or a config may be, in bytes: the least the distribution-spec asks registries to take.
 const MOST: usize = 4 << 20;

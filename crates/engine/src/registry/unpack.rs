@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::Receiver;
 
 use super::tree::Tree;
-use pinnace_core::group::hex;
 use pinnace_core::image::Digest;
 use pinnace_core::registry::FileKind;
+use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 
 /// The most of a tar's own headers for one file (long names, PAX records), in bytes.

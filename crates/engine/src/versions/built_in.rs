@@ -3,7 +3,7 @@
 //! Written from the facts of the version manifest of pgEdge's control plane (`github.com/pgEdge/control-plane`,
 //! `server/internal/orchestrator/swarm/version-manifest.json`).
 
-use pinnace_core::manifest::{Entry, Origin, POSTGRES, Stability, VersionManifest};
+use pinnace_core::registry::{ManifestOrigin, POSTGRES, Stability, VersionEntry, VersionManifest};
 use pinnace_core::time::Time;
 
 /// As of when the list is: 2026-07-24, 00:00 UTC.
@@ -40,7 +40,7 @@ pub(super) fn list(host: &str) -> VersionManifest {
     let host = host.trim_end_matches('/');
     let at_host = |image: String| if host.is_empty() { image } else { format!("{host}/{image}") };
     let last = BUILDS.len() - 1;
-    let postgres = BUILDS.iter().enumerate().map(|(nth, (postgres, spock, build))| Entry {
+    let postgres = BUILDS.iter().enumerate().map(|(nth, (postgres, spock, build))| VersionEntry {
         version: (*postgres).to_owned(),
         spock: Some(SPOCK.to_owned()),
         image: at_host(format!("pgedge-postgres:{postgres}-spock{spock}-standard-{build}")),
@@ -48,7 +48,7 @@ pub(super) fn list(host: &str) -> VersionManifest {
         default: nth == last,
     });
     let other = |(name, repository, version): &(&str, &str, &str)| {
-        let entry = Entry {
+        let entry = VersionEntry {
             version: (*version).to_owned(),
             spock: None,
             image: at_host(format!("{repository}:{version}")),
@@ -59,5 +59,5 @@ pub(super) fn list(host: &str) -> VersionManifest {
     };
     let mut components: std::collections::BTreeMap<_, _> = OTHERS.iter().map(other).collect();
     components.insert(POSTGRES.to_owned(), postgres.collect());
-    VersionManifest { components, origin: Origin::BuiltIn, at: Some(AT), problem: None }
+    VersionManifest { components, origin: ManifestOrigin::BuiltIn, at: Some(AT), problem: None }
 }

@@ -10,7 +10,7 @@ use hyper_util::rt::TokioIo;
 
 use super::*;
 use crate::registry::DialError;
-use pinnace_core::manifest::POSTGRES;
+use pinnace_core::registry::POSTGRES;
 
 const URL: &str = "https://downloads.example/manifest.json";
 
@@ -105,7 +105,7 @@ fn image(manifest: &VersionManifest) -> &str {
 #[tokio::test]
 async fn the_list_that_is_built_in() {
     let manifest = Versions::default().get().await.unwrap();
-    assert_eq!(manifest.origin, Origin::BuiltIn);
+    assert_eq!(manifest.origin, ManifestOrigin::BuiltIn);
     assert_eq!(manifest.at.unwrap().date(0), "2026-07-24");
     assert_eq!(manifest.components[POSTGRES].len(), 15);
     assert_eq!(manifest.default_of(POSTGRES).unwrap().label(), "18.4_5");
@@ -131,7 +131,7 @@ async fn a_file_is_read_each_time_and_has_nothing_to_fall_back_to() {
     fs::write(&path, manifest("pg:1", 1)).unwrap();
     let written = fs::metadata(&path).unwrap().modified().unwrap();
     let found = versions.get().await.unwrap();
-    assert_eq!((image(&found), &found.origin), ("reg.example/pg:1", &Origin::File(told.clone())));
+    assert_eq!((image(&found), &found.origin), ("reg.example/pg:1", &ManifestOrigin::File(told.clone())));
     assert_eq!(found.at, Some(clock::at(written)));
 
     fs::write(&path, manifest("pg:1", 2)).unwrap();
@@ -151,7 +151,7 @@ async fn an_address_is_asked_once_an_hour_and_when_told_to() {
     let found = one.unwrap();
     assert_eq!(
         (image(&found), &found.origin, &found.problem),
-        ("ghcr.io/pgedge/pg:1", &Origin::Url(URL.into()), &None)
+        ("ghcr.io/pgedge/pg:1", &ManifestOrigin::Url(URL.into()), &None)
     );
     assert_eq!(web.asked(), [URL], "two who ask at once are one request");
 
@@ -183,7 +183,7 @@ async fn a_failed_refresh_keeps_what_is_known_and_says_why() {
         web.now(move |_| reply.clone());
         versions.forget();
         let kept = versions.get().await.unwrap();
-        assert_eq!((image(&kept), &kept.origin), ("ghcr.io/pgedge/pg:1", &Origin::Url(URL.into())));
+        assert_eq!((image(&kept), &kept.origin), ("ghcr.io/pgedge/pg:1", &ManifestOrigin::Url(URL.into())));
         assert_eq!(kept.problem, Some(format!("{URL}: {why}")));
     }
     web.now(|_| ok("pg:2"));
@@ -209,7 +209,7 @@ async fn another_process_goes_by_what_is_on_disk() {
     let found = web.versions(home.path()).get().await.unwrap();
     assert_eq!(
         (image(&found), &found.origin, found.at),
-        ("ghcr.io/pgedge/pg:1", &Origin::Cache(URL.into()), Some(written))
+        ("ghcr.io/pgedge/pg:1", &ManifestOrigin::Cache(URL.into()), Some(written))
     );
     let problem = format!("{URL}: HTTP 404 Not Found: not today");
     assert_eq!(found.problem.as_deref(), Some(problem.as_str()));
@@ -240,7 +240,7 @@ async fn read_only_writes_nothing_and_reads_what_is_there() {
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     web.versions(home.path()).get().await.unwrap();
     web.now(|_| status(500));
-    assert_eq!(read_only(&web).get().await.unwrap().origin, Origin::Cache(URL.into()));
+    assert_eq!(read_only(&web).get().await.unwrap().origin, ManifestOrigin::Cache(URL.into()));
 }
 
 #[tokio::test]

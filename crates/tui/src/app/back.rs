@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::group::GroupKey;
+use pinnace_core::history::{Answer, Source, way_back};
 use pinnace_core::image::{digest_of, short};
-use pinnace_core::plan::Want;
-use pinnace_core::plan::back::{Answer, Source, way_back};
+use pinnace_core::registry::Want;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::time::age;
 

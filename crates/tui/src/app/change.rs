@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use pinnace_core::change::{Mode, Offered, OnFailure, Order, Progress, Question, offer};
 pub use pinnace_core::change::{image_at, unit_name};
-use pinnace_core::group::{GroupKey, GroupKind};
 use pinnace_core::journal::{Entry, History, UnitState};
+use pinnace_core::plan::{Kind, Plan};
+use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Kind, Plan};
 
 use super::state::{Cluster, State};
 

@@ -11,15 +11,16 @@ pub mod told;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pinnace_core::group::is_postgres;
+use pinnace_core::history::failed_here;
 use pinnace_core::image::ImageRef;
-use pinnace_core::manifest::{POSTGRES, VersionManifest};
-use pinnace_core::past::failed_here;
 use pinnace_core::pins::{PinDoc, PinKey, covers};
-use pinnace_core::plan::Want;
 use pinnace_core::registry::Fact;
+use pinnace_core::registry::Want;
+use pinnace_core::registry::tags;
+use pinnace_core::registry::tags::{Candidate, Proposal, Source, Wish};
+use pinnace_core::registry::{POSTGRES, VersionManifest};
 use pinnace_core::swarm::Service;
-use pinnace_core::tags::{self, Candidate, Proposal, Source, Wish};
+use pinnace_core::swarm::is_postgres;
 
 use super::layout;
 use super::pins::{PinText, PinsMode, PinsState};

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::earlier::{self as core, Earlier, Fared, Pullable};
-use pinnace_core::group::GroupKey;
-use pinnace_core::plan::{BackTo, Goal, Scope, Want};
+use pinnace_core::history::{self, Earlier, Fared, Pullable, earlier, wants_of};
+use pinnace_core::plan::Unit;
+use pinnace_core::plan::{BackTo, Goal, Scope};
+use pinnace_core::registry::Want;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::Unit;
 
 use super::available::{Reason, Subject, subject};
 use super::history::items;
@@ -46,7 +47,7 @@ impl EarlierState {
     pub fn look(&mut self, one: &Cluster) {
         if let Some(service) = one.world.services.get(&self.service) {
             let now = one.world.heard.unwrap_or_default();
-            self.rows = core::earlier(&one.world, &self.group, service, &one.facts, now);
+            self.rows = earlier(&one.world, &self.group, service, &one.facts, now);
         }
     }
 
@@ -125,10 +126,10 @@ pub(crate) fn goal(screen: &EarlierState) -> Result<(usize, Goal), Reason> {
 pub(super) fn wants(state: &State, screen: &EarlierState) -> BTreeSet<Want> {
     let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
-    let mut wants = core::wants(&one.world, &screen.group, service, &one.facts);
+    let mut wants = history::wants(&one.world, &screen.group, service, &one.facts);
     let page = page(state);
     let shown = screen.rows.iter().skip(screen.scroll(page).top).take(page);
-    wants.extend(shown.flat_map(|row| core::wants_of(row, &one.facts)));
+    wants.extend(shown.flat_map(|row| wants_of(row, &one.facts)));
     wants
 }
 

@@ -1,8 +1,8 @@
 //! The filter of the fleet: text, `!` for the inverse, `state:failing image:postgres node:mgr-1 member:n1 label:k=v`.
 
-use pinnace_core::group::{GroupKey, member_of};
-use pinnace_core::health::State;
 use pinnace_core::swarm::Service;
+use pinnace_core::swarm::State;
+use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::world::World;
 
 /// What is searched.

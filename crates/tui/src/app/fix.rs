@@ -1,10 +1,11 @@
 //! The permanent fix for what the screen is about.
 
-use pinnace_core::fix::{self, Fix};
-use pinnace_core::group::GroupKey;
+use pinnace_core::export;
+use pinnace_core::export::Fix;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::pins;
-use pinnace_core::wire::v1::Plan;
+use pinnace_core::plan::Plan;
+use pinnace_core::swarm::GroupKey;
 
 use super::available::{Reason, place};
 use super::change::shown;
@@ -49,21 +50,21 @@ pub fn here(state: &State) -> Result<Fix, Reason> {
     let found = match state.screens.last() {
         Some(Screen::Pins(screen)) => {
             let (text, cluster) = (screen.text.as_ref().ok_or(Reason::Reading)?, cluster(screen.cluster)?);
-            fix::of_pins(&screen.group, &text.doc, &text.in_force, &cluster.world, &cluster.facts)
+            export::of_pins(&screen.group, &text.doc, &text.in_force, &cluster.world, &cluster.facts)
         }
         Some(Screen::Plan(screen)) => {
             let cluster = cluster(screen.cluster)?;
-            fix::of_plan(&screen.shown.plan, &cluster.world, &cluster.facts)
+            export::of_plan(&screen.shown.plan, &cluster.world, &cluster.facts)
         }
         Some(Screen::Change(screen)) => {
             let plan = shown(state, screen).and_then(|seen| seen.plan).ok_or(Reason::Reading)?;
             let cluster = cluster(screen.cluster)?;
-            fix::of_plan(plan, &cluster.world, &cluster.facts)
+            export::of_plan(plan, &cluster.world, &cluster.facts)
         }
         _ => {
             let (group, text) = in_force(state)?;
             let (doc, cluster) = (pins::read(text.unwrap_or_default()), cluster(place(state)?.0)?);
-            fix::of_pins(&group, &doc, &doc, &cluster.world, &cluster.facts)
+            export::of_pins(&group, &doc, &doc, &cluster.world, &cluster.facts)
         }
     };
     found.ok_or(Reason::NoPins)

@@ -1,10 +1,10 @@
 //! The changes there were, as the history screen lists them.
 
-use pinnace_core::group::GroupKey;
 use pinnace_core::journal::{Entry, History};
 use pinnace_core::plan::plural;
+use pinnace_core::plan::{Action, Kind, Unit};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::{Action, Kind, Unit};
 use pinnace_core::world::World;
 
 use super::state::{HistoryState, Span, State};

@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinnace_core::contract::Contract;
-use pinnace_core::effective::effective;
-use pinnace_core::group::GroupKey;
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::inspect::{Line, Section, Tone, View};
+use pinnace_core::pins::effective;
 use pinnace_core::pins::{self, MANIFEST, Rules};
-use pinnace_core::plan::Want;
+use pinnace_core::plan::{Action as Doing, Plan, Unit};
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{Files, ImageFile};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Action as Doing, Plan, Unit};
 use pinnace_core::world::World;
 
 use super::available::Reason;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use pinnace_core::hidden::Hidden;
 use pinnace_core::image::ImageRef;
+use pinnace_core::redacted::Hidden;
 use pinnace_core::registry::Facts;
 
 use super::complete::under_cursor;

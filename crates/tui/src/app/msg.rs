@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::config::Key;
 use pinnace_core::change::{Event, Mode, Order};
-use pinnace_core::group::GroupKey;
-use pinnace_core::hidden::Hidden;
 use pinnace_core::image::Digest;
-use pinnace_core::plan::Want;
+use pinnace_core::plan::{Plan, Record};
+use pinnace_core::redacted::Hidden;
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{About, Files, Learned};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Plan, Record};
 use pinnace_core::world::Seen;
 
 use super::layout::Size;

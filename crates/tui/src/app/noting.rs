@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pinnace_core::group::GroupKey;
-use pinnace_core::journal::seen;
+use pinnace_core::history::external::{fresh, record};
+use pinnace_core::plan::Record;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::Record;
 use pinnace_core::world::Link;
 
 use super::msg::Effect;
@@ -43,13 +43,13 @@ fn records(one: &mut Cluster, now: Time) -> Vec<Record> {
     let groups: Vec<GroupKey> = world.groups().map(|(group, _)| group.clone()).collect();
     let mut records = Vec::new();
     for group in groups {
-        let (mut found, _) = seen::fresh(world, &group, now, MINUTE, "");
+        let (mut found, _) = fresh(world, &group, now, MINUTE, "");
         found.retain(|one| noted.images.get(&one.service_id) != Some(&one.places.image));
         if found.is_empty() {
             continue;
         }
         noted.images.extend(found.iter().map(|one| (one.service_id.clone(), one.places.image.clone())));
-        records.push(seen::record("", &group, world, &found));
+        records.push(record("", &group, world, &found));
     }
     records
 }

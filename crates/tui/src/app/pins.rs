@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pinnace_core::check::{self, Placed};
-use pinnace_core::effective::{Origin, effective as core_effective};
 use pinnace_core::finding::Severity;
-use pinnace_core::group::{GroupKey, GroupKind, member_of};
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{self, PinDoc, PinKey};
-use pinnace_core::plan::Want;
+use pinnace_core::pins::{Origin, effective as core_effective};
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, ImageFact};
+use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
@@ -279,7 +279,7 @@ pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<E
 }
 
 /// The version a manifest's image is for, as the column tells it.
-fn version(wished: &pinnace_core::effective::Effective) -> String {
+fn version(wished: &pinnace_core::pins::Effective) -> String {
     let version = wished.version.as_deref().or(wished.problem.as_deref()).unwrap_or("asked for");
     clean(version)
 }

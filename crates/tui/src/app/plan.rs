@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use pinnace_core::check;
+use pinnace_core::export;
 use pinnace_core::finding::Code;
-use pinnace_core::fix;
 use pinnace_core::image::digest_of;
-use pinnace_core::plan::{Consent, Draft, Goal, Manner, Want, identity, moved, plan, plural};
+use pinnace_core::plan::{Action, Plan, Unit};
+use pinnace_core::plan::{Consent, Draft, Goal, Manner, identity, moved, plan, plural};
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Action, Plan, Unit};
 
 use super::state::{Cluster, Guard, State};
 
@@ -265,6 +266,6 @@ pub fn headline(plan: &Plan) -> String {
 
 /// The same as `docker service update` lines.
 pub fn docker_lines(plan: &Plan) -> String {
-    let lines: Vec<_> = plan.active().map(|(_, unit)| fix::update(&unit.to.image, &unit.service)).collect();
+    let lines: Vec<_> = plan.active().map(|(_, unit)| export::update(&unit.to.image, &unit.service)).collect();
     lines.join("\n")
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::base::{self, Base};
 use pinnace_core::check;
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::image::{ImageRef, Platform, digest_of};
+use pinnace_core::registry::{Base, base_verdict};
 use pinnace_core::registry::{Fact, ImageFact, Via, Why};
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
@@ -72,7 +72,7 @@ fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&s
     parts.extend(size.map(|size| format!("{} MB", size.div_ceil(1_000_000))));
     let Some(about) = about else { return parts };
     parts.extend(about.created().map(|at| format!("built {} ago", age(now.since(at)))));
-    match base::verdict(about, named, &cluster.facts).0 {
+    match base_verdict(about, named, &cluster.facts).0 {
         Base::UpToDate { name, .. } => parts.push(format!("base {} up to date", clean(&name))),
         Base::Outdated { name, since, .. } => {
             let since = since.map(|at| format!(" for {}", age(now.since(at)))).unwrap_or_default();

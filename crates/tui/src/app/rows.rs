@@ -10,9 +10,9 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use pinnace_core::group::GroupKey;
-use pinnace_core::health::State;
 use pinnace_core::registry::Facts;
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::swarm::State;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 

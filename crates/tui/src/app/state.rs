@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::config::{Config, Context, Key};
 use pinnace_core::finding::Severity;
-use pinnace_core::group::GroupKey;
-use pinnace_core::plan::Want;
 use pinnace_core::registry::Facts;
+use pinnace_core::registry::Want;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinnace_core::group::{DATABASE, STACK};
+use pinnace_core::swarm::{DATABASE, STACK};
 use pinnace_core::swarm::{FailureAction, Mode, Service, Task, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;

@@ -20,10 +20,10 @@ use crate::app::state::State;
 use crate::config::{Action, Context, Role, Theme};
 use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
+use pinnace_core::plan::Action as Doing;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
-use pinnace_core::wire::v1::Action as Doing;
 
 use super::pen::{Pen, ascii, draw, select, window};
 use super::signs;

@@ -15,7 +15,7 @@ use ratatui::text::Line;
 use crate::app::complete::{Complete, KEYWORD, Pick, rows, told};
 use crate::app::state::{Cluster, State};
 use crate::config::{Role, Theme};
-use pinnace_core::tags::{Candidate, Here};
+use pinnace_core::registry::tags::{Candidate, Here};
 use pinnace_core::text::clean;
 use pinnace_core::time;
 

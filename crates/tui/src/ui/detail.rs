@@ -8,10 +8,10 @@ use crate::app::rows::{Row, short_error};
 use crate::app::state::{Pane, State};
 use crate::app::{history, tasks, update};
 use crate::config::{Role, Theme};
-use pinnace_core::group::GroupKey;
 use pinnace_core::image::digest_of;
 use pinnace_core::image::short;
 use pinnace_core::plan::plural;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::{Node, Task};
 use pinnace_core::text::clean;
 

@@ -15,7 +15,7 @@ use crate::app::earlier::{EarlierState, about, page, pullable};
 use crate::app::layout;
 use crate::app::state::{Cluster, State};
 use crate::config::{Role, Theme};
-use pinnace_core::earlier::{Earlier, Fared, Pullable};
+use pinnace_core::history::{Earlier, Fared, Pullable};
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;

@@ -11,8 +11,8 @@ use crate::app::update::HISTORY_SUMMARY;
 use crate::config::{Role, Theme};
 use pinnace_core::image::short;
 use pinnace_core::journal::Entry;
+use pinnace_core::plan::Unit;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::Unit;
 
 use super::pen::{Pen, ascii, draw, select};
 use super::row::ago;

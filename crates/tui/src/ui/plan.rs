@@ -17,10 +17,11 @@ use crate::app::plan::{Fresh, PlanState, Stepping, Warnings, headline};
 use crate::app::state::{Guard, State};
 use crate::config::{Role, Theme};
 use pinnace_core::finding::{Finding, Severity};
-use pinnace_core::landing::told;
-use pinnace_core::plan::{Want, plural};
+use pinnace_core::history::told;
+use pinnace_core::plan::plural;
+use pinnace_core::plan::{Action, Credentials, Plan, Unit};
+use pinnace_core::registry::Want;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::{Action, Credentials, Plan, Unit};
 
 use super::pen::{Pen, ascii, draw, select, window};
 use super::remark;

@@ -5,11 +5,11 @@ use ratatui::text::Line;
 use crate::app::rows::{Change, GroupRow, Mark, Row, ServiceRow, Wrong};
 use crate::app::state::State;
 use crate::config::{Role, Theme};
-use pinnace_core::group::GroupKind;
-use pinnace_core::health::State as Health;
 use pinnace_core::image::short;
 use pinnace_core::image::{ImageRef, digest_of};
 use pinnace_core::plan::plural;
+use pinnace_core::swarm::GroupKind;
+use pinnace_core::swarm::State as Health;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 

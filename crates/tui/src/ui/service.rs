@@ -19,7 +19,7 @@ use crate::app::tasks::{self, Setting};
 use crate::app::update::SERVICE_SUMMARY;
 use crate::app::{history, layout};
 use crate::config::{Role, Theme};
-use pinnace_core::drift;
+use pinnace_core::history::drift;
 use pinnace_core::image::{apart, short};
 use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::text::clean;

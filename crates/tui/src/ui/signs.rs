@@ -2,8 +2,8 @@
 
 use crate::config::Role;
 use pinnace_core::finding::Severity;
-use pinnace_core::health::State;
 use pinnace_core::journal::{ChangeState, UnitState};
+use pinnace_core::swarm::State;
 use pinnace_core::swarm::{Availability, Node, NodeState, Task, TaskState};
 
 /// The sign of a service's state.

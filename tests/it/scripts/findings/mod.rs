@@ -5,8 +5,8 @@ mod cases;
 
 use std::path::PathBuf;
 
-use pinnace_engine::versions::{Keep, Versions};
 use pinnace_core::finding::Code;
+use pinnace_engine::versions::{Keep, Versions};
 use swarm_sim::faults::plan as plan_fault;
 
 use super::keys::Desk;

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
 use swarm_sim::faults::{Fault as Plain, Planned, plan};
 use swarm_sim::world::services::Change;
-use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use super::super::Swarm;

@@ -5,11 +5,11 @@ mod back;
 mod hands;
 mod stuck;
 
+use serde_json::json;
 use swarm_sim::faults::{Fault, Planned, plan as plan_fault};
 use swarm_sim::world::World;
 use swarm_sim::world::images::reference;
 use swarm_sim::world::services::Change;
-use serde_json::json;
 
 use super::keys::Desk;
 use super::*;

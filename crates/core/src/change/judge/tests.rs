@@ -1,6 +1,9 @@
 use super::*;
 use crate::sample;
+use crate::swarm::Service;
 use crate::swarm::{Availability, UpdateStatus};
+use crate::time::Time;
+use std::collections::BTreeSet;
 
 const NEW: &str = "r/pg:2";
 const OLD: &str = "r/pg:1";

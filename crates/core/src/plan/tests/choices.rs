@@ -1,8 +1,9 @@
 //! The operator's choices: order, credentials, start-first; and tasks that start anew.
 
 use super::*;
-use crate::plan::manner::{Replacing, Sending};
-use crate::wire::v1::Credentials;
+use crate::pins;
+use crate::plan::Credentials;
+use crate::plan::options::{Replacing, Sending};
 
 fn planned(world: &World, facts: &Facts, goal: &Goal, manner: &Manner) -> Plan {
     super::super::plan(goal, manner, world, facts, sample::NOW).plan

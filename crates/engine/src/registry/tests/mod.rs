@@ -23,8 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::*;
 use crate::credentials::Hidden;
-use pinnace_core::group::hex;
 use pinnace_core::image::Platform;
+use pinnace_core::swarm::hex;
 
 /// A request as it came in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,13 +10,13 @@ use crate::app::rows::Row;
 use crate::app::state::{Guard, Pane, Screen, State};
 use crate::config::Action;
 use pinnace_core::change::Order;
-use pinnace_core::drift;
-use pinnace_core::group::GroupKey;
+use pinnace_core::history::drift;
+use pinnace_core::history::{Answer, way_back};
 use pinnace_core::pins;
-use pinnace_core::plan::back::{Answer, way_back};
+use pinnace_core::plan::Action as Doing;
 use pinnace_core::plan::{BackTo, Goal, Scope, Settle};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
-use pinnace_core::wire::v1::Action as Doing;
 
 use super::{Reason, Subject, subject};
 

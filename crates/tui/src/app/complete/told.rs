@@ -1,9 +1,9 @@
 //! What a list of images says in words.
 
 use pinnace_core::image::ImageRef;
-use pinnace_core::manifest::{Origin, Stability};
+use pinnace_core::registry::tags::{Candidate, Here};
 use pinnace_core::registry::{Fact, Why};
-use pinnace_core::tags::{Candidate, Here};
+use pinnace_core::registry::{ManifestOrigin, Stability};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
@@ -100,8 +100,10 @@ fn log_in(state: &State, host: &str) -> String {
 fn source(state: &State, cluster: &Cluster) -> String {
     let Some(manifest) = cluster.facts.versions().known() else { return String::new() };
     let old = manifest.at.map(|at| match manifest.origin {
-        Origin::BuiltIn => format!(", as of {}", at.date(0)),
-        Origin::File(_) | Origin::Url(_) | Origin::Cache(_) => format!(", {} old", age(state.now.since(at))),
+        ManifestOrigin::BuiltIn => format!(", as of {}", at.date(0)),
+        ManifestOrigin::File(_) | ManifestOrigin::Url(_) | ManifestOrigin::Cache(_) => {
+            format!(", {} old", age(state.now.since(at)))
+        }
     });
     let problem = manifest.problem.as_ref().map(|why| format!("; not had anew: {why}"));
     clean(&format!("{}{}{}", manifest.origin, old.unwrap_or_default(), problem.unwrap_or_default()))

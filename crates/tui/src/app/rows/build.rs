@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::group::{GroupKey, GroupKind, is_postgres};
-use pinnace_core::health::State;
 use pinnace_core::journal::Entry;
 use pinnace_core::pins::{self, PinDoc};
+use pinnace_core::plan::Unit;
 use pinnace_core::swarm::Service;
-use pinnace_core::wire::v1::Unit;
+use pinnace_core::swarm::State;
+use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
 
 use super::service::{is_news, missing, row};
 use super::{Fold, GroupRow, Row, ServiceRow, View};

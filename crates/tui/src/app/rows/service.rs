@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use pinnace_core::check::running;
-use pinnace_core::drift::{self, Drift};
-use pinnace_core::group::{GroupKey, GroupKind, member_of};
-use pinnace_core::health::{Health, State};
+use pinnace_core::history::drift;
+use pinnace_core::history::drift::Drift;
 use pinnace_core::image::{ImageRef, digest_of};
 use pinnace_core::journal::{Entry, UnitState};
 use pinnace_core::pins::PinDoc;
+use pinnace_core::plan::{Action, Unit};
 use pinnace_core::registry::{Fact, Facts, ImageFact, Why};
+use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
+use pinnace_core::swarm::{Health, State};
 use pinnace_core::swarm::{NodeState, Service, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
-use pinnace_core::wire::v1::{Action, Unit};
 
 use super::{Change, Mark, ServiceRow, View, Wrong};
 
@@ -101,7 +102,7 @@ pub(super) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRo
 }
 
 /// The image a change left a unit on.
-fn left_by<'a>(entry: &Entry, unit: &'a Unit) -> &'a pinnace_core::wire::v1::ImageAt {
+fn left_by<'a>(entry: &Entry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageAt {
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
     let at = units.into_iter().position(|one| one.service == unit.service).unwrap_or(0);
     let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Posting);

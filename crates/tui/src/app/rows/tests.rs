@@ -1,7 +1,7 @@
 use super::*;
-use pinnace_core::group::{DATABASE, STACK};
 use pinnace_core::registry::{Fact, Why};
 use pinnace_core::sample::{self, NOW};
+use pinnace_core::swarm::{DATABASE, STACK};
 use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::world::Seen;
 

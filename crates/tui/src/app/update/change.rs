@@ -9,10 +9,10 @@ use crate::app::state::{Asked, Detail, Modal, Question, Screen, State};
 use crate::config::Action;
 use pinnace_core::change::{Event, Kind as Happened, Order, Progress, Question as Put};
 use pinnace_core::finding::Severity;
-use pinnace_core::group::GroupKey;
 use pinnace_core::journal::ChangeState;
+use pinnace_core::plan::Kind;
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::Kind;
 
 use super::{body, copy, motion};
 

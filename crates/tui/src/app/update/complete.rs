@@ -3,8 +3,8 @@
 use crate::app::complete::{self, Complete, OLD, renewed, rows, under_cursor};
 use crate::app::state::{Screen, State};
 use crate::config::Action;
-use pinnace_core::plan::Want;
 use pinnace_core::registry::Fact;
+use pinnace_core::registry::Want;
 
 use super::{motion, pins};
 

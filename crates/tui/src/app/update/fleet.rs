@@ -7,7 +7,7 @@ use crate::app::rows::{self, Fold, Row, RowId, View};
 use crate::app::state::{Detail, FleetState, Modal, Pane, Screen, Scroll, ServiceState, State, Tab};
 use crate::app::{banner, filter::Filter};
 use crate::config::Action;
-use pinnace_core::drift;
+use pinnace_core::history::drift;
 use pinnace_core::swarm::{Node, NodeState, Role};
 use pinnace_core::text::clean;
 

@@ -7,7 +7,7 @@ use crate::app::state::{Modal, State};
 use crate::config::Action;
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
-use pinnace_core::plan::Want;
+use pinnace_core::registry::Want;
 
 use super::{motion, plan};
 

@@ -7,9 +7,9 @@ use crate::app::pins::{Kept, PinText, PinsMode, PinsPane, PinsState, QUIET, keys
 use crate::app::state::{Detail, Modal, Screen, State};
 use crate::config::Action;
 use pinnace_core::finding::Severity;
-use pinnace_core::group::GroupKey;
 use pinnace_core::pins;
 use pinnace_core::plan::{Goal, plural};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 
 use super::{body, copy, motion};

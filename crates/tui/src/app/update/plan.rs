@@ -8,10 +8,10 @@ use crate::app::state::{Asked, Detail, Guard, Modal, Question, Screen, State};
 use crate::config::Action;
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::manner::{Replacing, Sending};
+use pinnace_core::plan::{Action as Doing, Credentials, Plan};
 use pinnace_core::plan::{Again, Goal, Saved, Scope, Settle, plural};
+use pinnace_core::plan::{Replacing, Sending};
 use pinnace_core::text::clean;
-use pinnace_core::wire::v1::{Action as Doing, Credentials, Plan};
 
 use super::{body, copy, motion};
 

@@ -11,10 +11,10 @@ use crate::app::rows::{Row, ServiceRow};
 use crate::app::state::{Screen, Span, State};
 use crate::app::{back, change, complete, earlier, history, image, pins, rows};
 use pinnace_core::check;
-use pinnace_core::group::GroupKey;
 use pinnace_core::journal::Entry;
-use pinnace_core::plan::Want;
+use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Learned};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
 /// For so long after the last key somebody is taken to be there.

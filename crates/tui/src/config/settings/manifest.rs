@@ -5,7 +5,7 @@ use toml::de::DeValue;
 use super::{Reader, string, unknown_key};
 use crate::config::text::{Entry, Warning, in_order};
 use pinnace_core::image::ImageRef;
-use pinnace_core::manifest::REPOSITORY_HOST;
+use pinnace_core::registry::REPOSITORY_HOST;
 
 const KEYS: [&str; 3] = ["file", "url", "image_repository_host"];
 

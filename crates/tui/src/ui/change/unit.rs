@@ -7,14 +7,14 @@ use ratatui::text::Line;
 use super::{Page, span};
 use crate::app::change::{image_at, unit_name};
 use crate::config::Role;
-use pinnace_core::change::{Phase, Question, TaskLine, UnitProgress};
-use pinnace_core::journal::{Direction, UnitState};
-use pinnace_core::text::clean;
-use pinnace_core::time::age;
-use pinnace_core::wire::v1::{Action as Doing, Unit};
 use crate::ui::pen::ascii;
 use crate::ui::signs;
 use crate::ui::width::{middle, right, width, wrapped};
+use pinnace_core::change::{Phase, Question, TaskLine, UnitProgress};
+use pinnace_core::journal::{Direction, UnitState};
+use pinnace_core::plan::{Action as Doing, Unit};
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
 
 impl Page<'_> {
     /// A unit: a line on what it is and how it stands, its steps, and what is seen of it.

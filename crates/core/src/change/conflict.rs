@@ -1,0 +1,78 @@
+//! Other people's hands in a service that is being changed: what they did, and who they are as far as that shows.
+
+use super::unit_view::Look;
+use crate::swarm::{COMPONENT, STACK_IMAGE};
+use crate::swarm::{Service, UpdateState};
+
+/// What somebody else did to a service whose image, or another edited place, is neither the old nor the new one's;
+/// `target` is the image it should have.
+pub fn overtaken(service: &Service, target: &str) -> String {
+    let image = service.image();
+    if image == target {
+        return format!("somebody forced an update of it, or changed its platforms: it still names {image}");
+    }
+    let tag = image.split('@').next().unwrap_or(image);
+    match service.label(STACK_IMAGE) {
+        Some(file) if file == tag || file == image => format!("`docker stack deploy` set {image}"),
+        Some(_) => format!("somebody set {image}, and not by its stack file (`docker service update`, or a program)"),
+        None if service.label(COMPONENT).is_some() => {
+            format!("somebody set {image}: most likely the pgEdge control plane, which owns it")
+        }
+        None => format!("somebody set {image}"),
+    }
+}
+
+/// How a note of an edit by others begins: told once a unit.
+pub const MEDDLED: &str = "somebody edited other parts of it meanwhile";
+
+/// What somebody else did to other parts of a service that stands where the unit wants it; `engine_goes_back`: the
+/// engine was to go back by itself.
+pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
+    let parts = match service.previous_differs.as_slice() {
+        [] => String::new(),
+        parts => {
+            let names: Vec<_> = parts.iter().map(|part| part.trim_start_matches('/')).collect();
+            format!(" ({})", names.join(", "))
+        }
+    };
+    let blind = if engine_goes_back {
+        "; from now on the engine itself can only go back to the new image, as it keeps one spec before"
+    } else {
+        ""
+    };
+    format!("{MEDDLED}{parts}: they stay as they are{blind}")
+}
+
+impl Look<'_> {
+    /// Whether a rollback was asked for by a person: the engine's own leaves no previous spec behind.
+    pub(super) fn is_asked_rollback(&self) -> bool {
+        let Some(update) = &self.service.update else { return false };
+        match update.state {
+            UpdateState::RollbackStarted => update.message.contains("manually requested"),
+            UpdateState::RollbackCompleted | UpdateState::RollbackPaused => self.service.previous.is_some(),
+            _ => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn who_it_was_as_far_as_that_shows() {
+        let mut service = sample::service("shop_a", "r/app:9@sha256:00");
+        assert_eq!(overtaken(&service, "r/app:2"), "somebody set r/app:9@sha256:00");
+        assert!(overtaken(&service, "r/app:9@sha256:00").contains("forced an update"));
+        service.labels.insert(STACK_IMAGE.into(), "r/app:9".into());
+        assert!(overtaken(&service, "r/app:2").starts_with("`docker stack deploy` set r/app:9"));
+        service.labels.insert(STACK_IMAGE.into(), "r/app:1".into());
+        assert!(overtaken(&service, "r/app:2").contains("not by its stack file"));
+        service.labels.clear();
+        service.labels.insert(COMPONENT.into(), "postgres".into());
+        assert!(overtaken(&service, "r/app:2").contains("control plane"));
+        service.previous_differs = vec!["/Labels".into()];
+        assert!(meddled(&service, true).contains("(Labels)") && meddled(&service, true).contains("can only go back"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Checks of what is in the image.
+
+use std::collections::BTreeSet;
+
+use crate::check::subject::{By, Case, Said};
+use crate::contract::{Side, judge};
+use crate::finding::{Code, Finding, Severity};
+use crate::image::{Digest, ImageRef};
+use crate::registry::Want;
+use crate::registry::{About, Fact, Facts, Via};
+use crate::registry::{Base, base_verdict};
+use crate::swarm::Service;
+
+/// The annotation an image tells its title in.
+const TITLE: &str = "org.opencontainers.image.title";
+
+/// Remarks about what is in the image, once that is known.
+pub fn about(case: &Case<'_>) -> Vec<Finding> {
+    let mut found = contract(case, case.about());
+    let Some(about) = case.about() else { return found };
+    found.extend(no_command(case, about));
+    found.extend(case.each(|service| outdated(case.image, about, base_named(case, service).as_deref(), case.facts)));
+    found
+}
+
+/// Extension-only images have no server and no shell: nothing in them can be started (`CloudNativePG` mounts them).
+fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
+    if about.has_command() {
+        return Vec::new();
+    }
+    let text = &case.image.text;
+    let extension = [about.note(TITLE).unwrap_or_default(), &case.image.path].iter().any(|name| name.ends_with("-ext"));
+    case.each(|service| {
+        if service.own_command && !extension {
+            return None;
+        }
+        let what = if extension { "an extension-only image" } else { "an image without a command" };
+        let message = format!("image \"{text}\" has neither entry point nor command: {what} cannot run as a service");
+        let hint = "pin the image of the server itself; what has to be added to it is built into that one";
+        Some(Said::new(Severity::Error, Code::NoCommand, message, hint))
+    })
+}
+
+/// What breaks the contract that the pin document sets; its rules about files are for `pinnace inspect`, which reads
+/// layers.
+fn contract(case: &Case<'_>, about: Option<&About>) -> Vec<Finding> {
+    let (By::Pin(doc) | By::Manifest(doc)) = case.by else { return Vec::new() };
+    let mut found: Vec<Finding> = Vec::new();
+    let names: BTreeSet<String> =
+        case.services.iter().filter_map(|service| doc.rules_for(case.group, service).contract).collect();
+    for name in names {
+        let set = |service: &Service| doc.rules_for(case.group, service).contract.as_deref() == Some(&*name);
+        let said: Vec<Said> = match case.facts.contract(&name) {
+            Err((why, hint)) => vec![Said::new(Severity::Error, Code::ContractBroken, why, hint)],
+            Ok(contract) => about.map_or_else(
+                || unjudged(case, &name).into_iter().collect(),
+                |about| {
+                    let breaches = judge(&contract, case.image, &[Side { about, files: None }]).into_iter();
+                    let said = breaches.map(|breach| {
+                        let message = format!("contract {name}: {}", breach.message);
+                        Said::new(Severity::Error, Code::ContractBroken, message, breach.hint)
+                    });
+                    said.collect()
+                },
+            ),
+        };
+        for said in said {
+            found.extend(case.each(|service| set(service).then(|| said.clone())));
+        }
+    }
+    found
+}
+
+/// A contract that is set, and could not be judged: who set it wants to know.
+fn unjudged(case: &Case<'_>, name: &str) -> Option<Said> {
+    let fact = case.facts.image(&case.image.text);
+    let told = |digest: &Digest| case.facts.about(&case.image.by_digest(digest)).failed().is_some();
+    let lost = match fact {
+        Fact::Known { value, via, .. } => *via != Via::Registry || told(&value.digest),
+        _ => false,
+    };
+    lost.then(|| {
+        let message = format!("contract {name} could not be judged: the registry does not tell what the image is");
+        let hint = "log in or reach the registry from here, or take `contract` away";
+        Said::new(Severity::Warning, Code::ContractBroken, message, hint)
+    })
+}
+
+/// The base the pin document names for a service, for images that name none.
+fn base_named(case: &Case<'_>, service: &Service) -> Option<String> {
+    match case.by {
+        By::Pin(doc) | By::Manifest(doc) => doc.rules_for(case.group, service).base,
+        By::Back => None,
+    }
+}
+
+/// The image is built on an older build of its base.
+pub fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> Option<Said> {
+    let named = named.or_else(|| facts.base_of(image));
+    let (Base::Outdated { name, since, now }, _) = base_verdict(about, named, facts) else { return None };
+    let since = since.map(|at| format!(", there since {}", at.date(0))).unwrap_or_default();
+    let message = format!("{} is built on an older {name}; it is @{} now{since}", image.short(false), now.short());
+    let hint = format!("building it again on {name} brings it up to date; then pin the new tag");
+    Some(Said::new(Severity::Info, Code::BaseOutdated, message, hint))
+}
+
+/// What has to be known to tell about an image's base.
+pub fn base_wants(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
+    base_verdict(about, named.or_else(|| facts.base_of(image)), facts).1
+}

@@ -1,0 +1,112 @@
+//! What a document makes of its group, a wish for each image.
+
+use std::ops::Range;
+
+use crate::check::subject;
+use crate::check::subject::{By, Case};
+use crate::check::{about_image, about_reference};
+use crate::finding::{Code, Finding, Severity};
+use crate::image::ImageRef;
+use crate::pins::{Effective, Origin, effective};
+use crate::pins::{PinDoc, PinKey};
+use crate::registry::Facts;
+use crate::swarm::GroupKey;
+use crate::swarm::Service;
+use crate::world::World;
+
+/// One image that services would run by a document, or why there is none.
+pub(super) struct Wish<'a> {
+    /// The pin; `None`: the services fall back, as theirs was cleared.
+    pub key: Option<PinKey>,
+    /// The pins of theirs that were cleared.
+    cleared: Option<PinKey>,
+    /// What they would run.
+    pub effective: Effective,
+    /// The image, where it is well formed.
+    pub image: Option<ImageRef>,
+    /// The mistake in the reference: its byte, and what it is.
+    pub mistake: Option<(usize, String)>,
+    /// The services.
+    pub services: Vec<&'a Service>,
+}
+
+/// What a document makes of its group: one wish for each pin and image.
+pub(super) fn wishes<'a>(
+    group: &GroupKey,
+    doc: &PinDoc,
+    before: &PinDoc,
+    world: &'a World,
+    facts: &Facts,
+) -> Vec<Wish<'a>> {
+    let mut found: Vec<Wish<'a>> = Vec::new();
+    for service in world.members(group) {
+        let effective = effective(group, doc, before, service, world, facts);
+        let key = match &effective.origin {
+            Origin::Pin(key) | Origin::Manifest(key) => Some(key.clone()),
+            Origin::FallBack | Origin::Runs => None,
+        };
+        let cleared = if key.is_none() { before.effective(group, service).map(|(key, _)| key.clone()) } else { None };
+        if key.is_none() && cleared.is_none() {
+            continue;
+        }
+        let same =
+            |known: &&mut Wish<'_>| (&known.key, &known.cleared, &known.effective) == (&key, &cleared, &effective);
+        if let Some(known) = found.iter_mut().find(same) {
+            known.services.push(service);
+            continue;
+        }
+        let read = effective.image.as_deref().map(ImageRef::parse);
+        let mistake = read.as_ref().and_then(|read| read.as_ref().err()).map(|error| (error.at, error.to_string()));
+        let image = read.and_then(Result::ok);
+        found.push(Wish { key, cleared, effective, image, mistake, services: vec![service] });
+    }
+    found
+}
+
+impl Wish<'_> {
+    /// Where it stands in the text; a cleared pin where its section begins.
+    pub fn place(&self, doc: &PinDoc) -> Range<usize> {
+        let header = self.cleared.as_ref().and_then(|key| doc.headers.get(key));
+        let place = self.key.as_ref().and_then(|key| doc.place.get(key)).or(header);
+        place.cloned().unwrap_or(0..0)
+    }
+
+    pub fn findings(&self, group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<Finding> {
+        let names = || self.services.iter().map(|service| service.name.clone());
+        let subject = subject::subject(&self.services, world);
+        let text = self.effective.image.clone().unwrap_or_default();
+        if let Some((_, message)) = &self.mistake {
+            return vec![about_reference(message, &text).on(names())];
+        }
+        let mut found = Vec::new();
+        match (&self.effective.origin, &self.effective.problem) {
+            (Origin::Manifest(_), Some(problem)) => {
+                let hint = "name a version it has (`postgres_version`, `spock_version`), or an image";
+                found.push(
+                    Finding::new(Severity::Error, Code::VersionUnknown, subject, problem.clone())
+                        .hint(hint)
+                        .on(names()),
+                );
+            }
+            (Origin::FallBack | Origin::Runs, _) => found.extend(self.falls_back(subject)),
+            _ => {}
+        }
+        // What runs, and nobody wishes for, is not judged as a pin.
+        if let (Some(image), false) = (&self.image, self.effective.origin == Origin::Runs) {
+            let by = if matches!(self.effective.origin, Origin::Pin(_)) { By::Pin(doc) } else { By::Manifest(doc) };
+            found.extend(about_image(&Case { group, services: self.services.clone(), world, facts, image, by }));
+        }
+        found
+    }
+
+    fn falls_back(&self, subject: String) -> Option<Finding> {
+        let (image, version) = (self.effective.image.as_deref()?, self.effective.version.as_deref());
+        let message = match (version, &self.effective.problem) {
+            (Some(version), _) => format!("its pin is cleared: falls back to {image}, the manifest's for {version}"),
+            (None, Some(problem)) => format!("its pin is cleared: keeps what it runs, {image} ({problem})"),
+            (None, None) => format!("its pin is cleared: keeps what it runs, {image}"),
+        };
+        let hint = "`R` instead goes back to what ran before; `image = \"…\"` names another";
+        Some(Finding::new(Severity::Info, Code::FallsBack, subject, message).hint(hint))
+    }
+}

@@ -1,0 +1,108 @@
+//! A way back whose registry does not answer for its image: allowed to a digest that ran here, by a key of its own.
+
+use super::refusal::failure;
+use crate::check::subject::{Case, Said};
+use crate::finding::{Code, Severity};
+use crate::history::ran_well;
+use crate::history::{landings, told};
+use crate::image::ImageRef;
+use crate::plan::Landing;
+use crate::registry::Why;
+use crate::swarm::Service;
+
+/// What a failed look-up means for a service that goes back to the image.
+///
+/// A digest that ran here may be gone back to without the registry, on a second key: nodes that ran it have it cached.
+/// One that the registry does not have any more only where every node it may land on ran it. What never ran here, and
+/// a tag alone, stay an error.
+pub fn about(case: &Case<'_>, service: &Service, why: &Why) -> Said {
+    let said = failure(case.image, why, true);
+    if said.severity != Severity::Error {
+        return said;
+    }
+    let lands = landings(case.world, case.group, service, &case.image.text);
+    let ran = case.image.digest.is_some() && ran_well(case.world, case.group, service, &case.image.text);
+    let cached = !lands.is_empty() && lands.iter().all(|land| land.ran);
+    if !ran || (*why == Why::NotFound && !cached) {
+        return said;
+    }
+    let message = format!("{}; {}", reason(case.image, why), told_of(&lands, case));
+    let hint =
+        "`!` (`--unchecked`) goes back without the registry: a node that does not have it cached cannot start it";
+    Said::new(Severity::Warning, Code::NotVerified, message, hint)
+}
+
+fn told_of(lands: &[Landing], case: &Case<'_>) -> String {
+    // The age is left to the plan's own line, which is drawn anew: a finding that ages would not be equal to itself.
+    let lands: Vec<Landing> = lands.iter().map(|land| Landing { until: None, ..land.clone() }).collect();
+    told(&lands, case.world.heard.unwrap_or_default())
+}
+
+/// Why the registry does not answer for an image, in a clause.
+pub fn reason(image: &ImageRef, why: &Why) -> String {
+    let host = &image.host;
+    match why {
+        Why::NotFound => format!("{host} does not have it any more"),
+        Why::Denied => format!("{host} refuses the credentials used here"),
+        Why::NoCredentials => format!("{host} wants a login"),
+        Why::RateLimited => format!("{host} takes no more requests for now"),
+        Why::Unreachable(cause) => format!("{host} cannot be reached: {cause}"),
+        Why::Other(cause) => format!("{host}: {cause}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::subject::By;
+    use crate::registry::Facts;
+    use crate::sample;
+    use crate::swarm::GroupKey;
+    use crate::swarm::{Task, TaskState};
+    use crate::world::{Seen, World};
+
+    /// What is said of going back to an image that ended so on these nodes, of `a` and `b`.
+    fn said(text: &str, why: &Why, state: &TaskState, nodes: &[&str]) -> (Severity, &'static str) {
+        let service = sample::service("web", "r.io/web:2");
+        let group = GroupKey::of(&service);
+        let mut world = World::default();
+        world.apply(Seen::Nodes(["a", "b"].map(sample::node).to_vec()), sample::NOW);
+        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
+        let old = |node: &&str| Task {
+            image: text.to_owned(),
+            desired: TaskState::Shutdown,
+            ..sample::task(node, &service, node, state.clone(), 60)
+        };
+        world.apply(Seen::Tasks { service: service.id.clone(), tasks: nodes.iter().map(old).collect() }, sample::NOW);
+        let image = ImageRef::parse(text).unwrap();
+        let (services, facts) = (vec![&service], Facts::default());
+        let case = Case { group: &group, services, world: &world, facts: &facts, image: &image, by: By::Back };
+        let said = about(&case, &service, why);
+        assert!(!said.hint.is_empty());
+        (said.severity, said.code.name())
+    }
+
+    #[test]
+    fn a_digest_that_ran_takes_another_key_and_all_else_stays_an_error() {
+        let digest = format!("r.io/web:1@sha256:{}", "1".repeat(64));
+        let accept = (Severity::Warning, "not-verified");
+        let gone = (Severity::Error, "image-not-found");
+        let down = Why::Unreachable("connection refused".into());
+        let lost = (Severity::Error, "registry-unreachable");
+        for (text, why, state, nodes, expected) in [
+            (&*digest, &down, TaskState::Shutdown, &["a"][..], accept),
+            (&digest, &Why::Other("HTTP 503".into()), TaskState::Shutdown, &["a"], accept),
+            (&digest, &Why::Denied, TaskState::Shutdown, &["a"], accept),
+            (&digest, &down, TaskState::Rejected, &["a"], lost),
+            (&digest, &down, TaskState::Shutdown, &[], lost),
+            ("r.io/web:1", &down, TaskState::Shutdown, &["a"], lost),
+            (&digest, &Why::NotFound, TaskState::Shutdown, &["a", "b"], accept),
+            (&digest, &Why::NotFound, TaskState::Shutdown, &["a"], gone),
+            ("r.io/web:1", &Why::NotFound, TaskState::Shutdown, &["a", "b"], gone),
+            // The service has credentials of its own: nothing to accept, only to know.
+            (&digest, &Why::NoCredentials, TaskState::Shutdown, &["a"], (Severity::Warning, "no-credentials")),
+        ] {
+            assert_eq!(said(text, why, &state, nodes), expected, "{text} {why:?} {state} {nodes:?}");
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! The permanent fix: what pins come to, in the form of who owns the services, so that the next deploy or reconcile
+//! brings the same images.
+//!
+//! For a database this is a part of its spec as pgEdge's control plane takes it (`github.com/pgEdge/control-plane`,
+//! `api/apiv1/design/database.go`), for a stack the lines of its file, for a service by itself a command.
+
+mod pgedge;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use crate::image::ImageRef;
+use crate::pins;
+use crate::pins::PinDoc;
+use crate::pins::{Effective, Origin, effective};
+use crate::plan::{Action, Plan, Unit};
+use crate::registry::Facts;
+use crate::swarm::Service;
+use crate::swarm::{GroupKey, GroupKind, member_of};
+use crate::text::clean;
+use crate::world::World;
+
+/// Whose form a fix has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Form {
+    /// A part of a database's spec, as pgEdge's API takes it: JSON.
+    PgedgeApi,
+    /// Lines of a stack file: YAML.
+    StackFile,
+    /// A `docker` command.
+    Docker,
+}
+
+impl Form {
+    /// The form of a group's owner.
+    pub fn of(group: &GroupKey) -> Self {
+        match group.kind {
+            GroupKind::Database => Self::PgedgeApi,
+            GroupKind::Stack => Self::StackFile,
+            GroupKind::Service => Self::Docker,
+        }
+    }
+}
+
+impl std::fmt::Display for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::PgedgeApi => "for pgEdge's API",
+            Self::StackFile => "for the stack file",
+            Self::Docker => "as a docker command",
+        })
+    }
+}
+
+/// A permanent fix, ready to be copied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Fix {
+    /// Whose form it has.
+    pub form: Form,
+    /// What it holds an image of: `the database`, `n1`, `api`.
+    pub holds: Vec<String>,
+    /// The text, without a line end at its end.
+    pub text: String,
+    /// What has to be known beside it, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Fix {
+    /// What it is, in one line.
+    pub fn told(&self) -> String {
+        let holds = if self.holds.is_empty() { "no image of its own".to_owned() } else { self.holds.join(", ") };
+        format!("the permanent fix {}: {holds}", self.form)
+    }
+}
+
+/// The fix for pins: a document in force, or one that is edited over the one `before`. `None`: nothing is pinned by it.
+pub fn of_pins(group: &GroupKey, doc: &PinDoc, before: &PinDoc, world: &World, facts: &Facts) -> Option<Fix> {
+    Source { group, doc, before, units: &[], world, facts }.fix()
+}
+
+/// The fix for what a plan brings, before or after it was carried out. `None`: it brings nothing that could be kept.
+pub fn of_plan(plan: &Plan, world: &World, facts: &Facts) -> Option<Fix> {
+    let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
+    let (doc, before) = (read(&plan.pins_after), read(&plan.pins_before));
+    Source { group: &plan.group, doc: &doc, before: &before, units: &plan.units, world, facts }.fix()
+}
+
+/// What a fix is made of.
+struct Source<'a> {
+    group: &'a GroupKey,
+    doc: &'a PinDoc,
+    before: &'a PinDoc,
+    units: &'a [Unit],
+    world: &'a World,
+    facts: &'a Facts,
+}
+
+/// A service with the image it is to keep.
+#[derive(Clone, Debug)]
+struct Kept<'a> {
+    service: &'a Service,
+    /// The image, by digest where that is known.
+    image: ImageRef,
+    /// Whether that is the version manifest's and nobody names it: the manifest's version.
+    by_manifest: Option<String>,
+}
+
+/// Why a service is not in the fix, or that nothing is wished of it.
+enum Left {
+    Unwished,
+    Out(&'static str),
+}
+
+impl<'a> Source<'a> {
+    fn fix(&self) -> Option<Fix> {
+        let (mut kept, mut notes) = (Vec::new(), Vec::new());
+        let mut out: Vec<(&'static str, Vec<String>)> = Vec::new();
+        for service in self.world.members(self.group) {
+            match self.kept(service) {
+                Ok(one) => kept.push(one),
+                Err(Left::Unwished) => {}
+                Err(Left::Out(why)) => match out.iter_mut().find(|(known, _)| *known == why) {
+                    Some((_, names)) => names.push(clean(&service.name)),
+                    None => out.push((why, vec![clean(&service.name)])),
+                },
+            }
+        }
+        for (why, names) in out {
+            notes.push(format!("left out, as {why}: {}", names.join(", ")));
+        }
+        let by_tag: Vec<_> =
+            kept.iter().filter(|one| one.by_manifest.is_none() && one.image.digest.is_none()).collect();
+        if !by_tag.is_empty() {
+            let names = by_tag.iter().map(|one| clean(&one.service.name)).collect::<Vec<_>>().join(", ");
+            notes.push(format!("by tag, which may move: {names}"));
+        }
+        if kept.is_empty() {
+            return None;
+        }
+        let form = Form::of(self.group);
+        let (text, holds, more) = match form {
+            Form::PgedgeApi => pgedge::fragment(self, &kept),
+            Form::StackFile => stack_file(&kept),
+            Form::Docker => command(&kept),
+        };
+        notes.extend(more);
+        (!text.is_empty()).then_some(Fix { form, holds, text, notes })
+    }
+
+    /// What a service is to keep.
+    fn kept(&self, service: &'a Service) -> Result<Kept<'a>, Left> {
+        let unit = self.units.iter().find(|unit| unit.service_id == service.id);
+        if unit.is_some_and(|unit| unit.action == Action::Blocked) {
+            return Err(Left::Out("an error blocks it"));
+        }
+        let moved = unit.filter(|unit| matches!(unit.action, Action::Back | Action::New));
+        let wished = effective(self.group, self.doc, self.before, service, self.world, self.facts);
+        let by_manifest = match &wished.origin {
+            Origin::Runs if moved.is_none() => return Err(Left::Unwished),
+            Origin::Manifest(_) | Origin::FallBack => Some(wished.version.clone().unwrap_or_default()),
+            Origin::Pin(_) | Origin::Runs => None,
+        };
+        let text = match moved {
+            Some(unit) => unit.to.image.clone(),
+            None => self.resolved(service, &wished).ok_or(Left::Out("its image is not known"))?,
+        };
+        let image = ImageRef::parse(&text).map_err(|_| Left::Out("what it names is no image"))?;
+        Ok(Kept { service, image, by_manifest })
+    }
+
+    /// The image with the digest it has where it runs, else where it is: what was applied counts before what a tag
+    /// names by now.
+    fn resolved(&self, service: &Service, wished: &Effective) -> Option<String> {
+        let text = wished.image.clone()?;
+        let floating = self.doc.rules_for(self.group, service).floating.unwrap_or(false);
+        let Ok(image) = ImageRef::parse(&text) else { return Some(text) };
+        if image.digest.is_some() || floating {
+            return Some(text);
+        }
+        let runs = ImageRef::parse(service.image()).ok();
+        let runs = runs.filter(|runs| runs.digest.is_some() && runs.without_digest() == image.text);
+        let known = || self.facts.image(&image.text).known().map(|fact| image.pinned(&fact.digest));
+        Some(runs.map(|runs| runs.text).or_else(known).unwrap_or(text))
+    }
+}
+
+/// What is made of the kept images: the text, what it holds, what has to be known.
+type Made = (String, Vec<String>, Vec<String>);
+
+/// The lines of a stack file, a service each, in the stack's own names.
+fn stack_file(kept: &[Kept<'_>]) -> Made {
+    let names: Vec<String> = kept.iter().map(|one| member_of(one.service)).collect();
+    let lines = kept.iter().zip(&names);
+    let lines = lines.map(|(one, name)| format!("\n  {}:\n    image: {}", scalar(name), scalar(&one.image.text)));
+    let text = format!("services:{}", lines.collect::<String>());
+    (text, names.iter().map(|name| clean(name)).collect(), Vec::new())
+}
+
+/// A text as YAML takes it for one: plain where nothing in it could mean something else.
+fn scalar(text: &str) -> String {
+    const WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"];
+    let text = clean(text);
+    let safe = |c: char| c.is_ascii_alphanumeric() || "._/@:+-".contains(c);
+    let plain = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(safe)
+        && !text.ends_with(':')
+        && !WORDS.contains(&text.to_lowercase().as_str());
+    if plain { text } else { serde_json::Value::from(text).to_string() }
+}
+
+fn command(kept: &[Kept<'_>]) -> Made {
+    let lines: Vec<_> = kept.iter().map(|one| update(&one.image.text, &one.service.name)).collect();
+    let holds = kept.iter().map(|one| clean(&one.service.name)).collect();
+    (lines.join("\n"), holds, Vec::new())
+}
+
+/// The `docker` command that gives a service this image.
+pub fn update(image: &str, service: &str) -> String {
+    format!("docker service update --image {} {}", quoted(image), quoted(service))
+}
+
+/// A word of a shell's command line.
+fn quoted(text: &str) -> String {
+    let text = clean(text);
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
+    if !text.is_empty() && text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

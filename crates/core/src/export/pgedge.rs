@@ -1,0 +1,207 @@
+//! The part of a database's spec that keeps its images, as pgEdge's API takes it.
+//!
+//! `orchestrator_opts` of a db node is taken instead of the database's, as a whole object: so an image that all share
+//! stands at the database, and a db node has one only where it differs.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::export::{Kept, Made, Source};
+use crate::pins::PinKey;
+use crate::pins::asked;
+use crate::swarm::Service;
+use crate::swarm::{SERVICE_ID, is_postgres, member_of};
+use crate::text::clean;
+use crate::version::{PgTag, Version};
+
+#[derive(Default, Serialize)]
+struct Spec {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postgres_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spock_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orchestrator_opts: Option<Opts>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nodes: Vec<Node>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    services: Vec<Support>,
+}
+
+#[derive(Serialize)]
+struct Opts {
+    swarm: Swarm,
+}
+
+#[derive(Serialize)]
+struct Swarm {
+    image: String,
+}
+
+#[derive(Serialize)]
+struct Node {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    postgres_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orchestrator_opts: Option<Opts>,
+}
+
+#[derive(Serialize)]
+struct Support {
+    service_id: String,
+    orchestrator_opts: Opts,
+}
+
+fn opts(image: &str) -> Opts {
+    Opts { swarm: Swarm { image: clean(image) } }
+}
+
+/// A db node, with the one image its instances are to run.
+struct Member<'a> {
+    name: String,
+    image: &'a str,
+    /// Whether it is the version manifest's, and nobody names it.
+    by_manifest: bool,
+    versions: Option<(String, String)>,
+}
+
+/// Makes the fragment; an empty text where there is nothing to say.
+pub(super) fn fragment(source: &Source<'_>, kept: &[Kept<'_>]) -> Made {
+    let (mut spec, mut holds, mut notes) = (Spec::default(), Vec::new(), Vec::new());
+    let members = members(source, kept, &mut notes);
+    let shared = shared(source, &members);
+    let all: Vec<&Service> = source.world.members(source.group).filter(|service| is_postgres(service)).collect();
+    (spec.postgres_version, spec.spock_version) = versions(source, &members, &all);
+    if let Some(image) = shared {
+        spec.orchestrator_opts = Some(opts(image));
+        holds.push("the database".to_owned());
+    }
+    for member in &members {
+        // Without an image of its own a db node takes the database's, and without that the manifest's.
+        let own = if member.by_manifest { shared.is_some() } else { shared != Some(member.image) };
+        let asked = member.versions.as_ref().map(|(postgres, _)| postgres.clone());
+        let postgres_version = asked.filter(|asked| {
+            source.doc.postgres_version.is_none() && Some(asked.as_str()) != spec.postgres_version.as_deref()
+        });
+        if own {
+            holds.push(clean(&member.name));
+        } else if member.by_manifest {
+            notes.push(format!(
+                "{} has no image there: the control plane takes its own manifest's, here that is {}",
+                clean(&member.name),
+                clean(member.image)
+            ));
+        }
+        if own || postgres_version.is_some() {
+            let orchestrator_opts = own.then(|| opts(member.image));
+            spec.nodes.push(Node { name: clean(&member.name), postgres_version, orchestrator_opts });
+        }
+    }
+    support(kept, &mut spec, &mut holds, &mut notes);
+    if !spec.nodes.iter().all(|node| node.orchestrator_opts.is_none()) {
+        notes.push("a db node's orchestrator_opts are taken instead of the database's, as a whole: repeat there what else the database's hold".to_owned());
+    } else if spec.orchestrator_opts.is_some() {
+        notes.push(
+            "a db node that has orchestrator_opts in the spec takes none of the database's: name the image there"
+                .to_owned(),
+        );
+    }
+    let empty = spec.orchestrator_opts.is_none()
+        && spec.nodes.is_empty()
+        && spec.services.is_empty()
+        && spec.postgres_version.is_none();
+    let text = if empty { String::new() } else { serde_json::to_string_pretty(&spec).unwrap_or_default() };
+    (text, holds, notes)
+}
+
+/// The db nodes whose instances are all to run one image.
+fn members<'a>(source: &Source<'_>, kept: &'a [Kept<'_>], notes: &mut Vec<String>) -> Vec<Member<'a>> {
+    let mut found: BTreeMap<String, Vec<&Kept<'_>>> = BTreeMap::new();
+    for one in kept.iter().filter(|one| is_postgres(one.service)) {
+        found.entry(member_of(one.service)).or_default().push(one);
+    }
+    let mut members = Vec::new();
+    for (name, instances) in found {
+        let Some(first) = instances.first() else { continue };
+        let image = &first.image.text;
+        // What is not part of the fix goes on running what it runs.
+        let is_alike = |service: &Service| {
+            let kept = instances.iter().find(|one| one.service.id == service.id);
+            kept.map_or(service.image(), |one| one.image.text.as_str()) == image
+        };
+        let mut of_node = source.world.members(source.group).filter(|service| is_postgres(service));
+        if !of_node.all(|service| member_of(service) != name || is_alike(service)) {
+            let name = clean(&name);
+            notes.push(format!(
+                "{name} is left out: its instances are to run different images, and pgEdge has one for a db node"
+            ));
+            continue;
+        }
+        let tag = first.image.tag.as_deref().and_then(PgTag::parse);
+        let versions = tag.map(|tag| (tag.postgres.to_string(), tag.spock.major().to_string()));
+        let by_manifest = first.by_manifest.is_some();
+        members.push(Member { name, image, by_manifest, versions });
+    }
+    members
+}
+
+/// The image that stands at the database: that of its own pin, else the one that all its db nodes share.
+fn shared<'a>(source: &Source<'_>, members: &[Member<'a>]) -> Option<&'a str> {
+    let named = || members.iter().filter(|member| !member.by_manifest);
+    let of_group = |member: &&Member<'_>| {
+        let services = source.world.members(source.group).filter(|service| member_of(service) == member.name);
+        let mut keys = services.filter_map(|service| source.doc.effective(source.group, service).map(|(key, _)| key));
+        keys.any(|key| *key == PinKey::Group)
+    };
+    if let Some(member) = named().find(of_group) {
+        return Some(member.image);
+    }
+    let first = named().next()?.image;
+    let postgres = source.world.members(source.group).filter(|service| is_postgres(service));
+    let names: std::collections::BTreeSet<String> = postgres.map(member_of).collect();
+    (names.len() == members.len() && members.iter().all(|member| !member.by_manifest && member.image == first))
+        .then_some(first)
+}
+
+/// The versions of the whole database: those of the document, else those that all its db nodes have.
+fn versions(source: &Source<'_>, members: &[Member<'_>], all: &[&Service]) -> (Option<String>, Option<String>) {
+    let of = |service: &&Service| {
+        let kept = members.iter().find(|member| member.name == member_of(service));
+        kept.and_then(|member| member.versions.clone()).or_else(|| {
+            asked(source.group, source.doc, service, source.world).map(|asked| (asked.postgres, asked.spock))
+        })
+    };
+    let known: Option<Vec<_>> = all.iter().map(of).collect();
+    let one = |pick: fn(&(String, String)) -> &String| {
+        let mut found: Vec<&String> = known.iter().flatten().map(pick).collect();
+        found.dedup();
+        if let [one] = found.as_slice() { Some((*one).clone()) } else { None }
+    };
+    // The API takes Spock's major version only.
+    let major = |text: &String| Version::parse(text).map(|version| version.major().to_string());
+    (
+        source.doc.postgres_version.clone().or_else(|| one(|(postgres, _)| postgres)),
+        source.doc.spock_version.as_ref().and_then(major).or_else(|| one(|(_, spock)| spock)),
+    )
+}
+
+/// The database's other services, by their ids in the spec.
+fn support(kept: &[Kept<'_>], spec: &mut Spec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
+    for one in kept.iter().filter(|one| !is_postgres(one.service)) {
+        let Some(id) = one.service.label(SERVICE_ID).filter(|id| !id.is_empty()) else {
+            notes.push(format!("{} is left out: it has no label {SERVICE_ID}", clean(&one.service.name)));
+            continue;
+        };
+        if let Some(known) = spec.services.iter().find(|known| known.service_id == id) {
+            if known.orchestrator_opts.swarm.image != one.image.text {
+                let name = clean(&one.service.name);
+                notes.push(format!("{name} is left out: pgEdge has one image for all of {}", clean(id)));
+            }
+            continue;
+        }
+        spec.services.push(Support { service_id: clean(id), orchestrator_opts: opts(&one.image.text) });
+        holds.push(clean(id));
+    }
+}

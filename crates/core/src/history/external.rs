@@ -1,0 +1,119 @@
+//! What others deployed, noted as it was seen: which services of a group run well by an image that is not known yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::image::digest_of;
+use crate::journal::{History, Sighting, UnitState, VERSION};
+use crate::plan::{Extra, Kind, Plan, Record};
+use crate::registry::Want;
+use crate::swarm::{GroupKey, Places, Service, State, member_of};
+use crate::time::Time;
+use crate::world::World;
+
+/// A service as it runs now.
+pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> Sighting {
+    Sighting {
+        record: String::new(),
+        service_id: service.id.clone(),
+        service: service.name.clone(),
+        member: member_of(service),
+        node: world.hosts(service).join(","),
+        // How it is updated is no part of what runs.
+        places: Places { update: None, ..service.places.clone() },
+        digest: digest_of(service.image()),
+        rest: service.rest.clone(),
+        at: Some(now),
+        by: by.to_owned(),
+    }
+}
+
+/// The record of what one look found in a group.
+pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[Sighting]) -> Record {
+    let first = sightings.first();
+    let plan = Plan {
+        v: VERSION,
+        id: String::new(),
+        created: first.and_then(|one| one.at).unwrap_or_default(),
+        swarm: world.engine.swarm.clone(),
+        group: group.clone(),
+        parent: world.history(group).parent(),
+        kind: Kind::Seen,
+        api: world.engine.api.clone(),
+        pins_before: None,
+        pins_after: None,
+        units: sightings.iter().map(Sighting::unit).collect(),
+        findings: Vec::new(),
+        extra: Extra::new(),
+    };
+    let by = first.map(|one| Value::from(one.by.as_str())).unwrap_or_default();
+    Record { v: VERSION, change: id.to_owned(), plan, extra: [("by".to_owned(), by)].into_iter().collect() }
+}
+
+/// Whether a service runs well, and has for so long: what has only just come up may still fall over.
+fn is_stable(world: &World, service: &Service, now: Time, settled: Duration) -> bool {
+    let Some(health) = world.health(&service.id) else { return false };
+    let since = health.since.or(service.updated);
+    health.state == State::Ok && since.is_some_and(|since| now.since(since) >= settled)
+}
+
+/// The stable services of a group whose image differs from what is known to have run last, and the names of those that
+/// are not stable.
+pub fn fresh(world: &World, group: &GroupKey, now: Time, settled: Duration, by: &str) -> (Vec<Sighting>, Vec<String>) {
+    let known = known(world.history(group));
+    let differs = |service: &&Service| known.get(service.id.as_str()).is_none_or(|image| *image != service.image());
+    let (stable, others): (Vec<&Service>, Vec<&Service>) =
+        world.members(group).filter(differs).partition(|service| is_stable(world, service, now, settled));
+    let sightings = stable.into_iter().map(|service| sighting(world, service, now, by)).collect();
+    (sightings, others.into_iter().map(|service| service.name.clone()).collect())
+}
+
+/// What has to be read before [`fresh`] knows all that is known of a group.
+pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Want> {
+    let history = world.history(group);
+    if !history.knows_sightings() {
+        return [Want::Sightings(group.clone())].into();
+    }
+    let mut open: BTreeSet<&str> = world.members(group).map(|service| service.id.as_str()).collect();
+    for entry in history.newest_first() {
+        if open.is_empty() {
+            break;
+        }
+        match &entry.record {
+            Some(record) => open.retain(|id| !record.plan.units.iter().any(|unit| unit.service_id == **id)),
+            None if history.is_gone(&entry.slot.change) => {}
+            None => return [Want::Record(entry.slot.change.clone())].into(),
+        }
+    }
+    BTreeSet::new()
+}
+
+/// The image that each service is known to have run last: by the newest change that brought or returned it, or by what
+/// was seen since.
+fn known(history: &History) -> BTreeMap<&str, &str> {
+    let mut known: BTreeMap<&str, (Option<Time>, &str)> = BTreeMap::new();
+    for entry in history.newest_first() {
+        let units = entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate());
+        for (at, unit) in units {
+            let image = match entry.unit_state(at) {
+                UnitState::Done => &unit.to.image,
+                UnitState::PutBack => &unit.from.image,
+                _ => continue,
+            };
+            known.entry(&unit.service_id).or_insert((entry.slot.created, image));
+        }
+    }
+    for seen in history.sightings() {
+        let older = known.get(seen.service_id.as_str()).is_none_or(|(at, _)| *at < seen.at);
+        if older {
+            known.insert(&seen.service_id, (seen.at, &seen.places.image));
+        }
+    }
+    known.into_iter().map(|(service, (_, image))| (service, image)).collect()
+}
+
+#[cfg(test)]
+#[path = "external_tests.rs"]
+mod tests;

@@ -1,0 +1,168 @@
+//! Where the tasks of a service would land, and whether an image is known to have run there: then it is cached there,
+//! unless somebody pruned it.
+
+use std::collections::BTreeMap;
+
+use crate::history::came_up;
+use crate::image::{Digest, digest_of};
+use crate::journal::UnitState;
+use crate::plan::Landing;
+use crate::swarm::GroupKey;
+use crate::swarm::{Service, TaskState};
+use crate::text::clean;
+use crate::time::{Time, age};
+use crate::world::World;
+
+/// The nodes on which the tasks of a service would land, by host name, and whether the image of this text is known to
+/// have run there. By digest only: what a tag named then is not known.
+pub fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<Landing> {
+    let Some(digest) = digest_of(image) else { return Vec::new() };
+    let ran = ran_on(world, group, &digest);
+    let mut nodes: Vec<Landing> = world
+        .candidates(service)
+        .into_iter()
+        .map(|node| {
+            let on =
+                |task: &&crate::swarm::Task| task.desired == TaskState::Running && task.node.as_ref() == Some(&node.id);
+            let seen = ran.get(node.hostname.as_str());
+            Landing {
+                node: node.hostname.clone(),
+                tasks: world.tasks(&service.id).iter().filter(on).count() as u64,
+                ran: seen.is_some(),
+                until: seen.copied().flatten(),
+            }
+        })
+        .collect();
+    nodes.sort_by(|a, b| a.node.cmp(&b.node));
+    nodes
+}
+
+/// The host names where an image of this digest is known to have run, in whatever service, and until when; none: it
+/// runs there now, or nobody knows.
+pub fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<String, Option<Time>> {
+    // Asked for each of many tasks: a text is compared, not read.
+    let is = |image: &str| image.ends_with(digest.as_str());
+    let mut found: BTreeMap<String, Option<Time>> = BTreeMap::new();
+    let mut note = |host: &str, until: Option<Time>| {
+        let known = found.entry(host.to_owned()).or_insert(until);
+        // What runs there now has no end.
+        *known = known.zip(until).map(|(one, other)| one.max(other));
+    };
+    for task in world.services.keys().flat_map(|id| world.tasks(id)).filter(|task| is(&task.image) && came_up(task)) {
+        let Some(node) = task.node.as_ref().and_then(|id| world.nodes.get(id)) else { continue };
+        note(&node.hostname, if task.state == TaskState::Running { None } else { task.since });
+    }
+    for entry in world.history(group).newest_first() {
+        let Some(record) = &entry.record else { continue };
+        for (at, unit) in record.plan.units.iter().enumerate() {
+            // Only a service that can be in one place was there with what the change brought it to: of others the
+            // record tells where they were before.
+            if is(&unit.to.image)
+                && entry.unit_state(at) == UnitState::Done
+                && is_bound(world, &unit.service_id, &unit.node)
+            {
+                note(&unit.node, entry.slot.labels.at.or(entry.slot.created));
+            }
+        }
+    }
+    for seen in world.history(group).sightings().filter(|seen| is(&seen.places.image)) {
+        for host in seen.node.split(',') {
+            note(host, seen.at);
+        }
+    }
+    found.remove("");
+    found
+}
+
+/// Whether a service can land on this host only.
+fn is_bound(world: &World, service: &str, host: &str) -> bool {
+    let candidates = world.services.get(service).map(|service| world.candidates(service)).unwrap_or_default();
+    matches!(candidates.as_slice(), [node] if node.hostname == host)
+}
+
+/// In one sentence: which of these nodes have run it, and which are not known to have.
+pub fn told(lands: &[Landing], now: Time) -> String {
+    let until = |land: &Landing| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
+    let names = |ran: bool| {
+        let of = lands.iter().filter(move |land| land.ran == ran);
+        of.map(|land| format!("{}{}", clean(&land.node), until(land))).collect::<Vec<_>>()
+    };
+    let (ran, not) = (names(true), names(false));
+    let verb = if lands.len() == 1 { "lands on" } else { "may land on" };
+    let mut parts = Vec::new();
+    if !ran.is_empty() {
+        parts.push(format!("{verb} {}: it ran there, so it is cached unless pruned", list(&ran)));
+    }
+    if !not.is_empty() {
+        let verb = if parts.is_empty() { verb } else { "or on" };
+        parts.push(format!("{verb} {}: not known to have run there", list(&not)));
+    }
+    parts.join("; ")
+}
+
+/// The first few, and how many more.
+fn list(names: &[String]) -> String {
+    const MOST: usize = 4;
+    let more = names.len().saturating_sub(MOST);
+    let first = names[..names.len() - more].join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::swarm::Task;
+    use crate::world::Seen;
+
+    fn image(digit: &str) -> String {
+        format!("r/web:1@sha256:{}", digit.repeat(64))
+    }
+
+    #[test]
+    fn cached_where_it_ran() {
+        let service = sample::service("web", &image("2"));
+        let group = GroupKey::of(&service);
+        let mut world = World::default();
+        world.apply(Seen::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
+        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
+        let task = |id: &str, node: &str, digit: &str, state, ago| {
+            let desired = if state == TaskState::Running { TaskState::Running } else { TaskState::Shutdown };
+            Task { image: image(digit), desired, ..sample::task(id, &service, node, state, ago) }
+        };
+        let tasks = vec![
+            task("1", "a", "1", TaskState::Shutdown, 600),
+            task("2", "a", "2", TaskState::Running, 500),
+            // Another tag of the same digest counts; one that was refused there does not.
+            Task { image: image("1").replace(":1@", ":x@"), ..task("3", "b", "1", TaskState::Shutdown, 60) },
+            task("4", "c", "1", TaskState::Rejected, 30),
+        ];
+        world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+        let lands = landings(&world, &group, &service, &image("1"));
+        let seen: Vec<_> = lands.iter().map(|land| (land.node.as_str(), land.tasks, land.ran)).collect();
+        assert_eq!(seen, [("a", 1, true), ("b", 0, true), ("c", 0, false)]);
+        assert_eq!(
+            told(&lands, sample::NOW),
+            "may land on a (10m ago), b (1m ago): it ran there, so it is cached unless pruned; or on c: not known to have run there"
+        );
+        assert_eq!(landings(&world, &group, &service, "r/web:1"), [], "a tag alone tells nothing");
+        let mut one = service.clone();
+        one.constraints = vec!["node.hostname==c".into()];
+        let lands = landings(&world, &group, &one, &image("1"));
+        assert_eq!(told(&lands, sample::NOW), "lands on c: not known to have run there");
+    }
+
+    #[test]
+    fn a_record_tells_the_node_of_what_can_be_in_one_place_only() {
+        use crate::history::candidates::tests::{Tale, pinned};
+        for (constraint, ran) in [("node.hostname==a", vec!["a".to_owned()]), ("node.role==manager", vec![])] {
+            let mut tale = Tale::of("r/web:0");
+            tale.service.constraints = vec![constraint.to_owned()];
+            tale.seen();
+            tale.change(10, &pinned("1"), UnitState::Done, None);
+            let digest = digest_of(&pinned("1")).unwrap();
+            let on: Vec<String> = ran_on(&tale.world, &tale.group, &digest).into_keys().collect();
+            assert_eq!(on, ran, "{constraint}");
+        }
+    }
+}

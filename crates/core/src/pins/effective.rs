@@ -1,0 +1,195 @@
+//! What a service should run, and where that comes from: its pins, the version manifest, or what runs.
+
+use crate::history::last_healthy;
+use crate::image::ImageRef;
+use crate::pins::{MANIFEST, PinDoc, PinKey};
+use crate::registry::{Fact, Facts};
+use crate::registry::{VersionEntry, VersionManifest};
+use crate::swarm::Service;
+use crate::swarm::{GroupKey, is_postgres};
+use crate::version::{PgTag, Version};
+use crate::world::World;
+
+/// Where an effective image comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A pin that names it.
+    Pin(PinKey),
+    /// A pin that takes the version manifest's.
+    Manifest(PinKey),
+    /// The version manifest, as the pin in force was cleared.
+    FallBack,
+    /// Nobody's wish: it runs.
+    Runs,
+}
+
+/// What a service should run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The image; `None` where it is not known.
+    pub image: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Of the version manifest: the version's label and where the manifest comes from.
+    pub version: Option<String>,
+    /// Why the version manifest's is not known, or could not be fallen back to.
+    pub problem: Option<String>,
+    /// Whether the version manifest has to be had first.
+    pub asking: bool,
+}
+
+/// The versions that are asked for of a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// PostgreSQL's.
+    pub postgres: String,
+    /// Spock's.
+    pub spock: String,
+}
+
+/// The versions asked of the manifest for a service: the pin document's, else those of what runs, or ran well last.
+///
+/// Never the manifest's default: nobody asked for that.
+pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -> Option<Asked> {
+    let tag = |text: &str| PgTag::parse(ImageRef::parse(text).ok()?.tag.as_deref()?);
+    // What ran well, not what the spec says: a pin that fails must not decide what its way out is.
+    let healthy = || last_healthy(world, group, service).and_then(|image| tag(&image));
+    let running = || healthy().or_else(|| tag(service.image()));
+    let running = if doc.postgres_version.is_some() && doc.spock_version.is_some() { None } else { running() };
+    let postgres = doc.postgres_version.clone().or_else(|| running.as_ref().map(|tag| tag.postgres.to_string()))?;
+    let spock = doc.spock_version.clone().or_else(|| running.as_ref().map(|tag| tag.spock.major().to_string()))?;
+    Some(Asked { postgres, spock })
+}
+
+/// What a service should run by this document. `before` is the one in force: a pin of it that is gone falls back.
+pub fn effective(
+    group: &GroupKey,
+    doc: &PinDoc,
+    before: &PinDoc,
+    service: &Service,
+    world: &World,
+    facts: &Facts,
+) -> Effective {
+    let plain = |image: &str, origin| Effective {
+        image: Some(image.to_owned()),
+        origin,
+        version: None,
+        problem: None,
+        asking: false,
+    };
+    let of_manifest = || of_manifest(group, doc, service, world, facts.versions());
+    match doc.effective(group, service) {
+        Some((key, text)) if text == MANIFEST => {
+            let origin = Origin::Manifest(key.clone());
+            match of_manifest() {
+                Ok((image, version)) => Effective { version: Some(version), ..plain(&image, origin) },
+                Err(Lack::Asking) => Effective { image: None, asking: true, ..plain("", origin) },
+                Err(Lack::Not(why)) => Effective { image: None, problem: Some(why), ..plain("", origin) },
+            }
+        }
+        Some((key, text)) => plain(text, Origin::Pin(key.clone())),
+        None if before.effective(group, service).is_some() => match of_manifest() {
+            Ok((image, version)) => Effective { version: Some(version), ..plain(&image, Origin::FallBack) },
+            Err(Lack::Asking) => Effective { image: None, asking: true, ..plain("", Origin::FallBack) },
+            Err(Lack::Not(why)) => Effective { problem: Some(why), ..plain(service.image(), Origin::Runs) },
+        },
+        None => plain(service.image(), Origin::Runs),
+    }
+}
+
+enum Lack {
+    Asking,
+    Not(String),
+}
+
+fn of_manifest(
+    group: &GroupKey,
+    doc: &PinDoc,
+    service: &Service,
+    world: &World,
+    versions: &Fact<std::sync::Arc<VersionManifest>>,
+) -> Result<(String, String), Lack> {
+    let running = ImageRef::parse(service.image()).ok();
+    let manifest = match versions {
+        Fact::Known { value, .. } => value,
+        Fact::Failed { why, .. } => {
+            return Err(Lack::Not(format!("the version manifest could not be had: {}", why.text())));
+        }
+        Fact::Unknown | Fact::Asked => return Err(Lack::Asking),
+    };
+    let not = |why: String| Lack::Not(why);
+    let entry: &VersionEntry = if is_postgres(service) {
+        let asked = asked(group, doc, service, world)
+            .ok_or_else(|| not("no version is asked for, and what runs does not tell one: set `postgres_version` and `spock_version`".to_owned()))?;
+        manifest.postgres(&asked.postgres, &asked.spock).map_err(not)?
+    } else {
+        let running = running.ok_or_else(|| not("what runs is not a reference".to_owned()))?;
+        let component = manifest
+            .component_of(&running)
+            .ok_or_else(|| not(format!("the version manifest has no images of {}", running.repository())))?;
+        let tag = running.tag_or_latest();
+        manifest.component(component, if Version::parse(tag).is_some() { tag } else { "latest" }).map_err(not)?
+    };
+    Ok((entry.image.clone(), format!("{} ({})", entry.label(), manifest.origin)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::pins::read;
+    use crate::registry::{Learned, Via};
+    use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST};
+    use crate::sample;
+    use crate::world::Seen;
+
+    const MADE: &str = r#"{"schema_version":1,"images":{"postgres":[
+        {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"}],
+        "mcp":[{"version":"1.0.0","image":"postgres-mcp:1.0.0"},{"version":"1.1.0","image":"postgres-mcp:1.1.0"}]}}"#;
+
+    fn facts() -> Facts {
+        let manifest = VersionManifest::parse(MADE, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
+        let mut facts = Facts::default();
+        let value = Arc::new(manifest);
+        facts.take(Learned::Versions(Fact::Known { value, at: sample::NOW, via: Via::Written }));
+        facts
+    }
+
+    fn told(image: &str, component: &str, doc: &str, before: &str) -> (Option<String>, String) {
+        let mut service = sample::service("pg", image);
+        for (key, value) in [("pgedge.database.id", "s"), ("pgedge.component", component), ("pgedge.node.name", "n1")] {
+            service.labels.insert(key.into(), value.into());
+        }
+        let mut world = World::default();
+        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
+        let group = GroupKey::of(&service);
+        let found = effective(&group, &read(doc), &read(before), &service, &world, &facts());
+        let short = found.image.map(|image| image.rsplit('/').next().unwrap_or_default().to_owned());
+        (short, format!("{:?} {}", found.origin, found.version.or(found.problem).unwrap_or_default()).trim().to_owned())
+    }
+
+    #[test]
+    fn where_an_image_comes_from() {
+        let runs = "ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-1";
+        let manifest = Some("pgedge-postgres:17.9-spock5.0.6-standard-2".to_owned());
+        let pg = |image: &str, doc: &str, before: &str| told(image, "postgres", doc, before);
+        assert_eq!(pg(runs, "", ""), (Some("pgedge-postgres:17.9-spock5.0.6-standard-1".into()), "Runs".into()));
+        assert_eq!(pg(runs, "image = 'r/x:1'", ""), (Some("x:1".into()), "Pin(Group)".into()));
+        let (image, from) = pg(runs, "image = 'manifest'", "");
+        assert_eq!((image, from.as_str()), (manifest.clone(), "Manifest(Group) 17.9_5 (built in)"));
+        let (image, from) = pg(runs, "", "[node.n1]\nimage = 'r/x:1'");
+        assert_eq!((image, from.as_str()), (manifest.clone(), "FallBack 17.9_5 (built in)"), "a pin was cleared");
+        let (image, from) = pg("r/my:custom", "", "image = 'r/my:custom'");
+        assert_eq!(image.as_deref(), Some("my:custom"), "no version is known: it keeps what it runs");
+        assert!(from.contains("set `postgres_version`"), "{from}");
+        let asked = "postgres_version = '17.9'\nspock_version = '5'";
+        assert_eq!(pg("r/my:custom", asked, "image = 'r/my:custom'").0, manifest);
+        let (image, from) = pg(runs, "image = 'manifest'\npostgres_version = '9.6'", "");
+        assert_eq!((image, from.as_str()), (None, "Manifest(Group) unsupported postgres version 9.6"));
+        let (image, _) = told("ghcr.io/pgedge/postgres-mcp:1.0.0", "service", "[service.pg]\nimage = 'manifest'", "");
+        assert_eq!(image.as_deref(), Some("postgres-mcp:1.0.0"));
+        let (image, _) = told("ghcr.io/pgedge/postgres-mcp:dev", "service", "[service.pg]\nimage = 'manifest'", "");
+        assert_eq!(image.as_deref(), Some("postgres-mcp:1.1.0"), "the default");
+    }
+}

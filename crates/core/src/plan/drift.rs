@@ -1,0 +1,84 @@
+//! Plans about drift: what somebody else changed goes back to its pin, or becomes the pin.
+
+use super::Scope;
+use super::Settle;
+use super::planner::Work;
+use crate::finding::{Code, Finding, Severity};
+use crate::history::drift;
+use crate::history::drift::Drift;
+use crate::history::in_force;
+use crate::history::{Source, Way};
+use crate::image::apart;
+use crate::pins;
+use crate::pins::effective;
+use crate::swarm::Service;
+use crate::swarm::member_of;
+
+impl Work<'_> {
+    /// Settles the drift of the services of a scope.
+    pub(super) fn settle(&mut self, scope: &Scope, how: Settle) {
+        let in_force = in_force(self.group, self.world);
+        let mut drifted: Vec<(Service, Drift)> = Vec::new();
+        for service in self.in_scope(scope) {
+            if in_force.effective(self.group, &service).is_none() {
+                continue;
+            }
+            // What the pin came to is in the record of the change that brought it.
+            self.wants.extend(self.unread_steps(&service));
+            if let Some(drift) = drift::of(self.world, self.group, &in_force, &service) {
+                drifted.push((service, drift));
+            }
+        }
+        if drifted.is_empty() && self.wants.is_empty() {
+            let message = "nothing to do: every service that is pinned has what its pin says";
+            let finding = Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), message);
+            self.findings.push(finding.hint("edit the pins to change what it should have"));
+            return;
+        }
+        for (service, drift) in &drifted {
+            self.tell(service, drift, how);
+            if how == Settle::Back {
+                self.back_to_pin(service, drift);
+            }
+        }
+        if how == Settle::Accept {
+            self.accept(&drifted);
+        }
+    }
+
+    fn tell(&mut self, service: &Service, drift: &Drift, how: Settle) {
+        let ((due, has), key) = (apart(&drift.due, &drift.has), &drift.key);
+        let message = match how {
+            Settle::Back => format!("{has} goes back to {due}, {key}; it was {}", drift.told()),
+            Settle::Accept => format!("{key} becomes {has} in place of {due}; it was {}", drift.told()),
+        };
+        let finding = Finding::new(Severity::Info, Code::Drifted, member_of(service), message);
+        self.findings.push(finding.on([service.name.clone()]));
+    }
+
+    fn back_to_pin(&mut self, service: &Service, drift: &Drift) {
+        if let Some(places) = drift.places.clone() {
+            let way = Way { places, source: Source::Pin(drift.key.clone()), at: drift.right };
+            return self.back_unit(service, &way, true);
+        }
+        let in_force = in_force(self.group, self.world);
+        let floating = in_force.rules_for(self.group, service).floating.unwrap_or(false);
+        let effective = effective(self.group, &in_force, &in_force, service, self.world, self.facts);
+        self.wish(service, &effective, floating);
+    }
+
+    /// The pins with what runs in them. Where all that a pin covers drifted to the same image, that pin is changed; else
+    /// each service gets its own.
+    fn accept(&mut self, drifted: &[(Service, Drift)]) {
+        let mut text = self.pins_before.clone().unwrap_or_default();
+        for (service, drift) in drifted {
+            let doc = pins::read(&text);
+            let same =
+                |other: &Service| drifted.iter().any(|(one, _)| one.id == other.id && one.image() == service.image());
+            let mut covered = self.world.members(self.group).filter(|it| pins::covers(&drift.key, self.group, it));
+            let key = if covered.all(same) { drift.key.clone() } else { self.own_key(&doc, service) };
+            text = pins::set(&text, &key, service.image());
+        }
+        self.pins_after = Some(text);
+    }
+}

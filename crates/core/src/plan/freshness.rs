@@ -1,0 +1,59 @@
+//! What moved since a plan was made.
+
+use crate::finding::Severity;
+use crate::image::{digest_of, short};
+use crate::plan::{Action, Plan, Unit};
+use crate::text::clean;
+use crate::world::World;
+
+/// What moved between a plan and the same one made again, in one clause; `None`: nothing, they are equal.
+pub fn moved(old: &Plan, new: &Plan, world: &World) -> Option<String> {
+    if old.id == new.id {
+        return None;
+    }
+    if old.parent != new.parent {
+        let newest = world.history(&new.group).newest();
+        return Some(newest.map_or("the group's history moved".to_owned(), |entry| {
+            format!("change {} by {} came between", entry.slot.seq, clean(&entry.slot.labels.by))
+        }));
+    }
+    for unit in &old.units {
+        let Some(now) = new.units.iter().find(|other| other.service_id == unit.service_id) else {
+            let there = world.services.contains_key(&unit.service_id);
+            let what = if there { "needs nothing any more" } else { "is gone" };
+            return Some(format!("{} {what}", clean(&unit.service)));
+        };
+        if let Some(what) = of_unit(unit, now, new) {
+            return Some(what);
+        }
+    }
+    if new.units.len() > old.units.len() {
+        return Some("more services are concerned now".to_owned());
+    }
+    let same = old.pins_before == new.pins_before;
+    Some(if same { "the plan moved".to_owned() } else { "the pins in force changed".to_owned() })
+}
+
+fn of_unit(unit: &Unit, now: &Unit, new: &Plan) -> Option<String> {
+    let name = clean(&unit.service);
+    if now.from != unit.from {
+        return Some(format!("{name} runs {} now", clean(&short(&now.from.image))));
+    }
+    if now.action == Action::Blocked && unit.action != Action::Blocked {
+        let mut errors = new.findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let cause = errors.find(|finding| finding.services.is_empty() || finding.services.contains(&unit.service));
+        let cause = cause.map(|finding| format!(": {}", clean(&finding.message))).unwrap_or_default();
+        return Some(format!("{name} is blocked now{cause}"));
+    }
+    if now.to != unit.to {
+        let to = digest_of(&now.to.image).map_or_else(|| now.to.image.clone(), |d| format!("@{}", d.short()));
+        return Some(format!("the target of {name} is {} now", clean(&to)));
+    }
+    if now.rest != unit.rest || now.edits != unit.edits {
+        return Some(format!("somebody edited {name}"));
+    }
+    if now.credentials != unit.credentials {
+        return Some(format!("other credentials would go with {name}"));
+    }
+    (now.action != unit.action).then(|| format!("{name} is “{}” now", now.action.word()))
+}

@@ -1,0 +1,287 @@
+//! Decides everything a change will do, and does nothing.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Action, Consent, Goal, Kind, Manner, Plan, Settle, Unit};
+use crate::check;
+use crate::finding::{Code, Finding, Severity, gathered};
+use crate::pins::effective;
+use crate::pins::{self, PinDoc};
+use crate::registry::Facts;
+use crate::registry::Want;
+use crate::swarm::Service;
+use crate::swarm::{GroupKey, hex};
+use crate::time::Time;
+use crate::world::World;
+
+/// The most the record of a change may be, in bytes: what the data of a Docker config may be, with room to spare.
+const LARGEST: usize = 480_000;
+
+/// A plan in the making.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// The plan as far as it is known.
+    pub plan: Plan,
+    /// What must be learned before it can be applied.
+    pub wants: BTreeSet<Want>,
+}
+
+impl Draft {
+    /// Why it cannot be applied as a whole, if so, after what the operator said to it.
+    pub fn obstacle(&self, consent: Consent) -> Option<String> {
+        if !self.wants.is_empty() {
+            return Some(format!("{} look-ups are not answered yet", self.wants.len()));
+        }
+        let plan = &self.plan;
+        if plan.has_nothing_to_do() {
+            return Some("there is nothing to do".into());
+        }
+        if plan.active().next().is_none() && plan.units.iter().any(|unit| unit.action == Action::Blocked) {
+            return Some("every unit is blocked by an error".into());
+        }
+        if plan.findings.iter().any(|finding| finding.severity == Severity::Error && finding.services.is_empty()) {
+            return Some("an error is in the way".into());
+        }
+        let unchecked = plan.unchecked().count();
+        if unchecked > 0 && !consent.unchecked {
+            let units = plural(unchecked, "unit");
+            return Some(format!(
+                "the registry does not answer for the image of {unchecked} {units}: accept that first"
+            ));
+        }
+        let warnings = plan.warnings();
+        (warnings > 0 && !consent.warnings)
+            .then(|| format!("acknowledge {warnings} {} first", plural(warnings, "warning")))
+    }
+}
+
+/// `1 warning`, `2 warnings`: the noun's form.
+pub fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { noun.to_owned() } else { format!("{noun}s") }
+}
+
+impl Plan {
+    /// The units that post something, with their place in the plan.
+    pub fn active(&self) -> impl Iterator<Item = (usize, &Unit)> {
+        self.units.iter().enumerate().filter(|(_, unit)| unit.action.is_active())
+    }
+
+    /// Whether it changes neither a service nor the pins.
+    pub fn has_nothing_to_do(&self) -> bool {
+        self.units.iter().all(|unit| unit.action == Action::None) && !self.changes_pins()
+    }
+
+    /// Whether the pins in force change.
+    pub fn changes_pins(&self) -> bool {
+        let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
+        !read(&self.pins_before).means_as(&read(&self.pins_after))
+    }
+
+    /// How many findings weigh this much.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// Plans; reads nothing but its arguments. `now` is only noted down.
+pub fn plan(goal: &Goal, manner: &Manner, world: &World, facts: &Facts, now: Time) -> Draft {
+    let mut work = Work::new((goal, manner), world, facts, now);
+    match goal {
+        Goal::Pins { text, .. } => work.pins(text),
+        Goal::Back { scope, to, .. } => work.back(scope, to.as_ref()),
+        Goal::Redeploy { scope, by, .. } => work.again(scope, *by),
+        Goal::Drift { scope, how, .. } => work.settle(scope, *how),
+    }
+    work.finish(now)
+}
+
+/// The planner's work in progress.
+pub(super) struct Work<'a> {
+    pub(super) group: &'a GroupKey,
+    pub(super) manner: &'a Manner,
+    pub(super) world: &'a World,
+    pub(super) facts: &'a Facts,
+    /// For ages only.
+    pub(super) now: Time,
+    pub(super) kind: Kind,
+    pub(super) units: Vec<Unit>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) wants: BTreeSet<Want>,
+    pub(super) pins_before: Option<String>,
+    pub(super) pins_after: Option<String>,
+}
+
+impl<'a> Work<'a> {
+    fn new((goal, manner): (&'a Goal, &'a Manner), world: &'a World, facts: &'a Facts, now: Time) -> Self {
+        let kind = match goal {
+            Goal::Pins { .. } | Goal::Drift { how: Settle::Accept, .. } => Kind::Pin,
+            Goal::Back { .. } | Goal::Drift { how: Settle::Back, .. } => Kind::Back,
+            Goal::Redeploy { .. } => Kind::Redeploy,
+        };
+        let group = goal.group();
+        let mut work = Self {
+            group,
+            manner,
+            world,
+            facts,
+            now,
+            kind,
+            units: Vec::new(),
+            findings: Vec::new(),
+            wants: BTreeSet::new(),
+            pins_before: None,
+            pins_after: None,
+        };
+        if !world.knows_journal() {
+            work.wants.insert(Want::Journal);
+        }
+        match world.history(group).pins() {
+            Ok(text) => work.pins_before = text.map(str::to_owned),
+            Err(change) => {
+                work.wants.insert(Want::Record(change.to_owned()));
+            }
+        }
+        work.pins_after.clone_from(&work.pins_before);
+        work
+    }
+
+    pub(super) fn doc(text: Option<&String>) -> PinDoc {
+        text.map(|text| pins::read(text)).unwrap_or_default()
+    }
+
+    /// Units for the services whose effective pin differs between the edited document and the one in force.
+    fn pins(&mut self, text: &str) {
+        let before = Self::doc(self.pins_before.as_ref());
+        let after = pins::read(text);
+        if !before.means_as(&after) {
+            self.pins_after = Some(text.to_owned());
+        }
+        let mut touched = BTreeSet::new();
+        for service in self.world.members(self.group) {
+            if says(&before, self.group, service) == says(&after, self.group, service) {
+                continue;
+            }
+            touched.insert(service.name.clone());
+            let effective = effective(self.group, &after, &before, service, self.world, self.facts);
+            let floating = after.rules_for(self.group, service).floating.unwrap_or(false);
+            self.wish(service, &effective, floating);
+        }
+        if !touched.is_empty() {
+            self.wants.extend(check::wants(self.group, &after, self.world, self.facts));
+        }
+        let beside = !before.same_beside(&after);
+        let changed = |key: &pins::PinKey| beside || before.pins.get(key) != after.pins.get(key);
+        let placed = check::document(self.group, &after, self.world, self.facts);
+        let relevant = placed.into_iter().filter(|placed| {
+            let of_touched = placed.finding.services.iter().any(|service| touched.contains(service));
+            of_touched || placed.key.as_ref().is_none_or(changed)
+        });
+        self.findings.extend(relevant.map(|placed| placed.finding));
+    }
+
+    fn finish(mut self, now: Time) -> Draft {
+        self.order();
+        self.busy();
+        for at in 0..self.units.len() {
+            self.place_findings(at);
+        }
+        self.block();
+        self.roles_are_told();
+        if self.wants.is_empty()
+            && self.units.iter().all(|unit| unit.action == Action::None)
+            && self.pins_after == self.pins_before
+            && self.findings.is_empty()
+        {
+            self.findings.push(Finding::new(
+                Severity::Info,
+                Code::NothingToDo,
+                self.group.to_string(),
+                "nothing to do: no pin differs from those in force",
+            ));
+        }
+        self.findings = gathered(std::mem::take(&mut self.findings));
+        let mut plan = Plan {
+            v: 1,
+            id: String::new(),
+            created: now,
+            swarm: self.world.engine.swarm.clone(),
+            group: self.group.clone(),
+            parent: self.world.history(self.group).parent(),
+            kind: self.kind,
+            api: self.world.engine.api.clone(),
+            pins_before: self.pins_before,
+            pins_after: self.pins_after,
+            units: self.units,
+            findings: self.findings,
+            extra: serde_json::Map::new(),
+        };
+        let size = serde_json::to_vec(&plan).map_or(0, |text| text.len());
+        if size > LARGEST {
+            let message = format!("its record would exceed the {} kB that the swarm stores", LARGEST / 1000);
+            let finding = Finding::new(Severity::Error, Code::PlanTooLarge, plan.group.to_string(), message);
+            plan.findings.insert(0, finding.hint("change fewer services at once"));
+        }
+        plan.id = identity(&plan);
+        Draft { plan, wants: self.wants }
+    }
+
+    /// An unfinished change of the group comes first.
+    fn busy(&mut self) {
+        let Some(entry) = self.world.history(self.group).unfinished() else { return };
+        let slot = &entry.slot.labels;
+        // A claim closes it where its owner shows no sign of life; whether it does is looked at then.
+        if entry.slot.is_unbegun() && !entry.slot.is_foreign() {
+            return;
+        }
+        let message = format!("change {} by {} is not finished ({})", entry.slot.change, slot.by, slot.state.word());
+        let hint = format!("watch it, or finish it first: `pinnace resume {}`", entry.slot.change);
+        self.findings.push(
+            Finding::new(Severity::Error, Code::ChangeUnfinished, self.group.to_string(), message)
+                .hint(hint)
+                .on(self.units.iter().map(|unit| unit.service.clone())),
+        );
+    }
+
+    /// An error blocks the units of the services it names; one that names none blocks them all.
+    fn block(&mut self) {
+        for unit in &mut self.units {
+            let blocked = self.findings.iter().any(|finding| {
+                finding.severity == Severity::Error
+                    && (finding.services.is_empty() || finding.services.contains(&unit.service))
+            });
+            if blocked && unit.action.is_active() {
+                unit.action = Action::Blocked;
+            }
+        }
+    }
+}
+
+/// What a document says of a service, as far as it decides what that should run.
+fn says<'a>(
+    doc: &'a PinDoc,
+    group: &GroupKey,
+    service: &Service,
+) -> (Option<&'a str>, Option<(&'a str, &'a str)>, bool) {
+    let image = doc.effective(group, service).map(|(_, image)| image);
+    let of_version = image == Some(pins::MANIFEST);
+    let text = |text: &'a Option<String>| text.as_deref().unwrap_or_default();
+    let versions = of_version.then(|| (text(&doc.postgres_version), text(&doc.spock_version)));
+    let floating = image.is_some() && doc.rules_for(group, service).floating.unwrap_or(false);
+    (image, versions, floating)
+}
+
+/// The plan's identity: a SHA-256 over all that decides what is done, and over nothing that only ages.
+pub fn identity(plan: &Plan) -> String {
+    let units: Vec<_> = plan
+        .units
+        .iter()
+        .map(|unit| {
+            let credentials = unit.credentials;
+            serde_json::json!([unit.service_id, unit.action, unit.from, unit.to, unit.edits, unit.rest, credentials])
+        })
+        .collect();
+    let all = serde_json::json!([plan.group, plan.parent, plan.kind, plan.pins_before, plan.pins_after, units]);
+    hex(&Sha256::digest(crate::journal::sorted_hash(&all).as_bytes()))[..12].to_owned()
+}

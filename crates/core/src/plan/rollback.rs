@@ -1,0 +1,338 @@
+//! The units and the pins of a rollback.
+
+use crate::history::in_force;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::planner::Work;
+use super::{BackTo, Scope};
+use crate::check::subject::{By, Case};
+use crate::check::{self};
+use crate::finding::{Code, Finding, Severity};
+use crate::history::{Answer, Source, Way, journal_way, steps, way_back};
+use crate::history::{earlier, wants};
+use crate::image::{Digest, ImageRef};
+use crate::pins::{self, PinDoc, PinKey, means};
+use crate::plan::{Action, Record};
+use crate::registry::Want;
+use crate::swarm::Service;
+use crate::swarm::{GroupKind, member_of};
+use crate::version::constancy;
+
+/// Updates this close to one another count as one, as those of a stack deploy.
+const TOGETHER: Duration = Duration::from_secs(600);
+
+impl Work<'_> {
+    /// Units that take the services of a scope back.
+    pub(super) fn back(&mut self, scope: &Scope, to: Option<&BackTo>) {
+        let ways = match to {
+            Some(BackTo::Change(change)) => self.before_change(scope, change),
+            Some(BackTo::Image(text)) => self.chosen(scope, text),
+            None => self.immediately_before(scope),
+        };
+        let named = matches!(to, Some(BackTo::Image(_)));
+        for (service, way) in &ways {
+            self.back_unit(service, way, named);
+        }
+        self.pins_back(&ways, named);
+    }
+
+    /// One service's unit; `named`: its image was, and not a change.
+    pub(super) fn back_unit(&mut self, service: &Service, way: &Way, named: bool) {
+        let reason = match &way.source {
+            Source::Change(change) if !named => format!("ran before change {change}"),
+            Source::Registry => "never ran here: chosen from the registry's tags".to_owned(),
+            Source::Pin(key) => format!("back to {key}"),
+            other => format!("ran before, {}", other.told()),
+        };
+        let text = &way.places.image;
+        let Ok(image) = ImageRef::parse(text) else {
+            return self.push(service, &service.places.clone(), Action::Blocked, vec![reason]);
+        };
+        let fact = self.facts.image(&image.text);
+        if !fact.answered() {
+            self.wants.insert(Want::Image(image.text.clone()));
+        }
+        if image.digest.is_none()
+            && let Some(fact) = fact.known()
+        {
+            let message = format!(
+                "goes back to a bare tag: a node that pulls it gets what it names now, @{}",
+                fact.digest.short()
+            );
+            self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
+        }
+        let in_force = in_force(self.group, self.world);
+        let never_ran = way.source == Source::Registry;
+        let by = if never_ran { By::Pin(&in_force) } else { By::Back };
+        let (world, facts) = (self.world, self.facts);
+        let case = Case { group: self.group, services: vec![service], world, facts, image: &image, by };
+        let mut found = check::about_image(&case);
+        if named && !never_ran {
+            found.extend(check::failed_before(&case));
+        }
+        let unchecked = found.iter().any(|finding| finding.is(Code::NotVerified));
+        let unchecked = fact.failed().filter(|_| unchecked).map(|why| check::unverified::reason(&image, why));
+        self.findings.extend(found);
+        if fact.failed().is_some() {
+            // Whether and where it ran decides whether it may be gone back to.
+            self.wants.extend(self.unread(service));
+        }
+        let mut reasons = vec![reason];
+        if !service.previous_differs.is_empty() && way.source == Source::EnginePrevious {
+            reasons
+                .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
+        }
+        self.push(service, &way.places, if never_ran { Action::New } else { Action::Back }, reasons);
+        if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != Action::None) {
+            unit.unchecked = unchecked;
+        }
+    }
+
+    pub(super) fn in_scope<'b>(&self, scope: &'b Scope) -> Vec<Service>
+    where
+        Self: 'b,
+    {
+        self.world.members(self.group).filter(|service| scope.holds(service)).cloned().collect()
+    }
+
+    /// What ran immediately before what runs now.
+    ///
+    /// Of several services only those go back that came here together: those of the newest change that stands, else
+    /// those in trouble, else those that the newest update touched.
+    fn immediately_before(&mut self, scope: &Scope) -> Vec<(Service, Way)> {
+        let services = self.in_scope(scope);
+        let mut ways: Vec<(u64, Service, Way)> = Vec::new();
+        let mut stands: BTreeMap<u64, String> = BTreeMap::new();
+        let mut others: Vec<Service> = Vec::new();
+        for service in services {
+            match journal_way(self.world, self.group, &service) {
+                Ok(Some(Answer::To(way))) => ways.push((self.seq(&way.source), service, *way)),
+                Ok(Some(Answer::Stands(change))) => {
+                    stands.insert(self.seq(&Source::Change(change.clone())), change);
+                }
+                Ok(_) => others.push(service),
+                Err(change) => {
+                    self.wants.insert(Want::Record(change));
+                }
+            }
+        }
+        let newest = ways.iter().map(|(seq, ..)| *seq).max().unwrap_or(0);
+        let newest_back = stands.keys().next_back().copied().unwrap_or(0);
+        if newest > newest_back {
+            return ways
+                .into_iter()
+                .filter(|(seq, ..)| *seq == newest)
+                .map(|(_, service, way)| (service, way))
+                .collect();
+        }
+        if newest_back > 0 && !others.iter().any(|service| self.in_trouble(service)) {
+            others.clear();
+        }
+        let (found, no_way) = self.outside_the_journal(others);
+        if found.is_empty() && self.wants.is_empty() {
+            self.nowhere(scope, stands.values().next_back(), &no_way);
+        }
+        found
+    }
+
+    fn seq(&self, source: &Source) -> u64 {
+        let Source::Change(change) = source else { return 0 };
+        self.world.history(self.group).find(change).map_or(0, |entry| entry.slot.seq)
+    }
+
+    /// Ways by the engine's previous spec or old tasks, and the names of services without any.
+    fn outside_the_journal(&mut self, services: Vec<Service>) -> (Vec<(Service, Way)>, Vec<String>) {
+        let (mut ways, mut no_way) = (Vec::new(), Vec::new());
+        for service in services {
+            match way_back(self.world, self.group, &service) {
+                Answer::To(way) => ways.push((service, *way)),
+                Answer::Wants(wants) => self.wants.extend(wants),
+                Answer::Stands(_) | Answer::NoWay => no_way.push(service.name),
+            }
+        }
+        let troubled: Vec<_> = ways.iter().filter(|(service, _)| self.in_trouble(service)).cloned().collect();
+        if !troubled.is_empty() {
+            return (troubled, no_way);
+        }
+        let last = ways.iter().filter_map(|(_, way)| way.at).max();
+        ways.retain(|(_, way)| match (way.at, last) {
+            (Some(at), Some(last)) => last.since(at) < TOGETHER,
+            _ => true,
+        });
+        (ways, no_way)
+    }
+
+    fn in_trouble(&self, service: &Service) -> bool {
+        self.world.health(&service.id).is_some_and(|health| health.state.is_trouble())
+    }
+
+    fn nowhere(&mut self, scope: &Scope, stands: Option<&String>, no_way: &[String]) {
+        let subject = match scope {
+            Scope::Group => self.group.to_string(),
+            Scope::Member(name) | Scope::Service(name) => name.clone(),
+        };
+        let finding = if let Some(change) = stands {
+            Finding::new(
+                Severity::Info,
+                Code::NothingToDo,
+                subject,
+                format!("nothing to do: the newest change, {change}, went back already and still stands"),
+            )
+            .hint("name another target with `--to CHANGE` or `--to IMAGE`; `pinnace history SERVICE` lists them")
+        } else {
+            let what = if no_way.is_empty() {
+                "there is no such service".to_owned()
+            } else {
+                format!("no earlier image is known that ran well in {}", no_way.join(", "))
+            };
+            Finding::new(Severity::Info, Code::NoWayBack, subject, format!("nothing to do: {what}"))
+                .hint("pin the image it should run")
+        };
+        self.findings.push(finding);
+    }
+
+    /// What stood before a chosen change.
+    fn before_change(&mut self, scope: &Scope, change: &str) -> Vec<(Service, Way)> {
+        let history = self.world.history(self.group);
+        let Some(entry) = history.find(change) else {
+            let finding = Finding::new(
+                Severity::Error,
+                Code::NoWayBack,
+                change.to_owned(),
+                format!("{} has no change of that id", self.group),
+            );
+            self.findings.push(finding.hint("`pinnace history` lists them"));
+            return Vec::new();
+        };
+        let mut ways = Vec::new();
+        for service in self.in_scope(scope) {
+            let (steps, wants) = steps(self.world, self.group, &service);
+            self.wants.extend(wants);
+            let step = steps.into_iter().find(|step| step.entry.slot.change == entry.slot.change);
+            if let Some(step) = step.filter(|step| step.before.image != service.image()) {
+                let (source, at) = (Source::Change(entry.slot.change.clone()), step.at());
+                ways.push((service, Way { places: step.before, source, at }));
+            }
+        }
+        ways
+    }
+
+    /// An image of a service's history, or a tag of its repository.
+    fn chosen(&mut self, scope: &Scope, text: &str) -> Vec<(Service, Way)> {
+        let mut ways = Vec::new();
+        for service in self.in_scope(scope) {
+            let all = earlier(self.world, self.group, &service, self.facts, self.now);
+            let found = all.into_iter().find(|one| one.is_meant(text));
+            self.wants.extend(self.unread(&service));
+            match found {
+                Some(one) if one.is_now => {}
+                Some(one) => ways.push((service, Way { places: one.places, source: one.source, at: one.last })),
+                None => self.wants.extend(self.tags_to_read(&service, text)),
+            }
+        }
+        if ways.is_empty() && self.wants.is_empty() {
+            let finding = Finding::new(
+                Severity::Error,
+                Code::NoWayBack,
+                text.to_owned(),
+                "no service here is known to have run it, and to run another image now; and no change has that id",
+            );
+            self.findings.push(finding.hint("`pinnace history SERVICE` lists what it ran"));
+        }
+        ways
+    }
+
+    /// What has to be read to know how an image fared in a service.
+    pub(super) fn unread(&self, service: &Service) -> BTreeSet<Want> {
+        let mut wants = wants(self.world, self.group, service, self.facts);
+        wants.retain(|want| !matches!(want, Want::Tags(_)));
+        wants
+    }
+
+    /// The records that have to be read to know the changes of a service.
+    pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<Want> {
+        steps(self.world, self.group, service).1
+    }
+
+    /// The tags that may tell of an image that is not known yet, where they could help.
+    fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<Want> {
+        let tag = text.rsplit_once(':').filter(|(left, _)| *left != "sha256").map_or(text, |(_, tag)| tag);
+        if Digest::parse(text).is_some() || text.starts_with('@') || constancy(tag).floats() {
+            return BTreeSet::new();
+        }
+        let mut wants = wants(self.world, self.group, service, self.facts);
+        wants.retain(|want| matches!(want, Want::Tags(_)));
+        wants
+    }
+
+    /// The pin document that goes with the targets: that of the change gone back over, else pins that make them
+    /// effective. Where an image was named, nothing but its own pin changes.
+    fn pins_back(&mut self, ways: &[(Service, Way)], named: bool) {
+        if let Some(record) = self.whole_change(ways).filter(|_| !named) {
+            let before = record.plan.pins_before.clone();
+            self.pins_after = before;
+            return;
+        }
+        let mut text = self.pins_before.clone().unwrap_or_default();
+        let mut older: BTreeMap<String, PinDoc> = BTreeMap::new();
+        for (service, way) in ways {
+            if let (Source::Change(change), false) = (&way.source, named) {
+                let doc = older.entry(change.clone()).or_insert_with(|| self.doc_before(change));
+                for key in [PinKey::Service(service.name.clone()), PinKey::Member(member_of(service))] {
+                    let alone = self.alone(&key, ways);
+                    text = match doc.pins.get(&key) {
+                        Some(image) if alone => pins::set(&text, &key, image),
+                        None if alone => pins::clear(&text, &key),
+                        _ => text,
+                    };
+                }
+            }
+            let doc = pins::read(&text);
+            let covered = doc.effective(self.group, service).map(|(_, image)| image.to_owned());
+            let differs = covered.as_ref().is_some_and(|image| !means(image, &way.places.image));
+            if differs || (named && covered.is_none()) {
+                text = pins::set(&text, &self.own_key(&doc, service), &way.places.image);
+            }
+        }
+        if pins::read(&text).pins != Self::doc(self.pins_before.as_ref()).pins {
+            self.pins_after = Some(text);
+        }
+    }
+
+    /// The change that goes back, when every unit of it does.
+    fn whole_change(&self, ways: &[(Service, Way)]) -> Option<&Record> {
+        let Source::Change(change) = &ways.first()?.1.source else { return None };
+        let record = self.world.history(self.group).find(change)?.record.as_ref()?;
+        let going: BTreeSet<_> = ways.iter().map(|(service, _)| service.id.as_str()).collect();
+        let all_same = ways.iter().all(|(_, way)| way.source == Source::Change(change.clone()));
+        let whole = record.plan.active().all(|(_, unit)| going.contains(unit.service_id.as_str()));
+        (all_same && whole).then_some(record)
+    }
+
+    fn doc_before(&self, change: &str) -> PinDoc {
+        let record = self.world.history(self.group).find(change).and_then(|entry| entry.record.as_ref());
+        Self::doc(record.and_then(|record| record.plan.pins_before.as_ref()))
+    }
+
+    /// Whether all services a key covers go back, so that the key may change.
+    fn alone(&self, key: &PinKey, ways: &[(Service, Way)]) -> bool {
+        let covered = |service: &&Service| pins::covers(key, self.group, service);
+        self.world
+            .members(self.group)
+            .filter(covered)
+            .all(|service| ways.iter().any(|(going, _)| going.id == service.id))
+    }
+
+    /// The key that pins this service and no other: the one in force, if it is such.
+    pub(super) fn own_key(&self, doc: &PinDoc, service: &Service) -> PinKey {
+        let others = || self.world.members(self.group).filter(|other| other.id != service.id);
+        let in_force = doc.effective(self.group, service).map(|(key, _)| key);
+        let own = in_force.filter(|key| !others().any(|other| pins::covers(key, self.group, other)));
+        own.cloned().unwrap_or_else(|| match self.group.kind {
+            GroupKind::Service => PinKey::Group,
+            GroupKind::Stack => PinKey::Service(member_of(service)),
+            GroupKind::Database => PinKey::Service(service.name.clone()),
+        })
+    }
+}

@@ -1,0 +1,308 @@
+//! Whether the image that another was built on has moved on since.
+//!
+//! Builders write `org.opencontainers.image.base.name` and `.base.digest` (OCI image-spec, annotations). Where only a
+//! name is known, layers tell: an image begins with those of its base.
+
+use std::collections::BTreeSet;
+
+use crate::image::{Digest, ImageRef};
+use crate::registry::Want;
+use crate::registry::{About, Fact, Facts, ImageFact, Layer, Why};
+use crate::time::Time;
+
+/// The annotation with the base's reference.
+pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// The annotation with the digest the base had then: of its index, or of its manifest for this platform.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+
+/// How an image stands to its base.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// It cannot be told.
+    Unknown {
+        /// Why, in words.
+        why: String,
+    },
+    /// It is built on what the base is now.
+    UpToDate {
+        /// The base's reference.
+        name: String,
+        /// What it names now.
+        digest: Digest,
+    },
+    /// The base is another one now.
+    Outdated {
+        /// The base's reference.
+        name: String,
+        /// When what the base is now was built, where that is known.
+        since: Option<Time>,
+        /// What it names now.
+        now: Digest,
+    },
+    /// It is being found out.
+    Asking,
+}
+
+/// How an image stands to its base, and what has to be learned to tell.
+///
+/// The base is the one the image names; `base_name` is who stands in for it where it names none. Of two images with
+/// different layers nothing tells a base that moved from one that never was it: both are [`Base::Outdated`].
+pub fn base_verdict(about: &About, base_name: Option<&str>, facts: &Facts) -> (Base, BTreeSet<Want>) {
+    match stands(about, base_name, facts) {
+        Ok(base) => (base, BTreeSet::new()),
+        Err(Open::Why(why)) => (Base::Unknown { why }, BTreeSet::new()),
+        Err(Open::Want(want)) => (Base::Asking, BTreeSet::from([want])),
+    }
+}
+
+/// The reference of its base as an image names it, if it does.
+pub fn named_base(about: &About) -> Option<&str> {
+    about.note(BASE_NAME).map(str::trim)
+}
+
+/// What keeps a verdict open.
+enum Open {
+    Why(String),
+    Want(Want),
+}
+
+fn stands(about: &About, base_name: Option<&str>, facts: &Facts) -> Result<Base, Open> {
+    let why = |text: String| Open::Why(text);
+    let name = named_base(about).or_else(|| base_name.map(str::trim).filter(|name| !name.is_empty()));
+    let name = name.ok_or_else(|| why(format!("it does not name its base ({BASE_NAME})")))?;
+    if name == "scratch" {
+        return Err(why("it is built from scratch: there is no base".to_owned()));
+    }
+    let base = ImageRef::parse(name).map_err(|error| why(format!("its base `{name}` is no image: {error}")))?;
+    if base.digest.is_some() && base.tag.is_none() {
+        return Err(why(format!("its base {name} is named by digest alone: nothing newer can be told")));
+    }
+    let name = base.without_digest().to_owned();
+    let now: &ImageFact = learned(facts.image(&name), &base, || Want::Image(name.clone()))?;
+    // What a caller names says nothing of what the image was built on.
+    let told = || about.note(BASE_DIGEST).and_then(|text| Digest::parse(text.trim())).or_else(|| base.digest.clone());
+    let then = named_base(about).and_then(|_| told());
+    let up_to_date = || Base::UpToDate { name: name.clone(), digest: now.digest.clone() };
+    if then.as_ref().is_some_and(|then| *then == now.digest || now.children.contains(then)) {
+        return Ok(up_to_date());
+    }
+    // An index may change and its image for this platform not: the layers have the last word, where they can be had.
+    match (layers_of(&base, &now.digest, about, facts), &then) {
+        (Ok(found), _) if begins_with(&about.layers, &found.layers) => Ok(up_to_date()),
+        (Ok(found), _) => Ok(Base::Outdated { name, since: found.created(), now: now.digest.clone() }),
+        (Err(Open::Why(_)), Some(_)) => Ok(Base::Outdated { name, since: None, now: now.digest.clone() }),
+        (Err(open), _) => Err(open),
+    }
+}
+
+/// What the base is now, for the platform of the image.
+fn layers_of<'a>(base: &ImageRef, now: &Digest, about: &About, facts: &'a Facts) -> Result<&'a About, Open> {
+    let of = |digest: &Digest| {
+        let text = base.by_digest(digest);
+        learned(facts.about(&text), base, || Want::About(text.clone())).map(|found| &**found)
+    };
+    let found = of(now)?;
+    let Some(platform) = about.platform.as_ref().filter(|_| found.platform.is_some()) else { return Ok(found) };
+    if found.platform.as_ref() == Some(platform) {
+        return Ok(found);
+    }
+    let same = found.entries.iter().find(|entry| entry.kind.is_empty() && entry.platform.as_ref() == Some(platform));
+    match same {
+        Some(entry) => of(&entry.digest),
+        None => Err(Open::Why(format!("its base {} is not made for {platform} now", base.without_digest()))),
+    }
+}
+
+fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Want) -> Result<&'a T, Open> {
+    let (name, host) = (base.without_digest(), &base.host);
+    match fact {
+        Fact::Known { value, .. } => Ok(value),
+        Fact::Unknown | Fact::Asked => Err(Open::Want(want())),
+        Fact::Failed { why, .. } => Err(Open::Why(match why {
+            Why::NotFound => format!("its base {name} is not at {host}"),
+            Why::Denied => format!("its base {name}: {host} refuses the credentials used here"),
+            Why::NoCredentials => format!("its base {name}: {host} wants a login, and there is none here"),
+            Why::RateLimited => format!("its base {name}: {host} takes no more requests for now"),
+            Why::Unreachable(cause) | Why::Other(cause) => format!("its base {name}: {cause}"),
+        })),
+    }
+}
+
+/// Whether an image's layers begin with a base's. Nothing begins with a base that has none.
+fn begins_with(layers: &[Layer], base: &[Layer]) -> bool {
+    let same = |(ours, theirs): (&Layer, &Layer)| match (&ours.diff_id, &theirs.diff_id) {
+        // The same content may be packed in different ways.
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => ours.digest == theirs.digest,
+    };
+    !base.is_empty() && base.len() <= layers.len() && layers.iter().zip(base).all(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::image::Platform;
+    use crate::registry::{Entry, Learned, Via};
+    use crate::sample::NOW;
+
+    fn digest(nth: u8) -> Digest {
+        Digest::parse(&format!("sha256:{}", format!("{nth:02x}").repeat(32))).unwrap()
+    }
+
+    fn about(layers: &[u8], architecture: &str) -> About {
+        let layer = |nth: &u8| Layer {
+            // Packed anew each time: only what they unpack to is the same.
+            digest: digest(nth.wrapping_add(100)),
+            media_type: String::new(),
+            size: 1,
+            diff_id: Some(digest(*nth)),
+        };
+        serde_json::from_value(serde_json::json!({"digest": digest(0), "media_type": "", "manifest": digest(0),
+            "platform": {"os": "linux", "architecture": architecture}, "config": {"created": "2026-11-19T00:00:00Z"}}))
+        .map(|about: About| About { layers: layers.iter().map(layer).collect(), ..about })
+        .unwrap()
+    }
+
+    fn with(mut about: About, notes: &[(&str, &str)]) -> About {
+        about.annotations = notes.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+        about
+    }
+
+    /// What `debian:12` names now: an index with children, and what is known of its images.
+    fn facts(now: u8, children: &[u8], abouts: &[(u8, About)]) -> Facts {
+        let mut facts = Facts::default();
+        let known = ImageFact {
+            children: children.iter().map(|nth| digest(*nth)).collect(),
+            ..ImageFact::new(digest(now), None)
+        };
+        facts.take(Learned::Image("debian:12".into(), Fact::Known { value: known, at: NOW, via: Via::Registry }));
+        for (nth, about) in abouts {
+            let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: Via::Registry };
+            facts.take(Learned::About(format!("debian@{}", digest(*nth)), fact));
+        }
+        facts
+    }
+
+    fn up_to_date(now: u8) -> Base {
+        Base::UpToDate { name: "debian:12".into(), digest: digest(now) }
+    }
+
+    fn outdated(now: u8, known: bool) -> Base {
+        let since = if known { Time::parse("2026-11-19T00:00:00Z") } else { None };
+        Base::Outdated { name: "debian:12".into(), since, now: digest(now) }
+    }
+
+    #[test]
+    fn by_digest() {
+        let then =
+            |nth: u8| with(about(&[1, 2], "amd64"), &[(BASE_NAME, "debian:12"), (BASE_DIGEST, digest(nth).as_str())]);
+        for (image, facts, base) in [
+            (then(7), facts(7, &[], &[]), up_to_date(7)),
+            (then(8), facts(7, &[9, 8], &[]), up_to_date(7)),
+            (then(6), facts(7, &[9, 8], &[(7, about(&[5], "amd64"))]), outdated(7, true)),
+            // Another index, and in it the same image for this platform.
+            (then(6), facts(7, &[9, 8], &[(7, about(&[1], "amd64"))]), up_to_date(7)),
+        ] {
+            assert_eq!(base_verdict(&image, None, &facts), (base, BTreeSet::new()));
+            assert_eq!(
+                base_verdict(&image, Some("other:1"), &facts),
+                base_verdict(&image, None, &facts),
+                "its own word is taken"
+            );
+        }
+        let mut failing = facts(7, &[], &[]);
+        let why = Why::Unreachable("gone".into());
+        failing.take(Learned::About(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
+        assert_eq!(
+            base_verdict(&then(6), None, &failing).0,
+            outdated(7, false),
+            "the digests say it, if not since when"
+        );
+        let frozen = with(about(&[1], "amd64"), &[(BASE_NAME, &format!("debian:12@{}", digest(7)))]);
+        assert_eq!(base_verdict(&frozen, None, &facts(7, &[], &[])).0, up_to_date(7), "the digest within the name");
+    }
+
+    #[test]
+    fn by_layers() {
+        let image = about(&[1, 2, 3], "amd64");
+        for (base, expected) in [
+            (about(&[1, 2], "amd64"), up_to_date(7)),
+            (about(&[1, 2, 3], "amd64"), up_to_date(7)),
+            (about(&[1, 4], "amd64"), outdated(7, true)),
+            (about(&[1, 2, 3, 4], "amd64"), outdated(7, true)),
+            (about(&[], "amd64"), outdated(7, true)),
+        ] {
+            let facts = facts(7, &[], &[(7, base)]);
+            assert_eq!(base_verdict(&image, Some(" debian:12 "), &facts).0, expected);
+            assert_eq!(base_verdict(&with(image.clone(), &[(BASE_NAME, "debian:12")]), None, &facts).0, expected);
+        }
+        let plain = |nth: u8| Layer { diff_id: None, ..about(&[nth], "amd64").layers.remove(0) };
+        assert!(begins_with(&[plain(1), plain(2)], &[plain(1)]), "without unpacked digests, as served");
+        assert!(!begins_with(&[plain(1)], &[plain(2)]));
+    }
+
+    #[test]
+    fn for_the_same_platform() {
+        let arm = about(&[1, 2], "arm64");
+        let mut index = about(&[5], "amd64");
+        let entry = |nth: u8, architecture: &str, kind: &str| Entry {
+            digest: digest(nth),
+            platform: Some(Platform::new("linux", architecture)),
+            variant: String::new(),
+            kind: kind.to_owned(),
+        };
+        index.entries = vec![entry(8, "amd64", ""), entry(10, "arm64", "attestation-manifest"), entry(9, "arm64", "")];
+        let child = BTreeSet::from([Want::About(format!("debian@{}", digest(9)))]);
+        assert_eq!(base_verdict(&arm, Some("debian:12"), &facts(7, &[], &[(7, index.clone())])), (Base::Asking, child));
+        let known = facts(7, &[], &[(7, index.clone()), (9, about(&[1], "arm64"))]);
+        assert_eq!(base_verdict(&arm, Some("debian:12"), &known).0, up_to_date(7));
+        let other = base_verdict(&about(&[1], "s390x"), Some("debian:12"), &known).0;
+        assert_eq!(other, Base::Unknown { why: "its base debian:12 is not made for linux/s390x now".into() });
+    }
+
+    #[test]
+    fn what_has_to_be_learned_first() {
+        let image = with(about(&[1], "amd64"), &[(BASE_NAME, "debian:12")]);
+        let mut facts_so_far = Facts::default();
+        let want = |want: Want| (Base::Asking, BTreeSet::from([want]));
+        assert_eq!(base_verdict(&image, None, &facts_so_far), want(Want::Image("debian:12".into())));
+        facts_so_far.take(Learned::Image("debian:12".into(), Fact::Asked));
+        assert_eq!(base_verdict(&image, None, &facts_so_far).0, Base::Asking);
+        assert_eq!(base_verdict(&image, None, &facts(7, &[], &[])), want(Want::About(format!("debian@{}", digest(7)))));
+    }
+
+    #[test]
+    fn what_cannot_be_told() {
+        let mut facts = Facts::default();
+        for (name, why) in [
+            ("gone:1", Why::NotFound),
+            ("denied:1", Why::Denied),
+            ("r.example/a:1", Why::NoCredentials),
+            ("busy:1", Why::RateLimited),
+            ("off:1", Why::Unreachable("no route".into())),
+        ] {
+            facts.take(Learned::Image(name.into(), Fact::Failed { why, at: NOW }));
+        }
+        let frozen = format!("debian@{}", digest(7));
+        for (name, why) in [
+            ("scratch", "it is built from scratch: there is no base".to_owned()),
+            ("Deb ian", "its base `Deb ian` is no image: a repository name is lower case".to_owned()),
+            (&frozen, format!("its base {frozen} is named by digest alone: nothing newer can be told")),
+            ("gone:1", "its base gone:1 is not at docker.io".to_owned()),
+            ("denied:1", "its base denied:1: docker.io refuses the credentials used here".to_owned()),
+            ("r.example/a:1", "its base r.example/a:1: r.example wants a login, and there is none here".to_owned()),
+            ("busy:1", "its base busy:1: docker.io takes no more requests for now".to_owned()),
+            ("off:1", "its base off:1: no route".to_owned()),
+        ] {
+            let image = with(about(&[1], "amd64"), &[(BASE_NAME, name)]);
+            assert_eq!(base_verdict(&image, None, &facts), (Base::Unknown { why }, BTreeSet::new()));
+        }
+        for nothing in [None, Some(" ")] {
+            let (base, wants) = base_verdict(&about(&[1], "amd64"), nothing, &facts);
+            let why = "it does not name its base (org.opencontainers.image.base.name)".to_owned();
+            assert_eq!((base, wants.len()), (Base::Unknown { why }, 0));
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What the version manifest proposes.
+
+use std::cmp::Reverse;
+
+use crate::image::ImageRef;
+use crate::registry::{POSTGRES, Stability, VersionEntry, VersionManifest};
+use crate::version::{PgTag, Version, leading};
+
+/// An image of the version manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The image, its registry included.
+    pub image: String,
+    /// The version it is for: `17.9_5`.
+    pub label: String,
+    /// Whether it is for a newer version than the one asked for.
+    pub newer: bool,
+    /// Whether it is meant for everyone.
+    pub stability: Stability,
+}
+
+impl Proposal {
+    fn of(entry: &VersionEntry, newer: bool) -> Self {
+        Self { image: entry.image.clone(), label: entry.label(), newer, stability: entry.stability }
+    }
+}
+
+/// What the manifest is asked for: the pin document's versions; where it has none, those of the image that runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish<'a> {
+    /// The PostgreSQL version of the pin document.
+    pub postgres: Option<&'a str>,
+    /// The Spock version of the pin document.
+    pub spock: Option<&'a str>,
+    /// The image that runs.
+    pub runs: Option<&'a ImageRef>,
+}
+
+/// The manifest's image of a component for the version asked for, then its stable ones for newer versions of the same
+/// major, the newest first. A version that is not known is none: the manifest's default is never taken for it.
+pub fn proposals(manifest: &VersionManifest, component: &str, wish: &Wish<'_>) -> Vec<Proposal> {
+    let (asked, newer) =
+        if component == POSTGRES { postgres(manifest, wish) } else { other(manifest, component, wish) };
+    let asked = asked.map(|entry| Proposal::of(entry, false));
+    asked.into_iter().chain(newer.into_iter().map(|entry| Proposal::of(entry, true))).collect()
+}
+
+type Found<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
+
+fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> Found<'m> {
+    let tag = wish.runs.and_then(|image| PgTag::parse(image.tag.as_deref()?));
+    let running = || wish.runs.and_then(|image| manifest.of_image(image)).map(|(_, entry)| entry);
+    let version = wish.postgres.and_then(Version::parse);
+    let version = version.or_else(|| tag.as_ref().map(|tag| tag.postgres.clone()));
+    let Some(version) = version.or_else(|| Version::parse(&running()?.version)) else { return (None, Vec::new()) };
+    let spock = wish.spock.and_then(Version::parse).or_else(|| tag.map(|tag| tag.spock));
+    let spock = spock.or_else(|| Version::parse(running()?.spock.as_deref()?));
+    let entries = manifest.components.get(POSTGRES).map_or(&[][..], Vec::as_slice);
+    let mut of_version = entries.iter().filter(|entry| Version::parse(&entry.version).as_ref() == Some(&version));
+    // A tag tells more of Spock's version than the manifest is keyed by: 5.0.6 is asked for as 5.
+    let fits = |entry: &&VersionEntry| {
+        let key = entry.spock.as_deref().and_then(Version::parse);
+        spock.as_ref().zip(key).is_none_or(|(spock, key)| spock.has_prefix(&key))
+    };
+    (of_version.rfind(fits), manifest.newer(&version, spock.map(|spock| spock.major())))
+}
+
+fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &Wish<'_>) -> Found<'m> {
+    let Some(image) = wish.runs else { return (None, Vec::new()) };
+    let entries = manifest.components.get(component).map_or(&[][..], Vec::as_slice);
+    let listed = manifest.of_image(image).filter(|(name, _)| *name == component).map(|(_, entry)| &entry.version);
+    let version = listed.and_then(|version| Version::parse(version));
+    let Some(version) = version.or_else(|| leading(image.tag.as_deref()?)) else { return (None, Vec::new()) };
+    let asked = entries.iter().rfind(|entry| Version::parse(&entry.version).as_ref() == Some(&version));
+    let stable = entries.iter().filter(|entry| entry.stability == Stability::Stable);
+    let newer = stable.filter_map(|entry| Some((Version::parse(&entry.version)?, entry)));
+    let mut newer: Vec<_> = newer.filter(|(it, _)| it.major() == version.major() && *it > version).collect();
+    newer.sort_by_key(|(version, _)| Reverse(version.clone()));
+    (asked, newer.into_iter().map(|(_, entry)| entry).collect())
+}

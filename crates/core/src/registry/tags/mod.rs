@@ -1,0 +1,210 @@
+//! A repository's tags with what is known of them, in the order in which one would choose.
+//!
+//! First what the version manifest has for the version asked for, then its newer images of the same major; then the
+//! family of what runs, the newest version first; then all others, family by family. Tags that are known to name the
+//! same image are one candidate, under the name that stays what it is.
+
+mod manifest;
+mod order;
+#[cfg(test)]
+mod tests;
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use nucleo_matcher::{Config, Matcher, Utf32Str};
+
+use crate::image::{Digest, ImageRef};
+use crate::registry::Facts;
+use crate::time::Time;
+use crate::version::{Constancy, constancy};
+
+pub use manifest::{Proposal, Wish, proposals};
+
+/// What candidates are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    /// The repository, as written: `ghcr.io/pgedge/pgedge-postgres`.
+    pub repository: &'a str,
+    /// The tags it is known to have; none while nobody answered.
+    pub names: Option<&'a [String]>,
+    /// The images that run where one is chosen for, the most common one first.
+    pub runs: &'a [ImageRef],
+    /// The images that ran there.
+    pub ran: &'a [ImageRef],
+    /// The images that failed there.
+    pub failed: &'a [ImageRef],
+    /// What the version manifest proposes, the best first.
+    pub proposals: &'a [Proposal],
+    /// What is known of images.
+    pub facts: &'a Facts,
+}
+
+/// An image one could choose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The image, as it is put into a text: `repository:tag`.
+    pub text: String,
+    /// Its tag; of several for the same image one that stays what it is.
+    pub tag: String,
+    /// The other tags for the same image.
+    pub also: Vec<String>,
+    /// Its digest, where known.
+    pub digest: Option<Digest>,
+    /// When it was built, where known.
+    pub created: Option<Time>,
+    /// Whether its tag moves, and why we think so.
+    pub constancy: Constancy,
+    /// What the version manifest says of it.
+    pub proposed: Option<Proposal>,
+    /// Whether it runs, or ran, where one is chosen for.
+    pub here: Option<Here>,
+    /// Whether the registry lists its tag; `None` while nobody answered.
+    pub listed: Option<bool>,
+}
+
+/// How an image stands to the services one is chosen for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Here {
+    /// It runs now.
+    Now,
+    /// It should run now, and fails.
+    Failing,
+    /// Its tag runs now; the registry has another image under it since.
+    Moved,
+    /// It failed here.
+    Failed,
+    /// It ran before.
+    Before,
+}
+
+impl Candidate {
+    /// All its tags, the shown one first.
+    pub fn tags(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.tag.as_str()).chain(self.also.iter().map(String::as_str))
+    }
+
+    /// What it is looked up by once its digest is known: `repository@digest`.
+    pub fn by_digest(&self) -> Option<String> {
+        Some(ImageRef::parse(&self.text).ok()?.by_digest(self.digest.as_ref()?))
+    }
+}
+
+/// Lists the candidates in the order in which one would choose.
+pub fn candidates(source: &Source<'_>) -> Vec<Candidate> {
+    let Ok(repository) = ImageRef::parse(source.repository) else { return Vec::new() };
+    let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::Running::of);
+    let mut rows: Vec<(order::Place<'_>, Candidate)> = Vec::new();
+    let mut proposed: BTreeMap<String, usize> = BTreeMap::new();
+    for (at, proposal) in source.proposals.iter().enumerate() {
+        let Ok(image) = ImageRef::parse(&proposal.image) else { continue };
+        let tag = image.tag_or_latest();
+        let text = if image.same_repository(&repository) {
+            proposed.insert(tag.to_owned(), at);
+            format!("{}:{tag}", source.repository)
+        } else {
+            image.without_digest().to_owned()
+        };
+        let place = order::Place::proposed(at);
+        rows.push((place, source.candidate(text, tag, Some(proposal.clone()), &repository)));
+    }
+    let names = source.names.unwrap_or_default().iter().filter(|name| !is_attachment(name));
+    for name in names.filter(|name| !proposed.contains_key(*name)) {
+        let text = format!("{}:{name}", source.repository);
+        let place = order::Place::of(name, family.as_ref());
+        rows.push((place, source.candidate(text, name, None, &repository)));
+    }
+    rows.sort_by(|(a, _), (b, _)| a.cmp(b));
+    gathered(rows.into_iter().map(|(_, row)| row))
+}
+
+impl Source<'_> {
+    fn candidate(&self, text: String, tag: &str, proposed: Option<Proposal>, listing: &ImageRef) -> Candidate {
+        let digest = self.facts.image(&text).known().map(|fact| fact.digest.clone());
+        let image = ImageRef::parse(&text).ok();
+        let about = image.as_ref().zip(digest.as_ref()).map(|(image, digest)| image.by_digest(digest));
+        let created = about.and_then(|about| self.facts.about(&about).known()?.created());
+        let in_listing = image.as_ref().is_some_and(|image| image.same_repository(listing));
+        let listed = self.names.filter(|_| in_listing).map(|names| names.iter().any(|name| name == tag));
+        let here = image.and_then(|image| self.here(&image, digest.as_ref()));
+        let (tag, constancy) = (tag.to_owned(), constancy(tag));
+        Candidate { text, tag, also: Vec::new(), digest, created, constancy, proposed, here, listed }
+    }
+
+    /// By digest where both are known, as tags move; else by tag.
+    fn here(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<Here> {
+        let stands = |other: &ImageRef| {
+            let same_tag = other.tag.is_some() && other.tag == image.tag;
+            match (&other.digest, digest) {
+                _ if !other.same_repository(image) => None,
+                (Some(other), Some(digest)) if other == digest => Some(true),
+                (Some(_), Some(_)) => same_tag.then_some(false),
+                _ => same_tag.then_some(true),
+            }
+        };
+        let now = self.runs.iter().filter_map(stands).max();
+        let was = |images: &[ImageRef]| images.iter().any(|other| stands(other) == Some(true));
+        match (now, was(self.failed)) {
+            (Some(true), failed) => Some(if failed { Here::Failing } else { Here::Now }),
+            (Some(false), _) => Some(Here::Moved),
+            (None, true) => Some(Here::Failed),
+            (None, false) => was(self.ran).then_some(Here::Before),
+        }
+    }
+}
+
+/// Whether a tag names no image but what belongs to one: a signature, an attestation (`sha256-<digest>[.sig]`; OCI
+/// distribution-spec, "Referrers Tag Schema", and sigstore's cosign).
+fn is_attachment(tag: &str) -> bool {
+    let hex = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));
+    hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
+
+/// Tags of one image are one candidate, where the best of them stands.
+fn gathered(rows: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = Vec::new();
+    let mut known: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows {
+        let same = row.by_digest().map(|key| (known.get(&key).copied(), key));
+        match same {
+            Some((Some(at), _)) => join(&mut found[at], row),
+            Some((None, key)) => {
+                known.insert(key, found.len());
+                found.push(row);
+            }
+            None => found.push(row),
+        }
+    }
+    found
+}
+
+fn join(first: &mut Candidate, other: Candidate) {
+    first.here = [first.here, other.here].into_iter().flatten().min();
+    // What the manifest names is named by its own tag.
+    if first.proposed.is_none() && first.constancy.floats() && !other.constancy.floats() {
+        first.also.insert(0, std::mem::replace(&mut first.tag, other.tag));
+        (first.text, first.constancy) = (other.text, other.constancy);
+    } else {
+        first.also.push(other.tag);
+    }
+}
+
+/// The places of the candidates that match what is typed, the best first: its letters in order, better where they
+/// stand together. With nothing typed all match, in their order. `whole`: the image is matched, not its tags.
+pub fn matching(candidates: &[Candidate], typed: &str, whole: bool) -> Vec<usize> {
+    let pattern = Pattern::new(typed, CaseMatching::Ignore, Normalization::Never, AtomKind::Fuzzy);
+    if pattern.atoms.is_empty() {
+        return (0..candidates.len()).collect();
+    }
+    let mut matcher = Matcher::new(Config::DEFAULT);
+    let mut letters = Vec::new();
+    let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut letters), &mut matcher);
+    let mut found: Vec<(Reverse<u32>, usize)> = Vec::new();
+    for (at, candidate) in candidates.iter().enumerate() {
+        let best = if whole { score(&candidate.text) } else { candidate.tags().filter_map(&mut score).max() };
+        found.extend(best.map(|best| (Reverse(best), at)));
+    }
+    found.sort();
+    found.into_iter().map(|(_, at)| at).collect()
+}

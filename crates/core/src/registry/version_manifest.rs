@@ -1,0 +1,326 @@
+//! The version manifest: which image was made and tested for which version (pgEdge's format 1, as its control plane
+//! reads it: `server/internal/orchestrator/swarm`, `github.com/pgEdge/control-plane`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::ImageRef;
+use crate::time::Time;
+use crate::version::Version;
+
+/// The component whose images are keyed by PostgreSQL and Spock version.
+pub const POSTGRES: &str = "postgres";
+/// Where images without a registry are, unless the configuration says otherwise.
+pub const REPOSITORY_HOST: &str = "ghcr.io/pgedge";
+/// The format's number.
+const SCHEMA: i64 = 1;
+
+/// Whether an image is meant for everyone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stability {
+    /// It is.
+    #[default]
+    Stable,
+    /// It is under development, or marked with a word this version does not know.
+    Dev,
+}
+
+/// One image of the manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionEntry {
+    /// The version of PostgreSQL, or of another component.
+    pub version: String,
+    /// The version of Spock; for PostgreSQL only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spock: Option<String>,
+    /// The image, its registry included.
+    pub image: String,
+    /// Whether it is meant for everyone.
+    pub stability: Stability,
+    /// Whether the manifest marks it as the default.
+    pub default: bool,
+}
+
+impl VersionEntry {
+    /// The version's label, `17.9_5` for PostgreSQL with Spock.
+    pub fn label(&self) -> String {
+        self.spock.as_ref().map_or_else(|| self.version.clone(), |spock| format!("{}_{spock}", self.version))
+    }
+}
+
+/// Where a manifest came from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "from", content = "at")]
+pub enum ManifestOrigin {
+    /// A file.
+    File(String),
+    /// An address, just now.
+    Url(String),
+    /// What an address answered before, kept on disk.
+    Cache(String),
+    /// The list that is built in.
+    BuiltIn,
+}
+
+impl fmt::Display for ManifestOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "file {path}"),
+            Self::Url(url) => f.write_str(url),
+            Self::Cache(url) => write!(f, "{url}, kept on disk"),
+            Self::BuiltIn => f.write_str("built in"),
+        }
+    }
+}
+
+/// A version manifest, read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VersionManifest {
+    /// Images by component, in the manifest's order.
+    pub components: BTreeMap<String, Vec<VersionEntry>>,
+    /// Where it came from.
+    pub origin: ManifestOrigin,
+    /// As of when it is: the answer's, the file's, or the list's date.
+    pub at: Option<Time>,
+    /// Why it could not be had anew, where that failed and an older one is kept.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// Why a text is no manifest; the words are the control plane's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// It is no JSON of this shape.
+    #[error("invalid JSON: {0}")]
+    Json(String),
+    /// It is of another format.
+    #[error("unsupported schema_version {0} (want {SCHEMA})")]
+    Schema(i64),
+    /// It names no image of PostgreSQL.
+    #[error("manifest missing images.postgres")]
+    NoPostgres,
+    /// A version is none.
+    #[error("invalid version entry {{postgres:{postgres} spock:{spock}}}: {why}")]
+    VersionEntry {
+        /// The version of PostgreSQL, or of the component.
+        postgres: String,
+        /// The version of Spock.
+        spock: String,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Text {
+    #[serde(default)]
+    schema_version: i64,
+    #[serde(default)]
+    images: BTreeMap<String, Vec<Line>>,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Line {
+    postgres_version: String,
+    spock_version: String,
+    version: String,
+    image: String,
+    stability: String,
+    default: bool,
+}
+
+impl VersionManifest {
+    /// Reads a manifest; images without a registry are looked for at `host` (`ghcr.io/pgedge`).
+    ///
+    /// # Errors
+    /// In the control plane's own words.
+    pub fn parse(text: &str, host: &str, origin: ManifestOrigin, at: Option<Time>) -> Result<Self, ManifestError> {
+        let text: Text = serde_json::from_str(text).map_err(|error| ManifestError::Json(error.to_string()))?;
+        if text.schema_version != SCHEMA {
+            return Err(ManifestError::Schema(text.schema_version));
+        }
+        if text.images.get(POSTGRES).is_none_or(Vec::is_empty) {
+            return Err(ManifestError::NoPostgres);
+        }
+        let mut components = BTreeMap::new();
+        for (name, lines) in text.images {
+            let mut entries: Vec<VersionEntry> = Vec::new();
+            for line in lines {
+                let entry = line.entry(name == POSTGRES, host)?;
+                // A later line of the same version wins.
+                entries.retain(|known| (&known.version, &known.spock) != (&entry.version, &entry.spock));
+                entries.push(entry);
+            }
+            components.insert(name, entries);
+        }
+        Ok(Self { components, origin, at, problem: None })
+    }
+
+    fn of(&self, component: &str) -> &[VersionEntry] {
+        self.components.get(component).map_or(&[], Vec::as_slice)
+    }
+
+    /// The image for a version of PostgreSQL and Spock.
+    ///
+    /// # Errors
+    /// `unsupported postgres version …` or `unsupported spock version …`, as the control plane says it.
+    pub fn postgres(&self, postgres: &str, spock: &str) -> Result<&VersionEntry, String> {
+        let mut of_version = self.of(POSTGRES).iter().filter(|entry| entry.version == postgres).peekable();
+        if of_version.peek().is_none() {
+            return Err(format!("unsupported postgres version {postgres}"));
+        }
+        let found = of_version.find(|entry| entry.spock.as_deref() == Some(spock));
+        found.ok_or_else(|| format!("unsupported spock version {spock}"))
+    }
+
+    /// The image of another component for a version; `latest` is its default.
+    ///
+    /// # Errors
+    /// `unsupported version …`.
+    pub fn component(&self, component: &str, version: &str) -> Result<&VersionEntry, String> {
+        let found = match version {
+            "latest" => self.default_of(component),
+            _ => self.of(component).iter().find(|entry| entry.version == version),
+        };
+        found.ok_or_else(|| format!("unsupported {component} version {version}"))
+    }
+
+    /// A component's default: the marked one, else the last.
+    pub fn default_of(&self, component: &str) -> Option<&VersionEntry> {
+        let entries = self.of(component);
+        entries.iter().rfind(|entry| entry.default).or(entries.last())
+    }
+
+    /// The entry whose image this is, with its component; a digest does not matter.
+    pub fn of_image(&self, image: &ImageRef) -> Option<(&str, &VersionEntry)> {
+        let mut all =
+            self.components.iter().flat_map(|(name, entries)| entries.iter().map(move |it| (name.as_str(), it)));
+        all.find(|(_, entry)| same(&entry.image, image))
+    }
+
+    /// The component whose images are in the same repository as this one.
+    pub fn component_of(&self, image: &ImageRef) -> Option<&str> {
+        let in_it =
+            |entry: &VersionEntry| ImageRef::parse(&entry.image).is_ok_and(|other| other.same_repository(image));
+        self.components.iter().find(|(_, entries)| entries.iter().any(in_it)).map(|(name, _)| name.as_str())
+    }
+
+    /// Stable images for newer versions of the same majors of PostgreSQL and Spock, the newest first.
+    pub fn newer(&self, postgres: &Version, spock_major: Option<u64>) -> Vec<&VersionEntry> {
+        let mut found: Vec<(Version, &VersionEntry)> = self
+            .of(POSTGRES)
+            .iter()
+            .filter(|entry| entry.stability == Stability::Stable)
+            .filter(|entry| spock_major.is_none() || major(entry.spock.as_deref()) == spock_major)
+            .filter_map(|entry| Some((Version::parse(&entry.version)?, entry)))
+            .filter(|(version, _)| version.major() == postgres.major() && version > postgres)
+            .collect();
+        found.sort_by(|a, b| b.0.cmp(&a.0));
+        found.into_iter().map(|(_, entry)| entry).collect()
+    }
+}
+
+fn major(text: Option<&str>) -> Option<u64> {
+    Version::parse(text?).map(|version| version.major())
+}
+
+/// Whether two references name the same tag.
+fn same(text: &str, image: &ImageRef) -> bool {
+    ImageRef::parse(text)
+        .is_ok_and(|other| other.same_repository(image) && other.tag_or_latest() == image.tag_or_latest())
+}
+
+impl Line {
+    fn entry(self, is_postgres: bool, host: &str) -> Result<VersionEntry, ManifestError> {
+        let version = if is_postgres { self.postgres_version } else { self.version };
+        let bad = |why: String| ManifestError::VersionEntry {
+            postgres: version.clone(),
+            spock: self.spock_version.clone(),
+            why,
+        };
+        for text in [Some(&version), is_postgres.then_some(&self.spock_version)].into_iter().flatten() {
+            Version::parse(text).ok_or_else(|| bad(format!("invalid version format: {text:?}")))?;
+        }
+        let image = with_host(&self.image, host);
+        ImageRef::parse(&image).map_err(|error| bad(format!("image {:?}: {error}", self.image)))?;
+        let stability =
+            if matches!(self.stability.as_str(), "" | "stable") { Stability::Stable } else { Stability::Dev };
+        let spock = is_postgres.then(|| self.spock_version.clone());
+        Ok(VersionEntry { spock, image, stability, default: self.default, version: version.clone() })
+    }
+}
+
+/// An image with its registry: as it is where it names one, else below `host`.
+fn with_host(image: &str, host: &str) -> String {
+    let names_one = image.split_once('/').is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost");
+    if names_one || host.is_empty() { image.to_owned() } else { format!("{}/{image}", host.trim_end_matches('/')) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"{ "schema_version": 1, "later": true, "images": {
+        "postgres": [
+            {"postgres_version":"17.9","spock_version":"5","image":"pg:old","stability":"stable"},
+            {"postgres_version":"17.10","spock_version":"5","image":"localhost/pg:17.10-spock5.0.9-standard-1"},
+            {"postgres_version":"17.11","spock_version":"5","image":"reg:5000/pg:17.11-spock5.1-standard-1","stability":"dev"},
+            {"postgres_version":"18.4","spock_version":"5","image":"pg:18.4-spock5.0.10-standard-1","default":true},
+            {"postgres_version":"17.9","spock_version":"5","image":"pg:17.9-spock5.0.6-standard-2","stability":"stable"}],
+        "mcp": [{"version":"1.0.0","image":"postgres-mcp:1.0.0"},{"version":"1.1.0","image":"postgres-mcp:1.1.0"}] } }"#;
+
+    fn read(text: &str) -> Result<VersionManifest, String> {
+        VersionManifest::parse(text, REPOSITORY_HOST, ManifestOrigin::BuiltIn, None).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn keys_defaults_and_hosts() {
+        let manifest = read(TEXT).unwrap();
+        let image = |postgres: &str, spock: &str| manifest.postgres(postgres, spock).map(|entry| entry.image.as_str());
+        assert_eq!(image("17.9", "5"), Ok("ghcr.io/pgedge/pg:17.9-spock5.0.6-standard-2"), "the later line wins");
+        assert_eq!(image("17.10", "5"), Ok("localhost/pg:17.10-spock5.0.9-standard-1"));
+        assert_eq!(image("17.11", "5"), Ok("reg:5000/pg:17.11-spock5.1-standard-1"));
+        assert_eq!(image("9.6", "5"), Err("unsupported postgres version 9.6".into()));
+        assert_eq!(image("17.9", "4"), Err("unsupported spock version 4".into()));
+        assert_eq!(manifest.default_of("postgres").unwrap().label(), "18.4_5");
+        assert_eq!(manifest.component("mcp", "latest").unwrap().version, "1.1.0", "none marked: the last");
+        assert_eq!(manifest.component("mcp", "2").unwrap_err(), "unsupported mcp version 2");
+        assert_eq!(manifest.postgres("17.11", "5").unwrap().stability, Stability::Dev);
+        let newer: Vec<_> =
+            manifest.newer(&Version::parse("17.9").unwrap(), Some(5)).into_iter().map(VersionEntry::label).collect();
+        assert_eq!(newer, ["17.10_5"], "integers, the same major, stable");
+        let reference = |text: &str| ImageRef::parse(text).unwrap();
+        let hex = "a".repeat(64);
+        let pinned = reference(&format!("ghcr.io/pgedge/pg:17.9-spock5.0.6-standard-2@sha256:{hex}"));
+        assert_eq!(manifest.of_image(&pinned).unwrap().1.label(), "17.9_5");
+        assert_eq!(manifest.component_of(&reference("ghcr.io/pgedge/postgres-mcp:9")), Some("mcp"));
+        assert_eq!(manifest.component_of(&reference("docker.io/pgedge/postgres-mcp:9")), None);
+    }
+
+    #[test]
+    fn errors_in_the_control_planes_words() {
+        let postgres = |version: &str, spock: &str| {
+            format!(
+                r#"{{"schema_version":1,"images":{{"postgres":[{{"postgres_version":"{version}","spock_version":"{spock}","image":"pg:1"}}]}}}}"#
+            )
+        };
+        for (text, wanted) in [
+            ("{".to_owned(), "invalid JSON: "),
+            (r#"{"schema_version":2}"#.to_owned(), "unsupported schema_version 2 (want 1)"),
+            ("{}".to_owned(), "unsupported schema_version 0 (want 1)"),
+            (r#"{"schema_version":1,"images":{"mcp":[]}}"#.to_owned(), "manifest missing images.postgres"),
+            (postgres("17.x", "5"), "invalid version entry {postgres:17.x spock:5}: "),
+            (postgres("17.9", ""), "invalid version entry {postgres:17.9 spock:}: "),
+            (postgres("1.2.3.4", "5"), "invalid version entry {postgres:1.2.3.4 spock:5}: "),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert!(error.starts_with(wanted), "{error}");
+        }
+        assert!(read(&postgres("17", "5")).is_ok());
+    }
+}

@@ -1,0 +1,144 @@
+//! From what a person types to what is meant: groups, members, services.
+
+use crate::plan::Scope;
+use crate::swarm::{GroupKey, GroupKind, member_of};
+use crate::world::World;
+
+/// A name that does not mean exactly one thing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing has this name.
+    #[error("there is no group, member or service `{name}`")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Several things have this name.
+    #[error("`{name}` means several things: {}", found.join(", "))]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// What it may mean, in a form that means one thing.
+        found: Vec<String>,
+    },
+}
+
+impl NameError {
+    /// What to do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unknown { known, .. } => format!("there is: {}", known.join(", ")),
+            Self::Ambiguous { .. } => "name one of them in full".into(),
+        }
+    }
+}
+
+/// The group of an exact name, or of `kind/name`.
+///
+/// # Errors
+/// When nothing or several things have the name.
+pub fn group(world: &World, name: &str) -> Result<GroupKey, NameError> {
+    if let Some(key) = GroupKey::parse(name) {
+        let there = world.groups().any(|(group, _)| *group == key) || world.history(&key).newest().is_some();
+        return if there { Ok(key) } else { Err(unknown(world, name)) };
+    }
+    let mut found: Vec<GroupKey> =
+        world.groups().map(|(group, _)| group).filter(|group| group.name == name).cloned().collect();
+    if found.is_empty() {
+        let gone = [GroupKind::Database, GroupKind::Stack, GroupKind::Service]
+            .map(|kind| GroupKey { kind, name: name.to_owned() });
+        found.extend(gone.into_iter().filter(|key| world.history(key).newest().is_some()));
+    }
+    one(name, found, ToString::to_string).unwrap_or_else(|| Err(unknown(world, name)))
+}
+
+/// What a rollback is asked for: a group, `group/member`, a member's or a service's name.
+///
+/// # Errors
+/// When nothing or several things have the name.
+pub fn target(world: &World, name: &str) -> Result<(GroupKey, Scope), NameError> {
+    match group(world, name) {
+        Ok(key) => return Ok((key, Scope::Group)),
+        Err(error @ NameError::Ambiguous { .. }) => return Err(error),
+        Err(NameError::Unknown { .. }) => {}
+    }
+    if let Some((left, member)) = name.rsplit_once('/')
+        && let Ok(key) = group(world, left)
+    {
+        return scope(world, &key, member).map(|scope| (key, scope)).ok_or_else(|| unknown(world, name));
+    }
+    let groups: Vec<GroupKey> = world.groups().map(|(key, _)| key.clone()).collect();
+    let found = groups.into_iter().filter_map(|key| scope(world, &key, name).map(|scope| (key, scope)));
+    one(name, found.collect(), |(key, _)| format!("{key}/{name}")).unwrap_or_else(|| Err(unknown(world, name)))
+}
+
+/// The member or service of a group with this name.
+pub fn scope(world: &World, group: &GroupKey, name: &str) -> Option<Scope> {
+    if world.members(group).any(|service| service.name == name) {
+        return Some(Scope::Service(name.to_owned()));
+    }
+    world.members(group).any(|service| member_of(service) == name).then(|| Scope::Member(name.to_owned()))
+}
+
+fn one<T>(name: &str, mut found: Vec<T>, text: impl Fn(&T) -> String) -> Option<Result<T, NameError>> {
+    match found.len() {
+        0 => None,
+        1 => found.pop().map(Ok),
+        _ => Some(Err(NameError::Ambiguous { name: name.to_owned(), found: found.iter().map(text).collect() })),
+    }
+}
+
+fn unknown(world: &World, name: &str) -> NameError {
+    let mut known: Vec<String> = world.groups().map(|(key, _)| key.to_string()).collect();
+    let near = name.rsplit('/').next().unwrap_or(name);
+    if known.iter().any(|key| key.contains(near)) {
+        known.retain(|key| key.contains(near));
+    }
+    known.truncate(12);
+    NameError::Unknown { name: name.to_owned(), known }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+    use crate::world::Seen;
+
+    fn world() -> World {
+        let mut world = World::default();
+        let mut services = Vec::new();
+        for (name, database, stack) in
+            [("pg-a", "shop", ""), ("shop_web", "", "shop"), ("other_web", "", "other"), ("cron", "", "")]
+        {
+            let mut service = sample::service(name, "r/a:1");
+            for (key, value) in [("pgedge.database.id", database), ("com.docker.stack.namespace", stack)] {
+                if !value.is_empty() {
+                    service.labels.insert(key.into(), value.into());
+                }
+            }
+            services.push(service);
+        }
+        world.apply(Seen::Services(services), sample::NOW);
+        world
+    }
+
+    #[test]
+    fn names() {
+        let world = world();
+        assert_eq!(group(&world, "stack/shop").unwrap().to_string(), "stack/shop");
+        assert_eq!(group(&world, "cron").unwrap().to_string(), "service/cron");
+        assert!(
+            matches!(group(&world, "shop"), Err(NameError::Ambiguous { found, .. }) if found == ["database/shop", "stack/shop"])
+        );
+        assert!(
+            matches!(group(&world, "sho"), Err(NameError::Unknown { known, .. }) if known == ["database/shop", "stack/shop"])
+        );
+        assert_eq!(target(&world, "shop_web").unwrap().1, Scope::Service("shop_web".into()));
+        assert_eq!(target(&world, "stack/shop/web").unwrap().1, Scope::Member("web".into()));
+        assert!(
+            matches!(target(&world, "web"), Err(NameError::Ambiguous { found, .. }) if found == ["stack/other/web", "stack/shop/web"])
+        );
+    }
+}
