@@ -7,6 +7,8 @@ mod changing;
 #[cfg(test)]
 mod choosing;
 #[cfg(test)]
+mod circles;
+#[cfg(test)]
 mod completing;
 #[cfg(test)]
 mod conformance;

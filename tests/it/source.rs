@@ -19,6 +19,121 @@ pub struct PathUse {
     pub within: Vec<String>,
     /// Whether it is part of a `use`.
     pub imported: bool,
+    /// Whether it is part of a `pub use`, of whatever visibility.
+    pub exported: bool,
+    /// The name a `use` gives it: its last segment, unless `as` says another.
+    pub name: String,
+}
+
+/// A source file of a crate, read: without what is compiled for tests only.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// The file, from the repository's root.
+    pub file: String,
+    /// The module it is, within its crate.
+    pub module: Vec<String>,
+    /// Its words and signs.
+    pub tokens: Vec<Token>,
+    /// The paths in it, from the crate's root (`crate::…`) or from another crate's.
+    pub paths: Vec<ResolvedPath>,
+}
+
+/// A path of a source, resolved.
+#[derive(Clone, Debug)]
+pub struct ResolvedPath {
+    /// From the crate's root, which is `crate`, or as it is where it goes elsewhere.
+    pub path: Vec<String>,
+    /// The line.
+    pub line: usize,
+    /// Whether it is part of a `use`.
+    pub imported: bool,
+    /// Whether it is part of a `pub use`.
+    pub exported: bool,
+    /// The name a `use` gives it.
+    pub name: String,
+}
+
+impl Source {
+    /// Reads the text of a file of a crate.
+    pub fn of(folder: &str, file: &str, text: &str) -> Self {
+        let (tokens, _) = without_tests(&tokens(text));
+        let module = module_of(folder, file);
+        let declared: BTreeSet<String> = tokens
+            .windows(3)
+            .filter(|window| window[0].text == "mod" && window[2].text == ";")
+            .map(|window| window[1].text.clone())
+            .collect();
+        let resolve = |used: PathUse| ResolvedPath {
+            path: absolute(&module, &declared, &used),
+            line: used.line,
+            imported: used.imported,
+            exported: used.exported,
+            name: used.name,
+        };
+        let paths = paths(&tokens).into_iter().map(resolve).collect();
+        Self { file: file.to_owned(), module, tokens, paths }
+    }
+}
+
+/// All sources of a crate's product: its files below `src`, without those that are compiled for tests only.
+pub fn member_sources(folder: &str) -> Vec<Source> {
+    let files = rust_files(&format!("{folder}/src"));
+    let tests = test_files(folder, &files);
+    let product = files.iter().filter(|file| !tests.contains(*file));
+    product.map(|file| Source::of(folder, file, &read(file).unwrap_or_default())).collect()
+}
+
+/// The module a file is: `crates/core/src/wire/v1.rs` is `wire`, `v1`.
+fn module_of(folder: &str, file: &str) -> Vec<String> {
+    let inner = file.strip_prefix(folder).unwrap_or(file).trim_start_matches('/');
+    let inner = inner.strip_prefix("src/").unwrap_or(inner).trim_end_matches(".rs");
+    let mut parts: Vec<String> = inner.split('/').map(str::to_owned).collect();
+    if parts.last().is_some_and(|last| last == "mod" || (matches!(last.as_str(), "lib" | "main") && parts.len() == 1)) {
+        parts.pop();
+    }
+    parts
+}
+
+/// A path from the crate's root, or as it is where it goes elsewhere.
+fn absolute(module: &[String], children: &BTreeSet<String>, used: &PathUse) -> Vec<String> {
+    let root = ["crate".to_owned()];
+    let mut here: Vec<String> = module.iter().chain(&used.within).cloned().collect();
+    let mut rest = used.segments.as_slice();
+    match rest.first().map(String::as_str) {
+        Some("crate") => return rest.to_vec(),
+        Some("self") => rest = &rest[1..],
+        Some("super") => {
+            while let Some((word, more)) = rest.split_first()
+                && word == "super"
+            {
+                here.pop();
+                rest = more;
+            }
+        }
+        // A module declared here is named without a prefix.
+        Some(first) if used.within.is_empty() && children.contains(first) => {}
+        _ => return rest.to_vec(),
+    }
+    root.iter().chain(&here).chain(rest).cloned().collect()
+}
+
+/// Files that are compiled for tests only: by their name, or declared so where they are included.
+fn test_files(folder: &str, files: &[String]) -> BTreeSet<String> {
+    let mut places: Vec<String> = Vec::new();
+    for file in files {
+        let (_, modules) = without_tests(&tokens(&read(file).unwrap_or_default()));
+        let place = format!("{folder}/src/{}", module_of(folder, file).join("/"));
+        let place = place.trim_start_matches("./");
+        places.extend(modules.iter().map(|module| format!("{}/{module}", place.trim_end_matches('/'))));
+    }
+    let is_test = |file: &String| {
+        let stem = file.trim_end_matches(".rs");
+        stem.ends_with("/tests")
+            || stem.ends_with("_tests")
+            || stem.contains("/tests/")
+            || places.iter().any(|place| stem == place || stem.starts_with(&format!("{place}/")))
+    };
+    files.iter().filter(|file| is_test(file)).cloned().collect()
 }
 
 /// The repository's root.
@@ -219,13 +334,16 @@ pub fn paths(tokens: &[Token]) -> Vec<PathUse> {
                 at += 1;
             }
             "use" => {
-                let (mut leaves, end) = (Vec::new(), at + 1);
+                let (mut leaves, at_use, end) = (Vec::new(), at, at + 1);
                 at = tree(tokens, end, &[], &mut leaves);
-                let made = leaves.into_iter().map(|(segments, line)| PathUse {
-                    segments,
-                    line,
+                let exported = is_public(tokens, at_use);
+                let made = leaves.into_iter().map(|leaf| PathUse {
+                    name: leaf.name.unwrap_or_else(|| leaf.segments.last().cloned().unwrap_or_default()),
+                    segments: leaf.segments,
+                    line: leaf.line,
                     within: within(),
                     imported: true,
+                    exported,
                 });
                 found.extend(made);
             }
@@ -236,7 +354,8 @@ pub fn paths(tokens: &[Token]) -> Vec<PathUse> {
                     at += 2;
                 }
                 if segments.len() > 1 {
-                    found.push(PathUse { segments, line, within: within(), imported: false });
+                    let name = segments.last().cloned().unwrap_or_default();
+                    found.push(PathUse { segments, line, within: within(), imported: false, exported: false, name });
                 }
                 at += 1;
             }
@@ -260,9 +379,23 @@ fn starts_path(tokens: &[Token], at: usize) -> bool {
     }
 }
 
+/// Whether the `use` here is a `pub use`, of whatever visibility.
+fn is_public(tokens: &[Token], at: usize) -> bool {
+    let before = |back: usize| at.checked_sub(back).map_or("", |index| tokens[index].text.as_str());
+    before(1) == "pub" || (before(1) == ")" && (2..6).any(|back| before(back) == "pub"))
+}
+
+/// One path of a `use`.
+struct Leaf {
+    segments: Vec<String>,
+    line: usize,
+    /// The name `as` gives it.
+    name: Option<String>,
+}
+
 /// Reads one branch of a `use`; returns where it ends.
-fn tree(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<(Vec<String>, usize)>) -> usize {
-    let mut segments = prefix.to_vec();
+fn tree(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<Leaf>) -> usize {
+    let (mut segments, mut name) = (prefix.to_vec(), None);
     while let Some(token) = tokens.get(at) {
         match token.text.as_str() {
             "::" => at += 1,
@@ -274,7 +407,10 @@ fn tree(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<(Ve
                 }
                 return at + 1;
             }
-            "as" => at += 2,
+            "as" => {
+                name = tokens.get(at + 1).map(|token| token.text.clone());
+                at += 2;
+            }
             word if is_name(word) || word == "*" => {
                 if word != "self" || segments.is_empty() {
                     segments.push(word.to_owned());
@@ -285,6 +421,6 @@ fn tree(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<(Ve
         }
     }
     let line = tokens.get(at.saturating_sub(1)).map_or(0, |token| token.line);
-    leaves.push((segments, line));
+    leaves.push(Leaf { segments, line, name });
     at
 }

@@ -23,7 +23,7 @@ pub fn places(image: &str) -> Places {
     }
 }
 
-/// A manager that is ready and active, on linux/x86_64.
+/// A manager that is ready and active, on Linux and 64-bit x86.
 pub fn node(name: &str) -> Node {
     Node {
         id: format!("{name}-id"),
