@@ -166,7 +166,7 @@ impl ImageRef {
     }
 
     /// The tag to ask a registry for; a reference with neither tag nor digest means `latest`, as everywhere.
-    pub fn tag_or_latest(&self) -> &str {
+    pub(crate) fn tag_or_latest(&self) -> &str {
         self.tag.as_deref().unwrap_or("latest")
     }
 

@@ -16,12 +16,12 @@ impl Version {
     }
 
     /// The first number.
-    pub fn major(&self) -> u64 {
+    pub(crate) fn major(&self) -> u64 {
         self.0.first().copied().unwrap_or(0)
     }
 
     /// Whether it begins with all numbers of the other: 5.0.6 with 5, not 5.0 with 5.0.6.
-    pub fn has_prefix(&self, other: &Self) -> bool {
+    pub(crate) fn has_prefix(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
     }
 }
@@ -67,7 +67,7 @@ impl PgTag {
 }
 
 /// The version a tag begins with: `16` of `16-alpine`, `1.31.0` of `v1.31.0`; none for words, commits and dates alone.
-pub fn leading(tag: &str) -> Option<Version> {
+pub(crate) fn leading(tag: &str) -> Option<Version> {
     let tag = tag.strip_prefix('v').unwrap_or(tag);
     let first = tag.split(['-', '_', '+']).next()?;
     // A date or a commit that happens to have digits only is no version.
@@ -150,7 +150,7 @@ pub fn constancy(tag: &str) -> Constancy {
 }
 
 /// The family of a tag: what stays the same in its row of versions, with `#` in place of versions, dates and commits.
-pub fn family(tag: &str) -> String {
+pub(crate) fn family(tag: &str) -> String {
     if let Some(tag) = PgTag::parse(tag) {
         let variant = tag
             .rest
@@ -176,7 +176,7 @@ pub fn family(tag: &str) -> String {
 }
 
 /// Whether images of this repository keep data that a new major version does not read, by its well-known name.
-pub fn keeps_data(image: &ImageRef) -> bool {
+pub(crate) fn keeps_data(image: &ImageRef) -> bool {
     const STORES: [&str; 14] = [
         "postgres",
         "postgis",
@@ -212,7 +212,7 @@ pub fn store(image: &ImageRef) -> Option<Version> {
 }
 
 /// Whether images of this repository are PostgreSQL's, by their well-known names.
-pub fn is_postgresql(image: &ImageRef) -> bool {
+pub(crate) fn is_postgresql(image: &ImageRef) -> bool {
     const NAMES: [&str; 6] = ["postgres", "postgis", "timescale", "pgvector", "spilo", "patroni"];
     keeps_data(image) && NAMES.iter().any(|name| image.path.rsplit('/').next().unwrap_or_default().contains(name))
 }

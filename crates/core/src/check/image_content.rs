@@ -95,7 +95,7 @@ fn base_named(case: &Case<'_>, service: &Service) -> Option<String> {
 }
 
 /// The image is built on an older build of its base.
-pub fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> Option<Said> {
+pub(crate) fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> Option<Said> {
     let named = named.or_else(|| facts.base_of(image));
     let (Base::Outdated { name, since, now }, _) = base_verdict(about, named, facts) else { return None };
     let since = since.map(|at| format!(", there since {}", at.date(0))).unwrap_or_default();
@@ -105,6 +105,6 @@ pub fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Fa
 }
 
 /// What has to be known to tell about an image's base.
-pub fn base_wants(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
+pub(crate) fn base_wants(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
     base_verdict(about, named.or_else(|| facts.base_of(image)), facts).1
 }

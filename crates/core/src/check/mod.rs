@@ -67,7 +67,7 @@ pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) ->
 }
 
 /// Everything that may be remarked about one image for these services.
-pub fn about_image(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn about_image(case: &Case<'_>) -> Vec<Finding> {
     // What ran by no tag goes back to that, to the letter.
     if let Some(finding) = tags::no_tag(case).filter(|_| case.by != By::Back) {
         return vec![finding];
@@ -88,7 +88,7 @@ pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bo
 }
 
 /// That the image failed in these services before, by each.
-pub fn failed_before(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn failed_before(case: &Case<'_>) -> Vec<Finding> {
     case.each(|service| failed_in(case, service))
 }
 
@@ -186,7 +186,7 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
 }
 
 /// Whether a want about images has an answer of either kind; wants about the swarm never have one here.
-pub fn is_answered(want: &Want, facts: &Facts) -> bool {
+pub(crate) fn is_answered(want: &Want, facts: &Facts) -> bool {
     match want {
         Want::Image(text) => facts.image(text).answered(),
         Want::About(text) => facts.about(text).answered(),
@@ -199,7 +199,7 @@ pub fn is_answered(want: &Want, facts: &Facts) -> bool {
 }
 
 /// A malformed reference.
-pub fn about_reference(message: &str, text: &str) -> Finding {
+pub(crate) fn about_reference(message: &str, text: &str) -> Finding {
     Finding::new(Severity::Error, Code::ReferenceSyntax, format!("`{text}`"), message)
         .hint("an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
 }

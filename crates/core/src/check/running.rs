@@ -109,7 +109,7 @@ pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
 }
 
 /// An image that is named by its tag alone.
-pub fn by_tag(image: &ImageRef) -> Option<Said> {
+pub(crate) fn by_tag(image: &ImageRef) -> Option<Said> {
     image.digest.is_none().then(|| {
         let message = format!("{} runs by tag only; the next restart may bring another image", image.text);
         Said::new(Severity::Info, Code::RunsByTag, message, "pin it with its digest to fix what restarts bring")

@@ -66,7 +66,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether the image ran in this service before.
-    pub fn ran_in(&self, service: &Service) -> bool {
+    pub(crate) fn ran_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_here(self.world, self.group, service, text);
         self.by == By::Back
             || ran(&self.image.text)
@@ -74,7 +74,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether there is proof that the image ran well in this service before.
-    pub fn ran_well_in(&self, service: &Service) -> bool {
+    pub(crate) fn ran_well_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_well(self.world, self.group, service, text);
         self.by == By::Back
             || ran(&self.image.text)
@@ -82,7 +82,7 @@ impl<'a> Case<'a> {
     }
 
     /// Whether it ran in all of them.
-    pub fn ran_here(&self) -> bool {
+    pub(crate) fn ran_here(&self) -> bool {
         self.services.iter().all(|service| self.ran_in(service))
     }
 

@@ -8,7 +8,7 @@ use crate::swarm::Service;
 use crate::version::constancy;
 
 /// A reference with neither tag nor digest.
-pub fn no_tag(case: &Case<'_>) -> Option<Finding> {
+pub(crate) fn no_tag(case: &Case<'_>) -> Option<Finding> {
     let image = case.image;
     if image.tag.is_some() || image.digest.is_some() {
         return None;
@@ -76,7 +76,7 @@ fn moved(image: &ImageRef, service: &Service, facts: &Facts) -> Option<Said> {
 }
 
 /// The tag of this running image names another digest now.
-pub fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
+pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
     let (tag, digest) = (running.tag.as_deref()?, running.digest.as_ref()?);
     let now = facts.image(running.without_digest()).known()?;
     if now.digest == *digest || now.children.contains(digest) {

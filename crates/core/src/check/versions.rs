@@ -257,7 +257,7 @@ fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service
 }
 
 /// What the manifest has that is newer than what runs.
-pub fn newer_than_runs(running: &ImageRef, service: &Service, manifest: &VersionManifest) -> Vec<Said> {
+pub(crate) fn newer_than_runs(running: &ImageRef, service: &Service, manifest: &VersionManifest) -> Vec<Said> {
     let build = || {
         let tag = pg_tag(running).filter(|_| is_postgres(service))?;
         let entry = manifest.postgres(&tag.postgres.to_string(), &tag.spock.major().to_string()).ok()?;

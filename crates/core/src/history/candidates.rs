@@ -368,7 +368,7 @@ fn hosts(world: &World, tasks: &[&Task]) -> Vec<String> {
 
 impl Earlier {
     /// Whether a person who writes this means it: its text, its tag, its digest or how that begins (`@1f2e3d4c`).
-    pub fn is_meant(&self, text: &str) -> bool {
+    pub(crate) fn is_meant(&self, text: &str) -> bool {
         let image = &self.places.image;
         if let Some(start) = text.strip_prefix('@') {
             let hex = self.digest.as_ref().and_then(|digest| digest.as_str().strip_prefix("sha256:"));

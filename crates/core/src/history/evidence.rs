@@ -8,7 +8,7 @@ use crate::swarm::{Service, Task, TaskState};
 use crate::world::World;
 
 /// Whether a task's image came up in it: it runs, or ran until it was told to stop.
-pub fn came_up(task: &Task) -> bool {
+pub(crate) fn came_up(task: &Task) -> bool {
     match task.state {
         TaskState::Running => true,
         // What was stopped before it ran was never up.
@@ -25,7 +25,7 @@ pub fn same(one: &str, other: &str) -> bool {
 
 /// Whether the image, by text or digest, is known to have run in this service, or was at least what it should run
 /// before and did not fail.
-pub fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
+pub(crate) fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
     let before = || {
         let records = world.history(group).newest_first().filter_map(|entry| entry.record.as_ref());
         let mut units = records.flat_map(|record| &record.plan.units);
@@ -36,7 +36,7 @@ pub fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) 
 }
 
 /// Whether there is proof that the image ran well in this service: what the spec says, or said, is none.
-pub fn ran_well(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
+pub(crate) fn ran_well(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
     if is_well(world, service) && same(text, service.image()) {
         return true;
     }
@@ -95,7 +95,7 @@ pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &s
 
 /// The image that last ran well in this service: what runs where it is well, else the newest earlier one that did not
 /// fail. What the spec says is no proof: an image that never started did not run here.
-pub fn last_healthy(world: &World, group: &GroupKey, service: &Service) -> Option<String> {
+pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -> Option<String> {
     if is_well(world, service) {
         return Some(service.image().to_owned());
     }

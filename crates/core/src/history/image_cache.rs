@@ -15,7 +15,7 @@ use crate::world::World;
 
 /// The nodes on which the tasks of a service would land, by host name, and whether the image of this text is known to
 /// have run there. By digest only: what a tag named then is not known.
-pub fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<Landing> {
+pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<Landing> {
     let Some(digest) = digest_of(image) else { return Vec::new() };
     let ran = ran_on(world, group, &digest);
     let mut nodes: Vec<Landing> = world
@@ -39,7 +39,7 @@ pub fn landings(world: &World, group: &GroupKey, service: &Service, image: &str)
 
 /// The host names where an image of this digest is known to have run, in whatever service, and until when; none: it
 /// runs there now, or nobody knows.
-pub fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<String, Option<Time>> {
+pub(crate) fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<String, Option<Time>> {
     // Asked for each of many tasks: a text is compared, not read.
     let is = |image: &str| image.ends_with(digest.as_str());
     let mut found: BTreeMap<String, Option<Time>> = BTreeMap::new();

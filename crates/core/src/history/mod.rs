@@ -10,7 +10,10 @@ mod in_force;
 mod target;
 
 pub use candidates::{CHANGES, Earlier, Fared, Pullable, earlier, known, wants, wants_of};
-pub use evidence::{came_up, failed_here, last_healthy, ran_here, ran_well, same};
-pub use image_cache::{landings, ran_on, told};
+pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
+pub use evidence::{failed_here, same};
+pub use image_cache::told;
+pub(crate) use image_cache::{landings, ran_on};
 pub use in_force::in_force;
-pub use target::{Answer, Source, Step, Way, journal_way, steps, way_back};
+pub(crate) use target::journal_way;
+pub use target::{Answer, Source, Step, Way, steps, way_back};

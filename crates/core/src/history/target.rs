@@ -128,7 +128,7 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
 }
 
 /// The newest change that left what the service runs now; `Err` names a record to read first.
-pub fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<Answer>, String> {
+pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<Answer>, String> {
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
         let Some((unit, state)) = unit_of(world, group, entry, service)? else { continue };

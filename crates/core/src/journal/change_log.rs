@@ -51,14 +51,14 @@ pub struct History {
 
 impl History {
     /// Takes in a slot as read; a record known before is kept.
-    pub fn learn_slot(&mut self, slot: Slot) {
+    pub(crate) fn learn_slot(&mut self, slot: Slot) {
         let record =
             self.entries.get(&slot.seq).filter(|old| old.slot.change == slot.change).and_then(|old| old.record.clone());
         self.entries.insert(slot.seq, Entry { slot, record });
     }
 
     /// Takes in a slot whose owner shows no sign of life.
-    pub fn learn_silence(&mut self, slot: Slot) {
+    pub(crate) fn learn_silence(&mut self, slot: Slot) {
         self.silent = Some((slot.config.clone(), slot.index));
         self.learn_slot(slot);
     }
@@ -86,7 +86,7 @@ impl History {
     }
 
     /// Takes in a record, or that there is none.
-    pub fn learn_record(&mut self, change: &str, record: Option<Record>) {
+    pub(crate) fn learn_record(&mut self, change: &str, record: Option<Record>) {
         match record {
             Some(record) => {
                 if let Some(entry) = self.entries.values_mut().find(|entry| entry.slot.change == change) {
@@ -100,7 +100,7 @@ impl History {
     }
 
     /// Takes in all that was seen of the group, from wherever it was noted.
-    pub fn learn_sightings(&mut self, mut seen: Vec<Sighting>) {
+    pub(crate) fn learn_sightings(&mut self, mut seen: Vec<Sighting>) {
         seen.sort_by(|one, other| (other.at, &other.record).cmp(&(one.at, &one.record)));
         self.seen = Some(seen);
     }
@@ -111,7 +111,7 @@ impl History {
     }
 
     /// Whether what was seen has been read.
-    pub fn knows_sightings(&self) -> bool {
+    pub(crate) fn knows_sightings(&self) -> bool {
         self.seen.is_some()
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long a slot must stand still.
 pub const STILL: Duration = Duration::from_secs(30);
 /// A read that takes longer, or fails, starts the wait again.
-pub const PROMPT: Duration = Duration::from_secs(2);
+pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 
 /// How long a slot is known to stand still: by its index, and only between two reads that were answered at once.
 ///

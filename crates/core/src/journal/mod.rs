@@ -11,9 +11,9 @@ mod slot;
 
 pub use change_log::{Entry, History, Hold};
 pub use external::{Sighting, sightings};
-pub use liveness::{PROMPT, STILL, Stillness};
+pub use liveness::{STILL, Stillness};
 pub use prune::{Part, Stored, doomed};
-pub use slot::{Slot, SlotLabels, slot_name, truncated};
+pub use slot::{Slot, SlotLabels, slot_name};
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ impl UnitState {
     }
 
     /// The state a letter stands for.
-    pub fn from_letter(letter: char) -> Option<Self> {
+    pub(crate) fn from_letter(letter: char) -> Option<Self> {
         Self::ALL.iter().find(|(_, l, _)| *l == letter).map(|(state, ..)| *state)
     }
 }

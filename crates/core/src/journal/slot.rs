@@ -153,7 +153,7 @@ impl Slot {
 }
 
 /// Cuts a text to at most so many bytes, at a character's edge.
-pub fn truncated(text: &str, most: usize) -> String {
+pub(crate) fn truncated(text: &str, most: usize) -> String {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;

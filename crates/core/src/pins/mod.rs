@@ -117,7 +117,7 @@ impl PinDoc {
     }
 
     /// Whether both say the same beside the pins: versions, and rules.
-    pub fn same_beside(&self, other: &Self) -> bool {
+    pub(crate) fn same_beside(&self, other: &Self) -> bool {
         let rules = |doc: &Self| -> Vec<(PinKey, Rules)> {
             let said = doc.rules.iter().filter(|(_, rules)| **rules != Rules::default());
             said.map(|(key, rules)| (key.clone(), rules.clone())).collect()
@@ -145,7 +145,7 @@ pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinKey> {
 }
 
 /// Whether a pin's text makes a service run this text: the same, or the same once its digest is fixed.
-pub fn means(pin: &str, image: &str) -> bool {
+pub(crate) fn means(pin: &str, image: &str) -> bool {
     pin == image || image.split('@').next() == Some(pin)
 }
 

@@ -27,7 +27,7 @@ pub enum Action {
 
 impl Action {
     /// Whether it posts something.
-    pub fn is_active(self) -> bool {
+    pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::Back | Self::New)
     }
 

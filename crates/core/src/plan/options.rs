@@ -41,7 +41,7 @@ pub enum Replacing {
 }
 
 /// Why a service cannot run an old and a new task side by side; `None`: it can.
-pub fn forbids_start_first(service: &Service) -> Option<&'static str> {
+pub(crate) fn forbids_start_first(service: &Service) -> Option<&'static str> {
     if service.mode.is_job() {
         Some("a job is not updated by replacing tasks")
     } else if service.exclusive {

@@ -11,9 +11,9 @@ use crate::registry::{About, Fact, Facts, ImageFact, Layer, Why};
 use crate::time::Time;
 
 /// The annotation with the base's reference.
-pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
+pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
 /// The annotation with the digest the base had then: of its index, or of its manifest for this platform.
-pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// How an image stands to its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn base_verdict(about: &About, base_name: Option<&str>, facts: &Facts) -> (B
 }
 
 /// The reference of its base as an image names it, if it does.
-pub fn named_base(about: &About) -> Option<&str> {
+pub(crate) fn named_base(about: &About) -> Option<&str> {
     about.note(BASE_NAME).map(str::trim)
 }
 

@@ -8,7 +8,8 @@ mod query;
 pub mod tags;
 mod version_manifest;
 
-pub use base_image::{BASE_DIGEST, BASE_NAME, Base, base_verdict, named_base};
+pub(crate) use base_image::{BASE_DIGEST, BASE_NAME, named_base};
+pub use base_image::{Base, base_verdict};
 pub use facts::{Facts, Learned};
 pub use files::{FileKind, Files, ImageFile, Reading};
 pub use image_info::{About, Config, Entry, Layer, Step};

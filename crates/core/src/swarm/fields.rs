@@ -8,13 +8,13 @@ use crate::image::Platform;
 /// The image text of a spec.
 pub const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
 /// The platforms the scheduler goes by.
-pub const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
+pub(crate) const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
 
 /// The places of a spec that runs a new image, with that image's platforms; removed when they are not known.
 ///
 /// Written as `{Architecture, OS}` without variants, deduplicated: what the `docker` client writes, and what the
 /// scheduler compares.
-pub fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> Places {
+pub(crate) fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> Places {
     let mut list: Vec<&Platform> =
         platforms.unwrap_or_default().iter().filter(|platform| !platform.is_unknown()).collect();
     list.sort();

@@ -16,11 +16,11 @@ pub const DB_NODE: &str = "pgedge.node.name";
 /// The label of a pgEdge instance that names its host.
 pub const HOST: &str = "pgedge.host.id";
 /// The label of a database's other services that holds their id in its spec.
-pub const SERVICE_ID: &str = "pgedge.service.id";
+pub(crate) const SERVICE_ID: &str = "pgedge.service.id";
 /// The label `docker stack deploy` puts on a stack's services.
 pub const STACK: &str = "com.docker.stack.namespace";
 /// The label `docker stack deploy` keeps the compose file's image text in.
-pub const STACK_IMAGE: &str = "com.docker.stack.image";
+pub(crate) const STACK_IMAGE: &str = "com.docker.stack.image";
 
 /// The label that tells what an instance of a database is, `primary` or `replica`: pinnace's own, as no engine knows it.
 pub const ROLE: &str = "pinnace.role";

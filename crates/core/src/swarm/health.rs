@@ -115,7 +115,7 @@ const LIVED: Duration = Duration::from_secs(10);
 const RECOVERED: Duration = Duration::from_secs(30);
 
 /// Judges a service; `tasks` may be what runs only, or nothing, when more has not been read.
-pub fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String, Node>, now: Time) -> Health {
+pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String, Node>, now: Time) -> Health {
     let view = View { service, tasks, nodes, now };
     let running = view.running();
     let desired = view.desired(running);

@@ -8,13 +8,13 @@ mod health;
 mod placement;
 mod words;
 
-pub use fields::{IMAGE, PLATFORMS, with_image};
-pub use group::{
-    COMPONENT, DATABASE, DB_NODE, GroupKey, GroupKind, HOST, ROLE, SERVICE_ID, STACK, STACK_IMAGE, hex, is_postgres,
-    member_of,
-};
-pub use health::{Changed, Health, State, TaskError, assess};
-pub use placement::{candidates, satisfies};
+pub use fields::IMAGE;
+pub(crate) use fields::{PLATFORMS, with_image};
+pub use group::{COMPONENT, DATABASE, DB_NODE, GroupKey, GroupKind, HOST, ROLE, STACK, hex, is_postgres, member_of};
+pub(crate) use group::{SERVICE_ID, STACK_IMAGE};
+pub(crate) use health::assess;
+pub use health::{Changed, Health, State, TaskError};
+pub use placement::candidates;
 pub use words::{Availability, FailureAction, NodeState, RestartCondition, Role, TaskState, UpdateState};
 
 use std::collections::BTreeMap;

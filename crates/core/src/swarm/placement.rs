@@ -5,7 +5,7 @@
 use crate::swarm::{Node, Service};
 
 /// Whether a node satisfies all constraints; one that cannot be read is taken as satisfied, as we cannot tell.
-pub fn satisfies(node: &Node, constraints: &[String]) -> bool {
+pub(crate) fn satisfies(node: &Node, constraints: &[String]) -> bool {
     constraints.iter().all(|constraint| holds(node, constraint).unwrap_or(true))
 }
 
