@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Side by side on a lab that is up: what `pinnace apply` adds to the engine's own convergence of the same update.
 
-    eval "$(tests/lab/up)" && cargo build --release && benches/apply.py [RUNS]
+    eval "$(tests/lab/up)" && cargo build --profile dist && benches/apply.py [RUNS]
 
 Two stacks of three services are brought to and fro between two images, by turns with `docker service update` (one service
 after another, waiting for convergence, as the CLI does) and with `pinnace apply --settle 0`. Prints medians and the
@@ -16,7 +16,7 @@ import time
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAM = os.path.join(HERE, "../target/release/pinnace")
+PROGRAM = os.path.join(HERE, "../target/dist/pinnace")
 REGISTRY = os.environ["PINNACE_LAB_REGISTRY"]
 PARTS = ["a", "b", "c"]
 IMAGES = [f"{REGISTRY}/bench/app:{tag}" for tag in "12"]

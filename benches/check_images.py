@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How long it takes to check 200 distinct images at a real registry, beside bare requests, curl, skopeo and the engine.
 
-    cargo build --release --example look_many && benches/check_images.py [RUNS]
+    cargo build --profile dist --example look_many && benches/check_images.py [RUNS]
 
 With a lab that is up (`eval "$(tests/lab/up)"`) its registry and its first engine are used; without one a `docker-registry` of
 its own is started, and the engine is left out. Half of the images are indexes for two platforms with attestations, half are
@@ -24,7 +24,7 @@ import time
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 7
 COUNT, AT_ONCE, SKOPEO = 200, 8, 20
 HERE = os.path.dirname(os.path.abspath(__file__))
-PROGRAM = os.path.join(HERE, "../target/release/examples/look_many")
+PROGRAM = os.path.join(HERE, "../target/dist/examples/look_many")
 KINDS = ("oci.image.index.v1", "oci.image.manifest.v1", "docker.distribution.manifest.list.v2", "docker.distribution.manifest.v2")
 ACCEPT = ", ".join(f"application/vnd.{kind}+json" for kind in KINDS)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Side by side on a lab that is up: how long until the services of a real swarm are on the screen.
 
-    eval "$(tests/lab/up)" && cargo build --release && benches/first_screen.py [RUNS]
+    eval "$(tests/lab/up)" && cargo build --profile dist && benches/first_screen.py [RUNS]
 
 Compares `docker service ls`, `pinnace status` and the console, started anew each time, run by turns. Prints medians
 and ratios; nothing here passes or fails.
@@ -16,7 +16,7 @@ import tempfile
 import time
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-PROGRAM = os.path.join(os.path.dirname(__file__), "../target/release/pinnace")
+PROGRAM = os.path.join(os.path.dirname(__file__), "../target/dist/pinnace")
 LAST = "parked"  # a service of the lab that stands on the first page
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How large simulated worlds start and answer, beside a real engine where one is named.
 
-    cargo build --release && benches/sim_scale.py [RUNS]            # eval "$(tests/lab/up)" first for the engine beside it
+    cargo build --profile dist && benches/sim_scale.py [RUNS]            # eval "$(tests/lab/up)" first for the engine beside it
 
 Starts `pinnace sim` with 1,000 services, 100 nodes and 10,000 tasks, and asks for the lists that a console asks for, by
 turns with the engine at DOCKER_HOST. As that one holds far less, its time is also given for each entry of a list.
@@ -18,7 +18,7 @@ import tempfile
 import time
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-PROGRAM = os.path.join(os.path.dirname(__file__), "../target/release/pinnace")
+PROGRAM = os.path.join(os.path.dirname(__file__), "../target/dist/pinnace")
 LISTS = ["/nodes", "/services?status=true", '/tasks?filters={"desired-state":["running"]}', "/info"]
 
 
