@@ -224,7 +224,7 @@ impl Effects {
                 match answer {
                     Ok(seen) => inbox.send(Msg::Seen { cluster, seen }),
                     Err(fault) => {
-                        inbox.send(Msg::Unanswered { cluster, want: asked });
+                        inbox.send(Msg::Unanswered { cluster, want: asked, why: fault.to_string() });
                         inbox.send(notice(Severity::Warning, fault.to_string(), fault.hint()))
                     }
                 };

@@ -63,8 +63,8 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
         });
         wants.flatten().filter_map(|want| if let Want::Image(image) = want { Some(image) } else { None }).collect()
     };
-    let images: Vec<_> = state.clusters[0].asked.iter().filter(|want| matches!(want, Want::Image(_))).collect();
-    assert_eq!(images, [&Want::Image("ghcr.io/pgedge/pgedge-postgres:my-custom-image".into())]);
+    let images: Vec<_> = state.clusters[0].facts.looked_up().collect();
+    assert_eq!(images, ["ghcr.io/pgedge/pgedge-postgres:my-custom-image"]);
     let after = asked(&press(&mut state, "down"));
     assert!(after.iter().any(|image| image.contains("shop/api:2.8.1")), "then what is on the screen: {after:?}");
     assert!(after.iter().all(|image| !image.contains('@')), "by tag: {after:?}");

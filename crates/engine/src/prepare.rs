@@ -282,6 +282,7 @@ impl Eyes {
     }
 
     async fn learn_facts(&self, wants: BTreeSet<Want>, facts: &mut Facts) {
+        let wants = facts.ask(&wants, self.docker.clock().now());
         let asked = futures_util::stream::iter(wants).map(|want| async move { self.fact(&want).await });
         let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
         for learned in answers.into_iter().flatten() {

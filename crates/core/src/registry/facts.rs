@@ -1,12 +1,17 @@
-//! Everything known of images, by what was asked.
+//! Everything known of images, by what was asked; and what is asked just now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{About, Allowance, Fact, ImageFact, Tags, Why};
+use super::{About, Allowance, Fact, ImageFact, Tags, Want, Why};
 use crate::contract::{Contract, Contracts};
 use crate::image::ImageRef;
 use crate::registry::VersionManifest;
+use crate::time::Time;
+
+/// The time before a query that the cluster did not answer is asked again.
+const PAUSE: Duration = Duration::from_secs(10);
 
 /// An answer, or that there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +38,10 @@ pub struct Facts {
     tags: BTreeMap<String, Fact<Arc<Tags>>>,
     engine: BTreeMap<String, Fact<ImageFact>>,
     versions: Fact<Arc<VersionManifest>>,
+    /// Whether the version manifest is asked for although one is known: that one counts until another comes.
+    renews_versions: bool,
+    /// Queries about the swarm: their answers are the world's.
+    swarm: BTreeMap<Want, Fact<()>>,
     logins: BTreeMap<String, Fact<bool>>,
     allowances: BTreeMap<String, Allowance>,
     contracts: Arc<Contracts>,
@@ -111,7 +120,7 @@ impl Facts {
             Learned::About(reference, fact) => drop(self.abouts.insert(reference, fact)),
             Learned::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
             Learned::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
-            Learned::Versions(fact) => self.versions = fact,
+            Learned::Versions(fact) => (self.versions, self.renews_versions) = (fact, false),
             Learned::Login(host, fact) => drop(self.logins.insert(host, fact)),
         }
     }
@@ -126,8 +135,75 @@ impl Facts {
         self.images.insert(reference.to_owned(), fact);
     }
 
-    /// Forgets what was learned by tag: tags move, digests do not.
+    /// Marks as asked those of these queries that are neither asked nor answered, and returns them.
+    pub fn ask(&mut self, wants: &BTreeSet<Want>, now: Time) -> BTreeSet<Want> {
+        let asked: BTreeSet<Want> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
+        for want in &asked {
+            match want.clone() {
+                Want::Image(reference) => drop(self.images.insert(reference, Fact::Asked)),
+                Want::About(reference) => drop(self.abouts.insert(reference, Fact::Asked)),
+                Want::Tags(repository) => drop(self.tags.insert(repository, Fact::Asked)),
+                Want::Engine(reference) => drop(self.engine.insert(reference, Fact::Asked)),
+                Want::Versions if self.versions.known().is_some() => {}
+                Want::Versions => self.versions = Fact::Asked,
+                Want::Login(host) => drop(self.logins.insert(host, Fact::Asked)),
+                want @ (Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_)) => {
+                    self.swarm.insert(want, Fact::Asked);
+                }
+            }
+        }
+        self.renews_versions &= !asked.contains(&Want::Versions);
+        asked
+    }
+
+    /// Whether nobody asked, or the answer is to be had again.
+    fn is_open(&self, want: &Want, now: Time) -> bool {
+        fn unknown<T>(facts: &BTreeMap<String, Fact<T>>, key: &str) -> bool {
+            matches!(of(facts, key), Fact::Unknown)
+        }
+        match want {
+            Want::Image(reference) => unknown(&self.images, reference),
+            Want::About(reference) => unknown(&self.abouts, reference),
+            Want::Tags(repository) => unknown(&self.tags, repository),
+            Want::Engine(reference) => unknown(&self.engine, reference),
+            Want::Versions => self.renews_versions || matches!(self.versions, Fact::Unknown),
+            Want::Login(host) => unknown(&self.logins, host),
+            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => match self.swarm.get(want) {
+                Some(Fact::Failed { at, .. }) => now.since(*at) >= PAUSE,
+                Some(_) => false,
+                None => true,
+            },
+        }
+    }
+
+    /// The references that were looked up, answered or not.
+    pub fn looked_up(&self) -> impl Iterator<Item = &str> {
+        self.images.keys().map(String::as_str)
+    }
+
+    /// Notes that the cluster did not answer a query about the swarm, and why.
+    pub fn fail(&mut self, want: Want, why: Why, now: Time) {
+        self.swarm.insert(want, Fact::Failed { why, at: now });
+    }
+
+    /// Lets a query be asked again when it is wanted next. A known version manifest counts until another comes.
+    pub fn renew(&mut self, want: &Want) {
+        match want {
+            Want::Image(reference) => drop(self.images.remove(reference)),
+            Want::About(reference) => drop(self.abouts.remove(reference)),
+            Want::Tags(repository) => drop(self.tags.remove(repository)),
+            Want::Engine(reference) => drop(self.engine.remove(reference)),
+            Want::Versions if self.versions.known().is_some() => self.renews_versions = true,
+            Want::Versions => self.versions = Fact::Unknown,
+            Want::Login(host) => drop(self.logins.remove(host)),
+            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => drop(self.swarm.remove(want)),
+        }
+    }
+
+    /// Forgets what ages: what was learned by tag, and what the cluster was asked. Digests do not age.
     pub fn forget_tags(&mut self) {
+        self.swarm.clear();
+        self.logins.retain(|_, fact| matches!(fact, Fact::Asked));
         let lasts = |reference: &str, known: bool| reference.contains('@') && known;
         for facts in [&mut self.images, &mut self.engine] {
             facts.retain(|reference, fact| matches!(fact, Fact::Asked) || lasts(reference, fact.known().is_some()));
@@ -170,5 +246,99 @@ impl Facts {
                 facts.remove(reference);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Digest;
+    use crate::registry::Via;
+    use crate::sample::NOW;
+
+    fn later(seconds: i64) -> Time {
+        Time(NOW.0 + seconds * 1000)
+    }
+
+    fn known(digit: &str) -> Fact<ImageFact> {
+        let digest = Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap();
+        Fact::Known { value: ImageFact::new(digest, None), at: NOW, via: Via::Registry }
+    }
+
+    fn one(want: &Want) -> BTreeSet<Want> {
+        [want.clone()].into()
+    }
+
+    #[test]
+    fn each_query_is_asked_once_until_it_is_renewed() {
+        let mut facts = Facts::default();
+        for want in [
+            Want::Image("r/a:1".into()),
+            Want::About("r/a@sha256:1".into()),
+            Want::Tags("r/a".into()),
+            Want::Engine("r/a:1".into()),
+            Want::Versions,
+            Want::Login("r".into()),
+            Want::Tasks("service".into()),
+            Want::Record("change".into()),
+            Want::Journal,
+        ] {
+            assert_eq!(facts.ask(&one(&want), NOW), one(&want), "{want:?}");
+            assert_eq!(facts.ask(&one(&want), NOW), BTreeSet::new(), "{want:?} is asked");
+            facts.renew(&want);
+            assert_eq!(facts.ask(&one(&want), NOW), one(&want), "{want:?} once more");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_either_kind_ends_the_question() {
+        let mut facts = Facts::default();
+        let want = Want::Image("r/a:1".into());
+        facts.ask(&one(&want), NOW);
+        facts.take(Learned::Image("r/a:1".into(), known("1")));
+        assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
+        facts.take(Learned::Image("r/a:1".into(), Fact::Failed { why: Why::NotFound, at: NOW }));
+        assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
+        assert!(facts.forget_failed("r") || facts.image("r/a:1").failed().is_some());
+    }
+
+    #[test]
+    fn what_the_cluster_did_not_answer_is_asked_again_after_a_pause() {
+        let mut facts = Facts::default();
+        facts.ask(&one(&Want::Journal), NOW);
+        facts.fail(Want::Journal, Why::Unreachable("no route".into()), later(1));
+        assert_eq!(facts.ask(&one(&Want::Journal), later(10)), BTreeSet::new());
+        assert_eq!(facts.ask(&one(&Want::Journal), later(11)), one(&Want::Journal));
+    }
+
+    #[test]
+    fn a_known_version_manifest_counts_until_another_comes() {
+        let mut facts = Facts::default();
+        let manifest = VersionManifest::parse(
+            r#"{"schema_version":1,"images":{"postgres":[{"postgres_version":"17.9","spock_version":"5","image":"a:1"}]}}"#,
+            "r",
+            crate::registry::ManifestOrigin::BuiltIn,
+            None,
+        );
+        let value = Arc::new(manifest.unwrap());
+        facts.take(Learned::Versions(Fact::Known { value, at: NOW, via: Via::Written }));
+        facts.renew(&Want::Versions);
+        assert_eq!(facts.ask(&one(&Want::Versions), NOW), one(&Want::Versions));
+        assert!(facts.versions().known().is_some());
+        assert_eq!(facts.ask(&one(&Want::Versions), NOW), BTreeSet::new(), "it is asked");
+    }
+
+    #[test]
+    fn a_refresh_keeps_digests_and_what_is_asked_just_now() {
+        let mut facts = Facts::default();
+        let by_digest = format!("r/a@sha256:{}", "1".repeat(64));
+        facts.take(Learned::Image("r/a:1".into(), known("1")));
+        facts.take(Learned::Image(by_digest.clone(), known("1")));
+        let asked = Want::Image("r/b:1".into());
+        facts.ask(&one(&asked), NOW);
+        facts.forget_tags();
+        assert_eq!(facts.image("r/a:1"), &Fact::Unknown);
+        assert_eq!(facts.ask(&one(&Want::Image(by_digest)), NOW), BTreeSet::new());
+        assert_eq!(facts.ask(&one(&asked), NOW), BTreeSet::new());
     }
 }

@@ -1,4 +1,6 @@
 //! What has to be learned before a plan or a check is complete.
+//!
+//! Each query has one state, its [`Fact`](super::Fact) in [`Facts`](super::Facts): unknown, asked, known or failed.
 
 use crate::swarm::GroupKey;
 

@@ -59,6 +59,8 @@ pub enum Msg {
         cluster: usize,
         /// What.
         want: Want,
+        /// The cause.
+        why: String,
     },
     /// Lines of a log, oldest first.
     LogLines {

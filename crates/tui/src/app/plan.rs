@@ -225,8 +225,6 @@ pub fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
 pub(super) fn forget_image(one: &mut Cluster, image: &str, now: Time) {
     if is_old(&one.facts, image, now) {
         one.facts.forget(image);
-        one.asked.remove(&Want::Engine(image.to_owned()));
-        one.asked.remove(&Want::Image(image.to_owned()));
     }
 }
 

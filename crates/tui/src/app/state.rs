@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::config::{Config, Context, Key};
 use pinnace_core::finding::Severity;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
@@ -154,10 +153,6 @@ pub struct Cluster {
     pub guard: Guard,
     /// Registries that did not answer, with since when and why.
     pub unreachable: BTreeMap<String, (Time, String)>,
-    /// What was asked for already, so that it is asked for once.
-    pub asked: BTreeSet<Want>,
-    /// What was asked for and not answered, with when.
-    pub unanswered: BTreeMap<Want, Time>,
     /// The changes this console carries out, or did; the newest last.
     pub works: Vec<Work>,
     /// What was handed on to be noted on this machine.
@@ -180,8 +175,6 @@ impl Cluster {
             facts: Facts::default(),
             guard: Guard::None,
             unreachable: BTreeMap::new(),
-            asked: BTreeSet::new(),
-            unanswered: BTreeMap::new(),
             works: Vec::new(),
             noted: Noted::default(),
         }

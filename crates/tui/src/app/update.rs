@@ -65,9 +65,9 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         }
         Msg::Seen { cluster, seen } => see(state, cluster, seen),
         Msg::Learned { cluster, learned } => learn(state, cluster, learned),
-        Msg::Unanswered { cluster, want } => {
+        Msg::Unanswered { cluster, want, why } => {
             if let Some(one) = state.clusters.get_mut(cluster) {
-                one.unanswered.insert(want, state.now);
+                one.facts.fail(want, Why::Unreachable(why), state.now);
             }
         }
         Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),

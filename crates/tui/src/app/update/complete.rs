@@ -28,7 +28,7 @@ fn forget_old(state: &mut State, repository: Option<&str>) {
         Fact::Unknown | Fact::Asked => false,
     };
     if old {
-        cluster.asked.remove(&Want::Tags(repository.to_owned()));
+        cluster.facts.renew(&Want::Tags(repository.to_owned()));
     }
 }
 

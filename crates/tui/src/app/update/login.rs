@@ -6,8 +6,6 @@ use crate::app::msg::Effect;
 use crate::app::state::{Modal, State};
 use crate::config::Action;
 use pinnace_core::finding::Severity;
-use pinnace_core::image::ImageRef;
-use pinnace_core::registry::Want;
 
 use super::{motion, plan};
 
@@ -53,16 +51,6 @@ fn take(state: &mut State, effects: &mut Vec<Effect>) {
 pub(super) fn done(state: &mut State, cluster: usize, host: &str, user: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let again = one.facts.forget_failed(host);
-    let is_there = |text: &str| ImageRef::parse(text).is_ok_and(|image| image.host == host);
-    let facts = &one.facts;
-    one.asked.retain(|want| match want {
-        Want::Image(text) => !is_there(text) || facts.image(text).answered(),
-        Want::Engine(text) => !is_there(text) || facts.engine(text).answered(),
-        Want::About(text) => !is_there(text) || facts.about(text).answered(),
-        Want::Tags(text) => !is_there(text) || facts.tags(text).answered(),
-        Want::Login(of) => of != host,
-        Want::Versions | Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => true,
-    });
     if again {
         plan::again(state);
     }

@@ -12,15 +12,13 @@ use crate::app::state::{Screen, Span, State};
 use crate::app::{back, change, complete, earlier, history, image, pins, rows};
 use pinnace_core::check;
 use pinnace_core::journal::Entry;
+use pinnace_core::registry::Fact;
 use pinnace_core::registry::Want;
-use pinnace_core::registry::{Fact, Learned};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
 /// For so long after the last key somebody is taken to be there.
 const AT_KEYS: Duration = Duration::from_secs(15 * 60);
-/// For so long what was not answered is not asked again.
-const PAUSE: Duration = Duration::from_secs(10);
 /// After so long the cause of a failure that goes on is looked up again.
 const AGAIN: Duration = Duration::from_secs(300);
 /// After so long the version manifest is looked at again, where a screen goes by it.
@@ -51,7 +49,6 @@ pub(super) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     let cluster = state.active;
     if let Some(one) = state.clusters.get_mut(cluster) {
         one.facts.forget_tags();
-        one.asked.clear();
     }
     effects.push(Effect::Refresh { cluster });
 }
@@ -64,34 +61,13 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
         Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
         Fact::Unknown | Fact::Asked => false,
     };
-    if old {
-        one.asked.remove(&Want::Versions);
+    if old && wants.contains(&Want::Versions) {
+        one.facts.renew(&Want::Versions);
     }
-    one.unanswered.retain(|want, at| {
-        let waits = now.since(*at) < PAUSE;
-        if !waits {
-            one.asked.remove(want);
-        }
-        waits
-    });
-    let fresh: BTreeSet<Want> = wants.difference(&one.asked).cloned().collect();
+    let fresh = one.facts.ask(wants, now);
     if fresh.is_empty() {
         return;
     }
-    for want in &fresh {
-        one.facts.take(match want.clone() {
-            Want::Image(reference) => Learned::Image(reference, Fact::Asked),
-            Want::About(reference) => Learned::About(reference, Fact::Asked),
-            Want::Tags(repository) => Learned::Tags(repository, Fact::Asked),
-            Want::Engine(reference) => Learned::Engine(reference, Fact::Asked),
-            // The one that is known counts until there is another.
-            Want::Versions if one.facts.versions().known().is_some() => continue,
-            Want::Versions => Learned::Versions(Fact::Asked),
-            Want::Login(host) => Learned::Login(host, Fact::Asked),
-            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => continue,
-        });
-    }
-    one.asked.extend(fresh.iter().cloned());
     effects.push(Effect::Ask { cluster, wants: fresh });
     super::fleet::rebuild(state);
 }
@@ -144,7 +120,7 @@ fn causes(state: &mut State) -> BTreeSet<Want> {
             Fact::Unknown | Fact::Asked => false,
         };
         if old {
-            one.asked.remove(&want);
+            one.facts.renew(&want);
         }
         wants.insert(want);
     }
