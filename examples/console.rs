@@ -8,6 +8,7 @@ use pinnace_core::finding::Severity;
 use pinnace_engine::clock::now;
 use pinnace_tui::app::state::Notice;
 use pinnace_tui::app::{Effect, Msg};
+use pinnace_tui::config::ColorDepth;
 
 #[path = "../tests/it/fixture.rs"]
 #[expect(clippy::unwrap_used, dead_code, reason = "a fixture of the tests, which use more of it")]
@@ -22,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let hint = "please report it".to_owned();
         told.send(Msg::Notice(Notice { at: now(), severity: Severity::Error, text, hint }));
     });
-    let mut console = Console::enter()?;
+    let mut console = Console::enter(ColorDepth::True)?;
     watch_signals(runtime.handle(), &inbox)?;
     read_terminal(inbox)?;
     let size = size()?;

@@ -1,7 +1,7 @@
 //! Putting the console together: clusters observed, keys read, signals watched, changes brought to an end.
 
-use std::io;
 use std::path::PathBuf;
+use std::{env, io};
 
 use tokio::runtime::Handle;
 
@@ -15,7 +15,7 @@ use pinnace_engine::prepare::Eyes;
 use pinnace_tui::app::state::{Cluster, Guard, Notice};
 use pinnace_tui::app::tour::Tour;
 use pinnace_tui::app::{Effect, Msg, State};
-use pinnace_tui::config::{Config, Warning};
+use pinnace_tui::config::{Config, Warning, ColorDepth};
 
 /// A cluster the console opens with.
 pub struct ClusterParts {
@@ -64,7 +64,8 @@ async fn shown(parts: Parts, tour: Option<Tour>) -> io::Result<()> {
 }
 
 fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
-    let mut screen = Console::enter()?;
+    let depth = ColorDepth::detect(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
+    let mut screen = Console::enter(depth)?;
     let (inbox, messages) = Inbox::new();
     let told = inbox.clone();
     install_panic_hook(move |panic| {
@@ -77,7 +78,8 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
         .iter()
         .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.eyes.docker.address()) });
     let settle = parts.config.settings.settle_seconds;
-    let mut state = State::new(clusters.collect(), parts.config, run::size()?, clock::now(), parts.offset);
+    let mut state =
+        State::new(clusters.collect(), parts.config.for_depth(depth), run::size()?, clock::now(), parts.offset);
     state.tour = tour;
     for warning in &parts.warnings {
         state.note(Notice {

@@ -14,12 +14,13 @@ use std::time::Duration;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use crossterm::{cursor, queue};
+use crossterm::{cursor, queue, style};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
 use pinnace_tui::app::State;
 use pinnace_tui::ui;
+use pinnace_tui::config::ColorDepth;
 
 use super::thrift::thrifty;
 
@@ -38,8 +39,8 @@ pub struct Console {
 }
 
 impl Console {
-    /// Takes the terminal over. Refuses where there is none.
-    pub fn enter() -> io::Result<Self> {
+    /// Takes over the terminal, which shows colours of this depth. Refuses where there is none.
+    pub fn enter(depth: ColorDepth) -> io::Result<Self> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
@@ -47,7 +48,9 @@ impl Console {
                  `pinnace status` answers without one",
             ));
         }
-        let mut outlet = Outlet::new()?;
+        // The depth decides about colours; crossterm's own reading of `NO_COLOR` would write resets in their place.
+        style::force_color_output(true);
+        let mut outlet = Outlet::new(depth)?;
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
         let entered = Self::start(&mut outlet);
@@ -147,13 +150,14 @@ pub fn install_panic_hook(report: impl Fn(String) + Send + Sync + 'static) {
 /// Where frames go: gathered until they are complete, then handed to the thread that writes.
 #[derive(Clone)]
 pub struct Outlet {
+    depth: ColorDepth,
     gathered: Vec<u8>,
     to: Sender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
 }
 
 impl Outlet {
-    fn new() -> io::Result<Self> {
+    fn new(depth: ColorDepth) -> io::Result<Self> {
         let (to, frames) = mpsc::channel::<Vec<u8>>();
         let waiting = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&waiting);
@@ -167,7 +171,7 @@ impl Outlet {
                 count.fetch_sub(1, Ordering::SeqCst);
             }
         })?;
-        Ok(Self { gathered: Vec::new(), to, waiting })
+        Ok(Self { depth, gathered: Vec::new(), to, waiting })
     }
 }
 
@@ -183,7 +187,7 @@ impl Write for Outlet {
             return Ok(());
         }
         self.waiting.fetch_add(1, Ordering::SeqCst);
-        if self.to.send(thrifty(&frame)).is_err() {
+        if self.to.send(thrifty(&frame, self.depth)).is_err() {
             self.waiting.fetch_sub(1, Ordering::SeqCst);
         }
         Ok(())
@@ -216,7 +220,8 @@ mod tests {
     #[test]
     fn what_an_unchanged_frame_writes_is_known() {
         let (to, frames) = mpsc::channel();
-        let outlet = Outlet { gathered: Vec::new(), to, waiting: Arc::new(AtomicUsize::new(0)) };
+        let outlet =
+            Outlet { depth: ColorDepth::True, gathered: Vec::new(), to, waiting: Arc::new(AtomicUsize::new(0)) };
         let mut backend = CrosstermBackend::new(outlet);
         ratatui::backend::Backend::draw(&mut backend, std::iter::empty()).unwrap();
         ratatui::backend::Backend::hide_cursor(&mut backend).unwrap();

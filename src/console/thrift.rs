@@ -1,10 +1,20 @@
 //! Takes out of a frame the colours that are set already: over a slow line most of a cursor's move is colours.
+//!
+//! Colours are written as the terminal knows them: none at all where it shows none, and by their oldest codes where it
+//! has sixteen.
 
-/// The frame with each colour named only where it changes; it looks the same.
-pub fn thrifty(frame: &[u8]) -> Vec<u8> {
+use std::borrow::Cow;
+
+use crate::config::ColorDepth;
+
+/// The planes of colours: text, ground, and the line under text.
+const PLANES: usize = 3;
+
+/// The frame with each colour named only where it changes, for a terminal of this depth; it looks the same.
+pub fn thrifty(frame: &[u8], depth: ColorDepth) -> Vec<u8> {
     let mut out = Vec::with_capacity(frame.len());
     // What was set before the frame is not known.
-    let mut now: [Option<&str>; 2] = [None, None];
+    let mut now: [Option<&str>; PLANES] = [None; PLANES];
     let mut rest = frame;
     while let Some(at) = rest.windows(2).position(|pair| pair == b"\x1b[") {
         out.extend_from_slice(&rest[..at]);
@@ -17,9 +27,9 @@ pub fn thrifty(frame: &[u8]) -> Vec<u8> {
             None => out.extend_from_slice(sequence),
             Some(codes) => {
                 if let Some(parts) = parts(codes) {
-                    set(&parts, &mut now, &mut out);
+                    set(&parts, depth, &mut now, &mut out);
                 } else {
-                    now = [None, None];
+                    now = [None; PLANES];
                     out.extend_from_slice(sequence);
                 }
             }
@@ -44,14 +54,15 @@ fn parts(codes: &str) -> Option<Vec<Part<'_>>> {
         let first = &rest[..end(1)];
         let number: u8 = first.parse().ok()?;
         let length = match (number, rest.split(';').nth(1)) {
-            (38 | 48, Some("2")) => end(5),
-            (38 | 48, Some("5")) => end(3),
-            (1..=9 | 21..=29 | 30..=37 | 39..=47 | 49 | 90..=107, _) => end(1),
+            (38 | 48 | 58, Some("2")) => end(5),
+            (38 | 48 | 58, Some("5")) => end(3),
+            (1..=9 | 21..=29 | 30..=37 | 39..=47 | 49 | 59 | 90..=107, _) => end(1),
             _ => return None,
         };
         found.push(match number {
             30..=39 | 90..=97 => Part::Color(0, &rest[..length]),
             40..=49 | 100..=107 => Part::Color(1, &rest[..length]),
+            58 | 59 => Part::Color(2, &rest[..length]),
             _ => Part::Modifier(&rest[..length]),
         });
         rest = rest[length..].trim_start_matches(';');
@@ -59,15 +70,16 @@ fn parts(codes: &str) -> Option<Vec<Part<'_>>> {
     (!found.is_empty()).then_some(found)
 }
 
-fn set<'a>(parts: &[Part<'a>], now: &mut [Option<&'a str>; 2], out: &mut Vec<u8>) {
+fn set<'a>(parts: &[Part<'a>], depth: ColorDepth, now: &mut [Option<&'a str>; PLANES], out: &mut Vec<u8>) {
     let mut kept = Vec::new();
     for part in parts {
         match part {
-            Part::Modifier(codes) => kept.push(*codes),
+            Part::Modifier(codes) => kept.push(Cow::Borrowed(*codes)),
+            Part::Color(..) if depth == ColorDepth::None => {}
             Part::Color(plane, codes) => {
                 if now[*plane] != Some(codes) {
                     now[*plane] = Some(codes);
-                    kept.push(codes);
+                    kept.push(if depth == ColorDepth::Ansi16 { short(codes) } else { Cow::Borrowed(codes) });
                 }
             }
         }
@@ -77,6 +89,15 @@ fn set<'a>(parts: &[Part<'a>], now: &mut [Option<&'a str>; 2], out: &mut Vec<u8>
         out.extend_from_slice(kept.join(";").as_bytes());
         out.push(b'm');
     }
+}
+
+/// The sixteen colours by the codes that every terminal with colours knows, `31` for `38;5;1` and `91` for `38;5;9`.
+fn short(codes: &str) -> Cow<'_, str> {
+    let plain = |base: u8, at: u8| if at < 8 { base + at } else { base + 52 + at };
+    let number = |at: &str| at.parse().ok().filter(|at| *at < 16);
+    let text = codes.strip_prefix("38;5;").and_then(number).map(|at| plain(30, at));
+    let ground = || codes.strip_prefix("48;5;").and_then(number).map(|at| plain(40, at));
+    text.or_else(ground).map_or(Cow::Borrowed(codes), |code| Cow::Owned(code.to_string()))
 }
 
 #[cfg(test)]
@@ -97,8 +118,22 @@ mod tests {
             ("\x1b[3;4H\x1b[?25lé\x1b[", "\x1b[3;4H\x1b[?25lé\x1b["),
             ("\x1b[38;2;1ma\x1b[mb", "\x1b[38;2;1ma\x1b[mb"),
         ] {
-            let got = String::from_utf8(thrifty(frame.as_bytes())).unwrap();
+            let got = String::from_utf8(thrifty(frame.as_bytes(), ColorDepth::True)).unwrap();
             assert_eq!(got, thrift, "{frame:?}");
+        }
+    }
+
+    #[test]
+    fn colours_are_written_as_the_terminal_knows_them() {
+        let frame = "\x1b[1m\x1b[38;5;1;48;5;15ma\x1b[38;5;9;48;5;0mb\x1b[7;39m\x1b[49m\x1b[59m\x1b[0m";
+        for (depth, expected) in [
+            (ColorDepth::None, "\x1b[1mab\x1b[7m\x1b[0m"),
+            (ColorDepth::Ansi16, "\x1b[1m\x1b[31;107ma\x1b[91;40mb\x1b[7;39m\x1b[49m\x1b[59m\x1b[0m"),
+            (ColorDepth::Ansi256, frame),
+            (ColorDepth::True, frame),
+        ] {
+            let got = String::from_utf8(thrifty(frame.as_bytes(), depth)).unwrap();
+            assert_eq!(got, expected, "{depth:?}");
         }
     }
 }

@@ -15,9 +15,16 @@ const SOON: Duration = Duration::from_secs(20);
 
 /// The demo at a terminal, with folders of its own.
 fn demo(size: (u16, u16)) -> (Terminal, tempfile::TempDir) {
+    demo_in(size, &[])
+}
+
+/// The demo at a terminal, with folders and some variables of its own.
+pub fn demo_in(size: (u16, u16), variables: &[(&str, &str)]) -> (Terminal, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let environment = ["TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]
+    let folders = ["TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]
         .map(|name| (name.to_owned(), folder.path().join(name).display().to_string()));
+    let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let environment: Vec<_> = folders.into_iter().chain(variables).collect();
     std::fs::create_dir(folder.path().join("TMPDIR")).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_pinnace"));
     (Terminal::start(program, &["demo"], &environment, size), folder)

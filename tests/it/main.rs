@@ -8,6 +8,7 @@ mod changing;
 mod choosing;
 #[cfg(test)]
 mod circles;
+mod colors;
 #[cfg(test)]
 mod completing;
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn std::io::Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Every byte the program wrote.
+    bytes: Arc<Mutex<Vec<u8>>>,
     changed: mpsc::Receiver<()>,
     /// Whether nobody reads what it writes.
     unread: Arc<AtomicBool>,
@@ -30,6 +32,8 @@ impl Terminal {
         let mut command = CommandBuilder::new(program);
         command.args(args);
         command.env("TERM", "xterm-256color");
+        command.env_remove("COLORTERM");
+        command.env_remove("NO_COLOR");
         for (key, value) in environment {
             command.env(key, value);
         }
@@ -39,6 +43,8 @@ impl Terminal {
         let (tell, changed) = mpsc::channel();
         let mut output = pair.master.try_clone_reader().unwrap();
         let written = Arc::clone(&screen);
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&bytes);
         let unread = Arc::new(AtomicBool::new(false));
         let waits = Arc::clone(&unread);
         std::thread::spawn(move || {
@@ -47,6 +53,7 @@ impl Terminal {
                 while waits.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(20));
                 }
+                kept.lock().unwrap().extend_from_slice(&buffer[..count]);
                 written.lock().unwrap().process(&buffer[..count]);
                 if tell.send(()).is_err() {
                     return;
@@ -54,7 +61,7 @@ impl Terminal {
             }
         });
         let keys = pair.master.take_writer().unwrap();
-        Self { master: pair.master, child, keys, screen, changed, unread, before }
+        Self { master: pair.master, child, keys, screen, bytes, changed, unread, before }
     }
 
     /// The console on the lab's first manager, with folders and a configuration file of its own.
@@ -81,6 +88,20 @@ impl Terminal {
     /// What is on the screen.
     pub fn text(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// All that was written so far, as the terminal got it.
+    pub fn written(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
+    }
+
+    /// The rows that are reversed over at least half of their width.
+    pub fn reversed_rows(&self) -> Vec<u16> {
+        let parser = self.screen.lock().unwrap();
+        let (height, width) = parser.screen().size();
+        let is_reversed = |row, column| parser.screen().cell(row, column).is_some_and(vt100::Cell::inverse);
+        let cells = |row: u16| (0..width).filter(|column| is_reversed(row, *column)).count();
+        (0..height).filter(|row| 2 * cells(*row) >= usize::from(width)).collect()
     }
 
     /// The program's process id.
