@@ -4,11 +4,12 @@ use pinnace_core::registry::Want;
 use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen};
 use pinnace_tui::app::rows::{Row, RowId};
-use pinnace_tui::app::state::{Pane, Tab};
+use pinnace_tui::app::state::{Pane, Tab, Detail};
 use pinnace_tui::app::{Effect, Modal, Msg, Screen, Stamped, State, update};
 use pinnace_tui::config::Context;
 
 use crate::fixture::{self, NOW, console, press};
+use crate::screens::lines_of;
 
 fn night() -> State {
     let mut seen = fixture::seen(fixture::bad_night(31), fixture::six_nodes(), Vec::new());
@@ -244,4 +245,14 @@ fn every_command_can_be_pressed_everywhere_without_harm() {
             }
         }
     }
+}
+
+#[test]
+fn a_text_of_wide_characters_can_be_read_to_its_end() {
+    let mut state = night();
+    let line = format!("{} the end", "日本語".repeat(114 * 20));
+    state.modal = Some(Modal::Detail(Detail { title: "a text".to_owned(), lines: vec![line], top: 0 }));
+    press(&mut state, "end");
+    let text = lines_of(&state).join("\n");
+    assert!(text.contains("the end"), "{text}");
 }

@@ -5,6 +5,7 @@ use crate::config::{Action, Context};
 use super::available::{available, available_under};
 use super::line::Line;
 use super::state::State;
+use super::wrap::{width, wrapped};
 
 /// A list to pick from, with what is typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,14 +140,7 @@ pub fn help(state: &State) -> Vec<HelpLine> {
     let is_own = |action: Action| bindings.iter().any(|b| b.action == action && b.context != Context::Global);
     let all = keymap.actions_for(context);
     let line = |(action, keys): &(Action, Vec<&crate::config::Keys>)| {
-        // More than fit are in the palette.
-        let mut names = String::new();
-        for key in keys.iter().map(ToString::to_string) {
-            if names.len() + key.len() + 2 < HELP_KEYS {
-                names.push_str(if names.is_empty() { "" } else { "  " });
-                names.push_str(&key);
-            }
-        }
+        let mut names = fitting(keys.iter().map(ToString::to_string));
         let why_not = available_under(state, *action).err();
         let room = usize::from(state.size.width).saturating_sub(HELP_KEYS + 8).clamp(20, 90);
         let text = why_not.as_ref().map_or(action.help().to_owned(), |why| format!("{} Now: {why}.", action.help()));
@@ -164,16 +158,28 @@ pub fn help(state: &State) -> Vec<HelpLine> {
     lines
 }
 
-/// A sentence in lines of so many characters, broken at blanks.
+/// The keys that fit into their column of the help; the others are in the palette.
+fn fitting(keys: impl Iterator<Item = String>) -> String {
+    let mut names = String::new();
+    for key in keys {
+        if width(&names) + width(&key) + 2 < HELP_KEYS {
+            names.push_str(if names.is_empty() { "" } else { "  " });
+            names.push_str(&key);
+        }
+    }
+    names
+}
+
+/// A sentence in lines of so many cells, broken at blanks and inside of words that are longer than a line.
 fn folded(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
         match lines.last_mut() {
-            Some(line) if line.len() + word.len() < room => {
+            Some(line) if width(line) + width(word) < room => {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.extend(wrapped(word, room)),
         }
     }
     lines
@@ -214,5 +220,22 @@ mod tests {
         assert!(score("theme", "theme") > score("theme", "the method me"));
         assert_eq!(score("xyz", "theme"), None);
         assert_eq!(score("", "theme"), Some(0));
+    }
+
+    #[test]
+    fn text_is_folded_by_the_cells_it_takes() {
+        assert_eq!(folded("größer für später", 11), ["größer für", "später"]);
+        assert_eq!(folded("日本 語日 本", 7), ["日本", "語日 本"]);
+        assert_eq!(folded("a 日本語日本語 b", 7), ["a", "日本語", "日本語", "b"]);
+        assert_eq!(folded("one two", 7), ["one two"]);
+        assert_eq!(folded("", 7), [""]);
+    }
+
+    #[test]
+    fn keys_fill_their_column_by_the_cells_they_take() {
+        let keys = |text: &str| fitting(text.split(' ').map(str::to_owned));
+        assert_eq!(keys("ä ö ü é è à"), "ä  ö  ü  é  è");
+        assert_eq!(keys("日 本 語 字 文"), "日  本  語  字");
+        assert_eq!(keys("a b c d e f"), "a  b  c  d  e");
     }
 }

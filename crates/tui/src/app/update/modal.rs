@@ -6,6 +6,7 @@ use crate::app::modal::Typed;
 use crate::app::msg::Effect;
 use crate::app::palette::{PaletteState, Pick};
 use crate::app::state::{Asked, Detail, Modal, Prompt, Screen, Scroll, State};
+use crate::app::wrap::wrapped;
 use crate::config::Action;
 use pinnace_core::change::Order;
 
@@ -210,7 +211,7 @@ fn slide(state: &mut State, action: Action) {
         }
         Some(Modal::Detail(detail)) => {
             // A line too long for the window goes on in the next.
-            let lines = detail.lines.iter().map(|line| line.chars().count().div_ceil(width).max(1)).sum();
+            let lines = detail.lines.iter().map(|line| wrapped(line, width).len()).sum();
             motion::slide(&mut detail.top, action, lines, page);
         }
         _ => {}
