@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -74,19 +75,46 @@ pub fn run(
         let mut taken = 0;
         while let Some(message) = next {
             frames.dirty = true;
-            for effect in update(state, message) {
-                match effect {
-                    Effect::Quit => return Ok(()),
-                    Effect::Redraw => console.redraw()?,
-                    Effect::Copy(text) => console.copy(&text)?,
-                    other => carry_out(other),
-                }
+            if take_in(state, message, console, &mut carry_out)?.is_break() {
+                return Ok(());
             }
             taken += 1;
             next = if taken < BATCH { messages.try_recv().ok() } else { None };
         }
-        frames.draw(state, console)?;
+        if frames.is_due(console) {
+            // The frame's size is the terminal's at this moment; a message about it may be on its way or outdated.
+            let size = size()?;
+            if size != state.size {
+                let resize = Stamped { at: now(), msg: Msg::Resize(size) };
+                if take_in(state, resize, console, &mut carry_out)?.is_break() {
+                    return Ok(());
+                }
+            }
+            frames.draw(state, console)?;
+        }
     }
+}
+
+/// Takes in a message and carries out its effects; breaks when the console is to end.
+fn take_in(
+    state: &mut State,
+    message: Stamped,
+    console: &mut Console,
+    carry_out: &mut impl FnMut(Effect),
+) -> io::Result<ControlFlow<()>> {
+    // A terminal that was resized, even back to its size before, may have cut off or moved the last frame.
+    if matches!(message.msg, Msg::Resize(_)) {
+        console.redraw();
+    }
+    for effect in update(state, message) {
+        match effect {
+            Effect::Quit => return Ok(ControlFlow::Break(())),
+            Effect::Redraw => console.redraw(),
+            Effect::Copy(text) => console.copy(&text)?,
+            other => carry_out(other),
+        }
+    }
+    Ok(ControlFlow::Continue(()))
 }
 
 /// When to draw.
@@ -113,14 +141,17 @@ impl Frames {
         }
     }
 
+    /// Returns whether a frame is to be drawn now.
+    fn is_due(&self, console: &Console) -> bool {
+        self.dirty && self.wait(console).is_zero()
+    }
+
     fn draw(&mut self, state: &State, console: &mut Console) -> io::Result<()> {
-        if self.dirty && self.wait(console).is_zero() {
-            console.draw(state)?;
-            self.dirty = false;
-            self.last.push_back(Instant::now());
-            if self.last.len() > AT_ONCE {
-                self.last.pop_front();
-            }
+        console.draw(state)?;
+        self.dirty = false;
+        self.last.push_back(Instant::now());
+        if self.last.len() > AT_ONCE {
+            self.last.pop_front();
         }
         Ok(())
     }

@@ -15,8 +15,9 @@ use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, queue, style};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use pinnace_tui::app::State;
 use pinnace_tui::ui;
@@ -36,6 +37,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub struct Console {
     terminal: Terminal<CrosstermBackend<Outlet>>,
     outlet: Outlet,
+    /// Whether the screen may differ from the last frame.
+    is_stale: bool,
 }
 
 impl Console {
@@ -63,9 +66,10 @@ impl Console {
     fn start(outlet: &mut Outlet) -> io::Result<Self> {
         queue!(outlet, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
         outlet.flush()?;
-        let mut terminal = Terminal::new(CrosstermBackend::new(outlet.clone()))?;
-        blank(&mut terminal)?;
-        Ok(Self { terminal, outlet: outlet.clone() })
+        // An area of its own, which only `draw` changes: the library must not take another size than the state's.
+        let options = TerminalOptions { viewport: Viewport::Fixed(Rect::ZERO) };
+        let terminal = Terminal::with_options(CrosstermBackend::new(outlet.clone()), options)?;
+        Ok(Self { terminal, outlet: outlet.clone(), is_stale: true })
     }
 
     /// Whether all that was drawn has been taken by the terminal.
@@ -73,15 +77,22 @@ impl Console {
         self.outlet.waiting.load(Ordering::SeqCst) == 0
     }
 
-    /// Draws the state.
+    /// Draws the state in the size it is laid out for.
     pub fn draw(&mut self, state: &State) -> io::Result<()> {
+        let area = Rect::new(0, 0, state.size.width, state.size.height);
+        if self.is_stale || self.terminal.get_frame().area() != area {
+            // Not by `Terminal::clear`, which asks the terminal where its cursor is and fails where none answers in
+            // time: a slow line must not keep the console from starting.
+            self.terminal.resize(area)?;
+            self.is_stale = false;
+        }
         self.terminal.draw(|frame| ui::view(frame, state, &state.config.theme))?;
         Ok(())
     }
 
     /// Forgets what is on the screen, so that the next frame is drawn in full.
-    pub fn redraw(&mut self) -> io::Result<()> {
-        blank(&mut self.terminal)
+    pub fn redraw(&mut self) {
+        self.is_stale = true;
     }
 
     /// Puts a text on the operator's own clipboard, through the terminal (OSC 52).
@@ -101,15 +112,6 @@ impl Drop for Console {
         }
         restore();
     }
-}
-
-/// Clears the screen and forgets what was on it.
-///
-/// Not by `Terminal::clear`, which asks the terminal where its cursor is and fails where none answers in time: a slow
-/// line must not keep the console from starting.
-fn blank(terminal: &mut Terminal<CrosstermBackend<Outlet>>) -> io::Result<()> {
-    let size = terminal.size()?;
-    terminal.resize(size.into())
 }
 
 /// Gives the terminal back, once, and without waiting for one that takes no bytes.

@@ -118,6 +118,73 @@ fn the_footer_alone_leads_to_fixed_and_back_on_a_small_screen() {
     there_and_back((80, 24));
 }
 
+/// Sizes a window goes through while it is dragged, also ones nothing fits into.
+const DRAGGED: [(u16, u16); 9] =
+    [(200, 60), (80, 24), (20, 5), (120, 40), (39, 9), (100, 30), (40, 10), (2, 2), (99, 29)];
+
+/// Gives the terminal many sizes while keys are pressed, and the last one for good.
+fn storm(terminal: &mut Terminal, keys: &[&str], last: (u16, u16)) {
+    for (at, size) in DRAGGED.iter().cycle().take(120).enumerate() {
+        terminal.resize(*size);
+        terminal.press(keys[at % keys.len()]);
+        // Now and then the program gets as far as a frame.
+        if at % 4 == 0 {
+            let _ = terminal.changed_within(Duration::from_millis(30));
+        }
+    }
+    terminal.resize(last);
+}
+
+/// A screen's text without its numbers, which go on.
+fn without_numbers(text: &str) -> String {
+    text.replace(|c: char| c.is_ascii_digit(), "#")
+}
+
+#[test]
+fn a_window_that_is_dragged_while_keys_are_pressed_ends_with_the_right_screen() {
+    for last in [(120, 40), (80, 24), (200, 60)] {
+        let (mut terminal, _folder) = demo((120, 40));
+        terminal.wait("the first screen", SOON, |text| text.contains("non-zero exit (1)"));
+        // Keys that do no harm wherever they are taken in: an escape and the next key may arrive as one.
+        let keys = ["j", "h", "k", "\x1b", "?", "j", "\x1b", "G", "D", "\x1b", "T", "\x1b", "gg"];
+        storm(&mut terminal, &keys, last);
+        // Out of everything, to the first row of the services.
+        for _ in 0..10 {
+            terminal.press("\x1b");
+            let _ = terminal.changed_within(Duration::from_millis(200));
+        }
+        terminal.press("gg");
+        let (width, height) = (usize::from(last.0), usize::from(last.1));
+        terminal.wait("the screen, in full", SOON, |text| {
+            text.contains("non-zero exit (1)")
+                && text.lines().count() == height
+                && text.lines().last().is_some_and(|line| line.contains("keys") && line.chars().count() <= width)
+        });
+        while terminal.changed_within(Duration::from_millis(500)) {}
+        let dragged = terminal.text();
+        terminal.press("\x0c");
+        assert!(terminal.changed_within(SOON), "the screen is drawn again");
+        while terminal.changed_within(Duration::from_millis(500)) {}
+        assert_eq!(without_numbers(&dragged), without_numbers(&terminal.text()), "nothing was left over");
+        terminal.press("q");
+        assert_eq!(terminal.end(SOON), 0);
+    }
+}
+
+#[test]
+fn a_window_that_is_dragged_does_not_end_a_change() {
+    let (mut terminal, _folder) = demo((120, 40));
+    terminal.wait("the first screen", SOON, |text| text.contains("R back to"));
+    terminal.press("R");
+    terminal.wait("the plan back", SOON, |text| text.contains("equal to what is live"));
+    terminal.press("a");
+    storm(&mut terminal, &["j", "k"], (100, 30));
+    terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
+    terminal.press("q");
+    assert_eq!(terminal.end(SOON), 0);
+    terminal.assert_given_back();
+}
+
 fn touring(tell: fn(u16, u16) -> State, width: u16, height: u16, keys: &str) -> State {
     let mut state = tell(width, height);
     state.tour = Some(Tour::default());

@@ -14,6 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
 use crate::fixture::{self, NOW, console, press};
+use crate::tale;
 
 /// Every role in a colour of its own, so that a style in a snapshot names its role.
 fn theme() -> &'static Theme {
@@ -34,7 +35,12 @@ fn one_colour_a_role() -> Theme {
 }
 
 fn draw(state: &State) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(state.size.width, state.size.height)).unwrap();
+    draw_at(state, (state.size.width, state.size.height))
+}
+
+/// Draws the state at a terminal of another size than its own.
+fn draw_at(state: &State, (width, height): (u16, u16)) -> Buffer {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| pinnace_tui::ui::view(frame, state, theme())).unwrap();
     terminal.backend().buffer().clone()
 }
@@ -188,6 +194,56 @@ fn no_size_breaks_it() {
             let size = pinnace_tui::app::layout::Size { width, height };
             update(&mut state, Stamped { at: NOW, msg: Msg::Resize(size) });
             draw(&state);
+        }
+    }
+}
+
+#[test]
+fn a_screen_laid_out_for_another_size_is_cut_off() {
+    const LAID_OUT: (u16, u16) = (200, 60);
+    let at_night = |keys: &str| {
+        let mut state = night(LAID_OUT.0, LAID_OUT.1);
+        fixture::log(&mut state, keys);
+        state
+    };
+    let mut states: Vec<State> = [
+        "",
+        "tab tab",
+        "n n enter",
+        "n n enter tab",
+        "n n enter tab tab",
+        "h enter",
+        "n n B",
+        "n l",
+        "n n i",
+        "?",
+        ": g o",
+        "T",
+        "n n D",
+        "g g l m",
+        "/ s h o p",
+        "L",
+        "t",
+    ]
+    .into_iter()
+    .map(at_night)
+    .collect();
+    for name in ["pins", "pins-bad", "plan", "back", "working", "asking", "stuck", "done", "left"] {
+        for keys in ["", "D", "q", "?"] {
+            let mut state = tale::told(name, LAID_OUT.0, LAID_OUT.1).unwrap();
+            press(&mut state, keys);
+            states.push(state);
+        }
+    }
+    let mut touring = at_night("");
+    touring.tour = Some(pinnace::app::tour::Tour::default());
+    let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
+    update(&mut touring, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
+    states.push(touring);
+    for state in &states {
+        for size in [(80, 24), (20, 5), (1, 1), (200, 1), (1, 60), (300, 100)] {
+            let area = draw_at(state, size).area;
+            assert_eq!((area.width, area.height), size);
         }
     }
 }

@@ -104,6 +104,13 @@ impl Terminal {
         (0..height).filter(|row| 2 * cells(*row) >= usize::from(width)).collect()
     }
 
+    /// Gives the terminal another size, as a window does: its content first, then the program learns of it.
+    pub fn resize(&self, (width, height): (u16, u16)) {
+        self.screen.lock().unwrap().screen_mut().set_size(height, width);
+        let size = PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 };
+        self.master.resize(size).unwrap();
+    }
+
     /// The program's process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.process_id().unwrap()).unwrap()

@@ -8,7 +8,8 @@
 //!  footer   the keys that work here, or what was said last
 //! ```
 //!
-//! Every view is a function of frame, area, state and theme. Colour is never the only carrier: each status has a sign
+//! Every view is a function of frame, area, state and theme. The layout goes by the state's size; what lies outside of
+//! the frame is cut off. Colour is never the only carrier: each status has a sign
 //! and a word.
 
 mod change;
@@ -75,7 +76,7 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
 fn too_small(frame: &mut Frame<'_>, all: Rect, theme: &Theme) {
     let text = format!("pinnace needs {}x{}, this is {}x{}", LEAST.width, LEAST.height, all.width, all.height);
     let line = Line::styled(text, theme.style(Role::Text));
-    frame.buffer_mut().set_line(all.x, all.y, &line, all.width);
+    pen::draw(frame, all, 0, &line);
 }
 
 /// An area of the layout as the drawing library has it.

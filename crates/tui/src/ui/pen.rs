@@ -64,12 +64,14 @@ impl<'a> Pen<'a> {
     }
 }
 
-/// Draws a line at a row of an area, if it lies within.
+/// Draws a line at a row of an area, if it lies within; what lies outside of the frame is cut off.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, row: usize, line: &Line<'_>) {
-    if let Ok(row) = u16::try_from(row)
-        && row < area.height
-    {
-        frame.buffer_mut().set_line(area.x, area.y + row, line, area.width);
+    let buffer = frame.buffer_mut();
+    let Ok(row) = u16::try_from(row) else { return };
+    let y = area.y.saturating_add(row);
+    // The buffer cuts a line at its right edge only.
+    if row < area.height && (buffer.area.top()..buffer.area.bottom()).contains(&y) && area.x >= buffer.area.x {
+        buffer.set_line(area.x, y, line, area.width);
     }
 }
 
@@ -78,7 +80,7 @@ pub fn select(frame: &mut Frame<'_>, area: Rect, row: usize, rows: usize, theme:
     let role = if active { Role::Selection } else { Role::SelectionInactive };
     let Ok(row) = u16::try_from(row) else { return };
     let height = u16::try_from(rows).unwrap_or(1).min(area.height.saturating_sub(row));
-    frame.buffer_mut().set_style(Rect { y: area.y + row, height, ..area }, theme.style(role));
+    frame.buffer_mut().set_style(Rect { y: area.y.saturating_add(row), height, ..area }, theme.style(role));
 }
 
 /// Whether signs are drawn in ASCII.
