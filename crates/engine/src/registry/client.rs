@@ -264,7 +264,9 @@ impl Inner {
         token
     }
 
-    /// Sends a request and follows where it is sent on. What lets us in goes to its own host only.
+    /// Sends a request and follows redirects. The grant goes to the registry's own scheme and authority only, and a
+    /// 401 from any other is an error: its challenge would name where this registry's credentials are sent
+    /// (CVE-2020-15157).
     async fn follow(
         &self,
         method: &Method,
@@ -274,10 +276,10 @@ impl Inner {
     ) -> Result<Opened, Why> {
         let home = (uri.scheme_str() == Some("https"), uri.authority().cloned());
         for _ in 0..=HOPS {
+            let is_home = home == (uri.scheme_str() == Some("https"), uri.authority().cloned());
             let mut build = Request::builder().method(method).uri(uri.clone());
             build = build.header(header::ACCEPT, accept).header(header::USER_AGENT, self.user_agent());
-            if let Some(grant) = grant.filter(|_| home == (uri.scheme_str() == Some("https"), uri.authority().cloned()))
-            {
+            if let Some(grant) = grant.filter(|_| is_home) {
                 build = build.header(header::AUTHORIZATION, grant.clone());
             }
             let request = build.body(Bytes::new()).map_err(|error| Fault::Request(error.to_string()))?;
@@ -286,7 +288,16 @@ impl Inner {
                 301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION).cloned(),
                 _ => None,
             };
-            let Some(location) = location else { return Ok(answer) };
+            let Some(location) = location else {
+                if answer.status == StatusCode::UNAUTHORIZED && !is_home {
+                    let from = home.1.as_ref().map_or("", |it| it.as_str());
+                    let to = answer.host();
+                    let text =
+                        format!("{from} redirects to {to}, which wants a log-in; no credentials were sent there");
+                    return Err(Why::Other(text));
+                }
+                return Ok(answer);
+            };
             // Read to its end, so that the connection can be kept; what it says is of no interest.
             let _ = answer.whole(MOST).await;
             uri = join(&uri, &location).ok_or_else(|| Why::Other("a redirect to no usable address".to_owned()))?;

@@ -122,3 +122,81 @@ async fn an_unreadable_credential_is_the_reason() {
     assert_eq!(why(token_server(true, 9)).await, Some(reason));
     assert_eq!(why(token_server(false, 9)).await, None, "what anybody may read needs none");
 }
+
+/// Lets in with a password, and redirects what it keeps to `to`, which wants a log-in by `challenge`.
+fn redirecting(to: &'static str, challenge: &'static str) -> Fake {
+    Fake::new(move |came| {
+        if came.path.starts_with("/token") {
+            return status(200).body(r#"{"token":"t"}"#);
+        }
+        match (came.host.as_str(), came.header("authorization")) {
+            ("https://reg.example", None) => status(401).with("www-authenticate", r#"Basic realm="r""#),
+            ("https://reg.example", Some(_)) => status(307).with("location", format!("{to}{}", came.path)),
+            (_, None) => status(401).with("www-authenticate", challenge),
+            (_, Some(_)) => manifest(&index()),
+        }
+    })
+}
+
+/// Nothing that lets in to the registry reached anybody else, and nobody else was asked for a token.
+fn kept_at_home(fake: &Fake, case: &str) {
+    for came in fake.came().iter().filter(|came| came.host != "https://reg.example") {
+        assert_eq!(came.header("authorization"), None, "{case}: {}", came.line());
+        assert!(!came.path.starts_with("/token") && came.body.is_empty(), "{case}: {}", came.line());
+    }
+}
+
+const CHALLENGES: [&str; 3] =
+    [r#"Bearer realm="https://evil.example/token",service="reg.example""#, r#"Basic realm="r""#, "Negotiate"];
+
+#[tokio::test]
+async fn a_challenge_after_a_redirect_to_another_host_is_a_refusal() {
+    for (to, host) in [
+        ("https://evil.example", "evil.example"),
+        ("//reg.example:444", "reg.example:444"),
+        ("http://10.0.0.1:1", "10.0.0.1:1"),
+    ] {
+        for challenge in CHALLENGES {
+            for secret in [basic("u", "p~?"), Secret::Token(Hidden::new("t9")), Secret::Identity(Hidden::new("r1"))] {
+                let case = format!("{to}, {challenge}, {secret:?}");
+                // A password for the registry's own challenge; the other kinds need none, and go on at once.
+                let fake = match secret {
+                    Secret::Identity(_) => Fake::new(move |came| match came.host.as_str() {
+                        "https://reg.example" => status(307).with("location", format!("{to}{}", came.path)),
+                        _ => status(401).with("www-authenticate", challenge),
+                    }),
+                    _ => redirecting(to, challenge),
+                };
+                let registry = fake.registry(Credentials::default());
+                registry.login("reg.example", secret);
+                let text =
+                    format!("reg.example redirects to {host}, which wants a log-in; no credentials were sent there");
+                let refusal = Why::Other(text);
+                assert_eq!(registry.look(&image("reg.example/a/b:1")).await, Err(refusal.clone()), "{case}");
+                assert_eq!(registry.tags(&image("reg.example/a/b")).await, Err(refusal), "{case}");
+                kept_at_home(&fake, &case);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_does_not_follow_a_redirect() {
+    let fake = Fake::new(|came| match (came.host.as_str(), came.header("authorization")) {
+        ("https://auth.example", _) => status(200).body(r#"{"token":"t1"}"#),
+        ("https://reg.example", None) => {
+            status(401).with("www-authenticate", r#"Bearer realm="https://auth.example/""#)
+        }
+        ("https://reg.example", Some(_)) => status(302).with("location", format!("https://evil.example{}", came.path)),
+        _ => status(401).with("www-authenticate", r#"Bearer realm="https://evil.example/token""#),
+    });
+    let registry = fake.registry(Credentials::default());
+    registry.login("reg.example", basic("u", "p~?"));
+    assert!(matches!(registry.look(&image("reg.example/a/b:1")).await, Err(Why::Other(_))));
+    let with: Vec<String> =
+        fake.came().iter().filter(|came| came.header("authorization").is_some()).map(Came::line).collect();
+    assert_eq!(
+        with,
+        ["GET https://auth.example/?scope=repository%3Aa%2Fb%3Apull", "HEAD https://reg.example/v2/a/b/manifests/1"]
+    );
+}

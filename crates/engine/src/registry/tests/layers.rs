@@ -269,3 +269,24 @@ async fn progress_is_told() {
     assert_eq!(told.last(), Some(&Reading { layer: 2, layers: 2, bytes: of, of }));
     assert!(told.len() > 4 && told.windows(2).all(|pair| pair[0].bytes <= pair[1].bytes), "{told:?}");
 }
+
+#[tokio::test]
+async fn a_layer_elsewhere_that_wants_a_log_in_is_a_refusal() {
+    let blob = gzip(&tarred(&["a"]));
+    for challenge in [r#"Bearer realm="https://evil.example/token""#, "Basic realm=x"] {
+        let fake = Fake::new(move |came| match (came.host.as_str(), came.header("authorization")) {
+            ("https://reg.example", None) => status(401).with("www-authenticate", "Basic realm=x"),
+            ("https://reg.example", Some(_)) => {
+                status(307).with("location", format!("https://evil.example{}", came.path))
+            }
+            _ => status(401).with("www-authenticate", challenge),
+        });
+        let why = read(&fake, vec![layer(&blob, OCI)], &Bounds::default()).await.unwrap_err();
+        let text = "reg.example redirects to evil.example, which wants a log-in; no credentials were sent there";
+        assert_eq!(why, Why::Other(format!("its layer {}: {text}", sha(&blob))), "{challenge}");
+        let elsewhere: Vec<Came> = fake.came().into_iter().filter(|came| came.host != "https://reg.example").collect();
+        let path = format!("GET https://evil.example/v2/pg/blobs/{}", sha(&blob));
+        assert_eq!(elsewhere.iter().map(Came::line).collect::<Vec<_>>(), [path]);
+        assert_eq!(elsewhere[0].header("authorization"), None, "{challenge}");
+    }
+}
