@@ -156,14 +156,26 @@ impl Fault {
             || self.says("no elected primary cluster manager")
     }
 
-    /// Whether nothing can have been carried out: the call never reached the engine, or it refused it for good.
+    /// Returns whether the write was refused: it did not land and never will, and repeating it is of no use.
     ///
-    /// Any other failure of a write says nothing about the write, now or later.
+    /// Refusals are a client's error (4xx), a call that is not implemented (501), and one that was not sent as writes
+    /// are off. Any other failure says nothing about the write, now or later: a time-out, a broken connection or an
+    /// engine that cannot be reached (an earlier sending may be on its way), 408 and 429, any other 5xx, and a lost
+    /// leader under any status. A version index that moved is no refusal either, as our own earlier write may be what
+    /// moved it. After these the object is read again, and only what it is then counts.
     pub fn is_final(&self) -> bool {
+        if self.is_no_leader() || self.is_out_of_sequence() {
+            return false;
+        }
         match self {
-            Self::Endpoint { .. } | Self::Unreachable { .. } | Self::ReadOnly { .. } => true,
-            Self::Http { status, .. } => (400..500).contains(status) || self.is_out_of_sequence(),
-            Self::Broken { .. } | Self::Timeout { .. } | Self::BadAnswer { .. } | Self::Disk { .. } => false,
+            Self::ReadOnly { .. } => true,
+            Self::Http { status, .. } => matches!(status, 400..=407 | 409..=428 | 430..=499 | 501),
+            Self::Endpoint { .. }
+            | Self::Unreachable { .. }
+            | Self::Broken { .. }
+            | Self::Timeout { .. }
+            | Self::BadAnswer { .. }
+            | Self::Disk { .. } => false,
         }
     }
 
@@ -261,7 +273,6 @@ mod tests {
         let fault =
             |status, message: &str| Fault::http("x", status, format!("{{\"message\":\"{message}\"}}").as_bytes());
         assert!(fault(500, "rpc error: code = Unknown desc = update out of sequence").is_out_of_sequence());
-        assert!(fault(500, "rpc error: code = Unknown desc = update out of sequence").is_final());
         let worker =
             fault(503, "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state.");
         assert!(worker.is_not_manager() && !worker.is_not_in_swarm());
@@ -276,7 +287,6 @@ mod tests {
             "could not find the corresponding predefined swarm network: rpc error: code = Unknown desc = The swarm does not have a leader.",
         );
         assert!(headless.is_no_leader() && !headless.is_not_found());
-        assert!(!fault(500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded").is_final());
         assert!(fault(409, "config x already exists").is_name_conflict());
         assert_eq!(
             Fault::http("x", 400, b"client version 1.11 is too old. \x1b[2J").to_string(),
@@ -284,5 +294,44 @@ mod tests {
         );
         assert_eq!(Fault::http("x", 502, b"").to_string(), "x: status 502");
         assert_eq!(Fault::http("x", 502, br#"[{"Env":["PASSWORD=x"]}]"#).to_string(), "x: status 502");
+    }
+
+    #[test]
+    fn only_a_refusal_is_final() {
+        let headless = "rpc error: code = Unknown desc = The swarm does not have a leader.";
+        for (status, message, is_final) in [
+            (400, "rpc error: code = InvalidArgument desc = invalid mount", true),
+            (401, "authorization denied by plugin", true),
+            (403, "authorization denied by plugin", true),
+            (404, "service x not found", true),
+            (409, "rpc error: code = AlreadyExists desc = config x already exists", true),
+            (501, "rpc error: code = Unimplemented desc = service mode change is not allowed", true),
+            (400, "rpc error: code = FailedPrecondition desc = update out of sequence", false),
+            (404, headless, false),
+            (408, "request timed out", false),
+            (429, "too many requests", false),
+            (500, "rpc error: code = Unknown desc = update out of sequence", false),
+            (500, "rpc error: code = DeadlineExceeded desc = context deadline exceeded", false),
+            (500, "rpc error: code = Unavailable desc = node lost leader status", false),
+            (502, "bad gateway", false),
+            (503, headless, false),
+            (504, "gateway timeout", false),
+        ] {
+            let body = serde_json::json!({ "message": message }).to_string();
+            assert_eq!(Fault::http("x", status, body.as_bytes()).is_final(), is_final, "{status} {message}");
+        }
+        let what = || "x".to_owned();
+        assert!(Fault::ReadOnly { what: what() }.is_final());
+        let kind = io::ErrorKind::ConnectionRefused;
+        for fault in [
+            Fault::Endpoint { why: what(), hint: what() },
+            Fault::Unreachable { what: what(), address: what(), kind, why: what() },
+            Fault::Broken { what: what(), address: what(), why: what() },
+            Fault::Timeout { what: what(), after: Duration::from_secs(30) },
+            Fault::bad("x", "no JSON"),
+            Fault::Disk { what: what(), why: what() },
+        ] {
+            assert!(!fault.is_final(), "{fault:?}");
+        }
     }
 }

@@ -118,7 +118,7 @@ impl Run {
             }
             tries += 1;
             if let Err(fault) = self.post(&held, unit, direction, &now.auth).await? {
-                if refused(&fault) {
+                if fault.is_final() {
                     let hint = "the engine refuses the update; nothing was changed".into();
                     return Ok(Posted::Refused { why: fault.to_string(), hint });
                 }
@@ -206,13 +206,4 @@ impl Run {
 /// The image text a unit goes to.
 pub(super) fn image_of(unit: &Unit, direction: Direction) -> &str {
     if direction == Direction::To { &unit.to.image } else { &unit.from.image }
-}
-
-/// Whether the engine refuses an update for good: a client's error that is no conflict of versions, and not one of a moment.
-fn refused(fault: &Fault) -> bool {
-    match fault.status() {
-        Some(408 | 429) => false,
-        Some(status) => ((400..500).contains(&status) || status == 501) && !fault.is_no_leader(),
-        None => matches!(fault, Fault::ReadOnly { .. }),
-    }
 }
