@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use pinnace_core::swarm::GroupKey;
+use pinnace_core::journal::{RECORD_LIMIT, record_size};
+use pinnace_core::plan::Record;
+use swarm_sim::faults::{Fault, Planned};
 use serde_json::json;
 use swarm_sim::faults::{Fault, Planned};
 
@@ -310,4 +313,27 @@ async fn a_journal_on_disk_minds_the_swarms_own() {
     let refused = second.run(&["apply", "shop", "--pin", &pin, "--journal", "disk"]).await.exit(3);
     assert!(refused.err.contains("is not finished"), "{}", refused.err);
     assert!(second.calls().iter().all(|call| !call.is_write()));
+}
+
+/// The simulator takes what the engine takes, to the byte: a record at the limit is stored, and one beyond is refused.
+#[tokio::test(start_paused = true)]
+async fn a_record_at_the_limit_is_stored_and_one_beyond_is_refused() {
+    let swarm = Swarm::start();
+    let journal = &swarm.at("node-1").given.eyes.journal;
+    let record = |change: &str, padding: usize| -> Record {
+        serde_json::from_value(json!({"v": 1, "change": change, "plan": {
+            "v": 1, "id": "1", "created": "2026-11-20T09:00:00Z", "swarm": "s", "group": "service/whole", "parent": 0,
+            "kind": "pin", "api": "1.41", "pins_before": null, "pins_after": "x".repeat(padding), "units": [],
+            "findings": [],
+        }}))
+        .unwrap()
+    };
+    let room = RECORD_LIMIT - record_size(&record("fits", 0));
+    let (fits, over) = (record("fits", room), record("over", room + 1));
+    assert_eq!((record_size(&fits), record_size(&over)), (1_023_999, 1_024_000));
+    journal.put_record(&fits).await.unwrap();
+    assert_eq!(journal.record("fits").await.unwrap(), Some(fits));
+    let refused = journal.put_record(&over).await.unwrap_err();
+    assert!(refused.status() == Some(400) && refused.to_string().contains("less than 1024000 bytes"), "{refused}");
+    assert_eq!(journal.record("over").await.unwrap(), None);
 }

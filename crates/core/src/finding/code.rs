@@ -293,9 +293,9 @@ codes! {
         "observed on Docker Engine 20.10: a node starts a digest it has cached without asking the registry";
     PlanTooLarge = "plan-too-large", "error":
         "The record of the change would exceed what the swarm stores.";
-        "its record would exceed the 480 kB that the swarm stores";
+        "its record would exceed the 1,023,999 bytes that the swarm stores";
         "Change fewer services at once.";
-        "Docker Engine API: a config holds at most 500 kB";
+        "Docker Engine API: the data of a config is less than 1,024,000 bytes";
     ChangeUnfinished = "change-unfinished", "error":
         "An earlier change of this group is not finished.";
         "change 01JD7… by root is not finished (running)";

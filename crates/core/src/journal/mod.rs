@@ -20,6 +20,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::swarm::hex;
+use super::group::hex;
+use super::wire::v1::Record;
 
 /// The protocol's version. What a higher one wrote is only shown: never resumed, closed or pruned.
 pub const VERSION: u32 = 1;
@@ -37,6 +39,14 @@ pub const LABEL_V: &str = "pinnace.v";
 pub const LABEL_GROUP: &str = "pinnace.group";
 /// The label of a record of what was seen that holds the hash of its group's text.
 pub const LABEL_SEEN: &str = "pinnace.seen";
+
+/// The most bytes of JSON a record may be: what the engine takes as the data of a config, before base64.
+pub const RECORD_LIMIT: usize = 1_023_999;
+
+/// The bytes of a record's JSON, as the journal stores it.
+pub fn record_size(record: &Record) -> usize {
+    serde_json::to_vec(record).map_or(usize::MAX, |data| data.len())
+}
 
 /// Where a unit stands; one letter each in a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -4,20 +4,27 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, Consent, Goal, Kind, Manner, Plan, Settle, Unit};
+use super::{Action, Consent, Goal, Kind, Manner, Plan, Settle, Unit, check};
 use crate::check;
 use crate::finding::{Code, Finding, Severity, gathered};
-use crate::pins::effective;
-use crate::pins::{self, PinDoc};
-use crate::registry::Facts;
-use crate::registry::Want;
-use crate::swarm::Service;
-use crate::swarm::{GroupKey, hex};
+use crate::pins::{effective, self, PinDoc};
+use crate::registry::{Facts, Want};
+use crate::swarm::{Service, GroupKey, hex};
 use crate::time::Time;
 use crate::world::World;
+use super::effective::effective;
+use super::finding::{Code, Finding, Severity, gathered};
+use super::group::{GroupKey, hex};
+use super::journal::{RECORD_LIMIT, record_size};
+use super::pins::{self, PinDoc};
+use super::registry::Facts;
+use super::swarm::Service;
+use super::time::Time;
+use super::wire::v1::{Action, Kind, Plan, Record, Unit};
+use super::world::World;
 
-/// The most the record of a change may be, in bytes: what the data of a Docker config may be, with room to spare.
-const LARGEST: usize = 480_000;
+/// The length of a change's id in its record, a `UUIDv7`.
+const CHANGE_ID: usize = 36;
 
 /// A plan in the making.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,14 +224,16 @@ impl<'a> Work<'a> {
             findings: self.findings,
             extra: serde_json::Map::new(),
         };
-        let size = serde_json::to_vec(&plan).map_or(0, |text| text.len());
-        if size > LARGEST {
-            let message = format!("its record would exceed the {} kB that the swarm stores", LARGEST / 1000);
+        plan.id = identity(&plan);
+        let mut record = Record { v: 1, change: "0".repeat(CHANGE_ID), plan, extra: serde_json::Map::new() };
+        let is_too_large = record_size(&record) > RECORD_LIMIT;
+        let plan = &mut record.plan;
+        if is_too_large {
+            let message = "its record would exceed the 1,023,999 bytes that the swarm stores";
             let finding = Finding::new(Severity::Error, Code::PlanTooLarge, plan.group.to_string(), message);
             plan.findings.insert(0, finding.hint("change fewer services at once"));
         }
-        plan.id = identity(&plan);
-        Draft { plan, wants: self.wants }
+        Draft { plan: record.plan, wants: self.wants }
     }
 
     /// An unfinished change of the group comes first.

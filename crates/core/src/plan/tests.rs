@@ -6,16 +6,12 @@ use super::*;
 use crate::history::{Answer, Source, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use crate::pins;
+use crate::{pins, sample};
 use crate::plan::Record;
-use crate::registry::{Fact, ImageFact, Learned, Via, Why};
-use crate::registry::{Facts, Want};
-use crate::sample;
-use crate::swarm::GroupKey;
-use crate::swarm::{Availability, Task, TaskState};
+use crate::registry::{Fact, ImageFact, Learned, Via, Why, Facts, Want};
+use crate::swarm::{GroupKey, Availability, Task, TaskState};
 use crate::time::Time;
-use crate::world::Seen;
-use crate::world::World;
+use crate::world::{Seen, World};
 
 fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
     super::plan(goal, &Manner::default(), world, facts, now)
@@ -171,6 +167,27 @@ fn only_services_whose_effective_pin_changes_are_planned() {
         ["/TaskTemplate/ContainerSpec/Image", "/TaskTemplate/Placement/Platforms"]
     );
     assert_eq!(draft.obstacle(Consent::default()), None, "a good pin has no warning: {:?}", draft.plan.findings);
+}
+
+/// The record a plan would be stored as.
+fn record_of(plan: &Plan) -> Record {
+    let change = "01890f3e-7b6c-7cc2-98c4-dc0c0c07398f".to_owned();
+    Record { v: 1, change, plan: plan.clone(), extra: serde_json::Map::new() }
+}
+
+#[test]
+fn a_plan_is_too_large_by_the_byte_that_the_swarm_does_not_store() {
+    let (world, facts) = (world(), facts(&[("r.io/pg:2", "2")]));
+    let padded = |bytes: usize| {
+        let text = format!("# {}\nimage = \"r.io/pg:2\"\n", "x".repeat(bytes));
+        plan(&pin(&text), &world, &facts, sample::NOW)
+    };
+    let room = RECORD_LIMIT - record_size(&record_of(&padded(0).plan));
+    let (fits, over) = (padded(room), padded(room + 1));
+    assert_eq!(record_size(&record_of(&fits.plan)), 1_023_999);
+    let consent = Consent { warnings: true, unchecked: true };
+    assert!(!codes(&fits.plan).contains(&"plan-too-large") && fits.obstacle(consent).is_none());
+    assert!(codes(&over.plan).contains(&"plan-too-large") && over.obstacle(consent).is_some());
 }
 
 #[test]

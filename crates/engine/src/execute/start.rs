@@ -10,7 +10,7 @@ use crate::docker::{Fault, Stand};
 use crate::journal::{Claim, RECORD_LIMIT};
 use pinnace_core::change::{Kind, Progress};
 use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
-use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState, RECORD_LIMIT, record_size};
 use pinnace_core::plan::{Plan, Record};
 use pinnace_core::text::clean;
 
@@ -34,7 +34,7 @@ pub(super) async fn begin(
     tools.docker.nodes().await.map_err(Refusal::Fault)?;
     still_holds(&tools, &plan).await?;
     let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
-    let size = serde_json::to_vec(&record).map_or(usize::MAX, |data| data.len());
+    let size = record_size(&record);
     if size > RECORD_LIMIT {
         return Err(Refusal::NotWritten {
             why: format!("its record would be {size} bytes, and the swarm stores {RECORD_LIMIT}"),

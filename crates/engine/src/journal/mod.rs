@@ -11,4 +11,4 @@ mod objects;
 mod store;
 
 pub use disk::{DiskError, DiskJournal, Loaded};
-pub use objects::{Claim, Journal, RECORD_LIMIT};
+pub use objects::{Claim, Journal};

@@ -18,8 +18,6 @@ use pinnace_core::journal::{
 use pinnace_core::plan::{Kind, Record};
 use pinnace_core::swarm::GroupKey;
 
-/// The most a record may hold, in bytes; the engine takes 1,023,999.
-pub const RECORD_LIMIT: usize = 900_000;
 /// The most a log may hold, in bytes.
 const LOG_LIMIT: usize = 64 * 1024;
 

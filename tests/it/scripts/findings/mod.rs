@@ -244,7 +244,7 @@ async fn a_change_too_large_for_the_journal_is_told_before() {
     let long = format!("r.example:5000/{}/web", "long-name".repeat(24));
     let (mut world, mut pins, mut few) = (BASE.to_owned(), String::new(), String::new());
     let _ = write!(world, "[[image]]\nref = '{long}:1.31.0'\n[[image]]\nref = '{long}:1.32.0'\n");
-    for nth in 0..260 {
+    for nth in 0..520 {
         let _ = write!(
             world,
             "[[service]]\nname = 'big_{nth:03}'\nimage = '{long}:1.31.0'\nreplicas = 0\nlabels = {{ \"com.docker.stack.namespace\" = \"big\" }}\n"
