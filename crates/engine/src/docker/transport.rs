@@ -1,6 +1,6 @@
 //! One pooled HTTP client over our own connector, with a limit on every call, body included.
 //!
-//! Not Docker's alone: a registry's client is the same thing over [`Dial::Tls`].
+//! Docker's alone: registries have a client of their own, `adapters/registry/http.rs`.
 
 use std::io;
 use std::time::Duration;
