@@ -138,11 +138,13 @@ pub fn options(session: &Session, group: &GroupKey, how: &How, by: String) -> Op
         (Some(OnFailure::Stop), _) => Rule::Stop,
         (Some(OnFailure::GoOn), _) => Rule::GoOn,
     };
-    let settle = how.settle.unwrap_or_else(|| u64::from(session.config.settings.settle_seconds));
+    let settings = &session.config.settings;
+    let settle = how.settle.unwrap_or_else(|| settings.settle_seconds.into());
+    let stuck = how.stuck.unwrap_or_else(|| settings.stuck_seconds.into());
     Options {
         mode: Mode { on_failure, step: how.step, asks: false },
         settle: Duration::from_secs(settle),
-        stuck: Duration::from_secs(how.stuck),
+        stuck: Duration::from_secs(stuck),
         by,
         why: how.reason.clone(),
     }

@@ -133,9 +133,9 @@ pub struct How {
     /// Seconds that tasks have to stay up before a unit is done
     #[arg(long, value_name = "SECONDS")]
     pub settle: Option<u64>,
-    /// Seconds a task may wait for what will not come by itself
-    #[arg(long, value_name = "SECONDS", default_value_t = 120)]
-    pub stuck: u64,
+    /// Seconds a unit may wait for what does not come automatically
+    #[arg(long, value_name = "SECONDS")]
+    pub stuck: Option<u64>,
     /// Why, for the history
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,

@@ -130,7 +130,9 @@ impl Session {
     pub fn open(stage: &Stage) -> Result<Self, Failure> {
         let (common, out) = (&stage.common, stage.out.clone());
         if let Some(Given { eyes, state }) = stage.given.clone() {
-            let (config, warnings) = pinnace_tui::config::load(&Texts::default());
+            // The user's own files do not count here, but the one that is named does.
+            let named = common.config.is_some();
+            let (config, warnings) = if named { settings(common) } else { pinnace_tui::config::load(&Texts::default()) };
             let (name, versions) = ("given".to_owned(), Versions::default());
             let eyes = eyes.with_state(Some(state.clone()));
             let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };

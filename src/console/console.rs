@@ -77,7 +77,7 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
         .clusters
         .iter()
         .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.eyes.docker.address()) });
-    let settle = parts.config.settings.settle_seconds;
+    let settings = parts.config.settings.clone();
     let mut state =
         State::new(clusters.collect(), parts.config.for_depth(depth), run::size()?, clock::now(), parts.offset);
     state.tour = tour;
@@ -93,7 +93,7 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
         let hint = "`--journal swarm` writes them into the swarm, where configs may be made".to_owned();
         state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }
-    let mut effects = Effects::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, settle);
+    let mut effects = Effects::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, &settings);
     run::read_terminal(inbox)?;
     let ended = run::run(&mut state, &messages, &mut screen, |effect: Effect| effects.run(effect));
     let (at_work, terminal_gone) = (effects.at_work(), ended.is_err());

@@ -18,8 +18,7 @@ use pinnace_core::change::{Mode, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;
-use pinnace_core::registry::Want;
-use pinnace_core::registry::{About, Files};
+use pinnace_core::registry::{Want, About, Files};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Seen;
 use pinnace_engine::clock;
@@ -30,9 +29,7 @@ use pinnace_engine::observe::{self, Attention, observe};
 use pinnace_engine::prepare::Eyes;
 use pinnace_tui::app::state::Notice;
 use pinnace_tui::app::{Effect, Msg};
-
-/// How long a unit may wait for what will not come by itself before the console calls it stuck.
-const STUCK: Duration = Duration::from_secs(60);
+use pinnace_tui::config::Settings;
 
 /// One cluster's hands and eyes.
 struct Hands {
@@ -58,6 +55,7 @@ pub struct Effects {
     clusters: Vec<Arc<Hands>>,
     state: Option<PathBuf>,
     settle: Duration,
+    stuck: Duration,
     changes: BTreeMap<String, AtWork>,
     logs: Option<JoinHandle<()>>,
     files: Option<JoinHandle<()>>,
@@ -72,7 +70,7 @@ impl Effects {
         inbox: Inbox,
         clusters: Vec<ClusterParts>,
         state: Option<PathBuf>,
-        settle: u32,
+        settings: &Settings,
     ) -> Self {
         let clusters = clusters.into_iter().enumerate().map(|(cluster, parts)| {
             let eyes = parts.eyes.with_state(state.clone());
@@ -98,7 +96,8 @@ impl Effects {
             inbox,
             clusters,
             state,
-            settle: Duration::from_secs(settle.into()),
+            settle: Duration::from_secs(settings.settle_seconds.into()),
+            stuck: Duration::from_secs(settings.stuck_seconds.into()),
             changes: BTreeMap::new(),
             logs: None,
             files: None,
@@ -345,7 +344,7 @@ impl Effects {
     }
 
     fn options(&self, mode: Mode, why: String) -> Options {
-        Options { mode, settle: self.settle, stuck: STUCK, by: clock::operator(), why }
+        Options { mode, settle: self.settle, stuck: self.stuck, by: clock::operator(), why }
     }
 }
 

@@ -9,7 +9,7 @@ use pinnace_engine::clock::Clock;
 use pinnace_tui::app::layout::Size;
 use pinnace_tui::app::state::{Cluster, Guard};
 use pinnace_tui::app::{Effect, Msg, Stamped, State, update};
-use pinnace_tui::config::{Config, Key, Texts, load};
+use pinnace_tui::config::{Config, Key, Texts, load, Text};
 use tokio::runtime::Handle;
 
 use super::*;
@@ -31,14 +31,21 @@ impl Desk {
 
     /// A console on what is given.
     pub(super) fn with(given: &Given, size: (u16, u16)) -> Self {
-        let (mut config, _): (Config, _) = load(&Texts::default());
-        config.settings.settle_seconds = 0;
+        Self::configured(given, size, "settle_seconds = 0\n")
+    }
+
+    /// A console on what is given, with this `config.toml`.
+    pub(super) fn configured(given: &Given, size: (u16, u16), text: &str) -> Self {
+        let texts = Texts { settings: Some(Text { file: "config.toml", text }), ..Texts::default() };
+        let (config, warnings): (Config, _) = load(&texts);
+        assert!(warnings.is_empty(), "{warnings:?}");
+        let settings = config.settings.clone();
         let (inbox, messages) = Inbox::new();
         let clock = given.eyes.docker.clock();
         let size = Size { width: size.0, height: size.1 };
         let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
         let parts = ClusterParts { name: "sim".into(), eyes: given.eyes.clone(), guard: Guard::None };
-        let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), 0);
+        let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), &settings);
         Self { state, effects, messages, clock, quit: false }
     }
 

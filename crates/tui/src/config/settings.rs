@@ -15,11 +15,24 @@ use super::{keymap, theme};
 /// How long a service must stay well before its change counts as done, unless the user says otherwise.
 const SETTLE_SECONDS: u32 = 10;
 
-/// The longest settling that is not a slip.
-const SETTLE_LIMIT: u32 = 3600;
+/// How long a unit may wait for what does not come automatically before it is stuck, unless the user says otherwise.
+const STUCK_SECONDS: u32 = 120;
 
-const KEYS: [&str; 9] =
-    ["theme", "keymap", "ascii", "read_only", "settle_seconds", "journal", "manifest", "bases", "cluster"];
+/// The longest settling, and the longest wait, that is not a slip.
+const LONGEST_SECONDS: u32 = 3600;
+
+const KEYS: [&str; 10] = [
+    "theme",
+    "keymap",
+    "ascii",
+    "read_only",
+    "settle_seconds",
+    "stuck_seconds",
+    "journal",
+    "manifest",
+    "bases",
+    "cluster",
+];
 const CLUSTER_KEYS: [&str; 5] = ["name", "host", "context", "read_only", "protected"];
 
 /// What `config.toml` says, with defaults for what it does not.
@@ -35,6 +48,8 @@ pub struct Settings {
     pub read_only: bool,
     /// How long a service must stay well before its change counts as done.
     pub settle_seconds: u32,
+    /// How long a unit may wait for what does not come automatically before it is stuck.
+    pub stuck_seconds: u32,
     /// Where changes are written down.
     pub journal: Keeping,
     /// Where the version manifest comes from.
@@ -115,6 +130,7 @@ impl Default for Settings {
             ascii: false,
             read_only: false,
             settle_seconds: SETTLE_SECONDS,
+            stuck_seconds: STUCK_SECONDS,
             journal: Keeping::default(),
             manifest: Manifest::default(),
             bases: BTreeMap::new(),
@@ -151,7 +167,8 @@ impl Settings {
             "keymap" => self.keymap = one_of(text, entry, &names.keymaps)?,
             "ascii" => self.ascii = boolean(text, entry)?,
             "read_only" => reader.forbid(&mut self.read_only, entry)?,
-            "settle_seconds" => self.settle_seconds = seconds(text, entry)?,
+            "settle_seconds" => self.settle_seconds = seconds(text, entry, 0)?,
+            "stuck_seconds" => self.stuck_seconds = seconds(text, entry, 1)?,
             "journal" => {
                 let disk = one_of(text, entry, &["swarm", "disk"])? == "disk";
                 self.journal = if disk { Keeping::Disk } else { Keeping::Swarm };
@@ -260,13 +277,13 @@ fn boolean(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<bool, Warning> {
     }
 }
 
-fn seconds(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<u32, Warning> {
+fn seconds(text: &Text<'_>, entry: &Entry<'_, '_>, least: u32) -> Result<u32, Warning> {
     let DeValue::Integer(number) = entry.value else {
         return Err(entry.mistyped(text, "a whole number"));
     };
     let value = u32::from_str_radix(number.as_str(), number.radix()).ok();
-    value.filter(|value| *value <= SETTLE_LIMIT).ok_or_else(|| {
-        let message = format!("`{}` should be from 0 to {SETTLE_LIMIT}", entry.key);
+    value.filter(|value| (least..=LONGEST_SECONDS).contains(value)).ok_or_else(|| {
+        let message = format!("`{}` should be from {least} to {LONGEST_SECONDS}", entry.key);
         text.warning(&entry.span, message, None)
     })
 }
@@ -285,7 +302,7 @@ mod tests {
     fn reads_every_option() {
         let (settings, warnings) = parse(
             "theme = 'day'\nkeymap = 'emacs'\nascii = true\nread_only = true\nsettle_seconds = 30\njournal = 'disk'\n\
-             [[cluster]]\nname = 'prod'\nhost = 'ssh://ops@mgr-1'\nprotected = true\n\
+             stuck_seconds = 240\n[[cluster]]\nname = 'prod'\nhost = 'ssh://ops@mgr-1'\nprotected = true\n\
              [[cluster]]\nname = 'dr'\ncontext = 'dr-eu'\nread_only = true\n[[cluster]]\nname = 'lab'\n\
              [bases]\n'ghcr.io/acme/api' = 'debian:12'\n",
         );
@@ -297,6 +314,7 @@ mod tests {
             ascii: true,
             read_only: true,
             settle_seconds: 30,
+            stuck_seconds: 240,
             journal: Keeping::Disk,
             manifest: Manifest::default(),
             bases: [("ghcr.io/acme/api".to_owned(), "debian:12".to_owned())].into(),
@@ -321,6 +339,8 @@ mod tests {
             ("journal = 'disc'", "c:1:11: there is no journal `disc`\nhint: did you mean `disk`?"),
             ("ascii = 1", "c:1:9: `ascii` should be true or false, not a whole number"),
             ("settle_seconds = -1", "c:1:18: `settle_seconds` should be from 0 to 3600"),
+            ("stuck_seconds = 0", "c:1:17: `stuck_seconds` should be from 1 to 3600"),
+            ("stuck_seconds = 3601", "c:1:17: `stuck_seconds` should be from 1 to 3600"),
             ("settle_seconds = 1.5", "c:1:18: `settle_seconds` should be a whole number, not a number with a point"),
         ] {
             let (settings, warnings) = parse(&format!("{text}\n[[cluster]]\nname = 'x'\n"));

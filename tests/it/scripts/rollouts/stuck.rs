@@ -114,7 +114,7 @@ async fn a_question_that_goes_by_itself() {
         let swarm = Swarm::of(&world("healthy-after:5", &part("a", "node-3", "")));
         let other = swarm.clone();
         let operator = swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")));
-        let mut desk = Desk::open(&operator, (80, 24));
+        let mut desk = Desk::configured(&operator.given, (80, 24), "settle_seconds = 0\nstuck_seconds = 60\n");
         desk_plans(&mut desk, "new").await;
         desk.press("a");
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -143,5 +143,45 @@ async fn a_question_that_goes_by_itself() {
                 assert!(swarm.spec("s_a").await.contains("app:new"), "{keys}: nothing is undone for it");
             }
         }
+    }
+}
+
+/// The console's change and the verb's wait as long as the settings say, by default 120 s; `--stuck` goes before them.
+#[tokio::test(start_paused = true)]
+async fn how_long_something_waits_is_a_setting_of_console_and_verbs() {
+    // A unit that no node takes once its update is posted.
+    let stuck = || {
+        let swarm = Swarm::of(&world("sleep", &part("a", "node-3", "")));
+        let other = swarm.clone();
+        swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")))
+    };
+    for (text, flag, seconds) in [
+        ("", None, 120),
+        ("stuck_seconds = 20\n", None, 20),
+        ("stuck_seconds = 300\n", Some("20"), 20),
+    ] {
+        let text = format!("settle_seconds = 0\n{text}");
+        // It begins to wait within these of the update; the clock is the test's own.
+        let wanted = Duration::from_secs(seconds)..Duration::from_secs(seconds + 15);
+        let operator = stuck();
+        let file = operator.home().join("config.toml");
+        std::fs::write(&file, &text).unwrap();
+        let mut more = vec!["--config", file.to_str().unwrap()];
+        more.extend(flag.iter().flat_map(|flag| ["--stuck", flag]));
+        let said = apply(&operator, &["a"], &more).await.exit(5);
+        assert!(why(&said.json()).contains("stuck: no suitable node"), "{text}{flag:?}: {}", said.out);
+        assert!(wanted.contains(&said.took), "{text}{flag:?}: {:?}", said.took);
+        if flag.is_some() {
+            continue;
+        }
+        let operator = stuck();
+        let mut desk = Desk::configured(&operator.given, (80, 24), &text);
+        desk_plans(&mut desk, "new").await;
+        let began = Instant::now();
+        desk.press("a");
+        desk.wait("the question", seconds + 60, |text| text.contains("neither fails nor gets on")).await;
+        assert!(wanted.contains(&began.elapsed()), "{text}: {:?}", began.elapsed());
+        desk.press("L");
+        desk.wait("it to be left", 30, |text| text.contains("Left half-way")).await;
     }
 }
