@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::lab::{Group, Lab, Program, instance, limit, part};
+use crate::lab::{Group, Lab, Program, instance, part};
 use crate::proxy::{Act, Proxy, When};
 
 #[test]
@@ -16,7 +16,6 @@ fn a_database_whose_new_image_exits() {
     let indexes = || group.services.iter().map(|service| lab.engine(1).index(service)).collect::<Vec<_>>();
     let before = indexes();
     let said = lab.program(1).run(&["apply", &group.name, "--pin", &bad.text, "--json"]).exit(1);
-    assert!(said.took < limit(30), "it took {:?}", said.took);
     let told = said.json();
     assert_eq!(told["outcome"], "failed");
     assert_eq!(told["units"], serde_json::json!(["put-back", "untouched", "untouched"]));

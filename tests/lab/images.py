@@ -230,7 +230,9 @@ def push(ref, behaviour="sleep", platform=None, index=None, format=None, attesta
     if health or healthy != "always":
         test = ["CMD-SHELL", health] if health else ["CMD", "/healthy"]
         second = 1_000_000_000
-        settings["Healthcheck"] = {"Test": test, "Interval": second, "Timeout": 3 * second, "Retries": 3}
+        # A probe may take long on a busy machine; where it is to pass in the end, many may fail before.
+        retries = 3 if healthy == "never" else 60
+        settings["Healthcheck"] = {"Test": test, "Interval": second, "Timeout": 60 * second, "Retries": retries}
         if healthy.startswith("after:"):
             settings["Healthcheck"]["StartPeriod"] = int((float(healthy[6:]) + 5) * second)
     settings = {k: v for k, v in settings.items() if v is not None}

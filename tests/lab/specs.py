@@ -1,7 +1,8 @@
 """The service specs that a lab starts with, as the Engine API takes them.
 
 The databases have the shape that pgEdge's control plane gives its services (its repository, server/internal/orchestrator/swarm),
-the stack that of `docker stack deploy`. Health checks run every second here, to keep tests short.
+the stack that of `docker stack deploy`. Health checks run every second here, to keep tests short; their probes may take long
+and fail often, as they do on a busy machine.
 """
 import collections
 import hashlib
@@ -48,7 +49,7 @@ def pgedge_postgres(lab, database, node, host, image, port):
                     {"Type": "bind", "Source": folder + "/certificates", "Target": "/opt/pgedge/certificates", "ReadOnly": True},
                 ],
                 "Healthcheck": {"Test": ["CMD-SHELL", "curl -Ssf http://localhost:8888/liveness"],
-                                "Interval": SECOND, "Timeout": 3 * SECOND, "StartPeriod": SECOND, "Retries": 3},
+                                "Interval": SECOND, "Timeout": 60 * SECOND, "StartPeriod": SECOND, "Retries": 60},
             },
             "Resources": {"Limits": {}},
             "Placement": {"Constraints": ["node.id==" + lab.nodes[HOSTS[host]]]},
@@ -70,7 +71,7 @@ def pgedge_service(lab, database, service, host, image):
             "ContainerSpec": {
                 "Image": image, "Labels": labels, "Hostname": instance,
                 "Healthcheck": {"Test": ["CMD-SHELL", "curl -f http://localhost:8080/health || exit 1"],
-                                "Interval": SECOND, "Timeout": 3 * SECOND, "StartPeriod": SECOND, "Retries": 3},
+                                "Interval": SECOND, "Timeout": 60 * SECOND, "StartPeriod": SECOND, "Retries": 60},
             },
             "Placement": {"Constraints": ["node.id==" + lab.nodes[HOSTS[host]]]},
             "Networks": [{"Target": "bridge"}],
@@ -171,7 +172,7 @@ def kitchen_sink(lab):
                 ],
                 "StopGracePeriod": 3 * SECOND,
                 "Healthcheck": {"Test": ["CMD-SHELL", "curl -f http://localhost:8080/"], "Interval": SECOND,
-                                "Timeout": 3 * SECOND, "StartPeriod": SECOND, "Retries": 3},
+                                "Timeout": 60 * SECOND, "StartPeriod": SECOND, "Retries": 60},
                 "Hosts": ["10.0.0.1 ledger ledger.example", "10.0.0.2 vault"],
                 "DNSConfig": {"Nameservers": ["10.0.0.53"], "Search": ["example.org"], "Options": ["timeout:3"]},
                 "Secrets": [{"SecretName": "kitchen-sink-secret", "File": {"Name": "secret", **owner}}],

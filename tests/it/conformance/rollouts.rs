@@ -96,7 +96,7 @@ async fn no_image_rollback(target: Target) {
 
 async fn unhealthy_rollback(target: Target) {
     let health = json!({ "TaskTemplate": { "ContainerSpec": { "Healthcheck": { "Test": ["CMD-SHELL", "curl -f http://localhost/"],
-        "Interval": SECOND / 2, "Timeout": SECOND, "Retries": 2 } } } });
+        "Interval": SECOND / 2, "Timeout": 60 * SECOND, "Retries": 2 } } } });
     let mut over = policy("rollback", 8, json!({}));
     super::client::lay(&mut over, health);
     let id = rollout(&target, "unhealthy", 1, over, &["rollback_completed"]).await;
@@ -109,7 +109,7 @@ async fn unhealthy_rollback(target: Target) {
 /// It runs only once it is healthy.
 async fn healthy_later(target: Target) {
     let health = json!({ "TaskTemplate": { "ContainerSpec": { "Healthcheck": { "Test": ["CMD-SHELL", "curl -f http://localhost/"],
-        "Interval": SECOND / 2, "Timeout": SECOND, "Retries": 20 } } } });
+        "Interval": SECOND / 2, "Timeout": 60 * SECOND, "Retries": 120 } } } });
     let mut over = policy("pause", 1, json!({}));
     super::client::lay(&mut over, health);
     let id = rollout(&target, "healthy", 1, over, &["completed"]).await;

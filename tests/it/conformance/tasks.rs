@@ -71,7 +71,7 @@ async fn ended(target: Target) {
     ends(&target, "bind-source", "v1", container(bind)).await;
     ends(&target, "other-platform", "arm", json!({})).await;
     let health = json!({ "Healthcheck": { "Test": ["CMD-SHELL", "curl -f http://localhost/"], "Interval": SECOND / 2,
-        "Timeout": SECOND, "Retries": 1 } });
+        "Timeout": 60 * SECOND, "Retries": 1 } });
     ends(&target, "unhealthy", "unhealthy", container(health)).await;
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::limit;
 
-/// How long a verb may take before a test gives it up.
+/// How many seconds a verb may take on an idle machine before a test gives it up.
 const LONGEST: u64 = 120;
 
 /// The program of one operator.
@@ -137,7 +137,8 @@ impl Running {
             if self.since.elapsed() > limit(LONGEST) {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
-                panic!("{} has not ended in {LONGEST} s:\n{}\n{}", self.args, text(&mut self.out), text(&mut self.err));
+                let (out, err) = (text(&mut self.out), text(&mut self.err));
+                panic!("{} has not ended in {:?}:\n{out}\n{err}", self.args, limit(LONGEST));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

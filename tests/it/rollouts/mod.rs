@@ -5,7 +5,6 @@ pub mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -57,8 +56,6 @@ fn hold(lab: &Lab, row: &Row, old: &Image, new: &Image) {
     let settle = row.settle.to_string();
     let args = ["apply", &group.name, "--pin", &new.text, "--ack", "--settle", &settle, "--json"];
     let said = Program::new(&proxy.socket()).run(&args).exit(i32::from(row.outcome != "done"));
-    // All rows at once, on a machine that has other things to do.
-    assert!(said.took < limit(2 * row.within), "{}: {:?}", row.name, said.took);
     row.judge(&said.json());
     let landed = proxy.calls().iter().filter(|call: &&Call| call.landed()).count();
     assert_eq!(landed, row.updates, "{}", row.name);
@@ -162,7 +159,7 @@ fn back_by_verb(lab: &Lab, old: &Image) {
 fn back_by_keys(lab: &Lab, old: &Image) {
     let (group, before, tasks) = badly(lab, old);
     let (mut terminal, _folder) = Terminal::console(lab, (80, 24), "settle_seconds = 2\n");
-    let soon = Duration::from_secs(20);
+    let soon = limit(20);
     terminal.wait("first screen", soon, |text| text.contains("SERVICES"));
     terminal.press("/");
     terminal.press(&group.services[0]);
@@ -172,7 +169,7 @@ fn back_by_keys(lab: &Lab, old: &Image) {
     terminal.press("R");
     terminal.wait("the plan back", soon, |text| text.contains("equal to what is live") && text.contains("2 stay"));
     terminal.press("a");
-    terminal.wait("the outcome", Duration::from_secs(60), |text| text.contains("Done."));
+    terminal.wait("the outcome", limit(60), |text| text.contains("Done."));
     is_back(lab, &group, &before, &tasks);
     terminal.press("q");
     terminal.end(soon);

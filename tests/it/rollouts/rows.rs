@@ -29,7 +29,7 @@ pub struct Row {
     pub updates: usize,
     /// At least so many tasks are the same before and after, on an engine that is not busy.
     pub stay: usize,
-    /// In so many seconds on an idle machine.
+    /// In so many seconds of the simulator's clock.
     pub within: u64,
 }
 
@@ -52,7 +52,15 @@ const BAD: Row = Row { image: "exit:1", outcome: "failed", says: &["non-zero exi
 /// The same, where the engine goes back by itself.
 const BACK: Row = Row { says: &["non-zero exit (1)", "the engine went back by itself"], updates: 1, ..BAD };
 
-const HEALTH: &str = r#""Healthcheck":{"Test":["CMD-SHELL","curl -f http://localhost/"],"Interval":500000000,"Timeout":1000000000,"Retries":2}"#;
+/// A health check: its probes may take long, as on a busy machine, and only so many failed ones make a task unhealthy.
+fn health(retries: u64) -> Value {
+    let check = json!({ "Test": ["CMD-SHELL", "curl -f http://localhost/"], "Interval": SECOND / 2,
+        "Timeout": 60 * SECOND, "Retries": retries });
+    json!({ "TaskTemplate": { "ContainerSpec": { "Healthcheck": check } } })
+}
+
+/// A policy that goes back for a failure. On a busy machine a task's end is heard late: the monitor time has to last.
+const ROLLBACK: &str = r#"{"UpdateConfig":{"FailureAction":"rollback","Monitor":20000000000}}"#;
 
 /// All rows.
 pub const ROWS: &[Row] = &[
@@ -69,10 +77,10 @@ pub const ROWS: &[Row] = &[
     Row { name: "no tasks", replicas: 0, within: 15, ..ROW },
     Row { name: "exit, pause", stay: 1, ..BAD },
     Row { name: "exit, continue", over: r#"{"UpdateConfig":{"FailureAction":"continue"}}"#, ..BAD },
-    Row { name: "exit, rollback", over: r#"{"UpdateConfig":{"FailureAction":"rollback"}}"#, stay: 1, ..BACK },
+    Row { name: "exit, rollback", over: ROLLBACK, stay: 1, ..BACK },
     Row {
         name: "exit, rollback, start-first",
-        over: r#"{"UpdateConfig":{"FailureAction":"rollback","Order":"start-first"}}"#,
+        over: r#"{"UpdateConfig":{"FailureAction":"rollback","Monitor":20000000000,"Order":"start-first"}}"#,
         stay: 2,
         ..BACK
     },
@@ -80,7 +88,7 @@ pub const ROWS: &[Row] = &[
     Row {
         name: "no image, rollback",
         gone: true,
-        over: r#"{"UpdateConfig":{"FailureAction":"rollback"}}"#,
+        over: ROLLBACK,
         says: &["No such image", "has no `sha256:", "the engine went back by itself"],
         stay: 2,
         ..BACK
@@ -90,7 +98,7 @@ pub const ROWS: &[Row] = &[
         image: "exit-after:4:1",
         over: r#"{"UpdateConfig":{"Monitor":500000000}}"#,
         replicas: 1,
-        settle: 8,
+        settle: 20,
         says: &["non-zero exit (1)", "it had come up"],
         ..BAD
     },
@@ -124,14 +132,14 @@ impl Row {
             "UpdateConfig": { "Parallelism": 1, "FailureAction": "pause", "Monitor": SECOND, "MaxFailureRatio": 0,
                 "Order": "stop-first" },
         });
-        let health = format!(r#"{{"TaskTemplate":{{"ContainerSpec":{{{HEALTH}}}}}}}"#);
-        let over = match self.over {
-            "health" | "health-rollback" => health.as_str(),
-            over => over,
-        };
-        lay(&mut spec, &serde_json::from_str(over).unwrap());
-        if self.over == "health-rollback" {
-            lay(&mut spec, &json!({ "UpdateConfig": { "FailureAction": "rollback", "Monitor": 8 * SECOND } }));
+        match self.over {
+            // A minute of failed probes: on a busy machine it comes up late.
+            "health" => lay(&mut spec, &health(120)),
+            "health-rollback" => {
+                lay(&mut spec, &health(2));
+                lay(&mut spec, &serde_json::from_str(ROLLBACK).unwrap());
+            }
+            over => lay(&mut spec, &serde_json::from_str(over).unwrap()),
         }
         spec
     }
