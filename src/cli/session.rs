@@ -132,7 +132,8 @@ impl Session {
         if let Some(Given { eyes, state }) = stage.given.clone() {
             // The user's own files do not count here, but the one that is named does.
             let named = common.config.is_some();
-            let (config, warnings) = if named { settings(common) } else { pinnace_tui::config::load(&Texts::default()) };
+            let (config, warnings) =
+                if named { settings(common) } else { pinnace_tui::config::load(&Texts::default()) };
             let (name, versions) = ("given".to_owned(), Versions::default());
             let eyes = eyes.with_state(Some(state.clone()));
             let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };

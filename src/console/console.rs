@@ -15,7 +15,7 @@ use pinnace_engine::prepare::Eyes;
 use pinnace_tui::app::state::{Cluster, Guard, Notice};
 use pinnace_tui::app::tour::Tour;
 use pinnace_tui::app::{Effect, Msg, State};
-use pinnace_tui::config::{Config, Warning, ColorDepth};
+use pinnace_tui::config::{ColorDepth, Config, Warning};
 
 /// A cluster the console opens with.
 pub struct ClusterParts {

@@ -18,7 +18,7 @@ use pinnace_core::change::{Mode, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;
-use pinnace_core::registry::{Want, About, Files};
+use pinnace_core::registry::{About, Files, Want};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Seen;
 use pinnace_engine::clock;

@@ -20,8 +20,8 @@ use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
 use pinnace_tui::app::State;
-use pinnace_tui::ui;
 use pinnace_tui::config::ColorDepth;
+use pinnace_tui::ui;
 
 use super::thrift::thrifty;
 

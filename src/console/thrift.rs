@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::config::ColorDepth;
+use pinnace_tui::config::ColorDepth;
 
 /// The planes of colours: text, ground, and the line under text.
 const PLANES: usize = 3;

@@ -4,7 +4,7 @@ use pinnace_core::registry::Want;
 use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen};
 use pinnace_tui::app::rows::{Row, RowId};
-use pinnace_tui::app::state::{Pane, Tab, Detail};
+use pinnace_tui::app::state::{Detail, Pane, Tab};
 use pinnace_tui::app::{Effect, Modal, Msg, Screen, Stamped, State, update};
 use pinnace_tui::config::Context;
 

@@ -236,7 +236,7 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
         }
     }
     let mut touring = at_night("");
-    touring.tour = Some(pinnace::app::tour::Tour::default());
+    touring.tour = Some(pinnace_tui::app::tour::Tour::default());
     let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     update(&mut touring, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
     states.push(touring);

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::swarm::GroupKey;
 use pinnace_core::journal::{RECORD_LIMIT, record_size};
 use pinnace_core::plan::Record;
-use swarm_sim::faults::{Fault, Planned};
+use pinnace_core::swarm::GroupKey;
 use serde_json::json;
 use swarm_sim::faults::{Fault, Planned};
 

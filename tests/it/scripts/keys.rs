@@ -9,7 +9,7 @@ use pinnace_engine::clock::Clock;
 use pinnace_tui::app::layout::Size;
 use pinnace_tui::app::state::{Cluster, Guard};
 use pinnace_tui::app::{Effect, Msg, Stamped, State, update};
-use pinnace_tui::config::{Config, Key, Texts, load, Text};
+use pinnace_tui::config::{Config, Key, Text, Texts, load};
 use tokio::runtime::Handle;
 
 use super::*;

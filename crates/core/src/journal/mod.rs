@@ -19,9 +19,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Record;
 use crate::swarm::hex;
-use super::group::hex;
-use super::wire::v1::Record;
 
 /// The protocol's version. What a higher one wrote is only shown: never resumed, closed or pruned.
 pub const VERSION: u32 = 1;

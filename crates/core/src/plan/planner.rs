@@ -4,24 +4,15 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, Consent, Goal, Kind, Manner, Plan, Settle, Unit, check};
+use super::{Action, Consent, Goal, Kind, Manner, Plan, Record, Settle, Unit};
 use crate::check;
 use crate::finding::{Code, Finding, Severity, gathered};
-use crate::pins::{effective, self, PinDoc};
+use crate::journal::{RECORD_LIMIT, record_size};
+use crate::pins::{self, PinDoc, effective};
 use crate::registry::{Facts, Want};
-use crate::swarm::{Service, GroupKey, hex};
+use crate::swarm::{GroupKey, Service, hex};
 use crate::time::Time;
 use crate::world::World;
-use super::effective::effective;
-use super::finding::{Code, Finding, Severity, gathered};
-use super::group::{GroupKey, hex};
-use super::journal::{RECORD_LIMIT, record_size};
-use super::pins::{self, PinDoc};
-use super::registry::Facts;
-use super::swarm::Service;
-use super::time::Time;
-use super::wire::v1::{Action, Kind, Plan, Record, Unit};
-use super::world::World;
 
 /// The length of a change's id in its record, a `UUIDv7`.
 const CHANGE_ID: usize = 36;

@@ -5,13 +5,13 @@ mod choices;
 use super::*;
 use crate::history::{Answer, Source, way_back};
 use crate::image::{Digest, Platform};
-use crate::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use crate::{pins, sample};
+use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use crate::plan::Record;
-use crate::registry::{Fact, ImageFact, Learned, Via, Why, Facts, Want};
-use crate::swarm::{GroupKey, Availability, Task, TaskState};
+use crate::registry::{Fact, Facts, ImageFact, Learned, Via, Want, Why};
+use crate::swarm::{Availability, GroupKey, Task, TaskState};
 use crate::time::Time;
 use crate::world::{Seen, World};
+use crate::{pins, sample};
 
 fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
     super::plan(goal, &Manner::default(), world, facts, now)

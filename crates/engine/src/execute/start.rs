@@ -7,10 +7,10 @@ use super::life::{self, Life};
 use super::run::{Held, Run};
 use super::{Options, Refusal, Talk, Tools, home, owner};
 use crate::docker::{Fault, Stand};
-use crate::journal::{Claim, RECORD_LIMIT};
+use crate::journal::Claim;
 use pinnace_core::change::{Kind, Progress};
 use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
-use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState, RECORD_LIMIT, record_size};
+use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{Plan, Record};
 use pinnace_core::text::clean;
 

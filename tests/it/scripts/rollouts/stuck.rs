@@ -155,11 +155,9 @@ async fn how_long_something_waits_is_a_setting_of_console_and_verbs() {
         let other = swarm.clone();
         swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")))
     };
-    for (text, flag, seconds) in [
-        ("", None, 120),
-        ("stuck_seconds = 20\n", None, 20),
-        ("stuck_seconds = 300\n", Some("20"), 20),
-    ] {
+    for (text, flag, seconds) in
+        [("", None, 120), ("stuck_seconds = 20\n", None, 20), ("stuck_seconds = 300\n", Some("20"), 20)]
+    {
         let text = format!("settle_seconds = 0\n{text}");
         // It begins to wait within these of the update; the clock is the test's own.
         let wanted = Duration::from_secs(seconds)..Duration::from_secs(seconds + 15);
