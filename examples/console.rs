@@ -6,9 +6,9 @@ use pinnace::console::run::{Inbox, read_terminal, run, size, watch_signals};
 use pinnace::console::terminal::{Console, install_panic_hook};
 use pinnace_core::finding::Severity;
 use pinnace_engine::clock::now;
-use pinnace_tui::app::state::Notice;
-use pinnace_tui::app::{Effect, Msg};
 use pinnace_tui::config::ColorDepth;
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::state::Notice;
 
 #[path = "../tests/it/fixture.rs"]
 #[expect(clippy::unwrap_used, dead_code, reason = "a fixture of the tests, which use more of it")]

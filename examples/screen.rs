@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let name = args.get(1).map_or("night", String::as_str);
     let (theme, _) = Theme::load(name, &[]);
     let mut terminal = Terminal::new(TestBackend::new(width, height))?;
-    terminal.draw(|frame| pinnace_tui::ui::view(frame, &state, &theme))?;
+    terminal.draw(|frame| pinnace_tui::view::view(frame, &state, &theme))?;
     let buffer = terminal.backend().buffer();
     let ground = theme.style(Role::Screen);
     for y in 0..height {
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 last = Some(style);
             }
             line.push_str(cell.symbol());
-            skip = pinnace_tui::ui::width::width(cell.symbol()).saturating_sub(1);
+            skip = pinnace_tui::widgets::width::width(cell.symbol()).saturating_sub(1);
         }
         println!("{line}\x1b[0m");
     }

@@ -13,7 +13,7 @@ use pinnace_engine::docker::{Docker, Endpoint, Host};
 use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace_engine::versions::Versions;
-use pinnace_tui::app::state::Guard;
+use pinnace_tui::state::Guard;
 use swarm_sim::quiet::keep_moving;
 use swarm_sim::scenario::outside;
 use swarm_sim::serve::{Seat, open};

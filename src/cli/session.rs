@@ -23,8 +23,8 @@ use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
 use pinnace_engine::versions::{Keep, Versions};
-use pinnace_tui::app::state::Guard;
 use pinnace_tui::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
+use pinnace_tui::state::Guard;
 
 /// Why a verb could not do its work: what, what to do, and the exit code.
 #[derive(Debug)]

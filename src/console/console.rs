@@ -12,10 +12,11 @@ use pinnace_core::finding::Severity;
 use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_engine::prepare::Eyes;
-use pinnace_tui::app::state::{Cluster, Guard, Notice};
-use pinnace_tui::app::tour::Tour;
-use pinnace_tui::app::{Effect, Msg, State};
 use pinnace_tui::config::{ColorDepth, Config, Warning};
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::state::State;
+use pinnace_tui::state::{Cluster, Guard, Notice};
+use pinnace_tui::tour::Tour;
 
 /// A cluster the console opens with.
 pub struct ClusterParts {

@@ -27,9 +27,9 @@ use pinnace_engine::execute::{Options, Start, new_change};
 use pinnace_engine::files::{private_folder, replace, safe_name};
 use pinnace_engine::observe::{self, Attention, observe};
 use pinnace_engine::prepare::Eyes;
-use pinnace_tui::app::state::Notice;
-use pinnace_tui::app::{Effect, Msg};
 use pinnace_tui::config::Settings;
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::state::Notice;
 
 /// One cluster's hands and eyes.
 struct Hands {

@@ -8,7 +8,7 @@ use pinnace_engine::docker::Fault;
 use pinnace_engine::docker::logs::{Of, Source};
 use pinnace_engine::observe;
 use pinnace_engine::prepare::Eyes;
-use pinnace_tui::app::{LogLine, Msg};
+use pinnace_tui::msg::{LogLine, Msg};
 
 /// How many lines of a log are asked for before those that come.
 const TAIL: u32 = 200;

@@ -13,9 +13,11 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use pinnace_core::time::Time;
 use pinnace_engine::clock::now;
-use pinnace_tui::app::layout::Size;
-use pinnace_tui::app::{Effect, Msg, Pace, Stamped, State, pace, update};
 use pinnace_tui::config::Key;
+use pinnace_tui::layout::Size;
+use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::state::State;
+use pinnace_tui::update::{Pace, pace, update};
 
 use super::terminal::Console;
 

@@ -19,9 +19,9 @@ use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
-use pinnace_tui::app::State;
 use pinnace_tui::config::ColorDepth;
-use pinnace_tui::ui;
+use pinnace_tui::state::State;
+use pinnace_tui::view as ui;
 
 use super::thrift::thrifty;
 

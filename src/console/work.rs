@@ -8,7 +8,7 @@ use pinnace_engine::docker::Fault;
 use pinnace_engine::execute::life::{self, Life};
 use pinnace_engine::execute::{Options, Outcome, Start, Talk, Tools, execute};
 use pinnace_engine::prepare::Eyes;
-use pinnace_tui::app::Msg;
+use pinnace_tui::msg::Msg;
 
 /// What to begin a takeover with, or why not and what to do.
 ///

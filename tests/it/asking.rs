@@ -1,8 +1,8 @@
 //! A change that asks about what is stuck, and takes its question back.
 
 use pinnace_core::change::{Kind, Order};
-use pinnace_tui::app::Effect;
-use pinnace_tui::config::Context;
+use pinnace_tui::action::Context;
+use pinnace_tui::msg::Effect;
 
 use crate::fixture::press;
 use crate::tale::{self, event};

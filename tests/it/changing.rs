@@ -9,10 +9,12 @@ use pinnace_core::plan::{BackTo, Goal, Scope};
 use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Seen;
-use pinnace_tui::app::change::Stand;
-use pinnace_tui::app::plan::Fresh;
-use pinnace_tui::app::{Effect, Msg, Pace, Screen, State, pace};
-use pinnace_tui::config::Context;
+use pinnace_tui::action::Context;
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::screens::change::state::Stand;
+use pinnace_tui::screens::plan::state::Fresh;
+use pinnace_tui::state::{Screen, State};
+use pinnace_tui::update::{Pace, pace};
 
 use crate::fixture::{PG, bad_night, change, pinned, press};
 use crate::tale::{self, CHANGE, GOOD, WRONG, event, found, missing, pass, pin, send, type_text};
@@ -284,7 +286,7 @@ fn rollback_asks_for_what_the_cursor_is_on() {
 
 #[test]
 fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
-    use pinnace_tui::app::state::Guard;
+    use pinnace_tui::state::Guard;
     let mut state = tale::plan(120, 40);
     state.clusters[0].guard = Guard::Protected;
     let applied = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Apply { .. }));

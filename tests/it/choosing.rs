@@ -4,8 +4,9 @@ use pinnace_core::plan::Credentials;
 use pinnace_core::plan::{Again, Goal, Saved, Scope};
 use pinnace_core::plan::{Replacing, Sending};
 use pinnace_core::registry::{Fact, Learned, Via};
-use pinnace_tui::app::plan::{Fresh, PlanState};
-use pinnace_tui::app::{Effect, Msg, Screen, State};
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::screens::plan::state::{Fresh, PlanState};
+use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::{NOW, PG, pinned, press};
 use crate::tale::{self, found, send, type_text};

@@ -7,9 +7,10 @@ use pinnace_core::registry::Want;
 use pinnace_core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
 use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
-use pinnace_tui::app::complete::Complete;
-use pinnace_tui::app::{Effect, Msg, Screen, State};
-use pinnace_tui::config::Context;
+use pinnace_tui::action::Context;
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::screens::pins::completion::Complete;
+use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::{PG, press};
 use crate::listed::{REPOSITORY, TAGS, digest, full, image, known, learn, manifest, refused, tags, typed};
@@ -283,7 +284,7 @@ fn the_choice_stays_while_the_list_moves() {
 #[test]
 fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     let mut state = tale::night(120, 40);
-    state.fleet.cursor = Some(pinnace_tui::app::rows::RowId::Service("shop_api-id".into()));
+    state.fleet.cursor = Some(pinnace_tui::screens::fleet::rows::RowId::Service("shop_api-id".into()));
     press(&mut state, "p");
     let group = pinnace_core::swarm::GroupKey::parse("stack/shop").unwrap();
     send(&mut state, Msg::Draft { cluster: 0, group, text: None, at: None });

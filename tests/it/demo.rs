@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pinnace_tui::app::State;
-use pinnace_tui::app::tour::{Step, Tour, told};
+use pinnace_tui::state::State;
+use pinnace_tui::tour::{Step, Tour, told};
 
 use crate::fixture::press;
 use crate::screens::{lines_of, picture};

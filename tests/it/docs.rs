@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use pinnace_core::export::{Fix, Form};
 use pinnace_core::finding::{Code, Finding};
 use pinnace_core::wire::v1;
-use pinnace_tui::config::{Action, Context, Keymap};
+use pinnace_tui::action::{Action, Context};
+use pinnace_tui::config::Keymap;
 
 use crate::source::{read, root};
 

@@ -13,9 +13,11 @@ use pinnace_core::swarm::{
 use pinnace_core::swarm::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::time::Time;
 use pinnace_core::world::{Engine, Link, Seen};
-use pinnace_tui::app::layout::Size;
-use pinnace_tui::app::{Cluster, Msg, Stamped, State, update};
 use pinnace_tui::config::Config;
+use pinnace_tui::layout::Size;
+use pinnace_tui::msg::{Msg, Stamped};
+use pinnace_tui::state::{Cluster, State};
+use pinnace_tui::update::update;
 
 /// 2026-11-20T02:14:07Z.
 pub const NOW: Time = Time(1_795_140_847_000);
@@ -322,7 +324,7 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
 }
 
 /// Presses keys written as in a keymap file, and returns what was wished for.
-pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::app::Effect> {
+pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
     let mut effects = Vec::new();
     for key in keys.split_whitespace() {
         let key = key.parse().unwrap();
@@ -369,13 +371,13 @@ pub fn history() -> Vec<Seen> {
 /// Presses keys, and gives an open log some lines.
 pub fn log(state: &mut State, keys: &str) {
     press(state, keys);
-    let Some(pinnace_tui::app::Screen::Logs(logs)) = state.screens.last() else { return };
+    let Some(pinnace_tui::state::Screen::Logs(logs)) = state.screens.last() else { return };
     let (cluster, service) = (logs.cluster, logs.service.clone());
     let texts = [
         "LOG:  database system is ready to accept connections",
         "\u{1b}[31mFATAL\u{1b}[0m:  password authentication failed for user \"app\"",
     ];
-    let line = |at: i64| pinnace_tui::app::LogLine {
+    let line = |at: i64| pinnace_tui::msg::LogLine {
         at: ago(60 - at),
         task: "1".into(),
         error: at % 2 == 1,

@@ -9,8 +9,9 @@ use pinnace_core::registry::{
     About, Config, Entry, Fact, FileKind, Files, ImageFact, ImageFile, Layer, Learned, Reading, Step, Via, Why,
 };
 use pinnace_core::time::Time;
-use pinnace_tui::app::{Effect, Msg, Screen, State};
-use pinnace_tui::config::Context;
+use pinnace_tui::action::Context;
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::{NOW, PG, console, history, pinned, press};
 use crate::screens::{lines_of, picture};
@@ -107,7 +108,7 @@ fn answer(state: &mut State) {
     is(state, "ubuntu", ubuntu);
 }
 
-fn screen(state: &State) -> &pinnace_tui::app::image::ImageState {
+fn screen(state: &State) -> &pinnace_tui::screens::image::state::ImageState {
     match state.screens.last() {
         Some(Screen::Image(screen)) => screen,
         other => panic!("{other:?}"),
@@ -211,7 +212,9 @@ fn the_contract_of_the_pins_is_judged() {
     type_text(&mut pins, "contract = \"service\"");
     press(&mut pins, "esc n i");
     let contract = screen(&pins).contract.clone();
-    assert!(matches!(contract, Some(pinnace_tui::app::image::Judge::By(contract)) if contract.name == "service"));
+    assert!(
+        matches!(contract, Some(pinnace_tui::screens::image::state::Judge::By(contract)) if contract.name == "service")
+    );
 }
 
 fn files(paths: &[(&str, FileKind)]) -> Files {

@@ -3,10 +3,15 @@
 use pinnace_core::registry::Want;
 use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen};
-use pinnace_tui::app::rows::{Row, RowId};
-use pinnace_tui::app::state::{Detail, Pane, Tab};
-use pinnace_tui::app::{Effect, Modal, Msg, Screen, Stamped, State, update};
-use pinnace_tui::config::Context;
+use pinnace_tui::action::Context;
+use pinnace_tui::dialogs::state::Detail;
+use pinnace_tui::dialogs::state::Modal;
+use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::screens::fleet::rows::{Row, RowId};
+use pinnace_tui::screens::fleet::state::Pane;
+use pinnace_tui::screens::service::state::Tab;
+use pinnace_tui::state::{Screen, State};
+use pinnace_tui::update::update;
 
 use crate::fixture::{self, NOW, console, press};
 use crate::screens::lines_of;
@@ -223,7 +228,7 @@ fn a_lost_link_says_so_and_keeps_what_was_seen() {
     let lost = Link::Lost { why: "the connection was refused".into(), hint: "is the engine up?".into() };
     let at = Time(NOW.0 + 60_000);
     update(&mut state, Stamped { at, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
-    let banner = pinnace_tui::app::banner::banner(&state).unwrap();
+    let banner = pinnace_tui::banner::banner(&state).unwrap();
     assert_eq!(banner.text, "this is 1m old: the connection was refused");
     assert!(!services(&state).is_empty());
 }
@@ -234,9 +239,9 @@ fn every_command_can_be_pressed_everywhere_without_harm() {
     {
         let mut opened = night();
         press(&mut opened, screen);
-        for action in pinnace_tui::config::Action::ALL {
+        for action in pinnace_tui::action::Action::ALL {
             let mut state = opened.clone();
-            let keys: Vec<String> = pinnace_tui::config::Context::ALL
+            let keys: Vec<String> = pinnace_tui::action::Context::ALL
                 .iter()
                 .filter_map(|context| state.config.keymap.keys_for(*context, *action).map(ToString::to_string))
                 .collect();

@@ -6,7 +6,8 @@ use pinnace_core::image::Digest;
 use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Tags, Via, Why};
 use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
-use pinnace_tui::app::{Effect, Msg, State};
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::state::State;
 
 use crate::fixture::press;
 use crate::tale::{self, pass, send, type_text};

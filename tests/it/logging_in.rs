@@ -17,9 +17,11 @@ use pinnace_engine::credentials::{Credentials, Hidden};
 use pinnace_engine::docker::{Docker, Endpoint, Host};
 use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, Policy, Registry};
-use pinnace_tui::app::login::Field;
-use pinnace_tui::app::{Effect, Modal, Msg, Screen, State};
-use pinnace_tui::config::Context;
+use pinnace_tui::action::Context;
+use pinnace_tui::dialogs::login::state::Field;
+use pinnace_tui::dialogs::state::Modal;
+use pinnace_tui::msg::{Effect, Msg};
+use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::press;
 use crate::screens::{lines_of, picture};

@@ -5,9 +5,11 @@ use std::sync::OnceLock;
 
 use pinnace_core::registry::{Fact, Learned, Why};
 use pinnace_core::world::{Link, Seen};
-use pinnace_tui::app::rows::{Row, total_lines};
-use pinnace_tui::app::{Msg, Stamped, State, update};
 use pinnace_tui::config::{Role, Text, Theme};
+use pinnace_tui::msg::{Msg, Stamped};
+use pinnace_tui::screens::fleet::rows::{Row, total_lines};
+use pinnace_tui::state::State;
+use pinnace_tui::update::update;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -41,7 +43,7 @@ fn draw(state: &State) -> Buffer {
 /// Draws the state at a terminal of another size than its own.
 fn draw_at(state: &State, (width, height): (u16, u16)) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| pinnace_tui::ui::view(frame, state, theme())).unwrap();
+    terminal.draw(|frame| pinnace_tui::view::view(frame, state, theme())).unwrap();
     terminal.backend().buffer().clone()
 }
 
@@ -89,7 +91,7 @@ fn lines(buffer: &Buffer) -> Vec<String> {
                 continue;
             }
             line.push_str(buffer[(x, y)].symbol());
-            skip = pinnace_tui::ui::width::width(buffer[(x, y)].symbol()).saturating_sub(1);
+            skip = pinnace_tui::widgets::width::width(buffer[(x, y)].symbol()).saturating_sub(1);
         }
         line.trim_end().to_owned()
     };
@@ -191,7 +193,7 @@ fn no_size_breaks_it() {
             (100, 31),
             (300, 100),
         ] {
-            let size = pinnace_tui::app::layout::Size { width, height };
+            let size = pinnace_tui::layout::Size { width, height };
             update(&mut state, Stamped { at: NOW, msg: Msg::Resize(size) });
             draw(&state);
         }
@@ -236,7 +238,7 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
         }
     }
     let mut touring = at_night("");
-    touring.tour = Some(pinnace_tui::app::tour::Tour::default());
+    touring.tour = Some(pinnace_tui::tour::Tour::default());
     let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     update(&mut touring, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
     states.push(touring);

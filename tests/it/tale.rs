@@ -9,8 +9,10 @@ use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Via, Why};
 use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_tui::app::rows::RowId;
-use pinnace_tui::app::{Effect, Msg, Screen, Stamped, State, update};
+use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::screens::fleet::rows::RowId;
+use pinnace_tui::state::{Screen, State};
+use pinnace_tui::update::update;
 
 use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
 

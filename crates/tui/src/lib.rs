@@ -1,5 +1,29 @@
 //! The console without its terminal: configuration, state, update and view. No clock, no IO, no async.
+//!
+//! Everything of a screen is in its folder below [`screens`]: its state, its update, its view. What lies over a screen
+//! is in [`dialogs`], what several views draw in [`widgets`].
 
-pub mod app;
+pub mod action;
+pub mod availability;
+pub mod banner;
 pub mod config;
-pub mod ui;
+pub mod dialogs;
+mod external_deploys;
+pub mod filter;
+mod finding_lines;
+pub mod layout;
+pub mod msg;
+mod permanent_fix;
+mod rollback_target;
+pub mod screens;
+pub mod state;
+pub mod tour;
+pub mod update;
+pub mod view;
+pub mod widgets;
+mod wrap;
+
+pub use msg::{Effect, LogLine, Msg, Stamped};
+pub use state::{Cluster, Screen, State};
+pub use update::{Pace, pace, update};
+pub use view::view;

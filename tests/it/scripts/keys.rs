@@ -6,10 +6,12 @@ use pinnace::console::run::Inbox;
 use pinnace::console::{ClusterParts, Effects};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
-use pinnace_tui::app::layout::Size;
-use pinnace_tui::app::state::{Cluster, Guard};
-use pinnace_tui::app::{Effect, Msg, Stamped, State, update};
 use pinnace_tui::config::{Config, Key, Text, Texts, load};
+use pinnace_tui::layout::Size;
+use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::state::State;
+use pinnace_tui::state::{Cluster, Guard};
+use pinnace_tui::update::update;
 use tokio::runtime::Handle;
 
 use super::*;

@@ -90,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Whether the key reaches [`super::Context::Global`] from a text: one with ctrl or alt, a function key, or esc.
+    /// Whether the key reaches [`crate::action::Context::Global`] from a text: one with ctrl or alt, a function key, or esc.
     pub fn leaves_text(self) -> bool {
         self.ctrl || self.alt || matches!(self.code, Code::Function(_) | Code::Esc)
     }
@@ -280,7 +280,7 @@ impl Keys {
         self.0.len() > keys.len() && self.0.starts_with(keys)
     }
 
-    /// Whether the sequence reaches [`super::Context::Global`] from a text.
+    /// Whether the sequence reaches [`crate::action::Context::Global`] from a text.
     pub fn leaves_text(&self) -> bool {
         self.0.first().is_some_and(|key| key.leaves_text())
     }

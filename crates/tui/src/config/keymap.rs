@@ -2,12 +2,12 @@
 
 use toml::de::DeValue;
 
-use super::action::{Action, Context};
 use super::builtin;
 use super::key::{Key, Keys};
 use super::layers::{Layer, Shelf};
 use super::nearest::did_you_mean;
 use super::text::{Entry, Place, Text, Warning, in_order};
+use crate::action::{Action, Context};
 
 /// What a file says to take a key's action away.
 const UNBOUND: &str = "none";

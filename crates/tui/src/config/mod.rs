@@ -3,18 +3,17 @@
 //! Nothing here reads a file, and nothing is ever refused: what cannot be understood becomes a [`Warning`] with its
 //! place and what to do about it, and all the rest is taken.
 
-mod action;
 pub mod builtin;
 mod key;
 mod keymap;
 mod layers;
-mod named;
+pub(crate) mod named;
 mod nearest;
 mod settings;
 mod text;
 mod theme;
 
-pub use action::{Action, Context};
+pub use crate::action::{Action, Context};
 pub use key::{Key, KeyError, Keys};
 pub use keymap::{Binding, Keymap, Lookup};
 pub use settings::{Cluster, Keeping, Manifest, ManifestSource, Names, Reach, Settings};

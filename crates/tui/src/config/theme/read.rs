@@ -6,11 +6,12 @@ use std::ops::Range;
 use ratatui::style::{Color, Modifier, Style};
 use toml::de::DeValue;
 
-use super::color::{self, MODIFIERS, NAMES};
+use super::color::{MODIFIERS, NAMES};
 use super::role::Role;
 use crate::config::layers::Layer;
 use crate::config::nearest::did_you_mean;
 use crate::config::text::{Entry, Text, Warning, in_order};
+use crate::config::theme::color;
 
 const SECTIONS: [&str; 3] = ["inherits", "palette", "roles"];
 

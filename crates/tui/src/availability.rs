@@ -1,0 +1,251 @@
+//! Whether an action is possible now, and why not: the footer dims it, and pressing it says why.
+
+mod changes;
+
+use crate::action::{Action, Context};
+use pinnace_core::plan::Settle;
+
+use crate::dialogs::state::Modal;
+use crate::screens::fleet::rows::Row;
+use crate::screens::fleet::state::Pane;
+use crate::state::{Screen, State};
+
+pub(crate) use changes::{drift_goal, place, rollback_goal};
+
+/// Why an action is not possible now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It needs a service under the cursor.
+    NoService,
+    /// It needs a row under the cursor.
+    NoRow,
+    /// There is no filter.
+    NoFilter,
+    /// Nothing is wrong.
+    NothingWrong,
+    /// Nothing can be folded here.
+    NothingToFold,
+    /// The service is gone, and has neither tasks nor logs.
+    Gone,
+    /// No earlier image is known that ran well.
+    NoWayBack,
+    /// It went back already, by this change.
+    WentBack(String),
+    /// This screen has no such thing.
+    NotHere,
+    /// It is being read.
+    Reading,
+    /// The text is what is in force.
+    NotEdited,
+    /// No image is pinned here.
+    NoPins,
+    /// The cursor is in no image.
+    NoImage,
+    /// This stands in the way of the plan.
+    Obstacle(String),
+    /// What runs is what the pins say, or there is no pin.
+    NoDrift,
+    /// The service has this image already.
+    RunsIt,
+    /// The plan has no warnings.
+    NoWarnings,
+    /// No unit of the plan goes without its registry.
+    Checked,
+    /// The plan has nothing of that kind.
+    NothingPlanned,
+    /// The plan does not start tasks anew.
+    NoRedeploy,
+    /// The plan is not complete, or does not hold any more.
+    NotEqual,
+    /// Nothing may be changed from here.
+    ReadOnly,
+    /// The change is not finished.
+    Unfinished,
+    /// The change has not begun yet.
+    Starting,
+    /// The change is over.
+    Over,
+    /// The change did not come to its end.
+    NotDone,
+    /// The change is somebody else's.
+    NotOurs,
+    /// The change waits for an answer.
+    Asking,
+    /// The change does not wait for an answer.
+    NotAsking,
+    /// The change is going back already.
+    GoingBack,
+    /// Only the demo has a tour.
+    NoTour,
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::NoService => "choose a service first",
+            Self::NoRow => "there is nothing to choose from",
+            Self::NoFilter => "no filter is set",
+            Self::NothingWrong => "nothing is wrong here",
+            Self::NothingToFold => "nothing to fold here",
+            Self::Gone => "the service is gone: history tells what it ran",
+            Self::NoWayBack => "no earlier image is known that ran well here",
+            Self::WentBack(change) => {
+                return write!(f, "it went back already, by change {change}, and that still stands");
+            }
+            Self::NotHere => "not on this screen",
+            Self::Reading => "it is still being read",
+            Self::NotEdited => "the text is what is in force",
+            Self::NoPins => "no image is pinned here: there is nothing to make permanent",
+            Self::NoImage => "the cursor is not in the text of an `image = \"…\"`",
+            Self::Obstacle(why) => return f.write_str(why),
+            Self::NoDrift => "nothing here differs from a pin in force",
+            Self::RunsIt => "it is what the service has now",
+            Self::NoWarnings => "the plan has no warnings",
+            Self::Checked => "no unit of this plan goes back without its registry",
+            Self::NothingPlanned => "the plan has nothing of that kind",
+            Self::NoRedeploy => "only where tasks are started anew (`d`)",
+            Self::NotEqual => "the plan is not complete, or does not hold any more",
+            Self::ReadOnly => "this cluster is read-only here",
+            Self::Unfinished => "the change is not finished: enter opens it",
+            Self::Starting => "the change has not begun yet",
+            Self::Over => "the change is over",
+            Self::NotDone => "the change was not done: nothing of it is to be kept",
+            Self::NotOurs => "it is not carried out from here",
+            Self::Asking => "it waits for your answer: go on, go back or leave it",
+            Self::NotAsking => "it does not wait for an answer",
+            Self::GoingBack => "it is going back already",
+            Self::NoTour => "only `pinnace demo` has one",
+        })
+    }
+}
+
+/// Says whether an action is possible where the keys are now.
+pub fn available(state: &State, action: Action) -> Result<(), Reason> {
+    if state.modal.is_some() {
+        return in_modal(state, action);
+    }
+    available_under(state, action)
+}
+
+/// Says whether an action is possible on the screen, whatever lies over it.
+pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
+    match state.screens.last() {
+        _ if matches!(
+            action,
+            Action::ToPin
+                | Action::AcceptDrift
+                | Action::Rollback
+                | Action::Logs
+                | Action::Tour
+                | Action::Inspect
+                | Action::CopyFix
+        ) => {}
+        Some(Screen::Pins(_)) => return changes::on_pins(state, action),
+        Some(Screen::Plan(screen)) => return changes::on_plan(state, screen, action),
+        Some(Screen::Change(_)) => return changes::on_change(state, action),
+        _ => {}
+    }
+    match action {
+        Action::Rollback => changes::rollback(state),
+        Action::Logs => match &subject(state)? {
+            Subject::There(_) => Ok(()),
+            Subject::Gone => Err(Reason::Gone),
+        },
+        Action::Earlier => crate::screens::candidates::state::meant(state).map(drop),
+        Action::Open if state.screen_context() == Context::Earlier => changes::on_earlier(state),
+        Action::Pins => changes::pins_of(state),
+        Action::Redeploy => changes::redeploy(state),
+        Action::ToPin | Action::AcceptDrift => drift_goal(state, Settle::Back).map(drop),
+        Action::Inspect => crate::screens::image::state::is_possible(state),
+        Action::Files => crate::screens::image::state::readable(state),
+        Action::ClearFilter => has_filter(state),
+        Action::NextTrouble | Action::PreviousTrouble => trouble(state),
+        Action::Open if state.screen_context() == Context::Fleet => a_row(state),
+        Action::ToggleFold => foldable(state),
+        Action::Details => details(state),
+        Action::CopyFix => crate::permanent_fix::is_there(state),
+        Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Reason::NoTour),
+        Action::Copy => match state.screens.last() {
+            None => subject(state).map(|_| ()),
+            Some(_) => Ok(()),
+        },
+        _ => Ok(()),
+    }
+}
+
+/// What an action on a service acts on.
+pub(crate) enum Subject {
+    /// This service, by id.
+    There(String),
+    /// One that is gone.
+    Gone,
+}
+
+/// The service under the cursor, or of the screen.
+pub(crate) fn subject(state: &State) -> Result<Subject, Reason> {
+    match state.screens.last() {
+        Some(Screen::Service(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
+        Some(Screen::Logs(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
+        Some(Screen::Earlier(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
+        Some(Screen::Change(screen)) => {
+            let seen = crate::screens::change::state::shown(state, screen).ok_or(Reason::Reading)?;
+            let unit = screen.unit.or(seen.focus()).and_then(|at| seen.plan?.units.get(at)).ok_or(Reason::NoService)?;
+            Ok(there_or_gone(state, screen.cluster, &unit.service_id))
+        }
+        Some(_) => Err(Reason::NotHere),
+        None if state.fleet.pane != Pane::Services => Err(Reason::NoService),
+        None => match state.row() {
+            Some(Row::Service(row)) => Ok(row.service.clone().map_or(Subject::Gone, Subject::There)),
+            _ => Err(Reason::NoService),
+        },
+    }
+}
+
+fn there_or_gone(state: &State, cluster: usize, service: &str) -> Subject {
+    let there = state.clusters.get(cluster).is_some_and(|cluster| cluster.world.services.contains_key(service));
+    if there { Subject::There(service.to_owned()) } else { Subject::Gone }
+}
+
+fn has_filter(state: &State) -> Result<(), Reason> {
+    let filter = match state.screens.last() {
+        None => &state.fleet.filter,
+        Some(Screen::Logs(screen)) => &screen.filter,
+        Some(Screen::History(screen)) => &screen.filter,
+        Some(_) => return Err(Reason::NotHere),
+    };
+    if filter.is_empty() { Err(Reason::NoFilter) } else { Ok(()) }
+}
+
+fn trouble(state: &State) -> Result<(), Reason> {
+    match state.screens.last() {
+        None if state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
+        Some(Screen::Service(_)) => Ok(()),
+        _ => Err(Reason::NothingWrong),
+    }
+}
+
+fn a_row(state: &State) -> Result<(), Reason> {
+    let empty = state.fleet.pane == Pane::Services && state.fleet.rows.is_empty();
+    if empty { Err(Reason::NoRow) } else { Ok(()) }
+}
+
+fn foldable(state: &State) -> Result<(), Reason> {
+    match (state.screens.last(), state.row()) {
+        (None, Some(Row::Service(row))) if !row.nested => Err(Reason::NothingToFold),
+        (None, Some(_)) if state.fleet.pane == Pane::Services => Ok(()),
+        _ => Err(Reason::NothingToFold),
+    }
+}
+
+fn details(state: &State) -> Result<(), Reason> {
+    let any = state.screens.last().is_some() || matches!(state.row(), Some(Row::Service(_)));
+    if any || crate::banner::banner(state).is_some() { Ok(()) } else { Err(Reason::NothingWrong) }
+}
+
+fn in_modal(state: &State, action: Action) -> Result<(), Reason> {
+    match (&state.modal, action) {
+        (_, Action::Tour) if state.tour.is_none() => Err(Reason::NoTour),
+        (Some(Modal::Messages(_)), Action::Details | Action::Copy) if state.messages.is_empty() => Err(Reason::NoRow),
+        _ => Ok(()),
+    }
+}

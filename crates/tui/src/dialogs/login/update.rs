@@ -1,0 +1,62 @@
+//! The form of a log-in: typing into it, taking it, and what follows once the registry is shown something else.
+
+use crate::action::Action;
+use crate::dialogs::line::Line;
+use crate::dialogs::login::state as login;
+use crate::dialogs::login::state::{Field, Login};
+use crate::dialogs::state::Modal;
+use crate::msg::Effect;
+use crate::state::State;
+use pinnace_core::finding::Severity;
+
+use crate::screens::plan::update as plan;
+use crate::update::motion;
+
+/// Opens the form, for the registry it is most likely about.
+pub(crate) fn open(state: &mut State) {
+    let (cluster, host) = login::about(state);
+    state.modal = Some(Modal::Login(Box::new(Login::new(cluster, &host))));
+}
+
+/// Changes the line that is typed into.
+pub(crate) fn edit(form: &mut Login, change: impl FnOnce(&mut Line)) {
+    change(form.line());
+    form.wrong = None;
+}
+
+/// Moves between the lines, or takes what is typed: the last line, and no line that is empty.
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let Some(Modal::Login(form)) = &mut state.modal else { return };
+    let at = Field::ALL.iter().position(|field| *field == form.field).unwrap_or(0);
+    let last = Field::ALL.len() - 1;
+    if action == Action::Open && at == last {
+        return take(state, effects);
+    }
+    let action = if action == Action::Open { Action::Down } else { action };
+    if let Some(to) = motion::moved(action, at, Field::ALL.len(), 1) {
+        form.field = Field::ALL[to.min(last)];
+    }
+}
+
+fn take(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(Modal::Login(form)) = &mut state.modal else { return };
+    let cluster = form.cluster;
+    match form.taken() {
+        Ok((host, user, password)) => {
+            state.modal = None;
+            effects.push(Effect::Login { cluster, host, user, password });
+        }
+        Err((field, why)) => (form.field, form.wrong) = (field, Some(why)),
+    }
+}
+
+/// A registry is shown another log-in: what it refused, or said it does not have, is asked for again.
+pub(crate) fn done(state: &mut State, cluster: usize, host: &str, user: &str) {
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    let again = one.facts.forget_failed(host);
+    if again {
+        plan::again(state);
+    }
+    let text = format!("{user} is shown to {host} from now on, until this console ends");
+    state.say(Severity::Info, text, "nothing of it is written down");
+}

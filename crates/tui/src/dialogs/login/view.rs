@@ -1,0 +1,74 @@
+//! The form of a log-in to a registry.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::config::{Role, Theme};
+use crate::dialogs::login::state::{Field, Login};
+use crate::state::State;
+
+use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::popup::window;
+use crate::widgets::width::wrapped;
+
+/// The cells of the form, without its frame.
+const CELLS: usize = 56;
+/// The cells of the names of its lines.
+const LABEL: usize = 10;
+/// What to know before a password is typed.
+const KEPT: &str = "It is kept in memory until this console ends; nothing of it is written down.";
+
+/// Draws the form.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, form: &Login) {
+    let room = CELLS.min(usize::from(area.width).saturating_sub(6));
+    let kept = wrapped(form.wrong.unwrap_or(KEPT), room);
+    let lines = Field::ALL.len() + 1 + kept.len();
+    let several = state.clusters.len() > 1;
+    let cluster = state.clusters.get(form.cluster).filter(|_| several);
+    let title = cluster.map_or("log in".to_owned(), |one| format!("log in for {}", one.title()));
+    let inner = window(frame, area, state, theme, &title, (room, lines));
+    for (at, field) in Field::ALL.into_iter().enumerate() {
+        draw(frame, inner, at, &line(form, field, state, theme, usize::from(inner.width)).line());
+    }
+    let role = if form.wrong.is_some() { Role::Error } else { Role::Dim };
+    for (at, text) in kept.iter().enumerate() {
+        let mut pen = Pen::new(theme, usize::from(inner.width));
+        pen.put(role, text);
+        draw(frame, inner, Field::ALL.len() + 1 + at, &pen.line());
+    }
+}
+
+fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: usize) -> Pen<'t> {
+    let is_here = form.field == field;
+    let mut pen = Pen::new(theme, room);
+    pen.column(if is_here { Role::Accent } else { Role::Dim }, field.label(), LABEL);
+    let star = if ascii(state) { "*" } else { "•" };
+    let (before, after) = match field {
+        Field::Host => parts(form.host.parts()),
+        Field::User => parts(form.user.parts()),
+        Field::Password => {
+            let (before, after) = form.password.lengths();
+            (star.repeat(before), star.repeat(after))
+        }
+    };
+    // The end of a long line is where one types.
+    let most = pen.room().saturating_sub(2);
+    let skip = (before.chars().count() + usize::from(!after.is_empty())).saturating_sub(most);
+    let before: String = before.chars().skip(skip).collect();
+    if skip > 0 {
+        pen.put(Role::Dim, "…");
+    }
+    pen.put(Role::Text, &before);
+    if !is_here {
+        pen.put(Role::Text, &after);
+        return pen;
+    }
+    let mut rest = after.chars();
+    let under = rest.next().map_or(" ".to_owned(), String::from);
+    pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
+    pen
+}
+
+fn parts((before, after): (&str, &str)) -> (String, String) {
+    (before.to_owned(), after.to_owned())
+}

@@ -1,0 +1,241 @@
+//! Lists to pick from by typing: commands and themes.
+
+use crate::action::{Action, Context};
+
+use crate::availability::{available, available_under};
+use crate::dialogs::line::Line;
+use crate::state::State;
+use crate::wrap::{width, wrapped};
+
+/// A list to pick from, with what is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaletteState {
+    /// What is typed.
+    pub line: Line,
+    /// The chosen one of those that match.
+    pub at: usize,
+    /// Everything there is to pick.
+    pub items: Vec<Item>,
+}
+
+/// One thing to pick.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What picking it does.
+    pub pick: Pick,
+    /// Its name.
+    pub name: String,
+    /// The keys that do the same.
+    pub keys: String,
+    /// A sentence.
+    pub help: String,
+    /// Why it is not possible now.
+    pub why_not: Option<String>,
+}
+
+/// What picking does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pick {
+    /// Carries this out.
+    Action(Action),
+    /// Uses the theme of this name.
+    Theme(String),
+}
+
+impl PaletteState {
+    /// The items that match what is typed, the best first.
+    pub fn matches(&self) -> Vec<&Item> {
+        let mut found: Vec<(u32, usize, &Item)> = self
+            .items
+            .iter()
+            .enumerate()
+            .filter_map(|(at, item)| Some((best(self.line.text(), item)?, at, item)))
+            .collect();
+        found.sort_by_key(|(score, at, _)| (std::cmp::Reverse(*score), *at));
+        found.into_iter().map(|(.., item)| item).collect()
+    }
+
+    /// The chosen item.
+    pub fn chosen(&self) -> Option<&Item> {
+        self.matches().get(self.at).copied()
+    }
+}
+
+/// Lists the commands that work on the screen as it is.
+pub fn commands(state: &State) -> PaletteState {
+    let context = state.screen_context();
+    let keymap = &state.config.keymap;
+    let actions = keymap.actions_for(context).into_iter().filter(|(action, _)| is_command(*action));
+    let items = actions.map(|(action, keys)| Item {
+        pick: Pick::Action(action),
+        name: action.label().to_owned(),
+        keys: keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        help: action.help().to_owned(),
+        why_not: available(state, action).err().map(|reason| reason.to_string()),
+    });
+    PaletteState { line: Line::default(), at: 0, items: items.collect() }
+}
+
+/// Lists the themes, the one in use chosen.
+pub fn themes(state: &State) -> PaletteState {
+    let items = state.config.themes.iter().map(|theme| Item {
+        pick: Pick::Theme(theme.name().to_owned()),
+        name: theme.name().to_owned(),
+        keys: String::new(),
+        help: String::new(),
+        why_not: None,
+    });
+    let items: Vec<_> = items.collect();
+    let at = items.iter().position(|item| item.name == state.config.theme.name()).unwrap_or(0);
+    PaletteState { line: Line::default(), at, items }
+}
+
+/// Whether an action is a command, and not a way to move about or to type.
+pub fn is_command(action: Action) -> bool {
+    !is_motion(action) && !is_typing(action) && action != Action::Palette
+}
+
+/// Whether an action moves about.
+pub fn is_motion(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Down
+            | Action::Up
+            | Action::PageDown
+            | Action::PageUp
+            | Action::Top
+            | Action::Bottom
+            | Action::Left
+            | Action::Right
+            | Action::NextPane
+            | Action::PreviousPane
+            | Action::Back
+    )
+}
+
+fn is_typing(action: Action) -> bool {
+    let name = action.name();
+    name.starts_with("cursor-") || name.starts_with("delete-") || action == Action::Newline
+}
+
+/// A line of the help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HelpLine {
+    /// The name of a part.
+    Title(&'static str),
+    /// Keys, and what they do.
+    Keys(String, String),
+    /// Keys of what is not possible now, and what they would do.
+    Dimmed(String, String),
+}
+
+/// The cells that keys take in the help.
+pub const HELP_KEYS: usize = 16;
+
+/// Lists the keys that work on the screen as it is: its own first, then those that work everywhere.
+pub fn help(state: &State) -> Vec<HelpLine> {
+    let context = state.screen_context();
+    let keymap = &state.config.keymap;
+    let bindings = keymap.bindings_for(context);
+    let is_own = |action: Action| bindings.iter().any(|b| b.action == action && b.context != Context::Global);
+    let all = keymap.actions_for(context);
+    let line = |(action, keys): &(Action, Vec<&crate::config::Keys>)| {
+        let mut names = fitting(keys.iter().map(ToString::to_string));
+        let why_not = available_under(state, *action).err();
+        let room = usize::from(state.size.width).saturating_sub(HELP_KEYS + 8).clamp(20, 90);
+        let text = why_not.as_ref().map_or(action.help().to_owned(), |why| format!("{} Now: {why}.", action.help()));
+        let line = if why_not.is_some() { HelpLine::Dimmed } else { HelpLine::Keys };
+        let mut lines = Vec::new();
+        for text in folded(&text, room) {
+            lines.push(line(std::mem::take(&mut names), text));
+        }
+        lines
+    };
+    let mut lines = vec![HelpLine::Title(context.help())];
+    lines.extend(all.iter().filter(|(action, _)| is_own(*action)).flat_map(line));
+    lines.push(HelpLine::Title(Context::Global.help()));
+    lines.extend(all.iter().filter(|(action, _)| !is_own(*action)).flat_map(line));
+    lines
+}
+
+/// The keys that fit into their column of the help; the others are in the palette.
+fn fitting(keys: impl Iterator<Item = String>) -> String {
+    let mut names = String::new();
+    for key in keys {
+        if width(&names) + width(&key) + 2 < HELP_KEYS {
+            names.push_str(if names.is_empty() { "" } else { "  " });
+            names.push_str(&key);
+        }
+    }
+    names
+}
+
+/// A sentence in lines of so many cells, broken at blanks and inside of words that are longer than a line.
+fn folded(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(word) < room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.extend(wrapped(word, room)),
+        }
+    }
+    lines
+}
+
+fn best(typed: &str, item: &Item) -> Option<u32> {
+    let action = match &item.pick {
+        Pick::Action(action) => action.name(),
+        Pick::Theme(name) => name,
+    };
+    let by_name = [item.name.as_str(), action].into_iter().filter_map(|text| score(typed, text)).max();
+    by_name.map(|score| score + 1000).or_else(|| score(typed, &item.help))
+}
+
+/// How well a text matches what is typed: its letters in order, better where they begin words or
+/// stand together, best as they were typed.
+pub fn score(typed: &str, text: &str) -> Option<u32> {
+    let whole = !typed.is_empty() && text.to_lowercase().contains(&typed.to_lowercase());
+    let text: Vec<char> = text.to_lowercase().chars().collect();
+    let (mut at, mut score, mut last) = (0, if whole { 50 } else { 0 }, None);
+    for wanted in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
+        let found = (at..text.len()).find(|&at| text[at] == wanted)?;
+        let starts = found == 0 || !text[found - 1].is_alphanumeric();
+        score += 1 + if starts { 8 } else { 0 } + if last == found.checked_sub(1) && found > 0 { 5 } else { 0 };
+        last = Some(found);
+        at = found + 1;
+    }
+    Some(score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_starts_and_neighbours_count() {
+        assert!(score("gb", "go back") > score("gb", "big blob of gab"));
+        assert!(score("theme", "theme") > score("theme", "the method me"));
+        assert_eq!(score("xyz", "theme"), None);
+        assert_eq!(score("", "theme"), Some(0));
+    }
+
+    #[test]
+    fn text_is_folded_by_the_cells_it_takes() {
+        assert_eq!(folded("größer für später", 11), ["größer für", "später"]);
+        assert_eq!(folded("日本 語日 本", 7), ["日本", "語日 本"]);
+        assert_eq!(folded("a 日本語日本語 b", 7), ["a", "日本語", "日本語", "b"]);
+        assert_eq!(folded("one two", 7), ["one two"]);
+        assert_eq!(folded("", 7), [""]);
+    }
+
+    #[test]
+    fn keys_fill_their_column_by_the_cells_they_take() {
+        let keys = |text: &str| fitting(text.split(' ').map(str::to_owned));
+        assert_eq!(keys("ä ö ü é è à"), "ä  ö  ü  é  è");
+        assert_eq!(keys("日 本 語 字 文"), "日  本  語  字");
+        assert_eq!(keys("a b c d e f"), "a  b  c  d  e");
+    }
+}

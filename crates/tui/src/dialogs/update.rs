@@ -1,0 +1,223 @@
+//! What lies over a screen: its actions, and what is typed into it.
+
+use crate::action::Action;
+use crate::dialogs::line::Line;
+use crate::dialogs::palette::{PaletteState, Pick};
+use crate::dialogs::state::Typed;
+use crate::dialogs::state::{Asked, Detail, Modal, Prompt};
+use crate::layout;
+use crate::msg::Effect;
+use crate::state::{Screen, Scroll, State};
+use crate::wrap::wrapped;
+use pinnace_core::change::Order;
+
+use crate::dialogs::login::update as login;
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens the messages, the newest one chosen.
+pub(crate) fn open_messages(state: &mut State) {
+    let len = state.messages.len();
+    let at = len.saturating_sub(1);
+    state.modal = Some(Modal::Messages(Scroll { at, top: len.saturating_sub(popup_page(state)) }));
+}
+
+/// Opens the line to type a filter into.
+pub(crate) fn open_filter(state: &mut State) {
+    let before = match state.screens.last() {
+        None => state.fleet.filter.clone(),
+        Some(Screen::Logs(logs)) => logs.filter.clone(),
+        Some(Screen::History(history)) => history.filter.clone(),
+        Some(_) => return,
+    };
+    state.modal = Some(Modal::Prompt(Prompt { what: Typed::Filter, line: Line::new(&before), before }));
+}
+
+/// Opens the line to type why a plan is carried out.
+pub(crate) fn open_reason(state: &mut State) {
+    let Some(Screen::Plan(plan)) = state.screens.last() else { return };
+    let before = plan.why.clone();
+    state.modal = Some(Modal::Prompt(Prompt { what: Typed::Reason, line: Line::new(&before), before }));
+}
+
+/// Applies a line as it is typed.
+fn apply_line(state: &mut State, what: Typed, text: &str) {
+    match state.screens.last_mut() {
+        Some(Screen::Plan(plan)) if what == Typed::Reason => text.clone_into(&mut plan.why),
+        None => crate::screens::fleet::update::set_filter(state, text),
+        Some(Screen::Logs(logs)) => crate::screens::logs::update::set_filter(logs, text),
+        Some(Screen::History(history)) => crate::screens::history::update::set_filter(history, text),
+        Some(_) => {}
+    }
+}
+
+/// How many lines a window's list has room for.
+pub fn popup_page(state: &State) -> usize {
+    usize::from(layout::popup(body(state), u16::MAX, u16::MAX).height.saturating_sub(2))
+}
+
+/// How many lines a list to pick from has room for, below what is typed.
+pub const PICKS: usize = 12;
+
+/// Puts in a character.
+pub(crate) fn type_in(state: &mut State, c: char) {
+    edit(state, |line| line.insert(c));
+}
+
+/// Puts in a pasted text, where one is typed.
+pub(crate) fn paste(state: &mut State, text: &str) {
+    edit(state, |line| line.paste(text));
+}
+
+/// Changes what is typed, and what follows from it.
+fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
+    match &mut state.modal {
+        Some(Modal::Prompt(prompt)) => {
+            change(&mut prompt.line);
+            let (what, text) = (prompt.what, prompt.line.text().to_owned());
+            apply_line(state, what, &text);
+        }
+        Some(Modal::Palette(palette)) => {
+            change(&mut palette.line);
+            palette.at = 0;
+        }
+        Some(Modal::Themes(palette, _)) => {
+            change(&mut palette.line);
+            palette.at = 0;
+            show_theme(state);
+        }
+        Some(Modal::Login(form)) => login::edit(form, change),
+        _ => {}
+    }
+}
+
+/// Shows the chosen theme at once.
+fn show_theme(state: &mut State) {
+    let Some(Modal::Themes(palette, _)) = &state.modal else { return };
+    let name = palette.chosen().map(|item| item.name.clone());
+    if let Some(theme) = state.config.themes.iter().find(|theme| Some(theme.name()) == name.as_deref()) {
+        state.config.theme = theme.clone();
+    }
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    if let Some(change) = editing(action)
+        && matches!(state.modal, Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Themes(..) | Modal::Login(_)))
+    {
+        return edit(state, change);
+    }
+    if action == Action::Back {
+        return close(state);
+    }
+    match &state.modal {
+        Some(Modal::Prompt(_)) if action == Action::Open => state.modal = None,
+        Some(Modal::Palette(_) | Modal::Themes(..)) => pick(state, action, effects),
+        Some(Modal::Login(_)) => login::run(state, action, effects),
+        Some(Modal::Messages(_)) => messages(state, action, effects),
+        Some(Modal::Ask(question)) => answer(state, &question.what.clone(), action, effects),
+        Some(Modal::Help(_) | Modal::Detail(_)) => slide(state, action),
+        _ => {}
+    }
+}
+
+/// Answers a question: enter is yes, and so is the key that put it.
+fn answer(state: &mut State, asked: &Asked, action: Action, effects: &mut Vec<Effect>) {
+    let is_yes = match asked {
+        Asked::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
+        Asked::Order(Order::PutBack) => matches!(action, Action::Open | Action::ResumePutBack),
+        Asked::Order(Order::Leave) => matches!(action, Action::Open | Action::ResumeLeave),
+        _ => action == Action::Open,
+    };
+    match asked {
+        _ if !is_yes => {}
+        Asked::Quit => effects.push(Effect::Quit),
+        Asked::Apply => crate::screens::plan::update::apply(state, effects),
+        Asked::Order(order) => crate::screens::change::update::order(state, *order, effects),
+    }
+}
+
+fn editing(action: Action) -> Option<fn(&mut Line)> {
+    Some(match action {
+        Action::CursorLeft => Line::left,
+        Action::CursorRight => Line::right,
+        Action::CursorHome => Line::home,
+        Action::CursorEnd => Line::end,
+        Action::CursorWordLeft => Line::word_left,
+        Action::CursorWordRight => Line::word_right,
+        Action::DeleteBack => Line::delete_back,
+        Action::DeleteForward => Line::delete_forward,
+        Action::DeleteWordBack => Line::delete_word_back,
+        Action::DeleteLine => Line::clear,
+        _ => return None,
+    })
+}
+
+/// Closes what lies over the screen, and takes back what was only tried.
+fn close(state: &mut State) {
+    match state.modal.take() {
+        Some(Modal::Prompt(prompt)) => apply_line(state, prompt.what, &prompt.before),
+        Some(Modal::Themes(_, before)) => {
+            if let Some(theme) = state.config.themes.iter().find(|theme| theme.name() == before) {
+                state.config.theme = theme.clone();
+            }
+        }
+        _ => {}
+    }
+}
+
+fn pick(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let Some(Modal::Palette(palette) | Modal::Themes(palette, _)) = &mut state.modal else { return };
+    if action != Action::Open {
+        let len = palette.matches().len();
+        if let Some(at) = motion::moved(action, palette.at, len, PICKS) {
+            palette.at = at;
+        }
+        return show_theme(state);
+    }
+    let chosen: Option<Pick> = PaletteState::chosen(palette).map(|item| item.pick.clone());
+    match chosen {
+        Some(Pick::Action(action)) => {
+            state.modal = None;
+            crate::update::try_run(state, action, effects);
+        }
+        Some(Pick::Theme(_)) => state.modal = None,
+        None => {}
+    }
+}
+
+fn messages(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = popup_page(state);
+    let len = state.messages.len();
+    let Some(Modal::Messages(scroll)) = &mut state.modal else { return };
+    if motion::scroll(scroll, action, len, page) {
+        return;
+    }
+    let Some(notice) = state.messages.get(scroll.at).cloned() else { return };
+    match action {
+        Action::Details => {
+            let lines = vec![notice.text, notice.hint].into_iter().filter(|line| !line.is_empty()).collect();
+            let title = format!("{} at {}", notice.severity, notice.at.clock(state.offset));
+            state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+        }
+        Action::Copy => copy(state, notice.text, effects),
+        _ => {}
+    }
+}
+
+fn slide(state: &mut State, action: Action) {
+    let page = popup_page(state);
+    let width = usize::from(body(state).width).saturating_sub(6).max(1);
+    let help = crate::dialogs::palette::help(state).len();
+    match &mut state.modal {
+        Some(Modal::Help(scroll)) => {
+            motion::slide(&mut scroll.top, action, help, page);
+        }
+        Some(Modal::Detail(detail)) => {
+            // A line too long for the window goes on in the next.
+            let lines = detail.lines.iter().map(|line| wrapped(line, width).len()).sum();
+            motion::slide(&mut detail.top, action, lines, page);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,55 @@
+//! What others deploy is noted as it is seen: once a minute, what runs well and is not known.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use pinnace_core::history::external::{fresh, record};
+use pinnace_core::plan::Record;
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::time::Time;
+use pinnace_core::world::Link;
+
+use crate::msg::Effect;
+use crate::state::{Cluster, Guard, State};
+
+/// Between two looks, and for how long a service must run well: what has only just come up may still fall over.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What was handed on already.
+#[derive(Clone, Debug, Default)]
+pub struct Noted {
+    looked: Option<Time>,
+    images: BTreeMap<String, String>,
+}
+
+/// Hands on what is to be noted.
+pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
+    let now = state.now;
+    for (cluster, one) in state.clusters.iter_mut().enumerate() {
+        let looked = *one.noted.looked.get_or_insert(now);
+        if one.guard == Guard::ReadOnly || one.world.link != Link::Live || now.since(looked) < MINUTE {
+            continue;
+        }
+        one.noted.looked = Some(now);
+        let records = records(one, now);
+        if !records.is_empty() {
+            effects.push(Effect::Note { cluster, records });
+        }
+    }
+}
+
+fn records(one: &mut Cluster, now: Time) -> Vec<Record> {
+    let Cluster { world, noted, .. } = one;
+    let groups: Vec<GroupKey> = world.groups().map(|(group, _)| group.clone()).collect();
+    let mut records = Vec::new();
+    for group in groups {
+        let (mut found, _) = fresh(world, &group, now, MINUTE, "");
+        found.retain(|one| noted.images.get(&one.service_id) != Some(&one.places.image));
+        if found.is_empty() {
+            continue;
+        }
+        noted.images.extend(found.iter().map(|one| (one.service_id.clone(), one.places.image.clone())));
+        records.push(record("", &group, world, &found));
+    }
+    records
+}

@@ -1,0 +1,101 @@
+//! What the registries say of the images a group is to run, and what is remarkable about those it runs.
+
+use std::collections::BTreeSet;
+
+use pinnace_core::check;
+use pinnace_core::finding::{Finding, gathered};
+use pinnace_core::image::{ImageRef, Platform, digest_of};
+use pinnace_core::registry::{Base, base_verdict};
+use pinnace_core::registry::{Fact, ImageFact, Via, Why};
+use pinnace_core::swarm::Service;
+use pinnace_core::text::clean;
+use pinnace_core::time::{Time, age};
+
+use crate::screens::pins::state::{PinText, PinsState};
+use crate::state::Cluster;
+
+/// What was found out about the pinned images, one each: the image, and what is known.
+pub fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText, now: Time) -> Vec<(String, String)> {
+    let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
+    let one = |(image, services): (String, Vec<&Service>)| {
+        let base = services.first().and_then(|service| text.doc.rules_for(&screen.group, service).base);
+        let told = summary(cluster, &services, &image, base.as_deref(), now);
+        (image, told)
+    };
+    images.into_iter().map(one).collect()
+}
+
+fn summary(cluster: &Cluster, services: &[&Service], image: &str, base: Option<&str>, now: Time) -> String {
+    let (fact, at, via) = match cluster.facts.image(image) {
+        Fact::Unknown => return "not asked for yet".to_owned(),
+        Fact::Asked => return "asking the registry …".to_owned(),
+        Fact::Failed { why, .. } => return failed(why).to_owned(),
+        Fact::Known { value, at, via } => (value, *at, *via),
+    };
+    let mut parts = vec!["exists".to_owned()];
+    if digest_of(image).is_none() {
+        parts.push(format!("@{}", fact.digest.short()));
+    }
+    parts.push(fact.platforms.as_ref().map_or_else(
+        || "platforms not known".to_owned(),
+        |platforms| platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    ));
+    parts.extend(fact.platforms.as_deref().map(|platforms| runnable(cluster, services, platforms)));
+    parts.extend(of_content(cluster, image, fact, base, now));
+    if via == Via::Engine {
+        parts.push("as the engine sees it".to_owned());
+    }
+    if let Some(left) = ImageRef::parse(image).ok().and_then(|image| cluster.facts.allowance(&image.host)) {
+        parts.push(format!("{} of {} requests left", left.remaining, left.limit));
+    }
+    parts.push(format!("checked {} ago", age(now.since(at))));
+    parts.join(" · ")
+}
+
+fn runnable(cluster: &Cluster, services: &[&Service], platforms: &[Platform]) -> String {
+    let nodes: BTreeSet<_> =
+        services.iter().flat_map(|service| cluster.world.candidates(service)).map(|node| &node.id).collect();
+    let can = nodes.iter().filter_map(|id| cluster.world.nodes.get(*id));
+    let can = can.filter(|node| platforms.contains(&node.platform)).count();
+    let noun = if nodes.len() == 1 { "node" } else { "nodes" };
+    format!("{can} of {} {noun} can run it", nodes.len())
+}
+
+/// Size, age and base: what needs its configuration.
+fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&str>, now: Time) -> Vec<String> {
+    let mut parts = Vec::new();
+    let reference = ImageRef::parse(image).ok();
+    let named = named.or_else(|| cluster.facts.base_of(reference.as_ref()?));
+    let about = reference.as_ref().map(|image| image.by_digest(&fact.digest));
+    let about = about.and_then(|text| cluster.facts.about(&text).known());
+    let size = about.map(|about| about.size()).filter(|size| *size > 0).or(fact.size);
+    parts.extend(size.map(|size| format!("{} MB", size.div_ceil(1_000_000))));
+    let Some(about) = about else { return parts };
+    parts.extend(about.created().map(|at| format!("built {} ago", age(now.since(at)))));
+    match base_verdict(about, named, &cluster.facts).0 {
+        Base::UpToDate { name, .. } => parts.push(format!("base {} up to date", clean(&name))),
+        Base::Outdated { name, since, .. } => {
+            let since = since.map(|at| format!(" for {}", age(now.since(at)))).unwrap_or_default();
+            parts.push(format!("base {} out of date{since}", clean(&name)));
+        }
+        Base::Asking => parts.push("asking about its base …".to_owned()),
+        Base::Unknown { .. } => parts.push("base unknown".to_owned()),
+    }
+    parts
+}
+
+fn failed(why: &Why) -> &'static str {
+    match why {
+        Why::NotFound => "not in the registry",
+        Why::Denied => "the registry refuses our login",
+        Why::NoCredentials => "the registry wants a login",
+        Why::Unreachable(_) => "the registry cannot be reached",
+        Why::RateLimited => "the registry takes no more requests for now",
+        Why::Other(_) => "the registry has a fault",
+    }
+}
+
+/// What is remarkable about the images the group runs.
+pub fn running(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<Finding> {
+    gathered(check::running::about(&screen.group, &text.in_force, &cluster.world, &cluster.facts))
+}

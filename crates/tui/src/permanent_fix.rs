@@ -1,0 +1,79 @@
+//! The permanent fix for what the screen is about.
+
+use pinnace_core::export;
+use pinnace_core::export::Fix;
+use pinnace_core::journal::ChangeState;
+use pinnace_core::pins;
+use pinnace_core::plan::Plan;
+use pinnace_core::swarm::GroupKey;
+
+use crate::availability::{Reason, place};
+use crate::screens::change::state::shown;
+use crate::screens::plan::state::Fresh;
+use crate::state::{Screen, State};
+
+/// Whether there is something to make permanent, as far as that can be said at a glance: the footer asks at each frame.
+///
+/// # Errors
+/// With why there is nothing.
+pub fn is_there(state: &State) -> Result<(), Reason> {
+    let found = match state.screens.last() {
+        Some(Screen::Pins(screen)) => {
+            let text = screen.text.as_ref().ok_or(Reason::Reading)?;
+            !text.doc.pins.is_empty() || !text.in_force.pins.is_empty()
+        }
+        Some(Screen::Plan(screen)) if screen.fresh == Fresh::Making => return Err(Reason::Reading),
+        Some(Screen::Plan(screen)) => can_keep(&screen.shown.plan),
+        Some(Screen::Change(screen)) => {
+            let seen = shown(state, screen).ok_or(Reason::Reading)?;
+            if seen.progress.ended.as_ref().is_some_and(|(ended, _)| *ended != ChangeState::Done) {
+                return Err(Reason::NotDone);
+            }
+            can_keep(seen.plan.ok_or(Reason::Reading)?)
+        }
+        _ => in_force(state)?.1.is_some(),
+    };
+    if found { Ok(()) } else { Err(Reason::NoPins) }
+}
+
+fn can_keep(plan: &Plan) -> bool {
+    plan.pins_after.is_some() || plan.active().next().is_some()
+}
+
+/// The fix for the pins as they are edited, for a plan or a change as it is shown, else for a group's pins in force.
+///
+/// # Errors
+/// With why there is none.
+pub fn here(state: &State) -> Result<Fix, Reason> {
+    is_there(state)?;
+    let cluster = |at: usize| state.clusters.get(at).ok_or(Reason::NotHere);
+    let found = match state.screens.last() {
+        Some(Screen::Pins(screen)) => {
+            let (text, cluster) = (screen.text.as_ref().ok_or(Reason::Reading)?, cluster(screen.cluster)?);
+            export::of_pins(&screen.group, &text.doc, &text.in_force, &cluster.world, &cluster.facts)
+        }
+        Some(Screen::Plan(screen)) => {
+            let cluster = cluster(screen.cluster)?;
+            export::of_plan(&screen.shown.plan, &cluster.world, &cluster.facts)
+        }
+        Some(Screen::Change(screen)) => {
+            let plan = shown(state, screen).and_then(|seen| seen.plan).ok_or(Reason::Reading)?;
+            let cluster = cluster(screen.cluster)?;
+            export::of_plan(plan, &cluster.world, &cluster.facts)
+        }
+        _ => {
+            let (group, text) = in_force(state)?;
+            let (doc, cluster) = (pins::read(text.unwrap_or_default()), cluster(place(state)?.0)?);
+            export::of_pins(&group, &doc, &doc, &cluster.world, &cluster.facts)
+        }
+    };
+    found.ok_or(Reason::NoPins)
+}
+
+/// The group the keys act on, and its pins in force.
+fn in_force(state: &State) -> Result<(GroupKey, Option<&str>), Reason> {
+    let (at, group, _) = place(state)?;
+    let cluster = state.clusters.get(at).ok_or(Reason::NotHere)?;
+    let text = cluster.world.history(&group).pins().map_err(|_| Reason::Reading)?;
+    Ok((group, text))
+}

@@ -1,0 +1,59 @@
+//! Where `R` would go from here, named before it is pressed.
+
+use std::collections::BTreeSet;
+
+use pinnace_core::history::{Answer, Source, way_back};
+use pinnace_core::image::{digest_of, short};
+use pinnace_core::registry::Want;
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::swarm::Service;
+use pinnace_core::time::age;
+
+use crate::availability::{Subject, subject};
+use crate::state::{Screen, State};
+
+/// The target of a rollback of what the keys act on, as the footer names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The image, in short.
+    pub image: String,
+    /// Its digest, in short.
+    pub digest: Option<String>,
+    /// How long ago what runs now took its place, and who says so.
+    pub note: String,
+}
+
+/// Says where a rollback of the service under the cursor would go, once that is known.
+pub fn back_label(state: &State) -> Option<Target> {
+    // There the key puts a change back, and elsewhere a plan names the target.
+    if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_))) {
+        return None;
+    }
+    let Subject::There(id) = subject(state).ok()? else { return None };
+    let (group, service) = service_of(state, &id)?;
+    let Answer::To(way) = way_back(state.world(), &group, service) else { return None };
+    let source = match way.source {
+        Source::OldTask => "by an old task",
+        _ => "",
+    };
+    let ago = way.at.map(|at| format!("until {} ago", age(state.now.since(at)))).unwrap_or_default();
+    let note = [ago.as_str(), source].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+    let image = short(&way.places.image);
+    Some(Target { image, digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()), note })
+}
+
+/// What must be read first to say it.
+pub(crate) fn back_wants(state: &State) -> BTreeSet<Want> {
+    let Ok(Subject::There(id)) = subject(state) else { return BTreeSet::new() };
+    let Some((group, service)) = service_of(state, &id) else { return BTreeSet::new() };
+    match way_back(state.world(), &group, service) {
+        Answer::Wants(wants) => wants,
+        _ => BTreeSet::new(),
+    }
+}
+
+/// A service of the cluster that is shown, with its group.
+pub(crate) fn service_of<'a>(state: &'a State, id: &str) -> Option<(GroupKey, &'a Service)> {
+    let service = state.world().services.get(id)?;
+    Some((GroupKey::of(service), service))
+}

@@ -1,0 +1,74 @@
+//! What a service may go back to: opening the list, and choosing from it.
+
+use crate::action::Action;
+use crate::dialogs::state::{Detail, Modal};
+use crate::msg::Effect;
+use crate::screens::candidates::state as earlier;
+use crate::screens::candidates::state::{EarlierState, about, goal, meant, page};
+use crate::state::{Screen, State};
+use pinnace_core::text::clean;
+
+use crate::screens::plan::update as plan;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens the list for the service the keys act on.
+pub(crate) fn open(state: &mut State) {
+    let Ok((cluster, group, id)) = meant(state) else { return };
+    let Some(one) = state.clusters.get(cluster) else { return };
+    let Some(service) = one.world.services.get(&id) else { return };
+    let screen = EarlierState::new(cluster, one, group, service);
+    state.screens.push(Screen::Earlier(Box::new(screen)));
+}
+
+/// After something was seen or learned: lists anew.
+pub(crate) fn settle(state: &mut State) {
+    let page = page(state);
+    for screen in &mut state.screens {
+        if let Screen::Earlier(screen) = screen
+            && let Some(one) = state.clusters.get(screen.cluster)
+        {
+            screen.look(one);
+            screen.top = screen.scroll(page).top;
+        }
+    }
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = page(state);
+    let Some(Screen::Earlier(screen)) = state.screens.last_mut() else { return };
+    match action {
+        Action::Open => {
+            if let Ok((cluster, goal)) = goal(screen) {
+                plan::open(state, cluster, goal);
+            }
+        }
+        Action::Copy => {
+            if let Some(one) = screen.choice() {
+                let text = clean(&one.places.image);
+                copy(state, text, effects);
+            }
+        }
+        Action::Details => details(state),
+        _ => {
+            if let Some(at) = motion::moved(action, screen.at(), screen.rows.len(), page) {
+                screen.chosen = screen.rows.get(at).map(|one| one.places.image.clone());
+                screen.top = screen.scroll(page).top;
+            }
+        }
+    }
+}
+
+/// Shows the chosen one in full.
+fn details(state: &mut State) {
+    let Some(Screen::Earlier(screen)) = state.screens.last() else { return };
+    let (Some(one), Some(row)) = (state.clusters.get(screen.cluster), screen.choice()) else { return };
+    let [image, more] = about(one, row);
+    let when = row.last.map(|at| format!("{} {}", at.date(state.offset), at.clock(state.offset)));
+    let mut lines = vec![format!("image    {image}"), format!("fared    {}", row.fared.told())];
+    lines.extend(when.map(|when| format!("last     {when}")));
+    lines.push(format!("registry {}", earlier::pullable(one, row).0));
+    lines.extend(more.split(" · ").map(|part| format!("         {part}")));
+    let title = format!("an image of {}", clean(&screen.name));
+    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+}

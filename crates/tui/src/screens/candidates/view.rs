@@ -1,0 +1,151 @@
+//! What a service may go back to, the newest first.
+//!
+//! ```text
+//!  6 images, newest first · app:1.7 now, failing
+//!   IMAGE                  DIGEST    LAST  HOW IT FARED   REGISTRY   RAN ON
+//!   1.7                    cd34abcd   now  failed         has it     mgr-1
+//!   1.6                    1f2e3d4c   12m  ran 41d        gone       mgr-1, mgr-2
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::layout;
+use crate::screens::candidates::state::{EarlierState, about, page, pullable};
+use crate::state::{Cluster, State};
+use pinnace_core::history::{Earlier, Fared, Pullable};
+use pinnace_core::image::ImageRef;
+use pinnace_core::plan::plural;
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
+
+use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{left_middle, right, width, wrapped};
+
+/// The widths of the columns; 0: there is no room for it.
+struct Columns {
+    image: usize,
+    digest: usize,
+    fared: usize,
+    registry: usize,
+    /// Whether the images are of several repositories, so that a tag alone does not name one.
+    named: bool,
+}
+
+impl Columns {
+    fn of(room: usize, rows: &[Earlier]) -> Self {
+        let digest = if room >= 70 { 10 } else { 0 };
+        let (fared, registry) = (16, 10);
+        let nodes = if room < 100 { 8 } else { 24 };
+        let most = room.saturating_sub(2 + digest + 6 + fared + registry + nodes).max(8);
+        let path = |row: &Earlier| ImageRef::parse(&row.places.image).ok().map(|image| image.path);
+        let named = rows.iter().any(|row| path(row) != rows.first().and_then(path));
+        let longest = rows.iter().map(|row| width(&name(row, named)) + 2).max().unwrap_or(8);
+        Self { image: longest.clamp(8, most), digest, fared, registry, named }
+    }
+}
+
+/// Draws the images.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &EarlierState) {
+    let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
+    let parts = layout::earlier(body);
+    let Some(one) = state.clusters.get(screen.cluster) else { return };
+    let room = usize::from(area.width).saturating_sub(1);
+    let columns = Columns::of(room, &screen.rows);
+    let top = crate::view::area(parts.summary);
+    draw(frame, top, 0, &summary(one, state, theme, room, screen));
+    draw(frame, top, 1, &heading(theme, room, &columns));
+    let list = crate::view::area(parts.list);
+    let scroll = screen.scroll(page(state));
+    for (at, row) in screen.rows.iter().enumerate().skip(scroll.top).take(usize::from(list.height)) {
+        draw(frame, list, at - scroll.top, &line(one, row, state, theme, room, &columns));
+        if at == scroll.at {
+            select(frame, list, at - scroll.top, 1, theme, true);
+        }
+    }
+    let strip = crate::view::area(parts.strip);
+    if let Some(row) = screen.choice() {
+        let [image, more] = about(one, row);
+        let pieces = |text: &str| wrapped(text, room.saturating_sub(2));
+        let mut lines: Vec<_> = pieces(&image).into_iter().map(|text| (Role::Text, text)).collect();
+        lines.extend(pieces(&more).into_iter().map(|text| (Role::Dim, text)));
+        for (at, (role, text)) in lines.iter().enumerate() {
+            let mut pen = Pen::new(theme, room);
+            pen.gap(1).put(*role, text);
+            draw(frame, strip, at + 1, &pen.line());
+        }
+    }
+}
+
+/// The image in short, with the name of its repository if `named`.
+fn name(row: &Earlier, named: bool) -> String {
+    let image = &row.places.image;
+    clean(&ImageRef::parse(image).map_or_else(|_| image.clone(), |image| image.short(named)))
+}
+
+/// How many there are, and what is there now.
+fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &EarlierState) -> Line<'static> {
+    let mut pen = Pen::new(theme, room);
+    let count = screen.rows.len();
+    pen.gap(1).put(Role::Dim, &format!("{count} {}, newest first", plural(count, "image")));
+    match one.world.health(&screen.service) {
+        Some(health) => {
+            let (sign, role) = (signs::state(health.state, ascii(state)), signs::state_role(health.state));
+            pen.put(Role::Dim, " · now ").put(role, &format!("{sign} {}", health.state.word()));
+        }
+        None => {
+            pen.put(Role::Failing, " · the service is gone");
+        }
+    }
+    if !one.world.knows_history(&screen.service) || !one.world.knows_journal() {
+        pen.put(Role::Waiting, " · reading what there was …");
+    }
+    pen.line()
+}
+
+fn heading(theme: &Theme, room: usize, columns: &Columns) -> Line<'static> {
+    let role = Role::TableHeader;
+    let mut pen = Pen::new(theme, room);
+    pen.gap(2).column(role, "IMAGE", columns.image);
+    if columns.digest > 0 {
+        pen.column(role, " DIGEST", columns.digest);
+    }
+    pen.column(role, &right("LAST", 5), 6).column(role, " HOW IT FARED", columns.fared);
+    pen.column(role, "REGISTRY", columns.registry).put(role, "RAN ON");
+    pen.line()
+}
+
+fn line(one: &Cluster, row: &Earlier, state: &State, theme: &Theme, room: usize, columns: &Columns) -> Line<'static> {
+    let failed = matches!(row.fared, Fared::Failed | Fared::NeverStarted);
+    let text = match row.fared {
+        _ if failed => Role::Failing,
+        Fared::Unknown | Fared::Never => Role::Dim,
+        _ => Role::Text,
+    };
+    let name = name(row, columns.named);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(2).column(if failed { text } else { Role::Text }, &left_middle(&name, columns.image - 1), columns.image);
+    if columns.digest > 0 {
+        let digest = row.digest.as_ref().map_or("tag only", |digest| digest.short());
+        pen.gap(1).column(Role::Dim, digest, columns.digest - 1);
+    }
+    let last = match row.last {
+        _ if row.is_now => "now".to_owned(),
+        Some(at) => age(state.now.since(at)),
+        None => "—".to_owned(),
+    };
+    pen.column(Role::Dim, &right(&last, 5), 6).gap(1).column(text, &row.fared.told(), columns.fared - 1);
+    let (word, known) = pullable(one, row);
+    let role = match known {
+        Pullable::Yes => Role::Text,
+        Pullable::Gone | Pullable::Unknown(_) => Role::Warning,
+        Pullable::Asking => Role::Dim,
+    };
+    pen.column(role, word, columns.registry);
+    let nodes = row.nodes.iter().map(|node| clean(node)).collect::<Vec<_>>().join(", ");
+    pen.put(Role::Dim, &nodes);
+    pen.line()
+}

@@ -1,0 +1,297 @@
+//! The change's screen: events come in, orders go out.
+
+use crate::action::Action;
+use crate::dialogs::state::{Asked, Detail, Modal, Question};
+use crate::msg::Effect;
+use crate::screens::change::state::{
+    ChangeId, ChangeScreen, Shown, Stand, Work, at_work, find, mode, open_in, shown, target, told, unit_name,
+};
+use crate::screens::plan::state::Stepping;
+use crate::state::{Screen, State};
+use pinnace_core::change::{Event, Kind as Happened, Order, Progress, Question as Put};
+use pinnace_core::finding::Severity;
+use pinnace_core::journal::ChangeState;
+use pinnace_core::plan::Kind;
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::text::clean;
+
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens what is open in a group; whether there is such a change.
+pub(crate) fn open_group(state: &mut State, cluster: usize, group: &GroupKey) -> bool {
+    let Some(id) = state.clusters.get(cluster).and_then(|one| open_in(one, group)) else { return false };
+    open(state, cluster, group.clone(), id);
+    true
+}
+
+/// Opens a change.
+pub(crate) fn open(state: &mut State, cluster: usize, group: GroupKey, id: ChangeId) {
+    state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
+}
+
+/// The journal has the change: it is known by its own id from here on.
+pub(crate) fn started(state: &mut State, cluster: usize, plan: &str, change: &str) {
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    let starting = |work: &&mut Work| work.plan.id == plan && work.stand == Stand::Starting;
+    let Some(work) = one.works.iter_mut().rev().find(starting) else { return };
+    work.change = Some(change.to_owned());
+    work.stand = Stand::Ours;
+    for screen in &mut state.screens {
+        if let Screen::Change(screen) = screen
+            && screen.cluster == cluster
+            && screen.id == ChangeId::Plan(plan.to_owned())
+        {
+            screen.id = ChangeId::Change(change.to_owned());
+        }
+    }
+}
+
+/// It did not begin; nothing was posted.
+pub(crate) fn refused(state: &mut State, cluster: usize, plan: &str, why: &str, hint: &str) {
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    let starting = |work: &&mut Work| work.plan.id == plan && work.stand == Stand::Starting;
+    let Some(work) = one.works.iter_mut().rev().find(starting) else { return };
+    if work.change.is_some() {
+        // A takeover: the change stands as the journal has it, and may be taken over later.
+        let change = work.change.clone();
+        one.works.retain(|work| work.change != change || work.stand != Stand::Starting);
+    } else {
+        work.stand = Stand::Refused { why: clean(why), hint: clean(hint) };
+    }
+    state.say(Severity::Error, format!("not begun: {}", clean(why)), clean(hint));
+}
+
+/// We are done with it, whatever came of it.
+pub(crate) fn finished(state: &mut State, cluster: usize, change: &str, text: &str) {
+    let id = ChangeId::Change(change.to_owned());
+    let Some(work) = state.clusters.get_mut(cluster).and_then(|one| one.works.iter_mut().find(|work| work.is(&id)))
+    else {
+        return;
+    };
+    work.stand = Stand::Over { text: clean(text) };
+    // An outcome was told when it came, while its log was still to be written.
+    if work.progress.ended.is_none() {
+        let group = clean(&work.plan.group.name);
+        over(state, &id, &group, text);
+    }
+}
+
+fn is_on_screen(state: &State, id: &ChangeId) -> bool {
+    matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == *id)
+}
+
+/// Tells of the end of a change that is not on the screen.
+fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
+    if !is_on_screen(state, id) {
+        state.say(Severity::Info, format!("the change of {group} is over: {}", clean(text)), "");
+    }
+}
+
+/// Folds an event in; an event of a change nobody here began is dropped.
+pub(crate) fn take(state: &mut State, cluster: usize, change: &str, event: &Event, effects: &mut Vec<Effect>) {
+    let id = ChangeId::Change(change.to_owned());
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    let Some(work) = one.works.iter_mut().rev().find(|work| work.is(&id)) else { return };
+    let asked = work.progress.asking.is_some();
+    work.progress.apply(event);
+    let put = !asked && work.progress.asking.is_some();
+    let group = work.plan.group.clone();
+    let done = matches!(work.progress.ended, Some((ChangeState::Done, _))) && work.plan.kind == Kind::Pin;
+    if let Happened::Ended { state: outcome, .. } = &event.kind {
+        over(state, &id, &clean(&group.name), outcome.word());
+    }
+    if done {
+        crate::screens::pins::update::applied(state, cluster, &group, effects);
+    }
+    if put && !is_on_screen(state, &id) {
+        let text = format!("the change of {} waits for your answer", clean(&group.name));
+        state.say(Severity::Warning, text, "h opens it, with the cursor on its group");
+    }
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = usize::from(body(state).height);
+    let Some(Screen::Change(screen)) = state.screens.last() else { return };
+    let screen = screen.clone();
+    let Some(seen) = shown(state, &screen) else { return };
+    let focus = screen.unit.or(seen.focus()).unwrap_or(0);
+    let units = seen.progress.units.len();
+    match action {
+        // Nothing failed: the next unit needs no second key.
+        Action::ContinuePastFailure | Action::ResumeContinue
+            if !seen.is_left_open() && matches!(seen.progress.asking, Some(Put::Next | Put::Stopped)) =>
+        {
+            order(state, Order::Continue, effects);
+        }
+        Action::ContinuePastFailure | Action::ResumeContinue => ask(state, Order::Continue),
+        Action::Rollback | Action::ResumePutBack if seen.is_left_open() => ask(state, Order::PutBack),
+        Action::Rollback | Action::ResumePutBack => order(state, Order::PutBack, effects),
+        Action::ResumeLeave if seen.is_left_open() => ask(state, Order::Leave),
+        Action::ResumeLeave => order(state, Order::Leave, effects),
+        Action::Stop => stop(state, effects),
+        Action::Details => details(state, &screen),
+        Action::Copy => {
+            let id = match &screen.id {
+                ChangeId::Change(id) | ChangeId::Plan(id) => id.clone(),
+            };
+            copy(state, id, effects);
+        }
+        Action::NextTrouble | Action::PreviousTrouble => {
+            let failed = |at: &usize| seen.progress.units.get(*at).is_some_and(|unit| unit.failure.is_some());
+            let next = (1..=units).map(|step| (focus + step) % units).find(failed);
+            choose(state, next);
+        }
+        _ => {
+            let at = motion::moved(action, focus, units, page / 3);
+            choose(state, at);
+        }
+    }
+}
+
+fn choose(state: &mut State, unit: Option<usize>) {
+    if let (Some(unit), Some(Screen::Change(screen))) = (unit, state.screens.last_mut()) {
+        screen.unit = Some(unit);
+    }
+}
+
+/// Asks once more before an order that goes past a failure, or takes a change over.
+fn ask(state: &mut State, order: Order) {
+    let Some(Screen::Change(screen)) = state.screens.last() else { return };
+    let Some(seen) = shown(state, screen) else { return };
+    let mut lines = Vec::new();
+    let what = told(order, &seen);
+    let title = match (&seen.progress.asking, seen.is_left_open()) {
+        (_, true) => "Take this change over?".to_owned(),
+        (Some(Put::Failed { unit } | Put::Overtaken { unit } | Put::Stuck { unit }), _) => {
+            let unit = seen.plan.and_then(|plan| plan.units.get(*unit)).map(unit_name).unwrap_or_default();
+            format!("Go on past {unit}?")
+        }
+        _ => "Go on?".to_owned(),
+    };
+    lines.push(format!("This will {what}."));
+    if seen.is_left_open()
+        && let Some(entry) = seen.entry.filter(|entry| entry.slot.labels.state == ChangeState::Running)
+    {
+        lines.push(format!("{} may still be at work on it: then they lose it.", clean(&entry.slot.labels.by)));
+    }
+    lines.push(String::new());
+    lines.push("enter does it, esc does not".to_owned());
+    state.modal = Some(Modal::Ask(Question { what: Asked::Order(order), title, lines }));
+}
+
+/// Gives an order: to the change at work, or by taking over one that was left.
+pub(crate) fn order(state: &mut State, order: Order, effects: &mut Vec<Effect>) {
+    state.modal = None;
+    let Some(Screen::Change(screen)) = state.screens.last() else { return };
+    let screen = screen.clone();
+    let Some(seen) = shown(state, &screen) else { return };
+    let ChangeId::Change(change) = screen.id.clone() else { return };
+    if !seen.is_left_open() {
+        effects.push(Effect::Order { cluster: screen.cluster, change, order });
+        return;
+    }
+    let Some(work) = resumed(&seen, &change, state.now) else { return };
+    let mode = mode(&screen.group, Stepping::Off);
+    let plan = work.plan.id.clone();
+    if let Some(one) = state.clusters.get_mut(screen.cluster) {
+        one.works.retain(|work| work.is_at_work() || work.plan.group != screen.group);
+        one.works.push(work);
+    }
+    effects.push(Effect::Resume { cluster: screen.cluster, change, order, plan, mode });
+}
+
+fn resumed(seen: &Shown<'_>, change: &str, now: pinnace_core::time::Time) -> Option<Work> {
+    let plan = seen.plan?.clone();
+    let progress = seen
+        .entry
+        .map_or_else(|| seen.progress.clone().into_owned(), |entry| Progress::of_slot(&entry.slot, plan.units.len()));
+    let change = Some(change.to_owned());
+    Some(Work { change, since: now, stand: Stand::Starting, progress, plan: Box::new(plan), stops: 0 })
+}
+
+/// The first time it stops after the unit in work, the second time it is given up here.
+fn stop(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(Screen::Change(screen)) = state.screens.last() else { return };
+    let (cluster, id) = (screen.cluster, screen.id.clone());
+    let Some(work) = state.clusters.get_mut(cluster).and_then(|one| one.works.iter_mut().find(|work| work.is(&id)))
+    else {
+        return;
+    };
+    let Some(change) = work.change.clone() else { return };
+    work.stops += 1;
+    let order = if work.stops == 1 { Order::Stop } else { Order::Detach };
+    effects.push(Effect::Order { cluster, change, order });
+    let text = match order {
+        Order::Stop => "it stops after the unit in work; x again gives it up for somebody else to finish",
+        _ => "given up here; anybody can finish it, from any manager",
+    };
+    state.say(Severity::Info, text, "");
+}
+
+/// Shows everything that is known of the unit.
+fn details(state: &mut State, screen: &ChangeScreen) {
+    let Some(seen) = shown(state, screen) else { return };
+    let at = screen.unit.or(seen.focus()).unwrap_or(0);
+    let Some(unit) = seen.progress.units.get(at) else { return };
+    let mut lines = Vec::new();
+    let planned = seen.plan.and_then(|plan| plan.units.get(at));
+    if let Some(planned) = planned {
+        lines.push(format!("from     {}", clean(&planned.from.image)));
+        lines.push(format!("to       {}", clean(&planned.to.image)));
+    }
+    lines.push(format!("state    {}", unit.state.word()));
+    if let Some((why, hint)) = &unit.failure {
+        lines.extend([format!("failed   {}", clean(why)), format!("hint     {}", clean(hint))]);
+    }
+    for (name, text) in [("engine", &unit.update), ("waits", &unit.waits)] {
+        if !text.is_empty() {
+            lines.push(format!("{name:<8} {}", clean(text)));
+        }
+    }
+    for task in &unit.tasks {
+        lines.push(format!("task     {} {} {} {}", clean(&task.id), clean(&task.node), task.state, clean(&task.error)));
+    }
+    lines.push(format!("by       {}", clean(&seen.progress.by)));
+    let title = planned.map_or_else(|| format!("unit {}", at + 1), |unit| clean(&unit.service));
+    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+}
+
+/// What is at work and would be left, for the question before quitting.
+pub(crate) fn at_work_told(state: &State) -> Option<String> {
+    // One that has its outcome only writes its log: nothing of it would be left.
+    let mut works = at_work(state).filter(|work| work.progress.ended.is_none());
+    let first = works.next()?;
+    let more = works.count();
+    let text = format!("{}: {}", clean(&first.plan.group.name), target(&first.plan));
+    Some(if more == 0 { text } else { format!("{text}, and {more} more") })
+}
+
+/// Takes a question back that has lost its object while it stood there: the change it is about has its outcome.
+pub(crate) fn settle_question(state: &mut State) {
+    let Some(Modal::Ask(question)) = &state.modal else { return };
+    let is_moot = match &question.what {
+        Asked::Quit => at_work_told(state).is_none(),
+        Asked::Order(_) => match state.screens.last() {
+            Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| {
+                // What was stuck may move on by itself; then there is nothing to go past.
+                let moved = seen.progress.asking.is_none() && !seen.is_left_open();
+                seen.progress.ended.is_some() || moved
+            }),
+            _ => false,
+        },
+        Asked::Apply => false,
+    };
+    if is_moot {
+        state.modal = None;
+        state.say(Severity::Info, "the change went on by itself: there is nothing left to ask", "");
+    }
+}
+
+/// Whether time alone changes what a change's screen shows.
+pub(crate) fn is_moving(state: &State) -> bool {
+    let Some(Screen::Change(screen)) = state.screens.last() else { return false };
+    let one = state.clusters.get(screen.cluster);
+    one.and_then(|one| find(&one.works, &screen.id)).is_some_and(Work::is_at_work)
+}

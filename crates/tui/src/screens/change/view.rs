@@ -1,0 +1,277 @@
+//! A change: a line a unit with its steps, the tasks of the one in work, the question it asks, and how it ended.
+//!
+//! ```text
+//!  change of database storefront · 17.9-…-2@1f2e                                        1 of 2 units · 00:31
+//!
+//!  ● 1  n1 on host-2   17.9 → 18.3@ab12   ✓ check 0.2s  ✓ update 02:15:01  ◐ converge 00:24  · settle
+//! ```
+
+mod unit;
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::action::{Action, Context};
+use crate::config::{Role, Theme};
+use crate::screens::change::others;
+use crate::screens::change::state::{ChangeScreen, Shown, Stand, image_at, shown, target, told, unit_name};
+use crate::state::State;
+use pinnace_core::change::{Order, Question, stuck};
+use pinnace_core::journal::{ChangeState, UnitState};
+use pinnace_core::plan::Action as Doing;
+use pinnace_core::plan::plural;
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
+
+use crate::widgets::line_builder::{Pen, ascii, draw, select, window};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{middle, width, wrapped};
+
+/// Draws a change.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ChangeScreen) {
+    let room = usize::from(area.width).saturating_sub(1);
+    let Some(seen) = shown(state, screen) else {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1).put(Role::Dim, "this change is not known here any more");
+        return draw(frame, area, 0, &pen.line());
+    };
+    let page = Page { state, theme, seen: &seen, screen, room };
+    draw(frame, area, 0, &page.title());
+    let mut notes = page.verdict();
+    notes.extend(page.question());
+    for (row, line) in notes.iter().enumerate() {
+        draw(frame, area, row + 2, line);
+    }
+    let above = u16::try_from(2 + notes.len() + usize::from(!notes.is_empty())).unwrap_or(2).min(area.height);
+    let list = Rect { y: area.y + above, height: area.height - above, ..area };
+    let focus = screen.unit.or(seen.focus());
+    let (mut lines, mut chosen) = (Vec::new(), 0..0);
+    for (at, unit) in seen.progress.units.iter().enumerate() {
+        let from = lines.len();
+        page.unit(at, unit, focus == Some(at), &mut lines);
+        if focus == Some(at) {
+            chosen = from..lines.len();
+        }
+    }
+    page.foot(&mut lines);
+    let height = usize::from(list.height);
+    let top = window(&chosen, height, lines.len());
+    for (row, line) in lines.iter().skip(top).take(height).enumerate() {
+        draw(frame, list, row, line);
+    }
+    if screen.unit.is_some() && chosen.start >= top {
+        select(frame, list, chosen.start - top, 1, theme, true);
+    }
+}
+
+pub(crate) struct Page<'a> {
+    state: &'a State,
+    theme: &'a Theme,
+    seen: &'a Shown<'a>,
+    screen: &'a ChangeScreen,
+    room: usize,
+}
+
+impl<'a> Page<'a> {
+    fn pen(&self) -> Pen<'a> {
+        Pen::new(self.theme, self.room)
+    }
+
+    fn sign(&self, sign: &'static str, plain: &'static str) -> &'static str {
+        if ascii(self.state) { plain } else { sign }
+    }
+
+    fn does(&self, at: usize) -> bool {
+        let unit = self.seen.plan.and_then(|plan| plan.units.get(at));
+        unit.is_none_or(|unit| matches!(unit.action, Doing::Back | Doing::New))
+    }
+
+    /// What the change is, how far it is, and for how long it runs.
+    fn title(&self) -> Line<'static> {
+        let progress = &self.seen.progress;
+        let all = (0..progress.units.len()).filter(|at| self.does(*at)).count();
+        let done = progress.units.iter().filter(|unit| unit.state == UnitState::Done).count();
+        let group = &self.screen.group;
+        let mut text =
+            if all == 0 { "no service".to_owned() } else { format!("{done} of {all} {}", plural(all, "unit")) };
+        if let (Some(begun), None) = (progress.begun, &progress.ended) {
+            text = format!("{text} · {}", span(self.state.now.since(begun)));
+        }
+        let what = self.seen.plan.map(|plan| format!(" · {}", target(plan))).unwrap_or_default();
+        let mut pen = self.pen();
+        pen.gap(1).put(Role::Title, &format!("change of {} {}", group.kind.word(), clean(&group.name)));
+        let most = pen.room().saturating_sub(width(&text) + 2);
+        pen.put(Role::Text, &middle(&what, most));
+        pen.until(self.room.saturating_sub(width(&text))).put(Role::Dim, &text);
+        pen.line()
+    }
+
+    /// How it ended or where it hangs, first of all, and what can be done now.
+    fn verdict(&self) -> Vec<Line<'static>> {
+        let progress = &self.seen.progress;
+        let mut lines = Vec::new();
+        match self.seen.stand {
+            Stand::Refused { why, hint } => {
+                self.say(Role::Failing, &format!("Not begun: {why}."), &mut lines);
+                self.say(Role::Text, "Nothing was posted: every service is as it was.", &mut lines);
+                if !hint.is_empty() {
+                    self.say(Role::Hint, &format!("now: {hint}"), &mut lines);
+                }
+            }
+            Stand::Starting => {
+                self.say(
+                    Role::Updating,
+                    "Looking once more, and writing it down before anything is done …",
+                    &mut lines,
+                );
+            }
+            _ => {}
+        }
+        if let Some(why) = &progress.lost {
+            self.say(Role::Failing, &format!("Somebody else has this change now: {}.", clean(why)), &mut lines);
+            self.say(Role::Hint, "now: watch it in the changes (h); nothing more is done from here", &mut lines);
+        } else if let Some((state, text)) = &progress.ended {
+            self.ended(*state, text, &mut lines);
+        } else if self.seen.is_left_open() {
+            self.left_open(&mut lines);
+        }
+        if !progress.trouble.is_empty() {
+            self.say(Role::Waiting, &format!("{} {}", self.sign("◔", "~"), clean(&progress.trouble)), &mut lines);
+        }
+        lines
+    }
+
+    fn ended(&self, state: ChangeState, text: &str, lines: &mut Vec<Line<'static>>) {
+        let (sign, role) = signs::change(state, ascii(self.state));
+        let (word, next) = match state {
+            ChangeState::Done => ("Done", "esc returns; R on the group goes back to what ran before"),
+            ChangeState::Failed => {
+                ("Failed, and every service is back on what it ran", "D shows why; l the logs of the unit")
+            }
+            ChangeState::Undone => ("Returned: every service is back on what it ran", "esc returns"),
+            ChangeState::Left => {
+                ("Left half-way: the services differ", "R on the group, in the fleet, plans the way back")
+            }
+            _ => ("Over", "esc returns"),
+        };
+        let role = if role == Role::Ok { Role::Title } else { role };
+        self.say(role, &format!("{sign} {word}."), lines);
+        let text = clean(text);
+        if !text.is_empty() && state != ChangeState::Done {
+            self.say(Role::Text, &text, lines);
+        }
+        self.say(Role::Hint, &format!("now: {next}"), lines);
+    }
+
+    /// A change that nobody here carries out: whose it is, and the choices by images.
+    fn left_open(&self, lines: &mut Vec<Line<'static>>) {
+        if let Some(labels) = self.seen.entry.map(|entry| &entry.slot.labels) {
+            let since =
+                labels.at.map(|at| format!(", begun {} ago", age(self.state.now.since(at)))).unwrap_or_default();
+            let world = self.state.clusters.get(self.screen.cluster).map(|one| &one.world);
+            let told = world.zip(self.seen.entry);
+            let told = told.map(|(world, entry)| others::holder(world.history(&self.screen.group), entry, &since));
+            if let Some((who, more)) = told {
+                self.say(Role::Waiting, &who, lines);
+                if let Some(more) = &more {
+                    self.say(Role::Text, more, lines);
+                }
+            }
+        } else if let Stand::Over { text } = self.seen.stand {
+            self.say(Role::Waiting, &format!("Not finished: {text}."), lines);
+        }
+        self.choices(&[Order::Continue, Order::PutBack, Order::Leave], lines);
+    }
+
+    /// The question it waits with, and what each answer does.
+    fn question(&self) -> Vec<Line<'static>> {
+        let mut lines = Vec::new();
+        let Some(question) = self.seen.progress.asking.as_ref().filter(|_| *self.seen.stand == Stand::Ours) else {
+            return lines;
+        };
+        let unit = |at: &usize| {
+            let unit = self.seen.plan.and_then(|plan| plan.units.get(*at));
+            unit.map_or_else(|| format!("unit {}", at + 1), unit_name)
+        };
+        let runs = |at: &usize| {
+            let state = self.seen.progress.units.get(*at).map(|unit| unit.state);
+            let from = self.seen.plan.and_then(|plan| plan.units.get(*at)).map(|unit| image_at(&unit.from.image));
+            match (state, from) {
+                (Some(UnitState::PutBack), Some(from)) => format!(" and is back on {from}"),
+                _ => String::new(),
+            }
+        };
+        let text = match question {
+            Question::Failed { unit: at } => format!("{} failed{}.", unit(at), runs(at)),
+            Question::Overtaken { unit: at } => format!("{} was changed by somebody else.", unit(at)),
+            Question::Stuck { unit: at } => {
+                format!("{} neither fails nor gets on. It is watched on meanwhile.", unit(at))
+            }
+            Question::NotBack => "Not every service could be returned to what it ran.".to_owned(),
+            Question::Stopped => "Stopped, as you asked.".to_owned(),
+            Question::Next => "One unit is done. The next?".to_owned(),
+        };
+        let failed = matches!(question, Question::Failed { .. } | Question::NotBack | Question::Overtaken { .. });
+        let sign = if failed { self.sign("✖", "x") } else { "?" };
+        self.say(if failed { Role::Failing } else { Role::Waiting }, &format!("{sign} {text}"), &mut lines);
+        let said = |at: &usize| self.seen.progress.units.get(*at);
+        let told = match question {
+            Question::Failed { unit } | Question::Overtaken { unit } => {
+                said(unit).and_then(|unit| unit.failure.clone())
+            }
+            Question::Stuck { unit } => said(unit).map(|unit| (unit.waits.clone(), stuck(&unit.waits).to_owned())),
+            Question::NotBack | Question::Stopped | Question::Next => None,
+        };
+        if let Some((why, hint)) = told {
+            self.say(Role::Text, &clean(&why), &mut lines);
+            self.say(Role::Hint, &format!("hint: {}", clean(&hint)), &mut lines);
+        }
+        self.choices(question.choices(), &mut lines);
+        lines
+    }
+
+    fn choices(&self, orders: &[Order], lines: &mut Vec<Line<'static>>) {
+        for order in orders {
+            let action = match order {
+                Order::Continue => Action::ContinuePastFailure,
+                Order::PutBack => Action::Rollback,
+                _ => Action::ResumeLeave,
+            };
+            let key = self.state.config.keymap.keys_for(Context::Change, action).map(ToString::to_string);
+            let mut first = Some(key.unwrap_or_default());
+            for piece in wrapped(&told(*order, self.seen), self.room.saturating_sub(6)) {
+                let mut pen = self.pen();
+                pen.gap(3).column(Role::Key, &first.take().unwrap_or_default(), 3).put(Role::Text, &piece);
+                lines.push(pen.line());
+            }
+        }
+    }
+
+    fn say(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
+        for piece in wrapped(text, self.room.saturating_sub(1)) {
+            let mut pen = self.pen();
+            pen.gap(1).put(role, &piece);
+            lines.push(pen.line());
+        }
+    }
+
+    /// Who does it, and that it survives this terminal.
+    fn foot(&self, lines: &mut Vec<Line<'static>>) {
+        let progress = &self.seen.progress;
+        if progress.by.is_empty() || progress.ended.is_some() || *self.seen.stand != Stand::Ours {
+            return;
+        }
+        lines.push(Line::default());
+        self.say(Role::Dim, &format!("by {}", clean(&progress.by)), lines);
+        self.say(Role::Dim, "written down in the swarm and here: it can be finished from any manager", lines);
+    }
+}
+
+/// A span as `MM:SS`.
+pub(crate) fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    if seconds < 3600 { format!("{:02}:{:02}", seconds / 60, seconds % 60) } else { age(span) }
+}

@@ -1,0 +1,165 @@
+//! One unit of a change: what it is, its steps with their times, and what is seen of it.
+
+use std::time::Duration;
+
+use ratatui::text::Line;
+
+use super::{Page, span};
+use crate::config::Role;
+use crate::screens::change::state::{image_at, unit_name};
+use crate::widgets::line_builder::ascii;
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{middle, right, width, wrapped};
+use pinnace_core::change::{Phase, Question, TaskLine, UnitProgress};
+use pinnace_core::journal::{Direction, UnitState};
+use pinnace_core::plan::{Action as Doing, Unit};
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
+
+impl Page<'_> {
+    /// A unit: a line on what it is and how it stands, its steps, and what is seen of it.
+    pub(crate) fn unit(&self, at: usize, unit: &UnitProgress, focus: bool, lines: &mut Vec<Line<'static>>) {
+        let planned = self.seen.plan.and_then(|plan| plan.units.get(at));
+        let (sign, role) = signs::unit(unit.state, ascii(self.state));
+        let mut pen = self.pen();
+        let does = self.does(at);
+        pen.gap(1).put(if does { role } else { Role::Dim }, if does { sign } else { "·" });
+        pen.put(Role::Dim, &format!("{:>3}", at + 1)).gap(2);
+        let name = planned.map_or_else(|| "service".to_owned(), unit_name);
+        let cells = if self.room < 100 { 18 } else { 28 };
+        pen.column(if does { Role::Text } else { Role::Dim }, &middle(&name, cells), cells + 2);
+        if !does {
+            pen.put(Role::Dim, "not touched");
+            lines.push(pen.line());
+            return;
+        }
+        if let Some(planned) = planned {
+            let room = pen.room().saturating_sub(12);
+            pen.put(Role::Dim, &self.way(planned, unit, room));
+        }
+        let word = match unit.state {
+            // Nobody watches it, so nobody knows whether the post landed.
+            UnitState::Posting | UnitState::PuttingBack if self.seen.is_left_open() => "in doubt",
+            UnitState::Untouched if self.seen.progress.ended.is_some() => "not touched",
+            state => word(state),
+        };
+        pen.until(self.room.saturating_sub(width(word))).put(role, word);
+        lines.push(pen.line());
+        if !unit.phases.is_empty() {
+            lines.push(self.steps(planned, unit));
+        }
+        for note in &unit.notes {
+            self.below(Role::Waiting, &format!("note: {}", clean(note)), lines);
+        }
+        if let Some((why, hint)) = unit.failure.as_ref().filter(|_| !self.is_asked(at)) {
+            self.below(Role::Failing, &clean(why), lines);
+            self.below(Role::Hint, &format!("hint: {}", clean(hint)), lines);
+        }
+        if focus && unit.ended.is_none() {
+            self.in_work(at, unit, lines);
+        }
+    }
+
+    fn is_asked(&self, at: usize) -> bool {
+        let asking = self.seen.progress.asking.as_ref();
+        asking.is_some_and(|asking| {
+            *asking == Question::Failed { unit: at } || *asking == Question::Overtaken { unit: at }
+        })
+    }
+
+    /// From which image to which, in the direction it goes now; where that is too long, only to which.
+    fn way(&self, planned: &Unit, unit: &UnitProgress, room: usize) -> String {
+        let arrow = signs::arrow(ascii(self.state));
+        let (from, to) = (image_at(&planned.from.image), image_at(&planned.to.image));
+        let (from, to) = if unit.direction == Direction::To { (from, to) } else { (to, from) };
+        let whole = format!("{from} {arrow} {to}");
+        if width(&whole) <= room { whole } else { middle(&format!("{arrow} {to}"), room) }
+    }
+
+    /// The steps: those that are over with what they took, the one in work, those to come.
+    fn steps(&self, planned: Option<&Unit>, unit: &UnitProgress) -> Line<'static> {
+        let mut pen = self.pen();
+        pen.gap(7);
+        let failed = matches!(unit.state, UnitState::Failed | UnitState::Overtaken);
+        let back = unit.direction == Direction::Back;
+        if back {
+            pen.put(Role::Dim, "returning:").gap(2);
+        }
+        let steps = unit.steps();
+        // What goes back ran here: nobody asks for it again.
+        let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::New);
+        for phase in Phase::ALL.into_iter().filter(|phase| verifies || *phase != Phase::Verify) {
+            match steps.iter().rev().find(|(known, ..)| *known == phase) {
+                None => pen.put(Role::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
+                Some((_, from, Some(took))) if !(failed && unit.ended.is_some_and(|end| end.since(*from) == *took)) => {
+                    pen.put(Role::Text, self.sign("✓", "+")).put(Role::Text, &format!(" {} ", phase.word()));
+                    pen.put(Role::Dim, &short(*took))
+                }
+                Some((_, from, over)) => {
+                    let (sign, role) = if failed {
+                        (self.sign("✖", "x"), Role::Failing)
+                    } else {
+                        (self.sign("◐", ">"), Role::Updating)
+                    };
+                    let since = span(over.unwrap_or_else(|| self.state.now.since(*from)));
+                    pen.put(role, sign).put(role, &format!(" {} {since}", phase.word()))
+                }
+            };
+            pen.gap(if self.room < 100 { 1 } else { 3 });
+        }
+        pen.line()
+    }
+
+    /// What is seen of the unit in work.
+    fn in_work(&self, at: usize, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
+        if !unit.update.is_empty() {
+            self.below(Role::Dim, &format!("engine: {}", clean(&unit.update)), lines);
+        }
+        // Where it is asked about, it stands above.
+        if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
+            self.below(Role::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
+        }
+        for task in unit.tasks.iter().take(8) {
+            lines.push(self.task(task, unit.direction));
+        }
+    }
+
+    /// A task; `new` is one of the new image, whichever way the unit goes.
+    fn task(&self, task: &TaskLine, direction: Direction) -> Line<'static> {
+        let mut pen = self.pen();
+        let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
+        let text = if task.fresh { Role::Text } else { Role::Dim };
+        let mark = if task.fresh == (direction == Direction::To) { "new" } else { "old" };
+        pen.gap(7).column(Role::Dim, mark, 4).put(Role::Dim, &right(&slot, 2)).gap(2);
+        pen.column(text, &clean(&task.state), 11).column(text, &middle(&clean(&task.node), 16), 17);
+        let since = task.since.map(|at| age(self.state.now.since(at))).unwrap_or_default();
+        pen.put(Role::Dim, &right(&since, 4)).gap(2).put(Role::Failing, &clean(&task.error));
+        pen.line()
+    }
+
+    fn below(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
+        for piece in wrapped(text, self.room.saturating_sub(7)) {
+            let mut pen = self.pen();
+            pen.gap(7).put(role, &piece);
+            lines.push(pen.line());
+        }
+    }
+}
+
+/// How a unit stands, in the words of this screen.
+fn word(state: UnitState) -> &'static str {
+    match state {
+        UnitState::Untouched => "to do",
+        UnitState::Posting => "at work",
+        UnitState::Done => "done",
+        UnitState::PuttingBack => "returning",
+        UnitState::PutBack => "returned",
+        UnitState::Failed => "failed",
+        UnitState::Overtaken => "overtaken",
+    }
+}
+
+/// What a step took: `0.2s`, `01:12`.
+fn short(took: Duration) -> String {
+    if took < Duration::from_secs(10) { format!("{:.1}s", took.as_secs_f64()) } else { span(took) }
+}

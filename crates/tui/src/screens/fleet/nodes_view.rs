@@ -1,0 +1,186 @@
+//! Clusters and nodes: a pane where the width allows, else a line, or all of the body while they have the keys.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::config::{Role, Theme};
+use crate::screens::fleet::state::Pane;
+use crate::state::{Cluster, State};
+use crate::update::nodes;
+use pinnace_core::swarm::{Node, NodeState, TaskState};
+use pinnace_core::text::clean;
+use pinnace_core::world::Link;
+
+use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{middle, right, width};
+
+/// Draws the left pane.
+pub fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let room = usize::from(area.width).saturating_sub(2);
+    let mut at = 0;
+    let title = |frame: &mut Frame<'_>, at: usize, text: &str| {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1).put(Role::TableHeader, text);
+        draw(frame, area, at, &pen.line());
+    };
+    let list = Rect { width: area.width.saturating_sub(2), ..area };
+    title(frame, at, "CLUSTERS");
+    at += 1;
+    for (index, cluster) in state.clusters.iter().enumerate() {
+        let mut pen = Pen::new(theme, room);
+        let marker = if index == state.active { signs::fold(false, ascii(state)) } else { " " };
+        pen.gap(1).put(Role::Accent, marker).gap(1);
+        let (sign, role, text) = reach(cluster, ascii(state));
+        pen.put(Role::Text, &middle(&clean(cluster.title()), room.saturating_sub(6 + width(&text))));
+        pen.until(room.saturating_sub(width(&text) + 2)).put(role, sign).gap(1).put(role, &text);
+        draw(frame, list, at, &pen.line());
+        if state.fleet.pane == Pane::Clusters && index == state.fleet.cluster {
+            select(frame, list, at, 1, theme, true);
+        }
+        at += 1;
+    }
+    at += 1;
+    let nodes = nodes(state);
+    title(frame, at, "NODES");
+    at += 1;
+    let page = usize::from(area.height).saturating_sub(at);
+    let top = if state.fleet.pane == Pane::Nodes { (state.fleet.node + 1).saturating_sub(page) } else { 0 };
+    for (index, node) in nodes.iter().enumerate().skip(top).take(page) {
+        if index + 1 < nodes.len() && index + 1 == top + page {
+            let mut pen = Pen::new(theme, room);
+            pen.gap(3).put(Role::Dim, &format!("… {} more", nodes.len() - index));
+            draw(frame, list, at, &pen.line());
+            break;
+        }
+        draw(frame, list, at, &short_line(node, state, theme, room));
+        if state.fleet.pane == Pane::Nodes && index == state.fleet.node {
+            select(frame, list, at, 1, theme, true);
+        }
+        at += 1;
+    }
+}
+
+fn short_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui::text::Line<'static> {
+    let (sign, word, role) = signs::node(node, ascii(state));
+    let what = if !word.is_empty() {
+        word
+    } else if node.leader {
+        "leader"
+    } else {
+        ""
+    };
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1).put(role, sign).gap(1);
+    let most = room.saturating_sub(4 + width(what));
+    pen.put(Role::Text, &middle(&clean(&node.hostname), most));
+    let what_role = if word.is_empty() { Role::Dim } else { role };
+    pen.until(room.saturating_sub(width(what))).put(what_role, what);
+    pen.line()
+}
+
+/// A cluster's reach: how many of its nodes are ready, or that it does not answer.
+fn reach(cluster: &Cluster, ascii: bool) -> (&'static str, Role, String) {
+    let world = &cluster.world;
+    let ready = world.nodes.values().filter(|node| node.state == NodeState::Ready).count();
+    let all = world.nodes.len();
+    match &world.link {
+        Link::Lost { .. } => (if ascii { "x" } else { "✖" }, Role::Failing, "lost".to_owned()),
+        Link::Connecting => (if ascii { "?" } else { "◌" }, Role::Unknown, "…".to_owned()),
+        Link::Live if ready < all => (if ascii { "+" } else { "●" }, Role::Waiting, format!("{ready}/{all}")),
+        Link::Live => (if ascii { "+" } else { "●" }, Role::Text, format!("{ready}/{all}")),
+    }
+}
+
+/// Draws the nodes as one line, those in trouble first.
+pub fn line(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let nodes = nodes(state);
+    let room = usize::from(area.width);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1).put(Role::TableHeader, "NODES");
+    for (index, node) in nodes.iter().enumerate() {
+        let (sign, word, role) = signs::node(node, ascii(state));
+        let word = if word.is_empty() && node.leader { "leader" } else { word };
+        let name = middle(&clean(&node.hostname), 20);
+        let needed = 4 + width(&name) + 1 + width(word);
+        let more = format!("  +{} more", nodes.len() - index);
+        let last = index + 1 == nodes.len();
+        if pen.room() < needed + if last { 0 } else { width(&more) } {
+            pen.put(Role::Dim, &more);
+            break;
+        }
+        pen.gap(2).put(role, sign).gap(1).put(if word.is_empty() || node.leader { Role::Text } else { role }, &name);
+        if !word.is_empty() {
+            pen.gap(1).put(if node.leader { Role::Dim } else { role }, word);
+        }
+    }
+    draw(frame, area, 0, &pen.line());
+}
+
+/// Draws clusters or nodes over the whole body, with all that is known of them.
+pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let room = usize::from(area.width);
+    let mut pen = Pen::new(theme, room);
+    let clusters = state.fleet.pane == Pane::Clusters;
+    pen.gap(1).put(Role::TableHeader, if clusters { "CLUSTERS" } else { "NODES" });
+    if !clusters {
+        pen.until(24).put(Role::TableHeader, "ROLE     STATE          TASKS  ENGINE     PLATFORM");
+    }
+    draw(frame, area, 0, &pen.line());
+    let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
+    let page = usize::from(list.height);
+    let (chosen, len) = if clusters {
+        (state.fleet.cluster, state.clusters.len())
+    } else {
+        (state.fleet.node, state.world().nodes.len())
+    };
+    let top = (chosen + 1).saturating_sub(page);
+    let all = nodes(state);
+    for at in top..len.min(top + page) {
+        let line = if clusters {
+            cluster_line(state, at, theme, room)
+        } else {
+            match all.get(at) {
+                Some(node) => long_line(node, state, theme, room),
+                None => break,
+            }
+        };
+        draw(frame, list, at - top, &line);
+        if at == chosen {
+            select(frame, list, at - top, 1, theme, true);
+        }
+    }
+}
+
+fn cluster_line(state: &State, at: usize, theme: &Theme, room: usize) -> ratatui::text::Line<'static> {
+    let mut pen = Pen::new(theme, room);
+    if let Some(cluster) = state.clusters.get(at) {
+        let (sign, role, text) = reach(cluster, ascii(state));
+        pen.gap(1).put(role, sign).gap(1).column(Role::Text, &clean(cluster.title()), 20).gap(1);
+        pen.column(role, &text, 8).put(Role::Dim, &clean(&cluster.endpoint));
+    }
+    pen.line()
+}
+
+fn long_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui::text::Line<'static> {
+    let (sign, word, role) = signs::node(node, ascii(state));
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1).put(role, sign).gap(1).column(Role::Text, &middle(&clean(&node.hostname), 20), 20).gap(1);
+    let what = if node.leader { "leader" } else { node.role.as_str() };
+    pen.column(Role::Text, what, 9);
+    pen.column(role, if word.is_empty() { node.availability.as_str() } else { word }, 15);
+    pen.put(Role::Text, &right(&tasks_on(state, node).to_string(), 5)).gap(2);
+    // What is wrong with a node comes before what it is.
+    if !node.state_message.is_empty() {
+        pen.put(role, &clean(&node.state_message)).gap(2);
+    }
+    pen.column(Role::Dim, &clean(&node.engine), 10).gap(1).put(Role::Dim, &node.platform.to_string());
+    pen.line()
+}
+
+/// How many of the known tasks run there.
+pub fn tasks_on(state: &State, node: &Node) -> usize {
+    let world = state.world();
+    let tasks = world.services.keys().flat_map(|id| world.tasks(id));
+    tasks.filter(|task| task.state == TaskState::Running && task.node.as_deref() == Some(&node.id)).count()
+}

@@ -1,0 +1,297 @@
+//! One row of the fleet, and the columns it stands in.
+
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::screens::fleet::rows::{Change, GroupRow, Mark, Row, ServiceRow, Wrong};
+use crate::state::State;
+use pinnace_core::image::short;
+use pinnace_core::image::{ImageRef, digest_of};
+use pinnace_core::plan::plural;
+use pinnace_core::swarm::GroupKind;
+use pinnace_core::swarm::State as Health;
+use pinnace_core::text::clean;
+use pinnace_core::time::{Time, age};
+
+use crate::widgets::line_builder::{Pen, ascii};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{end, left_middle, middle, right, width};
+
+/// The widths of the columns; 0: there is no room for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Columns {
+    room: usize,
+    word: usize,
+    name: usize,
+    image: usize,
+    digest: usize,
+    from: usize,
+    since: usize,
+}
+
+/// Blank, fold or indent, sign and blank.
+const LEAD: usize = 7;
+const TASKS: usize = 7;
+
+impl Columns {
+    /// Divides so many cells.
+    pub fn of(room: usize) -> Self {
+        let fixed = LEAD + TASKS + 3;
+        let (word, since) = if room >= 72 { (10, 5) } else { (0, 0) };
+        let (digest, from) = if room >= 92 { (9, 9) } else { (0, 0) };
+        let left = room.saturating_sub(fixed + word + since + digest + from);
+        let name = (left * 2 / 5).clamp(8, 36);
+        let image = left.saturating_sub(name).min(48);
+        Self { room, word, name, image, digest, from, since }
+    }
+
+    /// The cells that all of them take together.
+    pub fn width(&self) -> usize {
+        LEAD + self.word + self.name + TASKS + 2 + self.image + self.digest + self.from + self.since + 1
+    }
+
+    /// The names of the columns.
+    pub fn heading(&self, theme: &Theme, room: usize) -> Line<'static> {
+        let mut pen = Pen::new(theme, room);
+        let role = Role::TableHeader;
+        pen.column(role, " SERVICES", LEAD + self.word + self.name);
+        pen.column(role, &right("TASKS", TASKS), TASKS).gap(2).column(role, "IMAGE", self.image);
+        if self.digest > 0 {
+            pen.gap(1).column(role, "DIGEST", self.digest - 1).gap(1).column(role, "FROM", self.from - 1);
+        }
+        if self.since > 0 {
+            pen.put(role, &right("SINCE", self.since));
+        }
+        pen.line()
+    }
+}
+
+/// The lines of a row.
+pub fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns) -> Vec<Line<'static>> {
+    match row {
+        Row::Group(row) => vec![group(row, state, theme, columns)],
+        Row::Service(row) => service(row, state, theme, columns),
+        Row::More { services, .. } => {
+            let text = format!("… {services} more {} in it, all well", plural(*services, "service"));
+            vec![plain(&text, theme, columns, LEAD)]
+        }
+        Row::Rest { groups, services } => {
+            let text = format!(
+                "… {services} more {} in {groups} {}, all well",
+                plural(*services, "service"),
+                plural(*groups, "group")
+            );
+            vec![plain(&text, theme, columns, 3)]
+        }
+    }
+}
+
+fn plain(text: &str, theme: &Theme, columns: &Columns, indent: usize) -> Line<'static> {
+    let mut pen = Pen::new(theme, columns.room);
+    pen.gap(indent).put(Role::Dim, text);
+    pen.line()
+}
+
+fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns) -> Line<'static> {
+    let mut pen = Pen::new(theme, columns.room);
+    pen.gap(1).put(Role::Dim, signs::fold(row.open, ascii(state))).gap(1);
+    let trouble = row.state.is_trouble();
+    let before_tasks = LEAD + columns.word + columns.name;
+    let kind = row.group.kind.word();
+    let most = before_tasks.saturating_sub(5 + kind.len() + 3);
+    if !row.open {
+        pen.put(signs::state_role(row.state), signs::state(row.state, ascii(state))).gap(1);
+    }
+    let role = if row.open { Role::Title } else { Role::Text };
+    pen.put(role, &middle(&clean(&row.group.name), most)).gap(1).put(Role::Dim, kind);
+    pen.until(before_tasks);
+    pen.put(Role::Dim, &right(&format!("{}/{}", row.running, row.desired), TASKS)).gap(2);
+    if let Some(change) = &row.unfinished {
+        pen.put(Role::Waiting, change);
+    } else if !row.open && trouble {
+        pen.put(signs::state_role(row.state), &format!("{} of {} need you", row.troubled, row.services));
+    } else if !row.open {
+        let text = match row.images.as_slice() {
+            [one] => clean(&short(one)),
+            many => format!("{} images", many.len()),
+        };
+        pen.put(Role::Dim, &left_middle(&text, columns.image));
+    }
+    pen.line()
+}
+
+fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns) -> Vec<Line<'static>> {
+    let mut lines = vec![first(row, state, theme, columns)];
+    let below = |parts: Vec<(Role, String)>| {
+        let mut pen = Pen::new(theme, columns.room.saturating_sub(1));
+        pen.gap(LEAD - 2 + usize::from(columns.word > 0) * 2).put(Role::Dim, signs::below(ascii(state))).gap(1);
+        for (role, text) in parts {
+            pen.put(role, &text);
+        }
+        pen.line()
+    };
+    match (row.lines, &row.changed, &row.wrong) {
+        (0, ..) => {}
+        (1, Some(changed), Some(wrong)) => {
+            let mut parts = told(row, wrong, state, true);
+            parts.push((Role::Dim, format!(" · {}", was(changed, state))));
+            lines.push(below(parts));
+        }
+        (_, changed, wrong) => {
+            lines.extend(changed.as_ref().map(|changed| below(happened(row, changed, state))));
+            lines.extend(wrong.as_ref().map(|wrong| below(told(row, wrong, state, columns.room < 92))));
+        }
+    }
+    lines
+}
+
+fn first(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns) -> Line<'static> {
+    let ascii = ascii(state);
+    let role = signs::state_role(row.state);
+    let mut pen = Pen::new(theme, columns.room);
+    pen.gap(if row.nested { LEAD - 2 } else { 3 }).put(role, signs::state(row.state, ascii)).gap(1);
+    if columns.word > 0 {
+        pen.column(role, row.state.word(), columns.word);
+    }
+    let until = LEAD + columns.word + columns.name;
+    let most = until.saturating_sub(columns.room - pen.room());
+    let quiet = matches!(row.state, Health::Finished | Health::Stopped);
+    let text = if quiet { Role::Dim } else { Role::Text };
+    let host = row.host.as_ref().map(|host| format!(" · {host}")).unwrap_or_default();
+    let label = middle(&row.label, most.saturating_sub(1 + width(&host).min(most / 2)));
+    pen.put(text, &label);
+    pen.put(Role::Dim, &end(&host, until.saturating_sub(columns.room - pen.room() + 1))).until(until);
+    pen.put(tasks_role(row), &right(&tasks(row), TASKS)).gap(2);
+    image(&mut pen, row, columns, text);
+    if columns.digest > 0 {
+        digest_and_from(&mut pen, row, columns);
+    }
+    if columns.since > 0 {
+        let since = row.since.map(|at| ago(state, at)).unwrap_or_default();
+        pen.put(Role::Dim, &right(&since, columns.since));
+    }
+    pen.line()
+}
+
+fn tasks(row: &ServiceRow) -> String {
+    if row.state == Health::Missing {
+        return "gone".to_owned();
+    }
+    // While they differ, what counts is how many run what they should.
+    if row.fresh < row.running && row.state == Health::Updating {
+        return format!("{}+{}/{}", row.fresh, row.running - row.fresh, row.desired);
+    }
+    format!("{}/{}", row.running, row.desired)
+}
+
+fn tasks_role(row: &ServiceRow) -> Role {
+    if row.running < row.desired && row.state.is_trouble() { signs::state_role(row.state) } else { Role::Text }
+}
+
+/// The image with its marks; where a troubled row has no line of its own below, what is wrong instead.
+fn image(pen: &mut Pen<'_>, row: &ServiceRow, columns: &Columns, role: Role) {
+    if let (0, Some(wrong)) = (row.lines, &row.wrong) {
+        let role = if wrong.waits { Role::Waiting } else { Role::Failing };
+        pen.column(role, &wrong.text, columns.image);
+        return;
+    }
+    let by_tag_shows = columns.digest > 0;
+    let marks: Vec<_> = row.marks.iter().filter(|mark| !(by_tag_shows && **mark == Mark::ByTag)).collect();
+    let mut note = marks.iter().map(|mark| mark.word()).collect::<Vec<_>>().join(", ");
+    let text = in_column(row, columns.image);
+    let left = columns.image.saturating_sub(width(&text).min(columns.image.saturating_sub(10)) + 2);
+    if width(&note) > left {
+        note = marks.first().map_or(String::new(), |mark| mark.word().to_owned());
+    }
+    let note_cells = if note.is_empty() { 0 } else { width(&note) + 2 };
+    let only_by_tag = marks.iter().all(|mark| **mark == Mark::ByTag);
+    // That it runs by tag is worth a word where there is room, not worth cutting the tag.
+    if note_cells == 0 || (only_by_tag && width(&text) + note_cells > columns.image) {
+        pen.put(role, &left_middle(&text, columns.image));
+    } else {
+        let note_role = if only_by_tag { Role::Dim } else { Role::Waiting };
+        let cells = columns.image.saturating_sub(note_cells);
+        pen.put(role, &left_middle(&text, cells)).gap(2).put(note_role, &note);
+    }
+}
+
+/// The image as the column takes it: the tag, after the repository's name where a group has several.
+fn in_column(row: &ServiceRow, cells: usize) -> String {
+    let Ok(image) = ImageRef::parse(&row.image) else { return row.image.clone() };
+    let long = image.short(true);
+    let with_name = row.group.kind != GroupKind::Database || row.member == row.name;
+    if with_name && width(&long) <= cells { long } else { image.short(with_name && image.tag.is_none()) }
+}
+
+fn digest_and_from(pen: &mut Pen<'_>, row: &ServiceRow, columns: &Columns) {
+    let digest = digest_of(&row.image);
+    let text = digest.as_ref().map_or(if row.image.is_empty() { "" } else { "by tag" }, |digest| digest.short());
+    pen.gap(1).column(Role::Dim, text, columns.digest - 1);
+    let from = row.pin.as_deref().unwrap_or("—");
+    pen.gap(1).column(if row.pin.is_some() { Role::Text } else { Role::Dim }, from, columns.from - 1);
+}
+
+/// An age; under a minute it is not counted, as the screen is not drawn for it.
+pub fn ago(state: &State, at: Time) -> String {
+    let since = state.now.since(at);
+    if since.as_secs() < 60 { "now".to_owned() } else { age(since) }
+}
+
+fn ago_words(state: &State, at: Option<Time>) -> String {
+    match at.map(|at| ago(state, at)) {
+        None => String::new(),
+        Some(now) if now == "now" => ", just now".to_owned(),
+        Some(age) => format!(", {age} ago"),
+    }
+}
+
+fn happened(row: &ServiceRow, changed: &Change, state: &State) -> Vec<(Role, String)> {
+    match changed {
+        Change::Image { from, at } => {
+            let (before, after) = apart(from, &row.image);
+            let arrow = signs::arrow(ascii(state));
+            vec![(Role::Text, format!("{before} {arrow} {after}")), (Role::Dim, ago_words(state, *at))]
+        }
+        Change::EngineWentBack { message, at } => {
+            let when = ago_words(state, *at);
+            vec![(Role::Waiting, format!("the engine went back by itself{when}")), (Role::Dim, format!(": {message}"))]
+        }
+        Change::Gone { sum, at } => {
+            let when = ago_words(state, *at);
+            vec![
+                (Role::Failing, format!("the service is gone; the last change named it{when}")),
+                (Role::Dim, format!(": {sum}")),
+            ]
+        }
+    }
+}
+
+fn was(changed: &Change, state: &State) -> String {
+    match changed {
+        Change::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
+        Change::EngineWentBack { at, .. } => format!("the engine went back by itself{}", ago_words(state, *at)),
+        Change::Gone { .. } => "gone".to_owned(),
+    }
+}
+
+/// Two images in the shortest form that tells them apart.
+fn apart(from: &str, to: &str) -> (String, String) {
+    let (before, after) = (short(from), short(to));
+    if before != after {
+        return (middle(&before, 40), middle(&after, 40));
+    }
+    let digest = |text: &str| digest_of(text).map_or("by tag".to_owned(), |digest| format!("@{}", digest.short()));
+    (format!("{} {}", middle(&before, 30), digest(from)), digest(to))
+}
+
+fn told(row: &ServiceRow, wrong: &Wrong, state: &State, short: bool) -> Vec<(Role, String)> {
+    let role = if wrong.waits { Role::Waiting } else { signs::state_role(row.state) };
+    let lead = if wrong.waits { "waits: " } else { "" };
+    let mut parts = vec![(role, format!("{lead}{}", wrong.text))];
+    if let Some(cause) = &wrong.cause {
+        parts.push((Role::Text, format!(" · {cause}")));
+    } else if !short && let Some(at) = wrong.at {
+        parts.push((Role::Dim, ago_words(state, Some(at))));
+    }
+    parts
+}

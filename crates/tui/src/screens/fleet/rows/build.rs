@@ -1,0 +1,229 @@
+//! Which rows there are, and how many lines each may take.
+
+use std::collections::BTreeSet;
+
+use pinnace_core::journal::Entry;
+use pinnace_core::pins::{self, PinDoc};
+use pinnace_core::plan::Unit;
+use pinnace_core::swarm::Service;
+use pinnace_core::swarm::State;
+use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
+
+use crate::screens::change::others;
+use crate::screens::fleet::rows::service::{is_news, missing, row};
+use crate::screens::fleet::rows::{Fold, GroupRow, Row, ServiceRow, View};
+
+/// Makes the rows: groups with trouble first, then those at work, then the others; by name.
+pub fn build(view: &View<'_>) -> Vec<Row> {
+    let mut groups: Vec<Group<'_>> = gather(view);
+    groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
+    let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Squeeze::ALL[0] };
+    let mut rows = Vec::new();
+    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != Class::Quiet);
+    for group in loud {
+        group.rows(view, squeeze, &mut rows);
+    }
+    quiet_rows(view, &quiet, squeeze, &mut rows);
+    rows
+}
+
+/// The lines of all rows together.
+pub fn total_lines(rows: &[Row]) -> usize {
+    rows.iter().map(Row::lines).sum()
+}
+
+/// The lines before a row.
+pub fn lines_before(rows: &[Row], index: usize) -> usize {
+    rows.iter().take(index).map(Row::lines).sum()
+}
+
+/// How much is left out so that trouble fits on the first page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Squeeze {
+    /// Whether groups that are well are open.
+    well_open: bool,
+    /// Whether services that are well are shown beside troubled ones.
+    siblings: bool,
+    /// The lines a troubled row may have below it.
+    lines: usize,
+}
+
+impl Squeeze {
+    const ALL: [Self; 5] = [
+        Self { well_open: true, siblings: true, lines: 2 },
+        Self { well_open: false, siblings: true, lines: 2 },
+        Self { well_open: false, siblings: false, lines: 2 },
+        Self { well_open: false, siblings: false, lines: 1 },
+        Self { well_open: false, siblings: false, lines: 0 },
+    ];
+}
+
+/// The least squeeze under which all trouble is on the first page.
+fn fitting(view: &View<'_>, groups: &[Group<'_>]) -> Squeeze {
+    let loud = |group: &&Group<'_>| group.class != Class::Quiet;
+    let quiet = !groups.iter().all(|group| loud(&group));
+    let fits = |squeeze: &&Squeeze| {
+        if squeeze.siblings && groups.iter().filter(loud).map(Group::count).sum::<usize>() > view.page {
+            return false;
+        }
+        let mut rows = Vec::new();
+        for group in groups.iter().filter(|group| squeeze.well_open || loud(group)) {
+            group.rows(view, **squeeze, &mut rows);
+        }
+        total_lines(&rows) + usize::from(quiet && !squeeze.well_open) <= view.page
+    };
+    // What cannot fit is not laid out to find that out.
+    let many = groups.iter().map(|group| group.count() + 1).sum::<usize>() > view.page * 2;
+    let from = usize::from(many);
+    Squeeze::ALL[from..].iter().find(fits).copied().unwrap_or(Squeeze::ALL[4])
+}
+
+/// The groups that are well: as many as the page takes, then one line for the rest.
+fn quiet_rows(view: &View<'_>, quiet: &[&Group<'_>], squeeze: Squeeze, rows: &mut Vec<Row>) {
+    let open_rest = view.folds.rest == Some(Fold::Open) || !view.filter.is_empty() || squeeze.well_open;
+    let left = view.page.saturating_sub(total_lines(rows));
+    let mut shown = if open_rest || quiet.len() <= left { quiet.len() } else { left.saturating_sub(1) };
+    let (mut groups, mut services) = (0, 0);
+    for group in quiet {
+        // What the operator opened stays where it is.
+        let opened = view.folds.groups.get(group.key) == Some(&Fold::Open);
+        if opened || shown > 0 {
+            shown = shown.saturating_sub(1);
+            group.rows(view, squeeze, rows);
+        } else {
+            groups += 1;
+            services += group.count();
+        }
+    }
+    if groups > 0 {
+        rows.push(Row::Rest { groups, services });
+    }
+}
+
+/// A group on its way to rows.
+struct Group<'a> {
+    key: &'a GroupKey,
+    class: Class,
+    services: Vec<&'a Service>,
+    missing: Vec<(&'a Entry, &'a Unit)>,
+    pins: Option<PinDoc>,
+}
+
+/// The order of groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    Trouble,
+    AtWork,
+    Quiet,
+}
+
+fn gather<'a>(view: &View<'a>) -> Vec<Group<'a>> {
+    let mut groups = Vec::new();
+    for (key, _) in view.world.groups() {
+        let all: Vec<_> = view.world.members(key).collect();
+        let missing = gone(view, key, &all);
+        let services: Vec<_> = all.into_iter().filter(|service| view.filter.passes(view.world, key, service)).collect();
+        if services.is_empty() && missing.is_empty() {
+            continue;
+        }
+        let history = view.world.history(key);
+        let pins = history.pins().ok().flatten().map(pins::read);
+        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(Class::Quiet);
+        let class = if missing.is_empty() { class } else { Class::Trouble };
+        groups.push(Group { key, class, services, missing, pins });
+    }
+    groups
+}
+
+/// What the newest change that can be read named, and what is gone since.
+fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a Entry, &'a Unit)> {
+    let newest = view.world.history(key).newest_first().find(|entry| entry.record.is_some());
+    let Some((entry, record)) = newest.and_then(|entry| Some((entry, entry.record.as_ref()?))) else {
+        return Vec::new();
+    };
+    let names: BTreeSet<_> = there.iter().map(|service| service.name.as_str()).collect();
+    let gone = record.plan.units.iter().filter(|unit| !names.contains(unit.service.as_str()));
+    let passes = |unit: &&Unit| view.filter.passes_missing(key, &unit.service, &unit.member, &unit.to.image);
+    gone.filter(passes).map(|unit| (entry, unit)).collect()
+}
+
+fn class_of(view: &View<'_>, service: &Service) -> Class {
+    match view.world.health(&service.id) {
+        Some(health) if health.state.is_trouble() => Class::Trouble,
+        Some(health) if health.state == State::Updating => Class::AtWork,
+        _ => Class::Quiet,
+    }
+}
+
+impl Group<'_> {
+    fn count(&self) -> usize {
+        self.services.len() + self.missing.len()
+    }
+
+    fn is_open(&self, view: &View<'_>, squeeze: Squeeze) -> bool {
+        match view.folds.groups.get(self.key) {
+            Some(fold) => *fold == Fold::Open,
+            None => !view.filter.is_empty() || squeeze.well_open || self.class != Class::Quiet,
+        }
+    }
+
+    fn rows(&self, view: &View<'_>, squeeze: Squeeze, rows: &mut Vec<Row>) {
+        let lone = self.key.kind == GroupKind::Service;
+        let open = lone || self.is_open(view, squeeze);
+        if !lone {
+            rows.push(Row::Group(self.heading(view, open)));
+        }
+        if !open {
+            return;
+        }
+        let chosen = view.folds.groups.get(self.key) == Some(&Fold::Open);
+        let all = lone || chosen || squeeze.siblings || self.class == Class::Quiet;
+        let mut left_out = 0;
+        let mut own: Vec<ServiceRow> = Vec::new();
+        for service in &self.services {
+            if all || class_of(view, service) != Class::Quiet {
+                own.push(row(view, self.key, self.pins.as_ref(), service));
+            } else {
+                left_out += 1;
+            }
+        }
+        own.extend(self.missing.iter().map(|(entry, unit)| missing(self.key, entry, unit)));
+        // Trouble first; among equals the members' order, which they have already.
+        own.sort_by_key(|row| (!row.state.is_trouble(), row.state != State::Updating && !is_news(row, view.now)));
+        for mut row in own {
+            row.lines = row.lines.min(squeeze.lines);
+            rows.push(Row::Service(Box::new(row)));
+        }
+        if left_out > 0 {
+            rows.push(Row::More { group: self.key.clone(), services: left_out });
+        }
+    }
+
+    fn heading(&self, view: &View<'_>, open: bool) -> GroupRow {
+        let healths = || self.services.iter().filter_map(|service| view.world.health(&service.id));
+        let states = healths().map(|health| health.state);
+        let state = if self.missing.is_empty() {
+            states.min().unwrap_or(State::Unknown)
+        } else {
+            states.min().unwrap_or(State::Missing).min(State::Missing)
+        };
+        let images: BTreeSet<_> = self
+            .services
+            .iter()
+            .filter(|service| self.key.kind != GroupKind::Database || is_postgres(service))
+            .map(|service| service.image())
+            .collect();
+        let history = view.world.history(self.key);
+        GroupRow {
+            group: self.key.clone(),
+            open,
+            state,
+            running: healths().map(|health| health.running).sum(),
+            desired: healths().map(|health| health.desired).sum(),
+            services: self.count(),
+            troubled: healths().filter(|health| health.state.is_trouble()).count() + self.missing.len(),
+            images: images.into_iter().map(str::to_owned).collect(),
+            unfinished: history.unfinished().map(|entry| others::told(history, entry)),
+        }
+    }
+}

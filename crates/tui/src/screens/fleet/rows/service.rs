@@ -1,0 +1,252 @@
+//! One service's row.
+
+use std::time::Duration;
+
+use pinnace_core::check::running;
+use pinnace_core::history::drift;
+use pinnace_core::history::drift::Drift;
+use pinnace_core::image::{ImageRef, digest_of};
+use pinnace_core::journal::{Entry, UnitState};
+use pinnace_core::pins::PinDoc;
+use pinnace_core::plan::{Action, Unit};
+use pinnace_core::registry::{Fact, Facts, ImageFact, Why};
+use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
+use pinnace_core::swarm::{Health, State};
+use pinnace_core::swarm::{NodeState, Service, TaskState};
+use pinnace_core::text::clean;
+use pinnace_core::time::Time;
+
+use crate::screens::fleet::rows::{Change, Mark, ServiceRow, View, Wrong};
+
+/// For how long it is told in full that the engine went back by itself.
+const NEWS: Duration = Duration::from_secs(24 * 3600);
+
+/// Makes a service's row; the lines below it are as many as there is to say.
+pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
+    let unknown = Health {
+        state: State::Unknown,
+        running: 0,
+        desired: 0,
+        fresh: 0,
+        error: None,
+        waits: None,
+        changed: None,
+        since: None,
+        restarted: None,
+        engine_rolled_back: false,
+    };
+    let health = view.world.health(&service.id).unwrap_or(&unknown);
+    let member = member_of(service);
+    let mut hosts = view.world.hosts(service);
+    let host = (group.kind == GroupKind::Database && hosts.len() == 1).then(|| hosts.remove(0));
+    let pin = pins.and_then(|doc| doc.effective(group, service));
+    let changed = changed(view, service, health);
+    let wrong = wrong(view, service, health);
+    let lines = usize::from(changed.is_some()) + usize::from(wrong.is_some());
+    // What is in trouble is so since it was changed, not since the newest of its tasks was tried.
+    let since = match &changed {
+        Some(Change::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
+        _ => health.since,
+    };
+    let drift = pins.and_then(|doc| drift::of(view.world, group, doc, service));
+    let mut marks = marks(view, service, health, drift.as_ref());
+    if wrong.as_ref().is_some_and(|wrong| wrong.cause.is_some()) {
+        // The line below says it in full.
+        marks.retain(|mark| *mark != Mark::Gone);
+    }
+    ServiceRow {
+        group: group.clone(),
+        service: Some(service.id.clone()),
+        name: service.name.clone(),
+        label: clean(if group.kind == GroupKind::Service { &service.name } else { &member }),
+        member,
+        host: host.map(|host| clean(&host)),
+        nested: group.kind != GroupKind::Service,
+        state: health.state,
+        running: health.running,
+        desired: health.desired,
+        fresh: health.fresh,
+        image: clean(service.image()),
+        pin: pin.map(|(key, _)| key.to_string()),
+        marks,
+        since,
+        changed,
+        wrong,
+        lines,
+    }
+}
+
+/// Makes the row of a service that a change named and that is gone.
+pub(crate) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRow {
+    let at = entry.slot.labels.at.or(entry.slot.created);
+    ServiceRow {
+        group: group.clone(),
+        service: None,
+        name: unit.service.clone(),
+        member: unit.member.clone(),
+        label: clean(&unit.member),
+        host: (group.kind == GroupKind::Database && !unit.node.is_empty()).then(|| clean(&unit.node)),
+        nested: group.kind != GroupKind::Service,
+        state: State::Missing,
+        running: 0,
+        desired: 0,
+        fresh: 0,
+        image: clean(&left_by(entry, unit).image),
+        pin: None,
+        marks: Vec::new(),
+        since: None,
+        changed: Some(Change::Gone { sum: clean(&entry.slot.labels.sum), at }),
+        wrong: None,
+        lines: 1,
+    }
+}
+
+/// The image a change left a unit on.
+fn left_by<'a>(entry: &Entry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageAt {
+    let units = entry.record.iter().flat_map(|record| &record.plan.units);
+    let at = units.into_iter().position(|one| one.service == unit.service).unwrap_or(0);
+    let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Posting);
+    if moved || unit.action == Action::None { &unit.to } else { &unit.from }
+}
+
+fn changed(view: &View<'_>, service: &Service, health: &Health) -> Option<Change> {
+    if health.engine_rolled_back {
+        let update = service.update.as_ref();
+        let at = update.and_then(|update| update.completed.or(update.started));
+        let news = at.is_none_or(|at| view.now.since(at) < NEWS);
+        let message = clean(update.map_or("", |update| &update.message));
+        return (news || health.state.is_trouble()).then_some(Change::EngineWentBack { message, at });
+    }
+    let loud = health.state.is_trouble() || health.state == State::Updating;
+    let changed = health.changed.as_ref().filter(|_| loud && health.state != State::NodeDown)?;
+    Some(Change::Image { from: clean(&changed.from), at: changed.at })
+}
+
+fn wrong(view: &View<'_>, service: &Service, health: &Health) -> Option<Wrong> {
+    if health.state == State::NodeDown {
+        return Some(node_down(view, service));
+    }
+    if let Some(error) = &health.error {
+        let text = short_error(&error.text, &error.image);
+        let cause = cause(view.facts, &error.text, &error.image);
+        let waits = health.waits.as_deref().is_some_and(|waits| waits == error.text);
+        return Some(Wrong { text, waits, cause, at: error.at });
+    }
+    let waits =
+        health.waits.as_deref().map(|text| Wrong { text: clean(text), waits: true, cause: None, at: health.since });
+    waits.or_else(|| {
+        let text = match health.state {
+            State::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
+            State::Failing | State::Looping => "its tasks end; their errors are not read yet".to_owned(),
+            State::Waiting => format!("{} of {} tasks run", health.running, health.desired),
+            _ => return None,
+        };
+        Some(Wrong { text, waits: health.state == State::Waiting, cause: None, at: None })
+    })
+}
+
+/// What a node that is down means for a service: what ran there is not known to run, and its replacement may wait.
+fn node_down(view: &View<'_>, service: &Service) -> Wrong {
+    let tasks = view.world.tasks(&service.id);
+    let nodes = tasks.iter().filter(|task| !task.state.is_over()).filter_map(|task| task.node.as_ref());
+    let down = nodes.filter_map(|id| view.world.nodes.get(id)).filter(|node| node.state == NodeState::Down);
+    let mut hosts: Vec<_> = down.map(|node| clean(&node.hostname)).collect();
+    hosts.sort();
+    hosts.dedup();
+    let waiting = tasks.iter().filter(|task| task.desired == TaskState::Running && !task.error.is_empty());
+    let newest = waiting.max_by_key(|task| task.created);
+    let then = newest.map_or("whether its tasks still run there is not known".to_owned(), |task| {
+        format!("its replacement waits: {}", clean(&task.error))
+    });
+    Wrong { text: format!("{} down; {then}", are(&hosts)), waits: false, cause: None, at: None }
+}
+
+fn are(hosts: &[String]) -> String {
+    match hosts {
+        [] => "its node is".to_owned(),
+        [one] => format!("{one} is"),
+        many => format!("{} are", many.join(", ")),
+    }
+}
+
+/// An error without what the row says already: the image's text.
+pub fn short_error(text: &str, image: &str) -> String {
+    let text = clean(text);
+    let bare = image.split('@').next().unwrap_or(image);
+    let cut = [image, bare].iter().filter(|name| name.contains(['/', ':'])).find_map(|name| {
+        let (before, after) = text.split_once(*name)?;
+        let before = before.trim_end_matches([':', ' ', '"']);
+        let after = after.trim_start_matches([':', '"']);
+        Some(format!("{before}{after}"))
+    });
+    cut.filter(|text| text.len() > 5).unwrap_or(text)
+}
+
+/// Why an image could not be had, as the registry tells us.
+pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
+    if !is_about_image(error) {
+        return None;
+    }
+    let host = ImageRef::parse(image).map(|image| image.host).unwrap_or_default();
+    match facts.image(image) {
+        Fact::Unknown => None,
+        Fact::Asked => Some(format!("asking {host} …")),
+        Fact::Known { .. } => Some(format!("{host} has it: the node could not get it, see its login and network")),
+        Fact::Failed { why, .. } => Some(match why {
+            Why::NotFound => format!("{host} has no such image, so no node can start it"),
+            Why::Denied => format!("{host} refuses the login used here"),
+            Why::NoCredentials => format!("{host} wants a login, and there is none here"),
+            Why::Unreachable(_) => format!("{host} cannot be reached from here either"),
+            Why::RateLimited => format!("{host} takes no more requests for now"),
+            Why::Other(text) => format!("{host}: {}", clean(text)),
+        }),
+    }
+}
+
+/// Whether an error is one that the registry can explain.
+pub(crate) fn is_about_image(error: &str) -> bool {
+    let lower = error.to_lowercase();
+    ["no such image", "manifest unknown", "pull access denied", "not found: manifest"].iter().any(|e| lower.contains(e))
+}
+
+fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let image = service.image();
+    let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
+    if drift.is_some() {
+        marks.push(Mark::Drifted);
+    }
+    match (digest_of(image), view.facts.image(&bare(image))) {
+        (Some(digest), Fact::Known { value: ImageFact { digest: now, .. }, .. }) if *now != digest => {
+            marks.push(Mark::TagMoved);
+        }
+        (None, Fact::Failed { why: Why::NotFound, .. }) => marks.push(Mark::Gone),
+        (Some(_), Fact::Failed { why: Why::NotFound, .. }) => {
+            // A tag that was taken away says nothing of what it named.
+            match view.facts.image(image) {
+                Fact::Failed { why: Why::NotFound, .. } => marks.push(Mark::Gone),
+                Fact::Known { .. } => marks.push(Mark::TagMoved),
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    if health.engine_rolled_back {
+        marks.push(Mark::RolledBack);
+    }
+    if health.restarted.is_some() {
+        marks.push(Mark::Restarted);
+    }
+    if running::base_is_old(image, view.facts) {
+        marks.push(Mark::BaseOld);
+    }
+    if digest_of(image).is_none() {
+        marks.push(Mark::ByTag);
+    }
+    marks
+}
+
+/// How long ago, for the order of what is told.
+pub(crate) fn is_news(row: &ServiceRow, now: Time) -> bool {
+    matches!(&row.changed, Some(Change::EngineWentBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
+}

@@ -1,0 +1,286 @@
+//! The fleet's actions, and its rows made anew.
+
+use crate::action::Action;
+use crate::availability::{Subject, subject};
+use crate::banner;
+use crate::dialogs::state::{Detail, Modal};
+use crate::filter::Filter;
+use crate::layout;
+use crate::layout::scrolled;
+use crate::msg::Effect;
+use crate::screens::fleet::rows;
+use crate::screens::fleet::rows::{Fold, Row, RowId, View};
+use crate::screens::fleet::state::{FleetState, Pane};
+use crate::screens::service::state::{ServiceState, Tab};
+use crate::state::{Screen, Scroll, State};
+use pinnace_core::history::drift;
+use pinnace_core::swarm::{Node, NodeState, Role};
+use pinnace_core::text::clean;
+
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion::moved;
+
+/// Makes the rows anew.
+pub(crate) fn rebuild(state: &mut State) {
+    let page = page(state);
+    let cluster = state.cluster();
+    let view = View {
+        world: &cluster.world,
+        facts: &cluster.facts,
+        folds: &state.fleet.folds,
+        filter: &state.fleet.filter_read,
+        page,
+        now: state.now,
+    };
+    state.fleet.rows = rows::build(&view);
+}
+
+/// How many lines of rows are on the screen.
+pub(crate) fn page(state: &State) -> usize {
+    let parts = layout::fleet(state.size, body(state), !state.fleet.nodes_hidden);
+    usize::from(parts.list.height)
+}
+
+/// Scrolls so that the cursor's row is on the screen.
+pub(crate) fn keep_in_view(state: &mut State) {
+    let page = page(state);
+    let fleet = &mut state.fleet;
+    let index = fleet.index();
+    let line = rows::lines_before(&fleet.rows, index);
+    let lines = fleet.rows.get(index).map_or(1, Row::lines);
+    // A group's line stays above its first service.
+    let first_of_group = index == 1 && matches!(fleet.rows.first(), Some(Row::Group(_)));
+    let cursor = if first_of_group { (0, line + lines) } else { (line, lines) };
+    fleet.top = scrolled(fleet.top, cursor, page, rows::total_lines(&fleet.rows));
+}
+
+/// Sets the filter, as typed so far.
+pub(crate) fn set_filter(state: &mut State, text: &str) {
+    text.clone_into(&mut state.fleet.filter);
+    state.fleet.filter_read = Filter::read(text);
+    state.fleet.cursor = None;
+    rebuild(state);
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::NextPane | Action::PreviousPane => next_pane(state, action == Action::NextPane),
+        Action::ToggleNodes => {
+            state.fleet.nodes_hidden = !state.fleet.nodes_hidden;
+            state.fleet.pane = Pane::Services;
+            rebuild(state);
+        }
+        Action::ClearFilter => set_filter(state, ""),
+        Action::Details => details(state),
+        _ => match state.fleet.pane {
+            Pane::Services => run_on_rows(state, action, effects),
+            Pane::Clusters => run_on_clusters(state, action),
+            Pane::Nodes => run_on_nodes(state, action),
+        },
+    }
+}
+
+fn next_pane(state: &mut State, forward: bool) {
+    let mut panes = vec![Pane::Services];
+    if state.clusters.len() > 1 {
+        panes.push(Pane::Clusters);
+    }
+    if !state.world().nodes.is_empty() {
+        panes.push(Pane::Nodes);
+    }
+    let at = panes.iter().position(|pane| *pane == state.fleet.pane).unwrap_or(0);
+    let step = if forward { 1 } else { panes.len() - 1 };
+    state.fleet.pane = panes[(at + step) % panes.len()];
+    state.fleet.cluster = state.active;
+    if state.fleet.pane != Pane::Services && state.fleet.nodes_hidden {
+        state.fleet.nodes_hidden = false;
+        rebuild(state);
+    }
+}
+
+fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = page(state);
+    let fleet = &mut state.fleet;
+    let index = fleet.index();
+    if let Some(at) = moved_by_lines(fleet, action, index, page) {
+        fleet.cursor = fleet.rows.get(at).map(Row::id);
+        return;
+    }
+    match action {
+        Action::NextTrouble | Action::PreviousTrouble => next_trouble(fleet, index, action == Action::NextTrouble),
+        Action::Open => open(state),
+        Action::ToggleFold => fold(state, None),
+        Action::Left => fold(state, Some(Fold::Closed)),
+        Action::Right => fold(state, Some(Fold::Open)),
+        Action::Copy => {
+            if let Some(text) = state.row().and_then(Row::service).map(|row| row.image.clone()) {
+                copy(state, text, effects);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Rows take several lines, so a page is counted in lines, and a step in rows.
+fn moved_by_lines(fleet: &FleetState, action: Action, index: usize, page: usize) -> Option<usize> {
+    let rows = &fleet.rows;
+    if !matches!(action, Action::PageDown | Action::PageUp) {
+        return moved(action, index, rows.len(), page);
+    }
+    let line = moved(action, rows::lines_before(rows, index), rows::total_lines(rows), page)?;
+    let mut before = 0;
+    let found = rows.iter().position(|row| {
+        before += row.lines();
+        before > line
+    });
+    Some(found.unwrap_or(0))
+}
+
+fn next_trouble(fleet: &mut FleetState, index: usize, forward: bool) {
+    let len = fleet.rows.len();
+    let found = (1..=len)
+        .map(|step| if forward { (index + step) % len } else { (index + len - step) % len })
+        .find(|at| fleet.rows[*at].is_trouble());
+    if let Some(at) = found {
+        fleet.cursor = Some(fleet.rows[at].id());
+    }
+}
+
+fn open(state: &mut State) {
+    let Some(row) = state.row().cloned() else { return };
+    match row {
+        Row::Service(row) => {
+            // What is gone has no tasks; its history is what there is to open.
+            let Some(id) = row.service else {
+                return crate::screens::history::update::open(state);
+            };
+            state.screens.push(Screen::Service(ServiceState {
+                cluster: state.active,
+                service: id,
+                name: row.name,
+                group: row.group,
+                tab: Tab::Tasks,
+                scroll: Scroll::default(),
+            }));
+        }
+        _ => fold(state, None),
+    }
+}
+
+/// Folds or unfolds what the cursor is on; on a service, its group.
+fn fold(state: &mut State, to: Option<Fold>) {
+    let Some(row) = state.row().cloned() else { return };
+    let flipped = |open: bool| to.unwrap_or(if open { Fold::Closed } else { Fold::Open });
+    let folds = &mut state.fleet.folds;
+    match &row {
+        Row::Group(row) => {
+            state.fleet.cursor = Some(RowId::Group(row.group.clone()));
+            folds.groups.insert(row.group.clone(), flipped(row.open));
+        }
+        Row::More { group, .. } => {
+            state.fleet.cursor = Some(RowId::Group(group.clone()));
+            folds.groups.insert(group.clone(), flipped(false));
+        }
+        Row::Service(row) if row.nested && to != Some(Fold::Open) => {
+            state.fleet.cursor = Some(RowId::Group(row.group.clone()));
+            // To the left is first the parent; folding it takes another key.
+            if to.is_none() {
+                folds.groups.insert(row.group.clone(), Fold::Closed);
+            }
+        }
+        Row::Service(_) => {}
+        Row::Rest { .. } => {
+            folds.rest = Some(flipped(false));
+            let above = state.fleet.index().checked_sub(1);
+            let before = above.and_then(|at| state.fleet.rows.get(at)).map(Row::id);
+            rebuild(state);
+            let at =
+                before.and_then(|id| state.fleet.rows.iter().position(|row| row.id() == id)).map_or(0, |at| at + 1);
+            state.fleet.cursor = state.fleet.rows.get(at).map(Row::id);
+        }
+    }
+    rebuild(state);
+}
+
+fn run_on_clusters(state: &mut State, action: Action) {
+    let len = state.clusters.len();
+    if let Some(at) = moved(action, state.fleet.cluster, len, len) {
+        state.fleet.cluster = at;
+    } else if matches!(action, Action::Open | Action::Right) {
+        switch(state);
+    }
+}
+
+/// Shows the chosen cluster; what was folded and chosen in the other one means nothing here.
+fn switch(state: &mut State) {
+    if state.fleet.cluster != state.active && state.fleet.cluster < state.clusters.len() {
+        state.active = state.fleet.cluster;
+        let nodes_hidden = state.fleet.nodes_hidden;
+        state.fleet = FleetState { cluster: state.active, nodes_hidden, ..FleetState::default() };
+    }
+    state.fleet.pane = Pane::Services;
+    rebuild(state);
+}
+
+fn run_on_nodes(state: &mut State, action: Action) {
+    let nodes = nodes(state);
+    let len = nodes.len();
+    if let Some(at) = moved(action, state.fleet.node, len, len) {
+        state.fleet.node = at;
+    } else if matches!(action, Action::Open | Action::Right) {
+        let Some(host) = nodes.get(state.fleet.node).map(|node| node.hostname.clone()) else { return };
+        state.fleet.pane = Pane::Services;
+        set_filter(state, &format!("node:{host}"));
+    }
+}
+
+/// The nodes in the order they are shown: those in trouble, managers, workers; by name.
+pub fn nodes(state: &State) -> Vec<&Node> {
+    let mut nodes: Vec<_> = state.world().nodes.values().collect();
+    nodes.sort_by_key(|node| {
+        let well = node.takes_tasks() && node.reachability.as_deref().is_none_or(|reach| reach == "reachable");
+        let down = node.state != NodeState::Ready;
+        (!down, well, node.role != Role::Manager, &node.hostname)
+    });
+    nodes
+}
+
+/// Shows the full cause of what is wrong with the row; without one, of what concerns everything.
+fn details(state: &mut State) {
+    let mut lines = Vec::new();
+    let mut title = String::new();
+    if let (Some(row), Ok(Subject::There(id))) = (state.row().and_then(Row::service), subject(state)) {
+        title.clone_from(&row.name);
+        lines.push(format!("image    {}", row.image));
+        if let Some(error) = state.world().health(&id).and_then(|health| health.error.as_ref()) {
+            lines.push(format!("error    {}", clean(&error.text)));
+            lines.push(format!("of       {}", clean(&error.image)));
+        }
+        let service = state.world().services.get(&id);
+        if let Some(drift) = service.and_then(|service| drift::here(state.world(), &row.group, service)) {
+            lines.push(format!("pinned   {}, {}", clean(&drift.due), clean(&drift.key.to_string())));
+            lines.push(format!("drift    {}", clean(&drift.told())));
+        }
+        let wrong = row.wrong.as_ref();
+        lines.extend(wrong.filter(|wrong| wrong.waits).map(|wrong| format!("waits    {}", wrong.text)));
+        lines.extend(wrong.and_then(|wrong| wrong.cause.as_ref()).map(|cause| format!("cause    {cause}")));
+        if let Some(changed) = state.world().health(&id).and_then(|health| health.changed.as_ref()) {
+            let at = changed
+                .at
+                .map_or(String::new(), |at| format!("   until {} {}", at.date(state.offset), at.clock(state.offset)));
+            lines.push(format!("before   {}{at}", clean(&changed.from)));
+        }
+    } else if let Some(row) = state.row().and_then(Row::service) {
+        title.clone_from(&row.name);
+        lines.push(format!("last ran {}", row.image));
+        lines.push("The service is gone: the newest change named it, and the swarm has it no more.".to_owned());
+    }
+    if let Some(banner) = banner::banner(state) {
+        if title.is_empty() {
+            "what concerns everything".clone_into(&mut title);
+        }
+        lines.extend([String::new(), banner.text, banner.cause, banner.hint]);
+    }
+    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+}

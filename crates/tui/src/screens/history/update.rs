@@ -1,0 +1,135 @@
+//! The history screen's actions.
+
+use std::collections::BTreeSet;
+
+use crate::action::Action;
+use crate::dialogs::state::{Detail, Modal};
+use crate::layout;
+use crate::layout::scrolled;
+use crate::msg::Effect;
+use crate::screens::change::state::ChangeId;
+use crate::screens::history::state::{HistoryState, Span};
+use crate::screens::history::state::{Item, items};
+use crate::state::{Screen, Scroll, State};
+use pinnace_core::text::clean;
+
+use crate::update::HISTORY_SUMMARY;
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens the changes: of the service whose screen it is, else all.
+pub(crate) fn open(state: &mut State) {
+    let span = match state.screens.last() {
+        Some(Screen::Service(screen)) => Span::Service(screen.group.clone(), screen.name.clone()),
+        Some(Screen::Earlier(screen)) => Span::Service(screen.group.clone(), screen.name.clone()),
+        _ => Span::All,
+    };
+    state.screens.push(Screen::History(HistoryState {
+        cluster: state.active,
+        span,
+        filter: String::new(),
+        open: BTreeSet::new(),
+        scroll: Scroll::default(),
+    }));
+}
+
+/// Sets the filter, as typed so far.
+pub(crate) fn set_filter(screen: &mut HistoryState, text: &str) {
+    text.clone_into(&mut screen.filter);
+    screen.scroll = Scroll::default();
+}
+
+fn page(state: &State) -> usize {
+    usize::from(layout::titled(body(state), HISTORY_SUMMARY).list.height)
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = page(state);
+    let Some(Screen::History(screen)) = state.screens.last() else { return };
+    let list = items(state, screen);
+    let chosen = list.get(screen.scroll.at).map(|item| item.entry.slot.change.clone());
+    let at = motion::moved(action, screen.scroll.at, list.len(), page);
+    if action == Action::Copy {
+        if let Some(change) = chosen {
+            copy(state, change, effects);
+        }
+        return;
+    }
+    if action == Action::Details {
+        return details(state);
+    }
+    if action == Action::Open && open_unfinished(state, chosen.as_deref()) {
+        return;
+    }
+    let Some(Screen::History(screen)) = state.screens.last_mut() else { return };
+    match action {
+        Action::Open | Action::Left | Action::Right => {
+            let Some(change) = chosen else { return };
+            let open = screen.open.contains(&change);
+            if open && action != Action::Right {
+                screen.open.remove(&change);
+            } else if action != Action::Left {
+                screen.open.insert(change);
+            }
+        }
+        Action::ClearFilter => set_filter(screen, ""),
+        _ => screen.scroll.at = at.unwrap_or(screen.scroll.at),
+    }
+    keep_in_view(state, page);
+}
+
+/// Opens the screen of a change that is at work or was left open; whether it was one.
+fn open_unfinished(state: &mut State, change: Option<&str>) -> bool {
+    let Some(Screen::History(screen)) = state.screens.last() else { return false };
+    let cluster = screen.cluster;
+    let list = items(state, screen);
+    let mut found = list.iter().filter(|item| Some(item.entry.slot.change.as_str()) == change);
+    let Some(entry) = found.next().map(|item| item.entry) else { return false };
+    let is_open = !entry.slot.labels.state.is_terminal();
+    let (Some(group), true) = (entry.slot.group(), is_open) else { return false };
+    let id = ChangeId::Change(entry.slot.change.clone());
+    crate::screens::change::update::open(state, cluster, group, id);
+    true
+}
+
+fn keep_in_view(state: &mut State, page: usize) {
+    let Some(Screen::History(screen)) = state.screens.last() else { return };
+    let list = items(state, screen);
+    let at = screen.scroll.at.min(list.len().saturating_sub(1));
+    let line = list.iter().take(at).map(Item::lines).sum();
+    let lines = list.get(at).map_or(1, Item::lines);
+    let total = list.iter().map(Item::lines).sum();
+    let top = scrolled(screen.scroll.top, (line, lines), page, total);
+    if let Some(Screen::History(screen)) = state.screens.last_mut() {
+        screen.scroll = Scroll { at, top };
+    }
+}
+
+fn details(state: &mut State) {
+    let Some(Screen::History(screen)) = state.screens.last() else { return };
+    let list = items(state, screen);
+    let Some(entry) = list.get(screen.scroll.at).map(|item| item.entry) else { return };
+    let labels = &entry.slot.labels;
+    let at = labels.at.or(entry.slot.created);
+    let mut lines = vec![
+        format!("change   {}", clean(&entry.slot.change)),
+        format!("group    {}, number {}", clean(&labels.group), entry.slot.seq),
+        format!("outcome  {}", labels.state.word()),
+        format!("by       {}", clean(&labels.by)),
+    ];
+    lines.extend(at.map(|at| format!("when     {} {}", at.date(state.offset), at.clock(state.offset))));
+    for (name, text) in [("why", &labels.why), ("in short", &labels.sum)] {
+        if !text.is_empty() {
+            lines.push(format!("{name:<8} {}", clean(text)));
+        }
+    }
+    let plan = entry.record.as_ref().map(|record| &record.plan);
+    for unit in plan.iter().flat_map(|plan| &plan.units) {
+        lines.push(String::new());
+        lines.push(clean(&unit.service));
+        lines.push(format!("  from   {}", clean(&unit.from.image)));
+        lines.push(format!("  to     {}", clean(&unit.to.image)));
+    }
+    state.modal = Some(Modal::Detail(Detail { title: "a change".to_owned(), lines, top: 0 }));
+}

@@ -1,0 +1,136 @@
+//! The changes there were: when, who, of what, why, what, how it ended.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::layout;
+use crate::screens::history::state::HistoryState;
+use crate::screens::history::state::{Item, group_name, items, what};
+use crate::state::State;
+use crate::update::HISTORY_SUMMARY;
+use pinnace_core::image::short;
+use pinnace_core::journal::Entry;
+use pinnace_core::plan::Unit;
+use pinnace_core::text::clean;
+
+use crate::screens::fleet::row_view::ago;
+use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{end, middle, width};
+
+/// Draws the changes.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &HistoryState) {
+    let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
+    let parts = layout::titled(body, HISTORY_SUMMARY);
+    let room = usize::from(area.width).saturating_sub(1);
+    let list = items(state, screen);
+    let top = crate::view::area(parts.summary);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1);
+    let known = state.clusters.get(screen.cluster).is_some_and(|cluster| cluster.world.knows_journal());
+    match (list.len(), known) {
+        (0, false) => pen.put(Role::Dim, "the journal is not read yet"),
+        (0, true) if screen.filter.is_empty() => pen.put(Role::Dim, "no change was made with pinnace yet"),
+        (0, true) => pen.put(Role::Dim, "no change passes the filter"),
+        (count, _) => pen.put(Role::Dim, &format!("{count} changes, newest first")),
+    };
+    if !screen.filter.is_empty() {
+        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter));
+    }
+    draw(frame, top, 0, &pen.line());
+    draw(frame, top, 1, &heading(theme, room, true));
+    let inner = crate::view::area(parts.list);
+    let mut at = 0_usize;
+    for (index, item) in list.iter().enumerate() {
+        let lines = of_item(item, state, theme, room);
+        let from = at;
+        for line in &lines {
+            if let Some(row) = at.checked_sub(screen.scroll.top) {
+                draw(frame, inner, row, line);
+            }
+            at += 1;
+        }
+        if index == screen.scroll.at
+            && let Some(row) = from.checked_sub(screen.scroll.top)
+        {
+            select(frame, inner, row, 1, theme, true);
+        }
+    }
+}
+
+/// The names of the columns.
+pub fn heading(theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1).column(Role::TableHeader, "WHEN", 17).column(Role::TableHeader, "OUTCOME", 12);
+    if with_group {
+        pen.column(Role::TableHeader, "GROUP", group_cells(room));
+    }
+    pen.put(Role::TableHeader, "WHAT");
+    pen.line()
+}
+
+fn group_cells(room: usize) -> usize {
+    if room < 100 { 14 } else { 22 }
+}
+
+fn of_item(item: &Item<'_>, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![entry_line(item.entry, state, theme, room, true)];
+    if !item.open {
+        return lines;
+    }
+    match &item.entry.record {
+        Some(record) if !record.plan.units.is_empty() => {
+            let units = record.plan.units.iter().enumerate();
+            lines.extend(units.map(|(at, unit)| unit_line(item.entry, at, unit, state, theme, room)));
+        }
+        Some(_) => lines.push(note("it named no services", theme, room)),
+        None => lines.push(note("its record is being read, or is gone", theme, room)),
+    }
+    lines
+}
+
+fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {
+    let mut pen = Pen::new(theme, room);
+    pen.gap(18).put(Role::Dim, text);
+    pen.line()
+}
+
+/// A change in one line: when, outcome, group, what, who, why.
+pub fn entry_line(entry: &Entry, state: &State, theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
+    let labels = &entry.slot.labels;
+    let (sign, role) = signs::change(labels.state, ascii(state));
+    let mut pen = Pen::new(theme, room);
+    // The leader's clock, as the order is by it; one's own where that is missing.
+    let at = entry.slot.created.or(labels.at);
+    let when = at.map(|at| format!("{} {}", &at.date(state.offset)[5..], &at.clock(state.offset)[..5]));
+    let age = at.map(|at| ago(state, at)).unwrap_or_default();
+    pen.gap(1).column(Role::Text, &when.unwrap_or_default(), 12).column(Role::Dim, &age, 5);
+    pen.put(role, sign).gap(1).column(role, labels.state.word(), 10);
+    if with_group {
+        pen.column(Role::Text, &middle(&group_name(entry), group_cells(room) - 1), group_cells(room));
+    }
+    let by = clean(&labels.by);
+    let who = by.split([' ', ',', '(']).next().unwrap_or_default().to_owned();
+    let most = pen.room().saturating_sub(width(&who) + 2);
+    pen.put(Role::Text, &end(&what(entry), most)).gap(2).put(Role::Dim, &who);
+    if !labels.why.is_empty() {
+        pen.gap(2).put(Role::Dim, &format!("“{}”", clean(&labels.why)));
+    }
+    pen.line()
+}
+
+fn unit_line(entry: &Entry, at: usize, unit: &Unit, state: &State, theme: &Theme, room: usize) -> Line<'static> {
+    let unit_state = entry.unit_state(at);
+    let (sign, role) = signs::unit(unit_state, ascii(state));
+    let mut pen = Pen::new(theme, room);
+    pen.gap(18).put(role, sign).gap(1).column(role, unit_state.word(), 13);
+    let member = if unit.member == unit.service { clean(&unit.service) } else { clean(&unit.member) };
+    pen.column(Role::Text, &middle(&member, 17), 18);
+    let images = (pen.room().saturating_sub(3) / 2).min(40);
+    pen.put(Role::Dim, &middle(&clean(&short(&unit.from.image)), images));
+    pen.gap(1).put(Role::Dim, signs::arrow(ascii(state))).gap(1);
+    pen.put(Role::Text, &middle(&clean(&short(&unit.to.image)), images));
+    pen.line()
+}

@@ -1,0 +1,5 @@
+//! What an image is.
+
+pub mod state;
+pub mod update;
+pub mod view;

@@ -1,0 +1,113 @@
+//! The image's screen: opening it, its files, and its actions.
+
+use std::sync::Arc;
+
+use crate::action::Action;
+use crate::msg::Effect;
+use crate::screens::image::state::{ImageState, Judge, under_cursor};
+use crate::screens::plan::state::forget_image;
+use crate::state::{Screen, State};
+use crate::{layout, wrap};
+use pinnace_core::finding::Severity;
+use pinnace_core::image::Digest;
+use pinnace_core::registry::{About, FileKind, Files, Reading};
+
+use crate::update::IMAGE_SUMMARY;
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens what the image under the cursor is.
+pub(crate) fn open(state: &mut State) {
+    let Ok((cluster, image, rules)) = under_cursor(state) else { return };
+    let contract = rules.contract.map(|name| match state.config.contracts.get(&name) {
+        Ok(contract) => Judge::By(Box::new(contract)),
+        Err((why, hint)) => Judge::Missing { name, why, hint },
+    });
+    let (now, offset) = (state.now, state.offset);
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    forget_image(one, &image.text, now);
+    let mut screen = ImageState::new(cluster, image, rules.base, contract);
+    screen.tell(one, now, offset);
+    state.screens.push(Screen::Image(Box::new(screen)));
+}
+
+/// Takes in files of an image, or how far the reading has come. Folders are left out: nobody asks for them here.
+pub(crate) fn take(state: &mut State, cluster: usize, image: &str, manifest: &Digest, files: &Files) {
+    for screen in &mut state.screens {
+        if let Screen::Image(screen) = screen
+            && screen.cluster == cluster
+            && screen.image.text == image
+        {
+            let files = match files {
+                Files::Known(all) => {
+                    let real = all.iter().filter(|file| file.kind != FileKind::Dir);
+                    Files::Known(Arc::new(real.cloned().collect()))
+                }
+                other => other.clone(),
+            };
+            screen.files.insert(manifest.clone(), files);
+        }
+    }
+}
+
+/// After something was learned: tells it anew.
+pub(crate) fn settle(state: &mut State) {
+    let (now, offset) = (state.now, state.offset);
+    for screen in &mut state.screens {
+        if let Screen::Image(screen) = screen
+            && let Some(one) = state.clusters.get(screen.cluster)
+        {
+            screen.tell(one, now, offset);
+        }
+    }
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let area = layout::titled(body(state), IMAGE_SUMMARY).list;
+    let (page, cells) = (usize::from(area.height), usize::from(area.width).saturating_sub(wrap::MARGIN));
+    let Some(Screen::Image(screen)) = state.screens.last_mut() else { return };
+    let Some(one) = state.clusters.get(screen.cluster) else { return };
+    match action {
+        Action::Copy => {
+            let digest = screen.view(one).named().ok().map(|named| named.digest.clone());
+            let text = digest.map_or_else(|| screen.image.text.clone(), |digest| screen.image.pinned(&digest));
+            copy(state, text, effects);
+        }
+        Action::Files => read(state, cells, effects),
+        _ => {
+            let len = screen.rows(cells).len() + screen.listed(one).len();
+            motion::slide(&mut screen.top, action, len, page);
+        }
+    }
+}
+
+/// Reads what is not read yet, and what could not be; else goes to where the files are listed.
+fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
+    let (now, offset) = (state.now, state.offset);
+    let Some(Screen::Image(screen)) = state.screens.last_mut() else { return };
+    let Some(one) = state.clusters.get(screen.cluster) else { return };
+    if screen.is_reading() {
+        return state.say(Severity::Info, "files: they are being read", "");
+    }
+    screen.files.retain(|_, files| !matches!(files, Files::Failed(_)));
+    let view = screen.view(one);
+    let mut wanted: Vec<&About> = view.unread();
+    if let Some(about) = view.shown().ok().filter(|about| !screen.files.contains_key(&about.manifest))
+        && !wanted.iter().any(|known| known.manifest == about.manifest)
+    {
+        // What is to be listed comes before what is only judged.
+        wanted.insert(0, about);
+    }
+    let abouts: Vec<Arc<About>> = wanted.into_iter().map(|about| Arc::new(about.clone())).collect();
+    if abouts.is_empty() {
+        screen.top = screen.rows(cells).len().saturating_sub(2);
+        return;
+    }
+    for about in &abouts {
+        let reading = Reading { layer: 0, layers: about.layers.len(), bytes: 0, of: about.size() };
+        screen.files.insert(about.manifest.clone(), Files::Reading(reading));
+    }
+    effects.push(Effect::ReadFiles { cluster: screen.cluster, image: screen.image.text.clone(), abouts });
+    screen.tell(one, now, offset);
+}

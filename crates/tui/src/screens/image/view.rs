@@ -1,0 +1,65 @@
+//! What an image is.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::config::{Role, Theme};
+use crate::screens::image::state::{ImageState, Shown};
+use crate::state::State;
+use crate::update::IMAGE_SUMMARY;
+use crate::{layout, wrap};
+use pinnace_core::inspect::{Tone, file};
+
+use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::width::{left_middle, middle, width};
+
+/// Draws what is told of an image, with its files below.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ImageState) {
+    let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
+    let parts = layout::titled(body, IMAGE_SUMMARY);
+    let room = usize::from(area.width).saturating_sub(1);
+    let page = usize::from(parts.list.height);
+    let rows = screen.rows(usize::from(area.width).saturating_sub(wrap::MARGIN));
+    let files = state.clusters.get(screen.cluster).map(|one| screen.listed(one)).unwrap_or_default();
+    let all = rows.len() + files.len();
+    let top = screen.top.min(all.saturating_sub(page));
+    let mut pen = Pen::new(theme, room);
+    let place = if all > page { format!("{}–{} of {all}", top + 1, (top + page).min(all)) } else { String::new() };
+    let most = pen.room().saturating_sub(width(&place) + 3);
+    pen.gap(1).put(Role::Code, &middle(&screen.image.text, most));
+    pen.until(room.saturating_sub(width(&place))).put(Role::Dim, &place);
+    draw(frame, crate::view::area(parts.summary), 0, &pen.line());
+    let list = crate::view::area(parts.list);
+    for at in top..all.min(top + page) {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1);
+        match (rows.get(at), at.checked_sub(rows.len()).and_then(|at| files.get(at))) {
+            (Some(Shown::Title(title)), _) => drop(pen.put(Role::Title, &title.to_uppercase())),
+            (Some(Shown::Line { key, keys, text, tone }), _) => {
+                pen.gap(1);
+                if *keys > 0 {
+                    pen.put(Role::Dim, &left_middle(key, *keys)).gap(2);
+                }
+                pen.put(role(*tone), text);
+            }
+            (None, Some(found)) => {
+                let line = file(found);
+                pen.gap(1).put(Role::Dim, &line.key).gap(2);
+                let most = pen.room();
+                pen.put(Role::Text, &middle(&line.text, most));
+            }
+            (Some(Shown::Blank) | None, _) => {}
+        }
+        draw(frame, list, at - top, &pen.line());
+    }
+}
+
+fn role(tone: Tone) -> Role {
+    match tone {
+        Tone::Plain => Role::Text,
+        Tone::Quiet => Role::Dim,
+        Tone::Good => Role::Ok,
+        Tone::Warn => Role::Warning,
+        Tone::Bad => Role::Error,
+    }
+}

@@ -1,0 +1,106 @@
+//! The log screen: its lines, and its actions.
+
+use std::collections::VecDeque;
+
+use crate::action::Action;
+use crate::layout;
+use crate::msg::{Effect, LogLine};
+use crate::screens::logs::state::LogsState;
+use crate::state::{Screen, State};
+use pinnace_core::text::clean;
+
+use crate::update::body;
+use crate::update::copy;
+use crate::update::there;
+
+/// How many lines are kept.
+const MOST: usize = 5000;
+
+/// Opens the log of the service the keys act on.
+pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some((cluster, service)) = there(state) else { return };
+    let found = state.clusters.get(cluster).and_then(|cluster| cluster.world.services.get(&service));
+    let name = found.map_or_else(|| service.clone(), |service| service.name.clone());
+    state.screens.push(Screen::Logs(LogsState {
+        cluster,
+        service: service.clone(),
+        name,
+        lines: VecDeque::new(),
+        filter: String::new(),
+        top: None,
+        ended: None,
+    }));
+    effects.push(Effect::FollowLogs { cluster, service });
+}
+
+fn of<'a>(state: &'a mut State, cluster: usize, service: &str) -> Option<&'a mut LogsState> {
+    state.screens.iter_mut().find_map(|screen| match screen {
+        Screen::Logs(logs) if logs.cluster == cluster && logs.service == service => Some(logs),
+        _ => None,
+    })
+}
+
+/// Takes in lines; those of a log that is not open any more are dropped.
+pub(crate) fn take(state: &mut State, cluster: usize, service: &str, lines: Vec<LogLine>) {
+    let Some(logs) = of(state, cluster, service) else { return };
+    for line in lines {
+        logs.lines.push_back(LogLine { text: clean(&line.text), task: clean(&line.task), ..line });
+        if logs.lines.len() > MOST {
+            logs.lines.pop_front();
+            // What is looked at stays where it is.
+            logs.top = logs.top.map(|top| top.saturating_sub(1));
+        }
+    }
+}
+
+/// Notes that no more lines come.
+pub(crate) fn end(state: &mut State, cluster: usize, service: &str, why: Option<String>) {
+    if let Some(logs) = of(state, cluster, service) {
+        logs.ended = Some(why.map_or_else(|| "the log has ended".to_owned(), |why| clean(&why)));
+    }
+}
+
+/// Sets the filter, as typed so far.
+pub(crate) fn set_filter(logs: &mut LogsState, text: &str) {
+    text.clone_into(&mut logs.filter);
+    logs.top = None;
+}
+
+impl LogsState {
+    /// The lines that pass the filter.
+    pub fn passing(&self) -> impl Iterator<Item = &LogLine> {
+        let (inverse, wanted) =
+            self.filter.strip_prefix('!').map_or((false, self.filter.as_str()), |rest| (true, rest));
+        let wanted = wanted.to_lowercase();
+        self.lines.iter().filter(move |line| wanted.is_empty() || line.text.to_lowercase().contains(&wanted) != inverse)
+    }
+}
+
+/// How many lines of the log are on the screen.
+pub(crate) fn page(state: &State) -> usize {
+    usize::from(layout::titled(body(state), 1).list.height)
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = page(state);
+    let Some(Screen::Logs(logs)) = state.screens.last_mut() else { return };
+    let most = logs.passing().count().saturating_sub(page);
+    let top = logs.top.unwrap_or(most).min(most);
+    let step = page.saturating_sub(1).max(1);
+    logs.top = match action {
+        Action::Down => Some(top + 1),
+        Action::Up => Some(top.saturating_sub(1)),
+        Action::PageDown => Some(top + step),
+        Action::PageUp => Some(top.saturating_sub(step)),
+        Action::Top => Some(0),
+        Action::Bottom => None,
+        Action::ClearFilter => return set_filter(logs, ""),
+        Action::Copy => {
+            let text: Vec<_> = logs.passing().skip(top).take(page).map(|line| line.text.clone()).collect();
+            return copy(state, text.join("\n"), effects);
+        }
+        _ => return,
+    }
+    // At the end it follows.
+    .filter(|top| *top < most);
+}

@@ -1,0 +1,49 @@
+//! A service's log, as it grows.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::config::{Role, Theme};
+use crate::layout;
+use crate::screens::logs::state::LogsState;
+use crate::state::State;
+
+use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::width::middle;
+
+/// Draws a log.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &LogsState) {
+    let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
+    let parts = layout::titled(body, 1);
+    let room = usize::from(area.width).saturating_sub(1);
+    let page = usize::from(parts.list.height);
+    let count = screen.passing().count();
+    let most = count.saturating_sub(page);
+    let top = screen.top.unwrap_or(most).min(most);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1);
+    match (&screen.ended, screen.top) {
+        (Some(why), _) => pen.put(Role::Waiting, why),
+        (None, None) => pen.put(Role::Dim, "following"),
+        (None, Some(_)) => pen.put(Role::Waiting, &format!("held, {} lines below", count.saturating_sub(top + page))),
+    };
+    pen.put(Role::Dim, &format!(" · {count} lines"));
+    if !screen.filter.is_empty() {
+        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter));
+    }
+    draw(frame, crate::view::area(parts.summary), 0, &pen.line());
+    let list = crate::view::area(parts.list);
+    for (at, line) in screen.passing().skip(top).take(page).enumerate() {
+        let mut pen = Pen::new(theme, room);
+        let clock = line.at.map(|at| at.clock(state.offset)).unwrap_or_default();
+        pen.gap(1).column(Role::Dim, &clock, 9).column(Role::Dim, &middle(&line.task, 9), 10);
+        pen.put(if line.error { Role::Waiting } else { Role::Dim }, if line.error { "! " } else { "  " });
+        pen.put(Role::Text, &line.text);
+        draw(frame, list, at, &pen.line());
+    }
+    if count == 0 && screen.ended.is_none() {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1).put(Role::Dim, "no line yet");
+        draw(frame, list, 0, &pen.line());
+    }
+}

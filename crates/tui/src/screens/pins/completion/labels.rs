@@ -1,0 +1,155 @@
+//! What a list of images says in words.
+
+use pinnace_core::image::ImageRef;
+use pinnace_core::registry::tags::{Candidate, Here};
+use pinnace_core::registry::{Fact, Why};
+use pinnace_core::registry::{ManifestOrigin, Stability};
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
+
+use crate::action::{Action, Context};
+use crate::screens::pins::completion::{Complete, Pick};
+use crate::state::{Cluster, State};
+
+/// What the list is of, and how much there is.
+pub fn title(cluster: &Cluster, list: &Complete) -> String {
+    let Some(repository) = &list.repository else { return "images".to_owned() };
+    let repository = clean(repository);
+    let count = match cluster.facts.tags(repository.as_str()) {
+        Fact::Known { value, .. } if value.cut => format!(" · the first {} tags", value.names.len()),
+        Fact::Known { value, .. } if value.names.len() == 1 => " · 1 tag".to_owned(),
+        Fact::Known { value, .. } => format!(" · {} tags", value.names.len()),
+        Fact::Unknown | Fact::Asked => " · asking …".to_owned(),
+        Fact::Failed { .. } => " · no tags".to_owned(),
+    };
+    format!("{repository}{count}")
+}
+
+/// Something that is missing from a list: why, and what to do.
+pub struct Trouble {
+    /// Why.
+    pub text: String,
+    /// What to do; may be empty.
+    pub hint: String,
+}
+
+impl Trouble {
+    fn new(text: &str, hint: &str) -> Self {
+        Self { text: clean(text), hint: hint.to_owned() }
+    }
+}
+
+/// Why there is less to choose from than there could be; nothing while all is as it should be.
+pub fn trouble(state: &State, cluster: &Cluster, list: &Complete) -> Vec<Trouble> {
+    let versions = match cluster.facts.versions() {
+        Fact::Failed { why: Why::Other(why), .. } => {
+            Some(Trouble::new(&format!("no version manifest: {why}"), "see `[manifest]` in the configuration"))
+        }
+        _ => None,
+    };
+    versions.into_iter().chain(tags(state, cluster, list)).collect()
+}
+
+fn tags(state: &State, cluster: &Cluster, list: &Complete) -> Option<Trouble> {
+    let Some(repository) = &list.repository else {
+        let text = "no repository is typed here, and no service runs one";
+        return Some(Trouble::new(text, "type `registry/repository:`"));
+    };
+    let image = ImageRef::parse(repository).ok()?;
+    let (host, path) = (&image.host, &image.path);
+    let why = match cluster.facts.tags(repository) {
+        Fact::Failed { why, .. } => why,
+        _ if !list.found.is_empty() => return None,
+        Fact::Unknown | Fact::Asked => return Some(Trouble::new(&format!("asking {host} …"), "")),
+        Fact::Known { value, .. } if value.names.is_empty() => {
+            return Some(Trouble::new(&format!("`{path}` has no tags"), ""));
+        }
+        Fact::Known { .. } => return Some(Trouble::new("no tag has these letters in this order", "")),
+    };
+    let (text, hint) = match why {
+        Why::NotFound => (format!("{host} has no repository `{path}`"), "check the spelling".to_owned()),
+        Why::Denied => (format!("{host} refuses the credentials used here for `{path}`"), log_in(state, host)),
+        Why::NoCredentials => (format!("{host} wants a login, and there is none here"), log_in(state, host)),
+        Why::Unreachable(cause) => (
+            format!("{host} cannot be reached: {cause}"),
+            "check the name and the network; an image that you know can be typed".to_owned(),
+        ),
+        Why::RateLimited => (
+            format!("{host} takes no more requests for now"),
+            "wait, or log in: most registries allow more to known users".to_owned(),
+        ),
+        Why::Other(cause) => {
+            (format!("{host} does not list its tags: {cause}"), "an image that you know can be typed".to_owned())
+        }
+    };
+    Some(Trouble::new(&text, &hint))
+}
+
+/// How one logs in from here.
+fn log_in(state: &State, host: &str) -> String {
+    let keymap = &state.config.keymap;
+    let leave = keymap.keys_for(Context::Editor, Action::LeaveText);
+    match leave.zip(keymap.keys_for(Context::Pins, Action::Login)) {
+        // The list has that key first.
+        Some((leave, login)) => format!("{leave} {leave} {login} logs in, for this console only"),
+        None => format!("log in with `docker login {host}`"),
+    }
+}
+
+/// Where the version manifest comes from, and how old it is.
+fn source(state: &State, cluster: &Cluster) -> String {
+    let Some(manifest) = cluster.facts.versions().known() else { return String::new() };
+    let old = manifest.at.map(|at| match manifest.origin {
+        ManifestOrigin::BuiltIn => format!(", as of {}", at.date(0)),
+        ManifestOrigin::File(_) | ManifestOrigin::Url(_) | ManifestOrigin::Cache(_) => {
+            format!(", {} old", age(state.now.since(at)))
+        }
+    });
+    let problem = manifest.problem.as_ref().map(|why| format!("; not had anew: {why}"));
+    clean(&format!("{}{}{}", manifest.origin, old.unwrap_or_default(), problem.unwrap_or_default()))
+}
+
+/// What is remarkable about an image, in a word or two each.
+pub fn marks(image: &Candidate) -> String {
+    let proposed = image.proposed.as_ref().map(|one| if one.newer { "newer" } else { "manifest" });
+    let here = image.here.map(|here| match here {
+        Here::Now => "runs now",
+        Here::Failing => "fails now",
+        Here::Moved => "tag moved",
+        Here::Failed => "failed here",
+        Here::Before => "ran before",
+    });
+    proposed.into_iter().chain(here).collect::<Vec<_>>().join(" · ")
+}
+
+/// Whether an image's tag stays what it is, in a word.
+pub fn constancy(image: &Candidate) -> &'static str {
+    if image.constancy.floats() { "floating" } else { "immutable" }
+}
+
+/// What the columns of a pick leave open.
+pub fn about(state: &State, cluster: &Cluster, list: &Complete, pick: Pick) -> String {
+    let mut parts = Vec::new();
+    let Some(image) = list.image(pick) else {
+        let image = list.keyword.as_ref().map(|one| clean(&one.image)).unwrap_or_default();
+        return format!("follows the version manifest ({}); now {image}", source(state, cluster));
+    };
+    if let Some(proposed) = &image.proposed {
+        let what = if proposed.newer { "a newer version" } else { "the manifest's" };
+        parts.push(format!("{what}: {}", clean(&proposed.label)));
+        if proposed.stability == Stability::Dev {
+            parts.push("under development".to_owned());
+        }
+    }
+    if image.listed == Some(false) {
+        parts.push("the registry does not list it".to_owned());
+    }
+    if image.here == Some(Here::Moved) {
+        parts.push("what runs under this tag is older".to_owned());
+    }
+    parts.push(format!("{}: {}", constancy(image), image.constancy.why()));
+    if !image.also.is_empty() {
+        parts.push(format!("also {}", clean(&image.also.join(", "))));
+    }
+    parts.join(" · ")
+}

@@ -1,0 +1,218 @@
+//! The text of the pins: numbers, colours, and the findings under the lines they concern, as a compiler prints them.
+//!
+//! ```text
+//!    4  [node.n1]
+//!  ✖ 5  image = "ghcr.io/pgedge/pgedge-postgres:17.x"
+//!       │ error image-not-found: …
+//!       │ hint: …
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use unicode_width::UnicodeWidthChar;
+
+use crate::config::{Role, Theme};
+use crate::screens::pins::state::{PinText, PinsMode, PinsState};
+use crate::state::{Cluster, State};
+use pinnace_core::finding::Finding;
+use pinnace_core::text::clean;
+
+use crate::screens::pins::completion_view::Drawn;
+use crate::widgets::line_builder::{Pen, ascii, draw, window};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{width, wrapped};
+
+/// The cells before the text: sign, number, blanks.
+const GUTTER: usize = 7;
+
+/// Draws the text, so that the cursor and the findings of its line are in view.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &PinText) {
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return };
+    let room = usize::from(area.width).saturating_sub(1);
+    let view = View { state, theme, screen, text, cluster, room };
+    let (at, _) = text.editor.cursor();
+    let mut lines = Vec::new();
+    let mut cursor = 0..1;
+    for line in 0..text.editor.lines().len() {
+        let from = lines.len();
+        lines.push(view.line(line));
+        view.below(line, &mut lines);
+        if line == at {
+            cursor = from..lines.len();
+        }
+    }
+    let page = usize::from(area.height);
+    let list = screen.complete.as_ref().filter(|_| screen.mode == PinsMode::Editing && state.modal.is_none());
+    let list = list.map(|list| Drawn::new(list, cluster, state, theme, area.width));
+    // The line stays where it is while the list has room below it; what it covers is there again after.
+    let needed = list.as_ref().map_or(0, |list| (cursor.start + 1 + list.height()).saturating_sub(page));
+    let top = window(&cursor, page, lines.len()).max(needed.min(cursor.start));
+    for (row, line) in lines.iter().skip(top).take(page).enumerate() {
+        draw(frame, area, row, line);
+    }
+    if let Some(list) = list {
+        list.view(frame, area, cursor.start - top, state, theme);
+    }
+}
+
+struct View<'a> {
+    state: &'a State,
+    theme: &'a Theme,
+    screen: &'a PinsState,
+    text: &'a PinText,
+    cluster: &'a Cluster,
+    room: usize,
+}
+
+impl View<'_> {
+    /// A line of the text with its gutter; the one with the cursor scrolls sideways with it.
+    fn line(&self, at: usize) -> Line<'static> {
+        let text = self.text.editor.lines().get(at).map_or("", String::as_str);
+        let worst = self.text.under(at).map(|placed| placed.finding.severity).min();
+        let (sign, role) = worst.map_or((" ", Role::Text), |worst| signs::severity(worst, ascii(self.state)));
+        let (row, column) = self.text.editor.cursor();
+        let cursor = (row == at).then_some(column);
+        let number = if cursor.is_some() { Role::Accent } else { Role::LineNumber };
+        let mut pen = Pen::new(self.theme, self.room);
+        pen.gap(1).put(role, sign).put(number, &format!("{:>3}", at + 1)).gap(GUTTER - 5);
+        let cells = pen.room();
+        self.put_text(&mut pen, text, cursor, cells);
+        pen.line()
+    }
+
+    fn put_text(&self, pen: &mut Pen<'_>, text: &str, cursor: Option<usize>, cells: usize) {
+        let roles = roles(text);
+        let before: usize = cursor.map_or(0, |at| text.chars().take(at).map(|c| c.width().unwrap_or(0)).sum());
+        // Some of what follows the cursor stays in view, and a mark says that something is left out before.
+        let skip = if before + 2 > cells { before + 2 + cells / 4 - cells } else { 0 };
+        let typing = self.screen.mode == PinsMode::Editing && self.state.modal.is_none();
+        let mut gone = 0;
+        if skip > 0 {
+            pen.put(Role::Dim, "…");
+        }
+        for (at, c) in text.chars().enumerate() {
+            gone += c.width().unwrap_or(0);
+            if gone <= skip + usize::from(skip > 0) {
+                continue;
+            }
+            let is_cursor = cursor == Some(at) && typing;
+            let role = if is_cursor { Role::Cursor } else { roles.get(at).copied().unwrap_or(Role::TextValue) };
+            if pen.room() <= 1 && text.chars().nth(at + 1).is_some() {
+                pen.put(Role::Dim, "…");
+                break;
+            }
+            pen.put(role, c.encode_utf8(&mut [0; 4]));
+        }
+        if typing && cursor == Some(text.chars().count()) {
+            pen.put(Role::Cursor, " ");
+        }
+    }
+
+    /// What stands under a line: its findings, and what is being asked.
+    fn below(&self, at: usize, lines: &mut Vec<Line<'static>>) {
+        for placed in self.text.under(at) {
+            self.finding(&placed.finding, placed.key.is_some(), lines);
+        }
+        if let Some(image) = self.text.asking(at, self.cluster) {
+            self.wrapped(&[(Role::Dim, format!("asking {} …", clean(&image.host)))], lines);
+        }
+        let line = self.text.editor.lines().get(at).map_or("", String::as_str);
+        if self.text.editor.cursor().0 == at && self.screen.mode == PinsMode::Editing && line.starts_with("# image") {
+            self.wrapped(&[(Role::Hint, "a comment: without the `# ` it is a pin".to_owned())], lines);
+        }
+    }
+
+    fn finding(&self, finding: &Finding, of_image: bool, lines: &mut Vec<Line<'static>>) {
+        let role = signs::severity(finding.severity, false).1;
+        let head = format!("{} {}: ", finding.severity, clean(&finding.code));
+        let first = lines.len();
+        self.wrapped(&[(role, format!("{head}{}", clean(&finding.message)))], lines);
+        // The weight is in the first words; what follows is to be read.
+        for (at, line) in lines.iter_mut().enumerate().skip(first) {
+            if let Some(span) = line.spans.pop() {
+                let cut = if at == first { span.content.len().min(head.len()) } else { 0 };
+                let (head, rest) = span.content.split_at(cut);
+                let rest = Span::styled(rest.to_owned(), self.theme.style(Role::Text));
+                line.spans.extend([Span::styled(head.to_owned(), span.style), rest]);
+            }
+        }
+        let mut parts = Vec::new();
+        if of_image && !finding.services.is_empty() {
+            parts.push((Role::Dim, format!("for {}", clean(&finding.subject))));
+        }
+        if !finding.hint.is_empty() {
+            parts.push((Role::Hint, format!("hint: {}", clean(&finding.hint))));
+        }
+        self.wrapped(&parts, lines);
+    }
+
+    fn wrapped(&self, parts: &[(Role, String)], lines: &mut Vec<Line<'static>>) {
+        let bar = if ascii(self.state) { "| " } else { "│ " };
+        for (role, text) in parts {
+            for piece in wrapped(text, self.room.saturating_sub(GUTTER + width(bar))) {
+                let mut pen = Pen::new(self.theme, self.room);
+                pen.gap(GUTTER).put(Role::Border, bar).put(*role, &piece);
+                lines.push(pen.line());
+            }
+        }
+    }
+}
+
+/// The role of each character: comments, keys and sections, values.
+fn roles(line: &str) -> Vec<Role> {
+    let trimmed = line.trim_start();
+    let count = line.chars().count();
+    if trimmed.starts_with('#') {
+        return vec![Role::Comment; count];
+    }
+    if trimmed.starts_with('[') {
+        return with_comment(line, vec![Role::TextKey; count]);
+    }
+    let key = line.find('=').map_or(0, |at| line[..at].chars().count());
+    let roles = (0..count).map(|at| if at < key { Role::TextKey } else { Role::TextValue });
+    with_comment(line, roles.collect())
+}
+
+/// A `#` outside of quotes begins a comment.
+fn with_comment(line: &str, mut roles: Vec<Role>) -> Vec<Role> {
+    let mut quote = None;
+    for (at, c) in line.chars().enumerate() {
+        match (quote, c) {
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (None, '#') => {
+                roles[at..].fill(Role::Comment);
+                return roles;
+            }
+            _ => {}
+        }
+    }
+    roles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_follow_the_text() {
+        let short = |line: &str| -> String {
+            let letter = |role: &Role| match role {
+                Role::Comment => '#',
+                Role::TextKey => 'k',
+                _ => 'v',
+            };
+            roles(line).iter().map(letter).collect()
+        };
+        for (line, wanted) in [
+            ("# a", "###"),
+            ("[node.n1]", "kkkkkkkkk"),
+            ("a = \"#\" # b", "kkvvvvvv###"),
+            ("日 = '本'", "kkvvvvv"),
+            ("", ""),
+        ] {
+            assert_eq!(short(line), wanted, "{line}");
+        }
+    }
+}

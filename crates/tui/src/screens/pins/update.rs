@@ -1,0 +1,280 @@
+//! The pins' screen: opening it, typing, and what follows from that once it is quiet.
+
+use crate::action::Action;
+use crate::dialogs::state::{Detail, Modal};
+use crate::layout;
+use crate::msg::Effect;
+use crate::screens::pins::editor::Editor;
+use crate::screens::pins::state::{Kept, PinText, PinsMode, PinsPane, PinsState, QUIET, keys_of};
+use crate::state::{Screen, State};
+use pinnace_core::finding::Severity;
+use pinnace_core::pins;
+use pinnace_core::plan::{Goal, plural};
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::text::clean;
+
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens the pins of what the keys act on.
+pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
+    let Ok((cluster, group, service)) = crate::availability::place(state) else { return };
+    effects.push(Effect::LoadDraft { cluster, group: group.clone() });
+    state.screens.push(Screen::Pins(Box::new(PinsState {
+        cluster,
+        group,
+        service,
+        text: None,
+        draft: Kept::Asked,
+        mode: PinsMode::Editing,
+        pane: PinsPane::Text,
+        top: 0,
+        complete: None,
+    })));
+}
+
+/// Takes in whether there is a draft.
+pub(crate) fn take_draft(state: &mut State, cluster: usize, group: &GroupKey, kept: &Kept) {
+    for screen in &mut state.screens {
+        if let Screen::Pins(pins) = screen
+            && pins.cluster == cluster
+            && pins.group == *group
+            && pins.draft == Kept::Asked
+        {
+            pins.draft = kept.clone();
+        }
+    }
+}
+
+/// After every message: opens what was waited for, checks the text anew, and does what waited for quiet.
+pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
+    for at in 0..state.screens.len() {
+        let is_shown = at + 1 == state.screens.len();
+        let Some(Screen::Pins(screen)) = state.screens.get(at) else { continue };
+        let keys = keys_of(state, screen);
+        let Some(cluster) = state.clusters.get(screen.cluster) else { continue };
+        let world = &cluster.world;
+        let known = world.knows_journal().then(|| world.history(&screen.group).pins().ok()).flatten();
+        // What lies under another screen is read and checked when it is seen again.
+        let fresh = known.filter(|_| is_shown).map(|text| match text {
+            Some(text) => (text.to_owned(), pins::read(text)),
+            None => (pins::template(world, &screen.group), pins::PinDoc::default()),
+        });
+        let Some(Screen::Pins(screen)) = state.screens.get_mut(at) else { continue };
+        follow(screen, fresh, &keys);
+        if let (true, Some(text), Some(cluster)) = (is_shown, &mut screen.text, state.clusters.get(screen.cluster)) {
+            text.check(&screen.group, cluster);
+        }
+        if screen.text.as_ref().is_some_and(|text| text.edited.is_some_and(|at| state.now.since(at) >= QUIET)) {
+            flush(screen, effects);
+        }
+    }
+}
+
+/// Opens the text once all of it is there; the pins in force may change while it is open.
+fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &[pins::PinKey]) {
+    let Some((start, in_force)) = fresh else { return };
+    match &mut screen.text {
+        None if screen.draft != Kept::Asked => {
+            let mut text = PinText::open(&start, in_force, &screen.draft);
+            text.go_to(keys);
+            screen.text = Some(text);
+        }
+        Some(text) if !text.in_force.means_as(&in_force) => {
+            if text.is_edited() {
+                text.in_force = in_force;
+            } else {
+                let cursor = text.editor.cursor();
+                *text = PinText::open(&start, in_force, &Kept::None);
+                text.editor.jump(cursor.0, cursor.1);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Keeps the draft, or throws it away where it says what is in force; from then on images may be asked for.
+fn flush(screen: &mut PinsState, effects: &mut Vec<Effect>) {
+    let Some(text) = &mut screen.text else { return };
+    text.edited = None;
+    let (cluster, group) = (screen.cluster, screen.group.clone());
+    let now = text.editor.text();
+    if now == text.start {
+        if text.saved.take().is_some() {
+            effects.push(Effect::DropDraft { cluster, group });
+        }
+    } else if text.saved.as_ref() != Some(&now) {
+        text.saved = Some(now.clone());
+        effects.push(Effect::SaveDraft { cluster, group, text: now });
+    }
+}
+
+/// Keeps what was typed, on every screen there is.
+pub(crate) fn flush_all(state: &mut State, effects: &mut Vec<Effect>) {
+    for screen in &mut state.screens {
+        if let Screen::Pins(screen) = screen
+            && screen.text.as_ref().is_some_and(|text| text.edited.is_some())
+        {
+            flush(screen, effects);
+        }
+    }
+}
+
+/// Forgets the drafts of a group: they were applied.
+pub(crate) fn applied(state: &mut State, cluster: usize, group: &GroupKey, effects: &mut Vec<Effect>) {
+    let mine =
+        |screen: &Screen| matches!(screen, Screen::Pins(pins) if pins.cluster == cluster && pins.group == *group);
+    // One that is open again is a new edit, and keeps its draft.
+    if !state.screens.iter().any(mine) {
+        effects.push(Effect::DropDraft { cluster, group: group.clone() });
+    }
+}
+
+/// The text being typed into, if one is.
+fn typing(state: &mut State) -> Option<&mut PinText> {
+    match (&state.modal, state.screens.last_mut()) {
+        (None, Some(Screen::Pins(screen))) if screen.mode == PinsMode::Editing => screen.text.as_mut(),
+        _ => None,
+    }
+}
+
+/// Changes the text being typed into; whether there is one.
+pub(crate) fn edit(state: &mut State, change: impl FnOnce(&mut Editor)) -> bool {
+    let now = state.now;
+    let Some(text) = typing(state) else { return false };
+    let before = text.editor.text();
+    change(&mut text.editor);
+    if text.editor.text() != before {
+        text.edited = Some(now);
+    }
+    true
+}
+
+/// Takes in a pasted text; whether there is a text it goes into.
+///
+/// A database's spec of pgEdge's API becomes the document. Other JSON is left out: it is no pin document, and may hold
+/// passwords, which a draft would keep.
+pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
+    if typing(state).is_none() || !pins::is_json(pasted) {
+        return edit(state, |editor| editor.paste(pasted));
+    }
+    let Some(Screen::Pins(screen)) = state.screens.last() else { return false };
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return false };
+    match pins::import(pasted, &screen.group, &cluster.world) {
+        Err(error) => state.say(Severity::Warning, format!("not put in: {error}"), error.hint()),
+        Ok(taken) => {
+            let count = taken.remarks.len();
+            for remark in &taken.remarks {
+                state.say(Severity::Info, remark.message.clone(), remark.hint.clone());
+            }
+            edit(state, |editor| {
+                editor.replace(&taken.text);
+                editor.jump(0, 0);
+            });
+            let more = if count == 0 { String::new() } else { format!("; m has {count} {}", plural(count, "remark")) };
+            state.say(Severity::Info, taken.told, format!("ctrl-z, twice, takes it back{more}"));
+        }
+    }
+    true
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let parts = layout::pins(state.size, body(state));
+    let page = usize::from(parts.text.height);
+    let mut typed = false;
+    edit(state, |editor| typed = editor.run(action, page));
+    if typed {
+        return;
+    }
+    match action {
+        Action::Plan => return plan(state, effects),
+        Action::Revert => return revert(state, effects),
+        Action::Complete => return crate::screens::pins::completion_update::open(state),
+        _ => {}
+    }
+    let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return };
+    match action {
+        Action::LeaveText => {
+            screen.mode = PinsMode::Reading;
+            flush(screen, effects);
+        }
+        Action::Edit => (screen.mode, screen.pane) = (PinsMode::Editing, PinsPane::Text),
+        Action::NextPane | Action::PreviousPane => {
+            screen.pane = if screen.pane == PinsPane::Text { PinsPane::Images } else { PinsPane::Text };
+        }
+        Action::NextTrouble | Action::PreviousTrouble => next_trouble(screen, action == Action::NextTrouble),
+        Action::Copy => {
+            if let Some(text) = screen.text.as_ref().map(|text| text.editor.text()) {
+                copy(state, text, effects);
+            }
+        }
+        Action::Details => details(state),
+        _ if screen.pane == PinsPane::Images && !parts.is_both() => {
+            motion::slide(&mut screen.top, action, usize::MAX / 2, page);
+        }
+        _ => {
+            if let Some(text) = &mut screen.text {
+                text.editor.run(action, page);
+            }
+        }
+    }
+}
+
+fn next_trouble(screen: &mut PinsState, forward: bool) {
+    let Some(text) = &mut screen.text else { return };
+    let mut lines: Vec<usize> = text.placed.iter().map(|placed| text.line_of(placed.at.start)).collect();
+    lines.dedup();
+    let here = text.editor.cursor().0;
+    let next = if forward {
+        lines.iter().find(|line| **line > here).or(lines.first())
+    } else {
+        lines.iter().rev().find(|line| **line < here).or(lines.last())
+    };
+    if let Some(line) = next {
+        text.editor.jump(*line, 0);
+    }
+}
+
+/// Shows the findings of the line in full.
+fn details(state: &mut State) {
+    let Some(Screen::Pins(screen)) = state.screens.last() else { return };
+    let Some(text) = &screen.text else { return };
+    let line = text.editor.cursor().0;
+    let all = |here: bool| text.placed.iter().filter(move |placed| !here || text.line_of(placed.at.start) == line);
+    let here = all(true).next().is_some();
+    let lines = all(here).flat_map(|placed| {
+        let finding = &placed.finding;
+        let mut lines = vec![format!("{} {}", finding.severity, clean(&finding.code)), clean(&finding.subject)];
+        lines.push(clean(&finding.message));
+        if !finding.hint.is_empty() {
+            lines.push(format!("hint: {}", clean(&finding.hint)));
+        }
+        lines.push(String::new());
+        lines
+    });
+    let lines = lines.collect();
+    let title = if here { format!("line {}", line + 1) } else { "all findings".to_owned() };
+    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+}
+
+/// Plans the pins as they are edited.
+fn plan(state: &mut State, effects: &mut Vec<Effect>) {
+    flush_all(state, effects);
+    let Some(Screen::Pins(screen)) = state.screens.last() else { return };
+    let Some(text) = &screen.text else { return };
+    let goal = Goal::Pins { group: screen.group.clone(), text: text.editor.text() };
+    crate::screens::plan::update::open(state, screen.cluster, goal);
+}
+
+/// Shows the pins in force again; it can be taken back as an edit.
+fn revert(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return };
+    let Some(text) = &mut screen.text else { return };
+    let cursor = text.editor.cursor();
+    text.editor.replace(&text.start.clone());
+    text.editor.jump(cursor.0, cursor.1);
+    text.from_draft = None;
+    flush(screen, effects);
+    state.say(Severity::Info, "these are the pins in force again; the draft is gone", "");
+}

@@ -1,0 +1,5 @@
+//! A plan.
+
+pub mod state;
+pub mod update;
+pub mod view;

@@ -1,0 +1,235 @@
+//! The plan's screen: it is made, looked at, acknowledged and applied.
+
+use crate::action::Action;
+use crate::availability::{drift_goal, place, rollback_goal};
+use crate::dialogs::state::{Asked, Detail, Modal, Question};
+use crate::msg::Effect;
+use crate::screens::change::state::{ChangeId, ChangeScreen, Stand, Work, mode, target};
+use crate::screens::plan::state::{PlanState, Stepping, docker_lines, forget_old};
+use crate::state::{Guard, Screen, State};
+use pinnace_core::change::Progress;
+use pinnace_core::finding::Severity;
+use pinnace_core::plan::{Action as Doing, Credentials, Plan};
+use pinnace_core::plan::{Again, Goal, Saved, Scope, Settle, plural};
+use pinnace_core::plan::{Replacing, Sending};
+use pinnace_core::text::clean;
+
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// Opens the plan for a goal.
+pub(crate) fn open(state: &mut State, cluster: usize, goal: Goal) {
+    let now = state.now;
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    forget_old(&goal, one, now);
+    let plan = PlanState::new(cluster, goal, one, now);
+    state.screens.push(Screen::Plan(Box::new(plan)));
+}
+
+/// Opens the plan that goes back, for what the keys act on.
+pub(crate) fn open_back(state: &mut State) {
+    if let Ok((cluster, goal)) = rollback_goal(state) {
+        open(state, cluster, goal);
+    }
+}
+
+/// After the swarm or a fact moved: looks whether the plan still holds.
+pub(crate) fn settle(state: &mut State) {
+    let now = state.now;
+    for screen in &mut state.screens {
+        if let Screen::Plan(plan) = screen
+            && let Some(one) = state.clusters.get(plan.cluster)
+        {
+            plan.look(one, now);
+        }
+    }
+}
+
+/// Plans anew, with facts asked for anew.
+pub(crate) fn again(state: &mut State) {
+    let now = state.now;
+    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
+    if let Some(one) = state.clusters.get(plan.cluster) {
+        plan.again(one, now);
+    }
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = usize::from(body(state).height);
+    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
+    match action {
+        Action::Apply => ask_to_apply(state, effects),
+        Action::Copy => {
+            let text = docker_lines(&plan.shown.plan);
+            copy(state, text, effects);
+        }
+        Action::Details => details(state),
+        Action::Acknowledge => plan.warnings = plan.warnings.turned(),
+        Action::Unchecked => plan.unchecked = plan.unchecked.turned(),
+        Action::StepMode => {
+            plan.stepping = if plan.stepping == Stepping::On { Stepping::Off } else { Stepping::On };
+        }
+        Action::Reason => crate::dialogs::update::open_reason(state),
+        Action::Credentials | Action::StartFirst | Action::Newest => choose(state, action),
+        Action::SavePlan => save(state, effects),
+        Action::MoveUnitDown => plan.move_unit(1),
+        Action::MoveUnitUp => plan.move_unit(-1),
+        Action::ToggleFold => {
+            if !plan.folded.remove(&plan.at) {
+                plan.folded.insert(plan.at);
+            }
+        }
+        Action::NextTrouble | Action::PreviousTrouble => next_finding(plan, action == Action::NextTrouble),
+        _ => {
+            if let Some(at) = motion::moved(action, plan.at, plan.len(), page / 3) {
+                plan.at = at;
+            }
+        }
+    }
+}
+
+/// Opens the plan that starts tasks anew, for what the keys act on.
+pub(crate) fn open_redeploy(state: &mut State) {
+    let Ok((cluster, group, service)) = place(state) else { return };
+    let scope = service.map_or(Scope::Group, Scope::Service);
+    open(state, cluster, Goal::Redeploy { group, scope, by: Again::Same });
+}
+
+/// Opens the plan that settles drift, of what the keys act on.
+pub(crate) fn open_drift(state: &mut State, how: Settle) {
+    if let Ok((cluster, goal)) = drift_goal(state, how) {
+        open(state, cluster, goal);
+    }
+}
+
+/// Plans anew with another choice.
+fn choose(state: &mut State, action: Action) {
+    let now = state.now;
+    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
+    let Some(one) = state.clusters.get_mut(plan.cluster) else { return };
+    match (action, &mut plan.goal) {
+        (Action::Credentials, _) => {
+            let sends = plan.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
+            plan.manner.sending = if sends { Sending::Stored } else { Sending::Operator };
+        }
+        (Action::StartFirst, _) => {
+            plan.manner.replacing = match plan.manner.replacing {
+                Replacing::AsItIs => Replacing::StartFirst,
+                Replacing::StartFirst => Replacing::AsItIs,
+            }
+        }
+        (_, Goal::Redeploy { by, .. }) => {
+            *by = if *by == Again::Same { Again::Tag } else { Again::Same };
+            forget_old(&plan.goal, one, now);
+        }
+        _ => {}
+    }
+    plan.choose(one, now);
+}
+
+/// Saves the plan, to be carried out later by a verb.
+fn save(state: &State, effects: &mut Vec<Effect>) {
+    let Some(Screen::Plan(screen)) = state.screens.last() else { return };
+    let (goal, manner, plan) = (screen.goal.clone(), screen.manner.clone(), screen.shown.plan.clone());
+    let name = format!("{}-{}", plan.group.name, plan.id);
+    effects.push(Effect::SavePlan { name, text: Saved::new(goal, manner, plan).write() });
+}
+
+fn next_finding(plan: &mut PlanState, forward: bool) {
+    let units = plan.shown.plan.units.len();
+    let last = plan.len().saturating_sub(1);
+    plan.at = match forward {
+        true if plan.at < units => units,
+        true if plan.at == last => units,
+        true => plan.at + 1,
+        false if plan.at <= units => last,
+        false => plan.at - 1,
+    }
+    .min(last);
+}
+
+/// Shows the chosen unit or finding in full.
+fn details(state: &mut State) {
+    let Some(Screen::Plan(screen)) = state.screens.last() else { return };
+    let plan = &screen.shown.plan;
+    let (title, lines) = match plan.units.get(screen.at) {
+        Some(unit) => {
+            let mut lines = vec![
+                format!("does     {}", unit.action.word()),
+                format!("from     {}", clean(&unit.from.image)),
+                format!("to       {}", clean(&unit.to.image)),
+                format!("member   {}", clean(&unit.member)),
+                format!("host     {}", clean(&unit.node)),
+            ];
+            lines.extend(unit.reasons.iter().map(|reason| format!("why      {}", clean(reason))));
+            lines.extend(unit.edits.iter().map(|edit| format!("edits    {}", clean(&edit.path))));
+            (clean(&unit.service), lines)
+        }
+        None => match plan.findings.get(screen.at.saturating_sub(plan.units.len())) {
+            Some(finding) => {
+                let lines = vec![clean(&finding.subject), clean(&finding.message), clean(&finding.hint)];
+                (format!("{} {}", finding.severity, clean(&finding.code)), lines)
+            }
+            None => return,
+        },
+    };
+    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+}
+
+/// Applies the plan; asks first where something is left out, or the cluster is protected.
+fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
+    let Some(Screen::Plan(screen)) = state.screens.last() else { return };
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return };
+    let plan = &screen.shown.plan;
+    let mut lines = left_out(plan);
+    if cluster.guard == Guard::Protected {
+        lines.push(format!("Cluster {} is protected: this is the second look it asks for.", clean(&cluster.name)));
+    }
+    if lines.is_empty() {
+        return apply(state, effects);
+    }
+    let count = plan.active().count();
+    let title = format!("Apply {count} {}: {}?", plural(count, "unit"), target(plan));
+    lines.push(String::new());
+    lines.push("enter applies, esc does not".to_owned());
+    state.modal = Some(Modal::Ask(Question { what: Asked::Apply, title, lines }));
+}
+
+/// What applying leaves out, by name.
+fn left_out(plan: &Plan) -> Vec<String> {
+    let blocked: Vec<_> = plan.units.iter().filter(|unit| unit.action == Doing::Blocked).collect();
+    if blocked.is_empty() {
+        return Vec::new();
+    }
+    let names = blocked.iter().map(|unit| clean(&unit.service)).collect::<Vec<_>>().join(", ");
+    let count = blocked.len();
+    vec![format!("Left out, as an error blocks {}: {names}", if count == 1 { "it" } else { "them" })]
+}
+
+/// Hands the plan over to be carried out, and shows that.
+pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
+    state.modal = None;
+    let Some(Screen::Plan(screen)) = state.screens.last() else { return };
+    if let Some(why) = screen.obstacle(state) {
+        return state.say(Severity::Warning, format!("not applied: {why}"), "");
+    }
+    let (cluster, plan, why) = (screen.cluster, screen.shown.plan.clone(), screen.why.clone());
+    let mode = mode(&plan.group, screen.stepping);
+    let work = Work {
+        change: None,
+        since: state.now,
+        stand: Stand::Starting,
+        progress: Progress::new(plan.units.len()),
+        plan: Box::new(plan.clone()),
+        stops: 0,
+    };
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    one.works.retain(|work| work.is_at_work() || work.plan.group != plan.group);
+    one.works.push(work);
+    let group = plan.group.clone();
+    let id = ChangeId::Plan(plan.id.clone());
+    effects.push(Effect::Apply { cluster, plan: Box::new(plan), mode, why });
+    state.screens.retain(|screen| !matches!(screen, Screen::Plan(_) | Screen::Pins(_)));
+    state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
+}

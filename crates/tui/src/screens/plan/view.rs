@@ -1,0 +1,271 @@
+//! A plan: whether it still holds, what it does to which service, and what is remarkable about that.
+//!
+//! ```text
+//!  plan 4f2c9a · database storefront                                          equal to what is live
+//!  1 service · 1 task restarts, 0 tasks stay · stops after each unit
+//!
+//!    1  back to  n1 on host-2   my-custom-image → 17.9-spock5.0.6-standard-2@1f2e
+//!         restarts 1 task …
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::screens::change::state::{image_at, unit_name};
+use crate::screens::plan::state::{Fresh, PlanState, Stepping, Warnings, headline};
+use crate::state::{Guard, State};
+use pinnace_core::finding::{Finding, Severity};
+use pinnace_core::history::told;
+use pinnace_core::plan::plural;
+use pinnace_core::plan::{Action, Credentials, Plan, Unit};
+use pinnace_core::registry::Want;
+use pinnace_core::text::clean;
+
+use crate::widgets::finding as remark;
+use crate::widgets::line_builder::{Pen, ascii, draw, select, window};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{middle, width, wrapped};
+
+/// The cells before what belongs to a unit.
+const INDENT: usize = 16;
+
+/// Draws a plan.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PlanState) {
+    let room = usize::from(area.width).saturating_sub(1);
+    let names = screen.shown.plan.units.iter().map(|unit| width(&unit_name(unit))).max().unwrap_or(0);
+    let page = Page { state, theme, screen, room, names: names.clamp(8, if room < 100 { 18 } else { 32 }) };
+    for (row, line) in [page.title(), page.headline()].iter().enumerate() {
+        draw(frame, area, row, line);
+    }
+    let list = Rect { y: area.y + 3.min(area.height), height: area.height.saturating_sub(3), ..area };
+    let (mut lines, mut chosen) = (Vec::new(), 0..0);
+    let plan = &screen.shown.plan;
+    // What stands in the way of all comes first: below a hundred units nobody would see it.
+    for (at, finding) in plan.findings.iter().enumerate().filter(|(_, finding)| is_about_all(finding)) {
+        let from = lines.len();
+        lines.extend(remark::lines(finding, theme, page.room, ascii(state)));
+        if at + plan.units.len() == screen.at {
+            chosen = from..lines.len();
+        }
+    }
+    for (at, unit) in plan.units.iter().enumerate() {
+        let from = lines.len();
+        page.unit(at, unit, &mut lines);
+        if at == screen.at {
+            chosen = from..lines.len();
+        }
+    }
+    if !plan.findings.is_empty() && !plan.units.is_empty() {
+        lines.push(Line::default());
+    }
+    for (at, finding) in plan.findings.iter().enumerate().filter(|(_, finding)| !is_about_all(finding)) {
+        let from = lines.len();
+        lines.extend(remark::lines(finding, theme, page.room, ascii(state)));
+        if at + plan.units.len() == screen.at {
+            chosen = from..lines.len();
+        }
+    }
+    page.notes(plan, &mut lines);
+    let height = usize::from(list.height);
+    let top = window(&chosen, height, lines.len());
+    for (row, line) in lines.iter().skip(top).take(height).enumerate() {
+        draw(frame, list, row, line);
+    }
+    if !screen.is_empty() && chosen.start >= top {
+        select(frame, list, chosen.start - top, 1, theme, true);
+    }
+}
+
+struct Page<'a> {
+    state: &'a State,
+    theme: &'a Theme,
+    screen: &'a PlanState,
+    room: usize,
+    /// The column of the units' names.
+    names: usize,
+}
+
+impl<'a> Page<'a> {
+    fn pen(&self) -> Pen<'a> {
+        Pen::new(self.theme, self.room)
+    }
+
+    /// Which plan it is, and whether it still holds.
+    fn title(&self) -> Line<'static> {
+        let plan = &self.screen.shown.plan;
+        let (text, role) = match &self.screen.fresh {
+            Fresh::Making => ("not complete yet".to_owned(), Role::Dim),
+            Fresh::Equal => ("equal to what is live".to_owned(), Role::Dim),
+            Fresh::Checking => ("something moved, looking …".to_owned(), Role::Waiting),
+            Fresh::Stale(moved) => (format!("stale: {moved}"), Role::Failing),
+        };
+        let mut pen = self.pen();
+        let id = plan.id.get(..6).unwrap_or(&plan.id);
+        pen.gap(1).put(Role::Title, &format!("plan {id}"));
+        pen.put(Role::Title, &format!(" · {} {}", plan.group.kind.word(), clean(&plan.group.name))).gap(2);
+        pen.until(self.room.saturating_sub(width(&text))).put(role, &text);
+        pen.line()
+    }
+
+    /// What it comes to, or what it waits for.
+    fn headline(&self) -> Line<'static> {
+        let plan = &self.screen.shown.plan;
+        let mut pen = self.pen();
+        pen.gap(1);
+        if self.screen.fresh == Fresh::Making {
+            pen.put(Role::Waiting, &waits(self.screen));
+            return pen.line();
+        }
+        if let Fresh::Stale(_) = self.screen.fresh {
+            pen.put(Role::Hint, "ctrl-r plans again; until then it is shown as it was, and cannot be applied");
+            return pen.line();
+        }
+        pen.put(Role::Text, &headline(plan));
+        if plan.active().next().is_some() {
+            let step = match self.screen.stepping {
+                Stepping::On => "stops after each unit and asks",
+                Stepping::Off => "goes through",
+            };
+            pen.put(Role::Dim, " · ").put(Role::Text, step);
+            for choice in choices(self.screen) {
+                pen.put(Role::Dim, " · ").put(Role::Accent, choice);
+            }
+        }
+        self.unchecked(plan, &mut pen);
+        let warnings = plan.warnings();
+        match self.screen.warnings {
+            _ if warnings == 0 => {}
+            Warnings::Open => {
+                pen.put(Role::Dim, " · ").put(Role::Warning, &format!("{warnings} to acknowledge"));
+            }
+            Warnings::Acknowledged => {
+                let noun = plural(warnings, "warning");
+                pen.put(Role::Dim, " · ").put(Role::Text, &format!("{warnings} {noun} acknowledged"));
+            }
+        }
+        pen.line()
+    }
+
+    /// Whether it goes without a registry, and whether that was accepted.
+    fn unchecked(&self, plan: &Plan, pen: &mut Pen<'_>) {
+        if plan.unchecked().next().is_none() {
+            return;
+        }
+        let (role, text) = match self.screen.unchecked {
+            Warnings::Open => (Role::Warning, "no registry answers: accept with its own key"),
+            Warnings::Acknowledged => (Role::Text, "goes without the registry"),
+        };
+        pen.put(Role::Dim, " · ").put(role, text);
+    }
+
+    fn unit(&self, at: usize, unit: &Unit, lines: &mut Vec<Line<'static>>) {
+        let role = match unit.action {
+            Action::None => Role::Dim,
+            Action::Back | Action::New => Role::Accent,
+            Action::Blocked => Role::Failing,
+        };
+        let name = unit_name(unit);
+        let mut pen = self.pen();
+        pen.gap(2).put(Role::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, unit.action.word(), 9);
+        pen.column(Role::Text, &middle(&name, self.names), self.names + 2);
+        let (from, to) = (image_at(&unit.from.image), image_at(&unit.to.image));
+        if unit.action == Action::None {
+            pen.put(Role::Dim, &middle(&format!("stays on {from}"), pen.room()));
+            lines.push(pen.line());
+            return;
+        }
+        let arrow = format!(" {} ", signs::arrow(ascii(self.state)));
+        let room = pen.room().saturating_sub(width(&arrow));
+        let new = middle(&to, room.saturating_sub(width(&from).min(room / 2)));
+        pen.put(Role::Removed, &middle(&from, room.saturating_sub(width(&new)))).put(Role::Dim, &arrow);
+        pen.put(Role::Added, &new);
+        lines.push(pen.line());
+        if self.screen.is_open(at) {
+            self.unit_details(unit, lines);
+        }
+    }
+
+    fn unit_details(&self, unit: &Unit, lines: &mut Vec<Line<'static>>) {
+        let mut about = vec![format!("service {}", clean(&unit.service))];
+        about.extend(unit.reasons.iter().map(|reason| clean(reason)));
+        self.text(Role::Dim, &about.join(" · "), lines);
+        // What happens to the tasks comes first; the rest is to be read once, and stands together.
+        let (first, rest) = unit.notes.split_at(unit.notes.len().min(2));
+        if !first.is_empty() {
+            self.text(Role::Text, &clean(&first.join(" · ")), lines);
+        }
+        // Of a new image nobody expects that it ran; of one without its registry the finding tells it.
+        let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == Action::Back;
+        if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
+            self.text(Role::Dim, &told(&unit.lands, self.state.now), lines);
+        }
+        if !rest.is_empty() {
+            self.text(Role::Dim, &clean(&rest.join(" · ")), lines);
+        }
+    }
+
+    fn text(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
+        let indent = if self.room < 100 { 6 } else { INDENT };
+        for piece in wrapped(text, self.room.saturating_sub(indent)) {
+            let mut pen = self.pen();
+            pen.gap(indent).put(role, &piece);
+            lines.push(pen.line());
+        }
+    }
+
+    /// What the plan does beside its units.
+    fn notes(&self, plan: &Plan, lines: &mut Vec<Line<'static>>) {
+        let mut notes = Vec::new();
+        if plan.changes_pins() && !plan.units.is_empty() {
+            notes.push("the edited pins are in force once it is done".to_owned());
+        }
+        if !self.screen.why.is_empty() {
+            notes.push(format!("why: {}", clean(&self.screen.why)));
+        }
+        if self.state.clusters.get(self.screen.cluster).is_some_and(|cluster| cluster.guard == Guard::Protected) {
+            notes.push("the cluster is protected: applying asks once more".to_owned());
+        }
+        if !notes.is_empty() {
+            lines.push(Line::default());
+        }
+        for note in notes {
+            let mut pen = self.pen();
+            pen.gap(4).put(Role::Dim, &note);
+            lines.push(pen.line());
+        }
+    }
+}
+
+/// What the operator chose beside.
+fn choices(screen: &PlanState) -> impl Iterator<Item = &'static str> {
+    let sends = screen.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
+    let first = screen.shown.plan.active().any(|(_, unit)| unit.starts_first());
+    [(sends, "sends your credentials"), (first, "start-first")].into_iter().filter(|(on, _)| *on).map(|(_, text)| text)
+}
+
+/// Whether a finding stands in the way of the whole plan.
+fn is_about_all(finding: &Finding) -> bool {
+    finding.severity == Severity::Error && finding.services.is_empty()
+}
+
+/// What a plan in the making waits for.
+fn waits(screen: &PlanState) -> String {
+    let wants = screen.wants();
+    let images: Vec<String> = wants
+        .iter()
+        .filter_map(|want| if let Want::Image(image) = want { Some(image_at(image)) } else { None })
+        .collect();
+    if let Some(first) = images.first() {
+        let more = images.len() - 1;
+        let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+        return format!("asking the registry for {first}{more} …");
+    }
+    let word = match wants.iter().next() {
+        Some(Want::Tasks(_)) => "the tasks there were",
+        Some(Want::Record(_)) => "an earlier change",
+        _ => "the journal",
+    };
+    format!("reading {word} …")
+}

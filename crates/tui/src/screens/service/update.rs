@@ -1,0 +1,123 @@
+//! The service screen's actions.
+
+use crate::action::Action;
+use crate::dialogs::state::{Detail, Modal};
+use crate::layout;
+use crate::msg::Effect;
+use crate::screens::history::state as history;
+use crate::screens::history::state::Span;
+use crate::screens::service::state::{ServiceState, Tab};
+use crate::screens::service::tasks;
+use crate::state::{Screen, Scroll, State};
+use pinnace_core::swarm::Task;
+use pinnace_core::text::clean;
+
+use crate::update::SERVICE_SUMMARY;
+use crate::update::body;
+use crate::update::copy;
+use crate::update::motion;
+
+/// How many lines of the list are on the screen.
+fn page(state: &State) -> usize {
+    // A line of tabs, and the names of columns.
+    usize::from(layout::titled(body(state), SERVICE_SUMMARY).list.height.saturating_sub(2))
+}
+
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    let page = page(state);
+    let Some(Screen::Service(screen)) = state.screens.last() else { return };
+    let len = length(state, screen);
+    let screen = screen.clone();
+    match action {
+        Action::NextPane | Action::PreviousPane | Action::Left | Action::Right => {
+            let forward = matches!(action, Action::NextPane | Action::Right);
+            with(state, |screen| turn(screen, forward));
+        }
+        Action::NextTrouble | Action::PreviousTrouble => {
+            next_bad(state, &screen, page, action == Action::NextTrouble);
+        }
+        Action::Open if screen.tab == Tab::Changes => crate::screens::history::update::open(state),
+        Action::Open | Action::Details => details(state, &screen),
+        Action::Copy => {
+            let service = state.clusters.get(screen.cluster).and_then(|c| c.world.services.get(&screen.service));
+            let image = service.map_or(screen.name, |service| clean(service.image()));
+            copy(state, image, effects);
+        }
+        _ => with(state, |screen| {
+            motion::scroll(&mut screen.scroll, action, len, page);
+        }),
+    }
+}
+
+fn with(state: &mut State, act: impl FnOnce(&mut ServiceState)) {
+    if let Some(Screen::Service(screen)) = state.screens.last_mut() {
+        act(screen);
+    }
+}
+
+fn turn(screen: &mut ServiceState, forward: bool) {
+    let at = Tab::ALL.iter().position(|tab| *tab == screen.tab).unwrap_or(0);
+    let step = if forward { 1 } else { Tab::ALL.len() - 1 };
+    screen.tab = Tab::ALL[(at + step) % Tab::ALL.len()];
+    screen.scroll = Scroll::default();
+}
+
+/// How many lines the tab has.
+fn length(state: &State, screen: &ServiceState) -> usize {
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return 0 };
+    match screen.tab {
+        Tab::Tasks => cluster.world.tasks(&screen.service).len(),
+        Tab::Settings => cluster
+            .world
+            .services
+            .get(&screen.service)
+            .map_or(0, |service| tasks::settings(&cluster.world, service).len()),
+        Tab::Changes => {
+            let span = Span::Service(screen.group.clone(), screen.name.clone());
+            history::entries(&cluster.world, &span).len()
+        }
+    }
+}
+
+fn tasks_of<'a>(state: &'a State, screen: &ServiceState) -> Vec<&'a Task> {
+    let world = state.clusters.get(screen.cluster).map(|cluster| &cluster.world);
+    world.map_or_else(Vec::new, |world| tasks::by_slot(world, &screen.service))
+}
+
+fn next_bad(state: &mut State, screen: &ServiceState, page: usize, forward: bool) {
+    let bad: Vec<bool> = tasks_of(state, screen).into_iter().map(tasks::is_bad).collect();
+    let (at, len) = (screen.scroll.at, bad.len());
+    let found = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
+    if let Some(at) = found.into_iter().find(|at| bad[*at]) {
+        with(state, |screen| {
+            screen.tab = Tab::Tasks;
+            screen.scroll = Scroll { at, top: layout::scrolled(screen.scroll.top, (at, 1), page, len) };
+        });
+    }
+}
+
+/// Shows the chosen task in full.
+fn details(state: &mut State, screen: &ServiceState) {
+    let offset = state.offset;
+    let Some(world) = state.clusters.get(screen.cluster).map(|cluster| &cluster.world) else { return };
+    let found = if screen.tab == Tab::Tasks { screen.scroll.at } else { 0 };
+    let Some(task) = tasks_of(state, screen).get(found).copied() else { return };
+    let time = |at: Option<pinnace_core::time::Time>| {
+        at.map_or("unknown".to_owned(), |at| format!("{} {}", at.date(offset), at.clock(offset)))
+    };
+    let mut lines = vec![
+        format!("task     {}", task.id),
+        format!("state    {} (wanted: {})", task.state, task.desired),
+        format!("since    {}", time(task.since)),
+        format!("made     {}", time(task.created)),
+        format!("node     {}", tasks::host(world, task)),
+        format!("image    {}", clean(&task.image)),
+    ];
+    for (name, text) in [("message", &task.message), ("error", &task.error)] {
+        if !text.is_empty() {
+            lines.push(format!("{name:<8} {}", clean(text)));
+        }
+    }
+    lines.extend(task.exit_code.map(|code| format!("exit     {code}")));
+    state.modal = Some(Modal::Detail(Detail { title: format!("a task of {}", clean(&screen.name)), lines, top: 0 }));
+}

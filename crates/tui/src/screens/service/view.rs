@@ -1,0 +1,222 @@
+//! One service: how it is, then its tasks by slot, its settings, its changes.
+//!
+//! ```text
+//!  failing   0/1 · shop stack · replicated, 1
+//!  image     repo:tag @digest · by tag
+//!  changed   1.6 → 1.7, 12m ago
+//!  wrong     No such image · the registry has no such image
+//!
+//!  TASKS  settings  changes                                                            tab
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::layout;
+use crate::screens::fleet::rows::{cause, short_error};
+use crate::screens::history::state as history;
+use crate::screens::history::state::Span;
+use crate::screens::service::state::{ServiceState, Tab};
+use crate::screens::service::tasks;
+use crate::screens::service::tasks::Setting;
+use crate::state::{Cluster, State};
+use crate::update::SERVICE_SUMMARY;
+use pinnace_core::history::drift;
+use pinnace_core::image::{apart, short};
+use pinnace_core::swarm::{Service, Task, TaskState};
+use pinnace_core::text::clean;
+
+use crate::screens::fleet::row_view::ago;
+use crate::widgets::detail_panel::task_image;
+use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::{middle, right};
+
+/// Draws a service.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ServiceState) {
+    let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
+    let parts = layout::titled(body, SERVICE_SUMMARY);
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return };
+    let room = usize::from(area.width).saturating_sub(1);
+    let summary = crate::view::area(parts.summary);
+    if let Some(service) = cluster.world.services.get(&screen.service) {
+        for (at, line) in summarise(cluster, service, screen, state, theme, room).iter().enumerate() {
+            draw(frame, summary, at, line);
+        }
+    } else {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1).put(Role::Failing, "This service is gone. What it ran is in its changes.");
+        draw(frame, summary, 0, &pen.line());
+    }
+    let list = crate::view::area(parts.list);
+    tabs(frame, list, screen, theme);
+    let page = usize::from(list.height.saturating_sub(2));
+    let inner = Rect { y: list.y + 2, height: list.height.saturating_sub(2), ..list };
+    let (heading, lines) = match screen.tab {
+        Tab::Tasks => task_lines(cluster, screen, state, theme, room),
+        Tab::Settings => (Line::default(), setting_lines(cluster, screen, theme, room)),
+        Tab::Changes => change_lines(cluster, screen, state, theme, room),
+    };
+    draw(frame, list, 1, &heading);
+    for (at, line) in lines.iter().enumerate().skip(screen.scroll.top).take(page) {
+        draw(frame, inner, at - screen.scroll.top, line);
+        if at == screen.scroll.at {
+            select(frame, inner, at - screen.scroll.top, 1, theme, true);
+        }
+    }
+}
+
+fn tabs(frame: &mut Frame<'_>, area: Rect, screen: &ServiceState, theme: &Theme) {
+    let mut pen = Pen::new(theme, usize::from(area.width));
+    pen.gap(1);
+    for tab in Tab::ALL {
+        let chosen = tab == screen.tab;
+        let text = if chosen { format!("[{}]", tab.title()) } else { format!(" {} ", tab.title().to_lowercase()) };
+        pen.put(if chosen { Role::Title } else { Role::Dim }, &text).gap(1);
+    }
+    draw(frame, area, 0, &pen.line());
+}
+
+fn summarise(
+    cluster: &Cluster,
+    service: &Service,
+    screen: &ServiceState,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+) -> Vec<Line<'static>> {
+    let mut lines = Vec::new();
+    let mut pair = |name: &str, parts: Vec<(Role, String)>| {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(1).column(Role::Dim, name, 10);
+        for (role, text) in parts {
+            pen.put(role, &text);
+        }
+        lines.push(pen.line());
+    };
+    let health = cluster.world.health(&service.id);
+    if let Some(health) = health {
+        let role = signs::state_role(health.state);
+        let sign = signs::state(health.state, ascii(state));
+        let tasks = format!("   {} of {} tasks run", health.running, health.desired);
+        pair("state", vec![(role, format!("{sign} {}", health.state.word())), (Role::Text, tasks)]);
+    }
+    pair("image", vec![(Role::Text, clean(service.image()))]);
+    pair("group", vec![(Role::Text, clean(&screen.group.name)), (Role::Dim, format!(" {}", screen.group.kind.word()))]);
+    if let Some(drift) = drift::here(&cluster.world, &screen.group, service) {
+        let (due, _) = apart(&drift.due, &drift.has);
+        pair("pinned to", vec![(Role::Warning, clean(&due)), (Role::Dim, format!(" · {}", clean(&drift.told())))]);
+    }
+    if let Some(changed) = health.and_then(|health| health.changed.as_ref()) {
+        let when = changed.at.map(|at| format!(", until {} ago", ago(state, at))).unwrap_or_default();
+        let other = match service.previous_differs.len() {
+            0 => String::new(),
+            _ => format!("; it also differs in {}", service.previous_differs.join(", ")),
+        };
+        pair(
+            "before",
+            vec![(Role::Text, clean(&short(&changed.from))), (Role::Dim, format!("{when}{}", clean(&other)))],
+        );
+    }
+    if health.is_some_and(|health| health.engine_rolled_back) {
+        let message = service.update.as_ref().map_or("", |update| &update.message);
+        pair("engine", vec![(Role::Waiting, format!("went back by itself: {}", clean(message)))]);
+    } else if let Some(waits) = health.and_then(|health| health.waits.as_ref()) {
+        pair("waits", vec![(Role::Waiting, clean(waits))]);
+    }
+    if let Some(error) = health.and_then(|health| health.error.as_ref()) {
+        pair("error", vec![(Role::Failing, clean(&error.text))]);
+        if let Some(cause) = cause(&cluster.facts, &error.text, &error.image) {
+            pair("cause", vec![(Role::Text, cause)]);
+        }
+    }
+    lines
+}
+
+fn task_lines(
+    cluster: &Cluster,
+    screen: &ServiceState,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+) -> (Line<'static>, Vec<Line<'static>>) {
+    let image = if room < 100 { 22 } else { 38 };
+    let mut pen = Pen::new(theme, room);
+    let names = format!(" SLOT  {:<12}{:<15}{:<image$} {:>6}  ERROR", "STATE", "NODE", "IMAGE", "SINCE");
+    pen.put(Role::TableHeader, &names);
+    let tasks = tasks::by_slot(&cluster.world, &screen.service);
+    let mut last = None;
+    let lines = tasks.into_iter().map(|task| {
+        let place = tasks::place(&cluster.world, task);
+        let first = last.as_ref() != Some(&place);
+        last = Some(place);
+        task_line(cluster, task, first, image, state, theme, room)
+    });
+    let lines: Vec<_> = lines.collect();
+    (pen.line(), lines)
+}
+
+fn task_line(
+    cluster: &Cluster,
+    task: &Task,
+    first: bool,
+    image: usize,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+) -> Line<'static> {
+    let (sign, role) = signs::task(task, ascii(state));
+    let old = task.desired != TaskState::Running && !task.state.is_failure();
+    let text = if old { Role::Dim } else { Role::Text };
+    let mut pen = Pen::new(theme, room);
+    let slot = if first { task.slot.map(|slot| slot.to_string()).unwrap_or_default() } else { String::new() };
+    pen.gap(1).put(Role::Dim, &right(&slot, 4)).gap(2);
+    pen.put(role, sign).gap(1).column(role, task.state.as_str(), 10);
+    pen.column(text, &middle(&tasks::host(&cluster.world, task), 14), 15);
+    pen.column(text, &task_image(task, image.saturating_sub(1)), image).gap(1);
+    let since = task.since.map(|at| ago(state, at)).unwrap_or_default();
+    pen.put(Role::Dim, &right(&since, 6)).gap(2);
+    let exit = task.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit {code})")).unwrap_or_default();
+    if task.error.is_empty() {
+        pen.put(Role::Dim, &format!("{}{exit}", clean(&task.message)));
+    } else {
+        pen.put(role, &format!("{}{exit}", short_error(&task.error, &task.image)));
+    }
+    pen.line()
+}
+
+fn setting_lines(cluster: &Cluster, screen: &ServiceState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let Some(service) = cluster.world.services.get(&screen.service) else { return Vec::new() };
+    let settings = tasks::settings(&cluster.world, service);
+    let line = |setting: &Setting| {
+        let mut pen = Pen::new(theme, room);
+        match setting {
+            Setting::Title(text) => pen.gap(1).put(Role::TableHeader, text),
+            Setting::Pair(name, value) => {
+                let cells = if room < 100 { 24 } else { 36 };
+                pen.gap(3).column(Role::Dim, &middle(name, cells - 2), cells).put(Role::Text, value)
+            }
+            Setting::Danger(text) => pen.gap(3).put(Role::Waiting, &format!("! {text}")),
+        };
+        pen.line()
+    };
+    settings.iter().map(line).collect()
+}
+
+fn change_lines(
+    cluster: &Cluster,
+    screen: &ServiceState,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+) -> (Line<'static>, Vec<Line<'static>>) {
+    let span = Span::Service(screen.group.clone(), screen.name.clone());
+    let entries = history::entries(&cluster.world, &span);
+    let lines = entries
+        .into_iter()
+        .map(|entry| crate::screens::history::view::entry_line(entry, state, theme, room, false))
+        .collect();
+    (crate::screens::history::view::heading(theme, room, false), lines)
+}

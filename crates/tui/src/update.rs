@@ -1,0 +1,334 @@
+//! The only writer of the state: takes in a message, and says what is wished for.
+
+pub(crate) mod motion;
+pub(crate) mod watch;
+
+use crate::dialogs::login::update as login;
+use crate::dialogs::update as modal;
+use crate::screens::candidates::update as earlier;
+use crate::screens::change::update as change;
+use crate::screens::fleet::update as fleet;
+use crate::screens::history::update as history;
+use crate::screens::image::update as image;
+use crate::screens::logs::update as logs;
+use crate::screens::pins::completion_update as complete;
+use crate::screens::pins::update as pins;
+use crate::screens::plan::update as plan;
+use crate::screens::service::update as service;
+use std::time::Duration;
+
+use crate::action::{Action, Context};
+use crate::config::{Key, Lookup};
+use pinnace_core::finding::Severity;
+use pinnace_core::plan::Settle;
+use pinnace_core::registry::{Fact, Learned, Why};
+
+use crate::availability::{Subject, available, subject};
+use crate::dialogs::palette;
+use crate::dialogs::state::{Asked, Modal, Question};
+use crate::layout;
+use crate::layout::Area;
+use crate::msg::{Effect, Msg, Stamped};
+use crate::screens::pins::state::Kept;
+use crate::state::{Screen, State};
+use crate::{banner, external_deploys as noting, tour};
+
+/// How many lines the summary of the service screen takes.
+pub const SERVICE_SUMMARY: u16 = 8;
+/// How many lines stand above the list of changes.
+pub const HISTORY_SUMMARY: u16 = 2;
+
+/// How many lines stand above what an image is.
+pub const IMAGE_SUMMARY: u16 = 1;
+
+pub use crate::dialogs::update::{PICKS, popup_page};
+pub use crate::screens::fleet::update::nodes;
+pub use motion::moved;
+
+/// Takes in a message and returns what is to be done outside, in order.
+pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
+    state.now = state.now.max(stamped.at);
+    let mut effects = Vec::new();
+    let moved = matches!(stamped.msg, Msg::Seen { .. } | Msg::Learned { .. } | Msg::LoggedIn { .. });
+    let told = matches!(stamped.msg, Msg::Learned { .. } | Msg::LoggedIn { .. } | Msg::Tick | Msg::Files { .. });
+    match stamped.msg {
+        Msg::Key(key) => press(state, key, &mut effects),
+        Msg::Paste(text) => {
+            if !pins::paste(state, &text) {
+                modal::paste(state, &text);
+            }
+        }
+        Msg::Resize(size) => {
+            state.size = size;
+            fleet::rebuild(state);
+        }
+        Msg::Tick => fleet::rebuild(state),
+        Msg::Terminate => {
+            pins::flush_all(state, &mut effects);
+            effects.push(Effect::Quit);
+        }
+        Msg::Seen { cluster, seen } => see(state, cluster, seen),
+        Msg::Learned { cluster, learned } => learn(state, cluster, learned),
+        Msg::Unanswered { cluster, want, why } => {
+            if let Some(one) = state.clusters.get_mut(cluster) {
+                one.facts.fail(want, Why::Unreachable(why), state.now);
+            }
+        }
+        Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),
+        Msg::LogEnded { cluster, service, why } => logs::end(state, cluster, &service, why),
+        Msg::Files { cluster, image, manifest, files } => image::take(state, cluster, &image, &manifest, &files),
+        Msg::Draft { cluster, group, text, at } => {
+            let kept = text.map_or(Kept::None, |text| Kept::Text(text, at));
+            pins::take_draft(state, cluster, &group, &kept);
+        }
+        Msg::Started { cluster, plan, change } => change::started(state, cluster, &plan, &change),
+        Msg::Refused { cluster, plan, why, hint } => change::refused(state, cluster, &plan, &why, &hint),
+        Msg::Finished { cluster, change, text } => change::finished(state, cluster, &change, &text),
+        Msg::Change { cluster, change, event } => change::take(state, cluster, &change, &event, &mut effects),
+        Msg::LoggedIn { cluster, host, user } => login::done(state, cluster, &host, &user),
+        Msg::Notice(notice) => state.note(notice),
+    }
+    if effects.contains(&Effect::Quit) {
+        return effects;
+    }
+    tour::advance(state);
+    change::settle_question(state);
+    pins::settle(state, &mut effects);
+    complete::settle(state, moved);
+    if moved {
+        plan::settle(state);
+        earlier::settle(state);
+    }
+    if told {
+        image::settle(state);
+    }
+    fleet::keep_in_view(state);
+    watch::watch(state, &mut effects);
+    noting::settle(state, &mut effects);
+    effects
+}
+
+/// How often time alone changes what is on the screen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Ages, in minutes.
+    Minutes,
+    /// A change at work.
+    Seconds,
+    /// An edit of the pins that waits for quiet.
+    Quiet,
+}
+
+impl Pace {
+    /// The time between two ticks.
+    pub fn interval(self) -> Duration {
+        match self {
+            Self::Minutes => Duration::from_secs(60),
+            Self::Seconds => Duration::from_secs(1),
+            Self::Quiet => Duration::from_millis(150),
+        }
+    }
+}
+
+/// Says how often to send [`Msg::Tick`].
+pub fn pace(state: &State) -> Pace {
+    let typed = |screen: &Screen| match screen {
+        Screen::Pins(pins) => pins.text.as_ref().is_some_and(|text| text.edited.is_some()),
+        _ => false,
+    };
+    if state.screens.iter().any(typed) {
+        Pace::Quiet
+    } else if change::is_moving(state) {
+        Pace::Seconds
+    } else {
+        Pace::Minutes
+    }
+}
+
+/// The body of the screen, between header, banner and footer.
+pub(crate) fn body(state: &State) -> Area {
+    layout::frame(state.size, banner::banner(state).is_some(), tour::is_shown(state)).body
+}
+
+fn see(state: &mut State, cluster: usize, seen: Vec<pinnace_core::world::Seen>) {
+    let now = state.now;
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    for seen in seen {
+        one.world.apply(seen, now);
+    }
+    if cluster == state.active {
+        fleet::rebuild(state);
+    }
+}
+
+fn learn(state: &mut State, cluster: usize, learned: Learned) {
+    let Some(one) = state.clusters.get_mut(cluster) else { return };
+    if let Learned::Image(reference, fact) = &learned
+        && let Ok(image) = pinnace_core::image::ImageRef::parse(reference)
+    {
+        match fact {
+            Fact::Failed { why: Why::Unreachable(why), at } => {
+                one.unreachable.entry(image.host).or_insert((*at, why.clone()));
+            }
+            Fact::Known { .. } | Fact::Failed { .. } => {
+                one.unreachable.remove(&image.host);
+            }
+            Fact::Unknown | Fact::Asked => {}
+        }
+    }
+    one.facts.take(learned);
+    if cluster == state.active {
+        fleet::rebuild(state);
+    }
+}
+
+/// Looks a key up where it is pressed, and carries out what it means.
+fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
+    state.last_key = Some(state.now);
+    state.notice = None;
+    let context = state.context();
+    state.pending.push(key);
+    match state.config.keymap.lookup(context, &state.pending) {
+        Lookup::Pending => {}
+        Lookup::Run(action) => {
+            state.pending.clear();
+            try_run(state, action, effects);
+        }
+        Lookup::None => {
+            let alone = state.pending.len() == 1;
+            state.pending.clear();
+            match key.text() {
+                Some(c) if matches!(context, Context::Editor | Context::Complete) => {
+                    pins::edit(state, |editor| editor.insert(c));
+                }
+                Some(c) if context.takes_text() => modal::type_in(state, c),
+                // A sequence that leads nowhere is forgotten, and its last key counts by itself.
+                _ if !alone => press(state, key, effects),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Carries out an action if it is possible now; else says why it is not.
+pub(crate) fn try_run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    match available(state, action) {
+        Ok(()) => run(state, action, effects),
+        Err(reason) => state.say(Severity::Info, format!("{}: {reason}", action.label()), ""),
+    }
+}
+
+fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    match action {
+        Action::Quit | Action::ForceQuit => quit(state, effects),
+        Action::Redraw => effects.push(Effect::Redraw),
+        Action::Refresh => {
+            watch::refresh(state, effects);
+            plan::again(state);
+            image::settle(state);
+        }
+        Action::Tour => tour::toggle(state),
+        Action::Help => state.modal = Some(Modal::Help(crate::state::Scroll::default())),
+        Action::Messages => modal::open_messages(state),
+        Action::Palette => state.modal = Some(Modal::Palette(palette::commands(state))),
+        Action::ThemePicker => {
+            let before = state.config.theme.name().to_owned();
+            state.modal = Some(Modal::Themes(palette::themes(state), before));
+        }
+        _ if state.modal.is_some() => modal::run(state, action, effects),
+        _ if complete::run(state, action) => {}
+        Action::Logs => logs::open(state, effects),
+        Action::History => history(state),
+        Action::Pins => pins::open(state, effects),
+        Action::Inspect => image::open(state),
+        Action::Earlier => earlier::open(state),
+        Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
+        Action::Redeploy => plan::open_redeploy(state),
+        Action::ToPin => plan::open_drift(state, Settle::Back),
+        Action::AcceptDrift => plan::open_drift(state, Settle::Accept),
+        Action::Filter => modal::open_filter(state),
+        Action::Login => login::open(state),
+        Action::CopyFix => copy_fix(state, effects),
+        Action::Back => leave(state, effects),
+        _ => run_on_screen(state, action, effects),
+    }
+}
+
+fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    match state.screens.last() {
+        None => fleet::run(state, action, effects),
+        Some(Screen::Service(_)) => service::run(state, action, effects),
+        Some(Screen::History(_)) => history::run(state, action, effects),
+        Some(Screen::Logs(_)) => logs::run(state, action, effects),
+        Some(Screen::Pins(_)) => pins::run(state, action, effects),
+        Some(Screen::Plan(_)) => plan::run(state, action, effects),
+        Some(Screen::Change(_)) => change::run(state, action, effects),
+        Some(Screen::Earlier(_)) => earlier::run(state, action, effects),
+        Some(Screen::Image(_)) => image::run(state, action, effects),
+    }
+}
+
+/// Opens the changes; from the fleet, the one that is open in the chosen group first.
+fn history(state: &mut State) {
+    let group = state.row().and_then(|row| row.group()).filter(|_| state.screens.is_empty()).cloned();
+    let active = state.active;
+    if !group.is_some_and(|group| change::open_group(state, active, &group)) {
+        history::open(state);
+    }
+}
+
+/// Closes the top screen; the fleet stays.
+fn leave(state: &mut State, effects: &mut Vec<Effect>) {
+    pins::flush_all(state, effects);
+    match state.screens.pop() {
+        Some(Screen::Logs(_)) => effects.push(Effect::StopLogs),
+        Some(Screen::Image(screen)) if screen.is_reading() => effects.push(Effect::StopFiles),
+        Some(_) => {}
+        None => state.fleet.pane = crate::screens::fleet::state::Pane::Services,
+    }
+}
+
+fn quit(state: &mut State, effects: &mut Vec<Effect>) {
+    pins::flush_all(state, effects);
+    match change::at_work_told(state) {
+        None => effects.push(Effect::Quit),
+        Some(change) => {
+            state.modal = Some(Modal::Ask(Question {
+                what: Asked::Quit,
+                title: "Leave while a change is at work?".to_owned(),
+                lines: vec![change, "The unit in work is finished; then anybody can take it up again.".to_owned()],
+            }));
+        }
+    }
+}
+
+/// Copies what the screen is about.
+pub(crate) fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
+    state.say(Severity::Info, format!("copied: {text}"), "");
+    effects.push(Effect::Copy(text));
+}
+
+/// Copies the permanent fix for what the screen is about, and says what has to be known beside it.
+pub(crate) fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
+    match crate::permanent_fix::here(state) {
+        Err(reason) => state.say(Severity::Info, format!("{}: {reason}", Action::CopyFix.label()), ""),
+        Ok(fix) => {
+            state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
+            effects.push(Effect::Copy(fix.text));
+        }
+    }
+}
+
+/// The service the keys act on, if it is there: its id and its cluster's place.
+pub(crate) fn there(state: &State) -> Option<(usize, String)> {
+    let cluster = match state.screens.last() {
+        Some(Screen::Service(screen)) => screen.cluster,
+        Some(Screen::Logs(screen)) => screen.cluster,
+        Some(Screen::Change(screen)) => screen.cluster,
+        _ => state.active,
+    };
+    match subject(state) {
+        Ok(Subject::There(id)) => Some((cluster, id)),
+        _ => None,
+    }
+}

@@ -1,0 +1,167 @@
+//! The strip below the fleet: the last tasks of the selected service, or what is known of the selected group or node.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::screens::fleet::rows::{Row, short_error};
+use crate::screens::fleet::state::Pane;
+use crate::screens::history::state as history;
+use crate::screens::service::tasks;
+use crate::state::State;
+use pinnace_core::image::digest_of;
+use pinnace_core::image::short;
+use pinnace_core::plan::plural;
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::swarm::{Node, Task};
+use pinnace_core::text::clean;
+
+use crate::screens::fleet::nodes_view::tasks_on;
+use crate::screens::fleet::row_view::ago;
+use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::symbols as signs;
+use crate::widgets::width::middle;
+
+/// Draws the strip.
+pub fn strip(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    if area.height < 3 {
+        return;
+    }
+    let room = usize::from(area.width);
+    // The first line stays blank: space tells panes apart.
+    let most = usize::from(area.height) - 1;
+    let lines = match state.fleet.pane {
+        Pane::Nodes => crate::update::nodes(state).get(state.fleet.node).map(|node| of_node(node, state, theme, room)),
+        _ => state.row().map(|row| of_row(row, state, theme, room, most)),
+    };
+    for (at, line) in lines.unwrap_or_default().iter().take(most).enumerate() {
+        draw(frame, area, at + 1, line);
+    }
+}
+
+fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> Vec<Line<'static>> {
+    match row {
+        Row::Service(row) => match &row.service {
+            Some(id) => of_service(id, &row.group, state, theme, room, most),
+            None => of_group(&row.group, state, theme, room),
+        },
+        Row::Group(row) => of_group(&row.group, state, theme, room),
+        Row::More { group, .. } => of_group(group, state, theme, room),
+        Row::Rest { .. } => {
+            let mut pen = Pen::new(theme, room);
+            pen.gap(1).put(Role::Dim, "Groups in which all is well. Enter shows them.");
+            vec![pen.line()]
+        }
+    }
+}
+
+fn title(name: &str, note: &str, theme: &Theme, room: usize) -> Line<'static> {
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1).put(Role::Title, name).gap(3).put(Role::Dim, note);
+    pen.line()
+}
+
+fn of_service(
+    id: &str,
+    group: &GroupKey,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+    most: usize,
+) -> Vec<Line<'static>> {
+    let world = state.world();
+    let all = tasks::newest_first(world, id);
+    let Some(service) = world.services.get(id) else { return Vec::new() };
+    let hosts = world.hosts(service).into_iter().map(|host| clean(&host)).collect::<Vec<_>>();
+    let on = if hosts.is_empty() { String::new() } else { format!(" on {}", middle(&hosts.join(", "), 40)) };
+    let name = if group.name == service.name {
+        clean(&service.name)
+    } else {
+        format!("{} · {}", clean(&group.name), clean(&service.name))
+    };
+    let note = match (all.len(), world.knows_history(id)) {
+        (0, _) => "its tasks are not read yet".to_owned(),
+        (count, true) => format!("last of {count} {}", plural(count, "task")),
+        (_, false) => "tasks that should run".to_owned(),
+    };
+    let mut lines = vec![title(&format!("{name}{on}"), &note, theme, room)];
+    lines.extend(all.into_iter().take(most.saturating_sub(1)).map(|task| task_line(task, state, theme, room)));
+    lines
+}
+
+/// A task: when, state, node, image, error.
+fn task_line(task: &Task, state: &State, theme: &Theme, room: usize) -> Line<'static> {
+    let (sign, role) = signs::task(task, ascii(state));
+    let mut pen = Pen::new(theme, room.saturating_sub(1));
+    let at = task.since.or(task.created);
+    let today = at.is_some_and(|at| at.date(state.offset) == state.now.date(state.offset));
+    let when =
+        at.map_or(String::new(), |at| if today { at.clock(state.offset) } else { format!("{} ago", ago(state, at)) });
+    pen.gap(3).column(Role::Dim, &when, 9).gap(1).put(role, sign).gap(1).column(role, task.state.as_str(), 10);
+    pen.column(Role::Dim, &middle(&tasks::host(state.world(), task), 14), 15);
+    let cells = if room < 110 { 28 } else { 36 };
+    pen.column(Role::Dim, &task_image(task, cells - 2), cells);
+    if !task.error.is_empty() {
+        pen.put(role, &short_error(&task.error, &task.image));
+    } else if task.state.is_failure() || task.state.is_over() {
+        let exit = task.exit_code.map(|code| format!(" (exit {code})")).unwrap_or_default();
+        pen.put(Role::Dim, &format!("{}{exit}", clean(&task.message)));
+    }
+    pen.line()
+}
+
+/// A task's image, in short, with its digest.
+pub fn task_image(task: &Task, cells: usize) -> String {
+    let digest = digest_of(&task.image).map(|digest| format!(" @{}", &digest.short()[..4])).unwrap_or_default();
+    format!("{}{digest}", middle(&clean(&short(&task.image)), cells.saturating_sub(digest.len())))
+}
+
+fn of_group(group: &GroupKey, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let world = state.world();
+    let count = world.members(group).count();
+    let note = format!("{} of {count} {}", group.kind.word(), plural(count, "service"));
+    let mut lines = vec![title(&clean(&group.name), &note, theme, room)];
+    if world.knows_journal() && world.history(group).newest().is_none() {
+        let mut pen = Pen::new(theme, room);
+        pen.gap(3).put(Role::Dim, "no change was made with pinnace yet");
+        lines.push(pen.line());
+    }
+    for entry in world.history(group).newest_first() {
+        let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
+        let mut pen = Pen::new(theme, room.saturating_sub(1));
+        let at = entry.slot.labels.at.or(entry.slot.created);
+        pen.gap(3).column(Role::Dim, &at.map(|at| format!("{} ago", ago(state, at))).unwrap_or_default(), 9).gap(1);
+        pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
+        pen.put(Role::Text, &history::what(entry)).gap(2).put(Role::Dim, &clean(&entry.slot.labels.by));
+        lines.push(pen.line());
+    }
+    lines
+}
+
+fn of_node(node: &Node, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let (_, word, role) = signs::node(node, ascii(state));
+    let what = if node.leader { "leader" } else { node.role.as_str() };
+    let mut lines = vec![title(&clean(&node.hostname), what, theme, room)];
+    let mut pen = Pen::new(theme, room);
+    let word = if word.is_empty() { "ready" } else { word };
+    pen.gap(3).put(role, word).put(Role::Text, &format!(", {}", node.availability));
+    if !node.state_message.is_empty() {
+        pen.put(role, &format!(": {}", clean(&node.state_message)));
+    }
+    lines.push(pen.line());
+    let tasks = tasks_on(state, node);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(3).put(
+        Role::Dim,
+        &format!(
+            "{tasks} known {} · engine {} · {} · {}",
+            plural(tasks, "task"),
+            clean(&node.engine),
+            node.platform,
+            clean(&node.address)
+        ),
+    );
+    lines.push(pen.line());
+    lines
+}

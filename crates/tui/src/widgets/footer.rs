@@ -1,0 +1,141 @@
+//! The bottom line: the keys that work here in the keymap's order, or what was said last.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::action::{Action, Context};
+use crate::availability::available;
+use crate::config::{Role, Theme};
+use crate::dialogs::login::state as login;
+use crate::dialogs::palette::{is_command, is_motion};
+use crate::dialogs::state::Modal;
+use crate::dialogs::state::Typed;
+use crate::rollback_target::back_label;
+use crate::screens::fleet::state::Pane;
+use crate::state::State;
+use pinnace_core::finding::Severity;
+
+use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::width::{middle, width};
+
+/// Draws the footer.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let room = usize::from(area.width);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1);
+    if let Some(Modal::Prompt(prompt)) = &state.modal {
+        let (before, after) = prompt.line.parts();
+        let mut rest = after.chars();
+        let under = rest.next().map_or(" ".to_owned(), String::from);
+        let (label, hint) = match prompt.what {
+            Typed::Filter => ("filter ", "text !not state: image: node: member: label:k=v"),
+            Typed::Reason => ("why ", "for the history; enter keeps it"),
+        };
+        pen.put(Role::Key, label).put(Role::Text, before);
+        pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
+        pen.until(room.saturating_sub(width(hint) + 1).max(room - pen.room() + 2)).put(Role::Dim, hint);
+    } else if let Some(notice) = &state.notice {
+        let role = match notice.severity {
+            Severity::Error => Role::Error,
+            Severity::Warning => Role::Warning,
+            Severity::Info => Role::Info,
+        };
+        pen.put(role, &notice.text);
+        if !notice.hint.is_empty() {
+            pen.put(Role::Dim, " · ").put(Role::Hint, &notice.hint);
+        }
+    } else {
+        keys(&mut pen, state, room);
+    }
+    draw(frame, area, 0, &pen.line());
+}
+
+/// The keys: as many as there is room for, the way to all others always.
+fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
+    let context = state.context();
+    let keymap = &state.config.keymap;
+    let bindings = keymap.bindings_for(context);
+    let key = |action| keymap.keys_for(context, action).map(ToString::to_string);
+    let mut last = Vec::new();
+    let tour = state.tour.is_some().then_some((Action::Tour, "tour"));
+    // Out of a screen is always a way, and so are all other keys.
+    let out = (context != Context::Fleet).then_some((Action::Back, Action::Back.label()));
+    let always = [(Action::Palette, "commands"), (Action::Help, "keys")];
+    for (action, label) in out.into_iter().chain(tour).chain(always) {
+        if let Some(key) = key(action).filter(|_| state.modal.is_none()) {
+            last.push((key, if room < 100 && action == Action::Palette { "" } else { label }));
+        }
+    }
+    let reserved: usize = last.iter().map(|(key, label)| width(key) + width(label) + 3).sum();
+    let mut seen = Vec::new();
+    let mut wanted = Vec::new();
+    for binding in bindings.iter().filter(|binding| is_shown(context, binding.context, binding.action)) {
+        if seen.contains(&binding.action) || (binding.action == Action::Back && state.modal.is_none()) {
+            continue;
+        }
+        seen.push(binding.action);
+        let possible = available(state, binding.action).is_ok();
+        if !possible && context == Context::Fleet && state.fleet.pane != Pane::Services {
+            continue;
+        }
+        let one = (binding.keys.to_string(), label(state, binding.action, room), possible);
+        match binding.action {
+            // Where a registry refuses something this comes near the front; elsewhere nobody needs to know of it.
+            Action::Login if login::is_needed(state.cluster()) => wanted.insert(wanted.len().min(1), one),
+            Action::Login => {}
+            // And so with what only a plan without a registry asks for.
+            Action::Unchecked | Action::ToPin | Action::AcceptDrift if !possible => {}
+            // What settles drift comes near the front where there is some.
+            Action::ToPin => wanted.insert(wanted.len().min(1), one),
+            _ => wanted.push(one),
+        }
+    }
+    let fits = fitting(&wanted, pen.room().saturating_sub(reserved));
+    for (keys, label, possible) in wanted.into_iter().zip(fits).filter_map(|(one, fits)| fits.then_some(one)) {
+        let (key_role, label_role) = if possible { (Role::Key, Role::KeyLabel) } else { (Role::KeyDim, Role::KeyDim) };
+        pen.put(key_role, &keys).put(Role::KeyLabel, " ").put(label_role, &label).gap(2);
+    }
+    for (key, label) in last {
+        pen.put(Role::Key, &key).put(Role::KeyLabel, " ").put(Role::KeyLabel, label).gap(if label.is_empty() {
+            1
+        } else {
+            2
+        });
+    }
+}
+
+/// Which keys there is room for: first those that can be pressed now. The rest is in the help.
+fn fitting(wanted: &[(String, String, bool)], mut room: usize) -> Vec<bool> {
+    let mut fits = vec![false; wanted.len()];
+    for now in [true, false] {
+        for (at, (keys, label, possible)) in wanted.iter().enumerate() {
+            let cells = width(keys) + width(label) + 3;
+            // A shorter one may still fit.
+            if *possible == now && cells <= room {
+                fits[at] = true;
+                room -= cells;
+            }
+        }
+    }
+    fits
+}
+
+/// Whether an action has its place in the footer: what the screen is for, not how to move about.
+fn is_shown(context: Context, section: Context, action: Action) -> bool {
+    let panes = matches!(context, Context::Fleet | Context::Service) && action == Action::NextPane;
+    let own = section == context || panes;
+    let always = matches!(action, Action::Back) && section == Context::Global && context != Context::Fleet;
+    let noise = matches!(action, Action::PreviousTrouble | Action::Help | Action::Palette);
+    let motion = is_motion(action) && !matches!(action, Action::Back | Action::NextPane);
+    ((own && (is_command(action) || matches!(action, Action::Back | Action::NextPane))) || always) && !noise && !motion
+}
+
+/// What a key does here: `R` names where it goes before it is pressed.
+fn label(state: &State, action: Action, room: usize) -> String {
+    let target = (action == Action::Rollback && state.modal.is_none()).then(|| back_label(state)).flatten();
+    let Some(target) = target else { return action.label().to_owned() };
+    let most = if room < 100 { 14 } else { 30 };
+    let digest = target.digest.map(|digest| format!(" @{}", &digest[..4])).unwrap_or_default();
+    let note = if room < 100 || target.note.is_empty() { String::new() } else { format!(" ({})", target.note) };
+    format!("back to {}{digest}{note}", middle(&target.image, most))
+}

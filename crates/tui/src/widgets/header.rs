@@ -1,0 +1,141 @@
+//! The top line, and what concerns everything below it.
+//!
+//! ```text
+//!  prod-eu                       3 of 42 need you · 1 node down                        live 02:14
+//!  ! ghcr.io unreachable from mgr-1 since 02:03: restarts work only where the image is cached
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::banner::banner;
+use crate::config::{Role, Theme};
+use crate::layout;
+use crate::screens::change::state as change;
+use crate::screens::fleet::rows::Row;
+use crate::screens::history::state::Span;
+use crate::state::{Guard, Screen, State};
+use pinnace_core::plan::plural;
+use pinnace_core::swarm::NodeState;
+use pinnace_core::swarm::State as Health;
+use pinnace_core::text::clean;
+use pinnace_core::time::age;
+use pinnace_core::world::Link;
+
+use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::width::{end, width};
+
+/// Draws the header, and the banner if there is one.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let room = usize::from(area.width);
+    frame.buffer_mut().set_style(area, theme.style(Role::Header));
+    let (link, link_role) = link(state);
+    let (trouble, trouble_role) = counts(state, room < 100);
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1).put(Role::Title, &place(state)).gap(2);
+    if let Some((word, role)) = guard(state) {
+        pen.put(role, word).gap(2);
+    }
+    if let Some((text, role)) = at_work(state) {
+        pen.put(role, &text).gap(2);
+    }
+    let most = pen.room().saturating_sub(width(&link) + 2);
+    pen.put(trouble_role, &end(&trouble, most));
+    pen.until(room.saturating_sub(width(&link) + 1)).put(link_role, &link);
+    draw(frame, area, 0, &pen.line());
+    if let Some(banner) = banner(state) {
+        let parts = layout::frame(state.size, true, false);
+        let line = crate::view::area(parts.banner);
+        let mut pen = Pen::new(theme, room.saturating_sub(1));
+        pen.put(Role::Error, " ! ").put(Role::Error, &banner.text);
+        if !banner.hint.is_empty() {
+            pen.put(Role::Dim, " · ").put(Role::Hint, &banner.hint);
+        }
+        draw(frame, line, 0, &pen.line());
+    }
+}
+
+/// What is looked at.
+fn place(state: &State) -> String {
+    let cluster = clean(state.cluster().title());
+    match state.screens.last() {
+        None => cluster,
+        Some(Screen::Service(screen)) => format!("{cluster} › {}", clean(&screen.name)),
+        Some(Screen::Logs(screen)) => format!("{cluster} › {} › log", clean(&screen.name)),
+        Some(Screen::History(screen)) => match &screen.span {
+            Span::All => format!("{cluster} › changes"),
+            Span::Group(group) => format!("{cluster} › {} › changes", clean(&group.name)),
+            Span::Service(_, name) => format!("{cluster} › {} › changes", clean(name)),
+        },
+        Some(Screen::Pins(screen)) => format!("{cluster} › {} › pins", clean(&screen.group.name)),
+        Some(Screen::Plan(screen)) => format!("{cluster} › {} › plan", clean(&screen.goal.group().name)),
+        Some(Screen::Change(screen)) => format!("{cluster} › {} › change", clean(&screen.group.name)),
+        Some(Screen::Earlier(screen)) => format!("{cluster} › {} › earlier images", clean(&screen.name)),
+        Some(Screen::Image(screen)) => format!("{cluster} › {} › image", clean(&screen.image.short(true))),
+    }
+}
+
+/// What is carried out from here and not looked at.
+fn at_work(state: &State) -> Option<(String, Role)> {
+    if matches!(state.screens.last(), Some(Screen::Change(_))) {
+        return None;
+    }
+    let works: Vec<_> = change::at_work(state).collect();
+    let asks = works.iter().any(|work| work.progress.asking.is_some());
+    let count = works.len();
+    let noun = plural(count, "change");
+    match (count, asks) {
+        (0, _) => None,
+        (_, true) => Some((format!("{count} {noun} at work: it asks you"), Role::Waiting)),
+        (_, false) => Some((format!("{count} {noun} at work"), Role::Updating)),
+    }
+}
+
+fn guard(state: &State) -> Option<(&'static str, Role)> {
+    if state.config.settings.read_only {
+        return Some(("read-only", Role::Waiting));
+    }
+    match state.cluster().guard {
+        Guard::None => None,
+        Guard::Protected => Some(("protected", Role::Waiting)),
+        Guard::ReadOnly => Some(("read-only", Role::Waiting)),
+    }
+}
+
+/// What needs somebody, in numbers.
+fn counts(state: &State, short: bool) -> (String, Role) {
+    let world = state.world();
+    if !world.is_painted() {
+        return (String::new(), Role::Text);
+    }
+    let missing = |row: &&Row| row.service().is_some_and(|row| row.state == Health::Missing);
+    let troubled = world.troubled() + state.fleet.rows.iter().filter(missing).count();
+    let all = world.services.len();
+    let down = world.nodes.values().filter(|node| node.state == NodeState::Down).count();
+    let nodes = match down {
+        0 => String::new(),
+        1 => " · 1 node down".to_owned(),
+        _ => format!(" · {down} nodes down"),
+    };
+    let services = if short { "" } else { " services" };
+    match (troubled, down) {
+        (0, 0) => (format!("all of {all} services well"), Role::Text),
+        (0, _) => (format!(" {all} services well{nodes} "), Role::HeaderTrouble),
+        _ => (format!(" {troubled} of {all}{services} need you{nodes} "), Role::HeaderTrouble),
+    }
+}
+
+/// Whether what is shown is live, and of when it is.
+fn link(state: &State) -> (String, Role) {
+    let world = state.world();
+    let clock = &state.now.clock(state.offset)[..5];
+    match (&world.link, world.heard) {
+        (Link::Live, _) => (format!("live {clock}"), Role::Dim),
+        (Link::Connecting, None) => ("connecting …".to_owned(), Role::Unknown),
+        (Link::Connecting, Some(at)) => {
+            (format!("{} old, connecting … {clock}", age(state.now.since(at))), Role::Unknown)
+        }
+        (Link::Lost { .. }, Some(at)) => (format!("{} old {clock}", age(state.now.since(at))), Role::Unknown),
+        (Link::Lost { .. }, None) => (format!("no answer {clock}"), Role::Unknown),
+    }
+}

@@ -1,0 +1,55 @@
+//! The tour through the demo: three lines above the footer, so that they hide nothing.
+//!
+//! ```text
+//! ── tour ───────────────────────────────────────────────────────── F hides it ──
+//!  ✓ find it  ✓ see what changed  ▸ pin  · plan  · apply  · watch  · roll back
+//!  p pins: which image each member is to run
+//! ```
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+
+use crate::action::Action;
+use crate::config::{Role, Theme};
+use crate::state::State;
+use crate::tour::{Step, told};
+
+use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::width::width;
+
+/// Draws the tour, where it has rows.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+    let Some(tour) = &state.tour else { return };
+    let room = usize::from(area.width);
+    let ascii = ascii(state);
+    let rule = if ascii { "-" } else { "─" };
+    let keys = state.config.keymap.keys_for(state.context(), Action::Tour);
+    let hides = keys.map(|keys| format!(" {keys} hides it ")).unwrap_or_default();
+    let mut pen = Pen::new(theme, room);
+    pen.put(Role::Border, &rule.repeat(2)).put(Role::Title, " tour ");
+    let dashes = pen.room().saturating_sub(width(&hides) + 2);
+    pen.put(Role::Border, &rule.repeat(dashes)).put(Role::Dim, &hides).put(Role::Border, &rule.repeat(2));
+    draw(frame, area, 0, &pen.line());
+
+    let next = tour.next();
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1);
+    for step in Step::ALL {
+        let (sign, role) = match (tour.done.contains(&step), next == Some(step)) {
+            (true, _) => (if ascii { "+" } else { "✓" }, Role::Ok),
+            (false, true) => (if ascii { ">" } else { "▸" }, Role::Accent),
+            (false, false) => (if ascii { "." } else { "·" }, Role::Dim),
+        };
+        pen.put(role, sign).put(role, " ").put(role, step.title()).gap(2);
+    }
+    draw(frame, area, 1, &pen.line());
+
+    let Some(told) = told(state) else { return };
+    let mut pen = Pen::new(theme, room);
+    pen.gap(1);
+    if let Some((key, label)) = &told.key {
+        pen.put(Role::Key, key).put(Role::KeyLabel, " ").put(Role::KeyLabel, label).put(Role::Dim, ": ");
+    }
+    pen.put(Role::Text, told.text);
+    draw(frame, area, 2, &pen.line());
+}
