@@ -7,6 +7,7 @@
 //! Time is tokio's: under its paused clock a rollout of minutes takes no time at all.
 
 mod clock;
+pub mod command;
 pub mod demo;
 pub mod engine_api;
 pub mod faults;
