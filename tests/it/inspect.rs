@@ -14,7 +14,7 @@ use pinnace_engine::prepare::Eyes;
 use swarm_sim::Sim;
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};
-use swarm_sim::world::moment;
+use swarm_sim::world::time;
 
 const EXTENSION: &str = r#"
 oci = true
@@ -85,7 +85,7 @@ struct Said {
 }
 
 fn sim(large: bool) -> Arc<Sim> {
-    let (world, _) = Scenario::read(&scenario(large)).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&scenario(large)).unwrap().world(time::parse("2026-11-20").unwrap()).unwrap();
     Sim::start(world, 1.0)
 }
 
@@ -225,7 +225,7 @@ async fn without_any_engine_the_program_asks_the_registry() {
     let other = format!("{}:{port}", probe.local_addr().unwrap().ip());
     let of = |host: &str| format!("[[image]]\nref = \"{host}/x-ext:1.0.0\"\n{EXTENSION}");
     let text = format!("[[node]]\nname = \"node-1\"\nmanager = true\n{}{}", of(&host), of(&other));
-    let (world, _) = Scenario::read(&text).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&text).unwrap().world(time::parse("2026-11-20").unwrap()).unwrap();
     let sim = Sim::start(world, 1.0);
     tokio::spawn(async move {
         loop {

@@ -13,7 +13,7 @@ use swarm_sim::Sim;
 use swarm_sim::faults::{Planned, plan};
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};
-use swarm_sim::world::moment;
+use swarm_sim::world::time;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -41,7 +41,7 @@ replicas = 2
 "#;
 
 fn sim() -> Arc<Sim> {
-    let (world, _) = Scenario::read(SCENARIO).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(SCENARIO).unwrap().world(time::parse("2026-11-20").unwrap()).unwrap();
     Sim::start(world, 1.0)
 }
 

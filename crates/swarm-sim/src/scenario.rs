@@ -52,7 +52,7 @@ use serde_json::{Value, json};
 use super::faults::Planned;
 use super::world::images::reference;
 use super::world::model::{Nanos, SECOND};
-use super::world::{World, moment};
+use super::world::{World, time};
 use images::{DocumentText, GoneText, ImageText, RegistryText, SeesText, TagText};
 
 /// A scenario file.
@@ -139,7 +139,7 @@ impl Scenario {
     /// With what in it makes no sense.
     pub fn world(&self, now: Nanos) -> Result<(World, Vec<Planned>), String> {
         let now = match &self.start {
-            Some(text) => moment::parse(text).ok_or_else(|| wrong(format!("{text} is no moment")))?,
+            Some(text) => time::parse(text).ok_or_else(|| wrong(format!("{text} is no moment")))?,
             None => now,
         };
         let settled = super::faults::nanos(self.settled.unwrap_or(30.0));

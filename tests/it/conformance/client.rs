@@ -11,7 +11,7 @@ use hyper_util::rt::TokioIo;
 use swarm_sim::Sim;
 use swarm_sim::serve::{Seat, open};
 use swarm_sim::world::images::Recipe;
-use swarm_sim::world::moment;
+use swarm_sim::world::time;
 use serde_json::{Value, json};
 use tokio::net::UnixStream;
 
@@ -318,7 +318,7 @@ impl Target {
     /// The engine's clock, in seconds.
     pub async fn now(&self) -> String {
         let info = self.call("GET", "/info", None).await;
-        let at = moment::parse(info.body["SystemTime"].as_str().unwrap()).unwrap();
+        let at = time::parse(info.body["SystemTime"].as_str().unwrap()).unwrap();
         format!("{}.{:09}", at / 1_000_000_000, at % 1_000_000_000)
     }
 

@@ -21,7 +21,7 @@ use swarm_sim::faults::{Planned, plan};
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};
 use swarm_sim::world::images::{Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, digest};
-use swarm_sim::world::moment;
+use swarm_sim::world::time;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
@@ -34,7 +34,7 @@ fn sim() -> Arc<Sim> {
          user = \"u\"\npassword = \"p?>~\"\ntokens = true\n[[image]]\nref = \"{TOKENS}/a/b:1\"\n"
     );
     text.extend((1..=5).map(|tag| format!("[[image]]\nref = \"{OPEN}/a/b:{tag}\"\noci = true\n")));
-    let (world, _) = Scenario::read(&text).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&text).unwrap().world(time::parse("2026-11-20").unwrap()).unwrap();
     Sim::start(world, 1.0)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{DAY, HUB, image};
 use crate::world::images::{Config, Content, Files, Recipe, Registries, base, digest, reference};
 use crate::world::model::{Nanos, SECOND};
-use crate::world::moment::rfc3339;
+use crate::world::time::rfc3339;
 
 /// A base image that has been the same for long.
 const DEBIAN: &str = "base/debian:12";

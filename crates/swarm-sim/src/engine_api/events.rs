@@ -37,7 +37,7 @@ fn moment(text: &str) -> Option<Nanos> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     match seconds.parse::<u64>() {
         Ok(seconds) => Some(seconds * 1_000_000_000 + format!("{fraction:0<9}").get(..9)?.parse::<u64>().ok()?),
-        Err(_) => crate::world::moment::parse(text),
+        Err(_) => crate::world::time::parse(text),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::Sim;
 use crate::faults::{Faults, Part};
 use crate::http::{Body, answer, whole};
 use crate::world::model::{Network, Node, NodeState, State};
-use crate::world::moment::rfc3339;
+use crate::world::time::rfc3339;
 use crate::world::{Refusal, World};
 
 pub(super) const LOCKED: &str = "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker \

@@ -13,7 +13,7 @@ use crate::Sim;
 use crate::http::{Body, answer, stream};
 use crate::world::logs::Line;
 use crate::world::model::{Id, NodeState, Task};
-use crate::world::moment::rfc3339;
+use crate::world::time::rfc3339;
 use crate::world::{Refusal, World};
 
 /// What was asked for.

@@ -136,7 +136,7 @@ fn finish(mut response: Response<Body>, engine: &super::world::Engine, now: u64)
     set("docker-experimental", "false".to_owned());
     set("ostype", "linux".to_owned());
     set("server", format!("Docker/{} (linux)", engine.version));
-    set("date", super::world::moment::http_date(now));
+    set("date", super::world::time::http_date(now));
     response
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::super::http::{Asked, Body, answer, whole};
 use super::super::world::images::{Registry, digest};
 use super::super::world::model::{Nanos, SECOND};
-use super::super::world::moment::rfc3339;
+use super::super::world::time::rfc3339;
 
 /// How long a token is good, in seconds.
 const GOOD: u64 = 300;

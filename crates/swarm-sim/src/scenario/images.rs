@@ -11,7 +11,7 @@ use crate::world::images::{
 };
 use crate::world::model::Document;
 use crate::world::pull::{Sees, Silence};
-use crate::world::{World, moment};
+use crate::world::{World, time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -141,7 +141,7 @@ impl ImageText {
             return Err(format!("its base is not for {platform}"));
         }
         let created = match &self.created {
-            Some(text) => moment::parse(text).ok_or_else(|| format!("{text} is no moment"))?,
+            Some(text) => time::parse(text).ok_or_else(|| format!("{text} is no moment"))?,
             None => plain.created,
         };
         let layers = self.files.iter().chain(&self.layers).map(FilesText::files).collect::<Result<Vec<_>, _>>()?;

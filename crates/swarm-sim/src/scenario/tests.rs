@@ -11,7 +11,7 @@ const HOST: &str = "r.example:5000";
 fn world(text: &str) -> Result<World, String> {
     let text = format!("[[node]]\nname = \"a\"\nmanager = true\n[[registry]]\nname = \"{HOST}\"\n{text}");
     let text = text.replace("HOST", HOST);
-    let now = moment::parse("2026-11-20").unwrap();
+    let now = time::parse("2026-11-20").unwrap();
     Scenario::read(&text).and_then(|scenario| scenario.world(now)).map(|(world, _)| world)
 }
 

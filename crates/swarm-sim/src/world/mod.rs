@@ -14,7 +14,6 @@ pub mod images;
 mod jobs;
 pub mod logs;
 pub mod model;
-pub mod moment;
 mod nodes;
 pub mod pull;
 pub mod render;
@@ -29,6 +28,7 @@ pub mod spec;
 mod tasks;
 #[cfg(test)]
 mod tests;
+pub mod time;
 mod validate;
 
 use std::cmp::Reverse;
