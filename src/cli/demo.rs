@@ -31,7 +31,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
         .map_err(|error| usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a writable one"))?;
     let guard = if common.read_only { Guard::ReadOnly } else { Guard::None };
     let mut clusters = Vec::new();
-    for cluster in demo_world(outside()) {
+    for cluster in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
         let sim = Sim::start(cluster.world, 1.0);
         keep_moving(&sim, cluster.name);
         let eyes = eyes(cluster.name, &sim, common.read_only)?;

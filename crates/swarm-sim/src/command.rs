@@ -1,7 +1,7 @@
 //! The command line: options, and serving a world until a signal ends it.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -104,7 +104,8 @@ fn made(options: &Options) -> Result<(World, Vec<Planned>), CommandError> {
     };
     let text = std::fs::read_to_string(path)
         .map_err(|why| error(format!("cannot read {}: {why}", path.display()), "name a TOML file"))?;
-    let scenario = Scenario::read(&text).and_then(|scenario| scenario.world(outside()));
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let scenario = Scenario::read_in(folder, &text).and_then(|scenario| scenario.world(outside()));
     scenario.map_err(|why| error(why, MEND))
 }
 

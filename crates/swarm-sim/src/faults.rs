@@ -270,7 +270,7 @@ fn apply(world: &mut World, faults: &mut Faults, fault: Fault) -> Result<(), Ref
             );
             world.unreachable.insert(host, why);
         }
-        Fault::Node { name, to } => node(world, &name, &to)?,
+        Fault::Node { name, to } => set_node(world, &name, &to)?,
         Fault::Elect { node } => world.elect(&node)?,
         Fault::Meddle { before_write: Some(left), service, image, label } => {
             faults.meddlers.push((left, Fault::Meddle { service, image, label, before_write: None }));
@@ -309,7 +309,8 @@ fn registry(world: &mut World, faults: &mut Faults, host: String, how: Misbehavi
     faults.registries.insert(host, (how, span));
 }
 
-fn node(world: &mut World, name: &str, to: &str) -> Result<(), Refusal> {
+/// Sets a node's link (`down`, `up`) or its availability.
+pub(crate) fn set_node(world: &mut World, name: &str, to: &str) -> Result<(), Refusal> {
     match to {
         "down" => world.set_link(name, false),
         "up" => world.set_link(name, true),
