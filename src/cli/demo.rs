@@ -7,17 +7,14 @@ use std::sync::Arc;
 use super::args::Common;
 use super::session::{Failure, usage};
 use super::{Exit, settings};
+use crate::console::{ClusterParts, Parts};
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::{Docker, Endpoint, Host};
+use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace_engine::versions::Versions;
 use pinnace_tui::app::state::Guard;
-use pinnace_engine::prepare::Eyes;
-use crate::console::{ClusterParts, Parts};
-use swarm_sim::quiet::keep_moving;
-use swarm_sim::scenario::outside;
-use swarm_sim::serve::{Seat, open};
-use swarm_sim::{HUB, Sim, demo_world};
+use swarm_sim::{HUB, Seat, Sim, connect, demo_world, keep_moving, outside};
 
 /// How the demo's temporary folders begin; the process id follows.
 const FOLDER: &str = "pinnace-demo-";
@@ -46,11 +43,11 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
 /// Eyes on a simulated swarm and its registries, over connections within the process.
 fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
     let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
-    let host = Host::Memory(Arc::new(move |_| open(&engine, Seat::Engine(None))));
+    let host = Host::Memory(Arc::new(move |_| connect(&engine, Seat::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
     let dial = Dial::Memory(Arc::new(move |uri| {
         let name = uri.authority().map(ToString::to_string).unwrap_or_default();
-        open(&registry, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+        connect(&registry, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => DialError::NoName(name),
             _ => DialError::Refused(name, error.to_string()),
         })

@@ -9,9 +9,9 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Sim;
-use super::faults::{self, Planned};
+use super::faults::{Planned, plan_fault};
 use super::scenario::{Scenario, outside};
-use super::serve::{Seat, tcp, unix};
+use super::serve::{Seat, listen_tcp, listen_unix};
 use super::synthetic::{Size, world};
 use super::world::World;
 
@@ -75,18 +75,18 @@ pub async fn run(options: &Options) -> Result<(), CommandError> {
     let registries: Vec<String> = made.registries.keys().cloned().collect();
     let sim = Sim::start(made, options.time_scale);
     for fault in planned {
-        let done = sim.with_faults(|world, faults| faults::plan(world, faults, fault));
+        let done = sim.with_faults(|world, faults| plan_fault(world, faults, fault));
         done.map_err(|refusal| error(format!("the scenario: {}", refusal.message), MEND))?;
     }
     let cannot = |place: &str, why: &std::io::Error| {
         error(format!("cannot listen at {place}: {why}"), "name another place with --socket or --registry")
     };
     let socket = options.socket.display().to_string();
-    unix(Arc::clone(&sim), Seat::Engine(None), &options.socket).map_err(|why| cannot(&socket, &why))?;
+    listen_unix(Arc::clone(&sim), Seat::Engine(None), &options.socket).map_err(|why| cannot(&socket, &why))?;
     print(&format!("engine unix://{socket}"));
     if let Some(address) = &options.registry {
         let only = registries.first().filter(|_| registries.len() == 1).cloned();
-        let listening = tcp(Arc::clone(&sim), Seat::Registry(only), address).await;
+        let listening = listen_tcp(Arc::clone(&sim), Seat::Registry(only), address).await;
         let (at, _) = listening.map_err(|why| cannot(address, &why))?;
         print(&format!("registry {at} for {}", registries.join(", ")));
     }

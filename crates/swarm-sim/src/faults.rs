@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::world::model::{Nanos, SECOND};
-use super::world::services_change;
-use super::world::{Refusal, World};
+use super::world::{Late, Refusal, World, edit_service};
 
 /// Something that goes wrong, or is mended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,7 +222,7 @@ impl Faults {
 ///
 /// # Errors
 /// When it names what is not there.
-pub fn plan(world: &mut World, faults: &mut Faults, planned: Planned) -> Result<(), Refusal> {
+pub fn plan_fault(world: &mut World, faults: &mut Faults, planned: Planned) -> Result<(), Refusal> {
     if planned.after > 0.0 {
         let text = serde_json::to_string(&planned.fault).unwrap_or_default();
         world.later(nanos(planned.after), text);
@@ -237,7 +236,7 @@ pub fn carry_out_due(world: &mut World, faults: &mut Faults) {
     for text in world.take_due() {
         if let Ok(fault) = serde_json::from_str(&text) {
             let _ = apply(world, faults, fault);
-        } else if let Ok(write) = serde_json::from_str::<services_change::Late>(&text) {
+        } else if let Ok(write) = serde_json::from_str::<Late>(&text) {
             let _ = write.carry_out(world);
         }
     }
@@ -276,7 +275,7 @@ fn apply(world: &mut World, faults: &mut Faults, fault: Fault) -> Result<(), Ref
             faults.meddlers.push((left, Fault::Meddle { service, image, label, before_write: None }));
         }
         Fault::Meddle { service, image, label, before_write: None } => {
-            services_change::edit(world, &service, image.as_deref(), label.as_deref())?;
+            edit_service(world, &service, image.as_deref(), label.as_deref())?;
         }
     }
     world.touch();

@@ -9,9 +9,7 @@ use std::time::Duration;
 use super::Sim;
 use super::demo::HUB;
 use super::scenario::pinned;
-use super::world::World;
-use super::world::id::Dice;
-use super::world::services_change::edit;
+use super::world::{Dice, World, edit_service};
 
 /// Something small that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +74,7 @@ impl Life {
         match small {
             Some(Update(service, repository, tag)) => {
                 let image = pinned(world, &format!("{HUB}/{repository}:{tag}"));
-                image.is_ok_and(|image| edit(world, service, Some(&image), None).is_ok())
+                image.is_ok_and(|image| edit_service(world, service, Some(&image), None).is_ok())
             }
             Some(Ends(service)) => world.end_a_task(service),
             None => false,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use pinnace_core::group::GroupKey;
-use swarm_sim::faults::{Fault, Planned};
 use serde_json::json;
+use swarm_sim::{Fault, Planned};
 
 use super::keys::Desk;
 use super::*;
@@ -22,7 +22,7 @@ impl Swarm {
 
     pub(super) fn fault(&self, fault: Fault) {
         let planned = Planned { after: 0.0, fault };
-        self.sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+        self.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
     }
 
     /// What a deployment by somebody else does.

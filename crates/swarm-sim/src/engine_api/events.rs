@@ -8,7 +8,7 @@ use http::Response;
 use super::filters::Filters;
 use super::{Call, error};
 use crate::Sim;
-use crate::http::{Body, answer, stream};
+use crate::http::{Body, respond, stream};
 use crate::world::model::Nanos;
 use crate::world::{Event, Refusal};
 
@@ -104,5 +104,5 @@ pub(super) fn follow(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
             }
         }
     });
-    answer(200, "application/json", body)
+    respond(200, "application/json", body)
 }

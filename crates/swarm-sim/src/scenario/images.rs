@@ -11,8 +11,7 @@ use crate::world::images::{
     Allowance, Annotate, Behaviour, Compression, Config, Content, Files, Recipe, Reference, base, fits, reference,
 };
 use crate::world::model::{Document, Nanos};
-use crate::world::pull::{Sees, Silence};
-use crate::world::{World, time};
+use crate::world::{Sees, Silence, World, time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]

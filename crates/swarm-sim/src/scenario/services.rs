@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use super::moments::MomentText;
 use super::wrong;
 use crate::faults::set_node;
-use crate::world::World;
 use crate::world::images::reference;
-use crate::world::services_change::edit;
+use crate::world::{World, edit_service};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -133,7 +132,7 @@ impl ChangeText {
                     Some(image) if self.pinned => Some(pinned(world, image).map_err(|why| bad(&why))?),
                     image => image.clone(),
                 };
-                edit(world, service, image.as_deref(), self.label.as_deref())
+                edit_service(world, service, image.as_deref(), self.label.as_deref())
             }
             (None, Some(node), Some(to)) if self.image.is_none() && self.label.is_none() => set_node(world, node, to),
             _ => return Err(bad("either a `service` with `image` or `label`, or a `node` with `availability`")),

@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::world::images::{Registry, reference};
 use crate::world::model::State;
-use crate::world::pull::Silence;
-use crate::world::time;
+use crate::world::{Silence, time};
 
 pub(super) const HOST: &str = "r.example:5000";
 

@@ -7,11 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use base64::Engine as _;
-use swarm_sim::world::World;
-use swarm_sim::world::configs::Store;
-use swarm_sim::world::model::{Config, Phase, Service};
-use swarm_sim::world::spec::Spec;
 use serde_json::Value;
+use swarm_sim::{Config, Phase, Service, Spec, Store, World};
 
 use super::step::{Labels, Step, is_terminal, label, labels_of, of_slot};
 
