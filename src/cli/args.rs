@@ -199,32 +199,6 @@ pub struct Inspecting {
     pub json: bool,
 }
 
-/// What is simulated, and where.
-#[derive(Clone, Debug, ClapArgs)]
-pub struct Simulated {
-    /// The socket the engine listens at
-    #[arg(long, value_name = "PATH")]
-    pub socket: PathBuf,
-    /// The address the registry listens at
-    #[arg(long, value_name = "ADDR")]
-    pub registry: Option<String>,
-    /// What there is, and what goes wrong
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["services", "nodes", "tasks"])]
-    pub scenario: Option<PathBuf>,
-    /// Without a scenario: how many services
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub services: u64,
-    /// Without a scenario: how many nodes
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub nodes: u64,
-    /// Without a scenario: how many tasks, over all services
-    #[arg(long, value_name = "N")]
-    pub tasks: Option<u64>,
-    /// How many times as fast as the clock everything happens
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
-    pub time_scale: f64,
-}
-
 /// The verbs.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
@@ -356,7 +330,7 @@ pub enum Verb {
     /// What an image is, and whether it keeps a contract; needs no engine
     Inspect(Inspecting),
     /// Serve a simulated swarm and its registries
-    Sim(Simulated),
+    Sim(swarm_sim::command::Options),
     /// All changes, newest first
     History {
         /// Only this group or service

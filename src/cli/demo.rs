@@ -14,10 +14,7 @@ use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace_engine::versions::Versions;
 use pinnace_tui::state::Guard;
-use swarm_sim::quiet::keep_moving;
-use swarm_sim::scenario::outside;
-use swarm_sim::serve::{Seat, open};
-use swarm_sim::{HUB, Sim, demo_world};
+use swarm_sim::{HUB, Seat, Sim, connect, demo_world, keep_moving, outside};
 
 /// How the demo's temporary folders begin; the process id follows.
 const FOLDER: &str = "pinnace-demo-";
@@ -31,7 +28,7 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
         .map_err(|error| usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a writable one"))?;
     let guard = if common.read_only { Guard::ReadOnly } else { Guard::None };
     let mut clusters = Vec::new();
-    for cluster in demo_world(outside()) {
+    for cluster in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
         let sim = Sim::start(cluster.world, 1.0);
         keep_moving(&sim, cluster.name);
         let eyes = eyes(cluster.name, &sim, common.read_only)?;
@@ -46,11 +43,11 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
 /// Eyes on a simulated swarm and its registries, over connections within the process.
 fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
     let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
-    let host = Host::Memory(Arc::new(move |_| open(&engine, Seat::Engine(None))));
+    let host = Host::Memory(Arc::new(move |_| connect(&engine, Seat::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
     let dial = Dial::Memory(Arc::new(move |uri| {
         let name = uri.authority().map(ToString::to_string).unwrap_or_default();
-        open(&registry, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+        connect(&registry, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => DialError::NoName(name),
             _ => DialError::Refused(name, error.to_string()),
         })

@@ -11,10 +11,7 @@ use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::endpoint::{Endpoint, Host};
 use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
-use swarm_sim::Sim;
-use swarm_sim::scenario::Scenario;
-use swarm_sim::serve::{Seat, open};
-use swarm_sim::world::moment;
+use swarm_sim::{Scenario, Seat, Sim, connect, parse_time};
 
 const EXTENSION: &str = r#"
 oci = true
@@ -85,7 +82,7 @@ struct Said {
 }
 
 fn sim(large: bool) -> Arc<Sim> {
-    let (world, _) = Scenario::read(&scenario(large)).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&scenario(large)).unwrap().world(parse_time("2026-11-20").unwrap()).unwrap();
     Sim::start(world, 1.0)
 }
 
@@ -94,12 +91,12 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     let sim = Arc::clone(sim);
     let of_engine = Arc::clone(&sim);
     let host = Host::Memory(Arc::new(move |_: &http::Uri| {
-        if engine { open(&of_engine, Seat::Engine(None)) } else { Err(std::io::ErrorKind::NotFound.into()) }
+        if engine { connect(&of_engine, Seat::Engine(None)) } else { Err(std::io::ErrorKind::NotFound.into()) }
     }));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let dial = Dial::Memory(Arc::new(move |uri: &http::Uri| {
         let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
-        open(
+        connect(
             &sim,
             Seat::Registry(uri.host().map(|host| match uri.port_u16() {
                 Some(port) => format!("{host}:{port}"),
@@ -225,12 +222,12 @@ async fn without_any_engine_the_program_asks_the_registry() {
     let other = format!("{}:{port}", probe.local_addr().unwrap().ip());
     let of = |host: &str| format!("[[image]]\nref = \"{host}/x-ext:1.0.0\"\n{EXTENSION}");
     let text = format!("[[node]]\nname = \"node-1\"\nmanager = true\n{}{}", of(&host), of(&other));
-    let (world, _) = Scenario::read(&text).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&text).unwrap().world(parse_time("2026-11-20").unwrap()).unwrap();
     let sim = Sim::start(world, 1.0);
     tokio::spawn(async move {
         loop {
             let (mut near, _) = listener.accept().await.unwrap();
-            let mut far = open(&sim, Seat::Registry(None)).unwrap();
+            let mut far = connect(&sim, Seat::Registry(None)).unwrap();
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
         }
     });

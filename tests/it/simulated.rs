@@ -10,11 +10,7 @@ use pinnace_core::swarm::UpdateState;
 use pinnace_engine::docker::endpoint::{Endpoint, Host};
 use pinnace_engine::docker::{Auth, Docker, Fault, Stand};
 use serde_json::{Value, json};
-use swarm_sim::Sim;
-use swarm_sim::faults::{Planned, plan};
-use swarm_sim::scenario::Scenario;
-use swarm_sim::serve::{Seat, open};
-use swarm_sim::world::moment;
+use swarm_sim::{Planned, Scenario, Seat, Sim, connect, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
 
 const SCENARIO: &str = r#"
@@ -41,19 +37,19 @@ replicas = 2
 "#;
 
 fn sim() -> Arc<Sim> {
-    let (world, _) = Scenario::read(SCENARIO).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(SCENARIO).unwrap().world(parse_time("2026-11-20").unwrap()).unwrap();
     Sim::start(world, 1.0)
 }
 
 fn docker_on(sim: &Arc<Sim>, node: Option<&str>) -> Docker {
     let (sim, node) = (Arc::clone(sim), node.map(str::to_owned));
-    let opener = Arc::new(move |_: &http::Uri| -> io::Result<_> { open(&sim, Seat::Engine(node.clone())) });
+    let opener = Arc::new(move |_: &http::Uri| -> io::Result<_> { connect(&sim, Seat::Engine(node.clone())) });
     Docker::new(Endpoint { name: "sim".to_owned(), host: Host::Memory(opener) }, false).unwrap()
 }
 
 fn fault(sim: &Sim, given: Value) {
     let planned: Planned = serde_json::from_value(given).unwrap();
-    sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+    sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
 }
 
 fn to_two() -> Vec<Edit> {

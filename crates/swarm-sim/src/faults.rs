@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::world::model::{Nanos, SECOND};
-use super::world::services_change;
-use super::world::{Refusal, World};
+use super::world::{Late, Refusal, World, edit_service};
 
 /// Something that goes wrong, or is mended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,7 +222,7 @@ impl Faults {
 ///
 /// # Errors
 /// When it names what is not there.
-pub fn plan(world: &mut World, faults: &mut Faults, planned: Planned) -> Result<(), Refusal> {
+pub fn plan_fault(world: &mut World, faults: &mut Faults, planned: Planned) -> Result<(), Refusal> {
     if planned.after > 0.0 {
         let text = serde_json::to_string(&planned.fault).unwrap_or_default();
         world.later(nanos(planned.after), text);
@@ -237,7 +236,7 @@ pub fn carry_out_due(world: &mut World, faults: &mut Faults) {
     for text in world.take_due() {
         if let Ok(fault) = serde_json::from_str(&text) {
             let _ = apply(world, faults, fault);
-        } else if let Ok(write) = serde_json::from_str::<services_change::Late>(&text) {
+        } else if let Ok(write) = serde_json::from_str::<Late>(&text) {
             let _ = write.carry_out(world);
         }
     }
@@ -270,13 +269,13 @@ fn apply(world: &mut World, faults: &mut Faults, fault: Fault) -> Result<(), Ref
             );
             world.unreachable.insert(host, why);
         }
-        Fault::Node { name, to } => node(world, &name, &to)?,
+        Fault::Node { name, to } => set_node(world, &name, &to)?,
         Fault::Elect { node } => world.elect(&node)?,
         Fault::Meddle { before_write: Some(left), service, image, label } => {
             faults.meddlers.push((left, Fault::Meddle { service, image, label, before_write: None }));
         }
         Fault::Meddle { service, image, label, before_write: None } => {
-            services_change::edit(world, &service, image.as_deref(), label.as_deref())?;
+            edit_service(world, &service, image.as_deref(), label.as_deref())?;
         }
     }
     world.touch();
@@ -309,7 +308,8 @@ fn registry(world: &mut World, faults: &mut Faults, host: String, how: Misbehavi
     faults.registries.insert(host, (how, span));
 }
 
-fn node(world: &mut World, name: &str, to: &str) -> Result<(), Refusal> {
+/// Sets a node's link (`down`, `up`) or its availability.
+pub(crate) fn set_node(world: &mut World, name: &str, to: &str) -> Result<(), Refusal> {
     match to {
         "down" => world.set_link(name, false),
         "up" => world.set_link(name, true),

@@ -86,7 +86,7 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
 }
 
 /// A body that is there.
-pub fn whole(bytes: impl Into<Bytes>) -> Body {
+pub fn full_body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
@@ -101,7 +101,7 @@ pub fn stream() -> (mpsc::UnboundedSender<io::Result<Bytes>>, Body) {
 }
 
 /// An answer of this status with a body.
-pub fn answer(status: u16, kind: &str, body: Body) -> Response<Body> {
+pub fn respond(status: u16, kind: &str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(kind) = kind.parse() {

@@ -1,22 +1,23 @@
 //! A simulated swarm and its registries, behind the same HTTP the real ones speak.
 //!
-//! Above it everything is the real code. It uses nothing of the rest of the crate: shared code would hide its own
+//! Above it everything is the real code. It uses none of the other crates: shared code would hide its own
 //! mistakes. What is true of a swarm is in [`world`], which is pure and has a clock of its own; [`engine_api`] and
 //! [`registry_api`] speak for it; [`faults`] is what can go wrong between; [`scenario`] says what there is.
 //!
 //! Time is tokio's: under its paused clock a rollout of minutes takes no time at all.
 
 mod clock;
-pub mod demo;
-pub mod engine_api;
-pub mod faults;
-pub mod http;
-pub mod quiet;
-pub mod registry_api;
-pub mod scenario;
-pub mod serve;
-pub mod synthetic;
-pub mod world;
+pub mod command;
+mod demo;
+mod engine_api;
+mod faults;
+mod http;
+mod quiet;
+mod registry_api;
+mod scenario;
+mod serve;
+mod synthetic;
+mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -24,10 +25,17 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use clock::Clock;
-pub use demo::{HUB, demo_world};
-use faults::Faults;
-use world::World;
-use world::model::Nanos;
+pub use demo::{DemoCluster, HUB, demo_world};
+pub use engine_api::answer_as_engine;
+pub use faults::{Fault, Faults, Misbehaviour, Planned, plan_fault};
+pub use http::{Answer, Asked, full_body, respond};
+pub use quiet::keep_moving;
+pub use scenario::{Scenario, outside};
+pub use serve::{Seat, connect, listen_unix};
+pub use world::images::{Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, Recipe, digest, reference};
+pub use world::model::{Config, Nanos, Phase, Service};
+pub use world::time::parse as parse_time;
+pub use world::{Change, Spec, Store, World, edit_service};
 
 /// A world with its clock running.
 #[derive(Debug)]

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Sim;
-use super::demo::pinned;
-use super::world::World;
-use super::world::id::Dice;
-use super::world::services_change::edit;
+use super::demo::HUB;
+use super::scenario::pinned;
+use super::world::{Dice, World, edit_service};
 
 /// Something small that happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +73,8 @@ impl Life {
         self.next += 1;
         match small {
             Some(Update(service, repository, tag)) => {
-                let image = pinned(world, repository, tag);
-                edit(world, service, Some(&image), None).is_ok()
+                let image = pinned(world, &format!("{HUB}/{repository}:{tag}"));
+                image.is_ok_and(|image| edit_service(world, service, Some(&image), None).is_ok())
             }
             Some(Ends(service)) => world.end_a_task(service),
             None => false,
@@ -117,7 +116,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_ten_minutes_things_happened_and_the_trouble_is_the_same() {
-        for cluster in demo_world(1_795_000_000 * SECOND) {
+        for cluster in demo_world(1_795_000_000 * SECOND).unwrap() {
             let before = trouble(&cluster.world);
             let writes = cluster.world.index();
             let sim = Sim::start(cluster.world, 1.0);
@@ -146,7 +145,7 @@ mod tests {
     fn everything_it_does_can_be_done_and_is_the_same_each_time() {
         for at in 0..2 {
             let run = || {
-                let mut cluster = demo_world(1_795_000_000 * SECOND).remove(at);
+                let mut cluster = demo_world(1_795_000_000 * SECOND).unwrap().remove(at);
                 let mut life = Life::of(cluster.name, 7);
                 let mut rests = Vec::new();
                 for _ in 0..12 {

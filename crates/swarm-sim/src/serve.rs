@@ -26,7 +26,7 @@ pub enum Seat {
 async fn respond(sim: Arc<Sim>, seat: Seat, request: http::Request<hyper::body::Incoming>) -> Answer {
     let asked = Asked::read(request).await?;
     match seat {
-        Seat::Engine(node) => engine_api::answer(sim, node.as_deref(), asked).await,
+        Seat::Engine(node) => engine_api::answer_as_engine(sim, node.as_deref(), asked).await,
         Seat::Registry(name) => registry_api::answer(sim, name.as_deref(), asked).await,
     }
 }
@@ -61,7 +61,7 @@ async fn connection(sim: Arc<Sim>, seat: Seat, io: impl AsyncRead + AsyncWrite +
 ///
 /// # Errors
 /// As a network says it: nobody listens there, or there is no such name (`NotFound`).
-pub fn open(sim: &Arc<Sim>, seat: Seat) -> io::Result<DuplexStream> {
+pub fn connect(sim: &Arc<Sim>, seat: Seat) -> io::Result<DuplexStream> {
     if matches!(seat, Seat::Engine(_)) && sim.with_faults(|_, faults| faults.is_gone()) {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
@@ -77,7 +77,7 @@ pub fn open(sim: &Arc<Sim>, seat: Seat) -> io::Result<DuplexStream> {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn unix(sim: Arc<Sim>, seat: Seat, path: &Path) -> io::Result<tokio::task::JoinHandle<()>> {
+pub fn listen_unix(sim: Arc<Sim>, seat: Seat, path: &Path) -> io::Result<tokio::task::JoinHandle<()>> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -94,7 +94,7 @@ pub fn unix(sim: Arc<Sim>, seat: Seat, path: &Path) -> io::Result<tokio::task::J
 ///
 /// # Errors
 /// When it is taken.
-pub async fn tcp(
+pub async fn listen_tcp(
     sim: Arc<Sim>,
     seat: Seat,
     address: &str,

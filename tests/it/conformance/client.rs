@@ -9,10 +9,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use swarm_sim::Sim;
-use swarm_sim::serve::{Seat, open};
-use swarm_sim::world::images::Recipe;
-use swarm_sim::world::moment;
+use swarm_sim::{Recipe, Seat, Sim, connect, parse_time};
 use tokio::net::UnixStream;
 
 use super::setup::{self, Lab, Private};
@@ -144,7 +141,7 @@ impl Target {
         let response = match &self.way {
             Way::Sim(sim) => {
                 let (mut send, connection) =
-                    hyper::client::conn::http1::handshake(TokioIo::new(open(sim, Seat::Engine(None)).unwrap()))
+                    hyper::client::conn::http1::handshake(TokioIo::new(connect(sim, Seat::Engine(None)).unwrap()))
                         .await
                         .unwrap();
                 tokio::spawn(connection);
@@ -318,7 +315,7 @@ impl Target {
     /// The engine's clock, in seconds.
     pub async fn now(&self) -> String {
         let info = self.call("GET", "/info", None).await;
-        let at = moment::parse(info.body["SystemTime"].as_str().unwrap()).unwrap();
+        let at = parse_time(info.body["SystemTime"].as_str().unwrap()).unwrap();
         format!("{}.{:09}", at / 1_000_000_000, at % 1_000_000_000)
     }
 

@@ -3,9 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use swarm_sim::Sim;
-use swarm_sim::scenario::Scenario;
-use swarm_sim::world::moment;
+use swarm_sim::{Scenario, Sim, parse_time};
 
 /// The simulated registry without a password.
 pub const REGISTRY: &str = "10.0.0.1:5000";
@@ -89,6 +87,6 @@ pub fn simulated() -> (Arc<Sim>, Private) {
     ));
     text.push_str(&image("arm", "platforms = [\"linux/arm64/v8\"]\nindex = \"oci\""));
     text.push_str(&image("oci", "oci = true"));
-    let (world, _) = Scenario::read(&text).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&text).unwrap().world(parse_time("2026-11-20").unwrap()).unwrap();
     (Sim::start(world, 1.0), private)
 }

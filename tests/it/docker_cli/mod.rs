@@ -12,9 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use swarm_sim::Sim;
-use swarm_sim::scenario::{Scenario, outside};
-use swarm_sim::serve::{Seat, unix};
+use swarm_sim::{Scenario, Seat, Sim, listen_unix, outside};
 
 use crate::lab::{Lab, limit, name};
 use text::{Notes, Show};
@@ -174,7 +172,7 @@ fn simulator(socket: &Path) -> Arc<Sim> {
     let now = outside();
     let (world, _) = Scenario::read(&text).unwrap().world(now).unwrap();
     let sim = Sim::start(world, SCALE);
-    unix(Arc::clone(&sim), Seat::Engine(None), socket).unwrap();
+    listen_unix(Arc::clone(&sim), Seat::Engine(None), socket).unwrap();
     sim
 }
 

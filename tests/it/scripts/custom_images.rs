@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::keys::Desk;
 use super::*;
-use swarm_sim::faults::{Fault, Planned, plan as plan_fault};
+use swarm_sim::{Fault, Planned, plan_fault};
 
 const CUSTOM: &str = include_str!("custom_images.toml");
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
@@ -110,7 +110,7 @@ impl Script {
 
     /// The image is lost: the registry deletes it, the nodes prune it, and what ran ends.
     async fn lose(&self, image: &str) {
-        let reference = swarm_sim::world::images::reference(image).unwrap();
+        let reference = swarm_sim::reference(image).unwrap();
         let (_, pinned) = self.swarm.image_at(image);
         let digest = pinned.split_once('@').unwrap().1;
         self.swarm.sim.with(|world| {

@@ -7,7 +7,7 @@ use super::*;
 
 /// An operator at the demo's first cluster.
 fn demo() -> (Swarm, Operator) {
-    let mut clusters = demo_world(outside());
+    let mut clusters = demo_world(outside()).unwrap();
     let swarm = Swarm { sim: Sim::start(clusters.remove(0).world, 1.0) };
     let mut operator = swarm.at("mgr-1");
     operator.given.eyes = operator.given.eyes.clone().with_versions(Versions::built_in(&format!("{REGISTRY}/pgedge")));

@@ -11,7 +11,7 @@ const TWO: &str = "r.example:5000/app:2";
 fn meddle(swarm: &Swarm, service: &str, image: &str, label: Option<&str>) {
     let label = label.map(str::to_owned);
     let fault = Fault::Meddle { service: service.to_owned(), image: Some(image.to_owned()), label, before_write: None };
-    swarm.sim.with_faults(|world, faults| plan(world, faults, Planned { after: 0.0, fault })).unwrap();
+    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
 }
 
 /// The shop with its first service pinned, and healthy on it.

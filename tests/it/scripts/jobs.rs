@@ -163,8 +163,7 @@ async fn what_somebody_else_does_stands() {
         if when == When::After && call.landed() {
             posted.store(true, Ordering::SeqCst);
         } else if call.path.ends_with("/tasks") && posted.swap(false, Ordering::SeqCst) {
-            let edited =
-                other.sim.with(|world| swarm_sim::world::services_change::edit(world, "shop_a", Some(&image), None));
+            let edited = other.sim.with(|world| swarm_sim::edit_service(world, "shop_a", Some(&image), None));
             assert!(edited.is_ok());
         }
         Act::Pass

@@ -6,7 +6,7 @@ use pinnace_core::journal::{RECORD_LIMIT, record_size};
 use pinnace_core::plan::Record;
 use pinnace_core::swarm::GroupKey;
 use serde_json::json;
-use swarm_sim::faults::{Fault, Planned};
+use swarm_sim::{Fault, Planned};
 
 use super::keys::Desk;
 use super::*;
@@ -24,7 +24,7 @@ impl Swarm {
 
     pub(super) fn fault(&self, fault: Fault) {
         let planned = Planned { after: 0.0, fault };
-        self.sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+        self.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
     }
 
     /// What a deployment by somebody else does.

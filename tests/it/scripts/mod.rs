@@ -37,12 +37,10 @@ use pinnace_engine::docker::endpoint::{Endpoint, Host};
 use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use serde_json::Value;
-use swarm_sim::Sim;
-use swarm_sim::engine_api;
-use swarm_sim::faults::{Fault, Misbehaviour, Planned, plan};
-use swarm_sim::http::{Answer, Asked, whole};
-use swarm_sim::scenario::{Scenario, outside};
-use swarm_sim::serve::{Seat, open};
+use swarm_sim::{
+    Answer, Asked, Fault, Misbehaviour, Planned, Scenario, Seat, Sim, answer_as_engine, connect, full_body, outside,
+    plan_fault,
+};
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use tokio::sync::Notify;
@@ -72,7 +70,7 @@ impl Swarm {
         let (world, faults) = Scenario::read(scenario).unwrap().world(outside()).unwrap();
         let sim = Sim::start(world, 1.0);
         for planned in faults {
-            sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+            sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
         }
         Self { sim }
     }
@@ -90,7 +88,7 @@ impl Swarm {
             headers: HeaderMap::new(),
             body: bytes::Bytes::new(),
         };
-        let answer = engine_api::answer(Arc::clone(&self.sim), Some(node), asked).await.unwrap();
+        let answer = answer_as_engine(Arc::clone(&self.sim), Some(node), asked).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -136,7 +134,7 @@ impl Swarm {
     /// The same of a tag in any registry.
     fn image_at(&self, text: &str) -> (String, String) {
         let text = text.to_owned();
-        let named = swarm_sim::world::images::reference(&text).unwrap();
+        let named = swarm_sim::reference(&text).unwrap();
         let digest = self.sim.with(|world| world.look(&named, None).ok().map(|found| found.digest.to_string()));
         let pinned = format!("{text}@{}", digest.unwrap());
         (text, pinned)
@@ -168,7 +166,7 @@ impl Swarm {
 /// A registry is not reached any more.
 fn down(swarm: &Swarm, host: &str) {
     let fault = Fault::Registry { host: host.to_owned(), how: Misbehaviour::Down, seconds: 0.0 };
-    swarm.sim.with_faults(|world, faults| plan(world, faults, Planned { after: 0.0, fault })).unwrap();
+    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
 }
 
 /// Eyes on the swarm through a wire; registries are reached past it.
@@ -186,7 +184,7 @@ fn dial(sim: &Arc<Sim>) -> Dial {
     let sim = Arc::clone(sim);
     Dial::Memory(Arc::new(move |uri: &http::Uri| {
         let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
-        open(&sim, Seat::Registry(None)).map_err(refused)
+        connect(&sim, Seat::Registry(None)).map_err(refused)
     }))
 }
 
@@ -245,7 +243,7 @@ impl Wire {
         }
         call.nth = self.count.lock().unwrap().number(&call);
         self.act(&call, When::Before)?;
-        let answer = engine_api::answer(Arc::clone(&self.swarm.sim), Some(&self.node), asked).await?;
+        let answer = answer_as_engine(Arc::clone(&self.swarm.sim), Some(&self.node), asked).await?;
         if call.path.ends_with("/events") || call.path.ends_with("/logs") {
             return Ok(answer);
         }
@@ -256,7 +254,7 @@ impl Wire {
         self.count.lock().unwrap().answered(&call);
         self.calls.lock().unwrap().push(call.clone());
         self.act(&call, When::After)?;
-        Ok(http::Response::from_parts(head, whole(body)))
+        Ok(http::Response::from_parts(head, full_body(body)))
     }
 
     fn act(&self, call: &Call, when: When) -> io::Result<()> {

@@ -28,7 +28,7 @@ async fn each_owner_gets_its_own_form() {
     // The tag moves after it was applied: what was applied is kept.
     let (_, pg) = swarm.image("pg:2");
     pinned(&operator, "storefront", &format!("n1={HUB}/pg:2")).await;
-    let named = swarm_sim::world::images::reference(&format!("{HUB}/pg:1")).unwrap();
+    let named = swarm_sim::reference(&format!("{HUB}/pg:1")).unwrap();
     swarm.sim.with(|world| world.registries.get_mut(HUB).unwrap().tag("2", &named, None)).unwrap();
     let database = permanent("storefront").await.exit(0);
     let spec: Value = serde_json::from_str(&database.out).unwrap();

@@ -1,8 +1,7 @@
 //! Plans that are saved and carried out later: once, and only while what they were made from is as it was.
 
 use serde_json::json;
-use swarm_sim::faults::{Fault, Planned};
-use swarm_sim::world::images::reference;
+use swarm_sim::{Fault, Planned, reference};
 
 use super::*;
 
@@ -10,7 +9,7 @@ const SHOP: [&str; 2] = ["shop_a", "shop_b"];
 
 impl Swarm {
     fn goes_wrong(&self, fault: Fault) {
-        self.sim.with_faults(|world, faults| plan(world, faults, Planned { after: 0.0, fault })).unwrap();
+        self.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
     }
 
     /// Lets a tag name what another tag names.

@@ -1,7 +1,7 @@
 //! A registry that takes five seconds for each answer: typing is never held up by it, and what it says of one reference
 //! is never shown under another's line.
 
-use swarm_sim::faults::{Fault, Misbehaviour, Planned, plan as plan_fault};
+use swarm_sim::{Fault, Misbehaviour, Planned, plan_fault};
 
 use super::keys::Desk;
 use super::*;

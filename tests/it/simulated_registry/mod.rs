@@ -17,12 +17,9 @@ use pinnace_core::registry::Why;
 use pinnace_engine::credentials::{Credentials, Hidden, Secret};
 use pinnace_engine::registry::{Dial, DialError, Policy, Registry};
 use serde_json::{Value, json};
-use swarm_sim::Sim;
-use swarm_sim::faults::{Planned, plan};
-use swarm_sim::scenario::Scenario;
-use swarm_sim::serve::{Seat, open};
-use swarm_sim::world::images::{Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, digest};
-use swarm_sim::world::moment;
+use swarm_sim::{
+    Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, Planned, Scenario, Seat, Sim, connect, digest, parse_time, plan_fault,
+};
 use tokio::time::{Instant, sleep};
 
 const OPEN: &str = "r.example:5000";
@@ -34,14 +31,14 @@ fn sim() -> Arc<Sim> {
          user = \"u\"\npassword = \"p?>~\"\ntokens = true\n[[image]]\nref = \"{TOKENS}/a/b:1\"\n"
     );
     text.extend((1..=5).map(|tag| format!("[[image]]\nref = \"{OPEN}/a/b:{tag}\"\noci = true\n")));
-    let (world, _) = Scenario::read(&text).unwrap().world(moment::parse("2026-11-20").unwrap()).unwrap();
+    let (world, _) = Scenario::read(&text).unwrap().world(parse_time("2026-11-20").unwrap()).unwrap();
     Sim::start(world, 1.0)
 }
 
 fn misbehave(sim: &Sim, how: &str, seconds: f64) {
     let planned = json!({ "kind": "registry", "host": OPEN, "how": how, "seconds": seconds });
     let planned: Planned = serde_json::from_value(planned).unwrap();
-    sim.with_faults(|world, faults| plan(world, faults, planned)).unwrap();
+    sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
 }
 
 /// An answer; no body where it broke off.
@@ -64,7 +61,7 @@ impl Reply {
 /// One plain request.
 async fn ask(sim: &Arc<Sim>, host: &str, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let (mut send, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(open(sim, Seat::Registry(None)).unwrap())).await.unwrap();
+        hyper::client::conn::http1::handshake(TokioIo::new(connect(sim, Seat::Registry(None)).unwrap())).await.unwrap();
     tokio::spawn(connection);
     let (method, path) = line.split_once(' ').unwrap();
     let request = Request::builder().method(method).uri(path).header("host", host);
@@ -84,7 +81,7 @@ fn client(sim: &Arc<Sim>) -> Registry {
     let sim = Arc::clone(sim);
     let dial = move |uri: &http::Uri| {
         let name = uri.authority().unwrap().to_string();
-        open(&sim, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+        connect(&sim, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
             ErrorKind::NotFound => DialError::NoName(name),
             _ => DialError::Refused(name, error.to_string()),
         })
@@ -298,7 +295,7 @@ async fn slow_and_cut_off() {
     let other = self::client(&sim);
     assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "{:?}", other.look(&wanted).await);
     misbehave(&sim, "down", 0.0);
-    assert_eq!(open(&sim, Seat::Registry(Some(OPEN.to_owned()))).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(connect(&sim, Seat::Registry(Some(OPEN.to_owned()))).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "a connection that was there breaks");
     let Err(Why::Unreachable(why)) = self::client(&sim).look(&wanted).await else { panic!() };
     assert!(why.starts_with("cannot connect to r.example:5000"), "{why}");

@@ -2,9 +2,8 @@
 
 use super::filters::Filters;
 use super::{Call, Told, array};
-use crate::world::World;
-use crate::world::configs::Store;
 use crate::world::render::config;
+use crate::world::{Store, World};
 
 pub(super) fn list(world: &World, call: &Call, store: Store) -> Told {
     let filters = Filters::read(call, &["id", "label", "name", "names"], world.engine.minor)?;

@@ -11,8 +11,7 @@ use crate::faults::Misbehaviour;
 use crate::http::Body;
 use crate::world::images::{Manifest, Reference, reference};
 use crate::world::model::{Nanos, SECOND};
-use crate::world::pull::Silence;
-use crate::world::{Refusal, World};
+use crate::world::{Refusal, Silence, World};
 
 /// Go's words for a server that did not answer in time.
 const TIMED_OUT: &str = "net/http: request canceled while waiting for connection (Client.Timeout exceeded while \

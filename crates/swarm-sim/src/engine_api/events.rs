@@ -8,7 +8,7 @@ use http::Response;
 use super::filters::Filters;
 use super::{Call, error};
 use crate::Sim;
-use crate::http::{Body, answer, stream};
+use crate::http::{Body, respond, stream};
 use crate::world::model::Nanos;
 use crate::world::{Event, Refusal};
 
@@ -37,7 +37,7 @@ fn moment(text: &str) -> Option<Nanos> {
     let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     match seconds.parse::<u64>() {
         Ok(seconds) => Some(seconds * 1_000_000_000 + format!("{fraction:0<9}").get(..9)?.parse::<u64>().ok()?),
-        Err(_) => crate::world::moment::parse(text),
+        Err(_) => crate::world::time::parse(text),
     }
 }
 
@@ -104,5 +104,5 @@ pub(super) fn follow(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
             }
         }
     });
-    answer(200, "application/json", body)
+    respond(200, "application/json", body)
 }

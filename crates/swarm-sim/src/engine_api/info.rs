@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{Call, Told, array};
 use crate::Sim;
 use crate::faults::{Faults, Part};
-use crate::http::{Body, answer, whole};
+use crate::http::{Body, full_body, respond};
 use crate::world::model::{Network, Node, NodeState, State};
-use crate::world::moment::rfc3339;
+use crate::world::time::rfc3339;
 use crate::world::{Refusal, World};
 
 pub(super) const LOCKED: &str = "Swarm is encrypted and needs to be unlocked before it can be used. Please use \"docker \
@@ -30,7 +30,7 @@ pub(super) fn ping(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
         (world.engine.minor, faults.part, own(world, call).is_some_and(|node| node.role == "worker"))
     });
     let body = if call.asked.method == Method::HEAD { "" } else { "OK" };
-    let mut response = answer(200, "text/plain; charset=utf-8", whole(body));
+    let mut response = respond(200, "text/plain; charset=utf-8", full_body(body));
     let headers = response.headers_mut();
     headers.insert("cache-control", http::HeaderValue::from_static("no-cache, no-store, must-revalidate"));
     headers.insert("pragma", http::HeaderValue::from_static("no-cache"));

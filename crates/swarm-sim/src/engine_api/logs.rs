@@ -10,11 +10,10 @@ use http::Response;
 
 use super::{Call, error};
 use crate::Sim;
-use crate::http::{Body, answer, stream};
-use crate::world::logs::Line;
+use crate::http::{Body, respond, stream};
 use crate::world::model::{Id, NodeState, Task};
-use crate::world::moment::rfc3339;
-use crate::world::{Refusal, World};
+use crate::world::time::rfc3339;
+use crate::world::{Line, Refusal, World};
 
 /// What was asked for.
 #[derive(Clone, Copy)]
@@ -143,5 +142,5 @@ pub(super) fn logs(sim: &Arc<Sim>, call: &Call, what: &str) -> Response<Body> {
     } else {
         "application/vnd.docker.raw-stream"
     };
-    answer(200, kind, body)
+    respond(200, kind, body)
 }

@@ -18,11 +18,9 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::Sim;
-use super::faults::{self, Part, Planned};
-use super::http::{Answer, Asked, Body, answer as respond, stream, whole};
-use super::world::configs::Store;
-use super::world::services_change::Late;
-use super::world::{Refusal, World};
+use super::faults::{Part, Planned, plan_fault};
+use super::http::{Answer, Asked, Body, full_body, respond, stream};
+use super::world::{Late, Refusal, Store, World};
 
 /// What a handler tells: a status and JSON.
 type Told = Result<(u16, String), Refusal>;
@@ -76,7 +74,7 @@ fn go_error(body: &[u8], error: &serde_json::Error) -> String {
 }
 
 /// Answers a request as the engine of a node does.
-pub async fn answer(sim: Arc<Sim>, node: Option<&str>, mut asked: Asked) -> Answer {
+pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: Asked) -> Answer {
     if asked.path == "/sim/fault" {
         return Ok(control(&sim, &asked));
     }
@@ -97,7 +95,7 @@ pub async fn answer(sim: Arc<Sim>, node: Option<&str>, mut asked: Asked) -> Answ
                 engine.least
             );
             // It is no JSON that older engines say this in.
-            let plain = respond(400, "text/plain; charset=utf-8", whole(format!("{text}\n")));
+            let plain = respond(400, "text/plain; charset=utf-8", full_body(format!("{text}\n")));
             let answer = if engine.minor >= 44 { error(&Refusal::new(400, text)) } else { plain };
             return Ok(finish(answer, &engine, now));
         }
@@ -136,25 +134,25 @@ fn finish(mut response: Response<Body>, engine: &super::world::Engine, now: u64)
     set("docker-experimental", "false".to_owned());
     set("ostype", "linux".to_owned());
     set("server", format!("Docker/{} (linux)", engine.version));
-    set("date", super::world::moment::http_date(now));
+    set("date", super::world::time::http_date(now));
     response
 }
 
 fn error(refusal: &Refusal) -> Response<Body> {
     let body = json!({ "message": refusal.message }).to_string();
-    respond(refusal.status, "application/json", whole(format!("{body}\n")))
+    respond(refusal.status, "application/json", full_body(format!("{body}\n")))
 }
 
 fn told(told: Told) -> Response<Body> {
     match told {
         Ok((status, body)) if body.is_empty() => {
-            let mut response = Response::new(whole(Bytes::new()));
+            let mut response = Response::new(full_body(Bytes::new()));
             *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
             response
         }
         Ok((status, mut body)) => {
             body.push('\n');
-            respond(status, "application/json", whole(body))
+            respond(status, "application/json", full_body(body))
         }
         Err(refusal) => error(&refusal),
     }
@@ -166,7 +164,7 @@ fn control(sim: &Sim, asked: &Asked) -> Response<Body> {
         Ok(planned) => planned,
         Err(why) => return error(&Refusal::new(400, why.to_string())),
     };
-    let done = sim.with_faults(|world, faults| faults::plan(world, faults, planned));
+    let done = sim.with_faults(|world, faults| plan_fault(world, faults, planned));
     told(done.map(|()| (200, "{}".to_owned())))
 }
 
@@ -247,7 +245,7 @@ async fn hang(sim: &Sim, call: &Call, parts: &[&str]) -> Result<(), Refusal> {
             _ => "config",
         };
         let late = Late {
-            late: late.to_owned(),
+            write: late.to_owned(),
             name: call.subject().to_owned(),
             version: call.version("").unwrap_or(0),
             spec: call.json().unwrap_or_default(),

@@ -5,9 +5,7 @@ use serde_json::{Value, json};
 use super::filters::Filters;
 use super::{Call, Told, array};
 use crate::world::render::View;
-use crate::world::services::{AuthFrom, Change};
-use crate::world::spec::Mode;
-use crate::world::{Refusal, World};
+use crate::world::{AuthFrom, Change, Mode, Refusal, World};
 
 pub(super) fn list(world: &World, call: &Call) -> Told {
     let filters = Filters::read(call, &["id", "label", "mode", "name", "runtime"], world.engine.minor)?;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Response};
 
-use super::super::http::{Asked, Body, answer as respond, whole};
+use super::super::http::{Asked, Body, full_body, respond};
 use super::super::world::World;
 use super::super::world::images::digest as digest_of;
 use super::manifests::body_of;
@@ -33,14 +33,14 @@ pub(super) fn blob(world: &World, host: &str, asked: &Asked) -> Response<Body> {
 /// A plain file, with an `ETag` by which it is not sent again.
 pub(super) fn file(world: &World, host: &str, asked: &Asked) -> Response<Body> {
     let Some(document) = world.documents.get(&(host.to_owned(), asked.path.clone())) else {
-        return respond(404, "text/plain", whole("404 page not found\n"));
+        return respond(404, "text/plain", full_body("404 page not found\n"));
     };
     if ![Method::GET, Method::HEAD].contains(&asked.method) {
-        return respond(405, "text/plain", whole("method not allowed\n"));
+        return respond(405, "text/plain", full_body("method not allowed\n"));
     }
     let tag = format!("\"{}\"", digest_of(document.body.as_bytes()));
     let mut response = if asked.header("if-none-match") == Some(tag.as_str()) {
-        respond(304, &document.kind, whole(Bytes::new()))
+        respond(304, &document.kind, full_body(Bytes::new()))
     } else {
         body_of(&Bytes::from(document.body.clone()), &document.kind, asked)
     };

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
-use super::super::http::{Asked, Body, answer as respond, whole};
+use super::super::http::{Asked, Body, full_body, respond};
 use super::super::world::images::{
     Allowance, DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Registry, digest as digest_of,
 };
@@ -80,7 +80,7 @@ fn told(found: &Manifest, asked: &Asked) -> Response<Body> {
 fn old(found: &Manifest) -> Response<Body> {
     let body = json!({ "schemaVersion": 1, "of": found.digest.as_ref() }).to_string();
     let digest = digest_of(body.as_bytes());
-    let mut response = respond(200, "application/vnd.docker.distribution.manifest.v1+prettyjws", whole(body));
+    let mut response = respond(200, "application/vnd.docker.distribution.manifest.v1+prettyjws", full_body(body));
     header(&mut response, "docker-content-digest", &digest);
     response
 }
@@ -88,7 +88,7 @@ fn old(found: &Manifest) -> Response<Body> {
 /// A body of this kind; for HEAD only what would be said of it.
 pub(super) fn body_of(bytes: &Bytes, kind: &str, asked: &Asked) -> Response<Body> {
     let head = asked.method == Method::HEAD;
-    let mut response = respond(200, kind, whole(if head { Bytes::new() } else { bytes.clone() }));
+    let mut response = respond(200, kind, full_body(if head { Bytes::new() } else { bytes.clone() }));
     header(&mut response, "content-length", &bytes.len().to_string());
     response
 }
@@ -103,7 +103,7 @@ pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, asked: &A
     let found: Vec<Value> =
         about.map(descriptor).filter(|it| wanted.is_empty() || it["artifactType"] == wanted).collect();
     let body = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found }).to_string();
-    let mut response = respond(200, OCI_INDEX, whole(body));
+    let mut response = respond(200, OCI_INDEX, full_body(body));
     if !wanted.is_empty() {
         header(&mut response, "oci-filters-applied", "artifactType");
     }

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::Sim;
 use super::faults::Misbehaviour;
-use super::http::{Answer, Asked, Body, answer as respond, stream, whole};
+use super::http::{Answer, Asked, Body, full_body, respond, stream};
 use super::world::World;
 use super::world::images::Registry;
 use super::world::model::Nanos;
@@ -139,7 +139,7 @@ fn cut(whole: &Response<Body>) -> Response<Body> {
 
 fn error(status: u16, code: &str, message: &str) -> Response<Body> {
     let body = json!({ "errors": [{ "code": code, "message": message, "detail": null }] }).to_string();
-    respond(status, "application/json; charset=utf-8", whole(body))
+    respond(status, "application/json; charset=utf-8", full_body(body))
 }
 
 fn header(response: &mut Response<Body>, name: &'static str, value: &str) {
@@ -197,7 +197,7 @@ fn serve(world: &mut World, name: &str, host: &str, asked: &Asked) -> Response<B
     }
     let mut response = match refused(registry, host, asked, now) {
         Some(refused) => refused,
-        None if asked.path == "/v2/" || asked.path == "/v2" => respond(200, "application/json", whole("{}")),
+        None if asked.path == "/v2/" || asked.path == "/v2" => respond(200, "application/json", full_body("{}")),
         None => match repository(&asked.parts) {
             _ if ![Method::GET, Method::HEAD].contains(&asked.method) => {
                 error(405, "UNSUPPORTED", "the operation is unsupported")
@@ -222,7 +222,7 @@ fn tags(registry: &Registry, name: &str, asked: &Asked) -> Response<Body> {
     let mut rest = repository.tags.keys().filter(|tag| last.is_empty() || tag.as_str() > last);
     let page: Vec<&String> = rest.by_ref().take(size).collect();
     let more = rest.next().is_some();
-    let mut response = respond(200, "application/json", whole(json!({ "name": name, "tags": page }).to_string()));
+    let mut response = respond(200, "application/json", full_body(json!({ "name": name, "tags": page }).to_string()));
     if let Some(end) = page.last().filter(|_| more) {
         header(&mut response, "link", &format!("</v2/{name}/tags/list?last={end}&n={size}>; rel=\"next\""));
     }
@@ -233,7 +233,7 @@ fn blob(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Respons
     let found = registry.repositories.get(name).and_then(|repository| repository.blobs.get(digest));
     let Some(bytes) = found else { return error(404, "BLOB_UNKNOWN", "blob unknown to registry") };
     if let Some(host) = &registry.blobs_at {
-        let mut response = respond(307, "application/octet-stream", whole(Bytes::new()));
+        let mut response = respond(307, "application/octet-stream", full_body(Bytes::new()));
         header(&mut response, "location", &format!("http://{host}/{name}/{digest}?signature={}", elsewhere::SIGNED));
         return response;
     }

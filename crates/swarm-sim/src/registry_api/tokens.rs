@@ -6,10 +6,10 @@ use http::{Method, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::super::http::{Asked, Body, answer, whole};
+use super::super::http::{Asked, Body, full_body, respond};
 use super::super::world::images::{Registry, digest};
 use super::super::world::model::{Nanos, SECOND};
-use super::super::world::moment::rfc3339;
+use super::super::world::time::rfc3339;
 
 /// How long a token is good, in seconds.
 const GOOD: u64 = 300;
@@ -57,7 +57,7 @@ fn repositories(scopes: &str) -> String {
 
 /// Answers at the token server: GET with a password, POST with one or with a refresh token in a form.
 pub(super) fn hand_out(registry: &Registry, asked: &Asked, now: Nanos) -> Response<Body> {
-    let reply = |told: serde_json::Value| answer(200, "application/json", whole(told.to_string()));
+    let reply = |told: serde_json::Value| respond(200, "application/json", full_body(told.to_string()));
     let Some(login @ (user, password)) = &registry.login else { return reply(json!({ "token": "anybody" })) };
     let form = form(asked);
     let value = |key: &str| form.get(key).map_or("", String::as_str);

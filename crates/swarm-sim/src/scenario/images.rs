@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::moments::{MomentText, When};
 use super::wrong;
 use crate::world::images::{
     Allowance, Annotate, Behaviour, Compression, Config, Content, Files, Recipe, Reference, base, fits, reference,
 };
-use crate::world::model::Document;
-use crate::world::pull::{Sees, Silence};
-use crate::world::{World, moment};
+use crate::world::model::{Document, Nanos};
+use crate::world::{Sees, Silence, World, time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -82,9 +82,13 @@ impl FilesText {
 #[expect(clippy::struct_excessive_bools, reason = "each is a word of its own in the file")]
 pub(super) struct ImageText {
     #[serde(rename = "ref")]
-    reference: String,
+    pub(super) reference: String,
+    /// Further tags; `{date}` in them is the day it was created.
+    also: Vec<String>,
+    /// When it is pushed; none: before there is any service.
+    at: Option<MomentText>,
     /// Whether it is pushed when everything else is there and has settled.
-    pub(super) later: bool,
+    later: bool,
     behaviour: Option<String>,
     platforms: Vec<String>,
     index: Option<String>,
@@ -93,7 +97,7 @@ pub(super) struct ImageText {
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
     annotate: Annotate,
-    created: Option<String>,
+    created: Option<MomentText>,
     salt: Option<String>,
     entrypoint: Vec<String>,
     /// None: the default one; empty: there is none.
@@ -118,16 +122,29 @@ pub(super) struct ImageText {
 }
 
 impl ImageText {
-    pub(super) fn push(&self, world: &mut World) -> Result<(), String> {
+    /// When it is pushed.
+    pub(super) fn when(&self) -> When<'_> {
+        When::of(self.at.as_ref(), self.later)
+    }
+
+    /// How long before the start it was created, where it says so.
+    pub(super) fn age(&self) -> Option<Nanos> {
+        self.created.as_ref()?.ago()
+    }
+
+    pub(super) fn push(&self, world: &mut World, start: Nanos) -> Result<(), String> {
         let bad = |why: String| wrong(format!("image {}: {why}", self.reference));
         let named = reference(&self.reference).ok_or_else(|| bad("is no reference".to_owned()))?;
-        let recipe = self.recipe(world).map_err(bad)?;
-        let registry = world.registries.entry(named.host).or_default();
+        let recipe = self.recipe(world, start).map_err(bad)?;
+        let registry = world.registries.entry(named.host.clone()).or_default();
         registry.push(&named.repository, named.tag.as_deref().unwrap_or("latest"), &recipe);
+        for tag in &self.also {
+            registry.tag(&tag.replace("{date}", &time::date(recipe.created)), &named, None);
+        }
         Ok(())
     }
 
-    fn recipe(&self, world: &World) -> Result<Recipe, String> {
+    fn recipe(&self, world: &World, start: Nanos) -> Result<Recipe, String> {
         let plain = Recipe::default();
         let behaviour = self.behaviour.clone().unwrap_or(plain.behaviour);
         Behaviour::of(&behaviour).ok_or_else(|| format!("`{behaviour}` is no behaviour"))?;
@@ -141,7 +158,7 @@ impl ImageText {
             return Err(format!("its base is not for {platform}"));
         }
         let created = match &self.created {
-            Some(text) => moment::parse(text).ok_or_else(|| format!("{text} is no moment"))?,
+            Some(moment) => moment.at(start)?,
             None => plain.created,
         };
         let layers = self.files.iter().chain(&self.layers).map(FilesText::files).collect::<Result<Vec<_>, _>>()?;
@@ -151,7 +168,7 @@ impl ImageText {
             index: self.index.clone(),
             oci: self.oci,
             attestation: self.attestation,
-            config: self.config(plain.config),
+            config: self.config(plain.config, created),
             annotations: self.annotations.clone(),
             annotate: self.annotate,
             created,
@@ -165,9 +182,10 @@ impl ImageText {
         })
     }
 
-    fn config(&self, plain: Config) -> Config {
+    fn config(&self, plain: Config, created: Nanos) -> Config {
+        let label = |(key, text): (&String, &String)| (key.clone(), text.replace("{created}", &time::rfc3339(created)));
         Config {
-            labels: self.labels.clone(),
+            labels: self.labels.iter().map(label).collect(),
             entrypoint: self.entrypoint.clone(),
             cmd: self.cmd.clone().unwrap_or(plain.cmd),
             user: self.user.clone(),
@@ -187,17 +205,24 @@ impl ImageText {
 #[serde(deny_unknown_fields)]
 pub(super) struct TagText {
     #[serde(rename = "ref")]
-    reference: String,
+    pub(super) reference: String,
     /// What it points to, in the same repository.
     of: String,
     /// Only the image for this platform, out of an index.
     platform: Option<String>,
+    /// When it is set; none: before there is any service.
+    at: Option<MomentText>,
     /// Whether it is set when everything else is there and has settled.
     #[serde(default)]
-    pub(super) later: bool,
+    later: bool,
 }
 
 impl TagText {
+    /// When it is set.
+    pub(super) fn when(&self) -> When<'_> {
+        When::of(self.at.as_ref(), self.later)
+    }
+
     pub(super) fn set(&self, world: &mut World) -> Result<(), String> {
         let bad = |why: &str| wrong(format!("tag {}: {why}", self.reference));
         let named = reference(&self.reference).ok_or_else(|| bad("is no reference"))?;
@@ -211,12 +236,14 @@ impl TagText {
     }
 }
 
-/// What is removed from a registry when everything is there and has settled: a manifest with all its tags.
+/// A manifest that is removed from a registry, with all its tags.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct GoneText {
     #[serde(rename = "ref")]
-    reference: String,
+    pub(super) reference: String,
+    /// When it is removed; none: at the start.
+    pub(super) at: Option<MomentText>,
     /// Only the tag goes.
     #[serde(default)]
     only_tag: bool,

@@ -1,21 +1,23 @@
 //! Scenarios read into worlds.
 
-use super::*;
-use crate::world::images::Registry;
-use crate::world::model::State;
-use crate::world::pull::Silence;
+use serde_json::{Value, json};
 
-const HOST: &str = "r.example:5000";
+use super::*;
+use crate::world::images::{Registry, reference};
+use crate::world::model::State;
+use crate::world::{Silence, time};
+
+pub(super) const HOST: &str = "r.example:5000";
 
 /// The world of a scenario with one node and this registry.
-fn world(text: &str) -> Result<World, String> {
+pub(super) fn world(text: &str) -> Result<World, String> {
     let text = format!("[[node]]\nname = \"a\"\nmanager = true\n[[registry]]\nname = \"{HOST}\"\n{text}");
     let text = text.replace("HOST", HOST);
-    let now = moment::parse("2026-11-20").unwrap();
+    let now = time::parse("2026-11-20").unwrap();
     Scenario::read(&text).and_then(|scenario| scenario.world(now)).map(|(world, _)| world)
 }
 
-fn registry(world: &World) -> &Registry {
+pub(super) fn registry(world: &World) -> &Registry {
     &world.registries[HOST]
 }
 
@@ -212,9 +214,90 @@ fn what_makes_no_sense_is_named() {
         ("[[tag]]\nref = \"HOST/app:1\"\nof = \"HOST/b:2\"", "in another repository"),
         ("[[gone]]\nref = \"HOST/app:1\"", "gone r.example:5000/app:1: it is not there"),
         ("[[engine_sees]]\nref = \"HOST/app:1\"", "either `instead` or `nothing`"),
+        ("[[image]]\nlike = \"no\"\nref = \"HOST/app:1\"", "no image_template is called"),
+        (
+            "[service_template]\na = { like = \"b\" }\nb = { like = \"a\" }\n[[service]]\nlike = \"a\"",
+            "templates are like each other in a circle",
+        ),
+        ("[[image]]\ntags = { 1 = \"1d ago\" }", "`tags` need a `repository`"),
+        ("[[image]]\nref = \"HOST/app:1\"\ncreated = \"once\"", "image r.example:5000/app:1: once is no moment"),
+        ("[[image]]\nref = \"HOST/app:1\"\nat = \"9d ago\"", "image r.example:5000/app:1: its `at` is not within"),
+        ("[[change]]\nservice = \"no\"\nlabel = \"a=b\"", "change no: "),
+        ("[[change]]\nnode = \"a\"", "either a `service`"),
+        ("[[service]]\nname = \"a\"\nvalues = { b = 1 }", "`values` is no table of texts"),
         ("[[registry]]\nname = \"x\"\nallowance = \"many\"", "registry x: `many` is not like 100;w=21600"),
     ] {
         let told = world(text).unwrap_err();
         assert!(told.contains(why), "{text}: {told}");
     }
+}
+
+/// An image was moved, a base built again, a node drained and a service changed.
+const PAST: &str = r#"
+        [[node]]
+        name = "b"
+        [[image]]
+        ref = "HOST/app:1"
+        base = "HOST/base:1"
+        created = "3d ago"
+        annotate_base = true
+        oci = true
+        [[image]]
+        ref = "HOST/base:1"
+        salt = "rebuilt"
+        created = "2d ago"
+        [[image]]
+        ref = "HOST/base:1"
+        created = "4d ago"
+        [[image]]
+        ref = "HOST/app:1"
+        salt = "again"
+        at = "20m ago"
+        [[tag]]
+        ref = "HOST/app:old"
+        of = "HOST/app:1"
+        at = "30m ago"
+        [[service]]
+        name = "app"
+        image = "HOST/app:1"
+        pinned = true
+        replicas = 4
+        [[change]]
+        service = "app"
+        image = "HOST/app:1"
+        pinned = true
+        at = "10m ago"
+        [[change]]
+        service = "app"
+        label = "k=v"
+        [[change]]
+        node = "b"
+        availability = "drain"
+        at = "40m ago"
+    "#;
+
+#[test]
+fn a_world_has_a_past() {
+    let text =
+        format!("settled = \"1h\"\n[[node]]\nname = \"a\"\nmanager = true\n[[registry]]\nname = \"{HOST}\"\n{PAST}");
+    let now = time::parse("2026-11-20").unwrap();
+    let (world, _) = Scenario::read(&text.replace("HOST", HOST)).unwrap().world(now).unwrap();
+    let named = |text: &str| reference(&format!("{HOST}/{text}")).unwrap();
+    let (first, now) =
+        (registry(&world).find(&named("app:old")).unwrap(), registry(&world).find(&named("app:1")).unwrap());
+    assert_ne!(first.digest, now.digest);
+    let service = world.find_service("app").unwrap();
+    assert!(service.spec.image.ends_with(&*now.digest), "{}", service.spec.image);
+    assert_eq!(service.spec.value["Labels"], json!({ "k": "v" }));
+    let manifest: Value = serde_json::from_slice(&first.body).unwrap();
+    let rebuilt = registry(&world).find(&named("base:1")).unwrap().digest.to_string();
+    assert_ne!(manifest["annotations"]["org.opencontainers.image.base.digest"], rebuilt, "its base is older");
+    let drained = world.find_node("b").unwrap();
+    assert_eq!(drained.availability, "drain");
+    let there: Vec<State> = world
+        .tasks_of(&service.id)
+        .filter(|task| task.node.as_ref() == Some(&drained.id))
+        .map(|task| task.state)
+        .collect();
+    assert!(!there.is_empty() && !there.contains(&State::Running), "it had tasks before: {there:?}");
 }

@@ -6,43 +6,48 @@
 //! node's agent; where they differ in when they look, that is modelled, as it is what makes a rollout's odd moments.
 
 mod agent;
-pub mod configs;
-pub mod events;
+mod configs;
+mod events;
 mod global;
-pub mod id;
+mod id;
 pub mod images;
 mod jobs;
-pub mod logs;
+mod logs;
 pub mod model;
-pub mod moment;
 mod nodes;
-pub mod pull;
+mod pull;
 pub mod render;
 mod replicated;
 mod restart;
 mod rollout;
 mod schedule;
 mod schema;
-pub mod services;
-pub mod services_change;
-pub mod spec;
+mod services;
+mod services_change;
+mod spec;
 mod tasks;
 #[cfg(test)]
 mod tests;
+pub mod time;
 mod validate;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
+pub use configs::Store;
 pub use events::{Event, Log};
-use id::Dice;
+pub use id::Dice;
 use images::Registries;
+pub use logs::Line;
 use model::{Config, Id, MILLI, Nanos, Network, Node, Service, Slot, Task};
+pub use pull::{Sees, Silence};
 use restart::{Delay, Ends};
 use rollout::Rollout;
 use serde_json::Value;
-use spec::Spec;
+pub use services::{AuthFrom, Change};
+pub use services_change::{Late, edit_service};
+pub use spec::{Mode, Spec};
 
 /// Why a command was refused: the status and the message, both the engine's.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::model::{Config, Nanos, Node, NodeState, Service, Slot, State, Task};
-use super::moment::rfc3339;
 use super::spec::Mode;
+use super::time::rfc3339;
 use super::{World, schema};
 
 fn quoted(text: &str) -> String {

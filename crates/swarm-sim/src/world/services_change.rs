@@ -11,7 +11,7 @@ use super::{Refusal, World};
 ///
 /// # Errors
 /// When there is no such service, or it cannot have that image.
-pub fn edit(world: &mut World, service: &str, image: Option<&str>, label: Option<&str>) -> Result<(), Refusal> {
+pub fn edit_service(world: &mut World, service: &str, image: Option<&str>, label: Option<&str>) -> Result<(), Refusal> {
     let found = world.find_service(service)?;
     let (mut spec, version, id) = (found.spec.value.clone(), found.index, found.id.to_string());
     if let Some(image) = image
@@ -32,7 +32,8 @@ pub fn edit(world: &mut World, service: &str, image: Option<&str>, label: Option
 #[serde(deny_unknown_fields)]
 pub struct Late {
     /// `service`, `service-create`, `config`, `config-create`.
-    pub late: String,
+    #[serde(rename = "late")]
+    pub write: String,
     /// Which one.
     pub name: String,
     /// By which version.
@@ -52,7 +53,7 @@ impl Late {
     /// What a client would have been told.
     pub fn carry_out(self, world: &mut World) -> Result<(), Refusal> {
         let store = super::configs::Store::Configs;
-        match self.late.as_str() {
+        match self.write.as_str() {
             "service-create" => world.create_service(&self.spec, self.auth).map(drop),
             "config" => world.update_config(store, &self.name, self.version, &self.spec),
             "config-create" => world.create_config(store, &self.spec).map(drop),

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use pinnace_core::finding::Code;
 use pinnace_engine::versions::{Keep, Versions};
-use swarm_sim::faults::plan as plan_fault;
+use swarm_sim::plan_fault;
 
 use super::keys::Desk;
 use super::*;
@@ -123,7 +123,7 @@ impl Set {
         while let Some((before, rest)) = text.split_once("{r.") {
             let (named, after) = rest.split_once('}').unwrap();
             let named = format!("r.{named}");
-            let reference = swarm_sim::world::images::reference(&named).unwrap();
+            let reference = swarm_sim::reference(&named).unwrap();
             let digest = self.swarm.sim.with(|world| world.look(&reference, None).ok().map(|it| it.digest.to_string()));
             text = format!("{before}{}{after}", digest.unwrap_or_else(|| panic!("no {named}")));
         }

@@ -8,10 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use serde_json::Value;
-use swarm_sim::world::World;
-use swarm_sim::world::configs::Store;
-use swarm_sim::world::model::{Config, Phase, Service};
-use swarm_sim::world::spec::Spec;
+use swarm_sim::{Config, Phase, Service, Spec, Store, World};
 
 use super::step::{Labels, Step, is_terminal, label, labels_of, of_slot};
 

@@ -14,8 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use swarm_sim::engine_api;
-use swarm_sim::http::{Answer, Asked, answer, whole};
+use swarm_sim::{Answer, Asked, answer_as_engine, full_body, respond};
 use tokio::io::DuplexStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -311,7 +310,7 @@ impl Line {
         if !is_read {
             self.stage.observe(Cause::Itself);
         }
-        let answer = engine_api::answer(Arc::clone(&self.stage.swarm.sim), Some(&self.node), asked).await;
+        let answer = answer_as_engine(Arc::clone(&self.stage.swarm.sim), Some(&self.node), asked).await;
         if !is_read {
             self.stage.observe(Cause::Line(self.number));
             if path.contains("/services/") {
@@ -327,5 +326,5 @@ impl Line {
 async fn late(after: Duration) -> Answer {
     sleep(after).await;
     let body = r#"{"message":"rpc error: code = DeadlineExceeded desc = context deadline exceeded"}"#;
-    Ok(answer(500, "application/json", whole(Bytes::from_static(body.as_bytes()))))
+    Ok(respond(500, "application/json", full_body(Bytes::from_static(body.as_bytes()))))
 }

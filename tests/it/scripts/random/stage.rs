@@ -6,8 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use swarm_sim::faults::{Fault as Plain, Planned, plan};
-use swarm_sim::world::services::Change;
+use swarm_sim::{Change, Fault as Plain, Planned, plan_fault};
 use tokio::time::{Instant, sleep};
 
 use super::super::Swarm;
@@ -102,7 +101,7 @@ impl Stage {
 
     fn fault(&self, fault: Plain) {
         let planned = Planned { after: 0.0, fault };
-        let _ = self.swarm.sim.with_faults(|world, faults| plan(world, faults, planned));
+        let _ = self.swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned));
         self.observe(Cause::Itself);
     }
 }

@@ -6,10 +6,7 @@ mod hands;
 mod stuck;
 
 use serde_json::json;
-use swarm_sim::faults::{Fault, Planned, plan as plan_fault};
-use swarm_sim::world::World;
-use swarm_sim::world::images::reference;
-use swarm_sim::world::services::Change;
+use swarm_sim::{Change, Fault, Planned, World, plan_fault, reference};
 
 use super::keys::Desk;
 use super::*;
@@ -225,7 +222,7 @@ async fn reads_work_and_writes_do_not() {
 /// What a node that cannot have the image says is `No such image`, whatever the cause.
 #[tokio::test(start_paused = true)]
 async fn the_cause_behind_no_such_image() {
-    let down = || Fault::Registry { host: HUB.into(), how: swarm_sim::faults::Misbehaviour::Down, seconds: 0.0 };
+    let down = || Fault::Registry { host: HUB.into(), how: swarm_sim::Misbehaviour::Down, seconds: 0.0 };
     for (cause, says) in
         [("gone", "has no `sha256:"), ("down", "cannot be reached"), ("login", "stored in the service")]
     {
@@ -278,7 +275,7 @@ async fn the_image_is_verified_before_each_unit() {
 
     let swarm = Swarm::of(&world("sleep", &(part("a", "", "") + &part("b", "", ""))));
     let other = swarm.clone();
-    let hangs = Fault::Registry { host: HUB.into(), how: swarm_sim::faults::Misbehaviour::Hang, seconds: 0.0 };
+    let hangs = Fault::Registry { host: HUB.into(), how: swarm_sim::Misbehaviour::Hang, seconds: 0.0 };
     let operator = swarm.behind("node-1", once(When::After, "s_a", move || fault(&other, hangs.clone())));
     let pins = ["a", "b"].map(|part| format!("{part}={HUB}/app:new"));
     let said = operator.run(&["apply", "s", "--pin", &pins[0], "--pin", &pins[1], "--settle", "0"]).await.exit(0);

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::layer::{Content, Files, Layer};
 use super::recipe::{Config, Recipe, Under};
 use super::{Behaviour, DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Repository, digest};
-use crate::world::moment::rfc3339;
+use crate::world::time::rfc3339;
 
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
