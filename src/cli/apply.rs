@@ -11,7 +11,7 @@ use super::drawn::{self, Drawn};
 use super::drift::{self, Drift};
 use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
-use pinnace_engine::clock;
+use pinnace_engine::identity;
 use pinnace_core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
 use pinnace_core::finding::Severity;
 use pinnace_core::group::{GroupKey, GroupKind};
@@ -103,7 +103,7 @@ async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, js
         }
         return Ok(exit);
     }
-    let by = clock::operator();
+    let by = identity::operator();
     let start = Start::New { plan: Box::new(draft.plan.clone()), change: new_change() };
     let options = options(session, &plan.group, how, by);
     follow(session, world, plan, start, options, json).await

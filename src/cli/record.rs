@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Exit;
 use super::out;
 use super::session::{Failure, Session, Stage};
-use pinnace_engine::clock;
+use pinnace_engine::identity;
 use pinnace_core::group::GroupKey;
 use pinnace_core::journal::{Sighting, seen};
 use pinnace_core::names;
@@ -27,7 +27,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
         None => world.groups().map(|(group, _)| group.clone()).collect(),
     };
     let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
-    let by = clock::operator();
+    let by = identity::operator();
     let mut recorded = Recorded { noted: Vec::new(), not_stable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;

@@ -4,13 +4,13 @@ use super::args::{Choice, How};
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage, offset, usage};
 use super::{Exit, apply};
-use pinnace_engine::clock;
+use pinnace_engine::identity;
+use pinnace_engine::journal::{Liveness, is_given_up};
 use pinnace_core::change::{self, Offered, Order, Progress};
 use pinnace_core::journal::{Entry, History, STILL, Slot};
 use pinnace_core::plan::Want;
 use pinnace_core::registry::Facts;
 use pinnace_core::wire::v1::Record;
-use pinnace_engine::execute::life::{self, Life};
 use pinnace_engine::execute::{Refusal, Start};
 
 /// The changes before it that are read to tell how its images fared.
@@ -53,7 +53,7 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: 
     // As it stands in the store: what the world shows is cleaned for the screen.
     let slot = session.eyes.journal.slot(&slot.config).await?.unwrap_or(slot);
     let start = Start::Resume { slot: Box::new(slot), record: Box::new(record.clone()), order: Some(order) };
-    let options = apply::options(&session, &record.plan.group, how, clock::operator());
+    let options = apply::options(&session, &record.plan.group, how, identity::operator());
     apply::follow(&session, &world, &record.plan, start, options, json).await
 }
 
@@ -97,12 +97,12 @@ fn offer(out: &Out, slot: &Slot, record: &Record, history: &History) {
 
 /// An owner that still beats is not taken over.
 async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
-    if !life::is_given_up(slot) {
+    if !is_given_up(slot) {
         session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));
     }
-    match life::sign_of_life(&session.eyes.journal, slot).await? {
-        Life::None => Ok(()),
-        Life::Sign => Err(Failure {
+    match session.eyes.journal.liveness(slot).await? {
+        Liveness::Silent => Ok(()),
+        Liveness::Alive => Err(Failure {
             message: format!("change {} is alive: {} is carrying it out", slot.change, slot.labels.by),
             hint: "watch it in the console, or stop it there".into(),
             exit: Exit::Choice,

@@ -15,6 +15,7 @@ use super::noting::note;
 use super::run::Inbox;
 use super::work::{Work, taken_over};
 use pinnace_engine::clock;
+use pinnace_engine::identity;
 use pinnace_engine::drafts::Drafts;
 use pinnace_engine::files::{private_folder, replace, safe_name};
 use pinnace_tui::app::state::Notice;
@@ -345,7 +346,7 @@ impl Effects {
     }
 
     fn options(&self, mode: Mode, why: String) -> Options {
-        Options { mode, settle: self.settle, stuck: STUCK, by: clock::operator(), why }
+        Options { mode, settle: self.settle, stuck: STUCK, by: identity::operator(), why }
     }
 }
 

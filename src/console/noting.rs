@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use pinnace_engine::clock;
-use pinnace_engine::journal::DiskError;
+use pinnace_engine::identity;
+use pinnace_engine::journal::LocalLogError;
 use pinnace_core::disk::{self, DiskEvent, Kind};
 use pinnace_core::journal::Sighting;
 use pinnace_core::wire::v1::Record;
@@ -11,7 +11,7 @@ use pinnace_engine::execute::new_change;
 use pinnace_engine::prepare::Eyes;
 
 /// Appends what this machine does not know yet.
-pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskError> {
+pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), LocalLogError> {
     let Some(swarm) = records.first().map(|record| record.plan.swarm.clone()) else { return Ok(()) };
     let Some(journal) = eyes.disk(&swarm) else { return Ok(()) };
     let events = journal.load().await?.events;
@@ -29,7 +29,7 @@ pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskEr
             return None;
         }
         record.change = new_change();
-        record.extra.insert("by".to_owned(), clock::operator().into());
+        record.extra.insert("by".to_owned(), identity::operator().into());
         let (change, group) = (record.change.clone(), record.plan.group.clone());
         Some(DiskEvent::new(now, &change, &group, Kind::Seen { record: Box::new(record) }))
     });

@@ -6,7 +6,7 @@ use super::run::Inbox;
 use pinnace_engine::docker::Fault;
 use pinnace_tui::app::Msg;
 use pinnace_core::change::Order;
-use pinnace_engine::execute::life::{self, Life};
+use pinnace_engine::journal::Liveness;
 use pinnace_engine::execute::{Options, Outcome, Start, Talk, Tools, execute};
 use pinnace_engine::prepare::Eyes;
 
@@ -28,7 +28,7 @@ pub(super) async fn taken_over(
         || ("it has no record: what it was to do is not known".to_owned(), "put the services right by hand".to_owned());
     let record = record.ok_or_else(unknown)?;
     if silent(&slot.config) != Some(slot.index)
-        && life::sign_of_life(&eyes.journal, &slot).await.map_err(fault)? == Life::Sign
+        && eyes.journal.liveness(&slot).await.map_err(fault)? == Liveness::Alive
     {
         let why = format!("{} is carrying it out", slot.labels.by);
         return Err((why, "watch it here, or stop it there".into()));

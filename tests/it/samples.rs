@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pinnace_engine::journal::DiskJournal;
+use pinnace_engine::journal::LocalLog;
 use pinnace_core::change::{Event, Progress};
 use pinnace_core::disk::{Standing, fold, sightings};
 use pinnace_core::group::GroupKey;
@@ -102,7 +102,7 @@ fn what_was_seen() {
 async fn a_machines_notes() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("swarm.jsonl"), include_str!("../journal/v1/disk.jsonl")).unwrap();
-    let loaded = DiskJournal::new(home.path(), "swarm", true).load().await.unwrap();
+    let loaded = LocalLog::new(home.path(), "swarm", true).load().await.unwrap();
     assert_eq!((loaded.events.len(), loaded.warnings), (8, vec![]));
     assert_eq!(sightings(&loaded.events)[&storefront()].len(), 1);
     let changes = fold(loaded.events);

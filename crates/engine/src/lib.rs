@@ -7,6 +7,7 @@ pub mod docker;
 pub mod drafts;
 pub mod execute;
 pub mod files;
+pub mod identity;
 pub mod journal;
 pub mod observe;
 pub mod prepare;

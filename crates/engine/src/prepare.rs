@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 
 use crate::credentials::{Credentials, Hidden, Secret};
 use crate::docker::{Docker, Fault};
-use crate::journal::{DiskJournal, Journal};
+use crate::journal::{Journal, LocalLog};
 use crate::registry::{Bounds, Limits, Policy, Registry};
 use crate::versions::Versions;
 use pinnace_core::check;
@@ -81,9 +81,9 @@ impl Eyes {
     }
 
     /// The journal on this machine's disk, of the swarm with this id; `None` where nothing is kept.
-    pub fn disk(&self, swarm: &str) -> Option<DiskJournal> {
+    pub fn disk(&self, swarm: &str) -> Option<LocalLog> {
         let folder = self.state.as_ref().filter(|_| !swarm.is_empty())?;
-        Some(DiskJournal::new(folder, swarm, self.docker.is_read_only()))
+        Some(LocalLog::new(folder, swarm, self.docker.is_read_only()))
     }
 
     /// What a change of the swarm with this id works with.

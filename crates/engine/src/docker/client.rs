@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, Host};
-use super::fault::Fault;
+use super::error::Fault;
 use super::transport::{Answer, Http, Limit};
 use crate::clock::Clock;
 use pinnace_core::text::clean;

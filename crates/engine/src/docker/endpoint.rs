@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::dial::{Dial, Opener};
-use super::fault::Fault;
+use super::connector::{Dial, Opener};
+use super::error::Fault;
 use super::tls::Certificates;
 use pinnace_core::group::hex;
 use pinnace_core::text::clean;

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::client::{Docker, encoded};
-use super::fault::Fault;
+use super::error::Fault;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 

@@ -9,7 +9,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-use super::fault::Fault;
+use super::error::Fault;
 
 /// Where the certificates of a connection are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,8 +138,8 @@ mod tests {
     use rustls::server::WebPkiClientVerifier;
 
     use super::*;
-    use crate::docker::canned::{Canned, Reply};
     use crate::docker::endpoint::{Surroundings, resolve};
+    use crate::docker::test_server::{Reply, TestServer};
     use crate::docker::{Docker, Host};
 
     /// An authority made for tests, and a certificate by it for 127.0.0.1: valid for a hundred years, trusted nowhere.
@@ -174,13 +174,13 @@ mod tests {
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("tcp://{}", listener.local_addr().unwrap());
-        let canned = Canned::new(|_| Reply::told(404, ""));
+        let server = TestServer::new(|_| Reply::told(404, ""));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, canned) = (acceptor.clone(), canned.clone());
+                let (acceptor, server) = (acceptor.clone(), server.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        canned.serve(stream).await;
+                        server.serve(stream).await;
                     }
                 });
             }

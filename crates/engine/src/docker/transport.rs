@@ -13,8 +13,8 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
-use super::dial::Dial;
-use super::fault::Fault;
+use super::connector::Dial;
+use super::error::Fault;
 use pinnace_core::text::clean;
 
 /// What a call may cost.

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Docker, encoded};
-use super::fault::Fault;
-use super::shape::ServiceBody;
+use super::error::Fault;
+use super::model::ServiceBody;
 use super::{spec, splice};
 use crate::credentials::Hidden;
 use pinnace_core::journal::Direction;

@@ -3,7 +3,6 @@
 
 mod auth;
 mod keeper;
-pub mod life;
 mod resume;
 mod run;
 mod start;
@@ -18,13 +17,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::clock;
 use crate::docker::{Docker, Fault};
-use crate::journal::{DiskJournal, Journal};
+use crate::journal::{Journal, LocalLog};
+use crate::prepare::Eyes;
 use pinnace_core::change::{Event, Mode, Order};
 use pinnace_core::journal::Slot;
 use pinnace_core::wire::v1::{Plan, Record};
-use crate::prepare::Eyes;
 
 /// What a change works with.
 #[derive(Clone)]
@@ -36,7 +34,7 @@ pub struct Tools {
     /// Its journal.
     pub journal: Journal,
     /// Notes on this machine's disk; `None` where there is no state folder.
-    pub disk: Option<DiskJournal>,
+    pub disk: Option<LocalLog>,
 }
 
 /// How a change is to be carried out.
@@ -185,11 +183,6 @@ pub fn new_change() -> String {
 /// A random name for this owner.
 fn owner() -> String {
     uuid::Uuid::now_v7().simple().to_string()[16..].to_owned()
-}
-
-/// The home of this process, for the slot.
-fn home() -> String {
-    clock::home()
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::keeper::{Gone, Keeper};
 use super::run::{self, Run};
-use super::{Options, Refusal, Talk, Tools, home, owner};
+use super::{Options, Refusal, Talk, Tools, owner};
 use crate::docker::{Held, Stand};
+use crate::identity;
 use pinnace_core::change::{Kind, Order, Progress, Question};
 use pinnace_core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
 use pinnace_core::swarm::UpdateState;
@@ -42,7 +43,7 @@ pub(super) async fn begin(
             labels.owner = name;
             labels.state = ChangeState::Running;
             labels.by = by;
-            labels.home = home();
+            labels.home = identity::process();
         })
         .await;
     taken.map_err(|gone| match gone {

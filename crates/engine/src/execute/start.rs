@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::keeper::{Gone, Keeper};
-use super::life::{self, Life};
 use super::run::{Held, Run};
-use super::{Options, Refusal, Talk, Tools, home, owner};
+use super::{Options, Refusal, Talk, Tools, owner};
 use crate::docker::{Fault, Stand};
-use crate::journal::{Claim, RECORD_LIMIT};
+use crate::identity;
+use crate::journal::{Claim, Liveness, RECORD_LIMIT};
 use pinnace_core::change::{Kind, Progress};
 use pinnace_core::disk::{DiskEvent, Kind as DiskKind};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
@@ -113,7 +113,7 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
         why: clean(&options.why),
         at: Some(tools.docker.clock().now()),
         sum: clean(&summary(plan)),
-        home: home(),
+        home: identity::process(),
         extra: std::collections::BTreeMap::new(),
     };
     let began = tools.docker.clock().boottime();
@@ -175,8 +175,7 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
     if newest.is_foreign() {
         return Err(Refusal::Newer { change: newest.change });
     }
-    if !newest.is_unbegun() || life::sign_of_life(&tools.journal, &newest).await.map_err(Refusal::Fault)? == Life::Sign
-    {
+    if !newest.is_unbegun() || tools.journal.liveness(&newest).await.map_err(Refusal::Fault)? == Liveness::Alive {
         return Err(Refusal::Busy { change: newest.change, by: newest.labels.by });
     }
     close(tools, newest).await

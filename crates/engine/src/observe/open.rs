@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::journal::Journal;
+use crate::journal::{Journal, is_given_up};
 use pinnace_core::journal::{Slot, Stillness};
-use crate::execute::life::is_given_up;
 
 /// Between two reads of the open slots.
 const LOOK: Duration = Duration::from_secs(3);

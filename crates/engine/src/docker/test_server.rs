@@ -16,7 +16,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
-use super::dial::Stream;
+use super::connector::Stream;
 use super::{Docker, Endpoint, Host};
 
 fn folder() -> PathBuf {
@@ -101,11 +101,11 @@ struct State {
     down: Option<io::ErrorKind>,
 }
 
-/// The canned engine. Clones are the same engine.
+/// The test server. Clones are the same engine.
 #[derive(Clone)]
-pub(crate) struct Canned(Arc<Mutex<State>>);
+pub(crate) struct TestServer(Arc<Mutex<State>>);
 
-impl Canned {
+impl TestServer {
     /// An engine that answers so; `/_ping` and `/events` are answered already.
     pub(crate) fn new(answers: impl FnMut(&Call) -> Reply + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -120,7 +120,7 @@ impl Canned {
     pub(crate) fn docker(&self, read_only: bool) -> Docker {
         let own = self.clone();
         let host = Host::Memory(Arc::new(move |_| own.connect()));
-        Docker::new(Endpoint { name: "canned".into(), host }, read_only).unwrap()
+        Docker::new(Endpoint { name: "test".into(), host }, read_only).unwrap()
     }
 
     fn connect(&self) -> io::Result<tokio::io::DuplexStream> {
@@ -201,7 +201,7 @@ impl Canned {
         self.0.lock().unwrap().feeds.clear();
     }
 
-    /// Breaks all connections; new ones are refused with this, until [`Canned::up`].
+    /// Breaks all connections; new ones are refused with this, until [`TestServer::up`].
     pub(crate) fn down(&self, kind: io::ErrorKind) {
         let mut state = self.0.lock().unwrap();
         state.down = Some(kind);
