@@ -21,7 +21,7 @@ const ROUNDS: usize = 20;
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     session.warn_of_the_journal();
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let groups: Vec<GroupKey> = match group {
         Some(name) => vec![names::group(&world, name)?],
         None => world.groups().map(|(group, _)| group.clone()).collect(),
@@ -31,18 +31,18 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
     let mut recorded = Recorded { noted: Vec::new(), not_stable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;
-        let (found, not_stable) = seen::fresh(&world, &group, session.eyes.docker.clock().now(), settled, &by);
+        let (found, not_stable) = seen::fresh(&world, &group, session.cluster.docker.clock().now(), settled, &by);
         recorded.not_stable.extend(not_stable);
         if found.is_empty() {
             continue;
         }
         let record = seen::record(&new_change(), &group, &world, &found);
-        session.eyes.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
+        session.cluster.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {
         // What is noted is noted: that too much is kept for now is no failure.
-        let _ = session.eyes.journal.prune().await;
+        let _ = session.cluster.journal.prune().await;
     }
     if json {
         session.out.json(&recorded);
@@ -58,7 +58,7 @@ async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result
         if wants.is_empty() {
             break;
         }
-        session.eyes.learn(&wants, world, &mut Facts::default()).await?;
+        session.cluster.learn(&wants, world, &mut Facts::default()).await?;
     }
     Ok(())
 }

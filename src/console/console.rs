@@ -15,14 +15,14 @@ use pinnace_tui::app::tour::Tour;
 use pinnace_tui::app::{Effect, Msg, State};
 use pinnace_tui::config::{Config, Warning};
 use pinnace_core::finding::Severity;
-use pinnace_engine::prepare::Eyes;
+
 
 /// A cluster the console opens with.
 pub struct ClusterParts {
     /// Its name.
     pub name: String,
-    /// Eyes on swarm and registries.
-    pub eyes: Eyes,
+    /// The handle of the cluster.
+    pub cluster: pinnace_engine::cluster::Cluster,
     /// Whether it may be changed.
     pub guard: Guard,
 }
@@ -75,7 +75,7 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
     let clusters = parts
         .clusters
         .iter()
-        .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.eyes.docker.address()) });
+        .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.cluster.docker.address()) });
     let settle = parts.config.settings.settle_seconds;
     let mut state = State::new(clusters.collect(), parts.config, run::size()?, clock::now(), parts.offset);
     state.tour = tour;
@@ -87,7 +87,7 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
             hint: warning.hint.clone().unwrap_or_default(),
         });
     }
-    if parts.clusters.iter().any(|one| one.eyes.journal.is_local()) {
+    if parts.clusters.iter().any(|one| one.cluster.journal.is_local()) {
         let hint = "`--journal swarm` writes them into the swarm, where configs may be made".to_owned();
         state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }

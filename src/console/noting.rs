@@ -8,12 +8,12 @@ use pinnace_core::disk::{self, DiskEvent, Kind};
 use pinnace_core::journal::Sighting;
 use pinnace_core::wire::v1::Record;
 use pinnace_engine::execute::new_change;
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::cluster::Cluster;
 
 /// Appends what this machine does not know yet.
-pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), LocalLogError> {
+pub(super) async fn note(cluster: &Cluster, records: Vec<Record>) -> Result<(), LocalLogError> {
     let Some(swarm) = records.first().map(|record| record.plan.swarm.clone()) else { return Ok(()) };
-    let Some(journal) = eyes.disk(&swarm) else { return Ok(()) };
+    let Some(journal) = cluster.local_log(&swarm) else { return Ok(()) };
     let events = journal.load().await?.events;
     let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
     for seen in disk::sightings(&events).into_values().flatten() {
@@ -21,7 +21,7 @@ pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), LocalL
             known.insert(seen.service_id.clone(), seen);
         }
     }
-    let now = eyes.docker.clock().now();
+    let now = cluster.docker.clock().now();
     let fresh = records.into_iter().filter_map(|mut record| {
         let image = |service: &str| known.get(service).map(|seen| seen.places.image.as_str());
         record.plan.units.retain(|unit| image(&unit.service_id) != Some(&unit.to.image));

@@ -10,7 +10,7 @@ use pinnace_engine::docker::endpoint::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace::cli::{Given, Out, run_on};
 use pinnace_core::wire::v1;
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::cluster::Cluster;
 use swarm_sim::Sim;
 use swarm_sim::scenario::Scenario;
 use swarm_sim::serve::{Seat, open};
@@ -110,11 +110,11 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     }));
     let insecure = ["r.example:5000", "cdn.example"].map(str::to_owned).to_vec();
     let policy = Policy { insecure, limits: Limits::default(), user_agent: String::new() };
-    let eyes = Eyes::over(docker, Registry::over(dial, policy, Credentials::default()));
+    let cluster = Cluster::over(docker, Registry::over(dial, policy, Credentials::default()));
     let home = tempfile::tempdir().unwrap();
     let kept = Arc::default();
     let words = [&["pinnace", "inspect"], args].concat();
-    let given = Given { eyes, state: home.path().to_owned() };
+    let given = Given { cluster, state: home.path().to_owned() };
     let exit = run_on(&words, Out::Kept(Arc::clone(&kept)), given).await;
     let (out, err) = kept.lock().unwrap().clone();
     Said { code: exit as i32, out, err }

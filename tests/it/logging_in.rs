@@ -19,7 +19,7 @@ use pinnace_tui::app::{Effect, Modal, Msg, Screen, State};
 use pinnace_tui::config::Context;
 use pinnace_core::plan::Want;
 use pinnace_core::registry::{Fact, Learned, Why};
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::cluster::Cluster;
 
 use crate::fixture::press;
 use crate::screens::{lines_of, picture};
@@ -185,7 +185,7 @@ fn screens() {
 }
 
 /// A registry that wants this user and password, and an engine that is not there.
-fn eyes() -> Eyes {
+fn cluster() -> Cluster {
     let dial = Dial::Memory(Arc::new(|_| {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
@@ -202,16 +202,16 @@ fn eyes() -> Eyes {
     }));
     let host = Host::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
     let docker = Docker::new(Endpoint { name: "none".into(), host }, false).unwrap();
-    Eyes::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
+    Cluster::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
 }
 
 #[tokio::test]
 async fn the_registry_is_shown_it_from_then_on() {
-    let eyes = eyes();
-    let why = async |eyes: &Eyes| eyes.image("reg.example/pg:1").await.failed().cloned();
-    assert_eq!(why(&eyes).await, Some(Why::NoCredentials));
-    eyes.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
-    assert_eq!(why(&eyes).await, Some(Why::Denied));
-    eyes.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
-    assert_eq!(why(&eyes).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
+    let cluster = cluster();
+    let why = async |cluster: &Cluster| cluster.image("reg.example/pg:1").await.failed().cloned();
+    assert_eq!(why(&cluster).await, Some(Why::NoCredentials));
+    cluster.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
+    assert_eq!(why(&cluster).await, Some(Why::Denied));
+    cluster.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
+    assert_eq!(why(&cluster).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
 }

@@ -34,10 +34,10 @@ impl Desk {
         let (mut config, _): (Config, _) = load(&Texts::default());
         config.settings.settle_seconds = 0;
         let (inbox, messages) = Inbox::new();
-        let clock = given.eyes.docker.clock();
+        let clock = given.cluster.docker.clock();
         let size = Size { width: size.0, height: size.1 };
         let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
-        let parts = ClusterParts { name: "sim".into(), eyes: given.eyes.clone(), guard: Guard::None };
+        let parts = ClusterParts { name: "sim".into(), cluster: given.cluster.clone(), guard: Guard::None };
         let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), 0);
         Self { state, effects, messages, clock, quit: false }
     }

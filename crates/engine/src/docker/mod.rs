@@ -33,4 +33,4 @@ pub use distribution::Distribution;
 pub use endpoint::{Endpoint, Host};
 pub use error::Fault;
 pub use read::{Info, Tasks};
-pub use write::{Auth, Held, Reply, Stand};
+pub use write::{Auth, EditState, Reply, ServiceRevision};

@@ -10,7 +10,7 @@ use super::logs::{Logs, Of, Source};
 use super::read::Tasks;
 use super::test_server::{Reply, TestServer, capture, capture_bytes};
 use super::write::Auth;
-use super::write::Stand;
+use super::write::EditState;
 use super::{Docker, Fault};
 use crate::credentials::{Hidden, Secret};
 use pinnace_core::journal::Direction;
@@ -58,14 +58,14 @@ async fn the_bytes_of_a_post() {
         _ => Reply::told(200, r#"{"Warnings":["mind \u001b[1mthe gap"]}"#),
     });
     let docker = server.docker(false);
-    let held = docker.hold("kitchen-sink").await.unwrap();
+    let revision = docker.get_for_update("kitchen-sink").await.unwrap();
     let edits = edits();
-    assert_eq!(held.stands(&edits), Stand::Before);
-    assert_eq!(&held.rest_before(&edits), held.rest());
-    assert!(!format!("{held:?}").contains("SINK"), "no environment in what may be logged");
-    let reply = docker.post(&held, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
+    assert_eq!(revision.edit_state(&edits), EditState::Before);
+    assert_eq!(&revision.rest_before(&edits), revision.rest());
+    assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
+    let reply = docker.post(&revision, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);
-    docker.post_as_read(&held).await.unwrap();
+    docker.post_as_read(&revision).await.unwrap();
     let calls = server.whole_calls();
     let (post, fence) = (&calls[2], &calls[3]);
     let service = capture(SINK);
@@ -76,13 +76,13 @@ async fn the_bytes_of_a_post() {
         .replacen(r#""ForceUpdate":3"#, r#""ForceUpdate":4"#, 1);
     assert_eq!(post.body, wanted);
     assert_eq!(fence.body, spec_text(&service));
-    let (id, index) = (&held.service.id, held.index());
+    let (id, index) = (&revision.service.id, revision.index());
     assert_eq!(post.path, format!("/v1.41/services/{id}/update?version={index}&registryAuthFrom=spec"));
     assert_eq!(post.path, fence.path);
     let header = post.headers["x-registry-auth"].to_str().unwrap();
     assert!(header.contains(['-', '_']) && !header.contains(['+', '/']) && header.len().is_multiple_of(4), "{header}");
     assert!(!fence.headers.contains_key("x-registry-auth"));
-    let wrong = docker.post(&held, &edits, Direction::Back, &Auth::Stored).await.unwrap_err();
+    let wrong = docker.post(&revision, &edits, Direction::Back, &Auth::Stored).await.unwrap_err();
     assert!(wrong.to_string().contains("something else stands at"), "{wrong}");
     assert!(server.calls().is_empty(), "and nothing was sent");
 }
@@ -90,23 +90,23 @@ async fn the_bytes_of_a_post() {
 #[tokio::test(start_paused = true)]
 async fn where_a_service_stands() {
     let server = TestServer::new(|_| Reply::told(200, capture(SINK)));
-    let held = server.docker(true).hold("x").await.unwrap();
+    let revision = server.docker(true).get_for_update("x").await.unwrap();
     let swapped: Vec<Edit> =
         edits().into_iter().map(|edit| Edit { before: edit.after, after: edit.before, ..edit }).collect();
-    assert_eq!(held.stands(&swapped), Stand::Target);
+    assert_eq!(revision.edit_state(&swapped), EditState::After);
     let mut other = edits();
     other[2].before = Some(json!(2));
-    assert_eq!(held.stands(&other), Stand::Other);
-    assert_eq!(held.stands(&[]), Stand::Target);
+    assert_eq!(revision.edit_state(&other), EditState::Diverged);
+    assert_eq!(revision.edit_state(&[]), EditState::After);
 }
 
 #[tokio::test(start_paused = true)]
 async fn read_only_sends_no_write() {
     let server = TestServer::new(|_| Reply::told(200, capture(SINK)));
     let docker = server.docker(true);
-    let held = docker.hold("x").await.unwrap();
+    let revision = docker.get_for_update("x").await.unwrap();
     server.calls();
-    assert!(matches!(docker.post_as_read(&held).await, Err(Fault::ReadOnly { .. })));
+    assert!(matches!(docker.post_as_read(&revision).await, Err(Fault::ReadOnly { .. })));
     assert!(matches!(docker.create_config("n", &BTreeMap::new(), b"x").await, Err(Fault::ReadOnly { .. })));
     assert!(matches!(docker.update_config_labels("i", 1, "n", &BTreeMap::new()).await, Err(Fault::ReadOnly { .. })));
     assert!(matches!(docker.remove_config("i").await, Err(Fault::ReadOnly { .. })));
@@ -121,10 +121,10 @@ async fn a_started_post_is_never_cancelled() {
         _ => Reply::told(200, "{}"),
     });
     let docker = server.docker(false);
-    let held = docker.hold("x").await.unwrap();
+    let revision = docker.get_for_update("x").await.unwrap();
     server.calls();
     // Polled once, then dropped: the request has been started, and that is all.
-    assert!(tokio::time::timeout(Duration::ZERO, docker.post_as_read(&held)).await.is_err());
+    assert!(tokio::time::timeout(Duration::ZERO, docker.post_as_read(&revision)).await.is_err());
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(server.calls().len(), 1);
 }
@@ -141,8 +141,8 @@ async fn limits_and_breaks() {
     let late = docker.nodes().await.unwrap_err();
     assert_eq!(late.to_string(), "reading the nodes: no answer within 10 s");
     assert!(matches!(docker.info().await.unwrap_err(), Fault::Broken { .. }));
-    let held = docker.hold("x").await.unwrap();
-    let late = docker.post_as_read(&held).await.unwrap_err();
+    let revision = docker.get_for_update("x").await.unwrap();
+    let late = docker.post_as_read(&revision).await.unwrap_err();
     assert!(matches!(late, Fault::Timeout { after, .. } if after == Duration::from_secs(30)) && !late.is_final());
     server.down(io::ErrorKind::PermissionDenied);
     let denied = docker.nodes().await.unwrap_err();

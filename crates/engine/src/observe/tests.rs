@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::credentials::Credentials;
 use crate::docker::test_server::{Call, Reply, TestServer, capture};
-use crate::journal::Journal;
 use pinnace_core::group::GroupKey;
 use pinnace_core::journal::{ChangeState, SlotLabels, slot_name};
 use pinnace_core::time::Time;
@@ -57,6 +57,10 @@ fn running() -> Vec<Value> {
     tasks
 }
 
+fn cluster(server: &TestServer) -> Cluster {
+    Cluster::new(server.docker(true), Credentials::default())
+}
+
 fn group() -> GroupKey {
     GroupKey::parse("stack/shop").unwrap()
 }
@@ -91,8 +95,7 @@ impl Watched {
         let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&seen);
-        let task =
-            tokio::spawn(observe(Journal::new(server.docker(true)), given, move |one| into.lock().unwrap().push(one)));
+        let task = tokio::spawn(observe(cluster(server), given, move |one| into.lock().unwrap().push(one)));
         Self { seen, attention, task }
     }
 
@@ -272,7 +275,7 @@ async fn engines_that_cannot_serve_say_so() {
 #[tokio::test(start_paused = true)]
 async fn one_snapshot_for_a_verb() {
     let server = TestServer::new(answer);
-    let seen = snapshot(&Journal::new(server.docker(true)), true, |_| false).await.unwrap();
+    let seen = snapshot(&cluster(&server), true, |_| false).await.unwrap();
     let mut world = World::default();
     for one in seen {
         world.apply(one, Time(1_795_166_000_000));
