@@ -7,7 +7,7 @@ use super::Exit;
 use super::args::{Common, Edit, Kept};
 use super::out::Out;
 use pinnace_engine::credentials::Credentials;
-use pinnace_engine::docker::endpoint::{self, Endpoint, Surroundings};
+use pinnace_engine::docker::{Endpoint, Surroundings};
 use pinnace_engine::docker::{Docker, Fault};
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
@@ -137,7 +137,7 @@ impl Session {
             return Ok(Self { name, out, cluster, state: Some(state), versions, config, warnings });
         }
         let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
-        let endpoint = endpoint::resolve(&surroundings).map_err(|fault| Failure {
+        let endpoint = surroundings.endpoint().map_err(|fault| Failure {
             message: fault.to_string(),
             hint: fault.hint(),
             exit: Exit::Usage,
@@ -157,7 +157,7 @@ impl Session {
                 return Err(failure);
             }
             let usual = Surroundings { docker_host: None, docker_context: None, ..Surroundings::from_env(None, None) };
-            Self::at(endpoint::usual(), &usual, common, stage.out.clone())
+            Self::at(Endpoint::usual(), &usual, common, stage.out.clone())
         })
     }
 
@@ -187,7 +187,7 @@ impl Session {
             };
             let surroundings = Surroundings::from_env(host, context);
             let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
-            let Ok(endpoint) = endpoint::resolve(&surroundings) else { continue };
+            let Ok(endpoint) = surroundings.endpoint() else { continue };
             let read_only = read_only || settings.read_only;
             let guard = match (read_only, settings.protected) {
                 (true, _) => Guard::ReadOnly,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::run::Inbox;
 use pinnace_engine::docker::Fault;
-use pinnace_engine::docker::logs::{Of, Source};
+use pinnace_engine::docker::{LogSource, LogTarget};
 use pinnace_tui::app::{LogLine, Msg};
 use pinnace_core::swarm::Task;
 use pinnace_engine::observe;
@@ -15,7 +15,7 @@ const TAIL: u32 = 200;
 
 /// Sends a service's log into the console, line by line, until it ends or nobody listens.
 pub(super) async fn follow(cluster: &Cluster, inbox: &Inbox, index: usize, service: &str) -> Result<(), Fault> {
-    let mut logs = cluster.docker.logs(Of::Service(service), TAIL, true).await?;
+    let mut logs = cluster.docker.logs(LogTarget::Service(service), TAIL, true).await?;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     while let Some(line) = logs.next().await {
         let line = line?;
@@ -25,7 +25,7 @@ pub(super) async fn follow(cluster: &Cluster, inbox: &Inbox, index: usize, servi
             names.entry(id.clone()).or_insert_with(|| id.chars().take(8).collect());
         }
         let task = names.get(&id).cloned().unwrap_or_default();
-        let lines = vec![LogLine { at: line.at, task, error: line.source != Source::Out, text: line.text }];
+        let lines = vec![LogLine { at: line.at, task, error: line.source != LogSource::Out, text: line.text }];
         if !inbox.send(Msg::LogLines { cluster: index, service: service.to_owned(), lines }) {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace::cli::{Given, Out, run_on};
 use pinnace_core::wire::v1;

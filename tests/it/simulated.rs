@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::docker::{Auth, Docker, Fault, EditState};
 use pinnace_core::journal::Direction;
 use pinnace_core::swarm::UpdateState;

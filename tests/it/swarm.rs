@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{Credentials, Hidden, Secret};
 use pinnace_engine::docker::EditState;
-use pinnace_engine::docker::endpoint::{Surroundings, resolve};
-use pinnace_engine::docker::logs::Of;
-use pinnace_engine::docker::read::Tasks;
+use pinnace_engine::docker::Surroundings;
+use pinnace_engine::docker::LogTarget;
+use pinnace_engine::docker::Tasks;
 use pinnace_engine::docker::{Auth, Docker, Fault};
 use pinnace_core::journal::Direction;
 use pinnace_core::swarm::{Places, Service, TaskState};
@@ -35,7 +35,7 @@ fn sockets() -> Option<Vec<String>> {
 
 fn docker(socket: &str, read_only: bool) -> Docker {
     let given = Surroundings { host_flag: Some(format!("unix://{socket}")), ..Surroundings::default() };
-    Docker::new(resolve(&given).unwrap(), read_only).unwrap()
+    Docker::new(given.endpoint().unwrap(), read_only).unwrap()
 }
 
 fn now() -> Time {
@@ -261,7 +261,7 @@ async fn logs_of_a_service() {
     let Some(sockets) = sockets() else { return };
     let docker = docker(&sockets[0], true);
     let service = docker.service("shop_api").await.unwrap();
-    let mut logs = docker.logs(Of::Service(&service.id), 5, false).await.unwrap();
+    let mut logs = docker.logs(LogTarget::Service(&service.id), 5, false).await.unwrap();
     while let Some(line) = logs.next().await {
         let line = line.unwrap();
         assert!(line.task.is_some() && line.at.is_some(), "{line:?}");

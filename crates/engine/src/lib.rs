@@ -8,9 +8,12 @@ pub mod docker;
 pub mod drafts;
 pub mod execute;
 pub mod files;
+mod http;
 pub mod identity;
 pub mod journal;
 pub mod observe;
 pub mod registry;
-pub mod resolve;
+mod resolve;
 pub mod versions;
+
+pub use http::install_crypto;

@@ -32,7 +32,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace::cli::{Given, Out, run_on};
 use pinnace_engine::cluster::Cluster;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::docker::{Endpoint, Host};
 use swarm_sim::Sim;
 use swarm_sim::faults::{Planned, plan};
 use swarm_sim::scenario::Scenario;

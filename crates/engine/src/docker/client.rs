@@ -11,8 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, Host};
 use super::error::Fault;
-use super::transport::{Answer, Http, Limit};
+use super::transport::{Http, Limit};
 use crate::clock::Clock;
+use crate::http::Answer;
 use pinnace_core::text::clean;
 
 /// A read; the engine gives up at 20 s itself, when the managers do not agree.
@@ -62,8 +63,8 @@ impl Docker {
     /// # Errors
     /// When the endpoint's certificates cannot be used.
     pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, Fault> {
-        let (dial, base) = endpoint.host.dial()?;
-        let http = Http::new(dial, Some(endpoint.host.address()));
+        let (connector, base) = endpoint.host.connector()?;
+        let http = Http::new(connector, Some(endpoint.host.address()));
         let clock = match endpoint.host {
             Host::Memory(_) => Clock::tokio(),
             _ => Clock::Machine,

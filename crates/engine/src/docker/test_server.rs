@@ -1,4 +1,4 @@
-//! An engine made of captures, within the process: what tests talk to over [`Dial::Memory`](super::Dial).
+//! An engine made of captures, within the process: what tests talk to over [`Host::Memory`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,9 +14,9 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use super::connector::Stream;
 use super::{Docker, Endpoint, Host};
 
 fn folder() -> PathBuf {
@@ -134,7 +134,7 @@ impl TestServer {
     }
 
     /// Answers on one connection until it ends.
-    pub(crate) async fn serve(self, io: impl Stream + 'static) {
+    pub(crate) async fn serve(self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let service = hyper::service::service_fn(move |request| {
             let own = self.clone();
             async move { own.answer(request).await }

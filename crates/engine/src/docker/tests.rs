@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::logs::{Logs, Of, Source};
+use super::logs::{LogSource, LogTarget, Logs};
 use super::read::Tasks;
 use super::test_server::{Reply, TestServer, capture, capture_bytes};
 use super::write::Auth;
@@ -208,7 +208,7 @@ async fn configs_are_read_and_written() {
     assert!(docker.config("x").await.unwrap_err().is_not_found());
 }
 
-async fn lines(mut logs: Logs) -> Vec<super::logs::Line> {
+async fn lines(mut logs: Logs) -> Vec<super::logs::LogLine> {
     let mut lines = Vec::new();
     while let Some(line) = logs.next().await {
         lines.push(line.unwrap());
@@ -227,13 +227,13 @@ async fn logs_with_and_without_frames() {
         Reply::Told(200, capture_bytes(file))
     });
     let docker = server.docker(true);
-    let down = lines(docker.logs(Of::Service("down"), 10, false).await.unwrap()).await;
-    assert!(down[0].source == Source::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
-    let framed = lines(docker.logs(Of::Service("x"), 10, false).await.unwrap()).await;
+    let down = lines(docker.logs(LogTarget::Service("down"), 10, false).await.unwrap()).await;
+    assert!(down[0].source == LogSource::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
+    let framed = lines(docker.logs(LogTarget::Service("x"), 10, false).await.unwrap()).await;
     assert!(framed.iter().all(|line| line.at.is_some() && line.task.is_some() && line.node.is_some()), "{framed:?}");
-    assert!(framed.iter().any(|line| line.source == Source::Err) && framed.iter().any(|line| line.text == "out 3"));
-    let tty = lines(docker.logs(Of::Task("tty"), 10, false).await.unwrap()).await;
-    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == Source::Out), "{tty:?}");
+    assert!(framed.iter().any(|line| line.source == LogSource::Err) && framed.iter().any(|line| line.text == "out 3"));
+    let tty = lines(docker.logs(LogTarget::Task("tty"), 10, false).await.unwrap()).await;
+    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == LogSource::Out), "{tty:?}");
 }
 
 /// The answers of a swarm of a thousand services are read in a moment.

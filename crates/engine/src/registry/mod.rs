@@ -39,7 +39,7 @@ use self::manifest::Manifest;
 pub use self::policy::{Limits, Policy};
 pub(crate) use self::resolver::Resolver;
 use self::single_flight::SingleFlight;
-pub use self::tls::{DOCKER_CERTS, Trust, install_crypto};
+pub use self::tls::{DOCKER_CERTS, Trust};
 use crate::credentials::{Credentials, Secret};
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::registry::{About, Allowance, ImageFact, ImageFile, Reading, Tags, Why};
