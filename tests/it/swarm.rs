@@ -174,7 +174,7 @@ async fn a_change_and_its_way_back() {
         other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == EditState::After)
     })
     .await;
-    assert_eq!(there.rest(), revision.rest());
+    assert_eq!(there.service.rest, revision.service.rest);
     assert_eq!(there.service.previous, Some(ran(&places)));
     until("the rollout", async || {
         let service = other.services(Some(std::slice::from_ref(&made.id))).await.ok()?.pop()?;
@@ -209,7 +209,7 @@ async fn the_fence() {
     let late = docker.post_as_read(&revision).await.unwrap_err();
     assert!(late.is_out_of_sequence(), "{late}");
     let fenced = docker.get_for_update(&name).await.unwrap();
-    assert!(fenced.index() > revision.index() && fenced.rest() == revision.rest());
+    assert!(fenced.index() > revision.index() && fenced.service.rest == revision.service.rest);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(running().await.map(|task| task.id), Some(first.id));
     let read_only = self::docker(&sockets[0], true);

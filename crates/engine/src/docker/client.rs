@@ -87,11 +87,6 @@ impl Docker {
         self.inner.endpoint.host.address()
     }
 
-    /// Whether the engine's host name resolution and network are ours: it listens at a local socket.
-    pub fn is_local(&self) -> bool {
-        matches!(self.inner.endpoint.host, Host::Unix(_))
-    }
-
     /// The clock the cluster lives by: tokio's for one within this process.
     pub fn clock(&self) -> Clock {
         self.inner.clock

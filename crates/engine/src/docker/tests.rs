@@ -61,7 +61,7 @@ async fn the_bytes_of_a_post() {
     let revision = docker.get_for_update("kitchen-sink").await.unwrap();
     let edits = edits();
     assert_eq!(revision.edit_state(&edits), EditState::Before);
-    assert_eq!(&revision.rest_before(&edits), revision.rest());
+    assert_eq!(revision.rest_before(&edits), revision.service.rest);
     assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
     let reply = docker.post(&revision, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);

@@ -58,11 +58,6 @@ impl ServiceRevision {
         self.service.index
     }
 
-    /// The hash of everything but the image, the platforms and the force counter.
-    pub fn rest(&self) -> &RestHash {
-        &self.service.rest
-    }
-
     /// The same hash as it was before these edits, be it that the service stands before them or at their target: what
     /// to compare with a plan's `rest`, also where an edit (as of `/UpdateConfig`) is part of that hash.
     pub fn rest_before(&self, edits: &[Edit]) -> RestHash {

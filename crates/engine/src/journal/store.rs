@@ -61,11 +61,6 @@ impl Journal {
         matches!(self.store, Backend::Local(_))
     }
 
-    /// The swarm it is of.
-    pub fn docker(&self) -> &Docker {
-        &self.docker
-    }
-
     /// An open change of a group in the swarm's own store, which somebody carries out who may use that.
     ///
     /// # Errors
@@ -196,15 +191,6 @@ impl Journal {
             }
         }
         Ok(())
-    }
-
-    /// The events of a change, of all its owners, as far as they were written.
-    pub async fn log(&self, change: &str) -> Result<Vec<Event>, Fault> {
-        let configs = self.store.labelled(&[&format!("pinnace.log={change}")]).await?;
-        let lines = configs.iter().flat_map(|config| config.data.split(|byte| *byte == b'\n'));
-        let mut events: Vec<Event> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-        events.sort_by_key(|event| (event.at, event.index));
-        Ok(events)
     }
 }
 
