@@ -20,8 +20,8 @@ use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
-use pinnace_engine::clock;
-use pinnace_engine::execute::{Options, Outcome, Start, Talk, execute, new_change};
+use pinnace_engine::execute::{ChangeControl, Options, Outcome, Start, execute, new_change};
+use pinnace_engine::identity;
 
 /// `3 units`.
 pub fn counted(count: usize, noun: &str) -> String {
@@ -38,20 +38,20 @@ pub async fn apply(
     json: bool,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     if drawn::is_file(group) {
         if edit.is_some() || settle.is_some() || ways.is_some() {
             let hint = "make the edit when it is planned: `pinnace plan GROUP --pin … --out FILE`";
             return Err(usage("a saved plan is carried out as it is", hint));
         }
         let drawn = Drawn::from_file(&session, &mut world, Path::new(group)).await?;
-        return carry_out(&session, &world, drawn.draft, how, json).await;
+        return carry_out(&session, drawn.draft, how, json).await;
     }
     let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
-    carry_out(&session, &world, drawn.draft, how, json).await
+    carry_out(&session, drawn.draft, how, json).await
 }
 
 /// Plans the way back and carries it out.
@@ -76,17 +76,17 @@ async fn towards(
     goal: impl FnOnce(&World, GroupKey, Scope) -> Goal,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let (group, scope) = selector::target(&world, target)?;
     let goal = goal(&world, group, scope);
     let drawn = Drawn::up(&session, &mut world, goal, &how.ways).await?;
     if how.dry_run || how.out.is_some() {
         return drawn.show(&session, how.out.as_deref(), how.json);
     }
-    carry_out(&session, &world, drawn.draft, &how.how, how.json).await
+    carry_out(&session, drawn.draft, &how.how, how.json).await
 }
 
-async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {
+async fn carry_out(session: &Session, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {
     let plan = &draft.plan;
     if !json {
         session.out.plan(plan);
@@ -103,10 +103,10 @@ async fn carry_out(session: &Session, world: &World, draft: Draft, how: &How, js
         }
         return Ok(exit);
     }
-    let by = clock::operator();
+    let by = identity::operator();
     let start = Start::New { plan: Box::new(draft.plan.clone()), change: new_change() };
     let options = options(session, &plan.group, how, by);
-    follow(session, world, plan, start, options, json).await
+    follow(session, plan, start, options, json).await
 }
 
 /// Why a plan is not carried out, if so; told on the error stream.
@@ -153,7 +153,6 @@ pub fn options(session: &Session, group: &GroupKey, how: &How, by: String) -> Op
 /// Carries a change out, printing what happens; a signal finishes the unit in work and gives the change up.
 pub async fn follow(
     session: &Session,
-    world: &World,
     plan: &Plan,
     start: Start,
     options: Options,
@@ -162,7 +161,8 @@ pub async fn follow(
     session.warn_of_the_journal();
     let (orders, inbox) = mpsc::unbounded_channel();
     let (send, mut events) = mpsc::unbounded_channel();
-    let running = tokio::spawn(execute(session.tools(world), start, options, Talk { orders: inbox, events: send }));
+    let control = ChangeControl { orders: inbox, events: send };
+    let running = tokio::spawn(execute(session.cluster.clone(), start, options, control));
     let signals = tokio::spawn(stop_on_signal(session.out.clone(), orders));
     let mut progress = Progress::new(plan.units.len());
     let mut tell = Teller::default();

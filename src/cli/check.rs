@@ -13,14 +13,14 @@ use pinnace_core::{check, pins, selector};
 /// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
 pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let before = session.pins_in_force(&mut world, &group).await?;
     let Edited { text, remarks } = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
     let mut facts = session.facts();
-    session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
-    session.eyes.learn_running(&group, &world, &mut facts).await;
+    session.cluster.learn_document(&group, &doc, &mut world, &mut facts).await?;
+    session.cluster.learn_running(&group, &world, &mut facts).await;
     let placed = check::document(&group, &doc, &world, &facts);
     let mut findings: Vec<Finding> = placed.into_iter().map(|placed| placed.finding).collect();
     findings.extend(remarks);
@@ -28,7 +28,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     if text != before {
         // An edit is judged in the place it would change as well.
         let goal = Goal::Pins { group: group.clone(), text };
-        let draft = session.eyes.draft(&goal, &Manner::default(), &mut world, &mut facts).await?;
+        let draft = session.cluster.draft(&goal, &Manner::default(), &mut world, &mut facts).await?;
         findings.extend(draft.plan.findings.into_iter().filter(|finding| !finding.is(Code::NothingToDo)));
     }
     let findings = gathered(findings);

@@ -8,9 +8,9 @@ use super::args::Common;
 use super::session::{Failure, usage};
 use super::{Exit, settings};
 use crate::console::{ClusterParts, Parts};
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace_engine::versions::Versions;
 use pinnace_tui::state::Guard;
@@ -28,11 +28,11 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
         .map_err(|error| usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a writable one"))?;
     let guard = if common.read_only { Guard::ReadOnly } else { Guard::None };
     let mut clusters = Vec::new();
-    for cluster in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
-        let sim = Sim::start(cluster.world, 1.0);
-        keep_moving(&sim, cluster.name);
-        let eyes = eyes(cluster.name, &sim, common.read_only)?;
-        clusters.push(ClusterParts { name: cluster.name.to_owned(), eyes, guard });
+    for demo in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
+        let sim = Sim::start(demo.world, 1.0);
+        keep_moving(&sim, demo.name);
+        let cluster = cluster(demo.name, &sim, common.read_only)?;
+        clusters.push(ClusterParts { name: demo.name.to_owned(), cluster, guard });
     }
     let (config, warnings) = settings(common);
     let parts = Parts { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
@@ -40,8 +40,8 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
 }
 
-/// Eyes on a simulated swarm and its registries, over connections within the process.
-fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
+/// The handle of a simulated swarm and its registries, over connections within the process.
+fn cluster(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Cluster, Failure> {
     let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
     let host = Host::Memory(Arc::new(move |_| connect(&engine, Seat::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
@@ -55,7 +55,7 @@ fn eyes(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Eyes, Failure> {
     let policy = Policy { insecure: Vec::new(), limits: Limits::default(), user_agent: String::new() };
     // The demo's registry holds what the list that is built in names.
     let versions = Versions::built_in(&format!("{HUB}/pgedge"));
-    Ok(Eyes::over(docker, Registry::over(dial, policy, Credentials::default())).with_versions(versions))
+    Ok(Cluster::over(docker, Registry::over(dial, policy, Credentials::default())).with_versions(versions))
 }
 
 /// Removes what demos left that were killed.

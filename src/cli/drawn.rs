@@ -29,7 +29,7 @@ impl Drawn {
     /// When a choice names nothing, or the cluster stops answering.
     pub async fn up(session: &Session, world: &mut World, goal: Goal, ways: &Ways) -> Result<Self, Failure> {
         let manner = manner(world, goal.group(), ways)?;
-        let draft = session.eyes.draft(&goal, &manner, world, &mut session.facts()).await?;
+        let draft = session.cluster.draft(&goal, &manner, world, &mut session.facts()).await?;
         Ok(Self { goal, manner, draft })
     }
 
@@ -50,7 +50,7 @@ impl Drawn {
         if !saved.plan.swarm.is_empty() && saved.plan.swarm != world.engine.swarm {
             return Err(stale("it was made for another swarm".into()));
         }
-        let draft = session.eyes.draft(&saved.goal, &saved.manner, world, &mut session.facts()).await?;
+        let draft = session.cluster.draft(&saved.goal, &saved.manner, world, &mut session.facts()).await?;
         if let Some(what) = moved(&saved.plan, &draft.plan, world) {
             return Err(stale(what));
         }

@@ -29,14 +29,14 @@ pub async fn images(
     };
     let mut facts = session.facts();
     let unread = wants(world, group, &service, &facts);
-    session.eyes.learn(&unread, world, &mut facts).await?;
-    let now = session.eyes.docker.clock().now();
+    session.cluster.learn(&unread, world, &mut facts).await?;
+    let now = session.cluster.docker.clock().now();
     let list = |world: &World, facts: &Facts| earlier(world, group, &service, facts, now);
     let asked = |facts: &Facts| {
         let rows = list(world, facts).into_iter().take(LOOKED_UP);
         rows.flat_map(|one| wants_of(&one, facts)).collect()
     };
-    session.eyes.learn_all(&mut facts, asked).await;
+    session.cluster.learn_all(&mut facts, asked).await;
     Ok(list(world, &facts).iter().map(|one| image(one, &facts)).collect())
 }
 

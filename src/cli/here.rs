@@ -16,7 +16,7 @@ pub async fn changes(
     world: &World,
     only: Option<&(GroupKey, Scope)>,
 ) -> Result<Vec<HistoryChange>, Failure> {
-    let Some(disk) = session.eyes.disk(&world.engine.swarm) else { return Ok(Vec::new()) };
+    let Some(disk) = session.cluster.local_log(&world.engine.swarm) else { return Ok(Vec::new()) };
     let loaded = match disk.load().await {
         Ok(loaded) => loaded,
         Err(error) => {

@@ -15,7 +15,7 @@ use pinnace_core::world::World;
 /// Prints the history of a group, of a service, or of everything.
 pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let only = what.map(|name| selector::target(&world, name)).transpose()?;
     let wanted = |world: &World| -> Vec<Entry> {
         let all = world.histories().flat_map(pinnace_core::journal::History::newest_first);
@@ -27,7 +27,7 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
         .filter(|entry| entry.record.is_none())
         .map(|entry| Want::Record(entry.slot.change))
         .collect();
-    session.eyes.learn(&missing, &mut world, &mut Facts::default()).await?;
+    session.cluster.learn(&missing, &mut world, &mut Facts::default()).await?;
     let mut entries = wanted(&world);
     if let Some((_, scope @ (Scope::Service(_) | Scope::Member(_)))) = &only {
         entries.retain(|entry| concerns(entry, scope));
@@ -50,7 +50,7 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
         session.out.json(&view);
     } else {
         text(&session.out, &view);
-        let now = session.eyes.docker.clock().now();
+        let now = session.cluster.docker.clock().now();
         earlier::text(&session.out, service.map_or("", |(_, name)| name), &view.images, now);
     }
     Ok(Exit::Done)
@@ -63,7 +63,7 @@ async fn seen(
     only: Option<&(GroupKey, Scope)>,
 ) -> Result<Vec<SeenService>, Failure> {
     let Some((group, scope)) = only else { return Ok(Vec::new()) };
-    session.eyes.learn(&[Want::Sightings(group.clone())].into(), world, &mut Facts::default()).await?;
+    session.cluster.learn(&[Want::Sightings(group.clone())].into(), world, &mut Facts::default()).await?;
     let of = |seen: &&Sighting| match scope {
         Scope::Group => true,
         Scope::Member(member) => seen.member == *member,

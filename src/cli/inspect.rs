@@ -25,21 +25,21 @@ pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {
     let platform = asked.platform.as_deref().map(platform).transpose()?;
     let session = Session::open_anyway(stage)?;
     let contract = asked.contract.as_deref().map(|name| contract_of(&session, name)).transpose()?;
-    let eyes = session.eyes.clone().with_plain_http(asked.plain_http.clone());
+    let cluster = session.cluster.clone().with_plain_http(asked.plain_http.clone());
     let (nothing, mut facts, mut files) = (Facts::default(), Facts::default(), BTreeMap::new());
     let unread = BTreeMap::new();
     let (platform, contract) = (platform.as_ref(), contract.as_ref());
     let base = session.config.settings.bases.get(image.repository()).map(String::as_str);
     let start = View { image: &image, facts: &nothing, platform, base, contract, files: &unread };
-    eyes.learn_all(&mut facts, |facts| View { facts, ..start }.wants()).await;
+    cluster.learn_all(&mut facts, |facts| View { facts, ..start }.wants()).await;
     for about in to_read(&View { facts: &facts, ..start }, asked.files) {
         if !asked.json {
             let on = about.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
             session.out.note(&format!("reading {} of layers{on} …", size(about.size())));
         }
-        files.insert(about.manifest.clone(), eyes.files(&image, about, |_| ()).await);
+        files.insert(about.manifest.clone(), cluster.files(&image, about, |_| ()).await);
     }
-    let now = session.eyes.docker.clock().now();
+    let now = session.cluster.docker.clock().now();
     finish(&session, &View { facts: &facts, files: &files, ..start }, asked, |view| view.sections(now, offset()))
 }
 

@@ -8,7 +8,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use pinnace_engine::docker::client::LOG_FILTER;
+use pinnace_engine::docker::LOG_FILTER;
 
 /// Writes what `PINNACE_LOG` asks for (`debug`, `pinnace=trace`) to `pinnace.log` in the state folder.
 ///

@@ -66,7 +66,7 @@ pub fn run() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    pinnace_engine::registry::install_crypto();
+    pinnace_engine::install_crypto();
     if let Some(folder) = session::state_folder() {
         log::start(&folder);
     }

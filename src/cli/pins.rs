@@ -36,7 +36,7 @@ struct ShownService {
 /// Prints the pins of one group, or of all that have any.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let groups: Vec<GroupKey> = match group {
         Some(name) => vec![selector::group(&world, name)?],
         None => world.groups().map(|(key, _)| key.clone()).collect(),
@@ -88,11 +88,11 @@ struct Permanent {
 /// Prints what makes a group's pins last, in its owner's form; what has to be known beside it goes to the error stream.
 pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let doc = pins::read(&session.pins_in_force(&mut world, &group).await?);
     let mut facts = session.facts();
-    session.eyes.learn_document(&group, &doc, &mut world, &mut facts).await?;
+    session.cluster.learn_document(&group, &doc, &mut world, &mut facts).await?;
     let nothing = || Fix {
         form: Form::of(&group),
         holds: Vec::new(),

@@ -19,7 +19,7 @@ pub async fn run(
     json: bool,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;

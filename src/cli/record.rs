@@ -12,8 +12,8 @@ use pinnace_core::selector;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::wire::v1::{Recorded, SeenService};
 use pinnace_core::world::World;
-use pinnace_engine::clock;
 use pinnace_engine::execute::{Refusal, new_change};
+use pinnace_engine::identity;
 
 /// Records read before what is not found in them is taken as not known.
 const ROUNDS: usize = 20;
@@ -22,28 +22,28 @@ const ROUNDS: usize = 20;
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     session.warn_of_the_journal();
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let groups: Vec<GroupKey> = match group {
         Some(name) => vec![selector::group(&world, name)?],
         None => world.groups().map(|(group, _)| group.clone()).collect(),
     };
     let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
-    let by = clock::operator();
+    let by = identity::operator();
     let mut recorded = Recorded { noted: Vec::new(), not_stable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;
-        let (found, not_stable) = fresh(&world, &group, session.eyes.docker.clock().now(), settled, &by);
+        let (found, not_stable) = fresh(&world, &group, session.cluster.docker.clock().now(), settled, &by);
         recorded.not_stable.extend(not_stable);
         if found.is_empty() {
             continue;
         }
         let record = record(&new_change(), &group, &world, &found);
-        session.eyes.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
+        session.cluster.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {
         // What is noted is noted: that too much is kept for now is no failure.
-        let _ = session.eyes.journal.prune().await;
+        let _ = session.cluster.journal.prune().await;
     }
     if json {
         session.out.json(&recorded);
@@ -59,7 +59,7 @@ async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result
         if wants.is_empty() {
             break;
         }
-        session.eyes.learn(&wants, world, &mut Facts::default()).await?;
+        session.cluster.learn(&wants, world, &mut Facts::default()).await?;
     }
     Ok(())
 }

@@ -9,9 +9,9 @@ use pinnace_core::journal::{Entry, History, STILL, Slot};
 use pinnace_core::plan::Record;
 use pinnace_core::registry::Facts;
 use pinnace_core::registry::Want;
-use pinnace_engine::clock;
-use pinnace_engine::execute::life::{self, Life};
 use pinnace_engine::execute::{Refusal, Start};
+use pinnace_engine::identity;
+use pinnace_engine::journal::{Liveness, is_given_up};
 
 /// The changes before it that are read to tell how its images fared.
 const EARLIER: usize = 20;
@@ -19,7 +19,7 @@ const EARLIER: usize = 20;
 /// Takes an unfinished change over and carries out the choice; without one the choices are printed.
 pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let mut world = session.eyes.world().await?;
+    let mut world = session.cluster.world().await?;
     let found = world.histories().find_map(|history| history.find(change)).cloned();
     let Some(Entry { slot, .. }) = found else {
         return Err(usage(format!("there is no change `{change}`"), "`pinnace history` lists them"));
@@ -31,7 +31,7 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: 
     if slot.is_foreign() {
         return Err(Refusal::Newer { change: slot.change }.into());
     }
-    session.eyes.learn(&[Want::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
+    session.cluster.learn(&[Want::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
     let record =
         world.histories().find_map(|history| history.find(&slot.change)).and_then(|entry| entry.record.clone());
     let Some(record) = record else {
@@ -45,16 +45,16 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: 
         let group = record.plan.group.clone();
         let missing = world.history(&group).newest_first().filter(|entry| entry.record.is_none()).take(EARLIER);
         let missing = missing.map(|entry| Want::Record(entry.slot.change.clone())).collect();
-        session.eyes.learn(&missing, &mut world, &mut Facts::default()).await?;
+        session.cluster.learn(&missing, &mut world, &mut Facts::default()).await?;
         offer(&session.out, &slot, &record, world.history(&group));
         return Ok(Exit::Choice);
     };
     nobody_home(&session, &slot).await?;
     // As it stands in the store: what the world shows is cleaned for the screen.
-    let slot = session.eyes.journal.slot(&slot.config).await?.unwrap_or(slot);
+    let slot = session.cluster.journal.slot(&slot.config).await?.unwrap_or(slot);
     let start = Start::Resume { slot: Box::new(slot), record: Box::new(record.clone()), order: Some(order) };
-    let options = apply::options(&session, &record.plan.group, how, clock::operator());
-    apply::follow(&session, &world, &record.plan, start, options, json).await
+    let options = apply::options(&session, &record.plan.group, how, identity::operator());
+    apply::follow(&session, &record.plan, start, options, json).await
 }
 
 fn order(choice: Choice) -> Option<Order> {
@@ -97,12 +97,12 @@ fn offer(out: &Out, slot: &Slot, record: &Record, history: &History) {
 
 /// An owner that still beats is not taken over.
 async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
-    if !life::is_given_up(slot) {
+    if !is_given_up(slot) {
         session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));
     }
-    match life::sign_of_life(&session.eyes.journal, slot).await? {
-        Life::None => Ok(()),
-        Life::Sign => Err(Failure {
+    match session.cluster.journal.liveness(slot).await? {
+        Liveness::Silent => Ok(()),
+        Liveness::Alive => Err(Failure {
             message: format!("change {} is alive: {} is carrying it out", slot.change, slot.labels.by),
             hint: "watch it in the console, or stop it there".into(),
             exit: Exit::Choice,

@@ -15,12 +15,12 @@ use pinnace_core::registry::Want;
 use pinnace_core::selector::NameError;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::world::World;
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
-use pinnace_engine::docker::endpoint::{self, Endpoint, Surroundings};
 use pinnace_engine::docker::{Docker, Fault};
-use pinnace_engine::execute::{Refusal, Tools};
+use pinnace_engine::docker::{Endpoint, Surroundings};
+use pinnace_engine::execute::Refusal;
 use pinnace_engine::journal::LOCAL_JOURNAL;
-use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
 use pinnace_engine::versions::{Keep, Versions};
 use pinnace_tui::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
@@ -98,8 +98,8 @@ pub struct Stage {
 /// A swarm that is given, and the folder to note changes in.
 #[derive(Clone)]
 pub struct Given {
-    /// Eyes on swarm and registries.
-    pub eyes: Eyes,
+    /// The handle of the cluster.
+    pub cluster: Cluster,
     /// What `$XDG_STATE_HOME/pinnace` is otherwise.
     pub state: PathBuf,
 }
@@ -110,8 +110,8 @@ pub struct Session {
     pub name: String,
     /// Where it prints to.
     pub out: Out,
-    /// Eyes on swarm and registries.
-    pub eyes: Eyes,
+    /// The handle of the cluster.
+    pub cluster: Cluster,
     /// Where changes are noted on disk.
     pub state: Option<PathBuf>,
     /// Where the version manifest comes from.
@@ -129,18 +129,18 @@ impl Session {
     /// When the endpoint makes no sense or does not answer.
     pub fn open(stage: &Stage) -> Result<Self, Failure> {
         let (common, out) = (&stage.common, stage.out.clone());
-        if let Some(Given { eyes, state }) = stage.given.clone() {
+        if let Some(Given { cluster, state }) = stage.given.clone() {
             // The user's own files do not count here, but the one that is named does.
             let named = common.config.is_some();
             let (config, warnings) =
                 if named { settings(common) } else { pinnace_tui::config::load(&Texts::default()) };
             let (name, versions) = ("given".to_owned(), Versions::default());
-            let eyes = eyes.with_state(Some(state.clone()));
-            let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };
-            return Ok(Self { name, out, eyes, state: Some(state), versions, config, warnings });
+            let cluster = cluster.with_state(Some(state.clone()));
+            let cluster = if on_disk(common, &config) { cluster.with_local_journal() } else { cluster };
+            return Ok(Self { name, out, cluster, state: Some(state), versions, config, warnings });
         }
         let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
-        let endpoint = endpoint::resolve(&surroundings).map_err(|fault| Failure {
+        let endpoint = surroundings.endpoint().map_err(|fault| Failure {
             message: fault.to_string(),
             hint: fault.hint(),
             exit: Exit::Usage,
@@ -160,7 +160,7 @@ impl Session {
                 return Err(failure);
             }
             let usual = Surroundings { docker_host: None, docker_context: None, ..Surroundings::from_env(None, None) };
-            Self::at(endpoint::usual(), &usual, common, stage.out.clone())
+            Self::at(Endpoint::usual(), &usual, common, stage.out.clone())
         })
     }
 
@@ -173,40 +173,40 @@ impl Session {
         let state = state_folder();
         let keep = Keep { folder: state.clone(), read_only };
         let versions = versions(&config.settings.manifest, config_file(common).as_deref(), keep);
-        let eyes = Eyes::new(docker, credentials).with_versions(versions.clone()).with_state(state.clone());
-        let eyes = if on_disk(common, &config) { eyes.with_local_journal() } else { eyes };
-        Ok(Self { name, out, eyes, state, versions, config, warnings })
+        let cluster = Cluster::new(docker, credentials).with_versions(versions.clone()).with_state(state.clone());
+        let cluster = if on_disk(common, &config) { cluster.with_local_journal() } else { cluster };
+        Ok(Self { name, out, cluster, state, versions, config, warnings })
     }
 
     /// What the console is opened with: this cluster first, then those of the configuration file.
     pub fn into_parts(self, read_only: bool) -> Parts {
         let guard = if read_only || self.config.settings.read_only { Guard::ReadOnly } else { Guard::None };
-        let is_local = self.eyes.journal.is_local();
-        let mut clusters = vec![ClusterParts { name: self.name, eyes: self.eyes, guard }];
-        for cluster in &self.config.settings.clusters {
-            let (host, context) = match &cluster.reach {
+        let is_local = self.cluster.journal.is_local();
+        let mut clusters = vec![ClusterParts { name: self.name, cluster: self.cluster, guard }];
+        for settings in &self.config.settings.clusters {
+            let (host, context) = match &settings.reach {
                 Reach::Host(host) => (Some(host.clone()), None),
                 Reach::Context(context) => (None, Some(context.clone())),
             };
             let surroundings = Surroundings::from_env(host, context);
             let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
-            let Ok(endpoint) = endpoint::resolve(&surroundings) else { continue };
-            let read_only = read_only || cluster.read_only;
-            let guard = match (read_only, cluster.protected) {
+            let Ok(endpoint) = surroundings.endpoint() else { continue };
+            let read_only = read_only || settings.read_only;
+            let guard = match (read_only, settings.protected) {
                 (true, _) => Guard::ReadOnly,
                 (false, true) => Guard::Protected,
                 (false, false) => Guard::None,
             };
-            // The cluster chosen on the command line may be one of those, and then it is guarded as the file says.
-            let known = clusters.iter_mut().find(|known| known.eyes.docker.address() == endpoint.host.address());
+            // The settings chosen on the command line may be one of those, and then it is guarded as the file says.
+            let known = clusters.iter_mut().find(|known| known.cluster.docker.address() == endpoint.host.address());
             if let Some(known) = known {
-                known.name.clone_from(&cluster.name);
+                known.name.clone_from(&settings.name);
                 known.guard = guard;
             } else if let Ok(docker) = Docker::new(endpoint, read_only) {
-                let eyes = Eyes::new(docker, credentials).with_versions(self.versions.clone());
-                let eyes = eyes.with_state(self.state.clone());
-                let eyes = if is_local { eyes.with_local_journal() } else { eyes };
-                clusters.push(ClusterParts { name: cluster.name.clone(), eyes, guard });
+                let cluster = Cluster::new(docker, credentials).with_versions(self.versions.clone());
+                let cluster = cluster.with_state(self.state.clone());
+                let cluster = if is_local { cluster.with_local_journal() } else { cluster };
+                clusters.push(ClusterParts { name: settings.name.clone(), cluster, guard });
             }
         }
         Parts { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
@@ -219,14 +219,9 @@ impl Session {
 
     /// Says that nobody else sees what is written down here.
     pub fn warn_of_the_journal(&self) {
-        if self.eyes.journal.is_local() {
+        if self.cluster.journal.is_local() {
             self.out.note(&format!("warning: {LOCAL_JOURNAL}"));
         }
-    }
-
-    /// What a change works with.
-    pub fn tools(&self, world: &World) -> Tools {
-        self.eyes.tools(&world.engine.swarm)
     }
 
     /// The group's pin document in force with an edit made to it.
@@ -267,7 +262,7 @@ impl Session {
     pub async fn pins_in_force(&self, world: &mut World, group: &GroupKey) -> Result<String, Failure> {
         let want = world.history(group).pins().err().map(|change| Want::Record(change.to_owned()));
         if let Some(want) = want {
-            self.eyes.learn(&[want].into(), world, &mut Facts::default()).await?;
+            self.cluster.learn(&[want].into(), world, &mut Facts::default()).await?;
         }
         Ok(world.history(group).pins().ok().flatten().unwrap_or_default().to_owned())
     }

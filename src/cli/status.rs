@@ -14,7 +14,7 @@ use pinnace_core::world::World;
 /// Prints the cluster's nodes and services; trouble is exit code 1.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
-    let world = session.eyes.world().await?;
+    let world = session.cluster.world().await?;
     let only = group.map(|name| selector::group(&world, name)).transpose()?;
     let status = status(&session.name, &world, only.as_ref());
     if json {

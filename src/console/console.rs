@@ -11,19 +11,17 @@ use super::terminal::{Console, install_panic_hook};
 use pinnace_core::finding::Severity;
 use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
-use pinnace_engine::prepare::Eyes;
 use pinnace_tui::config::{ColorDepth, Config, Warning};
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::state::State;
-use pinnace_tui::state::{Cluster, Guard, Notice};
+use pinnace_tui::state::{Cluster, Guard, Notice, State};
 use pinnace_tui::tour::Tour;
 
 /// A cluster the console opens with.
 pub struct ClusterParts {
     /// Its name.
     pub name: String,
-    /// Eyes on swarm and registries.
-    pub eyes: Eyes,
+    /// The handle of the cluster.
+    pub cluster: pinnace_engine::cluster::Cluster,
     /// Whether it may be changed.
     pub guard: Guard,
 }
@@ -77,7 +75,7 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
     let clusters = parts
         .clusters
         .iter()
-        .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.eyes.docker.address()) });
+        .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.cluster.docker.address()) });
     let settings = parts.config.settings.clone();
     let mut state =
         State::new(clusters.collect(), parts.config.for_depth(depth), run::size()?, clock::now(), parts.offset);
@@ -90,7 +88,7 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
             hint: warning.hint.clone().unwrap_or_default(),
         });
     }
-    if parts.clusters.iter().any(|one| one.eyes.journal.is_local()) {
+    if parts.clusters.iter().any(|one| one.cluster.journal.is_local()) {
         let hint = "`--journal swarm` writes them into the swarm, where configs may be made".to_owned();
         state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }

@@ -21,20 +21,20 @@ use pinnace_core::plan::Plan;
 use pinnace_core::registry::{About, Files, Want};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Seen;
-use pinnace_engine::clock;
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::drafts::Drafts;
 use pinnace_engine::execute::{Options, Start, new_change};
 use pinnace_engine::files::{private_folder, replace, safe_name};
 use pinnace_engine::observe::{self, Attention, observe};
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::{clock, identity};
 use pinnace_tui::config::Settings;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::Notice;
 
-/// One cluster's hands and eyes.
-struct Hands {
+/// One cluster's handle, and what its observer is to look at and saw.
+struct ClusterTask {
     name: String,
-    eyes: Eyes,
+    cluster: Cluster,
     attention: watch::Sender<Attention>,
     /// The slots whose owners showed no sign of life, with the index at which they did not.
     silent: Arc<Silent>,
@@ -43,7 +43,7 @@ struct Hands {
 type Silent = Mutex<BTreeMap<String, u64>>;
 
 /// A change carried out by this console.
-struct AtWork {
+struct RunningChange {
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<()>,
 }
@@ -52,11 +52,11 @@ struct AtWork {
 pub struct Effects {
     handle: Handle,
     inbox: Inbox,
-    clusters: Vec<Arc<Hands>>,
+    clusters: Vec<Arc<ClusterTask>>,
     state: Option<PathBuf>,
     settle: Duration,
     stuck: Duration,
-    changes: BTreeMap<String, AtWork>,
+    changes: BTreeMap<String, RunningChange>,
     logs: Option<JoinHandle<()>>,
     files: Option<JoinHandle<()>>,
     keeping: mpsc::UnboundedSender<Keep>,
@@ -73,7 +73,7 @@ impl Effects {
         settings: &Settings,
     ) -> Self {
         let clusters = clusters.into_iter().enumerate().map(|(cluster, parts)| {
-            let eyes = parts.eyes.with_state(state.clone());
+            let remote = parts.cluster.with_state(state.clone());
             let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
             let out = inbox.clone();
             let silent = Arc::new(Silent::default());
@@ -85,8 +85,8 @@ impl Effects {
                 }
                 out.send(Msg::Seen { cluster, seen: vec![seen] });
             };
-            handle.spawn(observe(eyes.journal.clone(), attended, tell));
-            Arc::new(Hands { name: parts.name, eyes, attention, silent })
+            handle.spawn(observe(remote.clone(), attended, tell));
+            Arc::new(ClusterTask { name: parts.name, cluster: remote, attention, silent })
         });
         let clusters = clusters.collect();
         let (keeping, queue) = mpsc::unbounded_channel();
@@ -114,8 +114,8 @@ impl Effects {
                 attention.at_keys = at_keys;
             }),
             Effect::Refresh { cluster } => {
-                if let Some(hands) = self.clusters.get(cluster) {
-                    hands.eyes.forget_versions();
+                if let Some(task) = self.clusters.get(cluster) {
+                    task.cluster.forget_versions();
                 }
                 self.attend(cluster, |attention| attention.ask += 1);
             }
@@ -136,17 +136,17 @@ impl Effects {
                 }
             }
             Effect::Login { cluster, host, user, password } => {
-                let (Some(hands), inbox) = (self.clusters.get(cluster), self.inbox.clone()) else { return };
-                let eyes = hands.eyes.clone();
+                let (Some(task), inbox) = (self.clusters.get(cluster), self.inbox.clone()) else { return };
+                let remote = task.cluster.clone();
                 self.handle.spawn(async move {
-                    eyes.login(&host, user.clone(), password).await;
+                    remote.login(&host, user.clone(), password).await;
                     inbox.send(Msg::LoggedIn { cluster, host, user });
                 });
             }
             Effect::Note { cluster, records } => {
-                let Some(hands) = self.clusters.get(cluster).cloned() else { return };
+                let Some(task) = self.clusters.get(cluster).cloned() else { return };
                 self.handle.spawn(async move {
-                    if let Err(error) = note(&hands.eyes, records).await {
+                    if let Err(error) = note(&task.cluster, records).await {
                         tracing::warn!(%error, "what was seen could not be noted");
                     }
                 });
@@ -182,31 +182,31 @@ impl Effects {
     }
 
     fn attend(&self, cluster: usize, change: impl FnOnce(&mut Attention)) {
-        if let Some(hands) = self.clusters.get(cluster) {
-            hands.attention.send_modify(change);
+        if let Some(task) = self.clusters.get(cluster) {
+            task.attention.send_modify(change);
         }
     }
 
     fn ask(&self, cluster: usize, wants: BTreeSet<Want>) {
-        let Some(hands) = self.clusters.get(cluster) else { return };
+        let Some(task) = self.clusters.get(cluster) else { return };
         for want in wants {
-            let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+            let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
             self.handle.spawn(async move {
                 let asked = want.clone();
                 let answer = match want {
                     Want::Tasks(service) => {
-                        let histories = observe::histories_of(&eyes.docker, std::slice::from_ref(&service)).await;
+                        let histories = observe::histories_of(&remote.docker, std::slice::from_ref(&service)).await;
                         histories
                             .map(|all| all.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }).collect())
                     }
                     Want::Record(change) => {
-                        let record = eyes.journal.record(&change).await;
+                        let record = remote.journal.record(&change).await;
                         record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
                     }
-                    Want::Journal => eyes.journal.slots().await.map(|slots| vec![Seen::Slots(slots)]),
+                    Want::Journal => remote.journal.slots().await.map(|slots| vec![Seen::Slots(slots)]),
                     Want::Sightings(group) => {
-                        let swarm = eyes.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
-                        eyes.sightings(&group, &swarm).await.map(|seen| vec![seen])
+                        let swarm = remote.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
+                        remote.sightings(&group, &swarm).await.map(|seen| vec![seen])
                     }
                     Want::Image(_)
                     | Want::About(_)
@@ -214,7 +214,7 @@ impl Effects {
                     | Want::Engine(_)
                     | Want::Versions
                     | Want::Login(_) => {
-                        if let Some(learned) = eyes.fact(&want).await {
+                        if let Some(learned) = remote.fact(&want).await {
                             inbox.send(Msg::Learned { cluster, learned });
                         }
                         return;
@@ -233,10 +233,10 @@ impl Effects {
 
     fn follow_logs(&mut self, cluster: usize, service: String) {
         self.stop_logs();
-        let Some(hands) = self.clusters.get(cluster) else { return };
-        let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+        let Some(task) = self.clusters.get(cluster) else { return };
+        let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
         self.logs = Some(self.handle.spawn(async move {
-            let why = follow(&eyes, &inbox, cluster, &service).await.err().map(|fault| fault.to_string());
+            let why = follow(&remote, &inbox, cluster, &service).await.err().map(|fault| fault.to_string());
             inbox.send(Msg::LogEnded { cluster, service, why });
         }));
     }
@@ -249,8 +249,8 @@ impl Effects {
 
     fn read_files(&mut self, cluster: usize, image: String, abouts: Vec<Arc<About>>) {
         self.stop_files();
-        let Some(hands) = self.clusters.get(cluster) else { return };
-        let (eyes, inbox) = (hands.eyes.clone(), self.inbox.clone());
+        let Some(task) = self.clusters.get(cluster) else { return };
+        let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
         self.files = Some(self.handle.spawn(async move {
             let Ok(reference) = ImageRef::parse(&image) else { return };
             for about in abouts {
@@ -258,7 +258,7 @@ impl Effects {
                     let (image, manifest) = (image.clone(), about.manifest.clone());
                     inbox.send(Msg::Files { cluster, image, manifest, files });
                 };
-                let files = eyes.files(&reference, &about, |reading| tell(Files::Reading(reading))).await;
+                let files = remote.files(&reference, &about, |reading| tell(Files::Reading(reading))).await;
                 tell(files);
             }
         }));
@@ -271,9 +271,9 @@ impl Effects {
     }
 
     fn drafts(&self, cluster: usize) -> Option<Drafts> {
-        let hands = self.clusters.get(cluster)?;
+        let task = self.clusters.get(cluster)?;
         // Drafts are kept by the cluster's name: its swarm's id is not known before it answers.
-        Some(Drafts::new(self.state.as_ref()?, &hands.name, hands.eyes.docker.is_read_only()))
+        Some(Drafts::new(self.state.as_ref()?, &task.name, task.cluster.docker.is_read_only()))
     }
 
     fn load_draft(&self, cluster: usize, group: GroupKey) {
@@ -316,35 +316,32 @@ impl Effects {
     }
 
     fn apply(&mut self, cluster: usize, plan: Plan, mode: Mode, why: String) {
-        let Some(hands) = self.clusters.get(cluster) else { return };
-        let (change, name, tools) = (new_change(), plan.id.clone(), hands.eyes.tools(&plan.swarm));
+        let Some(task) = self.clusters.get(cluster) else { return };
+        let (change, name, remote) = (new_change(), plan.id.clone(), task.cluster.clone());
         let start = Start::New { plan: Box::new(plan), change: change.clone() };
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = Work { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
-        let task = self.handle.spawn(at_work.carry_out(tools, start, self.options(mode, why), given));
-        self.changes.insert(change, AtWork { orders, task });
+        let task = self.handle.spawn(at_work.carry_out(remote, start, self.options(mode, why), given));
+        self.changes.insert(change, RunningChange { orders, task });
     }
 
     fn resume(&mut self, cluster: usize, change: String, order: Order, plan: String, mode: Mode) {
-        let Some(hands) = self.clusters.get(cluster).cloned() else { return };
+        let Some(task) = self.clusters.get(cluster).cloned() else { return };
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
         let options = self.options(mode, String::new());
         let task = self.handle.spawn(async move {
-            let silent =
-                |config: &str| hands.silent.lock().unwrap_or_else(PoisonError::into_inner).get(config).copied();
-            match taken_over(&hands.eyes, &at_work.change, order, silent).await {
-                Ok((start, swarm)) => {
-                    at_work.carry_out(hands.eyes.tools(&swarm), start, options, given).await;
-                }
+            let silent = |config: &str| task.silent.lock().unwrap_or_else(PoisonError::into_inner).get(config).copied();
+            match taken_over(&task.cluster, &at_work.change, order, silent).await {
+                Ok(start) => at_work.carry_out(task.cluster.clone(), start, options, given).await,
                 Err((why, hint)) => at_work.refused(why, hint),
             }
         });
-        self.changes.insert(change, AtWork { orders, task });
+        self.changes.insert(change, RunningChange { orders, task });
     }
 
     fn options(&self, mode: Mode, why: String) -> Options {
-        Options { mode, settle: self.settle, stuck: self.stuck, by: clock::operator(), why }
+        Options { mode, settle: self.settle, stuck: self.stuck, by: identity::operator(), why }
     }
 }
 

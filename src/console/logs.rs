@@ -4,29 +4,29 @@ use std::collections::BTreeMap;
 
 use super::run::Inbox;
 use pinnace_core::swarm::Task;
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::Fault;
-use pinnace_engine::docker::logs::{Of, Source};
+use pinnace_engine::docker::{LogSource, LogTarget};
 use pinnace_engine::observe;
-use pinnace_engine::prepare::Eyes;
 use pinnace_tui::msg::{LogLine, Msg};
 
 /// How many lines of a log are asked for before those that come.
 const TAIL: u32 = 200;
 
 /// Sends a service's log into the console, line by line, until it ends or nobody listens.
-pub(super) async fn follow(eyes: &Eyes, inbox: &Inbox, cluster: usize, service: &str) -> Result<(), Fault> {
-    let mut logs = eyes.docker.logs(Of::Service(service), TAIL, true).await?;
+pub(super) async fn follow(cluster: &Cluster, inbox: &Inbox, index: usize, service: &str) -> Result<(), Fault> {
+    let mut logs = cluster.docker.logs(LogTarget::Service(service), TAIL, true).await?;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     while let Some(line) = logs.next().await {
         let line = line?;
         let id = line.task.clone().unwrap_or_default();
         if !names.contains_key(&id) {
-            names.extend(task_names(eyes, service).await.unwrap_or_default());
+            names.extend(task_names(cluster, service).await.unwrap_or_default());
             names.entry(id.clone()).or_insert_with(|| id.chars().take(8).collect());
         }
         let task = names.get(&id).cloned().unwrap_or_default();
-        let lines = vec![LogLine { at: line.at, task, error: line.source != Source::Out, text: line.text }];
-        if !inbox.send(Msg::LogLines { cluster, service: service.to_owned(), lines }) {
+        let lines = vec![LogLine { at: line.at, task, error: line.source != LogSource::Out, text: line.text }];
+        if !inbox.send(Msg::LogLines { cluster: index, service: service.to_owned(), lines }) {
             return Ok(());
         }
     }
@@ -34,9 +34,9 @@ pub(super) async fn follow(eyes: &Eyes, inbox: &Inbox, cluster: usize, service: 
 }
 
 /// The slots of a service's tasks, or their nodes' names where the service is global; by the tasks' ids.
-async fn task_names(eyes: &Eyes, service: &str) -> Result<BTreeMap<String, String>, Fault> {
+async fn task_names(cluster: &Cluster, service: &str) -> Result<BTreeMap<String, String>, Fault> {
     let ids = [service.to_owned()];
-    let (histories, nodes) = tokio::join!(observe::histories_of(&eyes.docker, &ids), eyes.docker.nodes());
+    let (histories, nodes) = tokio::join!(observe::histories_of(&cluster.docker, &ids), cluster.docker.nodes());
     let nodes = nodes?;
     let name = |task: &Task| {
         let node = nodes.iter().find(|node| Some(&node.id) == task.node.as_ref()).map(|node| node.hostname.clone());

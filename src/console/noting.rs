@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use pinnace_core::journal::Sighting;
 use pinnace_core::journal::local_log::{DiskEvent, Kind, sightings};
 use pinnace_core::plan::Record;
-use pinnace_engine::clock;
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::execute::new_change;
-use pinnace_engine::journal::DiskError;
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::identity;
+use pinnace_engine::journal::LocalLogError;
 
 /// Appends what this machine does not know yet.
-pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskError> {
+pub(super) async fn note(cluster: &Cluster, records: Vec<Record>) -> Result<(), LocalLogError> {
     let Some(swarm) = records.first().map(|record| record.plan.swarm.clone()) else { return Ok(()) };
-    let Some(journal) = eyes.disk(&swarm) else { return Ok(()) };
+    let Some(journal) = cluster.local_log(&swarm) else { return Ok(()) };
     let events = journal.load().await?.events;
     let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
     for seen in sightings(&events).into_values().flatten() {
@@ -21,7 +21,7 @@ pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskEr
             known.insert(seen.service_id.clone(), seen);
         }
     }
-    let now = eyes.docker.clock().now();
+    let now = cluster.docker.clock().now();
     let fresh = records.into_iter().filter_map(|mut record| {
         let image = |service: &str| known.get(service).map(|seen| seen.places.image.as_str());
         record.plan.units.retain(|unit| image(&unit.service_id) != Some(&unit.to.image));
@@ -29,7 +29,7 @@ pub(super) async fn note(eyes: &Eyes, records: Vec<Record>) -> Result<(), DiskEr
             return None;
         }
         record.change = new_change();
-        record.extra.insert("by".to_owned(), clock::operator().into());
+        record.extra.insert("by".to_owned(), identity::operator().into());
         let (change, group) = (record.change.clone(), record.plan.group.clone());
         Some(DiskEvent::new(now, &change, &group, Kind::Seen { record: Box::new(record) }))
     });

@@ -4,37 +4,36 @@ use tokio::sync::mpsc;
 
 use super::run::Inbox;
 use pinnace_core::change::Order;
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::Fault;
-use pinnace_engine::execute::life::{self, Life};
-use pinnace_engine::execute::{Options, Outcome, Start, Talk, Tools, execute};
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::execute::{ChangeControl, Options, Outcome, Start, execute};
+use pinnace_engine::journal::Liveness;
 use pinnace_tui::msg::Msg;
 
 /// What to begin a takeover with, or why not and what to do.
 ///
 /// `silent` tells the index at which a slot's owner was last seen to show no sign of life: then nobody waits again.
 pub(super) async fn taken_over(
-    eyes: &Eyes,
+    cluster: &Cluster,
     change: &str,
     order: Order,
     silent: impl Fn(&str) -> Option<u64>,
-) -> Result<(Start, String), (String, String)> {
+) -> Result<Start, (String, String)> {
     let fault = |fault: Fault| (fault.to_string(), fault.hint());
-    let slots = eyes.journal.slots().await.map_err(fault)?;
+    let slots = cluster.journal.slots().await.map_err(fault)?;
     let gone = || ("its slot is gone".to_owned(), "look at the history".to_owned());
     let slot = slots.into_iter().find(|slot| slot.change == change).ok_or_else(gone)?;
-    let record = eyes.journal.record(change).await.map_err(fault)?;
+    let record = cluster.journal.record(change).await.map_err(fault)?;
     let unknown =
         || ("it has no record: what it was to do is not known".to_owned(), "put the services right by hand".to_owned());
     let record = record.ok_or_else(unknown)?;
     if silent(&slot.config) != Some(slot.index)
-        && life::sign_of_life(&eyes.journal, &slot).await.map_err(fault)? == Life::Sign
+        && cluster.journal.liveness(&slot).await.map_err(fault)? == Liveness::Alive
     {
         let why = format!("{} is carrying it out", slot.labels.by);
         return Err((why, "watch it here, or stop it there".into()));
     }
-    let swarm = record.plan.swarm.clone();
-    Ok((Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) }, swarm))
+    Ok(Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) })
 }
 
 /// A change at work, as the screen is told of it.
@@ -49,13 +48,13 @@ impl Work {
     /// Carries a change out and tells what happens.
     pub(super) async fn carry_out(
         self,
-        tools: Tools,
+        remote: Cluster,
         start: Start,
         options: Options,
         orders: mpsc::UnboundedReceiver<Order>,
     ) {
         let (send, mut events) = mpsc::unbounded_channel();
-        let running = tokio::spawn(execute(tools, start, options, Talk { orders, events: send }));
+        let running = tokio::spawn(execute(remote, start, options, ChangeControl { orders, events: send }));
         let (cluster, change) = (self.cluster, self.change.clone());
         let mut begun = false;
         while let Some(event) = events.recv().await {

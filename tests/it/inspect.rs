@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use pinnace::cli::{Given, Out, run_on};
 use pinnace_core::wire::v1;
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use swarm_sim::{Scenario, Seat, Sim, connect, parse_time};
 
@@ -107,11 +107,11 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     }));
     let insecure = ["r.example:5000", "cdn.example"].map(str::to_owned).to_vec();
     let policy = Policy { insecure, limits: Limits::default(), user_agent: String::new() };
-    let eyes = Eyes::over(docker, Registry::over(dial, policy, Credentials::default()));
+    let cluster = Cluster::over(docker, Registry::over(dial, policy, Credentials::default()));
     let home = tempfile::tempdir().unwrap();
     let kept = Arc::default();
     let words = [&["pinnace", "inspect"], args].concat();
-    let given = Given { eyes, state: home.path().to_owned() };
+    let given = Given { cluster, state: home.path().to_owned() };
     let exit = run_on(&words, Out::Kept(Arc::clone(&kept)), given).await;
     let (out, err) = kept.lock().unwrap().clone();
     Said { code: exit as i32, out, err }

@@ -13,9 +13,9 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Learned, Why};
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{Credentials, Hidden};
 use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::prepare::Eyes;
 use pinnace_engine::registry::{Dial, Policy, Registry};
 use pinnace_tui::action::Context;
 use pinnace_tui::dialogs::login::state::Field;
@@ -187,7 +187,7 @@ fn screens() {
 }
 
 /// A registry that wants this user and password, and an engine that is not there.
-fn eyes() -> Eyes {
+fn cluster() -> Cluster {
     let dial = Dial::Memory(Arc::new(|_| {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
@@ -204,16 +204,16 @@ fn eyes() -> Eyes {
     }));
     let host = Host::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
     let docker = Docker::new(Endpoint { name: "none".into(), host }, false).unwrap();
-    Eyes::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
+    Cluster::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
 }
 
 #[tokio::test]
 async fn the_registry_is_shown_it_from_then_on() {
-    let eyes = eyes();
-    let why = async |eyes: &Eyes| eyes.image("reg.example/pg:1").await.failed().cloned();
-    assert_eq!(why(&eyes).await, Some(Why::NoCredentials));
-    eyes.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
-    assert_eq!(why(&eyes).await, Some(Why::Denied));
-    eyes.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
-    assert_eq!(why(&eyes).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
+    let cluster = cluster();
+    let why = async |cluster: &Cluster| cluster.image("reg.example/pg:1").await.failed().cloned();
+    assert_eq!(why(&cluster).await, Some(Why::NoCredentials));
+    cluster.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
+    assert_eq!(why(&cluster).await, Some(Why::Denied));
+    cluster.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
+    assert_eq!(why(&cluster).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
 }

@@ -9,7 +9,7 @@ use pinnace_core::journal::{
 };
 use pinnace_core::plan::{Kind, Record};
 use pinnace_core::swarm::GroupKey;
-use pinnace_engine::journal::DiskJournal;
+use pinnace_engine::journal::LocalLog;
 use serde_json::Value;
 
 const RECORD: &str = include_str!("../journal/v1/record.json");
@@ -104,7 +104,7 @@ fn what_was_seen() {
 async fn a_machines_notes() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("swarm.jsonl"), include_str!("../journal/v1/disk.jsonl")).unwrap();
-    let loaded = DiskJournal::new(home.path(), "swarm", true).load().await.unwrap();
+    let loaded = LocalLog::new(home.path(), "swarm", true).load().await.unwrap();
     assert_eq!((loaded.events.len(), loaded.warnings), (8, vec![]));
     assert_eq!(local_log::sightings(&loaded.events)[&storefront()].len(), 1);
     let changes = fold(loaded.events);

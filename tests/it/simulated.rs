@@ -7,8 +7,7 @@ use std::time::Duration;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Edit;
 use pinnace_core::swarm::UpdateState;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
-use pinnace_engine::docker::{Auth, Docker, Fault, Stand};
+use pinnace_engine::docker::{Auth, Docker, EditState, Endpoint, Fault, Host};
 use serde_json::{Value, json};
 use swarm_sim::{Planned, Scenario, Seat, Sim, connect, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
@@ -61,14 +60,14 @@ fn to_two() -> Vec<Edit> {
 async fn a_change_lands() {
     let sim = sim();
     let docker = docker_on(&sim, None);
-    let held = docker.hold("app").await.unwrap();
-    docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
-    assert!(docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
+    let revision = docker.get_for_update("app").await.unwrap();
+    docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
+    assert!(docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
     assert_eq!(docker.service("app").await.unwrap().update, None, "null for a moment");
     sleep(Duration::from_secs(30)).await;
     let service = docker.service("app").await.unwrap();
     assert_eq!(service.update.unwrap().state, UpdateState::Completed);
-    assert_eq!(docker.hold("app").await.unwrap().stands(&to_two()), Stand::Target);
+    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::After);
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,14 +88,18 @@ async fn a_500_whose_write_is_applied_later() {
     let sim = sim();
     let docker = docker_on(&sim, None);
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
-    let held = docker.hold("app").await.unwrap();
+    let revision = docker.get_for_update("app").await.unwrap();
     let began = Instant::now();
-    let refused = docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
+    let refused = docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
     assert_eq!((refused.status(), began.elapsed().as_secs()), (Some(500), 20));
     assert!(refused.to_string().contains("context deadline exceeded"));
-    assert_eq!(docker.hold("app").await.unwrap().stands(&to_two()), Stand::Before, "reads are green all the while");
+    assert_eq!(
+        docker.get_for_update("app").await.unwrap().edit_state(&to_two()),
+        EditState::Before,
+        "reads are green all the while"
+    );
     sleep(Duration::from_secs(12)).await;
-    assert_eq!(docker.hold("app").await.unwrap().stands(&to_two()), Stand::Target);
+    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::After);
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,11 +107,11 @@ async fn a_fence_keeps_a_late_write_out() {
     let sim = sim();
     let docker = docker_on(&sim, None);
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
-    let held = docker.hold("app").await.unwrap();
-    docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
-    docker.post_as_read(&held).await.unwrap();
+    let revision = docker.get_for_update("app").await.unwrap();
+    docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
+    docker.post_as_read(&revision).await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(docker.hold("app").await.unwrap().stands(&to_two()), Stand::Before);
+    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::Before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,12 +145,12 @@ async fn a_body_that_stops_in_the_middle() {
 async fn somebody_else_is_quicker() {
     let sim = sim();
     let docker = docker_on(&sim, None);
-    let held = docker.hold("app").await.unwrap();
+    let revision = docker.get_for_update("app").await.unwrap();
     fault(&sim, json!({ "kind": "meddle", "service": "app", "label": "by=somebody", "before_write": 0 }));
-    assert!(docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
-    let held = docker.hold("app").await.unwrap();
-    assert_eq!(held.service.label("by"), Some("somebody"));
-    docker.post(&held, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
+    assert!(docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
+    let revision = docker.get_for_update("app").await.unwrap();
+    assert_eq!(revision.service.label("by"), Some("somebody"));
+    docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,13 +9,9 @@ use pinnace_core::plan::Edit;
 use pinnace_core::swarm::{Places, Service, TaskState};
 use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen, World};
-use pinnace_engine::credentials::{Hidden, Secret};
-use pinnace_engine::docker::Stand;
-use pinnace_engine::docker::endpoint::{Surroundings, resolve};
-use pinnace_engine::docker::logs::Of;
-use pinnace_engine::docker::read::Tasks;
-use pinnace_engine::docker::{Auth, Docker, Fault};
-use pinnace_engine::journal::Journal;
+use pinnace_engine::cluster::Cluster;
+use pinnace_engine::credentials::{Credentials, Hidden, Secret};
+use pinnace_engine::docker::{Auth, Docker, EditState, Fault, LogTarget, Surroundings, Tasks};
 use pinnace_engine::observe::{Attention, observe, snapshot};
 use serde_json::json;
 use tokio::sync::watch;
@@ -35,7 +31,7 @@ fn sockets() -> Option<Vec<String>> {
 
 fn docker(socket: &str, read_only: bool) -> Docker {
     let given = Surroundings { host_flag: Some(format!("unix://{socket}")), ..Surroundings::default() };
-    Docker::new(resolve(&given).unwrap(), read_only).unwrap()
+    Docker::new(given.endpoint().unwrap(), read_only).unwrap()
 }
 
 fn now() -> Time {
@@ -157,8 +153,8 @@ async fn a_change_and_its_way_back() {
     let before = raw();
     // The engine moves the index by itself right after it made a service: hold until it is still.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let held = one.hold(&name).await.unwrap();
-    let places = held.service.places.clone();
+    let revision = one.get_for_update(&name).await.unwrap();
+    let places = revision.service.places.clone();
     assert_eq!(places.platforms.path, "/TaskTemplate/Placement");
     let platforms = json!({"Platforms": [{"Architecture": "amd64", "OS": "linux"}]});
     let edit = |path: &str, before, after| Edit { path: path.to_owned(), before, after: Some(after) };
@@ -166,15 +162,15 @@ async fn a_change_and_its_way_back() {
         edit("/TaskTemplate/Placement", None, platforms),
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
     ];
-    assert_eq!(held.stands(&edits), Stand::Before);
-    one.post(&held, &edits, Direction::To, &Auth::Stored).await.unwrap();
-    let again = one.post(&held, &edits, Direction::To, &Auth::Stored).await.unwrap_err();
+    assert_eq!(revision.edit_state(&edits), EditState::Before);
+    one.post(&revision, &edits, Direction::To, &Auth::Stored).await.unwrap();
+    let again = one.post(&revision, &edits, Direction::To, &Auth::Stored).await.unwrap_err();
     assert!(again.is_out_of_sequence() && !again.is_final(), "{again}");
     let there = until("the change on the other manager", async || {
-        other.hold(&made.id).await.ok().filter(|held| held.stands(&edits) == Stand::Target)
+        other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == EditState::After)
     })
     .await;
-    assert_eq!(there.rest(), held.rest());
+    assert_eq!(there.service.rest, revision.service.rest);
     assert_eq!(there.service.previous, Some(ran(&places)));
     until("the rollout", async || {
         let service = other.services(Some(std::slice::from_ref(&made.id))).await.ok()?.pop()?;
@@ -182,8 +178,8 @@ async fn a_change_and_its_way_back() {
     })
     .await;
     let back = until("the way back", async || {
-        let held = other.hold(&made.id).await.ok()?;
-        other.post(&held, &edits, Direction::Back, &Auth::Stored).await.ok()
+        let revision = other.get_for_update(&made.id).await.ok()?;
+        other.post(&revision, &edits, Direction::Back, &Auth::Stored).await.ok()
     })
     .await;
     assert!(back.warnings.is_empty());
@@ -204,12 +200,12 @@ async fn the_fence() {
         tasks.into_iter().find(|task| task.state == TaskState::Running)
     };
     let first = until("a task", running).await;
-    let held = docker.hold(&name).await.unwrap();
-    docker.post_as_read(&held).await.unwrap();
-    let late = docker.post_as_read(&held).await.unwrap_err();
+    let revision = docker.get_for_update(&name).await.unwrap();
+    docker.post_as_read(&revision).await.unwrap();
+    let late = docker.post_as_read(&revision).await.unwrap_err();
     assert!(late.is_out_of_sequence(), "{late}");
-    let fenced = docker.hold(&name).await.unwrap();
-    assert!(fenced.index() > held.index() && fenced.rest() == held.rest());
+    let fenced = docker.get_for_update(&name).await.unwrap();
+    assert!(fenced.index() > revision.index() && fenced.service.rest == revision.service.rest);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(running().await.map(|task| task.id), Some(first.id));
     let read_only = self::docker(&sockets[0], true);
@@ -261,14 +257,18 @@ async fn logs_of_a_service() {
     let Some(sockets) = sockets() else { return };
     let docker = docker(&sockets[0], true);
     let service = docker.service("shop_api").await.unwrap();
-    let mut logs = docker.logs(Of::Service(&service.id), 5, false).await.unwrap();
+    let mut logs = docker.logs(LogTarget::Service(&service.id), 5, false).await.unwrap();
     while let Some(line) = logs.next().await {
         let line = line.unwrap();
         assert!(line.task.is_some() && line.at.is_some(), "{line:?}");
     }
 }
 
-/// A console's eyes: the first screen, a change made elsewhere, a failure, and the end.
+fn cluster(socket: &str) -> Cluster {
+    Cluster::new(docker(socket, true), Credentials::default())
+}
+
+/// What a console observes: the first screen, a change made elsewhere, a failure, and the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn observing() {
     let Some(sockets) = sockets() else { return };
@@ -276,7 +276,7 @@ async fn observing() {
     let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
     let into = Arc::clone(&world);
     let began = Instant::now();
-    let eyes = tokio::spawn(observe(Journal::new(docker(&sockets[1], true)), given, move |seen| {
+    let observer = tokio::spawn(observe(cluster(&sockets[1]), given, move |seen| {
         into.lock().unwrap().apply(seen, now());
     }));
     until("the first screen", async || world.lock().unwrap().is_painted().then_some(())).await;
@@ -299,14 +299,13 @@ async fn observing() {
     drop(made);
     until("the row's end", async || (!world.lock().unwrap().services.contains_key(&gone)).then_some(())).await;
     drop(attention);
-    eyes.await.unwrap();
+    observer.await.unwrap();
 }
 
 #[tokio::test]
 async fn one_look() {
     let Some(sockets) = sockets() else { return };
-    let seen =
-        snapshot(&Journal::new(docker(&sockets[0], true)), true, |service| service.name == "shop_api").await.unwrap();
+    let seen = snapshot(&cluster(&sockets[0]), true, |service| service.name == "shop_api").await.unwrap();
     assert!(seen.iter().any(|one| matches!(one, Seen::Slots(_))));
     let mut world = World::default();
     for one in seen {

@@ -1,15 +1,19 @@
-//! Docker engines, registries, credentials and the journal, and the use-cases over them: observe, resolve, prepare,
-//! execute. Depends on the core only.
+//! Docker engines, registries, credentials and the journal; one handle over them, a cluster; and the use-cases over that
+//! handle: observe, resolve, execute. Depends on the core only.
 
 pub mod clock;
+pub mod cluster;
 pub mod credentials;
 pub mod docker;
 pub mod drafts;
 pub mod execute;
 pub mod files;
+mod http;
+pub mod identity;
 pub mod journal;
 pub mod observe;
-pub mod prepare;
 pub mod registry;
-pub mod resolve;
+mod resolve;
 pub mod versions;
+
+pub use http::install_crypto;

@@ -1,215 +1,248 @@
-//! What an image reference names: asked of its registry, and of the engine where we cannot reach that.
+//! The facts that a plan or a check asks for, and the loop that plans until it asks for nothing more.
 
-use std::collections::HashMap;
-use std::future::Future;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
+use futures_util::StreamExt as _;
 
-use crate::registry::Registry;
+use crate::cluster::Cluster;
+use crate::credentials::Hidden;
+use crate::docker::Fault;
+use crate::observe::histories_of;
+use crate::registry::Bounds;
+use pinnace_core::check;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{Fact, ImageFact, Via, Why};
-use pinnace_core::time::Time;
+use pinnace_core::pins::PinDoc;
+use pinnace_core::plan::{Draft, Goal, Manner, plan};
+use pinnace_core::registry::VersionManifest;
+use pinnace_core::registry::Want;
+use pinnace_core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
+use pinnace_core::swarm::GroupKey;
+use pinnace_core::world::{Seen, World};
 
-/// How often a name that does not resolve from here is put to the engine.
-const AGAIN: Duration = Duration::from_secs(60);
+/// Look-ups under way at once.
+const AT_ONCE: usize = 8;
+/// How long a plan waits for the engine's own look at an image: a plan is not held up by it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Rounds of wants before a draft is taken as it is: each answers all that the one before asked for.
+const ROUNDS: usize = 12;
 
-/// What the engine made of a host whose name does not resolve from here.
-#[derive(Clone, Copy)]
-enum Engine {
-    /// It could not reach it either, this long ago.
-    Lost(Instant),
-    /// It got an answer: asking it holds nobody up.
-    Reaches,
-}
+impl Cluster {
+    /// Reads the whole task history of these services.
+    async fn learn_tasks(&self, world: &mut World, ids: &[String]) -> Result<(), Fault> {
+        for (service, tasks) in histories_of(&self.docker, ids).await? {
+            world.apply(Seen::Tasks { service, tasks }, self.docker.clock().now());
+        }
+        Ok(())
+    }
 
-/// The way from a reference to a fact, for one cluster.
-///
-/// One name that does not resolve blocks every other look-up and pull on the engine's node for up to 40 s (seen on
-/// Docker Engine 20.10). So such a name is put to it alone and at most once a minute.
-#[derive(Default)]
-pub struct Resolver {
-    hosts: Mutex<HashMap<String, Engine>>,
-    alone: tokio::sync::Mutex<()>,
-}
-
-impl Resolver {
-    /// What a reference names. `distribution` asks the engine (`/distribution`); `clock` tells when an answer came.
-    pub async fn image<D, F>(
+    /// Plans, and resolves what the planner wants until it wants nothing more.
+    ///
+    /// # Errors
+    /// When the cluster stops answering; a registry that does not answer is a finding.
+    pub async fn draft(
         &self,
-        reference: &ImageRef,
-        registry: &Registry,
-        distribution: Option<D>,
-        clock: impl Fn() -> Time,
-    ) -> Fact<ImageFact>
-    where
-        D: Fn(ImageRef) -> F,
-        F: Future<Output = Result<ImageFact, Why>>,
-    {
-        let (answer, via) = match (registry.look(reference).await, distribution) {
-            (Err(Why::Unreachable(cause)), Some(distribution)) => {
-                let unresolved = registry.is_unresolved(reference);
-                self.by_engine(reference, cause, unresolved, distribution).await
+        goal: &Goal,
+        manner: &Manner,
+        world: &mut World,
+        facts: &mut Facts,
+    ) -> Result<Draft, Fault> {
+        let mut draft = plan(goal, manner, world, facts, self.docker.clock().now());
+        for _ in 0..ROUNDS {
+            if draft.wants.is_empty() {
+                break;
             }
-            (answer, _) => (answer, Via::Registry),
-        };
-        let at = clock();
+            self.learn(&draft.wants, world, facts).await?;
+            draft = plan(goal, manner, world, facts, self.docker.clock().now());
+        }
+        Ok(draft)
+    }
+
+    /// Asks for what a document's check wants.
+    ///
+    /// # Errors
+    /// When the cluster stops answering.
+    pub async fn learn_document(
+        &self,
+        group: &GroupKey,
+        doc: &PinDoc,
+        world: &mut World,
+        facts: &mut Facts,
+    ) -> Result<(), Fault> {
+        for _ in 0..ROUNDS {
+            let wants = check::wants(group, doc, world, facts);
+            if wants.is_empty() {
+                break;
+            }
+            self.learn(&wants, world, facts).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for what the remarks about a group's running images want.
+    pub async fn learn_running(&self, group: &GroupKey, world: &World, facts: &mut Facts) {
+        self.learn_all(facts, |facts| check::running::wants(group, world, facts)).await;
+    }
+
+    /// Asks for what is wanted of images and versions, again and again with what came, until nothing more is.
+    pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<Want>) {
+        for _ in 0..ROUNDS {
+            let wants = wants(facts);
+            if wants.is_empty() {
+                break;
+            }
+            self.learn_facts(wants, facts).await;
+        }
+    }
+
+    /// Reads the files of an image from its layers; `progress` is told how far it has come.
+    pub async fn files(&self, image: &ImageRef, about: &About, progress: impl Fn(Reading) + Send + Sync) -> Files {
+        match self.registry().await.files(image, about, &Bounds::default(), progress).await {
+            Ok(files) => Files::Known(Arc::new(files)),
+            Err(why) => Files::Failed(why),
+        }
+    }
+
+    /// Learns what is wanted.
+    ///
+    /// # Errors
+    /// When the cluster stops answering.
+    pub async fn learn(&self, wants: &BTreeSet<Want>, world: &mut World, facts: &mut Facts) -> Result<(), Fault> {
+        let mut asked = BTreeSet::new();
+        let mut tasks = Vec::new();
+        for want in wants {
+            match want {
+                Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions | Want::Login(_) => {
+                    asked.insert(want.clone());
+                }
+                Want::Tasks(service) => tasks.push(service.clone()),
+                Want::Record(change) => {
+                    let record = self.journal.record(change).await?.map(Box::new);
+                    world.apply(Seen::Record { change: change.clone(), record }, self.docker.clock().now());
+                }
+                Want::Sightings(group) => {
+                    let seen = self.sightings(group, &world.engine.swarm).await?;
+                    world.apply(seen, self.docker.clock().now());
+                }
+                Want::Journal => {
+                    let slots = self.journal.slots().await?;
+                    world.apply(Seen::Slots(slots), self.docker.clock().now());
+                }
+            }
+        }
+        self.learn_tasks(world, &tasks).await?;
+        self.learn_facts(asked, facts).await;
+        Ok(())
+    }
+
+    async fn learn_facts(&self, wants: BTreeSet<Want>, facts: &mut Facts) {
+        let wants = facts.ask(&wants, self.docker.clock().now());
+        let asked = futures_util::stream::iter(wants).map(|want| async move { self.fact(&want).await });
+        let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
+        for learned in answers.into_iter().flatten() {
+            facts.take(learned);
+        }
+    }
+
+    /// Finds out what is wanted of an image, a repository or the versions there are; `None` for wants of other kinds.
+    pub async fn fact(&self, want: &Want) -> Option<Learned> {
+        Some(match want.clone() {
+            Want::Image(text) => Learned::Image(text.clone(), self.image(&text).await),
+            Want::About(text) => Learned::About(text.clone(), self.about(&text).await),
+            Want::Tags(text) => Learned::Tags(text.clone(), self.tags(&text).await),
+            Want::Engine(text) => Learned::Engine(text.clone(), self.engine(&text).await),
+            Want::Versions => Learned::Versions(self.versions().await),
+            Want::Login(host) => Learned::Login(host.clone(), self.login_for(&host).await),
+            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => return None,
+        })
+    }
+
+    fn learned<T>(&self, answer: Result<T, Why>, via: Via) -> Fact<T> {
+        let at = self.docker.clock().now();
         match answer {
             Ok(value) => Fact::Known { value, at, via },
             Err(why) => Fact::Failed { why, at },
         }
     }
 
-    async fn by_engine<D, F>(
-        &self,
-        reference: &ImageRef,
-        cause: String,
-        unresolved: bool,
-        distribution: D,
-    ) -> (Result<ImageFact, Why>, Via)
-    where
-        D: Fn(ImageRef) -> F,
-        F: Future<Output = Result<ImageFact, Why>>,
-    {
-        let ask = || async { both(&cause, distribution(reference.clone()).await) };
-        if !unresolved || self.reaches(&reference.host) {
-            return (ask().await, Via::Engine);
-        }
-        let _alone = self.alone.lock().await;
-        // Whoever was before may have found out: the wait was for that.
-        let known = self.hosts().get(&reference.host).copied();
-        if let Some(Engine::Lost(at)) = known
-            && at.elapsed() < AGAIN
-        {
-            return (Err(Why::Unreachable(cause)), Via::Registry);
-        }
-        // Noted before, so that one who stops waiting does not make the next ask at once.
-        self.hosts().insert(reference.host.clone(), Engine::Lost(Instant::now()));
-        let answer = ask().await;
-        let engine = match &answer {
-            Err(Why::Unreachable(_)) => Engine::Lost(Instant::now()),
-            _ => Engine::Reaches,
+    /// What an image is, by `repository@digest`.
+    async fn about(&self, text: &str) -> Fact<Arc<About>> {
+        let answer = match ImageRef::parse(text) {
+            Ok(image) => self.registry().await.about(&image).await.map(Arc::new),
+            Err(error) => Err(Why::Other(error.to_string())),
         };
-        self.hosts().insert(reference.host.clone(), engine);
-        (answer, Via::Engine)
+        self.learned(answer, Via::Registry)
     }
 
-    fn reaches(&self, host: &str) -> bool {
-        matches!(self.hosts().get(host), Some(Engine::Reaches))
+    /// The tags of a repository.
+    async fn tags(&self, text: &str) -> Fact<Arc<Tags>> {
+        let answer = match ImageRef::parse(text) {
+            Ok(image) => self.registry().await.tags(&image).await.map(Arc::new),
+            Err(error) => Err(Why::Other(error.to_string())),
+        };
+        self.learned(answer, Via::Registry)
     }
 
-    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Engine>> {
-        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What a reference names for the nodes.
+    async fn engine(&self, text: &str) -> Fact<ImageFact> {
+        let answer = match ImageRef::parse(text) {
+            Ok(image) => {
+                let answer = tokio::time::timeout(PATIENCE, self.by_engine(&image)).await;
+                answer.unwrap_or_else(|_| Err(Why::Unreachable(format!("no answer in {} s", PATIENCE.as_secs()))))
+            }
+            Err(error) => Err(Why::Other(error.to_string())),
+        };
+        self.learned(answer, Via::Engine)
+    }
+
+    /// Whether the operator has credentials for a registry; those that cannot be read are none to send.
+    async fn login_for(&self, host: &str) -> Fact<bool> {
+        let found = self.registry().await.credentials().get(host).await;
+        self.learned(found.map(|found| found.is_some()).map_err(|error| Why::Other(error.to_string())), Via::Written)
+    }
+
+    /// The version manifest.
+    async fn versions(&self) -> Fact<Arc<VersionManifest>> {
+        self.learned(self.versions.get().await.map(Arc::new).map_err(Why::Other), Via::Written)
+    }
+
+    /// What a reference names: by its registry, else by the engine.
+    pub async fn image(&self, text: &str) -> Fact<ImageFact> {
+        let image = match ImageRef::parse(text) {
+            Ok(image) => image,
+            Err(error) => return Fact::Failed { why: Why::Other(error.to_string()), at: self.docker.clock().now() },
+        };
+        let distribution = |image: ImageRef| async move { self.by_engine(&image).await };
+        let clock = self.docker.clock();
+        self.resolver.image(&image, self.registry().await, Some(distribution), || clock.now()).await
+    }
+
+    async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, Why> {
+        // Credentials that cannot be read are told by the direct way; here the look-up goes without.
+        let login = self.credentials().header(&image.host).await.ok().flatten();
+        self.distribution(image, login.as_ref()).await
+    }
+
+    /// What a reference names for an engine without any credentials, as for a node whose service has none.
+    pub async fn without_credentials(&self, image: &ImageRef) -> Fact<ImageFact> {
+        self.learned(self.distribution(image, None).await, Via::Engine)
+    }
+
+    async fn distribution(&self, image: &ImageRef, login: Option<&Hidden>) -> Result<ImageFact, Why> {
+        let told = self.docker.distribution(&image.text, login).await.map_err(|fault| why(&fault))?;
+        Ok(ImageFact::new(told.digest, told.platforms))
     }
 }
 
-/// Where neither gets through, both causes are told.
-fn both(ours: &str, engine: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
-    engine.map_err(|why| match why {
-        Why::Unreachable(theirs) => Why::Unreachable(format!("{ours}; the engine: {theirs}")),
-        why => why,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::credentials::Credentials;
-    use crate::registry::{Dial, DialError, Policy};
-    use pinnace_core::image::Digest;
-
-    /// A registry nobody here reaches: by name where the host says so.
-    fn unreachable() -> Registry {
-        let memory = |uri: &http::Uri| {
-            let host = uri.host().unwrap_or_default().to_owned();
-            Err(if host.starts_with("name") {
-                DialError::NoName(host)
-            } else {
-                DialError::Refused(host, "connection refused".to_owned())
-            })
-        };
-        Registry::over(Dial::Memory(Arc::new(memory)), Policy::default(), Credentials::default())
-    }
-
-    fn fact() -> ImageFact {
-        let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
-        ImageFact::new(digest, None)
-    }
-
-    /// An engine: how often it was asked, and the most at a time.
-    #[derive(Default)]
-    struct Counts {
-        all: AtomicUsize,
-        now: AtomicUsize,
-        most: AtomicUsize,
-    }
-
-    async fn asked(counts: Arc<Counts>, answer: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
-        counts.all.fetch_add(1, Ordering::SeqCst);
-        counts.most.fetch_max(counts.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        counts.now.fetch_sub(1, Ordering::SeqCst);
-        answer
-    }
-
-    async fn many(
-        resolver: &Resolver,
-        texts: &[&str],
-        answer: Result<ImageFact, Why>,
-    ) -> (Vec<Fact<ImageFact>>, Counts) {
-        let (registry, counts) = (unreachable(), Arc::new(Counts::default()));
-        let distribution = |_: ImageRef| asked(counts.clone(), answer.clone());
-        let images: Vec<_> = texts.iter().map(|text| ImageRef::parse(text).unwrap()).collect();
-        let looks = images.iter().map(|image| resolver.image(image, &registry, Some(distribution), || Time(7)));
-        let facts = futures_util::future::join_all(looks).await;
-        (facts, Arc::try_unwrap(counts).unwrap_or_default())
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_engine_is_asked_where_we_cannot_reach() {
-        let resolver = Resolver::default();
-        let texts: Vec<String> = (0..5).map(|nth| format!("closed.example/pg:{nth}")).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let (facts, counts) = many(&resolver, &texts, Ok(fact())).await;
-        assert_eq!(facts[4], Fact::Known { value: fact(), at: Time(7), via: Via::Engine });
-        assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (5, 5), "the name is fine: all at once");
-        let (facts, _) = many(&resolver, &["closed.example/pg:1"], Err(Why::NotFound)).await;
-        assert_eq!(facts[0].failed(), Some(&Why::NotFound));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_name_that_does_not_resolve_is_put_to_it_once_a_minute_and_alone() {
-        let resolver = Resolver::default();
-        let lost = || Err(Why::Unreachable("i/o timeout".to_owned()));
-        let texts = ["name-a/pg:1", "name-a/pg:2", "name-b/pg:1", "name-b/pg:2"].map(|it| it.replace('/', ".x/"));
-        let texts = texts.each_ref().map(String::as_str);
-        let (facts, counts) = many(&resolver, &texts, lost()).await;
-        assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (2, 1));
-        let both = "the name name-a.x does not resolve from here; the engine: i/o timeout";
-        assert_eq!(facts[0].failed(), Some(&Why::Unreachable(both.into())));
-        assert_eq!(many(&resolver, &texts[..1], Ok(fact())).await.1.all.into_inner(), 0, "within the minute");
-        tokio::time::advance(Duration::from_secs(61)).await;
-        let (facts, counts) = many(&resolver, &texts[..2], Ok(fact())).await;
-        assert_eq!(counts.all.into_inner(), 2, "and once it gets through, all are asked");
-        assert!(facts.iter().all(|fact| fact.known().is_some()));
-    }
-
-    #[tokio::test]
-    async fn a_look_can_be_spawned_and_needs_no_engine() {
-        let (resolver, registry) = (Arc::new(Resolver::default()), unreachable());
-        let image = ImageRef::parse("closed.example/pg:1").unwrap();
-        let spawned = tokio::spawn({
-            let (resolver, registry, image) = (resolver.clone(), registry.clone(), image.clone());
-            let engine = |_: ImageRef| async { Ok(fact()) };
-            async move { resolver.image(&image, &registry, Some(engine), Time::default).await }
-        });
-        assert!(spawned.await.unwrap().known().is_some());
-        let none = None::<fn(ImageRef) -> std::future::Ready<Result<ImageFact, Why>>>;
-        let alone = resolver.image(&image, &registry, none, Time::default).await;
-        assert!(matches!(alone.failed(), Some(Why::Unreachable(_))));
+/// The engine's words for a failed look-up.
+fn why(fault: &Fault) -> Why {
+    let text = fault.to_string();
+    match fault.status() {
+        Some(404) => Why::NotFound,
+        Some(401 | 403) => Why::Denied,
+        Some(429) => Why::RateLimited,
+        Some(_) if text.contains("no basic auth credentials") || text.contains("unauthorized") => Why::NoCredentials,
+        _ => Why::Unreachable(text),
     }
 }

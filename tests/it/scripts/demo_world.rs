@@ -10,7 +10,8 @@ fn demo() -> (Swarm, Operator) {
     let mut clusters = demo_world(outside()).unwrap();
     let swarm = Swarm { sim: Sim::start(clusters.remove(0).world, 1.0) };
     let mut operator = swarm.at("mgr-1");
-    operator.given.eyes = operator.given.eyes.clone().with_versions(Versions::built_in(&format!("{REGISTRY}/pgedge")));
+    operator.given.cluster =
+        operator.given.cluster.clone().with_versions(Versions::built_in(&format!("{REGISTRY}/pgedge")));
     (swarm, operator)
 }
 

@@ -318,7 +318,7 @@ async fn a_journal_on_disk_minds_the_swarms_own() {
 #[tokio::test(start_paused = true)]
 async fn a_record_at_the_limit_is_stored_and_one_beyond_is_refused() {
     let swarm = Swarm::start();
-    let journal = &swarm.at("node-1").given.eyes.journal;
+    let journal = &swarm.at("node-1").given.cluster.journal;
     let record = |change: &str, padding: usize| -> Record {
         serde_json::from_value(json!({"v": 1, "change": change, "plan": {
             "v": 1, "id": "1", "created": "2026-11-20T09:00:00Z", "swarm": "s", "group": "service/whole", "parent": 0,

@@ -43,10 +43,10 @@ impl Desk {
         assert!(warnings.is_empty(), "{warnings:?}");
         let settings = config.settings.clone();
         let (inbox, messages) = Inbox::new();
-        let clock = given.eyes.docker.clock();
+        let clock = given.cluster.docker.clock();
         let size = Size { width: size.0, height: size.1 };
         let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
-        let parts = ClusterParts { name: "sim".into(), eyes: given.eyes.clone(), guard: Guard::None };
+        let parts = ClusterParts { name: "sim".into(), cluster: given.cluster.clone(), guard: Guard::None };
         let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), &settings);
         Self { state, effects, messages, clock, quit: false }
     }

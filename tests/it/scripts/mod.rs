@@ -31,10 +31,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pinnace::cli::{Given, Out, run_on};
+use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
-use pinnace_engine::prepare::Eyes;
+use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use serde_json::Value;
 use swarm_sim::{
@@ -157,8 +157,8 @@ impl Swarm {
             killed: Notify::new(),
         });
         let home = tempfile::tempdir().unwrap();
-        let eyes = eyes(&wire);
-        let given = Given { eyes, state: home.path().join("state") };
+        let cluster = cluster(&wire);
+        let given = Given { cluster, state: home.path().join("state") };
         Operator { wire, given, home }
     }
 }
@@ -169,14 +169,14 @@ fn down(swarm: &Swarm, host: &str) {
     swarm.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
 }
 
-/// Eyes on the swarm through a wire; registries are reached past it.
-fn eyes(wire: &Arc<Wire>) -> Eyes {
+/// The handle of the swarm through a wire; registries are reached past it.
+fn cluster(wire: &Arc<Wire>) -> Cluster {
     let (engine, sim) = (Arc::clone(wire), Arc::clone(&wire.swarm.sim));
     let host = Host::Memory(Arc::new(move |_: &http::Uri| engine.connect()));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let dial = dial(&sim);
     let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
-    Eyes::over(docker, Registry::over(dial, policy, Credentials::default()))
+    Cluster::over(docker, Registry::over(dial, policy, Credentials::default()))
 }
 
 /// The way to the simulated registries.

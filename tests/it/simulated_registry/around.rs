@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::endpoint::{Endpoint, Host};
+use pinnace_engine::docker::{Endpoint, Host};
 use serde_json::json;
 use swarm_sim::{OCI_INDEX, Planned, Scenario, Seat, Sim, connect, digest, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};

@@ -10,9 +10,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, Host};
-use super::fault::Fault;
-use super::transport::{Answer, Http, Limit};
+use super::error::Fault;
+use super::transport::{Http, Limit};
 use crate::clock::Clock;
+use crate::http::Answer;
 use pinnace_core::text::clean;
 
 /// A read; the engine gives up at 20 s itself, when the managers do not agree.
@@ -62,8 +63,8 @@ impl Docker {
     /// # Errors
     /// When the endpoint's certificates cannot be used.
     pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, Fault> {
-        let (dial, base) = endpoint.host.dial()?;
-        let http = Http::new(dial, Some(endpoint.host.address()));
+        let (connector, base) = endpoint.host.connector()?;
+        let http = Http::new(connector, Some(endpoint.host.address()));
         let clock = match endpoint.host {
             Host::Memory(_) => Clock::tokio(),
             _ => Clock::Machine,
@@ -84,11 +85,6 @@ impl Docker {
     /// The engine's address, as faults name it.
     pub fn address(&self) -> String {
         self.inner.endpoint.host.address()
-    }
-
-    /// Whether the engine's host name resolution and network are ours: it listens at a local socket.
-    pub fn is_local(&self) -> bool {
-        matches!(self.inner.endpoint.host, Host::Unix(_))
     }
 
     /// The clock the cluster lives by: tokio's for one within this process.

@@ -15,7 +15,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::client::{Docker, encoded, filters};
-use super::fault::Fault;
+use super::error::Fault;
 use super::read::each;
 use pinnace_core::time::Time;
 

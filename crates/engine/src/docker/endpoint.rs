@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::dial::{Dial, Opener};
-use super::fault::Fault;
+use super::error::Fault;
 use super::tls::Certificates;
+use crate::http::{Connector, Opener};
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 
@@ -69,7 +69,7 @@ pub enum Host {
     /// At `host:port`, by TLS.
     Tls(String, Certificates),
     /// Within this process.
-    Memory(Opener),
+    Memory(Opener<std::io::Error>),
 }
 
 impl std::fmt::Debug for Host {
@@ -89,41 +89,48 @@ impl Host {
     }
 
     /// The connector, and the scheme and authority requests are made to.
-    pub(super) fn dial(&self) -> Result<(Dial, String), Fault> {
+    pub(super) fn connector(&self) -> Result<(Connector, String), Fault> {
+        let net = |tls| Connector::Net { tls, limit: None };
         Ok(match self {
-            Self::Unix(path) => (Dial::Unix(Arc::new(path.clone())), "http://docker".to_owned()),
-            Self::Tcp(authority) => (Dial::Tcp, format!("http://{authority}")),
-            Self::Tls(authority, certificates) => (Dial::Tls(certificates.load()?), format!("https://{authority}")),
-            Self::Memory(open) => (Dial::Memory(Arc::clone(open)), "http://docker".to_owned()),
+            Self::Unix(path) => (Connector::Unix(Arc::new(path.clone())), "http://docker".to_owned()),
+            Self::Tcp(authority) => (net(None), format!("http://{authority}")),
+            Self::Tls(authority, certificates) => {
+                (net(Some(Arc::new(certificates.load()?))), format!("https://{authority}"))
+            }
+            Self::Memory(opener) => (Connector::Memory(opener.clone()), "http://docker".to_owned()),
         })
     }
 }
 
-/// The engine at the usual socket.
-pub fn usual() -> Endpoint {
-    let path = DEFAULT.trim_start_matches("unix://");
-    Endpoint { name: "default".to_owned(), host: Host::Unix(PathBuf::from(path)) }
+impl Endpoint {
+    /// The engine at the usual socket of this machine.
+    pub fn usual() -> Self {
+        let path = DEFAULT.trim_start_matches("unix://");
+        Self { name: "default".to_owned(), host: Host::Unix(PathBuf::from(path)) }
+    }
 }
 
-/// Finds the engine that is meant.
-///
-/// `--host` with `--context` is an error; `--context` comes before `DOCKER_HOST`, that before `DOCKER_CONTEXT`, that
-/// before the current context of the configuration file. The context `default` is `DOCKER_HOST`, else the usual socket.
-///
-/// # Errors
-/// When flags contradict each other, a context does not exist, or an address cannot be used.
-pub fn resolve(given: &Surroundings) -> Result<Endpoint, Fault> {
-    match (&given.host_flag, &given.context_flag) {
-        (Some(_), Some(_)) => {
-            Err(fault("--host and --context exclude each other", "give the one that is meant, not both"))
+impl Surroundings {
+    /// Finds the engine that is meant.
+    ///
+    /// `--host` with `--context` is an error; `--context` comes before `DOCKER_HOST`, that before `DOCKER_CONTEXT`, that
+    /// before the current context of the configuration file. The context `default` is `DOCKER_HOST`, else the usual socket.
+    ///
+    /// # Errors
+    /// When flags contradict each other, a context does not exist, or an address cannot be used.
+    pub fn endpoint(&self) -> Result<Endpoint, Fault> {
+        match (&self.host_flag, &self.context_flag) {
+            (Some(_), Some(_)) => {
+                Err(fault("--host and --context exclude each other", "give the one that is meant, not both"))
+            }
+            (Some(host), None) => by_address(host, self),
+            (None, Some(context)) => by_context(context, self),
+            (None, None) => match (&self.docker_host, &self.docker_context) {
+                (Some(host), _) => by_address(host, self),
+                (None, Some(context)) => by_context(context, self),
+                (None, None) => by_context(&current_context(self)?, self),
+            },
         }
-        (Some(host), None) => by_address(host, given),
-        (None, Some(context)) => by_context(context, given),
-        (None, None) => match (&given.docker_host, &given.docker_context) {
-            (Some(host), _) => by_address(host, given),
-            (None, Some(context)) => by_context(context, given),
-            (None, None) => by_context(&current_context(given)?, given),
-        },
     }
 }
 
@@ -239,7 +246,7 @@ mod tests {
     use super::*;
 
     fn shown(given: &Surroundings) -> Result<(String, String), String> {
-        resolve(given).map(|end| (end.name.clone(), end.host.address())).map_err(|fault| fault.to_string())
+        given.endpoint().map(|end| (end.name.clone(), end.host.address())).map_err(|fault| fault.to_string())
     }
 
     #[test]
@@ -254,7 +261,7 @@ mod tests {
         let ok = |name: &str, address: &str| Ok((name.to_owned(), address.to_owned()));
         assert_eq!(shown(&Surroundings::default()), ok("default", DEFAULT));
         assert_eq!(shown(&base), ok("prod", "tcp://10.0.0.1:2376"));
-        assert!(matches!(resolve(&base).unwrap().host, Host::Tls(_, Certificates { skip_verify: true, .. })));
+        assert!(matches!(base.endpoint().unwrap().host, Host::Tls(_, Certificates { skip_verify: true, .. })));
         let context = Surroundings { docker_context: Some("default".into()), ..base.clone() };
         assert_eq!(shown(&context), ok("default", DEFAULT));
         let host = Surroundings { docker_host: Some("tcp://h".into()), ..context };

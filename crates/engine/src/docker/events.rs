@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::client::{Docker, READ, filters};
-use super::fault::Fault;
+use super::error::Fault;
 use pinnace_core::text::clean;
 
 /// A line longer than this is not an event.
@@ -131,7 +131,7 @@ impl Docker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::docker::canned::capture;
+    use crate::docker::test_server::capture;
 
     #[test]
     fn every_shape_of_event() {

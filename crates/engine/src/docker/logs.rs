@@ -10,25 +10,25 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::client::{Docker, encoded};
-use super::fault::Fault;
+use super::error::Fault;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
 /// A line or a frame longer than this is cut.
 const MOST: usize = 1 << 20;
 
-/// Whose logs.
+/// The service or task whose log is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Of<'a> {
+pub enum LogTarget<'a> {
     /// Of all tasks of a service, by id; they are not in order across tasks.
     Service(&'a str),
     /// Of one task, by id.
     Task(&'a str),
 }
 
-/// Where a line came from.
+/// The origin of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum LogSource {
     /// The container's standard output, or its terminal.
     Out,
     /// Its standard error.
@@ -39,9 +39,9 @@ pub enum Source {
 
 /// One line of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct LogLine {
     /// Where from.
-    pub source: Source,
+    pub source: LogSource,
     /// When, by the node's clock.
     pub at: Option<Time>,
     /// The task's id, where told.
@@ -58,7 +58,7 @@ pub struct Logs {
     body: Incoming,
     left: BytesMut,
     framed: Option<bool>,
-    ready: VecDeque<Line>,
+    ready: VecDeque<LogLine>,
     over: bool,
 }
 
@@ -67,10 +67,10 @@ impl Docker {
     ///
     /// # Errors
     /// When it cannot be opened. A node that is cut off costs 20 s.
-    pub async fn logs(&self, of: Of<'_>, tail: u32, follow: bool) -> Result<Logs, Fault> {
+    pub async fn logs(&self, of: LogTarget<'_>, tail: u32, follow: bool) -> Result<Logs, Fault> {
         let path = match of {
-            Of::Service(id) => format!("/services/{}/logs", encoded(id)),
-            Of::Task(id) => format!("/tasks/{}/logs", encoded(id)),
+            LogTarget::Service(id) => format!("/services/{}/logs", encoded(id)),
+            LogTarget::Task(id) => format!("/tasks/{}/logs", encoded(id)),
         };
         let query = format!("stdout=1&stderr=1&timestamps=1&details=1&tail={tail}&follow={}", u8::from(follow));
         let body = self.get_stream("reading logs", &format!("{path}?{query}")).await?;
@@ -83,7 +83,7 @@ impl Logs {
     ///
     /// # Errors
     /// When the connection breaks; nothing more comes after that.
-    pub async fn next(&mut self) -> Option<Result<Line, Fault>> {
+    pub async fn next(&mut self) -> Option<Result<LogLine, Fault>> {
         loop {
             if let Some(line) = self.ready.pop_front() {
                 return Some(Ok(line));
@@ -129,9 +129,9 @@ impl Logs {
                 return;
             }
             let source = match self.left[0] {
-                3 => Source::Engine,
-                2 => Source::Err,
-                _ => Source::Out,
+                3 => LogSource::Engine,
+                2 => LogSource::Err,
+                _ => LogSource::Out,
             };
             self.left.advance(8);
             let text = self.left.split_to(length.min(self.left.len()));
@@ -143,18 +143,18 @@ impl Logs {
     fn take_lines(&mut self, last: bool) {
         while let Some(end) = self.left.iter().position(|byte| *byte == b'\n') {
             let line = self.left.split_to(end + 1);
-            self.ready.push_back(read(Source::Out, &String::from_utf8_lossy(&line)));
+            self.ready.push_back(read(LogSource::Out, &String::from_utf8_lossy(&line)));
         }
         if !self.left.is_empty() && (last || self.left.len() > MOST) {
             let line = self.left.split();
-            self.ready.push_back(read(Source::Out, &String::from_utf8_lossy(&line)));
+            self.ready.push_back(read(LogSource::Out, &String::from_utf8_lossy(&line)));
         }
     }
 }
 
 /// Reads `TIME KEY=VALUE,… TEXT`.
-fn read(source: Source, line: &str) -> Line {
-    let mut read = Line { source, at: None, task: None, node: None, text: String::new() };
+fn read(source: LogSource, line: &str) -> LogLine {
+    let mut read = LogLine { source, at: None, task: None, node: None, text: String::new() };
     let mut rest = line;
     if let Some((time, after)) = rest.split_once(' ')
         && let Some(at) = Time::parse(time)
@@ -185,12 +185,12 @@ mod tests {
     #[test]
     fn a_line_with_details() {
         let line = read(
-            Source::Out,
+            LogSource::Out,
             "2026-11-20T10:35:22.645649797Z com.docker.swarm.node.id=n,com.docker.swarm.service.id=s,com.docker.swarm.task.id=t \u{1b}[1mup\u{1b}[0m 3",
         );
         assert_eq!(line.at.unwrap().to_string(), "2026-11-20T10:35:22.645Z");
         assert_eq!((line.task.as_deref(), line.node.as_deref(), line.text.as_str()), (Some("t"), Some("n"), "up 3"));
-        let told = read(Source::Engine, "Error grabbing logs: rpc error");
+        let told = read(LogSource::Engine, "Error grabbing logs: rpc error");
         assert_eq!((told.at, told.text.as_str()), (None, "Error grabbing logs: rpc error"));
     }
 }

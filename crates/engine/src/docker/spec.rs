@@ -135,8 +135,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::docker::canned::specs;
     use crate::docker::splice::splice;
+    use crate::docker::test_server::specs;
     use pinnace_core::journal::Direction;
 
     fn place(path: &str, value: Option<Value>) -> Place {

@@ -1,4 +1,4 @@
-//! What goes over the wire, held against a canned engine.
+//! What goes over the wire, held against a test server.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::canned::{Canned, Reply, capture, capture_bytes};
-use super::logs::{Logs, Of, Source};
+use super::logs::{LogSource, LogTarget, Logs};
 use super::read::Tasks;
+use super::test_server::{Reply, TestServer, capture, capture_bytes};
 use super::write::Auth;
-use super::write::Stand;
+use super::write::EditState;
 use super::{Docker, Fault};
 use crate::credentials::{Hidden, Secret};
 use pinnace_core::journal::Direction;
@@ -53,20 +53,20 @@ fn edits() -> Vec<Edit> {
 /// The posted body is the engine's own, byte for byte, but for the edits.
 #[tokio::test(start_paused = true)]
 async fn the_bytes_of_a_post() {
-    let canned = Canned::new(|call| match call.method.as_str() {
+    let server = TestServer::new(|call| match call.method.as_str() {
         "GET" => Reply::told(200, capture(SINK)),
         _ => Reply::told(200, r#"{"Warnings":["mind \u001b[1mthe gap"]}"#),
     });
-    let docker = canned.docker(false);
-    let held = docker.hold("kitchen-sink").await.unwrap();
+    let docker = server.docker(false);
+    let revision = docker.get_for_update("kitchen-sink").await.unwrap();
     let edits = edits();
-    assert_eq!(held.stands(&edits), Stand::Before);
-    assert_eq!(&held.rest_before(&edits), held.rest());
-    assert!(!format!("{held:?}").contains("SINK"), "no environment in what may be logged");
-    let reply = docker.post(&held, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
+    assert_eq!(revision.edit_state(&edits), EditState::Before);
+    assert_eq!(revision.rest_before(&edits), revision.service.rest);
+    assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
+    let reply = docker.post(&revision, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);
-    docker.post_as_read(&held).await.unwrap();
-    let calls = canned.whole_calls();
+    docker.post_as_read(&revision).await.unwrap();
+    let calls = server.whole_calls();
     let (post, fence) = (&calls[2], &calls[3]);
     let service = capture(SINK);
     let image = edits[0].before.as_ref().unwrap().to_string();
@@ -76,75 +76,75 @@ async fn the_bytes_of_a_post() {
         .replacen(r#""ForceUpdate":3"#, r#""ForceUpdate":4"#, 1);
     assert_eq!(post.body, wanted);
     assert_eq!(fence.body, spec_text(&service));
-    let (id, index) = (&held.service.id, held.index());
+    let (id, index) = (&revision.service.id, revision.index());
     assert_eq!(post.path, format!("/v1.41/services/{id}/update?version={index}&registryAuthFrom=spec"));
     assert_eq!(post.path, fence.path);
     let header = post.headers["x-registry-auth"].to_str().unwrap();
     assert!(header.contains(['-', '_']) && !header.contains(['+', '/']) && header.len().is_multiple_of(4), "{header}");
     assert!(!fence.headers.contains_key("x-registry-auth"));
-    let wrong = docker.post(&held, &edits, Direction::Back, &Auth::Stored).await.unwrap_err();
+    let wrong = docker.post(&revision, &edits, Direction::Back, &Auth::Stored).await.unwrap_err();
     assert!(wrong.to_string().contains("something else stands at"), "{wrong}");
-    assert!(canned.calls().is_empty(), "and nothing was sent");
+    assert!(server.calls().is_empty(), "and nothing was sent");
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_a_service_stands() {
-    let canned = Canned::new(|_| Reply::told(200, capture(SINK)));
-    let held = canned.docker(true).hold("x").await.unwrap();
+    let server = TestServer::new(|_| Reply::told(200, capture(SINK)));
+    let revision = server.docker(true).get_for_update("x").await.unwrap();
     let swapped: Vec<Edit> =
         edits().into_iter().map(|edit| Edit { before: edit.after, after: edit.before, ..edit }).collect();
-    assert_eq!(held.stands(&swapped), Stand::Target);
+    assert_eq!(revision.edit_state(&swapped), EditState::After);
     let mut other = edits();
     other[2].before = Some(json!(2));
-    assert_eq!(held.stands(&other), Stand::Other);
-    assert_eq!(held.stands(&[]), Stand::Target);
+    assert_eq!(revision.edit_state(&other), EditState::Diverged);
+    assert_eq!(revision.edit_state(&[]), EditState::After);
 }
 
 #[tokio::test(start_paused = true)]
 async fn read_only_sends_no_write() {
-    let canned = Canned::new(|_| Reply::told(200, capture(SINK)));
-    let docker = canned.docker(true);
-    let held = docker.hold("x").await.unwrap();
-    canned.calls();
-    assert!(matches!(docker.post_as_read(&held).await, Err(Fault::ReadOnly { .. })));
+    let server = TestServer::new(|_| Reply::told(200, capture(SINK)));
+    let docker = server.docker(true);
+    let revision = docker.get_for_update("x").await.unwrap();
+    server.calls();
+    assert!(matches!(docker.post_as_read(&revision).await, Err(Fault::ReadOnly { .. })));
     assert!(matches!(docker.create_config("n", &BTreeMap::new(), b"x").await, Err(Fault::ReadOnly { .. })));
     assert!(matches!(docker.update_config_labels("i", 1, "n", &BTreeMap::new()).await, Err(Fault::ReadOnly { .. })));
     assert!(matches!(docker.remove_config("i").await, Err(Fault::ReadOnly { .. })));
-    assert!(canned.calls().is_empty());
+    assert!(server.calls().is_empty());
 }
 
 /// A started POST goes on when whoever waits for it is dropped.
 #[tokio::test(start_paused = true)]
 async fn a_started_post_is_never_cancelled() {
-    let canned = Canned::new(|call| match call.method.as_str() {
+    let server = TestServer::new(|call| match call.method.as_str() {
         "GET" => Reply::told(200, capture(SINK)),
         _ => Reply::told(200, "{}"),
     });
-    let docker = canned.docker(false);
-    let held = docker.hold("x").await.unwrap();
-    canned.calls();
+    let docker = server.docker(false);
+    let revision = docker.get_for_update("x").await.unwrap();
+    server.calls();
     // Polled once, then dropped: the request has been started, and that is all.
-    assert!(tokio::time::timeout(Duration::ZERO, docker.post_as_read(&held)).await.is_err());
+    assert!(tokio::time::timeout(Duration::ZERO, docker.post_as_read(&revision)).await.is_err());
     tokio::time::sleep(Duration::from_millis(10)).await;
-    assert_eq!(canned.calls().len(), 1);
+    assert_eq!(server.calls().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn limits_and_breaks() {
-    let canned = Canned::new(|call| match call.path.as_str() {
+    let server = TestServer::new(|call| match call.path.as_str() {
         "/v1.41/nodes" => Reply::Never,
         "/v1.41/info" => Reply::Hangup,
         path if path.contains("/update?") => Reply::Never,
         _ => Reply::told(200, capture(SINK)),
     });
-    let docker = canned.docker(false);
+    let docker = server.docker(false);
     let late = docker.nodes().await.unwrap_err();
     assert_eq!(late.to_string(), "reading the nodes: no answer within 10 s");
     assert!(matches!(docker.info().await.unwrap_err(), Fault::Broken { .. }));
-    let held = docker.hold("x").await.unwrap();
-    let late = docker.post_as_read(&held).await.unwrap_err();
+    let revision = docker.get_for_update("x").await.unwrap();
+    let late = docker.post_as_read(&revision).await.unwrap_err();
     assert!(matches!(late, Fault::Timeout { after, .. } if after == Duration::from_secs(30)) && !late.is_final());
-    canned.down(io::ErrorKind::PermissionDenied);
+    server.down(io::ErrorKind::PermissionDenied);
     let denied = docker.nodes().await.unwrap_err();
     assert!(!denied.is_final() && denied.hint().contains("group that owns it"), "{denied}");
 }
@@ -152,35 +152,35 @@ async fn limits_and_breaks() {
 /// bollard's requests carry the engine's own version and credentials that it can read.
 #[tokio::test(start_paused = true)]
 async fn what_bollard_asks() {
-    let canned = Canned::new(|call| match call.path.as_str() {
+    let server = TestServer::new(|call| match call.path.as_str() {
         "/v1.41/version" => Reply::told(200, capture("base-manager-version.json")),
         path if path.contains(":att/") => Reply::told(200, capture("40-dist-multi-oci-with-attestation.json")),
         path if path.contains(":oci/") => Reply::told(200, capture("40-dist-oci-single.json")),
         path if path.contains(":gone/") => Reply::told(404, capture("40-dist-missing-tag.json")),
         _ => told(500, "Get \"https://10.77.0.1:5999/v2/\": dial tcp 10.77.0.1:5999: connect: connection refused"),
     });
-    let docker = canned.docker(true);
+    let docker = server.docker(true);
     let version = docker.version().await.unwrap();
     assert!(version.engine.starts_with("20.10.24") && version.api == "1.41" && version.platform.is_some());
     let index = docker.distribution("reg:5000/a/b:att", Some(&login())).await.unwrap();
     let platforms = index.platforms.unwrap();
     assert!(platforms.len() == 2 && platforms.iter().all(|platform| !platform.is_unknown()), "{platforms:?}");
-    let calls = canned.whole_calls();
+    let calls = server.whole_calls();
     assert_eq!(calls.last().unwrap().path, "/v1.41/distribution/reg:5000/a/b:att/json");
     assert_eq!(calls.last().unwrap().headers["x-registry-auth"], login().reveal());
     assert_eq!(docker.distribution("reg:5000/a/b:oci", None).await.unwrap().platforms, None);
-    assert!(!canned.whole_calls().last().unwrap().headers.contains_key("x-registry-auth"));
+    assert!(!server.whole_calls().last().unwrap().headers.contains_key("x-registry-auth"));
     assert!(docker.distribution("reg:5000/a/b:gone", None).await.unwrap_err().is_not_found());
     let refused = docker.distribution("10.77.0.1:5999/x:1", None).await.unwrap_err();
     assert!(refused.status() == Some(500) && refused.to_string().contains("connection refused"), "{refused}");
-    canned.calls();
+    server.calls();
     assert_eq!(docker.distribution("../../services?x", None).await.unwrap_err().status(), Some(400));
-    assert!(canned.calls().is_empty());
+    assert!(server.calls().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn configs_are_read_and_written() {
-    let canned = Canned::new(|call| match (call.method.as_str(), call.path.as_str()) {
+    let server = TestServer::new(|call| match (call.method.as_str(), call.path.as_str()) {
         ("GET", path) if path.contains("/configs?") => Reply::told(
             200,
             r#"[{"ID":"c","Version":{"Index":7},"CreatedAt":"2026-11-20T09:00:00Z","Spec":{"Name":"n","Labels":null,"Data":"aGk="}},{"odd":1}]"#,
@@ -192,7 +192,7 @@ async fn configs_are_read_and_written() {
         ("POST", _) => told(500, "rpc error: code = Unknown desc = update out of sequence"),
         _ => told(404, "config x not found"),
     });
-    let docker = canned.docker(false);
+    let docker = server.docker(false);
     let configs = docker.configs(&["pinnace.v", "pinnace.group=g"]).await.unwrap();
     assert_eq!((configs.len(), configs[0].index, configs[0].data.as_slice()), (1, 7, &b"hi"[..]));
     let labels = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
@@ -201,14 +201,14 @@ async fn configs_are_read_and_written() {
     let moved = docker.update_config_labels("c", 7, "n", &labels).await.unwrap_err();
     assert!(moved.is_out_of_sequence() && !moved.is_final());
     assert!(docker.remove_config("x").await.is_ok(), "gone is gone");
-    let calls = canned.whole_calls();
+    let calls = server.whole_calls();
     assert_eq!(calls[1].path, r#"/v1.41/configs?filters={"label":["pinnace.v","pinnace.group=g"]}"#);
     assert_eq!(calls[2].body, r#"{"Data":"aGk=","Labels":{"k":"v"},"Name":"fresh"}"#);
     assert_eq!(calls[4].path, "/v1.41/configs/c/update?version=7");
     assert!(docker.config("x").await.unwrap_err().is_not_found());
 }
 
-async fn lines(mut logs: Logs) -> Vec<super::logs::Line> {
+async fn lines(mut logs: Logs) -> Vec<super::logs::LogLine> {
     let mut lines = Vec::new();
     while let Some(line) = logs.next().await {
         lines.push(line.unwrap());
@@ -218,7 +218,7 @@ async fn lines(mut logs: Logs) -> Vec<super::logs::Line> {
 
 #[tokio::test(start_paused = true)]
 async fn logs_with_and_without_frames() {
-    let canned = Canned::new(|call| {
+    let server = TestServer::new(|call| {
         let file = match call.path.as_str() {
             path if path.contains("/down/") => "engine-26.1/E0-logs-node-down.json",
             path if path.contains("/tty/") => "engine-26.1/E0-logs-tty.json",
@@ -226,14 +226,14 @@ async fn logs_with_and_without_frames() {
         };
         Reply::Told(200, capture_bytes(file))
     });
-    let docker = canned.docker(true);
-    let down = lines(docker.logs(Of::Service("down"), 10, false).await.unwrap()).await;
-    assert!(down[0].source == Source::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
-    let framed = lines(docker.logs(Of::Service("x"), 10, false).await.unwrap()).await;
+    let docker = server.docker(true);
+    let down = lines(docker.logs(LogTarget::Service("down"), 10, false).await.unwrap()).await;
+    assert!(down[0].source == LogSource::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
+    let framed = lines(docker.logs(LogTarget::Service("x"), 10, false).await.unwrap()).await;
     assert!(framed.iter().all(|line| line.at.is_some() && line.task.is_some() && line.node.is_some()), "{framed:?}");
-    assert!(framed.iter().any(|line| line.source == Source::Err) && framed.iter().any(|line| line.text == "out 3"));
-    let tty = lines(docker.logs(Of::Task("tty"), 10, false).await.unwrap()).await;
-    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == Source::Out), "{tty:?}");
+    assert!(framed.iter().any(|line| line.source == LogSource::Err) && framed.iter().any(|line| line.text == "out 3"));
+    let tty = lines(docker.logs(LogTarget::Task("tty"), 10, false).await.unwrap()).await;
+    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == LogSource::Out), "{tty:?}");
 }
 
 /// The answers of a swarm of a thousand services are read in a moment.
@@ -243,10 +243,10 @@ async fn a_large_swarm() {
     let tasks = serde_json::to_string(&vec![task; 10_000]).unwrap();
     let service: Value = serde_json::from_str(&capture(SINK)).unwrap();
     let services = serde_json::to_string(&vec![service; 1000]).unwrap();
-    let canned = Canned::new(move |call| {
+    let server = TestServer::new(move |call| {
         Reply::told(200, if call.path.contains("/tasks") { tasks.clone() } else { services.clone() })
     });
-    let docker: Docker = canned.docker(true);
+    let docker: Docker = server.docker(true);
     let began = std::time::Instant::now();
     assert_eq!(docker.services(None).await.unwrap().len(), 1000);
     let services = began.elapsed();

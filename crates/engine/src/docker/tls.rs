@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
 
-use super::fault::Fault;
+use super::error::Fault;
+use crate::http::{client_config, system_roots};
 
 /// Where the certificates of a connection are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,16 +39,9 @@ impl Certificates {
     ///
     /// # Errors
     /// When a file cannot be read or is no certificate.
-    pub fn load(&self) -> Result<Arc<ClientConfig>, Fault> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| endpoint("the TLS settings do not work", &error))?;
-        let builder = if self.skip_verify {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unchecked(provider)))
-        } else {
-            builder.with_root_certificates(self.roots()?)
-        };
+    pub fn load(&self) -> Result<ClientConfig, Fault> {
+        let roots = if self.skip_verify { None } else { Some(Arc::new(self.roots()?)) };
+        let builder = client_config(roots).map_err(|error| endpoint("the TLS settings do not work", &error))?;
         let config = match (&self.cert, &self.key) {
             (Some(cert), Some(key)) => {
                 let chain = read_all(cert)?;
@@ -61,19 +53,13 @@ impl Certificates {
             }
             _ => builder.with_no_client_auth(),
         };
-        Ok(Arc::new(config))
+        Ok(config)
     }
 
     fn roots(&self) -> Result<RootCertStore, Fault> {
+        let Some(ca) = &self.ca else { return Ok(system_roots()) };
         let mut roots = RootCertStore::empty();
-        if let Some(ca) = &self.ca {
-            roots.add_parsable_certificates(read_all(ca)?);
-        } else {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if roots.is_empty() {
-                roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-            }
-        }
+        roots.add_parsable_certificates(read_all(ca)?);
         Ok(roots)
     }
 }
@@ -94,53 +80,13 @@ fn endpoint(what: &str, why: &dyn std::fmt::Display) -> Fault {
     }
 }
 
-/// Takes any certificate, but still checks that the other side holds its key.
-#[derive(Debug)]
-struct Unchecked(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unchecked {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        rustls::crypto::verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use rustls::server::WebPkiClientVerifier;
 
     use super::*;
-    use crate::docker::canned::{Canned, Reply};
-    use crate::docker::endpoint::{Surroundings, resolve};
-    use crate::docker::{Docker, Host};
+    use crate::docker::test_server::{Reply, TestServer};
+    use crate::docker::{Docker, Host, Surroundings};
 
     /// An authority made for tests, and a certificate by it for 127.0.0.1: valid for a hundred years, trusted nowhere.
     const CA: &[u8] = include_bytes!("../registry/testdata/ca.crt");
@@ -174,13 +120,13 @@ mod tests {
         let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("tcp://{}", listener.local_addr().unwrap());
-        let canned = Canned::new(|_| Reply::told(404, ""));
+        let server = TestServer::new(|_| Reply::told(404, ""));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, canned) = (acceptor.clone(), canned.clone());
+                let (acceptor, server) = (acceptor.clone(), server.clone());
                 tokio::spawn(async move {
                     if let Ok(stream) = acceptor.accept(stream).await {
-                        canned.serve(stream).await;
+                        server.serve(stream).await;
                     }
                 });
             }
@@ -203,7 +149,7 @@ mod tests {
             cert_path: Some(certs.to_owned()),
             ..Surroundings::default()
         };
-        Docker::new(resolve(&given).unwrap(), true).unwrap()
+        Docker::new(given.endpoint().unwrap(), true).unwrap()
     }
 
     #[tokio::test]

@@ -1,21 +1,18 @@
-//! One pooled HTTP client over our own connector, with a limit on every call, body included.
-//!
-//! Docker's alone: registries have a client of their own, `adapters/registry/http.rs`.
-
 use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
-use super::dial::Dial;
-use super::fault::Fault;
+use super::error::Fault;
+use crate::http::{Answer, Connector, Pool, deepest, find, pool};
 use pinnace_core::text::clean;
+
+/// How long a connection without requests is kept.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// What a call may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,33 +30,18 @@ impl Limit {
     }
 }
 
-/// A whole answer, whatever its status.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
 /// A pooled client.
 #[derive(Clone, Debug)]
 pub struct Http {
-    client: Client<Dial, Full<Bytes>>,
+    client: Pool<Connector>,
     /// What to call the other side in faults; none: the request's own authority.
     address: Option<String>,
 }
 
 impl Http {
     /// A client over a connector; `address` is what faults call the other side, where it is always the same one.
-    pub fn new(dial: Dial, address: Option<String>) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
-            .build(dial);
-        Self { client, address }
+    pub fn new(connector: Connector, address: Option<String>) -> Self {
+        Self { client: pool(connector, IDLE), address }
     }
 
     /// Makes a call and reads its whole answer; an error status is an answer too.
@@ -95,7 +77,7 @@ impl Http {
     }
 
     /// The client itself, for `bollard`.
-    pub(super) fn client(&self) -> &Client<Dial, Full<Bytes>> {
+    pub(super) fn client(&self) -> &Pool<Connector> {
         &self.client
     }
 
@@ -135,27 +117,13 @@ fn late(what: &str, after: Duration) -> Fault {
 pub(super) fn failed(what: &str, address: &str, error: &hyper_util::client::legacy::Error) -> Fault {
     let (what, address, why) = (what.to_owned(), address.to_owned(), innermost(error));
     if error.is_connect() {
-        return Fault::Unreachable { what, address, kind: io_kind(error), why };
+        let kind = find::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
+        return Fault::Unreachable { what, address, kind, why };
     }
     Fault::Broken { what, address, why }
 }
 
-fn io_kind(error: &(dyn std::error::Error + 'static)) -> io::ErrorKind {
-    let mut at = Some(error);
-    while let Some(error) = at {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.kind();
-        }
-        at = error.source();
-    }
-    io::ErrorKind::Other
-}
-
-/// The cause below all wrappers: `client error (Connect)` helps nobody.
+/// The cause below all wrappers, cleaned.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    clean(&deepest.to_string())
+    clean(&deepest(error).to_string())
 }

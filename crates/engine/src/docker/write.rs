@@ -1,7 +1,7 @@
 //! The one way to change a service: read its spec as raw text, splice, post it back at the version that was read.
 //!
 //! The engine replaces the whole spec, so the body is its own text, byte for byte but for the edits, at its own API
-//! version. A reply says little: after any of them, errors too, hold the service again and look where it stands.
+//! version. A reply says little: after any of them, errors too, read the service again and look at its edited places.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Docker, encoded};
-use super::fault::Fault;
-use super::shape::ServiceBody;
+use super::error::Fault;
+use super::model::ServiceBody;
 use super::{spec, splice};
 use crate::credentials::Hidden;
 use pinnace_core::journal::Direction;
@@ -20,33 +20,33 @@ use pinnace_core::plan::Edit;
 use pinnace_core::swarm::{RestHash, Service};
 use pinnace_core::text::clean;
 
-/// Where a service stands with regard to a unit's edits.
+/// The state of a service with regard to a unit's edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stand {
+pub enum EditState {
     /// Every edited place is as it was before.
     Before,
     /// Every edited place is as it should become.
-    Target,
-    /// Neither: somebody else changed it.
-    Other,
+    After,
+    /// Neither: another client changed it.
+    Diverged,
 }
 
-/// A service as it was read for a change. Holds the raw spec, which nobody else sees.
+/// A service as it was read for an update, with the raw spec, which does not leave this module.
 #[derive(Clone)]
-pub struct Held {
+pub struct ServiceRevision {
     /// What was read, without counts.
     pub service: Service,
     raw: String,
     spec: Value,
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for ServiceRevision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Held({} at {})", self.service.name, self.service.index)
+        write!(f, "ServiceRevision({} at {})", self.service.name, self.service.index)
     }
 }
 
-impl Held {
+impl ServiceRevision {
     fn read(body: &[u8]) -> Option<Self> {
         let body: ServiceBody<'_> = serde_json::from_slice(body).ok()?;
         let raw = body.spec.get().to_owned();
@@ -58,25 +58,20 @@ impl Held {
         self.service.index
     }
 
-    /// The hash of everything but the image, the platforms and the force counter.
-    pub fn rest(&self) -> &RestHash {
-        &self.service.rest
-    }
-
     /// The same hash as it was before these edits, be it that the service stands before them or at their target: what
     /// to compare with a plan's `rest`, also where an edit (as of `/UpdateConfig`) is part of that hash.
     pub fn rest_before(&self, edits: &[Edit]) -> RestHash {
         spec::rest_before(&self.spec, edits)
     }
 
-    /// Where the service stands. Without a difference between the two ends, that is the target.
-    pub fn stands(&self, edits: &[Edit]) -> Stand {
+    /// The state of the edited places. Without a difference between the two ends, that is [`EditState::After`].
+    pub fn edit_state(&self, edits: &[Edit]) -> EditState {
         let all =
             |direction| edits.iter().all(|edit| spec::at(&self.spec, &edit.path) == splice::ends(edit, direction).1);
         match (all(Direction::To), all(Direction::Back)) {
-            (true, _) => Stand::Target,
-            (false, true) => Stand::Before,
-            (false, false) => Stand::Other,
+            (true, _) => EditState::After,
+            (false, true) => EditState::Before,
+            (false, false) => EditState::Diverged,
         }
     }
 }
@@ -104,21 +99,27 @@ impl Docker {
     ///
     /// # Errors
     /// When it cannot be read, or is not there ([`Fault::is_not_found`]).
-    pub async fn hold(&self, service_id: &str) -> Result<Held, Fault> {
+    pub async fn get_for_update(&self, service_id: &str) -> Result<ServiceRevision, Fault> {
         let what = format!("reading service {}", clean(service_id));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(service_id))).await?;
-        Held::read(&body).ok_or_else(|| Fault::bad(&what, "it is no service"))
+        ServiceRevision::read(&body).ok_or_else(|| Fault::bad(&what, "it is no service"))
     }
 
-    /// Posts the held spec with these edits made, at the version it was read at, never a newer one.
+    /// Posts the spec that was read with these edits made, at the version it was read at, never a newer one.
     ///
     /// # Errors
-    /// [`Fault::is_out_of_sequence`] where the version moved; [`Fault::BadAnswer`] with nothing sent where the held spec
+    /// [`Fault::is_out_of_sequence`] where the version moved; [`Fault::BadAnswer`] with nothing sent where the spec that was read
     /// is not at the edits' other end; any that is not [`Fault::is_final`] may still be carried out, at any later time.
-    pub async fn post(&self, held: &Held, edits: &[Edit], direction: Direction, auth: &Auth) -> Result<Reply, Fault> {
-        let what = format!("updating service {}", held.service.name);
-        let body = splice::splice(&held.raw, edits, direction).map_err(|refused| Fault::bad(&what, refused))?;
-        self.post_body(&what, held, body, auth).await
+    pub async fn post(
+        &self,
+        revision: &ServiceRevision,
+        edits: &[Edit],
+        direction: Direction,
+        auth: &Auth,
+    ) -> Result<Reply, Fault> {
+        let what = format!("updating service {}", revision.service.name);
+        let body = splice::splice(&revision.raw, edits, direction).map_err(|refused| Fault::bad(&what, refused))?;
+        self.post_body(&what, revision, body, auth).await
     }
 
     /// Posts the spec exactly as it was read, at the version it was read at: the fence.
@@ -128,12 +129,18 @@ impl Docker {
     ///
     /// # Errors
     /// As [`Docker::post`].
-    pub async fn post_as_read(&self, held: &Held) -> Result<Reply, Fault> {
-        let what = format!("fencing service {}", held.service.name);
-        self.post_body(&what, held, held.raw.clone(), &Auth::Stored).await
+    pub async fn post_as_read(&self, revision: &ServiceRevision) -> Result<Reply, Fault> {
+        let what = format!("fencing service {}", revision.service.name);
+        self.post_body(&what, revision, revision.raw.clone(), &Auth::Stored).await
     }
 
-    async fn post_body(&self, what: &str, held: &Held, body: String, auth: &Auth) -> Result<Reply, Fault> {
+    async fn post_body(
+        &self,
+        what: &str,
+        revision: &ServiceRevision,
+        body: String,
+        auth: &Auth,
+    ) -> Result<Reply, Fault> {
         #[derive(Deserialize)]
         struct Told {
             #[serde(rename = "Warnings", default)]
@@ -141,8 +148,8 @@ impl Docker {
         }
         let path = format!(
             "/services/{}/update?version={}&registryAuthFrom={}",
-            encoded(&held.service.id),
-            held.service.index,
+            encoded(&revision.service.id),
+            revision.service.index,
             if matches!(auth, Auth::Previous) { "previous-spec" } else { "spec" }
         );
         let headers = match auth {

@@ -2,15 +2,14 @@
 //! and nothing decided that the plan or an order did not decide.
 
 mod auth;
-mod keeper;
-pub mod life;
+mod converge;
+mod lease;
 mod resume;
 mod run;
 mod start;
+mod summary;
 mod unit;
 mod verify;
-mod watch;
-mod watching;
 
 pub use run::{Outcome, Run};
 
@@ -18,26 +17,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::clock;
-use crate::docker::{Docker, Fault};
-use crate::journal::{DiskJournal, Journal};
-use crate::prepare::Eyes;
+use crate::cluster::Cluster;
+use crate::docker::Fault;
 use pinnace_core::change::{Event, Mode, Order};
 use pinnace_core::journal::Slot;
 use pinnace_core::plan::{Plan, Record};
-
-/// What a change works with.
-#[derive(Clone)]
-pub struct Tools {
-    /// The swarm.
-    pub docker: Docker,
-    /// The look at images, before a unit and after a failure.
-    pub eyes: Eyes,
-    /// Its journal.
-    pub journal: Journal,
-    /// Notes on this machine's disk; `None` where there is no state folder.
-    pub disk: Option<DiskJournal>,
-}
 
 /// How a change is to be carried out.
 #[derive(Clone, Debug)]
@@ -75,8 +59,8 @@ pub enum Start {
     },
 }
 
-/// How a change is told of, and told what to do.
-pub struct Talk {
+/// The channels of a running change: orders in, events out.
+pub struct ChangeControl {
     /// Orders, read between steps and while waiting. When nobody can give any more, a question ends in a detachment.
     pub orders: mpsc::UnboundedReceiver<Order>,
     /// Every event, in order; never waited for.
@@ -163,16 +147,23 @@ impl Refusal {
 ///
 /// # Errors
 /// A refusal: nothing was posted.
-pub async fn execute(tools: Tools, start: Start, options: Options, talk: Talk) -> Result<Outcome, Refusal> {
+pub async fn execute(
+    cluster: Cluster,
+    start: Start,
+    options: Options,
+    control: ChangeControl,
+) -> Result<Outcome, Refusal> {
     let run = match start {
         Start::New { plan, change } => {
-            let mut run = start::begin(tools, *plan, change, options, talk).await?;
-            if let Err(gone) = run.record_is_there().await {
-                return Ok(run.gone(gone));
+            let mut run = start::begin(cluster, *plan, change, options, control).await?;
+            if let Err(lost) = run.record_is_there().await {
+                return Ok(run.lease_lost(lost));
             }
             run
         }
-        Start::Resume { slot, record, order } => resume::begin(tools, *slot, *record, options, talk, order).await?,
+        Start::Resume { slot, record, order } => {
+            resume::begin(cluster, *slot, *record, options, control, order).await?
+        }
     };
     Ok(run.carry_on().await)
 }
@@ -185,11 +176,6 @@ pub fn new_change() -> String {
 /// A random name for this owner.
 fn owner() -> String {
     uuid::Uuid::now_v7().simple().to_string()[16..].to_owned()
-}
-
-/// The home of this process, for the slot.
-fn home() -> String {
-    clock::home()
 }
 
 #[cfg(test)]

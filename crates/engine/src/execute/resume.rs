@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use super::keeper::{Gone, Keeper};
+use super::lease::{LeaseKeeper, LeaseLost};
 use super::run::{self, Run};
-use super::{Options, Refusal, Talk, Tools, home, owner};
-use crate::docker::{Held, Stand};
+use super::{ChangeControl, Options, Refusal, owner};
+use crate::cluster::Cluster;
+use crate::docker::{EditState, ServiceRevision};
+use crate::identity;
 use pinnace_core::change::{Kind, Order, Progress, Question};
 use pinnace_core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
 use pinnace_core::plan::{Record, Unit};
@@ -21,11 +23,11 @@ const TRIES: u32 = 100;
 
 /// Takes a change over: from this write on the old owner's next slot write fails.
 pub(super) async fn begin(
-    tools: Tools,
+    cluster: Cluster,
     slot: Slot,
     record: Record,
     options: Options,
-    talk: Talk,
+    control: ChangeControl,
     order: Option<Order>,
 ) -> Result<Run, Refusal> {
     if slot.labels.state.is_terminal() {
@@ -35,19 +37,19 @@ pub(super) async fn begin(
         return Err(Refusal::Newer { change: slot.change });
     }
     let mine = owner();
-    let keeper = Keeper::start(tools.journal.clone(), slot.clone(), tools.docker.clock().boottime());
+    let keeper = LeaseKeeper::start(cluster.journal.clone(), slot.clone(), cluster.docker.clock().boottime());
     let (name, by) = (mine.clone(), taker(&options.by, &slot.labels.by));
     let taken = keeper
         .write(move |labels| {
             labels.owner = name;
             labels.state = ChangeState::Running;
             labels.by = by;
-            labels.home = home();
+            labels.home = identity::process();
         })
         .await;
-    taken.map_err(|gone| match gone {
-        Gone::Lost(why) => Refusal::Stale { moved: why },
-        Gone::Stuck(why) => Refusal::Unknown { why },
+    taken.map_err(|lost| match lost {
+        LeaseLost::TakenOver(why) => Refusal::Stale { moved: why },
+        LeaseLost::Stuck(why) => Refusal::Unknown { why },
     })?;
     let progress = Progress::of_slot(&slot, record.plan.units.len());
     let begun = Kind::Begun {
@@ -56,7 +58,7 @@ pub(super) async fn begin(
         units: progress.letters(),
         post: slot.labels.post.map(|post| post.to_string()),
     };
-    let mut run = Run::new(tools, record, options, run::Held { keeper, owner: mine }, talk, progress);
+    let mut run = Run::new(cluster, record, options, run::Lease { keeper, owner: mine }, control, progress);
     run.doubt = slot.labels.post;
     run.emit(begun);
     match order {
@@ -76,7 +78,7 @@ fn taker(by: &str, before: &str) -> String {
 impl Run {
     /// Before a unit is worked on: repeating the very POST that is in doubt, at the index it was made for, needs no fence.
     /// Anything else does, and is not begun where the fence cannot be confirmed.
-    pub(super) async fn settle_before(&mut self, unit: usize, direction: Direction) -> Result<(), Gone> {
+    pub(super) async fn settle_before(&mut self, unit: usize, direction: Direction) -> Result<(), LeaseLost> {
         match self.doubt {
             Some(post) if post.unit != unit || post.direction != direction => self.settle_doubt().await.map(drop),
             _ => Ok(()),
@@ -88,33 +90,35 @@ impl Run {
     /// It is killed for ever by the fence: the spec exactly as read, at the index read, until the index has moved past it.
     /// No task restarts by that, but where a rollout is under way: one that is paused would go on, so that it is left as
     /// it stands, and one that runs is waited for. A job would run again, so that it is left as well.
-    pub(super) async fn settle_doubt(&mut self) -> Result<bool, Gone> {
+    pub(super) async fn settle_doubt(&mut self) -> Result<bool, LeaseLost> {
         let Some(post) = self.doubt else { return Ok(false) };
         let Some(unit) = self.record.plan.units.get(post.unit).cloned() else { return Ok(false) };
         let (mut tries, mut landed) = (0, false);
-        while let Some(held) = self.hold(&unit, &mut tries).await? {
-            if held.index() > post.index {
+        while let Some(revision) = self.read_for_update(&unit, &mut tries).await? {
+            if revision.index() > post.index {
                 let goal = match post.direction {
-                    Direction::To => Stand::Target,
-                    Direction::Back => Stand::Before,
+                    Direction::To => EditState::After,
+                    Direction::Back => EditState::Before,
                 };
-                landed = held.stands(&unit.edits) == goal;
+                landed = revision.edit_state(&unit.edits) == goal;
                 if !landed {
-                    self.does_not_stand(post, &held, &unit).await?;
+                    self.does_not_stand(post, &revision, &unit).await?;
                 }
                 break;
             }
-            if let Some(why) = not_to_be_fenced(&held) {
-                return Err(Gone::Stuck(format!("{} {why}; it stays unfinished", unit.service)));
+            if let Some(why) = not_to_be_fenced(&revision) {
+                return Err(LeaseLost::Stuck(format!("{} {why}; it stays unfinished", unit.service)));
             }
             if tries > TRIES {
-                return Err(Gone::Stuck("the engine takes no writes: what was posted before may still land".into()));
+                return Err(LeaseLost::Stuck(
+                    "the engine takes no writes: what was posted before may still land".into(),
+                ));
             }
             tries += 1;
-            let moves = held.service.update.as_ref().is_some_and(|update| update.state == UpdateState::Updating);
+            let moves = revision.service.update.as_ref().is_some_and(|update| update.state == UpdateState::Updating);
             if !moves || tries > TRIES / 2 {
                 self.keeper.fresh().await?;
-                let _ = self.tools.docker.post_as_read(&held).await;
+                let _ = self.cluster.docker.post_as_read(&revision).await;
             }
             tokio::time::sleep(if tries > 1 || moves { RETRY } else { Duration::ZERO }).await;
         }
@@ -124,15 +128,15 @@ impl Run {
 
     /// What was posted in doubt does not stand: it never landed and cannot any more, and the unit is as it was before. Or
     /// it landed, failed, and the engine went back: its status tells, as any other post would have wiped that.
-    async fn does_not_stand(&mut self, post: Post, held: &Held, unit: &Unit) -> Result<(), Gone> {
-        let status = held.service.update.as_ref().map(|update| &update.state);
+    async fn does_not_stand(&mut self, post: Post, revision: &ServiceRevision, unit: &Unit) -> Result<(), LeaseLost> {
+        let status = revision.service.update.as_ref().map(|update| &update.state);
         let engine_went_back = matches!(
             status,
             Some(UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
         );
         let state = match post.direction {
             // Somebody else was there after it.
-            _ if held.stands(&unit.edits) == Stand::Other => UnitState::Overtaken,
+            _ if revision.edit_state(&unit.edits) == EditState::Diverged => UnitState::Overtaken,
             Direction::To if !engine_went_back => UnitState::Untouched,
             _ => UnitState::Failed,
         };
@@ -141,12 +145,12 @@ impl Run {
 }
 
 /// Why a service's spec must not be posted as it is, to kill another post of it.
-fn not_to_be_fenced(held: &Held) -> Option<&'static str> {
-    if held.service.mode.is_job() {
+fn not_to_be_fenced(revision: &ServiceRevision) -> Option<&'static str> {
+    if revision.service.mode.is_job() {
         return Some("is a job: posting to it would run it again");
     }
     let paused = |state: &UpdateState| matches!(state, UpdateState::Paused | UpdateState::RollbackPaused);
-    let rollout = held.service.update.as_ref().is_some_and(|update| paused(&update.state));
+    let rollout = revision.service.update.as_ref().is_some_and(|update| paused(&update.state));
     rollout
         .then_some("has a rollout that is paused, and posting to it would take it up again: finish the change instead")
 }

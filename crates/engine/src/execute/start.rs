@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use super::keeper::{Gone, Keeper};
-use super::life::{self, Life};
-use super::run::{Held, Run};
-use super::{Options, Refusal, Talk, Tools, home, owner};
-use crate::docker::{Fault, Stand};
-use crate::journal::Claim;
+use super::lease::{LeaseKeeper, LeaseLost};
+use super::run::{Lease, Run};
+use super::summary::summary;
+use super::{ChangeControl, Options, Refusal, owner};
+use crate::cluster::Cluster;
+use crate::docker::{EditState, Fault};
+use crate::identity;
+use crate::journal::{Claim, Liveness};
 use pinnace_core::change::{Kind, Progress};
 use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
@@ -21,18 +23,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Claims the group's next number for a plan.
 pub(super) async fn begin(
-    tools: Tools,
+    cluster: Cluster,
     plan: Plan,
     change: String,
     options: Options,
-    talk: Talk,
+    control: ChangeControl,
 ) -> Result<Run, Refusal> {
     if plan.has_nothing_to_do() {
         return Err(Refusal::Nothing);
     }
     // Without a majority of managers this fails, and then nothing was written anywhere.
-    tools.docker.nodes().await.map_err(Refusal::Fault)?;
-    still_holds(&tools, &plan).await?;
+    cluster.docker.nodes().await.map_err(Refusal::Fault)?;
+    still_holds(&cluster, &plan).await?;
     let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
     let size = record_size(&record);
     if size > RECORD_LIMIT {
@@ -40,8 +42,8 @@ pub(super) async fn begin(
             why: format!("its record would be {size} bytes, and the swarm stores {RECORD_LIMIT}"),
         });
     }
-    note(&tools, &record, DiskKind::Prepare { record: Box::new(record.clone()) }).await?;
-    let claimed = claim(&tools, &record, &options).await;
+    note(&cluster, &record, DiskKind::Prepare { record: Box::new(record.clone()) }).await?;
+    let claimed = claim(&cluster, &record, &options).await;
     let (slot, sent) = match claimed {
         Ok(claimed) => claimed,
         Err(refusal) => {
@@ -50,17 +52,17 @@ pub(super) async fn begin(
                 Refusal::Lost { .. } => DiskKind::Note { text: why },
                 _ => DiskKind::Refused { why },
             };
-            let _ = note(&tools, &record, kind).await;
+            let _ = note(&cluster, &record, kind).await;
             return Err(refusal);
         }
     };
-    let noted = note(&tools, &record, DiskKind::Claimed { seq: slot.seq, config: slot.config.clone() }).await;
+    let noted = note(&cluster, &record, DiskKind::Claimed { seq: slot.seq, config: slot.config.clone() }).await;
     let units = record.plan.units.len();
     let begun =
         Kind::Begun { seq: slot.seq, by: options.by.clone(), units: vec![UnitState::Untouched; units], post: None };
     let owner = slot.labels.owner.clone();
-    let keeper = Keeper::start(tools.journal.clone(), slot, sent);
-    let mut run = Run::new(tools, record, options, Held { keeper, owner }, talk, Progress::new(units));
+    let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, sent);
+    let mut run = Run::new(cluster, record, options, Lease { keeper, owner }, control, Progress::new(units));
     run.emit(begun);
     if let Err(refusal) = noted {
         run.warn_of_disk(&refusal.to_string());
@@ -69,39 +71,40 @@ pub(super) async fn begin(
 }
 
 /// Refuses a plan whose services, or whose group, moved since it was made.
-async fn still_holds(tools: &Tools, plan: &Plan) -> Result<(), Refusal> {
+async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
     for (_, unit) in plan.active() {
-        let held = match tools.docker.hold(&unit.service_id).await {
-            Ok(held) => held,
+        let revision = match cluster.docker.get_for_update(&unit.service_id).await {
+            Ok(revision) => revision,
             Err(fault) if fault.is_not_found() => {
                 return Err(Refusal::Stale { moved: format!("service {} is gone", unit.service) });
             }
             Err(fault) => return Err(Refusal::Fault(fault)),
         };
-        if held.stands(&unit.edits) == Stand::Other {
-            let moved = format!("service {} runs {} now, not {}", unit.service, held.service.image(), unit.from.image);
+        if revision.edit_state(&unit.edits) == EditState::Diverged {
+            let moved =
+                format!("service {} runs {} now, not {}", unit.service, revision.service.image(), unit.from.image);
             return Err(Refusal::Stale { moved });
         }
-        if held.rest_before(&unit.edits) != unit.rest {
+        if revision.rest_before(&unit.edits) != unit.rest {
             return Err(Refusal::Stale { moved: format!("somebody edited service {}", unit.service) });
         }
     }
     Ok(())
 }
 
-async fn note(tools: &Tools, record: &Record, kind: DiskKind) -> Result<(), Refusal> {
-    let Some(disk) = &tools.disk else { return Ok(()) };
+async fn note(cluster: &Cluster, record: &Record, kind: DiskKind) -> Result<(), Refusal> {
+    let Some(disk) = cluster.local_log(&record.plan.swarm) else { return Ok(()) };
     let written =
-        disk.append(&DiskEvent::new(tools.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
+        disk.append(&DiskEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
     written.map_err(|error| Refusal::NotWritten { why: error.to_string() })
 }
 
-async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slot, Duration), Refusal> {
+async fn claim(cluster: &Cluster, record: &Record, options: &Options) -> Result<(Slot, Duration), Refusal> {
     let plan = &record.plan;
-    tools.journal.put_record(record).await.map_err(Refusal::Unwritable)?;
-    let slots = tools.journal.slots_of(&plan.group).await.map_err(Refusal::Fault)?;
-    newest_is_parent(tools, slots, plan).await?;
-    not_in_the_swarm(tools, plan).await?;
+    cluster.journal.put_record(record).await.map_err(Refusal::Unwritable)?;
+    let slots = cluster.journal.slots_of(&plan.group).await.map_err(Refusal::Fault)?;
+    newest_is_parent(cluster, slots, plan).await?;
+    not_in_the_swarm(cluster, plan).await?;
     let labels = SlotLabels {
         group: plan.group.to_string(),
         owner: owner(),
@@ -111,19 +114,19 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
         post: None,
         by: clean(&options.by),
         why: clean(&options.why),
-        at: Some(tools.docker.clock().now()),
+        at: Some(cluster.docker.clock().now()),
         sum: clean(&summary(plan)),
-        home: home(),
+        home: identity::process(),
         extra: std::collections::BTreeMap::new(),
     };
-    let began = tools.docker.clock().boottime();
+    let began = cluster.docker.clock().boottime();
     loop {
-        match tools.journal.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
+        match cluster.journal.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
             // Which of its sendings landed is not known: the first counts.
             Ok(Claim::Ours(slot)) => return Ok((*slot, began)),
             Ok(Claim::Taken(slot)) => return Err(taken(*slot, &record.change)),
             Err(fault @ Fault::ReadOnly { .. }) => return Err(Refusal::Fault(fault)),
-            Err(fault) if tools.docker.clock().boottime().saturating_sub(began) > PATIENCE => {
+            Err(fault) if cluster.docker.clock().boottime().saturating_sub(began) > PATIENCE => {
                 return Err(Refusal::Unknown { why: fault.why() });
             }
             Err(_) => tokio::time::sleep(RETRY).await,
@@ -132,11 +135,11 @@ async fn claim(tools: &Tools, record: &Record, options: &Options) -> Result<(Slo
 }
 
 /// Somebody who may make configs may be at work on the group, and a journal on disk would not tell.
-async fn not_in_the_swarm(tools: &Tools, plan: &Plan) -> Result<(), Refusal> {
-    if !tools.journal.is_local() {
+async fn not_in_the_swarm(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
+    if !cluster.journal.is_local() {
         return Ok(());
     }
-    match tools.journal.open_in_swarm(&plan.group).await {
+    match cluster.journal.open_in_swarm(&plan.group).await {
         Ok(Some(slot)) => Err(Refusal::Busy { change: slot.change, by: slot.labels.by }),
         // Where configs may not be made they may not be listed either.
         Ok(None) | Err(_) => Ok(()),
@@ -156,7 +159,7 @@ fn taken(slot: Slot, change: &str) -> Refusal {
 }
 
 /// The newest slot must be the plan's parent and terminal; one that was left before it began is closed as void.
-async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Result<(), Refusal> {
+async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> Result<(), Refusal> {
     let Some(newest) = slots.into_iter().next_back() else {
         return if plan.parent == 0 {
             Ok(())
@@ -175,17 +178,16 @@ async fn newest_is_parent(tools: &Tools, slots: Vec<Slot>, plan: &Plan) -> Resul
     if newest.is_foreign() {
         return Err(Refusal::Newer { change: newest.change });
     }
-    if !newest.is_unbegun() || life::sign_of_life(&tools.journal, &newest).await.map_err(Refusal::Fault)? == Life::Sign
-    {
+    if !newest.is_unbegun() || cluster.journal.liveness(&newest).await.map_err(Refusal::Fault)? == Liveness::Alive {
         return Err(Refusal::Busy { change: newest.change, by: newest.labels.by });
     }
-    close(tools, newest).await
+    close(cluster, newest).await
 }
 
 /// Closes a change that nobody holds and that posted nothing: its owner's next slot write fails, and so it never will.
-async fn close(tools: &Tools, slot: Slot) -> Result<(), Refusal> {
+async fn close(cluster: &Cluster, slot: Slot) -> Result<(), Refusal> {
     let (change, by) = (slot.change.clone(), slot.labels.by.clone());
-    let keeper = Keeper::start(tools.journal.clone(), slot, tools.docker.clock().boottime());
+    let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, cluster.docker.clock().boottime());
     let mine = owner();
     let voided = keeper
         .write(move |labels| {
@@ -193,31 +195,8 @@ async fn close(tools: &Tools, slot: Slot) -> Result<(), Refusal> {
             labels.state = ChangeState::Void;
         })
         .await;
-    voided.map_err(|gone| match gone {
-        Gone::Lost(_) => Refusal::Busy { change, by },
-        Gone::Stuck(why) => Refusal::Unknown { why },
+    voided.map_err(|lost| match lost {
+        LeaseLost::TakenOver(_) => Refusal::Busy { change, by },
+        LeaseLost::Stuck(why) => Refusal::Unknown { why },
     })
-}
-
-/// One line on what a plan does: `new pg:17.10 on 3 services of n1`.
-pub(super) fn summary(plan: &Plan) -> String {
-    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
-    for (_, unit) in plan.active() {
-        let image = pinnace_core::image::ImageRef::parse(&unit.to.image)
-            .map_or_else(|_| unit.to.image.clone(), |image| image.short(true));
-        let what = format!("{} {image}", unit.action.word());
-        match lines.iter_mut().find(|(known, _)| *known == what) {
-            Some((_, members)) => members.push(&unit.member),
-            None => lines.push((what, vec![&unit.member])),
-        }
-    }
-    if lines.is_empty() {
-        return "pins only".into();
-    }
-    let text = |(what, mut members): (String, Vec<&str>)| {
-        let count = members.len();
-        members.dedup();
-        format!("{what} on {count} {} of {}", pinnace_core::plan::plural(count, "service"), members.join(", "))
-    };
-    lines.into_iter().map(text).collect::<Vec<_>>().join("; ")
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::keeper::Gone;
-use super::run::Run;
-use crate::docker::{Auth, Fault, Held, Stand, Tasks};
+use super::lease::LeaseLost;
+use super::run::{NO_WRITES, Run};
+use crate::docker::{Auth, EditState, Fault, ServiceRevision, Tasks};
 use pinnace_core::change::{Kind, Phase, overtaken};
 use pinnace_core::journal::{Direction, Post, UnitState};
 use pinnace_core::plan::Unit;
@@ -17,8 +17,6 @@ const TRIES: u32 = 60;
 
 /// An update that hangs so long is trouble worth telling: reads are answered in a second even then.
 const SLOW: Duration = Duration::from_secs(5);
-/// What is told then.
-pub(super) const NO_WRITES: &str = "the swarm answers reads and takes no writes; waiting for it";
 
 /// How an update went.
 enum Posted {
@@ -40,7 +38,7 @@ struct Ready {
 
 impl Run {
     /// Brings a unit to its target, or back.
-    pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), Gone> {
+    pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), LeaseLost> {
         let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
         self.settle_before(at, direction).await?;
         let mut posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
@@ -55,7 +53,7 @@ impl Run {
         }
         self.doubt = None;
         match posted {
-            Posted::Stands(known) => self.watch(at, &unit, direction, known).await,
+            Posted::Stands(known) => self.converge(at, &unit, direction, known).await,
             Posted::Overtaken(why) => {
                 self.emit(Kind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Overtaken, None).await
@@ -69,21 +67,21 @@ impl Run {
     }
 
     /// Makes the spec stand at the goal: one version index admits one update, so that repeating is harmless.
-    async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<Posted, Gone> {
+    async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<Posted, LeaseLost> {
         let (goal, origin) = match direction {
-            Direction::To => (Stand::Target, Stand::Before),
-            Direction::Back => (Stand::Before, Stand::Target),
+            Direction::To => (EditState::After, EditState::Before),
+            Direction::Back => (EditState::Before, EditState::After),
         };
         let state = if direction == Direction::To { UnitState::Posting } else { UnitState::PuttingBack };
         let mut tries = 0;
         let mut ready: Option<Ready> = None;
         loop {
-            let Some(held) = self.hold(unit, &mut tries).await? else {
+            let Some(revision) = self.read_for_update(unit, &mut tries).await? else {
                 return Ok(Posted::Overtaken("somebody removed the service".into()));
             };
-            let stand = held.stands(&unit.edits);
+            let stand = revision.edit_state(&unit.edits);
             // Once our text stands, what others edit elsewhere is theirs, and stays on the way back too.
-            let edited = direction == Direction::To && held.rest_before(&unit.edits) != unit.rest;
+            let edited = direction == Direction::To && revision.rest_before(&unit.edits) != unit.rest;
             if stand == goal {
                 if self.letter(at) != state {
                     self.mark(at, state, None).await?;
@@ -91,14 +89,14 @@ impl Run {
                 return Ok(Posted::Stands(ready.map(|ready| ready.known)));
             }
             if stand != origin {
-                return Ok(Posted::Overtaken(overtaken(&held.service, image_of(unit, direction))));
+                return Ok(Posted::Overtaken(overtaken(&revision.service, image_of(unit, direction))));
             }
             if edited {
                 return Ok(Posted::Overtaken("somebody edited other parts of it since the plan was made".into()));
             }
             if tries >= TRIES {
                 // What was posted may still land: the slot keeps naming it, and whoever takes over fences it first.
-                return Err(Gone::Stuck("the engine neither takes nor refuses the update".into()));
+                return Err(LeaseLost::Stuck("the engine neither takes nor refuses the update".into()));
             }
             let first = ready.is_none();
             let now = match ready.take() {
@@ -106,18 +104,18 @@ impl Run {
                     tokio::time::sleep(RETRY).await;
                     known
                 }
-                None => match self.ready(&held, unit, direction).await {
+                None => match self.ready(&revision, unit, direction).await {
                     Ok(ready) => ready,
                     Err((why, hint)) => return Ok(Posted::Refused { why, hint }),
                 },
             };
-            let post = Post { unit: at, index: held.index(), direction };
+            let post = Post { unit: at, index: revision.index(), direction };
             self.mark(at, state, Some(post)).await?;
             if first {
                 self.emit(Kind::Phase { unit: at, phase: Phase::Update, direction });
             }
             tries += 1;
-            if let Err(fault) = self.post(&held, unit, direction, &now.auth).await? {
+            if let Err(fault) = self.post(&revision, unit, direction, &now.auth).await? {
                 if fault.is_final() {
                     let hint = "the engine refuses the update; nothing was changed".into();
                     return Ok(Posted::Refused { why: fault.to_string(), hint });
@@ -130,17 +128,22 @@ impl Run {
     }
 
     /// What is found out once before a unit's first POST; `Err` says why it is not made, and what to do.
-    async fn ready(&self, held: &Held, unit: &Unit, direction: Direction) -> Result<Ready, (String, String)> {
-        if let Some(refusal) = self.nowhere(held, direction).await {
+    async fn ready(
+        &self,
+        revision: &ServiceRevision,
+        unit: &Unit,
+        direction: Direction,
+    ) -> Result<Ready, (String, String)> {
+        if let Some(refusal) = self.nowhere(revision, direction).await {
             return Err(refusal);
         }
-        let auth = self.auth(held, unit, direction).await.map_err(|why| {
+        let auth = self.auth(revision, unit, direction).await.map_err(|why| {
             (why, "log in (`docker login`, or `L` in the console), or plan without sending credentials".into())
         })?;
         // Without the tasks there are, those of the new text could not be told from older ones.
         let mut tries = 0;
         loop {
-            match self.tools.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
+            match self.cluster.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
                 Ok(tasks) => return Ok(Ready { auth, known: tasks.into_iter().map(|task| task.id).collect() }),
                 Err(fault) if tries >= TRIES => {
                     return Err((format!("not begun, as its tasks cannot be read: {fault}"), fault.hint()));
@@ -158,14 +161,14 @@ impl Run {
     /// The claim must be fresh as the last thing before the POST.
     async fn post(
         &mut self,
-        held: &Held,
+        revision: &ServiceRevision,
         unit: &Unit,
         direction: Direction,
         auth: &Auth,
-    ) -> Result<Result<(), Fault>, Gone> {
+    ) -> Result<Result<(), Fault>, LeaseLost> {
         self.keeper.fresh().await?;
-        let docker = self.tools.docker.clone();
-        let posting = docker.post(held, &unit.edits, direction, auth);
+        let docker = self.cluster.docker.clone();
+        let posting = docker.post(revision, &unit.edits, direction, auth);
         tokio::pin!(posting);
         let posted = if let Ok(posted) = tokio::time::timeout(SLOW, &mut posting).await {
             posted
@@ -179,21 +182,25 @@ impl Run {
     }
 
     /// Reads a service until it answers; `None`: it is gone.
-    pub(super) async fn hold(&mut self, unit: &Unit, tries: &mut u32) -> Result<Option<Held>, Gone> {
+    pub(super) async fn read_for_update(
+        &mut self,
+        unit: &Unit,
+        tries: &mut u32,
+    ) -> Result<Option<ServiceRevision>, LeaseLost> {
         loop {
-            match self.tools.docker.hold(&unit.service_id).await {
-                Ok(held) => {
+            match self.cluster.docker.get_for_update(&unit.service_id).await {
+                Ok(revision) => {
                     self.trouble("");
-                    return Ok(Some(held));
+                    return Ok(Some(revision));
                 }
                 Err(fault) if fault.is_not_found() => return Ok(None),
                 Err(fault) => {
                     *tries += 1;
-                    if let Some(gone) = self.keeper.gone() {
-                        return Err(gone);
+                    if let Some(lost) = self.keeper.lost() {
+                        return Err(lost);
                     }
                     if *tries > 4 * TRIES {
-                        return Err(Gone::Stuck(fault.to_string()));
+                        return Err(LeaseLost::Stuck(fault.to_string()));
                     }
                     self.trouble(&fault.to_string());
                     tokio::time::sleep(RETRY * 3).await;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::keeper::Gone;
+use super::lease::LeaseLost;
 use super::run::Run;
 use super::unit::image_of;
-use crate::docker::{Held, Stand};
+use crate::docker::{EditState, ServiceRevision};
 use pinnace_core::change::{Asked, Host, Kind, Phase, cause};
 use pinnace_core::check::{place, refusal};
 use pinnace_core::finding::Severity;
@@ -28,7 +28,7 @@ impl Run {
         at: usize,
         unit: &Unit,
         direction: Direction,
-    ) -> Result<Option<(String, String)>, Gone> {
+    ) -> Result<Option<(String, String)>, LeaseLost> {
         if direction == Direction::Back || unit.action != Action::New || self.has_landed(at, unit).await? {
             return Ok(None);
         }
@@ -58,29 +58,29 @@ impl Run {
     }
 
     /// Whether the update of a unit taken over stands already.
-    async fn has_landed(&mut self, at: usize, unit: &Unit) -> Result<bool, Gone> {
+    async fn has_landed(&mut self, at: usize, unit: &Unit) -> Result<bool, LeaseLost> {
         if self.letter(at) == UnitState::Untouched {
             return Ok(false);
         }
-        let held = self.hold(unit, &mut 0).await?;
-        Ok(held.is_none_or(|held| held.stands(&unit.edits) == Stand::Target))
+        let revision = self.read_for_update(unit, &mut 0).await?;
+        Ok(revision.is_none_or(|revision| revision.edit_state(&unit.edits) == EditState::After))
     }
 
     async fn image(&self, image: &ImageRef) -> Fact<ImageFact> {
         let late = || Fact::Failed {
             why: Why::Unreachable(format!("no answer in {} s", PATIENCE.as_secs())),
-            at: self.tools.docker.clock().now(),
+            at: self.cluster.docker.clock().now(),
         };
-        tokio::time::timeout(PATIENCE, self.tools.eyes.image(&image.text)).await.unwrap_or_else(|_| late())
+        tokio::time::timeout(PATIENCE, self.cluster.image(&image.text)).await.unwrap_or_else(|_| late())
     }
 
     /// Why no node would take the new task, so that an update would stop the old one for nothing; and what to do.
-    pub(super) async fn nowhere(&self, held: &Held, direction: Direction) -> Option<(String, String)> {
+    pub(super) async fn nowhere(&self, revision: &ServiceRevision, direction: Direction) -> Option<(String, String)> {
         if direction == Direction::Back {
             return None;
         }
-        let nodes = self.tools.docker.nodes().await.ok()?;
-        let said = place::nodes(&held.service, &candidates(&held.service, nodes.iter()))?;
+        let nodes = self.cluster.docker.nodes().await.ok()?;
+        let said = place::nodes(&revision.service, &candidates(&revision.service, nodes.iter()))?;
         (said.severity == Severity::Error).then(|| (format!("not begun: {}", said.message), said.hint))
     }
 
@@ -90,7 +90,7 @@ impl Run {
         let ours = self.image(&image).await;
         let bare = match &ours {
             Fact::Known { .. } => {
-                let asked = tokio::time::timeout(PATIENCE, self.tools.eyes.without_credentials(&image));
+                let asked = tokio::time::timeout(PATIENCE, self.cluster.without_credentials(&image));
                 asked.await.unwrap_or_default()
             }
             _ => Fact::Unknown,

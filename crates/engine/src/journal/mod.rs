@@ -5,10 +5,12 @@
 pub const LOCAL_JOURNAL: &str =
     "changes are written down on this machine only: another manager sees neither them nor that one is under way";
 
-mod disk;
-mod folder;
-mod objects;
+mod backend;
+mod liveness;
+mod local_log;
+mod local_store;
 mod store;
 
-pub use disk::{DiskError, DiskJournal, Loaded};
-pub use objects::{Claim, Journal};
+pub use liveness::{Liveness, is_given_up};
+pub use local_log::{LoadedLog, LocalLog, LocalLogError};
+pub use store::{Claim, Journal};

@@ -1,70 +1,205 @@
-//! Where the journal's objects are kept: small things with a name, labels and data, a name taken once, data that never
-//! changes, and labels that are swapped at the version last read.
+//! The journal's objects, by the protocol in `docs/journal.md`: small configs in the swarm's own Raft store.
+//!
+//! A config's name is claimed atomically (409 for a second one), its data never changes, and its labels are changed
+//! by compare-and-swap on its version index. Where no configs may be made, files do the same for one machine.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
-use super::folder::Folder;
+use super::backend::Backend;
+use super::local_store::LocalStore;
+use crate::clock::Clock;
 use crate::docker::{Config, Docker, Fault};
+use pinnace_core::change::Event;
+use pinnace_core::journal::{
+    LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Sighting, Slot, SlotLabels, Stored, VERSION, doomed,
+    sightings, slot_name,
+};
+use pinnace_core::plan::{Kind, Record};
+use pinnace_core::swarm::GroupKey;
 
-/// The swarm's configs, or a folder of this machine that does the same.
+/// The most a log may hold, in bytes.
+const LOG_LIMIT: usize = 64 * 1024;
+
+/// What came of a claim.
 #[derive(Clone, Debug)]
-pub(super) enum Store {
-    Swarm(Docker),
-    Folder(Folder),
+pub enum Claim {
+    /// The slot is ours.
+    Ours(Box<Slot>),
+    /// Somebody else's change has this number.
+    Taken(Box<Slot>),
 }
 
-impl Store {
-    /// Those that carry all these labels, each `key` or `key=value`.
-    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
-        match self {
-            Self::Swarm(docker) => docker.configs(labels).await,
-            Self::Folder(folder) => folder.labelled(labels).await,
+/// What every version of a record tells.
+#[derive(serde::Deserialize)]
+struct Version {
+    v: u32,
+}
+
+/// The journal of a swarm.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    docker: Docker,
+    store: Backend,
+}
+
+impl Journal {
+    /// The journal in the swarm's Raft store.
+    pub fn new(docker: Docker) -> Self {
+        Self { store: Backend::Swarm(docker.clone()), docker }
+    }
+
+    /// The journal in `state` (`$XDG_STATE_HOME/pinnace`) of this machine, which no other sees.
+    pub fn on_disk(docker: Docker, state: PathBuf) -> Self {
+        Self { store: Backend::Local(LocalStore::new(docker.clone(), state)), docker }
+    }
+
+    /// Whether only this machine sees it.
+    pub fn is_local(&self) -> bool {
+        matches!(self.store, Backend::Local(_))
+    }
+
+    /// An open change of a group in the swarm's own store, which somebody carries out who may use that.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, Fault> {
+        let slots = Self::new(self.docker.clone()).slots_of(group).await?;
+        Ok(slots.into_iter().find(|slot| !slot.labels.state.is_terminal()))
+    }
+
+    /// The clock its swarm lives by.
+    pub fn clock(&self) -> Clock {
+        self.docker.clock()
+    }
+
+    /// All slots of all groups.
+    pub async fn slots(&self) -> Result<Vec<Slot>, Fault> {
+        Ok(self.store.labelled(&[LABEL_V]).await?.iter().filter_map(read).collect())
+    }
+
+    /// A group's slots, by number.
+    pub async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
+        let hash = group.hash();
+        let filter = format!("{LABEL_GROUP}={hash}");
+        let configs = self.store.labelled(&[LABEL_V, &filter]).await?;
+        let mut slots: Vec<Slot> = configs.iter().filter_map(read).filter(|slot| slot.group_hash == hash).collect();
+        slots.sort_by_key(|slot| slot.seq);
+        Ok(slots)
+    }
+
+    /// A slot as it is now; `None` when its config is gone.
+    pub async fn slot(&self, config: &str) -> Result<Option<Slot>, Fault> {
+        Ok(found(self.store.get(config).await)?.as_ref().and_then(read))
+    }
+
+    /// A change's record; `None` when there is none that this version can read.
+    pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
+        let what = format!("the record of change {change}");
+        let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
+        match (serde_json::from_slice(&config.data), serde_json::from_slice::<Version>(&config.data)) {
+            (Ok(record), _) => Ok(Some(record)),
+            (Err(_), Ok(Version { v })) if v > VERSION => Ok(None),
+            (Err(error), _) => Err(Fault::bad(&what, error)),
         }
     }
 
-    /// Those whose names begin so.
-    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
-        match self {
-            Self::Swarm(docker) => docker.configs_named(prefix).await,
-            Self::Folder(folder) => folder.named(prefix).await,
+    /// Writes a record; one that is there already is the same one, as change ids are never used twice.
+    pub async fn put_record(&self, record: &Record) -> Result<(), Fault> {
+        let what = format!("the record of change {}", record.change);
+        let data = serde_json::to_vec(record).map_err(|error| Fault::bad(&what, error))?;
+        let name = format!("{RECORD}{}", record.change);
+        let mut labels: BTreeMap<String, String> = [("pinnace.record".to_owned(), "1".to_owned())].into();
+        if record.plan.kind == Kind::Seen {
+            labels.insert(LABEL_SEEN.to_owned(), record.plan.group.hash());
+        }
+        match self.store.create(&name, &labels, &data).await {
+            Ok(()) => Ok(()),
+            Err(fault) if fault.is_name_conflict() => Ok(()),
+            Err(fault) => self.record(&record.change).await.ok().flatten().map(|_| ()).ok_or(fault),
         }
     }
 
-    /// The one with this id or exact name; not found is a fault.
-    pub(super) async fn get(&self, id_or_name: &str) -> Result<Config, Fault> {
-        match self {
-            Self::Swarm(docker) => docker.config(id_or_name).await,
-            Self::Folder(folder) => folder.get(id_or_name).await,
+    /// What was seen of a group; what cannot be read is left out.
+    pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<Sighting>, Fault> {
+        let configs = self.store.labelled(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
+        let records = configs.iter().filter_map(|config| serde_json::from_slice::<Record>(&config.data).ok());
+        Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| sightings(&record)).collect())
+    }
+
+    /// Creates a slot: the one Raft write that is claim, intent and order.
+    ///
+    /// After any reply the slot is read: it is ours only if change, owner, state and beat are exactly what was written.
+    /// `Err` means that nothing is known, and that the claim may still appear.
+    pub async fn claim(&self, group: &GroupKey, seq: u64, change: &str, labels: &SlotLabels) -> Result<Claim, Fault> {
+        let name = slot_name(group, seq);
+        let written = labels.write(VERSION, &group.hash(), change);
+        let data = serde_json::json!({ "v": VERSION, "change": change }).to_string();
+        let reply = self.store.create(&name, &written, data.as_bytes()).await;
+        match (self.slot(&name).await?, reply) {
+            (Some(slot), _) => {
+                let ours = slot.change == change && !slot.is_foreign() && slot.labels.is_stored_as(labels);
+                Ok(if ours { Claim::Ours(Box::new(slot)) } else { Claim::Taken(Box::new(slot)) })
+            }
+            (None, Err(fault)) => Err(fault),
+            (None, Ok(())) => Err(Fault::bad("the claim", "the slot was written and is not there")),
         }
     }
 
-    /// Makes one; a name that is taken is a fault.
-    pub(super) async fn create(&self, name: &str, labels: &BTreeMap<String, String>, data: &[u8]) -> Result<(), Fault> {
-        match self {
-            Self::Swarm(docker) => docker.create_config(name, labels, data).await.map(drop),
-            Self::Folder(folder) => folder.create(name, labels, data).await,
-        }
+    /// Swaps a slot's labels at the index last read; whether it took must be read back, whatever the reply.
+    pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), Fault> {
+        let group = slot.group_hash.clone();
+        let name = format!("{SLOT}{group}.{}", slot.seq);
+        let written = labels.write(slot.v, &group, &slot.change);
+        self.store.relabel(&slot.config, slot.index, &name, &written).await
     }
 
-    /// Replaces the labels, if the version is still this one.
-    pub(super) async fn relabel(
-        &self,
-        id: &str,
-        index: u64,
-        name: &str,
-        labels: &BTreeMap<String, String>,
-    ) -> Result<(), Fault> {
-        match self {
-            Self::Swarm(docker) => docker.update_config_labels(id, index, name, labels).await,
-            Self::Folder(folder) => folder.relabel(name, index, labels).await,
+    /// Writes the events of a change, the oldest dropped where they are too many; best effort.
+    pub async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), Fault> {
+        let mut lines: Vec<String> = Vec::new();
+        let mut size = 0;
+        for event in events.iter().rev() {
+            let Ok(line) = serde_json::to_string(event) else { continue };
+            size += line.len() + 1;
+            if size > LOG_LIMIT {
+                break;
+            }
+            lines.push(line);
         }
+        lines.reverse();
+        let name = format!("{LOG}{change}.{owner}");
+        let labels = [("pinnace.log".to_owned(), change.to_owned())].into();
+        self.store.create(&name, &labels, lines.join("\n").as_bytes()).await
     }
 
-    /// Removes one; one that is not there is a success.
-    pub(super) async fn remove(&self, id: &str) -> Result<(), Fault> {
-        match self {
-            Self::Swarm(docker) => docker.remove_config(id).await,
-            Self::Folder(folder) => folder.remove(id).await,
+    /// Removes what the journal need not keep; what cannot be removed now stays for the next time.
+    pub async fn prune(&self) -> Result<(), Fault> {
+        let stored = self
+            .store
+            .named(PREFIX)
+            .await?
+            .into_iter()
+            .filter_map(|one| Stored::read(&one.id, one.index, one.created, &one.name, &one.labels, &one.data));
+        for chain in doomed(&stored.collect::<Vec<_>>()) {
+            for id in chain {
+                if let Err(fault) = self.store.remove(&id).await {
+                    tracing::info!(%fault, "left for the next time");
+                    break;
+                }
+            }
         }
+        Ok(())
+    }
+}
+
+fn read(config: &Config) -> Option<Slot> {
+    Slot::read(&config.id, config.index, config.created, &config.name, &config.labels)
+}
+
+fn found(reply: Result<Config, Fault>) -> Result<Option<Config>, Fault> {
+    match reply {
+        Ok(config) => Ok(Some(config)),
+        Err(fault) if fault.is_not_found() => Ok(None),
+        Err(fault) => Err(fault),
     }
 }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::execute::life::is_given_up;
-use crate::journal::Journal;
+use crate::journal::{Journal, is_given_up};
 use pinnace_core::journal::{Slot, Stillness};
 
 /// Between two reads of the open slots.

@@ -11,9 +11,8 @@ use tokio::time::{Instant, sleep_until};
 use super::notes::Notes;
 use super::open::{Open, Read, read_all};
 use super::{Attention, Ended, SLICE, cleaned, histories_of, left_running, slots};
-use crate::docker::events::{Event, Events};
-use crate::docker::read::Tasks;
-use crate::docker::{Docker, Fault};
+use crate::cluster::Cluster;
+use crate::docker::{Docker, Event, Events, Fault, Tasks};
 use crate::journal::Journal;
 use pinnace_core::journal::{SLOT, Slot};
 use pinnace_core::swarm::{Node, Service, Task};
@@ -88,12 +87,12 @@ pub(super) struct Session<'a, F> {
 }
 
 impl<'a, F: Fn(Seen)> Session<'a, F> {
-    pub(super) fn new(journal: &'a Journal, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
         let ask = attention.borrow().ask;
         let now = Instant::now();
         Self {
-            docker: journal.docker(),
-            journal,
+            docker: &cluster.docker,
+            journal: &cluster.journal,
             attention,
             out,
             notes: Notes::default(),

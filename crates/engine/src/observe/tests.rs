@@ -1,4 +1,4 @@
-//! Observing a canned engine under the paused clock.
+//! Observing a test server under the paused clock.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::docker::canned::{Call, Canned, Reply, capture};
-use crate::journal::Journal;
+use crate::credentials::Credentials;
+use crate::docker::test_server::{Call, Reply, TestServer, capture};
 use pinnace_core::journal::{ChangeState, SlotLabels, slot_name};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
@@ -57,6 +57,10 @@ fn running() -> Vec<Value> {
     tasks
 }
 
+fn cluster(server: &TestServer) -> Cluster {
+    Cluster::new(server.docker(true), Credentials::default())
+}
+
 fn group() -> GroupKey {
     GroupKey::parse("stack/shop").unwrap()
 }
@@ -87,12 +91,11 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(canned: &Canned) -> Self {
+    fn start(server: &TestServer) -> Self {
         let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&seen);
-        let task =
-            tokio::spawn(observe(Journal::new(canned.docker(true)), given, move |one| into.lock().unwrap().push(one)));
+        let task = tokio::spawn(observe(cluster(server), given, move |one| into.lock().unwrap().push(one)));
         Self { seen, attention, task }
     }
 
@@ -116,10 +119,10 @@ fn links(seen: &[Seen]) -> Vec<&Link> {
 
 #[tokio::test(start_paused = true)]
 async fn the_first_screen_takes_five_calls() {
-    let canned = Canned::new(answer);
-    let watched = Watched::start(&canned);
+    let server = TestServer::new(answer);
+    let watched = Watched::start(&server);
     millis(500).await;
-    let calls = canned.calls();
+    let calls = server.calls();
     assert_eq!(calls[0], "GET /_ping");
     let mut lists = calls[1..5].to_vec();
     lists.sort();
@@ -145,37 +148,37 @@ async fn the_first_screen_takes_five_calls() {
 
 #[tokio::test(start_paused = true)]
 async fn lists_by_the_clock() {
-    let canned = Canned::new(answer);
-    let watched = Watched::start(&canned);
+    let server = TestServer::new(answer);
+    let watched = Watched::start(&server);
     millis(500).await;
-    canned.calls();
+    server.calls();
     sleep(Duration::from_secs(60)).await;
-    let calls = canned.calls();
+    let calls = server.calls();
     let count = |calls: &[String], what: &str| calls.iter().filter(|call| call.contains(what)).count();
     assert_eq!(count(&calls, "/services?status=true"), 6);
     assert_eq!(count(&calls, r#"/tasks?filters={"desired-state":["running"]}"#), 12);
     watched.attention.send_modify(|attention| attention.at_keys = false);
     millis(100).await;
-    canned.calls();
+    server.calls();
     sleep(Duration::from_secs(600)).await;
-    let calls = canned.calls();
+    let calls = server.calls();
     assert_eq!((count(&calls, "/services?"), count(&calls, "/tasks?")), (10, 10));
     assert_eq!(calls.len(), 20, "{calls:?}");
     watched.attention.send_modify(|attention| attention.ask += 1);
     millis(100).await;
-    assert_eq!(canned.calls().len(), 5);
+    assert_eq!(server.calls().len(), 5);
     watched.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn events_are_gathered() {
-    let canned = Canned::new(answer);
-    let watched = Watched::start(&canned);
+    let server = TestServer::new(answer);
+    let watched = Watched::start(&server);
     millis(1000).await;
-    canned.calls();
+    server.calls();
     watched.seen();
     let event = |kind: &str, action: &str, id: &str, name: &str| {
-        canned.tell(&json!({"Type": kind, "Action": action, "Actor": {"ID": id, "Attributes": {"name": name}}}));
+        server.tell(&json!({"Type": kind, "Action": action, "Actor": {"ID": id, "Attributes": {"name": name}}}));
     };
     for _ in 0..20 {
         event("service", "update", "aaa", "web");
@@ -188,7 +191,7 @@ async fn events_are_gathered() {
     event("config", "create", "c3", "somebody-elses");
     event("quantum", "leap", "q", "q");
     millis(100).await;
-    let mut calls = canned.calls();
+    let mut calls = server.calls();
     calls.sort();
     let some = r#"GET /services?status=true&filters={"id":["aaa","bbb"]}"#;
     assert_eq!(calls[..3], ["GET /configs/c2", "GET /nodes", some]);
@@ -201,12 +204,12 @@ async fn events_are_gathered() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_link_says_why_and_comes_back() {
-    let canned = Canned::new(answer);
-    let watched = Watched::start(&canned);
+    let server = TestServer::new(answer);
+    let watched = Watched::start(&server);
     millis(2000).await;
-    canned.calls();
+    server.calls();
     watched.seen();
-    canned.down(io::ErrorKind::ConnectionRefused);
+    server.down(io::ErrorKind::ConnectionRefused);
     sleep(Duration::from_secs(30)).await;
     let seen = watched.seen();
     let lost = links(&seen);
@@ -214,7 +217,7 @@ async fn a_lost_link_says_why_and_comes_back() {
     let Link::Lost { why, hint } = lost[1] else { panic!("{seen:?}") };
     assert!(why.contains("cannot be reached") && hint.contains("is the engine running?"), "{why}: {hint}");
     assert!(links(&seen).len() < 8, "with growing pauses");
-    canned.up();
+    server.up();
     sleep(Duration::from_secs(11)).await;
     let seen = watched.seen();
     assert_eq!(links(&seen).last(), Some(&&Link::Live));
@@ -225,14 +228,14 @@ async fn a_lost_link_says_why_and_comes_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_ends_is_opened_again_without_a_word() {
-    let canned = Canned::new(answer);
-    let watched = Watched::start(&canned);
+    let server = TestServer::new(answer);
+    let watched = Watched::start(&server);
     millis(2000).await;
-    canned.calls();
+    server.calls();
     watched.seen();
-    canned.end_events();
+    server.end_events();
     millis(100).await;
-    assert_eq!(canned.calls()[0], "GET /_ping");
+    assert_eq!(server.calls()[0], "GET /_ping");
     let seen = watched.seen();
     assert_eq!(links(&seen), [&Link::Live]);
     watched.stop().await;
@@ -250,13 +253,13 @@ async fn engines_that_cannot_serve_say_so() {
         ("", "no answer within 10 s", "hangs"),
     ];
     for (file, says, helps) in table {
-        let canned = Canned::new(move |call| match call.path.trim_start_matches("/v1.41") {
+        let server = TestServer::new(move |call| match call.path.trim_start_matches("/v1.41") {
             "/info" => Reply::told(200, capture("60-worker-info.json")),
             _ if file.is_empty() => Reply::Never,
             _ if file == OUTSIDE => Reply::told(503, json!({ "message": OUTSIDE }).to_string()),
             _ => Reply::told(503, capture(file)),
         });
-        let watched = Watched::start(&canned);
+        let watched = Watched::start(&server);
         sleep(Duration::from_secs(11)).await;
         let seen = watched.seen();
         let lost = links(&seen);
@@ -271,8 +274,8 @@ async fn engines_that_cannot_serve_say_so() {
 
 #[tokio::test(start_paused = true)]
 async fn one_snapshot_for_a_verb() {
-    let canned = Canned::new(answer);
-    let seen = snapshot(&Journal::new(canned.docker(true)), true, |_| false).await.unwrap();
+    let server = TestServer::new(answer);
+    let seen = snapshot(&cluster(&server), true, |_| false).await.unwrap();
     let mut world = World::default();
     for one in seen {
         world.apply(one, Time(1_795_166_000_000));
@@ -282,14 +285,14 @@ async fn one_snapshot_for_a_verb() {
     assert!(world.knows_history(&pinned.id), "counted 1/1 by the engine, on a node that is down");
     assert!(!world.knows_history(&world.service_named("web").unwrap().id));
     assert_eq!(world.health(&pinned.id).unwrap().running, 0);
-    assert!(canned.calls().iter().all(|call| call.starts_with("GET ")));
+    assert!(server.calls().iter().all(|call| call.starts_with("GET ")));
     // One service that vanished in between does not cost the others their history.
-    let canned = Canned::new(|call| match &call.path {
+    let server = TestServer::new(|call| match &call.path {
         path if path.contains(r#""service":["a","b"]"#) || path.contains(r#"["a"]"#) => {
             Reply::told(404, r#"{"message":"service a not found"}"#)
         }
         _ => Reply::told(200, r#"[{"ID":"t","ServiceID":"b"}]"#),
     });
-    let histories = histories_of(&canned.docker(true), &["a".into(), "b".into()]).await.unwrap();
+    let histories = histories_of(&server.docker(true), &["a".into(), "b".into()]).await.unwrap();
     assert_eq!(histories.keys().collect::<Vec<_>>(), ["b"]);
 }

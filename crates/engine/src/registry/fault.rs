@@ -1,11 +1,13 @@
 //! What can go wrong between us and a registry, in plain words.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use http::StatusCode;
 use oci_distribution::errors::OciEnvelope;
 
+use crate::http::{ConnectError, deepest};
 use pinnace_core::registry::Why;
 use pinnace_core::text::clean;
 
@@ -39,6 +41,31 @@ impl DialError {
     }
 }
 
+impl From<ConnectError> for DialError {
+    fn from(error: ConnectError) -> Self {
+        match error {
+            ConnectError::Name { host, .. } => Self::NoName(host),
+            ConnectError::SlowName { host, after } => Self::SlowName(host, after),
+            ConnectError::Silent { address, after } => Self::Silent(address, after),
+            ConnectError::Refused { address, source } => Self::Refused(address, root(&source)),
+            ConnectError::Handshake { address, source } => Self::Tls(address, tls_cause(&source)),
+            ConnectError::Settings { address, why } => Self::Tls(address, why),
+        }
+    }
+}
+
+/// The meaning of a failed handshake, where that is known better than the library says it.
+fn tls_cause(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
+            "it speaks plain http, and this engine does not declare it insecure".to_owned()
+        }
+        Some(other) => root(other),
+        None => root(error),
+    }
+}
+
 /// Why a call brought no whole answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -67,26 +94,10 @@ impl From<Fault> for Why {
 
 /// The cause at the bottom of an error: what libraries print on top ("client error (Connect)") says nothing.
 pub(super) fn root(error: &(dyn Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    let text = deepest.to_string();
+    let text = deepest(error).to_string();
     let text = text.split(" (os error ").next().unwrap_or_default();
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-/// The first error of this type among an error and its sources.
-pub(super) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
 }
 
 /// The verdict on a status that is no success (OCI distribution-spec, "Error Codes"); 401 is judged by who asked.

@@ -1,8 +1,7 @@
-//! A pooled HTTP/1.1 client over our own connector: answers read whole with limits, or a piece at a time.
+//! The HTTP calls to registries over a pool: answers read whole with limits, or a piece at a time.
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -13,27 +12,21 @@ use futures_util::FutureExt as _;
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
-use hyper::rt::{Read, ReadBufCursor, Write};
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::client::legacy::{Client, Error as ClientError};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, timeout};
+use hyper_util::client::legacy::Error as ClientError;
+use tokio::time::Instant;
 
-use super::fault::{DialError, Fault, find, root};
+use super::fault::{DialError, Fault, root};
 use super::tls::Trust;
+pub(super) use crate::http::Answer;
+use crate::http::{Connection, Opener, Pool, find, pool};
 
 /// How long a host that did not answer is not tried again: two hundred references must not wait one after another.
 const AGAIN: Duration = Duration::from_secs(5);
 /// Connections are kept this long; registries and balancers close them at 60 s or later.
 const IDLE: Duration = Duration::from_secs(30);
-/// How far apart a host's addresses are tried, the next beside the last (RFC 8305, "Happy Eyeballs").
-const STAGGER: Duration = Duration::from_millis(250);
 
 /// Hands out one end of a pipe instead of a connection; the other end is served within the process.
-pub type Memory = Arc<dyn Fn(&Uri) -> Result<DuplexStream, DialError> + Send + Sync>;
+pub type Memory = Opener<DialError>;
 
 /// How a host is reached.
 #[derive(Clone)]
@@ -42,17 +35,6 @@ pub enum Dial {
     Net(Arc<Trust>),
     /// A pipe within the process, for every host and both schemes.
     Memory(Memory),
-}
-
-/// A whole answer.
-#[derive(Debug)]
-pub(super) struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its headers.
-    pub headers: HeaderMap,
-    /// Its body, whole.
-    pub body: Bytes,
 }
 
 /// An answer whose body is still to come.
@@ -69,7 +51,7 @@ pub(super) struct Opened {
 /// The client. Clones share its connections.
 #[derive(Clone)]
 pub(super) struct Http {
-    client: Client<Connector, Full<Bytes>>,
+    client: Pool<Connector>,
     down: Down,
 }
 
@@ -88,12 +70,7 @@ impl Http {
     pub fn new(dial: Dial, connect: Duration) -> Self {
         let down = Down::default();
         let connector = Connector { dial, connect, down: down.clone() };
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .build(connector);
-        Self { client, down }
+        Self { client: pool(connector, IDLE), down }
     }
 
     /// Whether this host's name did not resolve when it was last tried.
@@ -174,9 +151,9 @@ struct Connector {
 }
 
 impl tower_service::Service<Uri> for Connector {
-    type Response = Conn;
+    type Response = Connection;
     type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<Conn, DialError>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, DialError>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
         Poll::Ready(Ok(()))
@@ -189,117 +166,23 @@ impl tower_service::Service<Uri> for Connector {
 }
 
 impl Connector {
-    async fn reach(&self, uri: &Uri) -> Result<Conn, DialError> {
+    async fn reach(&self, uri: &Uri) -> Result<Connection, DialError> {
         let authority = uri.authority().map_or("", |it| it.as_str());
         let lately = self.down.with(|down| down.get(authority).cloned());
         if let Some((_, error)) = lately.filter(|(at, _)| at.elapsed() < AGAIN) {
             return Err(error);
         }
         let reached = match &self.dial {
-            Dial::Memory(memory) => memory(uri).map(|pipe| Conn::new(Box::new(pipe))),
-            Dial::Net(trust) => self.over_net(uri, authority, trust).await,
+            Dial::Memory(memory) => memory(uri).map(Connection::new),
+            Dial::Net(trust) => {
+                let net = crate::http::Connector::Net { tls: Some(trust.clone()), limit: Some(self.connect) };
+                net.connect(uri).await.map_err(DialError::from)
+            }
         };
         self.down.with(|down| match &reached {
             Ok(_) => down.remove(authority),
             Err(error) => down.insert(authority.to_owned(), (Instant::now(), error.clone())),
         });
         reached
-    }
-
-    async fn over_net(&self, uri: &Uri, authority: &str, trust: &Trust) -> Result<Conn, DialError> {
-        let tls = uri.scheme_str() == Some("https");
-        let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let stream = self.tcp(host, port, authority).await?;
-        if !tls {
-            return Ok(Conn::new(Box::new(stream)));
-        }
-        let fail = |why: String| DialError::Tls(authority.to_owned(), why);
-        let config = trust.config(authority).await.map_err(fail)?;
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| fail("not a host name".to_owned()))?;
-        match timeout(self.connect, tokio_rustls::TlsConnector::from(config).connect(name, stream)).await {
-            Ok(Ok(stream)) => Ok(Conn::new(Box::new(stream))),
-            Ok(Err(error)) => Err(fail(tls_cause(&error))),
-            Err(_) => Err(DialError::Silent(authority.to_owned(), self.connect)),
-        }
-    }
-
-    async fn tcp(&self, host: &str, port: u16, authority: &str) -> Result<TcpStream, DialError> {
-        let until = Instant::now() + self.connect;
-        let addresses = match tokio::time::timeout_at(until, tokio::net::lookup_host((host, port))).await {
-            Ok(Ok(found)) => found.collect::<Vec<_>>(),
-            Ok(Err(_)) => return Err(DialError::NoName(host.to_owned())),
-            Err(_) => return Err(DialError::SlowName(host.to_owned(), self.connect)),
-        };
-        let tries = addresses.into_iter().zip(0..).map(|(address, nth)| {
-            async move {
-                sleep(STAGGER * nth).await;
-                TcpStream::connect(address).await
-            }
-            .boxed()
-        });
-        let tries: Vec<_> = tries.collect();
-        if tries.is_empty() {
-            return Err(DialError::NoName(host.to_owned()));
-        }
-        match tokio::time::timeout_at(until, futures_util::future::select_ok(tries)).await {
-            Ok(Ok((stream, _))) => {
-                // Requests are one small write each; waiting to fill a packet only costs time.
-                let _ = stream.set_nodelay(true);
-                Ok(stream)
-            }
-            Ok(Err(error)) => Err(DialError::Refused(authority.to_owned(), root(&error))),
-            Err(_) => Err(DialError::Silent(authority.to_owned(), self.connect)),
-        }
-    }
-}
-
-/// What a failed handshake means, where that is known better than the library says it.
-fn tls_cause(error: &io::Error) -> String {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType)) => {
-            "it speaks plain http, and this engine does not declare it insecure".to_owned()
-        }
-        Some(other) => root(other),
-        None => root(error),
-    }
-}
-
-trait Wire: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Wire for T {}
-
-/// One connection of any kind.
-struct Conn(TokioIo<Box<dyn Wire>>);
-
-impl Conn {
-    fn new(wire: Box<dyn Wire>) -> Self {
-        Self(TokioIo::new(wire))
-    }
-}
-
-impl Connection for Conn {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl Read for Conn {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl Write for Conn {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(cx)
     }
 }

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Inner;
+use super::decompress::{Pieces, unpack};
 use super::http::Opened;
-use super::tree::Tree;
-use super::unpack::{Pieces, unpack};
+use super::rootfs::Tree;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::{About, ImageFile, Layer, Reading, Why};
 use pinnace_core::text::clean;

@@ -3,21 +3,22 @@
 //! References, manifests, tokens and errors are the OCI crate's types. The requests are our own: the crate's client
 //! asks `/v2/` before each, keeps the first credentials for ever, and does not exchange refresh tokens.
 
-mod about;
 mod auth;
 mod client;
 mod config;
+mod decompress;
 mod fault;
 mod fetch;
-mod flights;
 mod http;
+mod image_info;
 mod layers;
 mod manifest;
 mod policy;
+mod resolver;
+mod rootfs;
+mod single_flight;
 mod tags;
 mod tls;
-mod tree;
-mod unpack;
 
 #[cfg(test)]
 mod tests;
@@ -32,12 +33,13 @@ use tokio::time::{Instant, timeout};
 use self::config::Configuration;
 pub use self::fault::DialError;
 pub use self::fetch::Fetch;
-use self::flights::Flights;
 pub use self::http::{Dial, Memory};
 pub use self::layers::Bounds;
 use self::manifest::Manifest;
 pub use self::policy::{Limits, Policy};
-pub use self::tls::{DOCKER_CERTS, Trust, install_crypto};
+pub(crate) use self::resolver::Resolver;
+use self::single_flight::SingleFlight;
+pub use self::tls::{DOCKER_CERTS, Trust};
 use crate::credentials::{Credentials, Secret};
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::registry::{About, Allowance, ImageFact, ImageFile, Reading, Tags, Why};
@@ -51,9 +53,9 @@ struct Inner {
     credentials: Credentials,
     http: http::Http,
     /// Questions under way, by host, repository and what is wanted.
-    looks: Flights<ImageFact>,
-    abouts: Flights<Arc<About>>,
-    lists: Flights<Arc<Tags>>,
+    looks: SingleFlight<ImageFact>,
+    abouts: SingleFlight<Arc<About>>,
+    lists: SingleFlight<Arc<Tags>>,
     /// Turns, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Known<Manifest>,
@@ -95,9 +97,9 @@ impl Registry {
             policy,
             credentials,
             http,
-            looks: Flights::default(),
-            abouts: Flights::default(),
-            lists: Flights::default(),
+            looks: SingleFlight::default(),
+            abouts: SingleFlight::default(),
+            lists: SingleFlight::default(),
             turns: Mutex::default(),
             manifests: Known::default(),
             configs: Known::default(),

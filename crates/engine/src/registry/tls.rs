@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
+
+use crate::http::{TlsSettings, client_config, system_roots};
 
 /// Where Docker keeps extra authorities, a folder a registry: `<host[:port]>/*.crt` (docs.docker.com, "Verify
 /// repository client with certificates").
@@ -30,13 +33,14 @@ impl Trust {
     }
 
     /// The settings for one registry, `host[:port]`.
-    pub(super) async fn config(&self, authority: &str) -> Made {
+    async fn of(&self, authority: &str) -> Made {
         let cell = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
             hosts.entry(authority.to_owned()).or_default().clone()
         };
         let none = || Arc::new(RootCertStore::empty());
-        let roots = self.roots.get_or_init(|| async { blocking(system_roots).await.unwrap_or_else(none) }).await;
+        let roots =
+            self.roots.get_or_init(|| async { blocking(|| Arc::new(system_roots())).await.unwrap_or_else(none) }).await;
         cell.get_or_init(|| async {
             let (roots, folder) = (roots.clone(), self.certs.as_ref().map(|certs| certs.join(authority)));
             blocking(move || make(&roots, folder.as_deref())).await.unwrap_or(Err("the program is ending".to_owned()))
@@ -46,23 +50,15 @@ impl Trust {
     }
 }
 
+impl TlsSettings for Trust {
+    fn config<'a>(&'a self, authority: &'a str) -> BoxFuture<'a, Made> {
+        Box::pin(self.of(authority))
+    }
+}
+
 /// Certificates are read from files: off the async threads.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
-}
-
-fn system_roots() -> Arc<RootCertStore> {
-    let mut roots = RootCertStore::empty();
-    let native = rustls_native_certs::load_native_certs();
-    for error in &native.errors {
-        tracing::debug!(%error, "a system certificate could not be read");
-    }
-    roots.add_parsable_certificates(native.certs);
-    if roots.is_empty() {
-        // A container made from scratch has no certificate store.
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    Arc::new(roots)
 }
 
 fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> Made {
@@ -74,13 +70,8 @@ fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> Made {
         more.add_parsable_certificates(extra);
         Arc::new(more)
     };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+    let builder = client_config(Some(roots)).map_err(|error| error.to_string())?;
+    Ok(Arc::new(builder.with_no_client_auth()))
 }
 
 fn extra_roots(folder: &Path) -> Vec<CertificateDer<'static>> {
@@ -95,11 +86,4 @@ fn extra_roots(folder: &Path) -> Vec<CertificateDer<'static>> {
     })
     .flatten()
     .collect()
-}
-
-/// Makes ring the process's cryptography for TLS: libraries that look for one panic where there is none. Called first
-/// thing; a second call changes nothing.
-pub fn install_crypto() {
-    // An error says that one is installed already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
 }

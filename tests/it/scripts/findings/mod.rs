@@ -85,7 +85,7 @@ impl Set {
         let mut operator = swarm.at("node-1");
         let folder = operator.home().to_owned();
         let versions = versions(case.versions, &swarm, &folder).await;
-        operator.given.eyes = operator.given.eyes.clone().with_versions(versions);
+        operator.given.cluster = operator.given.cluster.clone().with_versions(versions);
         let set = Self { swarm, operator, folder };
         for (nth, step) in case.before.iter().enumerate() {
             set.step(nth, step).await;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use pinnace_core::change::{Mode, OnFailure, Order as Ordered};
-use pinnace_engine::execute::{Options, Start, Talk, execute};
+use pinnace_engine::execute::{ChangeControl, Options, Start, execute};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -77,8 +77,8 @@ impl Someone {
         let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
         let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
         let dial = dial(&line.stage.swarm.sim);
-        let eyes = Eyes::over(docker, Registry::over(dial, policy, Credentials::default()));
-        let given = Given { eyes, state: home.path().join("state") };
+        let cluster = Cluster::over(docker, Registry::over(dial, policy, Credentials::default()));
+        let given = Given { cluster, state: home.path().join("state") };
         Self { line, given, _home: home }
     }
 
@@ -108,10 +108,10 @@ impl Someone {
         let stage = &self.line.stage;
         stage.judge(|judge| judge.impatient = true);
         let Some(change) = unfinished(stage).await else { return "nothing to take".into() };
-        let eyes = &self.given.eyes;
-        let Ok(slots) = eyes.journal.slots().await else { return "cannot read".into() };
+        let cluster = &self.given.cluster;
+        let Ok(slots) = cluster.journal.slots().await else { return "cannot read".into() };
         let (Some(slot), Ok(Some(record))) =
-            (slots.into_iter().find(|slot| slot.change == change), eyes.journal.record(&change).await)
+            (slots.into_iter().find(|slot| slot.change == change), cluster.journal.record(&change).await)
         else {
             return "cannot read".into();
         };
@@ -131,8 +131,8 @@ impl Someone {
         };
         let (_orders, inbox) = mpsc::unbounded_channel();
         let (events, _told) = mpsc::unbounded_channel();
-        let tools = eyes.tools("");
-        let done = execute(tools, start, options, Talk { orders: inbox, events });
+        let cluster = cluster.clone();
+        let done = execute(cluster, start, options, ChangeControl { orders: inbox, events });
         tokio::select! {
             biased;
             () = self.line.killed.notified() => "killed".to_owned(),

@@ -1,6 +1,6 @@
 //! Two operators at two managers begin a change of one group within 5 ms: one has it, the other is told whose it is.
 
-use pinnace_engine::clock::operator;
+use pinnace_engine::identity::operator;
 
 use super::sequence::Dice;
 use super::*;

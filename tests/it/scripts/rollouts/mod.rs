@@ -244,7 +244,7 @@ async fn the_cause_behind_no_such_image() {
                 swarm.sim.with(|world| world.registries.get_mut(HUB).unwrap().login = login);
                 let operator = swarm.at("node-1");
                 let secret = pinnace_engine::credentials::Hidden::new("secret");
-                operator.given.eyes.login(HUB, "ops".into(), secret).await;
+                operator.given.cluster.login(HUB, "ops".into(), secret).await;
                 operator
             }
         };

@@ -1,7 +1,7 @@
 //! A registry of a few lines behind a pipe, and what the client makes of it.
 
-mod about;
 mod auth;
+mod image_info;
 mod layers;
 mod limits;
 mod look;

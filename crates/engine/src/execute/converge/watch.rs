@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::unit::image_of;
-use crate::docker::{Held, Stand};
+use crate::docker::{EditState, ServiceRevision};
+use crate::execute::unit::image_of;
 use pinnace_core::change::{Host, Look, Spot};
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Unit;
@@ -12,8 +12,8 @@ use pinnace_core::swarm::{Node, Task};
 use pinnace_core::time::Time;
 
 /// One look.
-pub(super) struct Seen {
-    pub held: Held,
+pub(super) struct Reading {
+    pub revision: ServiceRevision,
     pub tasks: Vec<Task>,
     pub nodes: BTreeMap<String, Node>,
 }
@@ -62,22 +62,22 @@ impl Watch {
     }
 
     /// Where its edited places stand.
-    pub fn spot(&self, held: &Held) -> Spot {
-        match (held.stands(&self.unit.edits), self.direction) {
-            (Stand::Target, Direction::To) | (Stand::Before, Direction::Back) => Spot::Goal,
-            (Stand::Before, Direction::To) | (Stand::Target, Direction::Back) => Spot::Origin,
-            (Stand::Other, _) => Spot::Elsewhere,
+    pub fn spot(&self, revision: &ServiceRevision) -> Spot {
+        match (revision.edit_state(&self.unit.edits), self.direction) {
+            (EditState::After, Direction::To) | (EditState::Before, Direction::Back) => Spot::Goal,
+            (EditState::Before, Direction::To) | (EditState::After, Direction::Back) => Spot::Origin,
+            (EditState::Diverged, _) => Spot::Elsewhere,
         }
     }
 
     /// A look as the judge takes it; the tasks that are up are compared with those of the look before.
-    pub fn look<'a>(&'a self, seen: &'a Seen, now: Duration) -> Look<'a> {
-        let started = seen.held.service.update.as_ref().and_then(|update| update.started);
+    pub fn look<'a>(&'a self, seen: &'a Reading, now: Duration) -> Look<'a> {
+        let started = seen.revision.service.update.as_ref().and_then(|update| update.started);
         let look = Look {
-            service: &seen.held.service,
+            service: &seen.revision.service,
             tasks: &seen.tasks,
             nodes: &seen.nodes,
-            spot: self.spot(&seen.held),
+            spot: self.spot(&seen.revision),
             direction: self.direction,
             target: self.target(),
             known: &self.known,
@@ -90,7 +90,7 @@ impl Watch {
     }
 
     /// Keeps what has to be kept of a look: which tasks are up, and the first failure.
-    pub fn keep(&mut self, seen: &Seen, now: Duration) {
+    pub fn keep(&mut self, seen: &Reading, now: Duration) {
         let look = self.look(seen, now);
         let up: Vec<String> = look.up().into_iter().map(str::to_owned).collect();
         let failure = look.failure().map(|task| {

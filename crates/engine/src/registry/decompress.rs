@@ -9,7 +9,7 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::Receiver;
 
-use super::tree::Tree;
+use super::rootfs::Tree;
 use pinnace_core::image::Digest;
 use pinnace_core::registry::FileKind;
 use pinnace_core::swarm::hex;

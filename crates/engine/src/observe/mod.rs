@@ -13,13 +13,15 @@ use tokio::time::{Instant, sleep};
 
 use self::notes::Notes;
 use self::session::Session;
-use crate::docker::read::Tasks;
-use crate::docker::{Docker, Fault};
+use crate::cluster::Cluster;
+use crate::docker::{Docker, Fault, Tasks};
 use crate::journal::Journal;
+use pinnace_core::journal::local_log;
 use pinnace_core::journal::{Slot, SlotLabels};
+use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::text::clean;
-use pinnace_core::world::{Link, Seen};
+use pinnace_core::world::{Link, Seen, World};
 
 mod notes;
 mod open;
@@ -28,7 +30,7 @@ mod session;
 mod tests;
 
 /// How many services' task histories are asked for in one call.
-pub(super) const SLICE: usize = 100;
+const SLICE: usize = 100;
 
 /// What the person before the screen looks at.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,12 +62,12 @@ impl From<Fault> for Ended {
 /// Observes a cluster and hands out what is seen, until the sender of `attention` is gone.
 ///
 /// Never fails: a lost link is told as [`Link::Lost`], and tried again after 1 to 10 seconds.
-pub async fn observe(journal: Journal, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
+pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
         let mut live = false;
-        let ended = Session::new(&journal, &mut attention, &out).run(&mut live).await;
+        let ended = Session::new(&cluster, &mut attention, &out).run(&mut live).await;
         if live {
             failures = 0;
         }
@@ -74,7 +76,7 @@ pub async fn observe(journal: Journal, mut attention: watch::Receiver<Attention>
             Ended::Quiet if live && began.elapsed() > Duration::from_secs(1) => continue,
             Ended::Quiet => {}
             Ended::Fault(fault) => {
-                let hint = hint(journal.docker(), &fault).await;
+                let hint = hint(&cluster.docker, &fault).await;
                 out(Seen::Link(Link::Lost { why: fault.why(), hint }));
             }
         }
@@ -115,14 +117,14 @@ async fn pause(attention: &mut watch::Receiver<Attention>, wait: Duration) -> Re
 /// # Errors
 /// When nodes, services or tasks cannot be read. A journal or engine facts that cannot be read are left out.
 pub async fn snapshot(
-    journal: &Journal,
+    cluster: &Cluster,
     all_running: bool,
     wanted: impl Fn(&Service) -> bool,
 ) -> Result<Vec<Seen>, Fault> {
-    let docker = journal.docker();
+    let docker = &cluster.docker;
     docker.ping().await?;
     let (info, nodes, services, slots) =
-        tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(journal));
+        tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(&cluster.journal));
     let (nodes, services) = (nodes?, services?);
     let mut memory = Notes::default();
     let mut histories: BTreeSet<String> =
@@ -146,10 +148,8 @@ pub async fn snapshot(
         seen.push(Seen::Running { of: None, tasks });
     }
     let histories: Vec<String> = histories.into_iter().collect();
-    for slice in histories.chunks(SLICE) {
-        let tasks = histories_of(docker, slice).await?;
-        seen.extend(tasks.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }));
-    }
+    let histories = histories_of(docker, &histories).await?;
+    seen.extend(histories.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }));
     Ok(seen)
 }
 
@@ -180,11 +180,19 @@ fn cleaned(slot: Slot) -> Slot {
     Slot { change: clean(&slot.change), labels, ..slot }
 }
 
-/// Task histories by service; one that is gone has none, and does not spoil those of the others.
+/// Reads task histories by service; one that is gone has none, and does not spoil those of the others.
 ///
 /// # Errors
 /// When they cannot be read.
 pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, Fault> {
+    let mut by_service = BTreeMap::new();
+    for slice in ids.chunks(SLICE) {
+        by_service.extend(slice_of_histories(docker, slice).await?);
+    }
+    Ok(by_service)
+}
+
+async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, Fault> {
     let mut by_service: BTreeMap<String, Vec<Task>> = BTreeMap::new();
     match docker.tasks(Tasks::History(ids)).await {
         Ok(tasks) => {
@@ -206,4 +214,33 @@ pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<St
         Err(fault) => return Err(fault),
     }
     Ok(by_service)
+}
+
+impl Cluster {
+    /// One look at the whole swarm, with the task histories of services in trouble.
+    ///
+    /// # Errors
+    /// When the cluster cannot be reached or used.
+    pub async fn world(&self) -> Result<World, Fault> {
+        let mut world = World::default();
+        for seen in snapshot(self, true, |_| false).await? {
+            world.apply(seen, self.docker.clock().now());
+        }
+        Ok(world)
+    }
+
+    /// The sightings of a group: those in the journal, and those in the local log.
+    ///
+    /// # Errors
+    /// When the swarm's cannot be read.
+    pub async fn sightings(&self, group: &GroupKey, swarm: &str) -> Result<Seen, Fault> {
+        let mut sightings = self.journal.sightings(group).await?;
+        if let Some(log) = self.local_log(swarm) {
+            match log.load().await {
+                Ok(loaded) => sightings.extend(local_log::sightings(&loaded.events).remove(group).unwrap_or_default()),
+                Err(error) => tracing::warn!(%error, "what was seen from here is left out"),
+            }
+        }
+        Ok(Seen::Sightings { group: group.clone(), sightings })
+    }
 }

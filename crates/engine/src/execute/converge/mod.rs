@@ -1,12 +1,14 @@
-//! Watching a unit until it has arrived and stayed, failed, or an order comes in.
+//! The watch over a unit until it has arrived and stayed, failed, or an order comes in.
+
+mod watch;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::keeper::Gone;
+use self::watch::{Reading, Watch};
+use super::lease::LeaseLost;
 use super::run::Run;
-use super::watching::{Seen, Watch};
-use crate::docker::{Fault, Stand, Tasks};
+use crate::docker::{EditState, Fault, Tasks};
 use pinnace_core::change::{
     Kind, MEDDLED, Order, Phase, Question, Spot, TaskLine, UnitProgress, Verdict, after, judge, meddled, stuck,
 };
@@ -37,15 +39,15 @@ enum End {
 
 impl Run {
     /// Watches a unit whose spec stands at its goal.
-    pub(super) async fn watch(
+    pub(super) async fn converge(
         &mut self,
         at: usize,
         unit: &Unit,
         direction: Direction,
         known: Option<BTreeSet<String>>,
-    ) -> Result<(), Gone> {
+    ) -> Result<(), LeaseLost> {
         self.emit(Kind::Phase { unit: at, phase: Phase::Converge, direction });
-        let mut watch = Watch::new(at, unit, direction, known, self.tools.docker.clock().boottime());
+        let mut watch = Watch::new(at, unit, direction, known, self.cluster.docker.clock().boottime());
         let end = loop {
             if let Some(end) = self.interrupted(&watch) {
                 break end;
@@ -63,7 +65,7 @@ impl Run {
 
     /// Writes down how it ended. Where the engine went back by itself, that is a failure, and the old text's tasks are
     /// watched like any others that are put back.
-    async fn ended(&mut self, watch: Watch, end: End) -> Result<(), Gone> {
+    async fn ended(&mut self, watch: Watch, end: End) -> Result<(), LeaseLost> {
         let Watch { at, direction, .. } = watch;
         let state = match (&end, direction) {
             (End::Interrupted, _) => return Ok(()),
@@ -85,7 +87,7 @@ impl Run {
         }
         self.mark(at, state, None).await?;
         if state == UnitState::PuttingBack {
-            return Box::pin(self.watch(at, &watch.unit, Direction::Back, None)).await;
+            return Box::pin(self.converge(at, &watch.unit, Direction::Back, None)).await;
         }
         Ok(())
     }
@@ -112,7 +114,7 @@ impl Run {
             }
         };
         self.trouble("");
-        let now = self.tools.docker.clock().boottime();
+        let now = self.cluster.docker.clock().boottime();
         self.note_others(watch, &seen);
         watch.keep(&seen, now);
         let verdict = judge(&watch.look(&seen, now));
@@ -156,15 +158,15 @@ impl Run {
         }
     }
 
-    async fn pause(&mut self) -> Result<(), Gone> {
+    async fn pause(&mut self) -> Result<(), LeaseLost> {
         tokio::time::sleep(LOOK).await;
         // A unit in work is watched to its end although the slot takes no more writes.
-        let told = match self.told_of_the_slot().await {
-            Ok(()) => self.slot_tells_what_is_asked().await,
+        let told = match self.report_slow_slot().await {
+            Ok(()) => self.write_question().await,
             told => told,
         };
         match told {
-            Err(Gone::Stuck(_)) => Ok(()),
+            Err(LeaseLost::Stuck(_)) => Ok(()),
             told => told,
         }
     }
@@ -176,29 +178,29 @@ impl Run {
         }
     }
 
-    async fn look(&self, unit: &Unit) -> Result<Option<Seen>, Fault> {
-        let docker = &self.tools.docker;
-        let (held, tasks, nodes) = tokio::join!(
-            docker.hold(&unit.service_id),
+    async fn look(&self, unit: &Unit) -> Result<Option<Reading>, Fault> {
+        let docker = &self.cluster.docker;
+        let (revision, tasks, nodes) = tokio::join!(
+            docker.get_for_update(&unit.service_id),
             docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))),
             docker.nodes()
         );
-        let held = match held {
-            Ok(held) => held,
+        let revision = match revision {
+            Ok(revision) => revision,
             Err(fault) if fault.is_not_found() => return Ok(None),
             Err(fault) => return Err(fault),
         };
         let nodes = nodes?.into_iter().map(|node| (node.id.clone(), node)).collect();
-        Ok(Some(Seen { held, tasks: tasks?, nodes }))
+        Ok(Some(Reading { revision, tasks: tasks?, nodes }))
     }
 
     /// Tells of edits that others made to other parts of the service meanwhile.
-    fn note_others(&mut self, watch: &Watch, seen: &Seen) {
+    fn note_others(&mut self, watch: &Watch, seen: &Reading) {
         let edits = &watch.unit.edits;
-        if watch.spot(&seen.held) != Spot::Goal || seen.held.rest_before(edits) == watch.unit.rest {
+        if watch.spot(&seen.revision) != Spot::Goal || seen.revision.rest_before(edits) == watch.unit.rest {
             return;
         }
-        let service = &seen.held.service;
+        let service = &seen.revision.service;
         let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::To;
         let told = |unit: &UnitProgress| unit.notes.iter().any(|note| note.contains(MEDDLED));
         if !self.progress.units.get(watch.at).is_some_and(told) {
@@ -221,9 +223,9 @@ impl Run {
         if now.saturating_sub(since) < self.options.settle {
             return false;
         }
-        let goal = if watch.direction == Direction::To { Stand::Target } else { Stand::Before };
-        let held = self.tools.docker.hold(&watch.unit.service_id).await;
-        held.is_ok_and(|held| held.stands(&watch.unit.edits) == goal)
+        let goal = if watch.direction == Direction::To { EditState::After } else { EditState::Before };
+        let revision = self.cluster.docker.get_for_update(&watch.unit.service_id).await;
+        revision.is_ok_and(|revision| revision.edit_state(&watch.unit.edits) == goal)
     }
 
     /// It waits for something else now, or for nothing: the question about what it waited for goes.
@@ -256,7 +258,7 @@ impl Run {
     }
 
     /// Tells how the tasks are, when that changed.
-    fn tell(&mut self, watch: &Watch, seen: &Seen, verdict: &Verdict) {
+    fn tell(&mut self, watch: &Watch, seen: &Reading, verdict: &Verdict) {
         let look = watch.look(seen, Duration::ZERO);
         let mut tasks: Vec<&Task> = seen.tasks.iter().collect();
         tasks.sort_by_key(|task| (task.desired != TaskState::Running, std::cmp::Reverse(task.created)));
@@ -270,7 +272,7 @@ impl Run {
             fresh: task.image == watch.target(),
         };
         let tasks: Vec<TaskLine> = tasks.into_iter().take(SHOWN).map(line).collect();
-        let said = seen.held.service.update.as_ref();
+        let said = seen.revision.service.update.as_ref();
         let update = said.map(|update| format!("{}: {}", update.state, update.message)).unwrap_or_default();
         let waits = match verdict {
             Verdict::Waiting { waits, .. } => waits.clone(),

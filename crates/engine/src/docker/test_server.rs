@@ -1,4 +1,4 @@
-//! An engine made of captures, within the process: what tests talk to over [`Dial::Memory`](super::Dial).
+//! An engine made of captures, within the process: what tests talk to over [`Host::Memory`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -14,9 +14,9 @@ use hyper::body::{Frame, Incoming};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use super::dial::Stream;
 use super::{Docker, Endpoint, Host};
 
 fn folder() -> PathBuf {
@@ -101,11 +101,11 @@ struct State {
     down: Option<io::ErrorKind>,
 }
 
-/// The canned engine. Clones are the same engine.
+/// The test server. Clones are the same engine.
 #[derive(Clone)]
-pub(crate) struct Canned(Arc<Mutex<State>>);
+pub(crate) struct TestServer(Arc<Mutex<State>>);
 
-impl Canned {
+impl TestServer {
     /// An engine that answers so; `/_ping` and `/events` are answered already.
     pub(crate) fn new(answers: impl FnMut(&Call) -> Reply + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State {
@@ -120,7 +120,7 @@ impl Canned {
     pub(crate) fn docker(&self, read_only: bool) -> Docker {
         let own = self.clone();
         let host = Host::Memory(Arc::new(move |_| own.connect()));
-        Docker::new(Endpoint { name: "canned".into(), host }, read_only).unwrap()
+        Docker::new(Endpoint { name: "test".into(), host }, read_only).unwrap()
     }
 
     fn connect(&self) -> io::Result<tokio::io::DuplexStream> {
@@ -134,7 +134,7 @@ impl Canned {
     }
 
     /// Answers on one connection until it ends.
-    pub(crate) async fn serve(self, io: impl Stream + 'static) {
+    pub(crate) async fn serve(self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let service = hyper::service::service_fn(move |request| {
             let own = self.clone();
             async move { own.answer(request).await }
@@ -201,7 +201,7 @@ impl Canned {
         self.0.lock().unwrap().feeds.clear();
     }
 
-    /// Breaks all connections; new ones are refused with this, until [`Canned::up`].
+    /// Breaks all connections; new ones are refused with this, until [`TestServer::up`].
     pub(crate) fn down(&self, kind: io::ErrorKind) {
         let mut state = self.0.lock().unwrap();
         state.down = Some(kind);

@@ -18,7 +18,7 @@ use pinnace_core::time::Time;
 
 /// What a file holds.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct StoredObject {
     index: u64,
     created: Time,
     labels: BTreeMap<String, String>,
@@ -27,13 +27,13 @@ struct Kept {
 
 /// The objects of one swarm's journal on this machine.
 #[derive(Clone, Debug)]
-pub(super) struct Folder {
+pub(super) struct LocalStore {
     docker: Docker,
     state: PathBuf,
     swarm: Arc<OnceCell<PathBuf>>,
 }
 
-impl Folder {
+impl LocalStore {
     /// Those of the swarm behind `docker`, in `state` (`$XDG_STATE_HOME/pinnace`); nothing is touched yet.
     pub(super) fn new(docker: Docker, state: PathBuf) -> Self {
         Self { docker, state, swarm: Arc::default() }
@@ -83,7 +83,7 @@ impl Folder {
                 let message = format!("{name} already exists");
                 return Err(Fault::Http { what: WRITING.to_owned(), status: 409, message });
             }
-            write(folder, &name, &Kept { index: 1, created, labels, data })
+            write(folder, &name, &StoredObject { index: 1, created, labels, data })
         })
         .await
     }
@@ -97,7 +97,11 @@ impl Folder {
                 return Err(Fault::Http { what: WRITING.to_owned(), status: 500, message });
             }
             let data = String::from_utf8_lossy(&old.data).into_owned();
-            write(folder, &name, &Kept { index: index + 1, created: old.created.unwrap_or_default(), labels, data })
+            write(
+                folder,
+                &name,
+                &StoredObject { index: index + 1, created: old.created.unwrap_or_default(), labels, data },
+            )
         })
         .await
     }
@@ -151,14 +155,14 @@ fn file_name(name: &str) -> String {
     if plain && !name.starts_with('.') { format!("{name}.json") } else { format!("{}.json", safe_name(name)) }
 }
 
-fn config(name: &str, kept: Kept) -> Config {
+fn config(name: &str, stored: StoredObject) -> Config {
     Config {
         id: name.to_owned(),
-        index: kept.index,
-        created: Some(kept.created),
+        index: stored.index,
+        created: Some(stored.created),
         name: name.to_owned(),
-        labels: kept.labels,
-        data: kept.data.into_bytes(),
+        labels: stored.labels,
+        data: stored.data.into_bytes(),
     }
 }
 
@@ -166,8 +170,10 @@ fn read(folder: &Path, name: &str) -> Result<Option<Config>, Fault> {
     let path = folder.join(file_name(name));
     match std::fs::read(&path) {
         Ok(bytes) => {
-            let kept = serde_json::from_slice(&bytes);
-            kept.map(|kept| Some(config(name, kept))).map_err(|error| Fault::bad(&path.display().to_string(), error))
+            let stored = serde_json::from_slice(&bytes);
+            stored
+                .map(|stored| Some(config(name, stored)))
+                .map_err(|error| Fault::bad(&path.display().to_string(), error))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(fault("reading the journal in", folder, &error)),
@@ -190,8 +196,8 @@ fn all(folder: &Path, prefix: &str) -> io::Result<Vec<Config>> {
     Ok(found)
 }
 
-fn write(folder: &Path, name: &str, kept: &Kept) -> Result<(), Fault> {
-    let text = serde_json::to_vec(kept).map_err(|error| Fault::bad(WRITING, error))?;
+fn write(folder: &Path, name: &str, stored: &StoredObject) -> Result<(), Fault> {
+    let text = serde_json::to_vec(stored).map_err(|error| Fault::bad(WRITING, error))?;
     let place = || -> io::Result<()> {
         let beside = folder.join(".new");
         let _ = std::fs::remove_file(&beside);

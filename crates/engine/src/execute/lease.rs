@@ -1,4 +1,4 @@
-//! The slot's keeper: one task makes all writes of a slot, one at a time, and beats in between.
+//! The lease of a change: one task, the keeper of its slot, makes all writes of a slot, one at a time, and beats in between.
 //!
 //! A write is the whole label set at the index last read. Its reply says nothing: the slot is read again, and only
 //! what stands there counts. Same index: the identical write again. Moved and ours: done. Anything else: the claim is
@@ -14,7 +14,7 @@ use crate::journal::Journal;
 use pinnace_core::journal::{Slot, SlotLabels};
 
 /// Between beats.
-const BEAT: Duration = Duration::from_secs(3);
+const HEARTBEAT: Duration = Duration::from_secs(3);
 /// The age of the last good write's sending from which an owner posts nothing before it has beaten again.
 pub const FENCE: Duration = Duration::from_secs(10);
 /// A write that hangs so long is trouble worth telling.
@@ -24,73 +24,73 @@ const RETRY: Duration = Duration::from_millis(300);
 /// How long a write is tried before it is given up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-/// Why a write did not take.
+/// Why the lease is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gone {
-    /// The claim is somebody else's now.
-    Lost(String),
+pub enum LeaseLost {
+    /// The claim is another owner's now.
+    TakenOver(String),
     /// The swarm took no write for too long; whether it will is not known.
     Stuck(String),
 }
 
 /// What the keeper shows.
 #[derive(Clone, Debug)]
-pub struct Shown {
+pub struct LeaseState {
     /// When the last good write was sent, by the boot clock.
     pub sent: Duration,
     /// Set once it is over: the claim is lost, or a write is stuck for good.
-    pub gone: Option<Gone>,
+    pub lost: Option<LeaseLost>,
     /// Since when a write hangs, by the boot clock.
     pub hangs_since: Option<Duration>,
 }
 
 type Edit = Box<dyn FnOnce(&mut SlotLabels) + Send>;
 
-struct Job {
+struct SlotWrite {
     edit: Edit,
-    done: oneshot::Sender<Result<(), Gone>>,
+    done: oneshot::Sender<Result<(), LeaseLost>>,
 }
 
 /// A handle to the keeper's task.
 #[derive(Clone)]
-pub struct Keeper {
-    jobs: mpsc::Sender<Job>,
+pub struct LeaseKeeper {
+    jobs: mpsc::Sender<SlotWrite>,
     clock: Clock,
-    shown: watch::Receiver<Shown>,
+    shown: watch::Receiver<LeaseState>,
     journal: Journal,
     config: String,
 }
 
-impl Keeper {
+impl LeaseKeeper {
     /// Starts keeping a slot that is ours, last written at `sent`.
     pub fn start(journal: Journal, slot: Slot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
-        let (show, shown) = watch::channel(Shown { sent, gone: None, hangs_since: None });
+        let (show, shown) = watch::channel(LeaseState { sent, lost: None, hangs_since: None });
         let keeper =
             Self { jobs, clock: journal.clock(), shown, journal: journal.clone(), config: slot.config.clone() };
-        tokio::spawn(Task { journal, slot, show }.run(inbox));
+        tokio::spawn(KeeperTask { journal, slot, show }.run(inbox));
         keeper
     }
 
     /// Writes the slot; returns when what was written stands there.
-    pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), Gone> {
+    pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), LeaseLost> {
         let (done, reply) = oneshot::channel();
-        let closed = || self.gone().unwrap_or_else(|| Gone::Lost("the slot's keeper has ended".into()));
-        self.jobs.send(Job { edit: Box::new(edit), done }).await.map_err(|_| closed())?;
+        let closed = || self.lost().unwrap_or_else(|| LeaseLost::TakenOver("the slot's keeper has ended".into()));
+        self.jobs.send(SlotWrite { edit: Box::new(edit), done }).await.map_err(|_| closed())?;
         reply.await.map_err(|_| closed())?
     }
 
     /// Beats first if the last good write was sent too long ago to be sure that the claim is still ours.
-    pub async fn fresh(&self) -> Result<(), Gone> {
+    pub async fn fresh(&self) -> Result<(), LeaseLost> {
         while self.clock.boottime().saturating_sub(self.shown.borrow().sent) > FENCE {
             self.write(|_| ()).await?;
         }
-        self.gone().map_or(Ok(()), Err)
+        self.lost().map_or(Ok(()), Err)
     }
 
     /// Why the slot cannot be written any more, once that is so.
-    pub fn gone(&self) -> Option<Gone> {
-        self.shown.borrow().gone.clone()
+    pub fn lost(&self) -> Option<LeaseLost> {
+        self.shown.borrow().lost.clone()
     }
 
     /// Whether a write has hung for so long that it should be told.
@@ -104,16 +104,16 @@ impl Keeper {
     }
 }
 
-struct Task {
+struct KeeperTask {
     journal: Journal,
     slot: Slot,
-    show: watch::Sender<Shown>,
+    show: watch::Sender<LeaseState>,
 }
 
-impl Task {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Job>) {
+impl KeeperTask {
+    async fn run(mut self, mut inbox: mpsc::Receiver<SlotWrite>) {
         loop {
-            let job = match tokio::time::timeout(BEAT, inbox.recv()).await {
+            let job = match tokio::time::timeout(HEARTBEAT, inbox.recv()).await {
                 Ok(None) => return,
                 Ok(Some(job)) => Some(job),
                 Err(_) => None,
@@ -127,8 +127,8 @@ impl Task {
             labels.beat = self.slot.labels.beat + 1;
             let terminal = labels.state.is_terminal() || labels.owner.is_empty();
             let result = self.swap(labels).await;
-            if let Err(gone) = &result {
-                self.show.send_modify(|shown| shown.gone = Some(gone.clone()));
+            if let Err(lost) = &result {
+                self.show.send_modify(|shown| shown.lost = Some(lost.clone()));
             }
             // After a write of unknown fate there is no other: what it left behind could not be told from a rival's.
             let over = terminal || result.is_err();
@@ -142,7 +142,7 @@ impl Task {
     }
 
     /// One write, repeated until what stands in the store tells how it went.
-    async fn swap(&mut self, labels: SlotLabels) -> Result<(), Gone> {
+    async fn swap(&mut self, labels: SlotLabels) -> Result<(), LeaseLost> {
         let began = self.journal.clock().boottime();
         self.show.send_modify(|shown| shown.hangs_since = Some(began));
         let result = self.swap_until(&labels, began).await;
@@ -150,7 +150,7 @@ impl Task {
         result
     }
 
-    async fn swap_until(&mut self, labels: &SlotLabels, began: Duration) -> Result<(), Gone> {
+    async fn swap_until(&mut self, labels: &SlotLabels, began: Duration) -> Result<(), LeaseLost> {
         let mut why = "no answer".to_owned();
         loop {
             if let Err(fault) = self.journal.swap(&self.slot, labels).await {
@@ -166,8 +166,8 @@ impl Task {
                         self.show.send_modify(|shown| shown.sent = began);
                         return Ok(());
                     }
-                    Ok(Some(now)) => return Err(Gone::Lost(self.rival(&now))),
-                    Ok(None) => return Err(Gone::Lost("the change's slot was removed".into())),
+                    Ok(Some(now)) => return Err(LeaseLost::TakenOver(self.rival(&now))),
+                    Ok(None) => return Err(LeaseLost::TakenOver("the change's slot was removed".into())),
                     Err(fault) => why = fault.to_string(),
                 }
                 self.wait(began, &why).await?;
@@ -176,9 +176,9 @@ impl Task {
         }
     }
 
-    async fn wait(&self, began: Duration, why: &str) -> Result<(), Gone> {
+    async fn wait(&self, began: Duration, why: &str) -> Result<(), LeaseLost> {
         if self.journal.clock().boottime().saturating_sub(began) > GIVE_UP {
-            return Err(Gone::Stuck(why.to_owned()));
+            return Err(LeaseLost::Stuck(why.to_owned()));
         }
         tokio::time::sleep(RETRY).await;
         Ok(())

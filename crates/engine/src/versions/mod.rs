@@ -19,9 +19,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::clock;
-use super::files::private_folder;
-use super::registry::{Dial, Fetch};
+use crate::clock;
+use crate::files::private_folder;
+use crate::registry::{Dial, Fetch};
 use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;

@@ -284,5 +284,4 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-#[path = "credentials_tests.rs"]
 mod tests;

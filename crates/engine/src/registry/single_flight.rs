@@ -12,15 +12,15 @@ use pinnace_core::registry::Why;
 type Asking<T> = BoxFuture<'static, Result<T, Why>>;
 
 /// Questions of one kind that are under way, by what is asked.
-pub(super) struct Flights<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<Asking<T>>>>>);
+pub(super) struct SingleFlight<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<Asking<T>>>>>);
 
-impl<T: Clone> Default for Flights<T> {
+impl<T: Clone> Default for SingleFlight<T> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
-impl<T: Clone + Send + Sync + 'static> Flights<T> {
+impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// The question under way with this key, else the one that `ask` makes.
     pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<Asking<T>>
     where
@@ -56,7 +56,7 @@ mod tests {
 
     #[tokio::test]
     async fn once_at_a_time_and_anew_afterwards() {
-        let flights = Flights::<usize>::default();
+        let flights = SingleFlight::<usize>::default();
         let asked = Arc::new(AtomicUsize::new(0));
         let ask = |key: &str| {
             let asked = asked.clone();

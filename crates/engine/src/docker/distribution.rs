@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::time::timeout;
 
 use super::client::{Docker, LOOKUP, READ};
-use super::fault::Fault;
+use super::error::Fault;
 use super::transport::{Limit, failed};
 use crate::credentials::Hidden;
 use pinnace_core::image::{Digest, ImageRef, Platform};

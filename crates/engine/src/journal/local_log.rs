@@ -17,7 +17,7 @@ use pinnace_core::swarm::hex;
 
 /// Why the journal on disk could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum DiskError {
+pub enum LocalLogError {
     /// A file or folder could not be used.
     #[error("cannot {doing} {}: {cause}", path.display())]
     Io {
@@ -44,7 +44,7 @@ pub enum DiskError {
 
 /// What was read.
 #[derive(Debug, Default)]
-pub struct Loaded {
+pub struct LoadedLog {
     /// The events, in the order written.
     pub events: Vec<DiskEvent>,
     /// Lines that could not be read, and what became of a torn one; a sentence each.
@@ -53,7 +53,7 @@ pub struct Loaded {
 
 /// The journal of one swarm on this disk.
 #[derive(Clone, Debug)]
-pub struct DiskJournal {
+pub struct LocalLog {
     path: PathBuf,
     read_only: bool,
 }
@@ -65,7 +65,7 @@ struct Line<'a> {
     event: &'a RawValue,
 }
 
-impl DiskJournal {
+impl LocalLog {
     /// The journal of this swarm in `folder` (`$XDG_STATE_HOME/pinnace`); nothing is touched yet.
     pub fn new(folder: &Path, swarm: &str, read_only: bool) -> Self {
         Self { path: folder.join(format!("{}.jsonl", safe_name(swarm))), read_only }
@@ -77,14 +77,14 @@ impl DiskJournal {
     }
 
     /// Appends an event; when this returns it is on the disk.
-    pub async fn append(&self, event: &DiskEvent) -> Result<(), DiskError> {
+    pub async fn append(&self, event: &DiskEvent) -> Result<(), LocalLogError> {
         self.append_all(std::slice::from_ref(event)).await
     }
 
     /// Appends events, all at once; when this returns they are on the disk.
-    pub async fn append_all(&self, events: &[DiskEvent]) -> Result<(), DiskError> {
+    pub async fn append_all(&self, events: &[DiskEvent]) -> Result<(), LocalLogError> {
         if self.read_only {
-            return Err(DiskError::ReadOnly(self.path.clone()));
+            return Err(LocalLogError::ReadOnly(self.path.clone()));
         }
         let journal = self.clone();
         let lines: String = events.iter().map(write_line).collect::<Result<_, _>>()?;
@@ -92,12 +92,12 @@ impl DiskJournal {
     }
 
     /// Reads all events. A file that is not there holds none.
-    pub async fn load(&self) -> Result<Loaded, DiskError> {
+    pub async fn load(&self) -> Result<LoadedLog, LocalLogError> {
         let journal = self.clone();
         off_thread(move || journal.load_now()).await
     }
 
-    fn append_now(&self, lines: &str) -> Result<(), DiskError> {
+    fn append_now(&self, lines: &str) -> Result<(), LocalLogError> {
         let folder = self.path.parent().unwrap_or(Path::new("."));
         private_folder(folder).map_err(|cause| self.io("make the folder of", cause))?;
         let new = !self.path.exists();
@@ -113,8 +113,8 @@ impl DiskJournal {
         Ok(())
     }
 
-    fn load_now(&self) -> Result<Loaded, DiskError> {
-        let mut loaded = Loaded::default();
+    fn load_now(&self) -> Result<LoadedLog, LocalLogError> {
+        let mut loaded = LoadedLog::default();
         if !self.path.exists() {
             return Ok(loaded);
         }
@@ -139,7 +139,7 @@ impl DiskJournal {
     }
 
     /// Moves an unfinished last line to `.torn`; the caller holds the lock.
-    fn mend(&self, file: &mut File) -> Result<Option<String>, DiskError> {
+    fn mend(&self, file: &mut File) -> Result<Option<String>, LocalLogError> {
         let tail = unfinished(file).map_err(|cause| self.io("read", cause))?;
         if tail.is_empty() {
             return Ok(None);
@@ -158,24 +158,24 @@ impl DiskJournal {
         Ok(Some(format!("{}: a torn last line was moved to {}", self.path.display(), torn.display())))
     }
 
-    fn lock(&self, file: &File, shared: bool) -> Result<(), DiskError> {
+    fn lock(&self, file: &File, shared: bool) -> Result<(), LocalLogError> {
         match lock(file, shared) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(DiskError::Locked(self.path.clone())),
+            Ok(false) => Err(LocalLogError::Locked(self.path.clone())),
             Err(cause) => Err(self.io("lock", cause)),
         }
     }
 
-    fn io(&self, doing: &'static str, cause: io::Error) -> DiskError {
-        DiskError::Io { doing, path: self.path.clone(), cause }
+    fn io(&self, doing: &'static str, cause: io::Error) -> LocalLogError {
+        LocalLogError::Io { doing, path: self.path.clone(), cause }
     }
 }
 
 /// Disks stall: none of it runs on the threads that answer keys and sockets.
 async fn off_thread<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, DiskError> + Send + 'static,
-) -> Result<T, DiskError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or(Err(DiskError::Ending))
+    work: impl FnOnce() -> Result<T, LocalLogError> + Send + 'static,
+) -> Result<T, LocalLogError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or(Err(LocalLogError::Ending))
 }
 
 /// The bytes after the last line feed, read from the end.
@@ -203,7 +203,7 @@ fn checksum(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))[..16].to_owned()
 }
 
-fn write_line(event: &DiskEvent) -> Result<String, DiskError> {
+fn write_line(event: &DiskEvent) -> Result<String, LocalLogError> {
     let event = serde_json::value::to_raw_value(event)?;
     let line = Line { sum: checksum(event.get()), event: &event };
     Ok(serde_json::to_string(&line)? + "\n")
@@ -231,7 +231,7 @@ mod tests {
         DiskEvent::new(Time(1_800_000_000_000), "c1", &group, Kind::Note { text: text.into() })
     }
 
-    fn texts(loaded: &Loaded) -> Vec<&str> {
+    fn texts(loaded: &LoadedLog) -> Vec<&str> {
         loaded
             .events
             .iter()
@@ -247,7 +247,7 @@ mod tests {
     async fn what_is_appended_is_read_again_and_private() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("state/pinnace");
-        let journal = DiskJournal::new(&folder, "swarm1", false);
+        let journal = LocalLog::new(&folder, "swarm1", false);
         assert!(journal.load().await.unwrap().events.is_empty());
         assert!(!folder.exists(), "reading makes nothing");
         journal.append(&note("one\ntwo")).await.unwrap();
@@ -260,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn a_torn_line_is_put_aside_and_a_broken_one_left_out() {
         let home = tempfile::tempdir().unwrap();
-        let journal = DiskJournal::new(home.path(), "swarm1", false);
+        let journal = LocalLog::new(home.path(), "swarm1", false);
         for text in ["one", "two", "three"] {
             journal.append(&note(text)).await.unwrap();
         }
@@ -268,7 +268,7 @@ mod tests {
         let torn = format!("{text}{}", &text[..40]);
         std::fs::write(journal.path(), &torn).unwrap();
 
-        let reader = DiskJournal::new(home.path(), "swarm1", true);
+        let reader = LocalLog::new(home.path(), "swarm1", true);
         let loaded = reader.load().await.unwrap();
         assert_eq!((texts(&loaded), loaded.warnings.len()), (vec!["one", "three"], 2));
         assert_eq!(std::fs::read_to_string(journal.path()).unwrap(), torn, "read-only touches nothing");
@@ -287,8 +287,8 @@ mod tests {
     #[tokio::test]
     async fn nothing_is_written_in_read_only_mode() {
         let home = tempfile::tempdir().unwrap();
-        let journal = DiskJournal::new(&home.path().join("none"), "swarm1", true);
-        assert!(matches!(journal.append(&note("x")).await, Err(DiskError::ReadOnly(_))));
+        let journal = LocalLog::new(&home.path().join("none"), "swarm1", true);
+        assert!(matches!(journal.append(&note("x")).await, Err(LocalLogError::ReadOnly(_))));
         assert!(journal.load().await.unwrap().events.is_empty());
         assert!(!home.path().join("none").exists());
     }
@@ -298,13 +298,13 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let long = "x".repeat(20_000);
         let writers = (0..20).map(|_| {
-            let (journal, event) = (DiskJournal::new(home.path(), "s", false), note(&long));
+            let (journal, event) = (LocalLog::new(home.path(), "s", false), note(&long));
             tokio::spawn(async move { journal.append(&event).await })
         });
         for writer in writers.collect::<Vec<_>>() {
             writer.await.unwrap().unwrap();
         }
-        let loaded = DiskJournal::new(home.path(), "s", false).load().await.unwrap();
+        let loaded = LocalLog::new(home.path(), "s", false).load().await.unwrap();
         assert_eq!((loaded.events.len(), loaded.warnings.len()), (20, 0));
     }
 
@@ -313,7 +313,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let file = home.path().join("file");
         std::fs::write(&file, "").unwrap();
-        let error = DiskJournal::new(&file, "s", false).append(&note("x")).await.unwrap_err();
+        let error = LocalLog::new(&file, "s", false).append(&note("x")).await.unwrap_err();
         assert!(error.to_string().starts_with("cannot make the folder of "), "{error}");
     }
 }

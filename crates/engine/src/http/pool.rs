@@ -1,0 +1,33 @@
+//! The pool of connections, and a whole answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::Connect;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+/// A pooled HTTP/1.1 client. Clones share its connections.
+pub(crate) type Pool<C> = Client<C, Full<Bytes>>;
+
+/// Makes a pool that keeps a connection without requests for `idle`.
+pub(crate) fn pool<C: Connect + Clone>(connector: C, idle: Duration) -> Pool<C> {
+    Client::builder(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(idle)
+        .build(connector)
+}
+
+/// A whole answer, whatever its status.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, whole.
+    pub body: Bytes,
+}

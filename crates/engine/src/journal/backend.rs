@@ -1,0 +1,70 @@
+//! Where the journal's objects are kept: small things with a name, labels and data, a name taken once, data that never
+//! changes, and labels that are swapped at the version last read.
+
+use std::collections::BTreeMap;
+
+use super::local_store::LocalStore;
+use crate::docker::{Config, Docker, Fault};
+
+/// The swarm's configs, or a folder of this machine that does the same.
+#[derive(Clone, Debug)]
+pub(super) enum Backend {
+    Swarm(Docker),
+    Local(LocalStore),
+}
+
+impl Backend {
+    /// Those that carry all these labels, each `key` or `key=value`.
+    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
+        match self {
+            Self::Swarm(docker) => docker.configs(labels).await,
+            Self::Local(store) => store.labelled(labels).await,
+        }
+    }
+
+    /// Those whose names begin so.
+    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+        match self {
+            Self::Swarm(docker) => docker.configs_named(prefix).await,
+            Self::Local(store) => store.named(prefix).await,
+        }
+    }
+
+    /// The one with this id or exact name; not found is a fault.
+    pub(super) async fn get(&self, id_or_name: &str) -> Result<Config, Fault> {
+        match self {
+            Self::Swarm(docker) => docker.config(id_or_name).await,
+            Self::Local(store) => store.get(id_or_name).await,
+        }
+    }
+
+    /// Makes one; a name that is taken is a fault.
+    pub(super) async fn create(&self, name: &str, labels: &BTreeMap<String, String>, data: &[u8]) -> Result<(), Fault> {
+        match self {
+            Self::Swarm(docker) => docker.create_config(name, labels, data).await.map(drop),
+            Self::Local(store) => store.create(name, labels, data).await,
+        }
+    }
+
+    /// Replaces the labels, if the version is still this one.
+    pub(super) async fn relabel(
+        &self,
+        id: &str,
+        index: u64,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Swarm(docker) => docker.update_config_labels(id, index, name, labels).await,
+            Self::Local(store) => store.relabel(name, index, labels).await,
+        }
+    }
+
+    /// Removes one; one that is not there is a success.
+    pub(super) async fn remove(&self, id: &str) -> Result<(), Fault> {
+        match self {
+            Self::Swarm(docker) => docker.remove_config(id).await,
+            Self::Local(store) => store.remove(id).await,
+        }
+    }
+}

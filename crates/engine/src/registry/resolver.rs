@@ -1,0 +1,215 @@
+//! What an image reference names: asked of its registry, and of the engine where we cannot reach that.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Registry;
+use pinnace_core::image::ImageRef;
+use pinnace_core::registry::{Fact, ImageFact, Via, Why};
+use pinnace_core::time::Time;
+
+/// How often a name that does not resolve from here is put to the engine.
+const AGAIN: Duration = Duration::from_secs(60);
+
+/// What the engine made of a host whose name does not resolve from here.
+#[derive(Clone, Copy)]
+enum Engine {
+    /// It could not reach it either, this long ago.
+    Lost(Instant),
+    /// It got an answer: asking it holds nobody up.
+    Reaches,
+}
+
+/// The way from a reference to a fact, for one cluster.
+///
+/// One name that does not resolve blocks every other look-up and pull on the engine's node for up to 40 s (seen on
+/// Docker Engine 20.10). So such a name is put to it alone and at most once a minute.
+#[derive(Default)]
+pub struct Resolver {
+    hosts: Mutex<HashMap<String, Engine>>,
+    alone: tokio::sync::Mutex<()>,
+}
+
+impl Resolver {
+    /// What a reference names. `distribution` asks the engine (`/distribution`); `clock` tells when an answer came.
+    pub async fn image<D, F>(
+        &self,
+        reference: &ImageRef,
+        registry: &Registry,
+        distribution: Option<D>,
+        clock: impl Fn() -> Time,
+    ) -> Fact<ImageFact>
+    where
+        D: Fn(ImageRef) -> F,
+        F: Future<Output = Result<ImageFact, Why>>,
+    {
+        let (answer, via) = match (registry.look(reference).await, distribution) {
+            (Err(Why::Unreachable(cause)), Some(distribution)) => {
+                let unresolved = registry.is_unresolved(reference);
+                self.by_engine(reference, cause, unresolved, distribution).await
+            }
+            (answer, _) => (answer, Via::Registry),
+        };
+        let at = clock();
+        match answer {
+            Ok(value) => Fact::Known { value, at, via },
+            Err(why) => Fact::Failed { why, at },
+        }
+    }
+
+    async fn by_engine<D, F>(
+        &self,
+        reference: &ImageRef,
+        cause: String,
+        unresolved: bool,
+        distribution: D,
+    ) -> (Result<ImageFact, Why>, Via)
+    where
+        D: Fn(ImageRef) -> F,
+        F: Future<Output = Result<ImageFact, Why>>,
+    {
+        let ask = || async { both(&cause, distribution(reference.clone()).await) };
+        if !unresolved || self.reaches(&reference.host) {
+            return (ask().await, Via::Engine);
+        }
+        let _alone = self.alone.lock().await;
+        // Whoever was before may have found out: the wait was for that.
+        let known = self.hosts().get(&reference.host).copied();
+        if let Some(Engine::Lost(at)) = known
+            && at.elapsed() < AGAIN
+        {
+            return (Err(Why::Unreachable(cause)), Via::Registry);
+        }
+        // Noted before, so that one who stops waiting does not make the next ask at once.
+        self.hosts().insert(reference.host.clone(), Engine::Lost(Instant::now()));
+        let answer = ask().await;
+        let engine = match &answer {
+            Err(Why::Unreachable(_)) => Engine::Lost(Instant::now()),
+            _ => Engine::Reaches,
+        };
+        self.hosts().insert(reference.host.clone(), engine);
+        (answer, Via::Engine)
+    }
+
+    fn reaches(&self, host: &str) -> bool {
+        matches!(self.hosts().get(host), Some(Engine::Reaches))
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Engine>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where neither gets through, both causes are told.
+fn both(ours: &str, engine: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
+    engine.map_err(|why| match why {
+        Why::Unreachable(theirs) => Why::Unreachable(format!("{ours}; the engine: {theirs}")),
+        why => why,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::credentials::Credentials;
+    use crate::registry::{Dial, DialError, Policy};
+    use pinnace_core::image::Digest;
+
+    /// A registry nobody here reaches: by name where the host says so.
+    fn unreachable() -> Registry {
+        let memory = |uri: &http::Uri| {
+            let host = uri.host().unwrap_or_default().to_owned();
+            Err(if host.starts_with("name") {
+                DialError::NoName(host)
+            } else {
+                DialError::Refused(host, "connection refused".to_owned())
+            })
+        };
+        Registry::over(Dial::Memory(Arc::new(memory)), Policy::default(), Credentials::default())
+    }
+
+    fn fact() -> ImageFact {
+        let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+        ImageFact::new(digest, None)
+    }
+
+    /// An engine: how often it was asked, and the most at a time.
+    #[derive(Default)]
+    struct Counts {
+        all: AtomicUsize,
+        now: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    async fn asked(counts: Arc<Counts>, answer: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
+        counts.all.fetch_add(1, Ordering::SeqCst);
+        counts.most.fetch_max(counts.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        counts.now.fetch_sub(1, Ordering::SeqCst);
+        answer
+    }
+
+    async fn many(
+        resolver: &Resolver,
+        texts: &[&str],
+        answer: Result<ImageFact, Why>,
+    ) -> (Vec<Fact<ImageFact>>, Counts) {
+        let (registry, counts) = (unreachable(), Arc::new(Counts::default()));
+        let distribution = |_: ImageRef| asked(counts.clone(), answer.clone());
+        let images: Vec<_> = texts.iter().map(|text| ImageRef::parse(text).unwrap()).collect();
+        let looks = images.iter().map(|image| resolver.image(image, &registry, Some(distribution), || Time(7)));
+        let facts = futures_util::future::join_all(looks).await;
+        (facts, Arc::try_unwrap(counts).unwrap_or_default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_engine_is_asked_where_we_cannot_reach() {
+        let resolver = Resolver::default();
+        let texts: Vec<String> = (0..5).map(|nth| format!("closed.example/pg:{nth}")).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let (facts, counts) = many(&resolver, &texts, Ok(fact())).await;
+        assert_eq!(facts[4], Fact::Known { value: fact(), at: Time(7), via: Via::Engine });
+        assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (5, 5), "the name is fine: all at once");
+        let (facts, _) = many(&resolver, &["closed.example/pg:1"], Err(Why::NotFound)).await;
+        assert_eq!(facts[0].failed(), Some(&Why::NotFound));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_name_that_does_not_resolve_is_put_to_it_once_a_minute_and_alone() {
+        let resolver = Resolver::default();
+        let lost = || Err(Why::Unreachable("i/o timeout".to_owned()));
+        let texts = ["name-a/pg:1", "name-a/pg:2", "name-b/pg:1", "name-b/pg:2"].map(|it| it.replace('/', ".x/"));
+        let texts = texts.each_ref().map(String::as_str);
+        let (facts, counts) = many(&resolver, &texts, lost()).await;
+        assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (2, 1));
+        let both = "the name name-a.x does not resolve from here; the engine: i/o timeout";
+        assert_eq!(facts[0].failed(), Some(&Why::Unreachable(both.into())));
+        assert_eq!(many(&resolver, &texts[..1], Ok(fact())).await.1.all.into_inner(), 0, "within the minute");
+        tokio::time::advance(Duration::from_secs(61)).await;
+        let (facts, counts) = many(&resolver, &texts[..2], Ok(fact())).await;
+        assert_eq!(counts.all.into_inner(), 2, "and once it gets through, all are asked");
+        assert!(facts.iter().all(|fact| fact.known().is_some()));
+    }
+
+    #[tokio::test]
+    async fn a_look_can_be_spawned_and_needs_no_engine() {
+        let (resolver, registry) = (Arc::new(Resolver::default()), unreachable());
+        let image = ImageRef::parse("closed.example/pg:1").unwrap();
+        let spawned = tokio::spawn({
+            let (resolver, registry, image) = (resolver.clone(), registry.clone(), image.clone());
+            let engine = |_: ImageRef| async { Ok(fact()) };
+            async move { resolver.image(&image, &registry, Some(engine), Time::default).await }
+        });
+        assert!(spawned.await.unwrap().known().is_some());
+        let none = None::<fn(ImageRef) -> std::future::Ready<Result<ImageFact, Why>>>;
+        let alone = resolver.image(&image, &registry, none, Time::default).await;
+        assert!(matches!(alone.failed(), Some(Why::Unreachable(_))));
+    }
+}
