@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example console`; ctrl-r panics on the drawing thread, l on another one.
 
-use pinnace::console::run::{Inbox, read_terminal, run, size, watch_signals};
+use pinnace::console::event_loop::{Inbox, read_terminal, run, size, watch_signals};
 use pinnace::console::terminal::{Console, install_panic_hook};
 use pinnace_core::finding::Severity;
 use pinnace_engine::clock::now;
@@ -10,7 +10,7 @@ use pinnace_tui::config::ColorDepth;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::Notice;
 
-#[path = "../tests/it/fixture.rs"]
+#[path = "../crates/tui/tests/it/fixture.rs"]
 #[expect(clippy::unwrap_used, dead_code, reason = "a fixture of the tests, which use more of it")]
 mod fixture;
 

@@ -7,10 +7,10 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier, Style};
 
-#[path = "../tests/it/fixture.rs"]
+#[path = "../crates/tui/tests/it/fixture.rs"]
 #[expect(clippy::unwrap_used, reason = "a fixture of the tests")]
 mod fixture;
-#[path = "../tests/it/tale.rs"]
+#[path = "../crates/tui/tests/it/tale.rs"]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "stories of the tests")]
 mod tale;
 

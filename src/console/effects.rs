@@ -9,10 +9,10 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::console::ClusterParts;
+use super::event_loop::Inbox;
 use super::logs::follow;
 use super::noting::note;
-use super::run::Inbox;
+use super::start::ClusterParts;
 use super::work::{Work, taken_over};
 use pinnace_core::change::{Mode, Order};
 use pinnace_core::finding::Severity;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::run::Inbox;
+use super::event_loop::Inbox;
 use pinnace_core::swarm::Task;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::Fault;

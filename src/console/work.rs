@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use super::run::Inbox;
+use super::event_loop::Inbox;
 use pinnace_core::change::Order;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::Fault;

@@ -1,16 +1,8 @@
 //! Integration tests.
 
 #[cfg(test)]
-mod asking;
-#[cfg(test)]
-mod changing;
-#[cfg(test)]
-mod choosing;
-#[cfg(test)]
 mod circles;
 mod colors;
-#[cfg(test)]
-mod completing;
 #[cfg(test)]
 mod conformance;
 #[cfg(test)]
@@ -24,25 +16,18 @@ mod docker_cli;
 #[cfg(test)]
 mod docs;
 #[cfg(test)]
+#[path = "../../crates/tui/tests/it/drawing.rs"]
+mod drawing;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
-mod fixture;
-#[cfg(test)]
-mod image;
-#[cfg(test)]
 mod inspect;
-#[cfg(test)]
-mod keys;
 #[cfg(test)]
 mod kills;
 #[cfg(test)]
 mod lab;
 #[cfg(test)]
 mod layers;
-#[cfg(test)]
-mod listed;
-#[cfg(test)]
-mod logging_in;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
@@ -54,13 +39,11 @@ mod registry;
 #[cfg(test)]
 mod registry_lab;
 #[cfg(test)]
+mod registry_login;
+#[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod samples;
-#[cfg(test)]
-mod screens;
-#[cfg(test)]
-mod screens_changing;
 #[cfg(test)]
 mod scripts;
 #[cfg(test)]
@@ -77,8 +60,6 @@ mod states;
 mod stops;
 #[cfg(test)]
 mod swarm;
-#[cfg(test)]
-mod tale;
 #[cfg(test)]
 mod terminal;
 #[cfg(test)]

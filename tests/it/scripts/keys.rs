@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::Receiver;
 
-use pinnace::console::run::Inbox;
+use pinnace::console::event_loop::Inbox;
 use pinnace::console::{ClusterParts, Effects};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
@@ -15,7 +15,7 @@ use pinnace_tui::update::update;
 use tokio::runtime::Handle;
 
 use super::*;
-use crate::screens::lines_of;
+use crate::drawing;
 
 /// A console that somebody sits at.
 pub(super) struct Desk {
@@ -100,7 +100,8 @@ impl Desk {
 
     /// The screen, line by line.
     pub(super) fn lines(&self) -> Vec<String> {
-        lines_of(&self.state)
+        let size = (self.state.size.width, self.state.size.height);
+        drawing::lines(&drawing::draw_at(&self.state, size, &self.state.config.theme))
     }
 
     /// Lets so many milliseconds go by; `look` is called whenever something came, and every half a second.

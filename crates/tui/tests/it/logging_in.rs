@@ -1,22 +1,11 @@
 //! A log-in to a registry from the console: the form, what follows from it, and that nobody sees the password.
 
 use std::collections::BTreeSet;
-use std::convert::Infallible;
 use std::fmt::Write as _;
-use std::io;
-use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper_util::rt::TokioIo;
+use pinnace_core::redacted::Hidden;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Learned, Why};
-use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::{Credentials, Hidden};
-use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::registry::{Dial, Policy, Registry};
 use pinnace_tui::action::Context;
 use pinnace_tui::dialogs::login::state::Field;
 use pinnace_tui::dialogs::state::Modal;
@@ -184,36 +173,4 @@ fn screens() {
     press(&mut state, "L");
     type_text(&mut state, &"long".repeat(30));
     lines_of(&state);
-}
-
-/// A registry that wants this user and password, and an engine that is not there.
-fn cluster() -> Cluster {
-    let dial = Dial::Memory(Arc::new(|_| {
-        let (ours, theirs) = tokio::io::duplex(64 * 1024);
-        let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
-            // `ops` and the password above.
-            let is_known = request.headers().get("authorization").is_some_and(|it| it == "Basic b3BzOlp4OX5xd1YjMnA=");
-            let digest = format!("sha256:{}", "1".repeat(64));
-            let build = Response::builder().header("docker-content-digest", digest);
-            let build = if is_known { build.status(404) } else { build.status(401) };
-            let build = build.header("www-authenticate", "Basic realm=\"r\"");
-            Ok::<_, Infallible>(build.body(Full::new(Bytes::new())).unwrap())
-        });
-        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service));
-        Ok(ours)
-    }));
-    let host = Host::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
-    let docker = Docker::new(Endpoint { name: "none".into(), host }, false).unwrap();
-    Cluster::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
-}
-
-#[tokio::test]
-async fn the_registry_is_shown_it_from_then_on() {
-    let cluster = cluster();
-    let why = async |cluster: &Cluster| cluster.image("reg.example/pg:1").await.failed().cloned();
-    assert_eq!(why(&cluster).await, Some(Why::NoCredentials));
-    cluster.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
-    assert_eq!(why(&cluster).await, Some(Why::Denied));
-    cluster.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
-    assert_eq!(why(&cluster).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
 }

@@ -10,11 +10,10 @@ use pinnace_tui::msg::{Msg, Stamped};
 use pinnace_tui::screens::fleet::rows::{Row, total_lines};
 use pinnace_tui::state::State;
 use pinnace_tui::update::update;
-use ratatui::Terminal;
-use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
+use crate::drawing::{draw_at, lines};
 use crate::fixture::{self, NOW, console, press};
 use crate::tale;
 
@@ -37,14 +36,7 @@ fn one_colour_a_role() -> Theme {
 }
 
 fn draw(state: &State) -> Buffer {
-    draw_at(state, (state.size.width, state.size.height))
-}
-
-/// Draws the state at a terminal of another size than its own.
-fn draw_at(state: &State, (width, height): (u16, u16)) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| pinnace_tui::view::view(frame, state, theme())).unwrap();
-    terminal.backend().buffer().clone()
+    draw_at(state, (state.size.width, state.size.height), theme())
 }
 
 /// The text, then line by line which role stands from which column on.
@@ -78,24 +70,6 @@ pub fn picture(state: &State) -> String {
 /// The text, by lines.
 pub fn lines_of(state: &State) -> Vec<String> {
     lines(&draw(state))
-}
-
-fn lines(buffer: &Buffer) -> Vec<String> {
-    let area = buffer.area;
-    let line = |y| {
-        let mut line = String::new();
-        let mut skip = 0;
-        for x in 0..area.width {
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            line.push_str(buffer[(x, y)].symbol());
-            skip = pinnace_tui::widgets::width::width(buffer[(x, y)].symbol()).saturating_sub(1);
-        }
-        line.trim_end().to_owned()
-    };
-    (0..area.height).map(line).collect()
 }
 
 fn night(width: u16, height: u16) -> State {
@@ -244,7 +218,7 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
     states.push(touring);
     for state in &states {
         for size in [(80, 24), (20, 5), (1, 1), (200, 1), (1, 60), (300, 100)] {
-            let area = draw_at(state, size).area;
+            let area = draw_at(state, size, theme()).area;
             assert_eq!((area.width, area.height), size);
         }
     }

@@ -6,7 +6,7 @@ use std::{env, io};
 use tokio::runtime::Handle;
 
 use super::effects::Effects;
-use super::run::{self, Inbox};
+use super::event_loop::{self, Inbox};
 use super::terminal::{Console, install_panic_hook};
 use pinnace_core::finding::Severity;
 use pinnace_engine::clock;
@@ -71,14 +71,14 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
         let text = format!("a fault of pinnace: {panic}");
         told.send(Msg::Notice(Notice { at: clock::now(), severity: Severity::Error, text, hint: String::new() }));
     });
-    run::watch_signals(handle, &inbox)?;
+    event_loop::watch_signals(handle, &inbox)?;
     let clusters = parts
         .clusters
         .iter()
         .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.cluster.docker.address()) });
     let settings = parts.config.settings.clone();
     let mut state =
-        State::new(clusters.collect(), parts.config.for_depth(depth), run::size()?, clock::now(), parts.offset);
+        State::new(clusters.collect(), parts.config.for_depth(depth), event_loop::size()?, clock::now(), parts.offset);
     state.tour = tour;
     for warning in &parts.warnings {
         state.note(Notice {
@@ -93,8 +93,8 @@ fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
         state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }
     let mut effects = Effects::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, &settings);
-    run::read_terminal(inbox)?;
-    let ended = run::run(&mut state, &messages, &mut screen, |effect: Effect| effects.run(effect));
+    event_loop::read_terminal(inbox)?;
+    let ended = event_loop::run(&mut state, &messages, &mut screen, |effect: Effect| effects.run(effect));
     let (at_work, terminal_gone) = (effects.at_work(), ended.is_err());
     drop(screen);
     if at_work > 0 && !terminal_gone {

@@ -1,0 +1,50 @@
+//! A log-in that is shown to a registry from then on, and replaces the refusal before.
+
+use std::convert::Infallible;
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use pinnace_core::registry::Why;
+use pinnace_engine::cluster::Cluster;
+use pinnace_engine::credentials::{Credentials, Hidden};
+use pinnace_engine::docker::{Docker, Endpoint, Host};
+use pinnace_engine::registry::{Dial, Policy, Registry};
+
+const SECRET: &str = "Zx9~qwV#2p";
+
+/// A registry that wants this user and password, and an engine that is not there.
+fn cluster() -> Cluster {
+    let dial = Dial::Memory(Arc::new(|_| {
+        let (ours, theirs) = tokio::io::duplex(64 * 1024);
+        let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
+            // `ops` and the password above.
+            let is_known = request.headers().get("authorization").is_some_and(|it| it == "Basic b3BzOlp4OX5xd1YjMnA=");
+            let digest = format!("sha256:{}", "1".repeat(64));
+            let build = Response::builder().header("docker-content-digest", digest);
+            let build = if is_known { build.status(404) } else { build.status(401) };
+            let build = build.header("www-authenticate", "Basic realm=\"r\"");
+            Ok::<_, Infallible>(build.body(Full::new(Bytes::new())).unwrap())
+        });
+        tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service));
+        Ok(ours)
+    }));
+    let host = Host::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
+    let docker = Docker::new(Endpoint { name: "none".into(), host }, false).unwrap();
+    Cluster::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
+}
+
+#[tokio::test]
+async fn the_registry_is_shown_it_from_then_on() {
+    let cluster = cluster();
+    let why = async |cluster: &Cluster| cluster.image("reg.example/pg:1").await.failed().cloned();
+    assert_eq!(why(&cluster).await, Some(Why::NoCredentials));
+    cluster.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
+    assert_eq!(why(&cluster).await, Some(Why::Denied));
+    cluster.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
+    assert_eq!(why(&cluster).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
+}
