@@ -40,7 +40,7 @@ impl Clock {
     }
 
     /// Time since boot, or since this clock began; suspension included.
-    pub fn boottime(&self) -> Duration {
+    pub(crate) fn boottime(&self) -> Duration {
         match self {
             Self::Machine => boottime(),
             Self::Tokio { began, .. } => began.elapsed(),

@@ -225,7 +225,7 @@ impl Cluster {
     }
 
     /// What a reference names for an engine without any credentials, as for a node whose service has none.
-    pub async fn without_credentials(&self, image: &ImageRef) -> Fact<ImageFact> {
+    pub(crate) async fn without_credentials(&self, image: &ImageRef) -> Fact<ImageFact> {
         self.learned(self.distribution(image, None).await, Via::Engine)
     }
 

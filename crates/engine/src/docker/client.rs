@@ -17,11 +17,11 @@ use crate::http::Answer;
 use pinnace_core::text::clean;
 
 /// A read; the engine gives up at 20 s itself, when the managers do not agree.
-pub const READ: Limit = Limit::seconds(10);
+pub(crate) const READ: Limit = Limit::seconds(10);
 /// A write: above the engine's own 20 s, so that its answer is heard.
-pub const WRITE: Limit = Limit::seconds(30);
+pub(crate) const WRITE: Limit = Limit::seconds(30);
 /// A registry look-up by the engine: up to 40 s for a name that does not resolve.
-pub const LOOKUP: Limit = Limit::seconds(45);
+pub(crate) const LOOKUP: Limit = Limit::seconds(45);
 /// What a log filter should say of bollard, which logs whole bodies otherwise, environments and all.
 pub const LOG_FILTER: &str = "bollard=warn";
 

@@ -91,7 +91,7 @@ impl Docker {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+    pub(crate) async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("name", &[prefix])]))).await?;
         let all = each(what, &body, config)?;

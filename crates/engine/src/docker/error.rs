@@ -140,17 +140,17 @@ impl Fault {
     }
 
     /// Whether the engine is in no swarm.
-    pub fn is_not_in_swarm(&self) -> bool {
+    pub(crate) fn is_not_in_swarm(&self) -> bool {
         self.says("\"docker swarm init\"") || self.says("node is not part of a swarm")
     }
 
     /// Whether the swarm is locked.
-    pub fn is_locked(&self) -> bool {
+    pub(crate) fn is_locked(&self) -> bool {
         self.says("Swarm is encrypted and needs to be unlocked")
     }
 
     /// Whether the managers have no leader, for want of a majority or because they are electing one.
-    pub fn is_no_leader(&self) -> bool {
+    pub(crate) fn is_no_leader(&self) -> bool {
         self.says("does not have a leader")
             || self.says("node lost leader status")
             || self.says("no elected primary cluster manager")

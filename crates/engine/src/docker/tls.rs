@@ -25,13 +25,13 @@ pub struct Certificates {
 
 impl Certificates {
     /// `ca.pem`, `cert.pem` and `key.pem` of a folder, as far as they are there.
-    pub fn in_folder(folder: &Path) -> Self {
+    pub(crate) fn in_folder(folder: &Path) -> Self {
         let there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
         Self { ca: there("ca.pem"), cert: there("cert.pem"), key: there("key.pem"), skip_verify: false }
     }
 
     /// Whether a context with these wants TLS at all.
-    pub fn wants_tls(&self) -> bool {
+    pub(crate) fn wants_tls(&self) -> bool {
         self.skip_verify || self.ca.is_some() || self.cert.is_some() || self.key.is_some()
     }
 

@@ -48,7 +48,7 @@ impl Http {
     ///
     /// # Errors
     /// When nobody is reached, the connection breaks, or the answer is not there, whole, within the limit.
-    pub async fn call(&self, what: &str, request: Request<Full<Bytes>>, limit: Limit) -> Result<Answer, Fault> {
+    pub(crate) async fn call(&self, what: &str, request: Request<Full<Bytes>>, limit: Limit) -> Result<Answer, Fault> {
         let address = self.address(&request);
         let whole = async {
             let answer = self.client.request(request).await.map_err(|error| failed(what, &address, &error))?;
@@ -91,7 +91,7 @@ impl Http {
 ///
 /// # Errors
 /// When the connection breaks, or the body is longer.
-pub async fn read_body(what: &str, address: &str, mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
+pub(crate) async fn read_body(what: &str, address: &str, mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Fault::Broken {

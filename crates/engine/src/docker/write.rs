@@ -60,7 +60,7 @@ impl ServiceRevision {
 
     /// The same hash as it was before these edits, be it that the service stands before them or at their target: what
     /// to compare with a plan's `rest`, also where an edit (as of `/UpdateConfig`) is part of that hash.
-    pub fn rest_before(&self, edits: &[Edit]) -> RestHash {
+    pub(crate) fn rest_before(&self, edits: &[Edit]) -> RestHash {
         spec::rest_before(&self.spec, edits)
     }
 

@@ -16,7 +16,7 @@ use pinnace_core::journal::{Slot, SlotLabels};
 /// Between beats.
 const HEARTBEAT: Duration = Duration::from_secs(3);
 /// The age of the last good write's sending from which an owner posts nothing before it has beaten again.
-pub const FENCE: Duration = Duration::from_secs(10);
+pub(crate) const FENCE: Duration = Duration::from_secs(10);
 /// A write that hangs so long is trouble worth telling.
 const SLOW: Duration = Duration::from_secs(5);
 /// Between two tries of a write.
@@ -94,12 +94,12 @@ impl LeaseKeeper {
     }
 
     /// Whether a write has hung for so long that it should be told.
-    pub fn is_slow(&self) -> bool {
+    pub(crate) fn is_slow(&self) -> bool {
         self.shown.borrow().hangs_since.is_some_and(|since| self.clock.boottime().saturating_sub(since) > SLOW)
     }
 
     /// Whether the slot can be read.
-    pub async fn reads(&self) -> Result<(), Fault> {
+    pub(crate) async fn reads(&self) -> Result<(), Fault> {
         self.journal.slot(&self.config).await.map(drop)
     }
 }

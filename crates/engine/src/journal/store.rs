@@ -63,7 +63,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, Fault> {
+    pub(crate) async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, Fault> {
         let slots = Self::new(self.docker.clone()).slots_of(group).await?;
         Ok(slots.into_iter().find(|slot| !slot.labels.state.is_terminal()))
     }
@@ -79,7 +79,7 @@ impl Journal {
     }
 
     /// A group's slots, by number.
-    pub async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
+    pub(crate) async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
         let hash = group.hash();
         let filter = format!("{LABEL_GROUP}={hash}");
         let configs = self.store.labelled(&[LABEL_V, &filter]).await?;
@@ -155,7 +155,7 @@ impl Journal {
     }
 
     /// Writes the events of a change, the oldest dropped where they are too many; best effort.
-    pub async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), Fault> {
+    pub(crate) async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), Fault> {
         let mut lines: Vec<String> = Vec::new();
         let mut size = 0;
         for event in events.iter().rev() {

@@ -36,7 +36,7 @@ pub enum DialError {
 
 impl DialError {
     /// Whether it was the name.
-    pub fn is_name(&self) -> bool {
+    pub(crate) fn is_name(&self) -> bool {
         matches!(self, Self::NoName(_) | Self::SlowName(..))
     }
 }

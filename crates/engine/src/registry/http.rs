@@ -74,7 +74,7 @@ impl Http {
     }
 
     /// Whether this host's name did not resolve when it was last tried.
-    pub fn is_unresolved(&self, authority: &str) -> bool {
+    pub(crate) fn is_unresolved(&self, authority: &str) -> bool {
         self.down.with(|down| down.get(authority).is_some_and(|(_, error)| error.is_name()))
     }
 
@@ -111,7 +111,7 @@ impl Opened {
     }
 
     /// The next bytes of the body; `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| Fault::Broken(self.host.clone(), root(&error)))?;
             if let Ok(data) = frame.into_data() {

@@ -37,7 +37,7 @@ impl Policy {
     /// An entry stands for exactly that text; a network for every address literal in it, whatever the port, and for
     /// `localhost` (moby, `registry/config.go`: there any name is resolved first, which we do not do for a decision
     /// about secrecy).
-    pub fn is_insecure(&self, authority: &str) -> bool {
+    pub(crate) fn is_insecure(&self, authority: &str) -> bool {
         let host = host_of(authority);
         let addresses: Vec<IpAddr> = match host.parse() {
             Ok(address) => vec![address],
