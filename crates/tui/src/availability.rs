@@ -8,9 +8,10 @@ use pinnace_core::plan::Settle;
 use crate::dialogs::state::Modal;
 use crate::screens::fleet::rows::Row;
 use crate::screens::fleet::state::Pane;
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 
-pub(crate) use changes::{drift_goal, place, rollback_goal};
+pub(crate) use changes::{drift_goal, rollback_goal};
 
 /// Why an action is not possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,6 +136,9 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
             Action::ToPin
                 | Action::AcceptDrift
                 | Action::Rollback
+                | Action::Redeploy
+                | Action::Pins
+                | Action::Earlier
                 | Action::Logs
                 | Action::Tour
                 | Action::Inspect
@@ -147,16 +151,14 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     }
     match action {
         Action::Rollback => changes::rollback(state),
-        Action::Logs => match &subject(state)? {
-            Subject::There(_) => Ok(()),
-            Subject::Gone => Err(Reason::Gone),
-        },
-        Action::Earlier => crate::screens::candidates::state::meant(state).map(drop),
+        Action::Logs => Selection::of(state).service_id().map(drop),
+        Action::Earlier => crate::screens::candidates::state::listable(state).map(drop),
         Action::Open if state.screen_context() == Context::Earlier => changes::on_earlier(state),
         Action::Pins => changes::pins_of(state),
         Action::Redeploy => changes::redeploy(state),
         Action::ToPin | Action::AcceptDrift => drift_goal(state, Settle::Back).map(drop),
-        Action::Inspect => crate::screens::image::state::is_possible(state),
+        Action::Inspect if state.screen_context() == Context::Image => Err(Reason::NotHere),
+        Action::Inspect => Selection::of(state).image_ref().map(drop),
         Action::Files => crate::screens::image::state::readable(state),
         Action::ClearFilter => has_filter(state),
         Action::NextTrouble | Action::PreviousTrouble => trouble(state),
@@ -166,44 +168,11 @@ pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
         Action::CopyFix => crate::permanent_fix::is_there(state),
         Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Reason::NoTour),
         Action::Copy => match state.screens.last() {
-            None => subject(state).map(|_| ()),
+            None => Selection::of(state).service().map(drop),
             Some(_) => Ok(()),
         },
         _ => Ok(()),
     }
-}
-
-/// What an action on a service acts on.
-pub(crate) enum Subject {
-    /// This service, by id.
-    There(String),
-    /// One that is gone.
-    Gone,
-}
-
-/// The service under the cursor, or of the screen.
-pub(crate) fn subject(state: &State) -> Result<Subject, Reason> {
-    match state.screens.last() {
-        Some(Screen::Service(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
-        Some(Screen::Logs(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
-        Some(Screen::Earlier(screen)) => Ok(there_or_gone(state, screen.cluster, &screen.service)),
-        Some(Screen::Change(screen)) => {
-            let seen = crate::screens::change::state::shown(state, screen).ok_or(Reason::Reading)?;
-            let unit = screen.unit.or(seen.focus()).and_then(|at| seen.plan?.units.get(at)).ok_or(Reason::NoService)?;
-            Ok(there_or_gone(state, screen.cluster, &unit.service_id))
-        }
-        Some(_) => Err(Reason::NotHere),
-        None if state.fleet.pane != Pane::Services => Err(Reason::NoService),
-        None => match state.row() {
-            Some(Row::Service(row)) => Ok(row.service.clone().map_or(Subject::Gone, Subject::There)),
-            _ => Err(Reason::NoService),
-        },
-    }
-}
-
-fn there_or_gone(state: &State, cluster: usize, service: &str) -> Subject {
-    let there = state.clusters.get(cluster).is_some_and(|cluster| cluster.world.services.contains_key(service));
-    if there { Subject::There(service.to_owned()) } else { Subject::Gone }
 }
 
 fn has_filter(state: &State) -> Result<(), Reason> {

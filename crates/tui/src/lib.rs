@@ -16,6 +16,7 @@ pub mod msg;
 mod permanent_fix;
 mod rollback_target;
 pub mod screens;
+pub mod selection;
 pub mod state;
 pub mod tour;
 pub mod update;

@@ -7,10 +7,11 @@ use pinnace_core::pins;
 use pinnace_core::plan::Plan;
 use pinnace_core::swarm::GroupKey;
 
-use crate::availability::{Reason, place};
+use crate::availability::Reason;
 use crate::screens::change::state::shown;
 use crate::screens::plan::state::Fresh;
-use crate::state::{Screen, State};
+use crate::selection::Selection;
+use crate::state::{Cluster, Screen, State};
 
 /// Whether there is something to make permanent, as far as that can be said at a glance: the footer asks at each frame.
 ///
@@ -31,7 +32,7 @@ pub fn is_there(state: &State) -> Result<(), Reason> {
             }
             can_keep(seen.plan.ok_or(Reason::Reading)?)
         }
-        _ => in_force(state)?.1.is_some(),
+        _ => in_force(state)?.2.is_some(),
     };
     if found { Ok(()) } else { Err(Reason::NoPins) }
 }
@@ -62,18 +63,19 @@ pub fn here(state: &State) -> Result<Fix, Reason> {
             export::of_plan(plan, &cluster.world, &cluster.facts)
         }
         _ => {
-            let (group, text) = in_force(state)?;
-            let (doc, cluster) = (pins::read(text.unwrap_or_default()), cluster(place(state)?.0)?);
+            let (cluster, group, text) = in_force(state)?;
+            let doc = pins::read(text.unwrap_or_default());
             export::of_pins(&group, &doc, &doc, &cluster.world, &cluster.facts)
         }
     };
     found.ok_or(Reason::NoPins)
 }
 
-/// The group the keys act on, and its pins in force.
-fn in_force(state: &State) -> Result<(GroupKey, Option<&str>), Reason> {
-    let (at, group, _) = place(state)?;
-    let cluster = state.clusters.get(at).ok_or(Reason::NotHere)?;
+/// The selected group with its cluster, and its pins in force.
+fn in_force(state: &State) -> Result<(&Cluster, GroupKey, Option<&str>), Reason> {
+    let selection = Selection::of(state);
+    let group = selection.group()?.clone();
+    let cluster = state.clusters.get(selection.cluster).ok_or(Reason::NotHere)?;
     let text = cluster.world.history(&group).pins().map_err(|_| Reason::Reading)?;
-    Ok((group, text))
+    Ok((cluster, group, text))
 }

@@ -8,8 +8,9 @@ use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::time::age;
+use pinnace_core::world::World;
 
-use crate::availability::{Subject, subject};
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 
 /// The target of a rollback of what the keys act on, as the footer names it.
@@ -26,12 +27,12 @@ pub struct Target {
 /// Says where a rollback of the service under the cursor would go, once that is known.
 pub fn back_label(state: &State) -> Option<Target> {
     // There the key puts a change back, and elsewhere a plan names the target.
-    if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_))) {
+    if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_) | Screen::History(_)))
+    {
         return None;
     }
-    let Subject::There(id) = subject(state).ok()? else { return None };
-    let (group, service) = service_of(state, &id)?;
-    let Answer::To(way) = way_back(state.world(), &group, service) else { return None };
+    let (world, group, service) = selected_service(state)?;
+    let Answer::To(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
         Source::OldTask => "by an old task",
         _ => "",
@@ -44,16 +45,17 @@ pub fn back_label(state: &State) -> Option<Target> {
 
 /// What must be read first to say it.
 pub(crate) fn back_wants(state: &State) -> BTreeSet<Want> {
-    let Ok(Subject::There(id)) = subject(state) else { return BTreeSet::new() };
-    let Some((group, service)) = service_of(state, &id) else { return BTreeSet::new() };
-    match way_back(state.world(), &group, service) {
+    let Some((world, group, service)) = selected_service(state) else { return BTreeSet::new() };
+    match way_back(world, &group, service) {
         Answer::Wants(wants) => wants,
         _ => BTreeSet::new(),
     }
 }
 
-/// A service of the cluster that is shown, with its group.
-pub(crate) fn service_of<'a>(state: &'a State, id: &str) -> Option<(GroupKey, &'a Service)> {
-    let service = state.world().services.get(id)?;
-    Some((GroupKey::of(service), service))
+/// The selected service, with its cluster and its group.
+pub(crate) fn selected_service(state: &State) -> Option<(&World, GroupKey, &Service)> {
+    let selection = Selection::of(state);
+    let world = &state.clusters.get(selection.cluster)?.world;
+    let service = world.services.get(selection.service_id().ok()?)?;
+    Some((world, GroupKey::of(service), service))
 }

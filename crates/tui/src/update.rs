@@ -23,13 +23,14 @@ use pinnace_core::finding::Severity;
 use pinnace_core::plan::Settle;
 use pinnace_core::registry::{Fact, Learned, Why};
 
-use crate::availability::{Subject, available, subject};
+use crate::availability::available;
 use crate::dialogs::palette;
 use crate::dialogs::state::{Asked, Modal, Question};
 use crate::layout;
 use crate::layout::Area;
 use crate::msg::{Effect, Msg, Stamped};
 use crate::screens::pins::state::Kept;
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
 
@@ -270,9 +271,9 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 
 /// Opens the changes; from the fleet, the one that is open in the chosen group first.
 fn history(state: &mut State) {
-    let group = state.row().and_then(|row| row.group()).filter(|_| state.screens.is_empty()).cloned();
-    let active = state.active;
-    if !group.is_some_and(|group| change::open_group(state, active, &group)) {
+    let Selection { cluster, group, .. } = Selection::of(state);
+    let group = group.filter(|_| state.screens.is_empty());
+    if !group.is_some_and(|group| change::open_group(state, cluster, &group)) {
         history::open(state);
     }
 }
@@ -316,19 +317,5 @@ pub(crate) fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
             state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
             effects.push(Effect::Copy(fix.text));
         }
-    }
-}
-
-/// The service the keys act on, if it is there: its id and its cluster's place.
-pub(crate) fn there(state: &State) -> Option<(usize, String)> {
-    let cluster = match state.screens.last() {
-        Some(Screen::Service(screen)) => screen.cluster,
-        Some(Screen::Logs(screen)) => screen.cluster,
-        Some(Screen::Change(screen)) => screen.cluster,
-        _ => state.active,
-    };
-    match subject(state) {
-        Ok(Subject::There(id)) => Some((cluster, id)),
-        _ => None,
     }
 }

@@ -1,14 +1,12 @@
 //! Whether what changes the swarm is possible now: pins, plans, rollbacks, orders to a change.
 
 use crate::action::Action;
-use crate::rollback_target as back;
+use crate::rollback_target::selected_service;
 use crate::screens::candidates::state as earlier;
 use crate::screens::change::state::{ChangeId, Shown, Stand, shown};
-use crate::screens::fleet::rows::Row;
-use crate::screens::fleet::state::Pane;
-use crate::screens::history::state::items;
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::plan::state::{Fresh, PlanState};
+use crate::selection::Selection;
 use crate::state::{Guard, Screen, State};
 use pinnace_core::change::Order;
 use pinnace_core::history::drift;
@@ -16,45 +14,26 @@ use pinnace_core::history::{Answer, way_back};
 use pinnace_core::pins;
 use pinnace_core::plan::Action as Doing;
 use pinnace_core::plan::{BackTo, Goal, Scope, Settle};
-use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 
-use crate::availability::{Reason, Subject, subject};
+use crate::availability::Reason;
 
-/// The cluster and the group the keys act on, and the service within it if it is one.
-pub(crate) fn place(state: &State) -> Result<(usize, GroupKey, Option<String>), Reason> {
-    Ok(match state.screens.last() {
-        Some(Screen::Service(screen)) => (screen.cluster, screen.group.clone(), Some(screen.name.clone())),
-        Some(Screen::Change(screen)) => (screen.cluster, screen.group.clone(), None),
-        Some(_) => return Err(Reason::NotHere),
-        None if state.fleet.pane != Pane::Services => return Err(Reason::NoService),
-        None => match state.row() {
-            Some(Row::Service(row)) => (state.active, row.group.clone(), Some(row.name.clone())),
-            Some(row) => (state.active, row.group().cloned().ok_or(Reason::NoService)?, None),
-            None => return Err(Reason::NoRow),
-        },
-    })
-}
-
-/// What `R` asks for here: the service or group under the cursor, or the change.
+/// The goal of a rollback here: to before the selected change, else of the selected service or group.
 pub(crate) fn rollback_goal(state: &State) -> Result<(usize, Goal), Reason> {
-    let back = |group: GroupKey, scope, to| Goal::Back { group, scope, to };
-    match state.screens.last() {
-        Some(Screen::History(screen)) => {
-            let list = items(state, screen);
-            let entry = list.get(screen.scroll.at).ok_or(Reason::NoRow)?.entry;
-            let group = entry.slot.group().ok_or(Reason::NotHere)?;
-            if !entry.slot.labels.state.is_terminal() {
-                return Err(Reason::Unfinished);
-            }
-            Ok((screen.cluster, back(group, Scope::Group, Some(BackTo::Change(entry.slot.change.clone())))))
-        }
-        Some(Screen::Pins(screen)) => Ok((screen.cluster, back(screen.group.clone(), Scope::Group, None))),
-        _ => {
-            let (cluster, group, service) = place(state)?;
-            Ok((cluster, back(group, service.map_or(Scope::Group, Scope::Service), None)))
-        }
+    let selection = Selection::of(state);
+    let cluster = selection.cluster;
+    let Some(Screen::History(_)) = state.screens.last() else {
+        let (group, scope) = selection.planned()?;
+        return Ok((cluster, Goal::Back { group, scope, to: None }));
+    };
+    let change = selection.change.clone().ok_or(Reason::NoRow)?;
+    let group = selection.group.ok_or(Reason::NotHere)?;
+    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
+    let entry = world.history(&group).newest_first().find(|entry| entry.slot.change == change);
+    if !entry.ok_or(Reason::NoRow)?.slot.labels.state.is_terminal() {
+        return Err(Reason::Unfinished);
     }
+    Ok((cluster, Goal::Back { group, scope: Scope::Group, to: Some(BackTo::Change(change)) }))
 }
 
 pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
@@ -65,26 +44,18 @@ pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
     if !matches!(goal, Goal::Back { scope: Scope::Service(_), .. }) {
         return Ok(());
     }
-    let Subject::There(id) = subject(state)? else { return Err(Reason::Gone) };
-    let (group, service) = back::service_of(state, &id).ok_or(Reason::Gone)?;
-    way(state, &group, service)
-}
-
-fn way(state: &State, group: &GroupKey, service: &Service) -> Result<(), Reason> {
-    match way_back(state.world(), group, service) {
+    let (world, group, service) = selected_service(state).ok_or(Reason::Gone)?;
+    match way_back(world, &group, service) {
         Answer::NoWay => Err(Reason::NoWayBack),
         Answer::Stands(change) => Err(Reason::WentBack(change)),
         Answer::To(_) | Answer::Wants(_) => Ok(()),
     }
 }
 
-/// What settling the drift of what the keys act on asks for; nothing where there is none.
+/// The goal of settling the drift of the selected service or group; an error where there is none.
 pub(crate) fn drift_goal(state: &State, how: Settle) -> Result<(usize, Goal), Reason> {
-    let (cluster, group, service) = match state.screens.last() {
-        Some(Screen::Pins(screen)) => (screen.cluster, screen.group.clone(), None),
-        _ => place(state)?,
-    };
-    let scope = service.map_or(Scope::Group, Scope::Service);
+    let selection = Selection::of(state);
+    let (cluster, (group, scope)) = (selection.cluster, selection.planned()?);
     let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
     let text = world.history(&group).pins().map_err(|_| Reason::Reading)?;
     let doc = text.map(pins::read).unwrap_or_default();
@@ -99,17 +70,26 @@ pub(crate) fn on_earlier(state: &State) -> Result<(), Reason> {
     earlier::goal(screen).map(drop)
 }
 
-/// The pins of what the keys act on.
+/// The pins of the selected group.
 pub(crate) fn pins_of(state: &State) -> Result<(), Reason> {
-    let (cluster, group, _) = place(state)?;
-    let there = state.clusters.get(cluster).is_some_and(|one| one.world.members(&group).next().is_some());
+    if matches!(state.screens.last(), Some(Screen::Pins(_))) {
+        return Err(Reason::NotHere);
+    }
+    has_members(state)
+}
+
+/// Whether the group that a plan would be made for has services.
+fn has_members(state: &State) -> Result<(), Reason> {
+    let selection = Selection::of(state);
+    let (group, _) = selection.planned()?;
+    let one = state.clusters.get(selection.cluster);
+    let there = one.is_some_and(|one| one.world.members(&group).next().is_some());
     if there { Ok(()) } else { Err(Reason::Gone) }
 }
 
-/// A redeploy of what the keys act on.
+/// A redeploy of the selected service or group.
 pub(crate) fn redeploy(state: &State) -> Result<(), Reason> {
-    pins_of(state)?;
-    if matches!(state.screens.last(), Some(Screen::Service(_)) | None) { Ok(()) } else { Err(Reason::NotHere) }
+    has_members(state)
 }
 
 /// What the pins' screen can do.

@@ -7,8 +7,7 @@ use pinnace_core::redacted::Hidden;
 use pinnace_core::registry::Facts;
 
 use crate::dialogs::line::Line;
-use crate::screens::fleet::rows::Row;
-use crate::screens::pins::completion::under_cursor;
+use crate::selection::Selection;
 use crate::state::{Cluster, Screen, State};
 
 /// The form of a log-in.
@@ -139,11 +138,12 @@ pub fn is_needed(cluster: &Cluster) -> bool {
 }
 
 /// The cluster and the registry a log-in is most likely about: one that refused an image on the screen, else any that
-/// refused, else that of the image under the cursor.
-pub(crate) fn about(state: &State) -> (usize, String) {
-    let (cluster, images) = shown(state);
-    let hosts: Vec<String> =
-        images.iter().filter_map(|text| ImageRef::parse(text).ok()).map(|image| image.host).collect();
+/// refused, else that of the selected image.
+pub(crate) fn likely(state: &State) -> (usize, String) {
+    let Selection { cluster, image, .. } = Selection::of(state);
+    let selected = image.map(|image| image.text);
+    let images = selected.into_iter().chain(listed(state));
+    let hosts: Vec<String> = images.filter_map(|text| ImageRef::parse(&text).ok()).map(|image| image.host).collect();
     let refused: Vec<String> = state.clusters.get(cluster).map(|one| refused(&one.facts)).unwrap_or_default();
     let both = hosts.iter().find(|host| refused.contains(host));
     let host = both.or(refused.first()).or(hosts.first()).cloned().unwrap_or_default();
@@ -154,36 +154,13 @@ fn refused(facts: &Facts) -> Vec<String> {
     facts.refused().filter_map(|reference| ImageRef::parse(reference).ok()).map(|image| image.host).collect()
 }
 
-/// The images the screen is about, the one under the cursor first.
-fn shown(state: &State) -> (usize, Vec<String>) {
+/// The images that a screen lists beside the selected one.
+fn listed(state: &State) -> Vec<String> {
     match state.screens.last() {
-        None => match state.row() {
-            Some(Row::Service(row)) => (state.active, vec![row.image.clone()]),
-            _ => (state.active, Vec::new()),
-        },
-        Some(Screen::Service(screen)) => {
-            let service = state.clusters.get(screen.cluster).and_then(|one| one.world.services.get(&screen.service));
-            (screen.cluster, service.map(|service| service.image().to_owned()).into_iter().collect())
-        }
-        Some(Screen::Pins(screen)) => {
-            let text = screen.text.as_ref();
-            let here = text.and_then(under_cursor).map(|spot| spot.text().to_owned());
-            let pins = text.map(|text| text.doc.pins.values().cloned().collect::<Vec<_>>()).unwrap_or_default();
-            (screen.cluster, here.into_iter().chain(pins).collect())
-        }
-        Some(Screen::Plan(screen)) => {
-            let units = &screen.shown.plan.units;
-            let here = units.get(screen.at).into_iter().chain(units);
-            (screen.cluster, here.map(|unit| unit.to.image.clone()).collect())
-        }
-        Some(Screen::Earlier(screen)) => {
-            let rows = screen.choice().into_iter().chain(&screen.rows);
-            (screen.cluster, rows.map(|row| row.places.image.clone()).collect())
-        }
-        Some(Screen::Image(screen)) => (screen.cluster, vec![screen.image.text.clone()]),
-        Some(Screen::Change(screen)) => (screen.cluster, Vec::new()),
-        Some(Screen::History(screen)) => (screen.cluster, Vec::new()),
-        Some(Screen::Logs(screen)) => (screen.cluster, Vec::new()),
+        Some(Screen::Pins(screen)) => screen.text.iter().flat_map(|text| text.doc.pins.values()).cloned().collect(),
+        Some(Screen::Plan(screen)) => screen.shown.plan.units.iter().map(|unit| unit.to.image.clone()).collect(),
+        Some(Screen::Earlier(screen)) => screen.rows.iter().map(|row| row.places.image.clone()).collect(),
+        _ => Vec::new(),
     }
 }
 

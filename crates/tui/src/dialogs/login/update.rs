@@ -14,7 +14,7 @@ use crate::update::motion;
 
 /// Opens the form, for the registry it is most likely about.
 pub(crate) fn open(state: &mut State) {
-    let (cluster, host) = login::about(state);
+    let (cluster, host) = login::likely(state);
     state.modal = Some(Modal::Login(Box::new(Login::new(cluster, &host))));
 }
 

@@ -3,17 +3,15 @@
 use std::collections::BTreeSet;
 
 use pinnace_core::history::{self, Earlier, Fared, Pullable, earlier, wants_of};
-use pinnace_core::plan::Unit;
 use pinnace_core::plan::{BackTo, Goal, Scope};
 use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
 
-use crate::availability::{Reason, Subject, subject};
+use crate::availability::Reason;
 use crate::layout;
-use crate::screens::history::state::items;
-use crate::screens::history::state::{HistoryState, Span};
+use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::{Cluster, Screen, Scroll, State};
 
 /// The images a service may go back to.
@@ -69,6 +67,22 @@ impl EarlierState {
         self.rows.get(self.at())
     }
 
+    /// The service, and the image under the cursor.
+    pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
+        let image = |row: &Earlier| SelectedImage {
+            text: row.places.image.clone(),
+            service: Some(self.service.clone()),
+            pins: PinSource::None,
+        };
+        Selection {
+            image: self.choice().map(image),
+            ..Selection::new(self.cluster, Reason::NoRow)
+                .with_group(&self.group)
+                .with_scope(Scope::Service(self.name.clone()))
+                .with_service(one, &self.service, &self.name)
+        }
+    }
+
     /// Cursor and first line for a list of so many lines.
     pub fn scroll(&self, page: usize) -> Scroll {
         let at = self.at();
@@ -81,35 +95,16 @@ pub fn page(state: &State) -> usize {
     usize::from(layout::earlier(crate::update::body(state)).list.height)
 }
 
-/// The service whose earlier images the keys ask for.
-pub(crate) fn meant(state: &State) -> Result<(usize, GroupKey, String), Reason> {
-    let (cluster, id) = match state.screens.last() {
-        Some(Screen::History(screen)) => (screen.cluster, of_history(state, screen)?),
-        Some(Screen::Earlier(_)) => return Err(Reason::NotHere),
-        _ => match subject(state)? {
-            Subject::There(id) => (state.active, id),
-            Subject::Gone => return Err(Reason::Gone),
-        },
-    };
-    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
-    let service = world.services.get(&id).ok_or(Reason::Gone)?;
-    Ok((cluster, GroupKey::of(service), id))
-}
-
-/// The service whose history it is; else the only one that the change under the cursor touched.
-fn of_history(state: &State, screen: &HistoryState) -> Result<String, Reason> {
-    let world = state.clusters.get(screen.cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
-    if let Span::Service(_, name) = &screen.span {
-        return world.service_named(name).map(|service| service.id.clone()).ok_or(Reason::Gone);
+/// The selected service, whose earlier images can be listed.
+pub(crate) fn listable(state: &State) -> Result<(usize, GroupKey, String), Reason> {
+    if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
+        return Err(Reason::NotHere);
     }
-    let list = items(state, screen);
-    let entry = list.get(screen.scroll.at).ok_or(Reason::NoRow)?.entry;
-    let plan = &entry.record.as_ref().ok_or(Reason::Reading)?.plan;
-    let touched: Vec<&Unit> = plan.active().map(|(_, unit)| unit).collect();
-    match touched.as_slice() {
-        [unit] => Ok(unit.service_id.clone()),
-        _ => Err(Reason::NoService),
-    }
+    let selection = Selection::of(state);
+    let id = selection.service_id()?.to_owned();
+    let one = state.clusters.get(selection.cluster).ok_or(Reason::Gone)?;
+    let service = one.world.services.get(&id).ok_or(Reason::Gone)?;
+    Ok((selection.cluster, GroupKey::of(service), id))
 }
 
 /// What choosing the image under the cursor asks for.

@@ -4,7 +4,8 @@ use crate::action::Action;
 use crate::dialogs::state::{Detail, Modal};
 use crate::msg::Effect;
 use crate::screens::candidates::state as earlier;
-use crate::screens::candidates::state::{EarlierState, about, goal, meant, page};
+use crate::screens::candidates::state::{EarlierState, about, goal, listable, page};
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::text::clean;
 
@@ -14,7 +15,7 @@ use crate::update::motion;
 
 /// Opens the list for the service the keys act on.
 pub(crate) fn open(state: &mut State) {
-    let Ok((cluster, group, id)) = meant(state) else { return };
+    let Ok((cluster, group, id)) = listable(state) else { return };
     let Some(one) = state.clusters.get(cluster) else { return };
     let Some(service) = one.world.services.get(&id) else { return };
     let screen = EarlierState::new(cluster, one, group, service);
@@ -44,8 +45,8 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         Action::Copy => {
-            if let Some(one) = screen.choice() {
-                let text = clean(&one.places.image);
+            if let Some(image) = Selection::of(state).image {
+                let text = clean(&image.text);
                 copy(state, text, effects);
             }
         }

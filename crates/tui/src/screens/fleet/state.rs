@@ -1,7 +1,13 @@
 //! The state of the fleet.
 
 use super::rows::{Folds, Row, RowId};
+use crate::availability::Reason;
 use crate::filter::Filter;
+use crate::selection::{PinSource, SelectedImage, SelectedService, Selection};
+use crate::state::Cluster;
+use pinnace_core::plan::Scope;
+use pinnace_core::swarm::{Node, NodeState, Role};
+use pinnace_core::world::World;
 
 /// A pane of the fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,4 +55,42 @@ impl FleetState {
         let service = || self.rows.iter().position(|row| row.service().is_some() && !self.filter.is_empty());
         chosen.or_else(trouble).or_else(service).unwrap_or(0)
     }
+
+    /// What the cursor of the pane is on; `active` is the place of the cluster that is shown.
+    pub(crate) fn selection(&self, active: usize, one: &Cluster) -> Selection<'static> {
+        match self.pane {
+            Pane::Services => self.of_rows(active, one),
+            Pane::Clusters => Selection::new(self.cluster, Reason::NoService),
+            Pane::Nodes => {
+                let node = nodes_in_order(&one.world).get(self.node).map(|node| node.id.clone());
+                Selection { node, ..Selection::new(active, Reason::NoService) }
+            }
+        }
+    }
+
+    fn of_rows(&self, active: usize, one: &Cluster) -> Selection<'static> {
+        let Some(row) = self.rows.get(self.index()) else { return Selection::new(active, Reason::NoRow) };
+        let selection = Selection::new(active, Reason::NoService);
+        let Some(group) = row.group() else { return selection };
+        let selection = selection.with_group(group).with_scope(Scope::Group);
+        let Some(row) = row.service() else { return selection };
+        let id = row.service.clone().filter(|id| one.world.services.contains_key(id));
+        let pins = if id.is_some() { PinSource::InForce } else { PinSource::None };
+        Selection {
+            image: Some(SelectedImage { text: row.image.clone(), service: id.clone(), pins }),
+            service: Some(SelectedService { id, name: row.name.clone(), member: Some(row.member.clone()) }),
+            ..selection.with_scope(Scope::Service(row.name.clone()))
+        }
+    }
+}
+
+/// The nodes in the order they are shown: those in trouble, managers, workers; by name.
+pub fn nodes_in_order(world: &World) -> Vec<&Node> {
+    let mut nodes: Vec<_> = world.nodes.values().collect();
+    nodes.sort_by_key(|node| {
+        let well = node.takes_tasks() && node.reachability.as_deref().is_none_or(|reach| reach == "reachable");
+        let down = node.state != NodeState::Ready;
+        (!down, well, node.role != Role::Manager, &node.hostname)
+    });
+    nodes
 }

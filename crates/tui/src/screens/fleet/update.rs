@@ -1,7 +1,6 @@
 //! The fleet's actions, and its rows made anew.
 
 use crate::action::Action;
-use crate::availability::{Subject, subject};
 use crate::banner;
 use crate::dialogs::state::{Detail, Modal};
 use crate::filter::Filter;
@@ -10,11 +9,12 @@ use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::fleet::rows;
 use crate::screens::fleet::rows::{Fold, Row, RowId, View};
-use crate::screens::fleet::state::{FleetState, Pane};
+use crate::screens::fleet::state::{FleetState, Pane, nodes_in_order};
 use crate::screens::service::state::{ServiceState, Tab};
+use crate::selection::Selection;
 use crate::state::{Screen, Scroll, State};
 use pinnace_core::history::drift;
-use pinnace_core::swarm::{Node, NodeState, Role};
+use pinnace_core::swarm::Node;
 use pinnace_core::text::clean;
 
 use crate::update::body;
@@ -114,7 +114,7 @@ fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Left => fold(state, Some(Fold::Closed)),
         Action::Right => fold(state, Some(Fold::Open)),
         Action::Copy => {
-            if let Some(text) = state.row().and_then(Row::service).map(|row| row.image.clone()) {
+            if let Some(text) = Selection::of(state).image.map(|image| image.text) {
                 copy(state, text, effects);
             }
         }
@@ -237,20 +237,15 @@ fn run_on_nodes(state: &mut State, action: Action) {
 
 /// The nodes in the order they are shown: those in trouble, managers, workers; by name.
 pub fn nodes(state: &State) -> Vec<&Node> {
-    let mut nodes: Vec<_> = state.world().nodes.values().collect();
-    nodes.sort_by_key(|node| {
-        let well = node.takes_tasks() && node.reachability.as_deref().is_none_or(|reach| reach == "reachable");
-        let down = node.state != NodeState::Ready;
-        (!down, well, node.role != Role::Manager, &node.hostname)
-    });
-    nodes
+    nodes_in_order(state.world())
 }
 
 /// Shows the full cause of what is wrong with the row; without one, of what concerns everything.
 fn details(state: &mut State) {
     let mut lines = Vec::new();
     let mut title = String::new();
-    if let (Some(row), Ok(Subject::There(id))) = (state.row().and_then(Row::service), subject(state)) {
+    let id = Selection::of(state).service_id().map(str::to_owned);
+    if let (Some(row), Ok(id)) = (state.row().and_then(Row::service), id) {
         title.clone_from(&row.name);
         lines.push(format!("image    {}", row.image));
         if let Some(error) = state.world().health(&id).and_then(|health| health.error.as_ref()) {

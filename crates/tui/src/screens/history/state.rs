@@ -1,6 +1,8 @@
 //! The changes there were, as the history screen lists them.
 
-use crate::state::Scroll;
+use crate::availability::Reason;
+use crate::selection::Selection;
+use crate::state::{Cluster, Scroll};
 use pinnace_core::journal::{Entry, History};
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{Action, Kind, Unit};
@@ -31,11 +33,7 @@ impl Item<'_> {
 
 /// Lists the changes, newest first by the leader's clock; within a group always by number.
 pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<Item<'a>> {
-    let Some(cluster) = state.clusters.get(screen.cluster) else { return Vec::new() };
-    let wanted = screen.filter.to_lowercase();
-    let entries = entries(&cluster.world, &screen.span).into_iter();
-    let passing = entries.filter(|entry| wanted.split_whitespace().all(|word| mentions(entry, word)));
-    passing.map(|entry| Item { entry, open: screen.open.contains(&entry.slot.change) }).collect()
+    state.clusters.get(screen.cluster).map_or_else(Vec::new, |cluster| screen.items(&cluster.world))
 }
 
 /// The changes of a span, newest first.
@@ -114,4 +112,48 @@ pub struct HistoryState {
     pub open: BTreeSet<String>,
     /// Where in the list.
     pub scroll: Scroll,
+}
+
+impl HistoryState {
+    /// Lists the changes of the span that pass the filter.
+    pub(crate) fn items<'a>(&self, world: &'a World) -> Vec<Item<'a>> {
+        let wanted = self.filter.to_lowercase();
+        let entries = entries(world, &self.span).into_iter();
+        let passing = entries.filter(|entry| wanted.split_whitespace().all(|word| mentions(entry, word)));
+        passing.map(|entry| Item { entry, open: self.open.contains(&entry.slot.change) }).collect()
+    }
+
+    /// The change under the cursor, the service it is about if that is one, and the first image it brought.
+    pub(crate) fn selection<'a>(&self, one: Option<&'a Cluster>) -> Selection<'a> {
+        let items = one.map(|one| self.items(&one.world)).unwrap_or_default();
+        let entry = items.get(self.scroll.at).map(|item| item.entry);
+        let record = entry.and_then(|entry| entry.record.as_ref());
+        let missing = match (entry, record) {
+            (None, _) => Reason::NoRow,
+            (Some(_), None) => Reason::Reading,
+            (Some(_), Some(record)) if record.plan.units.is_empty() => Reason::NothingPlanned,
+            (Some(_), Some(_)) => Reason::NoService,
+        };
+        let mut selection = Selection::new(self.cluster, missing);
+        selection.change = entry.map(|entry| entry.slot.change.clone());
+        selection.group = entry.and_then(|entry| entry.slot.group());
+        let active: Vec<&Unit> = record.iter().flat_map(|record| record.plan.active()).map(|(_, unit)| unit).collect();
+        let mut unit = active.first().copied();
+        match (&self.span, active.as_slice()) {
+            (Span::Service(group, name), active) => {
+                let service = one.and_then(|one| one.world.service_named(name));
+                let id = service.map(|service| service.id.clone()).unwrap_or_default();
+                selection = selection.with_service(one, &id, name);
+                selection.group.get_or_insert_with(|| group.clone());
+                unit = active.iter().copied().find(|unit| unit.service == *name).or(unit);
+            }
+            (_, [unit]) => selection = selection.with_service(one, &unit.service_id, &unit.service),
+            _ => {}
+        }
+        let Some(record) = record else { return selection };
+        match unit.or(record.plan.units.first()) {
+            Some(unit) => selection.with_image_after(&record.plan, unit),
+            None => selection,
+        }
+    }
 }

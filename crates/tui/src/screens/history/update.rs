@@ -10,6 +10,7 @@ use crate::msg::Effect;
 use crate::screens::change::state::ChangeId;
 use crate::screens::history::state::{HistoryState, Span};
 use crate::screens::history::state::{Item, items};
+use crate::selection::Selection;
 use crate::state::{Screen, Scroll, State};
 use pinnace_core::text::clean;
 
@@ -18,11 +19,14 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// Opens the changes: of the service whose screen it is, else all.
+/// Opens the changes: of the service that the screen shows, else all.
 pub(crate) fn open(state: &mut State) {
+    let Selection { group, service, .. } = Selection::of(state);
     let span = match state.screens.last() {
-        Some(Screen::Service(screen)) => Span::Service(screen.group.clone(), screen.name.clone()),
-        Some(Screen::Earlier(screen)) => Span::Service(screen.group.clone(), screen.name.clone()),
+        Some(Screen::Service(_) | Screen::Earlier(_) | Screen::Logs(_)) => match (group, service) {
+            (Some(group), Some(service)) => Span::Service(group, service.name),
+            _ => Span::All,
+        },
         _ => Span::All,
     };
     state.screens.push(Screen::History(HistoryState {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use crate::action::Action;
 use crate::msg::Effect;
-use crate::screens::image::state::{ImageState, Judge, under_cursor};
+use crate::screens::image::state::{ImageState, Judge};
 use crate::screens::plan::state::forget_image;
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 use crate::{layout, wrap};
 use pinnace_core::finding::Severity;
@@ -19,7 +20,10 @@ use crate::update::motion;
 
 /// Opens what the image under the cursor is.
 pub(crate) fn open(state: &mut State) {
-    let Ok((cluster, image, rules)) = under_cursor(state) else { return };
+    let selection = Selection::of(state);
+    let cluster = selection.cluster;
+    let Ok(image) = selection.image_ref() else { return };
+    let rules = state.clusters.get(cluster).map(|one| selection.rules(&one.world)).unwrap_or_default();
     let contract = rules.contract.map(|name| match state.config.contracts.get(&name) {
         Ok(contract) => Judge::By(Box::new(contract)),
         Err((why, hint)) => Judge::Missing { name, why, hint },

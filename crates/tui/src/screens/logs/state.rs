@@ -2,7 +2,13 @@
 
 use std::collections::VecDeque;
 
+use pinnace_core::plan::Scope;
+use pinnace_core::swarm::GroupKey;
+
+use crate::availability::Reason;
 use crate::msg::LogLine;
+use crate::selection::Selection;
+use crate::state::Cluster;
 
 /// A service's log.
 #[derive(Clone, Debug)]
@@ -21,4 +27,17 @@ pub struct LogsState {
     pub top: Option<usize>,
     /// Why no more lines come, once that is so.
     pub ended: Option<String>,
+}
+
+impl LogsState {
+    /// The service whose log it is.
+    pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
+        let selection = Selection::new(self.cluster, Reason::NotHere);
+        let selection = selection.with_service(one, &self.service, &self.name);
+        let Some(service) = one.and_then(|one| one.world.services.get(&self.service)) else { return selection };
+        selection
+            .with_group(&GroupKey::of(service))
+            .with_scope(Scope::Service(service.name.clone()))
+            .with_image_of(Some(service))
+    }
 }

@@ -6,21 +6,25 @@ use crate::action::Action;
 use crate::layout;
 use crate::msg::{Effect, LogLine};
 use crate::screens::logs::state::LogsState;
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::text::clean;
 
 use crate::update::body;
 use crate::update::copy;
-use crate::update::there;
 
 /// How many lines are kept.
 const MOST: usize = 5000;
 
 /// Opens the log of the service the keys act on.
 pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
-    let Some((cluster, service)) = there(state) else { return };
-    let found = state.clusters.get(cluster).and_then(|cluster| cluster.world.services.get(&service));
-    let name = found.map_or_else(|| service.clone(), |service| service.name.clone());
+    let selection = Selection::of(state);
+    let Ok((service, name)) =
+        selection.service_id().and_then(|id| Ok((id.to_owned(), selection.service()?.name.clone())))
+    else {
+        return;
+    };
+    let cluster = selection.cluster;
     state.screens.push(Screen::Logs(LogsState {
         cluster,
         service: service.clone(),

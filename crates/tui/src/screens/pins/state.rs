@@ -6,16 +6,19 @@ use std::time::Duration;
 use pinnace_core::check::{self, Placed};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
-use pinnace_core::pins::{self, PinDoc, PinKey};
+use pinnace_core::pins::{self, MANIFEST, PinDoc, PinKey};
 use pinnace_core::pins::{Origin, effective as core_effective};
+use pinnace_core::plan::Scope;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, ImageFact};
-use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
+use pinnace_core::swarm::{GroupKey, GroupKind, Service, member_of};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
+use crate::availability::Reason;
 use crate::screens::pins::completion::Complete;
 use crate::screens::pins::editor::Editor;
+use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::{Cluster, State};
 
 /// For so long after the last edit nothing is asked and nothing is kept: somebody is typing.
@@ -42,6 +45,39 @@ pub struct PinsState {
     pub top: usize,
     /// The list of images under the cursor's line, while it is open.
     pub complete: Option<Complete>,
+}
+
+impl PinsState {
+    /// The group, the service whose pin the cursor is in, and the image of that pin.
+    ///
+    /// Outside of a pin it is the service the pins were opened for, and what that would run.
+    pub(crate) fn selection<'a>(&'a self, one: Option<&'a Cluster>) -> Selection<'a> {
+        let missing = if self.text.is_none() { Reason::Reading } else { Reason::NoService };
+        let selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);
+        let (Some(one), Some(text)) = (one, &self.text) else { return selection };
+        let key = text.pin_at(text.editor.cursor().0);
+        let covers = |service: &&Service| key.is_some_and(|key| pins::covers(key, &self.group, service));
+        let opened_for = self.service.as_ref().and_then(|name| one.world.service_named(name));
+        let opened_for = opened_for.filter(|service| key.is_none() || covers(service));
+        let service = opened_for.or_else(|| one.world.members(&self.group).find(covers));
+        let selection = match service {
+            Some(service) => selection.with_service(Some(one), &service.id, &service.name),
+            None => selection,
+        };
+        let service = service.or_else(|| one.world.members(&self.group).next());
+        let pinned = key.and_then(|key| text.doc.pins.get(key)).filter(|image| *image != MANIFEST).cloned();
+        let wished = || {
+            let service = service?;
+            let wished = core_effective(&self.group, &text.doc, &text.in_force, service, &one.world, &one.facts);
+            Some(wished.image.unwrap_or_else(|| service.image().to_owned()))
+        };
+        let image = pinned.or_else(wished).map(|image| SelectedImage {
+            text: image,
+            service: service.map(|service| service.id.clone()),
+            pins: PinSource::Edited(&text.doc),
+        });
+        Selection { image, ..selection }
+    }
 }
 
 /// A draft kept on disk.

@@ -6,6 +6,7 @@ use crate::layout;
 use crate::msg::Effect;
 use crate::screens::pins::editor::Editor;
 use crate::screens::pins::state::{Kept, PinText, PinsMode, PinsPane, PinsState, QUIET, keys_of};
+use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::finding::Severity;
 use pinnace_core::pins;
@@ -17,9 +18,10 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// Opens the pins of what the keys act on.
+/// Opens the pins of the selected group, with the cursor on the selected service.
 pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
-    let Ok((cluster, group, service)) = crate::availability::place(state) else { return };
+    let Selection { cluster, group: Some(group), service, .. } = Selection::of(state) else { return };
+    let service = service.map(|service| service.name);
     effects.push(Effect::LoadDraft { cluster, group: group.clone() });
     state.screens.push(Screen::Pins(Box::new(PinsState {
         cluster,

@@ -12,6 +12,8 @@ use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
 
+use crate::availability::Reason;
+use crate::selection::Selection;
 use crate::state::{Cluster, Guard, State};
 
 /// A plan on the screen.
@@ -177,6 +179,20 @@ impl PlanState {
         let few = self.shown.plan.units.len() <= 6;
         let active = self.shown.plan.units.get(at).is_some_and(|unit| unit.action != Action::None);
         (active && few) != self.folded.contains(&at)
+    }
+
+    /// The unit under the cursor, or the first that the finding there names; its service, and the image it brings.
+    pub(crate) fn selection<'a>(&'a self, one: Option<&Cluster>) -> Selection<'a> {
+        let plan = &self.shown.plan;
+        let selection = Selection::new(self.cluster, Reason::NothingPlanned).with_group(&plan.group);
+        let named = || {
+            let finding = plan.findings.get(self.at.checked_sub(plan.units.len())?)?;
+            plan.units.iter().find(|unit| finding.services.contains(&unit.service))
+        };
+        match plan.units.get(self.at).or_else(named).or(plan.units.first()) {
+            Some(unit) => selection.with_service(one, &unit.service_id, &unit.service).with_image_after(plan, unit),
+            None => selection,
+        }
     }
 
     /// How many things the cursor can be on.

@@ -1,16 +1,17 @@
 //! The plan's screen: it is made, looked at, acknowledged and applied.
 
 use crate::action::Action;
-use crate::availability::{drift_goal, place, rollback_goal};
+use crate::availability::{drift_goal, rollback_goal};
 use crate::dialogs::state::{Asked, Detail, Modal, Question};
 use crate::msg::Effect;
 use crate::screens::change::state::{ChangeId, ChangeScreen, Stand, Work, mode, target};
 use crate::screens::plan::state::{PlanState, Stepping, docker_lines, forget_old};
+use crate::selection::Selection;
 use crate::state::{Guard, Screen, State};
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::{Action as Doing, Credentials, Plan};
-use pinnace_core::plan::{Again, Goal, Saved, Scope, Settle, plural};
+use pinnace_core::plan::{Again, Goal, Saved, Settle, plural};
 use pinnace_core::plan::{Replacing, Sending};
 use pinnace_core::text::clean;
 
@@ -91,8 +92,9 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 
 /// Opens the plan that starts tasks anew, for what the keys act on.
 pub(crate) fn open_redeploy(state: &mut State) {
-    let Ok((cluster, group, service)) = place(state) else { return };
-    let scope = service.map_or(Scope::Group, Scope::Service);
+    let selection = Selection::of(state);
+    let cluster = selection.cluster;
+    let Ok((group, scope)) = selection.planned() else { return };
     open(state, cluster, Goal::Redeploy { group, scope, by: Again::Same });
 }
 

@@ -1,8 +1,14 @@
 //! The state of the service screen.
 
+use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
+use pinnace_core::world::World;
 
-use crate::state::Scroll;
+use crate::availability::Reason;
+use crate::screens::history::state::{Span, entries};
+use crate::screens::service::tasks;
+use crate::selection::Selection;
+use crate::state::{Cluster, Scroll};
 
 /// A part of the service screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,4 +51,25 @@ pub struct ServiceState {
     pub tab: Tab,
     /// Where in it.
     pub scroll: Scroll,
+}
+
+impl ServiceState {
+    /// The service, its image, and the task or the change under the cursor.
+    pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
+        let world = one.map(|one| &one.world);
+        let task = |world: &World| tasks::by_slot(world, &self.service).get(self.scroll.at).map(|task| task.id.clone());
+        let change = |world: &World| {
+            let span = Span::Service(self.group.clone(), self.name.clone());
+            entries(world, &span).get(self.scroll.at).map(|entry| entry.slot.change.clone())
+        };
+        Selection {
+            task: world.filter(|_| self.tab == Tab::Tasks).and_then(task),
+            change: world.filter(|_| self.tab == Tab::Changes).and_then(change),
+            ..Selection::new(self.cluster, Reason::NotHere)
+                .with_group(&self.group)
+                .with_scope(Scope::Service(self.name.clone()))
+                .with_service(one, &self.service, &self.name)
+                .with_image_of(world.and_then(|world| world.services.get(&self.service)))
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::screens::history::state as history;
 use crate::screens::history::state::Span;
 use crate::screens::service::state::{ServiceState, Tab};
 use crate::screens::service::tasks;
+use crate::selection::Selection;
 use crate::state::{Screen, Scroll, State};
 use pinnace_core::swarm::Task;
 use pinnace_core::text::clean;
@@ -39,8 +40,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Open if screen.tab == Tab::Changes => crate::screens::history::update::open(state),
         Action::Open | Action::Details => details(state, &screen),
         Action::Copy => {
-            let service = state.clusters.get(screen.cluster).and_then(|c| c.world.services.get(&screen.service));
-            let image = service.map_or(screen.name, |service| clean(service.image()));
+            let image = Selection::of(state).image.map_or(screen.name, |image| clean(&image.text));
             copy(state, image, effects);
         }
         _ => with(state, |screen| {

@@ -1,0 +1,25 @@
+//! What the cursor of the change screen is on.
+
+use pinnace_core::plan::Scope;
+
+use crate::availability::Reason;
+use crate::screens::change::state::{ChangeId, ChangeScreen, Shown};
+use crate::selection::Selection;
+use crate::state::Cluster;
+
+impl ChangeScreen {
+    /// The change, and the service and the image of the unit under the cursor; a plan made here covers the group.
+    pub(crate) fn selection<'a>(&self, shown: Option<&Shown<'a>>, one: Option<&Cluster>) -> Selection<'a> {
+        let missing = if shown.is_none() { Reason::Reading } else { Reason::NoService };
+        let mut selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);
+        selection.change = match &self.id {
+            ChangeId::Change(change) => Some(change.clone()),
+            ChangeId::Plan(_) => None,
+        };
+        let Some((seen, plan)) = shown.and_then(|seen| Some((seen, seen.plan?))) else { return selection };
+        match self.unit.or(seen.focus()).and_then(|at| plan.units.get(at)) {
+            Some(unit) => selection.with_service(one, &unit.service_id, &unit.service).with_image_after(plan, unit),
+            None => selection,
+        }
+    }
+}
