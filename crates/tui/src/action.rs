@@ -141,7 +141,7 @@ named! {
 
 impl Context {
     /// Whether plain keys are text here, so that only keys that cannot be text reach [`Context::Global`].
-    pub const fn takes_text(self) -> bool {
+    pub(crate) const fn takes_text(self) -> bool {
         matches!(self, Self::Editor | Self::Complete | Self::Prompt | Self::Palette)
     }
 

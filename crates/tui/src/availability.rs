@@ -129,7 +129,7 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 }
 
 /// Says whether an action is possible on the screen, whatever lies over it.
-pub fn available_under(state: &State, action: Action) -> Result<(), Reason> {
+pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     match state.screens.last() {
         _ if matches!(
             action,

@@ -63,7 +63,7 @@ impl Filter {
     }
 
     /// Whether a service passes.
-    pub fn passes(&self, world: &World, group: &GroupKey, service: &Service) -> bool {
+    pub(crate) fn passes(&self, world: &World, group: &GroupKey, service: &Service) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
                 Field::Any => {
@@ -83,7 +83,7 @@ impl Filter {
     }
 
     /// Whether a service that is gone passes, of which only names are known.
-    pub fn passes_missing(&self, group: &GroupKey, service: &str, member: &str, image: &str) -> bool {
+    pub(crate) fn passes_missing(&self, group: &GroupKey, service: &str, member: &str, image: &str) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
                 Field::Any => [&group.name, service, image].iter().any(|text| has(text, &term.wanted)),

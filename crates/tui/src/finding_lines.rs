@@ -15,7 +15,7 @@ use crate::screens::pins::state::{PinText, PinsState};
 use crate::state::Cluster;
 
 /// What was found out about the pinned images, one each: the image, and what is known.
-pub fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText, now: Time) -> Vec<(String, String)> {
+pub(crate) fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText, now: Time) -> Vec<(String, String)> {
     let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
     let one = |(image, services): (String, Vec<&Service>)| {
         let base = services.first().and_then(|service| text.doc.rules_for(&screen.group, service).base);

@@ -34,7 +34,7 @@ pub struct Area {
 impl Area {
     /// Cuts off rows at the top and returns them.
     #[must_use]
-    pub fn take_top(&mut self, rows: u16) -> Self {
+    pub(crate) fn take_top(&mut self, rows: u16) -> Self {
         let rows = rows.min(self.height);
         let top = Self { height: rows, ..*self };
         self.y += rows;
@@ -44,7 +44,7 @@ impl Area {
 
     /// Cuts off rows at the bottom and returns them.
     #[must_use]
-    pub fn take_bottom(&mut self, rows: u16) -> Self {
+    pub(crate) fn take_bottom(&mut self, rows: u16) -> Self {
         let rows = rows.min(self.height);
         self.height -= rows;
         Self { y: self.y + self.height, height: rows, ..*self }
@@ -52,7 +52,7 @@ impl Area {
 
     /// Cuts off columns at the left and returns them.
     #[must_use]
-    pub fn take_left(&mut self, columns: u16) -> Self {
+    pub(crate) fn take_left(&mut self, columns: u16) -> Self {
         let columns = columns.min(self.width);
         let left = Self { width: columns, ..*self };
         self.x += columns;
@@ -62,7 +62,7 @@ impl Area {
 }
 
 /// The least size that is drawn on; below it the screen says so.
-pub const LEAST: Size = Size { width: 40, height: 10 };
+pub(crate) const LEAST: Size = Size { width: 40, height: 10 };
 /// From this width on clusters and nodes have a pane of their own.
 const WIDE: u16 = 100;
 /// From this height on the selected row has a strip of details.
@@ -75,12 +75,12 @@ const LEFT: u16 = 24;
 
 impl Size {
     /// Whether anything can be drawn.
-    pub fn is_enough(self) -> bool {
+    pub(crate) fn is_enough(self) -> bool {
         self.width >= LEAST.width && self.height >= LEAST.height
     }
 
     /// Whether clusters and nodes have a pane of their own.
-    pub fn is_wide(self) -> bool {
+    pub(crate) fn is_wide(self) -> bool {
         self.width >= WIDE
     }
 }
@@ -126,7 +126,7 @@ pub struct Fleet {
 }
 
 /// Divides the fleet's body; `nodes` is whether the nodes are shown.
-pub fn fleet(size: Size, body: Area, nodes: bool) -> Fleet {
+pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> Fleet {
     let mut rest = body;
     let none = Area { x: body.x, y: body.y, width: 0, height: 0 };
     let left = if nodes && size.is_wide() { rest.take_left(LEFT) } else { none };
@@ -155,7 +155,7 @@ pub struct Titled {
 }
 
 /// Divides a body into a summary of so many rows and a list.
-pub fn titled(body: Area, rows: u16) -> Titled {
+pub(crate) fn titled(body: Area, rows: u16) -> Titled {
     let mut list = body;
     let summary = list.take_top(rows.min(body.height.saturating_sub(3)));
     Titled { summary, list }
@@ -192,7 +192,7 @@ pub struct Pins {
 
 impl Pins {
     /// Whether the text and what it comes to are on the screen together.
-    pub fn is_both(&self) -> bool {
+    pub(crate) fn is_both(&self) -> bool {
         self.images.height > 1
     }
 }
@@ -222,14 +222,14 @@ pub fn choices(text: Area) -> usize {
 }
 
 /// The window in the middle of the body, as large as its content needs and the body allows.
-pub fn popup(body: Area, width: u16, height: u16) -> Area {
+pub(crate) fn popup(body: Area, width: u16, height: u16) -> Area {
     let width = width.min(body.width.saturating_sub(2));
     let height = height.min(body.height);
     Area { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 3, width, height }
 }
 
 /// The first line to show, so that `cursor` (a line and how many it takes) is in view and nothing moves needlessly.
-pub fn scrolled(top: usize, cursor: (usize, usize), page: usize, total: usize) -> usize {
+pub(crate) fn scrolled(top: usize, cursor: (usize, usize), page: usize, total: usize) -> usize {
     let (line, lines) = cursor;
     let lowest = (line + lines).saturating_sub(page);
     top.clamp(lowest.min(line), line).min(total.saturating_sub(page))

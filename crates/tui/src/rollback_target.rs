@@ -25,7 +25,7 @@ pub struct Target {
 }
 
 /// Says where a rollback of the service under the cursor would go, once that is known.
-pub fn back_label(state: &State) -> Option<Target> {
+pub(crate) fn back_label(state: &State) -> Option<Target> {
     // There the key puts a change back, and elsewhere a plan names the target.
     if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_) | Screen::History(_)))
     {

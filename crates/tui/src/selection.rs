@@ -180,7 +180,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// With the reason why none is selected, or what is wrong with the reference.
-    pub fn image_ref(&self) -> Result<ImageRef, Reason> {
+    pub(crate) fn image_ref(&self) -> Result<ImageRef, Reason> {
         let is_gone = self.service.as_ref().is_some_and(|service| service.id.is_none());
         let missing = || if is_gone { Reason::Gone } else { self.missing.clone() };
         let text = &self.image.as_ref().ok_or_else(missing)?.text;

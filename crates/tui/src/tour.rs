@@ -88,7 +88,7 @@ pub struct Told {
 }
 
 /// Whether the tour is on the screen.
-pub fn is_shown(state: &State) -> bool {
+pub(crate) fn is_shown(state: &State) -> bool {
     state.tour.as_ref().is_some_and(|tour| !tour.away)
 }
 

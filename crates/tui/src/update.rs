@@ -35,14 +35,14 @@ use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
 
 /// How many lines the summary of the service screen takes.
-pub const SERVICE_SUMMARY: u16 = 8;
+pub(crate) const SERVICE_SUMMARY: u16 = 8;
 /// How many lines stand above the list of changes.
-pub const HISTORY_SUMMARY: u16 = 2;
+pub(crate) const HISTORY_SUMMARY: u16 = 2;
 
 /// How many lines stand above what an image is.
-pub const IMAGE_SUMMARY: u16 = 1;
+pub(crate) const IMAGE_SUMMARY: u16 = 1;
 
-pub use crate::dialogs::update::{PICKS, popup_page};
+pub(crate) use crate::dialogs::update::{PICKS, popup_page};
 pub use crate::screens::fleet::update::nodes;
 pub use motion::moved;
 

@@ -3,7 +3,7 @@
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// The cells beside the lines of a screen of text: two before them, and one at the end of the line.
-pub const MARGIN: usize = 3;
+pub(crate) const MARGIN: usize = 3;
 
 /// The cells a text takes.
 pub fn width(text: &str) -> usize {
@@ -11,7 +11,7 @@ pub fn width(text: &str) -> usize {
 }
 
 /// The text in lines of at most so many cells, broken at blanks where there are some.
-pub fn wrapped(text: &str, cells: usize) -> Vec<String> {
+pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest = text;
     while width(rest) > cells && cells > 0 {

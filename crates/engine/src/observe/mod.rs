@@ -1,4 +1,4 @@
-//! Observing a cluster: what a [`World`](pinnace_core::world::World) is fed with.
+//! Observing a cluster: what a [`World`] is fed with.
 //!
 //! The first screen takes five calls: a ping, then at once the engine's own facts, the nodes, the services and the
 //! journal's slots. Then come the task histories of services in trouble or in view, and the event stream. Tasks send no

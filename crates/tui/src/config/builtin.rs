@@ -15,10 +15,10 @@ macro_rules! texts {
 }
 
 /// The compiled-in keymaps.
-pub const KEYMAPS: &[Text<'static>] = texts!["keymaps/default.toml", "keymaps/emacs.toml"];
+pub(crate) const KEYMAPS: &[Text<'static>] = texts!["keymaps/default.toml", "keymaps/emacs.toml"];
 
 /// The compiled-in themes.
-pub const THEMES: &[Text<'static>] =
+pub(crate) const THEMES: &[Text<'static>] =
     texts!["themes/night.toml", "themes/day.toml", "themes/contrast.toml", "themes/ansi16.toml"];
 
 pub(super) fn keymaps<'t>(user: &'t [Text<'t>]) -> Shelf<'t> {

@@ -91,7 +91,7 @@ impl Key {
     }
 
     /// Whether the key reaches [`crate::action::Context::Global`] from a text: one with ctrl or alt, a function key, or esc.
-    pub fn leaves_text(self) -> bool {
+    pub(crate) fn leaves_text(self) -> bool {
         self.ctrl || self.alt || matches!(self.code, Code::Function(_) | Code::Esc)
     }
 
@@ -276,12 +276,12 @@ impl Keys {
     }
 
     /// Whether the sequence goes on after these keys.
-    pub fn goes_on_after(&self, keys: &[Key]) -> bool {
+    pub(crate) fn goes_on_after(&self, keys: &[Key]) -> bool {
         self.0.len() > keys.len() && self.0.starts_with(keys)
     }
 
     /// Whether the sequence reaches [`crate::action::Context::Global`] from a text.
-    pub fn leaves_text(&self) -> bool {
+    pub(crate) fn leaves_text(&self) -> bool {
         self.0.first().is_some_and(|key| key.leaves_text())
     }
 }

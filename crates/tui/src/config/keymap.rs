@@ -76,7 +76,7 @@ impl Keymap {
     }
 
     /// Finds what the keys pressed so far do here. The screen's own section goes before `[global]`.
-    pub fn lookup(&self, context: Context, pressed: &[Key]) -> Lookup {
+    pub(crate) fn lookup(&self, context: Context, pressed: &[Key]) -> Lookup {
         let bindings = self.bindings_for(context);
         for section in [Some(context), context.under(), Some(Context::Global)].into_iter().flatten() {
             let mut own = bindings.iter().filter(|binding| binding.context == section);

@@ -57,12 +57,6 @@ impl Theme {
         let styles = Role::ALL.iter().map(|role| depth.convert(*role, self.style(*role), screen));
         Self { name: self.name.clone(), styles: styles.collect() }
     }
-
-    /// The same theme without any colour, told apart by bold, dim, underlined and reversed.
-    #[must_use]
-    pub fn no_color(&self) -> Self {
-        self.for_depth(ColorDepth::None)
-    }
 }
 
 /// Puts the themes on their shelf.

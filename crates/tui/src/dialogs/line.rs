@@ -33,7 +33,7 @@ impl Line {
     }
 
     /// Puts in a pasted text, as one line.
-    pub fn paste(&mut self, text: &str) {
+    pub(crate) fn paste(&mut self, text: &str) {
         for c in pinnace_core::text::clean(text.trim_end()).chars() {
             self.insert(c);
         }
@@ -60,12 +60,12 @@ impl Line {
     }
 
     /// Moves left by a word.
-    pub fn word_left(&mut self) {
+    pub(crate) fn word_left(&mut self) {
         self.at = self.word_start();
     }
 
     /// Moves right by a word.
-    pub fn word_right(&mut self) {
+    pub(crate) fn word_right(&mut self) {
         let after = self.parts().1;
         let word = after.trim_start();
         let blanks = after.len() - word.len();
@@ -73,7 +73,7 @@ impl Line {
     }
 
     /// Deletes the character before the cursor.
-    pub fn delete_back(&mut self) {
+    pub(crate) fn delete_back(&mut self) {
         if let Some((at, _)) = self.before() {
             self.text.remove(at);
             self.at = at;
@@ -81,14 +81,14 @@ impl Line {
     }
 
     /// Deletes the character under the cursor.
-    pub fn delete_forward(&mut self) {
+    pub(crate) fn delete_forward(&mut self) {
         if self.at < self.text.len() {
             self.text.remove(self.at);
         }
     }
 
     /// Deletes the word before the cursor.
-    pub fn delete_word_back(&mut self) {
+    pub(crate) fn delete_word_back(&mut self) {
         let start = self.word_start();
         self.text.replace_range(start..self.at, "");
         self.at = start;

@@ -62,7 +62,7 @@ impl PaletteState {
 }
 
 /// Lists the commands that work on the screen as it is.
-pub fn commands(state: &State) -> PaletteState {
+pub(crate) fn commands(state: &State) -> PaletteState {
     let context = state.screen_context();
     let keymap = &state.config.keymap;
     let actions = keymap.actions_for(context).into_iter().filter(|(action, _)| is_command(*action));
@@ -91,12 +91,12 @@ pub fn themes(state: &State) -> PaletteState {
 }
 
 /// Whether an action is a command, and not a way to move about or to type.
-pub fn is_command(action: Action) -> bool {
+pub(crate) fn is_command(action: Action) -> bool {
     !is_motion(action) && !is_typing(action) && action != Action::Palette
 }
 
 /// Whether an action moves about.
-pub fn is_motion(action: Action) -> bool {
+pub(crate) fn is_motion(action: Action) -> bool {
     matches!(
         action,
         Action::Down
@@ -130,10 +130,10 @@ pub enum HelpLine {
 }
 
 /// The cells that keys take in the help.
-pub const HELP_KEYS: usize = 16;
+pub(crate) const HELP_KEYS: usize = 16;
 
 /// Lists the keys that work on the screen as it is: its own first, then those that work everywhere.
-pub fn help(state: &State) -> Vec<HelpLine> {
+pub(crate) fn help(state: &State) -> Vec<HelpLine> {
     let context = state.screen_context();
     let keymap = &state.config.keymap;
     let bindings = keymap.bindings_for(context);

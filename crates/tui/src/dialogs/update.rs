@@ -53,12 +53,12 @@ fn apply_line(state: &mut State, what: Typed, text: &str) {
 }
 
 /// How many lines a window's list has room for.
-pub fn popup_page(state: &State) -> usize {
+pub(crate) fn popup_page(state: &State) -> usize {
     usize::from(layout::popup(body(state), u16::MAX, u16::MAX).height.saturating_sub(2))
 }
 
 /// How many lines a list to pick from has room for, below what is typed.
-pub const PICKS: usize = 12;
+pub(crate) const PICKS: usize = 12;
 
 /// Puts in a character.
 pub(crate) fn type_in(state: &mut State, c: char) {

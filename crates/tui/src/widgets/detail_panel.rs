@@ -112,7 +112,7 @@ fn task_line(task: &Task, state: &State, theme: &Theme, room: usize) -> Line<'st
 }
 
 /// A task's image, in short, with its digest.
-pub fn task_image(task: &Task, cells: usize) -> String {
+pub(crate) fn task_image(task: &Task, cells: usize) -> String {
     let digest = digest_of(&task.image).map(|digest| format!(" @{}", &digest.short()[..4])).unwrap_or_default();
     format!("{}{digest}", middle(&clean(&short(&task.image)), cells.saturating_sub(digest.len())))
 }

@@ -84,7 +84,7 @@ pub fn select(frame: &mut Frame<'_>, area: Rect, row: usize, rows: usize, theme:
 }
 
 /// Whether signs are drawn in ASCII.
-pub fn ascii(state: &State) -> bool {
+pub(crate) fn ascii(state: &State) -> bool {
     state.config.settings.ascii
 }
 

@@ -25,7 +25,7 @@ pub fn state(state: State, ascii: bool) -> &'static str {
 }
 
 /// The role of a service's state.
-pub fn state_role(state: State) -> Role {
+pub(crate) fn state_role(state: State) -> Role {
     match state {
         State::Failing | State::Looping | State::Missing | State::NodeDown => Role::Failing,
         State::Paused | State::Waiting => Role::Waiting,
@@ -120,6 +120,6 @@ pub fn below(ascii: bool) -> &'static str {
 }
 
 /// The sign between before and after.
-pub fn arrow(ascii: bool) -> &'static str {
+pub(crate) fn arrow(ascii: bool) -> &'static str {
     if ascii { "->" } else { "→" }
 }

@@ -3,7 +3,8 @@
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::wrap::front;
-pub use crate::wrap::{width, wrapped};
+pub use crate::wrap::width;
+pub(crate) use crate::wrap::wrapped;
 
 /// The text cut at its end to at most so many cells.
 pub fn end(text: &str, most: usize) -> String {
@@ -18,7 +19,7 @@ pub fn end(text: &str, most: usize) -> String {
 }
 
 /// The text cut in its middle to at most so many cells: what tells images apart is at both ends.
-pub fn middle(text: &str, most: usize) -> String {
+pub(crate) fn middle(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
     }
@@ -56,7 +57,7 @@ pub fn right(text: &str, cells: usize) -> String {
 }
 
 /// The text filled to so many cells, cut in its middle if it is longer.
-pub fn left_middle(text: &str, cells: usize) -> String {
+pub(crate) fn left_middle(text: &str, cells: usize) -> String {
     left(&middle(text, cells), cells)
 }
 

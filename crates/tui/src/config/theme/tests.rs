@@ -75,7 +75,7 @@ fn what_is_well_is_plain_and_trouble_is_not() {
 #[test]
 fn without_colour_only_modifiers_are_left() {
     for theme in shipped() {
-        let plain = theme.no_color();
+        let plain = theme.for_depth(ColorDepth::None);
         for role in Role::ALL {
             assert_eq!((plain.style(*role).fg, plain.style(*role).bg), (None, None), "{role}");
         }

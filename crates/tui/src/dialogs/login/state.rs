@@ -64,7 +64,7 @@ impl fmt::Debug for Masked {
 
 impl Masked {
     /// How many characters stand before and after the cursor.
-    pub fn lengths(&self) -> (usize, usize) {
+    pub(crate) fn lengths(&self) -> (usize, usize) {
         let (before, after) = self.0.parts();
         (before.chars().count(), after.chars().count())
     }
@@ -133,7 +133,7 @@ fn host_of(text: &str) -> Option<String> {
 }
 
 /// Whether a registry refused what was shown to it, or wants something shown.
-pub fn is_needed(cluster: &Cluster) -> bool {
+pub(crate) fn is_needed(cluster: &Cluster) -> bool {
     cluster.facts.refused().next().is_some()
 }
 

@@ -84,7 +84,7 @@ impl EarlierState {
     }
 
     /// Cursor and first line for a list of so many lines.
-    pub fn scroll(&self, page: usize) -> Scroll {
+    pub(crate) fn scroll(&self, page: usize) -> Scroll {
         let at = self.at();
         Scroll { at, top: layout::scrolled(self.top, (at, 1), page, self.rows.len()) }
     }

@@ -26,7 +26,7 @@ pub fn told(history: &History, entry: &Entry) -> String {
 }
 
 /// Who holds an unfinished change and since when nothing was heard of it, in a sentence; and what it waits for.
-pub fn holder(history: &History, entry: &Entry, begun: &str) -> (String, Option<String>) {
+pub(crate) fn holder(history: &History, entry: &Entry, begun: &str) -> (String, Option<String>) {
     let by = clean(&entry.slot.labels.by);
     match history.hold(entry) {
         Hold::GivenUp => (format!("Given up half-way by {by}{begun}."), None),

@@ -132,14 +132,14 @@ impl Work {
     }
 
     /// Whether we carry it out now.
-    pub fn is_at_work(&self) -> bool {
+    pub(crate) fn is_at_work(&self) -> bool {
         matches!(self.stand, Stand::Starting | Stand::Ours)
     }
 }
 
 impl Shown<'_> {
     /// The unit to look at: the one asked about, the one in work, else the newest that failed.
-    pub fn focus(&self) -> Option<usize> {
+    pub(crate) fn focus(&self) -> Option<usize> {
         if let Some(Question::Failed { unit } | Question::Overtaken { unit } | Question::Stuck { unit }) =
             self.progress.asking
         {
@@ -153,7 +153,7 @@ impl Shown<'_> {
     }
 
     /// Whether it is left for somebody to finish, and not at work here.
-    pub fn is_left_open(&self) -> bool {
+    pub(crate) fn is_left_open(&self) -> bool {
         let ours = matches!(self.stand, Stand::Starting | Stand::Ours | Stand::Refused { .. });
         let over = self.entry.map_or(self.progress.ended.is_some(), |entry| entry.slot.labels.state.is_terminal());
         !ours && !over
@@ -166,7 +166,7 @@ pub fn at_work(state: &State) -> impl Iterator<Item = &Work> {
 }
 
 /// What is open in a group: at work here, else unfinished by the journal.
-pub fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
+pub(crate) fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
     if let Some(work) = cluster.works.iter().rev().find(|work| work.plan.group == *group && work.is_at_work()) {
         let id = work.change.clone().map(ChangeId::Change);
         return Some(id.unwrap_or_else(|| ChangeId::Plan(work.plan.id.clone())));

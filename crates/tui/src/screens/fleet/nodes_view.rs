@@ -16,7 +16,7 @@ use crate::widgets::symbols as signs;
 use crate::widgets::width::{middle, right, width};
 
 /// Draws the left pane.
-pub fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
+pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let room = usize::from(area.width).saturating_sub(2);
     let mut at = 0;
     let title = |frame: &mut Frame<'_>, at: usize, text: &str| {
@@ -179,7 +179,7 @@ fn long_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui:
 }
 
 /// How many of the known tasks run there.
-pub fn tasks_on(state: &State, node: &Node) -> usize {
+pub(crate) fn tasks_on(state: &State, node: &Node) -> usize {
     let world = state.world();
     let tasks = world.services.keys().flat_map(|id| world.tasks(id));
     tasks.filter(|task| task.state == TaskState::Running && task.node.as_deref() == Some(&node.id)).count()

@@ -51,7 +51,7 @@ impl Columns {
     }
 
     /// The names of the columns.
-    pub fn heading(&self, theme: &Theme, room: usize) -> Line<'static> {
+    pub(crate) fn heading(&self, theme: &Theme, room: usize) -> Line<'static> {
         let mut pen = Pen::new(theme, room);
         let role = Role::TableHeader;
         pen.column(role, " SERVICES", LEAD + self.word + self.name);

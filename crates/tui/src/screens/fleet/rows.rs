@@ -18,9 +18,11 @@ use pinnace_core::world::World;
 
 use crate::filter::Filter;
 
-pub use build::{build, lines_before, total_lines};
+pub(crate) use build::lines_before;
+pub use build::{build, total_lines};
+pub use service::cause;
 pub(crate) use service::is_about_image;
-pub use service::{cause, short_error};
+pub(crate) use service::short_error;
 
 /// What a row is about; it stays the same while rows come, go and change places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -85,7 +85,7 @@ impl FleetState {
 }
 
 /// The nodes in the order they are shown: those in trouble, managers, workers; by name.
-pub fn nodes_in_order(world: &World) -> Vec<&Node> {
+pub(crate) fn nodes_in_order(world: &World) -> Vec<&Node> {
     let mut nodes: Vec<_> = world.nodes.values().collect();
     nodes.sort_by_key(|node| {
         let well = node.takes_tasks() && node.reachability.as_deref().is_none_or(|reach| reach == "reachable");

@@ -84,7 +84,7 @@ pub fn what(entry: &Entry) -> String {
 }
 
 /// The group a change is of, in words.
-pub fn group_name(entry: &Entry) -> String {
+pub(crate) fn group_name(entry: &Entry) -> String {
     entry.slot.group().map_or_else(|| clean(&entry.slot.labels.group), |group: GroupKey| clean(&group.name))
 }
 

@@ -61,7 +61,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
 }
 
 /// The names of the columns.
-pub fn heading(theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
+pub(crate) fn heading(theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
     let mut pen = Pen::new(theme, room);
     pen.gap(1).column(Role::TableHeader, "WHEN", 17).column(Role::TableHeader, "OUTCOME", 12);
     if with_group {
@@ -98,7 +98,7 @@ fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {
 }
 
 /// A change in one line: when, outcome, group, what, who, why.
-pub fn entry_line(entry: &Entry, state: &State, theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
+pub(crate) fn entry_line(entry: &Entry, state: &State, theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
     let labels = &entry.slot.labels;
     let (sign, role) = signs::change(labels.state, ascii(state));
     let mut pen = Pen::new(theme, room);

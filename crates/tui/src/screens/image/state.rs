@@ -121,7 +121,7 @@ impl ImageState {
     }
 
     /// Whether layers are being read for it.
-    pub fn is_reading(&self) -> bool {
+    pub(crate) fn is_reading(&self) -> bool {
         self.files.values().any(|files| matches!(files, Files::Reading(_)))
     }
 

@@ -72,7 +72,7 @@ pub(crate) fn set_filter(logs: &mut LogsState, text: &str) {
 
 impl LogsState {
     /// The lines that pass the filter.
-    pub fn passing(&self) -> impl Iterator<Item = &LogLine> {
+    pub(crate) fn passing(&self) -> impl Iterator<Item = &LogLine> {
         let (inverse, wanted) =
             self.filter.strip_prefix('!').map_or((false, self.filter.as_str()), |rest| (true, rest));
         let wanted = wanted.to_lowercase();

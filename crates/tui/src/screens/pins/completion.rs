@@ -29,9 +29,9 @@ use crate::state::{Cluster, Screen, State};
 pub use token::{Spot, Typed};
 
 /// What a pin says that follows the version manifest.
-pub const KEYWORD: &str = "manifest";
+pub(crate) const KEYWORD: &str = "manifest";
 /// After so long a list of tags is asked for again when it is opened.
-pub const OLD: Duration = Duration::from_secs(300);
+pub(crate) const OLD: Duration = Duration::from_secs(300);
 
 /// The list of images under the cursor's line.
 #[derive(Clone, Debug)]

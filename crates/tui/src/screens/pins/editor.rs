@@ -52,7 +52,7 @@ impl Editor {
     }
 
     /// Puts a text in the place of these characters of the cursor's line.
-    pub fn replace_in_line(&mut self, characters: std::ops::Range<usize>, text: &str) {
+    pub(crate) fn replace_in_line(&mut self, characters: std::ops::Range<usize>, text: &str) {
         self.jump(self.cursor().0, characters.start);
         self.area.delete_str(characters.len());
         self.area.insert_str(text::clean(text));
@@ -66,7 +66,7 @@ impl Editor {
     }
 
     /// Puts in a pasted text, lines and all, as one edit.
-    pub fn paste(&mut self, pasted: &str) {
+    pub(crate) fn paste(&mut self, pasted: &str) {
         self.area.insert_str(text::lines(&pasted.replace("\r\n", "\n").replace('\r', "\n")));
     }
 

@@ -22,7 +22,7 @@ use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::{Cluster, State};
 
 /// For so long after the last edit nothing is asked and nothing is kept: somebody is typing.
-pub const QUIET: Duration = Duration::from_millis(300);
+pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
 /// The pins of a group.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl PinText {
     }
 
     /// Whether the text differs from what it was opened on.
-    pub fn is_edited(&self) -> bool {
+    pub(crate) fn is_edited(&self) -> bool {
         self.editor.text() != self.start
     }
 
@@ -161,7 +161,7 @@ impl PinText {
     }
 
     /// The line of the text a byte is in.
-    pub fn line_of(&self, byte: usize) -> usize {
+    pub(crate) fn line_of(&self, byte: usize) -> usize {
         let mut end = 0;
         for (at, line) in self.editor.lines().iter().enumerate() {
             end += line.len() + 1;
@@ -178,7 +178,7 @@ impl PinText {
     }
 
     /// The pin in a line of the text.
-    pub fn pin_at(&self, line: usize) -> Option<&PinKey> {
+    pub(crate) fn pin_at(&self, line: usize) -> Option<&PinKey> {
         self.doc.place.iter().find(|(_, at)| self.line_of(at.start) == line).map(|(key, _)| key)
     }
 
@@ -189,7 +189,7 @@ impl PinText {
     }
 
     /// Puts the cursor where this service is pinned, or would be.
-    pub fn go_to(&mut self, keys: &[PinKey]) {
+    pub(crate) fn go_to(&mut self, keys: &[PinKey]) {
         let found = keys.iter().find_map(|key| self.doc.place.get(key).map(|at| (at.clone(), false)));
         let header = || keys.iter().find_map(|key| self.doc.headers.get(key).map(|at| (at.clone(), true)));
         let Some((at, is_header)) = found.or_else(header) else { return };

@@ -162,7 +162,7 @@ impl PlanState {
     }
 
     /// Moves a unit before or after its neighbour; the plan gets another id by that.
-    pub fn move_unit(&mut self, by: isize) {
+    pub(crate) fn move_unit(&mut self, by: isize) {
         let units = &mut self.shown.plan.units;
         let Some(to) = self.at.checked_add_signed(by).filter(|to| *to < units.len() && self.at < units.len()) else {
             return;
@@ -226,7 +226,7 @@ impl PlanState {
 }
 
 /// Forgets what is known of a plan's images where that may have changed since, so that it is asked for anew.
-pub fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
+pub(crate) fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
     let draft = plan(goal, &Manner::default(), &one.world, &one.facts, now);
     let mut images: BTreeSet<String> = draft.plan.units.iter().map(|unit| unit.to.image.clone()).collect();
     if let Goal::Pins { group, text } = goal {
@@ -254,7 +254,7 @@ fn is_old(facts: &Facts, image: &str, now: Time) -> bool {
 }
 
 /// What a plan is for, in one line.
-pub fn headline(plan: &Plan) -> String {
+pub(crate) fn headline(plan: &Plan) -> String {
     let active: Vec<&Unit> = plan.active().map(|(_, unit)| unit).collect();
     let (restarts, stays) = active
         .iter()
@@ -279,7 +279,7 @@ pub fn headline(plan: &Plan) -> String {
 }
 
 /// The same as `docker service update` lines.
-pub fn docker_lines(plan: &Plan) -> String {
+pub(crate) fn docker_lines(plan: &Plan) -> String {
     let lines: Vec<_> = plan.active().map(|(_, unit)| export::update(&unit.to.image, &unit.service)).collect();
     lines.join("\n")
 }

@@ -9,7 +9,7 @@ use pinnace_core::time::age;
 use pinnace_core::world::World;
 
 /// Sorts a service's tasks: slot by slot (by node for a global one), the newest of each first.
-pub fn by_slot<'a>(world: &'a World, service: &str) -> Vec<&'a Task> {
+pub(crate) fn by_slot<'a>(world: &'a World, service: &str) -> Vec<&'a Task> {
     let mut tasks: Vec<_> = world.tasks(service).iter().collect();
     tasks.sort_by_cached_key(|task| (place(world, task), std::cmp::Reverse((task.created, task.since))));
     tasks
@@ -37,7 +37,7 @@ pub fn host(world: &World, task: &Task) -> String {
 }
 
 /// Whether a task failed, or is where nobody hears of it.
-pub fn is_bad(task: &Task) -> bool {
+pub(crate) fn is_bad(task: &Task) -> bool {
     task.state.is_failure() || (!task.error.is_empty() && task.desired == TaskState::Running)
 }
 
@@ -106,7 +106,7 @@ fn policy(service: &Service) -> Vec<Setting> {
 }
 
 /// What is dangerous about a service's update policy.
-pub fn dangers(service: &Service) -> Vec<String> {
+pub(crate) fn dangers(service: &Service) -> Vec<String> {
     let policy = &service.policy;
     let many = match service.mode {
         Mode::Replicated(count) => count > 1,

@@ -33,7 +33,7 @@ pub fn total_lines(rows: &[Row]) -> usize {
 }
 
 /// The lines before a row.
-pub fn lines_before(rows: &[Row], index: usize) -> usize {
+pub(crate) fn lines_before(rows: &[Row], index: usize) -> usize {
     rows.iter().take(index).map(Row::lines).sum()
 }
 

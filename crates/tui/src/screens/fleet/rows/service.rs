@@ -170,7 +170,7 @@ fn are(hosts: &[String]) -> String {
 }
 
 /// An error without what the row says already: the image's text.
-pub fn short_error(text: &str, image: &str) -> String {
+pub(crate) fn short_error(text: &str, image: &str) -> String {
     let text = clean(text);
     let bare = image.split('@').next().unwrap_or(image);
     let cut = [image, bare].iter().filter(|name| name.contains(['/', ':'])).find_map(|name| {
