@@ -1,6 +1,8 @@
 //! Integration tests.
 
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod changing;
