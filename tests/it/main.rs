@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod circles;
+#[cfg(test)]
 mod colors;
 #[cfg(test)]
 mod conformance;

@@ -6,8 +6,10 @@ use crate::action::{Action, Context};
 use pinnace_core::plan::Settle;
 
 use crate::dialogs::state::Modal;
+use crate::screens::carries_out;
 use crate::screens::fleet::rows::Row;
 use crate::screens::fleet::state::Pane;
+use crate::screens::service::tasks::is_bad;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 
@@ -130,6 +132,9 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 
 /// Says whether an action is possible on the screen, whatever lies over it.
 pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reason> {
+    if !carries_out(state.screen_context(), action) {
+        return Err(Reason::NotHere);
+    }
     match state.screens.last() {
         _ if matches!(
             action,
@@ -163,6 +168,9 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
         Action::ClearFilter => has_filter(state),
         Action::NextTrouble | Action::PreviousTrouble => trouble(state),
         Action::Open if state.screen_context() == Context::Fleet => a_row(state),
+        Action::Open | Action::Details | Action::Copy if state.screen_context() == Context::History => {
+            Selection::of(state).change.map(drop).ok_or(Reason::NoRow)
+        }
         Action::ToggleFold => foldable(state),
         Action::Details => details(state),
         Action::CopyFix => crate::permanent_fix::is_there(state),
@@ -187,8 +195,12 @@ fn has_filter(state: &State) -> Result<(), Reason> {
 
 fn trouble(state: &State) -> Result<(), Reason> {
     match state.screens.last() {
-        None if state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
-        Some(Screen::Service(_)) => Ok(()),
+        None if state.fleet.pane == Pane::Services && state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
+        Some(Screen::Service(screen)) => {
+            let one = state.clusters.get(screen.cluster);
+            let bad = one.is_some_and(|one| one.world.tasks(&screen.service).iter().any(is_bad));
+            if bad { Ok(()) } else { Err(Reason::NothingWrong) }
+        }
         _ => Err(Reason::NothingWrong),
     }
 }

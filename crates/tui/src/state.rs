@@ -112,7 +112,7 @@ impl State {
     }
 
     /// Where a key would be pressed without what lies over the screen.
-    pub(crate) fn screen_context(&self) -> Context {
+    pub fn screen_context(&self) -> Context {
         self.screens.last().map_or(Context::Fleet, Screen::context)
     }
 

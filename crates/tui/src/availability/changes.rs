@@ -5,6 +5,7 @@ use crate::rollback_target::selected_service;
 use crate::screens::candidates::state as earlier;
 use crate::screens::change::state::{ChangeId, Shown, Stand, shown};
 use crate::screens::pins::completion::under_cursor;
+use crate::screens::pins::state::PinsMode;
 use crate::screens::plan::state::{Fresh, PlanState};
 use crate::selection::Selection;
 use crate::state::{Guard, Screen, State};
@@ -98,6 +99,7 @@ pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
     let text = screen.text.as_ref().ok_or(Reason::Reading)?;
     match action {
         Action::Revert if !text.is_edited() => Err(Reason::NotEdited),
+        Action::Complete if screen.mode != PinsMode::Editing => Err(Reason::NotHere),
         Action::Complete if under_cursor(text).is_none() => Err(Reason::NoImage),
         Action::NextTrouble | Action::PreviousTrouble | Action::Details if text.placed.is_empty() => {
             Err(Reason::NothingWrong)

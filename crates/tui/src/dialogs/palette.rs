@@ -96,7 +96,7 @@ pub(crate) fn is_command(action: Action) -> bool {
 }
 
 /// Whether an action moves about.
-pub(crate) fn is_motion(action: Action) -> bool {
+pub fn is_motion(action: Action) -> bool {
     matches!(
         action,
         Action::Down
@@ -113,7 +113,8 @@ pub(crate) fn is_motion(action: Action) -> bool {
     )
 }
 
-fn is_typing(action: Action) -> bool {
+/// Whether an action edits a text.
+pub fn is_typing(action: Action) -> bool {
     let name = action.name();
     name.starts_with("cursor-") || name.starts_with("delete-") || action == Action::Newline
 }

@@ -1,6 +1,8 @@
 //! The console over made-up states: keys in, effects and screens out.
 
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod asking;
 #[cfg(test)]
 mod changing;

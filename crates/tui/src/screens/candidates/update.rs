@@ -13,6 +13,9 @@ use crate::screens::plan::update as plan;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[Action::Open, Action::Copy, Action::Details];
+
 /// Opens the list for the service the keys act on.
 pub(crate) fn open(state: &mut State) {
     let Ok((cluster, group, id)) = listable(state) else { return };

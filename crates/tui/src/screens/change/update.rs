@@ -19,6 +19,19 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[
+    Action::ContinuePastFailure,
+    Action::ResumeContinue,
+    Action::ResumePutBack,
+    Action::ResumeLeave,
+    Action::Stop,
+    Action::Details,
+    Action::Copy,
+    Action::NextTrouble,
+    Action::PreviousTrouble,
+];
+
 /// Opens what is open in a group; whether there is such a change.
 pub(crate) fn open_group(state: &mut State, cluster: usize, group: &GroupKey) -> bool {
     let Some(id) = state.clusters.get(cluster).and_then(|one| open_in(one, group)) else { return false };

@@ -21,6 +21,23 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion::moved;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[
+    Action::Open,
+    Action::Filter,
+    Action::ClearFilter,
+    Action::NextTrouble,
+    Action::PreviousTrouble,
+    Action::Details,
+    Action::ToggleFold,
+    Action::ToggleNodes,
+    Action::Copy,
+    Action::NextPane,
+    Action::PreviousPane,
+    Action::Left,
+    Action::Right,
+];
+
 /// Makes the rows anew.
 pub(crate) fn rebuild(state: &mut State) {
     let page = page(state);

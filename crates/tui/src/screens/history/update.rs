@@ -19,6 +19,10 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] =
+    &[Action::Open, Action::Filter, Action::ClearFilter, Action::Details, Action::Copy, Action::Left, Action::Right];
+
 /// Opens the changes: of the service that the screen shows, else all.
 pub(crate) fn open(state: &mut State) {
     let Selection { group, service, .. } = Selection::of(state);

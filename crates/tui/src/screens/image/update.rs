@@ -18,6 +18,9 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[Action::Copy, Action::Files];
+
 /// Opens what the image under the cursor is.
 pub(crate) fn open(state: &mut State) {
     let selection = Selection::of(state);

@@ -13,6 +13,9 @@ use pinnace_core::text::clean;
 use crate::update::body;
 use crate::update::copy;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[Action::Filter, Action::ClearFilter, Action::Copy];
+
 /// How many lines are kept.
 const MOST: usize = 5000;
 

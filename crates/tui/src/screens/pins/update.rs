@@ -18,6 +18,24 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[
+    Action::Plan,
+    Action::Revert,
+    Action::Complete,
+    Action::Undo,
+    Action::Redo,
+    Action::LeaveText,
+    Action::Edit,
+    Action::NextPane,
+    Action::PreviousPane,
+    Action::NextTrouble,
+    Action::PreviousTrouble,
+    Action::Copy,
+    Action::Details,
+    Action::Open,
+];
+
 /// Opens the pins of the selected group, with the cursor on the selected service.
 pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
     let Selection { cluster, group: Some(group), service, .. } = Selection::of(state) else { return };

@@ -19,6 +19,26 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[
+    Action::Apply,
+    Action::Copy,
+    Action::Details,
+    Action::Acknowledge,
+    Action::Unchecked,
+    Action::StepMode,
+    Action::Reason,
+    Action::Credentials,
+    Action::StartFirst,
+    Action::Newest,
+    Action::SavePlan,
+    Action::MoveUnitDown,
+    Action::MoveUnitUp,
+    Action::ToggleFold,
+    Action::NextTrouble,
+    Action::PreviousTrouble,
+];
+
 /// Opens the plan for a goal.
 pub(crate) fn open(state: &mut State, cluster: usize, goal: Goal) {
     let now = state.now;

@@ -18,6 +18,19 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
+/// The actions of this screen alone, besides moving about.
+pub(crate) const ACTIONS: &[Action] = &[
+    Action::Open,
+    Action::Details,
+    Action::NextTrouble,
+    Action::PreviousTrouble,
+    Action::Copy,
+    Action::NextPane,
+    Action::PreviousPane,
+    Action::Left,
+    Action::Right,
+];
+
 /// How many lines of the list are on the screen.
 fn page(state: &State) -> usize {
     // A line of tabs, and the names of columns.

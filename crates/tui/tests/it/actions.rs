@@ -1,0 +1,122 @@
+//! Every action that is possible on a screen does something there.
+
+use pinnace_core::time::Time;
+use pinnace_tui::action::{Action, Context};
+use pinnace_tui::availability::available;
+use pinnace_tui::dialogs::line::Line;
+use pinnace_tui::dialogs::palette::{Item, PaletteState, Pick, is_motion};
+use pinnace_tui::msg::Effect;
+use pinnace_tui::screens::actions;
+use pinnace_tui::state::{Modal, State};
+
+use crate::fixture::{self, bad_night, console, press, seen, six_nodes};
+use crate::tale;
+
+/// Every state to press in, by a name.
+fn states() -> Vec<(String, State)> {
+    let night = || {
+        let mut state = console(120, 40, seen(bad_night(6), six_nodes(), Vec::new()));
+        tale::send(&mut state, pinnace_tui::msg::Msg::Seen { cluster: 0, seen: fixture::history() });
+        state
+    };
+    let mut all = Vec::new();
+    for keys in [
+        "",
+        "g g",
+        "down",
+        "end",
+        "tab",
+        "tab tab",
+        "/ w e b enter",
+        "/ w e b enter enter",
+        "/ x x x x enter",
+        "enter",
+        "enter tab",
+        "enter tab tab",
+        "h",
+        "h end",
+        "h enter",
+        "h / x x x enter",
+        "l",
+        "B",
+        "B end",
+        "B i",
+        "i",
+        "d",
+        "p",
+        "R",
+        "enter h",
+        "enter B",
+        "h B",
+        "h i",
+        "h R",
+    ] {
+        let mut state = night();
+        press(&mut state, keys);
+        all.push((format!("night, {keys}"), state));
+    }
+    for name in ["pins", "pins-bad", "plan", "back", "working", "asking", "stuck", "done", "left"] {
+        for keys in ["", "esc", "enter", "n", "end", "h", "i"] {
+            let mut state = tale::told(name, 120, 40).unwrap();
+            press(&mut state, keys);
+            all.push((format!("{name}, {keys}"), state));
+        }
+    }
+    all
+}
+
+/// Carries an action out, whatever key it has here, if it has one.
+fn carry_out(state: &mut State, action: Action) -> Vec<Effect> {
+    let pick = Pick::Action(action);
+    let item = Item { pick, name: "it".into(), keys: String::new(), help: String::new(), why_not: None };
+    state.modal = Some(Modal::Palette(PaletteState { line: Line::default(), at: 0, items: vec![item] }));
+    press(state, "enter")
+}
+
+/// The state as text, without what any key changes.
+fn told(state: &State) -> String {
+    let mut state = state.clone();
+    (state.now, state.last_key, state.attended) = (Time(0), None, None);
+    state.pending.clear();
+    format!("{state:?}")
+}
+
+/// Whether an action to the next trouble does something from another place: here it may be on the only one.
+fn moves_from_the_top(state: &State, action: Action) -> bool {
+    let mut top = state.clone();
+    press(&mut top, "home");
+    let before = told(&top);
+    let is_move = matches!(action, Action::NextTrouble | Action::PreviousTrouble);
+    is_move && (!carry_out(&mut top, action).is_empty() || told(&top) != before)
+}
+
+#[test]
+fn every_action_that_is_possible_does_something() {
+    let mut silent = Vec::new();
+    for (name, mut state) in states() {
+        if state.modal.is_some() {
+            continue;
+        }
+        // What the first key asks for is asked for.
+        press(&mut state, "f12");
+        let context = state.screen_context();
+        // Nobody counts what can be taken back, and a fleet without screens over it has nowhere to go back to.
+        let excused = |action: Action| {
+            is_motion(action)
+                || matches!(action, Action::Undo | Action::Redo | Action::Edit | Action::LeaveText)
+                || (action == Action::Open && matches!(context, Context::Editor | Context::Pins))
+        };
+        let before = told(&state);
+        for action in actions(context).filter(|action| !excused(*action)) {
+            if available(&state, action).is_err() {
+                continue;
+            }
+            let mut after = state.clone();
+            let effects = carry_out(&mut after, action);
+            if effects.is_empty() && told(&after) == before && !moves_from_the_top(&state, action) {
+                silent.push(format!("{name}: {action}"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "possible, and nothing happens:\n{}", silent.join("\n"));
+}
