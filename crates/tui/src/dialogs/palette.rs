@@ -114,7 +114,7 @@ pub fn is_motion(action: Action) -> bool {
 }
 
 /// Whether an action edits a text.
-pub fn is_typing(action: Action) -> bool {
+pub(crate) fn is_typing(action: Action) -> bool {
     let name = action.name();
     name.starts_with("cursor-") || name.starts_with("delete-") || action == Action::Newline
 }

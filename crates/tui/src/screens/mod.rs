@@ -60,6 +60,6 @@ pub fn actions(context: Context) -> impl Iterator<Item = Action> {
 }
 
 /// Returns whether the screen of a context carries an action out at all.
-pub fn carries_out(context: Context, action: Action) -> bool {
+pub(crate) fn carries_out(context: Context, action: Action) -> bool {
     is_motion(action) || is_typing(action) || actions(context).any(|one| one == action)
 }
