@@ -1,5 +1,6 @@
 //! Effects carried out: every wish of the console, on the runtime's threads, answered as a message.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,7 +53,7 @@ struct RunningChange {
 pub struct Effects {
     handle: Handle,
     inbox: Inbox,
-    clusters: Vec<Arc<ClusterTask>>,
+    clusters: BTreeMap<ClusterId, Arc<ClusterTask>>,
     state: Option<PathBuf>,
     settle: Duration,
     stuck: Duration,
@@ -72,7 +73,7 @@ impl Effects {
         state: Option<PathBuf>,
         settings: &Settings,
     ) -> Self {
-        let clusters = clusters.into_iter().enumerate().map(|(cluster, parts)| {
+        let clusters = ClusterId::numbered(clusters).map(|(cluster, parts)| {
             let remote = parts.cluster.with_state(state.clone());
             let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
             let out = inbox.clone();
@@ -86,7 +87,7 @@ impl Effects {
                 out.send(Msg::Seen { cluster, seen: vec![seen] });
             };
             handle.spawn(observe(remote.clone(), attended, tell));
-            Arc::new(ClusterTask { name: parts.name, cluster: remote, attention, silent })
+            (cluster, Arc::new(ClusterTask { name: parts.name, cluster: remote, attention, silent }))
         });
         let clusters = clusters.collect();
         let (keeping, queue) = mpsc::unbounded_channel();
@@ -114,7 +115,7 @@ impl Effects {
                 attention.at_keys = at_keys;
             }),
             Effect::Refresh { cluster } => {
-                if let Some(task) = self.clusters.get(cluster) {
+                if let Some(task) = self.clusters.get(&cluster) {
                     task.cluster.forget_versions();
                 }
                 self.attend(cluster, |attention| attention.ask += 1);
@@ -136,7 +137,7 @@ impl Effects {
                 }
             }
             Effect::Login { cluster, host, user, password } => {
-                let (Some(task), inbox) = (self.clusters.get(cluster), self.inbox.clone()) else { return };
+                let (Some(task), inbox) = (self.clusters.get(&cluster), self.inbox.clone()) else { return };
                 let remote = task.cluster.clone();
                 self.handle.spawn(async move {
                     remote.login(&host, user.clone(), password).await;
@@ -144,7 +145,7 @@ impl Effects {
                 });
             }
             Effect::Note { cluster, records } => {
-                let Some(task) = self.clusters.get(cluster).cloned() else { return };
+                let Some(task) = self.clusters.get(&cluster).cloned() else { return };
                 self.handle.spawn(async move {
                     if let Err(error) = note(&task.cluster, records).await {
                         tracing::warn!(%error, "what was seen could not be noted");
@@ -181,14 +182,14 @@ impl Effects {
         let _ = keeper.await;
     }
 
-    fn attend(&self, cluster: usize, change: impl FnOnce(&mut Attention)) {
-        if let Some(task) = self.clusters.get(cluster) {
+    fn attend(&self, cluster: ClusterId, change: impl FnOnce(&mut Attention)) {
+        if let Some(task) = self.clusters.get(&cluster) {
             task.attention.send_modify(change);
         }
     }
 
-    fn ask(&self, cluster: usize, wants: BTreeSet<Want>) {
-        let Some(task) = self.clusters.get(cluster) else { return };
+    fn ask(&self, cluster: ClusterId, wants: BTreeSet<Want>) {
+        let Some(task) = self.clusters.get(&cluster) else { return };
         for want in wants {
             let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
             self.handle.spawn(async move {
@@ -231,9 +232,9 @@ impl Effects {
         }
     }
 
-    fn follow_logs(&mut self, cluster: usize, service: String) {
+    fn follow_logs(&mut self, cluster: ClusterId, service: String) {
         self.stop_logs();
-        let Some(task) = self.clusters.get(cluster) else { return };
+        let Some(task) = self.clusters.get(&cluster) else { return };
         let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
         self.logs = Some(self.handle.spawn(async move {
             let why = follow(&remote, &inbox, cluster, &service).await.err().map(|fault| fault.to_string());
@@ -247,9 +248,9 @@ impl Effects {
         }
     }
 
-    fn read_files(&mut self, cluster: usize, image: String, abouts: Vec<Arc<About>>) {
+    fn read_files(&mut self, cluster: ClusterId, image: String, abouts: Vec<Arc<About>>) {
         self.stop_files();
-        let Some(task) = self.clusters.get(cluster) else { return };
+        let Some(task) = self.clusters.get(&cluster) else { return };
         let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
         self.files = Some(self.handle.spawn(async move {
             let Ok(reference) = ImageRef::parse(&image) else { return };
@@ -270,13 +271,13 @@ impl Effects {
         }
     }
 
-    fn drafts(&self, cluster: usize) -> Option<Drafts> {
-        let task = self.clusters.get(cluster)?;
+    fn drafts(&self, cluster: ClusterId) -> Option<Drafts> {
+        let task = self.clusters.get(&cluster)?;
         // Drafts are kept by the cluster's name: its swarm's id is not known before it answers.
         Some(Drafts::new(self.state.as_ref()?, &task.name, task.cluster.docker.is_read_only()))
     }
 
-    fn load_draft(&self, cluster: usize, group: GroupKey) {
+    fn load_draft(&self, cluster: ClusterId, group: GroupKey) {
         let (drafts, inbox) = (self.drafts(cluster), self.inbox.clone());
         self.handle.spawn(async move {
             let kept = match drafts {
@@ -288,7 +289,7 @@ impl Effects {
         });
     }
 
-    fn keep_draft(&self, cluster: usize, group: GroupKey, text: Option<String>) {
+    fn keep_draft(&self, cluster: ClusterId, group: GroupKey, text: Option<String>) {
         if let Some(drafts) = self.drafts(cluster) {
             let _ = self.keeping.send(Keep { drafts, group, text });
         }
@@ -315,8 +316,8 @@ impl Effects {
         });
     }
 
-    fn apply(&mut self, cluster: usize, plan: Plan, mode: Mode, why: String) {
-        let Some(task) = self.clusters.get(cluster) else { return };
+    fn apply(&mut self, cluster: ClusterId, plan: Plan, mode: Mode, why: String) {
+        let Some(task) = self.clusters.get(&cluster) else { return };
         let (change, name, remote) = (new_change(), plan.id.clone(), task.cluster.clone());
         let start = Start::New { plan: Box::new(plan), change: change.clone() };
         let (orders, given) = mpsc::unbounded_channel();
@@ -325,8 +326,8 @@ impl Effects {
         self.changes.insert(change, RunningChange { orders, task });
     }
 
-    fn resume(&mut self, cluster: usize, change: String, order: Order, plan: String, mode: Mode) {
-        let Some(task) = self.clusters.get(cluster).cloned() else { return };
+    fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: Mode) {
+        let Some(task) = self.clusters.get(&cluster).cloned() else { return };
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
         let options = self.options(mode, String::new());

@@ -1,5 +1,6 @@
 //! Following a service's log.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeMap;
 
 use super::event_loop::Inbox;
@@ -14,7 +15,12 @@ use pinnace_tui::msg::{LogLine, Msg};
 const TAIL: u32 = 200;
 
 /// Sends a service's log into the console, line by line, until it ends or nobody listens.
-pub(super) async fn follow(cluster: &Cluster, inbox: &Inbox, index: usize, service: &str) -> Result<(), Fault> {
+pub(super) async fn follow(
+    cluster: &Cluster,
+    inbox: &Inbox,
+    cluster_id: ClusterId,
+    service: &str,
+) -> Result<(), Fault> {
     let mut logs = cluster.docker.logs(LogTarget::Service(service), TAIL, true).await?;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     while let Some(line) = logs.next().await {
@@ -26,7 +32,7 @@ pub(super) async fn follow(cluster: &Cluster, inbox: &Inbox, index: usize, servi
         }
         let task = names.get(&id).cloned().unwrap_or_default();
         let lines = vec![LogLine { at: line.at, task, error: line.source != LogSource::Out, text: line.text }];
-        if !inbox.send(Msg::LogLines { cluster: index, service: service.to_owned(), lines }) {
+        if !inbox.send(Msg::LogLines { cluster: cluster_id, service: service.to_owned(), lines }) {
             return Ok(());
         }
     }

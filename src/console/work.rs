@@ -1,5 +1,6 @@
 //! A change carried out by this console, told to it event by event.
 
+use pinnace_tui::clusters::ClusterId;
 use tokio::sync::mpsc;
 
 use super::event_loop::Inbox;
@@ -38,7 +39,7 @@ pub(super) async fn taken_over(
 
 /// A change at work, as the screen is told of it.
 pub(super) struct Work {
-    pub cluster: usize,
+    pub cluster: ClusterId,
     pub plan: String,
     pub change: String,
     pub inbox: Inbox,

@@ -39,7 +39,6 @@ const LAYERS: &[Layer] = &[
             "crossterm",
             "tui-textarea",
             "unicode-width",
-            "nucleo-matcher",
             "strsim",
             "serde",
             "serde_json",

@@ -29,6 +29,7 @@ mod kills;
 mod lab;
 #[cfg(test)]
 mod layers;
+mod messages;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod check;
 pub mod contract;
 pub mod export;
 pub mod finding;
+pub mod fuzzy;
 pub mod history;
 pub mod image;
 pub mod inspect;

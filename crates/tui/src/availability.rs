@@ -185,9 +185,9 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
 
 fn has_filter(state: &State) -> Result<(), Reason> {
     let filter = match state.screens.last() {
-        None => &state.fleet.filter,
-        Some(Screen::Logs(screen)) => &screen.filter,
-        Some(Screen::History(screen)) => &screen.filter,
+        None => state.fleet.filter.typed(),
+        Some(Screen::Logs(screen)) => screen.filter.typed(),
+        Some(Screen::History(screen)) => screen.filter.typed(),
         Some(_) => return Err(Reason::NotHere),
     };
     if filter.is_empty() { Err(Reason::NoFilter) } else { Ok(()) }

@@ -25,7 +25,7 @@ pub struct Noted {
 /// Hands on what is to be noted.
 pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.now;
-    for (cluster, one) in state.clusters.iter_mut().enumerate() {
+    for (cluster, one) in state.clusters.iter_mut() {
         let looked = *one.noted.looked.get_or_insert(now);
         if one.guard == Guard::ReadOnly || one.world.link != Link::Live || now.since(looked) < MINUTE {
             continue;

@@ -1,4 +1,7 @@
-//! The filter of the fleet: text, `!` for the inverse, `state:failing image:postgres node:mgr-1 member:n1 label:k=v`.
+//! Filters, each with its parse.
+//!
+//! The fleet's: text, `!` for the inverse, `state:failing image:postgres node:mgr-1 member:n1 label:k=v`. That of lists of
+//! plain text: what has to be in it, or not after a `!`.
 
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::State;
@@ -23,9 +26,10 @@ struct Term {
     wanted: String,
 }
 
-/// A filter as typed, read; a row passes when every term holds.
+/// The fleet's filter; a row passes when every term holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
+    typed: String,
     terms: Vec<Term>,
 }
 
@@ -49,7 +53,12 @@ impl Filter {
             let (field, wanted) = known.unwrap_or((Field::Any, word));
             (!wanted.is_empty()).then(|| Term { inverse, field, wanted: wanted.to_lowercase() })
         });
-        Self { terms: terms.collect() }
+        Self { typed: text.to_owned(), terms: terms.collect() }
+    }
+
+    /// The filter as it was typed.
+    pub fn typed(&self) -> &str {
+        &self.typed
     }
 
     /// Whether it lets everything pass.
@@ -97,6 +106,42 @@ impl Filter {
     }
 }
 
+/// A filter of lines of text: what they have to contain, or must not after a `!`; capitals do not count.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextFilter {
+    typed: String,
+    inverse: bool,
+    wanted: String,
+}
+
+impl TextFilter {
+    /// Reads a filter; never fails.
+    pub fn read(text: &str) -> Self {
+        let (inverse, wanted) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
+        Self { typed: text.to_owned(), inverse, wanted: wanted.to_lowercase() }
+    }
+
+    /// The filter as it was typed.
+    pub fn typed(&self) -> &str {
+        &self.typed
+    }
+
+    /// Whether it lets everything pass.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.trim().is_empty()
+    }
+
+    /// Whether a line passes: it contains what was typed as a whole.
+    pub(crate) fn passes(&self, line: &str) -> bool {
+        self.wanted.is_empty() || has(line, &self.wanted) != self.inverse
+    }
+
+    /// Whether something passes of which each word that was typed must be found somewhere.
+    pub(crate) fn passes_by_words(&self, mentions: impl Fn(&str) -> bool) -> bool {
+        self.is_empty() || self.wanted.split_whitespace().all(mentions) != self.inverse
+    }
+}
+
 fn has(text: &str, wanted: &str) -> bool {
     text.to_lowercase().contains(wanted)
 }
@@ -119,6 +164,25 @@ mod tests {
     use pinnace_core::sample;
     use pinnace_core::swarm::TaskState;
     use pinnace_core::world::Seen;
+
+    #[test]
+    fn lines_of_text() {
+        for (typed, line, words) in [
+            ("", true, true),
+            ("!", true, true),
+            ("Failed TO", true, true),
+            ("to failed", false, true),
+            ("nothing", false, false),
+            ("!failed", false, false),
+            ("!nothing", true, true),
+        ] {
+            let filter = TextFilter::read(typed);
+            let text = "it failed to start";
+            assert_eq!(filter.passes(text), line, "{typed}");
+            assert_eq!(filter.passes_by_words(|word| text.contains(word)), words, "{typed}");
+            assert_eq!(filter.typed(), typed);
+        }
+    }
 
     #[test]
     fn terms() {

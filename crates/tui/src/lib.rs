@@ -6,6 +6,7 @@
 pub mod action;
 pub mod availability;
 pub mod banner;
+pub mod clusters;
 pub mod config;
 pub mod dialogs;
 mod external_deploys;

@@ -1,5 +1,6 @@
 //! What comes in, and what is wished for: plain data both.
 
+use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -42,21 +43,21 @@ pub enum Msg {
     /// Something was seen of a cluster.
     Seen {
         /// The cluster's place in [`crate::state::State::clusters`].
-        cluster: usize,
+        cluster: ClusterId,
         /// What, in order.
         seen: Vec<Seen>,
     },
     /// Something was learned of an image, or could not be.
     Learned {
         /// The cluster from where it was asked.
-        cluster: usize,
+        cluster: ClusterId,
         /// The answer.
         learned: Learned,
     },
     /// The swarm did not answer what was asked; it is asked again after a while.
     Unanswered {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// What.
         want: Want,
         /// The cause.
@@ -65,7 +66,7 @@ pub enum Msg {
     /// Lines of a log, oldest first.
     LogLines {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The service's id.
         service: String,
         /// The lines.
@@ -74,7 +75,7 @@ pub enum Msg {
     /// A log has no more lines: the service is gone, or it could not be read.
     LogEnded {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The service's id.
         service: String,
         /// Why, where it is a failure.
@@ -83,7 +84,7 @@ pub enum Msg {
     /// Files of an image were read, or some more of its layers were.
     Files {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The image's reference.
         image: String,
         /// The digest of the manifest of one of its platforms.
@@ -94,7 +95,7 @@ pub enum Msg {
     /// The draft of a group's pins was read, if there is one.
     Draft {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The group.
         group: GroupKey,
         /// Its text.
@@ -107,7 +108,7 @@ pub enum Msg {
     /// Comes before the change's first [`Msg::Change`].
     Started {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The plan's id.
         plan: String,
         /// The change's id.
@@ -116,7 +117,7 @@ pub enum Msg {
     /// A plan that was applied, or a change that was to be taken over, did not begin; nothing was posted.
     Refused {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The plan's id.
         plan: String,
         /// Why.
@@ -129,7 +130,7 @@ pub enum Msg {
     /// Comes after the change's last [`Msg::Change`].
     Finished {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The change's id.
         change: String,
         /// What came of it, in one line.
@@ -138,7 +139,7 @@ pub enum Msg {
     /// An event of a change at work.
     Change {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The change's id.
         change: String,
         /// The event.
@@ -147,7 +148,7 @@ pub enum Msg {
     /// A registry is shown another log-in from now on; whether it takes it is told by what is asked of it.
     LoggedIn {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The registry's host.
         host: String,
         /// The user.
@@ -176,7 +177,7 @@ pub enum Effect {
     /// Look closely at these services from now on, and often only while somebody is at the keys.
     Attend {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// Ids of the services in view.
         in_view: Vec<String>,
         /// Whether somebody is at the keys.
@@ -185,19 +186,19 @@ pub enum Effect {
     /// Find out: images, task histories, records.
     Ask {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// What.
         wants: BTreeSet<Want>,
     },
     /// Ask the swarm anew, at once.
     Refresh {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
     },
     /// Follow a service's log from its last lines on; one at a time.
     FollowLogs {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The service's id.
         service: String,
     },
@@ -206,7 +207,7 @@ pub enum Effect {
     /// Read the files of an image from its layers; one image at a time. Answered by [`Msg::Files`].
     ReadFiles {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The image's reference.
         image: String,
         /// What its platforms are, with their layers.
@@ -217,14 +218,14 @@ pub enum Effect {
     /// Read the draft of a group's pins.
     LoadDraft {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The group.
         group: GroupKey,
     },
     /// Keep the draft of a group's pins.
     SaveDraft {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The group.
         group: GroupKey,
         /// Its text.
@@ -233,7 +234,7 @@ pub enum Effect {
     /// Throw the draft of a group's pins away.
     DropDraft {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The group.
         group: GroupKey,
     },
@@ -247,7 +248,7 @@ pub enum Effect {
     /// Carry out a plan; answered by [`Msg::Started`] or [`Msg::Refused`].
     Apply {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The plan.
         plan: Box<Plan>,
         /// How.
@@ -258,7 +259,7 @@ pub enum Effect {
     /// Take over a change that was left unfinished, with this order; answered as [`Effect::Apply`] is.
     Resume {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The change's id.
         change: String,
         /// The order.
@@ -271,7 +272,7 @@ pub enum Effect {
     /// Give a change at work an order.
     Order {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// The change's id.
         change: String,
         /// The order.
@@ -280,7 +281,7 @@ pub enum Effect {
     /// Show a registry this log-in from now on, for this process only; answered by [`Msg::LoggedIn`].
     Login {
         /// The cluster it is for.
-        cluster: usize,
+        cluster: ClusterId,
         /// The registry's host.
         host: String,
         /// The user.
@@ -291,7 +292,7 @@ pub enum Effect {
     /// Note on this machine what others deployed; each record still without an id and a name.
     Note {
         /// The cluster.
-        cluster: usize,
+        cluster: ClusterId,
         /// What was seen, a record for each group.
         records: Vec<Record>,
     },

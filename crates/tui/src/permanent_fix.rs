@@ -1,5 +1,6 @@
 //! The permanent fix for what the screen is about.
 
+use crate::clusters::ClusterId;
 use pinnace_core::export;
 use pinnace_core::export::Fix;
 use pinnace_core::journal::ChangeState;
@@ -47,7 +48,7 @@ fn can_keep(plan: &Plan) -> bool {
 /// With why there is none.
 pub fn here(state: &State) -> Result<Fix, Reason> {
     is_there(state)?;
-    let cluster = |at: usize| state.clusters.get(at).ok_or(Reason::NotHere);
+    let cluster = |at: ClusterId| state.clusters.get(at).ok_or(Reason::NotHere);
     let found = match state.screens.last() {
         Some(Screen::Pins(screen)) => {
             let (text, cluster) = (screen.text.as_ref().ok_or(Reason::Reading)?, cluster(screen.cluster)?);

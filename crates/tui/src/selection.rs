@@ -3,6 +3,7 @@
 //! Each screen describes its own with `selection` in its `state` module; [`Selection::of`] asks the top one. Whatever
 //! acts on "this service" or "this image" asks here, and nothing else matches over the screens for it.
 
+use crate::clusters::ClusterId;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{self, PinDoc, Rules};
 use pinnace_core::plan::{Plan, Scope, Unit};
@@ -17,7 +18,7 @@ use crate::state::{Cluster, Screen, State};
 #[derive(Clone, Debug)]
 pub struct Selection<'a> {
     /// The cluster, by its place in the state.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The node, by id.
     pub node: Option<String>,
     /// The group.
@@ -74,7 +75,7 @@ pub enum PinSource<'a> {
 impl<'a> Selection<'a> {
     /// Returns the selection of the top screen, whatever dialog is open over it.
     pub fn of(state: &'a State) -> Self {
-        let cluster = |at: usize| state.clusters.get(at);
+        let cluster = |at: ClusterId| state.clusters.get(at);
         match state.screens.last() {
             None => state.fleet.selection(state.active, state.cluster()),
             Some(Screen::Service(screen)) => screen.selection(cluster(screen.cluster)),
@@ -89,7 +90,7 @@ impl<'a> Selection<'a> {
     }
 
     /// Starts a selection in a cluster; `missing` says why it has no more than what is added.
-    pub(crate) fn new(cluster: usize, missing: Reason) -> Self {
+    pub(crate) fn new(cluster: ClusterId, missing: Reason) -> Self {
         Self {
             cluster,
             node: None,

@@ -1,5 +1,6 @@
 //! Everything the console knows: nothing that decides what is drawn is kept anywhere else.
 
+use crate::clusters::{ClusterId, Clusters};
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::action::Context;
@@ -15,7 +16,7 @@ use crate::external_deploys::Noted;
 use crate::layout::Size;
 use crate::msg::Effect;
 use crate::screens::candidates::state::EarlierState;
-use crate::screens::change::state::{ChangeScreen, Work};
+use crate::screens::change::state::{ChangeScreen, LocalChange};
 use crate::screens::fleet::rows::Row;
 use crate::screens::fleet::state::FleetState;
 use crate::screens::history::state::HistoryState;
@@ -30,9 +31,9 @@ use crate::tour::Tour;
 #[derive(Clone, Debug)]
 pub struct State {
     /// The clusters; at least one.
-    pub clusters: Vec<Cluster>,
+    pub clusters: Clusters,
     /// The one that is shown.
-    pub active: usize,
+    pub active: ClusterId,
     /// The screen that lies under all others.
     pub fleet: FleetState,
     /// The screens opened over it, the top one last.
@@ -73,11 +74,10 @@ impl State {
             facts: one.facts.with_contracts(&config.contracts).with_bases(&config.settings.bases),
             ..one
         };
-        let clusters: Vec<Cluster> = clusters.into_iter().map(known).collect();
-        let clusters = if clusters.is_empty() { vec![Cluster::new("docker", "")] } else { clusters };
+        let clusters = Clusters::new(clusters.into_iter().map(known).collect());
         Self {
             clusters,
-            active: 0,
+            active: ClusterId::FIRST,
             fleet: FleetState::default(),
             screens: Vec::new(),
             modal: None,
@@ -97,8 +97,7 @@ impl State {
 
     /// The cluster that is shown.
     pub fn cluster(&self) -> &Cluster {
-        // `new` sees to it that there is one, and `active` is only set to one that is there.
-        &self.clusters[self.active.min(self.clusters.len() - 1)]
+        &self.clusters[self.active]
     }
 
     /// The cluster that is shown, as it was last seen.
@@ -157,7 +156,7 @@ pub struct Cluster {
     /// Registries that did not answer, with since when and why.
     pub unreachable: BTreeMap<String, (Time, String)>,
     /// The changes this console carries out, or did; the newest last.
-    pub works: Vec<Work>,
+    pub local_changes: Vec<LocalChange>,
     /// What was handed on to be noted on this machine.
     pub noted: Noted,
 }
@@ -169,6 +168,12 @@ impl Cluster {
         if self.name.contains("://") && !host.is_empty() { host } else { &self.name }
     }
 
+    /// Keeps a change that this console begins, in place of those of its group that are over.
+    pub(crate) fn begin(&mut self, change: LocalChange) {
+        self.local_changes.retain(|known| known.is_at_work() || known.plan.group != change.plan.group);
+        self.local_changes.push(change);
+    }
+
     /// Makes a cluster of which nothing was seen yet.
     pub fn new(name: &str, endpoint: &str) -> Self {
         Self {
@@ -178,7 +183,7 @@ impl Cluster {
             facts: Facts::default(),
             guard: Guard::None,
             unreachable: BTreeMap::new(),
-            works: Vec::new(),
+            local_changes: Vec::new(),
             noted: Noted::default(),
         }
     }

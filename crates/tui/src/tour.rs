@@ -112,8 +112,8 @@ pub(crate) fn advance(state: &mut State) {
 
 fn is_done(state: &State, step: Step) -> bool {
     let any = |wanted: &dyn Fn(&Screen) -> bool| state.screens.iter().any(wanted);
-    let works = || state.clusters.iter().flat_map(|cluster| &cluster.works);
-    let begun = || works().filter(|work| work.change.is_some());
+    let changes = || state.clusters.iter().flat_map(|(_, cluster)| &cluster.local_changes);
+    let begun = || changes().filter(|change| change.change().is_some());
     match step {
         Step::Find => {
             any(&|screen| matches!(screen, Screen::Service(_))) || matches!(state.modal, Some(Modal::Detail(_)))
@@ -125,7 +125,7 @@ fn is_done(state: &State, step: Step) -> bool {
         }),
         Step::Pin => any(&|screen| matches!(screen, Screen::Pins(_))),
         Step::Plan => any(&|screen| matches!(screen, Screen::Plan(_))),
-        Step::Apply => works().next().is_some(),
+        Step::Apply => changes().next().is_some(),
         Step::Watch => begun().any(|work| work.progress.ended.is_some()),
         Step::Undo => begun().count() > 1,
     }

@@ -3,6 +3,7 @@
 pub(crate) mod motion;
 pub(crate) mod watch;
 
+use crate::clusters::ClusterId;
 use crate::dialogs::login::update as login;
 use crate::dialogs::update as modal;
 use crate::screens::candidates::update as earlier;
@@ -151,7 +152,7 @@ pub(crate) fn body(state: &State) -> Area {
     layout::frame(state.size, banner::banner(state).is_some(), tour::is_shown(state)).body
 }
 
-fn see(state: &mut State, cluster: usize, seen: Vec<pinnace_core::world::Seen>) {
+fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::Seen>) {
     let now = state.now;
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     for seen in seen {
@@ -162,7 +163,7 @@ fn see(state: &mut State, cluster: usize, seen: Vec<pinnace_core::world::Seen>) 
     }
 }
 
-fn learn(state: &mut State, cluster: usize, learned: Learned) {
+fn learn(state: &mut State, cluster: ClusterId, learned: Learned) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     if let Learned::Image(reference, fact) = &learned
         && let Ok(image) = pinnace_core::image::ImageRef::parse(reference)

@@ -1,5 +1,6 @@
 //! The console without its terminal: keys in, the same loop of messages and effects, frames as text.
 
+use pinnace_tui::clusters::ClusterId;
 use std::sync::mpsc::Receiver;
 
 use pinnace::console::event_loop::Inbox;
@@ -91,7 +92,7 @@ impl Desk {
 
     /// Whether the registry was asked about an image, and answered.
     pub(super) fn knows(&self, image: &str) -> bool {
-        self.state.clusters[0].facts.image(image).answered()
+        self.state.clusters[ClusterId::FIRST].facts.image(image).answered()
     }
 
     pub(super) fn text(&self) -> String {
@@ -141,7 +142,7 @@ impl Desk {
     async fn settled(&mut self, database: &str) {
         let group = GroupKey::parse(&format!("database/{database}")).unwrap();
         let is_over = |state: &State| {
-            let newest = state.clusters[0].world.history(&group).newest();
+            let newest = state.clusters[ClusterId::FIRST].world.history(&group).newest();
             newest.is_some_and(|entry| entry.slot.labels.state.is_terminal())
         };
         for _ in 0..200 {

@@ -1,9 +1,10 @@
 //! Whether what changes the swarm is possible now: pins, plans, rollbacks, orders to a change.
 
 use crate::action::Action;
+use crate::clusters::ClusterId;
 use crate::rollback_target::selected_service;
 use crate::screens::candidates::state as earlier;
-use crate::screens::change::state::{ChangeId, Shown, Stand, shown};
+use crate::screens::change::state::{Shown, Stage, Stop, shown};
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
 use crate::screens::plan::state::{Fresh, PlanState};
@@ -20,7 +21,7 @@ use pinnace_core::swarm::Service;
 use crate::availability::Reason;
 
 /// The goal of a rollback here: to before the selected change, else of the selected service or group.
-pub(crate) fn rollback_goal(state: &State) -> Result<(usize, Goal), Reason> {
+pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Reason> {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
     let Some(Screen::History(_)) = state.screens.last() else {
@@ -54,7 +55,7 @@ pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
 }
 
 /// The goal of settling the drift of the selected service or group; an error where there is none.
-pub(crate) fn drift_goal(state: &State, how: Settle) -> Result<(usize, Goal), Reason> {
+pub(crate) fn drift_goal(state: &State, how: Settle) -> Result<(ClusterId, Goal), Reason> {
     let selection = Selection::of(state);
     let (cluster, (group, scope)) = (selection.cluster, selection.planned()?);
     let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
@@ -133,7 +134,7 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
     }
 }
 
-fn is_read_only(state: &State, cluster: usize) -> bool {
+fn is_read_only(state: &State, cluster: ClusterId) -> bool {
     let guard = state.clusters.get(cluster).map(|one| one.guard);
     state.config.settings.read_only || guard == Some(Guard::ReadOnly)
 }
@@ -170,18 +171,15 @@ fn order(state: &State, order: Order) -> Result<(), Reason> {
             _ => Ok(()),
         };
     }
-    match seen.stand {
-        Stand::Starting => return Err(Reason::Starting),
-        Stand::Refused { .. } | Stand::Over { .. } | Stand::Journal => return Err(Reason::Over),
-        Stand::Ours => {}
-    }
-    if seen.progress.ended.is_some() || matches!(screen.id, ChangeId::Plan(_)) {
-        return Err(Reason::Over);
-    }
+    let stop = match seen.stage {
+        Some(Stage::Claiming | Stage::TakingOver { .. }) => return Err(Reason::Starting),
+        Some(Stage::Running { stop, .. }) if seen.progress.ended.is_none() => *stop,
+        Some(Stage::Running { .. } | Stage::Refused { .. } | Stage::Over { .. }) | None => return Err(Reason::Over),
+    };
     let asking = seen.progress.asking.as_ref();
     match order {
         Order::Stop if asking.is_some() => Err(Reason::Asking),
-        Order::Stop if seen.stops > 1 => Err(Reason::Over),
+        Order::Stop if stop == Stop::GivenUp => Err(Reason::Over),
         Order::PutBack if asking.is_none() && seen.progress.going_back => Err(Reason::GoingBack),
         Order::Stop | Order::PutBack => Ok(()),
         _ if asking.is_some_and(|question| question.choices().contains(&order)) => Ok(()),

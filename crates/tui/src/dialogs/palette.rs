@@ -1,6 +1,7 @@
 //! Lists to pick from by typing: commands and themes.
 
 use crate::action::{Action, Context};
+use pinnace_core::fuzzy::Fuzzy;
 
 use crate::availability::{available, available_under};
 use crate::dialogs::line::Line;
@@ -45,14 +46,11 @@ pub enum Pick {
 impl PaletteState {
     /// The items that match what is typed, the best first.
     pub fn matches(&self) -> Vec<&Item> {
-        let mut found: Vec<(u32, usize, &Item)> = self
-            .items
-            .iter()
-            .enumerate()
-            .filter_map(|(at, item)| Some((best(self.line.text(), item)?, at, item)))
-            .collect();
-        found.sort_by_key(|(score, at, _)| (std::cmp::Reverse(*score), *at));
-        found.into_iter().map(|(.., item)| item).collect()
+        let mut fuzzy = Fuzzy::new(self.line.text());
+        let mut found: Vec<_> = self.items.iter().filter_map(|item| Some((score(&mut fuzzy, item)?, item))).collect();
+        // The sort keeps the order of equals.
+        found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+        found.into_iter().map(|(_, item)| item).collect()
     }
 
     /// The chosen item.
@@ -186,42 +184,19 @@ fn folded(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-fn best(typed: &str, item: &Item) -> Option<u32> {
+/// How well an item matches: one that does by its name stands before one that only does by its sentence.
+fn score(fuzzy: &mut Fuzzy, item: &Item) -> Option<(bool, u32)> {
     let action = match &item.pick {
         Pick::Action(action) => action.name(),
         Pick::Theme(name) => name,
     };
-    let by_name = [item.name.as_str(), action].into_iter().filter_map(|text| score(typed, text)).max();
-    by_name.map(|score| score + 1000).or_else(|| score(typed, &item.help))
-}
-
-/// How well a text matches what is typed: its letters in order, better where they begin words or
-/// stand together, best as they were typed.
-pub fn score(typed: &str, text: &str) -> Option<u32> {
-    let whole = !typed.is_empty() && text.to_lowercase().contains(&typed.to_lowercase());
-    let text: Vec<char> = text.to_lowercase().chars().collect();
-    let (mut at, mut score, mut last) = (0, if whole { 50 } else { 0 }, None);
-    for wanted in typed.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
-        let found = (at..text.len()).find(|&at| text[at] == wanted)?;
-        let starts = found == 0 || !text[found - 1].is_alphanumeric();
-        score += 1 + if starts { 8 } else { 0 } + if last == found.checked_sub(1) && found > 0 { 5 } else { 0 };
-        last = Some(found);
-        at = found + 1;
-    }
-    Some(score)
+    let by_name = [item.name.as_str(), action].into_iter().filter_map(|text| fuzzy.score(text)).max();
+    by_name.map(|score| (true, score)).or_else(|| fuzzy.score(&item.help).map(|score| (false, score)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_starts_and_neighbours_count() {
-        assert!(score("gb", "go back") > score("gb", "big blob of gab"));
-        assert!(score("theme", "theme") > score("theme", "the method me"));
-        assert_eq!(score("xyz", "theme"), None);
-        assert_eq!(score("", "theme"), Some(0));
-    }
 
     #[test]
     fn text_is_folded_by_the_cells_it_takes() {

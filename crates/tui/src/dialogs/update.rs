@@ -26,9 +26,9 @@ pub(crate) fn open_messages(state: &mut State) {
 /// Opens the line to type a filter into.
 pub(crate) fn open_filter(state: &mut State) {
     let before = match state.screens.last() {
-        None => state.fleet.filter.clone(),
-        Some(Screen::Logs(logs)) => logs.filter.clone(),
-        Some(Screen::History(history)) => history.filter.clone(),
+        None => state.fleet.filter.typed().to_owned(),
+        Some(Screen::Logs(logs)) => logs.filter.typed().to_owned(),
+        Some(Screen::History(history)) => history.filter.typed().to_owned(),
         Some(_) => return,
     };
     state.modal = Some(Modal::Prompt(Prompt { what: Typed::Filter, line: Line::new(&before), before }));

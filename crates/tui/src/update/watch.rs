@@ -3,6 +3,7 @@
 //! Opening the console asks a registry only about what is failing; the other rows on screen follow while somebody is
 //! at the keys.
 
+use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -106,7 +107,7 @@ fn in_view(state: &State) -> Vec<String> {
     }
 }
 
-fn of_group(state: &State, cluster: usize, group: &GroupKey) -> Vec<String> {
+fn of_group(state: &State, cluster: ClusterId, group: &GroupKey) -> Vec<String> {
     let world = state.clusters.get(cluster).map(|cluster| &cluster.world);
     world.map_or_else(Vec::new, |world| world.members(group).map(|service| service.id.clone()).collect())
 }

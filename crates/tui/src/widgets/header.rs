@@ -80,9 +80,9 @@ fn at_work(state: &State) -> Option<(String, Role)> {
     if matches!(state.screens.last(), Some(Screen::Change(_))) {
         return None;
     }
-    let works: Vec<_> = change::at_work(state).collect();
-    let asks = works.iter().any(|work| work.progress.asking.is_some());
-    let count = works.len();
+    let running: Vec<_> = change::at_work(state).collect();
+    let asks = running.iter().any(|change| change.progress.asking.is_some());
+    let count = running.len();
     let noun = plural(count, "change");
     match (count, asks) {
         (0, _) => None,

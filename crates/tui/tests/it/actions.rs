@@ -3,6 +3,7 @@
 use pinnace_core::time::Time;
 use pinnace_tui::action::{Action, Context};
 use pinnace_tui::availability::available;
+use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::dialogs::line::Line;
 use pinnace_tui::dialogs::palette::{Item, PaletteState, Pick, is_motion};
 use pinnace_tui::msg::Effect;
@@ -16,7 +17,7 @@ use crate::tale;
 fn states() -> Vec<(String, State)> {
     let night = || {
         let mut state = console(120, 40, seen(bad_night(6), six_nodes(), Vec::new()));
-        tale::send(&mut state, pinnace_tui::msg::Msg::Seen { cluster: 0, seen: fixture::history() });
+        tale::send(&mut state, pinnace_tui::msg::Msg::Seen { cluster: ClusterId::FIRST, seen: fixture::history() });
         state
     };
     let mut all = Vec::new();

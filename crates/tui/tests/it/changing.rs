@@ -1,5 +1,6 @@
 //! Keys in, wishes out: from pins over a plan to a change, and what its answers do.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 
 use pinnace_core::change::{Kind, OnFailure, Order};
@@ -11,7 +12,7 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Seen;
 use pinnace_tui::action::Context;
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::screens::change::state::Stand;
+use pinnace_tui::screens::change::state::{Stage, Stop};
 use pinnace_tui::screens::plan::state::Fresh;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::{Pace, pace};
@@ -47,7 +48,7 @@ fn text(state: &State) -> String {
 fn pins_open_on_the_member_ready_to_type() {
     let mut state = tale::night(120, 40);
     let effects = press(&mut state, "p");
-    assert!(effects.contains(&Effect::LoadDraft { cluster: 0, group: group() }), "{effects:?}");
+    assert!(effects.contains(&Effect::LoadDraft { cluster: ClusterId::FIRST, group: group() }), "{effects:?}");
     tale::no_draft(&mut state);
     assert_eq!(state.context(), Context::Editor);
     let Some(Screen::Pins(pins)) = state.screens.last() else { panic!() };
@@ -75,7 +76,7 @@ fn nothing_is_asked_or_kept_while_somebody_types() {
     let undone: Vec<_> = std::iter::repeat_with(|| press(&mut state, "ctrl-z")).take(100).flatten().collect();
     assert!(undone.is_empty() || !undone.contains(&Effect::Quit));
     let dropped = pass(&mut state, 400);
-    assert!(dropped.contains(&Effect::DropDraft { cluster: 0, group: group() }), "{dropped:?}");
+    assert!(dropped.contains(&Effect::DropDraft { cluster: ClusterId::FIRST, group: group() }), "{dropped:?}");
 }
 
 #[test]
@@ -107,7 +108,12 @@ fn a_kept_draft_wins_and_says_so() {
     let draft = format!("[node.n1]\nimage = \"{GOOD}\"\n");
     send(
         &mut state,
-        Msg::Draft { cluster: 0, group: group(), text: Some(draft.clone()), at: Some(crate::fixture::NOW) },
+        Msg::Draft {
+            cluster: ClusterId::FIRST,
+            group: group(),
+            text: Some(draft.clone()),
+            at: Some(crate::fixture::NOW),
+        },
     );
     assert_eq!(text(&state), draft);
     let screen = crate::screens::lines_of(&state).join("\n");
@@ -116,7 +122,7 @@ fn a_kept_draft_wins_and_says_so() {
         "{screen}"
     );
     let effects = press(&mut state, "esc r");
-    assert!(effects.contains(&Effect::DropDraft { cluster: 0, group: group() }), "{effects:?}");
+    assert!(effects.contains(&Effect::DropDraft { cluster: ClusterId::FIRST, group: group() }), "{effects:?}");
     assert!(text(&state).starts_with("# Image pins"));
 }
 
@@ -132,17 +138,20 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
     assert!(copied.contains(&Effect::Copy(line)), "{copied:?}");
     let effects = press(&mut state, "a");
     let applied = effects.iter().find_map(|effect| match effect {
-        Effect::Apply { cluster: 0, plan, mode, .. } => Some((plan.clone(), *mode)),
+        Effect::Apply { cluster: ClusterId::FIRST, plan, mode, .. } => Some((plan.clone(), *mode)),
         _ => None,
     });
     let (plan, mode) = applied.unwrap();
     assert_eq!((*plan, mode.on_failure, mode.asks), (shown.clone(), OnFailure::Unit, true));
     assert_eq!((state.screens.len(), state.context()), (1, Context::Change));
-    send(&mut state, Msg::Started { cluster: 0, plan: shown.id, change: CHANGE.into() });
-    assert_eq!(state.clusters[0].works[0].stand, Stand::Ours);
+    send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan: shown.id, change: CHANGE.into() });
+    assert_eq!(
+        state.clusters[ClusterId::FIRST].local_changes[0].stage,
+        Stage::Running { change: CHANGE.into(), stop: Stop::No }
+    );
     assert_eq!(pace(&state), Pace::Seconds);
     let done = event(&mut state, Kind::Ended { state: ChangeState::Done, text: String::new() });
-    assert!(done.contains(&Effect::DropDraft { cluster: 0, group: group() }), "{done:?}");
+    assert!(done.contains(&Effect::DropDraft { cluster: ClusterId::FIRST, group: group() }), "{done:?}");
 }
 
 #[test]
@@ -176,9 +185,9 @@ fn a_change_given_up_is_offered_again_as_the_journal_has_it() {
         _ => None,
     });
     let (change, plan) = resumed.unwrap();
-    send(&mut state, Msg::Started { cluster: 0, plan, change: change.clone() });
+    send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan, change: change.clone() });
     assert_eq!(orders(&press(&mut state, "x x")), [Order::Stop, Order::Detach]);
-    send(&mut state, Msg::Finished { cluster: 0, change, text: "given up".into() });
+    send(&mut state, Msg::Finished { cluster: ClusterId::FIRST, change, text: "given up".into() });
     let screen = crate::screens::lines_of(&state).join("\n");
     assert!(screen.contains("Given up half-way by") && screen.contains("in doubt"), "{screen}");
     assert!(press(&mut state, "L enter").iter().any(|effect| matches!(effect, Effect::Resume { .. })));
@@ -210,7 +219,7 @@ fn a_question_goes_when_the_change_ends_that_it_is_about() {
 fn an_outcome_is_told_once_and_only_where_it_was_not_seen() {
     let end = Kind::Ended { state: ChangeState::Done, text: String::new() };
     let over = |state: &mut State| {
-        send(state, Msg::Finished { cluster: 0, change: CHANGE.into(), text: "done".into() });
+        send(state, Msg::Finished { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
         state.notice.as_ref().map(|notice| notice.text.clone())
     };
     let mut state = tale::working(120, 40);
@@ -237,8 +246,11 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
     });
     let (_, order, plan) = resumed.unwrap();
     assert_eq!(order, Order::PutBack);
-    assert_eq!(state.clusters[0].works[0].stand, Stand::Starting);
-    send(&mut state, Msg::Refused { cluster: 0, plan, why: "somebody was first".into(), hint: "look".into() });
+    assert_eq!(state.clusters[ClusterId::FIRST].local_changes[0].stage, Stage::TakingOver { change: "0199aa01-78351f60".into() });
+    send(
+        &mut state,
+        Msg::Refused { cluster: ClusterId::FIRST, plan, why: "somebody was first".into(), hint: "look".into() },
+    );
     assert!(state.notice.as_ref().unwrap().text.contains("somebody was first"), "{:?}", state.notice);
     let again = press(&mut state, "R enter");
     assert!(again.iter().any(|effect| matches!(effect, Effect::Resume { .. })), "it may be taken over later");
@@ -251,7 +263,7 @@ fn a_plan_that_is_not_equal_to_what_is_live_is_refused_until_planned_again() {
     let before = plan.shown.clone();
     let mut service = bad_night(0).remove(0).service;
     service.places.image = pinned(WRONG, '9');
-    send(&mut state, Msg::Seen { cluster: 0, seen: vec![Seen::SomeServices(vec![service])] });
+    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::SomeServices(vec![service])] });
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert_eq!(plan.shown, before, "the plan on screen never changes by itself");
     assert_eq!(plan.fresh, Fresh::Stale("storefront-n1-host-2 runs 18.3-spock5.0.6-standard-2 now".into()));
@@ -279,7 +291,7 @@ fn rollback_asks_for_what_the_cursor_is_on() {
     let new = pinned(PG, '1');
     let units = [("storefront-n1-host-2", "n1", new.as_str(), WRONG)];
     let seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
-    send(&mut state, Msg::Seen { cluster: 0, seen });
+    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
     press(&mut state, "h R");
     assert!(matches!(goal(&state), Goal::Back { scope: Scope::Group, to: Some(BackTo::Change(_)), .. }));
 }
@@ -288,12 +300,12 @@ fn rollback_asks_for_what_the_cursor_is_on() {
 fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
     use pinnace_tui::state::Guard;
     let mut state = tale::plan(120, 40);
-    state.clusters[0].guard = Guard::Protected;
+    state.clusters[ClusterId::FIRST].guard = Guard::Protected;
     let applied = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Apply { .. }));
     assert!(!applied(&press(&mut state, "a")));
     assert!(applied(&press(&mut state, "enter")));
     let mut state = tale::plan(120, 40);
-    state.clusters[0].guard = Guard::ReadOnly;
+    state.clusters[ClusterId::FIRST].guard = Guard::ReadOnly;
     assert!(!applied(&press(&mut state, "a")));
     assert_eq!(state.notice.unwrap().text, "apply: this cluster is read-only here");
 }
@@ -342,7 +354,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
             record.plan.pins_after = Some(format!("[node.n1]\nimage = \"{}\"\n", pinned(PG, '1')));
         }
     }
-    send(&mut state, Msg::Seen { cluster: 0, seen });
+    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
     assert_eq!(copied_fix(&mut state), Some((wanted, said)));
 }
 
@@ -369,7 +381,10 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
     );
     assert!(told.iter().any(|text| text.contains("orchestrator_opts of n2 name no image")), "{told:?}");
     effects.extend(pass(&mut state, 400));
-    assert!(effects.contains(&Effect::SaveDraft { cluster: 0, group: group(), text: wanted.into() }), "{effects:?}");
+    assert!(
+        effects.contains(&Effect::SaveDraft { cluster: ClusterId::FIRST, group: group(), text: wanted.into() }),
+        "{effects:?}"
+    );
     assert!(!format!("{effects:?}{:?}", state.messages).contains("hunter2"));
     press(&mut state, "ctrl-z ctrl-z");
     assert_eq!(text(&state), before);

@@ -4,6 +4,7 @@ use pinnace_core::plan::Credentials;
 use pinnace_core::plan::{Again, Goal, Saved, Scope};
 use pinnace_core::plan::{Replacing, Sending};
 use pinnace_core::registry::{Fact, Learned, Via};
+use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::screens::plan::state::{Fresh, PlanState};
 use pinnace_tui::state::{Screen, State};
@@ -20,7 +21,7 @@ fn shown(state: &State) -> &PlanState {
 
 fn has_login(state: &mut State) {
     let learned = Learned::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: Via::Written });
-    send(state, Msg::Learned { cluster: 0, learned });
+    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned });
 }
 
 #[test]
@@ -71,7 +72,10 @@ fn a_plan_is_saved_with_all_that_it_was_made_from() {
     // What does not hold any more is not saved.
     let mut service = crate::fixture::bad_night(0).remove(0).service;
     service.places.image = pinned(tale::WRONG, '9');
-    send(&mut state, Msg::Seen { cluster: 0, seen: vec![pinnace_core::world::Seen::SomeServices(vec![service])] });
+    send(
+        &mut state,
+        Msg::Seen { cluster: ClusterId::FIRST, seen: vec![pinnace_core::world::Seen::SomeServices(vec![service])] },
+    );
     assert!(press(&mut state, "W").is_empty());
     assert!(state.notice.as_ref().unwrap().text.contains("does not hold any more"), "{:?}", state.notice);
 }

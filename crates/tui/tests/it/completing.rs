@@ -1,5 +1,6 @@
 //! The list of images under a line of the pins: keys in, wishes and the list out, and what it looks like.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -233,7 +234,7 @@ fn the_word_tells_what_it_follows() {
     };
     let mut state = full(200, 60);
     press(&mut state, "down");
-    let Fact::Known { value, .. } = state.clusters[0].facts.versions().clone() else { panic!() };
+    let Fact::Known { value, .. } = state.clusters[ClusterId::FIRST].facts.versions().clone() else { panic!() };
     let origin = ManifestOrigin::Cache("https://x.example/m.json".into());
     let at = Some(Time(state.now.0 - 7_200_000));
     let old = VersionManifest { origin, at, problem: Some("no answer within 10 s".into()), ..(*value).clone() };
@@ -287,7 +288,7 @@ fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     state.fleet.cursor = Some(pinnace_tui::screens::fleet::rows::RowId::Service("shop_api-id".into()));
     press(&mut state, "p");
     let group = pinnace_core::swarm::GroupKey::parse("stack/shop").unwrap();
-    send(&mut state, Msg::Draft { cluster: 0, group, text: None, at: None });
+    send(&mut state, Msg::Draft { cluster: ClusterId::FIRST, group, text: None, at: None });
     press(&mut state, "ctrl-u enter up");
     type_text(&mut state, "image = \"");
     let effects = press(&mut state, "tab");

@@ -1,5 +1,6 @@
 //! A swarm to look at: what a bad night looks like, and any number of services that are well.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -249,7 +250,7 @@ pub fn console(width: u16, height: u16, seen: Vec<Seen>) -> State {
     clusters[1].world.apply(Seen::Link(Link::Live), NOW);
     clusters[1].world.apply(Seen::Nodes(vec![node("stg-1", Role::Manager)]), NOW);
     let mut state = State::new(clusters, config, Size { width, height }, NOW, 0);
-    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen } });
+    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
     state
 }
 
@@ -337,7 +338,10 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
 pub fn not_found(state: &mut State, reference: &str) {
     let fact = pinnace_core::registry::Fact::Failed { why: pinnace_core::registry::Why::NotFound, at: NOW };
     assert!(ImageRef::parse(reference).is_ok());
-    let msg = Msg::Learned { cluster: 0, learned: pinnace_core::registry::Learned::Image(reference.into(), fact) };
+    let msg = Msg::Learned {
+        cluster: ClusterId::FIRST,
+        learned: pinnace_core::registry::Learned::Image(reference.into(), fact),
+    };
     update(state, Stamped { at: state.now, msg });
 }
 

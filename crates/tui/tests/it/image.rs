@@ -1,5 +1,6 @@
 //! The image's screen: which image is meant, what is asked for it, its contract, its files, and what it looks like.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ fn asked(effects: &[Effect]) -> BTreeSet<Want> {
 }
 
 fn learned(state: &mut State, learned: Learned) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: 0, learned })
+    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
 fn about(digit: char, architecture: &str) -> About {
@@ -229,7 +230,7 @@ fn files_are_read_only_when_asked_for() {
     assert_eq!(state.notice.clone().unwrap().text, "files: it is still being read");
     answer(&mut state);
     let effects = press(&mut state, "f");
-    let Some(Effect::ReadFiles { cluster: 0, image, abouts }) =
+    let Some(Effect::ReadFiles { cluster: ClusterId::FIRST, image, abouts }) =
         effects.iter().find(|effect| matches!(effect, Effect::ReadFiles { .. }))
     else {
         panic!("{effects:?}")
@@ -237,7 +238,7 @@ fn files_are_read_only_when_asked_for() {
     let read: Vec<_> = abouts.iter().map(|about| about.manifest.clone()).collect();
     assert_eq!((image.as_str(), read), (QUEUE, vec![digest('2')]), "those of the image that is told about");
     let tell = |state: &mut State, files| {
-        send(state, Msg::Files { cluster: 0, image: QUEUE.into(), manifest: digest('2'), files });
+        send(state, Msg::Files { cluster: ClusterId::FIRST, image: QUEUE.into(), manifest: digest('2'), files });
     };
     tell(&mut state, Files::Reading(Reading { layer: 2, layers: 2, bytes: 40_000_000, of: 117_823_456 }));
     press(&mut state, "G");
@@ -261,7 +262,7 @@ fn files_are_read_only_when_asked_for() {
     press(&mut state, "G");
     assert!(text(&state).contains("/usr/lib/x099.so"), "{}", text(&state));
     // An answer for another image, or for one that was left, is on no screen.
-    let other = Msg::Files { cluster: 0, image: "x:1".into(), manifest: digest('2'), files: files(&[]) };
+    let other = Msg::Files { cluster: ClusterId::FIRST, image: "x:1".into(), manifest: digest('2'), files: files(&[]) };
     send(&mut state, other);
     assert!(text(&state).contains("/usr/lib/x099.so"));
 }

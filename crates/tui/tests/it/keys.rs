@@ -4,6 +4,7 @@ use pinnace_core::registry::Want;
 use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen};
 use pinnace_tui::action::Context;
+use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::dialogs::state::Detail;
 use pinnace_tui::dialogs::state::Modal;
 use pinnace_tui::msg::{Effect, Msg, Stamped};
@@ -49,14 +50,14 @@ fn a_filter_works_as_it_is_typed_and_enter_keeps_it() {
     let Some(Screen::Service(screen)) = state.screens.last() else { panic!("{:?}", state.screens) };
     assert_eq!(screen.name, "shop_web");
     press(&mut state, "esc esc");
-    assert_eq!(state.fleet.filter, "", "the first esc leaves the service, the second shows all again");
+    assert_eq!(state.fleet.filter.typed(), "", "the first esc leaves the service, the second shows all again");
 }
 
 #[test]
 fn esc_takes_back_what_was_typed_into_the_filter() {
     let mut state = night();
     press(&mut state, "/ s h o p enter / x y z esc");
-    assert_eq!((state.fleet.filter.as_str(), state.context()), ("shop", Context::Fleet));
+    assert_eq!((state.fleet.filter.typed(), state.context()), ("shop", Context::Fleet));
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
         });
         wants.flatten().filter_map(|want| if let Want::Image(image) = want { Some(image) } else { None }).collect()
     };
-    let images: Vec<_> = state.clusters[0].facts.looked_up().collect();
+    let images: Vec<_> = state.clusters[ClusterId::FIRST].facts.looked_up().collect();
     assert_eq!(images, ["ghcr.io/pgedge/pgedge-postgres:my-custom-image"]);
     let after = asked(&press(&mut state, "down"));
     assert!(after.iter().any(|image| image.contains("shop/api:2.8.1")), "then what is on the screen: {after:?}");
@@ -95,7 +96,7 @@ fn what_is_attended_to_is_what_is_on_the_screen() {
 fn logs_are_followed_and_left() {
     let mut state = night();
     let effects = press(&mut state, "l");
-    assert!(effects.contains(&Effect::FollowLogs { cluster: 0, service: "queue-id".into() }));
+    assert!(effects.contains(&Effect::FollowLogs { cluster: ClusterId::FIRST, service: "queue-id".into() }));
     let Some(Screen::Logs(logs)) = state.screens.last() else { panic!() };
     assert_eq!(logs.top, None, "it follows");
     fixture::log(&mut state, "");
@@ -136,7 +137,7 @@ fn the_cursor_stays_on_its_service_whatever_moves() {
     let before = chosen(&state);
     let services = fixture::bad_night(3);
     let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen } });
+    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
     assert_eq!(chosen(&state), before);
 }
 
@@ -157,14 +158,14 @@ fn a_node_filters_by_itself() {
     press(&mut state, "tab tab");
     assert_eq!(state.fleet.pane, Pane::Nodes);
     press(&mut state, "j enter");
-    assert_eq!(state.fleet.filter, "node:wrk-3");
+    assert_eq!(state.fleet.filter.typed(), "node:wrk-3");
 }
 
 #[test]
 fn another_cluster_is_shown_with_enter() {
     let mut state = night();
     press(&mut state, "tab down enter");
-    assert_eq!((state.active, state.fleet.pane), (1, Pane::Services));
+    assert_eq!((state.cluster().name.as_str(), state.fleet.pane), ("staging", Pane::Services));
 }
 
 #[test]
@@ -227,7 +228,7 @@ fn a_lost_link_says_so_and_keeps_what_was_seen() {
     let mut state = night();
     let lost = Link::Lost { why: "the connection was refused".into(), hint: "is the engine up?".into() };
     let at = Time(NOW.0 + 60_000);
-    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
+    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::Link(lost)] } });
     let banner = pinnace_tui::banner::banner(&state).unwrap();
     assert_eq!(banner.text, "this is 1m old: the connection was refused");
     assert!(!services(&state).is_empty());

@@ -1,5 +1,6 @@
 //! A list of images under a line of the pins, and what is answered for it.
 
+use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
 use pinnace_core::image::Digest;
@@ -22,7 +23,7 @@ pub fn digest(digit: char) -> Digest {
 }
 
 pub fn learn(state: &mut State, learned: Learned) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: 0, learned })
+    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
 pub fn known<T>(state: &State, value: T, via: Via) -> Fact<T> {

@@ -1,5 +1,6 @@
 //! A log-in to a registry from the console: the form, what follows from it, and that nobody sees the password.
 
+use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -27,7 +28,7 @@ fn asked(effects: &[Effect]) -> BTreeSet<Want> {
 
 fn refuse(state: &mut State, reference: &str, why: Why) -> Vec<Effect> {
     let fact = Fact::Failed { why, at: state.now };
-    send(state, Msg::Learned { cluster: 0, learned: Learned::Image(reference.into(), fact) })
+    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned: Learned::Image(reference.into(), fact) })
 }
 
 fn form(state: &State) -> (&str, &str, Field) {
@@ -94,7 +95,7 @@ fn the_form_is_filled_and_taken() {
     send(&mut state, Msg::Paste("https://reg.example.com:5000/v2/\n".into()));
     let effects = press(&mut state, "enter enter enter");
     let wanted = Effect::Login {
-        cluster: 0,
+        cluster: ClusterId::FIRST,
         host: "reg.example.com:5000".into(),
         user: "ops".into(),
         password: Hidden::new(SECRET),
@@ -107,10 +108,12 @@ fn what_was_refused_is_asked_for_again() {
     let mut state = denied(120, 40);
     refuse(&mut state, "reg.example.com:5000/shop/api:8", Why::NotFound);
     refuse(&mut state, "ghcr.io/x/y:1", Why::Denied);
-    let effects =
-        send(&mut state, Msg::LoggedIn { cluster: 0, host: "reg.example.com:5000".into(), user: "ops".into() });
+    let effects = send(
+        &mut state,
+        Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() },
+    );
     assert_eq!(asked(&effects), [Want::Image(IMAGE.into())].into(), "what the screen goes by");
-    let facts = &state.clusters[0].facts;
+    let facts = &state.clusters[ClusterId::FIRST].facts;
     assert_eq!(facts.image("reg.example.com:5000/shop/api:8"), &Fact::Unknown, "it may only have been hidden");
     assert!(facts.image("ghcr.io/x/y:1").failed().is_some(), "another registry's answer stands");
     let told = state.notice.clone().unwrap();
@@ -119,7 +122,7 @@ fn what_was_refused_is_asked_for_again() {
 
     let mut state = denied(120, 40);
     press(&mut state, "P");
-    let msg = Msg::LoggedIn { cluster: 0, host: "reg.example.com:5000".into(), user: "ops".into() };
+    let msg = Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() };
     assert!(asked(&send(&mut state, msg)).contains(&Want::Image(IMAGE.into())), "for the plan as well");
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert!(!plan.wants().is_empty(), "it is made anew");
@@ -148,7 +151,7 @@ fn nobody_sees_the_password() {
     let effects = press(&mut state, "enter");
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Login { .. })), "{effects:?}");
     look(&state, &effects);
-    let msg = Msg::LoggedIn { cluster: 0, host: "reg.example.com:5000".into(), user: "ops".into() };
+    let msg = Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() };
     let effects = send(&mut state, msg);
     look(&state, &effects);
     press(&mut state, "m");

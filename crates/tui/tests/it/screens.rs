@@ -1,5 +1,6 @@
 //! What the screens look like: text and styles, in a theme of one colour a role.
 
+use pinnace_tui::clusters::ClusterId;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
@@ -103,11 +104,14 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     let mut state = night(80, 24);
     let fact = Fact::Failed { why: Why::Unreachable("dial tcp: i/o timeout".into()), at: NOW };
     let reference = "ghcr.io/pgedge/pgedge-postgres:other".to_owned();
-    update(&mut state, Stamped { at: NOW, msg: Msg::Learned { cluster: 0, learned: Learned::Image(reference, fact) } });
+    update(
+        &mut state,
+        Stamped { at: NOW, msg: Msg::Learned { cluster: ClusterId::FIRST, learned: Learned::Image(reference, fact) } },
+    );
     insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
     let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     let at = pinnace_core::time::Time(NOW.0 + 130_000);
-    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
+    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::Link(lost)] } });
     insta::assert_snapshot!("fleet_link_lost_80x24", lines(&draw(&state)).join("\n"));
 }
 
@@ -214,7 +218,10 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
     let mut touring = at_night("");
     touring.tour = Some(pinnace_tui::tour::Tour::default());
     let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
-    update(&mut touring, Stamped { at: NOW, msg: Msg::Seen { cluster: 0, seen: vec![Seen::Link(lost)] } });
+    update(
+        &mut touring,
+        Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::Link(lost)] } },
+    );
     states.push(touring);
     for state in &states {
         for size in [(80, 24), (20, 5), (1, 1), (200, 1), (1, 60), (300, 100)] {

@@ -1,5 +1,6 @@
 //! The way from a failing service to a change that landed, told up to a chosen point.
 
+use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
 use pinnace_core::change::{Event, Kind, Phase, Question, TaskLine};
@@ -54,7 +55,7 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
 }
 
 fn learned(state: &mut State, learned: Learned) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: 0, learned })
+    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
 /// An image with an entry point, that names no base.
@@ -109,7 +110,7 @@ pub fn pins(width: u16, height: u16) -> State {
 /// No draft was kept.
 pub fn no_draft(state: &mut State) -> Vec<Effect> {
     let group = GroupKey::parse("database/storefront").unwrap();
-    send(state, Msg::Draft { cluster: 0, group, text: None, at: None })
+    send(state, Msg::Draft { cluster: ClusterId::FIRST, group, text: None, at: None })
 }
 
 /// Replaces the line of the failing member by a pin.
@@ -161,9 +162,9 @@ pub fn begun(width: u16, height: u16) -> State {
         Effect::Apply { plan, .. } => Some(plan.id.clone()),
         _ => None,
     });
-    send(&mut state, Msg::Started { cluster: 0, plan: plan.unwrap(), change: CHANGE.into() });
+    send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan: plan.unwrap(), change: CHANGE.into() });
     let units = match state.screens.last() {
-        Some(Screen::Change(_)) => state.clusters[0].works[0].plan.units.len(),
+        Some(Screen::Change(_)) => state.clusters[ClusterId::FIRST].local_changes[0].plan.units.len(),
         other => panic!("{other:?}"),
     };
     let by = "root (sudo by ops, ssh from 10.0.0.7) on mgr-1".to_owned();
@@ -174,7 +175,7 @@ pub fn begun(width: u16, height: u16) -> State {
 /// Something happened in the change.
 pub fn event(state: &mut State, kind: Kind) -> Vec<Effect> {
     let at = state.now;
-    send(state, Msg::Change { cluster: 0, change: CHANGE.into(), event: Event { index: 0, at, kind } })
+    send(state, Msg::Change { cluster: ClusterId::FIRST, change: CHANGE.into(), event: Event { index: 0, at, kind } })
 }
 
 fn phase(state: &mut State, unit: usize, phase: Phase, milliseconds: i64) {
@@ -261,7 +262,7 @@ pub fn done(width: u16, height: u16) -> State {
     pass(&mut state, 10_000);
     event(&mut state, Kind::Unit { unit: 1, state: UnitState::Done });
     event(&mut state, Kind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
-    send(&mut state, Msg::Finished { cluster: 0, change: CHANGE.into(), text: "done".into() });
+    send(&mut state, Msg::Finished { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
     state
 }
 
@@ -278,7 +279,7 @@ pub fn left(width: u16, height: u16) -> State {
     if let Some(pinnace_core::world::Seen::Slot(slot)) = seen.first_mut() {
         slot.labels.units = vec![UnitState::Done, UnitState::Posting, UnitState::Untouched];
     }
-    send(&mut state, Msg::Seen { cluster: 0, seen });
+    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
     press(&mut state, "h");
     assert!(state.now >= NOW);
     state

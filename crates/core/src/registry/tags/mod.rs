@@ -12,9 +12,7 @@ mod tests;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
-
+use crate::fuzzy::Fuzzy;
 use crate::image::{Digest, ImageRef};
 use crate::registry::Facts;
 use crate::time::Time;
@@ -193,13 +191,11 @@ fn join(first: &mut Candidate, other: Candidate) {
 /// The places of the candidates that match what is typed, the best first: its letters in order, better where they
 /// stand together. With nothing typed all match, in their order. `whole`: the image is matched, not its tags.
 pub fn matching(candidates: &[Candidate], typed: &str, whole: bool) -> Vec<usize> {
-    let pattern = Pattern::new(typed, CaseMatching::Ignore, Normalization::Never, AtomKind::Fuzzy);
-    if pattern.atoms.is_empty() {
+    let mut fuzzy = Fuzzy::new(typed);
+    if fuzzy.is_empty() {
         return (0..candidates.len()).collect();
     }
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let mut letters = Vec::new();
-    let mut score = |text: &str| pattern.score(Utf32Str::new(text, &mut letters), &mut matcher);
+    let mut score = |text: &str| fuzzy.score(text);
     let mut found: Vec<(Reverse<u32>, usize)> = Vec::new();
     for (at, candidate) in candidates.iter().enumerate() {
         let best = if whole { score(&candidate.text) } else { candidate.tags().filter_map(&mut score).max() };

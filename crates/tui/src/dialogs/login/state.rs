@@ -1,5 +1,6 @@
 //! A log-in to a registry, for this process only: the form, and which registry it is most likely about.
 
+use crate::clusters::ClusterId;
 use std::fmt;
 
 use pinnace_core::image::ImageRef;
@@ -14,7 +15,7 @@ use crate::state::{Cluster, Screen, State};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// The cluster it is for.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The registry: `ghcr.io`, `10.77.0.1:5000`.
     pub host: Line,
     /// The user.
@@ -81,7 +82,7 @@ impl Masked {
 
 impl Login {
     /// Starts with this registry; where it is known, with the user.
-    pub fn new(cluster: usize, host: &str) -> Self {
+    pub fn new(cluster: ClusterId, host: &str) -> Self {
         let field = if host.is_empty() { Field::Host } else { Field::User };
         let (user, password) = (Line::default(), Masked::default());
         Self { cluster, host: Line::new(host), user, password, field, wrong: None }
@@ -139,7 +140,7 @@ pub(crate) fn is_needed(cluster: &Cluster) -> bool {
 
 /// The cluster and the registry a log-in is most likely about: one that refused an image on the screen, else any that
 /// refused, else that of the selected image.
-pub(crate) fn likely(state: &State) -> (usize, String) {
+pub(crate) fn likely(state: &State) -> (ClusterId, String) {
     let Selection { cluster, image, .. } = Selection::of(state);
     let selected = image.map(|image| image.text);
     let images = selected.into_iter().chain(listed(state));
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let mut login = Login::new(0, "");
+        let mut login = Login::new(ClusterId::FIRST, "");
         let wrong = |login: &Login| login.taken().unwrap_err().0;
         assert_eq!((login.field, wrong(&login)), (Field::Host, Field::Host));
         login.host = Line::new("ghcr.io");

@@ -1,6 +1,7 @@
 //! The form of a log-in: typing into it, taking it, and what follows once the registry is shown something else.
 
 use crate::action::Action;
+use crate::clusters::ClusterId;
 use crate::dialogs::line::Line;
 use crate::dialogs::login::state as login;
 use crate::dialogs::login::state::{Field, Login};
@@ -51,7 +52,7 @@ fn take(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// A registry is shown another log-in: what it refused, or said it does not have, is asked for again.
-pub(crate) fn done(state: &mut State, cluster: usize, host: &str, user: &str) {
+pub(crate) fn done(state: &mut State, cluster: ClusterId, host: &str, user: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let again = one.facts.forget_failed(host);
     if again {

@@ -23,7 +23,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, for
     let room = CELLS.min(usize::from(area.width).saturating_sub(6));
     let kept = wrapped(form.wrong.unwrap_or(KEPT), room);
     let lines = Field::ALL.len() + 1 + kept.len();
-    let several = state.clusters.len() > 1;
+    let several = state.clusters.count() > 1;
     let cluster = state.clusters.get(form.cluster).filter(|_| several);
     let title = cluster.map_or("log in".to_owned(), |one| format!("log in for {}", one.title()));
     let inner = window(frame, area, state, theme, &title, (room, lines));

@@ -1,5 +1,6 @@
 //! What a service may go back to, on a screen.
 
+use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
 
 use pinnace_core::history::{self, Earlier, Fared, Pullable, earlier, wants_of};
@@ -18,7 +19,7 @@ use crate::state::{Cluster, Screen, Scroll, State};
 #[derive(Clone, Debug)]
 pub struct EarlierState {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The service's id.
     pub service: String,
     /// Its name, also once it is gone.
@@ -35,7 +36,7 @@ pub struct EarlierState {
 
 impl EarlierState {
     /// Lists what is known by now.
-    pub fn new(cluster: usize, one: &Cluster, group: GroupKey, service: &Service) -> Self {
+    pub fn new(cluster: ClusterId, one: &Cluster, group: GroupKey, service: &Service) -> Self {
         let (id, name) = (service.id.clone(), service.name.clone());
         let mut screen = Self { cluster, service: id, name, group, rows: Vec::new(), chosen: None, top: 0 };
         screen.look(one);
@@ -96,7 +97,7 @@ pub fn page(state: &State) -> usize {
 }
 
 /// The selected service, whose earlier images can be listed.
-pub(crate) fn listable(state: &State) -> Result<(usize, GroupKey, String), Reason> {
+pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Reason> {
     if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
         return Err(Reason::NotHere);
     }
@@ -108,7 +109,7 @@ pub(crate) fn listable(state: &State) -> Result<(usize, GroupKey, String), Reaso
 }
 
 /// What choosing the image under the cursor asks for.
-pub(crate) fn goal(screen: &EarlierState) -> Result<(usize, Goal), Reason> {
+pub(crate) fn goal(screen: &EarlierState) -> Result<(ClusterId, Goal), Reason> {
     let one = screen.choice().ok_or(Reason::NoRow)?;
     if one.is_now {
         return Err(Reason::RunsIt);

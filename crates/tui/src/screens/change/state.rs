@@ -1,5 +1,6 @@
 //! Changes at work, and as they were left: what the change screen shows, whoever does it.
 
+use crate::clusters::ClusterId;
 use std::borrow::Cow;
 
 use pinnace_core::change::{Mode, Offered, OnFailure, Order, Progress, Question, offer};
@@ -13,42 +14,59 @@ use crate::state::{Cluster, State};
 
 /// A change that this console carries out, or did.
 #[derive(Clone, Debug)]
-pub struct Work {
-    /// Its id; none until the journal has it.
-    pub change: Option<String>,
+pub struct LocalChange {
     /// What was decided.
     pub plan: Box<Plan>,
     /// When it was asked for.
     pub since: Time,
-    /// How it stands with us.
-    pub stand: Stand,
+    /// How far this console is with it.
+    pub stage: Stage,
     /// Where it stands.
     pub progress: Progress,
-    /// How often a stop was ordered.
-    pub stops: usize,
 }
 
-/// How a change stands with this console.
+/// How far this console is with a change of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stand {
-    /// It was asked for, and did not begin yet.
-    Starting,
-    /// We carry it out.
-    Ours,
-    /// It did not begin; nothing was posted.
+pub enum Stage {
+    /// It was asked for; the journal does not have it yet, so it has no id.
+    Claiming,
+    /// A change that somebody left is to be taken over.
+    TakingOver {
+        /// Its id.
+        change: String,
+    },
+    /// It did not begin: nothing was posted, and it never had an id.
     Refused {
         /// Why.
         why: String,
         /// What to do.
         hint: String,
     },
-    /// We are done with it: it ended, or we gave it up.
+    /// It is carried out here.
+    Running {
+        /// Its id.
+        change: String,
+        /// What the operator asked of it.
+        stop: Stop,
+    },
+    /// This console is done with it: it ended, or was given up here.
     Over {
+        /// Its id.
+        change: String,
         /// One line.
         text: String,
     },
-    /// It is somebody's, as the journal has it.
-    Journal,
+}
+
+/// Whether a running change was asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It was not.
+    No,
+    /// It stops after the unit in work.
+    AfterUnit,
+    /// It is given up here, for somebody else to finish.
+    GivenUp,
 }
 
 /// What a change screen is about.
@@ -64,7 +82,7 @@ pub enum ChangeId {
 #[derive(Clone, Debug)]
 pub struct ChangeScreen {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The group.
     pub group: GroupKey,
     /// The change.
@@ -80,12 +98,10 @@ pub struct Shown<'a> {
     pub plan: Option<&'a Plan>,
     /// Where it stands.
     pub progress: Cow<'a, Progress>,
-    /// How it stands with us.
-    pub stand: &'a Stand,
+    /// How far this console is with it; none: it is somebody else's, as the journal has it.
+    pub stage: Option<&'a Stage>,
     /// Its entry in the journal.
     pub entry: Option<&'a Entry>,
-    /// How often a stop was ordered.
-    pub stops: usize,
     /// The group's changes.
     pub history: &'a History,
     /// Seconds east of UTC, for clocks.
@@ -100,40 +116,58 @@ pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
         ChangeId::Change(change) => history.newest_first().find(|entry| entry.slot.change == *change),
         ChangeId::Plan(_) => None,
     };
-    if let Some(work) = find(&cluster.works, &screen.id) {
-        let given_up = matches!(work.stand, Stand::Over { .. }) && work.progress.ended.is_none();
+    if let Some(local) = find(&cluster.local_changes, &screen.id) {
+        let given_up = matches!(local.stage, Stage::Over { .. }) && local.progress.ended.is_none();
         // What others do with it from then on is in the journal only.
         let progress = match entry.filter(|_| given_up) {
-            Some(entry) => Cow::Owned(Progress::of_slot(&entry.slot, work.plan.units.len())),
-            None => Cow::Borrowed(&work.progress),
+            Some(entry) => Cow::Owned(Progress::of_slot(&entry.slot, local.plan.units.len())),
+            None => Cow::Borrowed(&local.progress),
         };
-        let (plan, stand, stops) = (Some(&*work.plan), &work.stand, work.stops);
-        return Some(Shown { plan, progress, stand, entry, stops, history, offset });
+        let (plan, stage) = (Some(&*local.plan), Some(&local.stage));
+        return Some(Shown { plan, progress, stage, entry, history, offset });
     }
     let entry = entry?;
     let plan = entry.record.as_ref().map(|record| &record.plan);
     let units = plan.map_or(entry.slot.labels.units.len(), |plan| plan.units.len());
     let progress = Cow::Owned(Progress::of_slot(&entry.slot, units));
-    Some(Shown { plan, progress, stand: &Stand::Journal, entry: Some(entry), stops: 0, history, offset })
+    Some(Shown { plan, progress, stage: None, entry: Some(entry), history, offset })
 }
 
-/// The work a change screen is about.
-pub fn find<'a>(works: &'a [Work], id: &ChangeId) -> Option<&'a Work> {
-    works.iter().rev().find(|work| work.is(id))
+/// The change of this console that a screen is about.
+pub fn find<'a>(changes: &'a [LocalChange], id: &ChangeId) -> Option<&'a LocalChange> {
+    changes.iter().rev().find(|change| change.is(id))
 }
 
-impl Work {
+impl LocalChange {
+    /// A change of this console that was asked for just now.
+    pub(crate) fn new(plan: Box<Plan>, stage: Stage, progress: Progress, now: Time) -> Self {
+        Self { plan, since: now, stage, progress }
+    }
+
+    /// Its id in the journal, as soon as it has one.
+    pub fn change(&self) -> Option<&str> {
+        match &self.stage {
+            Stage::Claiming | Stage::Refused { .. } => None,
+            Stage::TakingOver { change } | Stage::Running { change, .. } | Stage::Over { change, .. } => Some(change),
+        }
+    }
+
     /// Whether this is meant.
     pub fn is(&self, id: &ChangeId) -> bool {
         match id {
-            ChangeId::Plan(plan) => self.change.is_none() && self.plan.id == *plan,
-            ChangeId::Change(change) => self.change.as_deref() == Some(change),
+            ChangeId::Plan(plan) => self.change().is_none() && self.plan.id == *plan,
+            ChangeId::Change(change) => self.change() == Some(change),
         }
+    }
+
+    /// Whether it was asked for and did not begin yet.
+    pub(crate) fn is_starting(&self) -> bool {
+        matches!(self.stage, Stage::Claiming | Stage::TakingOver { .. })
     }
 
     /// Whether we carry it out now.
     pub(crate) fn is_at_work(&self) -> bool {
-        matches!(self.stand, Stand::Starting | Stand::Ours)
+        self.is_starting() || matches!(self.stage, Stage::Running { .. })
     }
 }
 
@@ -152,24 +186,30 @@ impl Shown<'_> {
             .or_else(|| self.plan.and_then(|plan| plan.active().next().map(|(at, _)| at)))
     }
 
+    /// Whether this console carries it out now.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.stage, Some(Stage::Running { .. }))
+    }
+
     /// Whether it is left for somebody to finish, and not at work here.
     pub(crate) fn is_left_open(&self) -> bool {
-        let ours = matches!(self.stand, Stand::Starting | Stand::Ours | Stand::Refused { .. });
+        let ours = self.stage.is_some_and(|stage| !matches!(stage, Stage::Over { .. }));
         let over = self.entry.map_or(self.progress.ended.is_some(), |entry| entry.slot.labels.state.is_terminal());
         !ours && !over
     }
 }
 
 /// The changes at work here.
-pub fn at_work(state: &State) -> impl Iterator<Item = &Work> {
-    state.clusters.iter().flat_map(|cluster| &cluster.works).filter(|work| work.is_at_work())
+pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
+    state.clusters.iter().flat_map(|(_, cluster)| &cluster.local_changes).filter(|change| change.is_at_work())
 }
 
 /// What is open in a group: at work here, else unfinished by the journal.
 pub(crate) fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
-    if let Some(work) = cluster.works.iter().rev().find(|work| work.plan.group == *group && work.is_at_work()) {
-        let id = work.change.clone().map(ChangeId::Change);
-        return Some(id.unwrap_or_else(|| ChangeId::Plan(work.plan.id.clone())));
+    let mut newest_first = cluster.local_changes.iter().rev();
+    if let Some(local) = newest_first.find(|local| local.plan.group == *group && local.is_at_work()) {
+        let id = local.change().map(|change| ChangeId::Change(change.to_owned()));
+        return Some(id.unwrap_or_else(|| ChangeId::Plan(local.plan.id.clone())));
     }
     let entry = cluster.world.history(group).unfinished()?;
     Some(ChangeId::Change(entry.slot.change.clone()))

@@ -1,10 +1,12 @@
 //! The change's screen: events come in, orders go out.
 
 use crate::action::Action;
+use crate::clusters::ClusterId;
 use crate::dialogs::state::{Asked, Detail, Modal, Question};
 use crate::msg::Effect;
 use crate::screens::change::state::{
-    ChangeId, ChangeScreen, Shown, Stand, Work, at_work, find, mode, open_in, shown, target, told, unit_name,
+    ChangeId, ChangeScreen, LocalChange, Shown, Stage, Stop, at_work, find, mode, open_in, shown, target, told,
+    unit_name,
 };
 use crate::screens::plan::state::Stepping;
 use crate::state::{Screen, State};
@@ -33,24 +35,23 @@ pub(crate) const ACTIONS: &[Action] = &[
 ];
 
 /// Opens what is open in a group; whether there is such a change.
-pub(crate) fn open_group(state: &mut State, cluster: usize, group: &GroupKey) -> bool {
+pub(crate) fn open_group(state: &mut State, cluster: ClusterId, group: &GroupKey) -> bool {
     let Some(id) = state.clusters.get(cluster).and_then(|one| open_in(one, group)) else { return false };
     open(state, cluster, group.clone(), id);
     true
 }
 
 /// Opens a change.
-pub(crate) fn open(state: &mut State, cluster: usize, group: GroupKey, id: ChangeId) {
+pub(crate) fn open(state: &mut State, cluster: ClusterId, group: GroupKey, id: ChangeId) {
     state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
 }
 
 /// The journal has the change: it is known by its own id from here on.
-pub(crate) fn started(state: &mut State, cluster: usize, plan: &str, change: &str) {
+pub(crate) fn started(state: &mut State, cluster: ClusterId, plan: &str, change: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
-    let starting = |work: &&mut Work| work.plan.id == plan && work.stand == Stand::Starting;
-    let Some(work) = one.works.iter_mut().rev().find(starting) else { return };
-    work.change = Some(change.to_owned());
-    work.stand = Stand::Ours;
+    let starting = |local: &&mut LocalChange| local.plan.id == plan && local.is_starting();
+    let Some(local) = one.local_changes.iter_mut().rev().find(starting) else { return };
+    local.stage = Stage::Running { change: change.to_owned(), stop: Stop::No };
     for screen in &mut state.screens {
         if let Screen::Change(screen) = screen
             && screen.cluster == cluster
@@ -62,33 +63,34 @@ pub(crate) fn started(state: &mut State, cluster: usize, plan: &str, change: &st
 }
 
 /// It did not begin; nothing was posted.
-pub(crate) fn refused(state: &mut State, cluster: usize, plan: &str, why: &str, hint: &str) {
+pub(crate) fn refused(state: &mut State, cluster: ClusterId, plan: &str, why: &str, hint: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
-    let starting = |work: &&mut Work| work.plan.id == plan && work.stand == Stand::Starting;
-    let Some(work) = one.works.iter_mut().rev().find(starting) else { return };
-    if work.change.is_some() {
-        // A takeover: the change stands as the journal has it, and may be taken over later.
-        let change = work.change.clone();
-        one.works.retain(|work| work.change != change || work.stand != Stand::Starting);
-    } else {
-        work.stand = Stand::Refused { why: clean(why), hint: clean(hint) };
+    let starting = |local: &LocalChange| local.plan.id == plan && local.is_starting();
+    let Some(at) = one.local_changes.iter().rposition(starting) else { return };
+    let local = &mut one.local_changes[at];
+    match local.stage {
+        // The change stands as the journal has it, and may be taken over later.
+        Stage::TakingOver { .. } => drop(one.local_changes.remove(at)),
+        _ => local.stage = Stage::Refused { why: clean(why), hint: clean(hint) },
     }
     state.say(Severity::Error, format!("not begun: {}", clean(why)), clean(hint));
 }
 
 /// We are done with it, whatever came of it.
-pub(crate) fn finished(state: &mut State, cluster: usize, change: &str, text: &str) {
+pub(crate) fn finished(state: &mut State, cluster: ClusterId, change: &str, text: &str) {
     let id = ChangeId::Change(change.to_owned());
-    let Some(work) = state.clusters.get_mut(cluster).and_then(|one| one.works.iter_mut().find(|work| work.is(&id)))
-    else {
-        return;
-    };
-    work.stand = Stand::Over { text: clean(text) };
+    let Some(local) = local_change(state, cluster, &id) else { return };
+    local.stage = Stage::Over { change: change.to_owned(), text: clean(text) };
     // An outcome was told when it came, while its log was still to be written.
-    if work.progress.ended.is_none() {
-        let group = clean(&work.plan.group.name);
+    if local.progress.ended.is_none() {
+        let group = clean(&local.plan.group.name);
         over(state, &id, &group, text);
     }
+}
+
+/// The newest change of this console by that id.
+fn local_change<'a>(state: &'a mut State, cluster: ClusterId, id: &ChangeId) -> Option<&'a mut LocalChange> {
+    state.clusters.get_mut(cluster)?.local_changes.iter_mut().rev().find(|local| local.is(id))
 }
 
 fn is_on_screen(state: &State, id: &ChangeId) -> bool {
@@ -103,15 +105,14 @@ fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
 }
 
 /// Folds an event in; an event of a change nobody here began is dropped.
-pub(crate) fn take(state: &mut State, cluster: usize, change: &str, event: &Event, effects: &mut Vec<Effect>) {
+pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &Event, effects: &mut Vec<Effect>) {
     let id = ChangeId::Change(change.to_owned());
-    let Some(one) = state.clusters.get_mut(cluster) else { return };
-    let Some(work) = one.works.iter_mut().rev().find(|work| work.is(&id)) else { return };
-    let asked = work.progress.asking.is_some();
-    work.progress.apply(event);
-    let put = !asked && work.progress.asking.is_some();
-    let group = work.plan.group.clone();
-    let done = matches!(work.progress.ended, Some((ChangeState::Done, _))) && work.plan.kind == Kind::Pin;
+    let Some(local) = local_change(state, cluster, &id) else { return };
+    let asked = local.progress.asking.is_some();
+    local.progress.apply(event);
+    let put = !asked && local.progress.asking.is_some();
+    let group = local.plan.group.clone();
+    let done = matches!(local.progress.ended, Some((ChangeState::Done, _))) && local.plan.kind == Kind::Pin;
     if let Happened::Ended { state: outcome, .. } = &event.kind {
         over(state, &id, &clean(&group.name), outcome.word());
     }
@@ -205,41 +206,41 @@ pub(crate) fn order(state: &mut State, order: Order, effects: &mut Vec<Effect>) 
         effects.push(Effect::Order { cluster: screen.cluster, change, order });
         return;
     }
-    let Some(work) = resumed(&seen, &change, state.now) else { return };
+    let Some(local) = resumed(&seen, &change, state.now) else { return };
     let mode = mode(&screen.group, Stepping::Off);
-    let plan = work.plan.id.clone();
+    let plan = local.plan.id.clone();
     if let Some(one) = state.clusters.get_mut(screen.cluster) {
-        one.works.retain(|work| work.is_at_work() || work.plan.group != screen.group);
-        one.works.push(work);
+        one.begin(local);
     }
     effects.push(Effect::Resume { cluster: screen.cluster, change, order, plan, mode });
 }
 
-fn resumed(seen: &Shown<'_>, change: &str, now: pinnace_core::time::Time) -> Option<Work> {
+fn resumed(seen: &Shown<'_>, change: &str, now: pinnace_core::time::Time) -> Option<LocalChange> {
     let plan = seen.plan?.clone();
     let progress = seen
         .entry
         .map_or_else(|| seen.progress.clone().into_owned(), |entry| Progress::of_slot(&entry.slot, plan.units.len()));
-    let change = Some(change.to_owned());
-    Some(Work { change, since: now, stand: Stand::Starting, progress, plan: Box::new(plan), stops: 0 })
+    let stage = Stage::TakingOver { change: change.to_owned() };
+    Some(LocalChange::new(Box::new(plan), stage, progress, now))
 }
 
 /// The first time it stops after the unit in work, the second time it is given up here.
 fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let (cluster, id) = (screen.cluster, screen.id.clone());
-    let Some(work) = state.clusters.get_mut(cluster).and_then(|one| one.works.iter_mut().find(|work| work.is(&id)))
-    else {
-        return;
+    let Some(local) = local_change(state, cluster, &id) else { return };
+    let Stage::Running { change, stop } = &mut local.stage else { return };
+    let (order, text);
+    (*stop, order, text) = match stop {
+        Stop::No => {
+            let text = "it stops after the unit in work; x again gives it up for somebody else to finish";
+            (Stop::AfterUnit, Order::Stop, text)
+        }
+        Stop::AfterUnit | Stop::GivenUp => {
+            (Stop::GivenUp, Order::Detach, "given up here; anybody can finish it, from any manager")
+        }
     };
-    let Some(change) = work.change.clone() else { return };
-    work.stops += 1;
-    let order = if work.stops == 1 { Order::Stop } else { Order::Detach };
-    effects.push(Effect::Order { cluster, change, order });
-    let text = match order {
-        Order::Stop => "it stops after the unit in work; x again gives it up for somebody else to finish",
-        _ => "given up here; anybody can finish it, from any manager",
-    };
+    effects.push(Effect::Order { cluster, change: change.clone(), order });
     state.say(Severity::Info, text, "");
 }
 
@@ -274,9 +275,9 @@ fn details(state: &mut State, screen: &ChangeScreen) {
 /// What is at work and would be left, for the question before quitting.
 pub(crate) fn at_work_told(state: &State) -> Option<String> {
     // One that has its outcome only writes its log: nothing of it would be left.
-    let mut works = at_work(state).filter(|work| work.progress.ended.is_none());
-    let first = works.next()?;
-    let more = works.count();
+    let mut open = at_work(state).filter(|local| local.progress.ended.is_none());
+    let first = open.next()?;
+    let more = open.count();
     let text = format!("{}: {}", clean(&first.plan.group.name), target(&first.plan));
     Some(if more == 0 { text } else { format!("{text}, and {more} more") })
 }
@@ -306,5 +307,5 @@ pub(crate) fn settle_question(state: &mut State) {
 pub(crate) fn is_moving(state: &State) -> bool {
     let Some(Screen::Change(screen)) = state.screens.last() else { return false };
     let one = state.clusters.get(screen.cluster);
-    one.and_then(|one| find(&one.works, &screen.id)).is_some_and(Work::is_at_work)
+    one.and_then(|one| find(&one.local_changes, &screen.id)).is_some_and(LocalChange::is_at_work)
 }

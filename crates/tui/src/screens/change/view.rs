@@ -17,7 +17,7 @@ use ratatui::text::Line;
 use crate::action::{Action, Context};
 use crate::config::{Role, Theme};
 use crate::screens::change::others;
-use crate::screens::change::state::{ChangeScreen, Shown, Stand, image_at, shown, target, told, unit_name};
+use crate::screens::change::state::{ChangeScreen, Shown, Stage, image_at, shown, target, told, unit_name};
 use crate::state::State;
 use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
@@ -113,15 +113,15 @@ impl<'a> Page<'a> {
     fn verdict(&self) -> Vec<Line<'static>> {
         let progress = &self.seen.progress;
         let mut lines = Vec::new();
-        match self.seen.stand {
-            Stand::Refused { why, hint } => {
+        match self.seen.stage {
+            Some(Stage::Refused { why, hint }) => {
                 self.say(Role::Failing, &format!("Not begun: {why}."), &mut lines);
                 self.say(Role::Text, "Nothing was posted: every service is as it was.", &mut lines);
                 if !hint.is_empty() {
                     self.say(Role::Hint, &format!("now: {hint}"), &mut lines);
                 }
             }
-            Stand::Starting => {
+            Some(Stage::Claiming | Stage::TakingOver { .. }) => {
                 self.say(
                     Role::Updating,
                     "Looking once more, and writing it down before anything is done …",
@@ -180,7 +180,7 @@ impl<'a> Page<'a> {
                     self.say(Role::Text, more, lines);
                 }
             }
-        } else if let Stand::Over { text } = self.seen.stand {
+        } else if let Some(Stage::Over { text, .. }) = self.seen.stage {
             self.say(Role::Waiting, &format!("Not finished: {text}."), lines);
         }
         self.choices(&[Order::Continue, Order::PutBack, Order::Leave], lines);
@@ -189,7 +189,7 @@ impl<'a> Page<'a> {
     /// The question it waits with, and what each answer does.
     fn question(&self) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
-        let Some(question) = self.seen.progress.asking.as_ref().filter(|_| *self.seen.stand == Stand::Ours) else {
+        let Some(question) = self.seen.progress.asking.as_ref().filter(|_| self.seen.is_running()) else {
             return lines;
         };
         let unit = |at: &usize| {
@@ -261,7 +261,7 @@ impl<'a> Page<'a> {
     /// Who does it, and that it survives this terminal.
     fn foot(&self, lines: &mut Vec<Line<'static>>) {
         let progress = &self.seen.progress;
-        if progress.by.is_empty() || progress.ended.is_some() || *self.seen.stand != Stand::Ours {
+        if progress.by.is_empty() || progress.ended.is_some() || !self.seen.is_running() {
             return;
         }
         lines.push(Line::default());

@@ -27,15 +27,15 @@ pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     let list = Rect { width: area.width.saturating_sub(2), ..area };
     title(frame, at, "CLUSTERS");
     at += 1;
-    for (index, cluster) in state.clusters.iter().enumerate() {
+    for (id, cluster) in state.clusters.iter() {
         let mut pen = Pen::new(theme, room);
-        let marker = if index == state.active { signs::fold(false, ascii(state)) } else { " " };
+        let marker = if id == state.active { signs::fold(false, ascii(state)) } else { " " };
         pen.gap(1).put(Role::Accent, marker).gap(1);
         let (sign, role, text) = reach(cluster, ascii(state));
         pen.put(Role::Text, &middle(&clean(cluster.title()), room.saturating_sub(6 + width(&text))));
         pen.until(room.saturating_sub(width(&text) + 2)).put(role, sign).gap(1).put(role, &text);
         draw(frame, list, at, &pen.line());
-        if state.fleet.pane == Pane::Clusters && index == state.fleet.cluster {
+        if state.fleet.pane == Pane::Clusters && id == state.fleet.cluster {
             select(frame, list, at, 1, theme, true);
         }
         at += 1;
@@ -130,7 +130,7 @@ pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let page = usize::from(list.height);
     let (chosen, len) = if clusters {
-        (state.fleet.cluster, state.clusters.len())
+        (state.clusters.place(state.fleet.cluster), state.clusters.count())
     } else {
         (state.fleet.node, state.world().nodes.len())
     };
@@ -154,7 +154,7 @@ pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
 
 fn cluster_line(state: &State, at: usize, theme: &Theme, room: usize) -> ratatui::text::Line<'static> {
     let mut pen = Pen::new(theme, room);
-    if let Some(cluster) = state.clusters.get(at) {
+    if let Some(cluster) = state.clusters.at(at).and_then(|id| state.clusters.get(id)) {
         let (sign, role, text) = reach(cluster, ascii(state));
         pen.gap(1).put(role, sign).gap(1).column(Role::Text, &clean(cluster.title()), 20).gap(1);
         pen.column(role, &text, 8).put(Role::Dim, &clean(&cluster.endpoint));

@@ -2,6 +2,7 @@
 
 use super::rows::{Folds, Row, RowId};
 use crate::availability::Reason;
+use crate::clusters::ClusterId;
 use crate::filter::Filter;
 use crate::selection::{PinSource, SelectedImage, SelectedService, Selection};
 use crate::state::Cluster;
@@ -32,14 +33,12 @@ pub struct FleetState {
     pub top: usize,
     /// What is folded.
     pub folds: Folds,
-    /// The filter as typed.
-    pub filter: String,
-    /// The filter, read.
-    pub filter_read: Filter,
+    /// The filter.
+    pub filter: Filter,
     /// Whether the nodes are hidden.
     pub nodes_hidden: bool,
     /// The cluster under the cursor.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The node under the cursor, in the order they are shown.
     pub node: usize,
     /// The rows, made anew after whatever they are made of changed.
@@ -57,7 +56,7 @@ impl FleetState {
     }
 
     /// What the cursor of the pane is on; `active` is the place of the cluster that is shown.
-    pub(crate) fn selection(&self, active: usize, one: &Cluster) -> Selection<'static> {
+    pub(crate) fn selection(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
         match self.pane {
             Pane::Services => self.of_rows(active, one),
             Pane::Clusters => Selection::new(self.cluster, Reason::NoService),
@@ -68,7 +67,7 @@ impl FleetState {
         }
     }
 
-    fn of_rows(&self, active: usize, one: &Cluster) -> Selection<'static> {
+    fn of_rows(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
         let Some(row) = self.rows.get(self.index()) else { return Selection::new(active, Reason::NoRow) };
         let selection = Selection::new(active, Reason::NoService);
         let Some(group) = row.group() else { return selection };

@@ -46,7 +46,7 @@ pub(crate) fn rebuild(state: &mut State) {
         world: &cluster.world,
         facts: &cluster.facts,
         folds: &state.fleet.folds,
-        filter: &state.fleet.filter_read,
+        filter: &state.fleet.filter,
         page,
         now: state.now,
     };
@@ -74,8 +74,7 @@ pub(crate) fn keep_in_view(state: &mut State) {
 
 /// Sets the filter, as typed so far.
 pub(crate) fn set_filter(state: &mut State, text: &str) {
-    text.clone_into(&mut state.fleet.filter);
-    state.fleet.filter_read = Filter::read(text);
+    state.fleet.filter = Filter::read(text);
     state.fleet.cursor = None;
     rebuild(state);
 }
@@ -100,7 +99,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 
 fn next_pane(state: &mut State, forward: bool) {
     let mut panes = vec![Pane::Services];
-    if state.clusters.len() > 1 {
+    if state.clusters.count() > 1 {
         panes.push(Pane::Clusters);
     }
     if !state.world().nodes.is_empty() {
@@ -221,9 +220,9 @@ fn fold(state: &mut State, to: Option<Fold>) {
 }
 
 fn run_on_clusters(state: &mut State, action: Action) {
-    let len = state.clusters.len();
-    if let Some(at) = moved(action, state.fleet.cluster, len, len) {
-        state.fleet.cluster = at;
+    let (at, len) = (state.clusters.place(state.fleet.cluster), state.clusters.count());
+    if let Some(id) = moved(action, at, len, len).and_then(|at| state.clusters.at(at)) {
+        state.fleet.cluster = id;
     } else if matches!(action, Action::Open | Action::Right) {
         switch(state);
     }
@@ -231,7 +230,7 @@ fn run_on_clusters(state: &mut State, action: Action) {
 
 /// Shows the chosen cluster; what was folded and chosen in the other one means nothing here.
 fn switch(state: &mut State) {
-    if state.fleet.cluster != state.active && state.fleet.cluster < state.clusters.len() {
+    if state.fleet.cluster != state.active {
         state.active = state.fleet.cluster;
         let nodes_hidden = state.fleet.nodes_hidden;
         state.fleet = FleetState { cluster: state.active, nodes_hidden, ..FleetState::default() };

@@ -50,7 +50,7 @@ fn heading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if !state.fleet.filter.is_empty() {
         let mut pen = Pen::new(theme, usize::from(area.width));
         let shown = state.fleet.rows.iter().filter(|row| row.service().is_some()).count();
-        pen.gap(1).put(Role::Match, &format!("filter: {}", state.fleet.filter));
+        pen.gap(1).put(Role::Match, &format!("filter: {}", state.fleet.filter.typed()));
         pen.put(Role::Dim, &format!("   {shown} shown"));
         line = pen.line();
     }

@@ -1,6 +1,8 @@
 //! The changes there were, as the history screen lists them.
 
 use crate::availability::Reason;
+use crate::clusters::ClusterId;
+use crate::filter::TextFilter;
 use crate::selection::Selection;
 use crate::state::{Cluster, Scroll};
 use pinnace_core::journal::{Entry, History};
@@ -103,11 +105,11 @@ pub enum Span {
 #[derive(Clone, Debug)]
 pub struct HistoryState {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// Which of them.
     pub span: Span,
     /// The filter.
-    pub filter: String,
+    pub filter: TextFilter,
     /// The changes that are open.
     pub open: BTreeSet<String>,
     /// Where in the list.
@@ -117,9 +119,8 @@ pub struct HistoryState {
 impl HistoryState {
     /// Lists the changes of the span that pass the filter.
     pub(crate) fn items<'a>(&self, world: &'a World) -> Vec<Item<'a>> {
-        let wanted = self.filter.to_lowercase();
         let entries = entries(world, &self.span).into_iter();
-        let passing = entries.filter(|entry| wanted.split_whitespace().all(|word| mentions(entry, word)));
+        let passing = entries.filter(|entry| self.filter.passes_by_words(|word| mentions(entry, word)));
         passing.map(|entry| Item { entry, open: self.open.contains(&entry.slot.change) }).collect()
     }
 

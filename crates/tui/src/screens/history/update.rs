@@ -1,5 +1,6 @@
 //! The history screen's actions.
 
+use crate::filter::TextFilter;
 use std::collections::BTreeSet;
 
 use crate::action::Action;
@@ -36,7 +37,7 @@ pub(crate) fn open(state: &mut State) {
     state.screens.push(Screen::History(HistoryState {
         cluster: state.active,
         span,
-        filter: String::new(),
+        filter: TextFilter::default(),
         open: BTreeSet::new(),
         scroll: Scroll::default(),
     }));
@@ -44,7 +45,7 @@ pub(crate) fn open(state: &mut State) {
 
 /// Sets the filter, as typed so far.
 pub(crate) fn set_filter(screen: &mut HistoryState, text: &str) {
-    text.clone_into(&mut screen.filter);
+    screen.filter = TextFilter::read(text);
     screen.scroll = Scroll::default();
 }
 

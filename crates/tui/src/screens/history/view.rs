@@ -37,7 +37,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         (count, _) => pen.put(Role::Dim, &format!("{count} changes, newest first")),
     };
     if !screen.filter.is_empty() {
-        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter));
+        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter.typed()));
     }
     draw(frame, top, 0, &pen.line());
     draw(frame, top, 1, &heading(theme, room, true));

@@ -1,5 +1,6 @@
 //! What an image is, on a screen: which one is meant, what is told of it, and in which lines.
 
+use crate::clusters::ClusterId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinnace_core::contract::Contract;
@@ -18,7 +19,7 @@ use crate::wrap::{width, wrapped};
 #[derive(Clone, Debug)]
 pub struct ImageState {
     /// The cluster from where it is looked at.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The image.
     pub image: ImageRef,
     /// The base that the pins name, for an image that names none.
@@ -83,7 +84,7 @@ pub(crate) fn wants(state: &State, screen: &ImageState) -> BTreeSet<Want> {
 
 impl ImageState {
     /// Looks at an image from a cluster.
-    pub fn new(cluster: usize, image: ImageRef, base: Option<String>, contract: Option<Judge>) -> Self {
+    pub fn new(cluster: ClusterId, image: ImageRef, base: Option<String>, contract: Option<Judge>) -> Self {
         Self { cluster, image, base, contract, files: BTreeMap::new(), sections: Vec::new(), top: 0 }
     }
 

@@ -1,5 +1,6 @@
 //! The image's screen: opening it, its files, and its actions.
 
+use crate::clusters::ClusterId;
 use std::sync::Arc;
 
 use crate::action::Action;
@@ -40,7 +41,7 @@ pub(crate) fn open(state: &mut State) {
 }
 
 /// Takes in files of an image, or how far the reading has come. Folders are left out: nobody asks for them here.
-pub(crate) fn take(state: &mut State, cluster: usize, image: &str, manifest: &Digest, files: &Files) {
+pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest: &Digest, files: &Files) {
     for screen in &mut state.screens {
         if let Screen::Image(screen) = screen
             && screen.cluster == cluster

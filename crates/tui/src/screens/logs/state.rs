@@ -1,5 +1,7 @@
 //! The state of the log screen.
 
+use crate::clusters::ClusterId;
+use crate::filter::TextFilter;
 use std::collections::VecDeque;
 
 use pinnace_core::plan::Scope;
@@ -14,7 +16,7 @@ use crate::state::Cluster;
 #[derive(Clone, Debug)]
 pub struct LogsState {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The service's id.
     pub service: String,
     /// Its name.
@@ -22,7 +24,7 @@ pub struct LogsState {
     /// The lines, oldest first.
     pub lines: VecDeque<LogLine>,
     /// The filter.
-    pub filter: String,
+    pub filter: TextFilter,
     /// The first line shown of those that pass; none: the end, as it grows.
     pub top: Option<usize>,
     /// Why no more lines come, once that is so.

@@ -1,5 +1,7 @@
 //! The log screen: its lines, and its actions.
 
+use crate::clusters::ClusterId;
+use crate::filter::TextFilter;
 use std::collections::VecDeque;
 
 use crate::action::Action;
@@ -33,14 +35,14 @@ pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
         service: service.clone(),
         name,
         lines: VecDeque::new(),
-        filter: String::new(),
+        filter: TextFilter::default(),
         top: None,
         ended: None,
     }));
     effects.push(Effect::FollowLogs { cluster, service });
 }
 
-fn of<'a>(state: &'a mut State, cluster: usize, service: &str) -> Option<&'a mut LogsState> {
+fn of<'a>(state: &'a mut State, cluster: ClusterId, service: &str) -> Option<&'a mut LogsState> {
     state.screens.iter_mut().find_map(|screen| match screen {
         Screen::Logs(logs) if logs.cluster == cluster && logs.service == service => Some(logs),
         _ => None,
@@ -48,7 +50,7 @@ fn of<'a>(state: &'a mut State, cluster: usize, service: &str) -> Option<&'a mut
 }
 
 /// Takes in lines; those of a log that is not open any more are dropped.
-pub(crate) fn take(state: &mut State, cluster: usize, service: &str, lines: Vec<LogLine>) {
+pub(crate) fn take(state: &mut State, cluster: ClusterId, service: &str, lines: Vec<LogLine>) {
     let Some(logs) = of(state, cluster, service) else { return };
     for line in lines {
         logs.lines.push_back(LogLine { text: clean(&line.text), task: clean(&line.task), ..line });
@@ -61,7 +63,7 @@ pub(crate) fn take(state: &mut State, cluster: usize, service: &str, lines: Vec<
 }
 
 /// Notes that no more lines come.
-pub(crate) fn end(state: &mut State, cluster: usize, service: &str, why: Option<String>) {
+pub(crate) fn end(state: &mut State, cluster: ClusterId, service: &str, why: Option<String>) {
     if let Some(logs) = of(state, cluster, service) {
         logs.ended = Some(why.map_or_else(|| "the log has ended".to_owned(), |why| clean(&why)));
     }
@@ -69,17 +71,14 @@ pub(crate) fn end(state: &mut State, cluster: usize, service: &str, why: Option<
 
 /// Sets the filter, as typed so far.
 pub(crate) fn set_filter(logs: &mut LogsState, text: &str) {
-    text.clone_into(&mut logs.filter);
+    logs.filter = TextFilter::read(text);
     logs.top = None;
 }
 
 impl LogsState {
     /// The lines that pass the filter.
     pub(crate) fn passing(&self) -> impl Iterator<Item = &LogLine> {
-        let (inverse, wanted) =
-            self.filter.strip_prefix('!').map_or((false, self.filter.as_str()), |rest| (true, rest));
-        let wanted = wanted.to_lowercase();
-        self.lines.iter().filter(move |line| wanted.is_empty() || line.text.to_lowercase().contains(&wanted) != inverse)
+        self.lines.iter().filter(|line| self.filter.passes(&line.text))
     }
 }
 

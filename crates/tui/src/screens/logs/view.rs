@@ -29,7 +29,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     };
     pen.put(Role::Dim, &format!(" · {count} lines"));
     if !screen.filter.is_empty() {
-        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter));
+        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter.typed()));
     }
     draw(frame, crate::view::area(parts.summary), 0, &pen.line());
     let list = crate::view::area(parts.list);

@@ -1,5 +1,6 @@
 //! The pins of a group as they are edited: the text, what is remarkable about it, and what it would come to.
 
+use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ pub(crate) const QUIET: Duration = Duration::from_millis(300);
 #[derive(Clone, Debug)]
 pub struct PinsState {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The group.
     pub group: GroupKey,
     /// The service the cursor is to be put on first, by name.

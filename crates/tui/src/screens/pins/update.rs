@@ -1,6 +1,7 @@
 //! The pins' screen: opening it, typing, and what follows from that once it is quiet.
 
 use crate::action::Action;
+use crate::clusters::ClusterId;
 use crate::dialogs::state::{Detail, Modal};
 use crate::layout;
 use crate::msg::Effect;
@@ -55,7 +56,7 @@ pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Takes in whether there is a draft.
-pub(crate) fn take_draft(state: &mut State, cluster: usize, group: &GroupKey, kept: &Kept) {
+pub(crate) fn take_draft(state: &mut State, cluster: ClusterId, group: &GroupKey, kept: &Kept) {
     for screen in &mut state.screens {
         if let Screen::Pins(pins) = screen
             && pins.cluster == cluster
@@ -142,7 +143,7 @@ pub(crate) fn flush_all(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Forgets the drafts of a group: they were applied.
-pub(crate) fn applied(state: &mut State, cluster: usize, group: &GroupKey, effects: &mut Vec<Effect>) {
+pub(crate) fn applied(state: &mut State, cluster: ClusterId, group: &GroupKey, effects: &mut Vec<Effect>) {
     let mine =
         |screen: &Screen| matches!(screen, Screen::Pins(pins) if pins.cluster == cluster && pins.group == *group);
     // One that is open again is a new edit, and keeps its draft.

@@ -1,5 +1,6 @@
 //! A plan to be looked at, and applied: it never changes by itself.
 
+use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
 
 use pinnace_core::check;
@@ -20,7 +21,7 @@ use crate::state::{Cluster, Guard, State};
 #[derive(Clone, Debug)]
 pub struct PlanState {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// What is asked for.
     pub goal: Goal,
     /// The plan: once nothing is left to learn, it stays as it is shown.
@@ -89,7 +90,7 @@ pub enum Stepping {
 
 impl PlanState {
     /// Plans, as far as that is possible now.
-    pub fn new(cluster: usize, goal: Goal, one: &Cluster, now: Time) -> Self {
+    pub fn new(cluster: ClusterId, goal: Goal, one: &Cluster, now: Time) -> Self {
         let manner = Manner::default();
         let shown = plan(&goal, &manner, &one.world, &one.facts, now);
         let mut state = Self {

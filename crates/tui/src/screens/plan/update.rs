@@ -2,9 +2,10 @@
 
 use crate::action::Action;
 use crate::availability::{drift_goal, rollback_goal};
+use crate::clusters::ClusterId;
 use crate::dialogs::state::{Asked, Detail, Modal, Question};
 use crate::msg::Effect;
-use crate::screens::change::state::{ChangeId, ChangeScreen, Stand, Work, mode, target};
+use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Stage, mode, target};
 use crate::screens::plan::state::{PlanState, Stepping, docker_lines, forget_old};
 use crate::selection::Selection;
 use crate::state::{Guard, Screen, State};
@@ -40,7 +41,7 @@ pub(crate) const ACTIONS: &[Action] = &[
 ];
 
 /// Opens the plan for a goal.
-pub(crate) fn open(state: &mut State, cluster: usize, goal: Goal) {
+pub(crate) fn open(state: &mut State, cluster: ClusterId, goal: Goal) {
     let now = state.now;
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     forget_old(&goal, one, now);
@@ -238,17 +239,10 @@ pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     }
     let (cluster, plan, why) = (screen.cluster, screen.shown.plan.clone(), screen.why.clone());
     let mode = mode(&plan.group, screen.stepping);
-    let work = Work {
-        change: None,
-        since: state.now,
-        stand: Stand::Starting,
-        progress: Progress::new(plan.units.len()),
-        plan: Box::new(plan.clone()),
-        stops: 0,
-    };
+    let progress = Progress::new(plan.units.len());
+    let local = LocalChange::new(Box::new(plan.clone()), Stage::Claiming, progress, state.now);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
-    one.works.retain(|work| work.is_at_work() || work.plan.group != plan.group);
-    one.works.push(work);
+    one.begin(local);
     let group = plan.group.clone();
     let id = ChangeId::Plan(plan.id.clone());
     effects.push(Effect::Apply { cluster, plan: Box::new(plan), mode, why });

@@ -1,5 +1,6 @@
 //! The state of the service screen.
 
+use crate::clusters::ClusterId;
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
@@ -40,7 +41,7 @@ impl Tab {
 #[derive(Clone, Debug)]
 pub struct ServiceState {
     /// The cluster.
-    pub cluster: usize,
+    pub cluster: ClusterId,
     /// The service's id.
     pub service: String,
     /// Its name, also once it is gone.

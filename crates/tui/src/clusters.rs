@@ -1,0 +1,78 @@
+//! The clusters of a console, and the id by which everything names one of them.
+
+use std::ops::{Index, IndexMut};
+
+use crate::state::Cluster;
+
+/// Which cluster is meant: given once at the start, the same as long as the console runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct ClusterId(usize);
+
+impl ClusterId {
+    /// The cluster the console was opened on.
+    pub const FIRST: Self = Self(0);
+
+    /// Numbers what belongs to the clusters, in the order in which they were given to the console.
+    pub fn numbered<T>(of_clusters: impl IntoIterator<Item = T>) -> impl Iterator<Item = (Self, T)> {
+        of_clusters.into_iter().enumerate().map(|(at, one)| (Self(at), one))
+    }
+}
+
+/// The clusters of a console; at least one.
+#[derive(Clone, Debug)]
+pub struct Clusters(Vec<Cluster>);
+
+impl Clusters {
+    /// Takes the clusters; where there are none, one of which nothing is known stands in.
+    pub(crate) fn new(clusters: Vec<Cluster>) -> Self {
+        Self(if clusters.is_empty() { vec![Cluster::new("docker", "")] } else { clusters })
+    }
+
+    /// The cluster of an id, if it is one of these.
+    pub fn get(&self, id: ClusterId) -> Option<&Cluster> {
+        self.0.get(id.0)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ClusterId) -> Option<&mut Cluster> {
+        self.0.get_mut(id.0)
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// All of them with their ids, in the order in which they are listed.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ClusterId, &Cluster)> {
+        ClusterId::numbered(&self.0)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ClusterId, &mut Cluster)> {
+        ClusterId::numbered(&mut self.0)
+    }
+
+    /// The id of the cluster at this place of the list.
+    pub(crate) fn at(&self, place: usize) -> Option<ClusterId> {
+        (place < self.0.len()).then_some(ClusterId(place))
+    }
+
+    /// The place of a cluster in the list.
+    pub(crate) fn place(&self, id: ClusterId) -> usize {
+        id.0.min(self.0.len() - 1)
+    }
+}
+
+impl Index<ClusterId> for Clusters {
+    type Output = Cluster;
+
+    fn index(&self, id: ClusterId) -> &Cluster {
+        &self.0[self.place(id)]
+    }
+}
+
+impl IndexMut<ClusterId> for Clusters {
+    fn index_mut(&mut self, id: ClusterId) -> &mut Cluster {
+        let place = self.place(id);
+        &mut self.0[place]
+    }
+}
