@@ -179,6 +179,23 @@ fn sources_use_only_what_their_layer_may() {
     assert!(found.is_empty(), "the layers are broken:\n{}", found.join("\n"));
 }
 
+/// The files of screens that keep their state, and what they may not name: the state of the whole console.
+fn names_the_whole_state(source: &Source) -> bool {
+    let is_state = source.file.contains("/screens/") && source.file.ends_with("/state.rs");
+    is_state && source.paths.iter().any(|used| used.path == ["crate", "state", "State"])
+}
+
+#[test]
+fn the_state_of_a_screen_never_names_the_whole_state() {
+    let sources = member_sources("crates/tui");
+    assert!(sources.iter().filter(|source| source.file.ends_with("/state.rs")).count() > 8);
+    let found: Vec<_> = sources.iter().filter(|source| names_the_whole_state(source)).map(|one| &one.file).collect();
+    assert!(found.is_empty(), "what a screen reads from the whole state is in its query.rs: {found:?}");
+    let planted = "use crate::state::{Cluster, State}; fn of(state: &State) {}";
+    let file = "crates/tui/src/screens/pins/state.rs";
+    assert!(names_the_whole_state(&Source::of("crates/tui", file, planted)));
+}
+
 #[test]
 fn planted_faults_are_reported() {
     for (file, source, expected) in [

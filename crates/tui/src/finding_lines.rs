@@ -6,7 +6,7 @@ use pinnace_core::check;
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::image::{ImageRef, Platform, digest_of};
 use pinnace_core::registry::{Base, base_verdict};
-use pinnace_core::registry::{Fact, ImageFact, Via, Why};
+use pinnace_core::registry::{Fact, ImageFact, Via};
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
@@ -29,7 +29,7 @@ fn summary(cluster: &Cluster, services: &[&Service], image: &str, base: Option<&
     let (fact, at, via) = match cluster.facts.image(image) {
         Fact::Unknown => return "not asked for yet".to_owned(),
         Fact::Asked => return "asking the registry …".to_owned(),
-        Fact::Failed { why, .. } => return failed(why).to_owned(),
+        Fact::Failed { why, .. } => return why.brief().to_owned(),
         Fact::Known { value, at, via } => (value, *at, *via),
     };
     let mut parts = vec!["exists".to_owned()];
@@ -82,17 +82,6 @@ fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&s
         Base::Unknown { .. } => parts.push("base unknown".to_owned()),
     }
     parts
-}
-
-fn failed(why: &Why) -> &'static str {
-    match why {
-        Why::NotFound => "not in the registry",
-        Why::Denied => "the registry refuses our login",
-        Why::NoCredentials => "the registry wants a login",
-        Why::Unreachable(_) => "the registry cannot be reached",
-        Why::RateLimited => "the registry takes no more requests for now",
-        Why::Other(_) => "the registry has a fault",
-    }
 }
 
 /// What is remarkable about the images the group runs.

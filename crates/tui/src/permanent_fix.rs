@@ -9,7 +9,7 @@ use pinnace_core::plan::Plan;
 use pinnace_core::swarm::GroupKey;
 
 use crate::availability::Reason;
-use crate::screens::change::state::shown;
+use crate::screens::change::query::shown;
 use crate::screens::plan::state::Fresh;
 use crate::selection::Selection;
 use crate::state::{Cluster, Screen, State};

@@ -11,7 +11,7 @@ use pinnace_core::swarm::{GroupKey, Service, member_of};
 use pinnace_core::world::World;
 
 use crate::availability::Reason;
-use crate::screens::change::state::shown;
+use crate::screens::change::query::shown;
 use crate::state::{Cluster, Screen, State};
 
 /// Everything the cursor of the top screen is on, from the cluster down to the task.

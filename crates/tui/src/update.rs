@@ -16,6 +16,7 @@ use crate::screens::pins::completion_update as complete;
 use crate::screens::pins::update as pins;
 use crate::screens::plan::update as plan;
 use crate::screens::service::update as service;
+use crate::screens::{Opening, Outcome};
 use std::time::Duration;
 
 use crate::action::{Action, Context};
@@ -257,7 +258,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 }
 
 fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
-    match state.screens.last() {
+    let outcome = match state.screens.last() {
         None => fleet::run(state, action, effects),
         Some(Screen::Service(_)) => service::run(state, action, effects),
         Some(Screen::History(_)) => history::run(state, action, effects),
@@ -267,6 +268,23 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Some(Screen::Change(_)) => change::run(state, action, effects),
         Some(Screen::Earlier(_)) => earlier::run(state, action, effects),
         Some(Screen::Image(_)) => image::run(state, action, effects),
+    };
+    match outcome {
+        Outcome::Handled => {}
+        // A key that moves where nothing can move needs no word.
+        Outcome::NotMine if palette::is_motion(action) || palette::is_typing(action) => {}
+        Outcome::NotMine => state.say(Severity::Info, format!("{}: not on this", action.label()), ""),
+        Outcome::Open(opening) => open(state, opening),
+    }
+}
+
+/// Opens a screen over the others.
+fn open(state: &mut State, opening: Opening) {
+    match opening {
+        Opening::Service(screen) => state.screens.push(Screen::Service(screen)),
+        Opening::History => history::open(state),
+        Opening::Change(cluster, group, id) => change::open(state, cluster, group, id),
+        Opening::Plan(cluster, goal) => plan::open(state, cluster, goal),
     }
 }
 

@@ -19,40 +19,32 @@ pub struct Refusal {
 /// A look-up that failed, in words.
 pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
     let host = &image.host;
-    let (code, cause, hint) = match why {
+    let cause = why.sentence(host, &format!("`{}` of `{}`", image.wanted(), image.path));
+    let (code, hint) = match why {
         Why::NotFound => (
             Code::NotFound,
-            format!("{host} has no `{}` of `{}`", image.wanted(), image.path),
             format!("no node could start it; check the spelling, or whether the build has been pushed to {host}"),
         ),
         Why::Denied => (
             Code::Denied,
-            format!("{host} refuses the credentials used here"),
             format!(
                 "missing rights or an expired token: log in again with `docker login {host}`, or with `L` in the console"
             ),
         ),
-        Why::NoCredentials => (
-            Code::NoCredentials,
-            format!("{host} wants a login, and there is none here"),
-            format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"),
-        ),
-        Why::Unreachable(cause) => (
+        Why::NoCredentials => {
+            (Code::NoCredentials, format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"))
+        }
+        Why::Unreachable(_) => (
             Code::Unreachable,
-            format!("{host} cannot be reached: {cause}"),
             "check the registry's name, the network and its certificate; restarts work only where the image is cached"
                 .to_owned(),
         ),
-        Why::RateLimited => (
-            Code::RateLimited,
-            format!("{host} takes no more requests for now"),
-            "wait, or log in: most registries allow more to known users".to_owned(),
-        ),
-        Why::Other(cause) => (
-            Code::RegistryFailed,
-            format!("{host}: {cause}"),
-            "the registry itself has a fault; try again, or look at its status page".to_owned(),
-        ),
+        Why::RateLimited => {
+            (Code::RateLimited, "wait, or log in: most registries allow more to known users".to_owned())
+        }
+        Why::Other(_) => {
+            (Code::RegistryFailed, "the registry itself has a fault; try again, or look at its status page".to_owned())
+        }
     };
     Refusal { code, cause, hint }
 }

@@ -43,11 +43,7 @@ pub fn reason(image: &ImageRef, why: &Why) -> String {
     let host = &image.host;
     match why {
         Why::NotFound => format!("{host} does not have it any more"),
-        Why::Denied => format!("{host} refuses the credentials used here"),
-        Why::NoCredentials => format!("{host} wants a login"),
-        Why::RateLimited => format!("{host} takes no more requests for now"),
-        Why::Unreachable(cause) => format!("{host} cannot be reached: {cause}"),
-        Why::Other(cause) => format!("{host}: {cause}"),
+        _ => why.sentence(host, "such image"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::image::{Digest, ImageRef};
 use crate::registry::Want;
-use crate::registry::{About, Fact, Facts, ImageFact, Layer, Why};
+use crate::registry::{About, Fact, Facts, ImageFact, Layer};
 use crate::time::Time;
 
 /// The annotation with the base's reference.
@@ -118,13 +118,7 @@ fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Wan
     match fact {
         Fact::Known { value, .. } => Ok(value),
         Fact::Unknown | Fact::Asked => Err(Open::Want(want())),
-        Fact::Failed { why, .. } => Err(Open::Why(match why {
-            Why::NotFound => format!("its base {name} is not at {host}"),
-            Why::Denied => format!("its base {name}: {host} refuses the credentials used here"),
-            Why::NoCredentials => format!("its base {name}: {host} wants a login, and there is none here"),
-            Why::RateLimited => format!("its base {name}: {host} takes no more requests for now"),
-            Why::Unreachable(cause) | Why::Other(cause) => format!("its base {name}: {cause}"),
-        })),
+        Fact::Failed { why, .. } => Err(Open::Why(format!("its base {name}: {}", why.sentence(host, "such image")))),
     }
 }
 
@@ -144,6 +138,7 @@ mod tests {
 
     use super::*;
     use crate::image::Platform;
+    use crate::registry::Why;
     use crate::registry::{Entry, Learned, Via};
     use crate::sample::NOW;
 
@@ -290,11 +285,11 @@ mod tests {
             ("scratch", "it is built from scratch: there is no base".to_owned()),
             ("Deb ian", "its base `Deb ian` is no image: a repository name is lower case".to_owned()),
             (&frozen, format!("its base {frozen} is named by digest alone: nothing newer can be told")),
-            ("gone:1", "its base gone:1 is not at docker.io".to_owned()),
+            ("gone:1", "its base gone:1: docker.io has no such image".to_owned()),
             ("denied:1", "its base denied:1: docker.io refuses the credentials used here".to_owned()),
             ("r.example/a:1", "its base r.example/a:1: r.example wants a login, and there is none here".to_owned()),
             ("busy:1", "its base busy:1: docker.io takes no more requests for now".to_owned()),
-            ("off:1", "its base off:1: no route".to_owned()),
+            ("off:1", "its base off:1: docker.io cannot be reached: no route".to_owned()),
         ] {
             let image = with(about(&[1], "amd64"), &[(BASE_NAME, name)]);
             assert_eq!(base_verdict(&image, None, &facts), (Base::Unknown { why }, BTreeSet::new()));

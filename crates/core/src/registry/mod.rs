@@ -53,8 +53,9 @@ pub enum Why {
     Other(String),
 }
 
+/// The words for why a look-up failed: every screen, finding and verb has them from here.
 impl Why {
-    /// In a few words, without the image.
+    /// In a few words, after a name and a colon.
     pub fn text(&self) -> &str {
         match self {
             Self::NotFound => "not found",
@@ -62,6 +63,30 @@ impl Why {
             Self::NoCredentials => "it wants a login",
             Self::RateLimited => "too many requests for now",
             Self::Unreachable(cause) | Self::Other(cause) => cause,
+        }
+    }
+
+    /// In a clause without the cause, where there is no room for a registry's name.
+    pub fn brief(&self) -> &'static str {
+        match self {
+            Self::NotFound => "not in the registry",
+            Self::Denied => "the registry refuses our login",
+            Self::NoCredentials => "the registry wants a login",
+            Self::RateLimited => "the registry takes no more requests for now",
+            Self::Unreachable(_) => "the registry cannot be reached",
+            Self::Other(_) => "the registry has a fault",
+        }
+    }
+
+    /// In a whole sentence: what this registry answered to who asked for `what` (`such image`).
+    pub fn sentence(&self, host: &str, what: &str) -> String {
+        match self {
+            Self::NotFound => format!("{host} has no {what}"),
+            Self::Denied => format!("{host} refuses the credentials used here"),
+            Self::NoCredentials => format!("{host} wants a login, and there is none here"),
+            Self::RateLimited => format!("{host} takes no more requests for now"),
+            Self::Unreachable(cause) => format!("{host} cannot be reached: {cause}"),
+            Self::Other(cause) => format!("{host}: {cause}"),
         }
     }
 }

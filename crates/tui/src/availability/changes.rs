@@ -4,7 +4,8 @@ use crate::action::Action;
 use crate::clusters::ClusterId;
 use crate::rollback_target::selected_service;
 use crate::screens::candidates::state as earlier;
-use crate::screens::change::state::{Shown, Stage, Stop, shown};
+use crate::screens::change::query::shown;
+use crate::screens::change::state::{Shown, Stage, Stop};
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
 use crate::screens::plan::state::{Fresh, PlanState};
@@ -113,7 +114,9 @@ pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
 pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Result<(), Reason> {
     let plan = &screen.shown.plan;
     match action {
-        Action::Apply => screen.obstacle(state).map_or(Ok(()), |why| Err(Reason::Obstacle(why))),
+        Action::Apply => {
+            crate::screens::plan::query::obstacle(state, screen).map_or(Ok(()), |why| Err(Reason::Obstacle(why)))
+        }
         Action::Acknowledge if plan.warnings() == 0 => Err(Reason::NoWarnings),
         Action::Unchecked if plan.unchecked().next().is_none() => Err(Reason::Checked),
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Reason::NothingWrong),

@@ -4,5 +4,5 @@ pub mod line;
 pub mod login;
 pub mod palette;
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

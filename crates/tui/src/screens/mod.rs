@@ -11,7 +11,43 @@ pub mod plan;
 pub mod service;
 
 use crate::action::{Action, Context};
+use crate::clusters::ClusterId;
 use crate::dialogs::palette::{is_motion, is_typing};
+use crate::screens::change::state::ChangeId;
+use pinnace_core::plan::Goal;
+use pinnace_core::swarm::GroupKey;
+
+/// What a screen made of an action.
+#[must_use]
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// It carried it out.
+    Handled,
+    /// It does nothing with it.
+    NotMine,
+    /// It wants this screen to be opened over it.
+    Open(Opening),
+}
+
+impl Outcome {
+    /// Whether it was carried out.
+    pub(crate) fn handled(is_handled: bool) -> Self {
+        if is_handled { Self::Handled } else { Self::NotMine }
+    }
+}
+
+/// A screen to open over another; `update` carries it out.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// This service.
+    Service(service::state::ServiceState),
+    /// The changes of what the keys act on.
+    History,
+    /// A change.
+    Change(ClusterId, GroupKey, ChangeId),
+    /// The plan of a goal.
+    Plan(ClusterId, Goal),
+}
 
 /// The actions of any screen: they act on the selection, or on the console itself.
 const EVERYWHERE: &[Action] = &[

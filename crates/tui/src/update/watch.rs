@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use crate::msg::Effect;
 use crate::rollback_target as back;
-use crate::screens::candidates::state as earlier;
-use crate::screens::change::state as change;
+use crate::screens::candidates::query as earlier;
+use crate::screens::change::query as change;
 use crate::screens::fleet::rows;
 use crate::screens::fleet::rows::{Row, ServiceRow};
-use crate::screens::history::state as history;
+use crate::screens::history::query as history;
 use crate::screens::history::state::Span;
-use crate::screens::image::state as image;
-use crate::screens::pins::{completion as complete, state as pins};
+use crate::screens::image::query as image;
+use crate::screens::pins::{completion as complete, query as pins};
 use crate::state::{Screen, State};
 use pinnace_core::check;
 use pinnace_core::journal::Entry;
@@ -156,7 +156,9 @@ fn records(state: &State) -> BTreeSet<Want> {
         }
         Some(Screen::Service(screen)) => {
             let span = Span::Service(screen.group.clone(), screen.name.clone());
-            let unread = history::entries(world, &span).into_iter().filter(|entry| entry.record.is_none());
+            let unread = crate::screens::history::state::entries(world, &span)
+                .into_iter()
+                .filter(|entry| entry.record.is_none());
             unread.take(20).map(|entry| record(&entry.slot.change)).collect()
         }
         Some(Screen::History(screen)) => {

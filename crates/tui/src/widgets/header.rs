@@ -11,7 +11,7 @@ use ratatui::layout::Rect;
 use crate::banner::banner;
 use crate::config::{Role, Theme};
 use crate::layout;
-use crate::screens::change::state as change;
+use crate::screens::change::query as change;
 use crate::screens::fleet::rows::Row;
 use crate::screens::history::state::Span;
 use crate::state::{Guard, Screen, State};

@@ -1,11 +1,12 @@
 //! What several views draw.
 
-pub mod detail_panel;
-pub mod finding;
-pub mod footer;
-pub mod header;
-pub mod line_builder;
-pub mod popup;
-pub mod symbols;
-pub mod tour;
+pub(crate) mod detail_panel;
+pub(crate) mod finding;
+pub(crate) mod footer;
+pub(crate) mod header;
+pub(crate) mod line_builder;
+pub(crate) mod popup;
+pub(crate) mod symbols;
+pub(crate) mod table;
+pub(crate) mod tour;
 pub mod width;

@@ -246,7 +246,10 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
     });
     let (_, order, plan) = resumed.unwrap();
     assert_eq!(order, Order::PutBack);
-    assert_eq!(state.clusters[ClusterId::FIRST].local_changes[0].stage, Stage::TakingOver { change: "0199aa01-78351f60".into() });
+    assert_eq!(
+        state.clusters[ClusterId::FIRST].local_changes[0].stage,
+        Stage::TakingOver { change: "0199aa01-78351f60".into() }
+    );
     send(
         &mut state,
         Msg::Refused { cluster: ClusterId::FIRST, plan, why: "somebody was first".into(), hint: "look".into() },

@@ -201,7 +201,7 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
     press(&mut state, "tab");
     manifest(&mut state);
     for (why, told) in [
-        (Why::Denied, "ghcr.io refuses the credentials used here for `pgedge/pgedge-postgres`"),
+        (Why::Denied, "ghcr.io refuses the credentials used here"),
         (Why::NoCredentials, "ghcr.io wants a login, and there is none here"),
         (Why::Unreachable("connection refused".into()), "ghcr.io cannot be reached: connection refused"),
         (Why::NotFound, "ghcr.io has no repository `pgedge/pgedge-postgres`"),

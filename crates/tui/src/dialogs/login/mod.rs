@@ -1,5 +1,5 @@
 //! The log-in to a registry.
 
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

@@ -1,5 +1,6 @@
 //! What a service may go back to.
 
+pub(crate) mod query;
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

@@ -1,11 +1,9 @@
 //! What a service may go back to, on a screen.
 
 use crate::clusters::ClusterId;
-use std::collections::BTreeSet;
 
-use pinnace_core::history::{self, Earlier, Fared, Pullable, earlier, wants_of};
+use pinnace_core::history::{Earlier, Fared, Pullable, earlier};
 use pinnace_core::plan::{BackTo, Goal, Scope};
-use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
@@ -13,7 +11,7 @@ use pinnace_core::text::clean;
 use crate::availability::Reason;
 use crate::layout;
 use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::{Cluster, Screen, Scroll, State};
+use crate::state::{Cluster, Scroll};
 
 /// The images a service may go back to.
 #[derive(Clone, Debug)]
@@ -91,23 +89,6 @@ impl EarlierState {
     }
 }
 
-/// How many images are on the screen at once.
-pub fn page(state: &State) -> usize {
-    usize::from(layout::earlier(crate::update::body(state)).list.height)
-}
-
-/// The selected service, whose earlier images can be listed.
-pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Reason> {
-    if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
-        return Err(Reason::NotHere);
-    }
-    let selection = Selection::of(state);
-    let id = selection.service_id()?.to_owned();
-    let one = state.clusters.get(selection.cluster).ok_or(Reason::Gone)?;
-    let service = one.world.services.get(&id).ok_or(Reason::Gone)?;
-    Ok((selection.cluster, GroupKey::of(service), id))
-}
-
 /// What choosing the image under the cursor asks for.
 pub(crate) fn goal(screen: &EarlierState) -> Result<(ClusterId, Goal), Reason> {
     let one = screen.choice().ok_or(Reason::NoRow)?;
@@ -117,17 +98,6 @@ pub(crate) fn goal(screen: &EarlierState) -> Result<(ClusterId, Goal), Reason> {
     let scope = Scope::Service(screen.name.clone());
     let to = Some(BackTo::Image(one.places.image.clone()));
     Ok((screen.cluster, Goal::Back { group: screen.group.clone(), scope, to }))
-}
-
-/// What the list asks for: what it is made of; of registries only what is on the screen.
-pub(crate) fn wants(state: &State, screen: &EarlierState) -> BTreeSet<Want> {
-    let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
-    let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
-    let mut wants = history::wants(&one.world, &screen.group, service, &one.facts);
-    let page = page(state);
-    let shown = screen.rows.iter().skip(screen.scroll(page).top).take(page);
-    wants.extend(shown.flat_map(|row| wants_of(row, &one.facts)));
-    wants
 }
 
 /// What the registry says of an image, in a word or two.

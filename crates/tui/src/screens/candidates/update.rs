@@ -3,13 +3,14 @@
 use crate::action::Action;
 use crate::dialogs::state::{Detail, Modal};
 use crate::msg::Effect;
+use crate::screens::candidates::query::{listable, page};
 use crate::screens::candidates::state as earlier;
-use crate::screens::candidates::state::{EarlierState, about, goal, listable, page};
+use crate::screens::candidates::state::{EarlierState, about, goal};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::text::clean;
 
-use crate::screens::plan::update as plan;
+use crate::screens::{Opening, Outcome};
 use crate::update::copy;
 use crate::update::motion;
 
@@ -38,13 +39,13 @@ pub(crate) fn settle(state: &mut State) {
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = page(state);
-    let Some(Screen::Earlier(screen)) = state.screens.last_mut() else { return };
+    let Some(Screen::Earlier(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
     match action {
         Action::Open => {
             if let Ok((cluster, goal)) = goal(screen) {
-                plan::open(state, cluster, goal);
+                return Outcome::Open(Opening::Plan(cluster, goal));
             }
         }
         Action::Copy => {
@@ -55,12 +56,12 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Details => details(state),
         _ => {
-            if let Some(at) = motion::moved(action, screen.at(), screen.rows.len(), page) {
-                screen.chosen = screen.rows.get(at).map(|one| one.places.image.clone());
-                screen.top = screen.scroll(page).top;
-            }
+            let Some(at) = motion::moved(action, screen.at(), screen.rows.len(), page) else { return Outcome::NotMine };
+            screen.chosen = screen.rows.get(at).map(|one| one.places.image.clone());
+            screen.top = screen.scroll(page).top;
         }
     }
+    Outcome::Handled
 }
 
 /// Shows the chosen one in full.

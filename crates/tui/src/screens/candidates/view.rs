@@ -13,7 +13,8 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::layout;
-use crate::screens::candidates::state::{EarlierState, about, page, pullable};
+use crate::screens::candidates::query::page;
+use crate::screens::candidates::state::{EarlierState, about, pullable};
 use crate::state::{Cluster, State};
 use pinnace_core::history::{Earlier, Fared, Pullable};
 use pinnace_core::image::ImageRef;
@@ -23,30 +24,8 @@ use pinnace_core::time::age;
 
 use crate::widgets::line_builder::{Pen, ascii, draw, select};
 use crate::widgets::symbols as signs;
-use crate::widgets::width::{left_middle, right, width, wrapped};
-
-/// The widths of the columns; 0: there is no room for it.
-struct Columns {
-    image: usize,
-    digest: usize,
-    fared: usize,
-    registry: usize,
-    /// Whether the images are of several repositories, so that a tag alone does not name one.
-    named: bool,
-}
-
-impl Columns {
-    fn of(room: usize, rows: &[Earlier]) -> Self {
-        let digest = if room >= 70 { 10 } else { 0 };
-        let (fared, registry) = (16, 10);
-        let nodes = if room < 100 { 8 } else { 24 };
-        let most = room.saturating_sub(2 + digest + 6 + fared + registry + nodes).max(8);
-        let path = |row: &Earlier| ImageRef::parse(&row.places.image).ok().map(|image| image.path);
-        let named = rows.iter().any(|row| path(row) != rows.first().and_then(path));
-        let longest = rows.iter().map(|row| width(&name(row, named)) + 2).max().unwrap_or(8);
-        Self { image: longest.clamp(8, most), digest, fared, registry, named }
-    }
-}
+use crate::widgets::table::{Column, Table};
+use crate::widgets::width::{left_middle, width, wrapped};
 
 /// Draws the images.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &EarlierState) {
@@ -54,14 +33,14 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let parts = layout::earlier(body);
     let Some(one) = state.clusters.get(screen.cluster) else { return };
     let room = usize::from(area.width).saturating_sub(1);
-    let columns = Columns::of(room, &screen.rows);
+    let table = Table::new(room, columns(one, state, room, &screen.rows));
     let top = crate::view::area(parts.summary);
     draw(frame, top, 0, &summary(one, state, theme, room, screen));
-    draw(frame, top, 1, &heading(theme, room, &columns));
+    draw(frame, top, 1, &table.heading(theme));
     let list = crate::view::area(parts.list);
     let scroll = screen.scroll(page(state));
     for (at, row) in screen.rows.iter().enumerate().skip(scroll.top).take(usize::from(list.height)) {
-        draw(frame, list, at - scroll.top, &line(one, row, state, theme, room, &columns));
+        draw(frame, list, at - scroll.top, &table.line(row, theme));
         if at == scroll.at {
             select(frame, list, at - scroll.top, 1, theme, true);
         }
@@ -106,46 +85,55 @@ fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &Ea
     pen.line()
 }
 
-fn heading(theme: &Theme, room: usize, columns: &Columns) -> Line<'static> {
-    let role = Role::TableHeader;
-    let mut pen = Pen::new(theme, room);
-    pen.gap(2).column(role, "IMAGE", columns.image);
-    if columns.digest > 0 {
-        pen.column(role, " DIGEST", columns.digest);
-    }
-    pen.column(role, &right("LAST", 5), 6).column(role, " HOW IT FARED", columns.fared);
-    pen.column(role, "REGISTRY", columns.registry).put(role, "RAN ON");
-    pen.line()
+/// The columns: as wide as the images need, and all of a path only where the images are of several repositories.
+fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]) -> Vec<Column<'a, Earlier>> {
+    const DIGEST_FROM: usize = 70;
+    let digest = if room >= DIGEST_FROM { 10 } else { 0 };
+    let (fared, registry) = (16, 10);
+    let nodes = if room < 100 { 8 } else { 24 };
+    let most = room.saturating_sub(2 + digest + 6 + fared + registry + nodes).max(8);
+    let path = |row: &Earlier| ImageRef::parse(&row.places.image).ok().map(|image| image.path);
+    let named = rows.iter().any(|row| path(row) != rows.first().and_then(path));
+    let longest = rows.iter().map(|row| width(&name(row, named)) + 2).max().unwrap_or(8);
+    let image = Column::left("IMAGE", longest.clamp(8, most), move |pen, row, cells| {
+        let role = if is_failed(row) { Role::Failing } else { Role::Text };
+        pen.column(role, &left_middle(&name(row, named), cells - 1), cells);
+    });
+    let digest = Column::left("DIGEST", 9, |pen, row: &Earlier, cells| {
+        pen.column(Role::Dim, row.digest.as_ref().map_or("tag only", |digest| digest.short()), cells);
+    });
+    let last = Column::right("LAST", 5, |row: &Earlier| {
+        let last = match row.last {
+            _ if row.is_now => "now".to_owned(),
+            Some(at) => age(state.now.since(at)),
+            None => "—".to_owned(),
+        };
+        (Role::Dim, last)
+    });
+    let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &Earlier, cells| {
+        let role = match row.fared {
+            Fared::Failed | Fared::NeverStarted => Role::Failing,
+            Fared::Unknown | Fared::Never => Role::Dim,
+            _ => Role::Text,
+        };
+        pen.column(role, &row.fared.told(), cells);
+    });
+    let registry = Column::left("REGISTRY", registry, |pen, row: &Earlier, cells| {
+        let (word, known) = pullable(one, row);
+        let role = match known {
+            Pullable::Yes => Role::Text,
+            Pullable::Gone | Pullable::Unknown(_) => Role::Warning,
+            Pullable::Asking => Role::Dim,
+        };
+        pen.column(role, word, cells);
+    });
+    let ran_on = Column::rest("RAN ON", |pen, row: &Earlier| {
+        let nodes = row.nodes.iter().map(|node| clean(node)).collect::<Vec<_>>().join(", ");
+        pen.put(Role::Dim, &nodes);
+    });
+    vec![image.after(2), digest.after(1).from(DIGEST_FROM), last, fared.after(2), registry, ran_on]
 }
 
-fn line(one: &Cluster, row: &Earlier, state: &State, theme: &Theme, room: usize, columns: &Columns) -> Line<'static> {
-    let failed = matches!(row.fared, Fared::Failed | Fared::NeverStarted);
-    let text = match row.fared {
-        _ if failed => Role::Failing,
-        Fared::Unknown | Fared::Never => Role::Dim,
-        _ => Role::Text,
-    };
-    let name = name(row, columns.named);
-    let mut pen = Pen::new(theme, room);
-    pen.gap(2).column(if failed { text } else { Role::Text }, &left_middle(&name, columns.image - 1), columns.image);
-    if columns.digest > 0 {
-        let digest = row.digest.as_ref().map_or("tag only", |digest| digest.short());
-        pen.gap(1).column(Role::Dim, digest, columns.digest - 1);
-    }
-    let last = match row.last {
-        _ if row.is_now => "now".to_owned(),
-        Some(at) => age(state.now.since(at)),
-        None => "—".to_owned(),
-    };
-    pen.column(Role::Dim, &right(&last, 5), 6).gap(1).column(text, &row.fared.told(), columns.fared - 1);
-    let (word, known) = pullable(one, row);
-    let role = match known {
-        Pullable::Yes => Role::Text,
-        Pullable::Gone | Pullable::Unknown(_) => Role::Warning,
-        Pullable::Asking => Role::Dim,
-    };
-    pen.column(role, word, columns.registry);
-    let nodes = row.nodes.iter().map(|node| clean(node)).collect::<Vec<_>>().join(", ");
-    pen.put(Role::Dim, &nodes);
-    pen.line()
+fn is_failed(row: &Earlier) -> bool {
+    matches!(row.fared, Fared::Failed | Fared::NeverStarted)
 }

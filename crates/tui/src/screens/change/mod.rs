@@ -1,7 +1,8 @@
 //! A change: running, or as it ended.
 
-pub mod others;
+pub(crate) mod others;
+pub(crate) mod query;
 mod selection;
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

@@ -10,7 +10,7 @@ use pinnace_core::plan::{Kind, Plan};
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
 
-use crate::state::{Cluster, State};
+use crate::state::Cluster;
 
 /// A change that this console carries out, or did.
 #[derive(Clone, Debug)]
@@ -108,31 +108,6 @@ pub struct Shown<'a> {
     pub offset: i32,
 }
 
-/// Looks a change up: at work here, else as the journal has it.
-pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
-    let cluster = state.clusters.get(screen.cluster)?;
-    let (history, offset) = (cluster.world.history(&screen.group), state.offset);
-    let entry = match &screen.id {
-        ChangeId::Change(change) => history.newest_first().find(|entry| entry.slot.change == *change),
-        ChangeId::Plan(_) => None,
-    };
-    if let Some(local) = find(&cluster.local_changes, &screen.id) {
-        let given_up = matches!(local.stage, Stage::Over { .. }) && local.progress.ended.is_none();
-        // What others do with it from then on is in the journal only.
-        let progress = match entry.filter(|_| given_up) {
-            Some(entry) => Cow::Owned(Progress::of_slot(&entry.slot, local.plan.units.len())),
-            None => Cow::Borrowed(&local.progress),
-        };
-        let (plan, stage) = (Some(&*local.plan), Some(&local.stage));
-        return Some(Shown { plan, progress, stage, entry, history, offset });
-    }
-    let entry = entry?;
-    let plan = entry.record.as_ref().map(|record| &record.plan);
-    let units = plan.map_or(entry.slot.labels.units.len(), |plan| plan.units.len());
-    let progress = Cow::Owned(Progress::of_slot(&entry.slot, units));
-    Some(Shown { plan, progress, stage: None, entry: Some(entry), history, offset })
-}
-
 /// The change of this console that a screen is about.
 pub fn find<'a>(changes: &'a [LocalChange], id: &ChangeId) -> Option<&'a LocalChange> {
     changes.iter().rev().find(|change| change.is(id))
@@ -197,11 +172,6 @@ impl Shown<'_> {
         let over = self.entry.map_or(self.progress.ended.is_some(), |entry| entry.slot.labels.state.is_terminal());
         !ours && !over
     }
-}
-
-/// The changes at work here.
-pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
-    state.clusters.iter().flat_map(|(_, cluster)| &cluster.local_changes).filter(|change| change.is_at_work())
 }
 
 /// What is open in a group: at work here, else unfinished by the journal.

@@ -4,9 +4,10 @@ use crate::action::Action;
 use crate::clusters::ClusterId;
 use crate::dialogs::state::{Asked, Detail, Modal, Question};
 use crate::msg::Effect;
+use crate::screens::Outcome;
+use crate::screens::change::query::{at_work, shown};
 use crate::screens::change::state::{
-    ChangeId, ChangeScreen, LocalChange, Shown, Stage, Stop, at_work, find, mode, open_in, shown, target, told,
-    unit_name,
+    ChangeId, ChangeScreen, LocalChange, Shown, Stage, Stop, find, mode, open_in, target, told, unit_name,
 };
 use crate::screens::plan::state::Stepping;
 use crate::state::{Screen, State};
@@ -125,11 +126,11 @@ pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = usize::from(body(state).height);
-    let Some(Screen::Change(screen)) = state.screens.last() else { return };
+    let Some(Screen::Change(screen)) = state.screens.last() else { return Outcome::NotMine };
     let screen = screen.clone();
-    let Some(seen) = shown(state, &screen) else { return };
+    let Some(seen) = shown(state, &screen) else { return Outcome::NotMine };
     let focus = screen.unit.or(seen.focus()).unwrap_or(0);
     let units = seen.progress.units.len();
     match action {
@@ -158,10 +159,11 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             choose(state, next);
         }
         _ => {
-            let at = motion::moved(action, focus, units, page / 3);
-            choose(state, at);
+            let Some(at) = motion::moved(action, focus, units, page / 3) else { return Outcome::NotMine };
+            choose(state, Some(at));
         }
     }
+    Outcome::Handled
 }
 
 fn choose(state: &mut State, unit: Option<usize>) {

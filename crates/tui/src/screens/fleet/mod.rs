@@ -1,8 +1,8 @@
 //! The fleet: clusters, nodes and services.
 
-pub mod nodes_view;
-pub mod row_view;
+pub(crate) mod nodes_view;
+pub(crate) mod row_view;
 pub mod rows;
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

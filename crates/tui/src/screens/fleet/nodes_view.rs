@@ -13,7 +13,8 @@ use pinnace_core::world::Link;
 
 use crate::widgets::line_builder::{Pen, ascii, draw, select};
 use crate::widgets::symbols as signs;
-use crate::widgets::width::{middle, right, width};
+use crate::widgets::table::{Column, Table};
+use crate::widgets::width::{middle, width};
 
 /// Draws the left pane.
 pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
@@ -120,13 +121,9 @@ pub fn line(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
 /// Draws clusters or nodes over the whole body, with all that is known of them.
 pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let room = usize::from(area.width);
-    let mut pen = Pen::new(theme, room);
     let clusters = state.fleet.pane == Pane::Clusters;
-    pen.gap(1).put(Role::TableHeader, if clusters { "CLUSTERS" } else { "NODES" });
-    if !clusters {
-        pen.until(24).put(Role::TableHeader, "ROLE     STATE          TASKS  ENGINE     PLATFORM");
-    }
-    draw(frame, area, 0, &pen.line());
+    let (of_clusters, of_nodes) = (clusters_table(state, room), nodes_table(state, room));
+    draw(frame, area, 0, &if clusters { of_clusters.heading(theme) } else { of_nodes.heading(theme) });
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
     let page = usize::from(list.height);
     let (chosen, len) = if clusters {
@@ -137,13 +134,11 @@ pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let top = (chosen + 1).saturating_sub(page);
     let all = nodes(state);
     for at in top..len.min(top + page) {
-        let line = if clusters {
-            cluster_line(state, at, theme, room)
-        } else {
-            match all.get(at) {
-                Some(node) => long_line(node, state, theme, room),
-                None => break,
-            }
+        let cluster = state.clusters.at(at).and_then(|id| state.clusters.get(id)).filter(|_| clusters);
+        let line = match (cluster, all.get(at)) {
+            (Some(cluster), _) => of_clusters.line(cluster, theme),
+            (None, Some(node)) => of_nodes.line(node, theme),
+            (None, None) => break,
         };
         draw(frame, list, at - top, &line);
         if at == chosen {
@@ -152,30 +147,43 @@ pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
 }
 
-fn cluster_line(state: &State, at: usize, theme: &Theme, room: usize) -> ratatui::text::Line<'static> {
-    let mut pen = Pen::new(theme, room);
-    if let Some(cluster) = state.clusters.at(at).and_then(|id| state.clusters.get(id)) {
-        let (sign, role, text) = reach(cluster, ascii(state));
-        pen.gap(1).put(role, sign).gap(1).column(Role::Text, &clean(cluster.title()), 20).gap(1);
-        pen.column(role, &text, 8).put(Role::Dim, &clean(&cluster.endpoint));
-    }
-    pen.line()
+fn clusters_table(state: &State, room: usize) -> Table<'_, Cluster> {
+    let name = Column::left("CLUSTERS", 23, |pen, cluster: &Cluster, _| {
+        let (sign, role, _) = reach(cluster, ascii(state));
+        pen.put(role, sign).gap(1).column(Role::Text, &clean(cluster.title()), 20);
+    });
+    let link = Column::left("LINK", 8, |pen, cluster: &Cluster, cells| {
+        let (_, role, text) = reach(cluster, ascii(state));
+        pen.column(role, &text, cells);
+    });
+    let endpoint = Column::rest("ENDPOINT", |pen, cluster: &Cluster| {
+        pen.put(Role::Dim, &clean(&cluster.endpoint));
+    });
+    Table::new(room, vec![name.after(1), link, endpoint])
 }
 
-fn long_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui::text::Line<'static> {
-    let (sign, word, role) = signs::node(node, ascii(state));
-    let mut pen = Pen::new(theme, room);
-    pen.gap(1).put(role, sign).gap(1).column(Role::Text, &middle(&clean(&node.hostname), 20), 20).gap(1);
-    let what = if node.leader { "leader" } else { node.role.as_str() };
-    pen.column(Role::Text, what, 9);
-    pen.column(role, if word.is_empty() { node.availability.as_str() } else { word }, 15);
-    pen.put(Role::Text, &right(&tasks_on(state, node).to_string(), 5)).gap(2);
-    // What is wrong with a node comes before what it is.
-    if !node.state_message.is_empty() {
-        pen.put(role, &clean(&node.state_message)).gap(2);
-    }
-    pen.column(Role::Dim, &clean(&node.engine), 10).gap(1).put(Role::Dim, &node.platform.to_string());
-    pen.line()
+fn nodes_table(state: &State, room: usize) -> Table<'_, Node> {
+    let name = Column::left("NODES", 23, |pen, node: &Node, _| {
+        let (sign, _, role) = signs::node(node, ascii(state));
+        pen.put(role, sign).gap(1).column(Role::Text, &middle(&clean(&node.hostname), 20), 20);
+    });
+    let role = Column::left("ROLE", 9, |pen, node: &Node, cells| {
+        pen.column(Role::Text, if node.leader { "leader" } else { node.role.as_str() }, cells);
+    });
+    let standing = Column::left("STATE", 15, |pen, node: &Node, cells| {
+        let (_, word, role) = signs::node(node, ascii(state));
+        pen.column(role, if word.is_empty() { node.availability.as_str() } else { word }, cells);
+    });
+    let tasks = Column::right("TASKS", 5, |node: &Node| (Role::Text, tasks_on(state, node).to_string()));
+    let about = Column::rest("ENGINE     PLATFORM", |pen, node: &Node| {
+        let (_, _, role) = signs::node(node, ascii(state));
+        // What is wrong with a node comes before what it is.
+        if !node.state_message.is_empty() {
+            pen.put(role, &clean(&node.state_message)).gap(2);
+        }
+        pen.column(Role::Dim, &clean(&node.engine), 10).gap(1).put(Role::Dim, &node.platform.to_string());
+    });
+    Table::new(room, vec![name.after(1), role, standing, tasks, about.after(2)])
 }
 
 /// How many of the known tasks run there.

@@ -15,59 +15,63 @@ use pinnace_core::time::{Time, age};
 
 use crate::widgets::line_builder::{Pen, ascii};
 use crate::widgets::symbols as signs;
+use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{end, left_middle, middle, right, width};
 
-/// The widths of the columns; 0: there is no room for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Columns {
+/// The fleet's table: its columns, and the widths that rows without cells of their own go by.
+pub(crate) struct Columns<'a> {
+    table: Table<'a, ServiceRow>,
     room: usize,
     word: usize,
-    name: usize,
+    services: usize,
     image: usize,
-    digest: usize,
-    from: usize,
-    since: usize,
 }
 
 /// Blank, fold or indent, sign and blank.
 const LEAD: usize = 7;
 const TASKS: usize = 7;
+/// The widths of a table from which on a column is worth its cells.
+const STATE_FROM: usize = 72;
+const DIGEST_FROM: usize = 92;
 
-impl Columns {
+impl<'a> Columns<'a> {
     /// Divides so many cells.
-    pub fn of(room: usize) -> Self {
+    pub(crate) fn of(state: &'a State, room: usize) -> Self {
         let fixed = LEAD + TASKS + 3;
-        let (word, since) = if room >= 72 { (10, 5) } else { (0, 0) };
-        let (digest, from) = if room >= 92 { (9, 9) } else { (0, 0) };
+        let (word, since) = if room >= STATE_FROM { (10, 5) } else { (0, 0) };
+        let (digest, from) = if room >= DIGEST_FROM { (9, 9) } else { (0, 0) };
         let left = room.saturating_sub(fixed + word + since + digest + from);
         let name = (left * 2 / 5).clamp(8, 36);
         let image = left.saturating_sub(name).min(48);
-        Self { room, word, name, image, digest, from, since }
+        let services = LEAD + word + name;
+        let tasks = Column::right("TASKS", TASKS, |row| (tasks_role(row), tasks(row)));
+        let since = Column::right("SINCE", 5, |row: &ServiceRow| {
+            (Role::Dim, row.since.map(|at| ago(state, at)).unwrap_or_default())
+        });
+        let columns = vec![
+            Column::left(" SERVICES", services, move |pen, row, cells| name_and_host(pen, row, state, word, cells)),
+            tasks,
+            Column::left("IMAGE", image, move |pen, row, cells| image_and_marks(pen, row, cells, digest > 0)).after(2),
+            Column::left("DIGEST", 8, digest_cell).after(1).from(DIGEST_FROM),
+            Column::left("FROM", 8, pin_cell).after(1).from(DIGEST_FROM),
+            since.from(STATE_FROM),
+        ];
+        Self { table: Table::new(room, columns), room, word, services, image }
     }
 
     /// The cells that all of them take together.
-    pub fn width(&self) -> usize {
-        LEAD + self.word + self.name + TASKS + 2 + self.image + self.digest + self.from + self.since + 1
+    pub(crate) fn width(&self) -> usize {
+        self.table.width() + 1
     }
 
     /// The names of the columns.
-    pub(crate) fn heading(&self, theme: &Theme, room: usize) -> Line<'static> {
-        let mut pen = Pen::new(theme, room);
-        let role = Role::TableHeader;
-        pen.column(role, " SERVICES", LEAD + self.word + self.name);
-        pen.column(role, &right("TASKS", TASKS), TASKS).gap(2).column(role, "IMAGE", self.image);
-        if self.digest > 0 {
-            pen.gap(1).column(role, "DIGEST", self.digest - 1).gap(1).column(role, "FROM", self.from - 1);
-        }
-        if self.since > 0 {
-            pen.put(role, &right("SINCE", self.since));
-        }
-        pen.line()
+    pub(crate) fn heading(&self, theme: &Theme) -> Line<'static> {
+        self.table.heading(theme)
     }
 }
 
 /// The lines of a row.
-pub fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns) -> Vec<Line<'static>> {
+pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
     match row {
         Row::Group(row) => vec![group(row, state, theme, columns)],
         Row::Service(row) => service(row, state, theme, columns),
@@ -86,25 +90,24 @@ pub fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns) -> Vec<
     }
 }
 
-fn plain(text: &str, theme: &Theme, columns: &Columns, indent: usize) -> Line<'static> {
+fn plain(text: &str, theme: &Theme, columns: &Columns<'_>, indent: usize) -> Line<'static> {
     let mut pen = Pen::new(theme, columns.room);
     pen.gap(indent).put(Role::Dim, text);
     pen.line()
 }
 
-fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns) -> Line<'static> {
+fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Line<'static> {
     let mut pen = Pen::new(theme, columns.room);
     pen.gap(1).put(Role::Dim, signs::fold(row.open, ascii(state))).gap(1);
     let trouble = row.state.is_trouble();
-    let before_tasks = LEAD + columns.word + columns.name;
     let kind = row.group.kind.word();
-    let most = before_tasks.saturating_sub(5 + kind.len() + 3);
+    let most = columns.services.saturating_sub(5 + kind.len() + 3);
     if !row.open {
         pen.put(signs::state_role(row.state), signs::state(row.state, ascii(state))).gap(1);
     }
     let role = if row.open { Role::Title } else { Role::Text };
     pen.put(role, &middle(&clean(&row.group.name), most)).gap(1).put(Role::Dim, kind);
-    pen.until(before_tasks);
+    pen.until(columns.services);
     pen.put(Role::Dim, &right(&format!("{}/{}", row.running, row.desired), TASKS)).gap(2);
     if let Some(change) = &row.unfinished {
         pen.put(Role::Waiting, change);
@@ -120,8 +123,8 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns) -> Lin
     pen.line()
 }
 
-fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns) -> Vec<Line<'static>> {
-    let mut lines = vec![first(row, state, theme, columns)];
+fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
+    let mut lines = vec![columns.table.line(row, theme)];
     let below = |parts: Vec<(Role, String)>| {
         let mut pen = Pen::new(theme, columns.room.saturating_sub(1));
         pen.gap(LEAD - 2 + usize::from(columns.word > 0) * 2).put(Role::Dim, signs::below(ascii(state))).gap(1);
@@ -145,32 +148,25 @@ fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns) ->
     lines
 }
 
-fn first(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns) -> Line<'static> {
+/// Sign, state in a word where there is room, name, and where it runs.
+fn name_and_host(pen: &mut Pen<'_>, row: &ServiceRow, state: &State, word: usize, cells: usize) {
     let ascii = ascii(state);
     let role = signs::state_role(row.state);
-    let mut pen = Pen::new(theme, columns.room);
+    let before = pen.room();
     pen.gap(if row.nested { LEAD - 2 } else { 3 }).put(role, signs::state(row.state, ascii)).gap(1);
-    if columns.word > 0 {
-        pen.column(role, row.state.word(), columns.word);
+    if word > 0 {
+        pen.column(role, row.state.word(), word);
     }
-    let until = LEAD + columns.word + columns.name;
-    let most = until.saturating_sub(columns.room - pen.room());
-    let quiet = matches!(row.state, Health::Finished | Health::Stopped);
-    let text = if quiet { Role::Dim } else { Role::Text };
+    let most = cells.saturating_sub(before - pen.room());
     let host = row.host.as_ref().map(|host| format!(" · {host}")).unwrap_or_default();
     let label = middle(&row.label, most.saturating_sub(1 + width(&host).min(most / 2)));
-    pen.put(text, &label);
-    pen.put(Role::Dim, &end(&host, until.saturating_sub(columns.room - pen.room() + 1))).until(until);
-    pen.put(tasks_role(row), &right(&tasks(row), TASKS)).gap(2);
-    image(&mut pen, row, columns, text);
-    if columns.digest > 0 {
-        digest_and_from(&mut pen, row, columns);
-    }
-    if columns.since > 0 {
-        let since = row.since.map(|at| ago(state, at)).unwrap_or_default();
-        pen.put(Role::Dim, &right(&since, columns.since));
-    }
-    pen.line()
+    pen.put(text_role(row), &label);
+    pen.put(Role::Dim, &end(&host, cells.saturating_sub(before - pen.room() + 1)));
+}
+
+/// What was meant to end is quiet.
+fn text_role(row: &ServiceRow) -> Role {
+    if matches!(row.state, Health::Finished | Health::Stopped) { Role::Dim } else { Role::Text }
 }
 
 fn tasks(row: &ServiceRow) -> String {
@@ -189,29 +185,28 @@ fn tasks_role(row: &ServiceRow) -> Role {
 }
 
 /// The image with its marks; where a troubled row has no line of its own below, what is wrong instead.
-fn image(pen: &mut Pen<'_>, row: &ServiceRow, columns: &Columns, role: Role) {
+fn image_and_marks(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize, by_tag_shows: bool) {
     if let (0, Some(wrong)) = (row.lines, &row.wrong) {
         let role = if wrong.waits { Role::Waiting } else { Role::Failing };
-        pen.column(role, &wrong.text, columns.image);
+        pen.column(role, &wrong.text, cells);
         return;
     }
-    let by_tag_shows = columns.digest > 0;
     let marks: Vec<_> = row.marks.iter().filter(|mark| !(by_tag_shows && **mark == Mark::ByTag)).collect();
     let mut note = marks.iter().map(|mark| mark.word()).collect::<Vec<_>>().join(", ");
-    let text = in_column(row, columns.image);
-    let left = columns.image.saturating_sub(width(&text).min(columns.image.saturating_sub(10)) + 2);
+    let text = in_column(row, cells);
+    let left = cells.saturating_sub(width(&text).min(cells.saturating_sub(10)) + 2);
     if width(&note) > left {
         note = marks.first().map_or(String::new(), |mark| mark.word().to_owned());
     }
     let note_cells = if note.is_empty() { 0 } else { width(&note) + 2 };
     let only_by_tag = marks.iter().all(|mark| **mark == Mark::ByTag);
     // That it runs by tag is worth a word where there is room, not worth cutting the tag.
-    if note_cells == 0 || (only_by_tag && width(&text) + note_cells > columns.image) {
-        pen.put(role, &left_middle(&text, columns.image));
+    if note_cells == 0 || (only_by_tag && width(&text) + note_cells > cells) {
+        pen.put(text_role(row), &left_middle(&text, cells));
     } else {
         let note_role = if only_by_tag { Role::Dim } else { Role::Waiting };
-        let cells = columns.image.saturating_sub(note_cells);
-        pen.put(role, &left_middle(&text, cells)).gap(2).put(note_role, &note);
+        let cells = cells.saturating_sub(note_cells);
+        pen.put(text_role(row), &left_middle(&text, cells)).gap(2).put(note_role, &note);
     }
 }
 
@@ -223,12 +218,15 @@ fn in_column(row: &ServiceRow, cells: usize) -> String {
     if with_name && width(&long) <= cells { long } else { image.short(with_name && image.tag.is_none()) }
 }
 
-fn digest_and_from(pen: &mut Pen<'_>, row: &ServiceRow, columns: &Columns) {
+fn digest_cell(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize) {
     let digest = digest_of(&row.image);
     let text = digest.as_ref().map_or(if row.image.is_empty() { "" } else { "by tag" }, |digest| digest.short());
-    pen.gap(1).column(Role::Dim, text, columns.digest - 1);
-    let from = row.pin.as_deref().unwrap_or("—");
-    pen.gap(1).column(if row.pin.is_some() { Role::Text } else { Role::Dim }, from, columns.from - 1);
+    pen.column(Role::Dim, text, cells);
+}
+
+fn pin_cell(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize) {
+    let pin = row.pin.as_deref();
+    pen.column(if pin.is_some() { Role::Text } else { Role::Dim }, pin.unwrap_or("—"), cells);
 }
 
 /// An age; under a minute it is not counted, as the screen is not drawn for it.

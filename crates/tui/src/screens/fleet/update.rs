@@ -11,8 +11,9 @@ use crate::screens::fleet::rows;
 use crate::screens::fleet::rows::{Fold, Row, RowId, View};
 use crate::screens::fleet::state::{FleetState, Pane, nodes_in_order};
 use crate::screens::service::state::{ServiceState, Tab};
+use crate::screens::{Opening, Outcome};
 use crate::selection::Selection;
-use crate::state::{Screen, Scroll, State};
+use crate::state::{Scroll, State};
 use pinnace_core::history::drift;
 use pinnace_core::swarm::Node;
 use pinnace_core::text::clean;
@@ -79,7 +80,7 @@ pub(crate) fn set_filter(state: &mut State, text: &str) {
     rebuild(state);
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     match action {
         Action::NextPane | Action::PreviousPane => next_pane(state, action == Action::NextPane),
         Action::ToggleNodes => {
@@ -90,11 +91,12 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::ClearFilter => set_filter(state, ""),
         Action::Details => details(state),
         _ => match state.fleet.pane {
-            Pane::Services => run_on_rows(state, action, effects),
-            Pane::Clusters => run_on_clusters(state, action),
-            Pane::Nodes => run_on_nodes(state, action),
+            Pane::Services => return run_on_rows(state, action, effects),
+            Pane::Clusters => return run_on_clusters(state, action),
+            Pane::Nodes => return run_on_nodes(state, action),
         },
     }
+    Outcome::Handled
 }
 
 fn next_pane(state: &mut State, forward: bool) {
@@ -115,17 +117,20 @@ fn next_pane(state: &mut State, forward: bool) {
     }
 }
 
-fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = page(state);
     let fleet = &mut state.fleet;
     let index = fleet.index();
     if let Some(at) = moved_by_lines(fleet, action, index, page) {
         fleet.cursor = fleet.rows.get(at).map(Row::id);
-        return;
+        return Outcome::Handled;
     }
     match action {
         Action::NextTrouble | Action::PreviousTrouble => next_trouble(fleet, index, action == Action::NextTrouble),
-        Action::Open => open(state),
+        Action::Open => match opening(state) {
+            Some(opening) => return Outcome::Open(opening),
+            None => fold(state, None),
+        },
         Action::ToggleFold => fold(state, None),
         Action::Left => fold(state, Some(Fold::Closed)),
         Action::Right => fold(state, Some(Fold::Open)),
@@ -134,8 +139,9 @@ fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
                 copy(state, text, effects);
             }
         }
-        _ => {}
+        _ => return Outcome::NotMine,
     }
+    Outcome::Handled
 }
 
 /// Rows take several lines, so a page is counted in lines, and a step in rows.
@@ -163,25 +169,14 @@ fn next_trouble(fleet: &mut FleetState, index: usize, forward: bool) {
     }
 }
 
-fn open(state: &mut State) {
-    let Some(row) = state.row().cloned() else { return };
-    match row {
-        Row::Service(row) => {
-            // What is gone has no tasks; its history is what there is to open.
-            let Some(id) = row.service else {
-                return crate::screens::history::update::open(state);
-            };
-            state.screens.push(Screen::Service(ServiceState {
-                cluster: state.active,
-                service: id,
-                name: row.name,
-                group: row.group,
-                tab: Tab::Tasks,
-                scroll: Scroll::default(),
-            }));
-        }
-        _ => fold(state, None),
-    }
+/// What a row opens; rows of groups open none.
+fn opening(state: &State) -> Option<Opening> {
+    let row = state.row()?.service()?.clone();
+    // What is gone has no tasks; its history is what there is to open.
+    let Some(service) = row.service else { return Some(Opening::History) };
+    let (cluster, name, group) = (state.active, row.name, row.group);
+    let (tab, scroll) = (Tab::Tasks, Scroll::default());
+    Some(Opening::Service(ServiceState { cluster, service, name, group, tab, scroll }))
 }
 
 /// Folds or unfolds what the cursor is on; on a service, its group.
@@ -219,13 +214,16 @@ fn fold(state: &mut State, to: Option<Fold>) {
     rebuild(state);
 }
 
-fn run_on_clusters(state: &mut State, action: Action) {
+fn run_on_clusters(state: &mut State, action: Action) -> Outcome {
     let (at, len) = (state.clusters.place(state.fleet.cluster), state.clusters.count());
     if let Some(id) = moved(action, at, len, len).and_then(|at| state.clusters.at(at)) {
         state.fleet.cluster = id;
     } else if matches!(action, Action::Open | Action::Right) {
         switch(state);
+    } else {
+        return Outcome::NotMine;
     }
+    Outcome::Handled
 }
 
 /// Shows the chosen cluster; what was folded and chosen in the other one means nothing here.
@@ -239,16 +237,21 @@ fn switch(state: &mut State) {
     rebuild(state);
 }
 
-fn run_on_nodes(state: &mut State, action: Action) {
+fn run_on_nodes(state: &mut State, action: Action) -> Outcome {
     let nodes = nodes(state);
     let len = nodes.len();
     if let Some(at) = moved(action, state.fleet.node, len, len) {
         state.fleet.node = at;
     } else if matches!(action, Action::Open | Action::Right) {
-        let Some(host) = nodes.get(state.fleet.node).map(|node| node.hostname.clone()) else { return };
+        let Some(host) = nodes.get(state.fleet.node).map(|node| node.hostname.clone()) else {
+            return Outcome::NotMine;
+        };
         state.fleet.pane = Pane::Services;
         set_filter(state, &format!("node:{host}"));
+    } else {
+        return Outcome::NotMine;
     }
+    Outcome::Handled
 }
 
 /// The nodes in the order they are shown: those in trouble, managers, workers; by name.

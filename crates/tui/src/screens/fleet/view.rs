@@ -45,8 +45,8 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
 }
 
 fn heading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
-    let columns = Columns::of(usize::from(area.width));
-    let mut line = columns.heading(theme, usize::from(area.width));
+    let columns = Columns::of(state, usize::from(area.width));
+    let mut line = columns.heading(theme);
     if !state.fleet.filter.is_empty() {
         let mut pen = Pen::new(theme, usize::from(area.width));
         let shown = state.fleet.rows.iter().filter(|row| row.service().is_some()).count();
@@ -62,7 +62,7 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if fleet.rows.is_empty() {
         return empty(frame, area, state, theme);
     }
-    let columns = Columns::of(usize::from(area.width));
+    let columns = Columns::of(state, usize::from(area.width));
     let cursor = fleet.index();
     let bottom = fleet.top + usize::from(area.height);
     let mut line = 0;

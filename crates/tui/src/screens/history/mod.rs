@@ -1,5 +1,6 @@
 //! The changes of a group or a service.
 
+pub(crate) mod query;
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

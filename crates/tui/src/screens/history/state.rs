@@ -13,7 +13,6 @@ use pinnace_core::text::clean;
 use pinnace_core::world::World;
 use std::collections::BTreeSet;
 
-use crate::state::State;
 use pinnace_core::image::short;
 
 /// One change in the list.
@@ -31,11 +30,6 @@ impl Item<'_> {
         let units = self.entry.record.as_ref().map_or(1, |record| record.plan.units.len().max(1));
         if self.open { 1 + units } else { 1 }
     }
-}
-
-/// Lists the changes, newest first by the leader's clock; within a group always by number.
-pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<Item<'a>> {
-    state.clusters.get(screen.cluster).map_or_else(Vec::new, |cluster| screen.items(&cluster.world))
 }
 
 /// The changes of a span, newest first.

@@ -1,6 +1,7 @@
 //! The history screen's actions.
 
 use crate::filter::TextFilter;
+use crate::screens::{Opening, Outcome};
 use std::collections::BTreeSet;
 
 use crate::action::Action;
@@ -9,8 +10,9 @@ use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::change::state::ChangeId;
+use crate::screens::history::query::items;
+use crate::screens::history::state::Item;
 use crate::screens::history::state::{HistoryState, Span};
-use crate::screens::history::state::{Item, items};
 use crate::selection::Selection;
 use crate::state::{Screen, Scroll, State};
 use pinnace_core::text::clean;
@@ -53,9 +55,9 @@ fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), HISTORY_SUMMARY).list.height)
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = page(state);
-    let Some(Screen::History(screen)) = state.screens.last() else { return };
+    let Some(Screen::History(screen)) = state.screens.last() else { return Outcome::NotMine };
     let list = items(state, screen);
     let chosen = list.get(screen.scroll.at).map(|item| item.entry.slot.change.clone());
     let at = motion::moved(action, screen.scroll.at, list.len(), page);
@@ -63,18 +65,19 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         if let Some(change) = chosen {
             copy(state, change, effects);
         }
-        return;
+        return Outcome::Handled;
     }
     if action == Action::Details {
-        return details(state);
+        details(state);
+        return Outcome::Handled;
     }
-    if action == Action::Open && open_unfinished(state, chosen.as_deref()) {
-        return;
+    if let (Action::Open, Some(opening)) = (action, unfinished(state, chosen.as_deref())) {
+        return Outcome::Open(opening);
     }
-    let Some(Screen::History(screen)) = state.screens.last_mut() else { return };
+    let Some(Screen::History(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
     match action {
         Action::Open | Action::Left | Action::Right => {
-            let Some(change) = chosen else { return };
+            let Some(change) = chosen else { return Outcome::NotMine };
             let open = screen.open.contains(&change);
             if open && action != Action::Right {
                 screen.open.remove(&change);
@@ -83,23 +86,24 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             }
         }
         Action::ClearFilter => set_filter(screen, ""),
-        _ => screen.scroll.at = at.unwrap_or(screen.scroll.at),
+        _ => {
+            let Some(at) = at else { return Outcome::NotMine };
+            screen.scroll.at = at;
+        }
     }
     keep_in_view(state, page);
+    Outcome::Handled
 }
 
-/// Opens the screen of a change that is at work or was left open; whether it was one.
-fn open_unfinished(state: &mut State, change: Option<&str>) -> bool {
-    let Some(Screen::History(screen)) = state.screens.last() else { return false };
+/// The screen of a change that is at work or was left open, if it is one.
+fn unfinished(state: &State, change: Option<&str>) -> Option<Opening> {
+    let Some(Screen::History(screen)) = state.screens.last() else { return None };
     let cluster = screen.cluster;
     let list = items(state, screen);
     let mut found = list.iter().filter(|item| Some(item.entry.slot.change.as_str()) == change);
-    let Some(entry) = found.next().map(|item| item.entry) else { return false };
-    let is_open = !entry.slot.labels.state.is_terminal();
-    let (Some(group), true) = (entry.slot.group(), is_open) else { return false };
-    let id = ChangeId::Change(entry.slot.change.clone());
-    crate::screens::change::update::open(state, cluster, group, id);
-    true
+    let entry = found.next()?.entry;
+    let group = entry.slot.group().filter(|_| !entry.slot.labels.state.is_terminal())?;
+    Some(Opening::Change(cluster, group, ChangeId::Change(entry.slot.change.clone())))
 }
 
 fn keep_in_view(state: &mut State, page: usize) {

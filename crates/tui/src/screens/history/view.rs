@@ -6,8 +6,9 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::layout;
+use crate::screens::history::query::items;
 use crate::screens::history::state::HistoryState;
-use crate::screens::history::state::{Item, group_name, items, what};
+use crate::screens::history::state::{Item, group_name, what};
 use crate::state::State;
 use crate::update::HISTORY_SUMMARY;
 use pinnace_core::image::short;
@@ -18,6 +19,7 @@ use pinnace_core::text::clean;
 use crate::screens::fleet::row_view::ago;
 use crate::widgets::line_builder::{Pen, ascii, draw, select};
 use crate::widgets::symbols as signs;
+use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{end, middle, width};
 
 /// Draws the changes.
@@ -26,6 +28,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let parts = layout::titled(body, HISTORY_SUMMARY);
     let room = usize::from(area.width).saturating_sub(1);
     let list = items(state, screen);
+    let table = table(state, room, true);
     let top = crate::view::area(parts.summary);
     let mut pen = Pen::new(theme, room);
     pen.gap(1);
@@ -40,11 +43,11 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter.typed()));
     }
     draw(frame, top, 0, &pen.line());
-    draw(frame, top, 1, &heading(theme, room, true));
+    draw(frame, top, 1, &table.heading(theme));
     let inner = crate::view::area(parts.list);
     let mut at = 0_usize;
     for (index, item) in list.iter().enumerate() {
-        let lines = of_item(item, state, theme, room);
+        let lines = of_item(item, &table, state, theme, room);
         let from = at;
         for line in &lines {
             if let Some(row) = at.checked_sub(screen.scroll.top) {
@@ -60,23 +63,12 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-/// The names of the columns.
-pub(crate) fn heading(theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
-    let mut pen = Pen::new(theme, room);
-    pen.gap(1).column(Role::TableHeader, "WHEN", 17).column(Role::TableHeader, "OUTCOME", 12);
-    if with_group {
-        pen.column(Role::TableHeader, "GROUP", group_cells(room));
-    }
-    pen.put(Role::TableHeader, "WHAT");
-    pen.line()
-}
-
 fn group_cells(room: usize) -> usize {
     if room < 100 { 14 } else { 22 }
 }
 
-fn of_item(item: &Item<'_>, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
-    let mut lines = vec![entry_line(item.entry, state, theme, room, true)];
+fn of_item(item: &Item<'_>, table: &Table<'_, Entry>, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![table.line(item.entry, theme)];
     if !item.open {
         return lines;
     }
@@ -98,27 +90,33 @@ fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {
 }
 
 /// A change in one line: when, outcome, group, what, who, why.
-pub(crate) fn entry_line(entry: &Entry, state: &State, theme: &Theme, room: usize, with_group: bool) -> Line<'static> {
-    let labels = &entry.slot.labels;
-    let (sign, role) = signs::change(labels.state, ascii(state));
-    let mut pen = Pen::new(theme, room);
+pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, Entry> {
     // The leader's clock, as the order is by it; one's own where that is missing.
-    let at = entry.slot.created.or(labels.at);
-    let when = at.map(|at| format!("{} {}", &at.date(state.offset)[5..], &at.clock(state.offset)[..5]));
-    let age = at.map(|at| ago(state, at)).unwrap_or_default();
-    pen.gap(1).column(Role::Text, &when.unwrap_or_default(), 12).column(Role::Dim, &age, 5);
-    pen.put(role, sign).gap(1).column(role, labels.state.word(), 10);
-    if with_group {
-        pen.column(Role::Text, &middle(&group_name(entry), group_cells(room) - 1), group_cells(room));
-    }
-    let by = clean(&labels.by);
-    let who = by.split([' ', ',', '(']).next().unwrap_or_default().to_owned();
-    let most = pen.room().saturating_sub(width(&who) + 2);
-    pen.put(Role::Text, &end(&what(entry), most)).gap(2).put(Role::Dim, &who);
-    if !labels.why.is_empty() {
-        pen.gap(2).put(Role::Dim, &format!("“{}”", clean(&labels.why)));
-    }
-    pen.line()
+    let at = |entry: &Entry| entry.slot.created.or(entry.slot.labels.at);
+    let when = Column::left("WHEN", 17, move |pen, entry: &Entry, _| {
+        let when = at(entry).map(|at| format!("{} {}", &at.date(state.offset)[5..], &at.clock(state.offset)[..5]));
+        let age = at(entry).map(|at| ago(state, at)).unwrap_or_default();
+        pen.column(Role::Text, &when.unwrap_or_default(), 12).column(Role::Dim, &age, 5);
+    });
+    let outcome = Column::left("OUTCOME", 12, |pen, entry: &Entry, _| {
+        let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
+        pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
+    });
+    let group = Column::left("GROUP", group_cells(room), |pen, entry: &Entry, cells| {
+        pen.column(Role::Text, &middle(&group_name(entry), cells - 1), cells);
+    });
+    let what = Column::rest("WHAT", |pen, entry: &Entry| {
+        let labels = &entry.slot.labels;
+        let by = clean(&labels.by);
+        let who = by.split([' ', ',', '(']).next().unwrap_or_default().to_owned();
+        let most = pen.room().saturating_sub(width(&who) + 2);
+        pen.put(Role::Text, &end(&what(entry), most)).gap(2).put(Role::Dim, &who);
+        if !labels.why.is_empty() {
+            pen.gap(2).put(Role::Dim, &format!("“{}”", clean(&labels.why)));
+        }
+    });
+    let group = with_group.then_some(group);
+    Table::new(room, [when.after(1), outcome].into_iter().chain(group).chain([what]).collect())
 }
 
 fn unit_line(entry: &Entry, at: usize, unit: &Unit, state: &State, theme: &Theme, room: usize) -> Line<'static> {

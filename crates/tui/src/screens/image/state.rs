@@ -1,18 +1,17 @@
 //! What an image is, on a screen: which one is meant, what is told of it, and in which lines.
 
 use crate::clusters::ClusterId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pinnace_core::contract::Contract;
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::inspect::{Line, Section, Tone, View};
-use pinnace_core::registry::Want;
 use pinnace_core::registry::{Files, ImageFile};
 use pinnace_core::time::Time;
 
 use crate::availability::Reason;
 use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::{Cluster, Screen, State};
+use crate::state::Cluster;
 use crate::wrap::{width, wrapped};
 
 /// What an image is.
@@ -68,18 +67,6 @@ pub enum Shown<'a> {
         /// How it is meant.
         tone: Tone,
     },
-}
-
-/// Whether its files can be read: what it is must be known.
-pub(crate) fn readable(state: &State) -> Result<(), Reason> {
-    let Some(Screen::Image(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
-    let one = state.clusters.get(screen.cluster).ok_or(Reason::Gone)?;
-    screen.view(one).shown().map(|_| ()).map_err(|_| Reason::Reading)
-}
-
-/// What has to be learned of it.
-pub(crate) fn wants(state: &State, screen: &ImageState) -> BTreeSet<Want> {
-    state.clusters.get(screen.cluster).map(|one| screen.view(one).wants()).unwrap_or_default()
 }
 
 impl ImageState {

@@ -1,6 +1,7 @@
 //! The image's screen: opening it, its files, and its actions.
 
 use crate::clusters::ClusterId;
+use crate::screens::Outcome;
 use std::sync::Arc;
 
 use crate::action::Action;
@@ -71,11 +72,11 @@ pub(crate) fn settle(state: &mut State) {
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let area = layout::titled(body(state), IMAGE_SUMMARY).list;
     let (page, cells) = (usize::from(area.height), usize::from(area.width).saturating_sub(wrap::MARGIN));
-    let Some(Screen::Image(screen)) = state.screens.last_mut() else { return };
-    let Some(one) = state.clusters.get(screen.cluster) else { return };
+    let Some(Screen::Image(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(one) = state.clusters.get(screen.cluster) else { return Outcome::NotMine };
     match action {
         Action::Copy => {
             let digest = screen.view(one).named().ok().map(|named| named.digest.clone());
@@ -85,9 +86,10 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Files => read(state, cells, effects),
         _ => {
             let len = screen.rows(cells).len() + screen.listed(one).len();
-            motion::slide(&mut screen.top, action, len, page);
+            return Outcome::handled(motion::slide(&mut screen.top, action, len, page));
         }
     }
+    Outcome::Handled
 }
 
 /// Reads what is not read yet, and what could not be; else goes to where the files are listed.

@@ -2,6 +2,7 @@
 
 use crate::clusters::ClusterId;
 use crate::filter::TextFilter;
+use crate::screens::Outcome;
 use std::collections::VecDeque;
 
 use crate::action::Action;
@@ -87,9 +88,9 @@ pub(crate) fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), 1).list.height)
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = page(state);
-    let Some(Screen::Logs(logs)) = state.screens.last_mut() else { return };
+    let Some(Screen::Logs(logs)) = state.screens.last_mut() else { return Outcome::NotMine };
     let most = logs.passing().count().saturating_sub(page);
     let top = logs.top.unwrap_or(most).min(most);
     let step = page.saturating_sub(1).max(1);
@@ -100,13 +101,18 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::PageUp => Some(top.saturating_sub(step)),
         Action::Top => Some(0),
         Action::Bottom => None,
-        Action::ClearFilter => return set_filter(logs, ""),
+        Action::ClearFilter => {
+            set_filter(logs, "");
+            return Outcome::Handled;
+        }
         Action::Copy => {
             let text: Vec<_> = logs.passing().skip(top).take(page).map(|line| line.text.clone()).collect();
-            return copy(state, text.join("\n"), effects);
+            copy(state, text.join("\n"), effects);
+            return Outcome::Handled;
         }
-        _ => return,
+        _ => return Outcome::NotMine,
     }
     // At the end it follows.
     .filter(|top| *top < most);
+    Outcome::Handled
 }

@@ -1,10 +1,11 @@
 //! The pins of a group: their text, its findings, completion.
 
 pub mod completion;
-pub mod completion_update;
-pub mod completion_view;
-pub mod editor;
-pub mod editor_view;
+pub(crate) mod completion_update;
+pub(crate) mod completion_view;
+pub(crate) mod editor;
+pub(crate) mod editor_view;
+pub(crate) mod query;
 pub mod state;
-pub mod update;
-pub mod view;
+pub(crate) mod update;
+pub(crate) mod view;

@@ -1,7 +1,6 @@
 //! The pins of a group as they are edited: the text, what is remarkable about it, and what it would come to.
 
 use crate::clusters::ClusterId;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pinnace_core::check::{self, Placed};
@@ -10,7 +9,6 @@ use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{self, MANIFEST, PinDoc, PinKey};
 use pinnace_core::pins::{Origin, effective as core_effective};
 use pinnace_core::plan::Scope;
-use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, ImageFact};
 use pinnace_core::swarm::{GroupKey, GroupKind, Service, member_of};
 use pinnace_core::text::clean;
@@ -20,7 +18,7 @@ use crate::availability::Reason;
 use crate::screens::pins::completion::Complete;
 use crate::screens::pins::editor::Editor;
 use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::{Cluster, State};
+use crate::state::Cluster;
 
 /// For so long after the last edit nothing is asked and nothing is kept: somebody is typing.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
@@ -207,35 +205,6 @@ impl PinText {
             let column = text.get(start..at.end.saturating_sub(1)).map_or(0, |before| before.chars().count());
             self.editor.jump(line, column);
         }
-    }
-}
-
-/// The keys a service can be pinned by, its own first.
-pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
-    let Some(cluster) = state.clusters.get(screen.cluster) else { return Vec::new() };
-    let Some(service) = screen.service.as_ref().and_then(|name| cluster.world.service_named(name)) else {
-        return Vec::new();
-    };
-    pins::keys_of(&screen.group, service)
-}
-
-/// What must be known to open the pins, or to check them.
-pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
-    let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
-    if !cluster.world.knows_journal() {
-        return BTreeSet::from([Want::Journal]);
-    }
-    match &screen.text {
-        None => {
-            let unread = cluster.world.history(&screen.group).pins().err();
-            unread.map(|change| Want::Record(change.to_owned())).into_iter().collect()
-        }
-        Some(text) if text.edited.is_none() => {
-            let mut wants = check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts);
-            wants.extend(check::running::wants(&screen.group, &cluster.world, &cluster.facts));
-            wants
-        }
-        Some(_) => BTreeSet::new(),
     }
 }
 

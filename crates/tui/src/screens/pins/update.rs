@@ -6,7 +6,9 @@ use crate::dialogs::state::{Detail, Modal};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens::pins::editor::Editor;
-use crate::screens::pins::state::{Kept, PinText, PinsMode, PinsPane, PinsState, QUIET, keys_of};
+use crate::screens::pins::query::keys_of;
+use crate::screens::pins::state::{Kept, PinText, PinsMode, PinsPane, PinsState, QUIET};
+use crate::screens::{Opening, Outcome};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::finding::Severity;
@@ -200,22 +202,23 @@ pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
     true
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let parts = layout::pins(state.size, body(state));
     let page = usize::from(parts.text.height);
     let mut typed = false;
     edit(state, |editor| typed = editor.run(action, page));
     if typed {
-        return;
+        return Outcome::Handled;
     }
+    let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
     match action {
-        Action::Plan => return plan(state, effects),
-        Action::Revert => return revert(state, effects),
-        Action::Complete => return crate::screens::pins::completion_update::open(state),
-        _ => {}
-    }
-    let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return };
-    match action {
+        Action::Plan => {
+            if let Some(opening) = planned(state, effects) {
+                return Outcome::Open(opening);
+            }
+        }
+        Action::Revert => revert(state, effects),
+        Action::Complete => crate::screens::pins::completion_update::open(state),
         Action::LeaveText => {
             screen.mode = PinsMode::Reading;
             flush(screen, effects);
@@ -232,14 +235,14 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Details => details(state),
         _ if screen.pane == PinsPane::Images && !parts.is_both() => {
-            motion::slide(&mut screen.top, action, usize::MAX / 2, page);
+            return Outcome::handled(motion::slide(&mut screen.top, action, usize::MAX / 2, page));
         }
         _ => {
-            if let Some(text) = &mut screen.text {
-                text.editor.run(action, page);
-            }
+            let text = screen.text.as_mut();
+            return Outcome::handled(text.is_some_and(|text| text.editor.run(action, page)));
         }
     }
+    Outcome::Handled
 }
 
 fn next_trouble(screen: &mut PinsState, forward: bool) {
@@ -279,13 +282,13 @@ fn details(state: &mut State) {
     state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
 }
 
-/// Plans the pins as they are edited.
-fn plan(state: &mut State, effects: &mut Vec<Effect>) {
+/// The plan of the pins as they are edited.
+fn planned(state: &mut State, effects: &mut Vec<Effect>) -> Option<Opening> {
     flush_all(state, effects);
-    let Some(Screen::Pins(screen)) = state.screens.last() else { return };
-    let Some(text) = &screen.text else { return };
+    let Some(Screen::Pins(screen)) = state.screens.last() else { return None };
+    let text = screen.text.as_ref()?;
     let goal = Goal::Pins { group: screen.group.clone(), text: text.editor.text() };
-    crate::screens::plan::update::open(state, screen.cluster, goal);
+    Some(Opening::Plan(screen.cluster, goal))
 }
 
 /// Shows the pins in force again; it can be taken back as an edit.

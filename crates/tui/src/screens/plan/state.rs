@@ -8,14 +8,14 @@ use pinnace_core::export;
 use pinnace_core::finding::Code;
 use pinnace_core::image::digest_of;
 use pinnace_core::plan::{Action, Plan, Unit};
-use pinnace_core::plan::{Consent, Draft, Goal, Manner, identity, moved, plan, plural};
+use pinnace_core::plan::{Draft, Goal, Manner, identity, moved, plan, plural};
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
 
 use crate::availability::Reason;
 use crate::selection::Selection;
-use crate::state::{Cluster, Guard, State};
+use crate::state::Cluster;
 
 /// A plan on the screen.
 #[derive(Clone, Debug)]
@@ -204,25 +204,6 @@ impl PlanState {
     /// Whether there is nothing the cursor can be on.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// Why it cannot be applied, if so.
-    pub fn obstacle(&self, state: &State) -> Option<String> {
-        let cluster = state.clusters.get(self.cluster)?;
-        if state.config.settings.read_only || cluster.guard == Guard::ReadOnly {
-            return Some("this cluster is read-only here".to_owned());
-        }
-        match &self.fresh {
-            Fresh::Making => return Some("what it needs to know is not answered yet".to_owned()),
-            Fresh::Checking => return Some("something moved, and it is being looked at".to_owned()),
-            Fresh::Stale(moved) => return Some(format!("stale: {moved}; plan again first")),
-            Fresh::Equal => {}
-        }
-        if !matches!(cluster.world.link, pinnace_core::world::Link::Live) {
-            return Some("the cluster does not answer, so nobody knows whether it still holds".to_owned());
-        }
-        let said = |warnings| warnings == Warnings::Acknowledged;
-        self.shown.obstacle(Consent { warnings: said(self.warnings), unchecked: said(self.unchecked) })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::availability::{drift_goal, rollback_goal};
 use crate::clusters::ClusterId;
 use crate::dialogs::state::{Asked, Detail, Modal, Question};
 use crate::msg::Effect;
+use crate::screens::Outcome;
 use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Stage, mode, target};
 use crate::screens::plan::state::{PlanState, Stepping, docker_lines, forget_old};
 use crate::selection::Selection;
@@ -77,9 +78,9 @@ pub(crate) fn again(state: &mut State) {
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = usize::from(body(state).height);
-    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
+    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return Outcome::NotMine };
     match action {
         Action::Apply => ask_to_apply(state, effects),
         Action::Copy => {
@@ -104,11 +105,11 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::NextTrouble | Action::PreviousTrouble => next_finding(plan, action == Action::NextTrouble),
         _ => {
-            if let Some(at) = motion::moved(action, plan.at, plan.len(), page / 3) {
-                plan.at = at;
-            }
+            let Some(at) = motion::moved(action, plan.at, plan.len(), page / 3) else { return Outcome::NotMine };
+            plan.at = at;
         }
     }
+    Outcome::Handled
 }
 
 /// Opens the plan that starts tasks anew, for what the keys act on.
@@ -234,7 +235,7 @@ fn left_out(plan: &Plan) -> Vec<String> {
 pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     state.modal = None;
     let Some(Screen::Plan(screen)) = state.screens.last() else { return };
-    if let Some(why) = screen.obstacle(state) {
+    if let Some(why) = crate::screens::plan::query::obstacle(state, screen) {
         return state.say(Severity::Warning, format!("not applied: {why}"), "");
     }
     let (cluster, plan, why) = (screen.cluster, screen.shown.plan.clone(), screen.why.clone());

@@ -1,6 +1,6 @@
 //! One service: tasks, settings, changes.
 
 pub mod state;
-pub mod tasks;
-pub mod update;
-pub mod view;
+pub(crate) mod tasks;
+pub(crate) mod update;
+pub(crate) mod view;

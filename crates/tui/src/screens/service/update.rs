@@ -8,6 +8,7 @@ use crate::screens::history::state as history;
 use crate::screens::history::state::Span;
 use crate::screens::service::state::{ServiceState, Tab};
 use crate::screens::service::tasks;
+use crate::screens::{Opening, Outcome};
 use crate::selection::Selection;
 use crate::state::{Screen, Scroll, State};
 use pinnace_core::swarm::Task;
@@ -37,9 +38,9 @@ fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), SERVICE_SUMMARY).list.height.saturating_sub(2))
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = page(state);
-    let Some(Screen::Service(screen)) = state.screens.last() else { return };
+    let Some(Screen::Service(screen)) = state.screens.last() else { return Outcome::NotMine };
     let len = length(state, screen);
     let screen = screen.clone();
     match action {
@@ -50,16 +51,19 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::NextTrouble | Action::PreviousTrouble => {
             next_bad(state, &screen, page, action == Action::NextTrouble);
         }
-        Action::Open if screen.tab == Tab::Changes => crate::screens::history::update::open(state),
+        Action::Open if screen.tab == Tab::Changes => return Outcome::Open(Opening::History),
         Action::Open | Action::Details => details(state, &screen),
         Action::Copy => {
             let image = Selection::of(state).image.map_or(screen.name, |image| clean(&image.text));
             copy(state, image, effects);
         }
-        _ => with(state, |screen| {
-            motion::scroll(&mut screen.scroll, action, len, page);
-        }),
+        _ => {
+            let mut is_move = false;
+            with(state, |screen| is_move = motion::scroll(&mut screen.scroll, action, len, page));
+            return Outcome::handled(is_move);
+        }
     }
+    Outcome::Handled
 }
 
 fn with(state: &mut State, act: impl FnOnce(&mut ServiceState)) {

@@ -32,7 +32,8 @@ use crate::screens::fleet::row_view::ago;
 use crate::widgets::detail_panel::task_image;
 use crate::widgets::line_builder::{Pen, ascii, draw, select};
 use crate::widgets::symbols as signs;
-use crate::widgets::width::{middle, right};
+use crate::widgets::table::{Column, Table};
+use crate::widgets::width::middle;
 
 /// Draws a service.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ServiceState) {
@@ -142,49 +143,62 @@ fn task_lines(
     theme: &Theme,
     room: usize,
 ) -> (Line<'static>, Vec<Line<'static>>) {
-    let image = if room < 100 { 22 } else { 38 };
-    let mut pen = Pen::new(theme, room);
-    let names = format!(" SLOT  {:<12}{:<15}{:<image$} {:>6}  ERROR", "STATE", "NODE", "IMAGE", "SINCE");
-    pen.put(Role::TableHeader, &names);
-    let tasks = tasks::by_slot(&cluster.world, &screen.service);
+    let table = tasks_table(cluster, state, room);
     let mut last = None;
-    let lines = tasks.into_iter().map(|task| {
+    let lines = tasks::by_slot(&cluster.world, &screen.service).into_iter().map(|task| {
         let place = tasks::place(&cluster.world, task);
         let first = last.as_ref() != Some(&place);
         last = Some(place);
-        task_line(cluster, task, first, image, state, theme, room)
+        table.line(&TaskRow { task, first }, theme)
     });
-    let lines: Vec<_> = lines.collect();
-    (pen.line(), lines)
+    let lines = lines.collect();
+    (table.heading(theme), lines)
 }
 
-fn task_line(
-    cluster: &Cluster,
-    task: &Task,
+/// A task, and whether it is the first one listed of its slot.
+struct TaskRow<'a> {
+    task: &'a Task,
     first: bool,
-    image: usize,
-    state: &State,
-    theme: &Theme,
-    room: usize,
-) -> Line<'static> {
-    let (sign, role) = signs::task(task, ascii(state));
-    let old = task.desired != TaskState::Running && !task.state.is_failure();
-    let text = if old { Role::Dim } else { Role::Text };
-    let mut pen = Pen::new(theme, room);
-    let slot = if first { task.slot.map(|slot| slot.to_string()).unwrap_or_default() } else { String::new() };
-    pen.gap(1).put(Role::Dim, &right(&slot, 4)).gap(2);
-    pen.put(role, sign).gap(1).column(role, task.state.as_str(), 10);
-    pen.column(text, &middle(&tasks::host(&cluster.world, task), 14), 15);
-    pen.column(text, &task_image(task, image.saturating_sub(1)), image).gap(1);
-    let since = task.since.map(|at| ago(state, at)).unwrap_or_default();
-    pen.put(Role::Dim, &right(&since, 6)).gap(2);
-    let exit = task.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit {code})")).unwrap_or_default();
-    if task.error.is_empty() {
-        pen.put(Role::Dim, &format!("{}{exit}", clean(&task.message)));
-    } else {
-        pen.put(role, &format!("{}{exit}", short_error(&task.error, &task.image)));
+}
+
+impl TaskRow<'_> {
+    /// What is over and did not fail is quiet.
+    fn role(&self) -> Role {
+        let is_old = self.task.desired != TaskState::Running && !self.task.state.is_failure();
+        if is_old { Role::Dim } else { Role::Text }
     }
-    pen.line()
+}
+
+fn tasks_table<'a>(cluster: &'a Cluster, state: &'a State, room: usize) -> Table<'a, TaskRow<'a>> {
+    let image = if room < 100 { 22 } else { 38 };
+    let slot = Column::right("SLOT", 4, |row: &TaskRow<'_>| {
+        let slot = row.task.slot.filter(|_| row.first).map(|slot| slot.to_string());
+        (Role::Dim, slot.unwrap_or_default())
+    });
+    let standing = Column::left("STATE", 12, |pen, row: &TaskRow<'_>, _| {
+        let (sign, role) = signs::task(row.task, ascii(state));
+        pen.put(role, sign).gap(1).column(role, row.task.state.as_str(), 10);
+    });
+    let node = Column::left("NODE", 15, |pen, row: &TaskRow<'_>, cells| {
+        pen.column(row.role(), &middle(&tasks::host(&cluster.world, row.task), 14), cells);
+    });
+    let image = Column::left("IMAGE", image, |pen, row: &TaskRow<'_>, cells| {
+        pen.column(row.role(), &task_image(row.task, cells.saturating_sub(1)), cells);
+    });
+    let since = Column::right("SINCE", 6, |row: &TaskRow<'_>| {
+        (Role::Dim, row.task.since.map(|at| ago(state, at)).unwrap_or_default())
+    });
+    let error = Column::rest("ERROR", |pen, row: &TaskRow<'_>| {
+        let task = row.task;
+        let exit = task.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit {code})")).unwrap_or_default();
+        if task.error.is_empty() {
+            pen.put(Role::Dim, &format!("{}{exit}", clean(&task.message)));
+        } else {
+            let (_, role) = signs::task(task, ascii(state));
+            pen.put(role, &format!("{}{exit}", short_error(&task.error, &task.image)));
+        }
+    });
+    Table::new(room, vec![slot.after(1), standing.after(2), node, image, since.after(1), error.after(2)])
 }
 
 fn setting_lines(cluster: &Cluster, screen: &ServiceState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
@@ -214,9 +228,7 @@ fn change_lines(
 ) -> (Line<'static>, Vec<Line<'static>>) {
     let span = Span::Service(screen.group.clone(), screen.name.clone());
     let entries = history::entries(&cluster.world, &span);
-    let lines = entries
-        .into_iter()
-        .map(|entry| crate::screens::history::view::entry_line(entry, state, theme, room, false))
-        .collect();
-    (crate::screens::history::view::heading(theme, room, false), lines)
+    let table = crate::screens::history::view::table(state, room, false);
+    let lines = entries.into_iter().map(|entry| table.line(entry, theme)).collect();
+    (table.heading(theme), lines)
 }

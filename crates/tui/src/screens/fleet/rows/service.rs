@@ -193,12 +193,9 @@ pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
         Fact::Asked => Some(format!("asking {host} …")),
         Fact::Known { .. } => Some(format!("{host} has it: the node could not get it, see its login and network")),
         Fact::Failed { why, .. } => Some(match why {
-            Why::NotFound => format!("{host} has no such image, so no node can start it"),
-            Why::Denied => format!("{host} refuses the login used here"),
-            Why::NoCredentials => format!("{host} wants a login, and there is none here"),
+            Why::NotFound => format!("{}, so no node can start it", why.sentence(&host, "such image")),
             Why::Unreachable(_) => format!("{host} cannot be reached from here either"),
-            Why::RateLimited => format!("{host} takes no more requests for now"),
-            Why::Other(text) => format!("{host}: {}", clean(text)),
+            _ => clean(&why.sentence(&host, "such image")),
         }),
     }
 }

@@ -127,7 +127,7 @@ fn a_failing_row_says_what_changed_what_is_wrong_and_why() {
     facts.learn("reg/app:1.7", Fact::Failed { why: Why::NotFound, at: NOW });
     assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("has no such image, so no node can start it"));
     facts.learn("reg/app:1.7", Fact::Failed { why: Why::Denied, at: NOW });
-    assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("refuses the login used here"));
+    assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("refuses the credentials used here"));
 }
 
 #[test]

@@ -66,21 +66,16 @@ fn tags(state: &State, cluster: &Cluster, list: &Complete) -> Option<Trouble> {
         }
         Fact::Known { .. } => return Some(Trouble::new("no tag has these letters in this order", "")),
     };
-    let (text, hint) = match why {
-        Why::NotFound => (format!("{host} has no repository `{path}`"), "check the spelling".to_owned()),
-        Why::Denied => (format!("{host} refuses the credentials used here for `{path}`"), log_in(state, host)),
-        Why::NoCredentials => (format!("{host} wants a login, and there is none here"), log_in(state, host)),
-        Why::Unreachable(cause) => (
-            format!("{host} cannot be reached: {cause}"),
-            "check the name and the network; an image that you know can be typed".to_owned(),
-        ),
-        Why::RateLimited => (
-            format!("{host} takes no more requests for now"),
-            "wait, or log in: most registries allow more to known users".to_owned(),
-        ),
-        Why::Other(cause) => {
-            (format!("{host} does not list its tags: {cause}"), "an image that you know can be typed".to_owned())
-        }
+    let text = match why {
+        Why::Other(cause) => format!("{host} does not list its tags: {cause}"),
+        _ => why.sentence(host, &format!("repository `{path}`")),
+    };
+    let hint = match why {
+        Why::NotFound => "check the spelling".to_owned(),
+        Why::Denied | Why::NoCredentials => log_in(state, host),
+        Why::Unreachable(_) => "check the name and the network; an image that you know can be typed".to_owned(),
+        Why::RateLimited => "wait, or log in: most registries allow more to known users".to_owned(),
+        Why::Other(_) => "an image that you know can be typed".to_owned(),
     };
     Some(Trouble::new(&text, &hint))
 }

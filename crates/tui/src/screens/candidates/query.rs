@@ -1,0 +1,41 @@
+//! What this screen reads from the whole state.
+
+use crate::availability::Reason;
+use crate::clusters::ClusterId;
+use crate::layout;
+use crate::selection::Selection;
+use crate::state::{Screen, State};
+use pinnace_core::history::{self, wants_of};
+use pinnace_core::registry::Want;
+use pinnace_core::swarm::GroupKey;
+use std::collections::BTreeSet;
+
+use crate::screens::candidates::state::EarlierState;
+
+/// How many images are on the screen at once.
+pub fn page(state: &State) -> usize {
+    usize::from(layout::earlier(crate::update::body(state)).list.height)
+}
+
+/// The selected service, whose earlier images can be listed.
+pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Reason> {
+    if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
+        return Err(Reason::NotHere);
+    }
+    let selection = Selection::of(state);
+    let id = selection.service_id()?.to_owned();
+    let one = state.clusters.get(selection.cluster).ok_or(Reason::Gone)?;
+    let service = one.world.services.get(&id).ok_or(Reason::Gone)?;
+    Ok((selection.cluster, GroupKey::of(service), id))
+}
+
+/// What the list asks for: what it is made of; of registries only what is on the screen.
+pub(crate) fn wants(state: &State, screen: &EarlierState) -> BTreeSet<Want> {
+    let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
+    let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
+    let mut wants = history::wants(&one.world, &screen.group, service, &one.facts);
+    let page = page(state);
+    let shown = screen.rows.iter().skip(screen.scroll(page).top).take(page);
+    wants.extend(shown.flat_map(|row| wants_of(row, &one.facts)));
+    wants
+}

@@ -1,0 +1,38 @@
+//! What this screen reads from the whole state.
+
+use crate::state::State;
+use pinnace_core::check::{self};
+use pinnace_core::pins::{self, PinKey};
+use pinnace_core::registry::Want;
+use std::collections::BTreeSet;
+
+use crate::screens::pins::state::PinsState;
+
+/// The keys a service can be pinned by, its own first.
+pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return Vec::new() };
+    let Some(service) = screen.service.as_ref().and_then(|name| cluster.world.service_named(name)) else {
+        return Vec::new();
+    };
+    pins::keys_of(&screen.group, service)
+}
+
+/// What must be known to open the pins, or to check them.
+pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
+    let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
+    if !cluster.world.knows_journal() {
+        return BTreeSet::from([Want::Journal]);
+    }
+    match &screen.text {
+        None => {
+            let unread = cluster.world.history(&screen.group).pins().err();
+            unread.map(|change| Want::Record(change.to_owned())).into_iter().collect()
+        }
+        Some(text) if text.edited.is_none() => {
+            let mut wants = check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts);
+            wants.extend(check::running::wants(&screen.group, &cluster.world, &cluster.facts));
+            wants
+        }
+        Some(_) => BTreeSet::new(),
+    }
+}

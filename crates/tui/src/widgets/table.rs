@@ -1,0 +1,136 @@
+//! Tables: each column is told once, and its heading, its width and its cells come from there.
+
+use ratatui::text::Line;
+
+use crate::config::{Role, Theme};
+use crate::widgets::line_builder::Pen;
+use crate::widgets::width::{left, right};
+
+/// A column over rows of `R`.
+pub(crate) struct Column<'a, R> {
+    /// Its name.
+    name: &'static str,
+    /// The blanks before it.
+    gap: usize,
+    /// The cells it takes; none: what is left of the line.
+    cells: Option<usize>,
+    side: Side,
+    /// What it is worth: the width of a table from which on it is shown.
+    from: usize,
+    /// Puts a row's text into so many cells.
+    cell: Box<dyn Fn(&mut Pen<'_>, &R, usize) + 'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Left,
+    Right,
+}
+
+impl<'a, R> Column<'a, R> {
+    /// A column whose texts begin at its left.
+    pub(crate) fn left(name: &'static str, cells: usize, cell: impl Fn(&mut Pen<'_>, &R, usize) + 'a) -> Self {
+        Self { name, gap: 0, cells: Some(cells), side: Side::Left, from: 0, cell: Box::new(cell) }
+    }
+
+    /// The last column: it takes what is left of the line.
+    pub(crate) fn rest(name: &'static str, cell: impl Fn(&mut Pen<'_>, &R) + 'a) -> Self {
+        let cell = move |pen: &mut Pen<'_>, row: &R, _| cell(pen, row);
+        Self { name, gap: 0, cells: None, side: Side::Left, from: 0, cell: Box::new(cell) }
+    }
+
+    /// A column whose texts end at its right.
+    pub(crate) fn right(name: &'static str, cells: usize, cell: impl Fn(&R) -> (Role, String) + 'a) -> Self {
+        let cell = move |pen: &mut Pen<'_>, row: &R, cells: usize| {
+            let (role, text) = cell(row);
+            pen.put(role, &right(&text, cells));
+        };
+        Self { name, gap: 0, cells: Some(cells), side: Side::Right, from: 0, cell: Box::new(cell) }
+    }
+
+    /// With so many blanks before it.
+    pub(crate) fn after(self, gap: usize) -> Self {
+        Self { gap, ..self }
+    }
+
+    /// Shown from this width of the table on.
+    pub(crate) fn from(self, room: usize) -> Self {
+        Self { from: room, ..self }
+    }
+}
+
+/// The columns for which a table has room.
+pub(crate) struct Table<'a, R> {
+    room: usize,
+    columns: Vec<Column<'a, R>>,
+}
+
+impl<'a, R> Table<'a, R> {
+    /// A table of so many cells.
+    pub(crate) fn new(room: usize, columns: Vec<Column<'a, R>>) -> Self {
+        let columns = columns.into_iter().filter(|column| room >= column.from).collect();
+        Self { room, columns }
+    }
+
+    /// The names of the columns.
+    pub(crate) fn heading(&self, theme: &Theme) -> Line<'static> {
+        let mut pen = Pen::new(theme, self.room);
+        for column in &self.columns {
+            let name = match (column.cells, column.side) {
+                (None, _) => column.name.to_owned(),
+                (Some(cells), Side::Left) => left(column.name, cells),
+                (Some(cells), Side::Right) => right(column.name, cells),
+            };
+            pen.gap(column.gap).put(Role::TableHeader, &name);
+        }
+        pen.line()
+    }
+
+    /// A row.
+    pub(crate) fn line(&self, row: &R, theme: &Theme) -> Line<'static> {
+        let mut pen = Pen::new(theme, self.room);
+        let mut end = 0;
+        for column in &self.columns {
+            pen.gap(column.gap);
+            let cells = column.cells.unwrap_or_else(|| pen.room());
+            (column.cell)(&mut pen, row, cells);
+            if column.cells.is_some() {
+                end += column.gap + cells;
+                pen.until(end);
+            }
+        }
+        pen.line()
+    }
+
+    /// The cells that all of them take together, but for the rest.
+    pub(crate) fn width(&self) -> usize {
+        self.columns.iter().map(|column| column.gap + column.cells.unwrap_or(0)).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heading_and_cells_stand_under_each_other_and_what_is_worth_less_goes_first() {
+        let theme = crate::config::Config::default().theme;
+        let table = |room| {
+            let name = Column::left("NAME", 6, |pen, row: &(&str, u32), cells| {
+                pen.column(Role::Text, row.0, cells);
+            });
+            let count = Column::right("TASKS", 6, |row: &(&str, u32)| (Role::Text, row.1.to_string()));
+            let rest = Column::rest("REST", |pen, row: &(&str, u32)| {
+                pen.put(Role::Dim, row.0);
+            });
+            Table::new(room, vec![name, count.from(20), rest.after(2)])
+        };
+        let texts = |room| {
+            let table = table(room);
+            [table.heading(&theme), table.line(&("web", 12), &theme)].map(|line| line.to_string().trim_end().to_owned())
+        };
+        assert_eq!(texts(20), ["NAME   TASKS  REST", "web       12  web"]);
+        assert_eq!(texts(19), ["NAME    REST", "web     web"]);
+        assert_eq!((table(20).width(), table(19).width()), (14, 8));
+    }
+}
