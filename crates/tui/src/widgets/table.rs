@@ -6,6 +6,8 @@ use crate::config::{Role, Theme};
 use crate::widgets::line_builder::Pen;
 use crate::widgets::width::{left, right};
 
+type Cell<'a, R> = Box<dyn Fn(&mut Pen<'_>, &R, usize) + 'a>;
+
 /// A column over rows of `R`.
 pub(crate) struct Column<'a, R> {
     /// Its name.
@@ -18,7 +20,7 @@ pub(crate) struct Column<'a, R> {
     /// What it is worth: the width of a table from which on it is shown.
     from: usize,
     /// Puts a row's text into so many cells.
-    cell: Box<dyn Fn(&mut Pen<'_>, &R, usize) + 'a>,
+    cell: Cell<'a, R>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
