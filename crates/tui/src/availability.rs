@@ -3,6 +3,8 @@
 mod changes;
 
 use crate::action::{Action, Context};
+use crate::dialogs::state::LineUse;
+use crate::screens::screen;
 use pinnace_core::plan::Settle;
 
 use crate::dialogs::state::Modal;
@@ -184,13 +186,11 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
 }
 
 fn has_filter(state: &State) -> Result<(), Reason> {
-    let filter = match state.screens.last() {
-        None => state.fleet.filter.typed(),
-        Some(Screen::Logs(screen)) => screen.filter.typed(),
-        Some(Screen::History(screen)) => screen.filter.typed(),
-        Some(_) => return Err(Reason::NotHere),
-    };
-    if filter.is_empty() { Err(Reason::NoFilter) } else { Ok(()) }
+    match screen::line(state, LineUse::Filter) {
+        None => Err(Reason::NotHere),
+        Some("") => Err(Reason::NoFilter),
+        Some(_) => Ok(()),
+    }
 }
 
 fn trouble(state: &State) -> Result<(), Reason> {

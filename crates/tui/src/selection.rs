@@ -11,8 +11,7 @@ use pinnace_core::swarm::{GroupKey, Service, member_of};
 use pinnace_core::world::World;
 
 use crate::availability::Reason;
-use crate::screens::change::query::shown;
-use crate::state::{Cluster, Screen, State};
+use crate::state::{Cluster, State};
 
 /// Everything the cursor of the top screen is on, from the cluster down to the task.
 #[derive(Clone, Debug)]
@@ -75,18 +74,7 @@ pub enum PinSource<'a> {
 impl<'a> Selection<'a> {
     /// Returns the selection of the top screen, whatever dialog is open over it.
     pub fn of(state: &'a State) -> Self {
-        let cluster = |at: ClusterId| state.clusters.get(at);
-        match state.screens.last() {
-            None => state.fleet.selection(state.active, state.cluster()),
-            Some(Screen::Service(screen)) => screen.selection(cluster(screen.cluster)),
-            Some(Screen::History(screen)) => screen.selection(cluster(screen.cluster)),
-            Some(Screen::Logs(screen)) => screen.selection(cluster(screen.cluster)),
-            Some(Screen::Pins(screen)) => screen.selection(cluster(screen.cluster)),
-            Some(Screen::Plan(screen)) => screen.selection(cluster(screen.cluster)),
-            Some(Screen::Change(screen)) => screen.selection(shown(state, screen).as_ref(), cluster(screen.cluster)),
-            Some(Screen::Earlier(screen)) => screen.selection(cluster(screen.cluster)),
-            Some(Screen::Image(screen)) => screen.selection(),
-        }
+        crate::screens::screen::selection(state)
     }
 
     /// Starts a selection in a cluster; `missing` says why it has no more than what is added.

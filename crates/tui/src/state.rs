@@ -15,16 +15,10 @@ pub use crate::dialogs::state::{Asked, Detail, Modal, Prompt, Question};
 use crate::external_deploys::Noted;
 use crate::layout::Size;
 use crate::msg::Effect;
-use crate::screens::candidates::state::EarlierState;
-use crate::screens::change::state::{ChangeScreen, LocalChange};
+use crate::screens::change::state::LocalChange;
 use crate::screens::fleet::rows::Row;
 use crate::screens::fleet::state::FleetState;
-use crate::screens::history::state::HistoryState;
-use crate::screens::image::state::ImageState;
-use crate::screens::logs::state::LogsState;
-use crate::screens::pins::state::{PinsMode, PinsState};
-use crate::screens::plan::state::PlanState;
-use crate::screens::service::state::ServiceState;
+pub use crate::screens::screen::Screen;
 use crate::tour::Tour;
 
 /// The state of the console.
@@ -112,7 +106,7 @@ impl State {
 
     /// Where a key would be pressed without what lies over the screen.
     pub fn screen_context(&self) -> Context {
-        self.screens.last().map_or(Context::Fleet, Screen::context)
+        crate::screens::screen::context(self)
     }
 
     /// Tells the operator something, and keeps it.
@@ -211,45 +205,6 @@ pub struct Notice {
     pub text: String,
     /// What to do; may be empty.
     pub hint: String,
-}
-
-/// A screen over the fleet.
-#[derive(Clone, Debug)]
-pub enum Screen {
-    /// One service.
-    Service(ServiceState),
-    /// All changes.
-    History(HistoryState),
-    /// A service's log.
-    Logs(LogsState),
-    /// The pins of a group.
-    Pins(Box<PinsState>),
-    /// A plan.
-    Plan(Box<PlanState>),
-    /// A change at work, or as it was left.
-    Change(ChangeScreen),
-    /// What a service may go back to.
-    Earlier(Box<EarlierState>),
-    /// What an image is.
-    Image(Box<ImageState>),
-}
-
-impl Screen {
-    /// The section of the keymap that is its own.
-    pub fn context(&self) -> Context {
-        match self {
-            Self::Service(_) => Context::Service,
-            Self::History(_) => Context::History,
-            Self::Logs(_) => Context::Logs,
-            Self::Pins(pins) if pins.mode == PinsMode::Editing && pins.complete.is_some() => Context::Complete,
-            Self::Pins(pins) if pins.mode == PinsMode::Editing => Context::Editor,
-            Self::Pins(_) => Context::Pins,
-            Self::Plan(_) => Context::Plan,
-            Self::Change(_) => Context::Change,
-            Self::Earlier(_) => Context::Earlier,
-            Self::Image(_) => Context::Image,
-        }
-    }
 }
 
 /// A list's cursor and the first line shown.

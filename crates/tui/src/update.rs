@@ -15,8 +15,7 @@ use crate::screens::logs::update as logs;
 use crate::screens::pins::completion_update as complete;
 use crate::screens::pins::update as pins;
 use crate::screens::plan::update as plan;
-use crate::screens::service::update as service;
-use crate::screens::{Opening, Outcome};
+use crate::screens::{Opening, Outcome, screen};
 use std::time::Duration;
 
 use crate::action::{Action, Context};
@@ -27,7 +26,7 @@ use pinnace_core::registry::{Fact, Learned, Why};
 
 use crate::availability::available;
 use crate::dialogs::palette;
-use crate::dialogs::state::{Asked, Modal, Question};
+use crate::dialogs::state::{Asked, LineUse, Modal, Question};
 use crate::layout;
 use crate::layout::Area;
 use crate::msg::{Effect, Msg, Stamped};
@@ -249,7 +248,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Redeploy => plan::open_redeploy(state),
         Action::ToPin => plan::open_drift(state, Settle::Back),
         Action::AcceptDrift => plan::open_drift(state, Settle::Accept),
-        Action::Filter => modal::open_filter(state),
+        Action::Filter => modal::open_line(state, LineUse::Filter),
         Action::Login => login::open(state),
         Action::CopyFix => copy_fix(state, effects),
         Action::Back => leave(state, effects),
@@ -258,17 +257,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 }
 
 fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
-    let outcome = match state.screens.last() {
-        None => fleet::run(state, action, effects),
-        Some(Screen::Service(_)) => service::run(state, action, effects),
-        Some(Screen::History(_)) => history::run(state, action, effects),
-        Some(Screen::Logs(_)) => logs::run(state, action, effects),
-        Some(Screen::Pins(_)) => pins::run(state, action, effects),
-        Some(Screen::Plan(_)) => plan::run(state, action, effects),
-        Some(Screen::Change(_)) => change::run(state, action, effects),
-        Some(Screen::Earlier(_)) => earlier::run(state, action, effects),
-        Some(Screen::Image(_)) => image::run(state, action, effects),
-    };
+    let outcome = screen::run(state, action, effects);
     match outcome {
         Outcome::Handled => {}
         // A key that moves where nothing can move needs no word.

@@ -40,11 +40,6 @@ pub(super) struct Grant {
     turn: u64,
 }
 
-/// The server that answers for a host; Docker Hub's is another than its name (distribution/reference).
-pub(super) fn server_of(host: &str) -> &str {
-    if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host }
-}
-
 impl Inner {
     /// HEAD by tag or digest; then the manifest, if its digest was not seen before.
     pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, Why> {
@@ -152,7 +147,7 @@ impl Inner {
     /// Where something of a repository is.
     pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
         let scheme = if self.policy.is_insecure(&image.host) { "http" } else { "https" };
-        let url = format!("{scheme}://{}/v2/{}/{path}", server_of(&image.host), image.path);
+        let url = format!("{scheme}://{}/v2/{}/{path}", self.policy.server_of(&image.host), image.path);
         url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
     }
 
@@ -390,10 +385,5 @@ mod tests {
             assert_eq!(allowance(&headers.into_iter().collect()), expected, "{limit} {remaining}");
         }
         assert_eq!(allowance(&HeaderMap::new()), None);
-    }
-
-    #[test]
-    fn the_hub_has_another_server() {
-        assert_eq!((server_of("docker.io"), server_of("ghcr.io")), ("registry-1.docker.io", "ghcr.io"));
     }
 }

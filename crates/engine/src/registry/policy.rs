@@ -32,6 +32,11 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// The server that answers for a host; Docker Hub's is another than its name (distribution/reference).
+    pub(crate) fn server_of<'a>(&self, host: &'a str) -> &'a str {
+        if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host }
+    }
+
     /// Whether a registry, `host[:port]`, is spoken to by plain HTTP.
     ///
     /// An entry stands for exactly that text; a network for every address literal in it, whatever the port, and for
@@ -111,5 +116,11 @@ mod tests {
         let all = Policy { insecure: vec!["0.0.0.0/0".into(), "::/0".into()], ..Policy::default() };
         assert!(all.is_insecure("1.2.3.4") && all.is_insecure("[2001:db8::1]:443"));
         assert!(!Policy::default().is_insecure("localhost:5000"));
+    }
+
+    #[test]
+    fn the_hub_has_another_server() {
+        let policy = Policy::default();
+        assert_eq!((policy.server_of("docker.io"), policy.server_of("ghcr.io")), ("registry-1.docker.io", "ghcr.io"));
     }
 }

@@ -57,7 +57,7 @@ pub struct Detail {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
     /// What it is for.
-    pub what: Typed,
+    pub what: LineUse,
     /// The line.
     pub line: Line,
     /// What was there before, to go back to.
@@ -66,11 +66,21 @@ pub struct Prompt {
 
 /// What a line is typed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typed {
+pub enum LineUse {
     /// To show only the rows that match.
     Filter,
     /// To say why a plan is carried out.
     Reason,
+}
+
+impl LineUse {
+    /// What stands before the line, and what helps to type it.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Filter => ("filter ", "text !not state: image: node: member: label:k=v"),
+            Self::Reason => ("why ", "for the history; enter keeps it"),
+        }
+    }
 }
 
 /// A question that waits for an answer.

@@ -3,11 +3,12 @@
 use crate::action::Action;
 use crate::dialogs::line::Line;
 use crate::dialogs::palette::{PaletteState, Pick};
-use crate::dialogs::state::Typed;
+use crate::dialogs::state::LineUse;
 use crate::dialogs::state::{Asked, Detail, Modal, Prompt};
 use crate::layout;
 use crate::msg::Effect;
-use crate::state::{Screen, Scroll, State};
+use crate::screens::screen;
+use crate::state::{Scroll, State};
 use crate::wrap::wrapped;
 use pinnace_core::change::Order;
 
@@ -23,33 +24,10 @@ pub(crate) fn open_messages(state: &mut State) {
     state.modal = Some(Modal::Messages(Scroll { at, top: len.saturating_sub(popup_page(state)) }));
 }
 
-/// Opens the line to type a filter into.
-pub(crate) fn open_filter(state: &mut State) {
-    let before = match state.screens.last() {
-        None => state.fleet.filter.typed().to_owned(),
-        Some(Screen::Logs(logs)) => logs.filter.typed().to_owned(),
-        Some(Screen::History(history)) => history.filter.typed().to_owned(),
-        Some(_) => return,
-    };
-    state.modal = Some(Modal::Prompt(Prompt { what: Typed::Filter, line: Line::new(&before), before }));
-}
-
-/// Opens the line to type why a plan is carried out.
-pub(crate) fn open_reason(state: &mut State) {
-    let Some(Screen::Plan(plan)) = state.screens.last() else { return };
-    let before = plan.why.clone();
-    state.modal = Some(Modal::Prompt(Prompt { what: Typed::Reason, line: Line::new(&before), before }));
-}
-
-/// Applies a line as it is typed.
-fn apply_line(state: &mut State, what: Typed, text: &str) {
-    match state.screens.last_mut() {
-        Some(Screen::Plan(plan)) if what == Typed::Reason => text.clone_into(&mut plan.why),
-        None => crate::screens::fleet::update::set_filter(state, text),
-        Some(Screen::Logs(logs)) => crate::screens::logs::update::set_filter(logs, text),
-        Some(Screen::History(history)) => crate::screens::history::update::set_filter(history, text),
-        Some(_) => {}
-    }
+/// Opens the line that is typed for this on the top screen, if one is.
+pub(crate) fn open_line(state: &mut State, what: LineUse) {
+    let Some(before) = screen::line(state, what).map(str::to_owned) else { return };
+    state.modal = Some(Modal::Prompt(Prompt { what, line: Line::new(&before), before }));
 }
 
 /// How many lines a window's list has room for.
@@ -76,7 +54,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
         Some(Modal::Prompt(prompt)) => {
             change(&mut prompt.line);
             let (what, text) = (prompt.what, prompt.line.text().to_owned());
-            apply_line(state, what, &text);
+            screen::take_line(state, what, &text);
         }
         Some(Modal::Palette(palette)) => {
             change(&mut palette.line);
@@ -156,7 +134,7 @@ fn editing(action: Action) -> Option<fn(&mut Line)> {
 /// Closes what lies over the screen, and takes back what was only tried.
 fn close(state: &mut State) {
     match state.modal.take() {
-        Some(Modal::Prompt(prompt)) => apply_line(state, prompt.what, &prompt.before),
+        Some(Modal::Prompt(prompt)) => screen::take_line(state, prompt.what, &prompt.before),
         Some(Modal::Themes(_, before)) => {
             if let Some(theme) = state.config.themes.iter().find(|theme| theme.name() == before) {
                 state.config.theme = theme.clone();

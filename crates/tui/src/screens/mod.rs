@@ -8,6 +8,7 @@ pub mod image;
 pub mod logs;
 pub mod pins;
 pub mod plan;
+pub(crate) mod screen;
 pub mod service;
 
 use crate::action::{Action, Context};

@@ -9,7 +9,6 @@ use crate::config::{Role, Theme};
 use crate::dialogs::login::state as login;
 use crate::dialogs::palette::{is_command, is_motion};
 use crate::dialogs::state::Modal;
-use crate::dialogs::state::Typed;
 use crate::rollback_target::back_label;
 use crate::screens::fleet::state::Pane;
 use crate::state::State;
@@ -27,10 +26,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         let (before, after) = prompt.line.parts();
         let mut rest = after.chars();
         let under = rest.next().map_or(" ".to_owned(), String::from);
-        let (label, hint) = match prompt.what {
-            Typed::Filter => ("filter ", "text !not state: image: node: member: label:k=v"),
-            Typed::Reason => ("why ", "for the history; enter keeps it"),
-        };
+        let (label, hint) = prompt.what.words();
         pen.put(Role::Key, label).put(Role::Text, before);
         pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
         pen.until(room.saturating_sub(width(hint) + 1).max(room - pen.room() + 2)).put(Role::Dim, hint);

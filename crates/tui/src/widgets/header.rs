@@ -13,7 +13,7 @@ use crate::config::{Role, Theme};
 use crate::layout;
 use crate::screens::change::query as change;
 use crate::screens::fleet::rows::Row;
-use crate::screens::history::state::Span;
+use crate::screens::screen;
 use crate::state::{Guard, Screen, State};
 use pinnace_core::plan::plural;
 use pinnace_core::swarm::NodeState;
@@ -57,22 +57,8 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
 
 /// What is looked at.
 fn place(state: &State) -> String {
-    let cluster = clean(state.cluster().title());
-    match state.screens.last() {
-        None => cluster,
-        Some(Screen::Service(screen)) => format!("{cluster} › {}", clean(&screen.name)),
-        Some(Screen::Logs(screen)) => format!("{cluster} › {} › log", clean(&screen.name)),
-        Some(Screen::History(screen)) => match &screen.span {
-            Span::All => format!("{cluster} › changes"),
-            Span::Group(group) => format!("{cluster} › {} › changes", clean(&group.name)),
-            Span::Service(_, name) => format!("{cluster} › {} › changes", clean(name)),
-        },
-        Some(Screen::Pins(screen)) => format!("{cluster} › {} › pins", clean(&screen.group.name)),
-        Some(Screen::Plan(screen)) => format!("{cluster} › {} › plan", clean(&screen.goal.group().name)),
-        Some(Screen::Change(screen)) => format!("{cluster} › {} › change", clean(&screen.group.name)),
-        Some(Screen::Earlier(screen)) => format!("{cluster} › {} › earlier images", clean(&screen.name)),
-        Some(Screen::Image(screen)) => format!("{cluster} › {} › image", clean(&screen.image.short(true))),
-    }
+    let (cluster, place) = (clean(state.cluster().title()), screen::place(state));
+    if place.is_empty() { cluster } else { format!("{cluster} › {place}") }
 }
 
 /// What is carried out from here and not looked at.

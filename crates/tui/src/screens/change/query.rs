@@ -1,7 +1,10 @@
 //! What this screen reads from the whole state.
 
+use std::collections::BTreeSet;
+
 use crate::state::State;
 use pinnace_core::change::Progress;
+use pinnace_core::registry::Want;
 use std::borrow::Cow;
 
 use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Shown, Stage, find};
@@ -34,4 +37,10 @@ pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
 /// The changes at work here.
 pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
     state.clusters.iter().flat_map(|(_, cluster)| &cluster.local_changes).filter(|change| change.is_at_work())
+}
+
+/// Its record, if that is not read yet.
+pub(crate) fn wants(state: &State, screen: &ChangeScreen) -> BTreeSet<Want> {
+    let entry = shown(state, screen).and_then(|shown| shown.entry).filter(|entry| entry.record.is_none());
+    entry.map(|entry| Want::Record(entry.slot.change.clone())).into_iter().collect()
 }

@@ -1,6 +1,7 @@
 //! The fleet: clusters, nodes and services.
 
 pub(crate) mod nodes_view;
+pub(crate) mod query;
 pub(crate) mod row_view;
 pub mod rows;
 pub mod state;

@@ -1,10 +1,21 @@
 //! What this screen reads from the whole state.
 
+use std::collections::BTreeSet;
+
 use crate::state::State;
+use pinnace_core::registry::Want;
 
 use crate::screens::history::state::{HistoryState, Item};
 
 /// Lists the changes, newest first by the leader's clock; within a group always by number.
 pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<Item<'a>> {
     state.clusters.get(screen.cluster).map_or_else(Vec::new, |cluster| screen.items(&cluster.world))
+}
+
+/// The records of the changes on the screen that are not read yet.
+pub(crate) fn wants(state: &State, screen: &HistoryState) -> BTreeSet<Want> {
+    let items = items(state, screen);
+    let near = items.iter().skip(screen.scroll.top).take(usize::from(state.size.height));
+    let unread = near.filter(|item| item.entry.record.is_none());
+    unread.map(|item| Want::Record(item.entry.slot.change.clone())).collect()
 }

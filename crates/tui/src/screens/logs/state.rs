@@ -1,6 +1,7 @@
 //! The state of the log screen.
 
 use crate::clusters::ClusterId;
+use crate::dialogs::state::LineUse;
 use crate::filter::TextFilter;
 use std::collections::VecDeque;
 
@@ -32,6 +33,11 @@ pub struct LogsState {
 }
 
 impl LogsState {
+    /// The line that is typed for this, as it stands.
+    pub(crate) fn line(&self, what: LineUse) -> Option<&str> {
+        (what == LineUse::Filter).then(|| self.filter.typed())
+    }
+
     /// The service whose log it is.
     pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
         let selection = Selection::new(self.cluster, Reason::NotHere);

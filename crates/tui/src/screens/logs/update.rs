@@ -1,6 +1,7 @@
 //! The log screen: its lines, and its actions.
 
 use crate::clusters::ClusterId;
+use crate::dialogs::state::LineUse;
 use crate::filter::TextFilter;
 use crate::screens::Outcome;
 use std::collections::VecDeque;
@@ -71,9 +72,17 @@ pub(crate) fn end(state: &mut State, cluster: ClusterId, service: &str, why: Opt
 }
 
 /// Sets the filter, as typed so far.
-pub(crate) fn set_filter(logs: &mut LogsState, text: &str) {
+fn set_filter(logs: &mut LogsState, text: &str) {
     logs.filter = TextFilter::read(text);
     logs.top = None;
+}
+
+/// Takes a line in, as it is typed.
+pub(crate) fn take_line(logs: &mut LogsState, what: LineUse, text: &str) {
+    match what {
+        LineUse::Filter => set_filter(logs, text),
+        LineUse::Reason => {}
+    }
 }
 
 impl LogsState {

@@ -3,7 +3,7 @@
 use crate::action::Action;
 use crate::availability::{drift_goal, rollback_goal};
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Detail, Modal, Question};
+use crate::dialogs::state::{Asked, Detail, LineUse, Modal, Question};
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Stage, mode, target};
@@ -93,7 +93,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::StepMode => {
             plan.stepping = if plan.stepping == Stepping::On { Stepping::Off } else { Stepping::On };
         }
-        Action::Reason => crate::dialogs::update::open_reason(state),
+        Action::Reason => crate::dialogs::update::open_line(state, LineUse::Reason),
         Action::Credentials | Action::StartFirst | Action::Newest => choose(state, action),
         Action::SavePlan => save(state, effects),
         Action::MoveUnitDown => plan.move_unit(1),

@@ -1,5 +1,6 @@
 //! One service: tasks, settings, changes.
 
+pub(crate) mod query;
 pub mod state;
 pub(crate) mod tasks;
 pub(crate) mod update;
