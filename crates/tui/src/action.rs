@@ -1,7 +1,7 @@
 //! The one list of everything a key can do.
 //!
 //! Keymap files, the footer, the palette, the help screen and the README all read it. An action that is not here
-//! cannot be bound; one that is here must be carried out by `app`.
+//! cannot be bound; one that is here must be carried out by a screen (its `ACTIONS`) or by `update`.
 
 use crate::config::named::named;
 

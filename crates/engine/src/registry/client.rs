@@ -146,8 +146,8 @@ impl Inner {
 
     /// Where something of a repository is.
     pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
-        let scheme = if self.policy.is_insecure(&image.host) { "http" } else { "https" };
-        let url = format!("{scheme}://{}/v2/{}/{path}", self.policy.server_of(&image.host), image.path);
+        let (scheme, server) = self.policy.server_of(&image.host);
+        let url = format!("{scheme}://{server}/v2/{}/{path}", image.path);
         url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
     }
 

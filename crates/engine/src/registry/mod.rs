@@ -171,7 +171,7 @@ impl Registry {
 
     /// Whether this reference's host has a name that did not resolve from here when it was last asked.
     pub fn is_unresolved(&self, image: &ImageRef) -> bool {
-        self.0.http.is_unresolved(self.0.policy.server_of(&image.host))
+        self.0.http.is_unresolved(self.0.policy.server_of(&image.host).1)
     }
 
     /// The credentials it shows.

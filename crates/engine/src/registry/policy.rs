@@ -32,9 +32,12 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The server that answers for a host; Docker Hub's is another than its name (distribution/reference).
-    pub(crate) fn server_of<'a>(&self, host: &'a str) -> &'a str {
-        if host == "docker.io" || host == "index.docker.io" { "registry-1.docker.io" } else { host }
+    /// Scheme and authority of the server that answers for a host; Docker Hub's is another than its name
+    /// (distribution/reference).
+    pub(crate) fn server_of<'a>(&self, host: &'a str) -> (&'static str, &'a str) {
+        let is_hub = host == "docker.io" || host == "index.docker.io";
+        let scheme = if self.is_insecure(host) { "http" } else { "https" };
+        (scheme, if is_hub { "registry-1.docker.io" } else { host })
     }
 
     /// Whether a registry, `host[:port]`, is spoken to by plain HTTP.
@@ -120,7 +123,13 @@ mod tests {
 
     #[test]
     fn the_hub_has_another_server() {
-        let policy = Policy::default();
-        assert_eq!((policy.server_of("docker.io"), policy.server_of("ghcr.io")), ("registry-1.docker.io", "ghcr.io"));
+        let policy = Policy { insecure: vec!["reg:5000".into()], ..Policy::default() };
+        for (host, server) in [
+            ("docker.io", ("https", "registry-1.docker.io")),
+            ("ghcr.io", ("https", "ghcr.io")),
+            ("reg:5000", ("http", "reg:5000")),
+        ] {
+            assert_eq!(policy.server_of(host), server);
+        }
     }
 }

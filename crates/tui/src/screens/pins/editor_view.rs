@@ -132,6 +132,7 @@ impl View<'_> {
         for (at, line) in lines.iter_mut().enumerate().skip(first) {
             if let Some(span) = line.spans.pop() {
                 let cut = if at == first { span.content.len().min(head.len()) } else { 0 };
+                let cut = (0..=cut).rev().find(|at| span.content.is_char_boundary(*at)).unwrap_or(0);
                 let (head, rest) = span.content.split_at(cut);
                 let rest = Span::styled(rest.to_owned(), self.theme.style(Role::Text));
                 line.spans.extend([Span::styled(head.to_owned(), span.style), rest]);
