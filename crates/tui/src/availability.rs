@@ -4,7 +4,7 @@ mod changes;
 
 use crate::action::{Action, Context};
 use crate::dialogs::state::LineUse;
-use crate::screens::screen;
+use crate::screens;
 use pinnace_core::plan::Settle;
 
 use crate::dialogs::state::Modal;
@@ -186,7 +186,7 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
 }
 
 fn has_filter(state: &State) -> Result<(), Reason> {
-    match screen::line(state, LineUse::Filter) {
+    match screens::line(state, LineUse::Filter) {
         None => Err(Reason::NotHere),
         Some("") => Err(Reason::NoFilter),
         Some(_) => Ok(()),

@@ -74,7 +74,7 @@ pub enum PinSource<'a> {
 impl<'a> Selection<'a> {
     /// Returns the selection of the top screen, whatever dialog is open over it.
     pub fn of(state: &'a State) -> Self {
-        crate::screens::screen::selection(state)
+        crate::screens::selection(state)
     }
 
     /// Starts a selection in a cluster; `missing` says why it has no more than what is added.

@@ -15,10 +15,10 @@ pub use crate::dialogs::state::{Asked, Detail, Modal, Prompt, Question};
 use crate::external_deploys::Noted;
 use crate::layout::Size;
 use crate::msg::Effect;
+pub use crate::screens::Screen;
 use crate::screens::change::state::LocalChange;
 use crate::screens::fleet::rows::Row;
 use crate::screens::fleet::state::FleetState;
-pub use crate::screens::screen::Screen;
 use crate::tour::Tour;
 
 /// The state of the console.
@@ -106,7 +106,7 @@ impl State {
 
     /// Where a key would be pressed without what lies over the screen.
     pub fn screen_context(&self) -> Context {
-        crate::screens::screen::context(self)
+        crate::screens::context(self)
     }
 
     /// Tells the operator something, and keeps it.

@@ -15,7 +15,7 @@ use crate::screens::logs::update as logs;
 use crate::screens::pins::completion_update as complete;
 use crate::screens::pins::update as pins;
 use crate::screens::plan::update as plan;
-use crate::screens::{Opening, Outcome, screen};
+use crate::screens::{self, Opening, Outcome};
 use std::time::Duration;
 
 use crate::action::{Action, Context};
@@ -257,7 +257,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 }
 
 fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
-    let outcome = screen::run(state, action, effects);
+    let outcome = screens::run(state, action, effects);
     match outcome {
         Outcome::Handled => {}
         // A key that moves where nothing can move needs no word.

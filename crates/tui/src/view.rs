@@ -13,7 +13,15 @@
 //! and a word.
 
 use crate::dialogs::view as modal;
-use crate::screens::screen;
+use crate::screens::candidates::view as earlier;
+use crate::screens::change::view as change;
+use crate::screens::fleet::view as fleet;
+use crate::screens::history::view as history;
+use crate::screens::image::view as image;
+use crate::screens::logs::view as logs;
+use crate::screens::pins::view as pins;
+use crate::screens::plan::view as plan;
+use crate::screens::service::view as service;
 use crate::widgets::footer;
 use crate::widgets::header;
 use crate::widgets::line_builder as pen;
@@ -26,7 +34,7 @@ use crate::config::{Role, Theme};
 use crate::layout;
 use crate::layout::Frame as Parts;
 use crate::layout::{Area, LEAST};
-use crate::state::State;
+use crate::state::{Screen, State};
 use crate::{banner, tour as tour_of};
 
 /// Draws everything.
@@ -40,7 +48,17 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     let Parts { header, banner: _, body, tour, footer } =
         layout::frame(state.size, banner::banner(state).is_some(), has_tour);
     header::view(frame, area(header), state, theme);
-    screen::view(frame, area(body), state, theme);
+    match state.screens.last() {
+        None => fleet::view(frame, area(body), state, theme),
+        Some(Screen::Service(screen)) => service::view(frame, area(body), state, theme, screen),
+        Some(Screen::History(screen)) => history::view(frame, area(body), state, theme, screen),
+        Some(Screen::Logs(screen)) => logs::view(frame, area(body), state, theme, screen),
+        Some(Screen::Pins(screen)) => pins::view(frame, area(body), state, theme, screen),
+        Some(Screen::Plan(screen)) => plan::view(frame, area(body), state, theme, screen),
+        Some(Screen::Change(screen)) => change::view(frame, area(body), state, theme, screen),
+        Some(Screen::Earlier(screen)) => earlier::view(frame, area(body), state, theme, screen),
+        Some(Screen::Image(screen)) => image::view(frame, area(body), state, theme, screen),
+    }
     modal::view(frame, area(body), state, theme);
     tour::view(frame, area(tour), state, theme);
     footer::view(frame, area(footer), state, theme);

@@ -7,7 +7,7 @@ use crate::dialogs::state::LineUse;
 use crate::dialogs::state::{Asked, Detail, Modal, Prompt};
 use crate::layout;
 use crate::msg::Effect;
-use crate::screens::screen;
+use crate::screens;
 use crate::state::{Scroll, State};
 use crate::wrap::wrapped;
 use pinnace_core::change::Order;
@@ -26,7 +26,7 @@ pub(crate) fn open_messages(state: &mut State) {
 
 /// Opens the line that is typed for this on the top screen, if one is.
 pub(crate) fn open_line(state: &mut State, what: LineUse) {
-    let Some(before) = screen::line(state, what).map(str::to_owned) else { return };
+    let Some(before) = screens::line(state, what).map(str::to_owned) else { return };
     state.modal = Some(Modal::Prompt(Prompt { what, line: Line::new(&before), before }));
 }
 
@@ -54,7 +54,7 @@ fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
         Some(Modal::Prompt(prompt)) => {
             change(&mut prompt.line);
             let (what, text) = (prompt.what, prompt.line.text().to_owned());
-            screen::take_line(state, what, &text);
+            screens::take_line(state, what, &text);
         }
         Some(Modal::Palette(palette)) => {
             change(&mut palette.line);
@@ -134,7 +134,7 @@ fn editing(action: Action) -> Option<fn(&mut Line)> {
 /// Closes what lies over the screen, and takes back what was only tried.
 fn close(state: &mut State) {
     match state.modal.take() {
-        Some(Modal::Prompt(prompt)) => screen::take_line(state, prompt.what, &prompt.before),
+        Some(Modal::Prompt(prompt)) => screens::take_line(state, prompt.what, &prompt.before),
         Some(Modal::Themes(_, before)) => {
             if let Some(theme) = state.config.themes.iter().find(|theme| theme.name() == before) {
                 state.config.theme = theme.clone();

@@ -1,4 +1,4 @@
-//! The screens: each in its folder with its state, its update and its view.
+//! The screens: each in its folder with its state, its update and its view; and every question that each of them answers.
 
 pub mod candidates;
 pub mod change;
@@ -8,15 +8,29 @@ pub mod image;
 pub mod logs;
 pub mod pins;
 pub mod plan;
-pub(crate) mod screen;
 pub mod service;
 
 use crate::action::{Action, Context};
 use crate::clusters::ClusterId;
 use crate::dialogs::palette::{is_motion, is_typing};
+use crate::dialogs::state::LineUse;
+use crate::msg::Effect;
+use crate::screens::candidates::state::EarlierState;
 use crate::screens::change::state::ChangeId;
+use crate::screens::change::state::ChangeScreen;
+use crate::screens::history::state::{HistoryState, Span};
+use crate::screens::image::state::ImageState;
+use crate::screens::logs::state::LogsState;
+use crate::screens::pins::state::{PinsMode, PinsState};
+use crate::screens::plan::state::PlanState;
+use crate::screens::service::state::ServiceState;
+use crate::selection::Selection;
+use crate::state::State;
 use pinnace_core::plan::Goal;
+use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
+use pinnace_core::text::clean;
+use std::collections::BTreeSet;
 
 /// What a screen made of an action.
 #[must_use]
@@ -99,4 +113,150 @@ pub fn actions(context: Context) -> impl Iterator<Item = Action> {
 /// Returns whether the screen of a context carries an action out at all.
 pub(crate) fn carries_out(context: Context, action: Action) -> bool {
     is_motion(action) || is_typing(action) || actions(context).any(|one| one == action)
+}
+
+/// A screen over the fleet.
+#[derive(Clone, Debug)]
+pub enum Screen {
+    /// One service.
+    Service(ServiceState),
+    /// All changes.
+    History(HistoryState),
+    /// A service's log.
+    Logs(LogsState),
+    /// The pins of a group.
+    Pins(Box<PinsState>),
+    /// A plan.
+    Plan(Box<PlanState>),
+    /// A change at work, or as it was left.
+    Change(ChangeScreen),
+    /// What a service may go back to.
+    Earlier(Box<EarlierState>),
+    /// What an image is.
+    Image(Box<ImageState>),
+}
+
+/// The section of the keymap that is the top screen's own.
+pub(crate) fn context(state: &State) -> Context {
+    match state.screens.last() {
+        None => Context::Fleet,
+        Some(Screen::Service(_)) => Context::Service,
+        Some(Screen::History(_)) => Context::History,
+        Some(Screen::Logs(_)) => Context::Logs,
+        Some(Screen::Pins(pins)) if pins.mode == PinsMode::Editing && pins.complete.is_some() => Context::Complete,
+        Some(Screen::Pins(pins)) if pins.mode == PinsMode::Editing => Context::Editor,
+        Some(Screen::Pins(_)) => Context::Pins,
+        Some(Screen::Plan(_)) => Context::Plan,
+        Some(Screen::Change(_)) => Context::Change,
+        Some(Screen::Earlier(_)) => Context::Earlier,
+        Some(Screen::Image(_)) => Context::Image,
+    }
+}
+
+/// What the top screen is of, after the cluster's name; the fleet is of all of it.
+pub(crate) fn place(state: &State) -> String {
+    match state.screens.last() {
+        None => String::new(),
+        Some(Screen::Service(screen)) => clean(&screen.name),
+        Some(Screen::Logs(screen)) => format!("{} › log", clean(&screen.name)),
+        Some(Screen::History(screen)) => match &screen.span {
+            Span::All => "changes".to_owned(),
+            Span::Group(group) => format!("{} › changes", clean(&group.name)),
+            Span::Service(_, name) => format!("{} › changes", clean(name)),
+        },
+        Some(Screen::Pins(screen)) => format!("{} › pins", clean(&screen.group.name)),
+        Some(Screen::Plan(screen)) => format!("{} › plan", clean(&screen.goal.group().name)),
+        Some(Screen::Change(screen)) => format!("{} › change", clean(&screen.group.name)),
+        Some(Screen::Earlier(screen)) => format!("{} › earlier images", clean(&screen.name)),
+        Some(Screen::Image(screen)) => format!("{} › image", clean(&screen.image.short(true))),
+    }
+}
+
+/// What the cursor of the top screen is on.
+pub(crate) fn selection(state: &State) -> Selection<'_> {
+    let cluster = |at: ClusterId| state.clusters.get(at);
+    match state.screens.last() {
+        None => state.fleet.selection(state.active, state.cluster()),
+        Some(Screen::Service(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::History(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::Logs(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::Pins(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::Plan(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::Change(screen)) => {
+            screen.selection(change::query::shown(state, screen).as_ref(), cluster(screen.cluster))
+        }
+        Some(Screen::Earlier(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::Image(screen)) => screen.selection(),
+    }
+}
+
+/// Lets the top screen carry an action out.
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+    match state.screens.last() {
+        None => fleet::update::run(state, action, effects),
+        Some(Screen::Service(_)) => service::update::run(state, action, effects),
+        Some(Screen::History(_)) => history::update::run(state, action, effects),
+        Some(Screen::Logs(_)) => logs::update::run(state, action, effects),
+        Some(Screen::Pins(_)) => pins::update::run(state, action, effects),
+        Some(Screen::Plan(_)) => plan::update::run(state, action, effects),
+        Some(Screen::Change(_)) => change::update::run(state, action, effects),
+        Some(Screen::Earlier(_)) => candidates::update::run(state, action, effects),
+        Some(Screen::Image(_)) => image::update::run(state, action, effects),
+    }
+}
+
+/// The ids of the services whose tasks the top screen shows.
+pub(crate) fn in_view(state: &State) -> Vec<String> {
+    match state.screens.last() {
+        None => fleet::query::visible(state).filter_map(|row| row.service.clone()).collect(),
+        Some(Screen::Service(screen)) => vec![screen.service.clone()],
+        Some(Screen::Earlier(screen)) => vec![screen.service.clone()],
+        Some(Screen::Logs(screen)) => vec![screen.service.clone()],
+        Some(Screen::History(_) | Screen::Image(_)) => Vec::new(),
+        Some(Screen::Pins(screen)) => of_group(state, screen.cluster, &screen.group),
+        Some(Screen::Plan(screen)) => of_group(state, screen.cluster, screen.goal.group()),
+        Some(Screen::Change(screen)) => of_group(state, screen.cluster, &screen.group),
+    }
+}
+
+fn of_group(state: &State, cluster: ClusterId, group: &GroupKey) -> Vec<String> {
+    let world = state.clusters.get(cluster).map(|cluster| &cluster.world);
+    world.map_or_else(Vec::new, |world| world.members(group).map(|service| service.id.clone()).collect())
+}
+
+/// What the top screen is told from and is not known yet: records of changes, images, tags.
+pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
+    match state.screens.last() {
+        None => fleet::query::wants(state),
+        Some(Screen::Service(screen)) => service::query::wants(state, screen),
+        Some(Screen::History(screen)) => history::query::wants(state, screen),
+        Some(Screen::Pins(screen)) => pins::query::wants(state, screen),
+        Some(Screen::Plan(screen)) => screen.wants().clone(),
+        Some(Screen::Change(screen)) => change::query::wants(state, screen),
+        Some(Screen::Earlier(screen)) => candidates::query::wants(state, screen),
+        Some(Screen::Image(screen)) => image::query::wants(state, screen),
+        Some(Screen::Logs(_)) => BTreeSet::new(),
+    }
+}
+
+/// The line that is typed for this on the top screen, as it stands; none: nothing is typed for it there.
+pub(crate) fn line(state: &State, what: LineUse) -> Option<&str> {
+    match state.screens.last() {
+        None => (what == LineUse::Filter).then(|| state.fleet.filter.typed()),
+        Some(Screen::Logs(logs)) => logs.line(what),
+        Some(Screen::History(history)) => (what == LineUse::Filter).then(|| history.filter.typed()),
+        Some(Screen::Plan(plan)) => (what == LineUse::Reason).then_some(plan.why.as_str()),
+        Some(_) => None,
+    }
+}
+
+/// Takes a line in, as it is typed.
+pub(crate) fn take_line(state: &mut State, what: LineUse, text: &str) {
+    match state.screens.last_mut() {
+        None => fleet::update::set_filter(state, text),
+        Some(Screen::Logs(logs)) => logs::update::take_line(logs, what, text),
+        Some(Screen::History(history)) => history::update::set_filter(history, text),
+        Some(Screen::Plan(plan)) => text.clone_into(&mut plan.why),
+        Some(_) => {}
+    }
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::msg::Effect;
 use crate::rollback_target as back;
+use crate::screens;
 use crate::screens::fleet::query::visible;
 use crate::screens::fleet::rows;
 use crate::screens::pins::completion as complete;
-use crate::screens::screen;
 use crate::state::State;
 use pinnace_core::check;
 use pinnace_core::registry::Fact;
@@ -29,7 +29,7 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
     // Whoever opened the console is there to look; a registry is asked for more only once a key was pressed.
     let looks = state.now.since(state.last_key.unwrap_or(state.opened)) < AT_KEYS;
     let at_keys = looks && state.last_key.is_some();
-    let attend = Effect::Attend { cluster: state.active, in_view: screen::in_view(state), at_keys: looks };
+    let attend = Effect::Attend { cluster: state.active, in_view: screens::in_view(state), at_keys: looks };
     if state.attended.as_ref() != Some(&attend) {
         state.attended = Some(attend.clone());
         effects.push(attend);
@@ -39,7 +39,7 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
         wants.extend(tags(state));
         wants.extend(back::back_wants(state));
     }
-    wants.extend(screen::wants(state));
+    wants.extend(screens::wants(state));
     wants.extend(complete::wants(state));
     ask(state, &wants, effects);
 }

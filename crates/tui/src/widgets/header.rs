@@ -11,9 +11,9 @@ use ratatui::layout::Rect;
 use crate::banner::banner;
 use crate::config::{Role, Theme};
 use crate::layout;
+use crate::screens;
 use crate::screens::change::query as change;
 use crate::screens::fleet::rows::Row;
-use crate::screens::screen;
 use crate::state::{Guard, Screen, State};
 use pinnace_core::plan::plural;
 use pinnace_core::swarm::NodeState;
@@ -57,7 +57,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
 
 /// What is looked at.
 fn place(state: &State) -> String {
-    let (cluster, place) = (clean(state.cluster().title()), screen::place(state));
+    let (cluster, place) = (clean(state.cluster().title()), screens::place(state));
     if place.is_empty() { cluster } else { format!("{cluster} › {place}") }
 }
 
