@@ -3,6 +3,7 @@
 //! The registry is asked directly. Of the engine only the insecure registries are taken, where one answers; without one
 //! those of this machine are spoken to by plain HTTP, as an engine by itself would.
 
+use pinnace_engine::registry::RegistrySettings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,7 +26,7 @@ pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {
     let platform = asked.platform.as_deref().map(platform).transpose()?;
     let session = Session::open_anyway(stage)?;
     let contract = asked.contract.as_deref().map(|name| contract_of(&session, name)).transpose()?;
-    let cluster = session.cluster.clone().with_plain_http(asked.plain_http.clone());
+    let cluster = session.cluster.clone().with_registries(RegistrySettings { plain_http: asked.plain_http.clone() });
     let (nothing, mut facts, mut files) = (Facts::default(), Facts::default(), BTreeMap::new());
     let unread = BTreeMap::new();
     let (platform, contract) = (platform.as_ref(), contract.as_ref());

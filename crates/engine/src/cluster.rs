@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use crate::credentials::{Credentials, Hidden, Secret};
 use crate::docker::Docker;
 use crate::journal::{Journal, LocalLog};
-use crate::registry::{Limits, Policy, Registry, Resolver};
+use crate::registry::{Policy, Registry, RegistrySettings, Resolver};
 use crate::versions::Versions;
 
 /// The networks that every engine declares insecure, for where none answers (moby, `registry/config.go`).
@@ -33,8 +33,7 @@ pub struct Cluster {
 /// The registries, asked directly once it is known which of them the engine declares insecure.
 struct Registries {
     credentials: Credentials,
-    /// Hosts that are spoken to by plain HTTP whatever the engine declares.
-    plain: Vec<String>,
+    settings: RegistrySettings,
     client: OnceCell<Registry>,
 }
 
@@ -42,7 +41,7 @@ impl Cluster {
     /// The cluster behind an engine, with the operator's credentials for registries.
     pub fn new(docker: Docker, credentials: Credentials) -> Self {
         let journal = Journal::new(docker.clone());
-        let registries = Registries { credentials, plain: Vec::new(), client: OnceCell::new() };
+        let registries = Registries { credentials, settings: RegistrySettings::default(), client: OnceCell::new() };
         let (resolver, versions) = (Arc::default(), Versions::default());
         Self { docker, journal, resolver, versions, registries: Arc::new(registries), state: None }
     }
@@ -73,14 +72,14 @@ impl Cluster {
         Self { versions, ..self }
     }
 
-    /// The same, with these registries spoken to by plain HTTP whatever the engine declares: `host[:port]` each.
+    /// The same, with registries reached as the user set it.
     #[must_use]
-    pub fn with_plain_http(self, hosts: Vec<String>) -> Self {
+    pub fn with_registries(self, settings: RegistrySettings) -> Self {
         if self.registries.client.initialized() {
             return self;
         }
         let registries =
-            Registries { credentials: self.registries.credentials.clone(), plain: hosts, client: OnceCell::new() };
+            Registries { credentials: self.registries.credentials.clone(), settings, client: OnceCell::new() };
         Self { registries: Arc::new(registries), ..self }
     }
 
@@ -111,10 +110,8 @@ impl Cluster {
             // An engine that does not answer declares nothing; then TLS is spoken to all that is not on this machine,
             // which is the safe side.
             let declared = self.docker.info().await.map(|info| info.engine.insecure);
-            let mut insecure = declared.unwrap_or_else(|_| LOCAL.map(str::to_owned).to_vec());
-            insecure.extend(self.registries.plain.iter().cloned());
-            let user_agent = concat!("pinnace/", env!("CARGO_PKG_VERSION")).to_owned();
-            let policy = Policy { insecure, limits: Limits::default(), user_agent };
+            let insecure = declared.unwrap_or_else(|_| LOCAL.map(str::to_owned).to_vec());
+            let policy = Policy::of_cluster(insecure, &self.registries.settings);
             Registry::new(policy, self.registries.credentials.clone())
         };
         self.registries.client.get_or_init(make).await

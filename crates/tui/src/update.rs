@@ -21,7 +21,6 @@ use std::time::Duration;
 use crate::action::{Action, Context};
 use crate::config::{Key, Lookup};
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::Settle;
 use pinnace_core::registry::{Fact, Learned, Why};
 
 use crate::availability::available;
@@ -31,7 +30,6 @@ use crate::layout;
 use crate::layout::Area;
 use crate::msg::{Effect, Msg, Stamped};
 use crate::screens::pins::state::Kept;
-use crate::selection::Selection;
 use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
 
@@ -239,15 +237,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         }
         _ if state.modal.is_some() => modal::run(state, action, effects),
         _ if complete::run(state, action) => {}
-        Action::Logs => logs::open(state, effects),
-        Action::History => history(state),
-        Action::Pins => pins::open(state, effects),
-        Action::Inspect => image::open(state),
-        Action::Earlier => earlier::open(state),
-        Action::Rollback if state.screen_context() != Context::Change => plan::open_back(state),
-        Action::Redeploy => plan::open_redeploy(state),
-        Action::ToPin => plan::open_drift(state, Settle::Back),
-        Action::AcceptDrift => plan::open_drift(state, Settle::Accept),
+        _ if screens::opened(state, action, effects) => {}
         Action::Filter => modal::open_line(state, LineUse::Filter),
         Action::Login => login::open(state),
         Action::CopyFix => copy_fix(state, effects),
@@ -274,15 +264,6 @@ fn open(state: &mut State, opening: Opening) {
         Opening::History => history::open(state),
         Opening::Change(cluster, group, id) => change::open(state, cluster, group, id),
         Opening::Plan(cluster, goal) => plan::open(state, cluster, goal),
-    }
-}
-
-/// Opens the changes; from the fleet, the one that is open in the chosen group first.
-fn history(state: &mut State) {
-    let Selection { cluster, group, .. } = Selection::of(state);
-    let group = group.filter(|_| state.screens.is_empty());
-    if !group.is_some_and(|group| change::open_group(state, cluster, &group)) {
-        history::open(state);
     }
 }
 

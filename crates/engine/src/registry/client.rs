@@ -146,8 +146,8 @@ impl Inner {
 
     /// Where something of a repository is.
     pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
-        let (scheme, server) = self.policy.server_of(&image.host);
-        let url = format!("{scheme}://{server}/v2/{}/{path}", image.path);
+        let server = self.policy.server_of(&image.host);
+        let url = format!("{}://{}/v2/{}/{path}", server.scheme, server.authority, image.path);
         url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
     }
 
@@ -218,7 +218,7 @@ impl Inner {
         if lock(&self.refused).get(&image.host).is_some_and(|at| at.elapsed() < REFUSED) {
             return Err(Why::Denied);
         }
-        let credential = self.credentials.get(&image.host).await;
+        let credential = self.credentials.get(self.policy.server_of(&image.host).login).await;
         let secret = credential.as_ref().ok().and_then(Option::as_ref);
         let header = match (challenge, secret) {
             (None | Some(Challenge::Basic), Some(Secret::Basic { user, password })) => Ok(auth::basic(user, password)),

@@ -36,7 +36,7 @@ pub use self::fetch::Fetch;
 pub use self::http::{Dial, Memory};
 pub use self::layers::Bounds;
 use self::manifest::Manifest;
-pub use self::policy::{Limits, Policy};
+pub use self::policy::{Limits, Policy, RegistrySettings};
 pub(crate) use self::resolver::Resolver;
 use self::single_flight::SingleFlight;
 pub use self::tls::{DOCKER_CERTS, Trust};
@@ -171,7 +171,7 @@ impl Registry {
 
     /// Whether this reference's host has a name that did not resolve from here when it was last asked.
     pub fn is_unresolved(&self, image: &ImageRef) -> bool {
-        self.0.http.is_unresolved(self.0.policy.server_of(&image.host).1)
+        self.0.http.is_unresolved(self.0.policy.server_of(&image.host).authority)
     }
 
     /// The credentials it shows.

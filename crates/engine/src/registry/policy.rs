@@ -31,13 +31,37 @@ pub struct Policy {
     pub user_agent: String,
 }
 
+/// The server that answers for the host of a reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Server<'a> {
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Its name and port.
+    pub authority: &'a str,
+    /// The host whose credentials it may see.
+    pub login: &'a str,
+}
+
+/// What the user set about registries, for all clusters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RegistrySettings {
+    /// Hosts that are spoken to by plain HTTP whatever the engine declares: `host[:port]` each.
+    pub plain_http: Vec<String>,
+}
+
 impl Policy {
-    /// Scheme and authority of the server that answers for a host; Docker Hub's is another than its name
-    /// (distribution/reference).
-    pub(crate) fn server_of<'a>(&self, host: &'a str) -> (&'static str, &'a str) {
+    /// The policy of a cluster: what its engine declares insecure, and what the user set.
+    pub(crate) fn of_cluster(mut insecure: Vec<String>, settings: &RegistrySettings) -> Self {
+        insecure.extend(settings.plain_http.iter().cloned());
+        let user_agent = concat!("pinnace/", env!("CARGO_PKG_VERSION")).to_owned();
+        Self { insecure, limits: Limits::default(), user_agent }
+    }
+
+    /// The server that answers for a host; Docker Hub's is another than its name (distribution/reference).
+    pub(crate) fn server_of<'a>(&self, host: &'a str) -> Server<'a> {
         let is_hub = host == "docker.io" || host == "index.docker.io";
         let scheme = if self.is_insecure(host) { "http" } else { "https" };
-        (scheme, if is_hub { "registry-1.docker.io" } else { host })
+        Server { scheme, authority: if is_hub { "registry-1.docker.io" } else { host }, login: host }
     }
 
     /// Whether a registry, `host[:port]`, is spoken to by plain HTTP.
@@ -129,7 +153,8 @@ mod tests {
             ("ghcr.io", ("https", "ghcr.io")),
             ("reg:5000", ("http", "reg:5000")),
         ] {
-            assert_eq!(policy.server_of(host), server);
+            let Server { scheme, authority, login } = policy.server_of(host);
+            assert_eq!(((scheme, authority), login), (server, host));
         }
     }
 }

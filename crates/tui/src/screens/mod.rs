@@ -26,7 +26,7 @@ use crate::screens::plan::state::PlanState;
 use crate::screens::service::state::ServiceState;
 use crate::selection::Selection;
 use crate::state::State;
-use pinnace_core::plan::Goal;
+use pinnace_core::plan::{Goal, Settle};
 use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
@@ -258,5 +258,31 @@ pub(crate) fn take_line(state: &mut State, what: LineUse, text: &str) {
         Some(Screen::History(history)) => history::update::set_filter(history, text),
         Some(Screen::Plan(plan)) => text.clone_into(&mut plan.why),
         Some(_) => {}
+    }
+}
+
+/// Opens the screen that a key opens from anywhere; returns whether the action is such a key.
+pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> bool {
+    match action {
+        Action::Logs => logs::update::open(state, effects),
+        Action::History => open_history(state),
+        Action::Pins => pins::update::open(state, effects),
+        Action::Inspect => image::update::open(state),
+        Action::Earlier => candidates::update::open(state),
+        Action::Rollback if context(state) != Context::Change => plan::update::open_back(state),
+        Action::Redeploy => plan::update::open_redeploy(state),
+        Action::ToPin => plan::update::open_drift(state, Settle::Back),
+        Action::AcceptDrift => plan::update::open_drift(state, Settle::Accept),
+        _ => return false,
+    }
+    true
+}
+
+/// Opens the changes; from the fleet, the one that is open in the chosen group first.
+fn open_history(state: &mut State) {
+    let Selection { cluster, group, .. } = Selection::of(state);
+    let group = group.filter(|_| state.screens.is_empty());
+    if !group.is_some_and(|group| change::update::open_group(state, cluster, &group)) {
+        history::update::open(state);
     }
 }
