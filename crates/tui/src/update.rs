@@ -219,6 +219,9 @@ pub(crate) fn try_run(state: &mut State, action: Action, effects: &mut Vec<Effec
 }
 
 fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
+    if state.screens.is_empty() {
+        fleet::hold_cursor(state);
+    }
     match action {
         Action::Quit | Action::ForceQuit => quit(state, effects),
         Action::Redraw => effects.push(Effect::Redraw),

@@ -142,6 +142,24 @@ fn the_cursor_stays_on_its_service_whatever_moves() {
 }
 
 #[test]
+fn the_cursor_stays_on_what_was_acted_on_when_it_is_well_again() {
+    for (keys, name) in [("? esc", "queue"), ("n n", "storefront-n1-host-2")] {
+        let mut state = night();
+        press(&mut state, keys);
+        assert_eq!(chosen(&state), name, "{keys}");
+        let mut services = fixture::bad_night(30);
+        let at = services.iter().position(|one| one.service.name == name).unwrap();
+        let image = services[at].service.image().to_owned();
+        let healed = fixture::One::new(name, &image, 1).up("wrk-1", 600);
+        services[at] = if name == "queue" { healed } else { healed.database("storefront", "n1") };
+        let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
+        update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+        assert!(!state.row().unwrap().is_trouble());
+        assert_eq!(chosen(&state), name, "{keys}");
+    }
+}
+
+#[test]
 fn trouble_is_gone_through_with_n() {
     let mut state = night();
     let mut seen = vec![chosen(&state)];

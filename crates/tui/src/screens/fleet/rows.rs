@@ -39,6 +39,16 @@ pub enum RowId {
     Rest,
 }
 
+impl RowId {
+    /// The id of the service it is.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Self::Service(id) => Some(id),
+            Self::Group(_) | Self::Missing(..) | Self::More(_) | Self::Rest => None,
+        }
+    }
+}
+
 /// A row, with all that is drawn of it but ages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
@@ -271,6 +281,8 @@ pub struct View<'a> {
     pub folds: &'a Folds,
     /// What passes.
     pub filter: &'a Filter,
+    /// The id of the service the operator is on: its row stays, whatever becomes of it.
+    pub kept: Option<&'a str>,
     /// How many lines a page has.
     pub page: usize,
     /// Now.

@@ -48,10 +48,18 @@ pub(crate) fn rebuild(state: &mut State) {
         facts: &cluster.facts,
         folds: &state.fleet.folds,
         filter: &state.fleet.filter,
+        kept: state.fleet.cursor.as_ref().and_then(RowId::service),
         page,
         now: state.now,
     };
     state.fleet.rows = rows::build(&view);
+}
+
+/// Keeps the cursor on the row it is on: who acts on a row must not be on another one afterwards.
+pub(crate) fn hold_cursor(state: &mut State) {
+    if state.fleet.cursor.is_none() {
+        state.fleet.cursor = state.row().map(Row::id);
+    }
 }
 
 /// How many lines of rows are on the screen.

@@ -87,7 +87,7 @@ fn quiet_rows(view: &View<'_>, quiet: &[&Group<'_>], squeeze: Squeeze, rows: &mu
     for group in quiet {
         // What the operator opened stays where it is.
         let opened = view.folds.groups.get(group.key) == Some(&Fold::Open);
-        if opened || shown > 0 {
+        if opened || group.is_kept(view) || shown > 0 {
             shown = shown.saturating_sub(1);
             group.rows(view, squeeze, rows);
         } else {
@@ -163,8 +163,13 @@ impl Group<'_> {
     fn is_open(&self, view: &View<'_>, squeeze: Squeeze) -> bool {
         match view.folds.groups.get(self.key) {
             Some(fold) => *fold == Fold::Open,
-            None => !view.filter.is_empty() || squeeze.well_open || self.class != Class::Quiet,
+            None => !view.filter.is_empty() || squeeze.well_open || self.class != Class::Quiet || self.is_kept(view),
         }
+    }
+
+    /// Whether the operator is on one of its services.
+    fn is_kept(&self, view: &View<'_>) -> bool {
+        view.kept.is_some_and(|kept| self.services.iter().any(|service| service.id == kept))
     }
 
     fn rows(&self, view: &View<'_>, squeeze: Squeeze, rows: &mut Vec<Row>) {
@@ -181,7 +186,7 @@ impl Group<'_> {
         let mut left_out = 0;
         let mut own: Vec<ServiceRow> = Vec::new();
         for service in &self.services {
-            if all || class_of(view, service) != Class::Quiet {
+            if all || class_of(view, service) != Class::Quiet || view.kept == Some(service.id.as_str()) {
                 own.push(row(view, self.key, self.pins.as_ref(), service));
             } else {
                 left_out += 1;
