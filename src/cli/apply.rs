@@ -15,7 +15,7 @@ use pinnace_core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, P
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::{Action, Plan, Unit};
-use pinnace_core::plan::{Again, BackTo, Consent, Draft, Goal, Scope, plural};
+use pinnace_core::plan::{BackTo, Consent, Draft, Goal, RedeployImage, Scope, plural};
 use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
@@ -64,7 +64,7 @@ pub async fn rollback(stage: &Stage, target: &str, to: Option<&str>, how: &Towar
 }
 
 /// Plans to start tasks anew and carries it out.
-pub async fn redeploy(stage: &Stage, target: &str, by: Again, how: &Towards) -> Result<Exit, Failure> {
+pub async fn redeploy(stage: &Stage, target: &str, by: RedeployImage, how: &Towards) -> Result<Exit, Failure> {
     towards(stage, target, how, |_, group, scope| Goal::Redeploy { group, scope, by }).await
 }
 

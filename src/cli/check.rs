@@ -7,7 +7,7 @@ use super::args::Edit;
 use super::out::Out;
 use super::session::{Edited, Failure, Session, Stage, usage};
 use pinnace_core::finding::{Code, Finding, Severity, gathered};
-use pinnace_core::plan::{Goal, Manner};
+use pinnace_core::plan::{Goal, PlanOptions};
 use pinnace_core::{check, pins, selector};
 
 /// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
@@ -28,7 +28,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     if text != before {
         // An edit is judged in the place it would change as well.
         let goal = Goal::Pins { group: group.clone(), text };
-        let draft = session.cluster.draft(&goal, &Manner::default(), &mut world, &mut facts).await?;
+        let draft = session.cluster.draft(&goal, &PlanOptions::default(), &mut world, &mut facts).await?;
         findings.extend(draft.plan.findings.into_iter().filter(|finding| !finding.is(Code::NothingToDo)));
     }
     let findings = gathered(findings);

@@ -6,8 +6,8 @@ use super::Exit;
 use super::args::Ways;
 use super::session::{Failure, Session, usage};
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::{Consent, Draft, Goal, Manner, Saved, moved};
-use pinnace_core::plan::{Replacing, Sending};
+use pinnace_core::plan::{Consent, Draft, Goal, PlanOptions, Saved, moved};
+use pinnace_core::plan::{CredentialSource, UpdateOrder};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 use pinnace_engine::files::replace;
@@ -17,7 +17,7 @@ pub struct Drawn {
     /// What was asked for.
     pub goal: Goal,
     /// The choices.
-    pub manner: Manner,
+    pub manner: PlanOptions,
     /// The plan.
     pub draft: Draft,
 }
@@ -99,13 +99,13 @@ pub fn is_file(argument: &str) -> bool {
 }
 
 /// The choices of a command line; services by their names.
-fn manner(world: &World, group: &GroupKey, ways: &Ways) -> Result<Manner, Failure> {
+fn manner(world: &World, group: &GroupKey, ways: &Ways) -> Result<PlanOptions, Failure> {
     let sending = match (ways.send_credentials, ways.keep_credentials) {
-        (true, _) => Sending::Operator,
-        (_, true) => Sending::Stored,
-        _ => Sending::Auto,
+        (true, _) => CredentialSource::Operator,
+        (_, true) => CredentialSource::Stored,
+        _ => CredentialSource::Auto,
     };
-    let replacing = if ways.start_first { Replacing::StartFirst } else { Replacing::AsItIs };
+    let replacing = if ways.start_first { UpdateOrder::StartFirst } else { UpdateOrder::AsItIs };
     let id = |name: &String| {
         let found = world.members(group).find(|service| service.name == *name);
         let names = || world.members(group).map(|service| service.name.clone()).collect::<Vec<_>>().join(", ");
@@ -113,5 +113,5 @@ fn manner(world: &World, group: &GroupKey, ways: &Ways) -> Result<Manner, Failur
         found.map(|service| service.id.clone()).ok_or_else(none)
     };
     let order = ways.order.iter().map(id).collect::<Result<_, _>>()?;
-    Ok(Manner { sending, replacing, order })
+    Ok(PlanOptions { sending, replacing, order })
 }

@@ -4,7 +4,7 @@ use clap::ValueEnum;
 
 use super::args::Edit;
 use super::session::{Edited, Failure, Session};
-use pinnace_core::plan::{Goal, Scope, Settle};
+use pinnace_core::plan::{DriftResolution, Goal, Scope};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
@@ -32,8 +32,8 @@ pub async fn goal(
         return Ok((Goal::Pins { group, text: edited.text.clone() }, edited));
     };
     let how = match drift {
-        Drift::Back => Settle::Back,
-        Drift::Accept => Settle::Accept,
+        Drift::Back => DriftResolution::Back,
+        Drift::Accept => DriftResolution::Accept,
     };
     Ok((Goal::Drift { group, scope: Scope::Group, how }, Edited { text: String::new(), remarks: Vec::new() }))
 }

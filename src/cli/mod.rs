@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::{Args, Verb};
-use pinnace_core::plan::Again;
+use pinnace_core::plan::RedeployImage;
 pub use session::{Failure, Given};
 
 /// How a verb ended; the number is the process's exit code.
@@ -130,7 +130,7 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
             Box::pin(apply::rollback(stage, &target, to.as_deref(), &towards)).await
         }
         Some(Verb::Redeploy { target, newest, towards }) => {
-            let by = if newest { Again::Tag } else { Again::Same };
+            let by = if newest { RedeployImage::Tag } else { RedeployImage::Same };
             Box::pin(apply::redeploy(stage, &target, by, &towards)).await
         }
         Some(Verb::Resume { change, choice, how, json }) => {

@@ -6,7 +6,7 @@ use crate::source::{Source, Token, member_sources};
 
 /// Types that are a way to something, or keep what nobody may read.
 const NEVER: &[&str] = &[
-    "Hidden",
+    "Redacted",
     "Secret",
     "Sender",
     "UnboundedSender",
@@ -92,7 +92,7 @@ fn meant(all: &BTreeMap<Place, Definition>, from: &Place, name: &str) -> Vec<Pla
     all.keys().filter(|(module, known)| known == name && module.starts_with(parent)).cloned().collect()
 }
 
-/// How a type leads to what it never may hold, as `Msg > Seen > Hidden`.
+/// How a type leads to what it never may hold, as `Msg > Seen > Redacted`.
 fn ways(all: &BTreeMap<Place, Definition>, from: &str) -> Vec<String> {
     let start: Vec<Place> = all.keys().filter(|(_, name)| name == from).cloned().collect();
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
@@ -122,7 +122,7 @@ fn messages_hold_no_handle_and_no_secret() {
     let all = definitions(&crates);
     assert_eq!(ways(&all, "Stamped"), Vec::<String>::new());
     // The wishes do hold one: the password of a login goes out, and never comes in.
-    assert_eq!(ways(&all, "Effect").iter().filter(|way| way.starts_with("Effect > Hidden")).count(), 1);
+    assert_eq!(ways(&all, "Effect").iter().filter(|way| way.starts_with("Effect > Redacted")).count(), 1);
     let msg = (vec!["pinnace_tui".to_owned(), "msg".to_owned()], "Msg".to_owned());
     for (name, module) in [("Seen", "world"), ("Learned", "registry"), ("Event", "change"), ("Key", "config")] {
         let found = meant(&all, &msg, name);
@@ -133,10 +133,10 @@ fn messages_hold_no_handle_and_no_secret() {
 #[test]
 fn a_planted_secret_is_found() {
     let msg = "use crate::seen::Seen; pub enum Msg { Key(Key), Seen { seen: Vec<Seen> } } \
-               use pinnace_core::redacted::Hidden; struct Other { way: Hidden }";
-    let seen = "use pinnace_core::redacted::Hidden; pub struct Seen(Vec<Login>); \
-                struct Login { password: Hidden, done: Option<Box<dyn Fn()>> }";
+               use pinnace_core::redacted::Redacted; struct Other { way: Redacted }";
+    let seen = "use pinnace_core::redacted::Redacted; pub struct Seen(Vec<Login>); \
+                struct Login { password: Redacted, done: Option<Box<dyn Fn()>> }";
     let of = |file: &str, text: &str| Source::of("crates/x", &format!("crates/x/src/{file}.rs"), text);
     let all = definitions(&[("x", vec![of("msg", msg), of("seen", seen)])]);
-    assert_eq!(ways(&all, "Msg"), ["Msg > Seen > Login > Hidden", "Msg > Seen > Login > dyn"]);
+    assert_eq!(ways(&all, "Msg"), ["Msg > Seen > Login > Redacted", "Msg > Seen > Login > dyn"]);
 }

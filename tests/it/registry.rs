@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::registry::Why;
-use pinnace_engine::credentials::{Credentials, Hidden, Secret};
+use pinnace_engine::credentials::{Credentials, Redacted, Secret};
 use pinnace_engine::registry::{Policy, Registry};
 
 /// The lab's setting of this name; `None`, said aloud, where there is no lab.
@@ -93,7 +93,7 @@ async fn a_real_registry_with_a_password() {
     let policy = || insecure(&[&format!("{network}/24")]);
     let with = |password: &str| {
         let credentials = Credentials::default();
-        credentials.login(&host, Secret::Basic { user: user.clone(), password: Hidden::new(password) });
+        credentials.login(&host, Secret::Basic { user: user.clone(), password: Redacted::new(password) });
         Registry::new(policy(), credentials)
     };
     let none = Registry::new(policy(), Credentials::default());

@@ -11,7 +11,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use pinnace_core::registry::Why;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::{Credentials, Hidden};
+use pinnace_engine::credentials::{Credentials, Redacted};
 use pinnace_engine::docker::{Docker, Endpoint, Host};
 use pinnace_engine::registry::{Dial, Policy, Registry};
 
@@ -43,8 +43,8 @@ async fn the_registry_is_shown_it_from_then_on() {
     let cluster = cluster();
     let why = async |cluster: &Cluster| cluster.image("reg.example/pg:1").await.failed().cloned();
     assert_eq!(why(&cluster).await, Some(Why::NoCredentials));
-    cluster.login("reg.example", "ops".into(), Hidden::new("wrong")).await;
+    cluster.login("reg.example", "ops".into(), Redacted::new("wrong")).await;
     assert_eq!(why(&cluster).await, Some(Why::Denied));
-    cluster.login("reg.example", "ops".into(), Hidden::new(SECRET)).await;
+    cluster.login("reg.example", "ops".into(), Redacted::new(SECRET)).await;
     assert_eq!(why(&cluster).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
 }

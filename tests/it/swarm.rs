@@ -10,7 +10,7 @@ use pinnace_core::swarm::{Places, Service, TaskState};
 use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen, World};
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::{Credentials, Hidden, Secret};
+use pinnace_engine::credentials::{Credentials, Redacted, Secret};
 use pinnace_engine::docker::{Auth, Docker, EditState, Fault, LogTarget, Surroundings, Tasks};
 use pinnace_engine::observe::{Attention, observe, snapshot};
 use serde_json::json;
@@ -244,7 +244,7 @@ async fn a_registry_by_the_engine() {
     let (name, _) = image.split_once('@').unwrap_or((&image, ""));
     let missing = format!("{}:nothing-there", name.rsplit_once(':').unwrap().0);
     assert!(docker.distribution(&missing, None).await.unwrap_err().is_not_found());
-    let password = Hidden::new(lab("PINNACE_LAB_AUTH_PASSWORD").unwrap());
+    let password = Redacted::new(lab("PINNACE_LAB_AUTH_PASSWORD").unwrap());
     let login = Secret::Basic { user: lab("PINNACE_LAB_AUTH_USER").unwrap(), password }.header(&server);
     let secret = format!("{server}/nothing/there:1");
     let refused = docker.distribution(&secret, None).await.unwrap_err();

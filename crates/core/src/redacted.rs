@@ -4,9 +4,9 @@ use std::fmt;
 
 /// Text that must not be seen: no `Display`, nothing that writes it to a file, and `Debug` shows stars.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Hidden(String);
+pub struct Redacted(String);
 
-impl Hidden {
+impl Redacted {
     /// Hides a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
@@ -18,7 +18,7 @@ impl Hidden {
     }
 }
 
-impl fmt::Debug for Hidden {
+impl fmt::Debug for Redacted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::image::Platform;
 use super::swarm::{
-    Availability, Mode, Node, NodeState, Place, Places, RestHash, RestartCondition, Role, Service, Task, TaskState,
-    UpdatePolicy,
+    Availability, Mode, Node, NodeState, Place, Places, RestartCondition, Role, Service, Task, TaskState,
+    UntouchedHash, UpdatePolicy,
 };
 use super::time::Time;
 
@@ -52,8 +52,8 @@ pub fn service(name: &str, image: &str) -> Service {
         updated: Some(Time(NOW.0 - 3_600_000)),
         labels: BTreeMap::new(),
         places: places(image),
-        rest: RestHash("rest".into()),
-        template: RestHash("template".into()),
+        rest: UntouchedHash("rest".into()),
+        template: UntouchedHash("template".into()),
         previous: None,
         previous_differs: Vec::new(),
         mode: Mode::Replicated(1),

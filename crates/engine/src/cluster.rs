@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use crate::credentials::{Credentials, Hidden, Secret};
+use crate::credentials::{Credentials, Redacted, Secret};
 use crate::docker::Docker;
 use crate::journal::{Journal, LocalLog};
 use crate::registry::{Policy, Registry, RegistrySettings, Resolver};
@@ -95,7 +95,7 @@ impl Cluster {
     }
 
     /// Shows a registry this log-in from now on, for this process's life and in memory only.
-    pub async fn login(&self, host: &str, user: String, password: Hidden) {
+    pub async fn login(&self, host: &str, user: String, password: Redacted) {
         self.registry().await.login(host, Secret::Basic { user, password });
     }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 
 use crate::cluster::Cluster;
-use crate::credentials::Hidden;
+use crate::credentials::Redacted;
 use crate::docker::Fault;
 use crate::observe::histories_of;
 use crate::registry::Bounds;
 use pinnace_core::check;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::PinDoc;
-use pinnace_core::plan::{Draft, Goal, Manner, plan};
+use pinnace_core::plan::{Draft, Goal, PlanOptions, plan};
 use pinnace_core::registry::VersionManifest;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
@@ -44,7 +44,7 @@ impl Cluster {
     pub async fn draft(
         &self,
         goal: &Goal,
-        manner: &Manner,
+        manner: &PlanOptions,
         world: &mut World,
         facts: &mut Facts,
     ) -> Result<Draft, Fault> {
@@ -229,7 +229,7 @@ impl Cluster {
         self.learned(self.distribution(image, None).await, Via::Engine)
     }
 
-    async fn distribution(&self, image: &ImageRef, login: Option<&Hidden>) -> Result<ImageFact, Why> {
+    async fn distribution(&self, image: &ImageRef, login: Option<&Redacted>) -> Result<ImageFact, Why> {
         let told = self.docker.distribution(&image.text, login).await.map_err(|fault| why(&fault))?;
         Ok(ImageFact::new(told.digest, told.platforms))
     }

@@ -5,7 +5,7 @@ mod changes;
 use crate::action::{Action, Context};
 use crate::dialogs::state::LineUse;
 use crate::screens;
-use pinnace_core::plan::Settle;
+use pinnace_core::plan::DriftResolution;
 
 use crate::dialogs::state::Modal;
 use crate::screens::carries_out;
@@ -163,7 +163,7 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
         Action::Open if state.screen_context() == Context::Earlier => changes::on_earlier(state),
         Action::Pins => changes::pins_of(state),
         Action::Redeploy => changes::redeploy(state),
-        Action::ToPin | Action::AcceptDrift => drift_goal(state, Settle::Back).map(drop),
+        Action::ToPin | Action::AcceptDrift => drift_goal(state, DriftResolution::Back).map(drop),
         Action::Inspect if state.screen_context() == Context::Image => Err(Reason::NotHere),
         Action::Inspect => Selection::of(state).image_ref().map(drop),
         Action::Files => crate::screens::image::query::readable(state),

@@ -8,7 +8,7 @@ use crate::config::Key;
 use pinnace_core::change::{Event, Mode, Order};
 use pinnace_core::image::Digest;
 use pinnace_core::plan::{Plan, Record};
-use pinnace_core::redacted::Hidden;
+use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{About, Files, Learned};
 use pinnace_core::swarm::GroupKey;
@@ -287,7 +287,7 @@ pub enum Effect {
         /// The user.
         user: String,
         /// The password, or an access token in its place.
-        password: Hidden,
+        password: Redacted,
     },
     /// Note on this machine what others deployed; each record still without an id and a name.
     Note {

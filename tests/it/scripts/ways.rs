@@ -1,6 +1,6 @@
 //! The choices of a plan, carried out: whose credentials go with it, start-first, the order; and tasks that start anew.
 
-use pinnace_engine::credentials::Hidden;
+use pinnace_engine::credentials::Redacted;
 use serde_json::json;
 
 use super::*;
@@ -39,7 +39,7 @@ replicas = 2
 
 async fn logged_in(swarm: &Swarm) -> Operator {
     let operator = swarm.at("node-1");
-    operator.given.cluster.login("p.example:5000", "u".into(), Hidden::new("p?>~secret")).await;
+    operator.given.cluster.login("p.example:5000", "u".into(), Redacted::new("p?>~secret")).await;
     operator
 }
 
@@ -76,7 +76,7 @@ async fn kept_credentials_fail_where_there_are_none_and_sending_mends_it() {
     operator.run(&[&pin[..], &["--ack", "--send-credentials"]].concat()).await.exit(0);
     // Within one registry what is stored is kept, and is enough for who has none.
     let other = swarm.at("node-2");
-    other.given.cluster.login("p.example:5000", "u".into(), Hidden::new("p?>~secret")).await;
+    other.given.cluster.login("p.example:5000", "u".into(), Redacted::new("p?>~secret")).await;
     let done = other.run(&["apply", "web", "--pin", "p.example:5000/app:2", "--settle", "0", "--json"]).await.exit(0);
     assert_eq!(
         (sent(&other), done.json()["plan"]["units"][0]["credentials"].clone()),

@@ -14,7 +14,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::Why;
-use pinnace_engine::credentials::{Credentials, Hidden, Secret};
+use pinnace_engine::credentials::{Credentials, Redacted, Secret};
 use pinnace_engine::registry::{Dial, DialError, Policy, Registry};
 use serde_json::{Value, json};
 use swarm_sim::{
@@ -141,7 +141,7 @@ async fn a_refresh_token_takes_the_password_s_place() {
     let wanted = image(&format!("{TOKENS}/a/b:1"));
     for (secret, good) in [(refresh.as_str(), true), ("other", false)] {
         let client = client(&sim);
-        client.login(TOKENS, Secret::Identity(Hidden::new(secret)));
+        client.login(TOKENS, Secret::Identity(Redacted::new(secret)));
         assert_eq!(client.look(&wanted).await.is_ok(), good, "{secret}");
         // The token it had has run out meanwhile.
         sleep(Duration::from_secs(3600)).await;
@@ -155,7 +155,7 @@ async fn the_client_logs_in_by_password() {
     let wanted = image(&format!("{TOKENS}/a/b:1"));
     let client = client(&sim);
     assert_eq!(client.look(&wanted).await.err(), Some(Why::NoCredentials));
-    let basic = |password: &str| Secret::Basic { user: "u".into(), password: Hidden::new(password) };
+    let basic = |password: &str| Secret::Basic { user: "u".into(), password: Redacted::new(password) };
     client.login(TOKENS, basic("wrong"));
     assert_eq!(client.look(&wanted).await.err(), Some(Why::Denied));
     client.login(TOKENS, basic("p?>~"));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::image::Digest;
 use crate::pins::read;
-use crate::plan::{Goal, Manner, plan};
+use crate::plan::{Goal, PlanOptions, plan};
 use crate::registry::{Fact, ImageFact, Learned, Via, Why};
 use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST, VersionManifest};
 use crate::sample;
@@ -219,7 +219,7 @@ fn a_plan_keeps_what_it_brings() {
     let planned = |text: &str| {
         plan(
             &Goal::Pins { group: group.clone(), text: text.to_owned() },
-            &Manner::default(),
+            &PlanOptions::default(),
             &world,
             &facts,
             sample::NOW,

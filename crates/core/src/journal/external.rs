@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::VERSION;
 use crate::image::Digest;
 use crate::plan::{Action, Credentials, Effect, Extra, ImageAt, Kind, Record, Unit};
-use crate::swarm::{Place, Places, RestHash};
+use crate::swarm::{Place, Places, UntouchedHash};
 use crate::time::Time;
 
 /// A service as it was seen running well.
@@ -29,7 +29,7 @@ pub struct Sighting {
     /// The digest of the image; `None` where only a tag was known.
     pub digest: Option<Digest>,
     /// The hash of everything else in its spec.
-    pub rest: RestHash,
+    pub rest: UntouchedHash,
     /// When it was seen, by that machine's clock.
     pub at: Option<Time>,
     /// Who noted it.

@@ -1,7 +1,7 @@
 //! Plans about drift: what somebody else changed goes back to its pin, or becomes the pin.
 
+use super::DriftResolution;
 use super::Scope;
-use super::Settle;
 use super::planner::Work;
 use crate::finding::{Code, Finding, Severity};
 use crate::history::drift;
@@ -16,7 +16,7 @@ use crate::swarm::member_of;
 
 impl Work<'_> {
     /// Settles the drift of the services of a scope.
-    pub(super) fn settle(&mut self, scope: &Scope, how: Settle) {
+    pub(super) fn settle(&mut self, scope: &Scope, how: DriftResolution) {
         let in_force = in_force(self.group, self.world);
         let mut drifted: Vec<(Service, Drift)> = Vec::new();
         for service in self.in_scope(scope) {
@@ -37,20 +37,20 @@ impl Work<'_> {
         }
         for (service, drift) in &drifted {
             self.tell(service, drift, how);
-            if how == Settle::Back {
+            if how == DriftResolution::Back {
                 self.back_to_pin(service, drift);
             }
         }
-        if how == Settle::Accept {
+        if how == DriftResolution::Accept {
             self.accept(&drifted);
         }
     }
 
-    fn tell(&mut self, service: &Service, drift: &Drift, how: Settle) {
+    fn tell(&mut self, service: &Service, drift: &Drift, how: DriftResolution) {
         let ((due, has), key) = (apart(&drift.due, &drift.has), &drift.key);
         let message = match how {
-            Settle::Back => format!("{has} goes back to {due}, {key}; it was {}", drift.told()),
-            Settle::Accept => format!("{key} becomes {has} in place of {due}; it was {}", drift.told()),
+            DriftResolution::Back => format!("{has} goes back to {due}, {key}; it was {}", drift.told()),
+            DriftResolution::Accept => format!("{key} becomes {has} in place of {due}; it was {}", drift.told()),
         };
         let finding = Finding::new(Severity::Info, Code::Drifted, member_of(service), message);
         self.findings.push(finding.on([service.name.clone()]));

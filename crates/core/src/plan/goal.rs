@@ -33,7 +33,7 @@ pub enum Goal {
         /// Which of its services.
         scope: Scope,
         /// By which image.
-        by: Again,
+        by: RedeployImage,
     },
     /// What somebody else changed should go back to its pin, or become the pin.
     Drift {
@@ -42,7 +42,7 @@ pub enum Goal {
         /// Which of its services.
         scope: Scope,
         /// Which of the two.
-        how: Settle,
+        how: DriftResolution,
     },
 }
 
@@ -104,7 +104,7 @@ impl BackTo {
 /// By which image tasks start anew.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Again {
+pub enum RedeployImage {
     /// By the digest that they run.
     #[default]
     Same,
@@ -115,7 +115,7 @@ pub enum Again {
 /// What is to become of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Settle {
+pub enum DriftResolution {
     /// The services go back to their pins.
     Back,
     /// What runs becomes the pin; no service is touched.

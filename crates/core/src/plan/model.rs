@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::finding::Finding;
 use crate::image::Digest;
-use crate::swarm::{GroupKey, RestHash};
+use crate::swarm::{GroupKey, UntouchedHash};
 use crate::time::Time;
 
 /// Keys a newer version wrote and this one does not know.
@@ -138,7 +138,7 @@ pub struct Unit {
     #[serde(default)]
     pub edits: Vec<Edit>,
     /// The hash of everything in the spec that is not edited.
-    pub rest: RestHash,
+    pub rest: UntouchedHash,
     /// Whether the service's own policy rolls back by itself on failure.
     #[serde(default)]
     pub engine_rolls_back: bool,

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::options::{Replacing, Sending, forbids_start_first};
+use super::options::{CredentialSource, UpdateOrder, forbids_start_first};
 use super::planner::Work;
 use super::unit::matches_target;
 use crate::history::failed_here;
@@ -92,7 +92,7 @@ impl Work<'_> {
 
     /// What start-first means for it, or why it is not to be had.
     fn order_note(&self, service: &Service, starts_first: bool) -> Option<String> {
-        if self.manner.replacing != Replacing::StartFirst || service.policy.start_first {
+        if self.manner.replacing != UpdateOrder::StartFirst || service.policy.start_first {
             return None;
         }
         Some(match forbids_start_first(service) {
@@ -108,7 +108,7 @@ impl Work<'_> {
         match credentials {
             Credentials::Operator => Some(format!("credentials: yours for {to} replace those stored in the service")),
             Credentials::Previous => Some(format!("credentials: those kept with the previous spec, for {to}")),
-            Credentials::Stored if self.manner.sending == Sending::Operator && !mine => {
+            Credentials::Stored if self.manner.sending == CredentialSource::Operator && !mine => {
                 Some(format!("credentials: you have none for {to}; those stored in the service stay"))
             }
             Credentials::Stored if mine && self.kind != Kind::Back => {

@@ -7,11 +7,11 @@ use crate::swarm::{Place, Places, Service};
 /// The operator's choices for a plan. They are part of the plan: with other choices it is another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Manner {
+pub struct PlanOptions {
     /// Whose credentials go with the updates.
-    pub sending: Sending,
+    pub sending: CredentialSource,
     /// In which order the engine replaces tasks.
-    pub replacing: Replacing,
+    pub replacing: UpdateOrder,
     /// The services in the order the operator wants them, by id; those not named come behind, in the planner's order.
     pub order: Vec<String>,
 }
@@ -19,7 +19,7 @@ pub struct Manner {
 /// Whose credentials for the registry go with the updates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Sending {
+pub enum CredentialSource {
     /// Those stored in the service; the operator's where a service moves to another registry.
     #[default]
     Auto,
@@ -32,7 +32,7 @@ pub enum Sending {
 /// In which order the engine replaces tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Replacing {
+pub enum UpdateOrder {
     /// As the service's own policy says.
     #[default]
     AsItIs,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, Consent, Goal, Kind, Manner, Plan, Record, Settle, Unit};
+use super::{Action, Consent, DriftResolution, Goal, Kind, Plan, PlanOptions, Record, Unit};
 use crate::check;
 use crate::finding::{Code, Finding, Severity, gathered};
 use crate::journal::{RECORD_LIMIT, record_size};
@@ -84,7 +84,7 @@ impl Plan {
 }
 
 /// Plans; reads nothing but its arguments. `now` is only noted down.
-pub fn plan(goal: &Goal, manner: &Manner, world: &World, facts: &Facts, now: Time) -> Draft {
+pub fn plan(goal: &Goal, manner: &PlanOptions, world: &World, facts: &Facts, now: Time) -> Draft {
     let mut work = Work::new((goal, manner), world, facts, now);
     match goal {
         Goal::Pins { text, .. } => work.pins(text),
@@ -98,7 +98,7 @@ pub fn plan(goal: &Goal, manner: &Manner, world: &World, facts: &Facts, now: Tim
 /// The planner's work in progress.
 pub(super) struct Work<'a> {
     pub(super) group: &'a GroupKey,
-    pub(super) manner: &'a Manner,
+    pub(super) manner: &'a PlanOptions,
     pub(super) world: &'a World,
     pub(super) facts: &'a Facts,
     /// For ages only.
@@ -112,10 +112,10 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new((goal, manner): (&'a Goal, &'a Manner), world: &'a World, facts: &'a Facts, now: Time) -> Self {
+    fn new((goal, manner): (&'a Goal, &'a PlanOptions), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
-            Goal::Pins { .. } | Goal::Drift { how: Settle::Accept, .. } => Kind::Pin,
-            Goal::Back { .. } | Goal::Drift { how: Settle::Back, .. } => Kind::Back,
+            Goal::Pins { .. } | Goal::Drift { how: DriftResolution::Accept, .. } => Kind::Pin,
+            Goal::Back { .. } | Goal::Drift { how: DriftResolution::Back, .. } => Kind::Back,
             Goal::Redeploy { .. } => Kind::Redeploy,
         };
         let group = goal.group();

@@ -1,6 +1,6 @@
 //! Tasks that start anew: by the digest they run, or by what the tag names now.
 
-use super::Again;
+use super::RedeployImage;
 use super::Scope;
 use super::planner::Work;
 use crate::check::subject::{By, Case};
@@ -16,7 +16,7 @@ use crate::swarm::{Mode, Place, Places, Service};
 
 impl Work<'_> {
     /// Units that start the tasks of a scope anew.
-    pub(super) fn again(&mut self, scope: &Scope, by: Again) {
+    pub(super) fn again(&mut self, scope: &Scope, by: RedeployImage) {
         let services: Vec<Service> =
             self.world.members(self.group).filter(|service| scope.holds(service)).cloned().collect();
         for service in &services {
@@ -29,7 +29,7 @@ impl Work<'_> {
         }
     }
 
-    fn again_one(&mut self, service: &Service, by: Again) {
+    fn again_one(&mut self, service: &Service, by: RedeployImage) {
         let stays =
             |work: &mut Self, action, why: &str| work.push(service, &service.places.clone(), action, vec![why.into()]);
         if matches!(service.mode, Mode::Replicated(0)) {
@@ -39,7 +39,7 @@ impl Work<'_> {
             return stays(self, Action::Blocked, "its image cannot be read");
         };
         // A bare tag is what each node makes of it: a redeploy fixes the digest.
-        let asks = by == Again::Tag || image.digest.is_none();
+        let asks = by == RedeployImage::Tag || image.digest.is_none();
         let named = if asks { ImageRef::parse(image.without_digest()).unwrap_or(image.clone()) } else { image.clone() };
         let fact = self.facts.image(&named.text);
         if !fact.answered() {
@@ -58,7 +58,7 @@ impl Work<'_> {
                 (with_image(&service.places, &text, platforms.as_deref()), why)
             }
             Some(_) => (once_more(&service.places), "starts anew: its tag still names what it runs"),
-            None if by == Again::Tag => (service.places.clone(), "what its tag names now is not known"),
+            None if by == RedeployImage::Tag => (service.places.clone(), "what its tag names now is not known"),
             None if image.digest.is_none() => (once_more(&service.places), "starts anew, by its bare tag"),
             None => (once_more(&service.places), "starts anew, by the digest it runs"),
         };

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Goal, Manner, identity};
+use super::{Goal, PlanOptions, identity};
 use crate::journal::sorted_hash;
 use crate::plan::Plan;
 
@@ -18,7 +18,7 @@ pub struct Saved {
     pub goal: Goal,
     /// The operator's choices.
     #[serde(default)]
-    pub manner: Manner,
+    pub manner: PlanOptions,
     /// The plan.
     pub plan: Plan,
 }
@@ -49,7 +49,7 @@ impl Damage {
 
 impl Saved {
     /// Keeps a plan.
-    pub fn new(goal: Goal, manner: Manner, plan: Plan) -> Self {
+    pub fn new(goal: Goal, manner: PlanOptions, plan: Plan) -> Self {
         let mut saved = Self { v: 1, sum: String::new(), goal, manner, plan };
         saved.sum = saved.checksum();
         saved
@@ -96,7 +96,7 @@ mod tests {
         .unwrap();
         plan.id = identity(&plan);
         let goal = Goal::Pins { group: plan.group.clone(), text: plan.pins_after.clone().unwrap() };
-        Saved::new(goal, Manner::default(), plan)
+        Saved::new(goal, PlanOptions::default(), plan)
     }
 
     #[test]

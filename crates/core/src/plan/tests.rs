@@ -14,7 +14,7 @@ use crate::world::{Seen, World};
 use crate::{pins, sample};
 
 fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
-    super::plan(goal, &Manner::default(), world, facts, now)
+    super::plan(goal, &PlanOptions::default(), world, facts, now)
 }
 
 const OLD: &str = "r.io/pg:1";
@@ -202,7 +202,7 @@ fn equal_inputs_give_the_equal_plan() {
     service.index += 5;
     moved.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
     assert_eq!(plan(&goal, &moved, &facts, sample::NOW).plan.id, first.id, "an index alone is no change");
-    service.rest = crate::swarm::RestHash("edited".into());
+    service.rest = crate::swarm::UntouchedHash("edited".into());
     moved.apply(Seen::SomeServices(vec![service]), sample::NOW);
     assert_ne!(plan(&goal, &moved, &facts, sample::NOW).plan.id, first.id);
 }

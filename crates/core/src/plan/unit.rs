@@ -1,7 +1,7 @@
 //! One service's unit: what it becomes, why, and what that does to its tasks.
 
 use super::edits::edits;
-use super::options::{Replacing, Sending, forbids_start_first, start_first};
+use super::options::{CredentialSource, UpdateOrder, forbids_start_first, start_first};
 use super::planner::Work;
 use crate::check;
 use crate::finding::{Code, Finding};
@@ -140,7 +140,7 @@ pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effe
 impl Work<'_> {
     /// Whether a service is switched to start-first: chosen, not its policy yet, and forbidden by nothing.
     pub(super) fn switches_to_start_first(&self, service: &Service) -> bool {
-        self.manner.replacing == Replacing::StartFirst
+        self.manner.replacing == UpdateOrder::StartFirst
             && !service.policy.start_first
             && forbids_start_first(service).is_none()
     }
@@ -158,12 +158,14 @@ impl Work<'_> {
         let moves = from.host != to.host;
         let previous = || service.previous.as_ref().and_then(|previous| ImageRef::parse(&previous.image).ok());
         match (self.manner.sending, self.kind) {
-            (Sending::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
+            (CredentialSource::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
             // A way back never needs the operator's: the engine keeps those that were stored with the previous spec.
             (_, Kind::Back) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
                 Credentials::Previous
             }
-            (Sending::Auto, Kind::Pin | Kind::Redeploy) if self.has_login(&to.host) && moves => Credentials::Operator,
+            (CredentialSource::Auto, Kind::Pin | Kind::Redeploy) if self.has_login(&to.host) && moves => {
+                Credentials::Operator
+            }
             _ => Credentials::Stored,
         }
     }

@@ -163,7 +163,7 @@ pub struct Places {
 /// A SHA-256 over the key-sorted JSON of a spec without its image, platforms and force counter: equal while nobody edited
 /// anything else.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RestHash(pub String);
+pub struct UntouchedHash(pub String);
 
 /// One service.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,9 +183,9 @@ pub struct Service {
     /// What pinnace may edit.
     pub places: Places,
     /// The hash of everything else.
-    pub rest: RestHash,
+    pub rest: UntouchedHash,
     /// The hash of the task template without its places, to compare with a task's own.
-    pub template: RestHash,
+    pub template: UntouchedHash,
     /// The same places in the engine's previous spec, where it keeps one.
     pub previous: Option<Places>,
     /// How many other differences the previous spec has, as their top-level paths.
@@ -246,7 +246,7 @@ pub struct Task {
     /// What else of [`Places`] its own spec holds: platforms and force counter.
     pub places: Places,
     /// The hash of the rest of its template; only where the service's task history was read.
-    pub rest: Option<RestHash>,
+    pub rest: Option<UntouchedHash>,
     /// Its state.
     pub state: TaskState,
     /// The state the swarm wants for it.

@@ -20,7 +20,7 @@ use tokio::sync::OnceCell;
 
 use pinnace_core::text::clean;
 
-pub use pinnace_core::redacted::Hidden;
+pub use pinnace_core::redacted::Redacted;
 
 /// How Docker names its Hub among credentials.
 const HUB: &str = "https://index.docker.io/v1/";
@@ -39,18 +39,18 @@ pub enum Secret {
         /// The user.
         user: String,
         /// The password.
-        password: Hidden,
+        password: Redacted,
     },
     /// A refresh token, to be exchanged for a bearer token (OAuth 2, `docker login` with an identity token).
-    Identity(Hidden),
+    Identity(Redacted),
     /// A bearer token, to be sent as it is (`registrytoken`).
-    Token(Hidden),
+    Token(Redacted),
 }
 
 impl Secret {
     /// The value of `X-Registry-Auth` for a registry: JSON as URL-safe base64 with padding, which is what the engine
     /// decodes; the standard alphabet counts as no credentials, silently.
-    pub fn header(&self, host: &str) -> Hidden {
+    pub fn header(&self, host: &str) -> Redacted {
         let server = key_of(host);
         let json = match self {
             Self::Basic { user, password } => {
@@ -59,7 +59,7 @@ impl Secret {
             Self::Identity(token) => serde_json::json!({"identitytoken": token.reveal(), "serveraddress": server}),
             Self::Token(token) => serde_json::json!({"registrytoken": token.reveal(), "serveraddress": server}),
         };
-        Hidden::new(URL_SAFE.encode(json.to_string()))
+        Redacted::new(URL_SAFE.encode(json.to_string()))
     }
 }
 
@@ -172,7 +172,7 @@ impl Credentials {
     }
 
     /// The value of `X-Registry-Auth` for a host, where there are credentials.
-    pub async fn header(&self, host: &str) -> Result<Option<Hidden>, CredentialError> {
+    pub async fn header(&self, host: &str) -> Result<Option<Redacted>, CredentialError> {
         Ok(self.get(host).await?.map(|secret| secret.header(host)))
     }
 
@@ -235,8 +235,8 @@ impl Credentials {
         let told: Helped = serde_json::from_slice(&output).map_err(|_| fail("its answer is not JSON".to_owned()))?;
         Ok(match (told.username.as_str(), told.secret) {
             (_, secret) if secret.is_empty() => None,
-            ("<token>", secret) => Some(Secret::Identity(Hidden::new(secret))),
-            (user, secret) => Some(Secret::Basic { user: user.to_owned(), password: Hidden::new(secret) }),
+            ("<token>", secret) => Some(Secret::Identity(Redacted::new(secret))),
+            (user, secret) => Some(Secret::Basic { user: user.to_owned(), password: Redacted::new(secret) }),
         })
     }
 }
@@ -246,13 +246,13 @@ fn entry(value: &serde_json::Value) -> Answer {
     let fail = |why: &str| CredentialError(why.to_owned());
     let entry = Entry::deserialize(value).map_err(|_| fail("the entry in `auths` is not of the expected form"))?;
     if !entry.identitytoken.is_empty() {
-        return Ok(Some(Secret::Identity(Hidden::new(entry.identitytoken))));
+        return Ok(Some(Secret::Identity(Redacted::new(entry.identitytoken))));
     }
     if !entry.registrytoken.is_empty() {
-        return Ok(Some(Secret::Token(Hidden::new(entry.registrytoken))));
+        return Ok(Some(Secret::Token(Redacted::new(entry.registrytoken))));
     }
     if entry.auth.is_empty() {
-        let password = Hidden::new(entry.password);
+        let password = Redacted::new(entry.password);
         return Ok((!entry.username.is_empty()).then_some(Secret::Basic { user: entry.username, password }));
     }
     let bytes = STANDARD
@@ -261,7 +261,7 @@ fn entry(value: &serde_json::Value) -> Answer {
         .map_err(|_| fail("`auth` is not base64"))?;
     let text = String::from_utf8(bytes).map_err(|_| fail("`auth` is not text"))?;
     let (user, password) = text.split_once(':').ok_or_else(|| fail("`auth` has no `:` between user and password"))?;
-    let password = Hidden::new(password.trim_end_matches('\0').to_owned());
+    let password = Redacted::new(password.trim_end_matches('\0').to_owned());
     Ok(Some(Secret::Basic { user: user.to_owned(), password }))
 }
 

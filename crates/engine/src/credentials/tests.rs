@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::*;
 
 fn basic(user: &str, password: &str) -> Secret {
-    Secret::Basic { user: user.into(), password: Hidden::new(password) }
+    Secret::Basic { user: user.into(), password: Redacted::new(password) }
 }
 
 fn with_config(json: &str) -> (tempfile::TempDir, Credentials) {
@@ -42,9 +42,9 @@ async fn entries_of_auths() {
     assert_eq!(credentials.get("docker.io").await, Ok(Some(basic("hub", "secret"))));
     assert_eq!(credentials.get("index.docker.io").await, Ok(Some(basic("hub", "secret"))));
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p:q"))));
-    assert_eq!(credentials.get("quay.io").await, Ok(Some(Secret::Identity(Hidden::new("refresh")))));
+    assert_eq!(credentials.get("quay.io").await, Ok(Some(Secret::Identity(Redacted::new("refresh")))));
     assert_eq!(credentials.get("10.77.0.1:5001").await, Ok(Some(basic("pinnace", "s3cret~pass?>x:~"))));
-    assert_eq!(credentials.get("token.example").await, Ok(Some(Secret::Token(Hidden::new("bearer")))));
+    assert_eq!(credentials.get("token.example").await, Ok(Some(Secret::Token(Redacted::new("bearer")))));
     assert_eq!(credentials.get("empty.example").await, Ok(None));
     assert_eq!(credentials.get("10.77.0.1").await, Ok(None), "another port is another registry");
     let said = |host: &'static str| {
@@ -89,7 +89,7 @@ async fn helpers_and_the_store() {
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p"))));
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p"))));
     assert_eq!(std::fs::read_to_string(home.path().join("calls")).unwrap(), "call\n", "asked once");
-    assert_eq!(credentials.get("docker.io").await, Ok(Some(Secret::Identity(Hidden::new("refresh")))));
+    assert_eq!(credentials.get("docker.io").await, Ok(Some(Secret::Identity(Redacted::new("refresh")))));
     assert_eq!(credentials.get("own.example").await, Ok(Some(basic("a", "b"))), "the entry where the store has none");
     assert_eq!(credentials.get("none.example").await, Ok(None));
     assert_eq!(
@@ -136,7 +136,7 @@ fn secrets_are_not_seen_and_the_header_is_what_the_engine_decodes() {
         json,
         serde_json::json!({"username": "pinnace", "password": "s3cret~pass?>x~~~???", "serveraddress": "10.77.0.1:5001"})
     );
-    let hub = URL_SAFE.decode(Secret::Identity(Hidden::new("t")).header("docker.io").reveal()).unwrap();
+    let hub = URL_SAFE.decode(Secret::Identity(Redacted::new("t")).header("docker.io").reveal()).unwrap();
     assert_eq!(
         String::from_utf8(hub).unwrap(),
         r#"{"identitytoken":"t","serveraddress":"https://index.docker.io/v1/"}"#

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::client::{Docker, LOOKUP, READ};
 use super::error::Fault;
 use super::transport::{Limit, failed};
-use crate::credentials::Hidden;
+use crate::credentials::Redacted;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::text::clean;
 
@@ -66,7 +66,7 @@ impl Docker {
     ///
     /// # Errors
     /// 404 where it does not exist, 401 or 500 where the registry refuses (the message says why), 400 for no reference.
-    pub async fn distribution(&self, reference: &str, auth: Option<&Hidden>) -> Result<Distribution, Fault> {
+    pub async fn distribution(&self, reference: &str, auth: Option<&Redacted>) -> Result<Distribution, Fault> {
         let what = format!("asking the registry about {}", clean(reference));
         let parsed = ImageRef::parse(reference).map_err(|error| Fault::Http {
             what: what.clone(),
@@ -93,7 +93,7 @@ impl Docker {
     }
 
     /// bollard on our transport.
-    async fn bollard(&self, what: &str, limit: Limit, auth: Option<&Hidden>) -> Result<bollard::Docker, Fault> {
+    async fn bollard(&self, what: &str, limit: Limit, auth: Option<&Redacted>) -> Result<bollard::Docker, Fault> {
         let prefix = format!("{}/v{}", self.base(), self.api().await?);
         let http = self.http().clone();
         let auth = auth.and_then(|auth| HeaderValue::from_str(auth.reveal()).ok());

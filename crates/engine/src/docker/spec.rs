@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use pinnace_core::journal::sorted_hash;
 use pinnace_core::plan::Edit;
-use pinnace_core::swarm::{Place, Places, RestHash};
+use pinnace_core::swarm::{Place, Places, UntouchedHash};
 use pinnace_core::text::clean;
 
 const TEMPLATE: &str = "/TaskTemplate";
@@ -51,24 +51,24 @@ pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<V
 /// The hash of a spec without its [`Places`]: equal while nobody edited anything else.
 ///
 /// A `Placement` that is empty without its platforms counts as none, as an edit may make or leave one.
-pub(super) fn rest_hash(spec: &Value) -> RestHash {
+pub(super) fn rest_hash(spec: &Value) -> UntouchedHash {
     let mut spec = spec.clone();
     if let Some(Value::Object(template)) = spec.get_mut("TaskTemplate") {
         drop_places(template);
     }
-    RestHash(sorted_hash(&spec))
+    UntouchedHash(sorted_hash(&spec))
 }
 
 /// The same over a task template alone, be it a service's or a task's own spec.
 ///
 /// `Runtime` is left out: the engine writes it into a service's template and not into its tasks' (20.10.24 and 26.1).
-pub(super) fn template_hash(template: Option<&Value>) -> RestHash {
+pub(super) fn template_hash(template: Option<&Value>) -> UntouchedHash {
     let mut template = template.cloned().unwrap_or_default();
     if let Value::Object(template) = &mut template {
         drop_places(template);
         template.remove("Runtime");
     }
-    RestHash(sorted_hash(&template))
+    UntouchedHash(sorted_hash(&template))
 }
 
 fn drop_places(template: &mut Map<String, Value>) {
@@ -116,7 +116,7 @@ pub(super) fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// The spec's rest hash as it was before these edits, whichever of their ends it stands at.
-pub(super) fn rest_before(spec: &Value, edits: &[Edit]) -> RestHash {
+pub(super) fn rest_before(spec: &Value, edits: &[Edit]) -> UntouchedHash {
     let mut spec = spec.clone();
     for edit in edits {
         let Some((parent, key)) = edit.path.rsplit_once('/') else { continue };

@@ -12,7 +12,7 @@ use super::test_server::{Reply, TestServer, capture, capture_bytes};
 use super::write::Auth;
 use super::write::EditState;
 use super::{Docker, Fault};
-use crate::credentials::{Hidden, Secret};
+use crate::credentials::{Redacted, Secret};
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Edit;
 
@@ -22,8 +22,8 @@ fn told(status: u16, message: &str) -> Reply {
     Reply::told(status, json!({ "message": message }).to_string())
 }
 
-fn login() -> Hidden {
-    Secret::Basic { user: "u".into(), password: Hidden::new("s3cret~pass?>x~~~???") }.header("reg:5000")
+fn login() -> Redacted {
+    Secret::Basic { user: "u".into(), password: Redacted::new("s3cret~pass?>x~~~???") }.header("reg:5000")
 }
 
 /// The text of a captured service's spec, as the engine wrote it.

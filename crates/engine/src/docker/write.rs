@@ -14,10 +14,10 @@ use super::client::{Docker, encoded};
 use super::error::Fault;
 use super::model::ServiceBody;
 use super::{spec, splice};
-use crate::credentials::Hidden;
+use crate::credentials::Redacted;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Edit;
-use pinnace_core::swarm::{RestHash, Service};
+use pinnace_core::swarm::{Service, UntouchedHash};
 use pinnace_core::text::clean;
 
 /// The state of a service with regard to a unit's edits.
@@ -60,7 +60,7 @@ impl ServiceRevision {
 
     /// The same hash as it was before these edits, be it that the service stands before them or at their target: what
     /// to compare with a plan's `rest`, also where an edit (as of `/UpdateConfig`) is part of that hash.
-    pub(crate) fn rest_before(&self, edits: &[Edit]) -> RestHash {
+    pub(crate) fn rest_before(&self, edits: &[Edit]) -> UntouchedHash {
         spec::rest_before(&self.spec, edits)
     }
 
@@ -84,7 +84,7 @@ pub enum Auth {
     /// Those of the previous spec come back.
     Previous,
     /// These replace what is stored: the value of `X-Registry-Auth`.
-    Operator(Hidden),
+    Operator(Redacted),
 }
 
 /// What the engine said to a post it took.

@@ -11,7 +11,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::fault::status_line;
 use super::http::Answer;
-use crate::credentials::{Hidden, Secret};
+use crate::credentials::{Redacted, Secret};
 use pinnace_core::registry::Why;
 
 /// What a registry wants to see.
@@ -98,7 +98,7 @@ fn value_of(text: &str) -> (String, &str) {
 }
 
 /// `Basic …` for a user and a password.
-pub(super) fn basic(user: &str, password: &Hidden) -> HeaderValue {
+pub(super) fn basic(user: &str, password: &Redacted) -> HeaderValue {
     sensitive(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
         .unwrap_or(HeaderValue::from_static("Basic"))
 }
@@ -202,14 +202,14 @@ mod tests {
 
     #[test]
     fn token_requests() {
-        let secret = Secret::Basic { user: "u".into(), password: Hidden::new("p?~") };
+        let secret = Secret::Basic { user: "u".into(), password: Redacted::new("p?~") };
         let ask = |realm: &str, secret: Option<&Secret>| {
             token_request(realm, Some("reg x"), "repository:a/b:pull", secret, |host| host == "10.0.0.1:1")
         };
         let request = ask("https://auth/token?x=1", Some(&secret)).unwrap();
         assert_eq!(request.uri(), "https://auth/token?x=1&scope=repository%3Aa%2Fb%3Apull&service=reg%20x");
         assert_eq!(request.headers()[header::AUTHORIZATION], "Basic dTpwP34=");
-        let refresh = ask("https://auth/token", Some(&Secret::Identity(Hidden::new("r/t")))).unwrap();
+        let refresh = ask("https://auth/token", Some(&Secret::Identity(Redacted::new("r/t")))).unwrap();
         assert_eq!((refresh.method(), refresh.uri().query()), (&Method::POST, None));
         assert!(refresh.body().ends_with(b"&grant_type=refresh%5Ftoken&client_id=pinnace&refresh_token=r%2Ft"));
         assert!(matches!(ask("http://evil/token", Some(&secret)), Err(Why::Other(_))), "not in the clear");

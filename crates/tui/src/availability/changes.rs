@@ -16,7 +16,7 @@ use pinnace_core::history::drift;
 use pinnace_core::history::{Answer, way_back};
 use pinnace_core::pins;
 use pinnace_core::plan::Action as Doing;
-use pinnace_core::plan::{BackTo, Goal, Scope, Settle};
+use pinnace_core::plan::{BackTo, DriftResolution, Goal, Scope};
 use pinnace_core::swarm::Service;
 
 use crate::availability::Reason;
@@ -56,7 +56,7 @@ pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
 }
 
 /// The goal of settling the drift of the selected service or group; an error where there is none.
-pub(crate) fn drift_goal(state: &State, how: Settle) -> Result<(ClusterId, Goal), Reason> {
+pub(crate) fn drift_goal(state: &State, how: DriftResolution) -> Result<(ClusterId, Goal), Reason> {
     let selection = Selection::of(state);
     let (cluster, (group, scope)) = (selection.cluster, selection.planned()?);
     let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;

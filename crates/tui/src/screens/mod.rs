@@ -26,7 +26,7 @@ use crate::screens::plan::state::PlanState;
 use crate::screens::service::state::ServiceState;
 use crate::selection::Selection;
 use crate::state::State;
-use pinnace_core::plan::{Goal, Settle};
+use pinnace_core::plan::{DriftResolution, Goal};
 use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
@@ -271,8 +271,8 @@ pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect
         Action::Earlier => candidates::update::open(state),
         Action::Rollback if context(state) != Context::Change => plan::update::open_back(state),
         Action::Redeploy => plan::update::open_redeploy(state),
-        Action::ToPin => plan::update::open_drift(state, Settle::Back),
-        Action::AcceptDrift => plan::update::open_drift(state, Settle::Accept),
+        Action::ToPin => plan::update::open_drift(state, DriftResolution::Back),
+        Action::AcceptDrift => plan::update::open_drift(state, DriftResolution::Accept),
         _ => return false,
     }
     true

@@ -1,8 +1,8 @@
 //! The choices of a plan by keys: credentials, start-first, why, a file; and tasks that start anew.
 
 use pinnace_core::plan::Credentials;
-use pinnace_core::plan::{Again, Goal, Saved, Scope};
-use pinnace_core::plan::{Replacing, Sending};
+use pinnace_core::plan::{CredentialSource, UpdateOrder};
+use pinnace_core::plan::{Goal, RedeployImage, Saved, Scope};
 use pinnace_core::registry::{Fact, Learned, Via};
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::msg::{Effect, Msg};
@@ -31,17 +31,21 @@ fn a_choice_is_another_plan_and_its_warnings_are_to_be_seen_again() {
     let before = shown(&state).shown.plan.id.clone();
     press(&mut state, "c");
     let plan = shown(&state);
-    assert_eq!(plan.manner.sending, Sending::Operator);
+    assert_eq!(plan.manner.sending, CredentialSource::Operator);
     let sent = plan.shown.plan.active().map(|(_, unit)| unit.credentials).collect::<Vec<_>>();
     assert_eq!(sent, [Credentials::Operator]);
     assert!(plan.shown.plan.id != before && plan.fresh == Fresh::Equal);
     press(&mut state, "c");
     assert_eq!(shown(&state).shown.plan.id, before, "and back");
     press(&mut state, "S");
-    assert_eq!(shown(&state).manner.replacing, Replacing::StartFirst);
+    assert_eq!(shown(&state).manner.replacing, UpdateOrder::StartFirst);
     press(&mut state, "ctrl-r");
     found(&mut state, tale::GOOD, '1');
-    assert_eq!(shown(&state).manner.replacing, Replacing::StartFirst, "what was chosen stays when it is planned again");
+    assert_eq!(
+        shown(&state).manner.replacing,
+        UpdateOrder::StartFirst,
+        "what was chosen stays when it is planned again"
+    );
 }
 
 #[test]
@@ -85,13 +89,13 @@ fn tasks_start_anew_by_a_key_and_by_the_tags_new_image_with_another() {
     let mut state = tale::night(120, 40);
     press(&mut state, "down d");
     let Goal::Redeploy { scope, by, .. } = shown(&state).goal.clone() else { panic!("{:?}", shown(&state).goal) };
-    assert!(matches!(scope, Scope::Service(_)) && by == Again::Same);
+    assert!(matches!(scope, Scope::Service(_)) && by == RedeployImage::Same);
     found(&mut state, &pinned(PG, '1'), '1');
     assert_eq!(shown(&state).fresh, Fresh::Equal, "{:?}", shown(&state).shown.wants);
     assert!(shown(&state).shown.plan.units.iter().all(|unit| unit.from == unit.to));
     press(&mut state, "t");
     let Goal::Redeploy { by, .. } = shown(&state).goal.clone() else { panic!() };
-    assert_eq!(by, Again::Tag);
+    assert_eq!(by, RedeployImage::Tag);
     found(&mut state, PG, '7');
     let unit = &shown(&state).shown.plan.units[0];
     assert!(unit.to.image.contains("@sha256:7f2e"), "{}", unit.to.image);

@@ -8,8 +8,8 @@ use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
 use pinnace_core::plan::{Action, ImageAt, Kind, Plan, Record, Unit};
 use pinnace_core::swarm::{
-    Availability, Mode, Node, NodeState, Place, Places, RestHash, RestartCondition, Role, Service, Task, TaskState,
-    UpdatePolicy, UpdateState, UpdateStatus,
+    Availability, Mode, Node, NodeState, Place, Places, RestartCondition, Role, Service, Task, TaskState,
+    UntouchedHash, UpdatePolicy, UpdateState, UpdateStatus,
 };
 use pinnace_core::swarm::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::time::Time;
@@ -79,8 +79,8 @@ impl One {
             updated: ago(41 * DAY),
             labels: BTreeMap::new(),
             places: places(image),
-            rest: RestHash("rest".into()),
-            template: RestHash("template".into()),
+            rest: UntouchedHash("rest".into()),
+            template: UntouchedHash("template".into()),
             previous: None,
             previous_differs: Vec::new(),
             mode: Mode::Replicated(replicas),
@@ -267,7 +267,7 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         reasons: Vec::new(),
         effect: pinnace_core::plan::Effect::default(),
         edits: Vec::new(),
-        rest: RestHash("rest".into()),
+        rest: UntouchedHash("rest".into()),
         engine_rolls_back: false,
         credentials: pinnace_core::plan::Credentials::default(),
         notes: Vec::new(),

@@ -4,7 +4,7 @@ use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use pinnace_core::redacted::Hidden;
+use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Learned, Why};
 use pinnace_tui::action::Context;
@@ -98,7 +98,7 @@ fn the_form_is_filled_and_taken() {
         cluster: ClusterId::FIRST,
         host: "reg.example.com:5000".into(),
         user: "ops".into(),
-        password: Hidden::new(SECRET),
+        password: Redacted::new(SECRET),
     };
     assert!(effects.contains(&wanted) && state.modal.is_none(), "{effects:?}");
 }

@@ -243,7 +243,7 @@ async fn the_cause_behind_no_such_image() {
                 let login = Some(("ops".to_owned(), "secret".to_owned()));
                 swarm.sim.with(|world| world.registries.get_mut(HUB).unwrap().login = login);
                 let operator = swarm.at("node-1");
-                let secret = pinnace_engine::credentials::Hidden::new("secret");
+                let secret = pinnace_engine::credentials::Redacted::new("secret");
                 operator.given.cluster.login(HUB, "ops".into(), secret).await;
                 operator
             }

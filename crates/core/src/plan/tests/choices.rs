@@ -3,9 +3,9 @@
 use super::*;
 use crate::pins;
 use crate::plan::Credentials;
-use crate::plan::options::{Replacing, Sending};
+use crate::plan::options::{CredentialSource, UpdateOrder};
 
-fn planned(world: &World, facts: &Facts, goal: &Goal, manner: &Manner) -> Plan {
+fn planned(world: &World, facts: &Facts, goal: &Goal, manner: &PlanOptions) -> Plan {
     super::super::plan(goal, manner, world, facts, sample::NOW).plan
 }
 
@@ -23,7 +23,7 @@ fn labelled(world: &mut World, service: &str, role: &str) {
 fn a_database_goes_one_instance_after_another_known_replicas_first() {
     let (mut world, facts) = (world(), facts(&[("r.io/pg:2", "2")]));
     let goal = pin("image = \"r.io/pg:2\"\n");
-    let plain = Manner::default();
+    let plain = PlanOptions::default();
     let unknown = planned(&world, &facts, &goal, &plain);
     assert_eq!(names(&unknown), ["pg-n1-a", "pg-n1-b", "pg-n2-c"]);
     assert!(codes(&unknown).contains(&"roles-unknown"));
@@ -34,7 +34,7 @@ fn a_database_goes_one_instance_after_another_known_replicas_first() {
     assert_eq!(names(&known), ["pg-n1-b", "pg-n1-a", "pg-n2-c"]);
     assert!(!codes(&known).contains(&"roles-unknown"));
     let order = vec!["pg-n2-c-id".to_owned()];
-    let chosen = planned(&world, &facts, &goal, &Manner { order, ..plain });
+    let chosen = planned(&world, &facts, &goal, &PlanOptions { order, ..plain });
     assert_eq!(names(&chosen), ["pg-n2-c", "pg-n1-b", "pg-n1-a"]);
     assert_ne!(chosen.id, known.id, "another order is another plan");
 }
@@ -46,22 +46,22 @@ fn credentials_are_kept_but_for_a_new_registry() {
     facts.take(login("r.io", true));
     facts.take(login("new.io", true));
     let with = |facts: &Facts, image: &str, sending| {
-        let manner = Manner { sending, ..Manner::default() };
+        let manner = PlanOptions { sending, ..PlanOptions::default() };
         let goal = pin(&format!("[node.n2]\nimage = \"{image}\"\n"));
         let plan = planned(&world, facts, &goal, &manner);
         (plan.units[0].credentials, plan.units[0].notes.join("; "), plan.id)
     };
-    let (kept, told, kept_id) = with(&facts, "r.io/pg:2", Sending::Auto);
+    let (kept, told, kept_id) = with(&facts, "r.io/pg:2", CredentialSource::Auto);
     assert_eq!(kept, Credentials::Stored);
     assert!(told.contains("those stored in the service; yours for r.io can be sent"), "{told}");
-    let (sent, told, sent_id) = with(&facts, "r.io/pg:2", Sending::Operator);
+    let (sent, told, sent_id) = with(&facts, "r.io/pg:2", CredentialSource::Operator);
     assert_eq!(sent, Credentials::Operator);
     assert!(told.contains("yours for r.io replace those stored"), "{told}");
     assert_ne!(kept_id, sent_id);
-    assert_eq!(with(&facts, "new.io/pg:2", Sending::Auto).0, Credentials::Operator, "a new registry");
-    assert_eq!(with(&facts, "new.io/pg:2", Sending::Stored).0, Credentials::Stored);
+    assert_eq!(with(&facts, "new.io/pg:2", CredentialSource::Auto).0, Credentials::Operator, "a new registry");
+    assert_eq!(with(&facts, "new.io/pg:2", CredentialSource::Stored).0, Credentials::Stored);
     facts.take(login("new.io", false));
-    let (none, told, _) = with(&facts, "new.io/pg:2", Sending::Operator);
+    let (none, told, _) = with(&facts, "new.io/pg:2", CredentialSource::Operator);
     assert_eq!(none, Credentials::Stored);
     assert!(told.contains("you have none for new.io"), "{told}");
 }
@@ -85,7 +85,7 @@ fn a_way_back_never_needs_the_operators() {
 fn start_first_is_an_edit_like_any_other() {
     let mut world = world();
     let facts = facts(&[("r.io/pg:2", "2"), (OLD, "1")]);
-    let manner = Manner { replacing: Replacing::StartFirst, ..Manner::default() };
+    let manner = PlanOptions { replacing: UpdateOrder::StartFirst, ..PlanOptions::default() };
     let goal = pin("[node.n2]\nimage = \"r.io/pg:2\"\n");
     let plan = planned(&world, &facts, &goal, &manner);
     let edit = plan.units[0].edits.iter().find(|edit| edit.path == "/UpdateConfig").unwrap();
@@ -97,7 +97,7 @@ fn start_first_is_an_edit_like_any_other() {
     service.places.update.as_mut().unwrap().value.clone_from(&edit.after);
     service.policy.start_first = true;
     world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
-    let back = planned(&world, &facts, &back(Scope::Group), &Manner::default());
+    let back = planned(&world, &facts, &back(Scope::Group), &PlanOptions::default());
     let undone = back.units[0].edits.iter().find(|edit| edit.path == "/UpdateConfig").unwrap();
     assert_eq!((undone.before.as_ref(), undone.after.as_ref()), (edit.after.as_ref(), None));
     // Where two tasks would clash it is not to be had, and says so.
@@ -110,7 +110,7 @@ fn start_first_is_an_edit_like_any_other() {
     assert!(plan.units[0].notes.iter().any(|note| note.contains("stop-first all the same")));
 }
 
-fn again(scope: Scope, by: Again) -> Goal {
+fn again(scope: Scope, by: RedeployImage) -> Goal {
     Goal::Redeploy { group: group(), scope, by }
 }
 
@@ -123,17 +123,18 @@ fn tasks_start_anew_by_the_same_digest_or_the_tags_new_one() {
     world.apply(Seen::SomeServices(vec![service]), sample::NOW);
     let facts = facts(&[(&pinned, "1"), (OLD, "2")]);
     let one = || Scope::Service("pg-n2-c".into());
-    let same = planned(&world, &facts, &again(one(), Again::Same), &Manner::default());
+    let same = planned(&world, &facts, &again(one(), RedeployImage::Same), &PlanOptions::default());
     let unit = &same.units[0];
     assert_eq!((unit.action, &unit.to.image), (Action::Back, &pinned), "the digest stays");
     assert_eq!(unit.edits.len(), 1);
     assert_eq!((unit.edits[0].path.as_str(), &unit.edits[0].after), ("/TaskTemplate/ForceUpdate", &Some(1.into())));
     assert_eq!((unit.effect.restarts, same.changes_pins()), (1, false));
-    let newest = planned(&world, &facts, &again(one(), Again::Tag), &Manner::default());
+    let newest = planned(&world, &facts, &again(one(), RedeployImage::Tag), &PlanOptions::default());
     assert_eq!(newest.units[0].to.digest, Some(digest("2")), "{:?}", newest.units[0].reasons);
     assert_eq!(newest.units[0].action, Action::New);
     // A bare tag gets the digest that it names now: its tasks restart anyway.
-    let bare = planned(&world, &facts, &again(Scope::Service("pg-n1-a".into()), Again::Same), &Manner::default());
+    let bare =
+        planned(&world, &facts, &again(Scope::Service("pg-n1-a".into()), RedeployImage::Same), &PlanOptions::default());
     assert_eq!(bare.units[0].to.digest, Some(digest("2")));
 }
 
@@ -143,9 +144,10 @@ fn a_redeploy_to_another_digest_takes_the_pin_along() {
     let pinned = format!("{OLD}@{}", digest("1"));
     let facts = facts(&[(&pinned, "1"), (OLD, "2")]);
     let goal = pin(&format!("[node.n2]\nimage = \"{pinned}\"\n"));
-    let plan = planned(&world, &facts, &goal, &Manner::default());
+    let plan = planned(&world, &facts, &goal, &PlanOptions::default());
     carry_out(&mut world, &plan, ChangeState::Done, "d");
-    let newest = planned(&world, &facts, &again(Scope::Member("n2".into()), Again::Tag), &Manner::default());
+    let newest =
+        planned(&world, &facts, &again(Scope::Member("n2".into()), RedeployImage::Tag), &PlanOptions::default());
     let doc = pins::read(newest.pins_after.as_deref().unwrap());
     let effective = doc.effective(&group(), &world.services["pg-n2-c-id"]).unwrap().1;
     assert!(effective.ends_with(&digest("2").to_string()), "{effective}");
@@ -155,18 +157,18 @@ fn a_redeploy_to_another_digest_takes_the_pin_along() {
 fn going_back_passes_over_tasks_that_were_only_started_anew() {
     let mut world = world();
     let facts = facts(&[("r.io/pg:2", "2"), (OLD, "1")]);
-    let forward = planned(&world, &facts, &pin("[node.n2]\nimage = \"r.io/pg:2\"\n"), &Manner::default());
+    let forward = planned(&world, &facts, &pin("[node.n2]\nimage = \"r.io/pg:2\"\n"), &PlanOptions::default());
     carry_out(&mut world, &forward, ChangeState::Done, "d");
     let mut with = facts.clone();
     let pinned = world.services["pg-n2-c-id"].image().to_owned();
     let value = ImageFact::new(digest("2"), None);
     with.learn(&pinned, Fact::Known { value, at: sample::NOW, via: Via::Registry });
-    let anew = planned(&world, &with, &again(Scope::Member("n2".into()), Again::Same), &Manner::default());
+    let anew = planned(&world, &with, &again(Scope::Member("n2".into()), RedeployImage::Same), &PlanOptions::default());
     carry_out(&mut world, &anew, ChangeState::Done, "d");
     let mut service = world.services["pg-n2-c-id"].clone();
     service.places.force.value = Some(1.into());
     world.apply(Seen::SomeServices(vec![service]), sample::NOW);
-    let back = planned(&world, &with, &back(Scope::Member("n2".into())), &Manner::default());
+    let back = planned(&world, &with, &back(Scope::Member("n2".into())), &PlanOptions::default());
     assert_eq!(back.units[0].to.image, OLD, "not to what runs already: {:?}", back.units[0]);
     let force = back.units[0].edits.iter().find(|edit| edit.path.ends_with("ForceUpdate")).unwrap();
     assert_eq!(force.after, Some(0.into()), "to the letter");

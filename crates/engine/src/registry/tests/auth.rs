@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 
 fn basic(user: &str, password: &str) -> Secret {
-    Secret::Basic { user: user.into(), password: Hidden::new(password) }
+    Secret::Basic { user: user.into(), password: Redacted::new(password) }
 }
 
 /// Wants a token, whose issuer wants a password where `private`; every `uses` requests a token runs out.
@@ -61,9 +61,9 @@ async fn tokens_for_a_password_and_a_refresh_token() {
         (None, Some(Why::NoCredentials)),
         (Some(basic("u", "p~?")), None),
         (Some(basic("u", "wrong")), Some(Why::Denied)),
-        (Some(Secret::Identity(Hidden::new("r1"))), None),
-        (Some(Secret::Identity(Hidden::new("r2"))), Some(Why::Denied)),
-        (Some(Secret::Token(Hidden::new("t9"))), Some(Why::Denied)),
+        (Some(Secret::Identity(Redacted::new("r1"))), None),
+        (Some(Secret::Identity(Redacted::new("r2"))), Some(Why::Denied)),
+        (Some(Secret::Token(Redacted::new("t9"))), Some(Why::Denied)),
     ] {
         let registry = token_server(true, usize::MAX).registry(Credentials::default());
         if let Some(secret) = secret.clone() {
@@ -157,7 +157,8 @@ async fn a_challenge_after_a_redirect_to_another_host_is_a_refusal() {
         ("http://10.0.0.1:1", "10.0.0.1:1"),
     ] {
         for challenge in CHALLENGES {
-            for secret in [basic("u", "p~?"), Secret::Token(Hidden::new("t9")), Secret::Identity(Hidden::new("r1"))] {
+            for secret in [basic("u", "p~?"), Secret::Token(Redacted::new("t9")), Secret::Identity(Redacted::new("r1"))]
+            {
                 let case = format!("{to}, {challenge}, {secret:?}");
                 // A password for the registry's own challenge; the other kinds need none, and go on at once.
                 let fake = match secret {

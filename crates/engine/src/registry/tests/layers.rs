@@ -72,7 +72,7 @@ fn serving(blobs: &[Vec<u8>]) -> Fake {
 
 async fn read(fake: &Fake, layers: Vec<Layer>, bounds: &Bounds) -> Result<Vec<ImageFile>, Why> {
     let credentials = Credentials::default();
-    credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Hidden::new("p") });
+    credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
     fake.registry(credentials).files(&image("reg.example/pg:1"), &about(layers), bounds, |_| ()).await
 }
 

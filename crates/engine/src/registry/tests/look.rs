@@ -56,7 +56,7 @@ fn single(config: &'static str) -> impl Fn(&Came) -> Reply + Send + Sync {
 async fn a_single_image_names_its_platform_in_its_config() {
     let fake = Fake::new(single(r#"{"os":"linux","architecture":"arm64"}"#));
     let credentials = Credentials::default();
-    credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Hidden::new("p") });
+    credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
     let fact = fake.registry(credentials).look(&image("reg.example/pg:1")).await.unwrap();
     assert_eq!((fact.platforms, fact.size), (Some(linux(&["arm64"])), Some(412)));
     let shown: Vec<bool> = fake.came().iter().map(|came| came.header("authorization").is_some()).collect();
@@ -67,7 +67,7 @@ async fn a_single_image_names_its_platform_in_its_config() {
 #[tokio::test]
 async fn what_a_config_does_not_say_is_not_known() {
     let fact = Fake::new(single("{}")).registry(Credentials::default());
-    fact.login("reg.example", Secret::Basic { user: "u".into(), password: Hidden::new("p") });
+    fact.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
     assert_eq!(fact.look(&image("reg.example/pg:1")).await.unwrap().platforms, None);
 }
 

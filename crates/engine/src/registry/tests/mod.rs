@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::*;
-use crate::credentials::Hidden;
+use crate::credentials::Redacted;
 use pinnace_core::image::Platform;
 use pinnace_core::swarm::hex;
 

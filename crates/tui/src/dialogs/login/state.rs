@@ -4,7 +4,7 @@ use crate::clusters::ClusterId;
 use std::fmt;
 
 use pinnace_core::image::ImageRef;
-use pinnace_core::redacted::Hidden;
+use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Facts;
 
 use crate::dialogs::line::Line;
@@ -75,8 +75,8 @@ impl Masked {
         &mut self.0
     }
 
-    fn hidden(&self) -> Hidden {
-        Hidden::new(self.0.text())
+    fn hidden(&self) -> Redacted {
+        Redacted::new(self.0.text())
     }
 }
 
@@ -101,7 +101,7 @@ impl Login {
     ///
     /// # Errors
     /// The first line that something is wrong with.
-    pub(crate) fn taken(&self) -> Result<(String, String, Hidden), (Field, &'static str)> {
+    pub(crate) fn taken(&self) -> Result<(String, String, Redacted), (Field, &'static str)> {
         let host =
             host_of(self.host.text()).ok_or((Field::Host, "a registry is `host` or `host:port`, such as ghcr.io"))?;
         let user = self.user.text().trim();

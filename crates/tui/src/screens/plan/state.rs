@@ -8,7 +8,7 @@ use pinnace_core::export;
 use pinnace_core::finding::Code;
 use pinnace_core::image::digest_of;
 use pinnace_core::plan::{Action, Plan, Unit};
-use pinnace_core::plan::{Draft, Goal, Manner, identity, moved, plan, plural};
+use pinnace_core::plan::{Draft, Goal, PlanOptions, identity, moved, plan, plural};
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
@@ -35,7 +35,7 @@ pub struct PlanState {
     /// Whether it stops after each unit.
     pub stepping: Stepping,
     /// The operator's choices.
-    pub manner: Manner,
+    pub manner: PlanOptions,
     /// Why, as the operator says.
     pub why: String,
     /// The chosen unit or finding.
@@ -91,7 +91,7 @@ pub enum Stepping {
 impl PlanState {
     /// Plans, as far as that is possible now.
     pub fn new(cluster: ClusterId, goal: Goal, one: &Cluster, now: Time) -> Self {
-        let manner = Manner::default();
+        let manner = PlanOptions::default();
         let shown = plan(&goal, &manner, &one.world, &one.facts, now);
         let mut state = Self {
             cluster,
@@ -209,7 +209,7 @@ impl PlanState {
 
 /// Forgets what is known of a plan's images where that may have changed since, so that it is asked for anew.
 pub(crate) fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
-    let draft = plan(goal, &Manner::default(), &one.world, &one.facts, now);
+    let draft = plan(goal, &PlanOptions::default(), &one.world, &one.facts, now);
     let mut images: BTreeSet<String> = draft.plan.units.iter().map(|unit| unit.to.image.clone()).collect();
     if let Goal::Pins { group, text } = goal {
         images.extend(check::images(group, &pinnace_core::pins::read(text), &one.world, &one.facts).into_keys());

@@ -13,8 +13,8 @@ use crate::state::{Guard, Screen, State};
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::{Action as Doing, Credentials, Plan};
-use pinnace_core::plan::{Again, Goal, Saved, Settle, plural};
-use pinnace_core::plan::{Replacing, Sending};
+use pinnace_core::plan::{CredentialSource, UpdateOrder};
+use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, Saved, plural};
 use pinnace_core::text::clean;
 
 use crate::update::body;
@@ -117,11 +117,11 @@ pub(crate) fn open_redeploy(state: &mut State) {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
     let Ok((group, scope)) = selection.planned() else { return };
-    open(state, cluster, Goal::Redeploy { group, scope, by: Again::Same });
+    open(state, cluster, Goal::Redeploy { group, scope, by: RedeployImage::Same });
 }
 
 /// Opens the plan that settles drift, of what the keys act on.
-pub(crate) fn open_drift(state: &mut State, how: Settle) {
+pub(crate) fn open_drift(state: &mut State, how: DriftResolution) {
     if let Ok((cluster, goal)) = drift_goal(state, how) {
         open(state, cluster, goal);
     }
@@ -135,16 +135,16 @@ fn choose(state: &mut State, action: Action) {
     match (action, &mut plan.goal) {
         (Action::Credentials, _) => {
             let sends = plan.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
-            plan.manner.sending = if sends { Sending::Stored } else { Sending::Operator };
+            plan.manner.sending = if sends { CredentialSource::Stored } else { CredentialSource::Operator };
         }
         (Action::StartFirst, _) => {
             plan.manner.replacing = match plan.manner.replacing {
-                Replacing::AsItIs => Replacing::StartFirst,
-                Replacing::StartFirst => Replacing::AsItIs,
+                UpdateOrder::AsItIs => UpdateOrder::StartFirst,
+                UpdateOrder::StartFirst => UpdateOrder::AsItIs,
             }
         }
         (_, Goal::Redeploy { by, .. }) => {
-            *by = if *by == Again::Same { Again::Tag } else { Again::Same };
+            *by = if *by == RedeployImage::Same { RedeployImage::Tag } else { RedeployImage::Same };
             forget_old(&plan.goal, one, now);
         }
         _ => {}
