@@ -23,7 +23,7 @@ use crate::config::{Key, Lookup};
 use pinnace_core::finding::Severity;
 use pinnace_core::registry::{Fact, Learned, Why};
 
-use crate::availability::available;
+use crate::availability::{Reason, available};
 use crate::dialogs::palette;
 use crate::dialogs::state::{Asked, LineUse, Modal, Question};
 use crate::layout;
@@ -214,8 +214,13 @@ fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
 pub(crate) fn try_run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     match available(state, action) {
         Ok(()) => run(state, action, effects),
-        Err(reason) => state.say(Severity::Info, format!("{}: {reason}", action.label()), ""),
+        Err(reason) => refuse(state, action, &reason),
     }
+}
+
+/// Says why an action is not possible.
+fn refuse(state: &mut State, action: Action, reason: &Reason) {
+    state.say(Severity::Info, format!("{}: {reason}", action.label()), "");
 }
 
 fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
@@ -255,7 +260,7 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Outcome::Handled => {}
         // A key that moves where nothing can move needs no word.
         Outcome::NotMine if palette::is_motion(action) || palette::is_typing(action) => {}
-        Outcome::NotMine => state.say(Severity::Info, format!("{}: not on this", action.label()), ""),
+        Outcome::NotMine => refuse(state, action, &Reason::NotHere),
         Outcome::Open(opening) => open(state, opening),
     }
 }
@@ -304,7 +309,7 @@ pub(crate) fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
 /// Copies the permanent fix for what the screen is about, and says what has to be known beside it.
 pub(crate) fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
     match crate::permanent_fix::here(state) {
-        Err(reason) => state.say(Severity::Info, format!("{}: {reason}", Action::CopyFix.label()), ""),
+        Err(reason) => refuse(state, Action::CopyFix, &reason),
         Ok(fix) => {
             state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
             effects.push(Effect::Copy(fix.text));

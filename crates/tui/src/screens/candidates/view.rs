@@ -112,7 +112,7 @@ fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]
     });
     let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &Earlier, cells| {
         let role = match row.fared {
-            Fared::Failed | Fared::NeverStarted => Role::Failing,
+            _ if is_failed(row) => Role::Failing,
             Fared::Unknown | Fared::Never => Role::Dim,
             _ => Role::Text,
         };
