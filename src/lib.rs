@@ -1,7 +1,7 @@
-//! pinnace: a console for Docker Swarm images.
+//! pinnace: a terminal console for images in a Docker Swarm.
 //!
-//! The verbs ([`cli`]) and the console's loop ([`console`]); what they stand on is in the crates below `crates/`. See
-//! ARCHITECTURE.md for how they depend on each other.
+//! This crate holds the verbs ([`cli`]) and the console's loop ([`console`]); everything they use is in the
+//! crates below `crates/`. ARCHITECTURE.md describes the dependencies between them.
 
 pub mod cli;
 pub mod console;

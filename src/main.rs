@@ -1,4 +1,4 @@
-//! The pinnace binary: everything is in the library.
+//! The entry point of the pinnace binary; all code is in the library.
 
 use std::process::ExitCode;
 

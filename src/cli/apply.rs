@@ -1,4 +1,4 @@
-//! `pinnace apply`, `rollback` and `redeploy`: plan, and carry it out.
+//! `pinnace apply`, `rollback` and `redeploy`: plan a change and apply it.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Exit;
-use super::args::{Edit, How, OnFailure, Towards, Ways};
+use super::args::{ApplyArgs, Edit, OnFailure, PlanArgs, TargetArgs};
 use super::drawn::{self, Drawn};
 use super::drift::{self, Drift};
 use super::out::Out;
@@ -15,7 +15,7 @@ use pinnace_core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, P
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::{Action, Plan, Unit};
-use pinnace_core::plan::{BackTo, Consent, Draft, Goal, RedeployImage, Scope, plural};
+use pinnace_core::plan::{Consent, Draft, Goal, RedeployImage, RollbackChoice, Scope, plural};
 use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
@@ -23,18 +23,18 @@ use pinnace_core::world::World;
 use pinnace_engine::execute::{ChangeControl, Options, Outcome, Start, execute, new_change};
 use pinnace_engine::identity;
 
-/// `3 units`.
+/// Formats a count with its noun: `3 units`.
 pub fn counted(count: usize, noun: &str) -> String {
     format!("{count} {}", plural(count, noun))
 }
 
-/// Plans an edit of the pins and carries it out; or carries out the plan of a file.
+/// Plans an edit of the pins, or the resolution of drift, and applies it; or applies the plan of a file.
 pub async fn apply(
     stage: &Stage,
     group: &str,
     (edit, settle): (&Edit, Option<Drift>),
-    ways: &Ways,
-    how: &How,
+    ways: &PlanArgs,
+    how: &ApplyArgs,
     json: bool,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
@@ -54,25 +54,25 @@ pub async fn apply(
     carry_out(&session, drawn.draft, how, json).await
 }
 
-/// Plans the way back and carries it out.
-pub async fn rollback(stage: &Stage, target: &str, to: Option<&str>, how: &Towards) -> Result<Exit, Failure> {
+/// Plans a rollback and applies it.
+pub async fn rollback(stage: &Stage, target: &str, to: Option<&str>, how: &TargetArgs) -> Result<Exit, Failure> {
     towards(stage, target, how, |world, group, scope| {
-        let to = to.map(|to| BackTo::read(to, world.history(&group)));
+        let to = to.map(|to| RollbackChoice::read(to, world.history(&group)));
         Goal::Back { group, scope, to }
     })
     .await
 }
 
-/// Plans to start tasks anew and carries it out.
-pub async fn redeploy(stage: &Stage, target: &str, by: RedeployImage, how: &Towards) -> Result<Exit, Failure> {
+/// Plans a redeploy and applies it.
+pub async fn redeploy(stage: &Stage, target: &str, by: RedeployImage, how: &TargetArgs) -> Result<Exit, Failure> {
     towards(stage, target, how, |_, group, scope| Goal::Redeploy { group, scope, by }).await
 }
 
-/// Plans for a target, and carries it out unless it is only to be shown or saved.
+/// Plans the goal for a target, and applies it unless it has only to be shown or saved.
 async fn towards(
     stage: &Stage,
     target: &str,
-    how: &Towards,
+    how: &TargetArgs,
     goal: impl FnOnce(&World, GroupKey, Scope) -> Goal,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
@@ -86,7 +86,7 @@ async fn towards(
     carry_out(&session, drawn.draft, &how.how, how.json).await
 }
 
-async fn carry_out(session: &Session, draft: Draft, how: &How, json: bool) -> Result<Exit, Failure> {
+async fn carry_out(session: &Session, draft: Draft, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
     let plan = &draft.plan;
     if !json {
         session.out.plan(plan);
@@ -109,8 +109,8 @@ async fn carry_out(session: &Session, draft: Draft, how: &How, json: bool) -> Re
     follow(session, plan, start, options, json).await
 }
 
-/// Why a plan is not carried out, if so; told on the error stream.
-fn obstacle(out: &Out, draft: &Draft, how: &How) -> Option<Exit> {
+/// Prints why a plan must not be applied to the error stream, and returns the exit code; `None` if it may be applied.
+fn obstacle(out: &Out, draft: &Draft, how: &ApplyArgs) -> Option<Exit> {
     let plan = &draft.plan;
     let blocked = plan.units.iter().filter(|unit| unit.action == Action::Blocked).count();
     let active = plan.active().count();
@@ -130,8 +130,8 @@ fn obstacle(out: &Out, draft: &Draft, how: &How) -> Option<Exit> {
     Some(if errors { Exit::Trouble } else { Exit::Choice })
 }
 
-/// How a change is carried out, by flags, kind of group and settings.
-pub fn options(session: &Session, group: &GroupKey, how: &How, by: String) -> Options {
+/// Returns the options for applying a change, from the flags, the kind of group and the settings.
+pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String) -> Options {
     let on_failure = match (how.on_failure, group.kind) {
         (Some(OnFailure::All), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::All,
         (Some(OnFailure::Unit), _) | (None, GroupKind::Database) => Rule::Unit,
@@ -150,7 +150,7 @@ pub fn options(session: &Session, group: &GroupKey, how: &How, by: String) -> Op
     }
 }
 
-/// Carries a change out, printing what happens; a signal finishes the unit in work and gives the change up.
+/// Applies a change and prints its events. A signal lets the current unit finish and detaches the change.
 pub async fn follow(
     session: &Session,
     plan: &Plan,
@@ -165,7 +165,7 @@ pub async fn follow(
     let running = tokio::spawn(execute(session.cluster.clone(), start, options, control));
     let signals = tokio::spawn(stop_on_signal(session.out.clone(), orders));
     let mut progress = Progress::new(plan.units.len());
-    let mut tell = Teller::default();
+    let mut tell = EventPrinter::default();
     while let Some(event) = events.recv().await {
         progress.apply(&event);
         if !json {
@@ -192,7 +192,7 @@ pub async fn follow(
     Ok(exit)
 }
 
-/// On a signal the unit in work is finished, then the change is given up; a second one gives it up at once.
+/// Orders the change to stop after the current unit on the first signal, and to detach at once on the second.
 async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<Order>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut hup), Ok(mut int)) =
@@ -210,21 +210,21 @@ async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<Order>) {
     std::future::pending::<()>().await;
 }
 
-/// What failed and why, for programs.
+/// Lists the failures with their hints, for JSON.
 fn failures(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let units = plan.units.iter().zip(&progress.units);
     let failed = units.filter_map(|(unit, progress)| Some((unit, progress.failure.as_ref()?)));
     failed.map(|(unit, (why, hint))| serde_json::json!({ "service": unit.service, "why": why, "hint": hint })).collect()
 }
 
-/// What else is worth knowing of each unit.
+/// Lists the notes of all units, for JSON.
 fn notes(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let units = plan.units.iter().zip(&progress.units);
     let notes = units.flat_map(|(unit, progress)| progress.notes.iter().map(move |note| (unit, note)));
     notes.map(|(unit, note)| serde_json::json!({ "service": unit.service, "note": note })).collect()
 }
 
-/// The steps of each unit's newest direction, with their seconds.
+/// Lists the steps of each unit's last direction with their durations in seconds, for JSON.
 fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let units = plan.units.iter().zip(&progress.units);
     let steps = units.flat_map(|(unit, progress)| progress.steps().into_iter().map(move |step| (unit, step)));
@@ -235,7 +235,7 @@ fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     steps.map(told).collect()
 }
 
-/// The same for a person: ` (check 0.0 s, update 0.1 s, converge 6.2 s)`; empty for a unit still at work.
+/// Formats a unit's steps for people: ` (check 0.0 s, update 0.1 s, converge 6.2 s)`; empty while a step is running.
 fn took(unit: &UnitProgress) -> String {
     let steps: Vec<_> = unit.steps().iter().map(|(phase, _, took)| took.map(|took| (*phase, took))).collect();
     let text = |(phase, took): &(Phase, Duration)| format!("{} {:.1} s", phase.word(), took.as_secs_f64());
@@ -265,7 +265,7 @@ fn exit(outcome: &Outcome, progress: &Progress) -> Exit {
     }
 }
 
-/// Prints what can be done now, as commands.
+/// Prints the possible next commands.
 fn choices(out: &Out, plan: &Plan, outcome: &Outcome, progress: &Progress) {
     let failed = progress.units.iter().position(|unit| unit.failure.is_some());
     match outcome {
@@ -289,13 +289,13 @@ fn choices(out: &Out, plan: &Plan, outcome: &Outcome, progress: &Progress) {
     }
 }
 
-/// Prints events as lines, the tasks' comings and goings only when what is waited for changes.
+/// The printer of events; it repeats the reason for waiting only when that changes.
 #[derive(Default)]
-struct Teller {
+struct EventPrinter {
     waits: String,
 }
 
-impl Teller {
+impl EventPrinter {
     fn event(&mut self, out: &Out, plan: &Plan, event: &Event, progress: &Progress) {
         let name = |unit: usize| plan.units.get(unit).map_or("", |unit| unit.service.as_str());
         let text = match &event.kind {

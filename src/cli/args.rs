@@ -1,197 +1,197 @@
-//! The command line.
+//! The command line, parsed by clap; the doc comments of arguments are their help texts.
 
 use std::path::PathBuf;
 
 use super::drift::Drift;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
-/// A console for Docker Swarm images: pin, plan, apply, watch, go back.
+/// Console for Docker Swarm images: pin, plan, apply, watch, roll back
 #[derive(Debug, Parser)]
 #[command(version, about, max_term_width = 100)]
 pub struct Args {
-    /// What concerns every verb.
+    /// Flags of every verb.
     #[command(flatten)]
-    pub common: Common,
-    /// The verb; none opens the console.
+    pub common: CommonArgs,
+    /// The verb; without one the console opens.
     #[command(subcommand)]
     pub verb: Option<Verb>,
 }
 
 /// Flags of every verb.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Common {
-    /// The Docker context to use (before `DOCKER_HOST` and `DOCKER_CONTEXT`)
+pub struct CommonArgs {
+    /// Docker context to use (takes precedence over `DOCKER_HOST` and `DOCKER_CONTEXT`)
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
-    /// The engine's address: `unix:///path` or `tcp://host:port`
+    /// Address of the engine: `unix:///path` or `tcp://host:port`
     #[arg(long, global = true, value_name = "URL", conflicts_with = "context")]
     pub host: Option<String>,
-    /// Post nothing and write nothing
+    /// Change nothing in the swarm, and write no files
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Where changes are written down: `disk` where no configs may be made; other managers see nothing of that
+    /// Journal for changes: `disk` if you may not create configs in the swarm; then other managers do not see them
     #[arg(long, global = true, value_enum, value_name = "WHERE")]
     pub journal: Option<Kept>,
-    /// The configuration file, instead of the one in the configuration folder
+    /// Configuration file to use instead of the one in the configuration folder
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-/// Where changes are written down.
+/// The store of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kept {
-    /// In the swarm
+    /// Docker configs in the swarm, visible to all managers
     Swarm,
-    /// On this machine
+    /// Files on this machine
     Disk,
 }
 
 /// An edit of the pins in force.
 #[derive(Clone, Debug, Default, ClapArgs)]
 pub struct Edit {
-    /// Pin a member, or the whole group, to an image; may be given several times
+    /// Pin a member, or the whole group, to an image; can be repeated
     #[arg(long = "pin", value_name = "[MEMBER=]REF")]
     pub pin: Vec<String>,
-    /// Clear a member's pin; `.` is the group's own
+    /// Clear the pin of a member; `.` clears the group's own pin
     #[arg(long = "unpin", value_name = "MEMBER")]
     pub unpin: Vec<String>,
-    /// Take this file as the group's whole pin document; a database's spec of pgEdge's API (JSON) becomes one
+    /// Replace the group's pin document by this file; the spec of a pgEdge database (JSON) is converted
     #[arg(long = "pins", value_name = "FILE", conflicts_with_all = ["pin", "unpin"])]
     pub pins: Option<PathBuf>,
 }
 
-/// Choices that are part of a plan.
+/// Options that become part of a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Ways {
-    /// Send your credentials for the images' registries; they replace those stored in the services
+pub struct PlanArgs {
+    /// Send your registry credentials with the update; they replace those stored in the services
     #[arg(long, conflicts_with = "keep_credentials")]
     pub send_credentials: bool,
-    /// Keep the credentials stored in the services, also where one moves to another registry
+    /// Keep the credentials stored in the services, even if a service moves to another registry
     #[arg(long)]
     pub keep_credentials: bool,
-    /// Start new tasks before old ones stop, where nothing forbids it; this stays in the services' update policy
+    /// Start new tasks before old ones stop, where nothing forbids it; this also stays in the services' update policy
     #[arg(long)]
     pub start_first: bool,
-    /// The services in the order of work; those not named come behind
+    /// Update the services in this order; the others follow
     #[arg(long, value_name = "SERVICE,…", value_delimiter = ',')]
     pub order: Vec<String>,
 }
 
 impl Edit {
-    /// Whether there is one.
+    /// Returns whether an edit was given.
     pub fn is_some(&self) -> bool {
         !self.pin.is_empty() || !self.unpin.is_empty() || self.pins.is_some()
     }
 }
 
-impl Ways {
-    /// Whether there are any.
+impl PlanArgs {
+    /// Returns whether an option was given.
     pub fn is_some(&self) -> bool {
         self.send_credentials || self.keep_credentials || self.start_first || !self.order.is_empty()
     }
 }
 
-/// What a failed unit leads to.
+/// The reaction to a failed unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnFailure {
-    /// Put back every touched unit (a stack's default)
+    /// Roll back every touched unit (default for stacks and services)
     All,
-    /// Put back the failing unit (a database's default)
+    /// Roll back the failed unit (default for databases)
     Unit,
-    /// Stop as it stands
+    /// Stop, and leave all units in their current state
     Stop,
-    /// Go on with the others
+    /// Continue with the other units
     GoOn,
 }
 
-/// What is said to a plan beforehand.
+/// The acknowledgements that are given in advance.
 #[derive(Clone, Copy, Debug, ClapArgs)]
 pub struct Said {
-    /// Acknowledge the plan's warnings
+    /// Acknowledge the warnings of the plan
     #[arg(long)]
     pub ack: bool,
-    /// Go back to a digest that ran here although its registry does not answer for it
+    /// Roll back to a digest that ran here even if its registry does not answer
     #[arg(long)]
     pub unchecked: bool,
 }
 
-/// How a change is carried out.
+/// Options for applying a plan.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct How {
-    /// What is said to the plan
+pub struct ApplyArgs {
+    /// Acknowledgements given in advance
     #[command(flatten)]
     pub said: Said,
-    /// Apply what is not blocked, although errors block some units
+    /// Apply the other units if errors block some
     #[arg(long)]
     pub partial: bool,
     /// Stop after one unit and leave the rest to `resume`
     #[arg(long)]
     pub step: bool,
-    /// What a failed unit leads to
+    /// Reaction to a failed unit
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_failure: Option<OnFailure>,
     /// Seconds that tasks have to stay up before a unit is done
     #[arg(long, value_name = "SECONDS")]
     pub settle: Option<u64>,
-    /// Seconds a unit may wait for what does not come automatically
+    /// Seconds that a unit may wait for something that may never happen before it counts as stuck
     #[arg(long, value_name = "SECONDS")]
     pub stuck: Option<u64>,
-    /// Why, for the history
+    /// Reason for the change, shown in the history
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub reason: String,
 }
 
-/// What is done with a plan towards a target.
+/// Options for verbs that plan a change of a target and apply it.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Towards {
-    /// Only print the plan
+pub struct TargetArgs {
+    /// Print the plan, and do not apply it
     #[arg(long)]
     pub dry_run: bool,
-    /// Only save the plan to this file, for `pinnace apply FILE`
+    /// Save the plan to this file for `pinnace apply FILE`, and do not apply it
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
-    /// Choices
+    /// Options that become part of the plan
     #[command(flatten)]
-    pub ways: Ways,
-    /// How
+    pub ways: PlanArgs,
+    /// Options for applying the plan
     #[command(flatten)]
-    pub how: How,
+    pub how: ApplyArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// A choice for an unfinished change.
+/// The choice of what to do with an unfinished change.
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 #[group(multiple = false)]
 pub struct Choice {
-    /// Go on to the plan's target
+    /// Continue to the target of the plan
     #[arg(long = "continue")]
     pub go_on: bool,
-    /// Put every touched unit back
+    /// Roll back every touched unit
     #[arg(long)]
     pub put_back: bool,
-    /// End it as it stands
+    /// Close the change and leave its units in their current state
     #[arg(long)]
     pub leave: bool,
 }
 
-/// What is asked about a reference.
+/// The arguments of `inspect`.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct Inspecting {
-    /// The image: `[registry[:port]/]repository[:tag][@sha256:…]`
+pub struct InspectArgs {
+    /// Image to inspect: `[registry[:port]/]repository[:tag][@sha256:…]`
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// Judge it by this contract: a name, or a TOML file; a broken one is exit code 1
+    /// Check the image against this contract: a name, or a TOML file; exit code 1 if it is broken
     #[arg(long, value_name = "NAME|FILE")]
     pub contract: Option<String>,
-    /// Only this platform; without it all, and layers and configuration of linux/amd64
+    /// Platform to inspect; without it all are listed, with layers and configuration of linux/amd64
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<String>,
     /// List the files in its layers
     #[arg(long)]
     pub files: bool,
-    /// Speak plain HTTP to this registry, `host[:port]`, as an engine that declares it insecure would
+    /// Use plain HTTP for this registry, `host[:port]`, as an engine does for an insecure registry
     #[arg(long, value_name = "HOST")]
     pub plain_http: Vec<String>,
     /// Print JSON
@@ -199,141 +199,141 @@ pub struct Inspecting {
     pub json: bool,
 }
 
-/// The verbs.
+/// The subcommands; without one, the console opens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
-    /// Open the console (as without a verb)
+    /// Open the console (same as without a verb)
     Console,
-    /// Open the console on a simulated swarm: no Docker, no network, nothing kept
+    /// Open the console on a simulated swarm: no Docker, no network, nothing is saved
     Demo,
-    /// What runs, and what is wrong
+    /// Show what runs and what is wrong
     Status {
-        /// Only this group
+        /// Show only this group
         group: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Pins in force, and each service's effective image
+    /// Show the pins in force, and the effective image of each service
     Pins {
-        /// Only this group
+        /// Show only this group
         group: Option<String>,
-        /// Print what makes them last: for pgEdge's API, for the stack file, or a docker command
+        /// Print the permanent fix: for pgEdge's API, for the stack file, or as a docker command
         #[arg(long, requires = "group")]
         permanent: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Remarks about a group's pins and what it runs
+    /// Check a group's pins and what it runs
     Check {
-        /// The group
+        /// Group to check
         #[arg(required_unless_present = "explain")]
         group: Option<String>,
-        /// What a finding means, where its rule comes from, and what to do; `all` of them
+        /// Explain a finding: its meaning, its source and what to do; `all` lists all of them
         #[arg(long, value_name = "CODE|all", conflicts_with_all = ["group", "pin", "unpin", "pins"])]
         explain: Option<String>,
-        /// Edits to check with it
+        /// Edit of the pins to check
         #[command(flatten)]
         edit: Edit,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// What an edit of the pins would change
+    /// Plan an update
     Plan {
-        /// The group
+        /// Group whose pins are edited
         group: String,
-        /// The edit
+        /// Edit of the pins in force
         #[command(flatten)]
         edit: Edit,
-        /// Settle what somebody else changed: back to the pins, or accept what runs as the pin
+        /// Resolve drift: update services to their pins, or accept what runs as the pin
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
         drift: Option<Drift>,
-        /// Choices
+        /// Options that become part of the plan
         #[command(flatten)]
-        ways: Ways,
-        /// Save the plan to this file, for `pinnace apply FILE`
+        ways: PlanArgs,
+        /// Save the plan to this file for `pinnace apply FILE`
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Plan, and carry it out; or carry out a plan that was saved
+    /// Plan an update and apply it, or apply a saved plan
     Apply {
-        /// The group, or the file of a saved plan
+        /// Group whose pins are edited, or the file of a saved plan
         #[arg(value_name = "GROUP|FILE")]
         group: String,
-        /// The edit
+        /// Edit of the pins in force
         #[command(flatten)]
         edit: Edit,
-        /// Settle what somebody else changed: back to the pins, or accept what runs as the pin
+        /// Resolve drift: update services to their pins, or accept what runs as the pin
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
         drift: Option<Drift>,
-        /// Choices
+        /// Options that become part of the plan
         #[command(flatten)]
-        ways: Ways,
-        /// How
+        ways: PlanArgs,
+        /// Options for applying the plan
         #[command(flatten)]
-        how: How,
+        how: ApplyArgs,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Go back to what ran before
+    /// Roll back to what ran before
     Rollback {
-        /// A group, GROUP/MEMBER, or a service
+        /// Group, GROUP/MEMBER, or service
         target: String,
-        /// To what stood before this change, or to this image of its history: text, tag or digest
+        /// Roll back to the state before this change, or to this image of the history: text, tag or digest
         #[arg(long, value_name = "CHANGE|IMAGE")]
         to: Option<String>,
-        /// What to do with the plan
+        /// Options for the plan
         #[command(flatten)]
-        towards: Towards,
+        towards: TargetArgs,
     },
-    /// Start tasks anew
+    /// Restart tasks
     Redeploy {
-        /// A group, GROUP/MEMBER, or a service
+        /// Group, GROUP/MEMBER, or service
         target: String,
-        /// By what their tags name now, instead of the digest they run
+        /// Use the image that the tag names now, instead of the running digest
         #[arg(long)]
         newest: bool,
-        /// What to do with the plan
+        /// Options for the plan
         #[command(flatten)]
-        towards: Towards,
+        towards: TargetArgs,
     },
-    /// Finish, put back or end an unfinished change
+    /// Resume, roll back or close an unfinished change
     Resume {
-        /// The change's id, or its beginning
+        /// Id of the change, or the beginning of it
         change: String,
-        /// What to do; without a choice the choices are printed
+        /// Choice; without one the choices are printed
         #[command(flatten)]
         choice: Choice,
-        /// How
+        /// Options for applying the plan
         #[command(flatten)]
-        how: How,
+        how: ApplyArgs,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Note what others deployed: stable services whose image is not known yet (after a deploy, or from cron)
+    /// Record images deployed by others: stable services whose image is not known yet (after a deploy, or from cron)
     Record {
-        /// Only this group
+        /// Record only this group
         group: Option<String>,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// What an image is, and whether it keeps a contract; needs no engine
-    Inspect(Inspecting),
+    /// Show what an image is, and whether it keeps a contract; needs no engine
+    Inspect(InspectArgs),
     /// Serve a simulated swarm and its registries
     Sim(swarm_sim::command::Options),
-    /// All changes, newest first
+    /// Show all changes, newest first
     History {
-        /// Only this group or service
+        /// Show only this group or service
         what: Option<String>,
         /// Print JSON
         #[arg(long)]

@@ -1,4 +1,4 @@
-//! `pinnace check`: remarks about a group's pins and what it runs.
+//! `pinnace check`: prints findings about a group's pins and what it runs.
 
 use serde_json::json;
 
@@ -10,7 +10,7 @@ use pinnace_core::finding::{Code, Finding, Severity, gathered};
 use pinnace_core::plan::{Goal, PlanOptions};
 use pinnace_core::{check, pins, selector};
 
-/// Prints the findings of the pins in force with an edit made, and of what runs; an error is exit code 1.
+/// Prints the findings about the pins in force, with an edit applied, and about what runs; an error is exit code 1.
 pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
@@ -26,7 +26,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     findings.extend(remarks);
     findings.extend(check::running::about(&group, &pins::read(&before), &world, &facts));
     if text != before {
-        // An edit is judged in the place it would change as well.
+        // An edit is also planned, for the findings about the services that it would change.
         let goal = Goal::Pins { group: group.clone(), text };
         let draft = session.cluster.draft(&goal, &PlanOptions::default(), &mut world, &mut facts).await?;
         findings.extend(draft.plan.findings.into_iter().filter(|finding| !finding.is(Code::NothingToDo)));
@@ -43,7 +43,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     Ok(if bad { Exit::Trouble } else { Exit::Done })
 }
 
-/// Prints what a code means, or all of them.
+/// Prints the explanation of one finding code, or of all codes.
 pub fn explain(out: &Out, code: &str, json: bool) -> Result<Exit, Failure> {
     let codes: Vec<Code> = match (code, Code::named(code)) {
         ("all", _) => Code::ALL.to_vec(),

@@ -1,38 +1,38 @@
-//! `pinnace demo`: the console on a simulated swarm, in this process; nothing of the machine is touched but a temporary
-//! folder, which goes with it.
+//! `pinnace demo`: the console on a simulated swarm in this process. On this machine it uses only a
+//! temporary folder, which is deleted at its end.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::Common;
+use super::args::CommonArgs;
 use super::session::{Failure, usage};
 use super::{Exit, settings};
-use crate::console::{ClusterParts, Parts};
+use crate::console::{ConsoleCluster, Parts};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::{Docker, Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use pinnace_engine::versions::Versions;
-use pinnace_tui::state::Guard;
-use swarm_sim::{HUB, Seat, Sim, connect, demo_world, keep_moving, outside};
+use pinnace_tui::state::ChangeGuard;
+use swarm_sim::{HUB, ServedEndpoint, Sim, connect, demo_world, keep_moving, outside};
 
-/// How the demo's temporary folders begin; the process id follows.
+/// The prefix of the demo's temporary folders; the process id follows it.
 const FOLDER: &str = "pinnace-demo-";
 
 /// Opens the console on the demo's clusters.
-pub async fn run(common: &Common) -> Result<Exit, Failure> {
+pub async fn run(common: &CommonArgs) -> Result<Exit, Failure> {
     sweep(&std::env::temp_dir());
     let folder = tempfile::Builder::new()
         .prefix(&format!("{FOLDER}{}-", std::process::id()))
         .tempdir()
         .map_err(|error| usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a writable one"))?;
-    let guard = if common.read_only { Guard::ReadOnly } else { Guard::None };
+    let guard = if common.read_only { ChangeGuard::ReadOnly } else { ChangeGuard::None };
     let mut clusters = Vec::new();
     for demo in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
         let sim = Sim::start(demo.world, 1.0);
         keep_moving(&sim, demo.name);
         let cluster = cluster(demo.name, &sim, common.read_only)?;
-        clusters.push(ClusterParts { name: demo.name.to_owned(), cluster, guard });
+        clusters.push(ConsoleCluster { name: demo.name.to_owned(), cluster, guard });
     }
     let (config, warnings) = settings(common);
     let parts = Parts { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
@@ -40,25 +40,25 @@ pub async fn run(common: &Common) -> Result<Exit, Failure> {
     shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
 }
 
-/// The handle of a simulated swarm and its registries, over connections within the process.
+/// Creates the handle of a simulated swarm and its registries, over connections within the process.
 fn cluster(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Cluster, Failure> {
     let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
-    let host = Host::Memory(Arc::new(move |_| connect(&engine, Seat::Engine(None))));
+    let host = Host::Memory(Arc::new(move |_| connect(&engine, ServedEndpoint::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
     let dial = Dial::Memory(Arc::new(move |uri| {
         let name = uri.authority().map(ToString::to_string).unwrap_or_default();
-        connect(&registry, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+        connect(&registry, ServedEndpoint::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => DialError::NoName(name),
             _ => DialError::Refused(name, error.to_string()),
         })
     }));
     let policy = Policy { insecure: Vec::new(), limits: Limits::default(), user_agent: String::new() };
-    // The demo's registry holds what the list that is built in names.
+    // The demo's registry holds the images of the built-in version manifest.
     let versions = Versions::built_in(&format!("{HUB}/pgedge"));
     Ok(Cluster::over(docker, Registry::over(dial, policy, Credentials::default())).with_versions(versions))
 }
 
-/// Removes what demos left that were killed.
+/// Removes the temporary folders of demos that were killed.
 fn sweep(temporary: &Path) {
     let entries = std::fs::read_dir(temporary).into_iter().flatten().flatten();
     for path in entries.map(|entry| entry.path()) {

@@ -1,47 +1,47 @@
-//! A plan as a verb draws it up: what was asked for, the choices, what came of it; shown, saved, or taken from a file.
+//! The plan of a verb: created from a goal and options or read from a file, then shown or saved.
 
 use std::path::Path;
 
 use super::Exit;
-use super::args::Ways;
+use super::args::PlanArgs;
 use super::session::{Failure, Session, usage};
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::{Consent, Draft, Goal, PlanOptions, Saved, moved};
+use pinnace_core::plan::{Consent, Draft, Goal, PlanOptions, SavedPlan, moved};
 use pinnace_core::plan::{CredentialSource, UpdateOrder};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 use pinnace_engine::files::replace;
 
-/// A plan with what it was made from.
+/// A plan with its input.
 pub struct Drawn {
-    /// What was asked for.
+    /// The goal of the plan.
     pub goal: Goal,
-    /// The choices.
+    /// The options that are part of the plan.
     pub manner: PlanOptions,
-    /// The plan.
+    /// The plan, and the queries that are still open.
     pub draft: Draft,
 }
 
 impl Drawn {
-    /// Plans, with all that the planner wants to know.
+    /// Creates the plan, after all queries of the planner were answered.
     ///
     /// # Errors
-    /// When a choice names nothing, or the cluster stops answering.
-    pub async fn up(session: &Session, world: &mut World, goal: Goal, ways: &Ways) -> Result<Self, Failure> {
+    /// If an option names an unknown service, or the cluster stops answering.
+    pub async fn up(session: &Session, world: &mut World, goal: Goal, ways: &PlanArgs) -> Result<Self, Failure> {
         let manner = manner(world, goal.group(), ways)?;
         let draft = session.cluster.draft(&goal, &manner, world, &mut session.facts()).await?;
         Ok(Self { goal, manner, draft })
     }
 
-    /// Takes a plan from a file, and makes it again: it must come out equal.
+    /// Reads a plan from a file and plans its goal again; both plans must be equal.
     ///
     /// # Errors
-    /// When the file is no plan, or what it was made from has moved: then exit code 3.
+    /// If the file is not a plan, or the plan is stale; the exit code for the latter is 3.
     pub async fn from_file(session: &Session, world: &mut World, file: &Path) -> Result<Self, Failure> {
         let name = file.display();
         let text = std::fs::read_to_string(file)
             .map_err(|error| usage(format!("cannot read {name}: {error}"), "name a file of `pinnace plan --out`"))?;
-        let saved = Saved::read(&text).map_err(|damage| usage(format!("{name}: {damage}"), damage.hint()))?;
+        let saved = SavedPlan::read(&text).map_err(|damage| usage(format!("{name}: {damage}"), damage.hint()))?;
         let stale = |what: String| Failure {
             message: format!("{name} is stale: {what}"),
             hint: format!("look at it anew: `pinnace plan {} --out FILE`", saved.plan.group),
@@ -57,10 +57,10 @@ impl Drawn {
         Ok(Self { goal: saved.goal, manner: saved.manner, draft })
     }
 
-    /// Prints it, or writes it into a file; an error among its findings is exit code 1.
+    /// Prints the plan, and saves it to a file if one is given; an error among its findings is exit code 1.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn show(self, session: &Session, out: Option<&Path>, json: bool) -> Result<Exit, Failure> {
         if json {
             session.out.json(&self.draft.plan);
@@ -84,22 +84,22 @@ impl Drawn {
     }
 
     fn save(self, file: &Path) -> Result<(), Failure> {
-        let text = Saved::new(self.goal, self.manner, self.draft.plan).write();
+        let text = SavedPlan::new(self.goal, self.manner, self.draft.plan).write();
         let unwritten =
             |error| usage(format!("cannot write {}: {error}", file.display()), "name a file that can be written");
         replace(file, &text).map_err(unwritten)
     }
 }
 
-/// Whether an argument is meant as a file and not as a group.
+/// Returns whether an argument names an existing plan file, and not a group.
 pub fn is_file(argument: &str) -> bool {
     let path = Path::new(argument);
     let looks = argument.contains('/') || path.extension().is_some_and(|end| end == "json" || end == "plan");
     looks && path.is_file()
 }
 
-/// The choices of a command line; services by their names.
-fn manner(world: &World, group: &GroupKey, ways: &Ways) -> Result<PlanOptions, Failure> {
+/// Converts the options of the command line, and resolves the names of services.
+fn manner(world: &World, group: &GroupKey, ways: &PlanArgs) -> Result<PlanOptions, Failure> {
     let sending = match (ways.send_credentials, ways.keep_credentials) {
         (true, _) => CredentialSource::Operator,
         (_, true) => CredentialSource::Stored,

@@ -1,4 +1,4 @@
-//! What `plan` and `apply` ask for: an edit of the pins, or to settle drift.
+//! The goal of `plan` and `apply`: an edit of the pins, or the resolution of drift.
 
 use clap::ValueEnum;
 
@@ -8,19 +8,19 @@ use pinnace_core::plan::{DriftResolution, Goal, Scope};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
-/// What is to become of services that somebody else changed.
+/// The resolution of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Drift {
-    /// They go back to their pins
+    /// Update the services to their pins
     Back,
-    /// What they run becomes the pin; no service is touched
+    /// Pin what the services run; no service is touched
     Accept,
 }
 
-/// What is asked for of a group.
+/// Returns the goal for a group, and the edited pin document.
 ///
 /// # Errors
-/// When the edit names nothing, or the record in force cannot be read.
+/// If the edit names something unknown, or the record in force cannot be read.
 pub async fn goal(
     session: &Session,
     world: &mut World,

@@ -1,9 +1,9 @@
-//! What a service may go back to, as `pinnace history SERVICE` lists it.
+//! The rollback candidates of a service, as `pinnace history SERVICE` lists them.
 
 use super::out::{self, Out};
 use super::session::{Failure, Session};
 use pinnace_core::history::{Earlier, Pullable, earlier, wants, wants_of};
-use pinnace_core::plan::ImageAt;
+use pinnace_core::plan::ImageWithDigest;
 use pinnace_core::registry::Facts;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
@@ -11,13 +11,14 @@ use pinnace_core::time::{Time, age};
 use pinnace_core::wire::v1::HistoryImage;
 use pinnace_core::world::World;
 
-/// How many of the newest are looked up at their registry.
+/// The number of newest candidates that are looked up at their registry.
 const LOOKED_UP: usize = 20;
 
-/// The images of a service's history, the newest first, then tags it could go to; each looked up at its registry.
+/// Returns the rollback candidates of a service: the images that it had, newest first, then immutable tags. The first
+/// `LOOKED_UP` of them are looked up at their registry. Empty for an unknown service.
 ///
 /// # Errors
-/// When the cluster stops answering.
+/// If the cluster stops answering.
 pub async fn images(
     session: &Session,
     world: &mut World,
@@ -43,7 +44,7 @@ pub async fn images(
 fn image(one: &Earlier, facts: &Facts) -> HistoryImage {
     let pullable = Pullable::of(facts, &one.places.image);
     HistoryImage {
-        image: ImageAt::new(&one.places.image),
+        image: ImageWithDigest::new(&one.places.image),
         is_now: one.is_now,
         last: one.last,
         fared: one.fared.word().to_owned(),
@@ -55,7 +56,7 @@ fn image(one: &Earlier, facts: &Facts) -> HistoryImage {
     }
 }
 
-/// Prints them for people.
+/// Prints the candidates as a table.
 pub fn text(out: &Out, service: &str, images: &[HistoryImage], now: Time) {
     if images.is_empty() {
         return;

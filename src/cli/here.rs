@@ -1,16 +1,17 @@
-//! Changes that only this machine knows of: pruned from the swarm's journal, or made in a store that is gone.
+//! Changes that exist only in this machine's local log: pruned from the swarm's journal, or
+//! made in a store that no longer exists.
 
 use std::collections::BTreeSet;
 
 use super::session::{Failure, Session};
-use pinnace_core::journal::local_log::{DiskChange, Standing, fold};
+use pinnace_core::journal::local_log::{LocalChangeState, LoggedChange, fold};
 use pinnace_core::journal::{History, UnitState};
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::wire::v1::{HistoryChange, HistoryUnit};
 use pinnace_core::world::World;
 
-/// The changes that were begun from here and that the swarm does not know, newest first; never to be resumed.
+/// Returns the changes that this machine started and the swarm does not know, newest first. They cannot be resumed.
 pub async fn changes(
     session: &Session,
     world: &World,
@@ -29,16 +30,16 @@ pub async fn changes(
     let all = fold(loaded.events);
     let mine = all.iter().filter(|(id, change)| {
         !known.contains(id.as_str())
-            && change.standing(None) == Standing::HereOnly
+            && change.standing(None) == LocalChangeState::HereOnly
             && only.is_none_or(|(group, scope)| change.group == *group && concerns(change, scope))
     });
-    // Ids are made of the time, so they are in order of age.
+    // Ids start with the time (`UUIDv7`), so their order is that of their age.
     let mut found: Vec<HistoryChange> = mine.map(|(id, change)| told(id, change)).collect();
     found.reverse();
     Ok(found)
 }
 
-fn concerns(change: &DiskChange, scope: &Scope) -> bool {
+fn concerns(change: &LoggedChange, scope: &Scope) -> bool {
     change.prepared.iter().flat_map(|record| &record.plan.units).any(|unit| match scope {
         Scope::Group => true,
         Scope::Member(member) => unit.member == *member,
@@ -46,7 +47,7 @@ fn concerns(change: &DiskChange, scope: &Scope) -> bool {
     }) || *scope == Scope::Group
 }
 
-fn told(id: &str, change: &DiskChange) -> HistoryChange {
+fn told(id: &str, change: &LoggedChange) -> HistoryChange {
     let plan = change.prepared.as_ref().map(|record| &record.plan);
     let units = plan.iter().flat_map(|plan| plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
         service: unit.service.clone(),

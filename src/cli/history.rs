@@ -1,4 +1,4 @@
-//! `pinnace history`: all changes, newest first, from any manager.
+//! `pinnace history`: all changes, newest first; every manager shows the same journal.
 
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
@@ -12,7 +12,7 @@ use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, SeenService};
 use pinnace_core::world::World;
 
-/// Prints the history of a group, of a service, or of everything.
+/// Prints the history of a group, of a service, or of the whole cluster.
 pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
@@ -36,7 +36,7 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
     let seen = seen(&session, &mut world, only.as_ref()).await?;
     let service = match &only {
         Some((group, Scope::Service(name))) => Some((group, name)),
-        // A service by itself is its own group.
+        // A single service is a group on its own.
         Some((group, Scope::Group)) if group.kind == GroupKind::Service => Some((group, &group.name)),
         _ => None,
     };
@@ -56,7 +56,7 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// What others deployed, where one group is asked for.
+/// Returns the recorded external deploys; empty unless a group is named.
 async fn seen(
     session: &Session,
     world: &mut World,
@@ -80,7 +80,7 @@ fn concerns(entry: &Entry, scope: &Scope) -> bool {
     })
 }
 
-/// A change as history tells it.
+/// Converts an entry of the journal for output.
 pub fn change(entry: &Entry) -> HistoryChange {
     let labels = &entry.slot.labels;
     let units =

@@ -1,24 +1,25 @@
-//! `pinnace inspect`: what an image is, and whether it keeps a contract.
+//! `pinnace inspect`: shows what an image is, and whether it keeps a contract.
 //!
-//! The registry is asked directly. Of the engine only the insecure registries are taken, where one answers; without one
-//! those of this machine are spoken to by plain HTTP, as an engine by itself would.
+//! The registry is asked directly. The engine, if one answers, contributes only its list of insecure registries.
+//! Without an engine, registries on this machine are contacted over plain HTTP, as an engine does by default.
 
 use pinnace_engine::registry::RegistrySettings;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Exit;
-use super::args::Inspecting;
+use super::args::InspectArgs;
 use super::session::{Failure, Session, Stage, offset, usage};
 use pinnace_core::check::failure;
-use pinnace_core::contract::{self, Contract, Mistake};
+use pinnace_core::contract::{self, Contract, ContractError};
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::inspect::{self, Lack, Section, Verdict, View};
 use pinnace_core::registry::{About, Facts, Files, Why};
 use pinnace_core::size::size;
 
-/// Prints what a reference is. A contract that is not surely kept is exit code 1, and so is an image that is not to be had.
-pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {
+/// Prints information about an image reference. Exit code 1 if the image cannot be read, or the contract is broken or
+/// could not be checked completely.
+pub async fn run(stage: &Stage, asked: &InspectArgs) -> Result<Exit, Failure> {
     let image = ImageRef::parse(&asked.reference).map_err(|error| {
         let message = format!("`{}` is no image, see character {}: {error}", asked.reference, error.at + 1);
         usage(message, "an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
@@ -44,7 +45,7 @@ pub async fn run(stage: &Stage, asked: &Inspecting) -> Result<Exit, Failure> {
     finish(&session, &View { facts: &facts, files: &files, ..start }, asked, |view| view.sections(now, offset()))
 }
 
-/// The images whose layers are read: all that a contract asks about, and the one whose files are to be listed.
+/// Returns the images whose layers have to be read: those that the contract needs, and the one whose files are listed.
 fn to_read<'a>(view: &View<'a>, listed: bool) -> Vec<&'a About> {
     let mut all = view.unread();
     if let Some(about) = view.shown().ok().filter(|_| listed)
@@ -58,7 +59,7 @@ fn to_read<'a>(view: &View<'a>, listed: bool) -> Vec<&'a About> {
 fn finish(
     session: &Session,
     view: &View<'_>,
-    asked: &Inspecting,
+    asked: &InspectArgs,
     sections: impl Fn(&View<'_>) -> Vec<Section>,
 ) -> Result<Exit, Failure> {
     let told = view.wire(asked.files);
@@ -66,7 +67,7 @@ fn finish(
         Ok(wire) if asked.json => session.out.json(wire),
         Ok(_) => {
             let mut all = sections(view);
-            // The last section is theirs.
+            // The files belong to the last section.
             if let Some(last) = all.last_mut() {
                 let files = view.shown().ok().and_then(|about| view.files.get(&about.manifest)).and_then(Files::known);
                 let wanted = files.filter(|_| asked.files).unwrap_or_default();
@@ -74,7 +75,7 @@ fn finish(
             }
             session.out.sections(&all);
         }
-        // What is known without the rest is of use to people: a digest, the platforms.
+        // Partial information is useful for people: a digest, the platforms.
         Err(_) if !asked.json && view.named().is_ok() => session.out.sections(&sections(view)),
         Err(_) => {}
     }
@@ -104,7 +105,7 @@ fn lacking(view: &View<'_>, lack: &Lack) -> Failure {
     match lack {
         Lack::Failed(why) => {
             let said = failure(view.image, why, false);
-            // As the TLS adapter says it.
+            // The wording of the TLS adapter's error.
             let plain = matches!(why, Why::Unreachable(cause) if cause.contains("speaks plain http"));
             let hint = format!("`--plain-http {}` speaks it too, here and now", view.image.host);
             trouble(said.message, if plain { hint } else { said.hint })
@@ -126,7 +127,7 @@ fn platform(text: &str) -> Result<Platform, Failure> {
     }
 }
 
-/// A contract by its name, or from a file: a path, or a name that ends in `.toml`.
+/// Returns a contract by its name, or reads it from a file: an argument with a `/`, or one that ends in `.toml`.
 fn contract_of(session: &Session, name: &str) -> Result<Contract, Failure> {
     let is_file = name.contains('/') || Path::new(name).extension().is_some_and(|end| end == "toml");
     if !is_file {
@@ -136,7 +137,7 @@ fn contract_of(session: &Session, name: &str) -> Result<Contract, Failure> {
         .map_err(|error| usage(format!("cannot read the contract {name}: {error}"), "name a readable TOML file"))?;
     let stem = Path::new(name).file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     contract::read(&stem, &text).map_err(|mistakes| {
-        let all: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+        let all: Vec<String> = mistakes.iter().map(ContractError::to_string).collect();
         let hint = mistakes.iter().map(|it| it.hint.as_str()).find(|hint| !hint.is_empty()).unwrap_or_default();
         usage(format!("the contract {name} cannot be used: {}", all.join("; ")), hint)
     })

@@ -1,4 +1,4 @@
-//! The log, for those who look for a fault of pinnace itself: off unless `PINNACE_LOG` asks for it.
+//! The debug log of pinnace itself; off unless `PINNACE_LOG` is set.
 
 use std::fs::OpenOptions;
 use std::path::Path;
@@ -10,10 +10,10 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use pinnace_engine::docker::LOG_FILTER;
 
-/// Writes what `PINNACE_LOG` asks for (`debug`, `pinnace=trace`) to `pinnace.log` in the state folder.
+/// Starts logging to `pinnace.log` in the state folder, with the filter in `PINNACE_LOG` (`debug`, `pinnace=trace`).
 ///
-/// Never to the terminal, which may be the console's. bollard stays quiet whatever is asked: it logs whole bodies,
-/// environments and all.
+/// Nothing is written to the terminal, which the console may own. bollard is always silenced, because it logs whole
+/// request bodies with environment variables.
 pub fn start(folder: &Path) {
     let Some(wanted) = std::env::var("PINNACE_LOG").ok().filter(|wanted| !wanted.is_empty()) else { return };
     let file = std::fs::create_dir_all(folder)

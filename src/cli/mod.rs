@@ -1,7 +1,7 @@
-//! The verbs: the same core and engine without a terminal, for runbooks and CI.
+//! The verbs: the same core and engine as the console's, without a terminal, for runbooks and CI.
 //!
-//! Text for people, `--json` for programs, stable exit codes. Verbs never prompt: where a choice is needed they end and
-//! print the choices as commands.
+//! Verbs print text for people, or JSON with `--json`, and have stable exit codes. They never prompt: if a choice is
+//! needed, they end and print the choices as commands.
 
 mod apply;
 mod args;
@@ -34,20 +34,20 @@ use args::{Args, Verb};
 use pinnace_core::plan::RedeployImage;
 pub use session::{Failure, Given};
 
-/// How a verb ended; the number is the process's exit code.
+/// The result of a verb; the number is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done, or nothing to do.
+    /// Success, or nothing to do.
     Done = 0,
-    /// Failed and put back, errors found, or trouble.
+    /// A failed change that was rolled back, errors among findings, or a service that needs attention.
     Trouble = 1,
-    /// The command line makes no sense.
+    /// A mistake in the command line.
     Usage = 2,
-    /// Stale, or a choice is needed; it is printed.
+    /// A stale plan, or a choice that is needed and printed.
     Choice = 3,
-    /// The cluster cannot be reached or used.
+    /// A cluster that cannot be reached or used.
     Unusable = 4,
-    /// Left half-applied.
+    /// A change that was left partially applied.
     Half = 5,
 }
 
@@ -57,7 +57,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Reads the command line and runs a verb or the console.
+/// Parses the command line and runs a verb or the console.
 pub fn run() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
@@ -78,15 +78,14 @@ pub fn run() -> ExitCode {
         }
     };
     let exit = runtime.block_on(told(args, Out::Standard, None));
-    // A name look-up that hangs holds a thread: it must not hold the end of the program.
+    // A name lookup that hangs blocks a thread; it must not delay the end of the program.
     runtime.shutdown_background();
     exit.into()
 }
 
-/// Runs a verb within the process, on a swarm that is given, printing where it is told to; `args` begin with the
-/// program's name.
+/// Runs a verb within the process on a given swarm, and prints to `out`; the first of `args` is the program's name.
 ///
-/// The verbs that need a process or a terminal of their own (the console, the demo, the simulator) are not for this.
+/// Verbs that need a process or terminal of their own (the console, the demo, the simulator) are not supported.
 pub async fn run_on(args: &[&str], out: Out, given: Given) -> Exit {
     match Args::try_parse_from(args) {
         Ok(args) => told(args, out, Some(given)).await,
@@ -97,7 +96,7 @@ pub async fn run_on(args: &[&str], out: Out, given: Given) -> Exit {
     }
 }
 
-/// Runs a verb and tells of its failure.
+/// Runs a verb and prints its failure.
 async fn told(args: Args, out: Out, given: Option<Given>) -> Exit {
     let stage = Stage { common: args.common, out, given };
     match verb(&stage, args.verb).await {

@@ -1,4 +1,4 @@
-//! What verbs print: text for people, JSON for programs. The only place that writes to the standard streams.
+//! The output of verbs: text for people, JSON for programs. Only this module writes to the standard streams.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,18 +11,18 @@ use pinnace_core::inspect::{Line, Section, Tone};
 use pinnace_core::plan::{Action, Plan};
 use pinnace_core::text::clean;
 
-/// Where a verb prints to.
+/// The destination of a verb's output.
 #[derive(Clone, Debug, Default)]
 pub enum Out {
-    /// The standard streams.
+    /// The standard output and error streams of the process.
     #[default]
     Standard,
-    /// Kept, for who runs verbs within the process: what was printed, and what was told on the error stream.
+    /// Two buffers, for output and error stream, for callers that run verbs within their process.
     Kept(Arc<Mutex<(String, String)>>),
 }
 
 impl Out {
-    /// Prints a line; a closed pipe ends the printing, not the verb.
+    /// Prints a line; a closed pipe drops the output, and does not end the verb.
     pub fn line(&self, text: &str) {
         match self {
             Self::Standard => drop(writeln!(std::io::stdout().lock(), "{text}")),
@@ -30,7 +30,7 @@ impl Out {
         }
     }
 
-    /// Prints a line for people to the error stream.
+    /// Prints a line to the error stream.
     pub fn note(&self, text: &str) {
         match self {
             Self::Standard => drop(writeln!(std::io::stderr().lock(), "{text}")),
@@ -38,7 +38,7 @@ impl Out {
         }
     }
 
-    /// Prints what failed and what to do.
+    /// Prints an error message and its hint to the error stream.
     pub fn failure(&self, message: &str, hint: &str) {
         self.note(&format!("pinnace: {}", clean(message)));
         if !hint.is_empty() {
@@ -54,7 +54,7 @@ impl Out {
         }
     }
 
-    /// A table with columns as wide as their widest cell; the last is not padded.
+    /// Prints a table with columns as wide as their widest cell; the last column is not padded.
     pub fn table(&self, rows: &[Vec<String>]) {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
         let wide = |column: usize| {
@@ -71,7 +71,7 @@ impl Out {
         }
     }
 
-    /// Whether the output may carry colour.
+    /// Returns whether the output may have colours.
     fn has_colour(&self) -> bool {
         matches!(self, Self::Standard)
             && std::io::stdout().is_terminal()
@@ -87,7 +87,7 @@ impl Out {
         if self.has_colour() { format!("\x1b[{code}m{word}\x1b[0m") } else { word.to_owned() }
     }
 
-    /// Prints findings, the weightiest first, each with its hint.
+    /// Prints findings in their order, each with its hint.
     pub fn findings(&self, findings: &[Finding]) {
         for finding in findings {
             self.line(&format!(
@@ -103,7 +103,7 @@ impl Out {
         }
     }
 
-    /// Prints titled lines, names and texts in two columns.
+    /// Prints sections, each with a title and two columns.
     pub fn sections(&self, sections: &[Section]) {
         for section in sections {
             self.line(&section.title.to_uppercase());
@@ -157,7 +157,7 @@ impl Out {
     }
 }
 
-/// An image text with its digest cut to the eight digits that screens show.
+/// Shortens the digest of an image reference to the eight digits that screens show.
 pub fn short(image: &str) -> String {
     match (image.split_once('@'), digest_of(image)) {
         (Some((name, _)), Some(digest)) => format!("{name}@{}", digest.short()),

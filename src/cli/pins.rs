@@ -1,4 +1,4 @@
-//! `pinnace pins`: pins in force, and each service's effective image.
+//! `pinnace pins`: shows the pins in force, and the effective image of each service.
 
 use serde::Serialize;
 
@@ -6,7 +6,7 @@ use super::Exit;
 use super::out::Out;
 use super::session::{Failure, Session, Stage};
 use pinnace_core::export;
-use pinnace_core::export::{Fix, Form};
+use pinnace_core::export::{Form, PermanentFix};
 use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::{pins, selector};
 
@@ -33,7 +33,7 @@ struct ShownService {
     shadowed: Vec<ShownPin>,
 }
 
-/// Prints the pins of one group, or of all that have any.
+/// Prints the pins of one group, or of all groups that have any.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
@@ -79,13 +79,13 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
 }
 
 #[derive(Serialize)]
-struct Permanent {
+struct ExportReport {
     group: GroupKey,
     #[serde(flatten)]
-    fix: Fix,
+    fix: PermanentFix,
 }
 
-/// Prints what makes a group's pins last, in its owner's form; what has to be known beside it goes to the error stream.
+/// Prints the permanent fix of a group's pins; its notes go to the error stream.
 pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
@@ -93,7 +93,7 @@ pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, F
     let doc = pins::read(&session.pins_in_force(&mut world, &group).await?);
     let mut facts = session.facts();
     session.cluster.learn_document(&group, &doc, &mut world, &mut facts).await?;
-    let nothing = || Fix {
+    let nothing = || PermanentFix {
         form: Form::of(&group),
         holds: Vec::new(),
         text: String::new(),
@@ -101,7 +101,7 @@ pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, F
     };
     let fix = export::of_pins(&group, &doc, &doc, &world, &facts).unwrap_or_else(nothing);
     if json {
-        session.out.json(&Permanent { group, fix });
+        session.out.json(&ExportReport { group, fix });
         return Ok(Exit::Done);
     }
     if !fix.text.is_empty() {

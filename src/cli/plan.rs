@@ -1,20 +1,20 @@
-//! `pinnace plan`: what an edit of the pins would change.
+//! `pinnace plan`: plans an update, without applying it.
 
 use std::path::Path;
 
 use super::Exit;
-use super::args::{Edit, Ways};
+use super::args::{Edit, PlanArgs};
 use super::drawn::Drawn;
 use super::drift::{self, Drift};
 use super::session::{Failure, Session, Stage};
 use pinnace_core::selector;
 
-/// Prints the plan, and saves it where asked to; an error among its findings is exit code 1.
+/// Prints the plan, and saves it to `out` if given; an error among its findings is exit code 1.
 pub async fn run(
     stage: &Stage,
     group: &str,
     (edit, settle): (&Edit, Option<Drift>),
-    ways: &Ways,
+    ways: &PlanArgs,
     out: Option<&Path>,
     json: bool,
 ) -> Result<Exit, Failure> {

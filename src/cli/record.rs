@@ -1,4 +1,4 @@
-//! `pinnace record`: notes what others deployed, so that history knows more than our own changes.
+//! `pinnace record`: records what other clients deployed, so that the history is not limited to pinnace's own changes.
 
 use std::time::Duration;
 
@@ -10,15 +10,15 @@ use pinnace_core::journal::Sighting;
 use pinnace_core::registry::Facts;
 use pinnace_core::selector;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::wire::v1::{Recorded, SeenService};
+use pinnace_core::wire::v1::{RecordReport, SeenService};
 use pinnace_core::world::World;
 use pinnace_engine::execute::{Refusal, new_change};
 use pinnace_engine::identity;
 
-/// Records read before what is not found in them is taken as not known.
+/// The maximum number of query rounds per group; images not found until then count as unrecorded.
 const ROUNDS: usize = 20;
 
-/// Writes down the stable services of a group, or of all, whose image is not known.
+/// Records the stable services, of one group or of all, whose image is not on record.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     session.warn_of_the_journal();
@@ -29,7 +29,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
     };
     let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
     let by = identity::operator();
-    let mut recorded = Recorded { noted: Vec::new(), not_stable: Vec::new() };
+    let mut recorded = RecordReport { noted: Vec::new(), not_stable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;
         let (found, not_stable) = fresh(&world, &group, session.cluster.docker.clock().now(), settled, &by);
@@ -42,7 +42,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {
-        // What is noted is noted: that too much is kept for now is no failure.
+        // The observations are recorded; a failure to prune the journal afterwards is not an error.
         let _ = session.cluster.journal.prune().await;
     }
     if json {
@@ -64,7 +64,7 @@ async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result
     Ok(())
 }
 
-/// A sighting as programs read it.
+/// Converts an observation for JSON.
 pub fn told(group: &GroupKey, sighting: &Sighting) -> SeenService {
     SeenService {
         group: group.to_string(),
@@ -78,7 +78,7 @@ pub fn told(group: &GroupKey, sighting: &Sighting) -> SeenService {
     }
 }
 
-fn text(session: &Session, recorded: &Recorded) {
+fn text(session: &Session, recorded: &RecordReport) {
     let rows = recorded.noted.iter().map(|one| {
         vec!["noted".to_owned(), one.group.clone(), one.service.clone(), out::short(&one.image), one.node.clone()]
     });

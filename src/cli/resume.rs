@@ -1,10 +1,10 @@
-//! `pinnace resume`: finish, put back or end an unfinished change, from any manager.
+//! `pinnace resume`: resumes, rolls back or closes an unfinished change, from any manager.
 
-use super::args::{Choice, How};
+use super::args::{ApplyArgs, Choice};
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage, offset, usage};
 use super::{Exit, apply};
-use pinnace_core::change::{self, Offered, Order, Progress};
+use pinnace_core::change::{self, OfferInput, Order, Progress};
 use pinnace_core::journal::{Entry, History, STILL, Slot};
 use pinnace_core::plan::Record;
 use pinnace_core::registry::Facts;
@@ -13,11 +13,11 @@ use pinnace_engine::execute::{Refusal, Start};
 use pinnace_engine::identity;
 use pinnace_engine::journal::{Liveness, is_given_up};
 
-/// The changes before it that are read to tell how its images fared.
+/// The number of earlier changes that are read to describe how the images fared.
 const EARLIER: usize = 20;
 
-/// Takes an unfinished change over and carries out the choice; without one the choices are printed.
-pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: bool) -> Result<Exit, Failure> {
+/// Takes over an unfinished change and carries out the choice; without a choice, prints the choices.
+pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let found = world.histories().find_map(|history| history.find(change)).cloned();
@@ -50,7 +50,7 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &How, json: 
         return Ok(Exit::Choice);
     };
     nobody_home(&session, &slot).await?;
-    // As it stands in the store: what the world shows is cleaned for the screen.
+    // Read the slot again from the store: the text in the world is sanitised for the screen.
     let slot = session.cluster.journal.slot(&slot.config).await?.unwrap_or(slot);
     let start = Start::Resume { slot: Box::new(slot), record: Box::new(record.clone()), order: Some(order) };
     let options = apply::options(&session, &record.plan.group, how, identity::operator());
@@ -66,7 +66,7 @@ fn order(choice: Choice) -> Option<Order> {
     }
 }
 
-/// Offers the choices by images, never by directions.
+/// Prints the choices, each described by the resulting images.
 fn offer(out: &Out, slot: &Slot, record: &Record, history: &History) {
     out.line(&format!(
         "change {} of {} by {} is not finished ({})",
@@ -89,13 +89,13 @@ fn offer(out: &Out, slot: &Slot, record: &Record, history: &History) {
         .collect();
     out.table(&rows);
     let progress = Progress::of_slot(slot, record.plan.units.len());
-    let offered = Offered { plan: &record.plan, progress: &progress, history, past: None, offset: offset() };
+    let offered = OfferInput { plan: &record.plan, progress: &progress, history, past: None, offset: offset() };
     for (flag, order) in [("--continue", Order::Continue), ("--put-back", Order::PutBack), ("--leave", Order::Leave)] {
         out.line(&format!("pinnace resume {} {flag:<11} {}", slot.change, change::offer(order, offered)));
     }
 }
 
-/// An owner that still beats is not taken over.
+/// Checks that the owner shows no sign of life; a change with a live owner is not taken over.
 async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
     if !is_given_up(slot) {
         session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));

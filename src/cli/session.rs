@@ -1,12 +1,12 @@
-//! One connection for one verb: the endpoint, its journal, registries, folders and the user's settings.
+//! The session of a verb: endpoint, journal, registries, folders and the user's configuration.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Exit;
-use super::args::{Common, Edit, Kept};
+use super::args::{CommonArgs, Edit, Kept};
 use super::out::Out;
-use crate::console::{ClusterParts, Parts};
+use crate::console::{ConsoleCluster, Parts};
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::pins;
 use pinnace_core::plan::Plan;
@@ -18,22 +18,22 @@ use pinnace_core::world::World;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::{Docker, Fault};
-use pinnace_engine::docker::{Endpoint, Surroundings};
+use pinnace_engine::docker::{Endpoint, EndpointInputs};
 use pinnace_engine::execute::Refusal;
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
 use pinnace_engine::versions::{Keep, Versions};
-use pinnace_tui::config::{Config, Keeping, Manifest, ManifestSource, Reach, Text, Texts};
-use pinnace_tui::state::Guard;
+use pinnace_tui::config::{Config, ConfigTexts, EndpointSetting, JournalStore, Manifest, ManifestSource, Text};
+use pinnace_tui::state::ChangeGuard;
 
-/// Why a verb could not do its work: what, what to do, and the exit code.
+/// The failure of a verb.
 #[derive(Debug)]
 pub struct Failure {
-    /// What failed, about what.
+    /// The statement of what failed.
     pub message: String,
-    /// What to do.
+    /// The hint for the operator; may be empty.
     pub hint: String,
-    /// The exit code.
+    /// The exit code of the process.
     pub exit: Exit,
 }
 
@@ -61,21 +61,21 @@ impl From<Refusal> for Failure {
     }
 }
 
-/// A usage error.
+/// Creates a failure with the exit code of a usage error.
 pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
     Failure { message: message.into(), hint: hint.into(), exit: Exit::Usage }
 }
 
-/// A pin document as it is edited, with what is to be said of how it came about.
+/// An edited pin document, with findings about its import.
 pub struct Edited {
-    /// The document.
+    /// The TOML text of the document.
     pub text: String,
-    /// What could not be taken over from another form.
+    /// Findings about parts of another format that could not be imported.
     pub remarks: Vec<Finding>,
 }
 
 impl Edited {
-    /// A plan with those remarks beside its own.
+    /// Moves the findings into a plan.
     pub fn remarked(&mut self, plan: &mut Plan) {
         if !self.remarks.is_empty() {
             plan.findings.append(&mut self.remarks);
@@ -84,62 +84,62 @@ impl Edited {
     }
 }
 
-/// What verbs are run on.
+/// The context of a verb.
 #[derive(Clone)]
 pub struct Stage {
     /// The flags of every verb.
-    pub common: Common,
-    /// Where they print to.
+    pub common: CommonArgs,
+    /// The destination of the output.
     pub out: Out,
-    /// A swarm that is given instead of found.
+    /// A given swarm; `None` to find one from flags and environment.
     pub given: Option<Given>,
 }
 
-/// A swarm that is given, and the folder to note changes in.
+/// A swarm that the caller provides, with a state folder.
 #[derive(Clone)]
 pub struct Given {
     /// The handle of the cluster.
     pub cluster: Cluster,
-    /// What `$XDG_STATE_HOME/pinnace` is otherwise.
+    /// The folder that is used instead of `$XDG_STATE_HOME/pinnace`.
     pub state: PathBuf,
 }
 
-/// What a verb works with.
+/// Everything that a verb needs.
 pub struct Session {
-    /// The cluster's name.
+    /// The name of the cluster: its Docker context, or its address without one.
     pub name: String,
-    /// Where it prints to.
+    /// The destination of the output.
     pub out: Out,
     /// The handle of the cluster.
     pub cluster: Cluster,
-    /// Where changes are noted on disk.
+    /// The state folder; `None` if there is none.
     pub state: Option<PathBuf>,
-    /// Where the version manifest comes from.
+    /// The source of the version manifest.
     pub versions: Versions,
-    /// The user's settings.
+    /// The user's configuration.
     pub config: Config,
-    /// What is wrong with the user's files.
+    /// Warnings about mistakes in the user's configuration files.
     pub warnings: Vec<pinnace_tui::config::Warning>,
 }
 
 impl Session {
-    /// Finds the endpoint and reads the user's files; nothing is asked of the engine but its version and registries.
+    /// Finds the endpoint and reads the user's files. Nothing is sent to the engine yet.
     ///
     /// # Errors
-    /// When the endpoint makes no sense or does not answer.
+    /// If no endpoint can be determined, or its certificates cannot be used.
     pub fn open(stage: &Stage) -> Result<Self, Failure> {
         let (common, out) = (&stage.common, stage.out.clone());
         if let Some(Given { cluster, state }) = stage.given.clone() {
-            // The user's own files do not count here, but the one that is named does.
+            // The user's own files are ignored here, but not a file that the command line names.
             let named = common.config.is_some();
             let (config, warnings) =
-                if named { settings(common) } else { pinnace_tui::config::load(&Texts::default()) };
+                if named { settings(common) } else { pinnace_tui::config::load(&ConfigTexts::default()) };
             let (name, versions) = ("given".to_owned(), Versions::default());
             let cluster = cluster.with_state(Some(state.clone()));
             let cluster = if on_disk(common, &config) { cluster.with_local_journal() } else { cluster };
             return Ok(Self { name, out, cluster, state: Some(state), versions, config, warnings });
         }
-        let surroundings = Surroundings::from_env(common.host.clone(), common.context.clone());
+        let surroundings = EndpointInputs::from_env(common.host.clone(), common.context.clone());
         let endpoint = surroundings.endpoint().map_err(|fault| Failure {
             message: fault.to_string(),
             hint: fault.hint(),
@@ -148,23 +148,24 @@ impl Session {
         Self::at(endpoint, &surroundings, common, out)
     }
 
-    /// As [`Session::open`], for what needs no engine: where none can be meant, that of the usual socket is asked, and may
-    /// well be none. An engine that was named on the command line must make sense.
+    /// Opens a session like [`Session::open`], for verbs that need no engine. If that fails, the endpoint is
+    /// the default socket, which may not exist; but an endpoint on the command line must be usable.
     ///
     /// # Errors
-    /// As [`Session::open`].
+    /// The same as those of [`Session::open`], if the command line names an endpoint.
     pub fn open_anyway(stage: &Stage) -> Result<Self, Failure> {
         let common = &stage.common;
         Self::open(stage).or_else(|failure| {
             if common.host.is_some() || common.context.is_some() {
                 return Err(failure);
             }
-            let usual = Surroundings { docker_host: None, docker_context: None, ..Surroundings::from_env(None, None) };
+            let usual =
+                EndpointInputs { docker_host: None, docker_context: None, ..EndpointInputs::from_env(None, None) };
             Self::at(Endpoint::usual(), &usual, common, stage.out.clone())
         })
     }
 
-    fn at(endpoint: Endpoint, surroundings: &Surroundings, common: &Common, out: Out) -> Result<Self, Failure> {
+    fn at(endpoint: Endpoint, surroundings: &EndpointInputs, common: &CommonArgs, out: Out) -> Result<Self, Failure> {
         let (config, warnings) = settings(common);
         let name = endpoint.name.clone();
         let read_only = common.read_only || config.settings.read_only;
@@ -178,26 +179,27 @@ impl Session {
         Ok(Self { name, out, cluster, state, versions, config, warnings })
     }
 
-    /// What the console is opened with: this cluster first, then those of the configuration file.
+    /// Converts the session into the arguments of the console: this cluster first, then
+    /// those of the configuration file.
     pub fn into_parts(self, read_only: bool) -> Parts {
-        let guard = if read_only || self.config.settings.read_only { Guard::ReadOnly } else { Guard::None };
+        let guard = if read_only || self.config.settings.read_only { ChangeGuard::ReadOnly } else { ChangeGuard::None };
         let is_local = self.cluster.journal.is_local();
-        let mut clusters = vec![ClusterParts { name: self.name, cluster: self.cluster, guard }];
+        let mut clusters = vec![ConsoleCluster { name: self.name, cluster: self.cluster, guard }];
         for settings in &self.config.settings.clusters {
             let (host, context) = match &settings.reach {
-                Reach::Host(host) => (Some(host.clone()), None),
-                Reach::Context(context) => (None, Some(context.clone())),
+                EndpointSetting::Host(host) => (Some(host.clone()), None),
+                EndpointSetting::Context(context) => (None, Some(context.clone())),
             };
-            let surroundings = Surroundings::from_env(host, context);
+            let surroundings = EndpointInputs::from_env(host, context);
             let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
             let Ok(endpoint) = surroundings.endpoint() else { continue };
             let read_only = read_only || settings.read_only;
             let guard = match (read_only, settings.protected) {
-                (true, _) => Guard::ReadOnly,
-                (false, true) => Guard::Protected,
-                (false, false) => Guard::None,
+                (true, _) => ChangeGuard::ReadOnly,
+                (false, true) => ChangeGuard::Protected,
+                (false, false) => ChangeGuard::None,
             };
-            // The settings chosen on the command line may be one of those, and then it is guarded as the file says.
+            // The cluster of the command line may be one of these: then the file's name and guard apply to it.
             let known = clusters.iter_mut().find(|known| known.cluster.docker.address() == endpoint.host.address());
             if let Some(known) = known {
                 known.name.clone_from(&settings.name);
@@ -206,28 +208,28 @@ impl Session {
                 let cluster = Cluster::new(docker, credentials).with_versions(self.versions.clone());
                 let cluster = cluster.with_state(self.state.clone());
                 let cluster = if is_local { cluster.with_local_journal() } else { cluster };
-                clusters.push(ClusterParts { name: settings.name.clone(), cluster, guard });
+                clusters.push(ConsoleCluster { name: settings.name.clone(), cluster, guard });
             }
         }
         Parts { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
     }
 
-    /// What is known of images from the start: the contracts there are.
+    /// Returns the initial facts about images: the contracts and base images of the configuration.
     pub fn facts(&self) -> Facts {
         Facts::default().with_contracts(&self.config.contracts).with_bases(&self.config.settings.bases)
     }
 
-    /// Says that nobody else sees what is written down here.
+    /// Prints a warning if the journal is on this machine only.
     pub fn warn_of_the_journal(&self) {
         if self.cluster.journal.is_local() {
             self.out.note(&format!("warning: {LOCAL_JOURNAL}"));
         }
     }
 
-    /// The group's pin document in force with an edit made to it.
+    /// Returns the group's pin document in force with an edit applied.
     ///
     /// # Errors
-    /// When the edit names nothing, or the record in force cannot be read.
+    /// If the edit names something unknown, or the record in force cannot be read.
     pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<Edited, Failure> {
         if let Some(file) = &edit.pins {
             let text = std::fs::read_to_string(file).map_err(|error| {
@@ -255,10 +257,10 @@ impl Session {
         Ok(Edited { text, remarks: Vec::new() })
     }
 
-    /// The group's pin document in force; empty where there is none.
+    /// Returns the group's pin document in force; empty if there is none.
     ///
     /// # Errors
-    /// When the record cannot be read.
+    /// If the record cannot be read.
     pub async fn pins_in_force(&self, world: &mut World, group: &GroupKey) -> Result<String, Failure> {
         let want = world.history(group).pins().err().map(|change| Want::Record(change.to_owned()));
         if let Some(want) = want {
@@ -268,9 +270,9 @@ impl Session {
     }
 }
 
-/// Whether changes are written down on this machine and not in the swarm.
-fn on_disk(common: &Common, config: &Config) -> bool {
-    common.journal.map_or(config.settings.journal == Keeping::Disk, |kept| kept == Kept::Disk)
+/// Returns whether the journal is on this machine and not in the swarm.
+fn on_disk(common: &CommonArgs, config: &Config) -> bool {
+    common.journal.map_or(config.settings.journal == JournalStore::Disk, |kept| kept == Kept::Disk)
 }
 
 fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinKey, Failure> {
@@ -287,13 +289,13 @@ fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::Pi
     }
 }
 
-/// Where drafts and the journal on disk live: `$XDG_STATE_HOME/pinnace`.
+/// Returns the state folder for drafts and the local journal: `$XDG_STATE_HOME/pinnace`.
 pub fn state_folder() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "pinnace")?;
     Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
 }
 
-/// Where the version manifest comes from; a relative file is found from the folder of the configuration file.
+/// Returns the source of the version manifest; a relative path is resolved from the folder of the configuration file.
 fn versions(manifest: &Manifest, config: Option<&Path>, keep: Keep) -> Versions {
     let host = &manifest.image_repository_host;
     match &manifest.source {
@@ -309,18 +311,18 @@ fn versions(manifest: &Manifest, config: Option<&Path>, keep: Keep) -> Versions 
     }
 }
 
-/// The folder of the user's configuration.
+/// Returns the folder of the user's configuration.
 fn config_folder() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "pinnace").map(|folders| folders.config_dir().to_owned())
 }
 
-/// The configuration file, whether it is there or not.
-fn config_file(common: &Common) -> Option<PathBuf> {
+/// Returns the path of the configuration file, which may not exist.
+fn config_file(common: &CommonArgs) -> Option<PathBuf> {
     common.config.clone().or_else(|| config_folder().map(|folder| folder.join("config.toml")))
 }
 
-/// The user's configuration, keymaps, themes and contracts; a file that is not there is none.
-pub fn settings(common: &Common) -> (Config, Vec<pinnace_tui::config::Warning>) {
+/// Reads the user's configuration, keymaps, themes and contracts; a file that does not exist is skipped.
+pub fn settings(common: &CommonArgs) -> (Config, Vec<pinnace_tui::config::Warning>) {
     let (folder, file) = (config_folder(), config_file(common));
     let text = |path: &PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
     let main = file.as_ref().and_then(text);
@@ -332,7 +334,7 @@ pub fn settings(common: &Common) -> (Config, Vec<pinnace_tui::config::Warning>) 
         files.iter().filter_map(text).collect()
     };
     let (keymaps, themes, contracts) = (all("keymaps"), all("themes"), all("contracts"));
-    let texts = Texts {
+    let texts = ConfigTexts {
         settings: main.as_ref().map(|(file, text)| Text { file, text }),
         keymaps: keymaps.iter().map(|(file, text)| Text { file, text }).collect(),
         themes: themes.iter().map(|(file, text)| Text { file, text }).collect(),
@@ -341,7 +343,7 @@ pub fn settings(common: &Common) -> (Config, Vec<pinnace_tui::config::Warning>) 
     pinnace_tui::config::load(&texts)
 }
 
-/// Seconds east of UTC here and now, for clocks.
+/// Returns the current offset of the local time zone, in seconds east of UTC.
 pub fn offset() -> i32 {
     jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
 }

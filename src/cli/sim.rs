@@ -10,7 +10,7 @@ impl From<CommandError> for Failure {
     }
 }
 
-/// Serves a world until a signal ends it.
+/// Serves a simulated world until a signal arrives.
 pub async fn run(options: &Options) -> Result<Exit, Failure> {
     command::run(options).await?;
     Ok(Exit::Done)

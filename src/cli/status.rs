@@ -1,4 +1,4 @@
-//! `pinnace status`: what runs, and what is wrong.
+//! `pinnace status`: shows what runs and what is wrong.
 
 use super::Exit;
 use super::out::{self, Out};
@@ -11,7 +11,7 @@ use pinnace_core::swarm::{Health, State};
 use pinnace_core::wire::v1::{Status, StatusNode, StatusService};
 use pinnace_core::world::World;
 
-/// Prints the cluster's nodes and services; trouble is exit code 1.
+/// Prints the cluster's nodes and services; exit code 1 if a service needs attention.
 pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let world = session.cluster.world().await?;
@@ -28,7 +28,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
     Ok(if trouble { Exit::Trouble } else { Exit::Done })
 }
 
-/// The status document of a world.
+/// Creates the status document of a cluster; `only` limits the services to one group.
 pub fn status(cluster: &str, world: &World, only: Option<&GroupKey>) -> Status {
     let mut nodes: Vec<_> = world
         .nodes

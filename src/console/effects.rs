@@ -1,4 +1,4 @@
-//! Effects carried out: every wish of the console, on the runtime's threads, answered as a message.
+//! The effects of the console: each one is performed on the async runtime and answered with a message.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use super::event_loop::Inbox;
 use super::logs::follow;
 use super::noting::note;
-use super::start::ClusterParts;
+use super::start::ConsoleCluster;
 use super::work::{Work, taken_over};
 use pinnace_core::change::{Mode, Order};
 use pinnace_core::finding::Severity;
@@ -32,24 +32,24 @@ use pinnace_tui::config::Settings;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::Notice;
 
-/// One cluster's handle, and what its observer is to look at and saw.
+/// One cluster's handle, the attention that controls its observer, and the observer's liveness findings.
 struct ClusterTask {
     name: String,
     cluster: Cluster,
     attention: watch::Sender<Attention>,
-    /// The slots whose owners showed no sign of life, with the index at which they did not.
+    /// The slots whose owners showed no sign of life, each with the version index at which that was observed.
     silent: Arc<Silent>,
 }
 
 type Silent = Mutex<BTreeMap<String, u64>>;
 
-/// A change carried out by this console.
+/// A change that this console applies: the channel for orders and the task.
 struct RunningChange {
     orders: mpsc::UnboundedSender<Order>,
     task: JoinHandle<()>,
 }
 
-/// Carries effects out.
+/// The executor of effects, with everything that runs in the background.
 pub struct Effects {
     handle: Handle,
     inbox: Inbox,
@@ -65,11 +65,11 @@ pub struct Effects {
 }
 
 impl Effects {
-    /// Starts observing the clusters.
+    /// Starts an observer for each cluster, and the task that saves drafts.
     pub fn start(
         handle: Handle,
         inbox: Inbox,
-        clusters: Vec<ClusterParts>,
+        clusters: Vec<ConsoleCluster>,
         state: Option<PathBuf>,
         settings: &Settings,
     ) -> Self {
@@ -107,7 +107,7 @@ impl Effects {
         }
     }
 
-    /// Carries one effect out; returns at once.
+    /// Performs one effect; returns at once.
     pub fn run(&mut self, effect: Effect) {
         match effect {
             Effect::Attend { cluster, in_view, at_keys } => self.attend(cluster, |attention| {
@@ -152,23 +152,23 @@ impl Effects {
                     }
                 });
             }
-            // The loop's own.
+            // The event loop performs these itself.
             Effect::Copy(_) | Effect::Redraw | Effect::Quit => {}
         }
     }
 
-    /// How many changes are at work.
+    /// Counts the changes that are still running.
     pub fn at_work(&self) -> usize {
         self.changes.values().filter(|change| !change.task.is_finished()).count()
     }
 
-    /// Lets the units in work come to their end, and gives the changes up.
+    /// Orders all changes to stop, and blocks until their current units have finished and the drafts are saved.
     pub fn finish(self) {
         let handle = self.handle.clone();
         handle.block_on(self.finished());
     }
 
-    /// As [`Effects::finish`], where something else drives the runtime.
+    /// Finishes like [`Effects::finish`], without blocking the thread.
     pub async fn finished(self) {
         let Self { changes, keeping, keeper, .. } = self;
         drop(keeping);
@@ -273,7 +273,7 @@ impl Effects {
 
     fn drafts(&self, cluster: ClusterId) -> Option<Drafts> {
         let task = self.clusters.get(&cluster)?;
-        // Drafts are kept by the cluster's name: its swarm's id is not known before it answers.
+        // Drafts are stored under the cluster's name: the swarm's id is not known before the cluster answers.
         Some(Drafts::new(self.state.as_ref()?, &task.name, task.cluster.docker.is_read_only()))
     }
 
@@ -346,14 +346,14 @@ impl Effects {
     }
 }
 
-/// A draft to be kept, or thrown away.
+/// An order to save a draft; without a text, to delete it.
 struct Keep {
     drafts: Drafts,
     group: GroupKey,
     text: Option<String>,
 }
 
-/// Keeps drafts one after another, so that the last one typed is the last one kept.
+/// Saves drafts one after another, so that the newest one is saved last.
 async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<Keep>, inbox: Inbox) {
     while let Some(Keep { drafts, group, text }) = queue.recv().await {
         let kept = match text {

@@ -1,4 +1,4 @@
-//! The loop: one channel in, one owner of the state, effects out, drawn when something changed.
+//! The event loop: receives messages from one channel, updates the state, sends effects out, and draws after changes.
 
 use std::collections::VecDeque;
 use std::io;
@@ -17,39 +17,39 @@ use pinnace_tui::config::Key;
 use pinnace_tui::layout::Size;
 use pinnace_tui::msg::{Effect, Msg, Stamped};
 use pinnace_tui::state::State;
-use pinnace_tui::update::{Pace, pace, update};
+use pinnace_tui::update::{RedrawPace, pace, update};
 
 use super::terminal::Console;
 
-/// The least time between two frames.
+/// The minimum average interval between frames.
 const FRAME: Duration = Duration::from_millis(50);
-/// How many frames may follow one another without that time between them.
+/// The number of frames that may be drawn without that interval.
 const AT_ONCE: usize = 5;
-/// How often a terminal that is behind is looked at again.
+/// The poll interval while the terminal has not taken the last frame.
 const BEHIND: Duration = Duration::from_millis(20);
-/// How many messages are taken in before a frame is due anyway.
+/// The number of messages after which a frame is drawn even if more are waiting.
 const BATCH: usize = 4096;
 
-/// Sends messages into the loop, each with the moment it came.
+/// The sending end of the loop's channel; it stamps each message with its time.
 #[derive(Clone, Debug)]
 pub struct Inbox(Sender<Stamped>);
 
 impl Inbox {
-    /// Makes both ends.
+    /// Creates the channel.
     pub fn new() -> (Self, Receiver<Stamped>) {
         let (sender, receiver) = std::sync::mpsc::channel();
         (Self(sender), receiver)
     }
 
-    /// Sends a message; `false` once the loop has ended.
+    /// Sends a message; returns `false` once the loop has ended.
     pub fn send(&self, msg: Msg) -> bool {
         self.0.send(Stamped { at: now(), msg }).is_ok()
     }
 }
 
-/// Takes messages in until the console is to end. Blocks; everything slow is done elsewhere.
+/// Processes messages until the console ends. Blocks its thread; everything slow is done elsewhere.
 ///
-/// `carry_out` gets every effect but those of the terminal itself, and must return at once.
+/// `carry_out` receives all effects except those on the terminal itself, and must return at once.
 pub fn run(
     state: &mut State,
     messages: &Receiver<Stamped>,
@@ -58,7 +58,7 @@ pub fn run(
 ) -> io::Result<()> {
     let mut frames = Frames { dirty: true, last: VecDeque::new() };
     let mut ticked = now();
-    // What was there before the first frame is wished for by an empty message.
+    // An empty message triggers the effects of the initial state.
     let mut first = Some(Stamped { at: ticked, msg: Msg::Tick });
     loop {
         let wait = frames.wait(console).min(until_tick(pace(state), now()));
@@ -84,7 +84,7 @@ pub fn run(
             next = if taken < BATCH { messages.try_recv().ok() } else { None };
         }
         if frames.is_due(console) {
-            // The frame's size is the terminal's at this moment; a message about it may be on its way or outdated.
+            // The frame must have the terminal's current size; a message about it may be pending or outdated.
             let size = size()?;
             if size != state.size {
                 let resize = Stamped { at: now(), msg: Msg::Resize(size) };
@@ -97,14 +97,14 @@ pub fn run(
     }
 }
 
-/// Takes in a message and carries out its effects; breaks when the console is to end.
+/// Processes one message and its effects; breaks if the console has to end.
 fn take_in(
     state: &mut State,
     message: Stamped,
     console: &mut Console,
     carry_out: &mut impl FnMut(Effect),
 ) -> io::Result<ControlFlow<()>> {
-    // A terminal that was resized, even back to its size before, may have cut off or moved the last frame.
+    // A resize, even one back to the old size, may have cut off or moved the last frame.
     if matches!(message.msg, Msg::Resize(_)) {
         console.redraw();
     }
@@ -119,18 +119,18 @@ fn take_in(
     Ok(ControlFlow::Continue(()))
 }
 
-/// When to draw.
+/// The schedule of frames.
 struct Frames {
     dirty: bool,
-    /// When the last ones were drawn, the oldest first.
+    /// The times of the last frames, the oldest first; at most `AT_ONCE`.
     last: VecDeque<Instant>,
 }
 
 impl Frames {
-    /// How long until a frame may be drawn, if one is due.
+    /// Returns the time until the next frame may be drawn; [`Duration::MAX`] if nothing changed.
     ///
-    /// A few may follow one another at once, so that what comes piece by piece right after the first, as the first lists
-    /// do, is not held up; over any longer time they keep to their distance.
+    /// A few frames may follow each other at once, so that data which arrives piece by piece after the first frame,
+    /// as the first lists do, appears without delay. Over any longer time the interval between frames is kept.
     fn wait(&self, console: &Console) -> Duration {
         match (self.dirty, console.is_ready()) {
             (false, _) => Duration::MAX,
@@ -143,7 +143,7 @@ impl Frames {
         }
     }
 
-    /// Returns whether a frame is to be drawn now.
+    /// Returns whether a frame has to be drawn now.
     fn is_due(&self, console: &Console) -> bool {
         self.dirty && self.wait(console).is_zero()
     }
@@ -159,26 +159,26 @@ impl Frames {
     }
 }
 
-/// The time to the next tick; ticks by the minute come with the minute, so that the clock on the screen is right.
-fn until_tick(pace: Pace, now: Time) -> Duration {
+/// Returns the time until the next tick. Ticks are aligned with full seconds or minutes, so that the clock is right.
+fn until_tick(pace: RedrawPace, now: Time) -> Duration {
     let interval = i64::try_from(pace.interval().as_millis()).unwrap_or(i64::MAX);
     let past = now.0.rem_euclid(interval);
     Duration::from_millis(u64::try_from(interval - past).unwrap_or(0))
 }
 
-fn is_due(pace: Pace, ticked: Time, now: Time) -> bool {
+fn is_due(pace: RedrawPace, ticked: Time, now: Time) -> bool {
     let interval = i64::try_from(pace.interval().as_millis()).unwrap_or(i64::MAX);
     ticked.0.div_euclid(interval) != now.0.div_euclid(interval)
 }
 
-/// Reads keys, pastes and sizes for as long as the loop takes them.
+/// Starts the thread that reads keys, pastes and sizes from the terminal, until the loop ends.
 pub fn read_terminal(inbox: Inbox) -> io::Result<()> {
     thread::Builder::new().name("keys".into()).spawn(move || {
         loop {
             let sent = if let Ok(event) = event::read() {
                 message(event).is_none_or(|msg| inbox.send(msg))
             } else {
-                // The terminal is gone: nobody can press a key any more.
+                // The terminal was closed: no more keys can come.
                 inbox.send(Msg::Terminate);
                 false
             };
@@ -199,7 +199,7 @@ fn message(event: Event) -> Option<Msg> {
     }
 }
 
-/// Turns SIGTERM and SIGHUP into a message, so that the loop can end in order.
+/// Turns SIGTERM and SIGHUP into messages, so that the loop can end in an orderly way.
 pub fn watch_signals(handle: &Handle, inbox: &Inbox) -> io::Result<()> {
     let _entered = handle.enter();
     for kind in [SignalKind::terminate(), SignalKind::hangup()] {
@@ -216,7 +216,7 @@ pub fn watch_signals(handle: &Handle, inbox: &Inbox) -> io::Result<()> {
     Ok(())
 }
 
-/// The terminal's size now.
+/// Returns the current size of the terminal.
 pub fn size() -> io::Result<Size> {
     let (width, height) = crossterm::terminal::size()?;
     Ok(Size { width, height })
@@ -228,9 +228,9 @@ mod tests {
 
     #[test]
     fn ticks_come_with_the_minute() {
-        assert_eq!(until_tick(Pace::Minutes, Time(1_000_000 * 60_000 + 59_000)), Duration::from_secs(1));
-        assert_eq!(until_tick(Pace::Seconds, Time(1_500)), Duration::from_millis(500));
-        assert!(is_due(Pace::Minutes, Time(59_999), Time(60_000)));
-        assert!(!is_due(Pace::Minutes, Time(60_000), Time(119_999)));
+        assert_eq!(until_tick(RedrawPace::Minutes, Time(1_000_000 * 60_000 + 59_000)), Duration::from_secs(1));
+        assert_eq!(until_tick(RedrawPace::Seconds, Time(1_500)), Duration::from_millis(500));
+        assert!(is_due(RedrawPace::Minutes, Time(59_999), Time(60_000)));
+        assert!(!is_due(RedrawPace::Minutes, Time(60_000), Time(119_999)));
     }
 }

@@ -1,4 +1,4 @@
-//! Following a service's log.
+//! Service logs: streams a service's log into the console.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use pinnace_engine::docker::{LogSource, LogTarget};
 use pinnace_engine::observe;
 use pinnace_tui::msg::{LogLine, Msg};
 
-/// How many lines of a log are asked for before those that come.
+/// The number of existing log lines that are requested before new ones.
 const TAIL: u32 = 200;
 
-/// Sends a service's log into the console, line by line, until it ends or nobody listens.
+/// Sends the lines of a service's log to the console until the log or the console ends.
 pub(super) async fn follow(
     cluster: &Cluster,
     inbox: &Inbox,
@@ -39,7 +39,7 @@ pub(super) async fn follow(
     Ok(())
 }
 
-/// The slots of a service's tasks, or their nodes' names where the service is global; by the tasks' ids.
+/// Maps task ids to labels: the slot number, or the host name for a global service.
 async fn task_names(cluster: &Cluster, service: &str) -> Result<BTreeMap<String, String>, Fault> {
     let ids = [service.to_owned()];
     let (histories, nodes) = tokio::join!(observe::histories_of(&cluster.docker, &ids), cluster.docker.nodes());

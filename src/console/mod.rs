@@ -1,4 +1,4 @@
-//! The console at work: the terminal, the loop that takes in messages and draws, and the effects it carries out.
+//! The running console: the terminal, the loop that receives messages and draws, and the effects that it performs.
 
 mod effects;
 pub mod event_loop;
@@ -10,4 +10,4 @@ pub mod thrift;
 mod work;
 
 pub use effects::Effects;
-pub use start::{ClusterParts, Parts, console, demo};
+pub use start::{ConsoleCluster, Parts, console, demo};

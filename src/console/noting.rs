@@ -1,16 +1,16 @@
-//! Noting on this machine what others deployed.
+//! External deploys: records in the local log what other clients deployed.
 
 use std::collections::BTreeMap;
 
 use pinnace_core::journal::Sighting;
-use pinnace_core::journal::local_log::{DiskEvent, Kind, sightings};
+use pinnace_core::journal::local_log::{Kind, LoggedEvent, sightings};
 use pinnace_core::plan::Record;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::execute::new_change;
 use pinnace_engine::identity;
 use pinnace_engine::journal::LocalLogError;
 
-/// Appends what this machine does not know yet.
+/// Appends the observations that the local log does not hold yet.
 pub(super) async fn note(cluster: &Cluster, records: Vec<Record>) -> Result<(), LocalLogError> {
     let Some(swarm) = records.first().map(|record| record.plan.swarm.clone()) else { return Ok(()) };
     let Some(journal) = cluster.local_log(&swarm) else { return Ok(()) };
@@ -31,8 +31,8 @@ pub(super) async fn note(cluster: &Cluster, records: Vec<Record>) -> Result<(), 
         record.change = new_change();
         record.extra.insert("by".to_owned(), identity::operator().into());
         let (change, group) = (record.change.clone(), record.plan.group.clone());
-        Some(DiskEvent::new(now, &change, &group, Kind::Seen { record: Box::new(record) }))
+        Some(LoggedEvent::new(now, &change, &group, Kind::Seen { record: Box::new(record) }))
     });
-    let fresh: Vec<DiskEvent> = fresh.collect();
+    let fresh: Vec<LoggedEvent> = fresh.collect();
     if fresh.is_empty() { Ok(()) } else { journal.append_all(&fresh).await }
 }

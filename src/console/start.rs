@@ -1,4 +1,4 @@
-//! Putting the console together: clusters observed, keys read, signals watched, changes brought to an end.
+//! The start of the console: observers, keyboard reader and signal handlers; at its end, the running changes.
 
 use std::path::PathBuf;
 use std::{env, io};
@@ -13,52 +13,52 @@ use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_tui::config::{ColorDepth, Config, Warning};
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::state::{Cluster, Guard, Notice, State};
+use pinnace_tui::state::{ChangeGuard, Cluster, Notice, State};
 use pinnace_tui::tour::Tour;
 
-/// A cluster the console opens with.
-pub struct ClusterParts {
-    /// Its name.
+/// One of the clusters that the console opens with.
+pub struct ConsoleCluster {
+    /// The name on the screen; drafts are stored under it.
     pub name: String,
-    /// The handle of the cluster.
+    /// The cluster's handle.
     pub cluster: pinnace_engine::cluster::Cluster,
-    /// Whether it may be changed.
-    pub guard: Guard,
+    /// The restrictions on changes to this cluster.
+    pub guard: ChangeGuard,
 }
 
-/// What the console is opened with.
+/// The arguments of the console.
 pub struct Parts {
-    /// The clusters, the chosen one first.
-    pub clusters: Vec<ClusterParts>,
-    /// Where changes and drafts are kept.
+    /// The clusters; the selected one is first.
+    pub clusters: Vec<ConsoleCluster>,
+    /// The state folder, for changes and drafts; `None` if there is none.
     pub state: Option<PathBuf>,
-    /// The user's settings.
+    /// The user's configuration.
     pub config: Config,
-    /// What is wrong with the user's files.
+    /// Warnings about mistakes in the user's configuration files.
     pub warnings: Vec<Warning>,
-    /// Seconds east of UTC.
+    /// The time zone of the clock, in seconds east of UTC.
     pub offset: i32,
 }
 
-/// Opens the console; returns when the operator leaves it and no unit is in work any more.
+/// Opens the console; returns when the operator has left it and no unit is being updated any more.
 ///
 /// # Errors
-/// When there is no terminal, or it cannot be written to.
+/// If there is no terminal, or writing to it fails.
 pub async fn console(parts: Parts) -> io::Result<()> {
     shown(parts, None).await
 }
 
-/// Opens the console with the tour through it.
+/// Opens the console with the guided tour.
 ///
 /// # Errors
-/// When there is no terminal, or it cannot be written to.
+/// If there is no terminal, or writing to it fails.
 pub async fn demo(parts: Parts) -> io::Result<()> {
     shown(parts, Some(Tour::default())).await
 }
 
 async fn shown(parts: Parts, tour: Option<Tour>) -> io::Result<()> {
     let handle = Handle::current();
-    // The loop blocks on its messages, so it gets a thread of its own.
+    // The loop blocks while it waits for messages, so it runs on a thread of its own.
     tokio::task::spawn_blocking(move || open(&handle, parts, tour)).await.map_err(io::Error::other)?
 }
 

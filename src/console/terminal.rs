@@ -1,7 +1,7 @@
-//! The terminal: entered, written to, and given back in the state it was in, whatever happens.
+//! The terminal: set up for the console, written to, and restored in every case.
 //!
-//! Frames are made in memory and written by a thread of their own, so that a terminal which takes no bytes (a stopped
-//! one, a broken SSH line) never holds up anything else: frames are left out, not waited for.
+//! Frames are rendered in memory and written by a separate thread, so that a terminal which takes no bytes (a stopped
+//! one, a broken SSH connection) never blocks anything else: frames are skipped, not queued.
 
 use std::io::{self, IsTerminal as _, Write};
 use std::panic;
@@ -25,24 +25,24 @@ use pinnace_tui::view as ui;
 
 use super::thrift::thrifty;
 
-/// Whether the terminal is ours at the moment; nothing is written to it otherwise.
+/// True while the console owns the terminal; nothing is written to it otherwise.
 static OURS: AtomicBool = AtomicBool::new(false);
-/// The thread that draws: only its panics end the console.
+/// The thread that draws; only a panic of this thread ends the console.
 static DRAWS: OnceLock<ThreadId> = OnceLock::new();
 
-/// How long a terminal that takes no bytes is waited for when it is given back.
+/// The timeout for a terminal that takes no bytes while it is restored.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The terminal while it is ours; given back when dropped.
+/// The terminal while the console owns it; restored on drop.
 pub struct Console {
     terminal: Terminal<CrosstermBackend<Outlet>>,
     outlet: Outlet,
-    /// Whether the screen may differ from the last frame.
+    /// Set when the screen may differ from the last frame.
     is_stale: bool,
 }
 
 impl Console {
-    /// Takes over the terminal, which shows colours of this depth. Refuses where there is none.
+    /// Sets up the terminal for this colour depth. Fails if stdin or stdout is not a terminal.
     pub fn enter(depth: ColorDepth) -> io::Result<Self> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(io::Error::new(
@@ -51,7 +51,7 @@ impl Console {
                  `pinnace status` answers without one",
             ));
         }
-        // The depth decides about colours; crossterm's own reading of `NO_COLOR` would write resets in their place.
+        // Colours depend on the depth alone; otherwise crossterm reads `NO_COLOR` and writes resets instead of colours.
         style::force_color_output(true);
         let mut outlet = Outlet::new(depth)?;
         enable_raw_mode()?;
@@ -66,23 +66,23 @@ impl Console {
     fn start(outlet: &mut Outlet) -> io::Result<Self> {
         queue!(outlet, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
         outlet.flush()?;
-        // An area of its own, which only `draw` changes: the library must not take another size than the state's.
+        // A fixed viewport, which only `draw` resizes: ratatui must not use another size than the state's.
         let options = TerminalOptions { viewport: Viewport::Fixed(Rect::ZERO) };
         let terminal = Terminal::with_options(CrosstermBackend::new(outlet.clone()), options)?;
         Ok(Self { terminal, outlet: outlet.clone(), is_stale: true })
     }
 
-    /// Whether all that was drawn has been taken by the terminal.
+    /// Returns whether the terminal has taken all frames.
     pub fn is_ready(&self) -> bool {
         self.outlet.waiting.load(Ordering::SeqCst) == 0
     }
 
-    /// Draws the state in the size it is laid out for.
+    /// Draws the state in the size of its layout.
     pub fn draw(&mut self, state: &State) -> io::Result<()> {
         let area = Rect::new(0, 0, state.size.width, state.size.height);
         if self.is_stale || self.terminal.get_frame().area() != area {
-            // Not by `Terminal::clear`, which asks the terminal where its cursor is and fails where none answers in
-            // time: a slow line must not keep the console from starting.
+            // `Terminal::clear` is no alternative: it asks the terminal for its cursor position and fails
+            // without an answer in time, and a slow connection must not keep the console from starting.
             self.terminal.resize(area)?;
             self.is_stale = false;
         }
@@ -90,12 +90,12 @@ impl Console {
         Ok(())
     }
 
-    /// Forgets what is on the screen, so that the next frame is drawn in full.
+    /// Marks the screen as unknown, so that the next frame is drawn in full.
     pub fn redraw(&mut self) {
         self.is_stale = true;
     }
 
-    /// Puts a text on the operator's own clipboard, through the terminal (OSC 52).
+    /// Copies a text to the clipboard of the operator's machine, through the terminal (OSC 52).
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
         queue!(self.outlet, CopyToClipboard::to_clipboard_from(text))?;
         self.outlet.flush()
@@ -104,7 +104,7 @@ impl Console {
 
 impl Drop for Console {
     fn drop(&mut self) {
-        // What was drawn last should not come after the terminal is given back.
+        // The last frame must not arrive after the terminal was restored.
         let mut waited = Duration::ZERO;
         while !self.is_ready() && waited < PATIENCE {
             thread::sleep(Duration::from_millis(5));
@@ -114,7 +114,7 @@ impl Drop for Console {
     }
 }
 
-/// Gives the terminal back, once, and without waiting for one that takes no bytes.
+/// Restores the terminal once, with a timeout for a terminal that takes no bytes.
 fn restore() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
@@ -132,9 +132,9 @@ fn restore() {
     }
 }
 
-/// Sees to it that a panic of this thread gives the terminal back first and reports second.
+/// Installs a panic hook: a panic of the calling thread restores the terminal first, and is reported then.
 ///
-/// A panic of any other thread ends that thread's work only: it is told to `report`, and the screen stays.
+/// A panic of any other thread ends only the work of that thread: it is passed to `report`, and the screen stays.
 pub fn install_panic_hook(report: impl Fn(String) + Send + Sync + 'static) {
     let _ = DRAWS.set(thread::current().id());
     let before = panic::take_hook();
@@ -149,7 +149,7 @@ pub fn install_panic_hook(report: impl Fn(String) + Send + Sync + 'static) {
     }));
 }
 
-/// Where frames go: gathered until they are complete, then handed to the thread that writes.
+/// The output of the terminal library: collects the bytes of a frame, and hands it to the writing thread when flushed.
 #[derive(Clone)]
 pub struct Outlet {
     depth: ColorDepth,
@@ -167,7 +167,7 @@ impl Outlet {
             let mut out = io::stdout();
             for frame in frames {
                 if OURS.load(Ordering::SeqCst) {
-                    // A terminal that is gone says so on the next read, and with a signal.
+                    // A closed terminal is reported by the next read, and by a signal.
                     let _ = out.write_all(&frame).and_then(|()| out.flush());
                 }
                 count.fetch_sub(1, Ordering::SeqCst);
@@ -196,7 +196,7 @@ impl Write for Outlet {
     }
 }
 
-/// Whether a frame is only the frame's own trimmings: a screen that did not change costs no bytes.
+/// Returns whether a frame holds only resets and cursor hiding: an unchanged screen is not written.
 fn says_nothing(frame: &[u8]) -> bool {
     const TRIMMINGS: [&[u8]; 6] = [b"\x1b[39m", b"\x1b[49m", b"\x1b[59m", b"\x1b[0m", b"\x1b[m", b"\x1b[?25l"];
     let mut rest = frame;

@@ -1,19 +1,20 @@
-//! Takes out of a frame the colours that are set already: over a slow line most of a cursor's move is colours.
+//! A filter that removes redundant colour sequences from a frame: over a slow connection, most
+//! bytes of a cursor move are colours.
 //!
-//! Colours are written as the terminal knows them: none at all where it shows none, and by their oldest codes where it
-//! has sixteen.
+//! Colours are written for the terminal's depth: none at all without colours, and with the
+//! oldest codes for sixteen colours.
 
 use std::borrow::Cow;
 
 use pinnace_tui::config::ColorDepth;
 
-/// The planes of colours: text, ground, and the line under text.
+/// The number of colour planes: text, background, and underline.
 const PLANES: usize = 3;
 
-/// The frame with each colour named only where it changes, for a terminal of this depth; it looks the same.
+/// Returns the frame with each colour set only where it changes, for a terminal of this depth. It looks the same.
 pub fn thrifty(frame: &[u8], depth: ColorDepth) -> Vec<u8> {
     let mut out = Vec::with_capacity(frame.len());
-    // What was set before the frame is not known.
+    // The colours before the frame are not known.
     let mut now: [Option<&str>; PLANES] = [None; PLANES];
     let mut rest = frame;
     while let Some(at) = rest.windows(2).position(|pair| pair == b"\x1b[") {
@@ -39,13 +40,13 @@ pub fn thrifty(frame: &[u8], depth: ColorDepth) -> Vec<u8> {
     out
 }
 
-/// One part of a sequence: a colour's plane and codes, or a modifier.
+/// One part of an SGR sequence: a colour with its plane and codes, or a modifier.
 enum Part<'a> {
     Color(usize, &'a str),
     Modifier(&'a str),
 }
 
-/// Divides a sequence; `None` for one that resets, or that is not understood.
+/// Splits an SGR sequence into its parts; `None` for a reset and for unknown codes.
 fn parts(codes: &str) -> Option<Vec<Part<'_>>> {
     let mut found = Vec::new();
     let mut rest = codes;
@@ -91,7 +92,8 @@ fn set<'a>(parts: &[Part<'a>], depth: ColorDepth, now: &mut [Option<&'a str>; PL
     }
 }
 
-/// The sixteen colours by the codes that every terminal with colours knows, `31` for `38;5;1` and `91` for `38;5;9`.
+/// Replaces the code of one of the sixteen basic colours by the code that every colour terminal knows: `38;5;1`
+/// by `31`, and `38;5;9` by `91`.
 fn short(codes: &str) -> Cow<'_, str> {
     let plain = |base: u8, at: u8| if at < 8 { base + at } else { base + 52 + at };
     let number = |at: &str| at.parse().ok().filter(|at| *at < 16);

@@ -1,4 +1,4 @@
-//! A change carried out by this console, told to it event by event.
+//! The running of a change by this console, with its events sent to the event loop.
 
 use pinnace_tui::clusters::ClusterId;
 use tokio::sync::mpsc;
@@ -11,9 +11,10 @@ use pinnace_engine::execute::{ChangeControl, Options, Outcome, Start, execute};
 use pinnace_engine::journal::Liveness;
 use pinnace_tui::msg::Msg;
 
-/// What to begin a takeover with, or why not and what to do.
+/// Prepares the takeover of an unfinished change. The error is the reason why it is not possible, and a hint.
 ///
-/// `silent` tells the index at which a slot's owner was last seen to show no sign of life: then nobody waits again.
+/// `silent` returns the version index at which a slot's owner was last seen without a sign of life. If the slot still
+/// has that index, the check for a sign of life is not repeated.
 pub(super) async fn taken_over(
     cluster: &Cluster,
     change: &str,
@@ -37,7 +38,7 @@ pub(super) async fn taken_over(
     Ok(Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) })
 }
 
-/// A change at work, as the screen is told of it.
+/// A running change, with the ids under which its events are sent.
 pub(super) struct Work {
     pub cluster: ClusterId,
     pub plan: String,
@@ -46,7 +47,7 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Carries a change out and tells what happens.
+    /// Applies the change, and sends its start, its events and its end.
     pub(super) async fn carry_out(
         self,
         remote: Cluster,
@@ -76,7 +77,7 @@ impl Work {
         self.inbox.send(Msg::Finished { cluster, change, text });
     }
 
-    /// Tells that it did not begin.
+    /// Sends the message that the change did not start.
     pub(super) fn refused(self, why: String, hint: String) {
         self.inbox.send(Msg::Refused { cluster: self.cluster, plan: self.plan, why, hint });
     }

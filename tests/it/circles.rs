@@ -1,16 +1,16 @@
-//! Modules do not go in circles: in core and engine no module uses another that uses it, but parent and child.
+//! Module dependencies without cycles: in core and engine no two modules use each other, except parent and child.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Source, member_sources};
 
-/// A module's path within its crate; the crate's root is empty.
+/// A module's path within its crate; empty for the crate root.
 type Module = Vec<String>;
 
-/// What `pub use` in a module makes of a name: the path it stands for.
+/// Re-exports (`pub use`) by module and name, with the path that each name refers to.
 type Exports = BTreeMap<Module, BTreeMap<String, Module>>;
 
-/// The crate's modules, each with those it uses besides its own parents and children.
+/// Returns the crate's modules, each with the modules it uses, except its parents and children.
 fn uses(sources: &[Source]) -> BTreeMap<Module, BTreeSet<Module>> {
     let modules: BTreeSet<Module> = sources.iter().map(|source| source.module.clone()).collect();
     let mut exports = Exports::new();
@@ -30,9 +30,9 @@ fn uses(sources: &[Source]) -> BTreeMap<Module, BTreeSet<Module>> {
     graph
 }
 
-/// The module that a path leads to, through what its rooms re-export.
+/// Returns the module that a path leads to; re-exports are followed.
 fn owner(mut path: Module, modules: &BTreeSet<Module>, exports: &Exports) -> Module {
-    // Re-exports of re-exports end somewhere.
+    // At most eight re-exports of re-exports are followed.
     for _ in 0..8 {
         let mut place = path.clone();
         while !place.is_empty() && !modules.contains(&place) {
@@ -49,7 +49,7 @@ fn is_related(one: &Module, other: &Module) -> bool {
     one.starts_with(other) || other.starts_with(one)
 }
 
-/// One circle, if there is one: each module uses the next, and the last the first.
+/// Finds a cycle: a list of modules in which each one uses the next, and the last one the first.
 fn circle(graph: &BTreeMap<Module, BTreeSet<Module>>) -> Option<Vec<Module>> {
     let mut done = BTreeSet::new();
     graph.keys().find_map(|start| search(start, graph, &mut Vec::new(), &mut done))

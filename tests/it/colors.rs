@@ -1,4 +1,4 @@
-//! The colours the console writes, at terminals that show none, sixteen, 256 and all of them.
+//! Colours written by the console, at terminals with no, 16, 256 and 16 million colours.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use crate::terminal::Terminal;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// The colours in some output, by the form they are written in.
+/// Counts of the colours in an output, by notation.
 #[derive(Debug, Default)]
 struct Colors {
-    /// `39`, `49`, `59`: the terminal's own.
+    /// `39`, `49`, `59`: the terminal's default colour.
     default: usize,
-    /// `31`, `91`, `41`, `101`: one of sixteen.
+    /// `31`, `91`, `41`, `101`: one of 16 colours.
     named: usize,
-    /// `38;5;N`: one of 256.
+    /// `38;5;N`: one of 256 colours.
     indexed: usize,
-    /// `38;2;R;G;B`.
+    /// `38;2;R;G;B`: true colour.
     rgb: usize,
 }
 
@@ -50,7 +50,7 @@ impl Colors {
     }
 }
 
-/// Opens the demo, moves, and takes another theme; returns the colours of the first screens and of those after it.
+/// Opens the demo, moves the cursor and changes the theme; returns the colours before and after that.
 fn colors(variables: &[(&str, &str)]) -> (Terminal, Colors, Colors) {
     let (mut terminal, _folder) = demo_in((120, 40), variables);
     terminal.wait("the first screen", SOON, |text| text.contains("non-zero exit (1)"));
@@ -82,7 +82,7 @@ fn without_colours_none_are_written_and_the_cursors_row_is_reversed() {
     }
 }
 
-/// Waits until one row is reversed, another one than before, and returns it.
+/// Waits until a row other than `before` is reversed, and returns it.
 fn cursor_row(terminal: &mut Terminal, before: Option<u16>) -> u16 {
     let began = std::time::Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The console at a real terminal, on the real swarm.
+//! The console in a real terminal, on the lab's swarm.
 
 use std::path::Path;
 use std::time::Duration;
@@ -44,7 +44,8 @@ fn without_a_terminal_it_says_so() {
     assert!(said.err.contains("needs a terminal") && said.err.contains("hint:"), "{}", said.err);
 }
 
-/// Trouble stands on the first page with its error, whatever else there is, and all is reachable.
+/// Checks that a failing service is on the first page with its error at any size, and
+/// that all services can be reached.
 #[test]
 fn forty_services_at_any_size() {
     let Some(lab) = Lab::get() else { return };
@@ -62,7 +63,7 @@ fn forty_services_at_any_size() {
         terminal.wait("the failing service with its error on the first page", Duration::from_secs(30), |text| {
             text.contains("s33") && text.contains("non-zero exit (3)")
         });
-        // Only this group, open, from the top: each name comes by on the way down.
+        // With the filter on this group, each name appears while the cursor moves down from the top.
         terminal.press("/");
         terminal.press(&group.name);
         terminal.press("\r");
@@ -85,7 +86,7 @@ fn forty_services_at_any_size() {
     }
 }
 
-/// What changes elsewhere shows by itself.
+/// Checks that changes by other clients appear automatically.
 #[test]
 fn changes_made_elsewhere_show() {
     let Some(lab) = Lab::get() else { return };
@@ -105,7 +106,8 @@ fn changes_made_elsewhere_show() {
     terminal.end(Duration::from_secs(10));
 }
 
-/// Tasks send no events: that a container's process died shows by the lists.
+/// Checks that a killed container process appears: tasks send no events, so the console
+/// finds it in the next task list.
 #[test]
 fn a_killed_process_shows() {
     let Some(lab) = Lab::get() else { return };

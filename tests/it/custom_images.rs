@@ -1,5 +1,5 @@
-//! The five tests of pgEdge control-plane pull request 401 on a real swarm, with what comes of them here: images named
-//! for a database or a db node. The same on the simulator, with more of it: `scripts/custom_images.rs`.
+//! The five test cases of pgEdge control-plane pull request 401 on a real swarm: images named for a database or for a
+//! db node. The simulated version covers more: `scripts/custom_images.rs`.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,11 @@ use crate::proxy::Proxy;
 
 const TAG: &str = "17.9-spock5.0.6-standard-2";
 
-/// A database on three hosts, one that has its name in its own, and an operator with a version manifest in a file.
+/// A database on three hosts, another one whose name starts with the same text, and an operator
+/// with a version manifest in a file.
 struct Script {
     lab: Lab,
-    /// Where the images are: `HOST:PORT/path/pgedge-postgres`.
+    /// The image repository, `HOST:PORT/path/pgedge-postgres`.
     repository: String,
     manifest: Image,
     ours: Group,
@@ -60,7 +61,7 @@ impl Script {
         Image::push(&format!("{}:{tag}", self.repository), "sleep", &["--label", &format!("tag={tag}")])
     }
 
-    /// The body of a request that names these images; its nodes and versions are always the same.
+    /// Writes a request body that names these images; nodes and versions are always the same.
     fn body(&self, of_database: Option<&str>, of_node: Option<&str>) -> String {
         let opts = |image: &str| json!({ "swarm": { "image": image } });
         let mut spec = json!({ "database_name": "storefront", "postgres_version": "17.9", "spock_version": "5",
@@ -78,7 +79,7 @@ impl Script {
         self.program.run(&[args, &["--json"]].concat()).exit(code).json()
     }
 
-    /// The findings of a check: weight, code, subject.
+    /// Returns the findings of a check: severity, code, subject.
     fn found(&self, edit: &[&str], code: i32) -> Vec<String> {
         let told = self.json(&[&["check", &self.ours.name], edit].concat(), code);
         let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
@@ -86,7 +87,7 @@ impl Script {
         told["findings"].as_array().unwrap().iter().map(line).collect()
     }
 
-    /// Images and replicas, as `docker service ls` has them.
+    /// Returns images and replicas, as in `docker service ls`.
     fn listed(&self, group: &Group) -> Vec<(String, String)> {
         let status = self.program.run(&["status", &group.name, "--json"]).json();
         let rows = status["services"].as_array().unwrap();
@@ -106,7 +107,7 @@ impl Script {
         self.ours.services.iter().map(read).collect()
     }
 
-    /// An image is lost: its registry deletes it, what runs of it ends, and the nodes remove it.
+    /// Removes an image: the registry deletes it, its tasks end, and the nodes remove it.
     fn lose(&self, image: &Image) {
         image.delete();
         for node in [1, 2, 3] {
@@ -118,7 +119,7 @@ impl Script {
             for container in engine.list("containers/json", &[("ancestor", &id)]) {
                 engine.ask("POST", &format!("/containers/{}/kill", container["Id"].as_str().unwrap()), "");
             }
-            // A container that has just ended may still be told as running.
+            // A container that has just ended may still be reported as running.
             wait_for("the image to go from its node", 10, || {
                 let (status, _) = engine.ask("DELETE", &format!("/images/{id}?force=1"), "");
                 (status == 200 || status == 404).then_some(())
@@ -126,7 +127,7 @@ impl Script {
         }
     }
 
-    /// Nothing of the database beside it moved, and no request was about it.
+    /// Checks that the other database did not change, and that no request concerned it.
     fn end(self) {
         assert_eq!((self.beside.specs(), self.beside.tasks()), self.theirs);
         let beside =
@@ -141,7 +142,7 @@ fn heavy(found: &[String]) -> Vec<&String> {
 
 const N1: &str = "n1 on node-1, node-2, node-3";
 
-/// 1 and 4: no image is named, or the manifest's. It runs in three services on three hosts, and nothing is to warn of.
+/// Cases 1 and 4: no image is named, or the manifest's. It runs in three services on three hosts, without warnings.
 #[test]
 fn the_manifests_image_named_or_not_is_nothing_to_warn_of() {
     let Some(script) = Script::start() else { return };
@@ -165,8 +166,7 @@ fn the_manifests_image_named_or_not_is_nothing_to_warn_of() {
     script.end();
 }
 
-/// 2: an image that is not there is refused with one finding; where somebody deployed it nevertheless, one step leads
-/// back.
+/// Case 2: a missing image is refused with one finding; if another client deployed it, a single step rolls back.
 #[test]
 fn an_image_that_is_not_there_is_refused_and_undone() {
     let Some(script) = Script::start() else { return };
@@ -195,7 +195,7 @@ fn an_image_that_is_not_there_is_refused_and_undone() {
     script.end();
 }
 
-/// 3: an image for the database and one for its db node: the latter counts, and only that has to be there.
+/// Case 3: one image for the database and one for its db node. The latter counts, and only it has to exist.
 #[test]
 fn the_db_nodes_image_wins() {
     let Some(script) = Script::start() else { return };
@@ -210,7 +210,7 @@ fn the_db_nodes_image_wins() {
         assert_eq!((&service["image"], &service["from"]), (&json!(node.text), &json!("pin n1")));
         assert_eq!(service["shadowed"], json!([{ "key": "the group's pin", "image": db }]));
     }
-    // What makes it last is what was applied; taken over again it is nothing new for any service.
+    // Pins become permanent from what was applied; taking them over again changes no service.
     let fix = script.json(&["pins", &script.ours.name, "--permanent"], 0);
     let spec: Value = serde_json::from_str(fix["text"].as_str().unwrap()).unwrap();
     assert_eq!(spec["orchestrator_opts"]["swarm"]["image"], node.pinned(), "all db nodes share it: {spec:#}");
@@ -220,7 +220,7 @@ fn the_db_nodes_image_wins() {
     script.end();
 }
 
-/// 5: an update drops the image that fails; it falls back to the manifest's, as the plan says before, in place.
+/// Case 5: an update drops a failing image; the services fall back to the manifest's image in place, as planned.
 #[test]
 fn dropping_a_failing_image_mends_the_services_in_place() {
     let Some(script) = Script::start() else { return };
@@ -253,7 +253,7 @@ fn dropping_a_failing_image_mends_the_services_in_place() {
     script.end();
 }
 
-/// Where no manifest has an image a cleared pin keeps what runs, and says so.
+/// Checks that a cleared pin without a manifest image keeps the running image, and that the console says so.
 #[test]
 fn a_cleared_pin_of_a_stack_keeps_what_runs() {
     let Some(lab) = Lab::get() else { return };

@@ -1,4 +1,4 @@
-//! The demo at a real terminal: no Docker, no network, nothing left behind.
+//! The demo in a real terminal: without Docker or network, and without leaving files behind.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use crate::terminal::Terminal;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// The demo at a terminal, with folders of its own.
+/// Starts the demo in a terminal, with its own folders.
 fn demo(size: (u16, u16)) -> (Terminal, tempfile::TempDir) {
     demo_in(size, &[])
 }
 
-/// The demo at a terminal, with folders and some variables of its own.
+/// Starts the demo in a terminal, with its own folders and additional environment variables.
 pub fn demo_in(size: (u16, u16), variables: &[(&str, &str)]) -> (Terminal, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let folders = ["TMPDIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME"]
@@ -42,7 +42,7 @@ fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
     assert!(!folder.path().join("XDG_STATE_HOME").join("pinnace").exists(), "nothing was kept");
 }
 
-/// The keys the footer shows, with their labels.
+/// Returns the keys in the footer with their labels.
 fn footer(text: &str) -> Vec<(String, String)> {
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default();
     let parts = last.split("  ").map(str::trim).filter(|part| !part.is_empty());
@@ -50,16 +50,16 @@ fn footer(text: &str) -> Vec<(String, String)> {
     parts.filter_map(pair).collect()
 }
 
-/// Somebody who presses only what the footer says, and counts.
+/// A user who presses only keys shown in the footer; counts them.
 struct Reader {
     terminal: Terminal,
     pressed: Vec<String>,
 }
 
 impl Reader {
-    /// Waits until the footer has a label that begins like this, and presses its key.
+    /// Waits until the footer has a label that starts with this text, and presses its key.
     fn choose(&mut self, label: &str) {
-        // The key is read from the very frame that was waited for: the next may be on its way.
+        // The key comes from the same frame that was waited for; the next frame may differ.
         let found = std::cell::RefCell::new(None);
         self.terminal.wait(label, SOON, |text| {
             *found.borrow_mut() = footer(text).into_iter().find(|(_, shown)| shown.starts_with(label));
@@ -71,7 +71,7 @@ impl Reader {
     }
 }
 
-/// Whether a line of the history is about a change of the storefront that was done.
+/// Returns true if a history line is about a completed change of the storefront.
 fn is_over(line: &str) -> bool {
     line.contains("storefront") && line.contains("done")
 }
@@ -86,9 +86,9 @@ fn there_and_back(size: (u16, u16)) {
     reader.choose("apply");
     reader.terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
     reader.terminal.wait("all well", SOON, |text| text.contains("all of 25 services well"));
-    // What was done is undone from its line in the history; that brings back what was wrong.
+    // Rolling back the change from its history line brings the initial problem back.
     reader.choose("history");
-    // The journal's own word for it comes a moment after the change's.
+    // The journal is written a moment after the change has ended.
     reader.terminal.wait("the change, over", SOON, |text| text.lines().any(is_over));
     reader.choose("go back");
     reader.terminal.wait("the plan of the undoing", SOON, |text| text.contains("equal to what is live"));
@@ -112,16 +112,16 @@ fn the_footer_alone_leads_to_fixed_and_back_on_a_small_screen() {
     there_and_back((80, 24));
 }
 
-/// Sizes a window goes through while it is dragged, also ones nothing fits into.
+/// Window sizes during a drag, including some that are too small for any content.
 const DRAGGED: [(u16, u16); 9] =
     [(200, 60), (80, 24), (20, 5), (120, 40), (39, 9), (100, 30), (40, 10), (2, 2), (99, 29)];
 
-/// Gives the terminal many sizes while keys are pressed, and the last one for good.
+/// Resizes the terminal many times while keys are pressed, and leaves it at the last size.
 fn storm(terminal: &mut Terminal, keys: &[&str], last: (u16, u16)) {
     for (at, size) in DRAGGED.iter().cycle().take(120).enumerate() {
         terminal.resize(*size);
         terminal.press(keys[at % keys.len()]);
-        // Now and then the program gets as far as a frame.
+        // From time to time the program gets a chance to draw a frame.
         if at % 4 == 0 {
             let _ = terminal.changed_within(Duration::from_millis(30));
         }
@@ -129,7 +129,7 @@ fn storm(terminal: &mut Terminal, keys: &[&str], last: (u16, u16)) {
     terminal.resize(last);
 }
 
-/// A screen's text without its numbers, which go on.
+/// Returns a screen's text without numbers, which keep changing.
 fn without_numbers(text: &str) -> String {
     text.replace(|c: char| c.is_ascii_digit(), "#")
 }
@@ -139,10 +139,10 @@ fn a_window_that_is_dragged_while_keys_are_pressed_ends_with_the_right_screen() 
     for last in [(120, 40), (80, 24), (200, 60)] {
         let (mut terminal, _folder) = demo((120, 40));
         terminal.wait("the first screen", SOON, |text| text.contains("non-zero exit (1)"));
-        // Keys that do no harm wherever they are taken in: an escape and the next key may arrive as one.
+        // These keys are harmless on every screen: an escape and the next key may arrive as one.
         let keys = ["j", "h", "k", "\x1b", "?", "j", "\x1b", "G", "D", "\x1b", "T", "\x1b", "gg"];
         storm(&mut terminal, &keys, last);
-        // Out of everything, to the first row of the services.
+        // Closes everything and moves to the first service row.
         for _ in 0..10 {
             terminal.press("\x1b");
             let _ = terminal.changed_within(Duration::from_millis(200));

@@ -1,8 +1,8 @@
-//! The documents that are made from the code are current. `UPDATE=1 cargo test --test it docs` rewrites them.
+//! Documents that are generated from the code. `UPDATE=1 cargo test --test it docs` rewrites them.
 
 use std::fmt::Write as _;
 
-use pinnace_core::export::{Fix, Form};
+use pinnace_core::export::{Form, PermanentFix};
 use pinnace_core::finding::{Code, Finding};
 use pinnace_core::wire::v1;
 use pinnace_tui::action::{Action, Context};
@@ -10,7 +10,7 @@ use pinnace_tui::config::Keymap;
 
 use crate::source::{read, root};
 
-/// The key table: every action once for each set of keys, with the places where those keys work.
+/// Returns the key table: each action once for each set of keys, with the contexts of those keys.
 fn keys() -> String {
     let (keymap, warnings) = Keymap::load("default", &[]);
     assert_eq!(warnings, []);
@@ -39,7 +39,7 @@ fn keys() -> String {
     text
 }
 
-/// Holds the block between two markers of a document to what it should be, or rewrites it.
+/// Checks the block between two markers of a document, or rewrites it.
 fn block(file: &str, name: &str, made: &str) {
     let text = read(file).unwrap();
     let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
@@ -60,7 +60,7 @@ fn the_readme_shows_the_keys_there_are() {
     block("README.md", "keys", &keys());
 }
 
-/// All findings, as the reference tells them.
+/// Returns the reference of all findings.
 fn findings() -> String {
     let mut text = String::new();
     for code in Code::ALL {
@@ -77,14 +77,14 @@ fn the_reference_tells_every_finding() {
     block("docs/findings.md", "findings", &findings());
 }
 
-/// The JSON block after an example's marker.
+/// Returns the JSON block after an example's marker.
 fn example<'t>(text: &'t str, name: &str) -> &'t str {
     let marker = format!("<!-- example: {name} -->\n```json\n");
     let start = text.find(&marker).unwrap_or_else(|| panic!("docs/json.md has no example `{name}`")) + marker.len();
     text[start..].split_once("```").unwrap().0
 }
 
-/// Reads an example and writes it again: nothing may be missing, added, or called otherwise.
+/// Parses an example and serializes it again: nothing may be missing, added or renamed.
 fn holds<T: serde::Serialize + serde::de::DeserializeOwned>(text: &str, name: &str) {
     let shown: serde_json::Value = serde_json::from_str(example(text, name)).unwrap();
     let read: T = serde_json::from_value(shown.clone()).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -97,7 +97,7 @@ fn the_json_shown_is_the_json_printed() {
     holds::<v1::Status>(&text, "status");
     holds::<v1::Plan>(&text, "plan");
     holds::<v1::HistoryView>(&text, "history");
-    holds::<v1::Recorded>(&text, "record");
+    holds::<v1::RecordReport>(&text, "record");
     holds::<v1::Inspect>(&text, "inspect");
     let plan: v1::Plan = serde_json::from_str(example(&text, "plan")).unwrap();
     assert!(plan.extra.is_empty() && plan.units.iter().all(|unit| unit.extra.is_empty()));
@@ -110,7 +110,7 @@ fn the_json_shown_is_the_json_printed() {
     serde_json::from_str::<serde_json::Value>(example(&text, "pins")).unwrap();
     let mut shown: serde_json::Value = serde_json::from_str(example(&text, "permanent")).unwrap();
     shown.as_object_mut().unwrap().remove("group");
-    let fix = Fix { form: Form::StackFile, holds: vec!["api".into()], text: String::new(), notes: Vec::new() };
+    let fix = PermanentFix { form: Form::StackFile, holds: vec!["api".into()], text: String::new(), notes: Vec::new() };
     let mut printed = serde_json::to_value(&fix).unwrap();
     printed["text"] = shown["text"].clone();
     assert_eq!(printed, shown);

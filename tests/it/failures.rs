@@ -1,4 +1,4 @@
-//! Images that do not come up, and other people's hands in the same services.
+//! Images that fail to start, and other clients that change the same services.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -52,7 +52,7 @@ fn a_service_that_somebody_changes_before_the_claim() {
     let group = Group::new(&lab, "stack", |name| vec![part(name, "a", &old.text, 0)]);
     let (service, engine, did) = (group.services[0].clone(), lab.engine(3), AtomicBool::new(false));
     let id = engine.get(&format!("/services/{service}"))["ID"].as_str().unwrap().to_owned();
-    // The plan is made from the list; what it holds is read one by one when it is to begin.
+    // The plan is made from the service list; before the change starts, each service is read individually.
     let proxy = Proxy::new(&lab.socket(1), move |call, when| {
         let first = call.method == "GET" && when == When::Before && call.path.contains(&format!("/services/{id}"));
         if first && !did.swap(true, Ordering::SeqCst) {
@@ -66,7 +66,7 @@ fn a_service_that_somebody_changes_before_the_claim() {
     assert!(proxy.calls().iter().all(|call| !call.is_write()) && group.slots().is_empty());
 }
 
-/// Somebody sets another image while the unit in work has not arrived. `second`: after a first unit is done.
+/// Sets another image from another client while a unit is updating. `second`: after a first unit is done.
 fn overtaken(lab: &Lab, second: bool) {
     let old = lab.push("it/overtaken/app:1", "sleep", &[]);
     let slow = lab.push("it/overtaken/app:2", "healthy-after:4", &[]);
@@ -103,7 +103,8 @@ fn a_service_that_somebody_changes_meanwhile() {
     });
 }
 
-/// A second operator is told whose change is running; a signal finishes the unit in work and leaves the rest.
+/// Checks that a second operator learns whose change is running, and that a signal finishes the
+/// current unit and leaves the rest.
 #[test]
 fn one_change_at_a_time_and_a_signal_leaves_it_resumable() {
     let Some(lab) = Lab::get() else { return };

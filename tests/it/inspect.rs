@@ -1,5 +1,5 @@
-//! `pinnace inspect` on the simulated registries: what it tells, contracts that are kept and broken, exit codes, and that
-//! it needs no engine.
+//! `pinnace inspect` on simulated registries: its output, contracts that pass and fail, exit
+//! codes, and use without an engine.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
-use swarm_sim::{Scenario, Seat, Sim, connect, parse_time};
+use swarm_sim::{Scenario, ServedEndpoint, Sim, connect, parse_time};
 
 const EXTENSION: &str = r#"
 oci = true
@@ -27,7 +27,7 @@ files = ["lib/x.so", "share/extension/x.control", "share/extension/x--1.sql"]
 "org.opencontainers.image.version" = "1"
 "#;
 
-/// The scenario: an extension image that is right, and some that are wrong in one way each; a server on a base.
+/// Returns a scenario with a correct extension image, several that each break one rule, and a server built on a base.
 fn scenario(large: bool) -> String {
     let mut text =
         "[[node]]\nname = \"node-1\"\nmanager = true\n[[registry]]\nname = \"r.example:5000\"\ninsecure = true\n\
@@ -46,7 +46,7 @@ fn scenario(large: bool) -> String {
     extension("no-library", "\"lib/x.so\", ", "");
     extension("more", "\"lib/x.so\"", "\"lib/x.so\", \"bin/sh\"");
     if large {
-        // It takes its time to be made.
+        // This image takes long to build.
         extension("large", "cmd = []", "cmd = []\nsize = 11_000_000");
     }
     text + r#"
@@ -86,19 +86,23 @@ fn sim(large: bool) -> Arc<Sim> {
     Sim::start(world, 1.0)
 }
 
-/// Runs `pinnace inspect`, with an engine or without one.
+/// Runs `pinnace inspect`, with or without an engine.
 async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     let sim = Arc::clone(sim);
     let of_engine = Arc::clone(&sim);
     let host = Host::Memory(Arc::new(move |_: &http::Uri| {
-        if engine { connect(&of_engine, Seat::Engine(None)) } else { Err(std::io::ErrorKind::NotFound.into()) }
+        if engine {
+            connect(&of_engine, ServedEndpoint::Engine(None))
+        } else {
+            Err(std::io::ErrorKind::NotFound.into())
+        }
     }));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let dial = Dial::Memory(Arc::new(move |uri: &http::Uri| {
         let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
         connect(
             &sim,
-            Seat::Registry(uri.host().map(|host| match uri.port_u16() {
+            ServedEndpoint::Registry(uri.host().map(|host| match uri.port_u16() {
                 Some(port) => format!("{host}:{port}"),
                 None => host.to_owned(),
             })),
@@ -201,7 +205,7 @@ async fn what_cannot_be_told_ends_with_its_reason() {
         let said = inspect(&sim, &args, true).await;
         assert_eq!(said.code, code, "{args:?}: {}", said.err);
         assert!(said.err.contains(err) && said.err.contains("\nhint: "), "{args:?}: {}", said.err);
-        // The digest is known of what is there, and told.
+        // The digest is reported for each image that exists.
         assert_eq!(said.out.is_empty(), !err.starts_with("is not made"), "{args:?}: {}", said.out);
     }
     let said = inspect(&sim, &[&good, "--contract", &mine, "--platform", "linux/arm64"], true).await;
@@ -210,13 +214,14 @@ async fn what_cannot_be_told_ends_with_its_reason() {
     assert_eq!(said.err.lines().count(), 1, "one platform's layers are read: {}", said.err);
 }
 
-/// The program itself, on a machine without an engine: registries on it are spoken to by plain HTTP, as an engine would.
+/// Runs the binary on a machine without an engine. Local registries are contacted by
+/// plain HTTP, as an engine would do.
 #[tokio::test]
 async fn without_any_engine_the_program_asks_the_registry() {
     let listener = tokio::net::TcpListener::bind("0.0.0.0:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let host = format!("127.0.0.1:{port}");
-    // This machine by its address in a network: no engine says by itself that plain HTTP will do. Nothing is sent.
+    // The machine's own network address: without an engine plain HTTP is not assumed for it. No data is sent.
     let probe = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
     let networked = probe.connect("192.0.2.1:9").is_ok();
     let other = format!("{}:{port}", probe.local_addr().unwrap().ip());
@@ -227,7 +232,7 @@ async fn without_any_engine_the_program_asks_the_registry() {
     tokio::spawn(async move {
         loop {
             let (mut near, _) = listener.accept().await.unwrap();
-            let mut far = connect(&sim, Seat::Registry(None)).unwrap();
+            let mut far = connect(&sim, ServedEndpoint::Registry(None)).unwrap();
             tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
         }
     });
@@ -249,7 +254,7 @@ async fn without_any_engine_the_program_asks_the_registry() {
     let hint = format!("hint: `--plain-http {other}`");
     for (host, args, context, code, said) in [
         (&host, &["--contract", "cnpg-extension"][..], "", 0, "kept  every rule"),
-        // A context that is not there any more is no engine either.
+        // A context that no longer exists counts as no engine.
         (&host, &["--contract", "cnpg-extension"], "gone", 0, "kept  every rule"),
         (&host, &["--contract", "mine"], "", 1, "it is not made for linux/s390x"),
         (&host, &["--context", "gone"], "", 2, "gone"),

@@ -1,4 +1,5 @@
-//! The program is killed at every write of a change, before the engine has it and after, and another manager goes on.
+//! A program that is killed at every write of a change, before or after the engine receives
+//! it; another manager takes over.
 //!
 //! An undisturbed change of two services makes these writes:
 //!
@@ -6,16 +7,16 @@
 //! | --- | --- | --- | --- |
 //! | 1 | the record | never started | never started |
 //! | 2 | the claim | never started | unfinished, nothing touched |
-//! | 3 | slot: first unit will be posted | as above | unfinished, a post announced that was not made |
-//! | 4 | update of the first service | as above | unfinished, posted and not known to be |
+//! | 3 | slot: first unit will be posted | as above | unfinished, an update announced but not sent |
+//! | 4 | update of the first service | as above | unfinished, updated but not recorded |
 //! | 5 | slot: first unit is done | as above | unfinished, one of two done |
 //! | 6–8 | the same for the second | | unfinished, both done |
 //! | 9 | slot: the change is done | as above | done |
 //! | 10 | the log | done | done |
 //!
-//! What is never started is applied again; what is unfinished is continued (odd numbers) or put back (even numbers).
-//! Then every service has the right text, and no update was made twice, or one that was not needed. A write that was
-//! under way when the program was killed comes late, when all is over, and does nothing.
+//! A change that never started is applied again. An unfinished change is continued (odd numbers) or rolled back (even
+//! numbers). Afterwards every service has the right spec, and no update was made twice or without need. A write that
+//! was in flight when the program was killed arrives after the end and has no effect.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,10 +26,10 @@ use serde_json::Value;
 use crate::lab::{Group, Image, Lab, Program};
 use crate::proxy::{Act, Call, Proxy, When};
 
-/// How many groups are tried at once.
+/// Number of groups tested in parallel.
 const AT_ONCE: usize = 5;
 
-/// Where the change was when the program was killed.
+/// The progress of the change when the program was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     NeverStarted,
@@ -36,7 +37,7 @@ enum Stage {
     Done,
 }
 
-/// One run: the write and the side of it at which the program is killed.
+/// A run: the write, and whether the program is killed before or after it.
 #[derive(Clone, Copy, Debug)]
 struct Kill {
     nth: usize,
@@ -62,7 +63,7 @@ impl Images {
     }
 }
 
-/// Applies through a proxy; the program may be killed on the way.
+/// Applies the change through a proxy, which may kill the program.
 fn apply(proxy: &Proxy, group: &Group, images: &Images) -> Option<i32> {
     let pins = images.pins();
     let mut args = vec!["apply", &group.name, "--settle", "0"];
@@ -73,7 +74,7 @@ fn apply(proxy: &Proxy, group: &Group, images: &Images) -> Option<i32> {
     running.end().code
 }
 
-/// The services whose update landed, in order, with the image each got.
+/// Returns the services whose update was accepted, in order, with the image of each update.
 fn landed(calls: &[Call]) -> Vec<(String, String)> {
     let image = |call: &Call| {
         let spec: Value = serde_json::from_str(&call.body).unwrap();
@@ -96,7 +97,7 @@ fn outcomes(lab: &Lab, node: usize, group: &Group) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Kills once, looks, and finishes from another manager.
+/// Kills the program once, checks the state, and finishes the change from another manager.
 fn disturbed(lab: &Lab, images: &Images, writes: &[String], kill: Kill) -> String {
     let group = images.group(lab);
     let specs = group.specs();
@@ -148,7 +149,7 @@ fn disturbed(lab: &Lab, images: &Images, writes: &[String], kill: Kill) -> Strin
     format!("{:>2} {:?} {}: {stage:?} → {told}", kill.nth, kill.when, did.last().unwrap())
 }
 
-/// What the killed program had sent and the engine had not seen arrives after all, now that the change is over.
+/// Sends the updates that the engine has not seen because of the kill, now that the change is over.
 fn late(lab: &Lab, group: &Group, proxy: &Proxy) {
     let before = (group.specs(), group.slots());
     for call in proxy.writes().iter().filter(|call| call.status == 0 && call.path.contains("/update?version=")) {
@@ -158,7 +159,7 @@ fn late(lab: &Lab, group: &Group, proxy: &Proxy) {
     assert_eq!((group.specs(), group.slots()), before);
 }
 
-/// What must hold in the end: texts, tasks, journal, and that each service was updated as often as it had to be.
+/// Checks the final state: specs, tasks, journal, and the number of updates of each service.
 fn end(
     lab: &Lab,
     group: &Group,
@@ -219,7 +220,8 @@ fn killed_at_every_write() {
     assert_eq!(told.len(), 2 * writes.len());
 }
 
-/// Half of the requests never reach the engine, or half of the answers never come back: it looks again, and goes on.
+/// Checks that a change survives when every other request or answer is lost: the program
+/// reads the state and continues.
 #[test]
 fn cut_off_at_every_other_write() {
     let Some(lab) = Lab::get() else { return };

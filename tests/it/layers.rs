@@ -1,21 +1,21 @@
-//! The layer rules that neither Cargo nor clippy can hold: which crates may stand on which, what pure code must not
-//! touch, and where the terminal's crates may be named. The rules are one table.
+//! Layer rules that neither Cargo nor clippy can check: the dependencies of each crate, what pure code must not use,
+//! and where the terminal crates may be named. The rules are one table.
 
 use std::collections::BTreeSet;
 
 use crate::source::{Source, member_sources, project_files, read, rust_files, tokens};
 
-/// What one crate of the workspace may use.
+/// The dependencies that one crate of the workspace may use.
 struct Layer {
-    /// The crate's folder.
+    /// Folder of the crate.
     folder: &'static str,
-    /// The crates of this workspace that it may depend on.
+    /// Allowed crates of this workspace.
     ours: &'static [&'static str],
-    /// All other dependencies it may have; `*` is any.
+    /// Allowed other dependencies; `*` is any.
     crates: &'static [&'static str],
-    /// Dependencies it must not have although `*` would let it.
+    /// Forbidden dependencies, in spite of `*`.
     never: &'static [&'static str],
-    /// No clock, no files, no network, no processes, no environment, no async, no printing.
+    /// True for pure code: no clock, files, network, processes, environment, async or printing.
     pure: bool,
 }
 
@@ -25,7 +25,7 @@ const LAYERS: &[Layer] = &[
     Layer {
         folder: "crates/core",
         ours: &[],
-        // The last two are functions of texts: one finds tags by some of their letters, one matches patterns.
+        // The last two crates are pure functions of text: fuzzy tag search and pattern matching.
         crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "nucleo-matcher", "fast-glob"],
         never: &[],
         pure: true,
@@ -59,31 +59,31 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// What pure code must not name.
+/// Path prefixes that pure code must not name.
 const IMPURE: &[&str] =
     &["std::time::Instant", "std::time::SystemTime", "std::fs", "std::net", "std::process", "std::env", "std::thread"];
-/// Words pure code must not hold.
+/// Keywords that pure code must not contain.
 const IMPURE_WORDS: &[&str] = &["async", "await"];
-/// Macros pure code must not call.
+/// Macros that pure code must not call.
 const IMPURE_MACROS: &[&str] = &["println", "print", "eprintln", "eprint", "dbg"];
-/// Where a crate's paths may be named: the crate, the path, and the files it is left to.
+/// Restricted paths: the crate, the path, and the files that may name it.
 const ONLY_IN: &[(&str, &str, &[&str])] = &[
-    // Raw spec text never leaves the Docker adapter.
+    // Raw spec text stays inside the Docker adapter.
     ("crates/engine", "crate::docker::spec", &["docker"]),
     ("crates/engine", "crate::docker::splice", &["docker"]),
-    // Outside of views and widgets the console is values: colours, keys and the editor's text.
+    // Outside of views and widgets the console handles plain values: colours, keys and the editor's text.
     ("crates/tui", "ratatui", &["ratatui::style", "view", "widgets", "dialogs/view"]),
     ("crates/tui", "crossterm", &["crossterm::event"]),
 ];
-/// The most lines a source file may have without a reason in [`LONG`].
+/// The maximum number of lines of a source file without a reason in [`LONG`].
 const LONGEST: usize = 400;
-/// Files that are longer, each with its reason.
+/// Longer files, each with its reason.
 const LONG: &[(&str, &str)] = &[
     ("crates/tui/tests/it/changing.rs", "a change by keys from its plan to its end"),
     ("tests/it/source.rs", "one reader of Rust source: words, paths, and where they lead"),
 ];
 
-/// Everything wrong with one source, as `file:line: what`.
+/// Returns everything wrong with a source, as `file:line: what`.
 fn faults(layer: &Layer, source: &Source) -> Vec<String> {
     let mut found = Vec::new();
     for used in &source.paths {
@@ -102,19 +102,19 @@ fn faults(layer: &Layer, source: &Source) -> Vec<String> {
     found
 }
 
-/// What pure code must not name, if this is such a path.
+/// Returns the forbidden name if pure code uses one here.
 fn impure(layer: &Layer, said: &str, imported: bool) -> Option<String> {
     if !layer.pure || !is_under(said, "std") {
         return None;
     }
-    // Importing the parent would hide what is taken from it.
+    // Importing the parent module would hide which of its items are used.
     let parent =
         |bad: &str| imported && bad.rsplit_once("::").is_some_and(|(up, _)| said == up || said == format!("{up}::*"));
     let bad = IMPURE.iter().find(|bad| is_under(said, bad) || parent(bad))?;
     Some(format!("{} must not use `{bad}` (`{said}`)", layer.folder))
 }
 
-/// A path that is left to other files, if this is one.
+/// Returns a restricted path if the source may not name it.
 fn misplaced(layer: &Layer, source: &Source, said: &str) -> Option<String> {
     let (_, place, allowed) =
         ONLY_IN.iter().find(|(folder, place, _)| *folder == layer.folder && is_under(said, place))?;
@@ -132,7 +132,7 @@ fn is_under(path: &str, place: &str) -> bool {
     path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// The names of a crate's dependencies: those of the product, and those of its tests.
+/// Returns the names of a crate's dependencies and of its dev-dependencies.
 fn dependencies(folder: &str) -> (Vec<String>, Vec<String>) {
     let manifest: toml::Table = read(&format!("{folder}/Cargo.toml")).unwrap().parse().unwrap();
     let names = |section: &str| -> Vec<String> {
@@ -144,7 +144,7 @@ fn dependencies(folder: &str) -> (Vec<String>, Vec<String>) {
 
 const OURS: &[&str] = &["pinnace-core", "pinnace-engine", "pinnace-tui", "swarm-sim"];
 
-/// What a manifest has that its layer must not have.
+/// Returns the dependencies in a manifest that its layer forbids.
 fn manifest_faults(layer: &Layer, dependencies: &[String]) -> Vec<String> {
     let wrong = |name: &&String| {
         let name = name.as_str();
@@ -179,7 +179,8 @@ fn sources_use_only_what_their_layer_may() {
     assert!(found.is_empty(), "the layers are broken:\n{}", found.join("\n"));
 }
 
-/// The files of screens that keep their state, and what they may not name: the state of the whole console.
+/// Returns true if the source of a screen with its own state names the state of the whole
+/// console, which is forbidden.
 fn names_the_whole_state(source: &Source) -> bool {
     let is_state = source.file.contains("/screens/") && source.file.ends_with("/state.rs");
     is_state && source.paths.iter().any(|used| used.path == ["crate", "state", "State"])
@@ -274,14 +275,14 @@ fn long_files_have_a_reason() {
 
 #[test]
 fn no_file_names_a_place_outside_the_project() {
-    // Put together here, so that this file does not hold them.
+    // The words are concatenated, so that this file does not contain them.
     let words = [concat!("/wo", "rk/"), concat!("../", "shared")];
     let mut found = Vec::new();
     for file in project_files() {
         let Some(text) = read(&file) else { continue };
         for (at, line) in text.lines().enumerate() {
             for word in words {
-                // `lib/x/work/` is part of a longer path and names no place of ours.
+                // `lib/x/work/` is part of a longer path and no match.
                 let named = line
                     .match_indices(word)
                     .any(|(start, _)| !line[..start].ends_with(|c: char| c.is_alphanumeric() || "._-}>".contains(c)));

@@ -1,4 +1,4 @@
-//! Integration tests.
+//! The integration tests of pinnace.
 
 #[cfg(test)]
 mod circles;

@@ -1,10 +1,10 @@
-//! What the console is told can be written down and played again: messages hold no handle and no secret.
+//! Console messages can be recorded and replayed: they contain no handle and no secret.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::source::{Source, Token, member_sources};
 
-/// Types that are a way to something, or keep what nobody may read.
+/// Types that are handles to a resource, or that hold secrets.
 const NEVER: &[&str] = &[
     "Redacted",
     "Secret",
@@ -26,16 +26,16 @@ const NEVER: &[&str] = &[
     "fn",
 ];
 
-/// A type: the crate and module it is in, and its name.
+/// A type: its crate and module, and its name.
 type Place = (Vec<String>, String);
 
-/// A definition: the names in it, and where the ones that are imported come from.
+/// A type definition: the names it uses, and the source of the imported ones.
 struct Definition {
     names: BTreeSet<String>,
     imports: BTreeMap<String, Vec<String>>,
 }
 
-/// The definition of each type of these crates, given as the name others use it by and its sources.
+/// Returns the definition of each type of these crates, given by name and sources.
 fn definitions(crates: &[(&str, Vec<Source>)]) -> BTreeMap<Place, Definition> {
     let mut found = BTreeMap::new();
     for (krate, sources) in crates {
@@ -63,7 +63,7 @@ fn definitions(crates: &[(&str, Vec<Source>)]) -> BTreeMap<Place, Definition> {
     found
 }
 
-/// The names from here to the end of the item: its `;`, or the end of its braces.
+/// Returns the names up to the end of the item, its `;` or closing brace.
 fn body(tokens: &[Token]) -> BTreeSet<String> {
     let (mut depth, mut names) = (0_i32, BTreeSet::new());
     for token in tokens {
@@ -80,7 +80,8 @@ fn body(tokens: &[Token]) -> BTreeSet<String> {
     names
 }
 
-/// The types that a name in a definition means: the one beside it, else those below where it is imported from.
+/// Resolves a name in a definition: to a type in the same module, else to types below the
+/// path that it is imported from.
 fn meant(all: &BTreeMap<Place, Definition>, from: &Place, name: &str) -> Vec<Place> {
     let beside = (from.0.clone(), name.to_owned());
     if all.contains_key(&beside) {
@@ -92,7 +93,7 @@ fn meant(all: &BTreeMap<Place, Definition>, from: &Place, name: &str) -> Vec<Pla
     all.keys().filter(|(module, known)| known == name && module.starts_with(parent)).cloned().collect()
 }
 
-/// How a type leads to what it never may hold, as `Msg > Seen > Redacted`.
+/// Returns the paths from a type to a forbidden type, such as `Msg > Seen > Redacted`.
 fn ways(all: &BTreeMap<Place, Definition>, from: &str) -> Vec<String> {
     let start: Vec<Place> = all.keys().filter(|(_, name)| name == from).cloned().collect();
     let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
@@ -121,7 +122,7 @@ fn messages_hold_no_handle_and_no_secret() {
     let crates = [("pinnace_core", member_sources("crates/core")), ("pinnace_tui", member_sources("crates/tui"))];
     let all = definitions(&crates);
     assert_eq!(ways(&all, "Stamped"), Vec::<String>::new());
-    // The wishes do hold one: the password of a login goes out, and never comes in.
+    // Effects hold one secret: the password of a login is sent out, and never comes back in a message.
     assert_eq!(ways(&all, "Effect").iter().filter(|way| way.starts_with("Effect > Redacted")).count(), 1);
     let msg = (vec!["pinnace_tui".to_owned(), "msg".to_owned()], "Msg".to_owned());
     for (name, module) in [("Seen", "world"), ("Learned", "registry"), ("Event", "change"), ("Key", "config")] {

@@ -1,17 +1,17 @@
-//! Plans and their findings, and what verbs answer where nothing is to be posted.
+//! Plans and their findings, and the result of verbs when there is nothing to update.
 
 use serde_json::Value;
 
 use crate::lab::{Group, Image, Lab, Program, instance, part};
 use crate::proxy::Proxy;
 
-/// The findings of a severity: code, subject, message.
+/// Returns the findings of a severity: code, subject, message.
 fn findings(plan: &Value, severity: &str) -> Vec<[String; 3]> {
     let all = plan["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] == severity);
     all.map(|finding| ["code", "subject", "message"].map(|key| finding[key].as_str().unwrap().to_owned())).collect()
 }
 
-/// Services that should have no task: for what is only planned.
+/// Creates services without tasks, for plans that are not applied.
 fn parked(lab: &Lab, image: &str) -> Group {
     Group::new(lab, "database", |name| {
         let mut specs: Vec<Value> = [3, 1, 2].map(|host| instance(lab, name, "n1", host, image)).into();

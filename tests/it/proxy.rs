@@ -1,8 +1,8 @@
-//! Something between the program and the engine that sees every request and answer whole, and can do harm.
+//! A proxy between the program and the engine that sees all requests and answers and can inject failures.
 //!
-//! A hook is asked before a request goes on to the engine and before an answer goes back. It can let things pass, cut
-//! the connection, or kill (SIGKILL) or stop (SIGSTOP) the program. Beats, slot writes that change nothing but the beat, are seen and not
-//! counted: how many there are depends on how long things take.
+//! A hook decides before a request is sent to the engine and before an answer is sent back: it lets it pass, cuts the
+//! connection, or kills (SIGKILL) or stops (SIGSTOP) the program. Heartbeats, which are slot writes that change only
+//! the beat, are recorded but not counted: their number depends on the duration of a run.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Write as _};
@@ -16,56 +16,56 @@ use tempfile::TempDir;
 
 use crate::lab::{Engine, Running, raw_spec};
 
-/// What becomes of a request or an answer.
+/// The hook's decision for a request or an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
-    /// It goes on.
+    /// Forward it.
     Pass,
-    /// The connection is cut.
+    /// Cut the connection.
     Cut,
-    /// The program is killed.
+    /// Kill the program.
     Kill,
-    /// The program is stopped, and the connection is cut; when it is continued things pass again.
+    /// Stop the program and cut the connection; everything passes again once it is continued.
     Stop,
 }
 
-/// Which way something goes.
+/// The side at which the hook is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
-    /// A request that has not reached the engine.
+    /// A request, before it reaches the engine.
     Before,
-    /// An answer that has not reached the program.
+    /// An answer, before it reaches the program.
     After,
 }
 
-/// One request, and its answer once there is one.
+/// A request with its answer.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Its number among the writes, from 1; none for reads and beats.
+    /// Number among the writes, from 1; `None` for reads and heartbeats.
     pub nth: Option<usize>,
-    /// `GET`, `POST`, …
+    /// The HTTP method.
     pub method: String,
     /// Path and query.
     pub path: String,
-    /// The request's body.
+    /// Body of the request.
     pub body: String,
-    /// For a service's update: where its credentials come from, and whether some went with it: `spec, sent`.
+    /// The credentials of a service update: their source, and whether it sends some: `spec, sent`.
     pub auth: String,
-    /// For a service's update: the very text of its spec just before.
+    /// The service's spec right before a service update, byte for byte.
     pub was: Option<String>,
-    /// The answer's status; 0 without an answer.
+    /// Status of the answer; 0 without an answer.
     pub status: u16,
-    /// The answer's body.
+    /// Body of the answer.
     pub reply: String,
 }
 
 impl Call {
-    /// Whether it may change something.
+    /// Returns true if the request may change something.
     pub fn is_write(&self) -> bool {
         !matches!(self.method.as_str(), "GET" | "HEAD")
     }
 
-    /// Path without API version and query, in its parts.
+    /// Returns the segments of the path, without API version and query.
     fn parts(&self) -> Vec<&str> {
         let path = self.path.split('?').next().unwrap_or_default();
         let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
@@ -75,7 +75,7 @@ impl Call {
         parts
     }
 
-    /// The id in `/services/ID/update`.
+    /// Returns the id in `/services/ID/update`.
     pub fn service(&self) -> Option<&str> {
         match self.parts()[..] {
             ["services", id, "update"] if self.is_write() => Some(id),
@@ -83,12 +83,12 @@ impl Call {
         }
     }
 
-    /// Whether the engine took an update of a service that is one.
+    /// Returns true if this is a service update that the engine accepted.
     pub fn landed(&self) -> bool {
         self.status == 200 && self.was.as_ref().is_some_and(|was| *was != self.body)
     }
 
-    /// What it writes: `update ID`, `record`, `claim`, `slot`, `log`; else its method and path.
+    /// Describes the write: `update ID`, `record`, `claim`, `slot`, `log`; otherwise method and path.
     pub fn what(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         let name = body["Name"].as_str().unwrap_or_default();
@@ -119,7 +119,7 @@ struct Shared {
     stopped: AtomicBool,
 }
 
-/// Numbers the writes; what is known of each slot's labels but the beat tells a beat from a write.
+/// A counter of the writes. It keeps each slot's labels without the beat, to tell heartbeats from other writes.
 #[derive(Default)]
 pub struct Count {
     writes: usize,
@@ -127,7 +127,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// The number of a write; none for a read or a beat.
+    /// Returns the number of a write; `None` for reads and heartbeats.
     pub fn number(&mut self, call: &Call) -> Option<usize> {
         let is_beat = slot(call, "update").is_some_and(|(id, labels)| self.slots.get(&id) == Some(&labels));
         if !call.is_write() || is_beat {
@@ -137,7 +137,7 @@ impl Count {
         Some(self.writes)
     }
 
-    /// Takes in what was answered.
+    /// Updates the known slot labels from an answer.
     pub fn answered(&mut self, call: &Call) {
         if let Some((id, labels)) = slot(call, "update").or_else(|| slot(call, "create")) {
             self.slots.insert(id, labels);
@@ -145,14 +145,14 @@ impl Count {
     }
 }
 
-/// A socket that leads to an engine.
+/// A proxy socket in front of an engine.
 pub struct Proxy {
     folder: TempDir,
     shared: Arc<Shared>,
 }
 
 impl Proxy {
-    /// Listens, and asks the hook about everything.
+    /// Listens, and calls the hook for every request and answer.
     pub fn new(upstream: &Path, hook: impl Fn(&Call, When) -> Act + Send + Sync + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("s")).unwrap();
@@ -179,38 +179,38 @@ impl Proxy {
         Self { folder, shared }
     }
 
-    /// One that only watches.
+    /// Creates a proxy that only records.
     pub fn watching(upstream: &Path) -> Self {
         Self::new(upstream, |_, _| Act::Pass)
     }
 
-    /// Where it listens.
+    /// Returns the path of its socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("s")
     }
 
-    /// The program that a hook may kill.
+    /// Registers the program that a hook may kill or stop.
     pub fn may_kill(&self, program: &Running) {
         *self.shared.pid.lock().unwrap() = Some(program.pid());
         self.shared.pid_known.notify_all();
     }
 
-    /// Whether the program was killed or stopped.
+    /// Returns true if the program was killed or stopped.
     pub fn struck(&self) -> bool {
         self.shared.over.load(Ordering::SeqCst) || self.shared.stopped.load(Ordering::SeqCst)
     }
 
-    /// Lets a stopped program go on.
+    /// Continues a stopped program.
     pub fn go_on(&self) {
         self.shared.signal(rustix::process::Signal::CONT);
     }
 
-    /// Everything that was asked, in the order of the answers.
+    /// Returns all calls, in the order of their answers.
     pub fn calls(&self) -> Vec<Call> {
         self.shared.calls.lock().unwrap().clone()
     }
 
-    /// The writes but the beats.
+    /// Returns the writes without heartbeats.
     pub fn writes(&self) -> Vec<Call> {
         self.calls().into_iter().filter(|call| call.nth.is_some()).collect()
     }
@@ -224,7 +224,7 @@ impl Drop for Proxy {
 }
 
 impl Shared {
-    /// Serves one connection until either side is done or the hook ends it.
+    /// Serves one connection until one side closes it or the hook ends it.
     fn serve(&self, client: &UnixStream) {
         let Ok(engine) = UnixStream::connect(&self.upstream) else { return };
         let (mut from_client, mut from_engine) = (BufReader::new(client), BufReader::new(&engine));
@@ -297,7 +297,7 @@ impl Shared {
     }
 }
 
-/// The config's id, and its labels but the beat, of a write of a slot that was taken or will be.
+/// Returns the config id and the labels, without the beat, of a slot write.
 fn slot(call: &Call, verb: &str) -> Option<(String, Value)> {
     let parts = call.parts();
     let id = match parts[..] {
@@ -312,7 +312,7 @@ fn slot(call: &Call, verb: &str) -> Option<(String, Value)> {
     Some((id, labels))
 }
 
-/// A request or an answer.
+/// An HTTP request or response.
 struct Message {
     start: String,
     raw: Vec<u8>,
@@ -320,7 +320,7 @@ struct Message {
 }
 
 impl Message {
-    /// Reads one; `None` at the end. `answers`: the method of the request that it answers.
+    /// Reads a message; `None` at the end. `answers` is the method of the request that it answers.
     fn read(from: &mut impl BufRead, answers: Option<&str>) -> io::Result<Option<Self>> {
         let mut message = Self { start: String::new(), raw: Vec::new(), body: Vec::new() };
         let (mut length, mut chunked) = (None, false);

@@ -1,7 +1,7 @@
-//! Two programs at two managers of a real swarm claim one group's next number at the same moment: one has it, the other says
-//! whose it is.
+//! Races between two programs at two managers of a real swarm that claim the same group's next number at the same
+//! time: one wins, the other reports the owner.
 //!
-//! Both are held at their claim until the other is there too, so that each round is a race in the swarm's own store.
+//! Each program is held at its claim until the other is ready too, so that each round is a race in the swarm's store.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
@@ -10,15 +10,15 @@ use std::time::{Duration, Instant};
 use crate::lab::{Group, Image, Lab, Program, Said, part};
 use crate::proxy::{Act, Call, Proxy, When};
 
-/// How many groups are raced for at once, and how often each; on a busy machine some more rounds are needed, as only those
-/// within the gap count.
+/// Number of groups that race in parallel. Only rounds within [`GAP`] count, so busy machines need
+/// more than [`ROUNDS`], up to [`MOST`].
 const GROUPS: usize = 5;
 const ROUNDS: usize = 10;
 const MOST: usize = 40;
-/// How far apart two claims may be sent.
+/// The largest time between the two claims of a counted round.
 const GAP: Duration = Duration::from_millis(5);
 
-/// Where both wait for each other; with the moments at which they went on.
+/// A barrier for the two claims, with the times at which they passed.
 #[derive(Default)]
 struct Gate {
     there: Mutex<usize>,
@@ -27,7 +27,7 @@ struct Gate {
 }
 
 impl Gate {
-    /// Waits for the other one, for a while: it may have ended already.
+    /// Waits for the other program, at most 30 s: it may have ended already.
     fn pass(&self) {
         let mut there = self.there.lock().unwrap();
         *there += 1;
@@ -36,7 +36,7 @@ impl Gate {
         self.sent.lock().unwrap().push(Instant::now());
     }
 
-    /// How far apart they went on.
+    /// Returns the time between the two claims.
     fn gap(&self) -> Option<Duration> {
         match self.sent.lock().unwrap()[..] {
             [one, two] => Some(two.max(one) - one.min(two)),
@@ -55,7 +55,7 @@ fn behind(lab: &Lab, node: usize, gate: &Arc<Gate>) -> Proxy {
     })
 }
 
-/// What both apply: mostly pins alone, which touch no service; now and then another image.
+/// Returns the edit that both apply: mostly pins alone, which change no service; sometimes another image.
 fn edit(round: usize, images: &[Image; 2]) -> [String; 2] {
     match round % 5 {
         1 | 3 => ["--unpin".into(), "a".into()],
@@ -63,7 +63,7 @@ fn edit(round: usize, images: &[Image; 2]) -> [String; 2] {
     }
 }
 
-/// One round: the gap between the claims, and who won.
+/// Runs one round; returns the gap between the claims and the winner.
 fn round(lab: &Lab, group: &Group, at: usize, images: &[Image; 2]) -> (Option<Duration>, usize) {
     let gate = Arc::default();
     let proxies = [1, 2].map(|node| behind(lab, node, &gate));
@@ -93,7 +93,7 @@ fn two_programs_claim_at_once() {
     std::thread::scope(|scope| {
         for _ in 0..GROUPS {
             scope.spawn(|| {
-                // Nothing of it runs, so that an update has arrived at once.
+                // The service has no tasks, so that an update completes at once.
                 let group = Group::new(&lab, "stack", |name| vec![part(name, "a", &images[1].text, 0)]);
                 let mut left = ROUNDS;
                 for at in 0..MOST {

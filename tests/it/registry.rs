@@ -1,4 +1,4 @@
-//! Real registries, those of the lab: run where `tests/lab` is up and its environment is set.
+//! The lab's real registries; the tests run if `tests/lab` is up and its environment is set.
 
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use pinnace_core::registry::Why;
 use pinnace_engine::credentials::{Credentials, Redacted, Secret};
 use pinnace_engine::registry::{Policy, Registry};
 
-/// The lab's setting of this name; `None`, said aloud, where there is no lab.
+/// Returns a lab setting; `None`, with a printed message, if there is no lab.
 fn lab(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {
@@ -26,7 +26,7 @@ fn images(args: &[&str]) -> serde_json::Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-/// Pushes many: an object a line.
+/// Pushes many images, given as one JSON object per line.
 fn batch(lines: &str) {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(lines.as_bytes()).unwrap();
@@ -103,11 +103,11 @@ async fn a_real_registry_with_a_password() {
     assert_eq!(with(&password).look(&image(&format!("{host}/it-registry/private:2"))).await, Err(Why::NotFound));
 }
 
-/// Not a timed test: it tells how long two hundred looks take, cold and by digest.
+/// Measures how long two hundred lookups take, cold and by digest. The result is printed and not asserted.
 #[tokio::test]
 async fn two_hundred_tags() {
     let Some(host) = lab("PINNACE_LAB_REGISTRY") else { return };
-    // Each its own digest, so that each is read.
+    // Each image has its own digest, so that each one is fetched.
     let line =
         |nth| serde_json::json!({"ref": format!("{host}/it-registry/many:{nth}"), "label": [format!("nth={nth}")]});
     let lines: Vec<String> = (0..200).map(|nth| line(nth).to_string()).collect();
@@ -122,7 +122,7 @@ async fn two_hundred_tags() {
     }
 }
 
-/// The engine asks the registry with what `X-Registry-Auth` holds: read from a `config.json` as `docker login` writes it.
+/// Checks that a real engine accepts `X-Registry-Auth`, made from a `config.json` written by `docker login`.
 #[tokio::test]
 async fn the_header_is_taken_by_a_real_engine() {
     let (Some(host), Some(engine)) = (lab("PINNACE_LAB_AUTH_REGISTRY"), lab("DOCKER_HOST")) else { return };
@@ -148,7 +148,8 @@ async fn the_header_is_taken_by_a_real_engine() {
     assert!(!ask("").starts_with("HTTP/1.1 200"));
 }
 
-/// No lab needed: a name of the reserved top-level domain resolves nowhere (RFC 6761).
+/// Checks that an unresolvable name is recognized. No lab is needed: the reserved top-level
+/// domain never resolves (RFC 6761).
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_known_as_such() {
     let registry = Registry::new(Policy::default(), Credentials::default());

@@ -1,4 +1,4 @@
-//! A log-in that is shown to a registry from then on, and replaces the refusal before.
+//! A login that the console sends to a registry from then on, and that replaces the earlier refusal.
 
 use std::convert::Infallible;
 use std::io;
@@ -17,12 +17,12 @@ use pinnace_engine::registry::{Dial, Policy, Registry};
 
 const SECRET: &str = "Zx9~qwV#2p";
 
-/// A registry that wants this user and password, and an engine that is not there.
+/// Returns a cluster with a registry that requires a login and an engine that does not exist.
 fn cluster() -> Cluster {
     let dial = Dial::Memory(Arc::new(|_| {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
-            // `ops` and the password above.
+            // Basic authentication with user `ops` and the password above.
             let is_known = request.headers().get("authorization").is_some_and(|it| it == "Basic b3BzOlp4OX5xd1YjMnA=");
             let digest = format!("sha256:{}", "1".repeat(64));
             let build = Response::builder().header("docker-content-digest", digest);

@@ -1,9 +1,10 @@
-//! What version 1 of the journal wrote must be read for ever: the files in `tests/journal/v1/`, which are never changed.
+//! Compatibility of the journal's version 1: the files in `tests/journal/v1/` never
+//! change and must always be readable.
 
 use std::collections::BTreeMap;
 
 use pinnace_core::change::{Event, Progress};
-use pinnace_core::journal::local_log::{self, Standing, fold};
+use pinnace_core::journal::local_log::{self, LocalChangeState, fold};
 use pinnace_core::journal::{
     ChangeState, Direction, Part, Post, Slot, Stored, UnitState, doomed, sightings, slot_name,
 };
@@ -42,7 +43,7 @@ fn storefront() -> GroupKey {
     GroupKey::parse("database/storefront").unwrap()
 }
 
-/// Whether all that one holds the other holds as well.
+/// Returns true if `read` contains everything in `written`.
 fn keeps(written: &Value, read: &Value) -> bool {
     match (written, read) {
         (Value::Object(written), Value::Object(read)) => {
@@ -110,7 +111,11 @@ async fn a_machines_notes() {
     let changes = fold(loaded.events);
     let [change] = changes.values().collect::<Vec<_>>()[..] else { panic!("one change") };
     assert_eq!((change.claimed.as_ref().map(|(seq, _)| *seq), change.ended), (Some(7), Some(ChangeState::Undone)));
-    assert_eq!((change.standing(None), change.events.len()), (Standing::HereOnly, 7), "with one of a later version");
+    assert_eq!(
+        (change.standing(None), change.events.len()),
+        (LocalChangeState::HereOnly, 7),
+        "with one of a later version"
+    );
 }
 
 #[test]

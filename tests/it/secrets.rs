@@ -1,7 +1,7 @@
-//! Credentials and environment values are planted, whole changes are run with failures, ways back and a console, and then
-//! everything that was written anywhere is searched for them.
+//! Secrets: credentials and environment values are planted, complete changes run with failures, rollbacks and a
+//! console, and then everything written anywhere is searched for them.
 //!
-//! The real program, on a simulated swarm at a socket, so that its log, its children and its arguments are seen too.
+//! The binary runs on a simulated swarm at a socket, so that its log, child processes and arguments are searched too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use crate::lab::{Engine, Program, wait_for};
 use crate::terminal::Terminal;
 
-/// What is planted: in `config.json`, given by a credential helper, typed at the console, and an environment value.
+/// The planted secrets: in `config.json`, from a credential helper, typed in the console,
+/// and in an environment value.
 const PLANTED: [(&str, &str); 4] = [
     ("config.json", "Pl4nted~File?>ister~One"),
     ("helper", "Pl4nted~Help?>er~Two"),
@@ -36,7 +37,7 @@ name = "node-2"
 manager = true
 "#;
 
-/// A simulated swarm that goes with its owner.
+/// A simulated swarm in a child process; dropping it ends the process.
 struct Simulated {
     child: Child,
     folder: tempfile::TempDir,
@@ -74,7 +75,7 @@ impl Drop for Simulated {
     }
 }
 
-/// One registry by each way to be known to it, all at one address.
+/// Returns one registry host for each source of credentials, all on the same port.
 fn hosts(port: u16) -> [String; 3] {
     ["127.0.0.1", "localhost", "127.0.0.2"].map(|host| format!("{host}:{port}"))
 }
@@ -117,13 +118,14 @@ Monitor = 1000000000
     text
 }
 
-/// A text as it may stand somewhere: plain, escaped, percent-encoded, and in base64 at any offset, in both alphabets.
+/// Returns the forms that a secret may appear in: plain, percent-encoded, and in base64 at
+/// any offset in both alphabets.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned()];
     forms.push(percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string());
     for offset in 0..3 {
         let shifted = [" ".repeat(offset), secret.to_owned()].concat();
-        // What comes before and after has a part in the first and the last letters.
+        // Adjacent bytes influence the first and last base64 characters.
         let from = [0, 2, 3][offset];
         let to = shifted.len() * 8 / 6;
         forms.extend(
@@ -133,14 +135,14 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-/// Which secret stands in a text, and how.
+/// Returns the name and form of a secret that the text contains.
 fn found(text: &str) -> Option<String> {
     PLANTED.iter().find_map(|(name, secret)| {
         forms(secret).into_iter().find(|form| text.contains(form.as_str())).map(|form| format!("{name}, as {form}"))
     })
 }
 
-/// Everything a person or a program could read afterwards, by where it stands.
+/// All output that a person or program could read afterwards, by location.
 #[derive(Default)]
 struct Seen(BTreeMap<String, String>);
 
@@ -161,7 +163,7 @@ impl Seen {
         }
     }
 
-    /// Every config of the swarm: name, labels, data.
+    /// Adds every config of the swarm: name, labels and data. Returns their number.
     fn store(&mut self, engine: &Engine) -> usize {
         let configs = engine.get("/configs");
         let configs = configs.as_array().unwrap();
@@ -182,7 +184,7 @@ impl Seen {
         said.code
     }
 
-    /// What others on the machine can see of a process.
+    /// Adds everything that other users of the machine can see of a process.
     fn process(&mut self, pid: i32) {
         for file in ["cmdline", "environ"] {
             let text = fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
@@ -191,7 +193,7 @@ impl Seen {
     }
 }
 
-/// The whole job by verbs: well, with a failure, given up and put back, and back.
+/// Runs the verbs: a successful change, a failing one, one that is interrupted and rolled back, and a rollback.
 fn verbs(seen: &mut Seen, program: &Program, hosts: &[String; 3]) {
     let pin = |at: usize, tag: &str| format!("{}={}/app:{tag}", ["a", "b", "c"][at], hosts[at]);
     for args in
@@ -225,7 +227,7 @@ fn verbs(seen: &mut Seen, program: &Program, hosts: &[String; 3]) {
     }
 }
 
-/// The console: a log-in with a typed password, a plan by it, and every screen on the way.
+/// Runs the console: a login with a typed password, a plan with it, and every screen in between.
 fn console(seen: &mut Seen, simulated: &Simulated, home: &Path) {
     let text = |sub: &str| home.join(sub).display().to_string();
     let environment = [
@@ -285,7 +287,7 @@ fn no_secret_is_written_anywhere() {
     seen.files(&home.join("config"));
     seen.add("what children got", &fs::read_to_string(&log).unwrap_or_default());
     let configs = seen.store(&Engine::new(&simulated.socket()));
-    // It looks at what it has to look at: all of it was there.
+    // Checks that the search covered everything: all expected objects existed.
     assert!(configs >= 15, "records, slots and logs of five changes: {configs}");
     for place in ["pinnace.log", ".jsonl", "what children got", "the screen with the form"] {
         let text = seen.0.iter().find(|(name, _)| name.contains(place)).map(|(_, text)| text.len());

@@ -1,4 +1,4 @@
-//! The product's own client against the simulator, under the paused clock: what goes wrong, and how it is told.
+//! The product's Docker client against the simulator, under tokio's paused clock: failures and their messages.
 
 use std::io;
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Edit;
 use pinnace_core::swarm::UpdateState;
-use pinnace_engine::docker::{Auth, Docker, EditState, Endpoint, Fault, Host};
+use pinnace_engine::docker::{Docker, EditState, Endpoint, Fault, Host, PostCredentials};
 use serde_json::{Value, json};
-use swarm_sim::{Planned, Scenario, Seat, Sim, connect, parse_time, plan_fault};
+use swarm_sim::{PlannedFault, Scenario, ServedEndpoint, Sim, connect, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
 
 const SCENARIO: &str = r#"
@@ -42,12 +42,13 @@ fn sim() -> Arc<Sim> {
 
 fn docker_on(sim: &Arc<Sim>, node: Option<&str>) -> Docker {
     let (sim, node) = (Arc::clone(sim), node.map(str::to_owned));
-    let opener = Arc::new(move |_: &http::Uri| -> io::Result<_> { connect(&sim, Seat::Engine(node.clone())) });
+    let opener =
+        Arc::new(move |_: &http::Uri| -> io::Result<_> { connect(&sim, ServedEndpoint::Engine(node.clone())) });
     Docker::new(Endpoint { name: "sim".to_owned(), host: Host::Memory(opener) }, false).unwrap()
 }
 
 fn fault(sim: &Sim, given: Value) {
-    let planned: Planned = serde_json::from_value(given).unwrap();
+    let planned: PlannedFault = serde_json::from_value(given).unwrap();
     sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
 }
 
@@ -61,8 +62,14 @@ async fn a_change_lands() {
     let sim = sim();
     let docker = docker_on(&sim, None);
     let revision = docker.get_for_update("app").await.unwrap();
-    docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
-    assert!(docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
+    docker.post(&revision, &to_two(), Direction::To, &PostCredentials::Stored).await.unwrap();
+    assert!(
+        docker
+            .post(&revision, &to_two(), Direction::To, &PostCredentials::Stored)
+            .await
+            .unwrap_err()
+            .is_out_of_sequence()
+    );
     assert_eq!(docker.service("app").await.unwrap().update, None, "null for a moment");
     sleep(Duration::from_secs(30)).await;
     let service = docker.service("app").await.unwrap();
@@ -90,7 +97,7 @@ async fn a_500_whose_write_is_applied_later() {
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
     let revision = docker.get_for_update("app").await.unwrap();
     let began = Instant::now();
-    let refused = docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
+    let refused = docker.post(&revision, &to_two(), Direction::To, &PostCredentials::Stored).await.unwrap_err();
     assert_eq!((refused.status(), began.elapsed().as_secs()), (Some(500), 20));
     assert!(refused.to_string().contains("context deadline exceeded"));
     assert_eq!(
@@ -108,7 +115,7 @@ async fn a_fence_keeps_a_late_write_out() {
     let docker = docker_on(&sim, None);
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
     let revision = docker.get_for_update("app").await.unwrap();
-    docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err();
+    docker.post(&revision, &to_two(), Direction::To, &PostCredentials::Stored).await.unwrap_err();
     docker.post_as_read(&revision).await.unwrap();
     sleep(Duration::from_secs(60)).await;
     assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::Before);
@@ -147,10 +154,16 @@ async fn somebody_else_is_quicker() {
     let docker = docker_on(&sim, None);
     let revision = docker.get_for_update("app").await.unwrap();
     fault(&sim, json!({ "kind": "meddle", "service": "app", "label": "by=somebody", "before_write": 0 }));
-    assert!(docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap_err().is_out_of_sequence());
+    assert!(
+        docker
+            .post(&revision, &to_two(), Direction::To, &PostCredentials::Stored)
+            .await
+            .unwrap_err()
+            .is_out_of_sequence()
+    );
     let revision = docker.get_for_update("app").await.unwrap();
     assert_eq!(revision.service.label("by"), Some("somebody"));
-    docker.post(&revision, &to_two(), Direction::To, &Auth::Stored).await.unwrap();
+    docker.post(&revision, &to_two(), Direction::To, &PostCredentials::Stored).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

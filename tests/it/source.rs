@@ -1,60 +1,60 @@
-//! Reading Rust source, as far as the layer rules need it: words, the paths they make, and what is test code.
+//! A reader of Rust source for the layer rules: tokens, paths, and the parts that are test code.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// A word or sign of a source file, with its line. Comments and literals are left out; `::` is one sign.
+/// A token of a source file, with its line. Comments and literals are skipped; `::` is one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Token {
     pub text: String,
     pub line: usize,
 }
 
-/// A path as written, groups expanded: `use a::{b, c::d}` is `a::b` and `a::c::d`.
+/// A path as written, with groups expanded: `use a::{b, c::d}` becomes `a::b` and `a::c::d`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PathUse {
     pub segments: Vec<String>,
     pub line: usize,
-    /// The inline modules it stands in, within its file.
+    /// The inline modules that contain it, within its file.
     pub within: Vec<String>,
-    /// Whether it is part of a `use`.
+    /// True if it is part of a `use`.
     pub imported: bool,
-    /// Whether it is part of a `pub use`, of whatever visibility.
+    /// True if it is part of a `pub use`, with any visibility.
     pub exported: bool,
-    /// The name a `use` gives it: its last segment, unless `as` says another.
+    /// The name that a `use` binds: its last segment, or the name after `as`.
     pub name: String,
 }
 
-/// A source file of a crate, read: without what is compiled for tests only.
+/// A parsed source file of a crate, without code that is compiled for tests only.
 #[derive(Clone, Debug)]
 pub struct Source {
-    /// The file, from the repository's root.
+    /// The file's path from the repository root.
     pub file: String,
-    /// The module it is, within its crate.
+    /// Its module within the crate.
     pub module: Vec<String>,
-    /// Its words and signs.
+    /// All tokens outside of test code.
     pub tokens: Vec<Token>,
-    /// The paths in it, from the crate's root (`crate::…`) or from another crate's.
+    /// Its paths, from the crate root (`crate::…`) or from another crate.
     pub paths: Vec<ResolvedPath>,
 }
 
-/// A path of a source, resolved.
+/// A resolved path of a source.
 #[derive(Clone, Debug)]
 pub struct ResolvedPath {
-    /// From the crate's root, which is `crate`, or as it is where it goes elsewhere.
+    /// The path from `crate`, or as written if it leads to another crate.
     pub path: Vec<String>,
-    /// The line.
+    /// Line of the path in its file.
     pub line: usize,
-    /// Whether it is part of a `use`.
+    /// True if it is part of a `use`.
     pub imported: bool,
-    /// Whether it is part of a `pub use`.
+    /// True if it is part of a `pub use`.
     pub exported: bool,
-    /// The name a `use` gives it.
+    /// The name that a `use` binds.
     pub name: String,
 }
 
 impl Source {
-    /// Reads the text of a file of a crate.
+    /// Parses the text of a file of a crate.
     pub fn of(folder: &str, file: &str, text: &str) -> Self {
         let (tokens, _) = without_tests(&tokens(text));
         let module = module_of(folder, file);
@@ -75,7 +75,7 @@ impl Source {
     }
 }
 
-/// All sources of a crate's product: its files below `src`, without those that are compiled for tests only.
+/// Parses all files below `src` of a crate, without files that are compiled for tests only.
 pub fn member_sources(folder: &str) -> Vec<Source> {
     let files = rust_files(&format!("{folder}/src"));
     let tests = test_files(folder, &files);
@@ -83,7 +83,7 @@ pub fn member_sources(folder: &str) -> Vec<Source> {
     product.map(|file| Source::of(folder, file, &read(file).unwrap_or_default())).collect()
 }
 
-/// The module a file is: `crates/core/src/wire/v1.rs` is `wire`, `v1`.
+/// Returns the module of a file: `crates/core/src/wire/v1.rs` is `wire`, `v1`.
 fn module_of(folder: &str, file: &str) -> Vec<String> {
     let inner = file.strip_prefix(folder).unwrap_or(file).trim_start_matches('/');
     let inner = inner.strip_prefix("src/").unwrap_or(inner).trim_end_matches(".rs");
@@ -94,7 +94,7 @@ fn module_of(folder: &str, file: &str) -> Vec<String> {
     parts
 }
 
-/// A path from the crate's root, or as it is where it goes elsewhere.
+/// Resolves a path to the crate root; a path to another crate stays as written.
 fn absolute(module: &[String], children: &BTreeSet<String>, used: &PathUse) -> Vec<String> {
     let root = ["crate".to_owned()];
     let mut here: Vec<String> = module.iter().chain(&used.within).cloned().collect();
@@ -110,14 +110,14 @@ fn absolute(module: &[String], children: &BTreeSet<String>, used: &PathUse) -> V
                 rest = more;
             }
         }
-        // A module declared here is named without a prefix.
+        // A module that is declared here is named without a prefix.
         Some(first) if used.within.is_empty() && children.contains(first) => {}
         _ => return rest.to_vec(),
     }
     root.iter().chain(&here).chain(rest).cloned().collect()
 }
 
-/// Files that are compiled for tests only: by their name, or declared so where they are included.
+/// Returns the files that are compiled for tests only, by their name or by the attribute at their `mod`.
 fn test_files(folder: &str, files: &[String]) -> BTreeSet<String> {
     let mut places: Vec<String> = Vec::new();
     for file in files {
@@ -136,12 +136,12 @@ fn test_files(folder: &str, files: &[String]) -> BTreeSet<String> {
     files.iter().filter(|file| is_test(file)).cloned().collect()
 }
 
-/// The repository's root.
+/// Returns the repository root.
 pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every `.rs` file below a folder of the repository, as a path from the root, sorted.
+/// Returns every `.rs` file below a folder, as sorted paths from the repository root.
 pub fn rust_files(folder: &str) -> Vec<String> {
     let mut found = Vec::new();
     walk(&root().join(folder), &mut found);
@@ -150,7 +150,7 @@ pub fn rust_files(folder: &str) -> Vec<String> {
     found
 }
 
-/// Every text file of the project: what git tracks, or, without git, every file outside of build folders.
+/// Returns all files of the project: those tracked by git or, without git, all outside of build folders.
 pub fn project_files() -> Vec<String> {
     let listed = std::process::Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     match listed {
@@ -166,7 +166,7 @@ pub fn project_files() -> Vec<String> {
     }
 }
 
-/// A file of the repository; `None` where it is not text, or gone.
+/// Reads a file of the repository; `None` if it is not text or does not exist.
 pub fn read(path: &str) -> Option<String> {
     std::fs::read_to_string(root().join(path)).ok()
 }
@@ -204,7 +204,7 @@ pub fn tokens(source: &str) -> Vec<Token> {
     out
 }
 
-/// Where the comment or literal that begins here ends, if one does.
+/// Returns the end of the comment or literal that starts here, if any.
 fn skipped(chars: &[char], at: usize) -> Option<usize> {
     let char_at = |index: usize| chars.get(index).copied().unwrap_or('\0');
     match (chars[at], char_at(at + 1)) {
@@ -246,7 +246,7 @@ fn quoted(chars: &[char], open: usize, quote: char) -> usize {
     (index + 1).min(chars.len())
 }
 
-/// The end of `#…#"…"#…#`, if that stands here.
+/// Returns the end of a raw string literal `#…#"…"#…#`, if one starts here.
 fn raw(chars: &[char], from: usize) -> Option<usize> {
     let open = find(chars, from, |index| chars[index] != '#');
     let hashes = open - from;
@@ -267,7 +267,7 @@ fn word_end(chars: &[char], at: usize) -> usize {
     }
 }
 
-/// The tokens without what is compiled for tests only, and the names of the modules whose files are.
+/// Returns the tokens without test code, and the names of modules whose files are test code.
 pub fn without_tests(tokens: &[Token]) -> (Vec<Token>, BTreeSet<String>) {
     let (mut kept, mut modules, mut at) = (Vec::new(), BTreeSet::new(), 0);
     let is = |from: usize, text: &[&str]| {
@@ -292,7 +292,7 @@ pub fn without_tests(tokens: &[Token]) -> (Vec<Token>, BTreeSet<String>) {
     (kept, modules)
 }
 
-/// The end of the item that begins here: its `;` or its closing brace.
+/// Returns the end of the item that starts here: its `;` or closing brace.
 fn item_end(tokens: &[Token], from: usize) -> usize {
     let mut depth = 0_i32;
     for (at, token) in tokens.iter().enumerate().skip(from) {
@@ -312,7 +312,7 @@ fn item_end(tokens: &[Token], from: usize) -> usize {
     tokens.len()
 }
 
-/// Every path in these tokens.
+/// Returns all paths in these tokens.
 pub fn paths(tokens: &[Token]) -> Vec<PathUse> {
     let mut found = Vec::new();
     let mut open: Vec<Option<String>> = Vec::new();
@@ -369,7 +369,7 @@ fn is_name(text: &str) -> bool {
     text.chars().next().is_some_and(|c| c.is_alphabetic() || c == '_')
 }
 
-/// Whether a path begins with this word: it does not go on from a field, a type or a longer path.
+/// Returns true if a path starts at this token; it must not continue a field, a type or a longer path.
 fn starts_path(tokens: &[Token], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map_or("", |index| tokens[index].text.as_str());
     match before(1) {
@@ -379,21 +379,21 @@ fn starts_path(tokens: &[Token], at: usize) -> bool {
     }
 }
 
-/// Whether the `use` here is a `pub use`, of whatever visibility.
+/// Returns true if the `use` here is a `pub use`, with any visibility.
 fn is_public(tokens: &[Token], at: usize) -> bool {
     let before = |back: usize| at.checked_sub(back).map_or("", |index| tokens[index].text.as_str());
     before(1) == "pub" || (before(1) == ")" && (2..6).any(|back| before(back) == "pub"))
 }
 
-/// One path of a `use`.
+/// One path of a `use` tree.
 struct Leaf {
     segments: Vec<String>,
     line: usize,
-    /// The name `as` gives it.
+    /// The name after `as`, if any.
     name: Option<String>,
 }
 
-/// Reads one branch of a `use`; returns where it ends.
+/// Parses one branch of a `use` tree; returns its end.
 fn tree(tokens: &[Token], mut at: usize, prefix: &[String], leaves: &mut Vec<Leaf>) -> usize {
     let (mut segments, mut name) = (prefix.to_vec(), None);
     while let Some(token) = tokens.get(at) {

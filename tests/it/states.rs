@@ -1,10 +1,10 @@
-//! What `status` says of services in all conditions.
+//! Service states in `status`.
 
 use serde_json::{Value, json};
 
 use crate::lab::{Group, Lab, Second, part, wait_for};
 
-/// The rows of a group: state, running, desired, error.
+/// Returns the rows of a group: state, running, desired, error.
 fn rows(lab: &Lab, group: &str, exit: i32) -> Vec<(String, u64, u64, String)> {
     let status = lab.program(2).run(&["status", group, "--json"]).exit(exit).json();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -24,7 +24,7 @@ fn what_rests_is_no_trouble() {
     assert_eq!(oneshot[0].0, "finished", "{oneshot:?}");
 }
 
-/// A service alone, with this restart policy.
+/// Creates a single service with this restart policy.
 fn alone(lab: &Lab, behaviour: &str, path: &str, restart: &Value) -> Group {
     let image = lab.push(path, behaviour, &[]);
     Group::new(lab, "service", |name| {
@@ -60,7 +60,7 @@ fn one_that_runs_a_while_and_ends_again_is_looping() {
     wait_for("it to be called looping", 60, || (state(&lab, &group) == "looping").then_some(()));
 }
 
-/// It runs at any one look, more often than not, and is not well.
+/// Runs a service that exits soon after each start: most polls find it running, but it must never be `ok`.
 #[test]
 fn one_that_ends_soon_after_each_start_is_never_ok() {
     let Some(lab) = Lab::get() else { return };
@@ -79,7 +79,8 @@ fn one_that_ends_soon_after_each_start_is_never_ok() {
     assert!(seen.iter().all(|state| ["failing", "looping"].contains(&state.as_str())), "{seen:?}");
 }
 
-/// The engine goes on to count a task as running whose node is not heard from; in a lab of its own, as a node goes down.
+/// Checks that a service on a failed node is not `ok`, although the engine still counts its task as running. The test
+/// uses its own lab, because a node goes down.
 #[test]
 fn one_on_a_node_that_is_down_is_not_ok() {
     if Lab::get().is_none() {

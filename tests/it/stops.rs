@@ -1,9 +1,9 @@
-//! The program is killed, or stopped and continued later, at each write of a change of three services that never reached
-//! the engine, whose answer was lost, or that arrives later; another manager goes on, or puts back.
+//! A program that is killed, or stopped and continued later, at each write of a change of three services. The write
+//! is lost, its answer is lost, or it arrives later; another manager continues the change or rolls it back.
 //!
-//! A stopped program is no dead one: whoever takes over looks for a sign of life for 30 s. When it is continued it must
-//! post nothing, change nothing, and end. Each run tries a part, chosen by a number that is told; `PINNACE_STOPS=all` tries
-//! everything, `PINNACE_STOPS=7` the part of that number.
+//! A stopped program is not dead: the next operator waits 30 s for a heartbeat. Once continued, it must make no
+//! update, change nothing, and exit. Each run covers a part of the cases, selected by a printed number:
+//! `PINNACE_STOPS=all` runs all of them, `PINNACE_STOPS=7` the part with that number.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,19 +12,19 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::lab::{Group, Image, Lab, Program, part, wait_for};
 use crate::proxy::{Act, Call, Proxy, When};
 
-/// How many groups are tried at once; they mostly wait.
+/// Number of groups tested in parallel; they mostly wait.
 const AT_ONCE: usize = 12;
-/// One of so many parts is tried in a run.
+/// Number of parts; each run covers one.
 const PARTS: usize = 12;
 
-/// What becomes of the write.
+/// The fault of the write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Cut,
     AnswerLost,
-    /// It arrives before anybody takes over.
+    /// The write arrives before the takeover.
     Late,
-    /// It arrives when all is over, and the stopped program still stands still.
+    /// The write arrives after the end, while the program is still stopped.
     VeryLate,
 }
 
@@ -52,7 +52,7 @@ fn start(proxy: &Proxy, group: &Group, images: &Images) -> crate::lab::Running {
     running
 }
 
-/// One task of `a` has to be replaced; the others run none, so that a change takes seconds.
+/// Creates three services. Only `a` has a task to be replaced, so that a change takes seconds.
 fn group(lab: &Lab, images: &Images) -> Group {
     let group = Group::new(lab, "stack", |name| {
         [("a", 1), ("b", 0), ("c", 0)].map(|(member, replicas)| part(name, member, &images.old.text, replicas)).into()
@@ -61,7 +61,7 @@ fn group(lab: &Lab, images: &Images) -> Group {
     group
 }
 
-/// Sends what never reached the engine, at last.
+/// Delivers a write that had not reached the engine.
 fn arrives(lab: &Lab, write: &Call) {
     lab.engine(1).ask(&write.method, &write.path, &write.body);
 }
@@ -70,7 +70,7 @@ fn images_of(lab: &Lab, group: &Group) -> Vec<String> {
     group.services.iter().map(|service| lab.engine(3).image(service)).collect()
 }
 
-/// How often each service was updated, with the late ones.
+/// Returns the number of accepted service updates through these proxies.
 fn landed(proxies: &[&Proxy]) -> usize {
     proxies.iter().flat_map(|proxy| proxy.calls()).filter(Call::landed).count()
 }
@@ -132,7 +132,7 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
             assert_eq!(group.specs(), specs, "{context}: to the letter");
             assert!(total.is_multiple_of(2), "{context}: {total}");
         }
-        // The claim came when nobody was there any more.
+        // The claim arrived late, when no program was running any more.
         Some("running") if case.fate == Fate::VeryLate && case.nth <= 2 => assert_eq!(total, 0, "{context}"),
         Some(other) => panic!("{context}: {other}"),
     }

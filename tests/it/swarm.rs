@@ -1,4 +1,4 @@
-//! A real swarm, that of the lab: run where `tests/lab` is up and its environment is set.
+//! The Docker client on the lab's swarm; the tests run if `tests/lab` is up and its environment is set.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -11,12 +11,12 @@ use pinnace_core::time::Time;
 use pinnace_core::world::{Link, Seen, World};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{Credentials, Redacted, Secret};
-use pinnace_engine::docker::{Auth, Docker, EditState, Fault, LogTarget, Surroundings, Tasks};
+use pinnace_engine::docker::{Docker, EditState, EndpointInputs, Fault, LogTarget, PostCredentials, Tasks};
 use pinnace_engine::observe::{Attention, observe, snapshot};
 use serde_json::json;
 use tokio::sync::watch;
 
-/// The lab's setting of this name; `None`, said aloud, where there is no lab.
+/// Returns a lab setting; `None`, with a printed message, if there is no lab.
 fn lab(name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {
@@ -30,7 +30,7 @@ fn sockets() -> Option<Vec<String>> {
 }
 
 fn docker(socket: &str, read_only: bool) -> Docker {
-    let given = Surroundings { host_flag: Some(format!("unix://{socket}")), ..Surroundings::default() };
+    let given = EndpointInputs { host_flag: Some(format!("unix://{socket}")), ..EndpointInputs::default() };
     Docker::new(given.endpoint().unwrap(), read_only).unwrap()
 }
 
@@ -38,12 +38,12 @@ fn now() -> Time {
     Time(i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap())
 }
 
-/// A name nobody else has.
+/// Returns a unique name.
 fn unique(what: &str) -> String {
     format!("it-{what}-{}", uuid::Uuid::now_v7().simple())
 }
 
-/// Makes a service by the `docker` client's API alone, outside of pinnace; removed when dropped.
+/// A service created with `curl`, outside of pinnace; removed when dropped.
 struct Made {
     socket: String,
     id: String,
@@ -73,7 +73,7 @@ fn curl(socket: &str, method: &str, path: &str, body: Option<&serde_json::Value>
     serde_json::from_slice(&done.stdout).unwrap_or_default()
 }
 
-/// A service of one task that stops at once when told to.
+/// Returns the spec of a service with one task that stops at once.
 fn spec(name: &str, image: &str) -> serde_json::Value {
     json!({"Name": name, "Labels": {"it": "yes"}, "TaskTemplate": {
         "ContainerSpec": {"Image": image, "Env": ["SECRET=<&>"], "StopSignal": "SIGKILL"},
@@ -81,7 +81,7 @@ fn spec(name: &str, image: &str) -> serde_json::Value {
         "Mode": {"Replicated": {"Replicas": 1}}})
 }
 
-/// The image of a service that runs well in the lab.
+/// Returns the image of a healthy service in the lab.
 async fn good_image(docker: &Docker) -> String {
     docker.service("shop_api").await.unwrap().places.image
 }
@@ -97,7 +97,7 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
     panic!("{what}: not within 60 s")
 }
 
-/// The places that say what ran; how it was updated is none of them.
+/// Returns the fields that determine what ran, without the update policy.
 fn ran(places: &Places) -> Places {
     Places { update: None, ..places.clone() }
 }
@@ -124,7 +124,7 @@ async fn every_manager_tells_the_same_swarm() {
     assert!(names[0].contains("kitchen-sink"));
 }
 
-/// A task's spec is its service's template, as long as nobody edited that.
+/// Checks that a task's spec equals its service's template, unless another client edited the service.
 #[tokio::test]
 async fn tasks_match_the_templates_they_were_made_from() {
     let Some(sockets) = sockets() else { return };
@@ -141,7 +141,7 @@ async fn tasks_match_the_templates_they_were_made_from() {
     assert!(compared.contains("kitchen-sink") && compared.len() > 5, "{compared:?}");
 }
 
-/// There and back on a real service: what stands is what was posted, and back it is the spec it was.
+/// Changes a service and changes it back: the stored spec is what was posted, and finally the original.
 #[tokio::test]
 async fn a_change_and_its_way_back() {
     let Some(sockets) = sockets() else { return };
@@ -151,7 +151,8 @@ async fn a_change_and_its_way_back() {
     let made = Made::new(&sockets[0], &spec(&name, &image));
     let raw = || curl(&sockets[0], "GET", &format!("/v1.41/services/{}", made.id), None)["Spec"].clone();
     let before = raw();
-    // The engine moves the index by itself right after it made a service: hold until it is still.
+    // The engine moves the index right after a service was created, without a client's
+    // write: wait until it stops moving.
     tokio::time::sleep(Duration::from_millis(500)).await;
     let revision = one.get_for_update(&name).await.unwrap();
     let places = revision.service.places.clone();
@@ -163,8 +164,8 @@ async fn a_change_and_its_way_back() {
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
     ];
     assert_eq!(revision.edit_state(&edits), EditState::Before);
-    one.post(&revision, &edits, Direction::To, &Auth::Stored).await.unwrap();
-    let again = one.post(&revision, &edits, Direction::To, &Auth::Stored).await.unwrap_err();
+    one.post(&revision, &edits, Direction::To, &PostCredentials::Stored).await.unwrap();
+    let again = one.post(&revision, &edits, Direction::To, &PostCredentials::Stored).await.unwrap_err();
     assert!(again.is_out_of_sequence() && !again.is_final(), "{again}");
     let there = until("the change on the other manager", async || {
         other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == EditState::After)
@@ -179,7 +180,7 @@ async fn a_change_and_its_way_back() {
     .await;
     let back = until("the way back", async || {
         let revision = other.get_for_update(&made.id).await.ok()?;
-        other.post(&revision, &edits, Direction::Back, &Auth::Stored).await.ok()
+        other.post(&revision, &edits, Direction::Back, &PostCredentials::Stored).await.ok()
     })
     .await;
     assert!(back.warnings.is_empty());
@@ -187,7 +188,7 @@ async fn a_change_and_its_way_back() {
     assert_eq!(after["TaskTemplate"]["ContainerSpec"]["Env"][0], "SECRET=<&>");
 }
 
-/// Posting a spec as it was read restarts nothing, moves the index, and shuts out every other post at that index.
+/// Posts an unchanged spec as a fence: no task restarts, the index moves, and other updates at the old index fail.
 #[tokio::test]
 async fn the_fence() {
     let Some(sockets) = sockets() else { return };
@@ -233,7 +234,8 @@ async fn a_config_is_a_claim() {
     assert!(one.config(&name).await.unwrap_err().is_not_found());
 }
 
-/// What a registry tells the engine, with a password whose standard base64 older clients get wrong.
+/// Looks up images through the engine. The password's standard base64 differs from the URL-safe
+/// form, which older clients get wrong.
 #[tokio::test]
 async fn a_registry_by_the_engine() {
     let (Some(sockets), Some(server)) = (sockets(), lab("PINNACE_LAB_AUTH_REGISTRY")) else { return };
@@ -268,7 +270,7 @@ fn cluster(socket: &str) -> Cluster {
     Cluster::new(docker(socket, true), Credentials::default())
 }
 
-/// What a console observes: the first screen, a change made elsewhere, a failure, and the end.
+/// Follows the observer: the initial state, a change by another client, a failure, and the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn observing() {
     let Some(sockets) = sockets() else { return };

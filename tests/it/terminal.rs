@@ -1,4 +1,4 @@
-//! A real terminal for the console: a PTY, and what a person would see on it.
+//! A terminal for the console: a PTY with a screen emulator.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -9,22 +9,22 @@ use std::time::{Duration, Instant};
 use crate::lab::Lab;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-/// A program at a terminal.
+/// A program in a terminal.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn std::io::Write + Send>,
     screen: Arc<Mutex<vt100::Parser>>,
-    /// Every byte the program wrote.
+    /// All bytes that the program wrote.
     bytes: Arc<Mutex<Vec<u8>>>,
     changed: mpsc::Receiver<()>,
-    /// Whether nobody reads what it writes.
+    /// Set while the output is not read.
     unread: Arc<AtomicBool>,
     before: String,
 }
 
 impl Terminal {
-    /// Starts a program at a terminal of this size.
+    /// Starts a program in a terminal of this size.
     pub fn start(program: &Path, args: &[&str], environment: &[(String, String)], (width, height): (u16, u16)) -> Self {
         let size = PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
@@ -64,7 +64,7 @@ impl Terminal {
         Self { master: pair.master, child, keys, screen, bytes, changed, unread, before }
     }
 
-    /// The console on the lab's first manager, with folders and a configuration file of its own.
+    /// Starts the console on the lab's first manager, with its own folders and configuration file.
     pub fn console(lab: &Lab, size: (u16, u16), config: &str) -> (Self, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = |sub: &str| folder.path().join(sub);
@@ -80,22 +80,22 @@ impl Terminal {
         (Self::start(Path::new(env!("CARGO_BIN_EXE_pinnace")), &[], &environment, size), folder)
     }
 
-    /// Nobody reads what it writes from now on, or somebody does again.
+    /// Stops or resumes reading the program's output.
     pub fn leave_unread(&self, unread: bool) {
         self.unread.store(unread, Ordering::SeqCst);
     }
 
-    /// What is on the screen.
+    /// Returns the text on the screen.
     pub fn text(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
     }
 
-    /// All that was written so far, as the terminal got it.
+    /// Returns all output so far, with its escape sequences.
     pub fn written(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
 
-    /// The rows that are reversed over at least half of their width.
+    /// Returns the rows that are reversed over at least half of their width.
     pub fn reversed_rows(&self) -> Vec<u16> {
         let parser = self.screen.lock().unwrap();
         let (height, width) = parser.screen().size();
@@ -104,19 +104,19 @@ impl Terminal {
         (0..height).filter(|row| 2 * cells(*row) >= usize::from(width)).collect()
     }
 
-    /// Gives the terminal another size, as a window does: its content first, then the program learns of it.
+    /// Resizes the terminal as a window does: its content first, then the program is notified.
     pub fn resize(&self, (width, height): (u16, u16)) {
         self.screen.lock().unwrap().screen_mut().set_size(height, width);
         let size = PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 };
         self.master.resize(size).unwrap();
     }
 
-    /// The program's process id.
+    /// Returns the program's process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.process_id().unwrap()).unwrap()
     }
 
-    /// Waits until the screen is as wanted; a panic with the screen in it when that takes too long.
+    /// Waits until the screen is as wanted; panics with the screen after the timeout.
     pub fn wait(&mut self, what: &str, within: Duration, wanted: impl Fn(&str) -> bool) -> Duration {
         let limit = if std::env::var_os("CI").is_some() { 2 * within } else { within };
         let began = Instant::now();
@@ -131,26 +131,26 @@ impl Terminal {
         }
     }
 
-    /// Whether the program writes anything within this time.
+    /// Returns true if the program writes anything within this time.
     pub fn changed_within(&self, time: Duration) -> bool {
         let changed = self.changed.recv_timeout(time).is_ok();
         while self.changed.try_recv().is_ok() {}
         changed
     }
 
-    /// Types keys as a terminal sends them.
+    /// Sends keys as a terminal does.
     pub fn press(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    /// Waits for the program's end and returns its exit code.
+    /// Waits until the program ends; returns its exit code.
     pub fn end(&mut self, within: Duration) -> u32 {
         let limit = if std::env::var_os("CI").is_some() { 2 * within } else { within };
         let began = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
-                // What it wrote last may still be on its way.
+                // The last output may still be in transit.
                 while self.changed.recv_timeout(Duration::from_millis(200)).is_ok() {}
                 return status.exit_code();
             }
@@ -159,7 +159,7 @@ impl Terminal {
         }
     }
 
-    /// Fails unless the terminal is as it was before the program.
+    /// Panics unless the terminal has the same state as before the program.
     pub fn assert_given_back(&self) {
         let parser = self.screen.lock().unwrap();
         let screen = parser.screen();

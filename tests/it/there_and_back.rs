@@ -1,4 +1,4 @@
-//! A change and its way back, on the wire and in the swarm.
+//! Changes and rollbacks, checked in the requests and in the swarm.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::lab::{Engine, Group, Lab, Program};
 use crate::proxy::{Call, Proxy};
 
-/// What a change of images may touch.
+/// The spec members that a change of images may edit.
 const ALLOWED: [&str; 2] = ["/TaskTemplate/ContainerSpec/Image", "/TaskTemplate/Placement/Platforms"];
 
-/// Looks every 100 ms whether two of these services are without a running task at once.
+/// A sampler that records every 100 ms which of these services have no running task.
 struct Sampler {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<(usize, BTreeSet<Vec<String>>)>,
@@ -36,14 +36,14 @@ impl Sampler {
         Self { stop, thread }
     }
 
-    /// How often it looked, and every set of services that it saw without a task.
+    /// Returns the number of samples, and the distinct sets of services without a task.
     fn end(self) -> (usize, BTreeSet<Vec<String>>) {
         self.stop.store(true, Ordering::SeqCst);
         self.thread.join().unwrap()
     }
 }
 
-/// The posted text is the spec's own text, as the program read it, but for the places that may be edited.
+/// Checks that the posted text is the spec as the program read it, except for the editable fields.
 pub fn is_spliced(call: &Call, calls: &[Call]) {
     let id = call.service().unwrap();
     let was = call.was.as_ref().unwrap();
@@ -56,7 +56,7 @@ pub fn is_spliced(call: &Call, calls: &[Call]) {
             let (parent, key) = path.rsplit_once('/').unwrap();
             spec.pointer_mut(parent).and_then(Value::as_object_mut).map(|parent| parent.remove(key));
         }
-        // A placement that was not there before is made for the platforms, and nothing else is in it.
+        // A new placement may only hold the platforms.
         let template = spec["TaskTemplate"].as_object_mut().unwrap();
         if template
             .get("Placement")
@@ -69,7 +69,7 @@ pub fn is_spliced(call: &Call, calls: &[Call]) {
     assert_eq!(without_edits(was), without_edits(&call.body), "the engine's own bytes");
 }
 
-/// A spec's text with the edited places cut out, as text.
+/// Returns a spec's text with the edited fields cut out.
 fn without_edits(text: &str) -> String {
     let image = text.find(r#""Image":""#).unwrap();
     let end = image + 9 + text[image + 9..].find('"').unwrap();
@@ -84,7 +84,7 @@ fn without_edits(text: &str) -> String {
     rest
 }
 
-/// What a history tells of its changes: id, kind, outcome and units' outcomes.
+/// Returns the changes in a history: id, kind, outcome and the units' outcomes.
 fn outline(program: &Program, group: &str) -> Vec<(String, String, String, Vec<String>)> {
     let history = program.run(&["history", group, "--json"]).exit(0).json();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -144,7 +144,7 @@ fn a_database_member_goes_to_a_new_image_and_back() {
     }
 }
 
-/// A service with every field that the engine keeps, but for its ports and the rack it may stand in.
+/// Creates a service with every field that the engine stores, except its own ports and without a placement on a rack.
 fn kitchen_sink(lab: &Lab, image: &str) -> Group {
     let mut spec: Value = serde_json::from_str(&lab.engine(1).spec("kitchen-sink")).unwrap();
     let port = 20_000 + u64::from(std::process::id() % 10_000);

@@ -1,4 +1,4 @@
-//! The choices of a plan, on a real swarm: credentials for a new registry, start-first, a saved plan, tasks that start anew.
+//! The options of a plan on a real swarm: credentials for a new registry, start-first, saved plans, redeploys.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::lab::{Group, Image, Lab, Program, part};
 
-/// A program that is logged in to the registry with a password.
+/// Returns a program with a login at the private registry.
 fn logged_in(lab: &Lab, node: usize) -> Program {
     let var = |name: &str| std::env::var(name).unwrap();
     let program = lab.program(node);
@@ -25,7 +25,7 @@ fn a_service_moves_to_a_private_registry_and_back_by_whom_has_no_credentials() {
     let pin = format!("app={}", private.text);
     let apply = ["apply", group.name.as_str(), "--pin", pin.as_str(), "--settle", "0", "--json"];
     let operator = logged_in(&lab, 1);
-    // Kept, the nodes have nothing to show: it fails, and the cause is told.
+    // With the old credentials the nodes cannot pull: the update fails, and the cause is reported.
     let failed = operator.run(&[&apply[..], &["--keep-credentials"]].concat()).exit(1).json();
     assert_eq!(failed["outcome"], "failed");
     let told = failed["failures"].to_string();
@@ -33,7 +33,7 @@ fn a_service_moves_to_a_private_registry_and_back_by_whom_has_no_credentials() {
     assert_eq!(group.specs(), before);
     let done = operator.run(&[&apply[..], &["--ack"]].concat()).exit(0).json();
     assert_eq!(done["plan"]["units"][0]["credentials"], "operator");
-    // Whoever has none goes back, to the letter; and forth again, by what the engine kept.
+    // An operator without credentials can roll back to the exact old spec, with the credentials that the engine kept.
     let nobody = lab.program(2);
     let back = nobody.run(&["rollback", &group.name, "--settle", "0", "--json"]).exit(0).json();
     assert_eq!((&back["outcome"], &back["plan"]["units"][0]["credentials"]), (&json!("done"), &json!("previous")));

@@ -1,19 +1,19 @@
-//! The whole job at a real terminal on the real swarm: look, pin, see the plan, apply, watch it fail, be asked; then a
-//! good image, and back with one key.
+//! The whole workflow in a terminal on a real swarm: check, pin, plan, apply, a failure with a question; then a good
+//! image, and a rollback with one key.
 
 use std::time::Duration;
 
 use crate::lab::{Group, Lab, instance, wait_for};
 use crate::terminal::Terminal;
 
-/// A console at the lab whose units are done as soon as they have converged.
+/// Opens a console in the lab whose units complete as soon as they have converged.
 fn console(lab: &Lab, size: (u16, u16)) -> (Terminal, tempfile::TempDir) {
     Terminal::console(lab, size, "settle_seconds = 0\n")
 }
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// Opens the group's pins with the cursor on `n1`, and turns its comment into a pin of another tag.
+/// Opens the group's pins at `n1` and turns the comment into a pin of another tag.
 fn pin(terminal: &mut Terminal, group: &Group, old: &str, new: &str) {
     terminal.press("/");
     terminal.press(&group.name);
@@ -23,7 +23,7 @@ fn pin(terminal: &mut Terminal, group: &Group, old: &str, new: &str) {
     terminal.press("j");
     terminal.press("p");
     terminal.wait("the pins", SOON, |text| text.contains("[node.n1]"));
-    // Delete, delete: the `# ` goes. Then the tag and the closing quote.
+    // Removes the comment sign and a space, then replaces the tag and the closing quote.
     terminal.press("\x1b[3~\x1b[3~\x1b[F");
     terminal.press(&"\x7f".repeat(old.len() + 1));
     terminal.press(&format!("{new}\""));
@@ -73,17 +73,17 @@ fn there_and_back_by_keys() {
     let (mut terminal, _folder) = console(&lab, (80, 24));
     terminal.wait("first screen", SOON, |text| text.contains("SERVICES"));
     pin(&mut terminal, &group, "1", "2");
-    // Step mode is on for a database: the first unit, then a question, then the other.
+    // A database uses step mode: the first unit, a question, then the next unit.
     terminal.press("a");
     terminal.wait("the question after the first unit", Duration::from_secs(60), |text| text.contains("C  bring"));
     terminal.press("C");
-    // The last unit is done before the outcome is written; until then leaving asks, and a note tells of the end.
+    // The outcome is written after the last unit; until then leaving asks, and a note reports the end.
     terminal.wait("the outcome", Duration::from_secs(60), |text| text.contains("Done."));
     for service in &group.services {
         assert_eq!(lab.engine(2).image(service), new.pinned());
     }
     terminal.press("\x1b");
-    // The journal's last word comes by an event of its own.
+    // The final journal entry arrives with its own event.
     terminal.wait("the fleet, with nothing unfinished", SOON, |text| {
         text.contains("2 shown")
             && text.contains("R back to 1")
@@ -102,7 +102,7 @@ fn there_and_back_by_keys() {
     terminal.assert_given_back();
 }
 
-/// A line that is cut off without a word, a laptop that is closed: the terminal takes no bytes, and the change goes on.
+/// Checks that a change continues when the terminal accepts no output: a dead connection, or a closed laptop.
 #[test]
 fn a_terminal_that_nobody_reads_holds_no_change_up() {
     let Some(lab) = Lab::get() else { return };
@@ -129,7 +129,7 @@ fn a_terminal_that_nobody_reads_holds_no_change_up() {
     terminal.leave_unread(true);
     let done = [("done".to_owned(), "ddd".to_owned(), String::new())];
     wait_for("the outcome in the journal", 60, || {
-        // The whole screen is drawn anew, again and again: more than any buffer of a terminal holds.
+        // The whole screen is redrawn many times, to fill any terminal buffer.
         terminal.press("\x0c");
         (group.slots() == done).then_some(())
     });

@@ -1,4 +1,5 @@
-//! On a real swarm: back to a digest that ran while its registry is stopped, and what `docker service update` did to a pin.
+//! Tests on a real swarm: a rollback to an earlier digest while its registry is stopped, and
+//! drift by `docker service update`.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,7 +14,7 @@ fn a_digest_that_ran_comes_back_while_its_registry_is_stopped() {
     if Lab::get().is_none() {
         return;
     }
-    // Others need their registry.
+    // Other tests need their registry, so this one stops its own.
     let second = Second::up("without a registry");
     let lab = &second.lab;
     let image = |nth: &str| lab.push(&format!("it/cached/pg:{nth}"), "sleep", &["--label", &format!("nth={nth}")]);

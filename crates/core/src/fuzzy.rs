@@ -1,9 +1,9 @@
-//! Fuzzy search: how well a text matches letters typed in its order.
+//! Fuzzy search: scores texts against typed letters that have to occur in the same order.
 
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-/// What was typed, ready to be searched for in many texts.
+/// A parsed search text, ready to be matched against many candidates.
 #[derive(Debug)]
 pub struct Fuzzy {
     pattern: Pattern,
@@ -12,18 +12,18 @@ pub struct Fuzzy {
 }
 
 impl Fuzzy {
-    /// Reads what was typed: words apart by blanks, each of which has to be found; capitals do not count.
+    /// Parses a search text: words are separated by blanks, every word has to match, and case is ignored.
     pub fn new(typed: &str) -> Self {
         let pattern = Pattern::new(typed, CaseMatching::Ignore, Normalization::Never, AtomKind::Fuzzy);
         Self { pattern, matcher: Matcher::new(Config::DEFAULT), letters: Vec::new() }
     }
 
-    /// Whether nothing was typed: everything matches then.
+    /// Returns whether the search text has no words; every candidate matches then.
     pub fn is_empty(&self) -> bool {
         self.pattern.atoms.is_empty()
     }
 
-    /// How well a text matches, more being better; `None` where it does not.
+    /// Scores a text, higher is better; `None` if it does not match. An empty search scores 0.
     pub fn score(&mut self, text: &str) -> Option<u32> {
         self.pattern.score(Utf32Str::new(text, &mut self.letters), &mut self.matcher)
     }

@@ -1,7 +1,7 @@
 //! Image references, digests and platforms.
 //!
-//! The grammar is that of the `distribution/reference` package, which the Docker Engine uses, with the
-//! place of a mistake kept so that an editor can point at it.
+//! The grammar is that of the `distribution/reference` package, which the Docker Engine uses. A mistake
+//! keeps its position, so that an editor can mark it.
 
 use std::fmt;
 
@@ -13,19 +13,19 @@ use serde::{Deserialize, Serialize};
 pub struct Digest(String);
 
 impl Digest {
-    /// Reads a digest; anything but `sha256:` and 64 lower-case hexadecimal digits is none.
+    /// Parses a digest; `None` for anything but `sha256:` and 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix("sha256:")?;
         let good = hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         good.then(|| Self(text.to_owned()))
     }
 
-    /// The whole text, `sha256:…`.
+    /// Returns the whole text, `sha256:…`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The first eight hexadecimal digits, as screens show it.
+    /// Returns the first eight hexadecimal digits, the form that screens show.
     pub fn short(&self) -> &str {
         &self.0[7..15]
     }
@@ -50,17 +50,18 @@ impl From<Digest> for String {
     }
 }
 
-/// What a node runs and an image is made for; spelled as registries do (`amd64`, not `x86_64`).
+/// The platform of a node or an image, in the spelling of registries (`amd64`, not `x86_64`).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Platform {
-    /// `linux`, `windows`.
+    /// The operating system: `linux`, `windows`.
     pub os: String,
-    /// `amd64`, `arm64`, `arm`, …
+    /// The CPU architecture: `amd64`, `arm64`, `arm`, …
     pub architecture: String,
 }
 
 impl Platform {
-    /// Makes a platform with the spelling normalised: the Engine says `x86_64` for a node and `amd64` for an image.
+    /// Creates a platform with normalized spelling: the Engine reports `x86_64` for a node and `amd64` for
+    /// an image.
     pub fn new(os: &str, architecture: &str) -> Self {
         let architecture = match architecture {
             "x86_64" => "amd64",
@@ -72,7 +73,7 @@ impl Platform {
         Self { os: os.to_lowercase(), architecture: architecture.to_owned() }
     }
 
-    /// Whether this is an attestation's stand-in (`unknown/unknown`) and no platform at all.
+    /// Returns whether this is no real platform, such as the placeholder `unknown/unknown` of an attestation.
     pub fn is_unknown(&self) -> bool {
         self.os == "unknown" || self.architecture == "unknown" || self.architecture.is_empty()
     }
@@ -84,33 +85,33 @@ impl fmt::Display for Platform {
     }
 }
 
-/// A mistake in a reference, with its place.
+/// A mistake in a reference, with its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RefError {
-    /// The byte in the text at which the mistake is.
+    /// The byte offset of the mistake in the text.
     pub at: usize,
-    /// What is wrong there.
+    /// The problem at this position.
     pub message: String,
 }
 
 /// An image reference as a person wrote it: `[host[:port]/]path[:tag][@digest]`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
-    /// The text as written, without surrounding blanks.
+    /// The text as written, without surrounding whitespace.
     pub text: String,
-    /// The registry's host and port; `docker.io` where none is written.
+    /// The registry's host and port; `docker.io` if none is written.
     pub host: String,
-    /// The repository's path at that registry (`library/nginx`, `pgedge/pgedge-postgres`).
+    /// The repository's path at that registry (`pgedge/pgedge-postgres`); `nginx` alone becomes `library/nginx`.
     pub path: String,
-    /// The tag, where written.
+    /// The tag, if written.
     pub tag: Option<String>,
-    /// The digest, where written.
+    /// The digest, if written.
     pub digest: Option<Digest>,
 }
 
 impl ImageRef {
-    /// Reads a reference; a mistake comes back with the byte it is at.
+    /// Parses a reference. The error holds the byte offset of the mistake.
     pub fn parse(text: &str) -> Result<Self, RefError> {
         let lead = text.len() - text.trim_start().len();
         let text = text.trim();
@@ -143,44 +144,45 @@ impl ImageRef {
         })
     }
 
-    /// The text before tag and digest, as written.
+    /// Returns the text without tag and digest, as written.
     pub fn repository(&self) -> &str {
         let name = self.text.split('@').next().unwrap_or_default();
         split_tag(name).0
     }
 
-    /// The reference with this digest fixed, the tag kept as decoration: `repo:tag@sha256:…`.
+    /// Returns the reference with this digest; the tag stays, for readers only: `repo:tag@sha256:…`.
     pub fn pinned(&self, digest: &Digest) -> String {
         let name = self.text.split('@').next().unwrap_or_default();
         format!("{name}@{digest}")
     }
 
-    /// The repository at this digest, without a tag: what an image is looked up by.
+    /// Returns the repository with this digest and without a tag, the key for queries about an image.
     pub fn by_digest(&self, digest: &Digest) -> String {
         format!("{}@{digest}", self.repository())
     }
 
-    /// The text without its digest.
+    /// Returns the text without its digest.
     pub fn without_digest(&self) -> &str {
         self.text.split('@').next().unwrap_or_default()
     }
 
-    /// The tag to ask a registry for; a reference with neither tag nor digest means `latest`, as everywhere.
+    /// Returns the tag, or `latest` if none is written, as Docker does.
     pub(crate) fn tag_or_latest(&self) -> &str {
         self.tag.as_deref().unwrap_or("latest")
     }
 
-    /// What to ask a registry for: the digest where there is one, else the tag.
+    /// Returns the identifier to request from the registry: the digest if there is one, else the tag.
     pub fn wanted(&self) -> &str {
         self.digest.as_ref().map_or_else(|| self.tag_or_latest(), Digest::as_str)
     }
 
-    /// Whether both name the same repository of the same registry.
+    /// Returns whether both references name the same repository at the same registry.
     pub fn same_repository(&self, other: &Self) -> bool {
         self.host == other.host && self.path == other.path
     }
 
-    /// The short form for a column: the tag if any (`17.9-…`), with the last part of the path before it if `with_name`.
+    /// Returns a short form for a column: the tag (`17.9-…`), or else the name with a short digest.
+    /// `with_name` puts the last part of the path before the tag.
     pub fn short(&self, with_name: bool) -> String {
         let name = self.path.rsplit('/').next().unwrap_or(&self.path);
         match (&self.tag, &self.digest) {
@@ -198,12 +200,12 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// An image's tag, or what stands for it; a text that is no reference as it is.
+/// Returns the short form of an image text; a text that is not a reference is returned unchanged.
 pub fn short(image: &str) -> String {
     ImageRef::parse(image).map_or_else(|_| image.to_owned(), |image| image.short(false))
 }
 
-/// Two images in the shortest form that tells them apart: by tag, else with their digests.
+/// Returns two images in the shortest form that distinguishes them: by tag, or else by tag and digest.
 pub fn apart(one: &str, other: &str) -> (String, String) {
     let (left, right) = (short(one), short(other));
     if left != right {
@@ -216,7 +218,7 @@ pub fn apart(one: &str, other: &str) -> (String, String) {
     (with(one), with(other))
 }
 
-/// The digest a text pins, if it is a reference with one.
+/// Returns the digest in an image text, if it has one.
 pub fn digest_of(text: &str) -> Option<Digest> {
     Digest::parse(text.rsplit_once('@')?.1)
 }
@@ -228,7 +230,8 @@ fn split_tag(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The first part is a host when it could not be a path: it has a dot or a colon, or is `localhost`.
+/// Splits off the registry's host: the first part, if it has a dot or a colon or is `localhost`, which no
+/// path can begin with.
 fn split_host(name: &str) -> (Option<&str>, &str, usize) {
     match name.split_once('/') {
         Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" => {

@@ -1,4 +1,4 @@
-//! The pure core: values and decisions. No IO, no async, no clock, no terminal.
+//! The pure core: data types and decisions, without IO, async code, a clock or a terminal.
 
 #![deny(missing_docs)]
 

@@ -1,18 +1,18 @@
-//! Text that must not be seen: passwords and tokens.
+//! A wrapper for secret text: passwords and tokens.
 
 use std::fmt;
 
-/// Text that must not be seen: no `Display`, nothing that writes it to a file, and `Debug` shows stars.
+/// A secret text. It has no `Display` and no `Serialize`, and its `Debug` output is `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Redacted(String);
 
 impl Redacted {
-    /// Hides a text.
+    /// Wraps a secret text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for the wire only.
+    /// Returns the plain text; only requests to a registry or an engine may use it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

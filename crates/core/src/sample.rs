@@ -1,4 +1,4 @@
-//! Small values for the tests of this crate and of those that stand on it.
+//! Sample nodes, services and tasks for the tests of this crate and of the crates that depend on it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use super::swarm::{
 };
 use super::time::Time;
 
-/// 2026-11-20T00:00:00Z.
+/// The moment at which the samples are taken: 2026-11-20T00:00:00Z.
 pub const NOW: Time = Time(1_795_132_800_000);
 
-/// The editable fields of a service with this image.
+/// The editable fields of a service with this image, without platforms and with a force counter of 0.
 pub fn places(image: &str) -> Places {
     Places {
         image: image.to_owned(),
@@ -23,7 +23,7 @@ pub fn places(image: &str) -> Places {
     }
 }
 
-/// A manager that is ready and active, on Linux and 64-bit x86.
+/// A ready and active manager on linux/amd64; its id is `NAME-id`.
 pub fn node(name: &str) -> Node {
     Node {
         id: format!("{name}-id"),
@@ -42,7 +42,7 @@ pub fn node(name: &str) -> Node {
     }
 }
 
-/// A healthy replicated service of one task.
+/// A healthy replicated service with one task; its id is `NAME-id`, and its last update is an hour ago.
 pub fn service(name: &str, image: &str) -> Service {
     Service {
         id: format!("{name}-id"),
@@ -72,7 +72,7 @@ pub fn service(name: &str, image: &str) -> Service {
     }
 }
 
-/// A task of a service on a node, in a state since so many seconds.
+/// A task of a service on a node, in its state for `seconds_ago` seconds; the swarm wants it to run.
 pub fn task(id: &str, service: &Service, node: &str, state: TaskState, seconds_ago: i64) -> Task {
     Task {
         id: id.to_owned(),

@@ -1,32 +1,32 @@
-//! From what a person types to what is meant: groups, members, services.
+//! Selectors: resolves the names that a person types to groups, members and services.
 
 use crate::plan::Scope;
 use crate::swarm::{GroupKey, GroupKind, member_of};
 use crate::world::World;
 
-/// A name that does not mean exactly one thing.
+/// The error for a name that does not identify exactly one thing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing has this name.
+    /// No group, member or service has this name.
     #[error("there is no group, member or service `{name}`")]
     Unknown {
-        /// The name.
+        /// The name as it was typed.
         name: String,
-        /// What there is.
+        /// Groups to choose from, those with similar names first, at most 12.
         known: Vec<String>,
     },
-    /// Several things have this name.
+    /// Several groups, members or services have this name.
     #[error("`{name}` means several things: {}", found.join(", "))]
     Ambiguous {
-        /// The name.
+        /// The name as it was typed.
         name: String,
-        /// What it may mean, in a form that means one thing.
+        /// The possible meanings, each as a name that identifies exactly one of them.
         found: Vec<String>,
     },
 }
 
 impl NameError {
-    /// What to do.
+    /// Returns the hint for the operator.
     pub fn hint(&self) -> String {
         match self {
             Self::Unknown { known, .. } => format!("there is: {}", known.join(", ")),
@@ -35,10 +35,10 @@ impl NameError {
     }
 }
 
-/// The group of an exact name, or of `kind/name`.
+/// Resolves a group from its exact name, or from `kind/name`. A group that exists only in the journal is found too.
 ///
 /// # Errors
-/// When nothing or several things have the name.
+/// If no group or several groups have the name.
 pub fn group(world: &World, name: &str) -> Result<GroupKey, NameError> {
     if let Some(key) = GroupKey::parse(name) {
         let there = world.groups().any(|(group, _)| *group == key) || world.history(&key).newest().is_some();
@@ -54,10 +54,10 @@ pub fn group(world: &World, name: &str) -> Result<GroupKey, NameError> {
     one(name, found, ToString::to_string).unwrap_or_else(|| Err(unknown(world, name)))
 }
 
-/// What a rollback is asked for: a group, `group/member`, a member's or a service's name.
+/// Resolves the target of a rollback or redeploy: a group, `group/member`, or the name of a member or a service.
 ///
 /// # Errors
-/// When nothing or several things have the name.
+/// If nothing or several things have the name.
 pub fn target(world: &World, name: &str) -> Result<(GroupKey, Scope), NameError> {
     match group(world, name) {
         Ok(key) => return Ok((key, Scope::Group)),
@@ -74,7 +74,7 @@ pub fn target(world: &World, name: &str) -> Result<(GroupKey, Scope), NameError>
     one(name, found.collect(), |(key, _)| format!("{key}/{name}")).unwrap_or_else(|| Err(unknown(world, name)))
 }
 
-/// The member or service of a group with this name.
+/// Resolves a member or service within a group; `None` if the group has neither. A service name wins.
 pub fn scope(world: &World, group: &GroupKey, name: &str) -> Option<Scope> {
     if world.members(group).any(|service| service.name == name) {
         return Some(Scope::Service(name.to_owned()));

@@ -1,11 +1,12 @@
-//! Sizes in bytes, as people write and read them.
+//! Sizes in bytes, formatted for people and parsed from configuration.
 
-/// Writes a size in the largest unit it fills, by thousands: `999 B`, `1.5 kB`, `412 MB`, `2.1 GB`.
+/// Formats a size in the largest decimal unit it reaches: `999 B`, `1.5 kB`, `412 MB`, `2.1 GB`.
+/// Digits are cut off, not rounded.
 pub fn size(bytes: u64) -> String {
     const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     let Some((unit, name)) = UNITS.into_iter().find(|(unit, _)| bytes >= *unit) else { return format!("{bytes} B") };
     let tenths = bytes / (unit / 10);
-    // A tenth is told of what is small only.
+    // Tenths are shown only below 100 of a unit.
     if tenths.is_multiple_of(10) || tenths >= 1000 {
         format!("{} {name}", tenths / 10)
     } else {
@@ -13,7 +14,7 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
-/// Reads `10 MB`, `1.5GB`, `512 KiB` or a plain number of bytes; anything else is none.
+/// Parses `10 MB`, `1.5GB`, `512 KiB` or a plain number of bytes; `None` for anything else.
 pub fn read(text: &str) -> Option<u64> {
     let text = text.trim();
     let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
@@ -29,7 +30,7 @@ pub fn read(text: &str) -> Option<u64> {
     };
     let (whole, part) = text[..end].split_once('.').unwrap_or((&text[..end], "0"));
     let whole: u64 = whole.parse().ok()?;
-    // Digits beyond the ninth are less than a byte.
+    // Decimals beyond the ninth amount to about one byte at most, and are ignored.
     let part: u64 = part.chars().chain("000000000".chars()).take(9).collect::<String>().parse().ok()?;
     let part = u128::from(part) * u128::from(unit) / 1_000_000_000;
     whole.checked_mul(unit)?.checked_add(u64::try_from(part).ok()?)

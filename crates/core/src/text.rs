@@ -1,17 +1,18 @@
-//! Text from outside, made safe to show.
+//! Sanitising of text from outside before it is shown.
 //!
 //! Labels, names, errors, logs and registry answers may hold anything: a title change, a write to the clipboard
-//! (OSC 52), a colour that never ends, an override that turns the reading direction round. What a terminal would
-//! obey (ECMA-48: C0, C1, escape sequences) is taken out whole, and so is what a reader cannot see.
+//! (OSC 52), a colour that is never reset, an override of the reading direction. Everything that a terminal would
+//! execute (ECMA-48: C0, C1, escape sequences) is removed completely, and so are invisible characters.
 
 use std::borrow::Cow;
 
-/// The text on one line: escape sequences, control and invisible characters out, line breaks and tabs as blanks.
+/// Returns the text as one line: without escape sequences, control and invisible characters, and
+/// with a blank for each line break or tab.
 pub fn clean(text: &str) -> String {
     strip(text, false).into_owned()
 }
 
-/// As [`clean`], with the line feeds kept: for logs. `\r\n` becomes `\n`.
+/// Returns the text like [`clean`], but with its line feeds, for logs. `\r\n` becomes `\n`.
 pub fn lines(text: &str) -> String {
     strip(text, true).into_owned()
 }
@@ -52,7 +53,7 @@ fn strip(text: &str, keep_lines: bool) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// What follows an ESC and its sequence.
+/// Skips one escape sequence; `after` is the text behind its ESC. Returns the rest.
 fn escape(after: &str) -> &str {
     let Some(c) = after.chars().next() else { return after };
     let rest = &after[c.len_utf8()..];
@@ -65,30 +66,30 @@ fn escape(after: &str) -> &str {
             rest.strip_prefix(|c| matches!(c, '0'..='~')).unwrap_or(rest)
         }
         '0'..='~' => rest,
-        // Not a sequence: only the ESC goes, the rest is looked at by itself.
+        // Not a sequence: only the ESC is removed, and the rest is examined on its own.
         _ => after,
     }
 }
 
-/// What follows a CSI's parameters, intermediates and final character.
+/// Skips a CSI's parameters, intermediates and final character, and returns the rest.
 fn control_sequence(after: &str) -> &str {
     let rest = after.trim_start_matches(|c| matches!(c, '0'..='?'));
     let rest = rest.trim_start_matches(|c| matches!(c, ' '..='/'));
     rest.strip_prefix(|c| matches!(c, '@'..='~')).unwrap_or(rest)
 }
 
-/// What follows a string sequence (OSC, DCS, SOS, PM, APC).
+/// Skips a string sequence (OSC, DCS, SOS, PM, APC), and returns the rest.
 ///
-/// One that does not end on its line loses its introducer only: a lone `ESC ]` must not hide the rest of a log.
+/// If it does not end on its line, only its introducer is removed: a lone `ESC ]` must not hide the rest of a log.
 fn string(after: &str, ends_with_bell: bool) -> &str {
     for (at, c) in after.char_indices() {
         let next = &after[at + c.len_utf8()..];
         match c {
             '\u{9c}' | '\x18' | '\x1a' => return next,
             '\x07' if ends_with_bell => return next,
-            // `ESC \` ends it; any other escape cancels it and begins anew.
+            // `ESC \` ends it; any other escape cancels it and starts a new sequence.
             '\x1b' => return next.strip_prefix('\\').unwrap_or(&after[at..]),
-            // So does another introducer, which keeps the work linear.
+            // Another C1 introducer cancels it too, which keeps the run time linear.
             '\u{90}' | '\u{98}' | '\u{9b}' | '\u{9d}'..='\u{9f}' => return &after[at..],
             '\n' | '\r' => return after,
             _ => {}
@@ -97,12 +98,13 @@ fn string(after: &str, ends_with_bell: bool) -> &str {
     after
 }
 
-/// Line and paragraph separators, which some terminals and editors break lines at.
+/// Returns whether this is a Unicode line or paragraph separator, at which some terminals and editors break lines.
 fn is_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Marks, embeddings, overrides and isolates of direction; zero-width characters; tags.
+/// Returns whether a character is invisible: direction marks, embeddings, overrides and isolates, zero-width
+/// characters, annotation and tag characters.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,

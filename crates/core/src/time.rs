@@ -1,35 +1,36 @@
-//! Moments and ages, as values: nothing here asks a clock.
+//! Moments and ages as values; nothing in this module reads a clock.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A moment on some machine's wall clock, in milliseconds since the Unix epoch.
+/// A moment on the wall clock of one machine, in milliseconds since the Unix epoch.
 ///
-/// Wall clocks of different machines disagree: a `Time` is shown, never used to order writes.
+/// Wall clocks of different machines disagree: a `Time` is displayed, and never used to order writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time(pub i64);
 
 impl Time {
-    /// Reads an RFC 3339 time as the Docker Engine writes it; its zero time (`0001-01-01…`) is no time.
+    /// Parses an RFC 3339 time as the Docker Engine writes it; `None` for other text and
+    /// for Go's zero time (`0001-01-01…`).
     pub fn parse(text: &str) -> Option<Self> {
         let at: jiff::Timestamp = text.parse().ok()?;
         (at.as_millisecond() > 0).then(|| Self(at.as_millisecond()))
     }
 
-    /// How long after `earlier` this is; zero when the clocks say it was before.
+    /// Returns the time that passed since `earlier`; zero if the clocks put `earlier` later.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
     }
 
-    /// The time of day as `HH:MM:SS`, `offset` seconds east of UTC.
+    /// Formats the time of day as `HH:MM:SS`; `offset` is in seconds east of UTC.
     pub fn clock(self, offset: i32) -> String {
         let seconds = (self.0.div_euclid(1000) + i64::from(offset)).rem_euclid(86_400);
         format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
     }
 
-    /// The date as `YYYY-MM-DD`, `offset` seconds east of UTC.
+    /// Formats the date as `YYYY-MM-DD`; `offset` is in seconds east of UTC.
     pub fn date(self, offset: i32) -> String {
         let shifted = Self(self.0 + i64::from(offset) * 1000).to_string();
         shifted.get(..10).unwrap_or_default().to_owned()
@@ -58,7 +59,7 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// Writes an age in its largest unit: `8s`, `12m`, `3h`, `41d`.
+/// Formats an age in its largest unit, rounded down: `8s`, `12m`, `3h`, `41d`.
 pub fn age(since: Duration) -> String {
     let seconds = since.as_secs();
     match seconds {

@@ -1,4 +1,4 @@
-//! Versions, and what an image's tag tells: which versions it holds, on what it is built, whether it stays what it is.
+//! Versions, and the information in an image tag: the versions it names, its base system, and whether it is immutable.
 
 use std::fmt;
 
@@ -9,18 +9,18 @@ use super::image::ImageRef;
 pub struct Version(Vec<u64>);
 
 impl Version {
-    /// Reads `17`, `17.9` or `5.0.6`; anything else is none.
+    /// Parses `17`, `17.9` or `5.0.6`; `None` for anything else.
     pub fn parse(text: &str) -> Option<Self> {
         let numbers: Option<Vec<u64>> = text.split('.').map(number).collect();
         numbers.filter(|numbers| numbers.len() <= 3).map(Self)
     }
 
-    /// The first number.
+    /// Returns the first number.
     pub(crate) fn major(&self) -> u64 {
         self.0.first().copied().unwrap_or(0)
     }
 
-    /// Whether it begins with all numbers of the other: 5.0.6 with 5, not 5.0 with 5.0.6.
+    /// Returns whether this version starts with all numbers of `other`: 5.0.6 matches 5, but 5.0 does not match 5.0.6.
     pub(crate) fn has_prefix(&self, other: &Self) -> bool {
         self.0.starts_with(&other.0)
     }
@@ -38,21 +38,21 @@ fn number(text: &str) -> Option<u64> {
     good.then(|| text.parse().ok()).flatten()
 }
 
-/// What a tag of pgEdge's form says: `17.9-spock5.0.6-standard-2`.
+/// A parsed tag of a pgEdge image: `17.9-spock5.0.6-standard-2`.
 ///
-/// The form is that of the control plane's check, `^(\d+\.\d+(?:\.\d+)?)-spock(\d+(?:\.\d+){0,2})-`.
+/// The format is the one that pgEdge's control plane checks: `^(\d+\.\d+(?:\.\d+)?)-spock(\d+(?:\.\d+){0,2})-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PgTag {
-    /// The version of PostgreSQL.
+    /// The PostgreSQL version, two or three numbers: `17.9`.
     pub postgres: Version,
-    /// The version of Spock.
+    /// The Spock version, one to three numbers: `5.0.6`.
     pub spock: Version,
-    /// The rest: `standard-2`.
+    /// The variant and build, which is everything behind the Spock version: `standard-2`.
     pub rest: String,
 }
 
 impl PgTag {
-    /// Reads a tag.
+    /// Parses a tag; `None` if it has another format.
     pub fn parse(tag: &str) -> Option<Self> {
         let (postgres, rest) = tag.split_once("-spock")?;
         let (spock, rest) = rest.split_once('-')?;
@@ -60,21 +60,22 @@ impl PgTag {
         Some(Self { postgres, spock: Version::parse(spock)?, rest: rest.to_owned() })
     }
 
-    /// The number of the build: `2` of `standard-2`.
+    /// Returns the build number: `2` for `standard-2`; `None` if the tag does not end in a number.
     pub fn build(&self) -> Option<u64> {
         self.rest.rsplit_once('-').and_then(|(_, build)| number(build))
     }
 }
 
-/// The version a tag begins with: `16` of `16-alpine`, `1.31.0` of `v1.31.0`; none for words, commits and dates alone.
+/// Returns the version at the start of a tag: `16` for `16-alpine`, `1.31.0` for `v1.31.0`; `None`
+/// for words, and for commits and dates on their own.
 pub(crate) fn leading(tag: &str) -> Option<Version> {
     let tag = tag.strip_prefix('v').unwrap_or(tag);
     let first = tag.split(['-', '_', '+']).next()?;
-    // A date or a commit that happens to have digits only is no version.
+    // A date, or a commit id that consists of digits only, is not a version.
     Version::parse(first).filter(|version| version.0.len() > 1 || version.major() < 10_000)
 }
 
-/// What a tag says its image is built on, where it says: `alpine`, `bookworm`, …
+/// Returns the base system that a tag names, without its version: `alpine`, `bookworm`, …; `None` if it names none.
 pub fn distribution(tag: &str) -> Option<&'static str> {
     const KNOWN: [&str; 16] = [
         "alpine",
@@ -98,22 +99,22 @@ pub fn distribution(tag: &str) -> Option<&'static str> {
     words.find_map(|word| KNOWN.into_iter().find(|known| word.starts_with(known)))
 }
 
-/// Whether a tag is expected to name the same image for ever.
+/// The expectation whether a tag keeps naming the same image, with the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Constancy {
-    /// It is, as the reason says.
+pub enum TagMutability {
+    /// A tag that is expected to name the same image permanently; holds the reason as a clause.
     Immutable(&'static str),
-    /// It is not, as the reason says.
+    /// A tag that is expected to move to newer images; holds the reason as a clause.
     Floating(&'static str),
 }
 
-impl Constancy {
-    /// Whether it moves.
+impl TagMutability {
+    /// Returns whether the tag is expected to move.
     pub fn floats(self) -> bool {
         matches!(self, Self::Floating(_))
     }
 
-    /// Why we think so.
+    /// Returns the reason, a clause without a full stop.
     pub fn why(self) -> &'static str {
         match self {
             Self::Immutable(why) | Self::Floating(why) => why,
@@ -121,9 +122,9 @@ impl Constancy {
     }
 }
 
-/// Says from a tag's form whether it moves; nothing but a digest makes sure.
-pub fn constancy(tag: &str) -> Constancy {
-    use Constancy::{Floating, Immutable};
+/// Guesses from a tag's format whether it is immutable. Only a digest gives certainty.
+pub fn constancy(tag: &str) -> TagMutability {
+    use TagMutability::{Floating, Immutable};
     let last = tag.rsplit('-').next().unwrap_or(tag);
     let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
     let is_date = last.len() == 8 && number(last).is_some_and(|date| (19_700_101..=29_991_231).contains(&date));
@@ -149,7 +150,8 @@ pub fn constancy(tag: &str) -> Constancy {
     }
 }
 
-/// The family of a tag: what stays the same in its row of versions, with `#` in place of versions, dates and commits.
+/// Returns the family of a tag: the part that successive releases share. Minor and patch versions, a trailing date,
+/// commit or build number are left out: `17-spock5-standard`, `16-alpine`.
 pub(crate) fn family(tag: &str) -> String {
     if let Some(tag) = PgTag::parse(tag) {
         let variant = tag
@@ -175,7 +177,8 @@ pub(crate) fn family(tag: &str) -> String {
     parts.join("-")
 }
 
-/// Whether images of this repository keep data that a new major version does not read, by its well-known name.
+/// Returns whether a repository is a data store whose new major versions cannot read older data. The repository's name
+/// decides, by a list of well-known names.
 pub(crate) fn keeps_data(image: &ImageRef) -> bool {
     const STORES: [&str; 14] = [
         "postgres",
@@ -194,13 +197,13 @@ pub(crate) fn keeps_data(image: &ImageRef) -> bool {
         "clickhouse",
     ];
     let name = image.path.rsplit('/').next().unwrap_or_default();
-    // Tools beside a store carry its name, and keep nothing.
+    // Tools for a store have its name in theirs, but keep no data.
     let beside = ["exporter", "mcp", "backup", "operator", "proxy", "client", "rest"];
     STORES.iter().any(|store| name.contains(store)) && !beside.iter().any(|tool| name.contains(tool))
 }
 
-/// The version of PostgreSQL that images on it tell elsewhere than at the start of their tag: `2.17.2-pg16`, `pg17`,
-/// `spilo-16:3.3-p2`.
+/// Returns the PostgreSQL version of an image whose tag does not start with it: `16` for `timescaledb:2.17.2-pg16` and
+/// `spilo-16:3.3-p2`, `17` for `pgvector:pg17`. `None` for other images.
 pub fn store(image: &ImageRef) -> Option<Version> {
     if !is_postgresql(image) {
         return None;
@@ -211,7 +214,7 @@ pub fn store(image: &ImageRef) -> Option<Version> {
     in_tag.or_else(in_path)
 }
 
-/// Whether images of this repository are PostgreSQL's, by their well-known names.
+/// Returns whether a repository holds PostgreSQL servers, by a list of well-known names.
 pub(crate) fn is_postgresql(image: &ImageRef) -> bool {
     const NAMES: [&str; 6] = ["postgres", "postgis", "timescale", "pgvector", "spilo", "patroni"];
     keeps_data(image) && NAMES.iter().any(|name| image.path.rsplit('/').next().unwrap_or_default().contains(name))

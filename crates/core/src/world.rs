@@ -1,4 +1,4 @@
-//! One cluster as it was last seen.
+//! The state of one cluster as last observed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,106 +11,108 @@ use crate::swarm::candidates;
 use crate::swarm::{GroupKey, member_of};
 use crate::swarm::{Health, State, assess};
 
-/// What the engine says of itself and its swarm.
+/// Facts about the connected engine and its swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Engine {
-    /// The swarm's id.
+    /// The swarm's id, as `/info` reports it.
     pub swarm: String,
-    /// This engine's own node id.
+    /// The node id of this engine.
     pub node: String,
-    /// This engine's host name.
+    /// The host name of this engine.
     pub host: String,
-    /// The API version that is spoken, the engine's own.
+    /// The API version in use, which is the engine's own.
     pub api: String,
-    /// The engine's version.
+    /// The engine's version (`20.10.24`).
     pub version: String,
-    /// Registries it speaks plain HTTP to, as host, host:port or a network in CIDR form.
+    /// Insecure registries, which the engine contacts over plain HTTP: a host,
+    /// host:port, or a network in CIDR notation.
     pub insecure: Vec<String>,
 }
 
-/// Whether the cluster answers.
+/// The state of the connection to the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Link {
-    /// Nothing came back yet.
+    /// The state before the first answer.
     #[default]
     Connecting,
-    /// It answers, and events arrive.
+    /// The cluster answers, and its events arrive.
     Live,
-    /// It does not answer, or not as a swarm manager; what is shown is as old as it says.
+    /// The cluster does not answer, or not as a swarm manager. The data on the screen
+    /// is as old as [`World::heard`] says.
     Lost {
-        /// Why, in plain words.
+        /// The reason, in plain words.
         why: String,
-        /// What to do.
+        /// The hint for the operator.
         hint: String,
     },
 }
 
-/// Something seen.
+/// One observation of the cluster, the input of [`World::apply`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {
-    /// The link's state.
+    /// The state of the connection.
     Link(Link),
-    /// The engine's own facts.
+    /// Facts about the engine.
     Engine(Engine),
-    /// All nodes.
+    /// The complete list of nodes.
     Nodes(Vec<Node>),
-    /// All services.
+    /// The complete list of services.
     Services(Vec<Service>),
-    /// These services, as they are now.
+    /// The current state of some services.
     SomeServices(Vec<Service>),
-    /// Services that are gone, by id.
+    /// Ids of services that were removed.
     GoneServices(Vec<String>),
-    /// Tasks that should run; of these services, or of all.
+    /// The tasks with desired state `running`, of some or of all services.
     Running {
-        /// The services, by id; `None`: all.
+        /// The ids of the services; `None` for all.
         of: Option<Vec<String>>,
-        /// Their tasks.
+        /// The tasks of these services; a service without tasks in the list has none running.
         tasks: Vec<Task>,
     },
-    /// A service's whole task history.
+    /// The whole task history that the swarm keeps of a service.
     Tasks {
         /// The service's id.
         service: String,
-        /// Its tasks.
+        /// All tasks, running and ended.
         tasks: Vec<Task>,
     },
-    /// All slots of the journal.
+    /// The complete list of the journal's slots.
     Slots(Vec<Slot>),
-    /// One slot, as it is now.
+    /// The current state of one slot.
     Slot(Box<Slot>),
-    /// One slot, as it is now; its owner shows no sign of life.
+    /// The current state of one slot whose owner shows no sign of life.
     Silent(Box<Slot>),
-    /// A change's record, or that there is none.
+    /// The result of a lookup of a change's record.
     Record {
         /// The change's id.
         change: String,
-        /// What was found.
+        /// The record; `None` if it does not exist.
         record: Option<Box<Record>>,
     },
-    /// All that was seen of a group, as far as it was brought by others and noted.
+    /// All recorded observations of images in a group that other clients deployed.
     Sightings {
-        /// The group.
+        /// The group that the observations belong to.
         group: GroupKey,
-        /// What was seen, in any order.
+        /// The observations, in any order.
         sightings: Vec<Sighting>,
     },
 }
 
-/// What is known of a service's tasks.
+/// The tasks of a service; `history` is set once the whole task history was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Known {
     tasks: Vec<Task>,
     history: bool,
 }
 
-/// One cluster as it was last seen. Its only writer is [`World::apply`].
+/// The state of one cluster as last observed. Its only writer is [`World::apply`].
 #[derive(Clone, Debug, Default)]
 pub struct World {
-    /// Whether it answers.
+    /// The state of the connection.
     pub link: Link,
-    /// The engine's own facts.
+    /// Facts about the connected engine.
     pub engine: Engine,
-    /// When anything was last heard.
+    /// The time of the newest observation other than the connection's state; `None` before the first.
     pub heard: Option<Time>,
     /// Nodes by id.
     pub nodes: BTreeMap<String, Node>,
@@ -120,14 +122,14 @@ pub struct World {
     health: BTreeMap<String, Health>,
     groups: BTreeMap<GroupKey, Vec<String>>,
     histories: BTreeMap<String, History>,
-    /// The groups' names in the journal: a hash is not made for every question.
+    /// The hashes that name the groups in the journal, cached because they are needed for every lookup.
     hashes: BTreeMap<GroupKey, String>,
     slots_read: bool,
     services_read: bool,
 }
 
 impl World {
-    /// Takes in what was seen at `now` and returns the groups it touched.
+    /// Applies an observation made at `now`, and returns the groups it affects.
     pub fn apply(&mut self, seen: Seen, now: Time) -> BTreeSet<GroupKey> {
         if !matches!(seen, Seen::Link(_)) {
             self.heard = Some(now);
@@ -165,7 +167,8 @@ impl World {
             }
         };
         let mut touched = touched;
-        // A loop ends by the clock alone: once its newest task has outlived those before it.
+        // A crash loop can end without an event, when its newest task has outlived those
+        // before it: assess it every time.
         let looping = self.health.iter().filter(|(_, health)| health.state == State::Looping);
         touched.extend(looping.map(|(id, _)| id.clone()));
         self.judge(&touched, now)
@@ -293,42 +296,42 @@ impl World {
         }
     }
 
-    /// Whether nodes and services have been read, so that there is something to paint.
+    /// Returns whether nodes and services have been read, which is enough to draw the first screen.
     pub fn is_painted(&self) -> bool {
         !self.nodes.is_empty() && self.services_read
     }
 
-    /// Whether the journal's slots have been read.
+    /// Returns whether the journal's slots have been read.
     pub fn knows_journal(&self) -> bool {
         self.slots_read
     }
 
-    /// The groups with their services' ids, members in order.
+    /// Iterates over the groups with the ids of their services, sorted by member and name.
     pub fn groups(&self) -> impl Iterator<Item = (&GroupKey, &[String])> {
         self.groups.iter().map(|(key, ids)| (key, ids.as_slice()))
     }
 
-    /// A group's services, members in order; empty for one that is not there.
+    /// Iterates over a group's services, sorted by member and name; empty for an unknown group.
     pub fn members(&self, group: &GroupKey) -> impl Iterator<Item = &Service> {
         self.groups.get(group).into_iter().flatten().filter_map(|id| self.services.get(id))
     }
 
-    /// How a service is.
+    /// Returns the health of a service, by its id; `None` for an unknown service.
     pub fn health(&self, service: &str) -> Option<&Health> {
         self.health.get(service)
     }
 
-    /// What is known of a service's tasks.
+    /// Returns the known tasks of a service, by its id: the running ones, or all once its history was read.
     pub fn tasks(&self, service: &str) -> &[Task] {
         self.tasks.get(service).map_or(&[], |known| &known.tasks)
     }
 
-    /// Whether a service's task history was read.
+    /// Returns whether the task history of a service was read.
     pub fn knows_history(&self, service: &str) -> bool {
         self.tasks.get(service).is_some_and(|known| known.history)
     }
 
-    /// The group's changes.
+    /// Returns the changes of a group; empty if there are none, or the journal was not read.
     pub fn history(&self, group: &GroupKey) -> &History {
         static NONE: std::sync::OnceLock<History> = std::sync::OnceLock::new();
         let found = match self.hashes.get(group) {
@@ -338,22 +341,23 @@ impl World {
         found.unwrap_or_else(|| NONE.get_or_init(History::default))
     }
 
-    /// All groups' changes.
+    /// Iterates over the changes of all groups, also of groups whose services were removed.
     pub fn histories(&self) -> impl Iterator<Item = &History> {
         self.histories.values()
     }
 
-    /// The service with this name.
+    /// Returns the service with this name.
     pub fn service_named(&self, name: &str) -> Option<&Service> {
         self.services.values().find(|service| service.name == name)
     }
 
-    /// The nodes a service's tasks would land on: those that satisfy its constraints, ready or not.
+    /// Returns the candidate nodes of a service: all nodes that satisfy its constraints, ready or not.
     pub fn candidates(&self, service: &Service) -> Vec<&Node> {
         candidates(service, self.nodes.values())
     }
 
-    /// The hosts a service is on, or would land on where it runs nowhere; sorted.
+    /// Returns the host names that a service runs on, sorted. If it runs nowhere and has placement constraints,
+    /// these are the hosts that satisfy them.
     pub fn hosts(&self, service: &Service) -> Vec<String> {
         let mut hosts: Vec<String> = self
             .tasks(&service.id)
@@ -370,17 +374,17 @@ impl World {
         hosts
     }
 
-    /// The platforms of the nodes a service would land on.
+    /// Returns the platforms of a service's candidate nodes.
     pub fn platforms(&self, service: &Service) -> BTreeSet<Platform> {
         self.candidates(service).into_iter().map(|node| node.platform.clone()).collect()
     }
 
-    /// How many services need a person.
+    /// Counts the services whose state needs attention.
     pub fn troubled(&self) -> usize {
         self.health.values().filter(|health| health.state.is_trouble()).count()
     }
 
-    /// The worst state of a group's services.
+    /// Returns the worst state among a group's services; `Unknown` for a group without assessed services.
     pub fn worst(&self, group: &GroupKey) -> State {
         self.members(group)
             .filter_map(|service| self.health(&service.id))

@@ -1,4 +1,4 @@
-//! Drafts of pin documents: what was typed and not applied, kept on disk per swarm and group.
+//! Drafts of pin documents: edits that are not applied yet, kept on disk per swarm and group.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use super::files::{private_folder, replace, safe_name};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 
-/// The most a draft may be, in bytes; more was not written by this program.
+/// The largest size of a draft, in bytes; a larger file was not written by this program.
 const MOST: u64 = 1 << 20;
 
 /// The drafts of one swarm.
@@ -20,14 +20,15 @@ pub struct Drafts {
 }
 
 impl Drafts {
-    /// The drafts of this swarm in `folder` (`$XDG_STATE_HOME/pinnace`); nothing is touched yet.
+    /// Makes the handle of the drafts of this swarm in `folder` (`$XDG_STATE_HOME/pinnace`); touches no file.
     ///
-    /// Under `read_only` saving and removing do nothing.
+    /// With `read_only`, saving and removing do nothing.
     pub fn new(folder: &Path, swarm: &str, read_only: bool) -> Self {
         Self { folder: folder.join("drafts").join(safe_name(swarm)), read_only }
     }
 
-    /// Keeps a group's draft. The old one stays until the new one is whole (a file beside it, then a rename).
+    /// Saves a group's draft. The old one stays until the new one is complete (a file beside it, then a
+    /// rename).
     pub async fn save(&self, group: &GroupKey, text: String) -> io::Result<()> {
         if self.read_only {
             return Ok(());
@@ -40,7 +41,7 @@ impl Drafts {
         .await
     }
 
-    /// A group's draft and when it was kept, if there is one.
+    /// Loads a group's draft and the time it was saved, if there is one.
     pub async fn load(&self, group: &GroupKey) -> io::Result<Option<(String, Option<Time>)>> {
         let path = self.path(group);
         off_thread(move || match fs::metadata(&path) {
@@ -52,7 +53,7 @@ impl Drafts {
         .await
     }
 
-    /// Forgets a group's draft: it was applied, or thrown away.
+    /// Removes a group's draft, after it was applied or discarded.
     pub async fn remove(&self, group: &GroupKey) -> io::Result<()> {
         if self.read_only {
             return Ok(());

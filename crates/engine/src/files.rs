@@ -1,4 +1,4 @@
-//! Private files and folders, and names for them made of text from outside.
+//! Private files and folders, and safe file names made from external text.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -10,10 +10,10 @@ use sha2::{Digest as _, Sha256};
 
 use pinnace_core::swarm::hex;
 
-/// How long to wait for another pinnace to let go of a lock.
+/// The longest wait for a lock that another process holds.
 pub(super) const LOCK: Duration = Duration::from_secs(5);
 
-/// Locks a file, shared or for oneself; `false` when another process has held it for all that time.
+/// Locks a file, shared or exclusively; returns `false` if another process held the lock for that long.
 pub(super) fn lock(file: &File, shared: bool) -> io::Result<bool> {
     let since = Instant::now();
     loop {
@@ -26,12 +26,13 @@ pub(super) fn lock(file: &File, shared: bool) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder and its parents, for the owner alone (0700); one that is there stays as it is.
+/// Creates a folder and its parents, for the owner alone (0700); an existing folder keeps its mode.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Opens a file to read and append, made for the owner alone (0600) and put back to that where it was opened wider.
+/// Opens a file to read and append. It is created for the owner alone (0600), and wider permissions are reset
+/// to that.
 pub(super) fn private_file(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     let mut rights = file.metadata()?.permissions();
@@ -42,10 +43,11 @@ pub(super) fn private_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes a file for the owner alone (0600) beside its place and moves it there: it is the old text or the whole new one.
+/// Writes a file for the owner alone (0600) beside its place and renames it, so that the file has either the
+/// old text or the complete new one.
 pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Made with mode 0600.
+    // A `NamedTempFile` is created with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_data()?;
@@ -53,9 +55,10 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// A file name for an id: itself where it is made of letters, digits, `-` and `_` (at most 64), else a hash of it.
+/// Returns a file name for an id: the id if it consists of letters, digits, `-` and `_` (at most 64), else a
+/// hash of it.
 ///
-/// Ids come from an engine; none may lead out of its folder.
+/// Ids come from an engine; none may point outside of its folder.
 pub fn safe_name(id: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
     if !id.is_empty() && id.len() <= 64 && id.bytes().all(plain) {

@@ -2,17 +2,19 @@
 
 use std::path::Path;
 
-/// How many processes above this one are searched for the SSH connection.
+/// The number of parent processes that are searched for the SSH connection.
 const ABOVE: usize = 16;
 
-/// The identity of this process: `host boot-id pid`.
+/// Returns the identity of this process: `host boot-id pid`.
 pub fn process() -> String {
     format!("{} {} {}", host(), boot_id(), std::process::id())
 }
 
-/// Returns whether the process of an identity is known to be gone: it ran here, since this boot, and does not exist any more.
+/// Returns whether the process of an identity has certainly ended: it ran on this host, since this boot, and
+/// does not exist any more.
 ///
-/// A process of another pid namespace on the same machine looks gone; namespaces are part of the boot id's text.
+/// A process of another pid namespace on the same machine would look ended, so the namespace is part of the
+/// boot id's text.
 pub fn is_gone(identity: &str) -> bool {
     let mut parts = identity.split(' ');
     let (Some(host_name), Some(boot), Some(pid)) = (parts.next(), parts.next(), parts.next()) else { return false };
@@ -28,7 +30,7 @@ fn host() -> String {
     rustix::system::uname().nodename().to_string_lossy().replace(' ', "_")
 }
 
-/// This boot, and this process's pid namespace within it.
+/// Returns the id of this boot, with the pid namespace of this process.
 fn boot_id() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let space =
@@ -36,7 +38,7 @@ fn boot_id() -> String {
     format!("{}/{}", boot.trim(), space.trim_start_matches("pid:"))
 }
 
-/// The operator, for the journal: user, the user behind `sudo`, the SSH connection's origin, the host.
+/// Describes the operator for the journal: user, the user behind `sudo`, the SSH connection's origin, the host.
 pub fn operator() -> String {
     let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let uid = rustix::process::getuid().as_raw();
@@ -45,7 +47,7 @@ pub fn operator() -> String {
     if let Some(sudo) = var("SUDO_USER") {
         text = format!("{text} (sudo by {sudo})");
     }
-    // `sudo` drops the variable: the shell it was typed into still has it.
+    // `sudo` drops the variable, but the shell that started it still has it.
     let ssh = var("SSH_CONNECTION").or_else(|| inherited(Path::new("/proc"), "SSH_CONNECTION"));
     if let Some(origin) = ssh.as_deref().and_then(|ssh| ssh.split(' ').next()) {
         text = format!("{text} from {origin}");
@@ -53,14 +55,14 @@ pub fn operator() -> String {
     format!("{text} on {}", host())
 }
 
-/// The name of a user id.
+/// Returns the name of a user id, from the text of `/etc/passwd`.
 fn user(users: &str, uid: u32) -> Option<String> {
     let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
     let found = lines.find(|fields| fields.get(2).is_some_and(|id| *id == uid.to_string()))?;
     found.first().map(|name| (*name).to_owned())
 }
 
-/// A variable of the nearest process above this one that has it and may be looked into.
+/// Returns a variable of the nearest parent process that has it and whose environment is readable.
 fn inherited(processes: &Path, name: &str) -> Option<String> {
     let mut pid = rustix::process::getppid()?.as_raw_nonzero().get();
     for _ in 0..ABOVE {
@@ -71,7 +73,7 @@ fn inherited(processes: &Path, name: &str) -> Option<String> {
         if value.as_ref().is_some_and(|value| !value.is_empty()) {
             return value;
         }
-        // `pid (name) state ppid …`, where the name may hold anything.
+        // The format is `pid (name) state ppid …`, where the name may contain any character.
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
         pid = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok().filter(|pid| *pid > 1)?;
     }

@@ -1,5 +1,5 @@
-//! Docker engines, registries, credentials and the journal; one handle over them, a cluster; and the use-cases over that
-//! handle: observe, resolve, execute. Depends on the core only.
+//! Docker engines, registries, credentials and the journal; a cluster, which is one handle over all of them;
+//! and the use cases of that handle: observe, resolve, execute. Depends on the core crate only.
 
 pub mod clock;
 pub mod cluster;

@@ -1,4 +1,5 @@
-//! The facts that a plan or a check asks for, and the loop that plans until it asks for nothing more.
+//! The resolution of queries: the facts that a plan or a check needs, and the loop that plans until no query is
+//! left.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,19 +18,20 @@ use pinnace_core::pins::PinDoc;
 use pinnace_core::plan::{Draft, Goal, PlanOptions, plan};
 use pinnace_core::registry::VersionManifest;
 use pinnace_core::registry::Want;
-use pinnace_core::registry::{About, Fact, Facts, Files, ImageFact, Learned, Reading, Tags, Via, Why};
+use pinnace_core::registry::{About, Fact, FactSource, Facts, Files, ImageFact, Learned, Reading, Tags, Why};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::{Seen, World};
 
-/// Look-ups under way at once.
+/// The number of queries that run at the same time.
 const AT_ONCE: usize = 8;
-/// How long a plan waits for the engine's own look at an image: a plan is not held up by it.
+/// The longest wait for the engine's answer about an image, so that a plan is not held up by it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Rounds of wants before a draft is taken as it is: each answers all that the one before asked for.
+/// The most rounds of queries before a draft is used as it is; each round answers all queries of the draft
+/// before.
 const ROUNDS: usize = 12;
 
 impl Cluster {
-    /// Reads the whole task history of these services.
+    /// Reads the complete task history of these services.
     async fn learn_tasks(&self, world: &mut World, ids: &[String]) -> Result<(), Fault> {
         for (service, tasks) in histories_of(&self.docker, ids).await? {
             world.apply(Seen::Tasks { service, tasks }, self.docker.clock().now());
@@ -37,10 +39,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Plans, and resolves what the planner wants until it wants nothing more.
+    /// Makes a draft, and resolves the planner's queries until none is left.
     ///
     /// # Errors
-    /// When the cluster stops answering; a registry that does not answer is a finding.
+    /// Fails if the cluster stops answering; a registry that does not answer is a finding.
     pub async fn draft(
         &self,
         goal: &Goal,
@@ -59,10 +61,10 @@ impl Cluster {
         Ok(draft)
     }
 
-    /// Asks for what a document's check wants.
+    /// Resolves the queries that the check of a pin document needs.
     ///
     /// # Errors
-    /// When the cluster stops answering.
+    /// Fails if the cluster stops answering.
     pub async fn learn_document(
         &self,
         group: &GroupKey,
@@ -80,12 +82,13 @@ impl Cluster {
         Ok(())
     }
 
-    /// Asks for what the remarks about a group's running images want.
+    /// Resolves the queries that the findings about a group's running images need.
     pub async fn learn_running(&self, group: &GroupKey, world: &World, facts: &mut Facts) {
         self.learn_all(facts, |facts| check::running::wants(group, world, facts)).await;
     }
 
-    /// Asks for what is wanted of images and versions, again and again with what came, until nothing more is.
+    /// Resolves queries about images and versions, round after round, until the answers lead to no further
+    /// ones.
     pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<Want>) {
         for _ in 0..ROUNDS {
             let wants = wants(facts);
@@ -96,7 +99,7 @@ impl Cluster {
         }
     }
 
-    /// Reads the files of an image from its layers; `progress` is told how far it has come.
+    /// Reads the files of an image from its layers, and reports the progress to `progress`.
     pub async fn files(&self, image: &ImageRef, about: &About, progress: impl Fn(Reading) + Send + Sync) -> Files {
         match self.registry().await.files(image, about, &Bounds::default(), progress).await {
             Ok(files) => Files::Known(Arc::new(files)),
@@ -104,10 +107,10 @@ impl Cluster {
         }
     }
 
-    /// Learns what is wanted.
+    /// Resolves queries, and adds the answers to `world` and `facts`.
     ///
     /// # Errors
-    /// When the cluster stops answering.
+    /// Fails if the cluster stops answering.
     pub async fn learn(&self, wants: &BTreeSet<Want>, world: &mut World, facts: &mut Facts) -> Result<(), Fault> {
         let mut asked = BTreeSet::new();
         let mut tasks = Vec::new();
@@ -145,7 +148,8 @@ impl Cluster {
         }
     }
 
-    /// Finds out what is wanted of an image, a repository or the versions there are; `None` for wants of other kinds.
+    /// Resolves a query about an image, a repository, a login or the version manifest; `None` for queries of
+    /// other kinds.
     pub async fn fact(&self, want: &Want) -> Option<Learned> {
         Some(match want.clone() {
             Want::Image(text) => Learned::Image(text.clone(), self.image(&text).await),
@@ -158,7 +162,7 @@ impl Cluster {
         })
     }
 
-    fn learned<T>(&self, answer: Result<T, Why>, via: Via) -> Fact<T> {
+    fn learned<T>(&self, answer: Result<T, Why>, via: FactSource) -> Fact<T> {
         let at = self.docker.clock().now();
         match answer {
             Ok(value) => Fact::Known { value, at, via },
@@ -166,25 +170,25 @@ impl Cluster {
         }
     }
 
-    /// What an image is, by `repository@digest`.
+    /// Reads the details of an image, given as `repository@digest`.
     async fn about(&self, text: &str) -> Fact<Arc<About>> {
         let answer = match ImageRef::parse(text) {
             Ok(image) => self.registry().await.about(&image).await.map(Arc::new),
             Err(error) => Err(Why::Other(error.to_string())),
         };
-        self.learned(answer, Via::Registry)
+        self.learned(answer, FactSource::Registry)
     }
 
-    /// The tags of a repository.
+    /// Lists the tags of a repository.
     async fn tags(&self, text: &str) -> Fact<Arc<Tags>> {
         let answer = match ImageRef::parse(text) {
             Ok(image) => self.registry().await.tags(&image).await.map(Arc::new),
             Err(error) => Err(Why::Other(error.to_string())),
         };
-        self.learned(answer, Via::Registry)
+        self.learned(answer, FactSource::Registry)
     }
 
-    /// What a reference names for the nodes.
+    /// Asks the engine what a reference names, which is what the nodes would get.
     async fn engine(&self, text: &str) -> Fact<ImageFact> {
         let answer = match ImageRef::parse(text) {
             Ok(image) => {
@@ -193,21 +197,24 @@ impl Cluster {
             }
             Err(error) => Err(Why::Other(error.to_string())),
         };
-        self.learned(answer, Via::Engine)
+        self.learned(answer, FactSource::Engine)
     }
 
-    /// Whether the operator has credentials for a registry; those that cannot be read are none to send.
+    /// Returns whether the operator has credentials for a registry; a failed fact if they cannot be read.
     async fn login_for(&self, host: &str) -> Fact<bool> {
         let found = self.registry().await.credentials().get(host).await;
-        self.learned(found.map(|found| found.is_some()).map_err(|error| Why::Other(error.to_string())), Via::Written)
+        self.learned(
+            found.map(|found| found.is_some()).map_err(|error| Why::Other(error.to_string())),
+            FactSource::Written,
+        )
     }
 
-    /// The version manifest.
+    /// Returns the version manifest.
     async fn versions(&self) -> Fact<Arc<VersionManifest>> {
-        self.learned(self.versions.get().await.map(Arc::new).map_err(Why::Other), Via::Written)
+        self.learned(self.versions.get().await.map(Arc::new).map_err(Why::Other), FactSource::Written)
     }
 
-    /// What a reference names: by its registry, else by the engine.
+    /// Resolves a reference by its registry, else by the engine.
     pub async fn image(&self, text: &str) -> Fact<ImageFact> {
         let image = match ImageRef::parse(text) {
             Ok(image) => image,
@@ -219,14 +226,14 @@ impl Cluster {
     }
 
     async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, Why> {
-        // Credentials that cannot be read are told by the direct way; here the look-up goes without.
+        // Unreadable credentials are reported by the direct query; this one is made without any.
         let login = self.credentials().header(&image.host).await.ok().flatten();
         self.distribution(image, login.as_ref()).await
     }
 
-    /// What a reference names for an engine without any credentials, as for a node whose service has none.
+    /// Resolves a reference by an engine without credentials, as for a node whose service has none.
     pub(crate) async fn without_credentials(&self, image: &ImageRef) -> Fact<ImageFact> {
-        self.learned(self.distribution(image, None).await, Via::Engine)
+        self.learned(self.distribution(image, None).await, FactSource::Engine)
     }
 
     async fn distribution(&self, image: &ImageRef, login: Option<&Redacted>) -> Result<ImageFact, Why> {
@@ -235,7 +242,7 @@ impl Cluster {
     }
 }
 
-/// The engine's words for a failed look-up.
+/// Converts the engine's error about a query into a reason.
 fn why(fault: &Fault) -> Why {
     let text = fault.to_string();
     match fault.status() {

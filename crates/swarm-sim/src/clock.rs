@@ -1,4 +1,4 @@
-//! The world's clock, driven by tokio's.
+//! Simulated time, derived from tokio's clock.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::world::model::Nanos;
 
-/// A clock that started at a moment of the world's.
+/// A clock that starts at a given simulated time and runs at a given speed relative to tokio's clock.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     began: Instant,
@@ -29,7 +29,7 @@ impl Clock {
         self.epoch + (self.began.elapsed().as_nanos() as f64 * self.scale) as Nanos
     }
 
-    /// How long tokio has to wait for that moment.
+    /// Returns the tokio duration until the given simulated time, rounded up by 100 ns.
     pub(super) fn until(&self, at: Nanos) -> Duration {
         self.span(at.saturating_sub(self.now())) + Duration::from_nanos(100)
     }

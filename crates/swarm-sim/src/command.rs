@@ -1,4 +1,4 @@
-//! The command line: options, and serving a world until a signal ends it.
+//! The command line: its options, and a server that runs until SIGTERM or SIGINT.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -9,45 +9,45 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Sim;
-use super::faults::{Planned, plan_fault};
+use super::faults::{PlannedFault, plan_fault};
 use super::scenario::{Scenario, outside};
-use super::serve::{Seat, listen_tcp, listen_unix};
+use super::serve::{ServedEndpoint, listen_tcp, listen_unix};
 use super::synthetic::{Size, world};
 use super::world::World;
 
-/// The hint of everything that is wrong with a scenario.
+/// The hint shown with every scenario error.
 const MEND: &str = "mend the scenario";
 
-/// The simulated world, and the places where it is served.
+/// The world to simulate, and the addresses to serve it on.
 #[derive(Clone, Debug, Args)]
 pub struct Options {
-    /// The socket the engine listens at
+    /// Path of the unix socket that the engine listens on
     #[arg(long, value_name = "PATH")]
     pub socket: PathBuf,
-    /// The address the registry listens at
+    /// Address that the registry listens on
     #[arg(long, value_name = "ADDR")]
     pub registry: Option<String>,
-    /// What there is, and what goes wrong
+    /// TOML file that describes the world and its faults
     #[arg(long, value_name = "FILE", conflicts_with_all = ["services", "nodes", "tasks"])]
     pub scenario: Option<PathBuf>,
-    /// Without a scenario: how many services
+    /// Number of services, without a scenario
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub services: u64,
-    /// Without a scenario: how many nodes
+    /// Number of nodes, without a scenario
     #[arg(long, value_name = "N", default_value_t = 3)]
     pub nodes: u64,
-    /// Without a scenario: how many tasks, over all services
+    /// Number of tasks over all services, without a scenario
     #[arg(long, value_name = "N")]
     pub tasks: Option<u64>,
-    /// How many times as fast as the clock everything happens
+    /// Speed of the simulated clock relative to real time
     #[arg(long, value_name = "X", default_value_t = 1.0)]
     pub time_scale: f64,
 }
 
-/// The reason why nothing is served. The command line that was given makes no sense here: the exit code is 2.
+/// An error that keeps the simulator from starting: a bad scenario or address. The exit code is 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandError {
-    /// The cause, and what it is about.
+    /// The cause and its subject.
     pub message: String,
     /// The next step, in the imperative.
     pub hint: String,
@@ -65,10 +65,10 @@ fn error(message: impl Into<String>, hint: &str) -> CommandError {
     CommandError { message: message.into(), hint: hint.to_owned() }
 }
 
-/// Serves a world until SIGTERM or SIGINT, and prints to the standard output where it listens.
+/// Serves a world until SIGTERM or SIGINT, and prints the addresses to standard output.
 ///
 /// # Errors
-/// With what is wrong with the scenario, or the place where it cannot listen.
+/// Returns an error if the scenario is invalid or an address cannot be listened on.
 pub async fn run(options: &Options) -> Result<(), CommandError> {
     let began = Instant::now();
     let (made, planned) = made(options)?;
@@ -82,11 +82,12 @@ pub async fn run(options: &Options) -> Result<(), CommandError> {
         error(format!("cannot listen at {place}: {why}"), "name another place with --socket or --registry")
     };
     let socket = options.socket.display().to_string();
-    listen_unix(Arc::clone(&sim), Seat::Engine(None), &options.socket).map_err(|why| cannot(&socket, &why))?;
+    listen_unix(Arc::clone(&sim), ServedEndpoint::Engine(None), &options.socket)
+        .map_err(|why| cannot(&socket, &why))?;
     print(&format!("engine unix://{socket}"));
     if let Some(address) = &options.registry {
         let only = registries.first().filter(|_| registries.len() == 1).cloned();
-        let listening = listen_tcp(Arc::clone(&sim), Seat::Registry(only), address).await;
+        let listening = listen_tcp(Arc::clone(&sim), ServedEndpoint::Registry(only), address).await;
         let (at, _) = listening.map_err(|why| cannot(address, &why))?;
         print(&format!("registry {at} for {}", registries.join(", ")));
     }
@@ -96,8 +97,8 @@ pub async fn run(options: &Options) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// The world that the options name, with the faults planned for it.
-fn made(options: &Options) -> Result<(World, Vec<Planned>), CommandError> {
+/// Builds the world that the options describe; returns it with the faults still to be scheduled.
+fn made(options: &Options) -> Result<(World, Vec<PlannedFault>), CommandError> {
     let Some(path) = &options.scenario else {
         let tasks = options.tasks.unwrap_or(options.services);
         return Ok((world(Size { services: options.services, nodes: options.nodes, tasks }, outside()), Vec::new()));
@@ -109,7 +110,7 @@ fn made(options: &Options) -> Result<(World, Vec<Planned>), CommandError> {
     scenario.map_err(|why| error(why, MEND))
 }
 
-/// Prints a line; a closed pipe ends the printing, not the simulator.
+/// Prints a line. A closed pipe is ignored: the simulator keeps running.
 fn print(line: &str) {
     let mut out = std::io::stdout().lock();
     let _ = writeln!(out, "{line}");

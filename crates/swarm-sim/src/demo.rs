@@ -1,29 +1,27 @@
-//! The world a newcomer meets: believable, and something is wrong in it. Its scenarios are in `scenarios/`.
+//! The demo clusters: realistic, with a few problems to find. Their scenarios are in `scenarios/`.
 
 use super::scenario::Scenario;
 use super::world::World;
 use super::world::model::Nanos;
 
-/// The demo's registry.
+/// Host of the registry that all demo images come from.
 pub const HUB: &str = "registry.demo.example";
 
 const PROD: &str = include_str!("../scenarios/demo-prod.toml");
 const EDGE: &str = include_str!("../scenarios/demo-edge.toml");
 const REGISTRY: &str = include_str!("../scenarios/demo-registry.toml");
 
-/// A cluster of the demo.
+/// A demo cluster: `prod` or `edge`.
 #[derive(Debug)]
 pub struct DemoCluster {
-    /// Its name.
     pub name: &'static str,
-    /// Its world.
     pub world: World,
 }
 
-/// The demo's clusters at this moment; their registries have the same images at first.
+/// Builds the demo clusters at the given time. Their registries start with the same images.
 ///
 /// # Errors
-/// With what is wrong with their scenarios.
+/// Returns a message if a built-in scenario is invalid.
 pub fn demo_world(now: Nanos) -> Result<Vec<DemoCluster>, String> {
     let files = |name: &str| match name {
         "demo-registry.toml" => Ok(REGISTRY.to_owned()),
@@ -72,7 +70,7 @@ mod tests {
         assert_eq!(prod.find_node("wrk-1").unwrap().availability, "drain");
     }
 
-    /// An image's manifest for the first of its platforms, and its configuration.
+    /// Returns an image's manifest for its first platform, and the image configuration.
     fn parts_of(world: &World, text: &str) -> (Value, Value) {
         let named = reference(text).unwrap();
         let repository = &world.registries[HUB].repositories[&named.repository];
@@ -85,7 +83,7 @@ mod tests {
         (manifest, serde_json::from_slice(config).unwrap())
     }
 
-    /// What an index says its image is built on, and the digest that has now.
+    /// Returns the base image digest recorded in an image's annotations, and the digest that the base tag has now.
     fn base_of(world: &World, text: &str) -> (String, String) {
         let found = world.registries[HUB].find(&reference(text).unwrap()).unwrap();
         let index: Value = serde_json::from_slice(&found.body).unwrap();

@@ -1,4 +1,4 @@
-//! What goes wrong, by a scenario or at run time (`POST /sim/fault`), now or at a chosen moment.
+//! Faults: from a scenario or at run time (`POST /sim/fault`), applied at once or at a later simulated time.
 
 use std::collections::BTreeMap;
 
@@ -8,85 +8,87 @@ use serde_json::Value;
 use super::world::model::{Nanos, SECOND};
 use super::world::{Late, Refusal, World, edit_service};
 
-/// Something that goes wrong, or is mended.
+/// A fault, or the end of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "snake_case")]
 pub enum Fault {
-    /// The daemon is gone: connections break, and new ones are not taken.
+    /// The daemon is down: open connections break and new ones are refused.
     DaemonGone,
-    /// It is there again.
+    /// The daemon is up again.
     DaemonBack,
-    /// An answer to a path that holds this text stops in the middle of its body.
+    /// Answers to matching paths stop in the middle of the body.
     Stall {
-        /// A part of the path; empty: none any more.
+        /// Substring of the matching paths; empty ends the fault.
         path: String,
     },
-    /// No majority of managers.
+    /// Loss of the manager quorum.
     QuorumLost,
-    /// There is one again.
+    /// The manager quorum is restored.
     QuorumBack,
-    /// Writes hang, and then fail with 500; reads are fine.
+    /// Writes hang and then fail with 500; reads work.
     WritesHang {
-        /// How long they hang, in seconds of the world's time.
+        /// Seconds that a write hangs, in simulated time.
         #[serde(default = "twenty")]
         seconds: f64,
-        /// So long after it failed a write is carried out nevertheless.
+        /// Seconds from the failure until the write is applied after all; `None`: never.
         #[serde(default)]
         applied_after: Option<f64>,
-        /// How many writes; none: all.
+        /// Number of writes affected; `None`: all.
         #[serde(default)]
         count: Option<u32>,
     },
-    /// They do not.
+    /// Writes work again.
     WritesFine,
-    /// Event streams end now.
+    /// All open event streams end now.
     EventsCut,
-    /// Event streams stay open and tell nothing.
+    /// Event streams stay open but send nothing.
     EventsSilent,
-    /// They tell again.
+    /// Event streams send again.
     EventsFine,
-    /// A registry misbehaves.
+    /// A registry misbehaves, or recovers with `fine`.
     Registry {
-        /// Its name, `host[:port]`.
+        /// Name of the registry, `host[:port]`.
         host: String,
-        /// How.
+        /// Kind of misbehaviour.
         how: Misbehaviour,
-        /// For `slow`: how long an answer takes.
+        /// Seconds that an answer takes, for `slow`; 0: two seconds.
         #[serde(default)]
         seconds: f64,
     },
-    /// A name does not resolve, for the engines and their nodes; who asks waits, and who asks of others too.
+    /// A registry name does not resolve, for the engines and their nodes. A lookup takes until the DNS timeout; older
+    /// engines block other lookups too.
     Unresolvable {
-        /// The registry's name.
+        /// Name of the registry.
         host: String,
     },
-    /// A node is cut off (`down`), there again (`up`), or made `active`, `pause` or `drain`.
+    /// A node loses its link (`down`), gets it back (`up`), or becomes `active`, `pause` or `drain`.
     Node {
-        /// Its name or id.
+        /// Name or id of the node.
         name: String,
-        /// Which of those.
+        /// One of `down`, `up`, `active`, `pause`, `drain`.
         to: String,
     },
-    /// Another manager leads.
+    /// Election of another manager as leader.
     Elect {
-        /// Its name or id.
+        /// Name or id of the new leader.
         node: String,
     },
-    /// Somebody else changes a service.
+    /// Another client changes a service.
     Meddle {
-        /// Its name or id.
+        /// Name or id of the service.
         service: String,
-        /// Its new image.
+        /// The new image.
         #[serde(default)]
         image: Option<String>,
         /// A label to set, `key=value`.
         #[serde(default)]
         label: Option<String>,
-        /// So many writes of the service by its version are let pass first, and then it is done before the next one.
+        /// The number of updates to the service that pass first; the change is then made right before the next
+        /// update. `None`: the change is made at once.
         #[serde(default)]
         before_write: Option<u32>,
     },
-    /// The engine is no manager.
+    /// The engine is a worker.
     Worker,
     /// The engine is not in a swarm.
     Inactive,
@@ -100,105 +102,104 @@ fn twenty() -> f64 {
     20.0
 }
 
-/// How a registry misbehaves.
+/// A way in which a registry misbehaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Misbehaviour {
-    /// It does not at all.
+    /// Normal operation; ends the misbehaviour.
     Fine,
-    /// Nobody listens.
+    /// Connections are refused.
     Down,
-    /// It takes its time.
+    /// Answers are delayed.
     Slow,
-    /// It takes requests and never answers.
+    /// Requests are accepted and never answered.
     Hang,
-    /// 429, with `Retry-After`.
+    /// Status 429 with `Retry-After`.
     Limited,
-    /// 500.
+    /// Status 500.
     Broken,
-    /// Answers are cut off.
+    /// Answers are cut off in the body.
     Cut,
-    /// 403.
+    /// Status 403.
     Denied,
 }
 
-/// A fault at a moment.
+/// A fault with the time at which it happens.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Planned {
-    /// After so many seconds of the world's time.
+pub struct PlannedFault {
+    /// Delay in seconds of simulated time; 0: at once.
     #[serde(default)]
     pub after: f64,
-    /// What.
     #[serde(flatten)]
     pub fault: Fault,
 }
 
-/// The engine's part in a swarm, where it is not what the world says.
+/// The engine's role in the swarm when a fault overrides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
-    /// A worker.
+    /// An active worker of the swarm.
     Worker,
-    /// Not in a swarm.
+    /// An engine outside of any swarm.
     Inactive,
-    /// In a locked one.
+    /// A manager of a locked swarm.
     Locked,
 }
 
-/// How writes fail.
+/// The active `writes-hang` fault.
 #[derive(Clone, Copy, Debug)]
-pub struct Writes {
-    /// They hang so long.
+pub struct WriteFault {
+    /// The time that a write hangs before it fails.
     pub hang: Nanos,
-    /// And are carried out so long after, if at all.
+    /// The time from the failure until the write is applied after all; `None`: never.
     pub applied_after: Option<Nanos>,
     left: Option<u32>,
 }
 
-/// What is wrong now.
+/// The faults that are active now.
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     gone: bool,
-    /// A part of the paths whose answers stop in the middle.
+    /// Substring of the paths whose answers stop in the middle; empty: none.
     pub stall: String,
-    /// Whether there is no majority.
+    /// True while the managers have no quorum.
     pub quorum_lost: bool,
-    writes: Option<Writes>,
-    /// Whether event streams tell nothing.
+    writes: Option<WriteFault>,
+    /// True while event streams send nothing.
     pub silent: bool,
     /// Counts how often event streams were cut.
     pub cuts: u64,
-    /// How registries misbehave, and for how long an answer takes.
+    /// Misbehaving registries by host, with the delay of a slow answer.
     pub registries: BTreeMap<String, (Misbehaviour, Nanos)>,
-    /// Until when a look-up of a name that does not resolve holds up all others.
+    /// The end of the running lookup of an unresolvable name, which blocks all others on older engines.
     pub blocked_until: Nanos,
-    /// What the engine is.
+    /// The engine's role, if a fault overrides it.
     pub part: Option<Part>,
     meddlers: Vec<(u32, Fault)>,
 }
 
-/// Seconds of the world as nanoseconds.
+/// Converts seconds to nanoseconds.
 pub fn nanos(seconds: f64) -> Nanos {
     std::time::Duration::try_from_secs_f64(seconds).map_or(0, |span| Nanos::try_from(span.as_nanos()).unwrap_or(0))
 }
 
 impl Faults {
-    /// Whether the daemon is gone.
+    /// Returns true while the daemon is down.
     pub fn is_gone(&self) -> bool {
         self.gone
     }
 
-    /// How the write that comes now fails, if it does.
-    pub fn write(&mut self) -> Option<Writes> {
+    /// Counts the write that arrives now; returns how it fails, or `None` if it succeeds.
+    pub fn write(&mut self) -> Option<WriteFault> {
         let writes = self.writes?;
         match &mut self.writes {
-            Some(Writes { left: Some(left), .. }) if *left > 1 => *left -= 1,
-            Some(Writes { left: Some(_), .. }) => self.writes = None,
+            Some(WriteFault { left: Some(left), .. }) if *left > 1 => *left -= 1,
+            Some(WriteFault { left: Some(_), .. }) => self.writes = None,
             _ => {}
         }
         Some(writes)
     }
 
-    /// Somebody else is quicker than the write of a service that comes now.
+    /// Applies the external changes that are due before this update of the service.
     pub fn meddle(&mut self, world: &mut World, service: &str) {
         let mut due = Vec::new();
         self.meddlers.retain_mut(|(left, fault)| {
@@ -218,11 +219,11 @@ impl Faults {
     }
 }
 
-/// Plans a fault, or carries it out at once.
+/// Schedules a fault, or applies it at once.
 ///
 /// # Errors
-/// When it names what is not there.
-pub fn plan_fault(world: &mut World, faults: &mut Faults, planned: Planned) -> Result<(), Refusal> {
+/// Returns the refusal if the fault names an object that does not exist.
+pub fn plan_fault(world: &mut World, faults: &mut Faults, planned: PlannedFault) -> Result<(), Refusal> {
     if planned.after > 0.0 {
         let text = serde_json::to_string(&planned.fault).unwrap_or_default();
         world.later(nanos(planned.after), text);
@@ -231,7 +232,7 @@ pub fn plan_fault(world: &mut World, faults: &mut Faults, planned: Planned) -> R
     apply(world, faults, planned.fault)
 }
 
-/// Carries out what was planned for now.
+/// Applies the scheduled faults and late writes that are due.
 pub fn carry_out_due(world: &mut World, faults: &mut Faults) {
     for text in world.take_due() {
         if let Ok(fault) = serde_json::from_str(&text) {
@@ -251,7 +252,7 @@ fn apply(world: &mut World, faults: &mut Faults, fault: Fault) -> Result<(), Ref
         Fault::QuorumBack => faults.quorum_lost = false,
         Fault::WritesHang { seconds, applied_after, count } => {
             let applied_after = applied_after.map(nanos);
-            faults.writes = Some(Writes { hang: nanos(seconds), applied_after, left: count });
+            faults.writes = Some(WriteFault { hang: nanos(seconds), applied_after, left: count });
         }
         Fault::WritesFine => faults.writes = None,
         Fault::EventsCut => faults.cuts += 1,

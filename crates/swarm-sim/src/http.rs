@@ -1,4 +1,4 @@
-//! What both servers need of HTTP: requests taken apart, and the kinds of answers.
+//! HTTP helpers for both servers: parsed requests and kinds of responses.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,33 +12,30 @@ use hyper::body::Frame;
 use percent_encoding::percent_decode_str;
 use tokio::sync::mpsc;
 
-/// An answer's body.
+/// A response body.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
-/// An answer; an error breaks the connection.
+/// A response; an error breaks the connection.
 pub type Answer = io::Result<Response<Body>>;
 
-/// A request, read whole.
+/// A complete request, parsed.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// The method.
     pub method: Method,
-    /// The path, as it came.
+    /// The path as received, percent-encoded.
     pub path: String,
-    /// Its parts, decoded.
+    /// The segments of the path, decoded.
     pub parts: Vec<String>,
-    /// The query, decoded.
+    /// The query parameters, decoded.
     pub query: BTreeMap<String, String>,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body.
     pub body: Bytes,
 }
 
 impl Asked {
-    /// Reads a request.
+    /// Reads a request with its whole body.
     ///
     /// # Errors
-    /// When the connection breaks.
+    /// Returns an error if the connection breaks.
     pub async fn read(request: http::Request<hyper::body::Incoming>) -> io::Result<Self> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -53,18 +50,18 @@ impl Asked {
         })
     }
 
-    /// A value of the query; empty where there is none.
+    /// Returns a query parameter; empty if it is missing.
     pub fn value(&self, key: &str) -> &str {
         self.query.get(key).map_or("", String::as_str)
     }
 
-    /// A flag of the query, as Go's handlers read them.
+    /// Returns a boolean query parameter, parsed as Go's handlers do.
     pub fn flag(&self, key: &str) -> bool {
         let value = self.value(key).trim().to_lowercase();
         !["", "0", "no", "false", "none"].contains(&value.as_str())
     }
 
-    /// A header; none where it is empty or no text.
+    /// Returns a header; `None` if it is missing, empty or not valid text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
     }
@@ -85,12 +82,12 @@ fn pairs(query: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// A body that is there.
+/// Returns a body of known content.
 pub fn full_body(bytes: impl Into<Bytes>) -> Body {
     Full::new(bytes.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
-/// A body that comes as it is sent; it ends with the sender, or breaks with an error.
+/// Returns a sender and the body that streams what is sent; an error breaks the body off.
 pub fn stream() -> (mpsc::UnboundedSender<io::Result<Bytes>>, Body) {
     let (send, receive) = mpsc::unbounded_channel::<io::Result<Bytes>>();
     let frames = stream::unfold(receive, |mut receive| async move {
@@ -100,7 +97,7 @@ pub fn stream() -> (mpsc::UnboundedSender<io::Result<Bytes>>, Body) {
     (send, StreamBody::new(frames).boxed_unsync())
 }
 
-/// An answer of this status with a body.
+/// Returns a response with the given status, content type and body.
 pub fn respond(status: u16, kind: &str, body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

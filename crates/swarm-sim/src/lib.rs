@@ -1,10 +1,10 @@
-//! A simulated swarm and its registries, behind the same HTTP the real ones speak.
+//! A simulated swarm and its registries, served over the same HTTP APIs as the real ones.
 //!
-//! Above it everything is the real code. It uses none of the other crates: shared code would hide its own
-//! mistakes. What is true of a swarm is in [`world`], which is pure and has a clock of its own; [`engine_api`] and
-//! [`registry_api`] speak for it; [`faults`] is what can go wrong between; [`scenario`] says what there is.
+//! The clients on top of it are the real code. The simulator uses none of the other crates: shared code would hide
+//! its own mistakes. The state of the swarm is in [`world`], which is pure and has its own clock; [`engine_api`] and
+//! [`registry_api`] serve it over HTTP; [`faults`] injects failures; [`scenario`] describes the initial state.
 //!
-//! Time is tokio's: under its paused clock a rollout of minutes takes no time at all.
+//! The clock follows tokio's: while that is paused, a rollout of minutes takes no real time.
 
 mod clock;
 pub mod command;
@@ -27,22 +27,22 @@ use tokio::sync::{Notify, watch};
 use clock::Clock;
 pub use demo::{DemoCluster, HUB, demo_world};
 pub use engine_api::answer_as_engine;
-pub use faults::{Fault, Faults, Misbehaviour, Planned, plan_fault};
+pub use faults::{Fault, Faults, Misbehaviour, PlannedFault, plan_fault};
 pub use http::{Answer, Asked, full_body, respond};
 pub use quiet::keep_moving;
 pub use scenario::{Scenario, outside};
-pub use serve::{Seat, connect, listen_unix};
+pub use serve::{ServedEndpoint, connect, listen_unix};
 pub use world::images::{Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, Recipe, digest, reference};
 pub use world::model::{Config, Nanos, Phase, Service};
 pub use world::time::parse as parse_time;
 pub use world::{Change, Spec, Store, World, edit_service};
 
-/// A world with its clock running.
+/// A world with a running clock and its faults.
 #[derive(Debug)]
 pub struct Sim {
     state: Mutex<State>,
     clock: Clock,
-    /// The world's index: whoever follows events looks when it moves.
+    /// Sends the world's index on every change; event streams wait for it.
     moved: watch::Sender<u64>,
     wake: Arc<Notify>,
 }
@@ -51,12 +51,12 @@ pub struct Sim {
 struct State {
     world: World,
     faults: Faults,
-    /// The moment the driver waits for.
+    /// The simulated time that the driver waits for.
     awaited: Option<Nanos>,
 }
 
 impl Sim {
-    /// Starts a world's clock, so many times as fast as tokio's; call it within a tokio runtime.
+    /// Starts the clock of a world, `scale` times as fast as tokio's. Call it within a tokio runtime.
     pub fn start(world: World, scale: f64) -> Arc<Self> {
         let clock = Clock::start(world.now(), scale);
         let (moved, _) = watch::channel(world.index());
@@ -66,12 +66,12 @@ impl Sim {
         sim
     }
 
-    /// Does something with the world as it is now.
+    /// Advances the world to the current time and runs `act` on it.
     pub fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
         self.with_faults(|world, _| act(world))
     }
 
-    /// Does something with the world and with what goes wrong.
+    /// Advances the world to the current time and runs `act` on it and its faults.
     pub fn with_faults<T>(&self, act: impl FnOnce(&mut World, &mut Faults) -> T) -> T {
         let mut state = self.lock();
         let now = self.clock.now();
@@ -90,7 +90,7 @@ impl Sim {
         told
     }
 
-    /// How long until something happens by itself.
+    /// Returns the tokio duration until the world's next timer; `None` if no timer is set.
     fn rest(&self) -> Option<Duration> {
         let next = self.with(|world| world.next());
         next.map(|next| self.clock.until(next))
@@ -100,20 +100,20 @@ impl Sim {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells when the world has changed.
+    /// Returns a receiver that is notified of every change of the world.
     pub fn follow(&self) -> watch::Receiver<u64> {
         self.moved.subscribe()
     }
 
-    /// A span of the world's time in tokio's.
+    /// Converts a duration of simulated time to tokio's time.
     pub fn span(&self, of_world: Nanos) -> Duration {
         self.clock.span(of_world)
     }
 }
 
-/// Lets happen what is due, when it is due.
+/// Fires the timers of a world when they are due, until the world is dropped.
 async fn drive(sim: Weak<Sim>) {
-    /// It looks now and then whether the world is still wanted.
+    /// The longest sleep, after which the driver checks whether the world was dropped.
     const MOST: Duration = Duration::from_secs(3600);
     loop {
         let Some(held) = sim.upgrade() else { return };

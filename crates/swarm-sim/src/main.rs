@@ -1,4 +1,4 @@
-//! The `swarm-sim` binary: everything is in the library.
+//! The `swarm-sim` binary, a thin wrapper around the library.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     served.map_or_else(|error| failed(&error.message, &error.hint, 2), |()| ExitCode::SUCCESS)
 }
 
-/// Prints a message and the next step to the error stream.
+/// Prints a message and its hint to standard error; returns the exit code.
 fn failed(message: &str, hint: &str, code: u8) -> ExitCode {
     let mut out = std::io::stderr().lock();
     let _ = writeln!(out, "swarm-sim: {message}");

@@ -1,7 +1,7 @@
-//! What happens in the demo's world by itself: small things, now and then, and none of them trouble.
+//! Background activity in the demo clusters: small, harmless changes at intervals.
 //!
-//! A till gets its update from another operator, an agent is rolled to its next version, a worker ends and is
-//! replaced. What is wrong on arrival is left as it is: it is for whoever came to look.
+//! A till gets its update from another operator, an agent is updated to its next version, a worker's task ends and is
+//! replaced. The problems of the demo are never touched: they are for the user to find.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +11,20 @@ use super::demo::HUB;
 use super::scenario::pinned;
 use super::world::{Dice, World, edit_service};
 
-/// Something small that happens.
+/// A small change in the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Small {
-    /// Somebody brings a service to an image.
+enum Activity {
+    /// Another operator updates a service (name) to an image (repository, tag).
     Update(&'static str, &'static str, &'static str),
-    /// A task of a service ends well, and another takes its place.
+    /// A task of a service exits with code 0 and is replaced.
     Ends(&'static str),
 }
 
-use Small::{Ends, Update};
+use Activity::{Ends, Update};
 
-/// In `prod`: first what happens once, then what goes on for good; only services with several tasks lose one.
-const PROD: (&[Small], &[Small]) = (
+/// The activity in `prod`: changes that happen once, then changes that repeat forever. Only
+/// services with several tasks lose one.
+const PROD: (&[Activity], &[Activity]) = (
     &[
         Ends("shop_worker"),
         Update("shop_agent", "metrics/agent", "0.5.1"),
@@ -33,8 +34,8 @@ const PROD: (&[Small], &[Small]) = (
     &[Ends("shop_worker"), Ends("shop_proxy"), Ends("shop_worker"), Ends("shop_api")],
 );
 
-/// In `edge`: the tills that are behind get the version of the others.
-const EDGE: (&[Small], &[Small]) = (
+/// The activity in `edge`: the tills with an old version are updated to the version of the others.
+const EDGE: (&[Activity], &[Activity]) = (
     &[
         Update("till-08", "shop/cart", "0.10.0"),
         Ends("metrics_store"),
@@ -45,28 +46,28 @@ const EDGE: (&[Small], &[Small]) = (
     &[Ends("metrics_store")],
 );
 
-/// The life of a cluster: the same for the same seed.
+/// The background activity of a cluster; deterministic for a given seed.
 #[derive(Debug)]
-pub struct Life {
+pub struct BackgroundActivity {
     dice: Dice,
-    once: &'static [Small],
-    always: &'static [Small],
+    once: &'static [Activity],
+    always: &'static [Activity],
     next: usize,
 }
 
-impl Life {
-    /// The life of the demo's cluster of this name.
+impl BackgroundActivity {
+    /// Returns the activity of the demo cluster with this name.
     pub fn of(cluster: &str, seed: u64) -> Self {
         let (once, always) = if cluster == "edge" { EDGE } else { PROD };
         Self { dice: Dice::new(seed), once, always, next: 0 }
     }
 
-    /// How long nothing happens now: 20 to 60 seconds of the world's time.
+    /// Returns the time until the next change: 20 to 60 seconds of simulated time.
     pub fn rest(&mut self) -> Duration {
         Duration::from_secs(20 + self.dice.roll() % 41)
     }
 
-    /// Lets the next small thing happen; whether it could.
+    /// Makes the next change; returns false if it failed.
     pub fn go_on(&mut self, world: &mut World) -> bool {
         let after = self.next.saturating_sub(self.once.len());
         let small = self.once.get(self.next).or_else(|| self.always.get(after % self.always.len().max(1)));
@@ -82,10 +83,10 @@ impl Life {
     }
 }
 
-/// Lets a demo's cluster live for as long as anybody looks at it; call it within a tokio runtime.
+/// Runs the background activity of a demo cluster until its simulation is dropped. Call it within a tokio runtime.
 pub fn keep_moving(sim: &Arc<Sim>, cluster: &str) {
     let sim = Arc::downgrade(sim);
-    let mut life = Life::of(cluster, u64::try_from(cluster.len()).unwrap_or(0));
+    let mut life = BackgroundActivity::of(cluster, u64::try_from(cluster.len()).unwrap_or(0));
     tokio::spawn(async move {
         loop {
             let Some(held) = sim.upgrade() else { return };
@@ -104,7 +105,7 @@ mod tests {
     use crate::demo_world;
     use crate::world::model::{Phase, SECOND};
 
-    /// Services with fewer tasks than they want, and those whose rollout stands.
+    /// Returns the services with too few running tasks and those with a paused update.
     fn trouble(world: &World) -> Vec<String> {
         let short = |service: &&crate::world::model::Service| {
             let (running, desired, _) = world.counts(service);
@@ -132,7 +133,7 @@ mod tests {
                 }
                 sim.with(|world| assert!(before.iter().all(|name| world.find_service(name).is_ok())));
             }
-            // What is being replaced at the last moment is given its moment.
+            // Tasks that are being replaced at the end get time to start.
             tokio::time::sleep(Duration::from_secs(15)).await;
             assert!(longest <= 20, "{}: something was short for {longest} s", cluster.name);
             let after = sim.with(|world| (trouble(world), world.index()));
@@ -146,7 +147,7 @@ mod tests {
         for at in 0..2 {
             let run = || {
                 let mut cluster = demo_world(1_795_000_000 * SECOND).unwrap().remove(at);
-                let mut life = Life::of(cluster.name, 7);
+                let mut life = BackgroundActivity::of(cluster.name, 7);
                 let mut rests = Vec::new();
                 for _ in 0..12 {
                     let rest = life.rest();

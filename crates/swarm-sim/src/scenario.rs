@@ -1,4 +1,4 @@
-//! Scenario files: what a world holds, and what goes wrong in it.
+//! Scenario files: the objects of a world, its history and its faults.
 //!
 //! ```toml
 //! [engine]
@@ -20,7 +20,7 @@
 //! files = { "/srv/index.html" = "Hello", "/srv/start" = { link = "index.html" } }
 //! compression = "zstd"
 //!
-//! # A tag beside it, and what happens after everything has settled.
+//! # A second tag, and a removal at the start, after the world has settled.
 //! [[tag]]
 //! ref = "10.0.0.1:5000/shop/web:1.31"
 //! of = "10.0.0.1:5000/shop/web:1.31.0"
@@ -38,26 +38,26 @@
 //! kind = "daemon-gone"
 //! ```
 //!
-//! # The past of a world
+//! # The history of a world
 //!
-//! `start` is the moment the world is handed over at, `settled` the span before it in which everything had time to
-//! settle: seconds, or a text like `3d`. A moment is RFC 3339, a date, or a span before the start, `40m ago`.
+//! `start` is the time at which the simulation starts. `settled` is the time before it in which the world settles:
+//! seconds, or a duration such as `3d`. Times are RFC 3339, a date, or relative to the start, `40m ago`.
 //!
 //! ```toml
 //! settled = "3d"
 //!
-//! # Pushed ten minutes ago, and built an hour ago. `later = true` is the same as `at` the start.
+//! # Pushed ten minutes ago, and built an hour ago. `later = true` pushes at the start.
 //! [[image]]
 //! ref = "10.0.0.1:5000/shop/web:1.31.0"
 //! at = "10m ago"
 //! created = "1h ago"
 //!
-//! # `[[tag]]` and `[[gone]]` have an `at`, too.
+//! # `[[tag]]` and `[[gone]]` can have an `at`, too.
 //! [[gone]]
 //! ref = "10.0.0.1:5000/shop/api:2.8.0"
 //! at = "10m ago"
 //!
-//! # What an operator did: a service's `image` (`pinned`: with its digest) or `label`, a node's `availability`.
+//! # A change by an operator: a service's `image` (`pinned`: with its digest) or `label`, a node's `availability`.
 //! [[change]]
 //! at = "5m ago"
 //! service = "shop_web"
@@ -70,46 +70,46 @@
 //! availability = "drain"
 //! ```
 //!
-//! Images without an `at` exist before any service. Those that were `created` some time `ago` are pushed in the order of
-//! their age, after the others: an image's `base` is what its tag pointed to when the image was built.
+//! Images without an `at` exist before the services. Images with a relative `created` (`3d ago`) are pushed oldest
+//! first, after the others: an image's `base` is the image that the base's tag pointed to when it was built.
 //!
 //! # Compact entries
 //!
 //! ```toml
-//! # Files beside this one. Their entries come before its own; its other keys replace theirs.
+//! # Files in the same folder. Their entries come first; this file's other keys replace theirs.
 //! include = ["registry.toml"]
 //!
-//! # The texts of placeholders: `{hub}` in any text or key of the entries.
+//! # Values of placeholders: `{hub}` in any string or key of the entries.
 //! [values]
 //! hub = "10.0.0.1:5000"
 //!
-//! # Keys of every image that is `like = "app"`; `[service_template.NAME]` is the same for services. A template may be
-//! # like another one.
+//! # Keys of every image with `like = "app"`; `[service_template.NAME]` is the same for services. A template can be
+//! # based on another one with `like`.
 //! [image_template.app]
 //! entrypoint = ["/app"]
 //! history = ["COPY {name} /usr/bin/", "ENTRYPOINT {entrypoint}"]
 //! labels = { title = "{title}", created = "{created}" }
 //!
-//! # An image for each of the `tags`: when it was created, or keys of its own. `also` are further tags of an image.
+//! # An image for each of the `tags`: its creation time, or its own keys. `also` adds tags to an image.
 //! [[image]]
 //! like = "app"
 //! repository = "{hub}/shop/web"
 //! values = { title = "Shop front" }
 //! tags = { "1.30.2" = "33d ago", "1.31.0" = { created = "12d ago", also = ["1.31", "1.31-{date}"] } }
 //!
-//! # A service for each table of `each`: keys of its own.
+//! # A service for each table of `each`, with its own keys.
 //! [[service]]
 //! image = "{hub}/shop/web:1.31.0"
 //! each = [{ name = "shop_web", replicas = 3 }, { name = "shop_docs", image = "{hub}/shop/web:1.30.2" }]
 //! ```
 //!
-//! An image's placeholders are its `{repository}` and that one's last part `{name}`, its `{tag}`, its `{version}` (the
-//! tag, unless its `values` have one), its `{revision}` (made up from repository and version), its `{entrypoint}` and
-//! `{cmd}` as a Dockerfile has them; in its labels `{created}`, in `also` `{date}`, the day it was created. An
-//! image of `tags` claims a little more than `claimed`, by its tag.
+//! An image has the placeholders `{repository}`, `{name}` (the repository's last part), `{tag}`, `{version}` (the tag,
+//! unless its `values` have another one), `{revision}` (generated from repository and version), `{entrypoint}` and
+//! `{cmd}` (formatted as in a Dockerfile). Labels also have `{created}`, and `also` has `{date}`, the creation date.
+//! Each image of `tags` adds a few bytes to `claimed`, depending on its tag, so that the sizes differ.
 //!
-//! A service's `on_node` is a constraint to the node of that name, `stack` sets the labels of `docker stack deploy`, and
-//! `container_labels` gives its labels to its containers, too.
+//! A service's `on_node` is a constraint to the node of that name, `stack` sets the labels of `docker stack deploy`,
+//! and `container_labels` copies the service's labels to its containers.
 
 #[cfg(test)]
 mod compact_tests;
@@ -128,7 +128,7 @@ use serde::Deserialize;
 use serde_json::json;
 use toml::Table;
 
-use super::faults::Planned;
+use super::faults::PlannedFault;
 use super::world::World;
 use super::world::model::{Nanos, SECOND};
 use expand::Files;
@@ -137,15 +137,15 @@ use moments::{MomentText, SpanText, When};
 pub(crate) use services::pinned;
 use services::{ChangeText, ServiceText};
 
-/// A scenario file.
+/// A scenario file, as parsed.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Scenario {
-    /// Which numbers come up.
+    /// The seed of ids and other random values.
     seed: u64,
-    /// The moment the world starts at; none: now.
+    /// The time at which the simulation starts; `None`: now.
     start: Option<MomentText>,
-    /// How long everything had to settle before; none: 30 seconds.
+    /// The time before the start in which the world settles; `None`: 30 seconds.
     settled: Option<SpanText>,
     engine: Option<EngineText>,
     #[serde(rename = "node")]
@@ -167,7 +167,7 @@ pub struct Scenario {
     #[serde(rename = "change")]
     changes: Vec<ChangeText>,
     #[serde(rename = "fault")]
-    faults: Vec<Planned>,
+    faults: Vec<PlannedFault>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -187,7 +187,7 @@ struct NodeText {
     labels: BTreeMap<String, String>,
 }
 
-/// Something that happens to a world before its start.
+/// A step of a world's history before the start.
 #[derive(Clone, Copy, Debug)]
 enum Step<'a> {
     Push(&'a ImageText),
@@ -201,36 +201,36 @@ fn wrong(what: impl std::fmt::Display) -> String {
 }
 
 impl Scenario {
-    /// Reads a scenario that includes no files.
+    /// Parses a scenario without included files.
     ///
     /// # Errors
-    /// With what is wrong with it.
+    /// Returns a message if it is invalid.
     pub fn read(text: &str) -> Result<Self, String> {
         Self::read_with(text, &|_| Err("only a file can include another one".to_owned()))
     }
 
-    /// Reads a scenario of a folder, with the files beside it that it includes.
+    /// Parses a scenario; the files that it includes are read from `folder`.
     ///
     /// # Errors
-    /// With what is wrong with it.
+    /// Returns a message if it is invalid.
     pub fn read_in(folder: &Path, text: &str) -> Result<Self, String> {
         Self::read_with(text, &|name| std::fs::read_to_string(folder.join(name)).map_err(|error| error.to_string()))
     }
 
-    /// Reads a scenario; `files` has the texts of those it includes.
+    /// Parses a scenario; `files` returns the text of an included file.
     pub(crate) fn read_with(text: &str, files: Files<'_>) -> Result<Self, String> {
         let table = expand::table(text, files).map_err(wrong)?;
         let expanded = expand::expand(table).map_err(wrong)?;
-        // Where nothing was to be expanded, what is wrong has a line.
+        // A scenario without anything to expand is parsed from its text, so that errors have a line number.
         let plain: Option<Table> = toml::from_str(text).ok().filter(|plain| *plain == expanded);
         if plain.is_some() { toml::from_str(text).map_err(wrong) } else { expanded.try_into().map_err(wrong) }
     }
 
-    /// Makes its world; `now` is when it starts, unless it says so itself. The faults are still to be planned.
+    /// Builds the world. `now` is its start unless the scenario sets one. The returned faults are not scheduled yet.
     ///
     /// # Errors
-    /// With what in it makes no sense.
-    pub fn world(&self, now: Nanos) -> Result<(World, Vec<Planned>), String> {
+    /// Returns a message if an entry is inconsistent.
+    pub fn world(&self, now: Nanos) -> Result<(World, Vec<PlannedFault>), String> {
         let start = self.start.as_ref().map_or(Ok(now), |start| start.at(now)).map_err(wrong)?;
         let settled = self.settled.as_ref().map_or(Ok(30 * SECOND), SpanText::nanos).map_err(wrong)?;
         let begun = start.saturating_sub(settled);
@@ -273,7 +273,7 @@ impl Scenario {
         Ok((world, self.faults.clone()))
     }
 
-    /// The steps in the order in which they happen, with their moments; none: before there are services.
+    /// Returns the steps in order with their times; `None`: before the services are created.
     fn steps(&self, start: Nanos) -> Result<Vec<(Option<Nanos>, Step<'_>)>, String> {
         let mut images: Vec<&ImageText> = self.images.iter().collect();
         images.sort_by_key(|image| image.age().map(Reverse));
@@ -331,7 +331,7 @@ impl std::fmt::Display for Step<'_> {
     }
 }
 
-/// The moment it is outside.
+/// Returns the current real time.
 pub fn outside() -> Nanos {
     let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
     Nanos::try_from(since.as_nanos()).unwrap_or(1_800_000_000 * SECOND)

@@ -1,4 +1,4 @@
-//! Where the simulator listens: in memory, at a unix socket, at a TCP address.
+//! Listeners of the simulator: in memory, on a unix socket, on a TCP address.
 
 use std::io;
 use std::path::Path;
@@ -14,28 +14,28 @@ use super::Sim;
 use super::http::{Answer, Asked};
 use super::{engine_api, registry_api};
 
-/// Who answers on a connection.
+/// The server that answers on a connection.
 #[derive(Clone, Debug)]
-pub enum Seat {
-    /// The engine of a node, by name; none: the first manager.
+pub enum ServedEndpoint {
+    /// The engine of the named node; `None`: the leader.
     Engine(Option<String>),
-    /// The registry of this name; none: the one the `Host` header names.
+    /// The registry of this name; `None`: the one in the `Host` header.
     Registry(Option<String>),
 }
 
-async fn respond(sim: Arc<Sim>, seat: Seat, request: http::Request<hyper::body::Incoming>) -> Answer {
+async fn respond(sim: Arc<Sim>, seat: ServedEndpoint, request: http::Request<hyper::body::Incoming>) -> Answer {
     let asked = Asked::read(request).await?;
     match seat {
-        Seat::Engine(node) => engine_api::answer_as_engine(sim, node.as_deref(), asked).await,
-        Seat::Registry(name) => registry_api::answer(sim, name.as_deref(), asked).await,
+        ServedEndpoint::Engine(node) => engine_api::answer_as_engine(sim, node.as_deref(), asked).await,
+        ServedEndpoint::Registry(name) => registry_api::answer(sim, name.as_deref(), asked).await,
     }
 }
 
-/// Answers on one connection until it ends, or its engine is gone.
-async fn connection(sim: Arc<Sim>, seat: Seat, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+/// Serves one connection until it closes, or its engine goes down.
+async fn connection(sim: Arc<Sim>, seat: ServedEndpoint, io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
     let mut moved = sim.follow();
     let is_gone = {
-        let (sim, engine) = (Arc::clone(&sim), matches!(seat, Seat::Engine(_)));
+        let (sim, engine) = (Arc::clone(&sim), matches!(seat, ServedEndpoint::Engine(_)));
         move || engine && sim.with_faults(|_, faults| faults.is_gone())
     };
     if is_gone() {
@@ -57,15 +57,15 @@ async fn connection(sim: Arc<Sim>, seat: Seat, io: impl AsyncRead + AsyncWrite +
     }
 }
 
-/// The near end of a connection within the process.
+/// Opens an in-memory connection and returns the client's end.
 ///
 /// # Errors
-/// As a network says it: nobody listens there, or there is no such name (`NotFound`).
-pub fn connect(sim: &Arc<Sim>, seat: Seat) -> io::Result<DuplexStream> {
-    if matches!(seat, Seat::Engine(_)) && sim.with_faults(|_, faults| faults.is_gone()) {
+/// `ConnectionRefused` if no server listens, `NotFound` if the registry's name does not resolve.
+pub fn connect(sim: &Arc<Sim>, seat: ServedEndpoint) -> io::Result<DuplexStream> {
+    if matches!(seat, ServedEndpoint::Engine(_)) && sim.with_faults(|_, faults| faults.is_gone()) {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    if let Seat::Registry(Some(name)) = &seat {
+    if let ServedEndpoint::Registry(Some(name)) = &seat {
         registry_api::reach(sim, name)?;
     }
     let (near, far) = tokio::io::duplex(1 << 20);
@@ -73,11 +73,11 @@ pub fn connect(sim: &Arc<Sim>, seat: Seat) -> io::Result<DuplexStream> {
     Ok(near)
 }
 
-/// Listens at a unix socket; one that is there already is taken over.
+/// Listens on a unix socket; an existing socket file is replaced.
 ///
 /// # Errors
-/// When it cannot be made.
-pub fn listen_unix(sim: Arc<Sim>, seat: Seat, path: &Path) -> io::Result<tokio::task::JoinHandle<()>> {
+/// Returns an error if the socket cannot be created.
+pub fn listen_unix(sim: Arc<Sim>, seat: ServedEndpoint, path: &Path) -> io::Result<tokio::task::JoinHandle<()>> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -90,13 +90,13 @@ pub fn listen_unix(sim: Arc<Sim>, seat: Seat, path: &Path) -> io::Result<tokio::
     }))
 }
 
-/// Listens at a TCP address; returns the one it really is.
+/// Listens on a TCP address; returns the actual address, with the port chosen for port 0.
 ///
 /// # Errors
-/// When it is taken.
+/// Returns an error if the address is in use or invalid.
 pub async fn listen_tcp(
     sim: Arc<Sim>,
-    seat: Seat,
+    seat: ServedEndpoint,
     address: &str,
 ) -> io::Result<(std::net::SocketAddr, tokio::task::JoinHandle<()>)> {
     let listener = TcpListener::bind(address).await?;

@@ -1,4 +1,4 @@
-//! Worlds of any size, for measuring.
+//! Generated worlds of any size, for benchmarks.
 
 use serde_json::json;
 
@@ -6,18 +6,17 @@ use super::world::World;
 use super::world::images::Recipe;
 use super::world::model::{Nanos, SECOND};
 
-/// How large a world is.
+/// The size of a generated world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
-    /// Services.
     pub services: u64,
-    /// Nodes; the first three are managers.
+    /// Number of nodes; the first three are managers.
     pub nodes: u64,
-    /// Tasks of all services together.
+    /// Number of tasks over all services.
     pub tasks: u64,
 }
 
-/// A world of that size in which everything runs.
+/// Builds a world of the given size in which all tasks run.
 pub fn world(size: Size, now: Nanos) -> World {
     let mut world = World::new(1, now.saturating_sub(60 * SECOND));
     for node in 1..=size.nodes.max(1) {

@@ -1,20 +1,21 @@
-//! The one list of everything a key can do.
+//! The list of all actions that a key can be bound to.
 //!
-//! Keymap files, the footer, the palette, the help screen and the README all read it. An action that is not here
-//! cannot be bound; one that is here must be carried out by a screen (its `ACTIONS`) or by `update`.
+//! Keymap files, the footer, the palette, the help screen and the README all read it. Only actions of this list
+//! can be bound, and each must be carried out by a screen (its `ACTIONS`) or by `update`.
 
 use crate::config::named::named;
 
-/// Declares the actions: variant, name in files, short label for footer and palette, sentence for help.
+/// Declares the actions. Each has a variant, a name in keymap files, a short label for footer and palette, and
+/// a sentence for the help.
 macro_rules! actions {
     ($($Variant:ident, $name:literal, $label:literal, $help:literal;)+) => {
         named! {
-            /// Something a key can do.
+            /// An action that a key can be bound to.
             pub enum Action { $($Variant, $name, $help;)+ }
         }
 
         impl Action {
-            /// A word or two for the footer and the palette.
+            /// Returns the short label for the footer and the palette.
             pub const fn label(self) -> &'static str {
                 match self { $(Self::$Variant => $label,)+ }
             }
@@ -23,7 +24,7 @@ macro_rules! actions {
 }
 
 actions! {
-    // What an engineer on call came for.
+    // Actions for an engineer on call.
     Rollback, "rollback", "go back", "Opens the plan that goes back to what ran before.";
     Earlier, "earlier", "earlier", "Lists what this service may go back to: what ran in it, and tags of its repository.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
@@ -57,7 +58,7 @@ actions! {
     Reason, "reason", "reason", "Lets you type why, for the history.";
     SavePlan, "save-plan", "save", "Saves the plan to a file, for `pinnace apply FILE`.";
 
-    // A change at work, or left unfinished.
+    // A running change, or one left unfinished.
     ContinuePastFailure, "continue-past-failure", "go on", "Goes on with the other units past one that failed.";
     Stop, "stop", "stop", "Stops after the unit in work; the second time stops watching it too.";
     ResumeContinue, "resume-continue", "finish", "Finishes a change that was left unfinished.";
@@ -72,7 +73,7 @@ actions! {
     Undo, "undo", "undo", "Takes back the last edit.";
     Redo, "redo", "redo", "Makes the edit again that was taken back.";
 
-    // Moving about.
+    // Navigation.
     Back, "back", "back", "Closes this and shows what was before.";
     NextTrouble, "next-trouble", "next trouble", "Moves to the next row or line with something wrong.";
     PreviousTrouble, "previous-trouble", "previous trouble", "Moves to the previous row or line with something wrong.";
@@ -117,7 +118,7 @@ actions! {
 }
 
 named! {
-    /// Where a key is pressed: one section of a keymap file each.
+    /// The context in which a key is pressed; each has one section in a keymap file.
     pub enum Context {
         Fleet, "fleet", "The fleet: clusters, nodes, and all services.";
         Service, "service", "One service: its tasks, labels and update policy.";
@@ -140,12 +141,13 @@ named! {
 }
 
 impl Context {
-    /// Whether plain keys are text here, so that only keys that cannot be text reach [`Context::Global`].
+    /// Returns whether plain keys are text in this context. If so, only keys that cannot be text reach
+    /// [`Context::Global`].
     pub(crate) const fn takes_text(self) -> bool {
         matches!(self, Self::Editor | Self::Complete | Self::Prompt | Self::Palette)
     }
 
-    /// What lies under this one and has the keys that it leaves, before [`Context::Global`].
+    /// Returns the context that receives the keys this one does not bind, before [`Context::Global`].
     pub const fn under(self) -> Option<Self> {
         match self {
             Self::Complete => Some(Self::Editor),

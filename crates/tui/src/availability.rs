@@ -1,4 +1,5 @@
-//! Whether an action is possible now, and why not: the footer dims it, and pressing it says why.
+//! Availability of actions: whether an action is possible now, and the reason if not. The footer dims an
+//! unavailable action, and pressing its key shows the reason.
 
 mod changes;
 
@@ -7,80 +8,80 @@ use crate::dialogs::state::LineUse;
 use crate::screens;
 use pinnace_core::plan::DriftResolution;
 
-use crate::dialogs::state::Modal;
+use crate::dialogs::state::Dialog;
 use crate::screens::carries_out;
 use crate::screens::fleet::rows::Row;
-use crate::screens::fleet::state::Pane;
+use crate::screens::fleet::state::FleetPane;
 use crate::screens::service::tasks::is_bad;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 
 pub(crate) use changes::{drift_goal, rollback_goal};
 
-/// Why an action is not possible now.
+/// The reason why an action is not possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It needs a service under the cursor.
+    /// No service under the cursor.
     NoService,
-    /// It needs a row under the cursor.
+    /// No row under the cursor.
     NoRow,
-    /// There is no filter.
+    /// No filter set.
     NoFilter,
-    /// Nothing is wrong.
+    /// No problem to show or to jump to.
     NothingWrong,
-    /// Nothing can be folded here.
+    /// No foldable row under the cursor.
     NothingToFold,
-    /// The service is gone, and has neither tasks nor logs.
+    /// A service or group that no longer exists, and so has neither tasks nor logs.
     Gone,
-    /// No earlier image is known that ran well.
+    /// No known earlier image that ran well.
     NoWayBack,
-    /// It went back already, by this change.
+    /// A rollback that was already made and still stands, with the id of its change.
     WentBack(String),
-    /// This screen has no such thing.
+    /// An action that this screen does not have.
     NotHere,
-    /// It is being read.
+    /// Data that is still being read.
     Reading,
-    /// The text is what is in force.
+    /// Pin text that equals the pins in force.
     NotEdited,
-    /// No image is pinned here.
+    /// No pinned image here.
     NoPins,
-    /// The cursor is in no image.
+    /// No image at the text cursor.
     NoImage,
-    /// This stands in the way of the plan.
+    /// Another obstacle, as a message: what blocks the plan, or why an image reference is invalid.
     Obstacle(String),
-    /// What runs is what the pins say, or there is no pin.
+    /// No drift: what runs matches the pins in force, or there is no pin.
     NoDrift,
-    /// The service has this image already.
+    /// The image that the service already has.
     RunsIt,
-    /// The plan has no warnings.
+    /// A plan without warnings.
     NoWarnings,
-    /// No unit of the plan goes without its registry.
+    /// A plan without units that roll back to an image that no registry confirms.
     Checked,
-    /// The plan has nothing of that kind.
+    /// A plan without anything that the action applies to.
     NothingPlanned,
-    /// The plan does not start tasks anew.
+    /// A plan that is not a redeploy.
     NoRedeploy,
-    /// The plan is not complete, or does not hold any more.
+    /// An incomplete or stale plan.
     NotEqual,
-    /// Nothing may be changed from here.
+    /// A read-only cluster or console.
     ReadOnly,
-    /// The change is not finished.
+    /// A change that is not finished.
     Unfinished,
-    /// The change has not begun yet.
+    /// A change that has not begun yet.
     Starting,
-    /// The change is over.
+    /// A change that has ended.
     Over,
-    /// The change did not come to its end.
+    /// A change that ended without success.
     NotDone,
-    /// The change is somebody else's.
+    /// A change that this console does not carry out.
     NotOurs,
-    /// The change waits for an answer.
+    /// A change that waits for the operator's answer.
     Asking,
-    /// The change does not wait for an answer.
+    /// A change that does not wait for an answer.
     NotAsking,
-    /// The change is going back already.
+    /// A change that is already rolling back.
     GoingBack,
-    /// Only the demo has a tour.
+    /// No tour; only the demo has one.
     NoTour,
 }
 
@@ -124,7 +125,7 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// Says whether an action is possible where the keys are now.
+/// Checks whether an action is possible in the current context: in the open dialog, else on the top screen.
 pub fn available(state: &State, action: Action) -> Result<(), Reason> {
     if state.modal.is_some() {
         return in_modal(state, action);
@@ -132,7 +133,7 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
     available_under(state, action)
 }
 
-/// Says whether an action is possible on the screen, whatever lies over it.
+/// Checks whether an action is possible on the top screen, regardless of an open dialog.
 pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reason> {
     if !carries_out(state.screen_context(), action) {
         return Err(Reason::NotHere);
@@ -195,7 +196,7 @@ fn has_filter(state: &State) -> Result<(), Reason> {
 
 fn trouble(state: &State) -> Result<(), Reason> {
     match state.screens.last() {
-        None if state.fleet.pane == Pane::Services && state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
+        None if state.fleet.pane == FleetPane::Services && state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
         Some(Screen::Service(screen)) => {
             let one = state.clusters.get(screen.cluster);
             let bad = one.is_some_and(|one| one.world.tasks(&screen.service).iter().any(is_bad));
@@ -206,14 +207,14 @@ fn trouble(state: &State) -> Result<(), Reason> {
 }
 
 fn a_row(state: &State) -> Result<(), Reason> {
-    let empty = state.fleet.pane == Pane::Services && state.fleet.rows.is_empty();
+    let empty = state.fleet.pane == FleetPane::Services && state.fleet.rows.is_empty();
     if empty { Err(Reason::NoRow) } else { Ok(()) }
 }
 
 fn foldable(state: &State) -> Result<(), Reason> {
     match (state.screens.last(), state.row()) {
         (None, Some(Row::Service(row))) if !row.nested => Err(Reason::NothingToFold),
-        (None, Some(_)) if state.fleet.pane == Pane::Services => Ok(()),
+        (None, Some(_)) if state.fleet.pane == FleetPane::Services => Ok(()),
         _ => Err(Reason::NothingToFold),
     }
 }
@@ -226,7 +227,7 @@ fn details(state: &State) -> Result<(), Reason> {
 fn in_modal(state: &State, action: Action) -> Result<(), Reason> {
     match (&state.modal, action) {
         (_, Action::Tour) if state.tour.is_none() => Err(Reason::NoTour),
-        (Some(Modal::Messages(_)), Action::Details | Action::Copy) if state.messages.is_empty() => Err(Reason::NoRow),
+        (Some(Dialog::Messages(_)), Action::Details | Action::Copy) if state.messages.is_empty() => Err(Reason::NoRow),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! What concerns everything and is wrong: one line under the header.
+//! The banner: one line under the header for a problem that concerns everything on the screen.
 
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
@@ -6,18 +6,18 @@ use pinnace_core::world::Link;
 
 use crate::state::State;
 
-/// What concerns everything.
+/// A problem that concerns everything on the screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Banner {
-    /// What is the case.
+    /// The problem, in one line.
     pub text: String,
-    /// What to do now.
+    /// The recommended action.
     pub hint: String,
-    /// The cause in full.
+    /// The full cause.
     pub cause: String,
 }
 
-/// The worst of what concerns everything, if there is something.
+/// Returns the most important problem of the cluster shown: a lost connection, else an unreachable registry.
 pub fn banner(state: &State) -> Option<Banner> {
     let cluster = state.cluster();
     if let Link::Lost { why, hint } = &cluster.world.link {

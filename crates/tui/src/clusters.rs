@@ -1,10 +1,10 @@
-//! The clusters of a console, and the id by which everything names one of them.
+//! The clusters of a console, and the id by which all other code refers to one of them.
 
 use std::ops::{Index, IndexMut};
 
 use crate::state::Cluster;
 
-/// Which cluster is meant: given once at the start, the same as long as the console runs.
+/// The id of a cluster. It is assigned at the start and does not change while the console runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ClusterId(usize);
 
@@ -12,7 +12,8 @@ impl ClusterId {
     /// The cluster the console was opened on.
     pub const FIRST: Self = Self(0);
 
-    /// Numbers what belongs to the clusters, in the order in which they were given to the console.
+    /// Pairs items with the ids of their clusters. The items must be in the order in which the clusters were
+    /// given to the console.
     pub fn numbered<T>(of_clusters: impl IntoIterator<Item = T>) -> impl Iterator<Item = (Self, T)> {
         of_clusters.into_iter().enumerate().map(|(at, one)| (Self(at), one))
     }
@@ -23,12 +24,12 @@ impl ClusterId {
 pub struct Clusters(Vec<Cluster>);
 
 impl Clusters {
-    /// Takes the clusters; where there are none, one of which nothing is known stands in.
+    /// Takes the clusters; for an empty list, makes one cluster without observations.
     pub(crate) fn new(clusters: Vec<Cluster>) -> Self {
         Self(if clusters.is_empty() { vec![Cluster::new("docker", "")] } else { clusters })
     }
 
-    /// The cluster of an id, if it is one of these.
+    /// Returns the cluster with this id, if it exists.
     pub fn get(&self, id: ClusterId) -> Option<&Cluster> {
         self.0.get(id.0)
     }
@@ -37,12 +38,12 @@ impl Clusters {
         self.0.get_mut(id.0)
     }
 
-    /// How many there are.
+    /// Counts the clusters.
     pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// All of them with their ids, in the order in which they are listed.
+    /// Iterates over the clusters with their ids, in list order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (ClusterId, &Cluster)> {
         ClusterId::numbered(&self.0)
     }
@@ -51,12 +52,12 @@ impl Clusters {
         ClusterId::numbered(&mut self.0)
     }
 
-    /// The id of the cluster at this place of the list.
+    /// Returns the id of the cluster at this position of the list.
     pub(crate) fn at(&self, place: usize) -> Option<ClusterId> {
         (place < self.0.len()).then_some(ClusterId(place))
     }
 
-    /// The place of a cluster in the list.
+    /// Returns the position of a cluster in the list; for an unknown id, the last position.
     pub(crate) fn place(&self, id: ClusterId) -> usize {
         id.0.min(self.0.len() - 1)
     }

@@ -1,4 +1,4 @@
-//! What others deploy is noted as it is seen: once a minute, what runs well and is not known.
+//! Recording of external deploys: once a minute, images that run well and are not in the history yet.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,24 +10,25 @@ use pinnace_core::time::Time;
 use pinnace_core::world::Link;
 
 use crate::msg::Effect;
-use crate::state::{Cluster, Guard, State};
+use crate::state::{ChangeGuard, Cluster, State};
 
-/// Between two looks, and for how long a service must run well: what has only just come up may still fall over.
+/// The interval between two checks, and how long a service must run well before its image is recorded: a task
+/// that has just started may still fail.
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// What was handed on already.
+/// The progress of recording: the time of the last check, and per service id the image last passed on.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
     looked: Option<Time>,
     images: BTreeMap<String, String>,
 }
 
-/// Hands on what is to be noted.
+/// Emits an effect for each cluster that has external deploys to record.
 pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.now;
     for (cluster, one) in state.clusters.iter_mut() {
         let looked = *one.noted.looked.get_or_insert(now);
-        if one.guard == Guard::ReadOnly || one.world.link != Link::Live || now.since(looked) < MINUTE {
+        if one.guard == ChangeGuard::ReadOnly || one.world.link != Link::Live || now.since(looked) < MINUTE {
             continue;
         }
         one.noted.looked = Some(now);

@@ -1,14 +1,15 @@
-//! Filters, each with its parse.
+//! Filters and their parsers.
 //!
-//! The fleet's: text, `!` for the inverse, `state:failing image:postgres node:mgr-1 member:n1 label:k=v`. That of lists of
-//! plain text: what has to be in it, or not after a `!`.
+//! The fleet's filter: text, `!` for the inverse, `state:failing image:postgres node:mgr-1 member:n1
+//! label:k=v`. The filter for lists of plain text: text that a line must contain, or must not contain after a
+//! `!`.
 
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::State;
 use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::world::World;
 
-/// What is searched.
+/// The field of a service that a term searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Field {
     Any,
@@ -20,20 +21,20 @@ enum Field {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Term {
+struct FilterTerm {
     inverse: bool,
     field: Field,
     wanted: String,
 }
 
-/// The fleet's filter; a row passes when every term holds.
+/// The filter of the fleet; a row passes when every term holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     typed: String,
-    terms: Vec<Term>,
+    terms: Vec<FilterTerm>,
 }
 
-/// The words before a colon.
+/// The field names, as typed before a colon.
 const FIELDS: [(&str, Field); 5] = [
     ("state", Field::State),
     ("image", Field::Image),
@@ -43,7 +44,7 @@ const FIELDS: [(&str, Field); 5] = [
 ];
 
 impl Filter {
-    /// Reads a filter; never fails: an unknown word before a colon is text.
+    /// Parses a filter. Parsing never fails: an unknown word before a colon is plain text.
     pub fn read(text: &str) -> Self {
         let terms = text.split_whitespace().filter_map(|word| {
             let (inverse, word) = word.strip_prefix('!').map_or((false, word), |rest| (true, rest));
@@ -51,27 +52,27 @@ impl Filter {
                 FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| (*field, wanted))
             });
             let (field, wanted) = known.unwrap_or((Field::Any, word));
-            (!wanted.is_empty()).then(|| Term { inverse, field, wanted: wanted.to_lowercase() })
+            (!wanted.is_empty()).then(|| FilterTerm { inverse, field, wanted: wanted.to_lowercase() })
         });
         Self { typed: text.to_owned(), terms: terms.collect() }
     }
 
-    /// The filter as it was typed.
+    /// Returns the filter as it was typed.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    /// Whether it lets everything pass.
+    /// Returns whether the filter is empty, so that everything passes.
     pub fn is_empty(&self) -> bool {
         self.terms.is_empty()
     }
 
-    /// The plain words to mark where they are found.
+    /// Returns the plain words, to highlight them where they match.
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.terms.iter().filter(|term| term.field == Field::Any && !term.inverse).map(|term| term.wanted.as_str())
     }
 
-    /// Whether a service passes.
+    /// Returns whether a service passes.
     pub(crate) fn passes(&self, world: &World, group: &GroupKey, service: &Service) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
@@ -91,7 +92,7 @@ impl Filter {
         })
     }
 
-    /// Whether a service that is gone passes, of which only names are known.
+    /// Returns whether a missing service passes; only its names and its image are known.
     pub(crate) fn passes_missing(&self, group: &GroupKey, service: &str, member: &str, image: &str) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
@@ -106,7 +107,7 @@ impl Filter {
     }
 }
 
-/// A filter of lines of text: what they have to contain, or must not after a `!`; capitals do not count.
+/// A filter for lines of text: text that a line must contain, or must not contain after a `!`. Case is ignored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TextFilter {
     typed: String,
@@ -115,28 +116,28 @@ pub struct TextFilter {
 }
 
 impl TextFilter {
-    /// Reads a filter; never fails.
+    /// Parses a filter; never fails.
     pub fn read(text: &str) -> Self {
         let (inverse, wanted) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
         Self { typed: text.to_owned(), inverse, wanted: wanted.to_lowercase() }
     }
 
-    /// The filter as it was typed.
+    /// Returns the filter as it was typed.
     pub fn typed(&self) -> &str {
         &self.typed
     }
 
-    /// Whether it lets everything pass.
+    /// Returns whether the filter is empty, so that everything passes.
     pub fn is_empty(&self) -> bool {
         self.wanted.trim().is_empty()
     }
 
-    /// Whether a line passes: it contains what was typed as a whole.
+    /// Returns whether a line passes: it must contain the typed text as a whole.
     pub(crate) fn passes(&self, line: &str) -> bool {
         self.wanted.is_empty() || has(line, &self.wanted) != self.inverse
     }
 
-    /// Whether something passes of which each word that was typed must be found somewhere.
+    /// Returns whether an item passes: `mentions` must hold for each typed word; a `!` inverts the result.
     pub(crate) fn passes_by_words(&self, mentions: impl Fn(&str) -> bool) -> bool {
         self.is_empty() || self.wanted.split_whitespace().all(mentions) != self.inverse
     }
@@ -146,7 +147,8 @@ fn has(text: &str, wanted: &str) -> bool {
     text.to_lowercase().contains(wanted)
 }
 
-/// The state's word as far as typed, or `trouble` for all that need somebody.
+/// Returns whether the typed text is a prefix of the state's word, or of `trouble` for a state that needs
+/// attention.
 fn state_is(state: State, wanted: &str) -> bool {
     state.word().starts_with(wanted) || (state.is_trouble() && "trouble".starts_with(wanted))
 }

@@ -1,4 +1,4 @@
-//! What the registries say of the images a group is to run, and what is remarkable about those it runs.
+//! Registry facts about the images that a group is to run, and findings about the images it runs now.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use pinnace_core::check;
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::image::{ImageRef, Platform, digest_of};
 use pinnace_core::registry::{Base, base_verdict};
-use pinnace_core::registry::{Fact, ImageFact, Via};
+use pinnace_core::registry::{Fact, FactSource, ImageFact};
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
-use crate::screens::pins::state::{PinText, PinsState};
+use crate::screens::pins::state::{PinEditor, PinsState};
 use crate::state::Cluster;
 
-/// What was found out about the pinned images, one each: the image, and what is known.
-pub(crate) fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinText, now: Time) -> Vec<(String, String)> {
+/// Summarizes what is known about each pinned image; returns pairs of image and summary.
+pub(crate) fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinEditor, now: Time) -> Vec<(String, String)> {
     let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
     let one = |(image, services): (String, Vec<&Service>)| {
         let base = services.first().and_then(|service| text.doc.rules_for(&screen.group, service).base);
@@ -42,7 +42,7 @@ fn summary(cluster: &Cluster, services: &[&Service], image: &str, base: Option<&
     ));
     parts.extend(fact.platforms.as_deref().map(|platforms| runnable(cluster, services, platforms)));
     parts.extend(of_content(cluster, image, fact, base, now));
-    if via == Via::Engine {
+    if via == FactSource::Engine {
         parts.push("as the engine sees it".to_owned());
     }
     if let Some(left) = ImageRef::parse(image).ok().and_then(|image| cluster.facts.allowance(&image.host)) {
@@ -61,7 +61,7 @@ fn runnable(cluster: &Cluster, services: &[&Service], platforms: &[Platform]) ->
     format!("{can} of {} {noun} can run it", nodes.len())
 }
 
-/// Size, age and base: what needs its configuration.
+/// Describes size, age and base image: the parts that need the image's configuration.
 fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&str>, now: Time) -> Vec<String> {
     let mut parts = Vec::new();
     let reference = ImageRef::parse(image).ok();
@@ -84,7 +84,7 @@ fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&s
     parts
 }
 
-/// What is remarkable about the images the group runs.
-pub fn running(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<Finding> {
+/// Returns the findings about the images the group runs now.
+pub fn running(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec<Finding> {
     gathered(check::running::about(&screen.group, &text.in_force, &cluster.world, &cluster.facts))
 }

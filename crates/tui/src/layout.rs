@@ -1,10 +1,11 @@
-//! Where things are on the screen: a function of its size and of what there is to show, for paging and drawing alike.
+//! The layout of the screen: a function of the terminal's size and of the content. Paging and drawing use the
+//! same one.
 //!
 //! ```text
 //!  header                                      below 100 columns the left pane is one line above the footer, and the
-//!  banner, while the link is in trouble        pane that has the keys takes the place of the services
+//!  banner, while there is a problem            focused pane takes the place of the services
 //!  left pane │ the main pane
-//!            │ its strip of details, where the height allows
+//!            │ its panel of details, if the height allows
 //!  the tour, in the demo
 //!  footer
 //! ```
@@ -12,9 +13,9 @@
 /// The size of the terminal, in cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Columns.
+    /// The number of columns.
     pub width: u16,
-    /// Rows.
+    /// The number of rows.
     pub height: u16,
 }
 
@@ -25,9 +26,9 @@ pub struct Area {
     pub x: u16,
     /// The topmost row.
     pub y: u16,
-    /// Columns.
+    /// The number of columns.
     pub width: u16,
-    /// Rows.
+    /// The number of rows.
     pub height: u16,
 }
 
@@ -61,46 +62,47 @@ impl Area {
     }
 }
 
-/// The least size that is drawn on; below it the screen says so.
+/// The smallest size that is drawn on; a smaller terminal shows a message instead.
 pub(crate) const LEAST: Size = Size { width: 40, height: 10 };
-/// From this width on clusters and nodes have a pane of their own.
+/// The least width at which clusters and nodes have a separate pane.
 const WIDE: u16 = 100;
-/// From this height on the selected row has a strip of details.
+/// The least height at which the selected row has a panel of details.
 const TALL: u16 = 30;
-/// The rows of the tour through the demo, and from which height on there is room for them.
+/// The number of rows of the demo tour; `ROOMY` is the least height at which they are shown.
 const TOUR: u16 = 3;
 const ROOMY: u16 = 18;
-/// The left pane's width.
+/// The width of the left pane, in columns.
 const LEFT: u16 = 24;
 
 impl Size {
-    /// Whether anything can be drawn.
+    /// Returns whether the terminal is large enough to draw on.
     pub(crate) fn is_enough(self) -> bool {
         self.width >= LEAST.width && self.height >= LEAST.height
     }
 
-    /// Whether clusters and nodes have a pane of their own.
+    /// Returns whether clusters and nodes have a separate pane.
     pub(crate) fn is_wide(self) -> bool {
         self.width >= WIDE
     }
 }
 
-/// The parts every screen has.
+/// The parts of every screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// The top line.
     pub header: Area,
-    /// What concerns everything; without rows while there is nothing.
+    /// The banner; zero rows while there is none.
     pub banner: Area,
-    /// All between.
+    /// The area between header and banner above, tour and footer below.
     pub body: Area,
-    /// The tour through the demo; without rows where there is none.
+    /// The tour through the demo; zero rows while it is not shown.
     pub tour: Area,
     /// The bottom line.
     pub footer: Area,
 }
 
-/// Divides the screen; `banner` and `tour` are whether there is one. The tour takes rows of its own, so that it hides nothing.
+/// Divides the screen; `banner` and `tour` say whether these are shown. The tour gets separate rows, so that it
+/// hides nothing.
 pub fn frame(size: Size, banner: bool, tour: bool) -> Frame {
     let mut body = Area { x: 0, y: 0, width: size.width, height: size.height };
     let header = body.take_top(1);
@@ -110,22 +112,22 @@ pub fn frame(size: Size, banner: bool, tour: bool) -> Frame {
     Frame { header, banner, body, tour, footer }
 }
 
-/// The parts of the fleet.
+/// The parts of the fleet screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fleet {
-    /// Clusters and nodes, where the width allows; else without columns.
+    /// The pane of clusters and nodes; zero columns on a narrow terminal.
     pub left: Area,
-    /// The heading of the services.
+    /// The column headings of the services.
     pub heading: Area,
-    /// The services.
+    /// The rows of the services.
     pub list: Area,
-    /// The selected row's details; without rows where the height does not allow.
+    /// The details of the selected row; zero rows on a low terminal.
     pub strip: Area,
-    /// The nodes as one line, where there is no left pane.
+    /// The nodes in one line, if there is no left pane.
     pub nodes: Area,
 }
 
-/// Divides the fleet's body; `nodes` is whether the nodes are shown.
+/// Divides the body of the fleet screen; `nodes` says whether the nodes are shown.
 pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> Fleet {
     let mut rest = body;
     let none = Area { x: body.x, y: body.y, width: 0, height: 0 };
@@ -136,7 +138,7 @@ pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> Fleet {
     Fleet { left, heading, list: rest, strip, nodes: line }
 }
 
-/// A blank line, a title, and a line for each of the last tasks.
+/// Returns the height of the detail panel: a blank line, a title, and one line for each of the last tasks.
 fn strip_height(size: Size) -> u16 {
     match size.height {
         ..TALL => 0,
@@ -148,56 +150,55 @@ fn strip_height(size: Size) -> u16 {
 /// The parts of a screen with a summary on top and a list below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Titled {
-    /// The summary.
     pub summary: Area,
-    /// The list.
     pub list: Area,
 }
 
-/// Divides a body into a summary of so many rows and a list.
+/// Divides a body into a summary of `rows` rows and a list; the list keeps at least three rows.
 pub(crate) fn titled(body: Area, rows: u16) -> Titled {
     let mut list = body;
     let summary = list.take_top(rows.min(body.height.saturating_sub(3)));
     Titled { summary, list }
 }
 
-/// The parts of the list of earlier images.
+/// The parts of the screen that lists rollback candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// What it is about, and the names of the columns.
+    /// The service in question, and the column headings.
     pub summary: Area,
-    /// The images.
+    /// The candidates.
     pub list: Area,
-    /// The chosen one in full; without rows where the height does not allow.
+    /// The selected candidate in full; zero rows on a low terminal.
     pub strip: Area,
 }
 
-/// Divides the body of the list of earlier images.
+/// Divides the body of the screen that lists rollback candidates.
 pub fn earlier(body: Area) -> Earlier {
     let Titled { summary, mut list } = titled(body, 2);
     let strip = list.take_bottom(if body.height >= 12 { 5 } else { 0 });
     Earlier { summary, list, strip }
 }
 
-/// The parts of the pins' screen.
+/// The parts of the pins screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pins {
-    /// What is edited, and how it stands.
+    /// The edited group and the status of its text.
     pub title: Area,
-    /// The text.
+    /// The text of the pins.
     pub text: Area,
-    /// What it comes to; without rows where there is no room beside or below the text.
+    /// The effective images; a single row if there is no room beside or below the text.
     pub images: Area,
 }
 
 impl Pins {
-    /// Whether the text and what it comes to are on the screen together.
+    /// Returns whether the text and the effective images are on the screen together.
     pub(crate) fn is_both(&self) -> bool {
         self.images.height > 1
     }
 }
 
-/// Divides the body of the pins' screen: what the pins come to stands beside the text, else below, else behind a key.
+/// Divides the body of the pins screen. The effective images stand beside the text on a wide terminal, below it
+/// on a tall one, and otherwise replace it when a key is pressed.
 pub fn pins(size: Size, body: Area) -> Pins {
     let mut text = body;
     let title = text.take_top(1);
@@ -212,23 +213,24 @@ pub fn pins(size: Size, body: Area) -> Pins {
     Pins { title, text, images }
 }
 
-/// The most images that are listed under a line of the pins at once.
+/// The most completions that are listed under a line of the pins at once.
 const CHOICES: usize = 10;
 
-/// How many images are listed under a line of the pins, where its text has this area: the line itself stays, and the
-/// list has a frame and a line about the chosen one.
+/// Returns how many completions fit under a line of the pins, for a text of this area. The line itself stays
+/// visible, and the list has a frame and one line about the selected completion.
 pub fn choices(text: Area) -> usize {
     usize::from(text.height).saturating_sub(4).clamp(1, CHOICES)
 }
 
-/// The window in the middle of the body, as large as its content needs and the body allows.
+/// Returns the area of a window over the body, as large as its content needs and the body allows.
 pub(crate) fn popup(body: Area, width: u16, height: u16) -> Area {
     let width = width.min(body.width.saturating_sub(2));
     let height = height.min(body.height);
     Area { x: body.x + (body.width - width) / 2, y: body.y + (body.height - height) / 3, width, height }
 }
 
-/// The first line to show, so that `cursor` (a line and how many it takes) is in view and nothing moves needlessly.
+/// Returns the first line to show, so that `cursor` (a line and its number of lines) is in view; scrolls as
+/// little as possible.
 pub(crate) fn scrolled(top: usize, cursor: (usize, usize), page: usize, total: usize) -> usize {
     let (line, lines) = cursor;
     let lowest = (line + lines).saturating_sub(page);

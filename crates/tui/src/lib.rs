@@ -1,7 +1,7 @@
 //! The console without its terminal: configuration, state, update and view. No clock, no IO, no async.
 //!
-//! Everything of a screen is in its folder below [`screens`]: its state, its update, its view. What lies over a screen
-//! is in [`dialogs`], what several views draw in [`widgets`].
+//! Each screen has a folder below [`screens`] with its state, its update and its view. Windows over a screen
+//! are in [`dialogs`], and drawing code shared by several views is in [`widgets`].
 
 pub mod action;
 pub mod availability;
@@ -27,5 +27,5 @@ mod wrap;
 
 pub use msg::{Effect, LogLine, Msg, Stamped};
 pub use state::{Cluster, Screen, State};
-pub use update::{Pace, pace, update};
+pub use update::{RedrawPace, pace, update};
 pub use view::view;

@@ -1,4 +1,4 @@
-//! What comes in, and what is wished for: plain data both.
+//! Messages to the console and effects it requests; both are plain data.
 
 use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
@@ -18,288 +18,247 @@ use pinnace_core::world::Seen;
 use crate::layout::Size;
 use crate::state::Notice;
 
-/// A message with the moment it came.
+/// A message with the time of its arrival.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stamped {
-    /// When, by this machine's clock.
+    /// The time of arrival, by this machine's clock.
     pub at: Time,
-    /// What.
     pub msg: Msg,
 }
 
-/// Something that happened.
+/// An event that the console reacts to.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Msg {
-    /// A key was pressed.
+    /// A key press.
     Key(Key),
-    /// A text was pasted.
+    /// A pasted text.
     Paste(String),
-    /// The terminal has this size.
+    /// The current size of the terminal.
     Resize(Size),
-    /// Time passed.
+    /// A timer tick.
     Tick,
-    /// The process was asked to end (SIGTERM, SIGHUP), or the terminal is gone.
+    /// A request to end the process (SIGTERM, SIGHUP), or the loss of the terminal.
     Terminate,
-    /// Something was seen of a cluster.
+    /// Observations of a cluster.
     Seen {
         /// The cluster's place in [`crate::state::State::clusters`].
         cluster: ClusterId,
-        /// What, in order.
+        /// The observations, in order.
         seen: Vec<Seen>,
     },
-    /// Something was learned of an image, or could not be.
+    /// The answer to a query, or the reason why it failed.
     Learned {
-        /// The cluster from where it was asked.
+        /// The cluster that was queried.
         cluster: ClusterId,
-        /// The answer.
         learned: Learned,
     },
-    /// The swarm did not answer what was asked; it is asked again after a while.
+    /// A query that the swarm did not answer; it is repeated after a while.
     Unanswered {
-        /// The cluster.
         cluster: ClusterId,
-        /// What.
+        /// The unanswered query.
         want: Want,
         /// The cause.
         why: String,
     },
-    /// Lines of a log, oldest first.
+    /// Lines of a service's log, oldest first.
     LogLines {
-        /// The cluster.
         cluster: ClusterId,
         /// The service's id.
         service: String,
-        /// The lines.
         lines: Vec<LogLine>,
     },
-    /// A log has no more lines: the service is gone, or it could not be read.
+    /// The end of a log: the service no longer exists, or the log could not be read.
     LogEnded {
-        /// The cluster.
         cluster: ClusterId,
         /// The service's id.
         service: String,
-        /// Why, where it is a failure.
+        /// The cause, if the log ended by a failure.
         why: Option<String>,
     },
-    /// Files of an image were read, or some more of its layers were.
+    /// Files of an image, complete or after some more of its layers.
     Files {
-        /// The cluster.
         cluster: ClusterId,
         /// The image's reference.
         image: String,
-        /// The digest of the manifest of one of its platforms.
+        /// The digest of the manifest of one of the image's platforms.
         manifest: Digest,
-        /// Its files, how far it is, or why they could not be read.
+        /// The files, the progress, or why they could not be read.
         files: Files,
     },
-    /// The draft of a group's pins was read, if there is one.
+    /// The stored draft of a group's pins.
     Draft {
-        /// The cluster.
         cluster: ClusterId,
-        /// The group.
         group: GroupKey,
-        /// Its text.
+        /// The text of the draft; none if no draft is stored.
         text: Option<String>,
-        /// When it was kept, where that is known.
+        /// The time it was saved, if known.
         at: Option<Time>,
     },
-    /// A plan that was applied, or a change that was taken over, has begun: the claim landed.
+    /// The start of a change, applied or taken over: its claim was written.
     ///
-    /// Comes before the change's first [`Msg::Change`].
+    /// Sent before the change's first [`Msg::Change`].
     Started {
-        /// The cluster.
         cluster: ClusterId,
         /// The plan's id.
         plan: String,
         /// The change's id.
         change: String,
     },
-    /// A plan that was applied, or a change that was to be taken over, did not begin; nothing was posted.
+    /// The refusal to apply a plan or to take over a change; nothing was posted.
     Refused {
-        /// The cluster.
         cluster: ClusterId,
         /// The plan's id.
         plan: String,
-        /// Why.
+        /// The cause.
         why: String,
-        /// What to do.
+        /// The recommended action.
         hint: String,
     },
-    /// This console has nothing to do with a change any more: it ended, was given up, or is somebody else's now.
+    /// The end of this console's part in a change: the change ended, this console gave it up, or it has another
+    /// owner now.
     ///
-    /// Comes after the change's last [`Msg::Change`].
+    /// Sent after the change's last [`Msg::Change`].
     Finished {
-        /// The cluster.
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        /// What came of it, in one line.
+        /// The outcome, in one line.
         text: String,
     },
-    /// An event of a change at work.
+    /// An event of a running change.
     Change {
-        /// The cluster.
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        /// The event.
         event: Event,
     },
-    /// A registry is shown another log-in from now on; whether it takes it is told by what is asked of it.
+    /// Confirmation that other credentials are used for a registry from now on; only the answers to later
+    /// queries show whether the registry accepts them.
     LoggedIn {
-        /// The cluster.
         cluster: ClusterId,
         /// The registry's host.
         host: String,
-        /// The user.
         user: String,
     },
-    /// Something to tell the operator.
+    /// A notice for the operator.
     Notice(Notice),
 }
 
-/// One line of a log.
+/// A line that a task of a service wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// When, by the node's clock.
+    /// The time, by the node's clock.
     pub at: Option<Time>,
-    /// The task: its slot, or its node's name where the service is global.
+    /// The task: its slot, or its node's name for a global service.
     pub task: String,
-    /// Whether it came from the error stream.
+    /// True for the error stream, false for standard output.
     pub error: bool,
-    /// The text; cleaned when it is taken in.
+    /// The text as received; control characters are removed when the line is stored.
     pub text: String,
 }
 
-/// Something to be done outside; carried out by the runtime, answered as a [`Msg`] if at all.
+/// A request to the runtime; its answer, if any, is a [`Msg`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
-    /// Look closely at these services from now on, and often only while somebody is at the keys.
+    /// Polls these services closely from now on, and frequently only while the operator is active.
     Attend {
-        /// The cluster.
         cluster: ClusterId,
         /// Ids of the services in view.
         in_view: Vec<String>,
-        /// Whether somebody is at the keys.
+        /// True while the operator is active.
         at_keys: bool,
     },
-    /// Find out: images, task histories, records.
+    /// Sends queries: images, task histories, records.
     Ask {
-        /// The cluster.
         cluster: ClusterId,
-        /// What.
+        /// The queries to send.
         wants: BTreeSet<Want>,
     },
-    /// Ask the swarm anew, at once.
-    Refresh {
-        /// The cluster.
-        cluster: ClusterId,
-    },
-    /// Follow a service's log from its last lines on; one at a time.
+    /// Reads the swarm again, at once.
+    Refresh { cluster: ClusterId },
+    /// Follows a service's log, beginning with its last lines; one log at a time.
     FollowLogs {
-        /// The cluster.
         cluster: ClusterId,
         /// The service's id.
         service: String,
     },
-    /// Stop following.
+    /// Stops following the log.
     StopLogs,
-    /// Read the files of an image from its layers; one image at a time. Answered by [`Msg::Files`].
+    /// Reads the files of an image from its layers, one image at a time; answered by [`Msg::Files`].
     ReadFiles {
-        /// The cluster.
         cluster: ClusterId,
         /// The image's reference.
         image: String,
-        /// What its platforms are, with their layers.
+        /// The details of the image on each of its platforms, with the layers.
         abouts: Vec<Arc<About>>,
     },
-    /// Stop reading.
+    /// Stops reading files.
     StopFiles,
-    /// Read the draft of a group's pins.
-    LoadDraft {
-        /// The cluster.
-        cluster: ClusterId,
-        /// The group.
-        group: GroupKey,
-    },
-    /// Keep the draft of a group's pins.
+    /// Loads the draft of a group's pins; answered by [`Msg::Draft`].
+    LoadDraft { cluster: ClusterId, group: GroupKey },
+    /// Saves the draft of a group's pins.
     SaveDraft {
-        /// The cluster.
         cluster: ClusterId,
-        /// The group.
         group: GroupKey,
-        /// Its text.
+        /// The text of the draft.
         text: String,
     },
-    /// Throw the draft of a group's pins away.
-    DropDraft {
-        /// The cluster.
-        cluster: ClusterId,
-        /// The group.
-        group: GroupKey,
-    },
-    /// Save a plan to a file; answered by a notice.
+    /// Deletes the draft of a group's pins.
+    DropDraft { cluster: ClusterId, group: GroupKey },
+    /// Saves a plan to a file; answered by a notice.
     SavePlan {
-        /// What to call it.
+        /// The name of the file, without its extension.
         name: String,
         /// The file's text.
         text: String,
     },
-    /// Carry out a plan; answered by [`Msg::Started`] or [`Msg::Refused`].
+    /// Applies a plan; answered by [`Msg::Started`] or [`Msg::Refused`].
     Apply {
-        /// The cluster.
         cluster: ClusterId,
-        /// The plan.
         plan: Box<Plan>,
-        /// How.
+        /// The execution mode.
         mode: Mode,
-        /// Why, for the journal.
+        /// The operator's reason, for the journal.
         why: String,
     },
-    /// Take over a change that was left unfinished, with this order; answered as [`Effect::Apply`] is.
+    /// Takes over a change that was left unfinished, with this order; answered like [`Effect::Apply`].
     Resume {
-        /// The cluster.
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        /// The order.
         order: Order,
-        /// Its plan's id, for the answer.
+        /// The id of the change's plan, for the answer.
         plan: String,
-        /// How it goes on.
+        /// The execution mode from now on.
         mode: Mode,
     },
-    /// Give a change at work an order.
+    /// Sends an order to a running change.
     Order {
-        /// The cluster.
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        /// The order.
         order: Order,
     },
-    /// Show a registry this log-in from now on, for this process only; answered by [`Msg::LoggedIn`].
+    /// Uses these credentials for a registry from now on, in this process only; answered by [`Msg::LoggedIn`].
     Login {
-        /// The cluster it is for.
+        /// The cluster that they are for.
         cluster: ClusterId,
         /// The registry's host.
         host: String,
-        /// The user.
         user: String,
-        /// The password, or an access token in its place.
+        /// The password or an access token.
         password: Redacted,
     },
-    /// Note on this machine what others deployed; each record still without an id and a name.
+    /// Records external deploys on this machine.
     Note {
-        /// The cluster.
         cluster: ClusterId,
-        /// What was seen, a record for each group.
+        /// The records, one for each group; each still without an id and a name.
         records: Vec<Record>,
     },
-    /// Put a text on the operator's clipboard.
+    /// Copies a text to the operator's clipboard.
     Copy(String),
-    /// Draw the whole screen anew.
+    /// Redraws the whole screen.
     Redraw,
-    /// End the console.
+    /// Ends the console.
     Quit,
 }

@@ -1,8 +1,8 @@
-//! The permanent fix for what the screen is about.
+//! The permanent fix for the subject of the top screen: what to put into a stack file or a database's spec.
 
 use crate::clusters::ClusterId;
 use pinnace_core::export;
-use pinnace_core::export::Fix;
+use pinnace_core::export::PermanentFix;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::pins;
 use pinnace_core::plan::Plan;
@@ -10,21 +10,22 @@ use pinnace_core::swarm::GroupKey;
 
 use crate::availability::Reason;
 use crate::screens::change::query::shown;
-use crate::screens::plan::state::Fresh;
+use crate::screens::plan::state::Freshness;
 use crate::selection::Selection;
 use crate::state::{Cluster, Screen, State};
 
-/// Whether there is something to make permanent, as far as that can be said at a glance: the footer asks at each frame.
+/// Checks whether a permanent fix exists. The check is cheap and so approximate, because the footer repeats it
+/// for each frame.
 ///
 /// # Errors
-/// With why there is nothing.
+/// Returns the reason if there is none.
 pub fn is_there(state: &State) -> Result<(), Reason> {
     let found = match state.screens.last() {
         Some(Screen::Pins(screen)) => {
             let text = screen.text.as_ref().ok_or(Reason::Reading)?;
             !text.doc.pins.is_empty() || !text.in_force.pins.is_empty()
         }
-        Some(Screen::Plan(screen)) if screen.fresh == Fresh::Making => return Err(Reason::Reading),
+        Some(Screen::Plan(screen)) if screen.fresh == Freshness::Making => return Err(Reason::Reading),
         Some(Screen::Plan(screen)) => can_keep(&screen.shown.plan),
         Some(Screen::Change(screen)) => {
             let seen = shown(state, screen).ok_or(Reason::Reading)?;
@@ -42,11 +43,12 @@ fn can_keep(plan: &Plan) -> bool {
     plan.pins_after.is_some() || plan.active().next().is_some()
 }
 
-/// The fix for the pins as they are edited, for a plan or a change as it is shown, else for a group's pins in force.
+/// Builds the fix for the edited pins, for the plan or change shown, or else for the pins in force of the
+/// selected group.
 ///
 /// # Errors
-/// With why there is none.
-pub fn here(state: &State) -> Result<Fix, Reason> {
+/// Returns the reason if there is none.
+pub fn here(state: &State) -> Result<PermanentFix, Reason> {
     is_there(state)?;
     let cluster = |at: ClusterId| state.clusters.get(at).ok_or(Reason::NotHere);
     let found = match state.screens.last() {
@@ -72,7 +74,7 @@ pub fn here(state: &State) -> Result<Fix, Reason> {
     found.ok_or(Reason::NoPins)
 }
 
-/// The selected group with its cluster, and its pins in force.
+/// Returns the selected group with its cluster and its pins in force.
 fn in_force(state: &State) -> Result<(&Cluster, GroupKey, Option<&str>), Reason> {
     let selection = Selection::of(state);
     let group = selection.group()?.clone();

@@ -1,4 +1,4 @@
-//! Where `R` would go from here, named before it is pressed.
+//! The rollback target of the selected service, shown in the footer before `R` is pressed.
 
 use std::collections::BTreeSet;
 
@@ -13,20 +13,20 @@ use pinnace_core::world::World;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 
-/// The target of a rollback of what the keys act on, as the footer names it.
+/// The target of a rollback of the selected service, as the footer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// The image, in short.
+    /// The image, shortened.
     pub image: String,
-    /// Its digest, in short.
+    /// The digest, shortened; none if the reference has none.
     pub digest: Option<String>,
-    /// How long ago what runs now took its place, and who says so.
+    /// The age of its replacement, and the evidence if that is only an old task.
     pub note: String,
 }
 
-/// Says where a rollback of the service under the cursor would go, once that is known.
+/// Returns the rollback target of the service under the cursor, once it is known.
 pub(crate) fn back_label(state: &State) -> Option<Target> {
-    // There the key puts a change back, and elsewhere a plan names the target.
+    // On these screens the key rolls a change back, or a plan names the target.
     if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_) | Screen::History(_)))
     {
         return None;
@@ -43,7 +43,7 @@ pub(crate) fn back_label(state: &State) -> Option<Target> {
     Some(Target { image, digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()), note })
 }
 
-/// What must be read first to say it.
+/// Returns the queries that must be answered before the target is known.
 pub(crate) fn back_wants(state: &State) -> BTreeSet<Want> {
     let Some((world, group, service)) = selected_service(state) else { return BTreeSet::new() };
     match way_back(world, &group, service) {
@@ -52,7 +52,7 @@ pub(crate) fn back_wants(state: &State) -> BTreeSet<Want> {
     }
 }
 
-/// The selected service, with its cluster and its group.
+/// Returns the selected service with its cluster and its group.
 pub(crate) fn selected_service(state: &State) -> Option<(&World, GroupKey, &Service)> {
     let selection = Selection::of(state);
     let world = &state.clusters.get(selection.cluster)?.world;

@@ -1,11 +1,12 @@
-//! The selection: everything the cursor of the top screen is on.
+//! The selection: everything under the cursor of the top screen.
 //!
-//! Each screen describes its own with `selection` in its `state` module; [`Selection::of`] asks the top one. Whatever
-//! acts on "this service" or "this image" asks here, and nothing else matches over the screens for it.
+//! Each screen builds its selection with `selection` in its `state` module; [`Selection::of`] returns that of
+//! the top screen. Code that acts on "this service" or "this image" uses it, and does not match over the
+//! screens.
 
 use crate::clusters::ClusterId;
 use pinnace_core::image::ImageRef;
-use pinnace_core::pins::{self, PinDoc, Rules};
+use pinnace_core::pins::{self, PinDoc, PinRules};
 use pinnace_core::plan::{Plan, Scope, Unit};
 use pinnace_core::swarm::{GroupKey, Service, member_of};
 use pinnace_core::world::World;
@@ -13,52 +14,49 @@ use pinnace_core::world::World;
 use crate::availability::Reason;
 use crate::state::{Cluster, State};
 
-/// Everything the cursor of the top screen is on, from the cluster down to the task.
+/// Everything under the cursor of the top screen, from the cluster down to the task.
 #[derive(Clone, Debug)]
 pub struct Selection<'a> {
-    /// The cluster, by its place in the state.
+    /// The id of the cluster.
     pub cluster: ClusterId,
     /// The node, by id.
     pub node: Option<String>,
-    /// The group.
     pub group: Option<GroupKey>,
-    /// The part of the group that a plan made here covers; none where no plan can be made.
+    /// The part of the group that a plan made here covers; none if no plan can be made.
     pub scope: Option<Scope>,
-    /// The service.
     pub service: Option<SelectedService>,
     /// The task, by id.
     pub task: Option<String>,
-    /// The image.
     pub image: Option<SelectedImage<'a>>,
     /// The change, by id.
     pub change: Option<String>,
-    /// Why the selection has no more than this.
+    /// The reason why the selection has no more than this.
     pub(crate) missing: Reason,
 }
 
-/// The selected service.
+/// The service under the cursor, which may no longer exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SelectedService {
-    /// Its id; none once it is gone.
+    /// The id; none once the service no longer exists.
     pub id: Option<String>,
-    /// Its name, also once it is gone.
+    /// The name, also when the service no longer exists.
     pub name: String,
-    /// The member of the group it belongs to; none where that is not known.
+    /// The member name within the group; none if unknown.
     pub member: Option<String>,
 }
 
-/// The selected image.
+/// The image under the cursor.
 #[derive(Clone, Debug)]
 pub struct SelectedImage<'a> {
-    /// Its reference, as written.
+    /// The reference, as written.
     pub text: String,
-    /// The id of the service it is for, where one is known.
+    /// The id of the service that the image is for, if known.
     pub service: Option<String>,
-    /// The pins that may name its base and its contract.
+    /// The pins that may name the base image and the contract.
     pub pins: PinSource<'a>,
 }
 
-/// The pins that go with a selected image; they are read only when somebody asks for the rules.
+/// The source of the pins for a selected image; they are read only when its rules are requested.
 #[derive(Clone, Copy, Debug)]
 pub enum PinSource<'a> {
     /// No pins.
@@ -72,12 +70,12 @@ pub enum PinSource<'a> {
 }
 
 impl<'a> Selection<'a> {
-    /// Returns the selection of the top screen, whatever dialog is open over it.
+    /// Returns the selection of the top screen, regardless of an open dialog.
     pub fn of(state: &'a State) -> Self {
         crate::screens::selection(state)
     }
 
-    /// Starts a selection in a cluster; `missing` says why it has no more than what is added.
+    /// Starts a selection in a cluster; `missing` is the reason given for each part that is not added.
     pub(crate) fn new(cluster: ClusterId, missing: Reason) -> Self {
         Self {
             cluster,
@@ -104,7 +102,7 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Adds a service by its id, and its name in case it is gone.
+    /// Adds a service by its id, and by its name if it no longer exists.
     pub(crate) fn with_service(mut self, one: Option<&Cluster>, id: &str, name: &str) -> Self {
         let service = one.and_then(|one| one.world.services.get(id));
         self.service = Some(SelectedService {
@@ -115,7 +113,7 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// Adds the image a live service has.
+    /// Adds the current image of a live service.
     pub(crate) fn with_image_of(mut self, service: Option<&Service>) -> Self {
         self.image = service.map(|service| SelectedImage {
             text: service.image().to_owned(),
@@ -132,43 +130,43 @@ impl<'a> Selection<'a> {
         self
     }
 
-    /// The group.
+    /// Returns the group.
     ///
     /// # Errors
-    /// With the reason why none is selected.
+    /// Returns the reason why none is selected.
     pub fn group(&self) -> Result<&GroupKey, Reason> {
         self.group.as_ref().ok_or_else(|| self.missing.clone())
     }
 
-    /// The service, whether it still exists or not.
+    /// Returns the service, also when it no longer exists.
     ///
     /// # Errors
-    /// With the reason why none is selected.
+    /// Returns the reason why none is selected.
     pub fn service(&self) -> Result<&SelectedService, Reason> {
         self.service.as_ref().ok_or_else(|| self.missing.clone())
     }
 
-    /// The id of the service.
+    /// Returns the id of the service.
     ///
     /// # Errors
-    /// With the reason why none is selected, or that it is gone.
+    /// Returns the reason why none is selected, or that the service no longer exists.
     pub fn service_id(&self) -> Result<&str, Reason> {
         self.service()?.id.as_deref().ok_or(Reason::Gone)
     }
 
-    /// The group and the part of it that a plan made here covers.
+    /// Returns the group and the part of it that a plan made here covers.
     ///
     /// # Errors
-    /// With the reason why no plan can be made here.
+    /// Returns the reason why no plan can be made here.
     pub fn planned(&self) -> Result<(GroupKey, Scope), Reason> {
         let group = self.group()?.clone();
         Ok((group, self.scope.clone().ok_or(Reason::NotHere)?))
     }
 
-    /// The image, parsed.
+    /// Returns the image, parsed.
     ///
     /// # Errors
-    /// With the reason why none is selected, or what is wrong with the reference.
+    /// Returns the reason why none is selected, or the error in its reference.
     pub(crate) fn image_ref(&self) -> Result<ImageRef, Reason> {
         let is_gone = self.service.as_ref().is_some_and(|service| service.id.is_none());
         let missing = || if is_gone { Reason::Gone } else { self.missing.clone() };
@@ -176,16 +174,16 @@ impl<'a> Selection<'a> {
         ImageRef::parse(text).map_err(|error| Reason::Obstacle(format!("`{text}` is no image: {error}")))
     }
 
-    /// The base and the contract that the pins name for the image.
-    pub fn rules(&self, world: &World) -> Rules {
-        let Some(image) = &self.image else { return Rules::default() };
+    /// Returns the base image and the contract that the pins name for the image.
+    pub fn rules(&self, world: &World) -> PinRules {
+        let Some(image) = &self.image else { return PinRules::default() };
         let Some(service) = image.service.as_ref().and_then(|id| world.services.get(id)) else {
-            return Rules::default();
+            return PinRules::default();
         };
         let own = GroupKey::of(service);
         let group = self.group.as_ref().unwrap_or(&own);
         match image.pins {
-            PinSource::None => Rules::default(),
+            PinSource::None => PinRules::default(),
             PinSource::InForce => {
                 let text = world.history(group).pins().ok().flatten().unwrap_or_default();
                 pins::read(text).rules_for(group, service)

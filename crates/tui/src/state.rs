@@ -1,4 +1,4 @@
-//! Everything the console knows: nothing that decides what is drawn is kept anywhere else.
+//! The complete state of the console; drawing depends on nothing else.
 
 use crate::clusters::{ClusterId, Clusters};
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +11,7 @@ use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
-pub use crate::dialogs::state::{Asked, Detail, Modal, Prompt, Question};
+pub use crate::dialogs::state::{Asked, Detail, Dialog, Prompt, Question};
 use crate::external_deploys::Noted;
 use crate::layout::Size;
 use crate::msg::Effect;
@@ -26,43 +26,43 @@ use crate::tour::Tour;
 pub struct State {
     /// The clusters; at least one.
     pub clusters: Clusters,
-    /// The one that is shown.
+    /// The cluster that is shown.
     pub active: ClusterId,
-    /// The screen that lies under all others.
+    /// The fleet screen, below all others.
     pub fleet: FleetState,
-    /// The screens opened over it, the top one last.
+    /// The screens opened over the fleet, the top one last.
     pub screens: Vec<Screen>,
-    /// What lies over the screen and has the keys.
-    pub modal: Option<Modal>,
-    /// The moment of the newest message.
+    /// The open dialog; it receives all keys.
+    pub modal: Option<Dialog>,
+    /// The time of the newest message.
     pub now: Time,
-    /// Seconds east of UTC, for clocks.
+    /// The offset of local time, in seconds east of UTC.
     pub offset: i32,
     /// The terminal's size.
     pub size: Size,
-    /// Settings, keys and colours.
+    /// Settings, keymaps, themes and contracts.
     pub config: Config,
-    /// Keys that began a longer sequence.
+    /// The keys pressed so far of a longer sequence.
     pub pending: Vec<Key>,
-    /// What was said last; until the next key.
+    /// The notice shown in the footer, until the next key.
     pub notice: Option<Notice>,
-    /// All that was said, oldest first.
+    /// The notices of this session, oldest first.
     pub messages: VecDeque<Notice>,
-    /// When the console was opened.
+    /// The time at which the console was opened.
     pub opened: Time,
-    /// When a key was pressed last.
+    /// The time of the last key press; none before the first.
     pub last_key: Option<Time>,
-    /// What was last asked to be attended to, so that it is asked for once.
+    /// The last request to poll services closely, so that an equal one is not sent again.
     pub attended: Option<Effect>,
-    /// The tour, in the demo.
+    /// The tour; only the demo has one.
     pub tour: Option<Tour>,
 }
 
-/// How many messages are kept.
+/// The number of notices that are kept.
 const MESSAGES: usize = 500;
 
 impl State {
-    /// Starts with these clusters, which should be at least one.
+    /// Builds the initial state. The list should have at least one cluster.
     pub fn new(clusters: Vec<Cluster>, config: Config, size: Size, now: Time, offset: i32) -> Self {
         let known = |one: Cluster| Cluster {
             facts: one.facts.with_contracts(&config.contracts).with_bases(&config.settings.bases),
@@ -89,33 +89,33 @@ impl State {
         }
     }
 
-    /// The cluster that is shown.
+    /// Returns the cluster that is shown.
     pub fn cluster(&self) -> &Cluster {
         &self.clusters[self.active]
     }
 
-    /// The cluster that is shown, as it was last seen.
+    /// Returns the last observed state of the cluster that is shown.
     pub fn world(&self) -> &World {
         &self.cluster().world
     }
 
-    /// Where a key is pressed now.
+    /// Returns the context of the next key press: that of the open dialog, else that of the top screen.
     pub fn context(&self) -> Context {
-        self.modal.as_ref().map_or_else(|| self.screen_context(), Modal::context)
+        self.modal.as_ref().map_or_else(|| self.screen_context(), Dialog::context)
     }
 
-    /// Where a key would be pressed without what lies over the screen.
+    /// Returns the context of the top screen, regardless of an open dialog.
     pub fn screen_context(&self) -> Context {
         crate::screens::context(self)
     }
 
-    /// Tells the operator something, and keeps it.
+    /// Shows a notice to the operator and keeps it.
     pub fn say(&mut self, severity: Severity, text: impl Into<String>, hint: impl Into<String>) {
         let notice = Notice { at: self.now, severity, text: text.into(), hint: hint.into() };
         self.note(notice);
     }
 
-    /// Shows a notice, and keeps it.
+    /// Shows a notice and keeps it; an immediate repetition is kept once.
     pub fn note(&mut self, mut notice: Notice) {
         notice.text = clean(&notice.text);
         notice.hint = clean(&notice.hint);
@@ -128,54 +128,54 @@ impl State {
         self.notice = Some(notice);
     }
 
-    /// The row the keys act on, if the fleet has the keys and a row.
+    /// Returns the row under the fleet's cursor, if there is one.
     pub fn row(&self) -> Option<&Row> {
         self.fleet.rows.get(self.fleet.index())
     }
 }
 
-/// One endpoint and the swarm behind it.
+/// A Docker endpoint and the swarm behind it.
 #[derive(Clone, Debug)]
 pub struct Cluster {
-    /// Its name.
+    /// The configured name, or the address if it has none.
     pub name: String,
-    /// Its address, for people.
+    /// The address, for display.
     pub endpoint: String,
-    /// Its swarm, as last seen.
+    /// The swarm as last observed.
     pub world: World,
-    /// What is known of images from there.
+    /// The facts about images, as learned from this cluster.
     pub facts: Facts,
-    /// Whether it may be changed.
-    pub guard: Guard,
-    /// Registries that did not answer, with since when and why.
+    /// The protection against changes.
+    pub guard: ChangeGuard,
+    /// The registries that did not answer, by host, with the time and the cause of the first failure.
     pub unreachable: BTreeMap<String, (Time, String)>,
-    /// The changes this console carries out, or did; the newest last.
+    /// The changes that this console carries out or carried out, newest last.
     pub local_changes: Vec<LocalChange>,
-    /// What was handed on to be noted on this machine.
+    /// The progress of recording external deploys.
     pub noted: Noted,
 }
 
 impl Cluster {
-    /// Its name for people: an endpoint that was only given as an address is called by its engine's host.
+    /// Returns the display name: the configured one, or the engine's host name if only an address was given.
     pub fn title(&self) -> &str {
         let host = &self.world.engine.host;
         if self.name.contains("://") && !host.is_empty() { host } else { &self.name }
     }
 
-    /// Keeps a change that this console begins, in place of those of its group that are over.
+    /// Adds a change that this console begins, and removes the ended changes of its group.
     pub(crate) fn begin(&mut self, change: LocalChange) {
         self.local_changes.retain(|known| known.is_at_work() || known.plan.group != change.plan.group);
         self.local_changes.push(change);
     }
 
-    /// Makes a cluster of which nothing was seen yet.
+    /// Makes a cluster without observations.
     pub fn new(name: &str, endpoint: &str) -> Self {
         Self {
             name: name.to_owned(),
             endpoint: endpoint.to_owned(),
             world: World::default(),
             facts: Facts::default(),
-            guard: Guard::None,
+            guard: ChangeGuard::None,
             unreachable: BTreeMap::new(),
             local_changes: Vec::new(),
             noted: Noted::default(),
@@ -183,34 +183,33 @@ impl Cluster {
     }
 }
 
-/// Whether a cluster may be changed.
+/// The protection of a cluster against changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
-    /// It may.
+pub enum ChangeGuard {
+    /// Changes are allowed.
     None,
-    /// It may, and asks once more.
+    /// Changes are allowed after an additional confirmation.
     Protected,
-    /// It may not.
+    /// Changes are not allowed.
     ReadOnly,
 }
 
-/// Something said to the operator: what, and what to do.
+/// A message to the operator with a recommended action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notice {
-    /// When.
+    /// The time at which it was raised.
     pub at: Time,
-    /// How much it weighs.
     pub severity: Severity,
-    /// What.
+    /// The message.
     pub text: String,
-    /// What to do; may be empty.
+    /// The recommended action; may be empty.
     pub hint: String,
 }
 
-/// A list's cursor and the first line shown.
+/// The cursor of a list, and the first line shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scroll {
-    /// The chosen item.
+    /// The index of the selected item.
     pub at: usize,
     /// The first line shown.
     pub top: usize,

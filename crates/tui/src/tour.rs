@@ -1,13 +1,13 @@
-//! The tour through the demo: what was done, what comes next, and by which key.
+//! The tour through the demo: the steps that are done, the next step, and the key for it.
 //!
-//! A step is done when the operator did it, however they came there; none is done by reading.
+//! A step is done when the operator performed it, in whatever way; no step is done by reading.
 
 use std::collections::BTreeSet;
 
 use crate::action::{Action, Context};
 
 use crate::availability::available;
-use crate::dialogs::state::Modal;
+use crate::dialogs::state::Dialog;
 use crate::screens::pins::state::PinsState;
 use crate::screens::service::state::Tab;
 use crate::state::{Screen, State};
@@ -15,27 +15,27 @@ use crate::state::{Screen, State};
 /// A step of the tour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Step {
-    /// Find what is wrong.
+    /// Finding the failing service.
     Find,
-    /// See what changed.
+    /// Viewing what changed.
     Changed,
-    /// Look at the pins.
+    /// Viewing the pins.
     Pin,
-    /// Make a plan.
+    /// Making a plan.
     Plan,
-    /// Apply it.
+    /// Applying the plan.
     Apply,
-    /// Watch it.
+    /// Watching the change until it ends.
     Watch,
-    /// Undo it.
+    /// Rolling the change back.
     Undo,
 }
 
 impl Step {
-    /// All of them, in order.
+    /// All steps, in order.
     pub const ALL: [Self; 7] = [Self::Find, Self::Changed, Self::Pin, Self::Plan, Self::Apply, Self::Watch, Self::Undo];
 
-    /// A word or three.
+    /// Returns the title: one to three words.
     pub fn title(self) -> &'static str {
         match self {
             Self::Find => "find it",
@@ -61,45 +61,45 @@ impl Step {
     }
 }
 
-/// Where in the tour the operator is.
+/// The operator's progress in the tour.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tour {
-    /// The steps that were done.
+    /// The steps that are done.
     pub done: BTreeSet<Step>,
-    /// Whether it was put away.
+    /// True while the tour is hidden.
     pub away: bool,
 }
 
 impl Tour {
-    /// The step that comes next: the one after the furthest that was done.
+    /// Returns the step after the furthest one that is done; none at the end.
     pub fn next(&self) -> Option<Step> {
         let at = self.done.last().map_or(0, |last| Step::ALL.iter().position(|step| step == last).unwrap_or(0) + 1);
         Step::ALL.get(at).copied()
     }
 }
 
-/// What the tour says now.
+/// The instruction that the tour shows now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// The key to press and its label; none where there is only to wait.
+    /// The key to press and its label; none while the operator only has to wait.
     pub key: Option<(String, &'static str)>,
-    /// A sentence.
+    /// The instruction, one sentence.
     pub text: &'static str,
 }
 
-/// Whether the tour is on the screen.
+/// Returns whether the tour is on the screen.
 pub(crate) fn is_shown(state: &State) -> bool {
     state.tour.as_ref().is_some_and(|tour| !tour.away)
 }
 
-/// Puts the tour away, or takes it out again.
+/// Hides the tour, or shows it again.
 pub(crate) fn toggle(state: &mut State) {
     if let Some(tour) = &mut state.tour {
         tour.away = !tour.away;
     }
 }
 
-/// Ticks off what was done.
+/// Marks the steps that are done now.
 pub(crate) fn advance(state: &mut State) {
     if state.tour.is_none() {
         return;
@@ -116,7 +116,7 @@ fn is_done(state: &State, step: Step) -> bool {
     let begun = || changes().filter(|change| change.change().is_some());
     match step {
         Step::Find => {
-            any(&|screen| matches!(screen, Screen::Service(_))) || matches!(state.modal, Some(Modal::Detail(_)))
+            any(&|screen| matches!(screen, Screen::Service(_))) || matches!(state.modal, Some(Dialog::Detail(_)))
         }
         Step::Changed => any(&|screen| match screen {
             Screen::History(_) => true,
@@ -131,7 +131,7 @@ fn is_done(state: &State, step: Step) -> bool {
     }
 }
 
-/// What to do next, by the keys as they are.
+/// Returns the next instruction, with the keys of the current keymap.
 pub fn told(state: &State) -> Option<Told> {
     let tour = state.tour.as_ref()?;
     let Some(step) = tour.next() else {
@@ -147,15 +147,15 @@ pub fn told(state: &State) -> Option<Told> {
     if wanted.is_some() {
         return Some(Told { key: wanted, text: step.told() });
     }
-    // From here the step cannot be done: out of the text, or a screen back.
+    // The step is not possible from here: leave the text, or go back one screen.
     let out = [Action::LeaveText, Action::Back].into_iter().find_map(|action| key(state, action));
     Some(Told { key: out, text: onward(step) })
 }
 
-/// What to do for a step where the keys are, the best way first.
+/// Returns the actions for a step in the current context, the best one first.
 fn ways(state: &State, step: Step) -> &'static [Action] {
     let on_well = || !state.row().is_some_and(crate::screens::fleet::rows::Row::is_trouble);
-    let edited = |pins: &PinsState| pins.text.as_ref().is_some_and(crate::screens::pins::state::PinText::is_edited);
+    let edited = |pins: &PinsState| pins.text.as_ref().is_some_and(crate::screens::pins::state::PinEditor::is_edited);
     match (step, state.screens.last()) {
         (Step::Find | Step::Changed | Step::Pin | Step::Plan, None) if on_well() => &[Action::NextTrouble],
         (Step::Find, None) => &[Action::Open],
@@ -180,7 +180,7 @@ fn onward(step: Step) -> &'static str {
     }
 }
 
-/// An action's key here with its label, if it can be pressed to some effect.
+/// Returns the key and the label of an action, if it is possible here.
 fn key(state: &State, action: Action) -> Option<(String, &'static str)> {
     let context = state.context();
     if action == Action::Back && context == Context::Fleet {

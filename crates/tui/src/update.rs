@@ -1,4 +1,4 @@
-//! The only writer of the state: takes in a message, and says what is wished for.
+//! The update function: the only writer of the state. It takes a message and returns the effects to carry out.
 
 pub(crate) mod motion;
 pub(crate) mod watch;
@@ -19,13 +19,13 @@ use crate::screens::{self, Opening, Outcome};
 use std::time::Duration;
 
 use crate::action::{Action, Context};
-use crate::config::{Key, Lookup};
+use crate::config::{Key, KeyMatch};
 use pinnace_core::finding::Severity;
 use pinnace_core::registry::{Fact, Learned, Why};
 
 use crate::availability::{Reason, available};
 use crate::dialogs::palette;
-use crate::dialogs::state::{Asked, LineUse, Modal, Question};
+use crate::dialogs::state::{Asked, Dialog, LineUse, Question};
 use crate::layout;
 use crate::layout::Area;
 use crate::msg::{Effect, Msg, Stamped};
@@ -33,19 +33,19 @@ use crate::screens::pins::state::Kept;
 use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
 
-/// How many lines the summary of the service screen takes.
+/// The number of lines of the service screen's summary.
 pub(crate) const SERVICE_SUMMARY: u16 = 8;
-/// How many lines stand above the list of changes.
+/// The number of lines above the list of changes.
 pub(crate) const HISTORY_SUMMARY: u16 = 2;
 
-/// How many lines stand above what an image is.
+/// The number of lines above the content of the image screen.
 pub(crate) const IMAGE_SUMMARY: u16 = 1;
 
 pub(crate) use crate::dialogs::update::{PICKS, popup_page};
 pub use crate::screens::fleet::update::nodes;
 pub use motion::moved;
 
-/// Takes in a message and returns what is to be done outside, in order.
+/// Updates the state by a message and returns the effects to carry out, in order.
 pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     state.now = state.now.max(stamped.at);
     let mut effects = Vec::new();
@@ -108,19 +108,19 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
     effects
 }
 
-/// How often time alone changes what is on the screen.
+/// The rate of [`Msg::Tick`]: how often time alone changes the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pace {
-    /// Ages, in minutes.
+pub enum RedrawPace {
+    /// Every minute: only ages change.
     Minutes,
-    /// A change at work.
+    /// Every second: a change is running.
     Seconds,
-    /// An edit of the pins that waits for quiet.
+    /// Every 150 ms: an edit of the pins waits for a pause in typing.
     Quiet,
 }
 
-impl Pace {
-    /// The time between two ticks.
+impl RedrawPace {
+    /// Returns the time between two ticks.
     pub fn interval(self) -> Duration {
         match self {
             Self::Minutes => Duration::from_secs(60),
@@ -130,22 +130,22 @@ impl Pace {
     }
 }
 
-/// Says how often to send [`Msg::Tick`].
-pub fn pace(state: &State) -> Pace {
+/// Returns the rate at which to send [`Msg::Tick`].
+pub fn pace(state: &State) -> RedrawPace {
     let typed = |screen: &Screen| match screen {
         Screen::Pins(pins) => pins.text.as_ref().is_some_and(|text| text.edited.is_some()),
         _ => false,
     };
     if state.screens.iter().any(typed) {
-        Pace::Quiet
+        RedrawPace::Quiet
     } else if change::is_moving(state) {
-        Pace::Seconds
+        RedrawPace::Seconds
     } else {
-        Pace::Minutes
+        RedrawPace::Minutes
     }
 }
 
-/// The body of the screen, between header, banner and footer.
+/// Returns the body of the screen, between header, banner and footer.
 pub(crate) fn body(state: &State) -> Area {
     layout::frame(state.size, banner::banner(state).is_some(), tour::is_shown(state)).body
 }
@@ -182,19 +182,19 @@ fn learn(state: &mut State, cluster: ClusterId, learned: Learned) {
     }
 }
 
-/// Looks a key up where it is pressed, and carries out what it means.
+/// Looks a key up in the current context and runs its action.
 fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
     state.last_key = Some(state.now);
     state.notice = None;
     let context = state.context();
     state.pending.push(key);
     match state.config.keymap.lookup(context, &state.pending) {
-        Lookup::Pending => {}
-        Lookup::Run(action) => {
+        KeyMatch::Pending => {}
+        KeyMatch::Run(action) => {
             state.pending.clear();
             try_run(state, action, effects);
         }
-        Lookup::None => {
+        KeyMatch::None => {
             let alone = state.pending.len() == 1;
             state.pending.clear();
             match key.text() {
@@ -202,7 +202,7 @@ fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
                     pins::edit(state, |editor| editor.insert(c));
                 }
                 Some(c) if context.takes_text() => modal::type_in(state, c),
-                // A sequence that leads nowhere is forgotten, and its last key counts by itself.
+                // A sequence without a binding is dropped, and its last key is looked up alone.
                 _ if !alone => press(state, key, effects),
                 _ => {}
             }
@@ -210,7 +210,7 @@ fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Carries out an action if it is possible now; else says why it is not.
+/// Runs an action if it is possible now; else shows the reason.
 pub(crate) fn try_run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     match available(state, action) {
         Ok(()) => run(state, action, effects),
@@ -218,7 +218,7 @@ pub(crate) fn try_run(state: &mut State, action: Action, effects: &mut Vec<Effec
     }
 }
 
-/// Says why an action is not possible.
+/// Shows the reason why an action is not possible.
 fn refuse(state: &mut State, action: Action, reason: &Reason) {
     state.say(Severity::Info, format!("{}: {reason}", action.label()), "");
 }
@@ -236,12 +236,12 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
             image::settle(state);
         }
         Action::Tour => tour::toggle(state),
-        Action::Help => state.modal = Some(Modal::Help(crate::state::Scroll::default())),
+        Action::Help => state.modal = Some(Dialog::Help(crate::state::Scroll::default())),
         Action::Messages => modal::open_messages(state),
-        Action::Palette => state.modal = Some(Modal::Palette(palette::commands(state))),
+        Action::Palette => state.modal = Some(Dialog::Palette(palette::commands(state))),
         Action::ThemePicker => {
             let before = state.config.theme.name().to_owned();
-            state.modal = Some(Modal::Themes(palette::themes(state), before));
+            state.modal = Some(Dialog::Themes(palette::themes(state), before));
         }
         _ if state.modal.is_some() => modal::run(state, action, effects),
         _ if complete::run(state, action) => {}
@@ -258,7 +258,7 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     let outcome = screens::run(state, action, effects);
     match outcome {
         Outcome::Handled => {}
-        // A key that moves where nothing can move needs no word.
+        // A motion key needs no message if nothing can move.
         Outcome::NotMine if palette::is_motion(action) || palette::is_typing(action) => {}
         Outcome::NotMine => refuse(state, action, &Reason::NotHere),
         Outcome::Open(opening) => open(state, opening),
@@ -282,7 +282,7 @@ fn leave(state: &mut State, effects: &mut Vec<Effect>) {
         Some(Screen::Logs(_)) => effects.push(Effect::StopLogs),
         Some(Screen::Image(screen)) if screen.is_reading() => effects.push(Effect::StopFiles),
         Some(_) => {}
-        None => state.fleet.pane = crate::screens::fleet::state::Pane::Services,
+        None => state.fleet.pane = crate::screens::fleet::state::FleetPane::Services,
     }
 }
 
@@ -291,7 +291,7 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
     match change::at_work_told(state) {
         None => effects.push(Effect::Quit),
         Some(change) => {
-            state.modal = Some(Modal::Ask(Question {
+            state.modal = Some(Dialog::Ask(Question {
                 what: Asked::Quit,
                 title: "Leave while a change is at work?".to_owned(),
                 lines: vec![change, "The unit in work is finished; then anybody can take it up again.".to_owned()],
@@ -300,13 +300,13 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Copies what the screen is about.
+/// Copies a text to the clipboard and shows it in a notice.
 pub(crate) fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
     state.say(Severity::Info, format!("copied: {text}"), "");
     effects.push(Effect::Copy(text));
 }
 
-/// Copies the permanent fix for what the screen is about, and says what has to be known beside it.
+/// Copies the permanent fix for the subject of the screen, and shows its notes in a notice.
 pub(crate) fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
     match crate::permanent_fix::here(state) {
         Err(reason) => refuse(state, Action::CopyFix, &reason),

@@ -1,16 +1,15 @@
-//! Draws the state: `view(frame, &State, &Theme)`, and nothing that could change it.
+//! The view: `view(frame, &State, &Theme)` draws the state and cannot change it.
 //!
 //! ```text
-//!  header   what is looked at · what needs somebody · how old it is
-//!  banner   what concerns everything, while there is such a thing
-//!  body     the top screen; what lies over it, in a window
-//!  tour     in the demo, where in it one is
-//!  footer   the keys that work here, or what was said last
+//!  header   the place · what needs attention · the age of the data
+//!  banner   a problem that concerns everything, while there is one
+//!  body     the top screen, and an open dialog in a window
+//!  tour     in the demo, the operator's progress
+//!  footer   the keys that work here, or the last notice
 //! ```
 //!
-//! Every view is a function of frame, area, state and theme. The layout goes by the state's size; what lies outside of
-//! the frame is cut off. Colour is never the only carrier: each status has a sign
-//! and a word.
+//! Every view is a function of frame, area, state and theme. The layout follows the size in the state; anything
+//! outside of the frame is cut off. Colour is never the only carrier: each status also has a symbol and a word.
 
 use crate::dialogs::view as modal;
 use crate::screens::candidates::view as earlier;
@@ -37,7 +36,7 @@ use crate::layout::{Area, LEAST};
 use crate::state::{Screen, State};
 use crate::{banner, tour as tour_of};
 
-/// Draws everything.
+/// Draws the whole screen.
 pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     let all = frame.area();
     frame.buffer_mut().set_style(all, theme.style(Role::Screen));
@@ -70,7 +69,7 @@ fn too_small(frame: &mut Frame<'_>, all: Rect, theme: &Theme) {
     pen::draw(frame, all, 0, &line);
 }
 
-/// An area of the layout as the drawing library has it.
+/// Converts an area of the layout into the drawing library's type.
 pub(crate) fn area(area: Area) -> Rect {
     Rect::new(area.x, area.y, area.width, area.height)
 }

@@ -1,16 +1,16 @@
-//! Text by its width in cells: how long it is, and where its lines end.
+//! Text measured in terminal cells: its width and its line breaks.
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-/// The cells beside the lines of a screen of text: two before them, and one at the end of the line.
+/// The cells beside the lines of a screen of text: two before each line, and one at its end.
 pub(crate) const MARGIN: usize = 3;
 
-/// The cells a text takes.
+/// Returns the width of a text, in cells.
 pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// The text in lines of at most so many cells, broken at blanks where there are some.
+/// Breaks a text into lines of at most `cells` cells, at blanks where possible.
 pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -27,7 +27,7 @@ pub(crate) fn wrapped(text: &str, cells: usize) -> Vec<String> {
     lines
 }
 
-/// As much of the text as fits into so many cells.
+/// Returns the longest prefix of the text that fits into `most` cells.
 pub(crate) fn front(text: &str, most: usize) -> String {
     let mut left = most;
     text.chars()

@@ -1,9 +1,9 @@
-//! The captures are held to the expectations too: the update states that a real engine went through when they were
-//! taken are those the scenario of that rollout expects.
+//! Captures checked against the expectations: the update states recorded from a real engine must be the ones that the
+//! scenario of the same rollout expects.
 
 use serde_json::Value;
 
-/// A capture of snapshots, and the scenario that is the same rollout.
+/// Pairs of a capture and the scenario with the same rollout.
 const SAME: &[(&str, &str)] = &[
     ("20-success-startfirst", "start_first"),
     ("20-fail-pause", "fails_pause"),
@@ -27,7 +27,7 @@ fn captures_conform() {
                 .map_or(message.to_owned(), |(text, _)| format!("{text} of task <task>"));
             let completed = if status["CompletedAt"].is_string() { ", with CompletedAt" } else { "" };
             let line = format!("update: {state}: {message}{completed}");
-            // Where the scenario leaves it out, it cannot always be seen.
+            // `rollback_started` cannot always be observed, so the scenarios leave it out.
             if seen.last() != Some(&line) && state != "rollback_started" {
                 seen.push(line);
             }

@@ -1,4 +1,4 @@
-//! The client of the conformance scenarios: plain HTTP, nothing of the product.
+//! The client of the conformance scenarios: plain HTTP, without any product code.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use swarm_sim::{Recipe, Seat, Sim, connect, parse_time};
+use swarm_sim::{Recipe, ServedEndpoint, Sim, connect, parse_time};
 use tokio::net::UnixStream;
 
 use super::setup::{self, Lab, Private};
@@ -20,7 +20,7 @@ enum Way {
     Real(String),
 }
 
-/// An engine, and what was seen of it.
+/// An engine under test, with the transcript of its observations.
 #[derive(Clone)]
 pub struct Target {
     way: Way,
@@ -32,7 +32,7 @@ pub struct Target {
     made: Arc<Mutex<Vec<String>>>,
 }
 
-/// A reply: the status and the body.
+/// An HTTP reply: status and body.
 pub struct Reply {
     pub status: u16,
     pub body: Value,
@@ -40,7 +40,7 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// As it is written down.
+    /// Returns the reply as one line of the transcript.
     pub fn line(&self) -> String {
         match self.body.get("message").and_then(Value::as_str) {
             Some(message) => format!("{} {message}", self.status),
@@ -68,7 +68,7 @@ impl Target {
         Self { way, registry, private, suffix, seen: Arc::default(), names, made: Arc::default() }
     }
 
-    /// Pushes an image nobody has yet to the registry with a password.
+    /// Pushes a new, unique image to the registry that requires a login.
     pub fn push_private(&self, tag: &str) -> String {
         let own = format!("{tag}-{}", self.suffix);
         let text = format!("{}/conf/private:{own}", self.private.host);
@@ -83,24 +83,24 @@ impl Target {
         text
     }
 
-    /// A name nobody else has.
+    /// Returns a unique name for an object of this run.
     pub fn name(&self, name: &str) -> String {
         let own = format!("conf-{name}-{}", self.suffix);
         self.call_it(&own, &format!("<{name}>"));
         own
     }
 
-    /// Has a text that differs from run to run written down as another.
+    /// Replaces a text that varies between runs with a fixed name in the transcript.
     pub fn call_it(&self, text: &str, name: &str) {
         self.names.lock().unwrap().insert(text.to_owned(), name.to_owned());
     }
 
-    /// An image of the scenarios.
+    /// Returns the reference of a scenario image.
     pub fn image(&self, tag: &str) -> String {
         format!("{}/conf/app:{tag}", self.registry)
     }
 
-    /// Writes something down.
+    /// Adds a line to the transcript.
     pub fn note(&self, text: impl Into<String>) {
         let mut text = text.into();
         let names = self.names.lock().unwrap();
@@ -112,13 +112,13 @@ impl Target {
         self.seen.lock().unwrap().extend([text.as_str(), "\n"]);
     }
 
-    /// Takes lines back that hold this: what may or may not be seen.
+    /// Removes the lines with this text from the transcript, because they are not observed in every run.
     pub fn forget(&self, part: &str) {
         let mut seen = self.seen.lock().unwrap();
         *seen = seen.split_inclusive('\n').filter(|line| !line.contains(part)).collect();
     }
 
-    /// All that was written down.
+    /// Returns the transcript.
     pub fn seen(&self) -> String {
         self.seen.lock().unwrap().clone()
     }
@@ -140,10 +140,11 @@ impl Target {
         let request = request.body(Full::new(Bytes::from(body))).unwrap();
         let response = match &self.way {
             Way::Sim(sim) => {
-                let (mut send, connection) =
-                    hyper::client::conn::http1::handshake(TokioIo::new(connect(sim, Seat::Engine(None)).unwrap()))
-                        .await
-                        .unwrap();
+                let (mut send, connection) = hyper::client::conn::http1::handshake(TokioIo::new(
+                    connect(sim, ServedEndpoint::Engine(None)).unwrap(),
+                ))
+                .await
+                .unwrap();
                 tokio::spawn(connection);
                 send.send_request(request).await.unwrap()
             }
@@ -160,14 +161,14 @@ impl Target {
         Reply { status, body: serde_json::from_str(&text).unwrap_or_default(), text }
     }
 
-    /// A call whose reply is written down.
+    /// Makes a call and adds the reply to the transcript.
     pub async fn says(&self, what: &str, method: &str, path: &str, body: Option<&Value>) -> Reply {
         let reply = self.call(method, path, body).await;
         self.note(format!("{what}: {}", reply.line()));
         reply
     }
 
-    /// A spec of so many tasks; `over` is laid over it.
+    /// Returns a service spec with the given number of replicas; `over` is merged over it.
     pub fn spec(&self, name: &str, tag: &str, replicas: u64, over: Value) -> Value {
         let mut spec = json!({ "Name": name, "Mode": { "Replicated": { "Replicas": replicas } },
             "TaskTemplate": { "ContainerSpec": { "Image": self.image(tag), "StopSignal": "SIGKILL" } } });
@@ -184,7 +185,7 @@ impl Target {
         id
     }
 
-    /// Has something removed at the end.
+    /// Registers an object for removal at the end.
     pub fn remove_later(&self, path: String) {
         self.made.lock().unwrap().push(path);
     }
@@ -198,7 +199,7 @@ impl Target {
         reply.body.as_array().cloned().unwrap_or_default()
     }
 
-    /// Posts a whole spec at the version it is at now; again where that moved meanwhile.
+    /// Updates a service at its current version; retries if the version moved in between.
     pub async fn post(&self, id: &str, query: &str, change: impl Fn(&mut Value)) -> Reply {
         for _ in 0..20 {
             let service = self.service(id).await;
@@ -213,7 +214,7 @@ impl Target {
         panic!("always out of sequence");
     }
 
-    /// Posts this image, with credentials where there are any.
+    /// Updates a service's image, optionally with registry credentials.
     pub async fn post_with(&self, id: &str, image: &str, query: &str, header: Option<&str>) -> Reply {
         let service = self.service(id).await;
         let mut spec = service["Spec"].clone();
@@ -223,7 +224,7 @@ impl Target {
         self.call_with("POST", &path, spec.to_string(), &headers).await
     }
 
-    /// Posts the service with another image.
+    /// Updates a service's image and adds the reply to the transcript.
     pub async fn post_image(&self, id: &str, tag: &str) {
         let image = self.image(tag);
         let reply = self
@@ -232,7 +233,7 @@ impl Target {
         self.note(format!("post {tag}: {}", reply.line()));
     }
 
-    /// Waits until something holds of a service and its tasks.
+    /// Waits until a condition holds for a service and its tasks.
     pub async fn until(&self, what: &str, id: &str, holds: impl Fn(&Value, &[Value]) -> bool) {
         for _ in 0..600 {
             let (service, tasks) = (self.service(id).await, self.tasks(id).await);
@@ -244,7 +245,7 @@ impl Target {
         panic!("never: {what}\n{}\n{:#?}", self.seen(), self.tasks(id).await);
     }
 
-    /// Waits until so many tasks of this tag run, and nothing else should.
+    /// Waits until exactly this many tasks should run, and all of them run with the tag.
     pub async fn until_runs(&self, id: &str, tag: &str, many: usize) {
         let image = self.image(tag);
         self.until(&format!("{many} of {tag} run"), id, |_, tasks| {
@@ -255,7 +256,7 @@ impl Target {
         .await;
     }
 
-    /// Follows a service's `UpdateStatus` to one of these states, writing down what it passes.
+    /// Follows a service's `UpdateStatus` until it reaches one of the states; adds each state to the transcript.
     pub async fn follow(&self, id: &str, ends: &[&str]) {
         let mut last = String::new();
         for _ in 0..1200 {
@@ -280,7 +281,7 @@ impl Target {
         panic!("never {ends:?}\n{}", self.seen());
     }
 
-    /// Writes down how a service stands in the end: images, counts, and how its tasks ended.
+    /// Adds the final state of a service to the transcript: images, task counts and how the tasks ended.
     pub async fn end(&self, id: &str) {
         let service = self.service(id).await;
         let image = |pointer: &str| service.pointer(pointer).and_then(Value::as_str).unwrap_or("absent").to_owned();
@@ -291,7 +292,7 @@ impl Target {
         }
     }
 
-    /// The events of a service, the oldest first.
+    /// Returns the events of a service, oldest first.
     pub async fn events(&self, id: &str, since: &str) -> Vec<String> {
         let until = self.now().await;
         let filters = format!("%7B%22type%22%3A%5B%22service%22%5D%2C%22service%22%3A%5B%22{id}%22%5D%7D");
@@ -312,7 +313,7 @@ impl Target {
             .collect()
     }
 
-    /// The engine's clock, in seconds.
+    /// Returns the engine's current time, in seconds.
     pub async fn now(&self) -> String {
         let info = self.call("GET", "/info", None).await;
         let at = parse_time(info.body["SystemTime"].as_str().unwrap()).unwrap();
@@ -327,7 +328,7 @@ impl Target {
     }
 }
 
-/// How tasks ended: each way once, with what still runs counted.
+/// Summarizes tasks: a count of the running ones, and each distinct way of ending once.
 pub fn ends_of(tasks: &[Value]) -> Vec<String> {
     let mut lines = std::collections::BTreeSet::new();
     let mut running: BTreeMap<String, usize> = BTreeMap::new();
@@ -354,7 +355,7 @@ pub fn image_of(task: &Value) -> String {
     task.pointer("/Spec/ContainerSpec/Image").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Lays members over those there are.
+/// Merges members into a JSON object.
 pub fn lay(under: &mut Value, over: Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {

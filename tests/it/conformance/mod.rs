@@ -1,10 +1,10 @@
-//! Conformance: what a client observes of the simulator is what it observes of a real engine.
+//! Conformance of the simulator: a client observes the same as with a real engine.
 //!
-//! Each scenario is a script against an engine and writes down what it sees: codes and messages, update states, task
-//! states and errors, specs, events, by sequence and not by time. There is one committed expectation for each, in
-//! `expected/`, and the simulator (always) and the lab's swarm (where it is up) are held to it. They were written by the
-//! lab's engine: `PINNACE_BLESS=1` writes them anew from there. `INDEX.md` says which row of what is known of engines is
-//! held by which scenario.
+//! Each scenario is a script against an engine that writes a transcript: status codes and messages, update states,
+//! task states and errors, specs and events, by sequence and not by time. Each scenario has one committed
+//! expectation in `expected/`. The simulator (always) and the lab's swarm (if it is up) must match it. The
+//! expectations come from the lab's engine: `PINNACE_BLESS=1` writes them again. `INDEX.md` lists which scenario
+//! covers which known engine behaviour.
 
 mod captures;
 mod client;
@@ -24,7 +24,7 @@ use client::Target;
 
 type Script = fn(Target) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// All scenarios by name.
+/// Returns all scenarios by name.
 fn scenarios() -> BTreeMap<&'static str, Script> {
     let mut all: BTreeMap<&'static str, Script> = BTreeMap::new();
     for part in [refusals::all(), rollouts::all(), rollbacks::all(), tasks::all(), things::all()] {
@@ -35,7 +35,7 @@ fn scenarios() -> BTreeMap<&'static str, Script> {
     all
 }
 
-/// A script as a scenario.
+/// Defines `all()`, which returns the listed scripts by name.
 macro_rules! scripts {
     ($($name:ident),* $(,)?) => {
         pub(super) fn all() -> Vec<(&'static str, super::Script)> {
@@ -49,7 +49,7 @@ fn expected(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/conformance/expected").join(format!("{name}.txt"))
 }
 
-/// Holds what was seen to what is expected; what differs, if anything does.
+/// Compares a transcript with its expectation; returns the differences, or `None`.
 fn compare(name: &str, seen: &str) -> Option<String> {
     let wanted = std::fs::read_to_string(expected(name)).unwrap_or_default();
     if wanted == seen {
@@ -95,7 +95,7 @@ async fn the_lab_conforms() {
     let names: Vec<_> = scenarios().into_iter().filter(|(name, _)| chosen(name)).collect();
     let lab = std::sync::Arc::new(lab);
     let mut wrong = Vec::new();
-    // A few at once: the engines are slow, not the scripts.
+    // Several scripts run in parallel, because most of the time is spent waiting for the engine.
     for some in names.chunks(6) {
         let running: Vec<_> = some
             .iter()
@@ -122,7 +122,7 @@ async fn the_lab_conforms() {
     assert!(wrong.is_empty(), "the lab differs (+) from what is expected (-):\n{}", wrong.join("\n"));
 }
 
-/// The index names every scenario, and none that is not there.
+/// Checks that the index names every scenario and no unknown one.
 #[test]
 fn the_index_is_whole() {
     let text = include_str!("INDEX.md");

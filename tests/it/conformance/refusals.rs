@@ -1,10 +1,10 @@
-//! What an engine refuses, in its own words.
+//! Requests that an engine refuses, with its error messages.
 
 use serde_json::{Value, json};
 
 use super::client::Target;
 
-/// Every reply of an update that is no success.
+/// Collects the error replies of a service update.
 async fn update_refused(target: Target) {
     let name = target.name("s");
     let id = target.create(&target.spec(&name, "v1", 1, json!({}))).await;
@@ -81,7 +81,7 @@ async fn create_refused(target: Target) {
     says("a job with an update policy", &job).await;
 }
 
-/// Lists, filters and single objects that are not there.
+/// Reads lists with filters, and single objects that do not exist.
 async fn reads_refused(target: Target) {
     for (what, path) in [
         ("service", "/services/nosuchservice"),

@@ -1,4 +1,4 @@
-//! Going back, and what gets in its way.
+//! Rollbacks, and edits that interfere with them.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ async fn previous(target: &Target, id: &str, body: impl Fn(&mut Value)) {
     target.note(format!("rollback: {}", reply.line()));
 }
 
-/// The body is ignored; a second rollback goes forward again.
+/// Rolls back twice: the posted spec is ignored, and the second rollback goes forward again.
 async fn toggles(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 1, policies("pause", 1))).await;
     target.until_runs(&id, "v1", 1).await;
@@ -34,7 +34,7 @@ async fn toggles(target: Target) {
     target.end(&id).await;
 }
 
-/// What only changes a label, or how many, or nothing at all, never has an `UpdateStatus`.
+/// Makes changes that start no rollout and set no `UpdateStatus`: a label, the number of replicas, no change at all.
 async fn no_status(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 1, json!({}))).await;
     target.until_runs(&id, "v1", 1).await;
@@ -65,7 +65,7 @@ async fn no_status(target: Target) {
     target.note(format!("UpdateStatus: {}", target.service(&id).await["UpdateStatus"]));
 }
 
-/// A label edit on a paused rollout resumes it.
+/// Edits a label while a rollout is paused: the rollout resumes.
 async fn label_on_paused(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 4, policies("pause", 5))).await;
     target.until_runs(&id, "v1", 4).await;
@@ -86,7 +86,7 @@ async fn label_on_paused(target: Target) {
     target.note(format!("another healthy task is gone; previous: {previous}"));
 }
 
-/// A label edit in the middle defeats the automatic rollback: it "completes" with the bad image.
+/// Edits a label in the middle of a rollout. The automatic rollback then "completes" with the bad image.
 async fn label_mid_rollout(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 3, policies("rollback", 10))).await;
     target.until_runs(&id, "v1", 3).await;
@@ -101,7 +101,7 @@ async fn label_mid_rollout(target: Target) {
     let reply = target.post(&id, "", |spec| spec["Labels"] = json!({ "a": "b" })).await;
     target.note(format!("label: {}", reply.line()));
     target.follow(&id, &["rollback_completed"]).await;
-    // It is over as soon as it begins, so that its beginning may not be seen.
+    // The rollback ends as soon as it starts, so `rollback_started` may not be observed.
     target.forget("update: rollback_started");
     let service = target.service(&id).await;
     target.note(format!("spec: {}", service["Spec"]["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap()));
@@ -109,7 +109,7 @@ async fn label_mid_rollout(target: Target) {
     target.note(format!("labels: {}", service["Spec"]["Labels"]));
 }
 
-/// Going forward from a paused rollout keeps the failed spec as the one before.
+/// Updates from a paused rollout to a good image: the failed spec becomes the previous one.
 async fn fix_forward(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 2, policies("pause", 1))).await;
     target.until_runs(&id, "v1", 2).await;
@@ -125,7 +125,7 @@ async fn fix_forward(target: Target) {
     target.note(format!("previous: {}", image("PreviousSpec")));
 }
 
-/// Going back to what fails: paused on the way back.
+/// Rolls back to an image that fails: the rollback is paused.
 async fn rollback_paused(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "nosuch", 1, policies("pause", 2))).await;
     target.until("it fails", &id, |_, tasks| tasks.iter().any(|task| task["Status"]["State"] == "rejected")).await;
@@ -139,7 +139,7 @@ async fn rollback_paused(target: Target) {
     target.note(format!("spec: {}, previous: {}", image("Spec"), image("PreviousSpec")));
 }
 
-/// Putting the old text back to the letter leaves the tasks that still match alone.
+/// Posts the exact old spec again: tasks that still match it keep running.
 async fn back_to_the_letter(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 3, policies("pause", 5))).await;
     target.until_runs(&id, "v1", 3).await;
@@ -158,7 +158,7 @@ async fn back_to_the_letter(target: Target) {
     target.note(format!("at least one of three stayed: {}", kept >= 1));
 }
 
-/// The whole spec is replaced: what is not posted is gone.
+/// Replaces the whole spec: members that are not posted are removed.
 async fn whole_spec(target: Target) {
     let more = json!({ "Labels": { "a": "b" }, "TaskTemplate": { "ContainerSpec": { "Env": ["A=1"] }, "Resources": { "Limits": { "Pids": 10 } } },
         "UpdateConfig": { "Parallelism": 2 } });

@@ -1,4 +1,4 @@
-//! Rollouts: what each policy makes of each image.
+//! Rollouts with different update policies and images.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::client::Target;
 
 const SECOND: u64 = 1_000_000_000;
 
-/// An update policy.
+/// Returns an update policy, `more` merged over it.
 fn policy(action: &str, monitor: u64, more: Value) -> Value {
     let mut policy = json!({ "Parallelism": 1, "FailureAction": action, "Monitor": monitor * SECOND,
         "MaxFailureRatio": 0, "Order": "stop-first" });
@@ -39,20 +39,21 @@ async fn start_first(target: Target) {
     target.end(&id).await;
 }
 
-/// All at once.
+/// Updates all slots at once.
 async fn parallelism_zero(target: Target) {
     let id = rollout(&target, "v2", 3, policy("pause", 1, json!({ "Parallelism": 0 })), &["completed"]).await;
     target.end(&id).await;
 }
 
-/// The delay is waited out after the last slot too.
+/// Updates with a delay, which also applies after the last slot.
 async fn delay(target: Target) {
     let more = json!({ "Parallelism": 2, "Delay": SECOND });
     let id = rollout(&target, "v2", 4, policy("pause", 1, more), &["completed"]).await;
     target.end(&id).await;
 }
 
-/// One slot failed after it ran, the next was torn down before: both loop, and the restarts go on.
+/// Pauses a failed rollout: one slot failed after it ran, the next one was already
+/// stopped. Both slots keep restarting.
 async fn fails_pause(target: Target) {
     let id = rollout(&target, "late", 3, policy("pause", 5, json!({})), &["paused"]).await;
     target
@@ -63,14 +64,14 @@ async fn fails_pause(target: Target) {
     target.end(&id).await;
 }
 
-/// Completed, and nothing runs.
+/// Updates to a failing image with `continue`: the rollout completes, but no task runs.
 async fn fails_continue(target: Target) {
     let id = rollout(&target, "crash", 2, policy("continue", 1, json!({})), &["completed"]).await;
     target.end(&id).await;
 }
 
-/// Whether the restart or the way back makes the next task is a race: in the second case there is nothing to go back to,
-/// and `rollback_started` cannot be seen.
+/// Rolls back a failed update. The restart and the rollback race for the next task; if the rollback wins, no slot is
+/// left to be rolled back, and `rollback_started` cannot be observed.
 async fn fails_rollback(target: Target) {
     let id = rollout(&target, "late", 1, policy("rollback", 5, json!({})), &["rollback_completed"]).await;
     target.until_runs(&id, "v1", 1).await;
@@ -106,7 +107,7 @@ async fn unhealthy_rollback(target: Target) {
     target.forget("app:unhealthy shutdown");
 }
 
-/// It runs only once it is healthy.
+/// Updates to an image with a health check: tasks are running only once they are healthy.
 async fn healthy_later(target: Target) {
     let health = json!({ "TaskTemplate": { "ContainerSpec": { "Healthcheck": { "Test": ["CMD-SHELL", "curl -f http://localhost/"],
         "Interval": SECOND / 2, "Timeout": 60 * SECOND, "Retries": 120 } } } });
@@ -116,7 +117,7 @@ async fn healthy_later(target: Target) {
     target.end(&id).await;
 }
 
-/// The third failure of four is more than half.
+/// Exceeds the failure ratio: the third failure of four slots is more than half.
 async fn failure_ratio(target: Target) {
     let more = json!({ "MaxFailureRatio": 0.5 });
     let id = rollout(&target, "crash", 4, policy("pause", 3, more), &["paused"]).await;
@@ -132,7 +133,7 @@ async fn failure_ratio(target: Target) {
     target.note(format!("at least three of four slots begun: {}", begun.len() >= 3));
 }
 
-/// A monitor time shorter than the time to the crash: completed, and a crash loop.
+/// Updates with a monitor period shorter than the time to the crash: the rollout completes, and a crash loop follows.
 async fn monitor_too_short(target: Target) {
     let mut over = policy("pause", 1, json!({}));
     over["UpdateConfig"]["Monitor"] = json!(SECOND / 5);
@@ -141,7 +142,8 @@ async fn monitor_too_short(target: Target) {
     target.end(&id).await;
 }
 
-/// A task no node can take is no failure: the old one is stopped, and it stays `updating`.
+/// Updates to a spec that no node can run. This is not a failure: the old task is stopped,
+/// and the state stays `updating`.
 async fn unschedulable(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 2, policy("rollback", 1, json!({})))).await;
     target.until_runs(&id, "v1", 2).await;
@@ -167,7 +169,7 @@ async fn unschedulable(target: Target) {
     target.end(&id).await;
 }
 
-/// The same, with the constraint taken away again: the task that waited is replaced.
+/// Removes the constraint that no node meets: the pending task is replaced.
 async fn unschedulable_mended(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 1, policy("pause", 1, json!({})))).await;
     target.until_runs(&id, "v1", 1).await;
@@ -193,7 +195,7 @@ async fn unschedulable_mended(target: Target) {
     target.end(&id).await;
 }
 
-/// An empty policy is kept as Parallelism 0: everything restarts at once.
+/// Sets an empty policy. The engine stores parallelism 0, so all tasks restart at once.
 async fn empty_policy(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 3, json!({}))).await;
     target.until_runs(&id, "v1", 3).await;
@@ -233,7 +235,7 @@ async fn global_update(target: Target) {
     target.note(format!("tasks with a slot: {slots}"));
 }
 
-/// Twice a run that ends with 0: it is run again by an update, and its end then counts as a failure.
+/// Runs a service that exits with 0, then updates it: the second exit counts as a failure.
 async fn oneshot(target: Target) {
     let mut over = policy("pause", 5, json!({}));
     super::client::lay(&mut over, json!({ "TaskTemplate": { "RestartPolicy": { "Condition": "none" } } }));
@@ -253,7 +255,8 @@ async fn oneshot(target: Target) {
 }
 
 impl Target {
-    /// Like `end`, for rollouts whose later tasks differ from run to run: only what is still there, and the errors.
+    /// Adds a shorter final state than `end` to the transcript, for rollouts whose later tasks vary:
+    /// the images and the rejected tasks.
     async fn end_of_first_failure(&self, id: &str) {
         let service = self.service(id).await;
         let image = |pointer: &str| service.pointer(pointer).and_then(Value::as_str).unwrap_or("absent").to_owned();

@@ -1,11 +1,11 @@
-//! The swarms of the conformance scenarios: the simulated one, and that of the lab.
+//! The swarms under test: the simulated one and the lab's.
 
 use std::process::Command;
 use std::sync::Arc;
 
 use swarm_sim::{Scenario, Sim, parse_time};
 
-/// The simulated registry without a password.
+/// The simulated registry without a login.
 pub const REGISTRY: &str = "10.0.0.1:5000";
 
 /// The images of the scenarios, by tag.
@@ -20,7 +20,7 @@ const IMAGES: &[(&str, &str)] = &[
     ("oneshot", "oneshot"),
 ];
 
-/// A registry that asks for a password.
+/// A registry that requires a login.
 #[derive(Clone)]
 pub struct Private {
     pub host: String,
@@ -28,14 +28,14 @@ pub struct Private {
     pub password: String,
 }
 
-/// The real swarm.
+/// The lab's swarm and registries.
 pub struct Lab {
     pub socket: String,
     pub registry: String,
     pub private: Private,
 }
 
-/// Pushes an image to a real registry.
+/// Pushes an image to a lab registry.
 pub fn push(options: &[&str]) {
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/images.py");
     let done = Command::new("python3").arg(&script).arg("push").args(options).output().unwrap();
@@ -43,7 +43,7 @@ pub fn push(options: &[&str]) {
 }
 
 impl Lab {
-    /// The lab, where it is up; its images are pushed.
+    /// Returns the lab if it is up, after pushing the images.
     pub fn find() -> Option<Self> {
         let var = |name: &str| std::env::var(name).ok();
         let (Some(host), Some(registry), Some(private)) =
@@ -69,7 +69,7 @@ impl Lab {
     }
 }
 
-/// A simulated swarm with the same images.
+/// Returns a simulated swarm with the same images.
 pub fn simulated() -> (Arc<Sim>, Private) {
     let private =
         Private { host: "10.0.0.1:5001".to_owned(), user: "pinnace".to_owned(), password: "s3cret?>~".to_owned() };

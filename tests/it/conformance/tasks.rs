@@ -1,4 +1,4 @@
-//! Tasks that cannot go anywhere, that a node does not take, or that end.
+//! Tasks that stay pending, that a node rejects, or that end.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::client::{Target, image_of};
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Creates a service and writes down why its tasks wait.
+/// Creates a service and adds the reason why its tasks are pending.
 async fn waits(target: &Target, what: &str, replicas: u64, over: Value) {
     let id = target.create(&target.spec(&target.name(what), "v1", replicas, over)).await;
     target.until("it says why", &id, |_, tasks| tasks.iter().any(|task| task["Status"]["Err"].is_string())).await;
@@ -42,7 +42,7 @@ async fn unplaceable(target: Target) {
     waits(&target, "host-port", 4, ports).await;
 }
 
-/// Creates a service and writes down how its first task ended.
+/// Creates a service and adds the way its first task ended.
 async fn ends(target: &Target, what: &str, tag: &str, over: Value) {
     let id = target.create(&target.spec(&target.name(what), tag, 1, over)).await;
     let over = |task: &Value| ["complete", "failed", "rejected"].contains(&task["Status"]["State"].as_str().unwrap());
@@ -75,19 +75,19 @@ async fn ended(target: Target) {
     ends(&target, "unhealthy", "unhealthy", container(health)).await;
 }
 
-/// A loop keeps five tasks of a slot, and forgets the first failure.
+/// Runs a crash loop: five tasks of a slot are kept, the first failures are removed.
 async fn history(target: Target) {
     let over = json!({ "TaskTemplate": { "RestartPolicy": { "Condition": "any", "Delay": SECOND / 2 } } });
     let id = target.create(&target.spec(&target.name("s"), "crash", 1, over)).await;
     target.until("it fails", &id, |_, tasks| tasks.iter().any(|task| task["Status"]["State"] == "failed")).await;
     let first = target.tasks(&id).await.iter().find(|task| task["Status"]["State"] == "failed").unwrap()["ID"].clone();
     target.until("the first is gone", &id, |_, tasks| tasks.iter().all(|task| task["ID"] != first)).await;
-    // For a moment there are six: the engine clears away after it has made the next one.
+    // A sixth task exists for a moment: the engine removes the oldest one after creating the next.
     target.until("five are left", &id, |_, tasks| tasks.len() == 5).await;
     target.note("tasks: 5".to_owned());
 }
 
-/// Restart conditions and attempts.
+/// Tries restart conditions and maximum attempts.
 async fn restarts(target: Target) {
     let policy = |policy: Value| json!({ "TaskTemplate": { "RestartPolicy": policy } });
     let delay = SECOND / 2;
@@ -116,7 +116,7 @@ async fn restarts(target: Target) {
     }
 }
 
-/// A job runs to its end, and again with every update.
+/// Runs a job to completion, and again after an update.
 async fn job(target: Target) {
     let mut spec = target.spec(&target.name("s"), "oneshot", 1, json!({}));
     spec["Mode"] = json!({ "ReplicatedJob": { "MaxConcurrent": 1, "TotalCompletions": 2 } });

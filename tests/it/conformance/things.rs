@@ -1,4 +1,4 @@
-//! Configs, registries by the engine, events, and specs kept to the letter.
+//! Configs, registry lookups by the engine, events, and specs that are stored unchanged.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::Target;
 
-/// A name is claimed once; data never changes; labels change by compare-and-swap.
+/// Creates and changes configs: names are unique, data is immutable, labels change by compare-and-swap.
 async fn config_claim(target: Target) {
     let name = target.name("c");
     let body = json!({ "Name": name, "Labels": { "a": "1" }, "Data": STANDARD.encode("{}") });
@@ -42,7 +42,7 @@ async fn config_claim(target: Target) {
     target.says("remove again", "DELETE", &format!("/configs/{id}"), None).await;
 }
 
-/// What registries tell the engine.
+/// Looks up images through the engine (`/distribution`).
 async fn distribution(target: Target) {
     let digest =
         |reply: &super::client::Reply| reply.body["Descriptor"]["digest"].as_str().unwrap_or_default().to_owned();
@@ -71,7 +71,7 @@ async fn distribution(target: Target) {
     }
 }
 
-/// A service with everything set is kept to the letter, and shown with defaults where asked.
+/// Creates a service with every field set: the spec is stored unchanged, and shown with defaults on request.
 async fn kitchen_sink(target: Target) {
     let text = include_str!("../../captures/kitchen-sink-service.json");
     let mut spec = serde_json::from_str::<Value>(text).unwrap()["Spec"].clone();
@@ -104,14 +104,14 @@ async fn kitchen_sink(target: Target) {
     }
 }
 
-/// The spec, in the engine's own text.
+/// Returns the spec as the engine wrote it.
 fn part(raw: &str) -> String {
     let start = raw.find("\"Spec\":").unwrap();
     let end = raw.find(",\"PreviousSpec\"").or_else(|| raw.find(",\"Endpoint\":{")).unwrap();
     raw[start..end].to_owned()
 }
 
-/// The events of a service's life.
+/// Collects the events of a service from creation to removal.
 async fn events(target: Target) {
     let since = target.now().await;
     let policy = json!({ "UpdateConfig": { "Parallelism": 0, "Monitor": 500_000_000, "FailureAction": "pause" } });
@@ -130,7 +130,7 @@ async fn events(target: Target) {
     }
 }
 
-/// The version index moves by itself right after a service was made.
+/// Waits for the version index, which moves without a client's write right after a service was created.
 async fn index_moves(target: Target) {
     let id = target.create(&target.spec(&target.name("s"), "v1", 0, json!({}))).await;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -149,7 +149,7 @@ async fn index_moves(target: Target) {
     target.note(format!("endpoint: {}", service["Endpoint"]));
 }
 
-/// The undocumented filter, and the counts.
+/// Uses the undocumented filter `_up-to-date`, and reads the task counts.
 async fn up_to_date(target: Target) {
     let over = json!({ "UpdateConfig": { "Parallelism": 1, "Monitor": 500_000_000 } });
     let id = target.create(&target.spec(&target.name("s"), "v1", 2, over)).await;
@@ -169,7 +169,7 @@ async fn up_to_date(target: Target) {
     target.note(format!("after: {}", count().await));
 }
 
-/// Credentials are kept, replaced, and taken from before; without them an image is not there.
+/// Updates with kept, new and previous credentials; without credentials the image cannot be pulled.
 async fn credentials(target: Target) {
     let private = target.private.clone();
     let header = |password: &str| {

@@ -1,8 +1,8 @@
-//! The `docker` command line tells the same of the simulator as of a real swarm.
+//! The `docker` command line, with the same output on the simulator as on a real swarm.
 //!
-//! Each script is a row of `docker` commands whose outputs become one text (`text.rs` takes out what differs from run to
-//! run). There is one committed expectation for each, in `expected/`, written by the lab's swarm with `PINNACE_BLESS=1`;
-//! the simulator (wherever there is a `docker`) and the lab (where it is up) are held to it.
+//! Each script is a list of `docker` commands whose outputs become one transcript (`text.rs` removes what varies
+//! between runs). Each script has one committed expectation in `expected/`, written by the lab's swarm with
+//! `PINNACE_BLESS=1`. The simulator (if a `docker` is installed) and the lab (if it is up) must match it.
 
 mod scripts;
 mod text;
@@ -12,20 +12,20 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use swarm_sim::{Scenario, Seat, Sim, listen_unix, outside};
+use swarm_sim::{Scenario, ServedEndpoint, Sim, listen_unix, outside};
 
 use crate::lab::{Lab, limit, name};
 use text::{Notes, Show};
 
 /// The images of the scripts, by tag.
 const IMAGES: &[(&str, &str)] = &[("v1", "sleep"), ("v2", "sleep"), ("crash", "exit:1")];
-/// The simulated registry.
+/// The simulated registry's address.
 const REGISTRY: &str = "10.0.0.1:5000";
-/// So many times as fast the simulator goes. The command line verifies in real time what the engine does in its own: were
-/// it much faster, a rollout could be over between two looks of the command line.
+/// The speed of the simulator. The command line verifies in real time what the engine does in simulated time: at a
+/// much higher speed a rollout could end between two polls of the command line.
 const SCALE: f64 = 2.0;
 
-/// The engine's own command line before any other: it is the one of the distribution, and not of whom installed it last.
+/// Returns the path of `docker`. The distribution's binary in `/usr/bin` is preferred to later installed ones.
 fn docker() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::iter::once(PathBuf::from("/usr/bin"))
@@ -40,14 +40,14 @@ fn docker() -> Option<PathBuf> {
     found
 }
 
-/// A `docker` that speaks to one engine, and what it said.
+/// A `docker` command line connected to one engine, with its transcript.
 pub struct Cli {
     binary: PathBuf,
     socket: PathBuf,
     config: tempfile::TempDir,
-    /// The stack of this script.
+    /// The script's stack.
     stack: String,
-    /// Its only service.
+    /// The only service of the stack.
     service: String,
     registry: String,
     notes: Notes,
@@ -77,7 +77,7 @@ impl Cli {
         command
     }
 
-    /// What a command says: its end, standard output and standard error.
+    /// Runs a command; returns exit code, standard output and standard error.
     async fn ask(&self, args: &[&str]) -> (Option<i32>, String, String) {
         let mut command = tokio::process::Command::from(self.command(args));
         let done = tokio::time::timeout(limit(120), command.kill_on_drop(true).output()).await;
@@ -86,14 +86,15 @@ impl Cli {
         (done.status.code(), text(done.stdout), text(done.stderr))
     }
 
-    /// Runs a command and writes down what it says.
+    /// Runs a command and adds its output to the transcript.
     async fn run(&mut self, show: Show, args: &[&str]) {
         let (code, out, err) = self.ask(args).await;
         self.notes.command(show, &args.join(" "), &out, &err, code);
     }
 
-    /// Waits until a change is over and all tasks are what they should be, so many of them ready to go on later. The
-    /// command line itself ends when the tasks have been up for long enough, and the engine's word may come later.
+    /// Waits until a change is over and all tasks have reached their desired state, with `ready` tasks that are
+    /// still to start. The command line itself returns once the tasks have been up long enough, which may be
+    /// before the engine reports the end.
     async fn settle(&self, ready: usize) {
         let format = "{{.DesiredState}} {{.CurrentState}}";
         let state = "{{if .UpdateStatus}}{{.UpdateStatus.State}}{{end}}";
@@ -105,7 +106,7 @@ impl Cli {
                 let mut words = line.split(' ');
                 match (words.next(), words.next()) {
                     (Some("Shutdown"), Some(state)) => ["Shutdown", "Failed", "Rejected"].contains(&state),
-                    // A task that waits for its turn gets its image meanwhile.
+                    // A task that waits to start pulls its image already.
                     (Some("Ready"), Some("Rejected")) => true,
                     (wanted, is) => wanted == is,
                 }
@@ -123,14 +124,14 @@ impl Cli {
 
 impl Drop for Cli {
     fn drop(&mut self) {
-        // A script that ended has done so itself.
+        // A script that ended normally has removed its service.
         if std::thread::panicking() {
             let _ = self.command(&["service", "rm", &self.service]).output();
         }
     }
 }
 
-/// Both engines take the script at the same time; what the lab says is what is expected.
+/// Runs the script against the simulator and the lab at the same time and compares both with the expectation.
 fn hold(script: &'static str, run: &impl AsyncFn(&mut Cli)) {
     let Some(binary) = docker() else { return };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -172,7 +173,7 @@ fn simulator(socket: &Path) -> Arc<Sim> {
     let now = outside();
     let (world, _) = Scenario::read(&text).unwrap().world(now).unwrap();
     let sim = Sim::start(world, SCALE);
-    listen_unix(Arc::clone(&sim), Seat::Engine(None), socket).unwrap();
+    listen_unix(Arc::clone(&sim), ServedEndpoint::Engine(None), socket).unwrap();
     sim
 }
 

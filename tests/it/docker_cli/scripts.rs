@@ -1,9 +1,9 @@
-//! The scripts: commands in a row.
+//! The scripts: lists of commands.
 
 use super::Cli;
 use super::text::Show::{End, Nodes, Plain, Slots, Sorted, Stacks, Steps};
 
-/// Two tasks, one changed after the other, with a pause between them in which a bad one fails.
+/// Creates a service with two tasks, updated one after the other; a bad task fails in the delay between them.
 async fn create(cli: &mut Cli, more: &[&str]) {
     let (service, image, label) =
         (cli.service.clone(), cli.image("v1"), format!("com.docker.stack.namespace={}", cli.stack));
@@ -38,7 +38,8 @@ pub(super) async fn good(cli: &mut Cli) {
     cli.run(Plain, &["service", "rm", &service]).await;
 }
 
-/// A service whose next task fails within the pause after it; a task that failed stays down for the rest of the script.
+/// Creates a service whose next task fails within the delay after it. A failed task stays
+/// down for the rest of the script.
 async fn create_pausing(cli: &mut Cli) {
     let failing = ["--update-delay", "3s", "--update-monitor", "2s", "--update-failure-action", "pause"];
     create(cli, &[&failing[..], &["--restart-delay", "300s"]].concat()).await;

@@ -1,26 +1,26 @@
-//! What commands said, without what differs from run to run.
+//! Command output without the parts that vary between runs.
 
 use std::path::Path;
 
-/// How much of an output is the same from run to run.
+/// The kind of an output, which determines what is removed.
 pub enum Show {
-    /// All of it.
+    /// The complete output.
     Plain,
-    /// Tasks by slot: which slot comes first in a change is the engine's to choose.
+    /// Tasks by slot; the engine chooses which slot is updated first.
     Slots,
-    /// Progress, each step once.
+    /// Progress: each step once.
     Steps,
-    /// Progress whose steps come and go between two looks: what it says in the end.
+    /// Progress whose steps may fall between two polls: the final message only.
     End,
-    /// Nodes: which of them leads is theirs to say.
+    /// Nodes; the leader varies.
     Nodes,
-    /// Lines that come in any order, with a text of their own after a bar.
+    /// Lines in any order, with varying text after a bar.
     Sorted,
-    /// The stack of this name, among those of others.
+    /// The stack of this name, among those of other tests.
     Stacks(String),
 }
 
-/// What was written down.
+/// The transcript of a script.
 pub struct Notes {
     text: String,
     names: Vec<(String, String)>,
@@ -38,7 +38,7 @@ impl Notes {
         &self.text
     }
 
-    /// Writes a command down, and what it said.
+    /// Adds a command and its output.
     pub(super) fn command(&mut self, show: Show, command: &str, out: &str, err: &str, code: Option<i32>) {
         let out: Vec<String> = out.split(['\n', '\r']).map(|line| converged(squeezed(line))).collect();
         let is_sorted = matches!(show, Show::Sorted);
@@ -65,7 +65,7 @@ impl Notes {
         }
     }
 
-    /// A line with names in the place of ids and digests, the same for the same.
+    /// Replaces ids and digests with stable names.
     fn named(&mut self, line: &str) -> String {
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         for token in line.split(|c: char| !word(c)).filter(|token| [25, 64].contains(&token.len())) {
@@ -78,7 +78,7 @@ impl Notes {
             } else {
                 self.ids += 1;
                 self.names.push((token.to_owned(), format!("ID{}", self.ids)));
-                // Lists of services show its beginning only.
+                // Service lists show the first 12 characters of an id.
                 self.names.push((token[..12].to_owned(), format!("ID{}", self.ids)));
             }
         }
@@ -90,7 +90,7 @@ impl Notes {
     }
 }
 
-/// A line whose columns are two spaces apart; its indentation is kept.
+/// Returns a line with its columns two spaces apart; the indentation is kept.
 fn squeezed(line: &str) -> String {
     let inner = line.trim_start_matches(' ');
     let mut out = " ".repeat(line.len() - inner.len());
@@ -107,7 +107,7 @@ fn squeezed(line: &str) -> String {
     out.trim_end().to_owned()
 }
 
-/// `5 seconds ago`, `About a minute ago`, moments and version indexes.
+/// Removes times such as `5 seconds ago` and `About a minute ago`, timestamps and version indexes.
 fn without_times(line: &str) -> String {
     if let Some((key, _)) = line.split_once("\": ")
         && (key.ends_with("At") || key.ends_with("\"Index"))
@@ -125,16 +125,16 @@ fn without_times(line: &str) -> String {
     words.join(" ")
 }
 
-/// Newer command lines name the service.
+/// Removes the service name, which newer command lines print.
 fn converged(line: String) -> String {
     let named = line.starts_with("verify: Service ") && line.ends_with(" converged");
     if named { "verify: Service converged".to_owned() } else { line }
 }
 
-/// The histories of the slots, the shorter ones first.
+/// Returns the histories of the slots, the shorter ones first.
 ///
-/// The next task of one that failed is made of the spec of that moment: that of the bad image, or already that before it.
-/// The first of these never runs, and is left out.
+/// The replacement of a failed task uses the spec of that moment: the one with the bad image, or already the previous
+/// one. A task of the first kind never runs, and is left out.
 fn slots(lines: &[String]) -> Vec<String> {
     let mut all: Vec<Vec<String>> = Vec::new();
     let was_never = |line: &str| line.contains("/app:crash") && line.contains("  Shutdown  Shutdown ");
@@ -159,12 +159,12 @@ fn nodeless(text: &str) -> String {
     ["node-1", "node-2", "node-3"].iter().fold(text.to_owned(), |text, node| text.replace(node, "NODE"))
 }
 
-/// The number of a slot is left out, and where it runs.
+/// Removes the slot number and the node.
 fn numberless(text: &str) -> String {
     nodeless(text).replace("_web.1 ", "_web.N ").replace("_web.2 ", "_web.N ")
 }
 
-/// The lines of a progress, each once; what it says of a rollback comes at some moment.
+/// Returns the progress lines, each once. Rollback lines come first, because their position varies.
 fn steps(lines: Vec<String>) -> Vec<String> {
     let (mut told, rest): (Vec<_>, Vec<_>) = lines.into_iter().partition(|line| line.starts_with("rollback: "));
     let mut seen: Vec<String> = rest
@@ -180,7 +180,7 @@ fn steps(lines: Vec<String>) -> Vec<String> {
     told
 }
 
-/// What it says in the end. An automatic rollback may be over between two looks; `inspect` tells of it.
+/// Returns the final message. An automatic rollback may fall between two polls; `inspect` shows it.
 fn end(lines: Vec<String>) -> Vec<String> {
     let passing = [
         "overall progress: ",
@@ -215,12 +215,12 @@ fn sorted(lines: &[String]) -> Vec<String> {
 }
 
 fn stacks(lines: Vec<String>, stack: &str) -> Vec<String> {
-    // Older command lines tell an orchestrator as well.
+    // Older command lines also print an orchestrator.
     let plain = |line: String| line.replace("  ORCHESTRATOR", "").replace("  Swarm", "");
     lines.into_iter().filter(|line| line.starts_with("NAME") || line.starts_with(stack)).map(plain).collect()
 }
 
-/// Holds what was seen to what is expected.
+/// Compares a transcript with its expectation.
 pub(super) fn assert_same(who: &str, expected: &Path, seen: &str) {
     let wanted = std::fs::read_to_string(expected).unwrap_or_default();
     if wanted != seen {
@@ -229,7 +229,7 @@ pub(super) fn assert_same(who: &str, expected: &Path, seen: &str) {
     }
 }
 
-/// Both texts command by command; only the commands that differ.
+/// Returns the differing commands of both texts.
 fn similar(wanted: &str, seen: &str) -> String {
     let parts = |text: &str| -> Vec<String> { text.split("$ docker ").skip(1).map(str::to_owned).collect() };
     let (wanted, seen) = (parts(wanted), parts(seen));

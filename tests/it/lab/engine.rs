@@ -1,4 +1,4 @@
-//! The Engine API over its socket: HTTP/1.0, so that an answer ends where the connection does.
+//! The Engine API over a unix socket: HTTP/1.0, so that a response ends with the connection.
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// An engine.
+/// A client of one engine.
 #[derive(Clone, Debug)]
 pub struct Engine {
     socket: PathBuf,
@@ -19,7 +19,7 @@ impl Engine {
         Self { socket: socket.to_owned() }
     }
 
-    /// Status and body of an answer; status 0 where none came.
+    /// Makes a request; returns status and body, or status 0 without a response.
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         self.try_ask(method, path, body).unwrap_or_else(|error| (0, error.to_string()))
     }
@@ -39,21 +39,21 @@ impl Engine {
         Ok((status, body.to_owned()))
     }
 
-    /// Reads something that is there.
+    /// Reads an object that must exist.
     pub fn get(&self, path: &str) -> Value {
         let (status, body) = self.ask("GET", path, "");
         assert_eq!(status, 200, "GET {path}: {body}");
         serde_json::from_str(&body).unwrap()
     }
 
-    /// Writes something that is taken.
+    /// Posts a body that must be accepted.
     pub fn post(&self, path: &str, body: &str) -> Value {
         let (status, answer) = self.ask("POST", path, body);
         assert!((200..300).contains(&status), "POST {path}: {status} {answer}");
         serde_json::from_str(&answer).unwrap_or_default()
     }
 
-    /// A list, filtered: `("label", "a=b")`.
+    /// Reads a list with filters, such as `("label", "a=b")`.
     pub fn list(&self, what: &str, filters: &[(&str, &str)]) -> Vec<Value> {
         let mut all = serde_json::Map::new();
         for (key, value) in filters {
@@ -65,25 +65,25 @@ impl Engine {
         self.get(&format!("/{what}?filters={encoded}")).as_array().unwrap().clone()
     }
 
-    /// A service's spec, its very text.
+    /// Returns a service's spec, byte for byte.
     pub fn spec(&self, service: &str) -> String {
         let (status, body) = self.ask("GET", &format!("/services/{service}"), "");
         assert_eq!(status, 200, "{service}: {body}");
         raw_spec(&body)
     }
 
-    /// A service's image text.
+    /// Returns a service's image reference.
     pub fn image(&self, service: &str) -> String {
         let spec: Value = serde_json::from_str(&self.spec(service)).unwrap();
         spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap().to_owned()
     }
 
-    /// A service's version index.
+    /// Returns a service's version index.
     pub fn index(&self, service: &str) -> u64 {
         self.get(&format!("/services/{service}"))["Version"]["Index"].as_u64().unwrap()
     }
 
-    /// The tasks of a service that should run and do: their ids and images.
+    /// Returns ids and images of the running tasks of a service.
     pub fn running(&self, service: &str) -> Vec<(String, String)> {
         let tasks = self.list("tasks", &[("service", service), ("desired-state", "running")]);
         let up = tasks.iter().filter(|task| task["Status"]["State"] == "running");
@@ -94,9 +94,9 @@ impl Engine {
         up
     }
 
-    /// What another operator would do: posts the spec with another image.
+    /// Sets a service's image, as another operator would.
     pub fn set_image(&self, service: &str, image: &str) {
-        // The engine moves the index by itself, on every step of a rollout.
+        // The index moves with every step of a rollout, so the update is retried.
         super::wait_for(&format!("{service} to take {image}"), 10, || {
             let read = self.get(&format!("/services/{service}"));
             let mut spec = read["Spec"].clone();
@@ -109,7 +109,7 @@ impl Engine {
     }
 }
 
-/// The very text of the spec in a service as the engine tells it.
+/// Extracts the spec's text, byte for byte, from the JSON of a service.
 pub fn raw_spec(body: &str) -> String {
     #[derive(Deserialize)]
     struct Body<'a> {

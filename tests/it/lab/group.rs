@@ -1,32 +1,32 @@
-//! Groups that belong to one test, and go with it.
+//! Groups of services that belong to one test and are removed with it.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::{Engine, Lab, name, wait_for};
 
-/// 1 s, in the engine's nanoseconds.
+/// One second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
-/// A database, a stack or a service of one test; its end removes its services and its part of the journal.
+/// A database, stack or service of one test. Dropping it removes its services and its journal entries.
 #[derive(Debug)]
 pub struct Group {
-    /// `kind/name`.
+    /// The selector, `kind/name`.
     pub text: String,
-    /// Its name alone.
+    /// The name without the kind.
     pub name: String,
-    /// Its services, in the order created.
+    /// The names of its services, in creation order.
     pub services: Vec<String>,
     engine: Engine,
 }
 
 impl Group {
-    /// Creates services in a group; their specs are made from its name.
+    /// Creates a group with a unique name; `specs` returns its service specs.
     pub fn new(lab: &Lab, kind: &str, specs: impl FnOnce(&str) -> Vec<Value>) -> Self {
         Self::named(lab, kind, name(kind), specs)
     }
 
-    /// The same, of this name.
+    /// Creates a group with the given name.
     pub fn named(lab: &Lab, kind: &str, name: String, specs: impl FnOnce(&str) -> Vec<Value>) -> Self {
         let engine = lab.engine(1);
         let mut group = Self { text: format!("{kind}/{name}"), name, services: Vec::new(), engine };
@@ -37,12 +37,12 @@ impl Group {
         group
     }
 
-    /// One that somebody else created.
+    /// Returns a group whose services exist already.
     pub fn known(lab: &Lab, kind: &str, name: &str, services: Vec<String>) -> Self {
         Self { text: format!("{kind}/{name}"), name: name.to_owned(), services, engine: lab.engine(1) }
     }
 
-    /// A database with db node `n1` on three hosts, `n2` on one, and a support service, in the control plane's shape.
+    /// Creates a database as the control plane does: db node `n1` on three hosts, `n2` on one, and a support service.
     pub fn database(lab: &Lab, image: &str) -> Self {
         let group = Self::new(lab, "database", |name| {
             let support = support(lab, name, &format!("{}/mcp:1.0.0", lab.registry));
@@ -54,7 +54,7 @@ impl Group {
         group
     }
 
-    /// A stack of services with one task each.
+    /// Creates a stack of services with one task each.
     pub fn stack(lab: &Lab, parts: &[(&str, &str)]) -> Self {
         let group = Self::new(lab, "stack", |name| {
             parts.iter().map(|(service, image)| part(name, service, image, 1)).collect()
@@ -63,7 +63,7 @@ impl Group {
         group
     }
 
-    /// Waits until as many tasks run as should.
+    /// Waits until all desired tasks run.
     pub fn wait_until_up(&self) {
         for service in &self.services {
             let spec: Value = serde_json::from_str(&self.engine.spec(service)).unwrap();
@@ -74,17 +74,17 @@ impl Group {
         }
     }
 
-    /// The raw specs of all its services.
+    /// Returns the specs of its services, byte for byte.
     pub fn specs(&self) -> Vec<String> {
         self.services.iter().map(|service| self.engine.spec(service)).collect()
     }
 
-    /// Its running tasks' ids, service by service.
+    /// Returns ids and images of its running tasks, by service.
     pub fn tasks(&self) -> Vec<Vec<(String, String)>> {
         self.services.iter().map(|service| self.engine.running(service)).collect()
     }
 
-    /// Its slots as they stand in the store: state, units, post; by number.
+    /// Returns its journal slots, ordered by number: state, unit letters, announced update.
     pub fn slots(&self) -> Vec<(String, String, String)> {
         let mut slots: Vec<_> = self.engine.list("configs", &[("label", "pinnace.v")]);
         slots.retain(|slot| slot["Spec"]["Labels"]["pinnace.text"] == self.text.as_str());
@@ -136,13 +136,13 @@ fn node_id(lab: &Lab, host: usize) -> String {
     nodes.as_array().unwrap().iter().find(here).unwrap()["ID"].as_str().unwrap().to_owned()
 }
 
-/// A health check that passes, on a busy machine too: its probes may take long, and many may fail.
+/// Returns a health check that passes, with generous limits for busy machines.
 fn health() -> Value {
     json!({"Test": ["CMD-SHELL", "curl -f http://localhost:8080/"], "Interval": SECOND / 2, "Timeout": 60 * SECOND,
         "StartPeriod": 10 * SECOND, "Retries": 120})
 }
 
-/// An instance of a db node, as the control plane writes it.
+/// Returns the spec of a db node instance, as the control plane writes it.
 pub fn instance(lab: &Lab, database: &str, member: &str, host: usize, image: &str) -> Value {
     let id = format!("{database}-{member}-h{host}");
     let labels = json!({"pgedge.component": "postgres", "pgedge.database.id": database, "pgedge.node.name": member,
@@ -189,7 +189,7 @@ fn support(lab: &Lab, database: &str, image: &str) -> Value {
     })
 }
 
-/// A stack's service.
+/// Returns the spec of a stack's service.
 pub fn part(stack: &str, service: &str, image: &str, replicas: u64) -> Value {
     let namespace = json!({"com.docker.stack.namespace": stack});
     json!({

@@ -1,6 +1,6 @@
-//! The lab, as tests of the whole program use it: its sockets, groups of their own, images of their own.
+//! The lab for tests of the whole program: sockets, groups and images.
 //!
-//! A test that gets no [`Lab`] says so and ends; with `PINNACE_LAB_REQUIRED=1` it fails.
+//! A test without a [`Lab`] prints a message and passes; with `PINNACE_LAB_REQUIRED=1` it fails.
 
 mod engine;
 mod group;
@@ -20,20 +20,20 @@ pub use group::{Group, instance, part};
 pub use program::{Program, Running, Said};
 pub use second::Second;
 
-/// A lab that is up.
+/// A running lab.
 #[derive(Clone, Debug)]
 pub struct Lab {
     sockets: Vec<PathBuf>,
-    /// The plain registry.
+    /// The registry without a login, `host:port`.
     pub registry: String,
-    /// The one with a password.
+    /// The registry with a login, `host:port`.
     pub auth_registry: String,
-    /// The lab's folder.
+    /// The lab's folder on this machine.
     pub folder: PathBuf,
 }
 
 impl Lab {
-    /// The lab that the environment names.
+    /// Returns the lab that the environment names; `None` if it is not up.
     pub fn get() -> Option<Self> {
         let Ok(sockets) = std::env::var("PINNACE_LAB_SOCKETS") else {
             let required = std::env::var("PINNACE_LAB_REQUIRED").is_ok_and(|value| value == "1");
@@ -55,41 +55,40 @@ impl Lab {
         }
     }
 
-    /// The engine of node 1, 2 or 3.
+    /// Returns a client of the engine on node 1, 2 or 3.
     pub fn engine(&self, node: usize) -> Engine {
         Engine::new(&self.sockets[node - 1])
     }
 
-    /// The socket of node 1, 2 or 3.
+    /// Returns the engine socket of node 1, 2 or 3.
     pub fn socket(&self, node: usize) -> PathBuf {
         self.sockets[node - 1].clone()
     }
 
-    /// The program, speaking to the manager on node 1, 2 or 3, with folders of its own.
+    /// Returns the program, connected to the manager on node 1, 2 or 3, with its own folders.
     pub fn program(&self, node: usize) -> Program {
         Program::new(&self.sockets[node - 1])
     }
 
-    /// Pushes an image to the plain registry, and tells its digest.
+    /// Builds an image and pushes it to the registry without a login.
     pub fn push(&self, path: &str, behaviour: &str, more: &[&str]) -> Image {
         Image::push(&format!("{}/{path}", self.registry), behaviour, more)
     }
 }
 
-/// Two pushes of the same layers at once make the registry forget one of them.
+/// A lock for pushes: the registry loses one of two pushes of the same layers.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// An image that was pushed.
+/// A pushed image.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// `host:port/path:tag`.
+    /// The reference, `host:port/path:tag`.
     pub text: String,
-    /// Its digest.
     pub digest: String,
 }
 
 impl Image {
-    /// Makes it up and pushes it; see `tests/lab/images.py`.
+    /// Builds and pushes an image; see `tests/lab/images.py`.
     pub fn push(text: &str, behaviour: &str, more: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/images.py");
         let mut command = Command::new("python3");
@@ -102,32 +101,32 @@ impl Image {
         Self { text: text.to_owned(), digest: told["digest"].as_str().unwrap().to_owned() }
     }
 
-    /// Deletes it from its registry, also for those who still know its manifest.
+    /// Deletes the image from its registry, including its configuration.
     pub fn delete(&self) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/images.py");
         let done = Command::new("python3").arg(script).args(["delete", &self.text, "--config"]).output().unwrap();
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
-    /// What is applied for it.
+    /// Returns the reference with its digest, as it is applied.
     pub fn pinned(&self) -> String {
         format!("{}@{}", self.text, self.digest)
     }
 }
 
-/// A name nobody else uses: `it-kind-PID-N`.
+/// Returns a unique name, `it-kind-PID-N`.
 pub fn name(kind: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(1);
     format!("it-{kind}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// How long to wait for something that comes in so many seconds on an idle machine: five times that, as a busy one takes
-/// longer and the limit is only reached by what does not come.
+/// Returns a timeout: five times the duration on an idle machine, in seconds. Busy machines need longer,
+/// and only failures reach the timeout.
 pub fn limit(seconds: u64) -> Duration {
     Duration::from_secs(5 * seconds)
 }
 
-/// Waits for a named thing.
+/// Waits until `check` returns a value; panics with the name after the timeout.
 pub fn wait_for<T>(what: &str, seconds: u64, mut check: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();
     loop {

@@ -1,4 +1,4 @@
-//! The real program, with a home of its own.
+//! The pinnace binary, with its own home folder.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::limit;
 
-/// How many seconds a verb may take on an idle machine before a test gives it up.
+/// The longest run of a verb on an idle machine, in seconds; [`limit`] scales it.
 const LONGEST: u64 = 120;
 
 /// The program of one operator.
@@ -27,23 +27,23 @@ impl Program {
         Self { home: tempfile::tempdir().unwrap(), host: format!("unix://{}", socket.display()), more: Vec::new() }
     }
 
-    /// The same, with a variable of the environment more.
+    /// Adds an environment variable.
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.more.push((key.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same, called by this user.
+    /// Sets the user who calls the program through `sudo`.
     pub fn by(self, user: &str) -> Self {
         self.with("SUDO_USER", user)
     }
 
-    /// Its folders.
+    /// Returns the home folder.
     pub fn home(&self) -> &Path {
         self.home.path()
     }
 
-    /// Logs in to a registry, as `docker login` notes it down.
+    /// Stores a registry login, as `docker login` does.
     pub fn login(&self, registry: &str, user: &str, password: &str) {
         self.docker_config(&serde_json::json!({"auths": {registry: {"username": user, "password": password}}}));
     }
@@ -55,7 +55,7 @@ impl Program {
         std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
     }
 
-    /// Puts a credential helper of this name where it is found: a shell script.
+    /// Installs a credential helper: a shell script of this name on the `PATH`.
     pub fn helper(&self, name: &str, script: &str) {
         let path = self.bin().join(format!("docker-credential-{name}"));
         std::fs::create_dir_all(self.bin()).unwrap();
@@ -67,26 +67,26 @@ impl Program {
         self.home.path().join("bin")
     }
 
-    /// Writes a file of the user's configuration, as `config.toml`.
+    /// Writes a file of the user's configuration, such as `config.toml`.
     pub fn configure(&self, file: &str, text: &str) {
         let folder = self.home.path().join("config/pinnace");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join(file), text).unwrap();
     }
 
-    /// Writes a file, and tells where it is.
+    /// Writes a temporary file and returns its path.
     pub fn file(&self, text: &str) -> String {
         let file = self.home.path().join("given");
         std::fs::write(&file, text).unwrap();
         file.to_str().unwrap().to_owned()
     }
 
-    /// Runs a verb to its end.
+    /// Runs a verb until it ends.
     pub fn run(&self, args: &[&str]) -> Said {
         self.start(args).end()
     }
 
-    /// Starts a verb.
+    /// Starts a verb without waiting for it.
     pub fn start(&self, args: &[&str]) -> Running {
         let home = self.home.path();
         let known = std::env::var_os("PATH").unwrap_or_default();
@@ -111,7 +111,7 @@ impl Program {
     }
 }
 
-/// A verb at work.
+/// A running verb.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
@@ -122,12 +122,12 @@ pub struct Running {
 }
 
 impl Running {
-    /// Its process.
+    /// Returns the process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
-    /// Waits for its end.
+    /// Waits until the verb ends.
     pub fn end(mut self) -> Said {
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
@@ -159,29 +159,29 @@ fn text(file: &mut File) -> String {
     text
 }
 
-/// What a verb said.
+/// The result of a verb.
 #[derive(Debug)]
 pub struct Said {
-    /// Its exit code; `None` where a signal ended it.
+    /// Exit code; `None` if a signal ended it.
     pub code: Option<i32>,
-    /// Its output.
+    /// Standard output.
     pub out: String,
-    /// Its error stream.
+    /// Standard error.
     pub err: String,
-    /// Its arguments.
+    /// Command-line arguments.
     pub args: String,
-    /// How long it took.
+    /// Duration of the run.
     pub took: Duration,
 }
 
 impl Said {
-    /// It must have ended so.
+    /// Asserts the exit code.
     pub fn exit(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{}:\n{}\n{}", self.args, self.out, self.err);
         self
     }
 
-    /// Its output, as JSON.
+    /// Parses standard output as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.out)
             .unwrap_or_else(|error| panic!("{}: {error}\n{}\n{}", self.args, self.out, self.err))

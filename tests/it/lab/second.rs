@@ -1,4 +1,4 @@
-//! A lab besides the one that tests share, for what would disturb the others: it is brought up and goes with its owner.
+//! A second lab for tests that would disturb others; it is started for one test and removed with it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,16 +6,15 @@ use std::process::{Command, Output, Stdio};
 
 use super::Lab;
 
-/// A lab of one test's own.
+/// A lab that belongs to one test.
 #[derive(Debug)]
 pub struct Second {
-    /// The lab.
     pub lab: Lab,
     name: String,
 }
 
 impl Second {
-    /// Brings it up.
+    /// Starts the lab.
     pub fn up(what: &str) -> Self {
         let name = format!("{}:{what}", env!("CARGO_MANIFEST_DIR"));
         let done = script(&name, "up", &[]);
@@ -29,7 +28,7 @@ impl Second {
         Self { lab: Lab::named(&var("PINNACE_LAB_SOCKETS"), var), name }
     }
 
-    /// Does something to node 1, 2 or 3: `kill`, `start`.
+    /// Runs `kill` or `start` on node 1, 2 or 3.
     pub fn node(&self, node: usize, what: &str) {
         let done = script(&self.name, "node", &[&node.to_string(), what]);
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
@@ -42,7 +41,7 @@ impl Drop for Second {
     }
 }
 
-/// Runs a script of the lab, with nothing in its environment of the lab that is shared.
+/// Runs a script of the lab, without the shared lab's environment variables.
 fn script(name: &str, script: &str, args: &[&str]) -> Output {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab").join(script);
     let mut command = Command::new(path);

@@ -1,4 +1,4 @@
-//! What `pinnace inspect` says of images at the lab's registries, and whether they keep a contract.
+//! `pinnace inspect` on images in the lab's registries, with contracts.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ fn inspect(program: &Program, image: &str, more: &[&str]) -> Said {
     program.run(&[&["inspect", image, "--json"], more].concat())
 }
 
-/// An extension image as `CloudNativePG` mounts it.
+/// The options of an extension image, as `CloudNativePG` mounts it.
 const EXTENSION: &[(&str, &str)] = &[
     ("platform", "linux/amd64"),
     ("platform", "linux/arm64"),
@@ -24,7 +24,7 @@ const EXTENSION: &[(&str, &str)] = &[
     ("no-cmd", ""),
 ];
 
-/// Pushes it without some of its options, and with others.
+/// Pushes the extension image without some of its options, and with others.
 fn extension(lab: &Lab, tag: &str, without: &str, with: &[&str]) -> Image {
     let mut options: Vec<String> = vec!["--index".to_owned(), "oci".to_owned()];
     for (key, value) in
@@ -80,7 +80,7 @@ fn an_extension_image_that_breaks_its_contract_says_where() {
     }
 }
 
-/// An image with everything that is told of one.
+/// The options of an image with everything that `inspect` shows.
 const TOLD: [&str; 25] = [
     "--platform",
     "linux/amd64",
@@ -179,7 +179,7 @@ fn what_cannot_be_inspected_says_why() {
         let told = failed(&good, &image);
         assert!(told.contains(&lab.registry) && !told.contains(&password), "{told}");
     }
-    // No engine is needed where plain HTTP is asked for.
+    // Plain HTTP was requested, so no engine is needed.
     let alone = Program::new(std::path::Path::new("/nowhere/docker.sock"));
     let open = lab.push("it/reg/alone:1.0.0", "sleep", &[]);
     inspect(&alone, &open.text, &["--plain-http", &lab.registry]).exit(0);

@@ -1,4 +1,4 @@
-//! What the lab's real registries say of images in their place, through `pinnace check --json`.
+//! Image checks against the lab's real registries, through `pinnace check --json`.
 
 mod inspect;
 
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::lab::{Group, Image, Lab, Program, name};
 
-/// A stack of one service, `app`, that runs this image.
+/// Creates a stack with one service, `app`, that runs this image.
 fn stack(lab: &Lab, image: &str) -> Group {
     Group::stack(lab, &[("app", image)])
 }
 
-/// What is wrong or remarkable about a group with these pins: severity, code, message, hint.
+/// Returns the findings about a group with these pins: severity, code, message, hint.
 fn checked(program: &Program, group: &Group, pins: &str, exit: i32) -> Vec<[String; 4]> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pins.toml");
@@ -20,7 +20,7 @@ fn checked(program: &Program, group: &Group, pins: &str, exit: i32) -> Vec<[Stri
     told(&said.exit(exit).json())
 }
 
-/// The findings of what runs, with nothing pinned.
+/// Returns the findings about the running images, without pins.
 fn running(lab: &Lab, group: &Group) -> Vec<[String; 4]> {
     told(&lab.program(1).run(&["check", &group.text, "--json"]).exit(0).json())
 }
@@ -31,7 +31,7 @@ fn told(json: &Value) -> Vec<[String; 4]> {
     json["findings"].as_array().unwrap().iter().map(|finding| keys.map(|key| text(finding, key))).collect()
 }
 
-/// The one finding of this code, with its severity; its message.
+/// Asserts that exactly one finding has the code and severity; returns its message.
 fn one<'a>(found: &'a [[String; 4]], severity: &str, code: &str) -> &'a str {
     let of_it: Vec<_> = found.iter().filter(|finding| finding[1] == code).collect();
     assert_eq!((of_it.len(), of_it[0][0].as_str()), (1, severity), "{code}: {found:?}");
@@ -39,7 +39,7 @@ fn one<'a>(found: &'a [[String; 4]], severity: &str, code: &str) -> &'a str {
     &of_it[0][2]
 }
 
-/// Errors and warnings, by code.
+/// Returns the codes of errors and warnings.
 fn grave(found: &[[String; 4]]) -> Vec<&str> {
     found.iter().filter(|finding| finding[0] != "info").map(|finding| finding[1].as_str()).collect()
 }
@@ -48,7 +48,7 @@ fn pin(image: &str) -> String {
     format!("[service.app]\nimage = \"{image}\"\n")
 }
 
-/// `user` and `password` as the lab's second registry wants them.
+/// Returns user and password of the lab's second registry.
 fn login() -> (String, String) {
     let var = |name: &str| std::env::var(name).unwrap();
     (var("PINNACE_LAB_AUTH_USER"), var("PINNACE_LAB_AUTH_PASSWORD"))
@@ -104,7 +104,7 @@ fn a_credential_helper_that_hangs_is_given_up_and_named() {
     assert!((5..30).contains(&said.took.as_secs()), "{:?}", said.took);
     let pid = std::fs::read_to_string(pid).unwrap();
     assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "it was killed");
-    // What another registry says is not held up by it.
+    // Answers of another registry are not delayed.
     let other = lab.push("it/reg/helped:2.0.0", "sleep", &[]);
     assert_eq!(grave(&checked(&program, &group, &pin(&other.text), 0)), Vec::<&str>::new());
 
@@ -135,7 +135,7 @@ fn an_index_with_attestations_is_judged_by_its_images() {
     }
 }
 
-/// Runs a script of the lab's image maker.
+/// Runs the lab's image script.
 fn images(args: &[&str]) {
     let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/lab/images.py");
     let done = std::process::Command::new("python3").arg(script).args(args).output().unwrap();
@@ -190,7 +190,7 @@ fn a_base_that_moved_on_is_told_by_annotation_and_by_layers() {
     let said: Vec<_> = found.iter().filter(|finding| finding[1] == "base-outdated").collect();
     assert!(said.iter().any(|finding| finding[2].starts_with("1.0.1 is built on")), "{found:?}");
 
-    // Built again, each is up to date.
+    // After a rebuild the images are up to date.
     let again = lab.push(&format!("{path}:1.1.0"), "sleep", &[&oci[..], &["--base", &base.text]].concat());
     let plain = lab.push(&format!("{path}:1.1.1"), "sleep", &[&oci[..], &["--layer-from", &base.text]].concat());
     for image in [&again, &plain] {

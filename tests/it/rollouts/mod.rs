@@ -1,4 +1,4 @@
-//! How rollouts go on the lab: the rows, and what the real command line does to services that pinnace never touched.
+//! Rollouts in the lab: the shared rows, and services deployed by the `docker` command line without pinnace.
 
 pub mod rows;
 
@@ -13,7 +13,7 @@ use crate::proxy::{Act, Call, Proxy, When};
 use crate::terminal::Terminal;
 use rows::{ROWS, Row, lay};
 
-/// The tasks of the only service, by id.
+/// Returns the task ids of the only service.
 fn ids(group: &Group) -> BTreeSet<String> {
     group.tasks().remove(0).into_iter().map(|(id, _)| id).collect()
 }
@@ -27,12 +27,12 @@ fn service(lab: &Lab, image: &Image, over: &Value) -> Group {
     })
 }
 
-/// The images of the rows: pushed once, but for those that go.
+/// Pushes the image of a row; images that are deleted later get a unique name.
 fn push(lab: &Lab, row: &Row, at: usize) -> Image {
     let name = if row.gone { format!("gone-{at}") } else { row.image.replace(':', "-") };
     let text = format!("it/rollouts/app:{name}");
     match row.image {
-        // An image of this file alone: its program is not in it.
+        // An image with this file alone does not contain its program.
         "no-program" => lab.push(&text, "sleep", &["--file", "/nothing=here"]),
         behaviour => lab.push(&text, behaviour, &["--label", &format!("row={name}")]),
     }
@@ -64,7 +64,7 @@ fn hold(lab: &Lab, row: &Row, old: &Image, new: &Image) {
         let tasks = group.tasks().remove(0);
         assert!(tasks.iter().all(|(_, image)| *image == new.pinned()), "{}: {tasks:?}", row.name);
     } else {
-        // How many tasks stay is a race of the engine with itself: the next slot is begun before a failure is seen.
+        // The number of tasks that survive varies: the engine starts the next slot before it sees a failure.
         assert_eq!(group.specs(), before, "{}: to the letter", row.name);
     }
 }
@@ -91,7 +91,7 @@ fn every_row() {
     });
 }
 
-/// The real command line at node 1.
+/// Runs the `docker` command line at node 1.
 fn docker(lab: &Lab, args: &[&str]) -> String {
     let done = Command::new("docker")
         .args(args)
@@ -103,7 +103,7 @@ fn docker(lab: &Lab, args: &[&str]) -> String {
     text(&done.stdout)
 }
 
-/// A stack's file, with one service of three tasks.
+/// Returns a compose file with one service of three tasks.
 fn compose(image: &str) -> tempfile::NamedTempFile {
     let text = json!({ "version": "3.8", "services": { "web": { "image": image, "stop_signal": "SIGKILL",
         "deploy": { "replicas": 3, "endpoint_mode": "dnsrr", "restart_policy": { "condition": "any", "delay": "1s" },
@@ -115,7 +115,7 @@ fn compose(image: &str) -> tempfile::NamedTempFile {
     file
 }
 
-/// A stack that the command line deployed and nobody else touched.
+/// Deploys a stack with `docker stack deploy`; pinnace has never changed it.
 fn deployed(lab: &Lab, image: &str) -> Group {
     let name = crate::lab::name("stack");
     let deploy = |text: &str| docker(lab, &["stack", "deploy", "-c", compose(text).path().to_str().unwrap(), &name]);
@@ -130,7 +130,7 @@ fn state(lab: &Lab, group: &Group) -> String {
     service["UpdateStatus"]["State"].as_str().unwrap_or_default().to_owned()
 }
 
-/// A bad tag is deployed, and the rollout is paused with one of three dead.
+/// Deploys a bad tag: the rollout pauses with one of three tasks down.
 fn badly(lab: &Lab, old: &Image) -> (Group, String, BTreeSet<String>) {
     let group = deployed(lab, &old.text);
     let (before, tasks) = (lab.engine(1).image(&group.services[0]), ids(&group));
@@ -175,7 +175,7 @@ fn back_by_keys(lab: &Lab, old: &Image) {
     terminal.end(soon);
 }
 
-/// 16 to 17 by a build server.
+/// Rolls back an update from 16 to 17 that a build server made.
 fn back_from_an_update(lab: &Lab, old: &Image, new: &Image) {
     let group = deployed(lab, &old.text);
     let before = lab.engine(1).image(&group.services[0]);

@@ -1,35 +1,35 @@
-//! How rollouts go, row by row: what a service's policy and a new image do together, what pinnace has to make of it, and
-//! where the service stands afterwards. The simulator and the lab are held to the same rows.
+//! A table of rollouts: combinations of update policy and new image, with the result in pinnace and the final state
+//! of the service. The simulator and the lab run the same rows.
 
 use serde_json::{Value, json};
 
-/// A second, in the engine's nanoseconds.
+/// One second, in nanoseconds.
 const SECOND: u64 = 1_000_000_000;
 
-/// A service that is brought to a new image.
+/// A rollout to a new image, with its expected result.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// What it is called.
+    /// Name of the row.
     pub name: &'static str,
-    /// What the new image does.
+    /// Behaviour of the new image.
     pub image: &'static str,
-    /// Whether the new image is gone from its registry by the time a node pulls it.
+    /// True if the new image is deleted from its registry before a node pulls it.
     pub gone: bool,
-    /// How many tasks.
+    /// Number of tasks.
     pub replicas: u64,
-    /// What else of the spec is given, over the plain policy: one after another, pause, 1 s of monitor.
+    /// Further members of the spec, as JSON, over the default policy: one at a time, pause, 1 s of monitor.
     pub over: &'static str,
     /// Seconds to settle.
     pub settle: u64,
-    /// The outcome.
+    /// Expected outcome of the change.
     pub outcome: &'static str,
-    /// What the failure says, in these pieces.
+    /// Texts that the failure message must contain.
     pub says: &'static [&'static str],
-    /// How many updates pinnace makes: one to the new image, one back where the engine does not go back itself.
+    /// Number of updates that pinnace makes: one to the new image, and one back unless the engine rolls back.
     pub updates: usize,
-    /// At least so many tasks are the same before and after, on an engine that is not busy.
+    /// Minimum number of tasks that survive, on an idle engine.
     pub stay: usize,
-    /// In so many seconds of the simulator's clock.
+    /// Time limit, in seconds of the simulator's clock.
     pub within: u64,
 }
 
@@ -47,22 +47,23 @@ const ROW: Row = Row {
     within: 60,
 };
 
-/// A new image that does not do, put back.
+/// A bad new image that pinnace rolls back.
 const BAD: Row = Row { image: "exit:1", outcome: "failed", says: &["non-zero exit (1)"], updates: 2, ..ROW };
-/// The same, where the engine goes back by itself.
+/// A bad new image that the engine rolls back.
 const BACK: Row = Row { says: &["non-zero exit (1)", "the engine went back by itself"], updates: 1, ..BAD };
 
-/// A health check: its probes may take long, as on a busy machine, and only so many failed ones make a task unhealthy.
+/// Returns a health check with slow probes allowed, as on a busy machine; `retries` failed
+/// probes make a task unhealthy.
 fn health(retries: u64) -> Value {
     let check = json!({ "Test": ["CMD-SHELL", "curl -f http://localhost/"], "Interval": SECOND / 2,
         "Timeout": 60 * SECOND, "Retries": retries });
     json!({ "TaskTemplate": { "ContainerSpec": { "Healthcheck": check } } })
 }
 
-/// A policy that goes back for a failure. On a busy machine a task's end is heard late: the monitor time has to last.
+/// A policy with automatic rollback. Failures are reported late on busy machines, so the monitor period is long.
 const ROLLBACK: &str = r#"{"UpdateConfig":{"FailureAction":"rollback","Monitor":20000000000}}"#;
 
-/// All rows.
+/// The rows, from success to each kind of failure.
 pub const ROWS: &[Row] = &[
     Row { name: "stop-first", ..ROW },
     Row { name: "start-first", over: r#"{"UpdateConfig":{"Order":"start-first"}}"#, ..ROW },
@@ -122,7 +123,7 @@ pub const ROWS: &[Row] = &[
 ];
 
 impl Row {
-    /// What the spec has besides name, image and replicas.
+    /// Returns the spec besides name, image and replicas.
     pub fn spec(&self) -> Value {
         let mut spec = json!({
             "Labels": {},
@@ -133,7 +134,7 @@ impl Row {
                 "Order": "stop-first" },
         });
         match self.over {
-            // A minute of failed probes: on a busy machine it comes up late.
+            // A minute of failed probes: on a busy machine the task becomes healthy late.
             "health" => lay(&mut spec, &health(120)),
             "health-rollback" => {
                 lay(&mut spec, &health(2));
@@ -144,7 +145,7 @@ impl Row {
         spec
     }
 
-    /// Holds what was said, as JSON, to the row.
+    /// Checks the JSON output against the row.
     pub fn judge(&self, told: &Value) {
         assert_eq!(told["outcome"], self.outcome, "{}: {told:#}", self.name);
         let unit = if self.outcome == "done" { "done" } else { "put-back" };
@@ -161,7 +162,7 @@ impl Row {
     }
 }
 
-/// Lays members over those there are.
+/// Merges members into a JSON object.
 pub fn lay(under: &mut Value, over: &Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {

@@ -1,18 +1,18 @@
-//! The five tests of pgEdge control-plane pull request 401, which let an image be named for a database or a db node,
-//! with what comes of them here. Beside database `storefront` stands `storefront-no-image`: names are never compared in
-//! part.
+//! The five test cases of pgEdge control-plane pull request 401, which lets an image be named for a
+//! database or a db node, with the results in pinnace. Database `storefront-no-image` exists beside
+//! `storefront`: names must match completely.
 
 use serde_json::json;
 
 use super::keys::Desk;
 use super::*;
-use swarm_sim::{Fault, Planned, plan_fault};
+use swarm_sim::{Fault, PlannedFault, plan_fault};
 
 const CUSTOM: &str = include_str!("custom_images.toml");
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
 const MANIFEST: &str = "ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-2";
 
-/// The database's services, and those of the one beside it.
+/// The services of the database under test; `THEIRS` are those of the other one.
 const OURS: [&str; 3] =
     ["postgres-storefront-n1-689qacsi", "postgres-storefront-n1-9ptayhma", "postgres-storefront-n1-ant97dj4"];
 const THEIRS: [&str; 3] = [
@@ -21,7 +21,7 @@ const THEIRS: [&str; 3] = [
     "postgres-storefront-no-image-n1-ant97dj4",
 ];
 
-/// The bodies of the requests: nodes and versions are always the same.
+/// Returns a request body that names these images; nodes and versions are always the same.
 fn body(opts: Option<&str>, node: Option<&str>) -> String {
     let swarm = |image: &str| json!({ "swarm": { "image": image } });
     let mut n1 = json!({ "name": "n1", "host_ids": ["host-1", "host-2", "host-3"] });
@@ -37,7 +37,7 @@ fn body(opts: Option<&str>, node: Option<&str>) -> String {
     json!({ "id": "storefront", "spec": spec }).to_string()
 }
 
-/// A swarm with both databases, an operator, and what stands of the other database.
+/// A swarm with both databases, an operator, and the initial state of the other database.
 struct Script {
     swarm: Swarm,
     operator: Operator,
@@ -52,7 +52,7 @@ impl Script {
         Self { swarm, operator, theirs }
     }
 
-    /// A file with pins, or with the body of a request.
+    /// Writes a file with pins or a request body; returns its path.
     fn file(&self, text: &str) -> String {
         let file = self.operator.home().join("given");
         std::fs::write(&file, text).unwrap();
@@ -65,7 +65,7 @@ impl Script {
         said.json()
     }
 
-    /// The findings of a check: weight, code, subject.
+    /// Returns the findings of a check: severity, code, subject.
     async fn found(&self, args: &[&str], code: i32) -> Vec<String> {
         let told = self.json(&[&["check"], args].concat(), code).await;
         let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
@@ -74,7 +74,7 @@ impl Script {
         findings.map(line).collect()
     }
 
-    /// Images and replicas of the database's services, as `docker service ls` has them.
+    /// Returns images and replicas of the database's services, as in `docker service ls`.
     async fn listed(&self) -> Vec<(String, String)> {
         let status = self.operator.run(&["status", "storefront", "--json"]).await.json();
         let rows = status["services"].as_array().unwrap();
@@ -99,16 +99,16 @@ impl Script {
         ids
     }
 
-    /// Somebody else sets an image, as `docker service update` does.
+    /// Sets an image from another client, as `docker service update` does.
     async fn meddle(&self, service: &str, image: &str) {
         let (service, image) = (service.to_owned(), Some(image.to_owned()));
         let fault = Fault::Meddle { service, image, label: None, before_write: None };
-        let planned = Planned { after: 0.0, fault };
+        let planned = PlannedFault { after: 0.0, fault };
         self.swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
         tokio::time::sleep(Duration::from_secs(30)).await;
     }
 
-    /// The image is lost: the registry deletes it, the nodes prune it, and what ran ends.
+    /// Removes an image: the registry deletes it, the nodes prune it, and its tasks end.
     async fn lose(&self, image: &str) {
         let reference = swarm_sim::reference(image).unwrap();
         let (_, pinned) = self.swarm.image_at(image);
@@ -121,7 +121,7 @@ impl Script {
         tokio::time::sleep(Duration::from_secs(30)).await;
     }
 
-    /// The console on the pins of the database.
+    /// Opens the console on the pins of the database.
     async fn pins(&self, size: (u16, u16)) -> Desk {
         let mut desk = Desk::open(&self.operator, size);
         desk.wait("the first screen", 10, |text| text.contains("storefront-no-image")).await;
@@ -132,7 +132,7 @@ impl Script {
         desk
     }
 
-    /// Nothing was posted to the other database, and nothing of it moved.
+    /// Checks that the other database was neither updated nor changed.
     async fn end(self) {
         assert_eq!((self.swarm.specs(&THEIRS).await, self.swarm.tasks(&THEIRS).await), self.theirs);
         let ids: Vec<String> = self.ids().await;
@@ -148,7 +148,7 @@ fn heavy(found: &[String]) -> Vec<&String> {
 
 const N1: &str = "n1 on host-1, host-2, host-3";
 
-/// 1: no image is named. The manifest's runs, on three hosts in three services, and there is nothing to warn of.
+/// Case 1: no image is named. The manifest's image runs in three services on three hosts, without warnings.
 #[tokio::test(start_paused = true)]
 async fn no_image_is_the_manifests() {
     let script = Script::start("").await;
@@ -172,7 +172,7 @@ async fn no_image_is_the_manifests() {
         );
         assert_eq!(unit["reasons"][0], "by the group's pin: the manifest's for 17.9_5 (built in)");
     }
-    // The line of warnings is not there, neither for what runs nor for the word.
+    // No warning is shown, neither for the running images nor for the pin `manifest`.
     let mut desk = script.pins((200, 40)).await;
     assert!(!desk.text().contains("acknowledge") && !desk.text().contains("error"), "{}", desk.text());
     desk.press("ctrl-home ctrl-k ctrl-k ctrl-k ctrl-k ctrl-k ctrl-k");
@@ -182,8 +182,8 @@ async fn no_image_is_the_manifests() {
     script.end().await;
 }
 
-/// 2: an image that is not there is named for the database. There it was deployed, with a warning a host, and one of
-/// three services came to stand at 0/1; here it is refused with one finding.
+/// Case 2: a missing image is named for the database. In the pull request it was deployed with one warning per host,
+/// and one of three services ended at 0/1. Here it is refused with one finding.
 #[tokio::test(start_paused = true)]
 async fn an_image_that_is_not_there_is_refused_with_one_finding() {
     let script = Script::start("").await;
@@ -210,7 +210,7 @@ async fn an_image_that_is_not_there_is_refused_with_one_finding() {
     let applied = script.json(&[&["apply"], &args[..], &["--ack"]].concat(), 1).await;
     assert_eq!(applied["outcome"], "not-started");
     assert!(script.operator.calls().iter().all(|call| !call.is_write()), "nothing is posted");
-    // The same by keys: one error under its line, and the key to apply does nothing but say so.
+    // The console shows the same: one error below its line, and the apply key only reports it.
     let mut desk = script.pins((120, 40)).await;
     desk.press("ctrl-home");
     desk.type_in(&body(Some(&image), None));
@@ -224,7 +224,7 @@ async fn an_image_that_is_not_there_is_refused_with_one_finding() {
     script.end().await;
 }
 
-/// 2, once somebody has deployed it past pinnace: one service stands at 0/1, its cause is told, and one step leads back.
+/// Case 2, deployed by another client: one service is at 0/1, its cause is shown, and a single step rolls back.
 #[tokio::test(start_paused = true)]
 async fn an_image_that_is_not_there_and_was_deployed_is_told_and_undone() {
     let script = Script::start("").await;
@@ -236,7 +236,7 @@ async fn an_image_that_is_not_there_and_was_deployed_is_told_and_undone() {
     assert!(listed.contains(&(image.clone(), "0/1".to_owned())), "{listed:?}");
     let status = script.json(&["status", "storefront"], 1).await;
     let failing = &status["services"][0];
-    // An update of a service stops at its first failure: that is what pgEdge's services are made with.
+    // pgEdge's services pause an update at the first failure.
     assert_eq!((&failing["name"], &failing["state"]), (&json!(OURS[0]), &json!("paused")), "trouble comes first");
     assert_eq!(failing["error"], format!("No such image: {image}"));
     let mut desk = Desk::open(&script.operator, (120, 40));
@@ -256,8 +256,8 @@ async fn an_image_that_is_not_there_and_was_deployed_is_told_and_undone() {
     script.end().await;
 }
 
-/// 2 and 5, as they were there: the service was made with an image that is not there. There is no way back, as nothing
-/// ran in it, and the manifest's image is the way out.
+/// Cases 2 and 5 as in the pull request: the service was created with a missing image. No rollback is possible,
+/// because no image ran, but an update to the manifest's image is.
 #[tokio::test(start_paused = true)]
 async fn a_service_made_with_an_image_that_is_not_there_takes_the_manifests() {
     let image = format!("{PG}:my-custom-image");
@@ -271,7 +271,7 @@ async fn a_service_made_with_an_image_that_is_not_there_takes_the_manifests() {
     assert_eq!(row["error"], format!("No such image: {image}"));
     let back = script.json(&["rollback", "storefront-new", "--dry-run"], 0).await;
     assert_eq!(back["findings"][0]["code"], "no-way-back", "{back:#}");
-    // Nothing tells a version: it has to be asked for.
+    // The version cannot be determined, so the user must give it.
     let found = script.found(&["storefront-new", "--pin", "manifest"], 1).await;
     assert_eq!(heavy(&found), ["error version-unknown: n1", "warning digest-gone: n1"]);
     let file = script.file("postgres_version = '17.9'\nspock_version = '5'\nimage = 'manifest'\n");
@@ -286,7 +286,7 @@ async fn a_service_made_with_an_image_that_is_not_there_takes_the_manifests() {
     assert_eq!(id(&before), id(&after), "updated in place");
 }
 
-/// 3: an image for the database and one for its db node. The latter counts, and only that is looked up.
+/// Case 3: one image for the database and one for its db node. The latter counts, and only it is looked up.
 #[tokio::test(start_paused = true)]
 async fn the_db_nodes_image_wins_and_only_that_is_looked_up() {
     let script = Script::start("").await;
@@ -310,14 +310,14 @@ async fn the_db_nodes_image_wins_and_only_that_is_looked_up() {
     let desk = script.pins((140, 40)).await;
     let text = desk.text();
     assert_eq!(text.matches("shadowed, the database's pin").count(), 3, "{text}");
-    // The other way round: an error names the one that counts, and only that.
+    // The other way round, an error names only the image that counts.
     let file = script.file(&body(Some(&node), Some(&db)));
     let found = script.found(&["storefront", "--pins", &file], 1).await;
     assert_eq!(heavy(&found), [&format!("error image-not-found: {N1}")]);
     script.end().await;
 }
 
-/// 4: the manifest's image is named. Nothing to warn of: it changes nothing today, and that is told.
+/// Case 4: the manifest's image is named. It changes nothing today; an info says so, without a warning.
 #[tokio::test(start_paused = true)]
 async fn naming_the_manifests_image_is_told_and_no_warning() {
     let script = Script::start("").await;
@@ -333,13 +333,13 @@ async fn naming_the_manifests_image_is_told_and_no_warning() {
     script.end().await;
 }
 
-/// 5: an update drops the image that fails. The plan shows what it falls back to and where that comes from, and
-/// applying it mends the services in place.
+/// Case 5: an update drops a failing image. The plan shows the image that it falls back to and its source, and
+/// applying it repairs the services in place.
 #[tokio::test(start_paused = true)]
 async fn dropping_a_failing_image_falls_back_to_the_manifests() {
     let custom = format!("{PG}:my-custom-image");
     for versions in ["postgres_version = '17.9'\nspock_version = '5'\n", ""] {
-        // Without versions in the document those of the last image that ran well count.
+        // If the document has no versions, those of the last image that ran well are used.
         let script = Script::start(&format!("[[image]]\nref = '{custom}'\nsalt = 'ours'\n")).await;
         let ids = script.ids().await;
         let file = script.file(&format!("{versions}image = '{custom}'\n"));
@@ -362,7 +362,7 @@ async fn dropping_a_failing_image_falls_back_to_the_manifests() {
         let told = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "falls-back").unwrap();
         let message = format!("its pin is cleared: falls back to {MANIFEST}, the manifest's for 17.9_5 (built in)");
         assert_eq!((&told["message"], &told["subject"]), (&json!(message), &json!(N1)));
-        // The same while it is typed, before any plan.
+        // The console shows the same while the user types, before any plan.
         let mut desk = script.pins((200, 40)).await;
         desk.press("ctrl-home");
         desk.press(&"ctrl-k ".repeat(10));
@@ -379,7 +379,7 @@ async fn dropping_a_failing_image_falls_back_to_the_manifests() {
     }
 }
 
-/// Where no manifest has an image a cleared pin keeps what runs, and says so.
+/// Checks that a cleared pin without a manifest image keeps the running image, and that the finding says so.
 #[tokio::test(start_paused = true)]
 async fn a_cleared_pin_of_a_stack_keeps_what_runs() {
     let script = Script::start("").await;

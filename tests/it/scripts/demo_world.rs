@@ -1,11 +1,11 @@
-//! What the verbs say of the demo's world: it has something to look at for each kind of remark a newcomer should meet.
+//! The demo clusters through the verbs: they show each kind of finding that a new user should see.
 
 use pinnace_engine::versions::Versions;
 use swarm_sim::{HUB as REGISTRY, demo_world};
 
 use super::*;
 
-/// An operator at the demo's first cluster.
+/// Returns the demo's first cluster with an operator.
 fn demo() -> (Swarm, Operator) {
     let mut clusters = demo_world(outside()).unwrap();
     let swarm = Swarm { sim: Sim::start(clusters.remove(0).world, 1.0) };
@@ -15,7 +15,7 @@ fn demo() -> (Swarm, Operator) {
     (swarm, operator)
 }
 
-/// The codes of the findings about a group with these pins, sorted.
+/// Returns the sorted codes of the findings about a group with these pins.
 async fn codes(operator: &Operator, args: &[&str]) -> Vec<String> {
     let said = operator.run(&[&["check"], args, &["--json"]].concat()).await;
     let found = said.json();

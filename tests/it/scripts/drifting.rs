@@ -1,4 +1,4 @@
-//! Somebody else changes what is pinned: it is flagged at once, and goes back to its pin or becomes the pin.
+//! Drift: another client changes a pinned image. It is flagged at once, and is either reverted or becomes the pin.
 
 use serde_json::json;
 
@@ -7,14 +7,14 @@ use super::*;
 
 const TWO: &str = "r.example:5000/app:2";
 
-/// Somebody else gives a service another image, now.
+/// Sets a service's image, and optionally a label, from another client.
 fn meddle(swarm: &Swarm, service: &str, image: &str, label: Option<&str>) {
     let label = label.map(str::to_owned);
     let fault = Fault::Meddle { service: service.to_owned(), image: Some(image.to_owned()), label, before_write: None };
-    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
+    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, PlannedFault { after: 0.0, fault })).unwrap();
 }
 
-/// The shop with its first service pinned, and healthy on it.
+/// Returns a swarm with the first service of the shop pinned and healthy.
 async fn pinned() -> (Swarm, Operator) {
     let swarm = Swarm::start();
     let operator = swarm.at("node-1");
@@ -28,7 +28,7 @@ async fn image_of(swarm: &Swarm, service: &str) -> String {
     spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap().to_owned()
 }
 
-/// The finding about drift, if there is one.
+/// Returns the message of the drift finding, if any.
 async fn told(operator: &Operator) -> Option<String> {
     let check = operator.run(&["check", "shop", "--json"]).await.json();
     let found = check["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "drifted");
@@ -49,7 +49,7 @@ async fn drift_goes_back_to_its_pin_by_a_verb() {
     let said = told(&operator).await.unwrap();
     assert!(said.contains("pinned to 2, runs 1: changed likely by `docker stack deploy`, seen since"), "{said}");
     assert!(said.contains("last right"), "{said}");
-    // No edit is no plan, drift or not.
+    // Without an edit no plan is made, with or without drift.
     let nothing = operator.run(&["apply", "shop", "--json"]).await.exit(0).json();
     assert_eq!(nothing["outcome"], "nothing-to-do");
     let done = operator.run(&["apply", "shop", "--drift", "--settle", "0", "--json"]).await.exit(0).json();
@@ -78,7 +78,7 @@ async fn what_runs_becomes_the_pin_by_a_verb() {
     let pins = operator.run(&["pins", "shop", "--json"]).await.exit(0).json();
     assert_eq!(pins["services"][0]["image"], json!(one), "digest and all");
     assert_eq!(told(&operator).await, None);
-    // It is a change like any other, in the journal; going back over it brings the pin back and touches nothing else.
+    // The correction is a normal change in the journal; rolling it back restores the pin and touches nothing else.
     let history = operator.run(&["history", "shop", "--json"]).await.exit(0).json();
     assert_eq!(history["changes"][0]["outcome"], "done");
 }
@@ -95,7 +95,7 @@ async fn drift_is_flagged_within_two_seconds_and_settled_by_keys() {
         desk.press("enter");
         desk.wait("the service", 10, |text| text.contains("1 shown")).await;
         desk.press("g g j");
-        // Once the footer names it, the record is read.
+        // The footer names the target once the record is loaded.
         desk.wait("where `R` goes", 10, |text| text.contains("R back to")).await;
         assert!(!desk.text().contains("not its pin"), "{}", desk.text());
         desk.press(key);

@@ -1,11 +1,11 @@
-//! Going back to any image that ran: without a registry, to a chosen one of a service's history.
+//! Rollbacks to any earlier image: without a registry, and to a chosen image of a service's history.
 
 use serde_json::json;
 
 use super::keys::Desk;
 use super::*;
 
-/// Applies these tags of `app` to one of the shop's services, one after another.
+/// Applies these tags of `app` to a service of the shop, one after another.
 async fn history(operator: &Operator, member: &str, tags: &[&str]) {
     for tag in tags {
         let pin = format!("{member}={HUB}/app:{tag}");
@@ -18,7 +18,7 @@ async fn image_of(swarm: &Swarm, service: &str) -> String {
     spec["TaskTemplate"]["ContainerSpec"]["Image"].as_str().unwrap().to_owned()
 }
 
-/// What the shop's first service may go back to: tag, how it fared, pullable or not, from where.
+/// Returns the rollback candidates of the shop's first service: tag, earlier result, pullable, source.
 async fn images(operator: &Operator) -> Vec<[String; 4]> {
     let view = operator.run(&["history", "shop_a", "--json"]).await.exit(0).json();
     let row = |one: &Value| {
@@ -47,11 +47,11 @@ async fn a_chosen_image_of_any_depth_by_tag_digest_or_change() {
         images(&operator).await,
         [
             row("1.2.0", "runs", "yes", "change"),
-            // That one was put back to, and ran longer than what failed in between.
+            // The service was rolled back to this image, and it ran longer than the one that failed in between.
             row("slow", "ran", "yes", "change"),
             row("bad", "failed", "yes", "change"),
             row("2", "ran", "yes", "change"),
-            // Before the first change, and its tasks are forgotten by now: nobody can tell.
+            // Its tasks before the first change are no longer in the history, so its result is unknown.
             row("1", "unknown", "yes", "change"),
             row("1.3.0", "never-here", "yes", "registry"),
         ]
@@ -66,7 +66,8 @@ async fn a_chosen_image_of_any_depth_by_tag_digest_or_change() {
     let two = swarm.image("app:2").1;
     let digest = two.split_once('@').unwrap().1.to_owned();
     let begins = format!("@{}", &digest[7..15]);
-    // By digest, by how that begins, by tag, by the change after which it was gone; what failed takes a look.
+    // Targets are a digest, a digest prefix, a tag, or the change that replaced the image;
+    // a failed image adds a finding.
     for (to, image) in [
         (digest.as_str(), &two),
         ("slow", &swarm.image("app:slow").1),
@@ -104,13 +105,13 @@ async fn an_earlier_image_is_chosen_from_a_list_by_keys() {
         let whole = |text: &str| text.contains("1.3.0  ") && text.matches("has it").count() == 5;
         desk.wait("the whole list", 30, whole).await;
         assert!(operator.calls()[asked..].iter().all(|call| !call.is_write()));
-        // The cursor is where `R` would go; what runs now cannot be gone back to.
+        // The cursor starts at the target of `R`; the running image cannot be selected.
         desk.press("g g enter");
         desk.wait("why not", 5, |text| text.contains("it is what the service has now")).await;
         desk.press("j j enter");
         desk.wait("the plan", 30, |text| text.contains("equal to what is live")).await;
         assert!(desk.text().contains("back to"), "{}", desk.text());
-        // That too is a rollback, and has a way back by its own.
+        // The change is a rollback, and can be rolled back as well.
         desk.press("a");
         desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
         assert_eq!(image_of(&swarm, "shop_a").await, two);
@@ -139,7 +140,7 @@ async fn the_list_asks_registries_only_for_what_is_on_the_screen() {
     desk.wait("the last ones", 30, |text| text.contains("1.4.10  ") && text.matches("has it").count() == 15).await;
 }
 
-/// From the first screen to the row of the shop's first service.
+/// Moves from the first screen to the row of the shop's first service.
 async fn shop_a(desk: &mut Desk) {
     desk.wait("first screen", 10, |text| text.contains("shop")).await;
     desk.press("/");
@@ -149,7 +150,7 @@ async fn shop_a(desk: &mut Desk) {
     desk.press("g g j");
 }
 
-/// What a config was made with.
+/// Returns the data that a config was created with.
 fn data(call: &Call) -> Option<Value> {
     use base64::Engine as _;
     let body: Value = serde_json::from_str(&call.body).ok()?;
@@ -179,7 +180,7 @@ async fn a_digest_that_ran_comes_back_without_its_registry_on_a_flag_of_its_own(
     assert_eq!((ran, unit["lands"].as_array().unwrap().len()), (1, 3), "{unit}");
     let running = swarm.tasks(&["shop_a"]).await;
     assert!(running.iter().all(|(.., image)| *image == two) && !running.is_empty(), "{running:?}");
-    // It is written down, for whoever asks later why nobody looked.
+    // The record keeps the reason for the skipped verification.
     let records: Vec<_> = operator.writes().into_iter().filter(|call| call.path.ends_with("/configs/create")).collect();
     let mut kept = records.iter().filter_map(data);
     assert!(kept.any(|record| record["plan"]["units"][0]["unchecked"].is_string()), "in the record");
@@ -189,7 +190,7 @@ async fn a_digest_that_ran_comes_back_without_its_registry_on_a_flag_of_its_own(
 async fn what_never_ran_stays_an_error_without_its_registry() {
     let swarm = Swarm::start();
     let operator = swarm.at("node-1");
-    // It failed and was put back: its digest is known here, and never ran well.
+    // The image failed and was rolled back: its digest is known, but it never ran well.
     let pin = format!("a={HUB}/app:bad");
     operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(1);
     let (_, bad) = swarm.image("app:bad");

@@ -1,4 +1,4 @@
-//! Look, plan, apply, go back; and what is told when that does not work.
+//! Checks, plans, changes and rollbacks, with the output of failures.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,7 +64,7 @@ async fn no_edit_is_nothing_to_do() {
     assert!(!operator.home().join("state").exists());
 }
 
-/// Looks every 100 ms which of these services are without a running task.
+/// Records every 100 ms which of these services have no running task.
 fn sample(swarm: &Swarm, services: &'static [&'static str]) -> tokio::task::JoinHandle<()> {
     let swarm = swarm.clone();
     tokio::spawn(async move {
@@ -152,7 +152,7 @@ async fn a_stack_puts_all_back() {
     assert_eq!(swarm.specs(&services).await, specs);
 }
 
-/// Somebody sets another image while the first new task is awaited.
+/// Changes the image from another client while the first new task is starting: that image stays.
 #[tokio::test(start_paused = true)]
 async fn what_somebody_else_does_stands() {
     let swarm = Swarm::start();

@@ -1,4 +1,4 @@
-//! The journal's own business: what it keeps, what it takes in of others, and what it does when the swarm does not write.
+//! The journal: retention, external deployments, and behaviour while the swarm refuses writes.
 
 use std::collections::BTreeSet;
 
@@ -6,13 +6,13 @@ use pinnace_core::journal::{RECORD_LIMIT, record_size};
 use pinnace_core::plan::Record;
 use pinnace_core::swarm::GroupKey;
 use serde_json::json;
-use swarm_sim::{Fault, Planned};
+use swarm_sim::{Fault, PlannedFault};
 
 use super::keys::Desk;
 use super::*;
 
 impl Swarm {
-    /// The names of the configs whose names begin so.
+    /// Returns the names of the configs with this prefix.
     pub(super) async fn configs(&self, prefix: &str) -> Vec<String> {
         let (_, body) = self.ask("node-2", Method::GET, "/configs", &[]).await;
         let configs: Vec<Value> = serde_json::from_str(&body).unwrap();
@@ -23,11 +23,11 @@ impl Swarm {
     }
 
     pub(super) fn fault(&self, fault: Fault) {
-        let planned = Planned { after: 0.0, fault };
+        let planned = PlannedFault { after: 0.0, fault };
         self.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
     }
 
-    /// What a deployment by somebody else does.
+    /// Sets an image as a deployment by another client does.
     fn deploy(&self, service: &str, image: &str) {
         let (service, image) = (service.to_owned(), Some(format!("{HUB}/{image}")));
         self.fault(Fault::Meddle { service, image, label: None, before_write: None });
@@ -46,13 +46,13 @@ async fn old_changes_are_pruned_and_what_is_needed_stays() {
     let apply = async |pin: &str| {
         operator.run(&["apply", "whole", "--pin", pin, "--ack", "--settle", "0"]).await.exit(0);
     };
-    // The last good run of another service, and an image of one's own in the first change: both are old soon.
+    // The last successful run of another service, and an image of the first change: both soon leave the retention.
     operator.run(&["apply", "shop", "--pin", &format!("a={}", pin("2")), "--settle", "0"]).await.exit(0);
     apply(&pin("2")).await;
     let first = operator.run(&["history", "whole", "--json"]).await.exit(0).json();
     let first = first["changes"][0]["id"].as_str().unwrap().to_owned();
     for at in 0..52 {
-        // Pins that change nothing that runs: a change without units.
+        // These pins change no running image: the change has no units.
         let file = operator.home().join("pins.toml");
         std::fs::write(&file, if at % 2 == 0 { String::new() } else { format!("image = \"{}\"\n", pin("2")) }).unwrap();
         operator.run(&["apply", "whole", "--pins", file.to_str().unwrap(), "--ack"]).await.exit(0);
@@ -69,7 +69,7 @@ async fn old_changes_are_pruned_and_what_is_needed_stays() {
     assert_eq!(history["changes"].as_array().unwrap().len(), 50);
     let here: Vec<u64> = history["here"].as_array().unwrap().iter().map(|it| it["seq"].as_u64().unwrap()).collect();
     assert_eq!(here, [4, 3, 2], "this machine still knows what was pruned");
-    // Every deletion of a slot came before those of its record and log.
+    // Each slot was deleted before its record and log.
     let deleted: Vec<String> =
         operator.calls().into_iter().filter(|it| it.method == "DELETE").map(|it| it.path).collect();
     assert_eq!(deleted.len(), 9);
@@ -96,7 +96,7 @@ async fn pruning_that_fails_fails_nothing() {
         );
     apply(&cut, 50).await;
     assert_eq!(swarm.configs("pinnace.s.").await.len(), 51);
-    // A slot that is gone already is as good as removed, and its record goes with it the next time.
+    // A missing slot counts as removed; its record is removed the next time.
     let lost =
         swarm.behind(
             "node-1",
@@ -141,7 +141,7 @@ async fn what_others_deploy_is_noted() {
         history["seen"].as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
     assert_eq!(images, [format!("{HUB}/app:2"), format!("{HUB}/app:1")], "newest first, from any manager");
 
-    // What a change of ours brought is known without being noted.
+    // The images of our own changes are known without being recorded.
     let pin = format!("b={HUB}/app:2");
     second.run(&["apply", "shop", "--pin", &pin, "--settle", "0"]).await.exit(0);
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -216,7 +216,7 @@ async fn writes_that_hang_are_told_and_waited_for() {
     assert!(said.took > Duration::from_secs(40), "{:?}", said.took);
 }
 
-/// Two operators at one machine.
+/// Returns a second operator on the same machine.
 fn beside(swarm: &Swarm, node: &str, first: &Operator) -> Operator {
     let mut second = swarm.at(node);
     second.given.state.clone_from(&first.given.state);
@@ -247,7 +247,7 @@ async fn a_journal_on_disk_needs_no_configs_and_says_what_that_means() {
     assert_eq!(swarm.spec("shop_a").await, before, "to the letter");
     assert_eq!(history(&first, &ON_DISK).await, ["done", "done"]);
 
-    // What others deployed is noted there too.
+    // External deployments are recorded as well.
     swarm.deploy("shop_b", "app:2");
     tokio::time::sleep(Duration::from_secs(60)).await;
     first.run(&[&["record", "shop"][..], &ON_DISK].concat()).await.exit(0);
@@ -314,7 +314,7 @@ async fn a_journal_on_disk_minds_the_swarms_own() {
     assert!(second.calls().iter().all(|call| !call.is_write()));
 }
 
-/// The simulator takes what the engine takes, to the byte: a record at the limit is stored, and one beyond is refused.
+/// Checks the size limit: the simulator stores a record at the engine's limit and refuses one that is a byte larger.
 #[tokio::test(start_paused = true)]
 async fn a_record_at_the_limit_is_stored_and_one_beyond_is_refused() {
     let swarm = Swarm::start();

@@ -1,24 +1,24 @@
-//! The console without its terminal: keys in, the same loop of messages and effects, frames as text.
+//! The console without a terminal: keys go in, messages and effects run in the same loop, frames come out as text.
 
 use pinnace_tui::clusters::ClusterId;
 use std::sync::mpsc::Receiver;
 
 use pinnace::console::event_loop::Inbox;
-use pinnace::console::{ClusterParts, Effects};
+use pinnace::console::{ConsoleCluster, Effects};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
-use pinnace_tui::config::{Config, Key, Text, Texts, load};
+use pinnace_tui::config::{Config, ConfigTexts, Key, Text, load};
 use pinnace_tui::layout::Size;
 use pinnace_tui::msg::{Effect, Msg, Stamped};
 use pinnace_tui::state::State;
-use pinnace_tui::state::{Cluster, Guard};
+use pinnace_tui::state::{ChangeGuard, Cluster};
 use pinnace_tui::update::update;
 use tokio::runtime::Handle;
 
 use super::*;
 use crate::drawing;
 
-/// A console that somebody sits at.
+/// A console with a simulated user.
 pub(super) struct Desk {
     state: State,
     effects: Effects,
@@ -32,14 +32,14 @@ impl Desk {
         Self::with(&operator.given, size)
     }
 
-    /// A console on what is given.
+    /// Opens a console on the given cluster.
     pub(super) fn with(given: &Given, size: (u16, u16)) -> Self {
         Self::configured(given, size, "settle_seconds = 0\n")
     }
 
-    /// A console on what is given, with this `config.toml`.
+    /// Opens a console on the given cluster, with this text as `config.toml`.
     pub(super) fn configured(given: &Given, size: (u16, u16), text: &str) -> Self {
-        let texts = Texts { settings: Some(Text { file: "config.toml", text }), ..Texts::default() };
+        let texts = ConfigTexts { settings: Some(Text { file: "config.toml", text }), ..ConfigTexts::default() };
         let (config, warnings): (Config, _) = load(&texts);
         assert!(warnings.is_empty(), "{warnings:?}");
         let settings = config.settings.clone();
@@ -47,12 +47,12 @@ impl Desk {
         let clock = given.cluster.docker.clock();
         let size = Size { width: size.0, height: size.1 };
         let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
-        let parts = ClusterParts { name: "sim".into(), cluster: given.cluster.clone(), guard: Guard::None };
+        let parts = ConsoleCluster { name: "sim".into(), cluster: given.cluster.clone(), guard: ChangeGuard::None };
         let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), &settings);
         Self { state, effects, messages, clock, quit: false }
     }
 
-    /// The terminal is gone, or the process is told to end: returns when nothing is at work any more.
+    /// Simulates a lost terminal or SIGTERM; returns when all running effects have finished.
     pub(super) async fn hang_up(mut self) {
         self.take(Msg::Terminate);
         assert!(self.quit);
@@ -90,7 +90,7 @@ impl Desk {
         }
     }
 
-    /// Whether the registry was asked about an image, and answered.
+    /// Returns true if the registry has answered about an image.
     pub(super) fn knows(&self, image: &str) -> bool {
         self.state.clusters[ClusterId::FIRST].facts.image(image).answered()
     }
@@ -99,13 +99,13 @@ impl Desk {
         self.lines().join("\n")
     }
 
-    /// The screen, line by line.
+    /// Returns the lines of the screen.
     pub(super) fn lines(&self) -> Vec<String> {
         let size = (self.state.size.width, self.state.size.height);
         drawing::lines(&drawing::draw_at(&self.state, size, &self.state.config.theme))
     }
 
-    /// Lets so many milliseconds go by; `look` is called whenever something came, and every half a second.
+    /// Lets time pass; `look` is called after each batch of messages, and every half second.
     pub(super) async fn pass(&mut self, milliseconds: u64, mut look: impl FnMut(&Self)) {
         for step in 0..milliseconds.div_ceil(50) {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -121,7 +121,7 @@ impl Desk {
         }
     }
 
-    /// Lets the swarm live until the screen is as wanted.
+    /// Lets time pass until the screen is as wanted; panics after the timeout.
     pub(super) async fn wait(&mut self, what: &str, seconds: u64, wanted: impl Fn(&str) -> bool) {
         let began = Instant::now();
         loop {
@@ -138,7 +138,7 @@ impl Desk {
         }
     }
 
-    /// Waits for the journal's last word of a database's newest change, which comes by an event of its own.
+    /// Waits until the final journal entry of a database's newest change is shown; it arrives with its own event.
     async fn settled(&mut self, database: &str) {
         let group = GroupKey::parse(&format!("database/{database}")).unwrap();
         let is_over = |state: &State| {
@@ -157,7 +157,7 @@ impl Desk {
         panic!("the journal does not say in 10 s that the change is over");
     }
 
-    /// From the first screen to the plan of another image for `n1`.
+    /// Moves from the first screen to the plan of another image for `n1`.
     pub(super) async fn plan(&mut self, tag: &str) {
         self.wait("first screen", 10, |text| text.contains("storefront")).await;
         self.press("/");
@@ -166,7 +166,7 @@ impl Desk {
         self.wait("the member alone", 10, |text| text.contains("3 shown")).await;
         self.press("g g j p");
         self.wait("the pins", 10, |text| text.contains("[node.n1]")).await;
-        // Delete, delete: the `# ` goes. Then the tag and the closing quote.
+        // Removes the comment sign and a space, then replaces the tag and the closing quote.
         self.press("delete delete end backspace backspace");
         self.type_in(&format!("{tag}\""));
         self.wait("the registry's answer", 10, |text| text.contains("linux/amd64") || text.contains("● n1 on")).await;

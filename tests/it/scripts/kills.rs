@@ -1,4 +1,4 @@
-//! The program is killed before or after any of its writes, or an answer is lost; another manager finishes it.
+//! Kills of the program before or after any of its writes, and lost answers; another manager finishes the change.
 
 use serde_json::json;
 
@@ -6,13 +6,13 @@ use super::*;
 
 const SERVICES: [&str; 2] = ["shop_a", "shop_b"];
 
-/// The change that is disturbed: both services of a stack to another image.
+/// Applies the change under test: both services of a stack get another image.
 async fn apply(operator: &Operator) -> Said {
     let pins = ["a", "b"].map(|member| format!("{member}={HUB}/app:2"));
     operator.run(&["apply", "shop", "--pin", &pins[0], "--pin", &pins[1], "--settle", "0", "--json"]).await
 }
 
-/// Its writes when nothing goes wrong.
+/// Returns the writes of an undisturbed change.
 async fn writes() -> Vec<String> {
     let swarm = Swarm::start();
     let operator = swarm.at("node-1");
@@ -22,7 +22,7 @@ async fn writes() -> Vec<String> {
     writes
 }
 
-/// How often each service's update landed.
+/// Returns how many updates of each service were accepted.
 fn landed(operators: &[&Operator]) -> Vec<usize> {
     let calls: Vec<Call> = operators.iter().flat_map(|operator| operator.calls()).filter(Call::landed).collect();
     let name = |call: &Call| serde_json::from_str::<Value>(&call.body).unwrap()["Name"].as_str().unwrap().to_owned();
@@ -35,7 +35,7 @@ async fn changes(operator: &Operator) -> Vec<(String, String)> {
     history["changes"].as_array().unwrap().iter().map(|it| (text(&it["id"]), text(&it["outcome"]))).collect()
 }
 
-/// One kill, and what the next operator at another manager makes of it.
+/// Kills the program once, and finishes the change with another operator at another manager.
 async fn killed(nth: usize, at: When, writes: &[String]) {
     let swarm = Swarm::start();
     let before = swarm.specs(&SERVICES).await;
@@ -85,7 +85,7 @@ async fn killed_at_every_write() {
     }
 }
 
-/// The connection is cut once, before or after any write: the change is done all the same, each update once.
+/// Checks that a change survives a cut connection before or after any write, with each update made once.
 #[tokio::test(start_paused = true)]
 async fn cut_once_at_every_write() {
     let writes = writes().await;
@@ -99,7 +99,7 @@ async fn cut_once_at_every_write() {
             });
             let said = apply(&operator).await;
             let context = format!("cut {at:?} write {nth} ({}): {} {}", writes[nth - 1], said.out, said.err);
-            // What cannot be written down first is not begun; then nothing was posted.
+            // A write of the record that fails prevents the start; then no update was made.
             if nth == 1 && said.code == Some(4) {
                 assert_eq!(landed(&[&operator]), [0, 0], "{context}");
                 continue;
@@ -111,7 +111,7 @@ async fn cut_once_at_every_write() {
     }
 }
 
-/// A running change is not taken over; the same command from elsewhere says whose it is.
+/// Checks that a running change is not taken over: the same command elsewhere reports its owner.
 #[tokio::test(start_paused = true)]
 async fn one_change_at_a_time() {
     let swarm = Swarm::start();

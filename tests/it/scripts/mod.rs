@@ -1,5 +1,5 @@
-//! The scripts of the whole job on the simulated swarm, under the paused clock: the verbs run within the process, on
-//! connections that a hook may cut, and days of waiting take no time.
+//! Tests of the whole program on the simulated swarm under tokio's paused clock. The verbs run in this process, over
+//! connections that a hook can cut, and days of waiting take no real time.
 
 mod custom_images;
 mod demo_world;
@@ -38,8 +38,8 @@ use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
 use serde_json::Value;
 use swarm_sim::{
-    Answer, Asked, Fault, Misbehaviour, Planned, Scenario, Seat, Sim, answer_as_engine, connect, full_body, outside,
-    plan_fault,
+    Answer, Asked, Fault, Misbehaviour, PlannedFault, Scenario, ServedEndpoint, Sim, answer_as_engine, connect,
+    full_body, outside, plan_fault,
 };
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
@@ -51,7 +51,7 @@ use crate::proxy::{Act, Call, Count, When};
 
 const WORLD: &str = include_str!("world.toml");
 
-/// What a registry of the scripts is called.
+/// Host of the scripts' registry.
 const HUB: &str = "r.example:5000";
 
 /// A simulated swarm with three managers.
@@ -65,7 +65,7 @@ impl Swarm {
         Self::of(WORLD)
     }
 
-    /// A swarm of another scenario, its faults planned.
+    /// Starts a swarm from another scenario, with its faults scheduled.
     fn of(scenario: &str) -> Self {
         let (world, faults) = Scenario::read(scenario).unwrap().world(outside()).unwrap();
         let sim = Sim::start(world, 1.0);
@@ -75,7 +75,7 @@ impl Swarm {
         Self { sim }
     }
 
-    /// Status and body of an engine's answer.
+    /// Makes an Engine API request; returns status and body.
     async fn ask(&self, node: &str, method: Method, path: &str, query: &[(&str, &str)]) -> (u16, String) {
         let asked = Asked {
             method,
@@ -94,7 +94,7 @@ impl Swarm {
         (status, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    /// A service's spec, its very text.
+    /// Returns a service's spec, byte for byte.
     async fn spec(&self, service: &str) -> String {
         let (status, body) = self.ask("node-2", Method::GET, &format!("/services/{service}"), &[]).await;
         assert_eq!(status, 200, "{service}: {body}");
@@ -109,7 +109,7 @@ impl Swarm {
         specs
     }
 
-    /// The running tasks of services: service, id, image.
+    /// Returns the running tasks of services: service, id, image.
     async fn tasks(&self, services: &[&str]) -> Vec<(String, String, String)> {
         let mut running = Vec::new();
         for service in services {
@@ -126,12 +126,12 @@ impl Swarm {
         running
     }
 
-    /// A tag's whole name, and with its digest.
+    /// Returns the reference of a tag, without and with its digest.
     fn image(&self, path: &str) -> (String, String) {
         self.image_at(&format!("{HUB}/{path}"))
     }
 
-    /// The same of a tag in any registry.
+    /// Returns the reference of a tag in any registry, without and with its digest.
     fn image_at(&self, text: &str) -> (String, String) {
         let text = text.to_owned();
         let named = swarm_sim::reference(&text).unwrap();
@@ -140,12 +140,12 @@ impl Swarm {
         (text, pinned)
     }
 
-    /// The operator at a manager.
+    /// Returns an operator at a manager.
     fn at(&self, node: &str) -> Operator {
         self.behind(node, |_, _| Act::Pass)
     }
 
-    /// The operator at a manager, with a hook in the line.
+    /// Returns an operator at a manager, with a hook in the connection.
     fn behind(&self, node: &str, hook: impl Fn(&Call, When) -> Act + Send + Sync + 'static) -> Operator {
         let wire = Arc::new(Wire {
             swarm: self.clone(),
@@ -163,13 +163,13 @@ impl Swarm {
     }
 }
 
-/// A registry is not reached any more.
+/// Makes a registry unreachable.
 fn down(swarm: &Swarm, host: &str) {
     let fault = Fault::Registry { host: host.to_owned(), how: Misbehaviour::Down, seconds: 0.0 };
-    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
+    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, PlannedFault { after: 0.0, fault })).unwrap();
 }
 
-/// The handle of the swarm through a wire; registries are reached past it.
+/// Returns the cluster handle, with the engine behind the wire and the registries connected directly.
 fn cluster(wire: &Arc<Wire>) -> Cluster {
     let (engine, sim) = (Arc::clone(wire), Arc::clone(&wire.swarm.sim));
     let host = Host::Memory(Arc::new(move |_: &http::Uri| engine.connect()));
@@ -179,16 +179,16 @@ fn cluster(wire: &Arc<Wire>) -> Cluster {
     Cluster::over(docker, Registry::over(dial, policy, Credentials::default()))
 }
 
-/// The way to the simulated registries.
+/// Returns the connector to the simulated registries.
 fn dial(sim: &Arc<Sim>) -> Dial {
     let sim = Arc::clone(sim);
     Dial::Memory(Arc::new(move |uri: &http::Uri| {
         let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
-        connect(&sim, Seat::Registry(None)).map_err(refused)
+        connect(&sim, ServedEndpoint::Registry(None)).map_err(refused)
     }))
 }
 
-/// Where an update's credentials come from, and whether some go with it.
+/// Returns the source of an update's credentials, and whether some are sent with it.
 fn auth(asked: &Asked) -> String {
     let from = asked.query.get("registryAuthFrom").cloned().unwrap_or_default();
     if asked.headers.contains_key("x-registry-auth") { format!("{from}, sent") } else { from }
@@ -196,7 +196,7 @@ fn auth(asked: &Asked) -> String {
 
 type Hook = Box<dyn Fn(&Call, When) -> Act + Send + Sync>;
 
-/// What lies between one operator's program and an engine.
+/// The connection between one operator's program and an engine, with a hook and a record of all calls.
 struct Wire {
     swarm: Swarm,
     node: String,
@@ -276,7 +276,7 @@ impl Wire {
     }
 }
 
-/// Somebody with a program and a home.
+/// An operator with a program and a home folder.
 struct Operator {
     wire: Arc<Wire>,
     given: Given,
@@ -284,7 +284,7 @@ struct Operator {
 }
 
 impl Operator {
-    /// Runs a verb to its end, or until the hook kills it: from then on nothing of it reaches the swarm.
+    /// Runs a verb until it ends or the hook kills it; after that nothing from it reaches the swarm.
     async fn run(&self, args: &[&str]) -> Said {
         let kept = Arc::default();
         let words = [&["pinnace"], args].concat();
@@ -300,7 +300,7 @@ impl Operator {
         Said { code, out, err, args: args.join(" "), took: began.elapsed() }
     }
 
-    /// What was written, but the beats.
+    /// Returns the writes without heartbeats.
     fn writes(&self) -> Vec<Call> {
         self.calls().into_iter().filter(|call| call.nth.is_some()).collect()
     }

@@ -1,4 +1,4 @@
-//! What makes pins last, as the verbs print it.
+//! Permanent pins: the output of the verbs that make pins permanent outside of pinnace.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn each_owner_gets_its_own_form() {
     let lone = permanent("cron-box").await.exit(0);
     assert_eq!(lone.out, format!("docker service update --image {app} cron-box\n"));
 
-    // The tag moves after it was applied: what was applied is kept.
+    // The tag moves after it was applied; the applied digest is kept.
     let (_, pg) = swarm.image("pg:2");
     pinned(&operator, "storefront", &format!("n1={HUB}/pg:2")).await;
     let named = swarm_sim::reference(&format!("{HUB}/pg:1")).unwrap();
@@ -66,7 +66,7 @@ async fn a_spec_is_taken_over_from_a_file_or_refused_as_a_whole() {
     assert_eq!(remarks(&planned.json()), wanted);
     let after = planned.json()["pins_after"].as_str().unwrap().to_owned();
     assert!(after.contains("[node.n9]") && !planned.out.contains("hunter2"), "{after}");
-    // Applied, its record has what was taken over, and nothing else of the spec.
+    // After the change, the record holds the imported pins and nothing else of the spec.
     let mut spec = spec;
     spec["spec"]["nodes"].as_array_mut().unwrap().pop();
     std::fs::write(file, spec.to_string()).unwrap();
@@ -75,7 +75,7 @@ async fn a_spec_is_taken_over_from_a_file_or_refused_as_a_whole() {
     let databases = ["postgres-n1-a", "postgres-n1-b", "postgres-n1-c", "postgres-n2-a"];
     assert!(swarm.tasks(&databases).await.iter().all(|(.., image)| *image == pg));
     assert!(operator.calls().iter().all(|call| !call.body.contains("hunter2")), "no password is posted anywhere");
-    // Neither half of one nor another's is taken for pins.
+    // An incomplete spec, or another kind of document, is not accepted as pins.
     for (text, group, why) in [
         ("{ \"nodes\": [", "storefront", "it is no JSON: "),
         ("{ \"a\": 1 }", "storefront", "it is no spec of pgEdge's"),

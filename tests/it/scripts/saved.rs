@@ -1,7 +1,7 @@
-//! Plans that are saved and carried out later: once, and only while what they were made from is as it was.
+//! Saved plans: they are applied once, and only if nothing they depend on has changed.
 
 use serde_json::json;
-use swarm_sim::{Fault, Planned, reference};
+use swarm_sim::{Fault, PlannedFault, reference};
 
 use super::*;
 
@@ -9,10 +9,10 @@ const SHOP: [&str; 2] = ["shop_a", "shop_b"];
 
 impl Swarm {
     fn goes_wrong(&self, fault: Fault) {
-        self.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
+        self.sim.with_faults(|world, faults| plan_fault(world, faults, PlannedFault { after: 0.0, fault })).unwrap();
     }
 
-    /// Lets a tag name what another tag names.
+    /// Points a tag to the image of another tag.
     fn retag(&self, tag: &str, of: &str) {
         let of = reference(&format!("{HUB}/{of}")).unwrap();
         self.sim.with(|world| world.registries.get_mut(HUB).unwrap().tag(tag, &of, None)).unwrap();
@@ -24,7 +24,7 @@ impl Swarm {
     }
 }
 
-/// A plan for both services of the stack, in a file.
+/// Saves a plan for both services of the stack; returns its file.
 async fn saved(operator: &Operator) -> String {
     let file = operator.home().join("shop.plan").display().to_string();
     let pins = SHOP.map(|service| format!("{}={HUB}/app:2", &service[5..]));
@@ -51,7 +51,7 @@ async fn a_saved_plan_is_carried_out_by_another_operator_once() {
     assert_eq!(swarm.specs(&SHOP).await, specs);
 }
 
-/// What moved, and how the refusal tells it.
+/// Checks the refusal of stale plans for each kind of change, with its message.
 #[tokio::test(start_paused = true)]
 async fn a_plan_of_a_moved_swarm_is_refused_and_says_what_moved() {
     type Move = fn(&Swarm);
@@ -90,7 +90,7 @@ fn drained(swarm: &Swarm) {
 
 fn another(_: &Swarm) {}
 
-/// The version of a service moves by itself: that alone is no change.
+/// Checks that a moved version index alone does not make a plan stale.
 #[tokio::test(start_paused = true)]
 async fn an_index_alone_is_no_change() {
     let swarm = Swarm::start();

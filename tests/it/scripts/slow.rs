@@ -1,14 +1,14 @@
-//! A registry that takes five seconds for each answer: typing is never held up by it, and what it says of one reference
-//! is never shown under another's line.
+//! A registry that takes five seconds per answer: typing is never delayed, and an answer is never shown
+//! below the line of another reference.
 
-use swarm_sim::{Fault, Misbehaviour, Planned, plan_fault};
+use swarm_sim::{Fault, Misbehaviour, PlannedFault, plan_fault};
 
 use super::keys::Desk;
 use super::*;
 
 const REPOSITORY: &str = "r.example:5000/pg";
 
-/// The tags that are typed, and what is said of each once it is known.
+/// The tags to type, with the finding about each once it is known.
 const TAGS: [(&str, &str); 5] = [
     ("1", ""),
     ("2", ""),
@@ -17,15 +17,15 @@ const TAGS: [(&str, &str); 5] = [
     ("arm", "error platform-missing"),
 ];
 
-/// A console on the pins of `storefront`, and beside it what its text has to be.
+/// A console on the pins of `storefront`, with the expected text.
 struct Typist {
     desk: Desk,
     lines: Vec<String>,
-    /// Where the cursor is: line and column.
+    /// Position of the cursor: line and column.
     at: (usize, usize),
 }
 
-/// The rows of a line of the text: what is shown of the line itself, and what stands below it.
+/// The rows of one line of the text: the line itself, and the findings below it.
 #[derive(Default)]
 struct Shown {
     line: String,
@@ -33,7 +33,7 @@ struct Shown {
 }
 
 impl Typist {
-    /// Opens the pins, with nothing in them; from then on the registry is slow.
+    /// Opens the pins with an empty text; the registry is slow from then on.
     async fn start(swarm: &Swarm, operator: &Operator) -> Self {
         let mut desk = Desk::open(operator, (80, 60));
         desk.wait("first screen", 10, |text| text.contains("storefront")).await;
@@ -43,15 +43,15 @@ impl Typist {
         desk.wait("the pins", 10, |text| text.contains("[node.n1]")).await;
         desk.press("ctrl-home");
         desk.press(&"ctrl-k ".repeat(30));
-        // What was asked about what runs has been answered.
+        // The queries about the running images have been answered.
         desk.pass(2000, |_| {}).await;
         let fault = Fault::Registry { host: HUB.into(), how: Misbehaviour::Slow, seconds: 5.0 };
-        let planned = Planned { after: 0.0, fault };
+        let planned = PlannedFault { after: 0.0, fault };
         swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
         Self { desk, lines: vec![String::new()], at: (0, 0) }
     }
 
-    /// Presses one key and does the same to the text it should come to; it is on the screen with that, and at once.
+    /// Presses a key and applies it to the expected text; the screen must show it without any delay.
     fn key(&mut self, key: char) {
         let began = Instant::now();
         let (line, column) = self.at;
@@ -89,7 +89,7 @@ impl Typist {
         self.at = (line, column);
     }
 
-    /// Types with so many milliseconds after each key.
+    /// Types a text, with a pause in milliseconds after each key.
     async fn typed(&mut self, text: &str, pause: u64) {
         for key in text.chars() {
             self.key(key);
@@ -106,13 +106,13 @@ impl Typist {
         holds(&self.desk, &self.lines);
     }
 
-    /// The line of the pin of a member.
+    /// Returns the line of a member's pin.
     fn pin_of(&self, member: &str) -> usize {
         let header = format!("[node.{member}]");
         self.lines.iter().position(|line| *line == header).unwrap() + 1
     }
 
-    /// Types another tag in the place of a member's.
+    /// Replaces the tag of a member's pin.
     async fn retag(&mut self, member: &str, tag: &str, pause: u64) {
         let line = self.pin_of(member);
         let old = tag_of(&self.lines[line]).unwrap().to_owned();
@@ -126,17 +126,17 @@ impl Typist {
     }
 }
 
-/// The reference in a line, as far as it is typed.
+/// Returns the reference in a line, which may be incomplete.
 fn reference_of(line: &str) -> Option<&str> {
     Some(line.strip_prefix("image = \"")?.trim_end_matches('"'))
 }
 
-/// The tag of a line that pins.
+/// Returns the tag of a line with a pin.
 fn tag_of(line: &str) -> Option<&str> {
     reference_of(line)?.strip_prefix(REPOSITORY)?.strip_prefix(':')
 }
 
-/// The text as it is painted, line by line.
+/// Returns the text as displayed, line by line.
 fn shown(desk: &Desk) -> Vec<Shown> {
     let mut lines: Vec<Shown> = Vec::new();
     for row in desk.lines().into_iter().take_while(|row| !row.contains("WHAT EACH SERVICE")) {
@@ -155,7 +155,7 @@ fn shown(desk: &Desk) -> Vec<Shown> {
     lines
 }
 
-/// The references that are remarked below a line are those of the line, and below what pins nothing there are none.
+/// Checks that findings below a line name only the line's reference, and that lines without a pin have none.
 fn holds(desk: &Desk, lines: &[String]) {
     for (shown, line) in shown(desk).iter().zip(lines) {
         let below: String = shown.below.split_whitespace().collect();
@@ -177,13 +177,13 @@ async fn keys_are_painted_at_once_and_late_answers_stand_nowhere_else() {
     let operator = swarm.at("node-1");
     let mut typist = Typist::start(&swarm, &operator).await;
     typist.typed(NODES, 40).await;
-    // While nobody types it is asked, and that is said under the line.
+    // The query starts when the user stops typing, and is shown below the line.
     typist.retag("n1", "none", 40).await;
     assert!(!typist.below("n1").contains("asking"), "not while somebody types");
     typist.pass(400).await;
     assert_eq!(typist.below("n1"), format!("asking {HUB} … "));
     typist.pass(2000).await;
-    // It is changed before the answer is there, which then stands nowhere.
+    // The line changes before the answer arrives; the answer is then shown nowhere.
     typist.retag("n1", "arm", 40).await;
     typist.pass(400).await;
     assert_eq!(typist.below("n1"), format!("asking {HUB} … "));
@@ -195,7 +195,7 @@ async fn keys_are_painted_at_once_and_late_answers_stand_nowhere_else() {
         late |= !typist.below("n1").contains("asking");
     }
     assert!(!late, "the answer for the text of now takes its own time");
-    // Lines come above it meanwhile: its answer comes to it.
+    // Lines are inserted above in the meantime; the answer still appears below its own line.
     typist.go(0, 0);
     typist.typed("# one\n# two\n\n", 40).await;
     assert_eq!(typist.pin_of("n1"), 4);
@@ -206,13 +206,13 @@ async fn keys_are_painted_at_once_and_late_answers_stand_nowhere_else() {
     assert!(below.starts_with("error platform-missing: image \"r.example:5000/pg:arm\""), "{below}");
     assert!(!typist.below("n2").contains("error"), "{}", typist.below("n2"));
     assert!(!typist.desk.text().contains("pg:none"), "{}", typist.desk.text());
-    // What was answered for a text that did not stand there is known at once when it does.
+    // An answer for a text that was no longer in the document is used at once when that text is typed again.
     typist.retag("n2", "none", 0).await;
     let below = typist.below("n2");
     assert!(below.starts_with("error image-not-found: image \"r.example:5000/pg:none\""), "{below}");
 }
 
-/// Which of so many: always the same row for a seed.
+/// A random number generator (xorshift); deterministic for a seed.
 struct Dice(u64);
 
 impl Dice {
@@ -236,7 +236,7 @@ async fn whatever_is_edited_when_every_answer_is_under_its_own_line() {
             let pause = [0, 50, 350][usize::try_from(dice.roll(3)).unwrap()];
             let member = ["n1", "n2"][usize::try_from(dice.roll(2)).unwrap()];
             if dice.roll(4) == 0 {
-                // Above, between or below the pins.
+                // The insertion is above, between or below the pins.
                 let (n1, n2) = (typist.pin_of("n1") - 1, typist.pin_of("n2") - 1);
                 let line = [0, n1, n2, typist.lines.len() - 1][usize::try_from(dice.roll(4)).unwrap()];
                 typist.go(line, 0);
@@ -245,7 +245,7 @@ async fn whatever_is_edited_when_every_answer_is_under_its_own_line() {
                 let (tag, _) = TAGS[usize::try_from(dice.roll(5)).unwrap()];
                 typist.retag(member, tag, pause).await;
             }
-            // Before, while and after an answer.
+            // The waits end before, during or after an answer.
             let wait = [100, 400, 2700, 5200, 8000][usize::try_from(dice.roll(5)).unwrap()];
             typist.pass(wait).await;
         }

@@ -1,4 +1,4 @@
-//! Two consoles on one group: what one does the other sees while it happens, and takes up when it is left.
+//! Two consoles on one group: the second one follows a change live, and takes it over when its owner is gone.
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ async fn what_another_console_does_is_on_screen_and_taken_over_when_it_falls_sil
     theirs.wait("the question", 60, |text| text.contains("L  leave")).await;
     mine.wait("the question", 5, |text| text.contains("Asked there: postgres-n1-a failed")).await;
 
-    // Their console freezes: nothing of it reaches the swarm any more.
+    // The other console freezes: nothing from it reaches the swarm any more.
     first.wire.dead.store(true, Ordering::SeqCst);
     let frozen = Instant::now();
     mine.wait("that nothing is heard of it", 60, |text| text.contains("No sign of life of")).await;
@@ -46,7 +46,7 @@ async fn what_another_console_does_is_on_screen_and_taken_over_when_it_falls_sil
     assert!(by.as_str().is_some_and(|by| !by.contains("begun by")), "one person: {by}");
 }
 
-/// Takes the change up from another manager and finishes it.
+/// Takes over the change from another manager and finishes it.
 async fn finish(swarm: &Swarm) -> Value {
     let second = swarm.at("node-3");
     let (id, outcome) = newest(&second).await;

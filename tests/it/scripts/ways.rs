@@ -1,11 +1,11 @@
-//! The choices of a plan, carried out: whose credentials go with it, start-first, the order; and tasks that start anew.
+//! The options of a plan, applied: the source of the credentials, start-first, the order of services, and redeploys.
 
 use pinnace_engine::credentials::Redacted;
 use serde_json::json;
 
 use super::*;
 
-/// A public registry, and a private one; the service has no credentials.
+/// A public registry and a private one; the service has no credentials.
 const PRIVATE: &str = r#"
 settled = 60.0
 [[node]]
@@ -43,7 +43,7 @@ async fn logged_in(swarm: &Swarm) -> Operator {
     operator
 }
 
-/// Where an update took its credentials from, and whether some went with it.
+/// Returns the source of each update's credentials, and whether some were sent.
 fn sent(operator: &Operator) -> Vec<String> {
     let posts = operator.calls().into_iter().filter(Call::landed);
     posts.map(|call| call.auth.clone()).collect()
@@ -57,7 +57,7 @@ async fn a_new_registry_gets_the_operators_credentials_and_the_way_back_the_stor
     let plan = operator.run(&["plan", "web", "--pin", "p.example:5000/app:1", "--json"]).await.exit(0);
     assert!(!plan.out.contains("secret") && plan.json()["units"][0]["credentials"] == "operator", "{}", plan.out);
     operator.run(&["apply", "web", "--pin", "p.example:5000/app:1", "--settle", "0"]).await.exit(0);
-    // Somebody without any: the service has what it needs.
+    // An operator without credentials can roll back: the engine uses those of the previous spec.
     let other = swarm.at("node-2");
     let back = other.run(&["rollback", "web", "--settle", "0", "--json"]).await.exit(0).json();
     assert_eq!(back["plan"]["units"][0]["credentials"], "previous");
@@ -74,7 +74,7 @@ async fn kept_credentials_fail_where_there_are_none_and_sending_mends_it() {
     assert_eq!(failed["outcome"], "failed");
     assert!(failed["failures"][0]["why"].as_str().unwrap().contains("No such image"), "{failed}");
     operator.run(&[&pin[..], &["--ack", "--send-credentials"]].concat()).await.exit(0);
-    // Within one registry what is stored is kept, and is enough for who has none.
+    // Within one registry stored credentials are kept, and are enough for an operator without any.
     let other = swarm.at("node-2");
     other.given.cluster.login("p.example:5000", "u".into(), Redacted::new("p?>~secret")).await;
     let done = other.run(&["apply", "web", "--pin", "p.example:5000/app:2", "--settle", "0", "--json"]).await.exit(0);

@@ -1,5 +1,4 @@
-//! What stands around a registry: what a token opens, what is left of an allowance, other hosts, and what the engine
-//! gets to see.
+//! Token scopes, rate limits, other hosts, and the engine's own view of a registry.
 
 use std::io::ErrorKind;
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::{Endpoint, Host};
 use serde_json::json;
-use swarm_sim::{OCI_INDEX, Planned, Scenario, Seat, Sim, connect, digest, parse_time, plan_fault};
+use swarm_sim::{OCI_INDEX, PlannedFault, Scenario, ServedEndpoint, Sim, connect, digest, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
 
 use super::{Reply, ask, image};
@@ -63,7 +62,7 @@ fn sim() -> Arc<Sim> {
     Sim::start(world, 1.0)
 }
 
-/// A registry's digest of a tag, as the world holds it.
+/// Returns the digest of a tag in the world.
 fn held(sim: &Sim, reference: &str) -> String {
     let named = swarm_sim::reference(reference).unwrap();
     sim.with(|world| world.registries[&named.host].find(&named).unwrap().digest.to_string())
@@ -155,7 +154,7 @@ async fn hosts_serve_files_and_fail_like_registries() {
     assert_eq!((same.status, same.body.as_deref()), (304, Some(&b""[..])));
     assert_eq!(ask(&sim, "files.example", "GET /other", &[], "").await.status, 404);
     let fault = json!({ "kind": "registry", "host": "files.example", "how": "slow", "seconds": 5 });
-    let planned: Planned = serde_json::from_value(fault).unwrap();
+    let planned: PlannedFault = serde_json::from_value(fault).unwrap();
     sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
     let began = Instant::now();
     assert_eq!((ask(&sim, "files.example", path, &[], "").await.status, began.elapsed().as_secs()), (200, 5));
@@ -170,14 +169,15 @@ async fn hosts_serve_files_and_fail_like_registries() {
 #[tokio::test(start_paused = true)]
 async fn who_is_there_and_who_is_not() {
     let sim = sim();
-    let reach =
-        |name: &str| connect(&sim, Seat::Registry(Some(name.to_owned()))).map(drop).map_err(|error| error.kind());
+    let reach = |name: &str| {
+        connect(&sim, ServedEndpoint::Registry(Some(name.to_owned()))).map(drop).map_err(|error| error.kind())
+    };
     for name in ["r.example", "registry-1.docker.io", "cdn.example", "files.example"] {
         assert_eq!(reach(name), Ok(()), "{name}");
     }
     assert_eq!(reach("nowhere.example"), Err(ErrorKind::NotFound));
     assert_eq!(reach("10.9.9.9:5000"), Err(ErrorKind::ConnectionRefused));
-    let planned: Planned = serde_json::from_value(json!({ "kind": "unresolvable", "host": "r.example" })).unwrap();
+    let planned: PlannedFault = serde_json::from_value(json!({ "kind": "unresolvable", "host": "r.example" })).unwrap();
     sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
     assert_eq!(reach("r.example"), Err(ErrorKind::NotFound));
 }
@@ -186,7 +186,7 @@ async fn who_is_there_and_who_is_not() {
 async fn the_engine_may_see_something_else_than_we_do() {
     let sim = sim();
     let engine = Arc::clone(&sim);
-    let host = Host::Memory(Arc::new(move |_: &http::Uri| connect(&engine, Seat::Engine(None))));
+    let host = Host::Memory(Arc::new(move |_: &http::Uri| connect(&engine, ServedEndpoint::Engine(None))));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let (one, two) = ("r.example:5000/app:1", "r.example:5000/app:2");
     let seen = docker.distribution(one, None).await.unwrap();
@@ -195,7 +195,7 @@ async fn the_engine_may_see_something_else_than_we_do() {
     assert_eq!(ours.digest.as_str(), held(&sim, one));
     assert!(docker.distribution(two, None).await.unwrap_err().is_not_found());
     let planned = json!({ "kind": "registry", "host": "r.example:5000", "how": "hang" });
-    let planned: Planned = serde_json::from_value(planned).unwrap();
+    let planned: PlannedFault = serde_json::from_value(planned).unwrap();
     sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
     let began = Instant::now();
     let told = docker.distribution(one, None).await.unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! The simulated registry is one by the OCI distribution spec: to plain requests, and to the product's own client.
+//! The simulated registry checked against the OCI distribution spec, with plain requests and the product's client.
 
 mod around;
 
@@ -18,7 +18,8 @@ use pinnace_engine::credentials::{Credentials, Redacted, Secret};
 use pinnace_engine::registry::{Dial, DialError, Policy, Registry};
 use serde_json::{Value, json};
 use swarm_sim::{
-    Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, Planned, Scenario, Seat, Sim, connect, digest, parse_time, plan_fault,
+    Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, PlannedFault, Scenario, ServedEndpoint, Sim, connect, digest,
+    parse_time, plan_fault,
 };
 use tokio::time::{Instant, sleep};
 
@@ -37,11 +38,11 @@ fn sim() -> Arc<Sim> {
 
 fn misbehave(sim: &Sim, how: &str, seconds: f64) {
     let planned = json!({ "kind": "registry", "host": OPEN, "how": how, "seconds": seconds });
-    let planned: Planned = serde_json::from_value(planned).unwrap();
+    let planned: PlannedFault = serde_json::from_value(planned).unwrap();
     sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
 }
 
-/// An answer; no body where it broke off.
+/// A response; `body` is `None` if it broke off.
 struct Reply {
     status: u16,
     headers: HeaderMap,
@@ -58,10 +59,12 @@ impl Reply {
     }
 }
 
-/// One plain request.
+/// Makes one plain HTTP request.
 async fn ask(sim: &Arc<Sim>, host: &str, line: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let (mut send, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(connect(sim, Seat::Registry(None)).unwrap())).await.unwrap();
+        hyper::client::conn::http1::handshake(TokioIo::new(connect(sim, ServedEndpoint::Registry(None)).unwrap()))
+            .await
+            .unwrap();
     tokio::spawn(connection);
     let (method, path) = line.split_once(' ').unwrap();
     let request = Request::builder().method(method).uri(path).header("host", host);
@@ -76,12 +79,12 @@ async fn get(sim: &Arc<Sim>, path: &str) -> Reply {
     ask(sim, OPEN, &format!("GET {path}"), &[("accept", OCI_MANIFEST)], "").await
 }
 
-/// The product's client.
+/// Returns the product's registry client.
 fn client(sim: &Arc<Sim>) -> Registry {
     let sim = Arc::clone(sim);
     let dial = move |uri: &http::Uri| {
         let name = uri.authority().unwrap().to_string();
-        connect(&sim, Seat::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
+        connect(&sim, ServedEndpoint::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
             ErrorKind::NotFound => DialError::NoName(name),
             _ => DialError::Refused(name, error.to_string()),
         })
@@ -143,7 +146,7 @@ async fn a_refresh_token_takes_the_password_s_place() {
         let client = client(&sim);
         client.login(TOKENS, Secret::Identity(Redacted::new(secret)));
         assert_eq!(client.look(&wanted).await.is_ok(), good, "{secret}");
-        // The token it had has run out meanwhile.
+        // The client's token has expired in the meantime.
         sleep(Duration::from_secs(3600)).await;
         assert_eq!(client.look(&wanted).await.err(), (!good).then_some(Why::Denied));
     }
@@ -295,7 +298,10 @@ async fn slow_and_cut_off() {
     let other = self::client(&sim);
     assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "{:?}", other.look(&wanted).await);
     misbehave(&sim, "down", 0.0);
-    assert_eq!(connect(&sim, Seat::Registry(Some(OPEN.to_owned()))).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(
+        connect(&sim, ServedEndpoint::Registry(Some(OPEN.to_owned()))).unwrap_err().kind(),
+        ErrorKind::ConnectionRefused
+    );
     assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "a connection that was there breaks");
     let Err(Why::Unreachable(why)) = self::client(&sim).look(&wanted).await else { panic!() };
     assert!(why.starts_with("cannot connect to r.example:5000"), "{why}");
@@ -304,7 +310,7 @@ async fn slow_and_cut_off() {
     assert!(matches!(self::client(&sim).look(&wanted).await, Err(Why::Unreachable(_))));
     assert!(began.elapsed() > Duration::from_secs(1), "it took the request, and said nothing");
     misbehave(&sim, "broken", 0.0);
-    // Who could not be reached is left alone for a while.
+    // The client does not contact an unreachable registry again for a while.
     sleep(Duration::from_secs(6)).await;
     assert!(matches!(other.look(&wanted).await, Err(Why::Other(_))));
     misbehave(&sim, "denied", 0.0);

@@ -1,11 +1,12 @@
-//! Other people's hands in a service that is being changed: what they did, and who they are as far as that shows.
+//! Conflicts with other clients that change a service during its update: what they did, and who they likely
+//! are.
 
 use super::unit_view::Look;
 use crate::swarm::{COMPONENT, STACK_IMAGE};
 use crate::swarm::{Service, UpdateState};
 
-/// What somebody else did to a service whose image, or another edited place, is neither the old nor the new one's;
-/// `target` is the image it should have.
+/// Describes what another client did to a service whose edited fields hold neither the original nor the
+/// target values. `target` is the image that the service should have.
 pub fn overtaken(service: &Service, target: &str) -> String {
     let image = service.image();
     if image == target {
@@ -22,11 +23,11 @@ pub fn overtaken(service: &Service, target: &str) -> String {
     }
 }
 
-/// How a note of an edit by others begins: told once a unit.
+/// The beginning of a note about another client's edit; the note is made once per unit.
 pub const MEDDLED: &str = "somebody edited other parts of it meanwhile";
 
-/// What somebody else did to other parts of a service that stands where the unit wants it; `engine_goes_back`: the
-/// engine was to go back by itself.
+/// Describes what another client did to the other parts of a service that is at its target. Set
+/// `engine_goes_back` if the service's update policy would roll back automatically.
 pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
     let parts = match service.previous_differs.as_slice() {
         [] => String::new(),
@@ -44,7 +45,8 @@ pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
 }
 
 impl Look<'_> {
-    /// Whether a rollback was asked for by a person: the engine's own leaves no previous spec behind.
+    /// Returns whether a client requested the engine's rollback. After an automatic rollback the engine
+    /// keeps no previous spec.
     pub(super) fn is_asked_rollback(&self) -> bool {
         let Some(update) = &self.service.update else { return false };
         match update.state {

@@ -1,32 +1,32 @@
-//! Why a node could not get an image.
+//! The diagnosis of a failed image pull on a node.
 //!
-//! The engine's word for every such failure is `No such image`: a tag that is not there, credentials, a name, a
-//! certificate, a platform. What the registry says to the operator, and what the engine gets to hear without any
-//! credentials, tells most of them apart.
+//! The engine reports every such failure as `No such image`: a missing tag, credentials, a name, a
+//! certificate, a platform. Two look-ups distinguish most of them: one with the operator's credentials, and
+//! one by the engine without any.
 
 use crate::check::refusal;
 use crate::image::{ImageRef, Platform};
 use crate::registry::{Fact, ImageFact, Why};
 
-/// What was found out about the image.
+/// The look-ups of an image that a diagnosis is based on.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// What it names for the operator: by the registry, else by the engine, with the operator's credentials.
+    /// The result with the operator's credentials, from the registry or else from the engine.
     pub ours: Fact<ImageFact>,
-    /// What it names for an engine without credentials; unknown where it was not asked.
+    /// The engine's result without credentials; unknown if the engine was not asked.
     pub bare: Fact<ImageFact>,
 }
 
-/// Where the task was to run.
+/// The node that the task was assigned to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Host {
-    /// The host's name.
+    /// The node's host name.
     pub name: String,
-    /// What it runs.
+    /// The node's operating system and architecture; `None` if unknown.
     pub platform: Option<Platform>,
 }
 
-/// The cause as far as it shows from here, and what to do; `None` where nothing was learned.
+/// Returns the likely cause and its remediation; `None` if nothing is known about the image.
 pub fn cause(image: &ImageRef, asked: &Asked, node: &Host) -> Option<(String, String)> {
     let host = &image.host;
     let known = match (&asked.ours, asked.ours.failed()) {
@@ -73,13 +73,13 @@ pub fn cause(image: &ImageRef, asked: &Asked, node: &Host) -> Option<(String, St
 mod tests {
     use super::*;
     use crate::image::Digest;
-    use crate::registry::Via;
+    use crate::registry::FactSource;
     use crate::time::Time;
 
     fn known(platforms: &[&str]) -> Fact<ImageFact> {
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
         let platforms = platforms.iter().map(|arch| Platform::new("linux", arch)).collect();
-        Fact::Known { value: ImageFact::new(digest, Some(platforms)), at: Time(0), via: Via::Registry }
+        Fact::Known { value: ImageFact::new(digest, Some(platforms)), at: Time(0), via: FactSource::Registry }
     }
 
     fn failed(why: Why) -> Fact<ImageFact> {

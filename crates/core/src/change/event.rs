@@ -1,4 +1,4 @@
-//! What happens during a change.
+//! The events of a change, the orders it accepts and the questions it asks.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,38 +6,41 @@ use crate::journal::{ChangeState, Direction, UnitState};
 use crate::plan::Plan;
 use crate::time::Time;
 
-/// One event of a change; the first is [`Kind::Begun`] and the last [`Kind::Ended`] or [`Kind::Lost`].
+/// One event of a change. The first is [`Kind::Begun`]; [`Kind::Ended`] reports the outcome, [`Kind::Lost`]
+/// the loss of the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Counts up from 0.
+    /// The number of events before this one in the log of this run; [`Kind::Tasks`] events are not logged
+    /// and not counted.
     pub index: u64,
-    /// When, by the executor's clock; for show.
+    /// The time by the executor's clock; for display only.
     pub at: Time,
-    /// What.
+    /// The kind of the event, with its data.
     pub kind: Kind,
 }
 
-/// A step of a unit.
+/// A phase of applying one unit, in order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// The image is looked up once more; not for one that goes back to what ran.
+    /// A repeated look-up of the image. It is skipped for an image that ran in the service before, and for
+    /// a unit that is being put back.
     Verify,
-    /// The service and its nodes are read and compared with the plan.
+    /// A comparison of the service and its nodes with the plan.
     Check,
-    /// The spec is posted.
+    /// The POST of the edited spec.
     Update,
-    /// Its tasks are replaced.
+    /// The replacement of the service's tasks.
     Converge,
-    /// They have to stay up for a while.
+    /// The settle time: the same tasks have to stay up.
     Settle,
 }
 
 impl Phase {
-    /// All of them, in order.
+    /// All phases, in order of execution.
     pub const ALL: [Self; 5] = [Self::Verify, Self::Check, Self::Update, Self::Converge, Self::Settle];
 
-    /// The word for a person.
+    /// Returns the phase's name in lower case, for display.
     pub fn word(self) -> &'static str {
         match self {
             Self::Verify => "verify",
@@ -49,57 +52,58 @@ impl Phase {
     }
 }
 
-/// What an operator may order, between steps.
+/// An operator's order to a running change. No order cancels a POST that was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// Go on, past a failure too.
+    /// Continues with the remaining units, also after a failure.
     Continue,
-    /// Stop after the unit in work.
+    /// Stops after the current unit and asks.
     Stop,
-    /// Put back every unit that carries the new text.
+    /// Rolls back every unit that has, or may have, the new spec.
     PutBack,
-    /// End it as it stands.
+    /// Ends the change and leaves every service as it is now.
     Leave,
-    /// Give it up for somebody else to take over, or for later.
+    /// Releases the change unfinished, so that any manager can resume it.
     Detach,
 }
 
-/// A choice offered with a question.
+/// An order that is offered as an answer to a question.
 pub type Choice = Order;
 
-/// What a slot's line begins with while its owner is asked something.
+/// The prefix of a slot's summary line while its owner waits for an answer.
 pub const WAITS: &str = "waits for an answer: ";
 
-/// Why a change waits for a person.
+/// A question to the operator. A change waits for the answer, except for [`Self::Stuck`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Question {
-    /// A unit failed; what to do about the others?
+    /// A failed unit: how to proceed with the other units?
     Failed {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
     },
-    /// Somebody else changed a unit's service.
+    /// A unit whose service another client changed in the meantime.
     Overtaken {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
     },
-    /// Units could not be put back.
+    /// Units whose rollback failed.
     NotBack,
-    /// The operator stopped it.
+    /// A change that the operator stopped, or took over without an order.
     Stopped,
-    /// Step mode: one unit is done, others are left.
+    /// The pause of step mode: one unit is done, others remain.
     Next,
-    /// A unit neither fails nor converges. It is watched on meanwhile, and the question goes when it moves.
+    /// A unit that neither fails nor converges. The unit is still watched; the question is withdrawn when
+    /// the unit progresses.
     Stuck {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
     },
 }
 
 impl Question {
-    /// The question in a few words, for whoever watches from elsewhere.
+    /// Describes the question for other clients, as the slot's summary line with the prefix [`WAITS`].
     pub fn told(&self, plan: &Plan) -> String {
         let name = |unit: &usize| plan.units.get(*unit).map_or("a unit", |unit| unit.service.as_str());
         let text = match self {
@@ -113,7 +117,7 @@ impl Question {
         format!("{WAITS}{text}")
     }
 
-    /// What may be answered.
+    /// Returns the orders that answer the question.
     pub fn choices(&self) -> &'static [Choice] {
         match self {
             Self::NotBack => &[Order::PutBack, Order::Leave],
@@ -122,110 +126,111 @@ impl Question {
     }
 }
 
-/// A task as the change screen tells it.
+/// A task as the change screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskLine {
-    /// The task's id.
+    /// The engine's id of the task.
     pub id: String,
-    /// Its slot.
+    /// The number of the replica; `None` for a task of a global service.
     pub slot: Option<u64>,
-    /// Its node's host name.
+    /// The node's host name; empty if the task has no node, or an unknown one.
     pub node: String,
-    /// Its state's word.
+    /// Docker's word for the task's state.
     pub state: String,
-    /// Its error.
+    /// The engine's error text; empty if there is none.
     pub error: String,
-    /// Since when it is in its state.
+    /// The time at which the task entered its state.
     pub since: Option<Time>,
-    /// Whether it has the text the unit goes to.
+    /// Set when the task runs the image that the unit goes to.
     pub fresh: bool,
 }
 
-/// What happened.
+/// The kinds of events, with their data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]
 pub enum Kind {
-    /// The claim landed, or an unfinished change was taken over.
+    /// The change was claimed, or an unfinished change was taken over.
     Begun {
-        /// The change's number in its group.
+        /// The change's number within its group, from 1.
         seq: u64,
-        /// Who does it.
+        /// The operator who applies the change.
         by: String,
-        /// The units' letters as they are now.
+        /// The current state of each unit, in the plan's order.
         units: Vec<UnitState>,
-        /// The POST in doubt, for one taken over.
+        /// The POST in doubt as `unit:index:direction`, if an unfinished change was taken over with one.
         post: Option<String>,
     },
-    /// A unit's state moved.
+    /// A unit changed its state.
     Unit {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
-        /// Its new state.
+        /// The unit's new state.
         state: UnitState,
     },
-    /// A unit entered a step.
+    /// A unit entered a phase.
     Phase {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
-        /// The step.
+        /// The phase that begins.
         phase: Phase,
-        /// Where to.
+        /// Forward to the target, or back.
         direction: Direction,
     },
-    /// How the tasks of the unit in work are; only the newest counts.
+    /// An observation of the current unit's tasks; it replaces the previous one.
     Tasks {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
-        /// The tasks.
+        /// The service's tasks: those that should run first, then newest first; limited to what the screen
+        /// shows.
         tasks: Vec<TaskLine>,
-        /// The engine's update state and message.
+        /// The engine's update state and message as `state: message`; empty if the engine reports none.
         update: String,
-        /// What it waits for.
+        /// The reason why the unit has not converged yet; empty if it does not wait.
         waits: String,
     },
     /// A unit failed.
     Failed {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
-        /// Why.
+        /// The cause, for display.
         why: String,
-        /// What to do.
+        /// The remediation, for display.
         hint: String,
     },
-    /// Something worth knowing about a unit that does not stop it.
+    /// A note about a unit that does not stop it.
     Noted {
-        /// The unit.
+        /// The unit's index in the plan.
         unit: usize,
-        /// What.
+        /// The note, one line for display.
         text: String,
     },
-    /// A step takes longer than it should, or the swarm takes no writes; empty when that is over.
+    /// A problem that delays the change: a step takes too long, or the swarm takes no writes.
     Trouble {
-        /// What.
+        /// The problem, for display; empty once it is over.
         text: String,
     },
-    /// A question is put.
+    /// A question to the operator.
     Asked {
-        /// Which.
+        /// The question, with the unit that it is about.
         question: Question,
     },
-    /// The question has lost its object: what was stuck moves again.
+    /// The end of the open question, because the stuck unit progresses again or is no longer watched.
     Withdrawn,
-    /// An order was given.
+    /// An order of the operator, or of the executor if no operator can be asked.
     Ordered {
-        /// Which.
+        /// The order that the change has to carry out.
         order: Order,
     },
-    /// The claim is somebody else's now: watch only.
+    /// The claim is lost to another client; from here on the change is only watched.
     Lost {
-        /// Why.
+        /// The evidence, for display.
         why: String,
     },
-    /// It is over; this is the last event.
+    /// The end of the change.
     Ended {
-        /// The outcome.
+        /// The outcome, a terminal state.
         state: ChangeState,
-        /// One line.
+        /// The summary line that the slot keeps.
         text: String,
     },
 }

@@ -1,7 +1,8 @@
-//! Whether a unit has arrived: judged by spec and tasks, never by the engine's word alone.
+//! The judgement of a unit's rollout by spec and tasks; the engine's update state alone is never trusted.
 //!
-//! The engine says `completed` in a crash loop, `updating` for ever where a task cannot be scheduled, and nothing at
-//! all after an update that changes no task. It counts tasks as running on nodes that nobody hears from.
+//! The engine reports `completed` during a crash loop, stays at `updating` for ever if a task cannot be
+//! scheduled, and reports nothing at all after an update that changes no task. It also counts tasks as
+//! running on nodes that do not respond.
 
 #[cfg(test)]
 mod tests;
@@ -15,42 +16,42 @@ use crate::journal::Direction;
 use crate::swarm::candidates;
 use crate::swarm::{FailureAction, Mode, Node, NodeState, RestartCondition, Task, TaskState, UpdateState};
 
-/// How long the engine may say nothing after an update, under load too.
+/// The time that the engine may take, under load too, to report an update state after an update.
 const SILENT: Duration = Duration::from_secs(3);
-/// What the engine may take longer than its own monitor time and delay, before its `updating` counts for nothing: a
-/// leader that is lost in a rollout leaves it there for ever.
+/// The time on top of the service's monitor time and delay after which the state `updating` is ignored: if
+/// the leader is lost during a rollout, the engine never clears that state.
 const LATE: Duration = Duration::from_secs(10);
 
-/// The judgement.
+/// The judgement on a unit's rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not yet; what it waits for, and whether that will not come by itself.
+    /// A rollout that has not converged yet.
     Waiting {
-        /// What for.
+        /// The reason, for display.
         waits: String,
-        /// Whether the scheduler says it cannot.
+        /// Set when waiting is unlikely to help, for example when the scheduler finds no suitable node.
         stuck: bool,
     },
-    /// All wanted tasks run the target.
+    /// All desired tasks run the target, and no old task is left.
     Converged,
-    /// A new task failed, or the engine stopped.
+    /// A new task failed, or the engine paused the update.
     Failed {
-        /// Why.
+        /// The cause, for display.
         why: String,
     },
-    /// The engine put the old text back by itself.
+    /// The engine rolled the service back automatically.
     WentBack {
-        /// Why.
+        /// The cause, for display.
         why: String,
     },
-    /// Somebody else changed the service.
+    /// Another client changed the service.
     Overtaken {
-        /// What they did.
+        /// The other client's change, for display.
         what: String,
     },
 }
 
-/// Judges a unit.
+/// Judges the rollout of a unit from one observation.
 pub fn judge(look: &Look<'_>) -> Verdict {
     let service = look.service;
     let state = service.update.as_ref().map(|update| &update.state);
@@ -76,7 +77,8 @@ pub fn judge(look: &Look<'_>) -> Verdict {
     }
 }
 
-/// Its spec is as it should be: now its tasks, and the engine's word where it says that it stopped.
+/// Judges a unit whose spec is the target: by its tasks, and by the engine's update state where that
+/// reports a stop.
 fn at_goal(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
     let stops = look.service.policy.on_failure == FailureAction::Rollback
         && match state {
@@ -108,7 +110,8 @@ fn waiting(waits: &str, stuck: bool) -> Verdict {
     Verdict::Waiting { waits: waits.to_owned(), stuck }
 }
 
-/// No task failed: are all wanted ones there, new, on nodes that are heard from, and the engine done?
+/// Judges a unit without a failed task. It has converged when all desired tasks are new and run on
+/// responding nodes, no old task is left, and the engine has finished.
 fn arrived(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
     let (wanted, up) = match look.wanted() {
         Ok(wanted) => (wanted, look.up().len() as u64),
@@ -140,8 +143,8 @@ fn arrived(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
 }
 
 impl Look<'_> {
-    /// The tasks that count, by id: one a slot, of the target, that run on nodes which are heard from; of what runs to
-    /// its end also those that ended well.
+    /// Returns the ids of the tasks that count: one per slot, of the target, running on a node that
+    /// responds. If the service's tasks may end, completed new tasks count as well.
     pub fn up(&self) -> Vec<&str> {
         let ends = self.ends();
         let counts = |task: &&Task| {
@@ -157,18 +160,19 @@ impl Look<'_> {
         slots.into_values().collect()
     }
 
-    /// The first new task that failed: what comes after it fails for the same reason, or because of it.
+    /// Returns the oldest new task that failed: later failures have the same cause, or follow from it.
     pub fn failure(&self) -> Option<&Task> {
         let fails = |task: &&Task| {
             let ended = task.state == TaskState::Complete && !self.ends();
-            // At the goal a task of the same image may still be one of before: the force counter tells them apart.
+            // At the goal, a task from before the update may have the same image: the force counter
+            // distinguishes them.
             let ours = if self.spot == Spot::Goal { self.is_fresh(task) } else { task.image == self.target };
             ours && self.is_new(task) && (task.state.is_failure() || ended)
         };
         self.tasks.iter().filter(fails).min_by_key(|task| task.created)
     }
 
-    /// A failure in words: the task's own error, and where.
+    /// Describes a task's failure: state, node and error.
     pub fn told(&self, task: &Task) -> String {
         let text = match (&task.state, task.error.as_str()) {
             (TaskState::Complete, _) => "it ended by itself, with exit code 0, and should run on",
@@ -179,13 +183,13 @@ impl Look<'_> {
         format!("{}{on}: {text}", task.state)
     }
 
-    /// The node a task is on, by its name.
+    /// Returns the host name of a task's node, its id if the node is unknown, or `no node`.
     pub fn host(&self, task: &Task) -> String {
         let unknown = || task.node.clone().unwrap_or_else(|| "no node".to_owned());
         self.node(task).map_or_else(unknown, |node| node.hostname.clone())
     }
 
-    /// The node a task is on.
+    /// Returns a task's node; `None` if it is not assigned, or unknown.
     pub fn node(&self, task: &Task) -> Option<&Node> {
         self.nodes.get(task.node.as_ref()?)
     }
@@ -206,14 +210,15 @@ impl Look<'_> {
         since && !self.known.contains(&task.id)
     }
 
-    /// Whether a task is made from the image and the force counter the spec has now.
+    /// Returns whether a task has the target image and the spec's current force counter.
     fn is_fresh(&self, task: &Task) -> bool {
         let number =
             |force: &Option<serde_json::Value>| force.as_ref().and_then(serde_json::Value::as_u64).unwrap_or(0);
         task.image == self.target && number(&task.places.force.value) == number(&self.service.places.force.value)
     }
 
-    /// Whether its tasks may end by themselves.
+    /// Returns whether the service's tasks may end: true for jobs, and for a restart condition
+    /// other than `any`.
     fn ends(&self) -> bool {
         self.service.mode.is_job() || self.service.restart != RestartCondition::Any
     }
@@ -222,17 +227,17 @@ impl Look<'_> {
         self.ends() && self.wanted().is_ok_and(|wanted| self.up().len() as u64 >= wanted) && self.old().is_none()
     }
 
-    /// A task that should run on and is not of the target.
+    /// Returns a task that should keep running but is not of the target.
     fn old(&self) -> Option<&Task> {
         let old = |task: &&Task| !self.is_fresh(task) && task.desired == TaskState::Running && !task.state.is_over();
         self.tasks.iter().find(old)
     }
 
-    /// How many tasks it takes; or why there can be none.
+    /// Returns the number of tasks that have to run, or the reason why none can.
     fn wanted(&self) -> Result<u64, String> {
         match self.service.mode {
             Mode::Replicated(replicas) => return Ok(replicas),
-            // A job's tasks come one after another; that the first of them does well is all there is to wait for.
+            // A job's tasks run one after another: waiting for the first one is enough.
             Mode::ReplicatedJob(completions) => return Ok(completions.min(1)),
             _ => {}
         }
@@ -246,7 +251,7 @@ impl Look<'_> {
         }
     }
 
-    /// What the tasks that are missing wait for.
+    /// Explains what the missing tasks wait for.
     fn missing(&self, up: u64, wanted: u64) -> Verdict {
         let head = format!("{up} of {wanted} new tasks run");
         let awaited =

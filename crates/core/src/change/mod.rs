@@ -1,4 +1,5 @@
-//! A change: a plan being carried out. Events fold into progress; progress decides the next step.
+//! The model of a change, which is a plan that is being applied. Its events fold into its progress; plan
+//! and progress decide the next step.
 
 mod conflict;
 mod diagnosis;
@@ -15,7 +16,7 @@ pub use diagnosis::{Asked, Host, cause};
 pub use event::{Choice, Event, Kind, Order, Phase, Question, TaskLine, WAITS};
 pub use judge::{Verdict, judge};
 pub use next::{Mode, OnFailure, Step, next};
-pub use offer::{Offered, image_at, offer, unit_name};
+pub use offer::{OfferInput, image_at, offer, unit_name};
 pub use progress::{Progress, UnitProgress};
 pub use remediation::{after, stuck};
 pub use unit_view::{Look, Spot};

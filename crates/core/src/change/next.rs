@@ -1,4 +1,4 @@
-//! What a change does next: a function of plan and progress, and of nothing else.
+//! The next step of a change, a pure function of plan, progress and mode.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,43 +7,44 @@ use super::progress::Progress;
 use crate::journal::{ChangeState, UnitState};
 use crate::plan::{Kind, Plan};
 
-/// What a failed unit leads to.
+/// The policy for a failed unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// Every touched unit is put back: the default for a stack.
+    /// Rolls back every touched unit; the default for a stack.
     All,
-    /// The failing unit is put back, then it asks: the default for a database.
+    /// Rolls back the failed unit, then asks; the default for a database.
     Unit,
-    /// It stops as it stands, and asks.
+    /// Leaves every unit as it is, and asks.
     Stop,
-    /// It goes on with the others.
+    /// Continues with the remaining units, then asks about the failed ones.
     GoOn,
 }
 
-/// How a change is carried out.
+/// The settings with which a change is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
-    /// What a failed unit leads to.
+    /// The policy for a failed unit.
     pub on_failure: OnFailure,
-    /// Whether it stops after each unit.
+    /// Set to pause after each unit.
     pub step: bool,
-    /// Whether there is a person to ask; else a question ends it.
+    /// Set when an operator can be asked. Otherwise the change ends, or detaches after a pause, instead of
+    /// asking.
     pub asks: bool,
 }
 
-/// The next thing to do.
+/// The next step of a change; units are given by their index in the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Bring a unit to its target.
+    /// Brings a unit to its target.
     Forward(usize),
-    /// Put a unit back.
+    /// Rolls a unit back.
     Back(usize),
-    /// Wait for an order.
+    /// Asks the operator and waits for an order.
     Ask(Question),
-    /// Write the outcome and be done.
+    /// Writes the outcome and ends.
     End(ChangeState),
-    /// Give it up half-way.
+    /// Releases the change unfinished.
     Detach,
 }
 
@@ -78,7 +79,8 @@ pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
         }
         return Step::Forward(*at);
     }
-    // Of a rollback that is not put back itself, one that could not be begun, or that the engine took back, stands there.
+    // A rollback is not put back itself. Its unit is `PutBack` if it could not begin, or if the engine
+    // reverted it: that is a failure.
     let failed = |at: usize| match state(at) {
         UnitState::Failed | UnitState::Overtaken => true,
         UnitState::PutBack => plan.kind == Kind::Back,
@@ -94,7 +96,8 @@ pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
     }
 }
 
-/// What a failure that nobody went past leads to.
+/// Returns the step that the first open failure leads to; `None` if there is none, or the policy is to
+/// continue. A failure is open until the operator continues past it.
 fn failed(units: &[usize], progress: &Progress, mode: Mode) -> Option<Step> {
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     let open = |at: &usize| !progress.passed.contains(at);
@@ -116,7 +119,8 @@ fn failed(units: &[usize], progress: &Progress, mode: Mode) -> Option<Step> {
     }
 }
 
-/// The touched units in reverse; those that could not be put back are named, and the others go on.
+/// Rolls the touched units back, last one first. Units whose rollback failed are skipped; a question
+/// reports them at the end.
 fn going_back(units: &[usize], progress: &Progress, mode: Mode) -> Step {
     let carrying = units.iter().rev().copied().filter(|at| progress.carries(*at));
     let mut open = carrying.clone().filter(|at| !progress.not_back.contains(at));
@@ -130,7 +134,7 @@ fn going_back(units: &[usize], progress: &Progress, mode: Mode) -> Step {
     Step::End(ordered)
 }
 
-/// Puts a question, or ends where nobody can be asked.
+/// Asks the operator; if there is nobody to ask, ends or detaches the change instead.
 fn question(question: Question, units: &[usize], progress: &Progress, mode: Mode) -> Step {
     match (mode.asks, &question) {
         (true, _) => Step::Ask(question),
@@ -139,7 +143,7 @@ fn question(question: Question, units: &[usize], progress: &Progress, mode: Mode
     }
 }
 
-/// The outcome as it stands.
+/// Returns the outcome for the units' current states.
 fn outcome(units: &[usize], progress: &Progress) -> ChangeState {
     let state = |at: &usize| progress.units.get(*at).map_or(UnitState::Untouched, |unit| unit.state);
     if units.iter().all(|at| state(at) == UnitState::Done) {
@@ -200,7 +204,7 @@ mod tests {
             ("df-", F::Unit, none, S::Back(1)),
             ("dU-", F::Unit, none, S::Ask(Q::Failed { unit: 1 })),
             ("dU-", F::Unit, &[O::Continue], S::Forward(2)),
-            // Who had it before died while putting back.
+            // The previous owner died during the rollback of the unit.
             ("du-", F::All, none, S::Back(1)),
             ("du-", F::All, &[O::Continue], S::Forward(1)),
             ("dUd", F::Unit, &[O::Continue], S::End(C::Left)),

@@ -1,4 +1,5 @@
-//! What may be done with a change that waits or was left, told by images and never by directions.
+//! Descriptions of what each order would do to a change that waits or was left unfinished. They name
+//! images, not directions.
 
 use crate::image::{digest_of, short};
 use crate::journal::{ChangeState, History, UnitState};
@@ -9,37 +10,37 @@ use crate::time::{Time, age};
 use super::event::Order;
 use super::progress::Progress;
 
-/// What an offer is told from.
+/// The context in which an order is described.
 #[derive(Clone, Copy, Debug)]
-pub struct Offered<'a> {
-    /// What was decided.
+pub struct OfferInput<'a> {
+    /// The plan of the change.
     pub plan: &'a Plan,
-    /// Where it stands.
+    /// The change's current progress.
     pub progress: &'a Progress,
-    /// The group's changes, for how its images fared.
+    /// The group's changes, from which the past of each image is described.
     pub history: &'a History,
-    /// A unit that is not waited for any longer where it goes on.
+    /// The index of a stuck unit that the change would stop waiting for if it continues.
     pub past: Option<usize>,
-    /// Seconds east of UTC, for clocks.
+    /// The UTC offset of displayed times, in seconds east.
     pub offset: i32,
 }
 
-/// A unit's name, and where it runs.
+/// Returns a unit's member name, with the host if its tasks run on one host only.
 pub fn unit_name(unit: &Unit) -> String {
     let member = clean(&unit.member);
     let is_one = !unit.node.is_empty() && !unit.node.contains(',');
     if is_one { format!("{member} on {}", clean(&unit.node)) } else { member }
 }
 
-/// An image in short: its tag, and the start of its digest.
+/// Returns an image in short form: its tag and the first four digits of its digest.
 pub fn image_at(image: &str) -> String {
     let digest = digest_of(image).map(|digest| format!("@{}", &digest.short()[..4])).unwrap_or_default();
     format!("{}{digest}", clean(&short(image)))
 }
 
-/// What an order would do.
-pub fn offer(order: Order, offered: Offered<'_>) -> String {
-    let Offered { plan, progress, past, .. } = offered;
+/// Describes what an order would do.
+pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
+    let OfferInput { plan, progress, past, .. } = offered;
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match order {
         Order::Continue => {
@@ -67,8 +68,8 @@ pub fn offer(order: Order, offered: Offered<'_>) -> String {
     }
 }
 
-/// `bring n2, n3 to 1.6@ab12 (ran 9d)`, image by image.
-fn listed(verb: &str, units: &[(&Unit, &str)], offered: Offered<'_>) -> String {
+/// Describes units that move, grouped by image: `bring n2, n3 to 1.6@ab12 (ran 9d)`.
+fn listed(verb: &str, units: &[(&Unit, &str)], offered: OfferInput<'_>) -> String {
     let mut parts: Vec<(String, Vec<String>)> = Vec::new();
     for (unit, image) in units {
         let fared = fared(offered.history, offered.progress.seq, unit, image, offered.offset);
@@ -83,8 +84,8 @@ fn listed(verb: &str, units: &[(&Unit, &str)], offered: Offered<'_>) -> String {
     format!("{verb} {}", told.collect::<Vec<_>>().join("; "))
 }
 
-/// How an image fared in a service before the change of this number, by the newest change that brought it there: `ran 9d`,
-/// `failed 03:12`.
+/// Describes how an image fared in a service, by the newest change before number `before` that deployed it:
+/// `ran 9d`, `failed 03:12`. Returns `None` if that is not known.
 fn fared(history: &History, before: u64, unit: &Unit, image: &str, offset: i32) -> Option<String> {
     let mut until: Option<Time> = None;
     for entry in history.newest_first() {
@@ -101,7 +102,7 @@ fn fared(history: &History, before: u64, unit: &Unit, image: &str, offset: i32) 
                 _ => None,
             };
         }
-        // A change that put its unit back ended nothing.
+        // A change that rolled its unit back did not end the run of the earlier image.
         if entry.slot.seq <= before && !matches!(entry.unit_state(at), UnitState::PutBack) {
             until = entry.slot.created.or(until);
         }
@@ -121,7 +122,7 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    /// A change of two services as (number, hour it was claimed, state, letters, from, to).
+    /// A change of two services: number, hour of the claim, state, unit letters, tag before, tag after.
     type Told = (u64, i64, &'static str, &'static str, &'static str, &'static str);
 
     fn plan((seq, _, _, _, from, to): &Told) -> Plan {
@@ -151,7 +152,7 @@ mod tests {
         let newest = history.newest().unwrap().clone();
         let plan = &newest.record.as_ref().unwrap().plan;
         let progress = Progress::of_slot(&newest.slot, 2);
-        let offered = Offered { plan, progress: &progress, history: &history, past: None, offset: 0 };
+        let offered = OfferInput { plan, progress: &progress, history: &history, past: None, offset: 0 };
         [Order::Continue, Order::PutBack].map(|order| offer(order, offered))
     }
 

@@ -1,4 +1,4 @@
-//! Where a change stands: the fold of its events.
+//! The progress of a change: the fold of its events.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,31 +7,32 @@ use super::event::{Event, Kind, Order, Phase, Question, TaskLine};
 use crate::journal::{ChangeState, Direction, Slot, UnitState};
 use crate::time::Time;
 
-/// How a unit stands.
+/// The state, phases and last observation of one unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnitProgress {
-    /// Its letter.
+    /// The unit's state, as stored in the slot.
     pub state: UnitState,
-    /// The steps it entered, with when; of the newest direction only.
+    /// The phases it entered, each with its start time; those of the newest direction only.
     pub phases: Vec<(Phase, Time)>,
-    /// The direction of its newest step.
+    /// The direction of the newest phase.
     pub direction: Direction,
-    /// When its newest direction was over.
+    /// The time at which the newest direction ended; `None` while it is in progress.
     pub ended: Option<Time>,
-    /// Its tasks, when last looked at.
+    /// The tasks as last observed.
     pub tasks: Vec<TaskLine>,
-    /// The engine's update state, when last looked at.
+    /// The engine's update state and message as last observed.
     pub update: String,
-    /// What it waits for.
+    /// The reason why the unit has not converged, as last observed; empty if it does not wait.
     pub waits: String,
-    /// Why it failed, and what to do.
+    /// The cause of the failure and its remediation.
     pub failure: Option<(String, String)>,
-    /// What else is worth knowing.
+    /// Further notes for display, without duplicates.
     pub notes: Vec<String>,
 }
 
 impl UnitProgress {
-    /// The steps of its newest direction, each with how long it took; none for the one at work.
+    /// Returns the phases of the newest direction, each with its start and duration; `None` for the one in
+    /// progress.
     pub fn steps(&self) -> Vec<(Phase, Time, Option<Duration>)> {
         let after = |at: usize| self.phases.get(at + 1).map(|(_, at)| *at).or(self.ended);
         let step = |(at, (phase, from)): (usize, &(Phase, Time))| (*phase, *from, after(at).map(|to| to.since(*from)));
@@ -39,41 +40,42 @@ impl UnitProgress {
     }
 }
 
-/// Where a change stands: the fold of its events, for screen, verbs and the executor alike.
+/// The progress of a change: the fold of its events, shared by the screens, the CLI commands and the
+/// executor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The units.
+    /// One entry per unit, in the plan's order.
     pub units: Vec<UnitProgress>,
-    /// The change's number, once claimed.
+    /// The change's number within its group; 0 before the claim.
     pub seq: u64,
-    /// Who does it.
+    /// The operator who applies the change.
     pub by: String,
-    /// When the first event came.
+    /// The time of the first event; `None` before it.
     pub begun: Option<Time>,
-    /// The question waiting for an answer.
+    /// The open question.
     pub asking: Option<Question>,
-    /// What is slow or stuck.
+    /// The problem that delays the change; empty if there is none.
     pub trouble: String,
-    /// The claim is lost: why.
+    /// The reason why the claim is lost; `None` while it is held.
     pub lost: Option<String>,
-    /// The outcome.
+    /// The outcome and its summary line; `None` before the end.
     pub ended: Option<(ChangeState, String)>,
-    /// Whether a person ordered everything back.
+    /// Set when the operator ordered the rollback of all units.
     pub ordered_back: bool,
-    /// Whether everything is being put back, by order or by rule.
+    /// Set once all touched units are to be rolled back.
     pub going_back: bool,
-    /// Failures a person went on past.
+    /// Units whose failure, or whose lack of progress, the operator decided to pass over.
     pub passed: BTreeSet<usize>,
-    /// Units whose way back failed.
+    /// Units whose rollback failed.
     pub not_back: BTreeSet<usize>,
-    /// An order not carried out yet.
+    /// The order that is not carried out yet.
     pub order: Option<Order>,
-    /// Whether a unit was finished since the last question, for step mode.
+    /// Set when a unit was completed since the last question; for step mode.
     pub stepped: bool,
 }
 
 impl Progress {
-    /// A change of so many units, not begun.
+    /// Returns the progress of a change with this many units that has not begun.
     pub fn new(units: usize) -> Self {
         let unit = UnitProgress {
             state: UnitState::Untouched,
@@ -104,7 +106,7 @@ impl Progress {
         }
     }
 
-    /// Where a slot says a change stands.
+    /// Returns the progress that a slot records, for a plan with this many units.
     pub fn of_slot(slot: &Slot, units: usize) -> Self {
         let mut progress = Self::new(units);
         progress.seq = slot.seq;
@@ -121,18 +123,18 @@ impl Progress {
         progress
     }
 
-    /// The units' letters.
+    /// Returns the state of each unit, in the plan's order.
     pub fn letters(&self) -> Vec<UnitState> {
         self.units.iter().map(|unit| unit.state).collect()
     }
 
-    /// Whether a unit carries, or may carry, the new text.
+    /// Returns whether a unit has, or may have, the new spec.
     pub fn carries(&self, unit: usize) -> bool {
         let state = self.units.get(unit).map(|unit| unit.state);
         matches!(state, Some(UnitState::Posting | UnitState::Done | UnitState::Failed | UnitState::PuttingBack))
     }
 
-    /// Takes in one event.
+    /// Applies one event.
     pub fn apply(&mut self, event: &Event) {
         match &event.kind {
             Kind::Begun { seq, by, units, .. } => {
@@ -149,7 +151,7 @@ impl Progress {
                     self.passed.remove(unit);
                 }
                 self.asking = Some(question.clone());
-                // Who wants it stopped after the unit in work still does when that is stuck.
+                // An order to stop after the current unit stays in force when that unit is stuck.
                 let stops = self.order == Some(Order::Stop) && matches!(question, Question::Stuck { .. });
                 self.order = stops.then_some(Order::Stop);
                 self.stepped = false;
@@ -198,7 +200,7 @@ impl Progress {
                 unit.waits.clone_from(waits);
             }
             Kind::Failed { why, hint, .. } => {
-                // What failed first stays on the record when the way back fails as well.
+                // The first failure stays visible when the rollback fails as well.
                 let why = match unit.failure.take() {
                     Some((first, _)) if unit.direction == Direction::Back => format!("{first}; on the way back: {why}"),
                     _ => why.clone(),
@@ -213,7 +215,7 @@ impl Progress {
     fn ordered(&mut self, order: Order) {
         self.order = Some(order);
         if order == Order::Stop && matches!(self.asking, Some(Question::Stuck { .. })) {
-            // It stops after the unit in work: what to do about that one is still to be said.
+            // The change stops after the current unit; the question about that unit stays open.
             return;
         }
         let asked = self.asking.take();
@@ -227,7 +229,7 @@ impl Progress {
                 let stuck = matches!(asked, Some(Question::Stuck { .. }));
                 let failed = self.units.iter().enumerate().filter(|(_, unit)| match unit.state {
                     UnitState::Failed | UnitState::PutBack | UnitState::Overtaken => true,
-                    // Left half-way back by who had it before: now it is to go forward.
+                    // The previous owner left this rollback unfinished; now the unit goes forward.
                     UnitState::PuttingBack => !stuck,
                     _ => false,
                 });

@@ -1,8 +1,9 @@
-//! What helps: with a task that waits for ever, and with one that failed.
+//! Remediations for a task that stays pending, and for one that failed.
 //!
-//! The engine's texts are those of swarmkit's scheduler (`manager/scheduler/filter.go`) and of its container executor.
+//! The matched texts are those of swarmkit's scheduler (`manager/scheduler/filter.go`), of its container
+//! executor, and of this crate's own judgements.
 
-/// What helps a unit that neither fails nor gets on, by what it waits for.
+/// Returns the remediation for a unit that neither fails nor converges, by the reason it waits for.
 pub fn stuck(waits: &str) -> &'static str {
     const KNOWN: [(&str, &str); 13] = [
         (
@@ -27,7 +28,7 @@ pub fn stuck(waits: &str) -> &'static str {
     known.map_or("look at the service's tasks, and at the logs of the node's engine", |(_, helps)| helps)
 }
 
-/// What helps after a failure, by the task's own error.
+/// Returns the remediation for a failure, by the task's own error.
 pub fn after(why: &str) -> &'static str {
     const KNOWN: [(&str, &str); 8] = [
         ("No such image", "the node could not get the image: `pinnace check` tells why, as far as it shows from here"),

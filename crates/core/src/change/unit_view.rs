@@ -1,4 +1,4 @@
-//! What is seen of a unit's service while the unit is carried out.
+//! The observed state of a unit's service while the unit is being applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,38 +7,39 @@ use crate::journal::Direction;
 use crate::swarm::{Node, Service, Task};
 use crate::time::Time;
 
-/// Where the edited places of a spec stand, seen from where the unit goes.
+/// The state of a spec's edited fields, relative to the unit's direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spot {
-    /// Where they should be.
+    /// The values that the unit goes to.
     Goal,
-    /// Where they were.
+    /// The values that the unit comes from.
     Origin,
-    /// At neither end.
+    /// Other values, set by another client.
     Elsewhere,
 }
 
-/// What is seen of a unit's service.
+/// One observation of a unit's service, with the context to judge it.
 #[derive(Clone, Copy, Debug)]
 pub struct Look<'a> {
-    /// The service as it is.
+    /// The service as last read.
     pub service: &'a Service,
-    /// Its whole task history.
+    /// The service's whole task history.
     pub tasks: &'a [Task],
-    /// The nodes.
+    /// The swarm's nodes by id.
     pub nodes: &'a BTreeMap<String, Node>,
-    /// Where its edited places stand.
+    /// The state of the edited fields.
     pub spot: Spot,
-    /// Which way the unit goes.
+    /// Forward to the target, or back.
     pub direction: Direction,
-    /// The image text the unit goes to.
+    /// The image reference that the unit goes to.
     pub target: &'a str,
-    /// Tasks that were there before the update: they cannot fail it.
+    /// The ids of the tasks from before the update: their failures do not count.
     pub known: &'a BTreeSet<String>,
-    /// For an update somebody else posted: when it was taken, by the engine's clock; older tasks cannot fail it.
+    /// The start, by the engine's clock, of an update that another process posted: failures of older tasks
+    /// do not count. `None` if this process posted the update.
     pub since: Option<Time>,
-    /// How long it is watched.
+    /// The time since this observation of the unit began.
     pub waited: Duration,
-    /// For how long the tasks that are up have been the same.
+    /// The time for which the set of running tasks has not changed.
     pub steady: Duration,
 }

@@ -1,4 +1,4 @@
-//! Checks of what is in the image.
+//! Checks of an image's contents: contract, command and base image.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,16 @@ use crate::contract::{Side, judge};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::{Digest, ImageRef};
 use crate::registry::Want;
-use crate::registry::{About, Fact, Facts, Via};
+use crate::registry::{About, Fact, FactSource, Facts};
 use crate::registry::{Base, base_verdict};
 use crate::swarm::Service;
 
-/// The annotation an image tells its title in.
+/// The annotation that holds an image's title (OCI image-spec, annotations).
 const TITLE: &str = "org.opencontainers.image.title";
 
-/// Remarks about what is in the image, once that is known.
+/// Returns the findings about the image's contract, command and base image.
+///
+/// Command and base image are checked only once the image's description is known.
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let mut found = contract(case, case.about());
     let Some(about) = case.about() else { return found };
@@ -23,7 +25,9 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Extension-only images have no server and no shell: nothing in them can be started (`CloudNativePG` mounts them).
+/// Reports an image that has neither an entry point nor a command, unless the service sets a command.
+/// Extension-only images have no server and no shell (`CloudNativePG` mounts them as volumes), so a command
+/// of the service does not help there.
 fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
     if about.has_command() {
         return Vec::new();
@@ -41,8 +45,8 @@ fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
     })
 }
 
-/// What breaks the contract that the pin document sets; its rules about files are for `pinnace inspect`, which reads
-/// layers.
+/// Reports the rules that the image breaks of the contract named in the pin document. Rules about files
+/// need the layers and are left to `pinnace inspect`.
 fn contract(case: &Case<'_>, about: Option<&About>) -> Vec<Finding> {
     let (By::Pin(doc) | By::Manifest(doc)) = case.by else { return Vec::new() };
     let mut found: Vec<Finding> = Vec::new();
@@ -71,12 +75,13 @@ fn contract(case: &Case<'_>, about: Option<&About>) -> Vec<Finding> {
     found
 }
 
-/// A contract that is set, and could not be judged: who set it wants to know.
+/// Warns that a contract was not checked: the image exists, but the registry does not describe it. An
+/// operator who sets a contract must learn that it was skipped.
 fn unjudged(case: &Case<'_>, name: &str) -> Option<Said> {
     let fact = case.facts.image(&case.image.text);
     let told = |digest: &Digest| case.facts.about(&case.image.by_digest(digest)).failed().is_some();
     let lost = match fact {
-        Fact::Known { value, via, .. } => *via != Via::Registry || told(&value.digest),
+        Fact::Known { value, via, .. } => *via != FactSource::Registry || told(&value.digest),
         _ => false,
     };
     lost.then(|| {
@@ -86,7 +91,7 @@ fn unjudged(case: &Case<'_>, name: &str) -> Option<Said> {
     })
 }
 
-/// The base the pin document names for a service, for images that name none.
+/// Returns the base image that the pin document names for a service; it is used for images that name none.
 fn base_named(case: &Case<'_>, service: &Service) -> Option<String> {
     match case.by {
         By::Pin(doc) | By::Manifest(doc) => doc.rules_for(case.group, service).base,
@@ -94,7 +99,8 @@ fn base_named(case: &Case<'_>, service: &Service) -> Option<String> {
     }
 }
 
-/// The image is built on an older build of its base.
+/// Reports that the image is built on an older build of its base image. If the image names no base, `named`
+/// is used, else the base from the configuration.
 pub(crate) fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> Option<Said> {
     let named = named.or_else(|| facts.base_of(image));
     let (Base::Outdated { name, since, now }, _) = base_verdict(about, named, facts) else { return None };
@@ -104,7 +110,7 @@ pub(crate) fn outdated(image: &ImageRef, about: &About, named: Option<&str>, fac
     Some(Said::new(Severity::Info, Code::BaseOutdated, message, hint))
 }
 
-/// What has to be known to tell about an image's base.
+/// Returns the queries that must be answered before `outdated` can judge the base image.
 pub(crate) fn base_wants(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
     base_verdict(about, named.or_else(|| facts.base_of(image)), facts).1
 }

@@ -1,4 +1,4 @@
-//! Checks: what is remarkable about a pin document and the images it names, in their place.
+//! Checks: findings about a pin document and the images it names, each with its position in the text.
 
 mod image_content;
 mod pinned_image;
@@ -23,7 +23,7 @@ use super::finding::{Code, Finding, Severity};
 use super::image::ImageRef;
 use super::journal::Entry;
 use super::pins::{self, MANIFEST, PinDoc, PinKey};
-use super::registry::{Fact, Facts, Via};
+use super::registry::{Fact, FactSource, Facts};
 use super::swarm::Service;
 use super::version::keeps_data;
 use super::world::World;
@@ -32,28 +32,28 @@ use crate::pins::Origin;
 use crate::registry::Want;
 use crate::swarm::{GroupKey, GroupKind, is_postgres};
 
-/// How many changes are looked back at.
+/// The number of newest changes whose records are read to judge an image.
 const CHANGES: usize = 20;
 
-/// A finding of a pin document, with its place there.
+/// A finding about a pin document, with its position in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// The pin it is about; `None` for a slip of the text.
+    /// The pin that the finding concerns; `None` for a mistake in the text and for a cleared pin.
     pub key: Option<PinKey>,
-    /// The bytes of the document it concerns.
+    /// The byte range of the document that the finding concerns.
     pub at: Range<usize>,
-    /// The finding.
+    /// The finding itself: severity, code, message and hint.
     pub finding: Finding,
 }
 
-/// Everything remarkable about a pin document, in the order of its text.
+/// Checks a pin document and returns its findings, ordered by position in the text, then by severity.
 pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<Placed> {
     let before = in_force(group, world);
     let mut found: Vec<Placed> = doc.slips.iter().map(slip).collect();
     found.extend(strangers(group, doc, world));
     for wish in wishes(group, doc, &before, world, facts) {
         let (place, findings) = (wish.place(doc), wish.findings(group, doc, world, facts));
-        // A mistake in a reference is shown where it is.
+        // A malformed reference is marked from the byte of its mistake; the 1 skips the opening quote.
         let place_of = |finding: &Finding| match &wish.mistake {
             Some((at, _)) if finding.is(Code::ReferenceSyntax) => (place.start + 1 + at).min(place.end)..place.end,
             _ => place.clone(),
@@ -66,9 +66,9 @@ pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) ->
     found
 }
 
-/// Everything that may be remarked about one image for these services.
+/// Returns the findings about one image for the services that would run it.
 pub(crate) fn about_image(case: &Case<'_>) -> Vec<Finding> {
-    // What ran by no tag goes back to that, to the letter.
+    // A rollback restores exactly the reference that ran, also one without a tag.
     if let Some(finding) = tags::no_tag(case).filter(|_| case.by != By::Back) {
         return vec![finding];
     }
@@ -82,12 +82,13 @@ pub(crate) fn about_image(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether a look-up that failed stands in the way, where the image `ran` here or not.
+/// Returns whether a failed look-up of an image is an error, which blocks its unit. `ran`: the image ran in
+/// the service before.
 pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bool) -> bool {
     fact.failed().is_some_and(|why| failure(image, why, ran).severity == Severity::Error)
 }
 
-/// That the image failed in these services before, by each.
+/// Warns about the services in which the image failed before.
 pub(crate) fn failed_before(case: &Case<'_>) -> Vec<Finding> {
     case.each(|service| failed_in(case, service))
 }
@@ -105,7 +106,9 @@ fn failed_in(case: &Case<'_>, service: &Service) -> Option<Said> {
     })
 }
 
-/// What a document's check asks for, as far as that can be said by what is known: what is not answered yet.
+/// Returns the queries that must be answered to check a document, without those already answered.
+///
+/// More queries can follow an answer: the description of an image, for example, is queried by its digest.
 pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Want> {
     let before = in_force(group, world);
     let mut wants = BTreeSet::new();
@@ -116,7 +119,8 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
         wants.insert(Want::Versions);
     }
     for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
-        // A database's step from one base or version to another is judged by what both images say.
+        // Version and base system of a database are compared with the image that last ran healthy, so that
+        // image is queried too.
         let before =
             wish.services.iter().filter_map(|service| ImageRef::parse(&last_healthy(world, group, service)?).ok());
         let keeps = |before: &ImageRef| {
@@ -139,7 +143,8 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
     wants
 }
 
-/// The records of the newest changes: what ran here before is judged otherwise, and what failed is remarked.
+/// Returns queries for the records of the newest changes that were not read yet. Records show which images
+/// ran or failed here before.
 fn records(group: &GroupKey, world: &World) -> BTreeSet<Want> {
     let history = world.history(group);
     let unread = |entry: &&Entry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
@@ -147,7 +152,8 @@ fn records(group: &GroupKey, world: &World) -> BTreeSet<Want> {
     newest.map(|entry| Want::Record(entry.slot.change.clone())).collect()
 }
 
-/// The images a document makes its group run, well formed, each with the services that would.
+/// Returns the images that a document sets, as texts, each with the services that would run it. Malformed
+/// references are left out, and so are services that keep what they run.
 pub fn images<'a>(
     group: &GroupKey,
     doc: &PinDoc,
@@ -164,7 +170,8 @@ pub fn images<'a>(
     found
 }
 
-/// What must be known of an image that is to run; `base` is the one it is said to be built on, where it names none.
+/// Returns the queries that must be answered to check an image. `base` is the base image from the pins,
+/// used if the image names none.
 fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     if image.tag.is_none() && image.digest.is_none() {
@@ -174,8 +181,8 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
     if image.tag.is_some() && image.digest.is_some() {
         wants.insert(Want::Image(image.without_digest().to_owned()));
     }
-    // What only the engine could reach has no more to tell.
-    if let Fact::Known { value, via: Via::Registry, .. } = facts.image(&image.text) {
+    // If only the engine could reach the registry, further queries by pinnace would fail too.
+    if let Fact::Known { value, via: FactSource::Registry, .. } = facts.image(&image.text) {
         let whole = image.by_digest(&value.digest);
         if let Some(about) = facts.about(&whole).known() {
             wants.extend(image_content::base_wants(image, about, base, facts));
@@ -185,7 +192,8 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
     wants
 }
 
-/// Whether a want about images has an answer of either kind; wants about the swarm never have one here.
+/// Returns whether a query about images has succeeded or failed. Always `false` for a query about the
+/// swarm: the world holds those answers.
 pub(crate) fn is_answered(want: &Want, facts: &Facts) -> bool {
     match want {
         Want::Image(text) => facts.image(text).answered(),
@@ -198,19 +206,20 @@ pub(crate) fn is_answered(want: &Want, facts: &Facts) -> bool {
     }
 }
 
-/// A malformed reference.
+/// Builds the finding for a malformed reference; `message` says what is wrong.
 pub(crate) fn about_reference(message: &str, text: &str) -> Finding {
     Finding::new(Severity::Error, Code::ReferenceSyntax, format!("`{text}`"), message)
         .hint("an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
 }
 
-fn slip(slip: &super::pins::Slip) -> Placed {
+fn slip(slip: &super::pins::PinError) -> Placed {
     let severity = if slip.code == Code::PinSyntax { Severity::Error } else { Severity::Warning };
     let finding = Finding::new(severity, slip.code, "the pin document", slip.message.clone()).hint(slip.hint.clone());
     Placed { key: None, at: slip.at.clone(), finding }
 }
 
-/// Pins that concern no service, and a group pin where there can be none.
+/// Reports pins for db nodes or services that the group does not have, and a group pin in a stack, whose
+/// services must be pinned by name.
 fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
     let mut found = Vec::new();
     let known: BTreeSet<PinKey> = world.members(group).flat_map(|service| pins::keys_of(group, service)).collect();
@@ -243,7 +252,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
     found
 }
 
-/// The names a group's services can be pinned by.
+/// Returns the names by which a group's services can be pinned, sorted.
 pub fn members(group: &GroupKey, world: &World) -> Vec<String> {
     let names: BTreeSet<String> = world.members(group).map(crate::swarm::member_of).collect();
     names.into_iter().collect()

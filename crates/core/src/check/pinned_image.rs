@@ -1,4 +1,4 @@
-//! What a document makes of its group, a wish for each image.
+//! The images that a pin document sets for its group, each with its services.
 
 use std::ops::Range;
 
@@ -14,23 +14,23 @@ use crate::swarm::GroupKey;
 use crate::swarm::Service;
 use crate::world::World;
 
-/// One image that services would run by a document, or why there is none.
+/// An image that a document sets for some services, or the reason why there is none.
 pub(super) struct Wish<'a> {
-    /// The pin; `None`: the services fall back, as theirs was cleared.
+    /// The pin that sets the image; `None` if the pin of these services was cleared.
     pub key: Option<PinKey>,
-    /// The pins of theirs that were cleared.
+    /// The cleared pin, if `key` is `None`.
     cleared: Option<PinKey>,
-    /// What they would run.
+    /// The image text with its origin, or the problem that prevents one.
     pub effective: Effective,
-    /// The image, where it is well formed.
+    /// The parsed reference; `None` if the image is unknown or malformed.
     pub image: Option<ImageRef>,
-    /// The mistake in the reference: its byte, and what it is.
+    /// The mistake in a malformed reference: its byte offset, and a message.
     pub mistake: Option<(usize, String)>,
-    /// The services.
+    /// The services that share this pin and image.
     pub services: Vec<&'a Service>,
 }
 
-/// What a document makes of its group: one wish for each pin and image.
+/// Groups the members of a group by pin and effective image. Services without a pin, now and before, are left out.
 pub(super) fn wishes<'a>(
     group: &GroupKey,
     doc: &PinDoc,
@@ -64,7 +64,7 @@ pub(super) fn wishes<'a>(
 }
 
 impl Wish<'_> {
-    /// Where it stands in the text; a cleared pin where its section begins.
+    /// Returns the byte range of the pin's value in the document; for a cleared pin, that of its section's name.
     pub fn place(&self, doc: &PinDoc) -> Range<usize> {
         let header = self.cleared.as_ref().and_then(|key| doc.headers.get(key));
         let place = self.key.as_ref().and_then(|key| doc.place.get(key)).or(header);
@@ -91,7 +91,7 @@ impl Wish<'_> {
             (Origin::FallBack | Origin::Runs, _) => found.extend(self.falls_back(subject)),
             _ => {}
         }
-        // What runs, and nobody wishes for, is not judged as a pin.
+        // An image that a service only keeps after its pin was cleared is not checked as a pin.
         if let (Some(image), false) = (&self.image, self.effective.origin == Origin::Runs) {
             let by = if matches!(self.effective.origin, Origin::Pin(_)) { By::Pin(doc) } else { By::Manifest(doc) };
             found.extend(about_image(&Case { group, services: self.services.clone(), world, facts, image, by }));

@@ -1,4 +1,5 @@
-//! Checks of the place a change works in: its nodes, its rollout, its policy, its owner.
+//! Checks of the circumstances of a change: nodes, a rollout in progress, update policy, and the tool that
+//! owns the service.
 
 use crate::check::subject::{Said, subject};
 use crate::finding::{Code, Finding, Severity};
@@ -6,10 +7,10 @@ use crate::swarm::{COMPONENT, GroupKey, GroupKind, STACK_IMAGE};
 use crate::swarm::{FailureAction, Mode, Node, RestartCondition, Service, UpdateState};
 use crate::world::World;
 
-/// Everything remarkable about changing this service now; `back`: it goes back to what ran.
+/// Returns the findings about changing this service now. `back` is set for a rollback.
 pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
     let said = [nodes(service, &world.candidates(service)), rollout(service), again(service), policy(service)];
-    // What is in the way of a way back is told, and not to be acknowledged in the middle of an incident.
+    // During an incident a rollback must not need an acknowledgement, so its warnings become infos.
     let told = |said: Said| {
         let lighter = back && said.severity == Severity::Warning;
         Said { severity: if lighter { Severity::Info } else { said.severity }, ..said }
@@ -21,8 +22,11 @@ pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> 
     said.into_iter().flatten().map(told).map(finding).chain(owner(group, service)).collect()
 }
 
-/// An update of a service whose node takes no tasks stops the old task and never starts the new one.
-/// An error where none of those it can run on takes tasks.
+/// Reports candidate nodes that take no new tasks: an update would stop the old task there and never start
+/// the new one.
+///
+/// An error if none of the `candidates` takes tasks; a warning for a global service if some do not; else no
+/// finding.
 pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<Said> {
     let mut candidates = candidates.to_vec();
     candidates.sort_by(|one, other| one.hostname.cmp(&other.hostname));
@@ -82,7 +86,8 @@ fn policy(service: &Service) -> Option<Said> {
     Some(Said::new(Severity::Warning, Code::DangerousPolicy, message, hint))
 }
 
-/// The tool that owns the service and will put its own image back: a fact, never to be acknowledged.
+/// Names the tool that owns the service and will restore its own image. An info, so that it needs no
+/// acknowledgement.
 fn owner(group: &GroupKey, service: &Service) -> Option<Finding> {
     let (owner, hint) = match group.kind {
         GroupKind::Database => (

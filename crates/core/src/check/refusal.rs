@@ -1,22 +1,22 @@
-//! Failed look-ups in words: what, and what to do.
+//! Messages and hints for failed look-ups.
 
 use super::subject::Said;
 use crate::finding::{Code, Severity};
 use crate::image::ImageRef;
 use crate::registry::Why;
 
-/// What stands behind a look-up that failed.
+/// The description of a failed look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its kind.
+    /// The finding code for this kind of failure.
     pub code: Code,
-    /// What, without the image.
+    /// The cause in one sentence, such as `ghcr.io refuses the credentials used here`.
     pub cause: String,
-    /// What to do.
+    /// The next step for the operator.
     pub hint: String,
 }
 
-/// A look-up that failed, in words.
+/// Describes a failed look-up of an image.
 pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
     let host = &image.host;
     let cause = why.sentence(host, &format!("`{}` of `{}`", image.wanted(), image.path));
@@ -49,8 +49,9 @@ pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
     Refusal { code, cause, hint }
 }
 
-/// A look-up that failed: what, and what to do. An image that `ran` here can run without our credentials: the service
-/// has its own.
+/// Builds the finding for a failed look-up: an error, which blocks the unit. It is only a warning if the
+/// image `ran` here and pinnace has no credentials or is rate limited, because the service pulls with its
+/// own credentials.
 pub fn failure(image: &ImageRef, why: &Why, ran: bool) -> Said {
     let Refusal { code, cause, hint } = refusal(image, why);
     let message = format!("image \"{}\" could not be verified: {cause}", image.text);

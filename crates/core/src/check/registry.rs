@@ -1,4 +1,4 @@
-//! Checks with the registry: is the image there, may it be had, can the nodes run it, do engine and registry agree.
+//! Checks against the registry: existence, access, platforms, and agreement between engine and registry.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use super::subject::{By, Case, Said};
 use super::unverified;
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Platform;
-use crate::registry::{Fact, Via, Why};
+use crate::registry::{Fact, FactSource, Why};
 use crate::swarm::candidates;
 use crate::swarm::{Mode, Node, Service};
 use crate::world::World;
 
-/// Whether the image is there, and whether the nodes of its services can run it.
+/// Checks that the image exists and that the nodes of its services can run it.
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
         Fact::Unknown | Fact::Asked => Vec::new(),
@@ -34,9 +34,12 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// Whether the engine, which pulls as the nodes do, sees the same as we do.
+/// Compares the engine's answer with the registry's answer to pinnace. The engine pulls as the nodes do, so
+/// a difference means that nodes may get another image, or none.
 fn disagreement(case: &Case<'_>) -> Option<Finding> {
-    let Fact::Known { value: ours, via: Via::Registry, .. } = case.facts.image(&case.image.text) else { return None };
+    let Fact::Known { value: ours, via: FactSource::Registry, .. } = case.facts.image(&case.image.text) else {
+        return None;
+    };
     let host = &case.image.host;
     let (message, hint) = match case.facts.engine(&case.image.text) {
         Fact::Known { value: theirs, .. } if theirs.digest != ours.digest => (

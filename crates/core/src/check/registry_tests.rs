@@ -1,4 +1,4 @@
-//! Existence and platforms as a table.
+//! Table tests of the checks of existence and platforms.
 
 use super::*;
 use crate::check::subject::By;
@@ -37,7 +37,7 @@ fn check(world: &World, fact: Fact<ImageFact>) -> Vec<(String, Severity)> {
 fn amd64() -> Fact<ImageFact> {
     let digest = Digest::parse(&format!("sha256:{}", "1".repeat(64))).unwrap();
     let value = ImageFact::new(digest, Some(vec![Platform::new("linux", "amd64")]));
-    Fact::Known { value, at: sample::NOW, via: Via::Registry }
+    Fact::Known { value, at: sample::NOW, via: FactSource::Registry }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Checks of what runs, pinned or not: does it still stand in its registry, is there something newer.
+//! Checks of running images, pinned or not: existence in the registry, newer builds and versions, drift.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,18 @@ use crate::history::drift;
 use crate::image::{ImageRef, apart};
 use crate::pins::PinDoc;
 use crate::registry::Want;
-use crate::registry::{About, Fact, Facts, Via, Why};
+use crate::registry::{About, Fact, FactSource, Facts, Why};
 use crate::swarm::{GroupKey, is_postgres};
 use crate::swarm::{Mode, Service};
 use crate::world::World;
 
-/// Whether a service runs at all: of one that is stopped nothing has to be said.
+/// Returns whether a service runs permanently. Jobs and services with 0 replicas are not checked.
 fn runs(service: &Service) -> bool {
     !matches!(service.mode, Mode::Replicated(0)) && !service.mode.is_job()
 }
 
-/// The remarks about what a group runs; those of a document's own pins are elsewhere.
+/// Returns the findings about the images that a group runs. Findings about the pins of a document come from
+/// `check::document`.
 pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut images: Vec<&str> = world.members(group).filter(|service| runs(service)).map(Service::image).collect();
@@ -57,25 +58,26 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
     found
 }
 
-/// What is known of the image that runs.
+/// Returns the description of a running image, if known.
 fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a About> {
     let named = || facts.image(&image.text).known().map(|fact| fact.digest.clone());
     facts.about(&image.by_digest(&image.digest.clone().or_else(named)?)).known().map(AsRef::as_ref)
 }
 
-/// Whether the image a service runs is known to be built on an older build of its base.
+/// Returns whether the image of a service is known to be built on an older build of its base image.
 pub fn base_is_old(image: &str, facts: &Facts) -> bool {
     let Ok(image) = ImageRef::parse(image) else { return false };
     about_running(&image, facts).is_some_and(|about| image_content::outdated(&image, about, None, facts).is_some())
 }
 
-/// What must be known of an image that runs: is its tag still there, does it still name it, did its base move.
+/// Returns the queries about a running image: whether its tag and digest still exist, whether the tag
+/// moved, and whether the base image changed. More queries can follow an answer.
 pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     let Ok(image) = ImageRef::parse(image) else { return wants };
     let Fact::Known { value: named, via, .. } = facts.image(image.without_digest()) else {
         wants.insert(Want::Image(image.without_digest().to_owned()));
-        // What the tag does not name any more may still be there by its digest.
+        // A digest can outlive its tag.
         if image.digest.is_some() && facts.image(image.without_digest()).failed() == Some(&Why::NotFound) {
             wants.insert(Want::Image(image.text.clone()));
         }
@@ -86,7 +88,7 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
         wants.insert(Want::Image(image.text.clone()));
         facts.image(&image.text).known().is_some()
     };
-    if there && *via == Via::Registry {
+    if there && *via == FactSource::Registry {
         wants.insert(Want::About(image.by_digest(digest)));
         if let Some(about) = about_running(&image, facts) {
             wants.extend(image_content::base_wants(&image, about, None, facts));
@@ -95,7 +97,8 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
     wants
 }
 
-/// What must be known for the remarks about a group, as far as that can be said now: what is not answered yet.
+/// Returns the queries that must be answered for the findings about a group, without those already
+/// answered. More queries can follow an answer.
 pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     for service in world.members(group).filter(|service| runs(service)) {
@@ -108,7 +111,7 @@ pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
     wants
 }
 
-/// An image that is named by its tag alone.
+/// Reports an image that runs by its tag only, without a digest.
 pub(crate) fn by_tag(image: &ImageRef) -> Option<Said> {
     image.digest.is_none().then(|| {
         let message = format!("{} runs by tag only; the next restart may bring another image", image.text);
@@ -116,7 +119,7 @@ pub(crate) fn by_tag(image: &ImageRef) -> Option<Said> {
     })
 }
 
-/// Somebody else changed what a pin in force says.
+/// Reports drift: the service does not run the image of its pin in force.
 fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World) -> Option<Said> {
     let drift = drift::of(world, group, in_force, service)?;
     let (due, has) = apart(&drift.due, &drift.has);
@@ -126,7 +129,7 @@ fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World
     Some(Said::new(Severity::Info, Code::Drifted, message, hint))
 }
 
-/// The version manifest could not be had anew.
+/// Reports that the version manifest could not be refreshed, so that an older copy is used.
 fn manifest_old(facts: &Facts) -> Option<Finding> {
     let Fact::Known { value: manifest, .. } = facts.versions() else { return None };
     let problem = manifest.problem.as_ref()?;

@@ -1,4 +1,4 @@
-//! One image and the services that would run it: what every check is given.
+//! The input of every check: one image and the services that would run it.
 
 use std::collections::BTreeSet;
 
@@ -11,61 +11,61 @@ use crate::swarm::Service;
 use crate::swarm::{GroupKey, member_of};
 use crate::world::World;
 
-/// Why the services would run it.
+/// The reason why the services would run the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum By<'a> {
-    /// A pin of this document says so.
+    /// A pin of this document that names the image.
     Pin(&'a PinDoc),
-    /// The version manifest does, by this document.
+    /// The version manifest, used by a pin of this document or after a pin was cleared.
     Manifest(&'a PinDoc),
-    /// They go back to it.
+    /// A rollback to the image; also used for images that run already.
     Back,
 }
 
 /// One image and the services of a group that would run it.
 pub struct Case<'a> {
-    /// The group.
+    /// The group that the services belong to.
     pub group: &'a GroupKey,
-    /// Its services.
+    /// The services that would run the image.
     pub services: Vec<&'a Service>,
-    /// The swarm.
+    /// The last known state of the swarm.
     pub world: &'a World,
-    /// What is known of images.
+    /// Cached registry answers about images.
     pub facts: &'a Facts,
-    /// The image.
+    /// The image under check.
     pub image: &'a ImageRef,
-    /// Why.
+    /// The reason why the services would run the image.
     pub by: By<'a>,
 }
 
 impl<'a> Case<'a> {
-    /// Who would run it: `n1 on host-1, host-2`; members and hosts sorted.
+    /// Names the services by members and hosts, both sorted: `n1 on host-1, host-2`.
     pub fn subject(&self) -> String {
         subject(&self.services, self.world)
     }
 
-    /// The services' names.
+    /// Returns the names of all services of the case.
     pub fn names(&self) -> Vec<String> {
         self.services.iter().map(|service| service.name.clone()).collect()
     }
 
-    /// A finding about all of them.
+    /// Builds a finding about all services of the case, without a hint.
     pub fn all(&self, severity: Severity, code: Code, message: impl Into<String>) -> Finding {
         Finding::new(severity, code, self.subject(), message).on(self.names())
     }
 
-    /// What the registry says of the image, where it is known.
+    /// Returns the registry's answer for the reference, if known: digest and platforms.
     pub fn fact(&self) -> Option<&'a ImageFact> {
         self.facts.image(&self.image.text).known()
     }
 
-    /// What the image is, where it is known.
+    /// Returns the description of the image, if known.
     pub fn about(&self) -> Option<&'a About> {
         let digest = self.image.digest.as_ref().or(self.fact().map(|fact| &fact.digest))?;
         self.facts.about(&self.image.by_digest(digest)).known().map(AsRef::as_ref)
     }
 
-    /// Whether the image ran in this service before.
+    /// Returns whether the image ran in this service before; always `true` for a rollback.
     pub(crate) fn ran_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_here(self.world, self.group, service, text);
         self.by == By::Back
@@ -73,7 +73,7 @@ impl<'a> Case<'a> {
             || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
     }
 
-    /// Whether there is proof that the image ran well in this service before.
+    /// Returns whether the image is proven to have run well in this service; always `true` for a rollback.
     pub(crate) fn ran_well_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_well(self.world, self.group, service, text);
         self.by == By::Back
@@ -81,12 +81,12 @@ impl<'a> Case<'a> {
             || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
     }
 
-    /// Whether it ran in all of them.
+    /// Returns whether the image ran in all services of the case before.
     pub(crate) fn ran_here(&self) -> bool {
         self.services.iter().all(|service| self.ran_in(service))
     }
 
-    /// The findings that a look at each service gives; services of which the same is said share one.
+    /// Applies a check to each service and returns the findings. Services with the same result share one finding.
     pub fn each(&self, look: impl Fn(&Service) -> Option<Said>) -> Vec<Finding> {
         let mut found: Vec<(Said, Vec<&Service>)> = Vec::new();
         for service in &self.services {
@@ -105,27 +105,28 @@ impl<'a> Case<'a> {
     }
 }
 
-/// What is said of a service.
+/// The result of a check for one service: a finding without its subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// How much it weighs.
+    /// The severity of the resulting finding; an error blocks the service's unit.
     pub severity: Severity,
-    /// Its code.
+    /// The code of the resulting finding.
     pub code: Code,
-    /// What is the case.
+    /// The problem, as a message without the subject.
     pub message: String,
-    /// What to do.
+    /// The next step for the operator; may be empty.
     pub hint: String,
 }
 
 impl Said {
-    /// Says it.
+    /// Creates a result from its parts.
     pub fn new(severity: Severity, code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { severity, code, message: message.into(), hint: hint.into() }
     }
 }
 
-/// Services by their members and hosts: `n1 on host-1, host-2`; both sorted.
+/// Names services by their members and hosts, both sorted: `n1 on host-1, host-2`. Without known hosts, by
+/// members only.
 pub fn subject(services: &[&Service], world: &World) -> String {
     let members: BTreeSet<String> = services.iter().map(|service| member_of(service)).collect();
     let hosts: BTreeSet<String> = services.iter().flat_map(|service| world.hosts(service)).collect();

@@ -1,4 +1,4 @@
-//! Checks of tags and digests: do they belong together, do they stay what they are.
+//! Checks of tags and digests: whether they match, and whether the tag can move.
 
 use crate::check::subject::{By, Case, Said};
 use crate::finding::{Code, Finding, Severity};
@@ -7,7 +7,7 @@ use crate::registry::{Facts, Why};
 use crate::swarm::Service;
 use crate::version::constancy;
 
-/// A reference with neither tag nor digest.
+/// Reports a reference with neither tag nor digest.
 pub(crate) fn no_tag(case: &Case<'_>) -> Option<Finding> {
     let image = case.image;
     if image.tag.is_some() || image.digest.is_some() {
@@ -23,7 +23,7 @@ pub(crate) fn no_tag(case: &Case<'_>) -> Option<Finding> {
     Some(case.all(Severity::Error, Code::NoTag, message).hint(hint))
 }
 
-/// Remarks about how tag and digest of a pin stand to one another.
+/// Returns the findings about the tag and digest of a pin.
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let By::Pin(doc) = case.by else { return Vec::new() };
     let mut found = Vec::new();
@@ -41,7 +41,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     found
 }
 
-/// `it names no version` after the tag's name: `names no version`.
+/// Strips the leading `it ` of a reason, for use after a tag: `it names no version` becomes `names no version`.
 fn tail(why: &str) -> &str {
     why.strip_prefix("it ").unwrap_or(why)
 }
@@ -61,7 +61,8 @@ fn disagree(case: &Case<'_>) -> Option<Finding> {
         let hint = format!("pin the index, which nodes of every platform can run: {}", case.image.pinned(&now.digest));
         return Some(case.all(Severity::Warning, Code::ChildManifest, message).hint(hint));
     }
-    // A tag that moves is expected to be ahead of what was pinned; one that does not move and disagrees is a slip.
+    // A floating tag is expected to be ahead of the pinned digest; a fixed tag that disagrees is probably a
+    // mistake.
     let severity = if constancy(tag).floats() || case.ran_here() { Severity::Info } else { Severity::Warning };
     let message = format!("`{tag}` names @{index} now, not @{part}, which is what will run");
     let hint =
@@ -69,13 +70,14 @@ fn disagree(case: &Case<'_>) -> Option<Finding> {
     Some(case.all(severity, Code::TagDigest, message).hint(hint))
 }
 
-/// The tag of what runs names another image now; `image` is the pin's, which has to be that tag.
+/// Reports that the tag of the running image names another image now, if the pin `image` is that tag
+/// without a digest.
 fn moved(image: &ImageRef, service: &Service, facts: &Facts) -> Option<Said> {
     let running = ImageRef::parse(service.image()).ok()?;
     (image.digest.is_none() && running.without_digest() == image.text).then(|| tag_moved(&running, facts)).flatten()
 }
 
-/// The tag of this running image names another digest now.
+/// Reports that the tag of a running image names another digest now.
 pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
     let (tag, digest) = (running.tag.as_deref()?, running.digest.as_ref()?);
     let now = facts.image(running.without_digest()).known()?;
@@ -87,7 +89,7 @@ pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
     Some(Said::new(Severity::Info, Code::TagMoved, message, hint))
 }
 
-/// What a service is to run is not in its registry any more; `up`: tasks of it run.
+/// Reports that a service's image is no longer in its registry. `up`: tasks of the service run.
 pub fn gone(running: &ImageRef, facts: &Facts, up: bool) -> Option<Said> {
     if !matches!(facts.image(&running.text).failed(), Some(Why::NotFound)) {
         return None;

@@ -1,4 +1,5 @@
-//! A way back whose registry does not answer for its image: allowed to a digest that ran here, by a key of its own.
+//! Rollbacks to an image that its registry does not verify: allowed for a digest that ran here, after a
+//! separate acknowledgement (`!`, `--unchecked`).
 
 use super::refusal::failure;
 use crate::check::subject::{Case, Said};
@@ -10,11 +11,11 @@ use crate::plan::Landing;
 use crate::registry::Why;
 use crate::swarm::Service;
 
-/// What a failed look-up means for a service that goes back to the image.
+/// Judges a failed look-up for a service that rolls back to the image.
 ///
-/// A digest that ran here may be gone back to without the registry, on a second key: nodes that ran it have it cached.
-/// One that the registry does not have any more only where every node it may land on ran it. What never ran here, and
-/// a tag alone, stay an error.
+/// A digest that ran here needs no registry: nodes that ran it have it cached. The result is then a warning
+/// with a separate acknowledgement. If the registry no longer has the digest, every node that may get a
+/// task must have run it. An image that never ran here, and a reference by tag only, stay an error.
 pub fn about(case: &Case<'_>, service: &Service, why: &Why) -> Said {
     let said = failure(case.image, why, true);
     if said.severity != Severity::Error {
@@ -33,12 +34,13 @@ pub fn about(case: &Case<'_>, service: &Service, why: &Why) -> Said {
 }
 
 fn told_of(lands: &[Landing], case: &Case<'_>) -> String {
-    // The age is left to the plan's own line, which is drawn anew: a finding that ages would not be equal to itself.
+    // Findings are compared for equality, so a finding must not contain an age; the plan shows the age on
+    // its own line.
     let lands: Vec<Landing> = lands.iter().map(|land| Landing { until: None, ..land.clone() }).collect();
     told(&lands, case.world.heard.unwrap_or_default())
 }
 
-/// Why the registry does not answer for an image, in a clause.
+/// Explains in one clause why the registry does not verify an image.
 pub fn reason(image: &ImageRef, why: &Why) -> String {
     let host = &image.host;
     match why {
@@ -57,7 +59,7 @@ mod tests {
     use crate::swarm::{Task, TaskState};
     use crate::world::{Seen, World};
 
-    /// What is said of going back to an image that ended so on these nodes, of `a` and `b`.
+    /// Returns the result for a rollback to an image whose tasks ended in `state` on some of the nodes `a` and `b`.
     fn said(text: &str, why: &Why, state: &TaskState, nodes: &[&str]) -> (Severity, &'static str) {
         let service = sample::service("web", "r.io/web:2");
         let group = GroupKey::of(&service);
@@ -95,7 +97,7 @@ mod tests {
             (&digest, &Why::NotFound, TaskState::Shutdown, &["a", "b"], accept),
             (&digest, &Why::NotFound, TaskState::Shutdown, &["a"], gone),
             ("r.io/web:1", &Why::NotFound, TaskState::Shutdown, &["a", "b"], gone),
-            // The service has credentials of its own: nothing to accept, only to know.
+            // The service pulls with its own credentials: an ordinary warning, without a separate acknowledgement.
             (&digest, &Why::NoCredentials, TaskState::Shutdown, &["a"], (Severity::Warning, "no-credentials")),
         ] {
             assert_eq!(said(text, why, &state, nodes), expected, "{text} {why:?} {state} {nodes:?}");

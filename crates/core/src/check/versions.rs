@@ -1,4 +1,4 @@
-//! Checks of versions: those that are asked for, the manifest's, and those that ran here before.
+//! Checks of versions: the requested ones, those of the version manifest, and those that ran here before.
 
 use crate::check::subject::{By, Case, Said};
 use crate::finding::{Code, Finding, Severity};
@@ -12,12 +12,12 @@ use crate::swarm::Service;
 use crate::swarm::is_postgres;
 use crate::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 
-/// The label an image tells its version in (OCI image-spec, annotations).
+/// The label that holds an image's version (OCI image-spec, annotations).
 const VERSION: &str = "org.opencontainers.image.version";
-/// The annotation an image names its base in.
+/// The annotation that holds the name of an image's base image (OCI image-spec, annotations).
 const BASE: &str = "org.opencontainers.image.base.name";
 
-/// All remarks about versions.
+/// Returns all findings about versions; for a rollback, only a downgrade.
 pub fn about(case: &Case<'_>) -> Vec<Finding> {
     let (By::Pin(doc) | By::Manifest(doc)) = case.by else {
         return case.each(|service| older(case, service));
@@ -40,7 +40,8 @@ fn pg_tag(image: &ImageRef) -> Option<PgTag> {
     PgTag::parse(image.tag.as_deref()?)
 }
 
-/// Version prefixes as the control plane compares them (pgEdge control-plane, pull request 431).
+/// Compares the versions in the image's tag with those of the pin document, by prefix as the control plane
+/// does (pgEdge control-plane, pull request 431).
 fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
     if !is_postgres(service) || (doc.postgres_version.is_none() && doc.spock_version.is_none()) {
         return None;
@@ -74,7 +75,7 @@ fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
     Some(Said::new(Severity::Error, Code::VersionMismatch, message, hint))
 }
 
-/// The version an image holds, by its tag or else by its label.
+/// Returns the version of an image, from its tag or else from its label.
 fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
     let by_tag = || {
         let tag = image.tag.as_deref()?;
@@ -83,7 +84,7 @@ fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
     by_tag().or_else(|| leading(about?.note(VERSION)?))
 }
 
-/// The image that last ran well in a service, where it is another than the case's and keeps the same data.
+/// Returns the image that last ran healthy in a service, if it is not the image under check.
 fn before(case: &Case<'_>, service: &Service) -> Option<ImageRef> {
     let before = ImageRef::parse(&last_healthy(case.world, case.group, service)?).ok()?;
     (before.text != case.image.text).then_some(before)
@@ -93,14 +94,15 @@ fn holds_data(case: &Case<'_>, service: &Service, before: &ImageRef) -> bool {
     is_postgres(service) || keeps_data(before) || keeps_data(case.image) && before.same_repository(case.image)
 }
 
-/// Another major version of a database than the last that ran well here; never judged against the spec.
+/// Reports another major version of a database than the one that last ran healthy. The service's spec is
+/// not used for this: its image may never have started.
 fn jump(case: &Case<'_>, service: &Service) -> Option<Said> {
     let before = before(case, service)?;
     if !holds_data(case, service, &before) || case.ran_well_in(service) {
         return None;
     }
     let (old, new) = (version(&before, about_of(case, &before))?.major(), version(case.image, case.about())?.major());
-    // No PostgreSQL is older than 8: smaller numbers count builds.
+    // No PostgreSQL is older than 8; smaller numbers are build numbers.
     let is_pg = is_postgres(service) || is_postgresql(case.image) || is_postgresql(&before);
     let counts_builds = is_pg && old.min(new) < 8;
     if old == new || counts_builds {
@@ -116,12 +118,13 @@ fn about_of<'a>(case: &Case<'a>, image: &ImageRef) -> Option<&'a About> {
     case.facts.about(&image.by_digest(digest)).known().map(AsRef::as_ref)
 }
 
-/// Whether one version is newer than another; one that only says less is neither newer nor older.
+/// Returns whether one version is newer than another. `17` and `17.9` are neither newer nor older than each other.
 fn is_after(one: &Version, other: &Version) -> bool {
     one > other && !one.has_prefix(other)
 }
 
-/// An older version of the same repository than the last that ran well here.
+/// Reports an older version of the repository than the one that last ran healthy: an info if this image ran
+/// in the service before, else a warning.
 fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
     let before = before(case, service)?;
     let is_newer = |old: &ImageRef| match (pg_tag(old), pg_tag(case.image)) {
@@ -146,7 +149,8 @@ fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
     Some(Said::new(severity, Code::Downgrade, message, hint))
 }
 
-/// Another base system below a database: its C library sorts text in another way.
+/// Warns about another base system under a database: its C library sorts text differently, which can
+/// corrupt indexes.
 fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
     let before = before(case, service)?;
     if !holds_data(case, service, &before) || case.ran_well_in(service) {
@@ -158,7 +162,8 @@ fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
         by_tag(&before).or_else(|| by_note(about_of(case, &before))),
         by_tag(case.image).or_else(|| by_note(case.about())),
     );
-    // What only one of the two tells in an annotation is no ground for a comparison.
+    // If one base system is unknown, only `alpine` in a tag counts as a difference: one image's annotation
+    // is not enough.
     let by_tags = (by_tag(&before) == Some("alpine")) != (by_tag(case.image) == Some("alpine"));
     let differ = if old.is_some() && new.is_some() {
         old != new
@@ -184,7 +189,8 @@ fn unstable(case: &Case<'_>, manifest: &VersionManifest) -> Option<Finding> {
     Some(case.all(Severity::Warning, Code::VersionUnstable, message).hint("pin a stable image of the same version"))
 }
 
-/// The versions a pin is compared with the manifest for: the document's, else its tag's, else those that run.
+/// Returns the PostgreSQL and Spock versions by which a pin is compared with the version manifest: those of
+/// the document, else those in the tag, else those that run.
 fn compared(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<(String, String)> {
     let tag = pg_tag(case.image);
     let running = asked(case.group, doc, service, case.world);
@@ -196,7 +202,7 @@ fn compared(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<(String,
     ))
 }
 
-/// How a pin stands to the manifest's image for its version.
+/// Compares a pin with the version manifest's image for its version.
 fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc, service: &Service) -> Option<Said> {
     if !is_postgres(service) {
         let (_, entry) = manifest.of_image(case.image)?;
@@ -236,7 +242,7 @@ fn equals(entry: &VersionEntry) -> Said {
     Said::new(Severity::Info, Code::EqualsManifest, message, "`image = \"manifest\"` follows the manifest instead")
 }
 
-/// The manifest's build of the same version is newer than this image.
+/// Reports a newer build of the same PostgreSQL version in the version manifest.
 fn newer_build(entry: &VersionEntry, image: &ImageRef) -> Option<Said> {
     let of_entry = ImageRef::parse(&entry.image).ok()?;
     let (theirs, ours) = (pg_tag(&of_entry)?, pg_tag(image)?);
@@ -256,7 +262,7 @@ fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service
     Some(Said::new(Severity::Info, Code::NewerVersion, message, "pin it when it suits; tab offers it"))
 }
 
-/// What the manifest has that is newer than what runs.
+/// Returns findings about builds and versions in the manifest that are newer than the running image.
 pub(crate) fn newer_than_runs(running: &ImageRef, service: &Service, manifest: &VersionManifest) -> Vec<Said> {
     let build = || {
         let tag = pg_tag(running).filter(|_| is_postgres(service))?;

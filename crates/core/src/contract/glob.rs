@@ -1,12 +1,13 @@
-//! Patterns: of paths, where `*` stays within a folder, and of texts, where it does not.
+//! Glob patterns for paths, where `*` stops at a `/`, and for texts, where it does not.
 
 use fast_glob::{ErrorKind, glob_match, validate};
 
-/// What stands for `/` where it divides nothing.
+/// The replacement for `/` in text patterns, so that `*` matches across it.
 const PLAIN: &str = "\u{1}";
 
-/// A pattern as it was written: `*` any characters, `?` one, `[a-z]` one of these, `{a,b}` either, `\` takes what
-/// follows as it is. In paths `*` and `?` stop at a `/`, and `**` is any number of folders.
+/// A glob pattern: `*` matches any characters, `?` one character, `[a-z]` one of a set, `{a,b}` either
+/// alternative, and `\` escapes the next character. In paths `*` and `?` stop at a `/`, and `**` matches
+/// any number of folders.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob {
     text: String,
@@ -15,19 +16,20 @@ pub struct Glob {
 }
 
 impl Glob {
-    /// A pattern of whole texts.
+    /// Creates a pattern that must match a whole text.
     ///
     /// # Errors
-    /// What is wrong with it, with the byte it is at.
+    /// The byte offset of the mistake in the pattern, and a message.
     pub fn text(text: &str) -> Result<Self, (usize, String)> {
         check(text)?;
         Ok(Self { text: text.to_owned(), pattern: text.replace('/', PLAIN), is_path: false })
     }
 
-    /// A pattern of paths from the root.
+    /// Creates a pattern that must match a whole path from the root.
     ///
     /// # Errors
-    /// What is wrong with it, with the byte it is at.
+    /// The byte offset of the mistake in the pattern, and a message. A pattern that does not begin with `/`
+    /// is a mistake.
     pub fn path(text: &str) -> Result<Self, (usize, String)> {
         check(text)?;
         if !text.starts_with('/') {
@@ -36,12 +38,12 @@ impl Glob {
         Ok(Self { text: text.to_owned(), pattern: text.to_owned(), is_path: true })
     }
 
-    /// Whether it matches all of this text or path.
+    /// Returns whether the pattern matches the whole text or path.
     pub fn matches(&self, text: &str) -> bool {
         if self.is_path { glob_match(&self.pattern, text) } else { glob_match(&self.pattern, text.replace('/', PLAIN)) }
     }
 
-    /// The pattern as it was written.
+    /// Returns the pattern as it was written.
     pub fn as_str(&self) -> &str {
         &self.text
     }

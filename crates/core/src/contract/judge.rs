@@ -1,48 +1,48 @@
-//! Whether an image keeps a contract, and where it does not.
+//! The check of an image against a contract.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Contract, Demand, FileRules, Glob, User};
+use super::{Command, Contract, FileRules, Glob, PresenceRule, User};
 use crate::image::{ImageRef, Platform};
 use crate::registry::{About, FileKind, ImageFile};
 use crate::registry::{BASE_NAME, named_base};
 use crate::size::size;
 use crate::version::constancy;
 
-/// How many paths are named of those that break one rule.
+/// The maximum number of paths that a message lists for one broken rule.
 const NAMED: usize = 3;
 
-/// A rule that is not kept.
+/// A contract rule that an image breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Breach {
-    /// The rule: `tag`, `immutable`, `platform`, `size`, `label`, `annotation`, `command`, `user`, `base`,
-    /// `file-required`, `file-forbidden`, `file-only`.
+    /// The name of the rule: `tag`, `immutable`, `platform`, `size`, `label`, `annotation`, `command`,
+    /// `user`, `base`, `file-required`, `file-forbidden`, `file-only`.
     pub rule: String,
-    /// What is the case.
+    /// The problem, preceded by the platforms if only some break the rule.
     pub message: String,
-    /// What to do; may be empty.
+    /// The next step for whoever builds the image; may be empty.
     pub hint: String,
 }
 
-/// The image of one platform.
+/// The image of one platform, with its files if they were read.
 #[derive(Clone, Copy, Debug)]
 pub struct Side<'a> {
-    /// What it is. The first side's may be the index's: what it lists are the platforms.
+    /// The image's description. Its `entries`, if any, are those of the index, and list all platforms.
     pub about: &'a About,
-    /// Its files, where they were read.
+    /// The image's files; `None` if its layers were not read.
     pub files: Option<&'a [ImageFile]>,
 }
 
-/// All rules of a contract that an image does not keep, sorted; none: it keeps it.
+/// Checks an image against a contract and returns the broken rules, sorted; empty if the image complies.
 ///
-/// Each platform's image is judged. What holds for some of them only is said of those. Rules of files are left out where
-/// no files were read: see [`Contract::wants_files`].
+/// The image of each platform is checked. If only some platforms break a rule, the message names them.
+/// Rules about files are skipped for a platform whose files were not read: see [`Contract::wants_files`].
 pub fn judge(contract: &Contract, image: &ImageRef, sides: &[Side<'_>]) -> Vec<Breach> {
     let mut found = about_reference(contract, image);
     found.extend(about_platforms(contract, sides));
-    // Who breaks what, by platform, in the order of the sides.
+    // The platforms that break each rule, in the order of the sides.
     let mut broken: BTreeMap<Breach, Vec<String>> = BTreeMap::new();
     for side in sides {
         let platform = side.about.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
@@ -67,7 +67,7 @@ fn breach(rule: &str, message: impl Into<String>, hint: impl Into<String>) -> Br
     Breach { rule: rule.to_owned(), message: message.into(), hint: hint.into() }
 }
 
-/// `a`, `b` or `c`, in backticks.
+/// Joins patterns in backticks: `a` or `b` or `c`.
 fn either(globs: &[Glob]) -> String {
     let texts: Vec<String> = globs.iter().map(|glob| format!("`{}`", glob.as_str())).collect();
     texts.join(" or ")
@@ -111,7 +111,7 @@ fn about_config(contract: &Contract, about: &About) -> Vec<Breach> {
     let mut found = Vec::new();
     if let Some(most) = contract.most.filter(|most| about.size() > *most) {
         let (has, may) = (size(about.size()), size(most));
-        // By less than is told of either.
+        // The rounded sizes look equal, so bytes are shown.
         let (has, may) = if has == may { (format!("{} B", about.size()), format!("{most} B")) } else { (has, may) };
         let message = format!("its layers have {has}, more than {may}");
         found.push(breach("size", message, "leave out what is not needed to run it: build in several stages"));
@@ -158,23 +158,23 @@ fn about_user(contract: &Contract, about: &About) -> Option<Breach> {
     }
 }
 
-fn about_notes(what: &str, demands: &BTreeMap<String, Demand>, notes: &BTreeMap<String, String>) -> Vec<Breach> {
+fn about_notes(what: &str, demands: &BTreeMap<String, PresenceRule>, notes: &BTreeMap<String, String>) -> Vec<Breach> {
     let add = |key: &str| match what {
         "label" => format!("add `LABEL {key}=…` where it is built"),
         _ => format!("build it with `docker buildx build --annotation {key}=…`"),
     };
-    let check = |(key, demand): (&String, &Demand)| {
+    let check = |(key, demand): (&String, &PresenceRule)| {
         let value = notes.get(key).filter(|value| !value.trim().is_empty());
         match (demand, value) {
-            (Demand::Present, Some(_)) | (Demand::Absent, None) => None,
-            (Demand::Present | Demand::Matches(_), None) => {
+            (PresenceRule::Present, Some(_)) | (PresenceRule::Absent, None) => None,
+            (PresenceRule::Present | PresenceRule::Matches(_), None) => {
                 Some(breach(what, format!("the {what} {key} is missing"), add(key)))
             }
-            (Demand::Absent, Some(_)) => {
+            (PresenceRule::Absent, Some(_)) => {
                 Some(breach(what, format!("the {what} {key} must not be there"), format!("build it without {key}")))
             }
-            (Demand::Matches(glob), Some(value)) if glob.matches(value) => None,
-            (Demand::Matches(glob), Some(value)) => {
+            (PresenceRule::Matches(glob), Some(value)) if glob.matches(value) => None,
+            (PresenceRule::Matches(glob), Some(value)) => {
                 let message = format!("the {what} {key} is `{value}`, not `{}`", glob.as_str());
                 Some(breach(what, message, format!("set it to what matches `{}`", glob.as_str())))
             }
@@ -211,7 +211,7 @@ fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Breach> {
     found
 }
 
-/// The first few paths, and how many more there are.
+/// Lists the first few paths, and the number of the others.
 fn some(paths: &[&str]) -> String {
     let first: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
     match paths.len().saturating_sub(NAMED) {

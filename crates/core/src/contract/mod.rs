@@ -1,28 +1,29 @@
-//! Contracts: what an image must be, written down, and whether one is.
+//! Contracts: rules that an image must satisfy, and the check of an image against them.
 //!
-//! A contract is a small TOML file, all of it optional:
+//! A contract is a small TOML file; every key is optional:
 //!
 //! ```toml
-//! description = "What it is for"
-//! tag = ["[0-9]*.[0-9]*.[0-9]*"]            # a pattern, or several of which one must match
-//! immutable = true                          # the tag must be of a kind that stays what it is, or a digest is given
-//! platforms = ["linux/amd64"]               # each of these
-//! size = "10 MB"                            # the most the layers of one platform may have, as served
+//! description = "What the contract is for"
+//! tag = ["[0-9]*.[0-9]*.[0-9]*"]            # a pattern, or a list of which one must match
+//! immutable = true                          # a tag that does not move, or a digest, is required
+//! platforms = ["linux/amd64"]               # all of these are required
+//! size = "10 MB"                            # upper limit for the layers of one platform, compressed
 //! command = "required"                      # or "none", or "any"
 //! user = "not-root"                         # or a pattern
-//! base = "docker.io/library/debian:*"       # a pattern, or several
+//! base = "docker.io/library/debian:*"       # a pattern, or a list of which one must match
 //!
-//! [labels]                                  # and likewise [annotations]
-//! "org.opencontainers.image.source" = true                    # must be there; false: must not
-//! "org.opencontainers.image.licenses" = "{MIT,Apache-2.0}"    # must match
+//! [labels]                                  # [annotations] has the same form
+//! "org.opencontainers.image.source" = true                    # required; false: forbidden
+//! "org.opencontainers.image.licenses" = "{MIT,Apache-2.0}"    # required, and must match
 //!
-//! [files]                                   # everything but folders
-//! required = ["/lib/*.so"]                  # each must match at least one
-//! forbidden = ["/bin/**"]                   # none may match any
-//! only = ["/lib/**"]                        # all must match one of these
+//! [files]                                   # all paths except folders
+//! required = ["/lib/*.so"]                  # each pattern must match at least one file
+//! forbidden = ["/bin/**"]                   # no pattern may match a file
+//! only = ["/lib/**"]                        # every file must match one of these
 //! ```
 //!
-//! Patterns are globs ([`Glob`]) of whole texts. Names of labels and annotations are those of the OCI image-spec.
+//! Patterns are globs ([`Glob`]) that must match the whole text. Keys of labels and annotations are those of the OCI
+//! image-spec.
 
 mod glob;
 mod judge;
@@ -32,116 +33,117 @@ mod tests;
 
 pub use glob::Glob;
 pub use judge::{Breach, Side, judge};
-pub use read::{Mistake, read};
+pub use read::{ContractError, read};
 
 use std::collections::BTreeMap;
 
 use super::image::Platform;
 
-/// The contracts that come with the program, by name.
+/// The built-in contracts, as name and TOML text.
 const BUILT_IN: [(&str, &str); 2] =
     [("cnpg-extension", include_str!("cnpg-extension.toml")), ("service", include_str!("service.toml"))];
 
-/// What an image must be.
+/// A contract: the rules that an image must satisfy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contract {
-    /// What it is called: its file's name.
+    /// The contract's name: its file name without `.toml`.
     pub name: String,
-    /// What it is for.
+    /// A description for people; may be empty.
     pub description: String,
-    /// The tag matches one of these; none: any.
+    /// Patterns of which the tag must match one; empty: any tag.
     pub tags: Vec<Glob>,
-    /// The tag is of a kind that stays what it is, or a digest is given.
+    /// True if a tag that does not move, or a digest, is required.
     pub immutable: bool,
-    /// What is asked of labels.
-    pub labels: BTreeMap<String, Demand>,
-    /// What is asked of annotations.
-    pub annotations: BTreeMap<String, Demand>,
-    /// It is made for all of these.
+    /// Rules for labels, by label key.
+    pub labels: BTreeMap<String, PresenceRule>,
+    /// Rules for annotations, by annotation key.
+    pub annotations: BTreeMap<String, PresenceRule>,
+    /// Platforms that the image must support; all of them are required.
     pub platforms: Vec<Platform>,
-    /// The most the layers of one platform may have, in bytes as served.
+    /// The upper limit for the layers of one platform, in bytes, compressed as the registry serves them;
+    /// `None`: no limit.
     pub most: Option<u64>,
-    /// Whether it can be started by itself.
+    /// The rule about the entry point and command.
     pub command: Command,
-    /// Whom it runs as.
+    /// The rule about the user that the image runs as; `None`: any user.
     pub user: Option<User>,
-    /// Its base's name matches one of these; none: any.
+    /// Patterns of which the name of the base image must match one; empty: any base.
     pub bases: Vec<Glob>,
-    /// What is asked of its files.
+    /// The rules about files, for which the layers must be read.
     pub files: FileRules,
 }
 
-/// What is asked of a label or an annotation.
+/// The rule for one label or annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Demand {
-    /// It is there, and not blank.
+pub enum PresenceRule {
+    /// A required key; its value must not be blank.
     Present,
-    /// It is not there.
+    /// A forbidden key; a blank value counts as absent.
     Absent,
-    /// It matches.
+    /// A required key whose value must match the pattern.
     Matches(Glob),
 }
 
-/// Whether an image has an entry point or a command.
+/// The rule about an image's entry point and command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Command {
-    /// It may have one.
+    /// No rule.
     #[default]
     Any,
-    /// It has one.
+    /// A required entry point or command.
     Required,
-    /// It has none.
+    /// No entry point and no command.
     None,
 }
 
-/// Whom an image runs as.
+/// The rule about the user that an image runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
-    /// Anybody but root.
+    /// Any user except root.
     NotRoot,
-    /// Whoever matches.
+    /// A user that matches the pattern; an empty user counts as `root`.
     Matches(Glob),
 }
 
-/// What is asked of files: all that is no folder.
+/// The rules about an image's files; folders do not count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileRules {
-    /// Each matches at least one.
+    /// Patterns that must each match at least one file.
     pub required: Vec<Glob>,
-    /// None matches any.
+    /// Patterns that must not match any file.
     pub forbidden: Vec<Glob>,
-    /// All match one of these; none: no matter.
+    /// Patterns of which every file must match one; empty: any file.
     pub only: Vec<Glob>,
 }
 
 impl Contract {
-    /// Whether the layers have to be read to judge by it.
+    /// Returns whether the contract has rules about files, for which the layers must be read.
     pub fn wants_files(&self) -> bool {
         let files = &self.files;
         !(files.required.is_empty() && files.forbidden.is_empty() && files.only.is_empty())
     }
 }
 
-/// All contracts there are: those built in, and a user's, which go before.
+/// All available contracts: the built-in ones, and the user's, which take precedence.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contracts {
-    own: BTreeMap<String, Result<Contract, Vec<Mistake>>>,
+    own: BTreeMap<String, Result<Contract, Vec<ContractError>>>,
 }
 
 impl Contracts {
-    /// Takes in a user's contract: the name of its file without `.toml`, and its text. The mistakes in it come back; with
-    /// any, asking for it by its name fails.
-    pub fn add(&mut self, name: &str, text: &str) -> Vec<Mistake> {
+    /// Adds a user's contract; `name` is its file name without `.toml`. Returns the mistakes in `text`. A
+    /// contract with mistakes cannot be used: getting it by name fails.
+    pub fn add(&mut self, name: &str, text: &str) -> Vec<ContractError> {
         let contract = read(name, text);
         let mistakes = contract.as_ref().err().cloned().unwrap_or_default();
         self.own.insert(name.to_owned(), contract);
         mistakes
     }
 
-    /// The contract of a name.
+    /// Returns the contract with this name.
     ///
     /// # Errors
-    /// Why there is none, in a sentence, and what to do.
+    /// A message and a hint, if the contract does not exist or has mistakes.
     pub fn get(&self, name: &str) -> Result<Contract, (String, String)> {
         match self.own.get(name) {
             Some(Ok(contract)) => return Ok(contract.clone()),
@@ -158,7 +160,7 @@ impl Contracts {
             .ok_or_else(|| (format!("there is no contract `{name}`"), format!("there is: {}", self.names().join(", "))))
     }
 
-    /// The names of all, sorted.
+    /// Returns the names of all contracts, sorted.
     pub fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
         names.extend(self.own.keys().cloned());

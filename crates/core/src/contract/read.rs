@@ -1,4 +1,4 @@
-//! Reading a contract. Unlike other files, one with a mistake is none: a rule left out would be a rule not kept.
+//! The parser for contract files. It rejects a contract with any mistake: an ignored rule would count as kept.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Command, Contract, Demand, Glob, User};
+use super::{Command, Contract, Glob, PresenceRule, User};
 use crate::image::Platform;
 use crate::size;
 use crate::text::clean;
@@ -15,30 +15,30 @@ use crate::text::clean;
 const KEYS: &str = "a contract has `description`, `tag`, `immutable`, `platforms`, `size`, `command`, `user`, `base`, `[labels]`, `[annotations]` and `[files]`";
 const FILE_KEYS: &str = "`[files]` has `required`, `forbidden` and `only`";
 
-/// A place in a contract that cannot be understood.
+/// A mistake in a contract file, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The line, from 1.
+pub struct ContractError {
+    /// The line, counted from 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The problem at this position.
     pub message: String,
-    /// What to do; may be empty.
+    /// The way to correct it; may be empty.
     pub hint: String,
 }
 
-impl fmt::Display for Mistake {
+impl fmt::Display for ContractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}, column {}: {}", self.line, self.column, self.message)
     }
 }
 
-/// Reads a contract; `name` is its file's.
+/// Parses a contract; `name` is its file name without `.toml`.
 ///
 /// # Errors
-/// All mistakes, in the order of the text.
-pub fn read(name: &str, text: &str) -> Result<Contract, Vec<Mistake>> {
+/// All mistakes, ordered by position.
+pub fn read(name: &str, text: &str) -> Result<Contract, Vec<ContractError>> {
     let mut reader = Reader { text, mistakes: Vec::new() };
     let mut contract = Contract { name: clean(name), ..Contract::default() };
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -56,7 +56,7 @@ pub fn read(name: &str, text: &str) -> Result<Contract, Vec<Mistake>> {
 
 struct Reader<'t> {
     text: &'t str,
-    mistakes: Vec<Mistake>,
+    mistakes: Vec<ContractError>,
 }
 
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -65,7 +65,7 @@ impl Reader<'_> {
     fn mistake(&mut self, at: usize, message: &str, hint: &str) {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        self.mistakes.push(Mistake {
+        self.mistakes.push(ContractError {
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             message: clean(message),
@@ -123,7 +123,7 @@ impl Reader<'_> {
         None
     }
 
-    /// One text, or a list of them.
+    /// Reads one text or a list of texts, each with its byte offset.
     fn strings(&mut self, key: &str, value: &Value<'_>) -> Vec<(String, usize)> {
         let items = match value.get_ref() {
             DeValue::Array(items) => items.iter().collect::<Vec<_>>(),
@@ -151,7 +151,7 @@ impl Reader<'_> {
         for (text, at) in self.strings(key, value) {
             match make(&text) {
                 Ok(glob) => globs.push(glob),
-                // After the quote. An escape within moves the rest, by little.
+                // The 1 skips the opening quote. An escape before the mistake shifts the column slightly.
                 Err((inside, message)) => self.mistake(at + 1 + inside, &format!("`{text}`: {message}"), ""),
             }
         }
@@ -215,14 +215,14 @@ impl Reader<'_> {
         glob.ok().map(User::Matches)
     }
 
-    fn demands(&mut self, section: &str, value: &Value<'_>) -> BTreeMap<String, Demand> {
+    fn demands(&mut self, section: &str, value: &Value<'_>) -> BTreeMap<String, PresenceRule> {
         let mut demands = BTreeMap::new();
         for (key, _, value) in self.entries(section, value) {
             let demand = match value.get_ref() {
-                DeValue::Boolean(true) => Some(Demand::Present),
-                DeValue::Boolean(false) => Some(Demand::Absent),
+                DeValue::Boolean(true) => Some(PresenceRule::Present),
+                DeValue::Boolean(false) => Some(PresenceRule::Absent),
                 DeValue::String(text) => match Glob::text(text) {
-                    Ok(glob) => Some(Demand::Matches(glob)),
+                    Ok(glob) => Some(PresenceRule::Matches(glob)),
                     Err((inside, message)) => {
                         self.mistake(value.span().start + 1 + inside, &format!("`{text}`: {message}"), "");
                         None

@@ -10,7 +10,7 @@ fn image(text: &str) -> ImageRef {
     ImageRef::parse(text).unwrap()
 }
 
-/// An image of one layer for one platform.
+/// Builds an image of one layer for one platform.
 fn about(architecture: &str, size: u64, config: Config) -> About {
     let layer = Layer { digest: digest(9), media_type: String::new(), size, diff_id: None };
     About {

@@ -1,8 +1,9 @@
-//! The permanent fix: what pins come to, in the form of who owns the services, so that the next deploy or reconcile
-//! brings the same images.
+//! The permanent fix: the pinned images in the format of the tool that owns the services, so that its next deploy or
+//! reconcile brings the same images.
 //!
-//! For a database this is a part of its spec as pgEdge's control plane takes it (`github.com/pgEdge/control-plane`,
-//! `api/apiv1/design/database.go`), for a stack the lines of its file, for a service by itself a command.
+//! For a database this is a part of its spec in the format of pgEdge's control plane
+//! (`github.com/pgEdge/control-plane`, `api/apiv1/design/database.go`), for a stack the lines of its stack
+//! file, and for a single service a command.
 
 mod pgedge;
 #[cfg(test)]
@@ -21,20 +22,20 @@ use crate::swarm::{GroupKey, GroupKind, member_of};
 use crate::text::clean;
 use crate::world::World;
 
-/// Whose form a fix has.
+/// The format of a permanent fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// A part of a database's spec, as pgEdge's API takes it: JSON.
+    /// JSON: a part of a database's spec for pgEdge's API.
     PgedgeApi,
-    /// Lines of a stack file: YAML.
+    /// YAML: lines of a stack file.
     StackFile,
-    /// A `docker` command.
+    /// Shell: `docker service update` commands.
     Docker,
 }
 
 impl Form {
-    /// The form of a group's owner.
+    /// Returns the format of the tool that owns a group.
     pub fn of(group: &GroupKey) -> Self {
         match group.kind {
             GroupKind::Database => Self::PgedgeApi,
@@ -54,40 +55,41 @@ impl std::fmt::Display for Form {
     }
 }
 
-/// A permanent fix, ready to be copied.
+/// A permanent fix as text that can be copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Fix {
-    /// Whose form it has.
+pub struct PermanentFix {
+    /// The format of the text.
     pub form: Form,
-    /// What it holds an image of: `the database`, `n1`, `api`.
+    /// The names of everything that the text sets an image for: `the database`, `n1`, `api`.
     pub holds: Vec<String>,
-    /// The text, without a line end at its end.
+    /// The text, without a trailing line feed.
     pub text: String,
-    /// What has to be known beside it, a sentence each.
+    /// Notes for the operator, one sentence each.
     pub notes: Vec<String>,
 }
 
-impl Fix {
-    /// What it is, in one line.
+impl PermanentFix {
+    /// Describes the fix in one line.
     pub fn told(&self) -> String {
         let holds = if self.holds.is_empty() { "no image of its own".to_owned() } else { self.holds.join(", ") };
         format!("the permanent fix {}: {holds}", self.form)
     }
 }
 
-/// The fix for pins: a document in force, or one that is edited over the one `before`. `None`: nothing is pinned by it.
-pub fn of_pins(group: &GroupKey, doc: &PinDoc, before: &PinDoc, world: &World, facts: &Facts) -> Option<Fix> {
+/// Creates the fix for a pin document: the one in force, or an edited one with `before` as the one
+/// in force. `None` if it pins nothing.
+pub fn of_pins(group: &GroupKey, doc: &PinDoc, before: &PinDoc, world: &World, facts: &Facts) -> Option<PermanentFix> {
     Source { group, doc, before, units: &[], world, facts }.fix()
 }
 
-/// The fix for what a plan brings, before or after it was carried out. `None`: it brings nothing that could be kept.
-pub fn of_plan(plan: &Plan, world: &World, facts: &Facts) -> Option<Fix> {
+/// Creates the fix for the result of a plan, before or after it was applied. `None` if the plan has no result to keep.
+pub fn of_plan(plan: &Plan, world: &World, facts: &Facts) -> Option<PermanentFix> {
     let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
     let (doc, before) = (read(&plan.pins_after), read(&plan.pins_before));
     Source { group: &plan.group, doc: &doc, before: &before, units: &plan.units, world, facts }.fix()
 }
 
-/// What a fix is made of.
+/// The input of a fix; `units` is empty unless it is made for a plan.
 struct Source<'a> {
     group: &'a GroupKey,
     doc: &'a PinDoc,
@@ -97,24 +99,24 @@ struct Source<'a> {
     facts: &'a Facts,
 }
 
-/// A service with the image it is to keep.
+/// A service with the image that the fix sets.
 #[derive(Clone, Debug)]
 struct Kept<'a> {
     service: &'a Service,
-    /// The image, by digest where that is known.
+    /// The image, with its digest if known.
     image: ImageRef,
-    /// Whether that is the version manifest's and nobody names it: the manifest's version.
+    /// The version of the manifest if the image comes from the version manifest and no pin names it; may be empty.
     by_manifest: Option<String>,
 }
 
-/// Why a service is not in the fix, or that nothing is wished of it.
+/// The reason why a service is not in the fix: no pin covers it, or it is left out for the given reason.
 enum Left {
     Unwished,
     Out(&'static str),
 }
 
 impl<'a> Source<'a> {
-    fn fix(&self) -> Option<Fix> {
+    fn fix(&self) -> Option<PermanentFix> {
         let (mut kept, mut notes) = (Vec::new(), Vec::new());
         let mut out: Vec<(&'static str, Vec<String>)> = Vec::new();
         for service in self.world.members(self.group) {
@@ -146,10 +148,10 @@ impl<'a> Source<'a> {
             Form::Docker => command(&kept),
         };
         notes.extend(more);
-        (!text.is_empty()).then_some(Fix { form, holds, text, notes })
+        (!text.is_empty()).then_some(PermanentFix { form, holds, text, notes })
     }
 
-    /// What a service is to keep.
+    /// Returns the image that the fix sets for a service.
     fn kept(&self, service: &'a Service) -> Result<Kept<'a>, Left> {
         let unit = self.units.iter().find(|unit| unit.service_id == service.id);
         if unit.is_some_and(|unit| unit.action == Action::Blocked) {
@@ -170,8 +172,8 @@ impl<'a> Source<'a> {
         Ok(Kept { service, image, by_manifest })
     }
 
-    /// The image with the digest it has where it runs, else where it is: what was applied counts before what a tag
-    /// names by now.
+    /// Returns the effective image with a digest: that of the running service if it has the same tag, else that
+    /// of the registry. What was applied counts more than what the tag names now.
     fn resolved(&self, service: &Service, wished: &Effective) -> Option<String> {
         let text = wished.image.clone()?;
         let floating = self.doc.rules_for(self.group, service).floating.unwrap_or(false);
@@ -186,10 +188,10 @@ impl<'a> Source<'a> {
     }
 }
 
-/// What is made of the kept images: the text, what it holds, what has to be known.
+/// The formatted parts of a fix: its text, the names it sets an image for, and its notes.
 type Made = (String, Vec<String>, Vec<String>);
 
-/// The lines of a stack file, a service each, in the stack's own names.
+/// Formats the lines of a stack file, one service each, with the names that the file uses.
 fn stack_file(kept: &[Kept<'_>]) -> Made {
     let names: Vec<String> = kept.iter().map(|one| member_of(one.service)).collect();
     let lines = kept.iter().zip(&names);
@@ -198,7 +200,7 @@ fn stack_file(kept: &[Kept<'_>]) -> Made {
     (text, names.iter().map(|name| clean(name)).collect(), Vec::new())
 }
 
-/// A text as YAML takes it for one: plain where nothing in it could mean something else.
+/// Formats a text as a YAML scalar: plain if it cannot be read as anything else, else quoted.
 fn scalar(text: &str) -> String {
     const WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"];
     let text = clean(text);
@@ -216,12 +218,12 @@ fn command(kept: &[Kept<'_>]) -> Made {
     (lines.join("\n"), holds, Vec::new())
 }
 
-/// The `docker` command that gives a service this image.
+/// Returns the `docker` command that sets the image of a service.
 pub fn update(image: &str, service: &str) -> String {
     format!("docker service update --image {} {}", quoted(image), quoted(service))
 }
 
-/// A word of a shell's command line.
+/// Quotes a word for a shell, if necessary.
 fn quoted(text: &str) -> String {
     let text = clean(text);
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);

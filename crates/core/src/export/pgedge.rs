@@ -1,7 +1,7 @@
-//! The part of a database's spec that keeps its images, as pgEdge's API takes it.
+//! The permanent fix of a database: the part of its spec that sets its images, in the format of pgEdge's API.
 //!
-//! `orchestrator_opts` of a db node is taken instead of the database's, as a whole object: so an image that all share
-//! stands at the database, and a db node has one only where it differs.
+//! `orchestrator_opts` of a db node replace those of the database as a whole object. So an image that all db
+//! nodes share is set at the database, and a db node has its own options only if its image differs.
 
 use std::collections::BTreeMap;
 
@@ -58,16 +58,16 @@ fn opts(image: &str) -> Opts {
     Opts { swarm: Swarm { image: clean(image) } }
 }
 
-/// A db node, with the one image its instances are to run.
+/// A db node with the common image of its instances, and the PostgreSQL and Spock versions that the image's tag names.
 struct Member<'a> {
     name: String,
     image: &'a str,
-    /// Whether it is the version manifest's, and nobody names it.
+    /// Set when the image comes from the version manifest and no pin names it.
     by_manifest: bool,
     versions: Option<(String, String)>,
 }
 
-/// Makes the fragment; an empty text where there is nothing to say.
+/// Formats the part of the spec; an empty text if it would set nothing.
 pub(super) fn fragment(source: &Source<'_>, kept: &[Kept<'_>]) -> Made {
     let (mut spec, mut holds, mut notes) = (Spec::default(), Vec::new(), Vec::new());
     let members = members(source, kept, &mut notes);
@@ -79,7 +79,7 @@ pub(super) fn fragment(source: &Source<'_>, kept: &[Kept<'_>]) -> Made {
         holds.push("the database".to_owned());
     }
     for member in &members {
-        // Without an image of its own a db node takes the database's, and without that the manifest's.
+        // A db node without an image uses the database's, and without that the manifest's.
         let own = if member.by_manifest { shared.is_some() } else { shared != Some(member.image) };
         let asked = member.versions.as_ref().map(|(postgres, _)| postgres.clone());
         let postgres_version = asked.filter(|asked| {
@@ -116,7 +116,7 @@ pub(super) fn fragment(source: &Source<'_>, kept: &[Kept<'_>]) -> Made {
     (text, holds, notes)
 }
 
-/// The db nodes whose instances are all to run one image.
+/// Returns the db nodes whose instances all get the same image; adds a note for each other one.
 fn members<'a>(source: &Source<'_>, kept: &'a [Kept<'_>], notes: &mut Vec<String>) -> Vec<Member<'a>> {
     let mut found: BTreeMap<String, Vec<&Kept<'_>>> = BTreeMap::new();
     for one in kept.iter().filter(|one| is_postgres(one.service)) {
@@ -126,7 +126,7 @@ fn members<'a>(source: &Source<'_>, kept: &'a [Kept<'_>], notes: &mut Vec<String
     for (name, instances) in found {
         let Some(first) = instances.first() else { continue };
         let image = &first.image.text;
-        // What is not part of the fix goes on running what it runs.
+        // An instance that is not part of the fix keeps its current image.
         let is_alike = |service: &Service| {
             let kept = instances.iter().find(|one| one.service.id == service.id);
             kept.map_or(service.image(), |one| one.image.text.as_str()) == image
@@ -147,7 +147,7 @@ fn members<'a>(source: &Source<'_>, kept: &'a [Kept<'_>], notes: &mut Vec<String
     members
 }
 
-/// The image that stands at the database: that of its own pin, else the one that all its db nodes share.
+/// Returns the image to set at the database: that of the database's own pin, else the one that all its db nodes share.
 fn shared<'a>(source: &Source<'_>, members: &[Member<'a>]) -> Option<&'a str> {
     let named = || members.iter().filter(|member| !member.by_manifest);
     let of_group = |member: &&Member<'_>| {
@@ -165,7 +165,8 @@ fn shared<'a>(source: &Source<'_>, members: &[Member<'a>]) -> Option<&'a str> {
         .then_some(first)
 }
 
-/// The versions of the whole database: those of the document, else those that all its db nodes have.
+/// Returns the PostgreSQL and Spock versions of the database: those of the pin document, else
+/// those that all its db nodes have.
 fn versions(source: &Source<'_>, members: &[Member<'_>], all: &[&Service]) -> (Option<String>, Option<String>) {
     let of = |service: &&Service| {
         let kept = members.iter().find(|member| member.name == member_of(service));
@@ -179,7 +180,7 @@ fn versions(source: &Source<'_>, members: &[Member<'_>], all: &[&Service]) -> (O
         found.dedup();
         if let [one] = found.as_slice() { Some((*one).clone()) } else { None }
     };
-    // The API takes Spock's major version only.
+    // The API accepts Spock's major version only.
     let major = |text: &String| Version::parse(text).map(|version| version.major().to_string());
     (
         source.doc.postgres_version.clone().or_else(|| one(|(postgres, _)| postgres)),
@@ -187,7 +188,7 @@ fn versions(source: &Source<'_>, members: &[Member<'_>], all: &[&Service]) -> (O
     )
 }
 
-/// The database's other services, by their ids in the spec.
+/// Adds the supporting services of the database, by their ids in the spec.
 fn support(kept: &[Kept<'_>], spec: &mut Spec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
     for one in kept.iter().filter(|one| !is_postgres(one.service)) {
         let Some(id) = one.service.label(SERVICE_ID).filter(|id| !id.is_empty()) else {

@@ -1,4 +1,4 @@
-//! Fixes as a table: a group, its pins, and the text that keeps them.
+//! Tests of permanent fixes: a group, its pins, and the expected text.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::*;
 use crate::image::Digest;
 use crate::pins::read;
 use crate::plan::{Goal, PlanOptions, plan};
-use crate::registry::{Fact, ImageFact, Learned, Via, Why};
+use crate::registry::{Fact, FactSource, ImageFact, Learned, Why};
 use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST, VersionManifest};
 use crate::sample;
 use crate::world::Seen;
@@ -29,7 +29,7 @@ fn at(image: &str, digit: char) -> String {
     format!("{image}@{}", digest(digit))
 }
 
-/// A database of two db nodes and another service, a stack, and a service by itself.
+/// Creates a database with two db nodes and a supporting service, a stack, and a single service.
 fn world() -> World {
     let mut services = Vec::new();
     for (name, member) in [("pg-n1-a", "n1"), ("pg-n1-b", "n1"), ("pg-n2-c", "n2")] {
@@ -64,20 +64,20 @@ fn world() -> World {
 fn facts() -> Facts {
     let manifest = VersionManifest::parse(MANIFEST, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
     let mut facts = Facts::default();
-    facts.take(Learned::Versions(Fact::Known { value: Arc::new(manifest), at: sample::NOW, via: Via::Written }));
+    facts.take(Learned::Versions(Fact::Known { value: Arc::new(manifest), at: sample::NOW, via: FactSource::Written }));
     for (image, digit) in
         [(RUNS, 'a'), (CUSTOM, 'b'), (NEWER, 'c'), ("r.io/api:1", '9'), ("r.io/api:2", '2'), ("r.io/lone:2", '3')]
     {
         let fact = |via| Fact::Known { value: ImageFact::new(digest(digit), None), at: sample::NOW, via };
-        facts.take(Learned::Image(image.into(), fact(Via::Registry)));
-        facts.take(Learned::Engine(image.into(), fact(Via::Engine)));
+        facts.take(Learned::Image(image.into(), fact(FactSource::Registry)));
+        facts.take(Learned::Engine(image.into(), fact(FactSource::Engine)));
         let whole = ImageRef::parse(image).unwrap().by_digest(&digest(digit));
         facts.take(Learned::About(whole, Fact::Failed { why: Why::Other("not asked".into()), at: sample::NOW }));
     }
     facts
 }
 
-fn fix(group: &str, doc: &str, before: &str) -> Option<Fix> {
+fn fix(group: &str, doc: &str, before: &str) -> Option<PermanentFix> {
     let group = GroupKey::parse(group).unwrap();
     of_pins(&group, &read(doc), &read(before), &world(), &facts())
 }
@@ -100,7 +100,7 @@ fn node(name: &str, image: &str) -> String {
     format!("[node.{name}]\nimage = '{image}'\n")
 }
 
-/// A spec with the versions before the rest.
+/// Adds the versions to an expected spec.
 fn spec(postgres: Option<&str>, mut rest: Value) -> Value {
     if let Some(postgres) = postgres {
         rest["postgres_version"] = postgres.into();
@@ -125,19 +125,19 @@ fn a_database_keeps_its_pins_in_its_spec() {
     let n1 = json!([{ "name": "n1", "postgres_version": "17.10", "orchestrator_opts": opts(&newer) }]);
     hold(&[
         (image(CUSTOM), whole.clone(), &["the database"]),
-        // Both levels: the one of the db node is its own.
+        // Pins at both levels: the db node has its own image.
         (image(CUSTOM) + &node("n2", RUNS), both.clone(), &["the database", "n2"]),
-        // A db node that takes the manifest's would take the database's, if it said nothing.
+        // Without an image of its own, the db node would use the database's image instead of the manifest's.
         (image(CUSTOM) + &node("n2", "manifest"), both, &["the database", "n2"]),
-        // One db node only, with another version than the other: that is its own as well.
+        // A pin of one db node, with another version: the version is set at the db node too.
         (node("n1", NEWER), spec(None, json!({ "nodes": n1 })), &["n1"]),
-        // All db nodes alike: that is the database's.
+        // The same pin of all db nodes is set at the database.
         (
             node("n1", NEWER) + &node("n2", NEWER),
             spec(Some("17.10"), json!({ "orchestrator_opts": opts(&newer) })),
             &["the database"],
         ),
-        // The versions that are asked for count, and Spock's in the API's form.
+        // The demanded versions count; Spock's is written in the API's format.
         ("postgres_version = '17.9'\nspock_version = '5.0.6'\n".to_owned() + &image(CUSTOM), whole, &["the database"]),
     ]);
 }
@@ -160,7 +160,7 @@ fn what_a_spec_cannot_say_is_told() {
     let (spec, holds, notes) = of_database(&one_instance, "");
     assert_eq!((spec["orchestrator_opts"].clone(), holds), (opts(&at(CUSTOM, 'b')), vec!["the database".to_owned()]));
     assert!(notes[0].starts_with("n1 is left out: its instances"), "{notes:?}");
-    // A db node's options are taken as a whole.
+    // The options of a db node replace those of the database as a whole.
     let (_, _, notes) = of_database(&format!("[node.n1]\nimage = '{CUSTOM}'\n"), "");
     assert!(notes.iter().any(|note| note.contains("instead of the database's, as a whole")), "{notes:?}");
     let (_, _, notes) = of_database(&format!("image = '{PG}:unheard-of'\n"), "");
@@ -181,7 +181,7 @@ fn what_falls_back_is_left_to_the_control_planes_manifest() {
 
 #[test]
 fn a_stack_keeps_them_in_its_file() {
-    // What runs under that tag is kept, and not what the tag names by now.
+    // The digest that runs under the tag counts, not the one that the tag names now.
     let fix = fix("stack/shop", "[service.api]\nimage = 'r.io/api:1'\n[service.on]\nimage = 'r.io/on:2'", "").unwrap();
     let wanted = format!("services:\n  api:\n    image: {}\n  \"on\":\n    image: r.io/on:2", at("r.io/api:1", '1'));
     assert_eq!((fix.form, fix.text), (Form::StackFile, wanted));
@@ -229,7 +229,7 @@ fn a_plan_keeps_what_it_brings() {
     let mut made = planned("[service.api]\nimage = 'r.io/api:2'\n");
     let fix = of_plan(&made, &world, &facts).unwrap();
     assert_eq!(fix.text, format!("services:\n  api:\n    image: {}", at("r.io/api:2", '2')));
-    // Going back leaves no pin, and what it goes back to is to stay.
+    // A rollback leaves no pin; the fix keeps the image that it rolls back to.
     made.pins_after = None;
     for unit in &mut made.units {
         (unit.action, unit.to.image) = (Action::Back, "r.io/api:0".into());

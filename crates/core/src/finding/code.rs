@@ -1,43 +1,43 @@
-//! The one list of all findings: what each means, how it looks, and where its rule comes from.
+//! The list of all findings: the meaning, an example, the remedy and the public source of each.
 
 use std::fmt;
 
 macro_rules! codes {
     ($($variant:ident = $name:literal, $severity:literal: $meaning:literal; $example:literal; $do:literal; $source:literal;)*) => {
-        /// The stable names of all findings; what each means is its documentation.
+        /// The stable codes of all findings; the documentation of a variant is its meaning.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $(#[doc = $meaning] $variant,)* }
 
         impl Code {
-            /// Every code, in the order of this list.
+            /// All codes, in the order of this list.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The stable name, as in `--json`.
+            /// Returns the stable name that `--json` uses.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it means, in a sentence or two.
+            /// Returns the meaning, in one or two sentences.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
             }
 
-            /// How much it weighs, and when it weighs something else.
+            /// Returns the severity, and the conditions under which it is another one.
             pub fn weight(self) -> &'static str {
                 match self { $(Self::$variant => $severity,)* }
             }
 
-            /// What it may say.
+            /// Returns an example of its message.
             pub fn example(self) -> &'static str {
                 match self { $(Self::$variant => $example,)* }
             }
 
-            /// What to do about it.
+            /// Returns the remedy, an instruction for the operator.
             pub fn remedy(self) -> &'static str {
                 match self { $(Self::$variant => $do,)* }
             }
 
-            /// Where the rule comes from.
+            /// Returns the public source of the rule.
             pub fn source(self) -> &'static str {
                 match self { $(Self::$variant => $source,)* }
             }
@@ -304,12 +304,12 @@ codes! {
 }
 
 impl Code {
-    /// The code of this name.
+    /// Returns the code with this stable name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }
 
-    /// Everything about it, as `pinnace check --explain` prints it.
+    /// Formats all information about the code, as `pinnace check --explain` prints it.
     pub fn explained(self) -> String {
         format!(
             "{}\n  {}\n  weight:  {}\n  example: {}\n  do:      {}\n  source:  {}\n",

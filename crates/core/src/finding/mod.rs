@@ -1,4 +1,4 @@
-//! Findings: remarks about an image in its place.
+//! Findings: infos, warnings and errors about images, pins and plans.
 
 mod code;
 
@@ -8,15 +8,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How much a finding weighs.
+/// The severity of a finding; the order of the variants is the display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Blocks its unit.
+    /// A problem that blocks its unit, or the whole plan.
     Error,
-    /// A risk that a careful operator can remove by editing; acknowledged once per plan.
+    /// A risk that the operator can remove by editing, or has to acknowledge once per plan.
     Warning,
-    /// A fact worth knowing.
+    /// A fact that is worth knowing.
     Info,
 }
 
@@ -30,27 +30,28 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One remark about an image in its place: what, about what, and what to do now.
+/// One finding about an image, a pin or a plan, with its hint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The stable code's name ([`Code::name`]); text, so that a newer pinnace's findings can be shown.
+    /// The stable name of its code ([`Code::name`]); a text, so that the findings of a newer pinnace can be displayed.
     pub code: String,
-    /// How much it weighs.
+    /// The severity of this finding.
     pub severity: Severity,
-    /// What it is about: `n1 on host-1, host-2`, a service's name, an image.
+    /// The subject: `n1 on host-1, host-2`, a service's name, or an image.
     pub subject: String,
-    /// What is the case.
+    /// The statement about the subject.
     pub message: String,
-    /// What to do now; empty where there is nothing to do.
+    /// The hint for the operator; empty if nothing has to be done.
     #[serde(default)]
     pub hint: String,
-    /// The services whose unit an error blocks; empty: none, or all of the plan for a document error.
+    /// The names of the services whose units an error blocks. Empty for none, or, for an
+    /// error of the pin document, for all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub services: Vec<String>,
 }
 
 impl Finding {
-    /// Makes a finding without a hint.
+    /// Creates a finding without a hint and services.
     pub fn new(severity: Severity, code: Code, subject: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: code.name().to_owned(),
@@ -62,21 +63,21 @@ impl Finding {
         }
     }
 
-    /// Adds what to do now.
+    /// Sets the hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
     }
 
-    /// Names the services it concerns.
+    /// Sets the services that it concerns.
     #[must_use]
     pub fn on(mut self, services: impl IntoIterator<Item = String>) -> Self {
         self.services = services.into_iter().collect();
         self
     }
 
-    /// Whether it carries this code.
+    /// Returns whether the finding has this code.
     pub fn is(&self, code: Code) -> bool {
         self.code == code.name()
     }
@@ -92,7 +93,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Findings that say the same of several subjects are one; the heaviest first, the rest in a fixed order.
+/// Merges findings that differ only in their subject, and sorts them: by severity, then by code and subject.
 pub fn gathered(findings: Vec<Finding>) -> Vec<Finding> {
     let mut all: Vec<Finding> = Vec::new();
     for finding in findings {

@@ -1,8 +1,8 @@
-//! What a service may go back to: every image it is known to have had, the newest first, then tags of its repository
-//! that stay what they are.
+//! Rollback candidates: every image that a service is known to have had, newest first, then
+//! immutable tags of its repository.
 //!
-//! Known are: the journal's changes, what consoles and `pinnace record` noted, the service's task history, the engine's
-//! previous spec. One image is one entry: by digest where it has one, else by its text.
+//! The sources are the journal's changes, the observations of consoles and `pinnace record`, the service's task history
+//! and the engine's previous spec. Each image has one entry: identified by its digest if known, else by its text.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,49 +22,49 @@ use crate::time::{Time, age};
 use crate::version::{constancy, family};
 use crate::world::World;
 
-/// How many changes are looked back at.
+/// The maximum number of changes that are searched.
 pub const CHANGES: usize = 50;
-/// How many tags are offered.
+/// The maximum number of tags that are offered.
 const TAGS: usize = 50;
 
-/// An image a service may go back to.
+/// A rollback candidate: an image that a service may go back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// What the spec's places go back to.
+    /// The values of the editable fields that a rollback restores.
     pub places: Places,
-    /// The image's digest; `None` where only a tag is known.
+    /// The image's digest; `None` if only a tag is known.
     pub digest: Option<Digest>,
-    /// Where it is known from.
+    /// The source of this knowledge.
     pub source: Source,
-    /// When the service is last known to have had it; of a tag that it never had, when the image was built.
+    /// The time at which the service is last known to have had the image; for a tag that it never had, the build time.
     pub last: Option<Time>,
-    /// How it fared.
-    pub fared: Fared,
-    /// The nodes that are known to have run it, by host name.
+    /// The outcome of its run in the service.
+    pub fared: RunResult,
+    /// The host names of the nodes that are known to have run it.
     pub nodes: Vec<String>,
-    /// Whether it is what the spec says now.
+    /// Set on the image that the spec has now.
     pub is_now: bool,
 }
 
-/// How an image fared in a service.
+/// The outcome of an image's run in a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fared {
-    /// It runs now.
+pub enum RunResult {
+    /// The image runs now, in a service that needs no attention.
     Runs,
-    /// It ran; for so long, where that is known.
+    /// The image ran; holds the longest run time, if known.
     Ran(Option<Duration>),
-    /// It failed.
+    /// The image failed in this service, and has not run well since.
     Failed,
-    /// No task of it came as far as to run.
+    /// No task with the image ever started.
     NeverStarted,
-    /// It was there, and nobody knows how it did.
+    /// The service had the image, but the outcome is not known.
     Unknown,
-    /// It was never in this service.
+    /// The service never had the image.
     Never,
 }
 
-impl Fared {
-    /// In a word, as JSON has it.
+impl RunResult {
+    /// Returns the word that JSON uses.
     pub fn word(self) -> &'static str {
         match self {
             Self::Runs => "runs",
@@ -76,12 +76,12 @@ impl Fared {
         }
     }
 
-    /// For how long it ran, where that is known.
+    /// Returns the run time; `None` if the image did not run or the time is not known.
     pub fn span(self) -> Option<Duration> {
         if let Self::Ran(span) = self { span } else { None }
     }
 
-    /// In a few words, for people.
+    /// Describes the outcome for people, in a few words.
     pub fn told(self) -> String {
         match self {
             Self::Ran(Some(span)) => format!("ran {}", age(span)),
@@ -93,21 +93,21 @@ impl Fared {
     }
 }
 
-/// Whether an image can still be had from its registry.
+/// The availability of an image in its registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pullable {
-    /// It can.
+    /// The registry has the image.
     Yes,
-    /// The registry does not have it any more.
+    /// The registry does not have the image any more.
     Gone,
-    /// The registry did not tell, and why.
+    /// The registry gave no answer; holds the reason.
     Unknown(String),
-    /// It is not answered yet.
+    /// The lookup has not been answered yet.
     Asking,
 }
 
 impl Pullable {
-    /// What is known of an image text.
+    /// Returns the availability of an image reference, from the facts known so far.
     pub fn of(facts: &Facts, image: &str) -> Self {
         match facts.image(image) {
             Fact::Known { .. } => Self::Yes,
@@ -117,7 +117,7 @@ impl Pullable {
         }
     }
 
-    /// In a word, as JSON and screens have it.
+    /// Returns the word for JSON and screens; `…` while the lookup is open.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Yes => "yes",
@@ -128,7 +128,8 @@ impl Pullable {
     }
 }
 
-/// Every image the service is known to have had, the newest first; then immutable tags, of the family that runs first.
+/// Lists the rollback candidates: first every image that the service is known to have had, newest first, then
+/// immutable tags of the same families, those of the current family first.
 pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts, now: Time) -> Vec<Earlier> {
     let mut all = known(world, group, service, now);
     let offered = offered(service, facts, &all);
@@ -136,7 +137,8 @@ pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts
     all
 }
 
-/// What has to be read before that list is whole; what an image is, and whether it is there, is asked row by row.
+/// Returns the queries that are needed before the list of candidates is complete. Queries about a
+/// single candidate are in [`wants_of`].
 pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     if !world.knows_journal() {
@@ -160,7 +162,7 @@ pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) 
     wants
 }
 
-/// What has to be asked to show one of them: is it there; and of a tag that never ran here, when it was built.
+/// Returns the queries for one candidate: the image's availability, and the build time of a tag that never ran here.
 pub fn wants_of(one: &Earlier, facts: &Facts) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     let Ok(image) = ImageRef::parse(&one.places.image) else { return wants };
@@ -175,9 +177,9 @@ pub fn wants_of(one: &Earlier, facts: &Facts) -> BTreeSet<Want> {
     wants
 }
 
-/// Every image the service is known to have had, the newest first; what it has now stands before all others.
+/// Lists every image that the service is known to have had: the current one first, then the others, newest first.
 pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<Earlier> {
-    let mut traces = Traces { list: Vec::new() };
+    let mut traces = ImageEvidence { list: Vec::new() };
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let first = traces.note(&service.places, Source::Now);
     first.until = Some(now);
@@ -191,17 +193,17 @@ pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> V
     for task in world.tasks(&service.id) {
         traces.task(task, now);
     }
-    let judged = |trace: Trace| trace.judged(world, group, service);
+    let judged = |trace: ImageUse| trace.judged(world, group, service);
     let mut all: Vec<Earlier> = traces.list.into_iter().map(judged).collect();
     all.sort_by_key(|one| (!one.is_now, std::cmp::Reverse(one.last)));
     all
 }
 
-/// Tags of the repository that stay what they are, without those that are in the list already.
+/// Lists immutable tags of the repository that are not in `known`.
 fn offered(service: &Service, facts: &Facts, known: &[Earlier]) -> Vec<Earlier> {
     let Ok(runs) = ImageRef::parse(service.image()) else { return Vec::new() };
     let Some(listed) = facts.tags(runs.repository()).known() else { return Vec::new() };
-    // What it had is what it may have again: of another major version, or another base, nothing is offered.
+    // Only families that the service had are offered: no other major version and no other base system.
     let had = known.iter().filter_map(|one| ImageRef::parse(&one.places.image).ok()?.tag);
     let families: BTreeSet<String> = had.map(|tag| family(&tag)).collect();
     let kin = |name: &String| families.is_empty() || families.contains(&family(name));
@@ -230,7 +232,7 @@ fn offered(service: &Service, facts: &Facts, known: &[Earlier]) -> Vec<Earlier> 
             digest: tag.digest,
             source: Source::Registry,
             last: tag.created,
-            fared: Fared::Never,
+            fared: RunResult::Never,
             nodes: Vec::new(),
             is_now: false,
         })
@@ -238,43 +240,50 @@ fn offered(service: &Service, facts: &Facts, known: &[Earlier]) -> Vec<Earlier> 
     tags::candidates(&source).into_iter().filter_map(row).take(TAGS).collect()
 }
 
-/// What is known of one image's time in a service.
-struct Trace {
+/// The collected evidence of one image in a service.
+struct ImageUse {
     places: Places,
     source: Source,
     from: Option<Time>,
     until: Option<Time>,
     span: Option<Duration>,
-    /// When it was first and last seen running well.
+    /// The times of the first and the last observation of the image running.
     seen: Option<(Time, Time)>,
 }
 
-/// The images there were, those told first by the best source.
-struct Traces {
-    list: Vec<Trace>,
+/// The evidence of all images. The first source that names an image becomes its source, so the best source comes first.
+struct ImageEvidence {
+    list: Vec<ImageUse>,
 }
 
-impl Traces {
-    fn note(&mut self, places: &Places, source: Source) -> &mut Trace {
+impl ImageEvidence {
+    fn note(&mut self, places: &Places, source: Source) -> &mut ImageUse {
         let known = self.list.iter().position(|trace| same(&trace.places.image, &places.image));
         let at = known.unwrap_or_else(|| {
             let places = places.clone();
-            self.list.push(Trace { places, source: source.clone(), from: None, until: None, span: None, seen: None });
+            self.list.push(ImageUse {
+                places,
+                source: source.clone(),
+                from: None,
+                until: None,
+                span: None,
+                seen: None,
+            });
             self.list.len() - 1
         });
         let trace = &mut self.list[at];
-        // What it has now is told by where it came from.
+        // The current image is listed with its origin, not with the spec as its source.
         if trace.source == Source::Now {
             trace.source = source;
         }
         trace
     }
 
-    /// The changes of the journal, the newest first: each began one image's time and ended another's.
+    /// Adds the changes of the journal, newest first: each started the run of one image and ended that of another.
     fn journal(&mut self, steps: &[Step<'_>], since: Option<Time>, now: Time) {
         let mut ended = None;
         for step in steps {
-            // What it has now still runs; what somebody else replaced ended with their update.
+            // The current image still runs; an image that another client replaced ended with that update.
             ended = ended.or(if step.after.image == self.list[0].places.image { Some(now) } else { since });
             let at = step.at();
             let source = || Source::Change(step.entry.slot.change.clone());
@@ -291,7 +300,7 @@ impl Traces {
         }
     }
 
-    /// What was seen to run without a change of ours: notes of consoles and of `pinnace record`.
+    /// Adds the images of external deploys, as consoles and `pinnace record` observed them.
     fn sightings(&mut self, world: &World, group: &GroupKey, service: &Service) {
         for seen in world.history(group).sightings().filter(|seen| seen.service_id == service.id) {
             let trace = self.note(&seen.places, Source::Seen(seen.by.clone()));
@@ -321,15 +330,15 @@ impl Traces {
     }
 }
 
-impl Trace {
-    /// It was there from one moment to another.
+impl ImageUse {
+    /// Adds a period in which the image ran; either end may be unknown.
     fn was(&mut self, from: Option<Time>, until: Option<Time>) {
         self.until = self.until.max(until);
         self.from = match (self.from, from) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        // Seen once says nothing of how long.
+        // A single observation gives no run time.
         let span = from.zip(until).map(|(from, until)| until.since(from)).filter(|span| !span.is_zero());
         self.span = self.span.max(span);
     }
@@ -340,15 +349,15 @@ impl Trace {
         let tasks: Vec<_> = world.tasks(&service.id).iter().filter(|task| same(text, &task.image)).collect();
         let up = world.health(&service.id).is_some_and(|health| health.running > 0 && !health.state.is_trouble());
         let fared = if is_now && up {
-            Fared::Runs
+            RunResult::Runs
         } else if failed_here(world, group, service, text) {
             let started = |task: &&Task| task.exit_code.is_some() || came_up(task);
             let none = !tasks.is_empty() && !tasks.iter().any(started);
-            if none { Fared::NeverStarted } else { Fared::Failed }
+            if none { RunResult::NeverStarted } else { RunResult::Failed }
         } else if ran_well(world, group, service, text) {
-            Fared::Ran(self.span)
+            RunResult::Ran(self.span)
         } else {
-            Fared::Unknown
+            RunResult::Unknown
         };
         let digest = digest_of(text);
         let nodes = match &digest {
@@ -359,7 +368,7 @@ impl Trace {
     }
 }
 
-/// The hosts of tasks that came up.
+/// Returns the host names of the tasks that came up.
 fn hosts(world: &World, tasks: &[&Task]) -> Vec<String> {
     let ids = tasks.iter().filter(|task| came_up(task)).filter_map(|task| task.node.as_ref());
     let names: BTreeSet<String> = ids.filter_map(|id| Some(world.nodes.get(id)?.hostname.clone())).collect();
@@ -367,7 +376,8 @@ fn hosts(world: &World, tasks: &[&Task]) -> Vec<String> {
 }
 
 impl Earlier {
-    /// Whether a person who writes this means it: its text, its tag, its digest or how that begins (`@1f2e3d4c`).
+    /// Returns whether a typed text names this candidate: by its reference, tag or digest, or by `@` and the
+    /// first digits of the digest, at least four (`@1f2e3d4c`).
     pub(crate) fn is_meant(&self, text: &str) -> bool {
         let image = &self.places.image;
         if let Some(start) = text.strip_prefix('@') {

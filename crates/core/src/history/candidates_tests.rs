@@ -1,10 +1,10 @@
-//! What a service may go back to, as a table of what is known of it.
+//! Tests of the rollback candidates, from changes, tasks and observations.
 
 use super::*;
 use crate::history::external::sighting;
 use crate::journal::{ChangeState, Slot, SlotLabels};
-use crate::plan::{Action, Edit, ImageAt, Kind, Plan, Record, Unit};
-use crate::registry::{ImageFact, Learned, Tags, Via};
+use crate::plan::{Action, Edit, ImageWithDigest, Kind, Plan, Record, Unit};
+use crate::registry::{FactSource, ImageFact, Learned, Tags};
 use crate::sample;
 use crate::swarm::Place;
 use crate::swarm::hex;
@@ -17,21 +17,21 @@ pub(crate) fn at(hours_ago: i64) -> Time {
     Time(sample::NOW.0 - hours_ago * HOUR)
 }
 
-/// `r/web:TAG` at a digest made of the tag.
+/// Returns `r/web:TAG` with a digest that is computed from the tag.
 pub(crate) fn pinned(tag: &str) -> String {
     use sha2::Digest as _;
     format!("r/web:{tag}@sha256:{}", hex(&sha2::Sha256::digest(tag.as_bytes())))
 }
 
-/// A service whose story is told by changes and tasks.
-pub(crate) struct Tale {
+/// A service with a history of changes and tasks.
+pub(crate) struct HistorySample {
     pub world: World,
     pub group: GroupKey,
     pub service: Service,
     seq: u64,
 }
 
-impl Tale {
+impl HistorySample {
     pub fn of(image: &str) -> Self {
         let service = sample::service("web", image);
         let mut world = World::default();
@@ -57,7 +57,7 @@ impl Tale {
         task
     }
 
-    /// A change at so many hours ago, that went so.
+    /// Adds a change that was started `hours_ago` and ended in this unit state.
     pub fn change(&mut self, hours_ago: i64, to: &str, state: UnitState, platforms: Option<&str>) {
         self.seq += 1;
         let (from, change) = (self.service.image().to_owned(), format!("change-{}", self.seq));
@@ -88,8 +88,8 @@ impl Tale {
             member: "web".into(),
             node: "a".into(),
             action: Action::New,
-            from: ImageAt::new(from),
-            to: ImageAt::new(to),
+            from: ImageWithDigest::new(from),
+            to: ImageWithDigest::new(to),
             reasons: Vec::new(),
             effect: crate::plan::Effect::default(),
             edits,
@@ -168,13 +168,13 @@ fn row(told: &str, source: &str, digest: &'static str) -> (String, String, &'sta
 
 #[test]
 fn the_journal_the_engine_and_the_tasks_make_one_list() {
-    let mut tale = Tale::of("r/web:1");
+    let mut tale = HistorySample::of("r/web:1");
     tale.service.constraints = vec!["node.hostname==a".into()];
     tale.seen();
     tale.change(100, &pinned("2"), UnitState::Done, None);
     tale.change(60, &pinned("3"), UnitState::PutBack, None);
     tale.change(50, &pinned("4"), UnitState::Done, None);
-    // Somebody else, since.
+    // Since then, another client updated the service.
     tale.service.previous = Some(tale.service.places.clone());
     tale.service.places.image = pinned("5");
     tale.service.updated = Some(at(2));
@@ -202,7 +202,7 @@ fn the_journal_the_engine_and_the_tasks_make_one_list() {
 #[test]
 fn what_was_seen_running_counts_and_names_who_saw_it() {
     use crate::journal::Sighting;
-    let mut tale = Tale::of(&pinned("3"));
+    let mut tale = HistorySample::of(&pinned("3"));
     let seen = |tag: &str, hours: i64| {
         let mut service = tale.service.clone();
         service.places.image = pinned(tag);
@@ -221,7 +221,7 @@ fn what_was_seen_running_counts_and_names_who_saw_it() {
 
 #[test]
 fn one_entry_an_image_however_it_is_called() {
-    let mut tale = Tale::of(&pinned("1"));
+    let mut tale = HistorySample::of(&pinned("1"));
     tale.change(20, &pinned("2"), UnitState::Done, None);
     tale.change(10, &pinned("1").replace(":1@", ":one@"), UnitState::Done, None);
     let all = tale.list(&Facts::default());
@@ -231,7 +231,7 @@ fn one_entry_an_image_however_it_is_called() {
 
 #[test]
 fn places_are_to_the_letter_what_they_were_at_any_depth() {
-    let mut tale = Tale::of("r/web:1");
+    let mut tale = HistorySample::of("r/web:1");
     tale.change(40, &pinned("2"), UnitState::Done, Some("amd"));
     tale.change(30, &pinned("3"), UnitState::Done, None);
     tale.change(20, &pinned("4"), UnitState::Done, Some("arm"));
@@ -246,16 +246,16 @@ fn places_are_to_the_letter_what_they_were_at_any_depth() {
 
 #[test]
 fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
-    let mut tale = Tale::of("r/web:1.2.0-std-1");
+    let mut tale = HistorySample::of("r/web:1.2.0-std-1");
     tale.change(20, &pinned("1.3.0-std-1"), UnitState::Done, None);
     let names = ["1.2.0-std-1", "1.3.0-std-1", "1.3.0-std-2", "1.4.0-std-1", "1.4.0-alpine3-20260101", "latest", "1.4"];
     let tags = Tags { names: names.map(str::to_owned).to_vec(), cut: false };
-    let known = |value| Fact::Known { value, at: sample::NOW, via: Via::Registry };
+    let known = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
     let mut facts = Facts::default();
     facts.take(Learned::Tags("r/web".into(), known(std::sync::Arc::new(tags))));
     let digest = digest_of(&pinned("1.3.0-std-1")).unwrap();
-    let fact = |value| Fact::Known { value, at: sample::NOW, via: Via::Registry };
-    // Another name of what runs already.
+    let fact = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
+    // Another tag of the image that runs.
     facts.take(Learned::Image("r/web:1.3.0-std-2".into(), fact(ImageFact::new(digest, None))));
     let all = tale.list(&facts);
     let told: Vec<_> = all.iter().map(|(told, source, _)| format!("{told} / {source}")).collect();
@@ -268,7 +268,7 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
 
 #[test]
 fn a_person_names_it_by_text_tag_digest_or_its_beginning() {
-    let mut tale = Tale::of(&pinned("1"));
+    let mut tale = HistorySample::of(&pinned("1"));
     tale.change(20, &pinned("2"), UnitState::Done, None);
     let all = earlier(&tale.world, &tale.group, &tale.service, &Facts::default(), sample::NOW);
     let digest = digest_of(&pinned("1")).unwrap();

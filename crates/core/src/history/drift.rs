@@ -1,4 +1,4 @@
-//! Drift: a service that has another image than its pin in force says, because somebody else changed it.
+//! Drift: a service has another image than its pin in force, because another client changed it.
 
 use super::in_force;
 use crate::history::known;
@@ -12,42 +12,42 @@ use crate::swarm::{Places, Service, UpdateState};
 use crate::time::Time;
 use crate::world::World;
 
-/// What a service should have by its pin, and what it has.
+/// The drift of one service: the image that its pin demands, and the image that it has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
-    /// The pin in force.
+    /// The key of the pin in force that covers the service.
     pub key: PinKey,
-    /// What it should have: the digest that the pin's change fixed, where it fixed one.
+    /// The demanded image: with the digest that the pin's change resolved, else as the pin names it.
     pub due: String,
-    /// The places of that, to the letter, where a change of ours brought it.
+    /// The editable fields exactly as the pin's change left them; `None` if no change of ours applied the pin.
     pub places: Option<Places>,
-    /// What it has.
+    /// The image reference that the service has.
     pub has: String,
-    /// Since when, by the engine.
+    /// The time of the external change, as the engine reports it.
     pub since: Option<Time>,
-    /// When it was last known to have what it should.
+    /// The time at which the service is last known to have had the demanded image.
     pub right: Option<Time>,
-    /// Who changed it, likely.
+    /// The likely author of the external change.
     pub by: By,
 }
 
-/// Who changed a service, as far as it can be told from what is left of it.
+/// The likely author of an external change, deduced from labels, update status and journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum By {
-    /// `docker stack deploy`: the stack's label names just this image.
+    /// `docker stack deploy`: the stack's label names exactly this image.
     StackDeploy,
-    /// The pgEdge control plane: it owns the service.
+    /// The pgEdge control plane, because it owns the service.
     ControlPlane,
-    /// A change of ours that was not done and is left as it is.
+    /// A change of pinnace that did not succeed, but whose image the service still has; holds the change's id.
     Change(String),
-    /// The engine, which went back by itself.
+    /// The engine, by an automatic rollback.
     Engine,
-    /// Nobody knows.
+    /// An unknown author.
     Unknown,
 }
 
 impl By {
-    /// In a few words.
+    /// Describes the author, as a phrase with "by".
     pub fn told(&self) -> String {
         match self {
             Self::StackDeploy => "by `docker stack deploy`".to_owned(),
@@ -60,7 +60,8 @@ impl By {
 }
 
 impl Drift {
-    /// Since when, when it was right, and who it was: one sentence without ages, so that it stays the same.
+    /// Describes the drift in one sentence: the author and both times. It holds no
+    /// ages, so that the text stays the same.
     pub fn told(&self) -> String {
         let at = |at: Option<Time>, word: &str| at.map(|at| format!("{word} {} {}", at.date(0), &at.clock(0)[..5]));
         let likely = if matches!(self.by, By::Unknown | By::Change(_) | By::Engine) { "" } else { "likely " };
@@ -71,13 +72,14 @@ impl Drift {
     }
 }
 
-/// Whether a service drifted from its pin in force, and how; `None` where it has what it should, or no pin covers it.
+/// Returns the drift of a service from its pin in force; `None` if it has the demanded image or no pin covers it.
 pub fn of(world: &World, group: &GroupKey, in_force: &PinDoc, service: &Service) -> Option<Drift> {
     let (key, pinned) = in_force.effective(group, service)?;
     let floating = in_force.rules_for(group, service).floating.unwrap_or(false);
     let (steps, _) = steps(world, group, service);
     let done = steps.iter().find(|step| step.state == UnitState::Done);
-    // What its change left is what the pin came to, digest and all; a floating one is held to its tag alone.
+    // The image that the pin's change left is what the pin resolved to, with digest. A
+    // floating pin is held to its tag only.
     let fixed = done.filter(|step| !floating && (pinned == MANIFEST || means(pinned, &step.after.image)));
     let due = match fixed {
         Some(step) => step.after.image.clone(),
@@ -96,16 +98,16 @@ pub fn of(world: &World, group: &GroupKey, in_force: &PinDoc, service: &Service)
     Some(Drift { key: key.clone(), due, places, has: has.to_owned(), since, right, by })
 }
 
-/// The same by the pins in force, as far as they were read.
+/// Returns the drift like [`of`], from the pins in force as far as they were read.
 pub fn here(world: &World, group: &GroupKey, service: &Service) -> Option<Drift> {
     of(world, group, &in_force(group, world), service)
 }
 
-/// Whether it is the image that is due: by digest where both have one, else by tag.
+/// Returns whether an image is the demanded one: by digest if both have one, else by repository and tag.
 fn is_right(due: &str, has: &str) -> bool {
     match (digest_of(due), digest_of(has)) {
         (Some(_), Some(_)) => same(due, has),
-        // By its tag alone it may be another image; that is a remark of its own.
+        // The same tag may name another image; another finding reports that.
         _ => bare(due) == bare(has),
     }
 }

@@ -1,14 +1,14 @@
-//! Drift as a table: pin, what its change left, what the service has now.
+//! Tests of drift: the pin, the result of its change, and the image that the service has now.
 
 use super::*;
-use crate::history::candidates::tests::{Tale, at, pinned};
+use crate::history::candidates::tests::{HistorySample, at, pinned};
 use crate::pins::read;
 use crate::sample;
 use crate::swarm::{TaskState, UpdateStatus};
 
-/// What drifted where `left` was put there by a change, and `has` by somebody else since.
+/// Returns the drift after a change set the image to `left` and another client set it to `has`.
 fn drift(pin: &str, left: &str, has: &str) -> Option<Drift> {
-    let mut tale = Tale::of("r/web:0");
+    let mut tale = HistorySample::of("r/web:0");
     tale.change(10, left, UnitState::Done, None);
     has.clone_into(&mut tale.service.places.image);
     tale.service.updated = Some(at(1));
@@ -24,10 +24,10 @@ fn what_differs_from_its_pin_and_what_does_not() {
     for (pin, has, due) in [
         ("image = 'r/web:1'", one.as_str(), None),
         ("image = 'r/web:1'", &two, Some(&one)),
-        // The same tag, moved by now: the pin came to another digest.
+        // The same tag with another digest: the tag moved after the pin was resolved.
         ("image = 'r/web:1'", &moved, Some(&one)),
         ("image = 'r/web:1'\nfloating = true", &moved, None),
-        // By tag alone it is another remark's business.
+        // The same tag without a digest: another finding reports that.
         ("image = 'r/web:1'", "r/web:1", None),
         ("image = 'r/web:1'", "r/other:1", Some(&one)),
         (&whole, &one, None),
@@ -35,7 +35,7 @@ fn what_differs_from_its_pin_and_what_does_not() {
         (&whole, &two, Some(&one)),
         ("image = 'manifest'", &two, Some(&one)),
         ("", &two, None),
-        // A pin whose change left something else: its text is all there is to go by.
+        // The pin's change left another image: only the pin's text is left to compare with.
         ("image = 'r/web:9'", &one, Some(&"r/web:9".to_owned())),
     ] {
         let found = drift(pin, &one, has).map(|drift| drift.due);
@@ -45,7 +45,7 @@ fn what_differs_from_its_pin_and_what_does_not() {
 
 #[test]
 fn since_when_and_when_it_was_right() {
-    let mut tale = Tale::of("r/web:0");
+    let mut tale = HistorySample::of("r/web:0");
     tale.change(10, &pinned("1"), UnitState::Done, None);
     tale.service.places.image = pinned("2");
     tale.service.updated = Some(at(3));
@@ -64,12 +64,12 @@ fn since_when_and_when_it_was_right() {
 #[test]
 fn who_it_likely_was() {
     let by = |label: Option<(&str, &str)>, state: Option<UpdateState>| {
-        let mut tale = Tale::of("r/web:0");
+        let mut tale = HistorySample::of("r/web:0");
         tale.change(10, &pinned("1"), UnitState::Done, None);
         tale.service.places.image = pinned("2");
         let update = |state| UpdateStatus { state, message: String::new(), started: None, completed: None };
         tale.service.update = state.map(update);
-        // Labels that name a group would make it another service.
+        // A label that names a group would move the service into another group.
         let labels = label.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let service = Service { labels: labels.into_iter().collect(), ..tale.service.clone() };
         of(&tale.world, &tale.group, &read("image = 'r/web:1'"), &service).unwrap().by
@@ -79,7 +79,7 @@ fn who_it_likely_was() {
     assert_eq!(by(Some((STACK_IMAGE, "r/web:1")), None), By::Unknown, "the label names another image");
     assert_eq!(by(Some((DATABASE, "s")), None), By::ControlPlane);
     assert_eq!(by(None, Some(UpdateState::RollbackCompleted)), By::Engine);
-    let mut left = Tale::of("r/web:0");
+    let mut left = HistorySample::of("r/web:0");
     left.change(10, &pinned("1"), UnitState::Done, None);
     left.change(5, &pinned("2"), UnitState::Failed, None);
     left.service.places.image = pinned("2");

@@ -1,4 +1,4 @@
-//! What is known of a service's past: which images ran in it, which failed, which was the last that ran well.
+//! Evidence of a service's past: which images ran in it, which failed, and which one ran well last.
 
 use crate::image::digest_of;
 use crate::journal::{ChangeState, UnitState};
@@ -7,24 +7,24 @@ use crate::swarm::State;
 use crate::swarm::{Service, Task, TaskState};
 use crate::world::World;
 
-/// Whether a task's image came up in it: it runs, or ran until it was told to stop.
+/// Returns whether a task came up: it runs, or it ran until it ended or was stopped without an error.
 pub(crate) fn came_up(task: &Task) -> bool {
     match task.state {
         TaskState::Running => true,
-        // What was stopped before it ran was never up.
+        // A task that was stopped before it ran has an error.
         TaskState::Shutdown | TaskState::Complete => task.error.is_empty(),
         _ => false,
     }
 }
 
-/// Whether two references name the same image: by text, or by digest.
+/// Returns whether two references name the same image: by an equal text or an equal digest.
 pub fn same(one: &str, other: &str) -> bool {
     let digest = digest_of(one);
     one == other || (digest.is_some() && digest == digest_of(other))
 }
 
-/// Whether the image, by text or digest, is known to have run in this service, or was at least what it should run
-/// before and did not fail.
+/// Returns whether an image, by text or digest, is known to have run in a service. An image that the service's
+/// spec had before counts too, unless it failed.
 pub(crate) fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
     let before = || {
         let records = world.history(group).newest_first().filter_map(|entry| entry.record.as_ref());
@@ -35,7 +35,8 @@ pub(crate) fn ran_here(world: &World, group: &GroupKey, service: &Service, text:
     ran_well(world, group, service, text) || (before() && !failed_here(world, group, service, text))
 }
 
-/// Whether there is proof that the image ran well in this service: what the spec says, or said, is none.
+/// Returns whether there is proof that an image ran well in a service. The current or a
+/// previous spec alone is no proof.
 pub(crate) fn ran_well(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
     if is_well(world, service) && same(text, service.image()) {
         return true;
@@ -48,7 +49,7 @@ pub(crate) fn ran_well(world: &World, group: &GroupKey, service: &Service, text:
     by_task() || says() == Some(true) || (was_seen(world, group, service, text) && says() != Some(false))
 }
 
-/// Whether somebody noted that the image ran well in this service.
+/// Returns whether an observation is recorded of the image running in this service.
 fn was_seen(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
     let mut seen = world.history(group).sightings().filter(|seen| seen.service_id == service.id);
     seen.any(|seen| same(text, &seen.places.image))
@@ -58,7 +59,7 @@ fn is_well(world: &World, service: &Service) -> bool {
     matches!(world.health(&service.id).map(|health| health.state), Some(State::Ok | State::Finished))
 }
 
-/// How the newest change to this image went in this service: well, or not; `None` where no change tells.
+/// Returns whether the newest change to this image succeeded in a service; `None` if no change gives an answer.
 fn journal_says(world: &World, group: &GroupKey, service: &Service, text: &str) -> Option<bool> {
     world.history(group).newest_first().find_map(|entry| {
         let units = &entry.record.as_ref()?.plan.units;
@@ -71,11 +72,11 @@ fn journal_says(world: &World, group: &GroupKey, service: &Service, text: &str) 
     })
 }
 
-/// Whether an image is known to have failed in this service, and not to have done well since.
+/// Returns whether an image is known to have failed in a service, and not to have run well since.
 pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &str) -> bool {
     let tasks = world.tasks(&service.id).iter().filter(|task| task.image == image);
     let (bad, good): (Vec<_>, Vec<_>) = tasks.partition(|task| task.state.is_failure());
-    // In a loop there are moments in which it runs.
+    // In a crash loop the image runs at moments; such a run does not count.
     let loops = image == service.image()
         && matches!(
             world.health(&service.id).map(|health| health.state),
@@ -93,8 +94,8 @@ pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &s
     !is_well_now && journal_says(world, group, service, image) == Some(false)
 }
 
-/// The image that last ran well in this service: what runs where it is well, else the newest earlier one that did not
-/// fail. What the spec says is no proof: an image that never started did not run here.
+/// Returns the image that last ran well in a service: the current one if the service is healthy, else the
+/// newest earlier one that did not fail. The spec alone is no proof, because its image may never have started.
 pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -> Option<String> {
     if is_well(world, service) {
         return Some(service.image().to_owned());
@@ -112,7 +113,7 @@ pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -
         to.into_iter().chain([&unit.from.image]).find(|image| well(image)).cloned()
     });
     let previous = || service.previous.as_ref().map(|previous| previous.image.clone()).filter(|image| well(image));
-    // Of one that is stopped, or whose node is away, the spec is the last that is left to go by.
+    // For a stopped service, or one whose node is down, the spec is the last evidence.
     let rests = matches!(
         world.health(&service.id).map(|health| health.state),
         Some(State::Stopped | State::NodeDown | State::Unknown)
@@ -175,7 +176,7 @@ mod tests {
 
     fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
         use crate::journal::Slot;
-        use crate::plan::{Action, Edit, ImageAt, Kind, Plan, Record, Unit};
+        use crate::plan::{Action, Edit, ImageWithDigest, Kind, Plan, Record, Unit};
         let group = GroupKey::of(service);
         let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
         let unit = Unit {
@@ -184,8 +185,8 @@ mod tests {
             member: service.name.clone(),
             node: String::new(),
             action: Action::New,
-            from: ImageAt::new("r/web:from"),
-            to: ImageAt::new(to),
+            from: ImageWithDigest::new("r/web:from"),
+            to: ImageWithDigest::new(to),
             reasons: Vec::new(),
             effect: crate::plan::Effect::default(),
             edits: Vec::<Edit>::new(),
@@ -250,7 +251,7 @@ mod tests {
         assert!(!ran(&service, vec![], "r/pg:18"), "the engine's previous spec is no proof");
         let waits = task("w", &service, "r/pg:17", TaskState::Pending, 5);
         assert!(!ran(&service, vec![waits], "r/pg:17"), "nor is the spec of what never started");
-        // In a loop there are moments in which it runs; scaled to nothing it is still not what ran well.
+        // In a crash loop the image runs at moments, but it did not run well; scaling to 0 does not change that.
         let ends = |ago| task(&format!("e{ago}"), &service, "r/pg:17", TaskState::Failed, ago);
         let old = task("o", &service, "r/pg:16", TaskState::Shutdown, 900);
         let loops =

@@ -1,4 +1,4 @@
-//! What others deployed, noted as it was seen: which services of a group run well by an image that is not known yet.
+//! External deploys: finds the stable services of a group that run an image which is not recorded yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use serde_json::Value;
 
 use crate::image::digest_of;
 use crate::journal::{History, Sighting, UnitState, VERSION};
-use crate::plan::{Extra, Kind, Plan, Record};
+use crate::plan::{Kind, Plan, Record, UnknownKeys};
 use crate::registry::Want;
 use crate::swarm::{GroupKey, Places, Service, State, member_of};
 use crate::time::Time;
 use crate::world::World;
 
-/// A service as it runs now.
+/// Creates an observation of a service as it runs now.
 pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> Sighting {
     Sighting {
         record: String::new(),
@@ -21,7 +21,7 @@ pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> Sighti
         service: service.name.clone(),
         member: member_of(service),
         node: world.hosts(service).join(","),
-        // How it is updated is no part of what runs.
+        // The update policy is not part of what runs.
         places: Places { update: None, ..service.places.clone() },
         digest: digest_of(service.image()),
         rest: service.rest.clone(),
@@ -30,7 +30,7 @@ pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> Sighti
     }
 }
 
-/// The record of what one look found in a group.
+/// Creates the record with the observations that one run made in a group.
 pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[Sighting]) -> Record {
     let first = sightings.first();
     let plan = Plan {
@@ -46,21 +46,21 @@ pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[Sighting])
         pins_after: None,
         units: sightings.iter().map(Sighting::unit).collect(),
         findings: Vec::new(),
-        extra: Extra::new(),
+        extra: UnknownKeys::new(),
     };
     let by = first.map(|one| Value::from(one.by.as_str())).unwrap_or_default();
     Record { v: VERSION, change: id.to_owned(), plan, extra: [("by".to_owned(), by)].into_iter().collect() }
 }
 
-/// Whether a service runs well, and has for so long: what has only just come up may still fall over.
+/// Returns whether a service has run without trouble for the settle time; a task that has just started may still fail.
 fn is_stable(world: &World, service: &Service, now: Time, settled: Duration) -> bool {
     let Some(health) = world.health(&service.id) else { return false };
     let since = health.since.or(service.updated);
     health.state == State::Ok && since.is_some_and(|since| now.since(since) >= settled)
 }
 
-/// The stable services of a group whose image differs from what is known to have run last, and the names of those that
-/// are not stable.
+/// Returns observations of the group's stable services whose image is not the last one on record, and the names
+/// of the services with an unrecorded image that are not stable.
 pub fn fresh(world: &World, group: &GroupKey, now: Time, settled: Duration, by: &str) -> (Vec<Sighting>, Vec<String>) {
     let known = known(world.history(group));
     let differs = |service: &&Service| known.get(service.id.as_str()).is_none_or(|image| *image != service.image());
@@ -70,7 +70,8 @@ pub fn fresh(world: &World, group: &GroupKey, now: Time, settled: Duration, by: 
     (sightings, others.into_iter().map(|service| service.name.clone()).collect())
 }
 
-/// What has to be read before [`fresh`] knows all that is known of a group.
+/// Returns the next queries that are needed before [`fresh`] knows everything on record about a group; empty
+/// when none is open. Records are queried one at a time, newest first.
 pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Want> {
     let history = world.history(group);
     if !history.knows_sightings() {
@@ -90,8 +91,8 @@ pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Want> {
     BTreeSet::new()
 }
 
-/// The image that each service is known to have run last: by the newest change that brought or returned it, or by what
-/// was seen since.
+/// Maps each service id to the last image on record: that of the newest change that applied or
+/// restored it, or of a newer observation.
 fn known(history: &History) -> BTreeMap<&str, &str> {
     let mut known: BTreeMap<&str, (Option<Time>, &str)> = BTreeMap::new();
     for entry in history.newest_first() {

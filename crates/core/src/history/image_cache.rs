@@ -1,5 +1,5 @@
-//! Where the tasks of a service would land, and whether an image is known to have run there: then it is cached there,
-//! unless somebody pruned it.
+//! Image caches of nodes: the nodes that a service's tasks may be placed on, and whether an image is known to
+//! have run there. If so, the node has it cached, unless it was pruned.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::text::clean;
 use crate::time::{Time, age};
 use crate::world::World;
 
-/// The nodes on which the tasks of a service would land, by host name, and whether the image of this text is known to
-/// have run there. By digest only: what a tag named then is not known.
+/// Returns the candidate nodes of a service, sorted by host name, and for each whether the image is known to have run
+/// there. Empty for an image without a digest, because the image that its tag named at that time is unknown.
 pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<Landing> {
     let Some(digest) = digest_of(image) else { return Vec::new() };
     let ran = ran_on(world, group, &digest);
@@ -37,15 +37,15 @@ pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image
     nodes
 }
 
-/// The host names where an image of this digest is known to have run, in whatever service, and until when; none: it
-/// runs there now, or nobody knows.
+/// Returns the host names on which an image with this digest is known to have run, in any service, each with
+/// the time of its last run; `None` if it runs there now or the time is not known.
 pub(crate) fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeMap<String, Option<Time>> {
-    // Asked for each of many tasks: a text is compared, not read.
+    // Called for many tasks: comparing the end of the text is cheaper than parsing it.
     let is = |image: &str| image.ends_with(digest.as_str());
     let mut found: BTreeMap<String, Option<Time>> = BTreeMap::new();
     let mut note = |host: &str, until: Option<Time>| {
         let known = found.entry(host.to_owned()).or_insert(until);
-        // What runs there now has no end.
+        // An image that runs now has no end time.
         *known = known.zip(until).map(|(one, other)| one.max(other));
     };
     for task in world.services.keys().flat_map(|id| world.tasks(id)).filter(|task| is(&task.image) && came_up(task)) {
@@ -55,8 +55,8 @@ pub(crate) fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeM
     for entry in world.history(group).newest_first() {
         let Some(record) = &entry.record else { continue };
         for (at, unit) in record.plan.units.iter().enumerate() {
-            // Only a service that can be in one place was there with what the change brought it to: of others the
-            // record tells where they were before.
+            // A record names the nodes as they were before the change. Only for a service with a single possible node
+            // is that also where the new image ran.
             if is(&unit.to.image)
                 && entry.unit_state(at) == UnitState::Done
                 && is_bound(world, &unit.service_id, &unit.node)
@@ -74,13 +74,13 @@ pub(crate) fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeM
     found
 }
 
-/// Whether a service can land on this host only.
+/// Returns whether this host is the only candidate node of a service.
 fn is_bound(world: &World, service: &str, host: &str) -> bool {
     let candidates = world.services.get(service).map(|service| world.candidates(service)).unwrap_or_default();
     matches!(candidates.as_slice(), [node] if node.hostname == host)
 }
 
-/// In one sentence: which of these nodes have run it, and which are not known to have.
+/// Describes in one sentence on which of these nodes the image ran, and for which that is not known.
 pub fn told(lands: &[Landing], now: Time) -> String {
     let until = |land: &Landing| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
     let names = |ran: bool| {
@@ -100,7 +100,7 @@ pub fn told(lands: &[Landing], now: Time) -> String {
     parts.join("; ")
 }
 
-/// The first few, and how many more.
+/// Joins the first names with commas, and adds the number of the remaining ones.
 fn list(names: &[String]) -> String {
     const MOST: usize = 4;
     let more = names.len().saturating_sub(MOST);
@@ -133,7 +133,7 @@ mod tests {
         let tasks = vec![
             task("1", "a", "1", TaskState::Shutdown, 600),
             task("2", "a", "2", TaskState::Running, 500),
-            // Another tag of the same digest counts; one that was refused there does not.
+            // Another tag of the same digest counts; a task that the node rejected does not.
             Task { image: image("1").replace(":1@", ":x@"), ..task("3", "b", "1", TaskState::Shutdown, 60) },
             task("4", "c", "1", TaskState::Rejected, 30),
         ];
@@ -154,9 +154,9 @@ mod tests {
 
     #[test]
     fn a_record_tells_the_node_of_what_can_be_in_one_place_only() {
-        use crate::history::candidates::tests::{Tale, pinned};
+        use crate::history::candidates::tests::{HistorySample, pinned};
         for (constraint, ran) in [("node.hostname==a", vec!["a".to_owned()]), ("node.role==manager", vec![])] {
-            let mut tale = Tale::of("r/web:0");
+            let mut tale = HistorySample::of("r/web:0");
             tale.service.constraints = vec![constraint.to_owned()];
             tale.seen();
             tale.change(10, &pinned("1"), UnitState::Done, None);

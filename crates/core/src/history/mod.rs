@@ -1,5 +1,5 @@
-//! What ran in a service, and what it may go back to: read from the journal, the engine's previous spec, task history
-//! and what was seen.
+//! The history of a service: the images that ran in it, and its rollback candidates. The sources are the journal, the
+//! engine's previous spec, the task history, and the observations that consoles and `pinnace record` made.
 
 mod candidates;
 pub mod drift;
@@ -9,7 +9,7 @@ mod image_cache;
 mod in_force;
 mod target;
 
-pub use candidates::{CHANGES, Earlier, Fared, Pullable, earlier, known, wants, wants_of};
+pub use candidates::{CHANGES, Earlier, Pullable, RunResult, earlier, known, wants, wants_of};
 pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
 pub use evidence::{failed_here, same};
 pub use image_cache::told;

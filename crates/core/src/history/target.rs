@@ -1,8 +1,8 @@
-//! Where a service goes back to, and how that is known.
+//! The default rollback target of a service, and its source.
 //!
-//! The target is what ran immediately before what runs now. That is the journal's newest change only while the service
-//! still runs what that change left; otherwise the engine's previous spec, then the images of old tasks. An image that
-//! failed here is never chosen by itself.
+//! The target is the image that ran immediately before the current one. The journal's newest change names it
+//! only while the service still runs the result of that change. Otherwise the engine's previous spec names it,
+//! then the images of old tasks. An image that failed in the service is never chosen automatically.
 
 use std::collections::BTreeSet;
 
@@ -19,27 +19,27 @@ use crate::swarm::{Place, Places, Service};
 use crate::time::Time;
 use crate::world::World;
 
-/// Where a target is known from.
+/// The source from which an image of a service is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A change of the journal.
+    /// A change in the journal; holds its id.
     Change(String),
     /// The engine's previous spec.
     EnginePrevious,
-    /// A task that ran.
+    /// An old task in the service's task history.
     OldTask,
-    /// It was seen running well, by this operator or their console.
+    /// An observation of the running image; holds the operator who recorded it.
     Seen(String),
-    /// Its pin in force.
+    /// The pin in force that covers the service.
     Pin(PinKey),
-    /// The spec as it is.
+    /// The service's current spec.
     Now,
-    /// A tag of the registry: it never ran here.
+    /// A tag in the registry; the image never ran here.
     Registry,
 }
 
 impl Source {
-    /// In a word, as JSON has it.
+    /// Returns the word that JSON uses.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Change(_) => "change",
@@ -52,12 +52,12 @@ impl Source {
         }
     }
 
-    /// The change that tells it.
+    /// Returns the id of the change, if the source is one.
     pub fn change(&self) -> Option<&str> {
         if let Self::Change(change) = self { Some(change) } else { None }
     }
 
-    /// In a few words.
+    /// Describes the source in a phrase, such as "by change …".
     pub fn told(&self) -> String {
         match self {
             Self::Change(change) => format!("by change {change}"),
@@ -71,31 +71,31 @@ impl Source {
     }
 }
 
-/// A target of a rollback.
+/// A rollback target with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Way {
-    /// What the spec's places go back to.
+    /// The values of the editable fields that the rollback restores.
     pub places: Places,
-    /// Where that is known from.
+    /// The source from which the target is known.
     pub source: Source,
-    /// When what runs now took its place, as far as known.
+    /// The time at which the current image replaced it, if known.
     pub at: Option<Time>,
 }
 
-/// The answer to "where does this service go back to".
+/// The result of the search for a service's rollback target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// There.
+    /// The target was found.
     To(Box<Way>),
-    /// It went back already, by this change, and still stands.
+    /// The service was already rolled back by this change, and still runs its result.
     Stands(String),
-    /// No earlier image that ran well is known.
+    /// No earlier image is known that ran well.
     NoWay,
-    /// This must be read first.
+    /// The search needs the answers to these queries first.
     Wants(BTreeSet<Want>),
 }
 
-/// Where a service goes back to by itself.
+/// Finds the default rollback target of a service.
 pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
     let want = |want| Answer::Wants(BTreeSet::from([want]));
     if !world.knows_journal() {
@@ -111,7 +111,7 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
     }
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let other = |image: &str| image != service.image() && !failed_here(world, group, service, image);
-    // What never came up did not run: a task that waits for a node for ever is no failure, and no proof either.
+    // An image whose tasks never came up did not run: a task that stays pending is no failure, but no proof either.
     let tasks = world.tasks(&service.id);
     let never_up = |image: &str| {
         let mut of = tasks.iter().filter(|task| task.image == image).peekable();
@@ -127,7 +127,11 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
     })
 }
 
-/// The newest change that left what the service runs now; `Err` names a record to read first.
+/// Finds the rollback target in the journal: the state before the newest change, if the service still runs that
+/// change's result. `Ok(None)` if the journal has no target.
+///
+/// # Errors
+/// The id of a change whose record must be read first.
 pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<Answer>, String> {
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
@@ -136,7 +140,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
             continue;
         }
         if unit.from.image == unit.to.image {
-            // Its tasks were started anew: what ran before it is what runs.
+            // A redeploy with the same image: the image before it is still the current one.
             now = undone(&now, &unit.edits, &unit.from.image);
             continue;
         }
@@ -160,7 +164,11 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
     Ok(None)
 }
 
-/// The unit of a change that edited this service, with how it stands.
+/// Returns the unit of a change that edited this service, with its state; `Ok(None)` if the change did not edit
+/// it, or its record does not exist any more.
+///
+/// # Errors
+/// The id of the change, if its record must be read first.
 pub(super) fn unit_of<'a>(
     world: &World,
     group: &GroupKey,
@@ -180,29 +188,29 @@ pub(super) fn unit_of<'a>(
     Ok(found.next().map(|(at, unit)| (unit, entry.unit_state(at))))
 }
 
-/// A change that edited a service, with its places before and after it.
+/// A change that edited a service, with the service's editable fields before and after it.
 pub struct Step<'a> {
-    /// The change.
+    /// The journal's entry of the change.
     pub entry: &'a Entry,
-    /// How its unit stands.
+    /// The state of the unit that edits the service.
     pub state: UnitState,
-    /// The service's places before it.
+    /// The editable fields before the change.
     pub before: Places,
-    /// And as it wanted them.
+    /// The editable fields that the change wanted.
     pub after: Places,
 }
 
 impl Step<'_> {
-    /// When it was begun.
+    /// Returns the start time: by the owner's clock, else by that of the swarm's leader.
     pub fn at(&self) -> Option<Time> {
         self.entry.slot.labels.at.or(self.entry.slot.created)
     }
 }
 
-/// The changes that edited a service, the newest first, and the records that have to be read to know them all.
+/// Returns the changes that edited a service, newest first, and queries for the records that are still missing.
 ///
-/// The places are followed back from what the spec says now, change by change: what a later one edited is taken back
-/// before an earlier one is, so that they are to the letter what they were.
+/// The editable fields are reconstructed backwards from the current spec, one change at a time: the edits of a later
+/// change are reverted before those of an earlier one, so the values are exactly those of that time.
 pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<Step<'a>>, BTreeSet<Want>) {
     let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
     let mut now = service.places.clone();
@@ -225,12 +233,12 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
     (found, wants)
 }
 
-/// The places with a unit's edits taken back.
+/// Returns the fields with a unit's edits reverted.
 pub(super) fn undone(now: &Places, edits: &[Edit], image: &str) -> Places {
     edited(now, edits, image, |edit| edit.before.as_ref())
 }
 
-/// The places with a unit's edits made.
+/// Returns the fields with a unit's edits applied.
 fn redone(now: &Places, edits: &[Edit], image: &str) -> Places {
     edited(now, edits, image, |edit| edit.after.as_ref())
 }
@@ -244,7 +252,7 @@ fn edited(now: &Places, edits: &[Edit], image: &str, side: impl Fn(&Edit) -> Opt
         } else if let Some(update) = places.update.as_mut().filter(|update| update.path == edit.path) {
             update.value = value;
         } else if edit.path.starts_with("/TaskTemplate/Placement") {
-            // A parent that was made for it is none once it is there.
+            // If the edit created the parent object, the parent exists now: address the field in it.
             let inside = value.as_ref().and_then(|value| value.get("Platforms")).cloned();
             places.platforms = match inside {
                 Some(list) => Place { path: PLATFORMS.to_owned(), value: Some(list), alone: true },

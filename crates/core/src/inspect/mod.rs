@@ -1,4 +1,4 @@
-//! What a reference is: everything its registry tells, put together for a verb and for a screen alike.
+//! Information about an image reference from its registry, prepared for the CLI and the console.
 
 #[cfg(test)]
 mod tests;
@@ -15,78 +15,80 @@ use super::registry::{About, Entry, Fact, Facts, Files, ImageFact, Why};
 use crate::registry::Want;
 use crate::registry::{Base, base_verdict};
 
-/// A reference, what is asked about it, and what is known so far.
+/// A reference, the options of an inspection, and the facts known so far.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The reference.
+    /// The reference to inspect.
     pub image: &'a ImageRef,
-    /// What is known of images.
+    /// Cached registry answers about images.
     pub facts: &'a Facts,
-    /// The only platform of interest; none: all, and the image that is told about is the registry's usual choice.
+    /// The only platform to inspect. `None`: all platforms, with the details of `linux/amd64`, or else of
+    /// the first one.
     pub platform: Option<&'a Platform>,
-    /// The base that the pins name, where the image names none.
+    /// The base image from the pins, used if the image names none.
     pub base: Option<&'a str>,
-    /// The contract it is judged by.
+    /// The contract to check the image against, if any.
     pub contract: Option<&'a Contract>,
-    /// Files that were read, by the digest of the image's manifest.
+    /// Files read so far, by the digest of the image's manifest.
     pub files: &'a BTreeMap<Digest, Files>,
 }
 
-/// Why there is nothing to tell, or not yet.
+/// The reason why information is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lack {
-    /// It is being asked for.
+    /// A look-up that is not answered yet.
     Asking,
-    /// The registry told nothing.
+    /// A look-up that failed, with its reason.
     Failed(Why),
-    /// It is not made for the platform of interest; these are what it is made for.
+    /// An image that does not support the requested platform: that platform, and the supported ones.
     NotFor(Platform, Vec<Platform>),
 }
 
-/// Whether an image keeps its contract.
+/// The result of a contract check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// As far as it was looked at; `false`: its files were not read, and the contract asks about them.
+    /// No broken rule; `false` if the contract has rules about files and not all files were read.
     Kept(bool),
-    /// It does not.
+    /// One or more broken rules.
     Broken(Vec<Breach>),
 }
 
 /// One platform of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Made<'a> {
-    /// What it is made for, where that is known.
+    /// The platform, if known.
     pub platform: Option<&'a Platform>,
-    /// The variant of the architecture; may be empty.
+    /// The variant of the architecture, such as `v8`; may be empty.
     pub variant: &'a str,
-    /// The digest of its manifest.
+    /// The digest of the manifest for this platform.
     pub manifest: &'a Digest,
-    /// What it is.
+    /// The image's description, or the state of its query.
     pub about: Result<&'a About, &'a Fact<std::sync::Arc<About>>>,
 }
 
 impl<'a> View<'a> {
-    /// What the reference names.
+    /// Returns the registry's answer for the reference: digest and platforms.
     ///
     /// # Errors
-    /// What keeps it from being known.
+    /// The reason why the answer is missing.
     pub fn named(&self) -> Result<&'a ImageFact, Lack> {
         known(self.facts.image(&self.image.text))
     }
 
-    /// What the digest it names is: an index or a single image.
+    /// Returns the description of the digest that the reference names: an index or a single image.
     ///
     /// # Errors
-    /// What keeps it from being known.
+    /// The reason why the description is missing.
     pub fn about(&self) -> Result<&'a About, Lack> {
         let digest = &self.named()?.digest;
         known(self.facts.about(&self.image.by_digest(digest))).map(AsRef::as_ref)
     }
 
-    /// The image that is told about: that of the platform of interest, else the usual one.
+    /// Returns the description of the image whose details are shown: that of the requested platform, else
+    /// the default one.
     ///
     /// # Errors
-    /// What keeps it from being known.
+    /// The reason why the description is missing.
     pub fn shown(&self) -> Result<&'a About, Lack> {
         let about = self.about()?;
         let Some(platform) = self.platform.filter(|platform| about.platform.as_ref() != Some(*platform)) else {
@@ -98,10 +100,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// All images of interest, in the order of the index.
+    /// Returns the images of all platforms to inspect, in the order of the index.
     ///
     /// # Errors
-    /// What keeps them from being known.
+    /// The reason why the list is missing.
     pub fn made(&self) -> Result<Vec<Made<'a>>, Lack> {
         let about = self.about()?;
         if about.entries.is_empty() {
@@ -120,12 +122,12 @@ impl<'a> View<'a> {
         Ok(images(about).filter(wanted).map(made).collect())
     }
 
-    /// The base that somebody wrote down, in the pins or in the configuration.
+    /// Returns the base image from the pins, or else from the configuration.
     fn base_named(&self) -> Option<&'a str> {
         self.base.or_else(|| self.facts.base_of(self.image))
     }
 
-    /// How it stands to its base.
+    /// Compares the image with its base image; pending while the image is not known.
     pub fn base(&self) -> Base {
         match self.shown() {
             Ok(about) => base_verdict(about, self.base_named(), self.facts).0,
@@ -133,7 +135,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What has to be learned; asked again with what came, until nothing is left.
+    /// Returns the queries to send next. Call it again with the answers, until the set is empty.
     pub fn wants(&self) -> BTreeSet<Want> {
         let by_digest = |digest: &Digest| Want::About(self.image.by_digest(digest));
         let named = match self.named() {
@@ -155,7 +157,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The images whose files are still to be read for the contract.
+    /// Returns the images whose files must still be read for the contract. Images that are being read do not count.
     pub fn unread(&self) -> Vec<&'a About> {
         if !self.contract.is_some_and(Contract::wants_files) {
             return Vec::new();
@@ -165,12 +167,12 @@ impl<'a> View<'a> {
         open.filter_map(|made| made.about.ok()).collect()
     }
 
-    /// Whether it keeps the contract; `None` without one, and as long as not all that has to be known is.
+    /// Checks the contract. Returns `None` without a contract, and while facts are missing.
     pub fn verdict(&self) -> Option<Verdict> {
         let contract = self.contract?;
         let index = self.about().ok()?;
         let abouts: Vec<&About> = self.made().ok()?.iter().map(|made| made.about.ok()).collect::<Option<_>>()?;
-        // What is listed tells the platforms, also where one of them only is of interest.
+        // The entries of the index list all platforms, also if only one is inspected.
         let abouts: Vec<About> =
             abouts.into_iter().map(|about| About { entries: index.entries.clone(), ..about.clone() }).collect();
         let files = |about: &About| self.files.get(&about.manifest).and_then(Files::known);
@@ -183,12 +185,12 @@ impl<'a> View<'a> {
     }
 }
 
-/// The images an index lists: no attestations.
+/// Returns the images that an index lists, without attestations.
 fn images(about: &About) -> impl Iterator<Item = &Entry> {
     about.entries.iter().filter(|entry| entry.kind.is_empty())
 }
 
-/// What it is made for.
+/// Returns the platforms that an image supports.
 fn platforms(about: &About) -> Vec<Platform> {
     let own = about.platform.iter().filter(|_| about.entries.is_empty());
     images(about).filter_map(|entry| entry.platform.as_ref()).chain(own).cloned().collect()

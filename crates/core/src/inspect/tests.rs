@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::file as file_line;
 use super::*;
 use crate::contract::Contracts;
-use crate::registry::{Config, FileKind, ImageFile, Layer, Learned, Reading, Step, Via};
+use crate::registry::{Config, FactSource, FileKind, ImageFile, Layer, Learned, Reading, Step};
 use crate::sample::NOW;
 use crate::time::Time;
 
@@ -14,7 +14,7 @@ fn digest(nth: u8) -> Digest {
 
 const DAY: i64 = 86_400_000;
 
-/// The image of one platform, of a server.
+/// Builds the image of a server for one platform.
 fn about(nth: u8, architecture: &str) -> About {
     let layer = |nth: u8, size: u64, media_type: &str| Layer {
         digest: digest(nth),
@@ -53,7 +53,7 @@ fn about(nth: u8, architecture: &str) -> About {
     }
 }
 
-/// An index of two images and an attestation.
+/// Builds an index of two images and an attestation.
 fn index() -> About {
     let entry = |nth: u8, architecture: &str, variant: &str, kind: &str| Entry {
         digest: digest(nth),
@@ -70,16 +70,16 @@ fn index() -> About {
 }
 
 fn learned(facts: &mut Facts, about: &About) {
-    let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: Via::Registry };
+    let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
     facts.take(Learned::About(format!("ghcr.io/a/pg@{}", about.digest), fact));
 }
 
 fn named(facts: &mut Facts, reference: &str, nth: u8) {
-    let fact = Fact::Known { value: ImageFact::new(digest(nth), None), at: NOW, via: Via::Registry };
+    let fact = Fact::Known { value: ImageFact::new(digest(nth), None), at: NOW, via: FactSource::Registry };
     facts.take(Learned::Image(reference.into(), fact));
 }
 
-/// All there is to know.
+/// Returns facts that answer every query.
 fn whole() -> Facts {
     let mut facts = Facts::default();
     named(&mut facts, "ghcr.io/a/pg:17", 1);
@@ -89,7 +89,7 @@ fn whole() -> Facts {
     let mut debian = about(50, "amd64");
     debian.layers.truncate(1);
     debian.config.created = Some(Time(NOW.0 - DAY));
-    let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: Via::Registry };
+    let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
     facts.take(Learned::About(format!("debian@{}", digest(50)), fact));
     facts
 }
@@ -119,7 +119,7 @@ impl Asked {
         }
     }
 
-    /// As a screen shows it, digests cut.
+    /// Renders all sections as text, with short digests.
     fn shown(&self) -> String {
         let mut text = String::new();
         for section in self.view().sections(NOW, 0) {
@@ -232,7 +232,7 @@ fn the_base_is_told_of() {
     let mut debian = about(51, "amd64");
     debian.layers[0].diff_id = Some(digest(99));
     debian.config.created = Some(Time(NOW.0 - DAY));
-    let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: Via::Registry };
+    let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
     asked.facts.take(Learned::About(format!("debian@{}", digest(51)), fact));
     let text = asked.shown();
     assert!(
@@ -249,7 +249,7 @@ fn the_base_is_told_of() {
 fn the_verdict_of_a_contract() {
     let mut asked = Asked::new(whole());
     asked.contract = Contracts::default().get("cnpg-extension").ok();
-    // What breaks it is known before its files are.
+    // Some broken rules are known before the files are read.
     assert!(asked.shown().contains("  broken | 6 rules are not kept [Bad]\n"), "{}", asked.shown());
     let text = asked.shown();
     assert!(text.contains("contract cnpg-extension\n"), "{text}");
@@ -302,7 +302,7 @@ fn a_single_image_that_starts_nothing() {
     );
     assert!(text.contains("runs\n  command | it has neither an entry point nor a command: it cannot run as a service by itself [Warn]\n  user | root\n"), "{text}");
     assert!(text.contains("platforms\n  linux/amd64 |    30 MB  #2\n"), "{text}");
-    // A base that the configuration names is asked about.
+    // A base from the configuration is queried.
     asked.facts = asked.facts.with_bases(&[("ghcr.io/a/pg".to_owned(), "debian:12".to_owned())].into());
     assert_eq!(asked.view().wants(), [Want::Image("debian:12".into())].into());
 }

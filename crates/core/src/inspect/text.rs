@@ -1,4 +1,4 @@
-//! What a reference is, in titled lines.
+//! Information about a reference, as titled sections of lines.
 
 use std::time::Duration;
 
@@ -10,39 +10,39 @@ use crate::size::size;
 use crate::time::{Time, age};
 use crate::version::constancy;
 
-/// How a line is meant.
+/// The meaning of a line, for its color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tone {
-    /// As it is.
+    /// Ordinary text.
     #[default]
     Plain,
-    /// Of little weight, or not known yet.
+    /// Secondary or pending information.
     Quiet,
-    /// All is well.
+    /// A good state.
     Good,
-    /// Something to look at.
+    /// A warning.
     Warn,
-    /// Something is wrong.
+    /// An error.
     Bad,
 }
 
-/// A line: a name, which may be empty, and what there is under it.
+/// A line of text with an optional name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// The name; empty where the line goes on, or has none.
+    /// The name; empty if the line has none or continues the previous one.
     pub key: String,
-    /// The text, cleaned.
+    /// The text, without control characters.
     pub text: String,
-    /// How it is meant.
+    /// The meaning of the line.
     pub tone: Tone,
 }
 
-/// Some lines under a title.
+/// Lines under a common title.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// The title.
+    /// The title, such as `image` or `layers (linux/amd64)`.
     pub title: String,
-    /// The lines; at least one.
+    /// The lines; never empty.
     pub lines: Vec<Line>,
 }
 
@@ -59,9 +59,10 @@ fn section(title: impl Into<String>, lines: Vec<Line>) -> Option<Section> {
 }
 
 impl View<'_> {
-    /// Everything there is to tell, most important first. `offset`: seconds east of UTC, for clocks.
+    /// Returns all information as sections, most important first. `offset` is in seconds east of UTC, for
+    /// clock times.
     ///
-    /// Files are counted only: the section about them is the last, and whoever lists them does so by [`listed`] and [`file()`].
+    /// Files are only counted, in the last section. Callers list them with [`listed`] and [`file()`].
     pub fn sections(&self, now: Time, offset: i32) -> Vec<Section> {
         let mut all = vec![section("image", self.what(now, offset)), section(self.judged_by(), self.judged())];
         if let Ok(about) = self.about() {
@@ -111,14 +112,14 @@ impl View<'_> {
                 lines.extend(self.based(now, offset));
             }
             Err(lack @ Lack::NotFor(..)) => lines.extend(self.lack(&lack)),
-            // Already said.
+            // The lines for `about` already gave this reason.
             Err(_) if self.about().is_err() => {}
             Err(lack) => lines.extend(self.lack(&lack)),
         }
         lines
     }
 
-    /// Why there is nothing to tell, and what to do.
+    /// Describes why information is missing, with a hint.
     fn lack(&self, lack: &Lack) -> Vec<Line> {
         match lack {
             Lack::Asking => vec![toned(Tone::Quiet, "", format!("asking {} …", self.image.host))],
@@ -189,7 +190,7 @@ impl View<'_> {
         lines
     }
 
-    /// Each platform with its size and digest, then what else is listed.
+    /// Lists each platform with its size and digest, then the other entries of the index.
     fn sizes(&self, about: &About) -> Vec<Line> {
         let mut lines: Vec<Line> = self.made().unwrap_or_default().iter().map(one_size).collect();
         let others = about.entries.len() - images(about).count();
@@ -220,7 +221,7 @@ fn one_size(made: &Made<'_>) -> Line {
     }
 }
 
-/// `OCI index of 2 images`.
+/// Names the kind of manifest: `OCI index of 2 images`.
 fn kind(about: &About) -> String {
     let maker = if about.media_type.contains("docker") { "Docker" } else { "OCI" };
     match images(about).count() {
@@ -260,7 +261,7 @@ fn runs(about: &About) -> Vec<Line> {
     lines
 }
 
-/// A command as it would be typed: words with blanks in quotes.
+/// Formats a command as it would be typed: words with spaces or quotes are quoted.
 fn command(words: &[String]) -> String {
     let word = |word: &String| {
         let plain = !word.is_empty() && !word.contains([' ', '"', '\'']);
@@ -270,7 +271,7 @@ fn command(words: &[String]) -> String {
 }
 
 fn pairs(pairs: &std::collections::BTreeMap<String, String>) -> Vec<Line> {
-    // The base is told of above, with how it stands.
+    // The base image has its own line in the first section.
     pairs
         .iter()
         .filter(|(key, _)| ![BASE_NAME, BASE_DIGEST].contains(&key.as_str()))
@@ -316,12 +317,12 @@ fn files(files: &Files) -> Vec<Line> {
     }
 }
 
-/// The files that are listed: all but folders.
+/// Returns the files to list: all paths except folders.
 pub fn listed(files: &[ImageFile]) -> impl Iterator<Item = &ImageFile> {
     files.iter().filter(|file| file.kind != FileKind::Dir)
 }
 
-/// A file in a line: its size or kind, and its path.
+/// Formats a file as a line: its size or kind, and its path.
 pub fn file(file: &ImageFile) -> Line {
     let key = match file.kind {
         FileKind::Link => "link".to_owned(),

@@ -1,4 +1,4 @@
-//! What a reference is, for programs.
+//! Information about a reference, in the `--json` format.
 
 use super::{Lack, Verdict, View};
 use crate::registry::Base;
@@ -6,10 +6,10 @@ use crate::registry::Files;
 use crate::wire::v1;
 
 impl View<'_> {
-    /// All of it; `files`: with the paths that were read.
+    /// Builds the `--json` view. `files` adds the paths that were read.
     ///
     /// # Errors
-    /// What keeps it from being known.
+    /// The reason why information is missing.
     pub fn wire(&self, files: bool) -> Result<v1::Inspect, Lack> {
         let (named, index, about) = (self.named()?, self.about()?, self.shown()?);
         let platforms = self.made()?.into_iter().map(|made| v1::InspectPlatform {

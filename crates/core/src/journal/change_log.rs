@@ -1,81 +1,82 @@
-//! A group's changes, by number.
+//! The change log of one group.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::journal::{ChangeState, Sighting, Slot, UnitState};
 use crate::plan::Record;
 
-/// One change of a group's history: its slot, and its record where that was read.
+/// One change of a group: its slot, and its record once it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// The slot.
+    /// The change's slot, as last read.
     pub slot: Slot,
-    /// The record; `None`: not read yet, or gone.
+    /// The change's record; `None` if it was not read yet, or no longer exists.
     pub record: Option<Record>,
 }
 
 impl Entry {
-    /// How many services it changes, as far as that is known.
+    /// Returns the number of services that the change updates; before the record is read, the number of
+    /// units in the slot.
     pub fn units(&self) -> usize {
         self.record.as_ref().map_or(self.slot.labels.units.len(), |record| record.plan.active().count())
     }
 
-    /// How a unit stands.
+    /// Returns a unit's state; `Untouched` if the slot does not list the unit.
     pub fn unit_state(&self, unit: usize) -> UnitState {
         self.slot.labels.units.get(unit).copied().unwrap_or(UnitState::Untouched)
     }
 }
 
-/// Who holds an unfinished change, as far as can be seen.
+/// The ownership of an unfinished change, as far as it can be observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hold {
-    /// Its owner writes, or nothing else is known of it yet.
+pub enum Ownership {
+    /// An owner that writes, or of which nothing else is known yet.
     Held,
-    /// Its owner shows no sign of life: it may be gone, or the swarm takes no writes.
+    /// An owner without a sign of life: it may be gone, or the swarm takes no writes.
     Silent,
-    /// It was given up half-way.
+    /// No owner: the change was released unfinished.
     GivenUp,
 }
 
-/// The changes of one group, by number.
+/// The changes of one group by number, and the external deploys observed in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
     entries: BTreeMap<u64, Entry>,
-    /// Changes whose record could not be found: asking again is of no use.
+    /// The ids of changes whose record does not exist: reading it again is useless.
     gone: BTreeSet<String>,
-    /// The slot's config and index at which its owner showed no sign of life.
+    /// The config id and version index of the slot whose owner showed no sign of life.
     silent: Option<(String, u64)>,
-    /// What others brought, the newest first; `None` until it was read.
+    /// The external deploys, newest first; `None` until they were read.
     seen: Option<Vec<Sighting>>,
 }
 
 impl History {
-    /// Takes in a slot as read; a record known before is kept.
+    /// Adds or replaces a slot; a record already known for the same change is kept.
     pub(crate) fn learn_slot(&mut self, slot: Slot) {
         let record =
             self.entries.get(&slot.seq).filter(|old| old.slot.change == slot.change).and_then(|old| old.record.clone());
         self.entries.insert(slot.seq, Entry { slot, record });
     }
 
-    /// Takes in a slot whose owner shows no sign of life.
+    /// Adds or replaces a slot whose owner shows no sign of life.
     pub(crate) fn learn_silence(&mut self, slot: Slot) {
         self.silent = Some((slot.config.clone(), slot.index));
         self.learn_slot(slot);
     }
 
-    /// What is seen of who holds an unfinished change.
-    pub fn hold(&self, entry: &Entry) -> Hold {
+    /// Returns the ownership of an unfinished change.
+    pub fn hold(&self, entry: &Entry) -> Ownership {
         let Slot { config, index, labels, .. } = &entry.slot;
         if labels.owner.is_empty() {
-            Hold::GivenUp
+            Ownership::GivenUp
         } else if self.silent.as_ref().is_some_and(|(silent, at)| silent == config && at == index) {
-            Hold::Silent
+            Ownership::Silent
         } else {
-            Hold::Held
+            Ownership::Held
         }
     }
 
-    /// Takes in the group's slots as a whole: those not among them are gone.
+    /// Replaces all slots of the group; changes without a slot are dropped.
     pub fn learn_all(&mut self, slots: Vec<Slot>) {
         let mut old = std::mem::take(&mut self.entries);
         for slot in slots {
@@ -85,7 +86,7 @@ impl History {
         }
     }
 
-    /// Takes in a record, or that there is none.
+    /// Adds a change's record; `None` means that it does not exist.
     pub(crate) fn learn_record(&mut self, change: &str, record: Option<Record>) {
         match record {
             Some(record) => {
@@ -99,43 +100,45 @@ impl History {
         }
     }
 
-    /// Takes in all that was seen of the group, from wherever it was noted.
+    /// Replaces the group's external deploys by those of all sources.
     pub(crate) fn learn_sightings(&mut self, mut seen: Vec<Sighting>) {
         seen.sort_by(|one, other| (other.at, &other.record).cmp(&(one.at, &one.record)));
         self.seen = Some(seen);
     }
 
-    /// What ran here and was brought by others, the newest first; nothing until it was read.
+    /// Returns the external deploys that were observed running well, newest first; empty until they were
+    /// read.
     pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
         self.seen.iter().flatten()
     }
 
-    /// Whether what was seen has been read.
+    /// Returns whether the external deploys were read.
     pub(crate) fn knows_sightings(&self) -> bool {
         self.seen.is_some()
     }
 
-    /// Whether a record is known not to exist.
+    /// Returns whether a change's record is known not to exist.
     pub fn is_gone(&self, change: &str) -> bool {
         self.gone.contains(change)
     }
 
-    /// The changes, newest first.
+    /// Returns the changes, newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Entry> {
         self.entries.values().rev()
     }
 
-    /// The newest change.
+    /// Returns the newest change.
     pub fn newest(&self) -> Option<&Entry> {
         self.entries.values().next_back()
     }
 
-    /// The newest number; 0 where there was no change.
+    /// Returns the number of the newest change, which is the parent of the next one; 0 before the first
+    /// change.
     pub fn parent(&self) -> u64 {
         self.entries.keys().next_back().copied().unwrap_or(0)
     }
 
-    /// The change with this id, or whose id starts so when only one does.
+    /// Returns the change with this id, or the only change whose id starts with it.
     pub fn find(&self, change: &str) -> Option<&Entry> {
         let mut found = self.entries.values().filter(|entry| entry.slot.change.starts_with(change));
         match (found.next(), found.next()) {
@@ -144,19 +147,20 @@ impl History {
         }
     }
 
-    /// The change that is not finished, if there is one: at most one of a group is not.
+    /// Returns the unfinished change; a group has at most one.
     pub fn unfinished(&self) -> Option<&Entry> {
         self.newest_first().find(|entry| !entry.slot.labels.state.is_terminal())
     }
 
-    /// The newest change that is done and whose document is therefore in force.
+    /// Returns the newest change that is done: its pin document is in force.
     pub fn in_force(&self) -> Option<&Entry> {
         self.newest_first().find(|entry| entry.slot.labels.state == ChangeState::Done)
     }
 
-    /// The pin document in force: that of the newest done change; before any change: none.
+    /// Returns the pin document in force, from the newest change that is done; `None` if no change is done,
+    /// or if its record does not exist.
     ///
-    /// `Err` names a change whose record must be read first.
+    /// `Err` holds the id of a change whose record must be read first.
     pub fn pins(&self) -> Result<Option<&str>, &str> {
         match self.in_force() {
             None => Ok(None),

@@ -1,46 +1,48 @@
-//! What others deployed: images that ran well and that no change of ours brought, noted as they were seen.
+//! External deploys: images that ran well in a service but were not deployed by a change, recorded when
+//! observed.
 //!
-//! A record of kind `seen` holds what one look found in one group: each of its units is a service as it ran. It has no
-//! slot, as nothing was changed and nothing claimed. Consoles keep the same on disk as they watch.
+//! A record of kind `seen` holds the observations of one group at one time, one unit per service. It has no
+//! slot, because nothing was changed and nothing was claimed. A watching console writes the same record to
+//! its local log.
 
 use serde_json::Value;
 
 use super::VERSION;
 use crate::image::Digest;
-use crate::plan::{Action, Credentials, Effect, Extra, ImageAt, Kind, Record, Unit};
+use crate::plan::{Action, Credentials, Effect, ImageWithDigest, Kind, Record, Unit, UnknownKeys};
 use crate::swarm::{Place, Places, UntouchedHash};
 use crate::time::Time;
 
-/// A service as it was seen running well.
+/// One external deploy: a service that was observed running well with its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sighting {
-    /// The id of the record it stands in.
+    /// The id of the record that holds the observation.
     pub record: String,
-    /// The service's id.
+    /// The engine's id of the service.
     pub service_id: String,
-    /// Its name.
+    /// The service's name.
     pub service: String,
-    /// The member it belonged to.
+    /// The member that the service belonged to.
     pub member: String,
-    /// The hosts it ran on, joined by commas.
+    /// The host names of its tasks' nodes, joined by commas.
     pub node: String,
-    /// Image text, platforms and force counter of its spec.
+    /// The editable fields of its spec: image, platforms and force counter.
     pub places: Places,
-    /// The digest of the image; `None` where only a tag was known.
+    /// The image's digest; `None` if only a tag was known.
     pub digest: Option<Digest>,
-    /// The hash of everything else in its spec.
+    /// The hash of all other fields of its spec.
     pub rest: UntouchedHash,
-    /// When it was seen, by that machine's clock.
+    /// The time of the observation, by the observing machine's clock.
     pub at: Option<Time>,
-    /// Who noted it.
+    /// The operator on whose behalf it was recorded; empty if the record does not say.
     pub by: String,
 }
 
 impl Sighting {
-    /// The unit of a record that holds it.
+    /// Returns the unit that holds the observation in a record.
     pub(crate) fn unit(&self) -> Unit {
-        let image = ImageAt { image: self.places.image.clone(), digest: self.digest.clone() };
-        let mut extra = Extra::new();
+        let image = ImageWithDigest { image: self.places.image.clone(), digest: self.digest.clone() };
+        let mut extra = UnknownKeys::new();
         for (key, place) in [("platforms", &self.places.platforms), ("force", &self.places.force)] {
             extra.insert(key.to_owned(), serde_json::to_value(place).unwrap_or(Value::Null));
         }
@@ -88,7 +90,8 @@ impl Sighting {
     }
 }
 
-/// What a record of kind `seen` tells; nothing, where it is of another kind or made by a newer pinnace.
+/// Returns the external deploys in a record; empty if the record is of another kind, or of another protocol
+/// version.
 pub fn sightings(record: &Record) -> Vec<Sighting> {
     if record.plan.kind != Kind::Seen || record.v != VERSION {
         return Vec::new();

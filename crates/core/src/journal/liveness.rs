@@ -1,24 +1,28 @@
-//! Whether an owner shows a sign of life, judged without comparing clocks.
+//! The liveness of a slot's owner, decided without comparing clocks.
 
 use std::time::Duration;
 
-/// How long a slot must stand still.
+/// The time without a slot write after which the owner shows no sign of life.
 pub const STILL: Duration = Duration::from_secs(30);
-/// A read that takes longer, or fails, starts the wait again.
+/// The longest response time of a read that counts; a slower or failed read restarts the wait.
 pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 
-/// How long a slot is known to stand still: by its index, and only between two reads that were answered at once.
+/// The time for which a slot's version index did not move, counted only between reads that were answered
+/// promptly.
 ///
-/// With writes stuck a live owner looks the same, so the verdict is "no sign of life" and never "gone".
+/// While the swarm takes no writes, a live owner looks the same. The verdict is therefore "no sign of
+/// life", never "dead".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stillness {
+pub struct SlotInactivity {
     index: u64,
     since: Option<Duration>,
 }
 
-impl Stillness {
-    /// Takes in a read, with when it was asked and answered by a clock of our own that never stands still; returns
-    /// whether the slot has stood still for long enough.
+impl SlotInactivity {
+    /// Applies a read of the slot, and returns whether the index has not moved for [`STILL`].
+    ///
+    /// `asked` and `answered` are the times of the request and of the answer, by a local clock that
+    /// includes suspension, like the boot clock.
     pub fn read(&mut self, index: u64, asked: Duration, answered: Duration) -> bool {
         if answered.saturating_sub(asked) > PROMPT {
             self.since = None;
@@ -27,12 +31,12 @@ impl Stillness {
         if self.index != index {
             (self.index, self.since) = (index, None);
         }
-        // What stood there when the first read was answered stands there still when the last one is asked.
+        // The index is known to be unchanged from the first answer to the latest request.
         let since = *self.since.get_or_insert(answered);
         asked.saturating_sub(since) >= STILL
     }
 
-    /// A read failed: nothing is known of the time until the next one.
+    /// Applies a failed read: the wait starts again with the next one.
     pub fn failed(&mut self) {
         self.since = None;
     }
@@ -42,12 +46,13 @@ impl Stillness {
 mod tests {
     use super::*;
 
-    /// Reads as (second asked, milliseconds to the answer, index; 0: it failed), and the second of the verdict.
+    /// Each read is (second of the request, milliseconds to the answer, index); index 0 is a failed read.
+    /// The result is the second of the verdict.
     #[test]
     fn only_time_between_two_prompt_reads_counts() {
         let every = |from: u64, to: u64| (from..=to).map(|second| (second, 10, 7));
         let verdict = |reads: Vec<(u64, u64, u64)>| {
-            let mut still = Stillness::default();
+            let mut still = SlotInactivity::default();
             reads.into_iter().find_map(|(second, takes, index)| {
                 let asked = Duration::from_secs(second);
                 if index == 0 {

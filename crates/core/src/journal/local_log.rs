@@ -1,8 +1,8 @@
-//! The events a disk keeps of changes, and their fold.
+//! The events of changes in the local log, and their fold.
 //!
-//! The disk is the second place a change is written down: the first is the swarm's own store. Where both know of a
-//! change the swarm's slot wins for state and order, and the disk adds what happened on the way. The protocol is
-//! written down in `docs/journal.md`.
+//! The local log is the second place that records a change; the first is the swarm's own store. If both
+//! know a change, the swarm's slot is authoritative for state and order, and the local log adds the
+//! details. The protocol is described in `docs/journal.md`.
 
 use std::collections::BTreeMap;
 
@@ -14,21 +14,21 @@ use crate::plan::Record;
 use crate::swarm::GroupKey;
 use crate::time::Time;
 
-/// The version of the events this program writes.
+/// The format version of the events that this program writes.
 pub const VERSION: u32 = 1;
 
-/// One thing that happened to a change, as a line on disk.
+/// One event of a change; a line of the local log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DiskEvent {
-    /// The format's version: 1.
+pub struct LoggedEvent {
+    /// The format version: 1.
     pub v: u32,
-    /// When, by this machine's clock.
+    /// The time by this machine's clock.
     pub at: Time,
     /// The change's id.
     pub change: String,
-    /// The group.
+    /// The group that the change belongs to.
     pub group: GroupKey,
-    /// What happened.
+    /// The event's kind, with its data.
     #[serde(flatten)]
     pub what: What,
 }
@@ -37,65 +37,65 @@ pub struct DiskEvent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum What {
-    /// A kind this version knows.
+    /// A kind that this version knows.
     Known(Kind),
-    /// Any other, kept as it is.
+    /// Any other kind; its keys are kept unchanged.
     Unknown(Map<String, Value>),
 }
 
-/// What may happen to a change.
+/// The kinds of events in the local log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Kind {
-    /// It is about to be claimed: written before anything is asked of the swarm.
+    /// The change is about to be claimed; written before anything is written to the swarm.
     Prepare {
-        /// All that will be done.
+        /// The change's record, with the complete plan.
         record: Box<Record>,
     },
-    /// Its slot was made: it is begun.
+    /// The change's slot was created: the change has begun.
     Claimed {
-        /// Its number within the group.
+        /// The change's number within its group.
         seq: u64,
-        /// The slot's config id.
+        /// The config id of the slot.
         config: String,
     },
-    /// Its claim failed; nothing was posted.
+    /// The claim failed; nothing was posted.
     Refused {
-        /// Why.
+        /// The cause, for display.
         why: String,
     },
-    /// A unit moved on.
+    /// A unit changed its state.
     Unit {
-        /// Its place in the plan.
+        /// The unit's index in the plan.
         unit: usize,
-        /// Where it stands now.
+        /// The unit's new state.
         state: UnitState,
     },
-    /// A remark for people.
+    /// A note for display.
     Note {
-        /// The remark.
+        /// The note, one line of text.
         text: String,
     },
-    /// It ended, or was given up.
+    /// The change ended.
     End {
-        /// How.
+        /// The outcome.
         state: ChangeState,
     },
-    /// No change: what others deployed, as a console saw it run.
+    /// An external deploy that a console observed; it belongs to no change.
     Seen {
-        /// The record of it.
+        /// The record of kind `seen`.
         record: Box<Record>,
     },
 }
 
-impl DiskEvent {
-    /// An event of this version.
+impl LoggedEvent {
+    /// Creates an event of the current format version.
     pub fn new(at: Time, change: &str, group: &GroupKey, kind: Kind) -> Self {
         let what = What::Known(kind);
         Self { v: VERSION, at, change: change.to_owned(), group: group.clone(), what }
     }
 
-    /// What happened, where this version knows the kind.
+    /// Returns the event's kind; `None` if this version does not know it.
     pub fn kind(&self) -> Option<&Kind> {
         match &self.what {
             What::Known(kind) => Some(kind),
@@ -104,8 +104,8 @@ impl DiskEvent {
     }
 }
 
-/// What the events tell of what others deployed, by group.
-pub fn sightings<'a>(events: impl IntoIterator<Item = &'a DiskEvent>) -> BTreeMap<GroupKey, Vec<Sighting>> {
+/// Returns the external deploys among the events, by group.
+pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LoggedEvent>) -> BTreeMap<GroupKey, Vec<Sighting>> {
     let mut by_group: BTreeMap<GroupKey, Vec<Sighting>> = BTreeMap::new();
     for event in events {
         if let Some(Kind::Seen { record }) = event.kind() {
@@ -115,48 +115,50 @@ pub fn sightings<'a>(events: impl IntoIterator<Item = &'a DiskEvent>) -> BTreeMa
     by_group
 }
 
-/// A change as the disk knows it.
+/// A change as the local log knows it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DiskChange {
-    /// The group.
+pub struct LoggedChange {
+    /// The group that the change belongs to.
     pub group: GroupKey,
-    /// What was to be done; `None` where the line is lost, or only a later event was written here.
+    /// The change's record; `None` if its line is lost, or if only later events were written on this
+    /// machine.
     pub prepared: Option<Box<Record>>,
-    /// Its number and its slot's config id, where it was claimed from here.
+    /// The change's number and its slot's config id; `None` if it was not claimed from this machine.
     pub claimed: Option<(u64, String)>,
-    /// Why it was refused.
+    /// The cause of a refused claim, for display.
     pub refused: Option<String>,
-    /// How its units stood last.
+    /// The last known state of each unit, by its index in the plan.
     pub units: BTreeMap<usize, UnitState>,
-    /// How it ended, as far as this disk was told.
+    /// The outcome; `None` if the end was not logged on this machine.
     pub ended: Option<ChangeState>,
-    /// All its events, in the order written.
-    pub events: Vec<DiskEvent>,
+    /// All events of the change, in the order written.
+    pub events: Vec<LoggedEvent>,
 }
 
-/// How a change of the disk stands beside the swarm's slots.
+/// The state of a change in the local log, compared with the swarm's slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// The swarm has its slot: that says how it stands.
+pub enum LocalChangeState {
+    /// A change with a slot in the swarm; the slot is authoritative.
     InSwarm,
-    /// The claim failed.
+    /// A change whose claim failed.
     Refused,
-    /// Prepared, never claimed, no slot: nothing was done.
+    /// A change that was prepared but never claimed, and has no slot: nothing was done.
     NeverStarted,
-    /// Claimed from here, and the swarm does not know it: known here only, never to be resumed.
+    /// A change that was claimed from this machine but is unknown to the swarm: it is displayed, never
+    /// resumed.
     HereOnly,
 }
 
-impl DiskChange {
-    /// How it stands, given its slot if the swarm has one.
+impl LoggedChange {
+    /// Compares the change with its slot, if the swarm has one.
     ///
-    /// A slot wins over a refusal: a claim of unknown fate that was given up may still have come to be.
-    pub fn standing(&self, slot: Option<&Slot>) -> Standing {
+    /// A slot outweighs a refusal: a claim of unknown result that was given up may still have been applied.
+    pub fn standing(&self, slot: Option<&Slot>) -> LocalChangeState {
         match (slot, &self.claimed, &self.refused) {
-            (Some(_), ..) => Standing::InSwarm,
-            (None, Some(_), _) => Standing::HereOnly,
-            (None, None, Some(_)) => Standing::Refused,
-            (None, None, None) => Standing::NeverStarted,
+            (Some(_), ..) => LocalChangeState::InSwarm,
+            (None, Some(_), _) => LocalChangeState::HereOnly,
+            (None, None, Some(_)) => LocalChangeState::Refused,
+            (None, None, None) => LocalChangeState::NeverStarted,
         }
     }
 
@@ -165,7 +167,7 @@ impl DiskChange {
         Self { group, prepared, claimed, refused, units: BTreeMap::new(), ended, events: Vec::new() }
     }
 
-    fn learn(&mut self, event: DiskEvent) {
+    fn learn(&mut self, event: LoggedEvent) {
         match event.kind() {
             Some(Kind::Prepare { record }) => self.prepared = Some(record.clone()),
             Some(Kind::Claimed { seq, config }) => self.claimed = Some((*seq, config.clone())),
@@ -181,13 +183,13 @@ impl DiskChange {
 }
 
 /// Folds events, in the order written, into changes by id.
-pub fn fold(events: impl IntoIterator<Item = DiskEvent>) -> BTreeMap<String, DiskChange> {
-    let mut changes: BTreeMap<String, DiskChange> = BTreeMap::new();
+pub fn fold(events: impl IntoIterator<Item = LoggedEvent>) -> BTreeMap<String, LoggedChange> {
+    let mut changes: BTreeMap<String, LoggedChange> = BTreeMap::new();
     for event in events {
         if matches!(event.kind(), Some(Kind::Seen { .. })) {
             continue;
         }
-        let change = changes.entry(event.change.clone()).or_insert_with(|| DiskChange::new(event.group.clone()));
+        let change = changes.entry(event.change.clone()).or_insert_with(|| LoggedChange::new(event.group.clone()));
         change.learn(event);
     }
     changes
@@ -217,13 +219,13 @@ mod tests {
             pins_after: Some("image = \"pg:2\"\n".into()),
             units: Vec::new(),
             findings: Vec::new(),
-            extra: v1::Extra::new(),
+            extra: v1::UnknownKeys::new(),
         };
-        Record { v: 1, change: change.into(), plan, extra: v1::Extra::new() }
+        Record { v: 1, change: change.into(), plan, extra: v1::UnknownKeys::new() }
     }
 
-    fn event(change: &str, kind: Kind) -> DiskEvent {
-        DiskEvent::new(Time(1_800_000_000_000), change, &group(), kind)
+    fn event(change: &str, kind: Kind) -> LoggedEvent {
+        LoggedEvent::new(Time(1_800_000_000_000), change, &group(), kind)
     }
 
     #[test]
@@ -239,7 +241,7 @@ mod tests {
         ] {
             let event = event("c1", kind);
             let text = serde_json::to_string(&event).unwrap();
-            assert_eq!(serde_json::from_str::<DiskEvent>(&text).unwrap(), event, "{text}");
+            assert_eq!(serde_json::from_str::<LoggedEvent>(&text).unwrap(), event, "{text}");
         }
     }
 
@@ -247,7 +249,7 @@ mod tests {
     fn kinds_of_a_newer_version_are_kept() {
         let text =
             r#"{"v":1,"at":"2027-01-15T08:00:00Z","change":"c1","group":"stack/shop","kind":"paused","by":"eve"}"#;
-        let event: DiskEvent = serde_json::from_str(text).unwrap();
+        let event: LoggedEvent = serde_json::from_str(text).unwrap();
         assert_eq!(event.kind(), None);
         assert_eq!(serde_json::from_str::<Value>(text).unwrap(), serde_json::to_value(&event).unwrap());
         assert_eq!(fold([event])["c1"].events.len(), 1);
@@ -266,13 +268,13 @@ mod tests {
             event("here", Kind::Unit { unit: 0, state: UnitState::Done }),
             event("here", Kind::End { state: ChangeState::Done }),
         ]);
-        assert_eq!(changes["never"].standing(None), Standing::NeverStarted);
-        assert_eq!(changes["refused"].standing(None), Standing::Refused);
+        assert_eq!(changes["never"].standing(None), LocalChangeState::NeverStarted);
+        assert_eq!(changes["refused"].standing(None), LocalChangeState::Refused);
         let here = &changes["here"];
-        assert_eq!(here.standing(None), Standing::HereOnly);
+        assert_eq!(here.standing(None), LocalChangeState::HereOnly);
         assert_eq!((here.units[&0], here.ended, here.events.len()), (UnitState::Done, Some(ChangeState::Done), 5));
         assert_eq!(here.claimed, Some((4, "cfg".into())));
         let slot = Slot::read("cfg", 9, None, "pinnace.s.0123.4", &BTreeMap::new()).unwrap();
-        assert_eq!(changes["refused"].standing(Some(&slot)), Standing::InSwarm);
+        assert_eq!(changes["refused"].standing(Some(&slot)), LocalChangeState::InSwarm);
     }
 }

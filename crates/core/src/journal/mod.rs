@@ -1,6 +1,7 @@
-//! The journal: slots, records and the events of a disk, folded into a group's history.
+//! The journal: slots, records and local log events, folded into the history of a group.
 //!
-//! The protocol is written down in `docs/journal.md`. Everything here is a value; the adapters read and write.
+//! The protocol is described in `docs/journal.md`. This module only defines values; the engine crate reads
+//! and writes them.
 
 mod change_log;
 mod external;
@@ -9,9 +10,9 @@ pub mod local_log;
 mod prune;
 mod slot;
 
-pub use change_log::{Entry, History, Hold};
+pub use change_log::{Entry, History, Ownership};
 pub use external::{Sighting, sightings};
-pub use liveness::{STILL, Stillness};
+pub use liveness::{STILL, SlotInactivity};
 pub use prune::{Part, Stored, doomed};
 pub use slot::{Slot, SlotLabels, slot_name};
 
@@ -22,9 +23,10 @@ use serde::{Deserialize, Serialize};
 use crate::plan::Record;
 use crate::swarm::hex;
 
-/// The protocol's version. What a higher one wrote is only shown: never resumed, closed or pruned.
+/// The version of the journal's protocol. Objects of a higher version are displayed, but never resumed,
+/// closed or pruned.
 pub const VERSION: u32 = 1;
-/// What the names of all configs of the journal begin with.
+/// The common prefix of the names of all journal configs.
 pub const PREFIX: &str = "pinnace.";
 /// The prefix of a record's config name.
 pub const RECORD: &str = "pinnace.r.";
@@ -32,43 +34,43 @@ pub const RECORD: &str = "pinnace.r.";
 pub const SLOT: &str = "pinnace.s.";
 /// The prefix of a log's config name.
 pub const LOG: &str = "pinnace.l.";
-/// The label every slot carries, with the protocol's version as its value.
+/// The label of every slot with the protocol version.
 pub const LABEL_V: &str = "pinnace.v";
-/// The label of a slot that holds the hash of its group's text.
+/// The label of a slot with the hash of its group's text.
 pub const LABEL_GROUP: &str = "pinnace.group";
-/// The label of a record of what was seen that holds the hash of its group's text.
+/// The label of a record of external deploys with the hash of its group's text.
 pub const LABEL_SEEN: &str = "pinnace.seen";
 
-/// The most bytes of JSON a record may be: what the engine takes as the data of a config, before base64.
+/// The largest size of a record's JSON, in bytes: the engine's limit for a config's data, before base64.
 pub const RECORD_LIMIT: usize = 1_023_999;
 
-/// The bytes of a record's JSON, as the journal stores it.
+/// Returns the size of a record's JSON as the journal stores it, in bytes.
 pub fn record_size(record: &Record) -> usize {
     serde_json::to_vec(record).map_or(usize::MAX, |data| data.len())
 }
 
-/// Where a unit stands; one letter each in a slot.
+/// The state of a unit; a slot stores one letter per unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum UnitState {
-    /// Not touched.
+    /// The initial state: the service was not touched.
     #[serde(rename = "-")]
     Untouched,
-    /// The new text is being posted, or watched.
+    /// The update is being posted, or its rollout is being watched.
     #[serde(rename = "p")]
     Posting,
-    /// Converged on the new text.
+    /// Converged on the target.
     #[serde(rename = "d")]
     Done,
-    /// The old text is being put back.
+    /// The rollback is being posted, or its rollout is being watched.
     #[serde(rename = "u")]
     PuttingBack,
-    /// Back on the old text.
+    /// Rolled back to the original values.
     #[serde(rename = "U")]
     PutBack,
-    /// Failed; may carry the new text.
+    /// Failed; the service may have the new spec.
     #[serde(rename = "f")]
     Failed,
-    /// Somebody else changed it.
+    /// Superseded: another client changed the service.
     #[serde(rename = "o")]
     Overtaken,
 }
@@ -84,46 +86,46 @@ impl UnitState {
         (Self::Overtaken, 'o', "overtaken"),
     ];
 
-    /// Its letter.
+    /// Returns the letter that a slot stores.
     pub fn letter(self) -> char {
         Self::ALL.iter().find(|(state, ..)| *state == self).map_or('-', |(_, letter, _)| *letter)
     }
 
-    /// Its word.
+    /// Returns the state's name, in lower case with hyphens.
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|(state, ..)| *state == self).map_or("untouched", |(.., word)| word)
     }
 
-    /// The state a letter stands for.
+    /// Returns the state of a letter; `None` if the letter is unknown.
     pub(crate) fn from_letter(letter: char) -> Option<Self> {
         Self::ALL.iter().find(|(_, l, _)| *l == letter).map(|(state, ..)| *state)
     }
 }
 
-/// The direction of a POST: towards the plan's target, or back to the text before.
+/// The direction of a POST: forward to the plan's target, or back to the original values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Direction {
-    /// To the target.
+    /// Forward to the target.
     #[serde(rename = "to")]
     To,
-    /// Back to the text before.
+    /// Back to the original values.
     #[serde(rename = "back")]
     Back,
 }
 
-/// A POST about to be made, as a slot names it before it is made: `unit:index:direction`.
+/// A POST that a slot announces before it is made, as `unit:index:direction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Post {
-    /// The unit's place in the plan.
+    /// The unit's index in the plan.
     pub unit: usize,
-    /// The service's version index it is made at.
+    /// The service's version index that the POST is made at.
     pub index: u64,
-    /// Where to.
+    /// Forward to the target, or back.
     pub direction: Direction,
 }
 
 impl Post {
-    /// Reads the slot's text; empty is none.
+    /// Parses the slot's text; `None` if it is empty or malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
         let unit = parts.next()?.parse().ok()?;
@@ -147,23 +149,24 @@ impl std::fmt::Display for Post {
     }
 }
 
-/// How a change stands.
+/// The state of a change, as its slot stores it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangeState {
-    /// Somebody holds it.
+    /// An owner holds the change.
     Running,
-    /// Given up half-way, for anybody to take over.
+    /// Released unfinished; any manager may resume the change.
     Detached,
-    /// Every unit is where the plan wanted it.
+    /// Every unit is at its target.
     Done,
-    /// A unit failed, and no unit carries the new text.
+    /// A unit failed, and no unit has the new spec.
     Failed,
-    /// Put back on somebody's order.
+    /// Rolled back on an operator's order.
     Undone,
-    /// Ended with units on the new text that should not be, or not all of them.
+    /// Partial: the change ended, and units have the new spec that should not have it, or not all units
+    /// have it.
     Left,
-    /// Closed without ever having been begun.
+    /// Abandoned: the change was closed before it began.
     Void,
 }
 
@@ -178,23 +181,23 @@ impl ChangeState {
         (Self::Void, "void"),
     ];
 
-    /// Its word.
+    /// Returns the state's name as a slot stores it.
     pub fn word(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("running", |(_, word)| word)
     }
 
-    /// The state of a word.
+    /// Returns the state of a name; `None` if the name is unknown.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, w)| *w == word).map(|(state, _)| *state)
     }
 
-    /// Whether it is final: a terminal slot is never written again.
+    /// Returns whether the state is terminal. A terminal slot is never written again.
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Running | Self::Detached)
     }
 }
 
-/// A SHA-256 over JSON with its keys sorted.
+/// Returns the SHA-256 of a JSON value with sorted keys, in hexadecimal.
 pub fn sorted_hash(value: &serde_json::Value) -> String {
     use sha2::{Digest as _, Sha256};
     let mut text = String::new();

@@ -1,7 +1,7 @@
-//! What of the journal may go: a pure decision over all that is stored.
+//! The selection of journal objects to remove: a pure decision over all that is stored.
 //!
-//! Changes pile up in the swarm's store, which every manager holds in memory. The oldest go, but never what somebody may
-//! still need: see [`doomed`].
+//! Changes accumulate in the swarm's store, which every manager holds in memory. The oldest are removed,
+//! but never one that may still be needed: see [`doomed`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,11 +9,12 @@ use super::{ChangeState, LOG, RECORD, SLOT, Slot, UnitState};
 use crate::plan::{Kind, Record};
 use crate::time::Time;
 
-/// The newest changes of a group, which stay: a claim that is made on a stale reading then still finds its number taken.
+/// The number of newest changes of a group that are always kept. A claim that is made after a stale read
+/// then still finds its number taken.
 const NEWEST: usize = 20;
-/// The most changes of a group.
+/// The number of changes of a group above which the oldest are removed.
 const MOST: usize = 50;
-/// The most bytes in all.
+/// The size of all journal objects above which the oldest are removed, in bytes.
 const BYTES: usize = 4_000_000;
 
 /// One config of the journal.
@@ -21,33 +22,33 @@ const BYTES: usize = 4_000_000;
 pub struct Stored {
     /// The config's id.
     pub id: String,
-    /// How much of the store it takes.
+    /// The size of data, name and labels, in bytes.
     pub bytes: usize,
-    /// What it is.
+    /// The parsed content.
     pub part: Part,
 }
 
-/// What a config of the journal is.
+/// The content of a journal config.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// A slot.
+    /// The state of one change.
     Slot(Box<Slot>),
-    /// The record of a change, or of what was seen.
+    /// The record of a change, or of external deploys.
     Record {
-        /// The change's id.
+        /// The change's id, from the config's name.
         change: String,
-        /// What it says; `None` where that cannot be read.
+        /// The parsed record; `None` if it cannot be read.
         record: Option<Box<Record>>,
     },
     /// The log of one owner's work on a change.
     Log {
-        /// The change's id.
+        /// The change's id, from the config's name.
         change: String,
     },
 }
 
 impl Stored {
-    /// Reads a config; `None` when it is none of the journal's.
+    /// Parses a config; `None` if it does not belong to the journal.
     pub fn read(
         id: &str,
         index: u64,
@@ -69,25 +70,27 @@ impl Stored {
     }
 }
 
-/// What belongs together and goes in this order: a slot, then its record and its logs.
+/// Objects that are removed together, in this order: a slot, its record, its logs.
 struct Chain {
     ids: Vec<String>,
     bytes: usize,
 }
 
-/// All that is stored, by change and group.
+/// All stored objects: slots by group hash and number, records and logs by change.
 struct Store<'a> {
     slots: BTreeMap<&'a str, BTreeMap<u64, (&'a Stored, &'a Slot)>>,
     records: BTreeMap<&'a str, (&'a Stored, Option<&'a Record>)>,
     logs: BTreeMap<&'a str, Vec<&'a Stored>>,
 }
 
-/// The ids of what may go, in groups that go in their order; where one of a group cannot be removed the rest of it stays.
+/// Returns the ids of the objects to remove. Each inner list belongs together and is removed in its order;
+/// if one object of a list cannot be removed, the rest of the list stays.
 ///
-/// Of a group's changes the newest 20 stay, those that are not over, what a newer pinnace wrote, the one that carries the
-/// pins in force, and the last good run of any service. Of the others the oldest go beyond 50 a group, and beyond 4 MB in
-/// all. A record without a slot goes once its claim can never be made, as its group has a newer slot than it was made
-/// after. Of what was seen the newest of each service stays, and 50 a group. No wall clock decides anything.
+/// Always kept are: the newest 20 changes of a group, unfinished changes, what a newer pinnace wrote, the
+/// change whose pins are in force, and the last good run of every service. Of the others the oldest are
+/// removed, beyond 50 per group and beyond 4 MB in total. A record without a slot is removed once it can
+/// never be claimed, that is once its group has a slot newer than the record's parent. Of the external
+/// deploys, the newest of every service is kept, and 50 records per group. No wall clock decides anything.
 pub fn doomed(stored: &[Stored]) -> Vec<Vec<String>> {
     let store = Store::of(stored);
     let mut gone = store.strays();
@@ -105,7 +108,7 @@ pub fn doomed(stored: &[Stored]) -> Vec<Vec<String>> {
         queues.push((bytes - freed, queue));
     }
     while left > BYTES {
-        // The group that takes the most gives first.
+        // The group with the most bytes loses its oldest change first.
         let most = queues.iter_mut().filter(|(_, queue)| queue.len() > 0).max_by_key(|(bytes, _)| *bytes);
         let Some((bytes, queue)) = most else { break };
         let Some(chain) = queue.next() else { break };
@@ -116,7 +119,7 @@ pub fn doomed(stored: &[Stored]) -> Vec<Vec<String>> {
     gone.into_iter().map(|chain| chain.ids).collect()
 }
 
-/// How much of one kind a group has.
+/// The number and total size of a group's objects of one kind.
 struct All {
     count: usize,
     bytes: usize,
@@ -146,7 +149,7 @@ impl<'a> Store<'a> {
         Chain { ids: all.iter().map(|one| one.id.clone()).collect(), bytes: all.iter().map(|one| one.bytes).sum() }
     }
 
-    /// For each group all of its changes, and those that may go, the oldest first.
+    /// Returns the totals of each group's changes, and the removable ones, oldest first.
     fn changes(&self) -> Vec<(All, Vec<Chain>)> {
         let of = |slots: &BTreeMap<u64, (&'a Stored, &'a Slot)>| {
             let stays = self.stays(slots);
@@ -181,7 +184,8 @@ impl<'a> Store<'a> {
         stays
     }
 
-    /// Records whose claim can never be made any more, and logs of changes that are gone.
+    /// Returns the records that can never be claimed any more, and the logs of changes that no longer
+    /// exist.
     fn strays(&self) -> Vec<Chain> {
         let claimed: BTreeSet<&str> =
             self.slots.values().flat_map(BTreeMap::values).map(|(_, slot)| slot.change.as_str()).collect();
@@ -196,7 +200,8 @@ impl<'a> Store<'a> {
         records.chain(logs.copied()).map(|change| self.chain(None, change)).collect()
     }
 
-    /// For each group all that was seen of it, and what of that may go, the oldest first.
+    /// Returns the totals of each group's records of external deploys, and the removable ones, oldest
+    /// first.
     fn seen(&self) -> Vec<(All, Vec<Chain>)> {
         let mut groups: BTreeMap<String, Vec<(&str, &Record)>> = BTreeMap::new();
         for (change, (_, record)) in &self.records {
@@ -209,7 +214,7 @@ impl<'a> Store<'a> {
             let mut known: BTreeSet<&str> = BTreeSet::new();
             let mut chains = Vec::new();
             let mut bytes = 0;
-            // Ids are made of the time, so they are in order of age.
+            // Ids start with the time, so they sort by age.
             for (change, record) in records.iter().rev() {
                 let services = record.plan.units.iter().map(|unit| unit.service_id.as_str());
                 let fresh = services.filter(|service| known.insert(service)).count();

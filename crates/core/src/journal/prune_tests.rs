@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::swarm::GroupKey;
 
-/// What one group has: slots as (seq, state, letters), each with a record of so many bytes and a log of 100.
+/// The objects of one group: each change has a slot, a record of a given size and a log of 100 bytes.
 struct Shelf {
     stored: Vec<Stored>,
     group: GroupKey,
@@ -42,7 +42,7 @@ impl Shelf {
         self.put(&format!("{LOG}{change}.o"), &BTreeMap::new(), 100, b"{}");
     }
 
-    /// The numbers of the changes that go, and the names of what else does.
+    /// Returns the numbers of the changes that are removed, and the names of the other objects that are.
     fn gone(&self) -> (Vec<u64>, Vec<String>) {
         gone(&self.stored)
     }
@@ -65,7 +65,7 @@ fn gone(stored: &[Stored]) -> (Vec<u64>, Vec<String>) {
     (numbers, others)
 }
 
-/// A hundred failed changes of a group, but for these.
+/// Returns a hundred failed changes of a group; `but` gives the exceptions as (number, state, letters).
 fn hundred(but: &[(u64, &str, &str)]) -> Shelf {
     let mut shelf = Shelf::new("stack/shop");
     for seq in 1..=100 {

@@ -1,4 +1,4 @@
-//! Slots: the one changeable part of a change in the journal.
+//! Slots: the mutable part of a change in the journal.
 
 use std::collections::BTreeMap;
 
@@ -6,63 +6,64 @@ use super::{ChangeState, LABEL_GROUP, LABEL_V, Post, SLOT, UnitState, VERSION};
 use crate::swarm::GroupKey;
 use crate::time::Time;
 
-/// One slot: claim, order, progress and outcome of a change.
+/// The slot of a change: claim, order, progress and outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// The config's id.
+    /// The id of the Docker config that stores the slot.
     pub config: String,
-    /// The config's version index: the compare-and-swap of every write.
+    /// The config's version index; every write is a compare-and-swap on it.
     pub index: u64,
-    /// When it was claimed, by the leader's clock.
+    /// The time of the claim, by the swarm leader's clock.
     pub created: Option<Time>,
-    /// Its number within the group.
+    /// The change's number within its group, from 1.
     pub seq: u64,
-    /// The protocol version it was made by; above 1 it is only shown.
+    /// The protocol version of its writer; a slot above version 1 is only displayed.
     pub v: u32,
-    /// The change's id.
+    /// The change's id, a `UUIDv7`.
     pub change: String,
-    /// The group's hash.
+    /// The first 20 hexadecimal digits of the SHA-256 of the group's text.
     pub group_hash: String,
-    /// The changeable part.
+    /// The mutable part.
     pub labels: SlotLabels,
 }
 
-/// The part of a slot that its owner writes.
+/// The part of a slot that its owner writes, stored as labels of the config.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotLabels {
-    /// The group's text.
+    /// The group's text, such as `stack/shop`.
     pub group: String,
-    /// The owner's random name; empty: nobody's.
+    /// The owner's random name; empty if nobody owns the change.
     pub owner: String,
-    /// Counts the owner's writes.
+    /// The heartbeat: a counter of the owner's writes.
     pub beat: u64,
-    /// How the change stands.
+    /// The state of the change.
     pub state: ChangeState,
-    /// How its units stand.
+    /// The state of each unit, in the plan's order.
     pub units: Vec<UnitState>,
-    /// The POST about to be made or in doubt.
+    /// The POST that is about to be made, or in doubt.
     pub post: Option<Post>,
-    /// Who (user, sudo, ssh origin, host).
+    /// The operator: user, sudo, ssh origin, host.
     pub by: String,
-    /// Why.
+    /// The operator's reason for the change; may be empty.
     pub why: String,
-    /// When it was begun, by the owner's clock.
+    /// The start time, by the owner's clock.
     pub at: Option<Time>,
-    /// One line for people, at most 200 bytes.
+    /// A one-line summary for display; stored with at most 200 bytes.
     pub sum: String,
-    /// Where the owner lives: `host boot-id pid`, to know at once that it is gone.
+    /// The owner's process identity, `host boot-id pid`: on the same machine, a process that is gone is
+    /// detected at once.
     pub home: String,
-    /// Labels of a newer version, kept.
+    /// Labels of a newer version; they are kept when the slot is written.
     pub extra: BTreeMap<String, String>,
 }
 
-/// The config name of a group's slot.
+/// Returns the config name of a group's slot.
 pub fn slot_name(group: &GroupKey, seq: u64) -> String {
     format!("{SLOT}{}.{seq}", group.hash())
 }
 
 impl SlotLabels {
-    /// The labels as they are stored.
+    /// Returns the labels of the config, as they are stored.
     pub fn write(&self, v: u32, group_hash: &str, change: &str) -> BTreeMap<String, String> {
         let mut labels = self.extra.clone();
         let units: String = self.units.iter().map(|unit| unit.letter()).collect();
@@ -86,14 +87,14 @@ impl SlotLabels {
         labels
     }
 
-    /// Whether both look the same in the store, where a text that is too long is cut.
+    /// Returns whether both are stored as the same labels; a long summary is truncated there.
     pub fn is_stored_as(&self, other: &Self) -> bool {
         self.write(VERSION, "", "") == other.write(VERSION, "", "")
     }
 }
 
 impl Slot {
-    /// Reads a slot from its config; `None` when it is not a slot at all.
+    /// Parses a slot from its config; `None` if the name is not that of a slot.
     pub fn read(
         config: &str,
         index: u64,
@@ -136,23 +137,24 @@ impl Slot {
         })
     }
 
-    /// Whether a newer pinnace made it, or something that is none.
+    /// Returns whether another version of the protocol wrote the slot, or the config has no valid version
+    /// label.
     pub fn is_foreign(&self) -> bool {
         self.v != VERSION
     }
 
-    /// Whether nothing was ever posted for it: no unit is touched, and no POST announced.
+    /// Returns whether nothing was ever posted for the change: no unit is touched and no POST is announced.
     pub fn is_unbegun(&self) -> bool {
         self.labels.post.is_none() && self.labels.units.iter().all(|unit| *unit == UnitState::Untouched)
     }
 
-    /// The group, where its text can be read.
+    /// Returns the group; `None` if its text cannot be parsed.
     pub fn group(&self) -> Option<GroupKey> {
         GroupKey::parse(&self.labels.group)
     }
 }
 
-/// Cuts a text to at most so many bytes, at a character's edge.
+/// Truncates a text to at most `most` bytes, at a character boundary.
 pub(crate) fn truncated(text: &str, most: usize) -> String {
     let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {

@@ -1,4 +1,4 @@
-//! What a service should run, and where that comes from: its pins, the version manifest, or what runs.
+//! Effective images: the image a service should run, from its pins, the version manifest or its current spec.
 
 use crate::history::last_healthy;
 use crate::image::ImageRef;
@@ -10,49 +10,50 @@ use crate::swarm::{GroupKey, is_postgres};
 use crate::version::{PgTag, Version};
 use crate::world::World;
 
-/// Where an effective image comes from.
+/// The origin of an effective image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// A pin that names it.
+    /// A pin that names an image.
     Pin(PinKey),
-    /// A pin that takes the version manifest's.
+    /// A pin with the value `manifest`, which takes the image from the version manifest.
     Manifest(PinKey),
-    /// The version manifest, as the pin in force was cleared.
+    /// The version manifest, because the pin in force was cleared.
     FallBack,
-    /// Nobody's wish: it runs.
+    /// The service's current spec: no pin applies.
     Runs,
 }
 
-/// What a service should run.
+/// The image that a service should run, with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
-    /// The image; `None` where it is not known.
+    /// The image text; `None` if it is unknown.
     pub image: Option<String>,
-    /// Where it comes from.
+    /// The origin of the image.
     pub origin: Origin,
-    /// Of the version manifest: the version's label and where the manifest comes from.
+    /// The version label and the manifest's source, `17.9_5 (built in)`, if the image is from the version manifest.
     pub version: Option<String>,
-    /// Why the version manifest's is not known, or could not be fallen back to.
+    /// The reason why the version manifest gives no image.
     pub problem: Option<String>,
-    /// Whether the version manifest has to be had first.
+    /// True while the version manifest is needed but not yet loaded.
     pub asking: bool,
 }
 
-/// The versions that are asked for of a database.
+/// The versions to look up in the version manifest for a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// PostgreSQL's.
+    /// The PostgreSQL version, such as `17.9`.
     pub postgres: String,
-    /// Spock's.
+    /// The Spock version, such as `5`.
     pub spock: String,
 }
 
-/// The versions asked of the manifest for a service: the pin document's, else those of what runs, or ran well last.
+/// Returns the versions to look up in the version manifest for a service: those of the pin document, else
+/// those of the image that last ran healthy, else those of the current image.
 ///
-/// Never the manifest's default: nobody asked for that.
+/// The manifest's default is never used, because nobody requested it. `None` if no version is known.
 pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -> Option<Asked> {
     let tag = |text: &str| PgTag::parse(ImageRef::parse(text).ok()?.tag.as_deref()?);
-    // What ran well, not what the spec says: a pin that fails must not decide what its way out is.
+    // The last healthy image comes before the spec's: a failing pin must not decide what replaces it.
     let healthy = || last_healthy(world, group, service).and_then(|image| tag(&image));
     let running = || healthy().or_else(|| tag(service.image()));
     let running = if doc.postgres_version.is_some() && doc.spock_version.is_some() { None } else { running() };
@@ -61,7 +62,8 @@ pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -
     Some(Asked { postgres, spock })
 }
 
-/// What a service should run by this document. `before` is the one in force: a pin of it that is gone falls back.
+/// Returns the effective image of a service under this document. `before` is the document in force: a
+/// service whose pin is only in `before` falls back to the version manifest.
 pub fn effective(
     group: &GroupKey,
     doc: &PinDoc,
@@ -139,7 +141,7 @@ mod tests {
 
     use super::*;
     use crate::pins::read;
-    use crate::registry::{Learned, Via};
+    use crate::registry::{FactSource, Learned};
     use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST};
     use crate::sample;
     use crate::world::Seen;
@@ -152,7 +154,7 @@ mod tests {
         let manifest = VersionManifest::parse(MADE, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
         let mut facts = Facts::default();
         let value = Arc::new(manifest);
-        facts.take(Learned::Versions(Fact::Known { value, at: sample::NOW, via: Via::Written }));
+        facts.take(Learned::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Written }));
         facts
     }
 

@@ -1,8 +1,8 @@
-//! Reading in what pgEdge's API calls a database's spec: its images and versions become a pin document.
+//! The import of a database spec from pgEdge's API: its images and versions become a pin document.
 //!
-//! The form is that of `github.com/pgEdge/control-plane`, `api/apiv1/design/database.go`, bare or within a request or
-//! an answer; what the control plane stores calls `swarm` `docker`. Of everything else only names are told: a spec
-//! holds passwords.
+//! The format is that of `github.com/pgEdge/control-plane`, `api/apiv1/design/database.go`: the spec alone,
+//! or within a request or a response. What the control plane stores has the key `docker` instead of
+//! `swarm`. Other fields are reported by name only, because a spec holds passwords.
 
 use std::collections::BTreeSet;
 
@@ -14,36 +14,36 @@ use crate::swarm::{GroupKey, GroupKind, SERVICE_ID};
 use crate::text::clean;
 use crate::world::World;
 
-/// How many names of what is not taken over are told.
+/// The maximum number of ignored fields that a finding names.
 const NAMES: usize = 12;
 
-/// What became of a spec.
+/// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Imported {
-    /// The pin document.
+    /// The text of the pin document.
     pub text: String,
-    /// What it holds, in one line.
+    /// A summary for the operator, in one line.
     pub told: String,
-    /// What could not be taken over, and what means something else there.
+    /// Findings about fields that were ignored or mean something else in a pin document.
     pub remarks: Vec<Finding>,
 }
 
-/// Why nothing was taken over.
+/// The reason why a text cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
-    /// The text is no JSON.
+    /// A text that is not JSON; with the parser's message.
     #[error("it is no JSON: {0}")]
     Syntax(String),
-    /// The group has no such spec.
+    /// A group that is not a database.
     #[error("pgEdge's spec is of a database, and {0} is none")]
     NoDatabase(GroupKey),
-    /// It is JSON of something else.
+    /// JSON that is not a database spec.
     #[error("it is no spec of pgEdge's: it has neither versions nor `orchestrator_opts` nor `nodes`")]
     NoSpec,
 }
 
 impl ImportError {
-    /// What to do.
+    /// Returns the next step for the operator.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Syntax(_) => "take it whole, from its first brace to its last",
@@ -53,16 +53,16 @@ impl ImportError {
     }
 }
 
-/// Whether a text is meant as a JSON object; no pin document begins like one.
+/// Returns whether a text looks like a JSON object. No pin document begins like one.
 pub fn is_json(text: &str) -> bool {
     let inner = text.trim_start().strip_prefix('{').map(str::trim_start);
     inner.is_some_and(|inner| inner.starts_with(['"', '}']))
 }
 
-/// Makes a pin document of a database's spec.
+/// Converts a database spec into a pin document.
 ///
 /// # Errors
-/// When there is nothing to make one of.
+/// The group is not a database, or the text is not a database spec.
 pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, ImportError> {
     if group.kind != GroupKind::Database {
         return Err(ImportError::NoDatabase(group.clone()));
@@ -75,12 +75,12 @@ pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, I
     Ok(Imported { text: read.text(group), told: read.told(), remarks: reader.remarks })
 }
 
-/// What is taken over.
+/// The versions and pins found in a spec.
 #[derive(Default)]
 struct Read {
     postgres: Option<String>,
     spock: Option<String>,
-    /// The pins, in the order of the document.
+    /// The pins, in the order of the resulting document.
     pins: Vec<(PinKey, String)>,
 }
 
@@ -111,7 +111,7 @@ impl Read {
     }
 }
 
-/// The options of a database, a db node or a service.
+/// The `orchestrator_opts` of a database, a db node or a service.
 struct Opts {
     image: Option<String>,
 }
@@ -120,7 +120,7 @@ struct Reader<'a> {
     group: &'a GroupKey,
     world: &'a World,
     remarks: Vec<Finding>,
-    /// Names of what is not taken over.
+    /// The names of ignored fields.
     names: BTreeSet<String>,
 }
 
@@ -130,7 +130,7 @@ impl Reader<'_> {
         self.remarks.push(Finding::new(Severity::Info, Code::PinUnknown, subject, message).hint(hint));
     }
 
-    /// The spec: by itself, in a request, or in an answer.
+    /// Finds the spec in a text that is the spec alone, a request or a response.
     fn find<'v>(&mut self, value: &'v Value) -> Option<&'v Map<String, Value>> {
         let whole = value.as_object()?;
         let whole = whole.get("database").and_then(Value::as_object).unwrap_or(whole);
@@ -174,13 +174,14 @@ impl Reader<'_> {
             self.service(&mut read, service, at);
         }
         let taken = ["postgres_version", "spock_version", "orchestrator_opts", "nodes", "services"];
-        // Not of the spec, but around one that stands by itself.
+        // Fields that a request or a response has beside the spec.
         let around = ["id", "tenant_id", "created_at", "updated_at", "state", "instances", "service_instances"];
         self.rest(spec, &[&taken[..], &around[..]].concat(), "");
         read
     }
 
-    /// The options of a db node are taken instead of the database's, as a whole: without an image there is none.
+    /// Returns the pin of a db node whose options name no image. pgEdge uses a node's options instead of
+    /// the database's as a whole, so this node does not inherit the database's image.
     fn lost(&mut self, name: &str) -> String {
         let message = format!(
             "the orchestrator_opts of {0} name no image, and pgEdge takes them instead of the database's: {0} has the manifest's image there, not the database's",
@@ -198,7 +199,8 @@ impl Reader<'_> {
         read.pins.push((key, image));
     }
 
-    /// A pin document asks for one version of the whole database.
+    /// Adopts the version of the db nodes if all have the same, and reports those that differ: a pin
+    /// document has one version for the whole database.
     fn versions(&mut self, read: &mut Read, nodes: &[(String, Option<String>)]) {
         let mut all: Vec<&Option<String>> = nodes.iter().map(|(_, version)| version).collect();
         all.dedup();
@@ -217,7 +219,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Another service of the database: its image is that of all its services in the swarm.
+    /// Imports a supporting service of the database. Its image applies to all services in the swarm with
+    /// this service id.
     fn service(&mut self, read: &mut Read, service: &Map<String, Value>, at: usize) {
         let Some(id) = self.named(service, "service_id", "services", at) else { return };
         self.rest(service, &["service_id", "orchestrator_opts"], "services[].");
@@ -235,7 +238,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Options that are there; `null` is as if they were not.
+    /// Reads an `orchestrator_opts` object; `null` counts as absent.
     fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<Opts> {
         let value = value.filter(|value| !value.is_null())?;
         let Some(all) = value.as_object() else {
@@ -261,7 +264,7 @@ impl Reader<'_> {
         Some(Opts { image: images.into_iter().next() })
     }
 
-    /// A text that is there and not blank.
+    /// Reads a text; `null` and a blank text count as absent.
     fn text(&mut self, value: Option<&Value>, path: &str) -> Option<String> {
         match value? {
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -290,7 +293,7 @@ impl Reader<'_> {
         name.map(str::to_owned)
     }
 
-    /// Notes the names of what is left; never what it says.
+    /// Records the names of ignored fields, never their values.
     fn rest(&mut self, all: &Map<String, Value>, taken: &[&str], path: &str) {
         let left = all.keys().filter(|key| !taken.contains(&key.as_str()));
         self.names.extend(left.map(|key| format!("{path}{}", clean(key).chars().take(40).collect::<String>())));

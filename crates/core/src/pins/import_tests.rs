@@ -1,4 +1,4 @@
-//! Specs as a table: a body of pgEdge's API, and the pin document it becomes.
+//! Table tests of the import: a body of pgEdge's API, and the resulting pin document.
 
 use super::*;
 use crate::pins::{PinDoc, read};
@@ -7,7 +7,7 @@ use crate::world::Seen;
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
 
-/// The bodies of pgEdge control-plane pull request 401, with the password that a request holds.
+/// The request bodies of pgEdge control-plane pull request 401, including a password.
 const NODES: &str = r#""nodes": [{ "name": "n1", "host_ids": ["host-1", "host-2", "host-3"] }]"#;
 const USERS: &str = r#""database_name": "storefront", "database_users": [{ "username": "admin", "password": "hunter2",
     "db_owner": true, "attributes": ["SUPERUSER", "LOGIN"] }], "postgres_version": "17.9", "spock_version": "5""#;
@@ -48,7 +48,7 @@ fn taken(text: &str) -> Imported {
     taken
 }
 
-/// The document, the pins in short, and the remarks' messages.
+/// Imports a text and returns the document, its pins in short form, and the messages of the findings.
 fn doc(text: &str) -> (PinDoc, Vec<(String, String)>, Vec<String>) {
     let taken = taken(text);
     let doc = read(&taken.text);
@@ -85,7 +85,7 @@ fn the_bodies_of_the_pull_request() {
         assert_eq!((doc.postgres_version.as_deref(), doc.spock_version.as_deref()), (Some("17.9"), Some("5")));
         let names = "not taken over, as pins are about images: database_name, database_users, nodes[].host_ids";
         assert_eq!(told, [names], "{body}");
-        // The part by itself, and an answer around it, are the same.
+        // The spec alone, and a response around it, give the same result.
         let spec = body.strip_prefix(r#"{ "id": "storefront", "spec": "#).unwrap().strip_suffix(" }").unwrap();
         let answer = format!(r#"{{"database": {body}, "task": {{"status": "pending"}}, "warnings": ["x"]}}"#);
         assert_eq!(taken(spec).text, taken(&body).text);
@@ -111,7 +111,7 @@ fn options_of_a_db_node_are_taken_as_a_whole() {
     assert_eq!(found, pins(&[("Group", "pg:1"), ("Member(\"n1\")", "manifest")]), "n2 has none of its own");
     assert!(told[0].starts_with("the orchestrator_opts of n1 name no image"), "{told:?}");
     assert_eq!(told[1], "not taken over, as pins are about images: nodes[].orchestrator_opts.swarm.extra_labels");
-    // Without an image of the database nothing is lost.
+    // If the database names no image, a db node has none to inherit.
     let (_, found, told) = doc(&format!(r#"{{ "nodes": [{{ "name": "n1", {labels} }}] }}"#));
     assert_eq!((found, told.len()), (vec![], 1), "{told:?}");
     let (_, found, _) =
@@ -121,7 +121,7 @@ fn options_of_a_db_node_are_taken_as_a_whole() {
 
 #[test]
 fn other_forms() {
-    // What the control plane stores; blanks are no image.
+    // The form that the control plane stores; a blank text is no image.
     let stored = r#"{ "orchestrator_opts": { "docker": { "image": " r/pg:1 ", "resolved_image": "r/pg:0" } } }"#;
     let (_, found, told) = doc(stored);
     assert_eq!(found, pins(&[("Group", "pg:1")]));
@@ -193,7 +193,7 @@ fn what_is_no_spec() {
     }
 }
 
-/// What is copied as the permanent fix comes back as the same pins.
+/// Imports the exported permanent fix again and gets the same pins.
 #[test]
 fn there_and_back() {
     use crate::export::of_pins;

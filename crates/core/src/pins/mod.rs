@@ -1,6 +1,7 @@
-//! Pin documents: the TOML text in which an operator says which image a group, a member or a service should run.
+//! Pin documents: TOML texts in which an operator names the image that a group, a member or a service should run.
 //!
-//! Reading never fails: what cannot be read is a [`Slip`] with its place, and everything else still counts.
+//! Reading never fails: what cannot be read becomes a [`PinError`] with its position, and everything else still
+//! applies.
 
 mod effective;
 mod import;
@@ -22,12 +23,12 @@ use super::swarm::Service;
 use super::world::World;
 use crate::swarm::{GroupKey, GroupKind, is_postgres, member_of};
 
-/// What a pin is for; ordered by precedence, the weakest first.
+/// The scope of a pin, ordered by precedence, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PinKey {
     /// The whole group: `image = …`.
     Group,
-    /// A db node: `[node.n1]`.
+    /// One db node of a database: `[node.n1]`.
     Member(String),
     /// One service: `[service.api]`.
     Service(String),
@@ -43,62 +44,63 @@ impl std::fmt::Display for PinKey {
     }
 }
 
-/// The text in place of an image that stands for the version manifest's.
+/// The value of `image` that takes the image from the version manifest.
 pub const MANIFEST: &str = "manifest";
 
-/// What may be said beside a pin, of it and of all weaker ones.
+/// The settings beside a pin, of the whole document or of one section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    /// Whether the tag is kept floating instead of being fixed by a digest.
+pub struct PinRules {
+    /// True to keep the tag floating instead of fixing it by a digest; `None` if not set.
     pub floating: Option<bool>,
-    /// The image it is built on, where the image itself does not say.
+    /// The base image, for an image that does not name its own.
     pub base: Option<String>,
-    /// The contract it has to keep, by name.
+    /// The name of the contract that the image must satisfy.
     pub contract: Option<String>,
 }
 
-/// A place in the document that could not be used.
+/// A part of the document that could not be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slip {
-    /// The bytes it concerns.
+pub struct PinError {
+    /// The byte range of that part.
     pub at: Range<usize>,
-    /// Which kind.
+    /// The kind of mistake, as a finding code.
     pub code: Code,
-    /// What is wrong.
+    /// The problem in words.
     pub message: String,
-    /// What to do.
+    /// The way to correct it; may be empty.
     pub hint: String,
 }
 
-/// A pin document, read.
+/// A parsed pin document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PinDoc {
-    /// The pins: image texts, blank ones left out.
+    /// The pins as image texts; blank ones are left out.
     pub pins: BTreeMap<PinKey, String>,
-    /// Where each pin's image stands in the text, quotes included.
+    /// The byte range of each pin's value in the text, quotes included.
     pub place: BTreeMap<PinKey, Range<usize>>,
-    /// Where each section's name stands in the text.
+    /// The byte range of each section's name in the text.
     pub headers: BTreeMap<PinKey, Range<usize>>,
-    /// What could not be used.
-    pub slips: Vec<Slip>,
-    /// What is said beside the pins.
-    pub rules: BTreeMap<PinKey, Rules>,
-    /// The PostgreSQL version asked for.
+    /// The parts that could not be used, ordered by position.
+    pub slips: Vec<PinError>,
+    /// The settings beside the pins, by the key they are set for.
+    pub rules: BTreeMap<PinKey, PinRules>,
+    /// The requested PostgreSQL version, such as `17.9`.
     pub postgres_version: Option<String>,
-    /// The Spock version asked for.
+    /// The requested Spock version, such as `5`.
     pub spock_version: Option<String>,
 }
 
 impl PinDoc {
-    /// The pins that concern a service, the strongest first: the first is in force, the others are shadowed.
+    /// Returns the pins that apply to a service, strongest first: the first one decides, the others are shadowed.
     pub fn covering(&self, group: &GroupKey, service: &Service) -> Vec<(&PinKey, &str)> {
         let keys = keys_of(group, service).into_iter();
         keys.filter_map(|key| self.pins.get_key_value(&key)).map(|(key, image)| (key, image.as_str())).collect()
     }
 
-    /// What is said beside the pins of a service: the strongest word each.
-    pub fn rules_for(&self, group: &GroupKey, service: &Service) -> Rules {
-        let mut said = Rules::default();
+    /// Returns the settings for a service; for each setting the strongest key wins. Settings of the group
+    /// apply to all its services, also to those that a group pin does not cover.
+    pub fn rules_for(&self, group: &GroupKey, service: &Service) -> PinRules {
+        let mut said = PinRules::default();
         if self.rules.is_empty() {
             return said;
         }
@@ -111,28 +113,28 @@ impl PinDoc {
         said
     }
 
-    /// Whether both say the same, however they are written.
+    /// Returns whether both documents have the same pins, versions and settings, regardless of formatting.
     pub fn means_as(&self, other: &Self) -> bool {
         self.pins == other.pins && self.same_beside(other)
     }
 
-    /// Whether both say the same beside the pins: versions, and rules.
+    /// Returns whether both documents have the same versions and settings; pins are ignored.
     pub(crate) fn same_beside(&self, other: &Self) -> bool {
-        let rules = |doc: &Self| -> Vec<(PinKey, Rules)> {
-            let said = doc.rules.iter().filter(|(_, rules)| **rules != Rules::default());
+        let rules = |doc: &Self| -> Vec<(PinKey, PinRules)> {
+            let said = doc.rules.iter().filter(|(_, rules)| **rules != PinRules::default());
             said.map(|(key, rules)| (key.clone(), rules.clone())).collect()
         };
         let versions = |doc: &Self| (doc.postgres_version.clone(), doc.spock_version.clone());
         versions(self) == versions(other) && rules(self) == rules(other)
     }
 
-    /// The pin in force for a service.
+    /// Returns the strongest pin of a service, the one that decides its image.
     pub fn effective(&self, group: &GroupKey, service: &Service) -> Option<(&PinKey, &str)> {
         self.covering(group, service).into_iter().next()
     }
 }
 
-/// The keys a service can be pinned by, the strongest first.
+/// Returns the keys by which a service can be pinned, strongest first.
 pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinKey> {
     let member = member_of(service);
     let mut keys = vec![PinKey::Service(service.name.clone())];
@@ -144,12 +146,13 @@ pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinKey> {
     keys
 }
 
-/// Whether a pin's text makes a service run this text: the same, or the same once its digest is fixed.
+/// Returns whether a pin gives a service this image: the texts are equal, or differ only by a digest that
+/// was added.
 pub(crate) fn means(pin: &str, image: &str) -> bool {
     pin == image || image.split('@').next() == Some(pin)
 }
 
-/// Whether a pin concerns a service.
+/// Returns whether a pin with this key applies to a service.
 pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
     match key {
         PinKey::Group => match group.kind {
@@ -166,14 +169,15 @@ pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
     }
 }
 
-/// The key under which `--pin MEMBER=REF` and the console pin a member: a db node, else the service.
+/// Returns the key under which `--pin MEMBER=REF` and the console pin a member: a db node, or else the
+/// service. `None` if the group has no such member.
 pub fn key_for(world: &World, group: &GroupKey, member: &str) -> Option<PinKey> {
     let mut services = world.members(group);
     let found = services.find(|service| member_of(service) == member || service.name == member)?;
     Some(key_by(group, found, member))
 }
 
-/// The key a service is pinned by under this name of it.
+/// Returns the key that pins a service by this one of its names.
 fn key_by(group: &GroupKey, service: &Service, name: &str) -> PinKey {
     match group.kind {
         GroupKind::Database if is_postgres(service) && service.name != name => PinKey::Member(name.to_owned()),

@@ -1,19 +1,19 @@
-//! From text to pins. Nothing fails: what cannot be used is a [`Slip`] with its place.
+//! The parser for pin documents. It never fails: what cannot be used becomes a [`PinError`] with its position.
 
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{PinDoc, PinKey, Slip};
+use super::{PinDoc, PinError, PinKey};
 use crate::finding::Code;
 
-/// What may stand at the top.
+/// The hint for an unknown key at the top of a document.
 const KNOWN: &str = "a pin document has `image`, `postgres_version`, `spock_version`, `floating`, `base`, `contract`, `[node.NAME]` and `[service.NAME]`";
-/// What may stand in a section.
+/// The hint for an unknown key in a section.
 const KNOWN_IN_SECTION: &str = "a section has `image`, `floating`, `base` and `contract`";
 
-/// Reads a pin document; never fails.
+/// Parses a pin document. Mistakes are collected in `slips`.
 pub fn read(text: &str) -> PinDoc {
     let mut doc = PinDoc::default();
     let text = &without_bare_keys(text, &mut doc);
@@ -44,8 +44,8 @@ pub fn read(text: &str) -> PinDoc {
     doc
 }
 
-/// Blanks out the lines that are a key and no more, as every line is while it is typed: after one of them the parser
-/// takes in nothing else.
+/// Blanks out lines that consist of a key only, and reports each. Every line looks like that while it is
+/// typed, and the parser reads nothing after it.
 fn without_bare_keys(text: &str, doc: &mut PinDoc) -> String {
     let mut text = text.to_owned();
     for _ in 0..text.lines().count() {
@@ -72,7 +72,7 @@ fn filled(text: &str) -> Option<String> {
 
 impl PinDoc {
     fn slip(&mut self, at: Range<usize>, code: Code, message: String, hint: &str) {
-        self.slips.push(Slip { at, code, message, hint: hint.to_owned() });
+        self.slips.push(PinError { at, code, message, hint: hint.to_owned() });
     }
 
     fn pin(&mut self, key: PinKey, image: &str, at: Range<usize>) {
@@ -105,7 +105,7 @@ impl PinDoc {
         }
     }
 
-    /// Takes in a key that may stand at the top and in every section; whether it was one.
+    /// Reads a key that is valid at the top and in every section. Returns `false` for any other key.
     fn field(&mut self, key: &PinKey, name: &str, value: &Spanned<DeValue<'_>>) -> bool {
         match (name, value.get_ref()) {
             ("image", DeValue::String(image)) => self.pin(key.clone(), image, value.span()),

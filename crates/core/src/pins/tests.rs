@@ -1,4 +1,4 @@
-//! Pin documents as text.
+//! Tests of pin documents as text.
 
 use super::*;
 use crate::finding::Code;

@@ -1,10 +1,10 @@
-//! Pin documents as text: a pin set or cleared without touching the rest, and the document a group is opened with.
+//! Edits of pin documents as text: setting and clearing one pin, and the initial document of a group.
 
 use super::{PinKey, key_by, read};
 use crate::swarm::{GroupKey, GroupKind, member_of};
 use crate::world::World;
 
-/// The document with this pin set; the rest of the text stays as it is.
+/// Returns the document with this pin set; the rest of the text stays unchanged.
 pub fn set(text: &str, key: &PinKey, image: &str) -> String {
     let doc = read(text);
     let value = toml::Value::from(image).to_string();
@@ -38,7 +38,7 @@ pub fn set(text: &str, key: &PinKey, image: &str) -> String {
     format!("{text}{gap}{section}\nimage = {value}\n")
 }
 
-/// Where the first section starts, so that a top-level key can stand before it.
+/// Returns the byte offset of the first section, before which a top-level key must stand.
 fn first_section(text: &str) -> usize {
     let mut at = 0;
     for line in text.split_inclusive('\n') {
@@ -50,7 +50,7 @@ fn first_section(text: &str) -> usize {
     text.len()
 }
 
-/// The document without this pin; its line goes, the section stays.
+/// Returns the document without this pin: its line is removed, its section stays.
 pub fn clear(text: &str, key: &PinKey) -> String {
     let doc = read(text);
     let Some(at) = doc.place.get(key) else { return text.to_owned() };
@@ -59,7 +59,7 @@ pub fn clear(text: &str, key: &PinKey) -> String {
     format!("{}{}", &text[..start], &text[end..])
 }
 
-/// The document a group is opened with when none is in force: comments that say what runs, and no pin.
+/// Returns the initial document of a group without pins in force: comments that show what runs, and no pin.
 pub fn template(world: &World, group: &GroupKey) -> String {
     use std::fmt::Write as _;
     let mut text = String::new();
@@ -77,7 +77,7 @@ pub fn template(world: &World, group: &GroupKey) -> String {
     let mut seen: Vec<(PinKey, Vec<String>)> = Vec::new();
     for service in world.members(group) {
         let key = key_by(group, service, &member_of(service));
-        // Members stand together: only the last one seen can be the same.
+        // Members are adjacent, so an equal key can only be the last one.
         match seen.last_mut().filter(|(known, _)| *known == key) {
             Some((_, images)) if images.iter().any(|image| image == service.image()) => {}
             Some((_, images)) => images.push(service.image().to_owned()),

@@ -1,4 +1,5 @@
-//! Plans about drift: what somebody else changed goes back to its pin, or becomes the pin.
+//! Plans that resolve drift: a service that another client changed returns to its pin, or its image becomes
+//! the pin.
 
 use super::DriftResolution;
 use super::Scope;
@@ -15,7 +16,7 @@ use crate::swarm::Service;
 use crate::swarm::member_of;
 
 impl Work<'_> {
-    /// Settles the drift of the services of a scope.
+    /// Plans how the drift of the services of a scope is resolved.
     pub(super) fn settle(&mut self, scope: &Scope, how: DriftResolution) {
         let in_force = in_force(self.group, self.world);
         let mut drifted: Vec<(Service, Drift)> = Vec::new();
@@ -23,7 +24,7 @@ impl Work<'_> {
             if in_force.effective(self.group, &service).is_none() {
                 continue;
             }
-            // What the pin came to is in the record of the change that brought it.
+            // The digest that a pin resolved to is in the record of the change that set the pin.
             self.wants.extend(self.unread_steps(&service));
             if let Some(drift) = drift::of(self.world, self.group, &in_force, &service) {
                 drifted.push((service, drift));
@@ -67,8 +68,8 @@ impl Work<'_> {
         self.wish(service, &effective, floating);
     }
 
-    /// The pins with what runs in them. Where all that a pin covers drifted to the same image, that pin is changed; else
-    /// each service gets its own.
+    /// Writes the running images into the pins. If all services that a pin covers drifted to the same
+    /// image, that pin is changed; otherwise each service gets its own pin.
     fn accept(&mut self, drifted: &[(Service, Drift)]) {
         let mut text = self.pins_before.clone().unwrap_or_default();
         for (service, drift) in drifted {

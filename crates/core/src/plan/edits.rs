@@ -1,14 +1,15 @@
-//! From the places of a spec as they are to the places as they should be.
+//! The difference between the current and the target values of a spec's editable fields.
 
 use serde_json::Value;
 
 use crate::plan::Edit;
 use crate::swarm::{IMAGE, PLATFORMS, Place, Places};
 
-/// The key of the platforms in their parent.
+/// The key of the platforms within their parent, `/TaskTemplate/Placement`.
 const PLATFORMS_KEY: &str = "Platforms";
 
-/// The edits that turn `now` into `target`, in the order image, platforms, force counter, update policy.
+/// Returns the edits that turn `now` into `target`, in this order: image, platforms, force counter, update
+/// policy.
 pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
     let mut edits = Vec::new();
     if now.image != target.image {
@@ -34,7 +35,8 @@ pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
     edits
 }
 
-/// Where the target had no parent for the platforms either, the parent goes if nothing else stands in it.
+/// Returns the edit of the platforms. If the target has no parent for them either, the parent is removed
+/// unless it contains anything else.
 fn platforms(now: &Place, target: &Place) -> Option<Edit> {
     let whole = now.path == PLATFORMS;
     let edit =

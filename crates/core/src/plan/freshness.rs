@@ -1,4 +1,4 @@
-//! What moved since a plan was made.
+//! The staleness of a plan: the first difference to the same plan made again.
 
 use crate::finding::Severity;
 use crate::image::{digest_of, short};
@@ -6,7 +6,8 @@ use crate::plan::{Action, Plan, Unit};
 use crate::text::clean;
 use crate::world::World;
 
-/// What moved between a plan and the same one made again, in one clause; `None`: nothing, they are equal.
+/// Describes in one clause what differs between a plan and the same plan made again; `None` if they are
+/// equal.
 pub fn moved(old: &Plan, new: &Plan, world: &World) -> Option<String> {
     if old.id == new.id {
         return None;

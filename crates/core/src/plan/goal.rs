@@ -1,4 +1,4 @@
-//! What is asked of the planner, and what it asks for in turn.
+//! The goals of a plan, with their scope and targets.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,48 +6,48 @@ use crate::journal::History;
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, member_of};
 
-/// What is asked for.
+/// The operator's request, from which a plan is made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Goal {
-    /// The group's pin document should become this text.
+    /// An edit of the group's pin document.
     Pins {
-        /// The group.
+        /// The group that the plan is for.
         group: GroupKey,
-        /// The edited document.
+        /// The edited document, in TOML.
         text: String,
     },
-    /// Services should go back to what ran before.
+    /// A rollback of services to what they ran before.
     Back {
-        /// The group.
+        /// The group that the plan is for.
         group: GroupKey,
-        /// Which of its services.
+        /// The services to roll back.
         scope: Scope,
-        /// Where to, if not to what ran immediately before.
-        to: Option<BackTo>,
+        /// The chosen target; `None` for what ran immediately before.
+        to: Option<RollbackChoice>,
     },
-    /// The tasks of services should start anew.
+    /// A restart of the tasks of services.
     Redeploy {
-        /// The group.
+        /// The group that the plan is for.
         group: GroupKey,
-        /// Which of its services.
+        /// The services whose tasks restart.
         scope: Scope,
-        /// By which image.
+        /// The image that the new tasks get.
         by: RedeployImage,
     },
-    /// What somebody else changed should go back to its pin, or become the pin.
+    /// A resolution of drift: the services return to their pins, or their images become the pins.
     Drift {
-        /// The group.
+        /// The group that the plan is for.
         group: GroupKey,
-        /// Which of its services.
+        /// The services whose drift is resolved.
         scope: Scope,
-        /// Which of the two.
+        /// The chosen resolution.
         how: DriftResolution,
     },
 }
 
 impl Goal {
-    /// The group it is about.
+    /// Returns the group that the plan is for.
     pub fn group(&self) -> &GroupKey {
         match self {
             Self::Pins { group, .. }
@@ -58,20 +58,20 @@ impl Goal {
     }
 }
 
-/// Which services of a group.
+/// A selection of a group's services.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
-    /// All of them.
+    /// All services of the group.
     Group,
-    /// Those of a member.
+    /// The services of the member with this name.
     Member(String),
-    /// One, by name.
+    /// The service with this name.
     Service(String),
 }
 
 impl Scope {
-    /// Whether a service is meant.
+    /// Returns whether a service is in the scope.
     pub fn holds(&self, service: &Service) -> bool {
         match self {
             Self::Group => true,
@@ -81,18 +81,18 @@ impl Scope {
     }
 }
 
-/// A chosen target of a rollback.
+/// The chosen target of a rollback.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum BackTo {
-    /// To what stood before this change.
+pub enum RollbackChoice {
+    /// The state before the change with this id.
     Change(String),
-    /// To an image of a service's history, or a tag of its repository: by text, tag or digest.
+    /// An image of a service's history, or a tag of its repository, given as reference, tag or digest.
     Image(String),
 }
 
-impl BackTo {
-    /// What a person names: a change of this history by its id, else an image.
+impl RollbackChoice {
+    /// Parses an operator's input: the id of a change in this history, otherwise an image.
     pub fn read(text: &str, history: &History) -> Self {
         match history.find(text) {
             Some(entry) => Self::Change(entry.slot.change.clone()),
@@ -101,23 +101,23 @@ impl BackTo {
     }
 }
 
-/// By which image tasks start anew.
+/// The image that a redeploy starts the tasks with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RedeployImage {
-    /// By the digest that they run.
+    /// The digest that the tasks run; for a bare tag, the digest that it names now.
     #[default]
     Same,
-    /// By what the tag names now.
+    /// The digest that the tag names now.
     Tag,
 }
 
-/// What is to become of drift.
+/// The two resolutions of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftResolution {
-    /// The services go back to their pins.
+    /// A rollback of the services to their pins.
     Back,
-    /// What runs becomes the pin; no service is touched.
+    /// An update of the pins to what runs; no service is touched.
     Accept,
 }

@@ -1,6 +1,6 @@
-//! The planner: decides everything a change will do, and does nothing.
+//! The planner: decides everything that a change will do, and does nothing itself.
 //!
-//! `plan` is total and pure: equal inputs give the equal plan. What it would need to know and does not comes back as
+//! `plan` is total and pure: equal inputs give an equal plan. Missing information comes back as
 //! [`Want`](crate::registry::Want)s; a draft with wants cannot be applied.
 
 mod consent;
@@ -23,8 +23,8 @@ mod unit;
 pub use consent::Consent;
 pub use edits::edits;
 pub use freshness::moved;
-pub use goal::{BackTo, DriftResolution, Goal, RedeployImage, Scope};
-pub use model::{Action, Credentials, Edit, Effect, Extra, ImageAt, Kind, Landing, Plan, Record, Unit};
+pub use goal::{DriftResolution, Goal, RedeployImage, RollbackChoice, Scope};
+pub use model::{Action, Credentials, Edit, Effect, ImageWithDigest, Kind, Landing, Plan, Record, Unit, UnknownKeys};
 pub use options::{CredentialSource, PlanOptions, UpdateOrder};
 pub use planner::{Draft, identity, plan, plural};
-pub use saved::{Damage, Saved};
+pub use saved::{SavedPlan, SavedPlanError};

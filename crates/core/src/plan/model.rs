@@ -1,4 +1,5 @@
-//! The types of a plan, and of the record of a change that holds one: what is stored, saved and printed as JSON.
+//! The types of a plan, and of the change record that contains it: stored in the journal, saved in files
+//! and printed as JSON.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -8,30 +9,30 @@ use crate::image::Digest;
 use crate::swarm::{GroupKey, UntouchedHash};
 use crate::time::Time;
 
-/// Keys a newer version wrote and this one does not know.
-pub type Extra = Map<String, Value>;
+/// Keys that a newer version wrote and this version does not know; they are kept.
+pub type UnknownKeys = Map<String, Value>;
 
-/// What a unit does.
+/// The action on a unit's service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Nothing: the service stays as it is.
+    /// No change; the service stays as it is.
     None,
-    /// Goes back to an image that ran here.
+    /// A rollback to an image that ran in the service before.
     Back,
-    /// Goes to an image that did not run here.
+    /// An update to an image that did not run in the service before.
     New,
-    /// Would change, and an error is in the way.
+    /// A change that an error prevents.
     Blocked,
 }
 
 impl Action {
-    /// Whether it posts something.
+    /// Returns whether the action posts an update of the service.
     pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::Back | Self::New)
     }
 
-    /// The word, as on screens and in JSON.
+    /// Returns the action's label for display.
     pub fn word(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -42,72 +43,72 @@ impl Action {
     }
 }
 
-/// An image text with its digest, where that is known.
+/// An image reference with its digest, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ImageAt {
-    /// The text that stands, or will stand, in the spec.
+pub struct ImageWithDigest {
+    /// The reference that is, or will be, in the spec.
     pub image: String,
-    /// The digest; `None` where only a tag is known.
+    /// The image's digest; `None` if only a tag is known.
     pub digest: Option<Digest>,
 }
 
-impl ImageAt {
-    /// The text, with the digest it pins, if any.
+impl ImageWithDigest {
+    /// Creates the pair from a reference, with the digest that the reference contains, if any.
     pub fn new(image: &str) -> Self {
         Self { image: image.to_owned(), digest: crate::image::digest_of(image) }
     }
 }
 
-/// One edited place of a service's spec.
+/// One edited field of a service's spec.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Edit {
-    /// A JSON pointer: the place, or its highest parent that was absent before.
+    /// A JSON pointer to the field, or to its highest parent that was absent before.
     pub path: String,
-    /// What stood there; absent: nothing did.
+    /// The value before; `None` if the field was absent.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub before: Option<Value>,
-    /// What will stand there; absent: nothing will.
+    /// The value after; `None` if the field is removed.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub after: Option<Value>,
 }
 
-/// Keeps `null` apart from absence.
+/// Deserializes a present `null` as a value, so that it differs from an absent key.
 fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// How many tasks a unit restarts and how many stay up.
+/// The effect of a unit on the tasks of its service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Effect {
-    /// Tasks that are replaced.
+    /// The number of tasks that are replaced.
     pub restarts: u64,
-    /// Tasks that match the target and stay.
+    /// The number of tasks that already match the target and keep running.
     pub stays: u64,
 }
 
-/// Whose credentials for the registry go with an update.
+/// The source of the registry credentials for an update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Credentials {
-    /// Those stored in the service stay.
+    /// The credentials stored in the service; they are kept.
     #[default]
     Stored,
-    /// Those the engine keeps with the previous spec come back (`registryAuthFrom=previous-spec`).
+    /// The credentials of the engine's previous spec; they are restored (`registryAuthFrom=previous-spec`).
     Previous,
-    /// The operator's replace those stored (`X-Registry-Auth`).
+    /// The operator's credentials; they replace the stored ones (`X-Registry-Auth`).
     Operator,
 }
 
-/// A node that a unit's tasks would land on.
+/// A node that may run a unit's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Landing {
-    /// Its host name.
+    /// The node's host name.
     pub node: String,
-    /// How many of the service's tasks are there now.
+    /// The number of the service's tasks on the node now.
     pub tasks: u64,
-    /// Whether the new image is known to have run there: then it is cached, unless pruned.
+    /// Set when the new image is known to have run on the node: it is then cached, unless pruned.
     pub ran: bool,
-    /// Until when; absent where it runs there now, or nobody knows.
+    /// The end of its last run on the node; absent if it still runs there, or if the time is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
 }
@@ -119,50 +120,50 @@ pub struct Unit {
     pub service: String,
     /// The engine's id of the service.
     pub service_id: String,
-    /// The member it belongs to.
+    /// The member that the service belongs to.
     pub member: String,
-    /// The hosts its tasks are on, or would land on, joined by commas.
+    /// The hosts that its tasks run on, or would run on, joined by commas.
     pub node: String,
-    /// What happens to it.
+    /// The action on the service.
     pub action: Action,
-    /// What it runs now.
-    pub from: ImageAt,
-    /// What it will run.
-    pub to: ImageAt,
-    /// Why, a sentence each.
+    /// The image that the service runs now.
+    pub from: ImageWithDigest,
+    /// The image that the service will run.
+    pub to: ImageWithDigest,
+    /// The reasons for the action, one sentence each.
     pub reasons: Vec<String>,
-    /// What restarts.
+    /// The numbers of tasks that restart and that keep running.
     #[serde(default)]
     pub effect: Effect,
-    /// The edited places, before and after.
+    /// The edited fields, with their values before and after.
     #[serde(default)]
     pub edits: Vec<Edit>,
-    /// The hash of everything in the spec that is not edited.
+    /// The hash of all fields of the spec that are not edited.
     pub rest: UntouchedHash,
-    /// Whether the service's own policy rolls back by itself on failure.
+    /// Set when the service's update policy makes the engine roll back automatically on a failure.
     #[serde(default)]
     pub engine_rolls_back: bool,
-    /// Whose credentials for the registry go with the update.
+    /// The source of the registry credentials for the update.
     #[serde(default)]
     pub credentials: Credentials,
-    /// What it does beside, a sentence each: the weightiest first.
+    /// The side effects of the unit, one sentence each, the most important first.
     #[serde(default)]
     pub notes: Vec<String>,
-    /// The nodes its tasks would land on, and whether the new image is known to have run there; empty where neither a
-    /// digest nor the service's task history is known.
+    /// The nodes that its tasks may run on, each with whether the new image is known to have run there.
+    /// Empty if the digest or the service's task history is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lands: Vec<Landing>,
-    /// Why its registry does not answer for the image, where the unit goes back to it nevertheless: applied on a key of
-    /// its own only.
+    /// The reason why no registry confirms the image of a rollback; applying the unit needs a separate
+    /// acknowledgement. Absent if the image was confirmed, or the unit is no rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<String>,
-    /// Unknown keys.
+    /// Keys that this version does not know.
     #[serde(flatten)]
-    pub extra: Extra,
+    pub extra: UnknownKeys,
 }
 
 impl Unit {
-    /// Whether it changes the service's update policy to start new tasks first.
+    /// Returns whether the unit switches the service's update policy to start-first.
     pub fn starts_first(&self) -> bool {
         self.edits.iter().any(|edit| edit.path == "/UpdateConfig" && edit.after.as_ref().is_some_and(is_start_first))
     }
@@ -172,66 +173,67 @@ fn is_start_first(policy: &Value) -> bool {
     policy.get("Order").is_some_and(|order| order == "start-first")
 }
 
-/// What a plan is for.
+/// The purpose of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The pins were edited.
+    /// An edit of the pins.
     Pin,
-    /// A rollback: never itself put back.
+    /// A rollback; it is never rolled back automatically.
     Back,
-    /// Tasks are started anew, by the same image or what its tag names now.
+    /// A restart of tasks, with the same image or with what its tag names now.
     Redeploy,
-    /// Nothing: what somebody else's deploy brought, noted as it runs.
+    /// No change: a record of external deploys.
     Seen,
 }
 
-/// Everything a change will do, decided.
+/// A complete description of a change: applying it makes no further decision.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
-    /// The format's version: 1.
+    /// The format version: 1.
     pub v: u32,
-    /// A hash over all that decides what is done: equal inputs, equal plan.
+    /// A hash over everything that decides what is done: equal inputs give an equal id.
     pub id: String,
-    /// When it was made; not part of its identity.
+    /// The time of planning; not part of the id.
     pub created: Time,
-    /// The swarm's id.
+    /// The engine's id of the swarm.
     #[serde(default)]
     pub swarm: String,
-    /// The group.
+    /// The group that the plan is for.
     pub group: GroupKey,
-    /// The group's newest slot when it was made: the change will be number `parent + 1`.
+    /// The number of the group's newest change at the time of planning: the new change will be number
+    /// `parent + 1`.
     pub parent: u64,
-    /// Pin or rollback.
+    /// The purpose of the plan.
     pub kind: Kind,
-    /// The engine's API version at which the specs were read.
+    /// The engine's API version with which the specs were read.
     #[serde(default)]
     pub api: String,
-    /// The pin document in force; `None`: none ever was.
+    /// The pin document in force; `None` if there never was one.
     #[serde(default)]
     pub pins_before: Option<String>,
     /// The pin document after the change.
     #[serde(default)]
     pub pins_after: Option<String>,
-    /// The services, in the order of work.
+    /// The services, in the order in which they are updated.
     pub units: Vec<Unit>,
-    /// Remarks.
+    /// The findings of the checks and of the planner.
     pub findings: Vec<Finding>,
-    /// Unknown keys.
+    /// Keys that this version does not know.
     #[serde(flatten)]
-    pub extra: Extra,
+    pub extra: UnknownKeys,
 }
 
 /// The immutable part of a change in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The format's version: 1.
+    /// The format version: 1.
     pub v: u32,
     /// The change's id, a `UUIDv7`.
     pub change: String,
-    /// What was decided.
+    /// The complete plan.
     pub plan: Plan,
-    /// Unknown keys.
+    /// Keys that this version does not know.
     #[serde(flatten)]
-    pub extra: Extra,
+    pub extra: UnknownKeys,
 }

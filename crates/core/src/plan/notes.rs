@@ -1,5 +1,5 @@
-//! What a unit does beside changing an image: which tasks restart where, for how long one may be away, what the engine does
-//! on a failure, whose credentials go with it, what stays of it, and what going back would do.
+//! The notes of a unit, that is its effects besides the new image: restarts by node, downtime, the engine's
+//! reaction to a failure, credentials, update order, and what a later rollback would do.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
 use crate::time::age;
 
 impl Work<'_> {
-    /// The notes of a unit that posts something, the weightiest first.
+    /// Returns the notes of a unit that posts an update, the most important first.
     pub(super) fn notes(&self, service: &Service, target: &Places, credentials: Credentials) -> Vec<String> {
         let starts_first = service.policy.start_first || self.switches_to_start_first(service);
         let mut notes = vec![self.tasks_note(service, target), self.away_note(service, target, starts_first)];
@@ -27,7 +27,7 @@ impl Work<'_> {
         notes
     }
 
-    /// Which tasks restart, and which stay as they match already.
+    /// Describes which tasks restart, and which stay because they already match the target.
     fn tasks_note(&self, service: &Service, target: &Places) -> String {
         let tasks = self.world.tasks(&service.id).iter().filter(|task| task.desired == TaskState::Running);
         let (stay, go): (Vec<&Task>, Vec<&Task>) =
@@ -55,7 +55,7 @@ impl Work<'_> {
         note
     }
 
-    /// For how long a task may be away, as far as that can be known.
+    /// Describes the downtime of the tasks, as far as it can be known.
     fn away_note(&self, service: &Service, target: &Places, starts_first: bool) -> String {
         if matches!(service.mode, Mode::Replicated(0)) {
             return String::new();
@@ -84,13 +84,13 @@ impl Work<'_> {
         told.or(about).filter(|bytes| *bytes > 0)
     }
 
-    /// The longest that a task of it which runs now took from being made to running.
+    /// Returns the longest time that one of the service's running tasks took from creation to running.
     fn last_start(&self, service: &Service) -> Option<Duration> {
         let running = self.world.tasks(&service.id).iter().filter(|task| task.state == TaskState::Running);
         running.filter_map(|task| Some(task.since?.since(task.created?))).max().filter(|took| took.as_secs() > 0)
     }
 
-    /// What start-first means for it, or why it is not to be had.
+    /// Describes the effect of start-first on the service, or the reason why it is not possible.
     fn order_note(&self, service: &Service, starts_first: bool) -> Option<String> {
         if self.manner.replacing != UpdateOrder::StartFirst || service.policy.start_first {
             return None;
@@ -121,7 +121,7 @@ impl Work<'_> {
         }
     }
 
-    /// What a rollback of this would do.
+    /// Describes what a rollback of this unit would do.
     fn undo_note(&self, service: &Service) -> String {
         let from = service.image();
         let name = digest_of(from).map_or_else(|| short(from), |digest| format!("{}@{}", short(from), digest.short()));
@@ -139,7 +139,7 @@ impl Work<'_> {
     }
 }
 
-/// What the engine does on a failure, and where that is dangerous.
+/// Describes what the engine does on a failure, and when that is dangerous.
 fn policy_note(service: &Service) -> Option<String> {
     let policy = &service.policy;
     let count = match service.mode {
@@ -162,7 +162,8 @@ fn policy_note(service: &Service) -> Option<String> {
         1 => "one at a time".to_owned(),
         some => format!("{some} at a time"),
     };
-    // The next task is stopped as soon as the new one runs, whatever the monitor time (observed on Docker Engine 20.10).
+    // The engine stops the next task as soon as the new one runs, whatever the monitor time (observed on
+    // Docker Engine 20.10).
     let late = policy.parallelism > 0
         && count > policy.parallelism
         && policy.delay.is_zero()

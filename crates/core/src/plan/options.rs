@@ -1,46 +1,47 @@
-//! How the units of a plan are carried out, as far as the operator chooses that: order, credentials, start-first.
+//! The operator's options for a plan: order, credentials, start-first.
 
 use serde::{Deserialize, Serialize};
 
 use crate::swarm::{Place, Places, Service};
 
-/// The operator's choices for a plan. They are part of the plan: with other choices it is another one.
+/// The operator's options for a plan. They are part of its input: other options give another plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PlanOptions {
-    /// Whose credentials go with the updates.
+    /// The source of the registry credentials for the updates.
     pub sending: CredentialSource,
-    /// In which order the engine replaces tasks.
+    /// The order in which the engine replaces a service's tasks.
     pub replacing: UpdateOrder,
-    /// The services in the order the operator wants them, by id; those not named come behind, in the planner's order.
+    /// The ids of services in the order that the operator chose; the other services follow in the planner's
+    /// order.
     pub order: Vec<String>,
 }
 
-/// Whose credentials for the registry go with the updates.
+/// The rule for the source of registry credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CredentialSource {
-    /// Those stored in the service; the operator's where a service moves to another registry.
+    /// The credentials stored in the service; the operator's if the service moves to another registry.
     #[default]
     Auto,
-    /// Always those stored in the service.
+    /// Always the credentials stored in the service.
     Stored,
-    /// The operator's wherever there are some; they replace those stored.
+    /// The operator's credentials wherever there are any; they replace the stored ones.
     Operator,
 }
 
-/// In which order the engine replaces tasks.
+/// The order in which the engine replaces a service's tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateOrder {
-    /// As the service's own policy says.
+    /// The order of the service's own update policy.
     #[default]
     AsItIs,
-    /// New tasks first, where nothing forbids it.
+    /// New tasks start before old ones stop, where nothing forbids it.
     StartFirst,
 }
 
-/// Why a service cannot run an old and a new task side by side; `None`: it can.
+/// Returns the reason why a service cannot run an old and a new task side by side; `None` if it can.
 pub(crate) fn forbids_start_first(service: &Service) -> Option<&'static str> {
     if service.mode.is_job() {
         Some("a job is not updated by replacing tasks")
@@ -51,13 +52,14 @@ pub(crate) fn forbids_start_first(service: &Service) -> Option<&'static str> {
     }
 }
 
-/// The places with the update policy as it stands, but for the order. Where there is no policy the engine's defaults are
-/// written out in full: with the order alone it would replace all tasks at once (Docker Engine 20.10).
+/// Returns the fields with the order of the update policy set to start-first. If there is no policy, the
+/// engine's defaults are written out in full: with the order alone, the engine would replace all tasks at
+/// once (Docker Engine 20.10).
 pub(super) fn start_first(places: &Places) -> Places {
     let Some(now) = &places.update else { return places.clone() };
     let mut value = match &now.value {
         Some(value) if value.is_object() => value.clone(),
-        // What `GET /services/{id}?insertDefaults=true` shows for a service without a policy.
+        // The values that `GET /services/{id}?insertDefaults=true` shows for a service without a policy.
         _ => serde_json::json!({
             "Parallelism": 1, "FailureAction": "pause", "Monitor": 5_000_000_000_u64, "MaxFailureRatio": 0
         }),

@@ -1,4 +1,4 @@
-//! The order in which a plan's units are carried out.
+//! The order in which a plan's units are applied.
 
 use super::Unit;
 use super::planner::Work;
@@ -6,7 +6,8 @@ use crate::finding::{Code, Finding, Severity};
 use crate::swarm::{GroupKind, ROLE, Service};
 
 impl Work<'_> {
-    /// Puts the units in order: as chosen, else a database's instances one after another, known replicas first.
+    /// Sorts the units: a database's instances by member, known replicas first; then the services that the
+    /// operator ordered are moved to the front.
     pub(super) fn order(&mut self) {
         if self.group.kind == GroupKind::Database {
             let world = self.world;
@@ -22,19 +23,19 @@ impl Work<'_> {
     }
 }
 
-/// What an instance of a database is, as far as its label `pinnace.role` tells: the engine does not know.
+/// The role of a database instance, from its label `pinnace.role`; the engine does not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
-    /// A replica: it goes first.
+    /// A replica; it is updated first.
     Replica,
-    /// Not told.
+    /// An instance without the label, or with an unknown value.
     Unknown,
-    /// The primary: it goes last.
+    /// The primary; it is updated last.
     Primary,
 }
 
 impl Role {
-    /// The role of a service.
+    /// Reads the role from the service's label.
     fn of(service: &Service) -> Self {
         match service.label(ROLE) {
             Some("replica" | "standby") => Self::Replica,
@@ -45,7 +46,8 @@ impl Role {
 }
 
 impl Work<'_> {
-    /// A database's instances restart one after another, and nobody knows which is the primary.
+    /// Adds a finding if the plan restarts several instances of a database and the role of any of them is
+    /// unknown.
     pub(super) fn roles_are_told(&mut self) {
         let active: Vec<_> = self.units.iter().filter(|unit| unit.action.is_active()).collect();
         let unknown = |unit: &&&Unit| {

@@ -1,4 +1,4 @@
-//! Decides everything a change will do, and does nothing.
+//! The planner's entry point: from a goal to a draft of a plan.
 
 use std::collections::BTreeSet;
 
@@ -14,20 +14,20 @@ use crate::swarm::{GroupKey, Service, hex};
 use crate::time::Time;
 use crate::world::World;
 
-/// The length of a change's id in its record, a `UUIDv7`.
+/// The length of a change's id in its record, a `UUIDv7` in text form.
 const CHANGE_ID: usize = 36;
 
-/// A plan in the making.
+/// A plan in the making, with the look-ups that are still missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// The plan as far as it is known.
     pub plan: Plan,
-    /// What must be learned before it can be applied.
+    /// The look-ups that must be answered before the plan can be applied.
     pub wants: BTreeSet<Want>,
 }
 
 impl Draft {
-    /// Why it cannot be applied as a whole, if so, after what the operator said to it.
+    /// Returns the reason why the plan as a whole cannot be applied with this consent; `None` if it can.
     pub fn obstacle(&self, consent: Consent) -> Option<String> {
         if !self.wants.is_empty() {
             return Some(format!("{} look-ups are not answered yet", self.wants.len()));
@@ -55,35 +55,36 @@ impl Draft {
     }
 }
 
-/// `1 warning`, `2 warnings`: the noun's form.
+/// Returns the noun in the form for the count: `warning` for 1, otherwise `warnings`.
 pub fn plural(count: usize, noun: &str) -> String {
     if count == 1 { noun.to_owned() } else { format!("{noun}s") }
 }
 
 impl Plan {
-    /// The units that post something, with their place in the plan.
+    /// Returns the units that post an update, with their index in the plan.
     pub fn active(&self) -> impl Iterator<Item = (usize, &Unit)> {
         self.units.iter().enumerate().filter(|(_, unit)| unit.action.is_active())
     }
 
-    /// Whether it changes neither a service nor the pins.
+    /// Returns whether the plan changes neither a service nor the pins.
     pub fn has_nothing_to_do(&self) -> bool {
         self.units.iter().all(|unit| unit.action == Action::None) && !self.changes_pins()
     }
 
-    /// Whether the pins in force change.
+    /// Returns whether the plan changes the pins in force.
     pub fn changes_pins(&self) -> bool {
         let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
         !read(&self.pins_before).means_as(&read(&self.pins_after))
     }
 
-    /// How many findings weigh this much.
+    /// Counts the findings of this severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
     }
 }
 
-/// Plans; reads nothing but its arguments. `now` is only noted down.
+/// Makes a plan from its arguments alone. `now` is the plan's creation time, and the reference for
+/// displayed ages.
 pub fn plan(goal: &Goal, manner: &PlanOptions, world: &World, facts: &Facts, now: Time) -> Draft {
     let mut work = Work::new((goal, manner), world, facts, now);
     match goal {
@@ -95,13 +96,13 @@ pub fn plan(goal: &Goal, manner: &PlanOptions, world: &World, facts: &Facts, now
     work.finish(now)
 }
 
-/// The planner's work in progress.
+/// The planner's state while it makes a plan.
 pub(super) struct Work<'a> {
     pub(super) group: &'a GroupKey,
     pub(super) manner: &'a PlanOptions,
     pub(super) world: &'a World,
     pub(super) facts: &'a Facts,
-    /// For ages only.
+    /// The current time, for displayed ages only.
     pub(super) now: Time,
     pub(super) kind: Kind,
     pub(super) units: Vec<Unit>,
@@ -149,7 +150,7 @@ impl<'a> Work<'a> {
         text.map(|text| pins::read(text)).unwrap_or_default()
     }
 
-    /// Units for the services whose effective pin differs between the edited document and the one in force.
+    /// Plans the services whose effective pin differs between the edited document and the one in force.
     fn pins(&mut self, text: &str) {
         let before = Self::doc(self.pins_before.as_ref());
         let after = pins::read(text);
@@ -227,11 +228,12 @@ impl<'a> Work<'a> {
         Draft { plan: record.plan, wants: self.wants }
     }
 
-    /// An unfinished change of the group comes first.
+    /// Adds an error if the group has an unfinished change.
     fn busy(&mut self) {
         let Some(entry) = self.world.history(self.group).unfinished() else { return };
         let slot = &entry.slot.labels;
-        // A claim closes it where its owner shows no sign of life; whether it does is looked at then.
+        // An unfinished change that has not begun is closed by the next claim if its owner shows no sign of
+        // life; the claim checks that.
         if entry.slot.is_unbegun() && !entry.slot.is_foreign() {
             return;
         }
@@ -244,7 +246,8 @@ impl<'a> Work<'a> {
         );
     }
 
-    /// An error blocks the units of the services it names; one that names none blocks them all.
+    /// Blocks the units of the services that an error names; an error that names no service blocks all
+    /// units.
     fn block(&mut self) {
         for unit in &mut self.units {
             let blocked = self.findings.iter().any(|finding| {
@@ -258,7 +261,8 @@ impl<'a> Work<'a> {
     }
 }
 
-/// What a document says of a service, as far as it decides what that should run.
+/// Returns the parts of a document that decide which image a service runs: pin, versions for the manifest,
+/// and whether the pin floats.
 fn says<'a>(
     doc: &'a PinDoc,
     group: &GroupKey,
@@ -272,7 +276,8 @@ fn says<'a>(
     (image, versions, floating)
 }
 
-/// The plan's identity: a SHA-256 over all that decides what is done, and over nothing that only ages.
+/// Returns the plan's id: the first 12 hexadecimal digits of a SHA-256 over everything that decides what is
+/// done, and over nothing that only ages.
 pub fn identity(plan: &Plan) -> String {
     let units: Vec<_> = plan
         .units

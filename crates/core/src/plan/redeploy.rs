@@ -1,4 +1,4 @@
-//! Tasks that start anew: by the digest they run, or by what the tag names now.
+//! Plans that restart tasks, with the digest they run or with what the tag names now.
 
 use super::RedeployImage;
 use super::Scope;
@@ -15,7 +15,7 @@ use crate::swarm::with_image;
 use crate::swarm::{Mode, Place, Places, Service};
 
 impl Work<'_> {
-    /// Units that start the tasks of a scope anew.
+    /// Plans a restart of the tasks of the services in a scope.
     pub(super) fn again(&mut self, scope: &Scope, by: RedeployImage) {
         let services: Vec<Service> =
             self.world.members(self.group).filter(|service| scope.holds(service)).cloned().collect();
@@ -38,7 +38,7 @@ impl Work<'_> {
         let Ok(image) = ImageRef::parse(service.image()) else {
             return stays(self, Action::Blocked, "its image cannot be read");
         };
-        // A bare tag is what each node makes of it: a redeploy fixes the digest.
+        // Each node resolves a bare tag on its own: a redeploy pins the digest.
         let asks = by == RedeployImage::Tag || image.digest.is_none();
         let named = if asks { ImageRef::parse(image.without_digest()).unwrap_or(image.clone()) } else { image.clone() };
         let fact = self.facts.image(&named.text);
@@ -78,7 +78,7 @@ impl Work<'_> {
         self.pin_along(service, &target.image);
     }
 
-    /// A pin with another digest would be contradicted: it follows.
+    /// Updates a pin that names another image, so that it does not contradict the redeploy.
     fn pin_along(&mut self, service: &Service, image: &str) {
         let text = self.pins_after.clone().unwrap_or_default();
         let doc = pins::read(&text);
@@ -89,7 +89,7 @@ impl Work<'_> {
     }
 }
 
-/// The same places, their tasks to be started once more.
+/// Returns the same fields with the force counter incremented, so that the tasks restart.
 fn once_more(now: &Places) -> Places {
     let count = super::unit::number(now.force.value.as_ref());
     Places { force: Place { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }

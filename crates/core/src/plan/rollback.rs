@@ -1,11 +1,11 @@
-//! The units and the pins of a rollback.
+//! Rollback plans: their units and their pins.
 
 use crate::history::in_force;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::planner::Work;
-use super::{BackTo, Scope};
+use super::{RollbackChoice, Scope};
 use crate::check::subject::{By, Case};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
@@ -19,25 +19,26 @@ use crate::swarm::Service;
 use crate::swarm::{GroupKind, member_of};
 use crate::version::constancy;
 
-/// Updates this close to one another count as one, as those of a stack deploy.
+/// The time within which updates of several services count as one, such as those of a stack deploy.
 const TOGETHER: Duration = Duration::from_secs(600);
 
 impl Work<'_> {
-    /// Units that take the services of a scope back.
-    pub(super) fn back(&mut self, scope: &Scope, to: Option<&BackTo>) {
+    /// Plans a rollback of the services in a scope.
+    pub(super) fn back(&mut self, scope: &Scope, to: Option<&RollbackChoice>) {
         let ways = match to {
-            Some(BackTo::Change(change)) => self.before_change(scope, change),
-            Some(BackTo::Image(text)) => self.chosen(scope, text),
+            Some(RollbackChoice::Change(change)) => self.before_change(scope, change),
+            Some(RollbackChoice::Image(text)) => self.chosen(scope, text),
             None => self.immediately_before(scope),
         };
-        let named = matches!(to, Some(BackTo::Image(_)));
+        let named = matches!(to, Some(RollbackChoice::Image(_)));
         for (service, way) in &ways {
             self.back_unit(service, way, named);
         }
         self.pins_back(&ways, named);
     }
 
-    /// One service's unit; `named`: its image was, and not a change.
+    /// Plans the rollback of one service. `named` is set if its image was chosen directly, not through a
+    /// change.
     pub(super) fn back_unit(&mut self, service: &Service, way: &Way, named: bool) {
         let reason = match &way.source {
             Source::Change(change) if !named => format!("ran before change {change}"),
@@ -75,7 +76,8 @@ impl Work<'_> {
         let unchecked = fact.failed().filter(|_| unchecked).map(|why| check::unverified::reason(&image, why));
         self.findings.extend(found);
         if fact.failed().is_some() {
-            // Whether and where it ran decides whether it may be gone back to.
+            // Without the registry's answer, the service's history decides whether a rollback to this image
+            // is allowed.
             self.wants.extend(self.unread(service));
         }
         let mut reasons = vec![reason];
@@ -96,10 +98,10 @@ impl Work<'_> {
         self.world.members(self.group).filter(|service| scope.holds(service)).cloned().collect()
     }
 
-    /// What ran immediately before what runs now.
+    /// Returns the targets that ran immediately before what runs now.
     ///
-    /// Of several services only those go back that came here together: those of the newest change that stands, else
-    /// those in trouble, else those that the newest update touched.
+    /// Of several services, only those that were changed together are rolled back: those of the newest
+    /// change that is still in effect, else those in trouble, else those of the newest update.
     fn immediately_before(&mut self, scope: &Scope) -> Vec<(Service, Way)> {
         let services = self.in_scope(scope);
         let mut ways: Vec<(u64, Service, Way)> = Vec::new();
@@ -141,7 +143,8 @@ impl Work<'_> {
         self.world.history(self.group).find(change).map_or(0, |entry| entry.slot.seq)
     }
 
-    /// Ways by the engine's previous spec or old tasks, and the names of services without any.
+    /// Returns targets from the engine's previous spec or from old tasks, and the names of the services
+    /// without a target.
     fn outside_the_journal(&mut self, services: Vec<Service>) -> (Vec<(Service, Way)>, Vec<String>) {
         let (mut ways, mut no_way) = (Vec::new(), Vec::new());
         for service in services {
@@ -192,7 +195,7 @@ impl Work<'_> {
         self.findings.push(finding);
     }
 
-    /// What stood before a chosen change.
+    /// Returns the targets that restore the state before a chosen change.
     fn before_change(&mut self, scope: &Scope, change: &str) -> Vec<(Service, Way)> {
         let history = self.world.history(self.group);
         let Some(entry) = history.find(change) else {
@@ -218,7 +221,7 @@ impl Work<'_> {
         ways
     }
 
-    /// An image of a service's history, or a tag of its repository.
+    /// Returns the targets for a named image: one of a service's history, or a tag of its repository.
     fn chosen(&mut self, scope: &Scope, text: &str) -> Vec<(Service, Way)> {
         let mut ways = Vec::new();
         for service in self.in_scope(scope) {
@@ -243,19 +246,21 @@ impl Work<'_> {
         ways
     }
 
-    /// What has to be read to know how an image fared in a service.
+    /// Returns the look-ups that are still needed to know how an image fared in a service; tag lists are
+    /// not among them.
     pub(super) fn unread(&self, service: &Service) -> BTreeSet<Want> {
         let mut wants = wants(self.world, self.group, service, self.facts);
         wants.retain(|want| !matches!(want, Want::Tags(_)));
         wants
     }
 
-    /// The records that have to be read to know the changes of a service.
+    /// Returns the look-ups of records that are still needed to know the changes of a service.
     pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<Want> {
         steps(self.world, self.group, service).1
     }
 
-    /// The tags that may tell of an image that is not known yet, where they could help.
+    /// Returns the look-ups of tag lists that may contain an image that is not known yet; empty if the text
+    /// is a digest or a floating tag.
     fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<Want> {
         let tag = text.rsplit_once(':').filter(|(left, _)| *left != "sha256").map_or(text, |(_, tag)| tag);
         if Digest::parse(text).is_some() || text.starts_with('@') || constancy(tag).floats() {
@@ -266,8 +271,8 @@ impl Work<'_> {
         wants
     }
 
-    /// The pin document that goes with the targets: that of the change gone back over, else pins that make them
-    /// effective. Where an image was named, nothing but its own pin changes.
+    /// Sets the pin document that goes with the targets: the one before the change that is rolled back,
+    /// else pins that make the targets effective. If an image was named, only its own pin changes.
     fn pins_back(&mut self, ways: &[(Service, Way)], named: bool) {
         if let Some(record) = self.whole_change(ways).filter(|_| !named) {
             let before = record.plan.pins_before.clone();
@@ -300,7 +305,7 @@ impl Work<'_> {
         }
     }
 
-    /// The change that goes back, when every unit of it does.
+    /// Returns the record of the change that is rolled back, if all its units are.
     fn whole_change(&self, ways: &[(Service, Way)]) -> Option<&Record> {
         let Source::Change(change) = &ways.first()?.1.source else { return None };
         let record = self.world.history(self.group).find(change)?.record.as_ref()?;
@@ -315,7 +320,7 @@ impl Work<'_> {
         Self::doc(record.and_then(|record| record.plan.pins_before.as_ref()))
     }
 
-    /// Whether all services a key covers go back, so that the key may change.
+    /// Returns whether every service that a key covers is rolled back, so that the key may change.
     fn alone(&self, key: &PinKey, ways: &[(Service, Way)]) -> bool {
         let covered = |service: &&Service| pins::covers(key, self.group, service);
         self.world
@@ -324,7 +329,8 @@ impl Work<'_> {
             .all(|service| ways.iter().any(|(going, _)| going.id == service.id))
     }
 
-    /// The key that pins this service and no other: the one in force, if it is such.
+    /// Returns the key that pins this service and no other: the one in force if it does, otherwise a new
+    /// one.
     pub(super) fn own_key(&self, doc: &PinDoc, service: &Service) -> PinKey {
         let others = || self.world.members(self.group).filter(|other| other.id != service.id);
         let in_force = doc.effective(self.group, service).map(|(key, _)| key);

@@ -1,4 +1,4 @@
-//! The planner as a table: a world, a goal, a plan.
+//! Tests of the planner: from a world and a goal to a plan.
 
 mod choices;
 
@@ -7,7 +7,7 @@ use crate::history::{Answer, Source, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use crate::plan::Record;
-use crate::registry::{Fact, Facts, ImageFact, Learned, Via, Want, Why};
+use crate::registry::{Fact, FactSource, Facts, ImageFact, Learned, Want, Why};
 use crate::swarm::{Availability, GroupKey, Task, TaskState};
 use crate::time::Time;
 use crate::world::{Seen, World};
@@ -27,7 +27,7 @@ fn group() -> GroupKey {
     GroupKey::parse("database/s").unwrap()
 }
 
-/// A database of two db nodes and a support service; the journal read, and empty.
+/// Returns a world with a database of two members and a support service; its journal was read and is empty.
 fn world() -> World {
     let mut world = World::default();
     world.apply(Seen::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
@@ -58,17 +58,17 @@ fn facts(known: &[(&str, &str)]) -> Facts {
         let image = crate::image::ImageRef::parse(reference).unwrap();
         facts.take(Learned::About(image.by_digest(&value.digest), not_asked()));
         let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
-        facts.take(Learned::Engine((*reference).to_owned(), fact(Via::Engine)));
-        facts.learn(reference, fact(Via::Registry));
+        facts.take(Learned::Engine((*reference).to_owned(), fact(FactSource::Engine)));
+        facts.learn(reference, fact(FactSource::Registry));
     }
     facts.take(Learned::Versions(not_asked()));
     facts.take(login("r.io", false));
     facts
 }
 
-/// Whether the operator has credentials for a registry.
+/// Returns the answer to the question whether the operator has credentials for a registry.
 fn login(host: &str, has: bool) -> Learned {
-    Learned::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: Via::Written })
+    Learned::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Written })
 }
 
 fn not_asked<T>() -> Fact<T> {
@@ -91,7 +91,7 @@ fn codes(plan: &Plan) -> Vec<&str> {
     plan.findings.iter().map(|finding| finding.code.as_str()).collect()
 }
 
-/// Carries a plan out in the world, as the executor and the engine would.
+/// Applies a plan to the world, as the executor and the engine would.
 fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) {
     let units: Vec<_> = letters.chars().map(|letter| UnitState::from_letter(letter).unwrap()).collect();
     let seq = plan.parent + 1;
@@ -169,7 +169,7 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     assert_eq!(draft.obstacle(Consent::default()), None, "a good pin has no warning: {:?}", draft.plan.findings);
 }
 
-/// The record a plan would be stored as.
+/// Returns the record that the plan would be stored as.
 fn record_of(plan: &Plan) -> Record {
     let change = "01890f3e-7b6c-7cc2-98c4-dc0c0c07398f".to_owned();
     Record { v: 1, change, plan: plan.clone(), extra: serde_json::Map::new() }

@@ -1,4 +1,4 @@
-//! One service's unit: what it becomes, why, and what that does to its tasks.
+//! The planning of one service: its target, the reasons, and the effect on its tasks.
 
 use super::edits::edits;
 use super::options::{CredentialSource, UpdateOrder, forbids_start_first, start_first};
@@ -9,15 +9,16 @@ use crate::history::landings;
 use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins::{Effective, Origin};
-use crate::plan::{Action, Credentials, Effect, ImageAt, Kind, Landing, Unit};
+use crate::plan::{Action, Credentials, Effect, ImageWithDigest, Kind, Landing, Unit};
 use crate::registry::Want;
-use crate::registry::{Fact, ImageFact, Via};
+use crate::registry::{Fact, FactSource, ImageFact};
 use crate::swarm::member_of;
 use crate::swarm::with_image;
 use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
 
 impl Work<'_> {
-    /// A service should run another image than the document in force says, or is not pinned any more.
+    /// Plans a service whose effective image differs from that of the document in force, or that is no
+    /// longer pinned.
     pub(super) fn wish(&mut self, service: &Service, effective: &Effective, floating: bool) {
         let version = effective.version.as_deref().unwrap_or_default();
         let reason = match &effective.origin {
@@ -54,10 +55,10 @@ impl Work<'_> {
         if target_text == service.image() {
             return stays(self, Action::None, vec![reason, "runs it already".into()]);
         }
-        if let Fact::Known { via: Via::Registry, .. } = fact
+        if let Fact::Known { via: FactSource::Registry, .. } = fact
             && !self.facts.engine(&image.text).answered()
         {
-            // The nodes pull as the engine does: what it sees counts as well.
+            // Nodes pull as the engine does, so the engine's answer counts as well.
             self.wants.insert(Want::Engine(image.text.clone()));
         }
         let platforms = known.and_then(|fact| fact.platforms.as_deref());
@@ -71,7 +72,7 @@ impl Work<'_> {
         self.push(service, &target, action, vec![reason]);
     }
 
-    /// Adds a unit; its findings about nodes and policy come when all units are known.
+    /// Adds a unit. Its findings about nodes and policy are added once all units are known.
     pub(super) fn push(&mut self, service: &Service, target: &Places, action: Action, reasons: Vec<String>) {
         let moves = !edits(&service.places, target).is_empty();
         let action = if !moves && action != Action::Blocked { Action::None } else { action };
@@ -89,8 +90,8 @@ impl Work<'_> {
             member: member_of(service),
             node: self.world.hosts(service).join(","),
             action,
-            from: ImageAt::new(service.image()),
-            to: ImageAt::new(&target.image),
+            from: ImageWithDigest::new(service.image()),
+            to: ImageWithDigest::new(&target.image),
             reasons,
             effect,
             edits: edits(&service.places, &replaced),
@@ -104,7 +105,8 @@ impl Work<'_> {
         });
     }
 
-    /// The nodes it would land on, once the service's task history tells what ran there.
+    /// Returns the nodes that the unit's tasks may run on; empty before the service's task history is
+    /// known.
     fn lands(&self, service: &Service, target: &Places, action: Action) -> Vec<Landing> {
         if action == Action::None || !self.world.knows_history(&service.id) {
             return Vec::new();
@@ -112,7 +114,8 @@ impl Work<'_> {
         landings(self.world, self.group, service, &target.image)
     }
 
-    /// Remarks about the place a unit works in: its nodes, its rollout, its policy, its owner.
+    /// Adds the findings about the circumstances of a unit: its nodes, a running rollout, the update
+    /// policy, the owner.
     pub(super) fn place_findings(&mut self, at: usize) {
         let unit = &self.units[at];
         if matches!(unit.action, Action::None) {
@@ -124,7 +127,7 @@ impl Work<'_> {
     }
 }
 
-/// Tasks that run what the target says stay; all others of those wanted restart.
+/// Counts the tasks that restart and that stay: a task stays if it runs and matches the target.
 pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effect {
     let wanted: Vec<_> = tasks.iter().filter(|task| task.desired == TaskState::Running).collect();
     let count = match service.mode {
@@ -138,19 +141,20 @@ pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effe
 }
 
 impl Work<'_> {
-    /// Whether a service is switched to start-first: chosen, not its policy yet, and forbidden by nothing.
+    /// Returns whether the plan switches a service to start-first: the operator chose it, the service's
+    /// policy does not have it yet, and nothing forbids it.
     pub(super) fn switches_to_start_first(&self, service: &Service) -> bool {
         self.manner.replacing == UpdateOrder::StartFirst
             && !service.policy.start_first
             && forbids_start_first(service).is_none()
     }
 
-    /// The target with the order of replacing that was chosen.
+    /// Returns the target with the chosen update order.
     pub(super) fn replaced(&self, service: &Service, target: &Places) -> Places {
         if self.switches_to_start_first(service) { start_first(target) } else { target.clone() }
     }
 
-    /// Whose credentials go with an update.
+    /// Returns the source of the registry credentials for an update.
     pub(super) fn credentials(&mut self, service: &Service, target: &str) -> Credentials {
         let (Ok(from), Ok(to)) = (ImageRef::parse(service.image()), ImageRef::parse(target)) else {
             return Credentials::Stored;
@@ -159,7 +163,8 @@ impl Work<'_> {
         let previous = || service.previous.as_ref().and_then(|previous| ImageRef::parse(&previous.image).ok());
         match (self.manner.sending, self.kind) {
             (CredentialSource::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
-            // A way back never needs the operator's: the engine keeps those that were stored with the previous spec.
+            // A rollback never needs the operator's credentials: the engine keeps those of the previous
+            // spec.
             (_, Kind::Back) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
                 Credentials::Previous
             }
@@ -170,7 +175,8 @@ impl Work<'_> {
         }
     }
 
-    /// Whether the operator has credentials for a registry.
+    /// Returns whether the operator has credentials for a registry; adds a look-up if that is not known
+    /// yet.
     pub(super) fn has_login(&mut self, host: &str) -> bool {
         let fact = self.facts.login(host);
         if !fact.answered() {

@@ -1,7 +1,7 @@
-//! Whether the image that another was built on has moved on since.
+//! The comparison of an image with the current build of its base image.
 //!
-//! Builders write `org.opencontainers.image.base.name` and `.base.digest` (OCI image-spec, annotations). Where only a
-//! name is known, layers tell: an image begins with those of its base.
+//! Builders write the annotations `org.opencontainers.image.base.name` and `.base.digest` (OCI image-spec,
+//! annotations). If only the name is known, layers decide: an image begins with the layers of its base.
 
 use std::collections::BTreeSet;
 
@@ -10,43 +10,44 @@ use crate::registry::Want;
 use crate::registry::{About, Fact, Facts, ImageFact, Layer};
 use crate::time::Time;
 
-/// The annotation with the base's reference.
+/// The annotation that holds the reference of the base image.
 pub(crate) const BASE_NAME: &str = "org.opencontainers.image.base.name";
-/// The annotation with the digest the base had then: of its index, or of its manifest for this platform.
+/// The annotation that holds the digest of the base at build time: of its index, or of its manifest for
+/// this platform.
 pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
-/// How an image stands to its base.
+/// The state of an image's base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
-    /// It cannot be told.
+    /// A base that cannot be compared.
     Unknown {
-        /// Why, in words.
+        /// The reason, as a message for people.
         why: String,
     },
-    /// It is built on what the base is now.
+    /// A base whose current build the image uses.
     UpToDate {
-        /// The base's reference.
+        /// The base's reference, without a digest.
         name: String,
-        /// What it names now.
+        /// The digest that the reference names now.
         digest: Digest,
     },
-    /// The base is another one now.
+    /// A base whose current build is not the one that the image uses.
     Outdated {
-        /// The base's reference.
+        /// The base's reference, without a digest.
         name: String,
-        /// When what the base is now was built, where that is known.
+        /// The build time of the base's current image, if known.
         since: Option<Time>,
-        /// What it names now.
+        /// The digest that the reference names now.
         now: Digest,
     },
-    /// It is being found out.
+    /// A comparison that waits for queries.
     Asking,
 }
 
-/// How an image stands to its base, and what has to be learned to tell.
+/// Compares an image with its base image. Returns the state, and the queries that must be answered first.
 ///
-/// The base is the one the image names; `base_name` is who stands in for it where it names none. Of two images with
-/// different layers nothing tells a base that moved from one that never was it: both are [`Base::Outdated`].
+/// The base is the one that the image names, or else `base_name`. Different layers do not show whether the
+/// base was rebuilt, or was never the base of this image: both give [`Base::Outdated`].
 pub fn base_verdict(about: &About, base_name: Option<&str>, facts: &Facts) -> (Base, BTreeSet<Want>) {
     match stands(about, base_name, facts) {
         Ok(base) => (base, BTreeSet::new()),
@@ -55,12 +56,12 @@ pub fn base_verdict(about: &About, base_name: Option<&str>, facts: &Facts) -> (B
     }
 }
 
-/// The reference of its base as an image names it, if it does.
+/// Returns the base reference that the image names, if any.
 pub(crate) fn named_base(about: &About) -> Option<&str> {
     about.note(BASE_NAME).map(str::trim)
 }
 
-/// What keeps a verdict open.
+/// The reason why a comparison has no result yet: a message, or a missing query.
 enum Open {
     Why(String),
     Want(Want),
@@ -79,14 +80,14 @@ fn stands(about: &About, base_name: Option<&str>, facts: &Facts) -> Result<Base,
     }
     let name = base.without_digest().to_owned();
     let now: &ImageFact = learned(facts.image(&name), &base, || Want::Image(name.clone()))?;
-    // What a caller names says nothing of what the image was built on.
+    // A base named by the caller does not show which of its builds the image uses.
     let told = || about.note(BASE_DIGEST).and_then(|text| Digest::parse(text.trim())).or_else(|| base.digest.clone());
     let then = named_base(about).and_then(|_| told());
     let up_to_date = || Base::UpToDate { name: name.clone(), digest: now.digest.clone() };
     if then.as_ref().is_some_and(|then| *then == now.digest || now.children.contains(then)) {
         return Ok(up_to_date());
     }
-    // An index may change and its image for this platform not: the layers have the last word, where they can be had.
+    // An index can change while its image for this platform stays the same, so layers decide if they are known.
     match (layers_of(&base, &now.digest, about, facts), &then) {
         (Ok(found), _) if begins_with(&about.layers, &found.layers) => Ok(up_to_date()),
         (Ok(found), _) => Ok(Base::Outdated { name, since: found.created(), now: now.digest.clone() }),
@@ -95,7 +96,7 @@ fn stands(about: &About, base_name: Option<&str>, facts: &Facts) -> Result<Base,
     }
 }
 
-/// What the base is now, for the platform of the image.
+/// Returns the description of the base's current image, for the platform of the image.
 fn layers_of<'a>(base: &ImageRef, now: &Digest, about: &About, facts: &'a Facts) -> Result<&'a About, Open> {
     let of = |digest: &Digest| {
         let text = base.by_digest(digest);
@@ -122,10 +123,10 @@ fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Wan
     }
 }
 
-/// Whether an image's layers begin with a base's. Nothing begins with a base that has none.
+/// Returns whether an image's layers begin with those of a base; `false` for a base without layers.
 fn begins_with(layers: &[Layer], base: &[Layer]) -> bool {
     let same = |(ours, theirs): (&Layer, &Layer)| match (&ours.diff_id, &theirs.diff_id) {
-        // The same content may be packed in different ways.
+        // The same content can be compressed in different ways, so unpacked digests are compared if known.
         (Some(ours), Some(theirs)) => ours == theirs,
         _ => ours.digest == theirs.digest,
     };
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
     use crate::image::Platform;
     use crate::registry::Why;
-    use crate::registry::{Entry, Learned, Via};
+    use crate::registry::{Entry, FactSource, Learned};
     use crate::sample::NOW;
 
     fn digest(nth: u8) -> Digest {
@@ -148,7 +149,7 @@ mod tests {
 
     fn about(layers: &[u8], architecture: &str) -> About {
         let layer = |nth: &u8| Layer {
-            // Packed anew each time: only what they unpack to is the same.
+            // Compressed again each time: only the unpacked digest stays the same.
             digest: digest(nth.wrapping_add(100)),
             media_type: String::new(),
             size: 1,
@@ -165,16 +166,17 @@ mod tests {
         about
     }
 
-    /// What `debian:12` names now: an index with children, and what is known of its images.
+    /// Returns facts in which `debian:12` names an index with these children and these images are known.
     fn facts(now: u8, children: &[u8], abouts: &[(u8, About)]) -> Facts {
         let mut facts = Facts::default();
         let known = ImageFact {
             children: children.iter().map(|nth| digest(*nth)).collect(),
             ..ImageFact::new(digest(now), None)
         };
-        facts.take(Learned::Image("debian:12".into(), Fact::Known { value: known, at: NOW, via: Via::Registry }));
+        facts
+            .take(Learned::Image("debian:12".into(), Fact::Known { value: known, at: NOW, via: FactSource::Registry }));
         for (nth, about) in abouts {
-            let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: Via::Registry };
+            let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
             facts.take(Learned::About(format!("debian@{}", digest(*nth)), fact));
         }
         facts
@@ -197,7 +199,7 @@ mod tests {
             (then(7), facts(7, &[], &[]), up_to_date(7)),
             (then(8), facts(7, &[9, 8], &[]), up_to_date(7)),
             (then(6), facts(7, &[9, 8], &[(7, about(&[5], "amd64"))]), outdated(7, true)),
-            // Another index, and in it the same image for this platform.
+            // Another index with the same image for this platform.
             (then(6), facts(7, &[9, 8], &[(7, about(&[1], "amd64"))]), up_to_date(7)),
         ] {
             assert_eq!(base_verdict(&image, None, &facts), (base, BTreeSet::new()));

@@ -1,4 +1,4 @@
-//! Everything known of images, by what was asked; and what is asked just now.
+//! Cached answers to queries, and the queries in progress.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use crate::image::ImageRef;
 use crate::registry::VersionManifest;
 use crate::time::Time;
 
-/// The time before a query that the cluster did not answer is asked again.
+/// The delay before a failed query about the swarm is sent again.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// An answer, or that there is none.
+/// A query about images with its new state, usually an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Learned {
-    /// What a reference names, by its registry or else by the engine.
+    /// The image that a reference names, according to its registry or else to the engine.
     Image(String, Fact<ImageFact>),
-    /// What an image is; asked for by `repository@digest`.
+    /// The description of an image, by `repository@digest`.
     About(String, Fact<Arc<About>>),
     /// The tags of a repository.
     Tags(String, Fact<Arc<Tags>>),
-    /// What a reference names for the nodes: the engine's own look.
+    /// The image that a reference names, according to the engine, which pulls as the nodes do.
     Engine(String, Fact<ImageFact>),
-    /// The version manifest.
+    /// The vendor's version manifest.
     Versions(Fact<Arc<VersionManifest>>),
-    /// Whether the operator has credentials for a registry, by its host.
+    /// True if the operator has credentials for a registry, by its host.
     Login(String, Fact<bool>),
 }
 
-/// Everything known of images.
+/// Cached answers about images, tags, logins and the version manifest, each with the state of its query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     images: BTreeMap<String, Fact<ImageFact>>,
@@ -38,9 +38,9 @@ pub struct Facts {
     tags: BTreeMap<String, Fact<Arc<Tags>>>,
     engine: BTreeMap<String, Fact<ImageFact>>,
     versions: Fact<Arc<VersionManifest>>,
-    /// Whether the version manifest is asked for although one is known: that one counts until another comes.
+    /// Set if the known version manifest must be queried again; it stays valid until the new one arrives.
     renews_versions: bool,
-    /// Queries about the swarm: their answers are the world's.
+    /// The states of queries about the swarm; the world holds their answers.
     swarm: BTreeMap<Want, Fact<()>>,
     logins: BTreeMap<String, Fact<bool>>,
     allowances: BTreeMap<String, Allowance>,
@@ -53,67 +53,68 @@ fn of<'a, T>(known: &'a BTreeMap<String, Fact<T>>, key: &str) -> &'a Fact<T> {
 }
 
 impl Facts {
-    /// Whether the operator has credentials for this registry.
+    /// Returns whether the operator has credentials for a registry host.
     pub fn login(&self, host: &str) -> &Fact<bool> {
         of(&self.logins, host)
     }
 
-    /// What this reference names.
+    /// Returns the image that a reference names.
     pub fn image(&self, reference: &str) -> &Fact<ImageFact> {
         of(&self.images, reference)
     }
 
-    /// What the image of this `repository@digest` is.
+    /// Returns the description of an image, by `repository@digest`.
     pub fn about(&self, reference: &str) -> &Fact<Arc<About>> {
         of(&self.abouts, reference)
     }
 
-    /// The tags of this repository.
+    /// Returns the tags of a repository.
     pub fn tags(&self, repository: &str) -> &Fact<Arc<Tags>> {
         of(&self.tags, repository)
     }
 
-    /// What this reference names for the nodes.
+    /// Returns the image that a reference names according to the engine.
     pub fn engine(&self, reference: &str) -> &Fact<ImageFact> {
         of(&self.engine, reference)
     }
 
-    /// The version manifest.
+    /// Returns the version manifest, or the state of its query.
     pub fn versions(&self) -> &Fact<Arc<VersionManifest>> {
         &self.versions
     }
 
-    /// The same with these contracts beside those that are built in.
+    /// Returns the facts with the user's contracts beside the built-in ones.
     #[must_use]
     pub fn with_contracts(self, contracts: &Contracts) -> Self {
         Self { contracts: Arc::new(contracts.clone()), ..self }
     }
 
-    /// The same with these bases for images that do not name theirs: by repository, as references write it.
+    /// Returns the facts with configured base images for images that do not name theirs, by repository as
+    /// references write it.
     #[must_use]
     pub fn with_bases(self, bases: &BTreeMap<String, String>) -> Self {
         Self { bases: Arc::new(bases.clone()), ..self }
     }
 
-    /// The base that somebody wrote down for the images of a repository.
+    /// Returns the configured base image for the repository of an image.
     pub fn base_of(&self, image: &ImageRef) -> Option<&str> {
         self.bases.get(image.repository()).map(String::as_str)
     }
 
-    /// The contract of a name.
+    /// Returns the contract with this name.
     ///
     /// # Errors
-    /// Why there is none, in a sentence, and what to do.
+    /// A message and a hint, if the contract does not exist or has mistakes.
     pub fn contract(&self, name: &str) -> Result<Contract, (String, String)> {
         self.contracts.get(name)
     }
 
-    /// What a registry still allows, by its host, where it says so.
+    /// Returns the request limit that a registry host last reported, if any.
     pub fn allowance(&self, host: &str) -> Option<Allowance> {
         self.allowances.get(host).copied()
     }
 
-    /// Takes in an answer, or that it was asked for.
+    /// Stores an answer, or another new state of a query.
     pub fn take(&mut self, learned: Learned) {
         match learned {
             Learned::Image(reference, fact) => self.learn(&reference, fact),
@@ -125,7 +126,7 @@ impl Facts {
         }
     }
 
-    /// Notes what a reference names, or that it was asked for.
+    /// Stores the state of an image query, and the registry's request limit if the answer has one.
     pub fn learn(&mut self, reference: &str, fact: Fact<ImageFact>) {
         if let Some(allowance) = fact.known().and_then(|fact| fact.allowance)
             && let Ok(image) = ImageRef::parse(reference)
@@ -135,7 +136,7 @@ impl Facts {
         self.images.insert(reference.to_owned(), fact);
     }
 
-    /// Marks as asked those of these queries that are neither asked nor answered, and returns them.
+    /// Marks those of the queries that are neither asked nor answered as asked, and returns them.
     pub fn ask(&mut self, wants: &BTreeSet<Want>, now: Time) -> BTreeSet<Want> {
         let asked: BTreeSet<Want> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
         for want in &asked {
@@ -156,7 +157,7 @@ impl Facts {
         asked
     }
 
-    /// Whether nobody asked, or the answer is to be had again.
+    /// Returns whether a query was never asked, or must be asked again.
     fn is_open(&self, want: &Want, now: Time) -> bool {
         fn unknown<T>(facts: &BTreeMap<String, Fact<T>>, key: &str) -> bool {
             matches!(of(facts, key), Fact::Unknown)
@@ -176,17 +177,18 @@ impl Facts {
         }
     }
 
-    /// The references that were looked up, answered or not.
+    /// Returns the references that were queried, answered or not.
     pub fn looked_up(&self) -> impl Iterator<Item = &str> {
         self.images.keys().map(String::as_str)
     }
 
-    /// Notes that the cluster did not answer a query about the swarm, and why.
+    /// Stores that the cluster did not answer a query about the swarm, and why. The query may be sent again
+    /// after `PAUSE`.
     pub fn fail(&mut self, want: Want, why: Why, now: Time) {
         self.swarm.insert(want, Fact::Failed { why, at: now });
     }
 
-    /// Lets a query be asked again when it is wanted next. A known version manifest counts until another comes.
+    /// Lets a query be sent again. A known version manifest stays valid until the new one arrives.
     pub fn renew(&mut self, want: &Want) {
         match want {
             Want::Image(reference) => drop(self.images.remove(reference)),
@@ -200,7 +202,9 @@ impl Facts {
         }
     }
 
-    /// Forgets what ages: what was learned by tag, and what the cluster was asked. Digests do not age.
+    /// Removes what can become stale: answers by tag, tag lists, logins, the version manifest, failed
+    /// look-ups, and all queries about the swarm. Answers by digest stay, and so do image queries in
+    /// progress.
     pub fn forget_tags(&mut self) {
         self.swarm.clear();
         self.logins.retain(|_, fact| matches!(fact, Fact::Asked));
@@ -215,7 +219,7 @@ impl Facts {
         }
     }
 
-    /// The references whose registry refused the credentials used, or wants some.
+    /// Returns the references whose registry refused the credentials, or requires some.
     pub fn refused(&self) -> impl Iterator<Item = &str> {
         fn of<T>(facts: &BTreeMap<String, Fact<T>>) -> impl Iterator<Item = &str> {
             let refused = facts.iter().filter(|(_, it)| matches!(it.failed(), Some(Why::Denied | Why::NoCredentials)));
@@ -224,8 +228,8 @@ impl Facts {
         of(&self.images).chain(of(&self.abouts)).chain(of(&self.tags)).chain(of(&self.engine))
     }
 
-    /// Forgets what could not be learned from a registry's host, and what is asked of it just now: with another log-in
-    /// it may say something else. Whether there was something.
+    /// Removes failed and pending queries to a registry host, because another login may change the answers.
+    /// Returns whether any were removed.
     pub fn forget_failed(&mut self, host: &str) -> bool {
         fn of<T>(facts: &mut BTreeMap<String, Fact<T>>, host: &str) -> bool {
             let before = facts.len();
@@ -238,7 +242,7 @@ impl Facts {
         images | of(&mut self.abouts, host) | of(&mut self.tags, host)
     }
 
-    /// Forgets this reference if it is by tag, or could not be learned.
+    /// Removes the answers for a reference, except a known one by digest.
     pub fn forget(&mut self, reference: &str) {
         for facts in [&mut self.images, &mut self.engine] {
             let keep = reference.contains('@') && of(facts, reference).known().is_some();
@@ -253,7 +257,7 @@ impl Facts {
 mod tests {
     use super::*;
     use crate::image::Digest;
-    use crate::registry::Via;
+    use crate::registry::FactSource;
     use crate::sample::NOW;
 
     fn later(seconds: i64) -> Time {
@@ -262,7 +266,7 @@ mod tests {
 
     fn known(digit: &str) -> Fact<ImageFact> {
         let digest = Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap();
-        Fact::Known { value: ImageFact::new(digest, None), at: NOW, via: Via::Registry }
+        Fact::Known { value: ImageFact::new(digest, None), at: NOW, via: FactSource::Registry }
     }
 
     fn one(want: &Want) -> BTreeSet<Want> {
@@ -321,7 +325,7 @@ mod tests {
             None,
         );
         let value = Arc::new(manifest.unwrap());
-        facts.take(Learned::Versions(Fact::Known { value, at: NOW, via: Via::Written }));
+        facts.take(Learned::Versions(Fact::Known { value, at: NOW, via: FactSource::Written }));
         facts.renew(&Want::Versions);
         assert_eq!(facts.ask(&one(&Want::Versions), NOW), one(&Want::Versions));
         assert!(facts.versions().known().is_some());

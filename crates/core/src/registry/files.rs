@@ -1,4 +1,4 @@
-//! The files of an image, as its layers make them.
+//! The files of an image, with all layers applied.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use super::Why;
 
-/// A path of an image.
+/// One entry in the file tree of an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ImageFile {
-    /// From the root, `/usr/lib/x.so`; a character that a terminal would obey is written as its escape.
+    /// The absolute path, `/usr/lib/x.so`; control and invisible characters are escaped.
     pub path: String,
-    /// What is there.
+    /// The kind of entry at this path.
     pub kind: FileKind,
-    /// The size of a file in bytes; of a second name of the same file, and of all else, 0.
+    /// The size of a file in bytes; 0 for a second hard link to the same file, and for every other kind.
     pub size: u64,
 }
 
-/// What is at a path.
+/// The kind of an entry in a file tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FileKind {
-    /// A file, or another name of one.
+    /// A file, or a hard link to one.
     File,
     /// A folder.
     Dir,
@@ -31,32 +31,32 @@ pub enum FileKind {
     Special,
 }
 
-/// How far the reading of an image's layers has come.
+/// The progress of reading an image's layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reading {
-    /// The layer being read, from 1.
+    /// The layer being read, counted from 1.
     pub layer: usize,
-    /// How many there are.
+    /// The number of layers.
     pub layers: usize,
-    /// Bytes read so far, of all layers, as served.
+    /// Bytes read so far, of all layers, compressed as the registry serves them.
     pub bytes: u64,
-    /// Bytes there are.
+    /// The total number of bytes to read.
     pub of: u64,
 }
 
-/// The files of an image, or how far the reading of them has come.
+/// The files of an image, or the progress of reading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Files {
-    /// They are being read.
+    /// Reading in progress.
     Reading(Reading),
-    /// They were read.
+    /// All entries of the file tree, sorted by path.
     Known(Arc<Vec<ImageFile>>),
-    /// They could not be.
+    /// A failed read, with its reason.
     Failed(Why),
 }
 
 impl Files {
-    /// The files, where they are known.
+    /// Returns the files, if they were read.
     pub fn known(&self) -> Option<&[ImageFile]> {
         match self {
             Self::Known(files) => Some(files),

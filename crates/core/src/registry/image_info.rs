@@ -1,4 +1,4 @@
-//! What an image is, as its manifests and its configuration say (OCI image-spec).
+//! Descriptions of images, from their manifests and configurations (OCI image-spec).
 
 use std::collections::BTreeMap;
 
@@ -7,121 +7,126 @@ use serde::{Deserialize, Serialize};
 use crate::image::{Digest, Platform};
 use crate::time::Time;
 
-/// What an image is. It never changes: it belongs to a digest.
+/// The description of an image. It belongs to a digest and never changes.
 ///
-/// Where an index lists several images, layers and configuration are those of one of them; all texts are cleaned.
+/// If the digest is that of an index, layers and configuration are those of one of its images: of
+/// `linux/amd64`, or else of the first one. Control characters are removed from all texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
-    /// The digest it is about: an index's, or a single manifest's.
+    /// The digest described: that of an index or of a single manifest.
     pub digest: Digest,
-    /// The media type of what has that digest.
+    /// The media type of the index or manifest with that digest.
     pub media_type: String,
-    /// What the index lists; empty for a single manifest.
+    /// The entries of the index; empty for a single manifest.
     #[serde(default)]
     pub entries: Vec<Entry>,
-    /// Annotations of the index and of the image's manifest; the latter's win.
+    /// Annotations of the index and of the image's manifest; the manifest's take precedence.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
-    /// The platform whose layers and configuration these are, where it is known.
+    /// The platform of these layers and this configuration, if known.
     pub platform: Option<Platform>,
-    /// The digest of its manifest.
+    /// The digest of the manifest of these layers and this configuration.
     pub manifest: Digest,
-    /// Its layers, the lowest first.
+    /// The image's layers, lowest first.
     #[serde(default)]
     pub layers: Vec<Layer>,
-    /// Its configuration.
+    /// The image's configuration.
     #[serde(default)]
     pub config: Config,
 }
 
-/// One line of an index.
+/// One entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// The digest of the image's manifest.
+    /// The digest of the entry's manifest.
     pub digest: Digest,
-    /// What it is made for; `None` for attestations and where the index does not say.
+    /// The platform; `None` for attestations, and if the index does not name it.
     pub platform: Option<Platform>,
-    /// The variant of the architecture (`v8`); may be empty.
+    /// The variant of the architecture, such as `v8`; may be empty.
     #[serde(default)]
     pub variant: String,
-    /// What stands there instead of an image, such as `attestation-manifest`; empty for an image.
+    /// The kind of an entry that is not an image, such as `attestation-manifest`; empty for an image.
     #[serde(default)]
     pub kind: String,
 }
 
-/// A layer.
+/// One layer of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
-    /// The digest of what the registry serves.
+    /// The digest of the layer as the registry serves it.
     pub digest: Digest,
-    /// Its media type, which names its compression.
+    /// The media type, which names the compression.
     pub media_type: String,
-    /// Its size as served, in bytes.
+    /// The size in bytes, as the registry serves it.
     pub size: u64,
-    /// The digest of what it unpacks to, where the configuration tells: the same for the same content, however packed.
+    /// The digest of the unpacked layer, if the configuration lists it. It is the same for the same
+    /// content, however compressed.
     pub diff_id: Option<Digest>,
 }
 
-/// What an image's configuration says. Environment values are left out: they may hold secrets.
+/// The configuration of an image. Values of environment variables are left out: they may hold secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Config {
-    /// When it was built.
+    /// The build time.
     pub created: Option<Time>,
-    /// Its labels.
+    /// The labels, by key.
     pub labels: BTreeMap<String, String>,
-    /// Its entry point.
+    /// The words of the entry point; empty: none.
     pub entrypoint: Vec<String>,
-    /// Its command.
+    /// The words of the default command; empty: none.
     pub cmd: Vec<String>,
-    /// The user it runs as; empty: root.
+    /// The user that the image runs as; empty: root.
     pub user: String,
-    /// The ports it names, `5432/tcp`.
+    /// The exposed ports, such as `5432/tcp`.
     pub ports: Vec<String>,
-    /// The paths it wants volumes at.
+    /// The paths declared as volumes.
     pub volumes: Vec<String>,
-    /// Where it starts.
+    /// The working directory; may be empty.
     pub workdir: String,
-    /// What it is stopped with; empty: `SIGTERM`.
+    /// The signal that stops a container; empty: `SIGTERM`.
     pub stop_signal: String,
-    /// Its health check (`CMD-SHELL …`); empty: none.
+    /// The health check (`CMD-SHELL …`); empty: none.
     pub health: Vec<String>,
-    /// The names of its environment variables.
+    /// The names of the environment variables.
     pub env: Vec<String>,
-    /// How it was built, the first step first.
+    /// The build steps, oldest first.
     pub history: Vec<Step>,
 }
 
-/// A step of a build.
+/// One step of an image's build history.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Step {
-    /// When.
+    /// The time of the step.
     pub created: Option<Time>,
-    /// The command.
+    /// The command as the builder recorded it. Values of variables and build arguments are left out: they
+    /// may hold secrets.
     pub by: String,
-    /// Whether it made no layer.
+    /// True if the step made no layer.
     pub empty: bool,
 }
 
 impl About {
-    /// Compressed size of all layers, in bytes.
+    /// Returns the compressed size of all layers, in bytes.
     pub fn size(&self) -> u64 {
         self.layers.iter().map(|layer| layer.size).sum()
     }
 
-    /// An annotation, or else the label of that name: builders write either (OCI image-spec, annotations).
+    /// Returns an annotation, or else the label with the same key: builders write either (OCI image-spec,
+    /// annotations). A blank value counts as absent.
     pub fn note(&self, key: &str) -> Option<&str> {
         let found = self.annotations.get(key).or_else(|| self.config.labels.get(key));
         found.map(String::as_str).filter(|text| !text.trim().is_empty())
     }
 
-    /// Whether it can be started without a command of the service's own.
+    /// Returns whether the image can start without a command from the service.
     pub fn has_command(&self) -> bool {
         !self.config.entrypoint.is_empty() || !self.config.cmd.is_empty()
     }
 
-    /// When it was built: by its configuration, else by its annotation `org.opencontainers.image.created`.
+    /// Returns the build time from the configuration, or else from the annotation
+    /// `org.opencontainers.image.created`.
     pub fn created(&self) -> Option<Time> {
         self.config.created.or_else(|| Time::parse(self.note("org.opencontainers.image.created")?))
     }

@@ -1,4 +1,4 @@
-//! What is known of images from their registries: facts with an age and a source.
+//! Facts about images from their registries, each with its time and source.
 
 mod base_image;
 mod facts;
@@ -23,39 +23,39 @@ use serde::{Deserialize, Serialize};
 use super::image::{Digest, Platform};
 use super::time::Time;
 
-/// Who told us.
+/// The source of a fact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Via {
+pub enum FactSource {
     /// The registry itself.
     Registry,
-    /// The engine's `/distribution` end point.
+    /// The engine's `/distribution` endpoint.
     Engine,
-    /// What a person or a vendor wrote down: a file, an address, or a list built in.
+    /// A list that a person or a vendor maintains: a file, a URL, or the built-in list.
     Written,
 }
 
-/// Why something could not be learned.
+/// The reason why a query failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "why", content = "text")]
 pub enum Why {
-    /// The registry has no such tag, digest or repository.
+    /// A tag, digest or repository that the registry does not have.
     NotFound,
-    /// The registry refuses the credentials used.
+    /// Credentials that the registry refuses.
     Denied,
-    /// The registry wants credentials, and there are none here.
+    /// A registry that requires credentials, while none are configured.
     NoCredentials,
-    /// Nobody answered: name, connection, TLS or time; the text is the cause.
+    /// No answer, because name resolution, connection or TLS failed or timed out; the text is the cause.
     Unreachable(String),
-    /// Too many requests for now.
+    /// The registry's rate limit, which is used up for now.
     RateLimited,
     /// Any other answer, with its text.
     Other(String),
 }
 
-/// The words for why a look-up failed: every screen, finding and verb has them from here.
+/// The messages for failed look-ups; every screen, finding and command uses them.
 impl Why {
-    /// In a few words, after a name and a colon.
+    /// Returns a few words for use after a name and a colon.
     pub fn text(&self) -> &str {
         match self {
             Self::NotFound => "not found",
@@ -66,7 +66,7 @@ impl Why {
         }
     }
 
-    /// In a clause without the cause, where there is no room for a registry's name.
+    /// Returns a short sentence without the cause, for places with no room for the registry's name.
     pub fn brief(&self) -> &'static str {
         match self {
             Self::NotFound => "not in the registry",
@@ -78,7 +78,7 @@ impl Why {
         }
     }
 
-    /// In a whole sentence: what this registry answered to who asked for `what` (`such image`).
+    /// Returns a full sentence about the answer of registry `host` to a request for `what` (`such image`).
     pub fn sentence(&self, host: &str, what: &str) -> String {
         match self {
             Self::NotFound => format!("{host} has no {what}"),
@@ -91,34 +91,34 @@ impl Why {
     }
 }
 
-/// A thing that may be known, with when and from whom.
+/// The state of a query: its answer or failure, with time and source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Fact<T> {
-    /// Nobody asked yet.
+    /// A query that was never sent.
     #[default]
     Unknown,
-    /// Asked, not answered yet.
+    /// A query in progress.
     Asked,
-    /// Known since `at`.
+    /// An answer.
     Known {
-        /// What is known.
+        /// The value in the answer.
         value: T,
-        /// When it was learned.
+        /// The time of the answer.
         at: Time,
-        /// From whom.
-        via: Via,
+        /// The source of the answer.
+        via: FactSource,
     },
-    /// Could not be learned.
+    /// A query that failed.
     Failed {
-        /// The reason.
+        /// The reason for the failure.
         why: Why,
-        /// When that was found out.
+        /// The time of the failure.
         at: Time,
     },
 }
 
 impl<T> Fact<T> {
-    /// The value, where known.
+    /// Returns the value, if known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known { value, .. } => Some(value),
@@ -126,7 +126,7 @@ impl<T> Fact<T> {
         }
     }
 
-    /// The reason, where it failed.
+    /// Returns the reason, if the query failed.
     pub fn failed(&self) -> Option<&Why> {
         match self {
             Self::Failed { why, .. } => Some(why),
@@ -134,54 +134,55 @@ impl<T> Fact<T> {
         }
     }
 
-    /// Whether there is an answer of either kind.
+    /// Returns whether the query has succeeded or failed.
     pub fn answered(&self) -> bool {
         matches!(self, Self::Known { .. } | Self::Failed { .. })
     }
 }
 
-/// What a reference names at its registry.
+/// The digest that a reference names, with its platforms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageFact {
-    /// The digest of the index, or of the image manifest where there is no index.
+    /// The digest of the index, or of the image's manifest if there is no index.
     pub digest: Digest,
-    /// What it is made for, attestations left out; `None` where it could not be learned, which is not "nothing".
+    /// The supported platforms, without attestations. `None` means that they are unknown, not that there are none.
     pub platforms: Option<Vec<Platform>>,
-    /// Compressed size of all layers of one platform, in bytes, where cheaply known.
+    /// The compressed size of all layers of one platform, in bytes; `None` if it needs further requests.
     #[serde(default)]
     pub size: Option<u64>,
-    /// The images an index lists, by platform; empty for a single manifest, and where the engine told it.
+    /// The digests of the images that an index lists. Empty for a single manifest, and in an answer from
+    /// the engine.
     #[serde(default)]
     pub children: Vec<Digest>,
-    /// What the registry said it still allows, where it says so.
+    /// The registry's request limit, if it reports one.
     #[serde(default)]
     pub allowance: Option<Allowance>,
 }
 
 impl ImageFact {
-    /// What is learned by a look that tells a digest and platforms only.
+    /// Creates a fact from a digest and platforms only, as the engine reports them.
     pub fn new(digest: Digest, platforms: Option<Vec<Platform>>) -> Self {
         Self { digest, platforms, size: None, children: Vec::new(), allowance: None }
     }
 }
 
-/// How many requests a registry still takes from here (`RateLimit-Limit`, `RateLimit-Remaining`; Docker Hub's are
-/// described at `docs.docker.com/docker-hub/usage/pulls`).
+/// A registry's request limit for this client (headers `RateLimit-Limit` and `RateLimit-Remaining`; Docker
+/// Hub's limits are described at `docs.docker.com/docker-hub/usage/pulls`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allowance {
-    /// In all.
+    /// The number of requests allowed in a window.
     pub limit: u64,
-    /// Left.
+    /// The number of requests left in the current window.
     pub remaining: u64,
-    /// Within so many seconds, where told.
+    /// The length of the window in seconds, if reported.
     pub window: Option<u64>,
 }
 
 /// The tags of a repository, as the registry lists them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tags {
-    /// Their names.
+    /// The tag names that were read.
     pub names: Vec<String>,
-    /// Whether there are more than were read.
+    /// True if the registry has more tags than were read.
     pub cut: bool,
 }

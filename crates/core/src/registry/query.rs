@@ -1,30 +1,30 @@
-//! What has to be learned before a plan or a check is complete.
+//! Queries: facts that must be learned before a plan or a check is complete.
 //!
 //! Each query has one state, its [`Fact`](super::Fact) in [`Facts`](super::Facts): unknown, asked, known or failed.
 
 use crate::swarm::GroupKey;
 
-/// Something that has to be learned first.
+/// A query that must be answered before a plan or a check is complete.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Want {
-    /// What a reference names.
+    /// The image that a reference names.
     Image(String),
-    /// What the image of a `repository@digest` is.
+    /// The description of an image, by `repository@digest`.
     About(String),
     /// The tags of a repository.
     Tags(String),
-    /// What a reference names for the nodes, by the engine's own look.
+    /// The image that a reference names according to the engine, which pulls as the nodes do.
     Engine(String),
-    /// The version manifest.
+    /// The vendor's version manifest.
     Versions,
-    /// A service's task history, by the service's id.
+    /// The task history of a service, by the service's id.
     Tasks(String),
-    /// A change's record.
+    /// The record of a change, by the change's id.
     Record(String),
-    /// The journal's slots.
+    /// The slots of the journal: the state of all changes.
     Journal,
-    /// What was seen of a group and brought by others.
+    /// The external deploys that were recorded for a group.
     Sightings(GroupKey),
-    /// Whether the operator has credentials for a registry, by its host.
+    /// The operator's credentials for a registry, by its host.
     Login(String),
 }

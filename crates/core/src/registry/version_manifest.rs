@@ -1,5 +1,7 @@
-//! The version manifest: which image was made and tested for which version (pgEdge's format 1, as its control plane
-//! reads it: `server/internal/orchestrator/swarm`, `github.com/pgEdge/control-plane`).
+//! The version manifest: the images that were built and tested for each version.
+//!
+//! The format is pgEdge's schema version 1, as its control plane reads it
+//! (`server/internal/orchestrator/swarm`, `github.com/pgEdge/control-plane`).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,19 +14,19 @@ use crate::version::Version;
 
 /// The component whose images are keyed by PostgreSQL and Spock version.
 pub const POSTGRES: &str = "postgres";
-/// Where images without a registry are, unless the configuration says otherwise.
+/// The prefix for images that name no registry, unless the configuration sets another one.
 pub const REPOSITORY_HOST: &str = "ghcr.io/pgedge";
-/// The format's number.
+/// The supported `schema_version`.
 const SCHEMA: i64 = 1;
 
-/// Whether an image is meant for everyone.
+/// The release state of an image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stability {
-    /// It is.
+    /// An image for general use; the default if the manifest names no state.
     #[default]
     Stable,
-    /// It is under development, or marked with a word this version does not know.
+    /// An image under development, or in a state that this version of pinnace does not know.
     Dev,
 }
 
@@ -33,35 +35,35 @@ pub enum Stability {
 pub struct VersionEntry {
     /// The version of PostgreSQL, or of another component.
     pub version: String,
-    /// The version of Spock; for PostgreSQL only.
+    /// The Spock version; `None` for components other than PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spock: Option<String>,
-    /// The image, its registry included.
+    /// The image, including its registry.
     pub image: String,
-    /// Whether it is meant for everyone.
+    /// The release state of the image: stable or under development.
     pub stability: Stability,
-    /// Whether the manifest marks it as the default.
+    /// True if the manifest marks the image as the default.
     pub default: bool,
 }
 
 impl VersionEntry {
-    /// The version's label, `17.9_5` for PostgreSQL with Spock.
+    /// Returns the version label, `17.9_5` for PostgreSQL with Spock.
     pub fn label(&self) -> String {
         self.spock.as_ref().map_or_else(|| self.version.clone(), |spock| format!("{}_{spock}", self.version))
     }
 }
 
-/// Where a manifest came from.
+/// The source of a version manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "from", content = "at")]
 pub enum ManifestOrigin {
-    /// A file.
+    /// A local file, by its path.
     File(String),
-    /// An address, just now.
+    /// A URL that this process has fetched.
     Url(String),
-    /// What an address answered before, kept on disk.
+    /// The copy on disk of what a URL answered an earlier process.
     Cache(String),
-    /// The list that is built in.
+    /// The list built into the program.
     BuiltIn,
 }
 
@@ -76,40 +78,40 @@ impl fmt::Display for ManifestOrigin {
     }
 }
 
-/// A version manifest, read.
+/// A parsed version manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VersionManifest {
-    /// Images by component, in the manifest's order.
+    /// Images by component, in the manifest's order within each component.
     pub components: BTreeMap<String, Vec<VersionEntry>>,
-    /// Where it came from.
+    /// The source of this manifest.
     pub origin: ManifestOrigin,
-    /// As of when it is: the answer's, the file's, or the list's date.
+    /// The date of the data: of the answer, of the file's last change, or of the built-in list.
     pub at: Option<Time>,
-    /// Why it could not be had anew, where that failed and an older one is kept.
+    /// The reason why the manifest could not be refreshed, if an older one is used.
     #[serde(default)]
     pub problem: Option<String>,
 }
 
-/// Why a text is no manifest; the words are the control plane's.
+/// The reason why a text is not a version manifest; the messages are those of the control plane.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// It is no JSON of this shape.
+    /// A text that is not JSON of the expected shape.
     #[error("invalid JSON: {0}")]
     Json(String),
-    /// It is of another format.
+    /// An unsupported `schema_version`.
     #[error("unsupported schema_version {0} (want {SCHEMA})")]
     Schema(i64),
-    /// It names no image of PostgreSQL.
+    /// A manifest without PostgreSQL images.
     #[error("manifest missing images.postgres")]
     NoPostgres,
-    /// A version is none.
+    /// An entry with an invalid version or image.
     #[error("invalid version entry {{postgres:{postgres} spock:{spock}}}: {why}")]
     VersionEntry {
         /// The version of PostgreSQL, or of the component.
         postgres: String,
-        /// The version of Spock.
+        /// The Spock version; may be empty.
         spock: String,
-        /// What is wrong.
+        /// The problem with the entry.
         why: String,
     },
 }
@@ -135,10 +137,10 @@ struct Line {
 }
 
 impl VersionManifest {
-    /// Reads a manifest; images without a registry are looked for at `host` (`ghcr.io/pgedge`).
+    /// Parses a manifest. Images that name no registry get the prefix `host` (`ghcr.io/pgedge`).
     ///
     /// # Errors
-    /// In the control plane's own words.
+    /// The first mistake, in the control plane's words.
     pub fn parse(text: &str, host: &str, origin: ManifestOrigin, at: Option<Time>) -> Result<Self, ManifestError> {
         let text: Text = serde_json::from_str(text).map_err(|error| ManifestError::Json(error.to_string()))?;
         if text.schema_version != SCHEMA {
@@ -152,7 +154,7 @@ impl VersionManifest {
             let mut entries: Vec<VersionEntry> = Vec::new();
             for line in lines {
                 let entry = line.entry(name == POSTGRES, host)?;
-                // A later line of the same version wins.
+                // A later line for the same version wins.
                 entries.retain(|known| (&known.version, &known.spock) != (&entry.version, &entry.spock));
                 entries.push(entry);
             }
@@ -165,10 +167,10 @@ impl VersionManifest {
         self.components.get(component).map_or(&[], Vec::as_slice)
     }
 
-    /// The image for a version of PostgreSQL and Spock.
+    /// Returns the image for a PostgreSQL version and a Spock version.
     ///
     /// # Errors
-    /// `unsupported postgres version …` or `unsupported spock version …`, as the control plane says it.
+    /// `unsupported postgres version …` or `unsupported spock version …`, in the control plane's words.
     pub fn postgres(&self, postgres: &str, spock: &str) -> Result<&VersionEntry, String> {
         let mut of_version = self.of(POSTGRES).iter().filter(|entry| entry.version == postgres).peekable();
         if of_version.peek().is_none() {
@@ -178,10 +180,10 @@ impl VersionManifest {
         found.ok_or_else(|| format!("unsupported spock version {spock}"))
     }
 
-    /// The image of another component for a version; `latest` is its default.
+    /// Returns the image of another component for a version; `latest` selects the component's default.
     ///
     /// # Errors
-    /// `unsupported version …`.
+    /// `unsupported COMPONENT version …`, with the component's name.
     pub fn component(&self, component: &str, version: &str) -> Result<&VersionEntry, String> {
         let found = match version {
             "latest" => self.default_of(component),
@@ -190,27 +192,28 @@ impl VersionManifest {
         found.ok_or_else(|| format!("unsupported {component} version {version}"))
     }
 
-    /// A component's default: the marked one, else the last.
+    /// Returns a component's default: the marked image, or else the last one.
     pub fn default_of(&self, component: &str) -> Option<&VersionEntry> {
         let entries = self.of(component);
         entries.iter().rfind(|entry| entry.default).or(entries.last())
     }
 
-    /// The entry whose image this is, with its component; a digest does not matter.
+    /// Returns the entry of this image, with its component; a digest is ignored.
     pub fn of_image(&self, image: &ImageRef) -> Option<(&str, &VersionEntry)> {
         let mut all =
             self.components.iter().flat_map(|(name, entries)| entries.iter().map(move |it| (name.as_str(), it)));
         all.find(|(_, entry)| same(&entry.image, image))
     }
 
-    /// The component whose images are in the same repository as this one.
+    /// Returns the component that has images in the same repository as this one.
     pub fn component_of(&self, image: &ImageRef) -> Option<&str> {
         let in_it =
             |entry: &VersionEntry| ImageRef::parse(&entry.image).is_ok_and(|other| other.same_repository(image));
         self.components.iter().find(|(_, entries)| entries.iter().any(in_it)).map(|(name, _)| name.as_str())
     }
 
-    /// Stable images for newer versions of the same majors of PostgreSQL and Spock, the newest first.
+    /// Returns the stable images for newer versions with the same majors of PostgreSQL and Spock, newest
+    /// first. Without `spock_major`, any version of Spock is included.
     pub fn newer(&self, postgres: &Version, spock_major: Option<u64>) -> Vec<&VersionEntry> {
         let mut found: Vec<(Version, &VersionEntry)> = self
             .of(POSTGRES)
@@ -229,7 +232,7 @@ fn major(text: Option<&str>) -> Option<u64> {
     Version::parse(text?).map(|version| version.major())
 }
 
-/// Whether two references name the same tag.
+/// Returns whether two references name the same repository and tag.
 fn same(text: &str, image: &ImageRef) -> bool {
     ImageRef::parse(text)
         .is_ok_and(|other| other.same_repository(image) && other.tag_or_latest() == image.tag_or_latest())
@@ -255,7 +258,7 @@ impl Line {
     }
 }
 
-/// An image with its registry: as it is where it names one, else below `host`.
+/// Returns the image with its registry: unchanged if it names one, else below `host`.
 fn with_host(image: &str, host: &str) -> String {
     let names_one = image.split_once('/').is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost");
     if names_one || host.is_empty() { image.to_owned() } else { format!("{}/{image}", host.trim_end_matches('/')) }

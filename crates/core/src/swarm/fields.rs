@@ -1,19 +1,20 @@
-//! The fields of a service's spec that a change edits, and what an image makes of them.
+//! The fields of a service spec that a change edits, and their values for a new image.
 
 use serde_json::Value;
 
 use super::{Place, Places};
 use crate::image::Platform;
 
-/// The image text of a spec.
+/// The JSON pointer of the image reference in a service spec.
 pub const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
-/// The platforms the scheduler goes by.
+/// The JSON pointer of the platforms that the scheduler filters nodes by.
 pub(crate) const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
 
-/// The places of a spec that runs a new image, with that image's platforms; removed when they are not known.
+/// Returns the editable fields of a spec after a change to this image and its platforms. Unknown
+/// platforms remove the platform filter from the spec.
 ///
-/// Written as `{Architecture, OS}` without variants, deduplicated: what the `docker` client writes, and what the
-/// scheduler compares.
+/// The platforms are written as `{Architecture, OS}` without variants, sorted and without duplicates: the `docker`
+/// client writes this form, and the scheduler compares these two values.
 pub(crate) fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> Places {
     let mut list: Vec<&Platform> =
         platforms.unwrap_or_default().iter().filter(|platform| !platform.is_unknown()).collect();

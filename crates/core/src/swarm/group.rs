@@ -1,4 +1,4 @@
-//! Groups and members: what is looked at and changed together.
+//! Groups and members: the units of display and of change.
 
 use std::fmt;
 
@@ -7,37 +7,38 @@ use sha2::{Digest as _, Sha256};
 
 use crate::swarm::Service;
 
-/// The label of a pgEdge database's services that holds the database's id.
+/// The label on each service of a pgEdge database; its value is the database's id.
 pub const DATABASE: &str = "pgedge.database.id";
-/// The label that tells a pgEdge service's part: `postgres` or `service`.
+/// The label with the component of a pgEdge service: `postgres` or `service`.
 pub const COMPONENT: &str = "pgedge.component";
-/// The label of a pgEdge instance that names its db node.
+/// The label on a pgEdge instance with the name of its db node.
 pub const DB_NODE: &str = "pgedge.node.name";
-/// The label of a pgEdge instance that names its host.
+/// The label on a pgEdge instance with the id of its host.
 pub const HOST: &str = "pgedge.host.id";
-/// The label of a database's other services that holds their id in its spec.
+/// The label on the supporting services of a database; its value is the service's id in the database's spec.
 pub(crate) const SERVICE_ID: &str = "pgedge.service.id";
-/// The label `docker stack deploy` puts on a stack's services.
+/// The label that `docker stack deploy` sets on a stack's services; its value is the stack's name.
 pub const STACK: &str = "com.docker.stack.namespace";
-/// The label `docker stack deploy` keeps the compose file's image text in.
+/// The label in which `docker stack deploy` stores the image reference of the compose file.
 pub(crate) const STACK_IMAGE: &str = "com.docker.stack.image";
 
-/// The label that tells what an instance of a database is, `primary` or `replica`: pinnace's own, as no engine knows it.
+/// The label with the role of a database instance, `primary` or `replica`. It is pinnace's own label, set by the
+/// operator: the engine does not know these roles.
 pub const ROLE: &str = "pinnace.role";
 
-/// What kind of group.
+/// The kinds of groups; a service belongs to exactly one group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupKind {
-    /// A pgEdge database.
+    /// The services with the same pgEdge database id.
     Database,
-    /// A stack.
+    /// The services of a stack that belong to no database.
     Stack,
-    /// A service by itself.
+    /// A single service that belongs to no database and no stack.
     Service,
 }
 
 impl GroupKind {
-    /// The word before the slash in a group's text.
+    /// Returns the kind's word, the part before the slash in a group's text.
     pub fn word(self) -> &'static str {
         match self {
             Self::Database => "database",
@@ -47,17 +48,17 @@ impl GroupKind {
     }
 }
 
-/// A group's identity; its text is `database/ID`, `stack/NAME` or `service/NAME`.
+/// The identity of a group; its text form is `database/ID`, `stack/NAME` or `service/NAME`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
-    /// What kind.
+    /// The kind of the group.
     pub kind: GroupKind,
-    /// The database's id, the stack's or the service's name.
+    /// The database's id, or the stack's or service's name.
     pub name: String,
 }
 
 impl GroupKey {
-    /// The group a service belongs to.
+    /// Returns the group that a service belongs to, by its labels.
     pub fn of(service: &Service) -> Self {
         let (kind, name) = match (service.label(DATABASE), service.label(STACK)) {
             (Some(id), _) if !id.is_empty() => (GroupKind::Database, id),
@@ -67,7 +68,7 @@ impl GroupKey {
         Self { kind, name: name.to_owned() }
     }
 
-    /// Reads `kind/name`.
+    /// Parses `kind/name`; `None` for an unknown kind or an empty name.
     pub fn parse(text: &str) -> Option<Self> {
         let (word, name) = text.split_once('/')?;
         let kind =
@@ -75,7 +76,7 @@ impl GroupKey {
         (!name.is_empty()).then(|| Self { kind, name: name.to_owned() })
     }
 
-    /// The first 20 hexadecimal digits of the SHA-256 of its text: its name in the journal.
+    /// Returns the first 20 hexadecimal digits of the SHA-256 of the group's text, which name the group in the journal.
     pub fn hash(&self) -> String {
         hex(&Sha256::digest(self.to_string().as_bytes()))[..20].to_owned()
     }
@@ -102,9 +103,10 @@ impl<'de> Deserialize<'de> for GroupKey {
     }
 }
 
-/// The member a service is part of: a db node, or the service itself.
+/// Returns the member that a service belongs to: a db node, or the service itself.
 ///
-/// Within a database the services with component `postgres` belong to their db node; every other is its own member.
+/// Within a database, all services with component `postgres` belong to their db node. Every other service is a member
+/// on its own; in a stack its name is given without the stack's prefix.
 pub fn member_of(service: &Service) -> String {
     let own = || match service.label(STACK) {
         Some(stack) if service.label(DATABASE).is_none() => {
@@ -115,12 +117,12 @@ pub fn member_of(service: &Service) -> String {
     if is_postgres(service) { service.label(DB_NODE).map_or_else(own, str::to_owned) } else { own() }
 }
 
-/// Whether a database pin covers this service.
+/// Returns whether a service is a PostgreSQL instance of a pgEdge database, which the database's pin covers.
 pub fn is_postgres(service: &Service) -> bool {
     service.label(DATABASE).is_some() && service.label(COMPONENT) == Some("postgres")
 }
 
-/// Bytes as lower-case hexadecimal digits.
+/// Formats bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {

@@ -1,6 +1,6 @@
-//! How a service really is: judged by its spec, its tasks and their nodes, never by the engine's counts alone.
+//! The health of a service, assessed from its spec, its tasks and their nodes, never from the engine's counts alone.
 //!
-//! The engine counts a task as running whatever its image and whether or not its node is down, calls a rollout
+//! The engine counts a task as running whatever its image is and even if its node is down. It calls a rollout
 //! `completed` in a crash loop, and `updating` while a task can never be scheduled.
 
 use std::collections::BTreeMap;
@@ -9,35 +9,35 @@ use std::time::Duration;
 use crate::swarm::{Mode, Node, NodeState, RestartCondition, Service, Task, TaskState, UpdateState};
 use crate::time::Time;
 
-/// The state of a service, in one word.
+/// The state of a service; the order of the variants is by urgency, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Tasks fail.
+    /// Tasks are missing because the newest ones failed.
     Failing,
-    /// Tasks come up and end again and again.
+    /// A crash loop: tasks start and end again and again.
     Looping,
-    /// The service is gone, and the journal knew it.
+    /// The service was removed, but the journal knows it.
     Missing,
-    /// A node that its tasks are on is down.
+    /// Tasks are missing because a node that runs them is down.
     NodeDown,
-    /// Its rollout is paused after a failure.
+    /// The rollout, or the engine's rollback, is paused after a failure.
     Paused,
-    /// Tasks are wanted and do not run yet.
+    /// Tasks are pending: wanted, but not running yet.
     Waiting,
-    /// A rollout is under way.
+    /// A rollout is in progress.
     Updating,
-    /// Not known.
+    /// The state before anything is known.
     Unknown,
-    /// All is as wanted.
+    /// All wanted tasks run.
     Ok,
-    /// Ran to its end, as it should.
+    /// A job or one-shot service that ran to its end.
     Finished,
-    /// Scaled to 0.
+    /// A replicated service that is scaled to 0.
     Stopped,
 }
 
 impl State {
-    /// The word of JSON, filters and screens.
+    /// Returns the state's word, as used in JSON, filters and on screens.
     pub fn word(self) -> &'static str {
         match self {
             Self::Failing => "failing",
@@ -54,67 +54,67 @@ impl State {
         }
     }
 
-    /// Whether a person is needed.
+    /// Returns whether the state needs attention from an operator.
     pub fn is_trouble(self) -> bool {
         matches!(self, Self::Failing | Self::Looping | Self::Missing | Self::NodeDown | Self::Paused | Self::Waiting)
     }
 }
 
-/// The newest error of a service's tasks.
+/// The newest error among a service's tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskError {
-    /// The engine's text.
+    /// The error text of the engine.
     pub text: String,
-    /// The node's id, where the task had one.
+    /// The id of the task's node; `None` if it had none.
     pub node: Option<String>,
-    /// When.
+    /// The time at which the task entered its state.
     pub at: Option<Time>,
-    /// The image text the task had.
+    /// The image reference in the task's spec.
     pub image: String,
 }
 
-/// The last change of image as the engine remembers it.
+/// The last image change that the engine remembers, from the service's `PreviousSpec`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changed {
-    /// The previous text.
+    /// The image reference before the change.
     pub from: String,
-    /// When the engine last touched the service.
+    /// The start of the last rollout, else the time at which the engine last touched the service.
     pub at: Option<Time>,
 }
 
-/// What is known of a service's well-being.
+/// The assessed health of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// In one word.
+    /// The state in one word.
     pub state: State,
-    /// Tasks that run, on nodes that are heard from.
+    /// The number of running tasks, not counting those on nodes that are down.
     pub running: u64,
-    /// Tasks wanted.
+    /// The number of wanted tasks.
     pub desired: u64,
-    /// Running tasks that have the spec's image; equal to `running` when no rollout is under way.
+    /// The number of running tasks with the spec's image; equal to `running` if no rollout is in progress.
     pub fresh: u64,
-    /// The newest error, where there is trouble.
+    /// The newest task error; only while the state needs attention or a rollout is in progress.
     pub error: Option<TaskError>,
-    /// What a task waits for, in the scheduler's words or ours.
+    /// The reason why a task is not running yet, in the scheduler's words or in ours.
     pub waits: Option<String>,
-    /// What changed last, where the engine still knows another image.
+    /// The last image change; `None` if the engine keeps no previous spec, or one with the same image.
     pub changed: Option<Changed>,
-    /// Since when the newest running task runs, or the newest task is in its state.
+    /// The time since which the newest running task runs; without one, the time of the newest task state.
     pub since: Option<Time>,
-    /// When a task of its image last ended by a fault, although all run now.
+    /// The time of the newest failure of a task with the current image, if it is recent and all tasks run again.
     pub restarted: Option<Time>,
-    /// Whether the engine went back by itself after the last update.
+    /// Set when the engine rolled the last update back automatically.
     pub engine_rolled_back: bool,
 }
 
-/// How recent an end must be to count for a loop.
+/// The period in which failures count towards a crash loop.
 const LOOP_WINDOW: Duration = Duration::from_secs(600);
-/// A task that lived this long before it ended was up.
+/// The run time from which an ended task counts as one that had come up.
 const LIVED: Duration = Duration::from_secs(10);
-/// One that ran for so long has got over the quick ends before it.
+/// The run time after which a running task has outlived the quick failures before it.
 const RECOVERED: Duration = Duration::from_secs(30);
 
-/// Judges a service; `tasks` may be what runs only, or nothing, when more has not been read.
+/// Assesses a service. `tasks` may hold only the running tasks, or none, if no more was read.
 pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String, Node>, now: Time) -> Health {
     let view = View { service, tasks, nodes, now };
     let running = view.running();
@@ -140,7 +140,7 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
     }
 }
 
-/// What a task is the successor of others in: its slot, or its node.
+/// The key of a series of tasks that replace each other: a slot number, or a node id for global services.
 type Slot<'a> = (Option<u64>, Option<&'a String>);
 
 struct View<'a> {
@@ -171,7 +171,7 @@ impl View<'_> {
         self.wanted().filter(|task| self.is_running(task)).count() as u64
     }
 
-    /// Those with the spec's image; unknown where no task was read.
+    /// Counts the running tasks with the spec's image; `None` if no task was read.
     fn fresh(&self) -> Option<u64> {
         let image = self.service.image();
         (!self.tasks.is_empty())
@@ -193,7 +193,8 @@ impl View<'_> {
         if matches!(update, Some(UpdateState::Paused | UpdateState::RollbackPaused)) {
             return State::Paused;
         }
-        // The swarm wants such a task shut down as soon as its node is down, and makes another, which may wait for ever.
+        // The swarm sets such a task to `shutdown` as soon as its node is down, and creates a
+        // replacement that may stay pending.
         if running < desired && self.tasks.iter().any(|task| !task.state.is_over() && self.on_down_node(task)) {
             return State::NodeDown;
         }
@@ -211,7 +212,7 @@ impl View<'_> {
         if updating { State::Updating } else { State::Ok }
     }
 
-    /// What is at its end, and should be.
+    /// Returns the state of a service that is finished or stopped as intended; `None` for all others.
     fn over(&self, running: u64, desired: u64) -> Option<State> {
         match self.service.mode {
             Mode::Replicated(0) => return Some(State::Stopped),
@@ -239,7 +240,7 @@ impl View<'_> {
         slots.into_values().collect()
     }
 
-    /// Whether a slot's newest task that got as far as a node ended by a fault.
+    /// Returns whether, in any slot without a running task, the newest ended task failed; a later `shutdown` clears it.
     fn newest_ended_badly(&self) -> bool {
         let mut slots: BTreeMap<Slot<'_>, Vec<&Task>> = BTreeMap::new();
         for task in self.tasks {
@@ -257,8 +258,9 @@ impl View<'_> {
         })
     }
 
-    /// Whether a slot's tasks came up and ended at least twice lately. Quick ends are failures, until one is up again:
-    /// then they make a loop, for as long as that one has not outlived them.
+    /// Returns whether a slot is in a crash loop: at least two of its tasks ended lately after they
+    /// had come up. Tasks that end within `LIVED` count as failures only; they count as a loop
+    /// once a new task runs, until it has outlived them.
     fn loops(&self) -> bool {
         let mut slots: BTreeMap<Slot<'_>, (u32, u32)> = BTreeMap::new();
         for task in self.tasks {
@@ -296,7 +298,7 @@ impl View<'_> {
         })
     }
 
-    /// The end of a task that was replaced, while that is news.
+    /// Returns the time of the newest failure of a task with the current image, if it is recent.
     fn restarted(&self) -> Option<Time> {
         let image = self.service.image();
         let ended = self.tasks.iter().filter(|task| task.state.is_failure() && task.image == image);

@@ -1,6 +1,6 @@
-//! Nodes, services and tasks as the Docker Engine reports them, without their specs' contents.
+//! Nodes, services and tasks as the Docker Engine reports them, without the other contents of their specs.
 //!
-//! Words are Docker's. A value the Engine may add one day is kept as `Other`, never refused.
+//! All words are Docker's. An enum value that the engine adds later is kept as `Other`, never refused.
 
 mod fields;
 mod group;
@@ -25,87 +25,87 @@ use serde::{Deserialize, Serialize};
 use super::image::Platform;
 use super::time::Time;
 
-/// One node of the swarm.
+/// One node of the swarm, from `/nodes`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// The engine's id.
+    /// The node's id.
     pub id: String,
-    /// The host's name.
+    /// The host name.
     pub hostname: String,
-    /// Manager or worker.
+    /// The role: manager or worker.
     pub role: Role,
-    /// Whether it leads the managers.
+    /// Set on the leader of the managers.
     pub leader: bool,
-    /// A manager's reachability (`reachable`), as the leader sees it.
+    /// A manager's reachability as the leader sees it (`reachable`); `None` for workers.
     pub reachability: Option<String>,
-    /// Whether it takes tasks.
+    /// The operator's setting whether the node takes tasks.
     pub availability: Availability,
-    /// Whether the swarm hears from it.
+    /// The state of the node's connection to the managers.
     pub state: NodeState,
-    /// The engine's word on that (`heartbeat failure`).
+    /// The engine's explanation of the state (`heartbeat failure`); may be empty.
     pub state_message: String,
-    /// What it runs.
+    /// The node's operating system and architecture, normalised.
     pub platform: Platform,
-    /// The version of its engine.
+    /// The version of its Docker Engine.
     pub engine: String,
-    /// The node's address, `0.0.0.0` where unknown.
+    /// The node's IP address; `0.0.0.0` if unknown.
     pub address: String,
-    /// The node's labels and its engine's, for constraints.
+    /// The node's labels (`node.labels.*` in constraints).
     pub labels: BTreeMap<String, String>,
-    /// Labels of the node's engine (`engine.labels.*` in constraints).
+    /// The labels of the node's engine (`engine.labels.*` in constraints).
     pub engine_labels: BTreeMap<String, String>,
 }
 
 impl Node {
-    /// Whether a new task could start there now.
+    /// Returns whether the scheduler may place a new task on the node now: it is ready and active.
     pub fn takes_tasks(&self) -> bool {
         self.state == NodeState::Ready && self.availability == Availability::Active
     }
 }
 
-/// How many tasks a service wants.
+/// The mode of a service, with the number of wanted tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// So many.
+    /// A fixed number of replicas.
     Replicated(u64),
-    /// One on each node that fits.
+    /// One task on each node that satisfies the constraints.
     Global,
-    /// So many completions.
+    /// A job with a fixed number of completions.
     ReplicatedJob(u64),
-    /// One completion on each node that fits.
+    /// A job with one completion on each node that satisfies the constraints.
     GlobalJob,
-    /// A mode this version does not know.
+    /// A mode that this version does not know.
     Other(String),
 }
 
 impl Mode {
-    /// Whether most edits would run it again.
+    /// Returns whether the service is a job, which most edits would run again.
     pub fn is_job(&self) -> bool {
         matches!(self, Self::ReplicatedJob(_) | Self::GlobalJob)
     }
 }
 
-/// How the engine replaces tasks; the engine's defaults are filled in.
+/// The update policy of a service (`UpdateConfig`), with the engine's defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UpdatePolicy {
-    /// How many at once; 0 is all.
+    /// The number of tasks that are replaced at once; 0 means all.
     pub parallelism: u64,
-    /// Between batches.
+    /// The delay between batches.
     pub delay: Duration,
-    /// What a failure does.
+    /// The action when a new task fails.
     pub on_failure: FailureAction,
-    /// How long a new task is watched for failure.
+    /// The period after its start in which the failure of a new task counts.
     pub monitor: Duration,
-    /// The share of failures that is put up with.
+    /// The tolerated share of failed tasks, from 0 to 1.
     pub max_failure_ratio: f64,
-    /// Whether the new task starts before the old one stops.
+    /// Set for order `start-first`: the new task starts before the old one stops.
     pub start_first: bool,
-    /// Whether the spec says all this, or the engine's defaults apply.
+    /// Set when the spec has an `UpdateConfig`; otherwise all values are the engine's defaults.
     pub explicit: bool,
 }
 
 impl Default for UpdatePolicy {
-    /// What `?insertDefaults=true` shows for a spec without `UpdateConfig`.
+    /// Returns the values that `?insertDefaults=true` shows for a spec without `UpdateConfig`.
     fn default() -> Self {
         Self {
             parallelism: 1,
@@ -119,146 +119,147 @@ impl Default for UpdatePolicy {
     }
 }
 
-/// What the engine says of the service's last rollout.
+/// The engine's report on the last rollout of a service (`UpdateStatus`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateStatus {
-    /// Its state.
+    /// The state of the rollout.
     pub state: UpdateState,
-    /// The engine's message, which names a failed task.
+    /// The engine's message; after a failure it names the failed task.
     pub message: String,
-    /// When it began.
+    /// The start time; `None` if the engine does not report it.
     pub started: Option<Time>,
-    /// When it ended.
+    /// The end time; `None` while the rollout is not completed.
     pub completed: Option<Time>,
 }
 
-/// One place of a spec that pinnace may edit, with what stands there.
+/// One editable field of a service spec, with its current value.
 ///
-/// Where a parent is absent (or `null`), `path` is the highest absent parent: putting back removes exactly that.
+/// If a parent is absent or `null`, `path` is the highest such parent: to restore the field, exactly that is removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
-    /// A JSON pointer into the spec.
+    /// The field's JSON pointer in the spec.
     pub path: String,
-    /// What stands there; `None` where nothing does.
+    /// The current value; `None` if the field is absent.
     pub value: Option<serde_json::Value>,
-    /// Whether nothing else stands in its parent, so that the parent goes with it.
+    /// Set when the parent has no other member, so that the parent is removed together with the field.
     #[serde(default)]
     pub alone: bool,
 }
 
-/// The places of a spec that a change edits.
+/// The editable fields of a service spec: all that a change may write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Places {
-    /// The image text, at `/TaskTemplate/ContainerSpec/Image`.
+    /// The image reference, at `/TaskTemplate/ContainerSpec/Image`.
     pub image: String,
-    /// `/TaskTemplate/Placement/Platforms` or its highest absent parent.
+    /// The platforms, at `/TaskTemplate/Placement/Platforms` or its highest absent parent.
     pub platforms: Place,
-    /// `/TaskTemplate/ForceUpdate`.
+    /// The force counter, at `/TaskTemplate/ForceUpdate`; a higher value restarts the tasks.
     pub force: Place,
-    /// `/UpdateConfig` as a whole, which only start-first edits; `None` where it is not to be touched, as it is no part of
-    /// what ran: in a previous spec, and in a task.
+    /// The whole update policy, at `/UpdateConfig`; only start-first edits it. `None` in a previous spec and in
+    /// a task, where it must not be restored because it is not part of what ran.
     pub update: Option<Place>,
 }
 
-/// A SHA-256 over the key-sorted JSON of a spec without its image, platforms and force counter: equal while nobody edited
-/// anything else.
+/// A SHA-256 over the key-sorted JSON of a spec without its editable fields image, platforms and force counter.
+/// It stays equal as long as nothing else in the spec is edited.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct UntouchedHash(pub String);
 
-/// One service.
+/// One service of the swarm, from `/services`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
-    /// The engine's id.
+    /// The service's id.
     pub id: String,
-    /// Its name.
+    /// The service's name, with the stack's prefix where it has one.
     pub name: String,
-    /// The version index, which the engine also moves by itself.
+    /// The version index, which every update has to name; the engine also increments it on its own.
     pub index: u64,
-    /// When it was made.
+    /// The time of creation, by the engine's clock.
     pub created: Option<Time>,
-    /// When the engine last touched it, for whatever reason.
+    /// The time at which the engine last wrote the service, for whatever reason.
     pub updated: Option<Time>,
-    /// The service's labels.
+    /// The labels of the service; container labels are not among them.
     pub labels: BTreeMap<String, String>,
-    /// What pinnace may edit.
+    /// The editable fields of the spec.
     pub places: Places,
-    /// The hash of everything else.
+    /// The hash of the rest of the spec.
     pub rest: UntouchedHash,
-    /// The hash of the task template without its places, to compare with a task's own.
+    /// The hash of the task template without its editable fields, to compare with [`Task::rest`].
     pub template: UntouchedHash,
-    /// The same places in the engine's previous spec, where it keeps one.
+    /// The editable fields of the engine's previous spec; `None` if it keeps none.
     pub previous: Option<Places>,
-    /// How many other differences the previous spec has, as their top-level paths.
+    /// The JSON pointers of all other fields in which the previous spec differs; empty without a previous spec.
     pub previous_differs: Vec<String>,
-    /// How many tasks it wants.
+    /// The mode, with the number of wanted tasks.
     pub mode: Mode,
-    /// Placement constraints, as written.
+    /// The placement constraints, exactly as in the spec.
     pub constraints: Vec<String>,
-    /// Platforms the spec asks for, normalised.
+    /// The platforms that the spec demands, normalised; empty means any.
     pub platforms: Vec<Platform>,
-    /// How the engine updates it.
+    /// The update policy.
     pub policy: UpdatePolicy,
-    /// When its tasks restart.
+    /// The condition under which ended tasks are started again.
     pub restart: RestartCondition,
-    /// How long a task may take to stop; the engine's default is 10 s.
+    /// The time that a task may take to stop; the engine's default is 10 s.
     pub stop_grace: Duration,
-    /// The start period of the health check, where there is a check.
+    /// The start period of the health check; `None` without a health check.
     pub health_start: Option<Duration>,
-    /// Whether it binds host ports or mounts, so that two tasks of it would clash on one node.
+    /// Set when the service uses host ports, or writable binds or volumes, so that two of its
+    /// tasks would conflict on one node.
     pub exclusive: bool,
-    /// Whether it gives a command of its own in place of the image's.
+    /// Set when the spec replaces the image's command or its arguments.
     pub own_command: bool,
-    /// The engine's word on the last rollout; `None` also for 60–400 ms after each update.
+    /// The engine's report on the last rollout; also `None` for 60–400 ms after each update.
     pub update: Option<UpdateStatus>,
-    /// Tasks the engine counts as running, on whatever node and image.
+    /// The number of tasks that the engine counts as running, whatever their nodes and images.
     pub running: Option<u64>,
-    /// Tasks the engine wants.
+    /// The number of tasks that the engine wants.
     pub desired: Option<u64>,
-    /// Tasks of a job that completed.
+    /// The number of completed tasks of a job.
     pub completed: Option<u64>,
 }
 
 impl Service {
-    /// The image text in the spec.
+    /// Returns the image reference in the spec.
     pub fn image(&self) -> &str {
         &self.places.image
     }
 
-    /// A label's value.
+    /// Returns the value of a service label; `None` if it is not set.
     pub fn label(&self, key: &str) -> Option<&str> {
         self.labels.get(key).map(String::as_str)
     }
 }
 
-/// One task.
+/// One task of a service, from `/tasks`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Task {
-    /// The engine's id.
+    /// The task's id.
     pub id: String,
-    /// Its service's id.
+    /// The id of its service.
     pub service: String,
-    /// The slot among its service's replicas; none for global services.
+    /// The slot number among the service's replicas; `None` for global services.
     pub slot: Option<u64>,
-    /// The node it is on, once it has one.
+    /// The id of its node; `None` until it is assigned to one.
     pub node: Option<String>,
-    /// The image text of its own spec.
+    /// The image reference in the task's spec.
     pub image: String,
-    /// What else of [`Places`] its own spec holds: platforms and force counter.
+    /// The editable fields in the task's spec; `update` is `None`.
     pub places: Places,
-    /// The hash of the rest of its template; only where the service's task history was read.
+    /// The hash of the rest of its template; `None` unless the service's task history was read.
     pub rest: Option<UntouchedHash>,
-    /// Its state.
+    /// The state that the task is in.
     pub state: TaskState,
-    /// The state the swarm wants for it.
+    /// The state that the swarm wants the task to be in.
     pub desired: TaskState,
-    /// The engine's word on its state.
+    /// The engine's message about the state.
     pub message: String,
-    /// The error, empty where there is none.
+    /// The engine's error; empty if there is none.
     pub error: String,
-    /// The container's exit code, once it ended.
+    /// The exit code of the container, once it ended.
     pub exit_code: Option<i64>,
-    /// When it was made.
+    /// The time of creation, by the engine's clock.
     pub created: Option<Time>,
-    /// When it entered its state.
+    /// The time at which the task entered its state.
     pub since: Option<Time>,
 }

@@ -1,15 +1,15 @@
-//! Which nodes a service's tasks would land on.
+//! Placement: the nodes that satisfy the constraints of a service.
 //!
-//! The operators and keys are those of swarmkit's `constraint` package: `==` and `!=`, compared without regard to case.
+//! The operators and keys are those of swarmkit's `constraint` package: `==` and `!=`, compared without case.
 
 use crate::swarm::{Node, Service};
 
-/// Whether a node satisfies all constraints; one that cannot be read is taken as satisfied, as we cannot tell.
+/// Returns whether a node satisfies all constraints. A constraint that is not understood counts as satisfied.
 pub(crate) fn satisfies(node: &Node, constraints: &[String]) -> bool {
     constraints.iter().all(|constraint| holds(node, constraint).unwrap_or(true))
 }
 
-/// The nodes that satisfy a service's constraints, ready or not.
+/// Returns the nodes that satisfy a service's constraints, ready or not.
 pub fn candidates<'a>(service: &Service, nodes: impl Iterator<Item = &'a Node>) -> Vec<&'a Node> {
     nodes.filter(|node| satisfies(node, &service.constraints)).collect()
 }

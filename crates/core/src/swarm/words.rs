@@ -1,4 +1,4 @@
-//! The engine's words for states and choices; one it may add some day is kept, never refused.
+//! The engine's words for states and settings; a word that the engine adds later is kept, never refused.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,11 +9,11 @@ macro_rules! words {
         #[serde(from = "String", into = "String")]
         pub enum $name {
             $($(#[$vdoc])* $variant,)*
-            /// A word this version does not know.
+            /// A word that this version does not know.
             Other(String),
         }
         impl $name {
-            /// The Engine's word.
+            /// Returns the word of the Docker Engine API.
             pub fn as_str(&self) -> &str {
                 match self { $(Self::$variant => $text,)* Self::Other(text) => text }
             }
@@ -36,127 +36,127 @@ macro_rules! words {
 }
 
 words! {
-    /// What a node is in the swarm.
+    /// The role of a node in the swarm.
     Role {
-        /// Holds the Raft store and answers this API.
+        /// A manager: it holds the Raft store and serves the swarm API.
         Manager = "manager",
-        /// Only runs tasks.
+        /// A worker: it only runs tasks.
         Worker = "worker",
     }
 }
 
 words! {
-    /// Whether a node takes tasks.
+    /// The availability of a node, which an operator sets.
     Availability {
-        /// Takes tasks.
+        /// The node takes new tasks.
         Active = "active",
-        /// Keeps its tasks, takes no new ones.
+        /// The node keeps its tasks, but takes no new ones.
         Pause = "pause",
-        /// Gives its tasks away.
+        /// The node's tasks are moved to other nodes, and it takes no new ones.
         Drain = "drain",
     }
 }
 
 words! {
-    /// Whether the swarm hears from a node.
+    /// The state of a node's connection to the managers.
     NodeState {
-        /// Heard from.
+        /// The node sends its heartbeats.
         Ready = "ready",
-        /// Its heartbeat failed: what it reports running is not known to run.
+        /// The heartbeat failed: tasks that the node reported as running may have ended.
         Down = "down",
-        /// Not known, as right after an election.
+        /// The state is not known, for example right after an election.
         Unknown = "unknown",
-        /// Cut off by the swarm.
+        /// The swarm closed the connection to the node.
         Disconnected = "disconnected",
     }
 }
 
 words! {
-    /// A task's state, in the order of its life.
+    /// The state of a task; the order of the variants is that of its life cycle.
     TaskState {
-        /// Created.
+        /// The task was created.
         New = "new",
-        /// Resources allocated.
+        /// Resources of the task, such as networks, were allocated.
         Allocated = "allocated",
-        /// Waits for a node.
+        /// The task waits for the scheduler to assign a node.
         Pending = "pending",
-        /// Has a node.
+        /// The scheduler assigned a node.
         Assigned = "assigned",
-        /// The node took it.
+        /// The node accepted the task.
         Accepted = "accepted",
-        /// The node pulls its image.
+        /// The node pulls the image and prepares the container.
         Preparing = "preparing",
-        /// Prepared, waits for its turn.
+        /// The container is prepared, and waits to be started.
         Ready = "ready",
         /// The container starts, or its health check has not passed yet.
         Starting = "starting",
-        /// Runs (and is healthy where there is a check).
+        /// The container runs, and is healthy if it has a health check.
         Running = "running",
-        /// Ended with exit code 0.
+        /// The container ended with exit code 0.
         Complete = "complete",
-        /// Stopped because it should.
+        /// The swarm stopped the task.
         Shutdown = "shutdown",
-        /// Ended by a fault.
+        /// The container ended with an error.
         Failed = "failed",
-        /// The node could not run it: no image, no mount, no room.
+        /// The node could not start the task: no image, no mount, or too few resources.
         Rejected = "rejected",
-        /// About to be removed.
+        /// The task is about to be removed, with its service or by scaling down.
         Remove = "remove",
-        /// Its node is long gone.
+        /// The node of the task was down for too long.
         Orphaned = "orphaned",
     }
 }
 
 impl TaskState {
-    /// Whether it ended by a fault of its own.
+    /// Returns whether the task ended with an error of its own: failed or rejected.
     pub fn is_failure(&self) -> bool {
         matches!(self, Self::Failed | Self::Rejected)
     }
 
-    /// Whether it has ended, whatever way.
+    /// Returns whether the task has ended, successfully or not.
     pub fn is_over(&self) -> bool {
         matches!(self, Self::Complete | Self::Shutdown | Self::Failed | Self::Rejected | Self::Remove | Self::Orphaned)
     }
 }
 
 words! {
-    /// What the engine says of a rollout; judged together with spec and tasks, never alone.
+    /// The engine's state of a rollout. It is assessed together with spec and tasks, never alone.
     UpdateState {
-        /// Under way, or waiting for ever.
+        /// The rollout is in progress, or waits for a task that may never start.
         Updating = "updating",
-        /// Stopped half-way after a failure.
+        /// The rollout stopped after a failure, with some tasks replaced.
         Paused = "paused",
-        /// The engine is done; not a word about health.
+        /// The engine has replaced all tasks; this says nothing about their health.
         Completed = "completed",
-        /// The engine goes back by itself.
+        /// The engine is rolling back automatically.
         RollbackStarted = "rollback_started",
-        /// Going back failed as well.
+        /// The engine's rollback failed as well, and is paused.
         RollbackPaused = "rollback_paused",
-        /// The engine went back: the update failed.
+        /// The engine rolled back: the update failed.
         RollbackCompleted = "rollback_completed",
     }
 }
 
 words! {
-    /// What happens to a rollout when a new task fails.
+    /// The engine's action when a new task fails during a rollout.
     FailureAction {
-        /// It stops where it is, with what it broke.
+        /// The rollout stops, and the failed tasks stay.
         Pause = "pause",
-        /// It goes on.
+        /// The rollout continues.
         Continue = "continue",
-        /// The engine goes back to the previous spec.
+        /// The engine rolls back to the previous spec.
         Rollback = "rollback",
     }
 }
 
 words! {
-    /// When a task is started again after it ended.
+    /// The condition under which an ended task is replaced by a new one.
     RestartCondition {
-        /// Always.
+        /// Restart after every end.
         Any = "any",
-        /// After a fault.
+        /// Restart after an end with an error.
         OnFailure = "on-failure",
-        /// Never.
+        /// No restart.
         None = "none",
     }
 }

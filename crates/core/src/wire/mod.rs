@@ -1,6 +1,6 @@
-//! The formats that leave the program, by version.
+//! The versioned JSON formats of files, output and journal.
 //!
-//! A plan file, `--json` and a journal record are the same types. Within a version fields are only added, and keys
-//! that a reader does not know are kept.
+//! A plan file, `--json` output and a journal record use the same types. Within a version, fields are only added, and
+//! readers keep keys that they do not know.
 
 pub mod v1;

@@ -1,4 +1,4 @@
-//! Version 1 of plan, record, status, history and of what an image is.
+//! Version 1 of the JSON formats: plan, record, status, history and image information.
 
 mod inspect;
 mod seen;
@@ -6,137 +6,142 @@ mod seen;
 use serde::{Deserialize, Serialize};
 
 pub use inspect::{Inspect, InspectBase, InspectContract, InspectPlatform};
-pub use seen::{Recorded, SeenService};
+pub use seen::{RecordReport, SeenService};
 
-pub use crate::plan::{Action, Credentials, Edit, Effect, Extra, ImageAt, Kind, Landing, Plan, Record, Unit};
+pub use crate::plan::{
+    Action, Credentials, Edit, Effect, ImageWithDigest, Kind, Landing, Plan, Record, Unit, UnknownKeys,
+};
 
 use crate::image::Digest;
 use crate::time::Time;
 
-/// `pinnace status --json`.
+/// The output of `pinnace status --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
-    /// The cluster's name.
+    /// The name of the cluster: its Docker context, or its address without one.
     pub cluster: String,
-    /// Its nodes, by host name.
+    /// The nodes, sorted by host name.
     pub nodes: Vec<StatusNode>,
-    /// Its services, trouble first.
+    /// The services, the most urgent state first.
     pub services: Vec<StatusService>,
 }
 
 /// A node in [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusNode {
-    /// The host's name.
+    /// The host name.
     pub hostname: String,
-    /// `manager` or `worker`.
+    /// The role: `manager` or `worker`.
     pub role: String,
-    /// `ready`, `down`, `unknown`, `disconnected`.
+    /// The state: `ready`, `down`, `unknown` or `disconnected`.
     pub state: String,
-    /// `active`, `pause`, `drain`.
+    /// The availability: `active`, `pause` or `drain`.
     pub availability: String,
 }
 
 /// A service in [`Status`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusService {
-    /// Its name.
+    /// The service's name, with the stack's prefix where it has one.
     pub name: String,
-    /// Its group's text.
+    /// The group: `database/ID`, `stack/NAME` or `service/NAME`.
     pub group: String,
-    /// Its member.
+    /// The member of the group that the service belongs to.
     pub member: String,
-    /// The image text.
+    /// The image reference in the service's spec.
     pub image: String,
-    /// The digest the text pins.
+    /// The digest in the image reference; `null` if it has only a tag.
     pub digest: Option<Digest>,
-    /// Tasks known to run.
+    /// The number of tasks that run, not counting those on nodes that are down.
     pub running: u64,
-    /// Tasks wanted.
+    /// The number of wanted tasks.
     pub desired: u64,
-    /// The state's word.
+    /// The state, a word of [`State::word`](crate::swarm::State::word).
     pub state: String,
-    /// The newest task error, where in trouble.
+    /// The newest task error, or the reason why a task is pending; only if the state needs attention.
     pub error: Option<String>,
 }
 
-/// `pinnace history --json`.
+/// The output of `pinnace history --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryView {
-    /// The changes, newest first.
+    /// The changes in the swarm's journal, newest first.
     pub changes: Vec<HistoryChange>,
-    /// Changes that only this machine knows of: pruned from the swarm's journal, or made in a store that is gone.
+    /// Changes that exist only in this machine's local log: pruned from the swarm's journal, or made in a store
+    /// that no longer exists. Newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub here: Vec<HistoryChange>,
-    /// What others deployed, as it was seen running; newest first.
+    /// Images that other clients deployed, as they were recorded; newest first. Empty unless a group is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seen: Vec<SeenService>,
-    /// Of one service: what it may go back to, the newest first, then tags of the registry.
+    /// The rollback candidates of a service, newest first, then immutable tags of its repository.
+    /// Empty unless a service is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<HistoryImage>,
 }
 
-/// An image in [`HistoryView`].
+/// A rollback candidate in [`HistoryView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryImage {
-    /// The image: what `--to` takes.
+    /// The image, in a form that `--to` accepts.
     #[serde(flatten)]
-    pub image: ImageAt,
-    /// Whether it is what the spec says now.
+    pub image: ImageWithDigest,
+    /// Set on the image that the service's spec has now.
     #[serde(rename = "now")]
     pub is_now: bool,
-    /// When the service is last known to have had it; of one it never had, when it was built.
+    /// The time at which the service is last known to have had the image; for a tag that it never had, the build time.
     pub last: Option<Time>,
-    /// How it fared: runs, ran, failed, never-started, unknown, never-here.
+    /// The outcome of its last run: `runs`, `ran`, `failed`, `never-started`, `unknown` or `never-here`.
     pub fared: String,
-    /// For how long it ran, where that is known.
+    /// The longest known run time in seconds.
     pub ran_seconds: Option<u64>,
-    /// Whether its registry has it: yes, gone, unknown.
+    /// The availability in its registry: `yes`, `gone` or `unknown`.
     pub pullable: String,
-    /// The nodes that are known to have run it, by host name.
+    /// The host names of the nodes that are known to have run it.
     pub nodes: Vec<String>,
-    /// Where it is known from: change, seen, previous-spec, task, spec, registry.
+    /// The source of this entry: `change`, `seen`, `previous-spec`, `task`, `spec` or `registry`.
     pub source: String,
-    /// The change that tells of it.
+    /// The id of the change that is the source.
     pub change: Option<String>,
 }
 
 /// A change in [`HistoryView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryChange {
-    /// Its id.
+    /// The change's id, a `UUIDv7`.
     pub id: String,
-    /// Its group's text.
+    /// The group: `database/ID`, `stack/NAME` or `service/NAME`.
     pub group: String,
-    /// Its number within the group.
+    /// The change's number within its group.
     pub seq: u64,
-    /// When it was claimed, by the leader's clock.
+    /// The time of the claim, by the leader's clock; for a change in the local log only, by that machine's clock.
     pub at: Option<Time>,
-    /// Who did it.
+    /// The operator who started it: user, sudo, SSH origin and host; empty for a change in the local log only.
     pub operator: String,
-    /// Why, where told.
+    /// The reason that the operator gave.
     pub reason: Option<String>,
-    /// `pin` or `back`.
+    /// The kind of its plan: `pin`, `back` or `redeploy`; `null` if the record does not exist any more.
     pub kind: Option<Kind>,
-    /// The outcome's word: done, failed, undone, left, void; running, detached; newer, where a newer pinnace made it.
+    /// The state of the change: `running`, `detached`, `done`, `failed`, `undone`, `left`, `void`; `newer` if a newer
+    /// pinnace made it; `here-only` if the local log does not know its end.
     pub outcome: String,
-    /// Its units; empty where the record is gone.
+    /// The units; empty if the record does not exist any more.
     pub units: Vec<HistoryUnit>,
 }
 
 /// A unit in [`HistoryChange`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryUnit {
-    /// The service's name.
+    /// The service's name, with the stack's prefix where it has one.
     pub service: String,
-    /// The member.
+    /// The member of the group that the service belongs to.
     pub member: String,
-    /// What it was to do.
+    /// The action that was planned.
     pub action: Action,
-    /// Before.
-    pub from: ImageAt,
-    /// After.
-    pub to: ImageAt,
-    /// How it went: untouched, posting, done, putting-back, put-back, failed, overtaken.
+    /// The image before the change.
+    pub from: ImageWithDigest,
+    /// The image that the change was to bring.
+    pub to: ImageWithDigest,
+    /// The state of the unit: `untouched`, `posting`, `done`, `putting-back`, `put-back`, `failed` or `overtaken`.
     pub outcome: String,
 }

@@ -1,9 +1,9 @@
-//! Credentials for registries: Docker's `config.json`, its credential helpers, and log-ins kept in memory.
+//! Credentials for registries: Docker's `config.json`, its credential helpers, and logins kept in memory.
 //!
-//! What is looked at, in this order (as the Docker CLI does, `docs.docker.com/reference/cli/docker/login`): a
-//! log-in made in this process; `credHelpers` for the host; `credsStore`; `auths`. Keys of `auths` may be a host, or
-//! an URL with scheme and path; Docker Hub's is `https://index.docker.io/v1/`. One credential that cannot be read
-//! concerns its registry only.
+//! The order of the lookup is that of the Docker CLI (`docs.docker.com/reference/cli/docker/login`), after a
+//! login made in this process: `credHelpers` for the host; `credsStore`; `auths`. Keys of `auths` may be a
+//! host, or a URL with scheme and path; Docker Hub's is `https://index.docker.io/v1/`. A credential that cannot
+//! be read affects its registry only.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -22,34 +22,29 @@ use pinnace_core::text::clean;
 
 pub use pinnace_core::redacted::Redacted;
 
-/// How Docker names its Hub among credentials.
+/// Docker's key for Docker Hub among credentials.
 const HUB: &str = "https://index.docker.io/v1/";
-/// How long a credential helper may take: it may ask a keyring, never a person.
+/// The time limit of a credential helper: it may query a keyring, but never a person.
 const HELPER: Duration = Duration::from_secs(5);
-/// The most a helper may answer, in bytes.
+/// The largest answer of a helper, in bytes.
 const MOST: u64 = 1 << 20;
-/// What a helper says, on its output, where it has nothing (docker/docker-credential-helpers).
+/// The output of a helper that has no credentials for a registry (docker/docker-credential-helpers).
 const NOTHING: &str = "credentials not found";
 
-/// What a registry is shown.
+/// The credentials for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
-    /// A user and a password, or an access token in its place.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: Redacted,
-    },
-    /// A refresh token, to be exchanged for a bearer token (OAuth 2, `docker login` with an identity token).
+    /// A user, and a password or an access token.
+    Basic { user: String, password: Redacted },
+    /// A refresh token, which is exchanged for a bearer token (OAuth 2, `docker login` with an identity token).
     Identity(Redacted),
-    /// A bearer token, to be sent as it is (`registrytoken`).
+    /// A bearer token, sent unchanged (`registrytoken`).
     Token(Redacted),
 }
 
 impl Secret {
-    /// The value of `X-Registry-Auth` for a registry: JSON as URL-safe base64 with padding, which is what the engine
-    /// decodes; the standard alphabet counts as no credentials, silently.
+    /// Returns the value of `X-Registry-Auth` for a registry: JSON as URL-safe base64 with padding, which is
+    /// what the engine decodes. It silently takes the standard alphabet for no credentials.
     pub fn header(&self, host: &str) -> Redacted {
         let server = key_of(host);
         let json = match self {
@@ -63,14 +58,14 @@ impl Secret {
     }
 }
 
-/// Why a registry's credentials could not be read; a sentence without any secret in it.
+/// The reason why a registry's credentials could not be read: a sentence without any secret in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CredentialError(String);
 
 type Answer = Result<Option<Secret>, CredentialError>;
 
-/// All credentials this process can show. Clones share what was read.
+/// All credentials available to this process. Clones share the answers of helpers and files.
 #[derive(Clone, Default)]
 pub struct Credentials(Arc<Inner>);
 
@@ -92,7 +87,7 @@ impl fmt::Debug for Credentials {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 struct Config {
-    // One entry of an unexpected shape must not take the others with it.
+    // An entry of an unexpected form must not make the others unusable.
     auths: BTreeMap<String, serde_json::Value>,
     #[serde(rename = "credHelpers")]
     helpers: BTreeMap<String, String>,
@@ -112,7 +107,7 @@ struct Entry {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Helped {
+struct HelperReply {
     #[serde(default)]
     username: String,
     #[serde(default)]
@@ -120,16 +115,17 @@ struct Helped {
 }
 
 impl Credentials {
-    /// Reads `config.json` in this folder (`$DOCKER_CONFIG`, or `~/.docker`); none there: no credentials.
+    /// Reads `config.json` in this folder (`$DOCKER_CONFIG`, or `~/.docker`); without the file there are no
+    /// credentials.
     ///
-    /// A file that cannot be read or understood is no failure here: every look-up names it.
+    /// A file that cannot be read or parsed is no error here; each lookup reports it.
     pub fn read(folder: &Path) -> Self {
         let path = folder.join("config.json");
         let broken = |why: String| Inner { broken: Some(CredentialError(why)), ..Inner::default() };
         let inner = match std::fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
                 Ok(config) => Inner { config, ..Inner::default() },
-                // The text of the mistake may quote the file: only its place is told.
+                // The parser's message may quote the file, so only the line is reported.
                 Err(error) => {
                     broken(format!("{} is not Docker's configuration (line {})", path.display(), error.line()))
                 }
@@ -140,27 +136,28 @@ impl Credentials {
         Self(Arc::new(inner))
     }
 
-    /// The same with credential helpers looked for in these folders (as `PATH`) instead of the process's own.
+    /// Looks for credential helpers in these folders (as `PATH`) instead of the process's own.
     #[cfg(test)]
     fn with_helpers_in(self, path: &str) -> Self {
         let (config, broken) = (self.0.config.clone(), self.0.broken.clone());
         Self(Arc::new(Inner { config, broken, path: Some(path.into()), ..Inner::default() }))
     }
 
-    /// Keeps a log-in for this process's life, in memory only; it goes before what is on disk.
+    /// Keeps a login in memory for the life of this process; it takes precedence over credentials on disk.
     pub fn login(&self, host: &str, secret: Secret) {
         lock(&self.0.logins).insert(host_of(host).to_owned(), secret);
     }
 
-    /// Forgets a log-in, and what was read for this host: the next look-up reads helpers again.
+    /// Forgets the login and the cached answer for this host: the next lookup runs helpers again.
     pub fn forget(&self, host: &str) {
         lock(&self.0.logins).remove(host_of(host));
         lock(&self.0.read).remove(host_of(host));
     }
 
-    /// The credentials for a registry's host (`ghcr.io`, `docker.io`, `10.77.0.1:5001`); `None`: there are none.
+    /// Returns the credentials for a registry's host (`ghcr.io`, `docker.io`, `10.77.0.1:5001`); `None` if
+    /// there are none.
     ///
-    /// A helper runs once a host and at most for 5 s.
+    /// A helper runs once per host, and for at most 5 s.
     pub async fn get(&self, host: &str) -> Answer {
         let host = host_of(host);
         if let Some(secret) = lock(&self.0.logins).get(host) {
@@ -171,7 +168,7 @@ impl Credentials {
         answer.clone().map_err(|CredentialError(why)| CredentialError(format!("credentials for {host}: {why}")))
     }
 
-    /// The value of `X-Registry-Auth` for a host, where there are credentials.
+    /// Returns the value of `X-Registry-Auth` for a host, if there are credentials.
     pub async fn header(&self, host: &str) -> Result<Option<Redacted>, CredentialError> {
         Ok(self.get(host).await?.map(|secret| secret.header(host)))
     }
@@ -190,14 +187,15 @@ impl Credentials {
             Some(store) => match self.ask(store, host).await {
                 Ok(None) => entry(),
                 Ok(found) => Ok(found),
-                // An entry of its own still serves where the store is of no use.
+                // An entry in `auths` is still used if the store fails.
                 Err(error) => entry().ok().flatten().map_or(Err(error), |secret| Ok(Some(secret))),
             },
             None => entry(),
         }
     }
 
-    /// Asks `docker-credential-<helper> get`; the process is killed when it takes too long or nobody waits any more.
+    /// Runs `docker-credential-<helper> get`; the process is killed when it takes too long, or when the caller
+    /// stops waiting.
     async fn ask(&self, helper: &str, host: &str) -> Answer {
         let name = format!("docker-credential-{helper}");
         let fail = |why: String| CredentialError(clean(&format!("{name}: {why}")));
@@ -212,7 +210,7 @@ impl Credentials {
         let mut child = command.spawn().map_err(|error| fail(error.to_string()))?;
         let talk = async {
             if let Some(mut input) = child.stdin.take() {
-                // A helper that does not read is judged by what it answers.
+                // A helper that does not read its input is judged by its answer.
                 let _ = input.write_all(key_of(host).as_bytes()).await;
             }
             let mut output = Vec::new();
@@ -228,11 +226,13 @@ impl Credentials {
         if !status.success() {
             let said = String::from_utf8_lossy(&output);
             let said = said.trim();
-            // Only an error's text is on the output of a helper that failed; it is cut, it may be anything.
+            // A helper that failed writes only an error message to its output. The message is cut, because it
+            // may be anything.
             let short: String = said.chars().take(200).collect();
             return if said.starts_with(NOTHING) { Ok(None) } else { Err(fail(format!("{status}: {short}"))) };
         }
-        let told: Helped = serde_json::from_slice(&output).map_err(|_| fail("its answer is not JSON".to_owned()))?;
+        let told: HelperReply =
+            serde_json::from_slice(&output).map_err(|_| fail("its answer is not JSON".to_owned()))?;
         Ok(match (told.username.as_str(), told.secret) {
             (_, secret) if secret.is_empty() => None,
             ("<token>", secret) => Some(Secret::Identity(Redacted::new(secret))),
@@ -265,12 +265,13 @@ fn entry(value: &serde_json::Value) -> Answer {
     Ok(Some(Secret::Basic { user: user.to_owned(), password }))
 }
 
-/// What Docker calls a host among credentials: itself, but for the Hub.
+/// Returns Docker's key for a host among credentials: the host, except for Docker Hub.
 fn key_of(host: &str) -> &str {
     if host == "docker.io" { HUB } else { host }
 }
 
-/// The host a key of `auths` or a registry's name stands for: without scheme and path, the Hub's names as one.
+/// Returns the host of a key of `auths` or of a registry's name: without scheme and path, with one name for
+/// Docker Hub.
 fn host_of(key: &str) -> &str {
     let key = key.strip_prefix("https://").or_else(|| key.strip_prefix("http://")).unwrap_or(key);
     match key.split('/').next().unwrap_or(key) {

@@ -1,4 +1,5 @@
-//! The engine's client: its own API version in every path, a limit on every call, and no write where none is allowed.
+//! The engine client: the engine's own API version in every path, a limit on every call, and no writes in read-only
+//! mode.
 
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -11,32 +12,32 @@ use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, Host};
 use super::error::Fault;
-use super::transport::{Http, Limit};
+use super::transport::{CallLimits, Http};
 use crate::clock::Clock;
 use crate::http::Answer;
 use pinnace_core::text::clean;
 
-/// A read; the engine gives up at 20 s itself, when the managers do not agree.
-pub(crate) const READ: Limit = Limit::seconds(10);
-/// A write: above the engine's own 20 s, so that its answer is heard.
-pub(crate) const WRITE: Limit = Limit::seconds(30);
-/// A registry look-up by the engine: up to 40 s for a name that does not resolve.
-pub(crate) const LOOKUP: Limit = Limit::seconds(45);
-/// What a log filter should say of bollard, which logs whole bodies otherwise, environments and all.
+/// The limits of a read. The engine itself gives up after 20 s when the managers do not agree.
+pub(crate) const READ: CallLimits = CallLimits::seconds(10);
+/// The limits of a write: longer than the engine's own 20 s, so that its answer arrives.
+pub(crate) const WRITE: CallLimits = CallLimits::seconds(30);
+/// The limits of a registry lookup by the engine, which takes up to 40 s for a name that does not resolve.
+pub(crate) const LOOKUP: CallLimits = CallLimits::seconds(45);
+/// The directive that log filters need for bollard: below `warn` it logs whole bodies, including environments.
 pub const LOG_FILTER: &str = "bollard=warn";
 
-/// What a ping tells.
+/// The answer to a ping.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ping {
-    /// The engine's own, highest API version.
+    /// The highest API version of the engine.
     pub api: String,
-    /// Its part in a swarm (`active/manager`), from API 1.44 on.
+    /// The engine's role in a swarm (`active/manager`); sent from API 1.44 on.
     pub swarm: Option<String>,
-    /// The engine's clock, as an HTTP date.
+    /// The time by the engine's clock, as an HTTP date.
     pub date: Option<String>,
 }
 
-/// An engine. Clones share connections and what is known of it.
+/// A client for one engine. Clones share the connections and the API version.
 #[derive(Clone)]
 pub struct Docker {
     inner: Arc<Inner>,
@@ -58,10 +59,10 @@ impl std::fmt::Debug for Docker {
 }
 
 impl Docker {
-    /// A client; nothing is sent yet. Under `read_only` every call that is not a GET is refused here.
+    /// Creates a client; nothing is sent yet. If `read_only`, every call that is not a GET is refused.
     ///
     /// # Errors
-    /// When the endpoint's certificates cannot be used.
+    /// [`Fault::Endpoint`] if the endpoint's certificates cannot be used.
     pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, Fault> {
         let (connector, base) = endpoint.host.connector()?;
         let http = Http::new(connector, Some(endpoint.host.address()));
@@ -72,22 +73,22 @@ impl Docker {
         Ok(Self { inner: Arc::new(Inner { endpoint, http, base, read_only, clock, api: RwLock::new(None) }) })
     }
 
-    /// The endpoint.
+    /// Returns the endpoint that this client connects to.
     pub fn endpoint(&self) -> &Endpoint {
         &self.inner.endpoint
     }
 
-    /// Whether writes are refused.
+    /// Returns whether writes are refused.
     pub fn is_read_only(&self) -> bool {
         self.inner.read_only
     }
 
-    /// The engine's address, as faults name it.
+    /// Returns the engine's address, in the form used by faults.
     pub fn address(&self) -> String {
         self.inner.endpoint.host.address()
     }
 
-    /// The clock the cluster lives by: tokio's for one within this process.
+    /// Returns the clock of the cluster: tokio's for an engine in this process, else the machine's.
     pub fn clock(&self) -> Clock {
         self.inner.clock
     }
@@ -100,10 +101,10 @@ impl Docker {
         &self.inner.base
     }
 
-    /// Asks whether the engine is there, and learns its API version anew.
+    /// Pings the engine and refreshes its API version.
     ///
     /// # Errors
-    /// When it does not answer, or is no Docker Engine.
+    /// A fault if the engine does not answer, or if the other side is not a Docker Engine.
     pub async fn ping(&self) -> Result<Ping, Fault> {
         let what = "asking the engine for its version";
         let request = build(what, Method::GET, &format!("{}/_ping", self.inner.base), Bytes::new(), &[])?;
@@ -123,10 +124,10 @@ impl Docker {
         Ok(Ping { api, swarm: header("swarm"), date: header("date") })
     }
 
-    /// The engine's own API version, asked for once.
+    /// Returns the engine's own API version; it is requested once.
     ///
     /// # Errors
-    /// As [`Docker::ping`].
+    /// The same as [`Docker::ping`].
     pub async fn api(&self) -> Result<String, Fault> {
         let known = self.inner.api.read().ok().and_then(|api| api.clone());
         match known {
@@ -135,20 +136,20 @@ impl Docker {
         }
     }
 
-    /// A GET whose answer is JSON; an error status is a fault.
+    /// Sends a GET and parses the answer as JSON; an error status is a fault.
     pub(super) async fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Fault> {
         let body = self.get_bytes(what, path).await?;
         serde_json::from_slice(&body).map_err(|error| Fault::bad(what, error))
     }
 
-    /// A GET; an error status is a fault.
+    /// Sends a GET and returns the whole body; an error status is a fault.
     pub(super) async fn get_bytes(&self, what: &str, path: &str) -> Result<Bytes, Fault> {
         let url = format!("{}/v{}{path}", self.inner.base, self.api().await?);
         let request = build(what, Method::GET, &url, Bytes::new(), &[])?;
         Ok(good(what, self.inner.http.call(what, request, READ).await?)?.body)
     }
 
-    /// A GET whose body comes as it comes; an error status is a fault.
+    /// Sends a GET and returns the body as a stream; an error status is a fault.
     pub(super) async fn get_stream(&self, what: &str, path: &str) -> Result<hyper::body::Incoming, Fault> {
         let url = format!("{}/v{}{path}", self.inner.base, self.api().await?);
         let request = build(what, Method::GET, &url, Bytes::new(), &[])?;
@@ -163,7 +164,7 @@ impl Docker {
         Err(Fault::http(what, status, &body))
     }
 
-    /// A write. Once begun it is never cancelled: it goes on although nobody waits for it any more.
+    /// Sends a write. A started write is never cancelled: it continues even if the caller stops waiting.
     pub(super) async fn write(
         &self,
         what: &str,
@@ -210,12 +211,12 @@ fn build(
 
 const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A text as one segment of a path or one value of a query.
+/// Percent-encodes a text for one path segment or one query value.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, KEEP).to_string()
 }
 
-/// The `filters` of a list call: those of one key are alternatives, those of several all hold.
+/// Formats the `filters` query of a list call: the values of one key are alternatives, and all keys must match.
 pub(super) fn filters(pairs: &[(&str, &[&str])]) -> String {
     let map: std::collections::BTreeMap<_, _> = pairs.iter().copied().collect();
     format!("filters={}", encoded(&serde_json::to_string(&map).unwrap_or_default()))

@@ -1,8 +1,8 @@
-//! Swarm configs, which the journal is kept in.
+//! Swarm configs, the storage of the journal.
 //!
-//! A name is claimed atomically across all managers, data is immutable, labels change by compare-and-swap on the
-//! version index (observed on 20.10.24 and 26.1). A failed write says nothing about whether it was, or will be, carried
-//! out: read again.
+//! A name is claimed atomically across all managers, data is immutable, and labels change by compare-and-swap on the
+//! version index (observed on 20.10.24 and 26.1). A failed write does not tell whether it was carried out, or still
+//! will be: read the config again.
 
 use std::collections::BTreeMap;
 
@@ -19,20 +19,18 @@ use super::error::Fault;
 use super::read::each;
 use pinnace_core::time::Time;
 
-/// A config as the engine keeps it. Labels are exact, not cleaned, as they are written back: clean what is shown.
+/// A stored config. Its labels are exact, not cleaned, as they are written back: clean them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// The engine's id.
+    /// The config's id.
     pub id: String,
-    /// The version index: the compare-and-swap of label updates.
+    /// The version index, for the compare-and-swap of label updates.
     pub index: u64,
-    /// When it was made, by the leader's clock.
+    /// The creation time by the leader's clock; `None` if it cannot be read.
     pub created: Option<Time>,
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Its data.
+    /// The decoded data.
     pub data: Vec<u8>,
 }
 
@@ -77,20 +75,20 @@ fn config(raw: &RawValue) -> Option<Config> {
 }
 
 impl Docker {
-    /// The configs that carry all these labels, each `key` or `key=value`; their data comes with them.
+    /// Lists the configs that have all these labels, each `key` or `key=value`, with their data.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// A fault if the list cannot be read.
     pub async fn configs(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("label", labels)]))).await?;
         each(what, &body, config)
     }
 
-    /// The configs whose names begin so; their data comes with them.
+    /// Lists the configs whose names begin with `prefix`, with their data.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// A fault if the list cannot be read.
     pub(crate) async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("name", &[prefix])]))).await?;
@@ -98,10 +96,10 @@ impl Docker {
         Ok(all.into_iter().filter(|config| config.name.starts_with(prefix)).collect())
     }
 
-    /// The config with this id or exact name.
+    /// Reads the config with this id or exact name.
     ///
     /// # Errors
-    /// When it cannot be read, or is not there ([`Fault::is_not_found`]).
+    /// A fault if it cannot be read or does not exist ([`Fault::is_not_found`]).
     pub async fn config(&self, id_or_name: &str) -> Result<Config, Fault> {
         let what = "reading a config of the journal";
         let body = self.get_bytes(what, &format!("/configs/{}", encoded(id_or_name))).await?;
@@ -109,10 +107,11 @@ impl Docker {
         config(raw).ok_or_else(|| Fault::bad(what, "it is no config"))
     }
 
-    /// Makes a config and returns its id. Data is 1 to 1,023,999 bytes, names up to 64 of `[a-zA-Z0-9-_.]`.
+    /// Creates a config and returns its id. Data is 1 to 1,023,999 bytes, names up to 64 of `[a-zA-Z0-9-_.]`.
     ///
     /// # Errors
-    /// [`Fault::is_name_conflict`] where the name is taken; any that is not [`Fault::is_final`] may still be carried out.
+    /// [`Fault::is_name_conflict`] if the name is taken. After a fault that is not [`Fault::is_final`] the write may
+    /// still be carried out.
     pub async fn create_config(
         &self,
         name: &str,
@@ -131,10 +130,11 @@ impl Docker {
         Ok(made.id)
     }
 
-    /// Replaces a config's labels, if its version index is still this one.
+    /// Replaces a config's labels, if its version index is still `index`.
     ///
     /// # Errors
-    /// [`Fault::is_out_of_sequence`] where it is not; any that is not [`Fault::is_final`] may still be carried out.
+    /// [`Fault::is_out_of_sequence`] if the index has moved. After a fault that is not [`Fault::is_final`] the write
+    /// may still be carried out.
     pub async fn update_config_labels(
         &self,
         id: &str,
@@ -147,10 +147,10 @@ impl Docker {
         self.write("writing to the journal", Method::POST, &path, Bytes::from(body), &[]).await.map(drop)
     }
 
-    /// Removes a config; one that is not there is a success.
+    /// Removes a config; succeeds if it does not exist.
     ///
     /// # Errors
-    /// When it cannot be removed.
+    /// A fault if it cannot be removed.
     pub async fn remove_config(&self, id_or_name: &str) -> Result<(), Fault> {
         let path = format!("/configs/{}", encoded(id_or_name));
         match self.write("pruning the journal", Method::DELETE, &path, Bytes::new(), &[]).await {

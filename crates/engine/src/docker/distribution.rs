@@ -1,7 +1,7 @@
-//! What `bollard` asks for us: the engine's version, and what a registry says to the engine (`/distribution`).
+//! The requests made by `bollard`: the engine's version, and its view of a registry (`/distribution`).
 //!
-//! It sends no API version and encodes credentials in standard base64, which engines from 26.1 on take for none. Our
-//! transport mends both.
+//! `bollard` sends no API version, and encodes credentials in standard base64, which engines from 26.1 on treat as
+//! no credentials. Our transport corrects both.
 
 use bollard::BollardRequest;
 use bytes::Bytes;
@@ -12,40 +12,40 @@ use tokio::time::timeout;
 
 use super::client::{Docker, LOOKUP, READ};
 use super::error::Fault;
-use super::transport::{Limit, failed};
+use super::transport::{CallLimits, failed};
 use crate::credentials::Redacted;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::text::clean;
 
-/// What the engine says of its version.
+/// The versions and the platform of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Version {
-    /// The engine's version.
+    /// The release version of the engine, such as `20.10.24`.
     pub engine: String,
-    /// Its own API version.
+    /// The highest API version of the engine.
     pub api: String,
-    /// The lowest API version it takes.
+    /// The lowest API version that the engine accepts.
     pub min_api: String,
-    /// What it runs on.
+    /// The engine's platform; `None` where the engine does not state one.
     pub platform: Option<Platform>,
 }
 
-/// What a registry says of a reference, asked by the engine.
+/// The engine's answer about an image reference, which the engine got from the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distribution {
-    /// The digest, of the index where there is one.
+    /// The digest of the reference: of its index if it has one, else of its manifest.
     pub digest: Digest,
-    /// The media type of what the digest names.
+    /// The media type of the object with this digest.
     pub media_type: String,
-    /// Its platforms, without attestations; none: the engine does not know (a single OCI manifest).
+    /// The platforms, without attestations; `None` if the engine does not know them (a single OCI manifest).
     pub platforms: Option<Vec<Platform>>,
 }
 
 impl Docker {
-    /// The engine's version.
+    /// Requests the engine's version.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// A fault if the engine does not answer.
     pub async fn version(&self) -> Result<Version, Fault> {
         let what = "asking the engine for its version";
         let client = self.bollard(what, READ, None).await?;
@@ -59,13 +59,14 @@ impl Docker {
         })
     }
 
-    /// Has the engine ask a registry about a reference.
+    /// Makes the engine ask a registry about a reference.
     ///
-    /// It may take 40 s for a name that does not resolve, and holds up every other look-up and pull on that engine
-    /// meanwhile (20.10): ask for one at a time where the name does not resolve from here.
+    /// For a name that does not resolve this takes up to 40 s, and delays every other lookup and pull on that engine
+    /// (20.10): ask for one such name at a time.
     ///
     /// # Errors
-    /// 404 where it does not exist, 401 or 500 where the registry refuses (the message says why), 400 for no reference.
+    /// 404 if the reference does not exist, 401 or 500 if the registry refuses (the message holds the reason), 400
+    /// if the text is not a reference.
     pub async fn distribution(&self, reference: &str, auth: Option<&Redacted>) -> Result<Distribution, Fault> {
         let what = format!("asking the registry about {}", clean(reference));
         let parsed = ImageRef::parse(reference).map_err(|error| Fault::Http {
@@ -92,8 +93,8 @@ impl Docker {
         })
     }
 
-    /// bollard on our transport.
-    async fn bollard(&self, what: &str, limit: Limit, auth: Option<&Redacted>) -> Result<bollard::Docker, Fault> {
+    /// Creates a bollard client on our transport.
+    async fn bollard(&self, what: &str, limit: CallLimits, auth: Option<&Redacted>) -> Result<bollard::Docker, Fault> {
         let prefix = format!("{}/v{}", self.base(), self.api().await?);
         let http = self.http().clone();
         let auth = auth.and_then(|auth| HeaderValue::from_str(auth.reveal()).ok());
@@ -114,7 +115,7 @@ impl Docker {
     }
 }
 
-/// The request with the engine's API version before its path, and with credentials the engine can read.
+/// Adds the engine's API version to the path, and replaces the credentials by an encoding that the engine can read.
 async fn mended(
     request: BollardRequest,
     prefix: &str,
@@ -131,10 +132,10 @@ async fn mended(
     Ok(Request::from_parts(head, Full::new(body)))
 }
 
-/// bollard's own limit ends with the head: this one holds for the body too.
+/// Limits the time of a whole bollard call: bollard's own limit covers the head only, not the body.
 async fn limited<T>(
     what: &str,
-    limit: Limit,
+    limit: CallLimits,
     call: impl Future<Output = Result<T, bollard::errors::Error>>,
 ) -> Result<T, Fault> {
     use bollard::errors::Error;

@@ -1,4 +1,4 @@
-//! Which engine is meant: flags, environment and contexts, as the `docker` command reads them.
+//! The choice of the engine by flags, environment and contexts, with the rules of the `docker` command.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,30 +11,30 @@ use crate::http::{Connector, Opener};
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 
-/// Where an engine listens when nobody says otherwise.
+/// The address used when neither flags, environment nor context name one.
 const DEFAULT: &str = "unix:///var/run/docker.sock";
 
-/// All that says which engine is meant.
+/// The flags, environment variables and paths that select an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Surroundings {
-    /// `--host`.
+pub struct EndpointInputs {
+    /// The address given with `--host`.
     pub host_flag: Option<String>,
-    /// `--context`.
+    /// The context's name given with `--context`.
     pub context_flag: Option<String>,
-    /// `DOCKER_HOST`.
+    /// The address in `DOCKER_HOST`.
     pub docker_host: Option<String>,
-    /// `DOCKER_CONTEXT`.
+    /// The context's name in `DOCKER_CONTEXT`.
     pub docker_context: Option<String>,
-    /// `DOCKER_TLS_VERIFY`: anything but empty asks for TLS.
+    /// The value of `DOCKER_TLS_VERIFY`: anything but empty requests TLS.
     pub tls_verify: Option<String>,
-    /// `DOCKER_CERT_PATH`; without it the configuration folder.
+    /// The folder of the certificates, from `DOCKER_CERT_PATH`; the configuration folder if `None`.
     pub cert_path: Option<PathBuf>,
-    /// `DOCKER_CONFIG`, else `~/.docker`.
+    /// The configuration folder: `DOCKER_CONFIG`, else `~/.docker`.
     pub config_dir: Option<PathBuf>,
 }
 
-impl Surroundings {
-    /// The flags, and what this process's environment says.
+impl EndpointInputs {
+    /// Combines the flags with this process's environment.
     pub fn from_env(host_flag: Option<String>, context_flag: Option<String>) -> Self {
         let var = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = directories::BaseDirs::new().map(|dirs| dirs.home_dir().join(".docker"));
@@ -50,25 +50,25 @@ impl Surroundings {
     }
 }
 
-/// One engine.
+/// The name and address of one engine.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
-    /// The context's name, or the address.
+    /// The name of the context, or the address if no context was used.
     pub name: String,
-    /// Where it listens.
+    /// The address that the engine listens on.
     pub host: Host,
 }
 
-/// Where an engine listens.
+/// The address of an engine.
 #[derive(Clone)]
 pub enum Host {
-    /// At a unix socket.
+    /// A unix socket.
     Unix(PathBuf),
-    /// At `host:port`, in the clear.
+    /// TCP to `host:port`, unencrypted.
     Tcp(String),
-    /// At `host:port`, by TLS.
+    /// TLS to `host:port`.
     Tls(String, Certificates),
-    /// Within this process.
+    /// An engine in this process, reached by in-memory pipes.
     Memory(Opener<std::io::Error>),
 }
 
@@ -79,7 +79,7 @@ impl std::fmt::Debug for Host {
 }
 
 impl Host {
-    /// The address, as `DOCKER_HOST` would have it.
+    /// Returns the address in the notation of `DOCKER_HOST`.
     pub fn address(&self) -> String {
         match self {
             Self::Unix(path) => format!("unix://{}", clean(&path.to_string_lossy())),
@@ -88,7 +88,7 @@ impl Host {
         }
     }
 
-    /// The connector, and the scheme and authority requests are made to.
+    /// Returns the connector, and the scheme and authority for request URLs.
     pub(super) fn connector(&self) -> Result<(Connector, String), Fault> {
         let net = |tls| Connector::Net { tls, limit: None };
         Ok(match self {
@@ -103,21 +103,22 @@ impl Host {
 }
 
 impl Endpoint {
-    /// The engine at the usual socket of this machine.
+    /// Returns the engine at this machine's default socket.
     pub fn usual() -> Self {
         let path = DEFAULT.trim_start_matches("unix://");
         Self { name: "default".to_owned(), host: Host::Unix(PathBuf::from(path)) }
     }
 }
 
-impl Surroundings {
-    /// Finds the engine that is meant.
+impl EndpointInputs {
+    /// Selects the engine.
     ///
-    /// `--host` with `--context` is an error; `--context` comes before `DOCKER_HOST`, that before `DOCKER_CONTEXT`, that
-    /// before the current context of the configuration file. The context `default` is `DOCKER_HOST`, else the usual socket.
+    /// `--host` together with `--context` is an error. Otherwise the order is `--context`, `DOCKER_HOST`,
+    /// `DOCKER_CONTEXT`, and the current context of the configuration file. The context `default` is `DOCKER_HOST`,
+    /// else the default socket.
     ///
     /// # Errors
-    /// When flags contradict each other, a context does not exist, or an address cannot be used.
+    /// [`Fault::Endpoint`] if flags contradict each other, a context does not exist, or an address cannot be used.
     pub fn endpoint(&self) -> Result<Endpoint, Fault> {
         match (&self.host_flag, &self.context_flag) {
             (Some(_), Some(_)) => {
@@ -134,7 +135,7 @@ impl Surroundings {
     }
 }
 
-fn current_context(given: &Surroundings) -> Result<String, Fault> {
+fn current_context(given: &EndpointInputs) -> Result<String, Fault> {
     #[derive(serde::Deserialize)]
     struct ConfigFile {
         #[serde(rename = "currentContext", default)]
@@ -159,7 +160,7 @@ fn current_context(given: &Surroundings) -> Result<String, Fault> {
     Ok(file.current.filter(|name| !name.is_empty()).unwrap_or(default))
 }
 
-fn by_context(name: &str, given: &Surroundings) -> Result<Endpoint, Fault> {
+fn by_context(name: &str, given: &EndpointInputs) -> Result<Endpoint, Fault> {
     if name == "default" {
         let address = given.docker_host.as_deref().unwrap_or(DEFAULT);
         return Ok(Endpoint { name: "default".to_owned(), ..by_address(address, given)? });
@@ -192,7 +193,7 @@ fn read_meta(text: &[u8]) -> Option<(String, bool)> {
     Some((docker.get("Host")?.as_str()?.to_owned(), skip))
 }
 
-fn by_address(address: &str, given: &Surroundings) -> Result<Endpoint, Fault> {
+fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, Fault> {
     let tls = given.tls_verify.as_ref().filter(|value| !value.is_empty()).map(|_| {
         let folder = given.cert_path.as_deref().or(given.config_dir.as_deref()).unwrap_or(Path::new("."));
         Certificates::in_folder(folder)
@@ -245,7 +246,7 @@ fn fault(why: impl Into<String>, hint: &str) -> Fault {
 mod tests {
     use super::*;
 
-    fn shown(given: &Surroundings) -> Result<(String, String), String> {
+    fn shown(given: &EndpointInputs) -> Result<(String, String), String> {
         given.endpoint().map(|end| (end.name.clone(), end.host.address())).map_err(|fault| fault.to_string())
     }
 
@@ -257,22 +258,22 @@ mod tests {
         let text = r#"{"Name":"prod","Endpoints":{"docker":{"Host":"tcp://10.0.0.1:2376","SkipTLSVerify":true}}}"#;
         std::fs::write(meta.join("meta.json"), text).unwrap();
         std::fs::write(dir.path().join("config.json"), r#"{"auths":{},"currentContext":"prod"}"#).unwrap();
-        let base = Surroundings { config_dir: Some(dir.path().into()), ..Surroundings::default() };
+        let base = EndpointInputs { config_dir: Some(dir.path().into()), ..EndpointInputs::default() };
         let ok = |name: &str, address: &str| Ok((name.to_owned(), address.to_owned()));
-        assert_eq!(shown(&Surroundings::default()), ok("default", DEFAULT));
+        assert_eq!(shown(&EndpointInputs::default()), ok("default", DEFAULT));
         assert_eq!(shown(&base), ok("prod", "tcp://10.0.0.1:2376"));
         assert!(matches!(base.endpoint().unwrap().host, Host::Tls(_, Certificates { skip_verify: true, .. })));
-        let context = Surroundings { docker_context: Some("default".into()), ..base.clone() };
+        let context = EndpointInputs { docker_context: Some("default".into()), ..base.clone() };
         assert_eq!(shown(&context), ok("default", DEFAULT));
-        let host = Surroundings { docker_host: Some("tcp://h".into()), ..context };
+        let host = EndpointInputs { docker_host: Some("tcp://h".into()), ..context };
         assert_eq!(shown(&host), ok("tcp://h:2375", "tcp://h:2375"));
-        let flag = Surroundings { context_flag: Some("default".into()), ..host.clone() };
+        let flag = EndpointInputs { context_flag: Some("default".into()), ..host.clone() };
         assert_eq!(shown(&flag), ok("default", "tcp://h:2375"));
-        let flag = Surroundings { context_flag: Some("prod".into()), ..host };
+        let flag = EndpointInputs { context_flag: Some("prod".into()), ..host };
         assert_eq!(shown(&flag), ok("prod", "tcp://10.0.0.1:2376"));
-        let both = Surroundings { host_flag: Some("tcp://h".into()), ..flag };
+        let both = EndpointInputs { host_flag: Some("tcp://h".into()), ..flag };
         assert_eq!(shown(&both), Err("--host and --context exclude each other".into()));
-        let none = Surroundings { context_flag: Some("nope".into()), ..base };
+        let none = EndpointInputs { context_flag: Some("nope".into()), ..base };
         assert_eq!(shown(&none), Err("context `nope`: does not exist".into()));
     }
 

@@ -1,87 +1,85 @@
-//! What can go wrong between here and an engine or a registry, in words that help.
+//! Errors of calls to an engine or a registry, with hints for the operator.
 
 use std::io;
 use std::time::Duration;
 
 use pinnace_core::text::clean;
 
-/// A call that failed. Its text says what failed and about what; [`Fault::hint`] says what to do now.
+/// A failed call. Its text says what failed and about what; [`Fault::hint`] says what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The endpoint cannot be made sense of: flags, environment or context are wrong.
+    /// The endpoint cannot be determined: flags, environment or context are wrong.
     #[error("{why}")]
     Endpoint {
-        /// What is wrong.
+        /// The problem.
         why: String,
-        /// What to do.
+        /// The advice for the operator.
         hint: String,
     },
-    /// Nobody answers there.
+    /// The endpoint cannot be reached.
     #[error("{what}: {address} cannot be reached: {why}")]
     Unreachable {
-        /// What was tried.
+        /// The attempted action.
         what: String,
-        /// The endpoint's address.
         address: String,
-        /// The kind of the failure.
+        /// The kind of the I/O error.
         kind: io::ErrorKind,
-        /// The cause, in the system's words.
+        /// The cause, in the operating system's words.
         why: String,
     },
-    /// The connection ended in the middle of a call. A write may have been carried out.
+    /// The connection ended during a call. A write may have been carried out.
     #[error("{what}: the connection to {address} broke: {why}")]
     Broken {
-        /// What was tried.
+        /// The attempted action.
         what: String,
-        /// The endpoint's address.
         address: String,
-        /// The cause.
+        /// The cause, cleaned.
         why: String,
     },
-    /// No whole answer in time. A write may have been carried out, or may be yet.
+    /// No complete answer arrived within the limit. A write may have been carried out, or may still be.
     #[error("{what}: no answer within {} s", after.as_secs())]
     Timeout {
-        /// What was tried.
+        /// The attempted action.
         what: String,
-        /// The limit.
+        /// The time limit of the call.
         after: Duration,
     },
-    /// The other side refused or failed.
+    /// The engine answered with an error status.
     #[error("{what}: {message}")]
     Http {
-        /// What was tried.
+        /// The attempted action.
         what: String,
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// Its message, cleaned.
+        /// The engine's message, cleaned.
         message: String,
     },
-    /// The answer cannot be read.
+    /// The answer cannot be parsed.
     #[error("{what}: the answer cannot be read: {why}")]
     BadAnswer {
-        /// What was tried.
+        /// The attempted action.
         what: String,
-        /// Why not.
+        /// The parse error, cleaned.
         why: String,
     },
-    /// A file or folder of this machine could not be used.
+    /// A file or folder on this machine could not be used.
     #[error("{what}: {why}")]
     Disk {
-        /// What was tried, and where.
+        /// The attempted action, with the path.
         what: String,
-        /// The system's answer.
+        /// The operating system's error.
         why: String,
     },
-    /// Writes are off (`--read-only`); nothing was sent.
+    /// Writes are disabled (`--read-only`); nothing was sent.
     #[error("{what}: pinnace is read-only here")]
     ReadOnly {
-        /// What was tried.
+        /// The attempted action.
         what: String,
     },
 }
 
 impl Fault {
-    /// The fault of an answer with an error status: the engine's JSON `message`, else the body as plain text.
+    /// Builds the fault of an error status: the engine's JSON `message`, else the body as plain text.
     pub fn http(what: &str, status: u16, body: &[u8]) -> Self {
         #[derive(serde::Deserialize)]
         struct Told {
@@ -89,7 +87,7 @@ impl Fault {
         }
         let message = match serde_json::from_slice::<Told>(body) {
             Ok(told) => clean(&told.message),
-            // Other JSON may be an answer that somebody put under an error status: specs, hence passwords.
+            // Any other JSON may be a regular answer under an error status: it may hold specs, and so passwords.
             Err(_) if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") => {
                 String::new()
             }
@@ -102,12 +100,12 @@ impl Fault {
         Self::Http { what: what.to_owned(), status, message }
     }
 
-    /// The fault of an answer that cannot be read.
+    /// Builds the fault of an answer that cannot be parsed.
     pub fn bad(what: &str, why: impl std::fmt::Display) -> Self {
         Self::BadAnswer { what: what.to_owned(), why: clean(&why.to_string()) }
     }
 
-    /// The status, where there was an answer.
+    /// Returns the HTTP status; `None` if the engine did not answer with one.
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Http { status, .. } => Some(*status),
@@ -119,50 +117,50 @@ impl Fault {
         matches!(self, Self::Http { message, .. } if message.contains(text))
     }
 
-    /// Whether a write came too late: the version index had moved. The engine answers 500, not 409.
+    /// Returns whether a write came too late: the version index had moved. The engine answers 500, not 409.
     pub fn is_out_of_sequence(&self) -> bool {
         self.says("update out of sequence")
     }
 
-    /// Whether what was asked for does not exist.
+    /// Returns whether the requested object does not exist.
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404) && !self.is_no_leader()
     }
 
-    /// Whether the name is taken.
+    /// Returns whether the name is taken.
     pub fn is_name_conflict(&self) -> bool {
         self.status() == Some(409)
     }
 
-    /// Whether the engine is a worker of a swarm, which cannot show or change it.
+    /// Returns whether the engine is a worker of a swarm, which can neither show nor change the swarm.
     pub fn is_not_manager(&self) -> bool {
         self.says("This node is not a swarm manager") && !self.is_not_in_swarm()
     }
 
-    /// Whether the engine is in no swarm.
+    /// Returns whether the engine is not part of a swarm.
     pub(crate) fn is_not_in_swarm(&self) -> bool {
         self.says("\"docker swarm init\"") || self.says("node is not part of a swarm")
     }
 
-    /// Whether the swarm is locked.
+    /// Returns whether the swarm is locked.
     pub(crate) fn is_locked(&self) -> bool {
         self.says("Swarm is encrypted and needs to be unlocked")
     }
 
-    /// Whether the managers have no leader, for want of a majority or because they are electing one.
+    /// Returns whether the managers have no leader: they lack a majority, or are electing one.
     pub(crate) fn is_no_leader(&self) -> bool {
         self.says("does not have a leader")
             || self.says("node lost leader status")
             || self.says("no elected primary cluster manager")
     }
 
-    /// Returns whether the write was refused: it did not land and never will, and repeating it is of no use.
+    /// Returns whether the write was refused: it was not carried out and never will be, and a retry is of no use.
     ///
-    /// Refusals are a client's error (4xx), a call that is not implemented (501), and one that was not sent as writes
-    /// are off. Any other failure says nothing about the write, now or later: a time-out, a broken connection or an
-    /// engine that cannot be reached (an earlier sending may be on its way), 408 and 429, any other 5xx, and a lost
-    /// leader under any status. A version index that moved is no refusal either, as our own earlier write may be what
-    /// moved it. After these the object is read again, and only what it is then counts.
+    /// Refusals are client errors (4xx), an unimplemented call (501), and a call that was not sent because writes
+    /// are disabled. After any other failure the write may have been carried out, or still be: a timeout, a broken
+    /// connection or an unreachable engine (an earlier attempt may be on its way), 408 and 429, any other 5xx, and a
+    /// lost leader under any status. A moved version index is not a refusal either, as our own earlier write may
+    /// have moved it. After these, read the object again: only its state then counts.
     pub fn is_final(&self) -> bool {
         if self.is_no_leader() || self.is_out_of_sequence() {
             return false;
@@ -179,7 +177,7 @@ impl Fault {
         }
     }
 
-    /// What is wrong, in plain words: known states of an engine in ours, anything else as it was said.
+    /// Describes the problem: known states of an engine in our words, anything else as the fault's text.
     pub fn why(&self) -> String {
         let why = if self.is_not_manager() {
             "this engine is a worker of its swarm; only managers show and change it"
@@ -195,7 +193,7 @@ impl Fault {
         why.to_owned()
     }
 
-    /// What to do now, in a sentence.
+    /// Returns the advice for the operator, as one sentence.
     pub fn hint(&self) -> String {
         let hint = match self {
             Self::Endpoint { hint, .. } => hint,
@@ -267,7 +265,7 @@ fn unreachable_hint(kind: io::ErrorKind, address: &str) -> String {
 mod tests {
     use super::*;
 
-    /// As the engine words them (20.10.24).
+    /// The messages in the engine's own wording (20.10.24).
     #[test]
     fn what_the_engine_means() {
         let fault =

@@ -1,4 +1,4 @@
-//! The engine's event stream, as far as it concerns the swarm.
+//! The engine's event stream, limited to swarm objects.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,23 @@ use super::client::{Docker, READ, filters};
 use super::error::Fault;
 use pinnace_core::text::clean;
 
-/// A line longer than this is not an event.
+/// The maximum length of a line, in bytes; a longer line is an error.
 const MOST: usize = 1 << 20;
 
-/// Something happened to a service, a node or a config. Tasks send no events.
+/// An event of a service, a node or a config. Tasks send no events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// `service`, `node`, `config`.
+    /// The type of the object: `service`, `node` or `config`.
     pub kind: String,
-    /// `create`, `update`, `remove`.
+    /// The action: `create`, `update` or `remove`.
     pub action: String,
-    /// The object's id.
+    /// The id of the object.
     pub id: String,
-    /// Its name.
+    /// The name of the object; empty where the engine does not send one.
     pub name: String,
-    /// What changed, as far as the engine says: `image.new`, `updatestate.new`, `state.new`, …
+    /// The changes that the engine reports: `image.new`, `updatestate.new`, `state.new`, …
     pub attributes: BTreeMap<String, String>,
-    /// When, in nanoseconds since the Unix epoch, by the engine's clock.
+    /// The time in nanoseconds since the Unix epoch, by the engine's clock.
     pub time_nano: i64,
 }
 
@@ -77,12 +77,13 @@ fn read(line: &[u8]) -> Option<Event> {
 }
 
 impl Events {
-    /// The next event; none at the stream's end. A line that cannot be read is passed over.
+    /// Returns the next event; `None` at the end of the stream. Unreadable lines are skipped.
     ///
-    /// Safe to drop while it waits: nothing that was read is lost.
+    /// Safe to cancel: data already received is kept.
     ///
     /// # Errors
-    /// When the connection breaks. Nothing more comes after that, nor after the end: open it again and list again.
+    /// A fault if the connection breaks. Neither a broken nor an ended stream yields anything more: open a new one,
+    /// and list the objects again.
     pub async fn next(&mut self) -> Option<Result<Event, Fault>> {
         loop {
             while let Some(end) = self.left.iter().position(|byte| *byte == b'\n') {
@@ -111,11 +112,13 @@ impl Events {
 }
 
 impl Docker {
-    /// Opens the stream of events of services, nodes and configs; `since`, in seconds of the engine's clock, brings
-    /// what it still has from then on (it keeps 256 of all kinds).
+    /// Opens the event stream for services, nodes and configs.
+    ///
+    /// With `since`, in seconds of the engine's clock, the stream begins with the stored events from that time on;
+    /// the engine keeps 256 events of all types together.
     ///
     /// # Errors
-    /// When it cannot be opened.
+    /// A fault if the stream cannot be opened.
     pub async fn events(&self, since: Option<i64>) -> Result<Events, Fault> {
         let filter = filters(&[("scope", &["swarm"]), ("type", &["service", "node", "config"])]);
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Logs of services and tasks.
+//! The logs of services and tasks.
 //!
-//! Not by bollard: its reader panics on frames of kind 3, which are how an engine says within a good answer that a
-//! node's logs cannot be had (observed on 26.1), and it cannot ask for details.
+//! bollard is not used here: it panics on frames of type 3, by which an engine reports within a successful answer
+//! that the logs of a node are unavailable (observed on 26.1), and it cannot request details.
 
 use std::collections::VecDeque;
 
@@ -14,45 +14,44 @@ use super::error::Fault;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-/// A line or a frame longer than this is cut.
+/// The maximum length of a line or frame, in bytes; the rest is cut off.
 const MOST: usize = 1 << 20;
 
 /// The service or task whose log is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogTarget<'a> {
-    /// Of all tasks of a service, by id; they are not in order across tasks.
+    /// All tasks of a service, by service id; the lines of different tasks are not in order.
     Service(&'a str),
-    /// Of one task, by id.
+    /// One task, by id.
     Task(&'a str),
 }
 
-/// The origin of a line.
+/// The origin of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogSource {
     /// The container's standard output, or its terminal.
     Out,
-    /// Its standard error.
+    /// The container's standard error.
     Err,
-    /// The engine itself: some logs could not be had.
+    /// A message of the engine itself: some logs are unavailable.
     Engine,
 }
 
-/// One line of a log.
+/// One log line with its origin, time and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// Where from.
     pub source: LogSource,
-    /// When, by the node's clock.
+    /// The time by the node's clock; `None` where the line has none.
     pub at: Option<Time>,
-    /// The task's id, where told.
+    /// The task's id, where the engine states it.
     pub task: Option<String>,
-    /// The node's id, where told.
+    /// The node's id, where the engine states it.
     pub node: Option<String>,
-    /// The text, cleaned.
+    /// The text of the line, cleaned.
     pub text: String,
 }
 
-/// An open log.
+/// An open log stream.
 #[derive(Debug)]
 pub struct Logs {
     body: Incoming,
@@ -63,10 +62,10 @@ pub struct Logs {
 }
 
 impl Docker {
-    /// Opens a log: the last `tail` lines of each task, and where `follow` says so what comes.
+    /// Opens a log: the last `tail` lines of each task, and new lines as they are written if `follow` is set.
     ///
     /// # Errors
-    /// When it cannot be opened. A node that is cut off costs 20 s.
+    /// A fault if the log cannot be opened. An unreachable node delays the answer by 20 s.
     pub async fn logs(&self, of: LogTarget<'_>, tail: u32, follow: bool) -> Result<Logs, Fault> {
         let path = match of {
             LogTarget::Service(id) => format!("/services/{}/logs", encoded(id)),
@@ -79,10 +78,10 @@ impl Docker {
 }
 
 impl Logs {
-    /// The next line; none at the end. Safe to drop while it waits.
+    /// Returns the next line; `None` at the end. Safe to cancel.
     ///
     /// # Errors
-    /// When the connection breaks; nothing more comes after that.
+    /// A fault if the connection breaks; the stream then yields nothing more.
     pub async fn next(&mut self) -> Option<Result<LogLine, Fault>> {
         loop {
             if let Some(line) = self.ready.pop_front() {
@@ -111,7 +110,7 @@ impl Logs {
     }
 
     fn take(&mut self, last: bool) {
-        // A terminal's log has no frames; a frame begins with its kind and three zeros.
+        // The log of a terminal has no frames. A frame begins with its type and three zero bytes.
         if self.framed.is_none() && (self.left.len() >= 4 || last) {
             self.framed = Some(self.left.len() >= 4 && self.left[0] <= 3 && self.left[1..4] == [0, 0, 0]);
         }
@@ -152,7 +151,7 @@ impl Logs {
     }
 }
 
-/// Reads `TIME KEY=VALUE,… TEXT`.
+/// Parses `TIME KEY=VALUE,… TEXT`; a missing time or missing details are accepted.
 fn read(source: LogSource, line: &str) -> LogLine {
     let mut read = LogLine { source, at: None, task: None, node: None, text: String::new() };
     let mut rest = line;

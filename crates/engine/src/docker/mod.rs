@@ -1,10 +1,11 @@
-//! The Docker Engine.
+//! The client for the Docker Engine API.
 //!
-//! One pooled client ([`transport`]) over our own connector at the engine's own API version ([`client`]).
-//! Lists are read into tolerant shapes ([`read`], [`model`]): a word or an entry this version does not know never loses
-//! a list. Specs are edited as the engine's own text ([`spec`], [`mod@write`]) and never leave this module.
+//! One pooled client ([`transport`]) over our own connector uses the engine's own API version ([`client`]). Lists
+//! are read into tolerant models ([`read`], [`model`]): a value or an entry that this version does not know never
+//! makes a list unreadable. Specs are edited in the engine's own text ([`spec`], [`mod@write`]) and never leave this
+//! module.
 //!
-//! `bollard` asks for the version and for `/distribution` on the same transport ([`distribution`]).
+//! `bollard` reads the version and `/distribution` over the same transport ([`distribution`]).
 
 mod client;
 mod configs;
@@ -27,9 +28,9 @@ mod write;
 
 pub use client::{Docker, LOG_FILTER};
 pub(crate) use configs::Config;
-pub use endpoint::{Endpoint, Host, Surroundings};
+pub use endpoint::{Endpoint, EndpointInputs, Host};
 pub use error::Fault;
 pub(crate) use events::{Event, Events};
 pub use logs::{LogSource, LogTarget};
 pub use read::Tasks;
-pub use write::{Auth, EditState, ServiceRevision};
+pub use write::{EditState, PostCredentials, ServiceRevision};

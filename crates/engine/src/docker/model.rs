@@ -1,10 +1,10 @@
-//! The engine's JSON into the core's values, with nothing taken for granted.
+//! The tolerant conversion of the engine's JSON into the core's types.
 //!
-//! Nodes, services and the engine's own facts are read member by member out of generic JSON: whatever is absent, null
-//! or of another type is as if it were not there. Tasks are many, so they have a shape of their own.
+//! Nodes, services and the engine's info are read member by member from generic JSON: a value that is absent, null
+//! or of another type is treated as missing. Tasks are numerous, so they have a typed model.
 //!
-//! Texts that are shown (names, labels, messages, errors) are cleaned here. Ids and image texts are kept to the
-//! letter, as they are compared and sent back: whoever shows an image text cleans it.
+//! Displayed texts (names, labels, messages, errors) are cleaned here. Ids and image texts are kept exactly, as they
+//! are compared and sent back: clean an image text before it is shown.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,12 +22,12 @@ use pinnace_core::swarm::{
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-/// A text at a pointer, exact; empty where there is none.
+/// Returns the exact text at a JSON pointer; empty if there is none.
 fn exact(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// A text at a pointer, cleaned.
+/// Returns the cleaned text at a JSON pointer; empty if there is none.
 pub(super) fn text(value: &Value, pointer: &str) -> String {
     value.pointer(pointer).and_then(Value::as_str).map(clean).unwrap_or_default()
 }
@@ -40,7 +40,7 @@ fn time(value: &Value, pointer: &str) -> Option<Time> {
     value.pointer(pointer).and_then(Value::as_str).and_then(Time::parse)
 }
 
-/// A duration in nanoseconds at a pointer.
+/// Reads a duration in nanoseconds at a JSON pointer.
 fn nanos(value: &Value, pointer: &str) -> Option<Duration> {
     number(value, pointer).map(Duration::from_nanos)
 }
@@ -53,7 +53,7 @@ fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Labels at a pointer, cleaned.
+/// Reads the labels at a JSON pointer, cleaned.
 fn labels(value: &Value, pointer: &str) -> BTreeMap<String, String> {
     let pairs = value.pointer(pointer).and_then(Value::as_object).into_iter().flatten();
     pairs.filter_map(|(key, value)| Some((clean(key), clean(value.as_str()?)))).collect()
@@ -64,7 +64,7 @@ fn word<T: From<String>>(value: &Value, pointer: &str, default: &str) -> T {
     T::from(if text.is_empty() { default.to_owned() } else { text })
 }
 
-/// A node; none without an id.
+/// Reads a node; `None` if it has no id.
 pub(super) fn node(raw: &RawValue) -> Option<Node> {
     let value: Value = serde_json::from_str(raw.get()).ok()?;
     let id = exact(&value, "/ID");
@@ -94,7 +94,7 @@ pub(super) fn node(raw: &RawValue) -> Option<Node> {
     })
 }
 
-/// The outside of a service; its specs as they stand in the text.
+/// The outer fields of a service; its specs remain raw text.
 #[derive(Deserialize)]
 pub(super) struct ServiceBody<'a> {
     #[serde(borrow, rename = "Spec")]
@@ -116,7 +116,7 @@ pub(super) struct ServiceBody<'a> {
 }
 
 impl ServiceBody<'_> {
-    /// The service; none without a name or a spec that can be read.
+    /// Converts to the core's service; `None` without a name or a readable spec.
     pub(super) fn service(&self) -> Option<Service> {
         let spec: Value = serde_json::from_str(self.spec.get()).ok()?;
         let previous: Option<Value> =
@@ -156,7 +156,7 @@ impl ServiceBody<'_> {
     }
 }
 
-/// A service; none when it is too odd to be one.
+/// Reads a service; `None` if it is unreadable.
 pub(super) fn service(raw: &RawValue) -> Option<Service> {
     serde_json::from_str::<ServiceBody<'_>>(raw.get()).ok()?.service()
 }
@@ -176,7 +176,7 @@ fn mode(spec: &Value) -> Mode {
     }
 }
 
-/// Platforms, normalised, without stand-ins and repetitions.
+/// Reads platforms: normalised, sorted, without placeholders and duplicates.
 fn platforms(items: &[Value]) -> Vec<Platform> {
     let mut read: Vec<_> = items
         .iter()
@@ -188,7 +188,8 @@ fn platforms(items: &[Value]) -> Vec<Platform> {
     read
 }
 
-/// The update policy. The engine takes an absent or zero `Monitor` for its default; a `Parallelism` of 0 is all.
+/// Reads the update policy. The engine replaces an absent or zero `Monitor` by its default; a `Parallelism` of 0
+/// means all tasks at once.
 fn policy(spec: &Value) -> UpdatePolicy {
     let Some(config) = spec.get("UpdateConfig").filter(|config| config.is_object()) else {
         return UpdatePolicy::default();
@@ -212,7 +213,7 @@ fn health_start(spec: &Value) -> Option<Duration> {
     (!off).then(|| nanos(check, "/StartPeriod").unwrap_or_default())
 }
 
-/// Whether it publishes ports on its host, or writes to a bind or volume of its host.
+/// Returns whether the service publishes ports on its host, or writes to a bind mount or volume of its host.
 fn exclusive(spec: &Value) -> bool {
     let ports = list(spec, "/EndpointSpec/Ports").iter().any(|port| text(port, "/PublishMode") == "host");
     let mounts = list(spec, "/TaskTemplate/ContainerSpec/Mounts").iter();
@@ -232,13 +233,13 @@ fn update(value: &Value) -> Option<UpdateStatus> {
     })
 }
 
-/// A member that may be null, absent or of another type, which all mean none.
+/// Deserializes an optional member: null and a value of another type give `None`.
 fn maybe<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
 }
 
-/// Keeps `null` apart from absence.
+/// Deserializes an optional member, and keeps `null` distinct from absence.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -278,7 +279,7 @@ struct StatusBody {
     container_status: Option<Value>,
 }
 
-/// As [`maybe`] for texts.
+/// Deserializes an optional text like [`maybe`].
 fn maybe_owned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     maybe(deserializer)
 }
@@ -300,7 +301,7 @@ struct ContainerImage {
     image: Option<String>,
 }
 
-/// A task; none when it is too odd to be one. The rest of its template is hashed where `with_rest` asks for it.
+/// Reads a task; `None` if it is unreadable. With `with_rest`, the untouched part of its template is hashed too.
 pub(super) fn task(raw: &RawValue, with_rest: bool) -> Option<Task> {
     let body: TaskBody<'_> = serde_json::from_str(raw.get()).ok()?;
     let spec: TaskSpec = body.spec.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or(TaskSpec {

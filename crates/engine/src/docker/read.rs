@@ -1,4 +1,4 @@
-//! Nodes, services, tasks and the engine's own facts, as the core has them.
+//! The read calls for nodes, services, tasks and the engine's info, in the core's types.
 
 use serde_json::value::RawValue;
 use serde_json::{Value, from_slice};
@@ -10,50 +10,50 @@ use pinnace_core::swarm::{Node, Service, Task};
 use pinnace_core::text::clean;
 use pinnace_core::world::Engine;
 
-/// Which tasks are asked for.
+/// The tasks to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tasks<'a> {
-    /// All that should run.
+    /// All tasks whose desired state is running.
     Running,
-    /// Those of these services that should run, by id.
+    /// The tasks of these services, by id, whose desired state is running.
     RunningOf(&'a [String]),
-    /// All the engine still has of this node, by id. What runs on a node that is down should not: the swarm wants it
-    /// shut down, and counts it as running.
+    /// All stored tasks of a node, by id. On a node that is down the desired state of its tasks is shutdown,
+    /// although the swarm counts them as running.
     On(&'a str),
-    /// All the engine still has of these services, by id, with the hash of the rest of their templates.
+    /// All stored tasks of these services, by id, with the hash of the untouched part of their templates.
     History(&'a [String]),
 }
 
-/// What an engine says of itself, and of its part in a swarm.
+/// The engine's info, and its role in a swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
-    /// What the world holds of it.
+    /// The part that the world stores.
     pub engine: Engine,
-    /// `active`, `inactive`, `pending`, `locked`, `error`.
+    /// The state of the engine in the swarm: `active`, `inactive`, `pending`, `locked` or `error`.
     pub state: String,
-    /// Whether it is a manager.
+    /// Set when the engine is a manager.
     pub is_manager: bool,
-    /// What it says is wrong with the swarm; empty where nothing is.
+    /// The engine's error about the swarm; empty if there is none.
     pub error: String,
-    /// Addresses of the managers a worker knows.
+    /// The addresses of the managers that a worker knows.
     pub managers: Vec<String>,
 }
 
 impl Docker {
-    /// All nodes.
+    /// Lists all nodes.
     ///
     /// # Errors
-    /// When they cannot be read; on a worker, a locked swarm or one without a leader the fault says so.
+    /// A fault if they cannot be read; the fault identifies a worker, a locked swarm or a missing leader.
     pub async fn nodes(&self) -> Result<Vec<Node>, Fault> {
         let what = "reading the nodes";
         let body = self.get_bytes(what, "/nodes").await?;
         each(what, &body, model::node)
     }
 
-    /// All services with their counts, or those with these ids; an id that is gone is left out.
+    /// Lists all services with their task counts, or those with these ids; ids that no longer exist are left out.
     ///
     /// # Errors
-    /// As [`Docker::nodes`].
+    /// The same as [`Docker::nodes`].
     pub async fn services(&self, ids: Option<&[String]>) -> Result<Vec<Service>, Fault> {
         let what = "reading the services";
         let path = match ids {
@@ -64,10 +64,10 @@ impl Docker {
         each(what, &body, model::service)
     }
 
-    /// One service by id or name, without counts.
+    /// Reads one service by id or name, without task counts.
     ///
     /// # Errors
-    /// When it cannot be read, or is not there ([`Fault::is_not_found`]).
+    /// A fault if it cannot be read or does not exist ([`Fault::is_not_found`]).
     pub async fn service(&self, id_or_name: &str) -> Result<Service, Fault> {
         let what = format!("reading service {}", clean(id_or_name));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(id_or_name))).await?;
@@ -75,10 +75,10 @@ impl Docker {
         model::service(raw).ok_or_else(|| Fault::bad(&what, "it is no service"))
     }
 
-    /// Tasks.
+    /// Lists tasks.
     ///
     /// # Errors
-    /// As [`Docker::nodes`]; 404 where one of the named services or the node is gone.
+    /// The same as [`Docker::nodes`]; 404 if one of the named services or the node no longer exists.
     pub async fn tasks(&self, which: Tasks<'_>) -> Result<Vec<Task>, Fault> {
         let what = "reading the tasks";
         let running = ("desired-state", &["running"][..]);
@@ -93,10 +93,10 @@ impl Docker {
         each(what, &body, |raw| model::task(raw, with_rest))
     }
 
-    /// What the engine says of itself.
+    /// Reads the engine's info.
     ///
     /// # Errors
-    /// When it cannot be asked.
+    /// A fault if the engine does not answer.
     pub async fn info(&self) -> Result<Info, Fault> {
         let value: Value = self.get("asking the engine about itself", "/info").await?;
         Ok(read_info(&value, self.api().await?))
@@ -132,7 +132,7 @@ fn strs(ids: &[String]) -> Vec<&str> {
     ids.iter().map(String::as_str).collect()
 }
 
-/// Reads a list entry by entry, so that an odd one costs itself only; `null` is an empty list.
+/// Reads a list entry by entry, so that an unreadable entry does not affect the others; `null` is an empty list.
 pub(super) fn each<T>(what: &str, body: &[u8], read: impl Fn(&RawValue) -> Option<T>) -> Result<Vec<T>, Fault> {
     let entries: Option<Vec<&RawValue>> = from_slice(body).map_err(|error| Fault::bad(what, error))?;
     let entries = entries.unwrap_or_default();

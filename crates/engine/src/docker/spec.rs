@@ -1,6 +1,7 @@
-//! What is read out of a service's spec besides its own fields: the places we edit, and the hash of all others.
+//! The parts of a service's spec that matter for updates: the places that we edit, and the hash of everything else.
 //!
-//! Raw specs hold environments, hence passwords. They live here, in `splice` and in `write`, and nowhere else.
+//! Raw specs hold environments, and so passwords. They are handled here, in `splice` and in `write`, and nowhere
+//! else.
 
 use serde_json::{Map, Value};
 
@@ -15,9 +16,9 @@ const FORCE: &str = "/TaskTemplate/ForceUpdate";
 const IMAGE: &str = "/TaskTemplate/ContainerSpec/Image";
 const UPDATE: &str = "/UpdateConfig";
 
-/// The places of a service's spec that a change of image edits.
+/// Returns the places of a service's spec that an image update edits.
 ///
-/// The image text is exact, not cleaned: it is compared with and posted to the engine.
+/// The image text is exact, not cleaned: it is compared with the engine's and posted to it.
 pub(super) fn places(spec: &Value) -> Places {
     let image = spec.pointer(IMAGE).and_then(Value::as_str).unwrap_or_default().to_owned();
     let template = spec.get("TaskTemplate");
@@ -30,12 +31,12 @@ pub(super) fn places(spec: &Value) -> Places {
     Places { update: Some(update), ..places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned()) }
 }
 
-/// The same of a previous spec: how it was updated then is no part of what ran.
+/// Returns the places of a previous spec, without its update policy: that is not part of what ran.
 pub(super) fn previous_places(spec: &Value) -> Places {
     Places { update: None, ..places(spec) }
 }
 
-/// The same from the parts of a task's spec, which has the shape of a service's `TaskTemplate`.
+/// Returns the places of a task's spec from its parts; it has the structure of a service's `TaskTemplate`.
 pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<Value>) -> Places {
     let platforms = match placement {
         Some(Value::Object(mut placement)) => {
@@ -48,9 +49,9 @@ pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<V
     Places { image, platforms, force, update: None }
 }
 
-/// The hash of a spec without its [`Places`]: equal while nobody edited anything else.
+/// Hashes a spec without its [`Places`]: the hash stays equal until another part is edited.
 ///
-/// A `Placement` that is empty without its platforms counts as none, as an edit may make or leave one.
+/// A `Placement` that is empty without its platforms counts as absent, as an edit may create or leave an empty one.
 pub(super) fn rest_hash(spec: &Value) -> UntouchedHash {
     let mut spec = spec.clone();
     if let Some(Value::Object(template)) = spec.get_mut("TaskTemplate") {
@@ -59,9 +60,10 @@ pub(super) fn rest_hash(spec: &Value) -> UntouchedHash {
     UntouchedHash(sorted_hash(&spec))
 }
 
-/// The same over a task template alone, be it a service's or a task's own spec.
+/// Hashes the task template alone, of a service or of a task's own spec.
 ///
-/// `Runtime` is left out: the engine writes it into a service's template and not into its tasks' (20.10.24 and 26.1).
+/// `Runtime` is left out: the engine writes it into a service's template but not into its tasks' (20.10.24 and
+/// 26.1).
 pub(super) fn template_hash(template: Option<&Value>) -> UntouchedHash {
     let mut template = template.cloned().unwrap_or_default();
     if let Value::Object(template) = &mut template {
@@ -84,7 +86,8 @@ fn drop_places(template: &mut Map<String, Value>) {
     }
 }
 
-/// Where two specs differ apart from their [`Places`], as paths down to a member of the container's spec.
+/// Lists the differences of two specs outside their [`Places`], as paths down to the members of the container's
+/// spec.
 pub(super) fn differences(spec: &Value, previous: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare(Some(spec), Some(previous), "", &mut found);
@@ -110,12 +113,12 @@ fn compare(one: Option<&Value>, other: Option<&Value>, path: &str, found: &mut V
     }
 }
 
-/// What stands at a path; nothing where a parent is absent or null.
+/// Returns the value at a path; `None` if a parent is absent or null.
 pub(super) fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
     spec.pointer(path)
 }
 
-/// The spec's rest hash as it was before these edits, whichever of their ends it stands at.
+/// Returns the rest hash of the spec before these edits, whether or not they have been applied to it.
 pub(super) fn rest_before(spec: &Value, edits: &[Edit]) -> UntouchedHash {
     let mut spec = spec.clone();
     for edit in edits {
@@ -185,7 +188,7 @@ mod tests {
         assert!(differences(&now, &now).is_empty());
     }
 
-    /// Every spec an engine ever sent us: edited and put back, it is the same text, and only edits change it.
+    /// Edits every captured spec and reverts it: the result is the same text, and only the edits change it.
     #[test]
     fn captures_there_and_back() {
         let specs = specs();

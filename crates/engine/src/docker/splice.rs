@@ -1,4 +1,4 @@
-//! Edits in a spec's own text: all bytes that are not edited stay as the engine wrote them.
+//! Edits in a spec's own text: all other bytes stay exactly as the engine wrote them.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -8,23 +8,23 @@ use serde_json::value::RawValue;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Edit;
 
-/// Why a text was not edited.
+/// The reason why an edit was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refused {
-    /// The text is no JSON object.
+    /// The text is not a JSON object.
     #[error("the spec cannot be read: {0}")]
     Unreadable(String),
-    /// The path's parent is not there, or is no object.
+    /// The path's parent is absent, or not an object.
     #[error("the spec has no place for {0}")]
     NoParent(String),
-    /// Something else stands there than the edit says.
+    /// The present value is not the value that the edit expects.
     #[error("something else stands at {0} than was planned on")]
     Unexpected(String),
 }
 
-/// The text with all edits made, `To` the target or `Back` to what stood before.
+/// Applies all edits to the text: `To` their targets, or `Back` to the values before.
 ///
-/// What an edit says of the text it starts from must hold, so that nothing is overwritten that nobody looked at.
+/// The values that the edits start from must match, so that no unseen value is overwritten.
 pub(super) fn splice(raw: &str, edits: &[Edit], direction: Direction) -> Result<String, Refused> {
     let mut text = raw.to_owned();
     for edit in edits {
@@ -34,7 +34,7 @@ pub(super) fn splice(raw: &str, edits: &[Edit], direction: Direction) -> Result<
     Ok(text)
 }
 
-/// What an edit starts from and leads to.
+/// Returns the expected and the new value of an edit in this direction.
 pub(super) fn ends(edit: &Edit, direction: Direction) -> (Option<&Value>, Option<&Value>) {
     match direction {
         Direction::To => (edit.before.as_ref(), edit.after.as_ref()),
@@ -60,11 +60,11 @@ fn splice_one(text: &str, path: &str, from: Option<&Value>, to: Option<&Value>) 
     Ok([&text[..range.start], &new, &text[range.end..]].concat())
 }
 
-/// Where a new member goes: behind the last one.
+/// Returns the insertion of a new member after the last one: the range to replace, and the text.
 fn insertion(
     text: &str,
     start: usize,
-    members: &Members<'_>,
+    members: &ObjectMembers<'_>,
     key: &str,
     to: &Value,
 ) -> (std::ops::Range<usize>, String) {
@@ -78,8 +78,8 @@ fn insertion(
     }
 }
 
-/// What goes with a member: its own text and one comma.
-fn removal(text: &str, start: usize, members: &Members<'_>, at: usize) -> std::ops::Range<usize> {
+/// Returns the range to remove with a member: its own text and one comma.
+fn removal(text: &str, start: usize, members: &ObjectMembers<'_>, at: usize) -> std::ops::Range<usize> {
     let own = span(text, members.0[at].1);
     if at > 0 {
         return span(text, members.0[at - 1].1).end..own.end;
@@ -88,9 +88,9 @@ fn removal(text: &str, start: usize, members: &Members<'_>, at: usize) -> std::o
     start + 1..own.end + comma
 }
 
-/// The object at a pointer: where its brace is, and its members.
-fn descend<'a>(text: &'a str, parent: &str, path: &str) -> Result<(usize, Members<'a>), Refused> {
-    let read = |raw: &'a str| serde_json::from_str::<Members<'a>>(raw);
+/// Returns the object at a JSON pointer: the offset of its opening brace, and its members.
+fn descend<'a>(text: &'a str, parent: &str, path: &str) -> Result<(usize, ObjectMembers<'a>), Refused> {
+    let read = |raw: &'a str| serde_json::from_str::<ObjectMembers<'a>>(raw);
     let mut start = text.len() - text.trim_start().len();
     let mut members = read(text).map_err(|error| Refused::Unreadable(error.to_string()))?;
     for segment in parent.split('/').skip(1) {
@@ -107,20 +107,20 @@ fn unescaped(segment: &str) -> String {
     segment.replace("~1", "/").replace("~0", "~")
 }
 
-/// Where a borrowed part of a text stands in it.
+/// Returns the range of a borrowed part within its text.
 fn span(text: &str, part: &RawValue) -> std::ops::Range<usize> {
     let start = part.get().as_ptr().addr() - text.as_ptr().addr();
     start..start + part.get().len()
 }
 
-/// The members of an object in their order, values as they stand in the text.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+/// The members of an object in their order, with their values as raw text.
+struct ObjectMembers<'a>(Vec<(String, &'a RawValue)>);
 
-impl<'de> Deserialize<'de> for Members<'de> {
+impl<'de> Deserialize<'de> for ObjectMembers<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
+            type Value = ObjectMembers<'de>;
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("an object")
             }
@@ -129,7 +129,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                 while let Some(member) = map.next_entry()? {
                     members.push(member);
                 }
-                Ok(Members(members))
+                Ok(ObjectMembers(members))
             }
         }
         deserializer.deserialize_map(Reader)
@@ -206,7 +206,8 @@ mod tests {
     }
 
     proptest! {
-        /// There and back is the same text, but for where a key stands that was removed and came back.
+        /// Applying and reverting an edit gives the same text, except for the position of a removed key that was
+        /// restored.
         #[test]
         fn there_and_back(
             object in prop::collection::btree_map("[a-z~/\"]{1,3}", any_json(), 0..5),

@@ -1,4 +1,4 @@
-//! An engine made of captures, within the process: what tests talk to over [`Host::Memory`].
+//! An in-process engine that answers from captures; tests reach it over [`Host::Memory`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,17 +23,17 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/captures")
 }
 
-/// What a real engine answered.
+/// Returns a captured answer of a real engine.
 pub(crate) fn capture(name: &str) -> String {
     String::from_utf8(capture_bytes(name)).unwrap()
 }
 
-/// The same for what is no text.
+/// Returns a captured answer as bytes, for captures that are not text.
 pub(crate) fn capture_bytes(name: &str) -> Vec<u8> {
     std::fs::read(folder().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Every service spec of every capture, to the letter, with the name of its file.
+/// Returns every service spec of every capture, byte for byte, with the name of its file.
 pub(crate) fn specs() -> Vec<(String, String)> {
     fn walk(raw: &RawValue, file: &str, found: &mut Vec<(String, String)>) {
         if let Ok(map) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw.get()) {
@@ -62,25 +62,25 @@ pub(crate) fn specs() -> Vec<(String, String)> {
     found
 }
 
-/// One call that was made.
+/// One call that the test server received.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
     pub(crate) method: Method,
-    /// Path and query, decoded.
+    /// The path with the query, decoded.
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: String,
 }
 
-/// What to answer.
+/// An answer of the test server.
 pub(crate) enum Reply {
-    /// A status and a body.
+    /// A status with a body.
     Told(u16, Vec<u8>),
-    /// The event stream.
+    /// An open event stream.
     Events,
-    /// Nothing, ever.
+    /// No answer at all.
     Never,
-    /// The connection breaks.
+    /// A broken connection.
     Hangup,
 }
 
@@ -106,7 +106,7 @@ struct State {
 pub(crate) struct TestServer(Arc<Mutex<State>>);
 
 impl TestServer {
-    /// An engine that answers so; `/_ping` and `/events` are answered already.
+    /// Creates an engine that answers with `answers`; `/_ping` and `/events` are handled here.
     pub(crate) fn new(answers: impl FnMut(&Call) -> Reply + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(State {
             answers: Box::new(answers),
@@ -133,7 +133,7 @@ impl TestServer {
         Ok(near)
     }
 
-    /// Answers on one connection until it ends.
+    /// Serves one connection until it ends.
     pub(crate) async fn serve(self, io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let service = hyper::service::service_fn(move |request| {
             let own = self.clone();
@@ -179,29 +179,29 @@ impl TestServer {
         Ok(Response::new(body))
     }
 
-    /// The calls made since this was asked last, as `METHOD PATH`, without `/v1.41`.
+    /// Takes the calls received so far, as `METHOD PATH`, without `/v1.41`.
     pub(crate) fn calls(&self) -> Vec<String> {
         let calls = std::mem::take(&mut self.0.lock().unwrap().calls);
         calls.iter().map(|call| format!("{} {}", call.method, call.path.trim_start_matches("/v1.41"))).collect()
     }
 
-    /// The calls made since this was asked last, whole.
+    /// Takes the calls received so far, with headers and bodies.
     pub(crate) fn whole_calls(&self) -> Vec<Call> {
         std::mem::take(&mut self.0.lock().unwrap().calls)
     }
 
-    /// Sends an event to whoever listens.
+    /// Sends an event to all open event streams.
     pub(crate) fn tell(&self, event: &Value) {
         let line = Bytes::from(format!("{event}\n"));
         self.0.lock().unwrap().feeds.retain(|feed| feed.send(line.clone()).is_ok());
     }
 
-    /// Ends all event streams, as an engine that stops does.
+    /// Ends all event streams, as an engine does when it stops.
     pub(crate) fn end_events(&self) {
         self.0.lock().unwrap().feeds.clear();
     }
 
-    /// Breaks all connections; new ones are refused with this, until [`TestServer::up`].
+    /// Breaks all connections and refuses new ones with this error, until [`TestServer::up`].
     pub(crate) fn down(&self, kind: io::ErrorKind) {
         let mut state = self.0.lock().unwrap();
         state.down = Some(kind);
@@ -209,7 +209,7 @@ impl TestServer {
         state.connections.drain(..).for_each(|connection| connection.abort());
     }
 
-    /// Takes connections again.
+    /// Accepts connections again.
     pub(crate) fn up(&self) {
         self.0.lock().unwrap().down = None;
     }

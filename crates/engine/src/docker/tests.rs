@@ -1,4 +1,4 @@
-//! What goes over the wire, held against a test server.
+//! Tests of the requests and answers on the wire, against the test server.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::logs::{LogSource, LogTarget, Logs};
 use super::read::Tasks;
 use super::test_server::{Reply, TestServer, capture, capture_bytes};
-use super::write::Auth;
 use super::write::EditState;
+use super::write::PostCredentials;
 use super::{Docker, Fault};
 use crate::credentials::{Redacted, Secret};
 use pinnace_core::journal::Direction;
@@ -26,7 +26,7 @@ fn login() -> Redacted {
     Secret::Basic { user: "u".into(), password: Redacted::new("s3cret~pass?>x~~~???") }.header("reg:5000")
 }
 
-/// The text of a captured service's spec, as the engine wrote it.
+/// Returns the spec of a captured service, as the engine wrote it.
 fn spec_text(service: &str) -> &str {
     let start = service.find(r#""Spec":{"#).unwrap() + 7;
     let mut stream = serde_json::Deserializer::from_str(&service[start..]).into_iter::<Value>();
@@ -50,7 +50,7 @@ fn edits() -> Vec<Edit> {
     ]
 }
 
-/// The posted body is the engine's own, byte for byte, but for the edits.
+/// The posted body is the engine's own text, byte for byte, except for the edits.
 #[tokio::test(start_paused = true)]
 async fn the_bytes_of_a_post() {
     let server = TestServer::new(|call| match call.method.as_str() {
@@ -63,7 +63,7 @@ async fn the_bytes_of_a_post() {
     assert_eq!(revision.edit_state(&edits), EditState::Before);
     assert_eq!(revision.rest_before(&edits), revision.service.rest);
     assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
-    let reply = docker.post(&revision, &edits, Direction::To, &Auth::Operator(login())).await.unwrap();
+    let reply = docker.post(&revision, &edits, Direction::To, &PostCredentials::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);
     docker.post_as_read(&revision).await.unwrap();
     let calls = server.whole_calls();
@@ -82,7 +82,7 @@ async fn the_bytes_of_a_post() {
     let header = post.headers["x-registry-auth"].to_str().unwrap();
     assert!(header.contains(['-', '_']) && !header.contains(['+', '/']) && header.len().is_multiple_of(4), "{header}");
     assert!(!fence.headers.contains_key("x-registry-auth"));
-    let wrong = docker.post(&revision, &edits, Direction::Back, &Auth::Stored).await.unwrap_err();
+    let wrong = docker.post(&revision, &edits, Direction::Back, &PostCredentials::Stored).await.unwrap_err();
     assert!(wrong.to_string().contains("something else stands at"), "{wrong}");
     assert!(server.calls().is_empty(), "and nothing was sent");
 }
@@ -113,7 +113,7 @@ async fn read_only_sends_no_write() {
     assert!(server.calls().is_empty());
 }
 
-/// A started POST goes on when whoever waits for it is dropped.
+/// A started POST continues when the future that waits for it is dropped.
 #[tokio::test(start_paused = true)]
 async fn a_started_post_is_never_cancelled() {
     let server = TestServer::new(|call| match call.method.as_str() {
@@ -123,7 +123,7 @@ async fn a_started_post_is_never_cancelled() {
     let docker = server.docker(false);
     let revision = docker.get_for_update("x").await.unwrap();
     server.calls();
-    // Polled once, then dropped: the request has been started, and that is all.
+    // Polled once, then dropped: at that point the request has only been started.
     assert!(tokio::time::timeout(Duration::ZERO, docker.post_as_read(&revision)).await.is_err());
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(server.calls().len(), 1);
@@ -149,7 +149,7 @@ async fn limits_and_breaks() {
     assert!(!denied.is_final() && denied.hint().contains("group that owns it"), "{denied}");
 }
 
-/// bollard's requests carry the engine's own version and credentials that it can read.
+/// bollard's requests carry the engine's own API version and credentials that it can read.
 #[tokio::test(start_paused = true)]
 async fn what_bollard_asks() {
     let server = TestServer::new(|call| match call.path.as_str() {
@@ -236,7 +236,7 @@ async fn logs_with_and_without_frames() {
     assert!(!tty.is_empty() && tty.iter().all(|line| line.source == LogSource::Out), "{tty:?}");
 }
 
-/// The answers of a swarm of a thousand services are read in a moment.
+/// Reads the answers of a swarm of a thousand services, and prints the time it takes.
 #[tokio::test(start_paused = true)]
 async fn a_large_swarm() {
     let task: Value = serde_json::from_str::<Vec<Value>>(&capture("24-tasks-example.json")).unwrap().remove(0);

@@ -1,4 +1,5 @@
-//! TLS settings for engines: a private certificate authority, a client certificate, or no check where a context says so.
+//! The TLS settings for engines: a private certificate authority, a client certificate, or no verification where a
+//! context disables it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,35 +11,35 @@ use rustls::{ClientConfig, RootCertStore};
 use super::error::Fault;
 use crate::http::{client_config, system_roots};
 
-/// Where the certificates of a connection are.
+/// The files with the certificates for a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificates {
-    /// The authority that signed the engine's certificate; none: the system's.
+    /// The authority that signed the engine's certificate; the system's roots if `None`.
     pub ca: Option<PathBuf>,
-    /// Our own certificate.
+    /// The client certificate.
     pub cert: Option<PathBuf>,
-    /// Its key.
+    /// The private key of the client certificate.
     pub key: Option<PathBuf>,
-    /// Whether the engine's certificate is not checked (`SkipTLSVerify` of a context).
+    /// Set when the engine's certificate is not verified (`SkipTLSVerify` of a context).
     pub skip_verify: bool,
 }
 
 impl Certificates {
-    /// `ca.pem`, `cert.pem` and `key.pem` of a folder, as far as they are there.
+    /// Finds `ca.pem`, `cert.pem` and `key.pem` in a folder; each may be missing.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         let there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
         Self { ca: there("ca.pem"), cert: there("cert.pem"), key: there("key.pem"), skip_verify: false }
     }
 
-    /// Whether a context with these wants TLS at all.
+    /// Returns whether a context with these certificates uses TLS at all.
     pub(crate) fn wants_tls(&self) -> bool {
         self.skip_verify || self.ca.is_some() || self.cert.is_some() || self.key.is_some()
     }
 
-    /// The settings for a connection.
+    /// Loads the TLS settings for a connection.
     ///
     /// # Errors
-    /// When a file cannot be read or is no certificate.
+    /// [`Fault::Endpoint`] if a file cannot be read or is not a certificate.
     pub fn load(&self) -> Result<ClientConfig, Fault> {
         let roots = if self.skip_verify { None } else { Some(Arc::new(self.roots()?)) };
         let builder = client_config(roots).map_err(|error| endpoint("the TLS settings do not work", &error))?;
@@ -86,14 +87,15 @@ mod tests {
 
     use super::*;
     use crate::docker::test_server::{Reply, TestServer};
-    use crate::docker::{Docker, Host, Surroundings};
+    use crate::docker::{Docker, EndpointInputs, Host};
 
-    /// An authority made for tests, and a certificate by it for 127.0.0.1: valid for a hundred years, trusted nowhere.
+    /// A certificate authority made for tests, with a server certificate for 127.0.0.1: valid for a hundred years,
+    /// trusted nowhere.
     const CA: &[u8] = include_bytes!("../registry/testdata/ca.crt");
     const CERT: &[u8] = include_bytes!("../registry/testdata/server.crt");
     const KEY: &[u8] = include_bytes!("../registry/testdata/server.key");
 
-    /// Another authority, and an operator's certificate by it.
+    /// A second certificate authority, with an operator's client certificate.
     const CLIENTS: &[u8] = include_bytes!("testdata/client-ca.crt");
     const OWN_CERT: &[u8] = include_bytes!("testdata/client.crt");
     const OWN_KEY: &[u8] = include_bytes!("testdata/client.key");
@@ -102,7 +104,8 @@ mod tests {
         vec![CertificateDer::from_pem_slice(pem).unwrap()]
     }
 
-    /// An engine by TLS on loopback that wants a client certificate, as `dockerd --tlsverify` does.
+    /// Starts a TLS engine on loopback and returns its address. If `wants_client`, it demands a client certificate,
+    /// like `dockerd --tlsverify`.
     async fn engine(wants_client: bool) -> String {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut roots = RootCertStore::empty();
@@ -143,11 +146,11 @@ mod tests {
     }
 
     fn given(address: &str, certs: &Path) -> Docker {
-        let given = Surroundings {
+        let given = EndpointInputs {
             docker_host: Some(address.to_owned()),
             tls_verify: Some("1".into()),
             cert_path: Some(certs.to_owned()),
-            ..Surroundings::default()
+            ..EndpointInputs::default()
         };
         Docker::new(given.endpoint().unwrap(), true).unwrap()
     }

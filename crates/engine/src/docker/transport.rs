@@ -1,3 +1,5 @@
+//! The pooled HTTP client for engines: calls with limits on time and size, and streams.
+
 use std::io;
 use std::time::Duration;
 
@@ -11,44 +13,50 @@ use super::error::Fault;
 use crate::http::{Answer, Connector, Pool, deepest, find, pool};
 use pinnace_core::text::clean;
 
-/// How long a connection without requests is kept.
+/// The time for which an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What a call may cost.
+/// The time limit of one call, and the size limit of its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
-    /// How long it may take from the first byte sent to the last received.
+pub struct CallLimits {
+    /// The time from the first byte sent to the last byte received.
     pub time: Duration,
-    /// How many bytes its answer may have.
+    /// The maximum size of the answer, in bytes.
     pub bytes: usize,
 }
 
-impl Limit {
-    /// So many seconds, and an answer of up to 64 MB: 10,000 tasks are 14 MB.
+impl CallLimits {
+    /// Returns a limit of this many seconds, and of 64 MB for the answer: 10,000 tasks are 14 MB.
     pub const fn seconds(seconds: u64) -> Self {
         Self { time: Duration::from_secs(seconds), bytes: 64 << 20 }
     }
 }
 
-/// A pooled client.
+/// A pooled HTTP client.
 #[derive(Clone, Debug)]
 pub struct Http {
     client: Pool<Connector>,
-    /// What to call the other side in faults; none: the request's own authority.
+    /// The name of the other side in faults; `None` means the request's own authority.
     address: Option<String>,
 }
 
 impl Http {
-    /// A client over a connector; `address` is what faults call the other side, where it is always the same one.
+    /// Creates a client over a connector. `address` names the other side in faults, where it is always the same
+    /// host.
     pub fn new(connector: Connector, address: Option<String>) -> Self {
         Self { client: pool(connector, IDLE), address }
     }
 
-    /// Makes a call and reads its whole answer; an error status is an answer too.
+    /// Sends a request and reads the whole answer; an error status is an answer too.
     ///
     /// # Errors
-    /// When nobody is reached, the connection breaks, or the answer is not there, whole, within the limit.
-    pub(crate) async fn call(&self, what: &str, request: Request<Full<Bytes>>, limit: Limit) -> Result<Answer, Fault> {
+    /// A fault if the connection fails or breaks, or if the complete answer does not arrive within the limit.
+    pub(crate) async fn call(
+        &self,
+        what: &str,
+        request: Request<Full<Bytes>>,
+        limit: CallLimits,
+    ) -> Result<Answer, Fault> {
         let address = self.address(&request);
         let whole = async {
             let answer = self.client.request(request).await.map_err(|error| failed(what, &address, &error))?;
@@ -59,10 +67,10 @@ impl Http {
         timeout(limit.time, whole).await.unwrap_or_else(|_| Err(late(what, limit.time)))
     }
 
-    /// Makes a call and reads its head only, within `time`; the body follows as it comes, without a limit.
+    /// Sends a request and reads the head of the answer within `time`; the body is a stream without a limit.
     ///
     /// # Errors
-    /// When nobody is reached, the connection breaks, or no head comes in time.
+    /// A fault if the connection fails or breaks, or if the head does not arrive in time.
     pub async fn open(
         &self,
         what: &str,
@@ -76,7 +84,7 @@ impl Http {
         }
     }
 
-    /// The client itself, for `bollard`.
+    /// Returns the underlying client, for `bollard`.
     pub(super) fn client(&self) -> &Pool<Connector> {
         &self.client
     }
@@ -87,10 +95,10 @@ impl Http {
     }
 }
 
-/// Reads a body that may have up to so many bytes.
+/// Reads a body of up to `most` bytes.
 ///
 /// # Errors
-/// When the connection breaks, or the body is longer.
+/// A fault if the connection breaks, or if the body is longer.
 pub(crate) async fn read_body(what: &str, address: &str, mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -113,7 +121,7 @@ fn late(what: &str, after: Duration) -> Fault {
     Fault::Timeout { what: what.to_owned(), after }
 }
 
-/// Tells a connection that could not be made from one that broke.
+/// Converts a client error: `Unreachable` if the connection could not be made, `Broken` if it ended later.
 pub(super) fn failed(what: &str, address: &str, error: &hyper_util::client::legacy::Error) -> Fault {
     let (what, address, why) = (what.to_owned(), address.to_owned(), innermost(error));
     if error.is_connect() {
@@ -123,7 +131,7 @@ pub(super) fn failed(what: &str, address: &str, error: &hyper_util::client::lega
     Fault::Broken { what, address, why }
 }
 
-/// The cause below all wrappers, cleaned.
+/// Returns the innermost cause of an error, cleaned.
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     clean(&deepest(error).to_string())
 }

@@ -1,7 +1,9 @@
-//! The one way to change a service: read its spec as raw text, splice, post it back at the version that was read.
+//! The only way to change a service: read its spec as raw text, splice the edits in, post it at the version that was
+//! read.
 //!
-//! The engine replaces the whole spec, so the body is its own text, byte for byte but for the edits, at its own API
-//! version. A reply says little: after any of them, errors too, read the service again and look at its edited places.
+//! The engine replaces the whole spec, so the body is its own text, byte for byte except for the edits, at its own
+//! API version. A reply proves little: after every reply, also an error, read the service again and look at its
+//! edited places.
 
 use std::fmt;
 
@@ -23,18 +25,18 @@ use pinnace_core::text::clean;
 /// The state of a service with regard to a unit's edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EditState {
-    /// Every edited place is as it was before.
+    /// Every edited place has its value from before the change.
     Before,
-    /// Every edited place is as it should become.
+    /// Every edited place has its target value.
     After,
-    /// Neither: another client changed it.
+    /// A mixture or other values: another client changed the service.
     Diverged,
 }
 
-/// A service as it was read for an update, with the raw spec, which does not leave this module.
+/// A service at one version, read for an update, with its raw spec. The raw spec does not leave this module.
 #[derive(Clone)]
 pub struct ServiceRevision {
-    /// What was read, without counts.
+    /// The parsed service, without task counts.
     pub service: Service,
     raw: String,
     spec: Value,
@@ -53,18 +55,20 @@ impl ServiceRevision {
         Some(Self { service: body.service()?, spec: serde_json::from_str(&raw).ok()?, raw })
     }
 
-    /// The version index a post would be made at.
+    /// Returns the version index that a post would use.
     pub fn index(&self) -> u64 {
         self.service.index
     }
 
-    /// The same hash as it was before these edits, be it that the service stands before them or at their target: what
-    /// to compare with a plan's `rest`, also where an edit (as of `/UpdateConfig`) is part of that hash.
+    /// Returns the rest hash of the spec before these edits, whether the edited places are at their start or at
+    /// their target.
+    ///
+    /// Compare it with a plan's `rest`; this also works if an edit (such as `/UpdateConfig`) is part of that hash.
     pub(crate) fn rest_before(&self, edits: &[Edit]) -> UntouchedHash {
         spec::rest_before(&self.spec, edits)
     }
 
-    /// The state of the edited places. Without a difference between the two ends, that is [`EditState::After`].
+    /// Returns the state of the edited places. Edits whose two ends are equal count as [`EditState::After`].
     pub fn edit_state(&self, edits: &[Edit]) -> EditState {
         let all =
             |direction| edits.iter().all(|edit| spec::at(&self.spec, &edit.path) == splice::ends(edit, direction).1);
@@ -76,62 +80,63 @@ impl ServiceRevision {
     }
 }
 
-/// Whose credentials for the registry go with a post.
+/// The registry credentials for a post.
 #[derive(Clone, Debug)]
-pub enum Auth {
-    /// Those in the spec stay.
+pub enum PostCredentials {
+    /// Keep the credentials stored with the present spec.
     Stored,
-    /// Those of the previous spec come back.
+    /// Restore the credentials of the previous spec.
     Previous,
-    /// These replace what is stored: the value of `X-Registry-Auth`.
+    /// Replace the stored credentials by these; the value of `X-Registry-Auth`.
     Operator(Redacted),
 }
 
-/// What the engine said to a post it took.
+/// The engine's answer to an accepted post.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reply {
-    /// Its warnings, cleaned.
+    /// The engine's warnings, cleaned.
     pub warnings: Vec<String>,
 }
 
 impl Docker {
-    /// Reads a service to change it.
+    /// Reads a service for an update.
     ///
     /// # Errors
-    /// When it cannot be read, or is not there ([`Fault::is_not_found`]).
+    /// A fault if it cannot be read or does not exist ([`Fault::is_not_found`]).
     pub async fn get_for_update(&self, service_id: &str) -> Result<ServiceRevision, Fault> {
         let what = format!("reading service {}", clean(service_id));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(service_id))).await?;
         ServiceRevision::read(&body).ok_or_else(|| Fault::bad(&what, "it is no service"))
     }
 
-    /// Posts the spec that was read with these edits made, at the version it was read at, never a newer one.
+    /// Posts the spec that was read, with these edits applied, at the version that was read, never a newer one.
     ///
     /// # Errors
-    /// [`Fault::is_out_of_sequence`] where the version moved; [`Fault::BadAnswer`] with nothing sent where the spec that was read
-    /// is not at the edits' other end; any that is not [`Fault::is_final`] may still be carried out, at any later time.
+    /// [`Fault::is_out_of_sequence`] if the version has moved. [`Fault::BadAnswer`] if the spec does not hold the
+    /// values that the edits start from; nothing is sent then. After a fault that is not [`Fault::is_final`] the
+    /// post may still be carried out, at any later time.
     pub async fn post(
         &self,
         revision: &ServiceRevision,
         edits: &[Edit],
         direction: Direction,
-        auth: &Auth,
+        auth: &PostCredentials,
     ) -> Result<Reply, Fault> {
         let what = format!("updating service {}", revision.service.name);
         let body = splice::splice(&revision.raw, edits, direction).map_err(|refused| Fault::bad(&what, refused))?;
         self.post_body(&what, revision, body, auth).await
     }
 
-    /// Posts the spec exactly as it was read, at the version it was read at: the fence.
+    /// Posts the unchanged spec at the version that was read: a fencing write.
     ///
-    /// It restarts nothing, moves the version, and so no other post at that version can land any more. Not for jobs,
-    /// which may run again, and not beside a paused rollout, which any edit takes up.
+    /// It restarts nothing but moves the version, so no other post at that version can succeed any more. Do not use
+    /// it for jobs, which may run again, or during a paused rollout, which any edit resumes.
     ///
     /// # Errors
-    /// As [`Docker::post`].
+    /// The same as [`Docker::post`].
     pub async fn post_as_read(&self, revision: &ServiceRevision) -> Result<Reply, Fault> {
         let what = format!("fencing service {}", revision.service.name);
-        self.post_body(&what, revision, revision.raw.clone(), &Auth::Stored).await
+        self.post_body(&what, revision, revision.raw.clone(), &PostCredentials::Stored).await
     }
 
     async fn post_body(
@@ -139,7 +144,7 @@ impl Docker {
         what: &str,
         revision: &ServiceRevision,
         body: String,
-        auth: &Auth,
+        auth: &PostCredentials,
     ) -> Result<Reply, Fault> {
         #[derive(Deserialize)]
         struct Told {
@@ -150,11 +155,11 @@ impl Docker {
             "/services/{}/update?version={}&registryAuthFrom={}",
             encoded(&revision.service.id),
             revision.service.index,
-            if matches!(auth, Auth::Previous) { "previous-spec" } else { "spec" }
+            if matches!(auth, PostCredentials::Previous) { "previous-spec" } else { "spec" }
         );
         let headers = match auth {
-            Auth::Operator(header) => vec![("x-registry-auth", header.reveal().to_owned())],
-            Auth::Stored | Auth::Previous => Vec::new(),
+            PostCredentials::Operator(header) => vec![("x-registry-auth", header.reveal().to_owned())],
+            PostCredentials::Stored | PostCredentials::Previous => Vec::new(),
         };
         let answer = self.write(what, Method::POST, &path, Bytes::from(body), &headers).await?;
         let told = serde_json::from_slice::<Told>(&answer).ok().and_then(|told| told.warnings);

@@ -1,36 +1,41 @@
-//! Whose credentials go with an update, as its plan says.
+//! The choice of the registry credentials for an update, as its plan says.
 
 use super::run::Run;
-use crate::docker::{Auth, ServiceRevision};
+use crate::docker::{PostCredentials, ServiceRevision};
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::{Credentials, Unit};
 
 impl Run {
-    /// The credentials of one POST; `Err` says why the operator's, which the plan promises, cannot be had.
+    /// Returns the credentials for one POST.
+    ///
+    /// `Err` holds the reason why the operator's credentials, which the plan requires, are unavailable.
     pub(super) async fn auth(
         &self,
         revision: &ServiceRevision,
         unit: &Unit,
         direction: Direction,
-    ) -> Result<Auth, String> {
+    ) -> Result<PostCredentials, String> {
         let previous = |image: &str| revision.service.previous.as_ref().is_some_and(|previous| previous.image == image);
         match (direction, unit.credentials) {
-            // The service's own stood in the spec before ours: the engine keeps them with it. Where somebody, or a fence,
-            // posted in between they are not there any more, and those in the spec stay.
+            // The previous spec is the one from before our update: the engine keeps the service's own credentials
+            // with it. After another client's post, or a fence, they are lost there, and those in the present spec
+            // stay.
             (Direction::Back, Credentials::Operator | Credentials::Previous) if previous(&unit.from.image) => {
-                Ok(Auth::Previous)
+                Ok(PostCredentials::Previous)
             }
-            (Direction::To, Credentials::Previous) if revision.service.previous.is_some() => Ok(Auth::Previous),
+            (Direction::To, Credentials::Previous) if revision.service.previous.is_some() => {
+                Ok(PostCredentials::Previous)
+            }
             (Direction::To, Credentials::Operator) => self.operators(&unit.to.image).await,
-            _ => Ok(Auth::Stored),
+            _ => Ok(PostCredentials::Stored),
         }
     }
 
-    async fn operators(&self, image: &str) -> Result<Auth, String> {
+    async fn operators(&self, image: &str) -> Result<PostCredentials, String> {
         let host = ImageRef::parse(image).map_err(|error| error.to_string())?.host;
         match self.cluster.credentials().header(&host).await {
-            Ok(Some(header)) => Ok(Auth::Operator(header)),
+            Ok(Some(header)) => Ok(PostCredentials::Operator(header)),
             Ok(None) => Err(format!("there are no credentials for {host} here, and the plan is to send them")),
             Err(error) => Err(error.to_string()),
         }

@@ -1,8 +1,9 @@
-//! The lease of a change: one task, the keeper of its slot, makes all writes of a slot, one at a time, and beats in between.
+//! The lease of a change. One task, the keeper, makes all writes of a slot, one at a time, with heartbeats in
+//! between.
 //!
-//! A write is the whole label set at the index last read. Its reply says nothing: the slot is read again, and only
-//! what stands there counts. Same index: the identical write again. Moved and ours: done. Anything else: the claim is
-//! somebody else's, and nothing is written or posted any more.
+//! A write replaces the whole label set at the index last read. Its reply proves nothing: the slot is read again,
+//! and only its stored state counts. Same index: the identical write is repeated. Moved, with our labels: done.
+//! Anything else: the lease is lost to another owner, and nothing is written or posted any more.
 
 use std::time::Duration;
 
@@ -13,34 +14,36 @@ use crate::docker::Fault;
 use crate::journal::Journal;
 use pinnace_core::journal::{Slot, SlotLabels};
 
-/// Between beats.
+/// The interval between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(3);
-/// The age of the last good write's sending from which an owner posts nothing before it has beaten again.
+/// The age of the last successful write, counted from its sending, above which an owner sends a heartbeat before it
+/// posts.
 pub(crate) const FENCE: Duration = Duration::from_secs(10);
-/// A write that hangs so long is trouble worth telling.
+/// The time after which a hanging write is reported.
 const SLOW: Duration = Duration::from_secs(5);
-/// Between two tries of a write.
+/// The interval between two attempts of a write.
 const RETRY: Duration = Duration::from_millis(300);
-/// How long a write is tried before it is given up.
+/// The time after which a write is given up.
 const GIVE_UP: Duration = Duration::from_secs(120);
 
-/// Why the lease is lost.
+/// The reason why the lease is lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LeaseLost {
-    /// The claim is another owner's now.
+    /// Another owner has the lease, or the slot is gone; the text says which.
     TakenOver(String),
-    /// The swarm took no write for too long; whether it will is not known.
+    /// The swarm accepted no write for too long; the last write may still be carried out. The text is the last
+    /// error.
     Stuck(String),
 }
 
-/// What the keeper shows.
+/// The state that the keeper publishes.
 #[derive(Clone, Debug)]
 pub struct LeaseState {
-    /// When the last good write was sent, by the boot clock.
+    /// The time at which the last successful write was sent, by the boot clock.
     pub sent: Duration,
-    /// Set once it is over: the claim is lost, or a write is stuck for good.
+    /// Set when the keeper has stopped: the lease is lost, or a write was given up.
     pub lost: Option<LeaseLost>,
-    /// Since when a write hangs, by the boot clock.
+    /// The start of the write in progress, by the boot clock; `None` if there is none.
     pub hangs_since: Option<Duration>,
 }
 
@@ -51,7 +54,7 @@ struct SlotWrite {
     done: oneshot::Sender<Result<(), LeaseLost>>,
 }
 
-/// A handle to the keeper's task.
+/// A handle to the task that keeps the lease. Clones share the task.
 #[derive(Clone)]
 pub struct LeaseKeeper {
     jobs: mpsc::Sender<SlotWrite>,
@@ -62,7 +65,7 @@ pub struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    /// Starts keeping a slot that is ours, last written at `sent`.
+    /// Starts the keeper of a slot that we own. `sent` is the time of its last write, by the boot clock.
     pub fn start(journal: Journal, slot: Slot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
         let (show, shown) = watch::channel(LeaseState { sent, lost: None, hangs_since: None });
@@ -72,7 +75,7 @@ impl LeaseKeeper {
         keeper
     }
 
-    /// Writes the slot; returns when what was written stands there.
+    /// Edits the slot's labels; returns when the swarm has stored them.
     pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), LeaseLost> {
         let (done, reply) = oneshot::channel();
         let closed = || self.lost().unwrap_or_else(|| LeaseLost::TakenOver("the slot's keeper has ended".into()));
@@ -80,7 +83,7 @@ impl LeaseKeeper {
         reply.await.map_err(|_| closed())?
     }
 
-    /// Beats first if the last good write was sent too long ago to be sure that the claim is still ours.
+    /// Sends a heartbeat first if the last successful write is too old to be sure that we still hold the lease.
     pub async fn fresh(&self) -> Result<(), LeaseLost> {
         while self.clock.boottime().saturating_sub(self.shown.borrow().sent) > FENCE {
             self.write(|_| ()).await?;
@@ -88,17 +91,17 @@ impl LeaseKeeper {
         self.lost().map_or(Ok(()), Err)
     }
 
-    /// Why the slot cannot be written any more, once that is so.
+    /// Returns the reason why the lease is lost; `None` while it is held.
     pub fn lost(&self) -> Option<LeaseLost> {
         self.shown.borrow().lost.clone()
     }
 
-    /// Whether a write has hung for so long that it should be told.
+    /// Returns whether a write has been hanging for so long that it must be reported.
     pub(crate) fn is_slow(&self) -> bool {
         self.shown.borrow().hangs_since.is_some_and(|since| self.clock.boottime().saturating_sub(since) > SLOW)
     }
 
-    /// Whether the slot can be read.
+    /// Checks that the slot can be read.
     pub(crate) async fn reads(&self) -> Result<(), Fault> {
         self.journal.slot(&self.config).await.map(drop)
     }
@@ -130,7 +133,8 @@ impl KeeperTask {
             if let Err(lost) = &result {
                 self.show.send_modify(|shown| shown.lost = Some(lost.clone()));
             }
-            // After a write of unknown fate there is no other: what it left behind could not be told from a rival's.
+            // After a write with an unknown result, no further write is made: its effects would look like those of
+            // another owner.
             let over = terminal || result.is_err();
             if let Some(done) = done {
                 let _ = done.send(result);
@@ -141,7 +145,7 @@ impl KeeperTask {
         }
     }
 
-    /// One write, repeated until what stands in the store tells how it went.
+    /// Makes one write, repeated until the stored slot shows its result.
     async fn swap(&mut self, labels: SlotLabels) -> Result<(), LeaseLost> {
         let began = self.journal.clock().boottime();
         self.show.send_modify(|shown| shown.hangs_since = Some(began));
@@ -156,13 +160,13 @@ impl KeeperTask {
             if let Err(fault) = self.journal.swap(&self.slot, labels).await {
                 why = fault.to_string();
             }
-            // Only what stands there tells; until it does not, the identical write is not repeated either.
+            // Only the stored slot shows the result; until it is read, the identical write is not repeated either.
             loop {
                 match self.journal.slot(&self.slot.config).await {
                     Ok(Some(now)) if now.index == self.slot.index => break,
                     Ok(Some(now)) if now.labels.is_stored_as(labels) => {
                         self.slot = now;
-                        // Which of its sendings landed is not known: the first counts.
+                        // It is unknown which attempt succeeded: count from the first one.
                         self.show.send_modify(|shown| shown.sent = began);
                         return Ok(());
                     }
@@ -184,7 +188,7 @@ impl KeeperTask {
         Ok(())
     }
 
-    /// Who wrote the slot in our place.
+    /// Describes the write that replaced ours, with its operator.
     fn rival(&self, now: &Slot) -> String {
         let by = &now.labels.by;
         if now.labels.state.is_terminal() {

@@ -1,5 +1,5 @@
-//! Carries a plan out, by the protocol in `docs/journal.md`: written down before it is done, one unit after another,
-//! and nothing decided that the plan or an order did not decide.
+//! The execution of a plan by the protocol in `docs/journal.md`: every step is journaled before it is made, units
+//! follow one another, and each decision comes from the plan or from an order.
 
 mod auth;
 mod converge;
@@ -23,104 +23,105 @@ use pinnace_core::change::{Event, Mode, Order};
 use pinnace_core::journal::Slot;
 use pinnace_core::plan::{Plan, Record};
 
-/// How a change is to be carried out.
+/// The options for the execution of a change.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Failures, steps, questions.
+    /// The reaction to a failed unit, the pauses between units, and whether questions can be asked.
     pub mode: Mode,
-    /// How long tasks have to stay up before a unit is done.
+    /// The time that tasks have to stay up before a unit is done.
     pub settle: Duration,
-    /// How long a unit may wait for something that will not come by itself before it is called stuck.
+    /// The time that a unit may wait for something that will not happen automatically, before it counts as stuck.
     pub stuck: Duration,
-    /// Who.
+    /// The operator's name.
     pub by: String,
-    /// Why.
+    /// The reason for the change, as the operator gave it.
     pub why: String,
 }
 
-/// Where a change begins.
+/// The starting point of a run.
 #[derive(Clone, Debug)]
 pub enum Start {
-    /// With a plan.
+    /// A new change, from a plan.
     New {
-        /// The plan.
+        /// The plan to apply.
         plan: Box<Plan>,
-        /// The change's id, from [`new_change`].
+        /// The id of the change, from [`new_change`].
         change: String,
     },
-    /// Where somebody left it.
+    /// An unfinished change, taken over from its owner.
     Resume {
-        /// The slot as last read.
+        /// The slot, as last read.
         slot: Box<Slot>,
-        /// Its record.
+        /// The change's record, with its plan.
         record: Box<Record>,
-        /// The choice made; none: it asks.
+        /// The operator's order; `None` makes the run ask for one.
         order: Option<Order>,
     },
 }
 
 /// The channels of a running change: orders in, events out.
 pub struct ChangeControl {
-    /// Orders, read between steps and while waiting. When nobody can give any more, a question ends in a detachment.
+    /// The operator's orders, read between steps and while waiting. When the sender is dropped, a question ends in a
+    /// detachment.
     pub orders: mpsc::UnboundedReceiver<Order>,
-    /// Every event, in order; never waited for.
+    /// All events in order; sending never waits.
     pub events: mpsc::UnboundedSender<Event>,
 }
 
-/// Why a change did not begin; nothing was posted.
+/// The reason why a change did not start; nothing was posted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// What the plan was made from has moved.
+    /// The state that the plan was made from has changed.
     #[error("the plan is stale: {moved}")]
     Stale {
-        /// What moved.
+        /// The difference that was found.
         moved: String,
     },
-    /// The group has a change that is not finished.
+    /// The group has an unfinished change.
     #[error("change {change} by {by} is not finished")]
     Busy {
-        /// The change.
+        /// The id of the change, for `pinnace resume`.
         change: String,
-        /// Whose.
+        /// The operator of the change.
         by: String,
     },
-    /// There is nothing to do.
+    /// The plan changes nothing.
     #[error("there is nothing to do")]
     Nothing,
-    /// It could not be written down.
+    /// The change could not be journaled.
     #[error("not started, as it could not be written down: {why}")]
     NotWritten {
-        /// Why.
+        /// The cause.
         why: String,
     },
-    /// The swarm did not take what has to be written first.
+    /// The swarm refused the record, which is written first.
     #[error("not started, as the swarm takes no writes: {}", .0.why())]
     Unwritable(Fault),
-    /// The change was claimed, and somebody took it over before its first unit.
+    /// The change was claimed, but another operator took it over before its first unit.
     #[error("{by} took the change over before its first unit")]
     Lost {
-        /// Who.
+        /// The operator who took it over.
         by: String,
     },
-    /// The group's newest change was made by a newer pinnace.
+    /// The group's newest change was made by a newer version of pinnace.
     #[error("change {change} of the group was made by a newer pinnace")]
     Newer {
-        /// The change.
+        /// The id of the change, for `pinnace resume`.
         change: String,
     },
-    /// It is not known whether the claim landed.
+    /// The claim may or may not have succeeded.
     #[error("not started: {why}; the claim may still appear in the history; nothing was posted")]
     Unknown {
-        /// Why.
+        /// The cause.
         why: String,
     },
-    /// The cluster does not answer, or not as it should.
+    /// The cluster does not answer, or answers with an error.
     #[error("not started: {}", .0.why())]
     Fault(Fault),
 }
 
 impl Refusal {
-    /// What to do now.
+    /// Returns the advice for the operator; empty where there is none.
     pub fn hint(&self) -> String {
         match self {
             Self::Stale { .. } => "plan again, and look at what moved".into(),
@@ -141,7 +142,7 @@ impl Refusal {
     }
 }
 
-/// Carries a change out to its end, a detachment or the loss of the claim.
+/// Executes a change until its end, a detachment or the loss of the lease.
 ///
 /// A started POST is never cancelled.
 ///
@@ -168,12 +169,12 @@ pub async fn execute(
     Ok(run.carry_on().await)
 }
 
-/// A new change's id: a `UUIDv7`, so that ids sort by age.
+/// Creates the id of a new change: a `UUIDv7`, so that ids sort by age.
 pub fn new_change() -> String {
     uuid::Uuid::now_v7().to_string()
 }
 
-/// A random name for this owner.
+/// Creates a random name for the owner of a slot.
 fn owner() -> String {
     uuid::Uuid::now_v7().simple().to_string()[16..].to_owned()
 }

@@ -1,4 +1,4 @@
-//! Taking over a change that somebody left, and settling what they may have posted.
+//! The takeover of an unfinished change, and the settling of a POST that the previous owner may have made.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use pinnace_core::plan::{Record, Unit};
 use pinnace_core::swarm::UpdateState;
 use pinnace_core::text::clean;
 
-/// Between two tries of a fence.
+/// The interval between two attempts of a fencing write.
 const RETRY: Duration = Duration::from_millis(300);
-/// What stands between who has a change now and who began it.
+/// The text between the present operator's name and that of the operator who began the change.
 const BEGUN_BY: &str = ", begun by ";
-/// How often a fence is tried.
+/// The maximum number of fencing writes.
 const TRIES: u32 = 100;
 
-/// Takes a change over: from this write on the old owner's next slot write fails.
+/// Takes a change over: from this write on, the next slot write of the previous owner fails.
 pub(super) async fn begin(
     cluster: Cluster,
     slot: Slot,
@@ -58,7 +58,7 @@ pub(super) async fn begin(
         units: progress.letters(),
         post: slot.labels.post.map(|post| post.to_string()),
     };
-    let mut run = Run::new(cluster, record, options, run::Lease { keeper, owner: mine }, control, progress);
+    let mut run = Run::new(cluster, record, options, run::OwnedLease { keeper, owner: mine }, control, progress);
     run.doubt = slot.labels.post;
     run.emit(begun);
     match order {
@@ -68,7 +68,7 @@ pub(super) async fn begin(
     Ok(run)
 }
 
-/// Who takes a change over, and who began it.
+/// Returns the operator's name for the slot: the one who takes over, and the one who began the change.
 fn taker(by: &str, before: &str) -> String {
     let by = clean(by);
     let first = before.rsplit_once(BEGUN_BY).map_or(before, |(_, first)| first);
@@ -76,8 +76,10 @@ fn taker(by: &str, before: &str) -> String {
 }
 
 impl Run {
-    /// Before a unit is worked on: repeating the very POST that is in doubt, at the index it was made for, needs no fence.
-    /// Anything else does, and is not begun where the fence cannot be confirmed.
+    /// Settles the POST in doubt before a unit is started, unless that unit is about to repeat it.
+    ///
+    /// The identical POST at the same index needs no fence. Everything else does, and does not start until the fence
+    /// is confirmed.
     pub(super) async fn settle_before(&mut self, unit: usize, direction: Direction) -> Result<(), LeaseLost> {
         match self.doubt {
             Some(post) if post.unit != unit || post.direction != direction => self.settle_doubt().await.map(drop),
@@ -85,11 +87,13 @@ impl Run {
         }
     }
 
-    /// Before a terminal or detached write, a POST in doubt must be known to have landed or to be dead; whether it landed.
+    /// Fences the POST in doubt, and returns whether it was carried out. Required before a terminal or detached slot
+    /// write.
     ///
-    /// It is killed for ever by the fence: the spec exactly as read, at the index read, until the index has moved past it.
-    /// No task restarts by that, but where a rollout is under way: one that is paused would go on, so that it is left as
-    /// it stands, and one that runs is waited for. A job would run again, so that it is left as well.
+    /// The fence posts the spec exactly as it was read, at the index that was read, until the index has moved past
+    /// that of the POST, which can then never be carried out. This restarts no task, except during a rollout: a
+    /// paused one would resume, so it is left as it is, and a running one is waited for. A job would run again, so
+    /// it is left as it is too.
     pub(super) async fn settle_doubt(&mut self) -> Result<bool, LeaseLost> {
         let Some(post) = self.doubt else { return Ok(false) };
         let Some(unit) = self.record.plan.units.get(post.unit).cloned() else { return Ok(false) };
@@ -126,8 +130,11 @@ impl Run {
         Ok(landed)
     }
 
-    /// What was posted in doubt does not stand: it never landed and cannot any more, and the unit is as it was before. Or
-    /// it landed, failed, and the engine went back: its status tells, as any other post would have wiped that.
+    /// Marks the unit of a POST in doubt whose result is not in the spec.
+    ///
+    /// Either the POST was never carried out and cannot be any more, so the unit is as before. Or it was carried
+    /// out, the update failed, and the engine rolled back: the update status shows this, as any other post would
+    /// have cleared it.
     async fn does_not_stand(&mut self, post: Post, revision: &ServiceRevision, unit: &Unit) -> Result<(), LeaseLost> {
         let status = revision.service.update.as_ref().map(|update| &update.state);
         let engine_went_back = matches!(
@@ -135,7 +142,7 @@ impl Run {
             Some(UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
         );
         let state = match post.direction {
-            // Somebody else was there after it.
+            // Another client changed the service after that POST.
             _ if revision.edit_state(&unit.edits) == EditState::Diverged => UnitState::Overtaken,
             Direction::To if !engine_went_back => UnitState::Untouched,
             _ => UnitState::Failed,
@@ -144,7 +151,7 @@ impl Run {
     }
 }
 
-/// Why a service's spec must not be posted as it is, to kill another post of it.
+/// Returns the reason why a service must not be fenced; `None` if it may be.
 fn not_to_be_fenced(revision: &ServiceRevision) -> Option<&'static str> {
     if revision.service.mode.is_job() {
         return Some("is a job: posting to it would run it again");

@@ -1,4 +1,4 @@
-//! The loop of a change: decide the next step, do it, fold what happened.
+//! The main loop of a change: decide the next step, make it, apply its events.
 
 use std::time::Duration;
 
@@ -9,39 +9,39 @@ use super::summary::summary;
 use super::{ChangeControl, Options};
 use crate::cluster::Cluster;
 use pinnace_core::change::{Event, Kind, Order, Progress, Question, Step, next};
-use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
+use pinnace_core::journal::local_log::{Kind as DiskKind, LoggedEvent};
 use pinnace_core::journal::{ChangeState, Post, UnitState};
 use pinnace_core::plan::Record;
 use pinnace_core::text::clean;
 
-/// How long the journal is pruned after a change; what is left then is left to the next one.
+/// The time limit for pruning the journal after a change; the next change prunes the rest.
 const PRUNING: Duration = Duration::from_secs(10);
 
-/// The trouble of an engine that answers reads and hangs on writes.
+/// The trouble text for an engine that answers reads and hangs on writes.
 pub(super) const NO_WRITES: &str = "the swarm answers reads and takes no writes; waiting for it";
 
-/// How a change was left.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is over.
+    /// The change has ended in this terminal state.
     Ended(ChangeState),
-    /// It was given up half-way, for anybody to take over.
+    /// The change was detached before its end; any operator can take it over.
     Detached,
-    /// Somebody else has it now.
+    /// Another owner has the change, or its slot was removed; the text says which.
     Lost(String),
-    /// The swarm takes no writes: it stands unfinished.
+    /// The swarm accepts no writes, so the change stays unfinished; the text is the last error.
     Unfinished(String),
 }
 
-/// A claim that is ours.
-pub(super) struct Lease {
-    /// The keeper of its slot.
+/// The lease that this process holds.
+pub(super) struct OwnedLease {
+    /// The keeper of the change's slot.
     pub keeper: LeaseKeeper,
-    /// Our name in it.
+    /// Our random owner name in the slot.
     pub owner: String,
 }
 
-/// A change being carried out.
+/// A running change.
 pub struct Run {
     pub(super) cluster: Cluster,
     pub(super) record: Record,
@@ -51,9 +51,9 @@ pub struct Run {
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) progress: Progress,
     pub(super) doubt: Option<Post>,
-    /// The slot's line for people.
+    /// The summary line for the slot.
     sum: String,
-    /// What was told of slot writes that hang.
+    /// The trouble reported about hanging slot writes, while it lasts.
     slow: Option<String>,
     log_failed: bool,
     events: mpsc::UnboundedSender<Event>,
@@ -65,17 +65,17 @@ impl Run {
         cluster: Cluster,
         record: Record,
         options: Options,
-        lease: Lease,
+        lease: OwnedLease,
         control: ChangeControl,
         progress: Progress,
     ) -> Self {
-        let (Lease { keeper, owner }, ChangeControl { orders, events }) = (lease, control);
+        let (OwnedLease { keeper, owner }, ChangeControl { orders, events }) = (lease, control);
         let sum = clean(&summary(&record.plan));
         let (doubt, slow, log_failed, log) = (None, None, false, Vec::new());
         Self { cluster, record, options, keeper, owner, orders, progress, doubt, sum, slow, log_failed, events, log }
     }
 
-    /// Folds an event and tells it; the log keeps all but the tasks' comings and goings.
+    /// Applies an event to the progress and sends it; the log keeps all events but the updates of task states.
     pub(super) fn emit(&mut self, kind: Kind) {
         let event = Event { index: self.log.len() as u64, at: self.cluster.docker.clock().now(), kind };
         self.progress.apply(&event);
@@ -85,8 +85,9 @@ impl Run {
         let _ = self.events.send(event);
     }
 
-    /// Reads the record again and writes it once more if it is gone: without it nobody could take the change over, so
-    /// there is no first unit before it is known to be there.
+    /// Waits until the record can be read, and writes it again if it is missing.
+    ///
+    /// Without its record nobody could take the change over, so the first unit has to wait for it.
     pub(super) async fn record_is_there(&mut self) -> Result<(), LeaseLost> {
         loop {
             match self.cluster.journal.record(&self.record.change).await {
@@ -99,13 +100,13 @@ impl Run {
         }
     }
 
-    /// Works until the end, a detachment or the loss of the claim.
+    /// Runs until the end, a detachment or the loss of the lease.
     pub(super) async fn carry_on(mut self) -> Outcome {
         loop {
             self.take_orders();
             let step = next(&self.record.plan, &self.progress, self.options.mode);
             let done = match step {
-                // What came of a POST in doubt decides the outcome.
+                // The result of a POST in doubt decides the outcome.
                 Step::End(_) if self.doubt.is_some() => self.settle_doubt().await.map(drop),
                 Step::Forward(unit) => self.unit(unit, pinnace_core::journal::Direction::To).await,
                 Step::Back(unit) => self.unit(unit, pinnace_core::journal::Direction::Back).await,
@@ -122,14 +123,14 @@ impl Run {
         }
     }
 
-    /// Puts a question; the slot says so too, for whoever watches from elsewhere.
+    /// Asks a question; the slot shows it too, for consoles elsewhere.
     async fn ask(&mut self, question: Question) -> Result<(), LeaseLost> {
         self.emit(Kind::Asked { question });
         self.write_question().await?;
         self.wait_for_an_order().await
     }
 
-    /// Writes into the slot what a person is asked, or that nobody is asked any more.
+    /// Updates the slot's summary: the open question, or else the plan. Writes only if it has changed.
     pub(super) async fn write_question(&mut self) -> Result<(), LeaseLost> {
         let plan = &self.record.plan;
         let asked = self.progress.asking.as_ref().map(|question| question.told(plan));
@@ -152,14 +153,15 @@ impl Run {
         }
     }
 
-    /// Folds the orders that came in.
+    /// Applies the orders received so far.
     pub(super) fn take_orders(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
             self.emit(Kind::Ordered { order });
         }
     }
 
-    /// Waits for an order while the keeper beats; a console that is gone cannot answer, so that ends in a detachment.
+    /// Waits for an order while the keeper sends heartbeats. If the console is gone and cannot answer, the change is
+    /// detached.
     async fn wait_for_an_order(&mut self) -> Result<(), LeaseLost> {
         loop {
             let wait = tokio::time::timeout(Duration::from_secs(1), self.orders.recv()).await;
@@ -177,7 +179,7 @@ impl Run {
         }
     }
 
-    /// Tells when the slot's writes hang, and when they do no more; an error once there is no use in waiting.
+    /// Reports when slot writes begin to hang, and when they no longer do; an error once the lease is lost.
     pub(super) async fn report_slow_slot(&mut self) -> Result<(), LeaseLost> {
         if let Some(lost) = self.keeper.lost() {
             return Err(lost);
@@ -199,7 +201,7 @@ impl Run {
         Ok(())
     }
 
-    /// Moves a unit's letter, in the slot first.
+    /// Sets a unit's state, in the slot first.
     pub(super) async fn mark(&mut self, unit: usize, state: UnitState, post: Option<Post>) -> Result<(), LeaseLost> {
         self.write(move |labels| {
             if let Some(letter) = labels.units.get_mut(unit) {
@@ -213,7 +215,7 @@ impl Run {
         Ok(())
     }
 
-    /// Writes the slot, and tells when that hangs.
+    /// Writes the slot, and reports when the write hangs.
     pub(super) async fn write(
         &mut self,
         edit: impl FnOnce(&mut pinnace_core::journal::SlotLabels) + Send + 'static,
@@ -227,7 +229,7 @@ impl Run {
         let result = loop {
             match tokio::time::timeout(Duration::from_secs(1), &mut writing).await {
                 Ok(result) => break result,
-                // Its own end is what counts.
+                // Only the result of the write itself counts.
                 Err(_) => drop(self.report_slow_slot().await),
             }
         };
@@ -237,11 +239,11 @@ impl Run {
         result
     }
 
-    /// A note on disk; after the claim its failure is told and no more.
+    /// Adds an entry to the local log; after the claim a failure is only reported.
     async fn note(&mut self, kind: DiskKind) {
         let Some(disk) = self.cluster.local_log(&self.record.plan.swarm) else { return };
         let written = disk
-            .append(&DiskEvent::new(
+            .append(&LoggedEvent::new(
                 self.cluster.docker.clock().now(),
                 &self.record.change,
                 &self.record.plan.group,
@@ -253,7 +255,7 @@ impl Run {
         }
     }
 
-    /// Tells, once, that the journal on disk cannot be written: the change goes on without it.
+    /// Reports once that the local log cannot be written; the change continues without it.
     pub(super) fn warn_of_disk(&mut self, why: &str) {
         tracing::warn!(why, "the journal on disk could not be written");
         if !std::mem::replace(&mut self.log_failed, true) {
@@ -262,7 +264,8 @@ impl Run {
         }
     }
 
-    /// The terminal slot write is outcome and release in one; notes, log and pruning are best effort.
+    /// Ends the change. One slot write stores the outcome and releases the lease; local log, event log and pruning
+    /// are best effort.
     async fn end(&mut self, state: ChangeState) -> Result<(), LeaseLost> {
         let sum = format!("{}: {}", state.word(), summary(&self.record.plan));
         let text = sum.clone();

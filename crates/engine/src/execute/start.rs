@@ -1,9 +1,9 @@
-//! The claim: look whether the plan still holds, write it down, take the group's next number.
+//! The start of a change: check that the plan is not stale, journal it, claim the group's next number.
 
 use std::time::Duration;
 
 use super::lease::{LeaseKeeper, LeaseLost};
-use super::run::{Lease, Run};
+use super::run::{OwnedLease, Run};
 use super::summary::summary;
 use super::{ChangeControl, Options, Refusal, owner};
 use crate::cluster::Cluster;
@@ -11,17 +11,17 @@ use crate::docker::{EditState, Fault};
 use crate::identity;
 use crate::journal::{Claim, Liveness};
 use pinnace_core::change::{Kind, Progress};
-use pinnace_core::journal::local_log::{DiskEvent, Kind as DiskKind};
+use pinnace_core::journal::local_log::{Kind as DiskKind, LoggedEvent};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{Plan, Record};
 use pinnace_core::text::clean;
 
-/// Between two tries of a claim whose fate is not known.
+/// The interval between two attempts of a claim whose result is unknown.
 const RETRY: Duration = Duration::from_millis(500);
-/// How long a claim of unknown fate is tried: an election takes up to half of it.
+/// The time after which a claim with an unknown result is given up; a leader election takes up to half of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Claims the group's next number for a plan.
+/// Checks a plan, journals it and claims the group's next number for it.
 pub(super) async fn begin(
     cluster: Cluster,
     plan: Plan,
@@ -32,7 +32,7 @@ pub(super) async fn begin(
     if plan.has_nothing_to_do() {
         return Err(Refusal::Nothing);
     }
-    // Without a majority of managers this fails, and then nothing was written anywhere.
+    // Without a majority of managers this fails, before anything is written anywhere.
     cluster.docker.nodes().await.map_err(Refusal::Fault)?;
     still_holds(&cluster, &plan).await?;
     let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
@@ -62,7 +62,7 @@ pub(super) async fn begin(
         Kind::Begun { seq: slot.seq, by: options.by.clone(), units: vec![UnitState::Untouched; units], post: None };
     let owner = slot.labels.owner.clone();
     let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, sent);
-    let mut run = Run::new(cluster, record, options, Lease { keeper, owner }, control, Progress::new(units));
+    let mut run = Run::new(cluster, record, options, OwnedLease { keeper, owner }, control, Progress::new(units));
     run.emit(begun);
     if let Err(refusal) = noted {
         run.warn_of_disk(&refusal.to_string());
@@ -70,7 +70,7 @@ pub(super) async fn begin(
     Ok(run)
 }
 
-/// Refuses a plan whose services, or whose group, moved since it was made.
+/// Refuses a plan if one of its services has changed since it was made.
 async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
     for (_, unit) in plan.active() {
         let revision = match cluster.docker.get_for_update(&unit.service_id).await {
@@ -95,7 +95,7 @@ async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
 async fn note(cluster: &Cluster, record: &Record, kind: DiskKind) -> Result<(), Refusal> {
     let Some(disk) = cluster.local_log(&record.plan.swarm) else { return Ok(()) };
     let written =
-        disk.append(&DiskEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
+        disk.append(&LoggedEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
     written.map_err(|error| Refusal::NotWritten { why: error.to_string() })
 }
 
@@ -122,7 +122,7 @@ async fn claim(cluster: &Cluster, record: &Record, options: &Options) -> Result<
     let began = cluster.docker.clock().boottime();
     loop {
         match cluster.journal.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
-            // Which of its sendings landed is not known: the first counts.
+            // It is unknown which attempt succeeded: count from the first one.
             Ok(Claim::Ours(slot)) => return Ok((*slot, began)),
             Ok(Claim::Taken(slot)) => return Err(taken(*slot, &record.change)),
             Err(fault @ Fault::ReadOnly { .. }) => return Err(Refusal::Fault(fault)),
@@ -134,19 +134,19 @@ async fn claim(cluster: &Cluster, record: &Record, options: &Options) -> Result<
     }
 }
 
-/// Somebody who may make configs may be at work on the group, and a journal on disk would not tell.
+/// Refuses if the swarm's journal has an open change of the group while this process keeps its journal on disk.
 async fn not_in_the_swarm(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
     if !cluster.journal.is_local() {
         return Ok(());
     }
     match cluster.journal.open_in_swarm(&plan.group).await {
         Ok(Some(slot)) => Err(Refusal::Busy { change: slot.change, by: slot.labels.by }),
-        // Where configs may not be made they may not be listed either.
+        // Without permission to create configs, listing them may be forbidden too.
         Ok(None) | Err(_) => Ok(()),
     }
 }
 
-/// What a slot in the place of ours means.
+/// Returns the refusal for a slot that another owner created under our number.
 fn taken(slot: Slot, change: &str) -> Refusal {
     let by = slot.labels.by;
     if slot.change == change {
@@ -158,7 +158,8 @@ fn taken(slot: Slot, change: &str) -> Refusal {
     }
 }
 
-/// The newest slot must be the plan's parent and terminal; one that was left before it began is closed as void.
+/// Checks that the newest slot is the plan's parent and terminal; a slot that was abandoned before its first unit is
+/// closed.
 async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> Result<(), Refusal> {
     let Some(newest) = slots.into_iter().next_back() else {
         return if plan.parent == 0 {
@@ -184,7 +185,8 @@ async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> R
     close(cluster, newest).await
 }
 
-/// Closes a change that nobody holds and that posted nothing: its owner's next slot write fails, and so it never will.
+/// Closes a change without a live owner that has posted nothing. If its owner is alive after all, its next slot
+/// write fails, so nothing will be posted.
 async fn close(cluster: &Cluster, slot: Slot) -> Result<(), Refusal> {
     let (change, by) = (slot.change.clone(), slot.labels.by.clone());
     let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, cluster.docker.clock().boottime());

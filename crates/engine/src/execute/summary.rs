@@ -1,4 +1,4 @@
-//! The line of a plan in its slot, for people.
+//! The one-line summary of a plan, for its slot.
 
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;

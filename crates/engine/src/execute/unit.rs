@@ -1,64 +1,65 @@
-//! One unit: check, say what will be posted, post at the index that was checked, look, repeat until it is settled.
+//! The update of one unit: check the service, announce the POST, post at the checked index, read again, and repeat
+//! until the result is known.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::lease::LeaseLost;
 use super::run::{NO_WRITES, Run};
-use crate::docker::{Auth, EditState, Fault, ServiceRevision, Tasks};
+use crate::docker::{EditState, Fault, PostCredentials, ServiceRevision, Tasks};
 use pinnace_core::change::{Kind, Phase, overtaken};
 use pinnace_core::journal::{Direction, Post, UnitState};
 use pinnace_core::plan::Unit;
 
-/// Between two looks at a service whose update is of unknown fate.
+/// The interval between two reads of a service whose update has an unknown result.
 const RETRY: Duration = Duration::from_millis(300);
-/// How often an update is tried that the engine neither takes nor refuses for good.
+/// The maximum number of attempts of an update that the engine neither accepts nor finally refuses.
 const TRIES: u32 = 60;
 
-/// An update that hangs so long is trouble worth telling: reads are answered in a second even then.
+/// The time after which a hanging update is reported: the engine answers reads within a second even then.
 const SLOW: Duration = Duration::from_secs(5);
 
-/// How an update went.
-enum Posted {
-    /// The spec stands at the goal; with the tasks that were there before it was posted, if we did that.
+/// The state of a service after the attempts to post a unit's edits.
+enum UpdateResult {
+    /// The spec has the wanted values; with the tasks from before the update, if we posted it.
     Stands(Option<BTreeSet<String>>),
-    /// Somebody else changed the service.
+    /// Superseded: another client changed or removed the service; with the reason.
     Overtaken(String),
-    /// It cannot be begun, or the engine refuses it, now and always: nothing was changed.
+    /// The update cannot start, or the engine refuses it finally; nothing was changed.
     Refused { why: String, hint: String },
 }
 
-/// What is known before a unit's first POST.
+/// The preparation of a unit's POST, done once.
 struct Ready {
-    /// Whose credentials go with it: the same with each try.
-    auth: Auth,
-    /// The tasks that are there.
+    /// The credentials for the POST, the same for each attempt.
+    auth: PostCredentials,
+    /// The ids of the service's tasks before the update.
     known: BTreeSet<String>,
 }
 
 impl Run {
-    /// Brings a unit to its target, or back.
+    /// Updates a unit to its target, or rolls it back.
     pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), LeaseLost> {
         let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
         self.settle_before(at, direction).await?;
         let mut posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
-            Posted::Refused { why, hint }
+            UpdateResult::Refused { why, hint }
         } else {
             self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
             self.bring(at, &unit, direction).await?
         };
-        if matches!(posted, Posted::Refused { .. }) && self.settle_doubt().await? {
-            // What was posted before, by us or an owner before us, was taken after all.
-            posted = Posted::Stands(None);
+        if matches!(posted, UpdateResult::Refused { .. }) && self.settle_doubt().await? {
+            // An earlier POST, by us or a previous owner, was accepted after all.
+            posted = UpdateResult::Stands(None);
         }
         self.doubt = None;
         match posted {
-            Posted::Stands(known) => self.converge(at, &unit, direction, known).await,
-            Posted::Overtaken(why) => {
+            UpdateResult::Stands(known) => self.converge(at, &unit, direction, known).await,
+            UpdateResult::Overtaken(why) => {
                 self.emit(Kind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Overtaken, None).await
             }
-            Posted::Refused { why, hint } => {
+            UpdateResult::Refused { why, hint } => {
                 self.emit(Kind::Failed { unit: at, why, hint });
                 let state = if direction == Direction::To { UnitState::PutBack } else { UnitState::Failed };
                 self.mark(at, state, None).await
@@ -66,8 +67,9 @@ impl Run {
         }
     }
 
-    /// Makes the spec stand at the goal: one version index admits one update, so that repeating is harmless.
-    async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<Posted, LeaseLost> {
+    /// Posts until the spec has the wanted values. A version index admits one update, so repeating a POST is
+    /// harmless.
+    async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<UpdateResult, LeaseLost> {
         let (goal, origin) = match direction {
             Direction::To => (EditState::After, EditState::Before),
             Direction::Back => (EditState::Before, EditState::After),
@@ -77,25 +79,25 @@ impl Run {
         let mut ready: Option<Ready> = None;
         loop {
             let Some(revision) = self.read_for_update(unit, &mut tries).await? else {
-                return Ok(Posted::Overtaken("somebody removed the service".into()));
+                return Ok(UpdateResult::Overtaken("somebody removed the service".into()));
             };
             let stand = revision.edit_state(&unit.edits);
-            // Once our text stands, what others edit elsewhere is theirs, and stays on the way back too.
+            // Once our update is in the spec, edits by others to other parts are accepted, and kept on rollback too.
             let edited = direction == Direction::To && revision.rest_before(&unit.edits) != unit.rest;
             if stand == goal {
                 if self.letter(at) != state {
                     self.mark(at, state, None).await?;
                 }
-                return Ok(Posted::Stands(ready.map(|ready| ready.known)));
+                return Ok(UpdateResult::Stands(ready.map(|ready| ready.known)));
             }
             if stand != origin {
-                return Ok(Posted::Overtaken(overtaken(&revision.service, image_of(unit, direction))));
+                return Ok(UpdateResult::Overtaken(overtaken(&revision.service, image_of(unit, direction))));
             }
             if edited {
-                return Ok(Posted::Overtaken("somebody edited other parts of it since the plan was made".into()));
+                return Ok(UpdateResult::Overtaken("somebody edited other parts of it since the plan was made".into()));
             }
             if tries >= TRIES {
-                // What was posted may still land: the slot keeps naming it, and whoever takes over fences it first.
+                // The POST may still be carried out: the slot keeps naming it, and a later owner fences it first.
                 return Err(LeaseLost::Stuck("the engine neither takes nor refuses the update".into()));
             }
             let first = ready.is_none();
@@ -106,7 +108,7 @@ impl Run {
                 }
                 None => match self.ready(&revision, unit, direction).await {
                     Ok(ready) => ready,
-                    Err((why, hint)) => return Ok(Posted::Refused { why, hint }),
+                    Err((why, hint)) => return Ok(UpdateResult::Refused { why, hint }),
                 },
             };
             let post = Post { unit: at, index: revision.index(), direction };
@@ -118,16 +120,16 @@ impl Run {
             if let Err(fault) = self.post(&revision, unit, direction, &now.auth).await? {
                 if fault.is_final() {
                     let hint = "the engine refuses the update; nothing was changed".into();
-                    return Ok(Posted::Refused { why: fault.to_string(), hint });
+                    return Ok(UpdateResult::Refused { why: fault.to_string(), hint });
                 }
-                // It may still land: nothing is said to be over before it is known to be dead.
+                // The POST may still be carried out: the unit does not end until the result is known.
                 self.doubt = Some(post);
             }
             ready = Some(now);
         }
     }
 
-    /// What is found out once before a unit's first POST; `Err` says why it is not made, and what to do.
+    /// Prepares a unit's first POST; `Err` holds the reason why it is not made, and a hint.
     async fn ready(
         &self,
         revision: &ServiceRevision,
@@ -140,7 +142,7 @@ impl Run {
         let auth = self.auth(revision, unit, direction).await.map_err(|why| {
             (why, "log in (`docker login`, or `L` in the console), or plan without sending credentials".into())
         })?;
-        // Without the tasks there are, those of the new text could not be told from older ones.
+        // Without the list of present tasks, new tasks could not be distinguished from older ones.
         let mut tries = 0;
         loop {
             match self.cluster.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
@@ -158,13 +160,13 @@ impl Run {
         self.progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state)
     }
 
-    /// The claim must be fresh as the last thing before the POST.
+    /// Posts an update, after checking that the lease is fresh: no other step may come between the two.
     async fn post(
         &mut self,
         revision: &ServiceRevision,
         unit: &Unit,
         direction: Direction,
-        auth: &Auth,
+        auth: &PostCredentials,
     ) -> Result<Result<(), Fault>, LeaseLost> {
         self.keeper.fresh().await?;
         let docker = self.cluster.docker.clone();
@@ -181,7 +183,7 @@ impl Run {
         Ok(posted.map(|_| ()))
     }
 
-    /// Reads a service until it answers; `None`: it is gone.
+    /// Reads a service, with retries; `None` if it no longer exists.
     pub(super) async fn read_for_update(
         &mut self,
         unit: &Unit,
@@ -210,7 +212,7 @@ impl Run {
     }
 }
 
-/// The image text a unit goes to.
+/// Returns the image text that a unit changes to in this direction.
 pub(super) fn image_of(unit: &Unit, direction: Direction) -> &str {
     if direction == Direction::To { &unit.to.image } else { &unit.from.image }
 }

@@ -1,4 +1,5 @@
-//! Before a unit: is its image still there, and does a node take its tasks. After a failed pull: why that was.
+//! The checks around a unit: before it starts, whether its image still exists and a node can run its tasks; after a
+//! failed pull, the cause.
 
 use std::time::Duration;
 
@@ -15,14 +16,14 @@ use pinnace_core::plan::{Action, Credentials, Unit};
 use pinnace_core::registry::{Fact, ImageFact, Why};
 use pinnace_core::swarm::candidates;
 
-/// How long a change is held up by a look at a registry.
+/// The maximum delay of a change by one registry lookup.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 impl Run {
-    /// Looks up the image of a unit once more. Why it cannot be had any more, and what to do; a registry that does not
-    /// answer now is a note, as it did when the plan was made.
+    /// Looks up the image of a unit again. Returns the reason and a hint if the image is no longer available.
     ///
-    /// Nothing is asked for one that goes back to what ran, or whose update may have landed.
+    /// A registry that does not answer only gives a note, as it answered when the plan was made. Nothing is looked
+    /// up for a rollback, or for an update that may already be in the spec.
     pub(super) async fn verify(
         &mut self,
         at: usize,
@@ -38,7 +39,8 @@ impl Run {
         let Some(why) = fact.failed() else { return Ok(None) };
         let refusal = refusal(&image, why);
         Ok(match why {
-            // The operator's credentials are not the nodes': they count only where they go with the update.
+            // The operator's credentials are not those of the nodes: they matter only if they are sent with the
+            // update.
             Why::Denied | Why::NoCredentials if unit.credentials != Credentials::Operator => {
                 self.emit(Kind::Noted {
                     unit: at,
@@ -57,7 +59,7 @@ impl Run {
         })
     }
 
-    /// Whether the update of a unit taken over stands already.
+    /// Returns whether the update of a resumed unit is already in the spec; also true if the service is gone.
     async fn has_landed(&mut self, at: usize, unit: &Unit) -> Result<bool, LeaseLost> {
         if self.letter(at) == UnitState::Untouched {
             return Ok(false);
@@ -74,7 +76,7 @@ impl Run {
         tokio::time::timeout(PATIENCE, self.cluster.image(&image.text)).await.unwrap_or_else(|_| late())
     }
 
-    /// Why no node would take the new task, so that an update would stop the old one for nothing; and what to do.
+    /// Returns the reason and a hint if no node can run the new task: the update would only stop the old one.
     pub(super) async fn nowhere(&self, revision: &ServiceRevision, direction: Direction) -> Option<(String, String)> {
         if direction == Direction::Back {
             return None;
@@ -84,7 +86,7 @@ impl Run {
         (said.severity == Severity::Error).then(|| (format!("not begun: {}", said.message), said.hint))
     }
 
-    /// Why a node could not get a unit's image, and what to do, as far as that shows from here.
+    /// Returns the cause and a hint for a failed image pull on a node, as far as it can be determined from here.
     pub(super) async fn cause(&self, unit: &Unit, direction: Direction, host: &Host) -> Option<(String, String)> {
         let image = ImageRef::parse(image_of(unit, direction)).ok()?;
         let ours = self.image(&image).await;

@@ -1,4 +1,4 @@
-//! The connector below a pool: unix sockets, TCP, TLS over it, and pipes within this process.
+//! The connector below a pool: unix sockets, TCP, TLS over TCP, and pipes within this process.
 
 use std::io;
 use std::path::PathBuf;
@@ -23,25 +23,27 @@ use tower_service::Service;
 use super::error::ConnectError;
 use super::tls::TlsSettings;
 
-/// How far apart a host's addresses are tried, the next beside the last (RFC 8305, "Happy Eyeballs").
+/// The delay after which a host's next address is tried besides the last (RFC 8305, "Happy Eyeballs").
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Hands out the near end of an in-process connection to whoever answers for a URI, or refuses it.
+/// A function that opens an in-process connection to the server of a URI and returns its near end, or refuses
+/// it.
 pub type Opener<E> = Arc<dyn Fn(&Uri) -> Result<DuplexStream, E> + Send + Sync>;
 
 /// The way a connection is made.
 #[derive(Clone)]
 pub(crate) enum Connector {
-    /// To a unix socket, whatever the URI says.
+    /// Connections to a unix socket, whatever the URI is.
     Unix(Arc<PathBuf>),
-    /// To the URI's host and port.
+    /// Connections to the URI's host and port.
     Net {
-        /// The settings for TLS where the scheme is `https`; none: everything is in the clear.
+        /// The TLS settings for the scheme `https`; none to connect without TLS always.
         tls: Option<Arc<dyn TlsSettings>>,
-        /// The time for name look-up and connecting, and again for the handshake; none: the caller limits it.
+        /// The time limit for name lookup and connecting, and again for the handshake; none if the caller
+        /// limits it.
         limit: Option<Duration>,
     },
-    /// Within this process: tests and the simulator.
+    /// Connections within this process: tests and the simulator.
     Memory(Opener<io::Error>),
 }
 
@@ -57,7 +59,7 @@ impl std::fmt::Debug for Connector {
 }
 
 impl Connector {
-    /// Makes a connection to whoever answers for a URI.
+    /// Connects to the server of a URI.
     pub(crate) async fn connect(&self, uri: &Uri) -> Result<Connection, ConnectError> {
         let refused = |address: String| |source| ConnectError::Refused { address, source };
         match self {
@@ -78,10 +80,10 @@ impl Connector {
     }
 }
 
-/// The other end of a connection over a network.
+/// The remote end of a network connection.
 struct Target<'a> {
     authority: &'a str,
-    /// The host, an IPv6 address without its brackets.
+    /// The host; an IPv6 address is without its brackets.
     host: &'a str,
     port: u16,
     wants_tls: bool,
@@ -99,7 +101,7 @@ impl<'a> Target<'a> {
         Ok(Self { authority, host: host.trim_start_matches('[').trim_end_matches(']'), port, wants_tls })
     }
 
-    /// Connects to the first of the host's addresses that answers, within the limit if there is one.
+    /// Connects to the first of the host's addresses that answers, within the time limit if there is one.
     async fn tcp(&self, limit: Option<Duration>) -> Result<TcpStream, ConnectError> {
         let (host, address) = (|| self.host.to_owned(), || self.authority.to_owned());
         let until = limit.map(|limit| Instant::now() + limit);
@@ -122,7 +124,7 @@ impl<'a> Target<'a> {
         });
         match within(until, select_ok(tries)).await {
             Some(Ok((stream, _))) => {
-                // Requests are one small write each; waiting to fill a packet only costs time.
+                // Each request is one small write; waiting to fill a packet only costs time.
                 let _ = stream.set_nodelay(true);
                 Ok(stream)
             }
@@ -131,7 +133,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Makes the TLS session over a connection, within the limit if there is one.
+    /// Establishes a TLS session over a connection, within the time limit if there is one.
     async fn handshake(
         &self,
         tls: &dyn TlsSettings,
@@ -152,7 +154,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Waits until then at most; `None` once it is too late.
+/// Waits for work until a deadline at most; `None` if it was not done by then.
 async fn within<T>(until: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
     match until {
         Some(until) => timeout_at(until, work).await.ok(),
@@ -175,7 +177,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// A stream of bytes both ways.
+/// A bidirectional byte stream.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 

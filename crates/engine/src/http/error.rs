@@ -1,33 +1,33 @@
-//! The errors of a connection that did not come to be, and the search through an error's sources.
+//! The errors of connecting, and the search through an error's sources.
 
 use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-/// A connection that did not come to be. The system's own words are its source.
+/// The failure to connect; its source is the system's error.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// The resolver does not know the host, or cannot say.
+    /// A host name that the resolver does not know or could not look up.
     #[error("the name {host} does not resolve")]
     Name { host: String, source: io::Error },
-    /// The resolver did not answer in time.
+    /// A host name that the resolver did not look up in time.
     #[error("the name {host} did not resolve within {} s", after.as_secs())]
     SlowName { host: String, after: Duration },
-    /// The other side did not answer in time.
+    /// A remote end that did not answer in time.
     #[error("{address} did not answer within {} s", after.as_secs())]
     Silent { address: String, after: Duration },
-    /// The system or the other side refused.
+    /// A connection refused by the system or the remote end.
     #[error("cannot connect to {address}")]
     Refused { address: String, source: io::Error },
-    /// The handshake failed.
+    /// A failed TLS handshake.
     #[error("no TLS with {address}")]
     Handshake { address: String, source: io::Error },
-    /// The settings for TLS do not work.
+    /// TLS settings that cannot be used.
     #[error("no TLS with {address}: {why}")]
     Settings { address: String, why: String },
 }
 
-/// The error below all wrappers: `client error (Connect)` helps nobody.
+/// Returns the innermost source of an error: an outer `client error (Connect)` helps nobody.
 pub(crate) fn deepest<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut deepest = error;
     while let Some(source) = deepest.source() {
@@ -36,7 +36,7 @@ pub(crate) fn deepest<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 
     deepest
 }
 
-/// The first error of this type among an error and its sources.
+/// Returns the first error of type `T` among an error and its sources.
 pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,6 +1,6 @@
-//! The HTTP client that engines and registries have in common: connections, TLS settings and the pool over them.
+//! The HTTP client shared by engines and registries: connections, TLS settings and the connection pool.
 //!
-//! Limits of time and size, redirects and credentials differ, and stay with each side.
+//! Limits of time and size, redirects and credentials differ, and each side implements its own.
 
 mod connector;
 mod error;

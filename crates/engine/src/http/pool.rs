@@ -1,4 +1,4 @@
-//! The pool of connections, and a whole answer.
+//! The connection pool, and complete responses.
 
 use std::time::Duration;
 
@@ -21,13 +21,11 @@ pub(crate) fn pool<C: Connect + Clone>(connector: C, idle: Duration) -> Pool<C> 
         .build(connector)
 }
 
-/// A whole answer, whatever its status.
+/// A complete response, with whatever status.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body, whole.
+    /// The complete body.
     pub body: Bytes,
 }

@@ -1,4 +1,4 @@
-//! TLS settings: the cryptography, the system's roots, and the settings of a client.
+//! TLS settings: the crypto provider, the system's root certificates, and client configurations.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// The TLS settings of a connector, by the host that is connected to.
+/// The TLS settings of a connector, which may depend on the host.
 pub(crate) trait TlsSettings: Send + Sync {
-    /// The settings for `host[:port]`.
+    /// Returns the settings for `host[:port]`.
     ///
     /// # Errors
-    /// Why there are none.
+    /// Returns the reason why there are none.
     fn config<'a>(&'a self, authority: &'a str) -> BoxFuture<'a, Result<Arc<ClientConfig>, String>>;
 }
 
@@ -25,15 +25,16 @@ impl TlsSettings for ClientConfig {
     }
 }
 
-/// The cryptography of every connection.
+/// Returns the crypto provider of all connections.
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
-/// Begins the settings of a client that trusts these roots; without any, it takes every certificate.
+/// Begins a client configuration that trusts these root certificates; without any, it accepts every
+/// certificate.
 ///
 /// # Errors
-/// When the library knows no protocol version.
+/// Fails if the library supports no protocol version.
 pub(crate) fn client_config(
     roots: Option<Arc<RootCertStore>>,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, rustls::Error> {
@@ -44,8 +45,8 @@ pub(crate) fn client_config(
     })
 }
 
-/// Reads the system's roots, or takes the ones compiled in where it has none: a container made from scratch has no
-/// certificate store.
+/// Reads the system's root certificates, or uses the compiled-in ones if it has none: a container made from
+/// scratch has no certificate store.
 pub(crate) fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let native = rustls_native_certs::load_native_certs();
@@ -59,14 +60,14 @@ pub(crate) fn system_roots() -> RootCertStore {
     roots
 }
 
-/// Makes ring the process's cryptography for TLS: libraries that look for one panic where there is none. Called first
-/// thing; a second call changes nothing.
+/// Makes ring the process's crypto provider for TLS: libraries that look for a provider panic if there is none.
+/// Must be called first; a second call changes nothing.
 pub fn install_crypto() {
-    // An error says that one is installed already.
+    // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// A verifier that takes any certificate, but still checks that the other side holds its key.
+/// A verifier that accepts any certificate, but still checks that the server holds its key.
 #[derive(Debug)]
 struct AcceptAny(Arc<CryptoProvider>);
 

@@ -1,12 +1,12 @@
-//! Where the journal's objects are kept: small things with a name, labels and data, a name taken once, data that never
-//! changes, and labels that are swapped at the version last read.
+//! Storage of the journal's objects. An object has a name, labels and data: a name can be taken once, data
+//! never changes, and labels are swapped at the version last read.
 
 use std::collections::BTreeMap;
 
 use super::local_store::LocalStore;
 use crate::docker::{Config, Docker, Fault};
 
-/// The swarm's configs, or a folder of this machine that does the same.
+/// The swarm's configs, or a folder of this machine with the same semantics.
 #[derive(Clone, Debug)]
 pub(super) enum Backend {
     Swarm(Docker),
@@ -14,7 +14,7 @@ pub(super) enum Backend {
 }
 
 impl Backend {
-    /// Those that carry all these labels, each `key` or `key=value`.
+    /// Lists the objects that carry all these labels, each `key` or `key=value`.
     pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
         match self {
             Self::Swarm(docker) => docker.configs(labels).await,
@@ -22,7 +22,7 @@ impl Backend {
         }
     }
 
-    /// Those whose names begin so.
+    /// Lists the objects whose names begin with `prefix`.
     pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
         match self {
             Self::Swarm(docker) => docker.configs_named(prefix).await,
@@ -30,7 +30,7 @@ impl Backend {
         }
     }
 
-    /// The one with this id or exact name; not found is a fault.
+    /// Returns the object with this id or exact name; a missing one is a fault.
     pub(super) async fn get(&self, id_or_name: &str) -> Result<Config, Fault> {
         match self {
             Self::Swarm(docker) => docker.config(id_or_name).await,
@@ -38,7 +38,7 @@ impl Backend {
         }
     }
 
-    /// Makes one; a name that is taken is a fault.
+    /// Creates an object; a name that is taken is a fault.
     pub(super) async fn create(&self, name: &str, labels: &BTreeMap<String, String>, data: &[u8]) -> Result<(), Fault> {
         match self {
             Self::Swarm(docker) => docker.create_config(name, labels, data).await.map(drop),
@@ -46,7 +46,7 @@ impl Backend {
         }
     }
 
-    /// Replaces the labels, if the version is still this one.
+    /// Replaces the labels of an object, if its version is still `index`.
     pub(super) async fn relabel(
         &self,
         id: &str,
@@ -60,7 +60,7 @@ impl Backend {
         }
     }
 
-    /// Removes one; one that is not there is a success.
+    /// Removes an object; a missing one is a success.
     pub(super) async fn remove(&self, id: &str) -> Result<(), Fault> {
         match self {
             Self::Swarm(docker) => docker.remove_config(id).await,

@@ -1,44 +1,46 @@
 //! The liveness of the owner of an unfinished change.
 //!
-//! The wait is politeness: with writes stuck a live owner looks the same as a dead one, and a takeover is safe either way.
+//! The wait is only a courtesy: with writes stuck, a live owner looks the same as a dead one, and a takeover is
+//! safe in both cases.
 
 use std::time::Duration;
 
 use super::Journal;
 use crate::docker::Fault;
 use crate::identity;
-use pinnace_core::journal::{Slot, Stillness};
+use pinnace_core::journal::{Slot, SlotInactivity};
 
-/// Between two reads of a slot.
+/// The interval between two reads of a slot.
 const LOOK: Duration = Duration::from_secs(1);
-/// Failed reads in a row after which it is given up.
+/// The number of failed reads in a row after which the wait fails.
 const TRIES: u32 = 30;
 
 /// The liveness of an owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Liveness {
-    /// It writes its slot.
+    /// An owner that writes its slot.
     Alive,
-    /// It gave the change up, its process is gone, or its slot did not change for the whole time.
+    /// An owner that gave the change up, whose process has ended, or whose slot did not change for the whole
+    /// wait.
     Silent,
 }
 
-/// Returns whether it is known at once that nobody holds the change.
+/// Returns whether it is certain, without a wait, that nobody holds the change.
 pub fn is_given_up(slot: &Slot) -> bool {
     slot.labels.owner.is_empty() || identity::is_gone(&slot.labels.home)
 }
 
 impl Journal {
-    /// Watches a slot until its owner writes it, or has been silent for long enough.
+    /// Watches a slot until its owner writes it, or has not written it for long enough.
     ///
     /// # Errors
-    /// When the slot cannot be read for long.
+    /// Fails if the slot cannot be read for a long time.
     pub async fn liveness(&self, slot: &Slot) -> Result<Liveness, Fault> {
         if is_given_up(slot) {
             return Ok(Liveness::Silent);
         }
         let clock = self.clock();
-        let (mut still, mut failed) = (Stillness::default(), 0);
+        let (mut still, mut failed) = (SlotInactivity::default(), 0);
         loop {
             let asked = clock.boottime();
             match self.slot(&slot.config).await {
@@ -49,7 +51,7 @@ impl Journal {
                         return Ok(Liveness::Silent);
                     }
                 }
-                // Whoever writes it next learns that it is gone.
+                // The next process that writes the slot finds out that it was removed.
                 Ok(None) => return Ok(Liveness::Silent),
                 Err(fault) if failed >= TRIES => return Err(fault),
                 Err(_) => {

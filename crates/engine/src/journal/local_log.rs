@@ -1,7 +1,8 @@
-//! The journal on local disk: one event a line, with a checksum, appended under a short lock and synced.
+//! The local log: one event per line, with a checksum, appended under a short lock and synced.
 //!
-//! A line is `{"sum":…,"event":…}`, where `sum` is the first 16 hexadecimal digits of the SHA-256 of the event's
-//! text as it stands. The file is only ever appended to; what a crash left of a last line is moved beside it.
+//! A line is `{"sum":…,"event":…}`, where `sum` is the first 16 hexadecimal digits of the SHA-256 of the
+//! event's text, byte by byte. The file is only ever appended to; an incomplete last line after a crash is
+//! moved to a file beside it.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -12,46 +13,46 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
-use pinnace_core::journal::local_log::DiskEvent;
+use pinnace_core::journal::local_log::LoggedEvent;
 use pinnace_core::swarm::hex;
 
-/// Why the journal on disk could not be read or written.
+/// The reason why the local log could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LocalLogError {
-    /// A file or folder could not be used.
+    /// A file or folder that could not be used.
     #[error("cannot {doing} {}: {cause}", path.display())]
     Io {
-        /// What was tried.
+        /// The operation that failed.
         doing: &'static str,
-        /// On what.
+        /// The file of the log.
         path: PathBuf,
-        /// The system's answer.
+        /// The system's error.
         cause: io::Error,
     },
-    /// Another process holds the lock and does not let go.
+    /// A lock that another process holds and did not release in time.
     #[error("another process has held the lock of {} for {} s", .0.display(), LOCK.as_secs())]
     Locked(PathBuf),
-    /// An event could not be written as JSON.
+    /// An event that could not be written as JSON.
     #[error("cannot write the event: {0}")]
     Json(#[from] serde_json::Error),
-    /// Read-only mode: nothing is written.
+    /// An attempt to write in read-only mode.
     #[error("read-only: nothing is written to {}", .0.display())]
     ReadOnly(PathBuf),
-    /// The program is going down.
+    /// An operation that was cut short because the program is ending.
     #[error("the program is ending")]
     Ending,
 }
 
-/// What was read.
+/// The content of the local log, as far as it could be read.
 #[derive(Debug, Default)]
 pub struct LoadedLog {
     /// The events, in the order written.
-    pub events: Vec<DiskEvent>,
-    /// Lines that could not be read, and what became of a torn one; a sentence each.
+    pub events: Vec<LoggedEvent>,
+    /// One sentence for each line that could not be read, and for a torn last line that was moved.
     pub warnings: Vec<String>,
 }
 
-/// The journal of one swarm on this disk.
+/// The local log of one swarm, on this machine's disk.
 #[derive(Clone, Debug)]
 pub struct LocalLog {
     path: PathBuf,
@@ -66,23 +67,23 @@ struct Line<'a> {
 }
 
 impl LocalLog {
-    /// The journal of this swarm in `folder` (`$XDG_STATE_HOME/pinnace`); nothing is touched yet.
+    /// Makes the handle of the log of this swarm in `folder` (`$XDG_STATE_HOME/pinnace`); touches no file.
     pub fn new(folder: &Path, swarm: &str, read_only: bool) -> Self {
         Self { path: folder.join(format!("{}.jsonl", safe_name(swarm))), read_only }
     }
 
-    /// The file.
+    /// Returns the path of the log's file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Appends an event; when this returns it is on the disk.
-    pub async fn append(&self, event: &DiskEvent) -> Result<(), LocalLogError> {
+    /// Appends an event; when this returns, the event is on the disk.
+    pub async fn append(&self, event: &LoggedEvent) -> Result<(), LocalLogError> {
         self.append_all(std::slice::from_ref(event)).await
     }
 
-    /// Appends events, all at once; when this returns they are on the disk.
-    pub async fn append_all(&self, events: &[DiskEvent]) -> Result<(), LocalLogError> {
+    /// Appends events, all in one write; when this returns, they are on the disk.
+    pub async fn append_all(&self, events: &[LoggedEvent]) -> Result<(), LocalLogError> {
         if self.read_only {
             return Err(LocalLogError::ReadOnly(self.path.clone()));
         }
@@ -91,7 +92,7 @@ impl LocalLog {
         off_thread(move || journal.append_now(&lines)).await
     }
 
-    /// Reads all events. A file that is not there holds none.
+    /// Reads all events. A missing file holds none.
     pub async fn load(&self) -> Result<LoadedLog, LocalLogError> {
         let journal = self.clone();
         off_thread(move || journal.load_now()).await
@@ -104,7 +105,7 @@ impl LocalLog {
         let mut file = private_file(&self.path).map_err(|cause| self.io("open", cause))?;
         self.lock(&file, false)?;
         self.mend(&mut file)?;
-        // One write: a reader that does not lock sees all of it or a torn end, never a mixture.
+        // One write: a reader without the lock sees all of it or a torn end, never a mixture.
         file.write_all(lines.as_bytes()).map_err(|cause| self.io("write", cause))?;
         file.sync_data().map_err(|cause| self.io("sync", cause))?;
         if new {
@@ -138,7 +139,7 @@ impl LocalLog {
         Ok(loaded)
     }
 
-    /// Moves an unfinished last line to `.torn`; the caller holds the lock.
+    /// Moves an incomplete last line to `.torn`; the caller holds the lock.
     fn mend(&self, file: &mut File) -> Result<Option<String>, LocalLogError> {
         let tail = unfinished(file).map_err(|cause| self.io("read", cause))?;
         if tail.is_empty() {
@@ -171,14 +172,14 @@ impl LocalLog {
     }
 }
 
-/// Disks stall: none of it runs on the threads that answer keys and sockets.
+/// Runs disk access on another thread: disks stall, and the threads that handle keys and sockets must not.
 async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LocalLogError> + Send + 'static,
 ) -> Result<T, LocalLogError> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(LocalLogError::Ending))
 }
 
-/// The bytes after the last line feed, read from the end.
+/// Returns the bytes after the last line feed, reading from the end.
 fn unfinished(file: &mut File) -> io::Result<Vec<u8>> {
     let mut start = file.metadata()?.len();
     let mut tail = Vec::new();
@@ -203,13 +204,13 @@ fn checksum(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))[..16].to_owned()
 }
 
-fn write_line(event: &DiskEvent) -> Result<String, LocalLogError> {
+fn write_line(event: &LoggedEvent) -> Result<String, LocalLogError> {
     let event = serde_json::value::to_raw_value(event)?;
     let line = Line { sum: checksum(event.get()), event: &event };
     Ok(serde_json::to_string(&line)? + "\n")
 }
 
-fn read_line(line: &[u8]) -> Result<DiskEvent, String> {
+fn read_line(line: &[u8]) -> Result<LoggedEvent, String> {
     let line: Line<'_> = serde_json::from_slice(line).map_err(|error| format!("not a line of a journal ({error})"))?;
     if checksum(line.event.get()) != line.sum {
         return Err("its checksum does not match".to_owned());
@@ -226,9 +227,9 @@ mod tests {
     use pinnace_core::swarm::{GroupKey, GroupKind};
     use pinnace_core::time::Time;
 
-    fn note(text: &str) -> DiskEvent {
+    fn note(text: &str) -> LoggedEvent {
         let group = GroupKey { kind: GroupKind::Stack, name: "shop".into() };
-        DiskEvent::new(Time(1_800_000_000_000), "c1", &group, Kind::Note { text: text.into() })
+        LoggedEvent::new(Time(1_800_000_000_000), "c1", &group, Kind::Note { text: text.into() })
     }
 
     fn texts(loaded: &LoadedLog) -> Vec<&str> {

@@ -1,7 +1,8 @@
-//! The journal's objects in a folder of this machine, for swarms in which no configs may be made.
+//! The journal's objects in a folder of this machine, for swarms in which no configs may be created.
 //!
-//! One file each, written beside and renamed; every change is made under one file lock, which is what makes a claim: of
-//! two that take the same name only one finds it free. Nobody on another machine sees any of it.
+//! Each object is a file, written beside its place and renamed. All changes are made under one file lock, which
+//! makes claims possible: of two processes that take the same name, only one finds it free. No other machine
+//! sees any of it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,7 +17,7 @@ use crate::docker::{Config, Docker, Fault};
 use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
 use pinnace_core::time::Time;
 
-/// What a file holds.
+/// The content of an object's file.
 #[derive(Serialize, Deserialize)]
 struct StoredObject {
     index: u64,
@@ -34,7 +35,7 @@ pub(super) struct LocalStore {
 }
 
 impl LocalStore {
-    /// Those of the swarm behind `docker`, in `state` (`$XDG_STATE_HOME/pinnace`); nothing is touched yet.
+    /// Makes the store of the swarm behind `docker`, in `state` (`$XDG_STATE_HOME/pinnace`); touches no file.
     pub(super) fn new(docker: Docker, state: PathBuf) -> Self {
         Self { docker, state, swarm: Arc::default() }
     }
@@ -117,7 +118,7 @@ impl LocalStore {
         .await
     }
 
-    /// Changes something while nobody else does.
+    /// Runs a change of the store under its lock.
     async fn changed(&self, work: impl FnOnce(&Path) -> Result<(), Fault> + Send + 'static) -> Result<(), Fault> {
         if self.docker.is_read_only() {
             return Err(Fault::ReadOnly { what: WRITING.to_owned() });
@@ -149,7 +150,8 @@ fn missing(name: &str) -> Fault {
     Fault::Http { what: "reading the journal".to_owned(), status: 404, message: format!("{name} is not there") }
 }
 
-/// Names are the journal's own; one that is not may not lead out of the folder.
+/// Returns the file name for an object. Names are the journal's own; any other must not point outside of the
+/// folder.
 fn file_name(name: &str) -> String {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     if plain && !name.starts_with('.') { format!("{name}.json") } else { format!("{}.json", safe_name(name)) }
@@ -189,7 +191,7 @@ fn all(folder: &Path, prefix: &str) -> io::Result<Vec<Config>> {
     for entry in entries {
         let name = entry?.file_name().to_string_lossy().into_owned();
         let Some(name) = name.strip_suffix(".json").filter(|name| name.starts_with(prefix)) else { continue };
-        // One that cannot be read is as good as none: it says so when it is asked for by name.
+        // An unreadable object is left out here; reading it by name reports the error.
         found.extend(read(folder, name).ok().flatten());
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));
@@ -210,7 +212,7 @@ fn write(folder: &Path, name: &str, stored: &StoredObject) -> Result<(), Fault> 
     place().map_err(|error| fault(WRITING, folder, &error))
 }
 
-/// Disks stall: none of it runs on the threads that answer keys and sockets.
+/// Runs disk access on another thread: disks stall, and the threads that handle keys and sockets must not.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Fault::bad("the journal on disk", error)))
 }

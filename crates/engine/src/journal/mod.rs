@@ -1,7 +1,7 @@
-//! The two places a change is written down: the journal, in the Raft store of its swarm or in its stead in a folder of
-//! this machine, and the notes on this machine's disk.
+//! The two places where a change is recorded: the journal, in the swarm's Raft store or instead in a folder of
+//! this machine, and the local log on this machine's disk.
 
-/// What is to be said of a journal on disk.
+/// The note shown when the journal is on disk.
 pub const LOCAL_JOURNAL: &str =
     "changes are written down on this machine only: another manager sees neither them nor that one is under way";
 

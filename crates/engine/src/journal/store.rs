@@ -1,7 +1,8 @@
-//! The journal's objects, by the protocol in `docs/journal.md`: small configs in the swarm's own Raft store.
+//! The journal's objects, by the protocol in `docs/journal.md`: small configs in the swarm's Raft store.
 //!
-//! A config's name is claimed atomically (409 for a second one), its data never changes, and its labels are changed
-//! by compare-and-swap on its version index. Where no configs may be made, files do the same for one machine.
+//! A config's name is claimed atomically (409 for a second claim), its data never changes, and its labels are
+//! changed by compare-and-swap on its version index. Where no configs may be created, files do the same for one
+//! machine.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,19 +19,19 @@ use pinnace_core::journal::{
 use pinnace_core::plan::{Kind, Record};
 use pinnace_core::swarm::GroupKey;
 
-/// The most a log may hold, in bytes.
+/// The largest size of a change's log, in bytes.
 const LOG_LIMIT: usize = 64 * 1024;
 
-/// What came of a claim.
+/// The result of a claim.
 #[derive(Clone, Debug)]
 pub enum Claim {
-    /// The slot is ours.
+    /// A slot that this process claimed.
     Ours(Box<Slot>),
-    /// Somebody else's change has this number.
+    /// A slot whose number another change has taken.
     Taken(Box<Slot>),
 }
 
-/// What every version of a record tells.
+/// The part that every version of a record has.
 #[derive(serde::Deserialize)]
 struct Version {
     v: u32,
@@ -44,41 +45,43 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// The journal in the swarm's Raft store.
+    /// Makes the handle of the journal in the swarm's Raft store.
     pub fn new(docker: Docker) -> Self {
         Self { store: Backend::Swarm(docker.clone()), docker }
     }
 
-    /// The journal in `state` (`$XDG_STATE_HOME/pinnace`) of this machine, which no other sees.
+    /// Makes the handle of the journal in `state` (`$XDG_STATE_HOME/pinnace`) of this machine, which no other
+    /// machine sees.
     pub fn on_disk(docker: Docker, state: PathBuf) -> Self {
         Self { store: Backend::Local(LocalStore::new(docker.clone(), state)), docker }
     }
 
-    /// Whether only this machine sees it.
+    /// Returns whether the journal is on this machine only.
     pub fn is_local(&self) -> bool {
         matches!(self.store, Backend::Local(_))
     }
 
-    /// An open change of a group in the swarm's own store, which somebody carries out who may use that.
+    /// Returns an open change of a group in the swarm's own store, also if this journal is on disk: another
+    /// operator, who may create configs, can be carrying it out.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// Fails if the store cannot be read.
     pub(crate) async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, Fault> {
         let slots = Self::new(self.docker.clone()).slots_of(group).await?;
         Ok(slots.into_iter().find(|slot| !slot.labels.state.is_terminal()))
     }
 
-    /// The clock its swarm lives by.
+    /// Returns the clock of the swarm.
     pub fn clock(&self) -> Clock {
         self.docker.clock()
     }
 
-    /// All slots of all groups.
+    /// Lists all slots of all groups.
     pub async fn slots(&self) -> Result<Vec<Slot>, Fault> {
         Ok(self.store.labelled(&[LABEL_V]).await?.iter().filter_map(read).collect())
     }
 
-    /// A group's slots, by number.
+    /// Lists a group's slots, by number.
     pub(crate) async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
         let hash = group.hash();
         let filter = format!("{LABEL_GROUP}={hash}");
@@ -88,12 +91,12 @@ impl Journal {
         Ok(slots)
     }
 
-    /// A slot as it is now; `None` when its config is gone.
+    /// Reads a slot; `None` if its config no longer exists.
     pub async fn slot(&self, config: &str) -> Result<Option<Slot>, Fault> {
         Ok(found(self.store.get(config).await)?.as_ref().and_then(read))
     }
 
-    /// A change's record; `None` when there is none that this version can read.
+    /// Reads a change's record; `None` if there is none that this version can read.
     pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
         let what = format!("the record of change {change}");
         let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
@@ -104,7 +107,8 @@ impl Journal {
         }
     }
 
-    /// Writes a record; one that is there already is the same one, as change ids are never used twice.
+    /// Writes a record. An existing record of that name is the same one, because change ids are never used
+    /// twice.
     pub async fn put_record(&self, record: &Record) -> Result<(), Fault> {
         let what = format!("the record of change {}", record.change);
         let data = serde_json::to_vec(record).map_err(|error| Fault::bad(&what, error))?;
@@ -120,17 +124,17 @@ impl Journal {
         }
     }
 
-    /// What was seen of a group; what cannot be read is left out.
+    /// Lists the external deploys recorded for a group; records that cannot be read are left out.
     pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<Sighting>, Fault> {
         let configs = self.store.labelled(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
         let records = configs.iter().filter_map(|config| serde_json::from_slice::<Record>(&config.data).ok());
         Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| sightings(&record)).collect())
     }
 
-    /// Creates a slot: the one Raft write that is claim, intent and order.
+    /// Creates a slot: the one Raft write that is claim, intent and order at once.
     ///
-    /// After any reply the slot is read: it is ours only if change, owner, state and beat are exactly what was written.
-    /// `Err` means that nothing is known, and that the claim may still appear.
+    /// After any reply the slot is read back: it is ours only if change, owner, state and beat are exactly what
+    /// was written. `Err` means that the result is unknown, and that the claim may still appear.
     pub async fn claim(&self, group: &GroupKey, seq: u64, change: &str, labels: &SlotLabels) -> Result<Claim, Fault> {
         let name = slot_name(group, seq);
         let written = labels.write(VERSION, &group.hash(), change);
@@ -146,7 +150,8 @@ impl Journal {
         }
     }
 
-    /// Swaps a slot's labels at the index last read; whether it took must be read back, whatever the reply.
+    /// Swaps a slot's labels at the index last read. Whatever the reply, only reading the slot back shows
+    /// whether the swap took effect.
     pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), Fault> {
         let group = slot.group_hash.clone();
         let name = format!("{SLOT}{group}.{}", slot.seq);
@@ -154,7 +159,7 @@ impl Journal {
         self.store.relabel(&slot.config, slot.index, &name, &written).await
     }
 
-    /// Writes the events of a change, the oldest dropped where they are too many; best effort.
+    /// Writes the events of a change, without the oldest ones if they are too many; best effort.
     pub(crate) async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), Fault> {
         let mut lines: Vec<String> = Vec::new();
         let mut size = 0;
@@ -172,7 +177,8 @@ impl Journal {
         self.store.create(&name, &labels, lines.join("\n").as_bytes()).await
     }
 
-    /// Removes what the journal need not keep; what cannot be removed now stays for the next time.
+    /// Removes the objects that the journal need not keep; what cannot be removed now is left for the next
+    /// time.
     pub async fn prune(&self) -> Result<(), Fault> {
         let stored = self
             .store

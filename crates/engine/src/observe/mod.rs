@@ -1,9 +1,9 @@
-//! Observing a cluster: what a [`World`] is fed with.
+//! Observation of a cluster: the input of a [`World`].
 //!
-//! The first screen takes five calls: a ping, then at once the engine's own facts, the nodes, the services and the
-//! journal's slots. Then come the task histories of services in trouble or in view, and the event stream. Tasks send no
-//! events and counts move without one, so both are listed again every few seconds while somebody is at the keys, and
-//! once a minute when nobody is.
+//! The first screen takes five calls: a ping, then concurrently the engine's own facts, the nodes, the services
+//! and the journal's slots. Then come the task histories of services in trouble or in view, and the event
+//! stream. Tasks send no events and counts change without one, so both are listed again: every few seconds
+//! while the operator is active, else once a minute.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -29,27 +29,28 @@ mod session;
 #[cfg(test)]
 mod tests;
 
-/// How many services' task histories are asked for in one call.
+/// The number of services whose task histories are read in one call.
 const SLICE: usize = 100;
 
-/// What the person before the screen looks at.
+/// The operator's attention, which decides what is polled closely.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attention {
-    /// Whether somebody is there.
+    /// True while the operator is active.
     pub at_keys: bool,
-    /// Services whose task histories are wanted, by id.
+    /// The services whose task histories are needed, by id.
     pub in_view: BTreeSet<String>,
-    /// Counts the orders to read everything again now; also ends the wait for the next attempt to connect.
+    /// The number of orders so far to read everything again; a new one also ends the wait before the next
+    /// attempt to connect.
     pub ask: u64,
 }
 
-/// Why a session ended.
+/// The reason why a session ended.
 enum Ended {
-    /// Nobody wants to know any more.
+    /// The loss of the attention's sender: observations are not needed any more.
     Unwanted,
-    /// The event stream ended in good order, as when the engine stops, or a proxy tires of it.
+    /// The orderly end of the event stream, as when the engine stops or a proxy closes it.
     Quiet,
-    /// Something failed.
+    /// A failed call.
     Fault(Fault),
 }
 
@@ -59,9 +60,9 @@ impl From<Fault> for Ended {
     }
 }
 
-/// Observes a cluster and hands out what is seen, until the sender of `attention` is gone.
+/// Observes a cluster and passes the observations to `out`, until the sender of `attention` is dropped.
 ///
-/// Never fails: a lost link is told as [`Link::Lost`], and tried again after 1 to 10 seconds.
+/// Never fails: a lost connection is reported as [`Link::Lost`], and tried again after 1 to 10 seconds.
 pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
     let mut failures = 0_u32;
     loop {
@@ -88,7 +89,7 @@ pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>
     }
 }
 
-/// A worker knows its managers: that is what to connect to.
+/// Returns the hint for a fault. A worker knows its managers, so the hint lists them as what to connect to.
 async fn hint(docker: &Docker, fault: &Fault) -> String {
     let hint = fault.hint();
     if !fault.is_not_manager() {
@@ -100,7 +101,8 @@ async fn hint(docker: &Docker, fault: &Fault) -> String {
     }
 }
 
-/// Waits, unless somebody asks for another attempt now; an error when nobody wants to know any more.
+/// Waits before the next attempt to connect, or until an attempt is ordered now; an error if the sender of
+/// `attention` is dropped.
 async fn pause(attention: &mut watch::Receiver<Attention>, wait: Duration) -> Result<(), watch::error::RecvError> {
     let ask = attention.borrow().ask;
     tokio::select! {
@@ -109,13 +111,14 @@ async fn pause(attention: &mut watch::Receiver<Attention>, wait: Duration) -> Re
     }
 }
 
-/// Reads all there is to say about a cluster once, for a verb.
+/// Reads everything about a cluster once, for a command.
 ///
-/// `wanted` picks the services whose task histories come along, besides those in trouble; `all_running` adds all
-/// tasks that should run.
+/// `wanted` selects the services whose task histories are read, besides those in trouble; `all_running` adds
+/// all tasks that should run.
 ///
 /// # Errors
-/// When nodes, services or tasks cannot be read. A journal or engine facts that cannot be read are left out.
+/// Fails if nodes, services or tasks cannot be read. A journal or engine facts that cannot be read are left
+/// out.
 pub async fn snapshot(
     cluster: &Cluster,
     all_running: bool,
@@ -153,13 +156,14 @@ pub async fn snapshot(
     Ok(seen)
 }
 
-/// The services of which a node in trouble has tasks that it last said to run.
+/// Returns the services whose tasks a node in trouble last reported as running.
 fn left_running(tasks: &[Task]) -> Vec<String> {
     let running = tasks.iter().filter(|task| task.state == TaskState::Running);
     running.map(|task| task.service.clone()).collect()
 }
 
-/// The journal's slots, their texts cleaned for the screen: who writes a slot reads it again.
+/// Reads the journal's slots, with their texts cleaned for the screen; a process that writes a slot reads it
+/// again.
 async fn slots(journal: &Journal) -> Result<Vec<Slot>, Fault> {
     Ok(journal.slots().await?.into_iter().map(cleaned).collect())
 }
@@ -180,10 +184,10 @@ fn cleaned(slot: Slot) -> Slot {
     Slot { change: clean(&slot.change), labels, ..slot }
 }
 
-/// Reads task histories by service; one that is gone has none, and does not spoil those of the others.
+/// Reads task histories by service. A missing service has none, and does not affect those of the others.
 ///
 /// # Errors
-/// When they cannot be read.
+/// Fails if they cannot be read.
 pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, Fault> {
     let mut by_service = BTreeMap::new();
     for slice in ids.chunks(SLICE) {
@@ -201,7 +205,7 @@ async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<
                 by_service.entry(task.service.clone()).or_default().push(task);
             }
         }
-        // The engine looks up every service of the filter, and fails for all when one is gone.
+        // The engine looks up every service of the filter, and fails for all if one is missing.
         Err(fault) if fault.is_not_found() => {
             for id in ids {
                 match docker.tasks(Tasks::History(std::slice::from_ref(id))).await {
@@ -217,10 +221,10 @@ async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<
 }
 
 impl Cluster {
-    /// One look at the whole swarm, with the task histories of services in trouble.
+    /// Reads the whole swarm once, with the task histories of services in trouble.
     ///
     /// # Errors
-    /// When the cluster cannot be reached or used.
+    /// Fails if the cluster cannot be reached or used.
     pub async fn world(&self) -> Result<World, Fault> {
         let mut world = World::default();
         for seen in snapshot(self, true, |_| false).await? {
@@ -229,10 +233,10 @@ impl Cluster {
         Ok(world)
     }
 
-    /// The sightings of a group: those in the journal, and those in the local log.
+    /// Returns the external deploys seen of a group: those in the journal, and those in the local log.
     ///
     /// # Errors
-    /// When the swarm's cannot be read.
+    /// Fails if those of the journal cannot be read.
     pub async fn sightings(&self, group: &GroupKey, swarm: &str) -> Result<Seen, Fault> {
         let mut sightings = self.journal.sightings(group).await?;
         if let Some(log) = self.local_log(swarm) {

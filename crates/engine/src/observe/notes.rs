@@ -1,4 +1,4 @@
-//! What an observer remembers of what it saw, to know which tasks to ask for: pure, and small for what is well.
+//! The observer's memory, which decides which tasks to list. It does no IO, and is small for healthy services.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -7,11 +7,11 @@ use std::time::Duration;
 use pinnace_core::swarm::{Node, NodeState, Service, Task, TaskState, UpdateState};
 use pinnace_core::time::Time;
 
-/// A task made this long after its service's last change was not made by that change.
+/// The time after a service's last change from which a new task was not made by that change.
 const LATER: Duration = Duration::from_secs(3);
-/// Beyond so many tasks they are listed in slices of about so many.
+/// The number of tasks above which they are listed in slices of about this size.
 const MOST_TASKS: u64 = 2000;
-/// A slice names no more services than this: they all stand in the request's address.
+/// The most services in a slice, because all of them are in the request's URL.
 const MOST_SERVICES: usize = 400;
 
 #[derive(Debug, Default)]
@@ -19,17 +19,18 @@ struct Noted {
     index: u64,
     changed: Option<Time>,
     trouble: bool,
-    /// Fewer tasks run than should: its tasks come and go between two lists, and a restart delay hides them from both.
+    /// Set when fewer tasks run than should: the tasks come and go between two lists, and a restart delay hides
+    /// them from both.
     short: bool,
     desired: u64,
     tasks: u64,
-    /// A hash over its tasks that should run and their states.
+    /// A hash of the tasks that should run, with their states and errors.
     looks: Option<u64>,
-    /// The newest task that its history was read for.
+    /// The newest task for which the history was read.
     newest: Option<String>,
 }
 
-/// What is remembered.
+/// The memory of an observer.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
     services: BTreeMap<String, Noted>,
@@ -38,18 +39,18 @@ pub(super) struct Notes {
     cursor: usize,
 }
 
-/// Whether a list says that fewer tasks run than should.
+/// Returns whether fewer tasks run than should, according to a list of services.
 fn is_short(service: &Service) -> bool {
     matches!((service.running, service.desired), (Some(running), Some(desired)) if running < desired)
 }
 
-/// Whether a service is to be looked at more closely, by what a list says of it.
+/// Returns whether a service needs a closer look, according to a list of services.
 fn is_trouble(service: &Service) -> bool {
     is_short(service) || service.update.as_ref().is_some_and(|update| update.state != UpdateState::Completed)
 }
 
 impl Notes {
-    /// Takes in services, `all` of them or some; returns those whose task history is wanted.
+    /// Records services, `all` of them or some; returns those whose task history is needed.
     pub(super) fn services(&mut self, services: &[Service], all: bool) -> Vec<String> {
         let mut wanted = Vec::new();
         if all {
@@ -74,14 +75,14 @@ impl Notes {
         wanted
     }
 
-    /// Forgets services that are gone.
+    /// Forgets services that no longer exist.
     pub(super) fn gone(&mut self, ids: &[String]) {
         for id in ids {
             self.services.remove(id);
         }
     }
 
-    /// Takes in all nodes; returns those that are newly in trouble.
+    /// Records all nodes; returns those that are newly in trouble.
     pub(super) fn nodes(&mut self, nodes: &[Node]) -> Vec<String> {
         let bad: BTreeSet<String> =
             nodes.iter().filter(|node| node.state != NodeState::Ready).map(|node| node.id.clone()).collect();
@@ -90,10 +91,13 @@ impl Notes {
         fresh
     }
 
-    /// Takes in the tasks that should run, of these services or of all; returns those whose history is wanted.
+    /// Records the tasks that should run, of these services or of all; returns the services whose history is
+    /// needed.
     ///
-    /// That is a service that is short of tasks by the list of services or by this one, one in trouble or in view whose tasks look different now, one with
-    /// a task that does not run or is on a node in trouble, and one with a task that is younger than the service's last change: something ended by itself.
+    /// Such services have fewer tasks than desired, according to the list of services or to this one; or are in
+    /// trouble or in view, and their tasks changed; or have a task that does not run or is on a node in
+    /// trouble; or have a task younger than the service's last change, which means that another task ended
+    /// without a change.
     pub(super) fn running(&mut self, of: Option<&[String]>, tasks: &[Task]) -> Vec<String> {
         let mut by_service: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
         if let Some(of) = of {
@@ -119,7 +123,8 @@ impl Notes {
                 tasks.iter().any(|task| task.node.as_ref().is_some_and(|node| self.bad_nodes.contains(node)));
             let matters = noted.trouble || self.in_view.contains(id);
             let looks_ill = bad_node || tasks.iter().any(|task| task.state != TaskState::Running);
-            // A task may have ended since the services were listed, and its successor waits out a restart delay.
+            // A task may have ended since the services were listed, and its successor waits for a restart
+            // delay.
             let fewer = (tasks.len() as u64) < noted.desired;
             if noted.short
                 || unread.is_some()
@@ -140,14 +145,14 @@ impl Notes {
         wanted
     }
 
-    /// Takes in which services are in view; returns those that came into it.
+    /// Records which services are in view; returns those that are new.
     pub(super) fn view(&mut self, in_view: &BTreeSet<String>) -> Vec<String> {
         let fresh = in_view.difference(&self.in_view).cloned().collect();
         self.in_view.clone_from(in_view);
         fresh
     }
 
-    /// The services whose running tasks to list next; none: all of them at once.
+    /// Returns the services whose running tasks to list next; none to list all tasks at once.
     pub(super) fn slice(&mut self) -> Option<Vec<String>> {
         if self.services.values().map(|noted| noted.tasks).sum::<u64>() <= MOST_TASKS {
             self.cursor = 0;

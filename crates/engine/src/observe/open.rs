@@ -1,4 +1,4 @@
-//! Changes of others that are under way: read every few seconds, as silence sends no event.
+//! Running changes of others. They are read every few seconds, because an owner that stops sends no event.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::journal::{Journal, is_given_up};
-use pinnace_core::journal::{Slot, Stillness};
+use pinnace_core::journal::{Slot, SlotInactivity};
 
-/// Between two reads of the open slots.
+/// The interval between two reads of the open slots.
 const LOOK: Duration = Duration::from_secs(3);
 
-/// The slots that somebody holds, by their config's id.
+/// The slots that have an owner, by their config's id.
 pub(super) struct Open {
-    slots: BTreeMap<String, Stillness>,
+    slots: BTreeMap<String, SlotInactivity>,
     next: Instant,
 }
 
-/// One read of a slot, with when it was asked and answered by a clock that never stands still.
+/// One read of a slot, with the times of request and answer, by a clock that includes suspension.
 pub(super) struct Read {
     config: String,
     slot: Option<Slot>,
@@ -30,7 +30,7 @@ impl Open {
         Self { slots: BTreeMap::new(), next: Instant::now() + LOOK }
     }
 
-    /// Takes in a slot as it was read.
+    /// Records a slot as read; one without an owner, or of an ended change, is not watched any more.
     pub(super) fn learn(&mut self, slot: &Slot) {
         if slot.labels.state.is_terminal() || slot.labels.owner.is_empty() {
             self.slots.remove(&slot.config);
@@ -39,25 +39,25 @@ impl Open {
         }
     }
 
-    /// Takes in all of them.
+    /// Records all slots of a list.
     pub(super) fn learn_all(&mut self, slots: &[Slot]) {
         for slot in slots {
             self.learn(slot);
         }
     }
 
-    /// When the slots are to be read next, if there is one.
+    /// Returns the time of the next read, if there are slots to read.
     pub(super) fn due(&self) -> Option<Instant> {
         (!self.slots.is_empty()).then_some(self.next)
     }
 
-    /// Which ones to read now.
+    /// Returns the slots to read now, by their config's id, and schedules the next read.
     pub(super) fn take(&mut self) -> Vec<String> {
         self.next = Instant::now() + LOOK;
         self.slots.keys().cloned().collect()
     }
 
-    /// Takes in what was read; returns the slots as they are, with whether their owner shows no sign of life.
+    /// Records what was read; returns the slots, each with whether its owner shows no sign of life.
     pub(super) fn heard(&mut self, reads: Vec<Read>) -> Vec<(Slot, bool)> {
         let mut seen = Vec::new();
         for Read { config, slot, asked, answered } in reads {

@@ -1,4 +1,4 @@
-//! One connection's worth of observing: first screen, events, and lists by the clock.
+//! A session: observation over one connection, with first screen, events and periodic lists.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,17 +18,17 @@ use pinnace_core::journal::{SLOT, Slot};
 use pinnace_core::swarm::{Node, Service, Task};
 use pinnace_core::world::{Engine, Link, Seen};
 
-/// How long events are gathered before one call asks about all of them.
+/// The time for which events are gathered before one call reads all their objects.
 const GATHER: Duration = Duration::from_millis(50);
-/// How often services are listed while somebody is at the keys.
+/// The interval of service lists while the operator is active.
 const SERVICES: Duration = Duration::from_secs(10);
-/// How often running tasks are listed while somebody is at the keys.
+/// The interval of lists of running tasks while the operator is active.
 const TASKS: Duration = Duration::from_secs(5);
-/// How often both are listed when nobody is.
+/// The interval of both lists while the operator is not active.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// What a call brought.
-enum News {
+/// The result of a call.
+enum CallResult {
     Engine(Engine),
     Nodes(Vec<Node>),
     Services(Vec<Service>),
@@ -41,7 +41,7 @@ enum News {
     Open(Vec<Read>),
 }
 
-/// A call under way; of each kind at most one is.
+/// The kind of a call; at most one call of each kind is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Engine,
@@ -56,10 +56,10 @@ enum Kind {
     Open,
 }
 
-/// What is to be asked for next.
+/// The calls to make next.
 #[derive(Default)]
-struct Due {
-    /// Lists as a whole: of these kinds.
+struct PendingReads {
+    /// The kinds of complete lists to read.
     whole: BTreeSet<Kind>,
     some: BTreeSet<String>,
     slot: BTreeSet<String>,
@@ -74,10 +74,10 @@ pub(super) struct Session<'a, F> {
     out: &'a F,
     notes: Notes,
     open: Open,
-    calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<News, Fault>)>>,
+    calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<CallResult, Fault>)>>,
     flying: BTreeSet<Kind>,
-    due: Due,
-    /// When gathered events are acted upon.
+    due: PendingReads,
+    /// The time at which the gathered events are handled.
     gather: Option<Instant>,
     events: Vec<Event>,
     services_at: Instant,
@@ -99,7 +99,10 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
             open: Open::new(),
             calls: FuturesUnordered::new(),
             flying: BTreeSet::new(),
-            due: Due { whole: [Kind::Engine, Kind::Nodes, Kind::Services, Kind::Slots].into(), ..Due::default() },
+            due: PendingReads {
+                whole: [Kind::Engine, Kind::Nodes, Kind::Services, Kind::Slots].into(),
+                ..PendingReads::default()
+            },
             gather: None,
             events: Vec::new(),
             services_at: now,
@@ -109,7 +112,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
     }
 
-    /// Observes until something ends it; `live` tells whether it ever came as far as following events.
+    /// Observes until something ends the session; sets `live` once events are followed.
     pub(super) async fn run(mut self, live: &mut bool) -> Ended {
         match self.observe(live).await {
             Ok(never) => match never {},
@@ -119,7 +122,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
 
     async fn observe(&mut self, live: &mut bool) -> Result<std::convert::Infallible, Ended> {
         let ping = self.docker.ping().await?;
-        // By the engine's own clock, so that nothing between the lists and the stream is missed.
+        // By the engine's clock, so that nothing between the lists and the stream is missed.
         let since = ping.date.as_deref().and_then(seconds);
         self.launch();
         while self.painted != (true, true) {
@@ -140,7 +143,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
     }
 
-    /// Waits for the next thing to happen and takes it in.
+    /// Waits for the next event, answer, change of attention or timer, and handles it.
     async fn wait(&mut self, events: &mut Events) -> Result<(), Ended> {
         let at_keys = self.attention.borrow().at_keys;
         let services_at = self.services_at + if at_keys { SERVICES } else { IDLE };
@@ -171,12 +174,12 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                 if now >= running_at {
                     self.running_at = now;
                     self.due.whole.insert(Kind::Running);
-                    // A folder sends no events.
+                    // A folder sends no events, so its slots are listed periodically.
                     self.due.whole.extend(self.journal.is_local().then_some(Kind::Slots));
                 }
                 if open_at.is_some_and(|open| now >= open) {
                     let (journal, slots) = (self.journal.clone(), self.open.take());
-                    self.begin(Kind::Open, Box::pin(async move { Ok(News::Open(read_all(journal, slots).await)) }));
+                    self.begin(Kind::Open, Box::pin(async move { Ok(CallResult::Open(read_all(journal, slots).await)) }));
                 }
                 if self.gather.is_some_and(|gather| now >= gather) {
                     self.gather = None;
@@ -187,7 +190,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         Ok(())
     }
 
-    /// Takes in what the person looks at now.
+    /// Applies the current attention of the operator.
     fn attend(&mut self) {
         let attention = self.attention.borrow_and_update().clone();
         self.due.histories.extend(self.notes.view(&attention.in_view));
@@ -199,7 +202,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
     }
 
-    /// Turns gathered events into what is to be asked for.
+    /// Turns gathered events into calls to make.
     fn sort_events(&mut self) {
         let mut gone = Vec::new();
         for event in std::mem::take(&mut self.events) {
@@ -224,10 +227,10 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
     }
 
-    /// Starts what is due, of each kind one call at a time.
+    /// Starts the calls that are due, one of each kind at a time.
     fn launch(&mut self) {
         let due = &mut self.due;
-        let mut starts: Vec<(Kind, BoxFuture<'static, Result<News, Fault>>)> = Vec::new();
+        let mut starts: Vec<(Kind, BoxFuture<'static, Result<CallResult, Fault>>)> = Vec::new();
         let mut start = |kind, call| starts.push((kind, call));
         let free = |kind| !self.flying.contains(&kind);
         let docker = || self.docker.clone();
@@ -265,17 +268,17 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
     }
 
-    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<News, Fault>>) {
+    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<CallResult, Fault>>) {
         self.flying.insert(kind);
         self.calls.push(Box::pin(async move { (kind, call.await) }));
     }
 
-    /// Takes in what a call brought, and hands it out.
-    fn hear(&mut self, (kind, news): (Kind, Result<News, Fault>)) -> Result<(), Ended> {
+    /// Handles the result of a call, and passes it on as observations.
+    fn hear(&mut self, (kind, news): (Kind, Result<CallResult, Fault>)) -> Result<(), Ended> {
         self.flying.remove(&kind);
         let news = match news {
             Ok(news) => news,
-            // Objects that vanish between two calls are told of by events.
+            // An event reports an object that vanishes between two calls.
             Err(fault) if fault.is_not_found() && !matches!(kind, Kind::Nodes | Kind::Services) => return Ok(()),
             Err(fault) if matches!(kind, Kind::Engine | Kind::Slots | Kind::Slot) => {
                 tracing::warn!(%fault, "not known for now");
@@ -285,18 +288,18 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         };
         let out = self.out;
         match news {
-            News::Engine(engine) => out(Seen::Engine(engine)),
-            News::Nodes(nodes) => {
+            CallResult::Engine(engine) => out(Seen::Engine(engine)),
+            CallResult::Nodes(nodes) => {
                 self.due.on_nodes.extend(self.notes.nodes(&nodes));
                 self.painted.0 = true;
                 out(Seen::Nodes(nodes));
             }
-            News::Services(services) => {
+            CallResult::Services(services) => {
                 self.due.histories.extend(self.notes.services(&services, true));
                 self.painted.1 = true;
                 out(Seen::Services(services));
             }
-            News::Some { asked, found } => {
+            CallResult::Some { asked, found } => {
                 self.due.histories.extend(self.notes.services(&found, false));
                 let gone: Vec<_> =
                     asked.into_iter().filter(|id| !found.iter().any(|service| service.id == *id)).collect();
@@ -306,25 +309,25 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                     out(Seen::GoneServices(gone));
                 }
             }
-            News::Running { of, tasks } => {
+            CallResult::Running { of, tasks } => {
                 self.due.histories.extend(self.notes.running(of.as_deref(), &tasks));
                 out(Seen::Running { of, tasks });
             }
-            News::OnNode(tasks) => self.due.histories.extend(left_running(&tasks)),
-            News::Histories(histories) => {
+            CallResult::OnNode(tasks) => self.due.histories.extend(left_running(&tasks)),
+            CallResult::Histories(histories) => {
                 for (service, tasks) in histories {
                     out(Seen::Tasks { service, tasks });
                 }
             }
-            News::Slots(slots) => {
+            CallResult::Slots(slots) => {
                 self.open.learn_all(&slots);
                 out(Seen::Slots(slots));
             }
-            News::Slot(slot) => {
+            CallResult::Slot(slot) => {
                 self.open.learn(&slot);
                 out(Seen::Slot(slot));
             }
-            News::Open(reads) => {
+            CallResult::Open(reads) => {
                 for (slot, silent) in self.open.heard(reads) {
                     let slot = Box::new(slot);
                     out(if silent { Seen::Silent(slot) } else { Seen::Slot(slot) });
@@ -335,34 +338,34 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
     }
 }
 
-/// Takes up to so many out of a set.
+/// Takes up to `most` entries out of a set.
 fn some_of(set: &mut BTreeSet<String>, most: usize) -> Vec<String> {
     std::iter::from_fn(|| set.pop_first()).take(most).collect()
 }
 
-/// An HTTP date as seconds since the Unix epoch.
+/// Parses an HTTP date into seconds since the Unix epoch.
 fn seconds(date: &str) -> Option<i64> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().map(jiff::Timestamp::as_second)
 }
 
-type Asked = BoxFuture<'static, Result<News, Fault>>;
+type Asked = BoxFuture<'static, Result<CallResult, Fault>>;
 
 fn engine(docker: Docker) -> Asked {
-    Box::pin(async move { Ok(News::Engine(docker.info().await?.engine)) })
+    Box::pin(async move { Ok(CallResult::Engine(docker.info().await?.engine)) })
 }
 
 fn nodes(docker: Docker) -> Asked {
-    Box::pin(async move { Ok(News::Nodes(docker.nodes().await?)) })
+    Box::pin(async move { Ok(CallResult::Nodes(docker.nodes().await?)) })
 }
 
 fn services(docker: Docker) -> Asked {
-    Box::pin(async move { Ok(News::Services(docker.services(None).await?)) })
+    Box::pin(async move { Ok(CallResult::Services(docker.services(None).await?)) })
 }
 
 fn some(docker: Docker, asked: Vec<String>) -> Asked {
     Box::pin(async move {
         let found = docker.services(Some(&asked)).await?;
-        Ok(News::Some { asked, found })
+        Ok(CallResult::Some { asked, found })
     })
 }
 
@@ -370,26 +373,26 @@ fn running(docker: Docker, of: Option<Vec<String>>) -> Asked {
     Box::pin(async move {
         let which = of.as_deref().map_or(Tasks::Running, Tasks::RunningOf);
         let tasks = docker.tasks(which).await?;
-        Ok(News::Running { of, tasks })
+        Ok(CallResult::Running { of, tasks })
     })
 }
 
 fn on_node(docker: Docker, node: String) -> Asked {
-    Box::pin(async move { Ok(News::OnNode(docker.tasks(Tasks::On(&node)).await?)) })
+    Box::pin(async move { Ok(CallResult::OnNode(docker.tasks(Tasks::On(&node)).await?)) })
 }
 
 fn histories(docker: Docker, ids: Vec<String>) -> Asked {
-    Box::pin(async move { Ok(News::Histories(histories_of(&docker, &ids).await?.into_iter().collect())) })
+    Box::pin(async move { Ok(CallResult::Histories(histories_of(&docker, &ids).await?.into_iter().collect())) })
 }
 
 fn all_slots(journal: Journal) -> Asked {
-    Box::pin(async move { Ok(News::Slots(slots(&journal).await?)) })
+    Box::pin(async move { Ok(CallResult::Slots(slots(&journal).await?)) })
 }
 
 fn one_slot(journal: Journal, id: String) -> Asked {
     Box::pin(async move {
         let read = journal.slot(&id).await?.map(cleaned);
         let slot = read.ok_or_else(|| Fault::bad("reading a slot of the journal", "it is none"))?;
-        Ok(News::Slot(Box::new(slot)))
+        Ok(CallResult::Slot(Box::new(slot)))
     })
 }

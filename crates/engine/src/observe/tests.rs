@@ -1,4 +1,4 @@
-//! Observing a test server under the paused clock.
+//! Tests of the observation of a test server, under the paused clock.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
-/// Answers as an engine whose third node is down would.
+/// Answers like an engine whose third node is down.
 fn answer(call: &Call) -> Reply {
     let path = call.path.trim_start_matches("/v1.41");
     let file = match path {
@@ -33,7 +33,8 @@ fn answer(call: &Call) -> Reply {
     Reply::told(200, capture(file))
 }
 
-/// The captured tasks that should run, which are of one service only, and as many of the others as the engine counts.
+/// Returns the captured tasks that should run, which are of one service only, and made-up tasks of the other
+/// services, as many as the engine counts.
 fn running() -> Vec<Value> {
     let read = |file: &str| -> Vec<Value> { serde_json::from_str(&capture(file)).unwrap() };
     let mut tasks = read("70-tasks-node3-down.json");
@@ -84,13 +85,13 @@ fn config(seq: u64, state: &str) -> Value {
         "Name": slot_name(&group(), seq), "Labels": labels.write(1, &group().hash(), "change"), "Data": "e30="}})
 }
 
-struct Watched {
+struct ObserverHarness {
     seen: Arc<Mutex<Vec<Seen>>>,
     attention: watch::Sender<Attention>,
     task: JoinHandle<()>,
 }
 
-impl Watched {
+impl ObserverHarness {
     fn start(server: &TestServer) -> Self {
         let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
         let seen = Arc::new(Mutex::new(Vec::new()));
@@ -120,7 +121,7 @@ fn links(seen: &[Seen]) -> Vec<&Link> {
 #[tokio::test(start_paused = true)]
 async fn the_first_screen_takes_five_calls() {
     let server = TestServer::new(answer);
-    let watched = Watched::start(&server);
+    let watched = ObserverHarness::start(&server);
     millis(500).await;
     let calls = server.calls();
     assert_eq!(calls[0], "GET /_ping");
@@ -129,7 +130,7 @@ async fn the_first_screen_takes_five_calls() {
     let slots = r#"GET /configs?filters={"label":["pinnace.v"]}"#;
     assert_eq!(lists, [slots, "GET /info", "GET /nodes", "GET /services?status=true"]);
     assert!(calls[5..].iter().any(|call| call.starts_with("GET /events?filters=") && call.contains("&since=")));
-    // The node that is down makes its tasks' services worth a look, and nobody else's.
+    // Only the services with tasks on the node that is down have their histories read.
     let on_node = calls.iter().filter(|call| call.contains(r#""node":["#)).count();
     let histories = calls.iter().filter(|call| call.starts_with(r#"GET /tasks?filters={"service":["#));
     assert_eq!((on_node, histories.count()), (1, 1));
@@ -149,7 +150,7 @@ async fn the_first_screen_takes_five_calls() {
 #[tokio::test(start_paused = true)]
 async fn lists_by_the_clock() {
     let server = TestServer::new(answer);
-    let watched = Watched::start(&server);
+    let watched = ObserverHarness::start(&server);
     millis(500).await;
     server.calls();
     sleep(Duration::from_secs(60)).await;
@@ -173,7 +174,7 @@ async fn lists_by_the_clock() {
 #[tokio::test(start_paused = true)]
 async fn events_are_gathered() {
     let server = TestServer::new(answer);
-    let watched = Watched::start(&server);
+    let watched = ObserverHarness::start(&server);
     millis(1000).await;
     server.calls();
     watched.seen();
@@ -205,7 +206,7 @@ async fn events_are_gathered() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_link_says_why_and_comes_back() {
     let server = TestServer::new(answer);
-    let watched = Watched::start(&server);
+    let watched = ObserverHarness::start(&server);
     millis(2000).await;
     server.calls();
     watched.seen();
@@ -229,7 +230,7 @@ async fn a_lost_link_says_why_and_comes_back() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_ends_is_opened_again_without_a_word() {
     let server = TestServer::new(answer);
-    let watched = Watched::start(&server);
+    let watched = ObserverHarness::start(&server);
     millis(2000).await;
     server.calls();
     watched.seen();
@@ -241,7 +242,7 @@ async fn a_stream_that_ends_is_opened_again_without_a_word() {
     watched.stop().await;
 }
 
-/// As 20.10.24 and 26.1 have it.
+/// The message of engines 20.10.24 and 26.1.
 const OUTSIDE: &str = r#"This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again."#;
 
 #[tokio::test(start_paused = true)]
@@ -259,7 +260,7 @@ async fn engines_that_cannot_serve_say_so() {
             _ if file == OUTSIDE => Reply::told(503, json!({ "message": OUTSIDE }).to_string()),
             _ => Reply::told(503, capture(file)),
         });
-        let watched = Watched::start(&server);
+        let watched = ObserverHarness::start(&server);
         sleep(Duration::from_secs(11)).await;
         let seen = watched.seen();
         let lost = links(&seen);
@@ -286,7 +287,7 @@ async fn one_snapshot_for_a_verb() {
     assert!(!world.knows_history(&world.service_named("web").unwrap().id));
     assert_eq!(world.health(&pinned.id).unwrap().running, 0);
     assert!(server.calls().iter().all(|call| call.starts_with("GET ")));
-    // One service that vanished in between does not cost the others their history.
+    // A service that vanished in between does not cost the others their history.
     let server = TestServer::new(|call| match &call.path {
         path if path.contains(r#""service":["a","b"]"#) || path.contains(r#"["a"]"#) => {
             Reply::told(404, r#"{"message":"service a not found"}"#)

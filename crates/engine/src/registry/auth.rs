@@ -1,4 +1,5 @@
-//! What a registry asks for on a 401, and the token for it (docs.docker.com, "Registry token authentication").
+//! Registry authentication: the challenge of a 401, and the token for it (docs.docker.com, "Registry token
+//! authentication").
 
 use std::borrow::Cow;
 
@@ -14,24 +15,26 @@ use super::http::Answer;
 use crate::credentials::{Redacted, Secret};
 use pinnace_core::registry::Why;
 
-/// What a registry wants to see.
+/// The authentication scheme that a registry demands in `WWW-Authenticate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// User and password with every request.
+    /// HTTP basic authentication: user and password with every request.
     Basic,
-    /// A token, to be had elsewhere.
+    /// A bearer token, issued by a token server.
     Bearer {
-        /// Where.
+        /// The URL of the token server.
         realm: String,
-        /// Whose name the token is for.
+        /// The `service` parameter: the registry that the token is for.
         service: Option<String>,
-        /// What it must allow.
+        /// The `scope` parameter: the access that the token must grant, such as `repository:a/b:pull`.
         scope: Option<String>,
     },
 }
 
 impl Challenge {
-    /// The challenge of a 401; a token goes before a password where both are offered.
+    /// Reads the challenge from the headers of a 401: a token where the registry offers both a token and a password.
+    ///
+    /// `None` when there is no usable challenge; a `Bearer` without a realm is unusable.
     pub fn of(headers: &HeaderMap) -> Option<Self> {
         let mut basic = None;
         for value in headers.get_all(header::WWW_AUTHENTICATE) {
@@ -52,7 +55,7 @@ impl Challenge {
 
 type Params = Vec<(String, String)>;
 
-/// Reads `Scheme key="value", key=value, Scheme …` (RFC 9110 §11.6.1): names in lower case, values unquoted.
+/// Parses `Scheme key="value", key=value, Scheme …` (RFC 9110 §11.6.1): names in lower case, values unquoted.
 fn challenges(text: &str) -> Vec<(String, Params)> {
     let mut found: Vec<(String, Params)> = Vec::new();
     let mut rest = text.trim_start_matches([' ', ',', '\t']);
@@ -66,7 +69,7 @@ fn challenges(text: &str) -> Vec<(String, Params)> {
                 params.push((word, value));
                 left
             }
-            // A parameter of no scheme: left out, with its value.
+            // A parameter before any scheme is ignored, together with its value.
             (Some(value), None) => value_of(value.trim_start()).1,
             (None, _) => {
                 if !word.is_empty() {
@@ -97,13 +100,13 @@ fn value_of(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// `Basic …` for a user and a password.
+/// Builds the `Authorization` value `Basic …` for a user and a password.
 pub(super) fn basic(user: &str, password: &Redacted) -> HeaderValue {
     sensitive(&format!("Basic {}", STANDARD.encode(format!("{user}:{}", password.reveal()))))
         .unwrap_or(HeaderValue::from_static("Basic"))
 }
 
-/// `Bearer …`; a token that is no header value comes from somewhere it should not.
+/// Builds the `Authorization` value `Bearer …`; an error if the token holds characters that no header can carry.
 pub(super) fn bearer(token: &str) -> Result<HeaderValue, Why> {
     sensitive(&format!("Bearer {token}")).ok_or_else(|| Why::Other("the token is not fit for a header".to_owned()))
 }
@@ -114,9 +117,10 @@ fn sensitive(text: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
-/// The request for a token at a realm: GET, with user and password where there are any; POST with a refresh token.
+/// Builds the request to a token server: a GET, with user and password where they are known, or a POST with a
+/// refresh token.
 ///
-/// `clear` says whether secrets may go to this realm by plain HTTP.
+/// `clear` returns true if credentials may go to this host over plain HTTP.
 pub(super) fn token_request(
     realm: &str,
     service: Option<&str>,
@@ -157,7 +161,9 @@ fn form(pairs: &[(&str, Cow<'_, str>)]) -> String {
     encoded.collect::<Vec<_>>().join("&")
 }
 
-/// The token in an answer. A refusal is `Denied` with credentials, else `NoCredentials`.
+/// Reads the token from the answer of a token server; `shown` is true if credentials were sent.
+///
+/// A refusal is `Denied` if credentials were sent, else `NoCredentials`.
 pub(super) fn token_of(answer: &Answer, shown: bool) -> Result<HeaderValue, Why> {
     match answer.status {
         StatusCode::OK => {

@@ -1,4 +1,4 @@
-//! One look at one reference: its requests, log-ins and redirects.
+//! The requests for one image reference, with authentication and redirects.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::auth::{self, Challenge};
 use super::config::{self, Configuration};
 use super::fault::{Fault, refusal};
-use super::http::{Answer, Opened};
+use super::http::{Answer, StreamedResponse};
 use super::manifest::{self, Manifest};
 use super::{Inner, lock};
 use crate::credentials::Secret;
@@ -20,34 +20,35 @@ use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::registry::{Allowance, ImageFact, Why};
 use pinnace_core::swarm::hex;
 
-/// The most a manifest or a config may be, in bytes: the least the distribution-spec asks registries to take.
+/// The size limit of a manifest or a config, in bytes: the minimum that the distribution-spec asks registries to
+/// accept.
 const MOST: usize = 4 << 20;
-/// The most a token's answer may be, in bytes.
+/// The size limit of a token server's answer, in bytes.
 const TOKEN: usize = 1 << 20;
-/// How many redirects are followed.
+/// The maximum number of redirects per request.
 const HOPS: usize = 5;
-/// How long refused credentials are not shown again: many references must not lock an account.
+/// The time for which refused credentials are not sent again, as many references must not lock an account.
 const REFUSED: Duration = Duration::from_secs(30);
 
-/// What is sent to be let in to a repository.
+/// The authorization for one repository.
 #[derive(Clone, Default)]
-pub(super) struct Grant {
-    /// The header; `None`: nothing was asked for yet.
+pub(super) struct AuthGrant {
+    /// The `Authorization` header; `None` until the registry has asked for one.
     header: Option<HeaderValue>,
-    /// Whether credentials went into it.
+    /// Set when credentials were used to get the header.
     shown: bool,
-    /// Counts its renewals.
+    /// The number of renewals; shows whether another request has renewed the grant in the meantime.
     turn: u64,
 }
 
 impl Inner {
-    /// HEAD by tag or digest; then the manifest, if its digest was not seen before.
+    /// Resolves a reference: HEAD by tag or digest, then GET of the manifest if that digest is not cached.
     pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, Why> {
         let path = format!("manifests/{}", image.wanted());
         let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
         let named = match head.status {
             StatusCode::OK => digest_header(&head),
-            // A registry that knows no HEAD is asked with GET.
+            // A registry without HEAD is asked with GET.
             StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => None,
             status => return Err(self.refused(image, status, &head.body)),
         };
@@ -81,13 +82,14 @@ impl Inner {
         let Some(config) = &single.config else { return Ok(None) };
         match self.configuration(image, config).await {
             Ok(read) => Ok(read.platform.clone()),
-            // A manifest whose config is gone names no platform; it is still a manifest.
+            // If the config is missing, the platform is unknown; the manifest is still valid.
             Err(Why::NotFound) => Ok(None),
             Err(why) => Err(why),
         }
     }
 
-    /// The manifest of this digest, read once in a process; `body` where it came already.
+    /// Returns the manifest with this digest, read once per process; `body` is its text if the caller already has
+    /// it.
     pub(super) async fn manifest(
         &self,
         image: &ImageRef,
@@ -105,7 +107,7 @@ impl Inner {
         read.await.cloned()
     }
 
-    /// The configuration of this digest, read once in a process.
+    /// Returns the image configuration with this digest, read once per process.
     pub(super) async fn configuration(&self, image: &ImageRef, digest: &Digest) -> Result<Arc<Configuration>, Why> {
         let cell = self.configs.cell(digest);
         let read = cell.get_or_try_init(|| async {
@@ -115,7 +117,7 @@ impl Inner {
         read.await.cloned()
     }
 
-    /// GET, and the digest of what came.
+    /// Sends a GET, and returns the body with its computed digest.
     async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, Bytes), Why> {
         let answer = self.ask(image, Method::GET, self.uri(image, path)?, accept).await?;
         if answer.status != StatusCode::OK {
@@ -125,7 +127,7 @@ impl Inner {
         digest.map(|digest| (digest, answer.body)).ok_or_else(|| Why::Other("no digest".to_owned()))
     }
 
-    /// GET of what has this digest, and nothing else: neither a registry nor a cache on the way is believed.
+    /// Sends a GET and checks the body against the digest: neither the registry nor a cache in between is trusted.
     async fn get_checked(&self, image: &ImageRef, path: &str, accept: &str, digest: &Digest) -> Result<Bytes, Why> {
         let (found, body) = self.get(image, path, accept).await?;
         if found == *digest {
@@ -137,21 +139,22 @@ impl Inner {
 
     pub(super) fn refused(&self, image: &ImageRef, status: StatusCode, body: &[u8]) -> Why {
         if status == StatusCode::BAD_REQUEST && self.policy.is_insecure(&image.host) {
-            // What servers of TLS answer to plain HTTP; the engine, which tries both, may still get through.
+            // TLS servers answer 400 to plain HTTP. The engine tries both schemes, so it may still reach the
+            // registry.
             let host = &image.host;
             return Why::Unreachable(format!("{host} answers plain http with 400: perhaps it speaks TLS only"));
         }
         refusal(status, body)
     }
 
-    /// Where something of a repository is.
+    /// Builds the URL of a path below a repository (`manifests/…`, `blobs/…`, `tags/list`).
     pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
         let server = self.policy.server_of(&image.host);
         let url = format!("{}://{}/v2/{}/{path}", server.scheme, server.authority, image.path);
         url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
     }
 
-    /// One request to a repository, answered whole.
+    /// Sends one request to a repository, reads the whole answer, and records the rate limit that it reports.
     async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Answer, Why> {
         let asks_anew = method == Method::HEAD;
         let answer = self.open(image, method, uri, accept).await?.whole(MOST).await?;
@@ -159,21 +162,29 @@ impl Inner {
         let mut allowances = lock(&self.allowances);
         match told {
             Some(told) => drop(allowances.insert(image.host.clone(), told)),
-            // Not told any more: it does not hold for whoever logged in.
+            // The registry no longer reports a limit, so an earlier one does not apply to the present login.
             None if asks_anew => drop(allowances.remove(&image.host)),
             None => {}
         }
         Ok(answer)
     }
 
-    /// One request to a repository, logging in where the registry asks for it; 401 never comes back.
-    pub(super) async fn open(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Opened, Why> {
+    /// Sends one request to a repository, and logs in where the registry asks for it.
+    ///
+    /// Never returns an answer with status 401: that becomes an error.
+    pub(super) async fn open(
+        &self,
+        image: &ImageRef,
+        method: Method,
+        uri: Uri,
+        accept: &str,
+    ) -> Result<StreamedResponse, Why> {
         let cell = {
             let key = (image.host.clone(), image.path.clone());
             lock(&self.grants).entry(key).or_default().clone()
         };
         let mut grant = cell.lock().await.clone();
-        // Twice: a token may have run out, and the renewed one may be refused.
+        // Two attempts: the token may have expired, and the renewed one may be refused.
         for attempt in 0..2 {
             let answer = self.follow(&method, uri.clone(), accept, grant.header.as_ref()).await?;
             if answer.status != StatusCode::UNAUTHORIZED {
@@ -188,8 +199,8 @@ impl Inner {
         Err(self.turned_away(image, &grant))
     }
 
-    /// What a 401 to a fresh grant means.
-    fn turned_away(&self, image: &ImageRef, grant: &Grant) -> Why {
+    /// Returns the error for a 401 to a fresh grant; refused basic credentials are remembered.
+    fn turned_away(&self, image: &ImageRef, grant: &AuthGrant) -> Why {
         if !grant.shown {
             return Why::NoCredentials;
         }
@@ -203,14 +214,14 @@ impl Inner {
         lock(&self.refused).insert(image.host.clone(), Instant::now());
     }
 
-    /// Gets a new grant, unless another request did in the meantime.
+    /// Renews the grant, unless another request did so in the meantime (`turn` has moved).
     async fn renew(
         &self,
         image: &ImageRef,
-        cell: &Arc<tokio::sync::Mutex<Grant>>,
+        cell: &Arc<tokio::sync::Mutex<AuthGrant>>,
         turn: u64,
         challenge: Option<Challenge>,
-    ) -> Result<Grant, Why> {
+    ) -> Result<AuthGrant, Why> {
         let mut kept = cell.lock().await;
         if kept.turn != turn {
             return Ok(kept.clone());
@@ -227,16 +238,16 @@ impl Inner {
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", image.path));
                 self.token(image, &realm, service.as_deref(), &scope, secret).await
             }
-            // It wants a password, and there is none, or a token that is of no use here.
+            // The registry wants a password, but the stored secret is a token, which is of no use here.
             (None | Some(Challenge::Basic), Some(_)) => Err(Why::Denied),
             (None | Some(Challenge::Basic), None) => Err(Why::NoCredentials),
         };
         let header = header.map_err(|why| match (&credential, why) {
-            // That none could be read is the reason; the registry's answer is only what came of it.
+            // Report the unreadable credentials: the registry's refusal only follows from that.
             (Err(error), Why::NoCredentials) => Why::Other(error.to_string()),
             (_, why) => why,
         })?;
-        *kept = Grant { header: Some(header), shown: secret.is_some(), turn: turn + 1 };
+        *kept = AuthGrant { header: Some(header), shown: secret.is_some(), turn: turn + 1 };
         Ok(kept.clone())
     }
 
@@ -259,16 +270,17 @@ impl Inner {
         token
     }
 
-    /// Sends a request and follows redirects. The grant goes to the registry's own scheme and authority only, and a
-    /// 401 from any other is an error: its challenge would name where this registry's credentials are sent
-    /// (CVE-2020-15157).
+    /// Sends a request and follows redirects.
+    ///
+    /// The grant goes to the registry's own scheme and authority only, and a 401 from any other host is an error:
+    /// its challenge would name where this registry's credentials are sent (CVE-2020-15157).
     async fn follow(
         &self,
         method: &Method,
         mut uri: Uri,
         accept: &str,
         grant: Option<&HeaderValue>,
-    ) -> Result<Opened, Why> {
+    ) -> Result<StreamedResponse, Why> {
         let home = (uri.scheme_str() == Some("https"), uri.authority().cloned());
         for _ in 0..=HOPS {
             let is_home = home == (uri.scheme_str() == Some("https"), uri.authority().cloned());
@@ -293,7 +305,7 @@ impl Inner {
                 }
                 return Ok(answer);
             };
-            // Read to its end, so that the connection can be kept; what it says is of no interest.
+            // Read to its end, so that the connection can be reused; the content does not matter.
             let _ = answer.whole(MOST).await;
             uri = join(&uri, &location).ok_or_else(|| Why::Other("a redirect to no usable address".to_owned()))?;
             let host = uri.authority().map_or("", |it| it.as_str());
@@ -313,11 +325,12 @@ impl Inner {
     }
 }
 
-/// What is still allowed: `100;w=21600`, the window in seconds (draft-ietf-httpapi-ratelimit-headers-03).
+/// Reads the rate limit from the headers: `100;w=21600`, the window in seconds
+/// (draft-ietf-httpapi-ratelimit-headers-03).
 fn allowance(headers: &HeaderMap) -> Option<Allowance> {
     let read = |name: &str| {
         let text = headers.get(name)?.to_str().ok()?;
-        // Several windows may follow one another; the first is the one in force.
+        // Several windows may be listed; the first one is in force.
         let mut parts = text.split(',').next()?.split(';').map(str::trim);
         let count: u64 = parts.next()?.parse().ok()?;
         Some((count, parts.find_map(|part| part.strip_prefix("w=")?.trim().parse().ok())))
@@ -330,7 +343,10 @@ fn digest_header(answer: &Answer) -> Option<Digest> {
     Digest::parse(answer.headers.get("docker-content-digest")?.to_str().ok()?)
 }
 
-/// Where a `Location` leads from here: an address of its own, one of another host, an absolute or a relative path.
+/// Resolves a `Location` header against the request's URL: an absolute URL, `//host/path`, an absolute or a relative
+/// path.
+///
+/// `None` if it is no usable URL.
 pub(super) fn join(from: &Uri, location: &HeaderValue) -> Option<Uri> {
     let (location, scheme, host) = (location.to_str().ok()?, from.scheme_str()?, from.authority()?);
     let location = location.split('#').next()?;
@@ -347,8 +363,8 @@ pub(super) fn join(from: &Uri, location: &HeaderValue) -> Option<Uri> {
     text.parse().ok().filter(|uri: &Uri| uri.authority().is_some())
 }
 
-/// Grants, by host and repository.
-pub(super) type Grants = HashMap<(String, String), Arc<tokio::sync::Mutex<Grant>>>;
+/// The grants by (host, repository).
+pub(super) type AuthGrants = HashMap<(String, String), Arc<tokio::sync::Mutex<AuthGrant>>>;
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,6 @@
-//! An image's configuration (OCI image-spec, "Image Configuration"), with Docker's health check.
+//! The image configuration (OCI image-spec, "Image Configuration"), with Docker's health check.
 //!
-//! Read value by value: one that has an unexpected form is left out and takes no other with it.
+//! Each value is read separately: a value of an unexpected form is left out and does not affect the others.
 
 use serde_json::Value;
 
@@ -9,23 +9,23 @@ use pinnace_core::registry::{Config, Step};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-/// The most of one text that is kept, in characters: a build step may hold a whole script.
+/// The maximum length of a stored text, in characters: a build step may hold a whole script.
 const LONGEST: usize = 4096;
-/// The most of anything there are several of.
+/// The maximum number of entries of any list or map.
 const MANY: usize = 1000;
 
-/// A configuration, and what belongs to the image's manifest in it.
+/// An image configuration, with the parts that describe the manifest kept apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Configuration {
-    /// What it is made for; `None` where it does not say.
+    /// The platform that the image is built for; `None` where the configuration does not name one.
     pub platform: Option<Platform>,
-    /// What the layers unpack to, the lowest first.
+    /// The digests of the uncompressed layers, the lowest first; `None` for a digest of an unknown kind.
     pub diff_ids: Vec<Option<Digest>>,
-    /// All else.
+    /// The remaining values.
     pub config: Config,
 }
 
-/// Text from a registry: cleaned, and of an end.
+/// Cleans a text from a registry and limits its length.
 pub(super) fn short(text: &str) -> String {
     let cleaned = clean(text);
     match cleaned.char_indices().nth(LONGEST) {
@@ -34,7 +34,7 @@ pub(super) fn short(text: &str) -> String {
     }
 }
 
-/// Reads a configuration; what is no JSON is an empty one.
+/// Reads a configuration; a body that is not JSON gives an empty one.
 pub(super) fn read(body: &[u8]) -> Configuration {
     let all: Value = serde_json::from_slice(body).unwrap_or_default();
     let platform = Platform::new(&text(&all["os"]), &text(&all["architecture"]));
@@ -52,7 +52,7 @@ pub(super) fn read(body: &[u8]) -> Configuration {
         volumes: keys(&run["Volumes"]),
         workdir: text(&run["WorkingDir"]),
         stop_signal: text(&run["StopSignal"]),
-        // `NONE` takes an inherited check away.
+        // `NONE` disables an inherited health check.
         health: if health.first().is_some_and(|it| it == "NONE") { Vec::new() } else { health },
         env: env.filter(|name| !name.is_empty()).collect(),
         history: items(&all["history"]).take(MANY).map(step).collect(),
@@ -69,7 +69,7 @@ fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// A list of words; a single text, as old builders wrote it, is one word.
+/// Reads a list of strings; a single string, as old builders wrote it, becomes a list of one.
 fn words(value: &Value) -> Vec<String> {
     match value {
         Value::String(one) if !one.is_empty() => vec![short(one)],
@@ -97,10 +97,11 @@ fn step(value: &Value) -> Step {
     }
 }
 
-/// A step without the values of variables and build arguments, which may be secrets.
+/// Removes the values of variables and build arguments from a build step, as they may be secrets.
 ///
-/// The builders write `ENV NAME=value`, `ARG NAME=value`, and before a command its arguments as `|2 A=x B=y /bin/sh -c …`.
-/// Values are not quoted, so that where one ends cannot be told: what follows a name is left out up to the next one.
+/// The builders write `ENV NAME=value`, `ARG NAME=value`, and before a command its arguments as `|2 A=x B=y /bin/sh
+/// -c …`. Values are not quoted, so the end of a value is unknown: everything after a name is left out up to the
+/// next name.
 fn without_values(by: &str) -> String {
     let by = by.trim();
     let by = by.strip_prefix("/bin/sh -c #(nop)").map_or(by, str::trim);
@@ -109,7 +110,7 @@ fn without_values(by: &str) -> String {
         let rest = by[instruction.len()..].trim();
         let names: Vec<String> = rest.split(' ').filter_map(name).collect();
         if names.is_empty() {
-            // `ENV NAME value`, or an argument without a value.
+            // Either `ENV NAME value`, or an argument without a value.
             let first = rest.split(' ').next().unwrap_or_default();
             return format!("{instruction} {first}{}", if rest == first { "" } else { "=…" });
         }
@@ -128,7 +129,7 @@ fn without_values(by: &str) -> String {
     format!("{run}{} {command}", names.join(" ")).trim_end().to_owned()
 }
 
-/// `NAME=value` → `NAME=…`.
+/// Replaces a value: `NAME=value` → `NAME=…`; `None` for a word that is not an assignment.
 fn name(word: &str) -> Option<String> {
     let (name, _) = word.split_once('=')?;
     let good = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') && !name.is_empty();

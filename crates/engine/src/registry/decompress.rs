@@ -1,4 +1,6 @@
-//! One layer, unpacked as it comes: its packing by its first bytes, then the tar within. For a thread that may wait.
+//! Streaming decompression of one layer: gzip, zstd or plain, detected by the first bytes, and the tar inside.
+//!
+//! The readers block, so they run on a blocking thread.
 
 use std::io::{self, BufRead, BufReader, Read};
 
@@ -9,38 +11,38 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc::Receiver;
 
-use super::rootfs::Tree;
+use super::rootfs::FileTree;
 use pinnace_core::image::Digest;
 use pinnace_core::registry::FileKind;
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 
-/// The most of a tar's own headers for one file (long names, PAX records), in bytes.
+/// The size limit of a tar's extra headers for one file (long names, PAX records), in bytes.
 const HEADER: u64 = 1 << 20;
-/// The largest window of zstd, in bytes: what unpacking holds in memory.
+/// The largest zstd window accepted, in bytes: decompression holds that much in memory.
 const WINDOW: u64 = 64 << 20;
-/// The most of a library's words that is repeated, in characters.
+/// The maximum length of a library's message that is repeated, in characters.
 const SAID: usize = 100;
-/// What is said of a layer that unpacks to more than is read.
+/// The error for a layer that unpacks to more than the limit.
 const BOMB: &str = "unpacked it is larger than all that is read: it may be made to exhaust the reader";
-/// How much is read at once.
+/// The size of the read buffer, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// What comes of a layer, a piece at a time, and its digest so far.
-pub(super) struct Pieces {
+/// The compressed bytes of a layer as a blocking reader, hashed while they are read.
+pub(super) struct LayerReader {
     from: Receiver<Bytes>,
     piece: Bytes,
     sum: Sha256,
 }
 
-impl Pieces {
-    /// What comes here; its end is the layer's.
+impl LayerReader {
+    /// Reads from this channel; when it is closed, the layer ends.
     pub fn new(from: Receiver<Bytes>) -> Self {
         Self { from, piece: Bytes::new(), sum: Sha256::new() }
     }
 }
 
-impl Read for Pieces {
+impl Read for LayerReader {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.from.blocking_recv() {
@@ -56,13 +58,13 @@ impl Read for Pieces {
     }
 }
 
-/// How much may still come out of packed layers.
-struct Meter<'a, R> {
+/// A reader that stops with an error when the limit for uncompressed bytes is reached.
+struct OutputLimit<'a, R> {
     from: R,
     left: &'a mut u64,
 }
 
-impl<R: Read> Read for Meter<'_, R> {
+impl<R: Read> Read for OutputLimit<'_, R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let some = self.from.read(to)?;
         *self.left = self.left.checked_sub(some as u64).ok_or_else(|| io::Error::other(BOMB))?;
@@ -70,11 +72,12 @@ impl<R: Read> Read for Meter<'_, R> {
     }
 }
 
-/// Takes a layer's entries into the tree, and checks that it has its digest. `left`: what may still be unpacked, in bytes.
-pub(super) fn unpack(pieces: Pieces, digest: &Digest, tree: &mut Tree, left: &mut u64) -> Result<(), String> {
+/// Adds a layer's entries to the tree and checks the layer's digest. `left` is the number of bytes that may still be
+/// unpacked.
+pub(super) fn unpack(pieces: LayerReader, digest: &Digest, tree: &mut FileTree, left: &mut u64) -> Result<(), String> {
     let mut packed = BufReader::with_capacity(PIECE, pieces);
     entries(&mut packed, tree, left)?;
-    // What follows the archive belongs to the digest too.
+    // Bytes after the archive count for the digest too.
     io::copy(&mut packed, &mut io::sink()).map_err(|error| cause(&error))?;
     let found = format!("sha256:{}", hex(&packed.into_inner().sum.finalize()));
     if found != digest.as_str() {
@@ -84,19 +87,19 @@ pub(super) fn unpack(pieces: Pieces, digest: &Digest, tree: &mut Tree, left: &mu
     Ok(())
 }
 
-fn entries(packed: &mut BufReader<Pieces>, tree: &mut Tree, left: &mut u64) -> Result<(), String> {
+fn entries(packed: &mut BufReader<LayerReader>, tree: &mut FileTree, left: &mut u64) -> Result<(), String> {
     let start = packed.fill_buf().map_err(|error| cause(&error))?;
     match start {
-        [0x1f, 0x8b, ..] => archive(Meter { from: MultiGzDecoder::new(packed), left }, tree),
-        // A frame, or one to skip (RFC 8878, 3.1).
+        [0x1f, 0x8b, ..] => archive(OutputLimit { from: MultiGzDecoder::new(packed), left }, tree),
+        // A zstd frame, or a skippable frame (RFC 8878, 3.1).
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            archive(Meter { from: Frames::new(packed), left }, tree)
+            archive(OutputLimit { from: Frames::new(packed), left }, tree)
         }
-        _ => archive(Meter { from: packed, left }, tree),
+        _ => archive(OutputLimit { from: packed, left }, tree),
     }
 }
 
-/// All frames of zstd, one after another.
+/// A reader over all zstd frames of a stream, in sequence.
 struct Frames<R> {
     source: R,
     decoder: FrameDecoder,
@@ -110,7 +113,7 @@ impl<R: BufRead> Frames<R> {
         Self { source, decoder, within: false }
     }
 
-    /// Begins the next frame; `false` at the end of all.
+    /// Starts the next frame, and skips skippable ones; `false` at the end of the stream.
     fn begin(&mut self) -> io::Result<bool> {
         while !self.source.fill_buf()?.is_empty() {
             match self.decoder.reset(&mut self.source) {
@@ -145,15 +148,16 @@ impl<R: BufRead> Read for Frames<R> {
     }
 }
 
-/// What the headers before an entry say about it.
+/// The values from extra headers (GNU long name, PAX) that apply to the next entry.
 #[derive(Default)]
 struct Told {
     path: Option<Vec<u8>>,
     size: Option<u64>,
 }
 
-/// Reads a tar. Its own headers are taken with a limit, which the library's way to long names does not have.
-fn archive(from: impl Read, tree: &mut Tree) -> Result<(), String> {
+/// Reads a tar into the tree. Extra headers are read here with a size limit, as the library reads long names without
+/// one.
+fn archive(from: impl Read, tree: &mut FileTree) -> Result<(), String> {
     let mut archive = tar::Archive::new(from);
     let mut told = Told::default();
     for entry in archive.entries().map_err(|error| cause(&error))?.raw(true) {
@@ -201,7 +205,7 @@ fn header(entry: &mut impl Read) -> Result<Vec<u8>, String> {
 }
 
 impl Told {
-    /// The records that concern us (POSIX, `pax`, "Extended Header").
+    /// Takes over the relevant records of a PAX header (POSIX, `pax`, "Extended Header").
     fn pax(&mut self, header: &[u8]) {
         for record in tar::PaxExtensions::new(header).flatten() {
             match record.key_bytes() {
@@ -217,7 +221,7 @@ fn cause(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         return "it ends too early".to_owned();
     }
-    // Ours are whole sentences, the libraries' repeat what they stumbled over.
+    // Our own message is a whole sentence; the libraries' messages repeat the input that they failed on.
     let said: String = clean(&error.to_string()).chars().take(SAID).collect();
     if said == BOMB { said } else { format!("it cannot be unpacked: {said}") }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between us and a registry, in plain words.
+//! Errors of calls to registries, and their texts for people.
 
 use std::error::Error;
 use std::io;
@@ -11,31 +11,31 @@ use crate::http::{ConnectError, deepest};
 use pinnace_core::registry::Why;
 use pinnace_core::text::clean;
 
-/// The most of a registry's own words that is repeated, in characters.
+/// The maximum length of a registry's message that is repeated, in characters.
 const WORDS: usize = 200;
 
-/// Why no connection came to be. The texts name the host: many are asked at once.
+/// A failed connection attempt. The texts name the host, as many hosts are asked at once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DialError {
-    /// The resolver says there is no such name, or cannot say.
+    /// The name does not resolve, or the resolver failed.
     #[error("the name {0} does not resolve from here")]
     NoName(String),
-    /// The resolver said nothing in time.
+    /// The resolver did not answer within the limit.
     #[error("the name {0} did not resolve within {seconds} s", seconds = .1.as_secs())]
     SlowName(String, Duration),
-    /// Nobody answered in time.
+    /// The connection was not accepted within the limit.
     #[error("{0} did not answer within {seconds} s", seconds = .1.as_secs())]
     Silent(String, Duration),
-    /// The system or the other side said no.
+    /// The operating system or the host refused the connection; the second value is the cause.
     #[error("cannot connect to {0}: {1}")]
     Refused(String, String),
-    /// No TLS session came to be.
+    /// The TLS handshake failed, or its settings could not be loaded; the second value is the cause.
     #[error("no TLS with {0}: {1}")]
     Tls(String, String),
 }
 
 impl DialError {
-    /// Whether it was the name.
+    /// Returns whether the name resolution failed.
     pub(crate) fn is_name(&self) -> bool {
         matches!(self, Self::NoName(_) | Self::SlowName(..))
     }
@@ -54,7 +54,7 @@ impl From<ConnectError> for DialError {
     }
 }
 
-/// The meaning of a failed handshake, where that is known better than the library says it.
+/// Describes a failed handshake: in our words for plain HTTP on the other side, else in the library's.
 fn tls_cause(error: &io::Error) -> String {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match inner {
@@ -66,19 +66,19 @@ fn tls_cause(error: &io::Error) -> String {
     }
 }
 
-/// Why a call brought no whole answer.
+/// An HTTP call without a complete answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// There was no connection.
+    /// The connection could not be made.
     #[error(transparent)]
     Dial(#[from] DialError),
-    /// The connection broke, or what came over it is not HTTP.
+    /// The connection broke, or the bytes received are not HTTP.
     #[error("{0}: {1}")]
     Broken(String, String),
-    /// The answer is larger than anything of its kind.
+    /// The answer is larger than the limit for its kind.
     #[error("the answer of {0} is larger than {1} bytes")]
     TooLarge(String, usize),
-    /// The request could not even be made: a host or path that is no URL.
+    /// The request could not be built: the host or path does not form a URL.
     #[error("{0}")]
     Request(String),
 }
@@ -92,7 +92,8 @@ impl From<Fault> for Why {
     }
 }
 
-/// The cause at the bottom of an error: what libraries print on top ("client error (Connect)") says nothing.
+/// Returns the innermost cause of an error, with a lower-case first letter: the outer texts of libraries ("client
+/// error (Connect)") say nothing.
 pub(super) fn root(error: &(dyn Error + 'static)) -> String {
     let text = deepest(error).to_string();
     let text = text.split(" (os error ").next().unwrap_or_default();
@@ -100,7 +101,7 @@ pub(super) fn root(error: &(dyn Error + 'static)) -> String {
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
-/// The verdict on a status that is no success (OCI distribution-spec, "Error Codes"); 401 is judged by who asked.
+/// Maps an error status to its reason (OCI distribution-spec, "Error Codes"). Callers handle 401 themselves.
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> Why {
     match status {
         StatusCode::NOT_FOUND => Why::NotFound,
@@ -110,7 +111,7 @@ pub(super) fn refusal(status: StatusCode, body: &[u8]) -> Why {
     }
 }
 
-/// `HTTP 503 Service Unavailable: <the registry's words>`.
+/// Formats a status: `HTTP 503 Service Unavailable: <the registry's message>`.
 pub(super) fn status_line(status: StatusCode, body: &[u8]) -> String {
     let line = format!("HTTP {status}");
     let envelope: Option<OciEnvelope> = serde_json::from_slice(body).ok();

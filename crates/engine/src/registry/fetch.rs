@@ -1,4 +1,4 @@
-//! A small file at an address, over the transport that registries are asked by: no credentials, limits on time and size.
+//! Download of a small file from a URL, with the registries' HTTP client: no credentials, limits on time and size.
 
 use std::time::Duration;
 
@@ -11,25 +11,25 @@ use super::fault::{DialError, Fault, status_line};
 use super::http::{Dial, Http};
 use super::policy::Limits;
 
-/// How many redirects are followed.
+/// The maximum number of redirects per download.
 const HOPS: usize = 5;
 
-/// What fetches files. Clones share its connections.
+/// A client that downloads files. Clones share its connections.
 #[derive(Clone)]
 pub struct Fetch {
     http: Http,
 }
 
 impl Fetch {
-    /// Fetches in this way, with the connection limits of registries.
+    /// Creates a client over `dial`, with the connection limits of registries.
     pub fn new(dial: Dial) -> Self {
         Self { http: Http::new(dial, Limits::default().connect) }
     }
 
-    /// Reads what is at an `http` or `https` address: at most `most` bytes of it, within `limit` in all.
+    /// Downloads the body of an `http` or `https` URL, of at most `most` bytes, within `limit` in total.
     ///
     /// # Errors
-    /// Why there is nothing, in a sentence that does not repeat the address.
+    /// The reason as a sentence that does not repeat the URL.
     pub async fn get(&self, address: &str, most: usize, limit: Duration) -> Result<Bytes, String> {
         let seconds = limit.as_secs();
         timeout(limit, self.follow(address, most))
@@ -68,7 +68,7 @@ fn refused(status: StatusCode, body: &[u8]) -> String {
     status_line(status, body)
 }
 
-/// A fault in words that fit an address a person chose: no engine declares it insecure.
+/// Describes a fault for a URL that a person typed: the hint about the engine's insecure registries does not apply.
 fn told(fault: Fault) -> String {
     match fault {
         Fault::Dial(DialError::Tls(host, why)) if why.starts_with("it speaks plain http") => {

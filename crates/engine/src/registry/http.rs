@@ -1,4 +1,4 @@
-//! The HTTP calls to registries over a pool: answers read whole with limits, or a piece at a time.
+//! The pooled HTTP client for registries: answers read whole with limits, or as a stream.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -20,42 +20,42 @@ use super::tls::Trust;
 pub(super) use crate::http::Answer;
 use crate::http::{Connection, Opener, Pool, find, pool};
 
-/// How long a host that did not answer is not tried again: two hundred references must not wait one after another.
+/// The time for which a host that could not be reached is not tried again: two hundred references must not time out
+/// one after another.
 const AGAIN: Duration = Duration::from_secs(5);
-/// Connections are kept this long; registries and balancers close them at 60 s or later.
+/// The time for which an idle connection is kept; registries and load balancers close theirs at 60 s or later.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Hands out one end of a pipe instead of a connection; the other end is served within the process.
+/// An opener that returns one end of an in-process pipe instead of a connection; the other end is served in this
+/// process.
 pub type Memory = Opener<DialError>;
 
-/// How a host is reached.
+/// The transport to registries.
 #[derive(Clone)]
 pub enum Dial {
     /// TCP, with TLS over it where the scheme is `https`.
     Net(Arc<Trust>),
-    /// A pipe within the process, for every host and both schemes.
+    /// An in-process pipe, for every host and both schemes.
     Memory(Memory),
 }
 
-/// An answer whose body is still to come.
+/// An answer whose body has not been read yet.
 #[derive(Debug)]
-pub(super) struct Opened {
-    /// Its status.
+pub(super) struct StreamedResponse {
     pub status: StatusCode,
-    /// Its headers.
     pub headers: HeaderMap,
     body: Incoming,
     host: String,
 }
 
-/// The client. Clones share its connections.
+/// The HTTP client for registries. Clones share its connections.
 #[derive(Clone)]
 pub(super) struct Http {
     client: Pool<Connector>,
     down: Down,
 }
 
-/// Hosts that could not be reached last time, with when.
+/// The hosts whose last connection attempt failed, with the time and the error.
 #[derive(Clone, Default)]
 struct Down(Arc<Mutex<HashMap<String, (Instant, DialError)>>>);
 
@@ -66,28 +66,28 @@ impl Down {
 }
 
 impl Http {
-    /// A client; `connect` limits name look-up and connecting, and again the TLS handshake.
+    /// Creates a client; `connect` limits name resolution and connecting together, and again the TLS handshake.
     pub fn new(dial: Dial, connect: Duration) -> Self {
         let down = Down::default();
         let connector = Connector { dial, connect, down: down.clone() };
         Self { client: pool(connector, IDLE), down }
     }
 
-    /// Whether this host's name did not resolve when it was last tried.
+    /// Returns whether this host's name did not resolve at the last attempt.
     pub(crate) fn is_unresolved(&self, authority: &str) -> bool {
         self.down.with(|down| down.get(authority).is_some_and(|(_, error)| error.is_name()))
     }
 
-    /// Sends a request and reads the answer whole, at most `most` bytes of it. The caller limits the time.
+    /// Sends a request and reads the whole answer; more than `most` bytes is a fault. The caller limits the time.
     pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<Answer, Fault> {
         self.open(request).await?.whole(most).await
     }
 
     /// Sends a request and waits for the head of the answer. The caller limits the time.
     ///
-    /// A kept connection that the other side was just closing is no failure: the request is sent once more, as none
-    /// of ours changes anything.
-    pub async fn open(&self, request: &Request<Bytes>) -> Result<Opened, Fault> {
+    /// If the other side was just closing a reused connection, the request is sent once more: none of our requests
+    /// changes anything.
+    pub async fn open(&self, request: &Request<Bytes>) -> Result<StreamedResponse, Fault> {
         match self.open_once(request).await {
             Err((_, true)) => self.open_once(request).await,
             other => other,
@@ -95,22 +95,22 @@ impl Http {
         .map_err(|(fault, _)| fault)
     }
 
-    async fn open_once(&self, request: &Request<Bytes>) -> Result<Opened, (Fault, bool)> {
+    async fn open_once(&self, request: &Request<Bytes>) -> Result<StreamedResponse, (Fault, bool)> {
         let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
         let request = request.clone().map(Full::new);
         let response = self.client.request(request).await.map_err(|error| broken(&host, &error))?;
         let (head, body) = response.into_parts();
-        Ok(Opened { status: head.status, headers: head.headers, body, host })
+        Ok(StreamedResponse { status: head.status, headers: head.headers, body, host })
     }
 }
 
-impl Opened {
-    /// Who answers: after redirects perhaps another than was asked.
+impl StreamedResponse {
+    /// Returns the host that answered; after redirects it may differ from the registry.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The next bytes of the body; `None` at its end.
+    /// Returns the next bytes of the body; `None` at its end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
         while let Some(frame) = self.body.frame().await {
             let frame = frame.map_err(|error| Fault::Broken(self.host.clone(), root(&error)))?;
@@ -121,7 +121,7 @@ impl Opened {
         Ok(None)
     }
 
-    /// The whole answer; one of more than `most` bytes is a fault.
+    /// Reads the whole answer; more than `most` bytes is a fault.
     pub async fn whole(mut self, most: usize) -> Result<Answer, Fault> {
         let mut whole = BytesMut::new();
         while let Some(data) = self.chunk().await? {
@@ -134,7 +134,7 @@ impl Opened {
     }
 }
 
-/// The fault, and whether the same request may simply be sent again.
+/// Returns the fault, and whether the same request may be sent again.
 fn broken(host: &str, error: &ClientError) -> (Fault, bool) {
     if let Some(dial) = find::<DialError>(error) {
         return (Fault::Dial(dial.clone()), false);

@@ -1,4 +1,4 @@
-//! What an image is: its manifests and its configuration put together.
+//! The description of an image, assembled from its index, its manifest and its configuration.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use super::manifest::{Image, Manifest};
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::registry::{About, Entry, Layer, Why};
 
-/// How deep an index may stand within another.
+/// The maximum depth of nested indexes.
 const DEEP: usize = 3;
 
 impl Inner {
-    /// Puts together what the image of a digest is.
+    /// Assembles the description of an image; a reference without a digest is resolved first.
     pub(super) async fn describe(&self, image: &ImageRef) -> Result<About, Why> {
         let digest = match &image.digest {
             Some(digest) => digest.clone(),
@@ -40,7 +40,7 @@ impl Inner {
         Ok(about)
     }
 
-    /// From an index to the image that is told about.
+    /// Follows an index down to the manifest of the image that is described, and fills in its values.
     async fn descend(&self, image: &ImageRef, top: Arc<Manifest>, about: &mut About) -> Result<(), Why> {
         let mut manifest = top;
         let mut chosen: Option<Entry> = None;
@@ -90,12 +90,12 @@ impl Inner {
     }
 }
 
-/// What is listed and not there: the image as a whole cannot be pulled.
+/// Returns the error for a listed object that the registry does not have: the image cannot be pulled.
 fn gone(what: &str, digest: &Digest) -> Why {
     Why::Other(format!("its {what} {digest} is not at the registry"))
 }
 
-/// Layers and what they unpack to belong together by place, where there are as many of the one as of the other.
+/// Assigns each layer its uncompressed digest, by position; does nothing if the two lists differ in length.
 fn unpacked(layers: &mut [Layer], diff_ids: &[Option<Digest>]) {
     if layers.len() == diff_ids.len() {
         for (layer, diff_id) in layers.iter_mut().zip(diff_ids) {

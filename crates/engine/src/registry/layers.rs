@@ -1,4 +1,4 @@
-//! Layers from the registry, as streams: nothing is stored, and nothing has to fit into memory.
+//! Layers read from the registry as streams: nothing is stored, and nothing has to fit into memory.
 
 use std::time::Duration;
 
@@ -7,30 +7,30 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Inner;
-use super::decompress::{Pieces, unpack};
-use super::http::Opened;
-use super::rootfs::Tree;
+use super::decompress::{LayerReader, unpack};
+use super::http::StreamedResponse;
+use super::rootfs::FileTree;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::{About, ImageFile, Layer, Reading, Why};
 use pinnace_core::text::clean;
 
-/// The most of an answer that is no layer, in bytes.
+/// The size limit of an error answer, in bytes.
 const REFUSAL: usize = 64 * 1024;
-/// Pieces on their way to the one who unpacks.
+/// The number of chunks buffered between the download and the decompression.
 const AHEAD: usize = 8;
-/// Progress is told whenever so many bytes more have come.
+/// The number of bytes between two progress reports.
 const STEP: u64 = 1 << 20;
 
-/// Limits of reading an image's layers.
+/// The limits for reading an image's layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounds {
-    /// All layers together, in bytes as served.
+    /// The compressed size of all layers together, in bytes.
     pub bytes: u64,
-    /// What they unpack to, in bytes.
+    /// The uncompressed size of all layers together, in bytes.
     pub unpacked: u64,
-    /// Entries of all layers together.
+    /// The number of tar entries of all layers together.
     pub entries: usize,
-    /// How long nothing may come.
+    /// The maximum time between two chunks.
     pub silence: Duration,
 }
 
@@ -40,14 +40,14 @@ impl Default for Bounds {
     }
 }
 
-/// What goes from layer to layer.
+/// The state passed on from layer to layer: the tree so far, and the bytes that may still be unpacked.
 struct Work {
-    tree: Tree,
+    tree: FileTree,
     left: u64,
 }
 
 impl Inner {
-    /// Reads all layers, the lowest first, and tells what paths they make.
+    /// Reads all layers, the lowest first, and returns the paths of the resulting file system.
     pub(super) async fn unpack(
         &self,
         image: &ImageRef,
@@ -61,12 +61,12 @@ impl Inner {
             return Err(Why::Other(format!("its layers are {all}, and no more than {most} are read")));
         }
         let mut reading = Reading { layer: 0, layers: about.layers.len(), bytes: 0, of };
-        let mut work = Work { tree: Tree::new(bounds.entries), left: bounds.unpacked };
+        let mut work = Work { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
         for layer in &about.layers {
             reading.layer += 1;
             progress(reading);
             let named = |why: Why| match why {
-                // The image as a whole cannot be had.
+                // A missing layer means that the whole image cannot be pulled.
                 Why::NotFound => Why::Other(format!("its layer {} is not at the registry", layer.digest)),
                 Why::Other(text) => Why::Other(format!("its layer {}: {text}", layer.digest)),
                 why => why,
@@ -89,7 +89,7 @@ impl Inner {
             return Err(Why::Other(format!("it is of a kind that cannot be read: {}", layer.media_type)));
         }
         let turns = self.turns(&image.host);
-        // Never closed: an error cannot be.
+        // The semaphore is never closed, so this cannot fail.
         let _turn = turns.acquire().await;
         let uri = self.uri(image, &format!("blobs/{}", layer.digest))?;
         let opened = timeout(self.policy.limits.call, self.open(image, Method::GET, uri, "*/*"));
@@ -103,20 +103,21 @@ impl Inner {
         let (to, from) = mpsc::channel(AHEAD);
         let digest = layer.digest.clone();
         let unpacking = tokio::task::spawn_blocking(move || {
-            let unpacked = unpack(Pieces::new(from), &digest, &mut work.tree, &mut work.left);
+            let unpacked = unpack(LayerReader::new(from), &digest, &mut work.tree, &mut work.left);
             unpacked.map(|()| work)
         });
         let fed = self.feed(opened, layer, to, bounds, reading, progress).await;
         let unpacked = unpacking.await.map_err(|_| Why::Other("reading it failed within pinnace".to_owned()))?;
-        // What broke off on the way is the cause of what is then missing.
+        // A broken download is the cause of the decompression error that follows, so it is reported first.
         fed?;
         unpacked.map_err(|text| Why::Other(clean(&text)))
     }
 
-    /// Passes on what comes, until its end or until it is not wanted any more.
+    /// Passes the chunks on to the decompression, until the layer ends or the receiver stops. The layer must have
+    /// the size that its manifest states.
     async fn feed(
         &self,
-        mut opened: Opened,
+        mut opened: StreamedResponse,
         layer: &Layer,
         to: mpsc::Sender<bytes::Bytes>,
         bounds: &Bounds,
@@ -139,7 +140,7 @@ impl Inner {
                 progress(*reading);
             }
             if to.send(piece).await.is_err() {
-                // It has its reason, which it tells.
+                // The receiver stopped; its own result holds the reason.
                 return Ok(());
             }
         }

@@ -1,4 +1,4 @@
-//! What a registry serves under a digest: an index, an image's manifest, or something else (OCI image-spec).
+//! The manifests of a registry: an index, an image manifest, or another kind (OCI image-spec).
 
 use std::collections::BTreeMap;
 
@@ -12,61 +12,58 @@ use pinnace_core::image::{Digest, Platform};
 use pinnace_core::registry::{Entry, Layer};
 use pinnace_core::text::clean;
 
-/// What builders write beside an attestation's manifest (docs.docker.com, "Image attestation storage").
+/// The annotation that marks an attestation's manifest in an index (docs.docker.com, "Image attestation storage").
 const REFERENCE: &str = "vnd.docker.reference.type";
-/// The most annotations or entries that are read of one manifest.
+/// The maximum number of annotations or entries read from one manifest.
 const MANY: usize = 1000;
 
-/// Everything we can read, indexes first: a registry that has to choose serves what the tag names.
+/// Returns the `Accept` value with all readable media types, indexes first: a registry that has to choose then
+/// serves the object that the tag names.
 pub(super) fn accepted() -> String {
     [OCI_IMAGE_INDEX_MEDIA_TYPE, IMAGE_MANIFEST_LIST_MEDIA_TYPE, OCI_IMAGE_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE]
         .join(", ")
 }
 
-/// A manifest as far as it concerns us, all texts cleaned.
+/// A parsed manifest, all texts cleaned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Manifest {
-    /// Several images, and what goes with them.
+    /// An index: several images and their attestations.
     Index(Index),
-    /// One image.
+    /// The manifest of one image.
     Image(Image),
-    /// Something this version cannot read (a signed manifest of schema 1).
+    /// An unreadable kind of manifest, such as a signed manifest of schema 1.
     Other,
 }
 
-/// Several images.
+/// The contents of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Index {
-    /// Its media type.
     pub media_type: String,
-    /// Its lines, but for those whose digest is of an unknown kind.
+    /// The listed manifests, without those whose digest is of an unknown kind.
     pub entries: Vec<Entry>,
-    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
 }
 
-/// One image.
+/// The manifest of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Image {
-    /// Its media type.
     pub media_type: String,
-    /// The digest of its configuration, which names the platform.
+    /// The digest of the image configuration, which names the platform; `None` if the digest is of an unknown kind.
     pub config: Option<Digest>,
-    /// Its layers, without what they unpack to; `None` where the digest of one is of an unknown kind.
+    /// The layers, with `diff_id` not set yet; `None` if the digest of any layer is of an unknown kind.
     pub layers: Option<Vec<Layer>>,
-    /// Compressed size of all layers in bytes.
+    /// The compressed size of all layers, in bytes; `None` if the manifest states no valid size.
     pub size: Option<u64>,
-    /// Its annotations.
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Index {
-    /// The images it lists: no attestations.
+    /// Returns the listed images, without attestations.
     pub fn images(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().filter(|entry| entry.kind.is_empty())
     }
 
-    /// The platforms of its images, each once, variants left out; none left means that nothing was learned.
+    /// Returns the platforms of the images, without variants and duplicates; `None` if no image states a platform.
     pub fn platforms(&self) -> Option<Vec<Platform>> {
         let mut found: Vec<Platform> = Vec::new();
         for platform in self.images().filter_map(|entry| entry.platform.as_ref()) {
@@ -77,14 +74,14 @@ impl Index {
         (!found.is_empty()).then_some(found)
     }
 
-    /// The image to tell about: that of linux/amd64 if there is one, else the first.
+    /// Returns the image to describe: the one for linux/amd64 if listed, else the first.
     pub fn chosen(&self) -> Option<&Entry> {
         let usual = Platform::new("linux", "amd64");
         self.images().find(|entry| entry.platform.as_ref() == Some(&usual)).or_else(|| self.images().next())
     }
 }
 
-/// Reads a manifest; what cannot be read is [`Manifest::Other`].
+/// Reads a manifest; an unreadable one is [`Manifest::Other`].
 pub(super) fn read(body: &[u8]) -> Manifest {
     let media_type = |named: Option<String>, usual: &str| short(named.as_deref().unwrap_or(usual));
     match serde_json::from_slice(body) {

@@ -1,7 +1,8 @@
-//! Registries, asked directly: does an image exist, which digest, for which platforms (OCI distribution-spec).
+//! The client for image registries: whether an image exists, its digest and its platforms (OCI distribution-spec).
 //!
-//! References, manifests, tokens and errors are the OCI crate's types. The requests are our own: the crate's client
-//! asks `/v2/` before each, keeps the first credentials for ever, and does not exchange refresh tokens.
+//! The types for references, manifests, tokens and errors come from the OCI crate. The requests are our own: the
+//! crate's client requests `/v2/` before each call, keeps the first credentials forever, and does not exchange
+//! refresh tokens.
 
 mod auth;
 mod client;
@@ -44,7 +45,7 @@ use crate::credentials::{Credentials, Secret};
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::registry::{About, Allowance, ImageFact, ImageFile, Reading, Tags, Why};
 
-/// All registries, with what is known of them: connections, tokens, manifests by digest. Clones share it.
+/// A client for all registries, with its caches: connections, tokens, manifests by digest. Clones share them.
 #[derive(Clone)]
 pub struct Registry(Arc<Inner>);
 
@@ -52,23 +53,23 @@ struct Inner {
     policy: Policy,
     credentials: Credentials,
     http: http::Http,
-    /// Questions under way, by host, repository and what is wanted.
+    /// The lookups in flight, by host, repository, and tag or digest.
     looks: SingleFlight<ImageFact>,
     abouts: SingleFlight<Arc<About>>,
     lists: SingleFlight<Arc<Tags>>,
-    /// Turns, by host.
+    /// The semaphores that limit concurrent requests, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Known<Manifest>,
     configs: Known<Configuration>,
-    /// What hosts said they still allow.
+    /// The last rate limit that each host reported.
     allowances: Mutex<HashMap<String, Allowance>>,
-    /// What is sent to be let in, by host and repository.
-    grants: Mutex<client::Grants>,
-    /// Hosts that refused the credentials there are, with when.
+    /// The authorization headers in use, by host and repository.
+    grants: Mutex<client::AuthGrants>,
+    /// The hosts that refused our credentials, with the time of the refusal.
     refused: Mutex<HashMap<String, Instant>>,
 }
 
-/// What was read by digest, which never changes: each is read once.
+/// A cache of parsed objects by digest. They never change, so each is read once.
 struct Known<T>(Mutex<HashMap<Digest, Cell<T>>>);
 type Cell<T> = Arc<OnceCell<Arc<T>>>;
 
@@ -85,12 +86,13 @@ impl<T> Known<T> {
 }
 
 impl Registry {
-    /// Registries as reached from here: over the network, trusting the system's roots and Docker's own.
+    /// Creates a client that uses the network, and trusts the system's root certificates and Docker's own per
+    /// registry.
     pub fn new(policy: Policy, credentials: Credentials) -> Self {
         Self::over(Dial::Net(Arc::new(Trust::new(Some(PathBuf::from(DOCKER_CERTS))))), policy, credentials)
     }
 
-    /// Registries as reached in this way.
+    /// Creates a client over `dial`.
     pub fn over(dial: Dial, policy: Policy, credentials: Credentials) -> Self {
         let http = http::Http::new(dial, policy.limits.connect);
         Self(Arc::new(Inner {
@@ -109,23 +111,23 @@ impl Registry {
         }))
     }
 
-    /// What a reference names now: a request by tag or digest, and the manifest of a digest not seen before.
+    /// Resolves a reference: a request by tag or digest, and the manifest if its digest is not cached.
     ///
-    /// The same reference asked for by several at once is asked once. Platforms are `None` only where the manifest
-    /// names none; what failed on the way is an error, to be asked again.
+    /// Concurrent lookups of the same reference share one request. Platforms are `None` only if the manifest names
+    /// none; a failed request is an error, and can be retried.
     pub async fn look(&self, image: &ImageRef) -> Result<ImageFact, Why> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
         self.0.looks.join(key, || async move { inner.take_turn(&image.host, inner.learn(&image)).await }).await
     }
 
-    /// What the image of a digest is: its manifests and its configuration. What was read before is not asked for again.
+    /// Describes an image: its index, its manifest and its configuration. Cached parts are not requested again.
     ///
-    /// Of an index, layers and configuration are those of its image for linux/amd64, or else of the first. A reference
-    /// without a digest is looked up first.
+    /// For an index, layers and configuration are those of its image for linux/amd64, else of its first image. A
+    /// reference without a digest is resolved first.
     ///
     /// # Errors
-    /// Why it could not be learned.
+    /// The reason why the image could not be read.
     pub async fn about(&self, image: &ImageRef) -> Result<About, Why> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
@@ -134,10 +136,10 @@ impl Registry {
         self.0.abouts.join(key, ask).await.map(Arc::unwrap_or_clone)
     }
 
-    /// The tags of a repository, all pages of them up to an end; what else the reference holds is of no interest.
+    /// Lists the tags of a repository, over all pages up to a limit. Tag and digest of the reference are ignored.
     ///
     /// # Errors
-    /// Why they could not be learned.
+    /// The reason why the tags could not be read.
     pub async fn tags(&self, image: &ImageRef) -> Result<Tags, Why> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}", image.host, image.path);
@@ -145,13 +147,14 @@ impl Registry {
         self.0.lists.join(key, ask).await.map(Arc::unwrap_or_clone)
     }
 
-    /// The paths an image has when all its layers are unpacked, sorted. Nothing is stored: layers are read as streams,
-    /// one after another, and each must have its digest.
+    /// Lists the paths of an image's file system, with all layers applied, sorted. Nothing is stored: layers are
+    /// read as streams, one after another, and each must match its digest.
     ///
-    /// `about` is what the image is, with the layers to read; `progress` is told now and then how far it has come.
+    /// `about` describes the image, with the layers to read; `progress` is called from time to time with the bytes
+    /// read so far.
     ///
     /// # Errors
-    /// Why it could not be learned: a layer that cannot be had or read, or a limit.
+    /// The reason: a layer that cannot be fetched or read, or a limit that was exceeded.
     pub async fn files(
         &self,
         image: &ImageRef,
@@ -162,30 +165,30 @@ impl Registry {
         self.0.unpack(image, about, bounds, progress).await
     }
 
-    /// Keeps a log-in for this process's life, in memory, and forgets what was let in or refused without it.
+    /// Stores credentials for a host in memory, for the life of this process, and discards its grants and refusals.
     pub fn login(&self, host: &str, secret: Secret) {
         self.0.credentials.login(host, secret);
         lock(&self.0.grants).retain(|(at, _), _| at != host);
         lock(&self.0.refused).remove(host);
     }
 
-    /// Whether this reference's host has a name that did not resolve from here when it was last asked.
+    /// Returns whether the name of this reference's host did not resolve here at the last attempt.
     pub fn is_unresolved(&self, image: &ImageRef) -> bool {
         self.0.http.is_unresolved(self.0.policy.server_of(&image.host).authority)
     }
 
-    /// The credentials it shows.
+    /// Returns the credentials in use.
     pub fn credentials(&self) -> &Credentials {
         &self.0.credentials
     }
 }
 
 impl Inner {
-    /// Does some asking of a host when it is its turn, within the time of a call.
+    /// Runs requests to a host when a slot is free, within the time limit of a call.
     async fn take_turn<T>(&self, host: &str, asking: impl Future<Output = Result<T, Why>>) -> Result<T, Why> {
         let limits = &self.policy.limits;
         let turns = self.turns(host);
-        // Never closed: an error cannot be.
+        // The semaphore is never closed, so this cannot fail.
         let _turn = turns.acquire().await;
         timeout(limits.call, asking).await.unwrap_or_else(|_| {
             let seconds = limits.call.as_secs();
@@ -193,7 +196,7 @@ impl Inner {
         })
     }
 
-    /// The turns of a host.
+    /// Returns the semaphore that limits concurrent requests to a host.
     fn turns(&self, host: &str) -> Arc<Semaphore> {
         let at_once = self.policy.limits.at_once.max(1);
         lock(&self.turns).entry(host.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(at_once))).clone()

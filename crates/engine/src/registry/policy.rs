@@ -1,16 +1,16 @@
-//! How registries are reached: by plain HTTP where the engine declares it, and with which limits.
+//! The connection policy for registries: plain HTTP where the engine declares it, and the limits.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Limits of every call.
+/// The limits of every call to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Name look-up and connecting together; the TLS handshake has as much again.
+    /// The time for name resolution and connecting together; the TLS handshake gets the same time again.
     pub connect: Duration,
-    /// One look at one reference: all its requests, with their bodies, once it has its turn.
+    /// The time for one lookup: all its requests with their bodies, without the wait for a free slot.
     pub call: Duration,
-    /// Looks at one registry at a time: one that hangs must not hold up the others.
+    /// The number of concurrent lookups per registry: a registry that hangs must not delay the others.
     pub at_once: usize,
 }
 
@@ -20,54 +20,54 @@ impl Default for Limits {
     }
 }
 
-/// How registries are reached.
+/// The connection policy for registries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// Registries spoken to by plain HTTP: hosts, host:port, networks in CIDR form (the engine's `/info`).
+    /// The registries to use over plain HTTP: `host`, `host:port`, or networks in CIDR form (from the engine's
+    /// `/info`).
     pub insecure: Vec<String>,
-    /// Limits.
     pub limits: Limits,
-    /// The `User-Agent` of every request; empty: `pinnace/<version>`.
+    /// The `User-Agent` of every request; empty means `pinnace/<version>`.
     pub user_agent: String,
 }
 
-/// The server that answers for the host of a reference.
+/// The server behind the host name of an image reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Server<'a> {
-    /// `http` or `https`.
+    /// The URL scheme, `http` or `https`.
     pub scheme: &'static str,
-    /// Its name and port.
+    /// The host name, with the port where the reference names one.
     pub authority: &'a str,
-    /// The host whose credentials it may see.
+    /// The host whose credentials may be sent to this server.
     pub login: &'a str,
 }
 
-/// What the user set about registries, for all clusters.
+/// The user's registry settings, for all clusters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RegistrySettings {
-    /// Hosts that are spoken to by plain HTTP whatever the engine declares: `host[:port]` each.
+    /// The hosts to use over plain HTTP, whatever the engine declares: `host[:port]` each.
     pub plain_http: Vec<String>,
 }
 
 impl Policy {
-    /// The policy of a cluster: what its engine declares insecure, and what the user set.
+    /// Builds the policy of a cluster from the registries that its engine declares insecure and the user's settings.
     pub(crate) fn of_cluster(mut insecure: Vec<String>, settings: &RegistrySettings) -> Self {
         insecure.extend(settings.plain_http.iter().cloned());
         let user_agent = concat!("pinnace/", env!("CARGO_PKG_VERSION")).to_owned();
         Self { insecure, limits: Limits::default(), user_agent }
     }
 
-    /// The server that answers for a host; Docker Hub's is another than its name (distribution/reference).
+    /// Returns the server for a host. Docker Hub's server differs from its name (distribution/reference).
     pub(crate) fn server_of<'a>(&self, host: &'a str) -> Server<'a> {
         let is_hub = host == "docker.io" || host == "index.docker.io";
         let scheme = if self.is_insecure(host) { "http" } else { "https" };
         Server { scheme, authority: if is_hub { "registry-1.docker.io" } else { host }, login: host }
     }
 
-    /// Whether a registry, `host[:port]`, is spoken to by plain HTTP.
+    /// Returns whether a registry, `host[:port]`, is used over plain HTTP.
     ///
-    /// An entry stands for exactly that text; a network for every address literal in it, whatever the port, and for
-    /// `localhost` (moby, `registry/config.go`: there any name is resolved first, which we do not do for a decision
+    /// A name matches exactly that text. A network matches every address literal in it, whatever the port, and
+    /// `localhost` (moby, `registry/config.go`: there any name is resolved first; we do not resolve names to decide
     /// about secrecy).
     pub(crate) fn is_insecure(&self, authority: &str) -> bool {
         let host = host_of(authority);
@@ -82,7 +82,7 @@ impl Policy {
     }
 }
 
-/// `[::1]:5000` → `::1`, `10.77.0.1:5000` → `10.77.0.1`.
+/// Strips the port: `[::1]:5000` → `::1`, `10.77.0.1:5000` → `10.77.0.1`.
 fn host_of(authority: &str) -> &str {
     if let Some(rest) = authority.strip_prefix('[') {
         return rest.split(']').next().unwrap_or(rest);
@@ -93,7 +93,7 @@ fn host_of(authority: &str) -> &str {
     }
 }
 
-/// Whether a network in CIDR form holds the address; `None` where it is no network.
+/// Returns whether a network in CIDR form contains the address; `None` if the text is not a valid network.
 fn within(network: &str, address: IpAddr) -> Option<bool> {
     let (base, bits) = network.split_once('/')?;
     let (base, bits): (IpAddr, u32) = (base.parse().ok()?, bits.parse().ok()?);

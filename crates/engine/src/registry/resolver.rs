@@ -1,4 +1,5 @@
-//! What an image reference names: asked of its registry, and of the engine where we cannot reach that.
+//! The resolution of image references: by the registry itself, or by the engine where the registry cannot be
+//! reached.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -9,25 +10,25 @@ use tokio::time::Instant;
 
 use super::Registry;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{Fact, ImageFact, Via, Why};
+use pinnace_core::registry::{Fact, FactSource, ImageFact, Why};
 use pinnace_core::time::Time;
 
-/// How often a name that does not resolve from here is put to the engine.
+/// The minimum time between two requests to the engine for a name that does not resolve here.
 const AGAIN: Duration = Duration::from_secs(60);
 
-/// What the engine made of a host whose name does not resolve from here.
+/// The engine's result for a host whose name does not resolve here.
 #[derive(Clone, Copy)]
 enum Engine {
-    /// It could not reach it either, this long ago.
+    /// The engine could not reach the host either, at this time.
     Lost(Instant),
-    /// It got an answer: asking it holds nobody up.
+    /// The engine got an answer, so further requests do not block it.
     Reaches,
 }
 
-/// The way from a reference to a fact, for one cluster.
+/// The resolver of image references for one cluster.
 ///
-/// One name that does not resolve blocks every other look-up and pull on the engine's node for up to 40 s (seen on
-/// Docker Engine 20.10). So such a name is put to it alone and at most once a minute.
+/// One name that does not resolve blocks every other lookup and pull on the engine's node for up to 40 s (seen on
+/// Docker Engine 20.10). So the engine gets one name of this kind at a time, and each at most once a minute.
 #[derive(Default)]
 pub struct Resolver {
     hosts: Mutex<HashMap<String, Engine>>,
@@ -35,7 +36,8 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// What a reference names. `distribution` asks the engine (`/distribution`); `clock` tells when an answer came.
+    /// Resolves a reference. `distribution` asks the engine (`/distribution`), or is `None` where that is not
+    /// possible; `clock` returns the time of the answer.
     pub async fn image<D, F>(
         &self,
         reference: &ImageRef,
@@ -52,7 +54,7 @@ impl Resolver {
                 let unresolved = registry.is_unresolved(reference);
                 self.by_engine(reference, cause, unresolved, distribution).await
             }
-            (answer, _) => (answer, Via::Registry),
+            (answer, _) => (answer, FactSource::Registry),
         };
         let at = clock();
         match answer {
@@ -67,24 +69,24 @@ impl Resolver {
         cause: String,
         unresolved: bool,
         distribution: D,
-    ) -> (Result<ImageFact, Why>, Via)
+    ) -> (Result<ImageFact, Why>, FactSource)
     where
         D: Fn(ImageRef) -> F,
         F: Future<Output = Result<ImageFact, Why>>,
     {
         let ask = || async { both(&cause, distribution(reference.clone()).await) };
         if !unresolved || self.reaches(&reference.host) {
-            return (ask().await, Via::Engine);
+            return (ask().await, FactSource::Engine);
         }
         let _alone = self.alone.lock().await;
-        // Whoever was before may have found out: the wait was for that.
+        // The task that held the lock may have found the result in the meantime.
         let known = self.hosts().get(&reference.host).copied();
         if let Some(Engine::Lost(at)) = known
             && at.elapsed() < AGAIN
         {
-            return (Err(Why::Unreachable(cause)), Via::Registry);
+            return (Err(Why::Unreachable(cause)), FactSource::Registry);
         }
-        // Noted before, so that one who stops waiting does not make the next ask at once.
+        // Recorded before the request, so that a cancelled request does not make the next caller ask at once.
         self.hosts().insert(reference.host.clone(), Engine::Lost(Instant::now()));
         let answer = ask().await;
         let engine = match &answer {
@@ -92,7 +94,7 @@ impl Resolver {
             _ => Engine::Reaches,
         };
         self.hosts().insert(reference.host.clone(), engine);
-        (answer, Via::Engine)
+        (answer, FactSource::Engine)
     }
 
     fn reaches(&self, host: &str) -> bool {
@@ -104,7 +106,7 @@ impl Resolver {
     }
 }
 
-/// Where neither gets through, both causes are told.
+/// Adds our own cause to the engine's, when neither can reach the registry.
 fn both(ours: &str, engine: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
     engine.map_err(|why| match why {
         Why::Unreachable(theirs) => Why::Unreachable(format!("{ours}; the engine: {theirs}")),
@@ -122,7 +124,7 @@ mod tests {
     use crate::registry::{Dial, DialError, Policy};
     use pinnace_core::image::Digest;
 
-    /// A registry nobody here reaches: by name where the host says so.
+    /// A registry that cannot be reached from here; hosts that begin with `name` do not resolve either.
     fn unreachable() -> Registry {
         let memory = |uri: &http::Uri| {
             let host = uri.host().unwrap_or_default().to_owned();
@@ -140,7 +142,7 @@ mod tests {
         ImageFact::new(digest, None)
     }
 
-    /// An engine: how often it was asked, and the most at a time.
+    /// Counters of a test engine: all requests, the present ones, and the most at a time.
     #[derive(Default)]
     struct Counts {
         all: AtomicUsize,
@@ -175,7 +177,7 @@ mod tests {
         let texts: Vec<String> = (0..5).map(|nth| format!("closed.example/pg:{nth}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let (facts, counts) = many(&resolver, &texts, Ok(fact())).await;
-        assert_eq!(facts[4], Fact::Known { value: fact(), at: Time(7), via: Via::Engine });
+        assert_eq!(facts[4], Fact::Known { value: fact(), at: Time(7), via: FactSource::Engine });
         assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (5, 5), "the name is fine: all at once");
         let (facts, _) = many(&resolver, &["closed.example/pg:1"], Err(Why::NotFound)).await;
         assert_eq!(facts[0].failed(), Some(&Why::NotFound));

@@ -1,22 +1,22 @@
-//! The paths of an image while its layers are put on one another (OCI image-spec, "Image Layer Filesystem Changeset").
+//! The file tree of an image, built layer by layer (OCI image-spec, "Image Layer Filesystem Changeset").
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinnace_core::registry::{FileKind, ImageFile};
 use pinnace_core::text::clean;
 
-/// What a name begins with that takes one away below.
+/// The name prefix of a whiteout, which removes an entry of a lower layer.
 const WHITEOUT: &str = ".wh.";
-/// What hides all that is below in a folder.
+/// The name of an opaque whiteout, which hides all of a folder's entries in lower layers.
 const OPAQUE: &str = ".wh..wh..opq";
-/// What other tools keep for themselves (aufs).
+/// The name prefix that aufs reserves for its own files.
 const RESERVED: &str = ".wh..wh.";
 /// The longest path, in bytes (Linux, `PATH_MAX`).
 const LONGEST: usize = 4096;
-/// The most all names may take, in bytes.
+/// The limit for the total length of all paths, in bytes.
 const NAMES: usize = 128 << 20;
 
-/// The parts of a path with a zero byte between them: so sorted, what is in a folder follows it at once.
+/// The parts of a path, joined with zero bytes. In this order, the contents of a folder directly follow it.
 type Key = String;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +25,30 @@ struct Node {
     size: u64,
 }
 
-/// Paths, layer upon layer.
+/// A file tree, with the layer being read kept apart from the layers below.
 #[derive(Debug, Default)]
-pub(super) struct Tree {
-    /// What there is when the layers so far are done.
+pub(super) struct FileTree {
+    /// The entries after all finished layers.
     below: BTreeMap<Key, Node>,
-    /// What the layer being read brings.
+    /// The entries that the layer being read adds.
     fresh: BTreeMap<Key, Node>,
-    /// What it takes away of what is below.
+    /// The lower entries that the layer being read removes.
     gone: BTreeSet<Key>,
-    /// The folders it empties of what is below; "" is the root.
+    /// The folders whose lower entries the layer being read hides; "" is the root.
     emptied: BTreeSet<Key>,
-    /// How much was taken in so far.
+    /// The number of entries added so far.
     entries: usize,
     names: usize,
     most: usize,
 }
 
-impl Tree {
-    /// An empty one, for at most this many entries of all layers together.
+impl FileTree {
+    /// Creates an empty tree that accepts at most this many entries over all layers.
     pub fn new(most: usize) -> Self {
         Self { most, ..Self::default() }
     }
 
-    /// Takes in an entry of the layer being read.
+    /// Adds an entry of the layer being read.
     pub fn add(&mut self, path: &[u8], kind: FileKind, size: u64) -> Result<(), String> {
         self.entries += 1;
         self.names += path.len();
@@ -64,7 +64,7 @@ impl Tree {
         let Some(parts) = parts(path) else { return Ok(()) };
         let Some((name, folder)) = parts.split_last() else { return Ok(()) };
         if folder.iter().any(|part| part.starts_with(WHITEOUT)) {
-            // Nothing of the image is in there: aufs keeps its hard links so.
+            // Not part of the image: aufs keeps its hard links in these folders.
             return Ok(());
         }
         let folder = folder.join("\0");
@@ -80,7 +80,9 @@ impl Tree {
         Ok(())
     }
 
-    /// Puts the layer that was read on those below. What it takes away is taken from below only, wherever in it that stood.
+    /// Applies the layer that was read to the layers below.
+    ///
+    /// Its whiteouts remove only entries of lower layers, wherever in the layer they appear.
     pub fn settle(&mut self) {
         for key in std::mem::take(&mut self.gone) {
             self.below.remove(&key);
@@ -109,7 +111,7 @@ impl Tree {
         }
     }
 
-    /// All paths, sorted.
+    /// Returns all paths, sorted.
     pub fn files(self) -> Vec<ImageFile> {
         let file = |(key, node): (Key, Node)| ImageFile { path: shown(&key), kind: node.kind, size: node.size };
         let mut files: Vec<ImageFile> = self.below.into_iter().map(file).collect();
@@ -122,7 +124,7 @@ fn within(folder: &str, name: &str) -> Key {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}\0{name}") }
 }
 
-/// The parts of a path from the root; `None` where it leads out of it, or holds a zero byte.
+/// Splits a path into its parts from the root; `None` if it leads out of the root or holds a zero byte.
 fn parts(path: &[u8]) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     for part in String::from_utf8_lossy(path).split('/') {
@@ -136,7 +138,8 @@ fn parts(path: &[u8]) -> Option<Vec<String>> {
     Some(parts)
 }
 
-/// `/a/b`. Two paths must not look the same: what [`clean`] would take out stays to be seen.
+/// Formats a key as `/a/b`. Two different paths must not look the same, so characters that [`clean`] would remove
+/// are escaped.
 fn shown(key: &str) -> String {
     let path = format!("/{}", key.replace('\0', "/"));
     if clean(&path) == path {
@@ -153,9 +156,9 @@ fn shown(key: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Layers of paths; one that ends in `/` is a folder, in `@` a link.
+    /// Returns the paths of layers; a path that ends in `/` is a folder, in `@` a link.
     fn paths(layers: &[&[&str]]) -> Vec<String> {
-        let mut tree = Tree::new(100);
+        let mut tree = FileTree::new(100);
         for layer in layers {
             for path in *layer {
                 let kind = match path.chars().last() {
@@ -175,19 +178,19 @@ mod tests {
         for (layers, left) in [
             (&[&["./", "./a/", "a/x", "/a/./y", "a//z"][..]][..], &["/a", "/a/x", "/a/y", "/a/z"][..]),
             (&[&["a/", "a/x", "b"], &["a/y"]], &["/a", "/a/x", "/a/y", "/b"]),
-            // A file, and a folder with all that is in it; its neighbours stay.
+            // A file, and a folder with its contents; entries with similar names stay.
             (&[&["a/", "a/x", "a/y"], &["a/.wh.x"]], &["/a", "/a/y"]),
             (&[&["a/", "a/x/", "a/x/1", "a/x-1", "a/x.1", "a/xx"], &["a/.wh.x"]], &["/a", "/a/x-1", "/a/x.1", "/a/xx"]),
-            // Only what is below is taken away, wherever the mark stands among the layer's own.
+            // Only lower entries are removed, wherever the whiteout stands in the layer.
             (&[&["a/x"], &["a/x", "a/.wh.x"]], &["/a/x"]),
             (&[&["a/x"], &[".wh.a", "a/y"]], &["/a/y"]),
             (&[&["a/x", "a/b/y", "c"], &["a/z", "a/.wh..wh..opq"]], &["/a/z", "/c"]),
             (&[&["a/x"], &["b", ".wh..wh..opq"]], &["/b"]),
             (&[&["a"], &[".wh.a"], &["a"]], &["/a"]),
             (&[&["a"], &[".wh.b", ".wh.a/x"]], &["/a"]),
-            // What aufs keeps for itself.
+            // The files reserved by aufs.
             (&[&["a"], &[".wh..wh.plnk/1", ".wh..wh.aufs", ".wh."]], &["/a"]),
-            // A file or a link in the place of a folder; a folder in the place of a file.
+            // A file or a link replaces a folder; a folder replaces a file.
             (&[&["a/", "a/x"], &["a"]], &["/a"]),
             (&[&["a/", "a/x"], &["a@"]], &["/a"]),
             (&[&["a/", "a/x"], &["a/"]], &["/a", "/a/x"]),
@@ -206,21 +209,21 @@ mod tests {
 
     #[test]
     fn limits() {
-        let mut tree = Tree::new(2);
+        let mut tree = FileTree::new(2);
         tree.add(b"a", FileKind::File, 0).unwrap();
         tree.add(b"a", FileKind::File, 0).unwrap();
         let error = tree.add(b"a", FileKind::File, 0).unwrap_err();
         assert_eq!(error, "the image has more than 2 files, and no more are read");
-        let error = Tree::new(9).add(&[b'a'; 5000], FileKind::File, 0).unwrap_err();
+        let error = FileTree::new(9).add(&[b'a'; 5000], FileKind::File, 0).unwrap_err();
         assert_eq!(error, "it has a path of more than 4096 bytes");
-        let mut tree = Tree::new(usize::MAX);
+        let mut tree = FileTree::new(usize::MAX);
         let path = "d".repeat(4000);
         let error = (0..).find_map(|_| tree.add(path.as_bytes(), FileKind::Dir, 0).err()).unwrap();
         assert_eq!(error, "the names of its files take more than 128 MB");
     }
 
     proptest::proptest! {
-        /// Against the plain way: a list that is gone through for every mark.
+        /// Compares with a plain implementation: a list that is searched for every whiteout.
         #[test]
         fn as_the_plain_way(layers in proptest::collection::vec(proptest::collection::vec("(\\.wh\\.)?[ab](/(\\.wh\\.)?[ab-]|/\\.wh\\.\\.wh\\.\\.opq){0,3}", 0..8), 0..5)) {
             let mut plain: BTreeSet<String> = BTreeSet::new();
@@ -240,7 +243,7 @@ mod tests {
                     }
                 }
                 for path in layer.iter().filter(real) {
-                    // Sorted as the tree puts them in: a file replaces what was in a folder of its name below.
+                    // In the order of the tree: a file replaces the contents of a lower folder with its name.
                     plain.retain(|it| !it.starts_with(&format!("{path}/")));
                 }
                 plain.extend(layer.iter().filter(real).cloned());

@@ -1,4 +1,4 @@
-//! The same question asked by several at once is asked once.
+//! Request coalescing: concurrent requests with the same key share one call.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use pinnace_core::registry::Why;
 
 type Asking<T> = BoxFuture<'static, Result<T, Why>>;
 
-/// Questions of one kind that are under way, by what is asked.
+/// The calls of one kind that are in flight, by key. They are dropped when no caller waits for them.
 pub(super) struct SingleFlight<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<Asking<T>>>>>);
 
 impl<T: Clone> Default for SingleFlight<T> {
@@ -21,7 +21,7 @@ impl<T: Clone> Default for SingleFlight<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
-    /// The question under way with this key, else the one that `ask` makes.
+    /// Returns the call in flight with this key, or starts one with `ask`.
     pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<Asking<T>>
     where
         F: Future<Output = Result<T, Why>> + Send + 'static,
@@ -33,13 +33,13 @@ impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
         let (all, landed, asking) = (self.0.clone(), key.clone(), ask());
         let flight = async move {
             let answer = asking.await;
-            // Whoever asks from now on asks anew.
+            // Later callers start a new call.
             lock(&all).remove(&landed);
             answer
         }
         .boxed()
         .shared();
-        // Questions whose answer nobody waited for.
+        // Remove calls that no caller waits for any more.
         flights.retain(|_, weak| weak.upgrade().is_some());
         if let Some(weak) = flight.downgrade() {
             flights.insert(key, weak);

@@ -1,4 +1,4 @@
-//! The tags of a repository, page after page (OCI distribution-spec, "Listing Tags").
+//! The tags of a repository, read page by page (OCI distribution-spec, "Listing Tags").
 
 use std::collections::HashSet;
 
@@ -10,38 +10,41 @@ use super::client::join;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::{Tags, Why};
 
-/// How many names are asked for at once. Registries give fewer as they like.
+/// The requested page size. Registries may return fewer names.
 const PAGE: usize = 1000;
-/// The most pages that are read.
+/// The maximum number of pages read.
 const PAGES: usize = 50;
-/// The most names that are kept.
+/// The maximum number of names kept.
 const NAMES: usize = 20_000;
-/// The most a page may be, in bytes: some registries give all at once.
+/// The size limit of a page, in bytes: some registries return all names at once.
 const MOST: usize = 16 << 20;
 
 #[derive(Deserialize)]
 struct Page {
-    /// `null` where there are none.
+    /// The names; `null` for a repository without tags.
     #[serde(default)]
     tags: Option<Vec<String>>,
 }
 
 impl Inner {
-    /// Reads page after page, each in a turn of its own: a long list must not hold up other questions.
+    /// Reads page after page; each page waits for a free slot again, so that a long list does not delay other
+    /// requests.
+    ///
+    /// If a later page fails, or a limit is reached, the tags read so far are returned with `cut` set.
     pub(super) async fn list(&self, image: &ImageRef) -> Result<Tags, Why> {
         let mut next = Some(self.uri(image, &format!("tags/list?n={PAGE}"))?);
         let mut asked = HashSet::new();
         let mut known = HashSet::new();
         let mut tags = Tags::default();
         while let Some(uri) = next.take() {
-            // A registry that does not know paging, and one that only knows another size of it.
+            // The registry ignores paging and links to the same page again, or it has too many pages.
             if asked.len() == PAGES || !asked.insert(uri.clone()) {
                 tags.cut = true;
                 break;
             }
             let (page, headers) = match self.page(image, &uri).await {
                 Ok(page) => page,
-                // What was read is of use, and is known not to be all.
+                // The names read so far are useful, and marked as incomplete.
                 Err(why) if tags.names.is_empty() => return Err(why),
                 Err(_) => {
                     tags.cut = true;
@@ -51,7 +54,7 @@ impl Inner {
             let listed = page.tags.unwrap_or_default();
             let (before, some) = (tags.names.len(), !listed.is_empty());
             for name in listed {
-                // What is no tag cannot be asked for either.
+                // A name that is not a valid tag cannot be requested either.
                 if ImageRef::parse(&format!("a:{name}")).is_ok_and(|it| it.digest.is_none())
                     && known.insert(name.clone())
                 {
@@ -76,7 +79,7 @@ impl Inner {
         let asking = async {
             let answer = get(uri.clone()).await?;
             if answer.status == StatusCode::BAD_REQUEST && uri.query() == Some(&*format!("n={PAGE}")) {
-                // It takes no page of that size (distribution: PAGINATION_NUMBER_INVALID): whichever it likes.
+                // The registry refuses the page size (distribution: `PAGINATION_NUMBER_INVALID`): let it choose.
                 return get(self.uri(image, "tags/list")?).await;
             }
             Ok(answer)
@@ -91,9 +94,10 @@ impl Inner {
     }
 }
 
-/// The next page's address, at the same host and by the same scheme; a page elsewhere is not read.
+/// Returns the URL of the next page, on the same host and with the same scheme; sets `cut` if the link leads
+/// elsewhere.
 ///
-/// Registries behind a proxy name the scheme they see, so that only path and query are taken.
+/// Registries behind a proxy write the scheme that they see, so only path and query are used.
 fn after(from: &Uri, headers: &HeaderMap, cut: &mut bool) -> Option<Uri> {
     let link = headers.get_all(header::LINK).iter().find_map(|value| next_of(value.to_str().ok()?))?;
     let to = link.parse().ok().and_then(|link| join(from, &link));
@@ -107,7 +111,7 @@ fn after(from: &Uri, headers: &HeaderMap, cut: &mut bool) -> Option<Uri> {
     Uri::from_parts(parts).ok()
 }
 
-/// The address of `<…>; rel="next"` among links (RFC 8288).
+/// Returns the URL of `<…>; rel="next"` in a `Link` header (RFC 8288).
 fn next_of(links: &str) -> Option<String> {
     let mut rest = links;
     while let Some((_, tail)) = rest.split_once('<') {

@@ -1,4 +1,5 @@
-//! Whom to trust: the system's roots, else the ones compiled in, and Docker's own per registry.
+//! The certificate authorities trusted for registries: the system's roots, else those compiled in, and Docker's own
+//! per registry.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ use tokio::sync::OnceCell;
 
 use crate::http::{TlsSettings, client_config, system_roots};
 
-/// Where Docker keeps extra authorities, a folder a registry: `<host[:port]>/*.crt` (docs.docker.com, "Verify
-/// repository client with certificates").
+/// The folder in which Docker keeps extra certificate authorities, with a subfolder for each registry:
+/// `<host[:port]>/*.crt` (docs.docker.com, "Verify repository client with certificates").
 pub const DOCKER_CERTS: &str = "/etc/docker/certs.d";
 
 type Made = Result<Arc<ClientConfig>, String>;
 
-/// TLS settings, read when first needed and kept.
+/// The TLS settings per registry, loaded on first use and cached.
 #[derive(Default)]
 pub struct Trust {
     certs: Option<PathBuf>,
@@ -27,12 +28,12 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Trusts the system's roots, and those in the folders of `certs` ([`DOCKER_CERTS`]).
+    /// Creates settings that trust the system's roots and those in the folders of `certs` ([`DOCKER_CERTS`]).
     pub fn new(certs: Option<PathBuf>) -> Self {
         Self { certs, ..Self::default() }
     }
 
-    /// The settings for one registry, `host[:port]`.
+    /// Returns the settings for one registry, `host[:port]`.
     async fn of(&self, authority: &str) -> Made {
         let cell = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,7 +57,7 @@ impl TlsSettings for Trust {
     }
 }
 
-/// Certificates are read from files: off the async threads.
+/// Runs file access on a blocking thread; `None` if the runtime is shutting down.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
     tokio::task::spawn_blocking(work).await.ok()
 }

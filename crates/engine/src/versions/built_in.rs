@@ -1,4 +1,4 @@
-//! The list that is built in: the images pgEdge made and tested, as of [`AT`].
+//! The compiled-in version list: the images that pgEdge built and tested, as of [`AT`].
 //!
 //! Written from the facts of the version manifest of pgEdge's control plane (`github.com/pgEdge/control-plane`,
 //! `server/internal/orchestrator/swarm/version-manifest.json`).
@@ -6,13 +6,13 @@
 use pinnace_core::registry::{ManifestOrigin, POSTGRES, Stability, VersionEntry, VersionManifest};
 use pinnace_core::time::Time;
 
-/// As of when the list is: 2026-07-24, 00:00 UTC.
+/// The date of the list: 2026-07-24, 00:00 UTC.
 pub(super) const AT: Time = Time(1_784_851_200_000);
 
-/// What `spock_version` says of all of them.
+/// The `spock_version` of all entries.
 const SPOCK: &str = "5";
 
-/// PostgreSQL, Spock, and the build of the standard image; the last is the default.
+/// PostgreSQL version, Spock version, and build of the standard image; the last entry is the default.
 const BUILDS: [(&str, &str, u8); 15] = [
     ("16.10", "5.0.4", 3),
     ("16.11", "5.0.4", 4),
@@ -35,7 +35,7 @@ const BUILDS: [(&str, &str, u8); 15] = [
 const OTHERS: [(&str, &str, &str); 3] =
     [("postgrest", "postgrest", "14.5"), ("mcp", "postgres-mcp", "1.0.0"), ("rag", "rag-server", "1.0.0")];
 
-/// The list, its images at `host` (`ghcr.io/pgedge`).
+/// Returns the list, with its images at `host` (`ghcr.io/pgedge`).
 pub(super) fn list(host: &str) -> VersionManifest {
     let host = host.trim_end_matches('/');
     let at_host = |image: String| if host.is_empty() { image } else { format!("{host}/{image}") };

@@ -1,8 +1,9 @@
-//! Where the version manifest comes from: a list built in, a file, or an address whose last answer is kept on disk.
+//! The version manifest and its sources: a compiled-in list, a file, or a URL whose last answer is cached on
+//! disk.
 //!
-//! The rules are those of pgEdge's control plane (`manifest_loader.go` in `github.com/pgEdge/control-plane`): a file has
-//! nothing to fall back to; an address that does not answer leaves what is known, else what is on disk, and never the
-//! list that is built in, which may say something else.
+//! The rules are those of pgEdge's control plane (`manifest_loader.go` in `github.com/pgEdge/control-plane`): a
+//! file has no fallback. If a URL does not answer, the manifest in memory is used, else the one on disk, and
+//! never the compiled-in list, which may differ.
 
 mod built_in;
 #[cfg(test)]
@@ -27,21 +28,21 @@ use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-/// How long an address may take, redirects and all.
+/// The time limit of a request, including redirects.
 const LIMIT: Duration = Duration::from_secs(10);
-/// The most a manifest may be, in bytes.
+/// The largest size of a manifest, in bytes.
 const MOST: usize = 4 << 20;
-/// How often an address is asked.
+/// The interval between two requests to a URL.
 const AGAIN: Duration = Duration::from_secs(3600);
-/// How often it is asked while there is nothing to go by, neither in memory nor on disk.
+/// The interval while there is no manifest, neither in memory nor on disk.
 const SOON: Duration = Duration::from_secs(60);
 
-/// A source of the version manifest. Clones share it, with what was read.
+/// A source of the version manifest. Clones share it and the manifest that was read.
 #[derive(Clone)]
 pub struct Versions(Arc<Inner>);
 
 struct Inner {
-    /// Where images without a registry are: `ghcr.io/pgedge`.
+    /// The registry and path for images without a registry, such as `ghcr.io/pgedge`.
     host: String,
     source: Source,
 }
@@ -49,11 +50,11 @@ struct Inner {
 enum Source {
     BuiltIn,
     File(PathBuf),
-    Url(Box<Address>),
+    Url(Box<ManifestUrl>),
 }
 
-/// An address, and what it answered.
-struct Address {
+/// A URL and its last answer.
+struct ManifestUrl {
     url: String,
     keep: Keep,
     fetch: Fetch,
@@ -61,12 +62,12 @@ struct Address {
     forgotten: AtomicBool,
 }
 
-/// Where the answers of an address are kept between two processes.
+/// The place on disk for the answers of a URL, where the next process finds them.
 #[derive(Clone, Debug, Default)]
 pub struct Keep {
-    /// The folder (`$XDG_STATE_HOME/pinnace`); none: nothing is read or written.
+    /// The folder (`$XDG_STATE_HOME/pinnace`); none to read and write nothing.
     pub folder: Option<PathBuf>,
-    /// Whether what is there may be read only.
+    /// Set to only read what is on disk, and write nothing.
     pub read_only: bool,
 }
 
@@ -83,19 +84,20 @@ impl Default for Versions {
 }
 
 impl Versions {
-    /// The list that is built in.
+    /// Makes a source with the compiled-in list.
     pub fn built_in(host: &str) -> Self {
         Self::of(Source::BuiltIn, host)
     }
 
-    /// A file, read whenever it is asked for; there is no other where it cannot be.
+    /// Makes a source with a file, which is read at each request and has no fallback.
     pub fn file(path: impl Into<PathBuf>, host: &str) -> Self {
         Self::of(Source::File(path.into()), host)
     }
 
-    /// An address, `http` or `https`, asked once an hour and after [`Versions::forget`].
+    /// Makes a source with an `http` or `https` URL, which is requested once an hour and after
+    /// [`Versions::forget`].
     pub fn url(url: &str, host: &str, keep: Keep, dial: Dial) -> Self {
-        let address = Address {
+        let address = ManifestUrl {
             url: url.to_owned(),
             keep,
             fetch: Fetch::new(dial),
@@ -109,10 +111,10 @@ impl Versions {
         Self(Arc::new(Inner { host: host.to_owned(), source }))
     }
 
-    /// The manifest. One that could not be had anew says so in its `problem`.
+    /// Returns the manifest. If it could not be refreshed, `problem` has the reason.
     ///
     /// # Errors
-    /// Where there is none: which file or address, and why, in the control plane's words where it has some.
+    /// Returns which file or URL gave no manifest and why, in the control plane's words if it has some.
     pub async fn get(&self) -> Result<VersionManifest, String> {
         match &self.0.source {
             Source::BuiltIn => Ok(built_in::list(&self.0.host)),
@@ -124,7 +126,8 @@ impl Versions {
         }
     }
 
-    /// Lets the next [`Versions::get`] ask anew. What is known stays until then, and after it if it fails.
+    /// Lets the next [`Versions::get`] request the URL again. The known manifest stays until then, and after it
+    /// if the request fails.
     pub fn forget(&self) {
         if let Source::Url(address) = &self.0.source {
             address.forgotten.store(true, Ordering::Relaxed);
@@ -139,7 +142,7 @@ fn read_file(path: &Path, host: &str) -> Result<VersionManifest, String> {
     VersionManifest::parse(&text, host, origin, at).map_err(|error| told(error.to_string()))
 }
 
-/// A file's text, and when it was written.
+/// Reads a file's text and the time it was written.
 fn read(path: &Path) -> io::Result<(String, Option<Time>)> {
     let file = fs::File::open(path)?;
     let at = file.metadata()?.modified().ok().map(clock::at);
@@ -155,8 +158,8 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> 
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("the program is ending".to_owned()))
 }
 
-impl Address {
-    /// Several who ask at once wait for one request.
+impl ManifestUrl {
+    /// Returns the manifest; concurrent callers wait for one request.
     async fn get(&self, host: &str) -> Result<VersionManifest, String> {
         let mut known = self.known.lock().await;
         let forgotten = self.forgotten.swap(false, Ordering::Relaxed);
@@ -178,7 +181,7 @@ impl Address {
         answer
     }
 
-    /// Asks the address; what can be read is kept on disk too.
+    /// Requests the URL; a valid answer is also written to disk.
     async fn fetch(&self, host: &str) -> Result<VersionManifest, String> {
         let told = |why: String| format!("{}: {}", self.url, clean(&why));
         let body = self.fetch.get(&self.url, MOST, LIMIT).await.map_err(told)?;
@@ -195,7 +198,8 @@ impl Address {
         Ok(manifest)
     }
 
-    /// What the address answered an earlier process; `why` is why it does not answer this one.
+    /// Returns the answer that an earlier process wrote to disk; `why` is the reason why the URL does not
+    /// answer now.
     async fn kept_on_disk(&self, host: &str, why: String) -> Result<VersionManifest, String> {
         let Some(path) = self.path() else { return Err(why) };
         let (origin, host) = (ManifestOrigin::Cache(self.url.clone()), host.to_owned());
@@ -214,7 +218,7 @@ impl Address {
         }
     }
 
-    /// Where its answer is kept: a name of its own for each address.
+    /// Returns the path for the answer on disk; its name is different for each URL.
     fn path(&self) -> Option<PathBuf> {
         let hash = hex(&Sha256::digest(self.url.as_bytes())[..8]);
         let name = format!("version-manifest-cache-{hash}.json");
@@ -222,11 +226,11 @@ impl Address {
     }
 }
 
-/// The old file stays until the new one is whole (a file beside it, then a rename).
+/// Writes a file beside its place and renames it, so that the old one stays until the new one is complete.
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_folder(folder)?;
-    // Made with mode 0600.
+    // A `NamedTempFile` is created with mode 0600.
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_data()?;

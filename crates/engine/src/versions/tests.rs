@@ -14,7 +14,7 @@ use pinnace_core::registry::POSTGRES;
 
 const URL: &str = "https://downloads.example/manifest.json";
 
-/// What an address answers: status, `Location`, body; after how long.
+/// An answer of the web server: status, `Location` and body, sent after a delay.
 #[derive(Clone, Default)]
 struct Reply {
     status: u16,
@@ -39,7 +39,7 @@ fn manifest(image: &str, schema: u8) -> String {
 
 type Answer = Arc<dyn Fn(&str) -> Reply + Send + Sync>;
 
-/// A web of a few pages; what it answers can be changed, and what was asked for is noted.
+/// A web server of a few pages. Its answers can be changed, and it records the requested addresses.
 #[derive(Clone)]
 struct Web {
     answer: Arc<Lock<Answer>>,

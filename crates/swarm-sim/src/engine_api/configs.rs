@@ -1,4 +1,4 @@
-//! `/configs` and `/secrets`.
+//! The endpoints `/configs` and `/secrets`.
 
 use super::filters::Filters;
 use super::{Call, Told, array};

@@ -1,4 +1,4 @@
-//! `/distribution` and `/auth`: what registries tell the engine.
+//! The endpoints `/distribution` and `/auth`: the engine's requests to registries.
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use crate::faults::Misbehaviour;
 use crate::http::Body;
 use crate::world::images::{Manifest, Reference, reference};
 use crate::world::model::{Nanos, SECOND};
-use crate::world::{Refusal, Silence, World};
+use crate::world::{PullError, Refusal, World};
 
-/// Go's words for a server that did not answer in time.
+/// Go's error text for a server that did not answer in time.
 const TIMED_OUT: &str = "net/http: request canceled while waiting for connection (Client.Timeout exceeded while \
                          awaiting headers)";
-/// How long an engine waits for a registry's first answer (`PingV2Registry` in moby's `registry/auth.go`).
+/// The engine's timeout for a registry's first answer (`PingV2Registry` in moby's `registry/auth.go`).
 const PATIENCE: Nanos = 15 * SECOND;
 
 pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
@@ -34,7 +34,8 @@ pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
         };
         return told(Err(Refusal::new(400, why)));
     };
-    // A name that does not resolve costs its time, and holds up who asks meanwhile (up to API 1.41).
+    // A lookup of a name that does not resolve takes until the DNS timeout. Up to API 1.41 it
+    // also blocks all other lookups.
     let wait = sim.with_faults(|world, faults| {
         let slow = world.unreachable.get(&named.host).is_some_and(|why| why.contains("i/o timeout"));
         let blocked = if world.engine.minor < 43 { faults.blocked_until.saturating_sub(world.now()) } else { 0 };
@@ -60,7 +61,7 @@ pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
     }
     told(sim.with_faults(|world, faults| {
         if matches!(faults.registries.get(&named.host), Some((Misbehaviour::Hang, _))) {
-            let silence = Silence::Unreachable(TIMED_OUT.to_owned());
+            let silence = PullError::Unreachable(TIMED_OUT.to_owned());
             return Err(refusal(world, &named, silence));
         }
         let auth = call.asked.header("x-registry-auth");
@@ -69,29 +70,29 @@ pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
     }))
 }
 
-/// What the engine says of a registry that tells it nothing.
-fn refusal(world: &World, named: &Reference, silence: Silence) -> Refusal {
+/// Returns the engine's error response for a failed registry lookup.
+fn refusal(world: &World, named: &Reference, silence: PullError) -> Refusal {
     let shown = if named.host == "docker.io" { "registry-1.docker.io" } else { named.host.as_str() };
     let insecure = world.registries.get(&named.host).is_some_and(|registry| registry.insecure);
     let scheme = if insecure || shown.starts_with("127.") { "http" } else { "https" };
     let at = named.digest.as_deref().or(named.tag.as_deref()).unwrap_or("latest");
     match silence {
-        Silence::Unknown => Refusal::new(404, "manifest unknown: manifest unknown"),
-        Silence::WrongLogin => Refusal::new(401, "unauthorized: authentication required"),
-        Silence::NoLogin => {
+        PullError::Unknown => Refusal::new(404, "manifest unknown: manifest unknown"),
+        PullError::WrongLogin => Refusal::new(401, "unauthorized: authentication required"),
+        PullError::NoLogin => {
             let path = format!("{scheme}://{shown}/v2/{}/manifests/{at}", named.repository);
             Refusal::new(500, format!("Head \"{path}\": no basic auth credentials"))
         }
-        Silence::Unreachable(why) if why.starts_with("dial") || why == TIMED_OUT => {
+        PullError::Unreachable(why) if why.starts_with("dial") || why == TIMED_OUT => {
             Refusal::new(500, format!("Get \"{scheme}://{shown}/v2/\": {why}"))
         }
-        Silence::Unreachable(why) => Refusal::new(500, why),
+        PullError::Unreachable(why) => Refusal::new(500, why),
     }
 }
 
 fn told_of(manifest: &Manifest) -> String {
     let platforms = match &manifest.platforms {
-        // An OCI manifest does not say, and the engine does not look further.
+        // An OCI manifest does not list platforms, and the engine does not fetch the configuration.
         None => "null".to_owned(),
         Some(platforms) => {
             let all = platforms.iter().map(|(os, architecture, variant)| {

@@ -1,4 +1,4 @@
-//! `/events`: what the engine still has, then what happens.
+//! The endpoint `/events`: first the stored events, then new ones.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ const KNOWN: &[&str] = &[
     "volume",
 ];
 
-/// `seconds`, `seconds.nanoseconds`, or RFC 3339.
+/// Parses `seconds`, `seconds.nanoseconds` or RFC 3339.
 fn moment(text: &str) -> Option<Nanos> {
     if text.is_empty() {
         return None;
@@ -52,7 +52,7 @@ fn wanted(filters: &Filters, event: &Event) -> bool {
         && ["container", "daemon", "image", "plugin", "volume"].iter().all(|kind| filters.of(kind).is_empty())
 }
 
-/// Tells of events until the client goes, they are cut, or `until` is past.
+/// Streams events until the client disconnects, the stream is cut by a fault, or `until` has passed.
 pub(super) fn follow(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
     let minor = sim.with(|world| world.engine.minor);
     let filters = match Filters::read(call, KNOWN, minor) {

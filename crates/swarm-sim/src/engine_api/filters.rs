@@ -1,4 +1,4 @@
-//! The `filters` of list calls: of one key any may hold, of several keys all have to.
+//! The `filters` parameter of list calls: values of one key are alternatives, several keys must all match.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,14 @@ use serde_json::Value;
 use super::Call;
 use crate::world::Refusal;
 
-/// Filters as they were asked for.
+/// Parsed filters: values by key.
 pub(super) struct Filters(BTreeMap<String, Vec<String>>);
 
 impl Filters {
-    /// Reads the filters, of which only these keys are known.
+    /// Parses the filters of a call.
+    ///
+    /// # Errors
+    /// Returns 400 for invalid JSON and for a key that is not in `known`.
     pub(super) fn read(call: &Call, known: &[&str], minor: u32) -> Result<Self, Refusal> {
         let text = call.asked.value("filters");
         if text.is_empty() {
@@ -35,18 +38,18 @@ impl Filters {
         Ok(Self(read))
     }
 
-    /// The values of a key; empty where it was not asked for.
+    /// Returns the values of a key; empty if the key was not given.
     pub(super) fn of(&self, key: &str) -> &[String] {
         self.0.get(key).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether a key was not asked for, or one of its values fits.
+    /// Returns true if the key was not given, or if one of its values fits.
     pub(super) fn any(&self, key: &str, fits: impl Fn(&str) -> bool) -> bool {
         let values = self.of(key);
         values.is_empty() || values.iter().any(|value| fits(value))
     }
 
-    /// Whether all labels asked for are there: `key`, or `key=value`.
+    /// Returns true if all requested labels match; a request is `key` or `key=value`.
     pub(super) fn labels<'a>(&self, key: &str, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.of(key).iter().all(|wanted| match wanted.split_once('=') {
             Some((key, value)) => label(key) == Some(value),

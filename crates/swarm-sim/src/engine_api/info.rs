@@ -1,4 +1,4 @@
-//! `/_ping`, `/version`, `/info`, `/swarm`, and what little there is of containers and networks.
+//! The endpoints `/_ping`, `/version`, `/info` and `/swarm`, and minimal ones for containers and networks.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) const LOCKED: &str = "Swarm is encrypted and needs to be unlocked bef
 pub(super) const NO_LEADER: &str = "The swarm does not have a leader. It's possible that too few managers are online. \
                                     Make sure more than half of the managers are online.";
 
-/// The node that answers.
+/// Returns the node whose engine answers: the named one, else the leader, else any manager.
 pub(super) fn own<'a>(world: &'a World, call: &Call) -> Option<&'a Node> {
     let named = call.node.as_deref().and_then(|name| world.find_node(name).ok());
     let leader = || world.nodes().find(|node| node.leader);
@@ -83,7 +83,7 @@ pub(super) fn info(world: &World, faults: &Faults, call: &Call) -> String {
     .to_string()
 }
 
-/// The engine's part in the swarm.
+/// Returns the member `Swarm` of `/info`: the engine's role and state in the swarm.
 fn part(world: &World, faults: &Faults, node: Option<&Node>) -> Value {
     let managers: Vec<Value> = world
         .nodes()
@@ -136,7 +136,7 @@ pub(super) fn swarm(world: &World) -> String {
     cluster.to_string()
 }
 
-/// The containers of the node that answers.
+/// Lists the running containers of the node that answers.
 pub(super) fn containers(world: &World, call: &Call) -> String {
     let Some(node) = own(world, call).filter(|node| node.state != NodeState::Down) else { return "[]".to_owned() };
     let tasks = node.tasks.iter().filter_map(|id| world.find_task(id).ok());

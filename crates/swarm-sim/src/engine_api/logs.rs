@@ -1,4 +1,4 @@
-//! `/services/{id}/logs` and `/tasks/{id}/logs`: multiplexed frames, task after task.
+//! The endpoints `/services/{id}/logs` and `/tasks/{id}/logs`: multiplexed frames, one task after another.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,10 +15,10 @@ use crate::world::model::{Id, NodeState, Task};
 use crate::world::time::rfc3339;
 use crate::world::{Line, Refusal, World};
 
-/// What was asked for.
+/// The query parameters of a log request.
 #[derive(Clone, Copy)]
 struct Wish {
-    /// Standard output, standard error.
+    /// The wanted streams: standard output, standard error.
     streams: [bool; 2],
     timestamps: bool,
     details: bool,
@@ -52,7 +52,7 @@ fn written(wish: Wish, task: &Task, line: &Line) -> Bytes {
     frame(line.stream, &text)
 }
 
-/// The frames after what was told already, by task.
+/// Returns the frames that are not sent yet. `known` has the time of the last line sent, by task.
 fn fresh(world: &World, wish: Wish, service: &str, task: Option<&str>, known: &mut BTreeMap<Id, u64>) -> Vec<Bytes> {
     let mut frames = Vec::new();
     let tasks: Vec<&Task> = match task {

@@ -1,4 +1,4 @@
-//! The Docker Engine's HTTP API over a world.
+//! The Docker Engine's HTTP API, answered from a world.
 
 mod configs;
 mod distribution;
@@ -18,14 +18,14 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::Sim;
-use super::faults::{Part, Planned, plan_fault};
+use super::faults::{Part, PlannedFault, plan_fault};
 use super::http::{Answer, Asked, Body, full_body, respond, stream};
 use super::world::{Late, Refusal, Store, World};
 
-/// What a handler tells: a status and JSON.
+/// A handler's result: an HTTP status and a JSON body, or a refusal.
 type Told = Result<(u16, String), Refusal>;
 
-/// A request, and by which API version and on which node it was made.
+/// A request with its API version (the minor number) and the node that receives it.
 struct Call {
     asked: Asked,
     minor: u32,
@@ -33,12 +33,12 @@ struct Call {
 }
 
 impl Call {
-    /// The last part of its path but one, or the last: what it is about.
+    /// Returns the second part of the path: the id or name that the call is about.
     fn subject(&self) -> &str {
         self.asked.parts.get(1).map_or("", String::as_str)
     }
 
-    /// The body as JSON, or what Go's decoder says of it.
+    /// Returns the body as JSON, or an error in the words of Go's decoder.
     fn json(&self) -> Result<Value, Refusal> {
         if self.asked.body.trim_ascii().is_empty() {
             return Err(Refusal::new(400, "got EOF while reading request body"));
@@ -46,7 +46,7 @@ impl Call {
         serde_json::from_slice(&self.asked.body).map_err(|error| Refusal::new(400, go_error(&self.asked.body, &error)))
     }
 
-    /// The version a write was made by.
+    /// Returns the object version index from the query of an update.
     fn version(&self, of: &str) -> Result<u64, Refusal> {
         let text = self.asked.value("version");
         text.parse().map_err(|_| {
@@ -61,7 +61,7 @@ impl Call {
     }
 }
 
-/// What Go's decoder says of JSON that is none.
+/// Returns the error text of Go's decoder for invalid JSON.
 fn go_error(body: &[u8], error: &serde_json::Error) -> String {
     if error.is_eof() {
         return "unexpected EOF".to_owned();
@@ -73,7 +73,7 @@ fn go_error(body: &[u8], error: &serde_json::Error) -> String {
     format!("invalid character '{at}' looking for beginning of {wanted}")
 }
 
-/// Answers a request as the engine of a node does.
+/// Answers a request as the engine of the given node, or of the leader.
 pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: Asked) -> Answer {
     if asked.path == "/sim/fault" {
         return Ok(control(&sim, &asked));
@@ -94,7 +94,7 @@ pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: Aske
                  to a newer version",
                 engine.least
             );
-            // It is no JSON that older engines say this in.
+            // Older engines send this error as plain text, not as JSON.
             let plain = respond(400, "text/plain; charset=utf-8", full_body(format!("{text}\n")));
             let answer = if engine.minor >= 44 { error(&Refusal::new(400, text)) } else { plain };
             return Ok(finish(answer, &engine, now));
@@ -108,7 +108,7 @@ pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: Aske
     if stalls { Ok(stalled(response).await) } else { Ok(response) }
 }
 
-/// Half an answer, and nothing more.
+/// Sends half of the body and then nothing more, until the client gives up.
 async fn stalled(response: Response<Body>) -> Response<Body> {
     use http_body_util::BodyExt as _;
     let (head, body) = response.into_parts();
@@ -117,7 +117,6 @@ async fn stalled(response: Response<Body>) -> Response<Body> {
     let half = bytes.slice(..bytes.len() / 2);
     let _ = send.send(Ok(half));
     tokio::spawn(async move {
-        // Until whoever reads gives up.
         send.closed().await;
     });
     Response::from_parts(head, body)
@@ -158,9 +157,9 @@ fn told(told: Told) -> Response<Body> {
     }
 }
 
-/// Changes what goes wrong: `POST /sim/fault`.
+/// Schedules or applies a fault: `POST /sim/fault`.
 fn control(sim: &Sim, asked: &Asked) -> Response<Body> {
-    let planned = match serde_json::from_slice::<Planned>(&asked.body) {
+    let planned = match serde_json::from_slice::<PlannedFault>(&asked.body) {
         Ok(planned) => planned,
         Err(why) => return error(&Refusal::new(400, why.to_string())),
     };
@@ -210,7 +209,7 @@ async fn route(sim: &Arc<Sim>, call: Call) -> Response<Body> {
     error(&Refusal::new(404, "page not found"))
 }
 
-/// Whether this engine can say anything of the swarm.
+/// Checks that this engine is a manager of a swarm with a quorum; returns the engine's error if not.
 fn manager(sim: &Sim, call: &Call) -> Result<(), Refusal> {
     let (part, lost, worker) = sim.with_faults(|world, faults| {
         let node = call.node.as_deref().and_then(|node| world.find_node(node).ok());
@@ -233,7 +232,7 @@ fn manager(sim: &Sim, call: &Call) -> Result<(), Refusal> {
 const WORKER: &str = "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state. \
                       Please run this command on a manager node or promote the current node to a manager.";
 
-/// Where writes hang: waits, fails, and has the write carried out later where that is so.
+/// Applies the fault `writes-hang`: waits, fails the write and, if configured, schedules it to be applied later.
 async fn hang(sim: &Sim, call: &Call, parts: &[&str]) -> Result<(), Refusal> {
     let Some(writes) = sim.with_faults(|_, faults| faults.write()) else { return Ok(()) };
     tokio::time::sleep(sim.span(writes.hang)).await;
@@ -290,7 +289,7 @@ fn write(world: &mut World, call: &Call, parts: &[&str]) -> Told {
     }
 }
 
-/// A list out of its entries.
+/// Joins JSON values into a JSON array.
 fn array(entries: impl IntoIterator<Item = String>) -> String {
     let mut out = String::from("[");
     for (at, entry) in entries.into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! `/nodes`.
+//! The endpoint `/nodes`.
 
 use super::filters::Filters;
 use super::{Call, Told, array};
@@ -8,7 +8,7 @@ use crate::world::{Refusal, World};
 
 const KNOWN: &[&str] = &["id", "label", "membership", "name", "node.label", "role"];
 
-/// A node by name or id; `self` is the one that answers.
+/// Finds a node by name or id; `self` is the node that answers.
 pub(super) fn find<'a>(world: &'a World, call: &Call, name: &str) -> Result<&'a Node, Refusal> {
     if name == "self" {
         super::info::own(world, call).ok_or_else(|| Refusal::new(404, "node self not found"))

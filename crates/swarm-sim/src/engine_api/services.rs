@@ -1,11 +1,11 @@
-//! `/services`.
+//! The endpoint `/services`.
 
 use serde_json::{Value, json};
 
 use super::filters::Filters;
 use super::{Call, Told, array};
 use crate::world::render::View;
-use crate::world::{AuthFrom, Change, Mode, Refusal, World};
+use crate::world::{Change, Mode, Refusal, RegistryAuthFrom, World};
 
 pub(super) fn list(world: &World, call: &Call) -> Told {
     let filters = Filters::read(call, &["id", "label", "mode", "name", "runtime"], world.engine.minor)?;
@@ -32,7 +32,7 @@ pub(super) fn one(world: &World, call: &Call, name: &str) -> Told {
     Ok((200, world.service_json(service, view)))
 }
 
-/// The posted spec, without what the API version of the call does not know.
+/// Returns the posted spec without the members that the call's API version does not know.
 fn spec(call: &Call) -> Result<Value, Refusal> {
     let value = call.json()?;
     if value.pointer("/TaskTemplate/ContainerSpec").is_none_or(Value::is_null) {
@@ -59,16 +59,16 @@ pub(super) fn create(world: &mut World, call: &Call) -> Told {
 }
 
 pub(super) fn update(world: &mut World, call: &Call, name: &str) -> Told {
-    // Go decodes the body before it looks at anything else.
+    // Go decodes the body before it checks anything else.
     let decoded = call.json()?;
     drop(decoded);
     let version = call.version("service")?;
     let mut spec = spec(call)?;
     world.find_service(name)?;
     let auth_from = match call.asked.value("registryAuthFrom") {
-        "" | "spec" => AuthFrom::Spec,
-        "previous-spec" => AuthFrom::PreviousSpec,
-        _ if auth(call).is_some() => AuthFrom::Spec,
+        "" | "spec" => RegistryAuthFrom::Spec,
+        "previous-spec" => RegistryAuthFrom::PreviousSpec,
+        _ if auth(call).is_some() => RegistryAuthFrom::Spec,
         _ => return Err(Refusal::new(500, "unsupported registryAuthFrom value")),
     };
     let rollback = match call.asked.value("rollback") {
@@ -87,7 +87,8 @@ pub(super) fn update(world: &mut World, call: &Call, name: &str) -> Told {
     ))
 }
 
-/// Below API 1.30 the engine resolves tags itself; since then nobody does.
+/// Resolves the tag to a digest, as the engine does below API 1.30; newer clients do it themselves. Returns the
+/// warning if the registry cannot be reached.
 fn pin_for_old_clients(world: &World, call: &Call, spec: &mut Value) -> Option<String> {
     if call.minor >= 30 {
         return None;

@@ -1,4 +1,4 @@
-//! `/tasks`.
+//! The endpoint `/tasks`.
 
 use super::filters::Filters;
 use super::{Call, Told, array};

@@ -1,4 +1,4 @@
-//! What other hosts serve: the blobs of a registry that sends there who asks, and plain files.
+//! Other hosts: the blob store that a registry redirects to, and servers of plain files.
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -9,11 +9,11 @@ use super::super::world::images::digest as digest_of;
 use super::manifests::body_of;
 use super::{error, header};
 
-/// What the addresses given out are signed with.
+/// The signature in redirect URLs to a blob store.
 pub(super) const SIGNED: &str = "1";
 
-/// A blob at the host that holds those of a registry. It lets in by what is in the address, and turns away who shows
-/// a registry's credentials to it too, as object stores do.
+/// Serves a blob from the host that a registry redirects to. The URL's signature authorizes; a request that also has
+/// registry credentials is refused, as object stores do.
 pub(super) fn blob(world: &World, host: &str, asked: &Asked) -> Response<Body> {
     if asked.header("authorization").is_some() {
         return error(400, "InvalidArgument", "Only one auth mechanism allowed");
@@ -30,7 +30,7 @@ pub(super) fn blob(world: &World, host: &str, asked: &Asked) -> Response<Body> {
     }
 }
 
-/// A plain file, with an `ETag` by which it is not sent again.
+/// Serves a plain file with an `ETag` for conditional requests.
 pub(super) fn file(world: &World, host: &str, asked: &Asked) -> Response<Body> {
     let Some(document) = world.documents.get(&(host.to_owned(), asked.path.clone())) else {
         return respond(404, "text/plain", full_body("404 page not found\n"));

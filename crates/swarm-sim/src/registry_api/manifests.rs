@@ -1,4 +1,4 @@
-//! Manifests, what refers to them, and how many of them may be had.
+//! Manifests, referrers and the pull rate limit.
 
 use bytes::Bytes;
 use http::{Method, Response};
@@ -11,7 +11,7 @@ use super::super::world::images::{
 use super::super::world::model::Nanos;
 use super::{error, header};
 
-/// Which of these a client takes; without a header a registry of the second generation falls back to what is gone.
+/// Returns true if the `Accept` header lists the media type. Without the header, a registry falls back to schema 1.
 fn accepts(asked: &Asked, media_type: &str) -> bool {
     let all = asked.headers.get_all("accept");
     all.iter()
@@ -20,7 +20,7 @@ fn accepts(asked: &Asked, media_type: &str) -> bool {
         .any(|part| part.split(';').next().unwrap_or_default().trim() == media_type)
 }
 
-/// A manifest, as far as the allowance goes.
+/// Serves a manifest, subject to the rate limit.
 pub(super) fn manifest(registry: &mut Registry, name: &str, at: &str, asked: &Asked, now: Nanos) -> Response<Body> {
     let spent = asked.method == Method::GET && registry.allowance.as_mut().is_some_and(|left| !left.take(now));
     let mut response = if spent {
@@ -76,7 +76,7 @@ fn told(found: &Manifest, asked: &Asked) -> Response<Body> {
     response
 }
 
-/// What a registry says of an image in the format before this one: another digest.
+/// Returns a schema 1 manifest, the format before image manifest v2; it has another digest.
 fn old(found: &Manifest) -> Response<Body> {
     let body = json!({ "schemaVersion": 1, "of": found.digest.as_ref() }).to_string();
     let digest = digest_of(body.as_bytes());
@@ -85,7 +85,7 @@ fn old(found: &Manifest) -> Response<Body> {
     response
 }
 
-/// A body of this kind; for HEAD only what would be said of it.
+/// Returns a response with the bytes; for HEAD with the headers only.
 pub(super) fn body_of(bytes: &Bytes, kind: &str, asked: &Asked) -> Response<Body> {
     let head = asked.method == Method::HEAD;
     let mut response = respond(200, kind, full_body(if head { Bytes::new() } else { bytes.clone() }));
@@ -93,7 +93,7 @@ pub(super) fn body_of(bytes: &Bytes, kind: &str, asked: &Asked) -> Response<Body
     response
 }
 
-/// What refers to an image (OCI distribution-spec, "Listing Referrers").
+/// Lists the manifests that refer to an image (OCI distribution-spec, "Listing Referrers").
 pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Response<Body> {
     let Some(repository) = registry.repositories.get(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
@@ -110,7 +110,7 @@ pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, asked: &A
     response
 }
 
-/// What a list of referrers tells of one: its type is that of its configuration where it names none itself.
+/// Returns a referrer's descriptor. Its artifact type is the configuration's media type if the manifest names none.
 fn descriptor(manifest: &Manifest) -> Value {
     let body: Value = serde_json::from_slice(&manifest.body).unwrap_or_default();
     let mut about =

@@ -1,4 +1,4 @@
-//! The OCI distribution API over a world's registries.
+//! The OCI distribution API, answered from a world's registries.
 
 mod elsewhere;
 mod manifests;
@@ -22,21 +22,21 @@ use super::world::World;
 use super::world::images::Registry;
 use super::world::model::Nanos;
 
-/// How many tags a page has where nobody says.
+/// The page size of tag lists without the parameter `n`.
 const PAGE: usize = 100;
 
-/// Who answers.
+/// A server of registry content.
 enum Place {
     /// The registry of this name.
     Registry(String),
-    /// A host that holds the blobs of a registry of another name.
+    /// A host that stores the blobs of another registry.
     Blobs(String),
-    /// A host that serves files.
+    /// A host that serves plain files.
     Files(String),
 }
 
 impl Place {
-    /// Who answers for this host, and for this path.
+    /// Returns the server for a host and path; `None` if the host is unknown.
     fn of(world: &World, host: &str, path: &str) -> Option<Self> {
         let host = canonical(host);
         if world.documents.contains_key(&(host.to_owned(), path.to_owned())) {
@@ -68,15 +68,15 @@ impl Place {
     }
 }
 
-/// Docker Hub answers under another name than its own.
+/// Returns the name of a registry for one of its hosts: Docker Hub answers at another host than `docker.io`.
 fn canonical(host: &str) -> &str {
     if host == "registry-1.docker.io" { "docker.io" } else { host }
 }
 
-/// Whether anybody answers to this name; it may be that nobody listens there now.
+/// Checks that a connection to a host is possible.
 ///
 /// # Errors
-/// `NotFound` where the name does not resolve, `ConnectionRefused` where nobody listens.
+/// `NotFound` if the name does not resolve, `ConnectionRefused` if no server listens.
 pub fn reach(sim: &Sim, name: &str) -> io::Result<()> {
     let (is_down, is_nameless, is_known) = sim.with_faults(|world, faults| {
         let name = canonical(name);
@@ -94,13 +94,13 @@ pub fn reach(sim: &Sim, name: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// Answers as the registry of this name, or as the one the request is addressed to.
+/// Answers as the registry of the given name, or as the host that the request is addressed to.
 pub async fn answer(sim: Arc<Sim>, name: Option<&str>, asked: Asked) -> Answer {
     let host = asked.header("host").unwrap_or_default().to_owned();
     let place = sim.with(|world| {
         let named = name.and_then(|name| Place::of(world, name, &asked.path));
         let addressed = || Place::of(world, &host, &asked.path);
-        // One registry behind whatever address it is served at.
+        // A single registry answers at any address.
         let only = || world.registries.keys().next().filter(|_| world.registries.len() == 1).cloned();
         named.or_else(addressed).or_else(|| only().map(Place::Registry))
     });
@@ -124,7 +124,7 @@ pub async fn answer(sim: Arc<Sim>, name: Option<&str>, asked: Asked) -> Answer {
     Ok(sim.with(|world| place.serve(world, &host, &asked)))
 }
 
-/// The head of an answer, and a body that breaks off.
+/// Returns a response with the original status and a body that breaks off.
 fn cut(whole: &Response<Body>) -> Response<Body> {
     let (send, body) = stream();
     let _ = send.send(Ok(Bytes::from_static(b"{")));
@@ -154,7 +154,7 @@ fn basic(asked: &Asked) -> Option<(String, String)> {
     text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
 
-/// Lets in whoever may, or says how to ask.
+/// Checks the credentials; returns the 401 response with its challenge if they are missing or wrong.
 fn refused(registry: &Registry, host: &str, asked: &Asked, now: Nanos) -> Option<Response<Body>> {
     let login = registry.login.as_ref()?;
     let how = if registry.tokens {
@@ -178,7 +178,7 @@ fn refused(registry: &Registry, host: &str, asked: &Asked, now: Nanos) -> Option
     Some(response)
 }
 
-/// A path's repository, and what it asks of it: `manifests`, `tags`, `blobs`, `referrers`, and its last part.
+/// Splits a path into repository, kind (`manifests`, `tags`, `blobs`, `referrers`) and last segment.
 fn repository(parts: &[String]) -> Option<(String, &str, &str)> {
     let inner = parts.get(1..)?;
     let (last, rest) = inner.split_last()?;

@@ -1,4 +1,4 @@
-//! Tokens, as a registry's token server hands them out: to a password, and to the refresh token one gets for it.
+//! Bearer tokens: issued for a password or a refresh token, and verified.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,13 @@ use super::super::world::images::{Registry, digest};
 use super::super::world::model::{Nanos, SECOND};
 use super::super::world::time::rfc3339;
 
-/// How long a token is good, in seconds.
+/// Lifetime of a token, in seconds.
 const GOOD: u64 = 300;
 
-/// Between the repositories of a token; no repository has it in its name.
+/// Separator of the repositories in a token; it cannot occur in a repository name.
 const JOIN: &str = "~";
 
-/// A token that tells when it was made and what for, to whom only this registry gives it.
+/// Returns a token that holds its issue time and repositories, and a proof that only this registry can make.
 fn token(login: &(String, String), repositories: &str, made: Nanos) -> String {
     let (user, password) = login;
     let proof = digest(format!("{user}:{password}:{made}:{repositories}").as_bytes()).replace(':', ".");
@@ -28,8 +28,10 @@ fn refresh_token(user: &str, password: &str) -> String {
     digest(format!("refresh {user}:{password}").as_bytes()).replace(':', ".")
 }
 
-/// Whether a token is one of this registry's, has not run out, and opens this repository; else the word for why not
-/// (RFC 6750).
+/// Verifies a token: its proof, its lifetime and its repositories.
+///
+/// # Errors
+/// Returns the error code of RFC 6750: `invalid_token` or `insufficient_scope`.
 pub(super) fn judge(
     given: &str,
     login: &(String, String),
@@ -46,7 +48,7 @@ pub(super) fn judge(
     if opens { Ok(()) } else { Err("insufficient_scope") }
 }
 
-/// The repositories of scopes that let pull: `repository:NAME:ACTIONS`, separated by blanks.
+/// Returns the repositories of the scopes that allow pull; scopes are `repository:NAME:ACTIONS`, separated by spaces.
 fn repositories(scopes: &str) -> String {
     let name = |scope: &str| {
         let (name, actions) = scope.strip_prefix("repository:")?.rsplit_once(':')?;
@@ -55,7 +57,7 @@ fn repositories(scopes: &str) -> String {
     scopes.split(' ').filter_map(name).collect::<Vec<_>>().join(JOIN)
 }
 
-/// Answers at the token server: GET with a password, POST with one or with a refresh token in a form.
+/// Answers a token request: GET with basic auth, or POST with a form that has a password or a refresh token.
 pub(super) fn hand_out(registry: &Registry, asked: &Asked, now: Nanos) -> Response<Body> {
     let reply = |told: serde_json::Value| respond(200, "application/json", full_body(told.to_string()));
     let Some(login @ (user, password)) = &registry.login else { return reply(json!({ "token": "anybody" })) };

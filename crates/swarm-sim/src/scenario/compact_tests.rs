@@ -1,11 +1,11 @@
-//! Templates, compact entries, placeholders and included files.
+//! Tests of templates, compact entries, placeholders and included files.
 
 use serde_json::{Value, json};
 
 use super::tests::{HOST, registry, world};
 use super::*;
 
-/// Two images and two services out of one entry each.
+/// Two compact entries that expand to two images and two services.
 const COMPACT: &str = r#"
         [values]
         hub = "HOST"

@@ -1,4 +1,4 @@
-//! Included files, templates, compact entries and placeholders, expanded into plain entries.
+//! Expansion of included files, templates, compact entries and placeholders into plain entries.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use toml::{Table, Value};
 
 use crate::world::images::{digest, reference};
 
-/// The texts of placeholders, by name.
+/// Texts of placeholders, by name.
 type Values = BTreeMap<String, String>;
-/// Templates of one kind of entries, by name.
+/// Templates of one kind of entry, by name.
 type Templates = BTreeMap<String, Table>;
 
-/// The text of an included file, by the name it is included by.
+/// A function that returns the text of an included file.
 pub(super) type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
-/// Reads a file with everything it includes: what is included comes first, and the file's own keys replace its keys.
+/// Parses a file with its includes. Included entries come first; the file's own keys replace included ones.
 pub(super) fn table(text: &str, files: Files<'_>) -> Result<Table, String> {
     let own: Table = toml::from_str(text).map_err(|error| error.to_string())?;
     included(own, files, 0)
 }
 
 fn included(mut own: Table, files: Files<'_>, depth: usize) -> Result<Table, String> {
-    /// More files than that within each other include each other.
+    /// The deepest nesting of includes; more is taken for a cycle.
     const DEEPEST: usize = 8;
     let names = own.remove("include").map(names).transpose()?.unwrap_or_default();
     if depth > DEEPEST {
@@ -37,7 +37,7 @@ fn included(mut own: Table, files: Files<'_>, depth: usize) -> Result<Table, Str
     Ok(all)
 }
 
-/// Appends a file to another one: entries come behind the others, other keys replace theirs.
+/// Appends a file to another: entries are added at the end, other keys are replaced.
 fn append(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
@@ -48,7 +48,7 @@ fn append(under: &mut Table, over: Table) {
     }
 }
 
-/// Lays keys over others; tables are laid over each other, everything else is replaced.
+/// Merges keys into a table: nested tables are merged, everything else is replaced.
 fn lay(under: &mut Table, over: Table) {
     for (key, value) in over {
         match (under.get_mut(&key), value) {
@@ -81,7 +81,7 @@ pub(super) fn expand(mut file: Table) -> Result<Table, String> {
     Ok(all)
 }
 
-/// The images of an entry: one, or one for each of its `tags`.
+/// Expands an image entry: to one image, or to one for each of its `tags`.
 fn image(entry: Value, templates: &Templates, values: &Values) -> Result<Vec<Value>, String> {
     let mut entry = laid(entry, "image", templates)?;
     let Some(tags) = entry.remove("tags") else { return Ok(vec![one_image(entry, values)?]) };
@@ -96,7 +96,7 @@ fn image(entry: Value, templates: &Templates, values: &Values) -> Result<Vec<Val
             Value::Table(own) => lay(&mut image, own),
             created => drop(image.insert("created".to_owned(), created)),
         }
-        // No two of them weigh the same.
+        // Each tag gets another size.
         if let Some(Value::Integer(claimed)) = image.get_mut("claimed") {
             *claimed += tag.bytes().map(i64::from).sum::<i64>() * 977;
         }
@@ -127,13 +127,13 @@ fn own_key((key, text): (&str, String)) -> (String, String) {
     (key.to_owned(), text)
 }
 
-/// A list of words as a Dockerfile has it.
+/// Formats a list of words as in a Dockerfile, `["a", "b"]`.
 fn words(list: Option<&Value>) -> String {
     let words = list.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     format!("{:?}", words.iter().filter_map(Value::as_str).collect::<Vec<_>>())
 }
 
-/// The services of an entry: one, or one for each table of its `each`.
+/// Expands a service entry: to one service, or to one for each table of its `each`.
 fn service(entry: Value, templates: &Templates, values: &Values) -> Result<Vec<Value>, String> {
     let mut entry = laid(entry, "service", templates)?;
     let each = match entry.remove("each") {
@@ -152,7 +152,7 @@ fn service(entry: Value, templates: &Templates, values: &Values) -> Result<Vec<V
     each.into_iter().map(one).collect()
 }
 
-/// An entry over the templates that it names by `like`.
+/// Merges an entry over the templates that it names with `like`.
 fn laid(entry: Value, kind: &str, templates: &Templates) -> Result<Table, String> {
     let Value::Table(mut entry) = entry else { return Err(format!("{kind}: is no table")) };
     for _ in 0..=templates.len() {
@@ -176,7 +176,7 @@ fn templates(file: &mut Table, key: &str) -> Result<Templates, String> {
     content.into_iter().map(table).collect()
 }
 
-/// Takes a table of texts out of an entry.
+/// Removes a table of strings from an entry and returns it.
 fn taken(entry: &mut Table, key: &str) -> Result<Values, String> {
     let Some(content) = entry.remove(key) else { return Ok(Values::new()) };
     let bad = || format!("`{key}` is no table of texts");
@@ -189,7 +189,7 @@ fn names(list: Value) -> Result<Vec<String>, String> {
     list.try_into().map_err(|_| "`include` is no list of files".to_owned())
 }
 
-/// Replaces the placeholders in every text and key of a value.
+/// Replaces the placeholders in all strings and keys of a value.
 fn filled(value: Value, values: &Values) -> Value {
     match value {
         Value::String(text) => Value::String(with(&text, values)),
@@ -201,7 +201,7 @@ fn filled(value: Value, values: &Values) -> Value {
     }
 }
 
-/// Replaces `{name}` by the text of that name; what has no text stays.
+/// Replaces `{name}` with the value of that name; unknown placeholders stay.
 fn with(text: &str, values: &Values) -> String {
     let mut made = String::new();
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Registries, what they hold, and what becomes of it.
+//! Registries, images, tags and removals of a scenario.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,10 +8,11 @@ use serde::Deserialize;
 use super::moments::{MomentText, When};
 use super::wrong;
 use crate::world::images::{
-    Allowance, Annotate, Behaviour, Compression, Config, Content, Files, Recipe, Reference, base, fits, reference,
+    Allowance, AnnotationTarget, Behaviour, Compression, Config, Content, Files, Recipe, Reference, base, fits,
+    reference,
 };
 use crate::world::model::{Document, Nanos};
-use crate::world::{Sees, Silence, World, time};
+use crate::world::{NodeView, PullError, World, time};
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,9 +22,9 @@ pub(super) struct RegistryText {
     user: Option<String>,
     password: Option<String>,
     tokens: bool,
-    /// How many manifests it hands out, `100;w=21600`.
+    /// Pull rate limit, `100;w=21600`: manifests per seconds.
     allowance: Option<String>,
-    /// The host it sends to for blobs.
+    /// The host that the registry redirects to for blobs.
     blobs_at: Option<String>,
 }
 
@@ -43,7 +44,7 @@ impl RegistryText {
     }
 }
 
-/// Files of a layer: by path with their content, or only paths.
+/// The files of a layer: paths with content, or paths alone.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged)]
 enum FilesText {
@@ -83,11 +84,11 @@ impl FilesText {
 pub(super) struct ImageText {
     #[serde(rename = "ref")]
     pub(super) reference: String,
-    /// Further tags; `{date}` in them is the day it was created.
+    /// Further tags; `{date}` is replaced by the creation date.
     also: Vec<String>,
-    /// When it is pushed; none: before there is any service.
+    /// The time of the push; `None`: before the services are created.
     at: Option<MomentText>,
-    /// Whether it is pushed when everything else is there and has settled.
+    /// Pushes the image at the start, after the world has settled.
     later: bool,
     behaviour: Option<String>,
     platforms: Vec<String>,
@@ -96,11 +97,11 @@ pub(super) struct ImageText {
     attestation: bool,
     labels: BTreeMap<String, String>,
     annotations: BTreeMap<String, String>,
-    annotate: Annotate,
+    annotate: AnnotationTarget,
     created: Option<MomentText>,
     salt: Option<String>,
     entrypoint: Vec<String>,
-    /// None: the default one; empty: there is none.
+    /// The command; `None`: the default one, empty: none.
     cmd: Option<Vec<String>>,
     user: String,
     ports: Vec<String>,
@@ -112,9 +113,9 @@ pub(super) struct ImageText {
     history: Vec<String>,
     base: Option<String>,
     annotate_base: bool,
-    /// The files of its only layer.
+    /// The files of the image's only layer.
     files: Option<FilesText>,
-    /// The files of its layers.
+    /// The files of each layer.
     layers: Vec<FilesText>,
     compression: Compression,
     size: u64,
@@ -122,12 +123,12 @@ pub(super) struct ImageText {
 }
 
 impl ImageText {
-    /// When it is pushed.
+    /// Returns the time of the push.
     pub(super) fn when(&self) -> When<'_> {
         When::of(self.at.as_ref(), self.later)
     }
 
-    /// How long before the start it was created, where it says so.
+    /// Returns the image's age at the start, if `created` is relative.
     pub(super) fn age(&self) -> Option<Nanos> {
         self.created.as_ref()?.ago()
     }
@@ -200,25 +201,25 @@ impl ImageText {
     }
 }
 
-/// A tag that points to what is there already.
+/// A tag that points to an existing image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TagText {
     #[serde(rename = "ref")]
     pub(super) reference: String,
-    /// What it points to, in the same repository.
+    /// The image that the tag points to, in the same repository.
     of: String,
-    /// Only the image for this platform, out of an index.
+    /// Selects one platform's image out of an index.
     platform: Option<String>,
-    /// When it is set; none: before there is any service.
+    /// The time at which the tag is set; `None`: before the services are created.
     at: Option<MomentText>,
-    /// Whether it is set when everything else is there and has settled.
+    /// Sets the tag at the start, after the world has settled.
     #[serde(default)]
     later: bool,
 }
 
 impl TagText {
-    /// When it is set.
+    /// Returns the time at which the tag is set.
     pub(super) fn when(&self) -> When<'_> {
         When::of(self.at.as_ref(), self.later)
     }
@@ -242,9 +243,9 @@ impl TagText {
 pub(super) struct GoneText {
     #[serde(rename = "ref")]
     pub(super) reference: String,
-    /// When it is removed; none: at the start.
+    /// The time of the removal; `None`: at the start.
     pub(super) at: Option<MomentText>,
-    /// Only the tag goes.
+    /// Removes the tag alone.
     #[serde(default)]
     only_tag: bool,
 }
@@ -259,15 +260,16 @@ impl GoneText {
     }
 }
 
-/// What the engine and the nodes get to see of an image.
+/// An image that looks different to the engine and the nodes than to other clients.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct SeesText {
     #[serde(rename = "ref")]
     reference: String,
-    /// Another image.
+    /// Another image that the engine gets.
     instead: Option<String>,
-    /// Nothing: `not-found`, `no-credentials`, `denied`, or the engine's words for why it cannot reach it.
+    /// An error that the engine gets: `not-found`, `no-credentials`, `denied`, or its text
+    /// for an unreachable registry.
     nothing: Option<String>,
 }
 
@@ -276,11 +278,11 @@ impl SeesText {
         let bad = |why: &str| wrong(format!("engine_sees {}: {why}", self.reference));
         let named = reference(&self.reference).ok_or_else(|| bad("is no reference"))?;
         let sees = match (&self.instead, self.nothing.as_deref()) {
-            (Some(other), None) => Sees::Instead(other.clone()),
-            (None, Some("not-found")) => Sees::Nothing(Silence::Unknown),
-            (None, Some("no-credentials")) => Sees::Nothing(Silence::NoLogin),
-            (None, Some("denied")) => Sees::Nothing(Silence::WrongLogin),
-            (None, Some(why)) => Sees::Nothing(Silence::Unreachable(why.to_owned())),
+            (Some(other), None) => NodeView::Instead(other.clone()),
+            (None, Some("not-found")) => NodeView::Nothing(PullError::Unknown),
+            (None, Some("no-credentials")) => NodeView::Nothing(PullError::NoLogin),
+            (None, Some("denied")) => NodeView::Nothing(PullError::WrongLogin),
+            (None, Some(why)) => NodeView::Nothing(PullError::Unreachable(why.to_owned())),
             _ => return Err(bad("either `instead` or `nothing`")),
         };
         world.engine_sees.insert(named.to_string(), sees);
@@ -295,7 +297,7 @@ pub(super) struct DocumentText {
     host: String,
     path: String,
     body: String,
-    /// Its media type.
+    /// Media type; `None`: `application/json`.
     r#type: Option<String>,
 }
 

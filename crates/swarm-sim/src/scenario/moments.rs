@@ -1,4 +1,4 @@
-//! Moments and spans of time in a scenario.
+//! Times and durations in a scenario.
 
 use jiff::{SignedDuration, Span, SpanRelativeTo};
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use crate::faults::nanos;
 use crate::world::model::Nanos;
 use crate::world::time;
 
-/// A moment: RFC 3339, a date, or a span before the start, `40m ago`.
+/// A time: RFC 3339, a date, or relative to the start, `40m ago`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub(super) struct MomentText(String);
@@ -19,37 +19,37 @@ impl MomentText {
         at.ok_or_else(|| format!("{text} is no moment"))
     }
 
-    /// The span before the start; none where it is a moment by itself.
+    /// Returns the time before the start; `None` if the time is absolute.
     pub(super) fn ago(&self) -> Option<Nanos> {
         let span = span(&self.0)?;
         span.is_negative().then(|| Nanos::try_from(span.as_nanos().unsigned_abs()).ok())?
     }
 }
 
-/// When a step happens.
+/// The time of a step.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum When<'a> {
-    /// Before there is any service.
+    /// First, ahead of all services.
     First,
-    /// At a moment after that.
+    /// The given time.
     At(&'a MomentText),
-    /// When everything has settled.
+    /// The start, after the world has settled.
     Start,
 }
 
 impl<'a> When<'a> {
-    /// A step that needs services; without a moment it happens at the start.
+    /// Returns the time of a step that needs services; without a time it happens at the start.
     pub(super) fn past(at: Option<&'a MomentText>) -> Self {
         at.map_or(Self::Start, Self::At)
     }
 
-    /// A step that happens first, unless it has a moment or is `later`.
+    /// Returns the time of a step; without a time and `later` it happens first.
     pub(super) fn of(at: Option<&'a MomentText>, later: bool) -> Self {
         if later { Self::past(at) } else { at.map_or(Self::First, Self::At) }
     }
 }
 
-/// A span of time: seconds, or a text like `3d`.
+/// A duration: seconds, or a text such as `3d`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(untagged)]
 pub(super) enum SpanText {

@@ -19,21 +19,21 @@ use crate::world::{World, edit_service};
 pub(super) struct ServiceText {
     name: String,
     image: String,
-    /// Whether the image is written with its digest.
+    /// Adds the digest to the image reference.
     pinned: bool,
-    /// Whether it was made without the credentials its registry asks for.
+    /// Creates the service without the credentials that its registry requires.
     without_credentials: bool,
     replicas: Option<u64>,
     global: bool,
     constraints: Vec<String>,
-    /// The name of the only node it may run on; its constraint has the node's id.
+    /// Name of the only node for its tasks; becomes a constraint on the node's id.
     on_node: Option<String>,
-    /// The stack it is deployed by: the labels of `docker stack deploy`.
+    /// Name of a stack; adds the labels of `docker stack deploy`.
     stack: Option<String>,
     labels: BTreeMap<String, String>,
-    /// Whether its containers have its labels too.
+    /// Copies the service's labels to its containers.
     container_labels: bool,
-    /// Anything else of the spec, laid over it.
+    /// Further members of the spec, merged over it.
     spec: Option<Value>,
 }
 
@@ -44,7 +44,7 @@ impl ServiceText {
         made.map(drop).map_err(|refusal| wrong(format!("service {}: {}", self.name, refusal.message)))
     }
 
-    /// Its spec, and the credentials it is made with: those its registry asks for.
+    /// Returns the spec and, if its registry requires a login, the encoded credentials.
     fn spec(&self, world: &World) -> Result<(Value, Option<String>), String> {
         let image = if self.pinned { pinned(world, &self.image)? } else { self.image.clone() };
         let registry = reference(&image).and_then(|named| world.registries.get(&named.host));
@@ -81,14 +81,14 @@ impl ServiceText {
     }
 }
 
-/// An image with the digest behind its tag.
+/// Returns an image reference with the digest that its tag has now.
 pub(crate) fn pinned(world: &World, image: &str) -> Result<String, String> {
     let named = reference(image);
     let found = named.and_then(|named| world.registries.get(&named.host)?.find(&named));
     found.map(|found| format!("{image}@{}", found.digest)).ok_or_else(|| "no such image".to_owned())
 }
 
-/// Lays members over those there are.
+/// Merges members into a JSON object.
 fn lay(under: &mut Value, over: &Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) => {
@@ -100,26 +100,26 @@ fn lay(under: &mut Value, over: &Value) {
     }
 }
 
-/// A change of a service or a node by an operator.
+/// A change that an operator made to a service or a node.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ChangeText {
-    /// When it was made; none: at the start.
+    /// The time of the change; `None`: at the start.
     pub(super) at: Option<MomentText>,
     service: Option<String>,
     /// The service's new image.
     image: Option<String>,
-    /// Whether the image is written with its digest.
+    /// Adds the digest to the image reference.
     pinned: bool,
-    /// A label of the service, `key=value`.
+    /// A label to set on the service, `key=value`.
     label: Option<String>,
     node: Option<String>,
-    /// `active`, `pause`, `drain`, or the node's link: `down`, `up`.
+    /// Availability (`active`, `pause`, `drain`), or the state of the node's link (`down`, `up`).
     availability: Option<String>,
 }
 
 impl ChangeText {
-    /// The service or the node.
+    /// Returns the name of the changed service or node.
     pub(super) fn subject(&self) -> &str {
         self.service.as_ref().or(self.node.as_ref()).map_or("", String::as_str)
     }

@@ -1,15 +1,15 @@
-//! Scenarios read into worlds.
+//! Tests that build worlds from scenarios.
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::world::images::{Registry, reference};
 use crate::world::model::State;
-use crate::world::{Silence, time};
+use crate::world::{PullError, time};
 
 pub(super) const HOST: &str = "r.example:5000";
 
-/// The world of a scenario with one node and this registry.
+/// Builds the world of a scenario, extended by one node and one registry.
 pub(super) fn world(text: &str) -> Result<World, String> {
     let text = format!("[[node]]\nname = \"a\"\nmanager = true\n[[registry]]\nname = \"{HOST}\"\n{text}");
     let text = text.replace("HOST", HOST);
@@ -21,7 +21,7 @@ pub(super) fn registry(world: &World) -> &Registry {
     &world.registries[HOST]
 }
 
-/// The last task of a service, with its error.
+/// Returns the state and error of a service's newest task.
 fn last_task(world: &World, name: &str) -> (State, String) {
     let id = world.find_service(name).unwrap().id.clone();
     let task = world.tasks_of(&id).max_by_key(|task| task.index).unwrap();
@@ -150,7 +150,7 @@ fn the_engine_may_see_something_else() {
     let named = |tag: &str| reference(&format!("{HOST}/app:{tag}")).unwrap();
     let shown = registry(&world).find(&named("2")).unwrap();
     assert_eq!(world.look(&named("1"), None).unwrap().digest, shown.digest);
-    assert_eq!(world.look(&named("2"), None).unwrap_err(), Silence::NoLogin);
+    assert_eq!(world.look(&named("2"), None).unwrap_err(), PullError::NoLogin);
 }
 
 #[test]
@@ -232,7 +232,7 @@ fn what_makes_no_sense_is_named() {
     }
 }
 
-/// An image was moved, a base built again, a node drained and a service changed.
+/// A history: a moved tag, a rebuilt base image, a drained node and two service changes.
 const PAST: &str = r#"
         [[node]]
         name = "b"

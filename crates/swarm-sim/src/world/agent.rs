@@ -1,19 +1,19 @@
-//! What a node does with its tasks: take them, fetch the image, start, watch and stop.
+//! The node agent: how a node accepts, prepares, starts, watches and stops its tasks.
 
 use super::images::Behaviour;
 use super::model::{Container, Id, MILLI, Nanos, NodeState, SECOND, State, Task};
 use super::pull::Pulled;
 use super::{Timer, World};
 
-/// From the order to stop until a container that obeys at once is reported stopped.
+/// The time from the stop order until a container that obeys at once is reported as stopped.
 const STOP: Nanos = 3 * SECOND;
-/// The same for one that never started.
+/// The time from the stop order until a task that never started is reported as stopped.
 const DROP: Nanos = 2 * SECOND;
-/// From a start to running.
+/// The time from starting to running.
 const START: Nanos = 150 * MILLI;
 
 impl World {
-    /// Plans what the task's node does next.
+    /// Schedules the next step of a task on its node.
     pub(super) fn plan_step(&mut self, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         let Some(node) = task.node.as_ref().and_then(|node| self.nodes.get(node)) else { return };
@@ -47,7 +47,7 @@ impl World {
         }
     }
 
-    /// How long the step out of this state takes; none: it does not go on by itself.
+    /// Returns the time until a task leaves its state; `None` if it stays there.
     fn goes_on_after(&self, task: &Task) -> Option<Nanos> {
         match task.state {
             State::Assigned | State::Accepted => Some(60 * MILLI),
@@ -68,7 +68,7 @@ impl World {
         }
     }
 
-    /// The step that was planned is done.
+    /// Carries out a scheduled step, unless it was superseded.
     pub(super) fn node_steps(&mut self, id: &Id, step: u32) {
         let Some(task) = self.tasks.get(id).filter(|task| task.step == step) else { return };
         let Some(node) = task.node.as_ref().and_then(|node| self.nodes.get(node)) else { return };
@@ -171,7 +171,7 @@ impl World {
         self.set_state(id, State::Running, "started", "");
     }
 
-    /// Lets a service's longest running task end by itself and well; the swarm puts another in its place.
+    /// Makes a service's longest running task exit with code 0; the swarm replaces it. Returns false if no task runs.
     pub fn end_a_task(&mut self, service: &str) -> bool {
         let Ok(found) = self.find_service(service) else { return false };
         let running = self.tasks_of(&found.id).filter(|task| task.state == State::Running);
@@ -222,7 +222,8 @@ impl World {
         }
     }
 
-    /// Whether its health decides when it runs: an image has a check, unless the spec turns it off.
+    /// Returns true if the task runs only once its health check passes: images have a check
+    /// unless the spec disables it.
     fn has_health_check(task: &Task) -> bool {
         let test = task.spec.container("Healthcheck").and_then(|check| check.get("Test")?.get(0)?.as_str());
         test != Some("NONE")

@@ -1,4 +1,4 @@
-//! Configs and secrets: names claimed once, data that never changes, labels by compare-and-swap.
+//! Configs and secrets: unique names, immutable data, labels changed by compare-and-swap.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,16 @@ use serde_json::Value;
 use super::model::{Config, Id, Network};
 use super::{Refusal, World, validate};
 
-/// Which of the two.
+/// One of the two object stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Store {
-    /// Configs.
     Configs,
-    /// Secrets, whose data is never told.
+    /// Secrets; their data is never returned.
     Secrets,
 }
 
 impl Store {
-    /// The engine's word for one of them.
+    /// Returns the engine's name for one object.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Configs => "config",
@@ -48,12 +47,12 @@ impl World {
         }
     }
 
-    /// All of them.
+    /// Returns all configs or secrets.
     pub fn configs(&self, store: Store) -> impl Iterator<Item = &Config> {
         self.store(store).values()
     }
 
-    /// One by id, name, or the beginning of its id.
+    /// Finds a config or secret by id, name or id prefix.
     pub fn find_config(&self, store: Store, name: &str) -> Result<&Config, Refusal> {
         let all = self.store(store);
         let named = || all.values().find(|config| config.name == name);
@@ -62,7 +61,7 @@ impl World {
         all.get(name).or_else(named).or_else(begins).ok_or_else(missing)
     }
 
-    /// Makes one.
+    /// Creates a config or secret.
     pub fn create_config(&mut self, store: Store, spec: &Value) -> Result<Id, Refusal> {
         let (word, text) = (store.word(), |key: &str| spec.get(key).and_then(Value::as_str).unwrap_or_default());
         let name = text("Name").to_owned();
@@ -97,7 +96,7 @@ impl World {
         Ok(id)
     }
 
-    /// Replaces the labels, if the version is still this one.
+    /// Replaces the labels if the object still has the given version.
     pub fn update_config(&mut self, store: Store, name: &str, version: u64, spec: &Value) -> Result<(), Refusal> {
         let config = self.find_config(store, name)?;
         let id = Id::clone(&config.id);
@@ -117,7 +116,7 @@ impl World {
         Ok(())
     }
 
-    /// Removes one that no service uses.
+    /// Removes a config or secret that no service uses.
     pub fn remove_config(&mut self, store: Store, name: &str) -> Result<(), Refusal> {
         let config = self.find_config(store, name)?;
         let (id, name) = (Id::clone(&config.id), config.name.clone());
@@ -143,12 +142,12 @@ impl World {
         Ok(())
     }
 
-    /// All networks.
+    /// Returns all networks.
     pub fn networks(&self) -> impl Iterator<Item = &Network> {
         self.networks.values()
     }
 
-    /// Makes a network.
+    /// Creates a network.
     pub fn add_network(&mut self, name: &str, driver: &str, predefined: bool) -> Id {
         let id = self.dice.id();
         let (name, driver) = (name.to_owned(), driver.to_owned());

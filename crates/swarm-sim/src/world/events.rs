@@ -1,4 +1,4 @@
-//! The event log: the last 256, as the engine keeps them.
+//! The event log; it keeps 256 events, as the engine does.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,28 +6,27 @@ use serde_json::json;
 
 use super::model::{Id, Nanos, SECOND};
 
-/// How many are kept.
+/// Number of events kept.
 const KEPT: usize = 256;
 
-/// Something that happened.
+/// An event of the swarm.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its number; they are told in this order.
+    /// Sequence number; events are sent in this order.
     pub number: u64,
-    /// When.
     pub at: Nanos,
-    /// `service`, `node`, `config`, `secret`, `network`.
+    /// Object type: `service`, `node`, `config`, `secret` or `network`.
     pub kind: &'static str,
-    /// `create`, `update`, `remove`.
+    /// Action: `create`, `update` or `remove`.
     pub action: &'static str,
-    /// The object.
+    /// Id of the object.
     pub id: Id,
-    /// What the engine says of it.
+    /// Attributes of the actor, as in the Engine API.
     pub attributes: BTreeMap<&'static str, String>,
 }
 
 impl Event {
-    /// The line a client reads.
+    /// Returns the event as a line of JSON, as a client reads it.
     pub fn line(&self) -> String {
         let value = json!({ "Type": self.kind, "Action": self.action,
             "Actor": { "ID": self.id.as_ref(), "Attributes": self.attributes }, "scope": "swarm",
@@ -36,7 +35,7 @@ impl Event {
     }
 }
 
-/// The events there still are.
+/// The newest events.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     events: VecDeque<Event>,
@@ -60,12 +59,12 @@ impl Log {
         }
     }
 
-    /// The number of the newest.
+    /// Returns the number of the newest event.
     pub fn newest(&self) -> u64 {
         self.told
     }
 
-    /// Those after this number that are still there.
+    /// Returns the stored events after the given number.
     pub fn after(&self, number: u64) -> impl Iterator<Item = &Event> {
         self.events.iter().filter(move |event| event.number > number)
     }

@@ -1,4 +1,4 @@
-//! The orchestrator of global services: a task on every node that meets the constraints.
+//! The orchestrator of global services: one task on every node that meets the constraints.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ impl World {
             let slot = Slot::On(Id::clone(&node.id));
             let good = Self::meets(node, &spec.constraints);
             match counted.get(&slot) {
-                // A node that is paused or away keeps what it has until it is back.
+                // A node that is paused or down keeps its tasks until it is back.
                 _ if !good || node.availability != "active" || node.state != NodeState::Ready => {}
                 Some(tasks) => slots.push((slot, tasks.clone())),
                 None => missing.push(slot),

@@ -1,20 +1,20 @@
-//! Ids, and everything else that looks random: the same seed, the same world.
+//! Ids and other random values; the same seed makes the same world.
 
 use std::fmt::Write as _;
 
 use super::model::Id;
 
-/// A small generator (`SplitMix64`).
+/// A small random number generator (`SplitMix64`).
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// A generator; the same for the same seed.
+    /// Creates a generator from a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// The next number.
+    /// Returns the next number.
     pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -23,7 +23,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// An object's id: 25 of `[a-z0-9]`.
+    /// Returns an object id: 25 characters of `[a-z0-9]`.
     pub fn id(&mut self) -> Id {
         const DIGITS: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
         let mut text = String::with_capacity(25);
@@ -40,7 +40,7 @@ impl Dice {
         text.into()
     }
 
-    /// A container's id: 64 hexadecimal digits.
+    /// Returns a container id: 64 hexadecimal digits.
     pub fn container(&mut self) -> String {
         let mut text = String::with_capacity(64);
         for _ in 0..4 {

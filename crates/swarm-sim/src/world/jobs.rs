@@ -1,10 +1,10 @@
-//! The orchestrators of jobs: tasks that run to their end, a whole new run with every update of the service.
+//! The orchestrators of jobs: tasks that run to completion; every update of the service starts a new iteration.
 
 use super::World;
 use super::model::{Id, NodeState, Slot, State};
 
 impl World {
-    /// The job's run, with the tasks of runs before told to go.
+    /// Returns the job's current iteration, after marking the live tasks of older ones for removal.
     fn run_of(&mut self, id: &Id) -> Option<u64> {
         let iteration = self.services.get(id)?.job?.iteration;
         let old: Vec<Id> = self
@@ -13,7 +13,7 @@ impl World {
             .into_iter()
             .flat_map(|slots| slots.values().flatten())
             .filter(|task| {
-                // Those that have ended stay, as history.
+                // Tasks that have ended stay as history.
                 self.tasks.get(*task).is_some_and(|task| task.iteration != Some(iteration) && task.is_alive())
             })
             .cloned()
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    /// A job's task ended: its orchestrator looks again, after the restart delay where it failed.
+    /// Schedules a job's orchestrator when one of its tasks ended; after a failure it waits for the restart delay.
     pub(super) fn job_sees(&mut self, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         let failed = task.state > State::Complete;

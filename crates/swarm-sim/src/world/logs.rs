@@ -1,4 +1,4 @@
-//! What tasks have written: made up from what they do, the same whenever it is asked for.
+//! Task logs: generated from the behaviour of a task, and so the same on every read.
 
 use super::World;
 use super::images::Behaviour;
@@ -7,21 +7,19 @@ use super::model::{Id, Nanos, SECOND, Slot, State, Task};
 /// A line of a task's log.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// When.
     pub at: Nanos,
-    /// 1: standard output, 2: standard error.
+    /// The stream: 1 is standard output, 2 is standard error.
     pub stream: u8,
-    /// The text.
     pub text: String,
 }
 
 impl World {
-    /// The tasks whose logs a client asked for.
+    /// Returns all tasks of a service, for reading its logs.
     pub fn logged_tasks(&self, service: &str) -> Vec<&Task> {
         self.tasks.values().filter(|task| task.service.as_ref() == service).collect()
     }
 
-    /// What a task has written until now, the oldest first.
+    /// Returns all lines that a task has written so far, oldest first.
     pub fn lines(&self, task: &Task) -> Vec<Line> {
         if task.container.as_ref().is_none_or(|container| container.id.is_empty()) || task.state < State::Running {
             return Vec::new();
@@ -51,25 +49,25 @@ impl World {
         lines
     }
 
-    /// A task by id or the beginning of it.
+    /// Finds a task by id or id prefix.
     pub fn find_task(&self, name: &str) -> Result<&Task, super::Refusal> {
         let begins = || self.tasks.values().find(|task| !name.is_empty() && task.id.starts_with(name));
         let missing = || super::Refusal::new(404, format!("task {name} not found"));
         self.tasks.get(name).or_else(begins).ok_or_else(missing)
     }
 
-    /// All tasks.
+    /// Returns all tasks.
     pub fn tasks(&self) -> impl Iterator<Item = &Task> {
         self.tasks.values()
     }
 
-    /// The tasks of a service.
+    /// Returns the tasks of a service.
     pub fn tasks_of(&self, service: &Id) -> impl Iterator<Item = &Task> {
         let slots = self.slots.get(service).into_iter().flat_map(|slots| slots.values().flatten());
         slots.filter_map(|id| self.tasks.get(id))
     }
 
-    /// Whether a task is as its service's spec would have it.
+    /// Returns true if a task matches its service's current spec.
     pub fn is_up_to_date(&self, task: &Task) -> bool {
         self.services.get(&task.service).is_some_and(|service| !self.is_dirty(&service.spec, &task.id))
     }

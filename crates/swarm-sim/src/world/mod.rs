@@ -1,9 +1,10 @@
-//! The swarm: a pure discrete-event world with a clock of its own.
+//! The swarm: a pure discrete-event simulation with its own clock.
 //!
-//! [`World::tick`] moves the clock and lets everything happen that is due; the commands (`create_service`, …) are what
-//! a client may ask. Nothing here waits, sleeps or speaks HTTP. The parts are those of the engine's own orchestrator:
-//! the replicated, global and job orchestrators, the updater, the restart supervisor, the reaper, the scheduler and a
-//! node's agent; where they differ in when they look, that is modelled, as it is what makes a rollout's odd moments.
+//! [`World::tick`] advances the clock and fires all events that are due; the commands (`create_service`, …) are the
+//! requests of clients. Nothing here waits, sleeps or speaks HTTP. The parts are those of the engine's orchestrator:
+//! the replicated, global and job orchestrators, the updater, the restart supervisor, the reaper, the scheduler and
+//! the node agent. They react to changes with different delays; the delays are simulated, because they cause the
+//! unusual intermediate states of a rollout.
 
 mod agent;
 mod configs;
@@ -41,30 +42,28 @@ pub use id::Dice;
 use images::Registries;
 pub use logs::Line;
 use model::{Config, Id, MILLI, Nanos, Network, Node, Service, Slot, Task};
-pub use pull::{Sees, Silence};
+pub use pull::{NodeView, PullError};
 use restart::{Delay, Ends};
 use rollout::Rollout;
 use serde_json::Value;
-pub use services::{AuthFrom, Change};
+pub use services::{Change, RegistryAuthFrom};
 pub use services_change::{Late, edit_service};
 pub use spec::{Mode, Spec};
 
-/// Why a command was refused: the status and the message, both the engine's.
+/// A refused command: the engine's HTTP status and message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The HTTP status.
     pub status: u16,
-    /// The text of `message`.
+    /// The member `message` of the response body.
     pub message: String,
 }
 
 impl Refusal {
-    /// A refusal.
     pub fn new(status: u16, message: impl Into<String>) -> Self {
         Self { status, message: message.into() }
     }
 
-    /// One of the swarm's own, as the engine passes it on.
+    /// Returns an error of the swarm's gRPC API, as the engine forwards it.
     pub fn rpc(code: &str, message: impl std::fmt::Display) -> Self {
         let status = match code {
             "InvalidArgument" | "FailedPrecondition" | "OutOfRange" => 400,
@@ -77,18 +76,18 @@ impl Refusal {
     }
 }
 
-/// Which engine the world's managers are.
+/// The engine version of the managers.
 #[derive(Clone, Debug)]
 pub struct Engine {
-    /// Its version.
+    /// The engine's version, as in `26.1.5`.
     pub version: String,
-    /// The minor of its API version.
+    /// The highest API version, as the minor number after `1.`.
     pub minor: u32,
-    /// The lowest minor it takes.
+    /// The lowest API version that is accepted, as the minor number.
     pub least: u32,
 }
 
-/// Something that will happen.
+/// A scheduled event.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Timer {
     AllocateService(Id),
@@ -103,7 +102,7 @@ enum Timer {
     Later(String),
 }
 
-/// Something that changed, and who wants to know has not been told yet.
+/// A change whose observers have not been notified yet.
 #[derive(Clone, Debug)]
 enum Note {
     Task(Id),
@@ -111,20 +110,19 @@ enum Note {
     Node(Id),
 }
 
-/// A swarm and the registries it pulls from.
+/// A swarm and the registries that it pulls from.
 #[derive(Debug)]
 pub struct World {
-    /// The managers' engine.
     pub engine: Engine,
-    /// The registries.
+    /// The registries by host.
     pub registries: Registries,
-    /// Registries no node can reach, and why: what `/distribution` says of them.
+    /// Unreachable registries by host, with the error text that the engine reports.
     pub unreachable: BTreeMap<String, String>,
-    /// What the engine and the nodes get to see of images, by whole reference, where it is something else.
-    pub engine_sees: BTreeMap<String, pull::Sees>,
+    /// Images that the engine and the nodes see differently than other clients, by full reference.
+    pub engine_sees: BTreeMap<String, pull::NodeView>,
     /// Files that hosts serve, by host and path.
     pub documents: BTreeMap<(String, String), model::Document>,
-    /// The swarm's own id.
+    /// Id of the swarm.
     pub swarm: Id,
     now: Nanos,
     index: u64,
@@ -145,15 +143,15 @@ pub struct World {
     ends: HashMap<(Id, Slot), Ends>,
     rollouts: HashMap<Id, Rollout>,
     log: Log,
-    /// What is to be done later, handed back by [`World::take_due`].
+    /// The scheduled items that are due, until [`World::take_due`] returns them.
     due: Vec<String>,
 }
 
-/// Between a write and the moment an orchestrator has acted on it.
+/// The time from a service update until its orchestrator has acted on it.
 const REACTS: Nanos = 30 * MILLI;
 
 impl World {
-    /// An empty swarm at this moment.
+    /// Creates an empty swarm at the given time.
     pub fn new(seed: u64, now: Nanos) -> Self {
         let mut dice = Dice::new(seed);
         let swarm = dice.id();
@@ -193,17 +191,17 @@ impl World {
         world
     }
 
-    /// The moment it is.
+    /// Returns the current simulated time.
     pub fn now(&self) -> Nanos {
         self.now
     }
 
-    /// When something happens next by itself.
+    /// Returns the time of the next scheduled event.
     pub fn next(&self) -> Option<Nanos> {
         self.timers.peek().map(|Reverse((at, _, _))| *at)
     }
 
-    /// Moves the clock to `to`, and lets happen what is due by then, in order.
+    /// Advances the clock to `to` and fires all events that are due by then, in order.
     pub fn tick(&mut self, to: Nanos) {
         self.settle();
         while let Some(Reverse((at, _, _))) = self.timers.peek()
@@ -217,27 +215,27 @@ impl World {
         self.now = self.now.max(to);
     }
 
-    /// What was to be done by now ([`World::later`]).
+    /// Returns the items that are due, scheduled with [`World::later`].
     pub fn take_due(&mut self) -> Vec<String> {
         std::mem::take(&mut self.due)
     }
 
-    /// Notes something that whoever drives the world does at that moment.
+    /// Schedules an item that the caller interprets; [`World::take_due`] returns it once it is due.
     pub fn later(&mut self, after: Nanos, what: String) {
         self.plant(after, Timer::Later(what));
     }
 
-    /// The event log.
+    /// Returns the event log.
     pub fn log(&self) -> &Log {
         &self.log
     }
 
-    /// Counts all writes: the same number, the same world.
+    /// Returns the number of writes so far; an equal number means an unchanged world.
     pub fn index(&self) -> u64 {
         self.index
     }
 
-    /// Counts as a change, so that whoever follows looks again.
+    /// Counts as a write, so that followers check the world again.
     pub fn touch(&mut self) {
         self.bump();
     }
@@ -262,7 +260,7 @@ impl World {
         }
     }
 
-    /// Tells everybody of what changed until nothing changes any more.
+    /// Notifies the observers of all changes until there are no further ones.
     fn settle(&mut self) {
         while let Some(note) = self.notes.pop_front() {
             match note {
@@ -278,7 +276,7 @@ impl World {
         self.index
     }
 
-    /// Lets a service's orchestrator look at it.
+    /// Runs the orchestrator of a service.
     fn reconcile(&mut self, id: &Id) {
         let Some(service) = self.services.get(id) else { return };
         match service.spec.mode {

@@ -1,4 +1,4 @@
-//! What a swarm is made of: nodes, services, tasks, configs.
+//! The objects of a swarm: nodes, services, tasks, configs, networks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,51 +8,48 @@ use serde_json::Value;
 
 use super::spec::Spec;
 
-/// An object's id, as the engine writes it.
+/// Id of an object, as the engine formats it.
 pub type Id = Arc<str>;
-/// Nanoseconds: since the Unix epoch, or a length of time.
+/// Nanoseconds: a time since the Unix epoch, or a duration.
 pub type Nanos = u64;
 
-/// One millisecond.
 pub const MILLI: Nanos = 1_000_000;
-/// One second.
 pub const SECOND: Nanos = 1_000_000_000;
 
-/// A task's state, in the engine's order.
+/// The state of a task, in the engine's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum State {
-    /// Made, and without its networks.
+    /// Created, without its networks.
     New,
-    /// Waits for the scheduler.
+    /// Waiting for the scheduler.
     Pending,
-    /// Has a node.
+    /// Assigned to a node.
     Assigned,
-    /// The node knows it.
+    /// Accepted by the node's agent.
     Accepted,
-    /// The node fetches its image.
+    /// Preparing: the node pulls the image.
     Preparing,
-    /// Could start.
+    /// Ready to start.
     Ready,
-    /// Starts, or is not healthy yet.
+    /// Starting, or not healthy yet.
     Starting,
-    /// Runs.
     Running,
-    /// Ended with 0.
+    /// Exited with code 0.
     Complete,
-    /// Was stopped.
+    /// Stopped by the swarm.
     Shutdown,
-    /// Ended with something else.
+    /// Exited with another code.
     Failed,
-    /// The node could not take it.
+    /// Rejected by the node.
     Rejected,
-    /// To be removed (wished for only).
+    /// Marked for removal; a desired state only.
     Remove,
-    /// Its node was away for too long.
+    /// Lost: the node was down for too long.
     Orphaned,
 }
 
 impl State {
-    /// The engine's word.
+    /// Returns the state's name in the Engine API.
     pub const fn word(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -72,7 +69,7 @@ impl State {
         }
     }
 
-    /// The state of this word.
+    /// Parses a state's name in the Engine API.
     pub fn of(word: &str) -> Option<Self> {
         use State::{
             Accepted, Assigned, Complete, Failed, New, Orphaned, Pending, Preparing, Ready, Rejected, Remove, Running,
@@ -86,100 +83,99 @@ impl State {
     }
 }
 
-/// Where in its service a task belongs: a number, or for global services a node.
+/// The position of a task in its service: a number, or a node for global services.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Slot {
-    /// Of a replicated service.
+    /// The slot number in a replicated service.
     Nth(u64),
-    /// Of a global service.
+    /// The node in a global service.
     On(Id),
 }
 
-/// A task's container.
+/// The container of a task.
 #[derive(Clone, Debug, Default)]
 pub struct Container {
-    /// Its id; empty where none came to be.
+    /// Id; empty if no container was created.
     pub id: String,
-    /// Its process while it runs.
+    /// Process id while it runs, else 0.
     pub pid: u32,
-    /// What it ended with.
+    /// Exit code.
     pub exit: i64,
 }
 
-/// A task.
+/// A task of a service.
 #[derive(Clone, Debug)]
 pub struct Task {
-    /// Its id.
     pub id: Id,
     /// The version index of its last write.
     pub index: u64,
-    /// When it was made.
+    /// Creation time.
     pub created: Nanos,
-    /// When it was last written.
+    /// Time of the last write.
     pub updated: Nanos,
-    /// Its service.
+    /// Id of its service.
     pub service: Id,
-    /// Its place in the service.
+    /// Position in the service.
     pub slot: Slot,
-    /// Its node, once it has one.
+    /// Id of its node; `None` until it is assigned.
     pub node: Option<Id>,
-    /// The spec it was made by.
+    /// The service spec that it was created from.
     pub spec: Arc<Spec>,
-    /// What it is.
+    /// The observed state.
     pub state: State,
-    /// What it should be.
+    /// The desired state.
     pub desired: State,
-    /// The engine's word on its state.
+    /// The member `Message` of its status.
     pub message: Cow<'static, str>,
-    /// What went wrong.
+    /// The error of its status; empty: none.
     pub err: String,
-    /// When its state was noted.
+    /// Timestamp of its status.
     pub since: Nanos,
-    /// Its container, from preparing on.
+    /// The container; `None` until the task was prepared.
     pub container: Option<Container>,
-    /// The digest of the manifest its node has for it.
+    /// Digest of the manifest that the node pulled for it.
     pub runs: Option<Arc<str>>,
-    /// The run of a job it belongs to.
+    /// Iteration of the job that it belongs to; `None` unless its service is a job.
     pub iteration: Option<u64>,
-    /// Counts what the node was told to do, so that what is outdated is dropped.
+    /// Counts the steps scheduled on the node, so that superseded ones are dropped.
     pub step: u32,
-    /// For which state, real and wished, the node's next step was planned.
+    /// The observed and desired state for which the next step on the node was scheduled.
     pub planned: Option<(State, State)>,
-    /// Whether the node has it: an assignment made while the link is cut has not arrived.
+    /// Set when the node has received the assignment; not used yet.
     pub logged: bool,
 }
 
 impl Task {
-    /// Whether it should still be there.
+    /// Returns true if the task should keep running or complete.
     pub fn is_wanted(&self) -> bool {
         self.desired <= State::Running || self.desired == State::Complete
     }
 
-    /// Whether it takes up its node.
+    /// Returns true if the task has not ended yet.
     pub fn is_alive(&self) -> bool {
         self.state <= State::Running
     }
 }
 
-/// How a rollout stands.
+/// The state of a rollout: an update or a rollback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Under way.
+    /// The update is running.
     Updating,
-    /// Stopped by a failure.
+    /// The update was paused by a failure.
     Paused,
-    /// Done.
+    /// The update has completed.
     Completed,
-    /// Going back.
+    /// The rollback is running.
     RollbackStarted,
-    /// Stopped by a failure on the way back.
+    /// The rollback was paused by a failure.
     RollbackPaused,
-    /// Gone back.
+    /// The rollback has completed.
     RollbackCompleted,
 }
 
 impl Phase {
-    /// The engine's word.
+    /// Returns the state's name in the Engine API.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Updating => "updating",
@@ -192,66 +188,63 @@ impl Phase {
     }
 }
 
-/// `UpdateStatus`.
+/// The member `UpdateStatus` of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Update {
-    /// How it stands.
+    /// State of the rollout.
     pub phase: Phase,
-    /// When it began.
+    /// Start time.
     pub started: Nanos,
-    /// When it ended well.
+    /// Time of completion; `None` while it runs or is paused.
     pub completed: Option<Nanos>,
-    /// In words.
     pub message: String,
 }
 
-/// A job's runs.
+/// The member `JobStatus` of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Job {
-    /// Which run this is.
+    /// Counts the updates of the job; each starts a new iteration.
     pub iteration: u64,
-    /// When it began.
+    /// Start time of the iteration.
     pub last: Nanos,
 }
 
-/// A service.
+/// A service of the swarm.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Its id.
     pub id: Id,
     /// The version index of its last write.
     pub index: u64,
-    /// When it was made.
+    /// Creation time.
     pub created: Nanos,
-    /// When it was last written.
+    /// Time of the last write.
     pub updated: Nanos,
-    /// Its spec.
     pub spec: Arc<Spec>,
-    /// The spec before.
+    /// The member `PreviousSpec`, the target of a rollback.
     pub previous: Option<Arc<Spec>>,
-    /// Its rollout.
+    /// Status of the last rollout; `None` before the first one, and right after an update.
     pub update: Option<Update>,
-    /// Its runs, where it is a job.
+    /// Job status; `None` unless the service is a job.
     pub job: Option<Job>,
-    /// Its virtual addresses, by network.
+    /// Virtual IP addresses as `(network id, address)`.
     pub vips: Vec<(String, String)>,
-    /// Whether the allocator has dealt with it.
+    /// True once the allocator has assigned addresses and ports.
     pub allocated: bool,
 }
 
-/// Whether a node answers.
+/// The availability of a node's agent, as the managers see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NodeState {
-    /// It does.
+    /// Heartbeats arrive.
     Ready,
-    /// It did not for too long.
+    /// Heartbeats have been missing for too long.
     Down,
-    /// Not known since an election.
+    /// Unknown since an election.
     Unknown,
 }
 
 impl NodeState {
-    /// The engine's word.
+    /// Returns the state's name in the Engine API.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -261,92 +254,85 @@ impl NodeState {
     }
 }
 
-/// A node.
+/// A node of the swarm.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// Its id.
     pub id: Id,
     /// The version index of its last write.
     pub index: u64,
-    /// When it joined.
+    /// The time at which it joined.
     pub created: Nanos,
-    /// When it was last written.
+    /// Time of the last write.
     pub updated: Nanos,
-    /// Its name.
     pub hostname: String,
-    /// Its address.
+    /// The IP address.
     pub address: String,
-    /// `manager` or `worker`, as wished.
+    /// Desired role: `manager` or `worker`.
     pub role: String,
-    /// `active`, `pause` or `drain`.
+    /// One of `active`, `pause` and `drain`.
     pub availability: String,
-    /// The labels of its spec.
+    /// Labels of its spec.
     pub labels: BTreeMap<String, String>,
-    /// Its architecture as the kernel says it: `x86_64`.
+    /// Architecture as the kernel names it, `x86_64`.
     pub architecture: String,
-    /// Its engine's version.
+    /// Version of its engine.
     pub engine: String,
-    /// Its processors, in billionths.
+    /// CPUs, in billionths (`NanoCPUs`).
     pub cpus: u64,
-    /// Its memory.
+    /// Memory in bytes.
     pub memory: u64,
-    /// Whether it leads.
+    /// True for the leader of the managers.
     pub leader: bool,
-    /// Whether it answers.
+    /// State as the managers see it.
     pub state: NodeState,
-    /// The engine's word on that.
+    /// The member `Message` of its status.
     pub message: String,
-    /// Whether its link is up: what the swarm finds out only later.
+    /// True while its network link is up. The managers notice a change only later.
     pub link: bool,
     /// Counts the changes of its link.
     pub flips: u32,
-    /// Images it holds: what was asked for, to the manifest's digest.
+    /// Pulled images: manifest digests by requested reference.
     pub images: BTreeMap<String, Arc<str>>,
-    /// The tasks on it that are alive.
+    /// Tasks on it that have not ended.
     pub tasks: BTreeSet<Id>,
 }
 
 /// A config or a secret.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Its id.
     pub id: Id,
     /// The version index of its last write.
     pub index: u64,
-    /// When it was made.
+    /// Creation time.
     pub created: Nanos,
-    /// When it was last written.
+    /// Time of the last write.
     pub updated: Nanos,
-    /// Its name.
     pub name: String,
-    /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// Its data, in base64 as it came.
+    /// Data in base64, as received.
     pub data: String,
-    /// The rest of its spec (`Templating`), as it came.
+    /// The member `Templating` of its spec, as received.
     pub templating: Option<Value>,
 }
 
-/// A network services can name.
+/// A network that services can refer to.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// Its id.
     pub id: Id,
-    /// Its name.
     pub name: String,
-    /// Its driver.
+    /// Driver: `overlay`, `host` or `bridge`.
     pub driver: String,
-    /// Whether each node had it before there was a swarm: `host`, `bridge`.
+    /// True for the networks that every node has without a swarm: `host`, `bridge`.
     pub predefined: bool,
-    /// When it was made.
+    /// Creation time.
     pub created: Nanos,
 }
 
 /// A file that a host serves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Document {
-    /// Its media type.
+    /// Media type.
     pub kind: String,
-    /// What is in it.
+    /// The content.
     pub body: String,
 }

@@ -1,4 +1,4 @@
-//! Nodes: what a client may change of them, and what happens to them.
+//! Nodes: updates by clients, links that fail, elections.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 use super::model::{Id, MILLI, Nanos, Node, NodeState, SECOND, State};
 use super::{Note, Refusal, Timer, World};
 
-/// From a lost link until the managers say `down`.
+/// The time from a lost link until the managers report `down`.
 const MISSED: Nanos = 14_200 * MILLI;
-/// From a link that is back until they say `ready`.
+/// The time from a restored link until the managers report `ready`.
 const BACK: Nanos = 3_100 * MILLI;
 
 impl World {
-    /// All nodes.
+    /// Returns all nodes.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
     }
 
-    /// A node by id, name, or the beginning of its id.
+    /// Finds a node by id, name or id prefix.
     pub fn find_node(&self, name: &str) -> Result<&Node, Refusal> {
         let named = || self.nodes.values().find(|node| node.hostname == name);
         let begins = || self.nodes.values().find(|node| !name.is_empty() && node.id.starts_with(name));
@@ -26,7 +26,7 @@ impl World {
         self.nodes.get(name).or_else(named).or_else(begins).ok_or_else(missing)
     }
 
-    /// A node joins.
+    /// Adds a node; returns its id. The first manager becomes the leader.
     pub fn add_node(&mut self, hostname: &str, manager: bool, architecture: &str) -> Id {
         let id = self.dice.id();
         let number = self.nodes.len() + 1;
@@ -83,7 +83,7 @@ impl World {
         Ok(())
     }
 
-    /// Changes a node and tells of it.
+    /// Changes a node, logs the event and notifies its observers.
     pub(super) fn write_node(&mut self, id: &Id, change: impl FnOnce(&mut Node)) {
         let Some(node) = self.nodes.get_mut(id) else { return };
         let old = (node.state, node.availability.clone(), node.role.clone());
@@ -108,7 +108,7 @@ impl World {
         self.notes.push_back(Note::Node(Id::clone(id)));
     }
 
-    /// Removes a node that is down.
+    /// Removes a worker that is down, or any worker with `force`.
     pub fn remove_node(&mut self, name: &str, force: bool) -> Result<(), Refusal> {
         let node = self.find_node(name)?;
         let id = Id::clone(&node.id);
@@ -127,7 +127,7 @@ impl World {
         Ok(())
     }
 
-    /// Cuts a node's link, or mends it; the managers find out later.
+    /// Cuts or restores a node's link; the managers notice later.
     pub fn set_link(&mut self, name: &str, up: bool) -> Result<(), Refusal> {
         let id = Id::clone(&self.find_node(name)?.id);
         let Some(node) = self.nodes.get_mut(&id).filter(|node| node.link != up) else { return Ok(()) };
@@ -147,7 +147,7 @@ impl World {
         });
     }
 
-    /// Another manager leads: node and service versions move although nobody changed them.
+    /// Makes another manager the leader. The versions of nodes and services move although no client changed them.
     pub fn elect(&mut self, name: &str) -> Result<(), Refusal> {
         let id = Id::clone(&self.find_node(name)?.id);
         let nodes: Vec<Id> = self.nodes.keys().cloned().collect();
@@ -163,7 +163,7 @@ impl World {
         Ok(())
     }
 
-    /// Everybody who follows nodes.
+    /// Notifies all observers of a node: enforcer, restart supervisor, agent, scheduler and global services.
     pub(super) fn node_changed(&mut self, id: &Id) {
         let Some(node) = self.nodes.get(id).cloned() else { return };
         let on_it: Vec<Id> = self
@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    /// The constraint enforcer: a task whose node no longer meets what its service asks for is rejected.
+    /// Rejects a task whose node no longer meets its constraints (the constraint enforcer).
     fn enforce(&mut self, node: &Node, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         let bad = task.desired <= State::Running

@@ -1,4 +1,4 @@
-//! How a node gets an image: from what it holds, else from a registry.
+//! Image pulls: from the node's own images, else from a registry.
 
 use std::sync::Arc;
 
@@ -12,45 +12,45 @@ use super::images::{Behaviour, Manifest, Reference, reference};
 use super::model::{Id, MILLI, Nanos, SECOND, Task};
 use super::spec::architecture;
 
-/// What came of a pull.
+/// The result of a pull.
 pub(super) enum Pulled {
-    /// The node has the image of this digest.
+    /// The node has the image with this digest.
     Has(Arc<str>),
-    /// It does not; why is in its daemon's log only.
+    /// The pull failed; the reason is only in the node's daemon log.
     Not,
 }
 
-/// Why a registry tells nothing.
+/// The reason why a registry lookup failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Silence {
-    /// It is not there, or cannot be reached; the engine's words.
+pub enum PullError {
+    /// The registry is unreachable; the engine's error text.
     Unreachable(String),
-    /// It asks for a login and got none.
+    /// Credentials are required and were not sent.
     NoLogin,
-    /// It does not take the login.
+    /// The credentials were rejected.
     WrongLogin,
-    /// It has no such thing.
+    /// The image does not exist.
     Unknown,
 }
 
-/// What the engine and the nodes get to see of an image, where it is not what the registry shows to everybody else: a
-/// cache between them, a route of their own, another log-in.
+/// The engine's and the nodes' view of an image, where it differs from the registry's: behind a caching
+/// mirror, another route or another login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sees {
+pub enum NodeView {
     /// Another image, by its reference.
     Instead(String),
-    /// Nothing, and why.
-    Nothing(Silence),
+    /// A failed lookup.
+    Nothing(PullError),
 }
 
-/// User and password of an `X-Registry-Auth`; none where it cannot be read, which the engine passes over in silence.
+/// Decodes user and password from `X-Registry-Auth`; `None` if it is unreadable, which the engine silently ignores.
 pub fn login(header: &str, minor: u32) -> Option<(String, String)> {
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let safe = GeneralPurpose::new(&alphabet::URL_SAFE, config);
     let standard = GeneralPurpose::new(&alphabet::STANDARD, config);
     let bytes = match safe.decode(header) {
         Ok(bytes) => bytes,
-        // Newer engines take the URL-safe alphabet only.
+        // Newer engines accept only the URL-safe alphabet.
         Err(_) if minor < 43 => standard.decode(header).ok()?,
         Err(_) => return None,
     };
@@ -61,16 +61,16 @@ pub fn login(header: &str, minor: u32) -> Option<(String, String)> {
 }
 
 impl World {
-    /// What a registry tells of a reference.
-    pub fn look(&self, wanted: &Reference, auth: Option<&str>) -> Result<&Manifest, Silence> {
+    /// Looks up a reference as the engine does, with the given credentials.
+    pub fn look(&self, wanted: &Reference, auth: Option<&str>) -> Result<&Manifest, PullError> {
         if let Some(why) = self.unreachable.get(&wanted.host) {
-            return Err(Silence::Unreachable(why.clone()));
+            return Err(PullError::Unreachable(why.clone()));
         }
         match self.engine_sees.get(&wanted.to_string()) {
-            Some(Sees::Nothing(silence)) => return Err(silence.clone()),
-            Some(Sees::Instead(other)) => {
+            Some(NodeView::Nothing(silence)) => return Err(silence.clone()),
+            Some(NodeView::Instead(other)) => {
                 let other = reference(other).and_then(|other| self.registries.get(&other.host)?.find(&other));
-                return other.ok_or(Silence::Unknown);
+                return other.ok_or(PullError::Unknown);
             }
             None => {}
         }
@@ -81,7 +81,7 @@ impl World {
             };
             let name = host.split(':').next().unwrap_or(host);
             let is_address = name.chars().all(|c| c.is_ascii_digit() || c == '.');
-            return Err(Silence::Unreachable(if is_address {
+            return Err(PullError::Unreachable(if is_address {
                 format!("dial tcp {host}: connect: connection refused")
             } else {
                 format!("dial tcp: lookup {name} on 127.0.0.53:53: no such host")
@@ -89,15 +89,15 @@ impl World {
         };
         if let Some(known) = &registry.login {
             match auth.and_then(|auth| login(auth, self.engine.minor)) {
-                None => return Err(Silence::NoLogin),
-                Some(given) if given != *known => return Err(Silence::WrongLogin),
+                None => return Err(PullError::NoLogin),
+                Some(given) if given != *known => return Err(PullError::WrongLogin),
                 Some(_) => {}
             }
         }
-        registry.find(wanted).ok_or(Silence::Unknown)
+        registry.find(wanted).ok_or(PullError::Unknown)
     }
 
-    /// A node fetches a task's image, or finds that it holds it.
+    /// Pulls a task's image to its node, or finds that the node has it.
     pub(super) fn pull(&mut self, id: &Id) -> Pulled {
         let Some(task) = self.tasks.get(id) else { return Pulled::Not };
         let Some(named) = task.spec.named.clone() else { return Pulled::Not };
@@ -109,7 +109,7 @@ impl World {
         }
         let own = self.nodes.get(&node).map(|node| architecture(&node.architecture).to_owned()).unwrap_or_default();
         let found = self.look(&named, task.spec.auth.as_deref()).ok().filter(|manifest| {
-            // Of a single manifest nobody asks the platform; an index has to hold the node's.
+            // The platform of a single manifest is not checked; an index must list the node's platform.
             manifest.platforms.as_ref().is_some_and(|platforms| platforms.len() == 1 && manifest.runs_on.len() == 1)
                 && !manifest.media_type.contains("index")
                 && !manifest.media_type.contains("list")
@@ -123,13 +123,13 @@ impl World {
                 }
                 Pulled::Has(digest)
             }
-            // A registry that tells nothing: what the node still has under that tag runs, silently.
+            // If the registry fails, the node silently runs the image that it still has under that tag.
             (None, Some(held)) => Pulled::Has(held),
             (None, None) => Pulled::Not,
         }
     }
 
-    /// Every node throws away an image, as a prune on a full disk does; what runs goes on.
+    /// Removes an image from all nodes, as a prune on a full disk does. Running tasks are not affected.
     pub fn prune(&mut self, repository: &Reference, digest: &str) {
         let of_it = format!("{}/{}", repository.host, repository.repository);
         for node in self.nodes.values_mut() {
@@ -138,7 +138,7 @@ impl World {
         }
     }
 
-    /// How long a node takes to have the image.
+    /// Returns the time that a pull takes.
     pub(super) fn pull_time(&self, task: &Task) -> Nanos {
         let Some(named) = &task.spec.named else { return 50 * MILLI };
         let known = self.registries.contains_key(&named.host);
@@ -150,20 +150,20 @@ impl World {
         }
     }
 
-    /// The image of this digest, of the repository a task names.
+    /// Finds the manifest with this digest in the repository of a task's image.
     fn image_of(&self, task: &Task, digest: &str) -> Option<&Manifest> {
         let named = task.spec.named.as_ref()?;
         self.registries.get(&named.host)?.repositories.get(&named.repository)?.manifests.get(digest)
     }
 
-    /// Whether neither a task's spec nor its image says what to run.
+    /// Returns true if neither the task's spec nor the image has a command.
     pub(super) fn has_no_command(&self, task: &Task, digest: &str) -> bool {
         let says =
             |key: &str| task.spec.container(key).and_then(Value::as_array).is_some_and(|words| !words.is_empty());
         self.image_of(task, digest).is_some_and(|image| !image.has_command) && !says("Command") && !says("Args")
     }
 
-    /// What a task does, by the image it has.
+    /// Returns the behaviour of a task's container, given by its image.
     pub(super) fn behaviour(&self, task: &Task) -> Behaviour {
         if task.spec.named.is_none() {
             return Behaviour::NoProgram;
@@ -175,7 +175,7 @@ impl World {
         if manifest.runs_on.iter().any(|platform| platform.split('/').nth(1) == Some(own)) {
             manifest.behaviour.clone()
         } else {
-            // `exec format error`
+            // The kernel's `exec format error`: the image is for another architecture.
             Behaviour::Exit { after: 100 * MILLI, code: 1 }
         }
     }

@@ -1,4 +1,4 @@
-//! The engine's JSON of nodes, services, tasks and configs, member by member in its order.
+//! The engine's JSON of nodes, services, tasks and configs, with members in the engine's order.
 
 use std::fmt::Write as _;
 
@@ -20,7 +20,7 @@ fn head(id: &str, index: u64, created: Nanos, updated: Nanos) -> String {
     )
 }
 
-/// A node.
+/// Returns a node as JSON.
 pub fn node(node: &Node) -> String {
     let mut out = head(&node.id, node.index, node.created, node.updated);
     let labels = json!(node.labels);
@@ -52,14 +52,14 @@ pub fn node(node: &Node) -> String {
     out
 }
 
-/// What a client wants to see of a service.
+/// The query parameters that change a service's JSON.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
-    /// By which API version.
+    /// API version of the call, as the minor number.
     pub minor: u32,
-    /// With its tasks counted.
+    /// Adds `ServiceStatus`, the task counts.
     pub status: bool,
-    /// With what the engine takes where nothing is given.
+    /// Fills in the engine's default values (`insertDefaults`).
     pub defaults: bool,
 }
 
@@ -68,11 +68,11 @@ impl World {
         if view.defaults {
             return schema::service(&with_defaults(&spec.value), self.engine.minor);
         }
-        // Nothing is left out for older clients: only what they post loses members.
+        // Answers to older clients are complete; only specs that they post lose members.
         spec.text.clone()
     }
 
-    /// A service.
+    /// Returns a service as JSON.
     pub fn service_json(&self, service: &Service, view: View) -> String {
         let mut out = head(&service.id, service.index, service.created, service.updated);
         let _ = write!(out, ",\"Spec\":{}", self.spec_text(&service.spec, view));
@@ -122,8 +122,8 @@ impl World {
         out
     }
 
-    /// Running, desired and completed tasks, as the engine counts: running is what was reported last, whatever it
-    /// should be and wherever it is.
+    /// Returns the numbers of running, desired and completed tasks, as the engine counts them. Running tasks count by
+    /// their last reported state, whatever their desired state and node.
     pub fn counts(&self, service: &Service) -> (u64, u64, u64) {
         let (mut running, mut wanted, mut completed) = (0, 0, 0);
         for task in self.tasks_of(&service.id) {
@@ -143,7 +143,7 @@ impl World {
         }
     }
 
-    /// A task.
+    /// Returns a task as JSON.
     pub fn task_json(&self, task: &Task, minor: u32) -> String {
         let mut out = head(&task.id, task.index, task.created, task.updated);
         out.push_str(",\"Labels\":{},\"Spec\":");
@@ -203,7 +203,7 @@ fn ports_text(ports: &Value) -> String {
     format!("[{}]", all.join(","))
 }
 
-/// The spec with what the engine takes where nothing is given (`insertDefaults`).
+/// Returns the spec with the engine's default values (`insertDefaults`).
 fn with_defaults(spec: &Value) -> Value {
     let mut spec = spec.clone();
     let policy = json!({ "Parallelism": 1, "FailureAction": "pause", "Monitor": 5_000_000_000_u64,
@@ -225,7 +225,7 @@ fn with_defaults(spec: &Value) -> Value {
     spec
 }
 
-/// A config, or a secret without its data.
+/// Returns a config as JSON, or a secret without its data.
 pub fn config(config: &Config, with_data: bool) -> String {
     let mut out = head(&config.id, config.index, config.created, config.updated);
     let _ = write!(out, ",\"Spec\":{{\"Name\":{},\"Labels\":{}", quoted(&config.name), json!(config.labels));
@@ -239,7 +239,7 @@ pub fn config(config: &Config, with_data: bool) -> String {
     out
 }
 
-/// A posted spec as an engine reads it by an older API version: what that did not know is lost.
+/// Returns a posted spec without the members that an older API version does not know.
 pub fn by_version(spec: &Value, minor: u32) -> Value {
     serde_json::from_str(&schema::service(spec, minor)).unwrap_or(Value::Null)
 }

@@ -1,4 +1,4 @@
-//! The orchestrator of replicated services: as many slots as wished, and a rollout for those that are out of date.
+//! The orchestrator of replicated services: keeps the number of slots and updates outdated ones.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ impl World {
         let mut slots = self.countable(id);
         let wished = usize::try_from(replicas).unwrap_or(usize::MAX);
         if slots.len() > wished {
-            // Those that run stay first; of those, the lower numbers.
+            // When scaling down, running slots with low numbers are kept.
             slots.sort_by_key(|(slot, tasks)| {
                 let runs = tasks.iter().any(|id| self.tasks.get(id).is_some_and(|task| task.state == State::Running));
                 (!runs, slot.clone())
@@ -34,7 +34,7 @@ impl World {
         self.drop_dead_slots(id, &made);
     }
 
-    /// Forgets the tasks of slots nobody counts any more.
+    /// Removes the tasks of slots that no longer count.
     fn drop_dead_slots(&mut self, id: &Id, kept: &BTreeSet<u64>) {
         let live: BTreeSet<Slot> = self.countable(id).into_iter().map(|(slot, _)| slot).collect();
         let slots = self.slots.get(id).into_iter().flatten();

@@ -1,23 +1,23 @@
-//! The restart supervisor: which ends lead to another task, and when that may start.
+//! The restart supervisor: decides which ended tasks are replaced, and when the replacement starts.
 
 use super::model::{Id, Nanos, NodeState, SECOND, Slot, State};
 use super::spec::{Condition, Mode};
 use super::{Timer, World};
 
-/// A task that is ready and waits for its time.
+/// A delayed start: a task that is ready but must wait.
 #[derive(Clone, Debug)]
 pub(super) struct Delay {
-    /// The task that has to stop first.
+    /// The old task that has to stop first; `None`: no need to wait for one.
     old: Option<Id>,
-    /// Whether the wait itself is over.
+    /// True once the restart delay is over.
     waited: bool,
-    /// Whether it ended before it could start: it is looked at again then.
+    /// Set when the task ended before it could start; it is then evaluated again after the delay.
     again: bool,
-    /// The number of the timer that ends the wait, and of the one that gives up waiting for the old task.
+    /// Numbers of two timers: the end of the restart delay, and the timeout of waiting for the old task.
     timers: (u64, u64),
 }
 
-/// How often a slot was restarted.
+/// The restart history of a slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ends {
     total: u64,
@@ -26,12 +26,12 @@ pub(super) struct Ends {
 }
 
 impl World {
-    /// Whether a node can hold no task any more.
+    /// Returns true if a node cannot hold tasks: down, drained or removed.
     pub(super) fn is_invalid(&self, node: &Id) -> bool {
         self.nodes.get(node).is_none_or(|node| node.state == NodeState::Down || node.availability == "drain")
     }
 
-    /// Puts another task in the place of one that ended, or whose node is gone.
+    /// Replaces a task that has ended, or whose node is gone.
     pub(super) fn restart_if_it_ended(&mut self, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         if task.desired > State::Running {
@@ -75,7 +75,7 @@ impl World {
         self.delay_start(next, wait.then(|| Id::clone(id)), delay);
     }
 
-    /// Whether its policy asks for another task after this one.
+    /// Returns true if the restart policy asks for a replacement of this task.
     pub(super) fn should_restart(&self, id: &Id) -> bool {
         let Some(task) = self.tasks.get(id) else { return false };
         let (condition, _, most, window) = task.spec.restart();
@@ -98,14 +98,14 @@ impl World {
         u64::try_from(recent).unwrap_or(u64::MAX) < most
     }
 
-    /// Lets a task start after a while, and after another has stopped.
+    /// Delays the start of a task until `delay` has passed and the old task has stopped.
     pub(super) fn delay_start(&mut self, next: Id, old: Option<Id>, delay: Nanos) {
         let timers = (self.planted + 1, self.planted + 2);
         let waits = old.is_some();
         self.delays.insert(Id::clone(&next), Delay { old, waited: false, again: false, timers });
         self.plant(delay, Timer::Delay(Id::clone(&next), timers.0));
         if waits {
-            // It is not waited for longer than this.
+            // The wait for the old task times out after this.
             self.plant(delay + 60 * SECOND, Timer::Delay(next, timers.1));
         }
     }
@@ -122,7 +122,7 @@ impl World {
         self.start_if_it_may(next);
     }
 
-    /// A task has stopped, or its node is gone: who waited for that may start.
+    /// Starts the tasks that waited for this one to stop, or for its node to be reported down.
     pub(super) fn stop_was_awaited(&mut self, old: &Id) {
         let waiting: Vec<Id> = self
             .delays
@@ -163,13 +163,13 @@ impl World {
         }
     }
 
-    /// Whether a task waits for its time.
+    /// Returns true while a task's start is delayed.
     pub(super) fn is_delayed(&self, id: &Id) -> bool {
         self.delays.contains_key(id)
     }
 
-    /// The slots of a service with the tasks of each that count: those that should run, or the newest where it ended and
-    /// should stay so.
+    /// Returns the slots of a service with the tasks that count: those that should run, or the newest one if it
+    /// has ended and must not be restarted.
     pub(super) fn countable(&self, service: &Id) -> Vec<(Slot, Vec<Id>)> {
         let going_back = self
             .services

@@ -1,9 +1,9 @@
-//! The updater: slot by slot, so many at once, watching for failures; a state machine of what the engine does with a
-//! goroutine per service.
+//! The updater: replaces outdated tasks slot by slot, several in parallel, and watches for failures. The engine runs
+//! one goroutine per service; this is the same as a state machine.
 //!
-//! Three things follow from how the engine is written, and are kept: a slot is done as soon as its task runs (the
-//! monitor does not hold up the next one); once the last slot is begun, failures are looked at only after all slots
-//! are done; and a failure counts only within the monitor time after its task came up.
+//! Three properties of the engine's implementation are kept: a slot is done as soon as its task runs (the monitor
+//! does not hold up the next slot); once the last slot has begun, failures are examined only after all slots are
+//! done; and a failure counts only within the monitor period after its task started.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use super::model::{Id, Nanos, Phase, Slot, State, Update};
 use super::spec::{OnFailure, Policy, Spec};
 use super::{Timer, World};
 
-/// What one of the slots under work waits for.
+/// The state of one of the parallel slot updates.
 #[derive(Clone, Debug)]
 enum Worker {
     Idle,
-    /// The old task stops.
+    /// Waiting until the new task may start, after the old one has stopped.
     Starting {
         task: Id,
         slot: Slot,
     },
-    /// The new task comes up.
+    /// Waiting until the new task runs.
     Rising {
         task: Id,
         slot: Slot,
     },
-    /// The delay after a slot.
+    /// Waiting for the delay after a slot.
     Waiting,
 }
 
-/// A rollout under way.
+/// A running rollout.
 #[derive(Debug)]
 pub(super) struct Rollout {
     number: u64,
@@ -40,7 +40,7 @@ pub(super) struct Rollout {
     queue: VecDeque<Slot>,
     dirty: usize,
     workers: Vec<Worker>,
-    /// The tasks it made, and since when they are up.
+    /// The tasks created by the rollout, with the time since which each one runs.
     made: HashMap<Id, Option<Nanos>>,
     failed: HashSet<Id>,
     unseen: Vec<Id>,
@@ -49,7 +49,7 @@ pub(super) struct Rollout {
 }
 
 impl World {
-    /// Whether a task is not as its service's spec would have it.
+    /// Returns true if a task does not match the given spec of its service.
     pub(super) fn is_dirty(&self, spec: &Spec, id: &Id) -> bool {
         let Some(task) = self.tasks.get(id) else { return false };
         if task.spec.makes_the_same_tasks(spec) {
@@ -60,7 +60,7 @@ impl World {
         !(stays && task.spec.differs_by_placement_only(spec))
     }
 
-    /// Starts bringing a service's slots up to date, unless that is under way or stopped by a failure.
+    /// Starts a rollout of the outdated slots, unless one is running or paused by a failure.
     pub(super) fn roll_out(&mut self, id: &Id, slots: Vec<(Slot, Vec<Id>)>) {
         let Some(service) = self.services.get(id) else { return };
         let goal = Arc::clone(&service.spec);
@@ -142,7 +142,7 @@ impl World {
         self.plant(rollout.policy.monitor, Timer::Monitored(Id::clone(id), rollout.number));
     }
 
-    /// Brings one slot up to date.
+    /// Updates one slot.
     fn take_slot(&mut self, id: &Id, rollout: &mut Rollout, worker: usize, slot: &Slot) {
         let countable: Vec<Id> =
             self.countable(id).into_iter().find(|(other, _)| other == slot).map(|(_, tasks)| tasks).unwrap_or_default();
@@ -175,7 +175,7 @@ impl World {
         rollout.workers[worker] = Worker::Starting { task, slot: slot.clone() };
     }
 
-    /// Tells tasks to stop; returns the last of those that had not been told yet.
+    /// Orders tasks to stop; returns the last one that was not stopping already.
     fn stop_tasks(&mut self, tasks: &[Id]) -> Option<Id> {
         let mut last = None;
         for id in tasks {
@@ -205,7 +205,7 @@ impl World {
         });
     }
 
-    /// The monitor time is over: all is well.
+    /// Completes a rollout when its monitor period is over.
     pub(super) fn monitored(&mut self, id: &Id, number: u64) {
         let done = self.rollouts.get(id).is_some_and(|rollout| rollout.number == number && !rollout.stopped);
         if done {
@@ -225,7 +225,7 @@ impl World {
         });
     }
 
-    /// A delayed start went through: workers that waited for it go on.
+    /// Continues the slot updates whose delayed start has happened.
     pub(super) fn rollout_moves(&mut self, service: &Id) {
         self.with_rollout(service, |world, id, rollout| {
             for worker in 0..rollout.workers.len() {
@@ -258,7 +258,7 @@ impl World {
         self.slot_is_done(id, rollout, worker);
     }
 
-    /// A task of the service changed.
+    /// Passes a changed task to the rollout: counts failures and advances the slot updates.
     pub(super) fn rollout_sees(&mut self, service: &Id, task: &Id) {
         if !self.rollouts.contains_key(service) {
             return;
@@ -279,7 +279,7 @@ impl World {
         });
     }
 
-    /// Whether a task's end stops the rollout; then it is stopped.
+    /// Counts a failed task; stops the rollout and returns true if too many have failed.
     fn is_fatal(&mut self, id: &Id, rollout: &mut Rollout, task: &Id) -> bool {
         let Some(up) = rollout.made.get(task) else { return false };
         let counts = up.is_none_or(|up| self.now - up <= rollout.policy.monitor);
@@ -306,7 +306,7 @@ impl World {
         true
     }
 
-    /// The engine's own rollback, after which there is no spec before.
+    /// Starts the engine's automatic rollback; the service has no previous spec after it.
     fn go_back(&mut self, id: &Id, message: String) {
         self.write_service(id, |service| {
             let Some(update) = &mut service.update else { return };

@@ -1,4 +1,4 @@
-//! The scheduler: which node a task goes to, or why to none.
+//! The scheduler: assigns tasks to nodes, or reports why no node is suitable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -7,7 +7,7 @@ use super::model::{Id, MILLI, Node, NodeState, Slot, State, Task};
 use super::spec::{Constraint, Port, Spec, architecture};
 use super::{Timer, World};
 
-/// Why a node does not take a task, in the order in which the engine looks.
+/// The reason why a node is unsuitable for a task, in the order of the engine's filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum No {
     NotReady,
@@ -34,9 +34,9 @@ impl No {
     }
 }
 
-/// What is on a node, as far as the scheduler asks.
+/// The load of a node, as far as the scheduler needs it.
 #[derive(Debug, Default)]
-struct Load {
+struct NodeLoad {
     active: usize,
     of_service: BTreeMap<Id, u64>,
     cpus: u64,
@@ -45,7 +45,7 @@ struct Load {
 }
 
 impl World {
-    /// Has the scheduler look, a moment from now.
+    /// Schedules a run of the scheduler 50 ms from now.
     pub(super) fn schedule_soon(&mut self) {
         if !self.schedules {
             self.schedules = true;
@@ -67,10 +67,10 @@ impl World {
         }
     }
 
-    /// Where the tasks that wait go, or why to no node; service by service.
+    /// Returns a node, or the reason for finding none, for each waiting task; service by service.
     fn decide(&self) -> Vec<(Id, Result<Id, String>)> {
         let nodes: Vec<&Node> = self.nodes.values().collect();
-        let mut loads: Vec<Load> = nodes.iter().map(|node| self.load(node)).collect();
+        let mut loads: Vec<NodeLoad> = nodes.iter().map(|node| self.load(node)).collect();
         let mut by_service: BTreeMap<&Id, Vec<&Task>> = BTreeMap::new();
         for task in self.waiting.iter().filter_map(|id| self.tasks.get(id)) {
             by_service.entry(&task.service).or_default().push(task);
@@ -94,13 +94,13 @@ impl World {
         decided
     }
 
-    /// Whether its service has moved on since it was made.
+    /// Returns true if the service has a newer spec than the task.
     fn is_outdated(&self, id: &Id) -> bool {
         let Some(task) = self.tasks.get(id) else { return false };
         self.services.get(&task.service).is_some_and(|service| service.spec.version > task.spec.version)
     }
 
-    /// No node takes it, and nobody needs it any more: that is as good as stopped.
+    /// Shuts down an outdated task that no node accepts.
     fn give_up(&mut self, id: &Id) {
         self.waiting.remove(id);
         let now = self.now;
@@ -124,15 +124,15 @@ impl World {
         }
     }
 
-    fn load(&self, node: &Node) -> Load {
-        let mut load = Load::default();
+    fn load(&self, node: &Node) -> NodeLoad {
+        let mut load = NodeLoad::default();
         for task in node.tasks.iter().filter_map(|id| self.tasks.get(id)) {
             load.add(task);
         }
         load
     }
 
-    /// Whether a node meets all constraints.
+    /// Returns true if a node meets all constraints.
     pub(super) fn meets(node: &Node, constraints: &[Constraint]) -> bool {
         constraints.iter().all(|constraint| {
             let own = match constraint.key.as_str() {
@@ -152,8 +152,8 @@ impl World {
     }
 }
 
-/// The node with the fewest tasks of the service, then with the fewest at all.
-fn best(task: &Task, nodes: &[&Node], loads: &[Load], own: &[u64]) -> Result<usize, String> {
+/// Returns the index of the node with the fewest tasks of the service, then with the fewest tasks overall.
+fn best(task: &Task, nodes: &[&Node], loads: &[NodeLoad], own: &[u64]) -> Result<usize, String> {
     let mut refused: BTreeMap<No, usize> = BTreeMap::new();
     let mut best: Option<(u64, usize, usize)> = None;
     for (at, node) in nodes.iter().enumerate() {
@@ -172,8 +172,8 @@ fn best(task: &Task, nodes: &[&Node], loads: &[Load], own: &[u64]) -> Result<usi
     })
 }
 
-/// Whether the node a task was made for takes it.
-fn fits(node: &Id, task: &Task, nodes: &[&Node], loads: &[Load], own: &[u64]) -> Result<usize, String> {
+/// Returns the index of the node that the task was created for, or the reason why it is unsuitable.
+fn fits(node: &Id, task: &Task, nodes: &[&Node], loads: &[NodeLoad], own: &[u64]) -> Result<usize, String> {
     let at = nodes.iter().position(|other| other.id == *node).ok_or_else(String::new)?;
     match refuses(nodes[at], &loads[at], own[at], &task.spec) {
         Some(no) => Err(no.explain(1)),
@@ -181,7 +181,7 @@ fn fits(node: &Id, task: &Task, nodes: &[&Node], loads: &[Load], own: &[u64]) ->
     }
 }
 
-fn refuses(node: &Node, load: &Load, own: u64, spec: &Spec) -> Option<No> {
+fn refuses(node: &Node, load: &NodeLoad, own: u64, spec: &Spec) -> Option<No> {
     let (cpus, memory) = spec.reserved;
     if node.state != NodeState::Ready || node.availability != "active" {
         return Some(No::NotReady);
@@ -207,7 +207,7 @@ fn refuses(node: &Node, load: &Load, own: u64, spec: &Spec) -> Option<No> {
     (spec.max_replicas > 0 && own >= spec.max_replicas).then_some(No::MaxReplicas)
 }
 
-impl Load {
+impl NodeLoad {
     fn add(&mut self, task: &Task) {
         if task.desired <= State::Running || task.desired == State::Complete {
             self.active += 1;
@@ -219,12 +219,12 @@ impl Load {
     }
 }
 
-/// A port of the host, as what it takes up; 0 for one of the ingress.
+/// Returns protocol and port on the host, for conflicts; port 0 for an ingress port.
 fn key(port: &Port) -> (String, u64) {
     (port.protocol.clone(), if port.host { port.published } else { 0 })
 }
 
-/// Whether it mounts a volume by a driver no node has.
+/// Returns true if the spec mounts a volume with a driver that no node has.
 fn needs_plugin(spec: &Spec) -> bool {
     let mounts = spec.container("Mounts").and_then(serde_json::Value::as_array);
     mounts.into_iter().flatten().any(|mount| {
@@ -233,7 +233,7 @@ fn needs_plugin(spec: &Spec) -> bool {
     })
 }
 
-/// What the most nodes say first.
+/// Explains why all nodes are unsuitable, the most frequent reason first.
 fn explain(refused: BTreeMap<No, usize>) -> String {
     let mut all: Vec<(No, usize)> = refused.into_iter().collect();
     all.sort_by_key(|(_, nodes)| std::cmp::Reverse(*nodes));

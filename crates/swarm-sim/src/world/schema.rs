@@ -1,25 +1,25 @@
-//! The shape of a service's spec as an engine keeps it: which members it knows since which API version, in which order
-//! it writes them, and what it fills in. What it does not know is lost without a word.
+//! The schema of a service spec, as an engine stores it: the members known since which API version, their order, and
+//! default values. Unknown members are silently dropped.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// When a member is written.
+/// The condition for writing a member.
 #[derive(Clone, Copy)]
 pub(super) enum When {
-    /// Unless it is empty, zero, false or null.
+    /// Omitted if empty, zero, false or null.
     Some,
-    /// Whenever it was given and is not null.
+    /// Written if it was given and is not null.
     Given,
-    /// Always; this where it was not given.
+    /// Always written, with this default if it was not given.
     Always(&'static str),
 }
 
-/// What a member holds.
+/// The type of a member.
 #[derive(Clone, Copy)]
-pub(super) enum Holds {
-    /// Whatever was given; names in order, as Go writes a map.
+pub(super) enum FieldShape {
+    /// Any value, copied; maps are sorted by key, as Go writes them.
     Any,
     /// A struct.
     One(&'static [Member]),
@@ -27,32 +27,32 @@ pub(super) enum Holds {
     Many(&'static [Member]),
 }
 
-/// A member of a struct.
+/// A member of a struct, with its condition, its type and the first API version that knows it.
 pub(super) struct Member {
     name: &'static str,
     when: When,
-    holds: Holds,
+    holds: FieldShape,
     since: u32,
 }
 
-const fn member(name: &'static str, when: When, holds: Holds) -> Member {
+const fn member(name: &'static str, when: When, holds: FieldShape) -> Member {
     Member { name, when, holds, since: 0 }
 }
 
 const fn some(name: &'static str) -> Member {
-    member(name, When::Some, Holds::Any)
+    member(name, When::Some, FieldShape::Any)
 }
 
 const fn given(name: &'static str, holds: &'static [Member]) -> Member {
-    member(name, When::Given, Holds::One(holds))
+    member(name, When::Given, FieldShape::One(holds))
 }
 
 const fn list(name: &'static str, holds: &'static [Member]) -> Member {
-    member(name, When::Some, Holds::Many(holds))
+    member(name, When::Some, FieldShape::Many(holds))
 }
 
 const fn always(name: &'static str, default: &'static str) -> Member {
-    member(name, When::Always(default), Holds::Any)
+    member(name, When::Always(default), FieldShape::Any)
 }
 
 const fn since(minor: u32, mut member: Member) -> Member {
@@ -63,8 +63,8 @@ const fn since(minor: u32, mut member: Member) -> Member {
 pub(super) static SERVICE: &[Member] = &[
     some("Name"),
     always("Labels", "{}"),
-    member("TaskTemplate", When::Always("{}"), Holds::One(TEMPLATE)),
-    member("Mode", When::Always("{\"Replicated\":{\"Replicas\":1}}"), Holds::One(MODE)),
+    member("TaskTemplate", When::Always("{}"), FieldShape::One(TEMPLATE)),
+    member("Mode", When::Always("{\"Replicated\":{\"Replicas\":1}}"), FieldShape::One(MODE)),
     given("UpdateConfig", POLICY),
     given("RollbackConfig", POLICY),
     list("Networks", NETWORK),
@@ -83,7 +83,7 @@ static TEMPLATE: &[Member] = &[
 ];
 
 static MODE: &[Member] = &[
-    given("Replicated", &[member("Replicas", When::Always("1"), Holds::Any)]),
+    given("Replicated", &[member("Replicas", When::Always("1"), FieldShape::Any)]),
     given("Global", &[]),
     since(41, given("ReplicatedJob", &[always("MaxConcurrent", "1"), always("TotalCompletions", "1")])),
     since(41, given("GlobalJob", &[])),
@@ -100,13 +100,13 @@ static CONTAINER: &[Member] = &[
     some("User"),
     some("Groups"),
     given("Privileges", PRIVILEGES),
-    member("Init", When::Given, Holds::Any),
+    member("Init", When::Given, FieldShape::Any),
     some("StopSignal"),
     some("TTY"),
     some("OpenStdin"),
     some("ReadOnly"),
     list("Mounts", MOUNT),
-    member("StopGracePeriod", When::Given, Holds::Any),
+    member("StopGracePeriod", When::Given, FieldShape::Any),
     given("Healthcheck", HEALTH),
     some("Hosts"),
     given("DNSConfig", &[some("Nameservers"), some("Search"), some("Options")]),
@@ -117,12 +117,12 @@ static CONTAINER: &[Member] = &[
     since(41, some("CapabilityAdd")),
     since(41, some("CapabilityDrop")),
     since(41, list("Ulimits", &[some("Name"), some("Hard"), some("Soft")])),
-    since(46, member("OomScoreAdj", When::Some, Holds::Any)),
+    since(46, member("OomScoreAdj", When::Some, FieldShape::Any)),
 ];
 
 static PRIVILEGES: &[Member] = &[
     always("CredentialSpec", "null"),
-    member("SELinuxContext", When::Always("null"), Holds::One(LABELS)),
+    member("SELinuxContext", When::Always("null"), FieldShape::One(LABELS)),
     since(44, some("Seccomp")),
     since(44, some("AppArmor")),
     since(44, always("NoNewPrivileges", "false")),
@@ -167,9 +167,9 @@ static RESOURCES: &[Member] = &[
 
 static RESTART: &[Member] = &[
     always("Condition", "\"any\""),
-    member("Delay", When::Given, Holds::Any),
+    member("Delay", When::Given, FieldShape::Any),
     always("MaxAttempts", "0"),
-    member("Window", When::Given, Holds::Any),
+    member("Window", When::Given, FieldShape::Any),
 ];
 
 static PLACEMENT: &[Member] = &[
@@ -200,14 +200,14 @@ static PORT: &[Member] = &[
     always("PublishMode", "\"ingress\""),
 ];
 
-/// A spec's text as an engine of this API version writes it.
+/// Returns a service spec as an engine of this API version writes it.
 pub(super) fn service(value: &Value, minor: u32) -> String {
     let mut out = String::with_capacity(512);
     write(&mut out, SERVICE, value, minor, &[]);
     out
 }
 
-/// A task's spec out of a service's: its template, without the runtime.
+/// Returns the task spec of a service: its template without the member `Runtime`.
 pub(super) fn task(service: &Value, minor: u32) -> String {
     let mut out = String::with_capacity(384);
     write(&mut out, TEMPLATE, service.get("TaskTemplate").unwrap_or(&Value::Null), minor, &["Runtime"]);
@@ -242,10 +242,10 @@ fn write(out: &mut String, members: &[Member], value: &Value, minor: u32, withou
     out.push('}');
 }
 
-fn held(out: &mut String, holds: Holds, value: &Value, minor: u32) {
+fn held(out: &mut String, holds: FieldShape, value: &Value, minor: u32) {
     match (holds, value) {
-        (Holds::One(members), Value::Object(_)) => write(out, members, value, minor, &[]),
-        (Holds::Many(members), Value::Array(items)) => {
+        (FieldShape::One(members), Value::Object(_)) => write(out, members, value, minor, &[]),
+        (FieldShape::Many(members), Value::Array(items)) => {
             out.push('[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
@@ -259,7 +259,7 @@ fn held(out: &mut String, holds: Holds, value: &Value, minor: u32) {
     }
 }
 
-/// As Go writes it: whole floats without a fraction.
+/// Writes a value as Go does: whole floats without a fraction.
 fn any(out: &mut String, value: &Value) {
     match value.as_f64() {
         Some(number) if value.is_f64() && number.fract() == 0.0 && number.abs() < 1e15 => {

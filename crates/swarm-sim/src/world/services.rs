@@ -1,4 +1,4 @@
-//! What a client may ask about services: create, update, roll back, remove.
+//! Commands for services: create, update, roll back, remove.
 
 use std::sync::Arc;
 
@@ -8,33 +8,33 @@ use super::model::{Id, MILLI, Phase, Service, State, Update};
 use super::spec::Mode;
 use super::{Refusal, Timer, World};
 
-/// The credentials an update goes by.
+/// The source of an update's credentials when it brings none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum AuthFrom {
-    /// Those the service has.
+pub enum RegistryAuthFrom {
+    /// The current spec.
     #[default]
     Spec,
-    /// Those of the spec before.
+    /// The spec before the current one.
     PreviousSpec,
 }
 
-/// An update as it was asked for.
+/// An update request for a service.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
-    /// The version index it was made at.
+    /// The version index that the client read.
     pub version: u64,
-    /// The whole new spec.
+    /// The complete new spec.
     pub spec: Value,
-    /// New credentials.
+    /// New registry credentials, as in `X-Registry-Auth`.
     pub auth: Option<String>,
-    /// Which credentials where there are no new ones.
-    pub auth_from: AuthFrom,
-    /// Whether the spec is that before, whatever was sent.
+    /// The source of the credentials if `auth` is `None`.
+    pub auth_from: RegistryAuthFrom,
+    /// Set for a rollback: the previous spec is used, whatever spec was sent.
     pub rollback: bool,
 }
 
 impl World {
-    /// A service by id, name, or the beginning of its id.
+    /// Finds a service by id, name or id prefix.
     pub fn find_service(&self, name: &str) -> Result<&Service, Refusal> {
         if let Some(service) = self.services.get(name) {
             return Ok(service);
@@ -51,12 +51,12 @@ impl World {
         }
     }
 
-    /// All services.
+    /// Returns all services.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
         self.services.values()
     }
 
-    /// Creates a service.
+    /// Creates a service; returns its id.
     pub fn create_service(&mut self, given: &Value, auth: Option<String>) -> Result<Id, Refusal> {
         let mut given = self.with_networks(given)?;
         if given.get("Name").and_then(Value::as_str).unwrap_or_default().is_empty() {
@@ -91,7 +91,7 @@ impl World {
         Ok(id)
     }
 
-    /// The allocator gives a service its addresses, which moves its version although nobody asked for that.
+    /// Assigns addresses to a service (the allocator). The write moves its version although no client changed it.
     pub(super) fn allocate_service(&mut self, id: &Id) {
         let Some(service) = self.services.get(id) else { return };
         let endpoint = service.spec.value.pointer("/EndpointSpec/Mode").and_then(Value::as_str);
@@ -120,7 +120,7 @@ impl World {
         });
     }
 
-    /// Changes a service, tells of it, and lets its orchestrator look.
+    /// Changes a service, logs the event and schedules its orchestrator.
     pub(super) fn write_service(&mut self, id: &Id, change: impl FnOnce(&mut Service)) {
         let Some(service) = self.services.get_mut(id) else { return };
         let (spec, update) = (Arc::clone(&service.spec), service.update.clone());
@@ -152,15 +152,15 @@ impl World {
         self.notes.push_back(super::Note::Service(Id::clone(id)));
     }
 
-    /// Replaces a service's whole spec, or goes back to the one before.
+    /// Replaces a service's whole spec, or rolls back to the previous one.
     pub fn update_service(&mut self, name: &str, change: Change) -> Result<(), Refusal> {
         let given = self.with_networks(&change.spec)?;
         let service = self.find_service(name)?;
         let id = Id::clone(&service.id);
         let auth = match (change.auth, change.auth_from) {
             (Some(auth), _) => Some(auth),
-            (None, AuthFrom::Spec) => service.spec.auth.clone(),
-            (None, AuthFrom::PreviousSpec) => match &service.previous {
+            (None, RegistryAuthFrom::Spec) => service.spec.auth.clone(),
+            (None, RegistryAuthFrom::PreviousSpec) => match &service.previous {
                 Some(previous) => previous.auth.clone(),
                 None => return Err(Refusal::new(500, "service does not have a previous spec")),
             },
@@ -203,14 +203,14 @@ impl World {
                 job.last = now;
             }
         });
-        // Its orchestrator takes a moment, in which UpdateStatus is null.
+        // The orchestrator acts only after a moment; until then `UpdateStatus` is null.
         self.notes.pop_back();
         self.plant(super::REACTS, Timer::Reconcile(id));
         self.settle();
         Ok(())
     }
 
-    /// Removes a service.
+    /// Removes a service and its tasks.
     pub fn remove_service(&mut self, name: &str) -> Result<(), Refusal> {
         let id = Id::clone(&self.find_service(name)?.id);
         if let Some(service) = self.services.remove(&id) {

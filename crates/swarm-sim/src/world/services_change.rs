@@ -1,16 +1,16 @@
-//! Changes of services that nobody's request carries out: those of another operator, and writes that were answered
-//! with a failure and are done later all the same.
+//! Changes of services outside of requests: by another operator, or writes that failed for
+//! the client but are applied later.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::services::{AuthFrom, Change};
+use super::services::{Change, RegistryAuthFrom};
 use super::{Refusal, World};
 
-/// Changes a service's image or sets a label, as somebody else would.
+/// Changes a service's image or sets a label, as another client would.
 ///
 /// # Errors
-/// When there is no such service, or it cannot have that image.
+/// Returns the refusal if the service does not exist or cannot have that image.
 pub fn edit_service(world: &mut World, service: &str, image: Option<&str>, label: Option<&str>) -> Result<(), Refusal> {
     let found = world.find_service(service)?;
     let (mut spec, version, id) = (found.spec.value.clone(), found.index, found.id.to_string());
@@ -27,30 +27,30 @@ pub fn edit_service(world: &mut World, service: &str, image: Option<&str>, label
     world.update_service(&id, Change { version, spec, ..Change::default() })
 }
 
-/// A write to be carried out later.
+/// A write that is applied after its request has failed.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Late {
-    /// `service`, `service-create`, `config`, `config-create`.
+    /// The kind of write: `service`, `service-create`, `config` or `config-create`.
     #[serde(rename = "late")]
     pub write: String,
-    /// Which one.
+    /// Name or id of the object.
     pub name: String,
-    /// By which version.
+    /// The version index that the client read.
     pub version: u64,
-    /// The body.
+    /// The posted spec.
     pub spec: Value,
-    /// The credentials.
+    /// The credentials of the request.
     pub auth: Option<String>,
-    /// Whether it rolls back.
+    /// Set for a rollback.
     pub rollback: bool,
 }
 
 impl Late {
-    /// Carries it out.
+    /// Applies the write.
     ///
     /// # Errors
-    /// What a client would have been told.
+    /// Returns the refusal that the client would have got.
     pub fn carry_out(self, world: &mut World) -> Result<(), Refusal> {
         let store = super::configs::Store::Configs;
         match self.write.as_str() {
@@ -58,7 +58,7 @@ impl Late {
             "config" => world.update_config(store, &self.name, self.version, &self.spec),
             "config-create" => world.create_config(store, &self.spec).map(drop),
             _ => {
-                let auth_from = AuthFrom::Spec;
+                let auth_from = RegistryAuthFrom::Spec;
                 let change = Change {
                     version: self.version,
                     spec: self.spec,

@@ -1,4 +1,4 @@
-//! A service's spec: the engine's own text, and what the swarm reads out of it.
+//! Service specs: the engine's text, and the values that the swarm uses.
 
 use std::sync::Arc;
 
@@ -8,134 +8,131 @@ use super::images::{Reference, reference};
 use super::model::{Nanos, SECOND};
 use super::schema;
 
-/// What kind of service it is.
+/// The mode of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// So many tasks.
+    /// Replicated, with this number of tasks.
     Replicated(u64),
-    /// A task on every node.
+    /// One task on every node.
     Global,
-    /// So many at once until so many have ended well.
+    /// A replicated job.
     Job {
-        /// At once.
+        /// Number of tasks that run in parallel (`MaxConcurrent`).
         at_once: u64,
-        /// In all.
+        /// Number of tasks that must complete (`TotalCompletions`).
         total: u64,
     },
-    /// Once on every node.
+    /// A job with one task on every node.
     GlobalJob,
 }
 
 impl Mode {
-    /// Whether both are of one kind: it cannot be changed.
+    /// Returns true if both modes are of the same kind; an update cannot change the kind.
     pub fn is_kind_of(self, other: Self) -> bool {
         std::mem::discriminant(&self) == std::mem::discriminant(&other)
     }
 
-    /// Whether it runs to its end.
+    /// Returns true for jobs, whose tasks run to completion.
     pub fn is_job(self) -> bool {
         matches!(self, Self::Job { .. } | Self::GlobalJob)
     }
 }
 
-/// What a failure during a rollout leads to.
+/// The `FailureAction` of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// Nothing.
+    /// Failures are ignored.
     Continue,
-    /// The rollout stops.
+    /// The rollout is paused.
     Pause,
-    /// It goes back.
+    /// The service is rolled back.
     Rollback,
 }
 
 /// `UpdateConfig` or `RollbackConfig`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Policy {
-    /// How many slots at once; 0 is all.
+    /// Number of slots that are updated in parallel; 0: all.
     pub parallelism: usize,
-    /// The wait after each slot.
+    /// Delay after each slot.
     pub delay: Nanos,
-    /// What a failure leads to.
+    /// The action after a failure.
     pub on_failure: OnFailure,
-    /// How long after its start a task's end counts as a failure.
+    /// Monitor period: a task that ends within this time after its start counts as failed.
     pub monitor: Nanos,
-    /// How large a share of the slots may fail.
+    /// Share of slots that may fail, 0 to 1.
     pub ratio: f64,
-    /// Whether the new task starts before the old one stops.
+    /// Starts the new task before the old one stops.
     pub start_first: bool,
 }
 
-/// Which ends lead to another task.
+/// The condition of a restart policy: the ends after which a task is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// None.
+    /// Restarts disabled (`none`).
     Never,
-    /// Failures.
+    /// Failures only.
     OnFailure,
-    /// All.
+    /// Any end.
     Any,
 }
 
-/// `key==value` or `key!=value`.
+/// A placement constraint, `key==value` or `key!=value`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Constraint {
-    /// The key, as `node.labels.role`.
+    /// The key, such as `node.labels.zone`.
     pub key: String,
-    /// Whether it is to be equal.
+    /// True for `==`, false for `!=`.
     pub equal: bool,
-    /// The value.
     pub value: String,
 }
 
 /// A published port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Port {
-    /// The protocol.
+    /// The protocol, such as `tcp`.
     pub protocol: String,
     /// The container's port.
     pub target: u64,
-    /// The port outside; 0: to be chosen.
+    /// The published port; 0: chosen by the swarm.
     pub published: u64,
-    /// Whether it is the host's own.
+    /// True if it is published on the host, false for ingress.
     pub host: bool,
 }
 
-/// A spec.
+/// A service spec, as stored by the swarm.
 #[derive(Debug)]
 pub struct Spec {
-    /// The engine's text of it.
+    /// The spec as the engine writes it.
     pub text: String,
-    /// The engine's text of the spec its tasks have.
+    /// The task spec as the engine writes it.
     pub task_text: String,
-    /// The same as values.
+    /// The spec as JSON values.
     pub value: Value,
-    /// Which write it came by: two specs of one version are the same.
+    /// The version of the write that set it; specs of equal version are equal.
     pub version: u64,
-    /// The registry credentials that came with it, as they came.
+    /// The registry credentials sent with it, still encoded.
     pub auth: Option<String>,
-    /// The image.
+    /// The image reference.
     pub image: String,
-    /// The same in its parts.
+    /// The parsed image reference; `None` if it is invalid.
     pub named: Option<Reference>,
-    /// The name.
+    /// Name of the service.
     pub name: String,
-    /// The mode.
     pub mode: Mode,
-    /// The constraints.
     pub constraints: Vec<Constraint>,
-    /// The platforms it may run on, normalised; empty: any.
+    /// Allowed platforms as `(os, architecture)`, normalised; empty: any.
     pub platforms: Vec<(String, String)>,
     /// The published ports.
     pub ports: Vec<Port>,
-    /// How many of its tasks a node may have; 0: any number.
+    /// Maximum number of tasks on one node; 0: unlimited.
     pub max_replicas: u64,
-    /// Reserved processors and memory.
+    /// Reserved CPUs in billionths, and memory in bytes.
     pub reserved: (u64, u64),
 }
 
 impl Spec {
-    /// Reads a spec, keeping of it what an engine of this API version keeps.
+    /// Parses a spec; keeps only the members that an engine of this API version knows.
     pub fn new(given: &Value, minor: u32, version: u64, auth: Option<String>) -> Self {
         let text = schema::service(given, minor);
         let value: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
@@ -169,7 +166,7 @@ impl Spec {
         }
     }
 
-    /// The rollout's policy, forward or back.
+    /// Returns the policy of an update or, with `back`, of a rollback.
     pub fn policy(&self, back: bool) -> Policy {
         let config = self.value.get(if back { "RollbackConfig" } else { "UpdateConfig" });
         let number = |key: &str| config.and_then(|config| config.get(key)).and_then(Value::as_u64);
@@ -191,7 +188,7 @@ impl Spec {
         }
     }
 
-    /// Which ends lead to another task, after how long, and how often within which time.
+    /// Returns the restart policy: condition, delay, maximum attempts and their window.
     pub fn restart(&self) -> (Condition, Nanos, u64, Nanos) {
         let policy = self.value.pointer("/TaskTemplate/RestartPolicy");
         let number = |key: &str| policy.and_then(|policy| policy.get(key)).and_then(Value::as_u64);
@@ -208,23 +205,23 @@ impl Spec {
         )
     }
 
-    /// How long a container has to stop by itself.
+    /// Returns the stop grace period.
     pub fn grace(&self) -> Nanos {
         let given = self.value.pointer("/TaskTemplate/ContainerSpec/StopGracePeriod").and_then(Value::as_u64);
         given.unwrap_or(10 * SECOND)
     }
 
-    /// The signal it is asked to stop by, where the spec says one.
+    /// Returns the stop signal of the spec; empty if it has none.
     pub fn stop_signal(&self) -> &str {
         self.value.pointer("/TaskTemplate/ContainerSpec/StopSignal").and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// A text of its container spec.
+    /// Returns a member of the container spec.
     pub fn container(&self, key: &str) -> Option<&Value> {
         self.value.pointer("/TaskTemplate/ContainerSpec")?.get(key)
     }
 
-    /// Whether tasks made by `self` are as good as those `other` asks for.
+    /// Returns true if a task made from `self` is up to date under `other`.
     pub fn makes_the_same_tasks(&self, other: &Self) -> bool {
         self.version == other.version
             || (self.auth == other.auth
@@ -232,7 +229,7 @@ impl Spec {
                 && self.value.get("EndpointSpec") == other.value.get("EndpointSpec"))
     }
 
-    /// Whether they differ by their placement alone.
+    /// Returns true if the specs differ at most by their placement.
     pub fn differs_by_placement_only(&self, other: &Self) -> bool {
         let bare = |spec: &Self| {
             let mut template = spec.value.get("TaskTemplate").cloned().unwrap_or(Value::Null);
@@ -246,7 +243,7 @@ impl Spec {
             && self.value.get("EndpointSpec") == other.value.get("EndpointSpec")
     }
 
-    /// The same spec under another version or with other credentials.
+    /// Returns the same spec with another version and credentials.
     pub fn again(&self, minor: u32, version: u64, auth: Option<String>) -> Arc<Self> {
         Arc::new(Self::new(&self.value, minor, version, auth))
     }
@@ -274,7 +271,7 @@ fn platforms(value: &Value) -> Vec<(String, String)> {
     items.into_iter().flatten().map(read).collect()
 }
 
-/// An architecture as manifests spell it.
+/// Converts a kernel's architecture name to the one in manifests.
 pub fn architecture(kernel: &str) -> &str {
     match kernel {
         "x86_64" => "amd64",
@@ -296,7 +293,10 @@ fn ports(value: &Value) -> Vec<Port> {
     items.into_iter().flatten().map(read).collect()
 }
 
-/// Reads a constraint, or says what is wrong with it, as the engine does.
+/// Parses a constraint.
+///
+/// # Errors
+/// Returns the engine's error text.
 pub fn constraint(text: &str) -> Result<Constraint, String> {
     let (key, equal, value) = if let Some((key, value)) = text.split_once("==") {
         (key, true, value)

@@ -1,15 +1,15 @@
-//! Tasks from their making to their end, and who is told when one changes.
+//! The life cycle of tasks, and the observers that are notified of changes.
 
 use std::sync::Arc;
 
 use super::model::{Id, MILLI, Slot, State, Task};
 use super::{Note, Timer, World};
 
-/// How many tasks of a slot are kept.
+/// Number of tasks kept per slot.
 const HISTORY: usize = 5;
 
 impl World {
-    /// Changes a task and tells everybody.
+    /// Changes a task and notifies its observers.
     pub(super) fn write_task(&mut self, id: &Id, change: impl FnOnce(&mut Task)) {
         let (index, now) = (self.index + 1, self.now);
         let Some(task) = self.tasks.get_mut(id) else { return };
@@ -20,7 +20,7 @@ impl World {
         self.notes.push_back(Note::Task(Id::clone(id)));
     }
 
-    /// Changes a task's state.
+    /// Sets a task's state, message and error.
     pub(super) fn set_state(&mut self, id: &Id, state: State, message: &'static str, err: &str) {
         let now = self.now;
         self.write_task(id, |task| {
@@ -42,7 +42,7 @@ impl World {
         self.write_task(id, |task| task.desired = desired);
     }
 
-    /// Makes a task of a service.
+    /// Creates a task of a service in a slot; `None` if the service does not exist.
     pub(super) fn make_task(&mut self, service: &Id, slot: &Slot, desired: State) -> Option<Id> {
         let spec = Arc::clone(&self.services.get(service)?.spec);
         let iteration = self.services.get(service)?.job.map(|job| job.iteration);
@@ -79,7 +79,7 @@ impl World {
         Some(id)
     }
 
-    /// Takes a task out of the world.
+    /// Removes a task from the world.
     pub(super) fn forget_task(&mut self, id: &Id) {
         let Some(task) = self.tasks.remove(id) else { return };
         self.bump();
@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// A task's network is there: it waits for the scheduler.
+    /// Moves a task to `pending` once its networks are allocated; it then waits for the scheduler.
     pub(super) fn allocate_task(&mut self, id: &Id) {
         if self.tasks.get(id).is_some_and(|task| task.state == State::New) {
             self.set_state(id, State::Pending, "pending task scheduling", "");
@@ -110,7 +110,7 @@ impl World {
         }
     }
 
-    /// Everybody who follows tasks.
+    /// Notifies all observers of a task: restart supervisor, jobs, rollout, scheduler and agent.
     pub(super) fn task_changed(&mut self, id: &Id) {
         let Some(task) = self.tasks.get(id) else { return };
         let (service, over) = (Id::clone(&task.service), task.state > State::Running);
@@ -131,12 +131,12 @@ impl World {
         self.plan_step(id);
     }
 
-    /// A slot's tasks, the oldest first.
+    /// Returns a slot's tasks, oldest first.
     pub(super) fn slot_tasks(&self, service: &Id, slot: &Slot) -> Vec<Id> {
         self.slots.get(service).and_then(|slots| slots.get(slot)).cloned().unwrap_or_default()
     }
 
-    /// Keeps a slot's history short.
+    /// Removes the oldest ended tasks of a slot, beyond the history limit.
     fn reap(&mut self, service: &Id, slot: &Slot) {
         let tasks = self.slot_tasks(service, slot);
         let mut surplus = tasks.len().saturating_sub(HISTORY);

@@ -1,4 +1,4 @@
-//! What a lab that is shared cannot be put through: nodes that go, elections, drift.
+//! Tests of situations that a shared lab cannot be put into: failing nodes, elections, moved tags.
 
 use serde_json::json;
 
@@ -93,7 +93,7 @@ fn an_election_moves_versions() {
     assert!(world.find_node("node-2").unwrap().leader && !world.find_node("node-1").unwrap().leader);
 }
 
-/// A bare tag that moved: the one task that was restarted runs something else than the others.
+/// A tag is moved: only the task that starts afterwards runs the new image.
 #[test]
 fn a_moved_tag_reaches_only_what_restarts() {
     let mut world = world();

@@ -1,4 +1,4 @@
-//! Moments as text: nanoseconds since the epoch, and the formats of the engine and of HTTP.
+//! Times as text, in the formats of the engine and of HTTP.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -7,27 +7,27 @@ use jiff::tz::TimeZone;
 
 use super::model::Nanos;
 
-/// A moment as jiff has it; all that fits into [`Nanos`] fits there.
+/// Converts a time to jiff's type, which can hold every [`Nanos`].
 fn timestamp(at: Nanos) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(at)).unwrap_or_default()
 }
 
-/// RFC 3339 in UTC with up to nine decimals, trailing zeros dropped, as Go's `RFC3339Nano` has it.
+/// Formats as RFC 3339 in UTC, with up to nine decimals and no trailing zeros, as Go's `RFC3339Nano` does.
 pub fn rfc3339(at: Nanos) -> String {
     timestamp(at).to_string()
 }
 
-/// The date of a moment in UTC, as in `20261120`.
+/// Formats the date in UTC as `20261120`.
 pub fn date(at: Nanos) -> String {
     timestamp(at).strftime("%Y%m%d").to_string()
 }
 
-/// An HTTP date (RFC 9110, `IMF-fixdate`).
+/// Formats as an HTTP date (RFC 9110, `IMF-fixdate`).
 pub fn http_date(at: Nanos) -> String {
     DateTimePrinter::new().timestamp_to_rfc9110_string(&timestamp(at)).unwrap_or_default()
 }
 
-/// Reads RFC 3339, a date alone, or a date and a time in UTC; none before 1970.
+/// Parses RFC 3339, a date, or a date with a time in UTC; `None` for times before 1970.
 pub fn parse(text: &str) -> Option<Nanos> {
     let in_utc = |at: DateTime| at.to_zoned(TimeZone::UTC).map(|at| at.timestamp());
     let at = text.parse::<Timestamp>().or_else(|_| text.parse::<DateTime>().and_then(in_utc)).ok()?;

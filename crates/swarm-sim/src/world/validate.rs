@@ -1,4 +1,4 @@
-//! What the swarm refuses, in the engine's own words.
+//! Validation of specs, with the engine's error texts.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::spec::{Spec, constraint};
 use super::{Refusal, World, images};
 
 impl World {
-    /// Checks a spec; `own` is the service it is for, where it is there already.
+    /// Validates a spec; `own` is the service to be updated, `None` for a new one.
     pub(super) fn validate_service(&self, spec: &Spec, own: Option<&Id>) -> Result<(), Refusal> {
         let invalid = |text: String| Err(Refusal::rpc("InvalidArgument", text));
         name(&spec.name).map_err(|text| Refusal::rpc("InvalidArgument", text))?;
@@ -60,7 +60,7 @@ impl World {
         Ok(())
     }
 
-    /// The spec with networks named by their ids.
+    /// Returns the spec with network names replaced by ids.
     pub(super) fn with_networks(&self, given: &Value) -> Result<Value, Refusal> {
         let mut given = given.clone();
         for pointer in ["/TaskTemplate/Networks", "/Networks"] {
@@ -80,7 +80,7 @@ impl World {
     }
 }
 
-/// Checks an object's name.
+/// Validates the name of an object.
 pub(super) fn name(name: &str) -> Result<(), &'static str> {
     let good = |c: char| c.is_ascii_alphanumeric();
     if name.is_empty() {

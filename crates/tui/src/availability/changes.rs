@@ -1,4 +1,4 @@
-//! Whether what changes the swarm is possible now: pins, plans, rollbacks, orders to a change.
+//! Availability of the actions that change the swarm: pins, plans, rollbacks, orders to a change.
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
@@ -8,20 +8,21 @@ use crate::screens::change::query::shown;
 use crate::screens::change::state::{Shown, Stage, Stop};
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
-use crate::screens::plan::state::{Fresh, PlanState};
+use crate::screens::plan::state::{Freshness, PlanState};
 use crate::selection::Selection;
-use crate::state::{Guard, Screen, State};
+use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::change::Order;
 use pinnace_core::history::drift;
 use pinnace_core::history::{Answer, way_back};
 use pinnace_core::pins;
 use pinnace_core::plan::Action as Doing;
-use pinnace_core::plan::{BackTo, DriftResolution, Goal, Scope};
+use pinnace_core::plan::{DriftResolution, Goal, RollbackChoice, Scope};
 use pinnace_core::swarm::Service;
 
 use crate::availability::Reason;
 
-/// The goal of a rollback here: to before the selected change, else of the selected service or group.
+/// Returns the goal of a rollback here: on the history screen to the state before the selected change, else of
+/// the selected service or group.
 pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Reason> {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
@@ -36,7 +37,7 @@ pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Reason> 
     if !entry.ok_or(Reason::NoRow)?.slot.labels.state.is_terminal() {
         return Err(Reason::Unfinished);
     }
-    Ok((cluster, Goal::Back { group, scope: Scope::Group, to: Some(BackTo::Change(change)) }))
+    Ok((cluster, Goal::Back { group, scope: Scope::Group, to: Some(RollbackChoice::Change(change)) }))
 }
 
 pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
@@ -55,7 +56,7 @@ pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
     }
 }
 
-/// The goal of settling the drift of the selected service or group; an error where there is none.
+/// Returns the goal of resolving the drift of the selected service or group; an error if there is none.
 pub(crate) fn drift_goal(state: &State, how: DriftResolution) -> Result<(ClusterId, Goal), Reason> {
     let selection = Selection::of(state);
     let (cluster, (group, scope)) = (selection.cluster, selection.planned()?);
@@ -67,13 +68,13 @@ pub(crate) fn drift_goal(state: &State, how: DriftResolution) -> Result<(Cluster
     if any { Ok((cluster, Goal::Drift { group, scope, how })) } else { Err(Reason::NoDrift) }
 }
 
-/// Whether the chosen earlier image can be gone back to.
+/// Checks whether a rollback to the selected candidate is possible.
 pub(crate) fn on_earlier(state: &State) -> Result<(), Reason> {
     let Some(Screen::Earlier(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
     earlier::goal(screen).map(drop)
 }
 
-/// The pins of the selected group.
+/// Checks whether the pins of the selected group can be opened.
 pub(crate) fn pins_of(state: &State) -> Result<(), Reason> {
     if matches!(state.screens.last(), Some(Screen::Pins(_))) {
         return Err(Reason::NotHere);
@@ -81,7 +82,7 @@ pub(crate) fn pins_of(state: &State) -> Result<(), Reason> {
     has_members(state)
 }
 
-/// Whether the group that a plan would be made for has services.
+/// Checks whether the group that a plan would be made for has services.
 fn has_members(state: &State) -> Result<(), Reason> {
     let selection = Selection::of(state);
     let (group, _) = selection.planned()?;
@@ -90,12 +91,12 @@ fn has_members(state: &State) -> Result<(), Reason> {
     if there { Ok(()) } else { Err(Reason::Gone) }
 }
 
-/// A redeploy of the selected service or group.
+/// Checks whether the selected service or group can be redeployed.
 pub(crate) fn redeploy(state: &State) -> Result<(), Reason> {
     has_members(state)
 }
 
-/// What the pins' screen can do.
+/// Checks whether an action is possible on the pins screen.
 pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
     let Some(Screen::Pins(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
     let text = screen.text.as_ref().ok_or(Reason::Reading)?;
@@ -110,7 +111,7 @@ pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
     }
 }
 
-/// What the plan's screen can do.
+/// Checks whether an action is possible on the plan screen.
 pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Result<(), Reason> {
     let plan = &screen.shown.plan;
     match action {
@@ -122,7 +123,7 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Reason::NothingWrong),
         Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Reason::NoRedeploy),
         Action::SavePlan if is_read_only(state, screen.cluster) => Err(Reason::ReadOnly),
-        Action::SavePlan if screen.fresh != Fresh::Equal => Err(Reason::NotEqual),
+        Action::SavePlan if screen.fresh != Freshness::Equal => Err(Reason::NotEqual),
         Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Reason::NotEqual),
         Action::StepMode | Action::Copy | Action::Credentials | Action::StartFirst | Action::Reason
             if plan.active().next().is_none() =>
@@ -139,10 +140,10 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
 
 fn is_read_only(state: &State, cluster: ClusterId) -> bool {
     let guard = state.clusters.get(cluster).map(|one| one.guard);
-    state.config.settings.read_only || guard == Some(Guard::ReadOnly)
+    state.config.settings.read_only || guard == Some(ChangeGuard::ReadOnly)
 }
 
-/// What the change's screen can do.
+/// Checks whether an action is possible on the change screen.
 pub(crate) fn on_change(state: &State, action: Action) -> Result<(), Reason> {
     match action {
         Action::ContinuePastFailure | Action::ResumeContinue => order(state, Order::Continue),
@@ -162,7 +163,7 @@ fn here(state: &State) -> Result<Shown<'_>, Reason> {
     shown(state, screen).ok_or(Reason::Reading)
 }
 
-/// Whether an order means something to the change on the screen.
+/// Checks whether the change on the screen can take an order now.
 fn order(state: &State, order: Order) -> Result<(), Reason> {
     let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
     let seen = here(state)?;

@@ -1,10 +1,10 @@
-//! The compiled-in keymaps and themes; the files are the documentation too.
+//! The compiled-in keymaps and themes; their files also serve as documentation.
 
 use super::layers::Shelf;
 use super::text::Text;
 use super::{keymap, theme};
 
-/// Names a file under the repository's root and takes its text in.
+/// Embeds files, given by their paths from the repository's root.
 macro_rules! texts {
     ($($file:literal),+ $(,)?) => {
         &[$(Text {

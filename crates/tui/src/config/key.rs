@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::nearest::did_you_mean;
 
-/// One key press: the same value however a terminal reports it.
+/// A key press; the value is the same however a terminal reports it.
 ///
-/// Shift is part of a character (`G`, `?`), so it stands only with keys that have none (`shift-tab`). With ctrl a
-/// letter has no case, because most terminals cannot tell.
+/// Shift is part of a character (`G`, `?`), so it is kept only for keys that are no character (`shift-tab`).
+/// With ctrl a letter has no case, because most terminals cannot tell the difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     code: Code,
@@ -40,7 +40,7 @@ enum Code {
     PageDown,
 }
 
-/// The names of keys that are not a character; where a key has several, the first is the one we write.
+/// The names of keys that are not a character; if a key has several, the first is the one written.
 const NAMES: &[(&str, Code)] = &[
     ("enter", Code::Enter),
     ("return", Code::Enter),
@@ -70,7 +70,7 @@ const NAMES: &[(&str, Code)] = &[
 const MODIFIERS: [&str; 3] = ["ctrl", "alt", "shift"];
 
 impl Key {
-    /// Takes a key from the terminal. A release, and a key without a name of ours, give nothing.
+    /// Converts a key event of the terminal. Returns none for a release, and for a key without a name here.
     pub fn from_event(event: KeyEvent) -> Option<Self> {
         let known = KeyModifiers::CONTROL | KeyModifiers::ALT | KeyModifiers::SHIFT;
         if event.kind == KeyEventKind::Release || !known.contains(event.modifiers) {
@@ -82,7 +82,7 @@ impl Key {
         Some(Self::new(code, has(KeyModifiers::CONTROL), has(KeyModifiers::ALT), shift))
     }
 
-    /// The character this key puts into a text, if it is one.
+    /// Returns the character that this key types into a text, if any.
     pub fn text(self) -> Option<char> {
         match self {
             Self { code: Code::Char(c), ctrl: false, alt: false, .. } => Some(c),
@@ -90,7 +90,8 @@ impl Key {
         }
     }
 
-    /// Whether the key reaches [`crate::action::Context::Global`] from a text: one with ctrl or alt, a function key, or esc.
+    /// Returns whether the key reaches [`crate::action::Context::Global`] from a text: one with ctrl or alt, a
+    /// function key, or esc.
     pub(crate) fn leaves_text(self) -> bool {
         self.ctrl || self.alt || matches!(self.code, Code::Function(_) | Code::Esc)
     }
@@ -145,7 +146,7 @@ impl Code {
     }
 }
 
-/// The one character that shift makes of a letter.
+/// Returns the capital of a letter; none if it has more than one character.
 fn upper(c: char) -> Option<char> {
     let mut upper = c.to_uppercase();
     upper.next().filter(|_| upper.next().is_none())
@@ -169,22 +170,22 @@ impl fmt::Display for Key {
     }
 }
 
-/// Why a text is not a key.
+/// The reason why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// There is nothing where a key should be.
+    /// No text where a key should be.
     #[error("a key is missing")]
     Missing,
-    /// A part of the text is neither a modifier nor a key.
+    /// A part of the text that is neither a modifier nor a key.
     #[error("unknown key `{part}` in `{whole}`")]
     Unknown {
-        /// The part that is not known.
+        /// The unknown part.
         part: String,
         /// The whole text.
         whole: String,
-        /// Where the part begins in the whole, in bytes.
+        /// The byte offset of the part in the whole text.
         at: usize,
-        /// What may have been meant.
+        /// The suggested correction, if a known name is near.
         hint: Option<String>,
     },
     /// Shift with a character that has no capital, such as `shift-1`.
@@ -196,7 +197,7 @@ pub enum KeyError {
 }
 
 impl KeyError {
-    /// What to do about it.
+    /// Returns the recommended action.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing => Some("unbind with `\"KEY\" = \"none\"`".to_owned()),
@@ -205,12 +206,12 @@ impl KeyError {
         }
     }
 
-    /// Where in the text the wrong part begins, in bytes.
+    /// Returns the byte offset of the wrong part in the text.
     pub fn at(&self) -> usize {
         if let Self::Unknown { at, .. } = self { *at } else { 0 }
     }
 
-    /// Sets an error about one key into the sequence it stands in.
+    /// Turns an error about one key into an error about the sequence that contains it.
     fn inside(self, sequence: &str, offset: usize) -> Self {
         match self {
             Self::Unknown { part, at, hint, .. } => {
@@ -242,7 +243,7 @@ impl FromStr for Key {
     }
 }
 
-/// Splits `ctrl-` from the front; the last character is always a key, also in `ctrl--`.
+/// Splits a modifier such as `ctrl-` from the front. The last character is always a key, also in `ctrl--`.
 fn split_modifier(text: &str) -> Option<(usize, &str)> {
     let (name, rest) = text.split_once('-').filter(|(_, rest)| !rest.is_empty())?;
     let index = MODIFIERS.iter().position(|modifier| modifier.eq_ignore_ascii_case(name))?;
@@ -251,7 +252,7 @@ fn split_modifier(text: &str) -> Option<(usize, &str)> {
 
 fn unknown(whole: &str, rest: &str) -> KeyError {
     let names = NAMES.iter().map(|(name, _)| *name).chain(MODIFIERS);
-    // In `crtl-r` the modifier is what is wrong; in `page-dwn` the whole is nearest to a name.
+    // In `crtl-r` only the modifier is wrong; in `page-dwn` the whole text is nearest to a known name.
     let of_whole = did_you_mean(rest, NAMES.iter().map(|(name, _)| *name));
     let part = match rest.split_once('-') {
         Some((first, _)) if of_whole.is_none() && !first.is_empty() => first,
@@ -270,17 +271,17 @@ fn unknown(whole: &str, rest: &str) -> KeyError {
 pub struct Keys(Vec<Key>);
 
 impl Keys {
-    /// The keys in their order; there is at least one.
+    /// Returns the keys in their order; at least one.
     pub fn as_slice(&self) -> &[Key] {
         &self.0
     }
 
-    /// Whether the sequence goes on after these keys.
+    /// Returns whether the sequence begins with these keys and is longer.
     pub(crate) fn goes_on_after(&self, keys: &[Key]) -> bool {
         self.0.len() > keys.len() && self.0.starts_with(keys)
     }
 
-    /// Whether the sequence reaches [`crate::action::Context::Global`] from a text.
+    /// Returns whether the sequence reaches [`crate::action::Context::Global`] from a text.
     pub(crate) fn leaves_text(&self) -> bool {
         self.0.first().is_some_and(|key| key.leaves_text())
     }
@@ -315,7 +316,7 @@ impl fmt::Display for Keys {
     }
 }
 
-/// Writes a type as its text and reads it back from it.
+/// Serializes a type as its text, and deserializes it by parsing that text.
 macro_rules! serde_as_text {
     ($Type:ty) => {
         impl Serialize for $Type {

@@ -1,4 +1,6 @@
-//! Which keys do what where: keymap files, read in file order and laid over one another.
+//! Keymaps: keymap files, read in file order and laid over one another.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::de::DeValue;
 
@@ -9,17 +11,19 @@ use super::nearest::did_you_mean;
 use super::text::{Entry, Place, Text, Warning, in_order};
 use crate::action::{Action, Context};
 
-/// What a file says to take a key's action away.
+/// The value in a file that removes the binding of a key.
 const UNBOUND: &str = "none";
 
-/// The keys and what they do. The order is the file's, which is the order of footer and help.
+/// All bindings, in the order of the files, which is also the order of footer and help.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap {
     name: String,
     rows: Vec<Row>,
+    /// The rows that each context reaches, by their index in `rows`; kept, as every frame and key asks for them.
+    reached: BTreeMap<Context, Vec<usize>>,
 }
 
-/// One binding with the place it was read from; without an action it was unbound.
+/// One binding with the position it was read from; without an action, the keys are unbound.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
     context: Context,
@@ -28,76 +32,78 @@ struct Row {
     at: Place,
 }
 
-/// One binding that works in a context.
+/// A binding that is active in a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Binding<'m> {
-    /// The section it stands in: the context asked for, or [`Context::Global`].
+    /// The section of the binding: the context asked for, the one below it, or [`Context::Global`].
     pub context: Context,
     /// The keys to press.
     pub keys: &'m Keys,
-    /// What they do.
+    /// The action that the keys run.
     pub action: Action,
 }
 
-/// What the keys pressed so far come to.
+/// The result of looking up the keys pressed so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lookup {
-    /// They do this.
+pub enum KeyMatch {
+    /// A complete binding, with its action.
     Run(Action),
-    /// They begin a longer sequence.
+    /// The beginning of a longer sequence.
     Pending,
-    /// They do nothing.
+    /// No binding.
     None,
 }
 
 impl Keymap {
-    /// Reads the named keymap: a user's file laid over a compiled-in one, or a compiled-in one.
+    /// Loads the named keymap: a user's file over the files it inherits from, or a compiled-in one.
     pub fn load(name: &str, user: &[Text<'_>]) -> (Self, Vec<Warning>) {
         let mut warnings = Vec::new();
         let shelf = builtin::keymaps(user);
-        let mut map = Self { name: name.to_owned(), rows: Vec::new() };
+        let mut map = Self { name: name.to_owned(), rows: Vec::new(), reached: BTreeMap::new() };
         let layers = shelf.layers(name, &mut warnings);
         for layer in &layers {
             map.overlay(layer, &mut warnings);
         }
+        map.reached = Context::ALL.iter().map(|context| (*context, map.find_reached(*context))).collect();
         let newest = layers.last().map_or("", |layer| layer.text.file);
         warnings.extend(map.collisions(newest));
         (map, warnings)
     }
 
-    /// The names of all keymaps, compiled-in ones first.
+    /// Lists the names of all keymaps, compiled-in ones first.
     pub fn names<'t>(user: &'t [Text<'t>]) -> Vec<&'t str> {
         builtin::keymaps(user).names()
     }
 
-    /// The name it was loaded by.
+    /// Returns the name it was loaded by.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Finds what the keys pressed so far do here. The screen's own section goes before `[global]`.
-    pub(crate) fn lookup(&self, context: Context, pressed: &[Key]) -> Lookup {
+    /// Looks up the keys pressed so far in a context. The section of the context goes before `[global]`.
+    pub(crate) fn lookup(&self, context: Context, pressed: &[Key]) -> KeyMatch {
         let bindings = self.bindings_for(context);
         for section in [Some(context), context.under(), Some(Context::Global)].into_iter().flatten() {
             let mut own = bindings.iter().filter(|binding| binding.context == section);
             if let Some(found) = own.clone().find(|binding| binding.keys.as_slice() == pressed) {
-                return Lookup::Run(found.action);
+                return KeyMatch::Run(found.action);
             }
             if own.any(|binding| binding.keys.goes_on_after(pressed)) {
-                return Lookup::Pending;
+                return KeyMatch::Pending;
             }
         }
-        Lookup::None
+        KeyMatch::None
     }
 
-    /// Lists the bindings that work here: the section's own in file order, then those of `[global]` that it leaves.
+    /// Lists the bindings active in a context: those of its section in file order, then the inherited ones that
+    /// it does not override.
     pub fn bindings_for(&self, context: Context) -> Vec<Binding<'_>> {
         self.reachable(context)
             .filter_map(|row| row.action.map(|action| Binding { context: row.context, keys: &row.keys, action }))
             .collect()
     }
 
-    /// Lists each action that works here once, with all its keys, for footer and help.
+    /// Lists each action available in a context once, with all its keys, for footer and help.
     pub fn actions_for(&self, context: Context) -> Vec<(Action, Vec<&Keys>)> {
         let mut actions: Vec<(Action, Vec<&Keys>)> = Vec::new();
         for binding in self.bindings_for(context) {
@@ -109,26 +115,33 @@ impl Keymap {
         actions
     }
 
-    /// The first keys for an action here: those to show.
+    /// Returns the first keys for an action in a context, which are the ones to show.
     pub fn keys_for(&self, context: Context, action: Action) -> Option<&Keys> {
         self.reachable(context).find(|row| row.action == Some(action)).map(|row| &row.keys)
     }
 
-    /// The section's own rows, those of the section under it, then those of `[global]`: what is neither taken, unbound,
-    /// nor read as text.
+    /// Returns the rows that a context reaches: those of its section, of the section below it, and of `[global]`.
     fn reachable(&self, context: Context) -> impl Iterator<Item = &Row> {
-        let own = move |row: &&Row| row.context == context;
-        let taken = move |keys: &Keys| self.rows.iter().filter(own).any(|taken| taken.keys == *keys);
-        let under = move |row: &&Row| context.under() == Some(row.context) && !taken(&row.keys);
-        let inherited = move |row: &&Row| {
-            context != Context::Global
-                && row.context == Context::Global
-                && (!context.takes_text() || row.keys.leaves_text())
-                && !taken(&row.keys)
-                && !self.rows.iter().filter(under).any(|taken| taken.keys == row.keys)
-        };
-        let rows = || self.rows.iter();
-        rows().filter(own).chain(rows().filter(under)).chain(rows().filter(inherited))
+        self.reached.get(&context).into_iter().flatten().filter_map(|index| self.rows.get(*index))
+    }
+
+    /// Finds the rows of the section itself, of the section below it, and of `[global]`, in this order. An
+    /// inherited row is left out if its keys are already bound or unbound, or are read as text.
+    fn find_reached(&self, context: Context) -> Vec<usize> {
+        let global = (context != Context::Global).then_some(Context::Global);
+        let mut taken = BTreeSet::new();
+        let mut reached = Vec::new();
+        for section in [Some(context), context.under(), global].into_iter().flatten() {
+            let is_read_as_text =
+                |row: &Row| section == Context::Global && context.takes_text() && !row.keys.leaves_text();
+            let found = self.rows.iter().enumerate().filter(|(_, row)| {
+                row.context == section && !taken.contains(&row.keys) && (section == context || !is_read_as_text(row))
+            });
+            let found: Vec<(usize, &Row)> = found.collect();
+            taken.extend(found.iter().map(|(_, row)| &row.keys));
+            reached.extend(found.iter().map(|(index, _)| *index));
+        }
+        reached
     }
 
     fn overlay(&mut self, layer: &Layer<'_>, warnings: &mut Vec<Warning>) {
@@ -156,9 +169,9 @@ impl Keymap {
         }
     }
 
-    /// Lays one binding over those there are.
+    /// Lays one binding over the existing ones.
     ///
-    /// A key that is new for an action goes before the action's older keys, so that the user's own is the one shown.
+    /// A new key for an action goes before the action's older keys, so that the user's key is the one shown.
     fn insert(&mut self, row: Row) -> Result<(), Warning> {
         let same = |old: &Row| old.context == row.context && old.keys == row.keys;
         if let Some(old) = self.rows.iter_mut().find(|old| same(old)) {
@@ -184,14 +197,14 @@ impl Keymap {
         self.rows.iter().any(|row| below.contains(&Some(row.context)) && row.keys == *keys)
     }
 
-    /// Finds bindings that keep longer ones from being reached, each pair once, at the place in the newest file.
+    /// Finds bindings that make a longer one unreachable; each pair once, at its position in the newest file.
     fn collisions(&self, newest: &str) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = Vec::new();
         for context in Context::ALL {
             let bound: Vec<&Row> = self.reachable(*context).filter(|row| row.action.is_some()).collect();
+            let sequences: Vec<&&Row> = bound.iter().filter(|row| row.keys.as_slice().len() > 1).collect();
             for short in &bound {
-                let longer = bound.iter().filter(|long| long.keys.goes_on_after(short.keys.as_slice()));
-                for long in longer {
+                for long in sequences.iter().filter(|long| long.keys.goes_on_after(short.keys.as_slice())) {
                     let warning = collision(short, long, newest);
                     if !warnings.contains(&warning) {
                         warnings.push(warning);
@@ -203,7 +216,8 @@ impl Keymap {
     }
 }
 
-/// Says which of two bindings is lost: the longer, unless it is the screen's own and the shorter is everybody's.
+/// Reports which of two bindings is unreachable: the longer one, unless it belongs to a screen and the shorter
+/// one is global.
 fn collision(short: &Row, long: &Row, newest: &str) -> Warning {
     let own_is_longer = short.context == Context::Global && long.context != Context::Global;
     let (lost, kept) = if own_is_longer { (short, long) } else { (long, short) };
@@ -213,10 +227,10 @@ fn collision(short: &Row, long: &Row, newest: &str) -> Warning {
     at.warning(message, Some("unbind one of them with `\"KEY\" = \"none\"`".to_owned()))
 }
 
-/// Reads one line of a section.
+/// Reads one binding of a section.
 fn row(text: &Text<'_>, context: Context, entry: &Entry<'_, '_>) -> Result<Row, Warning> {
     let keys: Keys = entry.key.parse().map_err(|error: super::KeyError| {
-        // Inside the quotes; bare keys have none.
+        // The position is inside the quotes; bare keys have none.
         let quote = usize::from(entry.key_span.len() > entry.key.len());
         let start = entry.key_span.start + quote + error.at();
         text.warning(&(start..entry.key_span.end), error.to_string(), error.hint())
@@ -236,10 +250,10 @@ fn row(text: &Text<'_>, context: Context, entry: &Entry<'_, '_>) -> Result<Row, 
     Ok(Row { context, keys, action, at })
 }
 
-/// The keymap that all others stand on.
+/// The keymap that all others inherit from.
 pub(super) const ROOT: &str = "default";
 
-/// Puts the keymaps on their shelf.
+/// Combines the compiled-in keymaps with the user's.
 pub(super) fn shelf<'t>(builtin: &'static [Text<'static>], user: &'t [Text<'t>]) -> Shelf<'t> {
     Shelf { word: "keymap", root: ROOT, builtin, user }
 }

@@ -4,7 +4,7 @@ fn keymap(text: &str) -> (Keymap, Vec<Warning>) {
     Keymap::load("mine", &[Text { file: "keymaps/mine.toml", text }])
 }
 
-fn press(map: &Keymap, context: Context, keys: &str) -> Lookup {
+fn press(map: &Keymap, context: Context, keys: &str) -> KeyMatch {
     map.lookup(context, keys.parse::<Keys>().unwrap().as_slice())
 }
 
@@ -18,7 +18,7 @@ fn shipped_keymaps_have_no_warnings_and_bind_every_action() {
             assert!(bound, "{name}: {action}");
         }
         for context in Context::ALL {
-            assert_ne!(press(&map, *context, "ctrl-c"), Lookup::None, "{name}: a way out of {context}");
+            assert_ne!(press(&map, *context, "ctrl-c"), KeyMatch::None, "{name}: a way out of {context}");
             let shown = map.actions_for(*context).len();
             assert!(shown > 5, "{name}: {context}");
         }
@@ -28,7 +28,7 @@ fn shipped_keymaps_have_no_warnings_and_bind_every_action() {
 
 #[test]
 fn keys_run_wait_or_do_nothing() {
-    use Lookup::{None, Pending, Run};
+    use KeyMatch::{None, Pending, Run};
     let (map, _) = Keymap::load("default", &[]);
     for (context, keys, expected) in [
         (Context::Fleet, "R", Run(Action::Rollback)),
@@ -77,11 +77,11 @@ fn a_users_file_is_laid_over_the_preset() {
         "[global]\nq = \"none\"\n[fleet]\n\"ctrl-o\" = \"rollback\"\n\"f9\" = \"rollback\"\nm = \"none\"\np = \"plan\"\n",
     );
     assert_eq!(warnings, []);
-    assert_eq!(press(&map, Context::Fleet, "q"), Lookup::None);
-    assert_eq!(press(&map, Context::Help, "q"), Lookup::Run(Action::Back));
-    assert_eq!(press(&map, Context::Fleet, "m"), Lookup::None);
-    assert_eq!(press(&map, Context::Plan, "m"), Lookup::Run(Action::Messages));
-    assert_eq!(press(&map, Context::Fleet, "p"), Lookup::Run(Action::Plan));
+    assert_eq!(press(&map, Context::Fleet, "q"), KeyMatch::None);
+    assert_eq!(press(&map, Context::Help, "q"), KeyMatch::Run(Action::Back));
+    assert_eq!(press(&map, Context::Fleet, "m"), KeyMatch::None);
+    assert_eq!(press(&map, Context::Plan, "m"), KeyMatch::Run(Action::Messages));
+    assert_eq!(press(&map, Context::Fleet, "p"), KeyMatch::Run(Action::Plan));
     let (first, keys) = map.actions_for(Context::Fleet).remove(0);
     let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
     assert_eq!((first, keys.join(", ")), (Action::Rollback, "ctrl-o, f9, R".to_owned()));
@@ -94,7 +94,7 @@ fn nothing_is_inherited_when_asked() {
     let (map, warnings) = keymap("[complete]\nctrl-u = \"none\"\n");
     assert_eq!(
         (press(&map, Context::Complete, "ctrl-u"), warnings),
-        (Lookup::None, vec![]),
+        (KeyMatch::None, vec![]),
         "of what lies under it too"
     );
     let (map, warnings) = keymap("inherits = \"none\"\n[global]\nx = \"quit\"\n");
@@ -129,13 +129,13 @@ fn slips_are_warned_of_at_their_place_and_the_rest_stays() {
         let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
         let all: Vec<_> = warnings.iter().map(ToString::to_string).collect();
         assert_eq!(all, [format!("{mine}:{place}: {message}{hint}")]);
-        assert_eq!(press(&map, Context::Fleet, "R"), Lookup::Run(Action::Rollback));
+        assert_eq!(press(&map, Context::Fleet, "R"), KeyMatch::Run(Action::Rollback));
     }
 }
 
 #[test]
 fn a_broken_line_loses_only_itself() {
     let (map, warnings) = keymap("[fleet]\n? = \"logs\"\n\"f7\" = \"logs\"\n");
-    assert_eq!(press(&map, Context::Fleet, "f7"), Lookup::Run(Action::Logs));
+    assert_eq!(press(&map, Context::Fleet, "f7"), KeyMatch::Run(Action::Logs));
     assert!(!warnings.is_empty() && warnings.iter().all(|warning| warning.line == 2), "{warnings:?}");
 }

@@ -1,25 +1,26 @@
-//! Files that inherit: the chain from a named keymap or theme down to the one it stands on.
+//! Inheritance of files: the chain from a named keymap or theme down to its root.
 
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::did_you_mean;
 use super::text::{Entry, Text, Warning, in_order};
 
-/// What `inherits` says to stand on nothing.
+/// The value of `inherits` for a file that inherits from nothing.
 const NOTHING: &str = "none";
 
-/// The compiled-in files of one kind and the user's own; a user's file goes before a compiled-in one of its name.
+/// The compiled-in files of one kind and the user's own; a user's file takes precedence over a compiled-in one
+/// of the same name.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shelf<'t> {
-    /// What these are, in messages.
+    /// The word for such a file in messages, such as `theme`.
     pub word: &'static str,
-    /// The compiled-in one that all others stand on unless they say otherwise.
+    /// The name of the compiled-in file that all others inherit from by default.
     pub root: &'static str,
     pub builtin: &'static [Text<'static>],
     pub user: &'t [Text<'t>],
 }
 
-/// One file of a chain, read.
+/// One parsed file of a chain.
 #[derive(Debug)]
 pub(super) struct Layer<'t> {
     pub text: Text<'t>,
@@ -27,7 +28,7 @@ pub(super) struct Layer<'t> {
 }
 
 impl<'t> Shelf<'t> {
-    /// Lists every name once, compiled-in ones first.
+    /// Lists each name once, compiled-in ones first.
     pub(super) fn names(&self) -> Vec<&'t str> {
         let mut names: Vec<&'t str> = Vec::new();
         for text in self.builtin.iter().chain(self.user) {
@@ -38,7 +39,8 @@ impl<'t> Shelf<'t> {
         names
     }
 
-    /// Reads the named file and all it stands on, the lowest first. An unknown name gives nothing.
+    /// Reads the named file and all files it inherits from, the root first. Returns nothing for an unknown
+    /// name.
     pub(super) fn layers(&self, name: &str, warnings: &mut Vec<Warning>) -> Vec<Layer<'t>> {
         let mut layers: Vec<Layer<'t>> = Vec::new();
         let mut next = self.find(name);
@@ -66,7 +68,8 @@ impl<'t> Shelf<'t> {
         own.or_else(|| builtin(self.builtin, name))
     }
 
-    /// Finds what a file stands on: what it says; else the compiled-in one of its name; else the root.
+    /// Finds the file that a file inherits from: the one it names, else the compiled-in one of the same name,
+    /// else the root.
     fn parent(&self, text: Text<'t>, table: &DeTable<'t>, warnings: &mut Vec<Warning>) -> Option<Text<'t>> {
         let is_builtin = self.builtin.contains(&text);
         let implied = || {

@@ -1,7 +1,8 @@
-//! What a user writes: settings, keys and colours. Texts come in, values and warnings come out.
+//! The user's configuration: settings, keymaps, themes and contracts. Texts come in, values and warnings come
+//! out.
 //!
-//! Nothing here reads a file, and nothing is ever refused: what cannot be understood becomes a [`Warning`] with its
-//! place and what to do about it, and all the rest is taken.
+//! This module reads no files and refuses nothing: text that cannot be understood becomes a [`Warning`] with
+//! its position and a hint, and the rest is used.
 
 pub mod builtin;
 mod key;
@@ -15,17 +16,17 @@ mod theme;
 
 pub use crate::action::{Action, Context};
 pub use key::{Key, KeyError, Keys};
-pub use keymap::{Binding, Keymap, Lookup};
-pub use settings::{Cluster, Keeping, Manifest, ManifestSource, Names, Reach, Settings};
+pub use keymap::{Binding, KeyMatch, Keymap};
+pub use settings::{Available, Cluster, EndpointSetting, JournalStore, Manifest, ManifestSource, Settings};
 pub use text::{Text, Warning};
 pub use theme::{ColorDepth, Role, Theme};
 
 use pinnace_core::contract::Contracts;
 
-/// The texts a user wrote. The compiled-in ones are known.
+/// The texts of the user's files, without the compiled-in ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Texts<'t> {
-    /// `config.toml`, if there is one.
+pub struct ConfigTexts<'t> {
+    /// The text of `config.toml`, if the file exists.
     pub settings: Option<Text<'t>>,
     /// The files of `keymaps/`.
     pub keymaps: Vec<Text<'t>>,
@@ -35,34 +36,34 @@ pub struct Texts<'t> {
     pub contracts: Vec<Text<'t>>,
 }
 
-/// All that can be configured, ready for use.
+/// The complete configuration, ready for use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// What `config.toml` says.
+    /// The settings of `config.toml`.
     pub settings: Settings,
-    /// The keymap that was chosen.
+    /// The selected keymap.
     pub keymap: Keymap,
-    /// The theme that was chosen.
+    /// The selected theme.
     pub theme: Theme,
-    /// Every keymap there is.
+    /// All available keymaps.
     pub keymaps: Vec<Keymap>,
-    /// Every theme there is.
+    /// All available themes.
     pub themes: Vec<Theme>,
-    /// Every contract there is.
+    /// All available contracts.
     pub contracts: Contracts,
 }
 
-/// Makes a configuration of what the user wrote. Warnings are in the order of settings, keymaps, themes, contracts, each
-/// once.
-pub fn load(texts: &Texts<'_>) -> (Config, Vec<Warning>) {
-    let names = Names { keymaps: Keymap::names(&texts.keymaps), themes: Theme::names(&texts.themes) };
+/// Builds the configuration from the user's texts. The warnings are in the order of settings, keymaps, themes,
+/// contracts, each once.
+pub fn load(texts: &ConfigTexts<'_>) -> (Config, Vec<Warning>) {
+    let names = Available { keymaps: Keymap::names(&texts.keymaps), themes: Theme::names(&texts.themes) };
     let (settings, mut warnings) = match texts.settings {
         Some(text) => Settings::parse(text, &names),
         None => (Settings::default(), Vec::new()),
     };
     let mut add = |more: Vec<Warning>| {
         for warning in more {
-            // A file that others inherit is read for each of them.
+            // A file that others inherit from is read once for each of them.
             if !warnings.contains(&warning) {
                 warnings.push(warning);
             }
@@ -92,12 +93,12 @@ pub fn load(texts: &Texts<'_>) -> (Config, Vec<Warning>) {
 
 impl Default for Config {
     fn default() -> Self {
-        load(&Texts::default()).0
+        load(&ConfigTexts::default()).0
     }
 }
 
 impl Config {
-    /// The same with all themes in the colours a terminal can show.
+    /// Returns the configuration with all themes reduced to the colours a terminal can show.
     #[must_use]
     pub fn for_depth(self, depth: ColorDepth) -> Self {
         Self {
@@ -114,7 +115,7 @@ mod tests {
 
     #[test]
     fn without_a_users_texts_there_is_nothing_to_warn_of() {
-        let (config, warnings) = load(&Texts::default());
+        let (config, warnings) = load(&ConfigTexts::default());
         assert_eq!(warnings, []);
         assert_eq!((config.theme.name(), config.keymap.name()), ("night", "default"));
         assert_eq!((config.themes.len(), config.keymaps.len()), (4, 2));
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn everything_a_user_wrote_is_used_and_complained_of_once() {
-        let texts = Texts {
+        let texts = ConfigTexts {
             settings: Some(Text { file: "config.toml", text: "theme = 'mine'\nkeymap = 'emacs'\n" }),
             keymaps: vec![Text { file: "keymaps/default.toml", text: "[fleet]\nx = 'fly'\nz = 'none'\nX = 'logs'\n" }],
             themes: vec![
@@ -146,7 +147,7 @@ mod tests {
         assert!(config.contracts.get("api").is_err() && config.contracts.get("service").is_ok());
         let pressed: Keys = "X".parse().unwrap();
         let found = config.keymap.lookup(Context::Fleet, pressed.as_slice());
-        assert_eq!(found, Lookup::Run(Action::Logs), "emacs stands on the user's default");
+        assert_eq!(found, KeyMatch::Run(Action::Logs), "emacs stands on the user's default");
         assert_eq!(config.theme.style(Role::Dim).fg, Some(ratatui::style::Color::Indexed(8)));
         let plain = config.for_depth(ColorDepth::None);
         assert_eq!(plain.theme.style(Role::Dim).fg, None);

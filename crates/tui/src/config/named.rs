@@ -1,6 +1,6 @@
-//! The macro behind the lists of names: an enum whose every variant has one name in files and one sentence of help.
+//! A macro for enums whose variants each have one name in files and one sentence of help.
 
-/// Declares an enum whose variants are known by name in the files a user writes.
+/// Declares an enum whose variants have names in the files a user writes.
 macro_rules! named {
     ($(#[$meta:meta])* $vis:vis enum $Type:ident { $($Variant:ident, $name:literal, $help:literal;)+ }) => {
         $(#[$meta])*
@@ -10,25 +10,25 @@ macro_rules! named {
         }
 
         impl $Type {
-            /// All of them, in the order of the list.
+            /// All variants, in the order of their declaration.
             pub const ALL: &'static [Self] = &[$(Self::$Variant,)+];
 
-            /// The name in files and messages.
+            /// Returns the name used in files and messages.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$Variant => $name,)+ }
             }
 
-            /// One sentence for help and documentation.
+            /// Returns the sentence used in help and documentation.
             pub const fn help(self) -> &'static str {
                 match self { $(Self::$Variant => $help,)+ }
             }
 
-            /// Finds the one with this name.
+            /// Finds the variant of this name.
             pub(crate) fn from_name(name: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.name() == name)
             }
 
-            /// The names of all.
+            /// Iterates over the names of all variants.
             pub fn names() -> impl Iterator<Item = &'static str> {
                 Self::ALL.iter().map(|one| one.name())
             }

@@ -1,11 +1,11 @@
-//! "Did you mean": the known name nearest to one that was mistyped.
+//! "Did you mean" hints: the known name nearest to a mistyped one.
 
 use strsim::osa_distance;
 
-/// Finds the known name nearest to `wrong`, if one is near enough to be what was meant.
+/// Finds the known name nearest to `wrong`, if it is near enough for a typing mistake.
 pub(super) fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     let wrong = fold(wrong);
-    // A third of the letters may be wrong; more than that is another word.
+    // At most a third of the letters may be wrong; with more it is another word.
     let limit = (wrong.chars().count() / 3).max(1);
     known
         .into_iter()
@@ -15,12 +15,12 @@ pub(super) fn nearest<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>)
         .map(|(_, name)| name)
 }
 
-/// Makes the hint for a mistyped name.
+/// Returns the hint for a mistyped name, if a known name is near.
 pub(super) fn did_you_mean<'n>(wrong: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
     nearest(wrong, known).map(|name| format!("did you mean `{name}`?"))
 }
 
-/// Takes case and the choice of `-` or `_` out of a comparison, as they are what is mistaken most.
+/// Removes differences of case and of `-` and `_`, the most frequent mistakes, before a comparison.
 fn fold(name: &str) -> String {
     name.chars().map(|c| if c == '_' { '-' } else { c }).flat_map(char::to_lowercase).collect()
 }

@@ -1,4 +1,4 @@
-//! The user's `config.toml`: few options, and the clusters.
+//! The settings of the user's `config.toml`: a few options and the clusters.
 
 mod bases;
 mod manifest;
@@ -14,13 +14,13 @@ use super::nearest::{did_you_mean, nearest};
 use super::text::{Entry, Text, Warning, in_order};
 use super::{keymap, theme};
 
-/// How long a service must stay well before its change counts as done, unless the user says otherwise.
+/// The default of [`Settings::settle_seconds`].
 const SETTLE_SECONDS: u32 = 10;
 
-/// How long a unit may wait for what does not come automatically before it is stuck, unless the user says otherwise.
+/// The default of [`Settings::stuck_seconds`].
 const STUCK_SECONDS: u32 = 120;
 
-/// The longest settling, and the longest wait, that is not a slip.
+/// The largest value of either that is accepted; a larger one is taken for a mistake.
 const LONGEST_SECONDS: u32 = 3600;
 
 const KEYS: [&str; 10] = [
@@ -37,80 +37,81 @@ const KEYS: [&str; 10] = [
 ];
 const CLUSTER_KEYS: [&str; 5] = ["name", "host", "context", "read_only", "protected"];
 
-/// What `config.toml` says, with defaults for what it does not.
+/// The settings of `config.toml`, with defaults for missing options.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The name of the theme.
     pub theme: String,
     /// The name of the keymap.
     pub keymap: String,
-    /// Whether signs and lines are drawn in ASCII.
+    /// True if symbols and lines are drawn in ASCII.
     pub ascii: bool,
-    /// Whether nothing may be changed, in any cluster.
+    /// True if nothing may be changed, in any cluster.
     pub read_only: bool,
-    /// How long a service must stay well before its change counts as done.
+    /// The seconds a service must stay well before its unit counts as done.
     pub settle_seconds: u32,
-    /// How long a unit may wait for what does not come automatically before it is stuck.
+    /// The seconds a unit may wait for something that does not come automatically before it counts as stuck.
     pub stuck_seconds: u32,
-    /// Where changes are written down.
-    pub journal: Keeping,
-    /// Where the version manifest comes from.
+    /// The store of the journal.
+    pub journal: JournalStore,
+    /// The source of the version manifest.
     pub manifest: Manifest,
-    /// The bases of images that do not name theirs: by repository, as references write it.
+    /// The base images of images that do not name theirs, by repository as references write it.
     pub bases: BTreeMap<String, String>,
     /// The clusters, in file order.
     pub clusters: Vec<Cluster>,
 }
 
-/// Where changes are written down.
+/// The store of the journal.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Keeping {
-    /// In the swarm, where every manager sees them.
+pub enum JournalStore {
+    /// The swarm's configs, visible from every manager.
     #[default]
     Swarm,
-    /// On this machine's disk, for swarms in which no configs may be made.
+    /// This machine's disk, for swarms in which no configs may be created.
     Disk,
 }
 
-/// One Docker endpoint of the config file.
+/// A Docker endpoint of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cluster {
-    /// The name it is shown under.
+    /// The display name.
     pub name: String,
-    /// How it is reached.
-    pub reach: Reach,
-    /// Whether nothing may be changed here.
+    /// The way to reach it.
+    pub reach: EndpointSetting,
+    /// True if nothing may be changed in this cluster.
     pub read_only: bool,
-    /// Whether a change here asks once more.
+    /// True if a change in this cluster needs an additional confirmation.
     pub protected: bool,
 }
 
-/// How a cluster is reached.
+/// The way to reach a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
-    /// By a Docker context of this name.
+pub enum EndpointSetting {
+    /// The name of a Docker context.
     Context(String),
-    /// By an address, as in `DOCKER_HOST`.
+    /// An address, as in `DOCKER_HOST`.
     Host(String),
 }
 
-/// The names a setting can choose from.
+/// The names that settings can choose from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Names<'t> {
-    /// The keymaps there are.
+pub struct Available<'t> {
+    /// The available keymaps.
     pub keymaps: Vec<&'t str>,
-    /// The themes there are.
+    /// The available themes.
     pub themes: Vec<&'t str>,
 }
 
-/// The text, and the lines of it where TOML could only guess what was meant.
+/// The file's text, and its lines with TOML errors, where a value may be a guess of the parser.
 struct Reader<'t> {
     text: Text<'t>,
     broken: Vec<usize>,
 }
 
 impl Reader<'_> {
-    /// Reads an option that forbids: what is not surely `false` forbids, as a slip must not open a cluster to changes.
+    /// Reads an option that forbids changes. Everything but a clear `false` forbids, because a mistake must not
+    /// open a cluster to changes.
     fn forbid(&self, option: &mut bool, entry: &Entry<'_, '_>) -> Result<(), Warning> {
         let hint = || Some("taken as true until it is put right".to_owned());
         let place = self.text.place(entry.key_span.start);
@@ -133,7 +134,7 @@ impl Default for Settings {
             read_only: false,
             settle_seconds: SETTLE_SECONDS,
             stuck_seconds: STUCK_SECONDS,
-            journal: Keeping::default(),
+            journal: JournalStore::default(),
             manifest: Manifest::default(),
             bases: BTreeMap::new(),
             clusters: Vec::new(),
@@ -142,8 +143,9 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the file. A bad value loses only itself, but one that would forbid changes is taken as doing so.
-    pub fn parse(text: Text<'_>, names: &Names<'_>) -> (Self, Vec<Warning>) {
+    /// Parses the file. A bad value is dropped with a warning; a bad value of an option that forbids changes
+    /// forbids them.
+    pub fn parse(text: Text<'_>, names: &Available<'_>) -> (Self, Vec<Warning>) {
         let mut warnings = Vec::new();
         let mut settings = Self::default();
         let table = text.parse(&mut warnings);
@@ -160,7 +162,7 @@ impl Settings {
         &mut self,
         reader: &Reader<'_>,
         entry: &Entry<'_, '_>,
-        names: &Names<'_>,
+        names: &Available<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), Warning> {
         let text = &reader.text;
@@ -173,7 +175,7 @@ impl Settings {
             "stuck_seconds" => self.stuck_seconds = seconds(text, entry, 1)?,
             "journal" => {
                 let disk = one_of(text, entry, &["swarm", "disk"])? == "disk";
-                self.journal = if disk { Keeping::Disk } else { Keeping::Swarm };
+                self.journal = if disk { JournalStore::Disk } else { JournalStore::Swarm };
             }
             "bases" => self.bases = bases::read(reader, entry, warnings),
             "manifest" => self.manifest = manifest::read(reader, entry, warnings).unwrap_or_default(),
@@ -225,7 +227,7 @@ fn cluster(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warnin
             "read_only" => reader.forbid(&mut read_only, &part),
             "protected" => reader.forbid(&mut protected, &part),
             key => {
-                // A misspelled guard still guards.
+                // A misspelled guard still applies.
                 let meant = nearest(key, CLUSTER_KEYS);
                 read_only |= meant == Some("read_only");
                 protected |= meant == Some("protected");
@@ -242,9 +244,9 @@ fn cluster(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warnin
             let message = format!("cluster `{name}` has both a host and a context, so it is left out");
             return Err(text.warning(&entry.span, message, Some("keep one of the two".to_owned())));
         }
-        (Some(host), None) => Reach::Host(host),
-        (None, Some(context)) => Reach::Context(context),
-        (None, None) => Reach::Context(name.clone()),
+        (Some(host), None) => EndpointSetting::Host(host),
+        (None, Some(context)) => EndpointSetting::Context(context),
+        (None, None) => EndpointSetting::Context(name.clone()),
     };
     Ok(Cluster { name, reach, read_only, protected })
 }

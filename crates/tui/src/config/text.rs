@@ -1,4 +1,4 @@
-//! A file's text with its name: reading it as TOML in file order, and complaining about a place in it.
+//! The text of a configuration file: parsing as TOML in file order, and warnings with a position.
 
 use std::fmt;
 use std::ops::Range;
@@ -6,30 +6,30 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use pinnace_core::contract::Mistake;
+use pinnace_core::contract::ContractError;
 
-/// The text of one file, with the name it is complained about under.
+/// The text of one file, with the name used in warnings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text<'t> {
     /// The path or name of the file.
     pub file: &'t str,
-    /// What is in it.
+    /// The content of the file.
     pub text: &'t str,
 }
 
 impl<'t> Text<'t> {
-    /// The file's name without folders and `.toml`, by which settings and `inherits` mean it.
+    /// Returns the file's name without folders and `.toml`, as settings and `inherits` refer to it.
     pub fn name(&self) -> &'t str {
         let base = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
         base.strip_suffix(".toml").unwrap_or(base)
     }
 
-    /// Complains about a place in this text.
+    /// Makes a warning about a span of this text.
     pub(super) fn warning(&self, span: &Range<usize>, message: impl Into<String>, hint: Option<String>) -> Warning {
         self.place(span.start).warning(message, hint)
     }
 
-    /// Finds the line and column of a byte.
+    /// Returns the line and column of a byte offset.
     pub(super) fn place(&self, at: usize) -> Place {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -40,7 +40,7 @@ impl<'t> Text<'t> {
         }
     }
 
-    /// Reads the text as TOML. What cannot be read is warned about; the rest stays.
+    /// Parses the text as TOML. Parts that cannot be parsed become warnings; the rest is kept.
     pub(super) fn parse(&self, warnings: &mut Vec<Warning>) -> DeTable<'t> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         warnings.extend(errors.iter().map(|error| {
@@ -51,7 +51,7 @@ impl<'t> Text<'t> {
     }
 }
 
-/// One key and its value, with their places in the text.
+/// A key and its value, with their byte ranges in the text.
 #[derive(Debug)]
 pub(super) struct Entry<'a, 't> {
     pub key: &'a str,
@@ -61,7 +61,7 @@ pub(super) struct Entry<'a, 't> {
 }
 
 impl Entry<'_, '_> {
-    /// Describes the value's type for a message.
+    /// Names the value's type for a message.
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
             DeValue::String(_) => "a text",
@@ -74,14 +74,14 @@ impl Entry<'_, '_> {
         }
     }
 
-    /// Complains that the value is not of the type it should be.
+    /// Makes a warning about a value of the wrong type.
     pub(super) fn mistyped(&self, text: &Text<'_>, wanted: &str) -> Warning {
         let message = format!("`{}` should be {wanted}, not {}", self.key, self.kind());
         text.warning(&self.span, message, None)
     }
 }
 
-/// Lists a table's entries in the order of the file, which `toml` itself forgets.
+/// Lists a table's entries in the order of the file, which `toml` does not keep.
 pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
     let mut entries: Vec<_> = table
         .iter()
@@ -96,7 +96,7 @@ pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
     entries
 }
 
-/// A place in a file, remembered after its text is gone.
+/// A position in a file, kept after its text is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
     pub file: String,
@@ -105,7 +105,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Complains about this place.
+    /// Makes a warning about this position.
     pub(super) fn warning(&self, message: impl Into<String>, hint: Option<String>) -> Warning {
         Warning {
             file: self.file.clone(),
@@ -117,7 +117,7 @@ impl Place {
     }
 }
 
-/// Something in a file that could not be taken as it stands; all the rest was.
+/// A part of a file that could not be used; the rest of the file was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Warning {
     /// The file, as the caller named it.
@@ -126,16 +126,16 @@ pub struct Warning {
     pub line: usize,
     /// The column in characters, from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The problem.
     pub message: String,
-    /// What to do about it.
+    /// The recommended action, if any.
     pub hint: Option<String>,
 }
 
 impl Warning {
-    /// What is wrong in a contract, which is read elsewhere.
-    pub(super) fn of(text: &Text<'_>, mistake: Mistake) -> Self {
-        let Mistake { line, column, message, hint } = mistake;
+    /// Converts a mistake in a contract; contracts are parsed in the core crate.
+    pub(super) fn of(text: &Text<'_>, mistake: ContractError) -> Self {
+        let ContractError { line, column, message, hint } = mistake;
         let hint = (!hint.is_empty()).then_some(hint);
         Self { file: text.file.to_owned(), line, column, message, hint }
     }
@@ -151,7 +151,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Keeps control characters of a file, which TOML allows as escapes, out of a message.
+/// Replaces control characters, which TOML allows as escapes, so that none gets into a message.
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }

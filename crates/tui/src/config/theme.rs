@@ -1,4 +1,4 @@
-//! Colours by role: theme files, read and laid over one another.
+//! Themes: colours by role, from theme files laid over one another.
 
 mod color;
 mod depth;
@@ -14,12 +14,12 @@ use super::builtin;
 use super::layers::Shelf;
 use super::text::{Text, Warning};
 
-/// The theme that all others stand on, and the one there is without a choice.
+/// The default theme, which all others inherit from.
 pub(super) const ROOT: &str = "night";
 
 /// A style for every role.
 ///
-/// [`Role::Screen`] goes over the whole area first; the other roles say only what differs from it.
+/// [`Role::Screen`] is applied to the whole area first; the other roles set only what differs from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
     name: String,
@@ -27,7 +27,7 @@ pub struct Theme {
 }
 
 impl Theme {
-    /// Reads the named theme: a user's file laid over what it inherits, or a compiled-in one.
+    /// Loads the named theme: a user's file over the files it inherits from, or a compiled-in one.
     pub fn load(name: &str, user: &[Text<'_>]) -> (Self, Vec<Warning>) {
         let mut warnings = Vec::new();
         let layers = builtin::themes(user).layers(name, &mut warnings);
@@ -35,22 +35,22 @@ impl Theme {
         (Self { name: name.to_owned(), styles }, warnings)
     }
 
-    /// The names of all themes, compiled-in ones first.
+    /// Lists the names of all themes, compiled-in ones first.
     pub fn names<'t>(user: &'t [Text<'t>]) -> Vec<&'t str> {
         builtin::themes(user).names()
     }
 
-    /// The name it was loaded by.
+    /// Returns the name it was loaded by.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The style for a role.
+    /// Returns the style for a role.
     pub fn style(&self, role: Role) -> Style {
         self.styles.get(role as usize).copied().unwrap_or_default()
     }
 
-    /// The same theme in the colours a terminal can show.
+    /// Returns the same theme, reduced to the colours a terminal can show.
     #[must_use]
     pub fn for_depth(&self, depth: ColorDepth) -> Self {
         let screen = self.style(Role::Screen);
@@ -59,7 +59,7 @@ impl Theme {
     }
 }
 
-/// Puts the themes on their shelf.
+/// Combines the compiled-in themes with the user's.
 pub(super) fn shelf<'t>(builtin: &'static [Text<'static>], user: &'t [Text<'t>]) -> Shelf<'t> {
     Shelf { word: "theme", root: ROOT, builtin, user }
 }

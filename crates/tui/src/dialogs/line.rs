@@ -1,30 +1,30 @@
-//! One line of text being typed: the filter, the palette.
+//! A single-line text input, as in the filter and the palette.
 
 /// One line of text with a cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
     text: String,
-    /// The byte the cursor stands at, always at a character's edge.
+    /// The byte offset of the cursor, always at a character boundary.
     at: usize,
 }
 
 impl Line {
-    /// Starts with this text, the cursor at its end.
+    /// Makes a line with this text and the cursor at its end.
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), at: text.len() }
     }
 
-    /// The text.
+    /// Returns the whole text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The text before and after the cursor.
+    /// Returns the text before and after the cursor.
     pub fn parts(&self) -> (&str, &str) {
         self.text.split_at(self.at)
     }
 
-    /// Puts in a character.
+    /// Inserts a character; control characters are ignored.
     pub fn insert(&mut self, c: char) {
         if !c.is_control() {
             self.text.insert(self.at, c);
@@ -32,7 +32,7 @@ impl Line {
         }
     }
 
-    /// Puts in a pasted text, as one line.
+    /// Inserts a pasted text as one line, without control characters.
     pub(crate) fn paste(&mut self, text: &str) {
         for c in pinnace_core::text::clean(text.trim_end()).chars() {
             self.insert(c);
@@ -94,7 +94,7 @@ impl Line {
         self.at = start;
     }
 
-    /// Deletes all of it.
+    /// Deletes the text.
     pub fn clear(&mut self) {
         *self = Self::default();
     }

@@ -1,4 +1,4 @@
-//! What lies over a screen and receives all keys.
+//! Dialogs: windows over a screen that receive all keys.
 
 pub mod line;
 pub mod login;

@@ -1,4 +1,4 @@
-//! Lists to pick from by typing: commands and themes.
+//! Lists that are filtered by typing: commands and themes.
 
 use crate::action::{Action, Context};
 use pinnace_core::fuzzy::Fuzzy;
@@ -8,58 +8,58 @@ use crate::dialogs::line::Line;
 use crate::state::State;
 use crate::wrap::{width, wrapped};
 
-/// A list to pick from, with what is typed.
+/// A list to pick from, filtered by typed text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaletteState {
-    /// What is typed.
+    /// The typed text.
     pub line: Line,
-    /// The chosen one of those that match.
+    /// The index of the selected item among those that match.
     pub at: usize,
-    /// Everything there is to pick.
+    /// All items, whether they match or not.
     pub items: Vec<Item>,
 }
 
-/// One thing to pick.
+/// An item of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What picking it does.
+    /// The effect of picking it.
     pub pick: Pick,
-    /// Its name.
+    /// The name, as shown.
     pub name: String,
-    /// The keys that do the same.
+    /// The keys with the same effect.
     pub keys: String,
-    /// A sentence.
+    /// A sentence about it; empty for themes.
     pub help: String,
-    /// Why it is not possible now.
+    /// The reason why it is not possible now; none if it is.
     pub why_not: Option<String>,
 }
 
-/// What picking does.
+/// The effect of picking an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// Carries this out.
+    /// Runs this action.
     Action(Action),
     /// Uses the theme of this name.
     Theme(String),
 }
 
 impl PaletteState {
-    /// The items that match what is typed, the best first.
+    /// Returns the items that match the typed text, the best first.
     pub fn matches(&self) -> Vec<&Item> {
         let mut fuzzy = Fuzzy::new(self.line.text());
         let mut found: Vec<_> = self.items.iter().filter_map(|item| Some((score(&mut fuzzy, item)?, item))).collect();
-        // The sort keeps the order of equals.
+        // The sort is stable: items with equal scores keep their order.
         found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
         found.into_iter().map(|(_, item)| item).collect()
     }
 
-    /// The chosen item.
+    /// Returns the selected item.
     pub fn chosen(&self) -> Option<&Item> {
         self.matches().get(self.at).copied()
     }
 }
 
-/// Lists the commands that work on the screen as it is.
+/// Lists the commands that are bound on the current screen.
 pub(crate) fn commands(state: &State) -> PaletteState {
     let context = state.screen_context();
     let keymap = &state.config.keymap;
@@ -74,7 +74,7 @@ pub(crate) fn commands(state: &State) -> PaletteState {
     PaletteState { line: Line::default(), at: 0, items: items.collect() }
 }
 
-/// Lists the themes, the one in use chosen.
+/// Lists the themes, with the one in use selected.
 pub fn themes(state: &State) -> PaletteState {
     let items = state.config.themes.iter().map(|theme| Item {
         pick: Pick::Theme(theme.name().to_owned()),
@@ -88,12 +88,12 @@ pub fn themes(state: &State) -> PaletteState {
     PaletteState { line: Line::default(), at, items }
 }
 
-/// Whether an action is a command, and not a way to move about or to type.
+/// Returns whether an action is a command, and neither navigation nor typing.
 pub(crate) fn is_command(action: Action) -> bool {
     !is_motion(action) && !is_typing(action) && action != Action::Palette
 }
 
-/// Whether an action moves about.
+/// Returns whether an action is navigation.
 pub fn is_motion(action: Action) -> bool {
     matches!(
         action,
@@ -111,27 +111,27 @@ pub fn is_motion(action: Action) -> bool {
     )
 }
 
-/// Whether an action edits a text.
+/// Returns whether an action edits a text.
 pub(crate) fn is_typing(action: Action) -> bool {
     let name = action.name();
     name.starts_with("cursor-") || name.starts_with("delete-") || action == Action::Newline
 }
 
-/// A line of the help.
+/// A line of the help window: a heading, or keys with a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HelpLine {
-    /// The name of a part.
+    /// The heading of a part.
     Title(&'static str),
-    /// Keys, and what they do.
+    /// Keys and the sentence about their action.
     Keys(String, String),
-    /// Keys of what is not possible now, and what they would do.
+    /// Keys of an action that is not possible now, with the sentence about it and the reason.
     Dimmed(String, String),
 }
 
-/// The cells that keys take in the help.
+/// The width of the column of keys in the help, in cells.
 pub(crate) const HELP_KEYS: usize = 16;
 
-/// Lists the keys that work on the screen as it is: its own first, then those that work everywhere.
+/// Lists the keys of the current screen: its own first, then the global ones.
 pub(crate) fn help(state: &State) -> Vec<HelpLine> {
     let context = state.screen_context();
     let keymap = &state.config.keymap;
@@ -157,7 +157,7 @@ pub(crate) fn help(state: &State) -> Vec<HelpLine> {
     lines
 }
 
-/// The keys that fit into their column of the help; the others are in the palette.
+/// Joins the keys that fit into their column of the help; the palette shows all of them.
 fn fitting(keys: impl Iterator<Item = String>) -> String {
     let mut names = String::new();
     for key in keys {
@@ -169,7 +169,7 @@ fn fitting(keys: impl Iterator<Item = String>) -> String {
     names
 }
 
-/// A sentence in lines of so many cells, broken at blanks and inside of words that are longer than a line.
+/// Breaks a sentence into lines of `room` cells, at blanks, and inside of words that are longer than a line.
 fn folded(text: &str, room: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {
@@ -184,7 +184,7 @@ fn folded(text: &str, room: usize) -> Vec<String> {
     lines
 }
 
-/// How well an item matches: one that does by its name stands before one that only does by its sentence.
+/// Scores an item: a match of the name ranks before a match of only the sentence.
 fn score(fuzzy: &mut Fuzzy, item: &Item) -> Option<(bool, u32)> {
     let action = match &item.pick {
         Pick::Action(action) => action.name(),

@@ -1,4 +1,4 @@
-//! What lies over a screen and has the keys.
+//! The dialogs over a screen, and their state.
 
 use crate::action::Context;
 use pinnace_core::change::Order;
@@ -8,29 +8,29 @@ use crate::dialogs::login::state::Login;
 use crate::dialogs::palette::PaletteState;
 use crate::state::Scroll;
 
-/// What lies over a screen and has the keys.
+/// The open dialog; it receives all keys.
 #[derive(Clone, Debug)]
-pub enum Modal {
-    /// The keys that work here.
+pub enum Dialog {
+    /// The keys of the current screen.
     Help(Scroll),
     /// The list of commands.
     Palette(PaletteState),
-    /// The themes, with the name of the one to return to.
+    /// The list of themes, with the name of the theme to restore on cancel.
     Themes(PaletteState, String),
-    /// All that was said.
+    /// The notices of this session.
     Messages(Scroll),
-    /// A text in full.
+    /// A text in full, such as the cause of a failure.
     Detail(Detail),
-    /// A line being typed.
+    /// An input line.
     Prompt(Prompt),
-    /// A question.
+    /// A question to confirm.
     Ask(Question),
-    /// The form of a log-in to a registry.
+    /// The form for a login to a registry.
     Login(Box<Login>),
 }
 
-impl Modal {
-    /// The section of the keymap that is its own.
+impl Dialog {
+    /// Returns the section of the keymap for this dialog.
     pub fn context(&self) -> Context {
         match self {
             Self::Help(_) | Self::Detail(_) => Context::Help,
@@ -42,39 +42,38 @@ impl Modal {
     }
 }
 
-/// A text in full.
+/// A text in full, in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail {
-    /// What it is about.
+    /// The title of the window.
     pub title: String,
-    /// The text, by lines.
+    /// The lines of the text, before wrapping.
     pub lines: Vec<String>,
-    /// The first line shown.
+    /// The first line shown, counted after wrapping.
     pub top: usize,
 }
 
-/// A line being typed.
+/// An input line, shown in the footer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// What it is for.
+    /// The purpose of the input.
     pub what: LineUse,
-    /// The line.
     pub line: Line,
-    /// What was there before, to go back to.
+    /// The text before editing, to restore on cancel.
     pub before: String,
 }
 
-/// What a line is typed for.
+/// The purpose of an input line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LineUse {
-    /// To show only the rows that match.
+    /// The filter of the rows.
     Filter,
-    /// To say why a plan is carried out.
+    /// The operator's reason for applying a plan.
     Reason,
 }
 
 impl LineUse {
-    /// What stands before the line, and what helps to type it.
+    /// Returns the label before the line, and a hint for typing it.
     pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Filter => ("filter ", "text !not state: image: node: member: label:k=v"),
@@ -83,24 +82,24 @@ impl LineUse {
     }
 }
 
-/// A question that waits for an answer.
+/// A question that must be confirmed before an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
-    /// What is asked.
+    /// The action to confirm.
     pub what: Asked,
-    /// The question.
+    /// The question, shown as the window's title.
     pub title: String,
-    /// What to know first, by lines.
+    /// The lines of explanation.
     pub lines: Vec<String>,
 }
 
-/// What is asked.
+/// The action that a question confirms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// Whether to end the console.
+    /// Ending the console.
     Quit,
-    /// Whether to apply the plan.
+    /// Applying the plan.
     Apply,
-    /// Whether to give a change this order.
+    /// Sending this order to a change.
     Order(Order),
 }

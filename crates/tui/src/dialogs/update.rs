@@ -1,10 +1,10 @@
-//! What lies over a screen: its actions, and what is typed into it.
+//! Updates of the dialogs: their actions, and typing into them.
 
 use crate::action::Action;
 use crate::dialogs::line::Line;
 use crate::dialogs::palette::{PaletteState, Pick};
 use crate::dialogs::state::LineUse;
-use crate::dialogs::state::{Asked, Detail, Modal, Prompt};
+use crate::dialogs::state::{Asked, Detail, Dialog, Prompt};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens;
@@ -17,62 +17,62 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// Opens the messages, the newest one chosen.
+/// Opens the messages, with the newest one selected.
 pub(crate) fn open_messages(state: &mut State) {
     let len = state.messages.len();
     let at = len.saturating_sub(1);
-    state.modal = Some(Modal::Messages(Scroll { at, top: len.saturating_sub(popup_page(state)) }));
+    state.modal = Some(Dialog::Messages(Scroll { at, top: len.saturating_sub(popup_page(state)) }));
 }
 
-/// Opens the line that is typed for this on the top screen, if one is.
+/// Opens the input line for this purpose, if the top screen has one.
 pub(crate) fn open_line(state: &mut State, what: LineUse) {
     let Some(before) = screens::line(state, what).map(str::to_owned) else { return };
-    state.modal = Some(Modal::Prompt(Prompt { what, line: Line::new(&before), before }));
+    state.modal = Some(Dialog::Prompt(Prompt { what, line: Line::new(&before), before }));
 }
 
-/// How many lines a window's list has room for.
+/// Returns how many lines a window's list has room for.
 pub(crate) fn popup_page(state: &State) -> usize {
     usize::from(layout::popup(body(state), u16::MAX, u16::MAX).height.saturating_sub(2))
 }
 
-/// How many lines a list to pick from has room for, below what is typed.
+/// The number of items that a list to pick from shows below the typed text.
 pub(crate) const PICKS: usize = 12;
 
-/// Puts in a character.
+/// Inserts a character into the open dialog, if it takes text.
 pub(crate) fn type_in(state: &mut State, c: char) {
     edit(state, |line| line.insert(c));
 }
 
-/// Puts in a pasted text, where one is typed.
+/// Inserts a pasted text into the open dialog, if it takes text.
 pub(crate) fn paste(state: &mut State, text: &str) {
     edit(state, |line| line.paste(text));
 }
 
-/// Changes what is typed, and what follows from it.
+/// Edits the line of the open dialog, and updates what depends on it.
 fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
     match &mut state.modal {
-        Some(Modal::Prompt(prompt)) => {
+        Some(Dialog::Prompt(prompt)) => {
             change(&mut prompt.line);
             let (what, text) = (prompt.what, prompt.line.text().to_owned());
             screens::take_line(state, what, &text);
         }
-        Some(Modal::Palette(palette)) => {
+        Some(Dialog::Palette(palette)) => {
             change(&mut palette.line);
             palette.at = 0;
         }
-        Some(Modal::Themes(palette, _)) => {
+        Some(Dialog::Themes(palette, _)) => {
             change(&mut palette.line);
             palette.at = 0;
             show_theme(state);
         }
-        Some(Modal::Login(form)) => login::edit(form, change),
+        Some(Dialog::Login(form)) => login::edit(form, change),
         _ => {}
     }
 }
 
-/// Shows the chosen theme at once.
+/// Uses the selected theme at once, as a preview.
 fn show_theme(state: &mut State) {
-    let Some(Modal::Themes(palette, _)) = &state.modal else { return };
+    let Some(Dialog::Themes(palette, _)) = &state.modal else { return };
     let name = palette.chosen().map(|item| item.name.clone());
     if let Some(theme) = state.config.themes.iter().find(|theme| Some(theme.name()) == name.as_deref()) {
         state.config.theme = theme.clone();
@@ -81,7 +81,7 @@ fn show_theme(state: &mut State) {
 
 pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     if let Some(change) = editing(action)
-        && matches!(state.modal, Some(Modal::Prompt(_) | Modal::Palette(_) | Modal::Themes(..) | Modal::Login(_)))
+        && matches!(state.modal, Some(Dialog::Prompt(_) | Dialog::Palette(_) | Dialog::Themes(..) | Dialog::Login(_)))
     {
         return edit(state, change);
     }
@@ -89,17 +89,17 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         return close(state);
     }
     match &state.modal {
-        Some(Modal::Prompt(_)) if action == Action::Open => state.modal = None,
-        Some(Modal::Palette(_) | Modal::Themes(..)) => pick(state, action, effects),
-        Some(Modal::Login(_)) => login::run(state, action, effects),
-        Some(Modal::Messages(_)) => messages(state, action, effects),
-        Some(Modal::Ask(question)) => answer(state, &question.what.clone(), action, effects),
-        Some(Modal::Help(_) | Modal::Detail(_)) => slide(state, action),
+        Some(Dialog::Prompt(_)) if action == Action::Open => state.modal = None,
+        Some(Dialog::Palette(_) | Dialog::Themes(..)) => pick(state, action, effects),
+        Some(Dialog::Login(_)) => login::run(state, action, effects),
+        Some(Dialog::Messages(_)) => messages(state, action, effects),
+        Some(Dialog::Ask(question)) => answer(state, &question.what.clone(), action, effects),
+        Some(Dialog::Help(_) | Dialog::Detail(_)) => slide(state, action),
         _ => {}
     }
 }
 
-/// Answers a question: enter is yes, and so is the key that put it.
+/// Answers a question: yes is enter, or the key that asked the question.
 fn answer(state: &mut State, asked: &Asked, action: Action, effects: &mut Vec<Effect>) {
     let is_yes = match asked {
         Asked::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
@@ -131,11 +131,11 @@ fn editing(action: Action) -> Option<fn(&mut Line)> {
     })
 }
 
-/// Closes what lies over the screen, and takes back what was only tried.
+/// Closes the dialog, and reverts what was only a preview.
 fn close(state: &mut State) {
     match state.modal.take() {
-        Some(Modal::Prompt(prompt)) => screens::take_line(state, prompt.what, &prompt.before),
-        Some(Modal::Themes(_, before)) => {
+        Some(Dialog::Prompt(prompt)) => screens::take_line(state, prompt.what, &prompt.before),
+        Some(Dialog::Themes(_, before)) => {
             if let Some(theme) = state.config.themes.iter().find(|theme| theme.name() == before) {
                 state.config.theme = theme.clone();
             }
@@ -145,7 +145,7 @@ fn close(state: &mut State) {
 }
 
 fn pick(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
-    let Some(Modal::Palette(palette) | Modal::Themes(palette, _)) = &mut state.modal else { return };
+    let Some(Dialog::Palette(palette) | Dialog::Themes(palette, _)) = &mut state.modal else { return };
     if action != Action::Open {
         let len = palette.matches().len();
         if let Some(at) = motion::moved(action, palette.at, len, PICKS) {
@@ -167,7 +167,7 @@ fn pick(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 fn messages(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     let page = popup_page(state);
     let len = state.messages.len();
-    let Some(Modal::Messages(scroll)) = &mut state.modal else { return };
+    let Some(Dialog::Messages(scroll)) = &mut state.modal else { return };
     if motion::scroll(scroll, action, len, page) {
         return;
     }
@@ -176,7 +176,7 @@ fn messages(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Details => {
             let lines = vec![notice.text, notice.hint].into_iter().filter(|line| !line.is_empty()).collect();
             let title = format!("{} at {}", notice.severity, notice.at.clock(state.offset));
-            state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+            state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
         }
         Action::Copy => copy(state, notice.text, effects),
         _ => {}
@@ -188,11 +188,11 @@ fn slide(state: &mut State, action: Action) {
     let width = usize::from(body(state).width).saturating_sub(6).max(1);
     let help = crate::dialogs::palette::help(state).len();
     match &mut state.modal {
-        Some(Modal::Help(scroll)) => {
+        Some(Dialog::Help(scroll)) => {
             motion::slide(&mut scroll.top, action, help, page);
         }
-        Some(Modal::Detail(detail)) => {
-            // A line too long for the window goes on in the next.
+        Some(Dialog::Detail(detail)) => {
+            // Long lines are wrapped, so the lines are counted after wrapping.
             let lines = detail.lines.iter().map(|line| wrapped(line, width).len()).sum();
             motion::slide(&mut detail.top, action, lines, page);
         }

@@ -1,4 +1,4 @@
-//! What lies over a screen: help, commands, themes, messages, a text in full, a question.
+//! Views of the dialogs: help, commands, themes, messages, full texts, questions.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -6,28 +6,28 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::dialogs::palette::{HELP_KEYS, HelpLine, PaletteState, help};
-use crate::dialogs::state::{Detail, Modal, Question};
+use crate::dialogs::state::{Detail, Dialog, Question};
 use crate::state::{Scroll, State};
 use crate::update::PICKS;
 use crate::update::popup_page;
 use pinnace_core::finding::Severity;
 
 use crate::dialogs::login::view as login;
-use crate::widgets::line_builder::{Pen, draw, select};
+use crate::widgets::line_builder::{LineBuilder, draw, select};
 use crate::widgets::popup::window;
 use crate::widgets::width::{end, width, wrapped};
 
-/// Draws what lies over the screen, if something does.
+/// Draws the open dialog, if any.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     match &state.modal {
-        None | Some(Modal::Prompt(_)) => {}
-        Some(Modal::Help(scroll)) => keys(frame, area, state, theme, *scroll),
-        Some(Modal::Palette(list)) => picks(frame, area, state, theme, "commands", list),
-        Some(Modal::Themes(list, _)) => picks(frame, area, state, theme, "theme", list),
-        Some(Modal::Messages(scroll)) => messages(frame, area, state, theme, *scroll),
-        Some(Modal::Detail(detail)) => text(frame, area, state, theme, detail),
-        Some(Modal::Login(form)) => login::view(frame, area, state, theme, form),
-        Some(Modal::Ask(question)) => ask(frame, area, state, theme, question),
+        None | Some(Dialog::Prompt(_)) => {}
+        Some(Dialog::Help(scroll)) => keys(frame, area, state, theme, *scroll),
+        Some(Dialog::Palette(list)) => picks(frame, area, state, theme, "commands", list),
+        Some(Dialog::Themes(list, _)) => picks(frame, area, state, theme, "theme", list),
+        Some(Dialog::Messages(scroll)) => messages(frame, area, state, theme, *scroll),
+        Some(Dialog::Detail(detail)) => text(frame, area, state, theme, detail),
+        Some(Dialog::Login(form)) => login::view(frame, area, state, theme, form),
+        Some(Dialog::Ask(question)) => ask(frame, area, state, theme, question),
     }
 }
 
@@ -40,7 +40,7 @@ fn keys(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scroll:
     let inner = window(frame, area, state, theme, "keys", (longest.max().unwrap_or(0), lines.len()));
     let room = usize::from(inner.width);
     for (at, line) in lines.iter().skip(scroll.top).take(usize::from(inner.height)).enumerate() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         match line {
             HelpLine::Title(text) => pen.put(Role::TableHeader, text),
             HelpLine::Keys(keys, text) => pen.column(Role::Key, keys, HELP_KEYS).put(Role::KeyLabel, text),
@@ -59,7 +59,7 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     let (before, after) = list.line.parts();
     let mut rest = after.chars();
     let under = rest.next().map_or(" ".to_owned(), String::from);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.put(Role::Key, "> ").put(Role::Text, before).put(Role::Cursor, &under).put(Role::Text, rest.as_str());
     draw(frame, inner, 0, &pen.line());
     let page = usize::from(inner.height).saturating_sub(1).max(1);
@@ -67,7 +67,7 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     let below = Rect { y: inner.y + 1, height: inner.height.saturating_sub(1), ..inner };
     for (at, item) in found.iter().enumerate().skip(top).take(page) {
         let possible = item.why_not.is_none();
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.column(if possible { Role::Text } else { Role::KeyDim }, &item.name, 18);
         pen.column(if possible { Role::Key } else { Role::KeyDim }, &item.keys, 12).gap(1);
         match &item.why_not {
@@ -80,7 +80,7 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
         }
     }
     if found.is_empty() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.put(Role::Dim, "nothing is called that");
         draw(frame, below, 0, &pen.line());
     }
@@ -91,7 +91,7 @@ fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let inner = window(frame, area, state, theme, "messages", (usize::MAX, state.messages.len().clamp(1, page)));
     let room = usize::from(inner.width);
     if state.messages.is_empty() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.put(Role::Dim, "nothing was said yet");
         draw(frame, inner, 0, &pen.line());
     }
@@ -101,7 +101,7 @@ fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
             Severity::Warning => Role::Warning,
             Severity::Info => Role::Text,
         };
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.column(Role::Dim, &notice.at.clock(state.offset), 10).column(role, &notice.severity.to_string(), 9);
         pen.put(role, &notice.text);
         if !notice.hint.is_empty() {

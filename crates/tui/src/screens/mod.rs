@@ -1,4 +1,4 @@
-//! The screens: each in its folder with its state, its update and its view; and every question that each of them answers.
+//! The screens, one folder each with its state, update and view, and the dispatch to the top screen.
 
 pub mod candidates;
 pub mod change;
@@ -15,7 +15,7 @@ use crate::clusters::ClusterId;
 use crate::dialogs::palette::{is_motion, is_typing};
 use crate::dialogs::state::LineUse;
 use crate::msg::Effect;
-use crate::screens::candidates::state::EarlierState;
+use crate::screens::candidates::state::CandidatesState;
 use crate::screens::change::state::ChangeId;
 use crate::screens::change::state::ChangeScreen;
 use crate::screens::history::state::{HistoryState, Span};
@@ -32,39 +32,39 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use std::collections::BTreeSet;
 
-/// What a screen made of an action.
+/// The result of offering an action to a screen.
 #[must_use]
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// It carried it out.
+    /// An action that the screen carried out.
     Handled,
-    /// It does nothing with it.
+    /// An action that means nothing to the screen, or nothing now.
     NotMine,
-    /// It wants this screen to be opened over it.
+    /// A request to open another screen on top.
     Open(Opening),
 }
 
 impl Outcome {
-    /// Whether it was carried out.
+    /// Converts a flag: `true` to [`Self::Handled`], `false` to [`Self::NotMine`].
     pub(crate) fn handled(is_handled: bool) -> Self {
         if is_handled { Self::Handled } else { Self::NotMine }
     }
 }
 
-/// A screen to open over another; `update` carries it out.
+/// A screen to open on top of the current one; `update` opens it.
 #[derive(Debug)]
 pub(crate) enum Opening {
-    /// This service.
+    /// The screen of a service, in its initial state.
     Service(service::state::ServiceState),
-    /// The changes of what the keys act on.
+    /// The history screen, for the current selection.
     History,
-    /// A change.
+    /// The screen of a change.
     Change(ClusterId, GroupKey, ChangeId),
-    /// The plan of a goal.
+    /// The screen of a plan for this goal, which is made on opening.
     Plan(ClusterId, Goal),
 }
 
-/// The actions of any screen: they act on the selection, or on the console itself.
+/// The actions that every screen offers: they act on the selection or on the console itself.
 const EVERYWHERE: &[Action] = &[
     Action::Quit,
     Action::ForceQuit,
@@ -89,7 +89,7 @@ const EVERYWHERE: &[Action] = &[
     Action::CopyFix,
 ];
 
-/// The actions of the screen of a context alone, besides moving about.
+/// Lists the actions that only the screen of this context has, without cursor movement.
 const fn own(context: Context) -> &'static [Action] {
     match context {
         Context::Fleet => fleet::update::ACTIONS,
@@ -105,38 +105,38 @@ const fn own(context: Context) -> &'static [Action] {
     }
 }
 
-/// Lists the actions that the screen of a context carries out, besides moving about and typing.
+/// Lists the actions that the screen of a context carries out, without cursor movement and typing.
 pub fn actions(context: Context) -> impl Iterator<Item = Action> {
     own(context).iter().chain(EVERYWHERE).copied()
 }
 
-/// Returns whether the screen of a context carries an action out at all.
+/// Returns whether the screen of a context can carry an action out in any state.
 pub(crate) fn carries_out(context: Context, action: Action) -> bool {
     is_motion(action) || is_typing(action) || actions(context).any(|one| one == action)
 }
 
-/// A screen over the fleet.
+/// A screen on the stack above the fleet screen.
 #[derive(Clone, Debug)]
 pub enum Screen {
-    /// One service.
+    /// The tasks, settings and changes of a service.
     Service(ServiceState),
-    /// All changes.
+    /// A list of changes.
     History(HistoryState),
-    /// A service's log.
+    /// The log of a service.
     Logs(LogsState),
-    /// The pins of a group.
+    /// The pin editor of a group.
     Pins(Box<PinsState>),
-    /// A plan.
+    /// A plan under review.
     Plan(Box<PlanState>),
-    /// A change at work, or as it was left.
+    /// A change: running, unfinished or finished.
     Change(ChangeScreen),
-    /// What a service may go back to.
-    Earlier(Box<EarlierState>),
-    /// What an image is.
+    /// The rollback candidates of a service.
+    Earlier(Box<CandidatesState>),
+    /// The details of an image.
     Image(Box<ImageState>),
 }
 
-/// The section of the keymap that is the top screen's own.
+/// Returns the keymap section of the top screen.
 pub(crate) fn context(state: &State) -> Context {
     match state.screens.last() {
         None => Context::Fleet,
@@ -153,7 +153,7 @@ pub(crate) fn context(state: &State) -> Context {
     }
 }
 
-/// What the top screen is of, after the cluster's name; the fleet is of all of it.
+/// Returns the top screen's title, shown after the cluster's name; empty for the fleet.
 pub(crate) fn place(state: &State) -> String {
     match state.screens.last() {
         None => String::new(),
@@ -172,7 +172,7 @@ pub(crate) fn place(state: &State) -> String {
     }
 }
 
-/// What the cursor of the top screen is on.
+/// Returns what the cursor of the top screen is on.
 pub(crate) fn selection(state: &State) -> Selection<'_> {
     let cluster = |at: ClusterId| state.clusters.get(at);
     match state.screens.last() {
@@ -190,7 +190,7 @@ pub(crate) fn selection(state: &State) -> Selection<'_> {
     }
 }
 
-/// Lets the top screen carry an action out.
+/// Offers an action to the top screen.
 pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     match state.screens.last() {
         None => fleet::update::run(state, action, effects),
@@ -205,7 +205,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     }
 }
 
-/// The ids of the services whose tasks the top screen shows.
+/// Returns the ids of the services whose tasks the top screen shows.
 pub(crate) fn in_view(state: &State) -> Vec<String> {
     match state.screens.last() {
         None => fleet::query::visible(state).filter_map(|row| row.service.clone()).collect(),
@@ -224,7 +224,7 @@ fn of_group(state: &State, cluster: ClusterId, group: &GroupKey) -> Vec<String> 
     world.map_or_else(Vec::new, |world| world.members(group).map(|service| service.id.clone()).collect())
 }
 
-/// What the top screen is told from and is not known yet: records of changes, images, tags.
+/// Returns the queries for what the top screen needs and does not know yet: change records, images, tags.
 pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
     match state.screens.last() {
         None => fleet::query::wants(state),
@@ -239,7 +239,7 @@ pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
     }
 }
 
-/// The line that is typed for this on the top screen, as it stands; none: nothing is typed for it there.
+/// Returns the current text of this input line on the top screen; `None` if the screen has no line for this use.
 pub(crate) fn line(state: &State, what: LineUse) -> Option<&str> {
     match state.screens.last() {
         None => (what == LineUse::Filter).then(|| state.fleet.filter.typed()),
@@ -250,7 +250,7 @@ pub(crate) fn line(state: &State, what: LineUse) -> Option<&str> {
     }
 }
 
-/// Takes a line in, as it is typed.
+/// Stores the text typed so far in this input line of the top screen.
 pub(crate) fn take_line(state: &mut State, what: LineUse, text: &str) {
     match state.screens.last_mut() {
         None => fleet::update::set_filter(state, text),
@@ -261,7 +261,7 @@ pub(crate) fn take_line(state: &mut State, what: LineUse, text: &str) {
     }
 }
 
-/// Opens the screen that a key opens from anywhere; returns whether the action is such a key.
+/// Opens the screen that this action opens from anywhere; returns false if the action opens none.
 pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> bool {
     match action {
         Action::Logs => logs::update::open(state, effects),
@@ -278,7 +278,7 @@ pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect
     true
 }
 
-/// Opens the changes; from the fleet, the one that is open in the chosen group first.
+/// Opens the history; on the fleet, an unfinished change of the selected group takes precedence.
 fn open_history(state: &mut State) {
     let Selection { cluster, group, .. } = Selection::of(state);
     let group = group.filter(|_| state.screens.is_empty());

@@ -1,10 +1,10 @@
-//! Moving about in lists, the same everywhere.
+//! Navigation in lists and texts, the same on all screens.
 
 use crate::action::Action;
 use crate::layout::scrolled;
 use crate::state::Scroll;
 
-/// The place in a list of `len` after a move; `None` when the action is none.
+/// Returns the index in a list of `len` after a motion; `None` if the action is no motion.
 pub fn moved(action: Action, at: usize, len: usize, page: usize) -> Option<usize> {
     let last = len.saturating_sub(1);
     let page = page.saturating_sub(1).max(1);
@@ -19,7 +19,7 @@ pub fn moved(action: Action, at: usize, len: usize, page: usize) -> Option<usize
     })
 }
 
-/// Moves the cursor of a list whose items take one line each; whether the action was a move.
+/// Moves the cursor of a list whose items take one line each; returns whether the action was a motion.
 pub(crate) fn scroll(scroll: &mut Scroll, action: Action, len: usize, page: usize) -> bool {
     let Some(at) = moved(action, scroll.at, len, page) else { return false };
     scroll.at = at;
@@ -27,7 +27,7 @@ pub(crate) fn scroll(scroll: &mut Scroll, action: Action, len: usize, page: usiz
     true
 }
 
-/// Moves the first line of a text without a cursor; whether the action was a move.
+/// Moves the first line of a text without a cursor; returns whether the action was a motion.
 pub(crate) fn slide(top: &mut usize, action: Action, len: usize, page: usize) -> bool {
     let most = len.saturating_sub(page);
     match moved(action, *top, most + 1, page) {

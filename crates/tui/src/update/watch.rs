@@ -1,7 +1,7 @@
-//! What to look at closely and what to look up: what is on the screen, and no more than that.
+//! Polling and queries, limited to what is on the screen.
 //!
-//! Opening the console asks a registry only about what is failing; the other rows on screen follow while somebody is
-//! at the keys.
+//! On start, a registry is queried only about failing images. Queries about the other rows on the screen follow
+//! while the operator is active.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,16 +17,16 @@ use pinnace_core::check;
 use pinnace_core::registry::Fact;
 use pinnace_core::registry::Want;
 
-/// For so long after the last key somebody is taken to be there.
+/// The time after the last key during which the operator counts as active.
 const AT_KEYS: Duration = Duration::from_secs(15 * 60);
-/// After so long the cause of a failure that goes on is looked up again.
+/// The interval at which the cause of a lasting failure is queried again.
 const AGAIN: Duration = Duration::from_secs(300);
-/// After so long the version manifest is looked at again, where a screen goes by it.
+/// The interval at which the version manifest is read again, while a screen depends on it.
 const VERSIONS: Duration = Duration::from_secs(3600);
 
-/// Adds what is to be attended to and asked for, each once.
+/// Emits the effects for polling and queries; an equal request is not repeated.
 pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
-    // Whoever opened the console is there to look; a registry is asked for more only once a key was pressed.
+    // The operator is active right after the start, but a registry is queried for more only after a first key.
     let looks = state.now.since(state.last_key.unwrap_or(state.opened)) < AT_KEYS;
     let at_keys = looks && state.last_key.is_some();
     let attend = Effect::Attend { cluster: state.active, in_view: screens::in_view(state), at_keys: looks };
@@ -44,7 +44,7 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
     ask(state, &wants, effects);
 }
 
-/// Forgets what ages and asks anew.
+/// Forgets the facts that age, and reads the swarm again.
 pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     let cluster = state.active;
     if let Some(one) = state.clusters.get_mut(cluster) {
@@ -72,7 +72,8 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
     crate::screens::fleet::update::rebuild(state);
 }
 
-/// Images of tasks that failed for want of them; asked again after a while, as it may be there by now.
+/// Returns queries for the images that tasks could not get. They are repeated after a while, because the image
+/// may exist by now.
 fn causes(state: &mut State) -> BTreeSet<Want> {
     let now = state.now;
     let Some(one) = state.clusters.get_mut(state.active) else { return BTreeSet::new() };
@@ -95,7 +96,7 @@ fn causes(state: &mut State) -> BTreeSet<Want> {
     wants
 }
 
-/// The tags of the images on the screen, to see whether they moved or are gone.
+/// Returns queries for the tags of the images on the screen, to detect moved and deleted tags.
 fn tags(state: &State) -> BTreeSet<Want> {
     if !state.screens.is_empty() {
         return BTreeSet::new();

@@ -1,4 +1,5 @@
-//! The strip below the fleet: the last tasks of the selected service, or what is known of the selected group or node.
+//! The panel below the fleet: the last tasks of the selected service, or facts about the selected group or
+//! node.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -6,7 +7,7 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::screens::fleet::rows::{Row, short_error};
-use crate::screens::fleet::state::Pane;
+use crate::screens::fleet::state::FleetPane;
 use crate::screens::history::state as history;
 use crate::screens::service::tasks;
 use crate::state::State;
@@ -19,20 +20,22 @@ use pinnace_core::text::clean;
 
 use crate::screens::fleet::nodes_view::tasks_on;
 use crate::screens::fleet::row_view::ago;
-use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::symbols as signs;
 use crate::widgets::width::middle;
 
-/// Draws the strip.
+/// Draws the panel.
 pub fn strip(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if area.height < 3 {
         return;
     }
     let room = usize::from(area.width);
-    // The first line stays blank: space tells panes apart.
+    // The first line stays blank: space separates the panes.
     let most = usize::from(area.height) - 1;
     let lines = match state.fleet.pane {
-        Pane::Nodes => crate::update::nodes(state).get(state.fleet.node).map(|node| of_node(node, state, theme, room)),
+        FleetPane::Nodes => {
+            crate::update::nodes(state).get(state.fleet.node).map(|node| of_node(node, state, theme, room))
+        }
         _ => state.row().map(|row| of_row(row, state, theme, room, most)),
     };
     for (at, line) in lines.unwrap_or_default().iter().take(most).enumerate() {
@@ -49,7 +52,7 @@ fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> 
         Row::Group(row) => of_group(&row.group, state, theme, room),
         Row::More { group, .. } => of_group(group, state, theme, room),
         Row::Rest { .. } => {
-            let mut pen = Pen::new(theme, room);
+            let mut pen = LineBuilder::new(theme, room);
             pen.gap(1).put(Role::Dim, "Groups in which all is well. Enter shows them.");
             vec![pen.line()]
         }
@@ -57,7 +60,7 @@ fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> 
 }
 
 fn title(name: &str, note: &str, theme: &Theme, room: usize) -> Line<'static> {
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1).put(Role::Title, name).gap(3).put(Role::Dim, note);
     pen.line()
 }
@@ -90,10 +93,10 @@ fn of_service(
     lines
 }
 
-/// A task: when, state, node, image, error.
+/// Builds the line of a task: time, state, node, image, error.
 fn task_line(task: &Task, state: &State, theme: &Theme, room: usize) -> Line<'static> {
     let (sign, role) = signs::task(task, ascii(state));
-    let mut pen = Pen::new(theme, room.saturating_sub(1));
+    let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
     let at = task.since.or(task.created);
     let today = at.is_some_and(|at| at.date(state.offset) == state.now.date(state.offset));
     let when =
@@ -111,7 +114,7 @@ fn task_line(task: &Task, state: &State, theme: &Theme, room: usize) -> Line<'st
     pen.line()
 }
 
-/// A task's image, in short, with its digest.
+/// Returns a task's image, shortened, with its digest.
 pub(crate) fn task_image(task: &Task, cells: usize) -> String {
     let digest = digest_of(&task.image).map(|digest| format!(" @{}", &digest.short()[..4])).unwrap_or_default();
     format!("{}{digest}", middle(&clean(&short(&task.image)), cells.saturating_sub(digest.len())))
@@ -123,13 +126,13 @@ fn of_group(group: &GroupKey, state: &State, theme: &Theme, room: usize) -> Vec<
     let note = format!("{} of {count} {}", group.kind.word(), plural(count, "service"));
     let mut lines = vec![title(&clean(&group.name), &note, theme, room)];
     if world.knows_journal() && world.history(group).newest().is_none() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(3).put(Role::Dim, "no change was made with pinnace yet");
         lines.push(pen.line());
     }
     for entry in world.history(group).newest_first() {
         let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
-        let mut pen = Pen::new(theme, room.saturating_sub(1));
+        let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
         let at = entry.slot.labels.at.or(entry.slot.created);
         pen.gap(3).column(Role::Dim, &at.map(|at| format!("{} ago", ago(state, at))).unwrap_or_default(), 9).gap(1);
         pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
@@ -143,7 +146,7 @@ fn of_node(node: &Node, state: &State, theme: &Theme, room: usize) -> Vec<Line<'
     let (_, word, role) = signs::node(node, ascii(state));
     let what = if node.leader { "leader" } else { node.role.as_str() };
     let mut lines = vec![title(&clean(&node.hostname), what, theme, room)];
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     let word = if word.is_empty() { "ready" } else { word };
     pen.gap(3).put(role, word).put(Role::Text, &format!(", {}", node.availability));
     if !node.state_message.is_empty() {
@@ -151,7 +154,7 @@ fn of_node(node: &Node, state: &State, theme: &Theme, room: usize) -> Vec<Line<'
     }
     lines.push(pen.line());
     let tasks = tasks_on(state, node);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(3).put(
         Role::Dim,
         &format!(

@@ -1,15 +1,15 @@
-//! A finding as lines: what, about what, and what to do.
+//! A finding as lines: its code, subject and message, then its hint.
 
 use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
-use crate::widgets::line_builder::Pen;
+use crate::widgets::line_builder::LineBuilder;
 use crate::widgets::symbols as signs;
 use crate::widgets::width::wrapped;
 use pinnace_core::finding::Finding;
 use pinnace_core::text::clean;
 
-/// The lines of a finding, none of its words cut.
+/// Builds the lines of a finding; long text is wrapped, never cut.
 pub(crate) fn lines(finding: &Finding, theme: &Theme, room: usize, ascii: bool) -> Vec<Line<'static>> {
     let (sign, role) = signs::severity(finding.severity, ascii);
     let head = format!("{} {}: ", finding.severity, clean(&finding.code));
@@ -24,7 +24,7 @@ pub(crate) fn lines(finding: &Finding, theme: &Theme, room: usize, ascii: bool) 
         }
         let text = if role == Role::Hint { format!("hint: {text}") } else { text };
         for piece in wrapped(&text, room.saturating_sub(4)) {
-            let mut pen = Pen::new(theme, room);
+            let mut pen = LineBuilder::new(theme, room);
             pen.gap(2).put(role, sign.take().unwrap_or(" ")).gap(1).put(role, &piece);
             lines.push(pen.line());
         }

@@ -1,4 +1,4 @@
-//! The bottom line: the keys that work here in the keymap's order, or what was said last.
+//! The footer: the keys of the current context in the keymap's order, or the last notice.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,21 +8,21 @@ use crate::availability::available;
 use crate::config::{Role, Theme};
 use crate::dialogs::login::state as login;
 use crate::dialogs::palette::{is_command, is_motion};
-use crate::dialogs::state::Modal;
+use crate::dialogs::state::Dialog;
 use crate::rollback_target::back_label;
-use crate::screens::fleet::state::Pane;
+use crate::screens::fleet::state::FleetPane;
 use crate::state::State;
 use pinnace_core::finding::Severity;
 
-use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::line_builder::{LineBuilder, draw};
 use crate::widgets::width::{middle, width};
 
 /// Draws the footer.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let room = usize::from(area.width);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
-    if let Some(Modal::Prompt(prompt)) = &state.modal {
+    if let Some(Dialog::Prompt(prompt)) = &state.modal {
         let (before, after) = prompt.line.parts();
         let mut rest = after.chars();
         let under = rest.next().map_or(" ".to_owned(), String::from);
@@ -46,15 +46,15 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     draw(frame, area, 0, &pen.line());
 }
 
-/// The keys: as many as there is room for, the way to all others always.
-fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
+/// Appends as many keys as fit; the keys that lead out and to all others are always shown.
+fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
     let context = state.context();
     let keymap = &state.config.keymap;
     let bindings = keymap.bindings_for(context);
     let key = |action| keymap.keys_for(context, action).map(ToString::to_string);
     let mut last = Vec::new();
     let tour = state.tour.is_some().then_some((Action::Tour, "tour"));
-    // Out of a screen is always a way, and so are all other keys.
+    // The key out of a screen is always shown, and so are the keys that list all others.
     let out = (context != Context::Fleet).then_some((Action::Back, Action::Back.label()));
     let always = [(Action::Palette, "commands"), (Action::Help, "keys")];
     for (action, label) in out.into_iter().chain(tour).chain(always) {
@@ -71,17 +71,17 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
         }
         seen.push(binding.action);
         let possible = available(state, binding.action).is_ok();
-        if !possible && context == Context::Fleet && state.fleet.pane != Pane::Services {
+        if !possible && context == Context::Fleet && state.fleet.pane != FleetPane::Services {
             continue;
         }
         let one = (binding.keys.to_string(), label(state, binding.action, room), possible);
         match binding.action {
-            // Where a registry refuses something this comes near the front; elsewhere nobody needs to know of it.
+            // Near the front if a registry refuses something; otherwise nobody needs this key.
             Action::Login if login::is_needed(state.cluster()) => wanted.insert(wanted.len().min(1), one),
             Action::Login => {}
-            // And so with what only a plan without a registry asks for.
+            // Hidden while not possible, because few plans and services need these keys.
             Action::Unchecked | Action::ToPin | Action::AcceptDrift if !possible => {}
-            // What settles drift comes near the front where there is some.
+            // Near the front if there is drift to resolve.
             Action::ToPin => wanted.insert(wanted.len().min(1), one),
             _ => wanted.push(one),
         }
@@ -100,13 +100,13 @@ fn keys(pen: &mut Pen<'_>, state: &State, room: usize) {
     }
 }
 
-/// Which keys there is room for: first those that can be pressed now. The rest is in the help.
+/// Returns which keys fit, first those that can be pressed now; the help shows the rest.
 fn fitting(wanted: &[(String, String, bool)], mut room: usize) -> Vec<bool> {
     let mut fits = vec![false; wanted.len()];
     for now in [true, false] {
         for (at, (keys, label, possible)) in wanted.iter().enumerate() {
             let cells = width(keys) + width(label) + 3;
-            // A shorter one may still fit.
+            // A shorter entry may still fit.
             if *possible == now && cells <= room {
                 fits[at] = true;
                 room -= cells;
@@ -116,7 +116,7 @@ fn fitting(wanted: &[(String, String, bool)], mut room: usize) -> Vec<bool> {
     fits
 }
 
-/// Whether an action has its place in the footer: what the screen is for, not how to move about.
+/// Returns whether an action is shown in the footer: the purpose of the screen, not navigation.
 fn is_shown(context: Context, section: Context, action: Action) -> bool {
     let panes = matches!(context, Context::Fleet | Context::Service) && action == Action::NextPane;
     let own = section == context || panes;
@@ -126,7 +126,7 @@ fn is_shown(context: Context, section: Context, action: Action) -> bool {
     ((own && (is_command(action) || matches!(action, Action::Back | Action::NextPane))) || always) && !noise && !motion
 }
 
-/// What a key does here: `R` names where it goes before it is pressed.
+/// Returns the label of a key; that of `R` names the rollback target before it is pressed.
 fn label(state: &State, action: Action, room: usize) -> String {
     let target = (action == Action::Rollback && state.modal.is_none()).then(|| back_label(state)).flatten();
     let Some(target) = target else { return action.label().to_owned() };

@@ -1,4 +1,4 @@
-//! The top line, and what concerns everything below it.
+//! The header line, and the banner below it.
 //!
 //! ```text
 //!  prod-eu                       3 of 42 need you · 1 node down                        live 02:14
@@ -14,7 +14,7 @@ use crate::layout;
 use crate::screens;
 use crate::screens::change::query as change;
 use crate::screens::fleet::rows::Row;
-use crate::state::{Guard, Screen, State};
+use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::plan::plural;
 use pinnace_core::swarm::NodeState;
 use pinnace_core::swarm::State as Health;
@@ -22,7 +22,7 @@ use pinnace_core::text::clean;
 use pinnace_core::time::age;
 use pinnace_core::world::Link;
 
-use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::line_builder::{LineBuilder, draw};
 use crate::widgets::width::{end, width};
 
 /// Draws the header, and the banner if there is one.
@@ -31,7 +31,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     frame.buffer_mut().set_style(area, theme.style(Role::Header));
     let (link, link_role) = link(state);
     let (trouble, trouble_role) = counts(state, room < 100);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1).put(Role::Title, &place(state)).gap(2);
     if let Some((word, role)) = guard(state) {
         pen.put(role, word).gap(2);
@@ -46,7 +46,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if let Some(banner) = banner(state) {
         let parts = layout::frame(state.size, true, false);
         let line = crate::view::area(parts.banner);
-        let mut pen = Pen::new(theme, room.saturating_sub(1));
+        let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
         pen.put(Role::Error, " ! ").put(Role::Error, &banner.text);
         if !banner.hint.is_empty() {
             pen.put(Role::Dim, " · ").put(Role::Hint, &banner.hint);
@@ -55,13 +55,13 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
 }
 
-/// What is looked at.
+/// Returns the title: the cluster, and the place within it.
 fn place(state: &State) -> String {
     let (cluster, place) = (clean(state.cluster().title()), screens::place(state));
     if place.is_empty() { cluster } else { format!("{cluster} › {place}") }
 }
 
-/// What is carried out from here and not looked at.
+/// Describes the running changes of this console, unless the top screen shows one.
 fn at_work(state: &State) -> Option<(String, Role)> {
     if matches!(state.screens.last(), Some(Screen::Change(_))) {
         return None;
@@ -82,13 +82,13 @@ fn guard(state: &State) -> Option<(&'static str, Role)> {
         return Some(("read-only", Role::Waiting));
     }
     match state.cluster().guard {
-        Guard::None => None,
-        Guard::Protected => Some(("protected", Role::Waiting)),
-        Guard::ReadOnly => Some(("read-only", Role::Waiting)),
+        ChangeGuard::None => None,
+        ChangeGuard::Protected => Some(("protected", Role::Waiting)),
+        ChangeGuard::ReadOnly => Some(("read-only", Role::Waiting)),
     }
 }
 
-/// What needs somebody, in numbers.
+/// Describes what needs attention, in numbers: services in trouble, and nodes that are down.
 fn counts(state: &State, short: bool) -> (String, Role) {
     let world = state.world();
     if !world.is_painted() {
@@ -111,7 +111,7 @@ fn counts(state: &State, short: bool) -> (String, Role) {
     }
 }
 
-/// Whether what is shown is live, and of when it is.
+/// Describes the connection to the swarm, and the age of the data if it is not live.
 fn link(state: &State) -> (String, Role) {
     let world = state.world();
     let clock = &state.now.clock(state.offset)[..5];

@@ -1,4 +1,4 @@
-//! Lines made of parts, in the theme's styles.
+//! Lines built from parts, in the theme's styles.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,21 +10,21 @@ use crate::state::State;
 
 use crate::widgets::width::{end, left, width};
 
-/// A line in the making.
-pub struct Pen<'a> {
+/// A line under construction.
+pub struct LineBuilder<'a> {
     theme: &'a Theme,
     spans: Vec<Span<'static>>,
     used: usize,
     room: usize,
 }
 
-impl<'a> Pen<'a> {
-    /// Starts a line of so many cells.
+impl<'a> LineBuilder<'a> {
+    /// Starts a line of `room` cells.
     pub fn new(theme: &'a Theme, room: usize) -> Self {
         Self { theme, spans: Vec::new(), used: 0, room }
     }
 
-    /// Adds a text, cut where the line ends.
+    /// Appends a text, cut where the line ends.
     pub fn put(&mut self, role: Role, text: &str) -> &mut Self {
         let text = end(text, self.room.saturating_sub(self.used));
         self.used += width(&text);
@@ -32,12 +32,13 @@ impl<'a> Pen<'a> {
         self
     }
 
-    /// Adds a text in a column of so many cells.
+    /// Appends a text in a column of `cells` cells.
     pub fn column(&mut self, role: Role, text: &str, cells: usize) -> &mut Self {
         self.put(role, &left(text, cells))
     }
 
-    /// Adds blanks, in the style before them where that does not show: each change of style costs bytes.
+    /// Appends blanks. They keep the style before them if it does not show on blanks, because each change of
+    /// style costs bytes.
     pub fn gap(&mut self, cells: usize) -> &mut Self {
         let shows = Modifier::UNDERLINED | Modifier::REVERSED | Modifier::CROSSED_OUT;
         let before = self.spans.last().map(|span| span.style);
@@ -48,23 +49,23 @@ impl<'a> Pen<'a> {
         self
     }
 
-    /// Fills up to this cell with blanks.
+    /// Appends blanks up to this cell.
     pub fn until(&mut self, cell: usize) -> &mut Self {
         self.gap(cell.saturating_sub(self.used))
     }
 
-    /// The cells that are left.
+    /// Returns the number of cells left.
     pub fn room(&self) -> usize {
         self.room.saturating_sub(self.used)
     }
 
-    /// The line.
+    /// Returns the finished line.
     pub fn line(self) -> Line<'static> {
         Line::from(self.spans)
     }
 }
 
-/// Draws a line at a row of an area, if it lies within; what lies outside of the frame is cut off.
+/// Draws a line in a row of an area; nothing is drawn outside of the area or the frame.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, row: usize, line: &Line<'_>) {
     let buffer = frame.buffer_mut();
     let Ok(row) = u16::try_from(row) else { return };
@@ -75,7 +76,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, row: usize, line: &Line<'_>) {
     }
 }
 
-/// Lays the selection over rows of an area.
+/// Applies the style of the selection to rows of an area.
 pub fn select(frame: &mut Frame<'_>, area: Rect, row: usize, rows: usize, theme: &Theme, active: bool) {
     let role = if active { Role::Selection } else { Role::SelectionInactive };
     let Ok(row) = u16::try_from(row) else { return };
@@ -83,12 +84,12 @@ pub fn select(frame: &mut Frame<'_>, area: Rect, row: usize, rows: usize, theme:
     frame.buffer_mut().set_style(Rect { y: area.y.saturating_add(row), height, ..area }, theme.style(role));
 }
 
-/// Whether signs are drawn in ASCII.
+/// Returns whether symbols are drawn in ASCII.
 pub(crate) fn ascii(state: &State) -> bool {
     state.config.settings.ascii
 }
 
-/// The first of `total` lines to show, so that these are in view with some of what follows.
+/// Returns the first of `total` lines to show, so that the wanted lines are in view with some that follow.
 pub fn window(wanted: &std::ops::Range<usize>, page: usize, total: usize) -> usize {
     let below = (page / 4).min(total.saturating_sub(wanted.end));
     (wanted.end + below).saturating_sub(page).min(wanted.start).min(total.saturating_sub(page))

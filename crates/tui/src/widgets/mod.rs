@@ -1,4 +1,4 @@
-//! What several views draw.
+//! Widgets: drawing code shared by several views.
 
 pub(crate) mod detail_panel;
 pub(crate) mod finding;

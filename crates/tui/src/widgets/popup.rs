@@ -1,4 +1,4 @@
-//! A window over the screen.
+//! Windows over the screen.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,7 +12,7 @@ use crate::state::State;
 
 use crate::widgets::line_builder::ascii;
 
-/// Lines and corners without box drawing.
+/// Borders and corners in ASCII.
 const ASCII: border::Set<'static> = border::Set {
     top_left: "+",
     top_right: "+",
@@ -24,7 +24,7 @@ const ASCII: border::Set<'static> = border::Set {
     horizontal_bottom: "-",
 };
 
-/// Draws an empty window for so many cells and lines, and returns what lies within.
+/// Draws an empty window for content of this size (cells, lines), and returns the area inside.
 pub fn window(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -39,7 +39,7 @@ pub fn window(
     boxed(frame, crate::view::area(outer), state, theme, title)
 }
 
-/// Draws an empty window here, and returns what lies within.
+/// Draws an empty window in this area, and returns the area inside.
 pub fn boxed(frame: &mut Frame<'_>, outer: Rect, state: &State, theme: &Theme, title: &str) -> Rect {
     let block = Block::bordered()
         .border_set(if ascii(state) { ASCII } else { border::PLAIN })

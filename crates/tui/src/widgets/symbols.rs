@@ -1,4 +1,4 @@
-//! A sign, a word and a role for every status.
+//! The symbol, word and role of every status.
 
 use crate::config::Role;
 use pinnace_core::finding::Severity;
@@ -6,7 +6,7 @@ use pinnace_core::journal::{ChangeState, UnitState};
 use pinnace_core::swarm::State;
 use pinnace_core::swarm::{Availability, Node, NodeState, Task, TaskState};
 
-/// The sign of a service's state.
+/// Returns the symbol of a service's state.
 pub fn state(state: State, ascii: bool) -> &'static str {
     let (sign, plain) = match state {
         State::Failing => ("✖", "x"),
@@ -24,7 +24,7 @@ pub fn state(state: State, ascii: bool) -> &'static str {
     if ascii { plain } else { sign }
 }
 
-/// The role of a service's state.
+/// Returns the role of a service's state.
 pub(crate) fn state_role(state: State) -> Role {
     match state {
         State::Failing | State::Looping | State::Missing | State::NodeDown => Role::Failing,
@@ -36,7 +36,7 @@ pub(crate) fn state_role(state: State) -> Role {
     }
 }
 
-/// A node's sign, word and role; the word is empty where all is as usual.
+/// Returns a node's symbol, word and role; the word is empty for a node without peculiarities.
 pub fn node(node: &Node, ascii: bool) -> (&'static str, &'static str, Role) {
     let (sign, plain, word, role) = match (&node.state, &node.availability) {
         (NodeState::Down, _) => ("✖", "x", "down", Role::Failing),
@@ -52,7 +52,7 @@ pub fn node(node: &Node, ascii: bool) -> (&'static str, &'static str, Role) {
     (if ascii { plain } else { sign }, word, role)
 }
 
-/// A task's sign and role.
+/// Returns a task's symbol and role.
 pub fn task(task: &Task, ascii: bool) -> (&'static str, Role) {
     let (sign, plain, role) = match &task.state {
         TaskState::Failed | TaskState::Rejected => ("✖", "x", Role::Failing),
@@ -67,7 +67,7 @@ pub fn task(task: &Task, ascii: bool) -> (&'static str, Role) {
     (if ascii { plain } else { sign }, role)
 }
 
-/// A change's sign and role.
+/// Returns a change's symbol and role.
 pub fn change(state: ChangeState, ascii: bool) -> (&'static str, Role) {
     let (sign, plain, role) = match state {
         ChangeState::Running => ("◐", ">", Role::Updating),
@@ -81,7 +81,7 @@ pub fn change(state: ChangeState, ascii: bool) -> (&'static str, Role) {
     (if ascii { plain } else { sign }, role)
 }
 
-/// A unit's sign and role.
+/// Returns a unit's symbol and role.
 pub fn unit(state: UnitState, ascii: bool) -> (&'static str, Role) {
     let (sign, plain, role) = match state {
         UnitState::Untouched => ("·", "-", Role::Dim),
@@ -94,7 +94,7 @@ pub fn unit(state: UnitState, ascii: bool) -> (&'static str, Role) {
     (if ascii { plain } else { sign }, role)
 }
 
-/// The sign and role of a finding's weight.
+/// Returns the symbol and role of a finding's severity.
 pub fn severity(severity: Severity, ascii: bool) -> (&'static str, Role) {
     let (sign, plain, role) = match severity {
         Severity::Error => ("✖", "x", Role::Error),
@@ -104,7 +104,7 @@ pub fn severity(severity: Severity, ascii: bool) -> (&'static str, Role) {
     (if ascii { plain } else { sign }, role)
 }
 
-/// The sign before a group's name.
+/// Returns the symbol before a group's name, for an open or a folded group.
 pub fn fold(open: bool, ascii: bool) -> &'static str {
     match (open, ascii) {
         (true, false) => "▾",
@@ -114,12 +114,12 @@ pub fn fold(open: bool, ascii: bool) -> &'static str {
     }
 }
 
-/// The sign before what belongs to the line above.
+/// Returns the symbol before a line that belongs to the line above.
 pub fn below(ascii: bool) -> &'static str {
     if ascii { "\\_" } else { "↳" }
 }
 
-/// The sign between before and after.
+/// Returns the arrow between an old and a new value.
 pub(crate) fn arrow(ascii: bool) -> &'static str {
     if ascii { "->" } else { "→" }
 }

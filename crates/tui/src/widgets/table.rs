@@ -1,25 +1,25 @@
-//! Tables: each column is told once, and its heading, its width and its cells come from there.
+//! Tables: each column is defined once, with its heading, its width and its cells.
 
 use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
-use crate::widgets::line_builder::Pen;
+use crate::widgets::line_builder::LineBuilder;
 use crate::widgets::width::{left, right};
 
-type Cell<'a, R> = Box<dyn Fn(&mut Pen<'_>, &R, usize) + 'a>;
+type Cell<'a, R> = Box<dyn Fn(&mut LineBuilder<'_>, &R, usize) + 'a>;
 
-/// A column over rows of `R`.
+/// A column of a table with rows of type `R`.
 pub(crate) struct Column<'a, R> {
-    /// Its name.
+    /// The heading.
     name: &'static str,
-    /// The blanks before it.
+    /// The number of blanks before it.
     gap: usize,
-    /// The cells it takes; none: what is left of the line.
+    /// The width in cells; none for the rest of the line.
     cells: Option<usize>,
     side: Side,
-    /// What it is worth: the width of a table from which on it is shown.
+    /// The least width of a table at which the column is shown.
     from: usize,
-    /// Puts a row's text into so many cells.
+    /// Appends the text of a row, given the width of the column.
     cell: Cell<'a, R>,
 }
 
@@ -30,53 +30,53 @@ enum Side {
 }
 
 impl<'a, R> Column<'a, R> {
-    /// A column whose texts begin at its left.
-    pub(crate) fn left(name: &'static str, cells: usize, cell: impl Fn(&mut Pen<'_>, &R, usize) + 'a) -> Self {
+    /// Makes a column of left-aligned texts.
+    pub(crate) fn left(name: &'static str, cells: usize, cell: impl Fn(&mut LineBuilder<'_>, &R, usize) + 'a) -> Self {
         Self { name, gap: 0, cells: Some(cells), side: Side::Left, from: 0, cell: Box::new(cell) }
     }
 
-    /// The last column: it takes what is left of the line.
-    pub(crate) fn rest(name: &'static str, cell: impl Fn(&mut Pen<'_>, &R) + 'a) -> Self {
-        let cell = move |pen: &mut Pen<'_>, row: &R, _| cell(pen, row);
+    /// Makes the last column, which takes the rest of the line.
+    pub(crate) fn rest(name: &'static str, cell: impl Fn(&mut LineBuilder<'_>, &R) + 'a) -> Self {
+        let cell = move |pen: &mut LineBuilder<'_>, row: &R, _| cell(pen, row);
         Self { name, gap: 0, cells: None, side: Side::Left, from: 0, cell: Box::new(cell) }
     }
 
-    /// A column whose texts end at its right.
+    /// Makes a column of right-aligned texts.
     pub(crate) fn right(name: &'static str, cells: usize, cell: impl Fn(&R) -> (Role, String) + 'a) -> Self {
-        let cell = move |pen: &mut Pen<'_>, row: &R, cells: usize| {
+        let cell = move |pen: &mut LineBuilder<'_>, row: &R, cells: usize| {
             let (role, text) = cell(row);
             pen.put(role, &right(&text, cells));
         };
         Self { name, gap: 0, cells: Some(cells), side: Side::Right, from: 0, cell: Box::new(cell) }
     }
 
-    /// With so many blanks before it.
+    /// Sets the number of blanks before the column.
     pub(crate) fn after(self, gap: usize) -> Self {
         Self { gap, ..self }
     }
 
-    /// Shown from this width of the table on.
+    /// Sets the least width of a table at which the column is shown.
     pub(crate) fn from(self, room: usize) -> Self {
         Self { from: room, ..self }
     }
 }
 
-/// The columns for which a table has room.
+/// A table with the columns that fit into its width.
 pub(crate) struct Table<'a, R> {
     room: usize,
     columns: Vec<Column<'a, R>>,
 }
 
 impl<'a, R> Table<'a, R> {
-    /// A table of so many cells.
+    /// Makes a table of `room` cells, without the columns that need a wider one.
     pub(crate) fn new(room: usize, columns: Vec<Column<'a, R>>) -> Self {
         let columns = columns.into_iter().filter(|column| room >= column.from).collect();
         Self { room, columns }
     }
 
-    /// The names of the columns.
+    /// Builds the line of headings.
     pub(crate) fn heading(&self, theme: &Theme) -> Line<'static> {
-        let mut pen = Pen::new(theme, self.room);
+        let mut pen = LineBuilder::new(theme, self.room);
         for column in &self.columns {
             let name = match (column.cells, column.side) {
                 (None, _) => column.name.to_owned(),
@@ -88,9 +88,9 @@ impl<'a, R> Table<'a, R> {
         pen.line()
     }
 
-    /// A row.
+    /// Builds the line of a row.
     pub(crate) fn line(&self, row: &R, theme: &Theme) -> Line<'static> {
-        let mut pen = Pen::new(theme, self.room);
+        let mut pen = LineBuilder::new(theme, self.room);
         let mut end = 0;
         for column in &self.columns {
             pen.gap(column.gap);
@@ -104,7 +104,7 @@ impl<'a, R> Table<'a, R> {
         pen.line()
     }
 
-    /// The cells that all of them take together, but for the rest.
+    /// Returns the width of the columns in cells, without the one that takes the rest of the line.
     pub(crate) fn width(&self) -> usize {
         self.columns.iter().map(|column| column.gap + column.cells.unwrap_or(0)).sum()
     }

@@ -1,4 +1,4 @@
-//! The tour through the demo: three lines above the footer, so that they hide nothing.
+//! The tour through the demo: three lines above the footer, in separate rows, so that they hide nothing.
 //!
 //! ```text
 //! ── tour ───────────────────────────────────────────────────────── F hides it ──
@@ -14,10 +14,10 @@ use crate::config::{Role, Theme};
 use crate::state::State;
 use crate::tour::{Step, told};
 
-use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::width::width;
 
-/// Draws the tour, where it has rows.
+/// Draws the tour, if it has rows.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let Some(tour) = &state.tour else { return };
     let room = usize::from(area.width);
@@ -25,14 +25,14 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let rule = if ascii { "-" } else { "─" };
     let keys = state.config.keymap.keys_for(state.context(), Action::Tour);
     let hides = keys.map(|keys| format!(" {keys} hides it ")).unwrap_or_default();
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.put(Role::Border, &rule.repeat(2)).put(Role::Title, " tour ");
     let dashes = pen.room().saturating_sub(width(&hides) + 2);
     pen.put(Role::Border, &rule.repeat(dashes)).put(Role::Dim, &hides).put(Role::Border, &rule.repeat(2));
     draw(frame, area, 0, &pen.line());
 
     let next = tour.next();
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     for step in Step::ALL {
         let (sign, role) = match (tour.done.contains(&step), next == Some(step)) {
@@ -45,7 +45,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     draw(frame, area, 1, &pen.line());
 
     let Some(told) = told(state) else { return };
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     if let Some((key, label)) = &told.key {
         pen.put(Role::Key, key).put(Role::KeyLabel, " ").put(Role::KeyLabel, label).put(Role::Dim, ": ");

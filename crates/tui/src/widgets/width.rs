@@ -1,4 +1,4 @@
-//! Text cut and filled to a width in cells.
+//! Text cut and padded to a width in cells.
 
 use unicode_width::UnicodeWidthChar as _;
 
@@ -6,7 +6,7 @@ use crate::wrap::front;
 pub use crate::wrap::width;
 pub(crate) use crate::wrap::wrapped;
 
-/// The text cut at its end to at most so many cells.
+/// Cuts a text at its end to at most `most` cells.
 pub fn end(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
@@ -18,7 +18,7 @@ pub fn end(text: &str, most: usize) -> String {
     kept
 }
 
-/// The text cut in its middle to at most so many cells: what tells images apart is at both ends.
+/// Cuts a text in its middle to at most `most` cells, because images differ at both ends of their references.
 pub(crate) fn middle(text: &str, most: usize) -> String {
     if width(text) <= most {
         return text.to_owned();
@@ -42,21 +42,21 @@ pub(crate) fn middle(text: &str, most: usize) -> String {
     format!("{}…{back}", front(text, head))
 }
 
-/// The text cut or filled to exactly so many cells, at the left.
+/// Cuts or pads a text to exactly `cells` cells, left-aligned.
 pub fn left(text: &str, cells: usize) -> String {
     let cut = end(text, cells);
     let gap = cells.saturating_sub(width(&cut));
     format!("{cut}{}", " ".repeat(gap))
 }
 
-/// The text cut or filled to exactly so many cells, at the right.
+/// Cuts or pads a text to exactly `cells` cells, right-aligned.
 pub fn right(text: &str, cells: usize) -> String {
     let cut = end(text, cells);
     let gap = cells.saturating_sub(width(&cut));
     format!("{}{cut}", " ".repeat(gap))
 }
 
-/// The text filled to so many cells, cut in its middle if it is longer.
+/// Pads a text to `cells` cells, left-aligned; a longer one is cut in its middle.
 pub(crate) fn left_middle(text: &str, cells: usize) -> String {
     left(&middle(text, cells), cells)
 }

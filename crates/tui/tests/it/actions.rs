@@ -1,4 +1,4 @@
-//! Every action that is possible on a screen does something there.
+//! Tests that every available action has an effect on its screen.
 
 use pinnace_core::time::Time;
 use pinnace_tui::action::{Action, Context};
@@ -8,12 +8,12 @@ use pinnace_tui::dialogs::line::Line;
 use pinnace_tui::dialogs::palette::{Item, PaletteState, Pick, is_motion};
 use pinnace_tui::msg::Effect;
 use pinnace_tui::screens::actions;
-use pinnace_tui::state::{Modal, State};
+use pinnace_tui::state::{Dialog, State};
 
 use crate::fixture::{self, bad_night, console, press, seen, six_nodes};
 use crate::tale;
 
-/// Every state to press in, by a name.
+/// Returns the states to test in, by name.
 fn states() -> Vec<(String, State)> {
     let night = || {
         let mut state = console(120, 40, seen(bad_night(6), six_nodes(), Vec::new()));
@@ -66,15 +66,15 @@ fn states() -> Vec<(String, State)> {
     all
 }
 
-/// Carries an action out, whatever key it has here, if it has one.
+/// Runs an action, whether or not it has a key here.
 fn carry_out(state: &mut State, action: Action) -> Vec<Effect> {
     let pick = Pick::Action(action);
     let item = Item { pick, name: "it".into(), keys: String::new(), help: String::new(), why_not: None };
-    state.modal = Some(Modal::Palette(PaletteState { line: Line::default(), at: 0, items: vec![item] }));
+    state.modal = Some(Dialog::Palette(PaletteState { line: Line::default(), at: 0, items: vec![item] }));
     press(state, "enter")
 }
 
-/// The state as text, without what any key changes.
+/// Returns the state as text, without the fields that any key changes.
 fn state_text(state: &State) -> String {
     let mut state = state.clone();
     (state.now, state.last_key, state.attended) = (Time(0), None, None);
@@ -82,7 +82,8 @@ fn state_text(state: &State) -> String {
     format!("{state:?}")
 }
 
-/// Whether an action to the next trouble does something from another place: here it may be on the only one.
+/// Returns whether a move to the next trouble has an effect from the top: here the cursor may already be on the
+/// only one.
 fn moves_from_the_top(state: &State, action: Action) -> bool {
     let mut top = state.clone();
     press(&mut top, "home");
@@ -98,10 +99,11 @@ fn every_action_that_is_possible_does_something() {
         if state.modal.is_some() {
             continue;
         }
-        // What the first key asks for is asked for.
+        // The first key also sends the queries that wait for one.
         press(&mut state, "f12");
         let context = state.screen_context();
-        // An editor does not say whether it has anything to undo; the text has `Open` only while images are listed.
+        // The editor does not report whether it can undo; `Open` in the text works only while completions are
+        // listed.
         let excused = |action: Action| {
             is_motion(action)
                 || matches!(action, Action::Undo | Action::Redo | Action::Edit | Action::LeaveText)

@@ -1,4 +1,4 @@
-//! A change that asks about what is stuck, and takes its question back.
+//! Tests of a change that asks about a stuck unit, and withdraws its question.
 
 use pinnace_core::change::{Kind, Order};
 use pinnace_tui::action::Context;

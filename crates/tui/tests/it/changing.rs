@@ -1,4 +1,4 @@
-//! Keys in, wishes out: from pins over a plan to a change, and what its answers do.
+//! Tests of keys and effects, from pins to a plan and a change, with the answers to its questions.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
@@ -6,16 +6,16 @@ use std::collections::BTreeSet;
 use pinnace_core::change::{Kind, OnFailure, Order};
 use pinnace_core::finding::Code;
 use pinnace_core::journal::ChangeState;
-use pinnace_core::plan::{BackTo, Goal, Scope};
+use pinnace_core::plan::{Goal, RollbackChoice, Scope};
 use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Seen;
 use pinnace_tui::action::Context;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::screens::change::state::{Stage, Stop};
-use pinnace_tui::screens::plan::state::Fresh;
+use pinnace_tui::screens::plan::state::Freshness;
 use pinnace_tui::state::{Screen, State};
-use pinnace_tui::update::{Pace, pace};
+use pinnace_tui::update::{RedrawPace, pace};
 
 use crate::fixture::{PG, bad_night, change, pinned, press};
 use crate::tale::{self, CHANGE, GOOD, WRONG, event, found, missing, pass, pin, send, type_text};
@@ -65,12 +65,12 @@ fn nothing_is_asked_or_kept_while_somebody_types() {
     press(&mut state, "ctrl-u");
     let typed = type_text(&mut state, &format!("image = \"{WRONG}\""));
     let wants = |effects: &[Effect]| asked(effects).contains(&Want::Image(WRONG.into()));
-    assert!(!wants(&typed) && pace(&state) == Pace::Quiet);
+    assert!(!wants(&typed) && pace(&state) == RedrawPace::Quiet);
     assert!(!wants(&pass(&mut state, 150)));
     let quiet = pass(&mut state, 150);
     assert!(wants(&quiet), "{quiet:?}");
     let kept = quiet.iter().any(|effect| matches!(effect, Effect::SaveDraft { text, .. } if text.contains(WRONG)));
-    assert!(kept && pace(&state) == Pace::Minutes);
+    assert!(kept && pace(&state) == RedrawPace::Minutes);
     press(&mut state, "ctrl-z");
     pass(&mut state, 400);
     let undone: Vec<_> = std::iter::repeat_with(|| press(&mut state, "ctrl-z")).take(100).flatten().collect();
@@ -130,7 +130,7 @@ fn a_kept_draft_wins_and_says_so() {
 fn pins_become_a_plan_a_change_and_are_in_force() {
     let mut state = tale::plan(120, 40);
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
-    assert_eq!(plan.fresh, Fresh::Equal);
+    assert_eq!(plan.fresh, Freshness::Equal);
     let shown = plan.shown.plan.clone();
     assert_eq!(shown.active().count(), 1);
     let copied = press(&mut state, "y");
@@ -149,7 +149,7 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
         Stage::Running { change: CHANGE.into(), stop: Stop::No }
     );
-    assert_eq!(pace(&state), Pace::Seconds);
+    assert_eq!(pace(&state), RedrawPace::Seconds);
     let done = event(&mut state, Kind::Ended { state: ChangeState::Done, text: String::new() });
     assert!(done.contains(&Effect::DropDraft { cluster: ClusterId::FIRST, group: group() }), "{done:?}");
 }
@@ -269,7 +269,7 @@ fn a_plan_that_is_not_equal_to_what_is_live_is_refused_until_planned_again() {
     send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::SomeServices(vec![service])] });
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert_eq!(plan.shown, before, "the plan on screen never changes by itself");
-    assert_eq!(plan.fresh, Fresh::Stale("storefront-n1-host-2 runs 18.3-spock5.0.6-standard-2 now".into()));
+    assert_eq!(plan.fresh, Freshness::Stale("storefront-n1-host-2 runs 18.3-spock5.0.6-standard-2 now".into()));
     let effects = press(&mut state, "a");
     assert!(!effects.iter().any(|effect| matches!(effect, Effect::Apply { .. })));
     press(&mut state, "ctrl-r");
@@ -296,24 +296,24 @@ fn rollback_asks_for_what_the_cursor_is_on() {
     let seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
     send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
     press(&mut state, "h R");
-    assert!(matches!(goal(&state), Goal::Back { scope: Scope::Group, to: Some(BackTo::Change(_)), .. }));
+    assert!(matches!(goal(&state), Goal::Back { scope: Scope::Group, to: Some(RollbackChoice::Change(_)), .. }));
 }
 
 #[test]
 fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
-    use pinnace_tui::state::Guard;
+    use pinnace_tui::state::ChangeGuard;
     let mut state = tale::plan(120, 40);
-    state.clusters[ClusterId::FIRST].guard = Guard::Protected;
+    state.clusters[ClusterId::FIRST].guard = ChangeGuard::Protected;
     let applied = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Apply { .. }));
     assert!(!applied(&press(&mut state, "a")));
     assert!(applied(&press(&mut state, "enter")));
     let mut state = tale::plan(120, 40);
-    state.clusters[ClusterId::FIRST].guard = Guard::ReadOnly;
+    state.clusters[ClusterId::FIRST].guard = ChangeGuard::ReadOnly;
     assert!(!applied(&press(&mut state, "a")));
     assert_eq!(state.notice.unwrap().text, "apply: this cluster is read-only here");
 }
 
-/// What was copied as the permanent fix, and what was said of it.
+/// Returns the copied permanent fix, and the notice about it.
 fn copied_fix(state: &mut State) -> Option<(serde_json::Value, String)> {
     let effects = press(state, "Y");
     let copied = effects.iter().find_map(|effect| if let Effect::Copy(text) = effect { Some(text) } else { None });
@@ -329,7 +329,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
         state.notice.as_ref().unwrap().text,
         "copy fix: no image is pinned here: there is nothing to make permanent"
     );
-    // The pins as they are edited, a plan, and the change that carries it out.
+    // The edited pins, a plan, and the change that applies it.
     let mut state = tale::pins(120, 40);
     pin(&mut state, GOOD);
     found(&mut state, GOOD, '1');
@@ -344,11 +344,11 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
         let mut state = tell(120, 40);
         assert_eq!(copied_fix(&mut state), Some((wanted.clone(), said.clone())));
     }
-    // What was not done is not to be kept.
+    // A failed change has nothing to make permanent.
     let mut state = tale::asking(120, 40);
     event(&mut state, Kind::Ended { state: ChangeState::Failed, text: String::new() });
     assert_eq!(copied_fix(&mut state), None);
-    // And later, from the fleet, what is in force.
+    // Later, on the fleet screen, the fix is for the pins in force.
     let mut state = tale::night(120, 40);
     let units = [("storefront-n1-host-2", "n1", WRONG, GOOD)];
     let mut seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
@@ -361,7 +361,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     assert_eq!(copied_fix(&mut state), Some((wanted, said)));
 }
 
-/// A database's spec as pgEdge's API takes it.
+/// A database's spec in the format of pgEdge's API.
 const SPEC: &str = "{\r\n  \"id\": \"storefront\", \"spec\": { \"database_users\": [{ \"password\": \"hunter2\" }],\r
   \"postgres_version\": \"17.9\", \"spock_version\": \"5\", \"nodes\": [{ \"name\": \"n1\" },\r
   { \"name\": \"n2\", \"orchestrator_opts\": { \"swarm\": { \"extra_labels\": {} } } }],\r
@@ -391,7 +391,7 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
     assert!(!format!("{effects:?}{:?}", state.messages).contains("hunter2"));
     press(&mut state, "ctrl-z ctrl-z");
     assert_eq!(text(&state), before);
-    // What is none is left out: nothing of it gets into a draft.
+    // Text that is no spec is not inserted, so none of it gets into a draft.
     for pasted in ["{ \"password\": \"hunter2\" }", "{ \"nodes\": [ \"hunter2\""] {
         let effects = send(&mut state, Msg::Paste(pasted.into()));
         assert!(!format!("{effects:?}").contains("hunter2") && text(&state) == before, "{effects:?}");
@@ -404,7 +404,7 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
 #[test]
 fn a_second_plan_of_a_tag_asks_registry_and_engine_again() {
     let mut state = tale::plan(120, 40);
-    // What is asked once is noted as asked: the next plan must ask all the same.
+    // Queries that were sent are marked as asked; the next plan must send them nevertheless.
     for _ in 0..2 {
         press(&mut state, "esc");
         pass(&mut state, 61_000);
@@ -415,5 +415,5 @@ fn a_second_plan_of_a_tag_asks_registry_and_engine_again() {
         }
     }
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
-    assert_eq!(plan.fresh, Fresh::Equal);
+    assert_eq!(plan.fresh, Freshness::Equal);
 }

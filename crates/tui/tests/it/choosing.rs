@@ -1,12 +1,12 @@
-//! The choices of a plan by keys: credentials, start-first, why, a file; and tasks that start anew.
+//! Tests of a plan's options by keys: credentials, start-first, the reason, saving to a file; and of redeploys.
 
 use pinnace_core::plan::Credentials;
 use pinnace_core::plan::{CredentialSource, UpdateOrder};
-use pinnace_core::plan::{Goal, RedeployImage, Saved, Scope};
-use pinnace_core::registry::{Fact, Learned, Via};
+use pinnace_core::plan::{Goal, RedeployImage, SavedPlan, Scope};
+use pinnace_core::registry::{Fact, FactSource, Learned};
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::screens::plan::state::{Fresh, PlanState};
+use pinnace_tui::screens::plan::state::{Freshness, PlanState};
 use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::{NOW, PG, pinned, press};
@@ -20,7 +20,7 @@ fn shown(state: &State) -> &PlanState {
 }
 
 fn has_login(state: &mut State) {
-    let learned = Learned::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: Via::Written });
+    let learned = Learned::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Written });
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned });
 }
 
@@ -34,7 +34,7 @@ fn a_choice_is_another_plan_and_its_warnings_are_to_be_seen_again() {
     assert_eq!(plan.manner.sending, CredentialSource::Operator);
     let sent = plan.shown.plan.active().map(|(_, unit)| unit.credentials).collect::<Vec<_>>();
     assert_eq!(sent, [Credentials::Operator]);
-    assert!(plan.shown.plan.id != before && plan.fresh == Fresh::Equal);
+    assert!(plan.shown.plan.id != before && plan.fresh == Freshness::Equal);
     press(&mut state, "c");
     assert_eq!(shown(&state).shown.plan.id, before, "and back");
     press(&mut state, "S");
@@ -70,10 +70,10 @@ fn a_plan_is_saved_with_all_that_it_was_made_from() {
     press(&mut state, "S");
     let effects = press(&mut state, "W");
     let [Effect::SavePlan { name, text }] = effects.as_slice() else { panic!("{effects:?}") };
-    let saved = Saved::read(text).unwrap();
+    let saved = SavedPlan::read(text).unwrap();
     assert_eq!((&saved.plan, &saved.manner), (&shown(&state).shown.plan, &shown(&state).manner));
     assert_eq!(*name, format!("storefront-{}", saved.plan.id));
-    // What does not hold any more is not saved.
+    // A stale plan is not saved.
     let mut service = crate::fixture::bad_night(0).remove(0).service;
     service.places.image = pinned(tale::WRONG, '9');
     send(
@@ -91,7 +91,7 @@ fn tasks_start_anew_by_a_key_and_by_the_tags_new_image_with_another() {
     let Goal::Redeploy { scope, by, .. } = shown(&state).goal.clone() else { panic!("{:?}", shown(&state).goal) };
     assert!(matches!(scope, Scope::Service(_)) && by == RedeployImage::Same);
     found(&mut state, &pinned(PG, '1'), '1');
-    assert_eq!(shown(&state).fresh, Fresh::Equal, "{:?}", shown(&state).shown.wants);
+    assert_eq!(shown(&state).fresh, Freshness::Equal, "{:?}", shown(&state).shown.wants);
     assert!(shown(&state).shown.plan.units.iter().all(|unit| unit.from == unit.to));
     press(&mut state, "t");
     let Goal::Redeploy { by, .. } = shown(&state).goal.clone() else { panic!() };

@@ -1,11 +1,11 @@
-//! The list of images under a line of the pins: keys in, wishes and the list out, and what it looks like.
+//! Tests of the completions under a line of the pins: keys, effects, the list, and snapshots.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pinnace_core::registry::Want;
-use pinnace_core::registry::{Allowance, Fact, ImageFact, Learned, Via, Why};
+use pinnace_core::registry::{Allowance, Fact, FactSource, ImageFact, Learned, Why};
 use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
 use pinnace_tui::action::Context;
@@ -35,7 +35,7 @@ fn is_open(state: &State) -> bool {
     matches!(state.screens.last(), Some(Screen::Pins(pins)) if pins.complete.is_some())
 }
 
-/// What can be taken, in order.
+/// Returns the tags of the listed completions, in order.
 fn picks(state: &State) -> Vec<&str> {
     let list = list(state);
     list.found.iter().map(|pick| list.text(*pick)).map(|text| text.rsplit(':').next().unwrap()).collect()
@@ -228,7 +228,7 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
 #[test]
 fn the_word_tells_what_it_follows() {
     let about = |manifest: VersionManifest, state: &mut State| {
-        let fact = known(state, Arc::new(manifest), Via::Written);
+        let fact = known(state, Arc::new(manifest), FactSource::Written);
         learn(state, Learned::Versions(fact));
         lines_of(state).join("\n")
     };
@@ -254,10 +254,10 @@ fn a_registry_that_counts_is_asked_about_the_chosen_one_only() {
     let mut state = typed(120, 40, "image = \"");
     press(&mut state, "tab");
     let allowance = Some(Allowance { limit: 100, remaining: 20, window: None });
-    let fact = known(&state, ImageFact { allowance, ..ImageFact::new(digest('7'), None) }, Via::Registry);
+    let fact = known(&state, ImageFact { allowance, ..ImageFact::new(digest('7'), None) }, FactSource::Registry);
     learn(&mut state, Learned::Image(format!("{REPOSITORY}:other"), fact));
     let effects = tags(&mut state, REPOSITORY, TAGS);
-    // What runs was asked about when the pins were opened.
+    // The running images were queried when the pins were opened.
     assert!(asked(&effects).len() <= 1, "{effects:?}");
     let more: Vec<usize> = (0..3).map(|_| asked(&press(&mut state, "down")).len()).collect();
     assert!(more.iter().all(|count| *count <= 1) && more.contains(&1), "{more:?}");

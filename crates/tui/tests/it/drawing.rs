@@ -1,4 +1,4 @@
-//! A state as a terminal shows it.
+//! Drawing of a state into a test terminal.
 
 use pinnace_tui::config::Theme;
 use pinnace_tui::state::State;
@@ -6,14 +6,14 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-/// Draws the state at a terminal of this size, which may be another than its own.
+/// Draws the state into a terminal of this size, which may differ from the size in the state.
 pub fn draw_at(state: &State, (width, height): (u16, u16), theme: &Theme) -> Buffer {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal.draw(|frame| pinnace_tui::view::view(frame, state, theme)).unwrap();
     terminal.backend().buffer().clone()
 }
 
-/// The text of a buffer, by lines.
+/// Returns the lines of text in a buffer.
 pub fn lines(buffer: &Buffer) -> Vec<String> {
     let area = buffer.area;
     let line = |y| {

@@ -1,4 +1,4 @@
-//! A swarm to look at: what a bad night looks like, and any number of services that are well.
+//! Test swarms: one with several failing services, and any number of healthy ones.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use pinnace_core::plan::{Action, ImageAt, Kind, Plan, Record, Unit};
+use pinnace_core::plan::{Action, ImageWithDigest, Kind, Plan, Record, Unit};
 use pinnace_core::swarm::{
     Availability, Mode, Node, NodeState, Place, Places, RestartCondition, Role, Service, Task, TaskState,
     UntouchedHash, UpdatePolicy, UpdateState, UpdateStatus,
@@ -20,7 +20,7 @@ use pinnace_tui::msg::{Msg, Stamped};
 use pinnace_tui::state::{Cluster, State};
 use pinnace_tui::update::update;
 
-/// 2026-11-20T02:14:07Z.
+/// The time of all tests: 2026-11-20T02:14:07Z.
 pub const NOW: Time = Time(1_795_140_847_000);
 const MINUTE: i64 = 60;
 const DAY: i64 = 86_400;
@@ -113,7 +113,7 @@ impl One {
         self.label(DATABASE, id).label(COMPONENT, "postgres").label(DB_NODE, member)
     }
 
-    /// Adds a task in this state since so many seconds; those that are over are not wanted any more.
+    /// Adds a task that has been in this state for `seconds`; the desired state of an ended task is shutdown.
     pub fn task(mut self, node: &str, state: TaskState, seconds: i64, error: &str) -> Self {
         let over = state.is_over();
         let slot = if over { 1 } else { 1 + self.tasks.iter().filter(|task| !task.state.is_over()).count() as u64 };
@@ -140,7 +140,7 @@ impl One {
         self.task(node, TaskState::Running, seconds, "")
     }
 
-    /// The engine remembers this image as the one before, changed so many seconds ago.
+    /// Sets the image before the last update, which was `seconds` ago, as the engine reports it.
     pub fn before(mut self, image: &str, seconds: i64) -> Self {
         self.service.previous = Some(places(image));
         self.service.updated = ago(seconds);
@@ -175,7 +175,7 @@ pub fn six_nodes() -> Vec<Node> {
     nodes
 }
 
-/// Three that need somebody, one being updated, and so many that are well.
+/// Returns three services in trouble, one that is being updated, and `well` healthy ones.
 pub fn bad_night(well: usize) -> Vec<One> {
     let wrong = "ghcr.io/pgedge/pgedge-postgres:my-custom-image";
     let missing = format!("No such image: {wrong}");
@@ -226,7 +226,7 @@ pub fn bad_night(well: usize) -> Vec<One> {
     all
 }
 
-/// What the observer would send of such a swarm.
+/// Returns the observations that the observer would make of these services, nodes and slots.
 pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<Slot>) -> Vec<Seen> {
     let engine = Engine { host: "mgr-1".into(), node: "mgr-1-id".into(), ..Engine::default() };
     let mut seen = vec![Seen::Link(Link::Live), Seen::Engine(engine), Seen::Nodes(nodes)];
@@ -236,7 +236,7 @@ pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<Slot>) -> Vec<Seen>
     seen
 }
 
-/// A console of this size that has seen that.
+/// Makes a console of this size that has received these observations.
 pub fn console(width: u16, height: u16, seen: Vec<Seen>) -> State {
     let mut config = Config::default();
     config.settings.theme = "night".into();
@@ -254,7 +254,7 @@ pub fn console(width: u16, height: u16, seen: Vec<Seen>) -> State {
     state
 }
 
-/// A unit that brings a service from one image to another.
+/// Makes a unit that updates a service from one image to another.
 fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
     Unit {
         service: (*service).into(),
@@ -262,8 +262,8 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         member: (*member).into(),
         node: "mgr-2".into(),
         action: Action::New,
-        from: ImageAt::new(from),
-        to: ImageAt::new(to),
+        from: ImageWithDigest::new(from),
+        to: ImageWithDigest::new(to),
         reasons: Vec::new(),
         effect: pinnace_core::plan::Effect::default(),
         edits: Vec::new(),
@@ -277,7 +277,7 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
     }
 }
 
-/// A change of the journal, with its record.
+/// Returns the observations of a change in the journal and of its record.
 pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&str, &str, &str, &str)]) -> Vec<Seen> {
     let key = pinnace_core::swarm::GroupKey::parse(group).unwrap();
     let id = format!("0199aa{seq:02}-{}", &key.hash()[..8]);
@@ -324,7 +324,7 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
     vec![Seen::Slot(Box::new(slot)), Seen::Record { change: id, record: Some(Box::new(record)) }]
 }
 
-/// Presses keys written as in a keymap file, and returns what was wished for.
+/// Presses keys, written as in a keymap file, and returns the effects.
 pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
     let mut effects = Vec::new();
     for key in keys.split_whitespace() {
@@ -334,7 +334,7 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
     effects
 }
 
-/// The registry has no such image.
+/// Answers that the registry does not have this image.
 pub fn not_found(state: &mut State, reference: &str) {
     let fact = pinnace_core::registry::Fact::Failed { why: pinnace_core::registry::Why::NotFound, at: NOW };
     assert!(ImageRef::parse(reference).is_ok());
@@ -345,7 +345,7 @@ pub fn not_found(state: &mut State, reference: &str) {
     update(state, Stamped { at: state.now, msg });
 }
 
-/// Some changes there were.
+/// Returns the observations of several past changes.
 pub fn history() -> Vec<Seen> {
     let new = pinned(PG, '1');
     let wrong = "ghcr.io/pgedge/pgedge-postgres:my-custom-image";
@@ -372,7 +372,7 @@ pub fn history() -> Vec<Seen> {
     seen
 }
 
-/// Presses keys, and gives an open log some lines.
+/// Presses keys, and sends some lines if this opens a log.
 pub fn log(state: &mut State, keys: &str) {
     press(state, keys);
     let Some(pinnace_tui::state::Screen::Logs(logs)) = state.screens.last() else { return };

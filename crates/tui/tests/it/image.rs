@@ -1,4 +1,4 @@
-//! The image's screen: which image is meant, what is asked for it, its contract, its files, and what it looks like.
+//! Tests of the image screen: the selected image, its queries, its contract, its files, and snapshots.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::registry::Want;
 use pinnace_core::registry::{
-    About, Config, Entry, Fact, FileKind, Files, ImageFact, ImageFile, Layer, Learned, Reading, Step, Via, Why,
+    About, Config, Entry, Fact, FactSource, FileKind, Files, ImageFact, ImageFile, Layer, Learned, Reading, Step, Why,
 };
 use pinnace_core::time::Time;
 use pinnace_tui::action::Context;
@@ -89,15 +89,18 @@ fn index() -> About {
 
 fn names(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let value = ImageFact::new(digest(digit), None);
-    learned(state, Learned::Image(reference.into(), Fact::Known { value, at: NOW, via: Via::Registry }))
+    learned(state, Learned::Image(reference.into(), Fact::Known { value, at: NOW, via: FactSource::Registry }))
 }
 
 fn is(state: &mut State, repository: &str, about: About) -> Vec<Effect> {
     let reference = format!("{repository}@{}", about.digest);
-    learned(state, Learned::About(reference, Fact::Known { value: Arc::new(about), at: NOW, via: Via::Registry }))
+    learned(
+        state,
+        Learned::About(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
+    )
 }
 
-/// Answers everything that is asked about the queue's image.
+/// Answers all queries about the queue's image.
 fn answer(state: &mut State) {
     names(state, QUEUE, '1');
     is(state, "rabbitmq", index());
@@ -181,7 +184,7 @@ fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     assert_eq!(asked(&press(&mut state, "i")), [Want::Image(QUEUE.into())].into());
 }
 
-/// The pins set a contract for the queue, in a change that landed.
+/// Makes a console in which a completed change has set pins with a contract for the queue.
 fn with_contract(width: u16, height: u16, contract: &str) -> State {
     let units = [("queue", "queue", "rabbitmq:4.0-management", QUEUE)];
     let mut change = crate::fixture::change("service/queue", 1, pinnace_core::journal::ChangeState::Done, 3, &units);
@@ -261,7 +264,7 @@ fn files_are_read_only_when_asked_for() {
     assert!(shown.contains("1.2 kB  /usr/lib/x000.so") && !shown.contains(" /usr\n"), "{shown}");
     press(&mut state, "G");
     assert!(text(&state).contains("/usr/lib/x099.so"), "{}", text(&state));
-    // An answer for another image, or for one that was left, is on no screen.
+    // Answers about another image, or about one whose screen was closed, are ignored.
     let other = Msg::Files { cluster: ClusterId::FIRST, image: "x:1".into(), manifest: digest('2'), files: files(&[]) };
     send(&mut state, other);
     assert!(text(&state).contains("/usr/lib/x099.so"));

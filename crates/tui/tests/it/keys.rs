@@ -1,4 +1,4 @@
-//! Keys in, effects and state out.
+//! Tests of keys: keys in, effects and state out.
 
 use pinnace_core::registry::Want;
 use pinnace_core::time::Time;
@@ -6,10 +6,10 @@ use pinnace_core::world::{Link, Seen};
 use pinnace_tui::action::Context;
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::dialogs::state::Detail;
-use pinnace_tui::dialogs::state::Modal;
+use pinnace_tui::dialogs::state::Dialog;
 use pinnace_tui::msg::{Effect, Msg, Stamped};
 use pinnace_tui::screens::fleet::rows::{Row, RowId};
-use pinnace_tui::screens::fleet::state::Pane;
+use pinnace_tui::screens::fleet::state::FleetPane;
 use pinnace_tui::screens::service::state::Tab;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::update;
@@ -174,7 +174,7 @@ fn trouble_is_gone_through_with_n() {
 fn a_node_filters_by_itself() {
     let mut state = night();
     press(&mut state, "tab tab");
-    assert_eq!(state.fleet.pane, Pane::Nodes);
+    assert_eq!(state.fleet.pane, FleetPane::Nodes);
     press(&mut state, "j enter");
     assert_eq!(state.fleet.filter.typed(), "node:wrk-3");
 }
@@ -183,7 +183,7 @@ fn a_node_filters_by_itself() {
 fn another_cluster_is_shown_with_enter() {
     let mut state = night();
     press(&mut state, "tab down enter");
-    assert_eq!((state.cluster().name.as_str(), state.fleet.pane), ("staging", Pane::Services));
+    assert_eq!((state.cluster().name.as_str(), state.fleet.pane), ("staging", FleetPane::Services));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_service_has_three_parts() {
     assert_eq!(tab(&state), Tab::Settings);
     press(&mut state, "shift-tab D");
     assert!(
-        matches!(&state.modal, Some(Modal::Detail(detail)) if detail.lines.iter().any(|line| line.contains("task")))
+        matches!(&state.modal, Some(Dialog::Detail(detail)) if detail.lines.iter().any(|line| line.contains("task")))
     );
 }
 
@@ -235,7 +235,7 @@ fn help_opens_everywhere_and_closes() {
     for keys in ["?", "enter ?", "h ?", "l ?", "f1"] {
         let mut state = night();
         press(&mut state, keys);
-        assert!(matches!(state.modal, Some(Modal::Help(_))), "{keys}");
+        assert!(matches!(state.modal, Some(Dialog::Help(_))), "{keys}");
         press(&mut state, "?");
         assert!(state.modal.is_none(), "{keys}");
     }
@@ -275,7 +275,7 @@ fn every_command_can_be_pressed_everywhere_without_harm() {
 fn a_text_of_wide_characters_can_be_read_to_its_end() {
     let mut state = night();
     let line = format!("{} the end", "日本語".repeat(114 * 20));
-    state.modal = Some(Modal::Detail(Detail { title: "a text".to_owned(), lines: vec![line], top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title: "a text".to_owned(), lines: vec![line], top: 0 }));
     press(&mut state, "end");
     let text = lines_of(&state).join("\n");
     assert!(text.contains("the end"), "{text}");

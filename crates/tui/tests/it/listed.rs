@@ -1,10 +1,10 @@
-//! A list of images under a line of the pins, and what is answered for it.
+//! States with completions under a line of the pins, and the answers for them.
 
 use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
 use pinnace_core::image::Digest;
-use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Tags, Via, Why};
+use pinnace_core::registry::{About, Config, Fact, FactSource, ImageFact, Learned, Tags, Why};
 use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
 use pinnace_tui::msg::{Effect, Msg};
@@ -26,7 +26,7 @@ pub fn learn(state: &mut State, learned: Learned) -> Vec<Effect> {
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
-pub fn known<T>(state: &State, value: T, via: Via) -> Fact<T> {
+pub fn known<T>(state: &State, value: T, via: FactSource) -> Fact<T> {
     Fact::Known { value, at: state.now, via }
 }
 
@@ -37,13 +37,13 @@ pub fn manifest(state: &mut State) -> Vec<Effect> {
         {"postgres_version":"17.10","spock_version":"5","image":"pgedge-postgres:17.10-spock5.0.10-standard-1"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
     let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", ManifestOrigin::BuiltIn, None).unwrap();
-    let fact = known(state, Arc::new(manifest), Via::Written);
+    let fact = known(state, Arc::new(manifest), FactSource::Written);
     learn(state, Learned::Versions(fact))
 }
 
 pub fn tags(state: &mut State, repository: &str, names: &str) -> Vec<Effect> {
     let tags = Tags { names: names.split_whitespace().map(str::to_owned).collect(), cut: false };
-    let fact = known(state, Arc::new(tags), Via::Registry);
+    let fact = known(state, Arc::new(tags), FactSource::Registry);
     learn(state, Learned::Tags(repository.into(), fact))
 }
 
@@ -52,9 +52,9 @@ pub fn refused(state: &mut State, repository: &str, why: Why) -> Vec<Effect> {
     learn(state, Learned::Tags(repository.into(), fact))
 }
 
-/// The registry has an image under this tag, built so many days ago.
+/// Answers that the registry has an image under this tag, built `days` ago.
 pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect> {
-    let fact = known(state, ImageFact::new(digest(digit), None), Via::Registry);
+    let fact = known(state, ImageFact::new(digest(digit), None), FactSource::Registry);
     let effects = learn(state, Learned::Image(format!("{REPOSITORY}:{tag}"), fact));
     let about = About {
         digest: digest(digit),
@@ -66,12 +66,12 @@ pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect
         layers: Vec::new(),
         config: Config { created: Some(Time(state.now.0 - days * 86_400_000)), ..Config::default() },
     };
-    let fact = known(state, Arc::new(about), Via::Registry);
+    let fact = known(state, Arc::new(about), FactSource::Registry);
     learn(state, Learned::About(format!("{REPOSITORY}@{}", digest(digit)), fact));
     effects
 }
 
-/// An empty line under the failing member, with this typed into it.
+/// The pins with a new line under the failing member, into which this text was typed.
 pub fn typed(width: u16, height: u16, text: &str) -> State {
     let mut state = tale::pins(width, height);
     press(&mut state, "ctrl-u enter up");
@@ -80,7 +80,7 @@ pub fn typed(width: u16, height: u16, text: &str) -> State {
     state
 }
 
-/// The list with all that can be known of it.
+/// The completions with all facts known.
 pub fn full(width: u16, height: u16) -> State {
     let mut state = typed(width, height, "image = \"");
     press(&mut state, "tab");

@@ -1,4 +1,4 @@
-//! A log-in to a registry from the console: the form, what follows from it, and that nobody sees the password.
+//! Tests of a login to a registry from the console: the form, its effects, and the secrecy of the password.
 
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
@@ -9,7 +9,7 @@ use pinnace_core::registry::Want;
 use pinnace_core::registry::{Fact, Learned, Why};
 use pinnace_tui::action::Context;
 use pinnace_tui::dialogs::login::state::Field;
-use pinnace_tui::dialogs::state::Modal;
+use pinnace_tui::dialogs::state::Dialog;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::{Screen, State};
 
@@ -33,12 +33,12 @@ fn refuse(state: &mut State, reference: &str, why: Why) -> Vec<Effect> {
 
 fn form(state: &State) -> (&str, &str, Field) {
     match &state.modal {
-        Some(Modal::Login(form)) => (form.host.text(), form.user.text(), form.field),
+        Some(Dialog::Login(form)) => (form.host.text(), form.user.text(), form.field),
         other => panic!("{other:?}"),
     }
 }
 
-/// Pins with an image that is refused, and keys that are keys.
+/// The pins with an image that a registry refuses, and the cursor outside of the text.
 fn denied(width: u16, height: u16) -> State {
     let mut state = tale::pins(width, height);
     tale::pin(&mut state, IMAGE);
@@ -71,7 +71,7 @@ fn the_registry_it_is_about_is_there_already() {
 
     let mut change = tale::working(120, 40);
     press(&mut change, "L");
-    assert!(!matches!(change.modal, Some(Modal::Login(_))), "there it leaves the change");
+    assert!(!matches!(change.modal, Some(Dialog::Login(_))), "there it leaves the change");
 }
 
 #[test]

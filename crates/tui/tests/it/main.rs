@@ -1,4 +1,4 @@
-//! The console over made-up states: keys in, effects and screens out.
+//! Tests of the console on made-up states: keys in, effects and screens out.
 
 #[cfg(test)]
 mod actions;

@@ -1,4 +1,4 @@
-//! What the screens look like: text and styles, in a theme of one colour a role.
+//! Snapshots of the screens: text and styles, in a theme with a different colour for each role.
 
 use pinnace_tui::clusters::ClusterId;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use crate::drawing::{draw_at, lines};
 use crate::fixture::{self, NOW, console, press};
 use crate::tale;
 
-/// Every role in a colour of its own, so that a style in a snapshot names its role.
+/// A theme with a different colour for each role, so that the styles in a snapshot name their roles.
 fn theme() -> &'static Theme {
     static THEME: OnceLock<Theme> = OnceLock::new();
     THEME.get_or_init(one_colour_a_role)
@@ -40,7 +40,7 @@ fn draw(state: &State) -> Buffer {
     draw_at(state, (state.size.width, state.size.height), theme())
 }
 
-/// The text, then line by line which role stands from which column on.
+/// Returns the text, and then for each line the roles with the columns where they start.
 pub fn picture(state: &State) -> String {
     let buffer = draw(state);
     let mut text = lines(&buffer).join("\n");
@@ -68,7 +68,7 @@ pub fn picture(state: &State) -> String {
     text
 }
 
-/// The text, by lines.
+/// Returns the lines of text on the screen.
 pub fn lines_of(state: &State) -> Vec<String> {
     lines(&draw(state))
 }
@@ -242,7 +242,7 @@ fn forty_services_fit_the_first_page_where_it_matters() {
             assert!(page.contains(text), "{text} at {width}x{height}\n{page}");
         }
         assert!(state.fleet.rows.iter().filter(|row| row.is_trouble()).count() == 3);
-        // Everything else is a few keys away: open what is left out, then walk.
+        // Everything else needs a few keys: open what is folded, then move down.
         press(&mut state, "home");
         while state.fleet.index() + 1 < state.fleet.rows.len() || !matches!(state.row(), Some(Row::Service(_))) {
             match state.row() {

@@ -1,4 +1,4 @@
-//! What the screens of pins, plans and changes look like: text and styles.
+//! Snapshots of the screens of pins, plans and changes: text and styles.
 
 use crate::screens::picture;
 use crate::tale;

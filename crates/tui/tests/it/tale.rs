@@ -1,4 +1,4 @@
-//! The way from a failing service to a change that landed, told up to a chosen point.
+//! A scenario in steps, from a failing service to a completed change; each function stops at one step.
 
 use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pinnace_core::change::{Event, Kind, Phase, Question, TaskLine};
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Direction, UnitState};
-use pinnace_core::registry::{About, Config, Fact, ImageFact, Learned, Via, Why};
+use pinnace_core::registry::{About, Config, Fact, FactSource, ImageFact, Learned, Why};
 use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
@@ -21,12 +21,12 @@ pub const GOOD: &str = PG;
 pub const WRONG: &str = "ghcr.io/pgedge/pgedge-postgres:18.3-spock5.0.6-standard-2";
 pub const CHANGE: &str = "0199c0de-7000-7000-8000-000000000001";
 
-/// Sends a message now.
+/// Sends a message at the current time.
 pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
     update(state, Stamped { at: state.now, msg })
 }
 
-/// Lets time pass, with a tick at its end.
+/// Advances the time, and sends a tick.
 pub fn pass(state: &mut State, milliseconds: i64) -> Vec<Effect> {
     let at = Time(state.now.0 + milliseconds);
     update(state, Stamped { at, msg: Msg::Tick })
@@ -38,18 +38,19 @@ pub fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
     text.chars().flat_map(|c| send(state, Msg::Key(key(c).parse().unwrap()))).collect()
 }
 
-/// The registry has it.
+/// Answers that the registry has this image, with its details.
 pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let digest = Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap();
     let platforms = vec![Platform::new("linux", "amd64"), Platform::new("linux", "arm64")];
     let value = ImageFact { size: Some(212_000_000), ..ImageFact::new(digest, Some(platforms)) };
     let about = about(reference, &value);
     let fact = |via| Fact::Known { value: value.clone(), at: NOW, via };
-    let mut effects = learned(state, Learned::Image(reference.into(), fact(Via::Registry)));
+    let mut effects = learned(state, Learned::Image(reference.into(), fact(FactSource::Registry)));
     effects.extend(learned(state, about));
-    effects.extend(learned(state, Learned::Engine(reference.into(), fact(Via::Engine))));
+    effects.extend(learned(state, Learned::Engine(reference.into(), fact(FactSource::Engine))));
     let host = ImageRef::parse(reference).unwrap().host;
-    effects.extend(learned(state, Learned::Login(host, Fact::Known { value: false, at: NOW, via: Via::Written })));
+    effects
+        .extend(learned(state, Learned::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Written })));
     effects.extend(learned(state, Learned::Versions(versions())));
     effects
 }
@@ -58,7 +59,7 @@ fn learned(state: &mut State, learned: Learned) -> Vec<Effect> {
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
-/// An image with an entry point, that names no base.
+/// Makes the details of an image with an entry point and without a named base image.
 fn about(reference: &str, fact: &ImageFact) -> Learned {
     let about = About {
         digest: fact.digest.clone(),
@@ -72,19 +73,19 @@ fn about(reference: &str, fact: &ImageFact) -> Learned {
     };
     let image = ImageRef::parse(reference).unwrap();
     let by_digest = image.by_digest(&about.digest);
-    Learned::About(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: Via::Registry })
+    Learned::About(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
 }
 
-/// A version manifest with two versions.
+/// Makes a version manifest with two versions.
 fn versions() -> Fact<Arc<VersionManifest>> {
     let text = r#"{"schema_version":1,"images":{"postgres":[
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}]}}"#;
     let value = VersionManifest::parse(text, REPOSITORY_HOST, ManifestOrigin::BuiltIn, None).unwrap();
-    Fact::Known { value: Arc::new(value), at: NOW, via: Via::Written }
+    Fact::Known { value: Arc::new(value), at: NOW, via: FactSource::Written }
 }
 
-/// The registry does not have it.
+/// Answers that the registry does not have this image.
 pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
     let fact = Fact::Failed { why: Why::NotFound, at: state.now };
     let mut effects = learned(state, Learned::Image(reference.into(), fact));
@@ -92,14 +93,14 @@ pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
     effects
 }
 
-/// The console on the failing service of a bad night, nothing changed with pinnace before.
+/// The console with the cursor on a failing service, and without earlier changes by pinnace.
 pub fn night(width: u16, height: u16) -> State {
     let mut state = console(width, height, seen(bad_night(6), six_nodes(), Vec::new()));
     state.fleet.cursor = Some(RowId::Service("storefront-n1-host-2-id".into()));
     state
 }
 
-/// The pins of its group, with the cursor on it.
+/// The pins of the failing service's group, with the cursor on this service.
 pub fn pins(width: u16, height: u16) -> State {
     let mut state = night(width, height);
     press(&mut state, "p");
@@ -107,13 +108,13 @@ pub fn pins(width: u16, height: u16) -> State {
     state
 }
 
-/// No draft was kept.
+/// Answers that no draft is stored.
 pub fn no_draft(state: &mut State) -> Vec<Effect> {
     let group = GroupKey::parse("database/storefront").unwrap();
     send(state, Msg::Draft { cluster: ClusterId::FIRST, group, text: None, at: None })
 }
 
-/// Replaces the line of the failing member by a pin.
+/// Replaces the line of the failing member with a pin.
 pub fn pin(state: &mut State, image: &str) -> Vec<Effect> {
     press(state, "ctrl-u");
     let mut effects = type_text(state, &format!("image = \"{image}\""));
@@ -122,7 +123,7 @@ pub fn pin(state: &mut State, image: &str) -> Vec<Effect> {
     effects
 }
 
-/// The pins edited to what is not there, with a slip of the fingers.
+/// The pins with an image that does not exist, and with a typing mistake.
 pub fn pins_bad(width: u16, height: u16) -> State {
     let mut state = pins(width, height);
     pin(&mut state, WRONG);
@@ -137,7 +138,7 @@ pub fn pins_bad(width: u16, height: u16) -> State {
     state
 }
 
-/// The plan that brings the failing member to another image; the registry has answered.
+/// The plan that updates the failing member to another image; the registry has answered.
 pub fn plan(width: u16, height: u16) -> State {
     let mut state = pins(width, height);
     pin(&mut state, GOOD);
@@ -146,7 +147,7 @@ pub fn plan(width: u16, height: u16) -> State {
     state
 }
 
-/// The plan that goes back.
+/// The plan for a rollback.
 pub fn back(width: u16, height: u16) -> State {
     let mut state = night(width, height);
     press(&mut state, "R");
@@ -154,7 +155,7 @@ pub fn back(width: u16, height: u16) -> State {
     state
 }
 
-/// The plan, applied and begun.
+/// The applied plan, with its change begun.
 pub fn begun(width: u16, height: u16) -> State {
     let mut state = plan(width, height);
     let effects = press(&mut state, "a");
@@ -172,7 +173,7 @@ pub fn begun(width: u16, height: u16) -> State {
     state
 }
 
-/// Something happened in the change.
+/// Sends an event of the change.
 pub fn event(state: &mut State, kind: Kind) -> Vec<Effect> {
     let at = state.now;
     send(state, Msg::Change { cluster: ClusterId::FIRST, change: CHANGE.into(), event: Event { index: 0, at, kind } })
@@ -183,14 +184,14 @@ fn phase(state: &mut State, unit: usize, phase: Phase, milliseconds: i64) {
     event(state, Kind::Phase { unit, phase, direction: Direction::To });
 }
 
-/// The first unit at work, waiting for its new task.
+/// The change with its first unit waiting for the new task.
 pub fn working(width: u16, height: u16) -> State {
     let mut state = begun(width, height);
     at_work(&mut state, 1);
     state
 }
 
-/// A unit goes through its steps, as far as waiting for its new task.
+/// Sends the events of a unit up to the wait for its new task.
 pub fn at_work(state: &mut State, unit: usize) {
     phase(state, unit, Phase::Check, 100);
     event(state, Kind::Unit { unit, state: UnitState::Posting });
@@ -213,7 +214,7 @@ pub fn at_work(state: &mut State, unit: usize) {
     pass(state, 24_000);
 }
 
-/// The unit failed and was put back; it asks.
+/// The change after its unit failed and was rolled back, waiting for an answer.
 pub fn asking(width: u16, height: u16) -> State {
     let mut state = working(width, height);
     let why = "failed: task: non-zero exit (1)".into();
@@ -231,7 +232,7 @@ pub fn asking(width: u16, height: u16) -> State {
     state
 }
 
-/// The new image's task finds no node; it asks.
+/// The change with a new task that finds no node, waiting for an answer.
 pub fn stuck(width: u16, height: u16) -> State {
     let mut state = begun(width, height);
     phase(&mut state, 1, Phase::Verify, 100);
@@ -255,7 +256,7 @@ pub fn stuck(width: u16, height: u16) -> State {
     state
 }
 
-/// It landed.
+/// The change after its success.
 pub fn done(width: u16, height: u16) -> State {
     let mut state = working(width, height);
     phase(&mut state, 1, Phase::Settle, 4000);
@@ -266,7 +267,7 @@ pub fn done(width: u16, height: u16) -> State {
     state
 }
 
-/// A change of somebody else that is not finished.
+/// An unfinished change of another operator.
 pub fn left(width: u16, height: u16) -> State {
     let mut state = night(width, height);
     let old = crate::fixture::pinned(PG, '1');
@@ -285,7 +286,7 @@ pub fn left(width: u16, height: u16) -> State {
     state
 }
 
-/// A story by its name, for pictures.
+/// Returns the state of a step by its name, for snapshots.
 pub fn told(name: &str, width: u16, height: u16) -> Option<State> {
     let tell: fn(u16, u16) -> State = match name {
         "pins" => pins,

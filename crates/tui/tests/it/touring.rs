@@ -1,4 +1,4 @@
-//! The tour through the demo, over made-up states.
+//! Tests of the tour through the demo, on made-up states.
 
 use pinnace_tui::state::State;
 use pinnace_tui::tour::{Step, Tour, told};
@@ -34,7 +34,7 @@ fn the_tour_follows_what_is_done() {
     for (step, keys) in [
         (Step::Find, "enter"),
         (Step::Changed, "h"),
-        // Pins are not opened from the history.
+        // The pins cannot be opened from the history.
         (Step::Pin, "esc"),
         (Step::Pin, "p"),
     ] {

@@ -1,4 +1,4 @@
-//! The table of findings.
+//! The table of test cases, by kind of finding.
 
 mod places;
 
@@ -7,12 +7,12 @@ use super::{At, CASE, Case, From};
 const DEV: &str = r#"{"schema_version":1,"images":{"postgres":[
     {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-custom-1","stability":"dev"}]}}"#;
 
-/// Every finding once, some in each of their weights.
+/// Returns all cases: each finding at least once, some with several severities.
 pub(super) fn all() -> impl Iterator<Item = &'static Case> {
     IMAGES.iter().chain(places::ALL)
 }
 
-/// Those about documents and images.
+/// Cases about pin documents and images.
 const IMAGES: &[Case] = &[
     Case { code: "pin-syntax", pins: "image\n", ..CASE },
     Case {
@@ -156,7 +156,7 @@ const IMAGES: &[Case] = &[
     Case {
         code: "major-jump",
         group: "lone",
-        // Judged against what ran, not against the spec: that one never started.
+        // The check compares with the image that ran, not with the spec, whose image never started.
         before: &["meddle lone r.example:5000/ha/patroni-postgres:17", "wait 30"],
         pins: "image = 'r.example:5000/ha/patroni-postgres:17-alpine'\n",
         fine: "image = 'r.example:5000/ha/patroni-postgres:16-alpine'\n",
@@ -270,7 +270,7 @@ const IMAGES: &[Case] = &[
         ..CASE
     },
     Case { code: "runs-by-tag", weight: "info", group: "shop", at: At::Images, fine: "", ..CASE },
-    // What is in it.
+    // Content of the image.
     Case {
         code: "base-outdated",
         weight: "info",
@@ -284,7 +284,7 @@ const IMAGES: &[Case] = &[
         code: "base-outdated",
         weight: "info",
         group: "shop",
-        // The image does not name its base: the document does, and layers tell.
+        // The image does not name its base: the pin document does, and the layers are compared.
         world: "[[image]]\nref = 'r.example:5000/base/debian:12'\nsalt = '12.6'\nlater = true\n",
         pins: "[service.bare]\nimage = 'r.example:5000/shop/web:1.30.2'\nbase = 'r.example:5000/base/debian:12'\n",
         fine: "",
@@ -312,7 +312,7 @@ const IMAGES: &[Case] = &[
     },
 ];
 
-/// A registry that does not do as it should.
+/// A case with a misbehaving registry.
 const ODD: Case = Case {
     group: "lone",
     pins: "image = 'odd.example/patroni-postgres:16-alpine'\n",

@@ -1,5 +1,5 @@
-//! Every finding once through HTTP to the rendered screen of 80 columns, its hint uncut, and once through the verbs as
-//! JSON; and for each a case beside it that must not bring it up.
+//! Each finding once in the rendered console at 80 columns, with its complete hint, and once through the verbs as
+//! JSON. Each case also has pins that must not cause the finding.
 
 mod cases;
 
@@ -15,46 +15,46 @@ use super::*;
 const BASE: &str = include_str!("world.toml");
 const PG: &str = "r.example:5000/pgedge/pgedge-postgres";
 
-/// Where a finding is seen in the console.
+/// The place in the console where a finding is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum At {
-    /// Under its line of the pins.
+    /// Below its line in the pins.
     Text,
-    /// Beside the pins, about what runs.
+    /// Beside the pins, for running images.
     Images,
-    /// In the plan of the pins.
+    /// The plan made from the pins.
     Plan,
-    /// In the plan back.
+    /// The rollback plan.
     Back,
 }
 
-/// Where the version manifest comes from.
+/// The source of the version manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum From {
-    /// The list that is built in, its images in the registry of these tests.
+    /// The built-in manifest, with its images in the registry of these tests.
     BuiltIn,
-    /// This text in a file.
+    /// A file with this text.
     Text(&'static str),
-    /// An address that answered once, and does not any more.
+    /// A URL that answered once and is unreachable since.
     Lost,
 }
 
-/// A finding, with what brings it up and what does not.
+/// A finding, with pins that cause it and pins that do not.
 #[derive(Clone, Copy)]
 struct Case {
     code: &'static str,
     weight: &'static str,
     group: &'static str,
-    /// What the world has besides.
+    /// Scenario text added to the base world.
     world: &'static str,
     versions: From,
-    /// What is done before, a verb each; `meddle SERVICE IMAGE` is somebody else, `wait SECONDS` nobody, `down HOST` a
-    /// registry that is not reached any more.
+    /// Steps before the check, one verb each. `meddle SERVICE IMAGE` is a change by another client, `wait SECONDS`
+    /// lets time pass, `down HOST` makes a registry unreachable.
     before: &'static [&'static str],
-    /// The pins; `{REF}` is the digest of an image of the world.
+    /// The pins that cause the finding; `{REF}` is replaced by the digest of that image.
     pins: &'static str,
     at: At,
-    /// Pins that do not bring it up, in the same world.
+    /// Pins that do not cause it, in the same world.
     fine: &'static str,
 }
 
@@ -70,7 +70,7 @@ const CASE: Case = Case {
     fine: "# nothing\n",
 };
 
-/// A swarm set up for a case, and an operator at it.
+/// A swarm prepared for a case, with its operator.
 struct Set {
     swarm: Swarm,
     operator: Operator,
@@ -104,7 +104,7 @@ impl Set {
                     label: None,
                     before_write: None,
                 };
-                let planned = Planned { after: 0.0, fault };
+                let planned = PlannedFault { after: 0.0, fault };
                 self.swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
             }
             ["down", host] => down(&self.swarm, host),
@@ -117,7 +117,7 @@ impl Set {
         }
     }
 
-    /// A text with the digests of images in place of `{REF}`.
+    /// Replaces `{REF}` with the digests of images.
     fn filled(&self, text: &str) -> String {
         let mut text = text.to_owned();
         while let Some((before, rest)) = text.split_once("{r.") {
@@ -130,7 +130,7 @@ impl Set {
         text
     }
 
-    /// What the verbs find about these pins, or on the way back.
+    /// Returns the findings of the verbs about these pins, or about the rollback.
     async fn told(&self, case: &Case, pins: &str, nth: usize) -> Vec<Value> {
         let file = self.folder.join(format!("pins-{nth}.toml"));
         std::fs::write(&file, self.filled(pins)).unwrap();
@@ -148,7 +148,7 @@ impl Set {
         lists.flatten().collect()
     }
 
-    /// What the console shows at the case's place, without blanks and borders.
+    /// Waits until the console shows the texts at the case's place; compares without spaces and borders.
     async fn shown(&self, case: &Case, wanted: &[String]) {
         let mut desk = Desk::open(&self.operator, (80, 100));
         desk.wait("the first screen", 10, |text| text.contains(case.group)).await;
@@ -173,7 +173,7 @@ impl Set {
     }
 }
 
-/// A text without blanks and borders: lines may be broken anywhere.
+/// Removes spaces and borders from a text, because lines may wrap anywhere.
 fn squeezed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect()
 }
@@ -191,7 +191,7 @@ async fn versions(from: From, swarm: &Swarm, folder: &Path) -> Versions {
             let versions = Versions::url("http://odd.example/versions.json", HOST, Keep::default(), dial(&swarm.sim));
             versions.get().await.unwrap();
             let fault = Fault::Registry { host: "odd.example".into(), how: Misbehaviour::Down, seconds: 0.0 };
-            let planned = Planned { after: 0.0, fault };
+            let planned = PlannedFault { after: 0.0, fault };
             swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
             versions.forget();
             versions
@@ -218,7 +218,7 @@ async fn holds(case: &'static Case) {
 
 #[tokio::test(start_paused = true)]
 async fn every_finding_is_told_in_full_and_only_where_it_is_so() {
-    // One after another, and all of them, whatever becomes of the first.
+    // All cases run, one after another, even if one fails.
     let local = tokio::task::LocalSet::new();
     let mut failed = Vec::new();
     for case in cases::all() {
@@ -232,7 +232,7 @@ async fn every_finding_is_told_in_full_and_only_where_it_is_so() {
 #[test]
 fn no_finding_is_left_out() {
     let told = |code: &&Code| cases::all().any(|case| case.code == code.name());
-    // That one needs a stack of hundreds of services: it is told below.
+    // This finding needs a stack of hundreds of services and has its own test below.
     let left: Vec<_> = Code::ALL.iter().filter(|code| !told(code) && **code != Code::PlanTooLarge).collect();
     assert!(left.is_empty(), "{left:?}");
 }
@@ -240,7 +240,7 @@ fn no_finding_is_left_out() {
 #[tokio::test(start_paused = true)]
 async fn a_change_too_large_for_the_journal_is_told_before() {
     use std::fmt::Write as _;
-    // Long names make a large record of few services.
+    // With long names a few services make a large record.
     let long = format!("r.example:5000/{}/web", "long-name".repeat(24));
     let (mut world, mut pins, mut few) = (BASE.to_owned(), String::new(), String::new());
     let _ = write!(world, "[[image]]\nref = '{long}:1.31.0'\n[[image]]\nref = '{long}:1.32.0'\n");
@@ -255,7 +255,7 @@ async fn a_change_too_large_for_the_journal_is_told_before() {
         }
         pins.push_str(&pin);
     }
-    // Only as long as the process lives: a case holds texts that are there from the start.
+    // The strings are leaked for the life of the process, because a case holds static strings.
     let (world, pins, few) = (world.leak(), pins.leak(), few.leak());
     let case = Case { code: "plan-too-large", group: "big", at: At::Plan, world, pins, fine: few, ..CASE };
     holds(Box::leak(Box::new(case))).await;
@@ -263,7 +263,7 @@ async fn a_change_too_large_for_the_journal_is_told_before() {
 
 #[tokio::test(start_paused = true)]
 async fn in_a_world_without_fault_nothing_of_it_comes_up() {
-    // What only another world brings up is absent where that world is not.
+    // A finding that needs additional scenario text must be absent without it.
     let set = Set::up(&CASE).await;
     for (group, pins) in [("storefront", "image = 'manifest'\n"), ("shop", ""), ("lone", ""), ("vault", "")] {
         let case = Case { group, ..CASE };
@@ -274,7 +274,7 @@ async fn in_a_world_without_fault_nothing_of_it_comes_up() {
     }
 }
 
-/// Pins that are right, though they are not the manifest's: nothing to warn of.
+/// Checks that correct pins that differ from the manifest cause no warning.
 #[tokio::test(start_paused = true)]
 async fn correct_pins_of_ones_own_give_no_warning() {
     let set = Set::up(&CASE).await;

@@ -1,8 +1,8 @@
-//! Sequences that went wrong once, as small as they could be made.
+//! Sequences that failed once, reduced to the smallest failing form.
 
 use super::*;
 
-/// Plays them; what was wrong must not be any more.
+/// Runs a sequence and checks that it finds no violation.
 async fn stays_right(ops: Vec<Op>, last: &'static str) {
     let came = play(&Sequence { ops, last }).await;
     assert!(came.wrong.is_empty(), "{:#?}\n{}", came.wrong, came.story.join("\n"));
@@ -12,7 +12,8 @@ fn op(at: u64, what: What) -> Op {
     Op { at, what, armed: Vec::new() }
 }
 
-/// Given up while the engine was about to take a bad update back: the letter said that it had never landed.
+/// Abandons a change while the engine is about to roll back a bad update. Earlier, the unit's letter said that
+/// the update had never been accepted.
 #[tokio::test(start_paused = true)]
 async fn what_the_engine_took_back_had_landed() {
     let bad = What::Apply(sequence::pinned(&["a=3", "b=bad"], &[]));

@@ -1,7 +1,7 @@
-//! Watches a simulated swarm from above: every spec and every slot that changes, by whom, and whether that may be.
+//! A monitor of the simulated swarm: it records which program changes specs and slots, and reports forbidden changes.
 //!
-//! It looks right before and right after every write that reaches the swarm, so that each change has one cause. It
-//! shares no code with the journal it judges.
+//! It checks the swarm right before and after each write, so that each change has one cause. It shares
+//! no code with the journal under test.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use swarm_sim::{Config, Phase, Service, Spec, Store, World};
 
 use super::step::{Labels, Step, is_terminal, label, labels_of, of_slot};
 
-/// Who changed something.
+/// The cause of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     /// The swarm itself.
     Itself,
-    /// Somebody without pinnace.
+    /// A client other than pinnace.
     Foreign,
     /// The program on this line.
     Line(usize),
 }
 
-/// An update of ours that changed a spec.
+/// An update by pinnace that changed a spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Landing {
     pub(super) service: String,
@@ -32,19 +32,19 @@ pub(super) struct Landing {
     pub(super) back: bool,
 }
 
-/// A service as last seen.
+/// The last observed state of a service.
 struct Track {
     id: String,
     index: u64,
     spec: Arc<Spec>,
     previous: Option<Arc<Spec>>,
-    /// Every image that stood in the spec.
+    /// All images that the spec has had.
     stood: BTreeSet<String>,
-    /// The last change of the spec, where it was ours.
+    /// The last change of the spec; `None` if it was not pinnace's.
     last: Option<Landing>,
 }
 
-/// A slot as last seen.
+/// The last observed state of a slot.
 struct Slot {
     seq: u64,
     change: String,
@@ -53,7 +53,7 @@ struct Slot {
     owners: BTreeSet<String>,
 }
 
-/// What was seen, and what was wrong with it.
+/// The observed state of the swarm, with the violations found.
 #[derive(Default)]
 pub(super) struct Judge {
     services: BTreeMap<String, Track>,
@@ -61,10 +61,10 @@ pub(super) struct Judge {
     records: BTreeMap<String, Value>,
     owners: BTreeMap<usize, BTreeSet<String>>,
     landings: Vec<Landing>,
-    /// Whether somebody takes changes over without waiting for a sign of life: then an owner may still send what it
-    /// began, and only what lands is judged.
+    /// Set once an operator takes over a change without waiting for a heartbeat. An owner may then still send what it
+    /// has begun, and only accepted updates are checked.
     pub(super) impatient: bool,
-    /// What happened, for who looks for a mistake.
+    /// A log of the run, for debugging.
     pub(super) story: Vec<String>,
     pub(super) wrong: Vec<String>,
 }
@@ -75,22 +75,22 @@ impl Judge {
         self.wrong.push(text);
     }
 
-    /// The slot that is open.
+    /// Returns the open slot.
     fn open(&self) -> Option<&Slot> {
         self.slots.values().find(|slot| !is_terminal(&slot.labels))
     }
 
-    /// The open change.
+    /// Returns the id of the open change.
     pub(super) fn unfinished(&self) -> Option<String> {
         self.open().map(|slot| slot.change.clone())
     }
 
-    /// The newest change.
+    /// Returns the id of the newest change.
     pub(super) fn newest(&self) -> Option<String> {
         self.slots.values().max_by_key(|slot| slot.seq).map(|slot| slot.change.clone())
     }
 
-    /// Every slot's state and letters, by number.
+    /// Returns every slot's state and unit letters, ordered by number.
     pub(super) fn outcomes(&self) -> Vec<(String, String)> {
         let mut slots: Vec<&Slot> = self.slots.values().collect();
         slots.sort_by_key(|slot| slot.seq);
@@ -98,13 +98,13 @@ impl Judge {
         slots.into_iter().map(told).collect()
     }
 
-    /// How many updates landed, forth and back.
+    /// Returns the numbers of accepted updates, forward and back.
     pub(super) fn counts(&self) -> (usize, usize) {
         let back = self.landings.iter().filter(|landing| landing.back).count();
         (self.landings.len() - back, back)
     }
 
-    /// The update that the open slot announces: change, unit, index, direction.
+    /// Returns the update that the open slot announces: change, unit, version index, and true for a rollback.
     fn announced(&self) -> Option<(&str, usize, u64, bool)> {
         let slot = self.open()?;
         let mut parts = label(&slot.labels, "post").split(':');
@@ -116,7 +116,7 @@ impl Judge {
         self.records.get(change)?["plan"]["units"].get(unit)
     }
 
-    /// What is sent, judged when it is sent: the step it belongs to.
+    /// Checks a write when it is sent; returns the step that it belongs to.
     pub(super) fn sent(&mut self, line: usize, path: &[String], version: u64, body: &Value) -> Step {
         let parts: Vec<&str> = path.iter().map(String::as_str).skip_while(|part| part.starts_with("v1.")).collect();
         let name = body["Name"].as_str().unwrap_or_default();
@@ -159,7 +159,7 @@ impl Judge {
         if back { Step::BackPost } else { Step::Post }
     }
 
-    /// Looks at everything, and tells whose doing the differences are.
+    /// Compares the whole swarm with the last observed state and attributes the differences to `cause`.
     pub(super) fn observe(&mut self, world: &World, cause: Cause) {
         for service in world.services() {
             self.service(world, service, cause);
@@ -208,7 +208,7 @@ impl Judge {
         }
     }
 
-    /// A spec changes by itself only where the engine goes back.
+    /// Checks a spec change without a client: it must be the engine's rollback.
     fn by_itself(&mut self, service: &Service) {
         let name = &service.spec.name;
         let goes_back = service.update.as_ref().is_some_and(|update| {
@@ -316,7 +316,7 @@ impl Judge {
         self.slots.insert(config.name.clone(), slot);
     }
 
-    /// When all is over: what the letters say, and what landed.
+    /// Checks the final state: the unit letters must match the accepted updates.
     pub(super) fn ended(&mut self) {
         let mut wrong = Vec::new();
         for slot in self.slots.values() {
@@ -331,7 +331,7 @@ impl Judge {
                     self.services.values().filter_map(|track| track.last.as_ref()).any(|at| mine(&at) && !at.back);
                 let agrees = match letter {
                     'd' => last != Some(true),
-                    // The engine may have put it back by itself.
+                    // The engine may have rolled it back automatically.
                     'U' => last != Some(false) || !stays,
                     '-' => last.is_none(),
                     _ => true,
@@ -358,7 +358,7 @@ impl Judge {
     }
 }
 
-/// Makes an edit, in this test's own way.
+/// Applies an edit to a spec, independently of the product's code.
 fn splice(spec: &mut Value, edit: &Value, back: bool) {
     let Some((parent, key)) = edit["path"].as_str().and_then(|path| path.rsplit_once('/')) else { return };
     let key = key.replace("~1", "/").replace("~0", "~");

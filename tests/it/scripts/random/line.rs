@@ -1,7 +1,7 @@
-//! The line between one program and its manager, on which all goes wrong that can.
+//! The connection between one program and its manager, with injected faults.
 //!
-//! A write that was sent goes its way although nobody waits for it any more: it may be held, as by a frozen process or
-//! manager, or carried out long after it was reported as failed.
+//! A write that was sent continues even if its client no longer waits: a frozen process or manager may hold it, or it
+//! is applied long after it was reported as failed.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,36 +25,36 @@ use super::sequence::Dice;
 use super::stage::Stage;
 use super::step::Step;
 
-/// What goes wrong.
+/// An injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Fault {
-    /// 500, and never carried out.
+    /// Status 500, never applied.
     Refused,
-    /// 500, and carried out later.
+    /// Status 500, applied later.
     Late,
-    /// Carried out, and the answer is lost.
+    /// Applied, and the answer is lost.
     Lost,
-    /// The connection is cut before.
+    /// The connection is cut before the write is applied.
     Cut,
     /// No answer for a minute.
     Hang,
-    /// An election moves every index first.
+    /// An election moves all version indexes first.
     Moved,
-    /// From now on no write is taken for a while; some are carried out in the end.
+    /// Writes fail from now on for a while; some of them are applied at its end.
     Closed,
     /// The program is killed.
     Kill,
-    /// It is frozen: what it sends, and what it is told, is held.
+    /// The program is frozen: its requests and their answers are held.
     Freeze,
-    /// Somebody changes the image.
+    /// Another client changes the image.
     Image,
-    /// Somebody changes a label.
+    /// Another client changes a label.
     Label,
-    /// Somebody scales.
+    /// Another client scales the service.
     Scale,
     /// A node is drained.
     Drain,
-    /// A node is cut off.
+    /// A node loses its link.
     Down,
 }
 
@@ -77,24 +77,24 @@ impl Fault {
     ];
 }
 
-/// A fault that waits for its step.
+/// A fault that is waiting for its step.
 #[derive(Clone, Debug)]
 pub(super) struct Armed {
     pub(super) step: Step,
-    /// For the how manieth request of that step.
+    /// The number of the request among those of the step, from 1.
     pub(super) nth: u32,
     pub(super) fault: Fault,
-    /// Whether the request is carried out first.
+    /// Applies the request before the fault.
     pub(super) after: bool,
-    /// How long it lasts.
+    /// Duration of the fault.
     pub(super) seconds: u64,
-    /// Chooses a service, a node, or one of two ways.
+    /// A random number that selects a service, a node or a variant.
     pub(super) pick: u64,
-    /// Whether the program is killed, or frozen for so many seconds, before it learns anything.
+    /// Kills the program, or freezes it for the given seconds, before it receives the result.
     pub(super) and: Option<(Fault, u64)>,
 }
 
-/// One program's line.
+/// The connection of one program.
 pub(super) struct Line {
     pub(super) stage: Arc<Stage>,
     number: usize,
@@ -104,12 +104,12 @@ pub(super) struct Line {
     dead: AtomicBool,
     pub(super) killed: Notify,
     frozen: watch::Sender<bool>,
-    /// What every request takes, in milliseconds, where it takes any time.
+    /// Random delays of 0 to 3 ms for each request; `None`: no delay.
     slow: Option<Mutex<Dice>>,
 }
 
 impl Line {
-    /// A line; with dice every request takes some milliseconds.
+    /// Creates a connection; with `slow` each request is delayed by some milliseconds.
     pub(super) fn new(stage: &Arc<Stage>, number: usize, armed: Vec<Armed>, slow: Option<Dice>) -> Arc<Self> {
         Arc::new(Self {
             stage: Arc::clone(stage),
@@ -157,7 +157,7 @@ impl Line {
         answer
     }
 
-    /// Waits until the program is not frozen; a killed one hears and sends nothing.
+    /// Waits until the program is not frozen; fails if it was killed.
     async fn thawed(&self) -> io::Result<()> {
         let mut frozen = self.frozen.subscribe();
         let _ = frozen.wait_for(|frozen| !frozen).await;
@@ -195,7 +195,7 @@ impl Line {
         }
     }
 
-    /// The fault that waited for this request.
+    /// Returns the fault armed for this request, if any.
     fn due(&self, step: Step) -> Option<Armed> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         *counts.entry(step).or_default() += 1;
@@ -243,7 +243,7 @@ impl Line {
         answer
     }
 
-    /// What goes wrong beside the request.
+    /// Applies a fault that does not concern the request itself.
     async fn happen(self: &Arc<Self>, armed: &Armed) -> io::Result<()> {
         let span = Duration::from_secs(armed.seconds);
         match armed.fault {
@@ -263,7 +263,7 @@ impl Line {
         Ok(())
     }
 
-    /// The program is killed, or frozen for so many seconds; what it then finds of its request is a broken connection.
+    /// Kills the program, or freezes it for some seconds; returns the broken connection that it then finds.
     fn ends(self: &Arc<Self>, (how, seconds): (Fault, u64)) -> io::Error {
         if how == Fault::Kill {
             self.dead.store(true, Ordering::SeqCst);
@@ -280,7 +280,8 @@ impl Line {
         broken()
     }
 
-    /// As it goes when nothing is meant for this request: while no write is taken it fails, and may be done in the end.
+    /// Handles a request without its own fault. While writes fail, a write is reported as
+    /// failed and may be applied later.
     async fn plain(self: &Arc<Self>, asked: Asked, pick: u64) -> Answer {
         let Some(until) = self.stage.closed().filter(|_| asked.method != http::Method::GET) else {
             return self.deliver(asked).await;
@@ -291,7 +292,7 @@ impl Line {
         late(Duration::from_secs(20)).await
     }
 
-    /// Is carried out at that time.
+    /// Applies a request at the given time.
     fn later(self: &Arc<Self>, asked: Asked, at: Instant) {
         let line = Arc::clone(self);
         self.stage.under_way.fetch_add(1, Ordering::SeqCst);
@@ -303,7 +304,7 @@ impl Line {
         });
     }
 
-    /// Reaches the swarm: nothing else happens between the looks before and after it.
+    /// Delivers a request to the swarm, with a check of the whole swarm before and after each write.
     async fn deliver(&self, asked: Asked) -> Answer {
         let is_read = asked.method == http::Method::GET;
         let path = asked.path.clone();
@@ -322,7 +323,7 @@ impl Line {
     }
 }
 
-/// A failure after a while.
+/// Returns a timeout error after a delay.
 async fn late(after: Duration) -> Answer {
     sleep(after).await;
     let body = r#"{"message":"rpc error: code = DeadlineExceeded desc = context deadline exceeded"}"#;

@@ -1,10 +1,10 @@
-//! Every write of a change of three services: cut before it, cut after it, or let arrive long after; its program killed
-//! then, or stopped and continued later; and another manager goes on, or puts back.
+//! Every write of a change of three services: cut before it, cut after it, or delayed; the program is killed, or
+//! frozen and continued later; another manager continues the change or rolls it back.
 
 use super::line::Armed;
 use super::*;
 
-/// What becomes of a write.
+/// A case: the write, its fault, the end of the program, and the choice of the other manager.
 #[derive(Clone, Copy, Debug)]
 struct Case {
     nth: u32,
@@ -13,9 +13,9 @@ struct Case {
     choice: &'static str,
 }
 
-/// How long the stopped program is stopped: beyond the takeover and all that follows.
+/// Seconds that the program is frozen: longer than the takeover and the rest of the change.
 const STOPPED: u64 = 200;
-/// When what is late arrives: while the other one looks for a sign of life, or when all is over.
+/// Seconds until a delayed write arrives: while the other manager waits for a heartbeat, or after the end.
 const LATE: [u64; 2] = [5, 300];
 
 async fn change(stage: &Arc<Stage>, armed: Vec<Armed>) -> String {
@@ -23,7 +23,7 @@ async fn change(stage: &Arc<Stage>, armed: Vec<Armed>) -> String {
     Someone::new(Line::new(stage, 0, armed, None)).run("apply", &[vec!["shop".to_owned()], args].concat()).await
 }
 
-/// How many writes there are when nothing goes wrong.
+/// Returns the number of writes of an undisturbed change.
 async fn writes() -> u32 {
     for nth in 1.. {
         let stage = Stage::new(Swarm::of(SHOP));
@@ -67,7 +67,7 @@ async fn tried(case: Case) -> Result<&'static str, String> {
     let mut wrong = stage.judge(|judge| judge.wrong.clone());
     let kind = match (begun.first(), outcomes.first()) {
         (None, None) if specs == before => "never began",
-        // What was late, or was held, made the claim after all; nobody took it over before.
+        // A delayed or held write created the claim later; no other manager had taken it over.
         (None, Some((state, _))) if case.end == Fault::Freeze && state == "done" => "began when it was continued",
         (None, Some((state, letters))) if state == "running" && letters == "---" && specs == before => {
             "the claim came late, and nobody holds it"

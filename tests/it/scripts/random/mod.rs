@@ -1,9 +1,9 @@
-//! Random sequences of people, of mishaps and of foreign edits, under the paused clock: whatever happens, the journal
-//! holds what it promises.
+//! Random sequences of operations, faults and changes by other clients, under tokio's paused clock. In every sequence
+//! the journal must keep its guarantees.
 //!
-//! `PINNACE_SEQUENCES=5000` tries more of them, `PINNACE_SEED=17` tells the story of one, and with `PINNACE_SHRINK=0` what
-//! fails is not made smaller. What failed once is kept in `found.rs`, made small, so that it does not depend on how
-//! sequences are drawn.
+//! `PINNACE_SEQUENCES=5000` runs more sequences, `PINNACE_SEED=17` prints the log of a single one, and
+//! `PINNACE_SHRINK=0` disables the reduction of failing ones. Sequences that failed once are kept in `found.rs` in
+//! reduced form, so that they do not depend on the generator.
 
 mod found;
 mod judge;
@@ -29,10 +29,11 @@ use step::Step;
 
 const SHOP: &str = include_str!("world.toml");
 
-/// How many sequences are tried.
+/// Number of sequences in a normal run.
 const SEQUENCES: u64 = 500;
 
-/// More sequences for the pairs that none has met yet: an aim may miss, as who is aimed at may be somewhere else by then.
+/// Runs more sequences for pairs of fault and step that did not occur: a sequence can miss its pair, because its
+/// program may be at another step by then.
 fn aimed_again(from: u64, met: &mut Met) -> Vec<(u64, Vec<String>)> {
     let mut failed = Vec::new();
     for seed in from..from + 40 * cells().len() as u64 {
@@ -50,17 +51,17 @@ fn aimed_again(from: u64, met: &mut Met) -> Vec<(u64, Vec<String>)> {
     failed
 }
 
-/// How often each fault met each step.
+/// Counts of faults by step.
 type Met = BTreeMap<(Fault, Step), u32>;
 
-/// What came of a sequence.
+/// The result of a sequence.
 struct Came {
     wrong: Vec<String>,
     story: Vec<String>,
     met: Met,
 }
 
-/// A program on a line, with a home of its own.
+/// A program on a line, with its own home folder.
 struct Someone {
     line: Arc<Line>,
     given: Given,
@@ -69,7 +70,7 @@ struct Someone {
 
 impl Someone {
     fn new(line: Arc<Line>) -> Self {
-        // Notes are synced, so they are kept where that costs nothing.
+        // The local log is synced to disk, so a memory file system is used if there is one.
         let memory = Path::new("/dev/shm");
         let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let wire = Arc::clone(&line);
@@ -103,7 +104,7 @@ impl Someone {
         format!("{told}: {} {}: {}", verb, args.join(" "), err.replace('\n', " · "))
     }
 
-    /// Takes over what is unfinished, without looking for a sign of life.
+    /// Takes over the open change without waiting for a heartbeat.
     async fn take(&self, order: Order) -> String {
         let stage = &self.line.stage;
         stage.judge(|judge| judge.impatient = true);
@@ -141,7 +142,7 @@ impl Someone {
     }
 }
 
-/// The change that is not finished, once there is one.
+/// Waits for an open change; `None` after two minutes.
 async fn unfinished(stage: &Stage) -> Option<String> {
     for _ in 0..120 {
         if let Some(change) = stage.judge(|judge| judge.unfinished()) {
@@ -152,7 +153,7 @@ async fn unfinished(stage: &Stage) -> Option<String> {
     None
 }
 
-/// One thing of a sequence.
+/// Runs one operation of a sequence.
 async fn work(stage: Arc<Stage>, number: usize, op: Op) {
     tokio::time::sleep(Duration::from_millis(op.at)).await;
     let line = || op.line(&stage, number);
@@ -183,7 +184,7 @@ async fn work(stage: Arc<Stage>, number: usize, op: Op) {
     stage.tell(&format!("line {number}: {told}"));
 }
 
-/// Plays a sequence, and judges it.
+/// Runs a sequence and checks it.
 async fn play(sequence: &Sequence) -> Came {
     let stage = Stage::new(Swarm::of(SHOP));
     let works = sequence.ops.iter().cloned().enumerate();
@@ -193,7 +194,7 @@ async fn play(sequence: &Sequence) -> Came {
             stage.judge(|judge| judge.wrong.push(format!("it panicked: {error}")));
         }
     }
-    // Whatever was left: what is held arrives, the nodes are back, and then it can be finished by anybody.
+    // At the end held requests are delivered and nodes return; then any operator can finish the change.
     for _ in 0..600 {
         if stage.is_quiet() {
             break;
@@ -204,7 +205,7 @@ async fn play(sequence: &Sequence) -> Came {
     for number in 0..3 {
         let Some(change) = stage.judge(|judge| judge.unfinished()) else { break };
         let someone = Someone::new(Line::new(&stage, 100 + number, Vec::new(), None));
-        // A rollout that is paused must not be posted to but to go on with the change: then that is what is left.
+        // A paused rollout may only be updated by continuing the change, so that is the last attempt.
         let choice = if number < 2 { sequence.last } else { "--continue" };
         let told = someone.run("resume", &[change, choice.to_owned()]).await;
         stage.tell(&format!("in the end: {told}"));
@@ -223,7 +224,7 @@ fn played(sequence: &Sequence) -> Came {
     came
 }
 
-/// Leaves parts out as long as it still fails.
+/// Removes parts of a sequence as long as it still fails.
 fn shrunk(mut sequence: Sequence) -> (Sequence, Came) {
     let mut came = played(&sequence);
     while let Some((smaller, failed)) = sequence
@@ -295,7 +296,7 @@ fn random_sequences_keep_the_journals_promises() {
     assert!(missing.is_empty() || count < SEQUENCES, "never met: {missing:?}");
 }
 
-/// How often each fault met each step.
+/// Formats the counts of faults by step as a table.
 fn table(met: &Met) -> String {
     let mut lines = vec![format!("{:<14}", "")];
     lines[0].extend(Fault::ALL.iter().map(|fault| format!("{:>8}", format!("{fault:?}"))));

@@ -1,4 +1,5 @@
-//! Two operators at two managers begin a change of one group within 5 ms: one has it, the other is told whose it is.
+//! Two operators at two managers that start a change of the same group within 5 ms: one
+//! wins, the other learns the owner.
 
 use pinnace_engine::identity::operator;
 
@@ -8,12 +9,12 @@ use crate::scripts::keys::Desk;
 
 const ROUNDS: u64 = 50;
 
-/// What the other one is told: whose the change is.
+/// Returns true if the output names the owner of the change.
 fn says_whose(text: &str, change: &str) -> bool {
     text.contains(&operator()) && (text.contains(change) || text.contains("changed the group meanwhile"))
 }
 
-/// The pins of a round: most touch no service.
+/// Returns the pin arguments of a round; most of them change no service.
 fn pins(round: u64) -> Vec<String> {
     match round % 5 {
         0 => sequence::pinned(&[if round.is_multiple_of(2) { "a=2" } else { "a=3" }], &[]),
@@ -56,7 +57,7 @@ async fn verbs() {
     println!("who won, by the gap in milliseconds: {gaps:?}");
 }
 
-/// From the first screen to the plan of another image for `a`.
+/// Moves from the first screen to the plan of another image for `a`.
 async fn planned(desk: &mut Desk) {
     desk.wait("the first screen", 10, |text| text.contains("shop")).await;
     desk.press("p");

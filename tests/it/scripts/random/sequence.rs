@@ -1,7 +1,7 @@
-//! Sequences: what several people do at once and what goes wrong meanwhile, drawn from a number.
+//! Sequences: concurrent operations of several operators, with faults, generated from a seed.
 //!
-//! Not by `proptest`: each number aims at one pair of a fault and a step, so that every pair is met in every run, and
-//! sequences run on several threads. What fails is made smaller by leaving parts out.
+//! They do not use `proptest`: each seed targets one pair of fault and step, so that every run covers every pair, and
+//! the sequences run on several threads. A failing sequence is reduced by removing parts.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use super::line::{Armed, Fault, Line};
 use super::stage::Stage;
 use super::step::Step;
 
-/// What is done, by whom is told by its place in the sequence.
+/// An operation; its position in the sequence determines the program that runs it.
 #[derive(Clone, Debug)]
 pub(super) enum What {
     /// `pinnace apply`, with these arguments.
     Apply(Vec<String>),
-    /// `pinnace rollback`.
+    /// `pinnace rollback`, with these arguments.
     Rollback(Vec<String>),
-    /// `pinnace resume` of what is unfinished, once something is.
+    /// `pinnace resume` with this choice, once a change is open.
     Resume(&'static str),
-    /// The same without waiting for a sign of life.
+    /// A takeover without waiting for a heartbeat.
     Take(Order),
-    /// Something beside all programs.
+    /// A fault outside of all programs, with its random number and its duration in seconds.
     Happen(Fault, u64, u64),
 }
 
-/// The order of one who takes a change over.
+/// The order of the operator who takes a change over.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
     Continue,
@@ -33,33 +33,33 @@ pub(super) enum Order {
     Detach,
 }
 
-/// One thing that is done.
+/// An operation with its start time and faults.
 #[derive(Clone, Debug)]
 pub(super) struct Op {
-    /// After so many milliseconds.
+    /// Start time, in milliseconds.
     pub(super) at: u64,
     pub(super) what: What,
-    /// What goes wrong on its line.
+    /// Faults armed on its connection.
     pub(super) armed: Vec<Armed>,
 }
 
 impl Op {
-    /// Its line. What begins between two seconds is slow, so that two of them come in each other's way.
+    /// Creates its connection. Operations that start between full seconds get slow connections, so that they overlap.
     pub(super) fn line(&self, stage: &Arc<Stage>, number: usize) -> Arc<Line> {
         let dice = (!self.at.is_multiple_of(1000)).then_some(Dice(self.at));
         Line::new(stage, number, self.armed.clone(), dice)
     }
 }
 
-/// A sequence.
+/// A generated sequence of operations.
 #[derive(Clone, Debug)]
 pub(super) struct Sequence {
     pub(super) ops: Vec<Op>,
-    /// How what is left open in the end is finished.
+    /// The `resume` choice for a change that is still open at the end.
     pub(super) last: &'static str,
 }
 
-/// Numbers that come from one, the same each time (`SplitMix64`).
+/// A deterministic random number generator (`SplitMix64`).
 pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
@@ -80,7 +80,7 @@ impl Dice {
     }
 }
 
-/// Every pair of a fault and a step that can meet.
+/// Returns all possible pairs of fault and step.
 pub(super) fn cells() -> Vec<(Fault, Step)> {
     let meets = |fault: Fault, step: Step| !(step.is_read() && fault == Fault::Late);
     let all = Fault::ALL.iter().flat_map(|fault| Step::ALL.map(|step| (*fault, step)));
@@ -90,13 +90,14 @@ pub(super) fn cells() -> Vec<(Fault, Step)> {
 const CHOICES: [&str; 3] = ["--continue", "--put-back", "--leave"];
 
 impl Sequence {
-    /// The pair that a number aims at: neighbours at pairs far from each other, and all in turn.
+    /// Returns the pair that a seed targets. Consecutive seeds target distant pairs, and
+    /// all pairs are covered in turn.
     pub(super) fn aim(seed: u64) -> (Fault, Step) {
         let cells = cells();
         cells[usize::try_from(seed).unwrap() * 101 % cells.len()]
     }
 
-    /// The sequence of a number.
+    /// Generates the sequence of a seed.
     pub(super) fn of(seed: u64) -> Self {
         let cells = cells();
         let (fault, step) = Self::aim(seed);
@@ -107,7 +108,7 @@ impl Sequence {
         let armed = armed(&mut dice, fault, step, nth);
         ops[aimed].armed.push(armed);
         if dice.below(4) == 0 {
-            // Somebody has the same idea.
+            // Another operator starts a change at nearly the same time.
             ops[aimed].at += 2;
             let twin = Op { at: ops[aimed].at + dice.number(5), what: good(&mut dice), armed: Vec::new() };
             ops.push(twin);
@@ -126,7 +127,7 @@ impl Sequence {
         Self { ops, last: dice.one(&CHOICES) }
     }
 
-    /// The same with one part left out, for every part.
+    /// Returns the sequences with one part removed, for each part.
     pub(super) fn smaller(&self) -> Vec<Self> {
         let mut all = Vec::new();
         for (at, op) in self.ops.iter().enumerate() {
@@ -164,7 +165,7 @@ fn armed(dice: &mut Dice, fault: Fault, step: Step, nth: u32) -> Armed {
     Armed { step, nth, fault, after: dice.below(2) == 1, seconds, pick: dice.number(1000), and: None }
 }
 
-/// What is done so that a step comes; the last of it is whose step it is.
+/// Returns operations that lead to a step; the last one reaches it.
 fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
     let kill = |step, nth, after| Armed { step, nth, fault: Fault::Kill, after, seconds: 0, pick: 0, and: None };
     let op = |at, what, armed| Op { at, what, armed };
@@ -196,8 +197,8 @@ fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
     }
 }
 
-/// Later, when that is over: an owner that is held or dies at some step, one who takes over, and what the first one sent
-/// comes after all.
+/// Adds a later change: its owner is frozen or killed at some step, another operator takes it over, and the
+/// first owner's writes arrive afterwards.
 fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
     const LATER: u64 = 240_000;
     let steps = [Step::Claim, Step::Claim, Step::Announce, Step::Post, Step::Post, Step::Post, Step::Mark, Step::End];
@@ -208,7 +209,7 @@ fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
     let held = if dice.below(3) > 0 {
         vec![armed(step, Fault::Freeze)]
     } else {
-        // It is reported as failed, and then nobody asks any more.
+        // The write is reported as failed, and then the program is killed.
         vec![armed(step, Fault::Late), Armed { nth: 2, ..armed(Step::Beat, Fault::Kill) }]
     };
     ops.push(Op { at: LATER - 30_000, what: What::Resume(dice.one(&CHOICES)), armed: Vec::new() });
@@ -231,7 +232,7 @@ fn apply(pins: &[&str], more: &[&str]) -> What {
     What::Apply(pinned(pins, more))
 }
 
-/// Arguments of `apply`: `a=2` is member `a` to the tag `2`.
+/// Returns arguments of `apply`; `a=2` pins member `a` to the tag `2`.
 pub(super) fn pinned(pins: &[&str], more: &[&str]) -> Vec<String> {
     let mut args = Vec::new();
     for pin in pins {
@@ -242,7 +243,7 @@ pub(super) fn pinned(pins: &[&str], more: &[&str]) -> Vec<String> {
     args
 }
 
-/// An apply that goes well when nothing goes wrong.
+/// Returns an `apply` that succeeds without faults.
 fn good(dice: &mut Dice) -> What {
     let pins: &[&str] = match dice.below(4) {
         0 => &["a=2", "b=2", "c=2"],
@@ -259,7 +260,7 @@ fn good(dice: &mut Dice) -> What {
     apply(pins, more)
 }
 
-/// Something that somebody else does at any time.
+/// Returns a random operation by another operator or client.
 fn another(dice: &mut Dice) -> Op {
     let at = dice.number(40_000);
     let pick = dice.number(1000);

@@ -1,4 +1,4 @@
-//! What all lines of a sequence share: the swarm, who watches it, and what goes wrong beside all programs.
+//! The state shared by all connections of a sequence: the swarm, its monitor, and faults outside of the programs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use swarm_sim::{Change, Fault as Plain, Planned, plan_fault};
+use swarm_sim::{Change, Fault as Plain, PlannedFault, plan_fault};
 use tokio::time::{Instant, sleep};
 
 use super::super::Swarm;
@@ -14,7 +14,7 @@ use super::judge::{Cause, Judge};
 use super::line::Fault;
 use super::step::Step;
 
-/// What all lines of a sequence share.
+/// The shared state of a sequence.
 pub(super) struct Stage {
     pub(super) swarm: Swarm,
     pub(super) judge: Mutex<Judge>,
@@ -51,17 +51,17 @@ impl Stage {
         self.judge(|judge| judge.story.push(format!("{:>8.2}  {text}", at.as_secs_f64())));
     }
 
-    /// Whether nothing is held or late any more.
+    /// Returns true if no request is held or delayed.
     pub(super) fn is_quiet(&self) -> bool {
         self.under_way.load(Ordering::SeqCst) == 0
     }
 
-    /// Until when no write is taken.
+    /// Returns the end of the time in which writes fail, if it is in the future.
     pub(super) fn closed(&self) -> Option<Instant> {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner).filter(|until| *until > Instant::now())
     }
 
-    /// Somebody without pinnace changes a service.
+    /// Changes a service, as a client other than pinnace.
     pub(super) fn meddle(&self, fault: Fault, pick: u64) {
         self.observe(Cause::Itself);
         self.swarm.sim.with(|world| {
@@ -82,7 +82,7 @@ impl Stage {
         self.tell(&format!("somebody: {fault:?} {}", pick % 3));
     }
 
-    /// A node is drained or cut off, for a while.
+    /// Drains a node or cuts its link for some seconds.
     pub(super) fn node(self: &Arc<Self>, fault: Fault, pick: u64, seconds: u64) {
         let name = format!("node-{}", pick % 3 + 1);
         let (bad, good) = if fault == Fault::Drain { ("drain", "active") } else { ("down", "up") };
@@ -100,7 +100,7 @@ impl Stage {
     }
 
     fn fault(&self, fault: Plain) {
-        let planned = Planned { after: 0.0, fault };
+        let planned = PlannedFault { after: 0.0, fault };
         let _ = self.swarm.sim.with_faults(|world, faults| plan_fault(world, faults, planned));
         self.observe(Cause::Itself);
     }

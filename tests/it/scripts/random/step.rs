@@ -1,22 +1,22 @@
-//! Which step of a change a request belongs to, told by the request and by what stands in the swarm when it is sent.
+//! Classification of requests by the step of a change, from the request and the state of the swarm when it is sent.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// A step of a change, as it shows on the wire.
+/// A step of a change, as observed from its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Step {
-    /// A read before anything was written.
+    /// A read before the first write.
     Plan,
     Record,
     Claim,
-    /// The slot says what will be posted.
+    /// The slot announces an update.
     Announce,
     Post,
     /// A read while tasks are replaced.
     Watch,
-    /// The slot says how a unit went.
+    /// The slot records the result of a unit.
     Mark,
     BackAnnounce,
     BackPost,
@@ -25,18 +25,18 @@ pub(super) enum Step {
     Fence,
     Detach,
     Void,
-    /// The slot's terminal state.
+    /// The slot gets its terminal state.
     End,
     Log,
     Beat,
-    /// Anything else.
+    /// Any other request.
     Other,
-    /// Any write but a beat, for who counts them.
+    /// Any write except heartbeats, for counting.
     Any,
 }
 
 impl Step {
-    /// Those that every fault has to meet.
+    /// The steps that every fault must be combined with.
     pub(super) const ALL: [Self; 17] = [
         Self::Plan,
         Self::Record,
@@ -62,7 +62,7 @@ impl Step {
     }
 }
 
-/// The labels of a slot.
+/// Labels of a slot.
 pub(super) type Labels = BTreeMap<String, String>;
 
 pub(super) fn label<'a>(labels: &'a Labels, key: &str) -> &'a str {
@@ -73,13 +73,13 @@ pub(super) fn is_terminal(labels: &Labels) -> bool {
     !["running", "detached"].contains(&label(labels, "state"))
 }
 
-/// The labels in a config's spec.
+/// Returns the labels in a config's spec.
 pub(super) fn labels_of(spec: &Value) -> Labels {
     let pairs = spec["Labels"].as_object().into_iter().flatten();
     pairs.map(|(key, value)| (key.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
 }
 
-/// Which step the write of a slot is.
+/// Returns the step of a slot write.
 pub(super) fn of_slot(old: &Labels, new: &Labels) -> Step {
     let same = |key: &str| label(old, key) == label(new, key);
     let moved = label(old, "units").chars().zip(label(new, "units").chars()).find(|(old, new)| old != new);

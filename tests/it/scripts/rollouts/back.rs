@@ -1,8 +1,8 @@
-//! The way back of what others deployed.
+//! Rollbacks of images that other clients deployed.
 
 use super::*;
 
-/// What a `docker stack deploy` of a tag that is not there leaves: a paused rollout with one of three dead.
+/// Deploys a missing tag as `docker stack deploy` does: a paused rollout with one of three tasks down.
 async fn badly_deployed() -> (Swarm, Vec<String>) {
     let swarm = Swarm::of(&world("sleep", &part("a", "", &format!("replicas = 3\n{}", policy("pause", 2)))));
     let (before, (_, old)) = (swarm.spec("s_a").await, swarm.image("app:1"));
@@ -17,7 +17,7 @@ async fn badly_deployed() -> (Swarm, Vec<String>) {
     (swarm, tasks)
 }
 
-/// Waits for the engine's word on the rollout of `s_a`.
+/// Waits until the rollout of `s_a` has this state.
 async fn until_state(swarm: &Swarm, state: &str) {
     for _ in 0..600 {
         let (_, body) = swarm.ask("node-1", Method::GET, "/services/s_a", &[]).await;
@@ -30,7 +30,7 @@ async fn until_state(swarm: &Swarm, state: &str) {
     panic!("not {state} in 60 s");
 }
 
-/// The old text to the letter, and those tasks that still match it are the very same.
+/// Checks that the spec is exactly the old one and that tasks that still match it survived.
 async fn is_back(swarm: &Swarm, before: &[String]) {
     let (_, old) = swarm.image("app:1");
     let after = until_runs(swarm, "s_a", &old, 3).await;
@@ -61,7 +61,7 @@ async fn a_bad_deploy_that_pinnace_never_saw_goes_back() {
     is_back(&swarm, &tasks).await;
 }
 
-/// 16 to 17 by a build server, then the way back: what ran immediately before.
+/// Rolls back an update from 16 to 17 by a build server, to the image that ran right before.
 #[tokio::test(start_paused = true)]
 async fn an_update_by_a_build_server_goes_back() {
     let swarm = Swarm::of(&world("sleep", &part("a", "", "replicas = 3\n")));

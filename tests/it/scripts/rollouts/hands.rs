@@ -1,9 +1,9 @@
-//! Somebody else edits, deploys or rolls back in the middle of a rollout.
+//! Edits, deployments and rollbacks by other clients in the middle of a rollout.
 
 use super::*;
 
-/// A label edited in the middle of a rollout leaves the bad image in the spec after the engine's rollback: recognised,
-/// and put back.
+/// Edits a label in the middle of a rollout. After the engine's rollback the bad image is still in the
+/// spec; pinnace detects it and rolls back.
 #[tokio::test(start_paused = true)]
 async fn a_label_edit_defeats_the_engines_rollback() {
     let swarm = Swarm::of(&world("exit:1", &part("a", "", &format!("replicas = 2\n{}", policy("rollback", 5)))));
@@ -14,13 +14,13 @@ async fn a_label_edit_defeats_the_engines_rollback() {
     let told = apply(&operator, &["a"], &["--settle", "0"]).await.exit(1).json();
     assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["put-back"])));
     assert!(why(&told).contains("with the new image still in the spec"), "{told:#}");
-    // The engine's rollback has undone the label: what it kept as the spec before was ours, without it.
+    // The engine's rollback also undid the label: its previous spec was pinnace's, without the label.
     assert_eq!(swarm.spec("s_a").await, before);
     assert_eq!(landed(&operator), 2, "there, and back where the engine did not go");
     until_runs(&swarm, "s_a", &swarm.image("app:1").1, 2).await;
 }
 
-/// Where pinnace goes back itself, what others edited meanwhile is in the spec it goes back to.
+/// Checks that a rollback by pinnace keeps an edit that another client made in the meantime.
 #[tokio::test(start_paused = true)]
 async fn a_label_edit_survives_the_way_back() {
     let swarm = Swarm::of(&world("exit:1", &part("a", "", &format!("replicas = 2\n{}", policy("pause", 5)))));
@@ -37,7 +37,7 @@ async fn a_label_edit_survives_the_way_back() {
     all_spliced(&operator);
 }
 
-/// The same with a good image: the change is ours, the label theirs, and both are told.
+/// Checks an update to a good image with a label edit by another client: both stay, and the output mentions both.
 #[tokio::test(start_paused = true)]
 async fn a_label_edit_is_told_and_stays() {
     let swarm = Swarm::of(&world("sleep", &part("a", "", "replicas = 3\n")));
@@ -51,7 +51,7 @@ async fn a_label_edit_is_told_and_stays() {
     until_runs(&swarm, "s_a", &swarm.image("app:new").1, 3).await;
 }
 
-/// Somebody else is told by what they did, and what they did stands.
+/// Checks that a failure describes the other client's change, and that this change stays.
 #[tokio::test(start_paused = true)]
 async fn others_are_told_by_what_they_did() {
     for (hand, says) in [
@@ -86,7 +86,7 @@ async fn others_are_told_by_what_they_did() {
         let operator = swarm.behind("node-1", at_first_look(act));
         let told = apply(&operator, &["a"], &["--settle", "0"]).await;
         if hand == "force" {
-            // Another force counter is no edit of ours: the image is, and arrives.
+            // Another `ForceUpdate` counter is no conflict: the image stays pinnace's, and the unit completes.
             assert_eq!(told.exit(0).json()["units"], json!(["done"]));
             continue;
         }

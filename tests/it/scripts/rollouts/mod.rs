@@ -1,19 +1,20 @@
-//! How rollouts go, and what pinnace makes of it: the rows that the lab is held to as well, and what cannot be had there
-//! at will: writes that are answered with a failure, nodes that go away at a chosen moment, others' hands in between.
+//! Rollouts on the simulator: the rows shared with the lab, and situations that the lab cannot produce on demand:
+//! failing writes, nodes that fail at a chosen moment, changes by other clients in between.
 
 mod back;
 mod hands;
 mod stuck;
 
 use serde_json::json;
-use swarm_sim::{Change, Fault, Planned, World, plan_fault, reference};
+use swarm_sim::{Change, Fault, PlannedFault, World, plan_fault, reference};
 
 use super::keys::Desk;
 use super::*;
 use crate::rollouts::rows::{ROWS, Row};
 use crate::there_and_back::is_spliced;
 
-/// Three managers and a registry with `app:1` and an `app:new` that does so.
+/// Returns a scenario with three managers and a registry with `app:1`, `app:2` and an
+/// `app:new` of the given behaviour.
 fn world(behaviour: &str, services: &str) -> String {
     let mut text = format!("settled = 120.0\n[[registry]]\nname = \"{HUB}\"\ninsecure = true\n");
     text.extend((1..=3).map(|node| format!("[[node]]\nname = \"node-{node}\"\nmanager = true\n")));
@@ -22,7 +23,7 @@ fn world(behaviour: &str, services: &str) -> String {
     text + services
 }
 
-/// A service of a stack `s`, pinned to a node where one is named.
+/// Returns a service of the stack `s`, with a constraint if `node` is not empty.
 fn part(name: &str, node: &str, more: &str) -> String {
     let place = if node.is_empty() { String::new() } else { format!("constraints = ['node.hostname=={node}']\n") };
     format!(
@@ -31,12 +32,12 @@ fn part(name: &str, node: &str, more: &str) -> String {
     )
 }
 
-/// Its policy, as TOML.
+/// Returns an update policy, as TOML; `monitor` is in seconds.
 fn policy(action: &str, monitor: u64) -> String {
     format!("[service.spec.UpdateConfig]\nParallelism = 1\nFailureAction = '{action}'\nMonitor = {monitor}000000000\n")
 }
 
-/// Does something to the world.
+/// Changes the spec of a service, as another client.
 fn meddle(swarm: &Swarm, service: &str, change: impl FnOnce(&mut Value)) {
     swarm.sim.with(|world| {
         let found = world.find_service(service).unwrap();
@@ -47,7 +48,7 @@ fn meddle(swarm: &Swarm, service: &str, change: impl FnOnce(&mut Value)) {
 }
 
 fn fault(swarm: &Swarm, fault: Fault) {
-    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, Planned { after: 0.0, fault })).unwrap();
+    swarm.sim.with_faults(|world, faults| plan_fault(world, faults, PlannedFault { after: 0.0, fault })).unwrap();
 }
 
 fn node(swarm: &Swarm, name: &str, to: &str) {
@@ -59,7 +60,7 @@ fn remove(world: &mut World, image: &str) {
     assert!(world.registries.get_mut(HUB).unwrap().remove(&named, false), "{image}");
 }
 
-/// Does something once, when an update of a service, its name holding this text, is on its way or was taken.
+/// Returns a hook that acts once: before the first update of the named service is sent, or after it is accepted.
 fn once(at: When, text: &'static str, act: impl Fn() + Send + Sync) -> impl Fn(&Call, When) -> Act + Send + Sync {
     let did = AtomicBool::new(false);
     move |call, when| {
@@ -71,7 +72,7 @@ fn once(at: When, text: &'static str, act: impl Fn() + Send + Sync) -> impl Fn(&
     }
 }
 
-/// Does something at the first look at tasks after an update was taken.
+/// Returns a hook that acts once: before the first task list is read after an accepted update.
 fn at_first_look(act: impl Fn() + Send + Sync) -> impl Fn(&Call, When) -> Act + Send + Sync {
     let posted = AtomicBool::new(false);
     let did = AtomicBool::new(false);
@@ -89,12 +90,12 @@ fn at_first_look(act: impl Fn() + Send + Sync) -> impl Fn(&Call, When) -> Act + 
     }
 }
 
-/// Updates of services that landed.
+/// Returns the number of accepted service updates.
 fn landed(operator: &Operator) -> usize {
     operator.calls().iter().filter(|call| call.landed()).count()
 }
 
-/// Every update was the engine's own text but for the edits.
+/// Checks that each update was the engine's own text except for the edits.
 fn all_spliced(operator: &Operator) {
     let calls = operator.calls();
     for call in calls.iter().filter(|call| call.landed()) {
@@ -102,7 +103,7 @@ fn all_spliced(operator: &Operator) {
     }
 }
 
-/// Waits until so many tasks of this image run in a service.
+/// Waits until exactly `count` tasks run in a service, all with this image; returns their ids.
 async fn until_runs(swarm: &Swarm, service: &str, image: &str, count: usize) -> Vec<String> {
     for _ in 0..600 {
         let tasks = swarm.tasks(&[service]).await;
@@ -116,7 +117,7 @@ async fn until_runs(swarm: &Swarm, service: &str, image: &str, count: usize) -> 
 
 async fn row(row: &Row) {
     let spec = toml::to_string(&json!({ "spec": row.spec() })).unwrap();
-    // As members of the table of the service.
+    // The members go into the service's table.
     let spec = spec.replace("[spec", "[service.spec").replace("[service.spec]\n", "");
     let text =
         format!("[[service]]\nname = 'row'\nimage = '{HUB}/app:1'\npinned = true\nreplicas = {}\n{spec}", row.replicas);
@@ -160,7 +161,7 @@ async fn every_row() {
     }
 }
 
-/// A stack of services named in `parts`, each `(name, node, spec)`, brought to `app:new`.
+/// Applies `app:new` to the named services of the stack `s`.
 async fn apply(operator: &Operator, parts: &[&str], more: &[&str]) -> Said {
     let pins: Vec<String> = parts.iter().map(|part| format!("{part}={HUB}/app:new")).collect();
     let mut args = vec!["apply", "s", "--ack", "--json"];
@@ -173,7 +174,7 @@ fn why(told: &Value) -> String {
     format!("{} {}", told["failures"][0]["why"].as_str().unwrap(), told["failures"][0]["hint"].as_str().unwrap())
 }
 
-/// The index moves by itself, and a conflict is a 500: neither stops a change.
+/// Checks that a change survives version indexes that move without a client, and conflicts reported with status 500.
 #[tokio::test(start_paused = true)]
 async fn an_index_that_moves_by_itself() {
     let swarm = Swarm::of(&world("sleep", &part("a", "", "")));
@@ -186,7 +187,7 @@ async fn an_index_that_moves_by_itself() {
     assert_eq!(updates, [500, 200]);
 }
 
-/// A write that is answered with 500 and carried out later is not made twice.
+/// Checks that an update that fails with 500 and is applied later is not made twice.
 #[tokio::test(start_paused = true)]
 async fn a_write_that_fails_and_lands_later() {
     for late in [Some(0.5), Some(25.0), None] {
@@ -207,7 +208,7 @@ async fn a_write_that_fails_and_lands_later() {
     }
 }
 
-/// A write that hangs is told while it hangs.
+/// Checks that a hanging write is reported while it hangs.
 #[tokio::test(start_paused = true)]
 async fn reads_work_and_writes_do_not() {
     let swarm = Swarm::of(&world("sleep", &part("a", "", "")));
@@ -219,7 +220,7 @@ async fn reads_work_and_writes_do_not() {
     assert!(said.out.contains("trouble: the swarm answers reads and takes no writes"), "{}", said.out);
 }
 
-/// What a node that cannot have the image says is `No such image`, whatever the cause.
+/// Checks that the cause is reported: a node's error is always `No such image`, whatever the reason.
 #[tokio::test(start_paused = true)]
 async fn the_cause_behind_no_such_image() {
     let down = || Fault::Registry { host: HUB.into(), how: swarm_sim::Misbehaviour::Down, seconds: 0.0 };
@@ -255,7 +256,7 @@ async fn the_cause_behind_no_such_image() {
     }
 }
 
-/// The image is looked up again just before each unit; a registry that is silent then is a note.
+/// Checks that the image is verified again before each unit, and that an unreachable registry is only noted then.
 #[tokio::test(start_paused = true)]
 async fn the_image_is_verified_before_each_unit() {
     let swarm = Swarm::of(&world("sleep", &(part("a", "", "") + &part("b", "", ""))));
@@ -282,7 +283,7 @@ async fn the_image_is_verified_before_each_unit() {
     assert!(said.out.contains("s_b: note: its image could not be verified again"), "{}", said.out);
 }
 
-/// What ends by itself, and what runs on each node.
+/// Tries services whose tasks exit, and global services.
 #[tokio::test(start_paused = true)]
 async fn one_shots_and_global_services() {
     let once = "[service.spec.TaskTemplate.RestartPolicy]\nCondition = 'none'\n";
@@ -293,21 +294,21 @@ async fn one_shots_and_global_services() {
         json!(["done"]),
         "its end within the monitor time counts as a failure to the engine only"
     );
-    // The same image where it should run on.
+    // The same image in a service whose task should keep running.
     let swarm = Swarm::of(&world("oneshot", &part("a", "", "")));
     let told = apply(&swarm.at("node-1"), &["a"], &["--settle", "1"]).await.exit(1).json();
     assert!(why(&told).contains("ended by itself"), "{told:#}");
     let swarm = Swarm::of(&world("sleep", &part("a", "", "global = true\n")));
     apply(&swarm.at("node-1"), &["a"], &["--settle", "0"]).await.exit(0);
     until_runs(&swarm, "s_a", &swarm.image("app:new").1, 3).await;
-    // A paused node keeps the old image for ever, and the engine says `completed`.
+    // A paused node keeps the old image forever, and the engine reports `completed`.
     let swarm = Swarm::of(&world("sleep", &part("a", "", "global = true\n")));
     node(&swarm, "node-3", "pause");
     let told = apply(&swarm.at("node-1"), &["a"], &["--settle", "0", "--stuck", "10"]).await.exit(5).json();
     assert!(why(&told).contains("node-3 (ready, pause) takes no new tasks, and still has the old one"), "{told:#}");
 }
 
-/// The fleet, with the cursor on a service.
+/// Moves to the fleet screen with the cursor on a service.
 async fn desk_at(desk: &mut Desk, service: &str) {
     desk.wait("the first screen", 10, |text| text.contains("SERVICES")).await;
     desk.press("/");

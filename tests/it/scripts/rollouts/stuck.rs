@@ -1,18 +1,18 @@
-//! Nodes that go away before, in and after a rollout: nothing is posted for nothing, what waits for ever asks, and
-//! nothing is undone only because time passed.
+//! Nodes that fail before, during and after a rollout: no useless update is made, a unit that waits forever leads to
+//! a question, and nothing is rolled back only because time has passed.
 
 use std::sync::atomic::AtomicUsize;
 
 use super::*;
 
-/// A node that takes no tasks costs no old task: nothing is posted.
+/// Checks that a node without capacity for tasks keeps its old task: no update is made.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_goes_before_its_unit() {
     for to in ["pause", "down"] {
         let swarm = Swarm::of(&world("sleep", &part("a", "node-3", "")));
         let (before, tasks) = (swarm.spec("s_a").await, swarm.tasks(&["s_a"]).await);
         let (other, did) = (swarm.clone(), AtomicBool::new(false));
-        // The plan is made from lists; the service alone is read when the change is to begin.
+        // The plan is made from lists; the single service is read right before the change starts.
         let operator = swarm.behind("node-1", move |call, when| {
             let first = when == When::Before && call.method == "GET" && call.path.contains("/services/");
             if first && !did.swap(true, Ordering::SeqCst) {
@@ -24,7 +24,7 @@ async fn a_node_that_goes_before_its_unit() {
         let wait = if to == "down" { "30" } else { "0" };
         let said = apply(&operator, &["a"], &["--settle", "0", "--stuck", wait]).await;
         if to == "down" && said.code == Some(5) {
-            // The swarm did not know yet that the node is gone: it is stuck, and stays as it is.
+            // The swarm had not noticed the failed node yet: the unit gets stuck and stays.
             assert!(why(&said.json()).contains("stuck"), "{}", said.out);
             continue;
         }
@@ -35,7 +35,7 @@ async fn a_node_that_goes_before_its_unit() {
     }
 }
 
-/// `updating` can last for ever: told as stuck with the scheduler's reason, and nothing is undone for it.
+/// Checks that a rollout that stays `updating` is reported as stuck with the scheduler's reason, and not rolled back.
 #[tokio::test(start_paused = true)]
 async fn what_no_node_takes_is_left_and_not_undone() {
     let swarm = Swarm::of(&world("sleep", &(part("a", "node-3", &policy("rollback", 2)) + &part("b", "", ""))));
@@ -49,7 +49,8 @@ async fn what_no_node_takes_is_left_and_not_undone() {
     assert!(swarm.spec("s_a").await.contains("app:new"));
 }
 
-/// A service whose node goes down while it settles is not done, though the engine goes on to count its task.
+/// Checks that a unit does not complete if its node fails while it settles, although the
+/// engine still counts its task.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_goes_down_while_it_settles() {
     let swarm = Swarm::of(&world("sleep", &part("a", "node-3", &policy("pause", 1))));
@@ -68,7 +69,7 @@ async fn a_node_that_goes_down_while_it_settles() {
     assert!(why.contains("not heard from") || why.contains("no suitable node"), "{why}");
 }
 
-/// A unit that cannot be put back is named, and the others go on.
+/// Checks that a unit that cannot be rolled back is reported, and that the others continue.
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_put_back_is_named_and_the_others_go_on() {
     let parts = part("a", "", "") + &part("b", "node-3", "") + &part("c", "", "");
@@ -95,7 +96,7 @@ async fn what_cannot_be_put_back_is_named_and_the_others_go_on() {
     until_runs(&swarm, "s_b", &swarm.image("app:1").1, 1).await;
 }
 
-/// From the service's row to the plan of another image for a service of stack `s`.
+/// Moves from the service's row to the plan of another image for a service of the stack `s`.
 async fn desk_plans(desk: &mut Desk, tag: &str) {
     desk_at(desk, "s_a").await;
     desk.press("p");
@@ -107,7 +108,7 @@ async fn desk_plans(desk: &mut Desk, tag: &str) {
     desk.wait("the plan", 10, |text| text.contains("equal to what is live")).await;
 }
 
-/// The console asks about what is stuck, and the question goes by itself when the node is back.
+/// Checks that the console asks about a stuck unit, and that the question closes when the node is back.
 #[tokio::test(start_paused = true)]
 async fn a_question_that_goes_by_itself() {
     for answer in ["", "C enter", "L", "R"] {
@@ -146,10 +147,10 @@ async fn a_question_that_goes_by_itself() {
     }
 }
 
-/// The console's change and the verb's wait as long as the settings say, by default 120 s; `--stuck` goes before them.
+/// Checks that console and verbs wait as configured, by default 120 s; `--stuck` takes precedence.
 #[tokio::test(start_paused = true)]
 async fn how_long_something_waits_is_a_setting_of_console_and_verbs() {
-    // A unit that no node takes once its update is posted.
+    // A unit that no node accepts once its update was made.
     let stuck = || {
         let swarm = Swarm::of(&world("sleep", &part("a", "node-3", "")));
         let other = swarm.clone();
@@ -159,7 +160,7 @@ async fn how_long_something_waits_is_a_setting_of_console_and_verbs() {
         [("", None, 120), ("stuck_seconds = 20\n", None, 20), ("stuck_seconds = 300\n", Some("20"), 20)]
     {
         let text = format!("settle_seconds = 0\n{text}");
-        // It begins to wait within these of the update; the clock is the test's own.
+        // The unit starts to wait within this time after the update, in simulated time.
         let wanted = Duration::from_secs(seconds)..Duration::from_secs(seconds + 15);
         let operator = stuck();
         let file = operator.home().join("config.toml");

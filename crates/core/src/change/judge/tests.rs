@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 const NEW: &str = "r/pg:2";
 const OLD: &str = "r/pg:1";
 
-/// What is seen, to be varied.
+/// A service with its tasks and nodes, as each test varies it.
 struct Scene {
     service: Service,
     tasks: Vec<Task>,
@@ -21,7 +21,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Two replicas, at the goal.
+    /// Returns a service with two replicas whose spec is the target.
     fn of(state: Option<UpdateState>, tasks: Vec<Task>) -> Self {
         let mut service = sample::service("pg", NEW);
         service.mode = Mode::Replicated(2);
@@ -128,7 +128,7 @@ fn no_word_of_the_engine_is_no_obstacle() {
     assert_eq!(Scene::of(None, up()).verdict(), Verdict::Converged);
     let watched = Scene::of(Some(UpdateState::Updating), up());
     assert!(!watched.waits().1);
-    // The state of a rollout whose leader was lost stays for ever.
+    // If the leader is lost during a rollout, the update state is never cleared.
     assert_eq!(watched.with(|scene| scene.steady = 16).verdict(), Verdict::Converged);
     let scaled = Scene::of(None, Vec::new()).with(|scene| scene.service.mode = Mode::Replicated(0));
     assert_eq!(scaled.verdict(), Verdict::Converged);
@@ -168,7 +168,7 @@ fn the_engine_may_go_back_first() {
     assert!(lying.fails().contains("with the new image still in the spec"));
     let lying = auto(Some(UpdateState::RollbackCompleted), Vec::new()).with(|scene| scene.since = None);
     assert!(lying.fails().contains("still in the spec"));
-    // Of a way back it is how the engine's own rollback ends, where all is well.
+    // On the way back, this is how the engine's own rollback ends when all is well.
     let returned = auto(Some(UpdateState::RollbackCompleted), up()).with(|scene| scene.direction = Direction::Back);
     assert_eq!(returned.verdict(), Verdict::Converged);
 }

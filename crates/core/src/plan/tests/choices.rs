@@ -1,4 +1,4 @@
-//! The operator's choices: order, credentials, start-first; and tasks that start anew.
+//! Tests of the operator's options (order, credentials, start-first) and of redeploys.
 
 use super::*;
 use crate::pins;
@@ -91,7 +91,7 @@ fn start_first_is_an_edit_like_any_other() {
     let edit = plan.units[0].edits.iter().find(|edit| edit.path == "/UpdateConfig").unwrap();
     assert_eq!((edit.before.as_ref(), &edit.after.as_ref().unwrap()["Order"]), (None, &"start-first".into()));
     assert!(plan.units[0].notes.iter().any(|note| note.contains("stays in its update policy")));
-    // The engine takes it; a rollback takes the policy back too, absence included.
+    // The engine stores the edited policy; a rollback restores the earlier one, even if there was none.
     carry_out(&mut world, &plan, ChangeState::Done, "d");
     let mut service = world.services["pg-n2-c-id"].clone();
     service.places.update.as_mut().unwrap().value.clone_from(&edit.after);
@@ -100,7 +100,7 @@ fn start_first_is_an_edit_like_any_other() {
     let back = planned(&world, &facts, &back(Scope::Group), &PlanOptions::default());
     let undone = back.units[0].edits.iter().find(|edit| edit.path == "/UpdateConfig").unwrap();
     assert_eq!((undone.before.as_ref(), undone.after.as_ref()), (edit.after.as_ref(), None));
-    // Where two tasks would clash it is not to be had, and says so.
+    // If two tasks would clash, start-first is not used, and a note says so.
     service.places = sample::places(OLD);
     (service.exclusive, service.policy.start_first) = (true, false);
     let mut world = super::world();
@@ -132,7 +132,7 @@ fn tasks_start_anew_by_the_same_digest_or_the_tags_new_one() {
     let newest = planned(&world, &facts, &again(one(), RedeployImage::Tag), &PlanOptions::default());
     assert_eq!(newest.units[0].to.digest, Some(digest("2")), "{:?}", newest.units[0].reasons);
     assert_eq!(newest.units[0].action, Action::New);
-    // A bare tag gets the digest that it names now: its tasks restart anyway.
+    // A bare tag is pinned to the digest that it names now, because its tasks restart anyway.
     let bare =
         planned(&world, &facts, &again(Scope::Service("pg-n1-a".into()), RedeployImage::Same), &PlanOptions::default());
     assert_eq!(bare.units[0].to.digest, Some(digest("2")));
@@ -162,7 +162,7 @@ fn going_back_passes_over_tasks_that_were_only_started_anew() {
     let mut with = facts.clone();
     let pinned = world.services["pg-n2-c-id"].image().to_owned();
     let value = ImageFact::new(digest("2"), None);
-    with.learn(&pinned, Fact::Known { value, at: sample::NOW, via: Via::Registry });
+    with.learn(&pinned, Fact::Known { value, at: sample::NOW, via: FactSource::Registry });
     let anew = planned(&world, &with, &again(Scope::Member("n2".into()), RedeployImage::Same), &PlanOptions::default());
     carry_out(&mut world, &anew, ChangeState::Done, "d");
     let mut service = world.services["pg-n2-c-id"].clone();

@@ -1,4 +1,4 @@
-//! What the version manifest proposes.
+//! Proposals from the version manifest.
 
 use std::cmp::Reverse;
 
@@ -6,48 +6,50 @@ use crate::image::ImageRef;
 use crate::registry::{POSTGRES, Stability, VersionEntry, VersionManifest};
 use crate::version::{PgTag, Version, leading};
 
-/// An image of the version manifest.
+/// An image that the version manifest proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proposal {
-    /// The image, its registry included.
+pub struct ManifestImage {
+    /// The image, including its registry.
     pub image: String,
-    /// The version it is for: `17.9_5`.
+    /// The version that the image is for: `17.9_5`.
     pub label: String,
-    /// Whether it is for a newer version than the one asked for.
+    /// True if the image is for a newer version than the requested one.
     pub newer: bool,
-    /// Whether it is meant for everyone.
+    /// The release state of the image: stable or under development.
     pub stability: Stability,
 }
 
-impl Proposal {
+impl ManifestImage {
     fn of(entry: &VersionEntry, newer: bool) -> Self {
         Self { image: entry.image.clone(), label: entry.label(), newer, stability: entry.stability }
     }
 }
 
-/// What the manifest is asked for: the pin document's versions; where it has none, those of the image that runs.
+/// The requested versions: those of the pin document, or else those of the running image.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wish<'a> {
-    /// The PostgreSQL version of the pin document.
+    /// The PostgreSQL version from the pin document, if set.
     pub postgres: Option<&'a str>,
-    /// The Spock version of the pin document.
+    /// The Spock version from the pin document, if set.
     pub spock: Option<&'a str>,
-    /// The image that runs.
+    /// The running image, if known.
     pub runs: Option<&'a ImageRef>,
 }
 
-/// The manifest's image of a component for the version asked for, then its stable ones for newer versions of the same
-/// major, the newest first. A version that is not known is none: the manifest's default is never taken for it.
-pub fn proposals(manifest: &VersionManifest, component: &str, wish: &Wish<'_>) -> Vec<Proposal> {
+/// Returns the manifest's image of a component for the requested version, then its stable images for newer
+/// versions of the same major, newest first.
+///
+/// If the version is unknown, the result is empty: the manifest's default is never used instead.
+pub fn proposals(manifest: &VersionManifest, component: &str, wish: &Wish<'_>) -> Vec<ManifestImage> {
     let (asked, newer) =
         if component == POSTGRES { postgres(manifest, wish) } else { other(manifest, component, wish) };
-    let asked = asked.map(|entry| Proposal::of(entry, false));
-    asked.into_iter().chain(newer.into_iter().map(|entry| Proposal::of(entry, true))).collect()
+    let asked = asked.map(|entry| ManifestImage::of(entry, false));
+    asked.into_iter().chain(newer.into_iter().map(|entry| ManifestImage::of(entry, true))).collect()
 }
 
-type Found<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
+type ManifestMatch<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
 
-fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> Found<'m> {
+fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> ManifestMatch<'m> {
     let tag = wish.runs.and_then(|image| PgTag::parse(image.tag.as_deref()?));
     let running = || wish.runs.and_then(|image| manifest.of_image(image)).map(|(_, entry)| entry);
     let version = wish.postgres.and_then(Version::parse);
@@ -57,7 +59,7 @@ fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> Found<'m> {
     let spock = spock.or_else(|| Version::parse(running()?.spock.as_deref()?));
     let entries = manifest.components.get(POSTGRES).map_or(&[][..], Vec::as_slice);
     let mut of_version = entries.iter().filter(|entry| Version::parse(&entry.version).as_ref() == Some(&version));
-    // A tag tells more of Spock's version than the manifest is keyed by: 5.0.6 is asked for as 5.
+    // A tag is more precise about Spock than the manifest's keys: 5.0.6 is looked up as 5.
     let fits = |entry: &&VersionEntry| {
         let key = entry.spock.as_deref().and_then(Version::parse);
         spock.as_ref().zip(key).is_none_or(|(spock, key)| spock.has_prefix(&key))
@@ -65,7 +67,7 @@ fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> Found<'m> {
     (of_version.rfind(fits), manifest.newer(&version, spock.map(|spock| spock.major())))
 }
 
-fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &Wish<'_>) -> Found<'m> {
+fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &Wish<'_>) -> ManifestMatch<'m> {
     let Some(image) = wish.runs else { return (None, Vec::new()) };
     let entries = manifest.components.get(component).map_or(&[][..], Vec::as_slice);
     let listed = manifest.of_image(image).filter(|(name, _)| *name == component).map(|(_, entry)| &entry.version);

@@ -1,8 +1,9 @@
-//! A repository's tags with what is known of them, in the order in which one would choose.
+//! The tags of a repository as candidates, in the order in which an operator would choose.
 //!
-//! First what the version manifest has for the version asked for, then its newer images of the same major; then the
-//! family of what runs, the newest version first; then all others, family by family. Tags that are known to name the
-//! same image are one candidate, under the name that stays what it is.
+//! The version manifest's image for the requested version comes first, then its newer images of the same
+//! major; then the family of the running image, newest version first; then all other tags, family by
+//! family. Tags that are known to name the same image become one candidate, shown under a tag that does not
+//! move if it has one.
 
 mod manifest;
 mod order;
@@ -16,80 +17,80 @@ use crate::fuzzy::Fuzzy;
 use crate::image::{Digest, ImageRef};
 use crate::registry::Facts;
 use crate::time::Time;
-use crate::version::{Constancy, constancy};
+use crate::version::{TagMutability, constancy};
 
-pub use manifest::{Proposal, Wish, proposals};
+pub use manifest::{ManifestImage, Wish, proposals};
 
-/// What candidates are made of.
+/// The input for a list of candidates.
 #[derive(Clone, Copy, Debug)]
 pub struct Source<'a> {
-    /// The repository, as written: `ghcr.io/pgedge/pgedge-postgres`.
+    /// The repository as written: `ghcr.io/pgedge/pgedge-postgres`.
     pub repository: &'a str,
-    /// The tags it is known to have; none while nobody answered.
+    /// The tags that the registry lists; `None` before it has answered.
     pub names: Option<&'a [String]>,
-    /// The images that run where one is chosen for, the most common one first.
+    /// The images that the services run now, most common first.
     pub runs: &'a [ImageRef],
-    /// The images that ran there.
+    /// The images that ran in the services before.
     pub ran: &'a [ImageRef],
-    /// The images that failed there.
+    /// The images that failed in the services.
     pub failed: &'a [ImageRef],
-    /// What the version manifest proposes, the best first.
-    pub proposals: &'a [Proposal],
-    /// What is known of images.
+    /// The version manifest's proposals, best first.
+    pub proposals: &'a [ManifestImage],
+    /// Cached registry answers about images.
     pub facts: &'a Facts,
 }
 
-/// An image one could choose.
+/// An image that an operator can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Candidate {
-    /// The image, as it is put into a text: `repository:tag`.
+    /// The image as it is inserted into a text: `repository:tag`.
     pub text: String,
-    /// Its tag; of several for the same image one that stays what it is.
+    /// The shown tag: of several for the same image, one that does not move.
     pub tag: String,
     /// The other tags for the same image.
     pub also: Vec<String>,
-    /// Its digest, where known.
+    /// The image's digest, if known.
     pub digest: Option<Digest>,
-    /// When it was built, where known.
+    /// The build time, if known.
     pub created: Option<Time>,
-    /// Whether its tag moves, and why we think so.
-    pub constancy: Constancy,
-    /// What the version manifest says of it.
-    pub proposed: Option<Proposal>,
-    /// Whether it runs, or ran, where one is chosen for.
+    /// An estimate whether the tag can move, with its reason.
+    pub constancy: TagMutability,
+    /// The version manifest's proposal, if the image is one.
+    pub proposed: Option<ManifestImage>,
+    /// The image's state in the services; `None` if it never ran there.
     pub here: Option<Here>,
-    /// Whether the registry lists its tag; `None` while nobody answered.
+    /// True if the registry lists the tag; `None` before it has answered, and for an image of another repository.
     pub listed: Option<bool>,
 }
 
-/// How an image stands to the services one is chosen for.
+/// The state of a candidate in the services that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Here {
-    /// It runs now.
+    /// The image that runs.
     Now,
-    /// It should run now, and fails.
+    /// The image that should run, but fails.
     Failing,
-    /// Its tag runs now; the registry has another image under it since.
+    /// The tag that runs, while the registry has another image for it now.
     Moved,
-    /// It failed here.
+    /// An image that failed earlier.
     Failed,
-    /// It ran before.
+    /// An image that ran earlier.
     Before,
 }
 
 impl Candidate {
-    /// All its tags, the shown one first.
+    /// Returns all tags of the image, the shown one first.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.tag.as_str()).chain(self.also.iter().map(String::as_str))
     }
 
-    /// What it is looked up by once its digest is known: `repository@digest`.
+    /// Returns the key for queries about the image, `repository@digest`; `None` until the digest is known.
     pub fn by_digest(&self) -> Option<String> {
         Some(ImageRef::parse(&self.text).ok()?.by_digest(self.digest.as_ref()?))
     }
 }
 
-/// Lists the candidates in the order in which one would choose.
+/// Returns the candidates in the order in which an operator would choose; empty for a malformed repository.
 pub fn candidates(source: &Source<'_>) -> Vec<Candidate> {
     let Ok(repository) = ImageRef::parse(source.repository) else { return Vec::new() };
     let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::Running::of);
@@ -118,7 +119,7 @@ pub fn candidates(source: &Source<'_>) -> Vec<Candidate> {
 }
 
 impl Source<'_> {
-    fn candidate(&self, text: String, tag: &str, proposed: Option<Proposal>, listing: &ImageRef) -> Candidate {
+    fn candidate(&self, text: String, tag: &str, proposed: Option<ManifestImage>, listing: &ImageRef) -> Candidate {
         let digest = self.facts.image(&text).known().map(|fact| fact.digest.clone());
         let image = ImageRef::parse(&text).ok();
         let about = image.as_ref().zip(digest.as_ref()).map(|(image, digest)| image.by_digest(digest));
@@ -130,7 +131,7 @@ impl Source<'_> {
         Candidate { text, tag, also: Vec::new(), digest, created, constancy, proposed, here, listed }
     }
 
-    /// By digest where both are known, as tags move; else by tag.
+    /// Compares an image with those of the services: by digest if both are known, because tags move; else by tag.
     fn here(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<Here> {
         let stands = |other: &ImageRef| {
             let same_tag = other.tag.is_some() && other.tag == image.tag;
@@ -152,14 +153,14 @@ impl Source<'_> {
     }
 }
 
-/// Whether a tag names no image but what belongs to one: a signature, an attestation (`sha256-<digest>[.sig]`; OCI
-/// distribution-spec, "Referrers Tag Schema", and sigstore's cosign).
+/// Returns whether a tag names an attachment of an image, such as a signature or an attestation
+/// (`sha256-<digest>[.sig]`; OCI distribution-spec, "Referrers Tag Schema", and sigstore's cosign).
 fn is_attachment(tag: &str) -> bool {
     let hex = tag.strip_prefix("sha256-").and_then(|rest| rest.get(..64));
     hex.is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-/// Tags of one image are one candidate, where the best of them stands.
+/// Merges the tags of one image into one candidate, at the position of the best tag.
 fn gathered(rows: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = Vec::new();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
@@ -179,7 +180,7 @@ fn gathered(rows: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
 
 fn join(first: &mut Candidate, other: Candidate) {
     first.here = [first.here, other.here].into_iter().flatten().min();
-    // What the manifest names is named by its own tag.
+    // A proposal keeps the tag that the manifest names.
     if first.proposed.is_none() && first.constancy.floats() && !other.constancy.floats() {
         first.also.insert(0, std::mem::replace(&mut first.tag, other.tag));
         (first.text, first.constancy) = (other.text, other.constancy);
@@ -188,8 +189,9 @@ fn join(first: &mut Candidate, other: Candidate) {
     }
 }
 
-/// The places of the candidates that match what is typed, the best first: its letters in order, better where they
-/// stand together. With nothing typed all match, in their order. `whole`: the image is matched, not its tags.
+/// Returns the indices of the candidates that match the typed text, best first. Its letters must occur in
+/// order; adjacent letters score higher. An empty text matches all, in their order. `whole`: match the
+/// image text, not its tags.
 pub fn matching(candidates: &[Candidate], typed: &str, whole: bool) -> Vec<usize> {
     let mut fuzzy = Fuzzy::new(typed);
     if fuzzy.is_empty() {

@@ -1,10 +1,10 @@
-//! In which order tags are offered.
+//! The order of tags in a list of candidates.
 
 use std::cmp::{Ordering, Reverse};
 
 use crate::version::{family, leading};
 
-/// What decides of the tag that runs.
+/// The family and major version of the running tag, which decide the order.
 pub(super) struct Running {
     family: String,
     major: Option<u64>,
@@ -20,17 +20,17 @@ fn major(tag: &str) -> Option<u64> {
     leading(tag).map(|version| version.major())
 }
 
-/// A tag's place among the others.
+/// The sort key of a tag.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place<'a> {
-    /// The version manifest proposes it, as the nth.
+    /// A proposal of the version manifest, by its position there.
     Proposed(usize),
-    /// It is of the family that runs.
-    Related(Reverse<Natural<'a>>),
-    /// It names a version: that major runs or not, which, its family, the tag.
-    Versioned(Reverse<bool>, Reverse<u64>, String, Reverse<Natural<'a>>),
-    /// It names none.
-    Other(String, Reverse<Natural<'a>>),
+    /// A tag of the family that runs, newest first.
+    Related(Reverse<NaturalOrder<'a>>),
+    /// A tag with a version: the major that runs first, then by major (descending), family and tag (descending).
+    Versioned(Reverse<bool>, Reverse<u64>, String, Reverse<NaturalOrder<'a>>),
+    /// A tag without a version, by family and tag (descending).
+    Other(String, Reverse<NaturalOrder<'a>>),
 }
 
 impl<'a> Place<'a> {
@@ -39,7 +39,7 @@ impl<'a> Place<'a> {
     }
 
     pub fn of(tag: &'a str, running: Option<&Running>) -> Self {
-        let (family, natural) = (family(tag), Reverse(Natural(tag)));
+        let (family, natural) = (family(tag), Reverse(NaturalOrder(tag)));
         if running.is_some_and(|running| running.family == family) {
             return Self::Related(natural);
         }
@@ -53,12 +53,13 @@ impl<'a> Place<'a> {
     }
 }
 
-/// A text whose numbers count as numbers: `17.10` is after `17.9`, `v2` is `2`.
+/// A text in natural order: numbers compare as numbers, so `17.10` comes after `17.9`, and `v2` compares as `2`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Natural<'a>(pub &'a str);
+pub(super) struct NaturalOrder<'a>(pub &'a str);
 
-impl Natural<'_> {
-    /// Its parts: numbers by length and digits, so that none is too long; everything else character by character.
+impl NaturalOrder<'_> {
+    /// Splits the text into parts: numbers as length and digits, so that none overflows; everything else by
+    /// character.
     fn parts(&self) -> impl Iterator<Item = (u8, usize, &str)> {
         let mut rest = self.0.strip_prefix('v').unwrap_or(self.0);
         std::iter::from_fn(move || {
@@ -77,25 +78,25 @@ impl Natural<'_> {
     }
 }
 
-impl Ord for Natural<'_> {
+impl Ord for NaturalOrder<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
         self.parts().cmp(other.parts()).then_with(|| self.0.cmp(other.0))
     }
 }
 
-impl PartialOrd for Natural<'_> {
+impl PartialOrd for NaturalOrder<'_> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Natural<'_> {
+impl PartialEq for NaturalOrder<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Natural<'_> {}
+impl Eq for NaturalOrder<'_> {}
 
 #[cfg(test)]
 mod tests {
@@ -109,9 +110,9 @@ mod tests {
             &["18446744073709551615", "18446744073709551616000", "18446744073709551616001"],
         ] {
             for pair in sorted.windows(2) {
-                assert!(Natural(pair[0]) < Natural(pair[1]), "{pair:?}");
+                assert!(NaturalOrder(pair[0]) < NaturalOrder(pair[1]), "{pair:?}");
             }
         }
-        assert_ne!(Natural("01"), Natural("1"), "other tags are other tags");
+        assert_ne!(NaturalOrder("01"), NaturalOrder("1"), "other tags are other tags");
     }
 }

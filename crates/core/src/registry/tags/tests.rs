@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::registry::{About, Config as ImageConfig, Fact, ImageFact, Learned, Via};
+use crate::registry::{About, Config as ImageConfig, Fact, FactSource, ImageFact, Learned};
 use crate::registry::{ManifestOrigin, POSTGRES, VersionManifest};
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
@@ -30,11 +30,11 @@ fn digest(digit: char) -> Digest {
     Digest::parse(&format!("sha256:{}", digit.to_string().repeat(64))).unwrap()
 }
 
-/// The registry has this image under these tags.
+/// Stores an image with these tags in the facts.
 fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, created: i64) {
     for tag in tags {
         let value = ImageFact::new(digest(digit), None);
-        facts.learn(&format!("{repository}:{tag}"), Fact::Known { value, at: Time(1), via: Via::Registry });
+        facts.learn(&format!("{repository}:{tag}"), Fact::Known { value, at: Time(1), via: FactSource::Registry });
     }
     let about = About {
         digest: digest(digit),
@@ -46,7 +46,7 @@ fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, create
         layers: Vec::new(),
         config: ImageConfig { created: Some(Time(created)), ..ImageConfig::default() },
     };
-    let fact = Fact::Known { value: Arc::new(about), at: Time(1), via: Via::Registry };
+    let fact = Fact::Known { value: Arc::new(about), at: Time(1), via: FactSource::Registry };
     facts.take(Learned::About(format!("{repository}@{}", digest(digit)), fact));
 }
 
@@ -151,7 +151,7 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
     assert_eq!(found[1].by_digest(), Some(format!("reg.example/web@{}", digest('2'))));
     assert_eq!(matching(&found, "latest", false), [0], "any of its tags finds it");
 
-    let floating = Proposal {
+    let floating = ManifestImage {
         image: "reg.example/web:1.30".into(),
         label: "1.30".into(),
         newer: false,

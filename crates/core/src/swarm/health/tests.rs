@@ -1,4 +1,4 @@
-//! Services, and the word for each.
+//! Tests of the assessed states.
 
 use super::*;
 use crate::sample;

@@ -1,4 +1,4 @@
-//! `pinnace inspect --json`.
+//! The output of `pinnace inspect --json`.
 
 use std::collections::BTreeMap;
 
@@ -9,34 +9,34 @@ use crate::image::{Digest, Platform};
 use crate::registry::{Config, ImageFile, Layer};
 use crate::time::Time;
 
-/// What a reference is.
+/// Information about an image reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Inspect {
-    /// The reference as it was given.
+    /// The reference as given on the command line.
     pub image: String,
-    /// What it names: the digest of the index, or of the image where there is none.
+    /// The digest that the reference resolves to: of the index, or of the image manifest if there is no index.
     pub digest: Digest,
-    /// The media type of that.
+    /// The media type of that index or manifest.
     pub media_type: String,
-    /// The images it lists, or is.
+    /// The images for each platform; a single entry without an index.
     pub platforms: Vec<InspectPlatform>,
-    /// What else the index lists, such as `attestation-manifest`.
+    /// The kinds of the other entries of the index, such as `attestation-manifest`.
     pub others: Vec<String>,
-    /// The platform whose layers, files and configuration follow.
+    /// The platform that `created`, `layers`, `config` and `files` belong to.
     pub platform: Option<Platform>,
-    /// When it was built.
+    /// The build time; `null` if the image does not name it.
     pub created: Option<Time>,
-    /// Annotations of index and image; the latter's win.
+    /// The annotations of index and image; on conflict the image's value counts.
     pub annotations: BTreeMap<String, String>,
-    /// Its layers, the lowest first.
+    /// The layers, the lowest first.
     pub layers: Vec<Layer>,
-    /// Its configuration, without values of environment variables.
+    /// The image configuration, without the values of environment variables.
     pub config: Config,
-    /// How it stands to its base.
+    /// The state of the image compared with its base image.
     pub base: InspectBase,
-    /// The verdict of a contract, where one was given.
+    /// The result of the contract check; `null` unless a contract was given.
     pub contract: Option<InspectContract>,
-    /// Its paths, where they were asked for.
+    /// The paths in its layers; absent unless `--files` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<ImageFile>>,
 }
@@ -44,38 +44,38 @@ pub struct Inspect {
 /// One platform's image in [`Inspect`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectPlatform {
-    /// What it is made for.
+    /// The platform; `null` if the index and the image name none.
     pub platform: Option<Platform>,
-    /// The variant of the architecture; may be empty.
+    /// The variant of the architecture (`v8`); may be empty.
     pub variant: String,
-    /// The digest of its manifest.
+    /// The digest of the image manifest.
     pub digest: Digest,
-    /// Compressed size of its layers in bytes; `None` where it could not be learned.
+    /// The compressed size of the layers in bytes; `null` if it could not be read.
     pub size: Option<u64>,
 }
 
-/// The base in [`Inspect`].
+/// The base image in [`Inspect`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectBase {
-    /// `up-to-date`, `outdated` or `unknown`.
+    /// The state: `up-to-date`, `outdated` or `unknown`.
     pub state: String,
-    /// Its reference, where known.
+    /// The reference of the base image, if known.
     pub name: Option<String>,
-    /// What that names now.
+    /// The digest that the reference names now.
     pub digest: Option<Digest>,
-    /// Since when it is another, where outdated and known.
+    /// The build time of the newer base image, if outdated and known.
     pub since: Option<Time>,
-    /// Why it is unknown.
+    /// The reason why the state is unknown.
     pub why: Option<String>,
 }
 
-/// The verdict in [`Inspect`].
+/// The result of the contract check in [`Inspect`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectContract {
-    /// The contract.
+    /// The name of the contract.
     pub name: String,
-    /// Whether it is kept; `None`: not all of it could be judged, and nothing is known to break it.
+    /// The verdict; `null` if some rules could not be checked and no rule is known to be broken.
     pub kept: Option<bool>,
-    /// The rules that are not kept.
+    /// The rules that the image breaks.
     pub breaches: Vec<Breach>,
 }

@@ -1,36 +1,37 @@
-//! What others deployed and was seen running: `pinnace record --json`, and part of `pinnace history --json`.
+//! Records of images that other clients deployed: the output of `pinnace record --json`, and a
+//! part of `pinnace history --json`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::image::Digest;
 use crate::time::Time;
 
-/// A service as it was seen running well.
+/// A service with the image that it was observed to run without trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenService {
-    /// Its group's text.
+    /// The group: `database/ID`, `stack/NAME` or `service/NAME`.
     pub group: String,
-    /// Its name.
+    /// The service's name, with the stack's prefix where it has one.
     pub service: String,
-    /// The member.
+    /// The member of the group that the service belongs to.
     pub member: String,
-    /// The hosts it ran on, joined by commas.
+    /// The host names that it ran on, joined by commas.
     pub node: String,
-    /// The image text.
+    /// The image reference in the service's spec.
     pub image: String,
-    /// The digest; `None` where only a tag was known.
+    /// The digest in the reference; `null` if it had only a tag.
     pub digest: Option<Digest>,
-    /// When, by the clock of who noted it.
+    /// The time of the observation, by the clock of the machine that recorded it.
     pub at: Option<Time>,
-    /// Who noted it.
+    /// The operator who recorded it.
     pub by: String,
 }
 
-/// `pinnace record --json`.
+/// The output of `pinnace record --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    /// What was not known before, and is now.
+pub struct RecordReport {
+    /// The services that were recorded now, because their image was not known yet.
     pub noted: Vec<SeenService>,
-    /// Services with an image that is not known, and that do not run well for long enough to note it.
+    /// The names of services whose image is not known, but which have not run without trouble for long enough.
     pub not_stable: Vec<String>,
 }

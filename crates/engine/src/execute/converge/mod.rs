@@ -1,4 +1,4 @@
-//! The watch over a unit until it has arrived and stayed, failed, or an order comes in.
+//! The watch over a unit until its tasks have converged and settled, it has failed, or an order interrupts it.
 
 mod watch;
 
@@ -16,29 +16,29 @@ use pinnace_core::journal::{Direction, UnitState};
 use pinnace_core::plan::Unit;
 use pinnace_core::swarm::{FailureAction, Task, TaskState};
 
-/// Between two looks at a service's tasks.
+/// The interval between two reads of a service and its tasks.
 const LOOK: Duration = Duration::from_millis(250);
-/// Tasks that ended before the newest of their slot are not shown.
+/// The maximum number of tasks in one event: those that should run first, then the newest.
 const SHOWN: usize = 12;
-/// What may come by itself is waited for so much longer before it is called stuck.
+/// The factor on the stuck limit for a wait that may end automatically.
 const BY_ITSELF: u32 = 5;
 
-/// How a watch ended.
+/// The result of a watch.
 enum End {
     Arrived,
     Failed {
         why: String,
         hint: String,
     },
-    /// The engine put the old text back by itself.
+    /// The engine rolled back automatically; with the reason.
     WentBack(String),
     Overtaken(String),
-    /// An order came in that concerns this unit.
+    /// An order that applies to this unit arrived.
     Interrupted,
 }
 
 impl Run {
-    /// Watches a unit whose spec stands at its goal.
+    /// Watches a unit whose spec has the wanted values.
     pub(super) async fn converge(
         &mut self,
         at: usize,
@@ -63,8 +63,10 @@ impl Run {
         self.ended(watch, end).await
     }
 
-    /// Writes down how it ended. Where the engine went back by itself, that is a failure, and the old text's tasks are
-    /// watched like any others that are put back.
+    /// Records the result of a watch.
+    ///
+    /// An automatic rollback by the engine counts as a failure; the tasks of the old image are then watched like
+    /// those of any other rollback.
     async fn ended(&mut self, watch: Watch, end: End) -> Result<(), LeaseLost> {
         let Watch { at, direction, .. } = watch;
         let state = match (&end, direction) {
@@ -92,7 +94,7 @@ impl Run {
         Ok(())
     }
 
-    /// What the engine has one word for is looked into: `No such image` is what every failed pull is called.
+    /// Adds the cause to a failed pull: the engine reports every failed pull as `No such image`.
     async fn looked_into(&self, watch: &Watch, why: String, hint: String) -> (String, String) {
         let Some((_, host)) = watch.first.as_ref().filter(|_| why.contains("No such image")) else {
             return (why, hint);
@@ -103,7 +105,7 @@ impl Run {
         }
     }
 
-    /// One look, and whether it is the last one.
+    /// Reads and assesses the unit once; returns the result if the watch ends.
     async fn step(&mut self, watch: &mut Watch) -> Option<End> {
         let seen = match self.look(&watch.unit).await {
             Ok(Some(seen)) => seen,
@@ -140,7 +142,7 @@ impl Run {
         }
     }
 
-    /// An order that this unit has to make way for, if there is one.
+    /// Returns the result if an order or a closed console ends the watch.
     fn interrupted(&mut self, watch: &Watch) -> Option<End> {
         self.take_orders();
         let forward = watch.direction == Direction::To;
@@ -148,7 +150,7 @@ impl Run {
             Some(Order::Leave) if watch.asked => Some(given_up(watch)),
             Some(Order::Detach | Order::Leave) => Some(End::Interrupted),
             _ if self.progress.going_back && forward => Some(End::Interrupted),
-            // Nobody is there any more to answer: whoever takes it up looks on.
+            // The console is gone and cannot answer: the next owner continues the watch.
             _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
                 self.emit(Kind::Ordered { order: Order::Detach });
                 Some(End::Interrupted)
@@ -160,7 +162,7 @@ impl Run {
 
     async fn pause(&mut self) -> Result<(), LeaseLost> {
         tokio::time::sleep(LOOK).await;
-        // A unit in work is watched to its end although the slot takes no more writes.
+        // A unit is watched to its end even if the slot cannot be written any more.
         let told = match self.report_slow_slot().await {
             Ok(()) => self.write_question().await,
             told => told,
@@ -171,7 +173,7 @@ impl Run {
         }
     }
 
-    /// Tells what is in the way; nothing: that it is over.
+    /// Reports a trouble if it is new; an empty text reports its end.
     pub(super) fn trouble(&mut self, text: &str) {
         if self.progress.trouble != text {
             self.emit(Kind::Trouble { text: text.to_owned() });
@@ -194,7 +196,7 @@ impl Run {
         Ok(Some(Reading { revision, tasks: tasks?, nodes }))
     }
 
-    /// Tells of edits that others made to other parts of the service meanwhile.
+    /// Reports edits by other clients to other parts of the service, once per unit.
     fn note_others(&mut self, watch: &Watch, seen: &Reading) {
         let edits = &watch.unit.edits;
         if watch.spot(&seen.revision) != Spot::Goal || seen.revision.rest_before(edits) == watch.unit.rest {
@@ -208,7 +210,8 @@ impl Run {
         }
     }
 
-    /// The same tasks have to run for the settle time, and the spec is looked at once more before that is called done.
+    /// Returns whether the unit has settled: the same tasks ran for the settle time, and the spec, read once more,
+    /// still has the wanted values.
     async fn has_settled(&mut self, watch: &mut Watch, now: Duration) -> bool {
         let since = match &watch.arrived {
             Some((since, up)) if *up == watch.up.0 => *since,
@@ -228,7 +231,7 @@ impl Run {
         revision.is_ok_and(|revision| revision.edit_state(&watch.unit.edits) == goal)
     }
 
-    /// It waits for something else now, or for nothing: the question about what it waited for goes.
+    /// Records a new reason to wait (empty: none), and withdraws the question about the old one.
     fn moves_on(&mut self, watch: &mut Watch, waits: String, now: Duration) {
         if watch.waits.0 != waits {
             if std::mem::take(&mut watch.asked) {
@@ -238,7 +241,8 @@ impl Run {
         }
     }
 
-    /// Asks what to do about a unit that does not get on. The question goes when it moves; nothing is undone for it.
+    /// Asks about a unit that makes no progress. The question is withdrawn when the unit moves on; nothing is rolled
+    /// back because of it.
     fn is_it_stuck(&mut self, watch: &mut Watch, now: Duration, waits: String, stuck: bool) -> Option<End> {
         self.moves_on(watch, waits, now);
         let limit = if stuck { self.options.stuck } else { self.options.stuck * BY_ITSELF };
@@ -250,14 +254,14 @@ impl Run {
         if self.options.mode.asks {
             return None;
         }
-        // Nobody can be asked. What goes forward is left as it stands; what goes back makes way for the others.
+        // Nobody can be asked. An update is left in its present state; a rollback gives way to the other units.
         if watch.direction == Direction::To {
             self.emit(Kind::Ordered { order: Order::Leave });
         }
         Some(given_up(watch))
     }
 
-    /// Tells how the tasks are, when that changed.
+    /// Reports the states of the tasks, if they have changed.
     fn tell(&mut self, watch: &Watch, seen: &Reading, verdict: &Verdict) {
         let look = watch.look(seen, Duration::ZERO);
         let mut tasks: Vec<&Task> = seen.tasks.iter().collect();
@@ -286,13 +290,13 @@ impl Run {
     }
 }
 
-/// A unit that was stuck and is not waited for any longer.
+/// Returns the failure of a stuck unit that is no longer waited for.
 fn given_up(watch: &Watch) -> End {
     let (waits, _) = &watch.waits;
     End::Failed { why: format!("stuck: {waits}"), hint: stuck(waits).to_owned() }
 }
 
-/// A failure with the first one that was seen, where the engine has forgotten it since.
+/// Adds the first failure seen, as the engine may have forgotten it since.
 fn with_first(watch: &Watch, why: String) -> String {
     match &watch.first {
         Some((first, _)) if !why.contains(first.as_str()) => format!("{first}; {why}"),

@@ -1,4 +1,4 @@
-//! What is known of a unit while it is watched.
+//! The state of a unit that is being watched.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,27 +11,27 @@ use pinnace_core::plan::Unit;
 use pinnace_core::swarm::{Node, Task};
 use pinnace_core::time::Time;
 
-/// One look.
+/// One reading of a service with its tasks and the nodes.
 pub(super) struct Reading {
     pub revision: ServiceRevision,
     pub tasks: Vec<Task>,
     pub nodes: BTreeMap<String, Node>,
 }
 
-/// A unit being watched.
+/// The watch over one unit. All times are by the boot clock.
 pub(super) struct Watch {
     pub at: usize,
     pub unit: Unit,
     pub direction: Direction,
-    /// When the tasks that are up now were first seen as they are, and which they are.
+    /// The ids of the tasks that are up, and the time since when they are the same.
     pub up: (Vec<String>, Duration),
-    /// Since when all is as it should be, and with which tasks.
+    /// The time since when the unit has converged, and the ids of its tasks; `None` until then.
     pub arrived: Option<(Duration, Vec<String>)>,
-    /// What it waits for, and since when.
+    /// The reason for the present wait, and its start; empty if the unit waits for nothing.
     pub waits: (String, Duration),
-    /// Whether that was put as a question.
+    /// Set when the wait has been put as a question.
     pub asked: bool,
-    /// The first failure that was seen, and where: the engine keeps five tasks a slot.
+    /// The first failure seen, and its node; kept because the engine stores only five tasks a slot.
     pub first: Option<(String, Host)>,
     known: BTreeSet<String>,
     posted: bool,
@@ -39,7 +39,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Watches from now on; `known`: the tasks there were before the update, where we made it.
+    /// Starts a watch. `known` holds the tasks from before the update, if we posted it.
     pub fn new(at: usize, unit: &Unit, direction: Direction, known: Option<BTreeSet<String>>, now: Duration) -> Self {
         Self {
             at,
@@ -56,12 +56,12 @@ impl Watch {
         }
     }
 
-    /// The image text it goes to.
+    /// Returns the image text that the unit changes to.
     pub fn target(&self) -> &str {
         image_of(&self.unit, self.direction)
     }
 
-    /// Where its edited places stand.
+    /// Returns the state of the edited places, relative to the direction of the unit.
     pub fn spot(&self, revision: &ServiceRevision) -> Spot {
         match (revision.edit_state(&self.unit.edits), self.direction) {
             (EditState::After, Direction::To) | (EditState::Before, Direction::Back) => Spot::Goal,
@@ -70,7 +70,7 @@ impl Watch {
         }
     }
 
-    /// A look as the judge takes it; the tasks that are up are compared with those of the look before.
+    /// Prepares a reading for the assessment. The tasks that are up are compared with those of the previous reading.
     pub fn look<'a>(&'a self, seen: &'a Reading, now: Duration) -> Look<'a> {
         let started = seen.revision.service.update.as_ref().and_then(|update| update.started);
         let look = Look {
@@ -89,7 +89,7 @@ impl Watch {
         Look { steady: if same { now.saturating_sub(self.up.1) } else { Duration::ZERO }, ..look }
     }
 
-    /// Keeps what has to be kept of a look: which tasks are up, and the first failure.
+    /// Remembers the tasks that are up and the first failure.
     pub fn keep(&mut self, seen: &Reading, now: Duration) {
         let look = self.look(seen, now);
         let up: Vec<String> = look.up().into_iter().map(str::to_owned).collect();
@@ -106,7 +106,8 @@ impl Watch {
     }
 }
 
-/// The engine notes an update's start a moment before or after it makes the first task.
+/// Returns the time 2 s earlier: the engine records the start of an update shortly before or after it creates the
+/// first task.
 fn a_little_before(at: Time) -> Time {
     Time(at.0 - 2000)
 }

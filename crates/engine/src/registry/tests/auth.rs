@@ -6,7 +6,8 @@ fn basic(user: &str, password: &str) -> Secret {
     Secret::Basic { user: user.into(), password: Redacted::new(password) }
 }
 
-/// Wants a token, whose issuer wants a password where `private`; every `uses` requests a token runs out.
+/// Returns a registry that demands a token, which expires after `uses` requests. If `private`, the token server
+/// demands a password.
 fn token_server(private: bool, uses: usize) -> Fake {
     let issued = AtomicUsize::new(0);
     let taken = AtomicUsize::new(0);
@@ -123,7 +124,7 @@ async fn an_unreadable_credential_is_the_reason() {
     assert_eq!(why(token_server(false, 9)).await, None, "what anybody may read needs none");
 }
 
-/// Lets in with a password, and redirects what it keeps to `to`, which wants a log-in by `challenge`.
+/// Returns a registry that accepts a password and redirects blobs to `to`, which demands a login with `challenge`.
 fn redirecting(to: &'static str, challenge: &'static str) -> Fake {
     Fake::new(move |came| {
         if came.path.starts_with("/token") {
@@ -138,7 +139,7 @@ fn redirecting(to: &'static str, challenge: &'static str) -> Fake {
     })
 }
 
-/// Nothing that lets in to the registry reached anybody else, and nobody else was asked for a token.
+/// Asserts that no credentials for the registry reached another host, and that no other host was asked for a token.
 fn kept_at_home(fake: &Fake, case: &str) {
     for came in fake.came().iter().filter(|came| came.host != "https://reg.example") {
         assert_eq!(came.header("authorization"), None, "{case}: {}", came.line());
@@ -160,7 +161,8 @@ async fn a_challenge_after_a_redirect_to_another_host_is_a_refusal() {
             for secret in [basic("u", "p~?"), Secret::Token(Redacted::new("t9")), Secret::Identity(Redacted::new("r1"))]
             {
                 let case = format!("{to}, {challenge}, {secret:?}");
-                // A password for the registry's own challenge; the other kinds need none, and go on at once.
+                // An identity token cannot answer a basic challenge, so this registry redirects at once, without
+                // one.
                 let fake = match secret {
                     Secret::Identity(_) => Fake::new(move |came| match came.host.as_str() {
                         "https://reg.example" => status(307).with("location", format!("{to}{}", came.path)),

@@ -2,7 +2,7 @@ use super::*;
 use pinnace_core::registry::Allowance;
 use pinnace_core::time::Time;
 
-/// A registry with blobs and manifests by digest, and one tag.
+/// A registry that stores blobs and manifests by digest, and one tag.
 #[derive(Clone, Default)]
 struct Store {
     things: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ fn index_of(entries: &[serde_json::Value]) -> serde_json::Value {
         "manifests": entries, "annotations": {"a": "index", "c": "three"}})
 }
 
-/// An index of two images with an attestation before them; the digests of all.
+/// Returns a store with an index of two images after an attestation, and all their digests.
 fn whole() -> (Store, [String; 4]) {
     let mut store = Store::default();
     let arm = {
@@ -110,7 +110,7 @@ async fn an_index_and_its_image_for_amd64() {
     registry.look(&pinned).await.unwrap();
     let again = fake.lines();
     assert_eq!(again.len(), 5, "only the look by digest asks again: {again:?}");
-    // The other platform's: its manifest and its configuration, and nothing twice.
+    // For the other platform only its manifest and its configuration are read; nothing is read twice.
     let other = registry.about(&image(&format!("ghcr.io/a/pg@{arm}"))).await.unwrap();
     assert_eq!((other.entries.len(), other.platform), (0, Some(Platform::new("linux", "arm64"))));
     assert_eq!(fake.lines().len(), 7);

@@ -3,7 +3,7 @@ use std::io::Write as _;
 use super::*;
 use pinnace_core::registry::{About, FileKind, Layer, Reading};
 
-/// A tar of these paths: one that ends in `/` is a folder, `a -> b` a symbolic link, `a = b` a hard link.
+/// Builds a tar of these paths: a path that ends in `/` is a folder, `a -> b` a symbolic link, `a = b` a hard link.
 fn tarred(paths: &[&str]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for path in paths {
@@ -56,7 +56,7 @@ fn about(layers: Vec<Layer>) -> About {
     About { layers, ..serde_json::from_value(about).unwrap() }
 }
 
-/// A registry that keeps its blobs with somebody else.
+/// Returns a registry whose blobs are on another host.
 fn serving(blobs: &[Vec<u8>]) -> Fake {
     let blobs: BTreeMap<String, Vec<u8>> = blobs.iter().map(|blob| (sha(blob), blob.clone())).collect();
     Fake::new(move |came| {
@@ -76,7 +76,7 @@ async fn read(fake: &Fake, layers: Vec<Layer>, bounds: &Bounds) -> Result<Vec<Im
     fake.registry(credentials).files(&image("reg.example/pg:1"), &about(layers), bounds, |_| ()).await
 }
 
-/// What one layer holds, or what is wrong with it.
+/// Returns the paths of one layer, or the error.
 async fn one(blob: &[u8], media_type: &str, bounds: &Bounds) -> Result<Vec<String>, String> {
     let files = read(&serving(&[blob.to_vec()]), vec![layer(blob, media_type)], bounds).await;
     let prefix = format!("its layer {}: ", sha(blob));
@@ -156,7 +156,7 @@ async fn long_names() {
     }
 }
 
-/// A header that says its text is of this size, and that text.
+/// Builds a long-name header that announces this size, with its text.
 fn long_name(size: usize) -> Vec<u8> {
     let mut header = tar::Header::new_gnu();
     header.set_entry_type(tar::EntryType::GNULongName);
@@ -254,7 +254,7 @@ async fn a_stream_that_falls_silent_has_an_end() {
 #[tokio::test]
 async fn progress_is_told() {
     let blobs = [vec![7; 5 << 20], gzip(&tarred(&["a"]))];
-    // Not a tar, but for what is told before that is found out.
+    // The first blob is a tar with 5 MB of other bytes after it, which give several progress reports.
     let blobs = [[tarred(&["x"]), blobs[0].clone()].concat(), blobs[1].clone()];
     let layers: Vec<Layer> = blobs.iter().map(|blob| layer(blob, OCI)).collect();
     let of: u64 = layers.iter().map(|layer| layer.size).sum();

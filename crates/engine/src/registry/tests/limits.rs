@@ -73,7 +73,8 @@ async fn a_connection_that_was_being_closed_is_no_failure() {
         for nth in 0.. {
             let (mut stream, _) = listener.accept().await.unwrap();
             if nth == 0 {
-                // Takes the request and hangs up, as a server does whose idle time is over just then.
+                // Accepts the request and closes the connection, like a server whose idle timeout expires at that
+                // moment.
                 let _ = tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 1024]).await;
             } else {
                 tokio::spawn(served.clone().serve("http://x".parse().unwrap(), stream));

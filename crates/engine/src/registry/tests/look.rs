@@ -37,7 +37,7 @@ async fn hosts_and_schemes() {
     assert_eq!(lines[2], "HEAD http://10.1.2.3:5000/v2/pg/manifests/1");
 }
 
-/// A single image; its config is somewhere else.
+/// Returns a registry's answers for a single image whose config is on another host.
 fn single(config: &'static str) -> impl Fn(&Came) -> Reply + Send + Sync {
     let body = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {"mediaType": "c", "digest": sha(config.as_bytes()), "size": 1},
@@ -60,7 +60,7 @@ async fn a_single_image_names_its_platform_in_its_config() {
     let fact = fake.registry(credentials).look(&image("reg.example/pg:1")).await.unwrap();
     assert_eq!((fact.platforms, fact.size), (Some(linux(&["arm64"])), Some(412)));
     let shown: Vec<bool> = fake.came().iter().map(|came| came.header("authorization").is_some()).collect();
-    // HEAD, HEAD with the password, GET, GET of the blob; the two at the other host without it.
+    // HEAD, HEAD with the password, GET, GET of the blob; the two requests to the other host without the password.
     assert_eq!(shown, [false, true, true, true, false, false]);
 }
 

@@ -1,4 +1,4 @@
-//! A registry of a few lines behind a pipe, and what the client makes of it.
+//! Tests of the registry client against a small in-process registry.
 
 mod auth;
 mod image_info;
@@ -26,7 +26,7 @@ use crate::credentials::Redacted;
 use pinnace_core::image::Platform;
 use pinnace_core::swarm::hex;
 
-/// A request as it came in.
+/// A request that the test registry received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Came {
     pub method: Method,
@@ -41,21 +41,21 @@ impl Came {
         self.headers.get(name).map(String::as_str)
     }
 
-    /// `HEAD host/path`.
+    /// Formats the request as `HEAD scheme://host/path`.
     pub fn line(&self) -> String {
         format!("{} {}{}", self.method, self.host, self.path)
     }
 }
 
-/// What is answered.
+/// An answer of the test registry.
 #[derive(Clone, Default)]
 pub(super) struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
-    /// The rest of the body never comes.
+    /// Set when the body never ends: the connection stays open.
     pub stalls: bool,
-    /// How long the head takes to come.
+    /// The delay before the head is sent.
     pub after: Duration,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn sha(body: &[u8]) -> String {
     format!("sha256:{}", hex(&Sha256::digest(body)))
 }
 
-/// A manifest, answered to HEAD and GET alike, with its digest.
+/// Returns the answer with a manifest and its digest, for HEAD and GET alike.
 pub(super) fn manifest(body: &str) -> Reply {
     status(200).with("docker-content-digest", sha(body.as_bytes())).body(body)
 }
@@ -96,7 +96,7 @@ pub(super) fn index() -> String {
 
 type Answerer = Arc<dyn Fn(&Came) -> Reply + Send + Sync>;
 
-/// The registry.
+/// The test registry; it records the requests.
 #[derive(Clone)]
 pub(super) struct Fake {
     answer: Answerer,
@@ -108,7 +108,7 @@ impl Fake {
         Self { answer: Arc::new(answer), came: Arc::default() }
     }
 
-    /// A client whose every host is this one; `http` hosts are those of 10.0.0.0/8.
+    /// Returns a client that reaches this registry under every host; hosts in 10.0.0.0/8 use `http`.
     pub fn registry(&self, credentials: Credentials) -> Registry {
         let fake = self.clone();
         let memory: Memory = Arc::new(move |uri| {
@@ -160,7 +160,7 @@ impl Fake {
         response
     }
 
-    /// What came so far, as lines.
+    /// Returns the requests so far, as lines.
     pub fn lines(&self) -> Vec<String> {
         lock(&self.came).iter().map(Came::line).collect()
     }

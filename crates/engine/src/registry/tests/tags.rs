@@ -52,9 +52,9 @@ async fn what_is_listed_and_no_tag_is_left_out() {
 #[tokio::test]
 async fn lists_without_end_have_one() {
     let next = |to: String| move |reply: Reply| reply.with("link", format!("<{to}>; rel=next"));
-    // The same page again and again, under the same address.
+    // The same page every time, at the same URL.
     let same = Fake::new(move |_| next("/v2/pg/tags/list?n=1000".to_owned())(page(&["a".into()])));
-    // Under another address each time.
+    // The same page at a different URL each time.
     let count = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let nth = move || count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
     let turn = nth.clone();
@@ -63,12 +63,12 @@ async fn lists_without_end_have_one() {
         let tags = fake.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
         assert_eq!((tags.names, tags.cut, fake.lines().len()), (vec!["a".to_owned()], true, asked));
     }
-    // Empty pages, each naming another.
+    // Empty pages, each with a link to another one.
     let turn = nth.clone();
     let empty = Fake::new(move |_| next(format!("/v2/pg/tags/list?next={}", turn()))(page(&[])));
     let tags = empty.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
     assert_eq!((tags.names.len(), tags.cut, empty.lines().len()), (0, true, 50));
-    // More names than are of use.
+    // More names than the limit.
     let many = Fake::new(|_| page(&(0..20_500).map(|nth| format!("t{nth}")).collect::<Vec<_>>()));
     let tags = many.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
     assert_eq!((tags.names.len(), tags.cut), (20_000, true));

@@ -1,4 +1,5 @@
-//! TLS over loopback, with an authority made for these tests (valid for a hundred years, trusted nowhere).
+//! Tests of TLS over loopback, with a certificate authority made for these tests (valid for a hundred years, trusted
+//! nowhere).
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};

@@ -1,11 +1,11 @@
-//! How many manifests a registry hands out to one address in a while.
+//! The pull rate limit of a registry.
 //!
-//! As Docker Hub has it: `RateLimit-Limit: 100;w=21600`, GET of a manifest counts and HEAD does not
+//! It works as on Docker Hub: `RateLimit-Limit: 100;w=21600`; a GET of a manifest counts, a HEAD does not
 //! (`docs.docker.com/docker-hub/usage/pulls`).
 
 use crate::world::model::{Nanos, SECOND};
 
-/// What is allowed, and what of it is spent.
+/// A rate limit and its use in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     most: u64,
@@ -15,14 +15,14 @@ pub struct Allowance {
 }
 
 impl Allowance {
-    /// Reads `100;w=21600`: so many in so many seconds.
+    /// Parses `100;w=21600`: the number of manifests in a window of seconds.
     pub fn of(text: &str) -> Option<Self> {
         let (most, window) = text.split_once(";w=")?;
         let (most, window) = (most.trim().parse().ok()?, window.trim().parse().ok().filter(|window| *window > 0)?);
         Some(Self { most, window, spent: 0, since: 0 })
     }
 
-    /// Takes one if there is one left; whether there was.
+    /// Counts one request; returns false if the limit is reached.
     pub fn take(&mut self, now: Nanos) -> bool {
         if self.spent == 0 || now >= self.since.saturating_add(self.window.saturating_mul(SECOND)) {
             (self.since, self.spent) = (now, 0);
@@ -32,7 +32,7 @@ impl Allowance {
         there
     }
 
-    /// What is told of it: the limit and what remains of it.
+    /// Returns the values of the headers `RateLimit-Limit` and `RateLimit-Remaining`.
     pub fn told(&self, now: Nanos) -> (String, String) {
         let over = now >= self.since.saturating_add(self.window.saturating_mul(SECOND));
         let left = if over { self.most } else { self.most - self.spent };

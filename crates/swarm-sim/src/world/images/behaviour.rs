@@ -1,38 +1,38 @@
-//! What an image's tasks do.
+//! The behaviour of an image's containers.
 
 use crate::world::model::{Nanos, SECOND};
 
-/// What a task does, by its image.
+/// The behaviour of a container, given by its image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Behaviour {
-    /// Runs, and stops with this code when told to.
+    /// Runs until it is stopped, then exits with a code.
     Run {
-        /// The code it stops with.
+        /// Exit code.
         code: i64,
     },
-    /// Ends by itself.
+    /// Exits without being stopped.
     Exit {
-        /// After so long.
+        /// Time from start to exit.
         after: Nanos,
-        /// With this code.
+        /// Exit code.
         code: i64,
     },
-    /// Runs, and never gets healthy.
+    /// Runs, but its health check never passes.
     Unhealthy,
-    /// Is healthy after so long.
+    /// Runs; its health check passes after the given time.
     HealthyAfter(Nanos),
-    /// Does not stop when told to, only when killed.
+    /// Ignores the stop signal; only SIGKILL stops it.
     Stubborn,
-    /// Logs a line every so often.
+    /// Runs and logs a line at the given interval.
     Chatty(Nanos),
-    /// Its program does not exist.
+    /// Fails to start because its program does not exist.
     #[default]
     NoProgram,
 }
 
 impl Behaviour {
-    /// Reads `sleep[:CODE]`, `exit:CODE`, `exit-after:SECONDS:CODE`, `oneshot`, `unhealthy`, `healthy-after:SECONDS`,
-    /// `stubborn`, `chatty[:SECONDS]`, `no-program`.
+    /// Parses `sleep[:CODE]`, `exit:CODE`, `exit-after:SECONDS:CODE`, `oneshot`, `unhealthy`,
+    /// `healthy-after:SECONDS`, `stubborn`, `chatty[:SECONDS]`, `no-program`.
     pub fn of(text: &str) -> Option<Self> {
         let mut words = text.split(':');
         let kind = words.next()?;

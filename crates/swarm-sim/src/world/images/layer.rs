@@ -1,4 +1,4 @@
-//! Layers: files in a tar, packed or not. The same files make the same bytes, hence the same digests.
+//! Layers: tar archives, compressed or not. Equal files make equal bytes, and so equal digests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -9,49 +9,48 @@ use flate2::{Compression as Effort, GzBuilder};
 
 use super::digest;
 
-/// What stands at a path.
+/// The content of a path in a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// A file with this text.
+    /// A regular file with this text.
     Text(String),
-    /// A symbolic link to this.
+    /// A symbolic link to this target.
     Link(String),
 }
 
-/// The files of a layer by path; one that ends in `/` is a folder. The folders above a file need not be named.
+/// The files of a layer by path; a path that ends in `/` is a directory. Parent directories are added automatically.
 pub type Files = BTreeMap<String, Content>;
 
-/// How a layer is packed.
+/// The compression of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
-    /// As builders do it by default.
+    /// The default of image builders.
     #[default]
     Gzip,
-    /// As newer ones can.
+    /// Supported by newer builders and engines.
     Zstd,
-    /// Not at all.
+    /// An uncompressed tar.
     None,
 }
 
-/// A layer as a manifest lists it.
+/// A layer, as listed in a manifest and a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layer {
-    /// Its media type.
     pub media_type: String,
-    /// The digest of what is served.
+    /// Digest of the blob, compressed.
     pub digest: String,
-    /// How large that is, in bytes.
+    /// Size of the blob, in bytes.
     pub size: u64,
-    /// The digest of the tar.
+    /// Digest of the uncompressed tar.
     pub diff_id: String,
-    /// The step that made it.
+    /// The build step that made the layer, for the image history.
     pub by: String,
-    /// What is served; none: it cannot be had.
+    /// The blob; `None`: the layer is listed but cannot be downloaded.
     pub blob: Option<Bytes>,
 }
 
-/// Whether a path can stand in a layer.
+/// Returns true if a path can be stored in a layer.
 pub fn fits(path: &str) -> bool {
     let inner = path.trim_start_matches('/');
     !inner.is_empty() && Path::new(inner).components().all(|part| matches!(part, Component::Normal(_)))
@@ -71,7 +70,7 @@ fn media_type(compression: Compression, oci: bool) -> String {
 }
 
 impl Layer {
-    /// Packs files; the last one is made longer by so many bytes that do not pack.
+    /// Packs files into a layer; `longer` incompressible bytes are appended to the last file.
     pub(super) fn pack(files: &Files, longer: usize, compression: Compression, oci: bool, by: &str) -> Self {
         let tar = tar_of(files, longer);
         let diff_id = digest(&tar);
@@ -95,7 +94,7 @@ impl Layer {
         }
     }
 
-    /// A layer of so many bytes that nobody can have: only its line in the manifest is there.
+    /// Makes a layer of the given size without a blob: it is only listed in the manifest.
     pub(super) fn claimed(size: u64, seed: &str, compression: Compression, oci: bool, by: &str) -> Self {
         Self {
             media_type: media_type(compression, oci),
@@ -108,11 +107,11 @@ impl Layer {
     }
 }
 
-/// A frame of blocks that are stored as they are (RFC 8878, section 3.1.1). A library's packer would be 66 kB of the
-/// program, for the simulator alone.
+/// Returns a zstd frame of uncompressed blocks (RFC 8878, section 3.1.1). A compression library would add 66 kB to
+/// the program, for the simulator alone.
 fn zstd(bytes: &[u8]) -> Vec<u8> {
     const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-    /// One segment, with its size in eight bytes.
+    /// The frame header: a single segment, its size in eight bytes.
     const SHAPE: u8 = 0xe0;
     const MOST: usize = 1 << 17;
     let mut frame = [&MAGIC[..], &[SHAPE], &(bytes.len() as u64).to_le_bytes()].concat();
@@ -166,7 +165,7 @@ fn header(kind: tar::EntryType, mode: u32, size: u64) -> tar::Header {
     header
 }
 
-/// Bytes that do not pack, always the same.
+/// Returns incompressible bytes, the same on every call.
 fn noise(count: usize) -> impl Iterator<Item = u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let words = std::iter::repeat_with(move || {

@@ -1,4 +1,4 @@
-//! How an image is made of its recipe: layers, configuration, manifests and the index over them.
+//! Construction of an image from a recipe: layers, configuration, manifests and the index.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::layer::{Content, Files, Layer};
-use super::recipe::{Config, Recipe, Under};
+use super::recipe::{BaseLayers, Config, Recipe};
 use super::{Behaviour, DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Repository, digest};
 use crate::world::time::rfc3339;
 
@@ -14,7 +14,7 @@ const BASE_NAME: &str = "org.opencontainers.image.base.name";
 const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 const CREATED: &str = "created";
 
-/// A manifest's own part, before it is kept.
+/// A manifest that is not stored yet.
 struct Draft {
     media_type: &'static str,
     body: Value,
@@ -22,7 +22,7 @@ struct Draft {
     runs_on: Vec<String>,
 }
 
-/// A platform's os, architecture and variant.
+/// Splits a platform into OS, architecture and variant.
 pub(super) fn parts(platform: &str) -> (String, String, String) {
     let mut words = platform.split('/').map(str::to_owned);
     (words.next().unwrap_or_default(), words.next().unwrap_or_default(), words.next().unwrap_or_default())
@@ -51,7 +51,7 @@ impl Recipe {
         self.index.is_some() || self.platforms.len() != 1 || self.attestation
     }
 
-    /// Its own layers for a platform, above so many bytes of a base.
+    /// Makes the image's own layers for a platform, on top of `below` bytes of base layers.
     fn own_layers(&self, platform: &str, below: u64) -> Vec<Layer> {
         let program = || {
             let text = format!("{}\n{}\n{platform}\n", self.behaviour, self.salt);
@@ -62,7 +62,7 @@ impl Recipe {
         let pack = |nth: usize, longer: usize| Layer::pack(&files[nth], longer, self.compression, self.oci, by(nth));
         let mut layers: Vec<Layer> = (0..files.len()).map(|nth| pack(nth, 0)).collect();
         let there = below + self.claimed + layers.iter().map(|layer| layer.size).sum::<u64>();
-        // A tar is made of blocks, and takes some bytes without growing.
+        // A tar consists of blocks and absorbs some bytes without growing.
         let longer = self.size.checked_sub(there).filter(|short| *short > 0).map_or(0, |short| short + 1024);
         let longer = usize::try_from(longer).unwrap_or(0);
         if let Some(last) = layers.last_mut().filter(|_| longer > 0) {
@@ -76,7 +76,7 @@ impl Recipe {
     }
 }
 
-/// The member `config` of a configuration.
+/// Returns the member `config` of an image configuration.
 fn config_json(config: &Config) -> Value {
     let mut told = Map::new();
     let set = |keys: &[String]| keys.iter().map(|key| (key.clone(), json!({}))).collect::<Map<_, _>>();
@@ -136,9 +136,9 @@ impl Repository {
         self.keep(Draft { media_type, body, platforms: Some(platforms), runs_on }, recipe)
     }
 
-    /// A manifest for one platform, with its configuration and layers.
+    /// Makes and stores the manifest of one platform, with its configuration and layers.
     fn single(&mut self, recipe: &Recipe, platform: &str) -> Arc<str> {
-        let nothing = Under::default();
+        let nothing = BaseLayers::default();
         let under = recipe.base.as_ref().and_then(|base| base.under.get(platform)).unwrap_or(&nothing);
         let below = under.layers.iter().map(|layer| layer.size).sum();
         let own = recipe.own_layers(platform, below);
@@ -168,7 +168,7 @@ impl Repository {
         self.keep(Draft { media_type, body, platforms, runs_on: vec![platform.to_owned()] }, recipe)
     }
 
-    /// What a builder says about how an image was made, beside it in the index (`BuildKit`'s attestation storage).
+    /// Makes and stores a provenance attestation for the index (`BuildKit`'s attestation storage).
     fn attestation(&mut self, about: &str) -> Arc<str> {
         let hex = about.trim_start_matches("sha256:");
         let statement = json!({ "_type": "https://in-toto.io/Statement/v0.1",
@@ -211,8 +211,8 @@ impl Repository {
     }
 }
 
-/// The configuration, as it is served.
-fn config_of(recipe: &Recipe, platform: &str, under: &Under, own: &[Layer]) -> Vec<u8> {
+/// Returns an image configuration, as it is served.
+fn config_of(recipe: &Recipe, platform: &str, under: &BaseLayers, own: &[Layer]) -> Vec<u8> {
     let created = rfc3339(recipe.created);
     let diff_ids: Vec<&String> = under.layers.iter().chain(own).map(|layer| &layer.diff_id).collect();
     let made = own.iter().map(|layer| json!({ CREATED: created, "created_by": layer.by }));

@@ -1,4 +1,5 @@
-//! Registries and what they hold, as values: the simulated engine pulls from here, and the registry's HTTP serves it.
+//! Registries and their images as plain values: the simulated engine pulls from them, and
+//! the registry API serves them.
 
 mod allowance;
 mod behaviour;
@@ -20,34 +21,32 @@ use sha2::{Digest as _, Sha256};
 pub use allowance::Allowance;
 pub use behaviour::Behaviour;
 pub use layer::{Compression, Content, Files, Layer, fits};
-pub use recipe::{Annotate, Base, Config, Recipe, Under};
+pub use recipe::{AnnotationTarget, Base, BaseLayers, Config, Recipe};
 pub use reference::{Reference, reference};
 
 /// A manifest or an index, as it is served.
 #[derive(Clone, Debug)]
 pub struct Manifest {
-    /// Its digest.
     pub digest: Arc<str>,
-    /// Its media type.
     pub media_type: &'static str,
-    /// Its bytes.
+    /// The bytes as served.
     pub body: Vec<u8>,
-    /// The platforms, with `(os, architecture, variant)`; none: an OCI manifest does not say.
+    /// Platforms as `(os, architecture, variant)`; `None` for an OCI manifest, which does not list them.
     pub platforms: Option<Vec<(String, String, String)>>,
-    /// The platforms it really has.
+    /// Platforms that the image really supports, as `linux/amd64`.
     pub runs_on: Vec<String>,
-    /// What its tasks do.
+    /// The behaviour of the image's containers.
     pub behaviour: Behaviour,
-    /// Whether it names anything to run.
+    /// True if the image has a command or an entry point.
     pub has_command: bool,
-    /// The digest it is about (`subject`), for referrers.
+    /// The digest in `subject`, which makes this manifest a referrer.
     pub subject: Option<String>,
 }
 
-/// A repository.
+/// A repository: tags, manifests and blobs.
 #[derive(Clone, Debug, Default)]
 pub struct Repository {
-    /// Tags and the digests they point to.
+    /// Digests by tag.
     pub tags: BTreeMap<String, Arc<str>>,
     /// Manifests by digest.
     pub manifests: BTreeMap<Arc<str>, Manifest>,
@@ -55,27 +54,27 @@ pub struct Repository {
     pub blobs: BTreeMap<String, Bytes>,
 }
 
-/// A registry.
+/// A registry: its repositories and its behaviour as a server.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    /// Its repositories.
+    /// Repositories by name.
     pub repositories: BTreeMap<String, Repository>,
-    /// User and password it asks for; none: anybody may read.
+    /// The user and password that it requires; `None`: public.
     pub login: Option<(String, String)>,
-    /// Whether it hands out tokens instead of taking the password itself.
+    /// Set for bearer tokens from a token server; otherwise the registry takes basic auth.
     pub tokens: bool,
-    /// Whether it speaks without TLS and the engines were told so.
+    /// Set for plain HTTP; the engines list it as an insecure registry.
     pub insecure: bool,
-    /// How many manifests it hands out; none: as many as anybody asks for.
+    /// Pull rate limit; `None`: unlimited.
     pub allowance: Option<Allowance>,
-    /// The host that serves its blobs, where it is another one: it sends there who asks.
+    /// The host that blob requests are redirected to; `None`: the registry serves its blobs.
     pub blobs_at: Option<String>,
 }
 
-/// All registries there are, by `host[:port]`.
+/// Registries by `host[:port]`.
 pub type Registries = BTreeMap<String, Registry>;
 
-/// The digest of bytes.
+/// Returns the SHA-256 digest of bytes, `sha256:…`.
 pub fn digest(bytes: &[u8]) -> String {
     let mut text = "sha256:".to_owned();
     for byte in Sha256::digest(bytes) {
@@ -85,7 +84,7 @@ pub fn digest(bytes: &[u8]) -> String {
 }
 
 impl Registry {
-    /// Makes an image and tags it; returns its digest. What the tag pointed to before stays, by its digest.
+    /// Builds an image and tags it; returns its digest. The tag's previous image stays available by digest.
     pub fn push(&mut self, repository: &str, tag: &str, recipe: &Recipe) -> Arc<str> {
         let repository = self.repositories.entry(repository.to_owned()).or_default();
         let digest = repository.make(recipe);
@@ -93,7 +92,7 @@ impl Registry {
         digest
     }
 
-    /// What a reference names here.
+    /// Finds the manifest of a reference.
     pub fn find(&self, reference: &Reference) -> Option<&Manifest> {
         let repository = self.repositories.get(&reference.repository)?;
         let digest: &str = match (&reference.digest, &reference.tag) {
@@ -103,8 +102,8 @@ impl Registry {
         repository.manifests.get(digest)
     }
 
-    /// Lets a tag of a repository point to what is there already: to what a reference names, or to its image for one
-    /// platform. Returns the digest; none where there is no such thing.
+    /// Points a tag to the image of a reference, or to that image's manifest for one platform. Returns the digest;
+    /// `None` if the image does not exist.
     pub fn tag(&mut self, tag: &str, of: &Reference, platform: Option<&str>) -> Option<Arc<str>> {
         let found = self.find(of)?;
         let digest = match platform {
@@ -116,8 +115,8 @@ impl Registry {
         Some(digest)
     }
 
-    /// Removes what a reference names, as a registry does: a manifest with all tags that point to it, or only the tag.
-    /// What an index lists stays. Whether there was anything.
+    /// Removes the manifest of a reference with all tags that point to it, or only the tag, as a registry does. The
+    /// manifests listed in an index stay. Returns false if there was nothing to remove.
     pub fn remove(&mut self, reference: &Reference, only_tag: bool) -> bool {
         let found = self.find(reference).map(|manifest| Arc::clone(&manifest.digest));
         let Some((digest, repository)) = found.zip(self.repositories.get_mut(&reference.repository)) else {
@@ -131,7 +130,8 @@ impl Registry {
     }
 }
 
-/// The digest of an index's image for a platform, or of the image itself if that is what it is for.
+/// Returns the digest of an index's entry for a platform; for a single manifest its own
+/// digest if the platform matches.
 fn child(manifest: &Manifest, platform: &str) -> Option<String> {
     let body: Value = serde_json::from_slice(&manifest.body).ok()?;
     let Some(entries) = body["manifests"].as_array() else {
@@ -145,7 +145,7 @@ fn child(manifest: &Manifest, platform: &str) -> Option<String> {
     entries.iter().find(is_it)?["digest"].as_str().map(str::to_owned)
 }
 
-/// An image as others are built on it; none where there is no such image.
+/// Returns an image as the base for others; `None` if it does not exist.
 pub fn base(registries: &Registries, name: &str) -> Option<Base> {
     let named = reference(name)?;
     let registry = registries.get(&named.host)?;
@@ -159,8 +159,8 @@ pub fn base(registries: &Registries, name: &str) -> Option<Base> {
     Some(base)
 }
 
-/// The layers of an image's manifest.
-fn under(repository: &Repository, digest: &str) -> Option<Under> {
+/// Returns the layers and history of an image's manifest.
+fn under(repository: &Repository, digest: &str) -> Option<BaseLayers> {
     let manifest: Value = serde_json::from_slice(&repository.manifests.get(digest)?.body).ok()?;
     let config = repository.blobs.get(manifest["config"]["digest"].as_str()?)?;
     let config: Value = serde_json::from_slice(config).ok()?;
@@ -177,14 +177,14 @@ fn under(repository: &Repository, digest: &str) -> Option<Under> {
         })
     };
     let layers = manifest["layers"].as_array()?.iter().zip(diff_ids).map(layer).collect::<Option<Vec<_>>>()?;
-    Some(Under { layers, history: config["history"].as_array().cloned().unwrap_or_default() })
+    Some(BaseLayers { layers, history: config["history"].as_array().cloned().unwrap_or_default() })
 }
 
-/// Media types.
+/// Media type of an OCI image manifest.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// See [`OCI_MANIFEST`].
+/// Media type of an OCI image index.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// See [`OCI_MANIFEST`].
+/// Media type of a Docker image manifest, schema 2.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
-/// See [`OCI_MANIFEST`].
+/// Media type of a Docker manifest list.
 pub const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";

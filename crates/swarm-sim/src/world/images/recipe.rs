@@ -1,4 +1,4 @@
-//! What an image is made of.
+//! Recipes: descriptions of images to build.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,88 +8,82 @@ use serde_json::Value;
 use super::layer::{Compression, Files, Layer};
 use crate::world::model::{Nanos, SECOND};
 
-/// What an image is made of. The same recipe makes the same image, with the same digest.
+/// The description of an image. Equal recipes make equal images, with the same digest.
 #[derive(Clone, Debug)]
 pub struct Recipe {
-    /// What its tasks do.
+    /// Behaviour of its containers, in the syntax of [`Behaviour::of`](super::Behaviour::of).
     pub behaviour: String,
-    /// Platforms as `linux/amd64`.
+    /// Platforms, as `linux/amd64`.
     pub platforms: Vec<String>,
-    /// `oci`, `docker`: an index of that kind; none: a single manifest where there is one platform.
+    /// The kind of index, `oci` or `docker`; `None`: an OCI index only if a single manifest is not enough.
     pub index: Option<String>,
-    /// Whether single manifests are OCI's.
+    /// Set for OCI manifests; otherwise Docker's.
     pub oci: bool,
-    /// Whether the index holds an attestation.
+    /// Adds an attestation to the index.
     pub attestation: bool,
-    /// What the configuration says.
+    /// The runtime part of the image configuration.
     pub config: Config,
-    /// Annotations.
     pub annotations: BTreeMap<String, String>,
-    /// Where the annotations stand. A single manifest of Docker's kind has none: its format knows none.
-    pub annotate: Annotate,
-    /// When it was made.
+    /// The objects that get the annotations. A Docker manifest never has any: its format does not allow them.
+    pub annotate: AnnotationTarget,
+    /// Creation time.
     pub created: Nanos,
-    /// Makes two images that are otherwise alike differ, where they hold no files of their own.
+    /// Text that makes otherwise equal images differ; unused if `layers` is set.
     pub salt: String,
-    /// The image it is built on: that one's layers come first.
+    /// The base image; its layers come first.
     pub base: Option<Arc<Base>>,
-    /// Whether it says by annotation what it is built on.
+    /// Adds the base image annotations, `org.opencontainers.image.base.*`.
     pub annotate_base: bool,
-    /// Its own layers; none: one with a program that behaves so.
+    /// The image's own layers; empty: one layer with a generated program.
     pub layers: Vec<Files>,
-    /// How its own layers are packed.
+    /// The compression of its own layers.
     pub compression: Compression,
-    /// How large the layers of a platform are at least, in bytes as served; the last file is made longer until they are.
+    /// Minimum size of the layers of one platform, in bytes as served; the last file is padded to reach it.
     pub size: u64,
-    /// A further layer of so many bytes that is only claimed: its blob cannot be had. Nobody holds in memory what a
-    /// world of believable images would weigh.
+    /// Size of a further layer that is listed without a blob; 0: none. Realistic image
+    /// sizes would not fit into memory.
     pub claimed: u64,
 }
 
-/// What an image's configuration says; what is empty is left out of it.
+/// The runtime part of an image configuration; empty members are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Labels.
     pub labels: BTreeMap<String, String>,
-    /// The entry point.
     pub entrypoint: Vec<String>,
-    /// The command.
     pub cmd: Vec<String>,
-    /// Whom it runs as.
+    /// The user that the container runs as.
     pub user: String,
-    /// Ports, `5432/tcp`.
+    /// Exposed ports, as `5432/tcp`.
     pub ports: Vec<String>,
-    /// The health check's `Test`.
+    /// `Test` of the health check.
     pub health: Vec<String>,
-    /// Where it starts.
     pub workdir: String,
-    /// Paths of volumes.
+    /// Paths of the volumes.
     pub volumes: Vec<String>,
-    /// The environment, `A=1`.
+    /// Environment variables, as `A=1`.
     pub env: Vec<String>,
-    /// What it is stopped with.
     pub stop_signal: String,
-    /// The steps of its build: the first ones made its own layers, the others none.
+    /// Build steps: the first ones made the image's own layers, the others made none.
     pub history: Vec<String>,
 }
 
-/// Where annotations stand.
+/// The objects that annotations are added to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Annotate {
-    /// At the outermost: the index, or the manifest where there is no index.
+pub enum AnnotationTarget {
+    /// The outermost object: the index, or the manifest if there is no index.
     #[default]
     Outermost,
-    /// At the index only.
+    /// The index only.
     Index,
-    /// At the manifests only.
+    /// The manifests only.
     Manifest,
-    /// At both.
+    /// The index and the manifests.
     Both,
 }
 
-impl Annotate {
-    /// Whether annotations go into a manifest.
+impl AnnotationTarget {
+    /// Returns true if a manifest gets the annotations.
     pub(super) fn at_manifest(self, within_index: bool) -> bool {
         match self {
             Self::Outermost => !within_index,
@@ -98,29 +92,28 @@ impl Annotate {
         }
     }
 
-    /// Whether they go into the index.
+    /// Returns true if the index gets the annotations.
     pub(super) fn at_index(self) -> bool {
         self != Self::Manifest
     }
 }
 
-/// An image that others are built on, as it was then.
+/// A base image at the time of the build.
 #[derive(Clone, Debug, Default)]
 pub struct Base {
-    /// Its name, as builders write it down.
+    /// Reference of the image, as builders record it.
     pub name: String,
-    /// Its digest.
     pub digest: String,
-    /// What there is of it by platform.
-    pub under: BTreeMap<String, Under>,
+    /// Layers and history, by platform.
+    pub under: BTreeMap<String, BaseLayers>,
 }
 
-/// The layers of a base for one platform.
+/// The layers of a base image for one platform.
 #[derive(Clone, Debug, Default)]
-pub struct Under {
-    /// The layers, the lowest first.
+pub struct BaseLayers {
+    /// The layers, lowest first.
     pub layers: Vec<Layer>,
-    /// The steps that made it.
+    /// The entries of its build history.
     pub history: Vec<Value>,
 }
 
@@ -152,7 +145,7 @@ impl Default for Recipe {
             attestation: false,
             config: Config::default(),
             annotations: BTreeMap::new(),
-            annotate: Annotate::default(),
+            annotate: AnnotationTarget::default(),
             created: 1_704_067_200 * SECOND,
             salt: String::new(),
             base: None,

@@ -1,15 +1,13 @@
-//! References to images, as the engine reads them.
+//! Image references, parsed as the engine does.
 
 /// An image reference in its parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
-    /// The registry's host, `docker.io` where none was given.
+    /// The registry's host; `docker.io` if the reference has none.
     pub host: String,
-    /// The repository.
+    /// The repository; with `library/` for Docker Hub's official images.
     pub repository: String,
-    /// The tag, if any.
     pub tag: Option<String>,
-    /// The digest, if any.
     pub digest: Option<String>,
 }
 
@@ -23,7 +21,7 @@ impl std::fmt::Display for Reference {
     }
 }
 
-/// Reads a reference as the engine does; none where it is none.
+/// Parses an image reference as the engine does; `None` if it is invalid.
 pub fn reference(text: &str) -> Option<Reference> {
     let (name, digest) = match text.split_once('@') {
         Some((name, digest)) => (name, Some(digest)),

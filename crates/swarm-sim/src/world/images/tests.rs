@@ -1,4 +1,4 @@
-//! What images are made of, read back from what is served.
+//! Tests that read images back from what a registry serves.
 
 use std::io::Read as _;
 
@@ -10,7 +10,7 @@ fn files(paths: &[(&str, &str)]) -> Files {
     paths.iter().map(|(path, text)| ((*path).to_owned(), Content::Text((*text).to_owned()))).collect()
 }
 
-/// A registry's blob or manifest as JSON; its digest must be true.
+/// Returns a manifest or blob as JSON and checks its digest.
 fn read(registry: &Registry, repository: &str, wanted: &str) -> Value {
     let repository = &registry.repositories[repository];
     let bytes = match repository.manifests.get(wanted) {
@@ -21,14 +21,14 @@ fn read(registry: &Registry, repository: &str, wanted: &str) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-/// The manifest of an image and its configuration.
+/// Returns an image's manifest and its configuration.
 fn parts_of(registry: &Registry, repository: &str, wanted: &str) -> (Value, Value) {
     let manifest = read(registry, repository, wanted);
     let config = read(registry, repository, manifest["config"]["digest"].as_str().unwrap());
     (manifest, config)
 }
 
-/// The names in a layer, with the content of files; all its digests must be true.
+/// Returns the paths in a layer with their contents, and checks the digests of blob and tar.
 fn unpacked(registry: &Registry, repository: &str, line: &Value, diff_id: &Value) -> Vec<(String, String)> {
     let blob = &registry.repositories[repository].blobs[line["digest"].as_str().unwrap()];
     assert_eq!(
@@ -172,10 +172,10 @@ fn the_configuration_says_what_was_given_and_nothing_else() {
 #[test]
 fn annotations_stand_where_they_were_put() {
     for (annotate, index, manifest) in [
-        (Annotate::Outermost, true, false),
-        (Annotate::Index, true, false),
-        (Annotate::Manifest, false, true),
-        (Annotate::Both, true, true),
+        (AnnotationTarget::Outermost, true, false),
+        (AnnotationTarget::Index, true, false),
+        (AnnotationTarget::Manifest, false, true),
+        (AnnotationTarget::Both, true, true),
     ] {
         let annotations = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
         let platforms = vec!["linux/amd64".to_owned(), "linux/arm64/v8".to_owned()];

@@ -1,4 +1,4 @@
-//! Which image others are built on that do not say so themselves: the `[bases]` table.
+//! The `[bases]` table: base images of images that do not name theirs.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{Reader, string};
 use crate::config::text::{Entry, Warning, in_order};
 use pinnace_core::image::ImageRef;
 
-/// Reads the table: a repository, as references write it, and the reference of its base.
+/// Reads the table. A key is a repository as references write it, a value is the reference of its base image.
 pub(super) fn read(
     reader: &Reader<'_>,
     entry: &Entry<'_, '_>,

@@ -1,4 +1,4 @@
-//! Where the version manifest comes from: the `[manifest]` table.
+//! The `[manifest]` table: the source of the version manifest.
 
 use toml::de::DeValue;
 
@@ -9,23 +9,23 @@ use pinnace_core::registry::REPOSITORY_HOST;
 
 const KEYS: [&str; 3] = ["file", "url", "image_repository_host"];
 
-/// Where the version manifest comes from, and where its images are.
+/// The source of the version manifest, and the registry of its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Its source.
+    /// The place that it is read from.
     pub source: ManifestSource,
-    /// Where images are that the manifest names without a registry: `ghcr.io/pgedge`.
+    /// The registry and path for images that the manifest names without a registry, such as `ghcr.io/pgedge`.
     pub image_repository_host: String,
 }
 
 /// A source of the version manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestSource {
-    /// The list that is built in.
+    /// The compiled-in list.
     BuiltIn,
     /// A file; a relative path starts at the folder of the configuration file.
     File(String),
-    /// An address, `http` or `https`.
+    /// An `http` or `https` URL.
     Url(String),
 }
 
@@ -35,7 +35,7 @@ impl Default for Manifest {
     }
 }
 
-/// Reads the table. Of a file and an address the file counts.
+/// Reads the table. If it has a file and a URL, the file is used.
 pub(super) fn read(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) -> Option<Manifest> {
     let text = &reader.text;
     let DeValue::Table(table) = entry.value else {
@@ -48,7 +48,7 @@ pub(super) fn read(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Ve
         let result = match part.key {
             "file" => string(text, &part).map(|value| file = Some(value)),
             "url" => string(text, &part).map(|value| {
-                // It is taken all the same: the list that is built in would not be what was asked for.
+                // A wrong URL is used nevertheless: the compiled-in list would not be what the user asked for.
                 warnings.extend(odd(&value).map(|(message, hint)| text.warning(&part.span, message, hint)));
                 url = Some(value);
             }),
@@ -81,7 +81,7 @@ pub(super) fn read(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Ve
     Some(manifest)
 }
 
-/// What is wrong with an address, and what to do.
+/// Returns the problem with a URL, and a hint, if there is one.
 fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
         return Some(("a url begins with https:// or http://", None));
@@ -90,7 +90,7 @@ fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
     if host.is_empty() {
         return Some(("the url names no host", None));
     }
-    // It is shown wherever the manifest is told of, and no credentials are ever sent.
+    // The URL is shown wherever the manifest is described, and credentials are never sent.
     host.contains('@')
         .then(|| ("a url with credentials in it shows them", Some("serve the manifest without a log-in".to_owned())))
 }
@@ -98,10 +98,10 @@ fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Names, Settings, Text};
+    use crate::config::{Available, Settings, Text};
 
     fn parse(text: &str) -> (Manifest, Vec<String>) {
-        let (settings, warnings) = Settings::parse(Text { file: "c", text }, &Names::default());
+        let (settings, warnings) = Settings::parse(Text { file: "c", text }, &Available::default());
         (settings.manifest, warnings.iter().map(ToString::to_string).collect())
     }
 

@@ -1,9 +1,9 @@
-//! What `config.toml` may say, and what becomes of mistakes in it.
+//! Tests of `config.toml`: all options, and the handling of mistakes.
 
 use super::*;
 
 fn parse(text: &str) -> (Settings, Vec<String>) {
-    let names = Names { keymaps: vec!["default", "emacs"], themes: vec!["night", "day"] };
+    let names = Available { keymaps: vec!["default", "emacs"], themes: vec!["night", "day"] };
     let (settings, warnings) = Settings::parse(Text { file: "c", text }, &names);
     (settings, warnings.iter().map(ToString::to_string).collect())
 }
@@ -25,13 +25,13 @@ fn reads_every_option() {
         read_only: true,
         settle_seconds: 30,
         stuck_seconds: 240,
-        journal: Keeping::Disk,
+        journal: JournalStore::Disk,
         manifest: Manifest::default(),
         bases: [("ghcr.io/acme/api".to_owned(), "debian:12".to_owned())].into(),
         clusters: vec![
-            cluster("prod", Reach::Host("ssh://ops@mgr-1".to_owned()), false, true),
-            cluster("dr", Reach::Context("dr-eu".to_owned()), true, false),
-            cluster("lab", Reach::Context("lab".to_owned()), false, false),
+            cluster("prod", EndpointSetting::Host("ssh://ops@mgr-1".to_owned()), false, true),
+            cluster("dr", EndpointSetting::Context("dr-eu".to_owned()), true, false),
+            cluster("lab", EndpointSetting::Context("lab".to_owned()), false, false),
         ],
     };
     assert_eq!((settings, warnings), (expected, vec![]));

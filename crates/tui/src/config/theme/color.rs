@@ -2,10 +2,10 @@
 
 use ratatui::style::{Color, Modifier};
 
-/// Red, green and blue.
+/// The red, green and blue parts of a colour.
 pub(super) type Rgb = (u8, u8, u8);
 
-/// The sixteen colours a terminal names itself, and `default` for its own choice.
+/// The names of the sixteen ANSI colours, and `default` for the terminal's choice.
 pub(super) const NAMES: [(&str, Color); 17] = [
     ("black", Color::Black),
     ("red", Color::Red),
@@ -26,7 +26,7 @@ pub(super) const NAMES: [(&str, Color); 17] = [
     ("default", Color::Reset),
 ];
 
-/// The modifiers a theme can ask for.
+/// The text modifiers that a theme can use.
 pub(super) const MODIFIERS: [(&str, Modifier); 6] = [
     ("bold", Modifier::BOLD),
     ("dim", Modifier::DIM),
@@ -36,7 +36,7 @@ pub(super) const MODIFIERS: [(&str, Modifier); 6] = [
     ("crossed-out", Modifier::CROSSED_OUT),
 ];
 
-/// How xterm shows the sixteen colours; other terminals come near.
+/// The sixteen ANSI colours as xterm shows them; other terminals are similar.
 const XTERM: [Rgb; 16] = [
     (0, 0, 0),
     (205, 0, 0),
@@ -56,10 +56,10 @@ const XTERM: [Rgb; 16] = [
     (255, 255, 255),
 ];
 
-/// The steps of red, green and blue in the 256 colours.
+/// The levels of red, green and blue in the colour cube of the 256 colours.
 const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
 
-/// Reads a name, `#rrggbb`, or a number from 0 to 255.
+/// Parses a colour name, `#rrggbb`, or a number from 0 to 255.
 pub(super) fn parse(text: &str) -> Option<Color> {
     if let Some(hex) = text.strip_prefix('#') {
         let digits = hex.len() == 6 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -71,7 +71,7 @@ pub(super) fn parse(text: &str) -> Option<Color> {
     NAMES.iter().find(|(name, _)| *name == text).map(|(_, color)| *color)
 }
 
-/// The red, green and blue of a colour, if it is not left to the terminal.
+/// Returns the parts of a colour; none if the terminal chooses it.
 pub(super) fn rgb(color: Color) -> Option<Rgb> {
     match color {
         Color::Rgb(r, g, b) => Some((r, g, b)),
@@ -96,28 +96,28 @@ fn indexed(index: u8) -> Rgb {
     }
 }
 
-/// The 240 colours that are the same in every terminal; the first sixteen are the user's to choose.
+/// Lists the 240 colours that are the same in every terminal; the first sixteen depend on the user's settings.
 pub(super) fn fixed_256() -> impl Iterator<Item = Color> {
     (16..=255).map(Color::Indexed)
 }
 
-/// The sixteen named colours.
+/// Lists the sixteen named colours.
 pub(super) fn named_16() -> impl Iterator<Item = Color> {
     NAMES.iter().map(|(_, color)| *color).filter(|color| *color != Color::Reset)
 }
 
-/// Finds the nearest of some colours.
+/// Returns the colour nearest to the wanted one.
 pub(super) fn nearest(wanted: Rgb, colors: impl Iterator<Item = Color>) -> Option<Color> {
     colors.min_by_key(|color| rgb(*color).map_or(u32::MAX, |found| distance(wanted, found)))
 }
 
-/// How different two colours look: by weighted parts, as the eye sees green best.
+/// Returns the visible difference of two colours. Green has the largest weight, because the eye sees it best.
 fn distance(a: Rgb, b: Rgb) -> u32 {
     let part = |a: u8, b: u8, weight: u32| weight * u32::from(a.abs_diff(b)).pow(2);
     part(a.0, b.0, 2) + part(a.1, b.1, 4) + part(a.2, b.2, 3)
 }
 
-/// The contrast of two colours as WCAG defines it, from 1 to 21; text wants 4.5.
+/// Returns the contrast of two colours as WCAG defines it, from 1 to 21; text needs 4.5.
 pub(super) fn contrast(a: Rgb, b: Rgb) -> f64 {
     let (a, b) = (luminance(a), luminance(b));
     (a.max(b) + 0.05) / (a.min(b) + 0.05)

@@ -1,30 +1,30 @@
-//! How many colours a terminal has, and a theme's colours brought down to them.
+//! The colour depth of a terminal, and the conversion of a theme's colours to it.
 
 use ratatui::style::{Color, Modifier, Style};
 
 use super::color::{contrast, fixed_256, named_16, nearest, rgb};
 use super::role::Role;
 
-/// The contrast that text keeps where colours are replaced.
+/// The least contrast of text whose colours are replaced.
 const LEGIBLE: f64 = 4.5;
 
-/// How many colours a terminal can show.
+/// The number of colours that a terminal can show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ColorDepth {
-    /// None, or none are wished for.
+    /// No colours, or none wanted.
     None,
-    /// The sixteen the user named in the terminal.
+    /// The sixteen ANSI colours, as the user set them in the terminal.
     Ansi16,
-    /// The 256 of xterm.
+    /// The 256 colours of xterm.
     Ansi256,
-    /// All of them.
+    /// All 24-bit colours.
     #[default]
     True,
 }
 
 impl ColorDepth {
-    /// Tells it from `NO_COLOR`, `COLORTERM` and `TERM`, which `var` looks up.
+    /// Detects the depth from `NO_COLOR`, `COLORTERM` and `TERM`; `var` returns an environment variable.
     pub fn detect(var: impl Fn(&str) -> Option<String>) -> Self {
         let var = |name: &str| var(name).unwrap_or_default();
         let term = var("TERM");
@@ -43,7 +43,7 @@ impl ColorDepth {
         }
     }
 
-    /// Brings a role's style down to this depth, keeping it legible on the screen's ground.
+    /// Converts a role's style to this depth, and keeps it legible on the screen's background.
     pub(super) fn convert(self, role: Role, style: Style, screen: Style) -> Style {
         match self {
             Self::True => style,
@@ -64,8 +64,11 @@ fn to_256(color: Color) -> Color {
     }
 }
 
-/// The nearest of the sixteen is too far away to trust it with a ground under text of any colour, so a selection is
-/// reversed or underlined instead, and text takes the nearest colour that can be read.
+/// Converts a style to the sixteen ANSI colours.
+///
+/// The nearest of the sixteen may be far from the wanted colour, so it is not used as the background of a
+/// selection, which has text of any colour: the selection is reversed or underlined instead. Text gets the
+/// nearest colour with enough contrast.
 fn to_16(role: Role, style: Style, screen: Style) -> Style {
     let exact = |color: Color| !matches!(color, Color::Rgb(..) | Color::Indexed(_));
     if [style.fg, style.bg].into_iter().flatten().all(exact) {

@@ -15,7 +15,7 @@ use crate::config::theme::color;
 
 const SECTIONS: [&str; 3] = ["inherits", "palette", "roles"];
 
-/// What a file says of one role; colours are looked up when the palettes of all files are known.
+/// The style of one role in one file. Its colours are looked up when the palettes of all files are known.
 struct RoleDraft<'t> {
     text: Text<'t>,
     fg: Option<(String, Range<usize>)>,
@@ -23,17 +23,17 @@ struct RoleDraft<'t> {
     modifiers: Modifier,
 }
 
-/// All files of a chain, the higher ones over the lower.
+/// The merged files of a chain; a higher file overrides the lower ones.
 #[derive(Default)]
 struct Draft<'t> {
     palette: BTreeMap<String, Color>,
     roles: BTreeMap<Role, RoleDraft<'t>>,
 }
 
-/// Makes the styles of a chain of files, the lowest first, in the order of [`Role::ALL`].
+/// Builds the styles of a chain of files, the lowest first, in the order of [`Role::ALL`].
 ///
-/// A role is taken whole from the highest file that has it, but its colours are those of the palettes of all, so that
-/// a theme of nothing but a palette recolours what it inherits.
+/// A role is taken whole from the highest file that has it, but its colours come from the merged palettes. A
+/// theme with only a palette thus recolours the roles it inherits.
 pub(super) fn styles(layers: &[Layer<'_>], warnings: &mut Vec<Warning>) -> Vec<Style> {
     let mut draft = Draft::default();
     for layer in layers {
@@ -152,7 +152,7 @@ fn modifier(value: &DeValue<'_>) -> Result<Modifier, (String, Option<String>)> {
     })
 }
 
-/// Takes a colour's text, whether it is a name or a number.
+/// Returns a colour's text, from a name or a number.
 fn color_text(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<(String, Range<usize>), Warning> {
     match entry.value {
         DeValue::String(name) => Ok((name.to_string(), entry.span.clone())),
@@ -161,7 +161,7 @@ fn color_text(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<(String, Range<u
     }
 }
 
-/// Reads a colour of the palette, where names of the palette itself do not count.
+/// Parses a colour of the palette, which may not refer to another name of the palette.
 fn literal(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<Color, Warning> {
     let (name, span) = color_text(text, entry)?;
     color::parse(&name).ok_or_else(|| unknown_color(text, &name, &span, []))

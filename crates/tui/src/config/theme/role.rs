@@ -1,11 +1,11 @@
-//! What a colour is for. An enum, so that a mistyped role does not compile.
+//! Roles of colours. They are an enum, so that a mistyped role does not compile.
 
 use ratatui::style::Modifier;
 
 use crate::config::named::named;
 
 named! {
-    /// What a colour is for.
+    /// The purpose of a colour.
     pub enum Role {
         Screen, "screen", "The whole screen, under everything.";
         Text, "text", "What is well, and everything without a role of its own.";
@@ -46,7 +46,7 @@ named! {
 }
 
 impl Role {
-    /// How the role is told apart where there are no colours.
+    /// Returns the modifier that marks the role where there are no colours.
     pub(super) const fn without_color(self) -> Modifier {
         match self {
             Self::Selection | Self::Cursor | Self::HeaderTrouble => Modifier::REVERSED,
@@ -58,7 +58,7 @@ impl Role {
         }
     }
 
-    /// Whether the role is a ground only, for text that keeps its own colour.
+    /// Returns whether the role sets only a background, for text that keeps its colour.
     pub(super) const fn is_overlay(self) -> bool {
         matches!(self, Self::Selection | Self::SelectionInactive | Self::Popup)
     }

@@ -3,7 +3,7 @@ use ratatui::style::{Color, Modifier};
 use super::color::{contrast, rgb};
 use super::*;
 
-/// The roles that are lines or are laid over other text, not text of their own.
+/// The roles that draw lines or overlays, and no text.
 const NOT_TEXT: [Role; 4] = [Role::Border, Role::Selection, Role::SelectionInactive, Role::Popup];
 
 fn shipped() -> Vec<Theme> {
@@ -20,7 +20,7 @@ fn mine(text: &str) -> (Theme, Vec<String>) {
     (theme, warnings.iter().map(ToString::to_string).collect())
 }
 
-/// Checks that every text role can be read on the screen, in windows, and on selected rows.
+/// Checks that every text role is legible on the screen, in windows, and on selected rows.
 fn assert_legible(theme: &Theme, least: f64) {
     let screen = theme.style(Role::Screen);
     let grounds = [Role::Screen, Role::Popup, Role::Selection, Role::SelectionInactive];

@@ -1,4 +1,4 @@
-//! The log-in to a registry.
+//! The dialog for a login to a registry.
 
 pub mod state;
 pub(crate) mod update;

@@ -1,4 +1,5 @@
-//! A log-in to a registry, for this process only: the form, and which registry it is most likely about.
+//! The state of the login form, and the choice of the registry it is most likely for. A login holds for this
+//! process only.
 
 use crate::clusters::ClusterId;
 use std::fmt;
@@ -11,39 +12,36 @@ use crate::dialogs::line::Line;
 use crate::selection::Selection;
 use crate::state::{Cluster, Screen, State};
 
-/// The form of a log-in.
+/// The form for a login to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// The cluster it is for.
+    /// The cluster that the login is for.
     pub cluster: ClusterId,
-    /// The registry: `ghcr.io`, `10.77.0.1:5000`.
+    /// The registry's host, such as `ghcr.io` or `10.77.0.1:5000`.
     pub host: Line,
-    /// The user.
     pub user: Line,
-    /// The password, or an access token in its place.
+    /// The password or an access token.
     pub password: Masked,
-    /// Which of them is typed into.
+    /// The field that receives typed text.
     pub field: Field,
-    /// What is wrong with what is typed, once it was to be taken.
+    /// The problem found when the form was submitted; cleared by the next edit.
     pub wrong: Option<&'static str>,
 }
 
-/// A line of the form.
+/// An input of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// The registry.
+    /// The registry's host.
     Host,
-    /// The user.
     User,
-    /// The password.
     Password,
 }
 
 impl Field {
-    /// All of them, in order.
+    /// All fields, in order.
     pub const ALL: [Self; 3] = [Self::Host, Self::User, Self::Password];
 
-    /// Its name.
+    /// Returns the label in the form.
     pub fn label(self) -> &'static str {
         match self {
             Self::Host => "registry",
@@ -53,7 +51,7 @@ impl Field {
     }
 }
 
-/// A line nobody sees: `Debug` shows stars, however many characters there are.
+/// A line with a secret: `Debug` shows three stars, however long it is.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Masked(Line);
 
@@ -64,13 +62,13 @@ impl fmt::Debug for Masked {
 }
 
 impl Masked {
-    /// How many characters stand before and after the cursor.
+    /// Counts the characters before and after the cursor.
     pub(crate) fn lengths(&self) -> (usize, usize) {
         let (before, after) = self.0.parts();
         (before.chars().count(), after.chars().count())
     }
 
-    /// The line, to type into.
+    /// Returns the line for editing.
     pub(crate) fn line(&mut self) -> &mut Line {
         &mut self.0
     }
@@ -81,14 +79,14 @@ impl Masked {
 }
 
 impl Login {
-    /// Starts with this registry; where it is known, with the user.
+    /// Makes a form for this registry; typing begins at the user if the registry is not empty.
     pub fn new(cluster: ClusterId, host: &str) -> Self {
         let field = if host.is_empty() { Field::Host } else { Field::User };
         let (user, password) = (Line::default(), Masked::default());
         Self { cluster, host: Line::new(host), user, password, field, wrong: None }
     }
 
-    /// The line that is typed into.
+    /// Returns the line of the active field.
     pub(crate) fn line(&mut self) -> &mut Line {
         match self.field {
             Field::Host => &mut self.host,
@@ -97,10 +95,10 @@ impl Login {
         }
     }
 
-    /// The registry, the user and the password; else the line that is not right, and why.
+    /// Returns the registry, the user and the password.
     ///
     /// # Errors
-    /// The first line that something is wrong with.
+    /// Returns the first field that is not valid, and the reason.
     pub(crate) fn taken(&self) -> Result<(String, String, Redacted), (Field, &'static str)> {
         let host =
             host_of(self.host.text()).ok_or((Field::Host, "a registry is `host` or `host:port`, such as ghcr.io"))?;
@@ -120,7 +118,8 @@ impl Login {
     }
 }
 
-/// The registry a text names, as references name it: pasted with scheme or path, and the Hub by any of its names.
+/// Returns the registry that a text names, in the form that references use. A scheme and a path are removed,
+/// and each name of Docker Hub becomes `docker.io`.
 fn host_of(text: &str) -> Option<String> {
     let text = text.trim();
     let text = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or(text);
@@ -133,13 +132,14 @@ fn host_of(text: &str) -> Option<String> {
     ImageRef::parse(&format!("{host}/image")).ok().filter(|image| is_host && image.host == host).map(|image| image.host)
 }
 
-/// Whether a registry refused what was shown to it, or wants something shown.
+/// Returns whether a registry refused the credentials, or requires some.
 pub(crate) fn is_needed(cluster: &Cluster) -> bool {
     cluster.facts.refused().next().is_some()
 }
 
-/// The cluster and the registry a log-in is most likely about: one that refused an image on the screen, else any that
-/// refused, else that of the selected image.
+/// Returns the cluster and the registry that a login is most likely for: a registry that refused an image on
+/// the screen, else any that refused, else the registry of the first image on the screen, beginning with the
+/// selected one.
 pub(crate) fn likely(state: &State) -> (ClusterId, String) {
     let Selection { cluster, image, .. } = Selection::of(state);
     let selected = image.map(|image| image.text);
@@ -155,7 +155,7 @@ fn refused(facts: &Facts) -> Vec<String> {
     facts.refused().filter_map(|reference| ImageRef::parse(reference).ok()).map(|image| image.host).collect()
 }
 
-/// The images that a screen lists beside the selected one.
+/// Lists the images on the top screen besides the selected one.
 fn listed(state: &State) -> Vec<String> {
     match state.screens.last() {
         Some(Screen::Pins(screen)) => screen.text.iter().flat_map(|text| text.doc.pins.values()).cloned().collect(),

@@ -1,11 +1,11 @@
-//! The form of a log-in: typing into it, taking it, and what follows once the registry is shown something else.
+//! Updates of the login form: typing, submitting, and the effects of new credentials.
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
 use crate::dialogs::line::Line;
 use crate::dialogs::login::state as login;
 use crate::dialogs::login::state::{Field, Login};
-use crate::dialogs::state::Modal;
+use crate::dialogs::state::Dialog;
 use crate::msg::Effect;
 use crate::state::State;
 use pinnace_core::finding::Severity;
@@ -13,21 +13,21 @@ use pinnace_core::finding::Severity;
 use crate::screens::plan::update as plan;
 use crate::update::motion;
 
-/// Opens the form, for the registry it is most likely about.
+/// Opens the form for the most likely registry.
 pub(crate) fn open(state: &mut State) {
     let (cluster, host) = login::likely(state);
-    state.modal = Some(Modal::Login(Box::new(Login::new(cluster, &host))));
+    state.modal = Some(Dialog::Login(Box::new(Login::new(cluster, &host))));
 }
 
-/// Changes the line that is typed into.
+/// Edits the active field.
 pub(crate) fn edit(form: &mut Login, change: impl FnOnce(&mut Line)) {
     change(form.line());
     form.wrong = None;
 }
 
-/// Moves between the lines, or takes what is typed: the last line, and no line that is empty.
+/// Moves between the fields, or submits the form by enter in the last field.
 pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
-    let Some(Modal::Login(form)) = &mut state.modal else { return };
+    let Some(Dialog::Login(form)) = &mut state.modal else { return };
     let at = Field::ALL.iter().position(|field| *field == form.field).unwrap_or(0);
     let last = Field::ALL.len() - 1;
     if action == Action::Open && at == last {
@@ -40,7 +40,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 }
 
 fn take(state: &mut State, effects: &mut Vec<Effect>) {
-    let Some(Modal::Login(form)) = &mut state.modal else { return };
+    let Some(Dialog::Login(form)) = &mut state.modal else { return };
     let cluster = form.cluster;
     match form.taken() {
         Ok((host, user, password)) => {
@@ -51,7 +51,7 @@ fn take(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-/// A registry is shown another log-in: what it refused, or said it does not have, is asked for again.
+/// Repeats the queries that a registry refused, or answered with not found, now that it gets other credentials.
 pub(crate) fn done(state: &mut State, cluster: ClusterId, host: &str, user: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let again = one.facts.forget_failed(host);

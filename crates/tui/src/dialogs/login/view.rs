@@ -1,4 +1,4 @@
-//! The form of a log-in to a registry.
+//! The view of the login form.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,15 +7,15 @@ use crate::config::{Role, Theme};
 use crate::dialogs::login::state::{Field, Login};
 use crate::state::State;
 
-use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::popup::window;
 use crate::widgets::width::wrapped;
 
-/// The cells of the form, without its frame.
+/// The width of the form in cells, without its frame.
 const CELLS: usize = 56;
-/// The cells of the names of its lines.
+/// The width of the field labels, in cells.
 const LABEL: usize = 10;
-/// What to know before a password is typed.
+/// The note shown below the fields.
 const KEPT: &str = "It is kept in memory until this console ends; nothing of it is written down.";
 
 /// Draws the form.
@@ -32,15 +32,15 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, for
     }
     let role = if form.wrong.is_some() { Role::Error } else { Role::Dim };
     for (at, text) in kept.iter().enumerate() {
-        let mut pen = Pen::new(theme, usize::from(inner.width));
+        let mut pen = LineBuilder::new(theme, usize::from(inner.width));
         pen.put(role, text);
         draw(frame, inner, Field::ALL.len() + 1 + at, &pen.line());
     }
 }
 
-fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: usize) -> Pen<'t> {
+fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: usize) -> LineBuilder<'t> {
     let is_here = form.field == field;
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.column(if is_here { Role::Accent } else { Role::Dim }, field.label(), LABEL);
     let star = if ascii(state) { "*" } else { "•" };
     let (before, after) = match field {
@@ -51,7 +51,7 @@ fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: u
             (star.repeat(before), star.repeat(after))
         }
     };
-    // The end of a long line is where one types.
+    // Only the end of a long line is shown, because typing happens there.
     let most = pen.room().saturating_sub(2);
     let skip = (before.chars().count() + usize::from(!after.is_empty())).saturating_sub(most);
     let before: String = before.chars().skip(skip).collect();

@@ -1,4 +1,4 @@
-//! What a service may go back to.
+//! The rollback candidates of a service, as a screen.
 
 pub(crate) mod query;
 pub mod state;

@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the candidates screen over the console's state.
 
 use crate::availability::Reason;
 use crate::clusters::ClusterId;
@@ -10,14 +10,15 @@ use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use std::collections::BTreeSet;
 
-use crate::screens::candidates::state::EarlierState;
+use crate::screens::candidates::state::CandidatesState;
 
-/// How many images are on the screen at once.
+/// Returns the height of the list in lines; each image takes one line.
 pub fn page(state: &State) -> usize {
     usize::from(layout::earlier(crate::update::body(state)).list.height)
 }
 
-/// The selected service, whose earlier images can be listed.
+/// Returns the selected service, whose rollback candidates can be listed: its cluster, group and id. The error
+/// says why nothing can be listed.
 pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Reason> {
     if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
         return Err(Reason::NotHere);
@@ -29,8 +30,8 @@ pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), R
     Ok((selection.cluster, GroupKey::of(service), id))
 }
 
-/// What the list asks for: what it is made of; of registries only what is on the screen.
-pub(crate) fn wants(state: &State, screen: &EarlierState) -> BTreeSet<Want> {
+/// Returns the queries that the list needs; registries are asked only about the images on the screen.
+pub(crate) fn wants(state: &State, screen: &CandidatesState) -> BTreeSet<Want> {
     let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
     let mut wants = history::wants(&one.world, &screen.group, service, &one.facts);

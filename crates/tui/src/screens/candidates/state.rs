@@ -1,9 +1,9 @@
-//! What a service may go back to, on a screen.
+//! The state of the candidates screen: the images to which a service can be rolled back.
 
 use crate::clusters::ClusterId;
 
-use pinnace_core::history::{Earlier, Fared, Pullable, earlier};
-use pinnace_core::plan::{BackTo, Goal, Scope};
+use pinnace_core::history::{Earlier, Pullable, RunResult, earlier};
+use pinnace_core::plan::{Goal, RollbackChoice, Scope};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
@@ -13,27 +13,25 @@ use crate::layout;
 use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::{Cluster, Scroll};
 
-/// The images a service may go back to.
+/// The list of a service's rollback candidates.
 #[derive(Clone, Debug)]
-pub struct EarlierState {
-    /// The cluster.
+pub struct CandidatesState {
     pub cluster: ClusterId,
     /// The service's id.
     pub service: String,
-    /// Its name, also once it is gone.
+    /// The service's name, kept so that it is known after the service is removed.
     pub name: String,
-    /// Its group.
     pub group: GroupKey,
-    /// The images, made anew after whatever they are made of changed.
+    /// The candidates, newest first; rebuilt after every change of the data they come from.
     pub rows: Vec<Earlier>,
-    /// The image that was chosen: it stays so while others come and go.
+    /// The image reference of the chosen row; it stays chosen while rows are added or removed.
     pub chosen: Option<String>,
     /// The first line shown.
     pub top: usize,
 }
 
-impl EarlierState {
-    /// Lists what is known by now.
+impl CandidatesState {
+    /// Builds the list from what is known now.
     pub fn new(cluster: ClusterId, one: &Cluster, group: GroupKey, service: &Service) -> Self {
         let (id, name) = (service.id.clone(), service.name.clone());
         let mut screen = Self { cluster, service: id, name, group, rows: Vec::new(), chosen: None, top: 0 };
@@ -41,7 +39,7 @@ impl EarlierState {
         screen
     }
 
-    /// Lists anew.
+    /// Rebuilds the list; once the service is removed, the last list stays.
     pub fn look(&mut self, one: &Cluster) {
         if let Some(service) = one.world.services.get(&self.service) {
             let now = one.world.heard.unwrap_or_default();
@@ -49,24 +47,25 @@ impl EarlierState {
         }
     }
 
-    /// The place of the chosen one; of nobody's choice, the newest it could go back to that did not fail.
+    /// Returns the index of the chosen row. Without a choice: the newest candidate that is not current and did
+    /// not fail, else the newest that is not current.
     pub fn at(&self) -> usize {
-        // A tag is the same row once its digest is known.
+        // A row keeps its identity when its tag gets a digest, so a match without the digest counts too.
         let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
         let is = |text: &str| self.rows.iter().position(|one| one.places.image == text);
         let becomes = |text: &str| self.rows.iter().position(|one| bare(&one.places.image) == text);
         let chosen = self.chosen.as_deref().and_then(|text| is(text).or_else(|| becomes(text)));
-        let well = |one: &Earlier| !one.is_now && !matches!(one.fared, Fared::Failed | Fared::NeverStarted);
+        let well = |one: &Earlier| !one.is_now && !matches!(one.fared, RunResult::Failed | RunResult::NeverStarted);
         let way = || self.rows.iter().position(well).or_else(|| self.rows.iter().position(|one| !one.is_now));
         chosen.or_else(way).unwrap_or(0)
     }
 
-    /// The chosen one.
+    /// Returns the chosen row.
     pub fn choice(&self) -> Option<&Earlier> {
         self.rows.get(self.at())
     }
 
-    /// The service, and the image under the cursor.
+    /// Returns the service and the image under the cursor.
     pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
         let image = |row: &Earlier| SelectedImage {
             text: row.places.image.clone(),
@@ -82,25 +81,25 @@ impl EarlierState {
         }
     }
 
-    /// Cursor and first line for a list of so many lines.
+    /// Returns the cursor and the first line shown, for a list of `page` lines.
     pub(crate) fn scroll(&self, page: usize) -> Scroll {
         let at = self.at();
         Scroll { at, top: layout::scrolled(self.top, (at, 1), page, self.rows.len()) }
     }
 }
 
-/// What choosing the image under the cursor asks for.
-pub(crate) fn goal(screen: &EarlierState) -> Result<(ClusterId, Goal), Reason> {
+/// Returns the goal of a rollback to the image under the cursor; an error if the service runs that image now.
+pub(crate) fn goal(screen: &CandidatesState) -> Result<(ClusterId, Goal), Reason> {
     let one = screen.choice().ok_or(Reason::NoRow)?;
     if one.is_now {
         return Err(Reason::RunsIt);
     }
     let scope = Scope::Service(screen.name.clone());
-    let to = Some(BackTo::Image(one.places.image.clone()));
+    let to = Some(RollbackChoice::Image(one.places.image.clone()));
     Ok((screen.cluster, Goal::Back { group: screen.group.clone(), scope, to }))
 }
 
-/// What the registry says of an image, in a word or two.
+/// Returns whether the registry has an image: a label of one or two words, and the answer behind it.
 pub fn pullable(one: &Cluster, row: &Earlier) -> (&'static str, Pullable) {
     let known = Pullable::of(&one.facts, &row.places.image);
     let word = match known {
@@ -112,7 +111,7 @@ pub fn pullable(one: &Cluster, row: &Earlier) -> (&'static str, Pullable) {
     (word, known)
 }
 
-/// What is told of the chosen one below the list: its whole text, then where it is known from and what else there is.
+/// Describes a candidate for the panel below the list: its full reference, then its source, nodes and problems.
 pub fn about(one: &Cluster, row: &Earlier) -> [String; 2] {
     let mut parts = vec![clean(&row.source.told())];
     if row.digest.is_none() {

@@ -1,11 +1,11 @@
-//! What a service may go back to: opening the list, and choosing from it.
+//! The update of the candidates screen: opening the list, and choosing from it.
 
 use crate::action::Action;
-use crate::dialogs::state::{Detail, Modal};
+use crate::dialogs::state::{Detail, Dialog};
 use crate::msg::Effect;
 use crate::screens::candidates::query::{listable, page};
 use crate::screens::candidates::state as earlier;
-use crate::screens::candidates::state::{EarlierState, about, goal};
+use crate::screens::candidates::state::{CandidatesState, about, goal};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::text::clean;
@@ -14,19 +14,19 @@ use crate::screens::{Opening, Outcome};
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[Action::Open, Action::Copy, Action::Details];
 
-/// Opens the list for the service the keys act on.
+/// Opens the list for the selected service.
 pub(crate) fn open(state: &mut State) {
     let Ok((cluster, group, id)) = listable(state) else { return };
     let Some(one) = state.clusters.get(cluster) else { return };
     let Some(service) = one.world.services.get(&id) else { return };
-    let screen = EarlierState::new(cluster, one, group, service);
+    let screen = CandidatesState::new(cluster, one, group, service);
     state.screens.push(Screen::Earlier(Box::new(screen)));
 }
 
-/// After something was seen or learned: lists anew.
+/// Rebuilds the open lists after new observations or facts.
 pub(crate) fn settle(state: &mut State) {
     let page = page(state);
     for screen in &mut state.screens {
@@ -64,7 +64,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     Outcome::Handled
 }
 
-/// Shows the chosen one in full.
+/// Opens a dialog with all details of the chosen image.
 fn details(state: &mut State) {
     let Some(Screen::Earlier(screen)) = state.screens.last() else { return };
     let (Some(one), Some(row)) = (state.clusters.get(screen.cluster), screen.choice()) else { return };
@@ -75,5 +75,5 @@ fn details(state: &mut State) {
     lines.push(format!("registry {}", earlier::pullable(one, row).0));
     lines.extend(more.split(" · ").map(|part| format!("         {part}")));
     let title = format!("an image of {}", clean(&screen.name));
-    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
 }

@@ -1,4 +1,4 @@
-//! What a service may go back to, the newest first.
+//! The view of a service's rollback candidates, newest first.
 //!
 //! ```text
 //!  6 images, newest first · app:1.7 now, failing
@@ -14,21 +14,21 @@ use ratatui::text::Line;
 use crate::config::{Role, Theme};
 use crate::layout;
 use crate::screens::candidates::query::page;
-use crate::screens::candidates::state::{EarlierState, about, pullable};
+use crate::screens::candidates::state::{CandidatesState, about, pullable};
 use crate::state::{Cluster, State};
-use pinnace_core::history::{Earlier, Fared, Pullable};
+use pinnace_core::history::{Earlier, Pullable, RunResult};
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
-use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};
 use crate::widgets::symbols as signs;
 use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{left_middle, width, wrapped};
 
-/// Draws the images.
-pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &EarlierState) {
+/// Draws the list, and the details of the chosen image below it.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &CandidatesState) {
     let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::earlier(body);
     let Some(one) = state.clusters.get(screen.cluster) else { return };
@@ -52,22 +52,22 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         let mut lines: Vec<_> = pieces(&image).into_iter().map(|text| (Role::Text, text)).collect();
         lines.extend(pieces(&more).into_iter().map(|text| (Role::Dim, text)));
         for (at, (role, text)) in lines.iter().enumerate() {
-            let mut pen = Pen::new(theme, room);
+            let mut pen = LineBuilder::new(theme, room);
             pen.gap(1).put(*role, text);
             draw(frame, strip, at + 1, &pen.line());
         }
     }
 }
 
-/// The image in short, with the name of its repository if `named`.
+/// Returns the image in short form, with the name of its repository if `named`.
 fn name(row: &Earlier, named: bool) -> String {
     let image = &row.places.image;
     clean(&ImageRef::parse(image).map_or_else(|_| image.clone(), |image| image.short(named)))
 }
 
-/// How many there are, and what is there now.
-fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &EarlierState) -> Line<'static> {
-    let mut pen = Pen::new(theme, room);
+/// Builds the summary line: the number of images and the service's current state.
+fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &CandidatesState) -> Line<'static> {
+    let mut pen = LineBuilder::new(theme, room);
     let count = screen.rows.len();
     pen.gap(1).put(Role::Dim, &format!("{count} {}, newest first", plural(count, "image")));
     match one.world.health(&screen.service) {
@@ -85,7 +85,8 @@ fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &Ea
     pen.line()
 }
 
-/// The columns: as wide as the images need, and all of a path only where the images are of several repositories.
+/// Builds the columns. The image column is as wide as its images need; it names the repository only if the images
+/// come from several repositories.
 fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]) -> Vec<Column<'a, Earlier>> {
     const DIGEST_FROM: usize = 70;
     let digest = if room >= DIGEST_FROM { 10 } else { 0 };
@@ -113,7 +114,7 @@ fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]
     let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &Earlier, cells| {
         let role = match row.fared {
             _ if is_failed(row) => Role::Failing,
-            Fared::Unknown | Fared::Never => Role::Dim,
+            RunResult::Unknown | RunResult::Never => Role::Dim,
             _ => Role::Text,
         };
         pen.column(role, &row.fared.told(), cells);
@@ -135,5 +136,5 @@ fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]
 }
 
 fn is_failed(row: &Earlier) -> bool {
-    matches!(row.fared, Fared::Failed | Fared::NeverStarted)
+    matches!(row.fared, RunResult::Failed | RunResult::NeverStarted)
 }

@@ -1,4 +1,4 @@
-//! A change: running, or as it ended.
+//! The screen of a change: running, unfinished or finished.
 
 pub(crate) mod others;
 pub(crate) mod query;

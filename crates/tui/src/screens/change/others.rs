@@ -1,10 +1,10 @@
-//! Changes that somebody else carries out, as this console sees them in the journal.
+//! Descriptions of changes that other clients carry out, as the journal has them.
 
 use pinnace_core::change::WAITS;
-use pinnace_core::journal::{Entry, History, Hold, UnitState};
+use pinnace_core::journal::{Entry, History, Ownership, UnitState};
 use pinnace_core::text::clean;
 
-/// An unfinished change, in a line for its group's row.
+/// Describes an unfinished change in one line, for the row of its group.
 pub fn told(history: &History, entry: &Entry) -> String {
     if entry.slot.is_foreign() {
         return "a newer pinnace changes it: update this one".to_owned();
@@ -13,9 +13,9 @@ pub fn told(history: &History, entry: &Entry) -> String {
     let id: String = clean(&entry.slot.change).chars().take(8).collect();
     let by = who(&labels.by);
     match history.hold(entry) {
-        Hold::GivenUp => format!("change {id} is not finished"),
-        Hold::Silent => format!("change {id} is not finished: no sign of life of {by}"),
-        Hold::Held => {
+        Ownership::GivenUp => format!("change {id} is not finished"),
+        Ownership::Silent => format!("change {id} is not finished: no sign of life of {by}"),
+        Ownership::Held => {
             if let Some(question) = labels.sum.strip_prefix(WAITS) {
                 return format!("{by} changes it, and is asked: {}", clean(question));
             }
@@ -25,16 +25,17 @@ pub fn told(history: &History, entry: &Entry) -> String {
     }
 }
 
-/// Who holds an unfinished change and since when nothing was heard of it, in a sentence; and what it waits for.
+/// Describes who holds an unfinished change, in a sentence that ends with `begun` (its start time in words, may
+/// be empty). The second sentence, if any, is its open question or advice on taking it over.
 pub(crate) fn holder(history: &History, entry: &Entry, begun: &str) -> (String, Option<String>) {
     let by = clean(&entry.slot.labels.by);
     match history.hold(entry) {
-        Hold::GivenUp => (format!("Given up half-way by {by}{begun}."), None),
-        Hold::Silent => (
+        Ownership::GivenUp => (format!("Given up half-way by {by}{begun}."), None),
+        Ownership::Silent => (
             format!("No sign of life of {by}{begun}."),
             Some("It may be gone, or the swarm takes no writes. Taking it over is safe either way.".to_owned()),
         ),
-        Hold::Held => {
+        Ownership::Held => {
             let question =
                 entry.slot.labels.sum.strip_prefix(WAITS).map(|asked| format!("Asked there: {}.", clean(asked)));
             (format!("Not finished, and held by {by}{begun}."), question)
@@ -42,7 +43,7 @@ pub(crate) fn holder(history: &History, entry: &Entry, begun: &str) -> (String, 
     }
 }
 
-/// A name for a person: who stands behind `sudo`, else the user.
+/// Returns a short name for an operator: the user who called `sudo`, else the user.
 fn who(by: &str) -> String {
     let behind = by.split_once("(sudo by ").and_then(|(_, rest)| rest.split_once(')')).map(|(name, _)| name);
     clean(behind.unwrap_or_else(|| by.split(' ').next().unwrap_or(by)))

@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the change screen over the console's state.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Shown, Stage, find};
 
-/// Looks a change up: at work here, else as the journal has it.
+/// Looks a change up: among the changes of this console, else in the journal.
 pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
     let cluster = state.clusters.get(screen.cluster)?;
     let (history, offset) = (cluster.world.history(&screen.group), state.offset);
@@ -19,7 +19,7 @@ pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
     };
     if let Some(local) = find(&cluster.local_changes, &screen.id) {
         let given_up = matches!(local.stage, Stage::Over { .. }) && local.progress.ended.is_none();
-        // What others do with it from then on is in the journal only.
+        // After this console gave the change up, only the journal knows what other clients do with it.
         let progress = match entry.filter(|_| given_up) {
             Some(entry) => Cow::Owned(Progress::of_slot(&entry.slot, local.plan.units.len())),
             None => Cow::Borrowed(&local.progress),
@@ -34,12 +34,12 @@ pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
     Some(Shown { plan, progress, stage: None, entry: Some(entry), history, offset })
 }
 
-/// The changes at work here.
+/// Returns the changes that this console is starting or running.
 pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
     state.clusters.iter().flat_map(|(_, cluster)| &cluster.local_changes).filter(|change| change.is_at_work())
 }
 
-/// Its record, if that is not read yet.
+/// Returns the query for the change's record, if the record is not read yet.
 pub(crate) fn wants(state: &State, screen: &ChangeScreen) -> BTreeSet<Want> {
     let entry = shown(state, screen).and_then(|shown| shown.entry).filter(|entry| entry.record.is_none());
     entry.map(|entry| Want::Record(entry.slot.change.clone())).into_iter().collect()

@@ -1,4 +1,4 @@
-//! What the cursor of the change screen is on.
+//! The selection of the change screen.
 
 use pinnace_core::plan::Scope;
 
@@ -8,7 +8,7 @@ use crate::selection::Selection;
 use crate::state::Cluster;
 
 impl ChangeScreen {
-    /// The change, and the service and the image of the unit under the cursor; a plan made here covers the group.
+    /// Returns the change, and the service and image of the unit under the cursor. The scope is the whole group.
     pub(crate) fn selection<'a>(&self, shown: Option<&Shown<'a>>, one: Option<&Cluster>) -> Selection<'a> {
         let missing = if shown.is_none() { Reason::Reading } else { Reason::NoService };
         let mut selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);

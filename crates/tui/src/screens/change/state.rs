@@ -1,9 +1,9 @@
-//! Changes at work, and as they were left: what the change screen shows, whoever does it.
+//! The state of the change screen, and the changes that this console carries out.
 
 use crate::clusters::ClusterId;
 use std::borrow::Cow;
 
-use pinnace_core::change::{Mode, Offered, OnFailure, Order, Progress, Question, offer};
+use pinnace_core::change::{Mode, OfferInput, OnFailure, Order, Progress, Question, offer};
 pub use pinnace_core::change::{image_at, unit_name};
 use pinnace_core::journal::{Entry, History, UnitState};
 use pinnace_core::plan::{Kind, Plan};
@@ -12,114 +12,112 @@ use pinnace_core::time::Time;
 
 use crate::state::Cluster;
 
-/// A change that this console carries out, or did.
+/// A change that this console carries out or carried out.
 #[derive(Clone, Debug)]
 pub struct LocalChange {
-    /// What was decided.
+    /// The plan that the change carries out.
     pub plan: Box<Plan>,
-    /// When it was asked for.
+    /// The time at which the change was requested here.
     pub since: Time,
-    /// How far this console is with it.
+    /// The stage that the change has reached in this console.
     pub stage: Stage,
-    /// Where it stands.
+    /// The state of each unit, the open question and the outcome, folded from the change's events.
     pub progress: Progress,
 }
 
-/// How far this console is with a change of its own.
+/// The stage of a change in this console.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It was asked for; the journal does not have it yet, so it has no id.
+    /// A requested change that is not in the journal yet, so it has no id.
     Claiming,
-    /// A change that somebody left is to be taken over.
+    /// An unfinished change that this console is about to take over.
     TakingOver {
-        /// Its id.
+        /// The change's id in the journal.
         change: String,
     },
-    /// It did not begin: nothing was posted, and it never had an id.
+    /// A change that did not start: nothing was posted to the engine, and it has no id.
     Refused {
-        /// Why.
+        /// The reason.
         why: String,
-        /// What to do.
+        /// The remedy, as a hint to the operator; may be empty.
         hint: String,
     },
-    /// It is carried out here.
+    /// A change that is running in this console.
     Running {
-        /// Its id.
+        /// The change's id in the journal.
         change: String,
-        /// What the operator asked of it.
+        /// The stop that the operator requested.
         stop: Stop,
     },
-    /// This console is done with it: it ended, or was given up here.
+    /// A change that ended, or that this console gave up.
     Over {
-        /// Its id.
+        /// The change's id in the journal.
         change: String,
-        /// One line.
+        /// The outcome in one line.
         text: String,
     },
 }
 
-/// Whether a running change was asked to stop.
+/// The stop requested of a running change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// It was not.
+    /// No stop.
     No,
-    /// It stops after the unit in work.
+    /// A stop after the current unit.
     AfterUnit,
-    /// It is given up here, for somebody else to finish.
+    /// A release of the change: this console gives it up, and another client can finish it.
     GivenUp,
 }
 
-/// What a change screen is about.
+/// The identity of the change on a screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeId {
-    /// The change that carries out the plan of this id, while it has none of its own.
+    /// The plan's id, until the change has an id.
     Plan(String),
-    /// This change.
+    /// The change's id in the journal.
     Change(String),
 }
 
-/// The screen of a change.
+/// The state of the change screen: which change it shows, and the chosen unit.
 #[derive(Clone, Debug)]
 pub struct ChangeScreen {
-    /// The cluster.
     pub cluster: ClusterId,
-    /// The group.
     pub group: GroupKey,
-    /// The change.
+    /// The change shown.
     pub id: ChangeId,
-    /// The unit the operator chose; none: the one in work.
+    /// The index of the unit that the operator chose; `None` follows the unit that needs attention.
     pub unit: Option<usize>,
 }
 
-/// A change as it is to be shown.
+/// A change with everything that its screen shows.
 #[derive(Clone, Debug)]
 pub struct Shown<'a> {
-    /// What was decided, once that is read.
+    /// The plan; `None` until the change's record is read.
     pub plan: Option<&'a Plan>,
-    /// Where it stands.
+    /// The progress: live if this console runs the change, else read from the journal.
     pub progress: Cow<'a, Progress>,
-    /// How far this console is with it; none: it is somebody else's, as the journal has it.
+    /// The stage in this console; `None` for a change of another client, known from the journal only.
     pub stage: Option<&'a Stage>,
-    /// Its entry in the journal.
+    /// The change's entry in the journal, once it has one.
     pub entry: Option<&'a Entry>,
-    /// The group's changes.
+    /// All changes of the group.
     pub history: &'a History,
-    /// Seconds east of UTC, for clocks.
+    /// The offset of local time in seconds east of UTC.
     pub offset: i32,
 }
 
-/// The change of this console that a screen is about.
+/// Finds the newest change of this console with this identity.
 pub fn find<'a>(changes: &'a [LocalChange], id: &ChangeId) -> Option<&'a LocalChange> {
     changes.iter().rev().find(|change| change.is(id))
 }
 
 impl LocalChange {
-    /// A change of this console that was asked for just now.
+    /// Creates a change that was requested just now.
     pub(crate) fn new(plan: Box<Plan>, stage: Stage, progress: Progress, now: Time) -> Self {
         Self { plan, since: now, stage, progress }
     }
 
-    /// Its id in the journal, as soon as it has one.
+    /// Returns the change's id in the journal, once it has one.
     pub fn change(&self) -> Option<&str> {
         match &self.stage {
             Stage::Claiming | Stage::Refused { .. } => None,
@@ -127,7 +125,7 @@ impl LocalChange {
         }
     }
 
-    /// Whether this is meant.
+    /// Returns whether `id` identifies this change.
     pub fn is(&self, id: &ChangeId) -> bool {
         match id {
             ChangeId::Plan(plan) => self.change().is_none() && self.plan.id == *plan,
@@ -135,19 +133,20 @@ impl LocalChange {
         }
     }
 
-    /// Whether it was asked for and did not begin yet.
+    /// Returns whether the change was requested and has not started yet.
     pub(crate) fn is_starting(&self) -> bool {
         matches!(self.stage, Stage::Claiming | Stage::TakingOver { .. })
     }
 
-    /// Whether we carry it out now.
+    /// Returns whether this console is starting or running the change.
     pub(crate) fn is_at_work(&self) -> bool {
         self.is_starting() || matches!(self.stage, Stage::Running { .. })
     }
 }
 
 impl Shown<'_> {
-    /// The unit to look at: the one asked about, the one in work, else the newest that failed.
+    /// Returns the unit that needs attention: the one a question is about, else the one in progress, the first
+    /// that failed or was superseded, the first with a phase that has not ended, or the first active one.
     pub(crate) fn focus(&self) -> Option<usize> {
         if let Some(Question::Failed { unit } | Question::Overtaken { unit } | Question::Stuck { unit }) =
             self.progress.asking
@@ -161,12 +160,12 @@ impl Shown<'_> {
             .or_else(|| self.plan.and_then(|plan| plan.active().next().map(|(at, _)| at)))
     }
 
-    /// Whether this console carries it out now.
+    /// Returns whether the change is running in this console.
     pub(crate) fn is_running(&self) -> bool {
         matches!(self.stage, Some(Stage::Running { .. }))
     }
 
-    /// Whether it is left for somebody to finish, and not at work here.
+    /// Returns whether the change is unfinished and does not run in this console.
     pub(crate) fn is_left_open(&self) -> bool {
         let ours = self.stage.is_some_and(|stage| !matches!(stage, Stage::Over { .. }));
         let over = self.entry.map_or(self.progress.ended.is_some(), |entry| entry.slot.labels.state.is_terminal());
@@ -174,7 +173,7 @@ impl Shown<'_> {
     }
 }
 
-/// What is open in a group: at work here, else unfinished by the journal.
+/// Returns the open change of a group: the one that this console runs, else an unfinished one in the journal.
 pub(crate) fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
     let mut newest_first = cluster.local_changes.iter().rev();
     if let Some(local) = newest_first.find(|local| local.plan.group == *group && local.is_at_work()) {
@@ -185,13 +184,13 @@ pub(crate) fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
     Some(ChangeId::Change(entry.slot.change.clone()))
 }
 
-/// How a change of a group is carried out from here.
-pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::Stepping) -> Mode {
+/// Returns the mode in which this console carries out a change of a group.
+pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::PauseMode) -> Mode {
     let on_failure = if group.kind == GroupKind::Database { OnFailure::Unit } else { OnFailure::All };
-    Mode { on_failure, step: stepping == crate::screens::plan::state::Stepping::On, asks: true }
+    Mode { on_failure, step: stepping == crate::screens::plan::state::PauseMode::On, asks: true }
 }
 
-/// What a plan brings, in a few words.
+/// Describes the target images of a plan in a few words.
 pub fn target(plan: &Plan) -> String {
     let mut active = plan.active().map(|(_, unit)| unit);
     let Some(first) = active.next() else { return "pins only".to_owned() };
@@ -201,7 +200,7 @@ pub fn target(plan: &Plan) -> String {
     format!("{word}{}{more}", image_at(&first.to.image))
 }
 
-/// What an order would do, by images and never by directions.
+/// Describes what an order would do. The text names images, never directions (forward, back).
 pub fn told(order: Order, shown: &Shown<'_>) -> String {
     let Some(plan) = shown.plan else {
         return match order {
@@ -215,5 +214,5 @@ pub fn told(order: Order, shown: &Shown<'_>) -> String {
         _ => None,
     };
     let (history, offset) = (shown.history, shown.offset);
-    offer(order, Offered { plan, progress: &shown.progress, history, past, offset })
+    offer(order, OfferInput { plan, progress: &shown.progress, history, past, offset })
 }

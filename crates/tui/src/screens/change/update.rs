@@ -1,15 +1,15 @@
-//! The change's screen: events come in, orders go out.
+//! The update of the change screen: events of running changes come in, orders go out.
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Detail, Modal, Question};
+use crate::dialogs::state::{Asked, Detail, Dialog, Question};
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::query::{at_work, shown};
 use crate::screens::change::state::{
     ChangeId, ChangeScreen, LocalChange, Shown, Stage, Stop, find, mode, open_in, target, told, unit_name,
 };
-use crate::screens::plan::state::Stepping;
+use crate::screens::plan::state::PauseMode;
 use crate::state::{Screen, State};
 use pinnace_core::change::{Event, Kind as Happened, Order, Progress, Question as Put};
 use pinnace_core::finding::Severity;
@@ -22,7 +22,7 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::ContinuePastFailure,
     Action::ResumeContinue,
@@ -35,19 +35,19 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::PreviousTrouble,
 ];
 
-/// Opens what is open in a group; whether there is such a change.
+/// Opens the open change of a group; returns false if the group has none.
 pub(crate) fn open_group(state: &mut State, cluster: ClusterId, group: &GroupKey) -> bool {
     let Some(id) = state.clusters.get(cluster).and_then(|one| open_in(one, group)) else { return false };
     open(state, cluster, group.clone(), id);
     true
 }
 
-/// Opens a change.
+/// Opens the screen of a change.
 pub(crate) fn open(state: &mut State, cluster: ClusterId, group: GroupKey, id: ChangeId) {
     state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
 }
 
-/// The journal has the change: it is known by its own id from here on.
+/// Records that a requested change started. Its screens use its journal id from here on.
 pub(crate) fn started(state: &mut State, cluster: ClusterId, plan: &str, change: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let starting = |local: &&mut LocalChange| local.plan.id == plan && local.is_starting();
@@ -63,33 +63,33 @@ pub(crate) fn started(state: &mut State, cluster: ClusterId, plan: &str, change:
     }
 }
 
-/// It did not begin; nothing was posted.
+/// Records that a requested change did not start; nothing was posted to the engine.
 pub(crate) fn refused(state: &mut State, cluster: ClusterId, plan: &str, why: &str, hint: &str) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let starting = |local: &LocalChange| local.plan.id == plan && local.is_starting();
     let Some(at) = one.local_changes.iter().rposition(starting) else { return };
     let local = &mut one.local_changes[at];
     match local.stage {
-        // The change stands as the journal has it, and may be taken over later.
+        // The journal still has the change, and it can be taken over later.
         Stage::TakingOver { .. } => drop(one.local_changes.remove(at)),
         _ => local.stage = Stage::Refused { why: clean(why), hint: clean(hint) },
     }
     state.say(Severity::Error, format!("not begun: {}", clean(why)), clean(hint));
 }
 
-/// We are done with it, whatever came of it.
+/// Records that this console is done with a change, with any outcome.
 pub(crate) fn finished(state: &mut State, cluster: ClusterId, change: &str, text: &str) {
     let id = ChangeId::Change(change.to_owned());
     let Some(local) = local_change(state, cluster, &id) else { return };
     local.stage = Stage::Over { change: change.to_owned(), text: clean(text) };
-    // An outcome was told when it came, while its log was still to be written.
+    // If the change has an outcome, `take` already reported it, before the change's log was complete.
     if local.progress.ended.is_none() {
         let group = clean(&local.plan.group.name);
         over(state, &id, &group, text);
     }
 }
 
-/// The newest change of this console by that id.
+/// Returns the newest change of this console with this id.
 fn local_change<'a>(state: &'a mut State, cluster: ClusterId, id: &ChangeId) -> Option<&'a mut LocalChange> {
     state.clusters.get_mut(cluster)?.local_changes.iter_mut().rev().find(|local| local.is(id))
 }
@@ -98,14 +98,14 @@ fn is_on_screen(state: &State, id: &ChangeId) -> bool {
     matches!(state.screens.last(), Some(Screen::Change(screen)) if screen.id == *id)
 }
 
-/// Tells of the end of a change that is not on the screen.
+/// Reports the end of a change that is not on the screen.
 fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
     if !is_on_screen(state, id) {
         state.say(Severity::Info, format!("the change of {group} is over: {}", clean(text)), "");
     }
 }
 
-/// Folds an event in; an event of a change nobody here began is dropped.
+/// Folds an event into its change; drops events of changes that this console did not start.
 pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &Event, effects: &mut Vec<Effect>) {
     let id = ChangeId::Change(change.to_owned());
     let Some(local) = local_change(state, cluster, &id) else { return };
@@ -134,7 +134,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     let focus = screen.unit.or(seen.focus()).unwrap_or(0);
     let units = seen.progress.units.len();
     match action {
-        // Nothing failed: the next unit needs no second key.
+        // Nothing failed, so the next unit needs no confirmation.
         Action::ContinuePastFailure | Action::ResumeContinue
             if !seen.is_left_open() && matches!(seen.progress.asking, Some(Put::Next | Put::Stopped)) =>
         {
@@ -172,7 +172,7 @@ fn choose(state: &mut State, unit: Option<usize>) {
     }
 }
 
-/// Asks once more before an order that goes past a failure, or takes a change over.
+/// Asks for confirmation before an order that continues past a failure or takes a change over.
 fn ask(state: &mut State, order: Order) {
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let Some(seen) = shown(state, screen) else { return };
@@ -194,10 +194,10 @@ fn ask(state: &mut State, order: Order) {
     }
     lines.push(String::new());
     lines.push("enter does it, esc does not".to_owned());
-    state.modal = Some(Modal::Ask(Question { what: Asked::Order(order), title, lines }));
+    state.modal = Some(Dialog::Ask(Question { what: Asked::Order(order), title, lines }));
 }
 
-/// Gives an order: to the change at work, or by taking over one that was left.
+/// Sends an order to the running change; an unfinished change is taken over with this order.
 pub(crate) fn order(state: &mut State, order: Order, effects: &mut Vec<Effect>) {
     state.modal = None;
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
@@ -209,7 +209,7 @@ pub(crate) fn order(state: &mut State, order: Order, effects: &mut Vec<Effect>) 
         return;
     }
     let Some(local) = resumed(&seen, &change, state.now) else { return };
-    let mode = mode(&screen.group, Stepping::Off);
+    let mode = mode(&screen.group, PauseMode::Off);
     let plan = local.plan.id.clone();
     if let Some(one) = state.clusters.get_mut(screen.cluster) {
         one.begin(local);
@@ -226,7 +226,7 @@ fn resumed(seen: &Shown<'_>, change: &str, now: pinnace_core::time::Time) -> Opt
     Some(LocalChange::new(Box::new(plan), stage, progress, now))
 }
 
-/// The first time it stops after the unit in work, the second time it is given up here.
+/// Requests a stop after the current unit; the second time, gives the change up in this console.
 fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let (cluster, id) = (screen.cluster, screen.id.clone());
@@ -246,7 +246,7 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     state.say(Severity::Info, text, "");
 }
 
-/// Shows everything that is known of the unit.
+/// Opens a dialog with all details of the unit under the cursor.
 fn details(state: &mut State, screen: &ChangeScreen) {
     let Some(seen) = shown(state, screen) else { return };
     let at = screen.unit.or(seen.focus()).unwrap_or(0);
@@ -271,12 +271,12 @@ fn details(state: &mut State, screen: &ChangeScreen) {
     }
     lines.push(format!("by       {}", clean(&seen.progress.by)));
     let title = planned.map_or_else(|| format!("unit {}", at + 1), |unit| clean(&unit.service));
-    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
 }
 
-/// What is at work and would be left, for the question before quitting.
+/// Describes the running changes that quitting would leave unfinished, for the confirmation; `None` without any.
 pub(crate) fn at_work_told(state: &State) -> Option<String> {
-    // One that has its outcome only writes its log: nothing of it would be left.
+    // A change that has its outcome only writes its log: quitting leaves none of its units unfinished.
     let mut open = at_work(state).filter(|local| local.progress.ended.is_none());
     let first = open.next()?;
     let more = open.count();
@@ -284,14 +284,14 @@ pub(crate) fn at_work_told(state: &State) -> Option<String> {
     Some(if more == 0 { text } else { format!("{text}, and {more} more") })
 }
 
-/// Takes a question back that has lost its object while it stood there: the change it is about has its outcome.
+/// Closes a confirmation that lost its object while it was open: the change ended or continued.
 pub(crate) fn settle_question(state: &mut State) {
-    let Some(Modal::Ask(question)) = &state.modal else { return };
+    let Some(Dialog::Ask(question)) = &state.modal else { return };
     let is_moot = match &question.what {
         Asked::Quit => at_work_told(state).is_none(),
         Asked::Order(_) => match state.screens.last() {
             Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| {
-                // What was stuck may move on by itself; then there is nothing to go past.
+                // A stuck unit may continue automatically; then there is nothing left to confirm.
                 let moved = seen.progress.asking.is_none() && !seen.is_left_open();
                 seen.progress.ended.is_some() || moved
             }),
@@ -305,7 +305,7 @@ pub(crate) fn settle_question(state: &mut State) {
     }
 }
 
-/// Whether time alone changes what a change's screen shows.
+/// Returns whether the passing of time alone changes what the change screen shows.
 pub(crate) fn is_moving(state: &State) -> bool {
     let Some(Screen::Change(screen)) = state.screens.last() else { return false };
     let one = state.clusters.get(screen.cluster);

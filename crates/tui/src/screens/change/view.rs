@@ -1,4 +1,5 @@
-//! A change: a line a unit with its steps, the tasks of the one in work, the question it asks, and how it ended.
+//! The view of a change: its outcome or open question, then a line per unit
+//! with its steps, and the current unit's tasks.
 //!
 //! ```text
 //!  change of database storefront · 17.9-…-2@1f2e                                        1 of 2 units · 00:31
@@ -27,15 +28,15 @@ use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
-use crate::widgets::line_builder::{Pen, ascii, draw, select, window};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, select, window};
 use crate::widgets::symbols as signs;
 use crate::widgets::width::{middle, width, wrapped};
 
-/// Draws a change.
+/// Draws the change screen.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ChangeScreen) {
     let room = usize::from(area.width).saturating_sub(1);
     let Some(seen) = shown(state, screen) else {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::Dim, "this change is not known here any more");
         return draw(frame, area, 0, &pen.line());
     };
@@ -77,8 +78,8 @@ pub(crate) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    fn pen(&self) -> Pen<'a> {
-        Pen::new(self.theme, self.room)
+    fn pen(&self) -> LineBuilder<'a> {
+        LineBuilder::new(self.theme, self.room)
     }
 
     fn sign(&self, sign: &'static str, plain: &'static str) -> &'static str {
@@ -90,7 +91,7 @@ impl<'a> Page<'a> {
         unit.is_none_or(|unit| matches!(unit.action, Doing::Back | Doing::New))
     }
 
-    /// What the change is, how far it is, and for how long it runs.
+    /// Builds the title line: group, target images, units done, and running time.
     fn title(&self) -> Line<'static> {
         let progress = &self.seen.progress;
         let all = (0..progress.units.len()).filter(|at| self.does(*at)).count();
@@ -110,7 +111,7 @@ impl<'a> Page<'a> {
         pen.line()
     }
 
-    /// How it ended or where it hangs, first of all, and what can be done now.
+    /// Builds the lines above everything else: the outcome or what blocks the change, and the operator's next step.
     fn verdict(&self) -> Vec<Line<'static>> {
         let progress = &self.seen.progress;
         let mut lines = Vec::new();
@@ -167,7 +168,7 @@ impl<'a> Page<'a> {
         self.say(Role::Hint, &format!("now: {next}"), lines);
     }
 
-    /// A change that nobody here carries out: whose it is, and the choices by images.
+    /// Adds the lines of an unfinished change that does not run here: its holder, and the possible orders by images.
     fn left_open(&self, lines: &mut Vec<Line<'static>>) {
         if let Some(labels) = self.seen.entry.map(|entry| &entry.slot.labels) {
             let since =
@@ -187,7 +188,7 @@ impl<'a> Page<'a> {
         self.choices(&[Order::Continue, Order::PutBack, Order::Leave], lines);
     }
 
-    /// The question it waits with, and what each answer does.
+    /// Builds the lines of the open question, with the effect of each answer.
     fn question(&self) -> Vec<Line<'static>> {
         let mut lines = Vec::new();
         let Some(question) = self.seen.progress.asking.as_ref().filter(|_| self.seen.is_running()) else {
@@ -259,7 +260,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Who does it, and that it survives this terminal.
+    /// Adds the operator who runs the change, and that the change survives this terminal.
     fn foot(&self, lines: &mut Vec<Line<'static>>) {
         let progress = &self.seen.progress;
         if progress.by.is_empty() || progress.ended.is_some() || !self.seen.is_running() {
@@ -271,7 +272,7 @@ impl<'a> Page<'a> {
     }
 }
 
-/// A span as `MM:SS`.
+/// Formats a duration as `MM:SS`, from one hour on as an age.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     if seconds < 3600 { format!("{:02}:{:02}", seconds / 60, seconds % 60) } else { age(span) }

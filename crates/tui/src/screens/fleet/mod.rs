@@ -1,4 +1,4 @@
-//! The fleet: clusters, nodes and services.
+//! The fleet screen: clusters, nodes and services.
 
 pub(crate) mod nodes_view;
 pub(crate) mod query;

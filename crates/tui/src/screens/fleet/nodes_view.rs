@@ -1,27 +1,28 @@
-//! Clusters and nodes: a pane where the width allows, else a line, or all of the body while they have the keys.
+//! The view of clusters and nodes: a left pane if the width allows it, else
+//! one line, or the whole body while focused.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::config::{Role, Theme};
-use crate::screens::fleet::state::Pane;
+use crate::screens::fleet::state::FleetPane;
 use crate::state::{Cluster, State};
 use crate::update::nodes;
 use pinnace_core::swarm::{Node, NodeState, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::world::Link;
 
-use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};
 use crate::widgets::symbols as signs;
 use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{middle, width};
 
-/// Draws the left pane.
+/// Draws the left pane: clusters above, nodes below.
 pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let room = usize::from(area.width).saturating_sub(2);
     let mut at = 0;
     let title = |frame: &mut Frame<'_>, at: usize, text: &str| {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::TableHeader, text);
         draw(frame, area, at, &pen.line());
     };
@@ -29,14 +30,14 @@ pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     title(frame, at, "CLUSTERS");
     at += 1;
     for (id, cluster) in state.clusters.iter() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         let marker = if id == state.active { signs::fold(false, ascii(state)) } else { " " };
         pen.gap(1).put(Role::Accent, marker).gap(1);
         let (sign, role, text) = reach(cluster, ascii(state));
         pen.put(Role::Text, &middle(&clean(cluster.title()), room.saturating_sub(6 + width(&text))));
         pen.until(room.saturating_sub(width(&text) + 2)).put(role, sign).gap(1).put(role, &text);
         draw(frame, list, at, &pen.line());
-        if state.fleet.pane == Pane::Clusters && id == state.fleet.cluster {
+        if state.fleet.pane == FleetPane::Clusters && id == state.fleet.cluster {
             select(frame, list, at, 1, theme, true);
         }
         at += 1;
@@ -46,16 +47,16 @@ pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     title(frame, at, "NODES");
     at += 1;
     let page = usize::from(area.height).saturating_sub(at);
-    let top = if state.fleet.pane == Pane::Nodes { (state.fleet.node + 1).saturating_sub(page) } else { 0 };
+    let top = if state.fleet.pane == FleetPane::Nodes { (state.fleet.node + 1).saturating_sub(page) } else { 0 };
     for (index, node) in nodes.iter().enumerate().skip(top).take(page) {
         if index + 1 < nodes.len() && index + 1 == top + page {
-            let mut pen = Pen::new(theme, room);
+            let mut pen = LineBuilder::new(theme, room);
             pen.gap(3).put(Role::Dim, &format!("… {} more", nodes.len() - index));
             draw(frame, list, at, &pen.line());
             break;
         }
         draw(frame, list, at, &short_line(node, state, theme, room));
-        if state.fleet.pane == Pane::Nodes && index == state.fleet.node {
+        if state.fleet.pane == FleetPane::Nodes && index == state.fleet.node {
             select(frame, list, at, 1, theme, true);
         }
         at += 1;
@@ -71,7 +72,7 @@ fn short_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui
     } else {
         ""
     };
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1).put(role, sign).gap(1);
     let most = room.saturating_sub(4 + width(what));
     pen.put(Role::Text, &middle(&clean(&node.hostname), most));
@@ -80,7 +81,7 @@ fn short_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui
     pen.line()
 }
 
-/// A cluster's reach: how many of its nodes are ready, or that it does not answer.
+/// Returns sign, style and text for a cluster's connection: its number of ready nodes, or that it does not answer.
 fn reach(cluster: &Cluster, ascii: bool) -> (&'static str, Role, String) {
     let world = &cluster.world;
     let ready = world.nodes.values().filter(|node| node.state == NodeState::Ready).count();
@@ -97,7 +98,7 @@ fn reach(cluster: &Cluster, ascii: bool) -> (&'static str, Role, String) {
 pub fn line(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let nodes = nodes(state);
     let room = usize::from(area.width);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1).put(Role::TableHeader, "NODES");
     for (index, node) in nodes.iter().enumerate() {
         let (sign, word, role) = signs::node(node, ascii(state));
@@ -118,10 +119,10 @@ pub fn line(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     draw(frame, area, 0, &pen.line());
 }
 
-/// Draws clusters or nodes over the whole body, with all that is known of them.
+/// Draws the focused one of clusters and nodes as a table over the whole body.
 pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let room = usize::from(area.width);
-    let clusters = state.fleet.pane == Pane::Clusters;
+    let clusters = state.fleet.pane == FleetPane::Clusters;
     let (of_clusters, of_nodes) = (clusters_table(state, room), nodes_table(state, room));
     draw(frame, area, 0, &if clusters { of_clusters.heading(theme) } else { of_nodes.heading(theme) });
     let list = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
@@ -177,7 +178,7 @@ fn nodes_table(state: &State, room: usize) -> Table<'_, Node> {
     let tasks = Column::right("TASKS", 5, |node: &Node| (Role::Text, tasks_on(state, node).to_string()));
     let about = Column::rest("ENGINE     PLATFORM", |pen, node: &Node| {
         let (_, _, role) = signs::node(node, ascii(state));
-        // What is wrong with a node comes before what it is.
+        // A node's problem is more important than its engine and platform.
         if !node.state_message.is_empty() {
             pen.put(role, &clean(&node.state_message)).gap(2);
         }
@@ -186,7 +187,7 @@ fn nodes_table(state: &State, room: usize) -> Table<'_, Node> {
     Table::new(room, vec![name.after(1), role, standing, tasks, about.after(2)])
 }
 
-/// How many of the known tasks run there.
+/// Counts the known tasks that run on a node.
 pub(crate) fn tasks_on(state: &State, node: &Node) -> usize {
     let world = state.world();
     let tasks = world.services.keys().flat_map(|id| world.tasks(id));

@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the fleet screen over the console's state.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use pinnace_core::registry::Want;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
-/// The rows on the screen.
+/// Returns the service rows on the screen.
 pub(crate) fn visible(state: &State) -> impl Iterator<Item = &ServiceRow> {
     let fleet = &state.fleet;
     let end = fleet.top + crate::screens::fleet::update::page(state);
@@ -21,13 +21,14 @@ pub(crate) fn visible(state: &State) -> impl Iterator<Item = &ServiceRow> {
     on_screen.filter_map(Row::service)
 }
 
-/// The records of the newest changes of the groups on the screen.
+/// Returns the queries for the newest change records of the groups on the screen.
 pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
     let groups: BTreeSet<&GroupKey> = visible(state).map(|row| &row.group).collect();
     groups.into_iter().filter_map(|group| newest_unread(state.world(), group)).map(Want::Record).collect()
 }
 
-/// The newest change of a group whose record is needed and not read yet.
+/// Returns the id of a group's change whose record is needed and not read yet: the
+/// newest change, else the change that set the pins in force.
 fn newest_unread(world: &World, group: &GroupKey) -> Option<String> {
     let history = world.history(group);
     let newest = history.newest()?;

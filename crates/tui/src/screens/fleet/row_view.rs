@@ -1,4 +1,4 @@
-//! One row of the fleet, and the columns it stands in.
+//! The view of one fleet row, and the columns of the fleet's table.
 
 use ratatui::text::Line;
 
@@ -13,12 +13,12 @@ use pinnace_core::swarm::State as Health;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
-use crate::widgets::line_builder::{Pen, ascii};
+use crate::widgets::line_builder::{LineBuilder, ascii};
 use crate::widgets::symbols as signs;
 use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{end, left_middle, middle, right, width};
 
-/// The fleet's table: its columns, and the widths that rows without cells of their own go by.
+/// The fleet's table, and the column widths to which rows outside the table align.
 pub(crate) struct Columns<'a> {
     table: Table<'a, ServiceRow>,
     room: usize,
@@ -27,15 +27,15 @@ pub(crate) struct Columns<'a> {
     image: usize,
 }
 
-/// Blank, fold or indent, sign and blank.
+/// The cells before a name: blank, fold sign or indent, state sign, blank.
 const LEAD: usize = 7;
 const TASKS: usize = 7;
-/// The widths of a table from which on a column is worth its cells.
+/// The width of the table from which the state's word and the age are shown.
 const STATE_FROM: usize = 72;
 const DIGEST_FROM: usize = 92;
 
 impl<'a> Columns<'a> {
-    /// Divides so many cells.
+    /// Lays out the columns for a width of `room` cells.
     pub(crate) fn of(state: &'a State, room: usize) -> Self {
         let fixed = LEAD + TASKS + 3;
         let (word, since) = if room >= STATE_FROM { (10, 5) } else { (0, 0) };
@@ -59,18 +59,18 @@ impl<'a> Columns<'a> {
         Self { table: Table::new(room, columns), room, word, services, image }
     }
 
-    /// The cells that all of them take together.
+    /// Returns the width of all columns together, in cells.
     pub(crate) fn width(&self) -> usize {
         self.table.width() + 1
     }
 
-    /// The names of the columns.
+    /// Builds the line of column headings.
     pub(crate) fn heading(&self, theme: &Theme) -> Line<'static> {
         self.table.heading(theme)
     }
 }
 
-/// The lines of a row.
+/// Builds the lines of a row.
 pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
     match row {
         Row::Group(row) => vec![group(row, state, theme, columns)],
@@ -91,13 +91,13 @@ pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'
 }
 
 fn plain(text: &str, theme: &Theme, columns: &Columns<'_>, indent: usize) -> Line<'static> {
-    let mut pen = Pen::new(theme, columns.room);
+    let mut pen = LineBuilder::new(theme, columns.room);
     pen.gap(indent).put(Role::Dim, text);
     pen.line()
 }
 
 fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Line<'static> {
-    let mut pen = Pen::new(theme, columns.room);
+    let mut pen = LineBuilder::new(theme, columns.room);
     pen.gap(1).put(Role::Dim, signs::fold(row.open, ascii(state))).gap(1);
     let trouble = row.state.is_trouble();
     let kind = row.group.kind.word();
@@ -126,7 +126,7 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) ->
 fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
     let mut lines = vec![columns.table.line(row, theme)];
     let below = |parts: Vec<(Role, String)>| {
-        let mut pen = Pen::new(theme, columns.room.saturating_sub(1));
+        let mut pen = LineBuilder::new(theme, columns.room.saturating_sub(1));
         pen.gap(LEAD - 2 + usize::from(columns.word > 0) * 2).put(Role::Dim, signs::below(ascii(state))).gap(1);
         for (role, text) in parts {
             pen.put(role, &text);
@@ -148,8 +148,8 @@ fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>
     lines
 }
 
-/// Sign, state in a word where there is room, name, and where it runs.
-fn name_and_host(pen: &mut Pen<'_>, row: &ServiceRow, state: &State, word: usize, cells: usize) {
+/// Writes the state's sign, its word if there is room, the name, and the host.
+fn name_and_host(pen: &mut LineBuilder<'_>, row: &ServiceRow, state: &State, word: usize, cells: usize) {
     let ascii = ascii(state);
     let role = signs::state_role(row.state);
     let before = pen.room();
@@ -164,7 +164,7 @@ fn name_and_host(pen: &mut Pen<'_>, row: &ServiceRow, state: &State, word: usize
     pen.put(Role::Dim, &end(&host, cells.saturating_sub(before - pen.room() + 1)));
 }
 
-/// What was meant to end is quiet.
+/// Returns the style of a row's text: dim if the service ended on purpose.
 fn text_role(row: &ServiceRow) -> Role {
     if matches!(row.state, Health::Finished | Health::Stopped) { Role::Dim } else { Role::Text }
 }
@@ -173,7 +173,7 @@ fn tasks(row: &ServiceRow) -> String {
     if row.state == Health::Missing {
         return "gone".to_owned();
     }
-    // While they differ, what counts is how many run what they should.
+    // During an update, the tasks with the new image are counted apart from those with the old one.
     if row.fresh < row.running && row.state == Health::Updating {
         return format!("{}+{}/{}", row.fresh, row.running - row.fresh, row.desired);
     }
@@ -184,8 +184,8 @@ fn tasks_role(row: &ServiceRow) -> Role {
     if row.running < row.desired && row.state.is_trouble() { signs::state_role(row.state) } else { Role::Text }
 }
 
-/// The image with its marks; where a troubled row has no line of its own below, what is wrong instead.
-fn image_and_marks(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize, by_tag_shows: bool) {
+/// Writes the image with its badges; for a row that has a problem and no detail line, the problem instead.
+fn image_and_marks(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize, by_tag_shows: bool) {
     if let (0, Some(wrong)) = (row.lines, &row.wrong) {
         let role = if wrong.waits { Role::Waiting } else { Role::Failing };
         pen.column(role, &wrong.text, cells);
@@ -200,7 +200,7 @@ fn image_and_marks(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize, by_tag_sho
     }
     let note_cells = if note.is_empty() { 0 } else { width(&note) + 2 };
     let only_by_tag = marks.iter().all(|mark| **mark == Mark::ByTag);
-    // That it runs by tag is worth a word where there is room, not worth cutting the tag.
+    // The badge for a tag without a digest is shown only if the tag need not be cut for it.
     if note_cells == 0 || (only_by_tag && width(&text) + note_cells > cells) {
         pen.put(text_role(row), &left_middle(&text, cells));
     } else {
@@ -210,7 +210,8 @@ fn image_and_marks(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize, by_tag_sho
     }
 }
 
-/// The image as the column takes it: the tag, after the repository's name where a group has several.
+/// Returns the image in the column's form: repository name and tag if they fit, else
+/// the tag. The db nodes of a database show the tag only.
 fn in_column(row: &ServiceRow, cells: usize) -> String {
     let Ok(image) = ImageRef::parse(&row.image) else { return row.image.clone() };
     let long = image.short(true);
@@ -218,18 +219,18 @@ fn in_column(row: &ServiceRow, cells: usize) -> String {
     if with_name && width(&long) <= cells { long } else { image.short(with_name && image.tag.is_none()) }
 }
 
-fn digest_cell(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize) {
+fn digest_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
     let digest = digest_of(&row.image);
     let text = digest.as_ref().map_or(if row.image.is_empty() { "" } else { "by tag" }, |digest| digest.short());
     pen.column(Role::Dim, text, cells);
 }
 
-fn pin_cell(pen: &mut Pen<'_>, row: &ServiceRow, cells: usize) {
+fn pin_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
     let pin = row.pin.as_deref();
     pen.column(if pin.is_some() { Role::Text } else { Role::Dim }, pin.unwrap_or("—"), cells);
 }
 
-/// An age; under a minute it is not counted, as the screen is not drawn for it.
+/// Formats the age of a time. Under a minute it is `now`, since the screen is not redrawn every second.
 pub fn ago(state: &State, at: Time) -> String {
     let since = state.now.since(at);
     if since.as_secs() < 60 { "now".to_owned() } else { age(since) }
@@ -272,7 +273,7 @@ fn was(changed: &Change, state: &State) -> String {
     }
 }
 
-/// Two images in the shortest form that tells them apart.
+/// Returns two images in the shortest form in which they differ.
 fn apart(from: &str, to: &str) -> (String, String) {
     let (before, after) = (short(from), short(to));
     if before != after {

@@ -1,7 +1,7 @@
-//! The rows of the fleet: groups ▸ services, trouble first, as a pure function of what was seen and what is folded.
+//! The rows of the fleet: groups with their services, as a pure function of the observed state and the folds.
 //!
-//! Trouble is on the first page with its error, without a key: what is well makes room, and in the end the lines below
-//! a failing row do.
+//! Rows in trouble come first, so that the first page shows them with their errors and without any key. To make
+//! room for them, healthy groups and services are left out, and in the end the detail lines below failing rows.
 
 mod build;
 mod service;
@@ -24,23 +24,23 @@ pub use service::cause;
 pub(crate) use service::is_about_image;
 pub(crate) use service::short_error;
 
-/// What a row is about; it stays the same while rows come, go and change places.
+/// The identity of a row; it stays the same while rows are added, removed and moved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RowId {
-    /// A group.
+    /// The heading of a group.
     Group(GroupKey),
-    /// A service, by the engine's id.
+    /// A service, by its id in the engine.
     Service(String),
-    /// A service that is gone, by its name.
+    /// A service that no longer exists, by its name.
     Missing(GroupKey, String),
-    /// The services of a group that are well and left out.
+    /// The line in place of a group's healthy services.
     More(GroupKey),
-    /// The groups that are well and left out.
+    /// The line in place of the healthy groups.
     Rest,
 }
 
 impl RowId {
-    /// The id of the service it is.
+    /// Returns the id of the row's service, if it has one.
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
             Self::Service(id) => Some(id),
@@ -49,31 +49,30 @@ impl RowId {
     }
 }
 
-/// A row, with all that is drawn of it but ages.
+/// A row with everything that is drawn of it, except ages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Row {
-    /// A group's line.
+    /// The heading of a group.
     Group(GroupRow),
-    /// A service, with the lines below it.
+    /// A service, with the detail lines below it.
     Service(Box<ServiceRow>),
-    /// Services of a group that are well and left out.
+    /// A line in place of a group's healthy services, which are left out.
     More {
-        /// The group.
         group: GroupKey,
-        /// How many.
+        /// The number of services left out.
         services: usize,
     },
-    /// Groups that are well and left out.
+    /// A line in place of the healthy groups, which are left out.
     Rest {
-        /// How many groups.
+        /// The number of groups left out.
         groups: usize,
-        /// How many services they have.
+        /// The number of services in those groups.
         services: usize,
     },
 }
 
 impl Row {
-    /// What it is about.
+    /// Returns the identity of the row.
     pub fn id(&self) -> RowId {
         match self {
             Self::Group(row) => RowId::Group(row.group.clone()),
@@ -86,7 +85,7 @@ impl Row {
         }
     }
 
-    /// The group it belongs to.
+    /// Returns the group that the row belongs to; `None` for [`Self::Rest`].
     pub fn group(&self) -> Option<&GroupKey> {
         match self {
             Self::Group(row) => Some(&row.group),
@@ -96,7 +95,7 @@ impl Row {
         }
     }
 
-    /// The service it shows, if it is one.
+    /// Returns the service of the row, if it shows one.
     pub fn service(&self) -> Option<&ServiceRow> {
         match self {
             Self::Service(row) => Some(row),
@@ -104,102 +103,100 @@ impl Row {
         }
     }
 
-    /// How many lines it takes.
+    /// Returns the number of screen lines that the row takes.
     pub fn lines(&self) -> usize {
         1 + self.service().map_or(0, |row| row.lines)
     }
 
-    /// Whether somebody is needed.
+    /// Returns whether the row is a service that needs an operator.
     pub fn is_trouble(&self) -> bool {
         self.service().is_some_and(|row| row.state.is_trouble())
     }
 }
 
-/// A group's line.
+/// The heading of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRow {
-    /// The group.
     pub group: GroupKey,
-    /// Whether its services are shown below.
+    /// True if the group's services are listed below.
     pub open: bool,
-    /// The worst state of its services.
+    /// The worst state of the group's services.
     pub state: State,
-    /// Tasks that run.
+    /// The number of running tasks.
     pub running: u64,
-    /// Tasks wanted.
+    /// The number of tasks that should run.
     pub desired: u64,
-    /// How many services it has.
+    /// The number of services that pass the filter, missing ones included.
     pub services: usize,
-    /// How many of them need somebody.
+    /// The number of those services that need an operator.
     pub troubled: usize,
-    /// The image texts that those pinned together run.
+    /// The distinct images of the services, as in their specs; for a database only those of its Postgres services.
     pub images: Vec<String>,
-    /// What is told of a change of it that is not finished.
+    /// The description of the group's unfinished change, if it has one.
     pub unfinished: Option<String>,
 }
 
-/// A service's row.
+/// The row of a service, which exists or is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceRow {
-    /// The group.
     pub group: GroupKey,
-    /// The engine's id; none for a service that is gone.
+    /// The service's id in the engine; `None` for a missing service.
     pub service: Option<String>,
-    /// The service's name.
+    /// The full name of the service.
     pub name: String,
-    /// The member it is part of.
+    /// The member of the group: a database node, or the service itself.
     pub member: String,
-    /// What it is called within its group.
+    /// The name shown in the row: the member, or the full name of a service without a group.
     pub label: String,
-    /// The host it is on, where that tells it apart.
+    /// The node that runs a database's service, by host name; `None` for other groups and for several nodes.
     pub host: Option<String>,
-    /// Whether it stands below a group's line.
+    /// True if the row is indented below the heading of a group.
     pub nested: bool,
-    /// How it is.
+    /// The health state of the service.
     pub state: State,
-    /// Tasks that run.
+    /// The number of running tasks.
     pub running: u64,
-    /// Tasks wanted.
+    /// The number of tasks that should run.
     pub desired: u64,
-    /// Running tasks that have the spec's image.
+    /// The number of running tasks with the spec's image.
     pub fresh: u64,
-    /// The image text.
+    /// The image in the spec; for a missing service, the image on which its last change left it.
     pub image: String,
-    /// Which pin in force names its image.
+    /// The key of the pin in force that covers the service.
     pub pin: Option<String>,
-    /// What else is to be known of its image.
+    /// The badges beside the image.
     pub marks: Vec<Mark>,
-    /// Since when it is as it is.
+    /// The start of the current state; for trouble after an image change, the time of that change.
     pub since: Option<Time>,
-    /// What changed.
+    /// The last change, while it explains the state or is still news.
     pub changed: Option<Change>,
-    /// What is wrong now.
+    /// The current problem.
     pub wrong: Option<Wrong>,
-    /// How many lines those two take below the row.
+    /// The number of detail lines below the row, for `changed` and `wrong`; fewer if the page has no room.
     pub lines: usize,
 }
 
-/// What is to be known of a service's image beside its text.
+/// A badge beside a service's image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mark {
-    /// It runs something else than the pin in force says.
+    /// Drift: the service runs another image than the pin in force names.
     Drifted,
-    /// The registry does not have it any more.
+    /// An image that the registry no longer has.
     Gone,
-    /// The tag names another image by now.
+    /// A tag that names another image now.
     TagMoved,
-    /// The engine went back by itself after the last update.
+    /// An automatic rollback by the engine after the last update.
     RolledBack,
-    /// A task of it ended by a fault lately, and was replaced.
+    /// A task that failed recently and was replaced.
     Restarted,
-    /// It is built on an older build of its base.
+    /// An image that is built on an older build of its base image.
     BaseOld,
-    /// It runs by tag only: the next restart may bring another image.
+    /// A tag without a digest: the next restart may bring another image.
     ByTag,
 }
 
 impl Mark {
-    /// A word or two.
+    /// Returns the label of the badge, one or two words.
     pub fn word(self) -> &'static str {
         match self {
             Self::Drifted => "not its pin",
@@ -213,78 +210,75 @@ impl Mark {
     }
 }
 
-/// What changed in a service.
+/// A change of a service, as shown below its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// Its image.
+    /// A change of the image.
     Image {
-        /// The text before.
+        /// The image before.
         from: String,
-        /// When.
+        /// The time of the change, if known.
         at: Option<Time>,
     },
-    /// The engine went back by itself.
+    /// An automatic rollback by the engine.
     EngineWentBack {
         /// The engine's message.
         message: String,
-        /// When.
+        /// The time at which the rollback completed, or else started, if known.
         at: Option<Time>,
     },
-    /// It is gone since this change named it.
+    /// The removal of a service, which happened after this change named it.
     Gone {
-        /// The change's one line.
+        /// The summary of the change, in one line.
         sum: String,
-        /// When that was.
+        /// The time of the change.
         at: Option<Time>,
     },
 }
 
-/// What is wrong with a service, and why.
+/// A problem of a service, and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
-    /// The newest error, or what it waits for.
+    /// The newest error, or the condition that the service waits for.
     pub text: String,
-    /// Whether it is something to wait for.
+    /// True if the service waits for something, false if something failed.
     pub waits: bool,
-    /// The cause, where it was looked up.
+    /// The cause by the registry's answer, if one was looked up.
     pub cause: Option<String>,
-    /// When.
+    /// The time of the error, or the start of the wait, if known.
     pub at: Option<Time>,
 }
 
-/// What the operator said of a fold; without a word it is as fits.
+/// The operator's choice for a fold; without a choice, the layout decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fold {
-    /// Open.
     Open,
-    /// Closed.
     Closed,
 }
 
-/// The folds the operator chose.
+/// The folds that the operator chose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Folds {
-    /// By group.
+    /// The choice for each group.
     pub groups: BTreeMap<GroupKey, Fold>,
-    /// The groups that are well and left out.
+    /// The choice for the line in place of the healthy groups.
     pub rest: Option<Fold>,
 }
 
-/// All that the rows are made of.
+/// Everything that the rows are built from.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    /// The cluster as it was last seen.
+    /// The last observed state of the cluster.
     pub world: &'a World,
-    /// What is known of images.
+    /// The cached registry answers about images.
     pub facts: &'a Facts,
-    /// What is folded.
+    /// The operator's folds.
     pub folds: &'a Folds,
-    /// What passes.
+    /// The filter that services must pass.
     pub filter: &'a Filter,
-    /// The id of the service the operator is on: its row stays, whatever becomes of it.
+    /// The id of the service under the cursor; its row is never left out.
     pub kept: Option<&'a str>,
-    /// How many lines a page has.
+    /// The height of a page in lines.
     pub page: usize,
-    /// Now.
     pub now: Time,
 }

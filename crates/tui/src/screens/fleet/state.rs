@@ -1,4 +1,4 @@
-//! The state of the fleet.
+//! The state of the fleet screen.
 
 use super::rows::{Folds, Row, RowId};
 use crate::availability::Reason;
@@ -10,57 +10,54 @@ use pinnace_core::plan::Scope;
 use pinnace_core::swarm::{Node, NodeState, Role};
 use pinnace_core::world::World;
 
-/// A pane of the fleet.
+/// A pane of the fleet screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Pane {
-    /// The services.
+pub enum FleetPane {
     #[default]
     Services,
-    /// The clusters.
     Clusters,
-    /// The nodes.
     Nodes,
 }
 
-/// The fleet.
+/// The state of the fleet screen.
 #[derive(Clone, Debug, Default)]
 pub struct FleetState {
-    /// The pane that has the keys.
-    pub pane: Pane,
-    /// What the operator chose; none: the first trouble, or the first row.
+    /// The focused pane.
+    pub pane: FleetPane,
+    /// The row that the operator chose; `None` selects the first row in trouble, or else the first row.
     pub cursor: Option<RowId>,
     /// The first line shown.
     pub top: usize,
-    /// What is folded.
+    /// The operator's folds.
     pub folds: Folds,
-    /// The filter.
     pub filter: Filter,
-    /// Whether the nodes are hidden.
+    /// True if the operator hid the nodes.
     pub nodes_hidden: bool,
-    /// The cluster under the cursor.
+    /// The cluster under the cursor of the clusters pane.
     pub cluster: ClusterId,
-    /// The node under the cursor, in the order they are shown.
+    /// The index of the node under the cursor, in display order.
     pub node: usize,
-    /// The rows, made anew after whatever they are made of changed.
+    /// The rows; rebuilt after every change of what they are built from.
     pub rows: Vec<Row>,
 }
 
 impl FleetState {
-    /// The place of the row the keys act on.
+    /// Returns the index of the selected row: the chosen one, else the first in trouble, else the first service
+    /// if a filter is set, else the first row.
     pub fn index(&self) -> usize {
         let chosen = self.cursor.as_ref().and_then(|id| self.rows.iter().position(|row| row.id() == *id));
         let trouble = || self.rows.iter().position(Row::is_trouble);
-        // Who filters looks for a service.
+        // An operator who filters looks for a service, not for its group.
         let service = || self.rows.iter().position(|row| row.service().is_some() && !self.filter.is_empty());
         chosen.or_else(trouble).or_else(service).unwrap_or(0)
     }
 
-    /// What the cursor of the pane is on; `active` is the place of the cluster that is shown.
+    /// Returns what the cursor of the focused pane is on; `active` is the cluster shown.
     pub(crate) fn selection(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
         match self.pane {
-            Pane::Services => self.of_rows(active, one),
-            Pane::Clusters => Selection::new(self.cluster, Reason::NoService),
-            Pane::Nodes => {
+            FleetPane::Services => self.of_rows(active, one),
+            FleetPane::Clusters => Selection::new(self.cluster, Reason::NoService),
+            FleetPane::Nodes => {
                 let node = nodes_in_order(&one.world).get(self.node).map(|node| node.id.clone());
                 Selection { node, ..Selection::new(active, Reason::NoService) }
             }
@@ -83,7 +80,7 @@ impl FleetState {
     }
 }
 
-/// The nodes in the order they are shown: those in trouble, managers, workers; by name.
+/// Returns the nodes in display order: those that are down, those in other trouble, managers, workers; each by name.
 pub(crate) fn nodes_in_order(world: &World) -> Vec<&Node> {
     let mut nodes: Vec<_> = world.nodes.values().collect();
     nodes.sort_by_key(|node| {

@@ -1,15 +1,15 @@
-//! The fleet's actions, and its rows made anew.
+//! The update of the fleet screen: its actions, and the rebuild of its rows.
 
 use crate::action::Action;
 use crate::banner;
-use crate::dialogs::state::{Detail, Modal};
+use crate::dialogs::state::{Detail, Dialog};
 use crate::filter::Filter;
 use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::fleet::rows;
 use crate::screens::fleet::rows::{Fold, Row, RowId, View};
-use crate::screens::fleet::state::{FleetState, Pane, nodes_in_order};
+use crate::screens::fleet::state::{FleetPane, FleetState, nodes_in_order};
 use crate::screens::service::state::{ServiceState, Tab};
 use crate::screens::{Opening, Outcome};
 use crate::selection::Selection;
@@ -22,7 +22,7 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion::moved;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::Open,
     Action::Filter,
@@ -39,7 +39,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::Right,
 ];
 
-/// Makes the rows anew.
+/// Rebuilds the rows.
 pub(crate) fn rebuild(state: &mut State) {
     let page = page(state);
     let cluster = state.cluster();
@@ -55,14 +55,14 @@ pub(crate) fn rebuild(state: &mut State) {
     state.fleet.rows = rows::build(&view);
 }
 
-/// Keeps the cursor on the row it is on: who acts on a row must not be on another one afterwards.
+/// Fixes the cursor on its current row, so that the row under an action does not change when rows move.
 pub(crate) fn hold_cursor(state: &mut State) {
     if state.fleet.cursor.is_none() {
         state.fleet.cursor = state.row().map(Row::id);
     }
 }
 
-/// How many lines of rows are on the screen.
+/// Returns the height of the list in lines.
 pub(crate) fn page(state: &State) -> usize {
     let parts = layout::fleet(state.size, body(state), !state.fleet.nodes_hidden);
     usize::from(parts.list.height)
@@ -75,13 +75,13 @@ pub(crate) fn keep_in_view(state: &mut State) {
     let index = fleet.index();
     let line = rows::lines_before(&fleet.rows, index);
     let lines = fleet.rows.get(index).map_or(1, Row::lines);
-    // A group's line stays above its first service.
+    // The heading of the first group stays visible above its first service.
     let first_of_group = index == 1 && matches!(fleet.rows.first(), Some(Row::Group(_)));
     let cursor = if first_of_group { (0, line + lines) } else { (line, lines) };
     fleet.top = scrolled(fleet.top, cursor, page, rows::total_lines(&fleet.rows));
 }
 
-/// Sets the filter, as typed so far.
+/// Sets the filter to the text typed so far.
 pub(crate) fn set_filter(state: &mut State, text: &str) {
     state.fleet.filter = Filter::read(text);
     state.fleet.cursor = None;
@@ -93,33 +93,33 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::NextPane | Action::PreviousPane => next_pane(state, action == Action::NextPane),
         Action::ToggleNodes => {
             state.fleet.nodes_hidden = !state.fleet.nodes_hidden;
-            state.fleet.pane = Pane::Services;
+            state.fleet.pane = FleetPane::Services;
             rebuild(state);
         }
         Action::ClearFilter => set_filter(state, ""),
         Action::Details => details(state),
         _ => match state.fleet.pane {
-            Pane::Services => return run_on_rows(state, action, effects),
-            Pane::Clusters => return run_on_clusters(state, action),
-            Pane::Nodes => return run_on_nodes(state, action),
+            FleetPane::Services => return run_on_rows(state, action, effects),
+            FleetPane::Clusters => return run_on_clusters(state, action),
+            FleetPane::Nodes => return run_on_nodes(state, action),
         },
     }
     Outcome::Handled
 }
 
 fn next_pane(state: &mut State, forward: bool) {
-    let mut panes = vec![Pane::Services];
+    let mut panes = vec![FleetPane::Services];
     if state.clusters.count() > 1 {
-        panes.push(Pane::Clusters);
+        panes.push(FleetPane::Clusters);
     }
     if !state.world().nodes.is_empty() {
-        panes.push(Pane::Nodes);
+        panes.push(FleetPane::Nodes);
     }
     let at = panes.iter().position(|pane| *pane == state.fleet.pane).unwrap_or(0);
     let step = if forward { 1 } else { panes.len() - 1 };
     state.fleet.pane = panes[(at + step) % panes.len()];
     state.fleet.cluster = state.active;
-    if state.fleet.pane != Pane::Services && state.fleet.nodes_hidden {
+    if state.fleet.pane != FleetPane::Services && state.fleet.nodes_hidden {
         state.fleet.nodes_hidden = false;
         rebuild(state);
     }
@@ -152,7 +152,8 @@ fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> 
     Outcome::Handled
 }
 
-/// Rows take several lines, so a page is counted in lines, and a step in rows.
+/// Returns the row to which a movement leads. Rows take several lines, so
+/// pages are counted in lines and steps in rows.
 fn moved_by_lines(fleet: &FleetState, action: Action, index: usize, page: usize) -> Option<usize> {
     let rows = &fleet.rows;
     if !matches!(action, Action::PageDown | Action::PageUp) {
@@ -177,17 +178,17 @@ fn next_trouble(fleet: &mut FleetState, index: usize, forward: bool) {
     }
 }
 
-/// What a row opens; rows of groups open none.
+/// Returns the screen that the row under the cursor opens; `None` for rows of groups.
 fn opening(state: &State) -> Option<Opening> {
     let row = state.row()?.service()?.clone();
-    // What is gone has no tasks; its history is what there is to open.
+    // A missing service has no tasks, so its row opens the history.
     let Some(service) = row.service else { return Some(Opening::History) };
     let (cluster, name, group) = (state.active, row.name, row.group);
     let (tab, scroll) = (Tab::Tasks, Scroll::default());
     Some(Opening::Service(ServiceState { cluster, service, name, group, tab, scroll }))
 }
 
-/// Folds or unfolds what the cursor is on; on a service, its group.
+/// Folds or unfolds the row under the cursor, for a service its group; without `to`, toggles.
 fn fold(state: &mut State, to: Option<Fold>) {
     let Some(row) = state.row().cloned() else { return };
     let flipped = |open: bool| to.unwrap_or(if open { Fold::Closed } else { Fold::Open });
@@ -203,7 +204,7 @@ fn fold(state: &mut State, to: Option<Fold>) {
         }
         Row::Service(row) if row.nested && to != Some(Fold::Open) => {
             state.fleet.cursor = Some(RowId::Group(row.group.clone()));
-            // To the left is first the parent; folding it takes another key.
+            // The left key first moves to the group's heading; pressing it again folds the group.
             if to.is_none() {
                 folds.groups.insert(row.group.clone(), Fold::Closed);
             }
@@ -234,14 +235,14 @@ fn run_on_clusters(state: &mut State, action: Action) -> Outcome {
     Outcome::Handled
 }
 
-/// Shows the chosen cluster; what was folded and chosen in the other one means nothing here.
+/// Shows the chosen cluster; folds, filter and cursor belong to the other cluster and are reset.
 fn switch(state: &mut State) {
     if state.fleet.cluster != state.active {
         state.active = state.fleet.cluster;
         let nodes_hidden = state.fleet.nodes_hidden;
         state.fleet = FleetState { cluster: state.active, nodes_hidden, ..FleetState::default() };
     }
-    state.fleet.pane = Pane::Services;
+    state.fleet.pane = FleetPane::Services;
     rebuild(state);
 }
 
@@ -254,7 +255,7 @@ fn run_on_nodes(state: &mut State, action: Action) -> Outcome {
         let Some(host) = nodes.get(state.fleet.node).map(|node| node.hostname.clone()) else {
             return Outcome::NotMine;
         };
-        state.fleet.pane = Pane::Services;
+        state.fleet.pane = FleetPane::Services;
         set_filter(state, &format!("node:{host}"));
     } else {
         return Outcome::NotMine;
@@ -262,12 +263,12 @@ fn run_on_nodes(state: &mut State, action: Action) -> Outcome {
     Outcome::Handled
 }
 
-/// The nodes in the order they are shown: those in trouble, managers, workers; by name.
+/// Returns the nodes of the active cluster in display order.
 pub fn nodes(state: &State) -> Vec<&Node> {
     nodes_in_order(state.world())
 }
 
-/// Shows the full cause of what is wrong with the row; without one, of what concerns everything.
+/// Opens a dialog with all details of the row under the cursor, and with the banner about the whole console, if any.
 fn details(state: &mut State) {
     let mut lines = Vec::new();
     let mut title = String::new();
@@ -304,5 +305,5 @@ fn details(state: &mut State) {
         }
         lines.extend([String::new(), banner.text, banner.cause, banner.hint]);
     }
-    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
 }

@@ -1,11 +1,11 @@
-//! The fleet: what runs, trouble first.
+//! The view of the fleet: services by group, trouble first.
 //!
 //! ```text
 //!  CLUSTERS   │   SERVICES                             TASKS IMAGE                        DIGEST   FROM     SINCE
 //!  NODES      │ ▾ storefront database                    2/3
 //!             │     ✖ failing   n1 · host-2              0/1 my-custom-image              by tag   pin n1   12m
 //!             │         17.9-spock5.0.6-standard-2 → my-custom-image, 12m ago
-//!             │   … 31 services in 9 groups more, all well
+//!             │   … 31 more services in 9 groups, all well
 //!             │ the selected row's last tasks
 //! ```
 
@@ -15,23 +15,23 @@ use ratatui::layout::Rect;
 use crate::config::{Role, Theme};
 use crate::layout;
 use crate::screens::fleet::rows::lines_before;
-use crate::screens::fleet::state::Pane;
+use crate::screens::fleet::state::FleetPane;
 use crate::state::State;
 
 use crate::screens::fleet::nodes_view as nodes;
 use crate::screens::fleet::row_view as row;
 use crate::screens::fleet::row_view::Columns;
 use crate::widgets::detail_panel as detail;
-use crate::widgets::line_builder::{Pen, draw, select};
+use crate::widgets::line_builder::{LineBuilder, draw, select};
 
-/// Draws the fleet.
+/// Draws the fleet screen.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::fleet(state.size, body, !state.fleet.nodes_hidden);
     let list = crate::view::area(parts.list);
     if parts.left.width > 0 {
         nodes::pane(frame, crate::view::area(parts.left), state, theme);
-    } else if state.fleet.pane != Pane::Services {
+    } else if state.fleet.pane != FleetPane::Services {
         let whole = Rect { y: area.y, height: list.height + 1, ..list };
         nodes::full(frame, whole, state, theme);
         return detail::strip(frame, crate::view::area(parts.strip), state, theme);
@@ -48,7 +48,7 @@ fn heading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let columns = Columns::of(state, usize::from(area.width));
     let mut line = columns.heading(theme);
     if !state.fleet.filter.is_empty() {
-        let mut pen = Pen::new(theme, usize::from(area.width));
+        let mut pen = LineBuilder::new(theme, usize::from(area.width));
         let shown = state.fleet.rows.iter().filter(|row| row.service().is_some()).count();
         pen.gap(1).put(Role::Match, &format!("filter: {}", state.fleet.filter.typed()));
         pen.put(Role::Dim, &format!("   {shown} shown"));
@@ -74,12 +74,12 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
                     draw(frame, area, at, text);
                 }
             }
-            // Only its first line: a cursor that moves should not redraw what is told below.
+            // Only the first line is highlighted, so that cursor movement does not redraw the detail lines.
             if index == cursor
                 && let Some(at) = line.checked_sub(fleet.top)
             {
                 let width = u16::try_from(columns.width()).unwrap_or(area.width).min(area.width);
-                select(frame, Rect { width, ..area }, at, 1, theme, fleet.pane == Pane::Services);
+                select(frame, Rect { width, ..area }, at, 1, theme, fleet.pane == FleetPane::Services);
             }
         }
         line += lines;
@@ -87,7 +87,7 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     more_below(frame, area, state, theme, bottom);
 }
 
-/// Says how much is below the page, where its last line leaves room.
+/// Draws the number of rows below the page into the bottom right corner.
 fn more_below(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, bottom: usize) {
     let rows = &state.fleet.rows;
     let below = (0..rows.len()).filter(|&at| lines_before(rows, at) >= bottom);
@@ -101,7 +101,7 @@ fn more_below(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, b
     let role = if trouble > 0 { Role::HeaderTrouble } else { Role::Dim };
     let width = u16::try_from(crate::widgets::width::width(&text)).unwrap_or(0).min(area.width);
     let corner = Rect { x: area.x + area.width - width, width, ..area };
-    let mut pen = Pen::new(theme, usize::from(width));
+    let mut pen = LineBuilder::new(theme, usize::from(width));
     pen.put(role, &text);
     draw(frame, corner, usize::from(area.height.saturating_sub(1)), &pen.line());
 }
@@ -115,7 +115,7 @@ fn empty(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     } else {
         "nothing passes the filter; esc shows all again"
     };
-    let mut pen = Pen::new(theme, usize::from(area.width));
+    let mut pen = LineBuilder::new(theme, usize::from(area.width));
     pen.gap(3).put(Role::Dim, text);
     draw(frame, area, 1, &pen.line());
 }

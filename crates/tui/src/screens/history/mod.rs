@@ -1,4 +1,4 @@
-//! The changes of a group or a service.
+//! The history screen: the changes of a cluster, a group or a service.
 
 pub(crate) mod query;
 pub mod state;

@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the history screen over the console's state.
 
 use std::collections::BTreeSet;
 
@@ -7,12 +7,12 @@ use pinnace_core::registry::Want;
 
 use crate::screens::history::state::{HistoryState, Item};
 
-/// Lists the changes, newest first by the leader's clock; within a group always by number.
+/// Lists the changes that pass the filter, newest first: by the leader's clock, within a single group by number.
 pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<Item<'a>> {
     state.clusters.get(screen.cluster).map_or_else(Vec::new, |cluster| screen.items(&cluster.world))
 }
 
-/// The records of the changes on the screen that are not read yet.
+/// Returns the queries for the records, not read yet, of the changes on the screen.
 pub(crate) fn wants(state: &State, screen: &HistoryState) -> BTreeSet<Want> {
     let items = items(state, screen);
     let near = items.iter().skip(screen.scroll.top).take(usize::from(state.size.height));

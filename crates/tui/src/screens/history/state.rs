@@ -1,4 +1,4 @@
-//! The changes there were, as the history screen lists them.
+//! The state of the history screen.
 
 use crate::availability::Reason;
 use crate::clusters::ClusterId;
@@ -18,21 +18,21 @@ use pinnace_core::image::short;
 /// One change in the list.
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
-    /// The change.
+    /// The change's entry in the journal.
     pub entry: &'a Entry,
-    /// Whether its units are shown below.
+    /// True if the change's units are shown below it.
     pub open: bool,
 }
 
 impl Item<'_> {
-    /// How many lines it takes.
+    /// Returns the number of lines that the item takes.
     pub fn lines(&self) -> usize {
         let units = self.entry.record.as_ref().map_or(1, |record| record.plan.units.len().max(1));
         if self.open { 1 + units } else { 1 }
     }
 }
 
-/// The changes of a span, newest first.
+/// Returns the changes of a span, newest first.
 pub fn entries<'a>(world: &'a World, span: &Span) -> Vec<&'a Entry> {
     let mut all: Vec<&Entry> = match span {
         Span::All => world.histories().flat_map(History::newest_first).collect(),
@@ -45,7 +45,7 @@ pub fn entries<'a>(world: &'a World, span: &Span) -> Vec<&'a Entry> {
     all
 }
 
-/// Whether a change edited this service, or may have, as its record is not read.
+/// Returns whether a change edited this service; true as well while its record is not read.
 fn concerns(entry: &Entry, service: &str) -> bool {
     let units = entry.record.as_ref().map(|record| &record.plan.units);
     units.is_none_or(|units| units.iter().any(|unit| unit.service == service && unit.action != Action::None))
@@ -60,7 +60,7 @@ fn mentions(entry: &Entry, word: &str) -> bool {
         || units.into_iter().any(|unit| unit.service.contains(word) || unit.to.image.contains(word))
 }
 
-/// What a change did, in one line.
+/// Describes in one line what a change did.
 pub fn what(entry: &Entry) -> String {
     if entry.slot.is_foreign() {
         return "made by a newer pinnace".to_owned();
@@ -79,34 +79,32 @@ pub fn what(entry: &Entry) -> String {
     clean(&format!("{word}{}{more} · {count} {}", short(&first.to.image), plural(count, "service")))
 }
 
-/// The group a change is of, in words.
+/// Returns the display name of a change's group.
 pub(crate) fn group_name(entry: &Entry) -> String {
     entry.slot.group().map_or_else(|| clean(&entry.slot.labels.group), |group: GroupKey| clean(&group.name))
 }
 
-/// Which changes are listed.
+/// The range of changes to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
-    /// All.
+    /// All changes of the cluster.
     All,
-    /// Those of a group.
+    /// The changes of a group.
     Group(GroupKey),
-    /// Those of a group that named this service.
+    /// The changes of a group that edited this service, by name.
     Service(GroupKey, String),
 }
 
-/// The changes there were.
+/// The state of the history screen: the listed changes.
 #[derive(Clone, Debug)]
 pub struct HistoryState {
-    /// The cluster.
     pub cluster: ClusterId,
-    /// Which of them.
+    /// The range of changes listed.
     pub span: Span,
-    /// The filter.
     pub filter: TextFilter,
-    /// The changes that are open.
+    /// The ids of the changes whose units are shown.
     pub open: BTreeSet<String>,
-    /// Where in the list.
+    /// The cursor, and the first line shown.
     pub scroll: Scroll,
 }
 
@@ -118,7 +116,7 @@ impl HistoryState {
         passing.map(|entry| Item { entry, open: self.open.contains(&entry.slot.change) }).collect()
     }
 
-    /// The change under the cursor, the service it is about if that is one, and the first image it brought.
+    /// Returns the change under the cursor, its service if it changed only one, and the first image that it brought.
     pub(crate) fn selection<'a>(&self, one: Option<&'a Cluster>) -> Selection<'a> {
         let items = one.map(|one| self.items(&one.world)).unwrap_or_default();
         let entry = items.get(self.scroll.at).map(|item| item.entry);

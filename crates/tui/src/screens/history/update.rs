@@ -1,11 +1,11 @@
-//! The history screen's actions.
+//! The update of the history screen.
 
 use crate::filter::TextFilter;
 use crate::screens::{Opening, Outcome};
 use std::collections::BTreeSet;
 
 use crate::action::Action;
-use crate::dialogs::state::{Detail, Modal};
+use crate::dialogs::state::{Detail, Dialog};
 use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
@@ -22,11 +22,11 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] =
     &[Action::Open, Action::Filter, Action::ClearFilter, Action::Details, Action::Copy, Action::Left, Action::Right];
 
-/// Opens the changes: of the service that the screen shows, else all.
+/// Opens the history: of one service from a screen about that service, else of the whole cluster.
 pub(crate) fn open(state: &mut State) {
     let Selection { group, service, .. } = Selection::of(state);
     let span = match state.screens.last() {
@@ -45,7 +45,7 @@ pub(crate) fn open(state: &mut State) {
     }));
 }
 
-/// Sets the filter, as typed so far.
+/// Sets the filter to the text typed so far.
 pub(crate) fn set_filter(screen: &mut HistoryState, text: &str) {
     screen.filter = TextFilter::read(text);
     screen.scroll = Scroll::default();
@@ -95,7 +95,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     Outcome::Handled
 }
 
-/// The screen of a change that is at work or was left open, if it is one.
+/// Returns the screen of the given change if it is running or unfinished.
 fn unfinished(state: &State, change: Option<&str>) -> Option<Opening> {
     let Some(Screen::History(screen)) = state.screens.last() else { return None };
     let cluster = screen.cluster;
@@ -144,5 +144,5 @@ fn details(state: &mut State) {
         lines.push(format!("  from   {}", clean(&unit.from.image)));
         lines.push(format!("  to     {}", clean(&unit.to.image)));
     }
-    state.modal = Some(Modal::Detail(Detail { title: "a change".to_owned(), lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title: "a change".to_owned(), lines, top: 0 }));
 }

@@ -1,4 +1,4 @@
-//! The changes there were: when, who, of what, why, what, how it ended.
+//! The view of the history: time, outcome, group, effect, operator and reason of each change.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -17,12 +17,12 @@ use pinnace_core::plan::Unit;
 use pinnace_core::text::clean;
 
 use crate::screens::fleet::row_view::ago;
-use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};
 use crate::widgets::symbols as signs;
 use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{end, middle, width};
 
-/// Draws the changes.
+/// Draws the history screen.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &HistoryState) {
     let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::titled(body, HISTORY_SUMMARY);
@@ -30,7 +30,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let list = items(state, screen);
     let table = table(state, room, true);
     let top = crate::view::area(parts.summary);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     let known = state.clusters.get(screen.cluster).is_some_and(|cluster| cluster.world.knows_journal());
     match (list.len(), known) {
@@ -84,14 +84,14 @@ fn of_item(item: &Item<'_>, table: &Table<'_, Entry>, state: &State, theme: &The
 }
 
 fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(18).put(Role::Dim, text);
     pen.line()
 }
 
-/// A change in one line: when, outcome, group, what, who, why.
+/// Builds the table of changes, one line each: time, outcome, group, effect, operator, reason.
 pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, Entry> {
-    // The leader's clock, as the order is by it; one's own where that is missing.
+    // The leader's clock, since the list is sorted by it; if it is unknown, the clock of the change's owner.
     let at = |entry: &Entry| entry.slot.created.or(entry.slot.labels.at);
     let when = Column::left("WHEN", 17, move |pen, entry: &Entry, _| {
         let when = at(entry).map(|at| format!("{} {}", &at.date(state.offset)[5..], &at.clock(state.offset)[..5]));
@@ -122,7 +122,7 @@ pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, E
 fn unit_line(entry: &Entry, at: usize, unit: &Unit, state: &State, theme: &Theme, room: usize) -> Line<'static> {
     let unit_state = entry.unit_state(at);
     let (sign, role) = signs::unit(unit_state, ascii(state));
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(18).put(role, sign).gap(1).column(role, unit_state.word(), 13);
     let member = if unit.member == unit.service { clean(&unit.service) } else { clean(&unit.member) };
     pen.column(Role::Text, &middle(&member, 17), 18);

@@ -1,4 +1,4 @@
-//! What an image is.
+//! The image screen: the details and files of an image.
 
 pub(crate) mod query;
 pub mod state;

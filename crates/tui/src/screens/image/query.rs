@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the image screen over the console's state.
 
 use crate::availability::Reason;
 use crate::state::{Screen, State};
@@ -7,14 +7,15 @@ use std::collections::BTreeSet;
 
 use crate::screens::image::state::ImageState;
 
-/// Whether its files can be read: what it is must be known.
+/// Returns whether the files of the image on the screen can be read. The error says why not: no image screen is
+/// on top, its cluster is gone, or the image is not known yet.
 pub(crate) fn readable(state: &State) -> Result<(), Reason> {
     let Some(Screen::Image(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
     let one = state.clusters.get(screen.cluster).ok_or(Reason::Gone)?;
     screen.view(one).shown().map(|_| ()).map_err(|_| Reason::Reading)
 }
 
-/// What has to be learned of it.
+/// Returns the queries for what has to be learned about the image.
 pub(crate) fn wants(state: &State, screen: &ImageState) -> BTreeSet<Want> {
     state.clusters.get(screen.cluster).map(|one| screen.view(one).wants()).unwrap_or_default()
 }

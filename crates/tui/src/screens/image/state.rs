@@ -1,4 +1,4 @@
-//! What an image is, on a screen: which one is meant, what is told of it, and in which lines.
+//! The state of the image screen: the image, its details in sections, and the rows they take.
 
 use crate::clusters::ClusterId;
 use std::collections::BTreeMap;
@@ -14,74 +14,73 @@ use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::Cluster;
 use crate::wrap::{width, wrapped};
 
-/// What an image is.
+/// The state of the image screen.
 #[derive(Clone, Debug)]
 pub struct ImageState {
-    /// The cluster from where it is looked at.
+    /// The cluster whose cached facts describe the image.
     pub cluster: ClusterId,
-    /// The image.
     pub image: ImageRef,
-    /// The base that the pins name, for an image that names none.
+    /// The base image that the pins name, for an image that does not name its base.
     pub base: Option<String>,
-    /// The contract that the pins set.
+    /// The contract that the pins set for the image.
     pub contract: Option<Judge>,
-    /// The files that were read, by the digest of their image's manifest.
+    /// The file lists read so far, by the digest of the image's manifest.
     pub files: BTreeMap<Digest, Files>,
-    /// What is told, made anew when something was learned.
+    /// The details of the image; rebuilt whenever something was learned.
     pub sections: Vec<Section>,
     /// The first line shown.
     pub top: usize,
 }
 
-/// What an image is judged by.
+/// The contract against which an image is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judge {
-    /// This contract.
+    /// A usable contract.
     By(Box<Contract>),
-    /// One that cannot be used.
+    /// A contract that cannot be used.
     Missing {
-        /// Its name.
+        /// The name by which the pins refer to the contract.
         name: String,
-        /// Why not.
+        /// The reason why it cannot be used.
         why: String,
-        /// What to do.
+        /// The remedy, as a hint to the operator.
         hint: String,
     },
 }
 
-/// A row of the screen.
+/// A row of the image screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown<'a> {
-    /// Nothing.
+    /// An empty row between sections.
     Blank,
-    /// A section's title.
+    /// The title of a section.
     Title(&'a str),
-    /// A line, or a part of one that is too long.
+    /// A line of a section, or one part of a wrapped line.
     Line {
-        /// Its name; empty where it goes on.
+        /// The name of the line; empty on continuation rows.
         key: &'a str,
-        /// The cells names take in this section.
+        /// The width of the names in this section, in cells.
         keys: usize,
-        /// Its text.
+        /// The text of the row.
         text: String,
-        /// How it is meant.
+        /// The tone of the text, which decides its style.
         tone: Tone,
     },
 }
 
 impl ImageState {
-    /// Looks at an image from a cluster.
+    /// Creates the screen of an image, as seen from a cluster.
     pub fn new(cluster: ClusterId, image: ImageRef, base: Option<String>, contract: Option<Judge>) -> Self {
         Self { cluster, image, base, contract, files: BTreeMap::new(), sections: Vec::new(), top: 0 }
     }
 
-    /// The image.
+    /// Returns the image as the selection.
     pub(crate) fn selection(&self) -> Selection<'static> {
         let image = SelectedImage { text: self.image.text.clone(), service: None, pins: PinSource::None };
         Selection { image: Some(image), ..Selection::new(self.cluster, Reason::NotHere) }
     }
 
-    /// It with what is known of it.
+    /// Combines the image with the cluster's facts and the files read so far.
     pub fn view<'a>(&'a self, one: &'a Cluster) -> View<'a> {
         let contract = match &self.contract {
             Some(Judge::By(contract)) => Some(&**contract),
@@ -97,7 +96,7 @@ impl ImageState {
         }
     }
 
-    /// Makes what is told anew.
+    /// Rebuilds the sections.
     pub fn tell(&mut self, one: &Cluster, now: Time, offset: i32) {
         let mut sections = self.view(one).sections(now, offset);
         if let Some(Judge::Missing { name, why, hint }) = &self.contract {
@@ -108,18 +107,18 @@ impl ImageState {
         self.sections = sections;
     }
 
-    /// Whether layers are being read for it.
+    /// Returns whether layers of the image are being read.
     pub(crate) fn is_reading(&self) -> bool {
         self.files.values().any(|files| matches!(files, Files::Reading(_)))
     }
 
-    /// The files that are listed below everything else: those of the image that is told about.
+    /// Returns the files listed below the sections: those of the platform's image that the sections describe.
     pub fn listed<'a>(&'a self, one: &'a Cluster) -> &'a [ImageFile] {
         let shown = self.view(one).shown().ok();
         shown.and_then(|about| self.files.get(&about.manifest)).and_then(Files::known).unwrap_or_default()
     }
 
-    /// All rows but the list of files, for so many cells; long lines are broken.
+    /// Builds all rows except the list of files, with long lines wrapped to `cells`.
     pub fn rows(&self, cells: usize) -> Vec<Shown<'_>> {
         let mut rows = Vec::new();
         for section in &self.sections {

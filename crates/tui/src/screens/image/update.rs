@@ -1,4 +1,4 @@
-//! The image's screen: opening it, its files, and its actions.
+//! The update of the image screen: opening it, reading the image's files, and its actions.
 
 use crate::clusters::ClusterId;
 use crate::screens::Outcome;
@@ -20,10 +20,10 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[Action::Copy, Action::Files];
 
-/// Opens what the image under the cursor is.
+/// Opens the screen of the image under the cursor.
 pub(crate) fn open(state: &mut State) {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
@@ -41,7 +41,8 @@ pub(crate) fn open(state: &mut State) {
     state.screens.push(Screen::Image(Box::new(screen)));
 }
 
-/// Takes in files of an image, or how far the reading has come. Folders are left out: nobody asks for them here.
+/// Stores the files of an image, or the progress of reading them. Directories
+/// are left out: the screen does not list them.
 pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest: &Digest, files: &Files) {
     for screen in &mut state.screens {
         if let Screen::Image(screen) = screen
@@ -60,7 +61,7 @@ pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest:
     }
 }
 
-/// After something was learned: tells it anew.
+/// Rebuilds the sections of open image screens after something was learned.
 pub(crate) fn settle(state: &mut State) {
     let (now, offset) = (state.now, state.offset);
     for screen in &mut state.screens {
@@ -92,7 +93,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     Outcome::Handled
 }
 
-/// Reads what is not read yet, and what could not be; else goes to where the files are listed.
+/// Starts to read the files that are not read yet or failed to be; if there are none, scrolls to the list of files.
 fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
     let (now, offset) = (state.now, state.offset);
     let Some(Screen::Image(screen)) = state.screens.last_mut() else { return };
@@ -106,7 +107,7 @@ fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
     if let Some(about) = view.shown().ok().filter(|about| !screen.files.contains_key(&about.manifest))
         && !wanted.iter().any(|known| known.manifest == about.manifest)
     {
-        // What is to be listed comes before what is only judged.
+        // The image whose files are listed comes before images that are only checked.
         wanted.insert(0, about);
     }
     let abouts: Vec<Arc<About>> = wanted.into_iter().map(|about| Arc::new(about.clone())).collect();

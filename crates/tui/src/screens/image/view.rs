@@ -1,4 +1,4 @@
-//! What an image is.
+//! The view of an image: its sections, with its files below.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,10 +10,10 @@ use crate::update::IMAGE_SUMMARY;
 use crate::{layout, wrap};
 use pinnace_core::inspect::{Tone, file};
 
-use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::line_builder::{LineBuilder, draw};
 use crate::widgets::width::{left_middle, middle, width};
 
-/// Draws what is told of an image, with its files below.
+/// Draws the details of an image, with its files below.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ImageState) {
     let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::titled(body, IMAGE_SUMMARY);
@@ -23,7 +23,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let files = state.clusters.get(screen.cluster).map(|one| screen.listed(one)).unwrap_or_default();
     let all = rows.len() + files.len();
     let top = screen.top.min(all.saturating_sub(page));
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     let place = if all > page { format!("{}–{} of {all}", top + 1, (top + page).min(all)) } else { String::new() };
     let most = pen.room().saturating_sub(width(&place) + 3);
     pen.gap(1).put(Role::Code, &middle(&screen.image.text, most));
@@ -31,7 +31,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     draw(frame, crate::view::area(parts.summary), 0, &pen.line());
     let list = crate::view::area(parts.list);
     for at in top..all.min(top + page) {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1);
         match (rows.get(at), at.checked_sub(rows.len()).and_then(|at| files.get(at))) {
             (Some(Shown::Title(title)), _) => drop(pen.put(Role::Title, &title.to_uppercase())),

@@ -1,4 +1,4 @@
-//! The log of a service.
+//! The log screen of a service.
 
 pub mod state;
 pub(crate) mod update;

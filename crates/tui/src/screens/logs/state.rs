@@ -13,32 +13,30 @@ use crate::msg::LogLine;
 use crate::selection::Selection;
 use crate::state::Cluster;
 
-/// A service's log.
+/// The log of a service, as far as it was received.
 #[derive(Clone, Debug)]
 pub struct LogsState {
-    /// The cluster.
     pub cluster: ClusterId,
     /// The service's id.
     pub service: String,
-    /// Its name.
+    /// The service's name.
     pub name: String,
     /// The lines, oldest first.
     pub lines: VecDeque<LogLine>,
-    /// The filter.
     pub filter: TextFilter,
-    /// The first line shown of those that pass; none: the end, as it grows.
+    /// The first line shown, counted among the lines that pass the filter; `None` follows the end of the log.
     pub top: Option<usize>,
-    /// Why no more lines come, once that is so.
+    /// The reason why no more lines come; `None` while the log is open.
     pub ended: Option<String>,
 }
 
 impl LogsState {
-    /// The line that is typed for this, as it stands.
+    /// Returns the text of this input line; `None` for a use other than the filter.
     pub(crate) fn line(&self, what: LineUse) -> Option<&str> {
         (what == LineUse::Filter).then(|| self.filter.typed())
     }
 
-    /// The service whose log it is.
+    /// Returns the service of the log, and the service's image.
     pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
         let selection = Selection::new(self.cluster, Reason::NotHere);
         let selection = selection.with_service(one, &self.service, &self.name);

@@ -1,4 +1,4 @@
-//! The log screen: its lines, and its actions.
+//! The update of the log screen: incoming lines, and its actions.
 
 use crate::clusters::ClusterId;
 use crate::dialogs::state::LineUse;
@@ -17,13 +17,13 @@ use pinnace_core::text::clean;
 use crate::update::body;
 use crate::update::copy;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[Action::Filter, Action::ClearFilter, Action::Copy];
 
-/// How many lines are kept.
+/// The most lines kept; older ones are dropped.
 const MOST: usize = 5000;
 
-/// Opens the log of the service the keys act on.
+/// Opens the log of the selected service, and follows it.
 pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
     let selection = Selection::of(state);
     let Ok((service, name)) =
@@ -51,33 +51,33 @@ fn of<'a>(state: &'a mut State, cluster: ClusterId, service: &str) -> Option<&'a
     })
 }
 
-/// Takes in lines; those of a log that is not open any more are dropped.
+/// Adds lines to an open log; lines of a log that is no longer open are dropped.
 pub(crate) fn take(state: &mut State, cluster: ClusterId, service: &str, lines: Vec<LogLine>) {
     let Some(logs) = of(state, cluster, service) else { return };
     for line in lines {
         logs.lines.push_back(LogLine { text: clean(&line.text), task: clean(&line.task), ..line });
         if logs.lines.len() > MOST {
             logs.lines.pop_front();
-            // What is looked at stays where it is.
+            // The lines on the screen keep their place when an old line is dropped.
             logs.top = logs.top.map(|top| top.saturating_sub(1));
         }
     }
 }
 
-/// Notes that no more lines come.
+/// Records that no more lines will come, and why.
 pub(crate) fn end(state: &mut State, cluster: ClusterId, service: &str, why: Option<String>) {
     if let Some(logs) = of(state, cluster, service) {
         logs.ended = Some(why.map_or_else(|| "the log has ended".to_owned(), |why| clean(&why)));
     }
 }
 
-/// Sets the filter, as typed so far.
+/// Sets the filter to the text typed so far, and follows the end of the log.
 fn set_filter(logs: &mut LogsState, text: &str) {
     logs.filter = TextFilter::read(text);
     logs.top = None;
 }
 
-/// Takes a line in, as it is typed.
+/// Stores the text typed so far in this input line.
 pub(crate) fn take_line(logs: &mut LogsState, what: LineUse, text: &str) {
     match what {
         LineUse::Filter => set_filter(logs, text),
@@ -86,13 +86,13 @@ pub(crate) fn take_line(logs: &mut LogsState, what: LineUse, text: &str) {
 }
 
 impl LogsState {
-    /// The lines that pass the filter.
+    /// Returns the lines that pass the filter.
     pub(crate) fn passing(&self) -> impl Iterator<Item = &LogLine> {
         self.lines.iter().filter(|line| self.filter.passes(&line.text))
     }
 }
 
-/// How many lines of the log are on the screen.
+/// Returns the height of the log in lines.
 pub(crate) fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), 1).list.height)
 }
@@ -121,7 +121,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         _ => return Outcome::NotMine,
     }
-    // At the end it follows.
+    // A position at the end follows new lines.
     .filter(|top| *top < most);
     Outcome::Handled
 }

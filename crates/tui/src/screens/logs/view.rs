@@ -1,4 +1,4 @@
-//! A service's log, as it grows.
+//! The view of a service's log.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,10 +8,10 @@ use crate::layout;
 use crate::screens::logs::state::LogsState;
 use crate::state::State;
 
-use crate::widgets::line_builder::{Pen, draw};
+use crate::widgets::line_builder::{LineBuilder, draw};
 use crate::widgets::width::middle;
 
-/// Draws a log.
+/// Draws the log screen.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &LogsState) {
     let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::titled(body, 1);
@@ -20,7 +20,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let count = screen.passing().count();
     let most = count.saturating_sub(page);
     let top = screen.top.unwrap_or(most).min(most);
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     match (&screen.ended, screen.top) {
         (Some(why), _) => pen.put(Role::Waiting, why),
@@ -34,7 +34,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     draw(frame, crate::view::area(parts.summary), 0, &pen.line());
     let list = crate::view::area(parts.list);
     for (at, line) in screen.passing().skip(top).take(page).enumerate() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         let clock = line.at.map(|at| at.clock(state.offset)).unwrap_or_default();
         pen.gap(1).column(Role::Dim, &clock, 9).column(Role::Dim, &middle(&line.task, 9), 10);
         pen.put(if line.error { Role::Waiting } else { Role::Dim }, if line.error { "! " } else { "  " });
@@ -42,7 +42,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         draw(frame, list, at, &pen.line());
     }
     if count == 0 && screen.ended.is_none() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::Dim, "no line yet");
         draw(frame, list, 0, &pen.line());
     }

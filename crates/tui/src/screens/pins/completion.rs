@@ -1,7 +1,7 @@
-//! Images offered where one is typed into the pins: what the version manifest has, then the tags of a repository.
+//! The completion of images in the pins: the proposals of the version manifest, then the tags of a repository.
 //!
-//! Nothing here waits: what is not known yet is missing from the list and comes into it when it is answered. What is
-//! asked is named by a repository or an image, so an answer that comes late changes nothing of another list.
+//! Nothing here blocks: an image that is not known yet joins the list when its query is answered. Queries are
+//! keyed by repository or image, so a late answer cannot change another list.
 
 pub mod labels;
 #[cfg(test)]
@@ -17,60 +17,61 @@ use pinnace_core::pins::{PinDoc, PinKey, covers};
 use pinnace_core::registry::Fact;
 use pinnace_core::registry::Want;
 use pinnace_core::registry::tags;
-use pinnace_core::registry::tags::{Candidate, Proposal, Source, Wish};
+use pinnace_core::registry::tags::{Candidate, ManifestImage, Source, Wish};
 use pinnace_core::registry::{POSTGRES, VersionManifest};
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::is_postgres;
 
 use crate::layout;
-use crate::screens::pins::state::{PinText, PinsMode, PinsState};
+use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
 use crate::state::{Cluster, Screen, State};
 
 pub use token::{Spot, Typed};
 
-/// What a pin says that follows the version manifest.
+/// The value of a pin that follows the version manifest.
 pub(crate) const KEYWORD: &str = "manifest";
-/// After so long a list of tags is asked for again when it is opened.
+/// The age from which a list of tags is loaded again on opening.
 pub(crate) const OLD: Duration = Duration::from_secs(300);
 
-/// The list of images under the cursor's line.
+/// The completion list under the cursor's line.
 #[derive(Clone, Debug)]
 pub struct Complete {
-    /// The line it was opened in.
+    /// The line in which the list was opened.
     pub line: usize,
-    /// The image that stood there then.
+    /// The image text at the cursor when the list was opened.
     pub opened_on: String,
-    /// The repository whose tags are listed, as written; none where neither the text nor a service names one.
+    /// The repository whose tags are listed, as written; `None` if neither the text nor a service names one.
     pub repository: Option<String>,
-    /// The repository that was asked for by opening the list: what is typed later waits for quiet.
+    /// The repository listed when the list was opened. Its tags are requested at once, those of a
+    /// repository typed later only after the pause.
     pub first: Option<String>,
-    /// What is typed that the list is filtered by.
+    /// The typed text that filters the list.
     pub typed: String,
-    /// Whether that is matched with whole images, as no tag is typed yet.
+    /// True if the filter matches whole image references, since no tag is typed yet.
     pub whole: bool,
-    /// All that could be chosen.
+    /// All images that can be chosen, without the filter.
     pub all: Vec<Candidate>,
-    /// What the word `manifest` would stand for here; none where it would stand for nothing.
-    pub keyword: Option<Proposal>,
-    /// What matches, the best first.
+    /// The proposal that the word `manifest` stands for here; `None` if there is none.
+    pub keyword: Option<ManifestImage>,
+    /// The entries that match the filter, the best first.
     pub found: Vec<Pick>,
-    /// The chosen image or word; none: the first.
+    /// The text of the chosen entry; `None` chooses the first.
     pub chosen: Option<String>,
     /// The first line shown.
     pub top: usize,
 }
 
-/// Something to take.
+/// An entry of the completion list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pick {
-    /// The word that follows the version manifest.
+    /// The word `manifest`, which follows the version manifest.
     Keyword,
-    /// The nth of [`Complete::all`].
+    /// The index of an image in [`Complete::all`].
     Image(usize),
 }
 
 impl Complete {
-    /// Starts in this line, on this image.
+    /// Creates an empty list for a line, and for the image text at the cursor.
     pub fn new(line: usize, opened_on: &str) -> Self {
         Self {
             line,
@@ -87,7 +88,7 @@ impl Complete {
         }
     }
 
-    /// The image of a pick; none for the word.
+    /// Returns the image of an entry; `None` for the word `manifest`.
     pub fn image(&self, pick: Pick) -> Option<&Candidate> {
         match pick {
             Pick::Keyword => None,
@@ -95,18 +96,18 @@ impl Complete {
         }
     }
 
-    /// What taking a pick puts in.
+    /// Returns the text that an entry inserts.
     pub fn text(&self, pick: Pick) -> &str {
         self.image(pick).map_or(KEYWORD, |image| image.text.as_str())
     }
 
-    /// The place of the chosen one among those that match.
+    /// Returns the index of the chosen entry among those that match.
     pub fn index(&self) -> usize {
         let chosen = self.chosen.as_deref();
         let is_it = |pick: &Pick| match (chosen, self.image(*pick)) {
             (None, _) => false,
             (Some(chosen), None) => chosen == KEYWORD,
-            // Tags that turn out to be one image are one from then on.
+            // Tags that turn out to name the same image are merged into one entry.
             (Some(chosen), Some(image)) => {
                 let repository = image.text.strip_suffix(&image.tag).unwrap_or_default();
                 let tag = chosen.strip_prefix(repository);
@@ -116,33 +117,33 @@ impl Complete {
         self.found.iter().position(is_it).unwrap_or(0)
     }
 
-    /// The picks on the screen, where so many lines are shown.
+    /// Returns the entries on the screen, for a list of `rows` lines.
     pub fn shown(&self, rows: usize) -> impl Iterator<Item = Pick> {
         self.found.iter().skip(self.top).take(rows).copied()
     }
 }
 
-/// How many picks are on the screen.
+/// Returns the number of entries that fit on the screen.
 pub fn rows(state: &State) -> usize {
     layout::choices(layout::pins(state.size, crate::update::body(state)).text)
 }
 
-/// The pins being typed into with their text, if that is what is on the screen.
-pub(crate) fn typing(state: &State) -> Option<(&PinsState, &PinText)> {
+/// Returns the pins screen on top and its text, while it is in text input.
+pub(crate) fn typing(state: &State) -> Option<(&PinsState, &PinEditor)> {
     match state.screens.last() {
         Some(Screen::Pins(screen)) if screen.mode == PinsMode::Editing => Some((screen, screen.text.as_ref()?)),
         _ => None,
     }
 }
 
-/// The image under the cursor.
-pub(crate) fn under_cursor(text: &PinText) -> Option<Spot> {
+/// Finds the image value at the cursor.
+pub(crate) fn under_cursor(text: &PinEditor) -> Option<Spot> {
     let (line, column) = text.editor.cursor();
     Spot::find(text.editor.lines().get(line)?, column)
 }
 
-/// The pin a line of the text belongs to: by its section's header, as the line itself may not be readable yet.
-fn key_of(text: &PinText, line: usize) -> Option<PinKey> {
+/// Returns the key of the pin to which a line belongs; by its section's header if the line cannot be parsed yet.
+fn key_of(text: &PinEditor, line: usize) -> Option<PinKey> {
     if let Some(key) = text.pin_at(line) {
         return Some(key.clone());
     }
@@ -153,10 +154,10 @@ fn key_of(text: &PinText, line: usize) -> Option<PinKey> {
     text.doc.headers.iter().find(|(_, at)| text.line_of(at.start) == header).map(|(key, _)| key.clone())
 }
 
-/// The services a line is about.
+/// The services that the pin in a line covers.
 struct Here<'a> {
     services: Vec<&'a Service>,
-    /// The images they run: those that do not fail first, the most common ones before others.
+    /// The images in their specs: those that did not fail first, then the most common.
     runs: Vec<ImageRef>,
 }
 
@@ -176,7 +177,7 @@ impl<'a> Here<'a> {
         Self { services, runs: runs.into_iter().map(|(_, image)| image).collect() }
     }
 
-    /// The images that ran in them, and those that failed.
+    /// Returns the images that ran in the services, and those that failed there.
     fn past(&self, cluster: &Cluster, screen: &PinsState) -> (Vec<ImageRef>, Vec<ImageRef>) {
         let world = &cluster.world;
         let (mut ran, mut failed) = (BTreeSet::new(), BTreeSet::new());
@@ -197,7 +198,7 @@ impl<'a> Here<'a> {
         (ran.into_iter().collect(), failed.into_iter().collect())
     }
 
-    /// What the version manifest calls them.
+    /// Returns the name of the services' component in the version manifest.
     fn component<'m>(&self, manifest: &'m VersionManifest) -> Option<&'m str> {
         if self.services.iter().any(|service| is_postgres(service)) {
             return Some(POSTGRES);
@@ -205,8 +206,9 @@ impl<'a> Here<'a> {
         manifest.component_of(self.runs.first()?)
     }
 
-    /// What the version manifest has for them: by the document's versions, else by the first image that tells its own.
-    fn proposals(&self, cluster: &Cluster, doc: &PinDoc) -> Vec<Proposal> {
+    /// Returns the version manifest's proposals for the services: by the document's versions, else by those of
+    /// the first running image that shows its versions.
+    fn proposals(&self, cluster: &Cluster, doc: &PinDoc) -> Vec<ManifestImage> {
         let Some(manifest) = cluster.facts.versions().known() else { return Vec::new() };
         let Some(component) = self.component(manifest) else { return Vec::new() };
         let (postgres, spock) = (doc.postgres_version.as_deref(), doc.spock_version.as_deref());
@@ -215,7 +217,8 @@ impl<'a> Here<'a> {
         found.unwrap_or_else(|| of(None))
     }
 
-    /// The repository to list where what is typed names none yet: the one that runs, unless it is surely another.
+    /// Returns the repository to list: the typed one if it is complete, or cannot
+    /// become the running one; else the running one.
     fn repository(&self, typed: &Typed) -> Option<String> {
         let runs = self.runs.first().map(|image| image.repository().to_owned());
         let is_part = runs.as_ref().is_some_and(|runs| runs.contains(&typed.text));
@@ -226,7 +229,7 @@ impl<'a> Here<'a> {
     }
 }
 
-/// Opens the list where the cursor stands, if an image can stand there.
+/// Creates the list for the cursor's position; `None` if no image can be written there.
 pub(crate) fn opened(state: &State) -> Option<Complete> {
     let (screen, text) = typing(state)?;
     let spot = under_cursor(text)?;
@@ -236,7 +239,8 @@ pub(crate) fn opened(state: &State) -> Option<Complete> {
     Some(Complete { first, ..Complete::new(line, spot.text()) })
 }
 
-/// Makes the list anew for what is typed; `moved`: something was seen or learned. None: there is nothing to list for.
+/// Updates the list for the typed text; loads it again if `moved`, which means that something was observed or
+/// learned. Returns `None` if no image is at the cursor any more.
 pub(crate) fn renewed(state: &State, mut list: Complete, moved: bool) -> Option<Complete> {
     let (screen, text) = typing(state)?;
     let spot = under_cursor(text).filter(|_| text.editor.cursor().0 == list.line)?;
@@ -252,7 +256,7 @@ pub(crate) fn renewed(state: &State, mut list: Complete, moved: bool) -> Option<
         (list.repository, list.whole) = (repository, whole);
         fill(&mut list, cluster, screen, text, &here);
     }
-    // An image that stands there as a whole is where to start from, not what to look for.
+    // A complete, known image at the cursor is the starting point in the list, not its filter.
     let stands = ImageRef::parse(spot.text()).ok().map(|image| image.without_digest().to_owned());
     let stands = stands.unwrap_or_default();
     let is_known = stands == KEYWORD || list.all.iter().any(|image| names(image, &stands));
@@ -274,8 +278,8 @@ fn names(image: &Candidate, text: &str) -> bool {
     text.strip_prefix(repository).is_some_and(|tag| image.tags().any(|known| known == tag))
 }
 
-/// Lists all that could be chosen.
-fn fill(list: &mut Complete, cluster: &Cluster, screen: &PinsState, text: &PinText, here: &Here<'_>) {
+/// Collects all images that can be chosen.
+fn fill(list: &mut Complete, cluster: &Cluster, screen: &PinsState, text: &PinEditor, here: &Here<'_>) {
     let mut proposals = here.proposals(cluster, &text.doc);
     list.keyword = proposals.first().filter(|proposal| list.whole && !proposal.newer).cloned();
     let Some(repository) = &list.repository else {
@@ -283,7 +287,7 @@ fn fill(list: &mut Complete, cluster: &Cluster, screen: &PinsState, text: &PinTe
         return;
     };
     if !list.whole {
-        // A repository is typed: what the manifest has elsewhere is not looked for.
+        // A repository is typed, so proposals from other repositories are left out.
         let asked = ImageRef::parse(repository);
         let is_there = |image: &ImageRef| asked.as_ref().is_ok_and(|asked| asked.same_repository(image));
         proposals.retain(|one| ImageRef::parse(&one.image).is_ok_and(|image| is_there(&image)));
@@ -301,7 +305,8 @@ fn fill(list: &mut Complete, cluster: &Cluster, screen: &PinsState, text: &PinTe
     });
 }
 
-/// What matches what is typed. The word stands after the manifest's image, which it is another way to say.
+/// Returns the entries that match the typed text. The word `manifest` follows
+/// the manifest's image, since both mean the same now.
 fn found(list: &Complete) -> Vec<Pick> {
     let mut found: Vec<Pick> =
         tags::matching(&list.all, &list.typed, list.whole).into_iter().map(Pick::Image).collect();
@@ -315,7 +320,8 @@ fn found(list: &Complete) -> Vec<Pick> {
     found
 }
 
-/// What the list asks for: versions and tags; details of what is on the screen only, and nothing while somebody types.
+/// Returns the list's queries: versions, tags, and the details of the images on the screen; while the operator
+/// types, only the versions and the tags of the first repository.
 pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
     let Some((screen, text)) = typing(state) else { return BTreeSet::new() };
     let (Some(list), Some(cluster)) = (&screen.complete, state.clusters.get(screen.cluster)) else {
@@ -347,7 +353,8 @@ pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
     wants
 }
 
-/// Whether a registry counts what it is asked (Docker Hub does), and little is left: pulls must not pay for a list.
+/// Returns whether less than a quarter is left of a registry's rate limit
+/// (Docker Hub has one). The rest is kept for the pulls.
 fn is_scarce(cluster: &Cluster, repository: &str) -> bool {
     let host = ImageRef::parse(repository).map(|image| image.host).unwrap_or_default();
     cluster.facts.allowance(&host).is_some_and(|left| left.remaining.saturating_mul(4) < left.limit)

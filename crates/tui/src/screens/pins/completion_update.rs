@@ -1,4 +1,4 @@
-//! The list of images under a line of the pins: opening it, choosing, taking.
+//! The update of the completion list: opening it, choosing, and inserting an image.
 
 use crate::action::Action;
 use crate::screens::pins::completion as complete;
@@ -10,7 +10,7 @@ use pinnace_core::registry::Want;
 use crate::screens::pins::update as pins;
 use crate::update::motion;
 
-/// Opens the list under the cursor's line, at once with what is known already.
+/// Opens the list under the cursor's line, with the images known so far.
 pub(crate) fn open(state: &mut State) {
     let Some(list) = complete::opened(state) else { return };
     forget_old(state, list.first.as_deref());
@@ -19,7 +19,7 @@ pub(crate) fn open(state: &mut State) {
     }
 }
 
-/// Lets tags be asked for again that could not be had, or are old.
+/// Drops a repository's tags that failed to load or are old, so that they are looked up again.
 fn forget_old(state: &mut State, repository: Option<&str>) {
     let (Some(Screen::Pins(screen)), Some(repository)) = (state.screens.last(), repository) else { return };
     let now = state.now;
@@ -47,7 +47,8 @@ fn take_list(state: &mut State) -> Option<Complete> {
     }
 }
 
-/// After every message: the list follows what is typed and what was learned, and closes where the cursor left it.
+/// Updates the open list after every message: with the typed text and new
+/// facts. Closes it if the cursor left its line.
 pub(crate) fn settle(state: &mut State, moved: bool) {
     if let Some(list) = take_list(state) {
         let list = renewed(state, list, moved);
@@ -55,7 +56,7 @@ pub(crate) fn settle(state: &mut State, moved: bool) {
     }
 }
 
-/// Carries out an action of the list, if it is open and the action is one.
+/// Offers an action to the list; returns whether the list is open and carried the action out.
 pub(crate) fn run(state: &mut State, action: Action) -> bool {
     let page = rows(state);
     let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return false };
@@ -63,7 +64,7 @@ pub(crate) fn run(state: &mut State, action: Action) -> bool {
     match action {
         Action::Open => take(state),
         Action::Back => screen.complete = None,
-        // Opened again it lists anew.
+        // A list that is opened again is loaded again.
         Action::Complete => open(state),
         _ => {
             let Some(at) = motion::moved(action, list.index(), list.found.len(), page) else { return false };
@@ -73,7 +74,7 @@ pub(crate) fn run(state: &mut State, action: Action) -> bool {
     true
 }
 
-/// Puts in what is chosen and closes the list; the rest of the line stays.
+/// Inserts the chosen image and closes the list; the rest of the line stays.
 fn take(state: &mut State) {
     let Some(list) = take_list(state) else { return };
     let Some(pick) = list.found.get(list.index()) else { return };
@@ -86,7 +87,7 @@ fn take(state: &mut State) {
     let end = spot.outer.start + gap.len() + value.chars().count() + 1;
     pins::edit(state, |editor| {
         editor.replace_in_line(spot.outer, &format!("{gap}\"{value}\""));
-        // Before the closing quote, to go on from.
+        // The cursor goes before the closing quote, so that typing can continue there.
         editor.jump(line, end);
     });
 }

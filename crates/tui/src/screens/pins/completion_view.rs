@@ -1,4 +1,4 @@
-//! The list of images under a line of the pins.
+//! The view of the completion list under a line of the pins.
 //!
 //! ```text
 //!   ┌ ghcr.io/pgedge/pgedge-postgres · 14 tags ────────────────────────┐
@@ -19,18 +19,18 @@ use pinnace_core::registry::tags::{Candidate, Here};
 use pinnace_core::text::clean;
 use pinnace_core::time;
 
-use crate::widgets::line_builder::{Pen, draw, select};
+use crate::widgets::line_builder::{LineBuilder, draw, select};
 use crate::widgets::popup::boxed;
 use crate::widgets::width::{end, left_middle, middle, width, wrapped};
 
 /// The cells left of the list.
 const INDENT: u16 = 2;
-/// The most lines that say why something is missing.
+/// The most lines for each reason why entries are missing.
 const TROUBLE: usize = 3;
-/// The most lines about the chosen one.
+/// The most lines about the chosen entry.
 const ABOUT: usize = 2;
 
-/// What is drawn, by lines.
+/// The completion list, laid out in lines.
 pub struct Drawn {
     title: String,
     lines: Vec<Line<'static>>,
@@ -38,7 +38,7 @@ pub struct Drawn {
 }
 
 impl Drawn {
-    /// The list, drawn for a text of this width.
+    /// Lays the list out for a text pane of `cells` cells.
     pub fn new(list: &Complete, cluster: &Cluster, state: &State, theme: &Theme, cells: u16) -> Self {
         let room = usize::from(cells).saturating_sub(usize::from(INDENT) + 5);
         let shown: Vec<Pick> = list.shown(rows(state)).collect();
@@ -59,12 +59,12 @@ impl Drawn {
         Self { title: middle(&told::title(cluster, list), room.saturating_sub(2)), lines, chosen }
     }
 
-    /// The rows it takes, its frame included.
+    /// Returns the height in rows, with the frame.
     pub fn height(&self) -> usize {
         self.lines.len() + 2
     }
 
-    /// Draws it below a row of the text.
+    /// Draws the list below a row of the text.
     pub fn view(&self, frame: &mut Frame<'_>, area: Rect, below: usize, state: &State, theme: &Theme) {
         let cells = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
         let y = area.y.saturating_add(cells(below).saturating_add(1));
@@ -91,9 +91,10 @@ fn marks(list: &Complete, pick: Pick) -> String {
 }
 
 fn row(list: &Complete, pick: Pick, state: &State, theme: &Theme, room: usize, marks_room: usize) -> Line<'static> {
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     let marks = marks(list, pick);
-    // What there is room for beside the tag: at least the word, then age, then digest.
+    // The age and the word for the tag's constancy are always shown; the
+    // digest only if 20 cells are left for the tag.
     let (age, constancy) = (5, 11);
     let digits = if room < 90 { 4 } else { 8 };
     let digest = digits + 2;
@@ -124,7 +125,7 @@ fn row(list: &Complete, pick: Pick, state: &State, theme: &Theme, room: usize, m
     pen.line()
 }
 
-/// Whether an image is in another repository than the one that is listed.
+/// Returns whether an image is in another repository than the one listed.
 fn is_elsewhere(list: &Complete, image: &Candidate) -> bool {
     list.repository.as_ref().is_none_or(|repository| image.text != format!("{repository}:{}", image.tag))
 }

@@ -1,76 +1,76 @@
-//! The text of the pins being edited: the text area is the editing model only; its own keys are off, and its drawing
-//! is not used.
+//! The text buffer of the pins editor. The text area serves as the editing model only:
+//! its key bindings are off, and its drawing is not used.
 
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::action::Action;
 use pinnace_core::text;
 
-/// How many edits can be taken back.
+/// The most edits that can be undone.
 const UNDOS: usize = 1000;
 
-/// A text with a cursor, and what was there before.
+/// A text with a cursor and an undo history.
 #[derive(Clone, Debug)]
 pub struct Editor {
     area: TextArea<'static>,
 }
 
 impl Editor {
-    /// Starts with this text, the cursor at its start; what a terminal would obey is taken out.
+    /// Creates an editor with this text and the cursor at its start; terminal control sequences are removed.
     pub fn new(text: &str) -> Self {
         let mut area = TextArea::new(text::lines(text).split('\n').map(str::to_owned).collect());
         area.set_max_histories(UNDOS);
         Self { area }
     }
 
-    /// The text.
+    /// Returns the whole text.
     pub fn text(&self) -> String {
         self.area.lines().join("\n")
     }
 
-    /// The text by lines; at least one.
+    /// Returns the lines of the text, at least one.
     pub fn lines(&self) -> &[String] {
         self.area.lines()
     }
 
-    /// The cursor's line, and its place in it in characters.
+    /// Returns the cursor's line and its column in characters.
     pub fn cursor(&self) -> (usize, usize) {
         let cursor = self.area.cursor();
         (cursor.0, cursor.1)
     }
 
-    /// Puts the cursor there, or as near as the text allows.
+    /// Moves the cursor to a line and a column, or as near as the text allows.
     pub fn jump(&mut self, line: usize, column: usize) {
         let cell = |at: usize| u16::try_from(at).unwrap_or(u16::MAX);
         self.area.move_cursor(CursorMove::Jump(cell(line), cell(column)));
     }
 
-    /// Puts another text in its place, as one edit or two.
+    /// Replaces the whole text, as one edit or two in the undo history.
     pub fn replace(&mut self, text: &str) {
         self.area.select_all();
         self.area.insert_str(text::lines(text));
     }
 
-    /// Puts a text in the place of these characters of the cursor's line.
+    /// Replaces a range of characters in the cursor's line.
     pub(crate) fn replace_in_line(&mut self, characters: std::ops::Range<usize>, text: &str) {
         self.jump(self.cursor().0, characters.start);
         self.area.delete_str(characters.len());
         self.area.insert_str(text::clean(text));
     }
 
-    /// Puts in a character.
+    /// Inserts a character; ignores control characters.
     pub fn insert(&mut self, c: char) {
         if !c.is_control() {
             self.area.insert_char(c);
         }
     }
 
-    /// Puts in a pasted text, lines and all, as one edit.
+    /// Inserts a pasted text with its line breaks, as one edit.
     pub(crate) fn paste(&mut self, pasted: &str) {
         self.area.insert_str(text::lines(&pasted.replace("\r\n", "\n").replace('\r', "\n")));
     }
 
-    /// Carries out an action of the text; whether it was one. `page` is how many lines are on the screen.
+    /// Carries out an editing action; returns false for other actions. `page` is the height of the text in lines.
     pub fn run(&mut self, action: Action, page: usize) -> bool {
         let area = &mut self.area;
         match action {
@@ -116,7 +116,7 @@ impl Editor {
         true
     }
 
-    /// Deletes the line the cursor is in.
+    /// Deletes the cursor's line.
     fn delete_line(&mut self) {
         self.area.move_cursor(CursorMove::Head);
         let cells = self.lines().get(self.cursor().0).map_or(0, |line| line.chars().count());

@@ -1,4 +1,4 @@
-//! The text of the pins: numbers, colours, and the findings under the lines they concern, as a compiler prints them.
+//! The view of the pins text: line numbers, colours, and findings below their lines, as a compiler prints them.
 //!
 //! ```text
 //!    4  [node.n1]
@@ -13,21 +13,21 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
 
 use crate::config::{Role, Theme};
-use crate::screens::pins::state::{PinText, PinsMode, PinsState};
+use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
 use crate::state::{Cluster, State};
 use pinnace_core::finding::Finding;
 use pinnace_core::text::clean;
 
 use crate::screens::pins::completion_view::Drawn;
-use crate::widgets::line_builder::{Pen, ascii, draw, window};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, window};
 use crate::widgets::symbols as signs;
 use crate::widgets::width::{width, wrapped};
 
-/// The cells before the text: sign, number, blanks.
+/// The width in cells of the part before the text: sign, line number, blanks.
 const GUTTER: usize = 7;
 
-/// Draws the text, so that the cursor and the findings of its line are in view.
-pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &PinText) {
+/// Draws the text, scrolled so that the cursor and the findings of its line are visible.
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor) {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let room = usize::from(area.width).saturating_sub(1);
     let view = View { state, theme, screen, text, cluster, room };
@@ -45,7 +45,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let page = usize::from(area.height);
     let list = screen.complete.as_ref().filter(|_| screen.mode == PinsMode::Editing && state.modal.is_none());
     let list = list.map(|list| Drawn::new(list, cluster, state, theme, area.width));
-    // The line stays where it is while the list has room below it; what it covers is there again after.
+    // The text scrolls only if the list has no room below the line; the text under the list reappears on closing.
     let needed = list.as_ref().map_or(0, |list| (cursor.start + 1 + list.height()).saturating_sub(page));
     let top = window(&cursor, page, lines.len()).max(needed.min(cursor.start));
     for (row, line) in lines.iter().skip(top).take(page).enumerate() {
@@ -60,13 +60,13 @@ struct View<'a> {
     state: &'a State,
     theme: &'a Theme,
     screen: &'a PinsState,
-    text: &'a PinText,
+    text: &'a PinEditor,
     cluster: &'a Cluster,
     room: usize,
 }
 
 impl View<'_> {
-    /// A line of the text with its gutter; the one with the cursor scrolls sideways with it.
+    /// Builds a line of the text with its gutter; the cursor's line scrolls sideways with the cursor.
     fn line(&self, at: usize) -> Line<'static> {
         let text = self.text.editor.lines().get(at).map_or("", String::as_str);
         let worst = self.text.under(at).map(|placed| placed.finding.severity).min();
@@ -74,17 +74,17 @@ impl View<'_> {
         let (row, column) = self.text.editor.cursor();
         let cursor = (row == at).then_some(column);
         let number = if cursor.is_some() { Role::Accent } else { Role::LineNumber };
-        let mut pen = Pen::new(self.theme, self.room);
+        let mut pen = LineBuilder::new(self.theme, self.room);
         pen.gap(1).put(role, sign).put(number, &format!("{:>3}", at + 1)).gap(GUTTER - 5);
         let cells = pen.room();
         self.put_text(&mut pen, text, cursor, cells);
         pen.line()
     }
 
-    fn put_text(&self, pen: &mut Pen<'_>, text: &str, cursor: Option<usize>, cells: usize) {
+    fn put_text(&self, pen: &mut LineBuilder<'_>, text: &str, cursor: Option<usize>, cells: usize) {
         let roles = roles(text);
         let before: usize = cursor.map_or(0, |at| text.chars().take(at).map(|c| c.width().unwrap_or(0)).sum());
-        // Some of what follows the cursor stays in view, and a mark says that something is left out before.
+        // Some text after the cursor stays visible, and `…` marks that text before it is left out.
         let skip = if before + 2 > cells { before + 2 + cells / 4 - cells } else { 0 };
         let typing = self.screen.mode == PinsMode::Editing && self.state.modal.is_none();
         let mut gone = 0;
@@ -109,7 +109,7 @@ impl View<'_> {
         }
     }
 
-    /// What stands under a line: its findings, and what is being asked.
+    /// Adds the lines under a text line: its findings, and its pending look-up.
     fn below(&self, at: usize, lines: &mut Vec<Line<'static>>) {
         for placed in self.text.under(at) {
             self.finding(&placed.finding, placed.key.is_some(), lines);
@@ -128,7 +128,7 @@ impl View<'_> {
         let head = format!("{} {}: ", finding.severity, clean(&finding.code));
         let first = lines.len();
         self.wrapped(&[(role, format!("{head}{}", clean(&finding.message)))], lines);
-        // The weight is in the first words; what follows is to be read.
+        // Only severity and code have the severity's style; the message has the style of plain text.
         for (at, line) in lines.iter_mut().enumerate().skip(first) {
             if let Some(span) = line.spans.pop() {
                 let cut = if at == first { span.content.len().min(head.len()) } else { 0 };
@@ -152,7 +152,7 @@ impl View<'_> {
         let bar = if ascii(self.state) { "| " } else { "│ " };
         for (role, text) in parts {
             for piece in wrapped(text, self.room.saturating_sub(GUTTER + width(bar))) {
-                let mut pen = Pen::new(self.theme, self.room);
+                let mut pen = LineBuilder::new(self.theme, self.room);
                 pen.gap(GUTTER).put(Role::Border, bar).put(*role, &piece);
                 lines.push(pen.line());
             }
@@ -160,7 +160,7 @@ impl View<'_> {
     }
 }
 
-/// The role of each character: comments, keys and sections, values.
+/// Returns the style role of each character: comment, key or section, value.
 fn roles(line: &str) -> Vec<Role> {
     let trimmed = line.trim_start();
     let count = line.chars().count();
@@ -175,7 +175,7 @@ fn roles(line: &str) -> Vec<Role> {
     with_comment(line, roles.collect())
 }
 
-/// A `#` outside of quotes begins a comment.
+/// Marks the comment, which begins at the first `#` outside of quotes.
 fn with_comment(line: &str, mut roles: Vec<Role>) -> Vec<Role> {
     let mut quote = None;
     for (at, c) in line.chars().enumerate() {

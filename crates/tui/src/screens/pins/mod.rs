@@ -1,4 +1,4 @@
-//! The pins of a group: their text, its findings, completion.
+//! The pins screen of a group: the text, its findings, and completion of images.
 
 pub mod completion;
 pub(crate) mod completion_update;

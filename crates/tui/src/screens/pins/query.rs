@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the pins screen over the console's state.
 
 use crate::state::State;
 use pinnace_core::check::{self};
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::screens::pins::state::PinsState;
 
-/// The keys a service can be pinned by, its own first.
+/// Returns the keys by which the opened service can be pinned, the most specific first.
 pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return Vec::new() };
     let Some(service) = screen.service.as_ref().and_then(|name| cluster.world.service_named(name)) else {
@@ -17,7 +17,7 @@ pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
     pins::keys_of(&screen.group, service)
 }
 
-/// What must be known to open the pins, or to check them.
+/// Returns the queries for what must be known to open or check the pins; none during the pause after an edit.
 pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     if !cluster.world.knows_journal() {

@@ -1,4 +1,4 @@
-//! The pins of a group as they are edited: the text, what is remarkable about it, and what it would come to.
+//! The state of the pins screen: the edited text, its findings, and the effective images of the group's services.
 
 use crate::clusters::ClusterId;
 use std::time::Duration;
@@ -20,36 +20,35 @@ use crate::screens::pins::editor::Editor;
 use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::Cluster;
 
-/// For so long after the last edit nothing is asked and nothing is kept: somebody is typing.
+/// The pause after the last edit before images are looked up and the draft is saved.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
 
-/// The pins of a group.
+/// The state of the pins screen.
 #[derive(Clone, Debug)]
 pub struct PinsState {
-    /// The cluster.
     pub cluster: ClusterId,
-    /// The group.
+    /// The group whose pins are edited.
     pub group: GroupKey,
-    /// The service the cursor is to be put on first, by name.
+    /// The name of the service for which the screen was opened; the cursor starts at its pin.
     pub service: Option<String>,
-    /// What was read of it; none until all of it is there.
-    pub text: Option<PinText>,
-    /// The kept draft, once it was looked for.
+    /// The edited text; `None` until the pins in force and the draft are known.
+    pub text: Option<PinEditor>,
+    /// The draft saved on disk, once it was looked up.
     pub draft: Kept,
-    /// What the keys do.
+    /// The input mode.
     pub mode: PinsMode,
-    /// Which part is shown where there is no room for both.
+    /// The pane shown if there is no room for both.
     pub pane: PinsPane,
-    /// The first line shown of what the pins come to.
+    /// The first line shown of the effective images.
     pub top: usize,
-    /// The list of images under the cursor's line, while it is open.
+    /// The completion list under the cursor's line, while it is open.
     pub complete: Option<Complete>,
 }
 
 impl PinsState {
-    /// The group, the service whose pin the cursor is in, and the image of that pin.
+    /// Returns the group, the service whose pin the cursor is in, and the image of that pin.
     ///
-    /// Outside of a pin it is the service the pins were opened for, and what that would run.
+    /// Outside of a pin: the service for which the screen was opened, and its effective image.
     pub(crate) fn selection<'a>(&'a self, one: Option<&'a Cluster>) -> Selection<'a> {
         let missing = if self.text.is_none() { Reason::Reading } else { Reason::NoService };
         let selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);
@@ -79,58 +78,59 @@ impl PinsState {
     }
 }
 
-/// A draft kept on disk.
+/// The draft on disk, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kept {
-    /// It is being looked for.
+    /// A draft that is being looked up.
     Asked,
-    /// There is none.
+    /// No draft.
     None,
-    /// This, and when it was kept.
+    /// The text of the draft, and the time at which it was saved, if known.
     Text(String, Option<Time>),
 }
 
-/// What the keys do on the pins' screen.
+/// The input mode of the pins screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PinsMode {
-    /// They type.
+    /// Text input: keys type into the text.
     Editing,
-    /// They are keys.
+    /// Command input: keys are commands.
     Reading,
 }
 
-/// A part of the pins' screen.
+/// A pane of the pins screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PinsPane {
-    /// The text.
+    /// The text with its findings.
     Text,
-    /// What it comes to.
+    /// The effective image of each service.
     Images,
 }
 
-/// The text with all that follows from it.
+/// The edited text, with everything derived from it.
 #[derive(Clone, Debug)]
-pub struct PinText {
-    /// The text.
+pub struct PinEditor {
+    /// The text with its cursor and undo history.
     pub editor: Editor,
-    /// What was there before any edit: the document in force, or the template.
+    /// The text before any edit: the document in force, or the template.
     pub start: String,
-    /// The pins in force.
+    /// The pins in force now; a change can replace them while the text is open.
     pub in_force: PinDoc,
-    /// When the draft was kept that it was opened with.
+    /// The save time of the draft with which the text was opened. Outer `None`: opened
+    /// without a draft; inner `None`: the time is unknown.
     pub from_draft: Option<Option<Time>>,
-    /// The text as it was last kept, or there is none to keep.
+    /// The text last saved as a draft; `None` if no draft is saved.
     pub saved: Option<String>,
-    /// When it was edited last, until the quiet after it.
+    /// The time of the last edit; `None` once [`QUIET`] has passed since.
     pub edited: Option<Time>,
-    /// The text, read.
+    /// The text, parsed.
     pub doc: PinDoc,
-    /// What is remarkable about it, in the order of the text.
+    /// The findings, in the order of the text.
     pub placed: Vec<Placed>,
 }
 
-impl PinText {
-    /// Opens the document in force or the template, or the draft that was kept.
+impl PinEditor {
+    /// Opens the saved draft if it differs from `start`, else `start`: the document in force, or the template.
     pub fn open(start: &str, in_force: PinDoc, draft: &Kept) -> Self {
         let start = Editor::new(start).text();
         let (text, from_draft) = match draft {
@@ -143,23 +143,23 @@ impl PinText {
         Self { editor, start, in_force, from_draft, saved, edited: None, doc, placed: Vec::new() }
     }
 
-    /// Reads and checks the text anew.
+    /// Parses and checks the text again.
     pub fn check(&mut self, group: &GroupKey, cluster: &Cluster) {
         self.doc = pins::read(&self.editor.text());
         self.placed = check::document(group, &self.doc, &cluster.world, &cluster.facts);
     }
 
-    /// Whether the text differs from what it was opened on.
+    /// Returns whether the text differs from the document in force or the template.
     pub(crate) fn is_edited(&self) -> bool {
         self.editor.text() != self.start
     }
 
-    /// How many findings weigh this much.
+    /// Counts the findings of a severity.
     pub fn count(&self, severity: Severity) -> usize {
         self.placed.iter().filter(|placed| placed.finding.severity == severity).count()
     }
 
-    /// The line of the text a byte is in.
+    /// Returns the index of the line that contains a byte of the text.
     pub(crate) fn line_of(&self, byte: usize) -> usize {
         let mut end = 0;
         for (at, line) in self.editor.lines().iter().enumerate() {
@@ -171,23 +171,23 @@ impl PinText {
         self.editor.lines().len().saturating_sub(1)
     }
 
-    /// The findings under a line of the text.
+    /// Returns the findings to show under a line of the text.
     pub fn under(&self, line: usize) -> impl Iterator<Item = &Placed> {
         self.placed.iter().filter(move |placed| self.line_of(placed.at.start) == line)
     }
 
-    /// The pin in a line of the text.
+    /// Returns the key of the pin in a line of the text.
     pub(crate) fn pin_at(&self, line: usize) -> Option<&PinKey> {
         self.doc.place.iter().find(|(_, at)| self.line_of(at.start) == line).map(|(key, _)| key)
     }
 
-    /// The image of the pin in a line, while nobody answered for it yet.
+    /// Returns the image of the pin in a line while its look-up is pending.
     pub fn asking(&self, line: usize, cluster: &Cluster) -> Option<ImageRef> {
         let image = ImageRef::parse(self.doc.pins.get(self.pin_at(line)?)?).ok()?;
         matches!(cluster.facts.image(&image.text), Fact::Asked).then_some(image)
     }
 
-    /// Puts the cursor where this service is pinned, or would be.
+    /// Moves the cursor to the first of these pins that the text has, else to the place where it would be written.
     pub(crate) fn go_to(&mut self, keys: &[PinKey]) {
         let found = keys.iter().find_map(|key| self.doc.place.get(key).map(|at| (at.clone(), false)));
         let header = || keys.iter().find_map(|key| self.doc.headers.get(key).map(|at| (at.clone(), true)));
@@ -196,7 +196,7 @@ impl PinText {
         let start: usize = self.editor.lines().iter().take(line).map(|line| line.len() + 1).sum();
         let next = self.editor.lines().get(line + 1);
         if is_header {
-            // The template has the image in a comment below: without its `#` it is a pin.
+            // The template has a commented image below the header: without its `#` it becomes a pin.
             let below = usize::from(next.is_some_and(|next| next.starts_with("# image")));
             let end = self.editor.lines().get(line).map_or(0, |line| line.chars().count());
             self.editor.jump(line + below, if below == 1 { 0 } else { end });
@@ -208,44 +208,44 @@ impl PinText {
     }
 }
 
-/// What a service would run, and by which pin.
+/// The effective image of a service, and the pin that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
-    /// The member, and the service's name where that is not the same.
+    /// The member of the group: a db node, or the service itself.
     pub name: String,
-    /// Where it runs.
+    /// The host names of the nodes that run the service, separated by commas.
     pub host: String,
-    /// What it runs now.
+    /// The image in the service's spec now.
     pub now: String,
-    /// What its pin says; none: no pin, it keeps what it runs.
+    /// The image set by a pin or the version manifest; `None` without one: the service keeps its image.
     pub pinned: Option<String>,
-    /// Which pin, in words.
+    /// The origin of the image, in words.
     pub origin: String,
-    /// The pins that one wins over: which, and what they say.
+    /// The pins that a more specific pin overrides: the origin and image of each.
     pub shadowed: Vec<(String, String)>,
-    /// Whether its pin is another than the one in force.
+    /// True if the edited pin differs from the one in force.
     pub edited: bool,
-    /// What the registry says of the pinned image.
+    /// The check result of the image.
     pub verdict: Verdict,
 }
 
-/// What is known of an image, as a sign tells it.
+/// The check result of an image, shown as a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// There is nothing to find out.
+    /// An image without a pin, which is not checked.
     Plain,
-    /// Nobody answered yet.
+    /// A check whose look-up is pending.
     Asked,
-    /// It is what runs already.
+    /// The image that runs already.
     Same,
-    /// It can be run.
+    /// Another image, without an error.
     Good,
-    /// An error is in the way.
+    /// An image with an error.
     Bad,
 }
 
-/// What every service of the group would run.
-pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<Effective> {
+/// Returns the effective image of each service of the group.
+pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec<Effective> {
     let world = &cluster.world;
     let one = |service: &pinnace_core::swarm::Service| {
         let covering = text.doc.covering(&screen.group, service);
@@ -284,20 +284,20 @@ pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinText) -> Vec<E
     world.members(&screen.group).map(one).collect()
 }
 
-/// The version a manifest's image is for, as the column tells it.
+/// Returns the version of a manifest's image for the column; else the problem, or that it is being asked for.
 fn version(wished: &pinnace_core::pins::Effective) -> String {
     let version = wished.version.as_deref().or(wished.problem.as_deref()).unwrap_or("asked for");
     clean(version)
 }
 
-/// Whether a pin names what runs: the same text, or the digest that runs.
+/// Returns whether a pin names the running image: by the same text, or by the same digest.
 fn is_same(pinned: &str, now: &str, fact: &Fact<ImageFact>) -> bool {
     let Ok(image) = ImageRef::parse(pinned) else { return false };
     let digest = image.digest.clone().or_else(|| fact.known().map(|fact| fact.digest.clone()));
     image.text == now || digest.is_some_and(|digest| image.pinned(&digest) == now)
 }
 
-/// A pin's place, in a word or two.
+/// Describes the place of a pin in the document, in a few words.
 pub fn origin(key: &PinKey, group: &GroupKey) -> String {
     match (key, group.kind) {
         (PinKey::Group, GroupKind::Database) => "the database's pin".to_owned(),

@@ -1,13 +1,13 @@
-//! The pins' screen: opening it, typing, and what follows from that once it is quiet.
+//! The update of the pins screen: opening, typing, and the checks and drafts after a pause.
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Detail, Modal};
+use crate::dialogs::state::{Detail, Dialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens::pins::editor::Editor;
 use crate::screens::pins::query::keys_of;
-use crate::screens::pins::state::{Kept, PinText, PinsMode, PinsPane, PinsState, QUIET};
+use crate::screens::pins::state::{Kept, PinEditor, PinsMode, PinsPane, PinsState, QUIET};
 use crate::screens::{Opening, Outcome};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
@@ -21,7 +21,7 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::Plan,
     Action::Revert,
@@ -57,7 +57,7 @@ pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
     })));
 }
 
-/// Takes in whether there is a draft.
+/// Stores the answer to the look-up of the draft.
 pub(crate) fn take_draft(state: &mut State, cluster: ClusterId, group: &GroupKey, kept: &Kept) {
     for screen in &mut state.screens {
         if let Screen::Pins(pins) = screen
@@ -70,7 +70,8 @@ pub(crate) fn take_draft(state: &mut State, cluster: ClusterId, group: &GroupKey
     }
 }
 
-/// After every message: opens what was waited for, checks the text anew, and does what waited for quiet.
+/// Updates the pins screens after every message: opens a text whose data is complete, checks the text on the
+/// screen, and saves drafts after the pause.
 pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     for at in 0..state.screens.len() {
         let is_shown = at + 1 == state.screens.len();
@@ -79,7 +80,7 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
         let Some(cluster) = state.clusters.get(screen.cluster) else { continue };
         let world = &cluster.world;
         let known = world.knows_journal().then(|| world.history(&screen.group).pins().ok()).flatten();
-        // What lies under another screen is read and checked when it is seen again.
+        // A pins screen below another screen is parsed and checked when it is on top again.
         let fresh = known.filter(|_| is_shown).map(|text| match text {
             Some(text) => (text.to_owned(), pins::read(text)),
             None => (pins::template(world, &screen.group), pins::PinDoc::default()),
@@ -95,12 +96,12 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Opens the text once all of it is there; the pins in force may change while it is open.
+/// Opens the text once its data is complete. Later, follows changes of the pins in force; an edited text stays.
 fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &[pins::PinKey]) {
     let Some((start, in_force)) = fresh else { return };
     match &mut screen.text {
         None if screen.draft != Kept::Asked => {
-            let mut text = PinText::open(&start, in_force, &screen.draft);
+            let mut text = PinEditor::open(&start, in_force, &screen.draft);
             text.go_to(keys);
             screen.text = Some(text);
         }
@@ -109,7 +110,7 @@ fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &
                 text.in_force = in_force;
             } else {
                 let cursor = text.editor.cursor();
-                *text = PinText::open(&start, in_force, &Kept::None);
+                *text = PinEditor::open(&start, in_force, &Kept::None);
                 text.editor.jump(cursor.0, cursor.1);
             }
         }
@@ -117,7 +118,7 @@ fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &
     }
 }
 
-/// Keeps the draft, or throws it away where it says what is in force; from then on images may be asked for.
+/// Saves the draft, or deletes it if the text is unchanged; ends the pause, so that images are looked up.
 fn flush(screen: &mut PinsState, effects: &mut Vec<Effect>) {
     let Some(text) = &mut screen.text else { return };
     text.edited = None;
@@ -133,7 +134,7 @@ fn flush(screen: &mut PinsState, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Keeps what was typed, on every screen there is.
+/// Saves the typed text of every pins screen.
 pub(crate) fn flush_all(state: &mut State, effects: &mut Vec<Effect>) {
     for screen in &mut state.screens {
         if let Screen::Pins(screen) = screen
@@ -144,25 +145,25 @@ pub(crate) fn flush_all(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Forgets the drafts of a group: they were applied.
+/// Deletes the draft of a group after its pins were applied.
 pub(crate) fn applied(state: &mut State, cluster: ClusterId, group: &GroupKey, effects: &mut Vec<Effect>) {
     let mine =
         |screen: &Screen| matches!(screen, Screen::Pins(pins) if pins.cluster == cluster && pins.group == *group);
-    // One that is open again is a new edit, and keeps its draft.
+    // If the group's pins are open again, that is a new edit, and its draft stays.
     if !state.screens.iter().any(mine) {
         effects.push(Effect::DropDraft { cluster, group: group.clone() });
     }
 }
 
-/// The text being typed into, if one is.
-fn typing(state: &mut State) -> Option<&mut PinText> {
+/// Returns the text that takes typed input, if one does.
+fn typing(state: &mut State) -> Option<&mut PinEditor> {
     match (&state.modal, state.screens.last_mut()) {
         (None, Some(Screen::Pins(screen))) if screen.mode == PinsMode::Editing => screen.text.as_mut(),
         _ => None,
     }
 }
 
-/// Changes the text being typed into; whether there is one.
+/// Changes the text that takes typed input; returns false if none does.
 pub(crate) fn edit(state: &mut State, change: impl FnOnce(&mut Editor)) -> bool {
     let now = state.now;
     let Some(text) = typing(state) else { return false };
@@ -174,10 +175,10 @@ pub(crate) fn edit(state: &mut State, change: impl FnOnce(&mut Editor)) -> bool 
     true
 }
 
-/// Takes in a pasted text; whether there is a text it goes into.
+/// Inserts a pasted text; returns false if no text takes input.
 ///
-/// A database's spec of pgEdge's API becomes the document. Other JSON is left out: it is no pin document, and may hold
-/// passwords, which a draft would keep.
+/// A database spec from pgEdge's API is converted to a pin document. Other JSON is rejected: it is no pin
+/// document, and it may contain passwords, which a draft would store on disk.
 pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
     if typing(state).is_none() || !pins::is_json(pasted) {
         return edit(state, |editor| editor.paste(pasted));
@@ -260,7 +261,7 @@ fn next_trouble(screen: &mut PinsState, forward: bool) {
     }
 }
 
-/// Shows the findings of the line in full.
+/// Opens a dialog with the findings of the cursor's line, or with all findings if the line has none.
 fn details(state: &mut State) {
     let Some(Screen::Pins(screen)) = state.screens.last() else { return };
     let Some(text) = &screen.text else { return };
@@ -279,10 +280,10 @@ fn details(state: &mut State) {
     });
     let lines = lines.collect();
     let title = if here { format!("line {}", line + 1) } else { "all findings".to_owned() };
-    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
 }
 
-/// The plan of the pins as they are edited.
+/// Returns the screen of the plan for the edited pins, after saving the draft.
 fn planned(state: &mut State, effects: &mut Vec<Effect>) -> Option<Opening> {
     flush_all(state, effects);
     let Some(Screen::Pins(screen)) = state.screens.last() else { return None };
@@ -291,7 +292,7 @@ fn planned(state: &mut State, effects: &mut Vec<Effect>) -> Option<Opening> {
     Some(Opening::Plan(screen.cluster, goal))
 }
 
-/// Shows the pins in force again; it can be taken back as an edit.
+/// Restores the pins in force, or the template; undo takes this back like an edit.
 fn revert(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return };
     let Some(text) = &mut screen.text else { return };

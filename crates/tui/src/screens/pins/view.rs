@@ -1,4 +1,4 @@
-//! The pins of a group: the text with its findings, and beside it what every service would run and why.
+//! The view of the pins: the text with its findings, and beside it the effective image of each service.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,24 +10,24 @@ use crate::layout;
 use crate::layout::Area;
 use crate::screens::change::state::image_at;
 use crate::screens::pins::state as pins;
-use crate::screens::pins::state::{Effective, PinText, PinsMode, PinsPane, PinsState, Verdict};
+use crate::screens::pins::state::{Effective, PinEditor, PinsMode, PinsPane, PinsState, Verdict};
 use crate::state::{Cluster, State};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 
 use crate::screens::pins::editor_view as editor;
-use crate::widgets::line_builder::{Pen, ascii, draw};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::width::{middle, width, wrapped};
 use crate::widgets::{finding as remark, symbols as signs};
 
-/// Draws the pins.
+/// Draws the pins screen.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState) {
     let body = Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::pins(state.size, body);
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let Some(text) = &screen.text else {
-        let mut pen = Pen::new(theme, usize::from(area.width));
+        let mut pen = LineBuilder::new(theme, usize::from(area.width));
         let what = if cluster.world.knows_journal() { "the pins in force" } else { "the journal" };
         pen.gap(1).put(Role::Dim, &format!("reading {what} …"));
         return draw(frame, crate::view::area(parts.title), 0, &pen.line());
@@ -45,8 +45,8 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-/// What is edited, and how far that is from being in force.
-fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinText, room: usize) -> Line<'static> {
+/// Builds the title line: the group, the state of the text (draft or in force), and the number of findings.
+fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor, room: usize) -> Line<'static> {
     let (errors, warnings) = (text.count(Severity::Error), text.count(Severity::Warning));
     let mut parts: Vec<(Role, String)> = Vec::new();
     if text.is_edited() {
@@ -63,7 +63,7 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinText, room:
         parts.push((Role::Warning, format!("{warnings} to acknowledge")));
     }
     let used: usize = parts.iter().map(|(_, text)| width(text) + 3).sum();
-    let mut pen = Pen::new(theme, room.saturating_sub(1));
+    let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
     let kind = screen.group.kind.word();
     pen.gap(1).put(Role::Title, &format!("pins · {kind} {}", clean(&screen.group.name)));
     if let Some(at) = &text.from_draft {
@@ -84,7 +84,7 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinText, room:
     pen.line()
 }
 
-/// What every service would run.
+/// Draws the effective images, the registry's answers, and the findings about what runs now.
 fn images(
     frame: &mut Frame<'_>,
     area: Rect,
@@ -92,11 +92,11 @@ fn images(
     state: &State,
     theme: &Theme,
     screen: &PinsState,
-    text: &PinText,
+    text: &PinEditor,
 ) {
     let room = usize::from(area.width).saturating_sub(2);
     let mut lines = Vec::new();
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(1).put(Role::TableHeader, "WHAT EACH SERVICE WOULD RUN");
     lines.push(pen.line());
     for one in pins::effective(cluster, screen, text) {
@@ -104,23 +104,23 @@ fn images(
     }
     let found = remarks::summaries(cluster, screen, text, state.now);
     if !found.is_empty() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::TableHeader, "WHAT THE REGISTRY SAYS");
         lines.extend([Line::default(), pen.line()]);
     }
     for (image, told) in found {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::Text, &middle(&image_at(&image), room.saturating_sub(1)));
         lines.push(pen.line());
         for piece in wrapped(&told, room.saturating_sub(3)) {
-            let mut pen = Pen::new(theme, room);
+            let mut pen = LineBuilder::new(theme, room);
             pen.gap(3).put(Role::Dim, &piece);
             lines.push(pen.line());
         }
     }
     let running = remarks::running(cluster, screen, text);
     if !running.is_empty() {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::TableHeader, "ABOUT WHAT RUNS NOW");
         lines.extend([Line::default(), pen.line()]);
     }
@@ -146,7 +146,7 @@ fn verdict(one: &Effective, ascii: bool) -> (&'static str, Role) {
 
 fn service(one: &Effective, state: &State, theme: &Theme, room: usize, lines: &mut Vec<Line<'static>>) {
     let arrow = signs::arrow(ascii(state));
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     let host = if one.host.is_empty() { String::new() } else { format!(" · {}", one.host) };
     let (sign, role) = verdict(one, ascii(state));
     pen.gap(1).put(role, sign).gap(1).put(Role::Text, &one.name).put(Role::Dim, &host);
@@ -155,7 +155,7 @@ fn service(one: &Effective, state: &State, theme: &Theme, room: usize, lines: &m
         pen.until(room.saturating_sub(origin)).put(Role::Dim, &one.origin);
     }
     lines.push(pen.line());
-    let mut pen = Pen::new(theme, room);
+    let mut pen = LineBuilder::new(theme, room);
     pen.gap(3);
     match &one.pinned {
         Some(_) if one.edited && one.verdict == Verdict::Same => {
@@ -163,7 +163,7 @@ fn service(one: &Effective, state: &State, theme: &Theme, room: usize, lines: &m
             pen.put(Role::Text, &middle(&now, room.saturating_sub(3)));
             if pen.room() < 14 {
                 lines.push(pen.line());
-                pen = Pen::new(theme, room);
+                pen = LineBuilder::new(theme, room);
                 pen.gap(1);
             }
             pen.gap(2).put(Role::Dim, "runs already");
@@ -176,7 +176,7 @@ fn service(one: &Effective, state: &State, theme: &Theme, room: usize, lines: &m
             } else {
                 pen.put(role_of(one), &middle(&new, most));
                 lines.push(pen.line());
-                pen = Pen::new(theme, room);
+                pen = LineBuilder::new(theme, room);
                 pen.gap(3).put(Role::Dim, &middle(&format!("runs {now}"), most));
             }
         }
@@ -189,12 +189,12 @@ fn service(one: &Effective, state: &State, theme: &Theme, room: usize, lines: &m
     }
     lines.push(pen.line());
     for (origin, image) in &one.shadowed {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         let (image, told) = (image_at(image), format!("shadowed, {origin}"));
         pen.gap(3).put(Role::Shadowed, &middle(&image, room.saturating_sub(3)));
         if pen.room() < width(&told) + 2 {
             lines.push(pen.line());
-            pen = Pen::new(theme, room);
+            pen = LineBuilder::new(theme, room);
             pen.gap(1);
         }
         pen.gap(2).put(Role::Dim, &told);
@@ -206,18 +206,18 @@ fn role_of(one: &Effective) -> Role {
     if one.verdict == Verdict::Bad { Role::Failing } else { Role::Added }
 }
 
-/// What the pins come to, in one line, where there is room for no more.
+/// Summarizes the effective images in one line, for a screen without room for both panes.
 fn in_short(
     cluster: &Cluster,
     state: &State,
     theme: &Theme,
     screen: &PinsState,
-    text: &PinText,
+    text: &PinEditor,
     room: usize,
 ) -> Line<'static> {
     let all = pins::effective(cluster, screen, text);
     let edited: Vec<_> = all.iter().filter(|one| one.edited).collect();
-    let mut pen = Pen::new(theme, room.saturating_sub(1));
+    let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
     pen.gap(1);
     match edited.first() {
         None => pen.put(Role::Dim, &format!("no service of {} gets another pin", all.len())),

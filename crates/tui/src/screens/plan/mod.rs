@@ -1,4 +1,4 @@
-//! A plan.
+//! The plan screen: review, options and apply.
 
 pub(crate) mod query;
 pub mod state;

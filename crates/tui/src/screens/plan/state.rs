@@ -1,4 +1,4 @@
-//! A plan to be looked at, and applied: it never changes by itself.
+//! The state of the plan screen. A complete plan never changes automatically; it only becomes stale.
 
 use crate::clusters::ClusterId;
 use std::collections::BTreeSet;
@@ -17,59 +17,58 @@ use crate::availability::Reason;
 use crate::selection::Selection;
 use crate::state::Cluster;
 
-/// A plan on the screen.
+/// A plan under review, with the operator's choices.
 #[derive(Clone, Debug)]
 pub struct PlanState {
-    /// The cluster.
     pub cluster: ClusterId,
-    /// What is asked for.
+    /// The goal that the plan is made for.
     pub goal: Goal,
-    /// The plan: once nothing is left to learn, it stays as it is shown.
+    /// The plan shown; fixed once nothing is left to learn.
     pub shown: Draft,
-    /// Whether it is still equal to what is live.
-    pub fresh: Fresh,
-    /// Whether its warnings were acknowledged.
-    pub warnings: Warnings,
-    /// Whether it was accepted that no registry answers for what it goes back to.
-    pub unchecked: Warnings,
-    /// Whether it stops after each unit.
-    pub stepping: Stepping,
-    /// The operator's choices.
+    /// The result of the last staleness check.
+    pub fresh: Freshness,
+    /// The acknowledgement of the plan's warnings.
+    pub warnings: Acknowledgement,
+    /// The acknowledgement that no registry confirms the images of a rollback.
+    pub unchecked: Acknowledgement,
+    /// The choice to pause after each unit.
+    pub stepping: PauseMode,
+    /// The operator's options for the plan.
     pub manner: PlanOptions,
-    /// Why, as the operator says.
+    /// The operator's reason for the change; may be empty.
     pub why: String,
-    /// The chosen unit or finding.
+    /// The index of the chosen unit or finding; the findings follow the units.
     pub at: usize,
-    /// The units that are folded open or closed against what fits.
+    /// The indices of the units that the operator folded or unfolded, contrary to the default.
     pub folded: BTreeSet<usize>,
-    /// What is wanted for the second look of a plan that was complete.
+    /// The queries that the staleness check of a complete plan still needs.
     pub second: BTreeSet<Want>,
 }
 
-/// Whether a plan is still equal to what is live.
+/// The result of comparing a plan with the live swarm.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fresh {
-    /// It is not complete yet.
+pub enum Freshness {
+    /// A plan that is not complete yet.
     Making,
-    /// It is.
+    /// A complete plan that is up to date.
     Equal,
-    /// Something moved, and it has to be looked at first.
+    /// A plan that may be stale; the facts for the comparison are being loaded.
     Checking,
-    /// It is not: this moved.
+    /// A stale plan, and what changed, in one clause.
     Stale(String),
 }
 
-/// Whether the warnings of a plan were acknowledged.
+/// The state of an acknowledgement by the operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Warnings {
-    /// Not yet.
+pub enum Acknowledgement {
+    /// A pending acknowledgement.
     Open,
-    /// They were.
+    /// A given acknowledgement.
     Acknowledged,
 }
 
-impl Warnings {
-    /// The other of the two.
+impl Acknowledgement {
+    /// Returns the opposite state, for a key that toggles it.
     #[must_use]
     pub fn turned(self) -> Self {
         match self {
@@ -79,17 +78,17 @@ impl Warnings {
     }
 }
 
-/// Whether a change stops after each unit.
+/// The choice to pause a change after each unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stepping {
-    /// It does, and asks.
+pub enum PauseMode {
+    /// A pause after each unit, with a question to the operator.
     On,
-    /// It goes through.
+    /// No pauses.
     Off,
 }
 
 impl PlanState {
-    /// Plans, as far as that is possible now.
+    /// Makes a plan from what is known now; it may be incomplete.
     pub fn new(cluster: ClusterId, goal: Goal, one: &Cluster, now: Time) -> Self {
         let manner = PlanOptions::default();
         let shown = plan(&goal, &manner, &one.world, &one.facts, now);
@@ -97,10 +96,10 @@ impl PlanState {
             cluster,
             goal,
             shown,
-            fresh: Fresh::Making,
-            warnings: Warnings::Open,
-            unchecked: Warnings::Open,
-            stepping: Stepping::Off,
+            fresh: Freshness::Making,
+            warnings: Acknowledgement::Open,
+            unchecked: Acknowledgement::Open,
+            stepping: PauseMode::Off,
             manner,
             why: String::new(),
             at: 0,
@@ -111,30 +110,31 @@ impl PlanState {
         state
     }
 
-    /// Looks again: a plan in the making goes on, one that is complete is only compared with what is live.
+    /// Plans again after new observations or facts: an incomplete plan is replaced, a complete one is only compared.
     pub fn look(&mut self, one: &Cluster, now: Time) {
         let draft = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
-        if self.fresh == Fresh::Making {
+        if self.fresh == Freshness::Making {
             self.shown = draft;
             return self.completed();
         }
         self.second.clone_from(&draft.wants);
         self.fresh = match moved(&self.shown.plan, &draft.plan, &one.world) {
-            None => Fresh::Equal,
-            Some(moved) if draft.wants.is_empty() => Fresh::Stale(moved),
-            Some(_) => Fresh::Checking,
+            None => Freshness::Equal,
+            Some(moved) if draft.wants.is_empty() => Freshness::Stale(moved),
+            Some(_) => Freshness::Checking,
         };
     }
 
-    /// Plans with another choice, or another goal; what else the operator did to the plan stays.
+    /// Plans again with another option or goal. Warnings have to be
+    /// acknowledged again; the operator's other choices stay.
     pub fn choose(&mut self, one: &Cluster, now: Time) {
         self.shown = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
-        self.warnings = Warnings::Open;
+        self.warnings = Acknowledgement::Open;
         self.at = self.at.min(self.len().saturating_sub(1));
-        self.fresh = if self.shown.wants.is_empty() { Fresh::Equal } else { Fresh::Making };
+        self.fresh = if self.shown.wants.is_empty() { Freshness::Equal } else { Freshness::Making };
     }
 
-    /// Plans anew, as asked for.
+    /// Plans again on the operator's request; keeps the options, the reason and the cursor.
     pub fn again(&mut self, one: &Cluster, now: Time) {
         let (manner, why) = (self.manner.clone(), std::mem::take(&mut self.why));
         *self = Self { at: self.at, why, ..Self::new(self.cluster, self.goal.clone(), one, now) };
@@ -144,25 +144,26 @@ impl PlanState {
         }
     }
 
-    /// A plan with nothing left to learn is held, and gets its defaults.
+    /// Fixes a plan that has nothing left to learn, and sets its defaults: the cursor,
+    /// and pauses if the roles of database nodes are unknown.
     fn completed(&mut self) {
         if !self.shown.wants.is_empty() {
             return;
         }
-        self.fresh = Fresh::Equal;
+        self.fresh = Freshness::Equal;
         self.at = self.shown.plan.units.iter().position(|unit| unit.action != Action::None).unwrap_or(0);
         let unknown = Code::RolesUnknown.name();
         if self.shown.plan.findings.iter().any(|finding| finding.code == unknown) {
-            self.stepping = Stepping::On;
+            self.stepping = PauseMode::On;
         }
     }
 
-    /// What has to be learned.
+    /// Returns the queries for what has to be learned, for the plan itself or for its staleness check.
     pub fn wants(&self) -> &BTreeSet<Want> {
-        if self.fresh == Fresh::Making { &self.shown.wants } else { &self.second }
+        if self.fresh == Freshness::Making { &self.shown.wants } else { &self.second }
     }
 
-    /// Moves a unit before or after its neighbour; the plan gets another id by that.
+    /// Moves the chosen unit by `by` positions; the order is part of the plan's id, so the id changes.
     pub(crate) fn move_unit(&mut self, by: isize) {
         let units = &mut self.shown.plan.units;
         let Some(to) = self.at.checked_add_signed(by).filter(|to| *to < units.len() && self.at < units.len()) else {
@@ -175,14 +176,15 @@ impl PlanState {
         self.folded.clear();
     }
 
-    /// Whether a unit's reasons and effects are shown.
+    /// Returns whether a unit's reasons and effects are shown.
     pub fn is_open(&self, at: usize) -> bool {
         let few = self.shown.plan.units.len() <= 6;
         let active = self.shown.plan.units.get(at).is_some_and(|unit| unit.action != Action::None);
         (active && few) != self.folded.contains(&at)
     }
 
-    /// The unit under the cursor, or the first that the finding there names; its service, and the image it brings.
+    /// Returns the service and new image of the unit under the cursor, or of
+    /// the first unit that the finding there names.
     pub(crate) fn selection<'a>(&'a self, one: Option<&Cluster>) -> Selection<'a> {
         let plan = &self.shown.plan;
         let selection = Selection::new(self.cluster, Reason::NothingPlanned).with_group(&plan.group);
@@ -196,18 +198,18 @@ impl PlanState {
         }
     }
 
-    /// How many things the cursor can be on.
+    /// Returns the number of cursor positions: units and findings.
     pub fn len(&self) -> usize {
         self.shown.plan.units.len() + self.shown.plan.findings.len()
     }
 
-    /// Whether there is nothing the cursor can be on.
+    /// Returns whether the plan has neither units nor findings.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Forgets what is known of a plan's images where that may have changed since, so that it is asked for anew.
+/// Drops the facts about a goal's images that may be out of date, so that they are looked up again.
 pub(crate) fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
     let draft = plan(goal, &PlanOptions::default(), &one.world, &one.facts, now);
     let mut images: BTreeSet<String> = draft.plan.units.iter().map(|unit| unit.to.image.clone()).collect();
@@ -219,14 +221,15 @@ pub(crate) fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
     }
 }
 
-/// Forgets what is known of an image where that may have changed since.
+/// Drops the facts about an image if they may be out of date.
 pub(crate) fn forget_image(one: &mut Cluster, image: &str, now: Time) {
     if is_old(&one.facts, image, now) {
         one.facts.forget(image);
     }
 }
 
-/// A tag may move within a minute; what failed may be there in the next moment.
+/// Returns whether the facts about an image may be out of date: after a minute for a tag, which may move; after five
+/// seconds for a failed look-up, which may succeed the next time. A known digest never ages.
 fn is_old(facts: &Facts, image: &str, now: Time) -> bool {
     match facts.image(image) {
         Fact::Known { at, .. } => digest_of(image).is_none() && now.since(*at).as_secs() >= 60,
@@ -235,7 +238,7 @@ fn is_old(facts: &Facts, image: &str, now: Time) -> bool {
     }
 }
 
-/// What a plan is for, in one line.
+/// Summarizes the effect of a plan in one line.
 pub(crate) fn headline(plan: &Plan) -> String {
     let active: Vec<&Unit> = plan.active().map(|(_, unit)| unit).collect();
     let (restarts, stays) = active
@@ -260,7 +263,7 @@ pub(crate) fn headline(plan: &Plan) -> String {
     format!("{count} {} · {}{stays}", plural(count, "service"), tasks(restarts, "restart"))
 }
 
-/// The same as `docker service update` lines.
+/// Formats the plan as `docker service update` commands, one line for each active unit.
 pub(crate) fn docker_lines(plan: &Plan) -> String {
     let lines: Vec<_> = plan.active().map(|(_, unit)| export::update(&unit.to.image, &unit.service)).collect();
     lines.join("\n")

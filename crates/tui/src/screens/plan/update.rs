@@ -1,27 +1,27 @@
-//! The plan's screen: it is made, looked at, acknowledged and applied.
+//! The update of the plan screen: making, reviewing, acknowledging and applying a plan.
 
 use crate::action::Action;
 use crate::availability::{drift_goal, rollback_goal};
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Detail, LineUse, Modal, Question};
+use crate::dialogs::state::{Asked, Detail, Dialog, LineUse, Question};
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Stage, mode, target};
-use crate::screens::plan::state::{PlanState, Stepping, docker_lines, forget_old};
+use crate::screens::plan::state::{PauseMode, PlanState, docker_lines, forget_old};
 use crate::selection::Selection;
-use crate::state::{Guard, Screen, State};
+use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::{Action as Doing, Credentials, Plan};
 use pinnace_core::plan::{CredentialSource, UpdateOrder};
-use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, Saved, plural};
+use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, SavedPlan, plural};
 use pinnace_core::text::clean;
 
 use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::Apply,
     Action::Copy,
@@ -50,14 +50,14 @@ pub(crate) fn open(state: &mut State, cluster: ClusterId, goal: Goal) {
     state.screens.push(Screen::Plan(Box::new(plan)));
 }
 
-/// Opens the plan that goes back, for what the keys act on.
+/// Opens the plan that rolls the selection back.
 pub(crate) fn open_back(state: &mut State) {
     if let Ok((cluster, goal)) = rollback_goal(state) {
         open(state, cluster, goal);
     }
 }
 
-/// After the swarm or a fact moved: looks whether the plan still holds.
+/// Completes or compares the open plans after new observations or facts.
 pub(crate) fn settle(state: &mut State) {
     let now = state.now;
     for screen in &mut state.screens {
@@ -69,7 +69,7 @@ pub(crate) fn settle(state: &mut State) {
     }
 }
 
-/// Plans anew, with facts asked for anew.
+/// Plans again on the operator's request; the caller drops the facts that are to be looked up again.
 pub(crate) fn again(state: &mut State) {
     let now = state.now;
     let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
@@ -91,7 +91,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Acknowledge => plan.warnings = plan.warnings.turned(),
         Action::Unchecked => plan.unchecked = plan.unchecked.turned(),
         Action::StepMode => {
-            plan.stepping = if plan.stepping == Stepping::On { Stepping::Off } else { Stepping::On };
+            plan.stepping = if plan.stepping == PauseMode::On { PauseMode::Off } else { PauseMode::On };
         }
         Action::Reason => crate::dialogs::update::open_line(state, LineUse::Reason),
         Action::Credentials | Action::StartFirst | Action::Newest => choose(state, action),
@@ -112,7 +112,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     Outcome::Handled
 }
 
-/// Opens the plan that starts tasks anew, for what the keys act on.
+/// Opens the plan that restarts the tasks of the selection.
 pub(crate) fn open_redeploy(state: &mut State) {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
@@ -120,14 +120,14 @@ pub(crate) fn open_redeploy(state: &mut State) {
     open(state, cluster, Goal::Redeploy { group, scope, by: RedeployImage::Same });
 }
 
-/// Opens the plan that settles drift, of what the keys act on.
+/// Opens the plan that resolves the drift of the selection.
 pub(crate) fn open_drift(state: &mut State, how: DriftResolution) {
     if let Ok((cluster, goal)) = drift_goal(state, how) {
         open(state, cluster, goal);
     }
 }
 
-/// Plans anew with another choice.
+/// Toggles an option of the plan, and plans again.
 fn choose(state: &mut State, action: Action) {
     let now = state.now;
     let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return };
@@ -152,12 +152,12 @@ fn choose(state: &mut State, action: Action) {
     plan.choose(one, now);
 }
 
-/// Saves the plan, to be carried out later by a verb.
+/// Saves the plan to a file, to be applied later from the command line.
 fn save(state: &State, effects: &mut Vec<Effect>) {
     let Some(Screen::Plan(screen)) = state.screens.last() else { return };
     let (goal, manner, plan) = (screen.goal.clone(), screen.manner.clone(), screen.shown.plan.clone());
     let name = format!("{}-{}", plan.group.name, plan.id);
-    effects.push(Effect::SavePlan { name, text: Saved::new(goal, manner, plan).write() });
+    effects.push(Effect::SavePlan { name, text: SavedPlan::new(goal, manner, plan).write() });
 }
 
 fn next_finding(plan: &mut PlanState, forward: bool) {
@@ -173,7 +173,7 @@ fn next_finding(plan: &mut PlanState, forward: bool) {
     .min(last);
 }
 
-/// Shows the chosen unit or finding in full.
+/// Opens a dialog with all details of the chosen unit or finding.
 fn details(state: &mut State) {
     let Some(Screen::Plan(screen)) = state.screens.last() else { return };
     let plan = &screen.shown.plan;
@@ -198,16 +198,16 @@ fn details(state: &mut State) {
             None => return,
         },
     };
-    state.modal = Some(Modal::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
 }
 
-/// Applies the plan; asks first where something is left out, or the cluster is protected.
+/// Applies the plan; asks for confirmation first if units are left out or the cluster is protected.
 fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Screen::Plan(screen)) = state.screens.last() else { return };
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let plan = &screen.shown.plan;
     let mut lines = left_out(plan);
-    if cluster.guard == Guard::Protected {
+    if cluster.guard == ChangeGuard::Protected {
         lines.push(format!("Cluster {} is protected: this is the second look it asks for.", clean(&cluster.name)));
     }
     if lines.is_empty() {
@@ -217,10 +217,10 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let title = format!("Apply {count} {}: {}?", plural(count, "unit"), target(plan));
     lines.push(String::new());
     lines.push("enter applies, esc does not".to_owned());
-    state.modal = Some(Modal::Ask(Question { what: Asked::Apply, title, lines }));
+    state.modal = Some(Dialog::Ask(Question { what: Asked::Apply, title, lines }));
 }
 
-/// What applying leaves out, by name.
+/// Lists the services that applying leaves out, in a line of text.
 fn left_out(plan: &Plan) -> Vec<String> {
     let blocked: Vec<_> = plan.units.iter().filter(|unit| unit.action == Doing::Blocked).collect();
     if blocked.is_empty() {
@@ -231,7 +231,7 @@ fn left_out(plan: &Plan) -> Vec<String> {
     vec![format!("Left out, as an error blocks {}: {names}", if count == 1 { "it" } else { "them" })]
 }
 
-/// Hands the plan over to be carried out, and shows that.
+/// Starts the plan as a change, and opens the change screen.
 pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     state.modal = None;
     let Some(Screen::Plan(screen)) = state.screens.last() else { return };

@@ -1,4 +1,4 @@
-//! A plan: whether it still holds, what it does to which service, and what is remarkable about that.
+//! The view of a plan: its staleness, its effect on each service, and its findings.
 //!
 //! ```text
 //!  plan 4f2c9a · database storefront                                          equal to what is live
@@ -14,8 +14,8 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::screens::change::state::{image_at, unit_name};
-use crate::screens::plan::state::{Fresh, PlanState, Stepping, Warnings, headline};
-use crate::state::{Guard, State};
+use crate::screens::plan::state::{Acknowledgement, Freshness, PauseMode, PlanState, headline};
+use crate::state::{ChangeGuard, State};
 use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::history::told;
 use pinnace_core::plan::plural;
@@ -24,11 +24,11 @@ use pinnace_core::registry::Want;
 use pinnace_core::text::clean;
 
 use crate::widgets::finding as remark;
-use crate::widgets::line_builder::{Pen, ascii, draw, select, window};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, select, window};
 use crate::widgets::symbols as signs;
 use crate::widgets::width::{middle, width, wrapped};
 
-/// The cells before what belongs to a unit.
+/// The indentation of a unit's details, in cells.
 const INDENT: usize = 16;
 
 /// Draws a plan.
@@ -42,7 +42,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let list = Rect { y: area.y + 3.min(area.height), height: area.height.saturating_sub(3), ..area };
     let (mut lines, mut chosen) = (Vec::new(), 0..0);
     let plan = &screen.shown.plan;
-    // What stands in the way of all comes first: below a hundred units nobody would see it.
+    // Errors that block the whole plan come first: below a hundred units they would be out of sight.
     for (at, finding) in plan.findings.iter().enumerate().filter(|(_, finding)| is_about_all(finding)) {
         let from = lines.len();
         lines.extend(remark::lines(finding, theme, page.room, ascii(state)));
@@ -83,23 +83,23 @@ struct Page<'a> {
     theme: &'a Theme,
     screen: &'a PlanState,
     room: usize,
-    /// The column of the units' names.
+    /// The width of the unit names, in cells.
     names: usize,
 }
 
 impl<'a> Page<'a> {
-    fn pen(&self) -> Pen<'a> {
-        Pen::new(self.theme, self.room)
+    fn pen(&self) -> LineBuilder<'a> {
+        LineBuilder::new(self.theme, self.room)
     }
 
-    /// Which plan it is, and whether it still holds.
+    /// Builds the title line: the plan's id, its group, and its staleness.
     fn title(&self) -> Line<'static> {
         let plan = &self.screen.shown.plan;
         let (text, role) = match &self.screen.fresh {
-            Fresh::Making => ("not complete yet".to_owned(), Role::Dim),
-            Fresh::Equal => ("equal to what is live".to_owned(), Role::Dim),
-            Fresh::Checking => ("something moved, looking …".to_owned(), Role::Waiting),
-            Fresh::Stale(moved) => (format!("stale: {moved}"), Role::Failing),
+            Freshness::Making => ("not complete yet".to_owned(), Role::Dim),
+            Freshness::Equal => ("equal to what is live".to_owned(), Role::Dim),
+            Freshness::Checking => ("something moved, looking …".to_owned(), Role::Waiting),
+            Freshness::Stale(moved) => (format!("stale: {moved}"), Role::Failing),
         };
         let mut pen = self.pen();
         let id = plan.id.get(..6).unwrap_or(&plan.id);
@@ -109,24 +109,24 @@ impl<'a> Page<'a> {
         pen.line()
     }
 
-    /// What it comes to, or what it waits for.
+    /// Builds the summary line: the plan's effect and options, or what an incomplete plan waits for.
     fn headline(&self) -> Line<'static> {
         let plan = &self.screen.shown.plan;
         let mut pen = self.pen();
         pen.gap(1);
-        if self.screen.fresh == Fresh::Making {
+        if self.screen.fresh == Freshness::Making {
             pen.put(Role::Waiting, &waits(self.screen));
             return pen.line();
         }
-        if let Fresh::Stale(_) = self.screen.fresh {
+        if let Freshness::Stale(_) = self.screen.fresh {
             pen.put(Role::Hint, "ctrl-r plans again; until then it is shown as it was, and cannot be applied");
             return pen.line();
         }
         pen.put(Role::Text, &headline(plan));
         if plan.active().next().is_some() {
             let step = match self.screen.stepping {
-                Stepping::On => "stops after each unit and asks",
-                Stepping::Off => "goes through",
+                PauseMode::On => "stops after each unit and asks",
+                PauseMode::Off => "goes through",
             };
             pen.put(Role::Dim, " · ").put(Role::Text, step);
             for choice in choices(self.screen) {
@@ -137,10 +137,10 @@ impl<'a> Page<'a> {
         let warnings = plan.warnings();
         match self.screen.warnings {
             _ if warnings == 0 => {}
-            Warnings::Open => {
+            Acknowledgement::Open => {
                 pen.put(Role::Dim, " · ").put(Role::Warning, &format!("{warnings} to acknowledge"));
             }
-            Warnings::Acknowledged => {
+            Acknowledgement::Acknowledged => {
                 let noun = plural(warnings, "warning");
                 pen.put(Role::Dim, " · ").put(Role::Text, &format!("{warnings} {noun} acknowledged"));
             }
@@ -148,14 +148,14 @@ impl<'a> Page<'a> {
         pen.line()
     }
 
-    /// Whether it goes without a registry, and whether that was accepted.
-    fn unchecked(&self, plan: &Plan, pen: &mut Pen<'_>) {
+    /// Adds a note if images were not confirmed by a registry, and whether the operator accepted that.
+    fn unchecked(&self, plan: &Plan, pen: &mut LineBuilder<'_>) {
         if plan.unchecked().next().is_none() {
             return;
         }
         let (role, text) = match self.screen.unchecked {
-            Warnings::Open => (Role::Warning, "no registry answers: accept with its own key"),
-            Warnings::Acknowledged => (Role::Text, "goes without the registry"),
+            Acknowledgement::Open => (Role::Warning, "no registry answers: accept with its own key"),
+            Acknowledgement::Acknowledged => (Role::Text, "goes without the registry"),
         };
         pen.put(Role::Dim, " · ").put(role, text);
     }
@@ -191,12 +191,12 @@ impl<'a> Page<'a> {
         let mut about = vec![format!("service {}", clean(&unit.service))];
         about.extend(unit.reasons.iter().map(|reason| clean(reason)));
         self.text(Role::Dim, &about.join(" · "), lines);
-        // What happens to the tasks comes first; the rest is to be read once, and stands together.
+        // The effect on the tasks comes first, in a separate paragraph; the other notes share one.
         let (first, rest) = unit.notes.split_at(unit.notes.len().min(2));
         if !first.is_empty() {
             self.text(Role::Text, &clean(&first.join(" · ")), lines);
         }
-        // Of a new image nobody expects that it ran; of one without its registry the finding tells it.
+        // That a new image never ran is expected; for an image without its registry, the finding says it already.
         let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == Action::Back;
         if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
             self.text(Role::Dim, &told(&unit.lands, self.state.now), lines);
@@ -215,7 +215,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// What the plan does beside its units.
+    /// Adds notes about the plan as a whole: the pins, the reason, and the protection of the cluster.
     fn notes(&self, plan: &Plan, lines: &mut Vec<Line<'static>>) {
         let mut notes = Vec::new();
         if plan.changes_pins() && !plan.units.is_empty() {
@@ -224,7 +224,7 @@ impl<'a> Page<'a> {
         if !self.screen.why.is_empty() {
             notes.push(format!("why: {}", clean(&self.screen.why)));
         }
-        if self.state.clusters.get(self.screen.cluster).is_some_and(|cluster| cluster.guard == Guard::Protected) {
+        if self.state.clusters.get(self.screen.cluster).is_some_and(|cluster| cluster.guard == ChangeGuard::Protected) {
             notes.push("the cluster is protected: applying asks once more".to_owned());
         }
         if !notes.is_empty() {
@@ -238,19 +238,19 @@ impl<'a> Page<'a> {
     }
 }
 
-/// What the operator chose beside.
+/// Lists the options that are on in the plan, in words.
 fn choices(screen: &PlanState) -> impl Iterator<Item = &'static str> {
     let sends = screen.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
     let first = screen.shown.plan.active().any(|(_, unit)| unit.starts_first());
     [(sends, "sends your credentials"), (first, "start-first")].into_iter().filter(|(on, _)| *on).map(|(_, text)| text)
 }
 
-/// Whether a finding stands in the way of the whole plan.
+/// Returns whether a finding blocks the whole plan.
 fn is_about_all(finding: &Finding) -> bool {
     finding.severity == Severity::Error && finding.services.is_empty()
 }
 
-/// What a plan in the making waits for.
+/// Describes what an incomplete plan waits for.
 fn waits(screen: &PlanState) -> String {
     let wants = screen.wants();
     let images: Vec<String> = wants

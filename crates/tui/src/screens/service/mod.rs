@@ -1,4 +1,4 @@
-//! One service: tasks, settings, changes.
+//! The service screen: the tasks, settings and changes of one service.
 
 pub(crate) mod query;
 pub mod state;

@@ -1,4 +1,4 @@
-//! What this screen reads from the whole state.
+//! Read-only queries of the service screen over the console's state.
 
 use std::collections::BTreeSet;
 
@@ -7,10 +7,10 @@ use crate::screens::service::state::ServiceState;
 use crate::state::State;
 use pinnace_core::registry::Want;
 
-/// The most records of changes that are asked for at once.
+/// The most change records requested at once.
 const RECORDS: usize = 20;
 
-/// The records of its changes that are not read yet.
+/// Returns the queries for the service's change records that are not read yet.
 pub(crate) fn wants(state: &State, screen: &ServiceState) -> BTreeSet<Want> {
     let span = Span::Service(screen.group.clone(), screen.name.clone());
     let unread = entries(state.world(), &span).into_iter().filter(|entry| entry.record.is_none());

@@ -11,23 +11,23 @@ use crate::screens::service::tasks;
 use crate::selection::Selection;
 use crate::state::{Cluster, Scroll};
 
-/// A part of the service screen.
+/// A tab of the service screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Tab {
-    /// Its tasks.
+    /// The tasks, by slot.
     #[default]
     Tasks,
-    /// Its labels, constraints and update policy.
+    /// The labels, constraints and update policy.
     Settings,
-    /// Its changes.
+    /// The changes that edited the service.
     Changes,
 }
 
 impl Tab {
-    /// All of them, in order.
+    /// All tabs in display order.
     pub const ALL: [Self; 3] = [Self::Tasks, Self::Settings, Self::Changes];
 
-    /// Its title.
+    /// Returns the tab's title in capitals.
     pub fn title(self) -> &'static str {
         match self {
             Self::Tasks => "TASKS",
@@ -37,25 +37,23 @@ impl Tab {
     }
 }
 
-/// One service.
+/// The state of the service screen.
 #[derive(Clone, Debug)]
 pub struct ServiceState {
-    /// The cluster.
     pub cluster: ClusterId,
     /// The service's id.
     pub service: String,
-    /// Its name, also once it is gone.
+    /// The service's name, kept so that it is known after the service is removed.
     pub name: String,
-    /// Its group.
     pub group: GroupKey,
-    /// The part shown.
+    /// The tab shown.
     pub tab: Tab,
-    /// Where in it.
+    /// The cursor and the first line shown in the tab.
     pub scroll: Scroll,
 }
 
 impl ServiceState {
-    /// The service, its image, and the task or the change under the cursor.
+    /// Returns the service, its image, and the task or change under the cursor.
     pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
         let world = one.map(|one| &one.world);
         let task = |world: &World| tasks::by_slot(world, &self.service).get(self.scroll.at).map(|task| task.id.clone());

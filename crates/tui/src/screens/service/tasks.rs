@@ -1,4 +1,4 @@
-//! A service's tasks and settings, in the order and the words they are shown in.
+//! The tasks and settings of a service, in the order and wording of the screen.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use pinnace_core::text::clean;
 use pinnace_core::time::age;
 use pinnace_core::world::World;
 
-/// Sorts a service's tasks: slot by slot (by node for a global one), the newest of each first.
+/// Sorts a service's tasks by slot (for a global service by node), the newest task of each slot first.
 pub(crate) fn by_slot<'a>(world: &'a World, service: &str) -> Vec<&'a Task> {
     let mut tasks: Vec<_> = world.tasks(service).iter().collect();
     tasks.sort_by_cached_key(|task| (place(world, task), std::cmp::Reverse((task.created, task.since))));
@@ -22,7 +22,7 @@ pub fn newest_first<'a>(world: &'a World, service: &str) -> Vec<&'a Task> {
     tasks
 }
 
-/// The slot, or the node of a global service's task.
+/// Returns the sort key of a task: its slot, or the node for a task of a global service.
 pub fn place(world: &World, task: &Task) -> (u64, String) {
     match task.slot {
         Some(slot) => (slot, String::new()),
@@ -30,13 +30,13 @@ pub fn place(world: &World, task: &Task) -> (u64, String) {
     }
 }
 
-/// The host a task is on.
+/// Returns the host name of a task's node, or the node's id if the node is unknown; empty without a node.
 pub fn host(world: &World, task: &Task) -> String {
     let Some(id) = &task.node else { return String::new() };
     world.nodes.get(id).map_or_else(|| clean(id), |node| clean(&node.hostname))
 }
 
-/// Whether a task failed, or is where nobody hears of it.
+/// Returns whether a task failed, or should run and reports an error.
 pub(crate) fn is_bad(task: &Task) -> bool {
     task.state.is_failure() || (!task.error.is_empty() && task.desired == TaskState::Running)
 }
@@ -44,15 +44,15 @@ pub(crate) fn is_bad(task: &Task) -> bool {
 /// A line of a service's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Setting {
-    /// The name of a part.
+    /// The heading of a section.
     Title(&'static str),
     /// A name and a value.
     Pair(String, String),
-    /// What to beware of.
+    /// A warning about the update policy.
     Danger(String),
 }
 
-/// Lists a service's settings: what its tasks are, how it is updated, its labels.
+/// Lists a service's settings: its tasks, its update policy and its labels.
 pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
     let pair = |name: &str, value: String| Setting::Pair(name.to_owned(), value);
     let mode = match &service.mode {
@@ -105,7 +105,7 @@ fn policy(service: &Service) -> Vec<Setting> {
     lines
 }
 
-/// What is dangerous about a service's update policy.
+/// Lists the dangers in a service's update policy.
 pub(crate) fn dangers(service: &Service) -> Vec<String> {
     let policy = &service.policy;
     let many = match service.mode {

@@ -1,7 +1,7 @@
-//! The service screen's actions.
+//! The update of the service screen.
 
 use crate::action::Action;
-use crate::dialogs::state::{Detail, Modal};
+use crate::dialogs::state::{Detail, Dialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens::history::state as history;
@@ -19,7 +19,7 @@ use crate::update::body;
 use crate::update::copy;
 use crate::update::motion;
 
-/// The actions of this screen alone, besides moving about.
+/// The actions that only this screen has, without cursor movement.
 pub(crate) const ACTIONS: &[Action] = &[
     Action::Open,
     Action::Details,
@@ -32,9 +32,9 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::Right,
 ];
 
-/// How many lines of the list are on the screen.
+/// Returns the height of the list in lines.
 fn page(state: &State) -> usize {
-    // A line of tabs, and the names of columns.
+    // Two lines are taken: the tabs, and the column headings.
     usize::from(layout::titled(body(state), SERVICE_SUMMARY).list.height.saturating_sub(2))
 }
 
@@ -79,7 +79,7 @@ fn turn(screen: &mut ServiceState, forward: bool) {
     screen.scroll = Scroll::default();
 }
 
-/// How many lines the tab has.
+/// Returns the number of lines in the tab.
 fn length(state: &State, screen: &ServiceState) -> usize {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return 0 };
     match screen.tab {
@@ -113,7 +113,7 @@ fn next_bad(state: &mut State, screen: &ServiceState, page: usize, forward: bool
     }
 }
 
-/// Shows the chosen task in full.
+/// Opens a dialog with all details of the chosen task.
 fn details(state: &mut State, screen: &ServiceState) {
     let offset = state.offset;
     let Some(world) = state.clusters.get(screen.cluster).map(|cluster| &cluster.world) else { return };
@@ -136,5 +136,5 @@ fn details(state: &mut State, screen: &ServiceState) {
         }
     }
     lines.extend(task.exit_code.map(|code| format!("exit     {code}")));
-    state.modal = Some(Modal::Detail(Detail { title: format!("a task of {}", clean(&screen.name)), lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(Detail { title: format!("a task of {}", clean(&screen.name)), lines, top: 0 }));
 }

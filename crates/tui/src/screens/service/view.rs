@@ -1,4 +1,4 @@
-//! One service: how it is, then its tasks by slot, its settings, its changes.
+//! The view of a service: its state, and a tab with its tasks, its settings or its changes.
 //!
 //! ```text
 //!  failing   0/1 · shop stack · replicated, 1
@@ -30,12 +30,12 @@ use pinnace_core::text::clean;
 
 use crate::screens::fleet::row_view::ago;
 use crate::widgets::detail_panel::task_image;
-use crate::widgets::line_builder::{Pen, ascii, draw, select};
+use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};
 use crate::widgets::symbols as signs;
 use crate::widgets::table::{Column, Table};
 use crate::widgets::width::middle;
 
-/// Draws a service.
+/// Draws the service screen.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ServiceState) {
     let body = layout::Area { x: area.x, y: area.y, width: area.width, height: area.height };
     let parts = layout::titled(body, SERVICE_SUMMARY);
@@ -47,7 +47,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
             draw(frame, summary, at, line);
         }
     } else {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(Role::Failing, "This service is gone. What it ran is in its changes.");
         draw(frame, summary, 0, &pen.line());
     }
@@ -70,7 +70,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
 }
 
 fn tabs(frame: &mut Frame<'_>, area: Rect, screen: &ServiceState, theme: &Theme) {
-    let mut pen = Pen::new(theme, usize::from(area.width));
+    let mut pen = LineBuilder::new(theme, usize::from(area.width));
     pen.gap(1);
     for tab in Tab::ALL {
         let chosen = tab == screen.tab;
@@ -90,7 +90,7 @@ fn summarise(
 ) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut pair = |name: &str, parts: Vec<(Role, String)>| {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).column(Role::Dim, name, 10);
         for (role, text) in parts {
             pen.put(role, &text);
@@ -155,14 +155,14 @@ fn task_lines(
     (table.heading(theme), lines)
 }
 
-/// A task, and whether it is the first one listed of its slot.
+/// A task of the table; `first` marks the first task listed for its slot.
 struct TaskRow<'a> {
     task: &'a Task,
     first: bool,
 }
 
 impl TaskRow<'_> {
-    /// What is over and did not fail is quiet.
+    /// Returns the text style: dim for a task that should not run any more and did not fail.
     fn role(&self) -> Role {
         let is_old = self.task.desired != TaskState::Running && !self.task.state.is_failure();
         if is_old { Role::Dim } else { Role::Text }
@@ -205,7 +205,7 @@ fn setting_lines(cluster: &Cluster, screen: &ServiceState, theme: &Theme, room: 
     let Some(service) = cluster.world.services.get(&screen.service) else { return Vec::new() };
     let settings = tasks::settings(&cluster.world, service);
     let line = |setting: &Setting| {
-        let mut pen = Pen::new(theme, room);
+        let mut pen = LineBuilder::new(theme, room);
         match setting {
             Setting::Title(text) => pen.gap(1).put(Role::TableHeader, text),
             Setting::Pair(name, value) => {

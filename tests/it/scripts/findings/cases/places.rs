@@ -1,10 +1,10 @@
-//! Findings about the place of a change, and about plans.
+//! Cases about the target of a change, and about plans.
 
 use super::super::{At, CASE, Case};
 
-/// All of them.
+/// Cases about nodes and services first, then about plans.
 pub(super) const ALL: &[Case] = &[
-    // Its place.
+    // The target of the change.
     Case {
         code: "no-node-fits",
         group: "picky",

@@ -1,4 +1,4 @@
-//! One unit of a change: what it is, its steps with their times, and what is seen of it.
+//! The view of one unit of a change: its images and state, its steps with their durations, and its tasks.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
 impl Page<'_> {
-    /// A unit: a line on what it is and how it stands, its steps, and what is seen of it.
+    /// Adds the lines of a unit: its images and state, its steps, its notes, and its tasks while it has the focus.
     pub(crate) fn unit(&self, at: usize, unit: &UnitProgress, focus: bool, lines: &mut Vec<Line<'static>>) {
         let planned = self.seen.plan.and_then(|plan| plan.units.get(at));
         let (sign, role) = signs::unit(unit.state, ascii(self.state));
@@ -38,7 +38,7 @@ impl Page<'_> {
             pen.put(Role::Dim, &self.way(planned, unit, room));
         }
         let word = match unit.state {
-            // Nobody watches it, so nobody knows whether the post landed.
+            // No client watches the change, so it is unknown whether the engine accepted the post.
             UnitState::Posting | UnitState::PuttingBack if self.seen.is_left_open() => "in doubt",
             UnitState::Untouched if self.seen.progress.ended.is_some() => "not touched",
             state => word(state),
@@ -67,7 +67,7 @@ impl Page<'_> {
         })
     }
 
-    /// From which image to which, in the direction it goes now; where that is too long, only to which.
+    /// Formats `from → to` in the unit's current direction; if that is too long, only `→ to`.
     fn way(&self, planned: &Unit, unit: &UnitProgress, room: usize) -> String {
         let arrow = signs::arrow(ascii(self.state));
         let (from, to) = (image_at(&planned.from.image), image_at(&planned.to.image));
@@ -76,7 +76,7 @@ impl Page<'_> {
         if width(&whole) <= room { whole } else { middle(&format!("{arrow} {to}"), room) }
     }
 
-    /// The steps: those that are over with what they took, the one in work, those to come.
+    /// Builds the line of steps: the finished ones with their durations, the current one, and those to come.
     fn steps(&self, planned: Option<&Unit>, unit: &UnitProgress) -> Line<'static> {
         let mut pen = self.pen();
         pen.gap(7);
@@ -86,7 +86,7 @@ impl Page<'_> {
             pen.put(Role::Dim, "returning:").gap(2);
         }
         let steps = unit.steps();
-        // What goes back ran here: nobody asks for it again.
+        // The image of a rollback ran here before, so there is no verify step.
         let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::New);
         for phase in Phase::ALL.into_iter().filter(|phase| verifies || *phase != Phase::Verify) {
             match steps.iter().rev().find(|(known, ..)| *known == phase) {
@@ -110,12 +110,12 @@ impl Page<'_> {
         pen.line()
     }
 
-    /// What is seen of the unit in work.
+    /// Adds the live details of the current unit: the engine's update status, what it waits for, and its tasks.
     fn in_work(&self, at: usize, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
         if !unit.update.is_empty() {
             self.below(Role::Dim, &format!("engine: {}", clean(&unit.update)), lines);
         }
-        // Where it is asked about, it stands above.
+        // An open question about the unit already shows this text above.
         if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
             self.below(Role::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
         }
@@ -124,7 +124,7 @@ impl Page<'_> {
         }
     }
 
-    /// A task; `new` is one of the new image, whichever way the unit goes.
+    /// Builds the line of a task. `new` marks the image that the plan brings, in either direction of the unit.
     fn task(&self, task: &TaskLine, direction: Direction) -> Line<'static> {
         let mut pen = self.pen();
         let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
@@ -146,7 +146,7 @@ impl Page<'_> {
     }
 }
 
-/// How a unit stands, in the words of this screen.
+/// Returns this screen's word for a unit state.
 fn word(state: UnitState) -> &'static str {
     match state {
         UnitState::Untouched => "to do",
@@ -159,7 +159,7 @@ fn word(state: UnitState) -> &'static str {
     }
 }
 
-/// What a step took: `0.2s`, `01:12`.
+/// Formats the duration of a step: `0.2s`, `01:12`.
 fn short(took: Duration) -> String {
     if took < Duration::from_secs(10) { format!("{:.1}s", took.as_secs_f64()) } else { span(took) }
 }

@@ -1,4 +1,4 @@
-//! Which rows there are, and how many lines each may take.
+//! The choice of the fleet's rows, and of the lines that each may take.
 
 use std::collections::BTreeSet;
 
@@ -13,13 +13,13 @@ use crate::screens::change::others;
 use crate::screens::fleet::rows::service::{is_news, missing, row};
 use crate::screens::fleet::rows::{Fold, GroupRow, Row, ServiceRow, View};
 
-/// Makes the rows: groups with trouble first, then those at work, then the others; by name.
+/// Builds the rows: groups in trouble first, then those that are updating, then the others; each by name.
 pub fn build(view: &View<'_>) -> Vec<Row> {
     let mut groups: Vec<Group<'_>> = gather(view);
     groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
-    let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Squeeze::ALL[0] };
+    let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Density::ALL[0] };
     let mut rows = Vec::new();
-    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != Class::Quiet);
+    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != GroupOrder::Quiet);
     for group in loud {
         group.rows(view, squeeze, &mut rows);
     }
@@ -27,28 +27,28 @@ pub fn build(view: &View<'_>) -> Vec<Row> {
     rows
 }
 
-/// The lines of all rows together.
+/// Counts the lines of all rows.
 pub fn total_lines(rows: &[Row]) -> usize {
     rows.iter().map(Row::lines).sum()
 }
 
-/// The lines before a row.
+/// Counts the lines before the row at `index`.
 pub(crate) fn lines_before(rows: &[Row], index: usize) -> usize {
     rows.iter().take(index).map(Row::lines).sum()
 }
 
-/// How much is left out so that trouble fits on the first page.
+/// The density of the list: what is left out so that all trouble fits on the first page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Squeeze {
-    /// Whether groups that are well are open.
+struct Density {
+    /// True if healthy groups are open.
     well_open: bool,
-    /// Whether services that are well are shown beside troubled ones.
+    /// True if healthy services are listed beside those in trouble.
     siblings: bool,
-    /// The lines a troubled row may have below it.
+    /// The most detail lines below a row.
     lines: usize,
 }
 
-impl Squeeze {
+impl Density {
     const ALL: [Self; 5] = [
         Self { well_open: true, siblings: true, lines: 2 },
         Self { well_open: false, siblings: true, lines: 2 },
@@ -58,11 +58,11 @@ impl Squeeze {
     ];
 }
 
-/// The least squeeze under which all trouble is on the first page.
-fn fitting(view: &View<'_>, groups: &[Group<'_>]) -> Squeeze {
-    let loud = |group: &&Group<'_>| group.class != Class::Quiet;
+/// Returns the first level of [`Density::ALL`] at which all trouble fits on the first page.
+fn fitting(view: &View<'_>, groups: &[Group<'_>]) -> Density {
+    let loud = |group: &&Group<'_>| group.class != GroupOrder::Quiet;
     let quiet = !groups.iter().all(|group| loud(&group));
-    let fits = |squeeze: &&Squeeze| {
+    let fits = |squeeze: &&Density| {
         if squeeze.siblings && groups.iter().filter(loud).map(Group::count).sum::<usize>() > view.page {
             return false;
         }
@@ -72,20 +72,20 @@ fn fitting(view: &View<'_>, groups: &[Group<'_>]) -> Squeeze {
         }
         total_lines(&rows) + usize::from(quiet && !squeeze.well_open) <= view.page
     };
-    // What cannot fit is not laid out to find that out.
+    // A list far longer than the page cannot fit at the first level, so it is not laid out there.
     let many = groups.iter().map(|group| group.count() + 1).sum::<usize>() > view.page * 2;
     let from = usize::from(many);
-    Squeeze::ALL[from..].iter().find(fits).copied().unwrap_or(Squeeze::ALL[4])
+    Density::ALL[from..].iter().find(fits).copied().unwrap_or(Density::ALL[4])
 }
 
-/// The groups that are well: as many as the page takes, then one line for the rest.
-fn quiet_rows(view: &View<'_>, quiet: &[&Group<'_>], squeeze: Squeeze, rows: &mut Vec<Row>) {
+/// Adds the healthy groups: as many as the page has room for, then one line for the rest.
+fn quiet_rows(view: &View<'_>, quiet: &[&Group<'_>], squeeze: Density, rows: &mut Vec<Row>) {
     let open_rest = view.folds.rest == Some(Fold::Open) || !view.filter.is_empty() || squeeze.well_open;
     let left = view.page.saturating_sub(total_lines(rows));
     let mut shown = if open_rest || quiet.len() <= left { quiet.len() } else { left.saturating_sub(1) };
     let (mut groups, mut services) = (0, 0);
     for group in quiet {
-        // What the operator opened stays where it is.
+        // A group that the operator opened is always listed.
         let opened = view.folds.groups.get(group.key) == Some(&Fold::Open);
         if opened || group.is_kept(view) || shown > 0 {
             shown = shown.saturating_sub(1);
@@ -100,18 +100,18 @@ fn quiet_rows(view: &View<'_>, quiet: &[&Group<'_>], squeeze: Squeeze, rows: &mu
     }
 }
 
-/// A group on its way to rows.
+/// A group while its rows are built.
 struct Group<'a> {
     key: &'a GroupKey,
-    class: Class,
+    class: GroupOrder,
     services: Vec<&'a Service>,
     missing: Vec<(&'a Entry, &'a Unit)>,
     pins: Option<PinDoc>,
 }
 
-/// The order of groups.
+/// The urgency of a group or service, in display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+enum GroupOrder {
     Trouble,
     AtWork,
     Quiet,
@@ -128,14 +128,14 @@ fn gather<'a>(view: &View<'a>) -> Vec<Group<'a>> {
         }
         let history = view.world.history(key);
         let pins = history.pins().ok().flatten().map(pins::read);
-        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(Class::Quiet);
-        let class = if missing.is_empty() { class } else { Class::Trouble };
+        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(GroupOrder::Quiet);
+        let class = if missing.is_empty() { class } else { GroupOrder::Trouble };
         groups.push(Group { key, class, services, missing, pins });
     }
     groups
 }
 
-/// What the newest change that can be read named, and what is gone since.
+/// Returns the units of the newest change with a known record whose services no longer exist.
 fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a Entry, &'a Unit)> {
     let newest = view.world.history(key).newest_first().find(|entry| entry.record.is_some());
     let Some((entry, record)) = newest.and_then(|entry| Some((entry, entry.record.as_ref()?))) else {
@@ -147,11 +147,11 @@ fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a Ent
     gone.filter(passes).map(|unit| (entry, unit)).collect()
 }
 
-fn class_of(view: &View<'_>, service: &Service) -> Class {
+fn class_of(view: &View<'_>, service: &Service) -> GroupOrder {
     match view.world.health(&service.id) {
-        Some(health) if health.state.is_trouble() => Class::Trouble,
-        Some(health) if health.state == State::Updating => Class::AtWork,
-        _ => Class::Quiet,
+        Some(health) if health.state.is_trouble() => GroupOrder::Trouble,
+        Some(health) if health.state == State::Updating => GroupOrder::AtWork,
+        _ => GroupOrder::Quiet,
     }
 }
 
@@ -160,19 +160,21 @@ impl Group<'_> {
         self.services.len() + self.missing.len()
     }
 
-    fn is_open(&self, view: &View<'_>, squeeze: Squeeze) -> bool {
+    fn is_open(&self, view: &View<'_>, squeeze: Density) -> bool {
         match view.folds.groups.get(self.key) {
             Some(fold) => *fold == Fold::Open,
-            None => !view.filter.is_empty() || squeeze.well_open || self.class != Class::Quiet || self.is_kept(view),
+            None => {
+                !view.filter.is_empty() || squeeze.well_open || self.class != GroupOrder::Quiet || self.is_kept(view)
+            }
         }
     }
 
-    /// Whether the operator is on one of its services.
+    /// Returns whether the cursor is on one of the group's services.
     fn is_kept(&self, view: &View<'_>) -> bool {
         view.kept.is_some_and(|kept| self.services.iter().any(|service| service.id == kept))
     }
 
-    fn rows(&self, view: &View<'_>, squeeze: Squeeze, rows: &mut Vec<Row>) {
+    fn rows(&self, view: &View<'_>, squeeze: Density, rows: &mut Vec<Row>) {
         let lone = self.key.kind == GroupKind::Service;
         let open = lone || self.is_open(view, squeeze);
         if !lone {
@@ -182,18 +184,18 @@ impl Group<'_> {
             return;
         }
         let chosen = view.folds.groups.get(self.key) == Some(&Fold::Open);
-        let all = lone || chosen || squeeze.siblings || self.class == Class::Quiet;
+        let all = lone || chosen || squeeze.siblings || self.class == GroupOrder::Quiet;
         let mut left_out = 0;
         let mut own: Vec<ServiceRow> = Vec::new();
         for service in &self.services {
-            if all || class_of(view, service) != Class::Quiet || view.kept == Some(service.id.as_str()) {
+            if all || class_of(view, service) != GroupOrder::Quiet || view.kept == Some(service.id.as_str()) {
                 own.push(row(view, self.key, self.pins.as_ref(), service));
             } else {
                 left_out += 1;
             }
         }
         own.extend(self.missing.iter().map(|(entry, unit)| missing(self.key, entry, unit)));
-        // Trouble first; among equals the members' order, which they have already.
+        // Trouble first. The sort is stable: equal rows keep the order of the members.
         own.sort_by_key(|row| (!row.state.is_trouble(), row.state != State::Updating && !is_news(row, view.now)));
         for mut row in own {
             row.lines = row.lines.min(squeeze.lines);

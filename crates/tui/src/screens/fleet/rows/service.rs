@@ -1,4 +1,4 @@
-//! One service's row.
+//! The construction of a service's row.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use pinnace_core::time::Time;
 
 use crate::screens::fleet::rows::{Change, Mark, ServiceRow, View, Wrong};
 
-/// For how long it is told in full that the engine went back by itself.
+/// The time for which an automatic rollback by the engine is shown in full.
 const NEWS: Duration = Duration::from_secs(24 * 3600);
 
-/// Makes a service's row; the lines below it are as many as there is to say.
+/// Builds the row of a service, with a detail line for its change and one for its problem, if any.
 pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
     let unknown = Health {
         state: State::Unknown,
@@ -43,7 +43,7 @@ pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, serv
     let changed = changed(view, service, health);
     let wrong = wrong(view, service, health);
     let lines = usize::from(changed.is_some()) + usize::from(wrong.is_some());
-    // What is in trouble is so since it was changed, not since the newest of its tasks was tried.
+    // Trouble after a change began with the change, not with the newest attempt to start a task.
     let since = match &changed {
         Some(Change::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
         _ => health.since,
@@ -51,7 +51,7 @@ pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, serv
     let drift = pins.and_then(|doc| drift::of(view.world, group, doc, service));
     let mut marks = marks(view, service, health, drift.as_ref());
     if wrong.as_ref().is_some_and(|wrong| wrong.cause.is_some()) {
-        // The line below says it in full.
+        // The detail line states the cause in full.
         marks.retain(|mark| *mark != Mark::Gone);
     }
     ServiceRow {
@@ -76,7 +76,7 @@ pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, serv
     }
 }
 
-/// Makes the row of a service that a change named and that is gone.
+/// Builds the row of a service that a change names and that no longer exists.
 pub(crate) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRow {
     let at = entry.slot.labels.at.or(entry.slot.created);
     ServiceRow {
@@ -101,8 +101,8 @@ pub(crate) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRo
     }
 }
 
-/// The image a change left a unit on.
-fn left_by<'a>(entry: &Entry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageAt {
+/// Returns the image on which a change left a unit.
+fn left_by<'a>(entry: &Entry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageWithDigest {
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
     let at = units.into_iter().position(|one| one.service == unit.service).unwrap_or(0);
     let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Posting);
@@ -145,7 +145,8 @@ fn wrong(view: &View<'_>, service: &Service, health: &Health) -> Option<Wrong> {
     })
 }
 
-/// What a node that is down means for a service: what ran there is not known to run, and its replacement may wait.
+/// Describes the problem of a service with a node that is down: the state of its tasks there is unknown, and
+/// their replacements may be pending.
 fn node_down(view: &View<'_>, service: &Service) -> Wrong {
     let tasks = view.world.tasks(&service.id);
     let nodes = tasks.iter().filter(|task| !task.state.is_over()).filter_map(|task| task.node.as_ref());
@@ -169,7 +170,7 @@ fn are(hosts: &[String]) -> String {
     }
 }
 
-/// An error without what the row says already: the image's text.
+/// Returns an error without the image reference, which the row shows already.
 pub(crate) fn short_error(text: &str, image: &str) -> String {
     let text = clean(text);
     let bare = image.split('@').next().unwrap_or(image);
@@ -182,7 +183,8 @@ pub(crate) fn short_error(text: &str, image: &str) -> String {
     cut.filter(|text| text.len() > 5).unwrap_or(text)
 }
 
-/// Why an image could not be had, as the registry tells us.
+/// Explains by the registry's answer why a node could not get an image; `None` for other errors, and until the
+/// registry is asked.
 pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
     if !is_about_image(error) {
         return None;
@@ -200,7 +202,7 @@ pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
     }
 }
 
-/// Whether an error is one that the registry can explain.
+/// Returns whether the registry's answer can explain an error.
 pub(crate) fn is_about_image(error: &str) -> bool {
     let lower = error.to_lowercase();
     ["no such image", "manifest unknown", "pull access denied", "not found: manifest"].iter().any(|e| lower.contains(e))
@@ -219,7 +221,7 @@ fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Dri
         }
         (None, Fact::Failed { why: Why::NotFound, .. }) => marks.push(Mark::Gone),
         (Some(_), Fact::Failed { why: Why::NotFound, .. }) => {
-            // A tag that was taken away says nothing of what it named.
+            // A removed tag does not mean that its image is gone: the digest decides.
             match view.facts.image(image) {
                 Fact::Failed { why: Why::NotFound, .. } => marks.push(Mark::Gone),
                 Fact::Known { .. } => marks.push(Mark::TagMoved),
@@ -243,7 +245,7 @@ fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Dri
     marks
 }
 
-/// How long ago, for the order of what is told.
+/// Returns whether the row shows a recent automatic rollback by the engine; such rows come before other healthy ones.
 pub(crate) fn is_news(row: &ServiceRow, now: Time) -> bool {
     matches!(&row.changed, Some(Change::EngineWentBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
 }

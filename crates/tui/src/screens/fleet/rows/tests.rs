@@ -5,7 +5,7 @@ use pinnace_core::swarm::{DATABASE, STACK};
 use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::world::Seen;
 
-/// A world of services, each with `up` or an error, in stacks of the name before the underscore.
+/// Builds a world of services, each with `up` or an error; the name before the underscore is the stack.
 fn world(services: &[(&str, &str)]) -> World {
     let mut world = World::default();
     let mut all: Vec<(Service, Vec<Task>)> = Vec::new();
@@ -37,7 +37,7 @@ fn rows(world: &World, folds: &Folds, filter: &str, page: usize) -> Vec<Row> {
     build(&View { world, facts: &Facts::default(), folds, filter: &filter, kept: None, page, now: NOW })
 }
 
-/// A row as a word: `v shop`, `> shop`, `failing web +2`, `more 3`, `rest 9`.
+/// Formats each row in short: `v shop`, `> shop`, `failing web +2`, `more 3`, `rest 9 in 4`.
 fn words(rows: &[Row]) -> Vec<String> {
     let word = |row: &Row| match row {
         Row::Group(row) => format!("{} {}", if row.open { "v" } else { ">" }, row.group.name),

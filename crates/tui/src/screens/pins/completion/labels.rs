@@ -1,4 +1,4 @@
-//! What a list of images says in words.
+//! The texts of the completion list.
 
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::tags::{Candidate, Here};
@@ -11,7 +11,7 @@ use crate::action::{Action, Context};
 use crate::screens::pins::completion::{Complete, Pick};
 use crate::state::{Cluster, State};
 
-/// What the list is of, and how much there is.
+/// Returns the title of the list: the repository, and its number of tags.
 pub fn title(cluster: &Cluster, list: &Complete) -> String {
     let Some(repository) = &list.repository else { return "images".to_owned() };
     let repository = clean(repository);
@@ -25,11 +25,11 @@ pub fn title(cluster: &Cluster, list: &Complete) -> String {
     format!("{repository}{count}")
 }
 
-/// Something that is missing from a list: why, and what to do.
+/// A reason why entries are missing from a list, and its remedy.
 pub struct Trouble {
-    /// Why.
+    /// The reason.
     pub text: String,
-    /// What to do; may be empty.
+    /// The remedy, as a hint to the operator; may be empty.
     pub hint: String,
 }
 
@@ -39,7 +39,7 @@ impl Trouble {
     }
 }
 
-/// Why there is less to choose from than there could be; nothing while all is as it should be.
+/// Returns the reasons why the list is incomplete; empty if nothing is missing.
 pub fn trouble(state: &State, cluster: &Cluster, list: &Complete) -> Vec<Trouble> {
     let versions = match cluster.facts.versions() {
         Fact::Failed { why: Why::Other(why), .. } => {
@@ -80,18 +80,18 @@ fn tags(state: &State, cluster: &Cluster, list: &Complete) -> Option<Trouble> {
     Some(Trouble::new(&text, &hint))
 }
 
-/// How one logs in from here.
+/// Describes how to log in to a registry from this screen.
 fn log_in(state: &State, host: &str) -> String {
     let keymap = &state.config.keymap;
     let leave = keymap.keys_for(Context::Editor, Action::LeaveText);
     match leave.zip(keymap.keys_for(Context::Pins, Action::Login)) {
-        // The list has that key first.
+        // The open list takes the first press of this key, so the key is named twice.
         Some((leave, login)) => format!("{leave} {leave} {login} logs in, for this console only"),
         None => format!("log in with `docker login {host}`"),
     }
 }
 
-/// Where the version manifest comes from, and how old it is.
+/// Describes the origin and the age of the version manifest, and why it could not be renewed.
 fn source(state: &State, cluster: &Cluster) -> String {
     let Some(manifest) = cluster.facts.versions().known() else { return String::new() };
     let old = manifest.at.map(|at| match manifest.origin {
@@ -104,7 +104,7 @@ fn source(state: &State, cluster: &Cluster) -> String {
     clean(&format!("{}{}{}", manifest.origin, old.unwrap_or_default(), problem.unwrap_or_default()))
 }
 
-/// What is remarkable about an image, in a word or two each.
+/// Returns the badges of an image, one or two words each.
 pub fn marks(image: &Candidate) -> String {
     let proposed = image.proposed.as_ref().map(|one| if one.newer { "newer" } else { "manifest" });
     let here = image.here.map(|here| match here {
@@ -117,12 +117,12 @@ pub fn marks(image: &Candidate) -> String {
     proposed.into_iter().chain(here).collect::<Vec<_>>().join(" · ")
 }
 
-/// Whether an image's tag stays what it is, in a word.
+/// Returns a word for how constant an image's tag is: `floating` or `immutable`.
 pub fn constancy(image: &Candidate) -> &'static str {
     if image.constancy.floats() { "floating" } else { "immutable" }
 }
 
-/// What the columns of a pick leave open.
+/// Describes the details of an entry that its columns do not show.
 pub fn about(state: &State, cluster: &Cluster, list: &Complete, pick: Pick) -> String {
     let mut parts = Vec::new();
     let Some(image) = list.image(pick) else {

@@ -2,7 +2,7 @@ use crate::screens::pins::completion::*;
 
 #[test]
 fn where_an_image_stands() {
-    // `|` is the cursor: all of the value, its text, and what is typed.
+    // `|` marks the cursor; expected are the range of the value, its text, and the part before the cursor.
     for (line, wanted) in [
         (r#"image = "a/b:1|""#, Some((8..15, "a/b:1", "a/b:1"))),
         (r#"image = "a/b:1"|"#, Some((8..15, "a/b:1", "a/b:1"))),

@@ -1,33 +1,33 @@
-//! Where an image stands in a line of the pins, however far it is typed.
+//! The image value in a line of the pins, complete or partly typed.
 
 use std::ops::Range;
 
 use pinnace_core::image::ImageRef;
 
-/// The value of an `image` in a line, in characters of the line.
+/// The value of an `image` key in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spot {
-    /// All of it, quotes included where there are some.
+    /// The range of the value in characters of the line, including quotes, if any.
     pub outer: Range<usize>,
-    /// What stands there, without quotes.
+    /// The value without quotes.
     text: String,
-    /// How many characters of that are before the cursor.
+    /// The number of characters of `text` before the cursor.
     before: usize,
 }
 
-/// What is typed of an image, up to the cursor.
+/// The part of an image reference before the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Typed {
-    /// All of it.
+    /// The whole part.
     pub text: String,
-    /// The repository, where that is one already.
+    /// The repository, if the part has a valid one already.
     pub repository: Option<String>,
-    /// The tag as far as it is typed; none: there is no `:` before the cursor.
+    /// The tag typed so far, may be empty; `None` if no `:` of a tag is before the cursor.
     pub tag: Option<String>,
 }
 
 impl Spot {
-    /// Finds the value that the cursor is in; none in a comment, in another key, or before the `=`.
+    /// Finds the value at the cursor; `None` in a comment, in another key, or before the `=`.
     pub fn find(line: &str, cursor: usize) -> Option<Self> {
         let line: Vec<char> = line.chars().collect();
         let blank = |at: usize| line.get(at).is_some_and(|c| c.is_whitespace());
@@ -46,7 +46,8 @@ impl Spot {
         let start = skip(equals + 1);
         let quote = line.get(start).copied().filter(|c| matches!(c, '"' | '\''));
         let inner = start + usize::from(quote.is_some());
-        // An image has no blanks: where the closing quote is missing it ends at one, or where a comment begins.
+        // An image has no blanks: without a closing quote the value ends at a
+        // blank; without any quote, at a comment too.
         let is_end = |at: &usize| match quote {
             Some(quote) if line.iter().skip(inner).any(|c| *c == quote) => line[*at] == quote,
             Some(_) => line[*at].is_whitespace(),
@@ -55,7 +56,7 @@ impl Spot {
         let end = (inner..line.len()).find(is_end).unwrap_or(line.len());
         let is_closed = quote.is_some() && line.get(end).copied() == quote;
         let outer = start..end + usize::from(is_closed);
-        // Behind the value as well, as long as no comment is there.
+        // A cursor after the value counts too, unless a comment begins before it.
         if line.get(outer.end..cursor.min(line.len())).is_some_and(|rest| rest.contains(&'#')) {
             return None;
         }
@@ -64,12 +65,12 @@ impl Spot {
         Some(Self { outer, text, before })
     }
 
-    /// What stands there.
+    /// Returns the value without quotes.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// What is typed, up to the cursor.
+    /// Splits the part before the cursor into repository and tag.
     pub fn typed(&self) -> Typed {
         let text: String = self.text.chars().take(self.before).collect();
         let name = text.split('@').next().unwrap_or_default();
@@ -82,7 +83,7 @@ impl Spot {
     }
 }
 
-/// Whether this is the host of a registry so far: what follows its `:` is a port.
+/// Returns whether the text is the host of a registry, so that a `:` after it begins a port.
 fn is_host(text: &str) -> bool {
     !text.contains('/') && (text.contains('.') || text.split(':').next() == Some("localhost"))
 }
