@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use futures_util::{StreamExt as _, stream};
 use pinnace_core::image::ImageRef;
 use pinnace_engine::credentials::Credentials;
-use pinnace_engine::registry::{Dial, Policy, Registry};
+use pinnace_engine::registry::{Policy, Registry, RegistryTransport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -87,9 +87,9 @@ fn told(took: Duration, failed: usize) -> String {
 }
 
 /// Connections that note down what is asked over them.
-fn recorder(lines: &Lines) -> Dial {
+fn recorder(lines: &Lines) -> RegistryTransport {
     let lines = Arc::clone(lines);
-    Dial::Memory(Arc::new(move |uri| {
+    RegistryTransport::Memory(Arc::new(move |uri| {
         let (near, far) = tokio::io::duplex(1 << 16);
         let host = uri.authority().map(ToString::to_string).unwrap_or_default();
         tokio::spawn(pass(far, host, Arc::clone(&lines)));

@@ -8,19 +8,21 @@ use tokio::sync::mpsc;
 use super::Exit;
 use super::args::{ApplyArgs, Edit, OnFailure, PlanArgs, TargetArgs};
 use super::drawn::{self, Drawn};
-use super::drift::{self, Drift};
+use super::drift::{self, DriftChoice};
 use super::out::Out;
 use super::session::{Failure, Session, Stage, usage};
-use pinnace_core::change::{Event, Kind, Mode, OnFailure as Rule, Order, Phase, Progress, UnitProgress};
+use pinnace_core::change::{
+    Event, EventKind, ExecutionMode, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
+};
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
-use pinnace_core::plan::{Action, Plan, Unit};
-use pinnace_core::plan::{Consent, Draft, Goal, RedeployImage, RollbackChoice, Scope, plural};
+use pinnace_core::plan::{Consent, Goal, PlanDraft, RedeployImage, RollbackChoice, Scope, plural};
+use pinnace_core::plan::{Plan, Unit, UnitAction};
 use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
-use pinnace_engine::execute::{ChangeControl, Options, Outcome, Start, execute, new_change};
+use pinnace_engine::execute::{ChangeControl, ExecuteOptions, RunOutcome, Start, execute, new_change};
 use pinnace_engine::identity;
 
 /// Formats a count with its noun: `3 units`.
@@ -32,7 +34,7 @@ pub fn counted(count: usize, noun: &str) -> String {
 pub async fn apply(
     stage: &Stage,
     group: &str,
-    (edit, settle): (&Edit, Option<Drift>),
+    (edit, settle): (&Edit, Option<DriftChoice>),
     ways: &PlanArgs,
     how: &ApplyArgs,
     json: bool,
@@ -86,7 +88,7 @@ async fn towards(
     carry_out(&session, drawn.draft, &how.how, how.json).await
 }
 
-async fn carry_out(session: &Session, draft: Draft, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
+async fn carry_out(session: &Session, draft: PlanDraft, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
     let plan = &draft.plan;
     if !json {
         session.out.plan(plan);
@@ -110,9 +112,9 @@ async fn carry_out(session: &Session, draft: Draft, how: &ApplyArgs, json: bool)
 }
 
 /// Prints why a plan must not be applied to the error stream, and returns the exit code; `None` if it may be applied.
-fn obstacle(out: &Out, draft: &Draft, how: &ApplyArgs) -> Option<Exit> {
+fn obstacle(out: &Out, draft: &PlanDraft, how: &ApplyArgs) -> Option<Exit> {
     let plan = &draft.plan;
-    let blocked = plan.units.iter().filter(|unit| unit.action == Action::Blocked).count();
+    let blocked = plan.units.iter().filter(|unit| unit.action == UnitAction::Blocked).count();
     let active = plan.active().count();
     if blocked > 0 && active > 0 && !how.partial {
         let text = format!("not started: errors block {} of {}", counted(blocked, "unit"), blocked + active);
@@ -131,7 +133,7 @@ fn obstacle(out: &Out, draft: &Draft, how: &ApplyArgs) -> Option<Exit> {
 }
 
 /// Returns the options for applying a change, from the flags, the kind of group and the settings.
-pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String) -> Options {
+pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String) -> ExecuteOptions {
     let on_failure = match (how.on_failure, group.kind) {
         (Some(OnFailure::All), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::All,
         (Some(OnFailure::Unit), _) | (None, GroupKind::Database) => Rule::Unit,
@@ -141,8 +143,8 @@ pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String)
     let settings = &session.config.settings;
     let settle = how.settle.unwrap_or_else(|| settings.settle_seconds.into());
     let stuck = how.stuck.unwrap_or_else(|| settings.stuck_seconds.into());
-    Options {
-        mode: Mode { on_failure, step: how.step, asks: false },
+    ExecuteOptions {
+        mode: ExecutionMode { on_failure, step: how.step, asks: false },
         settle: Duration::from_secs(settle),
         stuck: Duration::from_secs(stuck),
         by,
@@ -155,7 +157,7 @@ pub async fn follow(
     session: &Session,
     plan: &Plan,
     start: Start,
-    options: Options,
+    options: ExecuteOptions,
     json: bool,
 ) -> Result<Exit, Failure> {
     session.warn_of_the_journal();
@@ -228,7 +230,7 @@ fn notes(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
 fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let units = plan.units.iter().zip(&progress.units);
     let steps = units.flat_map(|(unit, progress)| progress.steps().into_iter().map(move |step| (unit, step)));
-    let told = |(unit, (phase, at, took)): (&Unit, (Phase, Time, Option<Duration>))| {
+    let told = |(unit, (phase, at, took)): (&Unit, (UnitPhase, Time, Option<Duration>))| {
         let seconds = took.map(|took| took.as_secs_f64());
         serde_json::json!({ "service": unit.service, "step": phase.word(), "at": at, "seconds": seconds })
     };
@@ -238,39 +240,39 @@ fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
 /// Formats a unit's steps for people: ` (check 0.0 s, update 0.1 s, converge 6.2 s)`; empty while a step is running.
 fn took(unit: &UnitProgress) -> String {
     let steps: Vec<_> = unit.steps().iter().map(|(phase, _, took)| took.map(|took| (*phase, took))).collect();
-    let text = |(phase, took): &(Phase, Duration)| format!("{} {:.1} s", phase.word(), took.as_secs_f64());
+    let text = |(phase, took): &(UnitPhase, Duration)| format!("{} {:.1} s", phase.word(), took.as_secs_f64());
     match steps.into_iter().collect::<Option<Vec<_>>>() {
         Some(steps) if !steps.is_empty() => format!(" ({})", steps.iter().map(text).collect::<Vec<_>>().join(", ")),
         _ => String::new(),
     }
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+fn word(outcome: &RunOutcome) -> &'static str {
     match outcome {
-        Outcome::Ended(state) => state.word(),
-        Outcome::Detached => "detached",
-        Outcome::Lost(_) => "taken-over",
-        Outcome::Unfinished(_) => "unfinished",
+        RunOutcome::Ended(state) => state.word(),
+        RunOutcome::Detached => "detached",
+        RunOutcome::Lost(_) => "taken-over",
+        RunOutcome::Unfinished(_) => "unfinished",
     }
 }
 
-fn exit(outcome: &Outcome, progress: &Progress) -> Exit {
+fn exit(outcome: &RunOutcome, progress: &Progress) -> Exit {
     let carries = (0..progress.units.len()).any(|unit| progress.carries(unit));
     match outcome {
-        Outcome::Ended(ChangeState::Done) => Exit::Done,
-        Outcome::Ended(ChangeState::Undone) if !carries => Exit::Done,
+        RunOutcome::Ended(ChangeState::Done) => Exit::Done,
+        RunOutcome::Ended(ChangeState::Undone) if !carries => Exit::Done,
         _ if carries => Exit::Half,
-        Outcome::Ended(_) => Exit::Trouble,
+        RunOutcome::Ended(_) => Exit::Trouble,
         _ => Exit::Half,
     }
 }
 
 /// Prints the possible next commands.
-fn choices(out: &Out, plan: &Plan, outcome: &Outcome, progress: &Progress) {
+fn choices(out: &Out, plan: &Plan, outcome: &RunOutcome, progress: &Progress) {
     let failed = progress.units.iter().position(|unit| unit.failure.is_some());
     match outcome {
-        Outcome::Ended(ChangeState::Done | ChangeState::Undone) => {}
-        Outcome::Ended(_) => {
+        RunOutcome::Ended(ChangeState::Done | ChangeState::Undone) => {}
+        RunOutcome::Ended(_) => {
             if let Some(unit) = failed.and_then(|at| plan.units.get(at)) {
                 out.note(&format!(
                     "what next: `pinnace status {}`; `docker service ps --no-trunc {}`",
@@ -281,7 +283,7 @@ fn choices(out: &Out, plan: &Plan, outcome: &Outcome, progress: &Progress) {
                 out.note(&format!("what next: put back what it changed with `pinnace rollback {}`", plan.group));
             }
         }
-        Outcome::Detached | Outcome::Lost(_) | Outcome::Unfinished(_) => {
+        RunOutcome::Detached | RunOutcome::Lost(_) | RunOutcome::Unfinished(_) => {
             out.note(
                 "what next: `pinnace history` names the change; `pinnace resume CHANGE --continue | --put-back | --leave`",
             );
@@ -299,27 +301,27 @@ impl EventPrinter {
     fn event(&mut self, out: &Out, plan: &Plan, event: &Event, progress: &Progress) {
         let name = |unit: usize| plan.units.get(unit).map_or("", |unit| unit.service.as_str());
         let text = match &event.kind {
-            Kind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
-            Kind::Unit { unit, state } => {
+            EventKind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
+            EventKind::Unit { unit, state } => {
                 let took = progress.units.get(*unit).map(took).unwrap_or_default();
                 format!("{}: {}{took}", name(*unit), state.word())
             }
-            Kind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.word()),
-            Kind::Tasks { unit, waits, .. } => {
+            EventKind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.word()),
+            EventKind::Tasks { unit, waits, .. } => {
                 if *waits == self.waits || waits.is_empty() {
                     return;
                 }
                 self.waits.clone_from(waits);
                 format!("{}: waits: {waits}", name(*unit))
             }
-            Kind::Failed { unit, why, hint } => format!("{}: failed: {why}\n          hint: {hint}", name(*unit)),
-            Kind::Trouble { text } if text.is_empty() => return,
-            Kind::Trouble { text } => format!("trouble: {text}"),
-            Kind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
-            Kind::Asked { .. } | Kind::Withdrawn => return,
-            Kind::Ordered { order } => format!("order: {order:?}").to_lowercase(),
-            Kind::Lost { why } => format!("the claim is lost: {why}"),
-            Kind::Ended { text, .. } => text.clone(),
+            EventKind::Failed { unit, why, hint } => format!("{}: failed: {why}\n          hint: {hint}", name(*unit)),
+            EventKind::Trouble { text } if text.is_empty() => return,
+            EventKind::Trouble { text } => format!("trouble: {text}"),
+            EventKind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
+            EventKind::Asked { .. } | EventKind::Withdrawn => return,
+            EventKind::Ordered { order } => format!("order: {order:?}").to_lowercase(),
+            EventKind::Lost { why } => format!("the claim is lost: {why}"),
+            EventKind::Ended { text, .. } => text.clone(),
         };
         out.line(&format!("{}  {}", event.at.clock(0), text));
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::drift::Drift;
+use super::drift::DriftChoice;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Console for Docker Swarm images: pin, plan, apply, watch, roll back
@@ -164,7 +164,7 @@ pub struct TargetArgs {
 /// The choice of what to do with an unfinished change.
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 #[group(multiple = false)]
-pub struct Choice {
+pub struct ResumeArgs {
     /// Continue to the target of the plan
     #[arg(long = "continue")]
     pub go_on: bool,
@@ -250,7 +250,7 @@ pub enum Verb {
         /// Resolve drift: update services to their pins, or accept what runs as the pin
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
-        drift: Option<Drift>,
+        drift: Option<DriftChoice>,
         /// Options that become part of the plan
         #[command(flatten)]
         ways: PlanArgs,
@@ -272,7 +272,7 @@ pub enum Verb {
         /// Resolve drift: update services to their pins, or accept what runs as the pin
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
-        drift: Option<Drift>,
+        drift: Option<DriftChoice>,
         /// Options that become part of the plan
         #[command(flatten)]
         ways: PlanArgs,
@@ -311,7 +311,7 @@ pub enum Verb {
         change: String,
         /// Choice; without one the choices are printed
         #[command(flatten)]
-        choice: Choice,
+        choice: ResumeArgs,
         /// Options for applying the plan
         #[command(flatten)]
         how: ApplyArgs,

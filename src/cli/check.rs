@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Exit;
 use super::args::Edit;
 use super::out::Out;
-use super::session::{Edited, Failure, Session, Stage, usage};
+use super::session::{Failure, PinEdit, Session, Stage, usage};
 use pinnace_core::finding::{Code, Finding, Severity, gathered};
 use pinnace_core::plan::{Goal, PlanOptions};
 use pinnace_core::{check, pins, selector};
@@ -16,7 +16,7 @@ pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let before = session.pins_in_force(&mut world, &group).await?;
-    let Edited { text, remarks } = session.edited(&mut world, &group, edit).await?;
+    let PinEdit { text, remarks } = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
     let mut facts = session.facts();
     session.cluster.learn_document(&group, &doc, &mut world, &mut facts).await?;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::args::CommonArgs;
 use super::session::{Failure, usage};
 use super::{Exit, settings};
-use crate::console::{ConsoleCluster, Parts};
+use crate::console::{ConsoleCluster, ConsoleSetup};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
 use pinnace_engine::versions::Versions;
 use pinnace_tui::state::ChangeGuard;
 use swarm_sim::{HUB, ServedEndpoint, Sim, connect, demo_world, keep_moving, outside};
@@ -35,7 +35,8 @@ pub async fn run(common: &CommonArgs) -> Result<Exit, Failure> {
         clusters.push(ConsoleCluster { name: demo.name.to_owned(), cluster, guard });
     }
     let (config, warnings) = settings(common);
-    let parts = Parts { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
+    let parts =
+        ConsoleSetup { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
     let shown = crate::console::demo(parts).await;
     shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
 }
@@ -45,7 +46,7 @@ fn cluster(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Cluster, Failu
     let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
     let host = Host::Memory(Arc::new(move |_| connect(&engine, ServedEndpoint::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
-    let dial = Dial::Memory(Arc::new(move |uri| {
+    let dial = RegistryTransport::Memory(Arc::new(move |uri| {
         let name = uri.authority().map(ToString::to_string).unwrap_or_default();
         connect(&registry, ServedEndpoint::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => DialError::NoName(name),

@@ -6,7 +6,7 @@ use super::Exit;
 use super::args::PlanArgs;
 use super::session::{Failure, Session, usage};
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::{Consent, Draft, Goal, PlanOptions, SavedPlan, moved};
+use pinnace_core::plan::{Consent, Goal, PlanDraft, PlanOptions, SavedPlan, moved};
 use pinnace_core::plan::{CredentialSource, UpdateOrder};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
@@ -19,7 +19,7 @@ pub struct Drawn {
     /// The options that are part of the plan.
     pub manner: PlanOptions,
     /// The plan, and the queries that are still open.
-    pub draft: Draft,
+    pub draft: PlanDraft,
 }
 
 impl Drawn {

@@ -3,14 +3,14 @@
 use clap::ValueEnum;
 
 use super::args::Edit;
-use super::session::{Edited, Failure, Session};
+use super::session::{Failure, PinEdit, Session};
 use pinnace_core::plan::{DriftResolution, Goal, Scope};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
 /// The resolution of drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Drift {
+pub enum DriftChoice {
     /// Update the services to their pins
     Back,
     /// Pin what the services run; no service is touched
@@ -25,15 +25,15 @@ pub async fn goal(
     session: &Session,
     world: &mut World,
     group: GroupKey,
-    (edit, drift): (&Edit, Option<Drift>),
-) -> Result<(Goal, Edited), Failure> {
+    (edit, drift): (&Edit, Option<DriftChoice>),
+) -> Result<(Goal, PinEdit), Failure> {
     let Some(drift) = drift else {
         let edited = session.edited(world, &group, edit).await?;
         return Ok((Goal::Pins { group, text: edited.text.clone() }, edited));
     };
     let how = match drift {
-        Drift::Back => DriftResolution::Back,
-        Drift::Accept => DriftResolution::Accept,
+        DriftChoice::Back => DriftResolution::Back,
+        DriftChoice::Accept => DriftResolution::Accept,
     };
-    Ok((Goal::Drift { group, scope: Scope::Group, how }, Edited { text: String::new(), remarks: Vec::new() }))
+    Ok((Goal::Drift { group, scope: Scope::Group, how }, PinEdit { text: String::new(), remarks: Vec::new() }))
 }

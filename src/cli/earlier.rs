@@ -2,7 +2,7 @@
 
 use super::out::{self, Out};
 use super::session::{Failure, Session};
-use pinnace_core::history::{Earlier, Pullable, earlier, wants, wants_of};
+use pinnace_core::history::{Pullable, RollbackCandidate, earlier, wants, wants_of};
 use pinnace_core::plan::ImageWithDigest;
 use pinnace_core::registry::Facts;
 use pinnace_core::swarm::GroupKey;
@@ -41,7 +41,7 @@ pub async fn images(
     Ok(list(world, &facts).iter().map(|one| image(one, &facts)).collect())
 }
 
-fn image(one: &Earlier, facts: &Facts) -> HistoryImage {
+fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryImage {
     let pullable = Pullable::of(facts, &one.places.image);
     HistoryImage {
         image: ImageWithDigest::new(&one.places.image),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::session::{Failure, Session};
 use pinnace_core::journal::local_log::{LocalChangeState, LoggedChange, fold};
-use pinnace_core::journal::{History, UnitState};
+use pinnace_core::journal::{ChangeLog, UnitState};
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::wire::v1::{HistoryChange, HistoryUnit};
@@ -26,7 +26,7 @@ pub async fn changes(
         }
     };
     let known: BTreeSet<&str> =
-        world.histories().flat_map(History::newest_first).map(|entry| entry.slot.change.as_str()).collect();
+        world.histories().flat_map(ChangeLog::newest_first).map(|entry| entry.slot.change.as_str()).collect();
     let all = fold(loaded.events);
     let mine = all.iter().filter(|(id, change)| {
         !known.contains(id.as_str())

@@ -3,13 +3,13 @@
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage};
 use super::{Exit, earlier, here, record};
-use pinnace_core::journal::{Entry, Sighting};
+use pinnace_core::journal::{ChangeEntry, ExternalDeploy};
 use pinnace_core::plan::Scope;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
-use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, SeenService};
+use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, RecordedService};
 use pinnace_core::world::World;
 
 /// Prints the history of a group, of a service, or of the whole cluster.
@@ -17,15 +17,15 @@ pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, 
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let only = what.map(|name| selector::target(&world, name)).transpose()?;
-    let wanted = |world: &World| -> Vec<Entry> {
-        let all = world.histories().flat_map(pinnace_core::journal::History::newest_first);
-        let of = |entry: &&Entry| only.as_ref().is_none_or(|(group, _)| entry.slot.group_hash == group.hash());
+    let wanted = |world: &World| -> Vec<ChangeEntry> {
+        let all = world.histories().flat_map(pinnace_core::journal::ChangeLog::newest_first);
+        let of = |entry: &&ChangeEntry| only.as_ref().is_none_or(|(group, _)| entry.slot.group_hash == group.hash());
         all.filter(of).cloned().collect()
     };
     let missing = wanted(&world)
         .into_iter()
         .filter(|entry| entry.record.is_none())
-        .map(|entry| Want::Record(entry.slot.change))
+        .map(|entry| Query::Record(entry.slot.change))
         .collect();
     session.cluster.learn(&missing, &mut world, &mut Facts::default()).await?;
     let mut entries = wanted(&world);
@@ -61,10 +61,10 @@ async fn seen(
     session: &Session,
     world: &mut World,
     only: Option<&(GroupKey, Scope)>,
-) -> Result<Vec<SeenService>, Failure> {
+) -> Result<Vec<RecordedService>, Failure> {
     let Some((group, scope)) = only else { return Ok(Vec::new()) };
-    session.cluster.learn(&[Want::Sightings(group.clone())].into(), world, &mut Facts::default()).await?;
-    let of = |seen: &&Sighting| match scope {
+    session.cluster.learn(&[Query::Sightings(group.clone())].into(), world, &mut Facts::default()).await?;
+    let of = |seen: &&ExternalDeploy| match scope {
         Scope::Group => true,
         Scope::Member(member) => seen.member == *member,
         Scope::Service(name) => seen.service == *name,
@@ -72,7 +72,7 @@ async fn seen(
     Ok(world.history(group).sightings().filter(of).map(|sighting| record::told(group, sighting)).collect())
 }
 
-fn concerns(entry: &Entry, scope: &Scope) -> bool {
+fn concerns(entry: &ChangeEntry, scope: &Scope) -> bool {
     entry.record.iter().flat_map(|record| &record.plan.units).any(|unit| match scope {
         Scope::Group => true,
         Scope::Member(member) => unit.member == *member,
@@ -81,7 +81,7 @@ fn concerns(entry: &Entry, scope: &Scope) -> bool {
 }
 
 /// Converts an entry of the journal for output.
-pub fn change(entry: &Entry) -> HistoryChange {
+pub fn change(entry: &ChangeEntry) -> HistoryChange {
     let labels = &entry.slot.labels;
     let units =
         entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {

@@ -13,8 +13,8 @@ use super::session::{Failure, Session, Stage, offset, usage};
 use pinnace_core::check::failure;
 use pinnace_core::contract::{self, Contract, ContractError};
 use pinnace_core::image::{ImageRef, Platform};
-use pinnace_core::inspect::{self, Lack, Section, Verdict, View};
-use pinnace_core::registry::{About, Facts, Files, Why};
+use pinnace_core::inspect::{self, Inspection, MissingInfo, Section, Verdict};
+use pinnace_core::registry::{Facts, ImageFiles, ImageInfo, LookupError};
 use pinnace_core::size::size;
 
 /// Prints information about an image reference. Exit code 1 if the image cannot be read, or the contract is broken or
@@ -32,9 +32,9 @@ pub async fn run(stage: &Stage, asked: &InspectArgs) -> Result<Exit, Failure> {
     let unread = BTreeMap::new();
     let (platform, contract) = (platform.as_ref(), contract.as_ref());
     let base = session.config.settings.bases.get(image.repository()).map(String::as_str);
-    let start = View { image: &image, facts: &nothing, platform, base, contract, files: &unread };
-    cluster.learn_all(&mut facts, |facts| View { facts, ..start }.wants()).await;
-    for about in to_read(&View { facts: &facts, ..start }, asked.files) {
+    let start = Inspection { image: &image, facts: &nothing, platform, base, contract, files: &unread };
+    cluster.learn_all(&mut facts, |facts| Inspection { facts, ..start }.wants()).await;
+    for about in to_read(&Inspection { facts: &facts, ..start }, asked.files) {
         if !asked.json {
             let on = about.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
             session.out.note(&format!("reading {} of layers{on} …", size(about.size())));
@@ -42,11 +42,11 @@ pub async fn run(stage: &Stage, asked: &InspectArgs) -> Result<Exit, Failure> {
         files.insert(about.manifest.clone(), cluster.files(&image, about, |_| ()).await);
     }
     let now = session.cluster.docker.clock().now();
-    finish(&session, &View { facts: &facts, files: &files, ..start }, asked, |view| view.sections(now, offset()))
+    finish(&session, &Inspection { facts: &facts, files: &files, ..start }, asked, |view| view.sections(now, offset()))
 }
 
 /// Returns the images whose layers have to be read: those that the contract needs, and the one whose files are listed.
-fn to_read<'a>(view: &View<'a>, listed: bool) -> Vec<&'a About> {
+fn to_read<'a>(view: &Inspection<'a>, listed: bool) -> Vec<&'a ImageInfo> {
     let mut all = view.unread();
     if let Some(about) = view.shown().ok().filter(|_| listed)
         && !all.iter().any(|known| known.manifest == about.manifest)
@@ -58,9 +58,9 @@ fn to_read<'a>(view: &View<'a>, listed: bool) -> Vec<&'a About> {
 
 fn finish(
     session: &Session,
-    view: &View<'_>,
+    view: &Inspection<'_>,
     asked: &InspectArgs,
-    sections: impl Fn(&View<'_>) -> Vec<Section>,
+    sections: impl Fn(&Inspection<'_>) -> Vec<Section>,
 ) -> Result<Exit, Failure> {
     let told = view.wire(asked.files);
     match &told {
@@ -69,7 +69,8 @@ fn finish(
             let mut all = sections(view);
             // The files belong to the last section.
             if let Some(last) = all.last_mut() {
-                let files = view.shown().ok().and_then(|about| view.files.get(&about.manifest)).and_then(Files::known);
+                let files =
+                    view.shown().ok().and_then(|about| view.files.get(&about.manifest)).and_then(ImageFiles::known);
                 let wanted = files.filter(|_| asked.files).unwrap_or_default();
                 last.lines.extend(inspect::listed(wanted).map(inspect::file));
             }
@@ -83,7 +84,7 @@ fn finish(
         return Err(lacking(view, &lack));
     }
     let shown = view.shown().ok().and_then(|about| view.files.get(&about.manifest));
-    if let Some(Files::Failed(why)) = shown {
+    if let Some(ImageFiles::Failed(why)) = shown {
         let hint = "nothing is kept of what was read; asking again begins anew";
         return Err(trouble(format!("the files of {} could not be read: {}", view.image, why.text()), hint));
     }
@@ -101,20 +102,20 @@ fn trouble(message: String, hint: impl Into<String>) -> Failure {
     Failure { message, hint: hint.into(), exit: Exit::Trouble }
 }
 
-fn lacking(view: &View<'_>, lack: &Lack) -> Failure {
+fn lacking(view: &Inspection<'_>, lack: &MissingInfo) -> Failure {
     match lack {
-        Lack::Failed(why) => {
+        MissingInfo::Failed(why) => {
             let said = failure(view.image, why, false);
             // The wording of the TLS adapter's error.
-            let plain = matches!(why, Why::Unreachable(cause) if cause.contains("speaks plain http"));
+            let plain = matches!(why, LookupError::Unreachable(cause) if cause.contains("speaks plain http"));
             let hint = format!("`--plain-http {}` speaks it too, here and now", view.image.host);
             trouble(said.message, if plain { hint } else { said.hint })
         }
-        Lack::NotFor(platform, made) => {
+        MissingInfo::NotFor(platform, made) => {
             let made: Vec<String> = made.iter().map(ToString::to_string).collect();
             trouble(format!("{} is not made for {platform}", view.image), format!("it is made for {}", made.join(", ")))
         }
-        Lack::Asking => trouble(format!("{} could not be looked at in full", view.image), "ask again"),
+        MissingInfo::Asking => trouble(format!("{} could not be looked at in full", view.image), "ask again"),
     }
 }
 

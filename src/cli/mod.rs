@@ -32,7 +32,7 @@ use clap::Parser as _;
 
 use args::{Args, Verb};
 use pinnace_core::plan::RedeployImage;
-pub use session::{Failure, Given};
+pub use session::{Failure, TestContext};
 
 /// The result of a verb; the number is the exit code of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub fn run() -> ExitCode {
 /// Runs a verb within the process on a given swarm, and prints to `out`; the first of `args` is the program's name.
 ///
 /// Verbs that need a process or terminal of their own (the console, the demo, the simulator) are not supported.
-pub async fn run_on(args: &[&str], out: Out, given: Given) -> Exit {
+pub async fn run_on(args: &[&str], out: Out, given: TestContext) -> Exit {
     match Args::try_parse_from(args) {
         Ok(args) => told(args, out, Some(given)).await,
         Err(error) => {
@@ -97,7 +97,7 @@ pub async fn run_on(args: &[&str], out: Out, given: Given) -> Exit {
 }
 
 /// Runs a verb and prints its failure.
-async fn told(args: Args, out: Out, given: Option<Given>) -> Exit {
+async fn told(args: Args, out: Out, given: Option<TestContext>) -> Exit {
     let stage = Stage { common: args.common, out, given };
     match verb(&stage, args.verb).await {
         Ok(exit) => exit,

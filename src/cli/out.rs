@@ -8,7 +8,7 @@ use serde::Serialize;
 use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::image::digest_of;
 use pinnace_core::inspect::{Line, Section, Tone};
-use pinnace_core::plan::{Action, Plan};
+use pinnace_core::plan::{Plan, UnitAction};
 use pinnace_core::text::clean;
 
 /// The destination of a verb's output.
@@ -133,9 +133,9 @@ impl Out {
         let mut rows = Vec::new();
         for (at, unit) in plan.units.iter().enumerate() {
             let (from, to) = (short(&unit.from.image), short(&unit.to.image));
-            let to = if unit.action == Action::None { from } else { format!("{from} → {to}") };
+            let to = if unit.action == UnitAction::None { from } else { format!("{from} → {to}") };
             let effect = match unit.action {
-                Action::None => String::new(),
+                UnitAction::None => String::new(),
                 _ => format!("{} restarts, {} stay", unit.effect.restarts, unit.effect.stays),
             };
             let why = unit.reasons.join("; ");

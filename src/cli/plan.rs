@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Exit;
 use super::args::{Edit, PlanArgs};
 use super::drawn::Drawn;
-use super::drift::{self, Drift};
+use super::drift::{self, DriftChoice};
 use super::session::{Failure, Session, Stage};
 use pinnace_core::selector;
 
@@ -13,7 +13,7 @@ use pinnace_core::selector;
 pub async fn run(
     stage: &Stage,
     group: &str,
-    (edit, settle): (&Edit, Option<Drift>),
+    (edit, settle): (&Edit, Option<DriftChoice>),
     ways: &PlanArgs,
     out: Option<&Path>,
     json: bool,

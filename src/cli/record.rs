@@ -6,13 +6,13 @@ use super::Exit;
 use super::out;
 use super::session::{Failure, Session, Stage};
 use pinnace_core::history::external::{fresh, record, wants};
-use pinnace_core::journal::Sighting;
+use pinnace_core::journal::ExternalDeploy;
 use pinnace_core::registry::Facts;
 use pinnace_core::selector;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::wire::v1::{RecordReport, SeenService};
+use pinnace_core::wire::v1::{RecordReport, RecordedService};
 use pinnace_core::world::World;
-use pinnace_engine::execute::{Refusal, new_change};
+use pinnace_engine::execute::{StartRefusal, new_change};
 use pinnace_engine::identity;
 
 /// The maximum number of query rounds per group; images not found until then count as unrecorded.
@@ -38,7 +38,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
             continue;
         }
         let record = record(&new_change(), &group, &world, &found);
-        session.cluster.journal.put_record(&record).await.map_err(Refusal::Unwritable)?;
+        session.cluster.journal.put_record(&record).await.map_err(StartRefusal::Unwritable)?;
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {
@@ -65,8 +65,8 @@ async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result
 }
 
 /// Converts an observation for JSON.
-pub fn told(group: &GroupKey, sighting: &Sighting) -> SeenService {
-    SeenService {
+pub fn told(group: &GroupKey, sighting: &ExternalDeploy) -> RecordedService {
+    RecordedService {
         group: group.to_string(),
         service: sighting.service.clone(),
         member: sighting.member.clone(),

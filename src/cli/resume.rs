@@ -1,15 +1,15 @@
 //! `pinnace resume`: resumes, rolls back or closes an unfinished change, from any manager.
 
-use super::args::{ApplyArgs, Choice};
+use super::args::{ApplyArgs, ResumeArgs};
 use super::out::{self, Out};
 use super::session::{Failure, Session, Stage, offset, usage};
 use super::{Exit, apply};
 use pinnace_core::change::{self, OfferInput, Order, Progress};
-use pinnace_core::journal::{Entry, History, STILL, Slot};
-use pinnace_core::plan::Record;
+use pinnace_core::journal::{ChangeEntry, ChangeLog, STILL, Slot};
+use pinnace_core::plan::ChangeRecord;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Want;
-use pinnace_engine::execute::{Refusal, Start};
+use pinnace_core::registry::Query;
+use pinnace_engine::execute::{Start, StartRefusal};
 use pinnace_engine::identity;
 use pinnace_engine::journal::{Liveness, is_given_up};
 
@@ -17,11 +17,17 @@ use pinnace_engine::journal::{Liveness, is_given_up};
 const EARLIER: usize = 20;
 
 /// Takes over an unfinished change and carries out the choice; without a choice, prints the choices.
-pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
+pub async fn run(
+    stage: &Stage,
+    change: &str,
+    choice: &ResumeArgs,
+    how: &ApplyArgs,
+    json: bool,
+) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let found = world.histories().find_map(|history| history.find(change)).cloned();
-    let Some(Entry { slot, .. }) = found else {
+    let Some(ChangeEntry { slot, .. }) = found else {
         return Err(usage(format!("there is no change `{change}`"), "`pinnace history` lists them"));
     };
     if slot.labels.state.is_terminal() {
@@ -29,9 +35,9 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &ApplyArgs, 
         return Ok(Exit::Done);
     }
     if slot.is_foreign() {
-        return Err(Refusal::Newer { change: slot.change }.into());
+        return Err(StartRefusal::Newer { change: slot.change }.into());
     }
-    session.cluster.learn(&[Want::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
+    session.cluster.learn(&[Query::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
     let record =
         world.histories().find_map(|history| history.find(&slot.change)).and_then(|entry| entry.record.clone());
     let Some(record) = record else {
@@ -44,7 +50,7 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &ApplyArgs, 
     let Some(order) = order(*choice) else {
         let group = record.plan.group.clone();
         let missing = world.history(&group).newest_first().filter(|entry| entry.record.is_none()).take(EARLIER);
-        let missing = missing.map(|entry| Want::Record(entry.slot.change.clone())).collect();
+        let missing = missing.map(|entry| Query::Record(entry.slot.change.clone())).collect();
         session.cluster.learn(&missing, &mut world, &mut Facts::default()).await?;
         offer(&session.out, &slot, &record, world.history(&group));
         return Ok(Exit::Choice);
@@ -57,17 +63,17 @@ pub async fn run(stage: &Stage, change: &str, choice: &Choice, how: &ApplyArgs, 
     apply::follow(&session, &record.plan, start, options, json).await
 }
 
-fn order(choice: Choice) -> Option<Order> {
+fn order(choice: ResumeArgs) -> Option<Order> {
     match choice {
-        Choice { go_on: true, .. } => Some(Order::Continue),
-        Choice { put_back: true, .. } => Some(Order::PutBack),
-        Choice { leave: true, .. } => Some(Order::Leave),
+        ResumeArgs { go_on: true, .. } => Some(Order::Continue),
+        ResumeArgs { put_back: true, .. } => Some(Order::PutBack),
+        ResumeArgs { leave: true, .. } => Some(Order::Leave),
         _ => None,
     }
 }
 
 /// Prints the choices, each described by the resulting images.
-fn offer(out: &Out, slot: &Slot, record: &Record, history: &History) {
+fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
     out.line(&format!(
         "change {} of {} by {} is not finished ({})",
         slot.change,

@@ -6,23 +6,23 @@ use std::sync::Arc;
 use super::Exit;
 use super::args::{CommonArgs, Edit, Kept};
 use super::out::Out;
-use crate::console::{ConsoleCluster, Parts};
+use crate::console::{ConsoleCluster, ConsoleSetup};
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::pins;
 use pinnace_core::plan::Plan;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::selector::NameError;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::world::World;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
-use pinnace_engine::docker::{Docker, Fault};
+use pinnace_engine::docker::{Docker, DockerError};
 use pinnace_engine::docker::{Endpoint, EndpointInputs};
-use pinnace_engine::execute::Refusal;
+use pinnace_engine::execute::StartRefusal;
 use pinnace_engine::journal::LOCAL_JOURNAL;
-use pinnace_engine::registry::{DOCKER_CERTS, Dial, Trust};
-use pinnace_engine::versions::{Keep, Versions};
+use pinnace_engine::registry::{DOCKER_CERTS, RegistryTransport, Trust};
+use pinnace_engine::versions::{CacheFolder, Versions};
 use pinnace_tui::config::{Config, ConfigTexts, EndpointSetting, JournalStore, Manifest, ManifestSource, Text};
 use pinnace_tui::state::ChangeGuard;
 
@@ -37,8 +37,8 @@ pub struct Failure {
     pub exit: Exit,
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
+impl From<DockerError> for Failure {
+    fn from(fault: DockerError) -> Self {
         Self { message: fault.to_string(), hint: fault.hint(), exit: Exit::Unusable }
     }
 }
@@ -50,11 +50,11 @@ impl From<NameError> for Failure {
     }
 }
 
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
+impl From<StartRefusal> for Failure {
+    fn from(refusal: StartRefusal) -> Self {
         let exit = match &refusal {
-            Refusal::Nothing => Exit::Done,
-            Refusal::Fault(_) | Refusal::Unwritable(_) => Exit::Unusable,
+            StartRefusal::Nothing => Exit::Done,
+            StartRefusal::Fault(_) | StartRefusal::Unwritable(_) => Exit::Unusable,
             _ => Exit::Choice,
         };
         Self { message: refusal.to_string(), hint: refusal.hint(), exit }
@@ -67,14 +67,14 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
 }
 
 /// An edited pin document, with findings about its import.
-pub struct Edited {
+pub struct PinEdit {
     /// The TOML text of the document.
     pub text: String,
     /// Findings about parts of another format that could not be imported.
     pub remarks: Vec<Finding>,
 }
 
-impl Edited {
+impl PinEdit {
     /// Moves the findings into a plan.
     pub fn remarked(&mut self, plan: &mut Plan) {
         if !self.remarks.is_empty() {
@@ -92,12 +92,12 @@ pub struct Stage {
     /// The destination of the output.
     pub out: Out,
     /// A given swarm; `None` to find one from flags and environment.
-    pub given: Option<Given>,
+    pub given: Option<TestContext>,
 }
 
 /// A swarm that the caller provides, with a state folder.
 #[derive(Clone)]
-pub struct Given {
+pub struct TestContext {
     /// The handle of the cluster.
     pub cluster: Cluster,
     /// The folder that is used instead of `$XDG_STATE_HOME/pinnace`.
@@ -129,7 +129,7 @@ impl Session {
     /// If no endpoint can be determined, or its certificates cannot be used.
     pub fn open(stage: &Stage) -> Result<Self, Failure> {
         let (common, out) = (&stage.common, stage.out.clone());
-        if let Some(Given { cluster, state }) = stage.given.clone() {
+        if let Some(TestContext { cluster, state }) = stage.given.clone() {
             // The user's own files are ignored here, but not a file that the command line names.
             let named = common.config.is_some();
             let (config, warnings) =
@@ -172,7 +172,7 @@ impl Session {
         let docker = Docker::new(endpoint, read_only)?;
         let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
         let state = state_folder();
-        let keep = Keep { folder: state.clone(), read_only };
+        let keep = CacheFolder { folder: state.clone(), read_only };
         let versions = versions(&config.settings.manifest, config_file(common).as_deref(), keep);
         let cluster = Cluster::new(docker, credentials).with_versions(versions.clone()).with_state(state.clone());
         let cluster = if on_disk(common, &config) { cluster.with_local_journal() } else { cluster };
@@ -181,7 +181,7 @@ impl Session {
 
     /// Converts the session into the arguments of the console: this cluster first, then
     /// those of the configuration file.
-    pub fn into_parts(self, read_only: bool) -> Parts {
+    pub fn into_parts(self, read_only: bool) -> ConsoleSetup {
         let guard = if read_only || self.config.settings.read_only { ChangeGuard::ReadOnly } else { ChangeGuard::None };
         let is_local = self.cluster.journal.is_local();
         let mut clusters = vec![ConsoleCluster { name: self.name, cluster: self.cluster, guard }];
@@ -211,7 +211,7 @@ impl Session {
                 clusters.push(ConsoleCluster { name: settings.name.clone(), cluster, guard });
             }
         }
-        Parts { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
+        ConsoleSetup { clusters, state: self.state, config: self.config, warnings: self.warnings, offset: offset() }
     }
 
     /// Returns the initial facts about images: the contracts and base images of the configuration.
@@ -230,17 +230,17 @@ impl Session {
     ///
     /// # Errors
     /// If the edit names something unknown, or the record in force cannot be read.
-    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<Edited, Failure> {
+    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<PinEdit, Failure> {
         if let Some(file) = &edit.pins {
             let text = std::fs::read_to_string(file).map_err(|error| {
                 usage(format!("cannot read {}: {error}", file.display()), "name a readable TOML file")
             })?;
             if !pins::is_json(&text) {
-                return Ok(Edited { text, remarks: Vec::new() });
+                return Ok(PinEdit { text, remarks: Vec::new() });
             }
             let taken = pins::import(&text, group, world)
                 .map_err(|error| usage(format!("{}: {error}", file.display()), error.hint()))?;
-            return Ok(Edited { text: taken.text, remarks: taken.remarks });
+            return Ok(PinEdit { text: taken.text, remarks: taken.remarks });
         }
         let mut text = self.pins_in_force(world, group).await?;
         for pin in &edit.pin {
@@ -254,7 +254,7 @@ impl Session {
             let member = (member != ".").then_some(member.as_str());
             text = pins::clear(&text, &key(world, group, member)?);
         }
-        Ok(Edited { text, remarks: Vec::new() })
+        Ok(PinEdit { text, remarks: Vec::new() })
     }
 
     /// Returns the group's pin document in force; empty if there is none.
@@ -262,7 +262,7 @@ impl Session {
     /// # Errors
     /// If the record cannot be read.
     pub async fn pins_in_force(&self, world: &mut World, group: &GroupKey) -> Result<String, Failure> {
-        let want = world.history(group).pins().err().map(|change| Want::Record(change.to_owned()));
+        let want = world.history(group).pins().err().map(|change| Query::Record(change.to_owned()));
         if let Some(want) = want {
             self.cluster.learn(&[want].into(), world, &mut Facts::default()).await?;
         }
@@ -296,7 +296,7 @@ pub fn state_folder() -> Option<PathBuf> {
 }
 
 /// Returns the source of the version manifest; a relative path is resolved from the folder of the configuration file.
-fn versions(manifest: &Manifest, config: Option<&Path>, keep: Keep) -> Versions {
+fn versions(manifest: &Manifest, config: Option<&Path>, keep: CacheFolder) -> Versions {
     let host = &manifest.image_repository_host;
     match &manifest.source {
         ManifestSource::BuiltIn => Versions::built_in(host),
@@ -306,7 +306,7 @@ fn versions(manifest: &Manifest, config: Option<&Path>, keep: Keep) -> Versions 
         }
         ManifestSource::Url(url) => {
             let trust = Trust::new(Some(PathBuf::from(DOCKER_CERTS)));
-            Versions::url(url, host, keep, Dial::Net(Arc::new(trust)))
+            Versions::url(url, host, keep, RegistryTransport::Net(Arc::new(trust)))
         }
     }
 }
@@ -361,7 +361,7 @@ mod tests {
         let config = home.path().join("config.toml");
         let manifest = |source| Manifest { source, image_repository_host: "reg.example/x".to_owned() };
         let image = async |source| {
-            let found = versions(&manifest(source), Some(&config), Keep::default()).get().await;
+            let found = versions(&manifest(source), Some(&config), CacheFolder::default()).get().await;
             found.map(|found| found.postgres("17.9", "5").unwrap().image.clone())
         };
         let file = ManifestSource::File("v/m.json".to_owned());

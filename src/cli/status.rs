@@ -7,7 +7,7 @@ use pinnace_core::image::digest_of;
 use pinnace_core::selector;
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::{GroupKey, member_of};
-use pinnace_core::swarm::{Health, State};
+use pinnace_core::swarm::{Health, HealthState};
 use pinnace_core::wire::v1::{Status, StatusNode, StatusService};
 use pinnace_core::world::World;
 
@@ -42,7 +42,7 @@ pub fn status(cluster: &str, world: &World, only: Option<&GroupKey>) -> Status {
         .collect();
     nodes.sort_by(|a, b| a.hostname.cmp(&b.hostname));
     let shown = world.services.values().filter(|service| only.is_none_or(|only| GroupKey::of(service) == *only));
-    let mut services: Vec<(State, StatusService)> = shown
+    let mut services: Vec<(HealthState, StatusService)> = shown
         .filter_map(|service| Some((service, world.health(&service.id)?)))
         .map(|(service, health)| (health.state, row(service, health)))
         .collect();

@@ -15,16 +15,16 @@ use super::logs::follow;
 use super::noting::note;
 use super::start::ConsoleCluster;
 use super::work::{Work, taken_over};
-use pinnace_core::change::{Mode, Order};
+use pinnace_core::change::{ExecutionMode, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;
-use pinnace_core::registry::{About, Files, Want};
+use pinnace_core::registry::{ImageFiles, ImageInfo, Query};
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::world::Seen;
+use pinnace_core::world::Observation;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::drafts::Drafts;
-use pinnace_engine::execute::{Options, Start, new_change};
+use pinnace_engine::execute::{ExecuteOptions, Start, new_change};
 use pinnace_engine::files::{private_folder, replace, safe_name};
 use pinnace_engine::observe::{self, Attention, observe};
 use pinnace_engine::{clock, identity};
@@ -38,10 +38,10 @@ struct ClusterTask {
     cluster: Cluster,
     attention: watch::Sender<Attention>,
     /// The slots whose owners showed no sign of life, each with the version index at which that was observed.
-    silent: Arc<Silent>,
+    silent: Arc<OwnerUnresponsive>,
 }
 
-type Silent = Mutex<BTreeMap<String, u64>>;
+type OwnerUnresponsive = Mutex<BTreeMap<String, u64>>;
 
 /// A change that this console applies: the channel for orders and the task.
 struct RunningChange {
@@ -77,10 +77,10 @@ impl Effects {
             let remote = parts.cluster.with_state(state.clone());
             let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
             let out = inbox.clone();
-            let silent = Arc::new(Silent::default());
+            let silent = Arc::new(OwnerUnresponsive::default());
             let still = Arc::clone(&silent);
-            let tell = move |seen: Seen| {
-                if let Seen::Silent(slot) = &seen {
+            let tell = move |seen: Observation| {
+                if let Observation::Silent(slot) = &seen {
                     let mut still = still.lock().unwrap_or_else(PoisonError::into_inner);
                     still.insert(slot.config.clone(), slot.index);
                 }
@@ -188,33 +188,34 @@ impl Effects {
         }
     }
 
-    fn ask(&self, cluster: ClusterId, wants: BTreeSet<Want>) {
+    fn ask(&self, cluster: ClusterId, wants: BTreeSet<Query>) {
         let Some(task) = self.clusters.get(&cluster) else { return };
         for want in wants {
             let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
             self.handle.spawn(async move {
                 let asked = want.clone();
                 let answer = match want {
-                    Want::Tasks(service) => {
+                    Query::Tasks(service) => {
                         let histories = observe::histories_of(&remote.docker, std::slice::from_ref(&service)).await;
-                        histories
-                            .map(|all| all.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }).collect())
+                        histories.map(|all| {
+                            all.into_iter().map(|(service, tasks)| Observation::Tasks { service, tasks }).collect()
+                        })
                     }
-                    Want::Record(change) => {
+                    Query::Record(change) => {
                         let record = remote.journal.record(&change).await;
-                        record.map(|record| vec![Seen::Record { change, record: record.map(Box::new) }])
+                        record.map(|record| vec![Observation::Record { change, record: record.map(Box::new) }])
                     }
-                    Want::Journal => remote.journal.slots().await.map(|slots| vec![Seen::Slots(slots)]),
-                    Want::Sightings(group) => {
+                    Query::Journal => remote.journal.slots().await.map(|slots| vec![Observation::Slots(slots)]),
+                    Query::Sightings(group) => {
                         let swarm = remote.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
                         remote.sightings(&group, &swarm).await.map(|seen| vec![seen])
                     }
-                    Want::Image(_)
-                    | Want::About(_)
-                    | Want::Tags(_)
-                    | Want::Engine(_)
-                    | Want::Versions
-                    | Want::Login(_) => {
+                    Query::Image(_)
+                    | Query::About(_)
+                    | Query::Tags(_)
+                    | Query::Engine(_)
+                    | Query::Versions
+                    | Query::Login(_) => {
                         if let Some(learned) = remote.fact(&want).await {
                             inbox.send(Msg::Learned { cluster, learned });
                         }
@@ -248,18 +249,18 @@ impl Effects {
         }
     }
 
-    fn read_files(&mut self, cluster: ClusterId, image: String, abouts: Vec<Arc<About>>) {
+    fn read_files(&mut self, cluster: ClusterId, image: String, abouts: Vec<Arc<ImageInfo>>) {
         self.stop_files();
         let Some(task) = self.clusters.get(&cluster) else { return };
         let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
         self.files = Some(self.handle.spawn(async move {
             let Ok(reference) = ImageRef::parse(&image) else { return };
             for about in abouts {
-                let tell = |files: Files| {
+                let tell = |files: ImageFiles| {
                     let (image, manifest) = (image.clone(), about.manifest.clone());
                     inbox.send(Msg::Files { cluster, image, manifest, files });
                 };
-                let files = remote.files(&reference, &about, |reading| tell(Files::Reading(reading))).await;
+                let files = remote.files(&reference, &about, |reading| tell(ImageFiles::Reading(reading))).await;
                 tell(files);
             }
         }));
@@ -316,7 +317,7 @@ impl Effects {
         });
     }
 
-    fn apply(&mut self, cluster: ClusterId, plan: Plan, mode: Mode, why: String) {
+    fn apply(&mut self, cluster: ClusterId, plan: Plan, mode: ExecutionMode, why: String) {
         let Some(task) = self.clusters.get(&cluster) else { return };
         let (change, name, remote) = (new_change(), plan.id.clone(), task.cluster.clone());
         let start = Start::New { plan: Box::new(plan), change: change.clone() };
@@ -326,7 +327,7 @@ impl Effects {
         self.changes.insert(change, RunningChange { orders, task });
     }
 
-    fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: Mode) {
+    fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: ExecutionMode) {
         let Some(task) = self.clusters.get(&cluster).cloned() else { return };
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
@@ -341,8 +342,8 @@ impl Effects {
         self.changes.insert(change, RunningChange { orders, task });
     }
 
-    fn options(&self, mode: Mode, why: String) -> Options {
-        Options { mode, settle: self.settle, stuck: self.stuck, by: identity::operator(), why }
+    fn options(&self, mode: ExecutionMode, why: String) -> ExecuteOptions {
+        ExecuteOptions { mode, settle: self.settle, stuck: self.stuck, by: identity::operator(), why }
     }
 }
 

@@ -15,7 +15,7 @@ use pinnace_core::time::Time;
 use pinnace_engine::clock::now;
 use pinnace_tui::config::Key;
 use pinnace_tui::layout::Size;
-use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::state::State;
 use pinnace_tui::update::{RedrawPace, pace, update};
 
@@ -32,18 +32,18 @@ const BATCH: usize = 4096;
 
 /// The sending end of the loop's channel; it stamps each message with its time.
 #[derive(Clone, Debug)]
-pub struct Inbox(Sender<Stamped>);
+pub struct Inbox(Sender<TimedMsg>);
 
 impl Inbox {
     /// Creates the channel.
-    pub fn new() -> (Self, Receiver<Stamped>) {
+    pub fn new() -> (Self, Receiver<TimedMsg>) {
         let (sender, receiver) = std::sync::mpsc::channel();
         (Self(sender), receiver)
     }
 
     /// Sends a message; returns `false` once the loop has ended.
     pub fn send(&self, msg: Msg) -> bool {
-        self.0.send(Stamped { at: now(), msg }).is_ok()
+        self.0.send(TimedMsg { at: now(), msg }).is_ok()
     }
 }
 
@@ -52,14 +52,14 @@ impl Inbox {
 /// `carry_out` receives all effects except those on the terminal itself, and must return at once.
 pub fn run(
     state: &mut State,
-    messages: &Receiver<Stamped>,
+    messages: &Receiver<TimedMsg>,
     console: &mut Console,
     mut carry_out: impl FnMut(Effect),
 ) -> io::Result<()> {
     let mut frames = Frames { dirty: true, last: VecDeque::new() };
     let mut ticked = now();
     // An empty message triggers the effects of the initial state.
-    let mut first = Some(Stamped { at: ticked, msg: Msg::Tick });
+    let mut first = Some(TimedMsg { at: ticked, msg: Msg::Tick });
     loop {
         let wait = frames.wait(console).min(until_tick(pace(state), now()));
         let mut next = match first.take() {
@@ -72,7 +72,7 @@ pub fn run(
         };
         if next.is_none() && is_due(pace(state), ticked, now()) {
             ticked = now();
-            next = Some(Stamped { at: ticked, msg: Msg::Tick });
+            next = Some(TimedMsg { at: ticked, msg: Msg::Tick });
         }
         let mut taken = 0;
         while let Some(message) = next {
@@ -87,7 +87,7 @@ pub fn run(
             // The frame must have the terminal's current size; a message about it may be pending or outdated.
             let size = size()?;
             if size != state.size {
-                let resize = Stamped { at: now(), msg: Msg::Resize(size) };
+                let resize = TimedMsg { at: now(), msg: Msg::Resize(size) };
                 if take_in(state, resize, console, &mut carry_out)?.is_break() {
                     return Ok(());
                 }
@@ -100,7 +100,7 @@ pub fn run(
 /// Processes one message and its effects; breaks if the console has to end.
 fn take_in(
     state: &mut State,
-    message: Stamped,
+    message: TimedMsg,
     console: &mut Console,
     carry_out: &mut impl FnMut(Effect),
 ) -> io::Result<ControlFlow<()>> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::event_loop::Inbox;
 use pinnace_core::swarm::Task;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::docker::Fault;
+use pinnace_engine::docker::DockerError;
 use pinnace_engine::docker::{LogSource, LogTarget};
 use pinnace_engine::observe;
 use pinnace_tui::msg::{LogLine, Msg};
@@ -20,7 +20,7 @@ pub(super) async fn follow(
     inbox: &Inbox,
     cluster_id: ClusterId,
     service: &str,
-) -> Result<(), Fault> {
+) -> Result<(), DockerError> {
     let mut logs = cluster.docker.logs(LogTarget::Service(service), TAIL, true).await?;
     let mut names: BTreeMap<String, String> = BTreeMap::new();
     while let Some(line) = logs.next().await {
@@ -40,7 +40,7 @@ pub(super) async fn follow(
 }
 
 /// Maps task ids to labels: the slot number, or the host name for a global service.
-async fn task_names(cluster: &Cluster, service: &str) -> Result<BTreeMap<String, String>, Fault> {
+async fn task_names(cluster: &Cluster, service: &str) -> Result<BTreeMap<String, String>, DockerError> {
     let ids = [service.to_owned()];
     let (histories, nodes) = tokio::join!(observe::histories_of(&cluster.docker, &ids), cluster.docker.nodes());
     let nodes = nodes?;

@@ -10,4 +10,4 @@ pub mod thrift;
 mod work;
 
 pub use effects::Effects;
-pub use start::{ConsoleCluster, Parts, console, demo};
+pub use start::{ConsoleCluster, ConsoleSetup, console, demo};

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use pinnace_core::journal::Sighting;
+use pinnace_core::journal::ExternalDeploy;
 use pinnace_core::journal::local_log::{Kind, LoggedEvent, sightings};
-use pinnace_core::plan::Record;
+use pinnace_core::plan::ChangeRecord;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::execute::new_change;
 use pinnace_engine::identity;
 use pinnace_engine::journal::LocalLogError;
 
 /// Appends the observations that the local log does not hold yet.
-pub(super) async fn note(cluster: &Cluster, records: Vec<Record>) -> Result<(), LocalLogError> {
+pub(super) async fn note(cluster: &Cluster, records: Vec<ChangeRecord>) -> Result<(), LocalLogError> {
     let Some(swarm) = records.first().map(|record| record.plan.swarm.clone()) else { return Ok(()) };
     let Some(journal) = cluster.local_log(&swarm) else { return Ok(()) };
     let events = journal.load().await?.events;
-    let mut known: BTreeMap<String, Sighting> = BTreeMap::new();
+    let mut known: BTreeMap<String, ExternalDeploy> = BTreeMap::new();
     for seen in sightings(&events).into_values().flatten() {
         if known.get(&seen.service_id).is_none_or(|older| older.at <= seen.at) {
             known.insert(seen.service_id.clone(), seen);

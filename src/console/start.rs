@@ -27,7 +27,7 @@ pub struct ConsoleCluster {
 }
 
 /// The arguments of the console.
-pub struct Parts {
+pub struct ConsoleSetup {
     /// The clusters; the selected one is first.
     pub clusters: Vec<ConsoleCluster>,
     /// The state folder, for changes and drafts; `None` if there is none.
@@ -44,7 +44,7 @@ pub struct Parts {
 ///
 /// # Errors
 /// If there is no terminal, or writing to it fails.
-pub async fn console(parts: Parts) -> io::Result<()> {
+pub async fn console(parts: ConsoleSetup) -> io::Result<()> {
     shown(parts, None).await
 }
 
@@ -52,17 +52,17 @@ pub async fn console(parts: Parts) -> io::Result<()> {
 ///
 /// # Errors
 /// If there is no terminal, or writing to it fails.
-pub async fn demo(parts: Parts) -> io::Result<()> {
+pub async fn demo(parts: ConsoleSetup) -> io::Result<()> {
     shown(parts, Some(Tour::default())).await
 }
 
-async fn shown(parts: Parts, tour: Option<Tour>) -> io::Result<()> {
+async fn shown(parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<()> {
     let handle = Handle::current();
     // The loop blocks while it waits for messages, so it runs on a thread of its own.
     tokio::task::spawn_blocking(move || open(&handle, parts, tour)).await.map_err(io::Error::other)?
 }
 
-fn open(handle: &Handle, parts: Parts, tour: Option<Tour>) -> io::Result<()> {
+fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<()> {
     let depth = ColorDepth::detect(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
     let mut screen = Console::enter(depth)?;
     let (inbox, messages) = Inbox::new();

@@ -35,8 +35,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The terminal while the console owns it; restored on drop.
 pub struct Console {
-    terminal: Terminal<CrosstermBackend<Outlet>>,
-    outlet: Outlet,
+    terminal: Terminal<CrosstermBackend<FrameWriter>>,
+    outlet: FrameWriter,
     /// Set when the screen may differ from the last frame.
     is_stale: bool,
 }
@@ -53,7 +53,7 @@ impl Console {
         }
         // Colours depend on the depth alone; otherwise crossterm reads `NO_COLOR` and writes resets instead of colours.
         style::force_color_output(true);
-        let mut outlet = Outlet::new(depth)?;
+        let mut outlet = FrameWriter::new(depth)?;
         enable_raw_mode()?;
         OURS.store(true, Ordering::SeqCst);
         let entered = Self::start(&mut outlet);
@@ -63,7 +63,7 @@ impl Console {
         entered
     }
 
-    fn start(outlet: &mut Outlet) -> io::Result<Self> {
+    fn start(outlet: &mut FrameWriter) -> io::Result<Self> {
         queue!(outlet, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
         outlet.flush()?;
         // A fixed viewport, which only `draw` resizes: ratatui must not use another size than the state's.
@@ -151,14 +151,14 @@ pub fn install_panic_hook(report: impl Fn(String) + Send + Sync + 'static) {
 
 /// The output of the terminal library: collects the bytes of a frame, and hands it to the writing thread when flushed.
 #[derive(Clone)]
-pub struct Outlet {
+pub struct FrameWriter {
     depth: ColorDepth,
     gathered: Vec<u8>,
     to: Sender<Vec<u8>>,
     waiting: Arc<AtomicUsize>,
 }
 
-impl Outlet {
+impl FrameWriter {
     fn new(depth: ColorDepth) -> io::Result<Self> {
         let (to, frames) = mpsc::channel::<Vec<u8>>();
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -177,7 +177,7 @@ impl Outlet {
     }
 }
 
-impl Write for Outlet {
+impl Write for FrameWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.gathered.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -223,7 +223,7 @@ mod tests {
     fn what_an_unchanged_frame_writes_is_known() {
         let (to, frames) = mpsc::channel();
         let outlet =
-            Outlet { depth: ColorDepth::True, gathered: Vec::new(), to, waiting: Arc::new(AtomicUsize::new(0)) };
+            FrameWriter { depth: ColorDepth::True, gathered: Vec::new(), to, waiting: Arc::new(AtomicUsize::new(0)) };
         let mut backend = CrosstermBackend::new(outlet);
         ratatui::backend::Backend::draw(&mut backend, std::iter::empty()).unwrap();
         ratatui::backend::Backend::hide_cursor(&mut backend).unwrap();

@@ -6,8 +6,8 @@ use tokio::sync::mpsc;
 use super::event_loop::Inbox;
 use pinnace_core::change::Order;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::docker::Fault;
-use pinnace_engine::execute::{ChangeControl, Options, Outcome, Start, execute};
+use pinnace_engine::docker::DockerError;
+use pinnace_engine::execute::{ChangeControl, ExecuteOptions, RunOutcome, Start, execute};
 use pinnace_engine::journal::Liveness;
 use pinnace_tui::msg::Msg;
 
@@ -21,7 +21,7 @@ pub(super) async fn taken_over(
     order: Order,
     silent: impl Fn(&str) -> Option<u64>,
 ) -> Result<Start, (String, String)> {
-    let fault = |fault: Fault| (fault.to_string(), fault.hint());
+    let fault = |fault: DockerError| (fault.to_string(), fault.hint());
     let slots = cluster.journal.slots().await.map_err(fault)?;
     let gone = || ("its slot is gone".to_owned(), "look at the history".to_owned());
     let slot = slots.into_iter().find(|slot| slot.change == change).ok_or_else(gone)?;
@@ -52,7 +52,7 @@ impl Work {
         self,
         remote: Cluster,
         start: Start,
-        options: Options,
+        options: ExecuteOptions,
         orders: mpsc::UnboundedReceiver<Order>,
     ) {
         let (send, mut events) = mpsc::unbounded_channel();
@@ -68,10 +68,10 @@ impl Work {
         }
         let text = match running.await {
             Ok(Err(refusal)) => return self.refused(refusal.to_string(), refusal.hint()),
-            Ok(Ok(Outcome::Ended(state))) => state.word().to_owned(),
-            Ok(Ok(Outcome::Detached)) => "given up half-way, for anybody to take over".to_owned(),
-            Ok(Ok(Outcome::Lost(why))) => format!("somebody else has it now: {why}"),
-            Ok(Ok(Outcome::Unfinished(why))) => format!("unfinished: {why}"),
+            Ok(Ok(RunOutcome::Ended(state))) => state.word().to_owned(),
+            Ok(Ok(RunOutcome::Detached)) => "given up half-way, for anybody to take over".to_owned(),
+            Ok(Ok(RunOutcome::Lost(why))) => format!("somebody else has it now: {why}"),
+            Ok(Ok(RunOutcome::Unfinished(why))) => format!("unfinished: {why}"),
             Err(error) => format!("stopped by a fault of pinnace: {error}"),
         };
         self.inbox.send(Msg::Finished { cluster, change, text });

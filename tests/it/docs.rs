@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use pinnace_core::export::{Form, PermanentFix};
 use pinnace_core::finding::{Code, Finding};
 use pinnace_core::wire::v1;
-use pinnace_tui::action::{Action, Context};
+use pinnace_tui::action::{Action, KeyContext};
 use pinnace_tui::config::Keymap;
 
 use crate::source::{read, root};
@@ -15,7 +15,7 @@ fn keys() -> String {
     let (keymap, warnings) = Keymap::load("default", &[]);
     assert_eq!(warnings, []);
     let mut rows: Vec<(Action, String, Vec<&str>)> = Vec::new();
-    for context in Context::ALL {
+    for context in KeyContext::ALL {
         for (action, _) in keymap.actions_for(*context) {
             let own = keymap.bindings_for(*context).into_iter();
             let own = own.filter(|binding| binding.action == action && binding.context == *context);

@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use pinnace::cli::{Given, Out, run_on};
+use pinnace::cli::{Out, TestContext, run_on};
 use pinnace_core::wire::v1;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::{Endpoint, Host};
-use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
 use swarm_sim::{Scenario, ServedEndpoint, Sim, connect, parse_time};
 
 const EXTENSION: &str = r#"
@@ -98,7 +98,7 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
         }
     }));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
-    let dial = Dial::Memory(Arc::new(move |uri: &http::Uri| {
+    let dial = RegistryTransport::Memory(Arc::new(move |uri: &http::Uri| {
         let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
         connect(
             &sim,
@@ -115,7 +115,7 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     let home = tempfile::tempdir().unwrap();
     let kept = Arc::default();
     let words = [&["pinnace", "inspect"], args].concat();
-    let given = Given { cluster, state: home.path().to_owned() };
+    let given = TestContext { cluster, state: home.path().to_owned() };
     let exit = run_on(&words, Out::Kept(Arc::clone(&kept)), given).await;
     let (out, err) = kept.lock().unwrap().clone();
     Said { code: exit as i32, out, err }

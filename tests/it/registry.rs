@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use pinnace_core::image::{ImageRef, Platform};
-use pinnace_core::registry::Why;
+use pinnace_core::registry::LookupError;
 use pinnace_engine::credentials::{Credentials, Redacted, Secret};
 use pinnace_engine::registry::{Policy, Registry};
 
@@ -76,11 +76,11 @@ async fn a_real_registry_tells_digests_and_platforms() {
         let pinned = image(&image(&text).pinned(&fact.digest));
         assert_eq!(registry.look(&pinned).await.unwrap().digest, fact.digest);
     }
-    assert_eq!(registry.look(&image(&format!("{host}/it-registry/look:none"))).await, Err(Why::NotFound));
-    assert_eq!(registry.look(&image(&format!("{host}/it-registry/nowhere:1"))).await, Err(Why::NotFound));
+    assert_eq!(registry.look(&image(&format!("{host}/it-registry/look:none"))).await, Err(LookupError::NotFound));
+    assert_eq!(registry.look(&image(&format!("{host}/it-registry/nowhere:1"))).await, Err(LookupError::NotFound));
     let by_tls = Registry::new(Policy::default(), Credentials::default());
     let why = by_tls.look(&image(&format!("{host}/it-registry/look:single"))).await;
-    assert!(matches!(&why, Err(Why::Unreachable(text)) if text.contains("plain http")), "{why:?}");
+    assert!(matches!(&why, Err(LookupError::Unreachable(text)) if text.contains("plain http")), "{why:?}");
 }
 
 #[tokio::test]
@@ -97,10 +97,13 @@ async fn a_real_registry_with_a_password() {
         Registry::new(policy(), credentials)
     };
     let none = Registry::new(policy(), Credentials::default());
-    assert_eq!(none.look(&image(&text)).await, Err(Why::NoCredentials));
-    assert_eq!(with("wrong").look(&image(&text)).await, Err(Why::Denied));
+    assert_eq!(none.look(&image(&text)).await, Err(LookupError::NoCredentials));
+    assert_eq!(with("wrong").look(&image(&text)).await, Err(LookupError::Denied));
     assert!(with(&password).look(&image(&text)).await.unwrap().platforms.is_some());
-    assert_eq!(with(&password).look(&image(&format!("{host}/it-registry/private:2"))).await, Err(Why::NotFound));
+    assert_eq!(
+        with(&password).look(&image(&format!("{host}/it-registry/private:2"))).await,
+        Err(LookupError::NotFound)
+    );
 }
 
 /// Measures how long two hundred lookups take, cold and by digest. The result is printed and not asserted.
@@ -156,6 +159,6 @@ async fn a_name_that_does_not_resolve_is_known_as_such() {
     let nowhere = image("registry.invalid/pg:1");
     let since = Instant::now();
     let why = registry.look(&nowhere).await;
-    assert!(matches!(&why, Err(Why::Unreachable(text)) if text.contains("registry.invalid")), "{why:?}");
+    assert!(matches!(&why, Err(LookupError::Unreachable(text)) if text.contains("registry.invalid")), "{why:?}");
     assert!(registry.is_unresolved(&nowhere) && since.elapsed().as_secs() < 5, "{:?}", since.elapsed());
 }

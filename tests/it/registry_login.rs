@@ -9,17 +9,17 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use pinnace_core::registry::Why;
+use pinnace_core::registry::LookupError;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{Credentials, Redacted};
 use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::registry::{Dial, Policy, Registry};
+use pinnace_engine::registry::{Policy, Registry, RegistryTransport};
 
 const SECRET: &str = "Zx9~qwV#2p";
 
 /// Returns a cluster with a registry that requires a login and an engine that does not exist.
 fn cluster() -> Cluster {
-    let dial = Dial::Memory(Arc::new(|_| {
+    let dial = RegistryTransport::Memory(Arc::new(|_| {
         let (ours, theirs) = tokio::io::duplex(64 * 1024);
         let service = hyper::service::service_fn(|request: Request<Incoming>| async move {
             // Basic authentication with user `ops` and the password above.
@@ -42,9 +42,13 @@ fn cluster() -> Cluster {
 async fn the_registry_is_shown_it_from_then_on() {
     let cluster = cluster();
     let why = async |cluster: &Cluster| cluster.image("reg.example/pg:1").await.failed().cloned();
-    assert_eq!(why(&cluster).await, Some(Why::NoCredentials));
+    assert_eq!(why(&cluster).await, Some(LookupError::NoCredentials));
     cluster.login("reg.example", "ops".into(), Redacted::new("wrong")).await;
-    assert_eq!(why(&cluster).await, Some(Why::Denied));
+    assert_eq!(why(&cluster).await, Some(LookupError::Denied));
     cluster.login("reg.example", "ops".into(), Redacted::new(SECRET)).await;
-    assert_eq!(why(&cluster).await, Some(Why::NotFound), "let in at once: the refusal before is not held against it");
+    assert_eq!(
+        why(&cluster).await,
+        Some(LookupError::NotFound),
+        "let in at once: the refusal before is not held against it"
+    );
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use pinnace_core::change::{Event, Progress};
 use pinnace_core::journal::local_log::{self, LocalChangeState, fold};
 use pinnace_core::journal::{
-    ChangeState, Direction, Part, Post, Slot, Stored, UnitState, doomed, sightings, slot_name,
+    ChangeState, Direction, JournalObject, Post, Slot, StoredConfig, UnitState, doomed, sightings, slot_name,
 };
-use pinnace_core::plan::{Kind, Record};
+use pinnace_core::plan::{ChangeRecord, Kind};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::journal::LocalLog;
 use serde_json::Value;
@@ -59,7 +59,7 @@ fn keeps(written: &Value, read: &Value) -> bool {
 #[test]
 fn a_record() {
     let written = config(RECORD);
-    let record: Record = serde_json::from_value(written.data.clone()).unwrap();
+    let record: ChangeRecord = serde_json::from_value(written.data.clone()).unwrap();
     assert_eq!((record.plan.group.clone(), record.plan.parent, record.plan.kind), (storefront(), 6, Kind::Pin));
     assert_eq!(record.plan.units[0].edits[1].before, None);
     let read = serde_json::to_value(&record).unwrap();
@@ -95,7 +95,7 @@ fn a_log() {
 #[test]
 fn what_was_seen() {
     let written = config(SEEN);
-    let record: Record = serde_json::from_value(written.data).unwrap();
+    let record: ChangeRecord = serde_json::from_value(written.data).unwrap();
     let [one] = &sightings(&record)[..] else { panic!("one service") };
     assert_eq!((one.member.as_str(), one.by.as_str(), one.digest.as_ref()), ("n1", "cron on host-1", None));
     assert_eq!(one.places.image, "ghcr.io/pgedge/pgedge-postgres:18.3-spock5.0.6-standard-1");
@@ -125,13 +125,13 @@ fn what_a_newer_pinnace_made_is_shown_and_left_alone() {
     let stored = |seq: u64, text: &str| {
         let Config { name, labels, data } = config(text);
         let name = format!("{}.{seq}", name.rsplit_once('.').unwrap().0);
-        Stored::read(&format!("{seq}"), 1, None, &name, &labels, data.to_string().as_bytes()).unwrap()
+        StoredConfig::read(&format!("{seq}"), 1, None, &name, &labels, data.to_string().as_bytes()).unwrap()
     };
     let mut done: Value = serde_json::from_str(SLOT).unwrap();
     done["labels"]["pinnace.state"] = "done".into();
     let done = done.to_string();
-    let all: Vec<Stored> = (1..=80).map(|seq| stored(seq, if seq == 3 { NEWER } else { &done })).collect();
-    assert!(matches!(&all[2].part, Part::Slot(slot) if slot.is_foreign()));
+    let all: Vec<StoredConfig> = (1..=80).map(|seq| stored(seq, if seq == 3 { NEWER } else { &done })).collect();
+    assert!(matches!(&all[2].part, JournalObject::Slot(slot) if slot.is_foreign()));
     let gone = doomed(&all).concat();
     assert!(gone.len() == 30 && !gone.contains(&"3".to_owned()), "{gone:?}");
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pinnace_core::journal::Direction;
-use pinnace_core::plan::Edit;
+use pinnace_core::plan::SpecEdit;
 use pinnace_core::swarm::UpdateState;
-use pinnace_engine::docker::{Docker, EditState, Endpoint, Fault, Host, PostCredentials};
+use pinnace_engine::docker::{Docker, DockerError, EditState, Endpoint, Host, PostCredentials};
 use serde_json::{Value, json};
 use swarm_sim::{PlannedFault, Scenario, ServedEndpoint, Sim, connect, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
@@ -52,9 +52,9 @@ fn fault(sim: &Sim, given: Value) {
     sim.with_faults(|world, faults| plan_fault(world, faults, planned)).unwrap();
 }
 
-fn to_two() -> Vec<Edit> {
+fn to_two() -> Vec<SpecEdit> {
     let image = |tag: &str| Some(json!(format!("r.example:5000/app:{tag}")));
-    vec![Edit { path: "/TaskTemplate/ContainerSpec/Image".to_owned(), before: image("1"), after: image("2") }]
+    vec![SpecEdit { path: "/TaskTemplate/ContainerSpec/Image".to_owned(), before: image("1"), after: image("2") }]
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,7 +85,7 @@ async fn a_daemon_that_is_gone_and_comes_back() {
     let mut events = docker.events(None).await.unwrap();
     fault(&sim, json!({ "kind": "daemon-gone" }));
     assert!(!matches!(events.next().await, Some(Ok(_))), "the stream is over");
-    assert!(matches!(docker.nodes().await.unwrap_err(), Fault::Unreachable { .. } | Fault::Broken { .. }));
+    assert!(matches!(docker.nodes().await.unwrap_err(), DockerError::Unreachable { .. } | DockerError::Broken { .. }));
     fault(&sim, json!({ "kind": "daemon-back" }));
     assert_eq!(docker.nodes().await.unwrap().len(), 3);
 }
@@ -142,7 +142,7 @@ async fn a_body_that_stops_in_the_middle() {
     let sim = sim();
     let docker = docker_on(&sim, None);
     fault(&sim, json!({ "kind": "stall", "path": "/nodes" }));
-    assert!(matches!(docker.nodes().await.unwrap_err(), Fault::Timeout { .. }));
+    assert!(matches!(docker.nodes().await.unwrap_err(), DockerError::Timeout { .. }));
     docker.services(None).await.unwrap();
     fault(&sim, json!({ "kind": "stall", "path": "" }));
     docker.nodes().await.unwrap();

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pinnace_core::journal::Direction;
-use pinnace_core::plan::Edit;
-use pinnace_core::swarm::{Places, Service, TaskState};
+use pinnace_core::plan::SpecEdit;
+use pinnace_core::swarm::{EditableFields, Service, TaskState};
 use pinnace_core::time::Time;
-use pinnace_core::world::{Link, Seen, World};
+use pinnace_core::world::{ConnectionState, Observation, World};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{Credentials, Redacted, Secret};
-use pinnace_engine::docker::{Docker, EditState, EndpointInputs, Fault, LogTarget, PostCredentials, Tasks};
+use pinnace_engine::docker::{Docker, DockerError, EditState, EndpointInputs, LogTarget, PostCredentials, Tasks};
 use pinnace_engine::observe::{Attention, observe, snapshot};
 use serde_json::json;
 use tokio::sync::watch;
@@ -98,8 +98,8 @@ async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
 }
 
 /// Returns the fields that determine what ran, without the update policy.
-fn ran(places: &Places) -> Places {
-    Places { update: None, ..places.clone() }
+fn ran(places: &EditableFields) -> EditableFields {
+    EditableFields { update: None, ..places.clone() }
 }
 
 #[tokio::test]
@@ -158,7 +158,7 @@ async fn a_change_and_its_way_back() {
     let places = revision.service.places.clone();
     assert_eq!(places.platforms.path, "/TaskTemplate/Placement");
     let platforms = json!({"Platforms": [{"Architecture": "amd64", "OS": "linux"}]});
-    let edit = |path: &str, before, after| Edit { path: path.to_owned(), before, after: Some(after) };
+    let edit = |path: &str, before, after| SpecEdit { path: path.to_owned(), before, after: Some(after) };
     let edits = [
         edit("/TaskTemplate/Placement", None, platforms),
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
@@ -210,7 +210,7 @@ async fn the_fence() {
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(running().await.map(|task| task.id), Some(first.id));
     let read_only = self::docker(&sockets[0], true);
-    assert!(matches!(read_only.post_as_read(&fenced).await, Err(Fault::ReadOnly { .. })));
+    assert!(matches!(read_only.post_as_read(&fenced).await, Err(DockerError::ReadOnly { .. })));
 }
 
 #[tokio::test]
@@ -283,7 +283,7 @@ async fn observing() {
     }));
     until("the first screen", async || world.lock().unwrap().is_painted().then_some(())).await;
     println!("first screen after {:?}", began.elapsed());
-    until("the link", async || (world.lock().unwrap().link == Link::Live).then_some(())).await;
+    until("the link", async || (world.lock().unwrap().link == ConnectionState::Live).then_some(())).await;
     let name = unique("seen");
     let made = Made::new(&sockets[0], &spec(&name, "10.255.255.1:1/no/such:image"));
     let made_at = Instant::now();
@@ -308,7 +308,7 @@ async fn observing() {
 async fn one_look() {
     let Some(sockets) = sockets() else { return };
     let seen = snapshot(&cluster(&sockets[0]), true, |service| service.name == "shop_api").await.unwrap();
-    assert!(seen.iter().any(|one| matches!(one, Seen::Slots(_))));
+    assert!(seen.iter().any(|one| matches!(one, Observation::Slots(_))));
     let mut world = World::default();
     for one in seen {
         world.apply(one, now());

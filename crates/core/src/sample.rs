@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::image::Platform;
 use super::swarm::{
-    Availability, Mode, Node, NodeState, Place, Places, RestartCondition, Role, Service, Task, TaskState,
+    Availability, EditableFields, Mode, Node, NodeState, Place, RestartCondition, Role, Service, Task, TaskState,
     UntouchedHash, UpdatePolicy,
 };
 use super::time::Time;
@@ -14,8 +14,8 @@ use super::time::Time;
 pub const NOW: Time = Time(1_795_132_800_000);
 
 /// The editable fields of a service with this image, without platforms and with a force counter of 0.
-pub fn places(image: &str) -> Places {
-    Places {
+pub fn places(image: &str) -> EditableFields {
+    EditableFields {
         image: image.to_owned(),
         platforms: Place { path: "/TaskTemplate/Placement/Platforms".into(), value: None, alone: false },
         force: Place { path: "/TaskTemplate/ForceUpdate".into(), value: Some(0.into()), alone: false },

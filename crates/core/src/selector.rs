@@ -104,7 +104,7 @@ fn unknown(world: &World, name: &str) -> NameError {
 mod tests {
     use super::*;
     use crate::sample;
-    use crate::world::Seen;
+    use crate::world::Observation;
 
     fn world() -> World {
         let mut world = World::default();
@@ -120,7 +120,7 @@ mod tests {
             }
             services.push(service);
         }
-        world.apply(Seen::Services(services), sample::NOW);
+        world.apply(Observation::Services(services), sample::NOW);
         world
     }
 

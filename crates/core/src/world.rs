@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::image::Platform;
-use super::journal::{History, Sighting, Slot};
+use super::journal::{ChangeLog, ExternalDeploy, Slot};
 use super::swarm::{Node, Service, Task, TaskState};
 use super::time::Time;
-use crate::plan::Record;
+use crate::plan::ChangeRecord;
 use crate::swarm::candidates;
 use crate::swarm::{GroupKey, member_of};
-use crate::swarm::{Health, State, assess};
+use crate::swarm::{Health, HealthState, assess};
 
 /// Facts about the connected engine and its swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Engine {
+pub struct EngineInfo {
     /// The swarm's id, as `/info` reports it.
     pub swarm: String,
     /// The node id of this engine.
@@ -31,7 +31,7 @@ pub struct Engine {
 
 /// The state of the connection to the cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Link {
+pub enum ConnectionState {
     /// The state before the first answer.
     #[default]
     Connecting,
@@ -49,11 +49,11 @@ pub enum Link {
 
 /// One observation of the cluster, the input of [`World::apply`].
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen {
+pub enum Observation {
     /// The state of the connection.
-    Link(Link),
+    Link(ConnectionState),
     /// Facts about the engine.
-    Engine(Engine),
+    Engine(EngineInfo),
     /// The complete list of nodes.
     Nodes(Vec<Node>),
     /// The complete list of services.
@@ -87,20 +87,20 @@ pub enum Seen {
         /// The change's id.
         change: String,
         /// The record; `None` if it does not exist.
-        record: Option<Box<Record>>,
+        record: Option<Box<ChangeRecord>>,
     },
     /// All recorded observations of images in a group that other clients deployed.
     Sightings {
         /// The group that the observations belong to.
         group: GroupKey,
         /// The observations, in any order.
-        sightings: Vec<Sighting>,
+        sightings: Vec<ExternalDeploy>,
     },
 }
 
 /// The tasks of a service; `history` is set once the whole task history was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Known {
+struct KnownTasks {
     tasks: Vec<Task>,
     history: bool,
 }
@@ -109,19 +109,19 @@ struct Known {
 #[derive(Clone, Debug, Default)]
 pub struct World {
     /// The state of the connection.
-    pub link: Link,
+    pub link: ConnectionState,
     /// Facts about the connected engine.
-    pub engine: Engine,
+    pub engine: EngineInfo,
     /// The time of the newest observation other than the connection's state; `None` before the first.
     pub heard: Option<Time>,
     /// Nodes by id.
     pub nodes: BTreeMap<String, Node>,
     /// Services by id.
     pub services: BTreeMap<String, Service>,
-    tasks: BTreeMap<String, Known>,
+    tasks: BTreeMap<String, KnownTasks>,
     health: BTreeMap<String, Health>,
     groups: BTreeMap<GroupKey, Vec<String>>,
-    histories: BTreeMap<String, History>,
+    histories: BTreeMap<String, ChangeLog>,
     /// The hashes that name the groups in the journal, cached because they are needed for every lookup.
     hashes: BTreeMap<GroupKey, String>,
     slots_read: bool,
@@ -130,26 +130,26 @@ pub struct World {
 
 impl World {
     /// Applies an observation made at `now`, and returns the groups it affects.
-    pub fn apply(&mut self, seen: Seen, now: Time) -> BTreeSet<GroupKey> {
-        if !matches!(seen, Seen::Link(_)) {
+    pub fn apply(&mut self, seen: Observation, now: Time) -> BTreeSet<GroupKey> {
+        if !matches!(seen, Observation::Link(_)) {
             self.heard = Some(now);
         }
         let touched = match seen {
-            Seen::Link(link) => {
+            Observation::Link(link) => {
                 self.link = link;
                 return BTreeSet::new();
             }
-            Seen::Engine(engine) => {
+            Observation::Engine(engine) => {
                 self.engine = engine;
                 return BTreeSet::new();
             }
-            Seen::Nodes(nodes) => {
+            Observation::Nodes(nodes) => {
                 self.nodes = nodes.into_iter().map(|node| (node.id.clone(), node)).collect();
                 self.services.keys().cloned().collect()
             }
-            Seen::Services(services) => self.apply_all(services),
-            Seen::SomeServices(services) => services.into_iter().map(|service| self.put(service)).collect(),
-            Seen::GoneServices(ids) => {
+            Observation::Services(services) => self.apply_all(services),
+            Observation::SomeServices(services) => services.into_iter().map(|service| self.put(service)).collect(),
+            Observation::GoneServices(ids) => {
                 let touched = ids.iter().filter_map(|id| self.services.get(id)).map(GroupKey::of).collect();
                 for id in &ids {
                     self.drop_service(id);
@@ -157,19 +157,23 @@ impl World {
                 self.regroup();
                 return touched;
             }
-            Seen::Running { of, tasks } => self.apply_running(of.as_deref(), tasks),
-            Seen::Tasks { service, tasks } => {
-                self.tasks.insert(service.clone(), Known { tasks, history: true });
+            Observation::Running { of, tasks } => self.apply_running(of.as_deref(), tasks),
+            Observation::Tasks { service, tasks } => {
+                self.tasks.insert(service.clone(), KnownTasks { tasks, history: true });
                 vec![service]
             }
-            Seen::Slots(_) | Seen::Slot(_) | Seen::Silent(_) | Seen::Record { .. } | Seen::Sightings { .. } => {
+            Observation::Slots(_)
+            | Observation::Slot(_)
+            | Observation::Silent(_)
+            | Observation::Record { .. }
+            | Observation::Sightings { .. } => {
                 return self.apply_journal(seen);
             }
         };
         let mut touched = touched;
         // A crash loop can end without an event, when its newest task has outlived those
         // before it: assess it every time.
-        let looping = self.health.iter().filter(|(_, health)| health.state == State::Looping);
+        let looping = self.health.iter().filter(|(_, health)| health.state == HealthState::Looping);
         touched.extend(looping.map(|(id, _)| id.clone()));
         self.judge(&touched, now)
     }
@@ -223,9 +227,9 @@ impl World {
         touched
     }
 
-    fn apply_journal(&mut self, seen: Seen) -> BTreeSet<GroupKey> {
+    fn apply_journal(&mut self, seen: Observation) -> BTreeSet<GroupKey> {
         match seen {
-            Seen::Slots(slots) => {
+            Observation::Slots(slots) => {
                 self.slots_read = true;
                 let mut by_group: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
                 for slot in slots {
@@ -240,17 +244,17 @@ impl World {
                 }
                 touched
             }
-            Seen::Slot(slot) => {
+            Observation::Slot(slot) => {
                 let touched = slot.group().into_iter().collect();
                 self.histories.entry(slot.group_hash.clone()).or_default().learn_slot(*slot);
                 touched
             }
-            Seen::Silent(slot) => {
+            Observation::Silent(slot) => {
                 let touched = slot.group().into_iter().collect();
                 self.histories.entry(slot.group_hash.clone()).or_default().learn_silence(*slot);
                 touched
             }
-            Seen::Record { change, record } => {
+            Observation::Record { change, record } => {
                 let touched = record.iter().map(|record| record.plan.group.clone()).collect();
                 for history in self.histories.values_mut() {
                     if history.newest_first().any(|entry| entry.slot.change == change) {
@@ -259,7 +263,7 @@ impl World {
                 }
                 touched
             }
-            Seen::Sightings { group, sightings } => {
+            Observation::Sightings { group, sightings } => {
                 self.histories.entry(group.hash()).or_default().learn_sightings(sightings);
                 [group].into()
             }
@@ -332,17 +336,17 @@ impl World {
     }
 
     /// Returns the changes of a group; empty if there are none, or the journal was not read.
-    pub fn history(&self, group: &GroupKey) -> &History {
-        static NONE: std::sync::OnceLock<History> = std::sync::OnceLock::new();
+    pub fn history(&self, group: &GroupKey) -> &ChangeLog {
+        static NONE: std::sync::OnceLock<ChangeLog> = std::sync::OnceLock::new();
         let found = match self.hashes.get(group) {
             Some(hash) => self.histories.get(hash),
             None => self.histories.get(&group.hash()),
         };
-        found.unwrap_or_else(|| NONE.get_or_init(History::default))
+        found.unwrap_or_else(|| NONE.get_or_init(ChangeLog::default))
     }
 
     /// Iterates over the changes of all groups, also of groups whose services were removed.
-    pub fn histories(&self) -> impl Iterator<Item = &History> {
+    pub fn histories(&self) -> impl Iterator<Item = &ChangeLog> {
         self.histories.values()
     }
 
@@ -385,11 +389,11 @@ impl World {
     }
 
     /// Returns the worst state among a group's services; `Unknown` for a group without assessed services.
-    pub fn worst(&self, group: &GroupKey) -> State {
+    pub fn worst(&self, group: &GroupKey) -> HealthState {
         self.members(group)
             .filter_map(|service| self.health(&service.id))
             .map(|health| health.state)
             .min()
-            .unwrap_or(State::Unknown)
+            .unwrap_or(HealthState::Unknown)
     }
 }

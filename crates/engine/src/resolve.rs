@@ -9,18 +9,20 @@ use futures_util::StreamExt as _;
 
 use crate::cluster::Cluster;
 use crate::credentials::Redacted;
-use crate::docker::Fault;
+use crate::docker::DockerError;
 use crate::observe::histories_of;
-use crate::registry::Bounds;
+use crate::registry::ReadLimits;
 use pinnace_core::check;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::PinDoc;
-use pinnace_core::plan::{Draft, Goal, PlanOptions, plan};
+use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, plan};
+use pinnace_core::registry::Query;
 use pinnace_core::registry::VersionManifest;
-use pinnace_core::registry::Want;
-use pinnace_core::registry::{About, Fact, FactSource, Facts, Files, ImageFact, Learned, Reading, Tags, Why};
+use pinnace_core::registry::{
+    Fact, FactSource, Facts, ImageFact, ImageFiles, ImageInfo, LookupError, QueryAnswer, ReadProgress, Tags,
+};
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::world::{Seen, World};
+use pinnace_core::world::{Observation, World};
 
 /// The number of queries that run at the same time.
 const AT_ONCE: usize = 8;
@@ -32,9 +34,9 @@ const ROUNDS: usize = 12;
 
 impl Cluster {
     /// Reads the complete task history of these services.
-    async fn learn_tasks(&self, world: &mut World, ids: &[String]) -> Result<(), Fault> {
+    async fn learn_tasks(&self, world: &mut World, ids: &[String]) -> Result<(), DockerError> {
         for (service, tasks) in histories_of(&self.docker, ids).await? {
-            world.apply(Seen::Tasks { service, tasks }, self.docker.clock().now());
+            world.apply(Observation::Tasks { service, tasks }, self.docker.clock().now());
         }
         Ok(())
     }
@@ -49,7 +51,7 @@ impl Cluster {
         manner: &PlanOptions,
         world: &mut World,
         facts: &mut Facts,
-    ) -> Result<Draft, Fault> {
+    ) -> Result<PlanDraft, DockerError> {
         let mut draft = plan(goal, manner, world, facts, self.docker.clock().now());
         for _ in 0..ROUNDS {
             if draft.wants.is_empty() {
@@ -71,7 +73,7 @@ impl Cluster {
         doc: &PinDoc,
         world: &mut World,
         facts: &mut Facts,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DockerError> {
         for _ in 0..ROUNDS {
             let wants = check::wants(group, doc, world, facts);
             if wants.is_empty() {
@@ -89,7 +91,7 @@ impl Cluster {
 
     /// Resolves queries about images and versions, round after round, until the answers lead to no further
     /// ones.
-    pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<Want>) {
+    pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<Query>) {
         for _ in 0..ROUNDS {
             let wants = wants(facts);
             if wants.is_empty() {
@@ -100,10 +102,15 @@ impl Cluster {
     }
 
     /// Reads the files of an image from its layers, and reports the progress to `progress`.
-    pub async fn files(&self, image: &ImageRef, about: &About, progress: impl Fn(Reading) + Send + Sync) -> Files {
-        match self.registry().await.files(image, about, &Bounds::default(), progress).await {
-            Ok(files) => Files::Known(Arc::new(files)),
-            Err(why) => Files::Failed(why),
+    pub async fn files(
+        &self,
+        image: &ImageRef,
+        about: &ImageInfo,
+        progress: impl Fn(ReadProgress) + Send + Sync,
+    ) -> ImageFiles {
+        match self.registry().await.files(image, about, &ReadLimits::default(), progress).await {
+            Ok(files) => ImageFiles::Known(Arc::new(files)),
+            Err(why) => ImageFiles::Failed(why),
         }
     }
 
@@ -111,26 +118,36 @@ impl Cluster {
     ///
     /// # Errors
     /// Fails if the cluster stops answering.
-    pub async fn learn(&self, wants: &BTreeSet<Want>, world: &mut World, facts: &mut Facts) -> Result<(), Fault> {
+    pub async fn learn(
+        &self,
+        wants: &BTreeSet<Query>,
+        world: &mut World,
+        facts: &mut Facts,
+    ) -> Result<(), DockerError> {
         let mut asked = BTreeSet::new();
         let mut tasks = Vec::new();
         for want in wants {
             match want {
-                Want::Image(_) | Want::About(_) | Want::Tags(_) | Want::Engine(_) | Want::Versions | Want::Login(_) => {
+                Query::Image(_)
+                | Query::About(_)
+                | Query::Tags(_)
+                | Query::Engine(_)
+                | Query::Versions
+                | Query::Login(_) => {
                     asked.insert(want.clone());
                 }
-                Want::Tasks(service) => tasks.push(service.clone()),
-                Want::Record(change) => {
+                Query::Tasks(service) => tasks.push(service.clone()),
+                Query::Record(change) => {
                     let record = self.journal.record(change).await?.map(Box::new);
-                    world.apply(Seen::Record { change: change.clone(), record }, self.docker.clock().now());
+                    world.apply(Observation::Record { change: change.clone(), record }, self.docker.clock().now());
                 }
-                Want::Sightings(group) => {
+                Query::Sightings(group) => {
                     let seen = self.sightings(group, &world.engine.swarm).await?;
                     world.apply(seen, self.docker.clock().now());
                 }
-                Want::Journal => {
+                Query::Journal => {
                     let slots = self.journal.slots().await?;
-                    world.apply(Seen::Slots(slots), self.docker.clock().now());
+                    world.apply(Observation::Slots(slots), self.docker.clock().now());
                 }
             }
         }
@@ -139,7 +156,7 @@ impl Cluster {
         Ok(())
     }
 
-    async fn learn_facts(&self, wants: BTreeSet<Want>, facts: &mut Facts) {
+    async fn learn_facts(&self, wants: BTreeSet<Query>, facts: &mut Facts) {
         let wants = facts.ask(&wants, self.docker.clock().now());
         let asked = futures_util::stream::iter(wants).map(|want| async move { self.fact(&want).await });
         let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
@@ -150,19 +167,19 @@ impl Cluster {
 
     /// Resolves a query about an image, a repository, a login or the version manifest; `None` for queries of
     /// other kinds.
-    pub async fn fact(&self, want: &Want) -> Option<Learned> {
+    pub async fn fact(&self, want: &Query) -> Option<QueryAnswer> {
         Some(match want.clone() {
-            Want::Image(text) => Learned::Image(text.clone(), self.image(&text).await),
-            Want::About(text) => Learned::About(text.clone(), self.about(&text).await),
-            Want::Tags(text) => Learned::Tags(text.clone(), self.tags(&text).await),
-            Want::Engine(text) => Learned::Engine(text.clone(), self.engine(&text).await),
-            Want::Versions => Learned::Versions(self.versions().await),
-            Want::Login(host) => Learned::Login(host.clone(), self.login_for(&host).await),
-            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => return None,
+            Query::Image(text) => QueryAnswer::Image(text.clone(), self.image(&text).await),
+            Query::About(text) => QueryAnswer::About(text.clone(), self.about(&text).await),
+            Query::Tags(text) => QueryAnswer::Tags(text.clone(), self.tags(&text).await),
+            Query::Engine(text) => QueryAnswer::Engine(text.clone(), self.engine(&text).await),
+            Query::Versions => QueryAnswer::Versions(self.versions().await),
+            Query::Login(host) => QueryAnswer::Login(host.clone(), self.login_for(&host).await),
+            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => return None,
         })
     }
 
-    fn learned<T>(&self, answer: Result<T, Why>, via: FactSource) -> Fact<T> {
+    fn learned<T>(&self, answer: Result<T, LookupError>, via: FactSource) -> Fact<T> {
         let at = self.docker.clock().now();
         match answer {
             Ok(value) => Fact::Known { value, at, via },
@@ -171,10 +188,10 @@ impl Cluster {
     }
 
     /// Reads the details of an image, given as `repository@digest`.
-    async fn about(&self, text: &str) -> Fact<Arc<About>> {
+    async fn about(&self, text: &str) -> Fact<Arc<ImageInfo>> {
         let answer = match ImageRef::parse(text) {
             Ok(image) => self.registry().await.about(&image).await.map(Arc::new),
-            Err(error) => Err(Why::Other(error.to_string())),
+            Err(error) => Err(LookupError::Other(error.to_string())),
         };
         self.learned(answer, FactSource::Registry)
     }
@@ -183,7 +200,7 @@ impl Cluster {
     async fn tags(&self, text: &str) -> Fact<Arc<Tags>> {
         let answer = match ImageRef::parse(text) {
             Ok(image) => self.registry().await.tags(&image).await.map(Arc::new),
-            Err(error) => Err(Why::Other(error.to_string())),
+            Err(error) => Err(LookupError::Other(error.to_string())),
         };
         self.learned(answer, FactSource::Registry)
     }
@@ -193,9 +210,10 @@ impl Cluster {
         let answer = match ImageRef::parse(text) {
             Ok(image) => {
                 let answer = tokio::time::timeout(PATIENCE, self.by_engine(&image)).await;
-                answer.unwrap_or_else(|_| Err(Why::Unreachable(format!("no answer in {} s", PATIENCE.as_secs()))))
+                answer
+                    .unwrap_or_else(|_| Err(LookupError::Unreachable(format!("no answer in {} s", PATIENCE.as_secs()))))
             }
-            Err(error) => Err(Why::Other(error.to_string())),
+            Err(error) => Err(LookupError::Other(error.to_string())),
         };
         self.learned(answer, FactSource::Engine)
     }
@@ -204,28 +222,30 @@ impl Cluster {
     async fn login_for(&self, host: &str) -> Fact<bool> {
         let found = self.registry().await.credentials().get(host).await;
         self.learned(
-            found.map(|found| found.is_some()).map_err(|error| Why::Other(error.to_string())),
+            found.map(|found| found.is_some()).map_err(|error| LookupError::Other(error.to_string())),
             FactSource::Written,
         )
     }
 
     /// Returns the version manifest.
     async fn versions(&self) -> Fact<Arc<VersionManifest>> {
-        self.learned(self.versions.get().await.map(Arc::new).map_err(Why::Other), FactSource::Written)
+        self.learned(self.versions.get().await.map(Arc::new).map_err(LookupError::Other), FactSource::Written)
     }
 
     /// Resolves a reference by its registry, else by the engine.
     pub async fn image(&self, text: &str) -> Fact<ImageFact> {
         let image = match ImageRef::parse(text) {
             Ok(image) => image,
-            Err(error) => return Fact::Failed { why: Why::Other(error.to_string()), at: self.docker.clock().now() },
+            Err(error) => {
+                return Fact::Failed { why: LookupError::Other(error.to_string()), at: self.docker.clock().now() };
+            }
         };
         let distribution = |image: ImageRef| async move { self.by_engine(&image).await };
         let clock = self.docker.clock();
         self.resolver.image(&image, self.registry().await, Some(distribution), || clock.now()).await
     }
 
-    async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, Why> {
+    async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, LookupError> {
         // Unreadable credentials are reported by the direct query; this one is made without any.
         let login = self.credentials().header(&image.host).await.ok().flatten();
         self.distribution(image, login.as_ref()).await
@@ -236,20 +256,22 @@ impl Cluster {
         self.learned(self.distribution(image, None).await, FactSource::Engine)
     }
 
-    async fn distribution(&self, image: &ImageRef, login: Option<&Redacted>) -> Result<ImageFact, Why> {
+    async fn distribution(&self, image: &ImageRef, login: Option<&Redacted>) -> Result<ImageFact, LookupError> {
         let told = self.docker.distribution(&image.text, login).await.map_err(|fault| why(&fault))?;
         Ok(ImageFact::new(told.digest, told.platforms))
     }
 }
 
 /// Converts the engine's error about a query into a reason.
-fn why(fault: &Fault) -> Why {
+fn why(fault: &DockerError) -> LookupError {
     let text = fault.to_string();
     match fault.status() {
-        Some(404) => Why::NotFound,
-        Some(401 | 403) => Why::Denied,
-        Some(429) => Why::RateLimited,
-        Some(_) if text.contains("no basic auth credentials") || text.contains("unauthorized") => Why::NoCredentials,
-        _ => Why::Unreachable(text),
+        Some(404) => LookupError::NotFound,
+        Some(401 | 403) => LookupError::Denied,
+        Some(429) => LookupError::RateLimited,
+        Some(_) if text.contains("no basic auth credentials") || text.contains("unauthorized") => {
+            LookupError::NoCredentials
+        }
+        _ => LookupError::Unreachable(text),
     }
 }

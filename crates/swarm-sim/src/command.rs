@@ -12,7 +12,7 @@ use super::Sim;
 use super::faults::{PlannedFault, plan_fault};
 use super::scenario::{Scenario, outside};
 use super::serve::{ServedEndpoint, listen_tcp, listen_unix};
-use super::synthetic::{Size, world};
+use super::synthetic::{WorldSize, world};
 use super::world::World;
 
 /// The hint shown with every scenario error.
@@ -101,7 +101,10 @@ pub async fn run(options: &Options) -> Result<(), CommandError> {
 fn made(options: &Options) -> Result<(World, Vec<PlannedFault>), CommandError> {
     let Some(path) = &options.scenario else {
         let tasks = options.tasks.unwrap_or(options.services);
-        return Ok((world(Size { services: options.services, nodes: options.nodes, tasks }, outside()), Vec::new()));
+        return Ok((
+            world(WorldSize { services: options.services, nodes: options.nodes, tasks }, outside()),
+            Vec::new(),
+        ));
     };
     let text = std::fs::read_to_string(path)
         .map_err(|why| error(format!("cannot read {}: {why}", path.display()), "name a TOML file"))?;

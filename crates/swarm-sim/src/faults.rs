@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::world::model::{Nanos, SECOND};
-use super::world::{Late, Refusal, World, edit_service};
+use super::world::{DelayedWrite, Refusal, World, edit_service};
 
 /// A fault, or the end of one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -237,7 +237,7 @@ pub fn carry_out_due(world: &mut World, faults: &mut Faults) {
     for text in world.take_due() {
         if let Ok(fault) = serde_json::from_str(&text) {
             let _ = apply(world, faults, fault);
-        } else if let Ok(write) = serde_json::from_str::<Late>(&text) {
+        } else if let Ok(write) = serde_json::from_str::<DelayedWrite>(&text) {
             let _ = write.carry_out(world);
         }
     }

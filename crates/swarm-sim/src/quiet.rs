@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Sim;
 use super::demo::HUB;
 use super::scenario::pinned;
-use super::world::{Dice, World, edit_service};
+use super::world::{Rng, World, edit_service};
 
 /// A small change in the background.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ const EDGE: (&[Activity], &[Activity]) = (
 /// The background activity of a cluster; deterministic for a given seed.
 #[derive(Debug)]
 pub struct BackgroundActivity {
-    dice: Dice,
+    dice: Rng,
     once: &'static [Activity],
     always: &'static [Activity],
     next: usize,
@@ -59,7 +59,7 @@ impl BackgroundActivity {
     /// Returns the activity of the demo cluster with this name.
     pub fn of(cluster: &str, seed: u64) -> Self {
         let (once, always) = if cluster == "edge" { EDGE } else { PROD };
-        Self { dice: Dice::new(seed), once, always, next: 0 }
+        Self { dice: Rng::new(seed), once, always, next: 0 }
     }
 
     /// Returns the time until the next change: 20 to 60 seconds of simulated time.

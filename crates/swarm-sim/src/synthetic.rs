@@ -8,7 +8,7 @@ use super::world::model::{Nanos, SECOND};
 
 /// The size of a generated world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Size {
+pub struct WorldSize {
     pub services: u64,
     /// Number of nodes; the first three are managers.
     pub nodes: u64,
@@ -17,7 +17,7 @@ pub struct Size {
 }
 
 /// Builds a world of the given size in which all tasks run.
-pub fn world(size: Size, now: Nanos) -> World {
+pub fn world(size: WorldSize, now: Nanos) -> World {
     let mut world = World::new(1, now.saturating_sub(60 * SECOND));
     for node in 1..=size.nodes.max(1) {
         world.add_node(&format!("node-{node}"), node <= 3, "x86_64");

@@ -119,7 +119,7 @@ actions! {
 
 named! {
     /// The context in which a key is pressed; each has one section in a keymap file.
-    pub enum Context {
+    pub enum KeyContext {
         Fleet, "fleet", "The fleet: clusters, nodes, and all services.";
         Service, "service", "One service: its tasks, labels and update policy.";
         Pins, "pins", "The pins, while the cursor is not in their text.";
@@ -140,14 +140,14 @@ named! {
     }
 }
 
-impl Context {
+impl KeyContext {
     /// Returns whether plain keys are text in this context. If so, only keys that cannot be text reach
-    /// [`Context::Global`].
+    /// [`KeyContext::Global`].
     pub(crate) const fn takes_text(self) -> bool {
         matches!(self, Self::Editor | Self::Complete | Self::Prompt | Self::Palette)
     }
 
-    /// Returns the context that receives the keys this one does not bind, before [`Context::Global`].
+    /// Returns the context that receives the keys this one does not bind, before [`KeyContext::Global`].
     pub const fn under(self) -> Option<Self> {
         match self {
             Self::Complete => Some(Self::Editor),

@@ -3,7 +3,7 @@
 
 mod changes;
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 use crate::dialogs::state::LineUse;
 use crate::screens;
 use pinnace_core::plan::DriftResolution;
@@ -20,7 +20,7 @@ pub(crate) use changes::{drift_goal, rollback_goal};
 
 /// The reason why an action is not possible now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reason {
+pub enum Unavailable {
     /// No service under the cursor.
     NoService,
     /// No row under the cursor.
@@ -85,7 +85,7 @@ pub enum Reason {
     NoTour,
 }
 
-impl std::fmt::Display for Reason {
+impl std::fmt::Display for Unavailable {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::NoService => "choose a service first",
@@ -126,7 +126,7 @@ impl std::fmt::Display for Reason {
 }
 
 /// Checks whether an action is possible in the current context: in the open dialog, else on the top screen.
-pub fn available(state: &State, action: Action) -> Result<(), Reason> {
+pub fn available(state: &State, action: Action) -> Result<(), Unavailable> {
     if state.modal.is_some() {
         return in_modal(state, action);
     }
@@ -134,9 +134,9 @@ pub fn available(state: &State, action: Action) -> Result<(), Reason> {
 }
 
 /// Checks whether an action is possible on the top screen, regardless of an open dialog.
-pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reason> {
+pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Unavailable> {
     if !carries_out(state.screen_context(), action) {
-        return Err(Reason::NotHere);
+        return Err(Unavailable::NotHere);
     }
     match state.screens.last() {
         _ if matches!(
@@ -161,23 +161,23 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
         Action::Rollback => changes::rollback(state),
         Action::Logs => Selection::of(state).service_id().map(drop),
         Action::Earlier => crate::screens::candidates::query::listable(state).map(drop),
-        Action::Open if state.screen_context() == Context::Earlier => changes::on_earlier(state),
+        Action::Open if state.screen_context() == KeyContext::Earlier => changes::on_earlier(state),
         Action::Pins => changes::pins_of(state),
         Action::Redeploy => changes::redeploy(state),
         Action::ToPin | Action::AcceptDrift => drift_goal(state, DriftResolution::Back).map(drop),
-        Action::Inspect if state.screen_context() == Context::Image => Err(Reason::NotHere),
+        Action::Inspect if state.screen_context() == KeyContext::Image => Err(Unavailable::NotHere),
         Action::Inspect => Selection::of(state).image_ref().map(drop),
         Action::Files => crate::screens::image::query::readable(state),
         Action::ClearFilter => has_filter(state),
         Action::NextTrouble | Action::PreviousTrouble => trouble(state),
-        Action::Open if state.screen_context() == Context::Fleet => a_row(state),
-        Action::Open | Action::Details | Action::Copy if state.screen_context() == Context::History => {
-            Selection::of(state).change.map(drop).ok_or(Reason::NoRow)
+        Action::Open if state.screen_context() == KeyContext::Fleet => a_row(state),
+        Action::Open | Action::Details | Action::Copy if state.screen_context() == KeyContext::History => {
+            Selection::of(state).change.map(drop).ok_or(Unavailable::NoRow)
         }
         Action::ToggleFold => foldable(state),
         Action::Details => details(state),
         Action::CopyFix => crate::permanent_fix::is_there(state),
-        Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Reason::NoTour),
+        Action::Tour => state.tour.as_ref().map(|_| ()).ok_or(Unavailable::NoTour),
         Action::Copy => match state.screens.last() {
             None => Selection::of(state).service().map(drop),
             Some(_) => Ok(()),
@@ -186,48 +186,50 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Reaso
     }
 }
 
-fn has_filter(state: &State) -> Result<(), Reason> {
+fn has_filter(state: &State) -> Result<(), Unavailable> {
     match screens::line(state, LineUse::Filter) {
-        None => Err(Reason::NotHere),
-        Some("") => Err(Reason::NoFilter),
+        None => Err(Unavailable::NotHere),
+        Some("") => Err(Unavailable::NoFilter),
         Some(_) => Ok(()),
     }
 }
 
-fn trouble(state: &State) -> Result<(), Reason> {
+fn trouble(state: &State) -> Result<(), Unavailable> {
     match state.screens.last() {
         None if state.fleet.pane == FleetPane::Services && state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
         Some(Screen::Service(screen)) => {
             let one = state.clusters.get(screen.cluster);
             let bad = one.is_some_and(|one| one.world.tasks(&screen.service).iter().any(is_bad));
-            if bad { Ok(()) } else { Err(Reason::NothingWrong) }
+            if bad { Ok(()) } else { Err(Unavailable::NothingWrong) }
         }
-        _ => Err(Reason::NothingWrong),
+        _ => Err(Unavailable::NothingWrong),
     }
 }
 
-fn a_row(state: &State) -> Result<(), Reason> {
+fn a_row(state: &State) -> Result<(), Unavailable> {
     let empty = state.fleet.pane == FleetPane::Services && state.fleet.rows.is_empty();
-    if empty { Err(Reason::NoRow) } else { Ok(()) }
+    if empty { Err(Unavailable::NoRow) } else { Ok(()) }
 }
 
-fn foldable(state: &State) -> Result<(), Reason> {
+fn foldable(state: &State) -> Result<(), Unavailable> {
     match (state.screens.last(), state.row()) {
-        (None, Some(Row::Service(row))) if !row.nested => Err(Reason::NothingToFold),
+        (None, Some(Row::Service(row))) if !row.nested => Err(Unavailable::NothingToFold),
         (None, Some(_)) if state.fleet.pane == FleetPane::Services => Ok(()),
-        _ => Err(Reason::NothingToFold),
+        _ => Err(Unavailable::NothingToFold),
     }
 }
 
-fn details(state: &State) -> Result<(), Reason> {
+fn details(state: &State) -> Result<(), Unavailable> {
     let any = state.screens.last().is_some() || matches!(state.row(), Some(Row::Service(_)));
-    if any || crate::banner::banner(state).is_some() { Ok(()) } else { Err(Reason::NothingWrong) }
+    if any || crate::banner::banner(state).is_some() { Ok(()) } else { Err(Unavailable::NothingWrong) }
 }
 
-fn in_modal(state: &State, action: Action) -> Result<(), Reason> {
+fn in_modal(state: &State, action: Action) -> Result<(), Unavailable> {
     match (&state.modal, action) {
-        (_, Action::Tour) if state.tour.is_none() => Err(Reason::NoTour),
-        (Some(Dialog::Messages(_)), Action::Details | Action::Copy) if state.messages.is_empty() => Err(Reason::NoRow),
+        (_, Action::Tour) if state.tour.is_none() => Err(Unavailable::NoTour),
+        (Some(Dialog::Messages(_)), Action::Details | Action::Copy) if state.messages.is_empty() => {
+            Err(Unavailable::NoRow)
+        }
         _ => Ok(()),
     }
 }

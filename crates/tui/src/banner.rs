@@ -2,7 +2,7 @@
 
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
-use pinnace_core::world::Link;
+use pinnace_core::world::ConnectionState;
 
 use crate::state::State;
 
@@ -20,7 +20,7 @@ pub struct Banner {
 /// Returns the most important problem of the cluster shown: a lost connection, else an unreachable registry.
 pub fn banner(state: &State) -> Option<Banner> {
     let cluster = state.cluster();
-    if let Link::Lost { why, hint } = &cluster.world.link {
+    if let ConnectionState::Lost { why, hint } = &cluster.world.link {
         let old = match cluster.world.heard {
             Some(at) => format!("this is {} old: ", age(state.now.since(at))),
             None => String::new(),

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinnace_core::history::external::{fresh, record};
-use pinnace_core::plan::Record;
+use pinnace_core::plan::ChangeRecord;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_core::world::Link;
+use pinnace_core::world::ConnectionState;
 
 use crate::msg::Effect;
 use crate::state::{ChangeGuard, Cluster, State};
@@ -28,7 +28,7 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.now;
     for (cluster, one) in state.clusters.iter_mut() {
         let looked = *one.noted.looked.get_or_insert(now);
-        if one.guard == ChangeGuard::ReadOnly || one.world.link != Link::Live || now.since(looked) < MINUTE {
+        if one.guard == ChangeGuard::ReadOnly || one.world.link != ConnectionState::Live || now.since(looked) < MINUTE {
             continue;
         }
         one.noted.looked = Some(now);
@@ -39,7 +39,7 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-fn records(one: &mut Cluster, now: Time) -> Vec<Record> {
+fn records(one: &mut Cluster, now: Time) -> Vec<ChangeRecord> {
     let Cluster { world, noted, .. } = one;
     let groups: Vec<GroupKey> = world.groups().map(|(group, _)| group.clone()).collect();
     let mut records = Vec::new();

@@ -4,14 +4,14 @@
 //! label:k=v`. The filter for lists of plain text: text that a line must contain, or must not contain after a
 //! `!`.
 
+use pinnace_core::swarm::HealthState;
 use pinnace_core::swarm::Service;
-use pinnace_core::swarm::State;
 use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::world::World;
 
 /// The field of a service that a term searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
+enum FilterField {
     Any,
     State,
     Image,
@@ -23,7 +23,7 @@ enum Field {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FilterTerm {
     inverse: bool,
-    field: Field,
+    field: FilterField,
     wanted: String,
 }
 
@@ -35,12 +35,12 @@ pub struct Filter {
 }
 
 /// The field names, as typed before a colon.
-const FIELDS: [(&str, Field); 5] = [
-    ("state", Field::State),
-    ("image", Field::Image),
-    ("node", Field::Node),
-    ("member", Field::Member),
-    ("label", Field::Label),
+const FIELDS: [(&str, FilterField); 5] = [
+    ("state", FilterField::State),
+    ("image", FilterField::Image),
+    ("node", FilterField::Node),
+    ("member", FilterField::Member),
+    ("label", FilterField::Label),
 ];
 
 impl Filter {
@@ -51,7 +51,7 @@ impl Filter {
             let known = word.split_once(':').and_then(|(name, wanted)| {
                 FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| (*field, wanted))
             });
-            let (field, wanted) = known.unwrap_or((Field::Any, word));
+            let (field, wanted) = known.unwrap_or((FilterField::Any, word));
             (!wanted.is_empty()).then(|| FilterTerm { inverse, field, wanted: wanted.to_lowercase() })
         });
         Self { typed: text.to_owned(), terms: terms.collect() }
@@ -69,24 +69,29 @@ impl Filter {
 
     /// Returns the plain words, to highlight them where they match.
     pub fn words(&self) -> impl Iterator<Item = &str> {
-        self.terms.iter().filter(|term| term.field == Field::Any && !term.inverse).map(|term| term.wanted.as_str())
+        self.terms
+            .iter()
+            .filter(|term| term.field == FilterField::Any && !term.inverse)
+            .map(|term| term.wanted.as_str())
     }
 
     /// Returns whether a service passes.
     pub(crate) fn passes(&self, world: &World, group: &GroupKey, service: &Service) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
-                Field::Any => {
+                FilterField::Any => {
                     has(&group.name, &term.wanted)
                         || has(&service.name, &term.wanted)
                         || has(service.image(), &term.wanted)
                         || world.hosts(service).iter().any(|host| has(host, &term.wanted))
                 }
-                Field::State => state_is(world.health(&service.id).map_or(State::Unknown, |h| h.state), &term.wanted),
-                Field::Image => has(service.image(), &term.wanted),
-                Field::Node => world.hosts(service).iter().any(|host| has(host, &term.wanted)),
-                Field::Member => member_of(service).to_lowercase() == term.wanted,
-                Field::Label => label_is(service, &term.wanted),
+                FilterField::State => {
+                    state_is(world.health(&service.id).map_or(HealthState::Unknown, |h| h.state), &term.wanted)
+                }
+                FilterField::Image => has(service.image(), &term.wanted),
+                FilterField::Node => world.hosts(service).iter().any(|host| has(host, &term.wanted)),
+                FilterField::Member => member_of(service).to_lowercase() == term.wanted,
+                FilterField::Label => label_is(service, &term.wanted),
             };
             found != term.inverse
         })
@@ -96,11 +101,11 @@ impl Filter {
     pub(crate) fn passes_missing(&self, group: &GroupKey, service: &str, member: &str, image: &str) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
-                Field::Any => [&group.name, service, image].iter().any(|text| has(text, &term.wanted)),
-                Field::State => state_is(State::Missing, &term.wanted),
-                Field::Image => has(image, &term.wanted),
-                Field::Member => member.to_lowercase() == term.wanted,
-                Field::Node | Field::Label => false,
+                FilterField::Any => [&group.name, service, image].iter().any(|text| has(text, &term.wanted)),
+                FilterField::State => state_is(HealthState::Missing, &term.wanted),
+                FilterField::Image => has(image, &term.wanted),
+                FilterField::Member => member.to_lowercase() == term.wanted,
+                FilterField::Node | FilterField::Label => false,
             };
             found != term.inverse
         })
@@ -149,7 +154,7 @@ fn has(text: &str, wanted: &str) -> bool {
 
 /// Returns whether the typed text is a prefix of the state's word, or of `trouble` for a state that needs
 /// attention.
-fn state_is(state: State, wanted: &str) -> bool {
+fn state_is(state: HealthState, wanted: &str) -> bool {
     state.word().starts_with(wanted) || (state.is_trouble() && "trouble".starts_with(wanted))
 }
 
@@ -165,7 +170,7 @@ mod tests {
     use super::*;
     use pinnace_core::sample;
     use pinnace_core::swarm::TaskState;
-    use pinnace_core::world::Seen;
+    use pinnace_core::world::Observation;
 
     #[test]
     fn lines_of_text() {
@@ -194,9 +199,9 @@ mod tests {
         web.labels.insert("tier".into(), "Front".into());
         let task = sample::task("t", &web, "mgr-1", TaskState::Running, 60);
         let group = GroupKey::of(&web);
-        world.apply(Seen::Nodes(vec![sample::node("mgr-1")]), sample::NOW);
-        world.apply(Seen::Services(vec![web.clone()]), sample::NOW);
-        world.apply(Seen::Running { of: None, tasks: vec![task] }, sample::NOW);
+        world.apply(Observation::Nodes(vec![sample::node("mgr-1")]), sample::NOW);
+        world.apply(Observation::Services(vec![web.clone()]), sample::NOW);
+        world.apply(Observation::Running { of: None, tasks: vec![task] }, sample::NOW);
         for (text, passes) in [
             ("", true),
             ("web", true),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pinnace_core::check;
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::image::{ImageRef, Platform, digest_of};
-use pinnace_core::registry::{Base, base_verdict};
+use pinnace_core::registry::{BaseStatus, base_verdict};
 use pinnace_core::registry::{Fact, FactSource, ImageFact};
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
@@ -73,13 +73,13 @@ fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&s
     let Some(about) = about else { return parts };
     parts.extend(about.created().map(|at| format!("built {} ago", age(now.since(at)))));
     match base_verdict(about, named, &cluster.facts).0 {
-        Base::UpToDate { name, .. } => parts.push(format!("base {} up to date", clean(&name))),
-        Base::Outdated { name, since, .. } => {
+        BaseStatus::UpToDate { name, .. } => parts.push(format!("base {} up to date", clean(&name))),
+        BaseStatus::Outdated { name, since, .. } => {
             let since = since.map(|at| format!(" for {}", age(now.since(at)))).unwrap_or_default();
             parts.push(format!("base {} out of date{since}", clean(&name)));
         }
-        Base::Asking => parts.push("asking about its base …".to_owned()),
-        Base::Unknown { .. } => parts.push("base unknown".to_owned()),
+        BaseStatus::Asking => parts.push("asking about its base …".to_owned()),
+        BaseStatus::Unknown { .. } => parts.push("base unknown".to_owned()),
     }
     parts
 }

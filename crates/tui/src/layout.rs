@@ -88,7 +88,7 @@ impl Size {
 
 /// The parts of every screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Frame {
+pub struct FrameLayout {
     /// The top line.
     pub header: Area,
     /// The banner; zero rows while there is none.
@@ -103,18 +103,18 @@ pub struct Frame {
 
 /// Divides the screen; `banner` and `tour` say whether these are shown. The tour gets separate rows, so that it
 /// hides nothing.
-pub fn frame(size: Size, banner: bool, tour: bool) -> Frame {
+pub fn frame(size: Size, banner: bool, tour: bool) -> FrameLayout {
     let mut body = Area { x: 0, y: 0, width: size.width, height: size.height };
     let header = body.take_top(1);
     let banner = body.take_top(u16::from(banner));
     let footer = body.take_bottom(1);
     let tour = body.take_bottom(if tour && size.height >= ROOMY { TOUR } else { 0 });
-    Frame { header, banner, body, tour, footer }
+    FrameLayout { header, banner, body, tour, footer }
 }
 
 /// The parts of the fleet screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fleet {
+pub struct FleetLayout {
     /// The pane of clusters and nodes; zero columns on a narrow terminal.
     pub left: Area,
     /// The column headings of the services.
@@ -128,14 +128,14 @@ pub struct Fleet {
 }
 
 /// Divides the body of the fleet screen; `nodes` says whether the nodes are shown.
-pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> Fleet {
+pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> FleetLayout {
     let mut rest = body;
     let none = Area { x: body.x, y: body.y, width: 0, height: 0 };
     let left = if nodes && size.is_wide() { rest.take_left(LEFT) } else { none };
     let line = rest.take_bottom(u16::from(nodes && !size.is_wide() && size.height > LEAST.height));
     let strip = rest.take_bottom(strip_height(size));
     let heading = rest.take_top(1);
-    Fleet { left, heading, list: rest, strip, nodes: line }
+    FleetLayout { left, heading, list: rest, strip, nodes: line }
 }
 
 /// Returns the height of the detail panel: a blank line, a title, and one line for each of the last tasks.
@@ -149,16 +149,16 @@ fn strip_height(size: Size) -> u16 {
 
 /// The parts of a screen with a summary on top and a list below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Titled {
+pub struct TitledLayout {
     pub summary: Area,
     pub list: Area,
 }
 
 /// Divides a body into a summary of `rows` rows and a list; the list keeps at least three rows.
-pub(crate) fn titled(body: Area, rows: u16) -> Titled {
+pub(crate) fn titled(body: Area, rows: u16) -> TitledLayout {
     let mut list = body;
     let summary = list.take_top(rows.min(body.height.saturating_sub(3)));
-    Titled { summary, list }
+    TitledLayout { summary, list }
 }
 
 /// The parts of the screen that lists rollback candidates.
@@ -174,14 +174,14 @@ pub struct Earlier {
 
 /// Divides the body of the screen that lists rollback candidates.
 pub fn earlier(body: Area) -> Earlier {
-    let Titled { summary, mut list } = titled(body, 2);
+    let TitledLayout { summary, mut list } = titled(body, 2);
     let strip = list.take_bottom(if body.height >= 12 { 5 } else { 0 });
     Earlier { summary, list, strip }
 }
 
 /// The parts of the pins screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pins {
+pub struct PinsLayout {
     /// The edited group and the status of its text.
     pub title: Area,
     /// The text of the pins.
@@ -190,7 +190,7 @@ pub struct Pins {
     pub images: Area,
 }
 
-impl Pins {
+impl PinsLayout {
     /// Returns whether the text and the effective images are on the screen together.
     pub(crate) fn is_both(&self) -> bool {
         self.images.height > 1
@@ -199,18 +199,18 @@ impl Pins {
 
 /// Divides the body of the pins screen. The effective images stand beside the text on a wide terminal, below it
 /// on a tall one, and otherwise replace it when a key is pressed.
-pub fn pins(size: Size, body: Area) -> Pins {
+pub fn pins(size: Size, body: Area) -> PinsLayout {
     let mut text = body;
     let title = text.take_top(1);
     if size.is_wide() {
         let side = (size.width / 3).clamp(40, 66);
         let mut images = text;
         text = images.take_left(size.width - side);
-        return Pins { title, text, images };
+        return PinsLayout { title, text, images };
     }
     let below = if size.height >= TALL { text.height / 3 } else { 1 };
     let images = text.take_bottom(below);
-    Pins { title, text, images }
+    PinsLayout { title, text, images }
 }
 
 /// The most completions that are listed under a line of the pins at once.

@@ -25,7 +25,7 @@ pub mod view;
 pub mod widgets;
 mod wrap;
 
-pub use msg::{Effect, LogLine, Msg, Stamped};
+pub use msg::{Effect, LogLine, Msg, TimedMsg};
 pub use state::{Cluster, Screen, State};
 pub use update::{RedrawPace, pace, update};
 pub use view::view;

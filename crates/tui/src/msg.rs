@@ -5,22 +5,22 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::Key;
-use pinnace_core::change::{Event, Mode, Order};
+use pinnace_core::change::{Event, ExecutionMode, Order};
 use pinnace_core::image::Digest;
-use pinnace_core::plan::{Plan, Record};
+use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::redacted::Redacted;
-use pinnace_core::registry::Want;
-use pinnace_core::registry::{About, Files, Learned};
+use pinnace_core::registry::Query;
+use pinnace_core::registry::{ImageFiles, ImageInfo, QueryAnswer};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_core::world::Seen;
+use pinnace_core::world::Observation;
 
 use crate::layout::Size;
 use crate::state::Notice;
 
 /// A message with the time of its arrival.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stamped {
+pub struct TimedMsg {
     /// The time of arrival, by this machine's clock.
     pub at: Time,
     pub msg: Msg,
@@ -41,22 +41,22 @@ pub enum Msg {
     Terminate,
     /// Observations of a cluster.
     Seen {
-        /// The cluster's place in [`crate::state::State::clusters`].
+        /// The cluster's place in [`crate::state::HealthState::clusters`].
         cluster: ClusterId,
         /// The observations, in order.
-        seen: Vec<Seen>,
+        seen: Vec<Observation>,
     },
     /// The answer to a query, or the reason why it failed.
     Learned {
         /// The cluster that was queried.
         cluster: ClusterId,
-        learned: Learned,
+        learned: QueryAnswer,
     },
     /// A query that the swarm did not answer; it is repeated after a while.
     Unanswered {
         cluster: ClusterId,
         /// The unanswered query.
-        want: Want,
+        want: Query,
         /// The cause.
         why: String,
     },
@@ -83,7 +83,7 @@ pub enum Msg {
         /// The digest of the manifest of one of the image's platforms.
         manifest: Digest,
         /// The files, the progress, or why they could not be read.
-        files: Files,
+        files: ImageFiles,
     },
     /// The stored draft of a group's pins.
     Draft {
@@ -96,7 +96,7 @@ pub enum Msg {
     },
     /// The start of a change, applied or taken over: its claim was written.
     ///
-    /// Sent before the change's first [`Msg::Change`].
+    /// Sent before the change's first [`Msg::RecentEvent`].
     Started {
         cluster: ClusterId,
         /// The plan's id.
@@ -117,7 +117,7 @@ pub enum Msg {
     /// The end of this console's part in a change: the change ended, this console gave it up, or it has another
     /// owner now.
     ///
-    /// Sent after the change's last [`Msg::Change`].
+    /// Sent after the change's last [`Msg::RecentEvent`].
     Finished {
         cluster: ClusterId,
         /// The change's id.
@@ -172,7 +172,7 @@ pub enum Effect {
     Ask {
         cluster: ClusterId,
         /// The queries to send.
-        wants: BTreeSet<Want>,
+        wants: BTreeSet<Query>,
     },
     /// Reads the swarm again, at once.
     Refresh { cluster: ClusterId },
@@ -184,17 +184,17 @@ pub enum Effect {
     },
     /// Stops following the log.
     StopLogs,
-    /// Reads the files of an image from its layers, one image at a time; answered by [`Msg::Files`].
+    /// Reads the files of an image from its layers, one image at a time; answered by [`Msg::ImageFiles`].
     ReadFiles {
         cluster: ClusterId,
         /// The image's reference.
         image: String,
         /// The details of the image on each of its platforms, with the layers.
-        abouts: Vec<Arc<About>>,
+        abouts: Vec<Arc<ImageInfo>>,
     },
     /// Stops reading files.
     StopFiles,
-    /// Loads the draft of a group's pins; answered by [`Msg::Draft`].
+    /// Loads the draft of a group's pins; answered by [`Msg::PlanDraft`].
     LoadDraft { cluster: ClusterId, group: GroupKey },
     /// Saves the draft of a group's pins.
     SaveDraft {
@@ -212,16 +212,16 @@ pub enum Effect {
         /// The file's text.
         text: String,
     },
-    /// Applies a plan; answered by [`Msg::Started`] or [`Msg::Refused`].
+    /// Applies a plan; answered by [`Msg::Started`] or [`Msg::SpliceError`].
     Apply {
         cluster: ClusterId,
         plan: Box<Plan>,
         /// The execution mode.
-        mode: Mode,
+        mode: ExecutionMode,
         /// The operator's reason, for the journal.
         why: String,
     },
-    /// Takes over a change that was left unfinished, with this order; answered like [`Effect::Apply`].
+    /// Takes over a change that was left unfinished, with this order; answered like [`TaskImpact::Apply`].
     Resume {
         cluster: ClusterId,
         /// The change's id.
@@ -230,7 +230,7 @@ pub enum Effect {
         /// The id of the change's plan, for the answer.
         plan: String,
         /// The execution mode from now on.
-        mode: Mode,
+        mode: ExecutionMode,
     },
     /// Sends an order to a running change.
     Order {
@@ -253,7 +253,7 @@ pub enum Effect {
     Note {
         cluster: ClusterId,
         /// The records, one for each group; each still without an id and a name.
-        records: Vec<Record>,
+        records: Vec<ChangeRecord>,
     },
     /// Copies a text to the operator's clipboard.
     Copy(String),

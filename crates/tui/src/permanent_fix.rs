@@ -8,7 +8,7 @@ use pinnace_core::pins;
 use pinnace_core::plan::Plan;
 use pinnace_core::swarm::GroupKey;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::screens::change::query::shown;
 use crate::screens::plan::state::Freshness;
 use crate::selection::Selection;
@@ -19,24 +19,24 @@ use crate::state::{Cluster, Screen, State};
 ///
 /// # Errors
 /// Returns the reason if there is none.
-pub fn is_there(state: &State) -> Result<(), Reason> {
+pub fn is_there(state: &State) -> Result<(), Unavailable> {
     let found = match state.screens.last() {
         Some(Screen::Pins(screen)) => {
-            let text = screen.text.as_ref().ok_or(Reason::Reading)?;
+            let text = screen.text.as_ref().ok_or(Unavailable::Reading)?;
             !text.doc.pins.is_empty() || !text.in_force.pins.is_empty()
         }
-        Some(Screen::Plan(screen)) if screen.fresh == Freshness::Making => return Err(Reason::Reading),
+        Some(Screen::Plan(screen)) if screen.fresh == Freshness::Making => return Err(Unavailable::Reading),
         Some(Screen::Plan(screen)) => can_keep(&screen.shown.plan),
         Some(Screen::Change(screen)) => {
-            let seen = shown(state, screen).ok_or(Reason::Reading)?;
+            let seen = shown(state, screen).ok_or(Unavailable::Reading)?;
             if seen.progress.ended.as_ref().is_some_and(|(ended, _)| *ended != ChangeState::Done) {
-                return Err(Reason::NotDone);
+                return Err(Unavailable::NotDone);
             }
-            can_keep(seen.plan.ok_or(Reason::Reading)?)
+            can_keep(seen.plan.ok_or(Unavailable::Reading)?)
         }
         _ => in_force(state)?.2.is_some(),
     };
-    if found { Ok(()) } else { Err(Reason::NoPins) }
+    if found { Ok(()) } else { Err(Unavailable::NoPins) }
 }
 
 fn can_keep(plan: &Plan) -> bool {
@@ -48,12 +48,12 @@ fn can_keep(plan: &Plan) -> bool {
 ///
 /// # Errors
 /// Returns the reason if there is none.
-pub fn here(state: &State) -> Result<PermanentFix, Reason> {
+pub fn here(state: &State) -> Result<PermanentFix, Unavailable> {
     is_there(state)?;
-    let cluster = |at: ClusterId| state.clusters.get(at).ok_or(Reason::NotHere);
+    let cluster = |at: ClusterId| state.clusters.get(at).ok_or(Unavailable::NotHere);
     let found = match state.screens.last() {
         Some(Screen::Pins(screen)) => {
-            let (text, cluster) = (screen.text.as_ref().ok_or(Reason::Reading)?, cluster(screen.cluster)?);
+            let (text, cluster) = (screen.text.as_ref().ok_or(Unavailable::Reading)?, cluster(screen.cluster)?);
             export::of_pins(&screen.group, &text.doc, &text.in_force, &cluster.world, &cluster.facts)
         }
         Some(Screen::Plan(screen)) => {
@@ -61,7 +61,7 @@ pub fn here(state: &State) -> Result<PermanentFix, Reason> {
             export::of_plan(&screen.shown.plan, &cluster.world, &cluster.facts)
         }
         Some(Screen::Change(screen)) => {
-            let plan = shown(state, screen).and_then(|seen| seen.plan).ok_or(Reason::Reading)?;
+            let plan = shown(state, screen).and_then(|seen| seen.plan).ok_or(Unavailable::Reading)?;
             let cluster = cluster(screen.cluster)?;
             export::of_plan(plan, &cluster.world, &cluster.facts)
         }
@@ -71,14 +71,14 @@ pub fn here(state: &State) -> Result<PermanentFix, Reason> {
             export::of_pins(&group, &doc, &doc, &cluster.world, &cluster.facts)
         }
     };
-    found.ok_or(Reason::NoPins)
+    found.ok_or(Unavailable::NoPins)
 }
 
 /// Returns the selected group with its cluster and its pins in force.
-fn in_force(state: &State) -> Result<(&Cluster, GroupKey, Option<&str>), Reason> {
+fn in_force(state: &State) -> Result<(&Cluster, GroupKey, Option<&str>), Unavailable> {
     let selection = Selection::of(state);
     let group = selection.group()?.clone();
-    let cluster = state.clusters.get(selection.cluster).ok_or(Reason::NotHere)?;
-    let text = cluster.world.history(&group).pins().map_err(|_| Reason::Reading)?;
+    let cluster = state.clusters.get(selection.cluster).ok_or(Unavailable::NotHere)?;
+    let text = cluster.world.history(&group).pins().map_err(|_| Unavailable::Reading)?;
     Ok((cluster, group, text))
 }

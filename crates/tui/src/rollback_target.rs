@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::history::{Answer, Source, way_back};
+use pinnace_core::history::{Source, TargetSearch, way_back};
 use pinnace_core::image::{digest_of, short};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::time::age;
@@ -15,7 +15,7 @@ use crate::state::{Screen, State};
 
 /// The target of a rollback of the selected service, as the footer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct TargetLabel {
     /// The image, shortened.
     pub image: String,
     /// The digest, shortened; none if the reference has none.
@@ -25,14 +25,14 @@ pub struct Target {
 }
 
 /// Returns the rollback target of the service under the cursor, once it is known.
-pub(crate) fn back_label(state: &State) -> Option<Target> {
+pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
     // On these screens the key rolls a change back, or a plan names the target.
     if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_) | Screen::History(_)))
     {
         return None;
     }
     let (world, group, service) = selected_service(state)?;
-    let Answer::To(way) = way_back(world, &group, service) else { return None };
+    let TargetSearch::To(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
         Source::OldTask => "by an old task",
         _ => "",
@@ -40,14 +40,14 @@ pub(crate) fn back_label(state: &State) -> Option<Target> {
     let ago = way.at.map(|at| format!("until {} ago", age(state.now.since(at)))).unwrap_or_default();
     let note = [ago.as_str(), source].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let image = short(&way.places.image);
-    Some(Target { image, digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()), note })
+    Some(TargetLabel { image, digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()), note })
 }
 
 /// Returns the queries that must be answered before the target is known.
-pub(crate) fn back_wants(state: &State) -> BTreeSet<Want> {
+pub(crate) fn back_wants(state: &State) -> BTreeSet<Query> {
     let Some((world, group, service)) = selected_service(state) else { return BTreeSet::new() };
     match way_back(world, &group, service) {
-        Answer::Wants(wants) => wants,
+        TargetSearch::Wants(wants) => wants,
         _ => BTreeSet::new(),
     }
 }

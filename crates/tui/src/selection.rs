@@ -11,7 +11,7 @@ use pinnace_core::plan::{Plan, Scope, Unit};
 use pinnace_core::swarm::{GroupKey, Service, member_of};
 use pinnace_core::world::World;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::state::{Cluster, State};
 
 /// Everything under the cursor of the top screen, from the cluster down to the task.
@@ -31,7 +31,7 @@ pub struct Selection<'a> {
     /// The change, by id.
     pub change: Option<String>,
     /// The reason why the selection has no more than this.
-    pub(crate) missing: Reason,
+    pub(crate) missing: Unavailable,
 }
 
 /// The service under the cursor, which may no longer exist.
@@ -76,7 +76,7 @@ impl<'a> Selection<'a> {
     }
 
     /// Starts a selection in a cluster; `missing` is the reason given for each part that is not added.
-    pub(crate) fn new(cluster: ClusterId, missing: Reason) -> Self {
+    pub(crate) fn new(cluster: ClusterId, missing: Unavailable) -> Self {
         Self {
             cluster,
             node: None,
@@ -134,7 +134,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// Returns the reason why none is selected.
-    pub fn group(&self) -> Result<&GroupKey, Reason> {
+    pub fn group(&self) -> Result<&GroupKey, Unavailable> {
         self.group.as_ref().ok_or_else(|| self.missing.clone())
     }
 
@@ -142,7 +142,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// Returns the reason why none is selected.
-    pub fn service(&self) -> Result<&SelectedService, Reason> {
+    pub fn service(&self) -> Result<&SelectedService, Unavailable> {
         self.service.as_ref().ok_or_else(|| self.missing.clone())
     }
 
@@ -150,28 +150,28 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// Returns the reason why none is selected, or that the service no longer exists.
-    pub fn service_id(&self) -> Result<&str, Reason> {
-        self.service()?.id.as_deref().ok_or(Reason::Gone)
+    pub fn service_id(&self) -> Result<&str, Unavailable> {
+        self.service()?.id.as_deref().ok_or(Unavailable::Gone)
     }
 
     /// Returns the group and the part of it that a plan made here covers.
     ///
     /// # Errors
     /// Returns the reason why no plan can be made here.
-    pub fn planned(&self) -> Result<(GroupKey, Scope), Reason> {
+    pub fn planned(&self) -> Result<(GroupKey, Scope), Unavailable> {
         let group = self.group()?.clone();
-        Ok((group, self.scope.clone().ok_or(Reason::NotHere)?))
+        Ok((group, self.scope.clone().ok_or(Unavailable::NotHere)?))
     }
 
     /// Returns the image, parsed.
     ///
     /// # Errors
     /// Returns the reason why none is selected, or the error in its reference.
-    pub(crate) fn image_ref(&self) -> Result<ImageRef, Reason> {
+    pub(crate) fn image_ref(&self) -> Result<ImageRef, Unavailable> {
         let is_gone = self.service.as_ref().is_some_and(|service| service.id.is_none());
-        let missing = || if is_gone { Reason::Gone } else { self.missing.clone() };
+        let missing = || if is_gone { Unavailable::Gone } else { self.missing.clone() };
         let text = &self.image.as_ref().ok_or_else(missing)?.text;
-        ImageRef::parse(text).map_err(|error| Reason::Obstacle(format!("`{text}` is no image: {error}")))
+        ImageRef::parse(text).map_err(|error| Unavailable::Obstacle(format!("`{text}` is no image: {error}")))
     }
 
     /// Returns the base image and the contract that the pins name for the image.

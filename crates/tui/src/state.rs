@@ -3,7 +3,7 @@
 use crate::clusters::{ClusterId, Clusters};
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::action::Context;
+use crate::action::KeyContext;
 use crate::config::{Config, Key};
 use pinnace_core::finding::Severity;
 use pinnace_core::registry::Facts;
@@ -11,7 +11,7 @@ use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
-pub use crate::dialogs::state::{Asked, Detail, Dialog, Prompt, Question};
+pub use crate::dialogs::state::{Asked, Confirmation, Dialog, Prompt, TextDialog};
 use crate::external_deploys::Noted;
 use crate::layout::Size;
 use crate::msg::Effect;
@@ -100,12 +100,12 @@ impl State {
     }
 
     /// Returns the context of the next key press: that of the open dialog, else that of the top screen.
-    pub fn context(&self) -> Context {
+    pub fn context(&self) -> KeyContext {
         self.modal.as_ref().map_or_else(|| self.screen_context(), Dialog::context)
     }
 
     /// Returns the context of the top screen, regardless of an open dialog.
-    pub fn screen_context(&self) -> Context {
+    pub fn screen_context(&self) -> KeyContext {
         crate::screens::context(self)
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 
 use crate::availability::available;
 use crate::dialogs::state::Dialog;
@@ -183,7 +183,7 @@ fn onward(step: Step) -> &'static str {
 /// Returns the key and the label of an action, if it is possible here.
 fn key(state: &State, action: Action) -> Option<(String, &'static str)> {
     let context = state.context();
-    if action == Action::Back && context == Context::Fleet {
+    if action == Action::Back && context == KeyContext::Fleet {
         return None;
     }
     available(state, action).ok()?;

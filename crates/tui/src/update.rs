@@ -18,17 +18,17 @@ use crate::screens::plan::update as plan;
 use crate::screens::{self, Opening, Outcome};
 use std::time::Duration;
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 use crate::config::{Key, KeyMatch};
 use pinnace_core::finding::Severity;
-use pinnace_core::registry::{Fact, Learned, Why};
+use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 
-use crate::availability::{Reason, available};
+use crate::availability::{Unavailable, available};
 use crate::dialogs::palette;
-use crate::dialogs::state::{Asked, Dialog, LineUse, Question};
+use crate::dialogs::state::{Asked, Confirmation, Dialog, LineUse};
 use crate::layout;
 use crate::layout::Area;
-use crate::msg::{Effect, Msg, Stamped};
+use crate::msg::{Effect, Msg, TimedMsg};
 use crate::screens::pins::state::Kept;
 use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
@@ -46,7 +46,7 @@ pub use crate::screens::fleet::update::nodes;
 pub use motion::moved;
 
 /// Updates the state by a message and returns the effects to carry out, in order.
-pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
+pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
     state.now = state.now.max(stamped.at);
     let mut effects = Vec::new();
     let moved = matches!(stamped.msg, Msg::Seen { .. } | Msg::Learned { .. } | Msg::LoggedIn { .. });
@@ -71,7 +71,7 @@ pub fn update(state: &mut State, stamped: Stamped) -> Vec<Effect> {
         Msg::Learned { cluster, learned } => learn(state, cluster, learned),
         Msg::Unanswered { cluster, want, why } => {
             if let Some(one) = state.clusters.get_mut(cluster) {
-                one.facts.fail(want, Why::Unreachable(why), state.now);
+                one.facts.fail(want, LookupError::Unreachable(why), state.now);
             }
         }
         Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),
@@ -150,7 +150,7 @@ pub(crate) fn body(state: &State) -> Area {
     layout::frame(state.size, banner::banner(state).is_some(), tour::is_shown(state)).body
 }
 
-fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::Seen>) {
+fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::Observation>) {
     let now = state.now;
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     for seen in seen {
@@ -161,13 +161,13 @@ fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::See
     }
 }
 
-fn learn(state: &mut State, cluster: ClusterId, learned: Learned) {
+fn learn(state: &mut State, cluster: ClusterId, learned: QueryAnswer) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
-    if let Learned::Image(reference, fact) = &learned
+    if let QueryAnswer::Image(reference, fact) = &learned
         && let Ok(image) = pinnace_core::image::ImageRef::parse(reference)
     {
         match fact {
-            Fact::Failed { why: Why::Unreachable(why), at } => {
+            Fact::Failed { why: LookupError::Unreachable(why), at } => {
                 one.unreachable.entry(image.host).or_insert((*at, why.clone()));
             }
             Fact::Known { .. } | Fact::Failed { .. } => {
@@ -198,7 +198,7 @@ fn press(state: &mut State, key: Key, effects: &mut Vec<Effect>) {
             let alone = state.pending.len() == 1;
             state.pending.clear();
             match key.text() {
-                Some(c) if matches!(context, Context::Editor | Context::Complete) => {
+                Some(c) if matches!(context, KeyContext::Editor | KeyContext::Complete) => {
                     pins::edit(state, |editor| editor.insert(c));
                 }
                 Some(c) if context.takes_text() => modal::type_in(state, c),
@@ -219,7 +219,7 @@ pub(crate) fn try_run(state: &mut State, action: Action, effects: &mut Vec<Effec
 }
 
 /// Shows the reason why an action is not possible.
-fn refuse(state: &mut State, action: Action, reason: &Reason) {
+fn refuse(state: &mut State, action: Action, reason: &Unavailable) {
     state.say(Severity::Info, format!("{}: {reason}", action.label()), "");
 }
 
@@ -260,7 +260,7 @@ fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Outcome::Handled => {}
         // A motion key needs no message if nothing can move.
         Outcome::NotMine if palette::is_motion(action) || palette::is_typing(action) => {}
-        Outcome::NotMine => refuse(state, action, &Reason::NotHere),
+        Outcome::NotMine => refuse(state, action, &Unavailable::NotHere),
         Outcome::Open(opening) => open(state, opening),
     }
 }
@@ -291,7 +291,7 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
     match change::at_work_told(state) {
         None => effects.push(Effect::Quit),
         Some(change) => {
-            state.modal = Some(Dialog::Ask(Question {
+            state.modal = Some(Dialog::Ask(Confirmation {
                 what: Asked::Quit,
                 title: "Leave while a change is at work?".to_owned(),
                 lines: vec![change, "The unit in work is finished; then anybody can take it up again.".to_owned()],

@@ -31,7 +31,7 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::layout;
-use crate::layout::Frame as Parts;
+use crate::layout::FrameLayout as ConsoleSetup;
 use crate::layout::{Area, LEAST};
 use crate::state::{Screen, State};
 use crate::{banner, tour as tour_of};
@@ -44,7 +44,7 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         return too_small(frame, all, theme);
     }
     let has_tour = tour_of::is_shown(state);
-    let Parts { header, banner: _, body, tour, footer } =
+    let ConsoleSetup { header, banner: _, body, tour, footer } =
         layout::frame(state.size, banner::banner(state).is_some(), has_tour);
     header::view(frame, area(header), state, theme);
     match state.screens.last() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pinnace_core::journal::{RECORD_LIMIT, record_size};
-use pinnace_core::plan::Record;
+use pinnace_core::plan::ChangeRecord;
 use pinnace_core::swarm::GroupKey;
 use serde_json::json;
 use swarm_sim::{Fault, PlannedFault};
@@ -319,7 +319,7 @@ async fn a_journal_on_disk_minds_the_swarms_own() {
 async fn a_record_at_the_limit_is_stored_and_one_beyond_is_refused() {
     let swarm = Swarm::start();
     let journal = &swarm.at("node-1").given.cluster.journal;
-    let record = |change: &str, padding: usize| -> Record {
+    let record = |change: &str, padding: usize| -> ChangeRecord {
         serde_json::from_value(json!({"v": 1, "change": change, "plan": {
             "v": 1, "id": "1", "created": "2026-11-20T09:00:00Z", "swarm": "s", "group": "service/whole", "parent": 0,
             "kind": "pin", "api": "1.41", "pins_before": null, "pins_after": "x".repeat(padding), "units": [],

@@ -9,7 +9,7 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
 use pinnace_tui::config::{Config, ConfigTexts, Key, Text, load};
 use pinnace_tui::layout::Size;
-use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::state::State;
 use pinnace_tui::state::{ChangeGuard, Cluster};
 use pinnace_tui::update::update;
@@ -22,7 +22,7 @@ use crate::drawing;
 pub(super) struct Desk {
     state: State,
     effects: Effects,
-    messages: Receiver<Stamped>,
+    messages: Receiver<TimedMsg>,
     clock: Clock,
     quit: bool,
 }
@@ -33,12 +33,12 @@ impl Desk {
     }
 
     /// Opens a console on the given cluster.
-    pub(super) fn with(given: &Given, size: (u16, u16)) -> Self {
+    pub(super) fn with(given: &TestContext, size: (u16, u16)) -> Self {
         Self::configured(given, size, "settle_seconds = 0\n")
     }
 
     /// Opens a console on the given cluster, with this text as `config.toml`.
-    pub(super) fn configured(given: &Given, size: (u16, u16), text: &str) -> Self {
+    pub(super) fn configured(given: &TestContext, size: (u16, u16), text: &str) -> Self {
         let texts = ConfigTexts { settings: Some(Text { file: "config.toml", text }), ..ConfigTexts::default() };
         let (config, warnings): (Config, _) = load(&texts);
         assert!(warnings.is_empty(), "{warnings:?}");
@@ -60,7 +60,7 @@ impl Desk {
     }
 
     fn take(&mut self, msg: Msg) {
-        for effect in update(&mut self.state, Stamped { at: self.clock.now(), msg }) {
+        for effect in update(&mut self.state, TimedMsg { at: self.clock.now(), msg }) {
             if effect == Effect::Quit {
                 self.quit = true;
             }

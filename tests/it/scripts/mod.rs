@@ -30,12 +30,12 @@ use http_body_util::BodyExt as _;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use pinnace::cli::{Given, Out, run_on};
+use pinnace::cli::{Out, TestContext, run_on};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::Credentials;
 use pinnace_engine::docker::Docker;
 use pinnace_engine::docker::{Endpoint, Host};
-use pinnace_engine::registry::{Dial, DialError, Limits, Policy, Registry};
+use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
 use serde_json::Value;
 use swarm_sim::{
     Answer, Asked, Fault, Misbehaviour, PlannedFault, Scenario, ServedEndpoint, Sim, answer_as_engine, connect,
@@ -158,7 +158,7 @@ impl Swarm {
         });
         let home = tempfile::tempdir().unwrap();
         let cluster = cluster(&wire);
-        let given = Given { cluster, state: home.path().join("state") };
+        let given = TestContext { cluster, state: home.path().join("state") };
         Operator { wire, given, home }
     }
 }
@@ -180,9 +180,9 @@ fn cluster(wire: &Arc<Wire>) -> Cluster {
 }
 
 /// Returns the connector to the simulated registries.
-fn dial(sim: &Arc<Sim>) -> Dial {
+fn dial(sim: &Arc<Sim>) -> RegistryTransport {
     let sim = Arc::clone(sim);
-    Dial::Memory(Arc::new(move |uri: &http::Uri| {
+    RegistryTransport::Memory(Arc::new(move |uri: &http::Uri| {
         let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
         connect(&sim, ServedEndpoint::Registry(None)).map_err(refused)
     }))
@@ -279,7 +279,7 @@ impl Wire {
 /// An operator with a program and a home folder.
 struct Operator {
     wire: Arc<Wire>,
-    given: Given,
+    given: TestContext,
     home: TempDir,
 }
 

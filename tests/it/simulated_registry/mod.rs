@@ -13,9 +13,9 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::Why;
+use pinnace_core::registry::LookupError;
 use pinnace_engine::credentials::{Credentials, Redacted, Secret};
-use pinnace_engine::registry::{Dial, DialError, Policy, Registry};
+use pinnace_engine::registry::{DialError, Policy, Registry, RegistryTransport};
 use serde_json::{Value, json};
 use swarm_sim::{
     Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, PlannedFault, Scenario, ServedEndpoint, Sim, connect, digest,
@@ -91,7 +91,7 @@ fn client(sim: &Arc<Sim>) -> Registry {
     };
     let insecure = vec![OPEN.to_owned(), TOKENS.to_owned()];
     let policy = Policy { insecure, ..Policy::default() };
-    Registry::over(Dial::Memory(Arc::new(dial)), policy, Credentials::default())
+    Registry::over(RegistryTransport::Memory(Arc::new(dial)), policy, Credentials::default())
 }
 
 fn image(text: &str) -> ImageRef {
@@ -148,7 +148,7 @@ async fn a_refresh_token_takes_the_password_s_place() {
         assert_eq!(client.look(&wanted).await.is_ok(), good, "{secret}");
         // The client's token has expired in the meantime.
         sleep(Duration::from_secs(3600)).await;
-        assert_eq!(client.look(&wanted).await.err(), (!good).then_some(Why::Denied));
+        assert_eq!(client.look(&wanted).await.err(), (!good).then_some(LookupError::Denied));
     }
 }
 
@@ -157,10 +157,10 @@ async fn the_client_logs_in_by_password() {
     let sim = sim();
     let wanted = image(&format!("{TOKENS}/a/b:1"));
     let client = client(&sim);
-    assert_eq!(client.look(&wanted).await.err(), Some(Why::NoCredentials));
+    assert_eq!(client.look(&wanted).await.err(), Some(LookupError::NoCredentials));
     let basic = |password: &str| Secret::Basic { user: "u".into(), password: Redacted::new(password) };
     client.login(TOKENS, basic("wrong"));
-    assert_eq!(client.look(&wanted).await.err(), Some(Why::Denied));
+    assert_eq!(client.look(&wanted).await.err(), Some(LookupError::Denied));
     client.login(TOKENS, basic("p?>~"));
     client.look(&wanted).await.unwrap();
     sleep(Duration::from_secs(3600)).await;
@@ -276,7 +276,7 @@ async fn a_limit_with_its_end() {
     assert_eq!((limited.status, limited.header("retry-after")), (429, "30"));
     assert_eq!(limited.json()["errors"][0]["code"], "TOOMANYREQUESTS");
     let (client, wanted) = (client(&sim), image(&format!("{OPEN}/a/b:1")));
-    assert_eq!(client.look(&wanted).await.err(), Some(Why::RateLimited));
+    assert_eq!(client.look(&wanted).await.err(), Some(LookupError::RateLimited));
     misbehave(&sim, "fine", 0.0);
     client.look(&wanted).await.unwrap();
 }
@@ -296,25 +296,28 @@ async fn slow_and_cut_off() {
     let cut = get(&sim, "/v2/a/b/manifests/1").await;
     assert_eq!((cut.status, cut.body), (200, None), "a head, and a body that breaks off");
     let other = self::client(&sim);
-    assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "{:?}", other.look(&wanted).await);
+    assert!(matches!(other.look(&wanted).await, Err(LookupError::Unreachable(_))), "{:?}", other.look(&wanted).await);
     misbehave(&sim, "down", 0.0);
     assert_eq!(
         connect(&sim, ServedEndpoint::Registry(Some(OPEN.to_owned()))).unwrap_err().kind(),
         ErrorKind::ConnectionRefused
     );
-    assert!(matches!(other.look(&wanted).await, Err(Why::Unreachable(_))), "a connection that was there breaks");
-    let Err(Why::Unreachable(why)) = self::client(&sim).look(&wanted).await else { panic!() };
+    assert!(
+        matches!(other.look(&wanted).await, Err(LookupError::Unreachable(_))),
+        "a connection that was there breaks"
+    );
+    let Err(LookupError::Unreachable(why)) = self::client(&sim).look(&wanted).await else { panic!() };
     assert!(why.starts_with("cannot connect to r.example:5000"), "{why}");
     misbehave(&sim, "hang", 0.0);
     let began = Instant::now();
-    assert!(matches!(self::client(&sim).look(&wanted).await, Err(Why::Unreachable(_))));
+    assert!(matches!(self::client(&sim).look(&wanted).await, Err(LookupError::Unreachable(_))));
     assert!(began.elapsed() > Duration::from_secs(1), "it took the request, and said nothing");
     misbehave(&sim, "broken", 0.0);
     // The client does not contact an unreachable registry again for a while.
     sleep(Duration::from_secs(6)).await;
-    assert!(matches!(other.look(&wanted).await, Err(Why::Other(_))));
+    assert!(matches!(other.look(&wanted).await, Err(LookupError::Other(_))));
     misbehave(&sim, "denied", 0.0);
-    assert_eq!(other.look(&wanted).await.err(), Some(Why::Denied));
+    assert_eq!(other.look(&wanted).await.err(), Some(LookupError::Denied));
     misbehave(&sim, "fine", 0.0);
     other.look(&wanted).await.unwrap();
 }

@@ -1,7 +1,7 @@
 //! Conflicts with other clients that change a service during its update: what they did, and who they likely
 //! are.
 
-use super::unit_view::Look;
+use super::unit_view::UnitView;
 use crate::swarm::{COMPONENT, STACK_IMAGE};
 use crate::swarm::{Service, UpdateState};
 
@@ -44,7 +44,7 @@ pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
     format!("{MEDDLED}{parts}: they stay as they are{blind}")
 }
 
-impl Look<'_> {
+impl UnitView<'_> {
     /// Returns whether a client requested the engine's rollback. After an automatic rollback the engine
     /// keeps no previous spec.
     pub(super) fn is_asked_rollback(&self) -> bool {

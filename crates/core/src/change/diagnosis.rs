@@ -6,11 +6,11 @@
 
 use crate::check::refusal;
 use crate::image::{ImageRef, Platform};
-use crate::registry::{Fact, ImageFact, Why};
+use crate::registry::{Fact, ImageFact, LookupError};
 
 /// The look-ups of an image that a diagnosis is based on.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ImageAnswers {
     /// The result with the operator's credentials, from the registry or else from the engine.
     pub ours: Fact<ImageFact>,
     /// The engine's result without credentials; unknown if the engine was not asked.
@@ -27,7 +27,7 @@ pub struct Host {
 }
 
 /// Returns the likely cause and its remediation; `None` if nothing is known about the image.
-pub fn cause(image: &ImageRef, asked: &Asked, node: &Host) -> Option<(String, String)> {
+pub fn cause(image: &ImageRef, asked: &ImageAnswers, node: &Host) -> Option<(String, String)> {
     let host = &image.host;
     let known = match (&asked.ours, asked.ours.failed()) {
         (_, Some(why)) => {
@@ -47,11 +47,11 @@ pub fn cause(image: &ImageRef, asked: &Asked, node: &Host) -> Option<(String, St
         ));
     }
     match asked.bare.failed() {
-        Some(Why::NoCredentials | Why::Denied) => Some((
+        Some(LookupError::NoCredentials | LookupError::Denied) => Some((
             format!("{host} has it, and wants credentials: none that work are stored in the service"),
             format!("have credentials sent with the update: `docker login {host}` here, then plan again"),
         )),
-        Some(Why::NotFound) => Some((
+        Some(LookupError::NotFound) => Some((
             format!("{host} has it for the credentials used here, and not for everybody"),
             format!("have credentials sent with the update: `docker login {host}` here, then plan again"),
         )),
@@ -82,7 +82,7 @@ mod tests {
         Fact::Known { value: ImageFact::new(digest, Some(platforms)), at: Time(0), via: FactSource::Registry }
     }
 
-    fn failed(why: Why) -> Fact<ImageFact> {
+    fn failed(why: LookupError) -> Fact<ImageFact> {
         Fact::Failed { why, at: Time(0) }
     }
 
@@ -91,22 +91,22 @@ mod tests {
         let image = ImageRef::parse("r.example/team/pg:2").unwrap();
         let node = Host { name: "node-2".into(), platform: Some(Platform::new("linux", "amd64")) };
         let amd = || known(&["amd64"]);
-        let lost = || Why::Unreachable("connection refused".into());
+        let lost = || LookupError::Unreachable("connection refused".into());
         for (ours, bare, wanted) in [
-            (failed(Why::NotFound), Fact::Unknown, "r.example has no `2` of `team/pg`"),
-            (failed(Why::NoCredentials), Fact::Unknown, "wants a login, and there is none here"),
-            (failed(Why::Denied), Fact::Unknown, "refuses the credentials"),
+            (failed(LookupError::NotFound), Fact::Unknown, "r.example has no `2` of `team/pg`"),
+            (failed(LookupError::NoCredentials), Fact::Unknown, "wants a login, and there is none here"),
+            (failed(LookupError::Denied), Fact::Unknown, "refuses the credentials"),
             (failed(lost()), Fact::Unknown, "cannot be reached: connection refused"),
-            (failed(Why::RateLimited), Fact::Unknown, "no more requests"),
+            (failed(LookupError::RateLimited), Fact::Unknown, "no more requests"),
             (known(&["arm64"]), Fact::Unknown, "has it for linux/arm64, and node-2 is linux/amd64"),
-            (amd(), failed(Why::NoCredentials), "none that work are stored in the service"),
+            (amd(), failed(LookupError::NoCredentials), "none that work are stored in the service"),
             (amd(), failed(lost()), "the engine here does not get it: connection refused"),
             (amd(), amd(), "the node itself could not get it"),
         ] {
-            let (why, hint) = cause(&image, &Asked { ours, bare }, &node).unwrap();
+            let (why, hint) = cause(&image, &ImageAnswers { ours, bare }, &node).unwrap();
             assert!(why.contains(wanted) && !hint.is_empty(), "{why}");
         }
-        let nothing = Asked { ours: Fact::Unknown, bare: Fact::Unknown };
+        let nothing = ImageAnswers { ours: Fact::Unknown, bare: Fact::Unknown };
         assert_eq!(cause(&image, &nothing, &node), None);
     }
 }

@@ -6,23 +6,23 @@ use crate::journal::{ChangeState, Direction, UnitState};
 use crate::plan::Plan;
 use crate::time::Time;
 
-/// One event of a change. The first is [`Kind::Begun`]; [`Kind::Ended`] reports the outcome, [`Kind::Lost`]
+/// One event of a change. The first is [`EventKind::Begun`]; [`EventKind::SessionEnd`] reports the outcome, [`EventKind::Lost`]
 /// the loss of the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The number of events before this one in the log of this run; [`Kind::Tasks`] events are not logged
+    /// The number of events before this one in the log of this run; [`EventKind::Tasks`] events are not logged
     /// and not counted.
     pub index: u64,
     /// The time by the executor's clock; for display only.
     pub at: Time,
     /// The kind of the event, with its data.
-    pub kind: Kind,
+    pub kind: EventKind,
 }
 
 /// A phase of applying one unit, in order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Phase {
+pub enum UnitPhase {
     /// A repeated look-up of the image. It is skipped for an image that ran in the service before, and for
     /// a unit that is being put back.
     Verify,
@@ -36,7 +36,7 @@ pub enum Phase {
     Settle,
 }
 
-impl Phase {
+impl UnitPhase {
     /// All phases, in order of execution.
     pub const ALL: [Self; 5] = [Self::Verify, Self::Check, Self::Update, Self::Converge, Self::Settle];
 
@@ -148,7 +148,7 @@ pub struct TaskLine {
 /// The kinds of events, with their data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]
-pub enum Kind {
+pub enum EventKind {
     /// The change was claimed, or an unfinished change was taken over.
     Begun {
         /// The change's number within its group, from 1.
@@ -172,7 +172,7 @@ pub enum Kind {
         /// The unit's index in the plan.
         unit: usize,
         /// The phase that begins.
-        phase: Phase,
+        phase: UnitPhase,
         /// Forward to the target, or back.
         direction: Direction,
     },

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::conflict::overtaken;
-use super::unit_view::{Look, Spot};
+use super::unit_view::{UnitPosition, UnitView};
 use crate::journal::Direction;
 use crate::swarm::candidates;
 use crate::swarm::{FailureAction, Mode, Node, NodeState, RestartCondition, Task, TaskState, UpdateState};
@@ -24,7 +24,7 @@ const LATE: Duration = Duration::from_secs(10);
 
 /// The judgement on a unit's rollout.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum UnitVerdict {
     /// A rollout that has not converged yet.
     Waiting {
         /// The reason, for display.
@@ -52,7 +52,7 @@ pub enum Verdict {
 }
 
 /// Judges the rollout of a unit from one observation.
-pub fn judge(look: &Look<'_>) -> Verdict {
+pub fn judge(look: &UnitView<'_>) -> UnitVerdict {
     let service = look.service;
     let state = service.update.as_ref().map(|update| &update.state);
     let rolls = matches!(
@@ -60,26 +60,26 @@ pub fn judge(look: &Look<'_>) -> Verdict {
         Some(UpdateState::RollbackStarted | UpdateState::RollbackCompleted | UpdateState::RollbackPaused)
     );
     match look.spot {
-        Spot::Goal => at_goal(look, state),
+        UnitPosition::Goal => at_goal(look, state),
         _ if rolls && look.is_asked_rollback() => {
             let what = format!("somebody rolled it back (`docker service rollback`): it names {}", service.image());
-            Verdict::Overtaken { what }
+            UnitVerdict::Overtaken { what }
         }
         _ if state == Some(&UpdateState::RollbackStarted) => waiting("the engine goes back by itself", false),
-        Spot::Origin if rolls => {
+        UnitPosition::Origin if rolls => {
             let cause = look.failure().map_or_else(|| look.message(), |task| look.told(task));
-            Verdict::WentBack { why: format!("{cause}; the engine went back by itself") }
+            UnitVerdict::WentBack { why: format!("{cause}; the engine went back by itself") }
         }
-        Spot::Origin => {
-            Verdict::Overtaken { what: format!("somebody set it back to {}, which it ran before", service.image()) }
+        UnitPosition::Origin => {
+            UnitVerdict::Overtaken { what: format!("somebody set it back to {}, which it ran before", service.image()) }
         }
-        Spot::Elsewhere => Verdict::Overtaken { what: overtaken(service, look.target) },
+        UnitPosition::Elsewhere => UnitVerdict::Overtaken { what: overtaken(service, look.target) },
     }
 }
 
 /// Judges a unit whose spec is the target: by its tasks, and by the engine's update state where that
 /// reports a stop.
-fn at_goal(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
+fn at_goal(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
     let stops = look.service.policy.on_failure == FailureAction::Rollback
         && match state {
             None => look.waited < SILENT,
@@ -92,27 +92,27 @@ fn at_goal(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
             return waiting(&format!("a new task failed ({why}); the engine goes back by itself"), false);
         }
         let still = if lying { "; the engine ended its rollback with the new image still in the spec" } else { "" };
-        return Verdict::Failed { why: format!("{why}{still}") };
+        return UnitVerdict::Failed { why: format!("{why}{still}") };
     }
     match state {
         Some(UpdateState::Paused | UpdateState::RollbackPaused) if !look.has_run_to_its_end() => {
-            Verdict::Failed { why: look.message() }
+            UnitVerdict::Failed { why: look.message() }
         }
         Some(UpdateState::RollbackStarted) => waiting("the engine goes back by itself", false),
         Some(UpdateState::RollbackCompleted) if lying && look.since.is_none() => {
-            Verdict::Failed { why: "the engine ended its rollback with the new image still in the spec".to_owned() }
+            UnitVerdict::Failed { why: "the engine ended its rollback with the new image still in the spec".to_owned() }
         }
         _ => arrived(look, state),
     }
 }
 
-fn waiting(waits: &str, stuck: bool) -> Verdict {
-    Verdict::Waiting { waits: waits.to_owned(), stuck }
+fn waiting(waits: &str, stuck: bool) -> UnitVerdict {
+    UnitVerdict::Waiting { waits: waits.to_owned(), stuck }
 }
 
 /// Judges a unit without a failed task. It has converged when all desired tasks are new and run on
 /// responding nodes, no old task is left, and the engine has finished.
-fn arrived(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
+fn arrived(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
     let (wanted, up) = match look.wanted() {
         Ok(wanted) => (wanted, look.up().len() as u64),
         Err(why) => return waiting(&why, true),
@@ -139,10 +139,10 @@ fn arrived(look: &Look<'_>, state: Option<&UpdateState>) -> Verdict {
     if state == Some(&UpdateState::Updating) && look.steady < policy.monitor + policy.delay + LATE {
         return waiting("all tasks run; the engine watches them for its monitor time", false);
     }
-    Verdict::Converged
+    UnitVerdict::Converged
 }
 
-impl Look<'_> {
+impl UnitView<'_> {
     /// Returns the ids of the tasks that count: one per slot, of the target, running on a node that
     /// responds. If the service's tasks may end, completed new tasks count as well.
     pub fn up(&self) -> Vec<&str> {
@@ -166,7 +166,7 @@ impl Look<'_> {
             let ended = task.state == TaskState::Complete && !self.ends();
             // At the goal, a task from before the update may have the same image: the force counter
             // distinguishes them.
-            let ours = if self.spot == Spot::Goal { self.is_fresh(task) } else { task.image == self.target };
+            let ours = if self.spot == UnitPosition::Goal { self.is_fresh(task) } else { task.image == self.target };
             ours && self.is_new(task) && (task.state.is_failure() || ended)
         };
         self.tasks.iter().filter(fails).min_by_key(|task| task.created)
@@ -252,7 +252,7 @@ impl Look<'_> {
     }
 
     /// Explains what the missing tasks wait for.
-    fn missing(&self, up: u64, wanted: u64) -> Verdict {
+    fn missing(&self, up: u64, wanted: u64) -> UnitVerdict {
         let head = format!("{up} of {wanted} new tasks run");
         let awaited =
             |task: &&Task| self.is_fresh(task) && !task.state.is_over() && task.desired <= TaskState::Complete;

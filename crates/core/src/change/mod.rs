@@ -12,11 +12,11 @@ mod remediation;
 mod unit_view;
 
 pub use conflict::{MEDDLED, meddled, overtaken};
-pub use diagnosis::{Asked, Host, cause};
-pub use event::{Choice, Event, Kind, Order, Phase, Question, TaskLine, WAITS};
-pub use judge::{Verdict, judge};
-pub use next::{Mode, OnFailure, Step, next};
+pub use diagnosis::{Host, ImageAnswers, cause};
+pub use event::{Choice, Event, EventKind, Order, Question, TaskLine, UnitPhase, WAITS};
+pub use judge::{UnitVerdict, judge};
+pub use next::{ExecutionMode, ExecutionStep, OnFailure, next};
 pub use offer::{OfferInput, image_at, offer, unit_name};
 pub use progress::{Progress, UnitProgress};
 pub use remediation::{after, stuck};
-pub use unit_view::{Look, Spot};
+pub use unit_view::{UnitPosition, UnitView};

@@ -23,7 +23,7 @@ pub enum OnFailure {
 
 /// The settings with which a change is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode {
+pub struct ExecutionMode {
     /// The policy for a failed unit.
     pub on_failure: OnFailure,
     /// Set to pause after each unit.
@@ -35,7 +35,7 @@ pub struct Mode {
 
 /// The next step of a change; units are given by their index in the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ExecutionStep {
     /// Brings a unit to its target.
     Forward(usize),
     /// Rolls a unit back.
@@ -49,12 +49,12 @@ pub enum Step {
 }
 
 /// Decides the next step.
-pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
+pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
     let units: Vec<usize> = plan.active().map(|(at, _)| at).collect();
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match progress.order {
-        Some(Order::Detach) => return Step::Detach,
-        Some(Order::Leave) => return Step::End(outcome(&units, progress)),
+        Some(Order::Detach) => return ExecutionStep::Detach,
+        Some(Order::Leave) => return ExecutionStep::End(outcome(&units, progress)),
         _ => {}
     }
     if progress.going_back {
@@ -77,7 +77,7 @@ pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
         if mode.step && progress.stepped {
             return question(Question::Next, &units, progress, mode);
         }
-        return Step::Forward(*at);
+        return ExecutionStep::Forward(*at);
     }
     // A rollback is not put back itself. Its unit is `PutBack` if it could not begin, or if the engine
     // reverted it: that is a failure.
@@ -92,13 +92,13 @@ pub fn next(plan: &Plan, progress: &Progress, mode: Mode) -> Step {
             question(Question::Overtaken { unit }, &units, progress, mode)
         }
         Some(unit) => question(Question::Failed { unit }, &units, progress, mode),
-        None => Step::End(outcome(&units, progress)),
+        None => ExecutionStep::End(outcome(&units, progress)),
     }
 }
 
 /// Returns the step that the first open failure leads to; `None` if there is none, or the policy is to
 /// continue. A failure is open until the operator continues past it.
-fn failed(units: &[usize], progress: &Progress, mode: Mode) -> Option<Step> {
+fn failed(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Option<ExecutionStep> {
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     let open = |at: &usize| !progress.passed.contains(at);
     let overtaken = units.iter().copied().filter(open).find(|at| state(*at) == UnitState::Overtaken);
@@ -114,32 +114,32 @@ fn failed(units: &[usize], progress: &Progress, mode: Mode) -> Option<Step> {
         OnFailure::Unit if state(unit) == UnitState::PutBack || tried => {
             Some(question(Question::Failed { unit }, units, progress, mode))
         }
-        OnFailure::Unit => Some(Step::Back(unit)),
+        OnFailure::Unit => Some(ExecutionStep::Back(unit)),
         OnFailure::All => Some(going_back(units, progress, mode)),
     }
 }
 
 /// Rolls the touched units back, last one first. Units whose rollback failed are skipped; a question
 /// reports them at the end.
-fn going_back(units: &[usize], progress: &Progress, mode: Mode) -> Step {
+fn going_back(units: &[usize], progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
     let carrying = units.iter().rev().copied().filter(|at| progress.carries(*at));
     let mut open = carrying.clone().filter(|at| !progress.not_back.contains(at));
     if let Some(at) = open.next() {
-        return Step::Back(at);
+        return ExecutionStep::Back(at);
     }
     if carrying.clone().next().is_some() {
         return question(Question::NotBack, units, progress, mode);
     }
     let ordered = if progress.ordered_back { ChangeState::Undone } else { ChangeState::Failed };
-    Step::End(ordered)
+    ExecutionStep::End(ordered)
 }
 
 /// Asks the operator; if there is nobody to ask, ends or detaches the change instead.
-fn question(question: Question, units: &[usize], progress: &Progress, mode: Mode) -> Step {
+fn question(question: Question, units: &[usize], progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
     match (mode.asks, &question) {
-        (true, _) => Step::Ask(question),
-        (false, Question::Stopped | Question::Next) => Step::Detach,
-        (false, _) => Step::End(outcome(units, progress)),
+        (true, _) => ExecutionStep::Ask(question),
+        (false, Question::Stopped | Question::Next) => ExecutionStep::Detach,
+        (false, _) => ExecutionStep::End(outcome(units, progress)),
     }
 }
 
@@ -160,7 +160,7 @@ fn outcome(units: &[usize], progress: &Progress) -> ChangeState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Event, Kind as Happened};
+    use crate::change::{Event, EventKind as Happened};
     use crate::time::Time;
 
     fn plan(kind: &str) -> Plan {
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn the_next_step() {
-        use {ChangeState as C, OnFailure as F, Order as O, Question as Q, Step as S};
+        use {ChangeState as C, ExecutionStep as S, OnFailure as F, Order as O, Question as Q};
         let none: &[Order] = &[];
         for (letters, on_failure, orders, wanted) in [
             ("---", F::All, none, S::Forward(0)),
@@ -219,7 +219,7 @@ mod tests {
             ("d--", F::All, &[O::Detach], S::Detach),
         ] {
             let asked = (letters == "dU-").then_some(Q::Failed { unit: 1 });
-            let mode = Mode { on_failure, step: false, asks: true };
+            let mode = ExecutionMode { on_failure, step: false, asks: true };
             assert_eq!(
                 next(&plan("pin"), &progress(letters, orders, asked), mode),
                 wanted,
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn a_stop_is_kept_while_the_unit_in_work_is_stuck() {
-        let mode = Mode { on_failure: OnFailure::All, step: false, asks: true };
+        let mode = ExecutionMode { on_failure: OnFailure::All, step: false, asks: true };
         let mut stopped = progress("p--", &[Order::Stop], None);
         let stuck = Question::Stuck { unit: 0 };
         for kind in [
@@ -240,28 +240,34 @@ mod tests {
         ] {
             stopped.apply(&Event { index: 9, at: Time(0), kind });
         }
-        assert_eq!(next(&plan("pin"), &stopped, mode), Step::Ask(Question::Stopped));
+        assert_eq!(next(&plan("pin"), &stopped, mode), ExecutionStep::Ask(Question::Stopped));
     }
 
     #[test]
     fn a_rollback_is_never_itself_put_back() {
-        let mode = Mode { on_failure: OnFailure::All, step: false, asks: true };
-        assert_eq!(next(&plan("back"), &progress("f--", &[], None), mode), Step::Forward(1));
-        assert_eq!(next(&plan("back"), &progress("fdd", &[], None), mode), Step::Ask(Question::Failed { unit: 0 }));
-        assert_eq!(next(&plan("back"), &progress("dUd", &[], None), mode), Step::Ask(Question::Failed { unit: 1 }));
+        let mode = ExecutionMode { on_failure: OnFailure::All, step: false, asks: true };
+        assert_eq!(next(&plan("back"), &progress("f--", &[], None), mode), ExecutionStep::Forward(1));
         assert_eq!(
-            next(&plan("back"), &progress("fdd", &[], None), Mode { asks: false, ..mode }),
-            Step::End(ChangeState::Left)
+            next(&plan("back"), &progress("fdd", &[], None), mode),
+            ExecutionStep::Ask(Question::Failed { unit: 0 })
+        );
+        assert_eq!(
+            next(&plan("back"), &progress("dUd", &[], None), mode),
+            ExecutionStep::Ask(Question::Failed { unit: 1 })
+        );
+        assert_eq!(
+            next(&plan("back"), &progress("fdd", &[], None), ExecutionMode { asks: false, ..mode }),
+            ExecutionStep::End(ChangeState::Left)
         );
     }
 
     #[test]
     fn nobody_to_ask_ends_it() {
-        let mode = Mode { on_failure: OnFailure::Unit, step: false, asks: false };
-        assert_eq!(next(&plan("pin"), &progress("U--", &[], None), mode), Step::End(ChangeState::Failed));
-        assert_eq!(next(&plan("pin"), &progress("dU-", &[], None), mode), Step::End(ChangeState::Left));
-        let step = Mode { step: true, ..mode };
-        assert_eq!(next(&plan("pin"), &progress("d--", &[], None), step), Step::Detach);
+        let mode = ExecutionMode { on_failure: OnFailure::Unit, step: false, asks: false };
+        assert_eq!(next(&plan("pin"), &progress("U--", &[], None), mode), ExecutionStep::End(ChangeState::Failed));
+        assert_eq!(next(&plan("pin"), &progress("dU-", &[], None), mode), ExecutionStep::End(ChangeState::Left));
+        let step = ExecutionMode { step: true, ..mode };
+        assert_eq!(next(&plan("pin"), &progress("d--", &[], None), step), ExecutionStep::Detach);
     }
 
     #[test]
@@ -269,10 +275,10 @@ mod tests {
         let mut stuck = progress("duu", &[], None);
         stuck.going_back = true;
         stuck.apply(&Event { index: 9, at: Time(0), kind: Happened::Unit { unit: 2, state: UnitState::Failed } });
-        let mode = Mode { on_failure: OnFailure::All, step: false, asks: true };
-        assert_eq!(next(&plan("pin"), &stuck, mode), Step::Back(1));
+        let mode = ExecutionMode { on_failure: OnFailure::All, step: false, asks: true };
+        assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::Back(1));
         stuck.apply(&Event { index: 10, at: Time(0), kind: Happened::Unit { unit: 1, state: UnitState::PutBack } });
         stuck.apply(&Event { index: 11, at: Time(0), kind: Happened::Unit { unit: 0, state: UnitState::PutBack } });
-        assert_eq!(next(&plan("pin"), &stuck, mode), Step::Ask(Question::NotBack));
+        assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::Ask(Question::NotBack));
     }
 }

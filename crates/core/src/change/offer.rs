@@ -2,7 +2,7 @@
 //! images, not directions.
 
 use crate::image::{digest_of, short};
-use crate::journal::{ChangeState, History, UnitState};
+use crate::journal::{ChangeLog, ChangeState, UnitState};
 use crate::plan::{Plan, Unit};
 use crate::text::clean;
 use crate::time::{Time, age};
@@ -18,7 +18,7 @@ pub struct OfferInput<'a> {
     /// The change's current progress.
     pub progress: &'a Progress,
     /// The group's changes, from which the past of each image is described.
-    pub history: &'a History,
+    pub history: &'a ChangeLog,
     /// The index of a stuck unit that the change would stop waiting for if it continues.
     pub past: Option<usize>,
     /// The UTC offset of displayed times, in seconds east.
@@ -86,7 +86,7 @@ fn listed(verb: &str, units: &[(&Unit, &str)], offered: OfferInput<'_>) -> Strin
 
 /// Describes how an image fared in a service, by the newest change before number `before` that deployed it:
 /// `ran 9d`, `failed 03:12`. Returns `None` if that is not known.
-fn fared(history: &History, before: u64, unit: &Unit, image: &str, offset: i32) -> Option<String> {
+fn fared(history: &ChangeLog, before: u64, unit: &Unit, image: &str, offset: i32) -> Option<String> {
     let mut until: Option<Time> = None;
     for entry in history.newest_first() {
         let Some(plan) = entry.record.as_ref().map(|record| &record.plan) else { continue };
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
     use crate::journal::Slot;
-    use crate::plan::Record;
+    use crate::plan::ChangeRecord;
 
     const HOUR: i64 = 3_600_000;
 
@@ -137,7 +137,7 @@ mod tests {
     }
 
     fn offers(changes: &[Told]) -> [String; 2] {
-        let mut history = History::default();
+        let mut history = ChangeLog::default();
         for change in changes {
             let (seq, hour, state, letters, ..) = change;
             let labels = [("pinnace.v", "1".to_owned()), ("pinnace.change", format!("c{seq}"))];
@@ -147,7 +147,8 @@ mod tests {
             let at = Some(Time(hour * HOUR));
             history.learn_slot(Slot::read("id", 1, at, &format!("pinnace.s.hash.{seq}"), &labels).unwrap());
             let (v, change, plan) = (1, format!("c{seq}"), plan(change));
-            history.learn_record(&change.clone(), Some(Record { v, change, plan, extra: serde_json::Map::new() }));
+            history
+                .learn_record(&change.clone(), Some(ChangeRecord { v, change, plan, extra: serde_json::Map::new() }));
         }
         let newest = history.newest().unwrap().clone();
         let plan = &newest.record.as_ref().unwrap().plan;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::event::{Event, Kind, Order, Phase, Question, TaskLine};
+use super::event::{Event, EventKind, Order, Question, TaskLine, UnitPhase};
 use crate::journal::{ChangeState, Direction, Slot, UnitState};
 use crate::time::Time;
 
@@ -13,7 +13,7 @@ pub struct UnitProgress {
     /// The unit's state, as stored in the slot.
     pub state: UnitState,
     /// The phases it entered, each with its start time; those of the newest direction only.
-    pub phases: Vec<(Phase, Time)>,
+    pub phases: Vec<(UnitPhase, Time)>,
     /// The direction of the newest phase.
     pub direction: Direction,
     /// The time at which the newest direction ended; `None` while it is in progress.
@@ -33,9 +33,10 @@ pub struct UnitProgress {
 impl UnitProgress {
     /// Returns the phases of the newest direction, each with its start and duration; `None` for the one in
     /// progress.
-    pub fn steps(&self) -> Vec<(Phase, Time, Option<Duration>)> {
+    pub fn steps(&self) -> Vec<(UnitPhase, Time, Option<Duration>)> {
         let after = |at: usize| self.phases.get(at + 1).map(|(_, at)| *at).or(self.ended);
-        let step = |(at, (phase, from)): (usize, &(Phase, Time))| (*phase, *from, after(at).map(|to| to.since(*from)));
+        let step =
+            |(at, (phase, from)): (usize, &(UnitPhase, Time))| (*phase, *from, after(at).map(|to| to.since(*from)));
         self.phases.iter().enumerate().map(step).collect()
     }
 }
@@ -137,7 +138,7 @@ impl Progress {
     /// Applies one event.
     pub fn apply(&mut self, event: &Event) {
         match &event.kind {
-            Kind::Begun { seq, by, units, .. } => {
+            EventKind::Begun { seq, by, units, .. } => {
                 self.seq = *seq;
                 self.by.clone_from(by);
                 self.begun = Some(event.at);
@@ -145,8 +146,8 @@ impl Progress {
                     unit.state = *state;
                 }
             }
-            Kind::Trouble { text } => self.trouble.clone_from(text),
-            Kind::Asked { question } => {
+            EventKind::Trouble { text } => self.trouble.clone_from(text),
+            EventKind::Asked { question } => {
                 if let Question::Stuck { unit } = question {
                     self.passed.remove(unit);
                 }
@@ -156,18 +157,18 @@ impl Progress {
                 self.order = stops.then_some(Order::Stop);
                 self.stepped = false;
             }
-            Kind::Withdrawn => self.asking = None,
-            Kind::Ordered { order } => self.ordered(*order),
-            Kind::Lost { why } => self.lost = Some(why.clone()),
-            Kind::Ended { state, text } => {
+            EventKind::Withdrawn => self.asking = None,
+            EventKind::Ordered { order } => self.ordered(*order),
+            EventKind::Lost { why } => self.lost = Some(why.clone()),
+            EventKind::Ended { state, text } => {
                 self.ended = Some((*state, text.clone()));
                 self.asking = None;
             }
-            Kind::Unit { unit, .. }
-            | Kind::Phase { unit, .. }
-            | Kind::Tasks { unit, .. }
-            | Kind::Noted { unit, .. }
-            | Kind::Failed { unit, .. } => {
+            EventKind::Unit { unit, .. }
+            | EventKind::Phase { unit, .. }
+            | EventKind::Tasks { unit, .. }
+            | EventKind::Noted { unit, .. }
+            | EventKind::Failed { unit, .. } => {
                 self.apply_unit(*unit, event);
             }
         }
@@ -176,7 +177,7 @@ impl Progress {
     fn apply_unit(&mut self, at: usize, event: &Event) {
         let Some(unit) = self.units.get_mut(at) else { return };
         match &event.kind {
-            Kind::Unit { state, .. } => {
+            EventKind::Unit { state, .. } => {
                 let was = unit.state;
                 unit.state = *state;
                 if matches!(state, UnitState::Done | UnitState::PutBack | UnitState::Failed | UnitState::Overtaken) {
@@ -187,19 +188,19 @@ impl Progress {
                     self.not_back.insert(at);
                 }
             }
-            Kind::Phase { phase, direction, .. } => {
+            EventKind::Phase { phase, direction, .. } => {
                 let turned = *direction != unit.direction;
                 unit.phases.retain(|(known, _)| !turned && known < phase);
                 unit.ended = None;
                 unit.direction = *direction;
                 unit.phases.push((*phase, event.at));
             }
-            Kind::Tasks { tasks, update, waits, .. } => {
+            EventKind::Tasks { tasks, update, waits, .. } => {
                 unit.tasks.clone_from(tasks);
                 unit.update.clone_from(update);
                 unit.waits.clone_from(waits);
             }
-            Kind::Failed { why, hint, .. } => {
+            EventKind::Failed { why, hint, .. } => {
                 // The first failure stays visible when the rollback fails as well.
                 let why = match unit.failure.take() {
                     Some((first, _)) if unit.direction == Direction::Back => format!("{first}; on the way back: {why}"),
@@ -207,7 +208,7 @@ impl Progress {
                 };
                 unit.failure = Some((why, hint.clone()));
             }
-            Kind::Noted { text, .. } if !unit.notes.contains(text) => unit.notes.push(text.clone()),
+            EventKind::Noted { text, .. } if !unit.notes.contains(text) => unit.notes.push(text.clone()),
             _ => {}
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::check::subject::{By, Case, Said};
-use crate::contract::{Side, judge};
+use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
+use crate::contract::{PlatformImage, judge};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::{Digest, ImageRef};
-use crate::registry::Want;
-use crate::registry::{About, Fact, FactSource, Facts};
-use crate::registry::{Base, base_verdict};
+use crate::registry::Query;
+use crate::registry::{BaseStatus, base_verdict};
+use crate::registry::{Fact, FactSource, Facts, ImageInfo};
 use crate::swarm::Service;
 
 /// The annotation that holds an image's title (OCI image-spec, annotations).
@@ -17,7 +17,7 @@ const TITLE: &str = "org.opencontainers.image.title";
 /// Returns the findings about the image's contract, command and base image.
 ///
 /// Command and base image are checked only once the image's description is known.
-pub fn about(case: &Case<'_>) -> Vec<Finding> {
+pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
     let mut found = contract(case, case.about());
     let Some(about) = case.about() else { return found };
     found.extend(no_command(case, about));
@@ -28,7 +28,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
 /// Reports an image that has neither an entry point nor a command, unless the service sets a command.
 /// Extension-only images have no server and no shell (`CloudNativePG` mounts them as volumes), so a command
 /// of the service does not help there.
-fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
+fn no_command(case: &CheckSubject<'_>, about: &ImageInfo) -> Vec<Finding> {
     if about.has_command() {
         return Vec::new();
     }
@@ -41,28 +41,28 @@ fn no_command(case: &Case<'_>, about: &About) -> Vec<Finding> {
         let what = if extension { "an extension-only image" } else { "an image without a command" };
         let message = format!("image \"{text}\" has neither entry point nor command: {what} cannot run as a service");
         let hint = "pin the image of the server itself; what has to be added to it is built into that one";
-        Some(Said::new(Severity::Error, Code::NoCommand, message, hint))
+        Some(ServiceFinding::new(Severity::Error, Code::NoCommand, message, hint))
     })
 }
 
 /// Reports the rules that the image breaks of the contract named in the pin document. Rules about files
 /// need the layers and are left to `pinnace inspect`.
-fn contract(case: &Case<'_>, about: Option<&About>) -> Vec<Finding> {
-    let (By::Pin(doc) | By::Manifest(doc)) = case.by else { return Vec::new() };
+fn contract(case: &CheckSubject<'_>, about: Option<&ImageInfo>) -> Vec<Finding> {
+    let (SubjectOrigin::Pin(doc) | SubjectOrigin::Manifest(doc)) = case.by else { return Vec::new() };
     let mut found: Vec<Finding> = Vec::new();
     let names: BTreeSet<String> =
         case.services.iter().filter_map(|service| doc.rules_for(case.group, service).contract).collect();
     for name in names {
         let set = |service: &Service| doc.rules_for(case.group, service).contract.as_deref() == Some(&*name);
-        let said: Vec<Said> = match case.facts.contract(&name) {
-            Err((why, hint)) => vec![Said::new(Severity::Error, Code::ContractBroken, why, hint)],
+        let said: Vec<ServiceFinding> = match case.facts.contract(&name) {
+            Err((why, hint)) => vec![ServiceFinding::new(Severity::Error, Code::ContractBroken, why, hint)],
             Ok(contract) => about.map_or_else(
                 || unjudged(case, &name).into_iter().collect(),
                 |about| {
-                    let breaches = judge(&contract, case.image, &[Side { about, files: None }]).into_iter();
+                    let breaches = judge(&contract, case.image, &[PlatformImage { about, files: None }]).into_iter();
                     let said = breaches.map(|breach| {
                         let message = format!("contract {name}: {}", breach.message);
-                        Said::new(Severity::Error, Code::ContractBroken, message, breach.hint)
+                        ServiceFinding::new(Severity::Error, Code::ContractBroken, message, breach.hint)
                     });
                     said.collect()
                 },
@@ -77,7 +77,7 @@ fn contract(case: &Case<'_>, about: Option<&About>) -> Vec<Finding> {
 
 /// Warns that a contract was not checked: the image exists, but the registry does not describe it. An
 /// operator who sets a contract must learn that it was skipped.
-fn unjudged(case: &Case<'_>, name: &str) -> Option<Said> {
+fn unjudged(case: &CheckSubject<'_>, name: &str) -> Option<ServiceFinding> {
     let fact = case.facts.image(&case.image.text);
     let told = |digest: &Digest| case.facts.about(&case.image.by_digest(digest)).failed().is_some();
     let lost = match fact {
@@ -87,30 +87,35 @@ fn unjudged(case: &Case<'_>, name: &str) -> Option<Said> {
     lost.then(|| {
         let message = format!("contract {name} could not be judged: the registry does not tell what the image is");
         let hint = "log in or reach the registry from here, or take `contract` away";
-        Said::new(Severity::Warning, Code::ContractBroken, message, hint)
+        ServiceFinding::new(Severity::Warning, Code::ContractBroken, message, hint)
     })
 }
 
 /// Returns the base image that the pin document names for a service; it is used for images that name none.
-fn base_named(case: &Case<'_>, service: &Service) -> Option<String> {
+fn base_named(case: &CheckSubject<'_>, service: &Service) -> Option<String> {
     match case.by {
-        By::Pin(doc) | By::Manifest(doc) => doc.rules_for(case.group, service).base,
-        By::Back => None,
+        SubjectOrigin::Pin(doc) | SubjectOrigin::Manifest(doc) => doc.rules_for(case.group, service).base,
+        SubjectOrigin::Back => None,
     }
 }
 
 /// Reports that the image is built on an older build of its base image. If the image names no base, `named`
 /// is used, else the base from the configuration.
-pub(crate) fn outdated(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> Option<Said> {
+pub(crate) fn outdated(
+    image: &ImageRef,
+    about: &ImageInfo,
+    named: Option<&str>,
+    facts: &Facts,
+) -> Option<ServiceFinding> {
     let named = named.or_else(|| facts.base_of(image));
-    let (Base::Outdated { name, since, now }, _) = base_verdict(about, named, facts) else { return None };
+    let (BaseStatus::Outdated { name, since, now }, _) = base_verdict(about, named, facts) else { return None };
     let since = since.map(|at| format!(", there since {}", at.date(0))).unwrap_or_default();
     let message = format!("{} is built on an older {name}; it is @{} now{since}", image.short(false), now.short());
     let hint = format!("building it again on {name} brings it up to date; then pin the new tag");
-    Some(Said::new(Severity::Info, Code::BaseOutdated, message, hint))
+    Some(ServiceFinding::new(Severity::Info, Code::BaseOutdated, message, hint))
 }
 
 /// Returns the queries that must be answered before `outdated` can judge the base image.
-pub(crate) fn base_wants(image: &ImageRef, about: &About, named: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
+pub(crate) fn base_wants(image: &ImageRef, about: &ImageInfo, named: Option<&str>, facts: &Facts) -> BTreeSet<Query> {
     base_verdict(about, named.or_else(|| facts.base_of(image)), facts).1
 }

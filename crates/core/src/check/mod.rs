@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 pub use refusal::{Refusal, failure, refusal};
-use subject::{By, Case, Said};
+use subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 
-use pinned_image::{Wish, wishes};
+use pinned_image::{PinnedImage, wishes};
 
 use super::finding::{Code, Finding, Severity};
 use super::image::ImageRef;
-use super::journal::Entry;
+use super::journal::ChangeEntry;
 use super::pins::{self, MANIFEST, PinDoc, PinKey};
 use super::registry::{Fact, FactSource, Facts};
 use super::swarm::Service;
@@ -29,7 +29,7 @@ use super::version::keeps_data;
 use super::world::World;
 use crate::history::{failed_here, in_force, last_healthy};
 use crate::pins::Origin;
-use crate::registry::Want;
+use crate::registry::Query;
 use crate::swarm::{GroupKey, GroupKind, is_postgres};
 
 /// The number of newest changes whose records are read to judge an image.
@@ -37,7 +37,7 @@ const CHANGES: usize = 20;
 
 /// A finding about a pin document, with its position in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Placed {
+pub struct PlacedFinding {
     /// The pin that the finding concerns; `None` for a mistake in the text and for a cleared pin.
     pub key: Option<PinKey>,
     /// The byte range of the document that the finding concerns.
@@ -47,9 +47,9 @@ pub struct Placed {
 }
 
 /// Checks a pin document and returns its findings, ordered by position in the text, then by severity.
-pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<Placed> {
+pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<PlacedFinding> {
     let before = in_force(group, world);
-    let mut found: Vec<Placed> = doc.slips.iter().map(slip).collect();
+    let mut found: Vec<PlacedFinding> = doc.slips.iter().map(slip).collect();
     found.extend(strangers(group, doc, world));
     for wish in wishes(group, doc, &before, world, facts) {
         let (place, findings) = (wish.place(doc), wish.findings(group, doc, world, facts));
@@ -58,8 +58,11 @@ pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) ->
             Some((at, _)) if finding.is(Code::ReferenceSyntax) => (place.start + 1 + at).min(place.end)..place.end,
             _ => place.clone(),
         };
-        let placed =
-            findings.into_iter().map(|finding| Placed { key: wish.key.clone(), at: place_of(&finding), finding });
+        let placed = findings.into_iter().map(|finding| PlacedFinding {
+            key: wish.key.clone(),
+            at: place_of(&finding),
+            finding,
+        });
         found.extend(placed);
     }
     found.sort_by_key(|placed| (placed.at.start, placed.finding.severity));
@@ -67,15 +70,15 @@ pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) ->
 }
 
 /// Returns the findings about one image for the services that would run it.
-pub(crate) fn about_image(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn about_image(case: &CheckSubject<'_>) -> Vec<Finding> {
     // A rollback restores exactly the reference that ran, also one without a tag.
-    if let Some(finding) = tags::no_tag(case).filter(|_| case.by != By::Back) {
+    if let Some(finding) = tags::no_tag(case).filter(|_| case.by != SubjectOrigin::Back) {
         return vec![finding];
     }
     let mut found = registry::about(case);
     found.extend(tags::about(case));
     found.extend(versions::about(case));
-    if case.by != By::Back {
+    if case.by != SubjectOrigin::Back {
         found.extend(image_content::about(case));
         found.extend(failed_before(case));
     }
@@ -89,11 +92,11 @@ pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bo
 }
 
 /// Warns about the services in which the image failed before.
-pub(crate) fn failed_before(case: &Case<'_>) -> Vec<Finding> {
+pub(crate) fn failed_before(case: &CheckSubject<'_>) -> Vec<Finding> {
     case.each(|service| failed_in(case, service))
 }
 
-fn failed_in(case: &Case<'_>, service: &Service) -> Option<Said> {
+fn failed_in(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     let fact = case.fact();
     let pinned = fact.map(|fact| case.image.pinned(&fact.digest));
     let failed = [Some(&case.image.text), pinned.as_ref()]
@@ -102,21 +105,26 @@ fn failed_in(case: &Case<'_>, service: &Service) -> Option<Said> {
         .any(|text| text != service.image() && failed_here(case.world, case.group, service, text));
     failed.then(|| {
         let message = format!("{} failed here before", case.image.short(false));
-        Said::new(Severity::Warning, Code::FailedHere, message, "find out why first: `h` has the history, `l` the logs")
+        ServiceFinding::new(
+            Severity::Warning,
+            Code::FailedHere,
+            message,
+            "find out why first: `h` has the history, `l` the logs",
+        )
     })
 }
 
 /// Returns the queries that must be answered to check a document, without those already answered.
 ///
 /// More queries can follow an answer: the description of an image, for example, is queried by its digest.
-pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Want> {
+pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Query> {
     let before = in_force(group, world);
     let mut wants = BTreeSet::new();
     let wishes = wishes(group, doc, &before, world, facts);
     let of_versions =
-        |wish: &Wish<'_>| wish.effective.asking || wish.services.iter().any(|service| is_postgres(service));
+        |wish: &PinnedImage<'_>| wish.effective.asking || wish.services.iter().any(|service| is_postgres(service));
     if wishes.iter().any(of_versions) || doc.pins.values().any(|text| text == MANIFEST) {
-        wants.insert(Want::Versions);
+        wants.insert(Query::Versions);
     }
     for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
         // Version and base system of a database are compared with the image that last ran healthy, so that
@@ -127,7 +135,7 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
             keeps_data(before) && Some(&before.text) != wish.image.as_ref().map(|image| &image.text)
         };
         for before in before.filter(keeps) {
-            wants.extend(before.digest.as_ref().map(|digest| Want::About(before.by_digest(digest))));
+            wants.extend(before.digest.as_ref().map(|digest| Query::About(before.by_digest(digest))));
         }
         if let Some(image) = &wish.image {
             let named: BTreeSet<_> = wish.services.iter().map(|service| doc.rules_for(group, service).base).collect();
@@ -145,11 +153,11 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
 
 /// Returns queries for the records of the newest changes that were not read yet. Records show which images
 /// ran or failed here before.
-fn records(group: &GroupKey, world: &World) -> BTreeSet<Want> {
+fn records(group: &GroupKey, world: &World) -> BTreeSet<Query> {
     let history = world.history(group);
-    let unread = |entry: &&Entry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
+    let unread = |entry: &&ChangeEntry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
     let newest = history.newest_first().take(CHANGES).filter(unread);
-    newest.map(|entry| Want::Record(entry.slot.change.clone())).collect()
+    newest.map(|entry| Query::Record(entry.slot.change.clone())).collect()
 }
 
 /// Returns the images that a document sets, as texts, each with the services that would run it. Malformed
@@ -172,14 +180,14 @@ pub fn images<'a>(
 
 /// Returns the queries that must be answered to check an image. `base` is the base image from the pins,
 /// used if the image names none.
-fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<Want> {
+fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     if image.tag.is_none() && image.digest.is_none() {
         return wants;
     }
-    wants.insert(Want::Image(image.text.clone()));
+    wants.insert(Query::Image(image.text.clone()));
     if image.tag.is_some() && image.digest.is_some() {
-        wants.insert(Want::Image(image.without_digest().to_owned()));
+        wants.insert(Query::Image(image.without_digest().to_owned()));
     }
     // If only the engine could reach the registry, further queries by pinnace would fail too.
     if let Fact::Known { value, via: FactSource::Registry, .. } = facts.image(&image.text) {
@@ -187,22 +195,22 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
         if let Some(about) = facts.about(&whole).known() {
             wants.extend(image_content::base_wants(image, about, base, facts));
         }
-        wants.insert(Want::About(whole));
+        wants.insert(Query::About(whole));
     }
     wants
 }
 
 /// Returns whether a query about images has succeeded or failed. Always `false` for a query about the
 /// swarm: the world holds those answers.
-pub(crate) fn is_answered(want: &Want, facts: &Facts) -> bool {
+pub(crate) fn is_answered(want: &Query, facts: &Facts) -> bool {
     match want {
-        Want::Image(text) => facts.image(text).answered(),
-        Want::About(text) => facts.about(text).answered(),
-        Want::Tags(text) => facts.tags(text).answered(),
-        Want::Engine(text) => facts.engine(text).answered(),
-        Want::Versions => facts.versions().answered(),
-        Want::Login(host) => facts.login(host).answered(),
-        Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => false,
+        Query::Image(text) => facts.image(text).answered(),
+        Query::About(text) => facts.about(text).answered(),
+        Query::Tags(text) => facts.tags(text).answered(),
+        Query::Engine(text) => facts.engine(text).answered(),
+        Query::Versions => facts.versions().answered(),
+        Query::Login(host) => facts.login(host).answered(),
+        Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => false,
     }
 }
 
@@ -212,15 +220,15 @@ pub(crate) fn about_reference(message: &str, text: &str) -> Finding {
         .hint("an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
 }
 
-fn slip(slip: &super::pins::PinError) -> Placed {
+fn slip(slip: &super::pins::PinError) -> PlacedFinding {
     let severity = if slip.code == Code::PinSyntax { Severity::Error } else { Severity::Warning };
     let finding = Finding::new(severity, slip.code, "the pin document", slip.message.clone()).hint(slip.hint.clone());
-    Placed { key: None, at: slip.at.clone(), finding }
+    PlacedFinding { key: None, at: slip.at.clone(), finding }
 }
 
 /// Reports pins for db nodes or services that the group does not have, and a group pin in a stack, whose
 /// services must be pinned by name.
-fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
+fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<PlacedFinding> {
     let mut found = Vec::new();
     let known: BTreeSet<PinKey> = world.members(group).flat_map(|service| pins::keys_of(group, service)).collect();
     let sections = doc.headers.iter().chain(doc.place.iter().filter(|(key, _)| **key == PinKey::Group));
@@ -235,7 +243,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
                 "a stack's services have images of their own: one image for all of them is a mistake",
             )
             .hint(format!("pin them by name: {}", members.join(", ")));
-            found.push(Placed { key: Some(key.clone()), at: at.clone(), finding });
+            found.push(PlacedFinding { key: Some(key.clone()), at: at.clone(), finding });
         } else if *key != PinKey::Group && !known.contains(key) {
             let (what, name) = match key {
                 PinKey::Service(name) => ("service", name),
@@ -246,7 +254,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<Placed> {
             let severity = if pinned { Severity::Error } else { Severity::Info };
             let finding = Finding::new(severity, Code::PinUnknown, subject, format!("{group} has no {what} `{name}`"))
                 .hint(format!("it has: {}", members(group, world).join(", ")));
-            found.push(Placed { key: Some(key.clone()), at: at.clone(), finding });
+            found.push(PlacedFinding { key: Some(key.clone()), at: at.clone(), finding });
         }
     }
     found

@@ -3,11 +3,11 @@
 use std::ops::Range;
 
 use crate::check::subject;
-use crate::check::subject::{By, Case};
+use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{about_image, about_reference};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::ImageRef;
-use crate::pins::{Effective, Origin, effective};
+use crate::pins::{EffectiveImage, Origin, effective};
 use crate::pins::{PinDoc, PinKey};
 use crate::registry::Facts;
 use crate::swarm::GroupKey;
@@ -15,13 +15,13 @@ use crate::swarm::Service;
 use crate::world::World;
 
 /// An image that a document sets for some services, or the reason why there is none.
-pub(super) struct Wish<'a> {
+pub(super) struct PinnedImage<'a> {
     /// The pin that sets the image; `None` if the pin of these services was cleared.
     pub key: Option<PinKey>,
     /// The cleared pin, if `key` is `None`.
     cleared: Option<PinKey>,
     /// The image text with its origin, or the problem that prevents one.
-    pub effective: Effective,
+    pub effective: EffectiveImage,
     /// The parsed reference; `None` if the image is unknown or malformed.
     pub image: Option<ImageRef>,
     /// The mistake in a malformed reference: its byte offset, and a message.
@@ -37,8 +37,8 @@ pub(super) fn wishes<'a>(
     before: &PinDoc,
     world: &'a World,
     facts: &Facts,
-) -> Vec<Wish<'a>> {
-    let mut found: Vec<Wish<'a>> = Vec::new();
+) -> Vec<PinnedImage<'a>> {
+    let mut found: Vec<PinnedImage<'a>> = Vec::new();
     for service in world.members(group) {
         let effective = effective(group, doc, before, service, world, facts);
         let key = match &effective.origin {
@@ -49,8 +49,9 @@ pub(super) fn wishes<'a>(
         if key.is_none() && cleared.is_none() {
             continue;
         }
-        let same =
-            |known: &&mut Wish<'_>| (&known.key, &known.cleared, &known.effective) == (&key, &cleared, &effective);
+        let same = |known: &&mut PinnedImage<'_>| {
+            (&known.key, &known.cleared, &known.effective) == (&key, &cleared, &effective)
+        };
         if let Some(known) = found.iter_mut().find(same) {
             known.services.push(service);
             continue;
@@ -58,12 +59,12 @@ pub(super) fn wishes<'a>(
         let read = effective.image.as_deref().map(ImageRef::parse);
         let mistake = read.as_ref().and_then(|read| read.as_ref().err()).map(|error| (error.at, error.to_string()));
         let image = read.and_then(Result::ok);
-        found.push(Wish { key, cleared, effective, image, mistake, services: vec![service] });
+        found.push(PinnedImage { key, cleared, effective, image, mistake, services: vec![service] });
     }
     found
 }
 
-impl Wish<'_> {
+impl PinnedImage<'_> {
     /// Returns the byte range of the pin's value in the document; for a cleared pin, that of its section's name.
     pub fn place(&self, doc: &PinDoc) -> Range<usize> {
         let header = self.cleared.as_ref().and_then(|key| doc.headers.get(key));
@@ -93,8 +94,19 @@ impl Wish<'_> {
         }
         // An image that a service only keeps after its pin was cleared is not checked as a pin.
         if let (Some(image), false) = (&self.image, self.effective.origin == Origin::Runs) {
-            let by = if matches!(self.effective.origin, Origin::Pin(_)) { By::Pin(doc) } else { By::Manifest(doc) };
-            found.extend(about_image(&Case { group, services: self.services.clone(), world, facts, image, by }));
+            let by = if matches!(self.effective.origin, Origin::Pin(_)) {
+                SubjectOrigin::Pin(doc)
+            } else {
+                SubjectOrigin::Manifest(doc)
+            };
+            found.extend(about_image(&CheckSubject {
+                group,
+                services: self.services.clone(),
+                world,
+                facts,
+                image,
+                by,
+            }));
         }
         found
     }

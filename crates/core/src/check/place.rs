@@ -1,7 +1,7 @@
 //! Checks of the circumstances of a change: nodes, a rollout in progress, update policy, and the tool that
 //! owns the service.
 
-use crate::check::subject::{Said, subject};
+use crate::check::subject::{ServiceFinding, subject};
 use crate::finding::{Code, Finding, Severity};
 use crate::swarm::{COMPONENT, GroupKey, GroupKind, STACK_IMAGE};
 use crate::swarm::{FailureAction, Mode, Node, RestartCondition, Service, UpdateState};
@@ -11,12 +11,12 @@ use crate::world::World;
 pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
     let said = [nodes(service, &world.candidates(service)), rollout(service), again(service), policy(service)];
     // During an incident a rollback must not need an acknowledgement, so its warnings become infos.
-    let told = |said: Said| {
+    let told = |said: ServiceFinding| {
         let lighter = back && said.severity == Severity::Warning;
-        Said { severity: if lighter { Severity::Info } else { said.severity }, ..said }
+        ServiceFinding { severity: if lighter { Severity::Info } else { said.severity }, ..said }
     };
-    let finding = |said: Said| {
-        let Said { severity, code, message, hint } = said;
+    let finding = |said: ServiceFinding| {
+        let ServiceFinding { severity, code, message, hint } = said;
         Finding::new(severity, code, subject(&[service], world), message).hint(hint).on([service.name.clone()])
     };
     said.into_iter().flatten().map(told).map(finding).chain(owner(group, service)).collect()
@@ -27,7 +27,7 @@ pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> 
 ///
 /// An error if none of the `candidates` takes tasks; a warning for a global service if some do not; else no
 /// finding.
-pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<Said> {
+pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<ServiceFinding> {
     let mut candidates = candidates.to_vec();
     candidates.sort_by(|one, other| one.hostname.cmp(&other.hostname));
     let away: Vec<_> = candidates.iter().filter(|node| !node.takes_tasks()).collect();
@@ -45,10 +45,10 @@ pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<Said> {
     let message =
         format!("{} takes no new tasks: the old task would stop and the new one wait for ever", names.join(", "));
     let hint = "bring the node back (`docker node update --availability active NODE`) first";
-    Some(Said::new(severity, Code::NodeNotReady, message, hint))
+    Some(ServiceFinding::new(severity, Code::NodeNotReady, message, hint))
 }
 
-fn rollout(service: &Service) -> Option<Said> {
+fn rollout(service: &Service) -> Option<ServiceFinding> {
     let what = match service.update.as_ref()?.state {
         UpdateState::Updating | UpdateState::RollbackStarted => "is running",
         UpdateState::Paused | UpdateState::RollbackPaused => "is paused",
@@ -56,10 +56,10 @@ fn rollout(service: &Service) -> Option<Said> {
     };
     let message = format!("its rollout {what}: any edit resumes it with the edited spec");
     let hint = "wait for it, or go on knowing that all its tasks are compared with the new spec";
-    Some(Said::new(Severity::Warning, Code::RolloutActive, message, hint))
+    Some(ServiceFinding::new(Severity::Warning, Code::RolloutActive, message, hint))
 }
 
-fn again(service: &Service) -> Option<Said> {
+fn again(service: &Service) -> Option<ServiceFinding> {
     let job = service.mode.is_job();
     let one_shot = service.restart == RestartCondition::None && !job;
     if !job && !one_shot {
@@ -70,10 +70,15 @@ fn again(service: &Service) -> Option<Said> {
     } else {
         "it never restarts: the change runs it again"
     };
-    Some(Said::new(Severity::Warning, Code::WillRunAgain, message, "leave it out if running it twice does harm"))
+    Some(ServiceFinding::new(
+        Severity::Warning,
+        Code::WillRunAgain,
+        message,
+        "leave it out if running it twice does harm",
+    ))
 }
 
-fn policy(service: &Service) -> Option<Said> {
+fn policy(service: &Service) -> Option<ServiceFinding> {
     let many = !matches!(service.mode, Mode::Replicated(0 | 1));
     let message = if service.policy.parallelism == 0 && many {
         "its update policy replaces all tasks at once (parallelism 0)"
@@ -83,7 +88,7 @@ fn policy(service: &Service) -> Option<Said> {
         return None;
     };
     let hint = "`docker service update --update-parallelism 1 --update-failure-action pause` first";
-    Some(Said::new(Severity::Warning, Code::DangerousPolicy, message, hint))
+    Some(ServiceFinding::new(Severity::Warning, Code::DangerousPolicy, message, hint))
 }
 
 /// Names the tool that owns the service and will restore its own image. An info, so that it needs no

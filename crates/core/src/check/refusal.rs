@@ -1,9 +1,9 @@
 //! Messages and hints for failed look-ups.
 
-use super::subject::Said;
+use super::subject::ServiceFinding;
 use crate::finding::{Code, Severity};
 use crate::image::ImageRef;
-use crate::registry::Why;
+use crate::registry::LookupError;
 
 /// The description of a failed look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,32 +17,32 @@ pub struct Refusal {
 }
 
 /// Describes a failed look-up of an image.
-pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
+pub fn refusal(image: &ImageRef, why: &LookupError) -> Refusal {
     let host = &image.host;
     let cause = why.sentence(host, &format!("`{}` of `{}`", image.wanted(), image.path));
     let (code, hint) = match why {
-        Why::NotFound => (
+        LookupError::NotFound => (
             Code::NotFound,
             format!("no node could start it; check the spelling, or whether the build has been pushed to {host}"),
         ),
-        Why::Denied => (
+        LookupError::Denied => (
             Code::Denied,
             format!(
                 "missing rights or an expired token: log in again with `docker login {host}`, or with `L` in the console"
             ),
         ),
-        Why::NoCredentials => {
+        LookupError::NoCredentials => {
             (Code::NoCredentials, format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"))
         }
-        Why::Unreachable(_) => (
+        LookupError::Unreachable(_) => (
             Code::Unreachable,
             "check the registry's name, the network and its certificate; restarts work only where the image is cached"
                 .to_owned(),
         ),
-        Why::RateLimited => {
+        LookupError::RateLimited => {
             (Code::RateLimited, "wait, or log in: most registries allow more to known users".to_owned())
         }
-        Why::Other(_) => {
+        LookupError::Other(_) => {
             (Code::RegistryFailed, "the registry itself has a fault; try again, or look at its status page".to_owned())
         }
     };
@@ -52,10 +52,10 @@ pub fn refusal(image: &ImageRef, why: &Why) -> Refusal {
 /// Builds the finding for a failed look-up: an error, which blocks the unit. It is only a warning if the
 /// image `ran` here and pinnace has no credentials or is rate limited, because the service pulls with its
 /// own credentials.
-pub fn failure(image: &ImageRef, why: &Why, ran: bool) -> Said {
+pub fn failure(image: &ImageRef, why: &LookupError, ran: bool) -> ServiceFinding {
     let Refusal { code, cause, hint } = refusal(image, why);
     let message = format!("image \"{}\" could not be verified: {cause}", image.text);
-    let ours_only = matches!(why, Why::NoCredentials | Why::RateLimited);
+    let ours_only = matches!(why, LookupError::NoCredentials | LookupError::RateLimited);
     let severity = if ran && ours_only { Severity::Warning } else { Severity::Error };
-    Said::new(severity, code, message, hint)
+    ServiceFinding::new(severity, code, message, hint)
 }

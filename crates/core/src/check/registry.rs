@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 
 use super::refusal::failure;
-use super::subject::{By, Case, Said};
+use super::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use super::unverified;
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Platform;
-use crate::registry::{Fact, FactSource, Why};
+use crate::registry::{Fact, FactSource, LookupError};
 use crate::swarm::candidates;
 use crate::swarm::{Mode, Node, Service};
 use crate::world::World;
 
 /// Checks that the image exists and that the nodes of its services can run it.
-pub fn about(case: &Case<'_>) -> Vec<Finding> {
+pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
         Fact::Unknown | Fact::Asked => Vec::new(),
-        Fact::Failed { why, .. } if case.by == By::Back => {
+        Fact::Failed { why, .. } if case.by == SubjectOrigin::Back => {
             case.each(|service| Some(unverified::about(case, service, why)))
         }
         Fact::Failed { why, .. } => {
@@ -27,7 +27,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
             value.platforms.as_deref().map_or_else(|| vec![unknown(case)], |known| platform_findings(case, known))
         }
     };
-    if case.by != By::Back {
+    if case.by != SubjectOrigin::Back {
         found.extend(disagreement(case));
     }
     found.extend(case.each(|service| unplaceable(service, case.world)));
@@ -36,7 +36,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
 
 /// Compares the engine's answer with the registry's answer to pinnace. The engine pulls as the nodes do, so
 /// a difference means that nodes may get another image, or none.
-fn disagreement(case: &Case<'_>) -> Option<Finding> {
+fn disagreement(case: &CheckSubject<'_>) -> Option<Finding> {
     let Fact::Known { value: ours, via: FactSource::Registry, .. } = case.facts.image(&case.image.text) else {
         return None;
     };
@@ -46,7 +46,7 @@ fn disagreement(case: &Case<'_>) -> Option<Finding> {
             format!("{host} has @{} here, the engine sees @{}", ours.digest.short(), theirs.digest.short()),
             "a mirror or a proxy between them is old: look at `docker info`, Registry Mirrors".to_owned(),
         ),
-        Fact::Failed { why: Why::NoCredentials | Why::Denied, .. } => (
+        Fact::Failed { why: LookupError::NoCredentials | LookupError::Denied, .. } => (
             format!("{host} lets us in, and not the engine with the same credentials"),
             "nodes that do not have it cached may not get it: compare `docker pull` on a node".to_owned(),
         ),
@@ -59,13 +59,13 @@ fn disagreement(case: &Case<'_>) -> Option<Finding> {
     Some(case.all(Severity::Warning, Code::Disagree, message).hint(hint))
 }
 
-fn unknown(case: &Case<'_>) -> Finding {
+fn unknown(case: &CheckSubject<'_>) -> Finding {
     let message = format!("image \"{}\": what it is made for could not be learned", case.image.text);
     let hint = "the platform filter is taken away: fine if it is known to run on these nodes";
     case.all(Severity::Info, Code::PlatformsUnknown, message).hint(hint)
 }
 
-fn platform_findings(case: &Case<'_>, platforms: &[Platform]) -> Vec<Finding> {
+fn platform_findings(case: &CheckSubject<'_>, platforms: &[Platform]) -> Vec<Finding> {
     let made_for = || platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut errors: (BTreeSet<String>, Vec<String>) = Default::default();
     let mut infos: BTreeSet<String> = BTreeSet::new();
@@ -102,13 +102,13 @@ fn platform_findings(case: &Case<'_>, platforms: &[Platform]) -> Vec<Finding> {
     found
 }
 
-fn unplaceable(service: &Service, world: &World) -> Option<Said> {
+fn unplaceable(service: &Service, world: &World) -> Option<ServiceFinding> {
     if world.nodes.is_empty() || !candidates(service, world.nodes.values()).is_empty() {
         return None;
     }
     let message = format!("no node satisfies {}", service.constraints.join(", "));
     let hint = "its tasks would wait for ever; mend the constraint or the nodes' labels first";
-    Some(Said::new(Severity::Error, Code::NoNodeFits, message, hint))
+    Some(ServiceFinding::new(Severity::Error, Code::NoNodeFits, message, hint))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Table tests of the checks of existence and platforms.
 
 use super::*;
-use crate::check::subject::By;
+use crate::check::subject::SubjectOrigin;
 use crate::image::Digest;
 use crate::image::ImageRef;
 use crate::registry::{Facts, ImageFact};
 use crate::sample;
 use crate::swarm::GroupKey;
-use crate::world::Seen;
+use crate::world::Observation;
 
 fn world(architectures: &[&str], mode: Mode) -> World {
     let mut world = World::default();
@@ -16,10 +16,10 @@ fn world(architectures: &[&str], mode: Mode) -> World {
         node.platform = Platform::new("linux", architecture);
         node
     });
-    world.apply(Seen::Nodes(nodes.collect()), sample::NOW);
+    world.apply(Observation::Nodes(nodes.collect()), sample::NOW);
     let mut service = sample::service("web", "r/web:1");
     service.mode = mode;
-    world.apply(Seen::Services(vec![service]), sample::NOW);
+    world.apply(Observation::Services(vec![service]), sample::NOW);
     world
 }
 
@@ -30,7 +30,8 @@ fn check(world: &World, fact: Fact<ImageFact>) -> Vec<(String, Severity)> {
     facts.learn(&image.text, fact);
     let services: Vec<_> = world.services.values().collect();
     let group = GroupKey::parse("service/web").unwrap();
-    let case = Case { group: &group, services, world, facts: &facts, image: &image, by: By::Pin(&doc) };
+    let case =
+        CheckSubject { group: &group, services, world, facts: &facts, image: &image, by: SubjectOrigin::Pin(&doc) };
     about(&case).into_iter().map(|finding| (finding.code, finding.severity)).collect()
 }
 
@@ -53,12 +54,12 @@ fn platforms_of_the_nodes_it_lands_on() {
 fn every_failure_has_its_code_and_a_hint() {
     let world = world(&["amd64"], Mode::Replicated(1));
     for (why, code) in [
-        (Why::NotFound, "image-not-found"),
-        (Why::Denied, "image-denied"),
-        (Why::NoCredentials, "no-credentials"),
-        (Why::Unreachable("connection refused".into()), "registry-unreachable"),
-        (Why::RateLimited, "registry-rate-limit"),
-        (Why::Other("HTTP 503".into()), "registry-failed"),
+        (LookupError::NotFound, "image-not-found"),
+        (LookupError::Denied, "image-denied"),
+        (LookupError::NoCredentials, "no-credentials"),
+        (LookupError::Unreachable("connection refused".into()), "registry-unreachable"),
+        (LookupError::RateLimited, "registry-rate-limit"),
+        (LookupError::Other("HTTP 503".into()), "registry-failed"),
     ] {
         assert_eq!(
             check(&world, Fact::Failed { why: why.clone(), at: sample::NOW }),

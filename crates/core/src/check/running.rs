@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use super::{tags, versions};
 use crate::check::image_content;
-use crate::check::subject::{By, Case, Said};
+use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::finding::{Code, Finding, Severity};
 use crate::history::drift;
 use crate::image::{ImageRef, apart};
 use crate::pins::PinDoc;
-use crate::registry::Want;
-use crate::registry::{About, Fact, FactSource, Facts, Why};
+use crate::registry::Query;
+use crate::registry::{Fact, FactSource, Facts, ImageInfo, LookupError};
 use crate::swarm::{GroupKey, is_postgres};
 use crate::swarm::{Mode, Service};
 use crate::world::World;
@@ -31,7 +31,7 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
         let Ok(image) = ImageRef::parse(text) else { continue };
         let services: Vec<_> =
             world.members(group).filter(|service| runs(service) && service.image() == text).collect();
-        let case = Case { group, services, world, facts, image: &image, by: By::Back };
+        let case = CheckSubject { group, services, world, facts, image: &image, by: SubjectOrigin::Back };
         let unpinned = |service: &Service| in_force.effective(group, service).is_none();
         found.extend(case.each(|_| tags::tag_moved(&image, facts)));
         let up = |service: &Service| world.health(&service.id).is_some_and(|health| health.running > 0);
@@ -59,7 +59,7 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
 }
 
 /// Returns the description of a running image, if known.
-fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a About> {
+fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a ImageInfo> {
     let named = || facts.image(&image.text).known().map(|fact| fact.digest.clone());
     facts.about(&image.by_digest(&image.digest.clone().or_else(named)?)).known().map(AsRef::as_ref)
 }
@@ -72,24 +72,24 @@ pub fn base_is_old(image: &str, facts: &Facts) -> bool {
 
 /// Returns the queries about a running image: whether its tag and digest still exist, whether the tag
 /// moved, and whether the base image changed. More queries can follow an answer.
-pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
+pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     let Ok(image) = ImageRef::parse(image) else { return wants };
     let Fact::Known { value: named, via, .. } = facts.image(image.without_digest()) else {
-        wants.insert(Want::Image(image.without_digest().to_owned()));
+        wants.insert(Query::Image(image.without_digest().to_owned()));
         // A digest can outlive its tag.
-        if image.digest.is_some() && facts.image(image.without_digest()).failed() == Some(&Why::NotFound) {
-            wants.insert(Want::Image(image.text.clone()));
+        if image.digest.is_some() && facts.image(image.without_digest()).failed() == Some(&LookupError::NotFound) {
+            wants.insert(Query::Image(image.text.clone()));
         }
         return wants;
     };
     let digest = image.digest.as_ref().unwrap_or(&named.digest);
     let there = *digest == named.digest || named.children.contains(digest) || {
-        wants.insert(Want::Image(image.text.clone()));
+        wants.insert(Query::Image(image.text.clone()));
         facts.image(&image.text).known().is_some()
     };
     if there && *via == FactSource::Registry {
-        wants.insert(Want::About(image.by_digest(digest)));
+        wants.insert(Query::About(image.by_digest(digest)));
         if let Some(about) = about_running(&image, facts) {
             wants.extend(image_content::base_wants(&image, about, None, facts));
         }
@@ -99,12 +99,12 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Want> {
 
 /// Returns the queries that must be answered for the findings about a group, without those already
 /// answered. More queries can follow an answer.
-pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
+pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     for service in world.members(group).filter(|service| runs(service)) {
         wants.extend(wants_of(service.image(), facts));
         if is_postgres(service) {
-            wants.insert(Want::Versions);
+            wants.insert(Query::Versions);
         }
     }
     wants.retain(|want| !super::is_answered(want, facts));
@@ -112,21 +112,26 @@ pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Want> {
 }
 
 /// Reports an image that runs by its tag only, without a digest.
-pub(crate) fn by_tag(image: &ImageRef) -> Option<Said> {
+pub(crate) fn by_tag(image: &ImageRef) -> Option<ServiceFinding> {
     image.digest.is_none().then(|| {
         let message = format!("{} runs by tag only; the next restart may bring another image", image.text);
-        Said::new(Severity::Info, Code::RunsByTag, message, "pin it with its digest to fix what restarts bring")
+        ServiceFinding::new(
+            Severity::Info,
+            Code::RunsByTag,
+            message,
+            "pin it with its digest to fix what restarts bring",
+        )
     })
 }
 
 /// Reports drift: the service does not run the image of its pin in force.
-fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World) -> Option<Said> {
+fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World) -> Option<ServiceFinding> {
     let drift = drift::of(world, group, in_force, service)?;
     let (due, has) = apart(&drift.due, &drift.has);
     let message = format!("pinned to {due}, runs {has}: {}", drift.told());
     let hint =
         "`=` plans it back to its pin (`pinnace apply GROUP --drift`), `A` makes what runs the pin (`--drift=accept`)";
-    Some(Said::new(Severity::Info, Code::Drifted, message, hint))
+    Some(ServiceFinding::new(Severity::Info, Code::Drifted, message, hint))
 }
 
 /// Reports that the version manifest could not be refreshed, so that an older copy is used.

@@ -6,14 +6,14 @@ use crate::finding::{Code, Finding, Severity};
 use crate::history::{ran_here, ran_well};
 use crate::image::ImageRef;
 use crate::pins::PinDoc;
-use crate::registry::{About, Facts, ImageFact};
+use crate::registry::{Facts, ImageFact, ImageInfo};
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, member_of};
 use crate::world::World;
 
 /// The reason why the services would run the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By<'a> {
+pub enum SubjectOrigin<'a> {
     /// A pin of this document that names the image.
     Pin(&'a PinDoc),
     /// The version manifest, used by a pin of this document or after a pin was cleared.
@@ -23,7 +23,7 @@ pub enum By<'a> {
 }
 
 /// One image and the services of a group that would run it.
-pub struct Case<'a> {
+pub struct CheckSubject<'a> {
     /// The group that the services belong to.
     pub group: &'a GroupKey,
     /// The services that would run the image.
@@ -35,10 +35,10 @@ pub struct Case<'a> {
     /// The image under check.
     pub image: &'a ImageRef,
     /// The reason why the services would run the image.
-    pub by: By<'a>,
+    pub by: SubjectOrigin<'a>,
 }
 
-impl<'a> Case<'a> {
+impl<'a> CheckSubject<'a> {
     /// Names the services by members and hosts, both sorted: `n1 on host-1, host-2`.
     pub fn subject(&self) -> String {
         subject(&self.services, self.world)
@@ -60,7 +60,7 @@ impl<'a> Case<'a> {
     }
 
     /// Returns the description of the image, if known.
-    pub fn about(&self) -> Option<&'a About> {
+    pub fn about(&self) -> Option<&'a ImageInfo> {
         let digest = self.image.digest.as_ref().or(self.fact().map(|fact| &fact.digest))?;
         self.facts.about(&self.image.by_digest(digest)).known().map(AsRef::as_ref)
     }
@@ -68,7 +68,7 @@ impl<'a> Case<'a> {
     /// Returns whether the image ran in this service before; always `true` for a rollback.
     pub(crate) fn ran_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_here(self.world, self.group, service, text);
-        self.by == By::Back
+        self.by == SubjectOrigin::Back
             || ran(&self.image.text)
             || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
     }
@@ -76,7 +76,7 @@ impl<'a> Case<'a> {
     /// Returns whether the image is proven to have run well in this service; always `true` for a rollback.
     pub(crate) fn ran_well_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_well(self.world, self.group, service, text);
-        self.by == By::Back
+        self.by == SubjectOrigin::Back
             || ran(&self.image.text)
             || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
     }
@@ -87,8 +87,8 @@ impl<'a> Case<'a> {
     }
 
     /// Applies a check to each service and returns the findings. Services with the same result share one finding.
-    pub fn each(&self, look: impl Fn(&Service) -> Option<Said>) -> Vec<Finding> {
-        let mut found: Vec<(Said, Vec<&Service>)> = Vec::new();
+    pub fn each(&self, look: impl Fn(&Service) -> Option<ServiceFinding>) -> Vec<Finding> {
+        let mut found: Vec<(ServiceFinding, Vec<&Service>)> = Vec::new();
         for service in &self.services {
             let Some(said) = look(service) else { continue };
             match found.iter_mut().find(|(known, _)| *known == said) {
@@ -96,9 +96,9 @@ impl<'a> Case<'a> {
                 None => found.push((said, vec![service])),
             }
         }
-        let finding = |(said, services): (Said, Vec<&Service>)| {
+        let finding = |(said, services): (ServiceFinding, Vec<&Service>)| {
             let names = services.iter().map(|service| service.name.clone());
-            let Said { severity, code, message, hint } = said;
+            let ServiceFinding { severity, code, message, hint } = said;
             Finding::new(severity, code, subject(&services, self.world), message).hint(hint).on(names)
         };
         found.into_iter().map(finding).collect()
@@ -107,7 +107,7 @@ impl<'a> Case<'a> {
 
 /// The result of a check for one service: a finding without its subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct ServiceFinding {
     /// The severity of the resulting finding; an error blocks the service's unit.
     pub severity: Severity,
     /// The code of the resulting finding.
@@ -118,7 +118,7 @@ pub struct Said {
     pub hint: String,
 }
 
-impl Said {
+impl ServiceFinding {
     /// Creates a result from its parts.
     pub fn new(severity: Severity, code: Code, message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self { severity, code, message: message.into(), hint: hint.into() }

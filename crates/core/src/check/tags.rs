@@ -1,14 +1,14 @@
 //! Checks of tags and digests: whether they match, and whether the tag can move.
 
-use crate::check::subject::{By, Case, Said};
+use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::ImageRef;
-use crate::registry::{Facts, Why};
+use crate::registry::{Facts, LookupError};
 use crate::swarm::Service;
 use crate::version::constancy;
 
 /// Reports a reference with neither tag nor digest.
-pub(crate) fn no_tag(case: &Case<'_>) -> Option<Finding> {
+pub(crate) fn no_tag(case: &CheckSubject<'_>) -> Option<Finding> {
     let image = case.image;
     if image.tag.is_some() || image.digest.is_some() {
         return None;
@@ -24,8 +24,8 @@ pub(crate) fn no_tag(case: &Case<'_>) -> Option<Finding> {
 }
 
 /// Returns the findings about the tag and digest of a pin.
-pub fn about(case: &Case<'_>) -> Vec<Finding> {
-    let By::Pin(doc) = case.by else { return Vec::new() };
+pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
+    let SubjectOrigin::Pin(doc) = case.by else { return Vec::new() };
     let mut found = Vec::new();
     found.extend(disagree(case));
     found.extend(case.each(|service| {
@@ -34,7 +34,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
         floating.then(|| {
             let message = format!("`{tag}` {}, and is to be kept floating", tail(constancy(tag).why()));
             let hint = "take `floating = true` away: the digest is fixed when the plan is made";
-            Said::new(Severity::Warning, Code::FloatingTag, message, hint)
+            ServiceFinding::new(Severity::Warning, Code::FloatingTag, message, hint)
         })
     }));
     found.extend(case.each(|service| moved(case.image, service, case.facts)));
@@ -46,7 +46,7 @@ fn tail(why: &str) -> &str {
     why.strip_prefix("it ").unwrap_or(why)
 }
 
-fn disagree(case: &Case<'_>) -> Option<Finding> {
+fn disagree(case: &CheckSubject<'_>) -> Option<Finding> {
     let (tag, digest) = (case.image.tag.as_deref()?, case.image.digest.as_ref()?);
     let named = case.facts.image(case.image.without_digest());
     let now = named.known()?;
@@ -72,13 +72,13 @@ fn disagree(case: &Case<'_>) -> Option<Finding> {
 
 /// Reports that the tag of the running image names another image now, if the pin `image` is that tag
 /// without a digest.
-fn moved(image: &ImageRef, service: &Service, facts: &Facts) -> Option<Said> {
+fn moved(image: &ImageRef, service: &Service, facts: &Facts) -> Option<ServiceFinding> {
     let running = ImageRef::parse(service.image()).ok()?;
     (image.digest.is_none() && running.without_digest() == image.text).then(|| tag_moved(&running, facts)).flatten()
 }
 
 /// Reports that the tag of a running image names another digest now.
-pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
+pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<ServiceFinding> {
     let (tag, digest) = (running.tag.as_deref()?, running.digest.as_ref()?);
     let now = facts.image(running.without_digest()).known()?;
     if now.digest == *digest || now.children.contains(digest) {
@@ -86,17 +86,17 @@ pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<Said> {
     }
     let message = format!("`{tag}` names @{} now; @{} runs", now.digest.short(), digest.short());
     let hint = "pinning the tag goes to what it names now; nothing changes by itself";
-    Some(Said::new(Severity::Info, Code::TagMoved, message, hint))
+    Some(ServiceFinding::new(Severity::Info, Code::TagMoved, message, hint))
 }
 
 /// Reports that a service's image is no longer in its registry. `up`: tasks of the service run.
-pub fn gone(running: &ImageRef, facts: &Facts, up: bool) -> Option<Said> {
-    if !matches!(facts.image(&running.text).failed(), Some(Why::NotFound)) {
+pub fn gone(running: &ImageRef, facts: &Facts, up: bool) -> Option<ServiceFinding> {
+    if !matches!(facts.image(&running.text).failed(), Some(LookupError::NotFound)) {
         return None;
     }
     let what = running.digest.as_ref().map_or_else(|| running.short(true), |digest| format!("@{}", digest.short()));
     let (verb, since) = if up { ("runs", " any more") } else { ("is to run", "") };
     let message = format!("{what} {verb}, and {} does not have it{since}", running.host);
     let hint = "it restarts only on nodes that have it cached: push it again, or move to an image that is there";
-    Some(Said::new(Severity::Warning, Code::DigestGone, message, hint))
+    Some(ServiceFinding::new(Severity::Warning, Code::DigestGone, message, hint))
 }

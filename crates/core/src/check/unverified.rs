@@ -2,13 +2,13 @@
 //! separate acknowledgement (`!`, `--unchecked`).
 
 use super::refusal::failure;
-use crate::check::subject::{Case, Said};
+use crate::check::subject::{CheckSubject, ServiceFinding};
 use crate::finding::{Code, Severity};
 use crate::history::ran_well;
 use crate::history::{landings, told};
 use crate::image::ImageRef;
-use crate::plan::Landing;
-use crate::registry::Why;
+use crate::plan::TargetNode;
+use crate::registry::LookupError;
 use crate::swarm::Service;
 
 /// Judges a failed look-up for a service that rolls back to the image.
@@ -16,7 +16,7 @@ use crate::swarm::Service;
 /// A digest that ran here needs no registry: nodes that ran it have it cached. The result is then a warning
 /// with a separate acknowledgement. If the registry no longer has the digest, every node that may get a
 /// task must have run it. An image that never ran here, and a reference by tag only, stay an error.
-pub fn about(case: &Case<'_>, service: &Service, why: &Why) -> Said {
+pub fn about(case: &CheckSubject<'_>, service: &Service, why: &LookupError) -> ServiceFinding {
     let said = failure(case.image, why, true);
     if said.severity != Severity::Error {
         return said;
@@ -24,27 +24,27 @@ pub fn about(case: &Case<'_>, service: &Service, why: &Why) -> Said {
     let lands = landings(case.world, case.group, service, &case.image.text);
     let ran = case.image.digest.is_some() && ran_well(case.world, case.group, service, &case.image.text);
     let cached = !lands.is_empty() && lands.iter().all(|land| land.ran);
-    if !ran || (*why == Why::NotFound && !cached) {
+    if !ran || (*why == LookupError::NotFound && !cached) {
         return said;
     }
     let message = format!("{}; {}", reason(case.image, why), told_of(&lands, case));
     let hint =
         "`!` (`--unchecked`) goes back without the registry: a node that does not have it cached cannot start it";
-    Said::new(Severity::Warning, Code::NotVerified, message, hint)
+    ServiceFinding::new(Severity::Warning, Code::NotVerified, message, hint)
 }
 
-fn told_of(lands: &[Landing], case: &Case<'_>) -> String {
+fn told_of(lands: &[TargetNode], case: &CheckSubject<'_>) -> String {
     // Findings are compared for equality, so a finding must not contain an age; the plan shows the age on
     // its own line.
-    let lands: Vec<Landing> = lands.iter().map(|land| Landing { until: None, ..land.clone() }).collect();
+    let lands: Vec<TargetNode> = lands.iter().map(|land| TargetNode { until: None, ..land.clone() }).collect();
     told(&lands, case.world.heard.unwrap_or_default())
 }
 
 /// Explains in one clause why the registry does not verify an image.
-pub fn reason(image: &ImageRef, why: &Why) -> String {
+pub fn reason(image: &ImageRef, why: &LookupError) -> String {
     let host = &image.host;
     match why {
-        Why::NotFound => format!("{host} does not have it any more"),
+        LookupError::NotFound => format!("{host} does not have it any more"),
         _ => why.sentence(host, "such image"),
     }
 }
@@ -52,29 +52,39 @@ pub fn reason(image: &ImageRef, why: &Why) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::subject::By;
+    use crate::check::subject::SubjectOrigin;
     use crate::registry::Facts;
     use crate::sample;
     use crate::swarm::GroupKey;
     use crate::swarm::{Task, TaskState};
-    use crate::world::{Seen, World};
+    use crate::world::{Observation, World};
 
     /// Returns the result for a rollback to an image whose tasks ended in `state` on some of the nodes `a` and `b`.
-    fn said(text: &str, why: &Why, state: &TaskState, nodes: &[&str]) -> (Severity, &'static str) {
+    fn said(text: &str, why: &LookupError, state: &TaskState, nodes: &[&str]) -> (Severity, &'static str) {
         let service = sample::service("web", "r.io/web:2");
         let group = GroupKey::of(&service);
         let mut world = World::default();
-        world.apply(Seen::Nodes(["a", "b"].map(sample::node).to_vec()), sample::NOW);
-        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
+        world.apply(Observation::Nodes(["a", "b"].map(sample::node).to_vec()), sample::NOW);
+        world.apply(Observation::Services(vec![service.clone()]), sample::NOW);
         let old = |node: &&str| Task {
             image: text.to_owned(),
             desired: TaskState::Shutdown,
             ..sample::task(node, &service, node, state.clone(), 60)
         };
-        world.apply(Seen::Tasks { service: service.id.clone(), tasks: nodes.iter().map(old).collect() }, sample::NOW);
+        world.apply(
+            Observation::Tasks { service: service.id.clone(), tasks: nodes.iter().map(old).collect() },
+            sample::NOW,
+        );
         let image = ImageRef::parse(text).unwrap();
         let (services, facts) = (vec![&service], Facts::default());
-        let case = Case { group: &group, services, world: &world, facts: &facts, image: &image, by: By::Back };
+        let case = CheckSubject {
+            group: &group,
+            services,
+            world: &world,
+            facts: &facts,
+            image: &image,
+            by: SubjectOrigin::Back,
+        };
         let said = about(&case, &service, why);
         assert!(!said.hint.is_empty());
         (said.severity, said.code.name())
@@ -85,20 +95,20 @@ mod tests {
         let digest = format!("r.io/web:1@sha256:{}", "1".repeat(64));
         let accept = (Severity::Warning, "not-verified");
         let gone = (Severity::Error, "image-not-found");
-        let down = Why::Unreachable("connection refused".into());
+        let down = LookupError::Unreachable("connection refused".into());
         let lost = (Severity::Error, "registry-unreachable");
         for (text, why, state, nodes, expected) in [
             (&*digest, &down, TaskState::Shutdown, &["a"][..], accept),
-            (&digest, &Why::Other("HTTP 503".into()), TaskState::Shutdown, &["a"], accept),
-            (&digest, &Why::Denied, TaskState::Shutdown, &["a"], accept),
+            (&digest, &LookupError::Other("HTTP 503".into()), TaskState::Shutdown, &["a"], accept),
+            (&digest, &LookupError::Denied, TaskState::Shutdown, &["a"], accept),
             (&digest, &down, TaskState::Rejected, &["a"], lost),
             (&digest, &down, TaskState::Shutdown, &[], lost),
             ("r.io/web:1", &down, TaskState::Shutdown, &["a"], lost),
-            (&digest, &Why::NotFound, TaskState::Shutdown, &["a", "b"], accept),
-            (&digest, &Why::NotFound, TaskState::Shutdown, &["a"], gone),
-            ("r.io/web:1", &Why::NotFound, TaskState::Shutdown, &["a", "b"], gone),
+            (&digest, &LookupError::NotFound, TaskState::Shutdown, &["a", "b"], accept),
+            (&digest, &LookupError::NotFound, TaskState::Shutdown, &["a"], gone),
+            ("r.io/web:1", &LookupError::NotFound, TaskState::Shutdown, &["a", "b"], gone),
             // The service pulls with its own credentials: an ordinary warning, without a separate acknowledgement.
-            (&digest, &Why::NoCredentials, TaskState::Shutdown, &["a"], (Severity::Warning, "no-credentials")),
+            (&digest, &LookupError::NoCredentials, TaskState::Shutdown, &["a"], (Severity::Warning, "no-credentials")),
         ] {
             assert_eq!(said(text, why, &state, nodes), expected, "{text} {why:?} {state} {nodes:?}");
         }

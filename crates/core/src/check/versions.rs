@@ -1,12 +1,12 @@
 //! Checks of versions: the requested ones, those of the version manifest, and those that ran here before.
 
-use crate::check::subject::{By, Case, Said};
+use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::finding::{Code, Finding, Severity};
 use crate::history::last_healthy;
 use crate::image::{ImageRef, short};
 use crate::pins::PinDoc;
 use crate::pins::asked;
-use crate::registry::About;
+use crate::registry::ImageInfo;
 use crate::registry::{Stability, VersionEntry, VersionManifest};
 use crate::swarm::Service;
 use crate::swarm::is_postgres;
@@ -18,8 +18,8 @@ const VERSION: &str = "org.opencontainers.image.version";
 const BASE: &str = "org.opencontainers.image.base.name";
 
 /// Returns all findings about versions; for a rollback, only a downgrade.
-pub fn about(case: &Case<'_>) -> Vec<Finding> {
-    let (By::Pin(doc) | By::Manifest(doc)) = case.by else {
+pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
+    let (SubjectOrigin::Pin(doc) | SubjectOrigin::Manifest(doc)) = case.by else {
         return case.each(|service| older(case, service));
     };
     let mut found = case.each(|service| mismatch(case, doc, service));
@@ -29,7 +29,7 @@ pub fn about(case: &Case<'_>) -> Vec<Finding> {
     if let Some(manifest) = manifest {
         found.extend(unstable(case, manifest));
     }
-    if let (Some(manifest), By::Pin(_)) = (manifest, case.by) {
+    if let (Some(manifest), SubjectOrigin::Pin(_)) = (manifest, case.by) {
         found.extend(case.each(|service| beside_the_manifest(case, manifest, doc, service)));
         found.extend(case.each(|service| newer_version(manifest, case.image, service)));
     }
@@ -42,7 +42,7 @@ fn pg_tag(image: &ImageRef) -> Option<PgTag> {
 
 /// Compares the versions in the image's tag with those of the pin document, by prefix as the control plane
 /// does (pgEdge control-plane, pull request 431).
-fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
+fn mismatch(case: &CheckSubject<'_>, doc: &PinDoc, service: &Service) -> Option<ServiceFinding> {
     if !is_postgres(service) || (doc.postgres_version.is_none() && doc.spock_version.is_none()) {
         return None;
     }
@@ -50,7 +50,7 @@ fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
         let tag = case.image.tag.as_deref().unwrap_or("the digest");
         let message = format!("`{tag}` does not tell its versions, so they cannot be compared with those asked for");
         let hint = "a tag like 17.9-spock5.0.6-standard-2 does";
-        return Some(Said::new(Severity::Info, Code::VersionUnknown, message, hint));
+        return Some(ServiceFinding::new(Severity::Info, Code::VersionUnknown, message, hint));
     };
     let differs = |has: &Version, wanted: &Option<String>| {
         let wanted = wanted.as_deref()?;
@@ -72,11 +72,11 @@ fn mismatch(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<Said> {
         Some(entry) => format!("{} is the manifest's image", short(&entry.image)),
         None => format!("change `{what}_version`, or pin an image of {wanted}"),
     };
-    Some(Said::new(Severity::Error, Code::VersionMismatch, message, hint))
+    Some(ServiceFinding::new(Severity::Error, Code::VersionMismatch, message, hint))
 }
 
 /// Returns the version of an image, from its tag or else from its label.
-fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
+fn version(image: &ImageRef, about: Option<&ImageInfo>) -> Option<Version> {
     let by_tag = || {
         let tag = image.tag.as_deref()?;
         PgTag::parse(tag).map(|tag| tag.postgres).or_else(|| store(image)).or_else(|| leading(tag))
@@ -85,18 +85,18 @@ fn version(image: &ImageRef, about: Option<&About>) -> Option<Version> {
 }
 
 /// Returns the image that last ran healthy in a service, if it is not the image under check.
-fn before(case: &Case<'_>, service: &Service) -> Option<ImageRef> {
+fn before(case: &CheckSubject<'_>, service: &Service) -> Option<ImageRef> {
     let before = ImageRef::parse(&last_healthy(case.world, case.group, service)?).ok()?;
     (before.text != case.image.text).then_some(before)
 }
 
-fn holds_data(case: &Case<'_>, service: &Service, before: &ImageRef) -> bool {
+fn holds_data(case: &CheckSubject<'_>, service: &Service, before: &ImageRef) -> bool {
     is_postgres(service) || keeps_data(before) || keeps_data(case.image) && before.same_repository(case.image)
 }
 
 /// Reports another major version of a database than the one that last ran healthy. The service's spec is
 /// not used for this: its image may never have started.
-fn jump(case: &Case<'_>, service: &Service) -> Option<Said> {
+fn jump(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     let before = before(case, service)?;
     if !holds_data(case, service, &before) || case.ran_well_in(service) {
         return None;
@@ -110,10 +110,10 @@ fn jump(case: &Case<'_>, service: &Service) -> Option<Said> {
     }
     let message = format!("it last ran healthy on {old}; {new} needs a migration, not a tag");
     let hint = format!("migrate the data first (pg_upgrade, or dump and restore), or stay on {old}");
-    Some(Said::new(Severity::Error, Code::MajorJump, message, hint))
+    Some(ServiceFinding::new(Severity::Error, Code::MajorJump, message, hint))
 }
 
-fn about_of<'a>(case: &Case<'a>, image: &ImageRef) -> Option<&'a About> {
+fn about_of<'a>(case: &CheckSubject<'a>, image: &ImageRef) -> Option<&'a ImageInfo> {
     let digest = image.digest.as_ref()?;
     case.facts.about(&image.by_digest(digest)).known().map(AsRef::as_ref)
 }
@@ -125,7 +125,7 @@ fn is_after(one: &Version, other: &Version) -> bool {
 
 /// Reports an older version of the repository than the one that last ran healthy: an info if this image ran
 /// in the service before, else a warning.
-fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
+fn older(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     let before = before(case, service)?;
     let is_newer = |old: &ImageRef| match (pg_tag(old), pg_tag(case.image)) {
         (Some(old), Some(new)) if old.postgres == new.postgres => is_after(&old.spock, &new.spock),
@@ -146,18 +146,18 @@ fn older(case: &Case<'_>, service: &Service) -> Option<Said> {
                 .to_owned(),
         )
     };
-    Some(Said::new(severity, Code::Downgrade, message, hint))
+    Some(ServiceFinding::new(severity, Code::Downgrade, message, hint))
 }
 
 /// Warns about another base system under a database: its C library sorts text differently, which can
 /// corrupt indexes.
-fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
+fn family(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     let before = before(case, service)?;
     if !holds_data(case, service, &before) || case.ran_well_in(service) {
         return None;
     }
     let by_tag = |image: &ImageRef| image.tag.as_deref().and_then(distribution);
-    let by_note = |about: Option<&About>| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?);
+    let by_note = |about: Option<&ImageInfo>| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?);
     let (old, new) = (
         by_tag(&before).or_else(|| by_note(about_of(case, &before))),
         by_tag(case.image).or_else(|| by_note(case.about())),
@@ -180,10 +180,10 @@ fn family(case: &Case<'_>, service: &Service) -> Option<Said> {
         word(new)
     );
     let hint = "choose a tag on the same base, or plan to reindex";
-    Some(Said::new(Severity::Warning, Code::FamilyChange, message, hint))
+    Some(ServiceFinding::new(Severity::Warning, Code::FamilyChange, message, hint))
 }
 
-fn unstable(case: &Case<'_>, manifest: &VersionManifest) -> Option<Finding> {
+fn unstable(case: &CheckSubject<'_>, manifest: &VersionManifest) -> Option<Finding> {
     let (_, entry) = manifest.of_image(case.image).filter(|(_, entry)| entry.stability == Stability::Dev)?;
     let message = format!("the version manifest marks {} as under development", short(&entry.image));
     Some(case.all(Severity::Warning, Code::VersionUnstable, message).hint("pin a stable image of the same version"))
@@ -191,7 +191,7 @@ fn unstable(case: &Case<'_>, manifest: &VersionManifest) -> Option<Finding> {
 
 /// Returns the PostgreSQL and Spock versions by which a pin is compared with the version manifest: those of
 /// the document, else those in the tag, else those that run.
-fn compared(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<(String, String)> {
+fn compared(case: &CheckSubject<'_>, doc: &PinDoc, service: &Service) -> Option<(String, String)> {
     let tag = pg_tag(case.image);
     let running = asked(case.group, doc, service, case.world);
     let postgres = doc.postgres_version.clone().or_else(|| tag.as_ref().map(|tag| tag.postgres.to_string()));
@@ -203,7 +203,12 @@ fn compared(case: &Case<'_>, doc: &PinDoc, service: &Service) -> Option<(String,
 }
 
 /// Compares a pin with the version manifest's image for its version.
-fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc, service: &Service) -> Option<Said> {
+fn beside_the_manifest(
+    case: &CheckSubject<'_>,
+    manifest: &VersionManifest,
+    doc: &PinDoc,
+    service: &Service,
+) -> Option<ServiceFinding> {
     if !is_postgres(service) {
         let (_, entry) = manifest.of_image(case.image)?;
         return Some(equals(entry));
@@ -212,7 +217,7 @@ fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc
     let entry = match manifest.postgres(&postgres, &spock) {
         Ok(entry) => entry,
         Err(why) if doc.postgres_version.is_some() => {
-            return Some(Said::new(
+            return Some(ServiceFinding::new(
                 Severity::Info,
                 Code::VersionUnknown,
                 why,
@@ -234,16 +239,21 @@ fn beside_the_manifest(case: &Case<'_>, manifest: &VersionManifest, doc: &PinDoc
         entry.label(),
         entry.image
     );
-    Some(Said::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do, where that is meant"))
+    Some(ServiceFinding::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do, where that is meant"))
 }
 
-fn equals(entry: &VersionEntry) -> Said {
+fn equals(entry: &VersionEntry) -> ServiceFinding {
     let message = format!("it is the manifest's image for {}: this pin freezes it", entry.label());
-    Said::new(Severity::Info, Code::EqualsManifest, message, "`image = \"manifest\"` follows the manifest instead")
+    ServiceFinding::new(
+        Severity::Info,
+        Code::EqualsManifest,
+        message,
+        "`image = \"manifest\"` follows the manifest instead",
+    )
 }
 
 /// Reports a newer build of the same PostgreSQL version in the version manifest.
-fn newer_build(entry: &VersionEntry, image: &ImageRef) -> Option<Said> {
+fn newer_build(entry: &VersionEntry, image: &ImageRef) -> Option<ServiceFinding> {
     let of_entry = ImageRef::parse(&entry.image).ok()?;
     let (theirs, ours) = (pg_tag(&of_entry)?, pg_tag(image)?);
     let newer = theirs.postgres == ours.postgres && (&theirs.spock, theirs.build()) > (&ours.spock, ours.build());
@@ -251,19 +261,23 @@ fn newer_build(entry: &VersionEntry, image: &ImageRef) -> Option<Said> {
         return None;
     }
     let message = format!("the manifest has a newer build for {}: {}", entry.label(), of_entry.short(false));
-    Some(Said::new(Severity::Info, Code::NewerBuild, message, "pin it when it suits; tab offers it first"))
+    Some(ServiceFinding::new(Severity::Info, Code::NewerBuild, message, "pin it when it suits; tab offers it first"))
 }
 
-fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service) -> Option<Said> {
+fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service) -> Option<ServiceFinding> {
     let tag = pg_tag(image).filter(|_| is_postgres(service))?;
     let newer = manifest.newer(&tag.postgres, Some(tag.spock.major()));
     let newest = newer.first()?;
     let message = format!("{} is there: {}", newest.label(), short(&newest.image));
-    Some(Said::new(Severity::Info, Code::NewerVersion, message, "pin it when it suits; tab offers it"))
+    Some(ServiceFinding::new(Severity::Info, Code::NewerVersion, message, "pin it when it suits; tab offers it"))
 }
 
 /// Returns findings about builds and versions in the manifest that are newer than the running image.
-pub(crate) fn newer_than_runs(running: &ImageRef, service: &Service, manifest: &VersionManifest) -> Vec<Said> {
+pub(crate) fn newer_than_runs(
+    running: &ImageRef,
+    service: &Service,
+    manifest: &VersionManifest,
+) -> Vec<ServiceFinding> {
     let build = || {
         let tag = pg_tag(running).filter(|_| is_postgres(service))?;
         let entry = manifest.postgres(&tag.postgres.to_string(), &tag.spock.major().to_string()).ok()?;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Contract, FileRules, Glob, PresenceRule, User};
+use super::{Command, Contract, FileRules, Glob, PresenceRule, UserRule};
 use crate::image::{ImageRef, Platform};
-use crate::registry::{About, FileKind, ImageFile};
 use crate::registry::{BASE_NAME, named_base};
+use crate::registry::{FileKind, ImageFile, ImageInfo};
 use crate::size::size;
 use crate::version::constancy;
 
@@ -16,7 +16,7 @@ const NAMED: usize = 3;
 
 /// A contract rule that an image breaks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Breach {
+pub struct Violation {
     /// The name of the rule: `tag`, `immutable`, `platform`, `size`, `label`, `annotation`, `command`,
     /// `user`, `base`, `file-required`, `file-forbidden`, `file-only`.
     pub rule: String,
@@ -28,9 +28,9 @@ pub struct Breach {
 
 /// The image of one platform, with its files if they were read.
 #[derive(Clone, Copy, Debug)]
-pub struct Side<'a> {
+pub struct PlatformImage<'a> {
     /// The image's description. Its `entries`, if any, are those of the index, and list all platforms.
-    pub about: &'a About,
+    pub about: &'a ImageInfo,
     /// The image's files; `None` if its layers were not read.
     pub files: Option<&'a [ImageFile]>,
 }
@@ -39,11 +39,11 @@ pub struct Side<'a> {
 ///
 /// The image of each platform is checked. If only some platforms break a rule, the message names them.
 /// Rules about files are skipped for a platform whose files were not read: see [`Contract::wants_files`].
-pub fn judge(contract: &Contract, image: &ImageRef, sides: &[Side<'_>]) -> Vec<Breach> {
+pub fn judge(contract: &Contract, image: &ImageRef, sides: &[PlatformImage<'_>]) -> Vec<Violation> {
     let mut found = about_reference(contract, image);
     found.extend(about_platforms(contract, sides));
     // The platforms that break each rule, in the order of the sides.
-    let mut broken: BTreeMap<Breach, Vec<String>> = BTreeMap::new();
+    let mut broken: BTreeMap<Violation, Vec<String>> = BTreeMap::new();
     for side in sides {
         let platform = side.about.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         let mut breaches = about_config(contract, side.about);
@@ -56,15 +56,15 @@ pub fn judge(contract: &Contract, image: &ImageRef, sides: &[Side<'_>]) -> Vec<B
         if platforms.len() == sides.len() {
             return breach;
         }
-        Breach { message: format!("{}: {}", platforms.join(", "), breach.message), ..breach }
+        Violation { message: format!("{}: {}", platforms.join(", "), breach.message), ..breach }
     }));
     found.sort();
     found.dedup();
     found
 }
 
-fn breach(rule: &str, message: impl Into<String>, hint: impl Into<String>) -> Breach {
-    Breach { rule: rule.to_owned(), message: message.into(), hint: hint.into() }
+fn breach(rule: &str, message: impl Into<String>, hint: impl Into<String>) -> Violation {
+    Violation { rule: rule.to_owned(), message: message.into(), hint: hint.into() }
 }
 
 /// Joins patterns in backticks: `a` or `b` or `c`.
@@ -73,7 +73,7 @@ fn either(globs: &[Glob]) -> String {
     texts.join(" or ")
 }
 
-fn about_reference(contract: &Contract, image: &ImageRef) -> Vec<Breach> {
+fn about_reference(contract: &Contract, image: &ImageRef) -> Vec<Violation> {
     let mut found = Vec::new();
     let tag = image.tag.as_deref().or_else(|| image.digest.is_none().then_some("latest"));
     if !contract.tags.is_empty() {
@@ -97,7 +97,7 @@ fn about_reference(contract: &Contract, image: &ImageRef) -> Vec<Breach> {
     found
 }
 
-fn about_platforms(contract: &Contract, sides: &[Side<'_>]) -> Vec<Breach> {
+fn about_platforms(contract: &Contract, sides: &[PlatformImage<'_>]) -> Vec<Violation> {
     let listed = sides.iter().flat_map(|side| side.about.entries.iter());
     let listed = listed.filter(|entry| entry.kind.is_empty()).filter_map(|entry| entry.platform.as_ref());
     let made_for: Vec<&Platform> = listed.chain(sides.iter().filter_map(|side| side.about.platform.as_ref())).collect();
@@ -107,7 +107,7 @@ fn about_platforms(contract: &Contract, sides: &[Side<'_>]) -> Vec<Breach> {
     missing.map(|platform| breach("platform", format!("it is not made for {platform}"), hint.clone())).collect()
 }
 
-fn about_config(contract: &Contract, about: &About) -> Vec<Breach> {
+fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
     let mut found = Vec::new();
     if let Some(most) = contract.most.filter(|most| about.size() > *most) {
         let (has, may) = (size(about.size()), size(most));
@@ -144,13 +144,13 @@ fn about_config(contract: &Contract, about: &About) -> Vec<Breach> {
     found
 }
 
-fn about_user(contract: &Contract, about: &About) -> Option<Breach> {
+fn about_user(contract: &Contract, about: &ImageInfo) -> Option<Violation> {
     let user = about.config.user.as_str();
     let root = matches!(user.split(':').next(), None | Some("" | "root" | "0"));
     let shown = if user.is_empty() { "root" } else { user };
     match contract.user.as_ref()? {
-        User::NotRoot if root => Some(breach("user", "it runs as root", "set `USER` to somebody else")),
-        User::Matches(glob) if !glob.matches(shown) => {
+        UserRule::NotRoot if root => Some(breach("user", "it runs as root", "set `USER` to somebody else")),
+        UserRule::Matches(glob) if !glob.matches(shown) => {
             let hint = format!("set `USER` to {}", glob.as_str());
             Some(breach("user", format!("it runs as `{shown}`, not as `{}`", glob.as_str()), hint))
         }
@@ -158,7 +158,11 @@ fn about_user(contract: &Contract, about: &About) -> Option<Breach> {
     }
 }
 
-fn about_notes(what: &str, demands: &BTreeMap<String, PresenceRule>, notes: &BTreeMap<String, String>) -> Vec<Breach> {
+fn about_notes(
+    what: &str,
+    demands: &BTreeMap<String, PresenceRule>,
+    notes: &BTreeMap<String, String>,
+) -> Vec<Violation> {
     let add = |key: &str| match what {
         "label" => format!("add `LABEL {key}=…` where it is built"),
         _ => format!("build it with `docker buildx build --annotation {key}=…`"),
@@ -183,7 +187,7 @@ fn about_notes(what: &str, demands: &BTreeMap<String, PresenceRule>, notes: &BTr
     demands.iter().filter_map(check).collect()
 }
 
-fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Breach> {
+fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Violation> {
     let files: Vec<&str> =
         files.iter().filter(|file| file.kind != FileKind::Dir).map(|file| file.path.as_str()).collect();
     let mut found = Vec::new();

@@ -32,7 +32,7 @@ mod read;
 mod tests;
 
 pub use glob::Glob;
-pub use judge::{Breach, Side, judge};
+pub use judge::{PlatformImage, Violation, judge};
 pub use read::{ContractError, read};
 
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub struct Contract {
     /// The rule about the entry point and command.
     pub command: Command,
     /// The rule about the user that the image runs as; `None`: any user.
-    pub user: Option<User>,
+    pub user: Option<UserRule>,
     /// Patterns of which the name of the base image must match one; empty: any base.
     pub bases: Vec<Glob>,
     /// The rules about files, for which the layers must be read.
@@ -98,7 +98,7 @@ pub enum Command {
 
 /// The rule about the user that an image runs as.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum User {
+pub enum UserRule {
     /// Any user except root.
     NotRoot,
     /// A user that matches the pattern; an empty user counts as `root`.

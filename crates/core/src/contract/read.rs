@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Command, Contract, Glob, PresenceRule, User};
+use super::{Command, Contract, Glob, PresenceRule, UserRule};
 use crate::image::Platform;
 use crate::size;
 use crate::text::clean;
@@ -203,16 +203,16 @@ impl Reader<'_> {
         }
     }
 
-    fn user(&mut self, value: &Value<'_>) -> Option<User> {
+    fn user(&mut self, value: &Value<'_>) -> Option<UserRule> {
         let text = self.string("user", value)?;
         if text == "not-root" {
-            return Some(User::NotRoot);
+            return Some(UserRule::NotRoot);
         }
         let glob = Glob::text(&text);
         if let Err((_, message)) = &glob {
             self.mistake(value.span().start, &format!("`{text}`: {message}"), "`user` is \"not-root\" or a pattern");
         }
-        glob.ok().map(User::Matches)
+        glob.ok().map(UserRule::Matches)
     }
 
     fn demands(&mut self, section: &str, value: &Value<'_>) -> BTreeMap<String, PresenceRule> {

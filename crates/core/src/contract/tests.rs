@@ -1,6 +1,6 @@
 use super::*;
 use crate::image::{Digest, ImageRef};
-use crate::registry::{About, Config, Entry, FileKind, ImageFile, Layer};
+use crate::registry::{Entry, FileKind, ImageConfig, ImageFile, ImageInfo, ImageLayer};
 
 fn digest(nth: u8) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{nth:02x}").repeat(32))).unwrap()
@@ -11,9 +11,9 @@ fn image(text: &str) -> ImageRef {
 }
 
 /// Builds an image of one layer for one platform.
-fn about(architecture: &str, size: u64, config: Config) -> About {
-    let layer = Layer { digest: digest(9), media_type: String::new(), size, diff_id: None };
-    About {
+fn about(architecture: &str, size: u64, config: ImageConfig) -> ImageInfo {
+    let layer = ImageLayer { digest: digest(9), media_type: String::new(), size, diff_id: None };
+    ImageInfo {
         digest: digest(0),
         media_type: String::new(),
         entries: Vec::new(),
@@ -39,7 +39,7 @@ const FIVE: [&str; 5] = ["title", "description", "licenses", "source", "version"
 const LAID_OUT: [&str; 6] =
     ["/lib/", "/lib/x.so", "/share/", "/share/extension/", "/share/extension/x.control", "/share/extension/x--1.sql"];
 
-fn rules(contract: &Contract, image: &ImageRef, sides: &[Side<'_>]) -> Vec<String> {
+fn rules(contract: &Contract, image: &ImageRef, sides: &[PlatformImage<'_>]) -> Vec<String> {
     judge(contract, image, sides).into_iter().map(|breach| format!("{}: {}", breach.rule, breach.message)).collect()
 }
 
@@ -58,12 +58,12 @@ fn what_comes_with_the_program_can_be_read() {
 #[test]
 fn an_extension_image_and_what_breaks_it() {
     let contract = Contracts::default().get("cnpg-extension").unwrap();
-    let good = || Config { labels: labels(&FIVE), ..Config::default() };
-    let verdict = |amd: (About, &[&str]), arm: Option<(About, &[&str])>| {
+    let good = || ImageConfig { labels: labels(&FIVE), ..ImageConfig::default() };
+    let verdict = |amd: (ImageInfo, &[&str]), arm: Option<(ImageInfo, &[&str])>| {
         let (amd_files, arm_files) = (files(amd.1), arm.as_ref().map(|arm| files(arm.1)));
-        let mut sides = vec![Side { about: &amd.0, files: Some(&amd_files) }];
+        let mut sides = vec![PlatformImage { about: &amd.0, files: Some(&amd_files) }];
         if let (Some((about, _)), Some(files)) = (&arm, &arm_files) {
-            sides.push(Side { about, files: Some(files) });
+            sides.push(PlatformImage { about, files: Some(files) });
         }
         rules(&contract, &image("ghcr.io/acme/x-ext:1.0.0"), &sides)
     };
@@ -76,14 +76,14 @@ fn an_extension_image_and_what_breaks_it() {
         verdict((large, &LAID_OUT), Some(side("arm64"))),
         ["size: linux/amd64: its layers have 10000001 B, more than 10000000 B"]
     );
-    let started = Config { entrypoint: vec!["/bin/sh".into()], cmd: vec!["-c".into()], ..good() };
+    let started = ImageConfig { entrypoint: vec!["/bin/sh".into()], cmd: vec!["-c".into()], ..good() };
     let started = |architecture: &str| (about(architecture, 1, started.clone()), &LAID_OUT[..]);
     assert_eq!(
         verdict(started("amd64"), Some(started("arm64"))),
         ["command: it has a command, `/bin/sh -c`, and should have none"],
         "said once where all platforms break it"
     );
-    let unlabelled = Config { labels: labels(&FIVE[1..]), ..Config::default() };
+    let unlabelled = ImageConfig { labels: labels(&FIVE[1..]), ..ImageConfig::default() };
     assert_eq!(
         verdict(side("amd64"), Some((about("arm64", 1, unlabelled), &LAID_OUT))),
         ["label: linux/arm64: the label org.opencontainers.image.title is missing"]
@@ -111,9 +111,14 @@ fn an_extension_image_and_what_breaks_it() {
 #[test]
 fn a_service_image_and_what_breaks_it() {
     let contract = Contracts::default().get("service").unwrap();
-    let good = Config { cmd: vec!["serve".into()], labels: labels(&["source", "version"]), ..Config::default() };
-    let check = |reference: &str, size: u64, config: &Config| {
-        rules(&contract, &image(reference), &[Side { about: &about("amd64", size, config.clone()), files: None }])
+    let good =
+        ImageConfig { cmd: vec!["serve".into()], labels: labels(&["source", "version"]), ..ImageConfig::default() };
+    let check = |reference: &str, size: u64, config: &ImageConfig| {
+        rules(
+            &contract,
+            &image(reference),
+            &[PlatformImage { about: &about("amd64", size, config.clone()), files: None }],
+        )
     };
     let pinned = format!("ghcr.io/acme/api:latest@{}", digest(1));
     for reference in ["ghcr.io/acme/api:1.31.0", "acme/api:16-20260502", &pinned] {
@@ -125,7 +130,7 @@ fn a_service_image_and_what_breaks_it() {
     ] {
         assert_eq!(check(reference, 1, &good), [why]);
     }
-    let bare = check("acme/api:1.0.0", 2_500_000_000, &Config::default());
+    let bare = check("acme/api:1.0.0", 2_500_000_000, &ImageConfig::default());
     assert_eq!(
         bare,
         [
@@ -163,14 +168,14 @@ fn every_rule() {
     let contract = read("mine", WHOLE).unwrap();
     assert_eq!((contract.name.as_str(), contract.most, contract.platforms.len()), ("mine", Some(1000), 2));
     assert_eq!(contract.platforms[0], Platform::new("linux", "amd64"));
-    let mut bad = about("amd64", 1, Config::default());
+    let mut bad = about("amd64", 1, ImageConfig::default());
     bad.config.labels = [("a", " "), ("b", "x"), ("c", "GPL")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     bad.config.cmd = vec!["x".into()];
     bad.annotations = [("org.x/y", "ftp://"), (crate::registry::BASE_NAME, "alpine:3")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .into();
     let paths = files(&["/root/.ssh/id", "/opt/x"]);
-    let found = rules(&contract, &image("a:17"), &[Side { about: &bad, files: Some(&paths) }]);
+    let found = rules(&contract, &image("a:17"), &[PlatformImage { about: &bad, files: Some(&paths) }]);
     assert_eq!(
         found,
         [
@@ -188,7 +193,8 @@ fn every_rule() {
             "user: it runs as root",
         ]
     );
-    let mut good = about("amd64", 1000, Config { user: "26".into(), cmd: vec!["x".into()], ..Config::default() });
+    let mut good =
+        about("amd64", 1000, ImageConfig { user: "26".into(), cmd: vec!["x".into()], ..ImageConfig::default() });
     good.config.labels = [("a", "x"), ("c", "MIT")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     good.annotations = [("org.x/y", "https://a/b"), (crate::registry::BASE_NAME, "docker.io/library/debian:12")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
@@ -201,12 +207,12 @@ fn every_rule() {
     };
     good.entries = vec![entry("amd64", ""), entry("arm64", "attestation-manifest")];
     let paths = files(&["/usr/bin/x", "/tmp/"]);
-    let side = [Side { about: &good, files: Some(&paths) }];
+    let side = [PlatformImage { about: &good, files: Some(&paths) }];
     assert_eq!(rules(&contract, &image("a:1.2.3"), &side), ["platform: it is not made for linux/arm64"]);
     good.entries.push(entry("arm64", ""));
-    let side = [Side { about: &good, files: Some(&paths) }];
+    let side = [PlatformImage { about: &good, files: Some(&paths) }];
     assert_eq!(rules(&contract, &image("a:1.2.3"), &side), [""; 0], "an index tells its platforms");
-    let unread = [Side { about: &good, files: None }];
+    let unread = [PlatformImage { about: &good, files: None }];
     assert_eq!(rules(&contract, &image("a:1.2.3"), &unread), [""; 0], "what was not read is not judged");
 }
 
@@ -224,8 +230,8 @@ fn users() {
         ("root", "", false),
     ] {
         let contract = read("x", &format!("user = \"{rule}\"")).unwrap();
-        let image_of = about("amd64", 1, Config { user: user.into(), ..Config::default() });
-        let found = judge(&contract, &image("a:1"), &[Side { about: &image_of, files: None }]);
+        let image_of = about("amd64", 1, ImageConfig { user: user.into(), ..ImageConfig::default() });
+        let found = judge(&contract, &image("a:1"), &[PlatformImage { about: &image_of, files: None }]);
         assert_eq!(found.len(), usize::from(broken), "{rule} {user}: {found:?}");
     }
 }

@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::image::ImageRef;
 use crate::pins;
 use crate::pins::PinDoc;
-use crate::pins::{Effective, Origin, effective};
-use crate::plan::{Action, Plan, Unit};
+use crate::pins::{EffectiveImage, Origin, effective};
+use crate::plan::{Plan, Unit, UnitAction};
 use crate::registry::Facts;
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, GroupKind, member_of};
@@ -79,18 +79,18 @@ impl PermanentFix {
 /// Creates the fix for a pin document: the one in force, or an edited one with `before` as the one
 /// in force. `None` if it pins nothing.
 pub fn of_pins(group: &GroupKey, doc: &PinDoc, before: &PinDoc, world: &World, facts: &Facts) -> Option<PermanentFix> {
-    Source { group, doc, before, units: &[], world, facts }.fix()
+    FixInput { group, doc, before, units: &[], world, facts }.fix()
 }
 
 /// Creates the fix for the result of a plan, before or after it was applied. `None` if the plan has no result to keep.
 pub fn of_plan(plan: &Plan, world: &World, facts: &Facts) -> Option<PermanentFix> {
     let read = |text: &Option<String>| text.as_deref().map(pins::read).unwrap_or_default();
     let (doc, before) = (read(&plan.pins_after), read(&plan.pins_before));
-    Source { group: &plan.group, doc: &doc, before: &before, units: &plan.units, world, facts }.fix()
+    FixInput { group: &plan.group, doc: &doc, before: &before, units: &plan.units, world, facts }.fix()
 }
 
 /// The input of a fix; `units` is empty unless it is made for a plan.
-struct Source<'a> {
+struct FixInput<'a> {
     group: &'a GroupKey,
     doc: &'a PinDoc,
     before: &'a PinDoc,
@@ -101,7 +101,7 @@ struct Source<'a> {
 
 /// A service with the image that the fix sets.
 #[derive(Clone, Debug)]
-struct Kept<'a> {
+struct FixedService<'a> {
     service: &'a Service,
     /// The image, with its digest if known.
     image: ImageRef,
@@ -110,20 +110,20 @@ struct Kept<'a> {
 }
 
 /// The reason why a service is not in the fix: no pin covers it, or it is left out for the given reason.
-enum Left {
+enum Omission {
     Unwished,
     Out(&'static str),
 }
 
-impl<'a> Source<'a> {
+impl<'a> FixInput<'a> {
     fn fix(&self) -> Option<PermanentFix> {
         let (mut kept, mut notes) = (Vec::new(), Vec::new());
         let mut out: Vec<(&'static str, Vec<String>)> = Vec::new();
         for service in self.world.members(self.group) {
             match self.kept(service) {
                 Ok(one) => kept.push(one),
-                Err(Left::Unwished) => {}
-                Err(Left::Out(why)) => match out.iter_mut().find(|(known, _)| *known == why) {
+                Err(Omission::Unwished) => {}
+                Err(Omission::Out(why)) => match out.iter_mut().find(|(known, _)| *known == why) {
                     Some((_, names)) => names.push(clean(&service.name)),
                     None => out.push((why, vec![clean(&service.name)])),
                 },
@@ -152,29 +152,29 @@ impl<'a> Source<'a> {
     }
 
     /// Returns the image that the fix sets for a service.
-    fn kept(&self, service: &'a Service) -> Result<Kept<'a>, Left> {
+    fn kept(&self, service: &'a Service) -> Result<FixedService<'a>, Omission> {
         let unit = self.units.iter().find(|unit| unit.service_id == service.id);
-        if unit.is_some_and(|unit| unit.action == Action::Blocked) {
-            return Err(Left::Out("an error blocks it"));
+        if unit.is_some_and(|unit| unit.action == UnitAction::Blocked) {
+            return Err(Omission::Out("an error blocks it"));
         }
-        let moved = unit.filter(|unit| matches!(unit.action, Action::Back | Action::New));
+        let moved = unit.filter(|unit| matches!(unit.action, UnitAction::Back | UnitAction::New));
         let wished = effective(self.group, self.doc, self.before, service, self.world, self.facts);
         let by_manifest = match &wished.origin {
-            Origin::Runs if moved.is_none() => return Err(Left::Unwished),
+            Origin::Runs if moved.is_none() => return Err(Omission::Unwished),
             Origin::Manifest(_) | Origin::FallBack => Some(wished.version.clone().unwrap_or_default()),
             Origin::Pin(_) | Origin::Runs => None,
         };
         let text = match moved {
             Some(unit) => unit.to.image.clone(),
-            None => self.resolved(service, &wished).ok_or(Left::Out("its image is not known"))?,
+            None => self.resolved(service, &wished).ok_or(Omission::Out("its image is not known"))?,
         };
-        let image = ImageRef::parse(&text).map_err(|_| Left::Out("what it names is no image"))?;
-        Ok(Kept { service, image, by_manifest })
+        let image = ImageRef::parse(&text).map_err(|_| Omission::Out("what it names is no image"))?;
+        Ok(FixedService { service, image, by_manifest })
     }
 
     /// Returns the effective image with a digest: that of the running service if it has the same tag, else that
     /// of the registry. What was applied counts more than what the tag names now.
-    fn resolved(&self, service: &Service, wished: &Effective) -> Option<String> {
+    fn resolved(&self, service: &Service, wished: &EffectiveImage) -> Option<String> {
         let text = wished.image.clone()?;
         let floating = self.doc.rules_for(self.group, service).floating.unwrap_or(false);
         let Ok(image) = ImageRef::parse(&text) else { return Some(text) };
@@ -189,10 +189,10 @@ impl<'a> Source<'a> {
 }
 
 /// The formatted parts of a fix: its text, the names it sets an image for, and its notes.
-type Made = (String, Vec<String>, Vec<String>);
+type RenderedFix = (String, Vec<String>, Vec<String>);
 
 /// Formats the lines of a stack file, one service each, with the names that the file uses.
-fn stack_file(kept: &[Kept<'_>]) -> Made {
+fn stack_file(kept: &[FixedService<'_>]) -> RenderedFix {
     let names: Vec<String> = kept.iter().map(|one| member_of(one.service)).collect();
     let lines = kept.iter().zip(&names);
     let lines = lines.map(|(one, name)| format!("\n  {}:\n    image: {}", scalar(name), scalar(&one.image.text)));
@@ -212,7 +212,7 @@ fn scalar(text: &str) -> String {
     if plain { text } else { serde_json::Value::from(text).to_string() }
 }
 
-fn command(kept: &[Kept<'_>]) -> Made {
+fn command(kept: &[FixedService<'_>]) -> RenderedFix {
     let lines: Vec<_> = kept.iter().map(|one| update(&one.image.text, &one.service.name)).collect();
     let holds = kept.iter().map(|one| clean(&one.service.name)).collect();
     (lines.join("\n"), holds, Vec::new())

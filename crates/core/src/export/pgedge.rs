@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::export::{Kept, Made, Source};
+use crate::export::{FixInput, FixedService, RenderedFix};
 use crate::pins::PinKey;
 use crate::pins::asked;
 use crate::swarm::Service;
@@ -22,7 +22,7 @@ struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     spock_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    orchestrator_opts: Option<Opts>,
+    orchestrator_opts: Option<OrchestratorOpts>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     nodes: Vec<Node>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -30,7 +30,7 @@ struct Spec {
 }
 
 #[derive(Serialize)]
-struct Opts {
+struct OrchestratorOpts {
     swarm: Swarm,
 }
 
@@ -45,21 +45,21 @@ struct Node {
     #[serde(skip_serializing_if = "Option::is_none")]
     postgres_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    orchestrator_opts: Option<Opts>,
+    orchestrator_opts: Option<OrchestratorOpts>,
 }
 
 #[derive(Serialize)]
 struct Support {
     service_id: String,
-    orchestrator_opts: Opts,
+    orchestrator_opts: OrchestratorOpts,
 }
 
-fn opts(image: &str) -> Opts {
-    Opts { swarm: Swarm { image: clean(image) } }
+fn opts(image: &str) -> OrchestratorOpts {
+    OrchestratorOpts { swarm: Swarm { image: clean(image) } }
 }
 
 /// A db node with the common image of its instances, and the PostgreSQL and Spock versions that the image's tag names.
-struct Member<'a> {
+struct NodeImage<'a> {
     name: String,
     image: &'a str,
     /// Set when the image comes from the version manifest and no pin names it.
@@ -68,7 +68,7 @@ struct Member<'a> {
 }
 
 /// Formats the part of the spec; an empty text if it would set nothing.
-pub(super) fn fragment(source: &Source<'_>, kept: &[Kept<'_>]) -> Made {
+pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> RenderedFix {
     let (mut spec, mut holds, mut notes) = (Spec::default(), Vec::new(), Vec::new());
     let members = members(source, kept, &mut notes);
     let shared = shared(source, &members);
@@ -117,8 +117,8 @@ pub(super) fn fragment(source: &Source<'_>, kept: &[Kept<'_>]) -> Made {
 }
 
 /// Returns the db nodes whose instances all get the same image; adds a note for each other one.
-fn members<'a>(source: &Source<'_>, kept: &'a [Kept<'_>], notes: &mut Vec<String>) -> Vec<Member<'a>> {
-    let mut found: BTreeMap<String, Vec<&Kept<'_>>> = BTreeMap::new();
+fn members<'a>(source: &FixInput<'_>, kept: &'a [FixedService<'_>], notes: &mut Vec<String>) -> Vec<NodeImage<'a>> {
+    let mut found: BTreeMap<String, Vec<&FixedService<'_>>> = BTreeMap::new();
     for one in kept.iter().filter(|one| is_postgres(one.service)) {
         found.entry(member_of(one.service)).or_default().push(one);
     }
@@ -142,15 +142,15 @@ fn members<'a>(source: &Source<'_>, kept: &'a [Kept<'_>], notes: &mut Vec<String
         let tag = first.image.tag.as_deref().and_then(PgTag::parse);
         let versions = tag.map(|tag| (tag.postgres.to_string(), tag.spock.major().to_string()));
         let by_manifest = first.by_manifest.is_some();
-        members.push(Member { name, image, by_manifest, versions });
+        members.push(NodeImage { name, image, by_manifest, versions });
     }
     members
 }
 
 /// Returns the image to set at the database: that of the database's own pin, else the one that all its db nodes share.
-fn shared<'a>(source: &Source<'_>, members: &[Member<'a>]) -> Option<&'a str> {
+fn shared<'a>(source: &FixInput<'_>, members: &[NodeImage<'a>]) -> Option<&'a str> {
     let named = || members.iter().filter(|member| !member.by_manifest);
-    let of_group = |member: &&Member<'_>| {
+    let of_group = |member: &&NodeImage<'_>| {
         let services = source.world.members(source.group).filter(|service| member_of(service) == member.name);
         let mut keys = services.filter_map(|service| source.doc.effective(source.group, service).map(|(key, _)| key));
         keys.any(|key| *key == PinKey::Group)
@@ -167,7 +167,7 @@ fn shared<'a>(source: &Source<'_>, members: &[Member<'a>]) -> Option<&'a str> {
 
 /// Returns the PostgreSQL and Spock versions of the database: those of the pin document, else
 /// those that all its db nodes have.
-fn versions(source: &Source<'_>, members: &[Member<'_>], all: &[&Service]) -> (Option<String>, Option<String>) {
+fn versions(source: &FixInput<'_>, members: &[NodeImage<'_>], all: &[&Service]) -> (Option<String>, Option<String>) {
     let of = |service: &&Service| {
         let kept = members.iter().find(|member| member.name == member_of(service));
         kept.and_then(|member| member.versions.clone()).or_else(|| {
@@ -189,7 +189,7 @@ fn versions(source: &Source<'_>, members: &[Member<'_>], all: &[&Service]) -> (O
 }
 
 /// Adds the supporting services of the database, by their ids in the spec.
-fn support(kept: &[Kept<'_>], spec: &mut Spec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
+fn support(kept: &[FixedService<'_>], spec: &mut Spec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
     for one in kept.iter().filter(|one| !is_postgres(one.service)) {
         let Some(id) = one.service.label(SERVICE_ID).filter(|id| !id.is_empty()) else {
             notes.push(format!("{} is left out: it has no label {SERVICE_ID}", clean(&one.service.name)));

@@ -8,10 +8,10 @@ use super::*;
 use crate::image::Digest;
 use crate::pins::read;
 use crate::plan::{Goal, PlanOptions, plan};
-use crate::registry::{Fact, FactSource, ImageFact, Learned, Why};
+use crate::registry::{Fact, FactSource, ImageFact, LookupError, QueryAnswer};
 use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST, VersionManifest};
 use crate::sample;
-use crate::world::Seen;
+use crate::world::Observation;
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
 const RUNS: &str = "ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-2";
@@ -56,23 +56,30 @@ fn world() -> World {
     }
     services.push(sample::service("lone", "r.io/lone:1"));
     let mut world = World::default();
-    world.apply(Seen::Services(services), sample::NOW);
-    world.apply(Seen::Slots(Vec::new()), sample::NOW);
+    world.apply(Observation::Services(services), sample::NOW);
+    world.apply(Observation::Slots(Vec::new()), sample::NOW);
     world
 }
 
 fn facts() -> Facts {
     let manifest = VersionManifest::parse(MANIFEST, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
     let mut facts = Facts::default();
-    facts.take(Learned::Versions(Fact::Known { value: Arc::new(manifest), at: sample::NOW, via: FactSource::Written }));
+    facts.take(QueryAnswer::Versions(Fact::Known {
+        value: Arc::new(manifest),
+        at: sample::NOW,
+        via: FactSource::Written,
+    }));
     for (image, digit) in
         [(RUNS, 'a'), (CUSTOM, 'b'), (NEWER, 'c'), ("r.io/api:1", '9'), ("r.io/api:2", '2'), ("r.io/lone:2", '3')]
     {
         let fact = |via| Fact::Known { value: ImageFact::new(digest(digit), None), at: sample::NOW, via };
-        facts.take(Learned::Image(image.into(), fact(FactSource::Registry)));
-        facts.take(Learned::Engine(image.into(), fact(FactSource::Engine)));
+        facts.take(QueryAnswer::Image(image.into(), fact(FactSource::Registry)));
+        facts.take(QueryAnswer::Engine(image.into(), fact(FactSource::Engine)));
         let whole = ImageRef::parse(image).unwrap().by_digest(&digest(digit));
-        facts.take(Learned::About(whole, Fact::Failed { why: Why::Other("not asked".into()), at: sample::NOW }));
+        facts.take(QueryAnswer::About(
+            whole,
+            Fact::Failed { why: LookupError::Other("not asked".into()), at: sample::NOW },
+        ));
     }
     facts
 }
@@ -232,11 +239,11 @@ fn a_plan_keeps_what_it_brings() {
     // A rollback leaves no pin; the fix keeps the image that it rolls back to.
     made.pins_after = None;
     for unit in &mut made.units {
-        (unit.action, unit.to.image) = (Action::Back, "r.io/api:0".into());
+        (unit.action, unit.to.image) = (UnitAction::Back, "r.io/api:0".into());
     }
     assert_eq!(of_plan(&made, &world, &facts).unwrap().text, "services:\n  api:\n    image: r.io/api:0");
     for unit in &mut made.units {
-        unit.action = Action::Blocked;
+        unit.action = UnitAction::Blocked;
     }
     made.pins_after = Some("[service.api]\nimage = 'r.io/api:2'\n[service.on]\nimage = 'r.io/on:1'\n".into());
     let fix = of_plan(&made, &world, &facts).unwrap();

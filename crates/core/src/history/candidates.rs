@@ -11,13 +11,13 @@ use crate::history::ran_on;
 use crate::history::{Source, Step, steps};
 use crate::history::{came_up, failed_here, ran_well, same};
 use crate::image::{Digest, ImageRef, digest_of};
-use crate::journal::{Entry, UnitState};
-use crate::registry::Want;
+use crate::journal::{ChangeEntry, UnitState};
+use crate::registry::Query;
 use crate::registry::tags;
-use crate::registry::{Fact, Facts, Why};
+use crate::registry::{Fact, Facts, LookupError};
 use crate::swarm::GroupKey;
 use crate::swarm::with_image;
-use crate::swarm::{Places, Service, Task, TaskState};
+use crate::swarm::{EditableFields, Service, Task, TaskState};
 use crate::time::{Time, age};
 use crate::version::{constancy, family};
 use crate::world::World;
@@ -29,9 +29,9 @@ const TAGS: usize = 50;
 
 /// A rollback candidate: an image that a service may go back to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Earlier {
+pub struct RollbackCandidate {
     /// The values of the editable fields that a rollback restores.
-    pub places: Places,
+    pub places: EditableFields,
     /// The image's digest; `None` if only a tag is known.
     pub digest: Option<Digest>,
     /// The source of this knowledge.
@@ -111,7 +111,7 @@ impl Pullable {
     pub fn of(facts: &Facts, image: &str) -> Self {
         match facts.image(image) {
             Fact::Known { .. } => Self::Yes,
-            Fact::Failed { why: Why::NotFound, .. } => Self::Gone,
+            Fact::Failed { why: LookupError::NotFound, .. } => Self::Gone,
             Fact::Failed { why, .. } => Self::Unknown(why.text().to_owned()),
             Fact::Unknown | Fact::Asked => Self::Asking,
         }
@@ -130,7 +130,7 @@ impl Pullable {
 
 /// Lists the rollback candidates: first every image that the service is known to have had, newest first, then
 /// immutable tags of the same families, those of the current family first.
-pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts, now: Time) -> Vec<Earlier> {
+pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts, now: Time) -> Vec<RollbackCandidate> {
     let mut all = known(world, group, service, now);
     let offered = offered(service, facts, &all);
     all.extend(offered);
@@ -139,46 +139,46 @@ pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts
 
 /// Returns the queries that are needed before the list of candidates is complete. Queries about a
 /// single candidate are in [`wants_of`].
-pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<Want> {
+pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     if !world.knows_journal() {
-        wants.insert(Want::Journal);
+        wants.insert(Query::Journal);
     }
     let history = world.history(group);
-    let unread = |entry: &&Entry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
+    let unread = |entry: &&ChangeEntry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
     let records = history.newest_first().take(CHANGES).filter(unread);
-    wants.extend(records.map(|entry| Want::Record(entry.slot.change.clone())));
+    wants.extend(records.map(|entry| Query::Record(entry.slot.change.clone())));
     if !history.knows_sightings() {
-        wants.insert(Want::Sightings(group.clone()));
+        wants.insert(Query::Sightings(group.clone()));
     }
     if !world.knows_history(&service.id) {
-        wants.insert(Want::Tasks(service.id.clone()));
+        wants.insert(Query::Tasks(service.id.clone()));
     }
     if let Ok(image) = ImageRef::parse(service.image())
         && !facts.tags(image.repository()).answered()
     {
-        wants.insert(Want::Tags(image.repository().to_owned()));
+        wants.insert(Query::Tags(image.repository().to_owned()));
     }
     wants
 }
 
 /// Returns the queries for one candidate: the image's availability, and the build time of a tag that never ran here.
-pub fn wants_of(one: &Earlier, facts: &Facts) -> BTreeSet<Want> {
+pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     let Ok(image) = ImageRef::parse(&one.places.image) else { return wants };
     if !facts.image(&image.text).answered() {
-        wants.insert(Want::Image(image.text.clone()));
+        wants.insert(Query::Image(image.text.clone()));
     }
     if let (Source::Registry, Some(digest)) = (&one.source, &one.digest)
         && !facts.about(&image.by_digest(digest)).answered()
     {
-        wants.insert(Want::About(image.by_digest(digest)));
+        wants.insert(Query::About(image.by_digest(digest)));
     }
     wants
 }
 
 /// Lists every image that the service is known to have had: the current one first, then the others, newest first.
-pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<Earlier> {
+pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<RollbackCandidate> {
     let mut traces = ImageEvidence { list: Vec::new() };
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let first = traces.note(&service.places, Source::Now);
@@ -194,13 +194,13 @@ pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> V
         traces.task(task, now);
     }
     let judged = |trace: ImageUse| trace.judged(world, group, service);
-    let mut all: Vec<Earlier> = traces.list.into_iter().map(judged).collect();
+    let mut all: Vec<RollbackCandidate> = traces.list.into_iter().map(judged).collect();
     all.sort_by_key(|one| (!one.is_now, std::cmp::Reverse(one.last)));
     all
 }
 
 /// Lists immutable tags of the repository that are not in `known`.
-fn offered(service: &Service, facts: &Facts, known: &[Earlier]) -> Vec<Earlier> {
+fn offered(service: &Service, facts: &Facts, known: &[RollbackCandidate]) -> Vec<RollbackCandidate> {
     let Ok(runs) = ImageRef::parse(service.image()) else { return Vec::new() };
     let Some(listed) = facts.tags(runs.repository()).known() else { return Vec::new() };
     // Only families that the service had are offered: no other major version and no other base system.
@@ -218,16 +218,17 @@ fn offered(service: &Service, facts: &Facts, known: &[Earlier]) -> Vec<Earlier> 
         proposals: &[],
         facts,
     };
-    let row = |tag: tags::Candidate| {
+    let row = |tag: tags::TagCandidate| {
         let image = ImageRef::parse(&tag.text).ok()?;
         let text = tag.digest.as_ref().map_or_else(|| image.text.clone(), |digest| image.pinned(digest));
-        let bare = |one: &Earlier| one.places.image.split('@').next() == Some(&image.text);
-        let is_known = |one: &Earlier| if tag.digest.is_some() { same(&one.places.image, &text) } else { bare(one) };
+        let bare = |one: &RollbackCandidate| one.places.image.split('@').next() == Some(&image.text);
+        let is_known =
+            |one: &RollbackCandidate| if tag.digest.is_some() { same(&one.places.image, &text) } else { bare(one) };
         if known.iter().any(is_known) {
             return None;
         }
         let platforms = facts.image(&image.text).known().and_then(|fact| fact.platforms.as_deref());
-        Some(Earlier {
+        Some(RollbackCandidate {
             places: with_image(&service.places, &text, platforms),
             digest: tag.digest,
             source: Source::Registry,
@@ -242,7 +243,7 @@ fn offered(service: &Service, facts: &Facts, known: &[Earlier]) -> Vec<Earlier> 
 
 /// The collected evidence of one image in a service.
 struct ImageUse {
-    places: Places,
+    places: EditableFields,
     source: Source,
     from: Option<Time>,
     until: Option<Time>,
@@ -257,7 +258,7 @@ struct ImageEvidence {
 }
 
 impl ImageEvidence {
-    fn note(&mut self, places: &Places, source: Source) -> &mut ImageUse {
+    fn note(&mut self, places: &EditableFields, source: Source) -> &mut ImageUse {
         let known = self.list.iter().position(|trace| same(&trace.places.image, &places.image));
         let at = known.unwrap_or_else(|| {
             let places = places.clone();
@@ -343,7 +344,7 @@ impl ImageUse {
         self.span = self.span.max(span);
     }
 
-    fn judged(self, world: &World, group: &GroupKey, service: &Service) -> Earlier {
+    fn judged(self, world: &World, group: &GroupKey, service: &Service) -> RollbackCandidate {
         let text = &self.places.image;
         let is_now = same(text, service.image());
         let tasks: Vec<_> = world.tasks(&service.id).iter().filter(|task| same(text, &task.image)).collect();
@@ -364,7 +365,7 @@ impl ImageUse {
             Some(digest) => ran_on(world, group, digest).into_keys().collect(),
             None => hosts(world, &tasks),
         };
-        Earlier { digest, source: self.source, last: self.until, fared, nodes, is_now, places: self.places }
+        RollbackCandidate { digest, source: self.source, last: self.until, fared, nodes, is_now, places: self.places }
     }
 }
 
@@ -375,7 +376,7 @@ fn hosts(world: &World, tasks: &[&Task]) -> Vec<String> {
     names.into_iter().collect()
 }
 
-impl Earlier {
+impl RollbackCandidate {
     /// Returns whether a typed text names this candidate: by its reference, tag or digest, or by `@` and the
     /// first digits of the digest, at least four (`@1f2e3d4c`).
     pub(crate) fn is_meant(&self, text: &str) -> bool {

@@ -3,12 +3,12 @@
 use super::*;
 use crate::history::external::sighting;
 use crate::journal::{ChangeState, Slot, SlotLabels};
-use crate::plan::{Action, Edit, ImageWithDigest, Kind, Plan, Record, Unit};
-use crate::registry::{FactSource, ImageFact, Learned, Tags};
+use crate::plan::{ChangeRecord, ImageWithDigest, Kind, Plan, SpecEdit, Unit, UnitAction};
+use crate::registry::{FactSource, ImageFact, QueryAnswer, Tags};
 use crate::sample;
 use crate::swarm::Place;
 use crate::swarm::hex;
-use crate::world::Seen;
+use crate::world::Observation;
 
 const HOUR: i64 = 3_600_000;
 const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
@@ -35,19 +35,19 @@ impl HistorySample {
     pub fn of(image: &str) -> Self {
         let service = sample::service("web", image);
         let mut world = World::default();
-        world.apply(Seen::Nodes(["a", "b"].map(sample::node).to_vec()), sample::NOW);
-        world.apply(Seen::Slots(Vec::new()), sample::NOW);
+        world.apply(Observation::Nodes(["a", "b"].map(sample::node).to_vec()), sample::NOW);
+        world.apply(Observation::Slots(Vec::new()), sample::NOW);
         let mut tale = Self { world, group: GroupKey::of(&service), service, seq: 0 };
         tale.seen();
         tale
     }
 
     pub fn seen(&mut self) {
-        self.world.apply(Seen::Services(vec![self.service.clone()]), sample::NOW);
+        self.world.apply(Observation::Services(vec![self.service.clone()]), sample::NOW);
     }
 
     pub fn tasks(&mut self, tasks: Vec<Task>) {
-        self.world.apply(Seen::Tasks { service: self.service.id.clone(), tasks }, sample::NOW);
+        self.world.apply(Observation::Tasks { service: self.service.id.clone(), tasks }, sample::NOW);
     }
 
     pub fn task(&self, image: &str, node: &str, state: TaskState, from: i64, until: i64) -> Task {
@@ -61,16 +61,16 @@ impl HistorySample {
     pub fn change(&mut self, hours_ago: i64, to: &str, state: UnitState, platforms: Option<&str>) {
         self.seq += 1;
         let (from, change) = (self.service.image().to_owned(), format!("change-{}", self.seq));
-        let edit = |path: &str, before, after| Edit { path: path.to_owned(), before, after: Some(after) };
+        let edit = |path: &str, before, after| SpecEdit { path: path.to_owned(), before, after: Some(after) };
         let mut edits = vec![edit("/TaskTemplate/ContainerSpec/Image", Some(from.as_str().into()), to.into())];
         let value = |text: &str| serde_json::json!([{ "OS": text }]);
         if let Some(after) = platforms {
             edits.push(edit(PLATFORMS, self.service.places.platforms.value.clone(), value(after)));
         }
-        self.world.apply(Seen::Slot(Box::new(self.slot(&change, hours_ago, state))), sample::NOW);
+        self.world.apply(Observation::Slot(Box::new(self.slot(&change, hours_ago, state))), sample::NOW);
         let plan = self.plan(self.unit(&from, to, edits));
-        let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
-        self.world.apply(Seen::Record { change, record: Some(Box::new(record)) }, sample::NOW);
+        let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
+        self.world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
         if state == UnitState::Done {
             self.service.places.image = to.to_owned();
             if let Some(after) = platforms {
@@ -81,17 +81,17 @@ impl HistorySample {
         }
     }
 
-    fn unit(&self, from: &str, to: &str, edits: Vec<Edit>) -> Unit {
+    fn unit(&self, from: &str, to: &str, edits: Vec<SpecEdit>) -> Unit {
         Unit {
             service: "web".into(),
             service_id: self.service.id.clone(),
             member: "web".into(),
             node: "a".into(),
-            action: Action::New,
+            action: UnitAction::New,
             from: ImageWithDigest::new(from),
             to: ImageWithDigest::new(to),
             reasons: Vec::new(),
-            effect: crate::plan::Effect::default(),
+            effect: crate::plan::TaskImpact::default(),
             edits,
             lands: Vec::new(),
             unchecked: None,
@@ -150,7 +150,7 @@ impl HistorySample {
 
     fn list(&self, facts: &Facts) -> Vec<(String, String, &'static str)> {
         let all = earlier(&self.world, &self.group, &self.service, facts, sample::NOW);
-        let row = |one: Earlier| {
+        let row = |one: RollbackCandidate| {
             let tag = one.places.image.trim_start_matches("r/web:").split('@').next().unwrap_or_default().to_owned();
             let source = match one.source {
                 Source::Change(change) => change,
@@ -201,15 +201,15 @@ fn the_journal_the_engine_and_the_tasks_make_one_list() {
 
 #[test]
 fn what_was_seen_running_counts_and_names_who_saw_it() {
-    use crate::journal::Sighting;
+    use crate::journal::ExternalDeploy;
     let mut tale = HistorySample::of(&pinned("3"));
     let seen = |tag: &str, hours: i64| {
         let mut service = tale.service.clone();
         service.places.image = pinned(tag);
-        Sighting { node: "b".into(), ..sighting(&tale.world, &service, at(hours), "ops") }
+        ExternalDeploy { node: "b".into(), ..sighting(&tale.world, &service, at(hours), "ops") }
     };
     let sightings = vec![seen("1", 90), seen("2", 60), seen("2", 30)];
-    tale.world.apply(Seen::Sightings { group: tale.group.clone(), sightings }, sample::NOW);
+    tale.world.apply(Observation::Sightings { group: tale.group.clone(), sightings }, sample::NOW);
     tale.tasks(Vec::new());
     assert_eq!(
         tale.list(&Facts::default())[1..],
@@ -252,18 +252,18 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
     let tags = Tags { names: names.map(str::to_owned).to_vec(), cut: false };
     let known = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
     let mut facts = Facts::default();
-    facts.take(Learned::Tags("r/web".into(), known(std::sync::Arc::new(tags))));
+    facts.take(QueryAnswer::Tags("r/web".into(), known(std::sync::Arc::new(tags))));
     let digest = digest_of(&pinned("1.3.0-std-1")).unwrap();
     let fact = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
     // Another tag of the image that runs.
-    facts.take(Learned::Image("r/web:1.3.0-std-2".into(), fact(ImageFact::new(digest, None))));
+    facts.take(QueryAnswer::Image("r/web:1.3.0-std-2".into(), fact(ImageFact::new(digest, None))));
     let all = tale.list(&facts);
     let told: Vec<_> = all.iter().map(|(told, source, _)| format!("{told} / {source}")).collect();
     assert_eq!(
         told,
         ["1.3.0-std-1 runs / change-1", "1.2.0-std-1 not known / change-1", "1.4.0-std-1 never ran here / Registry",]
     );
-    assert!(wants(&tale.world, &tale.group, &tale.service, &facts).contains(&Want::Tasks(tale.service.id.clone())));
+    assert!(wants(&tale.world, &tale.group, &tale.service, &facts).contains(&Query::Tasks(tale.service.id.clone())));
 }
 
 #[test]

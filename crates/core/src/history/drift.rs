@@ -8,7 +8,7 @@ use crate::image::{ImageRef, digest_of};
 use crate::journal::UnitState;
 use crate::pins::{MANIFEST, PinDoc, PinKey, means};
 use crate::swarm::{DATABASE, GroupKey, STACK_IMAGE};
-use crate::swarm::{Places, Service, UpdateState};
+use crate::swarm::{EditableFields, Service, UpdateState};
 use crate::time::Time;
 use crate::world::World;
 
@@ -20,7 +20,7 @@ pub struct Drift {
     /// The demanded image: with the digest that the pin's change resolved, else as the pin names it.
     pub due: String,
     /// The editable fields exactly as the pin's change left them; `None` if no change of ours applied the pin.
-    pub places: Option<Places>,
+    pub places: Option<EditableFields>,
     /// The image reference that the service has.
     pub has: String,
     /// The time of the external change, as the engine reports it.

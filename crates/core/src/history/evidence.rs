@@ -3,7 +3,7 @@
 use crate::image::digest_of;
 use crate::journal::{ChangeState, UnitState};
 use crate::swarm::GroupKey;
-use crate::swarm::State;
+use crate::swarm::HealthState;
 use crate::swarm::{Service, Task, TaskState};
 use crate::world::World;
 
@@ -56,7 +56,7 @@ fn was_seen(world: &World, group: &GroupKey, service: &Service, text: &str) -> b
 }
 
 fn is_well(world: &World, service: &Service) -> bool {
-    matches!(world.health(&service.id).map(|health| health.state), Some(State::Ok | State::Finished))
+    matches!(world.health(&service.id).map(|health| health.state), Some(HealthState::Ok | HealthState::Finished))
 }
 
 /// Returns whether the newest change to this image succeeded in a service; `None` if no change gives an answer.
@@ -80,7 +80,7 @@ pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &s
     let loops = image == service.image()
         && matches!(
             world.health(&service.id).map(|health| health.state),
-            Some(State::Failing | State::Looping | State::Paused)
+            Some(HealthState::Failing | HealthState::Looping | HealthState::Paused)
         );
     let counts = |task: &&Task| match task.state {
         TaskState::Running => !loops,
@@ -116,7 +116,7 @@ pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -
     // For a stopped service, or one whose node is down, the spec is the last evidence.
     let rests = matches!(
         world.health(&service.id).map(|health| health.state),
-        Some(State::Stopped | State::NodeDown | State::Unknown)
+        Some(HealthState::Stopped | HealthState::NodeDown | HealthState::Unknown)
     );
     let spec = || (rests && well(service.image())).then(|| service.image().to_owned());
     of_journal.or_else(spec).or_else(previous)
@@ -126,13 +126,13 @@ pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -
 mod tests {
     use super::*;
     use crate::sample;
-    use crate::world::Seen;
+    use crate::world::Observation;
 
     fn world(service: &Service, tasks: Vec<Task>) -> World {
         let mut world = World::default();
-        world.apply(Seen::Nodes(vec![sample::node("a")]), sample::NOW);
-        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
-        world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+        world.apply(Observation::Nodes(vec![sample::node("a")]), sample::NOW);
+        world.apply(Observation::Services(vec![service.clone()]), sample::NOW);
+        world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
         world
     }
 
@@ -176,7 +176,7 @@ mod tests {
 
     fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
         use crate::journal::Slot;
-        use crate::plan::{Action, Edit, ImageWithDigest, Kind, Plan, Record, Unit};
+        use crate::plan::{ChangeRecord, ImageWithDigest, Kind, Plan, SpecEdit, Unit, UnitAction};
         let group = GroupKey::of(service);
         let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
         let unit = Unit {
@@ -184,12 +184,12 @@ mod tests {
             service_id: service.id.clone(),
             member: service.name.clone(),
             node: String::new(),
-            action: Action::New,
+            action: UnitAction::New,
             from: ImageWithDigest::new("r/web:from"),
             to: ImageWithDigest::new(to),
             reasons: Vec::new(),
-            effect: crate::plan::Effect::default(),
-            edits: Vec::<Edit>::new(),
+            effect: crate::plan::TaskImpact::default(),
+            edits: Vec::<SpecEdit>::new(),
             rest: service.rest.clone(),
             engine_rolls_back: false,
             credentials: crate::plan::Credentials::default(),
@@ -224,9 +224,9 @@ mod tests {
             group_hash: group.hash(),
             labels: labels(&group, over, state),
         };
-        world.apply(Seen::Slot(Box::new(slot)), sample::NOW);
-        let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
-        world.apply(Seen::Record { change, record: Some(Box::new(record)) }, sample::NOW);
+        world.apply(Observation::Slot(Box::new(slot)), sample::NOW);
+        let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
+        world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
     }
 
     #[test]

@@ -6,23 +6,23 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::image::digest_of;
-use crate::journal::{History, Sighting, UnitState, VERSION};
-use crate::plan::{Kind, Plan, Record, UnknownKeys};
-use crate::registry::Want;
-use crate::swarm::{GroupKey, Places, Service, State, member_of};
+use crate::journal::{ChangeLog, ExternalDeploy, UnitState, VERSION};
+use crate::plan::{ChangeRecord, Kind, Plan, UnknownKeys};
+use crate::registry::Query;
+use crate::swarm::{EditableFields, GroupKey, HealthState, Service, member_of};
 use crate::time::Time;
 use crate::world::World;
 
 /// Creates an observation of a service as it runs now.
-pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> Sighting {
-    Sighting {
+pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> ExternalDeploy {
+    ExternalDeploy {
         record: String::new(),
         service_id: service.id.clone(),
         service: service.name.clone(),
         member: member_of(service),
         node: world.hosts(service).join(","),
         // The update policy is not part of what runs.
-        places: Places { update: None, ..service.places.clone() },
+        places: EditableFields { update: None, ..service.places.clone() },
         digest: digest_of(service.image()),
         rest: service.rest.clone(),
         at: Some(now),
@@ -31,7 +31,7 @@ pub fn sighting(world: &World, service: &Service, now: Time, by: &str) -> Sighti
 }
 
 /// Creates the record with the observations that one run made in a group.
-pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[Sighting]) -> Record {
+pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[ExternalDeploy]) -> ChangeRecord {
     let first = sightings.first();
     let plan = Plan {
         v: VERSION,
@@ -44,24 +44,30 @@ pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[Sighting])
         api: world.engine.api.clone(),
         pins_before: None,
         pins_after: None,
-        units: sightings.iter().map(Sighting::unit).collect(),
+        units: sightings.iter().map(ExternalDeploy::unit).collect(),
         findings: Vec::new(),
         extra: UnknownKeys::new(),
     };
     let by = first.map(|one| Value::from(one.by.as_str())).unwrap_or_default();
-    Record { v: VERSION, change: id.to_owned(), plan, extra: [("by".to_owned(), by)].into_iter().collect() }
+    ChangeRecord { v: VERSION, change: id.to_owned(), plan, extra: [("by".to_owned(), by)].into_iter().collect() }
 }
 
 /// Returns whether a service has run without trouble for the settle time; a task that has just started may still fail.
 fn is_stable(world: &World, service: &Service, now: Time, settled: Duration) -> bool {
     let Some(health) = world.health(&service.id) else { return false };
     let since = health.since.or(service.updated);
-    health.state == State::Ok && since.is_some_and(|since| now.since(since) >= settled)
+    health.state == HealthState::Ok && since.is_some_and(|since| now.since(since) >= settled)
 }
 
 /// Returns observations of the group's stable services whose image is not the last one on record, and the names
 /// of the services with an unrecorded image that are not stable.
-pub fn fresh(world: &World, group: &GroupKey, now: Time, settled: Duration, by: &str) -> (Vec<Sighting>, Vec<String>) {
+pub fn fresh(
+    world: &World,
+    group: &GroupKey,
+    now: Time,
+    settled: Duration,
+    by: &str,
+) -> (Vec<ExternalDeploy>, Vec<String>) {
     let known = known(world.history(group));
     let differs = |service: &&Service| known.get(service.id.as_str()).is_none_or(|image| *image != service.image());
     let (stable, others): (Vec<&Service>, Vec<&Service>) =
@@ -72,10 +78,10 @@ pub fn fresh(world: &World, group: &GroupKey, now: Time, settled: Duration, by: 
 
 /// Returns the next queries that are needed before [`fresh`] knows everything on record about a group; empty
 /// when none is open. Records are queried one at a time, newest first.
-pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Want> {
+pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Query> {
     let history = world.history(group);
     if !history.knows_sightings() {
-        return [Want::Sightings(group.clone())].into();
+        return [Query::Sightings(group.clone())].into();
     }
     let mut open: BTreeSet<&str> = world.members(group).map(|service| service.id.as_str()).collect();
     for entry in history.newest_first() {
@@ -85,7 +91,7 @@ pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Want> {
         match &entry.record {
             Some(record) => open.retain(|id| !record.plan.units.iter().any(|unit| unit.service_id == **id)),
             None if history.is_gone(&entry.slot.change) => {}
-            None => return [Want::Record(entry.slot.change.clone())].into(),
+            None => return [Query::Record(entry.slot.change.clone())].into(),
         }
     }
     BTreeSet::new()
@@ -93,7 +99,7 @@ pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Want> {
 
 /// Maps each service id to the last image on record: that of the newest change that applied or
 /// restored it, or of a newer observation.
-fn known(history: &History) -> BTreeMap<&str, &str> {
+fn known(history: &ChangeLog) -> BTreeMap<&str, &str> {
     let mut known: BTreeMap<&str, (Option<Time>, &str)> = BTreeMap::new();
     for entry in history.newest_first() {
         let units = entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate());

@@ -1,14 +1,14 @@
 use super::*;
 use crate::journal::sightings;
 use crate::sample::{NOW, node, service};
-use crate::world::Seen;
+use crate::world::Observation;
 
 const SETTLED: Duration = Duration::from_secs(10);
 
 fn world(services: Vec<Service>) -> World {
     let mut world = World::default();
-    world.apply(Seen::Nodes(vec![node("a")]), NOW);
-    world.apply(Seen::Services(services), NOW);
+    world.apply(Observation::Nodes(vec![node("a")]), NOW);
+    world.apply(Observation::Services(services), NOW);
     world
 }
 
@@ -27,8 +27,8 @@ fn a_sighting_survives_its_record() {
     assert_eq!((found.len(), found[0].digest.is_some(), found[0].by.as_str()), (1, true, "ann"));
     let text = serde_json::to_string(&record("id1", &group, &world, &found)).unwrap();
     let read = sightings(&serde_json::from_str(&text).unwrap());
-    assert_eq!(read, [Sighting { record: "id1".into(), ..found[0].clone() }]);
-    let mut newer: Record = serde_json::from_str(&text).unwrap();
+    assert_eq!(read, [ExternalDeploy { record: "id1".into(), ..found[0].clone() }]);
+    let mut newer: ChangeRecord = serde_json::from_str(&text).unwrap();
     newer.v = 2;
     assert!(sightings(&newer).is_empty());
 }
@@ -47,10 +47,11 @@ fn only_what_is_stable_and_not_known() {
 
     let mut world = world(vec![web.clone()]);
     let mut see = |image: &str, at: i64, record: &str| {
-        let seen = Sighting { record: record.into(), ..sighting(&world, &service("web", image), Time(at), "ann") };
-        let mut all: Vec<Sighting> = world.history(&group).sightings().cloned().collect();
+        let seen =
+            ExternalDeploy { record: record.into(), ..sighting(&world, &service("web", image), Time(at), "ann") };
+        let mut all: Vec<ExternalDeploy> = world.history(&group).sightings().cloned().collect();
         all.push(seen);
-        world.apply(Seen::Sightings { group: group.clone(), sightings: all }, NOW);
+        world.apply(Observation::Sightings { group: group.clone(), sightings: all }, NOW);
         (images(&world, &group).0.len(), world.history(&group).sightings().next().unwrap().record.clone())
     };
     assert_eq!(see("r/web:1", 1000, "s1"), (0, "s1".into()), "it is known");

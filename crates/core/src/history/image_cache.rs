@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::history::came_up;
 use crate::image::{Digest, digest_of};
 use crate::journal::UnitState;
-use crate::plan::Landing;
+use crate::plan::TargetNode;
 use crate::swarm::GroupKey;
 use crate::swarm::{Service, TaskState};
 use crate::text::clean;
@@ -15,17 +15,17 @@ use crate::world::World;
 
 /// Returns the candidate nodes of a service, sorted by host name, and for each whether the image is known to have run
 /// there. Empty for an image without a digest, because the image that its tag named at that time is unknown.
-pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<Landing> {
+pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<TargetNode> {
     let Some(digest) = digest_of(image) else { return Vec::new() };
     let ran = ran_on(world, group, &digest);
-    let mut nodes: Vec<Landing> = world
+    let mut nodes: Vec<TargetNode> = world
         .candidates(service)
         .into_iter()
         .map(|node| {
             let on =
                 |task: &&crate::swarm::Task| task.desired == TaskState::Running && task.node.as_ref() == Some(&node.id);
             let seen = ran.get(node.hostname.as_str());
-            Landing {
+            TargetNode {
                 node: node.hostname.clone(),
                 tasks: world.tasks(&service.id).iter().filter(on).count() as u64,
                 ran: seen.is_some(),
@@ -81,8 +81,8 @@ fn is_bound(world: &World, service: &str, host: &str) -> bool {
 }
 
 /// Describes in one sentence on which of these nodes the image ran, and for which that is not known.
-pub fn told(lands: &[Landing], now: Time) -> String {
-    let until = |land: &Landing| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
+pub fn told(lands: &[TargetNode], now: Time) -> String {
+    let until = |land: &TargetNode| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
     let names = |ran: bool| {
         let of = lands.iter().filter(move |land| land.ran == ran);
         of.map(|land| format!("{}{}", clean(&land.node), until(land))).collect::<Vec<_>>()
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
     use crate::sample;
     use crate::swarm::Task;
-    use crate::world::Seen;
+    use crate::world::Observation;
 
     fn image(digit: &str) -> String {
         format!("r/web:1@sha256:{}", digit.repeat(64))
@@ -124,8 +124,8 @@ mod tests {
         let service = sample::service("web", &image("2"));
         let group = GroupKey::of(&service);
         let mut world = World::default();
-        world.apply(Seen::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
-        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
+        world.apply(Observation::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
+        world.apply(Observation::Services(vec![service.clone()]), sample::NOW);
         let task = |id: &str, node: &str, digit: &str, state, ago| {
             let desired = if state == TaskState::Running { TaskState::Running } else { TaskState::Shutdown };
             Task { image: image(digit), desired, ..sample::task(id, &service, node, state, ago) }
@@ -137,7 +137,7 @@ mod tests {
             Task { image: image("1").replace(":1@", ":x@"), ..task("3", "b", "1", TaskState::Shutdown, 60) },
             task("4", "c", "1", TaskState::Rejected, 30),
         ];
-        world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+        world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
         let lands = landings(&world, &group, &service, &image("1"));
         let seen: Vec<_> = lands.iter().map(|land| (land.node.as_str(), land.tasks, land.ran)).collect();
         assert_eq!(seen, [("a", 1, true), ("b", 0, true), ("c", 0, false)]);

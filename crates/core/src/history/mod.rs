@@ -9,11 +9,11 @@ mod image_cache;
 mod in_force;
 mod target;
 
-pub use candidates::{CHANGES, Earlier, Pullable, RunResult, earlier, known, wants, wants_of};
+pub use candidates::{CHANGES, Pullable, RollbackCandidate, RunResult, earlier, known, wants, wants_of};
 pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
 pub use evidence::{failed_here, same};
 pub use image_cache::told;
 pub(crate) use image_cache::{landings, ran_on};
 pub use in_force::in_force;
 pub(crate) use target::journal_way;
-pub use target::{Answer, Source, Step, Way, steps, way_back};
+pub use target::{RollbackTarget, Source, Step, TargetSearch, steps, way_back};

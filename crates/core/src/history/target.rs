@@ -9,13 +9,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::history::{came_up, failed_here};
-use crate::journal::{ChangeState, Entry, UnitState};
+use crate::journal::{ChangeEntry, ChangeState, UnitState};
 use crate::pins::PinKey;
-use crate::plan::{Action, Edit, Kind, Unit};
-use crate::registry::Want;
+use crate::plan::{Kind, SpecEdit, Unit, UnitAction};
+use crate::registry::Query;
 use crate::swarm::GroupKey;
 use crate::swarm::PLATFORMS;
-use crate::swarm::{Place, Places, Service};
+use crate::swarm::{EditableFields, Place, Service};
 use crate::time::Time;
 use crate::world::World;
 
@@ -73,9 +73,9 @@ impl Source {
 
 /// A rollback target with its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
+pub struct RollbackTarget {
     /// The values of the editable fields that the rollback restores.
-    pub places: Places,
+    pub places: EditableFields,
     /// The source from which the target is known.
     pub source: Source,
     /// The time at which the current image replaced it, if known.
@@ -84,30 +84,30 @@ pub struct Way {
 
 /// The result of the search for a service's rollback target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum TargetSearch {
     /// The target was found.
-    To(Box<Way>),
+    To(Box<RollbackTarget>),
     /// The service was already rolled back by this change, and still runs its result.
     Stands(String),
     /// No earlier image is known that ran well.
     NoWay,
     /// The search needs the answers to these queries first.
-    Wants(BTreeSet<Want>),
+    Wants(BTreeSet<Query>),
 }
 
 /// Finds the default rollback target of a service.
-pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
-    let want = |want| Answer::Wants(BTreeSet::from([want]));
+pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSearch {
+    let want = |want| TargetSearch::Wants(BTreeSet::from([want]));
     if !world.knows_journal() {
-        return want(Want::Journal);
+        return want(Query::Journal);
     }
     match journal_way(world, group, service) {
         Ok(Some(answer)) => return answer,
         Ok(None) => {}
-        Err(change) => return want(Want::Record(change)),
+        Err(change) => return want(Query::Record(change)),
     }
     if !world.knows_history(&service.id) {
-        return want(Want::Tasks(service.id.clone()));
+        return want(Query::Tasks(service.id.clone()));
     }
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let other = |image: &str| image != service.image() && !failed_here(world, group, service, image);
@@ -119,11 +119,15 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
     };
     let previous = service.previous.as_ref().filter(|previous| other(&previous.image) && !never_up(&previous.image));
     if let Some(previous) = previous {
-        return Answer::To(Box::new(Way { places: previous.clone(), source: Source::EnginePrevious, at: since }));
+        return TargetSearch::To(Box::new(RollbackTarget {
+            places: previous.clone(),
+            source: Source::EnginePrevious,
+            at: since,
+        }));
     }
     let old = tasks.iter().filter(|task| other(&task.image) && came_up(task)).max_by_key(|task| task.created);
-    old.map_or(Answer::NoWay, |task| {
-        Answer::To(Box::new(Way { places: task.places.clone(), source: Source::OldTask, at: since }))
+    old.map_or(TargetSearch::NoWay, |task| {
+        TargetSearch::To(Box::new(RollbackTarget { places: task.places.clone(), source: Source::OldTask, at: since }))
     })
 }
 
@@ -132,7 +136,7 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> Answer {
 ///
 /// # Errors
 /// The id of a change whose record must be read first.
-pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<Answer>, String> {
+pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) -> Result<Option<TargetSearch>, String> {
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
         let Some((unit, state)) = unit_of(world, group, entry, service)? else { continue };
@@ -149,13 +153,13 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
         }
         let record = entry.record.as_ref();
         if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == Kind::Back) {
-            return Ok(Some(Answer::Stands(entry.slot.change.clone())));
+            return Ok(Some(TargetSearch::Stands(entry.slot.change.clone())));
         }
         if failed_here(world, group, service, &unit.from.image) {
             return Ok(None);
         }
         let places = undone(&now, &unit.edits, &unit.from.image);
-        return Ok(Some(Answer::To(Box::new(Way {
+        return Ok(Some(TargetSearch::To(Box::new(RollbackTarget {
             places,
             source: Source::Change(entry.slot.change.clone()),
             at: entry.slot.labels.at.or(entry.slot.created),
@@ -172,7 +176,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
 pub(super) fn unit_of<'a>(
     world: &World,
     group: &GroupKey,
-    entry: &'a Entry,
+    entry: &'a ChangeEntry,
     service: &Service,
 ) -> Result<Option<(&'a Unit, UnitState)>, String> {
     if entry.slot.labels.state == ChangeState::Void {
@@ -183,21 +187,21 @@ pub(super) fn unit_of<'a>(
         return if gone { Ok(None) } else { Err(entry.slot.change.clone()) };
     };
     let units = record.plan.units.iter().enumerate();
-    let mut found =
-        units.filter(|(_, unit)| unit.service_id == service.id && matches!(unit.action, Action::Back | Action::New));
+    let mut found = units
+        .filter(|(_, unit)| unit.service_id == service.id && matches!(unit.action, UnitAction::Back | UnitAction::New));
     Ok(found.next().map(|(at, unit)| (unit, entry.unit_state(at))))
 }
 
 /// A change that edited a service, with the service's editable fields before and after it.
 pub struct Step<'a> {
     /// The journal's entry of the change.
-    pub entry: &'a Entry,
+    pub entry: &'a ChangeEntry,
     /// The state of the unit that edits the service.
     pub state: UnitState,
     /// The editable fields before the change.
-    pub before: Places,
+    pub before: EditableFields,
     /// The editable fields that the change wanted.
-    pub after: Places,
+    pub after: EditableFields,
 }
 
 impl Step<'_> {
@@ -211,7 +215,7 @@ impl Step<'_> {
 ///
 /// The editable fields are reconstructed backwards from the current spec, one change at a time: the edits of a later
 /// change are reverted before those of an earlier one, so the values are exactly those of that time.
-pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<Step<'a>>, BTreeSet<Want>) {
+pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<Step<'a>>, BTreeSet<Query>) {
     let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
@@ -219,7 +223,7 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
             Ok(Some(unit)) => unit,
             Ok(None) => continue,
             Err(change) => {
-                wants.insert(Want::Record(change));
+                wants.insert(Query::Record(change));
                 continue;
             }
         };
@@ -234,17 +238,22 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
 }
 
 /// Returns the fields with a unit's edits reverted.
-pub(super) fn undone(now: &Places, edits: &[Edit], image: &str) -> Places {
+pub(super) fn undone(now: &EditableFields, edits: &[SpecEdit], image: &str) -> EditableFields {
     edited(now, edits, image, |edit| edit.before.as_ref())
 }
 
 /// Returns the fields with a unit's edits applied.
-fn redone(now: &Places, edits: &[Edit], image: &str) -> Places {
+fn redone(now: &EditableFields, edits: &[SpecEdit], image: &str) -> EditableFields {
     edited(now, edits, image, |edit| edit.after.as_ref())
 }
 
-fn edited(now: &Places, edits: &[Edit], image: &str, side: impl Fn(&Edit) -> Option<&Value>) -> Places {
-    let mut places = Places { image: image.to_owned(), ..now.clone() };
+fn edited(
+    now: &EditableFields,
+    edits: &[SpecEdit],
+    image: &str,
+    side: impl Fn(&SpecEdit) -> Option<&Value>,
+) -> EditableFields {
+    let mut places = EditableFields { image: image.to_owned(), ..now.clone() };
     for edit in edits {
         let value = side(edit).cloned();
         if edit.path == now.force.path {

@@ -9,15 +9,15 @@ pub use text::{Line, Section, Tone, file, listed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contract::{Breach, Contract, Side, judge};
+use super::contract::{Contract, PlatformImage, Violation, judge};
 use super::image::{Digest, ImageRef, Platform};
-use super::registry::{About, Entry, Fact, Facts, Files, ImageFact, Why};
-use crate::registry::Want;
-use crate::registry::{Base, base_verdict};
+use super::registry::{Entry, Fact, Facts, ImageFact, ImageFiles, ImageInfo, LookupError};
+use crate::registry::Query;
+use crate::registry::{BaseStatus, base_verdict};
 
 /// A reference, the options of an inspection, and the facts known so far.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub struct Inspection<'a> {
     /// The reference to inspect.
     pub image: &'a ImageRef,
     /// Cached registry answers about images.
@@ -30,16 +30,16 @@ pub struct View<'a> {
     /// The contract to check the image against, if any.
     pub contract: Option<&'a Contract>,
     /// Files read so far, by the digest of the image's manifest.
-    pub files: &'a BTreeMap<Digest, Files>,
+    pub files: &'a BTreeMap<Digest, ImageFiles>,
 }
 
 /// The reason why information is missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lack {
+pub enum MissingInfo {
     /// A look-up that is not answered yet.
     Asking,
     /// A look-up that failed, with its reason.
-    Failed(Why),
+    Failed(LookupError),
     /// An image that does not support the requested platform: that platform, and the supported ones.
     NotFor(Platform, Vec<Platform>),
 }
@@ -50,7 +50,7 @@ pub enum Verdict {
     /// No broken rule; `false` if the contract has rules about files and not all files were read.
     Kept(bool),
     /// One or more broken rules.
-    Broken(Vec<Breach>),
+    Broken(Vec<Violation>),
 }
 
 /// One platform of an image.
@@ -63,15 +63,15 @@ pub struct Made<'a> {
     /// The digest of the manifest for this platform.
     pub manifest: &'a Digest,
     /// The image's description, or the state of its query.
-    pub about: Result<&'a About, &'a Fact<std::sync::Arc<About>>>,
+    pub about: Result<&'a ImageInfo, &'a Fact<std::sync::Arc<ImageInfo>>>,
 }
 
-impl<'a> View<'a> {
+impl<'a> Inspection<'a> {
     /// Returns the registry's answer for the reference: digest and platforms.
     ///
     /// # Errors
     /// The reason why the answer is missing.
-    pub fn named(&self) -> Result<&'a ImageFact, Lack> {
+    pub fn named(&self) -> Result<&'a ImageFact, MissingInfo> {
         known(self.facts.image(&self.image.text))
     }
 
@@ -79,7 +79,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// The reason why the description is missing.
-    pub fn about(&self) -> Result<&'a About, Lack> {
+    pub fn about(&self) -> Result<&'a ImageInfo, MissingInfo> {
         let digest = &self.named()?.digest;
         known(self.facts.about(&self.image.by_digest(digest))).map(AsRef::as_ref)
     }
@@ -89,14 +89,14 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// The reason why the description is missing.
-    pub fn shown(&self) -> Result<&'a About, Lack> {
+    pub fn shown(&self) -> Result<&'a ImageInfo, MissingInfo> {
         let about = self.about()?;
         let Some(platform) = self.platform.filter(|platform| about.platform.as_ref() != Some(*platform)) else {
             return Ok(about);
         };
         match images(about).find(|entry| entry.platform.as_ref() == Some(platform)) {
             Some(entry) => known(self.facts.about(&self.image.by_digest(&entry.digest))).map(AsRef::as_ref),
-            None => Err(Lack::NotFor(platform.clone(), platforms(about))),
+            None => Err(MissingInfo::NotFor(platform.clone(), platforms(about))),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// The reason why the list is missing.
-    pub fn made(&self) -> Result<Vec<Made<'a>>, Lack> {
+    pub fn made(&self) -> Result<Vec<Made<'a>>, MissingInfo> {
         let about = self.about()?;
         if about.entries.is_empty() {
             let platform = about.platform.as_ref();
@@ -128,27 +128,27 @@ impl<'a> View<'a> {
     }
 
     /// Compares the image with its base image; pending while the image is not known.
-    pub fn base(&self) -> Base {
+    pub fn base(&self) -> BaseStatus {
         match self.shown() {
             Ok(about) => base_verdict(about, self.base_named(), self.facts).0,
-            Err(_) => Base::Asking,
+            Err(_) => BaseStatus::Asking,
         }
     }
 
     /// Returns the queries to send next. Call it again with the answers, until the set is empty.
-    pub fn wants(&self) -> BTreeSet<Want> {
-        let by_digest = |digest: &Digest| Want::About(self.image.by_digest(digest));
+    pub fn wants(&self) -> BTreeSet<Query> {
+        let by_digest = |digest: &Digest| Query::About(self.image.by_digest(digest));
         let named = match self.named() {
             Ok(named) => named,
-            Err(Lack::Asking) => return BTreeSet::from([Want::Image(self.image.text.clone())]),
+            Err(MissingInfo::Asking) => return BTreeSet::from([Query::Image(self.image.text.clone())]),
             Err(_) => return BTreeSet::new(),
         };
         match self.made() {
-            Err(Lack::Asking) => BTreeSet::from([by_digest(&named.digest)]),
+            Err(MissingInfo::Asking) => BTreeSet::from([by_digest(&named.digest)]),
             Err(_) => BTreeSet::new(),
             Ok(made) => {
                 let open = made.iter().filter(|made| made.about.is_err_and(|fact| !fact.answered()));
-                let mut wants: BTreeSet<Want> = open.map(|made| by_digest(made.manifest)).collect();
+                let mut wants: BTreeSet<Query> = open.map(|made| by_digest(made.manifest)).collect();
                 if let Ok(about) = self.shown() {
                     wants.extend(base_verdict(about, self.base_named(), self.facts).1);
                 }
@@ -158,7 +158,7 @@ impl<'a> View<'a> {
     }
 
     /// Returns the images whose files must still be read for the contract. Images that are being read do not count.
-    pub fn unread(&self) -> Vec<&'a About> {
+    pub fn unread(&self) -> Vec<&'a ImageInfo> {
         if !self.contract.is_some_and(Contract::wants_files) {
             return Vec::new();
         }
@@ -171,12 +171,13 @@ impl<'a> View<'a> {
     pub fn verdict(&self) -> Option<Verdict> {
         let contract = self.contract?;
         let index = self.about().ok()?;
-        let abouts: Vec<&About> = self.made().ok()?.iter().map(|made| made.about.ok()).collect::<Option<_>>()?;
+        let abouts: Vec<&ImageInfo> = self.made().ok()?.iter().map(|made| made.about.ok()).collect::<Option<_>>()?;
         // The entries of the index list all platforms, also if only one is inspected.
-        let abouts: Vec<About> =
-            abouts.into_iter().map(|about| About { entries: index.entries.clone(), ..about.clone() }).collect();
-        let files = |about: &About| self.files.get(&about.manifest).and_then(Files::known);
-        let sides: Vec<Side<'_>> = abouts.iter().map(|about| Side { about, files: files(about) }).collect();
+        let abouts: Vec<ImageInfo> =
+            abouts.into_iter().map(|about| ImageInfo { entries: index.entries.clone(), ..about.clone() }).collect();
+        let files = |about: &ImageInfo| self.files.get(&about.manifest).and_then(ImageFiles::known);
+        let sides: Vec<PlatformImage<'_>> =
+            abouts.iter().map(|about| PlatformImage { about, files: files(about) }).collect();
         let breaches = judge(contract, self.image, &sides);
         if !breaches.is_empty() {
             return Some(Verdict::Broken(breaches));
@@ -186,20 +187,20 @@ impl<'a> View<'a> {
 }
 
 /// Returns the images that an index lists, without attestations.
-fn images(about: &About) -> impl Iterator<Item = &Entry> {
+fn images(about: &ImageInfo) -> impl Iterator<Item = &Entry> {
     about.entries.iter().filter(|entry| entry.kind.is_empty())
 }
 
 /// Returns the platforms that an image supports.
-fn platforms(about: &About) -> Vec<Platform> {
+fn platforms(about: &ImageInfo) -> Vec<Platform> {
     let own = about.platform.iter().filter(|_| about.entries.is_empty());
     images(about).filter_map(|entry| entry.platform.as_ref()).chain(own).cloned().collect()
 }
 
-fn known<T>(fact: &Fact<T>) -> Result<&T, Lack> {
+fn known<T>(fact: &Fact<T>) -> Result<&T, MissingInfo> {
     match fact {
         Fact::Known { value, .. } => Ok(value),
-        Fact::Unknown | Fact::Asked => Err(Lack::Asking),
-        Fact::Failed { why, .. } => Err(Lack::Failed(why.clone())),
+        Fact::Unknown | Fact::Asked => Err(MissingInfo::Asking),
+        Fact::Failed { why, .. } => Err(MissingInfo::Failed(why.clone())),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::file as file_line;
 use super::*;
 use crate::contract::Contracts;
-use crate::registry::{Config, FactSource, FileKind, ImageFile, Layer, Learned, Reading, Step};
+use crate::registry::{FactSource, FileKind, ImageConfig, ImageFile, ImageLayer, QueryAnswer, ReadProgress, Step};
 use crate::sample::NOW;
 use crate::time::Time;
 
@@ -15,15 +15,15 @@ fn digest(nth: u8) -> Digest {
 const DAY: i64 = 86_400_000;
 
 /// Builds the image of a server for one platform.
-fn about(nth: u8, architecture: &str) -> About {
-    let layer = |nth: u8, size: u64, media_type: &str| Layer {
+fn about(nth: u8, architecture: &str) -> ImageInfo {
+    let layer = |nth: u8, size: u64, media_type: &str| ImageLayer {
         digest: digest(nth),
         media_type: media_type.to_owned(),
         size,
         diff_id: Some(digest(nth + 100)),
     };
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    About {
+    ImageInfo {
         digest: digest(nth),
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         entries: Vec::new(),
@@ -36,7 +36,7 @@ fn about(nth: u8, architecture: &str) -> About {
             layer(11, 30_000_000, "application/vnd.oci.image.layer.v1.tar+gzip"),
             layer(12, 1500, "application/vnd.oci.image.layer.v1.tar+zstd"),
         ],
-        config: Config {
+        config: ImageConfig {
             created: Some(Time(NOW.0 - 3 * DAY)),
             labels: [("org.opencontainers.image.version".to_owned(), "17.9".to_owned())].into(),
             entrypoint: words(&["/entry.sh", "a b"]),
@@ -48,20 +48,20 @@ fn about(nth: u8, architecture: &str) -> About {
                 Step { created: Some(Time(NOW.0 - 30 * DAY)), by: "ADD rootfs /".into(), empty: false },
                 Step { created: None, by: String::new(), empty: true },
             ],
-            ..Config::default()
+            ..ImageConfig::default()
         },
     }
 }
 
 /// Builds an index of two images and an attestation.
-fn index() -> About {
+fn index() -> ImageInfo {
     let entry = |nth: u8, architecture: &str, variant: &str, kind: &str| Entry {
         digest: digest(nth),
         platform: kind.is_empty().then(|| Platform::new("linux", architecture)),
         variant: variant.to_owned(),
         kind: kind.to_owned(),
     };
-    About {
+    ImageInfo {
         digest: digest(1),
         media_type: "application/vnd.oci.image.index.v1+json".into(),
         entries: vec![entry(2, "amd64", "", ""), entry(3, "arm64", "v8", ""), entry(4, "", "", "attestation-manifest")],
@@ -69,14 +69,14 @@ fn index() -> About {
     }
 }
 
-fn learned(facts: &mut Facts, about: &About) {
+fn learned(facts: &mut Facts, about: &ImageInfo) {
     let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
-    facts.take(Learned::About(format!("ghcr.io/a/pg@{}", about.digest), fact));
+    facts.take(QueryAnswer::About(format!("ghcr.io/a/pg@{}", about.digest), fact));
 }
 
 fn named(facts: &mut Facts, reference: &str, nth: u8) {
     let fact = Fact::Known { value: ImageFact::new(digest(nth), None), at: NOW, via: FactSource::Registry };
-    facts.take(Learned::Image(reference.into(), fact));
+    facts.take(QueryAnswer::Image(reference.into(), fact));
 }
 
 /// Returns facts that answer every query.
@@ -90,14 +90,14 @@ fn whole() -> Facts {
     debian.layers.truncate(1);
     debian.config.created = Some(Time(NOW.0 - DAY));
     let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
-    facts.take(Learned::About(format!("debian@{}", digest(50)), fact));
+    facts.take(QueryAnswer::About(format!("debian@{}", digest(50)), fact));
     facts
 }
 
 struct Asked {
     image: ImageRef,
     facts: Facts,
-    files: BTreeMap<Digest, Files>,
+    files: BTreeMap<Digest, ImageFiles>,
     contract: Option<Contract>,
     platform: Option<Platform>,
 }
@@ -108,8 +108,8 @@ impl Asked {
         Self { image, facts, files: BTreeMap::new(), contract: None, platform: None }
     }
 
-    fn view(&self) -> View<'_> {
-        View {
+    fn view(&self) -> Inspection<'_> {
+        Inspection {
             image: &self.image,
             facts: &self.facts,
             platform: self.platform.as_ref(),
@@ -172,13 +172,13 @@ fn everything_there_is_to_tell() {
 #[test]
 fn step_by_step() {
     let mut asked = Asked::new(Facts::default());
-    let about_of = |nth: u8| Want::About(format!("ghcr.io/a/pg@{}", digest(nth)));
-    assert_eq!(asked.view().wants(), [Want::Image("ghcr.io/a/pg:17".into())].into());
+    let about_of = |nth: u8| Query::About(format!("ghcr.io/a/pg@{}", digest(nth)));
+    assert_eq!(asked.view().wants(), [Query::Image("ghcr.io/a/pg:17".into())].into());
     assert_eq!(asked.shown(), "image\n  reference | ghcr.io/a/pg:17\n   | asking ghcr.io … [Quiet]\n");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
     assert_eq!(asked.view().wants(), [about_of(1)].into());
     learned(&mut asked.facts, &index());
-    assert_eq!(asked.view().wants(), [about_of(3), Want::Image("debian:12".into())].into());
+    assert_eq!(asked.view().wants(), [about_of(3), Query::Image("debian:12".into())].into());
     let text = asked.shown();
     assert!(text.contains("linux/arm64/v8 |        …  #3 [Quiet]\n"), "{text}");
     assert!(text.contains("base | asking … [Quiet]\n"), "{text}");
@@ -199,7 +199,7 @@ fn one_platform_of_interest() {
         text.contains("error | it is not made for windows/amd64, but for linux/amd64, linux/arm64 [Bad]\n"),
         "{text}"
     );
-    let lack = Lack::NotFor(
+    let lack = MissingInfo::NotFor(
         Platform::new("windows", "amd64"),
         index().entries[..2].iter().filter_map(|it| it.platform.clone()).collect(),
     );
@@ -209,7 +209,9 @@ fn one_platform_of_interest() {
 #[test]
 fn what_failed_has_a_hint() {
     let mut asked = Asked::new(Facts::default());
-    asked.facts.take(Learned::Image("ghcr.io/a/pg:17".into(), Fact::Failed { why: Why::NotFound, at: NOW }));
+    asked
+        .facts
+        .take(QueryAnswer::Image("ghcr.io/a/pg:17".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
     assert_eq!(asked.view().wants(), BTreeSet::new());
     let text = asked.shown();
     assert!(
@@ -218,8 +220,8 @@ fn what_failed_has_a_hint() {
     );
     assert!(text.contains("  hint | no node could start it;"), "{text}");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
-    let why = Why::Unreachable("gone".into());
-    asked.facts.take(Learned::About(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
+    let why = LookupError::Unreachable("gone".into());
+    asked.facts.take(QueryAnswer::About(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
     let text = asked.shown();
     assert!(text.contains("digest | #1\n") && text.contains("ghcr.io cannot be reached: gone"), "{text}");
     assert_eq!(asked.view().wants(), BTreeSet::new());
@@ -233,7 +235,7 @@ fn the_base_is_told_of() {
     debian.layers[0].diff_id = Some(digest(99));
     debian.config.created = Some(Time(NOW.0 - DAY));
     let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
-    asked.facts.take(Learned::About(format!("debian@{}", digest(51)), fact));
+    asked.facts.take(QueryAnswer::About(format!("debian@{}", digest(51)), fact));
     let text = asked.shown();
     assert!(
         text.contains(
@@ -271,17 +273,19 @@ fn the_verdict_of_a_contract() {
     let file = |path: &str, kind| ImageFile { path: path.into(), kind, size: 7 };
     let paths =
         Arc::new(vec![file("/lib", FileKind::Dir), file("/lib/a.so", FileKind::File), file("/x", FileKind::Link)]);
-    asked.files.insert(digest(2), Files::Known(paths.clone()));
-    asked.files.insert(digest(3), Files::Reading(Reading { layer: 1, layers: 2, bytes: 5_000_000, of: 30_000_000 }));
+    asked.files.insert(digest(2), ImageFiles::Known(paths.clone()));
+    asked
+        .files
+        .insert(digest(3), ImageFiles::Reading(ReadProgress { layer: 1, layers: 2, bytes: 5_000_000, of: 30_000_000 }));
     let text = asked.shown();
     assert!(text.contains("   | linux/arm64: reading layer 1 of 2, 5 MB of 30 MB … [Quiet]\n"), "{text}");
     assert!(text.ends_with("files (linux/amd64)\n   | 2 files, 21 B unpacked [Quiet]\n"), "{text}");
     let rows: Vec<String> = listed(&paths).map(file_line).map(|line| format!("{} | {}", line.key, line.text)).collect();
     assert_eq!(rows, ["     7 B | /lib/a.so", "    link | /x"]);
     assert_eq!(asked.view().unread().len(), 0, "what is being read is not to be read again");
-    asked.files.insert(digest(3), Files::Known(Arc::default()));
+    asked.files.insert(digest(3), ImageFiles::Known(Arc::default()));
     assert!(asked.shown().contains("  file-required | linux/arm64: it has no file `/lib/*.so` [Bad]\n"));
-    asked.files.insert(digest(3), Files::Known(paths));
+    asked.files.insert(digest(3), ImageFiles::Known(paths));
     assert_eq!(asked.view().verdict(), Some(Verdict::Kept(true)));
     let wire = asked.view().wire(true).unwrap();
     assert_eq!((wire.contract.unwrap().kept, wire.files.unwrap().len()), (Some(true), 3));
@@ -291,7 +295,7 @@ fn the_verdict_of_a_contract() {
 fn a_single_image_that_starts_nothing() {
     let mut asked = Asked::new(Facts::default());
     named(&mut asked.facts, "ghcr.io/a/pg:17", 2);
-    let bare = About { config: Config::default(), annotations: BTreeMap::new(), ..about(2, "amd64") };
+    let bare = ImageInfo { config: ImageConfig::default(), annotations: BTreeMap::new(), ..about(2, "amd64") };
     learned(&mut asked.facts, &bare);
     let text = asked.shown();
     assert!(text.contains("kind | OCI image, no index\n"), "{text}");
@@ -304,5 +308,5 @@ fn a_single_image_that_starts_nothing() {
     assert!(text.contains("platforms\n  linux/amd64 |    30 MB  #2\n"), "{text}");
     // A base from the configuration is queried.
     asked.facts = asked.facts.with_bases(&[("ghcr.io/a/pg".to_owned(), "debian:12".to_owned())].into());
-    assert_eq!(asked.view().wants(), [Want::Image("debian:12".into())].into());
+    assert_eq!(asked.view().wants(), [Query::Image("debian:12".into())].into());
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Lack, Made, Verdict, View, images, platforms};
+use super::{Inspection, Made, MissingInfo, Verdict, images, platforms};
 use crate::check::failure;
-use crate::registry::{About, FileKind, Files, ImageFile, Layer, Reading};
-use crate::registry::{BASE_DIGEST, BASE_NAME, Base};
+use crate::registry::{BASE_DIGEST, BASE_NAME, BaseStatus};
+use crate::registry::{FileKind, ImageFile, ImageFiles, ImageInfo, ImageLayer, ReadProgress};
 use crate::size::size;
 use crate::time::{Time, age};
 use crate::version::constancy;
@@ -58,7 +58,7 @@ fn section(title: impl Into<String>, lines: Vec<Line>) -> Option<Section> {
     (!lines.is_empty()).then(|| Section { title: title.into(), lines })
 }
 
-impl View<'_> {
+impl Inspection<'_> {
     /// Returns all information as sections, most important first. `offset` is in seconds east of UTC, for
     /// clock times.
     ///
@@ -111,7 +111,7 @@ impl View<'_> {
                 });
                 lines.extend(self.based(now, offset));
             }
-            Err(lack @ Lack::NotFor(..)) => lines.extend(self.lack(&lack)),
+            Err(lack @ MissingInfo::NotFor(..)) => lines.extend(self.lack(&lack)),
             // The lines for `about` already gave this reason.
             Err(_) if self.about().is_err() => {}
             Err(lack) => lines.extend(self.lack(&lack)),
@@ -120,14 +120,14 @@ impl View<'_> {
     }
 
     /// Describes why information is missing, with a hint.
-    fn lack(&self, lack: &Lack) -> Vec<Line> {
+    fn lack(&self, lack: &MissingInfo) -> Vec<Line> {
         match lack {
-            Lack::Asking => vec![toned(Tone::Quiet, "", format!("asking {} …", self.image.host))],
-            Lack::Failed(why) => {
+            MissingInfo::Asking => vec![toned(Tone::Quiet, "", format!("asking {} …", self.image.host))],
+            MissingInfo::Failed(why) => {
                 let said = failure(self.image, why, false);
                 vec![toned(Tone::Bad, "error", said.message), toned(Tone::Quiet, "hint", said.hint)]
             }
-            Lack::NotFor(platform, made) => {
+            MissingInfo::NotFor(platform, made) => {
                 let made: Vec<String> = made.iter().map(ToString::to_string).collect();
                 let text = format!("it is not made for {platform}, but for {}", made.join(", "));
                 vec![toned(Tone::Bad, "error", text)]
@@ -137,12 +137,12 @@ impl View<'_> {
 
     fn based(&self, now: Time, offset: i32) -> Vec<Line> {
         match self.base() {
-            Base::Asking => vec![toned(Tone::Quiet, "base", "asking …")],
-            Base::Unknown { why } => vec![toned(Tone::Quiet, "base", format!("unknown: {why}"))],
-            Base::UpToDate { name, digest } => {
+            BaseStatus::Asking => vec![toned(Tone::Quiet, "base", "asking …")],
+            BaseStatus::Unknown { why } => vec![toned(Tone::Quiet, "base", format!("unknown: {why}"))],
+            BaseStatus::UpToDate { name, digest } => {
                 vec![toned(Tone::Good, "base", format!("{name}, up to date (@{})", digest.short()))]
             }
-            Base::Outdated { name, since, now: newer } => {
+            BaseStatus::Outdated { name, since, now: newer } => {
                 let since = since.map(|at| format!(" since {}", moment(at, now, offset))).unwrap_or_default();
                 vec![
                     toned(Tone::Warn, "base", format!("{name}, out of date{since}: it is @{} now", newer.short())),
@@ -181,7 +181,7 @@ impl View<'_> {
         }
         let unread = self.made().unwrap_or_default();
         for made in unread.iter().filter(|_| contract.wants_files()) {
-            if let Some(state @ (Files::Reading(_) | Files::Failed(_))) = self.files.get(made.manifest) {
+            if let Some(state @ (ImageFiles::Reading(_) | ImageFiles::Failed(_))) = self.files.get(made.manifest) {
                 let on = made.platform.map(ToString::to_string).unwrap_or_default();
                 lines
                     .extend(files(state).into_iter().map(|line| Line { text: format!("{on}: {}", line.text), ..line }));
@@ -191,7 +191,7 @@ impl View<'_> {
     }
 
     /// Lists each platform with its size and digest, then the other entries of the index.
-    fn sizes(&self, about: &About) -> Vec<Line> {
+    fn sizes(&self, about: &ImageInfo) -> Vec<Line> {
         let mut lines: Vec<Line> = self.made().unwrap_or_default().iter().map(one_size).collect();
         let others = about.entries.len() - images(about).count();
         if others > 0 {
@@ -222,7 +222,7 @@ fn one_size(made: &Made<'_>) -> Line {
 }
 
 /// Names the kind of manifest: `OCI index of 2 images`.
-fn kind(about: &About) -> String {
+fn kind(about: &ImageInfo) -> String {
     let maker = if about.media_type.contains("docker") { "Docker" } else { "OCI" };
     match images(about).count() {
         0 => format!("{maker} image, no index"),
@@ -237,7 +237,7 @@ fn moment(at: Time, now: Time, offset: i32) -> String {
     format!("{} {}{ago}", at.date(offset), &clock[..5])
 }
 
-fn runs(about: &About) -> Vec<Line> {
+fn runs(about: &ImageInfo) -> Vec<Line> {
     let config = &about.config;
     let mut lines = Vec::new();
     let mut add = |key: &str, text: String| {
@@ -279,12 +279,12 @@ fn pairs(pairs: &std::collections::BTreeMap<String, String>) -> Vec<Line> {
         .collect()
 }
 
-fn layers(layers: &[Layer]) -> Vec<Line> {
+fn layers(layers: &[ImageLayer]) -> Vec<Line> {
     let packing = |kind: &str| {
         let known = ["gzip", "zstd"].into_iter().find(|packing| kind.ends_with(packing));
         known.unwrap_or(if kind.contains("tar") { "tar" } else { "?" }).to_owned()
     };
-    let one = |(nth, layer): (usize, &Layer)| {
+    let one = |(nth, layer): (usize, &ImageLayer)| {
         line(
             format!("{:>2}", nth + 1),
             format!("{:>8}  {:<4}  {}", size(layer.size), packing(&layer.media_type), layer.digest),
@@ -293,7 +293,7 @@ fn layers(layers: &[Layer]) -> Vec<Line> {
     layers.iter().enumerate().map(one).collect()
 }
 
-fn history(about: &About, offset: i32) -> Vec<Line> {
+fn history(about: &ImageInfo, offset: i32) -> Vec<Line> {
     let one = |step: &crate::registry::Step| {
         let when = step.created.map(|at| at.date(offset)).unwrap_or_default();
         let tone = if step.empty { Tone::Quiet } else { Tone::Plain };
@@ -302,14 +302,16 @@ fn history(about: &About, offset: i32) -> Vec<Line> {
     about.config.history.iter().map(one).collect()
 }
 
-fn files(files: &Files) -> Vec<Line> {
+fn files(files: &ImageFiles) -> Vec<Line> {
     match files {
-        Files::Reading(Reading { layer, layers, bytes, of }) => {
+        ImageFiles::Reading(ReadProgress { layer, layers, bytes, of }) => {
             let text = format!("reading layer {layer} of {layers}, {} of {} …", size(*bytes), size(*of));
             vec![toned(Tone::Quiet, "", text)]
         }
-        Files::Failed(why) => vec![toned(Tone::Bad, "error", format!("its files could not be read: {}", why.text()))],
-        Files::Known(files) => {
+        ImageFiles::Failed(why) => {
+            vec![toned(Tone::Bad, "error", format!("its files could not be read: {}", why.text()))]
+        }
+        ImageFiles::Known(files) => {
             let all: u64 = files.iter().map(|file| file.size).sum();
             let count = counted(listed(files).count(), "file");
             vec![toned(Tone::Quiet, "", format!("{count}, {} unpacked", size(all)))]

@@ -1,22 +1,22 @@
 //! Information about a reference, in the `--json` format.
 
-use super::{Lack, Verdict, View};
-use crate::registry::Base;
-use crate::registry::Files;
+use super::{Inspection, MissingInfo, Verdict};
+use crate::registry::BaseStatus;
+use crate::registry::ImageFiles;
 use crate::wire::v1;
 
-impl View<'_> {
+impl Inspection<'_> {
     /// Builds the `--json` view. `files` adds the paths that were read.
     ///
     /// # Errors
     /// The reason why information is missing.
-    pub fn wire(&self, files: bool) -> Result<v1::Inspect, Lack> {
+    pub fn wire(&self, files: bool) -> Result<v1::Inspect, MissingInfo> {
         let (named, index, about) = (self.named()?, self.about()?, self.shown()?);
         let platforms = self.made()?.into_iter().map(|made| v1::InspectPlatform {
             platform: made.platform.cloned(),
             variant: made.variant.to_owned(),
             digest: made.manifest.clone(),
-            size: made.about.ok().map(crate::registry::About::size),
+            size: made.about.ok().map(crate::registry::ImageInfo::size),
         });
         let contract = self.contract.map(|contract| {
             let (kept, breaches) = match self.verdict() {
@@ -39,12 +39,12 @@ impl View<'_> {
             config: about.config.clone(),
             base: base(self.base()),
             contract,
-            files: self.files.get(&about.manifest).filter(|_| files).and_then(Files::known).map(<[_]>::to_vec),
+            files: self.files.get(&about.manifest).filter(|_| files).and_then(ImageFiles::known).map(<[_]>::to_vec),
         })
     }
 }
 
-fn base(base: Base) -> v1::InspectBase {
+fn base(base: BaseStatus) -> v1::InspectBase {
     let unknown = |why: String| v1::InspectBase {
         state: "unknown".to_owned(),
         name: None,
@@ -60,9 +60,9 @@ fn base(base: Base) -> v1::InspectBase {
         why: None,
     };
     match base {
-        Base::UpToDate { name, digest } => told("up-to-date", name, digest, None),
-        Base::Outdated { name, since, now } => told("outdated", name, now, since),
-        Base::Unknown { why } => unknown(why),
-        Base::Asking => unknown("not found out".to_owned()),
+        BaseStatus::UpToDate { name, digest } => told("up-to-date", name, digest, None),
+        BaseStatus::Outdated { name, since, now } => told("outdated", name, now, since),
+        BaseStatus::Unknown { why } => unknown(why),
+        BaseStatus::Asking => unknown("not found out".to_owned()),
     }
 }

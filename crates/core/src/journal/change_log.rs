@@ -2,19 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::journal::{ChangeState, Sighting, Slot, UnitState};
-use crate::plan::Record;
+use crate::journal::{ChangeState, ExternalDeploy, Slot, UnitState};
+use crate::plan::ChangeRecord;
 
 /// One change of a group: its slot, and its record once it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct ChangeEntry {
     /// The change's slot, as last read.
     pub slot: Slot,
     /// The change's record; `None` if it was not read yet, or no longer exists.
-    pub record: Option<Record>,
+    pub record: Option<ChangeRecord>,
 }
 
-impl Entry {
+impl ChangeEntry {
     /// Returns the number of services that the change updates; before the record is read, the number of
     /// units in the slot.
     pub fn units(&self) -> usize {
@@ -40,22 +40,22 @@ pub enum Ownership {
 
 /// The changes of one group by number, and the external deploys observed in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
-    entries: BTreeMap<u64, Entry>,
+pub struct ChangeLog {
+    entries: BTreeMap<u64, ChangeEntry>,
     /// The ids of changes whose record does not exist: reading it again is useless.
     gone: BTreeSet<String>,
     /// The config id and version index of the slot whose owner showed no sign of life.
     silent: Option<(String, u64)>,
     /// The external deploys, newest first; `None` until they were read.
-    seen: Option<Vec<Sighting>>,
+    seen: Option<Vec<ExternalDeploy>>,
 }
 
-impl History {
+impl ChangeLog {
     /// Adds or replaces a slot; a record already known for the same change is kept.
     pub(crate) fn learn_slot(&mut self, slot: Slot) {
         let record =
             self.entries.get(&slot.seq).filter(|old| old.slot.change == slot.change).and_then(|old| old.record.clone());
-        self.entries.insert(slot.seq, Entry { slot, record });
+        self.entries.insert(slot.seq, ChangeEntry { slot, record });
     }
 
     /// Adds or replaces a slot whose owner shows no sign of life.
@@ -65,7 +65,7 @@ impl History {
     }
 
     /// Returns the ownership of an unfinished change.
-    pub fn hold(&self, entry: &Entry) -> Ownership {
+    pub fn hold(&self, entry: &ChangeEntry) -> Ownership {
         let Slot { config, index, labels, .. } = &entry.slot;
         if labels.owner.is_empty() {
             Ownership::GivenUp
@@ -82,12 +82,12 @@ impl History {
         for slot in slots {
             let record =
                 old.remove(&slot.seq).filter(|entry| entry.slot.change == slot.change).and_then(|entry| entry.record);
-            self.entries.insert(slot.seq, Entry { slot, record });
+            self.entries.insert(slot.seq, ChangeEntry { slot, record });
         }
     }
 
     /// Adds a change's record; `None` means that it does not exist.
-    pub(crate) fn learn_record(&mut self, change: &str, record: Option<Record>) {
+    pub(crate) fn learn_record(&mut self, change: &str, record: Option<ChangeRecord>) {
         match record {
             Some(record) => {
                 if let Some(entry) = self.entries.values_mut().find(|entry| entry.slot.change == change) {
@@ -101,14 +101,14 @@ impl History {
     }
 
     /// Replaces the group's external deploys by those of all sources.
-    pub(crate) fn learn_sightings(&mut self, mut seen: Vec<Sighting>) {
+    pub(crate) fn learn_sightings(&mut self, mut seen: Vec<ExternalDeploy>) {
         seen.sort_by(|one, other| (other.at, &other.record).cmp(&(one.at, &one.record)));
         self.seen = Some(seen);
     }
 
     /// Returns the external deploys that were observed running well, newest first; empty until they were
     /// read.
-    pub fn sightings(&self) -> impl Iterator<Item = &Sighting> {
+    pub fn sightings(&self) -> impl Iterator<Item = &ExternalDeploy> {
         self.seen.iter().flatten()
     }
 
@@ -123,12 +123,12 @@ impl History {
     }
 
     /// Returns the changes, newest first.
-    pub fn newest_first(&self) -> impl Iterator<Item = &Entry> {
+    pub fn newest_first(&self) -> impl Iterator<Item = &ChangeEntry> {
         self.entries.values().rev()
     }
 
     /// Returns the newest change.
-    pub fn newest(&self) -> Option<&Entry> {
+    pub fn newest(&self) -> Option<&ChangeEntry> {
         self.entries.values().next_back()
     }
 
@@ -139,7 +139,7 @@ impl History {
     }
 
     /// Returns the change with this id, or the only change whose id starts with it.
-    pub fn find(&self, change: &str) -> Option<&Entry> {
+    pub fn find(&self, change: &str) -> Option<&ChangeEntry> {
         let mut found = self.entries.values().filter(|entry| entry.slot.change.starts_with(change));
         match (found.next(), found.next()) {
             (Some(entry), None) => Some(entry),
@@ -148,12 +148,12 @@ impl History {
     }
 
     /// Returns the unfinished change; a group has at most one.
-    pub fn unfinished(&self) -> Option<&Entry> {
+    pub fn unfinished(&self) -> Option<&ChangeEntry> {
         self.newest_first().find(|entry| !entry.slot.labels.state.is_terminal())
     }
 
     /// Returns the newest change that is done: its pin document is in force.
-    pub fn in_force(&self) -> Option<&Entry> {
+    pub fn in_force(&self) -> Option<&ChangeEntry> {
         self.newest_first().find(|entry| entry.slot.labels.state == ChangeState::Done)
     }
 

@@ -9,13 +9,13 @@ use serde_json::Value;
 
 use super::VERSION;
 use crate::image::Digest;
-use crate::plan::{Action, Credentials, Effect, ImageWithDigest, Kind, Record, Unit, UnknownKeys};
-use crate::swarm::{Place, Places, UntouchedHash};
+use crate::plan::{ChangeRecord, Credentials, ImageWithDigest, Kind, TaskImpact, Unit, UnitAction, UnknownKeys};
+use crate::swarm::{EditableFields, Place, UntouchedHash};
 use crate::time::Time;
 
 /// One external deploy: a service that was observed running well with its image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sighting {
+pub struct ExternalDeploy {
     /// The id of the record that holds the observation.
     pub record: String,
     /// The engine's id of the service.
@@ -27,7 +27,7 @@ pub struct Sighting {
     /// The host names of its tasks' nodes, joined by commas.
     pub node: String,
     /// The editable fields of its spec: image, platforms and force counter.
-    pub places: Places,
+    pub places: EditableFields,
     /// The image's digest; `None` if only a tag was known.
     pub digest: Option<Digest>,
     /// The hash of all other fields of its spec.
@@ -38,7 +38,7 @@ pub struct Sighting {
     pub by: String,
 }
 
-impl Sighting {
+impl ExternalDeploy {
     /// Returns the unit that holds the observation in a record.
     pub(crate) fn unit(&self) -> Unit {
         let image = ImageWithDigest { image: self.places.image.clone(), digest: self.digest.clone() };
@@ -51,11 +51,11 @@ impl Sighting {
             service_id: self.service_id.clone(),
             member: self.member.clone(),
             node: self.node.clone(),
-            action: Action::None,
+            action: UnitAction::None,
             from: image.clone(),
             to: image,
             reasons: Vec::new(),
-            effect: Effect::default(),
+            effect: TaskImpact::default(),
             edits: Vec::new(),
             rest: self.rest.clone(),
             engine_rolls_back: false,
@@ -67,9 +67,9 @@ impl Sighting {
         }
     }
 
-    fn read(record: &Record, unit: &Unit) -> Option<Self> {
+    fn read(record: &ChangeRecord, unit: &Unit) -> Option<Self> {
         let place = |key: &str| -> Option<Place> { serde_json::from_value(unit.extra.get(key)?.clone()).ok() };
-        let places = Places {
+        let places = EditableFields {
             image: unit.to.image.clone(),
             platforms: place("platforms")?,
             force: place("force")?,
@@ -92,9 +92,9 @@ impl Sighting {
 
 /// Returns the external deploys in a record; empty if the record is of another kind, or of another protocol
 /// version.
-pub fn sightings(record: &Record) -> Vec<Sighting> {
+pub fn sightings(record: &ChangeRecord) -> Vec<ExternalDeploy> {
     if record.plan.kind != Kind::Seen || record.v != VERSION {
         return Vec::new();
     }
-    record.plan.units.iter().filter_map(|unit| Sighting::read(record, unit)).collect()
+    record.plan.units.iter().filter_map(|unit| ExternalDeploy::read(record, unit)).collect()
 }

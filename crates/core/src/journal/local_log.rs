@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::journal::{ChangeState, Sighting, Slot, UnitState, sightings as sightings_of};
-use crate::plan::Record;
+use crate::journal::{ChangeState, ExternalDeploy, Slot, UnitState, sightings as sightings_of};
+use crate::plan::ChangeRecord;
 use crate::swarm::GroupKey;
 use crate::time::Time;
 
@@ -30,13 +30,13 @@ pub struct LoggedEvent {
     pub group: GroupKey,
     /// The event's kind, with its data.
     #[serde(flatten)]
-    pub what: What,
+    pub what: EventPayload,
 }
 
 /// A known kind of event, or one that a newer version wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum What {
+pub enum EventPayload {
     /// A kind that this version knows.
     Known(Kind),
     /// Any other kind; its keys are kept unchanged.
@@ -50,7 +50,7 @@ pub enum Kind {
     /// The change is about to be claimed; written before anything is written to the swarm.
     Prepare {
         /// The change's record, with the complete plan.
-        record: Box<Record>,
+        record: Box<ChangeRecord>,
     },
     /// The change's slot was created: the change has begun.
     Claimed {
@@ -84,29 +84,29 @@ pub enum Kind {
     /// An external deploy that a console observed; it belongs to no change.
     Seen {
         /// The record of kind `seen`.
-        record: Box<Record>,
+        record: Box<ChangeRecord>,
     },
 }
 
 impl LoggedEvent {
     /// Creates an event of the current format version.
     pub fn new(at: Time, change: &str, group: &GroupKey, kind: Kind) -> Self {
-        let what = What::Known(kind);
+        let what = EventPayload::Known(kind);
         Self { v: VERSION, at, change: change.to_owned(), group: group.clone(), what }
     }
 
     /// Returns the event's kind; `None` if this version does not know it.
     pub fn kind(&self) -> Option<&Kind> {
         match &self.what {
-            What::Known(kind) => Some(kind),
-            What::Unknown(_) => None,
+            EventPayload::Known(kind) => Some(kind),
+            EventPayload::Unknown(_) => None,
         }
     }
 }
 
 /// Returns the external deploys among the events, by group.
-pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LoggedEvent>) -> BTreeMap<GroupKey, Vec<Sighting>> {
-    let mut by_group: BTreeMap<GroupKey, Vec<Sighting>> = BTreeMap::new();
+pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LoggedEvent>) -> BTreeMap<GroupKey, Vec<ExternalDeploy>> {
+    let mut by_group: BTreeMap<GroupKey, Vec<ExternalDeploy>> = BTreeMap::new();
     for event in events {
         if let Some(Kind::Seen { record }) = event.kind() {
             by_group.entry(event.group.clone()).or_default().extend(sightings_of(record));
@@ -122,7 +122,7 @@ pub struct LoggedChange {
     pub group: GroupKey,
     /// The change's record; `None` if its line is lost, or if only later events were written on this
     /// machine.
-    pub prepared: Option<Box<Record>>,
+    pub prepared: Option<Box<ChangeRecord>>,
     /// The change's number and its slot's config id; `None` if it was not claimed from this machine.
     pub claimed: Option<(u64, String)>,
     /// The cause of a refused claim, for display.
@@ -205,7 +205,7 @@ mod tests {
         GroupKey { kind: GroupKind::Database, name: "storefront".into() }
     }
 
-    fn record(change: &str) -> Record {
+    fn record(change: &str) -> ChangeRecord {
         let plan = v1::Plan {
             v: 1,
             id: "plan".into(),
@@ -221,7 +221,7 @@ mod tests {
             findings: Vec::new(),
             extra: v1::UnknownKeys::new(),
         };
-        Record { v: 1, change: change.into(), plan, extra: v1::UnknownKeys::new() }
+        ChangeRecord { v: 1, change: change.into(), plan, extra: v1::UnknownKeys::new() }
     }
 
     fn event(change: &str, kind: Kind) -> LoggedEvent {

@@ -10,17 +10,17 @@ pub mod local_log;
 mod prune;
 mod slot;
 
-pub use change_log::{Entry, History, Ownership};
-pub use external::{Sighting, sightings};
+pub use change_log::{ChangeEntry, ChangeLog, Ownership};
+pub use external::{ExternalDeploy, sightings};
 pub use liveness::{STILL, SlotInactivity};
-pub use prune::{Part, Stored, doomed};
+pub use prune::{JournalObject, StoredConfig, doomed};
 pub use slot::{Slot, SlotLabels, slot_name};
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Record;
+use crate::plan::ChangeRecord;
 use crate::swarm::hex;
 
 /// The version of the journal's protocol. Objects of a higher version are displayed, but never resumed,
@@ -45,7 +45,7 @@ pub const LABEL_SEEN: &str = "pinnace.seen";
 pub const RECORD_LIMIT: usize = 1_023_999;
 
 /// Returns the size of a record's JSON as the journal stores it, in bytes.
-pub fn record_size(record: &Record) -> usize {
+pub fn record_size(record: &ChangeRecord) -> usize {
     serde_json::to_vec(record).map_or(usize::MAX, |data| data.len())
 }
 

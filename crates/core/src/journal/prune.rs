@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ChangeState, LOG, RECORD, SLOT, Slot, UnitState};
-use crate::plan::{Kind, Record};
+use crate::plan::{ChangeRecord, Kind};
 use crate::time::Time;
 
 /// The number of newest changes of a group that are always kept. A claim that is made after a stale read
@@ -19,18 +19,18 @@ const BYTES: usize = 4_000_000;
 
 /// One config of the journal.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stored {
+pub struct StoredConfig {
     /// The config's id.
     pub id: String,
     /// The size of data, name and labels, in bytes.
     pub bytes: usize,
     /// The parsed content.
-    pub part: Part,
+    pub part: JournalObject,
 }
 
 /// The content of a journal config.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Part {
+pub enum JournalObject {
     /// The state of one change.
     Slot(Box<Slot>),
     /// The record of a change, or of external deploys.
@@ -38,7 +38,7 @@ pub enum Part {
         /// The change's id, from the config's name.
         change: String,
         /// The parsed record; `None` if it cannot be read.
-        record: Option<Box<Record>>,
+        record: Option<Box<ChangeRecord>>,
     },
     /// The log of one owner's work on a change.
     Log {
@@ -47,7 +47,7 @@ pub enum Part {
     },
 }
 
-impl Stored {
+impl StoredConfig {
     /// Parses a config; `None` if it does not belong to the journal.
     pub fn read(
         id: &str,
@@ -58,12 +58,12 @@ impl Stored {
         data: &[u8],
     ) -> Option<Self> {
         let part = if name.starts_with(SLOT) {
-            Part::Slot(Box::new(Slot::read(id, index, created, name, labels)?))
+            JournalObject::Slot(Box::new(Slot::read(id, index, created, name, labels)?))
         } else if let Some(change) = name.strip_prefix(RECORD) {
-            Part::Record { change: change.to_owned(), record: serde_json::from_slice(data).ok().map(Box::new) }
+            JournalObject::Record { change: change.to_owned(), record: serde_json::from_slice(data).ok().map(Box::new) }
         } else {
             let (change, _owner) = name.strip_prefix(LOG)?.rsplit_once('.')?;
-            Part::Log { change: change.to_owned() }
+            JournalObject::Log { change: change.to_owned() }
         };
         let text: usize = labels.iter().map(|(key, value)| key.len() + value.len()).sum();
         Some(Self { id: id.to_owned(), bytes: data.len() + name.len() + text, part })
@@ -71,16 +71,16 @@ impl Stored {
 }
 
 /// Objects that are removed together, in this order: a slot, its record, its logs.
-struct Chain {
+struct DeletionChain {
     ids: Vec<String>,
     bytes: usize,
 }
 
 /// All stored objects: slots by group hash and number, records and logs by change.
-struct Store<'a> {
-    slots: BTreeMap<&'a str, BTreeMap<u64, (&'a Stored, &'a Slot)>>,
-    records: BTreeMap<&'a str, (&'a Stored, Option<&'a Record>)>,
-    logs: BTreeMap<&'a str, Vec<&'a Stored>>,
+struct StoreIndex<'a> {
+    slots: BTreeMap<&'a str, BTreeMap<u64, (&'a StoredConfig, &'a Slot)>>,
+    records: BTreeMap<&'a str, (&'a StoredConfig, Option<&'a ChangeRecord>)>,
+    logs: BTreeMap<&'a str, Vec<&'a StoredConfig>>,
 }
 
 /// Returns the ids of the objects to remove. Each inner list belongs together and is removed in its order;
@@ -91,17 +91,17 @@ struct Store<'a> {
 /// removed, beyond 50 per group and beyond 4 MB in total. A record without a slot is removed once it can
 /// never be claimed, that is once its group has a slot newer than the record's parent. Of the external
 /// deploys, the newest of every service is kept, and 50 records per group. No wall clock decides anything.
-pub fn doomed(stored: &[Stored]) -> Vec<Vec<String>> {
-    let store = Store::of(stored);
+pub fn doomed(stored: &[StoredConfig]) -> Vec<Vec<String>> {
+    let store = StoreIndex::of(stored);
     let mut gone = store.strays();
     let mut left: usize = stored.iter().map(|one| one.bytes).sum();
     left -= gone.iter().map(|chain| chain.bytes).sum::<usize>();
-    let mut queues: Vec<(usize, std::vec::IntoIter<Chain>)> = Vec::new();
+    let mut queues: Vec<(usize, std::vec::IntoIter<DeletionChain>)> = Vec::new();
     for (all, candidates) in store.seen().into_iter().chain(store.changes()) {
         let bytes = all.bytes;
         let over = all.count.saturating_sub(MOST).min(candidates.len());
         let mut queue = candidates.into_iter();
-        let first: Vec<Chain> = queue.by_ref().take(over).collect();
+        let first: Vec<DeletionChain> = queue.by_ref().take(over).collect();
         let freed: usize = first.iter().map(|chain| chain.bytes).sum();
         left -= freed;
         gone.extend(first);
@@ -120,50 +120,53 @@ pub fn doomed(stored: &[Stored]) -> Vec<Vec<String>> {
 }
 
 /// The number and total size of a group's objects of one kind.
-struct All {
+struct GroupUsage {
     count: usize,
     bytes: usize,
 }
 
-impl<'a> Store<'a> {
-    fn of(stored: &'a [Stored]) -> Self {
+impl<'a> StoreIndex<'a> {
+    fn of(stored: &'a [StoredConfig]) -> Self {
         let mut store = Self { slots: BTreeMap::new(), records: BTreeMap::new(), logs: BTreeMap::new() };
         for one in stored {
             match &one.part {
-                Part::Slot(slot) => {
+                JournalObject::Slot(slot) => {
                     store.slots.entry(&slot.group_hash).or_default().insert(slot.seq, (one, slot));
                 }
-                Part::Record { change, record } => {
+                JournalObject::Record { change, record } => {
                     store.records.insert(change, (one, record.as_deref()));
                 }
-                Part::Log { change } => store.logs.entry(change).or_default().push(one),
+                JournalObject::Log { change } => store.logs.entry(change).or_default().push(one),
             }
         }
         store
     }
 
-    fn chain(&self, slot: Option<&Stored>, change: &str) -> Chain {
+    fn chain(&self, slot: Option<&StoredConfig>, change: &str) -> DeletionChain {
         let record = self.records.get(change).map(|(stored, _)| *stored);
         let logs = self.logs.get(change).into_iter().flatten().copied();
-        let all: Vec<&Stored> = slot.into_iter().chain(record).chain(logs).collect();
-        Chain { ids: all.iter().map(|one| one.id.clone()).collect(), bytes: all.iter().map(|one| one.bytes).sum() }
+        let all: Vec<&StoredConfig> = slot.into_iter().chain(record).chain(logs).collect();
+        DeletionChain {
+            ids: all.iter().map(|one| one.id.clone()).collect(),
+            bytes: all.iter().map(|one| one.bytes).sum(),
+        }
     }
 
     /// Returns the totals of each group's changes, and the removable ones, oldest first.
-    fn changes(&self) -> Vec<(All, Vec<Chain>)> {
-        let of = |slots: &BTreeMap<u64, (&'a Stored, &'a Slot)>| {
+    fn changes(&self) -> Vec<(GroupUsage, Vec<DeletionChain>)> {
+        let of = |slots: &BTreeMap<u64, (&'a StoredConfig, &'a Slot)>| {
             let stays = self.stays(slots);
-            let chains: Vec<(bool, Chain)> = slots
+            let chains: Vec<(bool, DeletionChain)> = slots
                 .iter()
                 .map(|(seq, (one, slot))| (stays.contains(seq), self.chain(Some(one), &slot.change)))
                 .collect();
-            let all = All { count: chains.len(), bytes: chains.iter().map(|(_, chain)| chain.bytes).sum() };
+            let all = GroupUsage { count: chains.len(), bytes: chains.iter().map(|(_, chain)| chain.bytes).sum() };
             (all, chains.into_iter().filter(|(stays, _)| !stays).map(|(_, chain)| chain).collect())
         };
         self.slots.values().map(of).collect()
     }
 
-    fn stays(&self, slots: &BTreeMap<u64, (&Stored, &Slot)>) -> BTreeSet<u64> {
+    fn stays(&self, slots: &BTreeMap<u64, (&StoredConfig, &Slot)>) -> BTreeSet<u64> {
         let mut stays: BTreeSet<u64> = slots.keys().rev().take(NEWEST).copied().collect();
         let in_force = slots.values().rev().find(|(_, slot)| slot.labels.state == ChangeState::Done);
         stays.extend(in_force.map(|(_, slot)| slot.seq));
@@ -186,11 +189,11 @@ impl<'a> Store<'a> {
 
     /// Returns the records that can never be claimed any more, and the logs of changes that no longer
     /// exist.
-    fn strays(&self) -> Vec<Chain> {
+    fn strays(&self) -> Vec<DeletionChain> {
         let claimed: BTreeSet<&str> =
             self.slots.values().flat_map(BTreeMap::values).map(|(_, slot)| slot.change.as_str()).collect();
         let newest = |hash: &str| self.slots.get(hash).and_then(|slots| slots.keys().next_back()).copied();
-        let dead = |record: &Record| {
+        let dead = |record: &ChangeRecord| {
             let is_over = newest(&record.plan.group.hash()).is_some_and(|newest| newest > record.plan.parent);
             record.v == super::VERSION && record.plan.kind != Kind::Seen && is_over
         };
@@ -202,15 +205,15 @@ impl<'a> Store<'a> {
 
     /// Returns the totals of each group's records of external deploys, and the removable ones, oldest
     /// first.
-    fn seen(&self) -> Vec<(All, Vec<Chain>)> {
-        let mut groups: BTreeMap<String, Vec<(&str, &Record)>> = BTreeMap::new();
+    fn seen(&self) -> Vec<(GroupUsage, Vec<DeletionChain>)> {
+        let mut groups: BTreeMap<String, Vec<(&str, &ChangeRecord)>> = BTreeMap::new();
         for (change, (_, record)) in &self.records {
             let Some(record) = record.filter(|one| one.plan.kind == Kind::Seen && one.v == super::VERSION) else {
                 continue;
             };
             groups.entry(record.plan.group.hash()).or_default().push((change, record));
         }
-        let of = |records: Vec<(&str, &Record)>| {
+        let of = |records: Vec<(&str, &ChangeRecord)>| {
             let mut known: BTreeSet<&str> = BTreeSet::new();
             let mut chains = Vec::new();
             let mut bytes = 0;
@@ -225,7 +228,7 @@ impl<'a> Store<'a> {
                 }
             }
             chains.reverse();
-            (All { count: records.len(), bytes }, chains)
+            (GroupUsage { count: records.len(), bytes }, chains)
         };
         groups.into_values().map(of).collect()
     }

@@ -4,18 +4,18 @@ use super::*;
 use crate::swarm::GroupKey;
 
 /// The objects of one group: each change has a slot, a record of a given size and a log of 100 bytes.
-struct Shelf {
-    stored: Vec<Stored>,
+struct StoreSample {
+    stored: Vec<StoredConfig>,
     group: GroupKey,
 }
 
-impl Shelf {
+impl StoreSample {
     fn new(group: &str) -> Self {
         Self { stored: Vec::new(), group: GroupKey::parse(group).unwrap() }
     }
 
     fn put(&mut self, name: &str, labels: &BTreeMap<String, String>, bytes: usize, data: &[u8]) {
-        let mut one = Stored::read(&format!("{}:{name}", self.group.name), 1, None, name, labels, data).unwrap();
+        let mut one = StoredConfig::read(&format!("{}:{name}", self.group.name), 1, None, name, labels, data).unwrap();
         one.bytes = bytes;
         self.stored.push(one);
     }
@@ -48,7 +48,7 @@ impl Shelf {
     }
 }
 
-fn gone(stored: &[Stored]) -> (Vec<u64>, Vec<String>) {
+fn gone(stored: &[StoredConfig]) -> (Vec<u64>, Vec<String>) {
     let (mut numbers, mut others) = (Vec::new(), Vec::new());
     for chain in doomed(stored) {
         let (group, _) = chain[0].split_once(':').unwrap();
@@ -66,8 +66,8 @@ fn gone(stored: &[Stored]) -> (Vec<u64>, Vec<String>) {
 }
 
 /// Returns a hundred failed changes of a group; `but` gives the exceptions as (number, state, letters).
-fn hundred(but: &[(u64, &str, &str)]) -> Shelf {
-    let mut shelf = Shelf::new("stack/shop");
+fn hundred(but: &[(u64, &str, &str)]) -> StoreSample {
+    let mut shelf = StoreSample::new("stack/shop");
     for seq in 1..=100 {
         let other = but.iter().find(|(at, ..)| *at == seq);
         let (_, state, letters) = other.copied().unwrap_or((seq, "failed", "U-"));
@@ -79,7 +79,7 @@ fn hundred(but: &[(u64, &str, &str)]) -> Shelf {
 #[test]
 fn fifty_of_a_group_stay() {
     assert_eq!(hundred(&[]).gone(), ((1..=50).collect(), vec![]));
-    let mut few = Shelf::new("stack/shop");
+    let mut few = StoreSample::new("stack/shop");
     (1..=50).for_each(|seq| few.change(seq, "failed", "U", 1, 1000));
     assert_eq!(few.gone(), (vec![], vec![]));
 }
@@ -104,13 +104,13 @@ fn what_is_needed_stays() {
 
 #[test]
 fn what_a_newer_pinnace_wrote_stays() {
-    let mut shelf = Shelf::new("stack/shop");
+    let mut shelf = StoreSample::new("stack/shop");
     (1..=60).for_each(|seq| shelf.change(seq, "failed", "U", if seq == 4 { 2 } else { 1 }, 1000));
     assert_eq!(shelf.gone().0, [1, 2, 3, 5, 6, 7, 8, 9, 10, 11]);
-    let mut unread = Shelf::new("stack/shop");
+    let mut unread = StoreSample::new("stack/shop");
     (1..=60).for_each(|seq| unread.change(seq, "failed", "U", 1, 1000));
     for one in &mut unread.stored {
-        if let Part::Record { change, record } = &mut one.part
+        if let JournalObject::Record { change, record } = &mut one.part
             && change == "shop-2"
         {
             *record = None;
@@ -121,21 +121,21 @@ fn what_a_newer_pinnace_wrote_stays() {
 
 #[test]
 fn four_megabytes_in_all() {
-    let mut big = Shelf::new("stack/big");
+    let mut big = StoreSample::new("stack/big");
     (1..=30).for_each(|seq| big.change(seq, "failed", "U", 1, 150_000));
     assert_eq!(big.gone().0, [1, 2, 3, 4]);
-    let mut small = Shelf::new("stack/small");
+    let mut small = StoreSample::new("stack/small");
     (1..=30).for_each(|seq| small.change(seq, "failed", "U", 1, 1000));
-    let both: Vec<Stored> = small.stored.iter().chain(&big.stored).cloned().collect();
+    let both: Vec<StoredConfig> = small.stored.iter().chain(&big.stored).cloned().collect();
     assert_eq!(gone(&both).0, [1, 2, 3, 4], "of the group that takes the most");
-    let mut huge = Shelf::new("stack/huge");
+    let mut huge = StoreSample::new("stack/huge");
     (1..=22).for_each(|seq| huge.change(seq, "failed", "U", 1, 800_000));
     assert_eq!(huge.gone().0, [1, 2], "the newest twenty stay, whatever they take");
 }
 
 #[test]
 fn a_record_without_a_slot_goes_once_it_cannot_be_claimed() {
-    let mut shelf = Shelf::new("stack/shop");
+    let mut shelf = StoreSample::new("stack/shop");
     shelf.record("first", "pin", 0, 1, 10, &[]);
     assert_eq!(shelf.gone(), (vec![], vec![]), "its claim may still be made");
     (1..=3).for_each(|seq| shelf.change(seq, "done", "d", 1, 10));
@@ -149,7 +149,7 @@ fn a_record_without_a_slot_goes_once_it_cannot_be_claimed() {
 
 #[test]
 fn of_what_was_seen_each_services_newest_stays() {
-    let mut shelf = Shelf::new("stack/shop");
+    let mut shelf = StoreSample::new("stack/shop");
     shelf.change(1, "done", "d", 1, 10);
     for at in 10..70 {
         let services: &[&str] = if at == 12 { &["rare", "web"] } else { &["web"] };

@@ -25,7 +25,7 @@ pub enum Origin {
 
 /// The image that a service should run, with its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub struct EffectiveImage {
     /// The image text; `None` if it is unknown.
     pub image: Option<String>,
     /// The origin of the image.
@@ -71,8 +71,8 @@ pub fn effective(
     service: &Service,
     world: &World,
     facts: &Facts,
-) -> Effective {
-    let plain = |image: &str, origin| Effective {
+) -> EffectiveImage {
+    let plain = |image: &str, origin| EffectiveImage {
         image: Some(image.to_owned()),
         origin,
         version: None,
@@ -84,16 +84,16 @@ pub fn effective(
         Some((key, text)) if text == MANIFEST => {
             let origin = Origin::Manifest(key.clone());
             match of_manifest() {
-                Ok((image, version)) => Effective { version: Some(version), ..plain(&image, origin) },
-                Err(Lack::Asking) => Effective { image: None, asking: true, ..plain("", origin) },
-                Err(Lack::Not(why)) => Effective { image: None, problem: Some(why), ..plain("", origin) },
+                Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, origin) },
+                Err(Lack::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
+                Err(Lack::Not(why)) => EffectiveImage { image: None, problem: Some(why), ..plain("", origin) },
             }
         }
         Some((key, text)) => plain(text, Origin::Pin(key.clone())),
         None if before.effective(group, service).is_some() => match of_manifest() {
-            Ok((image, version)) => Effective { version: Some(version), ..plain(&image, Origin::FallBack) },
-            Err(Lack::Asking) => Effective { image: None, asking: true, ..plain("", Origin::FallBack) },
-            Err(Lack::Not(why)) => Effective { problem: Some(why), ..plain(service.image(), Origin::Runs) },
+            Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, Origin::FallBack) },
+            Err(Lack::Asking) => EffectiveImage { image: None, asking: true, ..plain("", Origin::FallBack) },
+            Err(Lack::Not(why)) => EffectiveImage { problem: Some(why), ..plain(service.image(), Origin::Runs) },
         },
         None => plain(service.image(), Origin::Runs),
     }
@@ -141,10 +141,10 @@ mod tests {
 
     use super::*;
     use crate::pins::read;
-    use crate::registry::{FactSource, Learned};
+    use crate::registry::{FactSource, QueryAnswer};
     use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST};
     use crate::sample;
-    use crate::world::Seen;
+    use crate::world::Observation;
 
     const MADE: &str = r#"{"schema_version":1,"images":{"postgres":[
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"}],
@@ -154,7 +154,7 @@ mod tests {
         let manifest = VersionManifest::parse(MADE, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
         let mut facts = Facts::default();
         let value = Arc::new(manifest);
-        facts.take(Learned::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Written }));
+        facts.take(QueryAnswer::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Written }));
         facts
     }
 
@@ -164,7 +164,7 @@ mod tests {
             service.labels.insert(key.into(), value.into());
         }
         let mut world = World::default();
-        world.apply(Seen::Services(vec![service.clone()]), sample::NOW);
+        world.apply(Observation::Services(vec![service.clone()]), sample::NOW);
         let group = GroupKey::of(&service);
         let found = effective(&group, &read(doc), &read(before), &service, &world, &facts());
         let short = found.image.map(|image| image.rsplit('/').next().unwrap_or_default().to_owned());

@@ -68,7 +68,7 @@ pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, I
         return Err(ImportError::NoDatabase(group.clone()));
     }
     let value: Value = serde_json::from_str(text).map_err(|error| ImportError::Syntax(error.to_string()))?;
-    let mut reader = Reader { group, world, remarks: Vec::new(), names: BTreeSet::new() };
+    let mut reader = SpecReader { group, world, remarks: Vec::new(), names: BTreeSet::new() };
     let spec = reader.find(&value).ok_or(ImportError::NoSpec)?;
     let read = reader.spec(spec);
     reader.tell_names();
@@ -77,14 +77,14 @@ pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, I
 
 /// The versions and pins found in a spec.
 #[derive(Default)]
-struct Read {
+struct ImportedPins {
     postgres: Option<String>,
     spock: Option<String>,
     /// The pins, in the order of the resulting document.
     pins: Vec<(PinKey, String)>,
 }
 
-impl Read {
+impl ImportedPins {
     fn text(&self, group: &GroupKey) -> String {
         let mut text = format!("# Image pins of database \"{}\", taken over from pgEdge's spec.\n", clean(&group.name));
         for (key, version) in [("postgres_version", &self.postgres), ("spock_version", &self.spock)] {
@@ -116,7 +116,7 @@ struct Opts {
     image: Option<String>,
 }
 
-struct Reader<'a> {
+struct SpecReader<'a> {
     group: &'a GroupKey,
     world: &'a World,
     remarks: Vec<Finding>,
@@ -124,7 +124,7 @@ struct Reader<'a> {
     names: BTreeSet<String>,
 }
 
-impl Reader<'_> {
+impl SpecReader<'_> {
     fn remark(&mut self, message: String, hint: &str) {
         let subject = self.group.to_string();
         self.remarks.push(Finding::new(Severity::Info, Code::PinUnknown, subject, message).hint(hint));
@@ -145,8 +145,8 @@ impl Reader<'_> {
         known.iter().any(|key| spec.contains_key(*key)).then_some(spec)
     }
 
-    fn spec(&mut self, spec: &Map<String, Value>) -> Read {
-        let mut read = Read {
+    fn spec(&mut self, spec: &Map<String, Value>) -> ImportedPins {
+        let mut read = ImportedPins {
             postgres: self.text(spec.get("postgres_version"), "postgres_version"),
             spock: self.text(spec.get("spock_version"), "spock_version"),
             pins: Vec::new(),
@@ -191,7 +191,7 @@ impl Reader<'_> {
         MANIFEST.to_owned()
     }
 
-    fn add(&mut self, read: &mut Read, key: PinKey, image: String) {
+    fn add(&mut self, read: &mut ImportedPins, key: PinKey, image: String) {
         if let Some((_, known)) = read.pins.iter_mut().find(|(known, _)| *known == key) {
             *known = image;
             return self.remark(format!("{key} is there twice: the last one counts"), "keep one of them");
@@ -201,7 +201,7 @@ impl Reader<'_> {
 
     /// Adopts the version of the db nodes if all have the same, and reports those that differ: a pin
     /// document has one version for the whole database.
-    fn versions(&mut self, read: &mut Read, nodes: &[(String, Option<String>)]) {
+    fn versions(&mut self, read: &mut ImportedPins, nodes: &[(String, Option<String>)]) {
         let mut all: Vec<&Option<String>> = nodes.iter().map(|(_, version)| version).collect();
         all.dedup();
         if let (None, [Some(one)]) = (&read.postgres, all.as_slice()) {
@@ -221,7 +221,7 @@ impl Reader<'_> {
 
     /// Imports a supporting service of the database. Its image applies to all services in the swarm with
     /// this service id.
-    fn service(&mut self, read: &mut Read, service: &Map<String, Value>, at: usize) {
+    fn service(&mut self, read: &mut ImportedPins, service: &Map<String, Value>, at: usize) {
         let Some(id) = self.named(service, "service_id", "services", at) else { return };
         self.rest(service, &["service_id", "orchestrator_opts"], "services[].");
         let opts = self.opts(service.get("orchestrator_opts"), "services[].orchestrator_opts");

@@ -3,7 +3,7 @@
 use super::*;
 use crate::pins::{PinDoc, read};
 use crate::sample;
-use crate::world::Seen;
+use crate::world::Observation;
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
 
@@ -37,7 +37,7 @@ fn world() -> World {
         services.push(service);
     }
     let mut world = World::default();
-    world.apply(Seen::Services(services), sample::NOW);
+    world.apply(Observation::Services(services), sample::NOW);
     world
 }
 

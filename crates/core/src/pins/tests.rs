@@ -3,7 +3,7 @@
 use super::*;
 use crate::finding::Code;
 use crate::sample;
-use crate::world::Seen;
+use crate::world::Observation;
 
 const DOC: &str = "# pins\npostgres_version = \"17.9\"\nimage = \"r/pg:1\"\n\n[node.n1]\nimage = \"r/pg:2\" # why\n\n[service.\"postgres-s-n1-a\"]\nimage = \"  \"\n";
 
@@ -23,7 +23,7 @@ fn storefront() -> World {
     support.labels.insert("pgedge.database.id".into(), "s".into());
     support.labels.insert("pgedge.component".into(), "service".into());
     services.push(support);
-    world.apply(Seen::Services(services), sample::NOW);
+    world.apply(Observation::Services(services), sample::NOW);
     world
 }
 

@@ -3,19 +3,19 @@
 
 use super::DriftResolution;
 use super::Scope;
-use super::planner::Work;
+use super::planner::Planner;
 use crate::finding::{Code, Finding, Severity};
 use crate::history::drift;
 use crate::history::drift::Drift;
 use crate::history::in_force;
-use crate::history::{Source, Way};
+use crate::history::{RollbackTarget, Source};
 use crate::image::apart;
 use crate::pins;
 use crate::pins::effective;
 use crate::swarm::Service;
 use crate::swarm::member_of;
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Plans how the drift of the services of a scope is resolved.
     pub(super) fn settle(&mut self, scope: &Scope, how: DriftResolution) {
         let in_force = in_force(self.group, self.world);
@@ -59,7 +59,7 @@ impl Work<'_> {
 
     fn back_to_pin(&mut self, service: &Service, drift: &Drift) {
         if let Some(places) = drift.places.clone() {
-            let way = Way { places, source: Source::Pin(drift.key.clone()), at: drift.right };
+            let way = RollbackTarget { places, source: Source::Pin(drift.key.clone()), at: drift.right };
             return self.back_unit(service, &way, true);
         }
         let in_force = in_force(self.group, self.world);

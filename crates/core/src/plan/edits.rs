@@ -2,18 +2,18 @@
 
 use serde_json::Value;
 
-use crate::plan::Edit;
-use crate::swarm::{IMAGE, PLATFORMS, Place, Places};
+use crate::plan::SpecEdit;
+use crate::swarm::{EditableFields, IMAGE, PLATFORMS, Place};
 
 /// The key of the platforms within their parent, `/TaskTemplate/Placement`.
 const PLATFORMS_KEY: &str = "Platforms";
 
 /// Returns the edits that turn `now` into `target`, in this order: image, platforms, force counter, update
 /// policy.
-pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
+pub fn edits(now: &EditableFields, target: &EditableFields) -> Vec<SpecEdit> {
     let mut edits = Vec::new();
     if now.image != target.image {
-        edits.push(Edit {
+        edits.push(SpecEdit {
             path: IMAGE.to_owned(),
             before: Some(now.image.as_str().into()),
             after: Some(target.image.as_str().into()),
@@ -21,7 +21,7 @@ pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
     }
     edits.extend(platforms(&now.platforms, &target.platforms));
     if now.force.value != target.force.value {
-        edits.push(Edit {
+        edits.push(SpecEdit {
             path: now.force.path.clone(),
             before: now.force.value.clone(),
             after: target.force.value.clone(),
@@ -30,17 +30,18 @@ pub fn edits(now: &Places, target: &Places) -> Vec<Edit> {
     if let (Some(now), Some(target)) = (&now.update, &target.update)
         && now.value != target.value
     {
-        edits.push(Edit { path: now.path.clone(), before: now.value.clone(), after: target.value.clone() });
+        edits.push(SpecEdit { path: now.path.clone(), before: now.value.clone(), after: target.value.clone() });
     }
     edits
 }
 
 /// Returns the edit of the platforms. If the target has no parent for them either, the parent is removed
 /// unless it contains anything else.
-fn platforms(now: &Place, target: &Place) -> Option<Edit> {
+fn platforms(now: &Place, target: &Place) -> Option<SpecEdit> {
     let whole = now.path == PLATFORMS;
-    let edit =
-        |path: &str, before: Option<Value>, after: Option<Value>| Some(Edit { path: path.to_owned(), before, after });
+    let edit = |path: &str, before: Option<Value>, after: Option<Value>| {
+        Some(SpecEdit { path: path.to_owned(), before, after })
+    };
     let inside = |value: &Value| serde_json::json!({ PLATFORMS_KEY: value });
     match (whole, target.path == PLATFORMS) {
         _ if now.path == target.path && now.value == target.value => None,

@@ -2,7 +2,7 @@
 
 use crate::finding::Severity;
 use crate::image::{digest_of, short};
-use crate::plan::{Action, Plan, Unit};
+use crate::plan::{Plan, Unit, UnitAction};
 use crate::text::clean;
 use crate::world::World;
 
@@ -40,7 +40,7 @@ fn of_unit(unit: &Unit, now: &Unit, new: &Plan) -> Option<String> {
     if now.from != unit.from {
         return Some(format!("{name} runs {} now", clean(&short(&now.from.image))));
     }
-    if now.action == Action::Blocked && unit.action != Action::Blocked {
+    if now.action == UnitAction::Blocked && unit.action != UnitAction::Blocked {
         let mut errors = new.findings.iter().filter(|finding| finding.severity == Severity::Error);
         let cause = errors.find(|finding| finding.services.is_empty() || finding.services.contains(&unit.service));
         let cause = cause.map(|finding| format!(": {}", clean(&finding.message))).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::journal::History;
+use crate::journal::ChangeLog;
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, member_of};
 
@@ -93,7 +93,7 @@ pub enum RollbackChoice {
 
 impl RollbackChoice {
     /// Parses an operator's input: the id of a change in this history, otherwise an image.
-    pub fn read(text: &str, history: &History) -> Self {
+    pub fn read(text: &str, history: &ChangeLog) -> Self {
         match history.find(text) {
             Some(entry) => Self::Change(entry.slot.change.clone()),
             None => Self::Image(text.to_owned()),

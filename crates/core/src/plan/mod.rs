@@ -24,7 +24,10 @@ pub use consent::Consent;
 pub use edits::edits;
 pub use freshness::moved;
 pub use goal::{DriftResolution, Goal, RedeployImage, RollbackChoice, Scope};
-pub use model::{Action, Credentials, Edit, Effect, ImageWithDigest, Kind, Landing, Plan, Record, Unit, UnknownKeys};
+pub use model::{
+    ChangeRecord, Credentials, ImageWithDigest, Kind, Plan, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
+    UnknownKeys,
+};
 pub use options::{CredentialSource, PlanOptions, UpdateOrder};
-pub use planner::{Draft, identity, plan, plural};
+pub use planner::{PlanDraft, identity, plan, plural};
 pub use saved::{SavedPlan, SavedPlanError};

@@ -15,7 +15,7 @@ pub type UnknownKeys = Map<String, Value>;
 /// The action on a unit's service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
+pub enum UnitAction {
     /// No change; the service stays as it is.
     None,
     /// A rollback to an image that ran in the service before.
@@ -26,7 +26,7 @@ pub enum Action {
     Blocked,
 }
 
-impl Action {
+impl UnitAction {
     /// Returns whether the action posts an update of the service.
     pub(crate) fn is_active(self) -> bool {
         matches!(self, Self::Back | Self::New)
@@ -61,7 +61,7 @@ impl ImageWithDigest {
 
 /// One edited field of a service's spec.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Edit {
+pub struct SpecEdit {
     /// A JSON pointer to the field, or to its highest parent that was absent before.
     pub path: String,
     /// The value before; `None` if the field was absent.
@@ -79,7 +79,7 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<V
 
 /// The effect of a unit on the tasks of its service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Effect {
+pub struct TaskImpact {
     /// The number of tasks that are replaced.
     pub restarts: u64,
     /// The number of tasks that already match the target and keep running.
@@ -101,7 +101,7 @@ pub enum Credentials {
 
 /// A node that may run a unit's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Landing {
+pub struct TargetNode {
     /// The node's host name.
     pub node: String,
     /// The number of the service's tasks on the node now.
@@ -125,7 +125,7 @@ pub struct Unit {
     /// The hosts that its tasks run on, or would run on, joined by commas.
     pub node: String,
     /// The action on the service.
-    pub action: Action,
+    pub action: UnitAction,
     /// The image that the service runs now.
     pub from: ImageWithDigest,
     /// The image that the service will run.
@@ -134,10 +134,10 @@ pub struct Unit {
     pub reasons: Vec<String>,
     /// The numbers of tasks that restart and that keep running.
     #[serde(default)]
-    pub effect: Effect,
+    pub effect: TaskImpact,
     /// The edited fields, with their values before and after.
     #[serde(default)]
-    pub edits: Vec<Edit>,
+    pub edits: Vec<SpecEdit>,
     /// The hash of all fields of the spec that are not edited.
     pub rest: UntouchedHash,
     /// Set when the service's update policy makes the engine roll back automatically on a failure.
@@ -152,7 +152,7 @@ pub struct Unit {
     /// The nodes that its tasks may run on, each with whether the new image is known to have run there.
     /// Empty if the digest or the service's task history is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lands: Vec<Landing>,
+    pub lands: Vec<TargetNode>,
     /// The reason why no registry confirms the image of a rollback; applying the unit needs a separate
     /// acknowledgement. Absent if the image was confirmed, or the unit is no rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -226,7 +226,7 @@ pub struct Plan {
 
 /// The immutable part of a change in the journal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Record {
+pub struct ChangeRecord {
     /// The format version: 1.
     pub v: u32,
     /// The change's id, a `UUIDv7`.

@@ -4,19 +4,19 @@
 use std::time::Duration;
 
 use super::options::{CredentialSource, UpdateOrder, forbids_start_first};
-use super::planner::Work;
+use super::planner::Planner;
 use super::unit::matches_target;
 use crate::history::failed_here;
 use crate::image::{ImageRef, digest_of, short};
 use crate::plan::{Credentials, Kind};
 use crate::size::size;
 use crate::swarm::member_of;
-use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
+use crate::swarm::{EditableFields, FailureAction, Mode, Service, Task, TaskState};
 use crate::time::age;
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Returns the notes of a unit that posts an update, the most important first.
-    pub(super) fn notes(&self, service: &Service, target: &Places, credentials: Credentials) -> Vec<String> {
+    pub(super) fn notes(&self, service: &Service, target: &EditableFields, credentials: Credentials) -> Vec<String> {
         let starts_first = service.policy.start_first || self.switches_to_start_first(service);
         let mut notes = vec![self.tasks_note(service, target), self.away_note(service, target, starts_first)];
         notes.extend(policy_note(service));
@@ -28,7 +28,7 @@ impl Work<'_> {
     }
 
     /// Describes which tasks restart, and which stay because they already match the target.
-    fn tasks_note(&self, service: &Service, target: &Places) -> String {
+    fn tasks_note(&self, service: &Service, target: &EditableFields) -> String {
         let tasks = self.world.tasks(&service.id).iter().filter(|task| task.desired == TaskState::Running);
         let (stay, go): (Vec<&Task>, Vec<&Task>) =
             tasks.partition(|task| task.state == TaskState::Running && matches_target(task, service, target));
@@ -56,7 +56,7 @@ impl Work<'_> {
     }
 
     /// Describes the downtime of the tasks, as far as it can be known.
-    fn away_note(&self, service: &Service, target: &Places, starts_first: bool) -> String {
+    fn away_note(&self, service: &Service, target: &EditableFields, starts_first: bool) -> String {
         if matches!(service.mode, Mode::Replicated(0)) {
             return String::new();
         }

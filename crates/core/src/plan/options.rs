@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::swarm::{Place, Places, Service};
+use crate::swarm::{EditableFields, Place, Service};
 
 /// The operator's options for a plan. They are part of its input: other options give another plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ pub(crate) fn forbids_start_first(service: &Service) -> Option<&'static str> {
 /// Returns the fields with the order of the update policy set to start-first. If there is no policy, the
 /// engine's defaults are written out in full: with the order alone, the engine would replace all tasks at
 /// once (Docker Engine 20.10).
-pub(super) fn start_first(places: &Places) -> Places {
+pub(super) fn start_first(places: &EditableFields) -> EditableFields {
     let Some(now) = &places.update else { return places.clone() };
     let mut value = match &now.value {
         Some(value) if value.is_object() => value.clone(),
@@ -65,7 +65,7 @@ pub(super) fn start_first(places: &Places) -> Places {
         }),
     };
     value["Order"] = "start-first".into();
-    Places { update: Some(Place { value: Some(value), ..now.clone() }), ..places.clone() }
+    EditableFields { update: Some(Place { value: Some(value), ..now.clone() }), ..places.clone() }
 }
 
 #[cfg(test)]

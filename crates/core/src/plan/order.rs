@@ -1,18 +1,18 @@
 //! The order in which a plan's units are applied.
 
 use super::Unit;
-use super::planner::Work;
+use super::planner::Planner;
 use crate::finding::{Code, Finding, Severity};
 use crate::swarm::{GroupKind, ROLE, Service};
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Sorts the units: a database's instances by member, known replicas first; then the services that the
     /// operator ordered are moved to the front.
     pub(super) fn order(&mut self) {
         if self.group.kind == GroupKind::Database {
             let world = self.world;
             self.units.sort_by_cached_key(|unit| {
-                let rank = world.services.get(&unit.service_id).map_or(Role::Unknown, Role::of);
+                let rank = world.services.get(&unit.service_id).map_or(InstanceRole::Unknown, InstanceRole::of);
                 (unit.member.clone(), rank, unit.node.clone(), unit.service.clone())
             });
         }
@@ -25,7 +25,7 @@ impl Work<'_> {
 
 /// The role of a database instance, from its label `pinnace.role`; the engine does not know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
+enum InstanceRole {
     /// A replica; it is updated first.
     Replica,
     /// An instance without the label, or with an unknown value.
@@ -34,7 +34,7 @@ enum Role {
     Primary,
 }
 
-impl Role {
+impl InstanceRole {
     /// Reads the role from the service's label.
     fn of(service: &Service) -> Self {
         match service.label(ROLE) {
@@ -45,14 +45,14 @@ impl Role {
     }
 }
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Adds a finding if the plan restarts several instances of a database and the role of any of them is
     /// unknown.
     pub(super) fn roles_are_told(&mut self) {
         let active: Vec<_> = self.units.iter().filter(|unit| unit.action.is_active()).collect();
         let unknown = |unit: &&&Unit| {
             let service = self.world.services.get(&unit.service_id);
-            service.is_some_and(|service| Role::of(service) == Role::Unknown)
+            service.is_some_and(|service| InstanceRole::of(service) == InstanceRole::Unknown)
         };
         if self.group.kind != GroupKind::Database || active.len() < 2 || !active.iter().any(|unit| unknown(&unit)) {
             return;

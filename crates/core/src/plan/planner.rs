@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Action, Consent, DriftResolution, Goal, Kind, Plan, PlanOptions, Record, Unit};
+use super::{ChangeRecord, Consent, DriftResolution, Goal, Kind, Plan, PlanOptions, Unit, UnitAction};
 use crate::check;
 use crate::finding::{Code, Finding, Severity, gathered};
 use crate::journal::{RECORD_LIMIT, record_size};
 use crate::pins::{self, PinDoc, effective};
-use crate::registry::{Facts, Want};
+use crate::registry::{Facts, Query};
 use crate::swarm::{GroupKey, Service, hex};
 use crate::time::Time;
 use crate::world::World;
@@ -19,14 +19,14 @@ const CHANGE_ID: usize = 36;
 
 /// A plan in the making, with the look-ups that are still missing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Draft {
+pub struct PlanDraft {
     /// The plan as far as it is known.
     pub plan: Plan,
     /// The look-ups that must be answered before the plan can be applied.
-    pub wants: BTreeSet<Want>,
+    pub wants: BTreeSet<Query>,
 }
 
-impl Draft {
+impl PlanDraft {
     /// Returns the reason why the plan as a whole cannot be applied with this consent; `None` if it can.
     pub fn obstacle(&self, consent: Consent) -> Option<String> {
         if !self.wants.is_empty() {
@@ -36,7 +36,7 @@ impl Draft {
         if plan.has_nothing_to_do() {
             return Some("there is nothing to do".into());
         }
-        if plan.active().next().is_none() && plan.units.iter().any(|unit| unit.action == Action::Blocked) {
+        if plan.active().next().is_none() && plan.units.iter().any(|unit| unit.action == UnitAction::Blocked) {
             return Some("every unit is blocked by an error".into());
         }
         if plan.findings.iter().any(|finding| finding.severity == Severity::Error && finding.services.is_empty()) {
@@ -68,7 +68,7 @@ impl Plan {
 
     /// Returns whether the plan changes neither a service nor the pins.
     pub fn has_nothing_to_do(&self) -> bool {
-        self.units.iter().all(|unit| unit.action == Action::None) && !self.changes_pins()
+        self.units.iter().all(|unit| unit.action == UnitAction::None) && !self.changes_pins()
     }
 
     /// Returns whether the plan changes the pins in force.
@@ -85,8 +85,8 @@ impl Plan {
 
 /// Makes a plan from its arguments alone. `now` is the plan's creation time, and the reference for
 /// displayed ages.
-pub fn plan(goal: &Goal, manner: &PlanOptions, world: &World, facts: &Facts, now: Time) -> Draft {
-    let mut work = Work::new((goal, manner), world, facts, now);
+pub fn plan(goal: &Goal, manner: &PlanOptions, world: &World, facts: &Facts, now: Time) -> PlanDraft {
+    let mut work = Planner::new((goal, manner), world, facts, now);
     match goal {
         Goal::Pins { text, .. } => work.pins(text),
         Goal::Back { scope, to, .. } => work.back(scope, to.as_ref()),
@@ -97,7 +97,7 @@ pub fn plan(goal: &Goal, manner: &PlanOptions, world: &World, facts: &Facts, now
 }
 
 /// The planner's state while it makes a plan.
-pub(super) struct Work<'a> {
+pub(super) struct Planner<'a> {
     pub(super) group: &'a GroupKey,
     pub(super) manner: &'a PlanOptions,
     pub(super) world: &'a World,
@@ -107,12 +107,12 @@ pub(super) struct Work<'a> {
     pub(super) kind: Kind,
     pub(super) units: Vec<Unit>,
     pub(super) findings: Vec<Finding>,
-    pub(super) wants: BTreeSet<Want>,
+    pub(super) wants: BTreeSet<Query>,
     pub(super) pins_before: Option<String>,
     pub(super) pins_after: Option<String>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> Planner<'a> {
     fn new((goal, manner): (&'a Goal, &'a PlanOptions), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
             Goal::Pins { .. } | Goal::Drift { how: DriftResolution::Accept, .. } => Kind::Pin,
@@ -134,12 +134,12 @@ impl<'a> Work<'a> {
             pins_after: None,
         };
         if !world.knows_journal() {
-            work.wants.insert(Want::Journal);
+            work.wants.insert(Query::Journal);
         }
         match world.history(group).pins() {
             Ok(text) => work.pins_before = text.map(str::to_owned),
             Err(change) => {
-                work.wants.insert(Want::Record(change.to_owned()));
+                work.wants.insert(Query::Record(change.to_owned()));
             }
         }
         work.pins_after.clone_from(&work.pins_before);
@@ -180,7 +180,7 @@ impl<'a> Work<'a> {
         self.findings.extend(relevant.map(|placed| placed.finding));
     }
 
-    fn finish(mut self, now: Time) -> Draft {
+    fn finish(mut self, now: Time) -> PlanDraft {
         self.order();
         self.busy();
         for at in 0..self.units.len() {
@@ -189,7 +189,7 @@ impl<'a> Work<'a> {
         self.block();
         self.roles_are_told();
         if self.wants.is_empty()
-            && self.units.iter().all(|unit| unit.action == Action::None)
+            && self.units.iter().all(|unit| unit.action == UnitAction::None)
             && self.pins_after == self.pins_before
             && self.findings.is_empty()
         {
@@ -217,7 +217,7 @@ impl<'a> Work<'a> {
             extra: serde_json::Map::new(),
         };
         plan.id = identity(&plan);
-        let mut record = Record { v: 1, change: "0".repeat(CHANGE_ID), plan, extra: serde_json::Map::new() };
+        let mut record = ChangeRecord { v: 1, change: "0".repeat(CHANGE_ID), plan, extra: serde_json::Map::new() };
         let is_too_large = record_size(&record) > RECORD_LIMIT;
         let plan = &mut record.plan;
         if is_too_large {
@@ -225,7 +225,7 @@ impl<'a> Work<'a> {
             let finding = Finding::new(Severity::Error, Code::PlanTooLarge, plan.group.to_string(), message);
             plan.findings.insert(0, finding.hint("change fewer services at once"));
         }
-        Draft { plan: record.plan, wants: self.wants }
+        PlanDraft { plan: record.plan, wants: self.wants }
     }
 
     /// Adds an error if the group has an unfinished change.
@@ -255,7 +255,7 @@ impl<'a> Work<'a> {
                     && (finding.services.is_empty() || finding.services.contains(&unit.service))
             });
             if blocked && unit.action.is_active() {
-                unit.action = Action::Blocked;
+                unit.action = UnitAction::Blocked;
             }
         }
     }

@@ -2,19 +2,19 @@
 
 use super::RedeployImage;
 use super::Scope;
-use super::planner::Work;
-use crate::check::subject::{By, Case};
+use super::planner::Planner;
+use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
 use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins;
-use crate::plan::Action;
-use crate::registry::Want;
+use crate::plan::UnitAction;
+use crate::registry::Query;
 use crate::swarm::with_image;
-use crate::swarm::{Mode, Place, Places, Service};
+use crate::swarm::{EditableFields, Mode, Place, Service};
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Plans a restart of the tasks of the services in a scope.
     pub(super) fn again(&mut self, scope: &Scope, by: RedeployImage) {
         let services: Vec<Service> =
@@ -33,17 +33,17 @@ impl Work<'_> {
         let stays =
             |work: &mut Self, action, why: &str| work.push(service, &service.places.clone(), action, vec![why.into()]);
         if matches!(service.mode, Mode::Replicated(0)) {
-            return stays(self, Action::None, "it is stopped: no task starts anew");
+            return stays(self, UnitAction::None, "it is stopped: no task starts anew");
         }
         let Ok(image) = ImageRef::parse(service.image()) else {
-            return stays(self, Action::Blocked, "its image cannot be read");
+            return stays(self, UnitAction::Blocked, "its image cannot be read");
         };
         // Each node resolves a bare tag on its own: a redeploy pins the digest.
         let asks = by == RedeployImage::Tag || image.digest.is_none();
         let named = if asks { ImageRef::parse(image.without_digest()).unwrap_or(image.clone()) } else { image.clone() };
         let fact = self.facts.image(&named.text);
         if !fact.answered() {
-            self.wants.insert(Want::Image(named.text.clone()));
+            self.wants.insert(Query::Image(named.text.clone()));
         }
         let known = fact.known();
         let (target, reason) = match known.filter(|_| asks).map(|fact| named.pinned(&fact.digest)) {
@@ -64,15 +64,15 @@ impl Work<'_> {
         };
         let doc = Self::doc(self.pins_before.as_ref());
         let same = target.image == service.image();
-        let by = if same { By::Back } else { By::Pin(&doc) };
+        let by = if same { SubjectOrigin::Back } else { SubjectOrigin::Pin(&doc) };
         let (world, facts) = (self.world, self.facts);
-        let case = Case { group: self.group, services: vec![service], world, facts, image: &named, by };
+        let case = CheckSubject { group: self.group, services: vec![service], world, facts, image: &named, by };
         self.findings.extend(check::about_image(&case));
         let ran = same || ran_here(self.world, self.group, service, &target.image);
         let action = match (check::blocks(&named, self.facts.image(&named.text), ran), ran) {
-            (true, _) => Action::Blocked,
-            (false, true) => Action::Back,
-            (false, false) => Action::New,
+            (true, _) => UnitAction::Blocked,
+            (false, true) => UnitAction::Back,
+            (false, false) => UnitAction::New,
         };
         self.push(service, &target, action, vec![reason.to_owned()]);
         self.pin_along(service, &target.image);
@@ -90,7 +90,7 @@ impl Work<'_> {
 }
 
 /// Returns the same fields with the force counter incremented, so that the tasks restart.
-fn once_more(now: &Places) -> Places {
+fn once_more(now: &EditableFields) -> EditableFields {
     let count = super::unit::number(now.force.value.as_ref());
-    Places { force: Place { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }
+    EditableFields { force: Place { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }
 }

@@ -4,17 +4,17 @@ use crate::history::in_force;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::planner::Work;
+use super::planner::Planner;
 use super::{RollbackChoice, Scope};
-use crate::check::subject::{By, Case};
+use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
-use crate::history::{Answer, Source, Way, journal_way, steps, way_back};
+use crate::history::{RollbackTarget, Source, TargetSearch, journal_way, steps, way_back};
 use crate::history::{earlier, wants};
 use crate::image::{Digest, ImageRef};
 use crate::pins::{self, PinDoc, PinKey, means};
-use crate::plan::{Action, Record};
-use crate::registry::Want;
+use crate::plan::{ChangeRecord, UnitAction};
+use crate::registry::Query;
 use crate::swarm::Service;
 use crate::swarm::{GroupKind, member_of};
 use crate::version::constancy;
@@ -22,7 +22,7 @@ use crate::version::constancy;
 /// The time within which updates of several services count as one, such as those of a stack deploy.
 const TOGETHER: Duration = Duration::from_secs(600);
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Plans a rollback of the services in a scope.
     pub(super) fn back(&mut self, scope: &Scope, to: Option<&RollbackChoice>) {
         let ways = match to {
@@ -39,7 +39,7 @@ impl Work<'_> {
 
     /// Plans the rollback of one service. `named` is set if its image was chosen directly, not through a
     /// change.
-    pub(super) fn back_unit(&mut self, service: &Service, way: &Way, named: bool) {
+    pub(super) fn back_unit(&mut self, service: &Service, way: &RollbackTarget, named: bool) {
         let reason = match &way.source {
             Source::Change(change) if !named => format!("ran before change {change}"),
             Source::Registry => "never ran here: chosen from the registry's tags".to_owned(),
@@ -48,11 +48,11 @@ impl Work<'_> {
         };
         let text = &way.places.image;
         let Ok(image) = ImageRef::parse(text) else {
-            return self.push(service, &service.places.clone(), Action::Blocked, vec![reason]);
+            return self.push(service, &service.places.clone(), UnitAction::Blocked, vec![reason]);
         };
         let fact = self.facts.image(&image.text);
         if !fact.answered() {
-            self.wants.insert(Want::Image(image.text.clone()));
+            self.wants.insert(Query::Image(image.text.clone()));
         }
         if image.digest.is_none()
             && let Some(fact) = fact.known()
@@ -65,9 +65,9 @@ impl Work<'_> {
         }
         let in_force = in_force(self.group, self.world);
         let never_ran = way.source == Source::Registry;
-        let by = if never_ran { By::Pin(&in_force) } else { By::Back };
+        let by = if never_ran { SubjectOrigin::Pin(&in_force) } else { SubjectOrigin::Back };
         let (world, facts) = (self.world, self.facts);
-        let case = Case { group: self.group, services: vec![service], world, facts, image: &image, by };
+        let case = CheckSubject { group: self.group, services: vec![service], world, facts, image: &image, by };
         let mut found = check::about_image(&case);
         if named && !never_ran {
             found.extend(check::failed_before(&case));
@@ -85,8 +85,8 @@ impl Work<'_> {
             reasons
                 .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
         }
-        self.push(service, &way.places, if never_ran { Action::New } else { Action::Back }, reasons);
-        if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != Action::None) {
+        self.push(service, &way.places, if never_ran { UnitAction::New } else { UnitAction::Back }, reasons);
+        if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != UnitAction::None) {
             unit.unchecked = unchecked;
         }
     }
@@ -102,20 +102,20 @@ impl Work<'_> {
     ///
     /// Of several services, only those that were changed together are rolled back: those of the newest
     /// change that is still in effect, else those in trouble, else those of the newest update.
-    fn immediately_before(&mut self, scope: &Scope) -> Vec<(Service, Way)> {
+    fn immediately_before(&mut self, scope: &Scope) -> Vec<(Service, RollbackTarget)> {
         let services = self.in_scope(scope);
-        let mut ways: Vec<(u64, Service, Way)> = Vec::new();
+        let mut ways: Vec<(u64, Service, RollbackTarget)> = Vec::new();
         let mut stands: BTreeMap<u64, String> = BTreeMap::new();
         let mut others: Vec<Service> = Vec::new();
         for service in services {
             match journal_way(self.world, self.group, &service) {
-                Ok(Some(Answer::To(way))) => ways.push((self.seq(&way.source), service, *way)),
-                Ok(Some(Answer::Stands(change))) => {
+                Ok(Some(TargetSearch::To(way))) => ways.push((self.seq(&way.source), service, *way)),
+                Ok(Some(TargetSearch::Stands(change))) => {
                     stands.insert(self.seq(&Source::Change(change.clone())), change);
                 }
                 Ok(_) => others.push(service),
                 Err(change) => {
-                    self.wants.insert(Want::Record(change));
+                    self.wants.insert(Query::Record(change));
                 }
             }
         }
@@ -145,13 +145,13 @@ impl Work<'_> {
 
     /// Returns targets from the engine's previous spec or from old tasks, and the names of the services
     /// without a target.
-    fn outside_the_journal(&mut self, services: Vec<Service>) -> (Vec<(Service, Way)>, Vec<String>) {
+    fn outside_the_journal(&mut self, services: Vec<Service>) -> (Vec<(Service, RollbackTarget)>, Vec<String>) {
         let (mut ways, mut no_way) = (Vec::new(), Vec::new());
         for service in services {
             match way_back(self.world, self.group, &service) {
-                Answer::To(way) => ways.push((service, *way)),
-                Answer::Wants(wants) => self.wants.extend(wants),
-                Answer::Stands(_) | Answer::NoWay => no_way.push(service.name),
+                TargetSearch::To(way) => ways.push((service, *way)),
+                TargetSearch::Wants(wants) => self.wants.extend(wants),
+                TargetSearch::Stands(_) | TargetSearch::NoWay => no_way.push(service.name),
             }
         }
         let troubled: Vec<_> = ways.iter().filter(|(service, _)| self.in_trouble(service)).cloned().collect();
@@ -196,7 +196,7 @@ impl Work<'_> {
     }
 
     /// Returns the targets that restore the state before a chosen change.
-    fn before_change(&mut self, scope: &Scope, change: &str) -> Vec<(Service, Way)> {
+    fn before_change(&mut self, scope: &Scope, change: &str) -> Vec<(Service, RollbackTarget)> {
         let history = self.world.history(self.group);
         let Some(entry) = history.find(change) else {
             let finding = Finding::new(
@@ -215,14 +215,14 @@ impl Work<'_> {
             let step = steps.into_iter().find(|step| step.entry.slot.change == entry.slot.change);
             if let Some(step) = step.filter(|step| step.before.image != service.image()) {
                 let (source, at) = (Source::Change(entry.slot.change.clone()), step.at());
-                ways.push((service, Way { places: step.before, source, at }));
+                ways.push((service, RollbackTarget { places: step.before, source, at }));
             }
         }
         ways
     }
 
     /// Returns the targets for a named image: one of a service's history, or a tag of its repository.
-    fn chosen(&mut self, scope: &Scope, text: &str) -> Vec<(Service, Way)> {
+    fn chosen(&mut self, scope: &Scope, text: &str) -> Vec<(Service, RollbackTarget)> {
         let mut ways = Vec::new();
         for service in self.in_scope(scope) {
             let all = earlier(self.world, self.group, &service, self.facts, self.now);
@@ -230,7 +230,9 @@ impl Work<'_> {
             self.wants.extend(self.unread(&service));
             match found {
                 Some(one) if one.is_now => {}
-                Some(one) => ways.push((service, Way { places: one.places, source: one.source, at: one.last })),
+                Some(one) => {
+                    ways.push((service, RollbackTarget { places: one.places, source: one.source, at: one.last }))
+                }
                 None => self.wants.extend(self.tags_to_read(&service, text)),
             }
         }
@@ -248,32 +250,32 @@ impl Work<'_> {
 
     /// Returns the look-ups that are still needed to know how an image fared in a service; tag lists are
     /// not among them.
-    pub(super) fn unread(&self, service: &Service) -> BTreeSet<Want> {
+    pub(super) fn unread(&self, service: &Service) -> BTreeSet<Query> {
         let mut wants = wants(self.world, self.group, service, self.facts);
-        wants.retain(|want| !matches!(want, Want::Tags(_)));
+        wants.retain(|want| !matches!(want, Query::Tags(_)));
         wants
     }
 
     /// Returns the look-ups of records that are still needed to know the changes of a service.
-    pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<Want> {
+    pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<Query> {
         steps(self.world, self.group, service).1
     }
 
     /// Returns the look-ups of tag lists that may contain an image that is not known yet; empty if the text
     /// is a digest or a floating tag.
-    fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<Want> {
+    fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<Query> {
         let tag = text.rsplit_once(':').filter(|(left, _)| *left != "sha256").map_or(text, |(_, tag)| tag);
         if Digest::parse(text).is_some() || text.starts_with('@') || constancy(tag).floats() {
             return BTreeSet::new();
         }
         let mut wants = wants(self.world, self.group, service, self.facts);
-        wants.retain(|want| matches!(want, Want::Tags(_)));
+        wants.retain(|want| matches!(want, Query::Tags(_)));
         wants
     }
 
     /// Sets the pin document that goes with the targets: the one before the change that is rolled back,
     /// else pins that make the targets effective. If an image was named, only its own pin changes.
-    fn pins_back(&mut self, ways: &[(Service, Way)], named: bool) {
+    fn pins_back(&mut self, ways: &[(Service, RollbackTarget)], named: bool) {
         if let Some(record) = self.whole_change(ways).filter(|_| !named) {
             let before = record.plan.pins_before.clone();
             self.pins_after = before;
@@ -306,7 +308,7 @@ impl Work<'_> {
     }
 
     /// Returns the record of the change that is rolled back, if all its units are.
-    fn whole_change(&self, ways: &[(Service, Way)]) -> Option<&Record> {
+    fn whole_change(&self, ways: &[(Service, RollbackTarget)]) -> Option<&ChangeRecord> {
         let Source::Change(change) = &ways.first()?.1.source else { return None };
         let record = self.world.history(self.group).find(change)?.record.as_ref()?;
         let going: BTreeSet<_> = ways.iter().map(|(service, _)| service.id.as_str()).collect();
@@ -321,7 +323,7 @@ impl Work<'_> {
     }
 
     /// Returns whether every service that a key covers is rolled back, so that the key may change.
-    fn alone(&self, key: &PinKey, ways: &[(Service, Way)]) -> bool {
+    fn alone(&self, key: &PinKey, ways: &[(Service, RollbackTarget)]) -> bool {
         let covered = |service: &&Service| pins::covers(key, self.group, service);
         self.world
             .members(self.group)

@@ -3,17 +3,17 @@
 mod choices;
 
 use super::*;
-use crate::history::{Answer, Source, way_back};
+use crate::history::{Source, TargetSearch, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
-use crate::plan::Record;
-use crate::registry::{Fact, FactSource, Facts, ImageFact, Learned, Want, Why};
+use crate::plan::ChangeRecord;
+use crate::registry::{Fact, FactSource, Facts, ImageFact, LookupError, Query, QueryAnswer};
 use crate::swarm::{Availability, GroupKey, Task, TaskState};
 use crate::time::Time;
-use crate::world::{Seen, World};
+use crate::world::{Observation, World};
 use crate::{pins, sample};
 
-fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> Draft {
+fn plan(goal: &Goal, world: &World, facts: &Facts, now: Time) -> PlanDraft {
     super::plan(goal, &PlanOptions::default(), world, facts, now)
 }
 
@@ -30,7 +30,7 @@ fn group() -> GroupKey {
 /// Returns a world with a database of two members and a support service; its journal was read and is empty.
 fn world() -> World {
     let mut world = World::default();
-    world.apply(Seen::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
+    world.apply(Observation::Nodes(["a", "b", "c"].map(sample::node).to_vec()), sample::NOW);
     let mut services = Vec::new();
     for (name, member, host) in [("pg-n1-a", "n1", "a"), ("pg-n1-b", "n1", "b"), ("pg-n2-c", "n2", "c")] {
         let mut service = sample::service(name, OLD);
@@ -46,8 +46,8 @@ fn world() -> World {
     support.labels.insert("pgedge.database.id".into(), "s".into());
     support.labels.insert("pgedge.component".into(), "service".into());
     services.push(support);
-    world.apply(Seen::Services(services), sample::NOW);
-    world.apply(Seen::Slots(Vec::new()), sample::NOW);
+    world.apply(Observation::Services(services), sample::NOW);
+    world.apply(Observation::Slots(Vec::new()), sample::NOW);
     world
 }
 
@@ -56,23 +56,23 @@ fn facts(known: &[(&str, &str)]) -> Facts {
     for (reference, digit) in known {
         let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
         let image = crate::image::ImageRef::parse(reference).unwrap();
-        facts.take(Learned::About(image.by_digest(&value.digest), not_asked()));
+        facts.take(QueryAnswer::About(image.by_digest(&value.digest), not_asked()));
         let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
-        facts.take(Learned::Engine((*reference).to_owned(), fact(FactSource::Engine)));
+        facts.take(QueryAnswer::Engine((*reference).to_owned(), fact(FactSource::Engine)));
         facts.learn(reference, fact(FactSource::Registry));
     }
-    facts.take(Learned::Versions(not_asked()));
+    facts.take(QueryAnswer::Versions(not_asked()));
     facts.take(login("r.io", false));
     facts
 }
 
 /// Returns the answer to the question whether the operator has credentials for a registry.
-fn login(host: &str, has: bool) -> Learned {
-    Learned::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Written })
+fn login(host: &str, has: bool) -> QueryAnswer {
+    QueryAnswer::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Written })
 }
 
 fn not_asked<T>() -> Fact<T> {
-    Fact::Failed { why: Why::Other("not asked here".into()), at: sample::NOW }
+    Fact::Failed { why: LookupError::Other("not asked here".into()), at: sample::NOW }
 }
 
 fn pin(text: &str) -> Goal {
@@ -83,7 +83,7 @@ fn back(scope: Scope) -> Goal {
     Goal::Back { group: group(), scope, to: None }
 }
 
-fn actions(plan: &Plan) -> Vec<(&str, Action)> {
+fn actions(plan: &Plan) -> Vec<(&str, UnitAction)> {
     plan.units.iter().map(|unit| (unit.service.as_str(), unit.action)).collect()
 }
 
@@ -120,9 +120,9 @@ fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) 
         group_hash: plan.group.hash(),
         labels,
     };
-    world.apply(Seen::Slot(Box::new(slot)), sample::NOW);
-    let record = Record { v: 1, change: change.clone(), plan: plan.clone(), extra: serde_json::Map::new() };
-    world.apply(Seen::Record { change, record: Some(Box::new(record)) }, sample::NOW);
+    world.apply(Observation::Slot(Box::new(slot)), sample::NOW);
+    let record = ChangeRecord { v: 1, change: change.clone(), plan: plan.clone(), extra: serde_json::Map::new() };
+    world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
     for (unit, state) in plan.units.iter().zip(units) {
         if !matches!(state, UnitState::Done | UnitState::Failed) || unit.edits.is_empty() {
             continue;
@@ -133,7 +133,7 @@ fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) 
         for edit in unit.edits.iter().filter(|edit| edit.path.ends_with("Platforms")) {
             service.places.platforms.value.clone_from(&edit.after);
         }
-        world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+        world.apply(Observation::SomeServices(vec![service]), sample::NOW);
     }
 }
 
@@ -154,11 +154,11 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     let world = world();
     let goal = pin("[node.n1]\nimage = \"r.io/pg:2\"\n");
     let draft = plan(&goal, &world, &Facts::default(), sample::NOW);
-    assert_eq!(draft.wants, [Want::Image("r.io/pg:2".into()), Want::Login("r.io".into()), Want::Versions].into());
+    assert_eq!(draft.wants, [Query::Image("r.io/pg:2".into()), Query::Login("r.io".into()), Query::Versions].into());
     assert!(draft.obstacle(Consent { warnings: true, unchecked: true }).is_some());
     let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert!(draft.wants.is_empty());
-    assert_eq!(actions(&draft.plan), [("pg-n1-a", Action::New), ("pg-n1-b", Action::New)]);
+    assert_eq!(actions(&draft.plan), [("pg-n1-a", UnitAction::New), ("pg-n1-b", UnitAction::New)]);
     let unit = &draft.plan.units[0];
     assert_eq!(unit.to.image, format!("r.io/pg:2@{}", digest("2")));
     assert_eq!((unit.from.digest.clone(), unit.to.digest.clone(), unit.node.as_str()), (None, Some(digest("2")), "a"));
@@ -170,9 +170,9 @@ fn only_services_whose_effective_pin_changes_are_planned() {
 }
 
 /// Returns the record that the plan would be stored as.
-fn record_of(plan: &Plan) -> Record {
+fn record_of(plan: &Plan) -> ChangeRecord {
     let change = "01890f3e-7b6c-7cc2-98c4-dc0c0c07398f".to_owned();
-    Record { v: 1, change, plan: plan.clone(), extra: serde_json::Map::new() }
+    ChangeRecord { v: 1, change, plan: plan.clone(), extra: serde_json::Map::new() }
 }
 
 #[test]
@@ -200,10 +200,10 @@ fn equal_inputs_give_the_equal_plan() {
     let mut moved = world.clone();
     let mut service = moved.services["pg-n1-a-id"].clone();
     service.index += 5;
-    moved.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    moved.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     assert_eq!(plan(&goal, &moved, &facts, sample::NOW).plan.id, first.id, "an index alone is no change");
     service.rest = crate::swarm::UntouchedHash("edited".into());
-    moved.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    moved.apply(Observation::SomeServices(vec![service]), sample::NOW);
     assert_ne!(plan(&goal, &moved, &facts, sample::NOW).plan.id, first.id);
 }
 
@@ -211,12 +211,12 @@ fn equal_inputs_give_the_equal_plan() {
 fn an_error_blocks_its_own_units_and_names_the_hosts() {
     let world = world();
     let mut facts = facts(&[("r.io/pg:2", "2")]);
-    facts.learn("r.io/pg:missing", Fact::Failed { why: Why::NotFound, at: sample::NOW });
+    facts.learn("r.io/pg:missing", Fact::Failed { why: LookupError::NotFound, at: sample::NOW });
     let goal = pin("[node.n1]\nimage = \"r.io/pg:missing\"\n[node.n2]\nimage = \"r.io/pg:2\"\n");
     let draft = plan(&goal, &world, &facts, sample::NOW);
     assert_eq!(
         actions(&draft.plan),
-        [("pg-n1-a", Action::Blocked), ("pg-n1-b", Action::Blocked), ("pg-n2-c", Action::New)]
+        [("pg-n1-a", UnitAction::Blocked), ("pg-n1-b", UnitAction::Blocked), ("pg-n2-c", UnitAction::New)]
     );
     assert_eq!(codes(&draft.plan), ["image-not-found", "will-be-overwritten"]);
     assert_eq!(draft.plan.findings[0].subject, "n1 on a, b");
@@ -227,11 +227,11 @@ fn a_node_that_takes_no_tasks_blocks() {
     let mut world = world();
     let mut nodes: Vec<_> = world.nodes.values().cloned().collect();
     nodes[0].availability = Availability::Drain;
-    world.apply(Seen::Nodes(nodes), sample::NOW);
+    world.apply(Observation::Nodes(nodes), sample::NOW);
     let draft = plan(&pin("image = \"r.io/pg:2\"\n"), &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert_eq!(
         actions(&draft.plan),
-        [("pg-n1-a", Action::Blocked), ("pg-n1-b", Action::New), ("pg-n2-c", Action::New)]
+        [("pg-n1-a", UnitAction::Blocked), ("pg-n1-b", UnitAction::New), ("pg-n2-c", UnitAction::New)]
     );
     assert!(codes(&draft.plan).contains(&"node-not-ready"));
 }
@@ -240,7 +240,7 @@ fn a_node_that_takes_no_tasks_blocks() {
 fn pinning_the_running_tag_changes_no_service() {
     let world = world();
     let draft = plan(&pin(&format!("image = \"{OLD}\"\n")), &world, &facts(&[(OLD, "1")]), sample::NOW);
-    assert!(draft.plan.units.iter().all(|unit| unit.action == Action::None));
+    assert!(draft.plan.units.iter().all(|unit| unit.action == UnitAction::None));
     assert!(draft.plan.changes_pins() && !draft.plan.has_nothing_to_do(), "the pins change all the same");
     assert!(codes(&draft.plan).contains(&"runs-by-tag"));
 }
@@ -252,7 +252,7 @@ fn back_to_the_letter_and_only_once() {
     let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
     carry_out(&mut world, &forward, ChangeState::Done, "dd");
     let draft = plan(&back(Scope::Group), &world, &facts, sample::NOW);
-    assert_eq!(actions(&draft.plan), [("pg-n1-a", Action::Back), ("pg-n1-b", Action::Back)]);
+    assert_eq!(actions(&draft.plan), [("pg-n1-a", UnitAction::Back), ("pg-n1-b", UnitAction::Back)]);
     assert_eq!(draft.plan.units[0].to.image, OLD, "the bare tag, as it was");
     assert_eq!(draft.plan.pins_after, None, "the document before it");
     for (unit, before) in draft.plan.units.iter().zip(&forward.units) {
@@ -272,7 +272,7 @@ fn one_service_back_keeps_the_others_pinned() {
     let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
     carry_out(&mut world, &forward, ChangeState::Done, "dd");
     let draft = plan(&back(Scope::Service("pg-n1-b".into())), &world, &facts, sample::NOW);
-    assert_eq!(actions(&draft.plan), [("pg-n1-b", Action::Back)]);
+    assert_eq!(actions(&draft.plan), [("pg-n1-b", UnitAction::Back)]);
     let doc = pins::read(draft.plan.pins_after.as_deref().unwrap());
     let effective = |name: &str| doc.effective(&group(), world.service_named(name).unwrap()).map(|(_, image)| image);
     assert_eq!((effective("pg-n1-a"), effective("pg-n1-b")), (Some("r.io/pg:2"), Some(OLD)));
@@ -284,11 +284,11 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
     let mut service = world.services["pg-n2-c-id"].clone();
     service.previous = Some(service.places.clone());
     service.places.image = "r.io/pg:bad".into();
-    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     let ask = |world: &World| way_back(world, &group(), &world.services["pg-n2-c-id"]);
-    assert_eq!(ask(&world), Answer::Wants([Want::Tasks("pg-n2-c-id".into())].into()));
-    world.apply(Seen::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
-    let Answer::To(way) = ask(&world) else { panic!() };
+    assert_eq!(ask(&world), TargetSearch::Wants([Query::Tasks("pg-n2-c-id".into())].into()));
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
+    let TargetSearch::To(way) = ask(&world) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::EnginePrevious));
 }
 
@@ -301,9 +301,9 @@ fn what_never_came_up_is_never_the_default() {
     (waits.desired, old.desired) = (TaskState::Shutdown, TaskState::Shutdown);
     service.places.image = "r.io/pg:3".into();
     service.previous = Some(sample::places("r.io/pg:2"));
-    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
-    world.apply(Seen::Tasks { service: service.id.clone(), tasks: vec![waits, old] }, sample::NOW);
-    let Answer::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![waits, old] }, sample::NOW);
+    let TargetSearch::To(way) = way_back(&world, &group(), &service) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask), "its task only waited for a node");
 }
 
@@ -323,9 +323,9 @@ fn what_failed_here_is_never_the_default() {
     ];
     service.places.image = "r.io/pg:3".into();
     service.previous = Some(sample::places("r.io/pg:bad"));
-    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
-    world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
-    let Answer::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+    let TargetSearch::To(way) = way_back(&world, &group(), &service) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask));
 }
 
@@ -352,8 +352,8 @@ fn tasks_that_match_stay() {
     service.places.image = "r.io/pg:bad".into();
     let mut tasks: Vec<_> = ["1", "2"].iter().map(|id| sample::task(id, &old, "c", TaskState::Running, 900)).collect();
     tasks.push(sample::task("3", &service, "c", TaskState::Failed, 9));
-    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
-    world.apply(Seen::Tasks { service: service.id.clone(), tasks }, sample::NOW);
+    world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
     let draft = plan(&back(Scope::Service(service.name)), &world, &facts, sample::NOW);
     let effect = draft.plan.units[0].effect;
     assert_eq!((effect.restarts, effect.stays), (1, 2));
@@ -366,6 +366,6 @@ fn a_change_under_way_blocks() {
     let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
     carry_out(&mut world, &forward, ChangeState::Running, "p-");
     let draft = plan(&pin("[node.n2]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW);
-    assert_eq!(actions(&draft.plan), [("pg-n2-c", Action::Blocked)]);
+    assert_eq!(actions(&draft.plan), [("pg-n2-c", UnitAction::Blocked)]);
     assert!(codes(&draft.plan).contains(&"change-unfinished"));
 }

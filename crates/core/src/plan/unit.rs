@@ -2,24 +2,24 @@
 
 use super::edits::edits;
 use super::options::{CredentialSource, UpdateOrder, forbids_start_first, start_first};
-use super::planner::Work;
+use super::planner::Planner;
 use crate::check;
 use crate::finding::{Code, Finding};
 use crate::history::landings;
 use crate::history::ran_here;
 use crate::image::ImageRef;
-use crate::pins::{Effective, Origin};
-use crate::plan::{Action, Credentials, Effect, ImageWithDigest, Kind, Landing, Unit};
-use crate::registry::Want;
+use crate::pins::{EffectiveImage, Origin};
+use crate::plan::{Credentials, ImageWithDigest, Kind, TargetNode, TaskImpact, Unit, UnitAction};
+use crate::registry::Query;
 use crate::registry::{Fact, FactSource, ImageFact};
 use crate::swarm::member_of;
 use crate::swarm::with_image;
-use crate::swarm::{FailureAction, Mode, Places, Service, Task, TaskState};
+use crate::swarm::{EditableFields, FailureAction, Mode, Service, Task, TaskState};
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Plans a service whose effective image differs from that of the document in force, or that is no
     /// longer pinned.
-    pub(super) fn wish(&mut self, service: &Service, effective: &Effective, floating: bool) {
+    pub(super) fn wish(&mut self, service: &Service, effective: &EffectiveImage, floating: bool) {
         let version = effective.version.as_deref().unwrap_or_default();
         let reason = match &effective.origin {
             Origin::Pin(key) => format!("by {key}"),
@@ -29,23 +29,23 @@ impl Work<'_> {
         };
         let stays = |work: &mut Self, action, reasons| work.push(service, &service.places.clone(), action, reasons);
         if effective.asking {
-            self.wants.insert(Want::Versions);
+            self.wants.insert(Query::Versions);
         }
         let image = match &effective.origin {
-            Origin::Runs => return stays(self, Action::None, vec![reason]),
+            Origin::Runs => return stays(self, UnitAction::None, vec![reason]),
             _ => effective.image.as_deref().and_then(|text| ImageRef::parse(text).ok()),
         };
-        let Some(image) = image else { return stays(self, Action::Blocked, vec![reason]) };
+        let Some(image) = image else { return stays(self, UnitAction::Blocked, vec![reason]) };
         if service.image() == image.text {
             if let Some(said) = check::running::by_tag(&image) {
                 let finding = Finding::new(said.severity, Code::RunsByTag, member_of(service), said.message);
                 self.findings.push(finding.hint(said.hint));
             }
-            return stays(self, Action::None, vec![reason, "runs it already".into()]);
+            return stays(self, UnitAction::None, vec![reason, "runs it already".into()]);
         }
         let fact = self.facts.image(&image.text);
         if !fact.answered() {
-            self.wants.insert(Want::Image(image.text.clone()));
+            self.wants.insert(Query::Image(image.text.clone()));
         }
         let known: Option<&ImageFact> = fact.known();
         let target_text = match (&image.digest, known) {
@@ -53,34 +53,40 @@ impl Work<'_> {
             _ => image.text.clone(),
         };
         if target_text == service.image() {
-            return stays(self, Action::None, vec![reason, "runs it already".into()]);
+            return stays(self, UnitAction::None, vec![reason, "runs it already".into()]);
         }
         if let Fact::Known { via: FactSource::Registry, .. } = fact
             && !self.facts.engine(&image.text).answered()
         {
             // Nodes pull as the engine does, so the engine's answer counts as well.
-            self.wants.insert(Want::Engine(image.text.clone()));
+            self.wants.insert(Query::Engine(image.text.clone()));
         }
         let platforms = known.and_then(|fact| fact.platforms.as_deref());
         let target = with_image(&service.places, &target_text, platforms);
         let ran = ran_here(self.world, self.group, service, &target_text);
         let action = match (check::blocks(&image, fact, ran), ran) {
-            (true, _) => Action::Blocked,
-            (false, true) => Action::Back,
-            (false, false) => Action::New,
+            (true, _) => UnitAction::Blocked,
+            (false, true) => UnitAction::Back,
+            (false, false) => UnitAction::New,
         };
         self.push(service, &target, action, vec![reason]);
     }
 
     /// Adds a unit. Its findings about nodes and policy are added once all units are known.
-    pub(super) fn push(&mut self, service: &Service, target: &Places, action: Action, reasons: Vec<String>) {
+    pub(super) fn push(
+        &mut self,
+        service: &Service,
+        target: &EditableFields,
+        action: UnitAction,
+        reasons: Vec<String>,
+    ) {
         let moves = !edits(&service.places, target).is_empty();
-        let action = if !moves && action != Action::Blocked { Action::None } else { action };
+        let action = if !moves && action != UnitAction::Blocked { UnitAction::None } else { action };
         let replaced = if action.is_active() { self.replaced(service, target) } else { target.clone() };
         let credentials =
             if action.is_active() { self.credentials(service, &target.image) } else { Credentials::Stored };
-        let effect = if action == Action::None {
-            Effect::default()
+        let effect = if action == UnitAction::None {
+            TaskImpact::default()
         } else {
             effect(service, target, self.world.tasks(&service.id))
         };
@@ -107,8 +113,8 @@ impl Work<'_> {
 
     /// Returns the nodes that the unit's tasks may run on; empty before the service's task history is
     /// known.
-    fn lands(&self, service: &Service, target: &Places, action: Action) -> Vec<Landing> {
-        if action == Action::None || !self.world.knows_history(&service.id) {
+    fn lands(&self, service: &Service, target: &EditableFields, action: UnitAction) -> Vec<TargetNode> {
+        if action == UnitAction::None || !self.world.knows_history(&service.id) {
             return Vec::new();
         }
         landings(self.world, self.group, service, &target.image)
@@ -118,7 +124,7 @@ impl Work<'_> {
     /// policy, the owner.
     pub(super) fn place_findings(&mut self, at: usize) {
         let unit = &self.units[at];
-        if matches!(unit.action, Action::None) {
+        if matches!(unit.action, UnitAction::None) {
             return;
         }
         let Some(service) = self.world.services.get(&unit.service_id) else { return };
@@ -128,7 +134,7 @@ impl Work<'_> {
 }
 
 /// Counts the tasks that restart and that stay: a task stays if it runs and matches the target.
-pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effect {
+pub(super) fn effect(service: &Service, target: &EditableFields, tasks: &[Task]) -> TaskImpact {
     let wanted: Vec<_> = tasks.iter().filter(|task| task.desired == TaskState::Running).collect();
     let count = match service.mode {
         Mode::Replicated(replicas) => replicas,
@@ -137,10 +143,10 @@ pub(super) fn effect(service: &Service, target: &Places, tasks: &[Task]) -> Effe
     let stays =
         wanted.iter().filter(|task| task.state == TaskState::Running && matches_target(task, service, target)).count()
             as u64;
-    Effect { restarts: count.saturating_sub(stays), stays }
+    TaskImpact { restarts: count.saturating_sub(stays), stays }
 }
 
-impl Work<'_> {
+impl Planner<'_> {
     /// Returns whether the plan switches a service to start-first: the operator chose it, the service's
     /// policy does not have it yet, and nothing forbids it.
     pub(super) fn switches_to_start_first(&self, service: &Service) -> bool {
@@ -150,7 +156,7 @@ impl Work<'_> {
     }
 
     /// Returns the target with the chosen update order.
-    pub(super) fn replaced(&self, service: &Service, target: &Places) -> Places {
+    pub(super) fn replaced(&self, service: &Service, target: &EditableFields) -> EditableFields {
         if self.switches_to_start_first(service) { start_first(target) } else { target.clone() }
     }
 
@@ -180,13 +186,13 @@ impl Work<'_> {
     pub(super) fn has_login(&mut self, host: &str) -> bool {
         let fact = self.facts.login(host);
         if !fact.answered() {
-            self.wants.insert(crate::registry::Want::Login(host.to_owned()));
+            self.wants.insert(crate::registry::Query::Login(host.to_owned()));
         }
         fact.known().copied().unwrap_or(false)
     }
 }
 
-pub(super) fn matches_target(task: &Task, service: &Service, target: &Places) -> bool {
+pub(super) fn matches_target(task: &Task, service: &Service, target: &EditableFields) -> bool {
     let same_platforms = task.places.platforms.value == target.platforms.value;
     let same_force = number(task.places.force.value.as_ref()) == number(target.force.value.as_ref());
     let same_rest = match (&task.rest, &service.template) {

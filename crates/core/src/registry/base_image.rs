@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 
 use crate::image::{Digest, ImageRef};
-use crate::registry::Want;
-use crate::registry::{About, Fact, Facts, ImageFact, Layer};
+use crate::registry::Query;
+use crate::registry::{Fact, Facts, ImageFact, ImageInfo, ImageLayer};
 use crate::time::Time;
 
 /// The annotation that holds the reference of the base image.
@@ -18,7 +18,7 @@ pub(crate) const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 
 /// The state of an image's base image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
+pub enum BaseStatus {
     /// A base that cannot be compared.
     Unknown {
         /// The reason, as a message for people.
@@ -47,28 +47,28 @@ pub enum Base {
 /// Compares an image with its base image. Returns the state, and the queries that must be answered first.
 ///
 /// The base is the one that the image names, or else `base_name`. Different layers do not show whether the
-/// base was rebuilt, or was never the base of this image: both give [`Base::Outdated`].
-pub fn base_verdict(about: &About, base_name: Option<&str>, facts: &Facts) -> (Base, BTreeSet<Want>) {
+/// base was rebuilt, or was never the base of this image: both give [`BaseStatus::Outdated`].
+pub fn base_verdict(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> (BaseStatus, BTreeSet<Query>) {
     match stands(about, base_name, facts) {
         Ok(base) => (base, BTreeSet::new()),
-        Err(Open::Why(why)) => (Base::Unknown { why }, BTreeSet::new()),
-        Err(Open::Want(want)) => (Base::Asking, BTreeSet::from([want])),
+        Err(Undecided::Why(why)) => (BaseStatus::Unknown { why }, BTreeSet::new()),
+        Err(Undecided::Want(want)) => (BaseStatus::Asking, BTreeSet::from([want])),
     }
 }
 
 /// Returns the base reference that the image names, if any.
-pub(crate) fn named_base(about: &About) -> Option<&str> {
+pub(crate) fn named_base(about: &ImageInfo) -> Option<&str> {
     about.note(BASE_NAME).map(str::trim)
 }
 
 /// The reason why a comparison has no result yet: a message, or a missing query.
-enum Open {
+enum Undecided {
     Why(String),
-    Want(Want),
+    Want(Query),
 }
 
-fn stands(about: &About, base_name: Option<&str>, facts: &Facts) -> Result<Base, Open> {
-    let why = |text: String| Open::Why(text);
+fn stands(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> Result<BaseStatus, Undecided> {
+    let why = |text: String| Undecided::Why(text);
     let name = named_base(about).or_else(|| base_name.map(str::trim).filter(|name| !name.is_empty()));
     let name = name.ok_or_else(|| why(format!("it does not name its base ({BASE_NAME})")))?;
     if name == "scratch" {
@@ -79,28 +79,33 @@ fn stands(about: &About, base_name: Option<&str>, facts: &Facts) -> Result<Base,
         return Err(why(format!("its base {name} is named by digest alone: nothing newer can be told")));
     }
     let name = base.without_digest().to_owned();
-    let now: &ImageFact = learned(facts.image(&name), &base, || Want::Image(name.clone()))?;
+    let now: &ImageFact = learned(facts.image(&name), &base, || Query::Image(name.clone()))?;
     // A base named by the caller does not show which of its builds the image uses.
     let told = || about.note(BASE_DIGEST).and_then(|text| Digest::parse(text.trim())).or_else(|| base.digest.clone());
     let then = named_base(about).and_then(|_| told());
-    let up_to_date = || Base::UpToDate { name: name.clone(), digest: now.digest.clone() };
+    let up_to_date = || BaseStatus::UpToDate { name: name.clone(), digest: now.digest.clone() };
     if then.as_ref().is_some_and(|then| *then == now.digest || now.children.contains(then)) {
         return Ok(up_to_date());
     }
     // An index can change while its image for this platform stays the same, so layers decide if they are known.
     match (layers_of(&base, &now.digest, about, facts), &then) {
         (Ok(found), _) if begins_with(&about.layers, &found.layers) => Ok(up_to_date()),
-        (Ok(found), _) => Ok(Base::Outdated { name, since: found.created(), now: now.digest.clone() }),
-        (Err(Open::Why(_)), Some(_)) => Ok(Base::Outdated { name, since: None, now: now.digest.clone() }),
+        (Ok(found), _) => Ok(BaseStatus::Outdated { name, since: found.created(), now: now.digest.clone() }),
+        (Err(Undecided::Why(_)), Some(_)) => Ok(BaseStatus::Outdated { name, since: None, now: now.digest.clone() }),
         (Err(open), _) => Err(open),
     }
 }
 
 /// Returns the description of the base's current image, for the platform of the image.
-fn layers_of<'a>(base: &ImageRef, now: &Digest, about: &About, facts: &'a Facts) -> Result<&'a About, Open> {
+fn layers_of<'a>(
+    base: &ImageRef,
+    now: &Digest,
+    about: &ImageInfo,
+    facts: &'a Facts,
+) -> Result<&'a ImageInfo, Undecided> {
     let of = |digest: &Digest| {
         let text = base.by_digest(digest);
-        learned(facts.about(&text), base, || Want::About(text.clone())).map(|found| &**found)
+        learned(facts.about(&text), base, || Query::About(text.clone())).map(|found| &**found)
     };
     let found = of(now)?;
     let Some(platform) = about.platform.as_ref().filter(|_| found.platform.is_some()) else { return Ok(found) };
@@ -110,22 +115,24 @@ fn layers_of<'a>(base: &ImageRef, now: &Digest, about: &About, facts: &'a Facts)
     let same = found.entries.iter().find(|entry| entry.kind.is_empty() && entry.platform.as_ref() == Some(platform));
     match same {
         Some(entry) => of(&entry.digest),
-        None => Err(Open::Why(format!("its base {} is not made for {platform} now", base.without_digest()))),
+        None => Err(Undecided::Why(format!("its base {} is not made for {platform} now", base.without_digest()))),
     }
 }
 
-fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Want) -> Result<&'a T, Open> {
+fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Query) -> Result<&'a T, Undecided> {
     let (name, host) = (base.without_digest(), &base.host);
     match fact {
         Fact::Known { value, .. } => Ok(value),
-        Fact::Unknown | Fact::Asked => Err(Open::Want(want())),
-        Fact::Failed { why, .. } => Err(Open::Why(format!("its base {name}: {}", why.sentence(host, "such image")))),
+        Fact::Unknown | Fact::Asked => Err(Undecided::Want(want())),
+        Fact::Failed { why, .. } => {
+            Err(Undecided::Why(format!("its base {name}: {}", why.sentence(host, "such image"))))
+        }
     }
 }
 
 /// Returns whether an image's layers begin with those of a base; `false` for a base without layers.
-fn begins_with(layers: &[Layer], base: &[Layer]) -> bool {
-    let same = |(ours, theirs): (&Layer, &Layer)| match (&ours.diff_id, &theirs.diff_id) {
+fn begins_with(layers: &[ImageLayer], base: &[ImageLayer]) -> bool {
+    let same = |(ours, theirs): (&ImageLayer, &ImageLayer)| match (&ours.diff_id, &theirs.diff_id) {
         // The same content can be compressed in different ways, so unpacked digests are compared if known.
         (Some(ours), Some(theirs)) => ours == theirs,
         _ => ours.digest == theirs.digest,
@@ -139,16 +146,16 @@ mod tests {
 
     use super::*;
     use crate::image::Platform;
-    use crate::registry::Why;
-    use crate::registry::{Entry, FactSource, Learned};
+    use crate::registry::LookupError;
+    use crate::registry::{Entry, FactSource, QueryAnswer};
     use crate::sample::NOW;
 
     fn digest(nth: u8) -> Digest {
         Digest::parse(&format!("sha256:{}", format!("{nth:02x}").repeat(32))).unwrap()
     }
 
-    fn about(layers: &[u8], architecture: &str) -> About {
-        let layer = |nth: &u8| Layer {
+    fn about(layers: &[u8], architecture: &str) -> ImageInfo {
+        let layer = |nth: &u8| ImageLayer {
             // Compressed again each time: only the unpacked digest stays the same.
             digest: digest(nth.wrapping_add(100)),
             media_type: String::new(),
@@ -157,38 +164,40 @@ mod tests {
         };
         serde_json::from_value(serde_json::json!({"digest": digest(0), "media_type": "", "manifest": digest(0),
             "platform": {"os": "linux", "architecture": architecture}, "config": {"created": "2026-11-19T00:00:00Z"}}))
-        .map(|about: About| About { layers: layers.iter().map(layer).collect(), ..about })
+        .map(|about: ImageInfo| ImageInfo { layers: layers.iter().map(layer).collect(), ..about })
         .unwrap()
     }
 
-    fn with(mut about: About, notes: &[(&str, &str)]) -> About {
+    fn with(mut about: ImageInfo, notes: &[(&str, &str)]) -> ImageInfo {
         about.annotations = notes.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
         about
     }
 
     /// Returns facts in which `debian:12` names an index with these children and these images are known.
-    fn facts(now: u8, children: &[u8], abouts: &[(u8, About)]) -> Facts {
+    fn facts(now: u8, children: &[u8], abouts: &[(u8, ImageInfo)]) -> Facts {
         let mut facts = Facts::default();
         let known = ImageFact {
             children: children.iter().map(|nth| digest(*nth)).collect(),
             ..ImageFact::new(digest(now), None)
         };
-        facts
-            .take(Learned::Image("debian:12".into(), Fact::Known { value: known, at: NOW, via: FactSource::Registry }));
+        facts.take(QueryAnswer::Image(
+            "debian:12".into(),
+            Fact::Known { value: known, at: NOW, via: FactSource::Registry },
+        ));
         for (nth, about) in abouts {
             let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
-            facts.take(Learned::About(format!("debian@{}", digest(*nth)), fact));
+            facts.take(QueryAnswer::About(format!("debian@{}", digest(*nth)), fact));
         }
         facts
     }
 
-    fn up_to_date(now: u8) -> Base {
-        Base::UpToDate { name: "debian:12".into(), digest: digest(now) }
+    fn up_to_date(now: u8) -> BaseStatus {
+        BaseStatus::UpToDate { name: "debian:12".into(), digest: digest(now) }
     }
 
-    fn outdated(now: u8, known: bool) -> Base {
+    fn outdated(now: u8, known: bool) -> BaseStatus {
         let since = if known { Time::parse("2026-11-19T00:00:00Z") } else { None };
-        Base::Outdated { name: "debian:12".into(), since, now: digest(now) }
+        BaseStatus::Outdated { name: "debian:12".into(), since, now: digest(now) }
     }
 
     #[test]
@@ -210,8 +219,8 @@ mod tests {
             );
         }
         let mut failing = facts(7, &[], &[]);
-        let why = Why::Unreachable("gone".into());
-        failing.take(Learned::About(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
+        let why = LookupError::Unreachable("gone".into());
+        failing.take(QueryAnswer::About(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
         assert_eq!(
             base_verdict(&then(6), None, &failing).0,
             outdated(7, false),
@@ -235,7 +244,7 @@ mod tests {
             assert_eq!(base_verdict(&image, Some(" debian:12 "), &facts).0, expected);
             assert_eq!(base_verdict(&with(image.clone(), &[(BASE_NAME, "debian:12")]), None, &facts).0, expected);
         }
-        let plain = |nth: u8| Layer { diff_id: None, ..about(&[nth], "amd64").layers.remove(0) };
+        let plain = |nth: u8| ImageLayer { diff_id: None, ..about(&[nth], "amd64").layers.remove(0) };
         assert!(begins_with(&[plain(1), plain(2)], &[plain(1)]), "without unpacked digests, as served");
         assert!(!begins_with(&[plain(1)], &[plain(2)]));
     }
@@ -251,36 +260,42 @@ mod tests {
             kind: kind.to_owned(),
         };
         index.entries = vec![entry(8, "amd64", ""), entry(10, "arm64", "attestation-manifest"), entry(9, "arm64", "")];
-        let child = BTreeSet::from([Want::About(format!("debian@{}", digest(9)))]);
-        assert_eq!(base_verdict(&arm, Some("debian:12"), &facts(7, &[], &[(7, index.clone())])), (Base::Asking, child));
+        let child = BTreeSet::from([Query::About(format!("debian@{}", digest(9)))]);
+        assert_eq!(
+            base_verdict(&arm, Some("debian:12"), &facts(7, &[], &[(7, index.clone())])),
+            (BaseStatus::Asking, child)
+        );
         let known = facts(7, &[], &[(7, index.clone()), (9, about(&[1], "arm64"))]);
         assert_eq!(base_verdict(&arm, Some("debian:12"), &known).0, up_to_date(7));
         let other = base_verdict(&about(&[1], "s390x"), Some("debian:12"), &known).0;
-        assert_eq!(other, Base::Unknown { why: "its base debian:12 is not made for linux/s390x now".into() });
+        assert_eq!(other, BaseStatus::Unknown { why: "its base debian:12 is not made for linux/s390x now".into() });
     }
 
     #[test]
     fn what_has_to_be_learned_first() {
         let image = with(about(&[1], "amd64"), &[(BASE_NAME, "debian:12")]);
         let mut facts_so_far = Facts::default();
-        let want = |want: Want| (Base::Asking, BTreeSet::from([want]));
-        assert_eq!(base_verdict(&image, None, &facts_so_far), want(Want::Image("debian:12".into())));
-        facts_so_far.take(Learned::Image("debian:12".into(), Fact::Asked));
-        assert_eq!(base_verdict(&image, None, &facts_so_far).0, Base::Asking);
-        assert_eq!(base_verdict(&image, None, &facts(7, &[], &[])), want(Want::About(format!("debian@{}", digest(7)))));
+        let want = |want: Query| (BaseStatus::Asking, BTreeSet::from([want]));
+        assert_eq!(base_verdict(&image, None, &facts_so_far), want(Query::Image("debian:12".into())));
+        facts_so_far.take(QueryAnswer::Image("debian:12".into(), Fact::Asked));
+        assert_eq!(base_verdict(&image, None, &facts_so_far).0, BaseStatus::Asking);
+        assert_eq!(
+            base_verdict(&image, None, &facts(7, &[], &[])),
+            want(Query::About(format!("debian@{}", digest(7))))
+        );
     }
 
     #[test]
     fn what_cannot_be_told() {
         let mut facts = Facts::default();
         for (name, why) in [
-            ("gone:1", Why::NotFound),
-            ("denied:1", Why::Denied),
-            ("r.example/a:1", Why::NoCredentials),
-            ("busy:1", Why::RateLimited),
-            ("off:1", Why::Unreachable("no route".into())),
+            ("gone:1", LookupError::NotFound),
+            ("denied:1", LookupError::Denied),
+            ("r.example/a:1", LookupError::NoCredentials),
+            ("busy:1", LookupError::RateLimited),
+            ("off:1", LookupError::Unreachable("no route".into())),
         ] {
-            facts.take(Learned::Image(name.into(), Fact::Failed { why, at: NOW }));
+            facts.take(QueryAnswer::Image(name.into(), Fact::Failed { why, at: NOW }));
         }
         let frozen = format!("debian@{}", digest(7));
         for (name, why) in [
@@ -294,12 +309,12 @@ mod tests {
             ("off:1", "its base off:1: docker.io cannot be reached: no route".to_owned()),
         ] {
             let image = with(about(&[1], "amd64"), &[(BASE_NAME, name)]);
-            assert_eq!(base_verdict(&image, None, &facts), (Base::Unknown { why }, BTreeSet::new()));
+            assert_eq!(base_verdict(&image, None, &facts), (BaseStatus::Unknown { why }, BTreeSet::new()));
         }
         for nothing in [None, Some(" ")] {
             let (base, wants) = base_verdict(&about(&[1], "amd64"), nothing, &facts);
             let why = "it does not name its base (org.opencontainers.image.base.name)".to_owned();
-            assert_eq!((base, wants.len()), (Base::Unknown { why }, 0));
+            assert_eq!((base, wants.len()), (BaseStatus::Unknown { why }, 0));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{About, Allowance, Fact, ImageFact, Tags, Want, Why};
+use super::{Fact, ImageFact, ImageInfo, LookupError, Query, RateLimit, Tags};
 use crate::contract::{Contract, Contracts};
 use crate::image::ImageRef;
 use crate::registry::VersionManifest;
@@ -15,11 +15,11 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// A query about images with its new state, usually an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Learned {
+pub enum QueryAnswer {
     /// The image that a reference names, according to its registry or else to the engine.
     Image(String, Fact<ImageFact>),
     /// The description of an image, by `repository@digest`.
-    About(String, Fact<Arc<About>>),
+    About(String, Fact<Arc<ImageInfo>>),
     /// The tags of a repository.
     Tags(String, Fact<Arc<Tags>>),
     /// The image that a reference names, according to the engine, which pulls as the nodes do.
@@ -34,16 +34,16 @@ pub enum Learned {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     images: BTreeMap<String, Fact<ImageFact>>,
-    abouts: BTreeMap<String, Fact<Arc<About>>>,
+    abouts: BTreeMap<String, Fact<Arc<ImageInfo>>>,
     tags: BTreeMap<String, Fact<Arc<Tags>>>,
     engine: BTreeMap<String, Fact<ImageFact>>,
     versions: Fact<Arc<VersionManifest>>,
     /// Set if the known version manifest must be queried again; it stays valid until the new one arrives.
     renews_versions: bool,
     /// The states of queries about the swarm; the world holds their answers.
-    swarm: BTreeMap<Want, Fact<()>>,
+    swarm: BTreeMap<Query, Fact<()>>,
     logins: BTreeMap<String, Fact<bool>>,
-    allowances: BTreeMap<String, Allowance>,
+    allowances: BTreeMap<String, RateLimit>,
     contracts: Arc<Contracts>,
     bases: Arc<BTreeMap<String, String>>,
 }
@@ -64,7 +64,7 @@ impl Facts {
     }
 
     /// Returns the description of an image, by `repository@digest`.
-    pub fn about(&self, reference: &str) -> &Fact<Arc<About>> {
+    pub fn about(&self, reference: &str) -> &Fact<Arc<ImageInfo>> {
         of(&self.abouts, reference)
     }
 
@@ -110,19 +110,19 @@ impl Facts {
     }
 
     /// Returns the request limit that a registry host last reported, if any.
-    pub fn allowance(&self, host: &str) -> Option<Allowance> {
+    pub fn allowance(&self, host: &str) -> Option<RateLimit> {
         self.allowances.get(host).copied()
     }
 
     /// Stores an answer, or another new state of a query.
-    pub fn take(&mut self, learned: Learned) {
+    pub fn take(&mut self, learned: QueryAnswer) {
         match learned {
-            Learned::Image(reference, fact) => self.learn(&reference, fact),
-            Learned::About(reference, fact) => drop(self.abouts.insert(reference, fact)),
-            Learned::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
-            Learned::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
-            Learned::Versions(fact) => (self.versions, self.renews_versions) = (fact, false),
-            Learned::Login(host, fact) => drop(self.logins.insert(host, fact)),
+            QueryAnswer::Image(reference, fact) => self.learn(&reference, fact),
+            QueryAnswer::About(reference, fact) => drop(self.abouts.insert(reference, fact)),
+            QueryAnswer::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
+            QueryAnswer::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
+            QueryAnswer::Versions(fact) => (self.versions, self.renews_versions) = (fact, false),
+            QueryAnswer::Login(host, fact) => drop(self.logins.insert(host, fact)),
         }
     }
 
@@ -137,39 +137,39 @@ impl Facts {
     }
 
     /// Marks those of the queries that are neither asked nor answered as asked, and returns them.
-    pub fn ask(&mut self, wants: &BTreeSet<Want>, now: Time) -> BTreeSet<Want> {
-        let asked: BTreeSet<Want> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
+    pub fn ask(&mut self, wants: &BTreeSet<Query>, now: Time) -> BTreeSet<Query> {
+        let asked: BTreeSet<Query> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
         for want in &asked {
             match want.clone() {
-                Want::Image(reference) => drop(self.images.insert(reference, Fact::Asked)),
-                Want::About(reference) => drop(self.abouts.insert(reference, Fact::Asked)),
-                Want::Tags(repository) => drop(self.tags.insert(repository, Fact::Asked)),
-                Want::Engine(reference) => drop(self.engine.insert(reference, Fact::Asked)),
-                Want::Versions if self.versions.known().is_some() => {}
-                Want::Versions => self.versions = Fact::Asked,
-                Want::Login(host) => drop(self.logins.insert(host, Fact::Asked)),
-                want @ (Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_)) => {
+                Query::Image(reference) => drop(self.images.insert(reference, Fact::Asked)),
+                Query::About(reference) => drop(self.abouts.insert(reference, Fact::Asked)),
+                Query::Tags(repository) => drop(self.tags.insert(repository, Fact::Asked)),
+                Query::Engine(reference) => drop(self.engine.insert(reference, Fact::Asked)),
+                Query::Versions if self.versions.known().is_some() => {}
+                Query::Versions => self.versions = Fact::Asked,
+                Query::Login(host) => drop(self.logins.insert(host, Fact::Asked)),
+                want @ (Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_)) => {
                     self.swarm.insert(want, Fact::Asked);
                 }
             }
         }
-        self.renews_versions &= !asked.contains(&Want::Versions);
+        self.renews_versions &= !asked.contains(&Query::Versions);
         asked
     }
 
     /// Returns whether a query was never asked, or must be asked again.
-    fn is_open(&self, want: &Want, now: Time) -> bool {
+    fn is_open(&self, want: &Query, now: Time) -> bool {
         fn unknown<T>(facts: &BTreeMap<String, Fact<T>>, key: &str) -> bool {
             matches!(of(facts, key), Fact::Unknown)
         }
         match want {
-            Want::Image(reference) => unknown(&self.images, reference),
-            Want::About(reference) => unknown(&self.abouts, reference),
-            Want::Tags(repository) => unknown(&self.tags, repository),
-            Want::Engine(reference) => unknown(&self.engine, reference),
-            Want::Versions => self.renews_versions || matches!(self.versions, Fact::Unknown),
-            Want::Login(host) => unknown(&self.logins, host),
-            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => match self.swarm.get(want) {
+            Query::Image(reference) => unknown(&self.images, reference),
+            Query::About(reference) => unknown(&self.abouts, reference),
+            Query::Tags(repository) => unknown(&self.tags, repository),
+            Query::Engine(reference) => unknown(&self.engine, reference),
+            Query::Versions => self.renews_versions || matches!(self.versions, Fact::Unknown),
+            Query::Login(host) => unknown(&self.logins, host),
+            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => match self.swarm.get(want) {
                 Some(Fact::Failed { at, .. }) => now.since(*at) >= PAUSE,
                 Some(_) => false,
                 None => true,
@@ -184,21 +184,21 @@ impl Facts {
 
     /// Stores that the cluster did not answer a query about the swarm, and why. The query may be sent again
     /// after `PAUSE`.
-    pub fn fail(&mut self, want: Want, why: Why, now: Time) {
+    pub fn fail(&mut self, want: Query, why: LookupError, now: Time) {
         self.swarm.insert(want, Fact::Failed { why, at: now });
     }
 
     /// Lets a query be sent again. A known version manifest stays valid until the new one arrives.
-    pub fn renew(&mut self, want: &Want) {
+    pub fn renew(&mut self, want: &Query) {
         match want {
-            Want::Image(reference) => drop(self.images.remove(reference)),
-            Want::About(reference) => drop(self.abouts.remove(reference)),
-            Want::Tags(repository) => drop(self.tags.remove(repository)),
-            Want::Engine(reference) => drop(self.engine.remove(reference)),
-            Want::Versions if self.versions.known().is_some() => self.renews_versions = true,
-            Want::Versions => self.versions = Fact::Unknown,
-            Want::Login(host) => drop(self.logins.remove(host)),
-            Want::Tasks(_) | Want::Record(_) | Want::Journal | Want::Sightings(_) => drop(self.swarm.remove(want)),
+            Query::Image(reference) => drop(self.images.remove(reference)),
+            Query::About(reference) => drop(self.abouts.remove(reference)),
+            Query::Tags(repository) => drop(self.tags.remove(repository)),
+            Query::Engine(reference) => drop(self.engine.remove(reference)),
+            Query::Versions if self.versions.known().is_some() => self.renews_versions = true,
+            Query::Versions => self.versions = Fact::Unknown,
+            Query::Login(host) => drop(self.logins.remove(host)),
+            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => drop(self.swarm.remove(want)),
         }
     }
 
@@ -222,7 +222,9 @@ impl Facts {
     /// Returns the references whose registry refused the credentials, or requires some.
     pub fn refused(&self) -> impl Iterator<Item = &str> {
         fn of<T>(facts: &BTreeMap<String, Fact<T>>) -> impl Iterator<Item = &str> {
-            let refused = facts.iter().filter(|(_, it)| matches!(it.failed(), Some(Why::Denied | Why::NoCredentials)));
+            let refused = facts
+                .iter()
+                .filter(|(_, it)| matches!(it.failed(), Some(LookupError::Denied | LookupError::NoCredentials)));
             refused.map(|(reference, _)| reference.as_str())
         }
         of(&self.images).chain(of(&self.abouts)).chain(of(&self.tags)).chain(of(&self.engine))
@@ -269,7 +271,7 @@ mod tests {
         Fact::Known { value: ImageFact::new(digest, None), at: NOW, via: FactSource::Registry }
     }
 
-    fn one(want: &Want) -> BTreeSet<Want> {
+    fn one(want: &Query) -> BTreeSet<Query> {
         [want.clone()].into()
     }
 
@@ -277,15 +279,15 @@ mod tests {
     fn each_query_is_asked_once_until_it_is_renewed() {
         let mut facts = Facts::default();
         for want in [
-            Want::Image("r/a:1".into()),
-            Want::About("r/a@sha256:1".into()),
-            Want::Tags("r/a".into()),
-            Want::Engine("r/a:1".into()),
-            Want::Versions,
-            Want::Login("r".into()),
-            Want::Tasks("service".into()),
-            Want::Record("change".into()),
-            Want::Journal,
+            Query::Image("r/a:1".into()),
+            Query::About("r/a@sha256:1".into()),
+            Query::Tags("r/a".into()),
+            Query::Engine("r/a:1".into()),
+            Query::Versions,
+            Query::Login("r".into()),
+            Query::Tasks("service".into()),
+            Query::Record("change".into()),
+            Query::Journal,
         ] {
             assert_eq!(facts.ask(&one(&want), NOW), one(&want), "{want:?}");
             assert_eq!(facts.ask(&one(&want), NOW), BTreeSet::new(), "{want:?} is asked");
@@ -297,11 +299,11 @@ mod tests {
     #[test]
     fn an_answer_of_either_kind_ends_the_question() {
         let mut facts = Facts::default();
-        let want = Want::Image("r/a:1".into());
+        let want = Query::Image("r/a:1".into());
         facts.ask(&one(&want), NOW);
-        facts.take(Learned::Image("r/a:1".into(), known("1")));
+        facts.take(QueryAnswer::Image("r/a:1".into(), known("1")));
         assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
-        facts.take(Learned::Image("r/a:1".into(), Fact::Failed { why: Why::NotFound, at: NOW }));
+        facts.take(QueryAnswer::Image("r/a:1".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
         assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
         assert!(facts.forget_failed("r") || facts.image("r/a:1").failed().is_some());
     }
@@ -309,10 +311,10 @@ mod tests {
     #[test]
     fn what_the_cluster_did_not_answer_is_asked_again_after_a_pause() {
         let mut facts = Facts::default();
-        facts.ask(&one(&Want::Journal), NOW);
-        facts.fail(Want::Journal, Why::Unreachable("no route".into()), later(1));
-        assert_eq!(facts.ask(&one(&Want::Journal), later(10)), BTreeSet::new());
-        assert_eq!(facts.ask(&one(&Want::Journal), later(11)), one(&Want::Journal));
+        facts.ask(&one(&Query::Journal), NOW);
+        facts.fail(Query::Journal, LookupError::Unreachable("no route".into()), later(1));
+        assert_eq!(facts.ask(&one(&Query::Journal), later(10)), BTreeSet::new());
+        assert_eq!(facts.ask(&one(&Query::Journal), later(11)), one(&Query::Journal));
     }
 
     #[test]
@@ -325,24 +327,24 @@ mod tests {
             None,
         );
         let value = Arc::new(manifest.unwrap());
-        facts.take(Learned::Versions(Fact::Known { value, at: NOW, via: FactSource::Written }));
-        facts.renew(&Want::Versions);
-        assert_eq!(facts.ask(&one(&Want::Versions), NOW), one(&Want::Versions));
+        facts.take(QueryAnswer::Versions(Fact::Known { value, at: NOW, via: FactSource::Written }));
+        facts.renew(&Query::Versions);
+        assert_eq!(facts.ask(&one(&Query::Versions), NOW), one(&Query::Versions));
         assert!(facts.versions().known().is_some());
-        assert_eq!(facts.ask(&one(&Want::Versions), NOW), BTreeSet::new(), "it is asked");
+        assert_eq!(facts.ask(&one(&Query::Versions), NOW), BTreeSet::new(), "it is asked");
     }
 
     #[test]
     fn a_refresh_keeps_digests_and_what_is_asked_just_now() {
         let mut facts = Facts::default();
         let by_digest = format!("r/a@sha256:{}", "1".repeat(64));
-        facts.take(Learned::Image("r/a:1".into(), known("1")));
-        facts.take(Learned::Image(by_digest.clone(), known("1")));
-        let asked = Want::Image("r/b:1".into());
+        facts.take(QueryAnswer::Image("r/a:1".into(), known("1")));
+        facts.take(QueryAnswer::Image(by_digest.clone(), known("1")));
+        let asked = Query::Image("r/b:1".into());
         facts.ask(&one(&asked), NOW);
         facts.forget_tags();
         assert_eq!(facts.image("r/a:1"), &Fact::Unknown);
-        assert_eq!(facts.ask(&one(&Want::Image(by_digest)), NOW), BTreeSet::new());
+        assert_eq!(facts.ask(&one(&Query::Image(by_digest)), NOW), BTreeSet::new());
         assert_eq!(facts.ask(&one(&asked), NOW), BTreeSet::new());
     }
 }

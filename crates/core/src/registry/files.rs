@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Why;
+use super::LookupError;
 
 /// One entry in the file tree of an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ pub enum FileKind {
 
 /// The progress of reading an image's layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct ReadProgress {
     /// The layer being read, counted from 1.
     pub layer: usize,
     /// The number of layers.
@@ -46,16 +46,16 @@ pub struct Reading {
 
 /// The files of an image, or the progress of reading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Files {
+pub enum ImageFiles {
     /// Reading in progress.
-    Reading(Reading),
+    Reading(ReadProgress),
     /// All entries of the file tree, sorted by path.
     Known(Arc<Vec<ImageFile>>),
     /// A failed read, with its reason.
-    Failed(Why),
+    Failed(LookupError),
 }
 
-impl Files {
+impl ImageFiles {
     /// Returns the files, if they were read.
     pub fn known(&self) -> Option<&[ImageFile]> {
         match self {

@@ -12,7 +12,7 @@ use crate::time::Time;
 /// If the digest is that of an index, layers and configuration are those of one of its images: of
 /// `linux/amd64`, or else of the first one. Control characters are removed from all texts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub struct ImageInfo {
     /// The digest described: that of an index or of a single manifest.
     pub digest: Digest,
     /// The media type of the index or manifest with that digest.
@@ -29,10 +29,10 @@ pub struct About {
     pub manifest: Digest,
     /// The image's layers, lowest first.
     #[serde(default)]
-    pub layers: Vec<Layer>,
+    pub layers: Vec<ImageLayer>,
     /// The image's configuration.
     #[serde(default)]
-    pub config: Config,
+    pub config: ImageConfig,
 }
 
 /// One entry of an index.
@@ -52,7 +52,7 @@ pub struct Entry {
 
 /// One layer of an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
+pub struct ImageLayer {
     /// The digest of the layer as the registry serves it.
     pub digest: Digest,
     /// The media type, which names the compression.
@@ -67,7 +67,7 @@ pub struct Layer {
 /// The configuration of an image. Values of environment variables are left out: they may hold secrets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Config {
+pub struct ImageConfig {
     /// The build time.
     pub created: Option<Time>,
     /// The labels, by key.
@@ -107,7 +107,7 @@ pub struct Step {
     pub empty: bool,
 }
 
-impl About {
+impl ImageInfo {
     /// Returns the compressed size of all layers, in bytes.
     pub fn size(&self) -> u64 {
         self.layers.iter().map(|layer| layer.size).sum()

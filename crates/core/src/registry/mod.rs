@@ -9,11 +9,11 @@ pub mod tags;
 mod version_manifest;
 
 pub(crate) use base_image::{BASE_DIGEST, BASE_NAME, named_base};
-pub use base_image::{Base, base_verdict};
-pub use facts::{Facts, Learned};
-pub use files::{FileKind, Files, ImageFile, Reading};
-pub use image_info::{About, Config, Entry, Layer, Step};
-pub use query::Want;
+pub use base_image::{BaseStatus, base_verdict};
+pub use facts::{Facts, QueryAnswer};
+pub use files::{FileKind, ImageFile, ImageFiles, ReadProgress};
+pub use image_info::{Entry, ImageConfig, ImageInfo, ImageLayer, Step};
+pub use query::Query;
 pub use version_manifest::{
     ManifestError, ManifestOrigin, POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest,
 };
@@ -38,7 +38,7 @@ pub enum FactSource {
 /// The reason why a query failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "why", content = "text")]
-pub enum Why {
+pub enum LookupError {
     /// A tag, digest or repository that the registry does not have.
     NotFound,
     /// Credentials that the registry refuses.
@@ -54,7 +54,7 @@ pub enum Why {
 }
 
 /// The messages for failed look-ups; every screen, finding and command uses them.
-impl Why {
+impl LookupError {
     /// Returns a few words for use after a name and a colon.
     pub fn text(&self) -> &str {
         match self {
@@ -111,7 +111,7 @@ pub enum Fact<T> {
     /// A query that failed.
     Failed {
         /// The reason for the failure.
-        why: Why,
+        why: LookupError,
         /// The time of the failure.
         at: Time,
     },
@@ -127,7 +127,7 @@ impl<T> Fact<T> {
     }
 
     /// Returns the reason, if the query failed.
-    pub fn failed(&self) -> Option<&Why> {
+    pub fn failed(&self) -> Option<&LookupError> {
         match self {
             Self::Failed { why, .. } => Some(why),
             _ => None,
@@ -156,7 +156,7 @@ pub struct ImageFact {
     pub children: Vec<Digest>,
     /// The registry's request limit, if it reports one.
     #[serde(default)]
-    pub allowance: Option<Allowance>,
+    pub allowance: Option<RateLimit>,
 }
 
 impl ImageFact {
@@ -169,7 +169,7 @@ impl ImageFact {
 /// A registry's request limit for this client (headers `RateLimit-Limit` and `RateLimit-Remaining`; Docker
 /// Hub's limits are described at `docs.docker.com/docker-hub/usage/pulls`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Allowance {
+pub struct RateLimit {
     /// The number of requests allowed in a window.
     pub limit: u64,
     /// The number of requests left in the current window.

@@ -117,17 +117,17 @@ pub enum ManifestError {
 }
 
 #[derive(Deserialize)]
-struct Text {
+struct ManifestFile {
     #[serde(default)]
     schema_version: i64,
     #[serde(default)]
-    images: BTreeMap<String, Vec<Line>>,
+    images: BTreeMap<String, Vec<ManifestLine>>,
 }
 
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-struct Line {
+struct ManifestLine {
     postgres_version: String,
     spock_version: String,
     version: String,
@@ -142,7 +142,7 @@ impl VersionManifest {
     /// # Errors
     /// The first mistake, in the control plane's words.
     pub fn parse(text: &str, host: &str, origin: ManifestOrigin, at: Option<Time>) -> Result<Self, ManifestError> {
-        let text: Text = serde_json::from_str(text).map_err(|error| ManifestError::Json(error.to_string()))?;
+        let text: ManifestFile = serde_json::from_str(text).map_err(|error| ManifestError::Json(error.to_string()))?;
         if text.schema_version != SCHEMA {
             return Err(ManifestError::Schema(text.schema_version));
         }
@@ -238,7 +238,7 @@ fn same(text: &str, image: &ImageRef) -> bool {
         .is_ok_and(|other| other.same_repository(image) && other.tag_or_latest() == image.tag_or_latest())
 }
 
-impl Line {
+impl ManifestLine {
     fn entry(self, is_postgres: bool, host: &str) -> Result<VersionEntry, ManifestError> {
         let version = if is_postgres { self.postgres_version } else { self.version };
         let bad = |why: String| ManifestError::VersionEntry {

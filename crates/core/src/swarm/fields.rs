@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Place, Places};
+use super::{EditableFields, Place};
 use crate::image::Platform;
 
 /// The JSON pointer of the image reference in a service spec.
@@ -15,7 +15,7 @@ pub(crate) const PLATFORMS: &str = "/TaskTemplate/Placement/Platforms";
 ///
 /// The platforms are written as `{Architecture, OS}` without variants, sorted and without duplicates: the `docker`
 /// client writes this form, and the scheduler compares these two values.
-pub(crate) fn with_image(now: &Places, image: &str, platforms: Option<&[Platform]>) -> Places {
+pub(crate) fn with_image(now: &EditableFields, image: &str, platforms: Option<&[Platform]>) -> EditableFields {
     let mut list: Vec<&Platform> =
         platforms.unwrap_or_default().iter().filter(|platform| !platform.is_unknown()).collect();
     list.sort();
@@ -30,5 +30,5 @@ pub(crate) fn with_image(now: &Places, image: &str, platforms: Option<&[Platform
         None if now.platforms.path == PLATFORMS => Place { value: None, ..now.platforms.clone() },
         None => now.platforms.clone(),
     };
-    Places { image: image.to_owned(), platforms: target, ..now.clone() }
+    EditableFields { image: image.to_owned(), platforms: target, ..now.clone() }
 }

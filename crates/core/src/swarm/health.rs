@@ -11,7 +11,7 @@ use crate::time::Time;
 
 /// The state of a service; the order of the variants is by urgency, the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum State {
+pub enum HealthState {
     /// Tasks are missing because the newest ones failed.
     Failing,
     /// A crash loop: tasks start and end again and again.
@@ -36,7 +36,7 @@ pub enum State {
     Stopped,
 }
 
-impl State {
+impl HealthState {
     /// Returns the state's word, as used in JSON, filters and on screens.
     pub fn word(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ pub struct TaskError {
 
 /// The last image change that the engine remembers, from the service's `PreviousSpec`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
+pub struct ImageChange {
     /// The image reference before the change.
     pub from: String,
     /// The start of the last rollout, else the time at which the engine last touched the service.
@@ -86,7 +86,7 @@ pub struct Changed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     /// The state in one word.
-    pub state: State,
+    pub state: HealthState,
     /// The number of running tasks, not counting those on nodes that are down.
     pub running: u64,
     /// The number of wanted tasks.
@@ -98,7 +98,7 @@ pub struct Health {
     /// The reason why a task is not running yet, in the scheduler's words or in ours.
     pub waits: Option<String>,
     /// The last image change; `None` if the engine keeps no previous spec, or one with the same image.
-    pub changed: Option<Changed>,
+    pub changed: Option<ImageChange>,
     /// The time since which the newest running task runs; without one, the time of the newest task state.
     pub since: Option<Time>,
     /// The time of the newest failure of a task with the current image, if it is recent and all tasks run again.
@@ -126,22 +126,22 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
         running,
         desired,
         fresh: view.fresh().unwrap_or(running),
-        error: if state.is_trouble() || state == State::Updating { view.error() } else { None },
-        waits: if matches!(state, State::Waiting | State::Updating) { view.waits() } else { None },
+        error: if state.is_trouble() || state == HealthState::Updating { view.error() } else { None },
+        waits: if matches!(state, HealthState::Waiting | HealthState::Updating) { view.waits() } else { None },
         changed: service.previous.as_ref().filter(|previous| previous.image != service.image()).map(|previous| {
-            Changed {
+            ImageChange {
                 from: previous.image.clone(),
                 at: service.update.as_ref().and_then(|update| update.started).or(service.updated),
             }
         }),
         since: view.since(),
-        restarted: if state == State::Ok { view.restarted() } else { None },
+        restarted: if state == HealthState::Ok { view.restarted() } else { None },
         engine_rolled_back: update == Some(&UpdateState::RollbackCompleted),
     }
 }
 
 /// The key of a series of tasks that replace each other: a slot number, or a node id for global services.
-type Slot<'a> = (Option<u64>, Option<&'a String>);
+type SlotKey<'a> = (Option<u64>, Option<&'a String>);
 
 struct View<'a> {
     service: &'a Service,
@@ -185,51 +185,53 @@ impl View<'_> {
         }
     }
 
-    fn state(&self, running: u64, desired: u64) -> State {
+    fn state(&self, running: u64, desired: u64) -> HealthState {
         if let Some(over) = self.over(running, desired) {
             return over;
         }
         let update = self.service.update.as_ref().map(|update| &update.state);
         if matches!(update, Some(UpdateState::Paused | UpdateState::RollbackPaused)) {
-            return State::Paused;
+            return HealthState::Paused;
         }
         // The swarm sets such a task to `shutdown` as soon as its node is down, and creates a
         // replacement that may stay pending.
         if running < desired && self.tasks.iter().any(|task| !task.state.is_over() && self.on_down_node(task)) {
-            return State::NodeDown;
+            return HealthState::NodeDown;
         }
         if self.loops() {
-            return State::Looping;
+            return HealthState::Looping;
         }
         if running < desired && self.newest_ended_badly() {
-            return State::Failing;
+            return HealthState::Failing;
         }
         let updating = matches!(update, Some(UpdateState::Updating | UpdateState::RollbackStarted));
         if running < desired {
             let stuck = self.wanted().any(|task| !task.error.is_empty());
-            return if updating && !stuck { State::Updating } else { State::Waiting };
+            return if updating && !stuck { HealthState::Updating } else { HealthState::Waiting };
         }
-        if updating { State::Updating } else { State::Ok }
+        if updating { HealthState::Updating } else { HealthState::Ok }
     }
 
     /// Returns the state of a service that is finished or stopped as intended; `None` for all others.
-    fn over(&self, running: u64, desired: u64) -> Option<State> {
+    fn over(&self, running: u64, desired: u64) -> Option<HealthState> {
         match self.service.mode {
-            Mode::Replicated(0) => return Some(State::Stopped),
+            Mode::Replicated(0) => return Some(HealthState::Stopped),
             Mode::ReplicatedJob(wanted) if self.service.completed.unwrap_or(0) >= wanted => {
-                return Some(State::Finished);
+                return Some(HealthState::Finished);
             }
-            Mode::GlobalJob if running == 0 && self.service.completed.unwrap_or(0) > 0 => return Some(State::Finished),
+            Mode::GlobalJob if running == 0 && self.service.completed.unwrap_or(0) > 0 => {
+                return Some(HealthState::Finished);
+            }
             _ => {}
         }
         let one_shot = self.service.restart != RestartCondition::Any && running == 0 && desired > 0;
         let newest = self.newest_per_slot();
         (one_shot && !newest.is_empty() && newest.iter().all(|task| task.state == TaskState::Complete))
-            .then_some(State::Finished)
+            .then_some(HealthState::Finished)
     }
 
     fn newest_per_slot(&self) -> Vec<&Task> {
-        let mut slots: BTreeMap<Slot<'_>, &Task> = BTreeMap::new();
+        let mut slots: BTreeMap<SlotKey<'_>, &Task> = BTreeMap::new();
         for task in self.tasks {
             let key = Self::slot(task);
             let newest = slots.entry(key).or_insert(task);
@@ -242,7 +244,7 @@ impl View<'_> {
 
     /// Returns whether, in any slot without a running task, the newest ended task failed; a later `shutdown` clears it.
     fn newest_ended_badly(&self) -> bool {
-        let mut slots: BTreeMap<Slot<'_>, Vec<&Task>> = BTreeMap::new();
+        let mut slots: BTreeMap<SlotKey<'_>, Vec<&Task>> = BTreeMap::new();
         for task in self.tasks {
             let key = Self::slot(task);
             slots.entry(key).or_default().push(task);
@@ -262,7 +264,7 @@ impl View<'_> {
     /// had come up. Tasks that end within `LIVED` count as failures only; they count as a loop
     /// once a new task runs, until it has outlived them.
     fn loops(&self) -> bool {
-        let mut slots: BTreeMap<Slot<'_>, (u32, u32)> = BTreeMap::new();
+        let mut slots: BTreeMap<SlotKey<'_>, (u32, u32)> = BTreeMap::new();
         for task in self.tasks {
             let ended = task.state == TaskState::Failed
                 || (task.state == TaskState::Complete && self.service.restart == RestartCondition::Any);
@@ -283,7 +285,7 @@ impl View<'_> {
         slots.iter().any(|(slot, (long, all))| *long >= 2 || (*all >= 2 && up.contains(slot)))
     }
 
-    fn slot(task: &Task) -> Slot<'_> {
+    fn slot(task: &Task) -> SlotKey<'_> {
         (task.slot, if task.slot.is_none() { task.node.as_ref() } else { None })
     }
 

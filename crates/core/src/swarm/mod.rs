@@ -13,7 +13,7 @@ pub(crate) use fields::{PLATFORMS, with_image};
 pub use group::{COMPONENT, DATABASE, DB_NODE, GroupKey, GroupKind, HOST, ROLE, STACK, hex, is_postgres, member_of};
 pub(crate) use group::{SERVICE_ID, STACK_IMAGE};
 pub(crate) use health::assess;
-pub use health::{Changed, Health, State, TaskError};
+pub use health::{Health, HealthState, ImageChange, TaskError};
 pub use placement::candidates;
 pub use words::{Availability, FailureAction, NodeState, RestartCondition, Role, TaskState, UpdateState};
 
@@ -148,7 +148,7 @@ pub struct Place {
 
 /// The editable fields of a service spec: all that a change may write.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Places {
+pub struct EditableFields {
     /// The image reference, at `/TaskTemplate/ContainerSpec/Image`.
     pub image: String,
     /// The platforms, at `/TaskTemplate/Placement/Platforms` or its highest absent parent.
@@ -181,13 +181,13 @@ pub struct Service {
     /// The labels of the service; container labels are not among them.
     pub labels: BTreeMap<String, String>,
     /// The editable fields of the spec.
-    pub places: Places,
+    pub places: EditableFields,
     /// The hash of the rest of the spec.
     pub rest: UntouchedHash,
     /// The hash of the task template without its editable fields, to compare with [`Task::rest`].
     pub template: UntouchedHash,
     /// The editable fields of the engine's previous spec; `None` if it keeps none.
-    pub previous: Option<Places>,
+    pub previous: Option<EditableFields>,
     /// The JSON pointers of all other fields in which the previous spec differs; empty without a previous spec.
     pub previous_differs: Vec<String>,
     /// The mode, with the number of wanted tasks.
@@ -245,7 +245,7 @@ pub struct Task {
     /// The image reference in the task's spec.
     pub image: String,
     /// The editable fields in the task's spec; `update` is `None`.
-    pub places: Places,
+    pub places: EditableFields,
     /// The hash of the rest of its template; `None` unless the service's task history was read.
     pub rest: Option<UntouchedHash>,
     /// The state that the task is in.

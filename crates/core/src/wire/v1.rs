@@ -6,10 +6,11 @@ mod seen;
 use serde::{Deserialize, Serialize};
 
 pub use inspect::{Inspect, InspectBase, InspectContract, InspectPlatform};
-pub use seen::{RecordReport, SeenService};
+pub use seen::{RecordReport, RecordedService};
 
 pub use crate::plan::{
-    Action, Credentials, Edit, Effect, ImageWithDigest, Kind, Landing, Plan, Record, Unit, UnknownKeys,
+    ChangeRecord, Credentials, ImageWithDigest, Kind, Plan, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
+    UnknownKeys,
 };
 
 use crate::image::Digest;
@@ -73,7 +74,7 @@ pub struct HistoryView {
     pub here: Vec<HistoryChange>,
     /// Images that other clients deployed, as they were recorded; newest first. Empty unless a group is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seen: Vec<SeenService>,
+    pub seen: Vec<RecordedService>,
     /// The rollback candidates of a service, newest first, then immutable tags of its repository.
     /// Empty unless a service is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -137,7 +138,7 @@ pub struct HistoryUnit {
     /// The member of the group that the service belongs to.
     pub member: String,
     /// The action that was planned.
-    pub action: Action,
+    pub action: UnitAction,
     /// The image before the change.
     pub from: ImageWithDigest,
     /// The image that the change was to bring.

@@ -11,8 +11,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, Host};
-use super::error::Fault;
-use super::transport::{CallLimits, Http};
+use super::error::DockerError;
+use super::transport::{CallLimits, HttpClient};
 use crate::clock::Clock;
 use crate::http::Answer;
 use pinnace_core::text::clean;
@@ -45,7 +45,7 @@ pub struct Docker {
 
 struct Inner {
     endpoint: Endpoint,
-    http: Http,
+    http: HttpClient,
     base: String,
     read_only: bool,
     clock: Clock,
@@ -62,10 +62,10 @@ impl Docker {
     /// Creates a client; nothing is sent yet. If `read_only`, every call that is not a GET is refused.
     ///
     /// # Errors
-    /// [`Fault::Endpoint`] if the endpoint's certificates cannot be used.
-    pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, Fault> {
+    /// [`DockerError::Endpoint`] if the endpoint's certificates cannot be used.
+    pub fn new(endpoint: Endpoint, read_only: bool) -> Result<Self, DockerError> {
         let (connector, base) = endpoint.host.connector()?;
-        let http = Http::new(connector, Some(endpoint.host.address()));
+        let http = HttpClient::new(connector, Some(endpoint.host.address()));
         let clock = match endpoint.host {
             Host::Memory(_) => Clock::tokio(),
             _ => Clock::Machine,
@@ -93,7 +93,7 @@ impl Docker {
         self.inner.clock
     }
 
-    pub(super) fn http(&self) -> &Http {
+    pub(super) fn http(&self) -> &HttpClient {
         &self.inner.http
     }
 
@@ -105,19 +105,19 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the engine does not answer, or if the other side is not a Docker Engine.
-    pub async fn ping(&self) -> Result<Ping, Fault> {
+    pub async fn ping(&self) -> Result<Ping, DockerError> {
         let what = "asking the engine for its version";
         let request = build(what, Method::GET, &format!("{}/_ping", self.inner.base), Bytes::new(), &[])?;
         let answer = self.inner.http.call(what, request, READ).await?;
         if !answer.status.is_success() {
-            return Err(Fault::http(what, answer.status.as_u16(), &answer.body));
+            return Err(DockerError::http(what, answer.status.as_u16(), &answer.body));
         }
         let header = |name: &str| {
             answer.headers.get(name).and_then(|value| value.to_str().ok()).map(clean).filter(|text| !text.is_empty())
         };
         let api = header("api-version")
             .filter(|api| api.chars().all(|c| c.is_ascii_digit() || c == '.'))
-            .ok_or_else(|| Fault::bad(what, "it names no API version"))?;
+            .ok_or_else(|| DockerError::bad(what, "it names no API version"))?;
         if let Ok(mut known) = self.inner.api.write() {
             *known = Some(api.clone());
         }
@@ -128,7 +128,7 @@ impl Docker {
     ///
     /// # Errors
     /// The same as [`Docker::ping`].
-    pub async fn api(&self) -> Result<String, Fault> {
+    pub async fn api(&self) -> Result<String, DockerError> {
         let known = self.inner.api.read().ok().and_then(|api| api.clone());
         match known {
             Some(api) => Ok(api),
@@ -137,20 +137,20 @@ impl Docker {
     }
 
     /// Sends a GET and parses the answer as JSON; an error status is a fault.
-    pub(super) async fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, Fault> {
+    pub(super) async fn get<T: DeserializeOwned>(&self, what: &str, path: &str) -> Result<T, DockerError> {
         let body = self.get_bytes(what, path).await?;
-        serde_json::from_slice(&body).map_err(|error| Fault::bad(what, error))
+        serde_json::from_slice(&body).map_err(|error| DockerError::bad(what, error))
     }
 
     /// Sends a GET and returns the whole body; an error status is a fault.
-    pub(super) async fn get_bytes(&self, what: &str, path: &str) -> Result<Bytes, Fault> {
+    pub(super) async fn get_bytes(&self, what: &str, path: &str) -> Result<Bytes, DockerError> {
         let url = format!("{}/v{}{path}", self.inner.base, self.api().await?);
         let request = build(what, Method::GET, &url, Bytes::new(), &[])?;
         Ok(good(what, self.inner.http.call(what, request, READ).await?)?.body)
     }
 
     /// Sends a GET and returns the body as a stream; an error status is a fault.
-    pub(super) async fn get_stream(&self, what: &str, path: &str) -> Result<hyper::body::Incoming, Fault> {
+    pub(super) async fn get_stream(&self, what: &str, path: &str) -> Result<hyper::body::Incoming, DockerError> {
         let url = format!("{}/v{}{path}", self.inner.base, self.api().await?);
         let request = build(what, Method::GET, &url, Bytes::new(), &[])?;
         let answer = self.inner.http.open(what, request, Duration::from_secs(30)).await?;
@@ -161,7 +161,7 @@ impl Docker {
         let address = self.address();
         let read = super::transport::read_body(what, &address, answer.into_body(), 1 << 20);
         let body = tokio::time::timeout(READ.time, read).await.unwrap_or_else(|_| Ok(Bytes::new()))?;
-        Err(Fault::http(what, status, &body))
+        Err(DockerError::http(what, status, &body))
     }
 
     /// Sends a write. A started write is never cancelled: it continues even if the caller stops waiting.
@@ -172,24 +172,24 @@ impl Docker {
         path: &str,
         body: Bytes,
         headers: &[(&'static str, String)],
-    ) -> Result<Bytes, Fault> {
+    ) -> Result<Bytes, DockerError> {
         if self.inner.read_only {
-            return Err(Fault::ReadOnly { what: what.to_owned() });
+            return Err(DockerError::ReadOnly { what: what.to_owned() });
         }
         let url = format!("{}/v{}{path}", self.inner.base, self.api().await?);
         let request = build(what, method, &url, body, headers)?;
         let (http, named) = (self.inner.http.clone(), what.to_owned());
         let started = tokio::spawn(async move { http.call(&named, request, WRITE).await });
-        let answer = started.await.map_err(|error| Fault::bad(what, error))??;
+        let answer = started.await.map_err(|error| DockerError::bad(what, error))??;
         Ok(good(what, answer)?.body)
     }
 }
 
-fn good(what: &str, answer: Answer) -> Result<Answer, Fault> {
+fn good(what: &str, answer: Answer) -> Result<Answer, DockerError> {
     if answer.status.is_success() {
         return Ok(answer);
     }
-    Err(Fault::http(what, answer.status.as_u16(), &answer.body))
+    Err(DockerError::http(what, answer.status.as_u16(), &answer.body))
 }
 
 fn build(
@@ -198,7 +198,7 @@ fn build(
     url: &str,
     body: Bytes,
     headers: &[(&'static str, String)],
-) -> Result<Request<Full<Bytes>>, Fault> {
+) -> Result<Request<Full<Bytes>>, DockerError> {
     let mut builder = Request::builder().method(method).uri(url);
     if !body.is_empty() {
         builder = builder.header("content-type", "application/json");
@@ -206,7 +206,7 @@ fn build(
     for (name, value) in headers {
         builder = builder.header(*name, value);
     }
-    builder.body(Full::new(body)).map_err(|error| Fault::bad(what, error))
+    builder.body(Full::new(body)).map_err(|error| DockerError::bad(what, error))
 }
 
 const KEEP: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');

@@ -15,7 +15,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::client::{Docker, encoded, filters};
-use super::error::Fault;
+use super::error::DockerError;
 use super::read::each;
 use pinnace_core::time::Time;
 
@@ -35,25 +35,25 @@ pub struct Config {
 }
 
 #[derive(Deserialize)]
-struct Body {
+struct ConfigBody {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "Version")]
-    version: Version,
+    version: ConfigVersion,
     #[serde(rename = "CreatedAt", default)]
     created: String,
     #[serde(rename = "Spec")]
-    spec: Spec,
+    spec: ConfigSpec,
 }
 
 #[derive(Deserialize)]
-struct Version {
+struct ConfigVersion {
     #[serde(rename = "Index")]
     index: u64,
 }
 
 #[derive(Deserialize)]
-struct Spec {
+struct ConfigSpec {
     #[serde(rename = "Name")]
     name: String,
     #[serde(rename = "Labels", default)]
@@ -63,7 +63,7 @@ struct Spec {
 }
 
 fn config(raw: &RawValue) -> Option<Config> {
-    let body: Body = serde_json::from_str(raw.get()).ok()?;
+    let body: ConfigBody = serde_json::from_str(raw.get()).ok()?;
     Some(Config {
         id: body.id,
         index: body.version.index,
@@ -79,7 +79,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the list cannot be read.
-    pub async fn configs(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
+    pub async fn configs(&self, labels: &[&str]) -> Result<Vec<Config>, DockerError> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("label", labels)]))).await?;
         each(what, &body, config)
@@ -89,7 +89,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the list cannot be read.
-    pub(crate) async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+    pub(crate) async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, DockerError> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("name", &[prefix])]))).await?;
         let all = each(what, &body, config)?;
@@ -99,25 +99,25 @@ impl Docker {
     /// Reads the config with this id or exact name.
     ///
     /// # Errors
-    /// A fault if it cannot be read or does not exist ([`Fault::is_not_found`]).
-    pub async fn config(&self, id_or_name: &str) -> Result<Config, Fault> {
+    /// A fault if it cannot be read or does not exist ([`DockerError::is_not_found`]).
+    pub async fn config(&self, id_or_name: &str) -> Result<Config, DockerError> {
         let what = "reading a config of the journal";
         let body = self.get_bytes(what, &format!("/configs/{}", encoded(id_or_name))).await?;
-        let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| Fault::bad(what, error))?;
-        config(raw).ok_or_else(|| Fault::bad(what, "it is no config"))
+        let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| DockerError::bad(what, error))?;
+        config(raw).ok_or_else(|| DockerError::bad(what, "it is no config"))
     }
 
     /// Creates a config and returns its id. Data is 1 to 1,023,999 bytes, names up to 64 of `[a-zA-Z0-9-_.]`.
     ///
     /// # Errors
-    /// [`Fault::is_name_conflict`] if the name is taken. After a fault that is not [`Fault::is_final`] the write may
+    /// [`DockerError::is_name_conflict`] if the name is taken. After a fault that is not [`DockerError::is_final`] the write may
     /// still be carried out.
     pub async fn create_config(
         &self,
         name: &str,
         labels: &BTreeMap<String, String>,
         data: &[u8],
-    ) -> Result<String, Fault> {
+    ) -> Result<String, DockerError> {
         #[derive(Deserialize)]
         struct Made {
             #[serde(rename = "ID")]
@@ -126,14 +126,14 @@ impl Docker {
         let what = "writing to the journal";
         let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(data) }).to_string();
         let answer = self.write(what, Method::POST, "/configs/create", Bytes::from(body), &[]).await?;
-        let made: Made = serde_json::from_slice(&answer).map_err(|error| Fault::bad(what, error))?;
+        let made: Made = serde_json::from_slice(&answer).map_err(|error| DockerError::bad(what, error))?;
         Ok(made.id)
     }
 
     /// Replaces a config's labels, if its version index is still `index`.
     ///
     /// # Errors
-    /// [`Fault::is_out_of_sequence`] if the index has moved. After a fault that is not [`Fault::is_final`] the write
+    /// [`DockerError::is_out_of_sequence`] if the index has moved. After a fault that is not [`DockerError::is_final`] the write
     /// may still be carried out.
     pub async fn update_config_labels(
         &self,
@@ -141,7 +141,7 @@ impl Docker {
         index: u64,
         name: &str,
         labels: &BTreeMap<String, String>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DockerError> {
         let path = format!("/configs/{}/update?version={index}", encoded(id));
         let body = json!({ "Name": name, "Labels": labels }).to_string();
         self.write("writing to the journal", Method::POST, &path, Bytes::from(body), &[]).await.map(drop)
@@ -151,7 +151,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if it cannot be removed.
-    pub async fn remove_config(&self, id_or_name: &str) -> Result<(), Fault> {
+    pub async fn remove_config(&self, id_or_name: &str) -> Result<(), DockerError> {
         let path = format!("/configs/{}", encoded(id_or_name));
         match self.write("pruning the journal", Method::DELETE, &path, Bytes::new(), &[]).await {
             Err(fault) if fault.is_not_found() => Ok(()),

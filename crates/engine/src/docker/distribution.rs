@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use tokio::time::timeout;
 
 use super::client::{Docker, LOOKUP, READ};
-use super::error::Fault;
+use super::error::DockerError;
 use super::transport::{CallLimits, failed};
 use crate::credentials::Redacted;
 use pinnace_core::image::{Digest, ImageRef, Platform};
@@ -46,7 +46,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the engine does not answer.
-    pub async fn version(&self) -> Result<Version, Fault> {
+    pub async fn version(&self) -> Result<Version, DockerError> {
         let what = "asking the engine for its version";
         let client = self.bollard(what, READ, None).await?;
         let told = limited(what, READ, client.version()).await?;
@@ -67,9 +67,9 @@ impl Docker {
     /// # Errors
     /// 404 if the reference does not exist, 401 or 500 if the registry refuses (the message holds the reason), 400
     /// if the text is not a reference.
-    pub async fn distribution(&self, reference: &str, auth: Option<&Redacted>) -> Result<Distribution, Fault> {
+    pub async fn distribution(&self, reference: &str, auth: Option<&Redacted>) -> Result<Distribution, DockerError> {
         let what = format!("asking the registry about {}", clean(reference));
-        let parsed = ImageRef::parse(reference).map_err(|error| Fault::Http {
+        let parsed = ImageRef::parse(reference).map_err(|error| DockerError::Http {
             what: what.clone(),
             status: 400,
             message: error.to_string(),
@@ -87,14 +87,19 @@ impl Docker {
             .filter(|platform| !platform.is_unknown())
             .collect();
         Ok(Distribution {
-            digest: digest.ok_or_else(|| Fault::bad(&what, "it holds no digest"))?,
+            digest: digest.ok_or_else(|| DockerError::bad(&what, "it holds no digest"))?,
             media_type: told.descriptor.media_type.map(|text| clean(&text)).unwrap_or_default(),
             platforms: Some(platforms).filter(|platforms| !platforms.is_empty()),
         })
     }
 
     /// Creates a bollard client on our transport.
-    async fn bollard(&self, what: &str, limit: CallLimits, auth: Option<&Redacted>) -> Result<bollard::Docker, Fault> {
+    async fn bollard(
+        &self,
+        what: &str,
+        limit: CallLimits,
+        auth: Option<&Redacted>,
+    ) -> Result<bollard::Docker, DockerError> {
         let prefix = format!("{}/v{}", self.base(), self.api().await?);
         let http = self.http().clone();
         let auth = auth.and_then(|auth| HeaderValue::from_str(auth.reveal()).ok());
@@ -111,7 +116,7 @@ impl Docker {
             limit.time.as_secs(),
             bollard::API_DEFAULT_VERSION,
         )
-        .map_err(|error| Fault::bad(what, error))
+        .map_err(|error| DockerError::bad(what, error))
     }
 }
 
@@ -137,16 +142,16 @@ async fn limited<T>(
     what: &str,
     limit: CallLimits,
     call: impl Future<Output = Result<T, bollard::errors::Error>>,
-) -> Result<T, Fault> {
+) -> Result<T, DockerError> {
     use bollard::errors::Error;
-    let late = || Fault::Timeout { what: what.to_owned(), after: limit.time };
+    let late = || DockerError::Timeout { what: what.to_owned(), after: limit.time };
     match timeout(limit.time, call).await {
         Err(_) | Ok(Err(Error::RequestTimeoutError)) => Err(late()),
         Ok(Err(Error::DockerResponseServerError { status_code, message })) => {
-            Err(Fault::Http { what: what.to_owned(), status: status_code, message: clean(message.trim()) })
+            Err(DockerError::Http { what: what.to_owned(), status: status_code, message: clean(message.trim()) })
         }
         Ok(Err(Error::HyperLegacyError { err })) => Err(failed(what, "the engine", &err)),
-        Ok(Err(error)) => Err(Fault::bad(what, error)),
+        Ok(Err(error)) => Err(DockerError::bad(what, error)),
         Ok(Ok(told)) => Ok(told),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::error::Fault;
+use super::error::DockerError;
 use super::tls::Certificates;
 use crate::http::{Connector, Opener};
 use pinnace_core::swarm::hex;
@@ -89,7 +89,7 @@ impl Host {
     }
 
     /// Returns the connector, and the scheme and authority for request URLs.
-    pub(super) fn connector(&self) -> Result<(Connector, String), Fault> {
+    pub(super) fn connector(&self) -> Result<(Connector, String), DockerError> {
         let net = |tls| Connector::Net { tls, limit: None };
         Ok(match self {
             Self::Unix(path) => (Connector::Unix(Arc::new(path.clone())), "http://docker".to_owned()),
@@ -118,8 +118,8 @@ impl EndpointInputs {
     /// else the default socket.
     ///
     /// # Errors
-    /// [`Fault::Endpoint`] if flags contradict each other, a context does not exist, or an address cannot be used.
-    pub fn endpoint(&self) -> Result<Endpoint, Fault> {
+    /// [`DockerError::Endpoint`] if flags contradict each other, a context does not exist, or an address cannot be used.
+    pub fn endpoint(&self) -> Result<Endpoint, DockerError> {
         match (&self.host_flag, &self.context_flag) {
             (Some(_), Some(_)) => {
                 Err(fault("--host and --context exclude each other", "give the one that is meant, not both"))
@@ -135,7 +135,7 @@ impl EndpointInputs {
     }
 }
 
-fn current_context(given: &EndpointInputs) -> Result<String, Fault> {
+fn current_context(given: &EndpointInputs) -> Result<String, DockerError> {
     #[derive(serde::Deserialize)]
     struct ConfigFile {
         #[serde(rename = "currentContext", default)]
@@ -160,7 +160,7 @@ fn current_context(given: &EndpointInputs) -> Result<String, Fault> {
     Ok(file.current.filter(|name| !name.is_empty()).unwrap_or(default))
 }
 
-fn by_context(name: &str, given: &EndpointInputs) -> Result<Endpoint, Fault> {
+fn by_context(name: &str, given: &EndpointInputs) -> Result<Endpoint, DockerError> {
     if name == "default" {
         let address = given.docker_host.as_deref().unwrap_or(DEFAULT);
         return Ok(Endpoint { name: "default".to_owned(), ..by_address(address, given)? });
@@ -193,7 +193,7 @@ fn read_meta(text: &[u8]) -> Option<(String, bool)> {
     Some((docker.get("Host")?.as_str()?.to_owned(), skip))
 }
 
-fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, Fault> {
+fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, DockerError> {
     let tls = given.tls_verify.as_ref().filter(|value| !value.is_empty()).map(|_| {
         let folder = given.cert_path.as_deref().or(given.config_dir.as_deref()).unwrap_or(Path::new("."));
         Certificates::in_folder(folder)
@@ -202,7 +202,7 @@ fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, Fault> 
     Ok(Endpoint { name: host.address(), host })
 }
 
-fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, Fault> {
+fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> {
     let shown = clean(address);
     let Some((scheme, rest)) = address.split_once("://") else {
         return Err(fault(format!("`{shown}` is no address of an engine"), "write unix:///path or tcp://host:2375"));
@@ -238,8 +238,8 @@ fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, Fault> {
     }
 }
 
-fn fault(why: impl Into<String>, hint: &str) -> Fault {
-    Fault::Endpoint { why: why.into(), hint: hint.to_owned() }
+fn fault(why: impl Into<String>, hint: &str) -> DockerError {
+    DockerError::Endpoint { why: why.into(), hint: hint.to_owned() }
 }
 
 #[cfg(test)]

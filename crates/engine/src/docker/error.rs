@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use pinnace_core::text::clean;
 
-/// A failed call. Its text says what failed and about what; [`Fault::hint`] says what to do next.
+/// A failed call. Its text says what failed and about what; [`DockerError::hint`] says what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum DockerError {
     /// The endpoint cannot be determined: flags, environment or context are wrong.
     #[error("{why}")]
     Endpoint {
@@ -78,14 +78,14 @@ pub enum Fault {
     },
 }
 
-impl Fault {
+impl DockerError {
     /// Builds the fault of an error status: the engine's JSON `message`, else the body as plain text.
     pub fn http(what: &str, status: u16, body: &[u8]) -> Self {
         #[derive(serde::Deserialize)]
-        struct Told {
+        struct ErrorBody {
             message: String,
         }
-        let message = match serde_json::from_slice::<Told>(body) {
+        let message = match serde_json::from_slice::<ErrorBody>(body) {
             Ok(told) => clean(&told.message),
             // Any other JSON may be a regular answer under an error status: it may hold specs, and so passwords.
             Err(_) if body.trim_ascii_start().starts_with(b"{") || body.trim_ascii_start().starts_with(b"[") => {
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn what_the_engine_means() {
         let fault =
-            |status, message: &str| Fault::http("x", status, format!("{{\"message\":\"{message}\"}}").as_bytes());
+            |status, message: &str| DockerError::http("x", status, format!("{{\"message\":\"{message}\"}}").as_bytes());
         assert!(fault(500, "rpc error: code = Unknown desc = update out of sequence").is_out_of_sequence());
         let worker =
             fault(503, "This node is not a swarm manager. Worker nodes can't be used to view or modify cluster state.");
@@ -287,11 +287,11 @@ mod tests {
         assert!(headless.is_no_leader() && !headless.is_not_found());
         assert!(fault(409, "config x already exists").is_name_conflict());
         assert_eq!(
-            Fault::http("x", 400, b"client version 1.11 is too old. \x1b[2J").to_string(),
+            DockerError::http("x", 400, b"client version 1.11 is too old. \x1b[2J").to_string(),
             "x: client version 1.11 is too old."
         );
-        assert_eq!(Fault::http("x", 502, b"").to_string(), "x: status 502");
-        assert_eq!(Fault::http("x", 502, br#"[{"Env":["PASSWORD=x"]}]"#).to_string(), "x: status 502");
+        assert_eq!(DockerError::http("x", 502, b"").to_string(), "x: status 502");
+        assert_eq!(DockerError::http("x", 502, br#"[{"Env":["PASSWORD=x"]}]"#).to_string(), "x: status 502");
     }
 
     #[test]
@@ -316,18 +316,18 @@ mod tests {
             (504, "gateway timeout", false),
         ] {
             let body = serde_json::json!({ "message": message }).to_string();
-            assert_eq!(Fault::http("x", status, body.as_bytes()).is_final(), is_final, "{status} {message}");
+            assert_eq!(DockerError::http("x", status, body.as_bytes()).is_final(), is_final, "{status} {message}");
         }
         let what = || "x".to_owned();
-        assert!(Fault::ReadOnly { what: what() }.is_final());
+        assert!(DockerError::ReadOnly { what: what() }.is_final());
         let kind = io::ErrorKind::ConnectionRefused;
         for fault in [
-            Fault::Endpoint { why: what(), hint: what() },
-            Fault::Unreachable { what: what(), address: what(), kind, why: what() },
-            Fault::Broken { what: what(), address: what(), why: what() },
-            Fault::Timeout { what: what(), after: Duration::from_secs(30) },
-            Fault::bad("x", "no JSON"),
-            Fault::Disk { what: what(), why: what() },
+            DockerError::Endpoint { why: what(), hint: what() },
+            DockerError::Unreachable { what: what(), address: what(), kind, why: what() },
+            DockerError::Broken { what: what(), address: what(), why: what() },
+            DockerError::Timeout { what: what(), after: Duration::from_secs(30) },
+            DockerError::bad("x", "no JSON"),
+            DockerError::Disk { what: what(), why: what() },
         ] {
             assert!(!fault.is_final(), "{fault:?}");
         }

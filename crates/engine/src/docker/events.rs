@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::client::{Docker, READ, filters};
-use super::error::Fault;
+use super::error::DockerError;
 use pinnace_core::text::clean;
 
 /// The maximum length of a line, in bytes; a longer line is an error.
@@ -84,7 +84,7 @@ impl Events {
     /// # Errors
     /// A fault if the connection breaks. Neither a broken nor an ended stream yields anything more: open a new one,
     /// and list the objects again.
-    pub async fn next(&mut self) -> Option<Result<Event, Fault>> {
+    pub async fn next(&mut self) -> Option<Result<Event, DockerError>> {
         loop {
             while let Some(end) = self.left.iter().position(|byte| *byte == b'\n') {
                 let line = self.left.split_to(end + 1);
@@ -106,8 +106,8 @@ impl Events {
         }
     }
 
-    fn broke(&self, why: &str) -> Fault {
-        Fault::Broken { what: "following events".to_owned(), address: self.address.clone(), why: clean(why) }
+    fn broke(&self, why: &str) -> DockerError {
+        DockerError::Broken { what: "following events".to_owned(), address: self.address.clone(), why: clean(why) }
     }
 }
 
@@ -119,14 +119,14 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the stream cannot be opened.
-    pub async fn events(&self, since: Option<i64>) -> Result<Events, Fault> {
+    pub async fn events(&self, since: Option<i64>) -> Result<Events, DockerError> {
         let filter = filters(&[("scope", &["swarm"]), ("type", &["service", "node", "config"])]);
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
         let what = "following events";
         let path = format!("/events?{filter}{since}");
         let body = timeout(READ.time, self.get_stream(what, &path))
             .await
-            .unwrap_or_else(|_| Err(Fault::Timeout { what: what.to_owned(), after: READ.time }))?;
+            .unwrap_or_else(|_| Err(DockerError::Timeout { what: what.to_owned(), after: READ.time }))?;
         Ok(Events { body, left: BytesMut::new(), address: self.address() })
     }
 }

@@ -10,7 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
 use super::client::{Docker, encoded};
-use super::error::Fault;
+use super::error::DockerError;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
@@ -66,7 +66,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the log cannot be opened. An unreachable node delays the answer by 20 s.
-    pub async fn logs(&self, of: LogTarget<'_>, tail: u32, follow: bool) -> Result<Logs, Fault> {
+    pub async fn logs(&self, of: LogTarget<'_>, tail: u32, follow: bool) -> Result<Logs, DockerError> {
         let path = match of {
             LogTarget::Service(id) => format!("/services/{}/logs", encoded(id)),
             LogTarget::Task(id) => format!("/tasks/{}/logs", encoded(id)),
@@ -82,7 +82,7 @@ impl Logs {
     ///
     /// # Errors
     /// A fault if the connection breaks; the stream then yields nothing more.
-    pub async fn next(&mut self) -> Option<Result<LogLine, Fault>> {
+    pub async fn next(&mut self) -> Option<Result<LogLine, DockerError>> {
         loop {
             if let Some(line) = self.ready.pop_front() {
                 return Some(Ok(line));
@@ -97,7 +97,7 @@ impl Logs {
                 }
                 Some(Err(error)) => {
                     self.over = true;
-                    return Some(Err(Fault::bad("reading logs", error)));
+                    return Some(Err(DockerError::bad("reading logs", error)));
                 }
                 Some(Ok(frame)) => {
                     if let Some(data) = frame.data_ref() {

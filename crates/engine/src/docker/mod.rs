@@ -29,7 +29,7 @@ mod write;
 pub use client::{Docker, LOG_FILTER};
 pub(crate) use configs::Config;
 pub use endpoint::{Endpoint, EndpointInputs, Host};
-pub use error::Fault;
+pub use error::DockerError;
 pub(crate) use events::{Event, Events};
 pub use logs::{LogSource, LogTarget};
 pub use read::Tasks;

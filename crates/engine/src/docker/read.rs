@@ -4,11 +4,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, from_slice};
 
 use super::client::{Docker, encoded, filters};
-use super::error::Fault;
+use super::error::DockerError;
 use super::model;
 use pinnace_core::swarm::{Node, Service, Task};
 use pinnace_core::text::clean;
-use pinnace_core::world::Engine;
+use pinnace_core::world::EngineInfo;
 
 /// The tasks to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub enum Tasks<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Info {
     /// The part that the world stores.
-    pub engine: Engine,
+    pub engine: EngineInfo,
     /// The state of the engine in the swarm: `active`, `inactive`, `pending`, `locked` or `error`.
     pub state: String,
     /// Set when the engine is a manager.
@@ -44,7 +44,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if they cannot be read; the fault identifies a worker, a locked swarm or a missing leader.
-    pub async fn nodes(&self) -> Result<Vec<Node>, Fault> {
+    pub async fn nodes(&self) -> Result<Vec<Node>, DockerError> {
         let what = "reading the nodes";
         let body = self.get_bytes(what, "/nodes").await?;
         each(what, &body, model::node)
@@ -54,7 +54,7 @@ impl Docker {
     ///
     /// # Errors
     /// The same as [`Docker::nodes`].
-    pub async fn services(&self, ids: Option<&[String]>) -> Result<Vec<Service>, Fault> {
+    pub async fn services(&self, ids: Option<&[String]>) -> Result<Vec<Service>, DockerError> {
         let what = "reading the services";
         let path = match ids {
             None => "/services?status=true".to_owned(),
@@ -67,19 +67,19 @@ impl Docker {
     /// Reads one service by id or name, without task counts.
     ///
     /// # Errors
-    /// A fault if it cannot be read or does not exist ([`Fault::is_not_found`]).
-    pub async fn service(&self, id_or_name: &str) -> Result<Service, Fault> {
+    /// A fault if it cannot be read or does not exist ([`DockerError::is_not_found`]).
+    pub async fn service(&self, id_or_name: &str) -> Result<Service, DockerError> {
         let what = format!("reading service {}", clean(id_or_name));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(id_or_name))).await?;
-        let raw: &RawValue = from_slice(&body).map_err(|error| Fault::bad(&what, error))?;
-        model::service(raw).ok_or_else(|| Fault::bad(&what, "it is no service"))
+        let raw: &RawValue = from_slice(&body).map_err(|error| DockerError::bad(&what, error))?;
+        model::service(raw).ok_or_else(|| DockerError::bad(&what, "it is no service"))
     }
 
     /// Lists tasks.
     ///
     /// # Errors
     /// The same as [`Docker::nodes`]; 404 if one of the named services or the node no longer exists.
-    pub async fn tasks(&self, which: Tasks<'_>) -> Result<Vec<Task>, Fault> {
+    pub async fn tasks(&self, which: Tasks<'_>) -> Result<Vec<Task>, DockerError> {
         let what = "reading the tasks";
         let running = ("desired-state", &["running"][..]);
         let filters = match which {
@@ -97,7 +97,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the engine does not answer.
-    pub async fn info(&self) -> Result<Info, Fault> {
+    pub async fn info(&self) -> Result<Info, DockerError> {
         let value: Value = self.get("asking the engine about itself", "/info").await?;
         Ok(read_info(&value, self.api().await?))
     }
@@ -113,7 +113,7 @@ fn read_info(value: &Value, api: String) -> Info {
         indexes.filter(|(_, index)| index.get("Secure") == Some(&Value::Bool(false))).map(|(name, _)| clean(name)),
     );
     Info {
-        engine: Engine {
+        engine: EngineInfo {
             swarm: text("/Swarm/Cluster/ID"),
             node: text("/Swarm/NodeID"),
             host: text("/Name"),
@@ -133,8 +133,8 @@ fn strs(ids: &[String]) -> Vec<&str> {
 }
 
 /// Reads a list entry by entry, so that an unreadable entry does not affect the others; `null` is an empty list.
-pub(super) fn each<T>(what: &str, body: &[u8], read: impl Fn(&RawValue) -> Option<T>) -> Result<Vec<T>, Fault> {
-    let entries: Option<Vec<&RawValue>> = from_slice(body).map_err(|error| Fault::bad(what, error))?;
+pub(super) fn each<T>(what: &str, body: &[u8], read: impl Fn(&RawValue) -> Option<T>) -> Result<Vec<T>, DockerError> {
+    let entries: Option<Vec<&RawValue>> = from_slice(body).map_err(|error| DockerError::bad(what, error))?;
     let entries = entries.unwrap_or_default();
     let (all, mut odd) = (entries.len(), 0_usize);
     let items: Vec<T> = entries

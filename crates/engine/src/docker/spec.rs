@@ -6,8 +6,8 @@
 use serde_json::{Map, Value};
 
 use pinnace_core::journal::sorted_hash;
-use pinnace_core::plan::Edit;
-use pinnace_core::swarm::{Place, Places, UntouchedHash};
+use pinnace_core::plan::SpecEdit;
+use pinnace_core::swarm::{EditableFields, Place, UntouchedHash};
 use pinnace_core::text::clean;
 
 const TEMPLATE: &str = "/TaskTemplate";
@@ -19,25 +19,28 @@ const UPDATE: &str = "/UpdateConfig";
 /// Returns the places of a service's spec that an image update edits.
 ///
 /// The image text is exact, not cleaned: it is compared with the engine's and posted to it.
-pub(super) fn places(spec: &Value) -> Places {
+pub(super) fn places(spec: &Value) -> EditableFields {
     let image = spec.pointer(IMAGE).and_then(Value::as_str).unwrap_or_default().to_owned();
     let template = spec.get("TaskTemplate");
     if template.is_none_or(Value::is_null) {
         let whole = Place { path: TEMPLATE.to_owned(), value: template.cloned(), alone: false };
-        return Places { image, platforms: whole.clone(), force: whole, update: None };
+        return EditableFields { image, platforms: whole.clone(), force: whole, update: None };
     }
     let member = |key: &str| template.and_then(|template| template.get(key));
     let update = Place { path: UPDATE.to_owned(), value: spec.get("UpdateConfig").cloned(), alone: false };
-    Places { update: Some(update), ..places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned()) }
+    EditableFields {
+        update: Some(update),
+        ..places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned())
+    }
 }
 
 /// Returns the places of a previous spec, without its update policy: that is not part of what ran.
-pub(super) fn previous_places(spec: &Value) -> Places {
-    Places { update: None, ..places(spec) }
+pub(super) fn previous_places(spec: &Value) -> EditableFields {
+    EditableFields { update: None, ..places(spec) }
 }
 
 /// Returns the places of a task's spec from its parts; it has the structure of a service's `TaskTemplate`.
-pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<Value>) -> Places {
+pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<Value>) -> EditableFields {
     let platforms = match placement {
         Some(Value::Object(mut placement)) => {
             let value = placement.remove("Platforms");
@@ -46,10 +49,10 @@ pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<V
         absent => Place { path: PLACEMENT.to_owned(), value: absent, alone: false },
     };
     let force = Place { path: FORCE.to_owned(), value: force, alone: false };
-    Places { image, platforms, force, update: None }
+    EditableFields { image, platforms, force, update: None }
 }
 
-/// Hashes a spec without its [`Places`]: the hash stays equal until another part is edited.
+/// Hashes a spec without its [`EditableFields`]: the hash stays equal until another part is edited.
 ///
 /// A `Placement` that is empty without its platforms counts as absent, as an edit may create or leave an empty one.
 pub(super) fn rest_hash(spec: &Value) -> UntouchedHash {
@@ -86,7 +89,7 @@ fn drop_places(template: &mut Map<String, Value>) {
     }
 }
 
-/// Lists the differences of two specs outside their [`Places`], as paths down to the members of the container's
+/// Lists the differences of two specs outside their [`EditableFields`], as paths down to the members of the container's
 /// spec.
 pub(super) fn differences(spec: &Value, previous: &Value) -> Vec<String> {
     let mut found = Vec::new();
@@ -119,7 +122,7 @@ pub(super) fn at<'a>(spec: &'a Value, path: &str) -> Option<&'a Value> {
 }
 
 /// Returns the rest hash of the spec before these edits, whether or not they have been applied to it.
-pub(super) fn rest_before(spec: &Value, edits: &[Edit]) -> UntouchedHash {
+pub(super) fn rest_before(spec: &Value, edits: &[SpecEdit]) -> UntouchedHash {
     let mut spec = spec.clone();
     for edit in edits {
         let Some((parent, key)) = edit.path.rsplit_once('/') else { continue };
@@ -201,7 +204,7 @@ mod tests {
                 PLACEMENT => json!({ "Platforms": platforms }),
                 _ => platforms.clone(),
             };
-            let edit = |path: &str, before: Option<Value>, after: Value| Edit {
+            let edit = |path: &str, before: Option<Value>, after: Value| SpecEdit {
                 path: path.to_owned(),
                 before,
                 after: Some(after),

@@ -6,11 +6,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use pinnace_core::journal::Direction;
-use pinnace_core::plan::Edit;
+use pinnace_core::plan::SpecEdit;
 
 /// The reason why an edit was refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Refused {
+pub(super) enum SpliceError {
     /// The text is not a JSON object.
     #[error("the spec cannot be read: {0}")]
     Unreadable(String),
@@ -25,7 +25,7 @@ pub(super) enum Refused {
 /// Applies all edits to the text: `To` their targets, or `Back` to the values before.
 ///
 /// The values that the edits start from must match, so that no unseen value is overwritten.
-pub(super) fn splice(raw: &str, edits: &[Edit], direction: Direction) -> Result<String, Refused> {
+pub(super) fn splice(raw: &str, edits: &[SpecEdit], direction: Direction) -> Result<String, SpliceError> {
     let mut text = raw.to_owned();
     for edit in edits {
         let (from, to) = ends(edit, direction);
@@ -35,21 +35,21 @@ pub(super) fn splice(raw: &str, edits: &[Edit], direction: Direction) -> Result<
 }
 
 /// Returns the expected and the new value of an edit in this direction.
-pub(super) fn ends(edit: &Edit, direction: Direction) -> (Option<&Value>, Option<&Value>) {
+pub(super) fn ends(edit: &SpecEdit, direction: Direction) -> (Option<&Value>, Option<&Value>) {
     match direction {
         Direction::To => (edit.before.as_ref(), edit.after.as_ref()),
         Direction::Back => (edit.after.as_ref(), edit.before.as_ref()),
     }
 }
 
-fn splice_one(text: &str, path: &str, from: Option<&Value>, to: Option<&Value>) -> Result<String, Refused> {
-    let (parent, key) = path.rsplit_once('/').ok_or_else(|| Refused::NoParent(path.to_owned()))?;
+fn splice_one(text: &str, path: &str, from: Option<&Value>, to: Option<&Value>) -> Result<String, SpliceError> {
+    let (parent, key) = path.rsplit_once('/').ok_or_else(|| SpliceError::NoParent(path.to_owned()))?;
     let key = unescaped(key);
     let (start, members) = descend(text, parent, path)?;
     let at = members.0.iter().position(|(name, _)| *name == key);
     let stands = at.map(|at| serde_json::from_str::<Value>(members.0[at].1.get())).transpose();
-    if stands.map_err(|error| Refused::Unreadable(error.to_string()))?.as_ref() != from {
-        return Err(Refused::Unexpected(path.to_owned()));
+    if stands.map_err(|error| SpliceError::Unreadable(error.to_string()))?.as_ref() != from {
+        return Err(SpliceError::Unexpected(path.to_owned()));
     }
     let (range, new) = match (at, to) {
         (None, None) => return Ok(text.to_owned()),
@@ -89,16 +89,16 @@ fn removal(text: &str, start: usize, members: &ObjectMembers<'_>, at: usize) -> 
 }
 
 /// Returns the object at a JSON pointer: the offset of its opening brace, and its members.
-fn descend<'a>(text: &'a str, parent: &str, path: &str) -> Result<(usize, ObjectMembers<'a>), Refused> {
+fn descend<'a>(text: &'a str, parent: &str, path: &str) -> Result<(usize, ObjectMembers<'a>), SpliceError> {
     let read = |raw: &'a str| serde_json::from_str::<ObjectMembers<'a>>(raw);
     let mut start = text.len() - text.trim_start().len();
-    let mut members = read(text).map_err(|error| Refused::Unreadable(error.to_string()))?;
+    let mut members = read(text).map_err(|error| SpliceError::Unreadable(error.to_string()))?;
     for segment in parent.split('/').skip(1) {
         let segment = unescaped(segment);
         let inner = members.0.iter().find(|(name, _)| *name == segment).map(|(_, raw)| *raw);
-        let inner = inner.ok_or_else(|| Refused::NoParent(path.to_owned()))?;
+        let inner = inner.ok_or_else(|| SpliceError::NoParent(path.to_owned()))?;
         start = span(text, inner).start;
-        members = read(inner.get()).map_err(|_| Refused::NoParent(path.to_owned()))?;
+        members = read(inner.get()).map_err(|_| SpliceError::NoParent(path.to_owned()))?;
     }
     Ok((start, members))
 }
@@ -143,11 +143,11 @@ mod tests {
 
     use super::*;
 
-    fn edit(path: &str, before: Option<Value>, after: Option<Value>) -> Edit {
-        Edit { path: path.to_owned(), before, after }
+    fn edit(path: &str, before: Option<Value>, after: Option<Value>) -> SpecEdit {
+        SpecEdit { path: path.to_owned(), before, after }
     }
 
-    fn to(raw: &str, edit: &Edit) -> Result<String, Refused> {
+    fn to(raw: &str, edit: &SpecEdit) -> Result<String, SpliceError> {
         splice(raw, std::slice::from_ref(edit), Direction::To)
     }
 
@@ -180,13 +180,13 @@ mod tests {
     fn what_is_not_as_planned_is_not_overwritten() {
         let raw = r#"{"a":{"i":"x"},"n":null,"l":[1]}"#;
         let refused = |path: &str, before| to(raw, &edit(path, before, Some(json!(1)))).unwrap_err();
-        assert_eq!(refused("/a/i", Some(json!("y"))), Refused::Unexpected("/a/i".into()));
-        assert_eq!(refused("/a/i", None), Refused::Unexpected("/a/i".into()));
-        assert_eq!(refused("/n", None), Refused::Unexpected("/n".into()));
-        assert_eq!(refused("/b/c", None), Refused::NoParent("/b/c".into()));
-        assert_eq!(refused("/n/c", None), Refused::NoParent("/n/c".into()));
-        assert_eq!(refused("/l/0", Some(json!(1))), Refused::NoParent("/l/0".into()));
-        assert_eq!(refused("", None), Refused::NoParent(String::new()));
+        assert_eq!(refused("/a/i", Some(json!("y"))), SpliceError::Unexpected("/a/i".into()));
+        assert_eq!(refused("/a/i", None), SpliceError::Unexpected("/a/i".into()));
+        assert_eq!(refused("/n", None), SpliceError::Unexpected("/n".into()));
+        assert_eq!(refused("/b/c", None), SpliceError::NoParent("/b/c".into()));
+        assert_eq!(refused("/n/c", None), SpliceError::NoParent("/n/c".into()));
+        assert_eq!(refused("/l/0", Some(json!(1))), SpliceError::NoParent("/l/0".into()));
+        assert_eq!(refused("", None), SpliceError::NoParent(String::new()));
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

@@ -1,4 +1,4 @@
-//! An in-process engine that answers from captures; tests reach it over [`Host::Memory`].
+//! An in-process engine that answers from captures; tests reach it over [`Host::MemoryPipe`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

@@ -11,10 +11,10 @@ use super::read::Tasks;
 use super::test_server::{Reply, TestServer, capture, capture_bytes};
 use super::write::EditState;
 use super::write::PostCredentials;
-use super::{Docker, Fault};
+use super::{Docker, DockerError};
 use crate::credentials::{Redacted, Secret};
 use pinnace_core::journal::Direction;
-use pinnace_core::plan::Edit;
+use pinnace_core::plan::SpecEdit;
 
 const SINK: &str = "kitchen-sink-service.json";
 
@@ -34,10 +34,10 @@ fn spec_text(service: &str) -> &str {
     &service[start..start + stream.byte_offset()]
 }
 
-fn edits() -> Vec<Edit> {
+fn edits() -> Vec<SpecEdit> {
     let platforms = json!([{"Architecture": "amd64", "OS": "linux"}]);
     let edit =
-        |path: &str, before: Value, after: Option<Value>| Edit { path: path.into(), before: Some(before), after };
+        |path: &str, before: Value, after: Option<Value>| SpecEdit { path: path.into(), before: Some(before), after };
     vec![
         edit(
             "/TaskTemplate/ContainerSpec/Image",
@@ -91,8 +91,8 @@ async fn the_bytes_of_a_post() {
 async fn where_a_service_stands() {
     let server = TestServer::new(|_| Reply::told(200, capture(SINK)));
     let revision = server.docker(true).get_for_update("x").await.unwrap();
-    let swapped: Vec<Edit> =
-        edits().into_iter().map(|edit| Edit { before: edit.after, after: edit.before, ..edit }).collect();
+    let swapped: Vec<SpecEdit> =
+        edits().into_iter().map(|edit| SpecEdit { before: edit.after, after: edit.before, ..edit }).collect();
     assert_eq!(revision.edit_state(&swapped), EditState::After);
     let mut other = edits();
     other[2].before = Some(json!(2));
@@ -106,10 +106,13 @@ async fn read_only_sends_no_write() {
     let docker = server.docker(true);
     let revision = docker.get_for_update("x").await.unwrap();
     server.calls();
-    assert!(matches!(docker.post_as_read(&revision).await, Err(Fault::ReadOnly { .. })));
-    assert!(matches!(docker.create_config("n", &BTreeMap::new(), b"x").await, Err(Fault::ReadOnly { .. })));
-    assert!(matches!(docker.update_config_labels("i", 1, "n", &BTreeMap::new()).await, Err(Fault::ReadOnly { .. })));
-    assert!(matches!(docker.remove_config("i").await, Err(Fault::ReadOnly { .. })));
+    assert!(matches!(docker.post_as_read(&revision).await, Err(DockerError::ReadOnly { .. })));
+    assert!(matches!(docker.create_config("n", &BTreeMap::new(), b"x").await, Err(DockerError::ReadOnly { .. })));
+    assert!(matches!(
+        docker.update_config_labels("i", 1, "n", &BTreeMap::new()).await,
+        Err(DockerError::ReadOnly { .. })
+    ));
+    assert!(matches!(docker.remove_config("i").await, Err(DockerError::ReadOnly { .. })));
     assert!(server.calls().is_empty());
 }
 
@@ -140,10 +143,10 @@ async fn limits_and_breaks() {
     let docker = server.docker(false);
     let late = docker.nodes().await.unwrap_err();
     assert_eq!(late.to_string(), "reading the nodes: no answer within 10 s");
-    assert!(matches!(docker.info().await.unwrap_err(), Fault::Broken { .. }));
+    assert!(matches!(docker.info().await.unwrap_err(), DockerError::Broken { .. }));
     let revision = docker.get_for_update("x").await.unwrap();
     let late = docker.post_as_read(&revision).await.unwrap_err();
-    assert!(matches!(late, Fault::Timeout { after, .. } if after == Duration::from_secs(30)) && !late.is_final());
+    assert!(matches!(late, DockerError::Timeout { after, .. } if after == Duration::from_secs(30)) && !late.is_final());
     server.down(io::ErrorKind::PermissionDenied);
     let denied = docker.nodes().await.unwrap_err();
     assert!(!denied.is_final() && denied.hint().contains("group that owns it"), "{denied}");

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
-use super::error::Fault;
+use super::error::DockerError;
 use crate::http::{client_config, system_roots};
 
 /// The files with the certificates for a connection.
@@ -39,8 +39,8 @@ impl Certificates {
     /// Loads the TLS settings for a connection.
     ///
     /// # Errors
-    /// [`Fault::Endpoint`] if a file cannot be read or is not a certificate.
-    pub fn load(&self) -> Result<ClientConfig, Fault> {
+    /// [`DockerError::Endpoint`] if a file cannot be read or is not a certificate.
+    pub fn load(&self) -> Result<ClientConfig, DockerError> {
         let roots = if self.skip_verify { None } else { Some(Arc::new(self.roots()?)) };
         let builder = client_config(roots).map_err(|error| endpoint("the TLS settings do not work", &error))?;
         let config = match (&self.cert, &self.key) {
@@ -57,7 +57,7 @@ impl Certificates {
         Ok(config)
     }
 
-    fn roots(&self) -> Result<RootCertStore, Fault> {
+    fn roots(&self) -> Result<RootCertStore, DockerError> {
         let Some(ca) = &self.ca else { return Ok(system_roots()) };
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(read_all(ca)?);
@@ -65,7 +65,7 @@ impl Certificates {
     }
 }
 
-fn read_all(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
+fn read_all(path: &Path) -> Result<Vec<CertificateDer<'static>>, DockerError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
@@ -74,8 +74,8 @@ fn read_all(path: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     }
 }
 
-fn endpoint(what: &str, why: &dyn std::fmt::Display) -> Fault {
-    Fault::Endpoint {
+fn endpoint(what: &str, why: &dyn std::fmt::Display) -> DockerError {
+    DockerError::Endpoint {
         why: format!("{what}: {why}"),
         hint: "check DOCKER_CERT_PATH, or the context's certificates: docker context inspect".to_owned(),
     }

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::error::Fault;
+use super::error::DockerError;
 use crate::http::{Answer, Connector, Pool, deepest, find, pool};
 use pinnace_core::text::clean;
 
@@ -34,13 +34,13 @@ impl CallLimits {
 
 /// A pooled HTTP client.
 #[derive(Clone, Debug)]
-pub struct Http {
+pub struct HttpClient {
     client: Pool<Connector>,
     /// The name of the other side in faults; `None` means the request's own authority.
     address: Option<String>,
 }
 
-impl Http {
+impl HttpClient {
     /// Creates a client over a connector. `address` names the other side in faults, where it is always the same
     /// host.
     pub fn new(connector: Connector, address: Option<String>) -> Self {
@@ -56,7 +56,7 @@ impl Http {
         what: &str,
         request: Request<Full<Bytes>>,
         limit: CallLimits,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Answer, DockerError> {
         let address = self.address(&request);
         let whole = async {
             let answer = self.client.request(request).await.map_err(|error| failed(what, &address, &error))?;
@@ -76,7 +76,7 @@ impl Http {
         what: &str,
         request: Request<Full<Bytes>>,
         time: Duration,
-    ) -> Result<Response<Incoming>, Fault> {
+    ) -> Result<Response<Incoming>, DockerError> {
         let address = self.address(&request);
         match timeout(time, self.client.request(request)).await {
             Ok(answer) => answer.map_err(|error| failed(what, &address, &error)),
@@ -99,17 +99,22 @@ impl Http {
 ///
 /// # Errors
 /// A fault if the connection breaks, or if the body is longer.
-pub(crate) async fn read_body(what: &str, address: &str, mut body: Incoming, most: usize) -> Result<Bytes, Fault> {
+pub(crate) async fn read_body(
+    what: &str,
+    address: &str,
+    mut body: Incoming,
+    most: usize,
+) -> Result<Bytes, DockerError> {
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| Fault::Broken {
+        let frame = frame.map_err(|error| DockerError::Broken {
             what: what.to_owned(),
             address: address.to_owned(),
             why: innermost(&error),
         })?;
         if let Ok(data) = frame.into_data() {
             if all.len() + data.len() > most {
-                return Err(Fault::bad(what, format!("it is longer than {} MB", most >> 20)));
+                return Err(DockerError::bad(what, format!("it is longer than {} MB", most >> 20)));
             }
             all.extend_from_slice(&data);
         }
@@ -117,18 +122,18 @@ pub(crate) async fn read_body(what: &str, address: &str, mut body: Incoming, mos
     Ok(all.freeze())
 }
 
-fn late(what: &str, after: Duration) -> Fault {
-    Fault::Timeout { what: what.to_owned(), after }
+fn late(what: &str, after: Duration) -> DockerError {
+    DockerError::Timeout { what: what.to_owned(), after }
 }
 
 /// Converts a client error: `Unreachable` if the connection could not be made, `Broken` if it ended later.
-pub(super) fn failed(what: &str, address: &str, error: &hyper_util::client::legacy::Error) -> Fault {
+pub(super) fn failed(what: &str, address: &str, error: &hyper_util::client::legacy::Error) -> DockerError {
     let (what, address, why) = (what.to_owned(), address.to_owned(), innermost(error));
     if error.is_connect() {
         let kind = find::<io::Error>(error).map_or(io::ErrorKind::Other, io::Error::kind);
-        return Fault::Unreachable { what, address, kind, why };
+        return DockerError::Unreachable { what, address, kind, why };
     }
-    Fault::Broken { what, address, why }
+    DockerError::Broken { what, address, why }
 }
 
 /// Returns the innermost cause of an error, cleaned.

@@ -13,12 +13,12 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::{Docker, encoded};
-use super::error::Fault;
+use super::error::DockerError;
 use super::model::ServiceBody;
 use super::{spec, splice};
 use crate::credentials::Redacted;
 use pinnace_core::journal::Direction;
-use pinnace_core::plan::Edit;
+use pinnace_core::plan::SpecEdit;
 use pinnace_core::swarm::{Service, UntouchedHash};
 use pinnace_core::text::clean;
 
@@ -64,12 +64,12 @@ impl ServiceRevision {
     /// their target.
     ///
     /// Compare it with a plan's `rest`; this also works if an edit (such as `/UpdateConfig`) is part of that hash.
-    pub(crate) fn rest_before(&self, edits: &[Edit]) -> UntouchedHash {
+    pub(crate) fn rest_before(&self, edits: &[SpecEdit]) -> UntouchedHash {
         spec::rest_before(&self.spec, edits)
     }
 
     /// Returns the state of the edited places. Edits whose two ends are equal count as [`EditState::After`].
-    pub fn edit_state(&self, edits: &[Edit]) -> EditState {
+    pub fn edit_state(&self, edits: &[SpecEdit]) -> EditState {
         let all =
             |direction| edits.iter().all(|edit| spec::at(&self.spec, &edit.path) == splice::ends(edit, direction).1);
         match (all(Direction::To), all(Direction::Back)) {
@@ -93,7 +93,7 @@ pub enum PostCredentials {
 
 /// The engine's answer to an accepted post.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
+pub struct UpdateReply {
     /// The engine's warnings, cleaned.
     pub warnings: Vec<String>,
 }
@@ -102,28 +102,29 @@ impl Docker {
     /// Reads a service for an update.
     ///
     /// # Errors
-    /// A fault if it cannot be read or does not exist ([`Fault::is_not_found`]).
-    pub async fn get_for_update(&self, service_id: &str) -> Result<ServiceRevision, Fault> {
+    /// A fault if it cannot be read or does not exist ([`DockerError::is_not_found`]).
+    pub async fn get_for_update(&self, service_id: &str) -> Result<ServiceRevision, DockerError> {
         let what = format!("reading service {}", clean(service_id));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(service_id))).await?;
-        ServiceRevision::read(&body).ok_or_else(|| Fault::bad(&what, "it is no service"))
+        ServiceRevision::read(&body).ok_or_else(|| DockerError::bad(&what, "it is no service"))
     }
 
     /// Posts the spec that was read, with these edits applied, at the version that was read, never a newer one.
     ///
     /// # Errors
-    /// [`Fault::is_out_of_sequence`] if the version has moved. [`Fault::BadAnswer`] if the spec does not hold the
-    /// values that the edits start from; nothing is sent then. After a fault that is not [`Fault::is_final`] the
+    /// [`DockerError::is_out_of_sequence`] if the version has moved. [`DockerError::BadAnswer`] if the spec does not hold the
+    /// values that the edits start from; nothing is sent then. After a fault that is not [`DockerError::is_final`] the
     /// post may still be carried out, at any later time.
     pub async fn post(
         &self,
         revision: &ServiceRevision,
-        edits: &[Edit],
+        edits: &[SpecEdit],
         direction: Direction,
         auth: &PostCredentials,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<UpdateReply, DockerError> {
         let what = format!("updating service {}", revision.service.name);
-        let body = splice::splice(&revision.raw, edits, direction).map_err(|refused| Fault::bad(&what, refused))?;
+        let body =
+            splice::splice(&revision.raw, edits, direction).map_err(|refused| DockerError::bad(&what, refused))?;
         self.post_body(&what, revision, body, auth).await
     }
 
@@ -134,7 +135,7 @@ impl Docker {
     ///
     /// # Errors
     /// The same as [`Docker::post`].
-    pub async fn post_as_read(&self, revision: &ServiceRevision) -> Result<Reply, Fault> {
+    pub async fn post_as_read(&self, revision: &ServiceRevision) -> Result<UpdateReply, DockerError> {
         let what = format!("fencing service {}", revision.service.name);
         self.post_body(&what, revision, revision.raw.clone(), &PostCredentials::Stored).await
     }
@@ -145,7 +146,7 @@ impl Docker {
         revision: &ServiceRevision,
         body: String,
         auth: &PostCredentials,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<UpdateReply, DockerError> {
         #[derive(Deserialize)]
         struct Told {
             #[serde(rename = "Warnings", default)]
@@ -163,6 +164,6 @@ impl Docker {
         };
         let answer = self.write(what, Method::POST, &path, Bytes::from(body), &headers).await?;
         let told = serde_json::from_slice::<Told>(&answer).ok().and_then(|told| told.warnings);
-        Ok(Reply { warnings: told.unwrap_or_default().iter().map(|warning| clean(warning)).collect() })
+        Ok(UpdateReply { warnings: told.unwrap_or_default().iter().map(|warning| clean(warning)).collect() })
     }
 }

@@ -1,12 +1,12 @@
 //! The choice of the registry credentials for an update, as its plan says.
 
-use super::run::Run;
+use super::run::ChangeRun;
 use crate::docker::{PostCredentials, ServiceRevision};
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::{Credentials, Unit};
 
-impl Run {
+impl ChangeRun {
     /// Returns the credentials for one POST.
     ///
     /// `Err` holds the reason why the operator's credentials, which the plan requires, are unavailable.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
-use crate::docker::Fault;
+use crate::docker::DockerError;
 use crate::journal::Journal;
 use pinnace_core::journal::{Slot, SlotLabels};
 
@@ -102,7 +102,7 @@ impl LeaseKeeper {
     }
 
     /// Checks that the slot can be read.
-    pub(crate) async fn reads(&self) -> Result<(), Fault> {
+    pub(crate) async fn reads(&self) -> Result<(), DockerError> {
         self.journal.slot(&self.config).await.map(drop)
     }
 }

@@ -11,23 +11,23 @@ mod summary;
 mod unit;
 mod verify;
 
-pub use run::{Outcome, Run};
+pub use run::{ChangeRun, RunOutcome};
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
-use crate::docker::Fault;
-use pinnace_core::change::{Event, Mode, Order};
+use crate::docker::DockerError;
+use pinnace_core::change::{Event, ExecutionMode, Order};
 use pinnace_core::journal::Slot;
-use pinnace_core::plan::{Plan, Record};
+use pinnace_core::plan::{ChangeRecord, Plan};
 
 /// The options for the execution of a change.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ExecuteOptions {
     /// The reaction to a failed unit, the pauses between units, and whether questions can be asked.
-    pub mode: Mode,
+    pub mode: ExecutionMode,
     /// The time that tasks have to stay up before a unit is done.
     pub settle: Duration,
     /// The time that a unit may wait for something that will not happen automatically, before it counts as stuck.
@@ -53,7 +53,7 @@ pub enum Start {
         /// The slot, as last read.
         slot: Box<Slot>,
         /// The change's record, with its plan.
-        record: Box<Record>,
+        record: Box<ChangeRecord>,
         /// The operator's order; `None` makes the run ask for one.
         order: Option<Order>,
     },
@@ -70,7 +70,7 @@ pub struct ChangeControl {
 
 /// The reason why a change did not start; nothing was posted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum StartRefusal {
     /// The state that the plan was made from has changed.
     #[error("the plan is stale: {moved}")]
     Stale {
@@ -96,7 +96,7 @@ pub enum Refusal {
     },
     /// The swarm refused the record, which is written first.
     #[error("not started, as the swarm takes no writes: {}", .0.why())]
-    Unwritable(Fault),
+    Unwritable(DockerError),
     /// The change was claimed, but another operator took it over before its first unit.
     #[error("{by} took the change over before its first unit")]
     Lost {
@@ -117,10 +117,10 @@ pub enum Refusal {
     },
     /// The cluster does not answer, or answers with an error.
     #[error("not started: {}", .0.why())]
-    Fault(Fault),
+    Fault(DockerError),
 }
 
-impl Refusal {
+impl StartRefusal {
     /// Returns the advice for the operator; empty where there is none.
     pub fn hint(&self) -> String {
         match self {
@@ -151,9 +151,9 @@ impl Refusal {
 pub async fn execute(
     cluster: Cluster,
     start: Start,
-    options: Options,
+    options: ExecuteOptions,
     control: ChangeControl,
-) -> Result<Outcome, Refusal> {
+) -> Result<RunOutcome, StartRefusal> {
     let run = match start {
         Start::New { plan, change } => {
             let mut run = start::begin(cluster, *plan, change, options, control).await?;
@@ -187,7 +187,8 @@ mod tests {
     fn who_may_make_no_configs_is_told_of_the_journal_on_disk() {
         let hint = |status| {
             let message = "authorization denied by plugin".to_owned();
-            Refusal::Unwritable(Fault::Http { what: "writing to the journal".into(), status, message }).hint()
+            StartRefusal::Unwritable(DockerError::Http { what: "writing to the journal".into(), status, message })
+                .hint()
         };
         assert!(hint(403).contains("`--journal disk`"), "{}", hint(403));
         assert!(!hint(500).contains("--journal"), "{}", hint(500));

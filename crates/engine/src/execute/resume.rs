@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::lease::{LeaseKeeper, LeaseLost};
-use super::run::{self, Run};
-use super::{ChangeControl, Options, Refusal, owner};
+use super::run::{self, ChangeRun};
+use super::{ChangeControl, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
 use crate::docker::{EditState, ServiceRevision};
 use crate::identity;
-use pinnace_core::change::{Kind, Order, Progress, Question};
+use pinnace_core::change::{EventKind, Order, Progress, Question};
 use pinnace_core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
-use pinnace_core::plan::{Record, Unit};
+use pinnace_core::plan::{ChangeRecord, Unit};
 use pinnace_core::swarm::UpdateState;
 use pinnace_core::text::clean;
 
@@ -25,16 +25,16 @@ const TRIES: u32 = 100;
 pub(super) async fn begin(
     cluster: Cluster,
     slot: Slot,
-    record: Record,
-    options: Options,
+    record: ChangeRecord,
+    options: ExecuteOptions,
     control: ChangeControl,
     order: Option<Order>,
-) -> Result<Run, Refusal> {
+) -> Result<ChangeRun, StartRefusal> {
     if slot.labels.state.is_terminal() {
-        return Err(Refusal::Stale { moved: format!("the change is over: {}", slot.labels.state.word()) });
+        return Err(StartRefusal::Stale { moved: format!("the change is over: {}", slot.labels.state.word()) });
     }
     if slot.is_foreign() || record.v > VERSION {
-        return Err(Refusal::Newer { change: slot.change });
+        return Err(StartRefusal::Newer { change: slot.change });
     }
     let mine = owner();
     let keeper = LeaseKeeper::start(cluster.journal.clone(), slot.clone(), cluster.docker.clock().boottime());
@@ -48,22 +48,22 @@ pub(super) async fn begin(
         })
         .await;
     taken.map_err(|lost| match lost {
-        LeaseLost::TakenOver(why) => Refusal::Stale { moved: why },
-        LeaseLost::Stuck(why) => Refusal::Unknown { why },
+        LeaseLost::TakenOver(why) => StartRefusal::Stale { moved: why },
+        LeaseLost::Stuck(why) => StartRefusal::Unknown { why },
     })?;
     let progress = Progress::of_slot(&slot, record.plan.units.len());
-    let begun = Kind::Begun {
+    let begun = EventKind::Begun {
         seq: slot.seq,
         by: options.by.clone(),
         units: progress.letters(),
         post: slot.labels.post.map(|post| post.to_string()),
     };
-    let mut run = Run::new(cluster, record, options, run::OwnedLease { keeper, owner: mine }, control, progress);
+    let mut run = ChangeRun::new(cluster, record, options, run::OwnedLease { keeper, owner: mine }, control, progress);
     run.doubt = slot.labels.post;
     run.emit(begun);
     match order {
-        Some(order) => run.emit(Kind::Ordered { order }),
-        None => run.emit(Kind::Asked { question: Question::Stopped }),
+        Some(order) => run.emit(EventKind::Ordered { order }),
+        None => run.emit(EventKind::Asked { question: Question::Stopped }),
     }
     Ok(run)
 }
@@ -75,7 +75,7 @@ fn taker(by: &str, before: &str) -> String {
     if first == by || first.is_empty() { by } else { format!("{by}{BEGUN_BY}{first}") }
 }
 
-impl Run {
+impl ChangeRun {
     /// Settles the POST in doubt before a unit is started, unless that unit is about to repeat it.
     ///
     /// The identical POST at the same index needs no fence. Everything else does, and does not start until the fence

@@ -6,12 +6,12 @@ use tokio::sync::mpsc;
 
 use super::lease::{LeaseKeeper, LeaseLost};
 use super::summary::summary;
-use super::{ChangeControl, Options};
+use super::{ChangeControl, ExecuteOptions};
 use crate::cluster::Cluster;
-use pinnace_core::change::{Event, Kind, Order, Progress, Question, Step, next};
+use pinnace_core::change::{Event, EventKind, ExecutionStep, Order, Progress, Question, next};
 use pinnace_core::journal::local_log::{Kind as DiskKind, LoggedEvent};
 use pinnace_core::journal::{ChangeState, Post, UnitState};
-use pinnace_core::plan::Record;
+use pinnace_core::plan::ChangeRecord;
 use pinnace_core::text::clean;
 
 /// The time limit for pruning the journal after a change; the next change prunes the rest.
@@ -22,7 +22,7 @@ pub(super) const NO_WRITES: &str = "the swarm answers reads and takes no writes;
 
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// The change has ended in this terminal state.
     Ended(ChangeState),
     /// The change was detached before its end; any operator can take it over.
@@ -42,10 +42,10 @@ pub(super) struct OwnedLease {
 }
 
 /// A running change.
-pub struct Run {
+pub struct ChangeRun {
     pub(super) cluster: Cluster,
-    pub(super) record: Record,
-    pub(super) options: Options,
+    pub(super) record: ChangeRecord,
+    pub(super) options: ExecuteOptions,
     pub(super) keeper: LeaseKeeper,
     pub(super) owner: String,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
@@ -60,11 +60,11 @@ pub struct Run {
     log: Vec<Event>,
 }
 
-impl Run {
+impl ChangeRun {
     pub(super) fn new(
         cluster: Cluster,
-        record: Record,
-        options: Options,
+        record: ChangeRecord,
+        options: ExecuteOptions,
         lease: OwnedLease,
         control: ChangeControl,
         progress: Progress,
@@ -76,10 +76,10 @@ impl Run {
     }
 
     /// Applies an event to the progress and sends it; the log keeps all events but the updates of task states.
-    pub(super) fn emit(&mut self, kind: Kind) {
+    pub(super) fn emit(&mut self, kind: EventKind) {
         let event = Event { index: self.log.len() as u64, at: self.cluster.docker.clock().now(), kind };
         self.progress.apply(&event);
-        if !matches!(event.kind, Kind::Tasks { .. }) {
+        if !matches!(event.kind, EventKind::Tasks { .. }) {
             self.log.push(event.clone());
         }
         let _ = self.events.send(event);
@@ -101,21 +101,21 @@ impl Run {
     }
 
     /// Runs until the end, a detachment or the loss of the lease.
-    pub(super) async fn carry_on(mut self) -> Outcome {
+    pub(super) async fn carry_on(mut self) -> RunOutcome {
         loop {
             self.take_orders();
             let step = next(&self.record.plan, &self.progress, self.options.mode);
             let done = match step {
                 // The result of a POST in doubt decides the outcome.
-                Step::End(_) if self.doubt.is_some() => self.settle_doubt().await.map(drop),
-                Step::Forward(unit) => self.unit(unit, pinnace_core::journal::Direction::To).await,
-                Step::Back(unit) => self.unit(unit, pinnace_core::journal::Direction::Back).await,
-                Step::Ask(question) => self.ask(question).await,
-                Step::End(state) => match self.end(state).await {
-                    Ok(()) => return Outcome::Ended(state),
+                ExecutionStep::End(_) if self.doubt.is_some() => self.settle_doubt().await.map(drop),
+                ExecutionStep::Forward(unit) => self.unit(unit, pinnace_core::journal::Direction::To).await,
+                ExecutionStep::Back(unit) => self.unit(unit, pinnace_core::journal::Direction::Back).await,
+                ExecutionStep::Ask(question) => self.ask(question).await,
+                ExecutionStep::End(state) => match self.end(state).await {
+                    Ok(()) => return RunOutcome::Ended(state),
                     Err(lost) => Err(lost),
                 },
-                Step::Detach => return self.detach().await,
+                ExecutionStep::Detach => return self.detach().await,
             };
             if let Err(lost) = done {
                 return self.lease_lost(lost);
@@ -125,7 +125,7 @@ impl Run {
 
     /// Asks a question; the slot shows it too, for consoles elsewhere.
     async fn ask(&mut self, question: Question) -> Result<(), LeaseLost> {
-        self.emit(Kind::Asked { question });
+        self.emit(EventKind::Asked { question });
         self.write_question().await?;
         self.wait_for_an_order().await
     }
@@ -138,17 +138,17 @@ impl Run {
         if std::mem::replace(&mut self.sum, sum.clone()) == sum { Ok(()) } else { self.write(|_| ()).await }
     }
 
-    pub(super) fn lease_lost(&mut self, lost: LeaseLost) -> Outcome {
+    pub(super) fn lease_lost(&mut self, lost: LeaseLost) -> RunOutcome {
         match lost {
             LeaseLost::TakenOver(why) => {
-                self.emit(Kind::Lost { why: why.clone() });
-                Outcome::Lost(why)
+                self.emit(EventKind::Lost { why: why.clone() });
+                RunOutcome::Lost(why)
             }
             LeaseLost::Stuck(why) => {
-                self.emit(Kind::Trouble {
+                self.emit(EventKind::Trouble {
                     text: format!("the swarm takes no writes ({why}); the change stands unfinished"),
                 });
-                Outcome::Unfinished(why)
+                RunOutcome::Unfinished(why)
             }
         }
     }
@@ -156,7 +156,7 @@ impl Run {
     /// Applies the orders received so far.
     pub(super) fn take_orders(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
-            self.emit(Kind::Ordered { order });
+            self.emit(EventKind::Ordered { order });
         }
     }
 
@@ -167,11 +167,11 @@ impl Run {
             let wait = tokio::time::timeout(Duration::from_secs(1), self.orders.recv()).await;
             match wait {
                 Ok(Some(order)) => {
-                    self.emit(Kind::Ordered { order });
+                    self.emit(EventKind::Ordered { order });
                     return Ok(());
                 }
                 Ok(None) => {
-                    self.emit(Kind::Ordered { order: Order::Detach });
+                    self.emit(EventKind::Ordered { order: Order::Detach });
                     return Ok(());
                 }
                 Err(_) => self.report_slow_slot().await?,
@@ -190,12 +190,12 @@ impl Run {
                 Ok(()) => NO_WRITES.to_owned(),
                 Err(fault) => format!("the swarm takes no writes; waiting for it: {}", fault.why()),
             };
-            self.emit(Kind::Trouble { text: why.clone() });
+            self.emit(EventKind::Trouble { text: why.clone() });
             self.slow = Some(why);
         } else if told && !self.keeper.is_slow() {
             let told = self.slow.take();
             if told.is_some_and(|told| told == self.progress.trouble) {
-                self.emit(Kind::Trouble { text: String::new() });
+                self.emit(EventKind::Trouble { text: String::new() });
             }
         }
         Ok(())
@@ -210,7 +210,7 @@ impl Run {
             labels.post = post;
         })
         .await?;
-        self.emit(Kind::Unit { unit, state });
+        self.emit(EventKind::Unit { unit, state });
         self.note(DiskKind::Unit { unit, state }).await;
         Ok(())
     }
@@ -260,7 +260,7 @@ impl Run {
         tracing::warn!(why, "the journal on disk could not be written");
         if !std::mem::replace(&mut self.log_failed, true) {
             let text = format!("the change goes on, but is not noted on this machine's disk: {}", clean(why));
-            self.emit(Kind::Trouble { text });
+            self.emit(EventKind::Trouble { text });
         }
     }
 
@@ -275,14 +275,14 @@ impl Run {
             labels.sum = sum;
         })
         .await?;
-        self.emit(Kind::Ended { state, text });
+        self.emit(EventKind::Ended { state, text });
         self.note(DiskKind::End { state }).await;
         let _ = self.cluster.journal.put_log(&self.record.change, &self.owner, &self.log).await;
         let _ = tokio::time::timeout(PRUNING, self.cluster.journal.prune()).await;
         Ok(())
     }
 
-    async fn detach(mut self) -> Outcome {
+    async fn detach(mut self) -> RunOutcome {
         if let Err(lost) = self.settle_doubt().await {
             return self.lease_lost(lost);
         }
@@ -296,7 +296,7 @@ impl Run {
         match written {
             Ok(()) => {
                 let _ = self.cluster.journal.put_log(&self.record.change, &self.owner, &self.log).await;
-                Outcome::Detached
+                RunOutcome::Detached
             }
             Err(lost) => self.lease_lost(lost),
         }

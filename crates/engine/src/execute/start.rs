@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use super::lease::{LeaseKeeper, LeaseLost};
-use super::run::{OwnedLease, Run};
+use super::run::{ChangeRun, OwnedLease};
 use super::summary::summary;
-use super::{ChangeControl, Options, Refusal, owner};
+use super::{ChangeControl, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
-use crate::docker::{EditState, Fault};
+use crate::docker::{DockerError, EditState};
 use crate::identity;
-use crate::journal::{Claim, Liveness};
-use pinnace_core::change::{Kind, Progress};
+use crate::journal::{ClaimResult, Liveness};
+use pinnace_core::change::{EventKind, Progress};
 use pinnace_core::journal::local_log::{Kind as DiskKind, LoggedEvent};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
-use pinnace_core::plan::{Plan, Record};
+use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::text::clean;
 
 /// The interval between two attempts of a claim whose result is unknown.
@@ -26,19 +26,19 @@ pub(super) async fn begin(
     cluster: Cluster,
     plan: Plan,
     change: String,
-    options: Options,
+    options: ExecuteOptions,
     control: ChangeControl,
-) -> Result<Run, Refusal> {
+) -> Result<ChangeRun, StartRefusal> {
     if plan.has_nothing_to_do() {
-        return Err(Refusal::Nothing);
+        return Err(StartRefusal::Nothing);
     }
     // Without a majority of managers this fails, before anything is written anywhere.
-    cluster.docker.nodes().await.map_err(Refusal::Fault)?;
+    cluster.docker.nodes().await.map_err(StartRefusal::Fault)?;
     still_holds(&cluster, &plan).await?;
-    let record = Record { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
+    let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
     let size = record_size(&record);
     if size > RECORD_LIMIT {
-        return Err(Refusal::NotWritten {
+        return Err(StartRefusal::NotWritten {
             why: format!("its record would be {size} bytes, and the swarm stores {RECORD_LIMIT}"),
         });
     }
@@ -49,7 +49,7 @@ pub(super) async fn begin(
         Err(refusal) => {
             let why = refusal.to_string();
             let kind = match &refusal {
-                Refusal::Lost { .. } => DiskKind::Note { text: why },
+                StartRefusal::Lost { .. } => DiskKind::Note { text: why },
                 _ => DiskKind::Refused { why },
             };
             let _ = note(&cluster, &record, kind).await;
@@ -58,11 +58,15 @@ pub(super) async fn begin(
     };
     let noted = note(&cluster, &record, DiskKind::Claimed { seq: slot.seq, config: slot.config.clone() }).await;
     let units = record.plan.units.len();
-    let begun =
-        Kind::Begun { seq: slot.seq, by: options.by.clone(), units: vec![UnitState::Untouched; units], post: None };
+    let begun = EventKind::Begun {
+        seq: slot.seq,
+        by: options.by.clone(),
+        units: vec![UnitState::Untouched; units],
+        post: None,
+    };
     let owner = slot.labels.owner.clone();
     let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, sent);
-    let mut run = Run::new(cluster, record, options, OwnedLease { keeper, owner }, control, Progress::new(units));
+    let mut run = ChangeRun::new(cluster, record, options, OwnedLease { keeper, owner }, control, Progress::new(units));
     run.emit(begun);
     if let Err(refusal) = noted {
         run.warn_of_disk(&refusal.to_string());
@@ -71,38 +75,42 @@ pub(super) async fn begin(
 }
 
 /// Refuses a plan if one of its services has changed since it was made.
-async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
+async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), StartRefusal> {
     for (_, unit) in plan.active() {
         let revision = match cluster.docker.get_for_update(&unit.service_id).await {
             Ok(revision) => revision,
             Err(fault) if fault.is_not_found() => {
-                return Err(Refusal::Stale { moved: format!("service {} is gone", unit.service) });
+                return Err(StartRefusal::Stale { moved: format!("service {} is gone", unit.service) });
             }
-            Err(fault) => return Err(Refusal::Fault(fault)),
+            Err(fault) => return Err(StartRefusal::Fault(fault)),
         };
         if revision.edit_state(&unit.edits) == EditState::Diverged {
             let moved =
                 format!("service {} runs {} now, not {}", unit.service, revision.service.image(), unit.from.image);
-            return Err(Refusal::Stale { moved });
+            return Err(StartRefusal::Stale { moved });
         }
         if revision.rest_before(&unit.edits) != unit.rest {
-            return Err(Refusal::Stale { moved: format!("somebody edited service {}", unit.service) });
+            return Err(StartRefusal::Stale { moved: format!("somebody edited service {}", unit.service) });
         }
     }
     Ok(())
 }
 
-async fn note(cluster: &Cluster, record: &Record, kind: DiskKind) -> Result<(), Refusal> {
+async fn note(cluster: &Cluster, record: &ChangeRecord, kind: DiskKind) -> Result<(), StartRefusal> {
     let Some(disk) = cluster.local_log(&record.plan.swarm) else { return Ok(()) };
     let written =
         disk.append(&LoggedEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
-    written.map_err(|error| Refusal::NotWritten { why: error.to_string() })
+    written.map_err(|error| StartRefusal::NotWritten { why: error.to_string() })
 }
 
-async fn claim(cluster: &Cluster, record: &Record, options: &Options) -> Result<(Slot, Duration), Refusal> {
+async fn claim(
+    cluster: &Cluster,
+    record: &ChangeRecord,
+    options: &ExecuteOptions,
+) -> Result<(Slot, Duration), StartRefusal> {
     let plan = &record.plan;
-    cluster.journal.put_record(record).await.map_err(Refusal::Unwritable)?;
-    let slots = cluster.journal.slots_of(&plan.group).await.map_err(Refusal::Fault)?;
+    cluster.journal.put_record(record).await.map_err(StartRefusal::Unwritable)?;
+    let slots = cluster.journal.slots_of(&plan.group).await.map_err(StartRefusal::Fault)?;
     newest_is_parent(cluster, slots, plan).await?;
     not_in_the_swarm(cluster, plan).await?;
     let labels = SlotLabels {
@@ -123,11 +131,11 @@ async fn claim(cluster: &Cluster, record: &Record, options: &Options) -> Result<
     loop {
         match cluster.journal.claim(&plan.group, plan.parent + 1, &record.change, &labels).await {
             // It is unknown which attempt succeeded: count from the first one.
-            Ok(Claim::Ours(slot)) => return Ok((*slot, began)),
-            Ok(Claim::Taken(slot)) => return Err(taken(*slot, &record.change)),
-            Err(fault @ Fault::ReadOnly { .. }) => return Err(Refusal::Fault(fault)),
+            Ok(ClaimResult::Ours(slot)) => return Ok((*slot, began)),
+            Ok(ClaimResult::Taken(slot)) => return Err(taken(*slot, &record.change)),
+            Err(fault @ DockerError::ReadOnly { .. }) => return Err(StartRefusal::Fault(fault)),
             Err(fault) if cluster.docker.clock().boottime().saturating_sub(began) > PATIENCE => {
-                return Err(Refusal::Unknown { why: fault.why() });
+                return Err(StartRefusal::Unknown { why: fault.why() });
             }
             Err(_) => tokio::time::sleep(RETRY).await,
         }
@@ -135,41 +143,41 @@ async fn claim(cluster: &Cluster, record: &Record, options: &Options) -> Result<
 }
 
 /// Refuses if the swarm's journal has an open change of the group while this process keeps its journal on disk.
-async fn not_in_the_swarm(cluster: &Cluster, plan: &Plan) -> Result<(), Refusal> {
+async fn not_in_the_swarm(cluster: &Cluster, plan: &Plan) -> Result<(), StartRefusal> {
     if !cluster.journal.is_local() {
         return Ok(());
     }
     match cluster.journal.open_in_swarm(&plan.group).await {
-        Ok(Some(slot)) => Err(Refusal::Busy { change: slot.change, by: slot.labels.by }),
+        Ok(Some(slot)) => Err(StartRefusal::Busy { change: slot.change, by: slot.labels.by }),
         // Without permission to create configs, listing them may be forbidden too.
         Ok(None) | Err(_) => Ok(()),
     }
 }
 
 /// Returns the refusal for a slot that another owner created under our number.
-fn taken(slot: Slot, change: &str) -> Refusal {
+fn taken(slot: Slot, change: &str) -> StartRefusal {
     let by = slot.labels.by;
     if slot.change == change {
-        Refusal::Lost { by }
+        StartRefusal::Lost { by }
     } else if slot.labels.state.is_terminal() {
-        Refusal::Stale { moved: format!("{by} changed the group meanwhile") }
+        StartRefusal::Stale { moved: format!("{by} changed the group meanwhile") }
     } else {
-        Refusal::Busy { change: slot.change, by }
+        StartRefusal::Busy { change: slot.change, by }
     }
 }
 
 /// Checks that the newest slot is the plan's parent and terminal; a slot that was abandoned before its first unit is
 /// closed.
-async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> Result<(), Refusal> {
+async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> Result<(), StartRefusal> {
     let Some(newest) = slots.into_iter().next_back() else {
         return if plan.parent == 0 {
             Ok(())
         } else {
-            Err(Refusal::Stale { moved: "the group's history is gone".into() })
+            Err(StartRefusal::Stale { moved: "the group's history is gone".into() })
         };
     };
     if newest.seq != plan.parent {
-        return Err(Refusal::Stale {
+        return Err(StartRefusal::Stale {
             moved: format!("{} changed the group meanwhile ({})", newest.labels.by, newest.change),
         });
     }
@@ -177,17 +185,18 @@ async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> R
         return Ok(());
     }
     if newest.is_foreign() {
-        return Err(Refusal::Newer { change: newest.change });
+        return Err(StartRefusal::Newer { change: newest.change });
     }
-    if !newest.is_unbegun() || cluster.journal.liveness(&newest).await.map_err(Refusal::Fault)? == Liveness::Alive {
-        return Err(Refusal::Busy { change: newest.change, by: newest.labels.by });
+    if !newest.is_unbegun() || cluster.journal.liveness(&newest).await.map_err(StartRefusal::Fault)? == Liveness::Alive
+    {
+        return Err(StartRefusal::Busy { change: newest.change, by: newest.labels.by });
     }
     close(cluster, newest).await
 }
 
 /// Closes a change without a live owner that has posted nothing. If its owner is alive after all, its next slot
 /// write fails, so nothing will be posted.
-async fn close(cluster: &Cluster, slot: Slot) -> Result<(), Refusal> {
+async fn close(cluster: &Cluster, slot: Slot) -> Result<(), StartRefusal> {
     let (change, by) = (slot.change.clone(), slot.labels.by.clone());
     let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, cluster.docker.clock().boottime());
     let mine = owner();
@@ -198,7 +207,7 @@ async fn close(cluster: &Cluster, slot: Slot) -> Result<(), Refusal> {
         })
         .await;
     voided.map_err(|lost| match lost {
-        LeaseLost::TakenOver(_) => Refusal::Busy { change, by },
-        LeaseLost::Stuck(why) => Refusal::Unknown { why },
+        LeaseLost::TakenOver(_) => StartRefusal::Busy { change, by },
+        LeaseLost::Stuck(why) => StartRefusal::Unknown { why },
     })
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::lease::LeaseLost;
-use super::run::{NO_WRITES, Run};
-use crate::docker::{EditState, Fault, PostCredentials, ServiceRevision, Tasks};
-use pinnace_core::change::{Kind, Phase, overtaken};
+use super::run::{ChangeRun, NO_WRITES};
+use crate::docker::{DockerError, EditState, PostCredentials, ServiceRevision, Tasks};
+use pinnace_core::change::{EventKind, UnitPhase, overtaken};
 use pinnace_core::journal::{Direction, Post, UnitState};
 use pinnace_core::plan::Unit;
 
@@ -30,14 +30,14 @@ enum UpdateResult {
 }
 
 /// The preparation of a unit's POST, done once.
-struct Ready {
+struct PreparedUnit {
     /// The credentials for the POST, the same for each attempt.
     auth: PostCredentials,
     /// The ids of the service's tasks before the update.
     known: BTreeSet<String>,
 }
 
-impl Run {
+impl ChangeRun {
     /// Updates a unit to its target, or rolls it back.
     pub(super) async fn unit(&mut self, at: usize, direction: Direction) -> Result<(), LeaseLost> {
         let Some(unit) = self.record.plan.units.get(at).cloned() else { return Ok(()) };
@@ -45,7 +45,7 @@ impl Run {
         let mut posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
             UpdateResult::Refused { why, hint }
         } else {
-            self.emit(Kind::Phase { unit: at, phase: Phase::Check, direction });
+            self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Check, direction });
             self.bring(at, &unit, direction).await?
         };
         if matches!(posted, UpdateResult::Refused { .. }) && self.settle_doubt().await? {
@@ -56,11 +56,11 @@ impl Run {
         match posted {
             UpdateResult::Stands(known) => self.converge(at, &unit, direction, known).await,
             UpdateResult::Overtaken(why) => {
-                self.emit(Kind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
+                self.emit(EventKind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Overtaken, None).await
             }
             UpdateResult::Refused { why, hint } => {
-                self.emit(Kind::Failed { unit: at, why, hint });
+                self.emit(EventKind::Failed { unit: at, why, hint });
                 let state = if direction == Direction::To { UnitState::PutBack } else { UnitState::Failed };
                 self.mark(at, state, None).await
             }
@@ -76,7 +76,7 @@ impl Run {
         };
         let state = if direction == Direction::To { UnitState::Posting } else { UnitState::PuttingBack };
         let mut tries = 0;
-        let mut ready: Option<Ready> = None;
+        let mut ready: Option<PreparedUnit> = None;
         loop {
             let Some(revision) = self.read_for_update(unit, &mut tries).await? else {
                 return Ok(UpdateResult::Overtaken("somebody removed the service".into()));
@@ -114,7 +114,7 @@ impl Run {
             let post = Post { unit: at, index: revision.index(), direction };
             self.mark(at, state, Some(post)).await?;
             if first {
-                self.emit(Kind::Phase { unit: at, phase: Phase::Update, direction });
+                self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Update, direction });
             }
             tries += 1;
             if let Err(fault) = self.post(&revision, unit, direction, &now.auth).await? {
@@ -135,7 +135,7 @@ impl Run {
         revision: &ServiceRevision,
         unit: &Unit,
         direction: Direction,
-    ) -> Result<Ready, (String, String)> {
+    ) -> Result<PreparedUnit, (String, String)> {
         if let Some(refusal) = self.nowhere(revision, direction).await {
             return Err(refusal);
         }
@@ -146,7 +146,7 @@ impl Run {
         let mut tries = 0;
         loop {
             match self.cluster.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
-                Ok(tasks) => return Ok(Ready { auth, known: tasks.into_iter().map(|task| task.id).collect() }),
+                Ok(tasks) => return Ok(PreparedUnit { auth, known: tasks.into_iter().map(|task| task.id).collect() }),
                 Err(fault) if tries >= TRIES => {
                     return Err((format!("not begun, as its tasks cannot be read: {fault}"), fault.hint()));
                 }
@@ -167,7 +167,7 @@ impl Run {
         unit: &Unit,
         direction: Direction,
         auth: &PostCredentials,
-    ) -> Result<Result<(), Fault>, LeaseLost> {
+    ) -> Result<Result<(), DockerError>, LeaseLost> {
         self.keeper.fresh().await?;
         let docker = self.cluster.docker.clone();
         let posting = docker.post(revision, &unit.edits, direction, auth);

@@ -4,22 +4,22 @@
 use std::time::Duration;
 
 use super::lease::LeaseLost;
-use super::run::Run;
+use super::run::ChangeRun;
 use super::unit::image_of;
 use crate::docker::{EditState, ServiceRevision};
-use pinnace_core::change::{Asked, Host, Kind, Phase, cause};
+use pinnace_core::change::{EventKind, Host, ImageAnswers, UnitPhase, cause};
 use pinnace_core::check::{place, refusal};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::{Direction, UnitState};
-use pinnace_core::plan::{Action, Credentials, Unit};
-use pinnace_core::registry::{Fact, ImageFact, Why};
+use pinnace_core::plan::{Credentials, Unit, UnitAction};
+use pinnace_core::registry::{Fact, ImageFact, LookupError};
 use pinnace_core::swarm::candidates;
 
 /// The maximum delay of a change by one registry lookup.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-impl Run {
+impl ChangeRun {
     /// Looks up the image of a unit again. Returns the reason and a hint if the image is no longer available.
     ///
     /// A registry that does not answer only gives a note, as it answered when the plan was made. Nothing is looked
@@ -30,10 +30,10 @@ impl Run {
         unit: &Unit,
         direction: Direction,
     ) -> Result<Option<(String, String)>, LeaseLost> {
-        if direction == Direction::Back || unit.action != Action::New || self.has_landed(at, unit).await? {
+        if direction == Direction::Back || unit.action != UnitAction::New || self.has_landed(at, unit).await? {
             return Ok(None);
         }
-        self.emit(Kind::Phase { unit: at, phase: Phase::Verify, direction });
+        self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Verify, direction });
         let Ok(image) = ImageRef::parse(&unit.to.image) else { return Ok(None) };
         let fact = self.image(&image).await;
         let Some(why) = fact.failed() else { return Ok(None) };
@@ -41,19 +41,19 @@ impl Run {
         Ok(match why {
             // The operator's credentials are not those of the nodes: they matter only if they are sent with the
             // update.
-            Why::Denied | Why::NoCredentials if unit.credentials != Credentials::Operator => {
-                self.emit(Kind::Noted {
+            LookupError::Denied | LookupError::NoCredentials if unit.credentials != Credentials::Operator => {
+                self.emit(EventKind::Noted {
                     unit: at,
                     text: format!("its image could not be verified again: {}", refusal.cause),
                 });
                 None
             }
-            Why::NotFound | Why::Denied | Why::NoCredentials => {
+            LookupError::NotFound | LookupError::Denied | LookupError::NoCredentials => {
                 Some((format!("not begun: {}, which it had when the plan was made", refusal.cause), refusal.hint))
             }
-            Why::Unreachable(_) | Why::RateLimited | Why::Other(_) => {
+            LookupError::Unreachable(_) | LookupError::RateLimited | LookupError::Other(_) => {
                 let text = format!("its image could not be verified again: {}", refusal.cause);
-                self.emit(Kind::Noted { unit: at, text });
+                self.emit(EventKind::Noted { unit: at, text });
                 None
             }
         })
@@ -70,7 +70,7 @@ impl Run {
 
     async fn image(&self, image: &ImageRef) -> Fact<ImageFact> {
         let late = || Fact::Failed {
-            why: Why::Unreachable(format!("no answer in {} s", PATIENCE.as_secs())),
+            why: LookupError::Unreachable(format!("no answer in {} s", PATIENCE.as_secs())),
             at: self.cluster.docker.clock().now(),
         };
         tokio::time::timeout(PATIENCE, self.cluster.image(&image.text)).await.unwrap_or_else(|_| late())
@@ -97,6 +97,6 @@ impl Run {
             }
             _ => Fact::Unknown,
         };
-        cause(&image, &Asked { ours, bare }, host)
+        cause(&image, &ImageAnswers { ours, bare }, host)
     }
 }

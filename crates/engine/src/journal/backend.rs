@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::local_store::LocalStore;
-use crate::docker::{Config, Docker, Fault};
+use crate::docker::{Config, Docker, DockerError};
 
 /// The swarm's configs, or a folder of this machine with the same semantics.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Backend {
 
 impl Backend {
     /// Lists the objects that carry all these labels, each `key` or `key=value`.
-    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
+    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, DockerError> {
         match self {
             Self::Swarm(docker) => docker.configs(labels).await,
             Self::Local(store) => store.labelled(labels).await,
@@ -23,7 +23,7 @@ impl Backend {
     }
 
     /// Lists the objects whose names begin with `prefix`.
-    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, DockerError> {
         match self {
             Self::Swarm(docker) => docker.configs_named(prefix).await,
             Self::Local(store) => store.named(prefix).await,
@@ -31,7 +31,7 @@ impl Backend {
     }
 
     /// Returns the object with this id or exact name; a missing one is a fault.
-    pub(super) async fn get(&self, id_or_name: &str) -> Result<Config, Fault> {
+    pub(super) async fn get(&self, id_or_name: &str) -> Result<Config, DockerError> {
         match self {
             Self::Swarm(docker) => docker.config(id_or_name).await,
             Self::Local(store) => store.get(id_or_name).await,
@@ -39,7 +39,12 @@ impl Backend {
     }
 
     /// Creates an object; a name that is taken is a fault.
-    pub(super) async fn create(&self, name: &str, labels: &BTreeMap<String, String>, data: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        data: &[u8],
+    ) -> Result<(), DockerError> {
         match self {
             Self::Swarm(docker) => docker.create_config(name, labels, data).await.map(drop),
             Self::Local(store) => store.create(name, labels, data).await,
@@ -53,7 +58,7 @@ impl Backend {
         index: u64,
         name: &str,
         labels: &BTreeMap<String, String>,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), DockerError> {
         match self {
             Self::Swarm(docker) => docker.update_config_labels(id, index, name, labels).await,
             Self::Local(store) => store.relabel(name, index, labels).await,
@@ -61,7 +66,7 @@ impl Backend {
     }
 
     /// Removes an object; a missing one is a success.
-    pub(super) async fn remove(&self, id: &str) -> Result<(), Fault> {
+    pub(super) async fn remove(&self, id: &str) -> Result<(), DockerError> {
         match self {
             Self::Swarm(docker) => docker.remove_config(id).await,
             Self::Local(store) => store.remove(id).await,

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::Journal;
-use crate::docker::Fault;
+use crate::docker::DockerError;
 use crate::identity;
 use pinnace_core::journal::{Slot, SlotInactivity};
 
@@ -35,7 +35,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fails if the slot cannot be read for a long time.
-    pub async fn liveness(&self, slot: &Slot) -> Result<Liveness, Fault> {
+    pub async fn liveness(&self, slot: &Slot) -> Result<Liveness, DockerError> {
         if is_given_up(slot) {
             return Ok(Liveness::Silent);
         }

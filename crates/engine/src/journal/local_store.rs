@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use crate::docker::{Config, Docker, Fault};
+use crate::docker::{Config, Docker, DockerError};
 use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
 use pinnace_core::time::Time;
 
@@ -40,7 +40,7 @@ impl LocalStore {
         Self { docker, state, swarm: Arc::default() }
     }
 
-    async fn path(&self) -> Result<PathBuf, Fault> {
+    async fn path(&self) -> Result<PathBuf, DockerError> {
         let make = || async {
             let swarm = self.docker.info().await?.engine.swarm;
             Ok(self.state.join(format!("{}.journal", safe_name(&swarm))))
@@ -48,7 +48,7 @@ impl LocalStore {
         self.swarm.get_or_try_init(make).await.cloned()
     }
 
-    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, Fault> {
+    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, DockerError> {
         let wanted: Vec<(String, Option<String>)> = labels
             .iter()
             .map(|label| match label.split_once('=') {
@@ -65,37 +65,47 @@ impl LocalStore {
         Ok(self.named("").await?.into_iter().filter(carries).collect())
     }
 
-    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, Fault> {
+    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, DockerError> {
         let (folder, prefix) = (self.path().await?, prefix.to_owned());
         off_thread(move || all(&folder, &prefix).map_err(|error| fault("reading the journal in", &folder, &error)))
             .await
     }
 
-    pub(super) async fn get(&self, name: &str) -> Result<Config, Fault> {
+    pub(super) async fn get(&self, name: &str) -> Result<Config, DockerError> {
         let (folder, name) = (self.path().await?, name.to_owned());
         off_thread(move || read(&folder, &name)?.ok_or_else(|| missing(&name))).await
     }
 
-    pub(super) async fn create(&self, name: &str, labels: &BTreeMap<String, String>, data: &[u8]) -> Result<(), Fault> {
+    pub(super) async fn create(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+        data: &[u8],
+    ) -> Result<(), DockerError> {
         let (name, labels, data) = (name.to_owned(), labels.clone(), String::from_utf8_lossy(data).into_owned());
         let created = self.docker.clock().now();
         self.changed(move |folder| {
             if read(folder, &name)?.is_some() {
                 let message = format!("{name} already exists");
-                return Err(Fault::Http { what: WRITING.to_owned(), status: 409, message });
+                return Err(DockerError::Http { what: WRITING.to_owned(), status: 409, message });
             }
             write(folder, &name, &StoredObject { index: 1, created, labels, data })
         })
         .await
     }
 
-    pub(super) async fn relabel(&self, name: &str, index: u64, labels: &BTreeMap<String, String>) -> Result<(), Fault> {
+    pub(super) async fn relabel(
+        &self,
+        name: &str,
+        index: u64,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<(), DockerError> {
         let (name, labels) = (name.to_owned(), labels.clone());
         self.changed(move |folder| {
             let old = read(folder, &name)?.ok_or_else(|| missing(&name))?;
             if old.index != index {
                 let message = "update out of sequence".to_owned();
-                return Err(Fault::Http { what: WRITING.to_owned(), status: 500, message });
+                return Err(DockerError::Http { what: WRITING.to_owned(), status: 500, message });
             }
             let data = String::from_utf8_lossy(&old.data).into_owned();
             write(
@@ -107,7 +117,7 @@ impl LocalStore {
         .await
     }
 
-    pub(super) async fn remove(&self, name: &str) -> Result<(), Fault> {
+    pub(super) async fn remove(&self, name: &str) -> Result<(), DockerError> {
         let name = name.to_owned();
         self.changed(move |folder| match std::fs::remove_file(folder.join(file_name(&name))) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -119,9 +129,12 @@ impl LocalStore {
     }
 
     /// Runs a change of the store under its lock.
-    async fn changed(&self, work: impl FnOnce(&Path) -> Result<(), Fault> + Send + 'static) -> Result<(), Fault> {
+    async fn changed(
+        &self,
+        work: impl FnOnce(&Path) -> Result<(), DockerError> + Send + 'static,
+    ) -> Result<(), DockerError> {
         if self.docker.is_read_only() {
-            return Err(Fault::ReadOnly { what: WRITING.to_owned() });
+            return Err(DockerError::ReadOnly { what: WRITING.to_owned() });
         }
         let folder = self.path().await?;
         off_thread(move || {
@@ -142,12 +155,12 @@ impl LocalStore {
 
 const WRITING: &str = "writing to the journal in";
 
-fn fault(what: &str, folder: &Path, error: &io::Error) -> Fault {
-    Fault::Disk { what: format!("{what} {}", folder.display()), why: error.to_string() }
+fn fault(what: &str, folder: &Path, error: &io::Error) -> DockerError {
+    DockerError::Disk { what: format!("{what} {}", folder.display()), why: error.to_string() }
 }
 
-fn missing(name: &str) -> Fault {
-    Fault::Http { what: "reading the journal".to_owned(), status: 404, message: format!("{name} is not there") }
+fn missing(name: &str) -> DockerError {
+    DockerError::Http { what: "reading the journal".to_owned(), status: 404, message: format!("{name} is not there") }
 }
 
 /// Returns the file name for an object. Names are the journal's own; any other must not point outside of the
@@ -168,14 +181,14 @@ fn config(name: &str, stored: StoredObject) -> Config {
     }
 }
 
-fn read(folder: &Path, name: &str) -> Result<Option<Config>, Fault> {
+fn read(folder: &Path, name: &str) -> Result<Option<Config>, DockerError> {
     let path = folder.join(file_name(name));
     match std::fs::read(&path) {
         Ok(bytes) => {
             let stored = serde_json::from_slice(&bytes);
             stored
                 .map(|stored| Some(config(name, stored)))
-                .map_err(|error| Fault::bad(&path.display().to_string(), error))
+                .map_err(|error| DockerError::bad(&path.display().to_string(), error))
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(fault("reading the journal in", folder, &error)),
@@ -198,8 +211,8 @@ fn all(folder: &Path, prefix: &str) -> io::Result<Vec<Config>> {
     Ok(found)
 }
 
-fn write(folder: &Path, name: &str, stored: &StoredObject) -> Result<(), Fault> {
-    let text = serde_json::to_vec(stored).map_err(|error| Fault::bad(WRITING, error))?;
+fn write(folder: &Path, name: &str, stored: &StoredObject) -> Result<(), DockerError> {
+    let text = serde_json::to_vec(stored).map_err(|error| DockerError::bad(WRITING, error))?;
     let place = || -> io::Result<()> {
         let beside = folder.join(".new");
         let _ = std::fs::remove_file(&beside);
@@ -213,6 +226,8 @@ fn write(folder: &Path, name: &str, stored: &StoredObject) -> Result<(), Fault> 
 }
 
 /// Runs disk access on another thread: disks stall, and the threads that handle keys and sockets must not.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, Fault> + Send + 'static) -> Result<T, Fault> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Fault::bad("the journal on disk", error)))
+async fn off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, DockerError> + Send + 'static,
+) -> Result<T, DockerError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(DockerError::bad("the journal on disk", error)))
 }

@@ -13,4 +13,4 @@ mod store;
 
 pub use liveness::{Liveness, is_given_up};
 pub use local_log::{LoadedLog, LocalLog, LocalLogError};
-pub use store::{Claim, Journal};
+pub use store::{ClaimResult, Journal};

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use super::backend::Backend;
 use super::local_store::LocalStore;
 use crate::clock::Clock;
-use crate::docker::{Config, Docker, Fault};
+use crate::docker::{Config, Docker, DockerError};
 use pinnace_core::change::Event;
 use pinnace_core::journal::{
-    LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Sighting, Slot, SlotLabels, Stored, VERSION, doomed,
-    sightings, slot_name,
+    ExternalDeploy, LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Slot, SlotLabels, StoredConfig,
+    VERSION, doomed, sightings, slot_name,
 };
-use pinnace_core::plan::{Kind, Record};
+use pinnace_core::plan::{ChangeRecord, Kind};
 use pinnace_core::swarm::GroupKey;
 
 /// The largest size of a change's log, in bytes.
@@ -24,7 +24,7 @@ const LOG_LIMIT: usize = 64 * 1024;
 
 /// The result of a claim.
 #[derive(Clone, Debug)]
-pub enum Claim {
+pub enum ClaimResult {
     /// A slot that this process claimed.
     Ours(Box<Slot>),
     /// A slot whose number another change has taken.
@@ -66,7 +66,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    pub(crate) async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, Fault> {
+    pub(crate) async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, DockerError> {
         let slots = Self::new(self.docker.clone()).slots_of(group).await?;
         Ok(slots.into_iter().find(|slot| !slot.labels.state.is_terminal()))
     }
@@ -77,12 +77,12 @@ impl Journal {
     }
 
     /// Lists all slots of all groups.
-    pub async fn slots(&self) -> Result<Vec<Slot>, Fault> {
+    pub async fn slots(&self) -> Result<Vec<Slot>, DockerError> {
         Ok(self.store.labelled(&[LABEL_V]).await?.iter().filter_map(read).collect())
     }
 
     /// Lists a group's slots, by number.
-    pub(crate) async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, Fault> {
+    pub(crate) async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, DockerError> {
         let hash = group.hash();
         let filter = format!("{LABEL_GROUP}={hash}");
         let configs = self.store.labelled(&[LABEL_V, &filter]).await?;
@@ -92,26 +92,26 @@ impl Journal {
     }
 
     /// Reads a slot; `None` if its config no longer exists.
-    pub async fn slot(&self, config: &str) -> Result<Option<Slot>, Fault> {
+    pub async fn slot(&self, config: &str) -> Result<Option<Slot>, DockerError> {
         Ok(found(self.store.get(config).await)?.as_ref().and_then(read))
     }
 
     /// Reads a change's record; `None` if there is none that this version can read.
-    pub async fn record(&self, change: &str) -> Result<Option<Record>, Fault> {
+    pub async fn record(&self, change: &str) -> Result<Option<ChangeRecord>, DockerError> {
         let what = format!("the record of change {change}");
         let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
         match (serde_json::from_slice(&config.data), serde_json::from_slice::<Version>(&config.data)) {
             (Ok(record), _) => Ok(Some(record)),
             (Err(_), Ok(Version { v })) if v > VERSION => Ok(None),
-            (Err(error), _) => Err(Fault::bad(&what, error)),
+            (Err(error), _) => Err(DockerError::bad(&what, error)),
         }
     }
 
     /// Writes a record. An existing record of that name is the same one, because change ids are never used
     /// twice.
-    pub async fn put_record(&self, record: &Record) -> Result<(), Fault> {
+    pub async fn put_record(&self, record: &ChangeRecord) -> Result<(), DockerError> {
         let what = format!("the record of change {}", record.change);
-        let data = serde_json::to_vec(record).map_err(|error| Fault::bad(&what, error))?;
+        let data = serde_json::to_vec(record).map_err(|error| DockerError::bad(&what, error))?;
         let name = format!("{RECORD}{}", record.change);
         let mut labels: BTreeMap<String, String> = [("pinnace.record".to_owned(), "1".to_owned())].into();
         if record.plan.kind == Kind::Seen {
@@ -125,9 +125,9 @@ impl Journal {
     }
 
     /// Lists the external deploys recorded for a group; records that cannot be read are left out.
-    pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<Sighting>, Fault> {
+    pub async fn sightings(&self, group: &GroupKey) -> Result<Vec<ExternalDeploy>, DockerError> {
         let configs = self.store.labelled(&[&format!("{LABEL_SEEN}={}", group.hash())]).await?;
-        let records = configs.iter().filter_map(|config| serde_json::from_slice::<Record>(&config.data).ok());
+        let records = configs.iter().filter_map(|config| serde_json::from_slice::<ChangeRecord>(&config.data).ok());
         Ok(records.filter(|record| record.plan.group == *group).flat_map(|record| sightings(&record)).collect())
     }
 
@@ -135,7 +135,13 @@ impl Journal {
     ///
     /// After any reply the slot is read back: it is ours only if change, owner, state and beat are exactly what
     /// was written. `Err` means that the result is unknown, and that the claim may still appear.
-    pub async fn claim(&self, group: &GroupKey, seq: u64, change: &str, labels: &SlotLabels) -> Result<Claim, Fault> {
+    pub async fn claim(
+        &self,
+        group: &GroupKey,
+        seq: u64,
+        change: &str,
+        labels: &SlotLabels,
+    ) -> Result<ClaimResult, DockerError> {
         let name = slot_name(group, seq);
         let written = labels.write(VERSION, &group.hash(), change);
         let data = serde_json::json!({ "v": VERSION, "change": change }).to_string();
@@ -143,16 +149,16 @@ impl Journal {
         match (self.slot(&name).await?, reply) {
             (Some(slot), _) => {
                 let ours = slot.change == change && !slot.is_foreign() && slot.labels.is_stored_as(labels);
-                Ok(if ours { Claim::Ours(Box::new(slot)) } else { Claim::Taken(Box::new(slot)) })
+                Ok(if ours { ClaimResult::Ours(Box::new(slot)) } else { ClaimResult::Taken(Box::new(slot)) })
             }
             (None, Err(fault)) => Err(fault),
-            (None, Ok(())) => Err(Fault::bad("the claim", "the slot was written and is not there")),
+            (None, Ok(())) => Err(DockerError::bad("the claim", "the slot was written and is not there")),
         }
     }
 
     /// Swaps a slot's labels at the index last read. Whatever the reply, only reading the slot back shows
     /// whether the swap took effect.
-    pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), Fault> {
+    pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), DockerError> {
         let group = slot.group_hash.clone();
         let name = format!("{SLOT}{group}.{}", slot.seq);
         let written = labels.write(slot.v, &group, &slot.change);
@@ -160,7 +166,7 @@ impl Journal {
     }
 
     /// Writes the events of a change, without the oldest ones if they are too many; best effort.
-    pub(crate) async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), Fault> {
+    pub(crate) async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), DockerError> {
         let mut lines: Vec<String> = Vec::new();
         let mut size = 0;
         for event in events.iter().rev() {
@@ -179,13 +185,11 @@ impl Journal {
 
     /// Removes the objects that the journal need not keep; what cannot be removed now is left for the next
     /// time.
-    pub async fn prune(&self) -> Result<(), Fault> {
-        let stored = self
-            .store
-            .named(PREFIX)
-            .await?
-            .into_iter()
-            .filter_map(|one| Stored::read(&one.id, one.index, one.created, &one.name, &one.labels, &one.data));
+    pub async fn prune(&self) -> Result<(), DockerError> {
+        let stored =
+            self.store.named(PREFIX).await?.into_iter().filter_map(|one| {
+                StoredConfig::read(&one.id, one.index, one.created, &one.name, &one.labels, &one.data)
+            });
         for chain in doomed(&stored.collect::<Vec<_>>()) {
             for id in chain {
                 if let Err(fault) = self.store.remove(&id).await {
@@ -202,7 +206,7 @@ fn read(config: &Config) -> Option<Slot> {
     Slot::read(&config.id, config.index, config.created, &config.name, &config.labels)
 }
 
-fn found(reply: Result<Config, Fault>) -> Result<Option<Config>, Fault> {
+fn found(reply: Result<Config, DockerError>) -> Result<Option<Config>, DockerError> {
     match reply {
         Ok(config) => Ok(Some(config)),
         Err(fault) if fault.is_not_found() => Ok(None),

@@ -11,17 +11,17 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use self::notes::Notes;
+use self::notes::ObserverNotes;
 use self::session::Session;
 use crate::cluster::Cluster;
-use crate::docker::{Docker, Fault, Tasks};
+use crate::docker::{Docker, DockerError, Tasks};
 use crate::journal::Journal;
 use pinnace_core::journal::local_log;
 use pinnace_core::journal::{Slot, SlotLabels};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::text::clean;
-use pinnace_core::world::{Link, Seen, World};
+use pinnace_core::world::{ConnectionState, Observation, World};
 
 mod notes;
 mod open;
@@ -45,25 +45,25 @@ pub struct Attention {
 }
 
 /// The reason why a session ended.
-enum Ended {
+enum SessionEnd {
     /// The loss of the attention's sender: observations are not needed any more.
     Unwanted,
     /// The orderly end of the event stream, as when the engine stops or a proxy closes it.
     Quiet,
     /// A failed call.
-    Fault(Fault),
+    Fault(DockerError),
 }
 
-impl From<Fault> for Ended {
-    fn from(fault: Fault) -> Self {
+impl From<DockerError> for SessionEnd {
+    fn from(fault: DockerError) -> Self {
         Self::Fault(fault)
     }
 }
 
 /// Observes a cluster and passes the observations to `out`, until the sender of `attention` is dropped.
 ///
-/// Never fails: a lost connection is reported as [`Link::Lost`], and tried again after 1 to 10 seconds.
-pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>, out: impl Fn(Seen)) {
+/// Never fails: a lost connection is reported as [`ConnectionState::Lost`], and tried again after 1 to 10 seconds.
+pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>, out: impl Fn(Observation)) {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
@@ -73,12 +73,12 @@ pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>
             failures = 0;
         }
         match ended {
-            Ended::Unwanted => return,
-            Ended::Quiet if live && began.elapsed() > Duration::from_secs(1) => continue,
-            Ended::Quiet => {}
-            Ended::Fault(fault) => {
+            SessionEnd::Unwanted => return,
+            SessionEnd::Quiet if live && began.elapsed() > Duration::from_secs(1) => continue,
+            SessionEnd::Quiet => {}
+            SessionEnd::Fault(fault) => {
                 let hint = hint(&cluster.docker, &fault).await;
-                out(Seen::Link(Link::Lost { why: fault.why(), hint }));
+                out(Observation::Link(ConnectionState::Lost { why: fault.why(), hint }));
             }
         }
         let wait = Duration::from_secs(1 << failures.min(4)).min(Duration::from_secs(10));
@@ -90,7 +90,7 @@ pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>
 }
 
 /// Returns the hint for a fault. A worker knows its managers, so the hint lists them as what to connect to.
-async fn hint(docker: &Docker, fault: &Fault) -> String {
+async fn hint(docker: &Docker, fault: &DockerError) -> String {
     let hint = fault.hint();
     if !fault.is_not_manager() {
         return hint;
@@ -123,23 +123,23 @@ pub async fn snapshot(
     cluster: &Cluster,
     all_running: bool,
     wanted: impl Fn(&Service) -> bool,
-) -> Result<Vec<Seen>, Fault> {
+) -> Result<Vec<Observation>, DockerError> {
     let docker = &cluster.docker;
     docker.ping().await?;
     let (info, nodes, services, slots) =
         tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(&cluster.journal));
     let (nodes, services) = (nodes?, services?);
-    let mut memory = Notes::default();
+    let mut memory = ObserverNotes::default();
     let mut histories: BTreeSet<String> =
         services.iter().filter(|service| wanted(service)).map(|service| service.id.clone()).collect();
     histories.extend(memory.services(&services, true));
     let bad_nodes = memory.nodes(&nodes);
-    let mut seen = vec![Seen::Link(Link::Live)];
-    seen.extend(info.ok().map(|info| Seen::Engine(info.engine)));
-    seen.push(Seen::Nodes(nodes));
-    seen.push(Seen::Services(services));
+    let mut seen = vec![Observation::Link(ConnectionState::Live)];
+    seen.extend(info.ok().map(|info| Observation::Engine(info.engine)));
+    seen.push(Observation::Nodes(nodes));
+    seen.push(Observation::Services(services));
     match slots {
-        Ok(slots) => seen.push(Seen::Slots(slots)),
+        Ok(slots) => seen.push(Observation::Slots(slots)),
         Err(fault) => tracing::warn!(%fault, "the journal's slots cannot be read"),
     }
     for node in &bad_nodes {
@@ -148,11 +148,11 @@ pub async fn snapshot(
     if all_running {
         let tasks = docker.tasks(Tasks::Running).await?;
         histories.extend(memory.running(None, &tasks));
-        seen.push(Seen::Running { of: None, tasks });
+        seen.push(Observation::Running { of: None, tasks });
     }
     let histories: Vec<String> = histories.into_iter().collect();
     let histories = histories_of(docker, &histories).await?;
-    seen.extend(histories.into_iter().map(|(service, tasks)| Seen::Tasks { service, tasks }));
+    seen.extend(histories.into_iter().map(|(service, tasks)| Observation::Tasks { service, tasks }));
     Ok(seen)
 }
 
@@ -164,7 +164,7 @@ fn left_running(tasks: &[Task]) -> Vec<String> {
 
 /// Reads the journal's slots, with their texts cleaned for the screen; a process that writes a slot reads it
 /// again.
-async fn slots(journal: &Journal) -> Result<Vec<Slot>, Fault> {
+async fn slots(journal: &Journal) -> Result<Vec<Slot>, DockerError> {
     Ok(journal.slots().await?.into_iter().map(cleaned).collect())
 }
 
@@ -188,7 +188,7 @@ fn cleaned(slot: Slot) -> Slot {
 ///
 /// # Errors
 /// Fails if they cannot be read.
-pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, Fault> {
+pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, DockerError> {
     let mut by_service = BTreeMap::new();
     for slice in ids.chunks(SLICE) {
         by_service.extend(slice_of_histories(docker, slice).await?);
@@ -196,7 +196,7 @@ pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<St
     Ok(by_service)
 }
 
-async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, Fault> {
+async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, DockerError> {
     let mut by_service: BTreeMap<String, Vec<Task>> = BTreeMap::new();
     match docker.tasks(Tasks::History(ids)).await {
         Ok(tasks) => {
@@ -225,7 +225,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Fails if the cluster cannot be reached or used.
-    pub async fn world(&self) -> Result<World, Fault> {
+    pub async fn world(&self) -> Result<World, DockerError> {
         let mut world = World::default();
         for seen in snapshot(self, true, |_| false).await? {
             world.apply(seen, self.docker.clock().now());
@@ -237,7 +237,7 @@ impl Cluster {
     ///
     /// # Errors
     /// Fails if those of the journal cannot be read.
-    pub async fn sightings(&self, group: &GroupKey, swarm: &str) -> Result<Seen, Fault> {
+    pub async fn sightings(&self, group: &GroupKey, swarm: &str) -> Result<Observation, DockerError> {
         let mut sightings = self.journal.sightings(group).await?;
         if let Some(log) = self.local_log(swarm) {
             match log.load().await {
@@ -245,6 +245,6 @@ impl Cluster {
                 Err(error) => tracing::warn!(%error, "what was seen from here is left out"),
             }
         }
-        Ok(Seen::Sightings { group: group.clone(), sightings })
+        Ok(Observation::Sightings { group: group.clone(), sightings })
     }
 }

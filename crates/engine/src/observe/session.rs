@@ -8,15 +8,15 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::notes::Notes;
+use super::notes::ObserverNotes;
 use super::open::{Open, Read, read_all};
-use super::{Attention, Ended, SLICE, cleaned, histories_of, left_running, slots};
+use super::{Attention, SLICE, SessionEnd, cleaned, histories_of, left_running, slots};
 use crate::cluster::Cluster;
-use crate::docker::{Docker, Event, Events, Fault, Tasks};
+use crate::docker::{Docker, DockerError, Event, Events, Tasks};
 use crate::journal::Journal;
 use pinnace_core::journal::{SLOT, Slot};
 use pinnace_core::swarm::{Node, Service, Task};
-use pinnace_core::world::{Engine, Link, Seen};
+use pinnace_core::world::{ConnectionState, EngineInfo, Observation};
 
 /// The time for which events are gathered before one call reads all their objects.
 const GATHER: Duration = Duration::from_millis(50);
@@ -29,7 +29,7 @@ const IDLE: Duration = Duration::from_secs(60);
 
 /// The result of a call.
 enum CallResult {
-    Engine(Engine),
+    Engine(EngineInfo),
     Nodes(Vec<Node>),
     Services(Vec<Service>),
     Some { asked: Vec<String>, found: Vec<Service> },
@@ -72,9 +72,9 @@ pub(super) struct Session<'a, F> {
     journal: &'a Journal,
     attention: &'a mut watch::Receiver<Attention>,
     out: &'a F,
-    notes: Notes,
+    notes: ObserverNotes,
     open: Open,
-    calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<CallResult, Fault>)>>,
+    calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<CallResult, DockerError>)>>,
     flying: BTreeSet<Kind>,
     due: PendingReads,
     /// The time at which the gathered events are handled.
@@ -86,7 +86,7 @@ pub(super) struct Session<'a, F> {
     ask: u64,
 }
 
-impl<'a, F: Fn(Seen)> Session<'a, F> {
+impl<'a, F: Fn(Observation)> Session<'a, F> {
     pub(super) fn new(cluster: &'a Cluster, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
         let ask = attention.borrow().ask;
         let now = Instant::now();
@@ -95,7 +95,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
             journal: &cluster.journal,
             attention,
             out,
-            notes: Notes::default(),
+            notes: ObserverNotes::default(),
             open: Open::new(),
             calls: FuturesUnordered::new(),
             flying: BTreeSet::new(),
@@ -113,14 +113,14 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
     }
 
     /// Observes until something ends the session; sets `live` once events are followed.
-    pub(super) async fn run(mut self, live: &mut bool) -> Ended {
+    pub(super) async fn run(mut self, live: &mut bool) -> SessionEnd {
         match self.observe(live).await {
             Ok(never) => match never {},
             Err(ended) => ended,
         }
     }
 
-    async fn observe(&mut self, live: &mut bool) -> Result<std::convert::Infallible, Ended> {
+    async fn observe(&mut self, live: &mut bool) -> Result<std::convert::Infallible, SessionEnd> {
         let ping = self.docker.ping().await?;
         // By the engine's clock, so that nothing between the lists and the stream is missed.
         let since = ping.date.as_deref().and_then(seconds);
@@ -128,11 +128,11 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         while self.painted != (true, true) {
             match self.calls.next().await {
                 Some(news) => self.hear(news)?,
-                None => return Err(Fault::bad("reading the swarm", "the first lists did not come").into()),
+                None => return Err(DockerError::bad("reading the swarm", "the first lists did not come").into()),
             }
         }
         let mut events = self.docker.events(since).await?;
-        (self.out)(Seen::Link(Link::Live));
+        (self.out)(Observation::Link(ConnectionState::Live));
         *live = true;
         let in_view = self.attention.borrow_and_update().in_view.clone();
         let fresh = self.notes.view(&in_view);
@@ -144,7 +144,7 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
     }
 
     /// Waits for the next event, answer, change of attention or timer, and handles it.
-    async fn wait(&mut self, events: &mut Events) -> Result<(), Ended> {
+    async fn wait(&mut self, events: &mut Events) -> Result<(), SessionEnd> {
         let at_keys = self.attention.borrow().at_keys;
         let services_at = self.services_at + if at_keys { SERVICES } else { IDLE };
         let running_at = self.running_at + if at_keys { TASKS } else { IDLE };
@@ -158,11 +158,11 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
                     self.gather.get_or_insert_with(|| Instant::now() + GATHER);
                 }
                 Some(Err(fault)) => return Err(fault.into()),
-                None => return Err(Ended::Quiet),
+                None => return Err(SessionEnd::Quiet),
             },
             Some(news) = self.calls.next(), if !self.calls.is_empty() => self.hear(news)?,
             changed = self.attention.changed() => {
-                changed.map_err(|_| Ended::Unwanted)?;
+                changed.map_err(|_| SessionEnd::Unwanted)?;
                 self.attend();
             }
             () = sleep_until(next) => {
@@ -223,14 +223,14 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
         if !gone.is_empty() {
             self.notes.gone(&gone);
-            (self.out)(Seen::GoneServices(gone));
+            (self.out)(Observation::GoneServices(gone));
         }
     }
 
     /// Starts the calls that are due, one of each kind at a time.
     fn launch(&mut self) {
         let due = &mut self.due;
-        let mut starts: Vec<(Kind, BoxFuture<'static, Result<CallResult, Fault>>)> = Vec::new();
+        let mut starts: Vec<(Kind, BoxFuture<'static, Result<CallResult, DockerError>>)> = Vec::new();
         let mut start = |kind, call| starts.push((kind, call));
         let free = |kind| !self.flying.contains(&kind);
         let docker = || self.docker.clone();
@@ -268,13 +268,13 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         }
     }
 
-    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<CallResult, Fault>>) {
+    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<CallResult, DockerError>>) {
         self.flying.insert(kind);
         self.calls.push(Box::pin(async move { (kind, call.await) }));
     }
 
     /// Handles the result of a call, and passes it on as observations.
-    fn hear(&mut self, (kind, news): (Kind, Result<CallResult, Fault>)) -> Result<(), Ended> {
+    fn hear(&mut self, (kind, news): (Kind, Result<CallResult, DockerError>)) -> Result<(), SessionEnd> {
         self.flying.remove(&kind);
         let news = match news {
             Ok(news) => news,
@@ -288,49 +288,49 @@ impl<'a, F: Fn(Seen)> Session<'a, F> {
         };
         let out = self.out;
         match news {
-            CallResult::Engine(engine) => out(Seen::Engine(engine)),
+            CallResult::Engine(engine) => out(Observation::Engine(engine)),
             CallResult::Nodes(nodes) => {
                 self.due.on_nodes.extend(self.notes.nodes(&nodes));
                 self.painted.0 = true;
-                out(Seen::Nodes(nodes));
+                out(Observation::Nodes(nodes));
             }
             CallResult::Services(services) => {
                 self.due.histories.extend(self.notes.services(&services, true));
                 self.painted.1 = true;
-                out(Seen::Services(services));
+                out(Observation::Services(services));
             }
             CallResult::Some { asked, found } => {
                 self.due.histories.extend(self.notes.services(&found, false));
                 let gone: Vec<_> =
                     asked.into_iter().filter(|id| !found.iter().any(|service| service.id == *id)).collect();
                 self.notes.gone(&gone);
-                out(Seen::SomeServices(found));
+                out(Observation::SomeServices(found));
                 if !gone.is_empty() {
-                    out(Seen::GoneServices(gone));
+                    out(Observation::GoneServices(gone));
                 }
             }
             CallResult::Running { of, tasks } => {
                 self.due.histories.extend(self.notes.running(of.as_deref(), &tasks));
-                out(Seen::Running { of, tasks });
+                out(Observation::Running { of, tasks });
             }
             CallResult::OnNode(tasks) => self.due.histories.extend(left_running(&tasks)),
             CallResult::Histories(histories) => {
                 for (service, tasks) in histories {
-                    out(Seen::Tasks { service, tasks });
+                    out(Observation::Tasks { service, tasks });
                 }
             }
             CallResult::Slots(slots) => {
                 self.open.learn_all(&slots);
-                out(Seen::Slots(slots));
+                out(Observation::Slots(slots));
             }
             CallResult::Slot(slot) => {
                 self.open.learn(&slot);
-                out(Seen::Slot(slot));
+                out(Observation::Slot(slot));
             }
             CallResult::Open(reads) => {
                 for (slot, silent) in self.open.heard(reads) {
                     let slot = Box::new(slot);
-                    out(if silent { Seen::Silent(slot) } else { Seen::Slot(slot) });
+                    out(if silent { Observation::Silent(slot) } else { Observation::Slot(slot) });
                 }
             }
         }
@@ -348,7 +348,7 @@ fn seconds(date: &str) -> Option<i64> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().map(jiff::Timestamp::as_second)
 }
 
-type Asked = BoxFuture<'static, Result<CallResult, Fault>>;
+type Asked = BoxFuture<'static, Result<CallResult, DockerError>>;
 
 fn engine(docker: Docker) -> Asked {
     Box::pin(async move { Ok(CallResult::Engine(docker.info().await?.engine)) })
@@ -392,7 +392,7 @@ fn all_slots(journal: Journal) -> Asked {
 fn one_slot(journal: Journal, id: String) -> Asked {
     Box::pin(async move {
         let read = journal.slot(&id).await?.map(cleaned);
-        let slot = read.ok_or_else(|| Fault::bad("reading a slot of the journal", "it is none"))?;
+        let slot = read.ok_or_else(|| DockerError::bad("reading a slot of the journal", "it is none"))?;
         Ok(CallResult::Slot(Box::new(slot)))
     })
 }

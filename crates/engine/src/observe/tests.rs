@@ -86,7 +86,7 @@ fn config(seq: u64, state: &str) -> Value {
 }
 
 struct ObserverHarness {
-    seen: Arc<Mutex<Vec<Seen>>>,
+    seen: Arc<Mutex<Vec<Observation>>>,
     attention: watch::Sender<Attention>,
     task: JoinHandle<()>,
 }
@@ -100,7 +100,7 @@ impl ObserverHarness {
         Self { seen, attention, task }
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    fn seen(&self) -> Vec<Observation> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 
@@ -114,8 +114,8 @@ async fn millis(millis: u64) {
     sleep(Duration::from_millis(millis)).await;
 }
 
-fn links(seen: &[Seen]) -> Vec<&Link> {
-    seen.iter().filter_map(|one| if let Seen::Link(link) = one { Some(link) } else { None }).collect()
+fn links(seen: &[Observation]) -> Vec<&ConnectionState> {
+    seen.iter().filter_map(|one| if let Observation::Link(link) = one { Some(link) } else { None }).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,9 +141,9 @@ async fn the_first_screen_takes_five_calls() {
         world.apply(one, Time(1_795_166_000_000));
     }
     assert!(world.is_painted() && world.knows_journal() && !world.engine.swarm.is_empty());
-    assert_eq!(world.link, Link::Live);
+    assert_eq!(world.link, ConnectionState::Live);
     assert_eq!(world.history(&group()).newest().unwrap().slot.labels.by, "op");
-    assert_eq!(links(&seen), [&Link::Live]);
+    assert_eq!(links(&seen), [&ConnectionState::Live]);
     watched.stop().await;
 }
 
@@ -197,9 +197,9 @@ async fn events_are_gathered() {
     let some = r#"GET /services?status=true&filters={"id":["aaa","bbb"]}"#;
     assert_eq!(calls[..3], ["GET /configs/c2", "GET /nodes", some]);
     let seen = watched.seen();
-    assert!(seen.contains(&Seen::GoneServices(vec!["gone".into()])));
-    assert!(seen.contains(&Seen::GoneServices(vec!["aaa".into(), "bbb".into()])), "not in the answer: gone");
-    assert!(seen.iter().any(|one| matches!(one, Seen::Slot(slot) if slot.seq == 2)));
+    assert!(seen.contains(&Observation::GoneServices(vec!["gone".into()])));
+    assert!(seen.contains(&Observation::GoneServices(vec!["aaa".into(), "bbb".into()])), "not in the answer: gone");
+    assert!(seen.iter().any(|one| matches!(one, Observation::Slot(slot) if slot.seq == 2)));
     watched.stop().await;
 }
 
@@ -214,16 +214,16 @@ async fn a_lost_link_says_why_and_comes_back() {
     sleep(Duration::from_secs(30)).await;
     let seen = watched.seen();
     let lost = links(&seen);
-    assert!(matches!(lost[0], Link::Lost { why, .. } if why.contains("broke")), "{seen:?}");
-    let Link::Lost { why, hint } = lost[1] else { panic!("{seen:?}") };
+    assert!(matches!(lost[0], ConnectionState::Lost { why, .. } if why.contains("broke")), "{seen:?}");
+    let ConnectionState::Lost { why, hint } = lost[1] else { panic!("{seen:?}") };
     assert!(why.contains("cannot be reached") && hint.contains("is the engine running?"), "{why}: {hint}");
     assert!(links(&seen).len() < 8, "with growing pauses");
     server.up();
     sleep(Duration::from_secs(11)).await;
     let seen = watched.seen();
-    assert_eq!(links(&seen).last(), Some(&&Link::Live));
-    assert!(seen.iter().any(|one| matches!(one, Seen::Services(_))), "everything is listed again");
-    assert!(seen.iter().any(|one| matches!(one, Seen::Slots(_))));
+    assert_eq!(links(&seen).last(), Some(&&ConnectionState::Live));
+    assert!(seen.iter().any(|one| matches!(one, Observation::Services(_))), "everything is listed again");
+    assert!(seen.iter().any(|one| matches!(one, Observation::Slots(_))));
     watched.stop().await;
 }
 
@@ -238,7 +238,7 @@ async fn a_stream_that_ends_is_opened_again_without_a_word() {
     millis(100).await;
     assert_eq!(server.calls()[0], "GET /_ping");
     let seen = watched.seen();
-    assert_eq!(links(&seen), [&Link::Live]);
+    assert_eq!(links(&seen), [&ConnectionState::Live]);
     watched.stop().await;
 }
 
@@ -264,7 +264,7 @@ async fn engines_that_cannot_serve_say_so() {
         sleep(Duration::from_secs(11)).await;
         let seen = watched.seen();
         let lost = links(&seen);
-        let Link::Lost { why, hint } = lost[0] else { panic!("{file}: {seen:?}") };
+        let ConnectionState::Lost { why, hint } = lost[0] else { panic!("{file}: {seen:?}") };
         assert!(why.contains(says) && hint.contains(helps), "{file}: {why}: {hint}");
         if says == "is a worker" {
             assert!(hint.contains("managers: 10."), "{hint}");

@@ -13,7 +13,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use super::fault::status_line;
 use super::http::Answer;
 use crate::credentials::{Redacted, Secret};
-use pinnace_core::registry::Why;
+use pinnace_core::registry::LookupError;
 
 /// The authentication scheme that a registry demands in `WWW-Authenticate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +107,9 @@ pub(super) fn basic(user: &str, password: &Redacted) -> HeaderValue {
 }
 
 /// Builds the `Authorization` value `Bearer …`; an error if the token holds characters that no header can carry.
-pub(super) fn bearer(token: &str) -> Result<HeaderValue, Why> {
-    sensitive(&format!("Bearer {token}")).ok_or_else(|| Why::Other("the token is not fit for a header".to_owned()))
+pub(super) fn bearer(token: &str) -> Result<HeaderValue, LookupError> {
+    sensitive(&format!("Bearer {token}"))
+        .ok_or_else(|| LookupError::Other("the token is not fit for a header".to_owned()))
 }
 
 fn sensitive(text: &str) -> Option<HeaderValue> {
@@ -127,12 +128,12 @@ pub(super) fn token_request(
     scope: &str,
     secret: Option<&Secret>,
     clear: impl Fn(&str) -> bool,
-) -> Result<Request<Bytes>, Why> {
-    let odd = || Why::Other("the registry names no usable place for tokens".to_owned());
+) -> Result<Request<Bytes>, LookupError> {
+    let odd = || LookupError::Other("the registry names no usable place for tokens".to_owned());
     let uri: Uri = realm.parse().map_err(|_| odd())?;
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.authority()) else { return Err(odd()) };
     if scheme != "https" && secret.is_some() && !clear(host.as_str()) {
-        return Err(Why::Other(format!("{host} wants credentials by plain http; they were not sent")));
+        return Err(LookupError::Other(format!("{host} wants credentials by plain http; they were not sent")));
     }
     let mut pairs = vec![("scope", Cow::from(scope))];
     pairs.extend(service.map(|service| ("service", Cow::from(service))));
@@ -164,17 +165,17 @@ fn form(pairs: &[(&str, Cow<'_, str>)]) -> String {
 /// Reads the token from the answer of a token server; `shown` is true if credentials were sent.
 ///
 /// A refusal is `Denied` if credentials were sent, else `NoCredentials`.
-pub(super) fn token_of(answer: &Answer, shown: bool) -> Result<HeaderValue, Why> {
+pub(super) fn token_of(answer: &Answer, shown: bool) -> Result<HeaderValue, LookupError> {
     match answer.status {
         StatusCode::OK => {
             let token: RegistryToken = serde_json::from_slice(&answer.body)
-                .map_err(|_| Why::Other("the answer to the request for a token holds none".to_owned()))?;
+                .map_err(|_| LookupError::Other("the answer to the request for a token holds none".to_owned()))?;
             bearer(token.token())
         }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST if shown => Err(Why::Denied),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Why::NoCredentials),
-        StatusCode::TOO_MANY_REQUESTS => Err(Why::RateLimited),
-        status => Err(Why::Other(format!("no token: {}", status_line(status, &answer.body)))),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST if shown => Err(LookupError::Denied),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(LookupError::NoCredentials),
+        StatusCode::TOO_MANY_REQUESTS => Err(LookupError::RateLimited),
+        status => Err(LookupError::Other(format!("no token: {}", status_line(status, &answer.body)))),
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
         let refresh = ask("https://auth/token", Some(&Secret::Identity(Redacted::new("r/t")))).unwrap();
         assert_eq!((refresh.method(), refresh.uri().query()), (&Method::POST, None));
         assert!(refresh.body().ends_with(b"&grant_type=refresh%5Ftoken&client_id=pinnace&refresh_token=r%2Ft"));
-        assert!(matches!(ask("http://evil/token", Some(&secret)), Err(Why::Other(_))), "not in the clear");
+        assert!(matches!(ask("http://evil/token", Some(&secret)), Err(LookupError::Other(_))), "not in the clear");
         assert!(ask("http://evil/token", None).is_ok());
         assert!(ask("http://10.0.0.1:1/token", Some(&secret)).is_ok());
         assert!(ask("/token", None).is_err() && ask("", None).is_err());

@@ -17,7 +17,7 @@ use super::manifest::{self, Manifest};
 use super::{Inner, lock};
 use crate::credentials::Secret;
 use pinnace_core::image::{Digest, ImageRef, Platform};
-use pinnace_core::registry::{Allowance, ImageFact, Why};
+use pinnace_core::registry::{ImageFact, LookupError, RateLimit};
 use pinnace_core::swarm::hex;
 
 /// The size limit of a manifest or a config, in bytes: the minimum that the distribution-spec asks registries to
@@ -43,7 +43,7 @@ pub(super) struct AuthGrant {
 
 impl Inner {
     /// Resolves a reference: HEAD by tag or digest, then GET of the manifest if that digest is not cached.
-    pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, Why> {
+    pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, LookupError> {
         let path = format!("manifests/{}", image.wanted());
         let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
         let named = match head.status {
@@ -59,7 +59,7 @@ impl Inner {
             (digest, Some(body))
         };
         if let Some(wanted) = image.digest.as_ref().filter(|wanted| **wanted != digest) {
-            return Err(Why::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
+            return Err(LookupError::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
         }
         let manifest = self.manifest(image, &digest, body).await?;
         let mut fact = ImageFact::new(digest, None);
@@ -78,12 +78,12 @@ impl Inner {
         Ok(fact)
     }
 
-    async fn platform(&self, image: &ImageRef, single: &manifest::Image) -> Result<Option<Platform>, Why> {
+    async fn platform(&self, image: &ImageRef, single: &manifest::Image) -> Result<Option<Platform>, LookupError> {
         let Some(config) = &single.config else { return Ok(None) };
         match self.configuration(image, config).await {
             Ok(read) => Ok(read.platform.clone()),
             // If the config is missing, the platform is unknown; the manifest is still valid.
-            Err(Why::NotFound) => Ok(None),
+            Err(LookupError::NotFound) => Ok(None),
             Err(why) => Err(why),
         }
     }
@@ -95,7 +95,7 @@ impl Inner {
         image: &ImageRef,
         digest: &Digest,
         body: Option<Bytes>,
-    ) -> Result<Arc<Manifest>, Why> {
+    ) -> Result<Arc<Manifest>, LookupError> {
         let cell = self.manifests.cell(digest);
         let read = cell.get_or_try_init(|| async {
             let body = match body {
@@ -108,7 +108,11 @@ impl Inner {
     }
 
     /// Returns the image configuration with this digest, read once per process.
-    pub(super) async fn configuration(&self, image: &ImageRef, digest: &Digest) -> Result<Arc<Configuration>, Why> {
+    pub(super) async fn configuration(
+        &self,
+        image: &ImageRef,
+        digest: &Digest,
+    ) -> Result<Arc<Configuration>, LookupError> {
         let cell = self.configs.cell(digest);
         let read = cell.get_or_try_init(|| async {
             let body = self.get_checked(image, &format!("blobs/{digest}"), "*/*", digest).await?;
@@ -118,44 +122,50 @@ impl Inner {
     }
 
     /// Sends a GET, and returns the body with its computed digest.
-    async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, Bytes), Why> {
+    async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, Bytes), LookupError> {
         let answer = self.ask(image, Method::GET, self.uri(image, path)?, accept).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(image, answer.status, &answer.body));
         }
         let digest = Digest::parse(&format!("sha256:{}", hex(&Sha256::digest(&answer.body))));
-        digest.map(|digest| (digest, answer.body)).ok_or_else(|| Why::Other("no digest".to_owned()))
+        digest.map(|digest| (digest, answer.body)).ok_or_else(|| LookupError::Other("no digest".to_owned()))
     }
 
     /// Sends a GET and checks the body against the digest: neither the registry nor a cache in between is trusted.
-    async fn get_checked(&self, image: &ImageRef, path: &str, accept: &str, digest: &Digest) -> Result<Bytes, Why> {
+    async fn get_checked(
+        &self,
+        image: &ImageRef,
+        path: &str,
+        accept: &str,
+        digest: &Digest,
+    ) -> Result<Bytes, LookupError> {
         let (found, body) = self.get(image, path, accept).await?;
         if found == *digest {
             Ok(body)
         } else {
-            Err(Why::Other(format!("what {} serves as {digest} has another digest: {found}", image.host)))
+            Err(LookupError::Other(format!("what {} serves as {digest} has another digest: {found}", image.host)))
         }
     }
 
-    pub(super) fn refused(&self, image: &ImageRef, status: StatusCode, body: &[u8]) -> Why {
+    pub(super) fn refused(&self, image: &ImageRef, status: StatusCode, body: &[u8]) -> LookupError {
         if status == StatusCode::BAD_REQUEST && self.policy.is_insecure(&image.host) {
             // TLS servers answer 400 to plain HTTP. The engine tries both schemes, so it may still reach the
             // registry.
             let host = &image.host;
-            return Why::Unreachable(format!("{host} answers plain http with 400: perhaps it speaks TLS only"));
+            return LookupError::Unreachable(format!("{host} answers plain http with 400: perhaps it speaks TLS only"));
         }
         refusal(status, body)
     }
 
     /// Builds the URL of a path below a repository (`manifests/…`, `blobs/…`, `tags/list`).
-    pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, Why> {
+    pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, LookupError> {
         let server = self.policy.server_of(&image.host);
         let url = format!("{}://{}/v2/{}/{path}", server.scheme, server.authority, image.path);
-        url.parse().map_err(|_| Why::Other(format!("{} is not the name of a host", image.host)))
+        url.parse().map_err(|_| LookupError::Other(format!("{} is not the name of a host", image.host)))
     }
 
     /// Sends one request to a repository, reads the whole answer, and records the rate limit that it reports.
-    async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Answer, Why> {
+    async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Answer, LookupError> {
         let asks_anew = method == Method::HEAD;
         let answer = self.open(image, method, uri, accept).await?.whole(MOST).await?;
         let told = allowance(&answer.headers);
@@ -178,7 +188,7 @@ impl Inner {
         method: Method,
         uri: Uri,
         accept: &str,
-    ) -> Result<StreamedResponse, Why> {
+    ) -> Result<StreamedResponse, LookupError> {
         let cell = {
             let key = (image.host.clone(), image.path.clone());
             lock(&self.grants).entry(key).or_default().clone()
@@ -200,14 +210,14 @@ impl Inner {
     }
 
     /// Returns the error for a 401 to a fresh grant; refused basic credentials are remembered.
-    fn turned_away(&self, image: &ImageRef, grant: &AuthGrant) -> Why {
+    fn turned_away(&self, image: &ImageRef, grant: &AuthGrant) -> LookupError {
         if !grant.shown {
-            return Why::NoCredentials;
+            return LookupError::NoCredentials;
         }
         if grant.header.as_ref().is_some_and(|it| it.as_bytes().starts_with(b"Basic")) {
             self.note_refused(image);
         }
-        Why::Denied
+        LookupError::Denied
     }
 
     fn note_refused(&self, image: &ImageRef) {
@@ -221,13 +231,13 @@ impl Inner {
         cell: &Arc<tokio::sync::Mutex<AuthGrant>>,
         turn: u64,
         challenge: Option<Challenge>,
-    ) -> Result<AuthGrant, Why> {
+    ) -> Result<AuthGrant, LookupError> {
         let mut kept = cell.lock().await;
         if kept.turn != turn {
             return Ok(kept.clone());
         }
         if lock(&self.refused).get(&image.host).is_some_and(|at| at.elapsed() < REFUSED) {
-            return Err(Why::Denied);
+            return Err(LookupError::Denied);
         }
         let credential = self.credentials.get(self.policy.server_of(&image.host).login).await;
         let secret = credential.as_ref().ok().and_then(Option::as_ref);
@@ -239,12 +249,12 @@ impl Inner {
                 self.token(image, &realm, service.as_deref(), &scope, secret).await
             }
             // The registry wants a password, but the stored secret is a token, which is of no use here.
-            (None | Some(Challenge::Basic), Some(_)) => Err(Why::Denied),
-            (None | Some(Challenge::Basic), None) => Err(Why::NoCredentials),
+            (None | Some(Challenge::Basic), Some(_)) => Err(LookupError::Denied),
+            (None | Some(Challenge::Basic), None) => Err(LookupError::NoCredentials),
         };
         let header = header.map_err(|why| match (&credential, why) {
             // Report the unreadable credentials: the registry's refusal only follows from that.
-            (Err(error), Why::NoCredentials) => Why::Other(error.to_string()),
+            (Err(error), LookupError::NoCredentials) => LookupError::Other(error.to_string()),
             (_, why) => why,
         })?;
         *kept = AuthGrant { header: Some(header), shown: secret.is_some(), turn: turn + 1 };
@@ -258,13 +268,13 @@ impl Inner {
         service: Option<&str>,
         scope: &str,
         secret: Option<&Secret>,
-    ) -> Result<HeaderValue, Why> {
+    ) -> Result<HeaderValue, LookupError> {
         let clear = |host: &str| self.policy.is_insecure(host);
         let mut request = auth::token_request(realm, service, scope, secret, clear)?;
         request.headers_mut().insert(header::USER_AGENT, self.user_agent());
-        let answer = self.http.send(&request, TOKEN).await.map_err(Why::from)?;
+        let answer = self.http.send(&request, TOKEN).await.map_err(LookupError::from)?;
         let token = auth::token_of(&answer, secret.is_some());
-        if token == Err(Why::Denied) {
+        if token == Err(LookupError::Denied) {
             self.note_refused(image);
         }
         token
@@ -280,7 +290,7 @@ impl Inner {
         mut uri: Uri,
         accept: &str,
         grant: Option<&HeaderValue>,
-    ) -> Result<StreamedResponse, Why> {
+    ) -> Result<StreamedResponse, LookupError> {
         let home = (uri.scheme_str() == Some("https"), uri.authority().cloned());
         for _ in 0..=HOPS {
             let is_home = home == (uri.scheme_str() == Some("https"), uri.authority().cloned());
@@ -301,19 +311,22 @@ impl Inner {
                     let to = answer.host();
                     let text =
                         format!("{from} redirects to {to}, which wants a log-in; no credentials were sent there");
-                    return Err(Why::Other(text));
+                    return Err(LookupError::Other(text));
                 }
                 return Ok(answer);
             };
             // Read to its end, so that the connection can be reused; the content does not matter.
             let _ = answer.whole(MOST).await;
-            uri = join(&uri, &location).ok_or_else(|| Why::Other("a redirect to no usable address".to_owned()))?;
+            uri = join(&uri, &location)
+                .ok_or_else(|| LookupError::Other("a redirect to no usable address".to_owned()))?;
             let host = uri.authority().map_or("", |it| it.as_str());
             if home.0 && uri.scheme_str() == Some("http") && !self.policy.is_insecure(host) {
-                return Err(Why::Other(format!("a redirect from https to plain http at {host} was not followed")));
+                return Err(LookupError::Other(format!(
+                    "a redirect from https to plain http at {host} was not followed"
+                )));
             }
         }
-        Err(Why::Other(format!("more than {HOPS} redirects")))
+        Err(LookupError::Other(format!("more than {HOPS} redirects")))
     }
 
     fn user_agent(&self) -> HeaderValue {
@@ -327,7 +340,7 @@ impl Inner {
 
 /// Reads the rate limit from the headers: `100;w=21600`, the window in seconds
 /// (draft-ietf-httpapi-ratelimit-headers-03).
-fn allowance(headers: &HeaderMap) -> Option<Allowance> {
+fn allowance(headers: &HeaderMap) -> Option<RateLimit> {
     let read = |name: &str| {
         let text = headers.get(name)?.to_str().ok()?;
         // Several windows may be listed; the first one is in force.
@@ -336,7 +349,7 @@ fn allowance(headers: &HeaderMap) -> Option<Allowance> {
         Some((count, parts.find_map(|part| part.strip_prefix("w=")?.trim().parse().ok())))
     };
     let ((limit, window), (remaining, _)) = (read("ratelimit-limit")?, read("ratelimit-remaining")?);
-    Some(Allowance { limit, remaining, window })
+    Some(RateLimit { limit, remaining, window })
 }
 
 fn digest_header(answer: &Answer) -> Option<Digest> {
@@ -397,7 +410,7 @@ mod tests {
         ] {
             let headers = [("ratelimit-limit", limit), ("ratelimit-remaining", remaining)];
             let headers = headers.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            let expected = told.map(|(limit, remaining, window)| Allowance { limit, remaining, window });
+            let expected = told.map(|(limit, remaining, window)| RateLimit { limit, remaining, window });
             assert_eq!(allowance(&headers.into_iter().collect()), expected, "{limit} {remaining}");
         }
         assert_eq!(allowance(&HeaderMap::new()), None);

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use pinnace_core::image::{Digest, Platform};
-use pinnace_core::registry::{Config, Step};
+use pinnace_core::registry::{ImageConfig, Step};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
@@ -22,7 +22,7 @@ pub(super) struct Configuration {
     /// The digests of the uncompressed layers, the lowest first; `None` for a digest of an unknown kind.
     pub diff_ids: Vec<Option<Digest>>,
     /// The remaining values.
-    pub config: Config,
+    pub config: ImageConfig,
 }
 
 /// Cleans a text from a registry and limits its length.
@@ -42,7 +42,7 @@ pub(super) fn read(body: &[u8]) -> Configuration {
     let run = &all["config"];
     let health = words(&run["Healthcheck"]["Test"]);
     let env = words(&run["Env"]).into_iter().map(|it| it.split('=').next().unwrap_or_default().to_owned());
-    let config = Config {
+    let config = ImageConfig {
         created: all["created"].as_str().and_then(Time::parse),
         labels: pairs(&run["Labels"]),
         entrypoint: words(&run["Entrypoint"]),

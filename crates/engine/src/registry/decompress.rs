@@ -93,20 +93,20 @@ fn entries(packed: &mut BufReader<LayerReader>, tree: &mut FileTree, left: &mut 
         [0x1f, 0x8b, ..] => archive(OutputLimit { from: MultiGzDecoder::new(packed), left }, tree),
         // A zstd frame, or a skippable frame (RFC 8878, 3.1).
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            archive(OutputLimit { from: Frames::new(packed), left }, tree)
+            archive(OutputLimit { from: ZstdFrames::new(packed), left }, tree)
         }
         _ => archive(OutputLimit { from: packed, left }, tree),
     }
 }
 
 /// A reader over all zstd frames of a stream, in sequence.
-struct Frames<R> {
+struct ZstdFrames<R> {
     source: R,
     decoder: FrameDecoder,
     within: bool,
 }
 
-impl<R: BufRead> Frames<R> {
+impl<R: BufRead> ZstdFrames<R> {
     fn new(source: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
@@ -128,7 +128,7 @@ impl<R: BufRead> Frames<R> {
     }
 }
 
-impl<R: BufRead> Read for Frames<R> {
+impl<R: BufRead> Read for ZstdFrames<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         loop {
             if !self.within && !self.begin()? {

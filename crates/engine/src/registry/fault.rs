@@ -8,7 +8,7 @@ use http::StatusCode;
 use oci_distribution::errors::OciEnvelope;
 
 use crate::http::{ConnectError, deepest};
-use pinnace_core::registry::Why;
+use pinnace_core::registry::LookupError;
 use pinnace_core::text::clean;
 
 /// The maximum length of a registry's message that is repeated, in characters.
@@ -83,7 +83,7 @@ pub enum Fault {
     Request(String),
 }
 
-impl From<Fault> for Why {
+impl From<Fault> for LookupError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Dial(_) | Fault::Broken(..) => Self::Unreachable(clean(&fault.to_string())),
@@ -102,12 +102,12 @@ pub(super) fn root(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Maps an error status to its reason (OCI distribution-spec, "Error Codes"). Callers handle 401 themselves.
-pub(super) fn refusal(status: StatusCode, body: &[u8]) -> Why {
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> LookupError {
     match status {
-        StatusCode::NOT_FOUND => Why::NotFound,
-        StatusCode::FORBIDDEN => Why::Denied,
-        StatusCode::TOO_MANY_REQUESTS => Why::RateLimited,
-        _ => Why::Other(status_line(status, body)),
+        StatusCode::NOT_FOUND => LookupError::NotFound,
+        StatusCode::FORBIDDEN => LookupError::Denied,
+        StatusCode::TOO_MANY_REQUESTS => LookupError::RateLimited,
+        _ => LookupError::Other(status_line(status, body)),
     }
 }
 
@@ -126,13 +126,14 @@ mod tests {
 
     #[test]
     fn statuses() {
-        for (status, why) in [(404, Why::NotFound), (403, Why::Denied), (429, Why::RateLimited)] {
+        for (status, why) in [(404, LookupError::NotFound), (403, LookupError::Denied), (429, LookupError::RateLimited)]
+        {
             assert_eq!(refusal(StatusCode::from_u16(status).unwrap(), b""), why);
         }
         let hostile = br#"{"errors":[{"code":"UNAVAILABLE","message":"down \u001b]0;x\u0007for\nnow"}]}"#;
         let why = refusal(StatusCode::SERVICE_UNAVAILABLE, hostile);
-        assert_eq!(why, Why::Other("HTTP 503 Service Unavailable: down for now".into()));
-        assert_eq!(refusal(StatusCode::BAD_GATEWAY, b"<html>"), Why::Other("HTTP 502 Bad Gateway".into()));
+        assert_eq!(why, LookupError::Other("HTTP 503 Service Unavailable: down for now".into()));
+        assert_eq!(refusal(StatusCode::BAD_GATEWAY, b"<html>"), LookupError::Other("HTTP 502 Bad Gateway".into()));
     }
 
     #[test]

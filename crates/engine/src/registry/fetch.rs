@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::client::join;
 use super::fault::{DialError, Fault, status_line};
-use super::http::{Dial, Http};
+use super::http::{Http, RegistryTransport};
 use super::policy::Limits;
 
 /// The maximum number of redirects per download.
@@ -22,7 +22,7 @@ pub struct Fetch {
 
 impl Fetch {
     /// Creates a client over `dial`, with the connection limits of registries.
-    pub fn new(dial: Dial) -> Self {
+    pub fn new(dial: RegistryTransport) -> Self {
         Self { http: Http::new(dial, Limits::default().connect) }
     }
 

@@ -28,15 +28,15 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// An opener that returns one end of an in-process pipe instead of a connection; the other end is served in this
 /// process.
-pub type Memory = Opener<DialError>;
+pub type MemoryPipe = Opener<DialError>;
 
 /// The transport to registries.
 #[derive(Clone)]
-pub enum Dial {
+pub enum RegistryTransport {
     /// TCP, with TLS over it where the scheme is `https`.
     Net(Arc<Trust>),
     /// An in-process pipe, for every host and both schemes.
-    Memory(Memory),
+    Memory(MemoryPipe),
 }
 
 /// An answer whose body has not been read yet.
@@ -52,14 +52,14 @@ pub(super) struct StreamedResponse {
 #[derive(Clone)]
 pub(super) struct Http {
     client: Pool<Connector>,
-    down: Down,
+    down: UnreachableHosts,
 }
 
 /// The hosts whose last connection attempt failed, with the time and the error.
 #[derive(Clone, Default)]
-struct Down(Arc<Mutex<HashMap<String, (Instant, DialError)>>>);
+struct UnreachableHosts(Arc<Mutex<HashMap<String, (Instant, DialError)>>>);
 
-impl Down {
+impl UnreachableHosts {
     fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, (Instant, DialError)>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -67,8 +67,8 @@ impl Down {
 
 impl Http {
     /// Creates a client; `connect` limits name resolution and connecting together, and again the TLS handshake.
-    pub fn new(dial: Dial, connect: Duration) -> Self {
-        let down = Down::default();
+    pub fn new(dial: RegistryTransport, connect: Duration) -> Self {
+        let down = UnreachableHosts::default();
         let connector = Connector { dial, connect, down: down.clone() };
         Self { client: pool(connector, IDLE), down }
     }
@@ -145,9 +145,9 @@ fn broken(host: &str, error: &ClientError) -> (Fault, bool) {
 
 #[derive(Clone)]
 struct Connector {
-    dial: Dial,
+    dial: RegistryTransport,
     connect: Duration,
-    down: Down,
+    down: UnreachableHosts,
 }
 
 impl tower_service::Service<Uri> for Connector {
@@ -173,8 +173,8 @@ impl Connector {
             return Err(error);
         }
         let reached = match &self.dial {
-            Dial::Memory(memory) => memory(uri).map(Connection::new),
-            Dial::Net(trust) => {
+            RegistryTransport::Memory(memory) => memory(uri).map(Connection::new),
+            RegistryTransport::Net(trust) => {
                 let net = crate::http::Connector::Net { tls: Some(trust.clone()), limit: Some(self.connect) };
                 net.connect(uri).await.map_err(DialError::from)
             }

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use super::Inner;
 use super::manifest::{Image, Manifest};
 use pinnace_core::image::{Digest, ImageRef};
-use pinnace_core::registry::{About, Entry, Layer, Why};
+use pinnace_core::registry::{Entry, ImageInfo, ImageLayer, LookupError};
 
 /// The maximum depth of nested indexes.
 const DEEP: usize = 3;
 
 impl Inner {
     /// Assembles the description of an image; a reference without a digest is resolved first.
-    pub(super) async fn describe(&self, image: &ImageRef) -> Result<About, Why> {
+    pub(super) async fn describe(&self, image: &ImageRef) -> Result<ImageInfo, LookupError> {
         let digest = match &image.digest {
             Some(digest) => digest.clone(),
             None => self.learn(image).await?.digest,
         };
         let top = self.manifest(image, &digest, None).await?;
-        let mut about = About {
+        let mut about = ImageInfo {
             digest: digest.clone(),
             media_type: String::new(),
             entries: Vec::new(),
@@ -26,7 +26,7 @@ impl Inner {
             platform: None,
             manifest: digest,
             layers: Vec::new(),
-            config: pinnace_core::registry::Config::default(),
+            config: pinnace_core::registry::ImageConfig::default(),
         };
         match &*top {
             Manifest::Index(index) => {
@@ -41,7 +41,7 @@ impl Inner {
     }
 
     /// Follows an index down to the manifest of the image that is described, and fills in its values.
-    async fn descend(&self, image: &ImageRef, top: Arc<Manifest>, about: &mut About) -> Result<(), Why> {
+    async fn descend(&self, image: &ImageRef, top: Arc<Manifest>, about: &mut ImageInfo) -> Result<(), LookupError> {
         let mut manifest = top;
         let mut chosen: Option<Entry> = None;
         for _ in 0..=DEEP {
@@ -49,9 +49,10 @@ impl Inner {
                 Manifest::Image(single) => return self.fill(image, single, chosen, about).await,
                 Manifest::Index(index) => {
                     about.annotations.extend(index.annotations.clone());
-                    let entry = index.chosen().ok_or_else(|| Why::Other("the index lists no image".to_owned()))?;
+                    let entry =
+                        index.chosen().ok_or_else(|| LookupError::Other("the index lists no image".to_owned()))?;
                     let below = self.manifest(image, &entry.digest, None).await.map_err(|why| match why {
-                        Why::NotFound => gone("manifest", &entry.digest),
+                        LookupError::NotFound => gone("manifest", &entry.digest),
                         why => why,
                     })?;
                     about.manifest = entry.digest.clone();
@@ -60,11 +61,11 @@ impl Inner {
                 }
                 Manifest::Other => {
                     let what = "its manifest is of a kind that cannot be read (neither OCI nor Docker schema 2)";
-                    return Err(Why::Other(what.to_owned()));
+                    return Err(LookupError::Other(what.to_owned()));
                 }
             }
         }
-        Err(Why::Other(format!("more than {DEEP} indexes stand within one another")))
+        Err(LookupError::Other(format!("more than {DEEP} indexes stand within one another")))
     }
 
     async fn fill(
@@ -72,14 +73,15 @@ impl Inner {
         image: &ImageRef,
         single: &Image,
         chosen: Option<Entry>,
-        about: &mut About,
-    ) -> Result<(), Why> {
+        about: &mut ImageInfo,
+    ) -> Result<(), LookupError> {
         about.annotations.extend(single.annotations.clone());
-        let unknown = || Why::Other("it has digests of another kind than sha256, which cannot be checked".to_owned());
+        let unknown =
+            || LookupError::Other("it has digests of another kind than sha256, which cannot be checked".to_owned());
         let config = single.config.as_ref().ok_or_else(unknown)?;
         let mut layers = single.layers.clone().ok_or_else(unknown)?;
         let read = self.configuration(image, config).await.map_err(|why| match why {
-            Why::NotFound => gone("configuration", config),
+            LookupError::NotFound => gone("configuration", config),
             why => why,
         })?;
         unpacked(&mut layers, &read.diff_ids);
@@ -91,12 +93,12 @@ impl Inner {
 }
 
 /// Returns the error for a listed object that the registry does not have: the image cannot be pulled.
-fn gone(what: &str, digest: &Digest) -> Why {
-    Why::Other(format!("its {what} {digest} is not at the registry"))
+fn gone(what: &str, digest: &Digest) -> LookupError {
+    LookupError::Other(format!("its {what} {digest} is not at the registry"))
 }
 
 /// Assigns each layer its uncompressed digest, by position; does nothing if the two lists differ in length.
-fn unpacked(layers: &mut [Layer], diff_ids: &[Option<Digest>]) {
+fn unpacked(layers: &mut [ImageLayer], diff_ids: &[Option<Digest>]) {
     if layers.len() == diff_ids.len() {
         for (layer, diff_id) in layers.iter_mut().zip(diff_ids) {
             layer.diff_id.clone_from(diff_id);

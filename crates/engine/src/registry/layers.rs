@@ -11,7 +11,7 @@ use super::decompress::{LayerReader, unpack};
 use super::http::StreamedResponse;
 use super::rootfs::FileTree;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{About, ImageFile, Layer, Reading, Why};
+use pinnace_core::registry::{ImageFile, ImageInfo, ImageLayer, LookupError, ReadProgress};
 use pinnace_core::text::clean;
 
 /// The size limit of an error answer, in bytes.
@@ -23,7 +23,7 @@ const STEP: u64 = 1 << 20;
 
 /// The limits for reading an image's layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Bounds {
+pub struct ReadLimits {
     /// The compressed size of all layers together, in bytes.
     pub bytes: u64,
     /// The uncompressed size of all layers together, in bytes.
@@ -34,7 +34,7 @@ pub struct Bounds {
     pub silence: Duration,
 }
 
-impl Default for Bounds {
+impl Default for ReadLimits {
     fn default() -> Self {
         Self { bytes: 2_000_000_000, unpacked: 20_000_000_000, entries: 1_000_000, silence: Duration::from_secs(30) }
     }
@@ -51,24 +51,26 @@ impl Inner {
     pub(super) async fn unpack(
         &self,
         image: &ImageRef,
-        about: &About,
-        bounds: &Bounds,
-        progress: impl Fn(Reading) + Send + Sync,
-    ) -> Result<Vec<ImageFile>, Why> {
+        about: &ImageInfo,
+        bounds: &ReadLimits,
+        progress: impl Fn(ReadProgress) + Send + Sync,
+    ) -> Result<Vec<ImageFile>, LookupError> {
         let of = about.size();
         if of > bounds.bytes {
             let (all, most) = (megabytes(of), megabytes(bounds.bytes));
-            return Err(Why::Other(format!("its layers are {all}, and no more than {most} are read")));
+            return Err(LookupError::Other(format!("its layers are {all}, and no more than {most} are read")));
         }
-        let mut reading = Reading { layer: 0, layers: about.layers.len(), bytes: 0, of };
+        let mut reading = ReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of };
         let mut work = Work { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
         for layer in &about.layers {
             reading.layer += 1;
             progress(reading);
-            let named = |why: Why| match why {
+            let named = |why: LookupError| match why {
                 // A missing layer means that the whole image cannot be pulled.
-                Why::NotFound => Why::Other(format!("its layer {} is not at the registry", layer.digest)),
-                Why::Other(text) => Why::Other(format!("its layer {}: {text}", layer.digest)),
+                LookupError::NotFound => {
+                    LookupError::Other(format!("its layer {} is not at the registry", layer.digest))
+                }
+                LookupError::Other(text) => LookupError::Other(format!("its layer {}: {text}", layer.digest)),
                 why => why,
             };
             work = self.layer(image, layer, work, bounds, &mut reading, &progress).await.map_err(named)?;
@@ -79,14 +81,14 @@ impl Inner {
     async fn layer(
         &self,
         image: &ImageRef,
-        layer: &Layer,
+        layer: &ImageLayer,
         mut work: Work,
-        bounds: &Bounds,
-        reading: &mut Reading,
-        progress: &(impl Fn(Reading) + Send + Sync),
-    ) -> Result<Work, Why> {
+        bounds: &ReadLimits,
+        reading: &mut ReadProgress,
+        progress: &(impl Fn(ReadProgress) + Send + Sync),
+    ) -> Result<Work, LookupError> {
         if !layer.media_type.contains("tar") || layer.media_type.contains("encrypted") {
-            return Err(Why::Other(format!("it is of a kind that cannot be read: {}", layer.media_type)));
+            return Err(LookupError::Other(format!("it is of a kind that cannot be read: {}", layer.media_type)));
         }
         let turns = self.turns(&image.host);
         // The semaphore is never closed, so this cannot fail.
@@ -107,10 +109,11 @@ impl Inner {
             unpacked.map(|()| work)
         });
         let fed = self.feed(opened, layer, to, bounds, reading, progress).await;
-        let unpacked = unpacking.await.map_err(|_| Why::Other("reading it failed within pinnace".to_owned()))?;
+        let unpacked =
+            unpacking.await.map_err(|_| LookupError::Other("reading it failed within pinnace".to_owned()))?;
         // A broken download is the cause of the decompression error that follows, so it is reported first.
         fed?;
-        unpacked.map_err(|text| Why::Other(clean(&text)))
+        unpacked.map_err(|text| LookupError::Other(clean(&text)))
     }
 
     /// Passes the chunks on to the decompression, until the layer ends or the receiver stops. The layer must have
@@ -118,12 +121,12 @@ impl Inner {
     async fn feed(
         &self,
         mut opened: StreamedResponse,
-        layer: &Layer,
+        layer: &ImageLayer,
         to: mpsc::Sender<bytes::Bytes>,
-        bounds: &Bounds,
-        reading: &mut Reading,
-        progress: &(impl Fn(Reading) + Send + Sync),
-    ) -> Result<(), Why> {
+        bounds: &ReadLimits,
+        reading: &mut ReadProgress,
+        progress: &(impl Fn(ReadProgress) + Send + Sync),
+    ) -> Result<(), LookupError> {
         let before = reading.bytes;
         let mut told = reading.bytes;
         let host = opened.host().to_owned();
@@ -133,7 +136,7 @@ impl Inner {
             reading.bytes += piece.len() as u64;
             if reading.bytes - before > layer.size {
                 let size = layer.size;
-                return Err(Why::Other(format!("more comes than the {size} bytes its manifest says it has")));
+                return Err(LookupError::Other(format!("more comes than the {size} bytes its manifest says it has")));
             }
             if reading.bytes - told >= STEP {
                 told = reading.bytes;
@@ -146,15 +149,15 @@ impl Inner {
         }
         if reading.bytes - before < layer.size {
             let (came, size) = (reading.bytes - before, layer.size);
-            return Err(Why::Other(format!("{came} bytes came of the {size} its manifest says it has")));
+            return Err(LookupError::Other(format!("{came} bytes came of the {size} its manifest says it has")));
         }
         progress(*reading);
         Ok(())
     }
 }
 
-fn silent(host: &str, limit: Duration) -> Why {
-    Why::Unreachable(format!("{host} sent nothing for {} s", limit.as_secs()))
+fn silent(host: &str, limit: Duration) -> LookupError {
+    LookupError::Unreachable(format!("{host} sent nothing for {} s", limit.as_secs()))
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -9,7 +9,7 @@ use oci_distribution::manifest::{
 
 use super::config::short;
 use pinnace_core::image::{Digest, Platform};
-use pinnace_core::registry::{Entry, Layer};
+use pinnace_core::registry::{Entry, ImageLayer};
 use pinnace_core::text::clean;
 
 /// The annotation that marks an attestation's manifest in an index (docs.docker.com, "Image attestation storage").
@@ -51,7 +51,7 @@ pub(super) struct Image {
     /// The digest of the image configuration, which names the platform; `None` if the digest is of an unknown kind.
     pub config: Option<Digest>,
     /// The layers, with `diff_id` not set yet; `None` if the digest of any layer is of an unknown kind.
-    pub layers: Option<Vec<Layer>>,
+    pub layers: Option<Vec<ImageLayer>>,
     /// The compressed size of all layers, in bytes; `None` if the manifest states no valid size.
     pub size: Option<u64>,
     pub annotations: BTreeMap<String, String>,
@@ -124,8 +124,8 @@ fn entry(listed: ImageIndexEntry) -> Option<Entry> {
     Some(Entry { digest, platform: platform.filter(|_| !nothing), variant, kind })
 }
 
-fn layer(listed: &OciDescriptor) -> Option<Layer> {
-    Some(Layer {
+fn layer(listed: &OciDescriptor) -> Option<ImageLayer> {
+    Some(ImageLayer {
         digest: Digest::parse(&listed.digest)?,
         media_type: short(&listed.media_type),
         size: u64::try_from(listed.size).unwrap_or(0),

@@ -34,8 +34,8 @@ use tokio::time::{Instant, timeout};
 use self::config::Configuration;
 pub use self::fault::DialError;
 pub use self::fetch::Fetch;
-pub use self::http::{Dial, Memory};
-pub use self::layers::Bounds;
+pub use self::http::{MemoryPipe, RegistryTransport};
+pub use self::layers::ReadLimits;
 use self::manifest::Manifest;
 pub use self::policy::{Limits, Policy, RegistrySettings};
 pub(crate) use self::resolver::Resolver;
@@ -43,7 +43,7 @@ use self::single_flight::SingleFlight;
 pub use self::tls::{DOCKER_CERTS, Trust};
 use crate::credentials::{Credentials, Secret};
 use pinnace_core::image::{Digest, ImageRef};
-use pinnace_core::registry::{About, Allowance, ImageFact, ImageFile, Reading, Tags, Why};
+use pinnace_core::registry::{ImageFact, ImageFile, ImageInfo, LookupError, RateLimit, ReadProgress, Tags};
 
 /// A client for all registries, with its caches: connections, tokens, manifests by digest. Clones share them.
 #[derive(Clone)]
@@ -55,14 +55,14 @@ struct Inner {
     http: http::Http,
     /// The lookups in flight, by host, repository, and tag or digest.
     looks: SingleFlight<ImageFact>,
-    abouts: SingleFlight<Arc<About>>,
+    abouts: SingleFlight<Arc<ImageInfo>>,
     lists: SingleFlight<Arc<Tags>>,
     /// The semaphores that limit concurrent requests, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: Known<Manifest>,
     configs: Known<Configuration>,
     /// The last rate limit that each host reported.
-    allowances: Mutex<HashMap<String, Allowance>>,
+    allowances: Mutex<HashMap<String, RateLimit>>,
     /// The authorization headers in use, by host and repository.
     grants: Mutex<client::AuthGrants>,
     /// The hosts that refused our credentials, with the time of the refusal.
@@ -70,8 +70,8 @@ struct Inner {
 }
 
 /// A cache of parsed objects by digest. They never change, so each is read once.
-struct Known<T>(Mutex<HashMap<Digest, Cell<T>>>);
-type Cell<T> = Arc<OnceCell<Arc<T>>>;
+struct Known<T>(Mutex<HashMap<Digest, CachedValue<T>>>);
+type CachedValue<T> = Arc<OnceCell<Arc<T>>>;
 
 impl<T> Default for Known<T> {
     fn default() -> Self {
@@ -80,7 +80,7 @@ impl<T> Default for Known<T> {
 }
 
 impl<T> Known<T> {
-    fn cell(&self, digest: &Digest) -> Cell<T> {
+    fn cell(&self, digest: &Digest) -> CachedValue<T> {
         lock(&self.0).entry(digest.clone()).or_default().clone()
     }
 }
@@ -89,11 +89,11 @@ impl Registry {
     /// Creates a client that uses the network, and trusts the system's root certificates and Docker's own per
     /// registry.
     pub fn new(policy: Policy, credentials: Credentials) -> Self {
-        Self::over(Dial::Net(Arc::new(Trust::new(Some(PathBuf::from(DOCKER_CERTS))))), policy, credentials)
+        Self::over(RegistryTransport::Net(Arc::new(Trust::new(Some(PathBuf::from(DOCKER_CERTS))))), policy, credentials)
     }
 
     /// Creates a client over `dial`.
-    pub fn over(dial: Dial, policy: Policy, credentials: Credentials) -> Self {
+    pub fn over(dial: RegistryTransport, policy: Policy, credentials: Credentials) -> Self {
         let http = http::Http::new(dial, policy.limits.connect);
         Self(Arc::new(Inner {
             policy,
@@ -115,7 +115,7 @@ impl Registry {
     ///
     /// Concurrent lookups of the same reference share one request. Platforms are `None` only if the manifest names
     /// none; a failed request is an error, and can be retried.
-    pub async fn look(&self, image: &ImageRef) -> Result<ImageFact, Why> {
+    pub async fn look(&self, image: &ImageRef) -> Result<ImageFact, LookupError> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
         self.0.looks.join(key, || async move { inner.take_turn(&image.host, inner.learn(&image)).await }).await
@@ -128,7 +128,7 @@ impl Registry {
     ///
     /// # Errors
     /// The reason why the image could not be read.
-    pub async fn about(&self, image: &ImageRef) -> Result<About, Why> {
+    pub async fn about(&self, image: &ImageRef) -> Result<ImageInfo, LookupError> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
         let ask =
@@ -140,7 +140,7 @@ impl Registry {
     ///
     /// # Errors
     /// The reason why the tags could not be read.
-    pub async fn tags(&self, image: &ImageRef) -> Result<Tags, Why> {
+    pub async fn tags(&self, image: &ImageRef) -> Result<Tags, LookupError> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}", image.host, image.path);
         let ask = || async move { inner.list(&image).await.map(Arc::new) };
@@ -158,10 +158,10 @@ impl Registry {
     pub async fn files(
         &self,
         image: &ImageRef,
-        about: &About,
-        bounds: &Bounds,
-        progress: impl Fn(Reading) + Send + Sync,
-    ) -> Result<Vec<ImageFile>, Why> {
+        about: &ImageInfo,
+        bounds: &ReadLimits,
+        progress: impl Fn(ReadProgress) + Send + Sync,
+    ) -> Result<Vec<ImageFile>, LookupError> {
         self.0.unpack(image, about, bounds, progress).await
     }
 
@@ -185,14 +185,18 @@ impl Registry {
 
 impl Inner {
     /// Runs requests to a host when a slot is free, within the time limit of a call.
-    async fn take_turn<T>(&self, host: &str, asking: impl Future<Output = Result<T, Why>>) -> Result<T, Why> {
+    async fn take_turn<T>(
+        &self,
+        host: &str,
+        asking: impl Future<Output = Result<T, LookupError>>,
+    ) -> Result<T, LookupError> {
         let limits = &self.policy.limits;
         let turns = self.turns(host);
         // The semaphore is never closed, so this cannot fail.
         let _turn = turns.acquire().await;
         timeout(limits.call, asking).await.unwrap_or_else(|_| {
             let seconds = limits.call.as_secs();
-            Err(Why::Unreachable(format!("{host} did not answer in full within {seconds} s")))
+            Err(LookupError::Unreachable(format!("{host} did not answer in full within {seconds} s")))
         })
     }
 

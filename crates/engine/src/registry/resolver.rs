@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::Registry;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{Fact, FactSource, ImageFact, Why};
+use pinnace_core::registry::{Fact, FactSource, ImageFact, LookupError};
 use pinnace_core::time::Time;
 
 /// The minimum time between two requests to the engine for a name that does not resolve here.
@@ -47,10 +47,10 @@ impl Resolver {
     ) -> Fact<ImageFact>
     where
         D: Fn(ImageRef) -> F,
-        F: Future<Output = Result<ImageFact, Why>>,
+        F: Future<Output = Result<ImageFact, LookupError>>,
     {
         let (answer, via) = match (registry.look(reference).await, distribution) {
-            (Err(Why::Unreachable(cause)), Some(distribution)) => {
+            (Err(LookupError::Unreachable(cause)), Some(distribution)) => {
                 let unresolved = registry.is_unresolved(reference);
                 self.by_engine(reference, cause, unresolved, distribution).await
             }
@@ -69,10 +69,10 @@ impl Resolver {
         cause: String,
         unresolved: bool,
         distribution: D,
-    ) -> (Result<ImageFact, Why>, FactSource)
+    ) -> (Result<ImageFact, LookupError>, FactSource)
     where
         D: Fn(ImageRef) -> F,
-        F: Future<Output = Result<ImageFact, Why>>,
+        F: Future<Output = Result<ImageFact, LookupError>>,
     {
         let ask = || async { both(&cause, distribution(reference.clone()).await) };
         if !unresolved || self.reaches(&reference.host) {
@@ -84,13 +84,13 @@ impl Resolver {
         if let Some(Engine::Lost(at)) = known
             && at.elapsed() < AGAIN
         {
-            return (Err(Why::Unreachable(cause)), FactSource::Registry);
+            return (Err(LookupError::Unreachable(cause)), FactSource::Registry);
         }
         // Recorded before the request, so that a cancelled request does not make the next caller ask at once.
         self.hosts().insert(reference.host.clone(), Engine::Lost(Instant::now()));
         let answer = ask().await;
         let engine = match &answer {
-            Err(Why::Unreachable(_)) => Engine::Lost(Instant::now()),
+            Err(LookupError::Unreachable(_)) => Engine::Lost(Instant::now()),
             _ => Engine::Reaches,
         };
         self.hosts().insert(reference.host.clone(), engine);
@@ -107,9 +107,9 @@ impl Resolver {
 }
 
 /// Adds our own cause to the engine's, when neither can reach the registry.
-fn both(ours: &str, engine: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
+fn both(ours: &str, engine: Result<ImageFact, LookupError>) -> Result<ImageFact, LookupError> {
     engine.map_err(|why| match why {
-        Why::Unreachable(theirs) => Why::Unreachable(format!("{ours}; the engine: {theirs}")),
+        LookupError::Unreachable(theirs) => LookupError::Unreachable(format!("{ours}; the engine: {theirs}")),
         why => why,
     })
 }
@@ -121,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::credentials::Credentials;
-    use crate::registry::{Dial, DialError, Policy};
+    use crate::registry::{DialError, Policy, RegistryTransport};
     use pinnace_core::image::Digest;
 
     /// A registry that cannot be reached from here; hosts that begin with `name` do not resolve either.
@@ -134,7 +134,7 @@ mod tests {
                 DialError::Refused(host, "connection refused".to_owned())
             })
         };
-        Registry::over(Dial::Memory(Arc::new(memory)), Policy::default(), Credentials::default())
+        Registry::over(RegistryTransport::Memory(Arc::new(memory)), Policy::default(), Credentials::default())
     }
 
     fn fact() -> ImageFact {
@@ -150,7 +150,7 @@ mod tests {
         most: AtomicUsize,
     }
 
-    async fn asked(counts: Arc<Counts>, answer: Result<ImageFact, Why>) -> Result<ImageFact, Why> {
+    async fn asked(counts: Arc<Counts>, answer: Result<ImageFact, LookupError>) -> Result<ImageFact, LookupError> {
         counts.all.fetch_add(1, Ordering::SeqCst);
         counts.most.fetch_max(counts.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(20)).await;
@@ -161,7 +161,7 @@ mod tests {
     async fn many(
         resolver: &Resolver,
         texts: &[&str],
-        answer: Result<ImageFact, Why>,
+        answer: Result<ImageFact, LookupError>,
     ) -> (Vec<Fact<ImageFact>>, Counts) {
         let (registry, counts) = (unreachable(), Arc::new(Counts::default()));
         let distribution = |_: ImageRef| asked(counts.clone(), answer.clone());
@@ -179,20 +179,20 @@ mod tests {
         let (facts, counts) = many(&resolver, &texts, Ok(fact())).await;
         assert_eq!(facts[4], Fact::Known { value: fact(), at: Time(7), via: FactSource::Engine });
         assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (5, 5), "the name is fine: all at once");
-        let (facts, _) = many(&resolver, &["closed.example/pg:1"], Err(Why::NotFound)).await;
-        assert_eq!(facts[0].failed(), Some(&Why::NotFound));
+        let (facts, _) = many(&resolver, &["closed.example/pg:1"], Err(LookupError::NotFound)).await;
+        assert_eq!(facts[0].failed(), Some(&LookupError::NotFound));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_name_that_does_not_resolve_is_put_to_it_once_a_minute_and_alone() {
         let resolver = Resolver::default();
-        let lost = || Err(Why::Unreachable("i/o timeout".to_owned()));
+        let lost = || Err(LookupError::Unreachable("i/o timeout".to_owned()));
         let texts = ["name-a/pg:1", "name-a/pg:2", "name-b/pg:1", "name-b/pg:2"].map(|it| it.replace('/', ".x/"));
         let texts = texts.each_ref().map(String::as_str);
         let (facts, counts) = many(&resolver, &texts, lost()).await;
         assert_eq!((counts.all.into_inner(), counts.most.into_inner()), (2, 1));
         let both = "the name name-a.x does not resolve from here; the engine: i/o timeout";
-        assert_eq!(facts[0].failed(), Some(&Why::Unreachable(both.into())));
+        assert_eq!(facts[0].failed(), Some(&LookupError::Unreachable(both.into())));
         assert_eq!(many(&resolver, &texts[..1], Ok(fact())).await.1.all.into_inner(), 0, "within the minute");
         tokio::time::advance(Duration::from_secs(61)).await;
         let (facts, counts) = many(&resolver, &texts[..2], Ok(fact())).await;
@@ -210,8 +210,8 @@ mod tests {
             async move { resolver.image(&image, &registry, Some(engine), Time::default).await }
         });
         assert!(spawned.await.unwrap().known().is_some());
-        let none = None::<fn(ImageRef) -> std::future::Ready<Result<ImageFact, Why>>>;
+        let none = None::<fn(ImageRef) -> std::future::Ready<Result<ImageFact, LookupError>>>;
         let alone = resolver.image(&image, &registry, none, Time::default).await;
-        assert!(matches!(alone.failed(), Some(Why::Unreachable(_))));
+        assert!(matches!(alone.failed(), Some(LookupError::Unreachable(_))));
     }
 }

@@ -17,10 +17,10 @@ const LONGEST: usize = 4096;
 const NAMES: usize = 128 << 20;
 
 /// The parts of a path, joined with zero bytes. In this order, the contents of a folder directly follow it.
-type Key = String;
+type PathKey = String;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Node {
+struct FileNode {
     kind: FileKind,
     size: u64,
 }
@@ -29,13 +29,13 @@ struct Node {
 #[derive(Debug, Default)]
 pub(super) struct FileTree {
     /// The entries after all finished layers.
-    below: BTreeMap<Key, Node>,
+    below: BTreeMap<PathKey, FileNode>,
     /// The entries that the layer being read adds.
-    fresh: BTreeMap<Key, Node>,
+    fresh: BTreeMap<PathKey, FileNode>,
     /// The lower entries that the layer being read removes.
-    gone: BTreeSet<Key>,
+    gone: BTreeSet<PathKey>,
     /// The folders whose lower entries the layer being read hides; "" is the root.
-    emptied: BTreeSet<Key>,
+    emptied: BTreeSet<PathKey>,
     /// The number of entries added so far.
     entries: usize,
     names: usize,
@@ -75,7 +75,7 @@ impl FileTree {
                 self.gone.insert(within(&folder, hidden));
             }
         } else {
-            self.fresh.insert(within(&folder, name), Node { kind, size });
+            self.fresh.insert(within(&folder, name), FileNode { kind, size });
         }
         Ok(())
     }
@@ -105,7 +105,7 @@ impl FileTree {
             return;
         }
         let (from, to) = (format!("{folder}\0"), format!("{folder}\u{1}"));
-        let inside: Vec<Key> = self.below.range(from..to).map(|(key, _)| key.clone()).collect();
+        let inside: Vec<PathKey> = self.below.range(from..to).map(|(key, _)| key.clone()).collect();
         for key in inside {
             self.below.remove(&key);
         }
@@ -113,14 +113,14 @@ impl FileTree {
 
     /// Returns all paths, sorted.
     pub fn files(self) -> Vec<ImageFile> {
-        let file = |(key, node): (Key, Node)| ImageFile { path: shown(&key), kind: node.kind, size: node.size };
+        let file = |(key, node): (PathKey, FileNode)| ImageFile { path: shown(&key), kind: node.kind, size: node.size };
         let mut files: Vec<ImageFile> = self.below.into_iter().map(file).collect();
         files.sort();
         files
     }
 }
 
-fn within(folder: &str, name: &str) -> Key {
+fn within(folder: &str, name: &str) -> PathKey {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}\0{name}") }
 }
 

@@ -7,12 +7,12 @@ use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 
 use super::lock;
-use pinnace_core::registry::Why;
+use pinnace_core::registry::LookupError;
 
-type Asking<T> = BoxFuture<'static, Result<T, Why>>;
+type PendingQuery<T> = BoxFuture<'static, Result<T, LookupError>>;
 
 /// The calls of one kind that are in flight, by key. They are dropped when no caller waits for them.
-pub(super) struct SingleFlight<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<Asking<T>>>>>);
+pub(super) struct SingleFlight<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<PendingQuery<T>>>>>);
 
 impl<T: Clone> Default for SingleFlight<T> {
     fn default() -> Self {
@@ -22,9 +22,9 @@ impl<T: Clone> Default for SingleFlight<T> {
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// Returns the call in flight with this key, or starts one with `ask`.
-    pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<Asking<T>>
+    pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<PendingQuery<T>>
     where
-        F: Future<Output = Result<T, Why>> + Send + 'static,
+        F: Future<Output = Result<T, LookupError>> + Send + 'static,
     {
         let mut flights = lock(&self.0);
         if let Some(flight) = flights.get(&key).and_then(WeakShared::upgrade) {

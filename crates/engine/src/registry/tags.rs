@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::Inner;
 use super::client::join;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{Tags, Why};
+use pinnace_core::registry::{LookupError, Tags};
 
 /// The requested page size. Registries may return fewer names.
 const PAGE: usize = 1000;
@@ -31,7 +31,7 @@ impl Inner {
     /// requests.
     ///
     /// If a later page fails, or a limit is reached, the tags read so far are returned with `cut` set.
-    pub(super) async fn list(&self, image: &ImageRef) -> Result<Tags, Why> {
+    pub(super) async fn list(&self, image: &ImageRef) -> Result<Tags, LookupError> {
         let mut next = Some(self.uri(image, &format!("tags/list?n={PAGE}"))?);
         let mut asked = HashSet::new();
         let mut known = HashSet::new();
@@ -71,10 +71,10 @@ impl Inner {
         Ok(tags)
     }
 
-    async fn page(&self, image: &ImageRef, uri: &Uri) -> Result<(Page, HeaderMap), Why> {
+    async fn page(&self, image: &ImageRef, uri: &Uri) -> Result<(Page, HeaderMap), LookupError> {
         let get = |uri: Uri| async move {
             let opened = self.open(image, Method::GET, uri, "application/json").await?;
-            Ok::<_, Why>(opened.whole(MOST).await?)
+            Ok::<_, LookupError>(opened.whole(MOST).await?)
         };
         let asking = async {
             let answer = get(uri.clone()).await?;
@@ -89,7 +89,7 @@ impl Inner {
             return Err(self.refused(image, answer.status, &answer.body));
         }
         let page = serde_json::from_slice(&answer.body);
-        let page = page.map_err(|_| Why::Other(format!("{} answers with no list of tags", image.host)))?;
+        let page = page.map_err(|_| LookupError::Other(format!("{} answers with no list of tags", image.host)))?;
         Ok((page, answer.headers))
     }
 }

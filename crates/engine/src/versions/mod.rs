@@ -22,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::files::private_folder;
-use crate::registry::{Dial, Fetch};
+use crate::registry::{Fetch, RegistryTransport};
 use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
@@ -56,7 +56,7 @@ enum Source {
 /// A URL and its last answer.
 struct ManifestUrl {
     url: String,
-    keep: Keep,
+    keep: CacheFolder,
     fetch: Fetch,
     known: Mutex<Known>,
     forgotten: AtomicBool,
@@ -64,7 +64,7 @@ struct ManifestUrl {
 
 /// The place on disk for the answers of a URL, where the next process finds them.
 #[derive(Clone, Debug, Default)]
-pub struct Keep {
+pub struct CacheFolder {
     /// The folder (`$XDG_STATE_HOME/pinnace`); none to read and write nothing.
     pub folder: Option<PathBuf>,
     /// Set to only read what is on disk, and write nothing.
@@ -96,7 +96,7 @@ impl Versions {
 
     /// Makes a source with an `http` or `https` URL, which is requested once an hour and after
     /// [`Versions::forget`].
-    pub fn url(url: &str, host: &str, keep: Keep, dial: Dial) -> Self {
+    pub fn url(url: &str, host: &str, keep: CacheFolder, dial: RegistryTransport) -> Self {
         let address = ManifestUrl {
             url: url.to_owned(),
             keep,

@@ -59,9 +59,9 @@ impl Web {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 
-    fn dial(&self) -> Dial {
+    fn dial(&self) -> RegistryTransport {
         let web = self.clone();
-        Dial::Memory(Arc::new(move |uri| {
+        RegistryTransport::Memory(Arc::new(move |uri| {
             if uri.host() == Some("nowhere.example") {
                 return Err(DialError::NoName("nowhere.example".to_owned()));
             }
@@ -93,7 +93,7 @@ impl Web {
     }
 
     fn versions(&self, folder: &Path) -> Versions {
-        let keep = Keep { folder: Some(folder.to_owned()), read_only: false };
+        let keep = CacheFolder { folder: Some(folder.to_owned()), read_only: false };
         Versions::url(URL, "ghcr.io/pgedge", keep, self.dial())
     }
 }
@@ -233,7 +233,7 @@ async fn read_only_writes_nothing_and_reads_what_is_there() {
     let home = tempfile::tempdir().unwrap();
     let web = Web::new(|_| ok("pg:1"));
     let read_only = |web: &Web| {
-        let keep = Keep { folder: Some(home.path().to_owned()), read_only: true };
+        let keep = CacheFolder { folder: Some(home.path().to_owned()), read_only: true };
         Versions::url(URL, "ghcr.io/pgedge", keep, web.dial())
     };
     read_only(&web).get().await.unwrap();
@@ -256,7 +256,7 @@ async fn redirects_lead_on_but_never_into_the_clear() {
             _ => status(404),
         }
     });
-    let get = |url: &str| Versions::url(url, "ghcr.io/pgedge", Keep::default(), web.dial());
+    let get = |url: &str| Versions::url(url, "ghcr.io/pgedge", CacheFolder::default(), web.dial());
     assert!(get(URL).get().await.is_ok());
     assert_eq!(web.asked().len(), 3);
     assert!(get("http://plain.example/m.json").get().await.is_ok(), "a source may be in the clear if it says so");
@@ -283,8 +283,8 @@ async fn over_the_network_tls_is_spoken_to_https() {
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
-    let net = || Dial::Net(Arc::new(crate::registry::Trust::new(None)));
-    let get = |scheme: &str| Versions::url(&format!("{scheme}://{host}/m.json"), "h", Keep::default(), net());
+    let net = || RegistryTransport::Net(Arc::new(crate::registry::Trust::new(None)));
+    let get = |scheme: &str| Versions::url(&format!("{scheme}://{host}/m.json"), "h", CacheFolder::default(), net());
     assert_eq!(image(&get("http").get().await.unwrap()), "h/pg:1");
     let error = get("https").get().await.unwrap_err();
     let wanted = format!("no TLS with {host}: it speaks plain http; write http:// if that is meant");

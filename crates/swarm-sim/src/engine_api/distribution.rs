@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use serde_json::{Value, json};
 
-use super::{Call, Told, told};
+use super::{EngineCall, Told, told};
 use crate::Sim;
 use crate::faults::Misbehaviour;
 use crate::http::Body;
@@ -19,7 +19,7 @@ const TIMED_OUT: &str = "net/http: request canceled while waiting for connection
 /// The engine's timeout for a registry's first answer (`PingV2Registry` in moby's `registry/auth.go`).
 const PATIENCE: Nanos = 15 * SECOND;
 
-pub(super) async fn look(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
+pub(super) async fn look(sim: &Arc<Sim>, call: &EngineCall) -> Response<Body> {
     let parts = &call.asked.parts;
     let name = parts.get(1..parts.len().saturating_sub(1)).unwrap_or_default().join("/");
     if name.len() == 64 && name.chars().all(|c| c.is_ascii_hexdigit()) {
@@ -110,7 +110,7 @@ fn told_of(manifest: &Manifest) -> String {
     )
 }
 
-pub(super) fn login(world: &World, call: &Call) -> Told {
+pub(super) fn login(world: &World, call: &EngineCall) -> Told {
     let given: Value = call.json()?;
     let text = |key: &str| given.get(key).and_then(Value::as_str).unwrap_or_default();
     let server = text("serveraddress");

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 
 use super::filters::Filters;
-use super::{Call, error};
+use super::{EngineCall, error};
 use crate::Sim;
 use crate::http::{Body, respond, stream};
 use crate::world::model::Nanos;
@@ -53,7 +53,7 @@ fn wanted(filters: &Filters, event: &Event) -> bool {
 }
 
 /// Streams events until the client disconnects, the stream is cut by a fault, or `until` has passed.
-pub(super) fn follow(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
+pub(super) fn follow(sim: &Arc<Sim>, call: &EngineCall) -> Response<Body> {
     let minor = sim.with(|world| world.engine.minor);
     let filters = match Filters::read(call, KNOWN, minor) {
         Ok(filters) => filters,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Call;
+use super::EngineCall;
 use crate::world::Refusal;
 
 /// Parsed filters: values by key.
@@ -15,7 +15,7 @@ impl Filters {
     ///
     /// # Errors
     /// Returns 400 for invalid JSON and for a key that is not in `known`.
-    pub(super) fn read(call: &Call, known: &[&str], minor: u32) -> Result<Self, Refusal> {
+    pub(super) fn read(call: &EngineCall, known: &[&str], minor: u32) -> Result<Self, Refusal> {
         let text = call.asked.value("filters");
         if text.is_empty() {
             return Ok(Self(BTreeMap::new()));

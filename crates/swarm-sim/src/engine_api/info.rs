@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
-use super::{Call, Told, array};
+use super::{EngineCall, Told, array};
 use crate::Sim;
 use crate::faults::{Faults, Part};
 use crate::http::{Body, full_body, respond};
@@ -19,13 +19,13 @@ pub(super) const NO_LEADER: &str = "The swarm does not have a leader. It's possi
                                     Make sure more than half of the managers are online.";
 
 /// Returns the node whose engine answers: the named one, else the leader, else any manager.
-pub(super) fn own<'a>(world: &'a World, call: &Call) -> Option<&'a Node> {
+pub(super) fn own<'a>(world: &'a World, call: &EngineCall) -> Option<&'a Node> {
     let named = call.node.as_deref().and_then(|name| world.find_node(name).ok());
     let leader = || world.nodes().find(|node| node.leader);
     named.or_else(leader).or_else(|| world.nodes().find(|node| node.role == "manager"))
 }
 
-pub(super) fn ping(sim: &Arc<Sim>, call: &Call) -> Response<Body> {
+pub(super) fn ping(sim: &Arc<Sim>, call: &EngineCall) -> Response<Body> {
     let (minor, part, worker) = sim.with_faults(|world, faults| {
         (world.engine.minor, faults.part, own(world, call).is_some_and(|node| node.role == "worker"))
     });
@@ -59,7 +59,7 @@ pub(super) fn version(world: &World) -> String {
     .to_string()
 }
 
-pub(super) fn info(world: &World, faults: &Faults, call: &Call) -> String {
+pub(super) fn info(world: &World, faults: &Faults, call: &EngineCall) -> String {
     let node = own(world, call);
     let name = node.map_or("", |node| node.hostname.as_str());
     let on_it = node.map_or(0, |node| node.tasks.len());
@@ -137,7 +137,7 @@ pub(super) fn swarm(world: &World) -> String {
 }
 
 /// Lists the running containers of the node that answers.
-pub(super) fn containers(world: &World, call: &Call) -> String {
+pub(super) fn containers(world: &World, call: &EngineCall) -> String {
     let Some(node) = own(world, call).filter(|node| node.state != NodeState::Down) else { return "[]".to_owned() };
     let tasks = node.tasks.iter().filter_map(|id| world.find_task(id).ok());
     let all = tasks.filter(|task| task.state == State::Running).map(|task| {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 
-use super::{Call, error};
+use super::{EngineCall, error};
 use crate::Sim;
 use crate::http::{Body, respond, stream};
 use crate::world::model::{Id, NodeState, Task};
@@ -92,7 +92,7 @@ fn fresh(world: &World, wish: Wish, service: &str, task: Option<&str>, known: &m
     frames
 }
 
-pub(super) fn logs(sim: &Arc<Sim>, call: &Call, what: &str) -> Response<Body> {
+pub(super) fn logs(sim: &Arc<Sim>, call: &EngineCall, what: &str) -> Response<Body> {
     let asked = &call.asked;
     let wish = Wish {
         streams: [asked.flag("stdout"), asked.flag("stderr")],

@@ -20,19 +20,19 @@ use serde_json::{Value, json};
 use super::Sim;
 use super::faults::{Part, PlannedFault, plan_fault};
 use super::http::{Answer, Asked, Body, full_body, respond, stream};
-use super::world::{Late, Refusal, Store, World};
+use super::world::{DelayedWrite, Refusal, Store, World};
 
 /// A handler's result: an HTTP status and a JSON body, or a refusal.
 type Told = Result<(u16, String), Refusal>;
 
 /// A request with its API version (the minor number) and the node that receives it.
-struct Call {
+struct EngineCall {
     asked: Asked,
     minor: u32,
     node: Option<String>,
 }
 
-impl Call {
+impl EngineCall {
     /// Returns the second part of the path: the id or name that the call is about.
     fn subject(&self) -> &str {
         self.asked.parts.get(1).map_or("", String::as_str)
@@ -101,7 +101,7 @@ pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: Aske
         }
         minor = given;
     }
-    let call = Call { asked, minor, node: node.map(str::to_owned) };
+    let call = EngineCall { asked, minor, node: node.map(str::to_owned) };
     let stalls = sim.with_faults(|_, faults| !faults.stall.is_empty() && call.asked.path.contains(&faults.stall));
     let response = route(&sim, call).await;
     let response = finish(response, &engine, now);
@@ -167,7 +167,7 @@ fn control(sim: &Sim, asked: &Asked) -> Response<Body> {
     told(done.map(|()| (200, "{}".to_owned())))
 }
 
-async fn route(sim: &Arc<Sim>, call: Call) -> Response<Body> {
+async fn route(sim: &Arc<Sim>, call: EngineCall) -> Response<Body> {
     let parts: Vec<&str> = call.asked.parts.iter().map(String::as_str).collect();
     let method = call.asked.method.clone();
     match (&method, parts.as_slice()) {
@@ -210,7 +210,7 @@ async fn route(sim: &Arc<Sim>, call: Call) -> Response<Body> {
 }
 
 /// Checks that this engine is a manager of a swarm with a quorum; returns the engine's error if not.
-fn manager(sim: &Sim, call: &Call) -> Result<(), Refusal> {
+fn manager(sim: &Sim, call: &EngineCall) -> Result<(), Refusal> {
     let (part, lost, worker) = sim.with_faults(|world, faults| {
         let node = call.node.as_deref().and_then(|node| world.find_node(node).ok());
         (faults.part, faults.quorum_lost, node.is_some_and(|node| node.role == "worker"))
@@ -233,7 +233,7 @@ const WORKER: &str = "This node is not a swarm manager. Worker nodes can't be us
                       Please run this command on a manager node or promote the current node to a manager.";
 
 /// Applies the fault `writes-hang`: waits, fails the write and, if configured, schedules it to be applied later.
-async fn hang(sim: &Sim, call: &Call, parts: &[&str]) -> Result<(), Refusal> {
+async fn hang(sim: &Sim, call: &EngineCall, parts: &[&str]) -> Result<(), Refusal> {
     let Some(writes) = sim.with_faults(|_, faults| faults.write()) else { return Ok(()) };
     tokio::time::sleep(sim.span(writes.hang)).await;
     if let Some(after) = writes.applied_after {
@@ -243,7 +243,7 @@ async fn hang(sim: &Sim, call: &Call, parts: &[&str]) -> Result<(), Refusal> {
             ["configs", "create"] => "config-create",
             _ => "config",
         };
-        let late = Late {
+        let late = DelayedWrite {
             write: late.to_owned(),
             name: call.subject().to_owned(),
             version: call.version("").unwrap_or(0),
@@ -257,7 +257,7 @@ async fn hang(sim: &Sim, call: &Call, parts: &[&str]) -> Result<(), Refusal> {
     Err(Refusal::rpc("DeadlineExceeded", "context deadline exceeded"))
 }
 
-fn read(world: &mut World, call: &Call, parts: &[&str]) -> Told {
+fn read(world: &mut World, call: &EngineCall, parts: &[&str]) -> Told {
     match parts {
         ["swarm"] => Ok((200, info::swarm(world))),
         ["nodes"] => nodes::list(world, call),
@@ -274,7 +274,7 @@ fn read(world: &mut World, call: &Call, parts: &[&str]) -> Told {
     }
 }
 
-fn write(world: &mut World, call: &Call, parts: &[&str]) -> Told {
+fn write(world: &mut World, call: &EngineCall, parts: &[&str]) -> Told {
     let store = if parts.first() == Some(&"secrets") { Store::Secrets } else { Store::Configs };
     match (call.asked.method.as_str(), parts) {
         ("POST", ["services", "create"]) => services::create(world, call),

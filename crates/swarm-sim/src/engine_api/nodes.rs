@@ -1,7 +1,7 @@
 //! The endpoint `/nodes`.
 
 use super::filters::Filters;
-use super::{Call, Told, array};
+use super::{EngineCall, Told, array};
 use crate::world::model::Node;
 use crate::world::render::node;
 use crate::world::{Refusal, World};
@@ -9,7 +9,7 @@ use crate::world::{Refusal, World};
 const KNOWN: &[&str] = &["id", "label", "membership", "name", "node.label", "role"];
 
 /// Finds a node by name or id; `self` is the node that answers.
-pub(super) fn find<'a>(world: &'a World, call: &Call, name: &str) -> Result<&'a Node, Refusal> {
+pub(super) fn find<'a>(world: &'a World, call: &EngineCall, name: &str) -> Result<&'a Node, Refusal> {
     if name == "self" {
         super::info::own(world, call).ok_or_else(|| Refusal::new(404, "node self not found"))
     } else {
@@ -17,7 +17,7 @@ pub(super) fn find<'a>(world: &'a World, call: &Call, name: &str) -> Result<&'a 
     }
 }
 
-pub(super) fn list(world: &World, call: &Call) -> Told {
+pub(super) fn list(world: &World, call: &EngineCall) -> Told {
     let filters = Filters::read(call, KNOWN, world.engine.minor)?;
     let found = world.nodes().filter(|node| {
         let label = |key: &str| node.labels.get(key).map(String::as_str);
@@ -31,11 +31,11 @@ pub(super) fn list(world: &World, call: &Call) -> Told {
     Ok((200, array(found.map(node))))
 }
 
-pub(super) fn one(world: &World, call: &Call, name: &str) -> Told {
+pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> Told {
     Ok((200, node(find(world, call, name)?)))
 }
 
-pub(super) fn update(world: &mut World, call: &Call, name: &str) -> Told {
+pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> Told {
     let spec = call.json()?;
     let version = call.version("node")?;
     world.update_node(name, version, &spec).map(|()| (200, String::new()))

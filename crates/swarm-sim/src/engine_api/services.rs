@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::filters::Filters;
-use super::{Call, Told, array};
+use super::{EngineCall, Told, array};
 use crate::world::render::View;
 use crate::world::{Change, Mode, Refusal, RegistryAuthFrom, World};
 
-pub(super) fn list(world: &World, call: &Call) -> Told {
+pub(super) fn list(world: &World, call: &EngineCall) -> Told {
     let filters = Filters::read(call, &["id", "label", "mode", "name", "runtime"], world.engine.minor)?;
     let view = View { minor: call.minor, status: call.asked.flag("status"), defaults: false };
     let found = world.services().filter(|service| {
@@ -26,14 +26,14 @@ pub(super) fn list(world: &World, call: &Call) -> Told {
     Ok((200, array(found.map(|service| world.service_json(service, view)))))
 }
 
-pub(super) fn one(world: &World, call: &Call, name: &str) -> Told {
+pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> Told {
     let service = world.find_service(name)?;
     let view = View { minor: call.minor, status: false, defaults: call.asked.flag("insertDefaults") };
     Ok((200, world.service_json(service, view)))
 }
 
 /// Returns the posted spec without the members that the call's API version does not know.
-fn spec(call: &Call) -> Result<Value, Refusal> {
+fn spec(call: &EngineCall) -> Result<Value, Refusal> {
     let value = call.json()?;
     if value.pointer("/TaskTemplate/ContainerSpec").is_none_or(Value::is_null) {
         return Err(Refusal::new(400, "mismatched Runtime and *Spec fields"));
@@ -41,11 +41,11 @@ fn spec(call: &Call) -> Result<Value, Refusal> {
     Ok(crate::world::render::by_version(&value, call.minor))
 }
 
-fn auth(call: &Call) -> Option<String> {
+fn auth(call: &EngineCall) -> Option<String> {
     call.asked.header("x-registry-auth").map(str::to_owned)
 }
 
-pub(super) fn create(world: &mut World, call: &Call) -> Told {
+pub(super) fn create(world: &mut World, call: &EngineCall) -> Told {
     let mut spec = spec(call)?;
     let warning = pin_for_old_clients(world, call, &mut spec);
     let id = world.create_service(&spec, auth(call))?;
@@ -58,7 +58,7 @@ pub(super) fn create(world: &mut World, call: &Call) -> Told {
     ))
 }
 
-pub(super) fn update(world: &mut World, call: &Call, name: &str) -> Told {
+pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> Told {
     // Go decodes the body before it checks anything else.
     let decoded = call.json()?;
     drop(decoded);
@@ -89,7 +89,7 @@ pub(super) fn update(world: &mut World, call: &Call, name: &str) -> Told {
 
 /// Resolves the tag to a digest, as the engine does below API 1.30; newer clients do it themselves. Returns the
 /// warning if the registry cannot be reached.
-fn pin_for_old_clients(world: &World, call: &Call, spec: &mut Value) -> Option<String> {
+fn pin_for_old_clients(world: &World, call: &EngineCall, spec: &mut Value) -> Option<String> {
     if call.minor >= 30 {
         return None;
     }

@@ -6,9 +6,9 @@ use super::model::Id;
 
 /// A small random number generator (`SplitMix64`).
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     /// Creates a generator from a seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)

@@ -38,16 +38,16 @@ use std::sync::Arc;
 
 pub use configs::Store;
 pub use events::{Event, Log};
-pub use id::Dice;
+pub use id::Rng;
 use images::Registries;
 pub use logs::Line;
 use model::{Config, Id, MILLI, Nanos, Network, Node, Service, Slot, Task};
 pub use pull::{NodeView, PullError};
-use restart::{Delay, Ends};
+use restart::{RestartCount, RestartDelay};
 use rollout::Rollout;
 use serde_json::Value;
 pub use services::{Change, RegistryAuthFrom};
-pub use services_change::{Late, edit_service};
+pub use services_change::{DelayedWrite, edit_service};
 pub use spec::{Mode, Spec};
 
 /// A refused command: the engine's HTTP status and message.
@@ -104,7 +104,7 @@ enum Timer {
 
 /// A change whose observers have not been notified yet.
 #[derive(Clone, Debug)]
-enum Note {
+enum PendingEvent {
     Task(Id),
     Service(Id),
     Node(Id),
@@ -126,7 +126,7 @@ pub struct World {
     pub swarm: Id,
     now: Nanos,
     index: u64,
-    dice: Dice,
+    dice: Rng,
     nodes: BTreeMap<Id, Node>,
     services: BTreeMap<Id, Service>,
     tasks: BTreeMap<Id, Task>,
@@ -136,11 +136,11 @@ pub struct World {
     networks: BTreeMap<Id, Network>,
     timers: BinaryHeap<Reverse<(Nanos, u64, Timer)>>,
     planted: u64,
-    notes: VecDeque<Note>,
+    notes: VecDeque<PendingEvent>,
     waiting: BTreeSet<Id>,
     schedules: bool,
-    delays: HashMap<Id, Delay>,
-    ends: HashMap<(Id, Slot), Ends>,
+    delays: HashMap<Id, RestartDelay>,
+    ends: HashMap<(Id, Slot), RestartCount>,
     rollouts: HashMap<Id, Rollout>,
     log: Log,
     /// The scheduled items that are due, until [`World::take_due`] returns them.
@@ -153,7 +153,7 @@ const REACTS: Nanos = 30 * MILLI;
 impl World {
     /// Creates an empty swarm at the given time.
     pub fn new(seed: u64, now: Nanos) -> Self {
-        let mut dice = Dice::new(seed);
+        let mut dice = Rng::new(seed);
         let swarm = dice.id();
         let mut world = Self {
             engine: Engine { version: "20.10.24+dfsg1".to_owned(), minor: 41, least: 12 },
@@ -264,9 +264,9 @@ impl World {
     fn settle(&mut self) {
         while let Some(note) = self.notes.pop_front() {
             match note {
-                Note::Task(id) => self.task_changed(&id),
-                Note::Service(id) => self.plant(2 * MILLI, Timer::Reconcile(id)),
-                Note::Node(id) => self.node_changed(&id),
+                PendingEvent::Task(id) => self.task_changed(&id),
+                PendingEvent::Service(id) => self.plant(2 * MILLI, Timer::Reconcile(id)),
+                PendingEvent::Node(id) => self.node_changed(&id),
             }
         }
     }

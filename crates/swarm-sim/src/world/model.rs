@@ -202,7 +202,7 @@ pub struct Update {
 
 /// The member `JobStatus` of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Job {
+pub struct JobRun {
     /// Counts the updates of the job; each starts a new iteration.
     pub iteration: u64,
     /// Start time of the iteration.
@@ -225,7 +225,7 @@ pub struct Service {
     /// Status of the last rollout; `None` before the first one, and right after an update.
     pub update: Option<Update>,
     /// Job status; `None` unless the service is a job.
-    pub job: Option<Job>,
+    pub job: Option<JobRun>,
     /// Virtual IP addresses as `(network id, address)`.
     pub vips: Vec<(String, String)>,
     /// True once the allocator has assigned addresses and ports.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::model::{Id, MILLI, Nanos, Node, NodeState, SECOND, State};
-use super::{Note, Refusal, Timer, World};
+use super::{PendingEvent, Refusal, Timer, World};
 
 /// The time from a lost link until the managers report `down`.
 const MISSED: Nanos = 14_200 * MILLI;
@@ -53,7 +53,7 @@ impl World {
             tasks: BTreeSet::new(),
         };
         self.nodes.insert(Id::clone(&id), node);
-        self.notes.push_back(Note::Node(Id::clone(&id)));
+        self.notes.push_back(PendingEvent::Node(Id::clone(&id)));
         id
     }
 
@@ -105,7 +105,7 @@ impl World {
             told.push(("role.old", old.2));
         }
         self.log.tell(self.now, "node", "update", id, told);
-        self.notes.push_back(Note::Node(Id::clone(id)));
+        self.notes.push_back(PendingEvent::Node(Id::clone(id)));
     }
 
     /// Removes a worker that is down, or any worker with `force`.

@@ -6,7 +6,7 @@ use super::{Timer, World};
 
 /// A delayed start: a task that is ready but must wait.
 #[derive(Clone, Debug)]
-pub(super) struct Delay {
+pub(super) struct RestartDelay {
     /// The old task that has to stop first; `None`: no need to wait for one.
     old: Option<Id>,
     /// True once the restart delay is over.
@@ -19,7 +19,7 @@ pub(super) struct Delay {
 
 /// The restart history of a slot.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ends {
+pub(super) struct RestartCount {
     total: u64,
     recent: Vec<Nanos>,
     version: u64,
@@ -68,7 +68,7 @@ impl World {
         let Some(next) = self.make_task(&task.service, &task.slot, State::Ready) else { return };
         let ends = self.ends.entry((Id::clone(&task.service), task.slot.clone())).or_default();
         if ends.version != task.spec.version {
-            *ends = Ends { version: task.spec.version, ..Ends::default() };
+            *ends = RestartCount { version: task.spec.version, ..RestartCount::default() };
         }
         ends.total += 1;
         ends.recent.push(self.now);
@@ -102,7 +102,7 @@ impl World {
     pub(super) fn delay_start(&mut self, next: Id, old: Option<Id>, delay: Nanos) {
         let timers = (self.planted + 1, self.planted + 2);
         let waits = old.is_some();
-        self.delays.insert(Id::clone(&next), Delay { old, waited: false, again: false, timers });
+        self.delays.insert(Id::clone(&next), RestartDelay { old, waited: false, again: false, timers });
         self.plant(delay, Timer::Delay(Id::clone(&next), timers.0));
         if waits {
             // The wait for the old task times out after this.

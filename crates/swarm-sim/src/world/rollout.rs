@@ -14,7 +14,7 @@ use super::{Timer, World};
 
 /// The state of one of the parallel slot updates.
 #[derive(Clone, Debug)]
-enum Worker {
+enum UpdateWorker {
     Idle,
     /// Waiting until the new task may start, after the old one has stopped.
     Starting {
@@ -39,7 +39,7 @@ pub(super) struct Rollout {
     back: bool,
     queue: VecDeque<Slot>,
     dirty: usize,
-    workers: Vec<Worker>,
+    workers: Vec<UpdateWorker>,
     /// The tasks created by the rollout, with the time since which each one runs.
     made: HashMap<Id, Option<Nanos>>,
     failed: HashSet<Id>,
@@ -102,7 +102,7 @@ impl World {
             back,
             dirty: queue.len(),
             queue,
-            workers: vec![Worker::Idle; many],
+            workers: vec![UpdateWorker::Idle; many],
             made: HashMap::new(),
             failed: HashSet::new(),
             unseen: Vec::new(),
@@ -116,7 +116,7 @@ impl World {
     fn with_rollout(&mut self, id: &Id, step: impl FnOnce(&mut Self, &Id, &mut Rollout)) {
         let Some(mut rollout) = self.rollouts.remove(id) else { return };
         step(self, id, &mut rollout);
-        let idle = rollout.workers.iter().all(|worker| matches!(worker, Worker::Idle));
+        let idle = rollout.workers.iter().all(|worker| matches!(worker, UpdateWorker::Idle));
         if !(rollout.stopped && idle) {
             self.rollouts.insert(Id::clone(id), rollout);
         }
@@ -124,12 +124,12 @@ impl World {
 
     fn advance(&mut self, id: &Id, rollout: &mut Rollout) {
         while !rollout.stopped
-            && let Some(worker) = rollout.workers.iter().position(|worker| matches!(worker, Worker::Idle))
+            && let Some(worker) = rollout.workers.iter().position(|worker| matches!(worker, UpdateWorker::Idle))
             && let Some(slot) = rollout.queue.pop_front()
         {
             self.take_slot(id, rollout, worker, &slot);
         }
-        let idle = rollout.workers.iter().all(|worker| matches!(worker, Worker::Idle));
+        let idle = rollout.workers.iter().all(|worker| matches!(worker, UpdateWorker::Idle));
         if !rollout.queue.is_empty() || !idle || rollout.stopped || rollout.monitors {
             return;
         }
@@ -164,7 +164,7 @@ impl World {
                 self.slot_is_done(id, rollout, worker);
             } else {
                 self.delay_start(Id::clone(&task), old, 0);
-                rollout.workers[worker] = Worker::Starting { task, slot: slot.clone() };
+                rollout.workers[worker] = UpdateWorker::Starting { task, slot: slot.clone() };
             }
             return;
         }
@@ -172,7 +172,7 @@ impl World {
         rollout.made.insert(Id::clone(&task), None);
         let old = if rollout.policy.start_first { None } else { self.stop_tasks(&countable) };
         self.delay_start(Id::clone(&task), old, 0);
-        rollout.workers[worker] = Worker::Starting { task, slot: slot.clone() };
+        rollout.workers[worker] = UpdateWorker::Starting { task, slot: slot.clone() };
     }
 
     /// Orders tasks to stop; returns the last one that was not stopping already.
@@ -189,9 +189,9 @@ impl World {
 
     fn slot_is_done(&mut self, id: &Id, rollout: &mut Rollout, worker: usize) {
         if rollout.policy.delay == 0 {
-            rollout.workers[worker] = Worker::Idle;
+            rollout.workers[worker] = UpdateWorker::Idle;
         } else {
-            rollout.workers[worker] = Worker::Waiting;
+            rollout.workers[worker] = UpdateWorker::Waiting;
             self.plant(rollout.policy.delay, Timer::Worker(Id::clone(id), rollout.number, worker));
         }
     }
@@ -199,7 +199,7 @@ impl World {
     pub(super) fn worker_waited(&mut self, id: &Id, number: u64, worker: usize) {
         self.with_rollout(id, |world, id, rollout| {
             if rollout.number == number {
-                rollout.workers[worker] = Worker::Idle;
+                rollout.workers[worker] = UpdateWorker::Idle;
                 world.advance(id, rollout);
             }
         });
@@ -229,11 +229,11 @@ impl World {
     pub(super) fn rollout_moves(&mut self, service: &Id) {
         self.with_rollout(service, |world, id, rollout| {
             for worker in 0..rollout.workers.len() {
-                if let Worker::Starting { task, slot } = rollout.workers[worker].clone()
+                if let UpdateWorker::Starting { task, slot } = rollout.workers[worker].clone()
                     && !world.is_delayed(&task)
                 {
                     if rollout.made.contains_key(&task) {
-                        rollout.workers[worker] = Worker::Rising { task, slot };
+                        rollout.workers[worker] = UpdateWorker::Rising { task, slot };
                         world.has_it_risen(id, rollout, worker);
                     } else {
                         world.slot_is_done(id, rollout, worker);
@@ -245,7 +245,7 @@ impl World {
     }
 
     fn has_it_risen(&mut self, id: &Id, rollout: &mut Rollout, worker: usize) {
-        let Worker::Rising { task, slot } = rollout.workers[worker].clone() else { return };
+        let UpdateWorker::Rising { task, slot } = rollout.workers[worker].clone() else { return };
         let state = self.tasks.get(&task).map_or(State::Remove, |task| task.state);
         if state < State::Running {
             return;

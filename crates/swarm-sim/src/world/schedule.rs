@@ -9,7 +9,7 @@ use super::{Timer, World};
 
 /// The reason why a node is unsuitable for a task, in the order of the engine's filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum No {
+enum Unsuitable {
     NotReady,
     Resources,
     Plugin,
@@ -19,7 +19,7 @@ enum No {
     MaxReplicas,
 }
 
-impl No {
+impl Unsuitable {
     fn explain(self, nodes: usize) -> String {
         let on = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
         match self {
@@ -154,7 +154,7 @@ impl World {
 
 /// Returns the index of the node with the fewest tasks of the service, then with the fewest tasks overall.
 fn best(task: &Task, nodes: &[&Node], loads: &[NodeLoad], own: &[u64]) -> Result<usize, String> {
-    let mut refused: BTreeMap<No, usize> = BTreeMap::new();
+    let mut refused: BTreeMap<Unsuitable, usize> = BTreeMap::new();
     let mut best: Option<(u64, usize, usize)> = None;
     for (at, node) in nodes.iter().enumerate() {
         if let Some(no) = refuses(node, &loads[at], own[at], &task.spec) {
@@ -181,30 +181,30 @@ fn fits(node: &Id, task: &Task, nodes: &[&Node], loads: &[NodeLoad], own: &[u64]
     }
 }
 
-fn refuses(node: &Node, load: &NodeLoad, own: u64, spec: &Spec) -> Option<No> {
+fn refuses(node: &Node, load: &NodeLoad, own: u64, spec: &Spec) -> Option<Unsuitable> {
     let (cpus, memory) = spec.reserved;
     if node.state != NodeState::Ready || node.availability != "active" {
-        return Some(No::NotReady);
+        return Some(Unsuitable::NotReady);
     }
     if load.cpus + cpus > node.cpus || load.memory + memory > node.memory {
-        return Some(No::Resources);
+        return Some(Unsuitable::Resources);
     }
     if needs_plugin(spec) {
-        return Some(No::Plugin);
+        return Some(Unsuitable::Plugin);
     }
     if !World::meets(node, &spec.constraints) {
-        return Some(No::Constraints);
+        return Some(Unsuitable::Constraints);
     }
     let arch = architecture(&node.architecture);
     let any =
         |(os, wished): &(String, String)| (os.is_empty() || os == "linux") && (wished.is_empty() || wished == arch);
     if !spec.platforms.is_empty() && !spec.platforms.iter().any(any) {
-        return Some(No::Platform);
+        return Some(Unsuitable::Platform);
     }
     if spec.ports.iter().any(|port| load.ports.contains(&key(port))) {
-        return Some(No::Port);
+        return Some(Unsuitable::Port);
     }
-    (spec.max_replicas > 0 && own >= spec.max_replicas).then_some(No::MaxReplicas)
+    (spec.max_replicas > 0 && own >= spec.max_replicas).then_some(Unsuitable::MaxReplicas)
 }
 
 impl NodeLoad {
@@ -234,8 +234,8 @@ fn needs_plugin(spec: &Spec) -> bool {
 }
 
 /// Explains why all nodes are unsuitable, the most frequent reason first.
-fn explain(refused: BTreeMap<No, usize>) -> String {
-    let mut all: Vec<(No, usize)> = refused.into_iter().collect();
+fn explain(refused: BTreeMap<Unsuitable, usize>) -> String {
+    let mut all: Vec<(Unsuitable, usize)> = refused.into_iter().collect();
     all.sort_by_key(|(_, nodes)| std::cmp::Reverse(*nodes));
     let mut text = String::new();
     for (no, nodes) in all {

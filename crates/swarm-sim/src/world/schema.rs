@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The condition for writing a member.
 #[derive(Clone, Copy)]
-pub(super) enum When {
+pub(super) enum WriteRule {
     /// Omitted if empty, zero, false or null.
     Some,
     /// Written if it was given and is not null.
@@ -30,29 +30,29 @@ pub(super) enum FieldShape {
 /// A member of a struct, with its condition, its type and the first API version that knows it.
 pub(super) struct Member {
     name: &'static str,
-    when: When,
+    when: WriteRule,
     holds: FieldShape,
     since: u32,
 }
 
-const fn member(name: &'static str, when: When, holds: FieldShape) -> Member {
+const fn member(name: &'static str, when: WriteRule, holds: FieldShape) -> Member {
     Member { name, when, holds, since: 0 }
 }
 
 const fn some(name: &'static str) -> Member {
-    member(name, When::Some, FieldShape::Any)
+    member(name, WriteRule::Some, FieldShape::Any)
 }
 
 const fn given(name: &'static str, holds: &'static [Member]) -> Member {
-    member(name, When::Given, FieldShape::One(holds))
+    member(name, WriteRule::Given, FieldShape::One(holds))
 }
 
 const fn list(name: &'static str, holds: &'static [Member]) -> Member {
-    member(name, When::Some, FieldShape::Many(holds))
+    member(name, WriteRule::Some, FieldShape::Many(holds))
 }
 
 const fn always(name: &'static str, default: &'static str) -> Member {
-    member(name, When::Always(default), FieldShape::Any)
+    member(name, WriteRule::Always(default), FieldShape::Any)
 }
 
 const fn since(minor: u32, mut member: Member) -> Member {
@@ -63,8 +63,8 @@ const fn since(minor: u32, mut member: Member) -> Member {
 pub(super) static SERVICE: &[Member] = &[
     some("Name"),
     always("Labels", "{}"),
-    member("TaskTemplate", When::Always("{}"), FieldShape::One(TEMPLATE)),
-    member("Mode", When::Always("{\"Replicated\":{\"Replicas\":1}}"), FieldShape::One(MODE)),
+    member("TaskTemplate", WriteRule::Always("{}"), FieldShape::One(TEMPLATE)),
+    member("Mode", WriteRule::Always("{\"Replicated\":{\"Replicas\":1}}"), FieldShape::One(MODE)),
     given("UpdateConfig", POLICY),
     given("RollbackConfig", POLICY),
     list("Networks", NETWORK),
@@ -83,7 +83,7 @@ static TEMPLATE: &[Member] = &[
 ];
 
 static MODE: &[Member] = &[
-    given("Replicated", &[member("Replicas", When::Always("1"), FieldShape::Any)]),
+    given("Replicated", &[member("Replicas", WriteRule::Always("1"), FieldShape::Any)]),
     given("Global", &[]),
     since(41, given("ReplicatedJob", &[always("MaxConcurrent", "1"), always("TotalCompletions", "1")])),
     since(41, given("GlobalJob", &[])),
@@ -100,13 +100,13 @@ static CONTAINER: &[Member] = &[
     some("User"),
     some("Groups"),
     given("Privileges", PRIVILEGES),
-    member("Init", When::Given, FieldShape::Any),
+    member("Init", WriteRule::Given, FieldShape::Any),
     some("StopSignal"),
     some("TTY"),
     some("OpenStdin"),
     some("ReadOnly"),
     list("Mounts", MOUNT),
-    member("StopGracePeriod", When::Given, FieldShape::Any),
+    member("StopGracePeriod", WriteRule::Given, FieldShape::Any),
     given("Healthcheck", HEALTH),
     some("Hosts"),
     given("DNSConfig", &[some("Nameservers"), some("Search"), some("Options")]),
@@ -117,12 +117,12 @@ static CONTAINER: &[Member] = &[
     since(41, some("CapabilityAdd")),
     since(41, some("CapabilityDrop")),
     since(41, list("Ulimits", &[some("Name"), some("Hard"), some("Soft")])),
-    since(46, member("OomScoreAdj", When::Some, FieldShape::Any)),
+    since(46, member("OomScoreAdj", WriteRule::Some, FieldShape::Any)),
 ];
 
 static PRIVILEGES: &[Member] = &[
     always("CredentialSpec", "null"),
-    member("SELinuxContext", When::Always("null"), FieldShape::One(LABELS)),
+    member("SELinuxContext", WriteRule::Always("null"), FieldShape::One(LABELS)),
     since(44, some("Seccomp")),
     since(44, some("AppArmor")),
     since(44, always("NoNewPrivileges", "false")),
@@ -167,9 +167,9 @@ static RESOURCES: &[Member] = &[
 
 static RESTART: &[Member] = &[
     always("Condition", "\"any\""),
-    member("Delay", When::Given, FieldShape::Any),
+    member("Delay", WriteRule::Given, FieldShape::Any),
     always("MaxAttempts", "0"),
-    member("Window", When::Given, FieldShape::Any),
+    member("Window", WriteRule::Given, FieldShape::Any),
 ];
 
 static PLACEMENT: &[Member] = &[
@@ -221,10 +221,10 @@ fn write(out: &mut String, members: &[Member], value: &Value, minor: u32, withou
         let there = value.get(member.name).filter(|value| !value.is_null());
         let default: Value;
         let value = match (member.when, there) {
-            (When::Some, Some(value)) if !is_empty(value) => value,
-            (When::Given, Some(value)) => value,
-            (When::Always(_), Some(value)) if *value != Value::String(String::new()) => value,
-            (When::Always(text), _) => {
+            (WriteRule::Some, Some(value)) if !is_empty(value) => value,
+            (WriteRule::Given, Some(value)) => value,
+            (WriteRule::Always(_), Some(value)) if *value != Value::String(String::new()) => value,
+            (WriteRule::Always(text), _) => {
                 default = serde_json::from_str(text).unwrap_or(Value::Null);
                 &default
             }

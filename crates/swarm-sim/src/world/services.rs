@@ -70,7 +70,7 @@ impl World {
             return Err(Refusal::rpc("AlreadyExists", text));
         }
         let id = self.dice.id();
-        let job = spec.mode.is_job().then_some(super::model::Job { iteration: 0, last: self.now });
+        let job = spec.mode.is_job().then_some(super::model::JobRun { iteration: 0, last: self.now });
         let service = Service {
             id: Id::clone(&id),
             index: self.bump(),
@@ -149,7 +149,7 @@ impl World {
             }
         }
         self.log.tell(self.now, "service", "update", id, told);
-        self.notes.push_back(super::Note::Service(Id::clone(id)));
+        self.notes.push_back(super::PendingEvent::Service(Id::clone(id)));
     }
 
     /// Replaces a service's whole spec, or rolls back to the previous one.

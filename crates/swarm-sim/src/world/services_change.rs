@@ -30,7 +30,7 @@ pub fn edit_service(world: &mut World, service: &str, image: Option<&str>, label
 /// A write that is applied after its request has failed.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Late {
+pub struct DelayedWrite {
     /// The kind of write: `service`, `service-create`, `config` or `config-create`.
     #[serde(rename = "late")]
     pub write: String,
@@ -46,7 +46,7 @@ pub struct Late {
     pub rollback: bool,
 }
 
-impl Late {
+impl DelayedWrite {
     /// Applies the write.
     ///
     /// # Errors

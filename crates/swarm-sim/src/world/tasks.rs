@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::model::{Id, MILLI, Slot, State, Task};
-use super::{Note, Timer, World};
+use super::{PendingEvent, Timer, World};
 
 /// Number of tasks kept per slot.
 const HISTORY: usize = 5;
@@ -17,7 +17,7 @@ impl World {
         task.index = index;
         task.updated = now;
         self.index = index;
-        self.notes.push_back(Note::Task(Id::clone(id)));
+        self.notes.push_back(PendingEvent::Task(Id::clone(id)));
     }
 
     /// Sets a task's state, message and error.

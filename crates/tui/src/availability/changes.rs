@@ -5,7 +5,7 @@ use crate::clusters::ClusterId;
 use crate::rollback_target::selected_service;
 use crate::screens::candidates::state as earlier;
 use crate::screens::change::query::shown;
-use crate::screens::change::state::{Shown, Stage, Stop};
+use crate::screens::change::state::{ChangeStage, ShownChange, StopRequest};
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
 use crate::screens::plan::state::{Freshness, PlanState};
@@ -13,34 +13,34 @@ use crate::selection::Selection;
 use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::change::Order;
 use pinnace_core::history::drift;
-use pinnace_core::history::{Answer, way_back};
+use pinnace_core::history::{TargetSearch, way_back};
 use pinnace_core::pins;
-use pinnace_core::plan::Action as Doing;
+use pinnace_core::plan::UnitAction as Doing;
 use pinnace_core::plan::{DriftResolution, Goal, RollbackChoice, Scope};
 use pinnace_core::swarm::Service;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 
 /// Returns the goal of a rollback here: on the history screen to the state before the selected change, else of
 /// the selected service or group.
-pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Reason> {
+pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Unavailable> {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
     let Some(Screen::History(_)) = state.screens.last() else {
         let (group, scope) = selection.planned()?;
         return Ok((cluster, Goal::Back { group, scope, to: None }));
     };
-    let change = selection.change.clone().ok_or(Reason::NoRow)?;
-    let group = selection.group.ok_or(Reason::NotHere)?;
-    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
+    let change = selection.change.clone().ok_or(Unavailable::NoRow)?;
+    let group = selection.group.ok_or(Unavailable::NotHere)?;
+    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Unavailable::Gone)?;
     let entry = world.history(&group).newest_first().find(|entry| entry.slot.change == change);
-    if !entry.ok_or(Reason::NoRow)?.slot.labels.state.is_terminal() {
-        return Err(Reason::Unfinished);
+    if !entry.ok_or(Unavailable::NoRow)?.slot.labels.state.is_terminal() {
+        return Err(Unavailable::Unfinished);
     }
     Ok((cluster, Goal::Back { group, scope: Scope::Group, to: Some(RollbackChoice::Change(change)) }))
 }
 
-pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
+pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
     if let Some(Screen::Change(_)) = state.screens.last() {
         return order(state, Order::PutBack);
     }
@@ -48,91 +48,91 @@ pub(crate) fn rollback(state: &State) -> Result<(), Reason> {
     if !matches!(goal, Goal::Back { scope: Scope::Service(_), .. }) {
         return Ok(());
     }
-    let (world, group, service) = selected_service(state).ok_or(Reason::Gone)?;
+    let (world, group, service) = selected_service(state).ok_or(Unavailable::Gone)?;
     match way_back(world, &group, service) {
-        Answer::NoWay => Err(Reason::NoWayBack),
-        Answer::Stands(change) => Err(Reason::WentBack(change)),
-        Answer::To(_) | Answer::Wants(_) => Ok(()),
+        TargetSearch::NoWay => Err(Unavailable::NoWayBack),
+        TargetSearch::Stands(change) => Err(Unavailable::WentBack(change)),
+        TargetSearch::To(_) | TargetSearch::Wants(_) => Ok(()),
     }
 }
 
 /// Returns the goal of resolving the drift of the selected service or group; an error if there is none.
-pub(crate) fn drift_goal(state: &State, how: DriftResolution) -> Result<(ClusterId, Goal), Reason> {
+pub(crate) fn drift_goal(state: &State, how: DriftResolution) -> Result<(ClusterId, Goal), Unavailable> {
     let selection = Selection::of(state);
     let (cluster, (group, scope)) = (selection.cluster, selection.planned()?);
-    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Reason::Gone)?;
-    let text = world.history(&group).pins().map_err(|_| Reason::Reading)?;
+    let world = state.clusters.get(cluster).map(|one| &one.world).ok_or(Unavailable::Gone)?;
+    let text = world.history(&group).pins().map_err(|_| Unavailable::Reading)?;
     let doc = text.map(pins::read).unwrap_or_default();
     let drifted = |service: &Service| scope.holds(service) && drift::of(world, &group, &doc, service).is_some();
     let any = world.members(&group).any(drifted);
-    if any { Ok((cluster, Goal::Drift { group, scope, how })) } else { Err(Reason::NoDrift) }
+    if any { Ok((cluster, Goal::Drift { group, scope, how })) } else { Err(Unavailable::NoDrift) }
 }
 
 /// Checks whether a rollback to the selected candidate is possible.
-pub(crate) fn on_earlier(state: &State) -> Result<(), Reason> {
-    let Some(Screen::Earlier(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
+pub(crate) fn on_earlier(state: &State) -> Result<(), Unavailable> {
+    let Some(Screen::Earlier(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
     earlier::goal(screen).map(drop)
 }
 
 /// Checks whether the pins of the selected group can be opened.
-pub(crate) fn pins_of(state: &State) -> Result<(), Reason> {
+pub(crate) fn pins_of(state: &State) -> Result<(), Unavailable> {
     if matches!(state.screens.last(), Some(Screen::Pins(_))) {
-        return Err(Reason::NotHere);
+        return Err(Unavailable::NotHere);
     }
     has_members(state)
 }
 
 /// Checks whether the group that a plan would be made for has services.
-fn has_members(state: &State) -> Result<(), Reason> {
+fn has_members(state: &State) -> Result<(), Unavailable> {
     let selection = Selection::of(state);
     let (group, _) = selection.planned()?;
     let one = state.clusters.get(selection.cluster);
     let there = one.is_some_and(|one| one.world.members(&group).next().is_some());
-    if there { Ok(()) } else { Err(Reason::Gone) }
+    if there { Ok(()) } else { Err(Unavailable::Gone) }
 }
 
 /// Checks whether the selected service or group can be redeployed.
-pub(crate) fn redeploy(state: &State) -> Result<(), Reason> {
+pub(crate) fn redeploy(state: &State) -> Result<(), Unavailable> {
     has_members(state)
 }
 
 /// Checks whether an action is possible on the pins screen.
-pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Reason> {
-    let Some(Screen::Pins(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
-    let text = screen.text.as_ref().ok_or(Reason::Reading)?;
+pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Unavailable> {
+    let Some(Screen::Pins(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
+    let text = screen.text.as_ref().ok_or(Unavailable::Reading)?;
     match action {
-        Action::Revert if !text.is_edited() => Err(Reason::NotEdited),
-        Action::Complete if screen.mode != PinsMode::Editing => Err(Reason::NotHere),
-        Action::Complete if under_cursor(text).is_none() => Err(Reason::NoImage),
+        Action::Revert if !text.is_edited() => Err(Unavailable::NotEdited),
+        Action::Complete if screen.mode != PinsMode::Editing => Err(Unavailable::NotHere),
+        Action::Complete if under_cursor(text).is_none() => Err(Unavailable::NoImage),
         Action::NextTrouble | Action::PreviousTrouble | Action::Details if text.placed.is_empty() => {
-            Err(Reason::NothingWrong)
+            Err(Unavailable::NothingWrong)
         }
         _ => Ok(()),
     }
 }
 
 /// Checks whether an action is possible on the plan screen.
-pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Result<(), Reason> {
+pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Result<(), Unavailable> {
     let plan = &screen.shown.plan;
     match action {
         Action::Apply => {
-            crate::screens::plan::query::obstacle(state, screen).map_or(Ok(()), |why| Err(Reason::Obstacle(why)))
+            crate::screens::plan::query::obstacle(state, screen).map_or(Ok(()), |why| Err(Unavailable::Obstacle(why)))
         }
-        Action::Acknowledge if plan.warnings() == 0 => Err(Reason::NoWarnings),
-        Action::Unchecked if plan.unchecked().next().is_none() => Err(Reason::Checked),
-        Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Reason::NothingWrong),
-        Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Reason::NoRedeploy),
-        Action::SavePlan if is_read_only(state, screen.cluster) => Err(Reason::ReadOnly),
-        Action::SavePlan if screen.fresh != Freshness::Equal => Err(Reason::NotEqual),
-        Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Reason::NotEqual),
+        Action::Acknowledge if plan.warnings() == 0 => Err(Unavailable::NoWarnings),
+        Action::Unchecked if plan.unchecked().next().is_none() => Err(Unavailable::Checked),
+        Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Unavailable::NothingWrong),
+        Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Unavailable::NoRedeploy),
+        Action::SavePlan if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
+        Action::SavePlan if screen.fresh != Freshness::Equal => Err(Unavailable::NotEqual),
+        Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Unavailable::NotEqual),
         Action::StepMode | Action::Copy | Action::Credentials | Action::StartFirst | Action::Reason
             if plan.active().next().is_none() =>
         {
-            Err(Reason::NothingPlanned)
+            Err(Unavailable::NothingPlanned)
         }
         Action::MoveUnitDown | Action::MoveUnitUp => {
             let moves = plan.units.iter().filter(|unit| unit.action != Doing::None).count();
-            if moves > 1 { Ok(()) } else { Err(Reason::NothingPlanned) }
+            if moves > 1 { Ok(()) } else { Err(Unavailable::NothingPlanned) }
         }
         _ => Ok(()),
     }
@@ -144,49 +144,51 @@ fn is_read_only(state: &State, cluster: ClusterId) -> bool {
 }
 
 /// Checks whether an action is possible on the change screen.
-pub(crate) fn on_change(state: &State, action: Action) -> Result<(), Reason> {
+pub(crate) fn on_change(state: &State, action: Action) -> Result<(), Unavailable> {
     match action {
         Action::ContinuePastFailure | Action::ResumeContinue => order(state, Order::Continue),
         Action::ResumeLeave => order(state, Order::Leave),
         Action::Stop => order(state, Order::Stop),
         Action::NextTrouble | Action::PreviousTrouble => {
             let failed = here(state)?.progress.units.iter().any(|unit| unit.failure.is_some());
-            if failed { Ok(()) } else { Err(Reason::NothingWrong) }
+            if failed { Ok(()) } else { Err(Unavailable::NothingWrong) }
         }
         Action::Details => here(state).map(|_| ()),
         _ => Ok(()),
     }
 }
 
-fn here(state: &State) -> Result<Shown<'_>, Reason> {
-    let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
-    shown(state, screen).ok_or(Reason::Reading)
+fn here(state: &State) -> Result<ShownChange<'_>, Unavailable> {
+    let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
+    shown(state, screen).ok_or(Unavailable::Reading)
 }
 
 /// Checks whether the change on the screen can take an order now.
-fn order(state: &State, order: Order) -> Result<(), Reason> {
-    let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
+fn order(state: &State, order: Order) -> Result<(), Unavailable> {
+    let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
     let seen = here(state)?;
     if seen.is_left_open() {
         return match order {
-            _ if is_read_only(state, screen.cluster) => Err(Reason::ReadOnly),
-            Order::Stop => Err(Reason::NotOurs),
-            _ if seen.plan.is_none() => Err(Reason::Reading),
+            _ if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
+            Order::Stop => Err(Unavailable::NotOurs),
+            _ if seen.plan.is_none() => Err(Unavailable::Reading),
             _ => Ok(()),
         };
     }
     let stop = match seen.stage {
-        Some(Stage::Claiming | Stage::TakingOver { .. }) => return Err(Reason::Starting),
-        Some(Stage::Running { stop, .. }) if seen.progress.ended.is_none() => *stop,
-        Some(Stage::Running { .. } | Stage::Refused { .. } | Stage::Over { .. }) | None => return Err(Reason::Over),
+        Some(ChangeStage::Claiming | ChangeStage::TakingOver { .. }) => return Err(Unavailable::Starting),
+        Some(ChangeStage::Running { stop, .. }) if seen.progress.ended.is_none() => *stop,
+        Some(ChangeStage::Running { .. } | ChangeStage::Refused { .. } | ChangeStage::Over { .. }) | None => {
+            return Err(Unavailable::Over);
+        }
     };
     let asking = seen.progress.asking.as_ref();
     match order {
-        Order::Stop if asking.is_some() => Err(Reason::Asking),
-        Order::Stop if stop == Stop::GivenUp => Err(Reason::Over),
-        Order::PutBack if asking.is_none() && seen.progress.going_back => Err(Reason::GoingBack),
+        Order::Stop if asking.is_some() => Err(Unavailable::Asking),
+        Order::Stop if stop == StopRequest::GivenUp => Err(Unavailable::Over),
+        Order::PutBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::GoingBack),
         Order::Stop | Order::PutBack => Ok(()),
         _ if asking.is_some_and(|question| question.choices().contains(&order)) => Ok(()),
-        _ => Err(Reason::NotAsking),
+        _ => Err(Unavailable::NotAsking),
     }
 }

@@ -90,7 +90,7 @@ impl Key {
         }
     }
 
-    /// Returns whether the key reaches [`crate::action::Context::Global`] from a text: one with ctrl or alt, a
+    /// Returns whether the key reaches [`crate::action::KeyContext::Global`] from a text: one with ctrl or alt, a
     /// function key, or esc.
     pub(crate) fn leaves_text(self) -> bool {
         self.ctrl || self.alt || matches!(self.code, Code::Function(_) | Code::Esc)
@@ -281,7 +281,7 @@ impl Keys {
         self.0.len() > keys.len() && self.0.starts_with(keys)
     }
 
-    /// Returns whether the sequence reaches [`crate::action::Context::Global`] from a text.
+    /// Returns whether the sequence reaches [`crate::action::KeyContext::Global`] from a text.
     pub(crate) fn leaves_text(&self) -> bool {
         self.0.first().is_some_and(|key| key.leaves_text())
     }

@@ -9,7 +9,7 @@ use super::key::{Key, Keys};
 use super::layers::{Layer, Shelf};
 use super::nearest::did_you_mean;
 use super::text::{Entry, Place, Text, Warning, in_order};
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 
 /// The value in a file that removes the binding of a key.
 const UNBOUND: &str = "none";
@@ -18,15 +18,15 @@ const UNBOUND: &str = "none";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap {
     name: String,
-    rows: Vec<Row>,
+    rows: Vec<BindingRow>,
     /// The rows that each context reaches, by their index in `rows`; kept, as every frame and key asks for them.
-    reached: BTreeMap<Context, Vec<usize>>,
+    reached: BTreeMap<KeyContext, Vec<usize>>,
 }
 
 /// One binding with the position it was read from; without an action, the keys are unbound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Row {
-    context: Context,
+struct BindingRow {
+    context: KeyContext,
     keys: Keys,
     action: Option<Action>,
     at: Place,
@@ -35,8 +35,8 @@ struct Row {
 /// A binding that is active in a context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Binding<'m> {
-    /// The section of the binding: the context asked for, the one below it, or [`Context::Global`].
-    pub context: Context,
+    /// The section of the binding: the context asked for, the one below it, or [`KeyContext::Global`].
+    pub context: KeyContext,
     /// The keys to press.
     pub keys: &'m Keys,
     /// The action that the keys run.
@@ -64,7 +64,7 @@ impl Keymap {
         for layer in &layers {
             map.overlay(layer, &mut warnings);
         }
-        map.reached = Context::ALL.iter().map(|context| (*context, map.find_reached(*context))).collect();
+        map.reached = KeyContext::ALL.iter().map(|context| (*context, map.find_reached(*context))).collect();
         let newest = layers.last().map_or("", |layer| layer.text.file);
         warnings.extend(map.collisions(newest));
         (map, warnings)
@@ -81,9 +81,9 @@ impl Keymap {
     }
 
     /// Looks up the keys pressed so far in a context. The section of the context goes before `[global]`.
-    pub(crate) fn lookup(&self, context: Context, pressed: &[Key]) -> KeyMatch {
+    pub(crate) fn lookup(&self, context: KeyContext, pressed: &[Key]) -> KeyMatch {
         let bindings = self.bindings_for(context);
-        for section in [Some(context), context.under(), Some(Context::Global)].into_iter().flatten() {
+        for section in [Some(context), context.under(), Some(KeyContext::Global)].into_iter().flatten() {
             let mut own = bindings.iter().filter(|binding| binding.context == section);
             if let Some(found) = own.clone().find(|binding| binding.keys.as_slice() == pressed) {
                 return KeyMatch::Run(found.action);
@@ -97,14 +97,14 @@ impl Keymap {
 
     /// Lists the bindings active in a context: those of its section in file order, then the inherited ones that
     /// it does not override.
-    pub fn bindings_for(&self, context: Context) -> Vec<Binding<'_>> {
+    pub fn bindings_for(&self, context: KeyContext) -> Vec<Binding<'_>> {
         self.reachable(context)
             .filter_map(|row| row.action.map(|action| Binding { context: row.context, keys: &row.keys, action }))
             .collect()
     }
 
     /// Lists each action available in a context once, with all its keys, for footer and help.
-    pub fn actions_for(&self, context: Context) -> Vec<(Action, Vec<&Keys>)> {
+    pub fn actions_for(&self, context: KeyContext) -> Vec<(Action, Vec<&Keys>)> {
         let mut actions: Vec<(Action, Vec<&Keys>)> = Vec::new();
         for binding in self.bindings_for(context) {
             match actions.iter_mut().find(|(action, _)| *action == binding.action) {
@@ -116,28 +116,28 @@ impl Keymap {
     }
 
     /// Returns the first keys for an action in a context, which are the ones to show.
-    pub fn keys_for(&self, context: Context, action: Action) -> Option<&Keys> {
+    pub fn keys_for(&self, context: KeyContext, action: Action) -> Option<&Keys> {
         self.reachable(context).find(|row| row.action == Some(action)).map(|row| &row.keys)
     }
 
     /// Returns the rows that a context reaches: those of its section, of the section below it, and of `[global]`.
-    fn reachable(&self, context: Context) -> impl Iterator<Item = &Row> {
+    fn reachable(&self, context: KeyContext) -> impl Iterator<Item = &BindingRow> {
         self.reached.get(&context).into_iter().flatten().filter_map(|index| self.rows.get(*index))
     }
 
     /// Finds the rows of the section itself, of the section below it, and of `[global]`, in this order. An
     /// inherited row is left out if its keys are already bound or unbound, or are read as text.
-    fn find_reached(&self, context: Context) -> Vec<usize> {
-        let global = (context != Context::Global).then_some(Context::Global);
+    fn find_reached(&self, context: KeyContext) -> Vec<usize> {
+        let global = (context != KeyContext::Global).then_some(KeyContext::Global);
         let mut taken = BTreeSet::new();
         let mut reached = Vec::new();
         for section in [Some(context), context.under(), global].into_iter().flatten() {
             let is_read_as_text =
-                |row: &Row| section == Context::Global && context.takes_text() && !row.keys.leaves_text();
+                |row: &BindingRow| section == KeyContext::Global && context.takes_text() && !row.keys.leaves_text();
             let found = self.rows.iter().enumerate().filter(|(_, row)| {
                 row.context == section && !taken.contains(&row.keys) && (section == context || !is_read_as_text(row))
             });
-            let found: Vec<(usize, &Row)> = found.collect();
+            let found: Vec<(usize, &BindingRow)> = found.collect();
             taken.extend(found.iter().map(|(_, row)| &row.keys));
             reached.extend(found.iter().map(|(index, _)| *index));
         }
@@ -150,9 +150,9 @@ impl Keymap {
             if section.key == "inherits" {
                 continue;
             }
-            let Some(context) = Context::from_name(section.key) else {
+            let Some(context) = KeyContext::from_name(section.key) else {
                 let message = format!("unknown section `{}`", section.key);
-                let known = Context::names().chain(["inherits"]);
+                let known = KeyContext::names().chain(["inherits"]);
                 warnings.push(text.warning(&section.key_span, message, did_you_mean(section.key, known)));
                 continue;
             };
@@ -172,8 +172,8 @@ impl Keymap {
     /// Lays one binding over the existing ones.
     ///
     /// A new key for an action goes before the action's older keys, so that the user's key is the one shown.
-    fn insert(&mut self, row: Row) -> Result<(), Warning> {
-        let same = |old: &Row| old.context == row.context && old.keys == row.keys;
+    fn insert(&mut self, row: BindingRow) -> Result<(), Warning> {
+        let same = |old: &BindingRow| old.context == row.context && old.keys == row.keys;
         if let Some(old) = self.rows.iter_mut().find(|old| same(old)) {
             if old.at.file == row.at.file {
                 let message = format!("`{}` stands twice in [{}]", row.keys, row.context);
@@ -186,23 +186,24 @@ impl Keymap {
             let message = format!("`{}` is not bound in [{}]", row.keys, row.context);
             return Err(row.at.warning(message, None));
         }
-        let older = |old: &Row| old.context == row.context && old.action == row.action && old.at.file != row.at.file;
+        let older =
+            |old: &BindingRow| old.context == row.context && old.action == row.action && old.at.file != row.at.file;
         let at = self.rows.iter().position(older).unwrap_or(self.rows.len());
         self.rows.insert(at, row);
         Ok(())
     }
 
-    fn is_bound_below(&self, context: Context, keys: &Keys) -> bool {
-        let below = [context.under(), Some(Context::Global)];
+    fn is_bound_below(&self, context: KeyContext, keys: &Keys) -> bool {
+        let below = [context.under(), Some(KeyContext::Global)];
         self.rows.iter().any(|row| below.contains(&Some(row.context)) && row.keys == *keys)
     }
 
     /// Finds bindings that make a longer one unreachable; each pair once, at its position in the newest file.
     fn collisions(&self, newest: &str) -> Vec<Warning> {
         let mut warnings: Vec<Warning> = Vec::new();
-        for context in Context::ALL {
-            let bound: Vec<&Row> = self.reachable(*context).filter(|row| row.action.is_some()).collect();
-            let sequences: Vec<&&Row> = bound.iter().filter(|row| row.keys.as_slice().len() > 1).collect();
+        for context in KeyContext::ALL {
+            let bound: Vec<&BindingRow> = self.reachable(*context).filter(|row| row.action.is_some()).collect();
+            let sequences: Vec<&&BindingRow> = bound.iter().filter(|row| row.keys.as_slice().len() > 1).collect();
             for short in &bound {
                 for long in sequences.iter().filter(|long| long.keys.goes_on_after(short.keys.as_slice())) {
                     let warning = collision(short, long, newest);
@@ -218,8 +219,8 @@ impl Keymap {
 
 /// Reports which of two bindings is unreachable: the longer one, unless it belongs to a screen and the shorter
 /// one is global.
-fn collision(short: &Row, long: &Row, newest: &str) -> Warning {
-    let own_is_longer = short.context == Context::Global && long.context != Context::Global;
+fn collision(short: &BindingRow, long: &BindingRow, newest: &str) -> Warning {
+    let own_is_longer = short.context == KeyContext::Global && long.context != KeyContext::Global;
     let (lost, kept) = if own_is_longer { (short, long) } else { (long, short) };
     let message =
         format!("`{}` in [{}] cannot be reached beside `{}` in [{}]", lost.keys, lost.context, kept.keys, kept.context);
@@ -228,7 +229,7 @@ fn collision(short: &Row, long: &Row, newest: &str) -> Warning {
 }
 
 /// Reads one binding of a section.
-fn row(text: &Text<'_>, context: Context, entry: &Entry<'_, '_>) -> Result<Row, Warning> {
+fn row(text: &Text<'_>, context: KeyContext, entry: &Entry<'_, '_>) -> Result<BindingRow, Warning> {
     let keys: Keys = entry.key.parse().map_err(|error: super::KeyError| {
         // The position is inside the quotes; bare keys have none.
         let quote = usize::from(entry.key_span.len() > entry.key.len());
@@ -247,7 +248,7 @@ fn row(text: &Text<'_>, context: Context, entry: &Entry<'_, '_>) -> Result<Row, 
         }
     };
     let at = text.place(entry.key_span.start);
-    Ok(Row { context, keys, action, at })
+    Ok(BindingRow { context, keys, action, at })
 }
 
 /// The keymap that all others inherit from.

@@ -4,7 +4,7 @@ fn keymap(text: &str) -> (Keymap, Vec<Warning>) {
     Keymap::load("mine", &[Text { file: "keymaps/mine.toml", text }])
 }
 
-fn press(map: &Keymap, context: Context, keys: &str) -> KeyMatch {
+fn press(map: &Keymap, context: KeyContext, keys: &str) -> KeyMatch {
     map.lookup(context, keys.parse::<Keys>().unwrap().as_slice())
 }
 
@@ -14,10 +14,10 @@ fn shipped_keymaps_have_no_warnings_and_bind_every_action() {
         let (map, warnings) = Keymap::load(name, &[]);
         assert_eq!(warnings, [], "{name}");
         for action in Action::ALL {
-            let bound = Context::ALL.iter().any(|context| map.keys_for(*context, *action).is_some());
+            let bound = KeyContext::ALL.iter().any(|context| map.keys_for(*context, *action).is_some());
             assert!(bound, "{name}: {action}");
         }
-        for context in Context::ALL {
+        for context in KeyContext::ALL {
             assert_ne!(press(&map, *context, "ctrl-c"), KeyMatch::None, "{name}: a way out of {context}");
             let shown = map.actions_for(*context).len();
             assert!(shown > 5, "{name}: {context}");
@@ -31,33 +31,33 @@ fn keys_run_wait_or_do_nothing() {
     use KeyMatch::{None, Pending, Run};
     let (map, _) = Keymap::load("default", &[]);
     for (context, keys, expected) in [
-        (Context::Fleet, "R", Run(Action::Rollback)),
-        (Context::Fleet, "g", Pending),
-        (Context::Fleet, "g g", Run(Action::Top)),
-        (Context::Fleet, "g x", None),
-        (Context::Fleet, "z", Pending),
-        (Context::Fleet, "esc", Run(Action::ClearFilter)),
-        (Context::Service, "esc", Run(Action::Back)),
-        (Context::Help, "q", Run(Action::Back)),
-        (Context::Plan, "q", Run(Action::Quit)),
-        (Context::Ask, "R", Run(Action::ResumePutBack)),
-        (Context::Editor, "q", None),
-        (Context::Editor, "g", None),
-        (Context::Editor, "tab", Run(Action::Complete)),
-        (Context::Editor, "shift-tab", None),
-        (Context::Complete, "tab", Run(Action::Open)),
-        (Context::Complete, "esc", Run(Action::Back)),
-        (Context::Complete, "ctrl-u", Run(Action::DeleteLine)),
-        (Context::Complete, "backspace", Run(Action::DeleteBack)),
-        (Context::Complete, "ctrl-l", Run(Action::Redraw)),
-        (Context::Complete, "q", None),
-        (Context::Editor, "f1", Run(Action::Help)),
-        (Context::Editor, "ctrl-c", Run(Action::ForceQuit)),
-        (Context::Editor, "ctrl-u", Run(Action::DeleteLine)),
-        (Context::Editor, "esc", Run(Action::LeaveText)),
-        (Context::Prompt, "down", Run(Action::Down)),
-        (Context::Palette, "down", Run(Action::Down)),
-        (Context::Palette, ":", None),
+        (KeyContext::Fleet, "R", Run(Action::Rollback)),
+        (KeyContext::Fleet, "g", Pending),
+        (KeyContext::Fleet, "g g", Run(Action::Top)),
+        (KeyContext::Fleet, "g x", None),
+        (KeyContext::Fleet, "z", Pending),
+        (KeyContext::Fleet, "esc", Run(Action::ClearFilter)),
+        (KeyContext::Service, "esc", Run(Action::Back)),
+        (KeyContext::Help, "q", Run(Action::Back)),
+        (KeyContext::Plan, "q", Run(Action::Quit)),
+        (KeyContext::Ask, "R", Run(Action::ResumePutBack)),
+        (KeyContext::Editor, "q", None),
+        (KeyContext::Editor, "g", None),
+        (KeyContext::Editor, "tab", Run(Action::Complete)),
+        (KeyContext::Editor, "shift-tab", None),
+        (KeyContext::Complete, "tab", Run(Action::Open)),
+        (KeyContext::Complete, "esc", Run(Action::Back)),
+        (KeyContext::Complete, "ctrl-u", Run(Action::DeleteLine)),
+        (KeyContext::Complete, "backspace", Run(Action::DeleteBack)),
+        (KeyContext::Complete, "ctrl-l", Run(Action::Redraw)),
+        (KeyContext::Complete, "q", None),
+        (KeyContext::Editor, "f1", Run(Action::Help)),
+        (KeyContext::Editor, "ctrl-c", Run(Action::ForceQuit)),
+        (KeyContext::Editor, "ctrl-u", Run(Action::DeleteLine)),
+        (KeyContext::Editor, "esc", Run(Action::LeaveText)),
+        (KeyContext::Prompt, "down", Run(Action::Down)),
+        (KeyContext::Palette, "down", Run(Action::Down)),
+        (KeyContext::Palette, ":", None),
     ] {
         assert_eq!(press(&map, context, keys), expected, "{context} {keys}");
     }
@@ -67,7 +67,7 @@ fn keys_run_wait_or_do_nothing() {
 fn footers_keep_the_order_of_the_file() {
     use Action::{Acknowledge, Apply, MoveUnitDown, MoveUnitUp, StepMode, Unchecked};
     let (map, _) = Keymap::load("default", &[]);
-    let shown: Vec<_> = map.actions_for(Context::Plan).into_iter().take(6).map(|(action, _)| action).collect();
+    let shown: Vec<_> = map.actions_for(KeyContext::Plan).into_iter().take(6).map(|(action, _)| action).collect();
     assert_eq!(shown, [Apply, Acknowledge, Unchecked, StepMode, MoveUnitDown, MoveUnitUp]);
 }
 
@@ -77,28 +77,28 @@ fn a_users_file_is_laid_over_the_preset() {
         "[global]\nq = \"none\"\n[fleet]\n\"ctrl-o\" = \"rollback\"\n\"f9\" = \"rollback\"\nm = \"none\"\np = \"plan\"\n",
     );
     assert_eq!(warnings, []);
-    assert_eq!(press(&map, Context::Fleet, "q"), KeyMatch::None);
-    assert_eq!(press(&map, Context::Help, "q"), KeyMatch::Run(Action::Back));
-    assert_eq!(press(&map, Context::Fleet, "m"), KeyMatch::None);
-    assert_eq!(press(&map, Context::Plan, "m"), KeyMatch::Run(Action::Messages));
-    assert_eq!(press(&map, Context::Fleet, "p"), KeyMatch::Run(Action::Plan));
-    let (first, keys) = map.actions_for(Context::Fleet).remove(0);
+    assert_eq!(press(&map, KeyContext::Fleet, "q"), KeyMatch::None);
+    assert_eq!(press(&map, KeyContext::Help, "q"), KeyMatch::Run(Action::Back));
+    assert_eq!(press(&map, KeyContext::Fleet, "m"), KeyMatch::None);
+    assert_eq!(press(&map, KeyContext::Plan, "m"), KeyMatch::Run(Action::Messages));
+    assert_eq!(press(&map, KeyContext::Fleet, "p"), KeyMatch::Run(Action::Plan));
+    let (first, keys) = map.actions_for(KeyContext::Fleet).remove(0);
     let keys: Vec<_> = keys.iter().map(ToString::to_string).collect();
     assert_eq!((first, keys.join(", ")), (Action::Rollback, "ctrl-o, f9, R".to_owned()));
-    assert_eq!(map.keys_for(Context::Fleet, Action::Pins), None);
-    assert_eq!(map.keys_for(Context::Fleet, Action::Help).unwrap().to_string(), "?");
+    assert_eq!(map.keys_for(KeyContext::Fleet, Action::Pins), None);
+    assert_eq!(map.keys_for(KeyContext::Fleet, Action::Help).unwrap().to_string(), "?");
 }
 
 #[test]
 fn nothing_is_inherited_when_asked() {
     let (map, warnings) = keymap("[complete]\nctrl-u = \"none\"\n");
     assert_eq!(
-        (press(&map, Context::Complete, "ctrl-u"), warnings),
+        (press(&map, KeyContext::Complete, "ctrl-u"), warnings),
         (KeyMatch::None, vec![]),
         "of what lies under it too"
     );
     let (map, warnings) = keymap("inherits = \"none\"\n[global]\nx = \"quit\"\n");
-    assert_eq!((map.bindings_for(Context::Fleet).len(), warnings), (1, vec![]));
+    assert_eq!((map.bindings_for(KeyContext::Fleet).len(), warnings), (1, vec![]));
 }
 
 #[test]
@@ -129,13 +129,13 @@ fn slips_are_warned_of_at_their_place_and_the_rest_stays() {
         let hint = hint.map_or(String::new(), |hint| format!("\nhint: {hint}"));
         let all: Vec<_> = warnings.iter().map(ToString::to_string).collect();
         assert_eq!(all, [format!("{mine}:{place}: {message}{hint}")]);
-        assert_eq!(press(&map, Context::Fleet, "R"), KeyMatch::Run(Action::Rollback));
+        assert_eq!(press(&map, KeyContext::Fleet, "R"), KeyMatch::Run(Action::Rollback));
     }
 }
 
 #[test]
 fn a_broken_line_loses_only_itself() {
     let (map, warnings) = keymap("[fleet]\n? = \"logs\"\n\"f7\" = \"logs\"\n");
-    assert_eq!(press(&map, Context::Fleet, "f7"), KeyMatch::Run(Action::Logs));
+    assert_eq!(press(&map, KeyContext::Fleet, "f7"), KeyMatch::Run(Action::Logs));
     assert!(!warnings.is_empty() && warnings.iter().all(|warning| warning.line == 2), "{warnings:?}");
 }

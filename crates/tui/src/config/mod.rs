@@ -14,10 +14,10 @@ mod settings;
 mod text;
 mod theme;
 
-pub use crate::action::{Action, Context};
+pub use crate::action::{Action, KeyContext};
 pub use key::{Key, KeyError, Keys};
 pub use keymap::{Binding, KeyMatch, Keymap};
-pub use settings::{Available, Cluster, EndpointSetting, JournalStore, Manifest, ManifestSource, Settings};
+pub use settings::{Available, ClusterSettings, EndpointSetting, JournalStore, Manifest, ManifestSource, Settings};
 pub use text::{Text, Warning};
 pub use theme::{ColorDepth, Role, Theme};
 
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!((warnings[3].file.as_str(), warnings[3].line), ("contracts/api.toml", 2));
         assert!(config.contracts.get("api").is_err() && config.contracts.get("service").is_ok());
         let pressed: Keys = "X".parse().unwrap();
-        let found = config.keymap.lookup(Context::Fleet, pressed.as_slice());
+        let found = config.keymap.lookup(KeyContext::Fleet, pressed.as_slice());
         assert_eq!(found, KeyMatch::Run(Action::Logs), "emacs stands on the user's default");
         assert_eq!(config.theme.style(Role::Dim).fg, Some(ratatui::style::Color::Indexed(8)));
         let plain = config.for_depth(ColorDepth::None);

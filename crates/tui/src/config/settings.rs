@@ -59,7 +59,7 @@ pub struct Settings {
     /// The base images of images that do not name theirs, by repository as references write it.
     pub bases: BTreeMap<String, String>,
     /// The clusters, in file order.
-    pub clusters: Vec<Cluster>,
+    pub clusters: Vec<ClusterSettings>,
 }
 
 /// The store of the journal.
@@ -74,7 +74,7 @@ pub enum JournalStore {
 
 /// A Docker endpoint of the configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Cluster {
+pub struct ClusterSettings {
     /// The display name.
     pub name: String,
     /// The way to reach it.
@@ -212,7 +212,11 @@ impl Settings {
     }
 }
 
-fn cluster(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) -> Result<Cluster, Warning> {
+fn cluster(
+    reader: &Reader<'_>,
+    entry: &Entry<'_, '_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<ClusterSettings, Warning> {
     let text = &reader.text;
     let DeValue::Table(table) = entry.value else {
         return Err(entry.mistyped(text, "a table"));
@@ -248,7 +252,7 @@ fn cluster(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warnin
         (None, Some(context)) => EndpointSetting::Context(context),
         (None, None) => EndpointSetting::Context(name.clone()),
     };
-    Ok(Cluster { name, reach, read_only, protected })
+    Ok(ClusterSettings { name, reach, read_only, protected })
 }
 
 fn unknown_key(text: &Text<'_>, entry: &Entry<'_, '_>, known: &[&'static str]) -> Warning {

@@ -1,6 +1,6 @@
 //! Lists that are filtered by typing: commands and themes.
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 use pinnace_core::fuzzy::Fuzzy;
 
 use crate::availability::{available, available_under};
@@ -16,14 +16,14 @@ pub struct PaletteState {
     /// The index of the selected item among those that match.
     pub at: usize,
     /// All items, whether they match or not.
-    pub items: Vec<Item>,
+    pub items: Vec<PaletteItem>,
 }
 
 /// An item of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Item {
+pub struct PaletteItem {
     /// The effect of picking it.
-    pub pick: Pick,
+    pub pick: PaletteChoice,
     /// The name, as shown.
     pub name: String,
     /// The keys with the same effect.
@@ -36,7 +36,7 @@ pub struct Item {
 
 /// The effect of picking an item.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pick {
+pub enum PaletteChoice {
     /// Runs this action.
     Action(Action),
     /// Uses the theme of this name.
@@ -45,7 +45,7 @@ pub enum Pick {
 
 impl PaletteState {
     /// Returns the items that match the typed text, the best first.
-    pub fn matches(&self) -> Vec<&Item> {
+    pub fn matches(&self) -> Vec<&PaletteItem> {
         let mut fuzzy = Fuzzy::new(self.line.text());
         let mut found: Vec<_> = self.items.iter().filter_map(|item| Some((score(&mut fuzzy, item)?, item))).collect();
         // The sort is stable: items with equal scores keep their order.
@@ -54,7 +54,7 @@ impl PaletteState {
     }
 
     /// Returns the selected item.
-    pub fn chosen(&self) -> Option<&Item> {
+    pub fn chosen(&self) -> Option<&PaletteItem> {
         self.matches().get(self.at).copied()
     }
 }
@@ -64,8 +64,8 @@ pub(crate) fn commands(state: &State) -> PaletteState {
     let context = state.screen_context();
     let keymap = &state.config.keymap;
     let actions = keymap.actions_for(context).into_iter().filter(|(action, _)| is_command(*action));
-    let items = actions.map(|(action, keys)| Item {
-        pick: Pick::Action(action),
+    let items = actions.map(|(action, keys)| PaletteItem {
+        pick: PaletteChoice::Action(action),
         name: action.label().to_owned(),
         keys: keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         help: action.help().to_owned(),
@@ -76,8 +76,8 @@ pub(crate) fn commands(state: &State) -> PaletteState {
 
 /// Lists the themes, with the one in use selected.
 pub fn themes(state: &State) -> PaletteState {
-    let items = state.config.themes.iter().map(|theme| Item {
-        pick: Pick::Theme(theme.name().to_owned()),
+    let items = state.config.themes.iter().map(|theme| PaletteItem {
+        pick: PaletteChoice::Theme(theme.name().to_owned()),
         name: theme.name().to_owned(),
         keys: String::new(),
         help: String::new(),
@@ -136,7 +136,7 @@ pub(crate) fn help(state: &State) -> Vec<HelpLine> {
     let context = state.screen_context();
     let keymap = &state.config.keymap;
     let bindings = keymap.bindings_for(context);
-    let is_own = |action: Action| bindings.iter().any(|b| b.action == action && b.context != Context::Global);
+    let is_own = |action: Action| bindings.iter().any(|b| b.action == action && b.context != KeyContext::Global);
     let all = keymap.actions_for(context);
     let line = |(action, keys): &(Action, Vec<&crate::config::Keys>)| {
         let mut names = fitting(keys.iter().map(ToString::to_string));
@@ -152,7 +152,7 @@ pub(crate) fn help(state: &State) -> Vec<HelpLine> {
     };
     let mut lines = vec![HelpLine::Title(context.help())];
     lines.extend(all.iter().filter(|(action, _)| is_own(*action)).flat_map(line));
-    lines.push(HelpLine::Title(Context::Global.help()));
+    lines.push(HelpLine::Title(KeyContext::Global.help()));
     lines.extend(all.iter().filter(|(action, _)| !is_own(*action)).flat_map(line));
     lines
 }
@@ -185,10 +185,10 @@ fn folded(text: &str, room: usize) -> Vec<String> {
 }
 
 /// Scores an item: a match of the name ranks before a match of only the sentence.
-fn score(fuzzy: &mut Fuzzy, item: &Item) -> Option<(bool, u32)> {
+fn score(fuzzy: &mut Fuzzy, item: &PaletteItem) -> Option<(bool, u32)> {
     let action = match &item.pick {
-        Pick::Action(action) => action.name(),
-        Pick::Theme(name) => name,
+        PaletteChoice::Action(action) => action.name(),
+        PaletteChoice::Theme(name) => name,
     };
     let by_name = [item.name.as_str(), action].into_iter().filter_map(|text| fuzzy.score(text)).max();
     by_name.map(|score| (true, score)).or_else(|| fuzzy.score(&item.help).map(|score| (false, score)))

@@ -1,6 +1,6 @@
 //! The dialogs over a screen, and their state.
 
-use crate::action::Context;
+use crate::action::KeyContext;
 use pinnace_core::change::Order;
 
 use crate::dialogs::line::Line;
@@ -20,31 +20,31 @@ pub enum Dialog {
     /// The notices of this session.
     Messages(Scroll),
     /// A text in full, such as the cause of a failure.
-    Detail(Detail),
+    Detail(TextDialog),
     /// An input line.
     Prompt(Prompt),
     /// A question to confirm.
-    Ask(Question),
+    Ask(Confirmation),
     /// The form for a login to a registry.
     Login(Box<Login>),
 }
 
 impl Dialog {
     /// Returns the section of the keymap for this dialog.
-    pub fn context(&self) -> Context {
+    pub fn context(&self) -> KeyContext {
         match self {
-            Self::Help(_) | Self::Detail(_) => Context::Help,
-            Self::Palette(_) | Self::Themes(..) => Context::Palette,
-            Self::Messages(_) => Context::Messages,
-            Self::Prompt(_) | Self::Login(_) => Context::Prompt,
-            Self::Ask(_) => Context::Ask,
+            Self::Help(_) | Self::Detail(_) => KeyContext::Help,
+            Self::Palette(_) | Self::Themes(..) => KeyContext::Palette,
+            Self::Messages(_) => KeyContext::Messages,
+            Self::Prompt(_) | Self::Login(_) => KeyContext::Prompt,
+            Self::Ask(_) => KeyContext::Ask,
         }
     }
 }
 
 /// A text in full, in a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Detail {
+pub struct TextDialog {
     /// The title of the window.
     pub title: String,
     /// The lines of the text, before wrapping.
@@ -84,7 +84,7 @@ impl LineUse {
 
 /// A question that must be confirmed before an action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
+pub struct Confirmation {
     /// The action to confirm.
     pub what: Asked,
     /// The question, shown as the window's title.

@@ -2,9 +2,9 @@
 
 use crate::action::Action;
 use crate::dialogs::line::Line;
-use crate::dialogs::palette::{PaletteState, Pick};
+use crate::dialogs::palette::{PaletteChoice, PaletteState};
 use crate::dialogs::state::LineUse;
-use crate::dialogs::state::{Asked, Detail, Dialog, Prompt};
+use crate::dialogs::state::{Asked, Dialog, Prompt, TextDialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens;
@@ -153,13 +153,13 @@ fn pick(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         }
         return show_theme(state);
     }
-    let chosen: Option<Pick> = PaletteState::chosen(palette).map(|item| item.pick.clone());
+    let chosen: Option<PaletteChoice> = PaletteState::chosen(palette).map(|item| item.pick.clone());
     match chosen {
-        Some(Pick::Action(action)) => {
+        Some(PaletteChoice::Action(action)) => {
             state.modal = None;
             crate::update::try_run(state, action, effects);
         }
-        Some(Pick::Theme(_)) => state.modal = None,
+        Some(PaletteChoice::Theme(_)) => state.modal = None,
         None => {}
     }
 }
@@ -176,7 +176,7 @@ fn messages(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Details => {
             let lines = vec![notice.text, notice.hint].into_iter().filter(|line| !line.is_empty()).collect();
             let title = format!("{} at {}", notice.severity, notice.at.clock(state.offset));
-            state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
+            state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
         }
         Action::Copy => copy(state, notice.text, effects),
         _ => {}

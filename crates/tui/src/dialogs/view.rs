@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
 use crate::dialogs::palette::{HELP_KEYS, HelpLine, PaletteState, help};
-use crate::dialogs::state::{Detail, Dialog, Question};
+use crate::dialogs::state::{Confirmation, Dialog, TextDialog};
 use crate::state::{Scroll, State};
 use crate::update::PICKS;
 use crate::update::popup_page;
@@ -114,7 +114,7 @@ fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-fn text(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, detail: &Detail) {
+fn text(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, detail: &TextDialog) {
     let room = usize::from(area.width).saturating_sub(6);
     let lines: Vec<String> = detail.lines.iter().flat_map(|line| wrapped(line, room)).collect();
     let longest = lines.iter().map(|line| width(line)).max().unwrap_or(0).max(width(&detail.title) + 2);
@@ -125,7 +125,7 @@ fn text(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, detail:
     }
 }
 
-fn ask(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, question: &Question) {
+fn ask(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, question: &Confirmation) {
     let room = usize::from(area.width).saturating_sub(6);
     let lines: Vec<String> = question.lines.iter().flat_map(|line| wrapped(line, room)).collect();
     let longest = lines.iter().map(|line| width(line)).max().unwrap_or(0).max(width(&question.title) + 2);

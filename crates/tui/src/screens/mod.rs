@@ -10,7 +10,7 @@ pub mod pins;
 pub mod plan;
 pub mod service;
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 use crate::clusters::ClusterId;
 use crate::dialogs::palette::{is_motion, is_typing};
 use crate::dialogs::state::LineUse;
@@ -27,7 +27,7 @@ use crate::screens::service::state::ServiceState;
 use crate::selection::Selection;
 use crate::state::State;
 use pinnace_core::plan::{DriftResolution, Goal};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use std::collections::BTreeSet;
@@ -90,28 +90,33 @@ const EVERYWHERE: &[Action] = &[
 ];
 
 /// Lists the actions that only the screen of this context has, without cursor movement.
-const fn own(context: Context) -> &'static [Action] {
+const fn own(context: KeyContext) -> &'static [Action] {
     match context {
-        Context::Fleet => fleet::update::ACTIONS,
-        Context::Service => service::update::ACTIONS,
-        Context::Pins | Context::Editor | Context::Complete => pins::update::ACTIONS,
-        Context::Plan => plan::update::ACTIONS,
-        Context::Change => change::update::ACTIONS,
-        Context::History => history::update::ACTIONS,
-        Context::Earlier => candidates::update::ACTIONS,
-        Context::Logs => logs::update::ACTIONS,
-        Context::Image => image::update::ACTIONS,
-        Context::Messages | Context::Help | Context::Ask | Context::Prompt | Context::Palette | Context::Global => &[],
+        KeyContext::Fleet => fleet::update::ACTIONS,
+        KeyContext::Service => service::update::ACTIONS,
+        KeyContext::Pins | KeyContext::Editor | KeyContext::Complete => pins::update::ACTIONS,
+        KeyContext::Plan => plan::update::ACTIONS,
+        KeyContext::Change => change::update::ACTIONS,
+        KeyContext::History => history::update::ACTIONS,
+        KeyContext::Earlier => candidates::update::ACTIONS,
+        KeyContext::Logs => logs::update::ACTIONS,
+        KeyContext::Image => image::update::ACTIONS,
+        KeyContext::Messages
+        | KeyContext::Help
+        | KeyContext::Ask
+        | KeyContext::Prompt
+        | KeyContext::Palette
+        | KeyContext::Global => &[],
     }
 }
 
 /// Lists the actions that the screen of a context carries out, without cursor movement and typing.
-pub fn actions(context: Context) -> impl Iterator<Item = Action> {
+pub fn actions(context: KeyContext) -> impl Iterator<Item = Action> {
     own(context).iter().chain(EVERYWHERE).copied()
 }
 
 /// Returns whether the screen of a context can carry an action out in any state.
-pub(crate) fn carries_out(context: Context, action: Action) -> bool {
+pub(crate) fn carries_out(context: KeyContext, action: Action) -> bool {
     is_motion(action) || is_typing(action) || actions(context).any(|one| one == action)
 }
 
@@ -137,19 +142,19 @@ pub enum Screen {
 }
 
 /// Returns the keymap section of the top screen.
-pub(crate) fn context(state: &State) -> Context {
+pub(crate) fn context(state: &State) -> KeyContext {
     match state.screens.last() {
-        None => Context::Fleet,
-        Some(Screen::Service(_)) => Context::Service,
-        Some(Screen::History(_)) => Context::History,
-        Some(Screen::Logs(_)) => Context::Logs,
-        Some(Screen::Pins(pins)) if pins.mode == PinsMode::Editing && pins.complete.is_some() => Context::Complete,
-        Some(Screen::Pins(pins)) if pins.mode == PinsMode::Editing => Context::Editor,
-        Some(Screen::Pins(_)) => Context::Pins,
-        Some(Screen::Plan(_)) => Context::Plan,
-        Some(Screen::Change(_)) => Context::Change,
-        Some(Screen::Earlier(_)) => Context::Earlier,
-        Some(Screen::Image(_)) => Context::Image,
+        None => KeyContext::Fleet,
+        Some(Screen::Service(_)) => KeyContext::Service,
+        Some(Screen::History(_)) => KeyContext::History,
+        Some(Screen::Logs(_)) => KeyContext::Logs,
+        Some(Screen::Pins(pins)) if pins.mode == PinsMode::Editing && pins.complete.is_some() => KeyContext::Complete,
+        Some(Screen::Pins(pins)) if pins.mode == PinsMode::Editing => KeyContext::Editor,
+        Some(Screen::Pins(_)) => KeyContext::Pins,
+        Some(Screen::Plan(_)) => KeyContext::Plan,
+        Some(Screen::Change(_)) => KeyContext::Change,
+        Some(Screen::Earlier(_)) => KeyContext::Earlier,
+        Some(Screen::Image(_)) => KeyContext::Image,
     }
 }
 
@@ -225,7 +230,7 @@ fn of_group(state: &State, cluster: ClusterId, group: &GroupKey) -> Vec<String> 
 }
 
 /// Returns the queries for what the top screen needs and does not know yet: change records, images, tags.
-pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
     match state.screens.last() {
         None => fleet::query::wants(state),
         Some(Screen::Service(screen)) => service::query::wants(state, screen),
@@ -269,7 +274,7 @@ pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect
         Action::Pins => pins::update::open(state, effects),
         Action::Inspect => image::update::open(state),
         Action::Earlier => candidates::update::open(state),
-        Action::Rollback if context(state) != Context::Change => plan::update::open_back(state),
+        Action::Rollback if context(state) != KeyContext::Change => plan::update::open_back(state),
         Action::Redeploy => plan::update::open_redeploy(state),
         Action::ToPin => plan::update::open_drift(state, DriftResolution::Back),
         Action::AcceptDrift => plan::update::open_drift(state, DriftResolution::Accept),

@@ -15,7 +15,7 @@ use crate::screens::pins::completion as complete;
 use crate::state::State;
 use pinnace_core::check;
 use pinnace_core::registry::Fact;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 
 /// The time after the last key during which the operator counts as active.
 const AT_KEYS: Duration = Duration::from_secs(15 * 60);
@@ -53,7 +53,7 @@ pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Refresh { cluster });
 }
 
-fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
+fn ask(state: &mut State, wants: &BTreeSet<Query>, effects: &mut Vec<Effect>) {
     let (cluster, now) = (state.active, state.now);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let old = match one.facts.versions() {
@@ -61,8 +61,8 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
         Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
         Fact::Unknown | Fact::Asked => false,
     };
-    if old && wants.contains(&Want::Versions) {
-        one.facts.renew(&Want::Versions);
+    if old && wants.contains(&Query::Versions) {
+        one.facts.renew(&Query::Versions);
     }
     let fresh = one.facts.ask(wants, now);
     if fresh.is_empty() {
@@ -74,7 +74,7 @@ fn ask(state: &mut State, wants: &BTreeSet<Want>, effects: &mut Vec<Effect>) {
 
 /// Returns queries for the images that tasks could not get. They are repeated after a while, because the image
 /// may exist by now.
-fn causes(state: &mut State) -> BTreeSet<Want> {
+fn causes(state: &mut State) -> BTreeSet<Query> {
     let now = state.now;
     let Some(one) = state.clusters.get_mut(state.active) else { return BTreeSet::new() };
     let mut wants = BTreeSet::new();
@@ -83,7 +83,7 @@ fn causes(state: &mut State) -> BTreeSet<Want> {
         if !rows::is_about_image(&error.text) {
             continue;
         }
-        let want = Want::Image(error.image.clone());
+        let want = Query::Image(error.image.clone());
         let old = match one.facts.image(&error.image) {
             Fact::Known { at, .. } | Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
             Fact::Unknown | Fact::Asked => false,
@@ -97,7 +97,7 @@ fn causes(state: &mut State) -> BTreeSet<Want> {
 }
 
 /// Returns queries for the tags of the images on the screen, to detect moved and deleted tags.
-fn tags(state: &State) -> BTreeSet<Want> {
+fn tags(state: &State) -> BTreeSet<Query> {
     if !state.screens.is_empty() {
         return BTreeSet::new();
     }

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 use crate::availability::available;
 use crate::config::{Role, Theme};
 use crate::dialogs::login::state as login;
@@ -55,7 +55,7 @@ fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
     let mut last = Vec::new();
     let tour = state.tour.is_some().then_some((Action::Tour, "tour"));
     // The key out of a screen is always shown, and so are the keys that list all others.
-    let out = (context != Context::Fleet).then_some((Action::Back, Action::Back.label()));
+    let out = (context != KeyContext::Fleet).then_some((Action::Back, Action::Back.label()));
     let always = [(Action::Palette, "commands"), (Action::Help, "keys")];
     for (action, label) in out.into_iter().chain(tour).chain(always) {
         if let Some(key) = key(action).filter(|_| state.modal.is_none()) {
@@ -71,7 +71,7 @@ fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
         }
         seen.push(binding.action);
         let possible = available(state, binding.action).is_ok();
-        if !possible && context == Context::Fleet && state.fleet.pane != FleetPane::Services {
+        if !possible && context == KeyContext::Fleet && state.fleet.pane != FleetPane::Services {
             continue;
         }
         let one = (binding.keys.to_string(), label(state, binding.action, room), possible);
@@ -117,10 +117,10 @@ fn fitting(wanted: &[(String, String, bool)], mut room: usize) -> Vec<bool> {
 }
 
 /// Returns whether an action is shown in the footer: the purpose of the screen, not navigation.
-fn is_shown(context: Context, section: Context, action: Action) -> bool {
-    let panes = matches!(context, Context::Fleet | Context::Service) && action == Action::NextPane;
+fn is_shown(context: KeyContext, section: KeyContext, action: Action) -> bool {
+    let panes = matches!(context, KeyContext::Fleet | KeyContext::Service) && action == Action::NextPane;
     let own = section == context || panes;
-    let always = matches!(action, Action::Back) && section == Context::Global && context != Context::Fleet;
+    let always = matches!(action, Action::Back) && section == KeyContext::Global && context != KeyContext::Fleet;
     let noise = matches!(action, Action::PreviousTrouble | Action::Help | Action::Palette);
     let motion = is_motion(action) && !matches!(action, Action::Back | Action::NextPane);
     ((own && (is_command(action) || matches!(action, Action::Back | Action::NextPane))) || always) && !noise && !motion

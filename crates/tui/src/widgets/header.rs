@@ -16,11 +16,11 @@ use crate::screens::change::query as change;
 use crate::screens::fleet::rows::Row;
 use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::plan::plural;
+use pinnace_core::swarm::HealthState as Health;
 use pinnace_core::swarm::NodeState;
-use pinnace_core::swarm::State as Health;
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
-use pinnace_core::world::Link;
+use pinnace_core::world::ConnectionState;
 
 use crate::widgets::line_builder::{LineBuilder, draw};
 use crate::widgets::width::{end, width};
@@ -116,12 +116,14 @@ fn link(state: &State) -> (String, Role) {
     let world = state.world();
     let clock = &state.now.clock(state.offset)[..5];
     match (&world.link, world.heard) {
-        (Link::Live, _) => (format!("live {clock}"), Role::Dim),
-        (Link::Connecting, None) => ("connecting …".to_owned(), Role::Unknown),
-        (Link::Connecting, Some(at)) => {
+        (ConnectionState::Live, _) => (format!("live {clock}"), Role::Dim),
+        (ConnectionState::Connecting, None) => ("connecting …".to_owned(), Role::Unknown),
+        (ConnectionState::Connecting, Some(at)) => {
             (format!("{} old, connecting … {clock}", age(state.now.since(at))), Role::Unknown)
         }
-        (Link::Lost { .. }, Some(at)) => (format!("{} old {clock}", age(state.now.since(at))), Role::Unknown),
-        (Link::Lost { .. }, None) => (format!("no answer {clock}"), Role::Unknown),
+        (ConnectionState::Lost { .. }, Some(at)) => {
+            (format!("{} old {clock}", age(state.now.since(at))), Role::Unknown)
+        }
+        (ConnectionState::Lost { .. }, None) => (format!("no answer {clock}"), Role::Unknown),
     }
 }

@@ -3,36 +3,36 @@
 use crate::config::Role;
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::{ChangeState, UnitState};
-use pinnace_core::swarm::State;
+use pinnace_core::swarm::HealthState;
 use pinnace_core::swarm::{Availability, Node, NodeState, Task, TaskState};
 
 /// Returns the symbol of a service's state.
-pub fn state(state: State, ascii: bool) -> &'static str {
+pub fn state(state: HealthState, ascii: bool) -> &'static str {
     let (sign, plain) = match state {
-        State::Failing => ("✖", "x"),
-        State::Looping => ("↻", "@"),
-        State::Missing => ("∅", "-"),
-        State::NodeDown => ("▼", "v"),
-        State::Paused => ("‖", "="),
-        State::Waiting => ("◔", "~"),
-        State::Updating => ("◐", ">"),
-        State::Unknown => ("?", "?"),
-        State::Ok => ("●", "+"),
-        State::Finished => ("✓", "."),
-        State::Stopped => ("○", "o"),
+        HealthState::Failing => ("✖", "x"),
+        HealthState::Looping => ("↻", "@"),
+        HealthState::Missing => ("∅", "-"),
+        HealthState::NodeDown => ("▼", "v"),
+        HealthState::Paused => ("‖", "="),
+        HealthState::Waiting => ("◔", "~"),
+        HealthState::Updating => ("◐", ">"),
+        HealthState::Unknown => ("?", "?"),
+        HealthState::Ok => ("●", "+"),
+        HealthState::Finished => ("✓", "."),
+        HealthState::Stopped => ("○", "o"),
     };
     if ascii { plain } else { sign }
 }
 
 /// Returns the role of a service's state.
-pub(crate) fn state_role(state: State) -> Role {
+pub(crate) fn state_role(state: HealthState) -> Role {
     match state {
-        State::Failing | State::Looping | State::Missing | State::NodeDown => Role::Failing,
-        State::Paused | State::Waiting => Role::Waiting,
-        State::Updating => Role::Updating,
-        State::Unknown => Role::Unknown,
-        State::Ok => Role::Ok,
-        State::Finished | State::Stopped => Role::Stopped,
+        HealthState::Failing | HealthState::Looping | HealthState::Missing | HealthState::NodeDown => Role::Failing,
+        HealthState::Paused | HealthState::Waiting => Role::Waiting,
+        HealthState::Updating => Role::Updating,
+        HealthState::Unknown => Role::Unknown,
+        HealthState::Ok => Role::Ok,
+        HealthState::Finished | HealthState::Stopped => Role::Stopped,
     }
 }
 

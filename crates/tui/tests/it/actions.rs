@@ -1,11 +1,11 @@
 //! Tests that every available action has an effect on its screen.
 
 use pinnace_core::time::Time;
-use pinnace_tui::action::{Action, Context};
+use pinnace_tui::action::{Action, KeyContext};
 use pinnace_tui::availability::available;
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::dialogs::line::Line;
-use pinnace_tui::dialogs::palette::{Item, PaletteState, Pick, is_motion};
+use pinnace_tui::dialogs::palette::{PaletteChoice, PaletteItem, PaletteState, is_motion};
 use pinnace_tui::msg::Effect;
 use pinnace_tui::screens::actions;
 use pinnace_tui::state::{Dialog, State};
@@ -68,8 +68,8 @@ fn states() -> Vec<(String, State)> {
 
 /// Runs an action, whether or not it has a key here.
 fn carry_out(state: &mut State, action: Action) -> Vec<Effect> {
-    let pick = Pick::Action(action);
-    let item = Item { pick, name: "it".into(), keys: String::new(), help: String::new(), why_not: None };
+    let pick = PaletteChoice::Action(action);
+    let item = PaletteItem { pick, name: "it".into(), keys: String::new(), help: String::new(), why_not: None };
     state.modal = Some(Dialog::Palette(PaletteState { line: Line::default(), at: 0, items: vec![item] }));
     press(state, "enter")
 }
@@ -107,7 +107,7 @@ fn every_action_that_is_possible_does_something() {
         let excused = |action: Action| {
             is_motion(action)
                 || matches!(action, Action::Undo | Action::Redo | Action::Edit | Action::LeaveText)
-                || (action == Action::Open && matches!(context, Context::Editor | Context::Pins))
+                || (action == Action::Open && matches!(context, KeyContext::Editor | KeyContext::Pins))
         };
         let before = state_text(&state);
         for action in actions(context).filter(|action| !excused(*action)) {

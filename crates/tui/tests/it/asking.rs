@@ -1,7 +1,7 @@
 //! Tests of a change that asks about a stuck unit, and withdraws its question.
 
-use pinnace_core::change::{Kind, Order};
-use pinnace_tui::action::Context;
+use pinnace_core::change::{EventKind, Order};
+use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::Effect;
 
 use crate::fixture::press;
@@ -18,9 +18,9 @@ fn orders(effects: &[Effect]) -> Vec<Order> {
 fn a_question_about_what_is_stuck_goes_by_itself() {
     let mut state = tale::stuck(100, 30);
     press(&mut state, "C");
-    assert_eq!(state.context(), Context::Ask);
-    event(&mut state, Kind::Withdrawn);
-    assert_eq!(state.context(), Context::Change, "there is nothing to go past any more");
+    assert_eq!(state.context(), KeyContext::Ask);
+    event(&mut state, EventKind::Withdrawn);
+    assert_eq!(state.context(), KeyContext::Change, "there is nothing to go past any more");
     assert_eq!(orders(&press(&mut state, "C")), []);
     assert!(!crate::screens::lines_of(&state).join("\n").contains("neither fails"));
     let mut state = tale::stuck(100, 30);

@@ -3,16 +3,16 @@
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 
-use pinnace_core::change::{Kind, OnFailure, Order};
+use pinnace_core::change::{EventKind, OnFailure, Order};
 use pinnace_core::finding::Code;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::world::Seen;
-use pinnace_tui::action::Context;
+use pinnace_core::world::Observation;
+use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::screens::change::state::{Stage, Stop};
+use pinnace_tui::screens::change::state::{ChangeStage, StopRequest};
 use pinnace_tui::screens::plan::state::Freshness;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::{RedrawPace, pace};
@@ -24,7 +24,7 @@ fn group() -> GroupKey {
     GroupKey::parse("database/storefront").unwrap()
 }
 
-fn asked(effects: &[Effect]) -> BTreeSet<Want> {
+fn asked(effects: &[Effect]) -> BTreeSet<Query> {
     let wants =
         effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
     wants.flatten().cloned().collect()
@@ -50,7 +50,7 @@ fn pins_open_on_the_member_ready_to_type() {
     let effects = press(&mut state, "p");
     assert!(effects.contains(&Effect::LoadDraft { cluster: ClusterId::FIRST, group: group() }), "{effects:?}");
     tale::no_draft(&mut state);
-    assert_eq!(state.context(), Context::Editor);
+    assert_eq!(state.context(), KeyContext::Editor);
     let Some(Screen::Pins(pins)) = state.screens.last() else { panic!() };
     let read = pins.text.as_ref().unwrap();
     let (line, _) = read.editor.cursor();
@@ -64,7 +64,7 @@ fn nothing_is_asked_or_kept_while_somebody_types() {
     let mut state = tale::pins(120, 40);
     press(&mut state, "ctrl-u");
     let typed = type_text(&mut state, &format!("image = \"{WRONG}\""));
-    let wants = |effects: &[Effect]| asked(effects).contains(&Want::Image(WRONG.into()));
+    let wants = |effects: &[Effect]| asked(effects).contains(&Query::Image(WRONG.into()));
     assert!(!wants(&typed) && pace(&state) == RedrawPace::Quiet);
     assert!(!wants(&pass(&mut state, 150)));
     let quiet = pass(&mut state, 150);
@@ -143,14 +143,14 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
     });
     let (plan, mode) = applied.unwrap();
     assert_eq!((*plan, mode.on_failure, mode.asks), (shown.clone(), OnFailure::Unit, true));
-    assert_eq!((state.screens.len(), state.context()), (1, Context::Change));
+    assert_eq!((state.screens.len(), state.context()), (1, KeyContext::Change));
     send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan: shown.id, change: CHANGE.into() });
     assert_eq!(
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
-        Stage::Running { change: CHANGE.into(), stop: Stop::No }
+        ChangeStage::Running { change: CHANGE.into(), stop: StopRequest::No }
     );
     assert_eq!(pace(&state), RedrawPace::Seconds);
-    let done = event(&mut state, Kind::Ended { state: ChangeState::Done, text: String::new() });
+    let done = event(&mut state, EventKind::Ended { state: ChangeState::Done, text: String::new() });
     assert!(done.contains(&Effect::DropDraft { cluster: ClusterId::FIRST, group: group() }), "{done:?}");
 }
 
@@ -158,7 +158,7 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
 fn it_asks_after_a_failure_and_goes_on_by_two_keys() {
     let mut state = tale::asking(120, 40);
     assert_eq!(orders(&press(&mut state, "C")), []);
-    assert_eq!(state.context(), Context::Ask);
+    assert_eq!(state.context(), KeyContext::Ask);
     assert_eq!(orders(&press(&mut state, "esc")), []);
     assert_eq!(orders(&press(&mut state, "C C")), [Order::Continue]);
     let mut state = tale::asking(120, 40);
@@ -200,24 +200,24 @@ fn a_change_goes_on_without_its_screen_and_is_found_again() {
     let header = crate::screens::lines_of(&state)[0].clone();
     assert!(header.contains("1 change at work"), "{header}");
     assert!(!press(&mut state, "q").contains(&Effect::Quit));
-    assert_eq!(state.context(), Context::Ask);
+    assert_eq!(state.context(), KeyContext::Ask);
     press(&mut state, "esc h");
-    assert_eq!(state.context(), Context::Change);
+    assert_eq!(state.context(), KeyContext::Change);
 }
 
 #[test]
 fn a_question_goes_when_the_change_ends_that_it_is_about() {
     let mut state = tale::working(120, 40);
     assert!(!press(&mut state, "q").contains(&Effect::Quit));
-    assert_eq!(state.context(), Context::Ask);
-    event(&mut state, Kind::Ended { state: ChangeState::Done, text: String::new() });
-    assert_eq!(state.context(), Context::Change, "it is over: nothing would be left");
+    assert_eq!(state.context(), KeyContext::Ask);
+    event(&mut state, EventKind::Ended { state: ChangeState::Done, text: String::new() });
+    assert_eq!(state.context(), KeyContext::Change, "it is over: nothing would be left");
     assert!(press(&mut state, "q").contains(&Effect::Quit));
 }
 
 #[test]
 fn an_outcome_is_told_once_and_only_where_it_was_not_seen() {
-    let end = Kind::Ended { state: ChangeState::Done, text: String::new() };
+    let end = EventKind::Ended { state: ChangeState::Done, text: String::new() };
     let over = |state: &mut State| {
         send(state, Msg::Finished { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
         state.notice.as_ref().map(|notice| notice.text.clone())
@@ -248,7 +248,7 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
     assert_eq!(order, Order::PutBack);
     assert_eq!(
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
-        Stage::TakingOver { change: "0199aa01-78351f60".into() }
+        ChangeStage::TakingOver { change: "0199aa01-78351f60".into() }
     );
     send(
         &mut state,
@@ -266,7 +266,7 @@ fn a_plan_that_is_not_equal_to_what_is_live_is_refused_until_planned_again() {
     let before = plan.shown.clone();
     let mut service = bad_night(0).remove(0).service;
     service.places.image = pinned(WRONG, '9');
-    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::SomeServices(vec![service])] });
+    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::SomeServices(vec![service])] });
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert_eq!(plan.shown, before, "the plan on screen never changes by itself");
     assert_eq!(plan.fresh, Freshness::Stale("storefront-n1-host-2 runs 18.3-spock5.0.6-standard-2 now".into()));
@@ -346,14 +346,14 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     }
     // A failed change has nothing to make permanent.
     let mut state = tale::asking(120, 40);
-    event(&mut state, Kind::Ended { state: ChangeState::Failed, text: String::new() });
+    event(&mut state, EventKind::Ended { state: ChangeState::Failed, text: String::new() });
     assert_eq!(copied_fix(&mut state), None);
     // Later, on the fleet screen, the fix is for the pins in force.
     let mut state = tale::night(120, 40);
     let units = [("storefront-n1-host-2", "n1", WRONG, GOOD)];
     let mut seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
     for one in &mut seen {
-        if let Seen::Record { record: Some(record), .. } = one {
+        if let Observation::Record { record: Some(record), .. } = one {
             record.plan.pins_after = Some(format!("[node.n1]\nimage = \"{}\"\n", pinned(PG, '1')));
         }
     }
@@ -410,7 +410,7 @@ fn a_second_plan_of_a_tag_asks_registry_and_engine_again() {
         pass(&mut state, 61_000);
         let mut wants = asked(&press(&mut state, "P"));
         wants.extend(asked(&found(&mut state, GOOD, '1')));
-        for want in [Want::Image(GOOD.into()), Want::Engine(GOOD.into())] {
+        for want in [Query::Image(GOOD.into()), Query::Engine(GOOD.into())] {
             assert!(wants.contains(&want), "{want:?} in {wants:?}");
         }
     }

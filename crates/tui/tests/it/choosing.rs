@@ -3,7 +3,7 @@
 use pinnace_core::plan::Credentials;
 use pinnace_core::plan::{CredentialSource, UpdateOrder};
 use pinnace_core::plan::{Goal, RedeployImage, SavedPlan, Scope};
-use pinnace_core::registry::{Fact, FactSource, Learned};
+use pinnace_core::registry::{Fact, FactSource, QueryAnswer};
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::screens::plan::state::{Freshness, PlanState};
@@ -20,7 +20,7 @@ fn shown(state: &State) -> &PlanState {
 }
 
 fn has_login(state: &mut State) {
-    let learned = Learned::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Written });
+    let learned = QueryAnswer::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Written });
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned });
 }
 
@@ -78,7 +78,10 @@ fn a_plan_is_saved_with_all_that_it_was_made_from() {
     service.places.image = pinned(tale::WRONG, '9');
     send(
         &mut state,
-        Msg::Seen { cluster: ClusterId::FIRST, seen: vec![pinnace_core::world::Seen::SomeServices(vec![service])] },
+        Msg::Seen {
+            cluster: ClusterId::FIRST,
+            seen: vec![pinnace_core::world::Observation::SomeServices(vec![service])],
+        },
     );
     assert!(press(&mut state, "W").is_empty());
     assert!(state.notice.as_ref().unwrap().text.contains("does not hold any more"), "{:?}", state.notice);

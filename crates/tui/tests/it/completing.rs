@@ -4,13 +4,13 @@ use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pinnace_core::registry::Want;
-use pinnace_core::registry::{Allowance, Fact, FactSource, ImageFact, Learned, Why};
+use pinnace_core::registry::Query;
+use pinnace_core::registry::{Fact, FactSource, ImageFact, LookupError, QueryAnswer, RateLimit};
 use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
-use pinnace_tui::action::Context;
+use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::screens::pins::completion::Complete;
+use pinnace_tui::screens::pins::completion::CompletionState;
 use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::{PG, press};
@@ -18,13 +18,13 @@ use crate::listed::{REPOSITORY, TAGS, digest, full, image, known, learn, manifes
 use crate::screens::{lines_of, picture};
 use crate::tale::{self, pass, send, type_text};
 
-fn asked(effects: &[Effect]) -> BTreeSet<Want> {
+fn asked(effects: &[Effect]) -> BTreeSet<Query> {
     let wants =
         effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
     wants.flatten().cloned().collect()
 }
 
-fn list(state: &State) -> &Complete {
+fn list(state: &State) -> &CompletionState {
     match state.screens.last() {
         Some(Screen::Pins(pins)) => pins.complete.as_ref().expect("no list is open"),
         other => panic!("{other:?}"),
@@ -55,8 +55,8 @@ fn line(state: &State) -> String {
 fn it_opens_at_once_and_fills_as_answers_come() {
     let mut state = typed(120, 40, "image = \"");
     let effects = press(&mut state, "tab");
-    assert_eq!(state.context(), Context::Complete);
-    assert_eq!(asked(&effects), [Want::Tags(REPOSITORY.into())].into(), "the versions were asked for with the pins");
+    assert_eq!(state.context(), KeyContext::Complete);
+    assert_eq!(asked(&effects), [Query::Tags(REPOSITORY.into())].into(), "the versions were asked for with the pins");
     assert_eq!(picks(&state), Vec::<&str>::new());
     let screen = lines_of(&state).join("\n");
     assert!(screen.contains(&format!("{REPOSITORY} · asking …")) && screen.contains("asking ghcr.io …"), "{screen}");
@@ -64,7 +64,7 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     let effects = manifest(&mut state);
     let (asked_for, newer) = ("17.9-spock5.0.6-standard-2", "17.10-spock5.0.10-standard-1");
     assert_eq!(picks(&state), [asked_for, "manifest", newer], "by the version that runs, before any tag is known");
-    let wanted = [Want::Image(format!("{REPOSITORY}:{newer}"))].into();
+    let wanted = [Query::Image(format!("{REPOSITORY}:{newer}"))].into();
     assert_eq!(asked(&effects), wanted, "what runs was asked about when the pins were opened");
 
     tags(&mut state, "ghcr.io/pgedge/other", "1.0 2.0");
@@ -90,9 +90,9 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     );
     assert_eq!(asked(&effects).len(), 7, "details of the ten lines on the screen, and of those only: {effects:?}");
     let effects = image(&mut state, "17", '2', 6);
-    assert_eq!(asked(&effects), [Want::About(format!("{REPOSITORY}@{}", digest('2')))].into());
+    assert_eq!(asked(&effects), [Query::About(format!("{REPOSITORY}@{}", digest('2')))].into());
     let effects = press(&mut state, "page-down page-down");
-    assert!(asked(&effects).contains(&Want::Image(format!("{REPOSITORY}:latest"))), "{effects:?}");
+    assert!(asked(&effects).contains(&Query::Image(format!("{REPOSITORY}:latest"))), "{effects:?}");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn what_is_chosen_is_put_in() {
     let mut state = full(120, 40);
     press(&mut state, "enter");
     assert_eq!((line(&state), is_open(&state)), (format!("image = \"{PG}\""), false));
-    assert_eq!(state.context(), Context::Editor);
+    assert_eq!(state.context(), KeyContext::Editor);
     type_text(&mut state, "x");
     assert_eq!(line(&state), format!("image = \"{PG}x\""), "the cursor is before the quote");
     press(&mut state, "ctrl-z ctrl-z ctrl-z");
@@ -159,7 +159,7 @@ fn typing_goes_on_and_filters() {
 fn it_closes_without_touching_the_text() {
     let mut state = full(120, 40);
     press(&mut state, "esc");
-    assert_eq!((state.context(), line(&state).as_str()), (Context::Editor, "image = \""));
+    assert_eq!((state.context(), line(&state).as_str()), (KeyContext::Editor, "image = \""));
     for keys in ["home", "ctrl-u", "esc esc"] {
         let mut state = full(120, 40);
         press(&mut state, keys);
@@ -179,7 +179,7 @@ fn nothing_is_asked_while_somebody_types() {
     assert_eq!(asked(&effects), BTreeSet::new(), "not for every letter of a repository");
     assert_eq!(list(&state).repository.as_deref(), Some(other));
     let effects = pass(&mut state, 400);
-    assert!(asked(&effects).contains(&Want::Tags(other.into())), "{effects:?}");
+    assert!(asked(&effects).contains(&Query::Tags(other.into())), "{effects:?}");
     tags(&mut state, REPOSITORY, TAGS);
     assert_eq!(picks(&state), Vec::<&str>::new(), "what ran is not what is typed");
     let effects = tags(&mut state, other, "2.8.0 2.8.1 1.0");
@@ -189,10 +189,10 @@ fn nothing_is_asked_while_somebody_types() {
 
     let mut state = typed(120, 40, &format!("image = \"{other}"));
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Want::Tags(other.into())), "asked for as it stands: {effects:?}");
+    assert!(asked(&effects).contains(&Query::Tags(other.into())), "asked for as it stands: {effects:?}");
     let mut state = typed(120, 40, "image = \"ghcr.io/pgedge/pgedge-po");
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Want::Tags(REPOSITORY.into())), "the beginning of what runs: {effects:?}");
+    assert!(asked(&effects).contains(&Query::Tags(REPOSITORY.into())), "the beginning of what runs: {effects:?}");
 }
 
 #[test]
@@ -201,12 +201,12 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
     press(&mut state, "tab");
     manifest(&mut state);
     for (why, told) in [
-        (Why::Denied, "ghcr.io refuses the credentials used here"),
-        (Why::NoCredentials, "ghcr.io wants a login, and there is none here"),
-        (Why::Unreachable("connection refused".into()), "ghcr.io cannot be reached: connection refused"),
-        (Why::NotFound, "ghcr.io has no repository `pgedge/pgedge-postgres`"),
-        (Why::RateLimited, "ghcr.io takes no more requests for now"),
-        (Why::Other("HTTP 405\u{1b}[2J".into()), "ghcr.io does not list its tags: HTTP 405"),
+        (LookupError::Denied, "ghcr.io refuses the credentials used here"),
+        (LookupError::NoCredentials, "ghcr.io wants a login, and there is none here"),
+        (LookupError::Unreachable("connection refused".into()), "ghcr.io cannot be reached: connection refused"),
+        (LookupError::NotFound, "ghcr.io has no repository `pgedge/pgedge-postgres`"),
+        (LookupError::RateLimited, "ghcr.io takes no more requests for now"),
+        (LookupError::Other("HTTP 405\u{1b}[2J".into()), "ghcr.io does not list its tags: HTTP 405"),
     ] {
         refused(&mut state, REPOSITORY, why);
         let screen = lines_of(&state).join("\n");
@@ -215,21 +215,21 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
     }
     press(&mut state, "esc");
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Want::Tags(REPOSITORY.into())), "opened again it asks again: {effects:?}");
+    assert!(asked(&effects).contains(&Query::Tags(REPOSITORY.into())), "opened again it asks again: {effects:?}");
     tags(&mut state, REPOSITORY, TAGS);
     press(&mut state, "esc");
     assert_eq!(asked(&press(&mut state, "tab")), BTreeSet::new());
     press(&mut state, "esc");
     pass(&mut state, 301_000);
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Want::Tags(REPOSITORY.into())), "and after a while: {effects:?}");
+    assert!(asked(&effects).contains(&Query::Tags(REPOSITORY.into())), "and after a while: {effects:?}");
 }
 
 #[test]
 fn the_word_tells_what_it_follows() {
     let about = |manifest: VersionManifest, state: &mut State| {
         let fact = known(state, Arc::new(manifest), FactSource::Written);
-        learn(state, Learned::Versions(fact));
+        learn(state, QueryAnswer::Versions(fact));
         lines_of(state).join("\n")
     };
     let mut state = full(200, 60);
@@ -242,8 +242,9 @@ fn the_word_tells_what_it_follows() {
     for text in ["(https://x.example/m.json, kept on disk, 2h old;", "not had anew: no answer within 10 s"] {
         assert!(screen.contains(text), "{text}\n{screen}");
     }
-    let fact = Fact::Failed { why: Why::Other("m.json: unsupported schema_version 2 (want 1)".into()), at: state.now };
-    learn(&mut state, Learned::Versions(fact));
+    let fact =
+        Fact::Failed { why: LookupError::Other("m.json: unsupported schema_version 2 (want 1)".into()), at: state.now };
+    learn(&mut state, QueryAnswer::Versions(fact));
     let screen = lines_of(&state).join("\n");
     assert!(screen.contains("no version manifest: m.json: unsupported schema_version 2 (want 1)"), "{screen}");
     assert!(!picks(&state).contains(&"manifest") && picks(&state).len() > 5, "the tags are there all the same");
@@ -253,9 +254,9 @@ fn the_word_tells_what_it_follows() {
 fn a_registry_that_counts_is_asked_about_the_chosen_one_only() {
     let mut state = typed(120, 40, "image = \"");
     press(&mut state, "tab");
-    let allowance = Some(Allowance { limit: 100, remaining: 20, window: None });
+    let allowance = Some(RateLimit { limit: 100, remaining: 20, window: None });
     let fact = known(&state, ImageFact { allowance, ..ImageFact::new(digest('7'), None) }, FactSource::Registry);
-    learn(&mut state, Learned::Image(format!("{REPOSITORY}:other"), fact));
+    learn(&mut state, QueryAnswer::Image(format!("{REPOSITORY}:other"), fact));
     let effects = tags(&mut state, REPOSITORY, TAGS);
     // The running images were queried when the pins were opened.
     assert!(asked(&effects).len() <= 1, "{effects:?}");
@@ -292,7 +293,7 @@ fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     press(&mut state, "ctrl-u enter up");
     type_text(&mut state, "image = \"");
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Want::Tags("reg.example.com:5000/shop/api".into())), "{effects:?}");
+    assert!(asked(&effects).contains(&Query::Tags("reg.example.com:5000/shop/api".into())), "{effects:?}");
     tags(&mut state, "reg.example.com:5000/shop/api", "2.7.9 2.8.0 2.8.1");
     manifest(&mut state);
     assert_eq!(picks(&state), ["2.8.1", "2.8.0", "2.7.9"], "the manifest says nothing of it");
@@ -325,7 +326,7 @@ fn screens() {
         press(&mut state, "ctrl-w");
         type_text(&mut state, "reg.example.com:5000/shop/api:");
         pass(&mut state, 400);
-        refused(&mut state, "reg.example.com:5000/shop/api", Why::NoCredentials);
+        refused(&mut state, "reg.example.com:5000/shop/api", LookupError::NoCredentials);
         insta::assert_snapshot!(format!("complete_refused_{width}x{height}"), picture(&state));
     }
     for (width, height) in [(40, 10), (41, 12), (60, 15), (99, 29), (200, 60)] {

@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use pinnace_core::plan::{Action, ImageWithDigest, Kind, Plan, Record, Unit};
+use pinnace_core::plan::{ChangeRecord, ImageWithDigest, Kind, Plan, Unit, UnitAction};
 use pinnace_core::swarm::{
-    Availability, Mode, Node, NodeState, Place, Places, RestartCondition, Role, Service, Task, TaskState,
+    Availability, EditableFields, Mode, Node, NodeState, Place, RestartCondition, Role, Service, Task, TaskState,
     UntouchedHash, UpdatePolicy, UpdateState, UpdateStatus,
 };
 use pinnace_core::swarm::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::time::Time;
-use pinnace_core::world::{Engine, Link, Seen};
+use pinnace_core::world::{ConnectionState, EngineInfo, Observation};
 use pinnace_tui::config::Config;
 use pinnace_tui::layout::Size;
-use pinnace_tui::msg::{Msg, Stamped};
+use pinnace_tui::msg::{Msg, TimedMsg};
 use pinnace_tui::state::{Cluster, State};
 use pinnace_tui::update::update;
 
@@ -53,9 +53,9 @@ pub fn node(name: &str, role: Role) -> Node {
     }
 }
 
-pub fn places(image: &str) -> Places {
+pub fn places(image: &str) -> EditableFields {
     let place = |path: &str| Place { path: path.to_owned(), value: None, alone: false };
-    Places {
+    EditableFields {
         image: image.to_owned(),
         platforms: place("/TaskTemplate/Placement/Platforms"),
         force: place("/TaskTemplate/ForceUpdate"),
@@ -227,17 +227,18 @@ pub fn bad_night(well: usize) -> Vec<One> {
 }
 
 /// Returns the observations that the observer would make of these services, nodes and slots.
-pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<Slot>) -> Vec<Seen> {
-    let engine = Engine { host: "mgr-1".into(), node: "mgr-1-id".into(), ..Engine::default() };
-    let mut seen = vec![Seen::Link(Link::Live), Seen::Engine(engine), Seen::Nodes(nodes)];
-    seen.push(Seen::Services(services.iter().map(|one| one.service.clone()).collect()));
-    seen.push(Seen::Slots(slots));
-    seen.extend(services.into_iter().map(|one| Seen::Tasks { service: one.service.id, tasks: one.tasks }));
+pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<Slot>) -> Vec<Observation> {
+    let engine = EngineInfo { host: "mgr-1".into(), node: "mgr-1-id".into(), ..EngineInfo::default() };
+    let mut seen =
+        vec![Observation::Link(ConnectionState::Live), Observation::Engine(engine), Observation::Nodes(nodes)];
+    seen.push(Observation::Services(services.iter().map(|one| one.service.clone()).collect()));
+    seen.push(Observation::Slots(slots));
+    seen.extend(services.into_iter().map(|one| Observation::Tasks { service: one.service.id, tasks: one.tasks }));
     seen
 }
 
 /// Makes a console of this size that has received these observations.
-pub fn console(width: u16, height: u16, seen: Vec<Seen>) -> State {
+pub fn console(width: u16, height: u16, seen: Vec<Observation>) -> State {
     let mut config = Config::default();
     config.settings.theme = "night".into();
     let mut clusters = vec![
@@ -245,12 +246,12 @@ pub fn console(width: u16, height: u16, seen: Vec<Seen>) -> State {
         Cluster::new("staging", "unix:///var/run/docker.sock"),
         Cluster::new("dr", "tcp://10.9.0.1:2376"),
     ];
-    let lost = Link::Lost { why: "10.9.0.1:2376 does not answer".into(), hint: "is the VPN up?".into() };
-    clusters[2].world.apply(Seen::Link(lost), NOW);
-    clusters[1].world.apply(Seen::Link(Link::Live), NOW);
-    clusters[1].world.apply(Seen::Nodes(vec![node("stg-1", Role::Manager)]), NOW);
+    let lost = ConnectionState::Lost { why: "10.9.0.1:2376 does not answer".into(), hint: "is the VPN up?".into() };
+    clusters[2].world.apply(Observation::Link(lost), NOW);
+    clusters[1].world.apply(Observation::Link(ConnectionState::Live), NOW);
+    clusters[1].world.apply(Observation::Nodes(vec![node("stg-1", Role::Manager)]), NOW);
     let mut state = State::new(clusters, config, Size { width, height }, NOW, 0);
-    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+    update(&mut state, TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
     state
 }
 
@@ -261,11 +262,11 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         service_id: format!("{service}-id"),
         member: (*member).into(),
         node: "mgr-2".into(),
-        action: Action::New,
+        action: UnitAction::New,
         from: ImageWithDigest::new(from),
         to: ImageWithDigest::new(to),
         reasons: Vec::new(),
-        effect: pinnace_core::plan::Effect::default(),
+        effect: pinnace_core::plan::TaskImpact::default(),
         edits: Vec::new(),
         rest: UntouchedHash("rest".into()),
         engine_rolls_back: false,
@@ -278,7 +279,13 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
 }
 
 /// Returns the observations of a change in the journal and of its record.
-pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&str, &str, &str, &str)]) -> Vec<Seen> {
+pub fn change(
+    group: &str,
+    seq: u64,
+    state: ChangeState,
+    hours: i64,
+    units: &[(&str, &str, &str, &str)],
+) -> Vec<Observation> {
     let key = pinnace_core::swarm::GroupKey::parse(group).unwrap();
     let id = format!("0199aa{seq:02}-{}", &key.hash()[..8]);
     let letters = if state == ChangeState::Done { UnitState::Done } else { UnitState::Failed };
@@ -320,8 +327,8 @@ pub fn change(group: &str, seq: u64, state: ChangeState, hours: i64, units: &[(&
         findings: Vec::new(),
         extra: serde_json::Map::new(),
     };
-    let record = Record { v: 1, change: id.clone(), plan, extra: serde_json::Map::new() };
-    vec![Seen::Slot(Box::new(slot)), Seen::Record { change: id, record: Some(Box::new(record)) }]
+    let record = ChangeRecord { v: 1, change: id.clone(), plan, extra: serde_json::Map::new() };
+    vec![Observation::Slot(Box::new(slot)), Observation::Record { change: id, record: Some(Box::new(record)) }]
 }
 
 /// Presses keys, written as in a keymap file, and returns the effects.
@@ -329,24 +336,24 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
     let mut effects = Vec::new();
     for key in keys.split_whitespace() {
         let key = key.parse().unwrap();
-        effects.extend(update(state, Stamped { at: state.now, msg: Msg::Key(key) }));
+        effects.extend(update(state, TimedMsg { at: state.now, msg: Msg::Key(key) }));
     }
     effects
 }
 
 /// Answers that the registry does not have this image.
 pub fn not_found(state: &mut State, reference: &str) {
-    let fact = pinnace_core::registry::Fact::Failed { why: pinnace_core::registry::Why::NotFound, at: NOW };
+    let fact = pinnace_core::registry::Fact::Failed { why: pinnace_core::registry::LookupError::NotFound, at: NOW };
     assert!(ImageRef::parse(reference).is_ok());
     let msg = Msg::Learned {
         cluster: ClusterId::FIRST,
-        learned: pinnace_core::registry::Learned::Image(reference.into(), fact),
+        learned: pinnace_core::registry::QueryAnswer::Image(reference.into(), fact),
     };
-    update(state, Stamped { at: state.now, msg });
+    update(state, TimedMsg { at: state.now, msg });
 }
 
 /// Returns the observations of several past changes.
-pub fn history() -> Vec<Seen> {
+pub fn history() -> Vec<Observation> {
     let new = pinned(PG, '1');
     let wrong = "ghcr.io/pgedge/pgedge-postgres:my-custom-image";
     let mut seen =
@@ -388,5 +395,5 @@ pub fn log(state: &mut State, keys: &str) {
         text: texts[usize::try_from(at % 2).unwrap()].into(),
     };
     let lines = (0..30).map(line).collect();
-    update(state, Stamped { at: state.now, msg: Msg::LogLines { cluster, service, lines } });
+    update(state, TimedMsg { at: state.now, msg: Msg::LogLines { cluster, service, lines } });
 }

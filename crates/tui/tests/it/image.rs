@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pinnace_core::image::{Digest, ImageRef, Platform};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::registry::{
-    About, Config, Entry, Fact, FactSource, FileKind, Files, ImageFact, ImageFile, Layer, Learned, Reading, Step, Why,
+    Entry, Fact, FactSource, FileKind, ImageConfig, ImageFact, ImageFile, ImageFiles, ImageInfo, ImageLayer,
+    LookupError, QueryAnswer, ReadProgress, Step,
 };
 use pinnace_core::time::Time;
-use pinnace_tui::action::Context;
+use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::{Screen, State};
 
@@ -30,28 +31,28 @@ fn digest(digit: char) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap()
 }
 
-fn asked(effects: &[Effect]) -> BTreeSet<Want> {
+fn asked(effects: &[Effect]) -> BTreeSet<Query> {
     let wants = effects.iter().filter_map(|effect| match effect {
         Effect::Ask { wants, .. } => Some(wants.clone()),
         _ => None,
     });
-    wants.flatten().filter(|want| matches!(want, Want::Image(_) | Want::About(_))).collect()
+    wants.flatten().filter(|want| matches!(want, Query::Image(_) | Query::About(_))).collect()
 }
 
-fn learned(state: &mut State, learned: Learned) -> Vec<Effect> {
+fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
-fn about(digit: char, architecture: &str) -> About {
+fn about(digit: char, architecture: &str) -> ImageInfo {
     let day = 86_400_000;
-    let layer = |digit, size| Layer {
+    let layer = |digit, size| ImageLayer {
         digest: digest(digit),
         media_type: "application/vnd.oci.image.layer.v1.tar+gzip".into(),
         size,
         diff_id: None,
     };
     let note = |key: &str, value: &str| (format!("org.opencontainers.image.{key}"), value.to_owned());
-    About {
+    ImageInfo {
         digest: digest(digit),
         media_type: "application/vnd.oci.image.manifest.v1+json".into(),
         entries: Vec::new(),
@@ -59,7 +60,7 @@ fn about(digit: char, architecture: &str) -> About {
         platform: Some(Platform::new("linux", architecture)),
         manifest: digest(digit),
         layers: vec![layer('4', 29_700_000), layer('5', 88_123_456)],
-        config: Config {
+        config: ImageConfig {
             created: Some(Time(NOW.0 - 40 * day)),
             labels: [note("version", "4.1.2"), note("description", &"A broker of messages. ".repeat(6))].into(),
             entrypoint: vec!["docker-entrypoint.sh".into()],
@@ -67,19 +68,19 @@ fn about(digit: char, architecture: &str) -> About {
             ports: vec!["15672/tcp".into(), "5672/tcp".into()],
             env: vec!["PATH".into(), "RABBITMQ_VERSION".into()],
             history: vec![Step { created: Some(Time(NOW.0 - 60 * day)), by: "ADD file:abc in /".into(), empty: false }],
-            ..Config::default()
+            ..ImageConfig::default()
         },
     }
 }
 
-fn index() -> About {
+fn index() -> ImageInfo {
     let entry = |digit, architecture: &str, kind: &str| Entry {
         digest: digest(digit),
         platform: kind.is_empty().then(|| Platform::new("linux", architecture)),
         variant: String::new(),
         kind: kind.to_owned(),
     };
-    About {
+    ImageInfo {
         digest: digest('1'),
         media_type: "application/vnd.oci.image.index.v1+json".into(),
         entries: vec![entry('2', "amd64", ""), entry('3', "arm64", ""), entry('6', "", "attestation-manifest")],
@@ -89,14 +90,14 @@ fn index() -> About {
 
 fn names(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let value = ImageFact::new(digest(digit), None);
-    learned(state, Learned::Image(reference.into(), Fact::Known { value, at: NOW, via: FactSource::Registry }))
+    learned(state, QueryAnswer::Image(reference.into(), Fact::Known { value, at: NOW, via: FactSource::Registry }))
 }
 
-fn is(state: &mut State, repository: &str, about: About) -> Vec<Effect> {
+fn is(state: &mut State, repository: &str, about: ImageInfo) -> Vec<Effect> {
     let reference = format!("{repository}@{}", about.digest);
     learned(
         state,
-        Learned::About(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
+        QueryAnswer::About(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
     )
 }
 
@@ -107,7 +108,7 @@ fn answer(state: &mut State) {
     is(state, "rabbitmq", about('3', "arm64"));
     names(state, "ubuntu:24.04", '8');
     let mut ubuntu = about('8', "amd64");
-    ubuntu.layers = vec![Layer { digest: digest('9'), ..ubuntu.layers[0].clone() }];
+    ubuntu.layers = vec![ImageLayer { digest: digest('9'), ..ubuntu.layers[0].clone() }];
     ubuntu.config.created = Some(Time(NOW.0 - 3 * 86_400_000));
     is(state, "ubuntu", ubuntu);
 }
@@ -126,14 +127,14 @@ fn text(state: &State) -> String {
 #[test]
 fn what_is_on_the_screen_is_asked_for_and_no_more() {
     let mut state = night(120, 40);
-    let about_of = |digit| Want::About(format!("rabbitmq@{}", digest(digit)));
+    let about_of = |digit| Query::About(format!("rabbitmq@{}", digest(digit)));
     let effects = press(&mut state, "i");
-    assert_eq!((state.context(), screen(&state).image.text.as_str()), (Context::Image, QUEUE));
-    assert_eq!(asked(&effects), [Want::Image(QUEUE.into())].into());
+    assert_eq!((state.context(), screen(&state).image.text.as_str()), (KeyContext::Image, QUEUE));
+    assert_eq!(asked(&effects), [Query::Image(QUEUE.into())].into());
     assert!(text(&state).contains("asking docker.io …"), "{}", text(&state));
     assert_eq!(asked(&names(&mut state, QUEUE, '1')), [about_of('1')].into());
     let effects = is(&mut state, "rabbitmq", index());
-    assert_eq!(asked(&effects), [about_of('3'), Want::Image("ubuntu:24.04".into())].into());
+    assert_eq!(asked(&effects), [about_of('3'), Query::Image("ubuntu:24.04".into())].into());
     answer(&mut state);
     assert_eq!(asked(&press(&mut state, "down up")), BTreeSet::new(), "each once");
     assert_eq!(press(&mut state, "esc").iter().filter(|it| **it == Effect::StopFiles).count(), 0);
@@ -173,7 +174,7 @@ fn it_is_copied_with_its_digest() {
 fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     let mut state = night(80, 24);
     press(&mut state, "i");
-    learned(&mut state, Learned::Image(QUEUE.into(), Fact::Failed { why: Why::NoCredentials, at: NOW }));
+    learned(&mut state, QueryAnswer::Image(QUEUE.into(), Fact::Failed { why: LookupError::NoCredentials, at: NOW }));
     let shown = text(&state);
     // Neither the cause nor the hint is cut.
     assert!(shown.contains("docker.io\n             wants a login, and there is none here"), "{shown}");
@@ -181,7 +182,7 @@ fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     insta::assert_snapshot!("image_failed_80x24", picture(&state));
     press(&mut state, "esc");
     state.now = Time(NOW.0 + 6000);
-    assert_eq!(asked(&press(&mut state, "i")), [Want::Image(QUEUE.into())].into());
+    assert_eq!(asked(&press(&mut state, "i")), [Query::Image(QUEUE.into())].into());
 }
 
 /// Makes a console in which a completed change has set pins with a contract for the queue.
@@ -189,7 +190,7 @@ fn with_contract(width: u16, height: u16, contract: &str) -> State {
     let units = [("queue", "queue", "rabbitmq:4.0-management", QUEUE)];
     let mut change = crate::fixture::change("service/queue", 1, pinnace_core::journal::ChangeState::Done, 3, &units);
     for seen in &mut change {
-        if let pinnace_core::world::Seen::Record { record: Some(record), .. } = seen {
+        if let pinnace_core::world::Observation::Record { record: Some(record), .. } = seen {
             record.plan.pins_after = Some(format!("contract = \"{contract}\"\nimage = \"{QUEUE}\"\n"));
         }
     }
@@ -217,13 +218,13 @@ fn the_contract_of_the_pins_is_judged() {
     press(&mut pins, "esc n i");
     let contract = screen(&pins).contract.clone();
     assert!(
-        matches!(contract, Some(pinnace_tui::screens::image::state::Judge::By(contract)) if contract.name == "service")
+        matches!(contract, Some(pinnace_tui::screens::image::state::ContractChoice::By(contract)) if contract.name == "service")
     );
 }
 
-fn files(paths: &[(&str, FileKind)]) -> Files {
+fn files(paths: &[(&str, FileKind)]) -> ImageFiles {
     let file = |(path, kind): &(&str, FileKind)| ImageFile { path: (*path).to_owned(), kind: *kind, size: 1200 };
-    Files::Known(Arc::new(paths.iter().map(file).collect()))
+    ImageFiles::Known(Arc::new(paths.iter().map(file).collect()))
 }
 
 #[test]
@@ -243,14 +244,14 @@ fn files_are_read_only_when_asked_for() {
     let tell = |state: &mut State, files| {
         send(state, Msg::Files { cluster: ClusterId::FIRST, image: QUEUE.into(), manifest: digest('2'), files });
     };
-    tell(&mut state, Files::Reading(Reading { layer: 2, layers: 2, bytes: 40_000_000, of: 117_823_456 }));
+    tell(&mut state, ImageFiles::Reading(ReadProgress { layer: 2, layers: 2, bytes: 40_000_000, of: 117_823_456 }));
     press(&mut state, "G");
     assert!(text(&state).contains("reading layer 2 of 2, 40 MB of 117 MB …"), "{}", text(&state));
     press(&mut state, "f");
     assert_eq!(state.notice.clone().unwrap().text, "files: they are being read");
     assert!(press(&mut state.clone(), "esc").contains(&Effect::StopFiles));
 
-    tell(&mut state, Files::Failed(Why::Other("its layer ends too early".into())));
+    tell(&mut state, ImageFiles::Failed(LookupError::Other("its layer ends too early".into())));
     press(&mut state, "G");
     assert!(text(&state).contains("its files could not be read: its layer ends too early"), "{}", text(&state));
     assert!(press(&mut state, "f").iter().any(|effect| matches!(effect, Effect::ReadFiles { .. })), "again");

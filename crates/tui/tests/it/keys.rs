@@ -1,13 +1,13 @@
 //! Tests of keys: keys in, effects and state out.
 
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::time::Time;
-use pinnace_core::world::{Link, Seen};
-use pinnace_tui::action::Context;
+use pinnace_core::world::{ConnectionState, Observation};
+use pinnace_tui::action::KeyContext;
 use pinnace_tui::clusters::ClusterId;
-use pinnace_tui::dialogs::state::Detail;
 use pinnace_tui::dialogs::state::Dialog;
-use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::dialogs::state::TextDialog;
+use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::screens::fleet::rows::{Row, RowId};
 use pinnace_tui::screens::fleet::state::FleetPane;
 use pinnace_tui::screens::service::state::Tab;
@@ -44,7 +44,7 @@ fn it_opens_on_the_first_trouble() {
 fn a_filter_works_as_it_is_typed_and_enter_keeps_it() {
     let mut state = night();
     press(&mut state, "/ w e b");
-    assert_eq!(state.context(), Context::Prompt);
+    assert_eq!(state.context(), KeyContext::Prompt);
     assert!(services(&state).iter().all(|name| name.contains("web")), "live: {:?}", services(&state));
     press(&mut state, "enter enter");
     let Some(Screen::Service(screen)) = state.screens.last() else { panic!("{:?}", state.screens) };
@@ -57,7 +57,7 @@ fn a_filter_works_as_it_is_typed_and_enter_keeps_it() {
 fn esc_takes_back_what_was_typed_into_the_filter() {
     let mut state = night();
     press(&mut state, "/ s h o p enter / x y z esc");
-    assert_eq!((state.fleet.filter.typed(), state.context()), ("shop", Context::Fleet));
+    assert_eq!((state.fleet.filter.typed(), state.context()), ("shop", KeyContext::Fleet));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
             Effect::Ask { wants, .. } => Some(wants.clone()),
             _ => None,
         });
-        wants.flatten().filter_map(|want| if let Want::Image(image) = want { Some(image) } else { None }).collect()
+        wants.flatten().filter_map(|want| if let Query::Image(image) = want { Some(image) } else { None }).collect()
     };
     let images: Vec<_> = state.clusters[ClusterId::FIRST].facts.looked_up().collect();
     assert_eq!(images, ["ghcr.io/pgedge/pgedge-postgres:my-custom-image"]);
@@ -76,7 +76,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
     assert!(after.iter().any(|image| image.contains("shop/api:2.8.1")), "then what is on the screen: {after:?}");
     assert!(after.iter().all(|image| !image.contains('@')), "by tag: {after:?}");
     assert_eq!(asked(&press(&mut state, "up")), Vec::<String>::new(), "each once");
-    let later = Stamped { at: Time(NOW.0 + 16 * 60_000), msg: Msg::Tick };
+    let later = TimedMsg { at: Time(NOW.0 + 16 * 60_000), msg: Msg::Tick };
     let effects = update(&mut state, later);
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Attend { at_keys: false, .. })), "{effects:?}");
 }
@@ -137,7 +137,7 @@ fn the_cursor_stays_on_its_service_whatever_moves() {
     let before = chosen(&state);
     let services = fixture::bad_night(3);
     let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-    update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+    update(&mut state, TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
     assert_eq!(chosen(&state), before);
 }
 
@@ -153,7 +153,7 @@ fn the_cursor_stays_on_what_was_acted_on_when_it_is_well_again() {
         let healed = fixture::One::new(name, &image, 1).up("wrk-1", 600);
         services[at] = if name == "queue" { healed } else { healed.database("storefront", "n1") };
         let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-        update(&mut state, Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+        update(&mut state, TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
         assert!(!state.row().unwrap().is_trouble());
         assert_eq!(chosen(&state), name, "{keys}");
     }
@@ -190,7 +190,7 @@ fn another_cluster_is_shown_with_enter() {
 fn the_palette_runs_what_is_chosen() {
     let mut state = night();
     press(&mut state, ": h i s t");
-    assert_eq!(state.context(), Context::Palette);
+    assert_eq!(state.context(), KeyContext::Palette);
     press(&mut state, "enter");
     assert!(matches!(state.screens.last(), Some(Screen::History(_))) && state.modal.is_none());
     press(&mut state, "enter");
@@ -244,9 +244,12 @@ fn help_opens_everywhere_and_closes() {
 #[test]
 fn a_lost_link_says_so_and_keeps_what_was_seen() {
     let mut state = night();
-    let lost = Link::Lost { why: "the connection was refused".into(), hint: "is the engine up?".into() };
+    let lost = ConnectionState::Lost { why: "the connection was refused".into(), hint: "is the engine up?".into() };
     let at = Time(NOW.0 + 60_000);
-    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::Link(lost)] } });
+    update(
+        &mut state,
+        TimedMsg { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+    );
     let banner = pinnace_tui::banner::banner(&state).unwrap();
     assert_eq!(banner.text, "this is 1m old: the connection was refused");
     assert!(!services(&state).is_empty());
@@ -260,7 +263,7 @@ fn every_command_can_be_pressed_everywhere_without_harm() {
         press(&mut opened, screen);
         for action in pinnace_tui::action::Action::ALL {
             let mut state = opened.clone();
-            let keys: Vec<String> = pinnace_tui::action::Context::ALL
+            let keys: Vec<String> = pinnace_tui::action::KeyContext::ALL
                 .iter()
                 .filter_map(|context| state.config.keymap.keys_for(*context, *action).map(ToString::to_string))
                 .collect();
@@ -275,7 +278,7 @@ fn every_command_can_be_pressed_everywhere_without_harm() {
 fn a_text_of_wide_characters_can_be_read_to_its_end() {
     let mut state = night();
     let line = format!("{} the end", "日本語".repeat(114 * 20));
-    state.modal = Some(Dialog::Detail(Detail { title: "a text".to_owned(), lines: vec![line], top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title: "a text".to_owned(), lines: vec![line], top: 0 }));
     press(&mut state, "end");
     let text = lines_of(&state).join("\n");
     assert!(text.contains("the end"), "{text}");

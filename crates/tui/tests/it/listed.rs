@@ -4,7 +4,7 @@ use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
 use pinnace_core::image::Digest;
-use pinnace_core::registry::{About, Config, Fact, FactSource, ImageFact, Learned, Tags, Why};
+use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageFact, ImageInfo, LookupError, QueryAnswer, Tags};
 use pinnace_core::registry::{ManifestOrigin, VersionManifest};
 use pinnace_core::time::Time;
 use pinnace_tui::msg::{Effect, Msg};
@@ -22,7 +22,7 @@ pub fn digest(digit: char) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap()
 }
 
-pub fn learn(state: &mut State, learned: Learned) -> Vec<Effect> {
+pub fn learn(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
@@ -38,25 +38,25 @@ pub fn manifest(state: &mut State) -> Vec<Effect> {
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
     let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", ManifestOrigin::BuiltIn, None).unwrap();
     let fact = known(state, Arc::new(manifest), FactSource::Written);
-    learn(state, Learned::Versions(fact))
+    learn(state, QueryAnswer::Versions(fact))
 }
 
 pub fn tags(state: &mut State, repository: &str, names: &str) -> Vec<Effect> {
     let tags = Tags { names: names.split_whitespace().map(str::to_owned).collect(), cut: false };
     let fact = known(state, Arc::new(tags), FactSource::Registry);
-    learn(state, Learned::Tags(repository.into(), fact))
+    learn(state, QueryAnswer::Tags(repository.into(), fact))
 }
 
-pub fn refused(state: &mut State, repository: &str, why: Why) -> Vec<Effect> {
+pub fn refused(state: &mut State, repository: &str, why: LookupError) -> Vec<Effect> {
     let fact = Fact::Failed { why, at: state.now };
-    learn(state, Learned::Tags(repository.into(), fact))
+    learn(state, QueryAnswer::Tags(repository.into(), fact))
 }
 
 /// Answers that the registry has an image under this tag, built `days` ago.
 pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect> {
     let fact = known(state, ImageFact::new(digest(digit), None), FactSource::Registry);
-    let effects = learn(state, Learned::Image(format!("{REPOSITORY}:{tag}"), fact));
-    let about = About {
+    let effects = learn(state, QueryAnswer::Image(format!("{REPOSITORY}:{tag}"), fact));
+    let about = ImageInfo {
         digest: digest(digit),
         media_type: String::new(),
         entries: Vec::new(),
@@ -64,10 +64,10 @@ pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect
         platform: None,
         manifest: digest(digit),
         layers: Vec::new(),
-        config: Config { created: Some(Time(state.now.0 - days * 86_400_000)), ..Config::default() },
+        config: ImageConfig { created: Some(Time(state.now.0 - days * 86_400_000)), ..ImageConfig::default() },
     };
     let fact = known(state, Arc::new(about), FactSource::Registry);
-    learn(state, Learned::About(format!("{REPOSITORY}@{}", digest(digit)), fact));
+    learn(state, QueryAnswer::About(format!("{REPOSITORY}@{}", digest(digit)), fact));
     effects
 }
 

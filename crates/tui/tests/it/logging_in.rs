@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pinnace_core::redacted::Redacted;
-use pinnace_core::registry::Want;
-use pinnace_core::registry::{Fact, Learned, Why};
-use pinnace_tui::action::Context;
+use pinnace_core::registry::Query;
+use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
+use pinnace_tui::action::KeyContext;
 use pinnace_tui::dialogs::login::state::Field;
 use pinnace_tui::dialogs::state::Dialog;
 use pinnace_tui::msg::{Effect, Msg};
@@ -20,15 +20,15 @@ use crate::tale::{self, send, type_text};
 const SECRET: &str = "Zx9~qwV#2p";
 const IMAGE: &str = "reg.example.com:5000/shop/api:9.9.9";
 
-fn asked(effects: &[Effect]) -> BTreeSet<Want> {
+fn asked(effects: &[Effect]) -> BTreeSet<Query> {
     let wants =
         effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
     wants.flatten().cloned().collect()
 }
 
-fn refuse(state: &mut State, reference: &str, why: Why) -> Vec<Effect> {
+fn refuse(state: &mut State, reference: &str, why: LookupError) -> Vec<Effect> {
     let fact = Fact::Failed { why, at: state.now };
-    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned: Learned::Image(reference.into(), fact) })
+    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference.into(), fact) })
 }
 
 fn form(state: &State) -> (&str, &str, Field) {
@@ -42,7 +42,7 @@ fn form(state: &State) -> (&str, &str, Field) {
 fn denied(width: u16, height: u16) -> State {
     let mut state = tale::pins(width, height);
     tale::pin(&mut state, IMAGE);
-    refuse(&mut state, IMAGE, Why::NoCredentials);
+    refuse(&mut state, IMAGE, LookupError::NoCredentials);
     press(&mut state, "esc");
     state
 }
@@ -60,7 +60,7 @@ fn the_registry_it_is_about_is_there_already() {
     let mut state = denied(120, 40);
     assert!(footer(&state).contains("L log in"), "{}", footer(&state));
     press(&mut state, "L");
-    assert_eq!((form(&state).0, state.context()), ("reg.example.com:5000", Context::Prompt));
+    assert_eq!((form(&state).0, state.context()), ("reg.example.com:5000", KeyContext::Prompt));
     press(&mut state, "esc P L");
     assert_eq!(form(&state).0, "reg.example.com:5000", "of the plan");
     let mut state = denied(120, 40);
@@ -106,13 +106,13 @@ fn the_form_is_filled_and_taken() {
 #[test]
 fn what_was_refused_is_asked_for_again() {
     let mut state = denied(120, 40);
-    refuse(&mut state, "reg.example.com:5000/shop/api:8", Why::NotFound);
-    refuse(&mut state, "ghcr.io/x/y:1", Why::Denied);
+    refuse(&mut state, "reg.example.com:5000/shop/api:8", LookupError::NotFound);
+    refuse(&mut state, "ghcr.io/x/y:1", LookupError::Denied);
     let effects = send(
         &mut state,
         Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() },
     );
-    assert_eq!(asked(&effects), [Want::Image(IMAGE.into())].into(), "what the screen goes by");
+    assert_eq!(asked(&effects), [Query::Image(IMAGE.into())].into(), "what the screen goes by");
     let facts = &state.clusters[ClusterId::FIRST].facts;
     assert_eq!(facts.image("reg.example.com:5000/shop/api:8"), &Fact::Unknown, "it may only have been hidden");
     assert!(facts.image("ghcr.io/x/y:1").failed().is_some(), "another registry's answer stands");
@@ -123,7 +123,7 @@ fn what_was_refused_is_asked_for_again() {
     let mut state = denied(120, 40);
     press(&mut state, "P");
     let msg = Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() };
-    assert!(asked(&send(&mut state, msg)).contains(&Want::Image(IMAGE.into())), "for the plan as well");
+    assert!(asked(&send(&mut state, msg)).contains(&Query::Image(IMAGE.into())), "for the plan as well");
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert!(!plan.wants().is_empty(), "it is made anew");
 }

@@ -4,10 +4,10 @@ use pinnace_tui::clusters::ClusterId;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use pinnace_core::registry::{Fact, Learned, Why};
-use pinnace_core::world::{Link, Seen};
+use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
+use pinnace_core::world::{ConnectionState, Observation};
 use pinnace_tui::config::{Role, Text, Theme};
-use pinnace_tui::msg::{Msg, Stamped};
+use pinnace_tui::msg::{Msg, TimedMsg};
 use pinnace_tui::screens::fleet::rows::{Row, total_lines};
 use pinnace_tui::state::State;
 use pinnace_tui::update::update;
@@ -102,16 +102,22 @@ fn fleet_all_well() {
 #[test]
 fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     let mut state = night(80, 24);
-    let fact = Fact::Failed { why: Why::Unreachable("dial tcp: i/o timeout".into()), at: NOW };
+    let fact = Fact::Failed { why: LookupError::Unreachable("dial tcp: i/o timeout".into()), at: NOW };
     let reference = "ghcr.io/pgedge/pgedge-postgres:other".to_owned();
     update(
         &mut state,
-        Stamped { at: NOW, msg: Msg::Learned { cluster: ClusterId::FIRST, learned: Learned::Image(reference, fact) } },
+        TimedMsg {
+            at: NOW,
+            msg: Msg::Learned { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference, fact) },
+        },
     );
     insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
-    let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
+    let lost = ConnectionState::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     let at = pinnace_core::time::Time(NOW.0 + 130_000);
-    update(&mut state, Stamped { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::Link(lost)] } });
+    update(
+        &mut state,
+        TimedMsg { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+    );
     insta::assert_snapshot!("fleet_link_lost_80x24", lines(&draw(&state)).join("\n"));
 }
 
@@ -172,7 +178,7 @@ fn no_size_breaks_it() {
             (300, 100),
         ] {
             let size = pinnace_tui::layout::Size { width, height };
-            update(&mut state, Stamped { at: NOW, msg: Msg::Resize(size) });
+            update(&mut state, TimedMsg { at: NOW, msg: Msg::Resize(size) });
             draw(&state);
         }
     }
@@ -217,10 +223,10 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
     }
     let mut touring = at_night("");
     touring.tour = Some(pinnace_tui::tour::Tour::default());
-    let lost = Link::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
+    let lost = ConnectionState::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     update(
         &mut touring,
-        Stamped { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Seen::Link(lost)] } },
+        TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     states.push(touring);
     for state in &states {

@@ -3,14 +3,14 @@
 use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
-use pinnace_core::change::{Event, Kind, Phase, Question, TaskLine};
+use pinnace_core::change::{Event, EventKind, Question, TaskLine, UnitPhase};
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Direction, UnitState};
-use pinnace_core::registry::{About, Config, Fact, FactSource, ImageFact, Learned, Why};
+use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageFact, ImageInfo, LookupError, QueryAnswer};
 use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_tui::msg::{Effect, Msg, Stamped};
+use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::screens::fleet::rows::RowId;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::update;
@@ -23,13 +23,13 @@ pub const CHANGE: &str = "0199c0de-7000-7000-8000-000000000001";
 
 /// Sends a message at the current time.
 pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
-    update(state, Stamped { at: state.now, msg })
+    update(state, TimedMsg { at: state.now, msg })
 }
 
 /// Advances the time, and sends a tick.
 pub fn pass(state: &mut State, milliseconds: i64) -> Vec<Effect> {
     let at = Time(state.now.0 + milliseconds);
-    update(state, Stamped { at, msg: Msg::Tick })
+    update(state, TimedMsg { at, msg: Msg::Tick })
 }
 
 /// Types a text.
@@ -45,23 +45,25 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let value = ImageFact { size: Some(212_000_000), ..ImageFact::new(digest, Some(platforms)) };
     let about = about(reference, &value);
     let fact = |via| Fact::Known { value: value.clone(), at: NOW, via };
-    let mut effects = learned(state, Learned::Image(reference.into(), fact(FactSource::Registry)));
+    let mut effects = learned(state, QueryAnswer::Image(reference.into(), fact(FactSource::Registry)));
     effects.extend(learned(state, about));
-    effects.extend(learned(state, Learned::Engine(reference.into(), fact(FactSource::Engine))));
+    effects.extend(learned(state, QueryAnswer::Engine(reference.into(), fact(FactSource::Engine))));
     let host = ImageRef::parse(reference).unwrap().host;
-    effects
-        .extend(learned(state, Learned::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Written })));
-    effects.extend(learned(state, Learned::Versions(versions())));
+    effects.extend(learned(
+        state,
+        QueryAnswer::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Written }),
+    ));
+    effects.extend(learned(state, QueryAnswer::Versions(versions())));
     effects
 }
 
-fn learned(state: &mut State, learned: Learned) -> Vec<Effect> {
+fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
 }
 
 /// Makes the details of an image with an entry point and without a named base image.
-fn about(reference: &str, fact: &ImageFact) -> Learned {
-    let about = About {
+fn about(reference: &str, fact: &ImageFact) -> QueryAnswer {
+    let about = ImageInfo {
         digest: fact.digest.clone(),
         media_type: "application/vnd.oci.image.index.v1+json".into(),
         entries: Vec::new(),
@@ -69,11 +71,11 @@ fn about(reference: &str, fact: &ImageFact) -> Learned {
         platform: Some(Platform::new("linux", "amd64")),
         manifest: fact.digest.clone(),
         layers: Vec::new(),
-        config: Config { entrypoint: vec!["/usr/local/bin/entrypoint".into()], ..Config::default() },
+        config: ImageConfig { entrypoint: vec!["/usr/local/bin/entrypoint".into()], ..ImageConfig::default() },
     };
     let image = ImageRef::parse(reference).unwrap();
     let by_digest = image.by_digest(&about.digest);
-    Learned::About(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
+    QueryAnswer::About(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
 }
 
 /// Makes a version manifest with two versions.
@@ -87,9 +89,9 @@ fn versions() -> Fact<Arc<VersionManifest>> {
 
 /// Answers that the registry does not have this image.
 pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
-    let fact = Fact::Failed { why: Why::NotFound, at: state.now };
-    let mut effects = learned(state, Learned::Image(reference.into(), fact));
-    effects.extend(learned(state, Learned::Versions(versions())));
+    let fact = Fact::Failed { why: LookupError::NotFound, at: state.now };
+    let mut effects = learned(state, QueryAnswer::Image(reference.into(), fact));
+    effects.extend(learned(state, QueryAnswer::Versions(versions())));
     effects
 }
 
@@ -169,19 +171,19 @@ pub fn begun(width: u16, height: u16) -> State {
         other => panic!("{other:?}"),
     };
     let by = "root (sudo by ops, ssh from 10.0.0.7) on mgr-1".to_owned();
-    event(&mut state, Kind::Begun { seq: 1, by, units: vec![UnitState::Untouched; units], post: None });
+    event(&mut state, EventKind::Begun { seq: 1, by, units: vec![UnitState::Untouched; units], post: None });
     state
 }
 
 /// Sends an event of the change.
-pub fn event(state: &mut State, kind: Kind) -> Vec<Effect> {
+pub fn event(state: &mut State, kind: EventKind) -> Vec<Effect> {
     let at = state.now;
     send(state, Msg::Change { cluster: ClusterId::FIRST, change: CHANGE.into(), event: Event { index: 0, at, kind } })
 }
 
-fn phase(state: &mut State, unit: usize, phase: Phase, milliseconds: i64) {
+fn phase(state: &mut State, unit: usize, phase: UnitPhase, milliseconds: i64) {
     pass(state, milliseconds);
-    event(state, Kind::Phase { unit, phase, direction: Direction::To });
+    event(state, EventKind::Phase { unit, phase, direction: Direction::To });
 }
 
 /// The change with its first unit waiting for the new task.
@@ -193,10 +195,10 @@ pub fn working(width: u16, height: u16) -> State {
 
 /// Sends the events of a unit up to the wait for its new task.
 pub fn at_work(state: &mut State, unit: usize) {
-    phase(state, unit, Phase::Check, 100);
-    event(state, Kind::Unit { unit, state: UnitState::Posting });
-    phase(state, unit, Phase::Update, 200);
-    phase(state, unit, Phase::Converge, 900);
+    phase(state, unit, UnitPhase::Check, 100);
+    event(state, EventKind::Unit { unit, state: UnitState::Posting });
+    phase(state, unit, UnitPhase::Update, 200);
+    phase(state, unit, UnitPhase::Converge, 900);
     let since = Some(Time(state.now.0 - 6000));
     let task = |slot, word: &str, fresh| TaskLine {
         id: format!("task-{word}"),
@@ -210,7 +212,7 @@ pub fn at_work(state: &mut State, unit: usize) {
     let tasks = vec![task(1, "starting", true), task(1, "shutdown", false)];
     let waits =
         "0 of 1 new tasks run; the next is starting on mgr-2; its health check, if any, has not passed yet".into();
-    event(state, Kind::Tasks { unit, tasks, update: "updating: update in progress".into(), waits });
+    event(state, EventKind::Tasks { unit, tasks, update: "updating: update in progress".into(), waits });
     pass(state, 24_000);
 }
 
@@ -220,25 +222,25 @@ pub fn asking(width: u16, height: u16) -> State {
     let why = "failed: task: non-zero exit (1)".into();
     event(
         &mut state,
-        Kind::Failed { unit: 1, why, hint: "look at its logs (l), then pin an image that starts".into() },
+        EventKind::Failed { unit: 1, why, hint: "look at its logs (l), then pin an image that starts".into() },
     );
-    event(&mut state, Kind::Unit { unit: 1, state: UnitState::Failed });
-    for step in [Phase::Check, Phase::Update, Phase::Converge] {
-        event(&mut state, Kind::Phase { unit: 1, phase: step, direction: Direction::Back });
+    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::Failed });
+    for step in [UnitPhase::Check, UnitPhase::Update, UnitPhase::Converge] {
+        event(&mut state, EventKind::Phase { unit: 1, phase: step, direction: Direction::Back });
         pass(&mut state, 4000);
     }
-    event(&mut state, Kind::Unit { unit: 1, state: UnitState::PutBack });
-    event(&mut state, Kind::Asked { question: Question::Failed { unit: 1 } });
+    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::PutBack });
+    event(&mut state, EventKind::Asked { question: Question::Failed { unit: 1 } });
     state
 }
 
 /// The change with a new task that finds no node, waiting for an answer.
 pub fn stuck(width: u16, height: u16) -> State {
     let mut state = begun(width, height);
-    phase(&mut state, 1, Phase::Verify, 100);
+    phase(&mut state, 1, UnitPhase::Verify, 100);
     at_work(&mut state, 1);
     let text = "somebody edited other parts of it meanwhile (Labels): they stay as they are".into();
-    event(&mut state, Kind::Noted { unit: 1, text });
+    event(&mut state, EventKind::Noted { unit: 1, text });
     let error =
         "no suitable node (scheduling constraints not satisfied on 5 nodes; 1 node not available for new tasks)";
     let task = TaskLine {
@@ -251,18 +253,18 @@ pub fn stuck(width: u16, height: u16) -> State {
         fresh: true,
     };
     let update = "updating: update in progress".into();
-    event(&mut state, Kind::Tasks { unit: 1, tasks: vec![task], update, waits: error.into() });
-    event(&mut state, Kind::Asked { question: Question::Stuck { unit: 1 } });
+    event(&mut state, EventKind::Tasks { unit: 1, tasks: vec![task], update, waits: error.into() });
+    event(&mut state, EventKind::Asked { question: Question::Stuck { unit: 1 } });
     state
 }
 
 /// The change after its success.
 pub fn done(width: u16, height: u16) -> State {
     let mut state = working(width, height);
-    phase(&mut state, 1, Phase::Settle, 4000);
+    phase(&mut state, 1, UnitPhase::Settle, 4000);
     pass(&mut state, 10_000);
-    event(&mut state, Kind::Unit { unit: 1, state: UnitState::Done });
-    event(&mut state, Kind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
+    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::Done });
+    event(&mut state, EventKind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
     send(&mut state, Msg::Finished { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
     state
 }
@@ -277,7 +279,7 @@ pub fn left(width: u16, height: u16) -> State {
         [unit("storefront-n1-host-1", "n1"), unit("storefront-n1-host-2", "n1"), unit("storefront-n2-host-3", "n2")];
     let units: Vec<_> = units.iter().map(|(service, member)| (*service, *member, old.as_str(), new.as_str())).collect();
     let mut seen = change("database/storefront", 1, ChangeState::Detached, 1, &units);
-    if let Some(pinnace_core::world::Seen::Slot(slot)) = seen.first_mut() {
+    if let Some(pinnace_core::world::Observation::Slot(slot)) = seen.first_mut() {
         slot.labels.units = vec![UnitState::Done, UnitState::Posting, UnitState::Untouched];
     }
     send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });

@@ -6,7 +6,7 @@ mod cases;
 use std::path::PathBuf;
 
 use pinnace_core::finding::Code;
-use pinnace_engine::versions::{Keep, Versions};
+use pinnace_engine::versions::{CacheFolder, Versions};
 use swarm_sim::plan_fault;
 
 use super::keys::Desk;
@@ -188,7 +188,8 @@ async fn versions(from: From, swarm: &Swarm, folder: &Path) -> Versions {
             Versions::file(file, HOST)
         }
         From::Lost => {
-            let versions = Versions::url("http://odd.example/versions.json", HOST, Keep::default(), dial(&swarm.sim));
+            let versions =
+                Versions::url("http://odd.example/versions.json", HOST, CacheFolder::default(), dial(&swarm.sim));
             versions.get().await.unwrap();
             let fault = Fault::Registry { host: "odd.example".into(), how: Misbehaviour::Down, seconds: 0.0 };
             let planned = PlannedFault { after: 0.0, fault };

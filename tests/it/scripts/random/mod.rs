@@ -17,8 +17,8 @@ mod step;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
-use pinnace_core::change::{Mode, OnFailure, Order as Ordered};
-use pinnace_engine::execute::{ChangeControl, Options, Start, execute};
+use pinnace_core::change::{ExecutionMode, OnFailure, Order as Ordered};
+use pinnace_engine::execute::{ChangeControl, ExecuteOptions, Start, execute};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -64,7 +64,7 @@ struct Came {
 /// A program on a line, with its own home folder.
 struct Someone {
     line: Arc<Line>,
-    given: Given,
+    given: TestContext,
     _home: TempDir,
 }
 
@@ -79,7 +79,7 @@ impl Someone {
         let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
         let dial = dial(&line.stage.swarm.sim);
         let cluster = Cluster::over(docker, Registry::over(dial, policy, Credentials::default()));
-        let given = Given { cluster, state: home.path().join("state") };
+        let given = TestContext { cluster, state: home.path().join("state") };
         Self { line, given, _home: home }
     }
 
@@ -123,8 +123,8 @@ impl Someone {
             Order::Detach => Ordered::Detach,
         };
         let start = Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) };
-        let options = Options {
-            mode: Mode { on_failure: OnFailure::Stop, step: false, asks: false },
+        let options = ExecuteOptions {
+            mode: ExecutionMode { on_failure: OnFailure::Stop, step: false, asks: false },
             settle: Duration::ZERO,
             stuck: Duration::from_secs(10),
             by: "impatient".into(),

@@ -13,7 +13,7 @@ struct Scene {
     service: Service,
     tasks: Vec<Task>,
     nodes: Vec<Node>,
-    spot: Spot,
+    spot: UnitPosition,
     direction: Direction,
     since: Option<Time>,
     waited: u64,
@@ -29,11 +29,11 @@ impl Scene {
             state.map(|state| UpdateStatus { state, message: "said".into(), started: None, completed: None });
         let nodes = vec![sample::node("a"), sample::node("b")];
         let since = Some(Time(sample::NOW.0 - 60_000));
-        let (direction, spot) = (Direction::To, Spot::Goal);
+        let (direction, spot) = (Direction::To, UnitPosition::Goal);
         Self { service, tasks, nodes, spot, direction, since, waited: 10, steady: 0 }
     }
 
-    fn at(mut self, spot: Spot, image: &str) -> Self {
+    fn at(mut self, spot: UnitPosition, image: &str) -> Self {
         self.spot = spot;
         self.service.places.image = image.into();
         self
@@ -44,10 +44,10 @@ impl Scene {
         self
     }
 
-    fn verdict(&self) -> Verdict {
+    fn verdict(&self) -> UnitVerdict {
         let nodes = self.nodes.iter().map(|node| (node.id.clone(), node.clone())).collect();
         let known = BTreeSet::from(["known".to_owned()]);
-        judge(&Look {
+        judge(&UnitView {
             service: &self.service,
             tasks: &self.tasks,
             nodes: &nodes,
@@ -63,14 +63,14 @@ impl Scene {
 
     fn waits(&self) -> (String, bool) {
         match self.verdict() {
-            Verdict::Waiting { waits, stuck } => (waits, stuck),
+            UnitVerdict::Waiting { waits, stuck } => (waits, stuck),
             other => panic!("{other:?}"),
         }
     }
 
     fn fails(&self) -> String {
         match self.verdict() {
-            Verdict::Failed { why } => why,
+            UnitVerdict::Failed { why } => why,
             other => panic!("{other:?}"),
         }
     }
@@ -88,15 +88,15 @@ fn up() -> Vec<Task> {
 #[test]
 fn completed_is_not_healthy() {
     let done = |tasks| Scene::of(Some(UpdateState::Completed), tasks);
-    assert_eq!(done(up()).verdict(), Verdict::Converged);
+    assert_eq!(done(up()).verdict(), UnitVerdict::Converged);
     assert_eq!(done(Vec::new()).waits().0, "0 of 2 new tasks run", "`continue` completes with nothing running");
     assert_eq!(done(up()[..1].to_vec()).waits().0, "1 of 2 new tasks run");
     let crashed = vec![up()[0].clone(), task("2", NEW, TaskState::Failed, 20)];
     assert!(done(crashed).fails().starts_with("failed on a: "));
     let before = [up(), vec![task("0", NEW, TaskState::Failed, 900)]].concat();
-    assert_eq!(done(before).verdict(), Verdict::Converged, "a failure from before the update is none of ours");
+    assert_eq!(done(before).verdict(), UnitVerdict::Converged, "a failure from before the update is none of ours");
     let known = [up(), vec![task("known", NEW, TaskState::Failed, 1)]].concat();
-    assert_eq!(done(known).verdict(), Verdict::Converged);
+    assert_eq!(done(known).verdict(), UnitVerdict::Converged);
     let ended = vec![up()[0].clone(), task("2", NEW, TaskState::Complete, 20)];
     assert!(done(ended).fails().contains("ended by itself"), "it should run on");
 }
@@ -120,18 +120,18 @@ fn the_engine_counts_what_does_not_count() {
     assert!(paused.1 && paused.0.contains("takes no new tasks, and still has the old one"), "{paused:?}");
     let stopping = task("3", OLD, TaskState::Running, 900);
     let leaving = [up(), vec![Task { desired: TaskState::Shutdown, ..stopping }]].concat();
-    assert_eq!(seen(&|_| (), leaving).verdict(), Verdict::Converged, "told to stop: 3/2 by its count");
+    assert_eq!(seen(&|_| (), leaving).verdict(), UnitVerdict::Converged, "told to stop: 3/2 by its count");
 }
 
 #[test]
 fn no_word_of_the_engine_is_no_obstacle() {
-    assert_eq!(Scene::of(None, up()).verdict(), Verdict::Converged);
+    assert_eq!(Scene::of(None, up()).verdict(), UnitVerdict::Converged);
     let watched = Scene::of(Some(UpdateState::Updating), up());
     assert!(!watched.waits().1);
     // If the leader is lost during a rollout, the update state is never cleared.
-    assert_eq!(watched.with(|scene| scene.steady = 16).verdict(), Verdict::Converged);
+    assert_eq!(watched.with(|scene| scene.steady = 16).verdict(), UnitVerdict::Converged);
     let scaled = Scene::of(None, Vec::new()).with(|scene| scene.service.mode = Mode::Replicated(0));
-    assert_eq!(scaled.verdict(), Verdict::Converged);
+    assert_eq!(scaled.verdict(), UnitVerdict::Converged);
 }
 
 #[test]
@@ -158,11 +158,11 @@ fn the_engine_may_go_back_first() {
     let silent = auto(None, failed());
     assert!(silent.fails().starts_with("failed"), "a word that does not come is not waited for");
     assert!(silent.with(|scene| scene.waited = 1).waits().0.contains("goes back by itself"));
-    let gone = auto(Some(UpdateState::RollbackStarted), failed()).at(Spot::Origin, OLD);
+    let gone = auto(Some(UpdateState::RollbackStarted), failed()).at(UnitPosition::Origin, OLD);
     assert_eq!(gone.waits().0, "the engine goes back by itself");
-    let back = auto(Some(UpdateState::RollbackCompleted), failed()).at(Spot::Origin, OLD);
+    let back = auto(Some(UpdateState::RollbackCompleted), failed()).at(UnitPosition::Origin, OLD);
     assert!(
-        matches!(back.verdict(), Verdict::WentBack { why } if why.starts_with("failed on a") && why.ends_with("by itself"))
+        matches!(back.verdict(), UnitVerdict::WentBack { why } if why.starts_with("failed on a") && why.ends_with("by itself"))
     );
     let lying = auto(Some(UpdateState::RollbackCompleted), failed());
     assert!(lying.fails().contains("with the new image still in the spec"));
@@ -170,7 +170,7 @@ fn the_engine_may_go_back_first() {
     assert!(lying.fails().contains("still in the spec"));
     // On the way back, this is how the engine's own rollback ends when all is well.
     let returned = auto(Some(UpdateState::RollbackCompleted), up()).with(|scene| scene.direction = Direction::Back);
-    assert_eq!(returned.verdict(), Verdict::Converged);
+    assert_eq!(returned.verdict(), UnitVerdict::Converged);
 }
 
 #[test]
@@ -183,16 +183,16 @@ fn a_monitor_that_is_too_short_leaves_a_crash_loop() {
 #[test]
 fn somebody_else() {
     let what = |scene: &Scene| match scene.verdict() {
-        Verdict::Overtaken { what } => what,
+        UnitVerdict::Overtaken { what } => what,
         other => panic!("{other:?}"),
     };
-    let other = Scene::of(None, Vec::new()).at(Spot::Elsewhere, "r/pg:9");
+    let other = Scene::of(None, Vec::new()).at(UnitPosition::Elsewhere, "r/pg:9");
     assert_eq!(what(&other), "somebody set r/pg:9");
-    let back = Scene::of(Some(UpdateState::Updating), Vec::new()).at(Spot::Origin, OLD);
+    let back = Scene::of(Some(UpdateState::Updating), Vec::new()).at(UnitPosition::Origin, OLD);
     assert_eq!(what(&back), "somebody set it back to r/pg:1, which it ran before");
     let asked = Scene::of(Some(UpdateState::RollbackCompleted), Vec::new())
         .with(|scene| scene.service.previous = Some(sample::places(NEW)))
-        .at(Spot::Origin, OLD);
+        .at(UnitPosition::Origin, OLD);
     assert!(what(&asked).contains("somebody rolled it back"), "the engine's own leaves no previous spec");
 }
 
@@ -203,14 +203,14 @@ fn what_runs_to_its_end() {
     let paused = || Some(UpdateState::Paused);
     assert_eq!(
         once(paused(), vec![ended("1"), ended("2")]).verdict(),
-        Verdict::Converged,
+        UnitVerdict::Converged,
         "the end counts as a failure"
     );
     assert_eq!(once(paused(), vec![ended("1")]).fails(), "said", "half of it never began");
     assert!(once(paused(), vec![ended("1"), task("2", NEW, TaskState::Failed, 5)]).fails().starts_with("failed"));
     let job = |tasks| Scene::of(None, tasks).with(|scene| scene.service.mode = Mode::ReplicatedJob(3));
     let running = Task { desired: TaskState::Complete, ..task("1", NEW, TaskState::Running, 5) };
-    assert_eq!(job(vec![running]).verdict(), Verdict::Converged);
+    assert_eq!(job(vec![running]).verdict(), UnitVerdict::Converged);
     assert_eq!(job(Vec::new()).waits().0, "0 of 1 new tasks run");
 }
 
@@ -222,10 +222,10 @@ fn one_on_each_node() {
         node: Some(format!("{node}-id")),
         ..task(id, NEW, TaskState::Running, 5)
     };
-    assert_eq!(global(vec![on("1", "a"), on("2", "b")]).verdict(), Verdict::Converged);
+    assert_eq!(global(vec![on("1", "a"), on("2", "b")]).verdict(), UnitVerdict::Converged);
     assert_eq!(global(vec![on("1", "a")]).waits().0, "1 of 2 new tasks run");
     let drained = global(vec![on("1", "a")]).with(|scene| scene.nodes[1].availability = Availability::Drain);
-    assert_eq!(drained.verdict(), Verdict::Converged);
+    assert_eq!(drained.verdict(), UnitVerdict::Converged);
     let away = |scene: &mut Scene| scene.nodes.iter_mut().for_each(|node| node.state = NodeState::Down);
     assert_eq!(global(Vec::new()).with(away).waits(), ("none of its nodes takes new tasks now".to_owned(), true));
 }

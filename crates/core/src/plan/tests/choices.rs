@@ -16,7 +16,7 @@ fn names(plan: &Plan) -> Vec<&str> {
 fn labelled(world: &mut World, service: &str, role: &str) {
     let mut service = world.services[service].clone();
     service.labels.insert("pinnace.role".into(), role.into());
-    world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    world.apply(Observation::SomeServices(vec![service]), sample::NOW);
 }
 
 #[test]
@@ -71,10 +71,10 @@ fn a_way_back_never_needs_the_operators() {
     let mut world = world();
     let facts = facts(&[(OLD, "1")]);
     let mut service = world.services["pg-n2-c-id"].clone();
-    service.previous = Some(crate::swarm::Places { update: None, ..service.places.clone() });
+    service.previous = Some(crate::swarm::EditableFields { update: None, ..service.places.clone() });
     service.places.image = "new.io/pg:2".into();
-    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
-    world.apply(Seen::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
+    world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
     let goal = back(Scope::Service(service.name));
     let draft = super::plan(&goal, &world, &facts, sample::NOW);
     assert!(draft.wants.is_empty(), "not even whether there are any: {:?}", draft.wants);
@@ -96,7 +96,7 @@ fn start_first_is_an_edit_like_any_other() {
     let mut service = world.services["pg-n2-c-id"].clone();
     service.places.update.as_mut().unwrap().value.clone_from(&edit.after);
     service.policy.start_first = true;
-    world.apply(Seen::SomeServices(vec![service.clone()]), sample::NOW);
+    world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     let back = planned(&world, &facts, &back(Scope::Group), &PlanOptions::default());
     let undone = back.units[0].edits.iter().find(|edit| edit.path == "/UpdateConfig").unwrap();
     assert_eq!((undone.before.as_ref(), undone.after.as_ref()), (edit.after.as_ref(), None));
@@ -104,7 +104,7 @@ fn start_first_is_an_edit_like_any_other() {
     service.places = sample::places(OLD);
     (service.exclusive, service.policy.start_first) = (true, false);
     let mut world = super::world();
-    world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    world.apply(Observation::SomeServices(vec![service]), sample::NOW);
     let plan = planned(&world, &facts, &goal, &manner);
     assert!(plan.units[0].edits.iter().all(|edit| edit.path != "/UpdateConfig"));
     assert!(plan.units[0].notes.iter().any(|note| note.contains("stop-first all the same")));
@@ -120,18 +120,18 @@ fn tasks_start_anew_by_the_same_digest_or_the_tags_new_one() {
     let mut service = world.services["pg-n2-c-id"].clone();
     let pinned = format!("{OLD}@{}", digest("1"));
     service.places.image.clone_from(&pinned);
-    world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    world.apply(Observation::SomeServices(vec![service]), sample::NOW);
     let facts = facts(&[(&pinned, "1"), (OLD, "2")]);
     let one = || Scope::Service("pg-n2-c".into());
     let same = planned(&world, &facts, &again(one(), RedeployImage::Same), &PlanOptions::default());
     let unit = &same.units[0];
-    assert_eq!((unit.action, &unit.to.image), (Action::Back, &pinned), "the digest stays");
+    assert_eq!((unit.action, &unit.to.image), (UnitAction::Back, &pinned), "the digest stays");
     assert_eq!(unit.edits.len(), 1);
     assert_eq!((unit.edits[0].path.as_str(), &unit.edits[0].after), ("/TaskTemplate/ForceUpdate", &Some(1.into())));
     assert_eq!((unit.effect.restarts, same.changes_pins()), (1, false));
     let newest = planned(&world, &facts, &again(one(), RedeployImage::Tag), &PlanOptions::default());
     assert_eq!(newest.units[0].to.digest, Some(digest("2")), "{:?}", newest.units[0].reasons);
-    assert_eq!(newest.units[0].action, Action::New);
+    assert_eq!(newest.units[0].action, UnitAction::New);
     // A bare tag is pinned to the digest that it names now, because its tasks restart anyway.
     let bare =
         planned(&world, &facts, &again(Scope::Service("pg-n1-a".into()), RedeployImage::Same), &PlanOptions::default());
@@ -167,7 +167,7 @@ fn going_back_passes_over_tasks_that_were_only_started_anew() {
     carry_out(&mut world, &anew, ChangeState::Done, "d");
     let mut service = world.services["pg-n2-c-id"].clone();
     service.places.force.value = Some(1.into());
-    world.apply(Seen::SomeServices(vec![service]), sample::NOW);
+    world.apply(Observation::SomeServices(vec![service]), sample::NOW);
     let back = planned(&world, &with, &back(Scope::Member("n2".into())), &PlanOptions::default());
     assert_eq!(back.units[0].to.image, OLD, "not to what runs already: {:?}", back.units[0]);
     let force = back.units[0].edits.iter().find(|edit| edit.path.ends_with("ForceUpdate")).unwrap();

@@ -42,7 +42,7 @@ pub struct Source<'a> {
 
 /// An image that an operator can choose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
+pub struct TagCandidate {
     /// The image as it is inserted into a text: `repository:tag`.
     pub text: String,
     /// The shown tag: of several for the same image, one that does not move.
@@ -58,14 +58,14 @@ pub struct Candidate {
     /// The version manifest's proposal, if the image is one.
     pub proposed: Option<ManifestImage>,
     /// The image's state in the services; `None` if it never ran there.
-    pub here: Option<Here>,
+    pub here: Option<ImageUsage>,
     /// True if the registry lists the tag; `None` before it has answered, and for an image of another repository.
     pub listed: Option<bool>,
 }
 
 /// The state of a candidate in the services that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Here {
+pub enum ImageUsage {
     /// The image that runs.
     Now,
     /// The image that should run, but fails.
@@ -78,7 +78,7 @@ pub enum Here {
     Before,
 }
 
-impl Candidate {
+impl TagCandidate {
     /// Returns all tags of the image, the shown one first.
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.tag.as_str()).chain(self.also.iter().map(String::as_str))
@@ -91,10 +91,10 @@ impl Candidate {
 }
 
 /// Returns the candidates in the order in which an operator would choose; empty for a malformed repository.
-pub fn candidates(source: &Source<'_>) -> Vec<Candidate> {
+pub fn candidates(source: &Source<'_>) -> Vec<TagCandidate> {
     let Ok(repository) = ImageRef::parse(source.repository) else { return Vec::new() };
-    let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::Running::of);
-    let mut rows: Vec<(order::Place<'_>, Candidate)> = Vec::new();
+    let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::RunningTag::of);
+    let mut rows: Vec<(order::TagRank<'_>, TagCandidate)> = Vec::new();
     let mut proposed: BTreeMap<String, usize> = BTreeMap::new();
     for (at, proposal) in source.proposals.iter().enumerate() {
         let Ok(image) = ImageRef::parse(&proposal.image) else { continue };
@@ -105,13 +105,13 @@ pub fn candidates(source: &Source<'_>) -> Vec<Candidate> {
         } else {
             image.without_digest().to_owned()
         };
-        let place = order::Place::proposed(at);
+        let place = order::TagRank::proposed(at);
         rows.push((place, source.candidate(text, tag, Some(proposal.clone()), &repository)));
     }
     let names = source.names.unwrap_or_default().iter().filter(|name| !is_attachment(name));
     for name in names.filter(|name| !proposed.contains_key(*name)) {
         let text = format!("{}:{name}", source.repository);
-        let place = order::Place::of(name, family.as_ref());
+        let place = order::TagRank::of(name, family.as_ref());
         rows.push((place, source.candidate(text, name, None, &repository)));
     }
     rows.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -119,7 +119,7 @@ pub fn candidates(source: &Source<'_>) -> Vec<Candidate> {
 }
 
 impl Source<'_> {
-    fn candidate(&self, text: String, tag: &str, proposed: Option<ManifestImage>, listing: &ImageRef) -> Candidate {
+    fn candidate(&self, text: String, tag: &str, proposed: Option<ManifestImage>, listing: &ImageRef) -> TagCandidate {
         let digest = self.facts.image(&text).known().map(|fact| fact.digest.clone());
         let image = ImageRef::parse(&text).ok();
         let about = image.as_ref().zip(digest.as_ref()).map(|(image, digest)| image.by_digest(digest));
@@ -128,11 +128,11 @@ impl Source<'_> {
         let listed = self.names.filter(|_| in_listing).map(|names| names.iter().any(|name| name == tag));
         let here = image.and_then(|image| self.here(&image, digest.as_ref()));
         let (tag, constancy) = (tag.to_owned(), constancy(tag));
-        Candidate { text, tag, also: Vec::new(), digest, created, constancy, proposed, here, listed }
+        TagCandidate { text, tag, also: Vec::new(), digest, created, constancy, proposed, here, listed }
     }
 
     /// Compares an image with those of the services: by digest if both are known, because tags move; else by tag.
-    fn here(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<Here> {
+    fn here(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<ImageUsage> {
         let stands = |other: &ImageRef| {
             let same_tag = other.tag.is_some() && other.tag == image.tag;
             match (&other.digest, digest) {
@@ -145,10 +145,10 @@ impl Source<'_> {
         let now = self.runs.iter().filter_map(stands).max();
         let was = |images: &[ImageRef]| images.iter().any(|other| stands(other) == Some(true));
         match (now, was(self.failed)) {
-            (Some(true), failed) => Some(if failed { Here::Failing } else { Here::Now }),
-            (Some(false), _) => Some(Here::Moved),
-            (None, true) => Some(Here::Failed),
-            (None, false) => was(self.ran).then_some(Here::Before),
+            (Some(true), failed) => Some(if failed { ImageUsage::Failing } else { ImageUsage::Now }),
+            (Some(false), _) => Some(ImageUsage::Moved),
+            (None, true) => Some(ImageUsage::Failed),
+            (None, false) => was(self.ran).then_some(ImageUsage::Before),
         }
     }
 }
@@ -161,8 +161,8 @@ fn is_attachment(tag: &str) -> bool {
 }
 
 /// Merges the tags of one image into one candidate, at the position of the best tag.
-fn gathered(rows: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
-    let mut found: Vec<Candidate> = Vec::new();
+fn gathered(rows: impl Iterator<Item = TagCandidate>) -> Vec<TagCandidate> {
+    let mut found: Vec<TagCandidate> = Vec::new();
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for row in rows {
         let same = row.by_digest().map(|key| (known.get(&key).copied(), key));
@@ -178,7 +178,7 @@ fn gathered(rows: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
     found
 }
 
-fn join(first: &mut Candidate, other: Candidate) {
+fn join(first: &mut TagCandidate, other: TagCandidate) {
     first.here = [first.here, other.here].into_iter().flatten().min();
     // A proposal keeps the tag that the manifest names.
     if first.proposed.is_none() && first.constancy.floats() && !other.constancy.floats() {
@@ -192,7 +192,7 @@ fn join(first: &mut Candidate, other: Candidate) {
 /// Returns the indices of the candidates that match the typed text, best first. Its letters must occur in
 /// order; adjacent letters score higher. An empty text matches all, in their order. `whole`: match the
 /// image text, not its tags.
-pub fn matching(candidates: &[Candidate], typed: &str, whole: bool) -> Vec<usize> {
+pub fn matching(candidates: &[TagCandidate], typed: &str, whole: bool) -> Vec<usize> {
     let mut fuzzy = Fuzzy::new(typed);
     if fuzzy.is_empty() {
         return (0..candidates.len()).collect();

@@ -5,12 +5,12 @@ use std::cmp::{Ordering, Reverse};
 use crate::version::{family, leading};
 
 /// The family and major version of the running tag, which decide the order.
-pub(super) struct Running {
+pub(super) struct RunningTag {
     family: String,
     major: Option<u64>,
 }
 
-impl Running {
+impl RunningTag {
     pub fn of(tag: &str) -> Self {
         Self { family: family(tag), major: major(tag) }
     }
@@ -22,7 +22,7 @@ fn major(tag: &str) -> Option<u64> {
 
 /// The sort key of a tag.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Place<'a> {
+pub(super) enum TagRank<'a> {
     /// A proposal of the version manifest, by its position there.
     Proposed(usize),
     /// A tag of the family that runs, newest first.
@@ -33,12 +33,12 @@ pub(super) enum Place<'a> {
     Other(String, Reverse<NaturalOrder<'a>>),
 }
 
-impl<'a> Place<'a> {
+impl<'a> TagRank<'a> {
     pub fn proposed(at: usize) -> Self {
         Self::Proposed(at)
     }
 
-    pub fn of(tag: &'a str, running: Option<&Running>) -> Self {
+    pub fn of(tag: &'a str, running: Option<&RunningTag>) -> Self {
         let (family, natural) = (family(tag), Reverse(NaturalOrder(tag)));
         if running.is_some_and(|running| running.family == family) {
             return Self::Related(natural);

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::registry::{About, Config as ImageConfig, Fact, FactSource, ImageFact, Learned};
+use crate::registry::{Fact, FactSource, ImageConfig, ImageFact, ImageInfo, QueryAnswer};
 use crate::registry::{ManifestOrigin, POSTGRES, VersionManifest};
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
@@ -36,7 +36,7 @@ fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, create
         let value = ImageFact::new(digest(digit), None);
         facts.learn(&format!("{repository}:{tag}"), Fact::Known { value, at: Time(1), via: FactSource::Registry });
     }
-    let about = About {
+    let about = ImageInfo {
         digest: digest(digit),
         media_type: String::new(),
         entries: Vec::new(),
@@ -47,14 +47,14 @@ fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, create
         config: ImageConfig { created: Some(Time(created)), ..ImageConfig::default() },
     };
     let fact = Fact::Known { value: Arc::new(about), at: Time(1), via: FactSource::Registry };
-    facts.take(Learned::About(format!("{repository}@{}", digest(digit)), fact));
+    facts.take(QueryAnswer::About(format!("{repository}@{}", digest(digit)), fact));
 }
 
 fn names(tags: &str) -> Vec<String> {
     tags.split_whitespace().map(str::to_owned).collect()
 }
 
-fn tags(found: &[Candidate]) -> Vec<&str> {
+fn tags(found: &[TagCandidate]) -> Vec<&str> {
     found.iter().map(|candidate| candidate.tag.as_str()).collect()
 }
 
@@ -103,9 +103,9 @@ fn the_manifest_then_the_family_that_runs_then_all_others() {
     let proposed = first.proposed.as_ref().unwrap();
     assert_eq!((proposed.label.as_str(), proposed.newer, first.listed), ("17.9_5", false, Some(true)));
     assert!(of("17.10-spock5.0.10-standard-1").proposed.as_ref().unwrap().newer);
-    assert_eq!(of("17.9-spock5.0.6-standard-1").here, Some(Here::Now), "no digest is known of it: its tag runs");
-    assert_eq!(of("17.8-spock5.0.5-standard-1").here, Some(Here::Before));
-    assert_eq!(of("17.10-spock5.0.10-debug-1").here, Some(Here::Failed));
+    assert_eq!(of("17.9-spock5.0.6-standard-1").here, Some(ImageUsage::Now), "no digest is known of it: its tag runs");
+    assert_eq!(of("17.8-spock5.0.5-standard-1").here, Some(ImageUsage::Before));
+    assert_eq!(of("17.10-spock5.0.10-debug-1").here, Some(ImageUsage::Failed));
     assert_eq!(of("latest").constancy.why(), "it names no version");
 
     source.names = None;
@@ -141,9 +141,9 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
     assert_eq!(
         told,
         [
-            ("1.31.0", "1.31 1 latest".to_owned(), Some(Here::Moved)),
-            ("1.30.2", "1.30".to_owned(), Some(Here::Now)),
-            ("edge", "stable".to_owned(), Some(Here::Before)),
+            ("1.31.0", "1.31 1 latest".to_owned(), Some(ImageUsage::Moved)),
+            ("1.30.2", "1.30".to_owned(), Some(ImageUsage::Now)),
+            ("edge", "stable".to_owned(), Some(ImageUsage::Before)),
         ],
         "by digest, whatever the tag: `1` runs, and names another image by now"
     );
@@ -217,7 +217,7 @@ fn a_proposal_of_another_repository_stands_with_its_own() {
         [
             ("ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-2", None, None),
             ("ghcr.io/pgedge/pgedge-postgres:17.10-spock5.0.10-standard-1", None, None),
-            ("reg.example/mirror/pg:17.9-spock5.0.6-standard-2", Some(Here::Now), Some(true)),
+            ("reg.example/mirror/pg:17.9-spock5.0.6-standard-2", Some(ImageUsage::Now), Some(true)),
         ]
     );
 }

@@ -3,7 +3,7 @@
 use super::*;
 use crate::sample;
 
-fn judge(service: &Service, tasks: &[Task], nodes: &[Node]) -> State {
+fn judge(service: &Service, tasks: &[Task], nodes: &[Node]) -> HealthState {
     let nodes = nodes.iter().map(|node| (node.id.clone(), node.clone())).collect();
     assess(service, tasks, &nodes, sample::NOW).state
 }
@@ -20,18 +20,18 @@ fn words_of_a_service() {
     let mut rejected = sample::task("t0", &service, "a", TaskState::Rejected, 50);
     rejected.desired = TaskState::Shutdown;
     rejected.error = "No such image: reg/web:1".into();
-    assert_eq!(judge(&service, std::slice::from_ref(&up), std::slice::from_ref(&node)), State::Ok);
-    assert_eq!(judge(&service, std::slice::from_ref(&up), std::slice::from_ref(&down)), State::NodeDown);
+    assert_eq!(judge(&service, std::slice::from_ref(&up), std::slice::from_ref(&node)), HealthState::Ok);
+    assert_eq!(judge(&service, std::slice::from_ref(&up), std::slice::from_ref(&down)), HealthState::NodeDown);
     let mut given_up = up.clone();
     given_up.desired = TaskState::Shutdown;
-    assert_eq!(judge(&service, &[given_up, pending.clone()], std::slice::from_ref(&down)), State::NodeDown);
-    assert_eq!(judge(&service, std::slice::from_ref(&pending), std::slice::from_ref(&node)), State::Waiting);
+    assert_eq!(judge(&service, &[given_up, pending.clone()], std::slice::from_ref(&down)), HealthState::NodeDown);
+    assert_eq!(judge(&service, std::slice::from_ref(&pending), std::slice::from_ref(&node)), HealthState::Waiting);
     let mut fetching = sample::task("t3", &service, "a", TaskState::Preparing, 1);
     fetching.created = Some(Time(sample::NOW.0 - 1000));
-    assert_eq!(judge(&service, &[rejected.clone(), fetching], std::slice::from_ref(&node)), State::Failing);
+    assert_eq!(judge(&service, &[rejected.clone(), fetching], std::slice::from_ref(&node)), HealthState::Failing);
     let nodes = BTreeMap::from([(node.id.clone(), node)]);
     let now = assess(&service, &[rejected.clone(), up], &nodes, sample::NOW);
-    assert_eq!((now.state, now.restarted), (State::Ok, rejected.since), "well again, and that is told");
+    assert_eq!((now.state, now.restarted), (HealthState::Ok, rejected.since), "well again, and that is told");
 }
 
 #[test]
@@ -41,9 +41,9 @@ fn what_ended_as_it_should_is_no_trouble() {
     service.running = Some(0);
     let mut done = sample::task("t", &service, "a", TaskState::Complete, 90);
     done.desired = TaskState::Shutdown;
-    assert_eq!(judge(&service, &[done], &[sample::node("a")]), State::Finished);
+    assert_eq!(judge(&service, &[done], &[sample::node("a")]), HealthState::Finished);
     service.mode = Mode::Replicated(0);
-    assert_eq!(judge(&service, &[], &[]), State::Stopped);
+    assert_eq!(judge(&service, &[], &[]), HealthState::Stopped);
 }
 
 #[test]
@@ -56,8 +56,11 @@ fn coming_up_again_and_again_is_looping() {
         task
     };
     let up = sample::task("t", &service, "a", TaskState::Running, 3);
-    assert_eq!(judge(&service, &[ended("1", 60), ended("2", 30), up.clone()], &[sample::node("a")]), State::Looping);
-    assert_eq!(judge(&service, &[ended("1", 6000), ended("2", 30), up], &[sample::node("a")]), State::Ok);
+    assert_eq!(
+        judge(&service, &[ended("1", 60), ended("2", 30), up.clone()], &[sample::node("a")]),
+        HealthState::Looping
+    );
+    assert_eq!(judge(&service, &[ended("1", 6000), ended("2", 30), up], &[sample::node("a")]), HealthState::Ok);
 }
 
 #[test]
@@ -71,9 +74,9 @@ fn what_ends_soon_after_each_start_is_not_ok_while_it_is_up() {
     };
     let up = |ago: i64| sample::task("t", &service, "a", TaskState::Running, ago);
     let seen = |tasks: &[Task]| judge(&service, tasks, &[sample::node("a")]);
-    assert_eq!(seen(&[ended("1", 12), ended("2", 6), up(2)]), State::Looping);
-    assert_eq!(seen(&[ended("2", 6), up(2)]), State::Ok, "once is no loop");
-    assert_eq!(seen(&[ended("1", 99), ended("2", 90), up(60)]), State::Ok, "it got over it");
+    assert_eq!(seen(&[ended("1", 12), ended("2", 6), up(2)]), HealthState::Looping);
+    assert_eq!(seen(&[ended("2", 6), up(2)]), HealthState::Ok, "once is no loop");
+    assert_eq!(seen(&[ended("1", 99), ended("2", 90), up(60)]), HealthState::Ok, "it got over it");
     let of_old = |id: &str, ago: i64| Task { image: "reg/web:0".into(), ..ended(id, ago) };
-    assert_eq!(seen(&[of_old("1", 12), of_old("2", 6), up(2)]), State::Ok, "another image did that");
+    assert_eq!(seen(&[of_old("1", 12), of_old("2", 6), up(2)]), HealthState::Ok, "another image did that");
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::contract::Breach;
+use crate::contract::Violation;
 use crate::image::{Digest, Platform};
-use crate::registry::{Config, ImageFile, Layer};
+use crate::registry::{ImageConfig, ImageFile, ImageLayer};
 use crate::time::Time;
 
 /// Information about an image reference.
@@ -29,9 +29,9 @@ pub struct Inspect {
     /// The annotations of index and image; on conflict the image's value counts.
     pub annotations: BTreeMap<String, String>,
     /// The layers, the lowest first.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<ImageLayer>,
     /// The image configuration, without the values of environment variables.
-    pub config: Config,
+    pub config: ImageConfig,
     /// The state of the image compared with its base image.
     pub base: InspectBase,
     /// The result of the contract check; `null` unless a contract was given.
@@ -77,5 +77,5 @@ pub struct InspectContract {
     /// The verdict; `null` if some rules could not be checked and no rule is known to be broken.
     pub kept: Option<bool>,
     /// The rules that the image breaks.
-    pub breaches: Vec<Breach>,
+    pub breaches: Vec<Violation>,
 }

@@ -8,7 +8,7 @@ use crate::time::Time;
 
 /// A service with the image that it was observed to run without trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SeenService {
+pub struct RecordedService {
     /// The group: `database/ID`, `stack/NAME` or `service/NAME`.
     pub group: String,
     /// The service's name, with the stack's prefix where it has one.
@@ -31,7 +31,7 @@ pub struct SeenService {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordReport {
     /// The services that were recorded now, because their image was not known yet.
-    pub noted: Vec<SeenService>,
+    pub noted: Vec<RecordedService>,
     /// The names of services whose image is not known, but which have not run without trouble for long enough.
     pub not_stable: Vec<String>,
 }

@@ -5,12 +5,13 @@ mod watch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::watch::{Reading, Watch};
+use self::watch::{Reading, UnitWatch};
 use super::lease::LeaseLost;
-use super::run::Run;
-use crate::docker::{EditState, Fault, Tasks};
+use super::run::ChangeRun;
+use crate::docker::{DockerError, EditState, Tasks};
 use pinnace_core::change::{
-    Kind, MEDDLED, Order, Phase, Question, Spot, TaskLine, UnitProgress, Verdict, after, judge, meddled, stuck,
+    EventKind, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitPosition, UnitProgress, UnitVerdict, after, judge,
+    meddled, stuck,
 };
 use pinnace_core::journal::{Direction, UnitState};
 use pinnace_core::plan::Unit;
@@ -24,7 +25,7 @@ const SHOWN: usize = 12;
 const BY_ITSELF: u32 = 5;
 
 /// The result of a watch.
-enum End {
+enum ConvergeResult {
     Arrived,
     Failed {
         why: String,
@@ -37,7 +38,7 @@ enum End {
     Interrupted,
 }
 
-impl Run {
+impl ChangeRun {
     /// Watches a unit whose spec has the wanted values.
     pub(super) async fn converge(
         &mut self,
@@ -46,8 +47,8 @@ impl Run {
         direction: Direction,
         known: Option<BTreeSet<String>>,
     ) -> Result<(), LeaseLost> {
-        self.emit(Kind::Phase { unit: at, phase: Phase::Converge, direction });
-        let mut watch = Watch::new(at, unit, direction, known, self.cluster.docker.clock().boottime());
+        self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Converge, direction });
+        let mut watch = UnitWatch::new(at, unit, direction, known, self.cluster.docker.clock().boottime());
         let end = loop {
             if let Some(end) = self.interrupted(&watch) {
                 break end;
@@ -58,7 +59,7 @@ impl Run {
             self.pause().await?;
         };
         if matches!(self.progress.asking, Some(Question::Stuck { .. })) {
-            self.emit(Kind::Withdrawn);
+            self.emit(EventKind::Withdrawn);
         }
         self.ended(watch, end).await
     }
@@ -67,25 +68,25 @@ impl Run {
     ///
     /// An automatic rollback by the engine counts as a failure; the tasks of the old image are then watched like
     /// those of any other rollback.
-    async fn ended(&mut self, watch: Watch, end: End) -> Result<(), LeaseLost> {
-        let Watch { at, direction, .. } = watch;
+    async fn ended(&mut self, watch: UnitWatch, end: ConvergeResult) -> Result<(), LeaseLost> {
+        let UnitWatch { at, direction, .. } = watch;
         let state = match (&end, direction) {
-            (End::Interrupted, _) => return Ok(()),
-            (End::Arrived, Direction::To) => UnitState::Done,
-            (End::Arrived, Direction::Back) => UnitState::PutBack,
-            (End::WentBack(_), Direction::To) => UnitState::PuttingBack,
-            (End::Failed { .. } | End::WentBack(_), _) => UnitState::Failed,
-            (End::Overtaken(_), _) => UnitState::Overtaken,
+            (ConvergeResult::Interrupted, _) => return Ok(()),
+            (ConvergeResult::Arrived, Direction::To) => UnitState::Done,
+            (ConvergeResult::Arrived, Direction::Back) => UnitState::PutBack,
+            (ConvergeResult::WentBack(_), Direction::To) => UnitState::PuttingBack,
+            (ConvergeResult::Failed { .. } | ConvergeResult::WentBack(_), _) => UnitState::Failed,
+            (ConvergeResult::Overtaken(_), _) => UnitState::Overtaken,
         };
         let failure = match end {
-            End::Failed { why, hint } => Some((why, hint)),
-            End::WentBack(why) => Some((why.clone(), after(&why).to_owned())),
-            End::Overtaken(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
-            End::Arrived | End::Interrupted => None,
+            ConvergeResult::Failed { why, hint } => Some((why, hint)),
+            ConvergeResult::WentBack(why) => Some((why.clone(), after(&why).to_owned())),
+            ConvergeResult::Overtaken(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
+            ConvergeResult::Arrived | ConvergeResult::Interrupted => None,
         };
         if let Some((why, hint)) = failure {
             let (why, hint) = self.looked_into(&watch, why, hint).await;
-            self.emit(Kind::Failed { unit: at, why, hint });
+            self.emit(EventKind::Failed { unit: at, why, hint });
         }
         self.mark(at, state, None).await?;
         if state == UnitState::PuttingBack {
@@ -95,7 +96,7 @@ impl Run {
     }
 
     /// Adds the cause to a failed pull: the engine reports every failed pull as `No such image`.
-    async fn looked_into(&self, watch: &Watch, why: String, hint: String) -> (String, String) {
+    async fn looked_into(&self, watch: &UnitWatch, why: String, hint: String) -> (String, String) {
         let Some((_, host)) = watch.first.as_ref().filter(|_| why.contains("No such image")) else {
             return (why, hint);
         };
@@ -106,10 +107,10 @@ impl Run {
     }
 
     /// Reads and assesses the unit once; returns the result if the watch ends.
-    async fn step(&mut self, watch: &mut Watch) -> Option<End> {
+    async fn step(&mut self, watch: &mut UnitWatch) -> Option<ConvergeResult> {
         let seen = match self.look(&watch.unit).await {
             Ok(Some(seen)) => seen,
-            Ok(None) => return Some(End::Overtaken("somebody removed the service".into())),
+            Ok(None) => return Some(ConvergeResult::Overtaken("somebody removed the service".into())),
             Err(fault) => {
                 self.trouble(&fault.to_string());
                 return None;
@@ -122,20 +123,24 @@ impl Run {
         let verdict = judge(&watch.look(&seen, now));
         self.tell(watch, &seen, &verdict);
         match verdict {
-            Verdict::Converged => {
+            UnitVerdict::Converged => {
                 self.moves_on(watch, String::new(), now);
-                self.has_settled(watch, now).await.then_some(End::Arrived)
+                self.has_settled(watch, now).await.then_some(ConvergeResult::Arrived)
             }
-            Verdict::Failed { why } => {
+            UnitVerdict::Failed { why } => {
                 let why = with_first(watch, why);
                 let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
-                Some(End::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
+                Some(ConvergeResult::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
             }
-            Verdict::WentBack { why } => Some(End::WentBack(with_first(watch, why))),
-            Verdict::Overtaken { what } => Some(End::Overtaken(what)),
-            Verdict::Waiting { waits, stuck } => {
+            UnitVerdict::WentBack { why } => Some(ConvergeResult::WentBack(with_first(watch, why))),
+            UnitVerdict::Overtaken { what } => Some(ConvergeResult::Overtaken(what)),
+            UnitVerdict::Waiting { waits, stuck } => {
                 if watch.arrived.take().is_some() {
-                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Converge, direction: watch.direction });
+                    self.emit(EventKind::Phase {
+                        unit: watch.at,
+                        phase: UnitPhase::Converge,
+                        direction: watch.direction,
+                    });
                 }
                 self.is_it_stuck(watch, now, waits, stuck)
             }
@@ -143,17 +148,17 @@ impl Run {
     }
 
     /// Returns the result if an order or a closed console ends the watch.
-    fn interrupted(&mut self, watch: &Watch) -> Option<End> {
+    fn interrupted(&mut self, watch: &UnitWatch) -> Option<ConvergeResult> {
         self.take_orders();
         let forward = watch.direction == Direction::To;
         match self.progress.order {
             Some(Order::Leave) if watch.asked => Some(given_up(watch)),
-            Some(Order::Detach | Order::Leave) => Some(End::Interrupted),
-            _ if self.progress.going_back && forward => Some(End::Interrupted),
+            Some(Order::Detach | Order::Leave) => Some(ConvergeResult::Interrupted),
+            _ if self.progress.going_back && forward => Some(ConvergeResult::Interrupted),
             // The console is gone and cannot answer: the next owner continues the watch.
             _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
-                self.emit(Kind::Ordered { order: Order::Detach });
-                Some(End::Interrupted)
+                self.emit(EventKind::Ordered { order: Order::Detach });
+                Some(ConvergeResult::Interrupted)
             }
             _ if watch.asked && self.progress.passed.contains(&watch.at) => Some(given_up(watch)),
             _ => None,
@@ -176,11 +181,11 @@ impl Run {
     /// Reports a trouble if it is new; an empty text reports its end.
     pub(super) fn trouble(&mut self, text: &str) {
         if self.progress.trouble != text {
-            self.emit(Kind::Trouble { text: text.to_owned() });
+            self.emit(EventKind::Trouble { text: text.to_owned() });
         }
     }
 
-    async fn look(&self, unit: &Unit) -> Result<Option<Reading>, Fault> {
+    async fn look(&self, unit: &Unit) -> Result<Option<Reading>, DockerError> {
         let docker = &self.cluster.docker;
         let (revision, tasks, nodes) = tokio::join!(
             docker.get_for_update(&unit.service_id),
@@ -197,27 +202,31 @@ impl Run {
     }
 
     /// Reports edits by other clients to other parts of the service, once per unit.
-    fn note_others(&mut self, watch: &Watch, seen: &Reading) {
+    fn note_others(&mut self, watch: &UnitWatch, seen: &Reading) {
         let edits = &watch.unit.edits;
-        if watch.spot(&seen.revision) != Spot::Goal || seen.revision.rest_before(edits) == watch.unit.rest {
+        if watch.spot(&seen.revision) != UnitPosition::Goal || seen.revision.rest_before(edits) == watch.unit.rest {
             return;
         }
         let service = &seen.revision.service;
         let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::To;
         let told = |unit: &UnitProgress| unit.notes.iter().any(|note| note.contains(MEDDLED));
         if !self.progress.units.get(watch.at).is_some_and(told) {
-            self.emit(Kind::Noted { unit: watch.at, text: meddled(service, auto) });
+            self.emit(EventKind::Noted { unit: watch.at, text: meddled(service, auto) });
         }
     }
 
     /// Returns whether the unit has settled: the same tasks ran for the settle time, and the spec, read once more,
     /// still has the wanted values.
-    async fn has_settled(&mut self, watch: &mut Watch, now: Duration) -> bool {
+    async fn has_settled(&mut self, watch: &mut UnitWatch, now: Duration) -> bool {
         let since = match &watch.arrived {
             Some((since, up)) if *up == watch.up.0 => *since,
             _ => {
                 if !self.options.settle.is_zero() {
-                    self.emit(Kind::Phase { unit: watch.at, phase: Phase::Settle, direction: watch.direction });
+                    self.emit(EventKind::Phase {
+                        unit: watch.at,
+                        phase: UnitPhase::Settle,
+                        direction: watch.direction,
+                    });
                 }
                 watch.arrived = Some((now, watch.up.0.clone()));
                 now
@@ -232,10 +241,10 @@ impl Run {
     }
 
     /// Records a new reason to wait (empty: none), and withdraws the question about the old one.
-    fn moves_on(&mut self, watch: &mut Watch, waits: String, now: Duration) {
+    fn moves_on(&mut self, watch: &mut UnitWatch, waits: String, now: Duration) {
         if watch.waits.0 != waits {
             if std::mem::take(&mut watch.asked) {
-                self.emit(Kind::Withdrawn);
+                self.emit(EventKind::Withdrawn);
             }
             watch.waits = (waits, now);
         }
@@ -243,26 +252,32 @@ impl Run {
 
     /// Asks about a unit that makes no progress. The question is withdrawn when the unit moves on; nothing is rolled
     /// back because of it.
-    fn is_it_stuck(&mut self, watch: &mut Watch, now: Duration, waits: String, stuck: bool) -> Option<End> {
+    fn is_it_stuck(
+        &mut self,
+        watch: &mut UnitWatch,
+        now: Duration,
+        waits: String,
+        stuck: bool,
+    ) -> Option<ConvergeResult> {
         self.moves_on(watch, waits, now);
         let limit = if stuck { self.options.stuck } else { self.options.stuck * BY_ITSELF };
         if watch.asked || now.saturating_sub(watch.waits.1) < limit {
             return None;
         }
         watch.asked = true;
-        self.emit(Kind::Asked { question: Question::Stuck { unit: watch.at } });
+        self.emit(EventKind::Asked { question: Question::Stuck { unit: watch.at } });
         if self.options.mode.asks {
             return None;
         }
         // Nobody can be asked. An update is left in its present state; a rollback gives way to the other units.
         if watch.direction == Direction::To {
-            self.emit(Kind::Ordered { order: Order::Leave });
+            self.emit(EventKind::Ordered { order: Order::Leave });
         }
         Some(given_up(watch))
     }
 
     /// Reports the states of the tasks, if they have changed.
-    fn tell(&mut self, watch: &Watch, seen: &Reading, verdict: &Verdict) {
+    fn tell(&mut self, watch: &UnitWatch, seen: &Reading, verdict: &UnitVerdict) {
         let look = watch.look(seen, Duration::ZERO);
         let mut tasks: Vec<&Task> = seen.tasks.iter().collect();
         tasks.sort_by_key(|task| (task.desired != TaskState::Running, std::cmp::Reverse(task.created)));
@@ -279,25 +294,25 @@ impl Run {
         let said = seen.revision.service.update.as_ref();
         let update = said.map(|update| format!("{}: {}", update.state, update.message)).unwrap_or_default();
         let waits = match verdict {
-            Verdict::Waiting { waits, .. } => waits.clone(),
+            UnitVerdict::Waiting { waits, .. } => waits.clone(),
             _ => String::new(),
         };
         let known = self.progress.units.get(watch.at);
         if known.is_some_and(|known| known.tasks == tasks && known.update == update && known.waits == waits) {
             return;
         }
-        self.emit(Kind::Tasks { unit: watch.at, tasks, update, waits });
+        self.emit(EventKind::Tasks { unit: watch.at, tasks, update, waits });
     }
 }
 
 /// Returns the failure of a stuck unit that is no longer waited for.
-fn given_up(watch: &Watch) -> End {
+fn given_up(watch: &UnitWatch) -> ConvergeResult {
     let (waits, _) = &watch.waits;
-    End::Failed { why: format!("stuck: {waits}"), hint: stuck(waits).to_owned() }
+    ConvergeResult::Failed { why: format!("stuck: {waits}"), hint: stuck(waits).to_owned() }
 }
 
 /// Adds the first failure seen, as the engine may have forgotten it since.
-fn with_first(watch: &Watch, why: String) -> String {
+fn with_first(watch: &UnitWatch, why: String) -> String {
     match &watch.first {
         Some((first, _)) if !why.contains(first.as_str()) => format!("{first}; {why}"),
         _ => why,

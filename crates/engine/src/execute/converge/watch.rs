@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::docker::{EditState, ServiceRevision};
 use crate::execute::unit::image_of;
-use pinnace_core::change::{Host, Look, Spot};
+use pinnace_core::change::{Host, UnitPosition, UnitView};
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Unit;
 use pinnace_core::swarm::{Node, Task};
@@ -19,7 +19,7 @@ pub(super) struct Reading {
 }
 
 /// The watch over one unit. All times are by the boot clock.
-pub(super) struct Watch {
+pub(super) struct UnitWatch {
     pub at: usize,
     pub unit: Unit,
     pub direction: Direction,
@@ -38,7 +38,7 @@ pub(super) struct Watch {
     began: Duration,
 }
 
-impl Watch {
+impl UnitWatch {
     /// Starts a watch. `known` holds the tasks from before the update, if we posted it.
     pub fn new(at: usize, unit: &Unit, direction: Direction, known: Option<BTreeSet<String>>, now: Duration) -> Self {
         Self {
@@ -62,18 +62,18 @@ impl Watch {
     }
 
     /// Returns the state of the edited places, relative to the direction of the unit.
-    pub fn spot(&self, revision: &ServiceRevision) -> Spot {
+    pub fn spot(&self, revision: &ServiceRevision) -> UnitPosition {
         match (revision.edit_state(&self.unit.edits), self.direction) {
-            (EditState::After, Direction::To) | (EditState::Before, Direction::Back) => Spot::Goal,
-            (EditState::Before, Direction::To) | (EditState::After, Direction::Back) => Spot::Origin,
-            (EditState::Diverged, _) => Spot::Elsewhere,
+            (EditState::After, Direction::To) | (EditState::Before, Direction::Back) => UnitPosition::Goal,
+            (EditState::Before, Direction::To) | (EditState::After, Direction::Back) => UnitPosition::Origin,
+            (EditState::Diverged, _) => UnitPosition::Elsewhere,
         }
     }
 
     /// Prepares a reading for the assessment. The tasks that are up are compared with those of the previous reading.
-    pub fn look<'a>(&'a self, seen: &'a Reading, now: Duration) -> Look<'a> {
+    pub fn look<'a>(&'a self, seen: &'a Reading, now: Duration) -> UnitView<'a> {
         let started = seen.revision.service.update.as_ref().and_then(|update| update.started);
-        let look = Look {
+        let look = UnitView {
             service: &seen.revision.service,
             tasks: &seen.tasks,
             nodes: &seen.nodes,
@@ -86,7 +86,7 @@ impl Watch {
             steady: Duration::ZERO,
         };
         let same = look.up() == self.up.0;
-        Look { steady: if same { now.saturating_sub(self.up.1) } else { Duration::ZERO }, ..look }
+        UnitView { steady: if same { now.saturating_sub(self.up.1) } else { Duration::ZERO }, ..look }
     }
 
     /// Remembers the tasks that are up and the first failure.

@@ -59,12 +59,12 @@ async fn many_at_once_ask_for_one_token() {
 #[tokio::test]
 async fn tokens_for_a_password_and_a_refresh_token() {
     for (secret, outcome) in [
-        (None, Some(Why::NoCredentials)),
+        (None, Some(LookupError::NoCredentials)),
         (Some(basic("u", "p~?")), None),
-        (Some(basic("u", "wrong")), Some(Why::Denied)),
+        (Some(basic("u", "wrong")), Some(LookupError::Denied)),
         (Some(Secret::Identity(Redacted::new("r1"))), None),
-        (Some(Secret::Identity(Redacted::new("r2"))), Some(Why::Denied)),
-        (Some(Secret::Token(Redacted::new("t9"))), Some(Why::Denied)),
+        (Some(Secret::Identity(Redacted::new("r2"))), Some(LookupError::Denied)),
+        (Some(Secret::Token(Redacted::new("t9"))), Some(LookupError::Denied)),
     ] {
         let registry = token_server(true, usize::MAX).registry(Credentials::default());
         if let Some(secret) = secret.clone() {
@@ -86,7 +86,7 @@ async fn passwords() {
     let fake = basic_server();
     let registry = fake.registry(Credentials::default());
     let wanted = image("10.0.0.1:5001/pg:1");
-    assert_eq!(registry.look(&wanted).await, Err(Why::NoCredentials));
+    assert_eq!(registry.look(&wanted).await, Err(LookupError::NoCredentials));
     registry.login("10.0.0.1:5001", basic("u", "p~?"));
     assert!(registry.look(&wanted).await.is_ok());
     registry.look(&image("10.0.0.1:5001/pg:2")).await.unwrap();
@@ -100,11 +100,11 @@ async fn a_refused_password_is_not_shown_again_and_again() {
     registry.login("10.0.0.1:5001", basic("u", "wrong"));
     let shown = || fake.came().iter().filter(|came| came.header("authorization").is_some()).count();
     for nth in 0..5 {
-        assert_eq!(registry.look(&image(&format!("10.0.0.1:5001/pg{nth}:1"))).await, Err(Why::Denied));
+        assert_eq!(registry.look(&image(&format!("10.0.0.1:5001/pg{nth}:1"))).await, Err(LookupError::Denied));
     }
     assert_eq!(shown(), 1);
     tokio::time::advance(Duration::from_secs(31)).await;
-    assert_eq!(registry.look(&image("10.0.0.1:5001/pg9:1")).await, Err(Why::Denied));
+    assert_eq!(registry.look(&image("10.0.0.1:5001/pg9:1")).await, Err(LookupError::Denied));
     assert_eq!(shown(), 2);
     registry.login("10.0.0.1:5001", basic("u", "p~?"));
     assert!(registry.look(&image("10.0.0.1:5001/pg9:1")).await.is_ok(), "a new log-in is tried at once");
@@ -118,7 +118,7 @@ async fn an_unreadable_credential_is_the_reason() {
         let registry = fake.registry(Credentials::read(home.path()));
         async move { registry.look(&image("reg.example/a/b:1")).await.err() }
     };
-    let reason = Why::Other("credentials for reg.example: `auth` is not base64".into());
+    let reason = LookupError::Other("credentials for reg.example: `auth` is not base64".into());
     assert_eq!(why(basic_server()).await, Some(reason.clone()));
     assert_eq!(why(token_server(true, 9)).await, Some(reason));
     assert_eq!(why(token_server(false, 9)).await, None, "what anybody may read needs none");
@@ -174,7 +174,7 @@ async fn a_challenge_after_a_redirect_to_another_host_is_a_refusal() {
                 registry.login("reg.example", secret);
                 let text =
                     format!("reg.example redirects to {host}, which wants a log-in; no credentials were sent there");
-                let refusal = Why::Other(text);
+                let refusal = LookupError::Other(text);
                 assert_eq!(registry.look(&image("reg.example/a/b:1")).await, Err(refusal.clone()), "{case}");
                 assert_eq!(registry.tags(&image("reg.example/a/b")).await, Err(refusal), "{case}");
                 kept_at_home(&fake, &case);
@@ -195,7 +195,7 @@ async fn a_token_does_not_follow_a_redirect() {
     });
     let registry = fake.registry(Credentials::default());
     registry.login("reg.example", basic("u", "p~?"));
-    assert!(matches!(registry.look(&image("reg.example/a/b:1")).await, Err(Why::Other(_))));
+    assert!(matches!(registry.look(&image("reg.example/a/b:1")).await, Err(LookupError::Other(_))));
     let with: Vec<String> =
         fake.came().iter().filter(|came| came.header("authorization").is_some()).map(Came::line).collect();
     assert_eq!(

@@ -1,5 +1,5 @@
 use super::*;
-use pinnace_core::registry::Allowance;
+use pinnace_core::registry::RateLimit;
 use pinnace_core::time::Time;
 
 /// A registry that stores blobs and manifests by digest, and one tag.
@@ -80,7 +80,7 @@ async fn an_index_and_its_image_for_amd64() {
     let registry = fake.registry(Credentials::default());
     let fact = registry.look(&image("ghcr.io/a/pg:17")).await.unwrap();
     assert_eq!(fact.children.iter().map(Digest::as_str).collect::<Vec<_>>(), [&arm, &amd]);
-    assert_eq!(fact.allowance, Some(Allowance { limit: 100, remaining: 76, window: Some(21_600) }));
+    assert_eq!(fact.allowance, Some(RateLimit { limit: 100, remaining: 76, window: Some(21_600) }));
     assert_eq!(fake.lines().len(), 2);
 
     let pinned = image(&format!("ghcr.io/a/pg@{top}"));
@@ -155,10 +155,10 @@ async fn what_cannot_be_told_says_why() {
         (round, "more than 3 indexes stand within one another".to_owned()),
     ] {
         let why = registry.about(&image(&format!("reg.example/pg@{digest}"))).await.unwrap_err();
-        assert_eq!(why, Why::Other(cause));
+        assert_eq!(why, LookupError::Other(cause));
     }
     let why = registry.about(&image(&format!("reg.example/pg@{}", sha(b"nothing")))).await;
-    assert_eq!(why, Err(Why::NotFound));
+    assert_eq!(why, Err(LookupError::NotFound));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
-use pinnace_core::registry::{About, FileKind, Layer, Reading};
+use pinnace_core::registry::{FileKind, ImageInfo, ImageLayer, ReadProgress};
 
 /// Builds a tar of these paths: a path that ends in `/` is a folder, `a -> b` a symbolic link, `a = b` a hard link.
 fn tarred(paths: &[&str]) -> Vec<u8> {
@@ -41,8 +41,8 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
 
 const OCI: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
-fn layer(blob: &[u8], media_type: &str) -> Layer {
-    Layer {
+fn layer(blob: &[u8], media_type: &str) -> ImageLayer {
+    ImageLayer {
         digest: Digest::parse(&sha(blob)).unwrap(),
         media_type: media_type.to_owned(),
         size: blob.len() as u64,
@@ -50,10 +50,10 @@ fn layer(blob: &[u8], media_type: &str) -> Layer {
     }
 }
 
-fn about(layers: Vec<Layer>) -> About {
+fn about(layers: Vec<ImageLayer>) -> ImageInfo {
     let digest = Digest::parse(&sha(b"image")).unwrap();
     let about = serde_json::json!({"digest": digest, "media_type": "", "manifest": digest, "platform": null});
-    About { layers, ..serde_json::from_value(about).unwrap() }
+    ImageInfo { layers, ..serde_json::from_value(about).unwrap() }
 }
 
 /// Returns a registry whose blobs are on another host.
@@ -70,19 +70,19 @@ fn serving(blobs: &[Vec<u8>]) -> Fake {
     })
 }
 
-async fn read(fake: &Fake, layers: Vec<Layer>, bounds: &Bounds) -> Result<Vec<ImageFile>, Why> {
+async fn read(fake: &Fake, layers: Vec<ImageLayer>, bounds: &ReadLimits) -> Result<Vec<ImageFile>, LookupError> {
     let credentials = Credentials::default();
     credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
     fake.registry(credentials).files(&image("reg.example/pg:1"), &about(layers), bounds, |_| ()).await
 }
 
 /// Returns the paths of one layer, or the error.
-async fn one(blob: &[u8], media_type: &str, bounds: &Bounds) -> Result<Vec<String>, String> {
+async fn one(blob: &[u8], media_type: &str, bounds: &ReadLimits) -> Result<Vec<String>, String> {
     let files = read(&serving(&[blob.to_vec()]), vec![layer(blob, media_type)], bounds).await;
     let prefix = format!("its layer {}: ", sha(blob));
     match files {
         Ok(files) => Ok(files.into_iter().map(|file| file.path).collect()),
-        Err(Why::Other(text)) => Err(text.strip_prefix(&prefix).unwrap_or(&text).to_owned()),
+        Err(LookupError::Other(text)) => Err(text.strip_prefix(&prefix).unwrap_or(&text).to_owned()),
         Err(why) => Err(format!("{why:?}")),
     }
 }
@@ -99,9 +99,9 @@ async fn layers_of_every_packing_on_one_another() {
         "application/vnd.oci.image.layer.v1.tar",
     ];
     let blobs = [lowest, middle, top];
-    let layers: Vec<Layer> = blobs.iter().zip(kinds).map(|(blob, kind)| layer(blob, kind)).collect();
+    let layers: Vec<ImageLayer> = blobs.iter().zip(kinds).map(|(blob, kind)| layer(blob, kind)).collect();
     let fake = serving(&blobs);
-    let files = read(&fake, layers, &Bounds::default()).await.unwrap();
+    let files = read(&fake, layers, &ReadLimits::default()).await.unwrap();
     let found: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.kind, file.size)).collect();
     assert_eq!(
         found,
@@ -134,10 +134,10 @@ async fn packings_in_pieces() {
         [skipped, zstd(&tar)].concat(),
         [tar.clone(), vec![0; 10_000]].concat(),
     ] {
-        let paths = one(&blob, OCI, &Bounds::default()).await;
+        let paths = one(&blob, OCI, &ReadLimits::default()).await;
         assert_eq!(paths, Ok(["/lib", "/lib/a.so", "/share/x.sql"].map(str::to_owned).to_vec()));
     }
-    assert_eq!(one(&gzip(&[0; 1024]), OCI, &Bounds::default()).await, Ok(Vec::new()), "an empty layer");
+    assert_eq!(one(&gzip(&[0; 1024]), OCI, &ReadLimits::default()).await, Ok(Vec::new()), "an empty layer");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn long_names() {
     header.set_cksum();
     pax.append(&header, &[][..]).unwrap();
     for (blob, path) in [(gnu, long), (pax.into_inner().unwrap(), name)] {
-        assert_eq!(one(&blob, OCI, &Bounds::default()).await, Ok(vec![format!("/{path}")]));
+        assert_eq!(one(&blob, OCI, &ReadLimits::default()).await, Ok(vec![format!("/{path}")]));
     }
 }
 
@@ -168,17 +168,21 @@ fn long_name(size: usize) -> Vec<u8> {
 #[tokio::test]
 async fn what_would_exhaust_the_reader() {
     let tar = tarred(&["a", "b", "c"]);
-    let bounds = Bounds::default();
+    let bounds = ReadLimits::default();
     for (blob, bounds, cause) in [
-        (gzip(&tar), Bounds { entries: 2, ..bounds.clone() }, "the image has more than 2 files, and no more are read"),
+        (
+            gzip(&tar),
+            ReadLimits { entries: 2, ..bounds.clone() },
+            "the image has more than 2 files, and no more are read",
+        ),
         (gzip(&long_name(2 << 20)), bounds.clone(), "it has a header of more than 1 MB"),
         (gzip(&long_name(8000)), bounds.clone(), "it has a path of more than 4096 bytes"),
         (
             gzip(&tarred(&["a"]).repeat(100)),
-            Bounds { unpacked: 600, ..bounds.clone() },
+            ReadLimits { unpacked: 600, ..bounds.clone() },
             "unpacked it is larger than all that is read: it may be made to exhaust the reader",
         ),
-        (gzip(&tar), Bounds { bytes: 10, ..bounds.clone() }, "its layers are 1 MB, and no more than 1 MB are read"),
+        (gzip(&tar), ReadLimits { bytes: 10, ..bounds.clone() }, "its layers are 1 MB, and no more than 1 MB are read"),
     ] {
         assert_eq!(one(&blob, OCI, &bounds).await, Err(cause.to_owned()));
     }
@@ -213,10 +217,10 @@ async fn what_is_no_layer() {
             ),
         ),
     ] {
-        assert_eq!(one(&blob, media_type, &Bounds::default()).await, Err(cause.to_owned()));
+        assert_eq!(one(&blob, media_type, &ReadLimits::default()).await, Err(cause.to_owned()));
     }
     for broken in [&[0x1f, 0x8b, 9, 9, 9, 9][..], &[0x28, 0xb5, 0x2f, 0xfd, 255, 255, 255][..]] {
-        assert!(one(broken, OCI, &Bounds::default()).await.is_err());
+        assert!(one(broken, OCI, &ReadLimits::default()).await.is_err());
     }
 }
 
@@ -228,27 +232,27 @@ async fn what_comes_must_be_what_was_named() {
     let fake = Fake::new(move |_| status(200).body(served.clone()));
     let named = layer(&blob, OCI);
     for (layer, cause) in [
-        (Layer { size: size as u64, ..named.clone() }, format!("what came has another digest: {}", sha(&other))),
-        (Layer { size: 5, ..named.clone() }, "more comes than the 5 bytes its manifest says it has".to_owned()),
-        (Layer { size: 500, ..named.clone() }, format!("{size} bytes came of the 500 its manifest says it has")),
+        (ImageLayer { size: size as u64, ..named.clone() }, format!("what came has another digest: {}", sha(&other))),
+        (ImageLayer { size: 5, ..named.clone() }, "more comes than the 5 bytes its manifest says it has".to_owned()),
+        (ImageLayer { size: 500, ..named.clone() }, format!("{size} bytes came of the 500 its manifest says it has")),
     ] {
-        let why = read(&fake, vec![layer], &Bounds::default()).await;
-        assert_eq!(why, Err(Why::Other(format!("its layer {}: {cause}", named.digest))));
+        let why = read(&fake, vec![layer], &ReadLimits::default()).await;
+        assert_eq!(why, Err(LookupError::Other(format!("its layer {}: {cause}", named.digest))));
     }
-    let gone = read(&Fake::new(|_| status(404)), vec![named.clone()], &Bounds::default()).await;
-    assert_eq!(gone, Err(Why::Other(format!("its layer {} is not at the registry", named.digest))));
-    let denied = read(&Fake::new(|_| status(403)), vec![named], &Bounds::default()).await;
-    assert_eq!(denied, Err(Why::Denied));
+    let gone = read(&Fake::new(|_| status(404)), vec![named.clone()], &ReadLimits::default()).await;
+    assert_eq!(gone, Err(LookupError::Other(format!("its layer {} is not at the registry", named.digest))));
+    let denied = read(&Fake::new(|_| status(403)), vec![named], &ReadLimits::default()).await;
+    assert_eq!(denied, Err(LookupError::Denied));
 }
 
 #[tokio::test]
 async fn a_stream_that_falls_silent_has_an_end() {
     let blob = gzip(&tarred(&["a"]));
-    let named = Layer { size: 4000, ..layer(&blob, OCI) };
+    let named = ImageLayer { size: 4000, ..layer(&blob, OCI) };
     let fake = Fake::new(move |_| Reply { stalls: true, ..status(200).body(blob.clone()) });
-    let bounds = Bounds { silence: Duration::from_millis(50), ..Bounds::default() };
+    let bounds = ReadLimits { silence: Duration::from_millis(50), ..ReadLimits::default() };
     let why = read(&fake, vec![named], &bounds).await;
-    assert_eq!(why, Err(Why::Unreachable("reg.example sent nothing for 0 s".into())));
+    assert_eq!(why, Err(LookupError::Unreachable("reg.example sent nothing for 0 s".into())));
 }
 
 #[tokio::test]
@@ -256,17 +260,17 @@ async fn progress_is_told() {
     let blobs = [vec![7; 5 << 20], gzip(&tarred(&["a"]))];
     // The first blob is a tar with 5 MB of other bytes after it, which give several progress reports.
     let blobs = [[tarred(&["x"]), blobs[0].clone()].concat(), blobs[1].clone()];
-    let layers: Vec<Layer> = blobs.iter().map(|blob| layer(blob, OCI)).collect();
+    let layers: Vec<ImageLayer> = blobs.iter().map(|blob| layer(blob, OCI)).collect();
     let of: u64 = layers.iter().map(|layer| layer.size).sum();
-    let told: Mutex<Vec<Reading>> = Mutex::default();
+    let told: Mutex<Vec<ReadProgress>> = Mutex::default();
     let blobs: BTreeMap<String, Vec<u8>> = blobs.iter().map(|blob| (sha(blob), blob.clone())).collect();
     let fake = Fake::new(move |came| status(200).body(blobs[came.path.rsplit('/').next().unwrap()].clone()));
     let note = |reading| lock(&told).push(reading);
     let registry = fake.registry(Credentials::default());
-    registry.files(&image("reg.example/pg:1"), &about(layers), &Bounds::default(), note).await.unwrap();
+    registry.files(&image("reg.example/pg:1"), &about(layers), &ReadLimits::default(), note).await.unwrap();
     let told = lock(&told).clone();
-    assert_eq!(told.first(), Some(&Reading { layer: 1, layers: 2, bytes: 0, of }));
-    assert_eq!(told.last(), Some(&Reading { layer: 2, layers: 2, bytes: of, of }));
+    assert_eq!(told.first(), Some(&ReadProgress { layer: 1, layers: 2, bytes: 0, of }));
+    assert_eq!(told.last(), Some(&ReadProgress { layer: 2, layers: 2, bytes: of, of }));
     assert!(told.len() > 4 && told.windows(2).all(|pair| pair[0].bytes <= pair[1].bytes), "{told:?}");
 }
 
@@ -281,9 +285,9 @@ async fn a_layer_elsewhere_that_wants_a_log_in_is_a_refusal() {
             }
             _ => status(401).with("www-authenticate", challenge),
         });
-        let why = read(&fake, vec![layer(&blob, OCI)], &Bounds::default()).await.unwrap_err();
+        let why = read(&fake, vec![layer(&blob, OCI)], &ReadLimits::default()).await.unwrap_err();
         let text = "reg.example redirects to evil.example, which wants a log-in; no credentials were sent there";
-        assert_eq!(why, Why::Other(format!("its layer {}: {text}", sha(&blob))), "{challenge}");
+        assert_eq!(why, LookupError::Other(format!("its layer {}: {text}", sha(&blob))), "{challenge}");
         let elsewhere: Vec<Came> = fake.came().into_iter().filter(|came| came.host != "https://reg.example").collect();
         let path = format!("GET https://evil.example/v2/pg/blobs/{}", sha(&blob));
         assert_eq!(elsewhere.iter().map(Came::line).collect::<Vec<_>>(), [path]);

@@ -9,7 +9,7 @@ async fn a_stall_in_the_head_or_in_the_body_has_an_end() {
     for fake in [late, stalled] {
         let since = Instant::now();
         let why = fake.registry(Credentials::default()).look(&image("reg.example/pg:1")).await;
-        assert_eq!(why, Err(Why::Unreachable("reg.example did not answer in full within 10 s".into())));
+        assert_eq!(why, Err(LookupError::Unreachable("reg.example did not answer in full within 10 s".into())));
         assert_eq!(since.elapsed().as_secs(), 10);
     }
 }
@@ -32,7 +32,7 @@ async fn eight_at_a_time_and_each_once() {
     let registry = fake.registry(Credentials::default());
     let images: Vec<ImageRef> = (0..40).map(|nth| image(&format!("reg.example/pg:{}", nth / 2))).collect();
     let facts = futures_util::future::join_all(images.iter().map(|image| registry.look(image))).await;
-    assert!(facts.iter().all(|fact| *fact == Err(Why::NotFound)));
+    assert!(facts.iter().all(|fact| *fact == Err(LookupError::NotFound)));
     assert_eq!((most.load(Ordering::SeqCst), fake.lines().len()), (8, 20));
     registry.look(&images[0]).await.unwrap_err();
     assert_eq!(fake.lines().len(), 21, "an answer is not kept by tag");
@@ -45,7 +45,7 @@ async fn an_answer_without_end_is_not_read() {
         _ => status(200).body(vec![b' '; 5 << 20]),
     });
     let why = fake.registry(Credentials::default()).look(&image("reg.example/pg:1")).await;
-    assert_eq!(why, Err(Why::Other("the answer of reg.example is larger than 4194304 bytes".into())));
+    assert_eq!(why, Err(LookupError::Other("the answer of reg.example is larger than 4194304 bytes".into())));
 }
 
 #[tokio::test]
@@ -53,13 +53,13 @@ async fn nobody_there() {
     let policy = Policy { insecure: vec!["127.0.0.0/8".into()], ..Policy::default() };
     let registry = Registry::new(policy, Credentials::default());
     let refused = registry.look(&image("127.0.0.1:1/pg:1")).await;
-    assert_eq!(refused, Err(Why::Unreachable("cannot connect to 127.0.0.1:1: connection refused".into())));
+    assert_eq!(refused, Err(LookupError::Unreachable("cannot connect to 127.0.0.1:1: connection refused".into())));
     assert!(!registry.is_unresolved(&image("127.0.0.1:1/pg:1")));
 
     let registry = Fake::new(|_| status(200)).registry(Credentials::default());
     let nowhere = image("nowhere.example/pg:1");
     let why = registry.look(&nowhere).await;
-    assert_eq!(why, Err(Why::Unreachable("the name nowhere.example does not resolve from here".into())));
+    assert_eq!(why, Err(LookupError::Unreachable("the name nowhere.example does not resolve from here".into())));
     assert!(registry.is_unresolved(&nowhere));
 }
 

@@ -92,27 +92,30 @@ async fn what_does_not_match_its_digest_is_refused() {
     let fake = Fake::new(|_| status(200).with("docker-content-digest", sha(b"other")).body(index()));
     let registry = fake.registry(Credentials::default());
     let why = registry.look(&image("reg.example/pg:1")).await.unwrap_err();
-    assert!(matches!(&why, Why::Other(text) if text.contains("has another digest")), "{why:?}");
+    assert!(matches!(&why, LookupError::Other(text) if text.contains("has another digest")), "{why:?}");
     let wanted = image(&format!("reg.example/pg@{}", sha(b"wanted")));
     let why = registry.look(&wanted).await.unwrap_err();
-    assert!(matches!(&why, Why::Other(text) if text.starts_with("asked for sha256:")), "{why:?}");
+    assert!(matches!(&why, LookupError::Other(text) if text.starts_with("asked for sha256:")), "{why:?}");
 }
 
 #[tokio::test]
 async fn statuses_are_outcomes() {
     for (code, why) in [
-        (404, Why::NotFound),
-        (403, Why::Denied),
-        (401, Why::NoCredentials),
-        (429, Why::RateLimited),
-        (503, Why::Other("HTTP 503 Service Unavailable".into())),
+        (404, LookupError::NotFound),
+        (403, LookupError::Denied),
+        (401, LookupError::NoCredentials),
+        (429, LookupError::RateLimited),
+        (503, LookupError::Other("HTTP 503 Service Unavailable".into())),
     ] {
         let registry = Fake::new(move |_| status(code)).registry(Credentials::default());
         assert_eq!(registry.look(&image("reg.example/pg:1")).await, Err(why));
     }
     let registry = Fake::new(|_| status(400)).registry(Credentials::default());
     let why = registry.look(&image("10.0.0.1:1/pg:1")).await;
-    assert!(matches!(why, Err(Why::Unreachable(_))), "TLS behind plain http: the engine may do better; {why:?}");
+    assert!(
+        matches!(why, Err(LookupError::Unreachable(_))),
+        "TLS behind plain http: the engine may do better; {why:?}"
+    );
 }
 
 #[tokio::test]
@@ -125,15 +128,15 @@ async fn a_failure_by_digest_is_asked_again() {
         _ => manifest(&body),
     });
     let registry = fake.registry(Credentials::default());
-    assert_eq!(registry.look(&image("reg.example/pg:1")).await, Err(Why::RateLimited));
+    assert_eq!(registry.look(&image("reg.example/pg:1")).await, Err(LookupError::RateLimited));
     assert!(registry.look(&image("reg.example/pg:1")).await.unwrap().platforms.is_some());
 }
 
 #[tokio::test]
 async fn redirects_have_an_end_and_do_not_leave_tls() {
     let round = Fake::new(|_| status(307).with("location", "/again")).registry(Credentials::default());
-    assert_eq!(round.look(&image("reg.example/pg:1")).await, Err(Why::Other("more than 5 redirects".into())));
+    assert_eq!(round.look(&image("reg.example/pg:1")).await, Err(LookupError::Other("more than 5 redirects".into())));
     let down = Fake::new(|_| status(307).with("location", "http://plain.example/x")).registry(Credentials::default());
     let why = down.look(&image("reg.example/pg:1")).await.unwrap_err();
-    assert!(matches!(&why, Why::Other(text) if text.contains("was not followed")), "{why:?}");
+    assert!(matches!(&why, LookupError::Other(text) if text.contains("was not followed")), "{why:?}");
 }

@@ -111,7 +111,7 @@ impl Fake {
     /// Returns a client that reaches this registry under every host; hosts in 10.0.0.0/8 use `http`.
     pub fn registry(&self, credentials: Credentials) -> Registry {
         let fake = self.clone();
-        let memory: Memory = Arc::new(move |uri| {
+        let memory: MemoryPipe = Arc::new(move |uri| {
             if uri.host() == Some("nowhere.example") {
                 return Err(DialError::NoName("nowhere.example".to_owned()));
             }
@@ -120,7 +120,7 @@ impl Fake {
             Ok(ours)
         });
         let policy = Policy { insecure: vec!["10.0.0.0/8".to_owned()], ..Policy::default() };
-        Registry::over(Dial::Memory(memory), policy, credentials)
+        Registry::over(RegistryTransport::Memory(memory), policy, credentials)
     }
 
     pub async fn serve(self, uri: Uri, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {

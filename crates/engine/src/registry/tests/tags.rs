@@ -86,9 +86,9 @@ async fn a_page_elsewhere_or_broken_is_told() {
         assert_eq!((tags.names, tags.cut, fake.lines().len()), (vec!["a".to_owned()], true, asked));
     }
     for (reply, why) in [
-        (status(404), Why::NotFound),
-        (status(403), Why::Denied),
-        (status(200).body("<html>"), Why::Other("reg.example answers with no list of tags".into())),
+        (status(404), LookupError::NotFound),
+        (status(403), LookupError::Denied),
+        (status(200).body("<html>"), LookupError::Other("reg.example answers with no list of tags".into())),
     ] {
         let registry = Fake::new(move |_| reply.clone()).registry(Credentials::default());
         assert_eq!(registry.tags(&image("reg.example/pg")).await, Err(why));

@@ -35,7 +35,7 @@ async fn serve() -> String {
 
 fn registry(certs: Option<PathBuf>, insecure: &str) -> Registry {
     let policy = Policy { insecure: vec![insecure.to_owned()], ..Policy::default() };
-    Registry::over(Dial::Net(Arc::new(Trust::new(certs))), policy, Credentials::default())
+    Registry::over(RegistryTransport::Net(Arc::new(Trust::new(certs))), policy, Credentials::default())
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn dockers_own_authorities_are_trusted_for_their_registry() {
     assert!(registry(Some(certs.path().to_owned()), "").look(&wanted).await.is_ok());
 
     let why = registry(None, "").look(&wanted).await.unwrap_err();
-    let Why::Unreachable(text) = why else { panic!("{why:?}") };
+    let LookupError::Unreachable(text) = why else { panic!("{why:?}") };
     assert_eq!(text, format!("no TLS with {host}: invalid peer certificate: UnknownIssuer"));
 }
 
@@ -64,10 +64,10 @@ async fn the_wrong_scheme_is_named() {
         }
     });
     let why = registry(None, "").look(&image(&format!("{host}/pg:1"))).await.unwrap_err();
-    let Why::Unreachable(text) = why else { panic!("{why:?}") };
+    let LookupError::Unreachable(text) = why else { panic!("{why:?}") };
     assert!(text.contains("it speaks plain http"), "{text}");
 
     let host = serve().await;
     let why = registry(None, &host).look(&image(&format!("{host}/pg:1"))).await.unwrap_err();
-    assert!(matches!(why, Why::Unreachable(_)), "{why:?}");
+    assert!(matches!(why, LookupError::Unreachable(_)), "{why:?}");
 }

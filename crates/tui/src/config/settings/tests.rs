@@ -16,8 +16,12 @@ fn reads_every_option() {
          [[cluster]]\nname = 'dr'\ncontext = 'dr-eu'\nread_only = true\n[[cluster]]\nname = 'lab'\n\
          [bases]\n'ghcr.io/acme/api' = 'debian:12'\n",
     );
-    let cluster =
-        |name: &str, reach, read_only, protected| Cluster { name: name.to_owned(), reach, read_only, protected };
+    let cluster = |name: &str, reach, read_only, protected| ClusterSettings {
+        name: name.to_owned(),
+        reach,
+        read_only,
+        protected,
+    };
     let expected = Settings {
         theme: "day".to_owned(),
         keymap: "emacs".to_owned(),

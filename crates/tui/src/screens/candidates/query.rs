@@ -1,12 +1,12 @@
 //! Read-only queries of the candidates screen over the console's state.
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::layout;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::history::{self, wants_of};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
 use std::collections::BTreeSet;
 
@@ -19,19 +19,19 @@ pub fn page(state: &State) -> usize {
 
 /// Returns the selected service, whose rollback candidates can be listed: its cluster, group and id. The error
 /// says why nothing can be listed.
-pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Reason> {
+pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Unavailable> {
     if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
-        return Err(Reason::NotHere);
+        return Err(Unavailable::NotHere);
     }
     let selection = Selection::of(state);
     let id = selection.service_id()?.to_owned();
-    let one = state.clusters.get(selection.cluster).ok_or(Reason::Gone)?;
-    let service = one.world.services.get(&id).ok_or(Reason::Gone)?;
+    let one = state.clusters.get(selection.cluster).ok_or(Unavailable::Gone)?;
+    let service = one.world.services.get(&id).ok_or(Unavailable::Gone)?;
     Ok((selection.cluster, GroupKey::of(service), id))
 }
 
 /// Returns the queries that the list needs; registries are asked only about the images on the screen.
-pub(crate) fn wants(state: &State, screen: &CandidatesState) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State, screen: &CandidatesState) -> BTreeSet<Query> {
     let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
     let mut wants = history::wants(&one.world, &screen.group, service, &one.facts);

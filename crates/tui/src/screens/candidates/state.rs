@@ -2,13 +2,13 @@
 
 use crate::clusters::ClusterId;
 
-use pinnace_core::history::{Earlier, Pullable, RunResult, earlier};
+use pinnace_core::history::{Pullable, RollbackCandidate, RunResult, earlier};
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::layout;
 use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::{Cluster, Scroll};
@@ -23,7 +23,7 @@ pub struct CandidatesState {
     pub name: String,
     pub group: GroupKey,
     /// The candidates, newest first; rebuilt after every change of the data they come from.
-    pub rows: Vec<Earlier>,
+    pub rows: Vec<RollbackCandidate>,
     /// The image reference of the chosen row; it stays chosen while rows are added or removed.
     pub chosen: Option<String>,
     /// The first line shown.
@@ -55,26 +55,27 @@ impl CandidatesState {
         let is = |text: &str| self.rows.iter().position(|one| one.places.image == text);
         let becomes = |text: &str| self.rows.iter().position(|one| bare(&one.places.image) == text);
         let chosen = self.chosen.as_deref().and_then(|text| is(text).or_else(|| becomes(text)));
-        let well = |one: &Earlier| !one.is_now && !matches!(one.fared, RunResult::Failed | RunResult::NeverStarted);
+        let well =
+            |one: &RollbackCandidate| !one.is_now && !matches!(one.fared, RunResult::Failed | RunResult::NeverStarted);
         let way = || self.rows.iter().position(well).or_else(|| self.rows.iter().position(|one| !one.is_now));
         chosen.or_else(way).unwrap_or(0)
     }
 
     /// Returns the chosen row.
-    pub fn choice(&self) -> Option<&Earlier> {
+    pub fn choice(&self) -> Option<&RollbackCandidate> {
         self.rows.get(self.at())
     }
 
     /// Returns the service and the image under the cursor.
     pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
-        let image = |row: &Earlier| SelectedImage {
+        let image = |row: &RollbackCandidate| SelectedImage {
             text: row.places.image.clone(),
             service: Some(self.service.clone()),
             pins: PinSource::None,
         };
         Selection {
             image: self.choice().map(image),
-            ..Selection::new(self.cluster, Reason::NoRow)
+            ..Selection::new(self.cluster, Unavailable::NoRow)
                 .with_group(&self.group)
                 .with_scope(Scope::Service(self.name.clone()))
                 .with_service(one, &self.service, &self.name)
@@ -89,10 +90,10 @@ impl CandidatesState {
 }
 
 /// Returns the goal of a rollback to the image under the cursor; an error if the service runs that image now.
-pub(crate) fn goal(screen: &CandidatesState) -> Result<(ClusterId, Goal), Reason> {
-    let one = screen.choice().ok_or(Reason::NoRow)?;
+pub(crate) fn goal(screen: &CandidatesState) -> Result<(ClusterId, Goal), Unavailable> {
+    let one = screen.choice().ok_or(Unavailable::NoRow)?;
     if one.is_now {
-        return Err(Reason::RunsIt);
+        return Err(Unavailable::RunsIt);
     }
     let scope = Scope::Service(screen.name.clone());
     let to = Some(RollbackChoice::Image(one.places.image.clone()));
@@ -100,7 +101,7 @@ pub(crate) fn goal(screen: &CandidatesState) -> Result<(ClusterId, Goal), Reason
 }
 
 /// Returns whether the registry has an image: a label of one or two words, and the answer behind it.
-pub fn pullable(one: &Cluster, row: &Earlier) -> (&'static str, Pullable) {
+pub fn pullable(one: &Cluster, row: &RollbackCandidate) -> (&'static str, Pullable) {
     let known = Pullable::of(&one.facts, &row.places.image);
     let word = match known {
         Pullable::Yes => "has it",
@@ -112,7 +113,7 @@ pub fn pullable(one: &Cluster, row: &Earlier) -> (&'static str, Pullable) {
 }
 
 /// Describes a candidate for the panel below the list: its full reference, then its source, nodes and problems.
-pub fn about(one: &Cluster, row: &Earlier) -> [String; 2] {
+pub fn about(one: &Cluster, row: &RollbackCandidate) -> [String; 2] {
     let mut parts = vec![clean(&row.source.told())];
     if row.digest.is_none() {
         parts.push("its digest is not known: the tag may name another image by now".to_owned());

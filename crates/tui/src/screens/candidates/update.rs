@@ -1,7 +1,7 @@
 //! The update of the candidates screen: opening the list, and choosing from it.
 
 use crate::action::Action;
-use crate::dialogs::state::{Detail, Dialog};
+use crate::dialogs::state::{Dialog, TextDialog};
 use crate::msg::Effect;
 use crate::screens::candidates::query::{listable, page};
 use crate::screens::candidates::state as earlier;
@@ -75,5 +75,5 @@ fn details(state: &mut State) {
     lines.push(format!("registry {}", earlier::pullable(one, row).0));
     lines.extend(more.split(" · ").map(|part| format!("         {part}")));
     let title = format!("an image of {}", clean(&screen.name));
-    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
 }

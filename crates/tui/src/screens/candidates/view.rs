@@ -16,7 +16,7 @@ use crate::layout;
 use crate::screens::candidates::query::page;
 use crate::screens::candidates::state::{CandidatesState, about, pullable};
 use crate::state::{Cluster, State};
-use pinnace_core::history::{Earlier, Pullable, RunResult};
+use pinnace_core::history::{Pullable, RollbackCandidate, RunResult};
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
@@ -60,7 +60,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
 }
 
 /// Returns the image in short form, with the name of its repository if `named`.
-fn name(row: &Earlier, named: bool) -> String {
+fn name(row: &RollbackCandidate, named: bool) -> String {
     let image = &row.places.image;
     clean(&ImageRef::parse(image).map_or_else(|_| image.clone(), |image| image.short(named)))
 }
@@ -87,23 +87,28 @@ fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &Ca
 
 /// Builds the columns. The image column is as wide as its images need; it names the repository only if the images
 /// come from several repositories.
-fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]) -> Vec<Column<'a, Earlier>> {
+fn columns<'a>(
+    one: &'a Cluster,
+    state: &'a State,
+    room: usize,
+    rows: &[RollbackCandidate],
+) -> Vec<Column<'a, RollbackCandidate>> {
     const DIGEST_FROM: usize = 70;
     let digest = if room >= DIGEST_FROM { 10 } else { 0 };
     let (fared, registry) = (16, 10);
     let nodes = if room < 100 { 8 } else { 24 };
     let most = room.saturating_sub(2 + digest + 6 + fared + registry + nodes).max(8);
-    let path = |row: &Earlier| ImageRef::parse(&row.places.image).ok().map(|image| image.path);
+    let path = |row: &RollbackCandidate| ImageRef::parse(&row.places.image).ok().map(|image| image.path);
     let named = rows.iter().any(|row| path(row) != rows.first().and_then(path));
     let longest = rows.iter().map(|row| width(&name(row, named)) + 2).max().unwrap_or(8);
     let image = Column::left("IMAGE", longest.clamp(8, most), move |pen, row, cells| {
         let role = if is_failed(row) { Role::Failing } else { Role::Text };
         pen.column(role, &left_middle(&name(row, named), cells - 1), cells);
     });
-    let digest = Column::left("DIGEST", 9, |pen, row: &Earlier, cells| {
+    let digest = Column::left("DIGEST", 9, |pen, row: &RollbackCandidate, cells| {
         pen.column(Role::Dim, row.digest.as_ref().map_or("tag only", |digest| digest.short()), cells);
     });
-    let last = Column::right("LAST", 5, |row: &Earlier| {
+    let last = Column::right("LAST", 5, |row: &RollbackCandidate| {
         let last = match row.last {
             _ if row.is_now => "now".to_owned(),
             Some(at) => age(state.now.since(at)),
@@ -111,7 +116,7 @@ fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]
         };
         (Role::Dim, last)
     });
-    let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &Earlier, cells| {
+    let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &RollbackCandidate, cells| {
         let role = match row.fared {
             _ if is_failed(row) => Role::Failing,
             RunResult::Unknown | RunResult::Never => Role::Dim,
@@ -119,7 +124,7 @@ fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]
         };
         pen.column(role, &row.fared.told(), cells);
     });
-    let registry = Column::left("REGISTRY", registry, |pen, row: &Earlier, cells| {
+    let registry = Column::left("REGISTRY", registry, |pen, row: &RollbackCandidate, cells| {
         let (word, known) = pullable(one, row);
         let role = match known {
             Pullable::Yes => Role::Text,
@@ -128,13 +133,13 @@ fn columns<'a>(one: &'a Cluster, state: &'a State, room: usize, rows: &[Earlier]
         };
         pen.column(role, word, cells);
     });
-    let ran_on = Column::rest("RAN ON", |pen, row: &Earlier| {
+    let ran_on = Column::rest("RAN ON", |pen, row: &RollbackCandidate| {
         let nodes = row.nodes.iter().map(|node| clean(node)).collect::<Vec<_>>().join(", ");
         pen.put(Role::Dim, &nodes);
     });
     vec![image.after(2), digest.after(1).from(DIGEST_FROM), last, fared.after(2), registry, ran_on]
 }
 
-fn is_failed(row: &Earlier) -> bool {
+fn is_failed(row: &RollbackCandidate) -> bool {
     matches!(row.fared, RunResult::Failed | RunResult::NeverStarted)
 }

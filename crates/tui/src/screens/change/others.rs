@@ -1,11 +1,11 @@
 //! Descriptions of changes that other clients carry out, as the journal has them.
 
 use pinnace_core::change::WAITS;
-use pinnace_core::journal::{Entry, History, Ownership, UnitState};
+use pinnace_core::journal::{ChangeEntry, ChangeLog, Ownership, UnitState};
 use pinnace_core::text::clean;
 
 /// Describes an unfinished change in one line, for the row of its group.
-pub fn told(history: &History, entry: &Entry) -> String {
+pub fn told(history: &ChangeLog, entry: &ChangeEntry) -> String {
     if entry.slot.is_foreign() {
         return "a newer pinnace changes it: update this one".to_owned();
     }
@@ -27,7 +27,7 @@ pub fn told(history: &History, entry: &Entry) -> String {
 
 /// Describes who holds an unfinished change, in a sentence that ends with `begun` (its start time in words, may
 /// be empty). The second sentence, if any, is its open question or advice on taking it over.
-pub(crate) fn holder(history: &History, entry: &Entry, begun: &str) -> (String, Option<String>) {
+pub(crate) fn holder(history: &ChangeLog, entry: &ChangeEntry, begun: &str) -> (String, Option<String>) {
     let by = clean(&entry.slot.labels.by);
     match history.hold(entry) {
         Ownership::GivenUp => (format!("Given up half-way by {by}{begun}."), None),

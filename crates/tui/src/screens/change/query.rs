@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::state::State;
 use pinnace_core::change::Progress;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use std::borrow::Cow;
 
-use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Shown, Stage, find};
+use crate::screens::change::state::{ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, find};
 
 /// Looks a change up: among the changes of this console, else in the journal.
-pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
+pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<ShownChange<'a>> {
     let cluster = state.clusters.get(screen.cluster)?;
     let (history, offset) = (cluster.world.history(&screen.group), state.offset);
     let entry = match &screen.id {
@@ -18,20 +18,20 @@ pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<Shown<'a>> {
         ChangeId::Plan(_) => None,
     };
     if let Some(local) = find(&cluster.local_changes, &screen.id) {
-        let given_up = matches!(local.stage, Stage::Over { .. }) && local.progress.ended.is_none();
+        let given_up = matches!(local.stage, ChangeStage::Over { .. }) && local.progress.ended.is_none();
         // After this console gave the change up, only the journal knows what other clients do with it.
         let progress = match entry.filter(|_| given_up) {
             Some(entry) => Cow::Owned(Progress::of_slot(&entry.slot, local.plan.units.len())),
             None => Cow::Borrowed(&local.progress),
         };
         let (plan, stage) = (Some(&*local.plan), Some(&local.stage));
-        return Some(Shown { plan, progress, stage, entry, history, offset });
+        return Some(ShownChange { plan, progress, stage, entry, history, offset });
     }
     let entry = entry?;
     let plan = entry.record.as_ref().map(|record| &record.plan);
     let units = plan.map_or(entry.slot.labels.units.len(), |plan| plan.units.len());
     let progress = Cow::Owned(Progress::of_slot(&entry.slot, units));
-    Some(Shown { plan, progress, stage: None, entry: Some(entry), history, offset })
+    Some(ShownChange { plan, progress, stage: None, entry: Some(entry), history, offset })
 }
 
 /// Returns the changes that this console is starting or running.
@@ -40,7 +40,7 @@ pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
 }
 
 /// Returns the query for the change's record, if the record is not read yet.
-pub(crate) fn wants(state: &State, screen: &ChangeScreen) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State, screen: &ChangeScreen) -> BTreeSet<Query> {
     let entry = shown(state, screen).and_then(|shown| shown.entry).filter(|entry| entry.record.is_none());
-    entry.map(|entry| Want::Record(entry.slot.change.clone())).into_iter().collect()
+    entry.map(|entry| Query::Record(entry.slot.change.clone())).into_iter().collect()
 }

@@ -2,15 +2,15 @@
 
 use pinnace_core::plan::Scope;
 
-use crate::availability::Reason;
-use crate::screens::change::state::{ChangeId, ChangeScreen, Shown};
+use crate::availability::Unavailable;
+use crate::screens::change::state::{ChangeId, ChangeScreen, ShownChange};
 use crate::selection::Selection;
 use crate::state::Cluster;
 
 impl ChangeScreen {
     /// Returns the change, and the service and image of the unit under the cursor. The scope is the whole group.
-    pub(crate) fn selection<'a>(&self, shown: Option<&Shown<'a>>, one: Option<&Cluster>) -> Selection<'a> {
-        let missing = if shown.is_none() { Reason::Reading } else { Reason::NoService };
+    pub(crate) fn selection<'a>(&self, shown: Option<&ShownChange<'a>>, one: Option<&Cluster>) -> Selection<'a> {
+        let missing = if shown.is_none() { Unavailable::Reading } else { Unavailable::NoService };
         let mut selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);
         selection.change = match &self.id {
             ChangeId::Change(change) => Some(change.clone()),

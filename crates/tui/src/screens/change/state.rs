@@ -3,9 +3,9 @@
 use crate::clusters::ClusterId;
 use std::borrow::Cow;
 
-use pinnace_core::change::{Mode, OfferInput, OnFailure, Order, Progress, Question, offer};
+use pinnace_core::change::{ExecutionMode, OfferInput, OnFailure, Order, Progress, Question, offer};
 pub use pinnace_core::change::{image_at, unit_name};
-use pinnace_core::journal::{Entry, History, UnitState};
+use pinnace_core::journal::{ChangeEntry, ChangeLog, UnitState};
 use pinnace_core::plan::{Kind, Plan};
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
@@ -20,14 +20,14 @@ pub struct LocalChange {
     /// The time at which the change was requested here.
     pub since: Time,
     /// The stage that the change has reached in this console.
-    pub stage: Stage,
+    pub stage: ChangeStage,
     /// The state of each unit, the open question and the outcome, folded from the change's events.
     pub progress: Progress,
 }
 
 /// The stage of a change in this console.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum ChangeStage {
     /// A requested change that is not in the journal yet, so it has no id.
     Claiming,
     /// An unfinished change that this console is about to take over.
@@ -47,7 +47,7 @@ pub enum Stage {
         /// The change's id in the journal.
         change: String,
         /// The stop that the operator requested.
-        stop: Stop,
+        stop: StopRequest,
     },
     /// A change that ended, or that this console gave up.
     Over {
@@ -60,7 +60,7 @@ pub enum Stage {
 
 /// The stop requested of a running change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopRequest {
     /// No stop.
     No,
     /// A stop after the current unit.
@@ -91,17 +91,17 @@ pub struct ChangeScreen {
 
 /// A change with everything that its screen shows.
 #[derive(Clone, Debug)]
-pub struct Shown<'a> {
+pub struct ShownChange<'a> {
     /// The plan; `None` until the change's record is read.
     pub plan: Option<&'a Plan>,
     /// The progress: live if this console runs the change, else read from the journal.
     pub progress: Cow<'a, Progress>,
     /// The stage in this console; `None` for a change of another client, known from the journal only.
-    pub stage: Option<&'a Stage>,
+    pub stage: Option<&'a ChangeStage>,
     /// The change's entry in the journal, once it has one.
-    pub entry: Option<&'a Entry>,
+    pub entry: Option<&'a ChangeEntry>,
     /// All changes of the group.
-    pub history: &'a History,
+    pub history: &'a ChangeLog,
     /// The offset of local time in seconds east of UTC.
     pub offset: i32,
 }
@@ -113,15 +113,17 @@ pub fn find<'a>(changes: &'a [LocalChange], id: &ChangeId) -> Option<&'a LocalCh
 
 impl LocalChange {
     /// Creates a change that was requested just now.
-    pub(crate) fn new(plan: Box<Plan>, stage: Stage, progress: Progress, now: Time) -> Self {
+    pub(crate) fn new(plan: Box<Plan>, stage: ChangeStage, progress: Progress, now: Time) -> Self {
         Self { plan, since: now, stage, progress }
     }
 
     /// Returns the change's id in the journal, once it has one.
     pub fn change(&self) -> Option<&str> {
         match &self.stage {
-            Stage::Claiming | Stage::Refused { .. } => None,
-            Stage::TakingOver { change } | Stage::Running { change, .. } | Stage::Over { change, .. } => Some(change),
+            ChangeStage::Claiming | ChangeStage::Refused { .. } => None,
+            ChangeStage::TakingOver { change }
+            | ChangeStage::Running { change, .. }
+            | ChangeStage::Over { change, .. } => Some(change),
         }
     }
 
@@ -135,16 +137,16 @@ impl LocalChange {
 
     /// Returns whether the change was requested and has not started yet.
     pub(crate) fn is_starting(&self) -> bool {
-        matches!(self.stage, Stage::Claiming | Stage::TakingOver { .. })
+        matches!(self.stage, ChangeStage::Claiming | ChangeStage::TakingOver { .. })
     }
 
     /// Returns whether this console is starting or running the change.
     pub(crate) fn is_at_work(&self) -> bool {
-        self.is_starting() || matches!(self.stage, Stage::Running { .. })
+        self.is_starting() || matches!(self.stage, ChangeStage::Running { .. })
     }
 }
 
-impl Shown<'_> {
+impl ShownChange<'_> {
     /// Returns the unit that needs attention: the one a question is about, else the one in progress, the first
     /// that failed or was superseded, the first with a phase that has not ended, or the first active one.
     pub(crate) fn focus(&self) -> Option<usize> {
@@ -162,12 +164,12 @@ impl Shown<'_> {
 
     /// Returns whether the change is running in this console.
     pub(crate) fn is_running(&self) -> bool {
-        matches!(self.stage, Some(Stage::Running { .. }))
+        matches!(self.stage, Some(ChangeStage::Running { .. }))
     }
 
     /// Returns whether the change is unfinished and does not run in this console.
     pub(crate) fn is_left_open(&self) -> bool {
-        let ours = self.stage.is_some_and(|stage| !matches!(stage, Stage::Over { .. }));
+        let ours = self.stage.is_some_and(|stage| !matches!(stage, ChangeStage::Over { .. }));
         let over = self.entry.map_or(self.progress.ended.is_some(), |entry| entry.slot.labels.state.is_terminal());
         !ours && !over
     }
@@ -185,9 +187,9 @@ pub(crate) fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
 }
 
 /// Returns the mode in which this console carries out a change of a group.
-pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::PauseMode) -> Mode {
+pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::PauseMode) -> ExecutionMode {
     let on_failure = if group.kind == GroupKind::Database { OnFailure::Unit } else { OnFailure::All };
-    Mode { on_failure, step: stepping == crate::screens::plan::state::PauseMode::On, asks: true }
+    ExecutionMode { on_failure, step: stepping == crate::screens::plan::state::PauseMode::On, asks: true }
 }
 
 /// Describes the target images of a plan in a few words.
@@ -201,7 +203,7 @@ pub fn target(plan: &Plan) -> String {
 }
 
 /// Describes what an order would do. The text names images, never directions (forward, back).
-pub fn told(order: Order, shown: &Shown<'_>) -> String {
+pub fn told(order: Order, shown: &ShownChange<'_>) -> String {
     let Some(plan) = shown.plan else {
         return match order {
             Order::Continue => "finish it".to_owned(),

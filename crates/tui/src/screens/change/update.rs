@@ -2,16 +2,17 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Detail, Dialog, Question};
+use crate::dialogs::state::{Asked, Confirmation, Dialog, TextDialog};
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::query::{at_work, shown};
 use crate::screens::change::state::{
-    ChangeId, ChangeScreen, LocalChange, Shown, Stage, Stop, find, mode, open_in, target, told, unit_name,
+    ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, StopRequest, find, mode, open_in, target, told,
+    unit_name,
 };
 use crate::screens::plan::state::PauseMode;
 use crate::state::{Screen, State};
-use pinnace_core::change::{Event, Kind as Happened, Order, Progress, Question as Put};
+use pinnace_core::change::{Event, EventKind as Happened, Order, Progress, Question as Put};
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::Kind;
@@ -52,7 +53,7 @@ pub(crate) fn started(state: &mut State, cluster: ClusterId, plan: &str, change:
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let starting = |local: &&mut LocalChange| local.plan.id == plan && local.is_starting();
     let Some(local) = one.local_changes.iter_mut().rev().find(starting) else { return };
-    local.stage = Stage::Running { change: change.to_owned(), stop: Stop::No };
+    local.stage = ChangeStage::Running { change: change.to_owned(), stop: StopRequest::No };
     for screen in &mut state.screens {
         if let Screen::Change(screen) = screen
             && screen.cluster == cluster
@@ -71,8 +72,8 @@ pub(crate) fn refused(state: &mut State, cluster: ClusterId, plan: &str, why: &s
     let local = &mut one.local_changes[at];
     match local.stage {
         // The journal still has the change, and it can be taken over later.
-        Stage::TakingOver { .. } => drop(one.local_changes.remove(at)),
-        _ => local.stage = Stage::Refused { why: clean(why), hint: clean(hint) },
+        ChangeStage::TakingOver { .. } => drop(one.local_changes.remove(at)),
+        _ => local.stage = ChangeStage::Refused { why: clean(why), hint: clean(hint) },
     }
     state.say(Severity::Error, format!("not begun: {}", clean(why)), clean(hint));
 }
@@ -81,7 +82,7 @@ pub(crate) fn refused(state: &mut State, cluster: ClusterId, plan: &str, why: &s
 pub(crate) fn finished(state: &mut State, cluster: ClusterId, change: &str, text: &str) {
     let id = ChangeId::Change(change.to_owned());
     let Some(local) = local_change(state, cluster, &id) else { return };
-    local.stage = Stage::Over { change: change.to_owned(), text: clean(text) };
+    local.stage = ChangeStage::Over { change: change.to_owned(), text: clean(text) };
     // If the change has an outcome, `take` already reported it, before the change's log was complete.
     if local.progress.ended.is_none() {
         let group = clean(&local.plan.group.name);
@@ -194,7 +195,7 @@ fn ask(state: &mut State, order: Order) {
     }
     lines.push(String::new());
     lines.push("enter does it, esc does not".to_owned());
-    state.modal = Some(Dialog::Ask(Question { what: Asked::Order(order), title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: Asked::Order(order), title, lines }));
 }
 
 /// Sends an order to the running change; an unfinished change is taken over with this order.
@@ -217,12 +218,12 @@ pub(crate) fn order(state: &mut State, order: Order, effects: &mut Vec<Effect>) 
     effects.push(Effect::Resume { cluster: screen.cluster, change, order, plan, mode });
 }
 
-fn resumed(seen: &Shown<'_>, change: &str, now: pinnace_core::time::Time) -> Option<LocalChange> {
+fn resumed(seen: &ShownChange<'_>, change: &str, now: pinnace_core::time::Time) -> Option<LocalChange> {
     let plan = seen.plan?.clone();
     let progress = seen
         .entry
         .map_or_else(|| seen.progress.clone().into_owned(), |entry| Progress::of_slot(&entry.slot, plan.units.len()));
-    let stage = Stage::TakingOver { change: change.to_owned() };
+    let stage = ChangeStage::TakingOver { change: change.to_owned() };
     Some(LocalChange::new(Box::new(plan), stage, progress, now))
 }
 
@@ -231,15 +232,15 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let (cluster, id) = (screen.cluster, screen.id.clone());
     let Some(local) = local_change(state, cluster, &id) else { return };
-    let Stage::Running { change, stop } = &mut local.stage else { return };
+    let ChangeStage::Running { change, stop } = &mut local.stage else { return };
     let (order, text);
     (*stop, order, text) = match stop {
-        Stop::No => {
+        StopRequest::No => {
             let text = "it stops after the unit in work; x again gives it up for somebody else to finish";
-            (Stop::AfterUnit, Order::Stop, text)
+            (StopRequest::AfterUnit, Order::Stop, text)
         }
-        Stop::AfterUnit | Stop::GivenUp => {
-            (Stop::GivenUp, Order::Detach, "given up here; anybody can finish it, from any manager")
+        StopRequest::AfterUnit | StopRequest::GivenUp => {
+            (StopRequest::GivenUp, Order::Detach, "given up here; anybody can finish it, from any manager")
         }
     };
     effects.push(Effect::Order { cluster, change: change.clone(), order });
@@ -271,7 +272,7 @@ fn details(state: &mut State, screen: &ChangeScreen) {
     }
     lines.push(format!("by       {}", clean(&seen.progress.by)));
     let title = planned.map_or_else(|| format!("unit {}", at + 1), |unit| clean(&unit.service));
-    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
 }
 
 /// Describes the running changes that quitting would leave unfinished, for the confirmation; `None` without any.

@@ -15,15 +15,15 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::action::{Action, Context};
+use crate::action::{Action, KeyContext};
 use crate::config::{Role, Theme};
 use crate::screens::change::others;
 use crate::screens::change::query::shown;
-use crate::screens::change::state::{ChangeScreen, Shown, Stage, image_at, target, told, unit_name};
+use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, image_at, target, told, unit_name};
 use crate::state::State;
 use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
-use pinnace_core::plan::Action as Doing;
+use pinnace_core::plan::UnitAction as Doing;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
@@ -40,7 +40,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         pen.gap(1).put(Role::Dim, "this change is not known here any more");
         return draw(frame, area, 0, &pen.line());
     };
-    let page = Page { state, theme, seen: &seen, screen, room };
+    let page = ChangePage { state, theme, seen: &seen, screen, room };
     draw(frame, area, 0, &page.title());
     let mut notes = page.verdict();
     notes.extend(page.question());
@@ -69,15 +69,15 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-pub(crate) struct Page<'a> {
+pub(crate) struct ChangePage<'a> {
     state: &'a State,
     theme: &'a Theme,
-    seen: &'a Shown<'a>,
+    seen: &'a ShownChange<'a>,
     screen: &'a ChangeScreen,
     room: usize,
 }
 
-impl<'a> Page<'a> {
+impl<'a> ChangePage<'a> {
     fn pen(&self) -> LineBuilder<'a> {
         LineBuilder::new(self.theme, self.room)
     }
@@ -116,14 +116,14 @@ impl<'a> Page<'a> {
         let progress = &self.seen.progress;
         let mut lines = Vec::new();
         match self.seen.stage {
-            Some(Stage::Refused { why, hint }) => {
+            Some(ChangeStage::Refused { why, hint }) => {
                 self.say(Role::Failing, &format!("Not begun: {why}."), &mut lines);
                 self.say(Role::Text, "Nothing was posted: every service is as it was.", &mut lines);
                 if !hint.is_empty() {
                     self.say(Role::Hint, &format!("now: {hint}"), &mut lines);
                 }
             }
-            Some(Stage::Claiming | Stage::TakingOver { .. }) => {
+            Some(ChangeStage::Claiming | ChangeStage::TakingOver { .. }) => {
                 self.say(
                     Role::Updating,
                     "Looking once more, and writing it down before anything is done …",
@@ -182,7 +182,7 @@ impl<'a> Page<'a> {
                     self.say(Role::Text, more, lines);
                 }
             }
-        } else if let Some(Stage::Over { text, .. }) = self.seen.stage {
+        } else if let Some(ChangeStage::Over { text, .. }) = self.seen.stage {
             self.say(Role::Waiting, &format!("Not finished: {text}."), lines);
         }
         self.choices(&[Order::Continue, Order::PutBack, Order::Leave], lines);
@@ -242,7 +242,7 @@ impl<'a> Page<'a> {
                 Order::PutBack => Action::Rollback,
                 _ => Action::ResumeLeave,
             };
-            let key = self.state.config.keymap.keys_for(Context::Change, action).map(ToString::to_string);
+            let key = self.state.config.keymap.keys_for(KeyContext::Change, action).map(ToString::to_string);
             let mut first = Some(key.unwrap_or_default());
             for piece in wrapped(&told(*order, self.seen), self.room.saturating_sub(6)) {
                 let mut pen = self.pen();

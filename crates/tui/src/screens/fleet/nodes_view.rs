@@ -10,7 +10,7 @@ use crate::state::{Cluster, State};
 use crate::update::nodes;
 use pinnace_core::swarm::{Node, NodeState, TaskState};
 use pinnace_core::text::clean;
-use pinnace_core::world::Link;
+use pinnace_core::world::ConnectionState;
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};
 use crate::widgets::symbols as signs;
@@ -87,10 +87,12 @@ fn reach(cluster: &Cluster, ascii: bool) -> (&'static str, Role, String) {
     let ready = world.nodes.values().filter(|node| node.state == NodeState::Ready).count();
     let all = world.nodes.len();
     match &world.link {
-        Link::Lost { .. } => (if ascii { "x" } else { "✖" }, Role::Failing, "lost".to_owned()),
-        Link::Connecting => (if ascii { "?" } else { "◌" }, Role::Unknown, "…".to_owned()),
-        Link::Live if ready < all => (if ascii { "+" } else { "●" }, Role::Waiting, format!("{ready}/{all}")),
-        Link::Live => (if ascii { "+" } else { "●" }, Role::Text, format!("{ready}/{all}")),
+        ConnectionState::Lost { .. } => (if ascii { "x" } else { "✖" }, Role::Failing, "lost".to_owned()),
+        ConnectionState::Connecting => (if ascii { "?" } else { "◌" }, Role::Unknown, "…".to_owned()),
+        ConnectionState::Live if ready < all => {
+            (if ascii { "+" } else { "●" }, Role::Waiting, format!("{ready}/{all}"))
+        }
+        ConnectionState::Live => (if ascii { "+" } else { "●" }, Role::Text, format!("{ready}/{all}")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::screens::fleet::rows::{Row, ServiceRow};
 use crate::state::State;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
@@ -22,9 +22,9 @@ pub(crate) fn visible(state: &State) -> impl Iterator<Item = &ServiceRow> {
 }
 
 /// Returns the queries for the newest change records of the groups on the screen.
-pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
     let groups: BTreeSet<&GroupKey> = visible(state).map(|row| &row.group).collect();
-    groups.into_iter().filter_map(|group| newest_unread(state.world(), group)).map(Want::Record).collect()
+    groups.into_iter().filter_map(|group| newest_unread(state.world(), group)).map(Query::Record).collect()
 }
 
 /// Returns the id of a group's change whose record is needed and not read yet: the

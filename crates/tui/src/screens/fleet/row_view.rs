@@ -3,13 +3,13 @@
 use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
-use crate::screens::fleet::rows::{Change, GroupRow, Mark, Row, ServiceRow, Wrong};
+use crate::screens::fleet::rows::{Badge, GroupRow, Problem, RecentEvent, Row, ServiceRow};
 use crate::state::State;
 use pinnace_core::image::short;
 use pinnace_core::image::{ImageRef, digest_of};
 use pinnace_core::plan::plural;
 use pinnace_core::swarm::GroupKind;
-use pinnace_core::swarm::State as Health;
+use pinnace_core::swarm::HealthState as Health;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
@@ -191,7 +191,7 @@ fn image_and_marks(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize, by
         pen.column(role, &wrong.text, cells);
         return;
     }
-    let marks: Vec<_> = row.marks.iter().filter(|mark| !(by_tag_shows && **mark == Mark::ByTag)).collect();
+    let marks: Vec<_> = row.marks.iter().filter(|mark| !(by_tag_shows && **mark == Badge::ByTag)).collect();
     let mut note = marks.iter().map(|mark| mark.word()).collect::<Vec<_>>().join(", ");
     let text = in_column(row, cells);
     let left = cells.saturating_sub(width(&text).min(cells.saturating_sub(10)) + 2);
@@ -199,7 +199,7 @@ fn image_and_marks(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize, by
         note = marks.first().map_or(String::new(), |mark| mark.word().to_owned());
     }
     let note_cells = if note.is_empty() { 0 } else { width(&note) + 2 };
-    let only_by_tag = marks.iter().all(|mark| **mark == Mark::ByTag);
+    let only_by_tag = marks.iter().all(|mark| **mark == Badge::ByTag);
     // The badge for a tag without a digest is shown only if the tag need not be cut for it.
     if note_cells == 0 || (only_by_tag && width(&text) + note_cells > cells) {
         pen.put(text_role(row), &left_middle(&text, cells));
@@ -244,18 +244,18 @@ fn ago_words(state: &State, at: Option<Time>) -> String {
     }
 }
 
-fn happened(row: &ServiceRow, changed: &Change, state: &State) -> Vec<(Role, String)> {
+fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Role, String)> {
     match changed {
-        Change::Image { from, at } => {
+        RecentEvent::Image { from, at } => {
             let (before, after) = apart(from, &row.image);
             let arrow = signs::arrow(ascii(state));
             vec![(Role::Text, format!("{before} {arrow} {after}")), (Role::Dim, ago_words(state, *at))]
         }
-        Change::EngineWentBack { message, at } => {
+        RecentEvent::EngineWentBack { message, at } => {
             let when = ago_words(state, *at);
             vec![(Role::Waiting, format!("the engine went back by itself{when}")), (Role::Dim, format!(": {message}"))]
         }
-        Change::Gone { sum, at } => {
+        RecentEvent::Gone { sum, at } => {
             let when = ago_words(state, *at);
             vec![
                 (Role::Failing, format!("the service is gone; the last change named it{when}")),
@@ -265,11 +265,11 @@ fn happened(row: &ServiceRow, changed: &Change, state: &State) -> Vec<(Role, Str
     }
 }
 
-fn was(changed: &Change, state: &State) -> String {
+fn was(changed: &RecentEvent, state: &State) -> String {
     match changed {
-        Change::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
-        Change::EngineWentBack { at, .. } => format!("the engine went back by itself{}", ago_words(state, *at)),
-        Change::Gone { .. } => "gone".to_owned(),
+        RecentEvent::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
+        RecentEvent::EngineWentBack { at, .. } => format!("the engine went back by itself{}", ago_words(state, *at)),
+        RecentEvent::Gone { .. } => "gone".to_owned(),
     }
 }
 
@@ -283,7 +283,7 @@ fn apart(from: &str, to: &str) -> (String, String) {
     (format!("{} {}", middle(&before, 30), digest(from)), digest(to))
 }
 
-fn told(row: &ServiceRow, wrong: &Wrong, state: &State, short: bool) -> Vec<(Role, String)> {
+fn told(row: &ServiceRow, wrong: &Problem, state: &State, short: bool) -> Vec<(Role, String)> {
     let role = if wrong.waits { Role::Waiting } else { signs::state_role(row.state) };
     let lead = if wrong.waits { "waits: " } else { "" };
     let mut parts = vec![(role, format!("{lead}{}", wrong.text))];

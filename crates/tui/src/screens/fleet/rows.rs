@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use pinnace_core::registry::Facts;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::swarm::State;
+use pinnace_core::swarm::HealthState;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
@@ -121,7 +121,7 @@ pub struct GroupRow {
     /// True if the group's services are listed below.
     pub open: bool,
     /// The worst state of the group's services.
-    pub state: State,
+    pub state: HealthState,
     /// The number of running tasks.
     pub running: u64,
     /// The number of tasks that should run.
@@ -153,7 +153,7 @@ pub struct ServiceRow {
     /// True if the row is indented below the heading of a group.
     pub nested: bool,
     /// The health state of the service.
-    pub state: State,
+    pub state: HealthState,
     /// The number of running tasks.
     pub running: u64,
     /// The number of tasks that should run.
@@ -165,20 +165,20 @@ pub struct ServiceRow {
     /// The key of the pin in force that covers the service.
     pub pin: Option<String>,
     /// The badges beside the image.
-    pub marks: Vec<Mark>,
+    pub marks: Vec<Badge>,
     /// The start of the current state; for trouble after an image change, the time of that change.
     pub since: Option<Time>,
     /// The last change, while it explains the state or is still news.
-    pub changed: Option<Change>,
+    pub changed: Option<RecentEvent>,
     /// The current problem.
-    pub wrong: Option<Wrong>,
+    pub wrong: Option<Problem>,
     /// The number of detail lines below the row, for `changed` and `wrong`; fewer if the page has no room.
     pub lines: usize,
 }
 
 /// A badge beside a service's image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mark {
+pub enum Badge {
     /// Drift: the service runs another image than the pin in force names.
     Drifted,
     /// An image that the registry no longer has.
@@ -195,7 +195,7 @@ pub enum Mark {
     ByTag,
 }
 
-impl Mark {
+impl Badge {
     /// Returns the label of the badge, one or two words.
     pub fn word(self) -> &'static str {
         match self {
@@ -212,7 +212,7 @@ impl Mark {
 
 /// A change of a service, as shown below its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum RecentEvent {
     /// A change of the image.
     Image {
         /// The image before.
@@ -238,7 +238,7 @@ pub enum Change {
 
 /// A problem of a service, and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct Problem {
     /// The newest error, or the condition that the service waits for.
     pub text: String,
     /// True if the service waits for something, false if something failed.

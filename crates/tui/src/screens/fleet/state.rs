@@ -1,7 +1,7 @@
 //! The state of the fleet screen.
 
 use super::rows::{Folds, Row, RowId};
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::Filter;
 use crate::selection::{PinSource, SelectedImage, SelectedService, Selection};
@@ -56,17 +56,17 @@ impl FleetState {
     pub(crate) fn selection(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
         match self.pane {
             FleetPane::Services => self.of_rows(active, one),
-            FleetPane::Clusters => Selection::new(self.cluster, Reason::NoService),
+            FleetPane::Clusters => Selection::new(self.cluster, Unavailable::NoService),
             FleetPane::Nodes => {
                 let node = nodes_in_order(&one.world).get(self.node).map(|node| node.id.clone());
-                Selection { node, ..Selection::new(active, Reason::NoService) }
+                Selection { node, ..Selection::new(active, Unavailable::NoService) }
             }
         }
     }
 
     fn of_rows(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
-        let Some(row) = self.rows.get(self.index()) else { return Selection::new(active, Reason::NoRow) };
-        let selection = Selection::new(active, Reason::NoService);
+        let Some(row) = self.rows.get(self.index()) else { return Selection::new(active, Unavailable::NoRow) };
+        let selection = Selection::new(active, Unavailable::NoService);
         let Some(group) = row.group() else { return selection };
         let selection = selection.with_group(group).with_scope(Scope::Group);
         let Some(row) = row.service() else { return selection };

@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::banner;
-use crate::dialogs::state::{Detail, Dialog};
+use crate::dialogs::state::{Dialog, TextDialog};
 use crate::filter::Filter;
 use crate::layout;
 use crate::layout::scrolled;
@@ -305,5 +305,5 @@ fn details(state: &mut State) {
         }
         lines.extend([String::new(), banner.text, banner.cause, banner.hint]);
     }
-    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::state::State;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 
 use crate::screens::history::state::{HistoryState, Item};
 
@@ -13,9 +13,9 @@ pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<Item<'a>> {
 }
 
 /// Returns the queries for the records, not read yet, of the changes on the screen.
-pub(crate) fn wants(state: &State, screen: &HistoryState) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State, screen: &HistoryState) -> BTreeSet<Query> {
     let items = items(state, screen);
     let near = items.iter().skip(screen.scroll.top).take(usize::from(state.size.height));
     let unread = near.filter(|item| item.entry.record.is_none());
-    unread.map(|item| Want::Record(item.entry.slot.change.clone())).collect()
+    unread.map(|item| Query::Record(item.entry.slot.change.clone())).collect()
 }

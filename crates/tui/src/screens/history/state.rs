@@ -1,13 +1,13 @@
 //! The state of the history screen.
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::TextFilter;
 use crate::selection::Selection;
 use crate::state::{Cluster, Scroll};
-use pinnace_core::journal::{Entry, History};
+use pinnace_core::journal::{ChangeEntry, ChangeLog};
 use pinnace_core::plan::plural;
-use pinnace_core::plan::{Action, Kind, Unit};
+use pinnace_core::plan::{Kind, Unit, UnitAction};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use pinnace_core::world::World;
@@ -19,7 +19,7 @@ use pinnace_core::image::short;
 #[derive(Clone, Copy, Debug)]
 pub struct Item<'a> {
     /// The change's entry in the journal.
-    pub entry: &'a Entry,
+    pub entry: &'a ChangeEntry,
     /// True if the change's units are shown below it.
     pub open: bool,
 }
@@ -33,9 +33,9 @@ impl Item<'_> {
 }
 
 /// Returns the changes of a span, newest first.
-pub fn entries<'a>(world: &'a World, span: &Span) -> Vec<&'a Entry> {
-    let mut all: Vec<&Entry> = match span {
-        Span::All => world.histories().flat_map(History::newest_first).collect(),
+pub fn entries<'a>(world: &'a World, span: &Span) -> Vec<&'a ChangeEntry> {
+    let mut all: Vec<&ChangeEntry> = match span {
+        Span::All => world.histories().flat_map(ChangeLog::newest_first).collect(),
         Span::Group(group) => return world.history(group).newest_first().collect(),
         Span::Service(group, service) => {
             return world.history(group).newest_first().filter(|entry| concerns(entry, service)).collect();
@@ -46,12 +46,12 @@ pub fn entries<'a>(world: &'a World, span: &Span) -> Vec<&'a Entry> {
 }
 
 /// Returns whether a change edited this service; true as well while its record is not read.
-fn concerns(entry: &Entry, service: &str) -> bool {
+fn concerns(entry: &ChangeEntry, service: &str) -> bool {
     let units = entry.record.as_ref().map(|record| &record.plan.units);
-    units.is_none_or(|units| units.iter().any(|unit| unit.service == service && unit.action != Action::None))
+    units.is_none_or(|units| units.iter().any(|unit| unit.service == service && unit.action != UnitAction::None))
 }
 
-fn mentions(entry: &Entry, word: &str) -> bool {
+fn mentions(entry: &ChangeEntry, word: &str) -> bool {
     let labels = &entry.slot.labels;
     let texts = [&labels.group, &labels.by, &labels.why, &labels.sum, &entry.slot.change];
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
@@ -61,7 +61,7 @@ fn mentions(entry: &Entry, word: &str) -> bool {
 }
 
 /// Describes in one line what a change did.
-pub fn what(entry: &Entry) -> String {
+pub fn what(entry: &ChangeEntry) -> String {
     if entry.slot.is_foreign() {
         return "made by a newer pinnace".to_owned();
     }
@@ -80,7 +80,7 @@ pub fn what(entry: &Entry) -> String {
 }
 
 /// Returns the display name of a change's group.
-pub(crate) fn group_name(entry: &Entry) -> String {
+pub(crate) fn group_name(entry: &ChangeEntry) -> String {
     entry.slot.group().map_or_else(|| clean(&entry.slot.labels.group), |group: GroupKey| clean(&group.name))
 }
 
@@ -122,10 +122,10 @@ impl HistoryState {
         let entry = items.get(self.scroll.at).map(|item| item.entry);
         let record = entry.and_then(|entry| entry.record.as_ref());
         let missing = match (entry, record) {
-            (None, _) => Reason::NoRow,
-            (Some(_), None) => Reason::Reading,
-            (Some(_), Some(record)) if record.plan.units.is_empty() => Reason::NothingPlanned,
-            (Some(_), Some(_)) => Reason::NoService,
+            (None, _) => Unavailable::NoRow,
+            (Some(_), None) => Unavailable::Reading,
+            (Some(_), Some(record)) if record.plan.units.is_empty() => Unavailable::NothingPlanned,
+            (Some(_), Some(_)) => Unavailable::NoService,
         };
         let mut selection = Selection::new(self.cluster, missing);
         selection.change = entry.map(|entry| entry.slot.change.clone());

@@ -5,7 +5,7 @@ use crate::screens::{Opening, Outcome};
 use std::collections::BTreeSet;
 
 use crate::action::Action;
-use crate::dialogs::state::{Detail, Dialog};
+use crate::dialogs::state::{Dialog, TextDialog};
 use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
@@ -144,5 +144,5 @@ fn details(state: &mut State) {
         lines.push(format!("  from   {}", clean(&unit.from.image)));
         lines.push(format!("  to     {}", clean(&unit.to.image)));
     }
-    state.modal = Some(Dialog::Detail(Detail { title: "a change".to_owned(), lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title: "a change".to_owned(), lines, top: 0 }));
 }

@@ -12,7 +12,7 @@ use crate::screens::history::state::{Item, group_name, what};
 use crate::state::State;
 use crate::update::HISTORY_SUMMARY;
 use pinnace_core::image::short;
-use pinnace_core::journal::Entry;
+use pinnace_core::journal::ChangeEntry;
 use pinnace_core::plan::Unit;
 use pinnace_core::text::clean;
 
@@ -67,7 +67,13 @@ fn group_cells(room: usize) -> usize {
     if room < 100 { 14 } else { 22 }
 }
 
-fn of_item(item: &Item<'_>, table: &Table<'_, Entry>, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+fn of_item(
+    item: &Item<'_>,
+    table: &Table<'_, ChangeEntry>,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+) -> Vec<Line<'static>> {
     let mut lines = vec![table.line(item.entry, theme)];
     if !item.open {
         return lines;
@@ -90,22 +96,22 @@ fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {
 }
 
 /// Builds the table of changes, one line each: time, outcome, group, effect, operator, reason.
-pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, Entry> {
+pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, ChangeEntry> {
     // The leader's clock, since the list is sorted by it; if it is unknown, the clock of the change's owner.
-    let at = |entry: &Entry| entry.slot.created.or(entry.slot.labels.at);
-    let when = Column::left("WHEN", 17, move |pen, entry: &Entry, _| {
+    let at = |entry: &ChangeEntry| entry.slot.created.or(entry.slot.labels.at);
+    let when = Column::left("WHEN", 17, move |pen, entry: &ChangeEntry, _| {
         let when = at(entry).map(|at| format!("{} {}", &at.date(state.offset)[5..], &at.clock(state.offset)[..5]));
         let age = at(entry).map(|at| ago(state, at)).unwrap_or_default();
         pen.column(Role::Text, &when.unwrap_or_default(), 12).column(Role::Dim, &age, 5);
     });
-    let outcome = Column::left("OUTCOME", 12, |pen, entry: &Entry, _| {
+    let outcome = Column::left("OUTCOME", 12, |pen, entry: &ChangeEntry, _| {
         let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
         pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
     });
-    let group = Column::left("GROUP", group_cells(room), |pen, entry: &Entry, cells| {
+    let group = Column::left("GROUP", group_cells(room), |pen, entry: &ChangeEntry, cells| {
         pen.column(Role::Text, &middle(&group_name(entry), cells - 1), cells);
     });
-    let what = Column::rest("WHAT", |pen, entry: &Entry| {
+    let what = Column::rest("WHAT", |pen, entry: &ChangeEntry| {
         let labels = &entry.slot.labels;
         let by = clean(&labels.by);
         let who = by.split([' ', ',', '(']).next().unwrap_or_default().to_owned();
@@ -119,7 +125,7 @@ pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, E
     Table::new(room, [when.after(1), outcome].into_iter().chain(group).chain([what]).collect())
 }
 
-fn unit_line(entry: &Entry, at: usize, unit: &Unit, state: &State, theme: &Theme, room: usize) -> Line<'static> {
+fn unit_line(entry: &ChangeEntry, at: usize, unit: &Unit, state: &State, theme: &Theme, room: usize) -> Line<'static> {
     let unit_state = entry.unit_state(at);
     let (sign, role) = signs::unit(unit_state, ascii(state));
     let mut pen = LineBuilder::new(theme, room);

@@ -1,21 +1,21 @@
 //! Read-only queries of the image screen over the console's state.
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::state::{Screen, State};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use std::collections::BTreeSet;
 
 use crate::screens::image::state::ImageState;
 
 /// Returns whether the files of the image on the screen can be read. The error says why not: no image screen is
 /// on top, its cluster is gone, or the image is not known yet.
-pub(crate) fn readable(state: &State) -> Result<(), Reason> {
-    let Some(Screen::Image(screen)) = state.screens.last() else { return Err(Reason::NotHere) };
-    let one = state.clusters.get(screen.cluster).ok_or(Reason::Gone)?;
-    screen.view(one).shown().map(|_| ()).map_err(|_| Reason::Reading)
+pub(crate) fn readable(state: &State) -> Result<(), Unavailable> {
+    let Some(Screen::Image(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
+    let one = state.clusters.get(screen.cluster).ok_or(Unavailable::Gone)?;
+    screen.view(one).shown().map(|_| ()).map_err(|_| Unavailable::Reading)
 }
 
 /// Returns the queries for what has to be learned about the image.
-pub(crate) fn wants(state: &State, screen: &ImageState) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State, screen: &ImageState) -> BTreeSet<Query> {
     state.clusters.get(screen.cluster).map(|one| screen.view(one).wants()).unwrap_or_default()
 }

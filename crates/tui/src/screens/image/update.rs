@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use crate::action::Action;
 use crate::msg::Effect;
-use crate::screens::image::state::{ImageState, Judge};
+use crate::screens::image::state::{ContractChoice, ImageState};
 use crate::screens::plan::state::forget_image;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use crate::{layout, wrap};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::Digest;
-use pinnace_core::registry::{About, FileKind, Files, Reading};
+use pinnace_core::registry::{FileKind, ImageFiles, ImageInfo, ReadProgress};
 
 use crate::update::IMAGE_SUMMARY;
 use crate::update::body;
@@ -30,8 +30,8 @@ pub(crate) fn open(state: &mut State) {
     let Ok(image) = selection.image_ref() else { return };
     let rules = state.clusters.get(cluster).map(|one| selection.rules(&one.world)).unwrap_or_default();
     let contract = rules.contract.map(|name| match state.config.contracts.get(&name) {
-        Ok(contract) => Judge::By(Box::new(contract)),
-        Err((why, hint)) => Judge::Missing { name, why, hint },
+        Ok(contract) => ContractChoice::By(Box::new(contract)),
+        Err((why, hint)) => ContractChoice::Missing { name, why, hint },
     });
     let (now, offset) = (state.now, state.offset);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
@@ -43,16 +43,16 @@ pub(crate) fn open(state: &mut State) {
 
 /// Stores the files of an image, or the progress of reading them. Directories
 /// are left out: the screen does not list them.
-pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest: &Digest, files: &Files) {
+pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest: &Digest, files: &ImageFiles) {
     for screen in &mut state.screens {
         if let Screen::Image(screen) = screen
             && screen.cluster == cluster
             && screen.image.text == image
         {
             let files = match files {
-                Files::Known(all) => {
+                ImageFiles::Known(all) => {
                     let real = all.iter().filter(|file| file.kind != FileKind::Dir);
-                    Files::Known(Arc::new(real.cloned().collect()))
+                    ImageFiles::Known(Arc::new(real.cloned().collect()))
                 }
                 other => other.clone(),
             };
@@ -101,23 +101,23 @@ fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
     if screen.is_reading() {
         return state.say(Severity::Info, "files: they are being read", "");
     }
-    screen.files.retain(|_, files| !matches!(files, Files::Failed(_)));
+    screen.files.retain(|_, files| !matches!(files, ImageFiles::Failed(_)));
     let view = screen.view(one);
-    let mut wanted: Vec<&About> = view.unread();
+    let mut wanted: Vec<&ImageInfo> = view.unread();
     if let Some(about) = view.shown().ok().filter(|about| !screen.files.contains_key(&about.manifest))
         && !wanted.iter().any(|known| known.manifest == about.manifest)
     {
         // The image whose files are listed comes before images that are only checked.
         wanted.insert(0, about);
     }
-    let abouts: Vec<Arc<About>> = wanted.into_iter().map(|about| Arc::new(about.clone())).collect();
+    let abouts: Vec<Arc<ImageInfo>> = wanted.into_iter().map(|about| Arc::new(about.clone())).collect();
     if abouts.is_empty() {
         screen.top = screen.rows(cells).len().saturating_sub(2);
         return;
     }
     for about in &abouts {
-        let reading = Reading { layer: 0, layers: about.layers.len(), bytes: 0, of: about.size() };
-        screen.files.insert(about.manifest.clone(), Files::Reading(reading));
+        let reading = ReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of: about.size() };
+        screen.files.insert(about.manifest.clone(), ImageFiles::Reading(reading));
     }
     effects.push(Effect::ReadFiles { cluster: screen.cluster, image: screen.image.text.clone(), abouts });
     screen.tell(one, now, offset);

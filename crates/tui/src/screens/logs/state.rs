@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::msg::LogLine;
 use crate::selection::Selection;
 use crate::state::Cluster;
@@ -38,7 +38,7 @@ impl LogsState {
 
     /// Returns the service of the log, and the service's image.
     pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
-        let selection = Selection::new(self.cluster, Reason::NotHere);
+        let selection = Selection::new(self.cluster, Unavailable::NotHere);
         let selection = selection.with_service(one, &self.service, &self.name);
         let Some(service) = one.and_then(|one| one.world.services.get(&self.service)) else { return selection };
         selection

@@ -15,9 +15,9 @@ use pinnace_core::history::failed_here;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{PinDoc, PinKey, covers};
 use pinnace_core::registry::Fact;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use pinnace_core::registry::tags;
-use pinnace_core::registry::tags::{Candidate, ManifestImage, Source, Wish};
+use pinnace_core::registry::tags::{ManifestImage, Source, TagCandidate, Wish};
 use pinnace_core::registry::{POSTGRES, VersionManifest};
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::is_postgres;
@@ -26,7 +26,7 @@ use crate::layout;
 use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
 use crate::state::{Cluster, Screen, State};
 
-pub use token::{Spot, Typed};
+pub use token::{PartialRef, Spot};
 
 /// The value of a pin that follows the version manifest.
 pub(crate) const KEYWORD: &str = "manifest";
@@ -35,7 +35,7 @@ pub(crate) const OLD: Duration = Duration::from_secs(300);
 
 /// The completion list under the cursor's line.
 #[derive(Clone, Debug)]
-pub struct Complete {
+pub struct CompletionState {
     /// The line in which the list was opened.
     pub line: usize,
     /// The image text at the cursor when the list was opened.
@@ -50,7 +50,7 @@ pub struct Complete {
     /// True if the filter matches whole image references, since no tag is typed yet.
     pub whole: bool,
     /// All images that can be chosen, without the filter.
-    pub all: Vec<Candidate>,
+    pub all: Vec<TagCandidate>,
     /// The proposal that the word `manifest` stands for here; `None` if there is none.
     pub keyword: Option<ManifestImage>,
     /// The entries that match the filter, the best first.
@@ -66,11 +66,11 @@ pub struct Complete {
 pub enum Pick {
     /// The word `manifest`, which follows the version manifest.
     Keyword,
-    /// The index of an image in [`Complete::all`].
+    /// The index of an image in [`CompletionState::all`].
     Image(usize),
 }
 
-impl Complete {
+impl CompletionState {
     /// Creates an empty list for a line, and for the image text at the cursor.
     pub fn new(line: usize, opened_on: &str) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl Complete {
     }
 
     /// Returns the image of an entry; `None` for the word `manifest`.
-    pub fn image(&self, pick: Pick) -> Option<&Candidate> {
+    pub fn image(&self, pick: Pick) -> Option<&TagCandidate> {
         match pick {
             Pick::Keyword => None,
             Pick::Image(at) => self.all.get(at),
@@ -219,7 +219,7 @@ impl<'a> Here<'a> {
 
     /// Returns the repository to list: the typed one if it is complete, or cannot
     /// become the running one; else the running one.
-    fn repository(&self, typed: &Typed) -> Option<String> {
+    fn repository(&self, typed: &PartialRef) -> Option<String> {
         let runs = self.runs.first().map(|image| image.repository().to_owned());
         let is_part = runs.as_ref().is_some_and(|runs| runs.contains(&typed.text));
         match &typed.repository {
@@ -230,18 +230,18 @@ impl<'a> Here<'a> {
 }
 
 /// Creates the list for the cursor's position; `None` if no image can be written there.
-pub(crate) fn opened(state: &State) -> Option<Complete> {
+pub(crate) fn opened(state: &State) -> Option<CompletionState> {
     let (screen, text) = typing(state)?;
     let spot = under_cursor(text)?;
     let line = text.editor.cursor().0;
     let cluster = state.clusters.get(screen.cluster)?;
     let first = Here::new(cluster, screen, key_of(text, line).as_ref()).repository(&spot.typed());
-    Some(Complete { first, ..Complete::new(line, spot.text()) })
+    Some(CompletionState { first, ..CompletionState::new(line, spot.text()) })
 }
 
 /// Updates the list for the typed text; loads it again if `moved`, which means that something was observed or
 /// learned. Returns `None` if no image is at the cursor any more.
-pub(crate) fn renewed(state: &State, mut list: Complete, moved: bool) -> Option<Complete> {
+pub(crate) fn renewed(state: &State, mut list: CompletionState, moved: bool) -> Option<CompletionState> {
     let (screen, text) = typing(state)?;
     let spot = under_cursor(text).filter(|_| text.editor.cursor().0 == list.line)?;
     let cluster = state.clusters.get(screen.cluster)?;
@@ -273,13 +273,13 @@ pub(crate) fn renewed(state: &State, mut list: Complete, moved: bool) -> Option<
     Some(list)
 }
 
-fn names(image: &Candidate, text: &str) -> bool {
+fn names(image: &TagCandidate, text: &str) -> bool {
     let repository = image.text.strip_suffix(&image.tag).unwrap_or_default();
     text.strip_prefix(repository).is_some_and(|tag| image.tags().any(|known| known == tag))
 }
 
 /// Collects all images that can be chosen.
-fn fill(list: &mut Complete, cluster: &Cluster, screen: &PinsState, text: &PinEditor, here: &Here<'_>) {
+fn fill(list: &mut CompletionState, cluster: &Cluster, screen: &PinsState, text: &PinEditor, here: &Here<'_>) {
     let mut proposals = here.proposals(cluster, &text.doc);
     list.keyword = proposals.first().filter(|proposal| list.whole && !proposal.newer).cloned();
     let Some(repository) = &list.repository else {
@@ -307,7 +307,7 @@ fn fill(list: &mut Complete, cluster: &Cluster, screen: &PinsState, text: &PinEd
 
 /// Returns the entries that match the typed text. The word `manifest` follows
 /// the manifest's image, since both mean the same now.
-fn found(list: &Complete) -> Vec<Pick> {
+fn found(list: &CompletionState) -> Vec<Pick> {
     let mut found: Vec<Pick> =
         tags::matching(&list.all, &list.typed, list.whole).into_iter().map(Pick::Image).collect();
     if list.keyword.is_some() && KEYWORD.starts_with(&list.typed) {
@@ -322,17 +322,17 @@ fn found(list: &Complete) -> Vec<Pick> {
 
 /// Returns the list's queries: versions, tags, and the details of the images on the screen; while the operator
 /// types, only the versions and the tags of the first repository.
-pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
     let Some((screen, text)) = typing(state) else { return BTreeSet::new() };
     let (Some(list), Some(cluster)) = (&screen.complete, state.clusters.get(screen.cluster)) else {
         return BTreeSet::new();
     };
-    let mut wants = BTreeSet::from([Want::Versions]);
+    let mut wants = BTreeSet::from([Query::Versions]);
     let quiet = text.edited.is_none();
     let Some(repository) = &list.repository else { return wants };
     let opened = list.first.as_ref() == Some(repository);
     if quiet || opened {
-        wants.insert(Want::Tags(repository.clone()));
+        wants.insert(Query::Tags(repository.clone()));
     }
     let untouched = under_cursor(text).is_some_and(|spot| spot.text() == list.opened_on);
     if !quiet && !untouched {
@@ -344,9 +344,9 @@ pub(crate) fn wants(state: &State) -> BTreeSet<Want> {
         let Some(image) = list.image(pick) else { continue };
         match cluster.facts.image(&image.text) {
             Fact::Unknown | Fact::Asked => {
-                wants.insert(Want::Image(image.text.clone()));
+                wants.insert(Query::Image(image.text.clone()));
             }
-            Fact::Known { .. } => wants.extend(image.by_digest().map(Want::About)),
+            Fact::Known { .. } => wants.extend(image.by_digest().map(Query::About)),
             Fact::Failed { .. } => {}
         }
     }

@@ -2,10 +2,10 @@
 
 use crate::action::Action;
 use crate::screens::pins::completion as complete;
-use crate::screens::pins::completion::{Complete, OLD, renewed, rows, under_cursor};
+use crate::screens::pins::completion::{CompletionState, OLD, renewed, rows, under_cursor};
 use crate::state::{Screen, State};
 use pinnace_core::registry::Fact;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 
 use crate::screens::pins::update as pins;
 use crate::update::motion;
@@ -30,17 +30,17 @@ fn forget_old(state: &mut State, repository: Option<&str>) {
         Fact::Unknown | Fact::Asked => false,
     };
     if old {
-        cluster.facts.renew(&Want::Tags(repository.to_owned()));
+        cluster.facts.renew(&Query::Tags(repository.to_owned()));
     }
 }
 
-fn set(state: &mut State, list: Option<Complete>) {
+fn set(state: &mut State, list: Option<CompletionState>) {
     if let Some(Screen::Pins(screen)) = state.screens.last_mut() {
         screen.complete = list;
     }
 }
 
-fn take_list(state: &mut State) -> Option<Complete> {
+fn take_list(state: &mut State) -> Option<CompletionState> {
     match state.screens.last_mut() {
         Some(Screen::Pins(screen)) => screen.complete.take(),
         _ => None,

@@ -13,9 +13,9 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::config::{Role, Theme};
-use crate::screens::pins::completion::{Complete, KEYWORD, Pick, labels as told, rows};
+use crate::screens::pins::completion::{CompletionState, KEYWORD, Pick, labels as told, rows};
 use crate::state::{Cluster, State};
-use pinnace_core::registry::tags::{Candidate, Here};
+use pinnace_core::registry::tags::{ImageUsage, TagCandidate};
 use pinnace_core::text::clean;
 use pinnace_core::time;
 
@@ -31,15 +31,15 @@ const TROUBLE: usize = 3;
 const ABOUT: usize = 2;
 
 /// The completion list, laid out in lines.
-pub struct Drawn {
+pub struct CompletionLines {
     title: String,
     lines: Vec<Line<'static>>,
     chosen: Option<usize>,
 }
 
-impl Drawn {
+impl CompletionLines {
     /// Lays the list out for a text pane of `cells` cells.
-    pub fn new(list: &Complete, cluster: &Cluster, state: &State, theme: &Theme, cells: u16) -> Self {
+    pub fn new(list: &CompletionState, cluster: &Cluster, state: &State, theme: &Theme, cells: u16) -> Self {
         let room = usize::from(cells).saturating_sub(usize::from(INDENT) + 5);
         let shown: Vec<Pick> = list.shown(rows(state)).collect();
         let marks = shown.iter().map(|pick| width(&marks(list, *pick))).max().unwrap_or(0);
@@ -83,14 +83,21 @@ impl Drawn {
     }
 }
 
-fn marks(list: &Complete, pick: Pick) -> String {
+fn marks(list: &CompletionState, pick: Pick) -> String {
     match list.image(pick) {
         Some(image) => told::marks(image),
         None => list.keyword.as_ref().map(|one| clean(&one.label)).unwrap_or_default(),
     }
 }
 
-fn row(list: &Complete, pick: Pick, state: &State, theme: &Theme, room: usize, marks_room: usize) -> Line<'static> {
+fn row(
+    list: &CompletionState,
+    pick: Pick,
+    state: &State,
+    theme: &Theme,
+    room: usize,
+    marks_room: usize,
+) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, room);
     let marks = marks(list, pick);
     // The age and the word for the tag's constancy are always shown; the
@@ -117,8 +124,8 @@ fn row(list: &Complete, pick: Pick, state: &State, theme: &Theme, room: usize, m
     let role = if image.constancy.floats() { Role::Waiting } else { Role::Dim };
     pen.put(role, &format!("  {:9}", told::constancy(image)));
     let role = match image.here {
-        Some(Here::Failed | Here::Failing) => Role::Failing,
-        Some(Here::Moved) => Role::Warning,
+        Some(ImageUsage::Failed | ImageUsage::Failing) => Role::Failing,
+        Some(ImageUsage::Moved) => Role::Warning,
         _ => Role::Accent,
     };
     pen.until(room.saturating_sub(marks_room)).put(role, &marks);
@@ -126,10 +133,10 @@ fn row(list: &Complete, pick: Pick, state: &State, theme: &Theme, room: usize, m
 }
 
 /// Returns whether an image is in another repository than the one listed.
-fn is_elsewhere(list: &Complete, image: &Candidate) -> bool {
+fn is_elsewhere(list: &CompletionState, image: &TagCandidate) -> bool {
     list.repository.as_ref().is_none_or(|repository| image.text != format!("{repository}:{}", image.tag))
 }
 
-fn role(image: &Candidate) -> Role {
-    if matches!(image.here, Some(Here::Failed | Here::Failing)) { Role::Failing } else { Role::Text }
+fn role(image: &TagCandidate) -> Role {
+    if matches!(image.here, Some(ImageUsage::Failed | ImageUsage::Failing)) { Role::Failing } else { Role::Text }
 }

@@ -18,7 +18,7 @@ use crate::state::{Cluster, State};
 use pinnace_core::finding::Finding;
 use pinnace_core::text::clean;
 
-use crate::screens::pins::completion_view::Drawn;
+use crate::screens::pins::completion_view::CompletionLines;
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, window};
 use crate::widgets::symbols as signs;
 use crate::widgets::width::{width, wrapped};
@@ -44,7 +44,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
     let page = usize::from(area.height);
     let list = screen.complete.as_ref().filter(|_| screen.mode == PinsMode::Editing && state.modal.is_none());
-    let list = list.map(|list| Drawn::new(list, cluster, state, theme, area.width));
+    let list = list.map(|list| CompletionLines::new(list, cluster, state, theme, area.width));
     // The text scrolls only if the list has no room below the line; the text under the list reappears on closing.
     let needed = list.as_ref().map_or(0, |list| (cursor.start + 1 + list.height()).saturating_sub(page));
     let top = window(&cursor, page, lines.len()).max(needed.min(cursor.start));

@@ -3,7 +3,7 @@
 use crate::state::State;
 use pinnace_core::check::{self};
 use pinnace_core::pins::{self, PinKey};
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 use std::collections::BTreeSet;
 
 use crate::screens::pins::state::PinsState;
@@ -18,15 +18,15 @@ pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
 }
 
 /// Returns the queries for what must be known to open or check the pins; none during the pause after an edit.
-pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Want> {
+pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Query> {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     if !cluster.world.knows_journal() {
-        return BTreeSet::from([Want::Journal]);
+        return BTreeSet::from([Query::Journal]);
     }
     match &screen.text {
         None => {
             let unread = cluster.world.history(&screen.group).pins().err();
-            unread.map(|change| Want::Record(change.to_owned())).into_iter().collect()
+            unread.map(|change| Query::Record(change.to_owned())).into_iter().collect()
         }
         Some(text) if text.edited.is_none() => {
             let mut wants = check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts);

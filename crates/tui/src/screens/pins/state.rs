@@ -3,7 +3,7 @@
 use crate::clusters::ClusterId;
 use std::time::Duration;
 
-use pinnace_core::check::{self, Placed};
+use pinnace_core::check::{self, PlacedFinding};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{self, MANIFEST, PinDoc, PinKey};
@@ -14,8 +14,8 @@ use pinnace_core::swarm::{GroupKey, GroupKind, Service, member_of};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-use crate::availability::Reason;
-use crate::screens::pins::completion::Complete;
+use crate::availability::Unavailable;
+use crate::screens::pins::completion::CompletionState;
 use crate::screens::pins::editor::Editor;
 use crate::selection::{PinSource, SelectedImage, Selection};
 use crate::state::Cluster;
@@ -42,7 +42,7 @@ pub struct PinsState {
     /// The first line shown of the effective images.
     pub top: usize,
     /// The completion list under the cursor's line, while it is open.
-    pub complete: Option<Complete>,
+    pub complete: Option<CompletionState>,
 }
 
 impl PinsState {
@@ -50,7 +50,7 @@ impl PinsState {
     ///
     /// Outside of a pin: the service for which the screen was opened, and its effective image.
     pub(crate) fn selection<'a>(&'a self, one: Option<&'a Cluster>) -> Selection<'a> {
-        let missing = if self.text.is_none() { Reason::Reading } else { Reason::NoService };
+        let missing = if self.text.is_none() { Unavailable::Reading } else { Unavailable::NoService };
         let selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);
         let (Some(one), Some(text)) = (one, &self.text) else { return selection };
         let key = text.pin_at(text.editor.cursor().0);
@@ -126,7 +126,7 @@ pub struct PinEditor {
     /// The text, parsed.
     pub doc: PinDoc,
     /// The findings, in the order of the text.
-    pub placed: Vec<Placed>,
+    pub placed: Vec<PlacedFinding>,
 }
 
 impl PinEditor {
@@ -172,7 +172,7 @@ impl PinEditor {
     }
 
     /// Returns the findings to show under a line of the text.
-    pub fn under(&self, line: usize) -> impl Iterator<Item = &Placed> {
+    pub fn under(&self, line: usize) -> impl Iterator<Item = &PlacedFinding> {
         self.placed.iter().filter(move |placed| self.line_of(placed.at.start) == line)
     }
 
@@ -285,7 +285,7 @@ pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec
 }
 
 /// Returns the version of a manifest's image for the column; else the problem, or that it is being asked for.
-fn version(wished: &pinnace_core::pins::Effective) -> String {
+fn version(wished: &pinnace_core::pins::EffectiveImage) -> String {
     let version = wished.version.as_deref().or(wished.problem.as_deref()).unwrap_or("asked for");
     clean(version)
 }

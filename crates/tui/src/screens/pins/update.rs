@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Detail, Dialog};
+use crate::dialogs::state::{Dialog, TextDialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens::pins::editor::Editor;
@@ -280,7 +280,7 @@ fn details(state: &mut State) {
     });
     let lines = lines.collect();
     let title = if here { format!("line {}", line + 1) } else { "all findings".to_owned() };
-    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
 }
 
 /// Returns the screen of the plan for the edited pins, after saving the draft.

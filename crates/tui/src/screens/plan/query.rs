@@ -17,7 +17,7 @@ pub fn obstacle(state: &State, screen: &PlanState) -> Option<String> {
         Freshness::Stale(moved) => return Some(format!("stale: {moved}; plan again first")),
         Freshness::Equal => {}
     }
-    if !matches!(cluster.world.link, pinnace_core::world::Link::Live) {
+    if !matches!(cluster.world.link, pinnace_core::world::ConnectionState::Live) {
         return Some("the cluster does not answer, so nobody knows whether it still holds".to_owned());
     }
     let said = |warnings| warnings == Acknowledgement::Acknowledged;

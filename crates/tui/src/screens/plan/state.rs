@@ -7,13 +7,13 @@ use pinnace_core::check;
 use pinnace_core::export;
 use pinnace_core::finding::Code;
 use pinnace_core::image::digest_of;
-use pinnace_core::plan::{Action, Plan, Unit};
-use pinnace_core::plan::{Draft, Goal, PlanOptions, identity, moved, plan, plural};
-use pinnace_core::registry::Want;
+use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, identity, moved, plan, plural};
+use pinnace_core::plan::{Plan, Unit, UnitAction};
+use pinnace_core::registry::Query;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::selection::Selection;
 use crate::state::Cluster;
 
@@ -24,7 +24,7 @@ pub struct PlanState {
     /// The goal that the plan is made for.
     pub goal: Goal,
     /// The plan shown; fixed once nothing is left to learn.
-    pub shown: Draft,
+    pub shown: PlanDraft,
     /// The result of the last staleness check.
     pub fresh: Freshness,
     /// The acknowledgement of the plan's warnings.
@@ -42,7 +42,7 @@ pub struct PlanState {
     /// The indices of the units that the operator folded or unfolded, contrary to the default.
     pub folded: BTreeSet<usize>,
     /// The queries that the staleness check of a complete plan still needs.
-    pub second: BTreeSet<Want>,
+    pub second: BTreeSet<Query>,
 }
 
 /// The result of comparing a plan with the live swarm.
@@ -151,7 +151,7 @@ impl PlanState {
             return;
         }
         self.fresh = Freshness::Equal;
-        self.at = self.shown.plan.units.iter().position(|unit| unit.action != Action::None).unwrap_or(0);
+        self.at = self.shown.plan.units.iter().position(|unit| unit.action != UnitAction::None).unwrap_or(0);
         let unknown = Code::RolesUnknown.name();
         if self.shown.plan.findings.iter().any(|finding| finding.code == unknown) {
             self.stepping = PauseMode::On;
@@ -159,7 +159,7 @@ impl PlanState {
     }
 
     /// Returns the queries for what has to be learned, for the plan itself or for its staleness check.
-    pub fn wants(&self) -> &BTreeSet<Want> {
+    pub fn wants(&self) -> &BTreeSet<Query> {
         if self.fresh == Freshness::Making { &self.shown.wants } else { &self.second }
     }
 
@@ -179,7 +179,7 @@ impl PlanState {
     /// Returns whether a unit's reasons and effects are shown.
     pub fn is_open(&self, at: usize) -> bool {
         let few = self.shown.plan.units.len() <= 6;
-        let active = self.shown.plan.units.get(at).is_some_and(|unit| unit.action != Action::None);
+        let active = self.shown.plan.units.get(at).is_some_and(|unit| unit.action != UnitAction::None);
         (active && few) != self.folded.contains(&at)
     }
 
@@ -187,7 +187,7 @@ impl PlanState {
     /// the first unit that the finding there names.
     pub(crate) fn selection<'a>(&'a self, one: Option<&Cluster>) -> Selection<'a> {
         let plan = &self.shown.plan;
-        let selection = Selection::new(self.cluster, Reason::NothingPlanned).with_group(&plan.group);
+        let selection = Selection::new(self.cluster, Unavailable::NothingPlanned).with_group(&plan.group);
         let named = || {
             let finding = plan.findings.get(self.at.checked_sub(plan.units.len())?)?;
             plan.units.iter().find(|unit| finding.services.contains(&unit.service))
@@ -248,7 +248,7 @@ pub(crate) fn headline(plan: &Plan) -> String {
         return "nothing to do".to_owned();
     }
     if active.is_empty() {
-        let blocked = plan.units.iter().filter(|unit| unit.action == Action::Blocked).count();
+        let blocked = plan.units.iter().filter(|unit| unit.action == UnitAction::Blocked).count();
         return match blocked {
             0 => "changes the pins only: no service is touched".to_owned(),
             _ => format!("every one of {blocked} {} is blocked by an error", plural(blocked, "unit")),

@@ -3,17 +3,17 @@
 use crate::action::Action;
 use crate::availability::{drift_goal, rollback_goal};
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Detail, Dialog, LineUse, Question};
+use crate::dialogs::state::{Asked, Confirmation, Dialog, LineUse, TextDialog};
 use crate::msg::Effect;
 use crate::screens::Outcome;
-use crate::screens::change::state::{ChangeId, ChangeScreen, LocalChange, Stage, mode, target};
+use crate::screens::change::state::{ChangeId, ChangeScreen, ChangeStage, LocalChange, mode, target};
 use crate::screens::plan::state::{PauseMode, PlanState, docker_lines, forget_old};
 use crate::selection::Selection;
 use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::{Action as Doing, Credentials, Plan};
 use pinnace_core::plan::{CredentialSource, UpdateOrder};
+use pinnace_core::plan::{Credentials, Plan, UnitAction as Doing};
 use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, SavedPlan, plural};
 use pinnace_core::text::clean;
 
@@ -198,7 +198,7 @@ fn details(state: &mut State) {
             None => return,
         },
     };
-    state.modal = Some(Dialog::Detail(Detail { title, lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
 }
 
 /// Applies the plan; asks for confirmation first if units are left out or the cluster is protected.
@@ -217,7 +217,7 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let title = format!("Apply {count} {}: {}?", plural(count, "unit"), target(plan));
     lines.push(String::new());
     lines.push("enter applies, esc does not".to_owned());
-    state.modal = Some(Dialog::Ask(Question { what: Asked::Apply, title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: Asked::Apply, title, lines }));
 }
 
 /// Lists the services that applying leaves out, in a line of text.
@@ -241,7 +241,7 @@ pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     let (cluster, plan, why) = (screen.cluster, screen.shown.plan.clone(), screen.why.clone());
     let mode = mode(&plan.group, screen.stepping);
     let progress = Progress::new(plan.units.len());
-    let local = LocalChange::new(Box::new(plan.clone()), Stage::Claiming, progress, state.now);
+    let local = LocalChange::new(Box::new(plan.clone()), ChangeStage::Claiming, progress, state.now);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     one.begin(local);
     let group = plan.group.clone();

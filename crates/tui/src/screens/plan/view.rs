@@ -19,8 +19,8 @@ use crate::state::{ChangeGuard, State};
 use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::history::told;
 use pinnace_core::plan::plural;
-use pinnace_core::plan::{Action, Credentials, Plan, Unit};
-use pinnace_core::registry::Want;
+use pinnace_core::plan::{Credentials, Plan, Unit, UnitAction};
+use pinnace_core::registry::Query;
 use pinnace_core::text::clean;
 
 use crate::widgets::finding as remark;
@@ -162,16 +162,16 @@ impl<'a> Page<'a> {
 
     fn unit(&self, at: usize, unit: &Unit, lines: &mut Vec<Line<'static>>) {
         let role = match unit.action {
-            Action::None => Role::Dim,
-            Action::Back | Action::New => Role::Accent,
-            Action::Blocked => Role::Failing,
+            UnitAction::None => Role::Dim,
+            UnitAction::Back | UnitAction::New => Role::Accent,
+            UnitAction::Blocked => Role::Failing,
         };
         let name = unit_name(unit);
         let mut pen = self.pen();
         pen.gap(2).put(Role::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, unit.action.word(), 9);
         pen.column(Role::Text, &middle(&name, self.names), self.names + 2);
         let (from, to) = (image_at(&unit.from.image), image_at(&unit.to.image));
-        if unit.action == Action::None {
+        if unit.action == UnitAction::None {
             pen.put(Role::Dim, &middle(&format!("stays on {from}"), pen.room()));
             lines.push(pen.line());
             return;
@@ -197,7 +197,7 @@ impl<'a> Page<'a> {
             self.text(Role::Text, &clean(&first.join(" · ")), lines);
         }
         // That a new image never ran is expected; for an image without its registry, the finding says it already.
-        let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == Action::Back;
+        let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == UnitAction::Back;
         if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
             self.text(Role::Dim, &told(&unit.lands, self.state.now), lines);
         }
@@ -255,7 +255,7 @@ fn waits(screen: &PlanState) -> String {
     let wants = screen.wants();
     let images: Vec<String> = wants
         .iter()
-        .filter_map(|want| if let Want::Image(image) = want { Some(image_at(image)) } else { None })
+        .filter_map(|want| if let Query::Image(image) = want { Some(image_at(image)) } else { None })
         .collect();
     if let Some(first) = images.first() {
         let more = images.len() - 1;
@@ -263,8 +263,8 @@ fn waits(screen: &PlanState) -> String {
         return format!("asking the registry for {first}{more} …");
     }
     let word = match wants.iter().next() {
-        Some(Want::Tasks(_)) => "the tasks there were",
-        Some(Want::Record(_)) => "an earlier change",
+        Some(Query::Tasks(_)) => "the tasks there were",
+        Some(Query::Record(_)) => "an earlier change",
         _ => "the journal",
     };
     format!("reading {word} …")

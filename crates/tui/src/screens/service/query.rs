@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::screens::history::state::{Span, entries};
 use crate::screens::service::state::ServiceState;
 use crate::state::State;
-use pinnace_core::registry::Want;
+use pinnace_core::registry::Query;
 
 /// The most change records requested at once.
 const RECORDS: usize = 20;
 
 /// Returns the queries for the service's change records that are not read yet.
-pub(crate) fn wants(state: &State, screen: &ServiceState) -> BTreeSet<Want> {
+pub(crate) fn wants(state: &State, screen: &ServiceState) -> BTreeSet<Query> {
     let span = Span::Service(screen.group.clone(), screen.name.clone());
     let unread = entries(state.world(), &span).into_iter().filter(|entry| entry.record.is_none());
-    unread.take(RECORDS).map(|entry| Want::Record(entry.slot.change.clone())).collect()
+    unread.take(RECORDS).map(|entry| Query::Record(entry.slot.change.clone())).collect()
 }

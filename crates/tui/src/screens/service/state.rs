@@ -5,7 +5,7 @@ use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
-use crate::availability::Reason;
+use crate::availability::Unavailable;
 use crate::screens::history::state::{Span, entries};
 use crate::screens::service::tasks;
 use crate::selection::Selection;
@@ -64,7 +64,7 @@ impl ServiceState {
         Selection {
             task: world.filter(|_| self.tab == Tab::Tasks).and_then(task),
             change: world.filter(|_| self.tab == Tab::Changes).and_then(change),
-            ..Selection::new(self.cluster, Reason::NotHere)
+            ..Selection::new(self.cluster, Unavailable::NotHere)
                 .with_group(&self.group)
                 .with_scope(Scope::Service(self.name.clone()))
                 .with_service(one, &self.service, &self.name)

@@ -1,7 +1,7 @@
 //! The update of the service screen.
 
 use crate::action::Action;
-use crate::dialogs::state::{Detail, Dialog};
+use crate::dialogs::state::{Dialog, TextDialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens::history::state as history;
@@ -136,5 +136,6 @@ fn details(state: &mut State, screen: &ServiceState) {
         }
     }
     lines.extend(task.exit_code.map(|code| format!("exit     {code}")));
-    state.modal = Some(Dialog::Detail(Detail { title: format!("a task of {}", clean(&screen.name)), lines, top: 0 }));
+    state.modal =
+        Some(Dialog::Detail(TextDialog { title: format!("a task of {}", clean(&screen.name)), lines, top: 0 }));
 }

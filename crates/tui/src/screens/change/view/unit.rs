@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use ratatui::text::Line;
 
-use super::{Page, span};
+use super::{ChangePage, span};
 use crate::config::Role;
 use crate::screens::change::state::{image_at, unit_name};
 use crate::widgets::line_builder::ascii;
 use crate::widgets::symbols as signs;
 use crate::widgets::width::{middle, right, width, wrapped};
-use pinnace_core::change::{Phase, Question, TaskLine, UnitProgress};
+use pinnace_core::change::{Question, TaskLine, UnitPhase, UnitProgress};
 use pinnace_core::journal::{Direction, UnitState};
-use pinnace_core::plan::{Action as Doing, Unit};
+use pinnace_core::plan::{Unit, UnitAction as Doing};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
-impl Page<'_> {
+impl ChangePage<'_> {
     /// Adds the lines of a unit: its images and state, its steps, its notes, and its tasks while it has the focus.
     pub(crate) fn unit(&self, at: usize, unit: &UnitProgress, focus: bool, lines: &mut Vec<Line<'static>>) {
         let planned = self.seen.plan.and_then(|plan| plan.units.get(at));
@@ -88,7 +88,7 @@ impl Page<'_> {
         let steps = unit.steps();
         // The image of a rollback ran here before, so there is no verify step.
         let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::New);
-        for phase in Phase::ALL.into_iter().filter(|phase| verifies || *phase != Phase::Verify) {
+        for phase in UnitPhase::ALL.into_iter().filter(|phase| verifies || *phase != UnitPhase::Verify) {
             match steps.iter().rev().find(|(known, ..)| *known == phase) {
                 None => pen.put(Role::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
                 Some((_, from, Some(took))) if !(failed && unit.ended.is_some_and(|end| end.since(*from) == *took)) => {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::journal::Entry;
+use pinnace_core::journal::ChangeEntry;
 use pinnace_core::pins::{self, PinDoc};
 use pinnace_core::plan::Unit;
+use pinnace_core::swarm::HealthState;
 use pinnace_core::swarm::Service;
-use pinnace_core::swarm::State;
 use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
 
 use crate::screens::change::others;
@@ -105,7 +105,7 @@ struct Group<'a> {
     key: &'a GroupKey,
     class: GroupOrder,
     services: Vec<&'a Service>,
-    missing: Vec<(&'a Entry, &'a Unit)>,
+    missing: Vec<(&'a ChangeEntry, &'a Unit)>,
     pins: Option<PinDoc>,
 }
 
@@ -136,7 +136,7 @@ fn gather<'a>(view: &View<'a>) -> Vec<Group<'a>> {
 }
 
 /// Returns the units of the newest change with a known record whose services no longer exist.
-fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a Entry, &'a Unit)> {
+fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a ChangeEntry, &'a Unit)> {
     let newest = view.world.history(key).newest_first().find(|entry| entry.record.is_some());
     let Some((entry, record)) = newest.and_then(|entry| Some((entry, entry.record.as_ref()?))) else {
         return Vec::new();
@@ -150,7 +150,7 @@ fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a Ent
 fn class_of(view: &View<'_>, service: &Service) -> GroupOrder {
     match view.world.health(&service.id) {
         Some(health) if health.state.is_trouble() => GroupOrder::Trouble,
-        Some(health) if health.state == State::Updating => GroupOrder::AtWork,
+        Some(health) if health.state == HealthState::Updating => GroupOrder::AtWork,
         _ => GroupOrder::Quiet,
     }
 }
@@ -196,7 +196,7 @@ impl Group<'_> {
         }
         own.extend(self.missing.iter().map(|(entry, unit)| missing(self.key, entry, unit)));
         // Trouble first. The sort is stable: equal rows keep the order of the members.
-        own.sort_by_key(|row| (!row.state.is_trouble(), row.state != State::Updating && !is_news(row, view.now)));
+        own.sort_by_key(|row| (!row.state.is_trouble(), row.state != HealthState::Updating && !is_news(row, view.now)));
         for mut row in own {
             row.lines = row.lines.min(squeeze.lines);
             rows.push(Row::Service(Box::new(row)));
@@ -210,9 +210,9 @@ impl Group<'_> {
         let healths = || self.services.iter().filter_map(|service| view.world.health(&service.id));
         let states = healths().map(|health| health.state);
         let state = if self.missing.is_empty() {
-            states.min().unwrap_or(State::Unknown)
+            states.min().unwrap_or(HealthState::Unknown)
         } else {
-            states.min().unwrap_or(State::Missing).min(State::Missing)
+            states.min().unwrap_or(HealthState::Missing).min(HealthState::Missing)
         };
         let images: BTreeSet<_> = self
             .services

@@ -6,17 +6,17 @@ use pinnace_core::check::running;
 use pinnace_core::history::drift;
 use pinnace_core::history::drift::Drift;
 use pinnace_core::image::{ImageRef, digest_of};
-use pinnace_core::journal::{Entry, UnitState};
+use pinnace_core::journal::{ChangeEntry, UnitState};
 use pinnace_core::pins::PinDoc;
-use pinnace_core::plan::{Action, Unit};
-use pinnace_core::registry::{Fact, Facts, ImageFact, Why};
+use pinnace_core::plan::{Unit, UnitAction};
+use pinnace_core::registry::{Fact, Facts, ImageFact, LookupError};
 use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
-use pinnace_core::swarm::{Health, State};
+use pinnace_core::swarm::{Health, HealthState};
 use pinnace_core::swarm::{NodeState, Service, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-use crate::screens::fleet::rows::{Change, Mark, ServiceRow, View, Wrong};
+use crate::screens::fleet::rows::{Badge, Problem, RecentEvent, ServiceRow, View};
 
 /// The time for which an automatic rollback by the engine is shown in full.
 const NEWS: Duration = Duration::from_secs(24 * 3600);
@@ -24,7 +24,7 @@ const NEWS: Duration = Duration::from_secs(24 * 3600);
 /// Builds the row of a service, with a detail line for its change and one for its problem, if any.
 pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
     let unknown = Health {
-        state: State::Unknown,
+        state: HealthState::Unknown,
         running: 0,
         desired: 0,
         fresh: 0,
@@ -45,14 +45,14 @@ pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, serv
     let lines = usize::from(changed.is_some()) + usize::from(wrong.is_some());
     // Trouble after a change began with the change, not with the newest attempt to start a task.
     let since = match &changed {
-        Some(Change::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
+        Some(RecentEvent::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
         _ => health.since,
     };
     let drift = pins.and_then(|doc| drift::of(view.world, group, doc, service));
     let mut marks = marks(view, service, health, drift.as_ref());
     if wrong.as_ref().is_some_and(|wrong| wrong.cause.is_some()) {
         // The detail line states the cause in full.
-        marks.retain(|mark| *mark != Mark::Gone);
+        marks.retain(|mark| *mark != Badge::Gone);
     }
     ServiceRow {
         group: group.clone(),
@@ -77,7 +77,7 @@ pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, serv
 }
 
 /// Builds the row of a service that a change names and that no longer exists.
-pub(crate) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRow {
+pub(crate) fn missing(group: &GroupKey, entry: &ChangeEntry, unit: &Unit) -> ServiceRow {
     let at = entry.slot.labels.at.or(entry.slot.created);
     ServiceRow {
         group: group.clone(),
@@ -87,7 +87,7 @@ pub(crate) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRo
         label: clean(&unit.member),
         host: (group.kind == GroupKind::Database && !unit.node.is_empty()).then(|| clean(&unit.node)),
         nested: group.kind != GroupKind::Service,
-        state: State::Missing,
+        state: HealthState::Missing,
         running: 0,
         desired: 0,
         fresh: 0,
@@ -95,59 +95,59 @@ pub(crate) fn missing(group: &GroupKey, entry: &Entry, unit: &Unit) -> ServiceRo
         pin: None,
         marks: Vec::new(),
         since: None,
-        changed: Some(Change::Gone { sum: clean(&entry.slot.labels.sum), at }),
+        changed: Some(RecentEvent::Gone { sum: clean(&entry.slot.labels.sum), at }),
         wrong: None,
         lines: 1,
     }
 }
 
 /// Returns the image on which a change left a unit.
-fn left_by<'a>(entry: &Entry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageWithDigest {
+fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageWithDigest {
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
     let at = units.into_iter().position(|one| one.service == unit.service).unwrap_or(0);
     let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Posting);
-    if moved || unit.action == Action::None { &unit.to } else { &unit.from }
+    if moved || unit.action == UnitAction::None { &unit.to } else { &unit.from }
 }
 
-fn changed(view: &View<'_>, service: &Service, health: &Health) -> Option<Change> {
+fn changed(view: &View<'_>, service: &Service, health: &Health) -> Option<RecentEvent> {
     if health.engine_rolled_back {
         let update = service.update.as_ref();
         let at = update.and_then(|update| update.completed.or(update.started));
         let news = at.is_none_or(|at| view.now.since(at) < NEWS);
         let message = clean(update.map_or("", |update| &update.message));
-        return (news || health.state.is_trouble()).then_some(Change::EngineWentBack { message, at });
+        return (news || health.state.is_trouble()).then_some(RecentEvent::EngineWentBack { message, at });
     }
-    let loud = health.state.is_trouble() || health.state == State::Updating;
-    let changed = health.changed.as_ref().filter(|_| loud && health.state != State::NodeDown)?;
-    Some(Change::Image { from: clean(&changed.from), at: changed.at })
+    let loud = health.state.is_trouble() || health.state == HealthState::Updating;
+    let changed = health.changed.as_ref().filter(|_| loud && health.state != HealthState::NodeDown)?;
+    Some(RecentEvent::Image { from: clean(&changed.from), at: changed.at })
 }
 
-fn wrong(view: &View<'_>, service: &Service, health: &Health) -> Option<Wrong> {
-    if health.state == State::NodeDown {
+fn wrong(view: &View<'_>, service: &Service, health: &Health) -> Option<Problem> {
+    if health.state == HealthState::NodeDown {
         return Some(node_down(view, service));
     }
     if let Some(error) = &health.error {
         let text = short_error(&error.text, &error.image);
         let cause = cause(view.facts, &error.text, &error.image);
         let waits = health.waits.as_deref().is_some_and(|waits| waits == error.text);
-        return Some(Wrong { text, waits, cause, at: error.at });
+        return Some(Problem { text, waits, cause, at: error.at });
     }
     let waits =
-        health.waits.as_deref().map(|text| Wrong { text: clean(text), waits: true, cause: None, at: health.since });
+        health.waits.as_deref().map(|text| Problem { text: clean(text), waits: true, cause: None, at: health.since });
     waits.or_else(|| {
         let text = match health.state {
-            State::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
-            State::Failing | State::Looping => "its tasks end; their errors are not read yet".to_owned(),
-            State::Waiting => format!("{} of {} tasks run", health.running, health.desired),
+            HealthState::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
+            HealthState::Failing | HealthState::Looping => "its tasks end; their errors are not read yet".to_owned(),
+            HealthState::Waiting => format!("{} of {} tasks run", health.running, health.desired),
             _ => return None,
         };
-        Some(Wrong { text, waits: health.state == State::Waiting, cause: None, at: None })
+        Some(Problem { text, waits: health.state == HealthState::Waiting, cause: None, at: None })
     })
 }
 
 /// Describes the problem of a service with a node that is down: the state of its tasks there is unknown, and
 /// their replacements may be pending.
-fn node_down(view: &View<'_>, service: &Service) -> Wrong {
+fn node_down(view: &View<'_>, service: &Service) -> Problem {
     let tasks = view.world.tasks(&service.id);
     let nodes = tasks.iter().filter(|task| !task.state.is_over()).filter_map(|task| task.node.as_ref());
     let down = nodes.filter_map(|id| view.world.nodes.get(id)).filter(|node| node.state == NodeState::Down);
@@ -159,7 +159,7 @@ fn node_down(view: &View<'_>, service: &Service) -> Wrong {
     let then = newest.map_or("whether its tasks still run there is not known".to_owned(), |task| {
         format!("its replacement waits: {}", clean(&task.error))
     });
-    Wrong { text: format!("{} down; {then}", are(&hosts)), waits: false, cause: None, at: None }
+    Problem { text: format!("{} down; {then}", are(&hosts)), waits: false, cause: None, at: None }
 }
 
 fn are(hosts: &[String]) -> String {
@@ -195,8 +195,8 @@ pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
         Fact::Asked => Some(format!("asking {host} …")),
         Fact::Known { .. } => Some(format!("{host} has it: the node could not get it, see its login and network")),
         Fact::Failed { why, .. } => Some(match why {
-            Why::NotFound => format!("{}, so no node can start it", why.sentence(&host, "such image")),
-            Why::Unreachable(_) => format!("{host} cannot be reached from here either"),
+            LookupError::NotFound => format!("{}, so no node can start it", why.sentence(&host, "such image")),
+            LookupError::Unreachable(_) => format!("{host} cannot be reached from here either"),
             _ => clean(&why.sentence(&host, "such image")),
         }),
     }
@@ -208,44 +208,44 @@ pub(crate) fn is_about_image(error: &str) -> bool {
     ["no such image", "manifest unknown", "pull access denied", "not found: manifest"].iter().any(|e| lower.contains(e))
 }
 
-fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Mark> {
+fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Badge> {
     let mut marks = Vec::new();
     let image = service.image();
     let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
     if drift.is_some() {
-        marks.push(Mark::Drifted);
+        marks.push(Badge::Drifted);
     }
     match (digest_of(image), view.facts.image(&bare(image))) {
         (Some(digest), Fact::Known { value: ImageFact { digest: now, .. }, .. }) if *now != digest => {
-            marks.push(Mark::TagMoved);
+            marks.push(Badge::TagMoved);
         }
-        (None, Fact::Failed { why: Why::NotFound, .. }) => marks.push(Mark::Gone),
-        (Some(_), Fact::Failed { why: Why::NotFound, .. }) => {
+        (None, Fact::Failed { why: LookupError::NotFound, .. }) => marks.push(Badge::Gone),
+        (Some(_), Fact::Failed { why: LookupError::NotFound, .. }) => {
             // A removed tag does not mean that its image is gone: the digest decides.
             match view.facts.image(image) {
-                Fact::Failed { why: Why::NotFound, .. } => marks.push(Mark::Gone),
-                Fact::Known { .. } => marks.push(Mark::TagMoved),
+                Fact::Failed { why: LookupError::NotFound, .. } => marks.push(Badge::Gone),
+                Fact::Known { .. } => marks.push(Badge::TagMoved),
                 _ => {}
             }
         }
         _ => {}
     }
     if health.engine_rolled_back {
-        marks.push(Mark::RolledBack);
+        marks.push(Badge::RolledBack);
     }
     if health.restarted.is_some() {
-        marks.push(Mark::Restarted);
+        marks.push(Badge::Restarted);
     }
     if running::base_is_old(image, view.facts) {
-        marks.push(Mark::BaseOld);
+        marks.push(Badge::BaseOld);
     }
     if digest_of(image).is_none() {
-        marks.push(Mark::ByTag);
+        marks.push(Badge::ByTag);
     }
     marks
 }
 
 /// Returns whether the row shows a recent automatic rollback by the engine; such rows come before other healthy ones.
 pub(crate) fn is_news(row: &ServiceRow, now: Time) -> bool {
-    matches!(&row.changed, Some(Change::EngineWentBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
+    matches!(&row.changed, Some(RecentEvent::EngineWentBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
 }

@@ -1,9 +1,9 @@
 use crate::screens::fleet::rows::*;
-use pinnace_core::registry::{Fact, Why};
+use pinnace_core::registry::{Fact, LookupError};
 use pinnace_core::sample::{self, NOW};
 use pinnace_core::swarm::{DATABASE, STACK};
 use pinnace_core::swarm::{Service, Task, TaskState};
-use pinnace_core::world::Seen;
+use pinnace_core::world::Observation;
 
 /// Builds a world of services, each with `up` or an error; the name before the underscore is the stack.
 fn world(services: &[(&str, &str)]) -> World {
@@ -24,10 +24,10 @@ fn world(services: &[(&str, &str)]) -> World {
         }
         all.push((service, tasks));
     }
-    world.apply(Seen::Nodes(vec![sample::node("mgr-1")]), NOW);
-    world.apply(Seen::Services(all.iter().map(|(service, _)| service.clone()).collect()), NOW);
+    world.apply(Observation::Nodes(vec![sample::node("mgr-1")]), NOW);
+    world.apply(Observation::Services(all.iter().map(|(service, _)| service.clone()).collect()), NOW);
     for (service, tasks) in all {
-        world.apply(Seen::Tasks { service: service.id, tasks }, NOW);
+        world.apply(Observation::Tasks { service: service.id, tasks }, NOW);
     }
     world
 }
@@ -121,13 +121,13 @@ fn a_failing_row_says_what_changed_what_is_wrong_and_why() {
         build(&view).into_iter().find_map(|row| row.service().cloned()).unwrap()
     };
     let row = told(&facts);
-    let Some(Change::Image { from, at }) = row.changed else { panic!("{:?}", row.changed) };
+    let Some(RecentEvent::Image { from, at }) = row.changed else { panic!("{:?}", row.changed) };
     assert_eq!((from.as_str(), at), ("reg/app:1.6", row.since));
     let wrong = row.wrong.unwrap();
     assert_eq!((wrong.text.as_str(), wrong.cause), ("No such image", None));
-    facts.learn("reg/app:1.7", Fact::Failed { why: Why::NotFound, at: NOW });
+    facts.learn("reg/app:1.7", Fact::Failed { why: LookupError::NotFound, at: NOW });
     assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("has no such image, so no node can start it"));
-    facts.learn("reg/app:1.7", Fact::Failed { why: Why::Denied, at: NOW });
+    facts.learn("reg/app:1.7", Fact::Failed { why: LookupError::Denied, at: NOW });
     assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("refuses the credentials used here"));
 }
 
@@ -153,8 +153,8 @@ fn lone_services_of_a_database_are_grouped_by_it() {
     let mut world = World::default();
     let mut one = sample::service("postgres-abc", "reg/pg:17");
     one.labels.insert(DATABASE.into(), "storefront".into());
-    world.apply(Seen::Nodes(vec![sample::node("mgr-1")]), NOW);
-    world.apply(Seen::Services(vec![one]), NOW);
+    world.apply(Observation::Nodes(vec![sample::node("mgr-1")]), NOW);
+    world.apply(Observation::Services(vec![one]), NOW);
     let rows = rows(&world, &Folds::default(), "", 20);
     assert!(matches!(&rows[0], Row::Group(row) if row.group.to_string() == "database/storefront"));
 }

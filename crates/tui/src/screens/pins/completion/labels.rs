@@ -1,18 +1,18 @@
 //! The texts of the completion list.
 
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::tags::{Candidate, Here};
-use pinnace_core::registry::{Fact, Why};
+use pinnace_core::registry::tags::{ImageUsage, TagCandidate};
+use pinnace_core::registry::{Fact, LookupError};
 use pinnace_core::registry::{ManifestOrigin, Stability};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
-use crate::action::{Action, Context};
-use crate::screens::pins::completion::{Complete, Pick};
+use crate::action::{Action, KeyContext};
+use crate::screens::pins::completion::{CompletionState, Pick};
 use crate::state::{Cluster, State};
 
 /// Returns the title of the list: the repository, and its number of tags.
-pub fn title(cluster: &Cluster, list: &Complete) -> String {
+pub fn title(cluster: &Cluster, list: &CompletionState) -> String {
     let Some(repository) = &list.repository else { return "images".to_owned() };
     let repository = clean(repository);
     let count = match cluster.facts.tags(repository.as_str()) {
@@ -26,65 +26,66 @@ pub fn title(cluster: &Cluster, list: &Complete) -> String {
 }
 
 /// A reason why entries are missing from a list, and its remedy.
-pub struct Trouble {
+pub struct CompletionProblem {
     /// The reason.
     pub text: String,
     /// The remedy, as a hint to the operator; may be empty.
     pub hint: String,
 }
 
-impl Trouble {
+impl CompletionProblem {
     fn new(text: &str, hint: &str) -> Self {
         Self { text: clean(text), hint: hint.to_owned() }
     }
 }
 
 /// Returns the reasons why the list is incomplete; empty if nothing is missing.
-pub fn trouble(state: &State, cluster: &Cluster, list: &Complete) -> Vec<Trouble> {
+pub fn trouble(state: &State, cluster: &Cluster, list: &CompletionState) -> Vec<CompletionProblem> {
     let versions = match cluster.facts.versions() {
-        Fact::Failed { why: Why::Other(why), .. } => {
-            Some(Trouble::new(&format!("no version manifest: {why}"), "see `[manifest]` in the configuration"))
-        }
+        Fact::Failed { why: LookupError::Other(why), .. } => Some(CompletionProblem::new(
+            &format!("no version manifest: {why}"),
+            "see `[manifest]` in the configuration",
+        )),
         _ => None,
     };
     versions.into_iter().chain(tags(state, cluster, list)).collect()
 }
 
-fn tags(state: &State, cluster: &Cluster, list: &Complete) -> Option<Trouble> {
+fn tags(state: &State, cluster: &Cluster, list: &CompletionState) -> Option<CompletionProblem> {
     let Some(repository) = &list.repository else {
         let text = "no repository is typed here, and no service runs one";
-        return Some(Trouble::new(text, "type `registry/repository:`"));
+        return Some(CompletionProblem::new(text, "type `registry/repository:`"));
     };
     let image = ImageRef::parse(repository).ok()?;
     let (host, path) = (&image.host, &image.path);
     let why = match cluster.facts.tags(repository) {
         Fact::Failed { why, .. } => why,
         _ if !list.found.is_empty() => return None,
-        Fact::Unknown | Fact::Asked => return Some(Trouble::new(&format!("asking {host} …"), "")),
+        Fact::Unknown | Fact::Asked => return Some(CompletionProblem::new(&format!("asking {host} …"), "")),
         Fact::Known { value, .. } if value.names.is_empty() => {
-            return Some(Trouble::new(&format!("`{path}` has no tags"), ""));
+            return Some(CompletionProblem::new(&format!("`{path}` has no tags"), ""));
         }
-        Fact::Known { .. } => return Some(Trouble::new("no tag has these letters in this order", "")),
+        Fact::Known { .. } => return Some(CompletionProblem::new("no tag has these letters in this order", "")),
     };
     let text = match why {
-        Why::Other(cause) => format!("{host} does not list its tags: {cause}"),
+        LookupError::Other(cause) => format!("{host} does not list its tags: {cause}"),
         _ => why.sentence(host, &format!("repository `{path}`")),
     };
     let hint = match why {
-        Why::NotFound => "check the spelling".to_owned(),
-        Why::Denied | Why::NoCredentials => log_in(state, host),
-        Why::Unreachable(_) => "check the name and the network; an image that you know can be typed".to_owned(),
-        Why::RateLimited => "wait, or log in: most registries allow more to known users".to_owned(),
-        Why::Other(_) => "an image that you know can be typed".to_owned(),
+        LookupError::NotFound => "check the spelling".to_owned(),
+        LookupError::Denied | LookupError::NoCredentials => log_in(state, host),
+        LookupError::Unreachable(_) => "check the name and the network; an image that you know can be typed".to_owned(),
+        LookupError::RateLimited => "wait, or log in: most registries allow more to known users".to_owned(),
+        LookupError::Other(_) => "an image that you know can be typed".to_owned(),
     };
-    Some(Trouble::new(&text, &hint))
+    Some(CompletionProblem::new(&text, &hint))
 }
 
 /// Describes how to log in to a registry from this screen.
 fn log_in(state: &State, host: &str) -> String {
     let keymap = &state.config.keymap;
-    let leave = keymap.keys_for(Context::Editor, Action::LeaveText);
-    match leave.zip(keymap.keys_for(Context::Pins, Action::Login)) {
+    let leave = keymap.keys_for(KeyContext::Editor, Action::LeaveText);
+    match leave.zip(keymap.keys_for(KeyContext::Pins, Action::Login)) {
         // The open list takes the first press of this key, so the key is named twice.
         Some((leave, login)) => format!("{leave} {leave} {login} logs in, for this console only"),
         None => format!("log in with `docker login {host}`"),
@@ -105,25 +106,25 @@ fn source(state: &State, cluster: &Cluster) -> String {
 }
 
 /// Returns the badges of an image, one or two words each.
-pub fn marks(image: &Candidate) -> String {
+pub fn marks(image: &TagCandidate) -> String {
     let proposed = image.proposed.as_ref().map(|one| if one.newer { "newer" } else { "manifest" });
     let here = image.here.map(|here| match here {
-        Here::Now => "runs now",
-        Here::Failing => "fails now",
-        Here::Moved => "tag moved",
-        Here::Failed => "failed here",
-        Here::Before => "ran before",
+        ImageUsage::Now => "runs now",
+        ImageUsage::Failing => "fails now",
+        ImageUsage::Moved => "tag moved",
+        ImageUsage::Failed => "failed here",
+        ImageUsage::Before => "ran before",
     });
     proposed.into_iter().chain(here).collect::<Vec<_>>().join(" · ")
 }
 
 /// Returns a word for how constant an image's tag is: `floating` or `immutable`.
-pub fn constancy(image: &Candidate) -> &'static str {
+pub fn constancy(image: &TagCandidate) -> &'static str {
     if image.constancy.floats() { "floating" } else { "immutable" }
 }
 
 /// Describes the details of an entry that its columns do not show.
-pub fn about(state: &State, cluster: &Cluster, list: &Complete, pick: Pick) -> String {
+pub fn about(state: &State, cluster: &Cluster, list: &CompletionState, pick: Pick) -> String {
     let mut parts = Vec::new();
     let Some(image) = list.image(pick) else {
         let image = list.keyword.as_ref().map(|one| clean(&one.image)).unwrap_or_default();
@@ -139,7 +140,7 @@ pub fn about(state: &State, cluster: &Cluster, list: &Complete, pick: Pick) -> S
     if image.listed == Some(false) {
         parts.push("the registry does not list it".to_owned());
     }
-    if image.here == Some(Here::Moved) {
+    if image.here == Some(ImageUsage::Moved) {
         parts.push("what runs under this tag is older".to_owned());
     }
     parts.push(format!("{}: {}", constancy(image), image.constancy.why()));

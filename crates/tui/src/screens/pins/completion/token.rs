@@ -17,7 +17,7 @@ pub struct Spot {
 
 /// The part of an image reference before the cursor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Typed {
+pub struct PartialRef {
     /// The whole part.
     pub text: String,
     /// The repository, if the part has a valid one already.
@@ -71,7 +71,7 @@ impl Spot {
     }
 
     /// Splits the part before the cursor into repository and tag.
-    pub fn typed(&self) -> Typed {
+    pub fn typed(&self) -> PartialRef {
         let text: String = self.text.chars().take(self.before).collect();
         let name = text.split('@').next().unwrap_or_default();
         let (repository, tag) = match name.rsplit_once(':') {
@@ -79,7 +79,7 @@ impl Spot {
             _ => (name, None),
         };
         let repository = ImageRef::parse(repository).is_ok().then(|| repository.to_owned());
-        Typed { repository: repository.filter(|it| !is_host(it)), tag, text }
+        PartialRef { repository: repository.filter(|it| !is_host(it)), tag, text }
     }
 }
 
