@@ -2,7 +2,7 @@
 //!
 //! `cargo run --example screen -- 120x40 night "/ s h o p enter"`, or with a story's name instead of the keys
 
-use pinnace_tui::config::{Role, Theme};
+use pinnace_tui::config::{StyleRole, Theme};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::style::{Color, Modifier, Style};
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut terminal = Terminal::new(TestBackend::new(width, height))?;
     terminal.draw(|frame| pinnace_tui::view::view(frame, &state, &theme))?;
     let buffer = terminal.backend().buffer();
-    let ground = theme.style(Role::Screen);
+    let ground = theme.style(StyleRole::Screen);
     for y in 0..height {
         let mut last = None;
         let mut line = String::new();

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Exit;
-use super::args::{ApplyArgs, Edit, OnFailure, PlanArgs, TargetArgs};
-use super::drawn::{self, Drawn};
+use super::args::{ApplyArgs, OnFailure, PinEditArgs, PlanArgs, TargetArgs};
+use super::drawn::{self, PlannedChange};
 use super::drift::{self, DriftChoice};
 use super::out::Out;
-use super::session::{Failure, Session, Stage, usage};
+use super::session::{CliContext, Failure, Session, usage};
 use pinnace_core::change::{
     Event, EventKind, ExecutionMode, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
 };
@@ -32,9 +32,9 @@ pub fn counted(count: usize, noun: &str) -> String {
 
 /// Plans an edit of the pins, or the resolution of drift, and applies it; or applies the plan of a file.
 pub async fn apply(
-    stage: &Stage,
+    stage: &CliContext,
     group: &str,
-    (edit, settle): (&Edit, Option<DriftChoice>),
+    (edit, settle): (&PinEditArgs, Option<DriftChoice>),
     ways: &PlanArgs,
     how: &ApplyArgs,
     json: bool,
@@ -46,18 +46,18 @@ pub async fn apply(
             let hint = "make the edit when it is planned: `pinnace plan GROUP --pin … --out FILE`";
             return Err(usage("a saved plan is carried out as it is", hint));
         }
-        let drawn = Drawn::from_file(&session, &mut world, Path::new(group)).await?;
+        let drawn = PlannedChange::from_file(&session, &mut world, Path::new(group)).await?;
         return carry_out(&session, drawn.draft, how, json).await;
     }
     let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
-    let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
+    let mut drawn = PlannedChange::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     carry_out(&session, drawn.draft, how, json).await
 }
 
 /// Plans a rollback and applies it.
-pub async fn rollback(stage: &Stage, target: &str, to: Option<&str>, how: &TargetArgs) -> Result<Exit, Failure> {
+pub async fn rollback(stage: &CliContext, target: &str, to: Option<&str>, how: &TargetArgs) -> Result<Exit, Failure> {
     towards(stage, target, how, |world, group, scope| {
         let to = to.map(|to| RollbackChoice::read(to, world.history(&group)));
         Goal::Back { group, scope, to }
@@ -66,13 +66,13 @@ pub async fn rollback(stage: &Stage, target: &str, to: Option<&str>, how: &Targe
 }
 
 /// Plans a redeploy and applies it.
-pub async fn redeploy(stage: &Stage, target: &str, by: RedeployImage, how: &TargetArgs) -> Result<Exit, Failure> {
+pub async fn redeploy(stage: &CliContext, target: &str, by: RedeployImage, how: &TargetArgs) -> Result<Exit, Failure> {
     towards(stage, target, how, |_, group, scope| Goal::Redeploy { group, scope, by }).await
 }
 
 /// Plans the goal for a target, and applies it unless it has only to be shown or saved.
 async fn towards(
-    stage: &Stage,
+    stage: &CliContext,
     target: &str,
     how: &TargetArgs,
     goal: impl FnOnce(&World, GroupKey, Scope) -> Goal,
@@ -81,7 +81,7 @@ async fn towards(
     let mut world = session.cluster.world().await?;
     let (group, scope) = selector::target(&world, target)?;
     let goal = goal(&world, group, scope);
-    let drawn = Drawn::up(&session, &mut world, goal, &how.ways).await?;
+    let drawn = PlannedChange::up(&session, &mut world, goal, &how.ways).await?;
     if how.dry_run || how.out.is_some() {
         return drawn.show(&session, how.out.as_deref(), how.json);
     }

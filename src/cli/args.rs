@@ -31,7 +31,7 @@ pub struct CommonArgs {
     pub read_only: bool,
     /// Journal for changes: `disk` if you may not create configs in the swarm; then other managers do not see them
     #[arg(long, global = true, value_enum, value_name = "WHERE")]
-    pub journal: Option<Kept>,
+    pub journal: Option<JournalStoreArg>,
     /// Configuration file to use instead of the one in the configuration folder
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -39,7 +39,7 @@ pub struct CommonArgs {
 
 /// The store of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Kept {
+pub enum JournalStoreArg {
     /// Docker configs in the swarm, visible to all managers
     Swarm,
     /// Files on this machine
@@ -48,7 +48,7 @@ pub enum Kept {
 
 /// An edit of the pins in force.
 #[derive(Clone, Debug, Default, ClapArgs)]
-pub struct Edit {
+pub struct PinEditArgs {
     /// Pin a member, or the whole group, to an image; can be repeated
     #[arg(long = "pin", value_name = "[MEMBER=]REF")]
     pub pin: Vec<String>,
@@ -77,7 +77,7 @@ pub struct PlanArgs {
     pub order: Vec<String>,
 }
 
-impl Edit {
+impl PinEditArgs {
     /// Returns whether an edit was given.
     pub fn is_some(&self) -> bool {
         !self.pin.is_empty() || !self.unpin.is_empty() || self.pins.is_some()
@@ -106,7 +106,7 @@ pub enum OnFailure {
 
 /// The acknowledgements that are given in advance.
 #[derive(Clone, Copy, Debug, ClapArgs)]
-pub struct Said {
+pub struct AckArgs {
     /// Acknowledge the warnings of the plan
     #[arg(long)]
     pub ack: bool,
@@ -120,7 +120,7 @@ pub struct Said {
 pub struct ApplyArgs {
     /// Acknowledgements given in advance
     #[command(flatten)]
-    pub said: Said,
+    pub said: AckArgs,
     /// Apply the other units if errors block some
     #[arg(long)]
     pub partial: bool,
@@ -235,7 +235,7 @@ pub enum Verb {
         explain: Option<String>,
         /// Edit of the pins to check
         #[command(flatten)]
-        edit: Edit,
+        edit: PinEditArgs,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -246,7 +246,7 @@ pub enum Verb {
         group: String,
         /// Edit of the pins in force
         #[command(flatten)]
-        edit: Edit,
+        edit: PinEditArgs,
         /// Resolve drift: update services to their pins, or accept what runs as the pin
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
@@ -268,7 +268,7 @@ pub enum Verb {
         group: String,
         /// Edit of the pins in force
         #[command(flatten)]
-        edit: Edit,
+        edit: PinEditArgs,
         /// Resolve drift: update services to their pins, or accept what runs as the pin
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]

@@ -3,15 +3,15 @@
 use serde_json::json;
 
 use super::Exit;
-use super::args::Edit;
+use super::args::PinEditArgs;
 use super::out::Out;
-use super::session::{Failure, PinEdit, Session, Stage, usage};
+use super::session::{CliContext, Failure, PinEdit, Session, usage};
 use pinnace_core::finding::{Code, Finding, Severity, gathered};
 use pinnace_core::plan::{Goal, PlanOptions};
 use pinnace_core::{check, pins, selector};
 
 /// Prints the findings about the pins in force, with an edit applied, and about what runs; an error is exit code 1.
-pub async fn run(stage: &Stage, group: &str, edit: &Edit, json: bool) -> Result<Exit, Failure> {
+pub async fn run(stage: &CliContext, group: &str, edit: &PinEditArgs, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;

@@ -13,7 +13,7 @@ use pinnace_core::world::World;
 use pinnace_engine::files::replace;
 
 /// A plan with its input.
-pub struct Drawn {
+pub struct PlannedChange {
     /// The goal of the plan.
     pub goal: Goal,
     /// The options that are part of the plan.
@@ -22,7 +22,7 @@ pub struct Drawn {
     pub draft: PlanDraft,
 }
 
-impl Drawn {
+impl PlannedChange {
     /// Creates the plan, after all queries of the planner were answered.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use super::args::Edit;
+use super::args::PinEditArgs;
 use super::session::{Failure, PinEdit, Session};
 use pinnace_core::plan::{DriftResolution, Goal, Scope};
 use pinnace_core::swarm::GroupKey;
@@ -25,7 +25,7 @@ pub async fn goal(
     session: &Session,
     world: &mut World,
     group: GroupKey,
-    (edit, drift): (&Edit, Option<DriftChoice>),
+    (edit, drift): (&PinEditArgs, Option<DriftChoice>),
 ) -> Result<(Goal, PinEdit), Failure> {
     let Some(drift) = drift else {
         let edited = session.edited(world, &group, edit).await?;

@@ -1,7 +1,7 @@
 //! `pinnace history`: all changes, newest first; every manager shows the same journal.
 
 use super::out::{self, Out};
-use super::session::{Failure, Session, Stage};
+use super::session::{CliContext, Failure, Session};
 use super::{Exit, earlier, here, record};
 use pinnace_core::journal::{ChangeEntry, ExternalDeploy};
 use pinnace_core::plan::Scope;
@@ -13,7 +13,7 @@ use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, RecordedSe
 use pinnace_core::world::World;
 
 /// Prints the history of a group, of a service, or of the whole cluster.
-pub async fn run(stage: &Stage, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
+pub async fn run(stage: &CliContext, what: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let only = what.map(|name| selector::target(&world, name)).transpose()?;

@@ -9,17 +9,17 @@ use std::path::Path;
 
 use super::Exit;
 use super::args::InspectArgs;
-use super::session::{Failure, Session, Stage, offset, usage};
+use super::session::{CliContext, Failure, Session, offset, usage};
 use pinnace_core::check::failure;
 use pinnace_core::contract::{self, Contract, ContractError};
 use pinnace_core::image::{ImageRef, Platform};
-use pinnace_core::inspect::{self, Inspection, MissingInfo, Section, Verdict};
+use pinnace_core::inspect::{self, ContractVerdict, Inspection, MissingInfo, Section};
 use pinnace_core::registry::{Facts, ImageFiles, ImageInfo, LookupError};
 use pinnace_core::size::size;
 
 /// Prints information about an image reference. Exit code 1 if the image cannot be read, or the contract is broken or
 /// could not be checked completely.
-pub async fn run(stage: &Stage, asked: &InspectArgs) -> Result<Exit, Failure> {
+pub async fn run(stage: &CliContext, asked: &InspectArgs) -> Result<Exit, Failure> {
     let image = ImageRef::parse(&asked.reference).map_err(|error| {
         let message = format!("`{}` is no image, see character {}: {error}", asked.reference, error.at + 1);
         usage(message, "an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
@@ -89,10 +89,10 @@ fn finish(
         return Err(trouble(format!("the files of {} could not be read: {}", view.image, why.text()), hint));
     }
     Ok(match view.verdict() {
-        Some(Verdict::Broken(_)) => Exit::Trouble,
-        Some(Verdict::Kept(true)) => Exit::Done,
+        Some(ContractVerdict::Broken(_)) => Exit::Trouble,
+        Some(ContractVerdict::Kept(true)) => Exit::Done,
         None if view.contract.is_none() => Exit::Done,
-        None | Some(Verdict::Kept(false)) => {
+        None | Some(ContractVerdict::Kept(false)) => {
             return Err(trouble("not all of the contract could be judged".to_owned(), "see what is missing above"));
         }
     })

@@ -24,7 +24,7 @@ mod sim;
 mod status;
 
 pub use out::Out;
-use session::{Stage, offset, settings};
+use session::{CliContext, offset, settings};
 
 use std::process::ExitCode;
 
@@ -98,7 +98,7 @@ pub async fn run_on(args: &[&str], out: Out, given: TestContext) -> Exit {
 
 /// Runs a verb and prints its failure.
 async fn told(args: Args, out: Out, given: Option<TestContext>) -> Exit {
-    let stage = Stage { common: args.common, out, given };
+    let stage = CliContext { common: args.common, out, given };
     match verb(&stage, args.verb).await {
         Ok(exit) => exit,
         Err(failure) => {
@@ -108,7 +108,7 @@ async fn told(args: Args, out: Out, given: Option<TestContext>) -> Exit {
     }
 }
 
-async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
+async fn verb(stage: &CliContext, verb: Option<Verb>) -> Result<Exit, Failure> {
     match verb {
         None | Some(Verb::Console) => Box::pin(console(stage)).await,
         Some(Verb::Demo) => Box::pin(demo::run(&stage.common)).await,
@@ -142,7 +142,7 @@ async fn verb(stage: &Stage, verb: Option<Verb>) -> Result<Exit, Failure> {
     }
 }
 
-async fn console(stage: &Stage) -> Result<Exit, Failure> {
+async fn console(stage: &CliContext) -> Result<Exit, Failure> {
     let session = session::Session::open(stage)?;
     crate::console::console(session.into_parts(stage.common.read_only)).await.map(|()| Exit::Done).map_err(|error| {
         Failure {

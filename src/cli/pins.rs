@@ -4,14 +4,14 @@ use serde::Serialize;
 
 use super::Exit;
 use super::out::Out;
-use super::session::{Failure, Session, Stage};
+use super::session::{CliContext, Failure, Session};
 use pinnace_core::export;
 use pinnace_core::export::{Form, PermanentFix};
 use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::{pins, selector};
 
 #[derive(Serialize)]
-struct Shown {
+struct PinsReport {
     group: GroupKey,
     document: String,
     pins: Vec<ShownPin>,
@@ -34,7 +34,7 @@ struct ShownService {
 }
 
 /// Prints the pins of one group, or of all groups that have any.
-pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let groups: Vec<GroupKey> = match group {
@@ -65,7 +65,7 @@ pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit,
         });
         let services = services.collect();
         let pins = doc.pins.iter().map(|(key, image)| pin((key, image.as_str()))).collect();
-        all.push(Shown { group: key, document: text, pins, services });
+        all.push(PinsReport { group: key, document: text, pins, services });
     }
     if json {
         match group {
@@ -86,7 +86,7 @@ struct ExportReport {
 }
 
 /// Prints the permanent fix of a group's pins; its notes go to the error stream.
-pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, Failure> {
+pub async fn permanent(stage: &CliContext, group: &str, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
@@ -113,7 +113,7 @@ pub async fn permanent(stage: &Stage, group: &str, json: bool) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn text(out: &Out, all: &[Shown]) {
+fn text(out: &Out, all: &[PinsReport]) {
     if all.is_empty() {
         out.line("no group has pins");
     }

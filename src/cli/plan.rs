@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use super::Exit;
-use super::args::{Edit, PlanArgs};
-use super::drawn::Drawn;
+use super::args::{PinEditArgs, PlanArgs};
+use super::drawn::PlannedChange;
 use super::drift::{self, DriftChoice};
-use super::session::{Failure, Session, Stage};
+use super::session::{CliContext, Failure, Session};
 use pinnace_core::selector;
 
 /// Prints the plan, and saves it to `out` if given; an error among its findings is exit code 1.
 pub async fn run(
-    stage: &Stage,
+    stage: &CliContext,
     group: &str,
-    (edit, settle): (&Edit, Option<DriftChoice>),
+    (edit, settle): (&PinEditArgs, Option<DriftChoice>),
     ways: &PlanArgs,
     out: Option<&Path>,
     json: bool,
@@ -22,7 +22,7 @@ pub async fn run(
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
-    let mut drawn = Drawn::up(&session, &mut world, goal, ways).await?;
+    let mut drawn = PlannedChange::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     drawn.show(&session, out, json)
 }

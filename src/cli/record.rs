@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Exit;
 use super::out;
-use super::session::{Failure, Session, Stage};
+use super::session::{CliContext, Failure, Session};
 use pinnace_core::history::external::{fresh, record, wants};
 use pinnace_core::journal::ExternalDeploy;
 use pinnace_core::registry::Facts;
@@ -19,7 +19,7 @@ use pinnace_engine::identity;
 const ROUNDS: usize = 20;
 
 /// Records the stable services, of one group or of all, whose image is not on record.
-pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     session.warn_of_the_journal();
     let mut world = session.cluster.world().await?;

@@ -2,7 +2,7 @@
 
 use super::args::{ApplyArgs, ResumeArgs};
 use super::out::{self, Out};
-use super::session::{Failure, Session, Stage, offset, usage};
+use super::session::{CliContext, Failure, Session, offset, usage};
 use super::{Exit, apply};
 use pinnace_core::change::{self, OfferInput, Order, Progress};
 use pinnace_core::journal::{ChangeEntry, ChangeLog, STILL, Slot};
@@ -18,7 +18,7 @@ const EARLIER: usize = 20;
 
 /// Takes over an unfinished change and carries out the choice; without a choice, prints the choices.
 pub async fn run(
-    stage: &Stage,
+    stage: &CliContext,
     change: &str,
     choice: &ResumeArgs,
     how: &ApplyArgs,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Exit;
-use super::args::{CommonArgs, Edit, Kept};
+use super::args::{CommonArgs, JournalStoreArg, PinEditArgs};
 use super::out::Out;
 use crate::console::{ConsoleCluster, ConsoleSetup};
 use pinnace_core::finding::{Finding, gathered};
@@ -23,7 +23,7 @@ use pinnace_engine::execute::StartRefusal;
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_engine::registry::{DOCKER_CERTS, RegistryTransport, Trust};
 use pinnace_engine::versions::{CacheFolder, Versions};
-use pinnace_tui::config::{Config, ConfigTexts, EndpointSetting, JournalStore, Manifest, ManifestSource, Text};
+use pinnace_tui::config::{Config, ConfigTexts, EndpointSetting, JournalStore, Manifest, ManifestSource, SourceText};
 use pinnace_tui::state::ChangeGuard;
 
 /// The failure of a verb.
@@ -86,7 +86,7 @@ impl PinEdit {
 
 /// The context of a verb.
 #[derive(Clone)]
-pub struct Stage {
+pub struct CliContext {
     /// The flags of every verb.
     pub common: CommonArgs,
     /// The destination of the output.
@@ -127,7 +127,7 @@ impl Session {
     ///
     /// # Errors
     /// If no endpoint can be determined, or its certificates cannot be used.
-    pub fn open(stage: &Stage) -> Result<Self, Failure> {
+    pub fn open(stage: &CliContext) -> Result<Self, Failure> {
         let (common, out) = (&stage.common, stage.out.clone());
         if let Some(TestContext { cluster, state }) = stage.given.clone() {
             // The user's own files are ignored here, but not a file that the command line names.
@@ -153,7 +153,7 @@ impl Session {
     ///
     /// # Errors
     /// The same as those of [`Session::open`], if the command line names an endpoint.
-    pub fn open_anyway(stage: &Stage) -> Result<Self, Failure> {
+    pub fn open_anyway(stage: &CliContext) -> Result<Self, Failure> {
         let common = &stage.common;
         Self::open(stage).or_else(|failure| {
             if common.host.is_some() || common.context.is_some() {
@@ -230,7 +230,7 @@ impl Session {
     ///
     /// # Errors
     /// If the edit names something unknown, or the record in force cannot be read.
-    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &Edit) -> Result<PinEdit, Failure> {
+    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &PinEditArgs) -> Result<PinEdit, Failure> {
         if let Some(file) = &edit.pins {
             let text = std::fs::read_to_string(file).map_err(|error| {
                 usage(format!("cannot read {}: {error}", file.display()), "name a readable TOML file")
@@ -272,7 +272,7 @@ impl Session {
 
 /// Returns whether the journal is on this machine and not in the swarm.
 fn on_disk(common: &CommonArgs, config: &Config) -> bool {
-    common.journal.map_or(config.settings.journal == JournalStore::Disk, |kept| kept == Kept::Disk)
+    common.journal.map_or(config.settings.journal == JournalStore::Disk, |kept| kept == JournalStoreArg::Disk)
 }
 
 fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinKey, Failure> {
@@ -335,10 +335,10 @@ pub fn settings(common: &CommonArgs) -> (Config, Vec<pinnace_tui::config::Warnin
     };
     let (keymaps, themes, contracts) = (all("keymaps"), all("themes"), all("contracts"));
     let texts = ConfigTexts {
-        settings: main.as_ref().map(|(file, text)| Text { file, text }),
-        keymaps: keymaps.iter().map(|(file, text)| Text { file, text }).collect(),
-        themes: themes.iter().map(|(file, text)| Text { file, text }).collect(),
-        contracts: contracts.iter().map(|(file, text)| Text { file, text }).collect(),
+        settings: main.as_ref().map(|(file, text)| SourceText { file, text }),
+        keymaps: keymaps.iter().map(|(file, text)| SourceText { file, text }).collect(),
+        themes: themes.iter().map(|(file, text)| SourceText { file, text }).collect(),
+        contracts: contracts.iter().map(|(file, text)| SourceText { file, text }).collect(),
     };
     pinnace_tui::config::load(&texts)
 }

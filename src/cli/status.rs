@@ -2,7 +2,7 @@
 
 use super::Exit;
 use super::out::{self, Out};
-use super::session::{Failure, Session, Stage};
+use super::session::{CliContext, Failure, Session};
 use pinnace_core::image::digest_of;
 use pinnace_core::selector;
 use pinnace_core::swarm::Service;
@@ -12,7 +12,7 @@ use pinnace_core::wire::v1::{Status, StatusNode, StatusService};
 use pinnace_core::world::World;
 
 /// Prints the cluster's nodes and services; exit code 1 if a service needs attention.
-pub async fn run(stage: &Stage, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
+pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let world = session.cluster.world().await?;
     let only = group.map(|name| selector::group(&world, name)).transpose()?;

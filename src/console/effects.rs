@@ -14,7 +14,7 @@ use super::event_loop::Inbox;
 use super::logs::follow;
 use super::noting::note;
 use super::start::ConsoleCluster;
-use super::work::{Work, taken_over};
+use super::work::{ChangeReporter, taken_over};
 use pinnace_core::change::{ExecutionMode, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
@@ -60,7 +60,7 @@ pub struct Effects {
     changes: BTreeMap<String, RunningChange>,
     logs: Option<JoinHandle<()>>,
     files: Option<JoinHandle<()>>,
-    keeping: mpsc::UnboundedSender<Keep>,
+    keeping: mpsc::UnboundedSender<DraftWrite>,
     keeper: JoinHandle<()>,
 }
 
@@ -292,7 +292,7 @@ impl Effects {
 
     fn keep_draft(&self, cluster: ClusterId, group: GroupKey, text: Option<String>) {
         if let Some(drafts) = self.drafts(cluster) {
-            let _ = self.keeping.send(Keep { drafts, group, text });
+            let _ = self.keeping.send(DraftWrite { drafts, group, text });
         }
     }
 
@@ -322,7 +322,7 @@ impl Effects {
         let (change, name, remote) = (new_change(), plan.id.clone(), task.cluster.clone());
         let start = Start::New { plan: Box::new(plan), change: change.clone() };
         let (orders, given) = mpsc::unbounded_channel();
-        let at_work = Work { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
+        let at_work = ChangeReporter { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
         let task = self.handle.spawn(at_work.carry_out(remote, start, self.options(mode, why), given));
         self.changes.insert(change, RunningChange { orders, task });
     }
@@ -330,7 +330,7 @@ impl Effects {
     fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: ExecutionMode) {
         let Some(task) = self.clusters.get(&cluster).cloned() else { return };
         let (orders, given) = mpsc::unbounded_channel();
-        let at_work = Work { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
+        let at_work = ChangeReporter { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
         let options = self.options(mode, String::new());
         let task = self.handle.spawn(async move {
             let silent = |config: &str| task.silent.lock().unwrap_or_else(PoisonError::into_inner).get(config).copied();
@@ -348,15 +348,15 @@ impl Effects {
 }
 
 /// An order to save a draft; without a text, to delete it.
-struct Keep {
+struct DraftWrite {
     drafts: Drafts,
     group: GroupKey,
     text: Option<String>,
 }
 
 /// Saves drafts one after another, so that the newest one is saved last.
-async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<Keep>, inbox: Inbox) {
-    while let Some(Keep { drafts, group, text }) = queue.recv().await {
+async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftWrite>, inbox: Inbox) {
+    while let Some(DraftWrite { drafts, group, text }) = queue.recv().await {
         let kept = match text {
             Some(text) => drafts.save(&group, text).await,
             None => drafts.remove(&group).await,

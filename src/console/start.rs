@@ -13,7 +13,7 @@ use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_tui::config::{ColorDepth, Config, Warning};
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::state::{ChangeGuard, Cluster, Notice, State};
+use pinnace_tui::state::{ChangeGuard, ClusterState, Notice, State};
 use pinnace_tui::tour::Tour;
 
 /// One of the clusters that the console opens with.
@@ -75,7 +75,7 @@ fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<
     let clusters = parts
         .clusters
         .iter()
-        .map(|one| Cluster { guard: one.guard, ..Cluster::new(&one.name, &one.cluster.docker.address()) });
+        .map(|one| ClusterState { guard: one.guard, ..ClusterState::new(&one.name, &one.cluster.docker.address()) });
     let settings = parts.config.settings.clone();
     let mut state =
         State::new(clusters.collect(), parts.config.for_depth(depth), event_loop::size()?, clock::now(), parts.offset);

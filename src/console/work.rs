@@ -39,14 +39,14 @@ pub(super) async fn taken_over(
 }
 
 /// A running change, with the ids under which its events are sent.
-pub(super) struct Work {
+pub(super) struct ChangeReporter {
     pub cluster: ClusterId,
     pub plan: String,
     pub change: String,
     pub inbox: Inbox,
 }
 
-impl Work {
+impl ChangeReporter {
     /// Applies the change, and sends its start, its events and its end.
     pub(super) async fn carry_out(
         self,

@@ -8,7 +8,7 @@ use pinnace_core::journal::local_log::{self, LocalChangeState, fold};
 use pinnace_core::journal::{
     ChangeState, Direction, JournalObject, Post, Slot, StoredConfig, UnitState, doomed, sightings, slot_name,
 };
-use pinnace_core::plan::{ChangeRecord, Kind};
+use pinnace_core::plan::{ChangeRecord, PlanKind};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::journal::LocalLog;
 use serde_json::Value;
@@ -60,7 +60,7 @@ fn keeps(written: &Value, read: &Value) -> bool {
 fn a_record() {
     let written = config(RECORD);
     let record: ChangeRecord = serde_json::from_value(written.data.clone()).unwrap();
-    assert_eq!((record.plan.group.clone(), record.plan.parent, record.plan.kind), (storefront(), 6, Kind::Pin));
+    assert_eq!((record.plan.group.clone(), record.plan.parent, record.plan.kind), (storefront(), 6, PlanKind::Pin));
     assert_eq!(record.plan.units[0].edits[1].before, None);
     let read = serde_json::to_value(&record).unwrap();
     assert!(keeps(&written.data, &read), "what a later version added is kept too: {read:#}");

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::image::Platform;
 use super::swarm::{
-    Availability, EditableFields, Mode, Node, NodeState, Place, RestartCondition, Role, Service, Task, TaskState,
-    UntouchedHash, UpdatePolicy,
+    Availability, EditableFields, Node, NodeState, RestartCondition, Role, Service, ServiceMode, SpecField, Task,
+    TaskState, UntouchedHash, UpdatePolicy,
 };
 use super::time::Time;
 
@@ -17,9 +17,9 @@ pub const NOW: Time = Time(1_795_132_800_000);
 pub fn places(image: &str) -> EditableFields {
     EditableFields {
         image: image.to_owned(),
-        platforms: Place { path: "/TaskTemplate/Placement/Platforms".into(), value: None, alone: false },
-        force: Place { path: "/TaskTemplate/ForceUpdate".into(), value: Some(0.into()), alone: false },
-        update: Some(Place { path: "/UpdateConfig".into(), value: None, alone: false }),
+        platforms: SpecField { path: "/TaskTemplate/Placement/Platforms".into(), value: None, alone: false },
+        force: SpecField { path: "/TaskTemplate/ForceUpdate".into(), value: Some(0.into()), alone: false },
+        update: Some(SpecField { path: "/UpdateConfig".into(), value: None, alone: false }),
     }
 }
 
@@ -56,7 +56,7 @@ pub fn service(name: &str, image: &str) -> Service {
         template: UntouchedHash("template".into()),
         previous: None,
         previous_differs: Vec::new(),
-        mode: Mode::Replicated(1),
+        mode: ServiceMode::Replicated(1),
         constraints: Vec::new(),
         platforms: Vec::new(),
         policy: UpdatePolicy::default(),

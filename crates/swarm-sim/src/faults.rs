@@ -136,7 +136,7 @@ pub struct PlannedFault {
 
 /// The engine's role in the swarm when a fault overrides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum SwarmMembership {
     /// An active worker of the swarm.
     Worker,
     /// An engine outside of any swarm.
@@ -173,7 +173,7 @@ pub struct Faults {
     /// The end of the running lookup of an unresolvable name, which blocks all others on older engines.
     pub blocked_until: Nanos,
     /// The engine's role, if a fault overrides it.
-    pub part: Option<Part>,
+    pub part: Option<SwarmMembership>,
     meddlers: Vec<(u32, Fault)>,
 }
 
@@ -258,9 +258,9 @@ fn apply(world: &mut World, faults: &mut Faults, fault: Fault) -> Result<(), Ref
         Fault::EventsCut => faults.cuts += 1,
         Fault::EventsSilent => faults.silent = true,
         Fault::EventsFine => faults.silent = false,
-        Fault::Worker => faults.part = Some(Part::Worker),
-        Fault::Inactive => faults.part = Some(Part::Inactive),
-        Fault::Locked => faults.part = Some(Part::Locked),
+        Fault::Worker => faults.part = Some(SwarmMembership::Worker),
+        Fault::Inactive => faults.part = Some(SwarmMembership::Inactive),
+        Fault::Locked => faults.part = Some(SwarmMembership::Locked),
         Fault::Manager => faults.part = None,
         Fault::Registry { host, how, seconds } => registry(world, faults, host, how, seconds),
         Fault::Unresolvable { host } => {

@@ -15,11 +15,11 @@ use tokio::sync::mpsc;
 /// A response body.
 pub type Body = UnsyncBoxBody<Bytes, io::Error>;
 /// A response; an error breaks the connection.
-pub type Answer = io::Result<Response<Body>>;
+pub type ResponseResult = io::Result<Response<Body>>;
 
 /// A complete request, parsed.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct HttpRequest {
     pub method: Method,
     /// The path as received, percent-encoded.
     pub path: String,
@@ -31,7 +31,7 @@ pub struct Asked {
     pub body: Bytes,
 }
 
-impl Asked {
+impl HttpRequest {
     /// Reads a request with its whole body.
     ///
     /// # Errors

@@ -28,14 +28,14 @@ use clock::Clock;
 pub use demo::{DemoCluster, HUB, demo_world};
 pub use engine_api::answer_as_engine;
 pub use faults::{Fault, Faults, Misbehaviour, PlannedFault, plan_fault};
-pub use http::{Answer, Asked, full_body, respond};
+pub use http::{HttpRequest, ResponseResult, full_body, respond};
 pub use quiet::keep_moving;
 pub use scenario::{Scenario, outside};
 pub use serve::{ServedEndpoint, connect, listen_unix};
 pub use world::images::{Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, Recipe, digest, reference};
 pub use world::model::{Config, Nanos, Phase, Service};
 pub use world::time::parse as parse_time;
-pub use world::{Change, Spec, Store, World, edit_service};
+pub use world::{ServiceUpdate, Spec, Store, World, edit_service};
 
 /// A world with a running clock and its faults.
 #[derive(Debug)]

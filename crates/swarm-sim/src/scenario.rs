@@ -131,9 +131,9 @@ use toml::Table;
 use super::faults::PlannedFault;
 use super::world::World;
 use super::world::model::{Nanos, SECOND};
-use expand::Files;
+use expand::IncludeReader;
 use images::{DocumentText, GoneText, ImageText, RegistryText, SeesText, TagText};
-use moments::{MomentText, SpanText, When};
+use moments::{MomentText, SpanText, StepTime};
 pub(crate) use services::pinned;
 use services::{ChangeText, ServiceText};
 
@@ -218,7 +218,7 @@ impl Scenario {
     }
 
     /// Parses a scenario; `files` returns the text of an included file.
-    pub(crate) fn read_with(text: &str, files: Files<'_>) -> Result<Self, String> {
+    pub(crate) fn read_with(text: &str, files: IncludeReader<'_>) -> Result<Self, String> {
         let table = expand::table(text, files).map_err(wrong)?;
         let expanded = expand::expand(table).map_err(wrong)?;
         // A scenario without anything to expand is parsed from its text, so that errors have a line number.
@@ -279,14 +279,14 @@ impl Scenario {
         images.sort_by_key(|image| image.age().map(Reverse));
         let images = images.into_iter().map(|image| (image.when(), Step::Push(image)));
         let tags = self.tags.iter().map(|tag| (tag.when(), Step::Tag(tag)));
-        let gone = self.gone.iter().map(|gone| (When::past(gone.at.as_ref()), Step::Remove(gone)));
-        let changes = self.changes.iter().map(|change| (When::past(change.at.as_ref()), Step::Change(change)));
+        let gone = self.gone.iter().map(|gone| (StepTime::past(gone.at.as_ref()), Step::Remove(gone)));
+        let changes = self.changes.iter().map(|change| (StepTime::past(change.at.as_ref()), Step::Change(change)));
         let mut steps = Vec::new();
         for (when, step) in images.chain(tags).chain(gone).chain(changes) {
             let at = match when {
-                When::First => None,
-                When::Start => Some(start),
-                When::At(moment) => Some(moment.at(start).map_err(|why| wrong(format!("{step}: {why}")))?),
+                StepTime::First => None,
+                StepTime::Start => Some(start),
+                StepTime::At(moment) => Some(moment.at(start).map_err(|why| wrong(format!("{step}: {why}")))?),
             };
             steps.push((at, step));
         }

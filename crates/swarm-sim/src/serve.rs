@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::Sim;
-use super::http::{Answer, Asked};
+use super::http::{HttpRequest, ResponseResult};
 use super::{engine_api, registry_api};
 
 /// The server that answers on a connection.
@@ -23,8 +23,8 @@ pub enum ServedEndpoint {
     Registry(Option<String>),
 }
 
-async fn respond(sim: Arc<Sim>, seat: ServedEndpoint, request: http::Request<hyper::body::Incoming>) -> Answer {
-    let asked = Asked::read(request).await?;
+async fn respond(sim: Arc<Sim>, seat: ServedEndpoint, request: http::Request<hyper::body::Incoming>) -> ResponseResult {
+    let asked = HttpRequest::read(request).await?;
     match seat {
         ServedEndpoint::Engine(node) => engine_api::answer_as_engine(sim, node.as_deref(), asked).await,
         ServedEndpoint::Registry(name) => registry_api::answer(sim, name.as_deref(), asked).await,

@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::state::Cluster;
+use crate::state::ClusterState;
 
 /// The id of a cluster. It is assigned at the start and does not change while the console runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -21,20 +21,20 @@ impl ClusterId {
 
 /// The clusters of a console; at least one.
 #[derive(Clone, Debug)]
-pub struct Clusters(Vec<Cluster>);
+pub struct Clusters(Vec<ClusterState>);
 
 impl Clusters {
     /// Takes the clusters; for an empty list, makes one cluster without observations.
-    pub(crate) fn new(clusters: Vec<Cluster>) -> Self {
-        Self(if clusters.is_empty() { vec![Cluster::new("docker", "")] } else { clusters })
+    pub(crate) fn new(clusters: Vec<ClusterState>) -> Self {
+        Self(if clusters.is_empty() { vec![ClusterState::new("docker", "")] } else { clusters })
     }
 
     /// Returns the cluster with this id, if it exists.
-    pub fn get(&self, id: ClusterId) -> Option<&Cluster> {
+    pub fn get(&self, id: ClusterId) -> Option<&ClusterState> {
         self.0.get(id.0)
     }
 
-    pub(crate) fn get_mut(&mut self, id: ClusterId) -> Option<&mut Cluster> {
+    pub(crate) fn get_mut(&mut self, id: ClusterId) -> Option<&mut ClusterState> {
         self.0.get_mut(id.0)
     }
 
@@ -44,11 +44,11 @@ impl Clusters {
     }
 
     /// Iterates over the clusters with their ids, in list order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (ClusterId, &Cluster)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ClusterId, &ClusterState)> {
         ClusterId::numbered(&self.0)
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ClusterId, &mut Cluster)> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (ClusterId, &mut ClusterState)> {
         ClusterId::numbered(&mut self.0)
     }
 
@@ -64,15 +64,15 @@ impl Clusters {
 }
 
 impl Index<ClusterId> for Clusters {
-    type Output = Cluster;
+    type Output = ClusterState;
 
-    fn index(&self, id: ClusterId) -> &Cluster {
+    fn index(&self, id: ClusterId) -> &ClusterState {
         &self.0[self.place(id)]
     }
 }
 
 impl IndexMut<ClusterId> for Clusters {
-    fn index_mut(&mut self, id: ClusterId) -> &mut Cluster {
+    fn index_mut(&mut self, id: ClusterId) -> &mut ClusterState {
         let place = self.place(id);
         &mut self.0[place]
     }

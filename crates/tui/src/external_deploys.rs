@@ -10,7 +10,7 @@ use pinnace_core::time::Time;
 use pinnace_core::world::ConnectionState;
 
 use crate::msg::Effect;
-use crate::state::{ChangeGuard, Cluster, State};
+use crate::state::{ChangeGuard, ClusterState, State};
 
 /// The interval between two checks, and how long a service must run well before its image is recorded: a task
 /// that has just started may still fail.
@@ -18,7 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// The progress of recording: the time of the last check, and per service id the image last passed on.
 #[derive(Clone, Debug, Default)]
-pub struct Noted {
+pub struct ExternalDeployTracker {
     looked: Option<Time>,
     images: BTreeMap<String, String>,
 }
@@ -39,8 +39,8 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-fn records(one: &mut Cluster, now: Time) -> Vec<ChangeRecord> {
-    let Cluster { world, noted, .. } = one;
+fn records(one: &mut ClusterState, now: Time) -> Vec<ChangeRecord> {
+    let ClusterState { world, noted, .. } = one;
     let groups: Vec<GroupKey> = world.groups().map(|(group, _)| group.clone()).collect();
     let mut records = Vec::new();
     for group in groups {

@@ -12,10 +12,15 @@ use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
 use crate::screens::pins::state::{PinEditor, PinsState};
-use crate::state::Cluster;
+use crate::state::ClusterState;
 
 /// Summarizes what is known about each pinned image; returns pairs of image and summary.
-pub(crate) fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinEditor, now: Time) -> Vec<(String, String)> {
+pub(crate) fn summaries(
+    cluster: &ClusterState,
+    screen: &PinsState,
+    text: &PinEditor,
+    now: Time,
+) -> Vec<(String, String)> {
     let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
     let one = |(image, services): (String, Vec<&Service>)| {
         let base = services.first().and_then(|service| text.doc.rules_for(&screen.group, service).base);
@@ -25,7 +30,7 @@ pub(crate) fn summaries(cluster: &Cluster, screen: &PinsState, text: &PinEditor,
     images.into_iter().map(one).collect()
 }
 
-fn summary(cluster: &Cluster, services: &[&Service], image: &str, base: Option<&str>, now: Time) -> String {
+fn summary(cluster: &ClusterState, services: &[&Service], image: &str, base: Option<&str>, now: Time) -> String {
     let (fact, at, via) = match cluster.facts.image(image) {
         Fact::Unknown => return "not asked for yet".to_owned(),
         Fact::Asked => return "asking the registry …".to_owned(),
@@ -52,7 +57,7 @@ fn summary(cluster: &Cluster, services: &[&Service], image: &str, base: Option<&
     parts.join(" · ")
 }
 
-fn runnable(cluster: &Cluster, services: &[&Service], platforms: &[Platform]) -> String {
+fn runnable(cluster: &ClusterState, services: &[&Service], platforms: &[Platform]) -> String {
     let nodes: BTreeSet<_> =
         services.iter().flat_map(|service| cluster.world.candidates(service)).map(|node| &node.id).collect();
     let can = nodes.iter().filter_map(|id| cluster.world.nodes.get(*id));
@@ -62,7 +67,7 @@ fn runnable(cluster: &Cluster, services: &[&Service], platforms: &[Platform]) ->
 }
 
 /// Describes size, age and base image: the parts that need the image's configuration.
-fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&str>, now: Time) -> Vec<String> {
+fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Option<&str>, now: Time) -> Vec<String> {
     let mut parts = Vec::new();
     let reference = ImageRef::parse(image).ok();
     let named = named.or_else(|| cluster.facts.base_of(reference.as_ref()?));
@@ -85,6 +90,6 @@ fn of_content(cluster: &Cluster, image: &str, fact: &ImageFact, named: Option<&s
 }
 
 /// Returns the findings about the images the group runs now.
-pub fn running(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec<Finding> {
+pub fn running(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -> Vec<Finding> {
     gathered(check::running::about(&screen.group, &text.in_force, &cluster.world, &cluster.facts))
 }

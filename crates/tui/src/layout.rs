@@ -163,7 +163,7 @@ pub(crate) fn titled(body: Area, rows: u16) -> TitledLayout {
 
 /// The parts of the screen that lists rollback candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earlier {
+pub struct CandidatesLayout {
     /// The service in question, and the column headings.
     pub summary: Area,
     /// The candidates.
@@ -173,10 +173,10 @@ pub struct Earlier {
 }
 
 /// Divides the body of the screen that lists rollback candidates.
-pub fn earlier(body: Area) -> Earlier {
+pub fn earlier(body: Area) -> CandidatesLayout {
     let TitledLayout { summary, mut list } = titled(body, 2);
     let strip = list.take_bottom(if body.height >= 12 { 5 } else { 0 });
-    Earlier { summary, list, strip }
+    CandidatesLayout { summary, list, strip }
 }
 
 /// The parts of the pins screen.

@@ -26,6 +26,6 @@ pub mod widgets;
 mod wrap;
 
 pub use msg::{Effect, LogLine, Msg, TimedMsg};
-pub use state::{Cluster, Screen, State};
+pub use state::{ClusterState, Screen, State};
 pub use update::{RedrawPace, pace, update};
 pub use view::view;

@@ -12,7 +12,7 @@ use crate::availability::Unavailable;
 use crate::screens::change::query::shown;
 use crate::screens::plan::state::Freshness;
 use crate::selection::Selection;
-use crate::state::{Cluster, Screen, State};
+use crate::state::{ClusterState, Screen, State};
 
 /// Checks whether a permanent fix exists. The check is cheap and so approximate, because the footer repeats it
 /// for each frame.
@@ -75,7 +75,7 @@ pub fn here(state: &State) -> Result<PermanentFix, Unavailable> {
 }
 
 /// Returns the selected group with its cluster and its pins in force.
-fn in_force(state: &State) -> Result<(&Cluster, GroupKey, Option<&str>), Unavailable> {
+fn in_force(state: &State) -> Result<(&ClusterState, GroupKey, Option<&str>), Unavailable> {
     let selection = Selection::of(state);
     let group = selection.group()?.clone();
     let cluster = state.clusters.get(selection.cluster).ok_or(Unavailable::NotHere)?;

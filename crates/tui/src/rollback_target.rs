@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::history::{Source, TargetSearch, way_back};
+use pinnace_core::history::{TargetSearch, TargetSource, way_back};
 use pinnace_core::image::{digest_of, short};
 use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
@@ -34,7 +34,7 @@ pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
     let (world, group, service) = selected_service(state)?;
     let TargetSearch::To(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
-        Source::OldTask => "by an old task",
+        TargetSource::OldTask => "by an old task",
         _ => "",
     };
     let ago = way.at.map(|at| format!("until {} ago", age(state.now.since(at)))).unwrap_or_default();

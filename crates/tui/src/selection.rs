@@ -12,7 +12,7 @@ use pinnace_core::swarm::{GroupKey, Service, member_of};
 use pinnace_core::world::World;
 
 use crate::availability::Unavailable;
-use crate::state::{Cluster, State};
+use crate::state::{ClusterState, State};
 
 /// Everything under the cursor of the top screen, from the cluster down to the task.
 #[derive(Clone, Debug)]
@@ -103,7 +103,7 @@ impl<'a> Selection<'a> {
     }
 
     /// Adds a service by its id, and by its name if it no longer exists.
-    pub(crate) fn with_service(mut self, one: Option<&Cluster>, id: &str, name: &str) -> Self {
+    pub(crate) fn with_service(mut self, one: Option<&ClusterState>, id: &str, name: &str) -> Self {
         let service = one.and_then(|one| one.world.services.get(id));
         self.service = Some(SelectedService {
             id: service.map(|service| service.id.clone()),

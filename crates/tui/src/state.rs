@@ -11,8 +11,8 @@ use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
-pub use crate::dialogs::state::{Asked, Confirmation, Dialog, Prompt, TextDialog};
-use crate::external_deploys::Noted;
+pub use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, Prompt, TextDialog};
+use crate::external_deploys::ExternalDeployTracker;
 use crate::layout::Size;
 use crate::msg::Effect;
 pub use crate::screens::Screen;
@@ -63,8 +63,8 @@ const MESSAGES: usize = 500;
 
 impl State {
     /// Builds the initial state. The list should have at least one cluster.
-    pub fn new(clusters: Vec<Cluster>, config: Config, size: Size, now: Time, offset: i32) -> Self {
-        let known = |one: Cluster| Cluster {
+    pub fn new(clusters: Vec<ClusterState>, config: Config, size: Size, now: Time, offset: i32) -> Self {
+        let known = |one: ClusterState| ClusterState {
             facts: one.facts.with_contracts(&config.contracts).with_bases(&config.settings.bases),
             ..one
         };
@@ -90,7 +90,7 @@ impl State {
     }
 
     /// Returns the cluster that is shown.
-    pub fn cluster(&self) -> &Cluster {
+    pub fn cluster(&self) -> &ClusterState {
         &self.clusters[self.active]
     }
 
@@ -136,7 +136,7 @@ impl State {
 
 /// A Docker endpoint and the swarm behind it.
 #[derive(Clone, Debug)]
-pub struct Cluster {
+pub struct ClusterState {
     /// The configured name, or the address if it has none.
     pub name: String,
     /// The address, for display.
@@ -152,10 +152,10 @@ pub struct Cluster {
     /// The changes that this console carries out or carried out, newest last.
     pub local_changes: Vec<LocalChange>,
     /// The progress of recording external deploys.
-    pub noted: Noted,
+    pub noted: ExternalDeployTracker,
 }
 
-impl Cluster {
+impl ClusterState {
     /// Returns the display name: the configured one, or the engine's host name if only an address was given.
     pub fn title(&self) -> &str {
         let host = &self.world.engine.host;
@@ -178,7 +178,7 @@ impl Cluster {
             guard: ChangeGuard::None,
             unreachable: BTreeMap::new(),
             local_changes: Vec::new(),
-            noted: Noted::default(),
+            noted: ExternalDeployTracker::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::state::{Screen, State};
 
 /// A step of the tour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum TourStep {
     /// Finding the failing service.
     Find,
     /// Viewing what changed.
@@ -31,7 +31,7 @@ pub enum Step {
     Undo,
 }
 
-impl Step {
+impl TourStep {
     /// All steps, in order.
     pub const ALL: [Self; 7] = [Self::Find, Self::Changed, Self::Pin, Self::Plan, Self::Apply, Self::Watch, Self::Undo];
 
@@ -65,22 +65,22 @@ impl Step {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tour {
     /// The steps that are done.
-    pub done: BTreeSet<Step>,
+    pub done: BTreeSet<TourStep>,
     /// True while the tour is hidden.
     pub away: bool,
 }
 
 impl Tour {
     /// Returns the step after the furthest one that is done; none at the end.
-    pub fn next(&self) -> Option<Step> {
-        let at = self.done.last().map_or(0, |last| Step::ALL.iter().position(|step| step == last).unwrap_or(0) + 1);
-        Step::ALL.get(at).copied()
+    pub fn next(&self) -> Option<TourStep> {
+        let at = self.done.last().map_or(0, |last| TourStep::ALL.iter().position(|step| step == last).unwrap_or(0) + 1);
+        TourStep::ALL.get(at).copied()
     }
 }
 
 /// The instruction that the tour shows now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct TourLine {
     /// The key to press and its label; none while the operator only has to wait.
     pub key: Option<(String, &'static str)>,
     /// The instruction, one sentence.
@@ -104,79 +104,83 @@ pub(crate) fn advance(state: &mut State) {
     if state.tour.is_none() {
         return;
     }
-    let done: Vec<Step> = Step::ALL.into_iter().filter(|step| is_done(state, *step)).collect();
+    let done: Vec<TourStep> = TourStep::ALL.into_iter().filter(|step| is_done(state, *step)).collect();
     if let Some(tour) = &mut state.tour {
         tour.done.extend(done);
     }
 }
 
-fn is_done(state: &State, step: Step) -> bool {
+fn is_done(state: &State, step: TourStep) -> bool {
     let any = |wanted: &dyn Fn(&Screen) -> bool| state.screens.iter().any(wanted);
     let changes = || state.clusters.iter().flat_map(|(_, cluster)| &cluster.local_changes);
     let begun = || changes().filter(|change| change.change().is_some());
     match step {
-        Step::Find => {
+        TourStep::Find => {
             any(&|screen| matches!(screen, Screen::Service(_))) || matches!(state.modal, Some(Dialog::Detail(_)))
         }
-        Step::Changed => any(&|screen| match screen {
+        TourStep::Changed => any(&|screen| match screen {
             Screen::History(_) => true,
             Screen::Service(service) => service.tab == Tab::Changes,
             _ => false,
         }),
-        Step::Pin => any(&|screen| matches!(screen, Screen::Pins(_))),
-        Step::Plan => any(&|screen| matches!(screen, Screen::Plan(_))),
-        Step::Apply => changes().next().is_some(),
-        Step::Watch => begun().any(|work| work.progress.ended.is_some()),
-        Step::Undo => begun().count() > 1,
+        TourStep::Pin => any(&|screen| matches!(screen, Screen::Pins(_))),
+        TourStep::Plan => any(&|screen| matches!(screen, Screen::Plan(_))),
+        TourStep::Apply => changes().next().is_some(),
+        TourStep::Watch => begun().any(|work| work.progress.ended.is_some()),
+        TourStep::Undo => begun().count() > 1,
     }
 }
 
 /// Returns the next instruction, with the keys of the current keymap.
-pub fn told(state: &State) -> Option<Told> {
+pub fn told(state: &State) -> Option<TourLine> {
     let tour = state.tour.as_ref()?;
     let Some(step) = tour.next() else {
-        return Some(Told {
+        return Some(TourLine {
             key: key(state, Action::Tour),
             text: "that was all: the world is yours, and goes with the demo",
         });
     };
-    if step == Step::Watch {
-        return Some(Told { key: None, text: step.told() });
+    if step == TourStep::Watch {
+        return Some(TourLine { key: None, text: step.told() });
     }
     let wanted = ways(state, step).iter().find_map(|action| key(state, *action));
     if wanted.is_some() {
-        return Some(Told { key: wanted, text: step.told() });
+        return Some(TourLine { key: wanted, text: step.told() });
     }
     // The step is not possible from here: leave the text, or go back one screen.
     let out = [Action::LeaveText, Action::Back].into_iter().find_map(|action| key(state, action));
-    Some(Told { key: out, text: onward(step) })
+    Some(TourLine { key: out, text: onward(step) })
 }
 
 /// Returns the actions for a step in the current context, the best one first.
-fn ways(state: &State, step: Step) -> &'static [Action] {
+fn ways(state: &State, step: TourStep) -> &'static [Action] {
     let on_well = || !state.row().is_some_and(crate::screens::fleet::rows::Row::is_trouble);
     let edited = |pins: &PinsState| pins.text.as_ref().is_some_and(crate::screens::pins::state::PinEditor::is_edited);
     match (step, state.screens.last()) {
-        (Step::Find | Step::Changed | Step::Pin | Step::Plan, None) if on_well() => &[Action::NextTrouble],
-        (Step::Find, None) => &[Action::Open],
-        (Step::Pin, _) => &[Action::Pins],
-        (Step::Plan | Step::Apply, Some(Screen::Pins(pins))) if edited(pins) => &[Action::Plan],
-        (Step::Apply | Step::Undo, Some(Screen::Plan(_))) => &[Action::Apply, Action::Acknowledge, Action::Refresh],
-        (Step::Plan | Step::Apply, None | Some(Screen::Pins(_) | Screen::Service(_)))
-        | (Step::Undo, Some(Screen::History(_))) => &[Action::Rollback],
-        (Step::Changed | Step::Undo, _) => &[Action::History],
+        (TourStep::Find | TourStep::Changed | TourStep::Pin | TourStep::Plan, None) if on_well() => {
+            &[Action::NextTrouble]
+        }
+        (TourStep::Find, None) => &[Action::Open],
+        (TourStep::Pin, _) => &[Action::Pins],
+        (TourStep::Plan | TourStep::Apply, Some(Screen::Pins(pins))) if edited(pins) => &[Action::Plan],
+        (TourStep::Apply | TourStep::Undo, Some(Screen::Plan(_))) => {
+            &[Action::Apply, Action::Acknowledge, Action::Refresh]
+        }
+        (TourStep::Plan | TourStep::Apply, None | Some(Screen::Pins(_) | Screen::Service(_)))
+        | (TourStep::Undo, Some(Screen::History(_))) => &[Action::Rollback],
+        (TourStep::Changed | TourStep::Undo, _) => &[Action::History],
         _ => &[],
     }
 }
 
-fn onward(step: Step) -> &'static str {
+fn onward(step: TourStep) -> &'static str {
     match step {
-        Step::Find => "then look at what needs you",
-        Step::Changed => "then look at what changed",
-        Step::Pin => "then look at the pins",
-        Step::Plan => "then make a plan",
-        Step::Apply | Step::Watch => "then apply a plan",
-        Step::Undo => "then look at the history",
+        TourStep::Find => "then look at what needs you",
+        TourStep::Changed => "then look at what changed",
+        TourStep::Pin => "then look at the pins",
+        TourStep::Plan => "then make a plan",
+        TourStep::Apply | TourStep::Watch => "then apply a plan",
+        TourStep::Undo => "then look at the history",
     }
 }
 

@@ -25,11 +25,11 @@ use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 
 use crate::availability::{Unavailable, available};
 use crate::dialogs::palette;
-use crate::dialogs::state::{Asked, Confirmation, Dialog, LineUse};
+use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, LineUse};
 use crate::layout;
 use crate::layout::Area;
 use crate::msg::{Effect, Msg, TimedMsg};
-use crate::screens::pins::state::Kept;
+use crate::screens::pins::state::SavedDraft;
 use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
 
@@ -78,7 +78,7 @@ pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
         Msg::LogEnded { cluster, service, why } => logs::end(state, cluster, &service, why),
         Msg::Files { cluster, image, manifest, files } => image::take(state, cluster, &image, &manifest, &files),
         Msg::Draft { cluster, group, text, at } => {
-            let kept = text.map_or(Kept::None, |text| Kept::Text(text, at));
+            let kept = text.map_or(SavedDraft::None, |text| SavedDraft::Text(text, at));
             pins::take_draft(state, cluster, &group, &kept);
         }
         Msg::Started { cluster, plan, change } => change::started(state, cluster, &plan, &change),
@@ -292,7 +292,7 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
         None => effects.push(Effect::Quit),
         Some(change) => {
             state.modal = Some(Dialog::Ask(Confirmation {
-                what: Asked::Quit,
+                what: ConfirmedAction::Quit,
                 title: "Leave while a change is at work?".to_owned(),
                 lines: vec![change, "The unit in work is finished; then anybody can take it up again.".to_owned()],
             }));

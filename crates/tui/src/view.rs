@@ -29,7 +29,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::layout::FrameLayout as ConsoleSetup;
 use crate::layout::{Area, LEAST};
@@ -39,7 +39,7 @@ use crate::{banner, tour as tour_of};
 /// Draws the whole screen.
 pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
     let all = frame.area();
-    frame.buffer_mut().set_style(all, theme.style(Role::Screen));
+    frame.buffer_mut().set_style(all, theme.style(StyleRole::Screen));
     if !state.size.is_enough() {
         return too_small(frame, all, theme);
     }
@@ -65,7 +65,7 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
 
 fn too_small(frame: &mut Frame<'_>, all: Rect, theme: &Theme) {
     let text = format!("pinnace needs {}x{}, this is {}x{}", LEAST.width, LEAST.height, all.width, all.height);
-    let line = Line::styled(text, theme.style(Role::Text));
+    let line = Line::styled(text, theme.style(StyleRole::Text));
     pen::draw(frame, all, 0, &line);
 }
 

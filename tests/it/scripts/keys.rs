@@ -7,11 +7,11 @@ use pinnace::console::event_loop::Inbox;
 use pinnace::console::{ConsoleCluster, Effects};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
-use pinnace_tui::config::{Config, ConfigTexts, Key, Text, load};
+use pinnace_tui::config::{Config, ConfigTexts, Key, SourceText, load};
 use pinnace_tui::layout::Size;
 use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::state::State;
-use pinnace_tui::state::{ChangeGuard, Cluster};
+use pinnace_tui::state::{ChangeGuard, ClusterState};
 use pinnace_tui::update::update;
 use tokio::runtime::Handle;
 
@@ -39,14 +39,14 @@ impl Desk {
 
     /// Opens a console on the given cluster, with this text as `config.toml`.
     pub(super) fn configured(given: &TestContext, size: (u16, u16), text: &str) -> Self {
-        let texts = ConfigTexts { settings: Some(Text { file: "config.toml", text }), ..ConfigTexts::default() };
+        let texts = ConfigTexts { settings: Some(SourceText { file: "config.toml", text }), ..ConfigTexts::default() };
         let (config, warnings): (Config, _) = load(&texts);
         assert!(warnings.is_empty(), "{warnings:?}");
         let settings = config.settings.clone();
         let (inbox, messages) = Inbox::new();
         let clock = given.cluster.docker.clock();
         let size = Size { width: size.0, height: size.1 };
-        let state = State::new(vec![Cluster::new("sim", "memory")], config, size, clock.now(), 0);
+        let state = State::new(vec![ClusterState::new("sim", "memory")], config, size, clock.now(), 0);
         let parts = ConsoleCluster { name: "sim".into(), cluster: given.cluster.clone(), guard: ChangeGuard::None };
         let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), &settings);
         Self { state, effects, messages, clock, quit: false }

@@ -38,8 +38,8 @@ use pinnace_engine::docker::{Endpoint, Host};
 use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
 use serde_json::Value;
 use swarm_sim::{
-    Answer, Asked, Fault, Misbehaviour, PlannedFault, Scenario, ServedEndpoint, Sim, answer_as_engine, connect,
-    full_body, outside, plan_fault,
+    Fault, HttpRequest, Misbehaviour, PlannedFault, ResponseResult, Scenario, ServedEndpoint, Sim, answer_as_engine,
+    connect, full_body, outside, plan_fault,
 };
 use tempfile::TempDir;
 use tokio::io::DuplexStream;
@@ -77,7 +77,7 @@ impl Swarm {
 
     /// Makes an Engine API request; returns status and body.
     async fn ask(&self, node: &str, method: Method, path: &str, query: &[(&str, &str)]) -> (u16, String) {
-        let asked = Asked {
+        let asked = HttpRequest {
             method,
             path: path.to_owned(),
             parts: path.split('/').skip(1).map(str::to_owned).collect(),
@@ -189,7 +189,7 @@ fn dial(sim: &Arc<Sim>) -> RegistryTransport {
 }
 
 /// Returns the source of an update's credentials, and whether some are sent with it.
-fn auth(asked: &Asked) -> String {
+fn auth(asked: &HttpRequest) -> String {
     let from = asked.query.get("registryAuthFrom").cloned().unwrap_or_default();
     if asked.headers.contains_key("x-registry-auth") { format!("{from}, sent") } else { from }
 }
@@ -226,8 +226,8 @@ impl Wire {
         Ok(near)
     }
 
-    async fn pass(&self, request: http::Request<hyper::body::Incoming>) -> Answer {
-        let asked = Asked::read(request).await?;
+    async fn pass(&self, request: http::Request<hyper::body::Incoming>) -> ResponseResult {
+        let asked = HttpRequest::read(request).await?;
         let mut call = Call {
             nth: None,
             method: asked.method.to_string(),

@@ -14,7 +14,7 @@ use super::conflict::overtaken;
 use super::unit_view::{UnitPosition, UnitView};
 use crate::journal::Direction;
 use crate::swarm::candidates;
-use crate::swarm::{FailureAction, Mode, Node, NodeState, RestartCondition, Task, TaskState, UpdateState};
+use crate::swarm::{FailureAction, Node, NodeState, RestartCondition, ServiceMode, Task, TaskState, UpdateState};
 
 /// The time that the engine may take, under load too, to report an update state after an update.
 const SILENT: Duration = Duration::from_secs(3);
@@ -236,9 +236,9 @@ impl UnitView<'_> {
     /// Returns the number of tasks that have to run, or the reason why none can.
     fn wanted(&self) -> Result<u64, String> {
         match self.service.mode {
-            Mode::Replicated(replicas) => return Ok(replicas),
+            ServiceMode::Replicated(replicas) => return Ok(replicas),
             // A job's tasks run one after another: waiting for the first one is enough.
-            Mode::ReplicatedJob(completions) => return Ok(completions.min(1)),
+            ServiceMode::ReplicatedJob(completions) => return Ok(completions.min(1)),
             _ => {}
         }
         let candidates = candidates(self.service, self.nodes.values());

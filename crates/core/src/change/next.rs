@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Order, Question};
 use super::progress::Progress;
 use crate::journal::{ChangeState, UnitState};
-use crate::plan::{Kind, Plan};
+use crate::plan::{Plan, PlanKind};
 
 /// The policy for a failed unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,7 +60,7 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionS
     if progress.going_back {
         return going_back(&units, progress, mode);
     }
-    if plan.kind != Kind::Back
+    if plan.kind != PlanKind::Back
         && let Some(step) = failed(&units, progress, mode)
     {
         return step;
@@ -83,7 +83,7 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionS
     // reverted it: that is a failure.
     let failed = |at: usize| match state(at) {
         UnitState::Failed | UnitState::Overtaken => true,
-        UnitState::PutBack => plan.kind == Kind::Back,
+        UnitState::PutBack => plan.kind == PlanKind::Back,
         _ => false,
     };
     let open = units.iter().copied().find(|at| failed(*at) && !progress.passed.contains(at));

@@ -4,7 +4,7 @@
 use crate::check::subject::{ServiceFinding, subject};
 use crate::finding::{Code, Finding, Severity};
 use crate::swarm::{COMPONENT, GroupKey, GroupKind, STACK_IMAGE};
-use crate::swarm::{FailureAction, Mode, Node, RestartCondition, Service, UpdateState};
+use crate::swarm::{FailureAction, Node, RestartCondition, Service, ServiceMode, UpdateState};
 use crate::world::World;
 
 /// Returns the findings about changing this service now. `back` is set for a rollback.
@@ -36,7 +36,7 @@ pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<ServiceFinding> 
     }
     let names: Vec<_> =
         away.iter().map(|node| format!("{} ({}, {})", node.hostname, node.state, node.availability)).collect();
-    let global = matches!(service.mode, Mode::Global | Mode::GlobalJob);
+    let global = matches!(service.mode, ServiceMode::Global | ServiceMode::GlobalJob);
     let severity = match (away.len() == candidates.len(), global) {
         (true, _) => Severity::Error,
         (false, true) => Severity::Warning,
@@ -79,7 +79,7 @@ fn again(service: &Service) -> Option<ServiceFinding> {
 }
 
 fn policy(service: &Service) -> Option<ServiceFinding> {
-    let many = !matches!(service.mode, Mode::Replicated(0 | 1));
+    let many = !matches!(service.mode, ServiceMode::Replicated(0 | 1));
     let message = if service.policy.parallelism == 0 && many {
         "its update policy replaces all tasks at once (parallelism 0)"
     } else if service.policy.on_failure == FailureAction::Continue && many {

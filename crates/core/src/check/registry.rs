@@ -9,7 +9,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::image::Platform;
 use crate::registry::{Fact, FactSource, LookupError};
 use crate::swarm::candidates;
-use crate::swarm::{Mode, Node, Service};
+use crate::swarm::{Node, Service, ServiceMode};
 use crate::world::World;
 
 /// Checks that the image exists and that the nodes of its services can run it.
@@ -73,7 +73,7 @@ fn platform_findings(case: &CheckSubject<'_>, platforms: &[Platform]) -> Vec<Fin
         let nodes = case.world.candidates(service);
         let (fit, misfit): (Vec<&Node>, Vec<&Node>) =
             nodes.into_iter().partition(|node| platforms.contains(&node.platform));
-        let needs_all = matches!(service.mode, Mode::Global | Mode::GlobalJob);
+        let needs_all = matches!(service.mode, ServiceMode::Global | ServiceMode::GlobalJob);
         let named = misfit.iter().map(|node| format!("{} ({})", node.hostname, node.platform));
         if misfit.is_empty() {
             continue;

@@ -9,7 +9,7 @@ use crate::sample;
 use crate::swarm::GroupKey;
 use crate::world::Observation;
 
-fn world(architectures: &[&str], mode: Mode) -> World {
+fn world(architectures: &[&str], mode: ServiceMode) -> World {
     let mut world = World::default();
     let nodes = architectures.iter().enumerate().map(|(at, architecture)| {
         let mut node = sample::node(&format!("host-{at}"));
@@ -44,15 +44,15 @@ fn amd64() -> Fact<ImageFact> {
 #[test]
 fn platforms_of_the_nodes_it_lands_on() {
     let missing = |severity| vec![("platform-missing".to_owned(), severity)];
-    assert_eq!(check(&world(&["x86_64", "amd64"], Mode::Replicated(1)), amd64()), []);
-    assert_eq!(check(&world(&["aarch64"], Mode::Replicated(1)), amd64()), missing(Severity::Error));
-    assert_eq!(check(&world(&["aarch64", "amd64"], Mode::Replicated(1)), amd64()), missing(Severity::Info));
-    assert_eq!(check(&world(&["aarch64", "amd64"], Mode::Global), amd64()), missing(Severity::Error));
+    assert_eq!(check(&world(&["x86_64", "amd64"], ServiceMode::Replicated(1)), amd64()), []);
+    assert_eq!(check(&world(&["aarch64"], ServiceMode::Replicated(1)), amd64()), missing(Severity::Error));
+    assert_eq!(check(&world(&["aarch64", "amd64"], ServiceMode::Replicated(1)), amd64()), missing(Severity::Info));
+    assert_eq!(check(&world(&["aarch64", "amd64"], ServiceMode::Global), amd64()), missing(Severity::Error));
 }
 
 #[test]
 fn every_failure_has_its_code_and_a_hint() {
-    let world = world(&["amd64"], Mode::Replicated(1));
+    let world = world(&["amd64"], ServiceMode::Replicated(1));
     for (why, code) in [
         (LookupError::NotFound, "image-not-found"),
         (LookupError::Denied, "image-denied"),

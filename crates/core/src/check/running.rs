@@ -12,12 +12,12 @@ use crate::pins::PinDoc;
 use crate::registry::Query;
 use crate::registry::{Fact, FactSource, Facts, ImageInfo, LookupError};
 use crate::swarm::{GroupKey, is_postgres};
-use crate::swarm::{Mode, Service};
+use crate::swarm::{Service, ServiceMode};
 use crate::world::World;
 
 /// Returns whether a service runs permanently. Jobs and services with 0 replicas are not checked.
 fn runs(service: &Service) -> bool {
-    !matches!(service.mode, Mode::Replicated(0)) && !service.mode.is_job()
+    !matches!(service.mode, ServiceMode::Replicated(0)) && !service.mode.is_job()
 }
 
 /// Returns the findings about the images that a group runs. Findings about the pins of a document come from

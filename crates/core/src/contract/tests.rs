@@ -1,6 +1,6 @@
 use super::*;
 use crate::image::{Digest, ImageRef};
-use crate::registry::{Entry, FileKind, ImageConfig, ImageFile, ImageInfo, ImageLayer};
+use crate::registry::{FileKind, ImageConfig, ImageFile, ImageInfo, ImageLayer, IndexEntry};
 
 fn digest(nth: u8) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{nth:02x}").repeat(32))).unwrap()
@@ -199,7 +199,7 @@ fn every_rule() {
     good.annotations = [("org.x/y", "https://a/b"), (crate::registry::BASE_NAME, "docker.io/library/debian:12")]
         .map(|(k, v)| (k.to_owned(), v.to_owned()))
         .into();
-    let entry = |architecture: &str, kind: &str| Entry {
+    let entry = |architecture: &str, kind: &str| IndexEntry {
         digest: digest(1),
         platform: Some(Platform::new("linux", architecture)),
         variant: String::new(),

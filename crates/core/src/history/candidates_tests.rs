@@ -3,10 +3,10 @@
 use super::*;
 use crate::history::external::sighting;
 use crate::journal::{ChangeState, Slot, SlotLabels};
-use crate::plan::{ChangeRecord, ImageWithDigest, Kind, Plan, SpecEdit, Unit, UnitAction};
+use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
 use crate::registry::{FactSource, ImageFact, QueryAnswer, Tags};
 use crate::sample;
-use crate::swarm::Place;
+use crate::swarm::SpecField;
 use crate::swarm::hex;
 use crate::world::Observation;
 
@@ -75,7 +75,7 @@ impl HistorySample {
             self.service.places.image = to.to_owned();
             if let Some(after) = platforms {
                 self.service.places.platforms =
-                    Place { path: PLATFORMS.into(), value: Some(value(after)), alone: false };
+                    SpecField { path: PLATFORMS.into(), value: Some(value(after)), alone: false };
             }
             self.seen();
         }
@@ -111,7 +111,7 @@ impl HistorySample {
             swarm: String::new(),
             group: self.group.clone(),
             parent: self.seq - 1,
-            kind: Kind::Pin,
+            kind: PlanKind::Pin,
             api: String::new(),
             pins_before: None,
             pins_after: None,
@@ -153,7 +153,7 @@ impl HistorySample {
         let row = |one: RollbackCandidate| {
             let tag = one.places.image.trim_start_matches("r/web:").split('@').next().unwrap_or_default().to_owned();
             let source = match one.source {
-                Source::Change(change) => change,
+                TargetSource::Change(change) => change,
                 other => format!("{other:?}"),
             };
             (format!("{tag} {}", one.fared.told()), source, if one.digest.is_some() { "digest" } else { "tag only" })

@@ -3,7 +3,7 @@
 use super::in_force;
 use crate::history::known;
 use crate::history::same;
-use crate::history::{Step, steps};
+use crate::history::{HistoryStep, steps};
 use crate::image::{ImageRef, digest_of};
 use crate::journal::UnitState;
 use crate::pins::{MANIFEST, PinDoc, PinKey, means};
@@ -28,12 +28,12 @@ pub struct Drift {
     /// The time at which the service is last known to have had the demanded image.
     pub right: Option<Time>,
     /// The likely author of the external change.
-    pub by: By,
+    pub by: DriftCause,
 }
 
 /// The likely author of an external change, deduced from labels, update status and journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum By {
+pub enum DriftCause {
     /// `docker stack deploy`: the stack's label names exactly this image.
     StackDeploy,
     /// The pgEdge control plane, because it owns the service.
@@ -46,7 +46,7 @@ pub enum By {
     Unknown,
 }
 
-impl By {
+impl DriftCause {
     /// Describes the author, as a phrase with "by".
     pub fn told(&self) -> String {
         match self {
@@ -64,7 +64,11 @@ impl Drift {
     /// ages, so that the text stays the same.
     pub fn told(&self) -> String {
         let at = |at: Option<Time>, word: &str| at.map(|at| format!("{word} {} {}", at.date(0), &at.clock(0)[..5]));
-        let likely = if matches!(self.by, By::Unknown | By::Change(_) | By::Engine) { "" } else { "likely " };
+        let likely = if matches!(self.by, DriftCause::Unknown | DriftCause::Change(_) | DriftCause::Engine) {
+            ""
+        } else {
+            "likely "
+        };
         let mut parts = vec![format!("changed {likely}{}", self.by.told())];
         parts.extend(at(self.since, "seen since").map(|text| format!("{text} UTC")));
         parts.extend(at(self.right, "last right").map(|text| format!("{text} UTC")));
@@ -117,23 +121,23 @@ fn bare(image: &str) -> Option<(String, String, Option<String>)> {
     Some((image.host, image.path, image.tag))
 }
 
-fn who(service: &Service, newest: Option<&Step<'_>>) -> By {
+fn who(service: &Service, newest: Option<&HistoryStep<'_>>) -> DriftCause {
     if let Some(step) = newest.filter(|step| step.state != UnitState::Done && step.after.image == service.image()) {
-        return By::Change(step.entry.slot.change.clone());
+        return DriftCause::Change(step.entry.slot.change.clone());
     }
     let back = |state: &UpdateState| {
         matches!(state, UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
     };
     if service.update.as_ref().is_some_and(|update| back(&update.state)) {
-        return By::Engine;
+        return DriftCause::Engine;
     }
     let deployed = |text: &str| text == service.image() || service.image().split('@').next() == Some(text);
     if service.label(STACK_IMAGE).is_some_and(deployed) {
-        By::StackDeploy
+        DriftCause::StackDeploy
     } else if service.label(DATABASE).is_some_and(|id| !id.is_empty()) {
-        By::ControlPlane
+        DriftCause::ControlPlane
     } else {
-        By::Unknown
+        DriftCause::Unknown
     }
 }
 

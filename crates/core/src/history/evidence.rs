@@ -176,7 +176,7 @@ mod tests {
 
     fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
         use crate::journal::Slot;
-        use crate::plan::{ChangeRecord, ImageWithDigest, Kind, Plan, SpecEdit, Unit, UnitAction};
+        use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
         let group = GroupKey::of(service);
         let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
         let unit = Unit {
@@ -205,7 +205,7 @@ mod tests {
             swarm: String::new(),
             group: group.clone(),
             parent: seq - 1,
-            kind: Kind::Pin,
+            kind: PlanKind::Pin,
             api: String::new(),
             pins_before: None,
             pins_after: None,
@@ -258,7 +258,7 @@ mod tests {
             vec![ends(50), ends(40), ends(30), task("n", &service, "r/pg:17", TaskState::Running, 1), old.clone()];
         assert_eq!(last_healthy(&world(&service, loops), &group, &service).as_deref(), Some("r/pg:16"));
         let tasks = vec![ends(50), old];
-        service.mode = crate::swarm::Mode::Replicated(0);
+        service.mode = crate::swarm::ServiceMode::Replicated(0);
         let stopped = world(&service, tasks);
         assert_eq!(last_healthy(&stopped, &group, &service).as_deref(), Some("r/pg:16"));
     }

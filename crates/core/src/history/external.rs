@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::image::digest_of;
 use crate::journal::{ChangeLog, ExternalDeploy, UnitState, VERSION};
-use crate::plan::{ChangeRecord, Kind, Plan, UnknownKeys};
+use crate::plan::{ChangeRecord, Plan, PlanKind, UnknownKeys};
 use crate::registry::Query;
 use crate::swarm::{EditableFields, GroupKey, HealthState, Service, member_of};
 use crate::time::Time;
@@ -40,7 +40,7 @@ pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[ExternalDe
         swarm: world.engine.swarm.clone(),
         group: group.clone(),
         parent: world.history(group).parent(),
-        kind: Kind::Seen,
+        kind: PlanKind::Seen,
         api: world.engine.api.clone(),
         pins_before: None,
         pins_after: None,

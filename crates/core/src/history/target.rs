@@ -11,17 +11,17 @@ use serde_json::Value;
 use crate::history::{came_up, failed_here};
 use crate::journal::{ChangeEntry, ChangeState, UnitState};
 use crate::pins::PinKey;
-use crate::plan::{Kind, SpecEdit, Unit, UnitAction};
+use crate::plan::{PlanKind, SpecEdit, Unit, UnitAction};
 use crate::registry::Query;
 use crate::swarm::GroupKey;
 use crate::swarm::PLATFORMS;
-use crate::swarm::{EditableFields, Place, Service};
+use crate::swarm::{EditableFields, Service, SpecField};
 use crate::time::Time;
 use crate::world::World;
 
 /// The source from which an image of a service is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum TargetSource {
     /// A change in the journal; holds its id.
     Change(String),
     /// The engine's previous spec.
@@ -38,7 +38,7 @@ pub enum Source {
     Registry,
 }
 
-impl Source {
+impl TargetSource {
     /// Returns the word that JSON uses.
     pub fn word(&self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ pub struct RollbackTarget {
     /// The values of the editable fields that the rollback restores.
     pub places: EditableFields,
     /// The source from which the target is known.
-    pub source: Source,
+    pub source: TargetSource,
     /// The time at which the current image replaced it, if known.
     pub at: Option<Time>,
 }
@@ -121,13 +121,17 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
     if let Some(previous) = previous {
         return TargetSearch::To(Box::new(RollbackTarget {
             places: previous.clone(),
-            source: Source::EnginePrevious,
+            source: TargetSource::EnginePrevious,
             at: since,
         }));
     }
     let old = tasks.iter().filter(|task| other(&task.image) && came_up(task)).max_by_key(|task| task.created);
     old.map_or(TargetSearch::NoWay, |task| {
-        TargetSearch::To(Box::new(RollbackTarget { places: task.places.clone(), source: Source::OldTask, at: since }))
+        TargetSearch::To(Box::new(RollbackTarget {
+            places: task.places.clone(),
+            source: TargetSource::OldTask,
+            at: since,
+        }))
     })
 }
 
@@ -152,7 +156,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
             return Ok(None);
         }
         let record = entry.record.as_ref();
-        if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == Kind::Back) {
+        if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == PlanKind::Back) {
             return Ok(Some(TargetSearch::Stands(entry.slot.change.clone())));
         }
         if failed_here(world, group, service, &unit.from.image) {
@@ -161,7 +165,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
         let places = undone(&now, &unit.edits, &unit.from.image);
         return Ok(Some(TargetSearch::To(Box::new(RollbackTarget {
             places,
-            source: Source::Change(entry.slot.change.clone()),
+            source: TargetSource::Change(entry.slot.change.clone()),
             at: entry.slot.labels.at.or(entry.slot.created),
         }))));
     }
@@ -193,7 +197,7 @@ pub(super) fn unit_of<'a>(
 }
 
 /// A change that edited a service, with the service's editable fields before and after it.
-pub struct Step<'a> {
+pub struct HistoryStep<'a> {
     /// The journal's entry of the change.
     pub entry: &'a ChangeEntry,
     /// The state of the unit that edits the service.
@@ -204,7 +208,7 @@ pub struct Step<'a> {
     pub after: EditableFields,
 }
 
-impl Step<'_> {
+impl HistoryStep<'_> {
     /// Returns the start time: by the owner's clock, else by that of the swarm's leader.
     pub fn at(&self) -> Option<Time> {
         self.entry.slot.labels.at.or(self.entry.slot.created)
@@ -215,7 +219,7 @@ impl Step<'_> {
 ///
 /// The editable fields are reconstructed backwards from the current spec, one change at a time: the edits of a later
 /// change are reverted before those of an earlier one, so the values are exactly those of that time.
-pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<Step<'a>>, BTreeSet<Query>) {
+pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<HistoryStep<'a>>, BTreeSet<Query>) {
     let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
@@ -232,7 +236,7 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
         if !matches!(state, UnitState::Untouched | UnitState::PutBack) {
             now = before.clone();
         }
-        found.push(Step { entry, state, before, after });
+        found.push(HistoryStep { entry, state, before, after });
     }
     (found, wants)
 }
@@ -264,8 +268,8 @@ fn edited(
             // If the edit created the parent object, the parent exists now: address the field in it.
             let inside = value.as_ref().and_then(|value| value.get("Platforms")).cloned();
             places.platforms = match inside {
-                Some(list) => Place { path: PLATFORMS.to_owned(), value: Some(list), alone: true },
-                None => Place { path: edit.path.clone(), value, alone: now.platforms.alone },
+                Some(list) => SpecField { path: PLATFORMS.to_owned(), value: Some(list), alone: true },
+                None => SpecField { path: edit.path.clone(), value, alone: now.platforms.alone },
             };
         }
     }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contract::{Contract, PlatformImage, Violation, judge};
 use super::image::{Digest, ImageRef, Platform};
-use super::registry::{Entry, Fact, Facts, ImageFact, ImageFiles, ImageInfo, LookupError};
+use super::registry::{Fact, Facts, ImageFact, ImageFiles, ImageInfo, IndexEntry, LookupError};
 use crate::registry::Query;
 use crate::registry::{BaseStatus, base_verdict};
 
@@ -46,7 +46,7 @@ pub enum MissingInfo {
 
 /// The result of a contract check.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ContractVerdict {
     /// No broken rule; `false` if the contract has rules about files and not all files were read.
     Kept(bool),
     /// One or more broken rules.
@@ -55,7 +55,7 @@ pub enum Verdict {
 
 /// One platform of an image.
 #[derive(Clone, Copy, Debug)]
-pub struct Made<'a> {
+pub struct PlatformDetails<'a> {
     /// The platform, if known.
     pub platform: Option<&'a Platform>,
     /// The variant of the architecture, such as `v8`; may be empty.
@@ -104,20 +104,26 @@ impl<'a> Inspection<'a> {
     ///
     /// # Errors
     /// The reason why the list is missing.
-    pub fn made(&self) -> Result<Vec<Made<'a>>, MissingInfo> {
+    pub fn made(&self) -> Result<Vec<PlatformDetails<'a>>, MissingInfo> {
         let about = self.about()?;
         if about.entries.is_empty() {
             let platform = about.platform.as_ref();
-            return Ok(vec![Made { platform, variant: "", manifest: &about.manifest, about: Ok(about) }]);
+            return Ok(vec![PlatformDetails { platform, variant: "", manifest: &about.manifest, about: Ok(about) }]);
         }
-        let wanted = |entry: &&Entry| self.platform.is_none_or(|platform| entry.platform.as_ref() == Some(platform));
-        let made = |entry: &'a Entry| {
+        let wanted =
+            |entry: &&IndexEntry| self.platform.is_none_or(|platform| entry.platform.as_ref() == Some(platform));
+        let made = |entry: &'a IndexEntry| {
             let of_its_own = || {
                 let fact = self.facts.about(&self.image.by_digest(&entry.digest));
                 fact.known().map(AsRef::as_ref).ok_or(fact)
             };
             let about = if entry.digest == about.manifest { Ok(about) } else { of_its_own() };
-            Made { platform: entry.platform.as_ref(), variant: &entry.variant, manifest: &entry.digest, about }
+            PlatformDetails {
+                platform: entry.platform.as_ref(),
+                variant: &entry.variant,
+                manifest: &entry.digest,
+                about,
+            }
         };
         Ok(images(about).filter(wanted).map(made).collect())
     }
@@ -168,7 +174,7 @@ impl<'a> Inspection<'a> {
     }
 
     /// Checks the contract. Returns `None` without a contract, and while facts are missing.
-    pub fn verdict(&self) -> Option<Verdict> {
+    pub fn verdict(&self) -> Option<ContractVerdict> {
         let contract = self.contract?;
         let index = self.about().ok()?;
         let abouts: Vec<&ImageInfo> = self.made().ok()?.iter().map(|made| made.about.ok()).collect::<Option<_>>()?;
@@ -180,14 +186,14 @@ impl<'a> Inspection<'a> {
             abouts.iter().map(|about| PlatformImage { about, files: files(about) }).collect();
         let breaches = judge(contract, self.image, &sides);
         if !breaches.is_empty() {
-            return Some(Verdict::Broken(breaches));
+            return Some(ContractVerdict::Broken(breaches));
         }
-        Some(Verdict::Kept(!contract.wants_files() || sides.iter().all(|side| side.files.is_some())))
+        Some(ContractVerdict::Kept(!contract.wants_files() || sides.iter().all(|side| side.files.is_some())))
     }
 }
 
 /// Returns the images that an index lists, without attestations.
-fn images(about: &ImageInfo) -> impl Iterator<Item = &Entry> {
+fn images(about: &ImageInfo) -> impl Iterator<Item = &IndexEntry> {
     about.entries.iter().filter(|entry| entry.kind.is_empty())
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::file as file_line;
 use super::*;
 use crate::contract::Contracts;
-use crate::registry::{FactSource, FileKind, ImageConfig, ImageFile, ImageLayer, QueryAnswer, ReadProgress, Step};
+use crate::registry::{BuildStep, FactSource, FileKind, ImageConfig, ImageFile, ImageLayer, QueryAnswer, ReadProgress};
 use crate::sample::NOW;
 use crate::time::Time;
 
@@ -45,8 +45,8 @@ fn about(nth: u8, architecture: &str) -> ImageInfo {
             health: words(&["CMD-SHELL", "pg_isready"]),
             env: words(&["PATH", "PGPASSWORD"]),
             history: vec![
-                Step { created: Some(Time(NOW.0 - 30 * DAY)), by: "ADD rootfs /".into(), empty: false },
-                Step { created: None, by: String::new(), empty: true },
+                BuildStep { created: Some(Time(NOW.0 - 30 * DAY)), by: "ADD rootfs /".into(), empty: false },
+                BuildStep { created: None, by: String::new(), empty: true },
             ],
             ..ImageConfig::default()
         },
@@ -55,7 +55,7 @@ fn about(nth: u8, architecture: &str) -> ImageInfo {
 
 /// Builds an index of two images and an attestation.
 fn index() -> ImageInfo {
-    let entry = |nth: u8, architecture: &str, variant: &str, kind: &str| Entry {
+    let entry = |nth: u8, architecture: &str, variant: &str, kind: &str| IndexEntry {
         digest: digest(nth),
         platform: kind.is_empty().then(|| Platform::new("linux", architecture)),
         variant: variant.to_owned(),
@@ -94,7 +94,7 @@ fn whole() -> Facts {
     facts
 }
 
-struct Asked {
+struct InspectSample {
     image: ImageRef,
     facts: Facts,
     files: BTreeMap<Digest, ImageFiles>,
@@ -102,7 +102,7 @@ struct Asked {
     platform: Option<Platform>,
 }
 
-impl Asked {
+impl InspectSample {
     fn new(facts: Facts) -> Self {
         let image = ImageRef::parse("ghcr.io/a/pg:17").unwrap();
         Self { image, facts, files: BTreeMap::new(), contract: None, platform: None }
@@ -136,7 +136,7 @@ impl Asked {
 #[test]
 fn everything_there_is_to_tell() {
     assert_eq!(
-        Asked::new(whole()).shown(),
+        InspectSample::new(whole()).shown(),
         "image\n\
         \x20 reference | ghcr.io/a/pg:17\n\
         \x20 digest | #1\n\
@@ -171,7 +171,7 @@ fn everything_there_is_to_tell() {
 
 #[test]
 fn step_by_step() {
-    let mut asked = Asked::new(Facts::default());
+    let mut asked = InspectSample::new(Facts::default());
     let about_of = |nth: u8| Query::About(format!("ghcr.io/a/pg@{}", digest(nth)));
     assert_eq!(asked.view().wants(), [Query::Image("ghcr.io/a/pg:17".into())].into());
     assert_eq!(asked.shown(), "image\n  reference | ghcr.io/a/pg:17\n   | asking ghcr.io … [Quiet]\n");
@@ -188,7 +188,7 @@ fn step_by_step() {
 
 #[test]
 fn one_platform_of_interest() {
-    let mut asked = Asked::new(whole());
+    let mut asked = InspectSample::new(whole());
     asked.platform = Some(Platform::new("linux", "arm64"));
     let text = asked.shown();
     assert!(text.contains("size | 30 MB in 2 layers for linux/arm64\n"), "{text}");
@@ -208,7 +208,7 @@ fn one_platform_of_interest() {
 
 #[test]
 fn what_failed_has_a_hint() {
-    let mut asked = Asked::new(Facts::default());
+    let mut asked = InspectSample::new(Facts::default());
     asked
         .facts
         .take(QueryAnswer::Image("ghcr.io/a/pg:17".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
@@ -229,7 +229,7 @@ fn what_failed_has_a_hint() {
 
 #[test]
 fn the_base_is_told_of() {
-    let mut asked = Asked::new(whole());
+    let mut asked = InspectSample::new(whole());
     named(&mut asked.facts, "debian:12", 51);
     let mut debian = about(51, "amd64");
     debian.layers[0].diff_id = Some(digest(99));
@@ -249,7 +249,7 @@ fn the_base_is_told_of() {
 
 #[test]
 fn the_verdict_of_a_contract() {
-    let mut asked = Asked::new(whole());
+    let mut asked = InspectSample::new(whole());
     asked.contract = Contracts::default().get("cnpg-extension").ok();
     // Some broken rules are known before the files are read.
     assert!(asked.shown().contains("  broken | 6 rules are not kept [Bad]\n"), "{}", asked.shown());
@@ -266,7 +266,7 @@ fn the_verdict_of_a_contract() {
     assert!(asked.shown().contains("contract mine\n  kept | every rule [Good]\n"));
     mine.files.required.push(crate::contract::Glob::path("/lib/*.so").unwrap());
     asked.contract = Some(mine);
-    assert_eq!(asked.view().verdict(), Some(Verdict::Kept(false)));
+    assert_eq!(asked.view().verdict(), Some(ContractVerdict::Kept(false)));
     assert!(asked.shown().contains("  kept | every rule but those about files, which were not read [Warn]\n"));
     assert_eq!(asked.view().wire(false).unwrap().contract.unwrap().kept, None);
 
@@ -286,14 +286,14 @@ fn the_verdict_of_a_contract() {
     asked.files.insert(digest(3), ImageFiles::Known(Arc::default()));
     assert!(asked.shown().contains("  file-required | linux/arm64: it has no file `/lib/*.so` [Bad]\n"));
     asked.files.insert(digest(3), ImageFiles::Known(paths));
-    assert_eq!(asked.view().verdict(), Some(Verdict::Kept(true)));
+    assert_eq!(asked.view().verdict(), Some(ContractVerdict::Kept(true)));
     let wire = asked.view().wire(true).unwrap();
     assert_eq!((wire.contract.unwrap().kept, wire.files.unwrap().len()), (Some(true), 3));
 }
 
 #[test]
 fn a_single_image_that_starts_nothing() {
-    let mut asked = Asked::new(Facts::default());
+    let mut asked = InspectSample::new(Facts::default());
     named(&mut asked.facts, "ghcr.io/a/pg:17", 2);
     let bare = ImageInfo { config: ImageConfig::default(), annotations: BTreeMap::new(), ..about(2, "amd64") };
     learned(&mut asked.facts, &bare);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Inspection, Made, MissingInfo, Verdict, images, platforms};
+use super::{ContractVerdict, Inspection, MissingInfo, PlatformDetails, images, platforms};
 use crate::check::failure;
 use crate::registry::{BASE_DIGEST, BASE_NAME, BaseStatus};
 use crate::registry::{FileKind, ImageFile, ImageFiles, ImageInfo, ImageLayer, ReadProgress};
@@ -164,11 +164,11 @@ impl Inspection<'_> {
         }
         match self.verdict() {
             None => lines.push(toned(Tone::Quiet, "", "not judged: not all of it is known")),
-            Some(Verdict::Kept(true)) => lines.push(toned(Tone::Good, "kept", "every rule")),
-            Some(Verdict::Kept(false)) => {
+            Some(ContractVerdict::Kept(true)) => lines.push(toned(Tone::Good, "kept", "every rule")),
+            Some(ContractVerdict::Kept(false)) => {
                 lines.push(toned(Tone::Warn, "kept", "every rule but those about files, which were not read"));
             }
-            Some(Verdict::Broken(breaches)) => {
+            Some(ContractVerdict::Broken(breaches)) => {
                 let (count, verb) = (breaches.len(), if breaches.len() == 1 { "is" } else { "are" });
                 lines.push(toned(Tone::Bad, "broken", format!("{} {verb} not kept", counted(count, "rule"))));
                 for breach in breaches {
@@ -209,7 +209,7 @@ impl Inspection<'_> {
     }
 }
 
-fn one_size(made: &Made<'_>) -> Line {
+fn one_size(made: &PlatformDetails<'_>) -> Line {
     let platform = made.platform.map_or_else(|| "unknown".to_owned(), ToString::to_string);
     let name = if made.variant.is_empty() { platform } else { format!("{platform}/{}", made.variant) };
     match made.about {
@@ -294,7 +294,7 @@ fn layers(layers: &[ImageLayer]) -> Vec<Line> {
 }
 
 fn history(about: &ImageInfo, offset: i32) -> Vec<Line> {
-    let one = |step: &crate::registry::Step| {
+    let one = |step: &crate::registry::BuildStep| {
         let when = step.created.map(|at| at.date(offset)).unwrap_or_default();
         let tone = if step.empty { Tone::Quiet } else { Tone::Plain };
         toned(tone, when, if step.by.is_empty() { "(it does not say)" } else { step.by.as_str() })

@@ -1,6 +1,6 @@
 //! Information about a reference, in the `--json` format.
 
-use super::{Inspection, MissingInfo, Verdict};
+use super::{ContractVerdict, Inspection, MissingInfo};
 use crate::registry::BaseStatus;
 use crate::registry::ImageFiles;
 use crate::wire::v1;
@@ -20,9 +20,9 @@ impl Inspection<'_> {
         });
         let contract = self.contract.map(|contract| {
             let (kept, breaches) = match self.verdict() {
-                Some(Verdict::Kept(true)) => (Some(true), Vec::new()),
-                Some(Verdict::Broken(breaches)) => (Some(false), breaches),
-                Some(Verdict::Kept(false)) | None => (None, Vec::new()),
+                Some(ContractVerdict::Kept(true)) => (Some(true), Vec::new()),
+                Some(ContractVerdict::Broken(breaches)) => (Some(false), breaches),
+                Some(ContractVerdict::Kept(false)) | None => (None, Vec::new()),
             };
             v1::InspectContract { name: contract.name.clone(), kept, breaches }
         });

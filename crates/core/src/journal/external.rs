@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::VERSION;
 use crate::image::Digest;
-use crate::plan::{ChangeRecord, Credentials, ImageWithDigest, Kind, TaskImpact, Unit, UnitAction, UnknownKeys};
-use crate::swarm::{EditableFields, Place, UntouchedHash};
+use crate::plan::{ChangeRecord, Credentials, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction, UnknownKeys};
+use crate::swarm::{EditableFields, SpecField, UntouchedHash};
 use crate::time::Time;
 
 /// One external deploy: a service that was observed running well with its image.
@@ -68,7 +68,7 @@ impl ExternalDeploy {
     }
 
     fn read(record: &ChangeRecord, unit: &Unit) -> Option<Self> {
-        let place = |key: &str| -> Option<Place> { serde_json::from_value(unit.extra.get(key)?.clone()).ok() };
+        let place = |key: &str| -> Option<SpecField> { serde_json::from_value(unit.extra.get(key)?.clone()).ok() };
         let places = EditableFields {
             image: unit.to.image.clone(),
             platforms: place("platforms")?,
@@ -93,7 +93,7 @@ impl ExternalDeploy {
 /// Returns the external deploys in a record; empty if the record is of another kind, or of another protocol
 /// version.
 pub fn sightings(record: &ChangeRecord) -> Vec<ExternalDeploy> {
-    if record.plan.kind != Kind::Seen || record.v != VERSION {
+    if record.plan.kind != PlanKind::Seen || record.v != VERSION {
         return Vec::new();
     }
     record.plan.units.iter().filter_map(|unit| ExternalDeploy::read(record, unit)).collect()

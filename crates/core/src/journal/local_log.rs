@@ -38,7 +38,7 @@ pub struct LoggedEvent {
 #[serde(untagged)]
 pub enum EventPayload {
     /// A kind that this version knows.
-    Known(Kind),
+    Known(LocalEventKind),
     /// Any other kind; its keys are kept unchanged.
     Unknown(Map<String, Value>),
 }
@@ -46,7 +46,7 @@ pub enum EventPayload {
 /// The kinds of events in the local log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Kind {
+pub enum LocalEventKind {
     /// The change is about to be claimed; written before anything is written to the swarm.
     Prepare {
         /// The change's record, with the complete plan.
@@ -90,13 +90,13 @@ pub enum Kind {
 
 impl LoggedEvent {
     /// Creates an event of the current format version.
-    pub fn new(at: Time, change: &str, group: &GroupKey, kind: Kind) -> Self {
+    pub fn new(at: Time, change: &str, group: &GroupKey, kind: LocalEventKind) -> Self {
         let what = EventPayload::Known(kind);
         Self { v: VERSION, at, change: change.to_owned(), group: group.clone(), what }
     }
 
     /// Returns the event's kind; `None` if this version does not know it.
-    pub fn kind(&self) -> Option<&Kind> {
+    pub fn kind(&self) -> Option<&LocalEventKind> {
         match &self.what {
             EventPayload::Known(kind) => Some(kind),
             EventPayload::Unknown(_) => None,
@@ -108,7 +108,7 @@ impl LoggedEvent {
 pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LoggedEvent>) -> BTreeMap<GroupKey, Vec<ExternalDeploy>> {
     let mut by_group: BTreeMap<GroupKey, Vec<ExternalDeploy>> = BTreeMap::new();
     for event in events {
-        if let Some(Kind::Seen { record }) = event.kind() {
+        if let Some(LocalEventKind::Seen { record }) = event.kind() {
             by_group.entry(event.group.clone()).or_default().extend(sightings_of(record));
         }
     }
@@ -169,14 +169,14 @@ impl LoggedChange {
 
     fn learn(&mut self, event: LoggedEvent) {
         match event.kind() {
-            Some(Kind::Prepare { record }) => self.prepared = Some(record.clone()),
-            Some(Kind::Claimed { seq, config }) => self.claimed = Some((*seq, config.clone())),
-            Some(Kind::Refused { why }) => self.refused = Some(why.clone()),
-            Some(Kind::Unit { unit, state }) => {
+            Some(LocalEventKind::Prepare { record }) => self.prepared = Some(record.clone()),
+            Some(LocalEventKind::Claimed { seq, config }) => self.claimed = Some((*seq, config.clone())),
+            Some(LocalEventKind::Refused { why }) => self.refused = Some(why.clone()),
+            Some(LocalEventKind::Unit { unit, state }) => {
                 self.units.insert(*unit, *state);
             }
-            Some(Kind::End { state }) => self.ended = Some(*state),
-            Some(Kind::Note { .. } | Kind::Seen { .. }) | None => {}
+            Some(LocalEventKind::End { state }) => self.ended = Some(*state),
+            Some(LocalEventKind::Note { .. } | LocalEventKind::Seen { .. }) | None => {}
         }
         self.events.push(event);
     }
@@ -186,7 +186,7 @@ impl LoggedChange {
 pub fn fold(events: impl IntoIterator<Item = LoggedEvent>) -> BTreeMap<String, LoggedChange> {
     let mut changes: BTreeMap<String, LoggedChange> = BTreeMap::new();
     for event in events {
-        if matches!(event.kind(), Some(Kind::Seen { .. })) {
+        if matches!(event.kind(), Some(LocalEventKind::Seen { .. })) {
             continue;
         }
         let change = changes.entry(event.change.clone()).or_insert_with(|| LoggedChange::new(event.group.clone()));
@@ -213,7 +213,7 @@ mod tests {
             swarm: "swarm".into(),
             group: group(),
             parent: 3,
-            kind: v1::Kind::Pin,
+            kind: v1::PlanKind::Pin,
             api: "1.45".into(),
             pins_before: None,
             pins_after: Some("image = \"pg:2\"\n".into()),
@@ -224,20 +224,20 @@ mod tests {
         ChangeRecord { v: 1, change: change.into(), plan, extra: v1::UnknownKeys::new() }
     }
 
-    fn event(change: &str, kind: Kind) -> LoggedEvent {
+    fn event(change: &str, kind: LocalEventKind) -> LoggedEvent {
         LoggedEvent::new(Time(1_800_000_000_000), change, &group(), kind)
     }
 
     #[test]
     fn events_survive_their_text() {
         for kind in [
-            Kind::Prepare { record: Box::new(record("c1")) },
-            Kind::Claimed { seq: 4, config: "cfg".into() },
-            Kind::Refused { why: "busy".into() },
-            Kind::Unit { unit: 1, state: UnitState::PutBack },
-            Kind::Note { text: "beat lost".into() },
-            Kind::End { state: ChangeState::Undone },
-            Kind::Seen { record: Box::new(record("c1")) },
+            LocalEventKind::Prepare { record: Box::new(record("c1")) },
+            LocalEventKind::Claimed { seq: 4, config: "cfg".into() },
+            LocalEventKind::Refused { why: "busy".into() },
+            LocalEventKind::Unit { unit: 1, state: UnitState::PutBack },
+            LocalEventKind::Note { text: "beat lost".into() },
+            LocalEventKind::End { state: ChangeState::Undone },
+            LocalEventKind::Seen { record: Box::new(record("c1")) },
         ] {
             let event = event("c1", kind);
             let text = serde_json::to_string(&event).unwrap();
@@ -257,16 +257,16 @@ mod tests {
 
     #[test]
     fn folding_and_standing() {
-        let prepare = |id: &str| event(id, Kind::Prepare { record: Box::new(record(id)) });
+        let prepare = |id: &str| event(id, LocalEventKind::Prepare { record: Box::new(record(id)) });
         let changes = fold([
             prepare("never"),
             prepare("refused"),
             prepare("here"),
-            event("refused", Kind::Refused { why: "group busy".into() }),
-            event("here", Kind::Claimed { seq: 4, config: "cfg".into() }),
-            event("here", Kind::Unit { unit: 0, state: UnitState::Posting }),
-            event("here", Kind::Unit { unit: 0, state: UnitState::Done }),
-            event("here", Kind::End { state: ChangeState::Done }),
+            event("refused", LocalEventKind::Refused { why: "group busy".into() }),
+            event("here", LocalEventKind::Claimed { seq: 4, config: "cfg".into() }),
+            event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Posting }),
+            event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Done }),
+            event("here", LocalEventKind::End { state: ChangeState::Done }),
         ]);
         assert_eq!(changes["never"].standing(None), LocalChangeState::NeverStarted);
         assert_eq!(changes["refused"].standing(None), LocalChangeState::Refused);

@@ -40,7 +40,7 @@ pub struct EffectiveImage {
 
 /// The versions to look up in the version manifest for a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct RequestedVersions {
     /// The PostgreSQL version, such as `17.9`.
     pub postgres: String,
     /// The Spock version, such as `5`.
@@ -51,7 +51,7 @@ pub struct Asked {
 /// those of the image that last ran healthy, else those of the current image.
 ///
 /// The manifest's default is never used, because nobody requested it. `None` if no version is known.
-pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -> Option<Asked> {
+pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -> Option<RequestedVersions> {
     let tag = |text: &str| PgTag::parse(ImageRef::parse(text).ok()?.tag.as_deref()?);
     // The last healthy image comes before the spec's: a failing pin must not decide what replaces it.
     let healthy = || last_healthy(world, group, service).and_then(|image| tag(&image));
@@ -59,7 +59,7 @@ pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -
     let running = if doc.postgres_version.is_some() && doc.spock_version.is_some() { None } else { running() };
     let postgres = doc.postgres_version.clone().or_else(|| running.as_ref().map(|tag| tag.postgres.to_string()))?;
     let spock = doc.spock_version.clone().or_else(|| running.as_ref().map(|tag| tag.spock.major().to_string()))?;
-    Some(Asked { postgres, spock })
+    Some(RequestedVersions { postgres, spock })
 }
 
 /// Returns the effective image of a service under this document. `before` is the document in force: a
@@ -85,21 +85,21 @@ pub fn effective(
             let origin = Origin::Manifest(key.clone());
             match of_manifest() {
                 Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, origin) },
-                Err(Lack::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
-                Err(Lack::Not(why)) => EffectiveImage { image: None, problem: Some(why), ..plain("", origin) },
+                Err(Unresolved::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
+                Err(Unresolved::Not(why)) => EffectiveImage { image: None, problem: Some(why), ..plain("", origin) },
             }
         }
         Some((key, text)) => plain(text, Origin::Pin(key.clone())),
         None if before.effective(group, service).is_some() => match of_manifest() {
             Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, Origin::FallBack) },
-            Err(Lack::Asking) => EffectiveImage { image: None, asking: true, ..plain("", Origin::FallBack) },
-            Err(Lack::Not(why)) => EffectiveImage { problem: Some(why), ..plain(service.image(), Origin::Runs) },
+            Err(Unresolved::Asking) => EffectiveImage { image: None, asking: true, ..plain("", Origin::FallBack) },
+            Err(Unresolved::Not(why)) => EffectiveImage { problem: Some(why), ..plain(service.image(), Origin::Runs) },
         },
         None => plain(service.image(), Origin::Runs),
     }
 }
 
-enum Lack {
+enum Unresolved {
     Asking,
     Not(String),
 }
@@ -110,16 +110,16 @@ fn of_manifest(
     service: &Service,
     world: &World,
     versions: &Fact<std::sync::Arc<VersionManifest>>,
-) -> Result<(String, String), Lack> {
+) -> Result<(String, String), Unresolved> {
     let running = ImageRef::parse(service.image()).ok();
     let manifest = match versions {
         Fact::Known { value, .. } => value,
         Fact::Failed { why, .. } => {
-            return Err(Lack::Not(format!("the version manifest could not be had: {}", why.text())));
+            return Err(Unresolved::Not(format!("the version manifest could not be had: {}", why.text())));
         }
-        Fact::Unknown | Fact::Asked => return Err(Lack::Asking),
+        Fact::Unknown | Fact::Asked => return Err(Unresolved::Asking),
     };
-    let not = |why: String| Lack::Not(why);
+    let not = |why: String| Unresolved::Not(why);
     let entry: &VersionEntry = if is_postgres(service) {
         let asked = asked(group, doc, service, world)
             .ok_or_else(|| not("no version is asked for, and what runs does not tell one: set `postgres_version` and `spock_version`".to_owned()))?;

@@ -112,7 +112,7 @@ impl ImportedPins {
 }
 
 /// The `orchestrator_opts` of a database, a db node or a service.
-struct Opts {
+struct ServiceOptions {
     image: Option<String>,
 }
 
@@ -161,8 +161,8 @@ impl SpecReader<'_> {
             versions.push((name.clone(), self.text(node.get("postgres_version"), "nodes[].postgres_version")));
             let opts = self.opts(node.get("orchestrator_opts"), "nodes[].orchestrator_opts");
             let image = match opts {
-                Some(Opts { image: None }) if shared.is_some() => Some(self.lost(&name)),
-                Some(Opts { image }) => image,
+                Some(ServiceOptions { image: None }) if shared.is_some() => Some(self.lost(&name)),
+                Some(ServiceOptions { image }) => image,
                 None => None,
             };
             if let Some(image) = image {
@@ -239,7 +239,7 @@ impl SpecReader<'_> {
     }
 
     /// Reads an `orchestrator_opts` object; `null` counts as absent.
-    fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<Opts> {
+    fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<ServiceOptions> {
         let value = value.filter(|value| !value.is_null())?;
         let Some(all) = value.as_object() else {
             self.remark(format!("`{path}` is no object"), "it is not taken over");
@@ -261,7 +261,7 @@ impl SpecReader<'_> {
         if images.windows(2).any(|two| two[0] != two[1]) {
             self.remark(format!("`{path}` names two images: that of `swarm` counts"), "keep one of them");
         }
-        Some(Opts { image: images.into_iter().next() })
+        Some(ServiceOptions { image: images.into_iter().next() })
     }
 
     /// Reads a text; `null` and a blank text count as absent.

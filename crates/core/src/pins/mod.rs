@@ -10,7 +10,7 @@ mod read;
 mod tests;
 mod text;
 
-pub use effective::{Asked, EffectiveImage, Origin, asked, effective};
+pub use effective::{EffectiveImage, Origin, RequestedVersions, asked, effective};
 pub use import::{ImportError, Imported, import, is_json};
 pub use read::read;
 pub use text::{clear, set, template};

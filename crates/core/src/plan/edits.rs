@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::plan::SpecEdit;
-use crate::swarm::{EditableFields, IMAGE, PLATFORMS, Place};
+use crate::swarm::{EditableFields, IMAGE, PLATFORMS, SpecField};
 
 /// The key of the platforms within their parent, `/TaskTemplate/Placement`.
 const PLATFORMS_KEY: &str = "Platforms";
@@ -37,7 +37,7 @@ pub fn edits(now: &EditableFields, target: &EditableFields) -> Vec<SpecEdit> {
 
 /// Returns the edit of the platforms. If the target has no parent for them either, the parent is removed
 /// unless it contains anything else.
-fn platforms(now: &Place, target: &Place) -> Option<SpecEdit> {
+fn platforms(now: &SpecField, target: &SpecField) -> Option<SpecEdit> {
     let whole = now.path == PLATFORMS;
     let edit = |path: &str, before: Option<Value>, after: Option<Value>| {
         Some(SpecEdit { path: path.to_owned(), before, after })
@@ -62,8 +62,8 @@ mod tests {
     use crate::sample;
     use crate::swarm::with_image;
 
-    fn place(path: &str, value: Option<Value>, alone: bool) -> Place {
-        Place { path: path.to_owned(), value, alone }
+    fn place(path: &str, value: Option<Value>, alone: bool) -> SpecField {
+        SpecField { path: path.to_owned(), value, alone }
     }
 
     #[test]

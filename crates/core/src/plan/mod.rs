@@ -25,7 +25,7 @@ pub use edits::edits;
 pub use freshness::moved;
 pub use goal::{DriftResolution, Goal, RedeployImage, RollbackChoice, Scope};
 pub use model::{
-    ChangeRecord, Credentials, ImageWithDigest, Kind, Plan, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
+    ChangeRecord, Credentials, ImageWithDigest, Plan, PlanKind, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
     UnknownKeys,
 };
 pub use options::{CredentialSource, PlanOptions, UpdateOrder};

@@ -176,7 +176,7 @@ fn is_start_first(policy: &Value) -> bool {
 /// The purpose of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum PlanKind {
     /// An edit of the pins.
     Pin,
     /// A rollback; it is never rolled back automatically.
@@ -205,7 +205,7 @@ pub struct Plan {
     /// `parent + 1`.
     pub parent: u64,
     /// The purpose of the plan.
-    pub kind: Kind,
+    pub kind: PlanKind,
     /// The engine's API version with which the specs were read.
     #[serde(default)]
     pub api: String,

@@ -8,10 +8,10 @@ use super::planner::Planner;
 use super::unit::matches_target;
 use crate::history::failed_here;
 use crate::image::{ImageRef, digest_of, short};
-use crate::plan::{Credentials, Kind};
+use crate::plan::{Credentials, PlanKind};
 use crate::size::size;
 use crate::swarm::member_of;
-use crate::swarm::{EditableFields, FailureAction, Mode, Service, Task, TaskState};
+use crate::swarm::{EditableFields, FailureAction, Service, ServiceMode, Task, TaskState};
 use crate::time::age;
 
 impl Planner<'_> {
@@ -57,7 +57,7 @@ impl Planner<'_> {
 
     /// Describes the downtime of the tasks, as far as it can be known.
     fn away_note(&self, service: &Service, target: &EditableFields, starts_first: bool) -> String {
-        if matches!(service.mode, Mode::Replicated(0)) {
+        if matches!(service.mode, ServiceMode::Replicated(0)) {
             return String::new();
         }
         if starts_first {
@@ -70,7 +70,7 @@ impl Planner<'_> {
         let took = self.last_start(service).map(|took| format!(", last time {}", age(took))).unwrap_or_default();
         let stop = age(service.stop_grace);
         match service.mode {
-            Mode::Replicated(1) => format!("no task in between: stop ≤ {stop} + {pull} + start{took}"),
+            ServiceMode::Replicated(1) => format!("no task in between: stop ≤ {stop} + {pull} + start{took}"),
             _ => format!("each is away in its turn: stop ≤ {stop} + {pull} + start{took}"),
         }
     }
@@ -111,10 +111,10 @@ impl Planner<'_> {
             Credentials::Stored if self.manner.sending == CredentialSource::Operator && !mine => {
                 Some(format!("credentials: you have none for {to}; those stored in the service stay"))
             }
-            Credentials::Stored if mine && self.kind != Kind::Back => {
+            Credentials::Stored if mine && self.kind != PlanKind::Back => {
                 Some(format!("credentials: those stored in the service; yours for {to} can be sent instead"))
             }
-            Credentials::Stored if moves && self.kind != Kind::Back => {
+            Credentials::Stored if moves && self.kind != PlanKind::Back => {
                 Some(format!("credentials: none known for {to}, neither here nor in the service"))
             }
             Credentials::Stored => None,
@@ -125,7 +125,7 @@ impl Planner<'_> {
     fn undo_note(&self, service: &Service) -> String {
         let from = service.image();
         let name = digest_of(from).map_or_else(|| short(from), |digest| format!("{}@{}", short(from), digest.short()));
-        if self.kind == Kind::Back {
+        if self.kind == PlanKind::Back {
             return "never put back by itself: if it fails it asks".to_owned();
         }
         if failed_here(self.world, self.group, service, from) {
@@ -143,8 +143,8 @@ impl Planner<'_> {
 fn policy_note(service: &Service) -> Option<String> {
     let policy = &service.policy;
     let count = match service.mode {
-        Mode::Replicated(0) | Mode::ReplicatedJob(_) | Mode::GlobalJob => return None,
-        Mode::Replicated(count) => count,
+        ServiceMode::Replicated(0) | ServiceMode::ReplicatedJob(_) | ServiceMode::GlobalJob => return None,
+        ServiceMode::Replicated(count) => count,
         _ => service.desired.unwrap_or(2),
     };
     let own = if policy.explicit { "" } else { " (the default)" };

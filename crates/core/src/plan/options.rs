@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::swarm::{EditableFields, Place, Service};
+use crate::swarm::{EditableFields, Service, SpecField};
 
 /// The operator's options for a plan. They are part of its input: other options give another plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,14 +65,14 @@ pub(super) fn start_first(places: &EditableFields) -> EditableFields {
         }),
     };
     value["Order"] = "start-first".into();
-    EditableFields { update: Some(Place { value: Some(value), ..now.clone() }), ..places.clone() }
+    EditableFields { update: Some(SpecField { value: Some(value), ..now.clone() }), ..places.clone() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::sample;
-    use crate::swarm::Mode;
+    use crate::swarm::ServiceMode;
 
     #[test]
     fn start_first_writes_the_whole_policy() {
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(forbids_start_first(&service), None);
         service.exclusive = true;
         assert!(forbids_start_first(&service).is_some_and(|why| why.contains("clash")));
-        service.mode = Mode::ReplicatedJob(1);
+        service.mode = ServiceMode::ReplicatedJob(1);
         assert!(forbids_start_first(&service).is_some_and(|why| why.contains("job")));
     }
 }

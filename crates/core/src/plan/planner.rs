@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{ChangeRecord, Consent, DriftResolution, Goal, Kind, Plan, PlanOptions, Unit, UnitAction};
+use super::{ChangeRecord, Consent, DriftResolution, Goal, Plan, PlanKind, PlanOptions, Unit, UnitAction};
 use crate::check;
 use crate::finding::{Code, Finding, Severity, gathered};
 use crate::journal::{RECORD_LIMIT, record_size};
@@ -104,7 +104,7 @@ pub(super) struct Planner<'a> {
     pub(super) facts: &'a Facts,
     /// The current time, for displayed ages only.
     pub(super) now: Time,
-    pub(super) kind: Kind,
+    pub(super) kind: PlanKind,
     pub(super) units: Vec<Unit>,
     pub(super) findings: Vec<Finding>,
     pub(super) wants: BTreeSet<Query>,
@@ -115,9 +115,9 @@ pub(super) struct Planner<'a> {
 impl<'a> Planner<'a> {
     fn new((goal, manner): (&'a Goal, &'a PlanOptions), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
-            Goal::Pins { .. } | Goal::Drift { how: DriftResolution::Accept, .. } => Kind::Pin,
-            Goal::Back { .. } | Goal::Drift { how: DriftResolution::Back, .. } => Kind::Back,
-            Goal::Redeploy { .. } => Kind::Redeploy,
+            Goal::Pins { .. } | Goal::Drift { how: DriftResolution::Accept, .. } => PlanKind::Pin,
+            Goal::Back { .. } | Goal::Drift { how: DriftResolution::Back, .. } => PlanKind::Back,
+            Goal::Redeploy { .. } => PlanKind::Redeploy,
         };
         let group = goal.group();
         let mut work = Self {

@@ -12,7 +12,7 @@ use crate::pins;
 use crate::plan::UnitAction;
 use crate::registry::Query;
 use crate::swarm::with_image;
-use crate::swarm::{EditableFields, Mode, Place, Service};
+use crate::swarm::{EditableFields, Service, ServiceMode, SpecField};
 
 impl Planner<'_> {
     /// Plans a restart of the tasks of the services in a scope.
@@ -32,7 +32,7 @@ impl Planner<'_> {
     fn again_one(&mut self, service: &Service, by: RedeployImage) {
         let stays =
             |work: &mut Self, action, why: &str| work.push(service, &service.places.clone(), action, vec![why.into()]);
-        if matches!(service.mode, Mode::Replicated(0)) {
+        if matches!(service.mode, ServiceMode::Replicated(0)) {
             return stays(self, UnitAction::None, "it is stopped: no task starts anew");
         }
         let Ok(image) = ImageRef::parse(service.image()) else {
@@ -92,5 +92,5 @@ impl Planner<'_> {
 /// Returns the same fields with the force counter incremented, so that the tasks restart.
 fn once_more(now: &EditableFields) -> EditableFields {
     let count = super::unit::number(now.force.value.as_ref());
-    EditableFields { force: Place { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }
+    EditableFields { force: SpecField { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }
 }

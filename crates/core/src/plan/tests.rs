@@ -3,7 +3,7 @@
 mod choices;
 
 use super::*;
-use crate::history::{Source, TargetSearch, way_back};
+use crate::history::{TargetSearch, TargetSource, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use crate::plan::ChangeRecord;
@@ -289,7 +289,7 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
     assert_eq!(ask(&world), TargetSearch::Wants([Query::Tasks("pg-n2-c-id".into())].into()));
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
     let TargetSearch::To(way) = ask(&world) else { panic!() };
-    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::EnginePrevious));
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, TargetSource::EnginePrevious));
 }
 
 #[test]
@@ -304,7 +304,11 @@ fn what_never_came_up_is_never_the_default() {
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![waits, old] }, sample::NOW);
     let TargetSearch::To(way) = way_back(&world, &group(), &service) else { panic!() };
-    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask), "its task only waited for a node");
+    assert_eq!(
+        (way.places.image.as_str(), way.source),
+        (OLD, TargetSource::OldTask),
+        "its task only waited for a node"
+    );
 }
 
 #[test]
@@ -326,7 +330,7 @@ fn what_failed_here_is_never_the_default() {
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
     let TargetSearch::To(way) = way_back(&world, &group(), &service) else { panic!() };
-    assert_eq!((way.places.image.as_str(), way.source), (OLD, Source::OldTask));
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, TargetSource::OldTask));
 }
 
 #[test]
@@ -346,7 +350,7 @@ fn tasks_that_match_stay() {
     let mut world = world();
     let facts = facts(&[(OLD, "1")]);
     let mut service = world.services["pg-n2-c-id"].clone();
-    service.mode = crate::swarm::Mode::Replicated(3);
+    service.mode = crate::swarm::ServiceMode::Replicated(3);
     let old = service.clone();
     service.previous = Some(service.places.clone());
     service.places.image = "r.io/pg:bad".into();

@@ -9,12 +9,12 @@ use crate::history::landings;
 use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins::{EffectiveImage, Origin};
-use crate::plan::{Credentials, ImageWithDigest, Kind, TargetNode, TaskImpact, Unit, UnitAction};
+use crate::plan::{Credentials, ImageWithDigest, PlanKind, TargetNode, TaskImpact, Unit, UnitAction};
 use crate::registry::Query;
 use crate::registry::{Fact, FactSource, ImageFact};
 use crate::swarm::member_of;
 use crate::swarm::with_image;
-use crate::swarm::{EditableFields, FailureAction, Mode, Service, Task, TaskState};
+use crate::swarm::{EditableFields, FailureAction, Service, ServiceMode, Task, TaskState};
 
 impl Planner<'_> {
     /// Plans a service whose effective image differs from that of the document in force, or that is no
@@ -128,7 +128,7 @@ impl Planner<'_> {
             return;
         }
         let Some(service) = self.world.services.get(&unit.service_id) else { return };
-        let found = check::place::about(self.group, service, self.world, self.kind == Kind::Back);
+        let found = check::place::about(self.group, service, self.world, self.kind == PlanKind::Back);
         self.findings.extend(found);
     }
 }
@@ -137,7 +137,7 @@ impl Planner<'_> {
 pub(super) fn effect(service: &Service, target: &EditableFields, tasks: &[Task]) -> TaskImpact {
     let wanted: Vec<_> = tasks.iter().filter(|task| task.desired == TaskState::Running).collect();
     let count = match service.mode {
-        Mode::Replicated(replicas) => replicas,
+        ServiceMode::Replicated(replicas) => replicas,
         _ => service.desired.unwrap_or(wanted.len() as u64),
     };
     let stays =
@@ -171,10 +171,10 @@ impl Planner<'_> {
             (CredentialSource::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
             // A rollback never needs the operator's credentials: the engine keeps those of the previous
             // spec.
-            (_, Kind::Back) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
+            (_, PlanKind::Back) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
                 Credentials::Previous
             }
-            (CredentialSource::Auto, Kind::Pin | Kind::Redeploy) if self.has_login(&to.host) && moves => {
+            (CredentialSource::Auto, PlanKind::Pin | PlanKind::Redeploy) if self.has_login(&to.host) && moves => {
                 Credentials::Operator
             }
             _ => Credentials::Stored,

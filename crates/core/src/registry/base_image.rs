@@ -147,7 +147,7 @@ mod tests {
     use super::*;
     use crate::image::Platform;
     use crate::registry::LookupError;
-    use crate::registry::{Entry, FactSource, QueryAnswer};
+    use crate::registry::{FactSource, IndexEntry, QueryAnswer};
     use crate::sample::NOW;
 
     fn digest(nth: u8) -> Digest {
@@ -253,7 +253,7 @@ mod tests {
     fn for_the_same_platform() {
         let arm = about(&[1, 2], "arm64");
         let mut index = about(&[5], "amd64");
-        let entry = |nth: u8, architecture: &str, kind: &str| Entry {
+        let entry = |nth: u8, architecture: &str, kind: &str| IndexEntry {
             digest: digest(nth),
             platform: Some(Platform::new("linux", architecture)),
             variant: String::new(),

@@ -19,7 +19,7 @@ pub struct ImageInfo {
     pub media_type: String,
     /// The entries of the index; empty for a single manifest.
     #[serde(default)]
-    pub entries: Vec<Entry>,
+    pub entries: Vec<IndexEntry>,
     /// Annotations of the index and of the image's manifest; the manifest's take precedence.
     #[serde(default)]
     pub annotations: BTreeMap<String, String>,
@@ -37,7 +37,7 @@ pub struct ImageInfo {
 
 /// One entry of an index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct IndexEntry {
     /// The digest of the entry's manifest.
     pub digest: Digest,
     /// The platform; `None` for attestations, and if the index does not name it.
@@ -91,13 +91,13 @@ pub struct ImageConfig {
     /// The names of the environment variables.
     pub env: Vec<String>,
     /// The build steps, oldest first.
-    pub history: Vec<Step>,
+    pub history: Vec<BuildStep>,
 }
 
 /// One step of an image's build history.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Step {
+pub struct BuildStep {
     /// The time of the step.
     pub created: Option<Time>,
     /// The command as the builder recorded it. Values of variables and build arguments are left out: they

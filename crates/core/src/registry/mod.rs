@@ -12,7 +12,7 @@ pub(crate) use base_image::{BASE_DIGEST, BASE_NAME, named_base};
 pub use base_image::{BaseStatus, base_verdict};
 pub use facts::{Facts, QueryAnswer};
 pub use files::{FileKind, ImageFile, ImageFiles, ReadProgress};
-pub use image_info::{Entry, ImageConfig, ImageInfo, ImageLayer, Step};
+pub use image_info::{BuildStep, ImageConfig, ImageInfo, ImageLayer, IndexEntry};
 pub use query::Query;
 pub use version_manifest::{
     ManifestError, ManifestOrigin, POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest,

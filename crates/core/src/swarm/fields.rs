@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{EditableFields, Place};
+use super::{EditableFields, SpecField};
 use crate::image::Platform;
 
 /// The JSON pointer of the image reference in a service spec.
@@ -26,8 +26,8 @@ pub(crate) fn with_image(now: &EditableFields, image: &str, platforms: Option<&[
             .collect::<Value>()
     });
     let target = match value {
-        Some(value) => Place { path: PLATFORMS.to_owned(), value: Some(value), alone: now.platforms.alone },
-        None if now.platforms.path == PLATFORMS => Place { value: None, ..now.platforms.clone() },
+        Some(value) => SpecField { path: PLATFORMS.to_owned(), value: Some(value), alone: now.platforms.alone },
+        None if now.platforms.path == PLATFORMS => SpecField { value: None, ..now.platforms.clone() },
         None => now.platforms.clone(),
     };
     EditableFields { image: image.to_owned(), platforms: target, ..now.clone() }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::swarm::{Mode, Node, NodeState, RestartCondition, Service, Task, TaskState, UpdateState};
+use crate::swarm::{Node, NodeState, RestartCondition, Service, ServiceMode, Task, TaskState, UpdateState};
 use crate::time::Time;
 
 /// The state of a service; the order of the variants is by urgency, the most urgent first.
@@ -116,7 +116,7 @@ const RECOVERED: Duration = Duration::from_secs(30);
 
 /// Assesses a service. `tasks` may hold only the running tasks, or none, if no more was read.
 pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String, Node>, now: Time) -> Health {
-    let view = View { service, tasks, nodes, now };
+    let view = HealthInput { service, tasks, nodes, now };
     let running = view.running();
     let desired = view.desired(running);
     let state = view.state(running, desired);
@@ -143,14 +143,14 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
 /// The key of a series of tasks that replace each other: a slot number, or a node id for global services.
 type SlotKey<'a> = (Option<u64>, Option<&'a String>);
 
-struct View<'a> {
+struct HealthInput<'a> {
     service: &'a Service,
     tasks: &'a [Task],
     nodes: &'a BTreeMap<String, Node>,
     now: Time,
 }
 
-impl View<'_> {
+impl HealthInput<'_> {
     fn on_down_node(&self, task: &Task) -> bool {
         let node = task.node.as_ref().and_then(|id| self.nodes.get(id));
         node.is_some_and(|node| node.state == NodeState::Down)
@@ -180,7 +180,7 @@ impl View<'_> {
 
     fn desired(&self, running: u64) -> u64 {
         match self.service.mode {
-            Mode::Replicated(replicas) => replicas,
+            ServiceMode::Replicated(replicas) => replicas,
             _ => self.service.desired.unwrap_or(running),
         }
     }
@@ -215,11 +215,11 @@ impl View<'_> {
     /// Returns the state of a service that is finished or stopped as intended; `None` for all others.
     fn over(&self, running: u64, desired: u64) -> Option<HealthState> {
         match self.service.mode {
-            Mode::Replicated(0) => return Some(HealthState::Stopped),
-            Mode::ReplicatedJob(wanted) if self.service.completed.unwrap_or(0) >= wanted => {
+            ServiceMode::Replicated(0) => return Some(HealthState::Stopped),
+            ServiceMode::ReplicatedJob(wanted) if self.service.completed.unwrap_or(0) >= wanted => {
                 return Some(HealthState::Finished);
             }
-            Mode::GlobalJob if running == 0 && self.service.completed.unwrap_or(0) > 0 => {
+            ServiceMode::GlobalJob if running == 0 && self.service.completed.unwrap_or(0) > 0 => {
                 return Some(HealthState::Finished);
             }
             _ => {}

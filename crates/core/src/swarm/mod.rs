@@ -65,7 +65,7 @@ impl Node {
 
 /// The mode of a service, with the number of wanted tasks.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Mode {
+pub enum ServiceMode {
     /// A fixed number of replicas.
     Replicated(u64),
     /// One task on each node that satisfies the constraints.
@@ -78,7 +78,7 @@ pub enum Mode {
     Other(String),
 }
 
-impl Mode {
+impl ServiceMode {
     /// Returns whether the service is a job, which most edits would run again.
     pub fn is_job(&self) -> bool {
         matches!(self, Self::ReplicatedJob(_) | Self::GlobalJob)
@@ -136,7 +136,7 @@ pub struct UpdateStatus {
 ///
 /// If a parent is absent or `null`, `path` is the highest such parent: to restore the field, exactly that is removed.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place {
+pub struct SpecField {
     /// The field's JSON pointer in the spec.
     pub path: String,
     /// The current value; `None` if the field is absent.
@@ -152,12 +152,12 @@ pub struct EditableFields {
     /// The image reference, at `/TaskTemplate/ContainerSpec/Image`.
     pub image: String,
     /// The platforms, at `/TaskTemplate/Placement/Platforms` or its highest absent parent.
-    pub platforms: Place,
+    pub platforms: SpecField,
     /// The force counter, at `/TaskTemplate/ForceUpdate`; a higher value restarts the tasks.
-    pub force: Place,
+    pub force: SpecField,
     /// The whole update policy, at `/UpdateConfig`; only start-first edits it. `None` in a previous spec and in
     /// a task, where it must not be restored because it is not part of what ran.
-    pub update: Option<Place>,
+    pub update: Option<SpecField>,
 }
 
 /// A SHA-256 over the key-sorted JSON of a spec without its editable fields image, platforms and force counter.
@@ -191,7 +191,7 @@ pub struct Service {
     /// The JSON pointers of all other fields in which the previous spec differs; empty without a previous spec.
     pub previous_differs: Vec<String>,
     /// The mode, with the number of wanted tasks.
-    pub mode: Mode,
+    pub mode: ServiceMode,
     /// The placement constraints, exactly as in the spec.
     pub constraints: Vec<String>,
     /// The platforms that the spec demands, normalised; empty means any.

@@ -9,7 +9,7 @@ pub use inspect::{Inspect, InspectBase, InspectContract, InspectPlatform};
 pub use seen::{RecordReport, RecordedService};
 
 pub use crate::plan::{
-    ChangeRecord, Credentials, ImageWithDigest, Kind, Plan, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
+    ChangeRecord, Credentials, ImageWithDigest, Plan, PlanKind, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
     UnknownKeys,
 };
 
@@ -122,7 +122,7 @@ pub struct HistoryChange {
     /// The reason that the operator gave.
     pub reason: Option<String>,
     /// The kind of its plan: `pin`, `back` or `redeploy`; `null` if the record does not exist any more.
-    pub kind: Option<Kind>,
+    pub kind: Option<PlanKind>,
     /// The state of the change: `running`, `detached`, `done`, `failed`, `undone`, `left`, `void`; `newer` if a newer
     /// pinnace made it; `here-only` if the local log does not know its end.
     pub outcome: String,

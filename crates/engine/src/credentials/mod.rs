@@ -63,7 +63,7 @@ impl Secret {
 #[error("{0}")]
 pub struct CredentialError(String);
 
-type Answer = Result<Option<Secret>, CredentialError>;
+type HelperResult = Result<Option<Secret>, CredentialError>;
 
 /// All credentials available to this process. Clones share the answers of helpers and files.
 #[derive(Clone, Default)]
@@ -71,10 +71,10 @@ pub struct Credentials(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
-    config: Config,
+    config: DockerConfigAuth,
     broken: Option<CredentialError>,
     logins: Mutex<HashMap<String, Secret>>,
-    read: Mutex<HashMap<String, Arc<OnceCell<Answer>>>>,
+    read: Mutex<HashMap<String, Arc<OnceCell<HelperResult>>>>,
     path: Option<std::ffi::OsString>,
 }
 
@@ -86,7 +86,7 @@ impl fmt::Debug for Credentials {
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-struct Config {
+struct DockerConfigAuth {
     // An entry of an unexpected form must not make the others unusable.
     auths: BTreeMap<String, serde_json::Value>,
     #[serde(rename = "credHelpers")]
@@ -97,7 +97,7 @@ struct Config {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     auth: String,
     username: String,
     password: String,
@@ -158,7 +158,7 @@ impl Credentials {
     /// there are none.
     ///
     /// A helper runs once per host, and for at most 5 s.
-    pub async fn get(&self, host: &str) -> Answer {
+    pub async fn get(&self, host: &str) -> HelperResult {
         let host = host_of(host);
         if let Some(secret) = lock(&self.0.logins).get(host) {
             return Ok(Some(secret.clone()));
@@ -173,7 +173,7 @@ impl Credentials {
         Ok(self.get(host).await?.map(|secret| secret.header(host)))
     }
 
-    async fn look_up(&self, host: &str) -> Answer {
+    async fn look_up(&self, host: &str) -> HelperResult {
         if let Some(broken) = &self.0.broken {
             return Err(broken.clone());
         }
@@ -196,7 +196,7 @@ impl Credentials {
 
     /// Runs `docker-credential-<helper> get`; the process is killed when it takes too long, or when the caller
     /// stops waiting.
-    async fn ask(&self, helper: &str, host: &str) -> Answer {
+    async fn ask(&self, helper: &str, host: &str) -> HelperResult {
         let name = format!("docker-credential-{helper}");
         let fail = |why: String| CredentialError(clean(&format!("{name}: {why}")));
         if !helper.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
@@ -242,9 +242,9 @@ impl Credentials {
 }
 
 /// Reads one entry of `auths`. An empty one marks a registry whose credentials are in the store.
-fn entry(value: &serde_json::Value) -> Answer {
+fn entry(value: &serde_json::Value) -> HelperResult {
     let fail = |why: &str| CredentialError(why.to_owned());
-    let entry = Entry::deserialize(value).map_err(|_| fail("the entry in `auths` is not of the expected form"))?;
+    let entry = AuthEntry::deserialize(value).map_err(|_| fail("the entry in `auths` is not of the expected form"))?;
     if !entry.identitytoken.is_empty() {
         return Ok(Some(Secret::Identity(Redacted::new(entry.identitytoken))));
     }

@@ -14,7 +14,7 @@ use super::endpoint::{Endpoint, Host};
 use super::error::DockerError;
 use super::transport::{CallLimits, HttpClient};
 use crate::clock::Clock;
-use crate::http::Answer;
+use crate::http::HttpResponse;
 use pinnace_core::text::clean;
 
 /// The limits of a read. The engine itself gives up after 20 s when the managers do not agree.
@@ -185,7 +185,7 @@ impl Docker {
     }
 }
 
-fn good(what: &str, answer: Answer) -> Result<Answer, DockerError> {
+fn good(what: &str, answer: HttpResponse) -> Result<HttpResponse, DockerError> {
     if answer.status.is_success() {
         return Ok(answer);
     }

@@ -119,14 +119,14 @@ impl Docker {
         data: &[u8],
     ) -> Result<String, DockerError> {
         #[derive(Deserialize)]
-        struct Made {
+        struct CreatedConfig {
             #[serde(rename = "ID")]
             id: String,
         }
         let what = "writing to the journal";
         let body = json!({ "Name": name, "Labels": labels, "Data": STANDARD.encode(data) }).to_string();
         let answer = self.write(what, Method::POST, "/configs/create", Bytes::from(body), &[]).await?;
-        let made: Made = serde_json::from_slice(&answer).map_err(|error| DockerError::bad(what, error))?;
+        let made: CreatedConfig = serde_json::from_slice(&answer).map_err(|error| DockerError::bad(what, error))?;
         Ok(made.id)
     }
 

@@ -19,7 +19,7 @@ use pinnace_core::text::clean;
 
 /// The versions and the platform of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Version {
+pub struct EngineVersion {
     /// The release version of the engine, such as `20.10.24`.
     pub engine: String,
     /// The highest API version of the engine.
@@ -46,12 +46,12 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the engine does not answer.
-    pub async fn version(&self) -> Result<Version, DockerError> {
+    pub async fn version(&self) -> Result<EngineVersion, DockerError> {
         let what = "asking the engine for its version";
         let client = self.bollard(what, READ, None).await?;
         let told = limited(what, READ, client.version()).await?;
         let word = |text: Option<String>| text.map(|text| clean(&text)).unwrap_or_default();
-        Ok(Version {
+        Ok(EngineVersion {
             engine: word(told.version),
             api: word(told.api_version),
             min_api: word(told.min_api_version),

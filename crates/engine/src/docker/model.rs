@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 use super::spec;
 use pinnace_core::image::Platform;
 use pinnace_core::swarm::{
-    Availability, FailureAction, Mode, Node, NodeState, RestartCondition, Role, Service, Task, TaskState, UpdatePolicy,
-    UpdateState, UpdateStatus,
+    Availability, FailureAction, Node, NodeState, RestartCondition, Role, Service, ServiceMode, Task, TaskState,
+    UpdatePolicy, UpdateState, UpdateStatus,
 };
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
@@ -161,18 +161,18 @@ pub(super) fn service(raw: &RawValue) -> Option<Service> {
     serde_json::from_str::<ServiceBody<'_>>(raw.get()).ok()?.service()
 }
 
-fn mode(spec: &Value) -> Mode {
+fn mode(spec: &Value) -> ServiceMode {
     let Some((word, inner)) = spec.get("Mode").and_then(Value::as_object).and_then(|mode| mode.iter().next()) else {
-        return Mode::Replicated(1);
+        return ServiceMode::Replicated(1);
     };
     match word.as_str() {
-        "Replicated" => Mode::Replicated(number(inner, "/Replicas").unwrap_or(1)),
-        "Global" => Mode::Global,
-        "ReplicatedJob" => Mode::ReplicatedJob(
+        "Replicated" => ServiceMode::Replicated(number(inner, "/Replicas").unwrap_or(1)),
+        "Global" => ServiceMode::Global,
+        "ReplicatedJob" => ServiceMode::ReplicatedJob(
             number(inner, "/TotalCompletions").or_else(|| number(inner, "/MaxConcurrent")).unwrap_or(1),
         ),
-        "GlobalJob" => Mode::GlobalJob,
-        other => Mode::Other(clean(other)),
+        "GlobalJob" => ServiceMode::GlobalJob,
+        other => ServiceMode::Other(clean(other)),
     }
 }
 

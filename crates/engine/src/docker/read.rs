@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
     use crate::docker::test_server::capture;
-    use pinnace_core::swarm::{FailureAction, Mode, NodeState, RestartCondition, TaskState, UpdateState};
+    use pinnace_core::swarm::{FailureAction, NodeState, RestartCondition, ServiceMode, TaskState, UpdateState};
 
     fn services(name: &str) -> Vec<Service> {
         each("x", capture(name).as_bytes(), model::service).unwrap()
@@ -182,7 +182,7 @@ mod tests {
     fn services_with_counts() {
         let services = services("70-services-pgedge-like.json");
         assert!(services.iter().all(|service| service.running == Some(1) && service.desired == Some(1)));
-        assert_eq!(services[0].mode, Mode::Replicated(1));
+        assert_eq!(services[0].mode, ServiceMode::Replicated(1));
         assert_eq!(services[0].restart, RestartCondition::Any);
         assert_eq!(services[0].stop_grace, Duration::from_secs(10));
         assert!(!services[0].constraints.is_empty());
@@ -222,7 +222,7 @@ mod tests {
         let services = each("x", body, model::service).unwrap();
         assert_eq!(services.len(), 1);
         assert_eq!((services[0].name.as_str(), services[0].label("k")), ("xy", Some("v")));
-        assert_eq!(services[0].mode, Mode::Other("Quantum".into()));
+        assert_eq!(services[0].mode, ServiceMode::Other("Quantum".into()));
         assert_eq!(services[0].update.as_ref().unwrap().state, UpdateState::Other("pondering".into()));
         let body = br#"[{"ID":"t","ServiceID":"s","Status":{"State":"dreaming","Err":null},"Slot":"x","Spec":null},
             {"ID":"u","Status":[],"NodeID":null,"DesiredState":9}]"#;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use pinnace_core::journal::sorted_hash;
 use pinnace_core::plan::SpecEdit;
-use pinnace_core::swarm::{EditableFields, Place, UntouchedHash};
+use pinnace_core::swarm::{EditableFields, SpecField, UntouchedHash};
 use pinnace_core::text::clean;
 
 const TEMPLATE: &str = "/TaskTemplate";
@@ -23,11 +23,11 @@ pub(super) fn places(spec: &Value) -> EditableFields {
     let image = spec.pointer(IMAGE).and_then(Value::as_str).unwrap_or_default().to_owned();
     let template = spec.get("TaskTemplate");
     if template.is_none_or(Value::is_null) {
-        let whole = Place { path: TEMPLATE.to_owned(), value: template.cloned(), alone: false };
+        let whole = SpecField { path: TEMPLATE.to_owned(), value: template.cloned(), alone: false };
         return EditableFields { image, platforms: whole.clone(), force: whole, update: None };
     }
     let member = |key: &str| template.and_then(|template| template.get(key));
-    let update = Place { path: UPDATE.to_owned(), value: spec.get("UpdateConfig").cloned(), alone: false };
+    let update = SpecField { path: UPDATE.to_owned(), value: spec.get("UpdateConfig").cloned(), alone: false };
     EditableFields {
         update: Some(update),
         ..places_of(image, member("Placement").cloned(), member("ForceUpdate").cloned())
@@ -44,11 +44,11 @@ pub(super) fn places_of(image: String, placement: Option<Value>, force: Option<V
     let platforms = match placement {
         Some(Value::Object(mut placement)) => {
             let value = placement.remove("Platforms");
-            Place { path: format!("{PLACEMENT}/Platforms"), value, alone: placement.is_empty() }
+            SpecField { path: format!("{PLACEMENT}/Platforms"), value, alone: placement.is_empty() }
         }
-        absent => Place { path: PLACEMENT.to_owned(), value: absent, alone: false },
+        absent => SpecField { path: PLACEMENT.to_owned(), value: absent, alone: false },
     };
-    let force = Place { path: FORCE.to_owned(), value: force, alone: false };
+    let force = SpecField { path: FORCE.to_owned(), value: force, alone: false };
     EditableFields { image, platforms, force, update: None }
 }
 
@@ -145,8 +145,8 @@ mod tests {
     use crate::docker::test_server::specs;
     use pinnace_core::journal::Direction;
 
-    fn place(path: &str, value: Option<Value>) -> Place {
-        Place { path: path.to_owned(), value, alone: path.ends_with("/Platforms") }
+    fn place(path: &str, value: Option<Value>) -> SpecField {
+        SpecField { path: path.to_owned(), value, alone: path.ends_with("/Platforms") }
     }
 
     #[test]
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(platforms(json!({})), place(PLACEMENT, None));
         assert_eq!(platforms(json!({"Placement": null})), place(PLACEMENT, Some(Value::Null)));
         let inner = format!("{PLACEMENT}/Platforms");
-        let alone = |value| Place { alone: true, ..place(&inner, value) };
+        let alone = |value| SpecField { alone: true, ..place(&inner, value) };
         assert_eq!(platforms(json!({"Placement": {}})), alone(None));
         assert_eq!(platforms(json!({"Placement": {"Platforms": null}})), alone(Some(Value::Null)));
         assert_eq!(platforms(json!({"Placement": {"Platforms": full}})), alone(Some(full)));
@@ -200,7 +200,7 @@ mod tests {
             let spec: Value = serde_json::from_str(&raw).unwrap();
             let places = places(&spec);
             let platforms = json!([{"Architecture": "riscv64", "OS": "linux"}]);
-            let whole = |place: &Place| match place.path.as_str() {
+            let whole = |place: &SpecField| match place.path.as_str() {
                 PLACEMENT => json!({ "Platforms": platforms }),
                 _ => platforms.clone(),
             };

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::error::DockerError;
-use crate::http::{Answer, Connector, Pool, deepest, find, pool};
+use crate::http::{Connector, HttpResponse, Pool, deepest, find, pool};
 use pinnace_core::text::clean;
 
 /// The time for which an idle connection is kept.
@@ -56,13 +56,13 @@ impl HttpClient {
         what: &str,
         request: Request<Full<Bytes>>,
         limit: CallLimits,
-    ) -> Result<Answer, DockerError> {
+    ) -> Result<HttpResponse, DockerError> {
         let address = self.address(&request);
         let whole = async {
             let answer = self.client.request(request).await.map_err(|error| failed(what, &address, &error))?;
             let (head, body) = answer.into_parts();
             let body = read_body(what, &address, body, limit.bytes).await?;
-            Ok(Answer { status: head.status, headers: head.headers, body })
+            Ok(HttpResponse { status: head.status, headers: head.headers, body })
         };
         timeout(limit.time, whole).await.unwrap_or_else(|_| Err(late(what, limit.time)))
     }

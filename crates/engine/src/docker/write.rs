@@ -148,7 +148,7 @@ impl Docker {
         auth: &PostCredentials,
     ) -> Result<UpdateReply, DockerError> {
         #[derive(Deserialize)]
-        struct Told {
+        struct UpdateBody {
             #[serde(rename = "Warnings", default)]
             warnings: Option<Vec<String>>,
         }
@@ -163,7 +163,7 @@ impl Docker {
             PostCredentials::Stored | PostCredentials::Previous => Vec::new(),
         };
         let answer = self.write(what, Method::POST, &path, Bytes::from(body), &headers).await?;
-        let told = serde_json::from_slice::<Told>(&answer).ok().and_then(|told| told.warnings);
+        let told = serde_json::from_slice::<UpdateBody>(&answer).ok().and_then(|told| told.warnings);
         Ok(UpdateReply { warnings: told.unwrap_or_default().iter().map(|warning| clean(warning)).collect() })
     }
 }

@@ -47,10 +47,10 @@ pub struct LeaseState {
     pub hangs_since: Option<Duration>,
 }
 
-type Edit = Box<dyn FnOnce(&mut SlotLabels) + Send>;
+type SlotEdit = Box<dyn FnOnce(&mut SlotLabels) + Send>;
 
 struct SlotWrite {
-    edit: Edit,
+    edit: SlotEdit,
     done: oneshot::Sender<Result<(), LeaseLost>>,
 }
 
@@ -123,7 +123,7 @@ impl KeeperTask {
             };
             let (edit, done) = match job {
                 Some(job) => (job.edit, Some(job.done)),
-                None => (Box::new(|_: &mut SlotLabels| ()) as Edit, None),
+                None => (Box::new(|_: &mut SlotLabels| ()) as SlotEdit, None),
             };
             let mut labels = self.slot.labels.clone();
             edit(&mut labels);

@@ -9,7 +9,7 @@ use super::summary::summary;
 use super::{ChangeControl, ExecuteOptions};
 use crate::cluster::Cluster;
 use pinnace_core::change::{Event, EventKind, ExecutionStep, Order, Progress, Question, next};
-use pinnace_core::journal::local_log::{Kind as DiskKind, LoggedEvent};
+use pinnace_core::journal::local_log::{LocalEventKind as DiskKind, LoggedEvent};
 use pinnace_core::journal::{ChangeState, Post, UnitState};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_core::text::clean;

@@ -11,7 +11,7 @@ use crate::docker::{DockerError, EditState};
 use crate::identity;
 use crate::journal::{ClaimResult, Liveness};
 use pinnace_core::change::{EventKind, Progress};
-use pinnace_core::journal::local_log::{Kind as DiskKind, LoggedEvent};
+use pinnace_core::journal::local_log::{LocalEventKind as DiskKind, LoggedEvent};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::text::clean;

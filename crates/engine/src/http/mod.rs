@@ -10,6 +10,6 @@ mod tls;
 pub use self::connector::Opener;
 pub(crate) use self::connector::{Connection, Connector};
 pub(crate) use self::error::{ConnectError, deepest, find};
-pub(crate) use self::pool::{Answer, Pool, pool};
+pub(crate) use self::pool::{HttpResponse, Pool, pool};
 pub use self::tls::install_crypto;
 pub(crate) use self::tls::{TlsSettings, client_config, system_roots};

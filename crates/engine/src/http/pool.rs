@@ -23,7 +23,7 @@ pub(crate) fn pool<C: Connect + Clone>(connector: C, idle: Duration) -> Pool<C> 
 
 /// A complete response, with whatever status.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     pub status: StatusCode,
     pub headers: HeaderMap,
     /// The complete body.

@@ -16,7 +16,7 @@ use pinnace_core::journal::{
     ExternalDeploy, LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Slot, SlotLabels, StoredConfig,
     VERSION, doomed, sightings, slot_name,
 };
-use pinnace_core::plan::{ChangeRecord, Kind};
+use pinnace_core::plan::{ChangeRecord, PlanKind};
 use pinnace_core::swarm::GroupKey;
 
 /// The largest size of a change's log, in bytes.
@@ -33,7 +33,7 @@ pub enum ClaimResult {
 
 /// The part that every version of a record has.
 #[derive(serde::Deserialize)]
-struct Version {
+struct RecordVersion {
     v: u32,
 }
 
@@ -100,9 +100,9 @@ impl Journal {
     pub async fn record(&self, change: &str) -> Result<Option<ChangeRecord>, DockerError> {
         let what = format!("the record of change {change}");
         let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
-        match (serde_json::from_slice(&config.data), serde_json::from_slice::<Version>(&config.data)) {
+        match (serde_json::from_slice(&config.data), serde_json::from_slice::<RecordVersion>(&config.data)) {
             (Ok(record), _) => Ok(Some(record)),
-            (Err(_), Ok(Version { v })) if v > VERSION => Ok(None),
+            (Err(_), Ok(RecordVersion { v })) if v > VERSION => Ok(None),
             (Err(error), _) => Err(DockerError::bad(&what, error)),
         }
     }
@@ -114,7 +114,7 @@ impl Journal {
         let data = serde_json::to_vec(record).map_err(|error| DockerError::bad(&what, error))?;
         let name = format!("{RECORD}{}", record.change);
         let mut labels: BTreeMap<String, String> = [("pinnace.record".to_owned(), "1".to_owned())].into();
-        if record.plan.kind == Kind::Seen {
+        if record.plan.kind == PlanKind::Seen {
             labels.insert(LABEL_SEEN.to_owned(), record.plan.group.hash());
         }
         match self.store.create(&name, &labels, &data).await {

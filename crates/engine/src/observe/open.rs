@@ -12,20 +12,20 @@ use pinnace_core::journal::{Slot, SlotInactivity};
 const LOOK: Duration = Duration::from_secs(3);
 
 /// The slots that have an owner, by their config's id.
-pub(super) struct Open {
+pub(super) struct OpenSlots {
     slots: BTreeMap<String, SlotInactivity>,
     next: Instant,
 }
 
 /// One read of a slot, with the times of request and answer, by a clock that includes suspension.
-pub(super) struct Read {
+pub(super) struct SlotRead {
     config: String,
     slot: Option<Slot>,
     asked: Duration,
     answered: Duration,
 }
 
-impl Open {
+impl OpenSlots {
     pub(super) fn new() -> Self {
         Self { slots: BTreeMap::new(), next: Instant::now() + LOOK }
     }
@@ -58,9 +58,9 @@ impl Open {
     }
 
     /// Records what was read; returns the slots, each with whether its owner shows no sign of life.
-    pub(super) fn heard(&mut self, reads: Vec<Read>) -> Vec<(Slot, bool)> {
+    pub(super) fn heard(&mut self, reads: Vec<SlotRead>) -> Vec<(Slot, bool)> {
         let mut seen = Vec::new();
-        for Read { config, slot, asked, answered } in reads {
+        for SlotRead { config, slot, asked, answered } in reads {
             let Some(still) = self.slots.get_mut(&config) else { continue };
             let Some(slot) = slot else {
                 still.failed();
@@ -75,13 +75,13 @@ impl Open {
 }
 
 /// Reads slots one after another.
-pub(super) async fn read_all(journal: Journal, configs: Vec<String>) -> Vec<Read> {
+pub(super) async fn read_all(journal: Journal, configs: Vec<String>) -> Vec<SlotRead> {
     let clock = journal.clock();
     let mut reads = Vec::new();
     for config in configs {
         let asked = clock.boottime();
         let slot = journal.slot(&config).await.ok().flatten().map(super::cleaned);
-        reads.push(Read { config, slot, asked, answered: clock.boottime() });
+        reads.push(SlotRead { config, slot, asked, answered: clock.boottime() });
     }
     reads
 }

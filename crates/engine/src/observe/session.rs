@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::notes::ObserverNotes;
-use super::open::{Open, Read, read_all};
+use super::open::{OpenSlots, SlotRead, read_all};
 use super::{Attention, SLICE, SessionEnd, cleaned, histories_of, left_running, slots};
 use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, Event, Events, Tasks};
@@ -38,12 +38,12 @@ enum CallResult {
     Histories(Vec<(String, Vec<Task>)>),
     Slots(Vec<Slot>),
     Slot(Box<Slot>),
-    Open(Vec<Read>),
+    Open(Vec<SlotRead>),
 }
 
 /// The kind of a call; at most one call of each kind is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum CallKind {
     Engine,
     Nodes,
     Services,
@@ -60,7 +60,7 @@ enum Kind {
 #[derive(Default)]
 struct PendingReads {
     /// The kinds of complete lists to read.
-    whole: BTreeSet<Kind>,
+    whole: BTreeSet<CallKind>,
     some: BTreeSet<String>,
     slot: BTreeSet<String>,
     on_nodes: BTreeSet<String>,
@@ -73,9 +73,9 @@ pub(super) struct Session<'a, F> {
     attention: &'a mut watch::Receiver<Attention>,
     out: &'a F,
     notes: ObserverNotes,
-    open: Open,
-    calls: FuturesUnordered<BoxFuture<'static, (Kind, Result<CallResult, DockerError>)>>,
-    flying: BTreeSet<Kind>,
+    open: OpenSlots,
+    calls: FuturesUnordered<BoxFuture<'static, (CallKind, Result<CallResult, DockerError>)>>,
+    flying: BTreeSet<CallKind>,
     due: PendingReads,
     /// The time at which the gathered events are handled.
     gather: Option<Instant>,
@@ -96,11 +96,11 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
             attention,
             out,
             notes: ObserverNotes::default(),
-            open: Open::new(),
+            open: OpenSlots::new(),
             calls: FuturesUnordered::new(),
             flying: BTreeSet::new(),
             due: PendingReads {
-                whole: [Kind::Engine, Kind::Nodes, Kind::Services, Kind::Slots].into(),
+                whole: [CallKind::Engine, CallKind::Nodes, CallKind::Services, CallKind::Slots].into(),
                 ..PendingReads::default()
             },
             gather: None,
@@ -149,7 +149,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
         let services_at = self.services_at + if at_keys { SERVICES } else { IDLE };
         let running_at = self.running_at + if at_keys { TASKS } else { IDLE };
         let next = services_at.min(running_at).min(self.gather.unwrap_or(running_at));
-        let open_at = self.open.due().filter(|_| !self.flying.contains(&Kind::Open));
+        let open_at = self.open.due().filter(|_| !self.flying.contains(&CallKind::Open));
         let next = open_at.map_or(next, |open| next.min(open));
         tokio::select! {
             event = events.next() => match event {
@@ -169,17 +169,17 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                 let now = Instant::now();
                 if now >= services_at {
                     self.services_at = now;
-                    self.due.whole.insert(Kind::Services);
+                    self.due.whole.insert(CallKind::Services);
                 }
                 if now >= running_at {
                     self.running_at = now;
-                    self.due.whole.insert(Kind::Running);
+                    self.due.whole.insert(CallKind::Running);
                     // A folder sends no events, so its slots are listed periodically.
-                    self.due.whole.extend(self.journal.is_local().then_some(Kind::Slots));
+                    self.due.whole.extend(self.journal.is_local().then_some(CallKind::Slots));
                 }
                 if open_at.is_some_and(|open| now >= open) {
                     let (journal, slots) = (self.journal.clone(), self.open.take());
-                    self.begin(Kind::Open, Box::pin(async move { Ok(CallResult::Open(read_all(journal, slots).await)) }));
+                    self.begin(CallKind::Open, Box::pin(async move { Ok(CallResult::Open(read_all(journal, slots).await)) }));
                 }
                 if self.gather.is_some_and(|gather| now >= gather) {
                     self.gather = None;
@@ -198,7 +198,13 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
             self.ask = attention.ask;
             let now = Instant::now();
             (self.services_at, self.running_at) = (now, now);
-            self.due.whole.extend([Kind::Engine, Kind::Nodes, Kind::Services, Kind::Running, Kind::Slots]);
+            self.due.whole.extend([
+                CallKind::Engine,
+                CallKind::Nodes,
+                CallKind::Services,
+                CallKind::Running,
+                CallKind::Slots,
+            ]);
         }
     }
 
@@ -212,10 +218,10 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                     gone.push(event.id);
                 }
                 ("service", _) => drop(self.due.some.insert(event.id)),
-                ("node", _) => drop(self.due.whole.insert(Kind::Nodes)),
+                ("node", _) => drop(self.due.whole.insert(CallKind::Nodes)),
                 ("config", "remove") if event.name.starts_with(SLOT) => {
                     self.due.slot.remove(&event.id);
-                    self.due.whole.insert(Kind::Slots);
+                    self.due.whole.insert(CallKind::Slots);
                 }
                 ("config", _) if event.name.starts_with(SLOT) => drop(self.due.slot.insert(event.id)),
                 _ => {}
@@ -230,57 +236,59 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
     /// Starts the calls that are due, one of each kind at a time.
     fn launch(&mut self) {
         let due = &mut self.due;
-        let mut starts: Vec<(Kind, BoxFuture<'static, Result<CallResult, DockerError>>)> = Vec::new();
+        let mut starts: Vec<(CallKind, BoxFuture<'static, Result<CallResult, DockerError>>)> = Vec::new();
         let mut start = |kind, call| starts.push((kind, call));
         let free = |kind| !self.flying.contains(&kind);
         let docker = || self.docker.clone();
         let (now, later) = std::mem::take(&mut due.whole).into_iter().partition(|kind| free(*kind));
         due.whole = later;
-        let now: BTreeSet<Kind> = now;
+        let now: BTreeSet<CallKind> = now;
         for kind in now {
             let call = match kind {
-                Kind::Engine => engine(docker()),
-                Kind::Nodes => nodes(docker()),
-                Kind::Services => services(docker()),
-                Kind::Slots => all_slots(self.journal.clone()),
+                CallKind::Engine => engine(docker()),
+                CallKind::Nodes => nodes(docker()),
+                CallKind::Services => services(docker()),
+                CallKind::Slots => all_slots(self.journal.clone()),
                 _ => running(docker(), self.notes.slice()),
             };
             start(kind, call);
         }
-        if free(Kind::Some) && !due.some.is_empty() {
-            start(Kind::Some, some(docker(), some_of(&mut due.some, SLICE)));
+        if free(CallKind::Some) && !due.some.is_empty() {
+            start(CallKind::Some, some(docker(), some_of(&mut due.some, SLICE)));
         }
-        if free(Kind::Slot)
+        if free(CallKind::Slot)
             && let Some(id) = due.slot.pop_first()
         {
-            start(Kind::Slot, one_slot(self.journal.clone(), id));
+            start(CallKind::Slot, one_slot(self.journal.clone(), id));
         }
-        if free(Kind::OnNode)
+        if free(CallKind::OnNode)
             && let Some(id) = due.on_nodes.pop_first()
         {
-            start(Kind::OnNode, on_node(docker(), id));
+            start(CallKind::OnNode, on_node(docker(), id));
         }
-        if free(Kind::Histories) && !due.histories.is_empty() {
-            start(Kind::Histories, histories(docker(), some_of(&mut due.histories, SLICE)));
+        if free(CallKind::Histories) && !due.histories.is_empty() {
+            start(CallKind::Histories, histories(docker(), some_of(&mut due.histories, SLICE)));
         }
         for (kind, call) in starts {
             self.begin(kind, call);
         }
     }
 
-    fn begin(&mut self, kind: Kind, call: BoxFuture<'static, Result<CallResult, DockerError>>) {
+    fn begin(&mut self, kind: CallKind, call: BoxFuture<'static, Result<CallResult, DockerError>>) {
         self.flying.insert(kind);
         self.calls.push(Box::pin(async move { (kind, call.await) }));
     }
 
     /// Handles the result of a call, and passes it on as observations.
-    fn hear(&mut self, (kind, news): (Kind, Result<CallResult, DockerError>)) -> Result<(), SessionEnd> {
+    fn hear(&mut self, (kind, news): (CallKind, Result<CallResult, DockerError>)) -> Result<(), SessionEnd> {
         self.flying.remove(&kind);
         let news = match news {
             Ok(news) => news,
             // An event reports an object that vanishes between two calls.
-            Err(fault) if fault.is_not_found() && !matches!(kind, Kind::Nodes | Kind::Services) => return Ok(()),
-            Err(fault) if matches!(kind, Kind::Engine | Kind::Slots | Kind::Slot) => {
+            Err(fault) if fault.is_not_found() && !matches!(kind, CallKind::Nodes | CallKind::Services) => {
+                return Ok(());
+            }
+            Err(fault) if matches!(kind, CallKind::Engine | CallKind::Slots | CallKind::Slot) => {
                 tracing::warn!(%fault, "not known for now");
                 return Ok(());
             }
@@ -348,28 +356,28 @@ fn seconds(date: &str) -> Option<i64> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().map(jiff::Timestamp::as_second)
 }
 
-type Asked = BoxFuture<'static, Result<CallResult, DockerError>>;
+type PendingCall = BoxFuture<'static, Result<CallResult, DockerError>>;
 
-fn engine(docker: Docker) -> Asked {
+fn engine(docker: Docker) -> PendingCall {
     Box::pin(async move { Ok(CallResult::Engine(docker.info().await?.engine)) })
 }
 
-fn nodes(docker: Docker) -> Asked {
+fn nodes(docker: Docker) -> PendingCall {
     Box::pin(async move { Ok(CallResult::Nodes(docker.nodes().await?)) })
 }
 
-fn services(docker: Docker) -> Asked {
+fn services(docker: Docker) -> PendingCall {
     Box::pin(async move { Ok(CallResult::Services(docker.services(None).await?)) })
 }
 
-fn some(docker: Docker, asked: Vec<String>) -> Asked {
+fn some(docker: Docker, asked: Vec<String>) -> PendingCall {
     Box::pin(async move {
         let found = docker.services(Some(&asked)).await?;
         Ok(CallResult::Some { asked, found })
     })
 }
 
-fn running(docker: Docker, of: Option<Vec<String>>) -> Asked {
+fn running(docker: Docker, of: Option<Vec<String>>) -> PendingCall {
     Box::pin(async move {
         let which = of.as_deref().map_or(Tasks::Running, Tasks::RunningOf);
         let tasks = docker.tasks(which).await?;
@@ -377,19 +385,19 @@ fn running(docker: Docker, of: Option<Vec<String>>) -> Asked {
     })
 }
 
-fn on_node(docker: Docker, node: String) -> Asked {
+fn on_node(docker: Docker, node: String) -> PendingCall {
     Box::pin(async move { Ok(CallResult::OnNode(docker.tasks(Tasks::On(&node)).await?)) })
 }
 
-fn histories(docker: Docker, ids: Vec<String>) -> Asked {
+fn histories(docker: Docker, ids: Vec<String>) -> PendingCall {
     Box::pin(async move { Ok(CallResult::Histories(histories_of(&docker, &ids).await?.into_iter().collect())) })
 }
 
-fn all_slots(journal: Journal) -> Asked {
+fn all_slots(journal: Journal) -> PendingCall {
     Box::pin(async move { Ok(CallResult::Slots(slots(&journal).await?)) })
 }
 
-fn one_slot(journal: Journal, id: String) -> Asked {
+fn one_slot(journal: Journal, id: String) -> PendingCall {
     Box::pin(async move {
         let read = journal.slot(&id).await?.map(cleaned);
         let slot = read.ok_or_else(|| DockerError::bad("reading a slot of the journal", "it is none"))?;

@@ -11,7 +11,7 @@ use oci_distribution::token_cache::RegistryToken;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::fault::status_line;
-use super::http::Answer;
+use super::http::HttpResponse;
 use crate::credentials::{Redacted, Secret};
 use pinnace_core::registry::LookupError;
 
@@ -165,7 +165,7 @@ fn form(pairs: &[(&str, Cow<'_, str>)]) -> String {
 /// Reads the token from the answer of a token server; `shown` is true if credentials were sent.
 ///
 /// A refusal is `Denied` if credentials were sent, else `NoCredentials`.
-pub(super) fn token_of(answer: &Answer, shown: bool) -> Result<HeaderValue, LookupError> {
+pub(super) fn token_of(answer: &HttpResponse, shown: bool) -> Result<HeaderValue, LookupError> {
     match answer.status {
         StatusCode::OK => {
             let token: RegistryToken = serde_json::from_slice(&answer.body)

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::auth::{self, Challenge};
 use super::config::{self, Configuration};
-use super::fault::{Fault, refusal};
-use super::http::{Answer, StreamedResponse};
+use super::fault::{RegistryError, refusal};
+use super::http::{HttpResponse, StreamedResponse};
 use super::manifest::{self, Manifest};
 use super::{Inner, lock};
 use crate::credentials::Secret;
@@ -165,7 +165,7 @@ impl Inner {
     }
 
     /// Sends one request to a repository, reads the whole answer, and records the rate limit that it reports.
-    async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<Answer, LookupError> {
+    async fn ask(&self, image: &ImageRef, method: Method, uri: Uri, accept: &str) -> Result<HttpResponse, LookupError> {
         let asks_anew = method == Method::HEAD;
         let answer = self.open(image, method, uri, accept).await?.whole(MOST).await?;
         let told = allowance(&answer.headers);
@@ -299,7 +299,7 @@ impl Inner {
             if let Some(grant) = grant.filter(|_| is_home) {
                 build = build.header(header::AUTHORIZATION, grant.clone());
             }
-            let request = build.body(Bytes::new()).map_err(|error| Fault::Request(error.to_string()))?;
+            let request = build.body(Bytes::new()).map_err(|error| RegistryError::Request(error.to_string()))?;
             let answer = self.http.open(&request).await?;
             let location = match answer.status.as_u16() {
                 301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION).cloned(),
@@ -352,7 +352,7 @@ fn allowance(headers: &HeaderMap) -> Option<RateLimit> {
     Some(RateLimit { limit, remaining, window })
 }
 
-fn digest_header(answer: &Answer) -> Option<Digest> {
+fn digest_header(answer: &HttpResponse) -> Option<Digest> {
     Digest::parse(answer.headers.get("docker-content-digest")?.to_str().ok()?)
 }
 

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use pinnace_core::image::{Digest, Platform};
-use pinnace_core::registry::{ImageConfig, Step};
+use pinnace_core::registry::{BuildStep, ImageConfig};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
@@ -89,8 +89,8 @@ fn pairs(value: &Value) -> std::collections::BTreeMap<String, String> {
     pairs.filter_map(|(key, value)| Some((short(key), short(value.as_str()?)))).collect()
 }
 
-fn step(value: &Value) -> Step {
-    Step {
+fn step(value: &Value) -> BuildStep {
+    BuildStep {
         created: value["created"].as_str().and_then(Time::parse),
         by: without_values(&text(&value["created_by"])),
         empty: value["empty_layer"].as_bool().unwrap_or(false),

@@ -150,7 +150,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
 
 /// The values from extra headers (GNU long name, PAX) that apply to the next entry.
 #[derive(Default)]
-struct Told {
+struct TarOverrides {
     path: Option<Vec<u8>>,
     size: Option<u64>,
 }
@@ -159,7 +159,7 @@ struct Told {
 /// one.
 fn archive(from: impl Read, tree: &mut FileTree) -> Result<(), String> {
     let mut archive = tar::Archive::new(from);
-    let mut told = Told::default();
+    let mut told = TarOverrides::default();
     for entry in archive.entries().map_err(|error| cause(&error))?.raw(true) {
         let mut entry = entry.map_err(|error| cause(&error))?;
         let kind = entry.header().entry_type();
@@ -204,7 +204,7 @@ fn header(entry: &mut impl Read) -> Result<Vec<u8>, String> {
     Ok(header)
 }
 
-impl Told {
+impl TarOverrides {
     /// Takes over the relevant records of a PAX header (POSIX, `pax`, "Extended Header").
     fn pax(&mut self, header: &[u8]) {
         for record in tar::PaxExtensions::new(header).flatten() {

@@ -68,7 +68,7 @@ fn tls_cause(error: &io::Error) -> String {
 
 /// An HTTP call without a complete answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum RegistryError {
     /// The connection could not be made.
     #[error(transparent)]
     Dial(#[from] DialError),
@@ -83,11 +83,11 @@ pub enum Fault {
     Request(String),
 }
 
-impl From<Fault> for LookupError {
-    fn from(fault: Fault) -> Self {
+impl From<RegistryError> for LookupError {
+    fn from(fault: RegistryError) -> Self {
         match fault {
-            Fault::Dial(_) | Fault::Broken(..) => Self::Unreachable(clean(&fault.to_string())),
-            Fault::TooLarge(..) | Fault::Request(_) => Self::Other(clean(&fault.to_string())),
+            RegistryError::Dial(_) | RegistryError::Broken(..) => Self::Unreachable(clean(&fault.to_string())),
+            RegistryError::TooLarge(..) | RegistryError::Request(_) => Self::Other(clean(&fault.to_string())),
         }
     }
 }

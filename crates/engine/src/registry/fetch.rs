@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::client::join;
-use super::fault::{DialError, Fault, status_line};
-use super::http::{Http, RegistryTransport};
+use super::fault::{DialError, RegistryError, status_line};
+use super::http::{RegistryHttp, RegistryTransport};
 use super::policy::Limits;
 
 /// The maximum number of redirects per download.
@@ -17,13 +17,13 @@ const HOPS: usize = 5;
 /// A client that downloads files. Clones share its connections.
 #[derive(Clone)]
 pub struct Fetch {
-    http: Http,
+    http: RegistryHttp,
 }
 
 impl Fetch {
     /// Creates a client over `dial`, with the connection limits of registries.
     pub fn new(dial: RegistryTransport) -> Self {
-        Self { http: Http::new(dial, Limits::default().connect) }
+        Self { http: RegistryHttp::new(dial, Limits::default().connect) }
     }
 
     /// Downloads the body of an `http` or `https` URL, of at most `most` bytes, within `limit` in total.
@@ -69,9 +69,9 @@ fn refused(status: StatusCode, body: &[u8]) -> String {
 }
 
 /// Describes a fault for a URL that a person typed: the hint about the engine's insecure registries does not apply.
-fn told(fault: Fault) -> String {
+fn told(fault: RegistryError) -> String {
     match fault {
-        Fault::Dial(DialError::Tls(host, why)) if why.starts_with("it speaks plain http") => {
+        RegistryError::Dial(DialError::Tls(host, why)) if why.starts_with("it speaks plain http") => {
             format!("no TLS with {host}: it speaks plain http; write http:// if that is meant")
         }
         other => other.to_string(),

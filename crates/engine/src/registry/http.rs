@@ -15,9 +15,9 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientError;
 use tokio::time::Instant;
 
-use super::fault::{DialError, Fault, root};
+use super::fault::{DialError, RegistryError, root};
 use super::tls::Trust;
-pub(super) use crate::http::Answer;
+pub(super) use crate::http::HttpResponse;
 use crate::http::{Connection, Opener, Pool, find, pool};
 
 /// The time for which a host that could not be reached is not tried again: two hundred references must not time out
@@ -50,7 +50,7 @@ pub(super) struct StreamedResponse {
 
 /// The HTTP client for registries. Clones share its connections.
 #[derive(Clone)]
-pub(super) struct Http {
+pub(super) struct RegistryHttp {
     client: Pool<Connector>,
     down: UnreachableHosts,
 }
@@ -65,7 +65,7 @@ impl UnreachableHosts {
     }
 }
 
-impl Http {
+impl RegistryHttp {
     /// Creates a client; `connect` limits name resolution and connecting together, and again the TLS handshake.
     pub fn new(dial: RegistryTransport, connect: Duration) -> Self {
         let down = UnreachableHosts::default();
@@ -79,7 +79,7 @@ impl Http {
     }
 
     /// Sends a request and reads the whole answer; more than `most` bytes is a fault. The caller limits the time.
-    pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<Answer, Fault> {
+    pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<HttpResponse, RegistryError> {
         self.open(request).await?.whole(most).await
     }
 
@@ -87,7 +87,7 @@ impl Http {
     ///
     /// If the other side was just closing a reused connection, the request is sent once more: none of our requests
     /// changes anything.
-    pub async fn open(&self, request: &Request<Bytes>) -> Result<StreamedResponse, Fault> {
+    pub async fn open(&self, request: &Request<Bytes>) -> Result<StreamedResponse, RegistryError> {
         match self.open_once(request).await {
             Err((_, true)) => self.open_once(request).await,
             other => other,
@@ -95,7 +95,7 @@ impl Http {
         .map_err(|(fault, _)| fault)
     }
 
-    async fn open_once(&self, request: &Request<Bytes>) -> Result<StreamedResponse, (Fault, bool)> {
+    async fn open_once(&self, request: &Request<Bytes>) -> Result<StreamedResponse, (RegistryError, bool)> {
         let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
         let request = request.clone().map(Full::new);
         let response = self.client.request(request).await.map_err(|error| broken(&host, &error))?;
@@ -111,9 +111,9 @@ impl StreamedResponse {
     }
 
     /// Returns the next bytes of the body; `None` at its end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| Fault::Broken(self.host.clone(), root(&error)))?;
+            let frame = frame.map_err(|error| RegistryError::Broken(self.host.clone(), root(&error)))?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
@@ -122,25 +122,25 @@ impl StreamedResponse {
     }
 
     /// Reads the whole answer; more than `most` bytes is a fault.
-    pub async fn whole(mut self, most: usize) -> Result<Answer, Fault> {
+    pub async fn whole(mut self, most: usize) -> Result<HttpResponse, RegistryError> {
         let mut whole = BytesMut::new();
         while let Some(data) = self.chunk().await? {
             if whole.len() + data.len() > most {
-                return Err(Fault::TooLarge(self.host, most));
+                return Err(RegistryError::TooLarge(self.host, most));
             }
             whole.extend_from_slice(&data);
         }
-        Ok(Answer { status: self.status, headers: self.headers, body: whole.freeze() })
+        Ok(HttpResponse { status: self.status, headers: self.headers, body: whole.freeze() })
     }
 }
 
 /// Returns the fault, and whether the same request may be sent again.
-fn broken(host: &str, error: &ClientError) -> (Fault, bool) {
+fn broken(host: &str, error: &ClientError) -> (RegistryError, bool) {
     if let Some(dial) = find::<DialError>(error) {
-        return (Fault::Dial(dial.clone()), false);
+        return (RegistryError::Dial(dial.clone()), false);
     }
     let again = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);
-    (Fault::Broken(host.to_owned(), root(error)), again)
+    (RegistryError::Broken(host.to_owned(), root(error)), again)
 }
 
 #[derive(Clone)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Inner;
 use super::manifest::{Image, Manifest};
 use pinnace_core::image::{Digest, ImageRef};
-use pinnace_core::registry::{Entry, ImageInfo, ImageLayer, LookupError};
+use pinnace_core::registry::{ImageInfo, ImageLayer, IndexEntry, LookupError};
 
 /// The maximum depth of nested indexes.
 const DEEP: usize = 3;
@@ -43,7 +43,7 @@ impl Inner {
     /// Follows an index down to the manifest of the image that is described, and fills in its values.
     async fn descend(&self, image: &ImageRef, top: Arc<Manifest>, about: &mut ImageInfo) -> Result<(), LookupError> {
         let mut manifest = top;
-        let mut chosen: Option<Entry> = None;
+        let mut chosen: Option<IndexEntry> = None;
         for _ in 0..=DEEP {
             match &*manifest {
                 Manifest::Image(single) => return self.fill(image, single, chosen, about).await,
@@ -72,7 +72,7 @@ impl Inner {
         &self,
         image: &ImageRef,
         single: &Image,
-        chosen: Option<Entry>,
+        chosen: Option<IndexEntry>,
         about: &mut ImageInfo,
     ) -> Result<(), LookupError> {
         about.annotations.extend(single.annotations.clone());

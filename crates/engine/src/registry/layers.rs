@@ -41,7 +41,7 @@ impl Default for ReadLimits {
 }
 
 /// The state passed on from layer to layer: the tree so far, and the bytes that may still be unpacked.
-struct Work {
+struct LayerProgress {
     tree: FileTree,
     left: u64,
 }
@@ -61,7 +61,7 @@ impl Inner {
             return Err(LookupError::Other(format!("its layers are {all}, and no more than {most} are read")));
         }
         let mut reading = ReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of };
-        let mut work = Work { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
+        let mut work = LayerProgress { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
         for layer in &about.layers {
             reading.layer += 1;
             progress(reading);
@@ -82,11 +82,11 @@ impl Inner {
         &self,
         image: &ImageRef,
         layer: &ImageLayer,
-        mut work: Work,
+        mut work: LayerProgress,
         bounds: &ReadLimits,
         reading: &mut ReadProgress,
         progress: &(impl Fn(ReadProgress) + Send + Sync),
-    ) -> Result<Work, LookupError> {
+    ) -> Result<LayerProgress, LookupError> {
         if !layer.media_type.contains("tar") || layer.media_type.contains("encrypted") {
             return Err(LookupError::Other(format!("it is of a kind that cannot be read: {}", layer.media_type)));
         }

@@ -9,7 +9,7 @@ use oci_distribution::manifest::{
 
 use super::config::short;
 use pinnace_core::image::{Digest, Platform};
-use pinnace_core::registry::{Entry, ImageLayer};
+use pinnace_core::registry::{ImageLayer, IndexEntry};
 use pinnace_core::text::clean;
 
 /// The annotation that marks an attestation's manifest in an index (docs.docker.com, "Image attestation storage").
@@ -40,7 +40,7 @@ pub(super) enum Manifest {
 pub(super) struct Index {
     pub media_type: String,
     /// The listed manifests, without those whose digest is of an unknown kind.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<IndexEntry>,
     pub annotations: BTreeMap<String, String>,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Image {
 
 impl Index {
     /// Returns the listed images, without attestations.
-    pub fn images(&self) -> impl Iterator<Item = &Entry> {
+    pub fn images(&self) -> impl Iterator<Item = &IndexEntry> {
         self.entries.iter().filter(|entry| entry.kind.is_empty())
     }
 
@@ -75,7 +75,7 @@ impl Index {
     }
 
     /// Returns the image to describe: the one for linux/amd64 if listed, else the first.
-    pub fn chosen(&self) -> Option<&Entry> {
+    pub fn chosen(&self) -> Option<&IndexEntry> {
         let usual = Platform::new("linux", "amd64");
         self.images().find(|entry| entry.platform.as_ref() == Some(&usual)).or_else(|| self.images().next())
     }
@@ -101,7 +101,7 @@ pub(super) fn read(body: &[u8]) -> Manifest {
     }
 }
 
-fn entry(listed: ImageIndexEntry) -> Option<Entry> {
+fn entry(listed: ImageIndexEntry) -> Option<IndexEntry> {
     let digest = Digest::parse(&listed.digest)?;
     let (platform, variant) = match listed.platform {
         Some(it) => {
@@ -121,7 +121,7 @@ fn entry(listed: ImageIndexEntry) -> Option<Entry> {
         _ if image || nested => String::new(),
         _ => short(&listed.media_type),
     };
-    Some(Entry { digest, platform: platform.filter(|_| !nothing), variant, kind })
+    Some(IndexEntry { digest, platform: platform.filter(|_| !nothing), variant, kind })
 }
 
 fn layer(listed: &OciDescriptor) -> Option<ImageLayer> {

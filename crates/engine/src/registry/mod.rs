@@ -52,15 +52,15 @@ pub struct Registry(Arc<Inner>);
 struct Inner {
     policy: Policy,
     credentials: Credentials,
-    http: http::Http,
+    http: http::RegistryHttp,
     /// The lookups in flight, by host, repository, and tag or digest.
     looks: SingleFlight<ImageFact>,
     abouts: SingleFlight<Arc<ImageInfo>>,
     lists: SingleFlight<Arc<Tags>>,
     /// The semaphores that limit concurrent requests, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
-    manifests: Known<Manifest>,
-    configs: Known<Configuration>,
+    manifests: DigestCache<Manifest>,
+    configs: DigestCache<Configuration>,
     /// The last rate limit that each host reported.
     allowances: Mutex<HashMap<String, RateLimit>>,
     /// The authorization headers in use, by host and repository.
@@ -70,16 +70,16 @@ struct Inner {
 }
 
 /// A cache of parsed objects by digest. They never change, so each is read once.
-struct Known<T>(Mutex<HashMap<Digest, CachedValue<T>>>);
+struct DigestCache<T>(Mutex<HashMap<Digest, CachedValue<T>>>);
 type CachedValue<T> = Arc<OnceCell<Arc<T>>>;
 
-impl<T> Default for Known<T> {
+impl<T> Default for DigestCache<T> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<T> Known<T> {
+impl<T> DigestCache<T> {
     fn cell(&self, digest: &Digest) -> CachedValue<T> {
         lock(&self.0).entry(digest.clone()).or_default().clone()
     }
@@ -94,7 +94,7 @@ impl Registry {
 
     /// Creates a client over `dial`.
     pub fn over(dial: RegistryTransport, policy: Policy, credentials: Credentials) -> Self {
-        let http = http::Http::new(dial, policy.limits.connect);
+        let http = http::RegistryHttp::new(dial, policy.limits.connect);
         Self(Arc::new(Inner {
             policy,
             credentials,
@@ -103,8 +103,8 @@ impl Registry {
             abouts: SingleFlight::default(),
             lists: SingleFlight::default(),
             turns: Mutex::default(),
-            manifests: Known::default(),
-            configs: Known::default(),
+            manifests: DigestCache::default(),
+            configs: DigestCache::default(),
             allowances: Mutex::default(),
             grants: Mutex::default(),
             refused: Mutex::default(),

@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// The engine's result for a host whose name does not resolve here.
 #[derive(Clone, Copy)]
-enum Engine {
+enum EngineReach {
     /// The engine could not reach the host either, at this time.
     Lost(Instant),
     /// The engine got an answer, so further requests do not block it.
@@ -31,7 +31,7 @@ enum Engine {
 /// Docker Engine 20.10). So the engine gets one name of this kind at a time, and each at most once a minute.
 #[derive(Default)]
 pub struct Resolver {
-    hosts: Mutex<HashMap<String, Engine>>,
+    hosts: Mutex<HashMap<String, EngineReach>>,
     alone: tokio::sync::Mutex<()>,
 }
 
@@ -81,27 +81,27 @@ impl Resolver {
         let _alone = self.alone.lock().await;
         // The task that held the lock may have found the result in the meantime.
         let known = self.hosts().get(&reference.host).copied();
-        if let Some(Engine::Lost(at)) = known
+        if let Some(EngineReach::Lost(at)) = known
             && at.elapsed() < AGAIN
         {
             return (Err(LookupError::Unreachable(cause)), FactSource::Registry);
         }
         // Recorded before the request, so that a cancelled request does not make the next caller ask at once.
-        self.hosts().insert(reference.host.clone(), Engine::Lost(Instant::now()));
+        self.hosts().insert(reference.host.clone(), EngineReach::Lost(Instant::now()));
         let answer = ask().await;
         let engine = match &answer {
-            Err(LookupError::Unreachable(_)) => Engine::Lost(Instant::now()),
-            _ => Engine::Reaches,
+            Err(LookupError::Unreachable(_)) => EngineReach::Lost(Instant::now()),
+            _ => EngineReach::Reaches,
         };
         self.hosts().insert(reference.host.clone(), engine);
         (answer, FactSource::Engine)
     }
 
     fn reaches(&self, host: &str) -> bool {
-        matches!(self.hosts().get(host), Some(Engine::Reaches))
+        matches!(self.hosts().get(host), Some(EngineReach::Reaches))
     }
 
-    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Engine>> {
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, EngineReach>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -17,14 +17,14 @@ use crate::http::{TlsSettings, client_config, system_roots};
 /// `<host[:port]>/*.crt` (docs.docker.com, "Verify repository client with certificates").
 pub const DOCKER_CERTS: &str = "/etc/docker/certs.d";
 
-type Made = Result<Arc<ClientConfig>, String>;
+type TlsResult = Result<Arc<ClientConfig>, String>;
 
 /// The TLS settings per registry, loaded on first use and cached.
 #[derive(Default)]
 pub struct Trust {
     certs: Option<PathBuf>,
     roots: OnceCell<Arc<RootCertStore>>,
-    hosts: Mutex<HashMap<String, Arc<OnceCell<Made>>>>,
+    hosts: Mutex<HashMap<String, Arc<OnceCell<TlsResult>>>>,
 }
 
 impl Trust {
@@ -34,7 +34,7 @@ impl Trust {
     }
 
     /// Returns the settings for one registry, `host[:port]`.
-    async fn of(&self, authority: &str) -> Made {
+    async fn of(&self, authority: &str) -> TlsResult {
         let cell = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
             hosts.entry(authority.to_owned()).or_default().clone()
@@ -52,7 +52,7 @@ impl Trust {
 }
 
 impl TlsSettings for Trust {
-    fn config<'a>(&'a self, authority: &'a str) -> BoxFuture<'a, Made> {
+    fn config<'a>(&'a self, authority: &'a str) -> BoxFuture<'a, TlsResult> {
         Box::pin(self.of(authority))
     }
 }
@@ -62,7 +62,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> Made {
+fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> TlsResult {
     let extra = folder.map(extra_roots).unwrap_or_default();
     let roots = if extra.is_empty() {
         roots.clone()

@@ -44,10 +44,10 @@ pub struct Versions(Arc<Inner>);
 struct Inner {
     /// The registry and path for images without a registry, such as `ghcr.io/pgedge`.
     host: String,
-    source: Source,
+    source: VersionSource,
 }
 
-enum Source {
+enum VersionSource {
     BuiltIn,
     File(PathBuf),
     Url(Box<ManifestUrl>),
@@ -58,7 +58,7 @@ struct ManifestUrl {
     url: String,
     keep: CacheFolder,
     fetch: Fetch,
-    known: Mutex<Known>,
+    known: Mutex<FetchState>,
     forgotten: AtomicBool,
 }
 
@@ -72,7 +72,7 @@ pub struct CacheFolder {
 }
 
 #[derive(Default)]
-struct Known {
+struct FetchState {
     answer: Option<Result<VersionManifest, String>>,
     asked: Option<Instant>,
 }
@@ -86,12 +86,12 @@ impl Default for Versions {
 impl Versions {
     /// Makes a source with the compiled-in list.
     pub fn built_in(host: &str) -> Self {
-        Self::of(Source::BuiltIn, host)
+        Self::of(VersionSource::BuiltIn, host)
     }
 
     /// Makes a source with a file, which is read at each request and has no fallback.
     pub fn file(path: impl Into<PathBuf>, host: &str) -> Self {
-        Self::of(Source::File(path.into()), host)
+        Self::of(VersionSource::File(path.into()), host)
     }
 
     /// Makes a source with an `http` or `https` URL, which is requested once an hour and after
@@ -104,10 +104,10 @@ impl Versions {
             known: Mutex::default(),
             forgotten: AtomicBool::new(false),
         };
-        Self::of(Source::Url(Box::new(address)), host)
+        Self::of(VersionSource::Url(Box::new(address)), host)
     }
 
-    fn of(source: Source, host: &str) -> Self {
+    fn of(source: VersionSource, host: &str) -> Self {
         Self(Arc::new(Inner { host: host.to_owned(), source }))
     }
 
@@ -117,19 +117,19 @@ impl Versions {
     /// Returns which file or URL gave no manifest and why, in the control plane's words if it has some.
     pub async fn get(&self) -> Result<VersionManifest, String> {
         match &self.0.source {
-            Source::BuiltIn => Ok(built_in::list(&self.0.host)),
-            Source::File(path) => {
+            VersionSource::BuiltIn => Ok(built_in::list(&self.0.host)),
+            VersionSource::File(path) => {
                 let (path, host) = (path.clone(), self.0.host.clone());
                 off_thread(move || read_file(&path, &host)).await
             }
-            Source::Url(address) => address.get(&self.0.host).await,
+            VersionSource::Url(address) => address.get(&self.0.host).await,
         }
     }
 
     /// Lets the next [`Versions::get`] request the URL again. The known manifest stays until then, and after it
     /// if the request fails.
     pub fn forget(&self) {
-        if let Source::Url(address) = &self.0.source {
+        if let VersionSource::Url(address) = &self.0.source {
             address.forgotten.store(true, Ordering::Relaxed);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use serde_json::{Value, json};
 
-use super::{EngineCall, Told, told};
+use super::{EngineCall, HandlerResult, told};
 use crate::Sim;
 use crate::faults::Misbehaviour;
 use crate::http::Body;
@@ -110,7 +110,7 @@ fn told_of(manifest: &Manifest) -> String {
     )
 }
 
-pub(super) fn login(world: &World, call: &EngineCall) -> Told {
+pub(super) fn login(world: &World, call: &EngineCall) -> HandlerResult {
     let given: Value = call.json()?;
     let text = |key: &str| given.get(key).and_then(Value::as_str).unwrap_or_default();
     let server = text("serveraddress");

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
-use super::{EngineCall, Told, array};
+use super::{EngineCall, HandlerResult, array};
 use crate::Sim;
-use crate::faults::{Faults, Part};
+use crate::faults::{Faults, SwarmMembership};
 use crate::http::{Body, full_body, respond};
 use crate::world::model::{Network, Node, NodeState, State};
 use crate::world::time::rfc3339;
@@ -36,9 +36,9 @@ pub(super) fn ping(sim: &Arc<Sim>, call: &EngineCall) -> Response<Body> {
     headers.insert("pragma", http::HeaderValue::from_static("no-cache"));
     if minor >= 44 {
         let word = match part {
-            Some(Part::Inactive) => "inactive",
-            Some(Part::Locked) => "locked",
-            Some(Part::Worker) => "active/worker",
+            Some(SwarmMembership::Inactive) => "inactive",
+            Some(SwarmMembership::Locked) => "locked",
+            Some(SwarmMembership::Worker) => "active/worker",
             None if worker => "active/worker",
             None => "active/manager",
         };
@@ -98,9 +98,9 @@ fn part(world: &World, faults: &Faults, node: Option<&Node>) -> Value {
             "RemoteManagers": null })
     };
     match faults.part {
-        Some(Part::Inactive) => state("inactive", ""),
-        Some(Part::Locked) => state("locked", LOCKED),
-        _ if worker || faults.part == Some(Part::Worker) => {
+        Some(SwarmMembership::Inactive) => state("inactive", ""),
+        Some(SwarmMembership::Locked) => state("locked", LOCKED),
+        _ if worker || faults.part == Some(SwarmMembership::Worker) => {
             json!({ "NodeID": id, "NodeAddr": address, "LocalNodeState": "active", "ControlAvailable": false,
                 "Error": "", "RemoteManagers": managers })
         }
@@ -164,7 +164,7 @@ pub(super) fn networks(world: &World) -> String {
     array(world.networks().map(|network| network_value(network).to_string()))
 }
 
-pub(super) fn network(world: &World, name: &str) -> Told {
+pub(super) fn network(world: &World, name: &str) -> HandlerResult {
     let found = world.networks().find(|network| network.name == name || network.id.as_ref() == name);
     let missing = || Refusal::new(404, format!("network {name} not found"));
     Ok((200, network_value(found.ok_or_else(missing)?).to_string()))

@@ -17,7 +17,7 @@ use crate::world::{Line, Refusal, World};
 
 /// The query parameters of a log request.
 #[derive(Clone, Copy)]
-struct Wish {
+struct LogsQuery {
     /// The wanted streams: standard output, standard error.
     streams: [bool; 2],
     timestamps: bool,
@@ -33,7 +33,7 @@ fn frame(stream: u8, text: &str) -> Bytes {
     Bytes::from(bytes)
 }
 
-fn written(wish: Wish, task: &Task, line: &Line) -> Bytes {
+fn written(wish: LogsQuery, task: &Task, line: &Line) -> Bytes {
     let mut text = String::new();
     if wish.timestamps {
         text.push_str(&rfc3339(line.at));
@@ -53,7 +53,13 @@ fn written(wish: Wish, task: &Task, line: &Line) -> Bytes {
 }
 
 /// Returns the frames that are not sent yet. `known` has the time of the last line sent, by task.
-fn fresh(world: &World, wish: Wish, service: &str, task: Option<&str>, known: &mut BTreeMap<Id, u64>) -> Vec<Bytes> {
+fn fresh(
+    world: &World,
+    wish: LogsQuery,
+    service: &str,
+    task: Option<&str>,
+    known: &mut BTreeMap<Id, u64>,
+) -> Vec<Bytes> {
     let mut frames = Vec::new();
     let tasks: Vec<&Task> = match task {
         Some(id) => world.find_task(id).into_iter().collect(),
@@ -94,7 +100,7 @@ fn fresh(world: &World, wish: Wish, service: &str, task: Option<&str>, known: &m
 
 pub(super) fn logs(sim: &Arc<Sim>, call: &EngineCall, what: &str) -> Response<Body> {
     let asked = &call.asked;
-    let wish = Wish {
+    let wish = LogsQuery {
         streams: [asked.flag("stdout"), asked.flag("stderr")],
         timestamps: asked.flag("timestamps"),
         details: asked.flag("details"),

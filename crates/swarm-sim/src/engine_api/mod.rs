@@ -18,16 +18,16 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 
 use super::Sim;
-use super::faults::{Part, PlannedFault, plan_fault};
-use super::http::{Answer, Asked, Body, full_body, respond, stream};
+use super::faults::{PlannedFault, SwarmMembership, plan_fault};
+use super::http::{Body, HttpRequest, ResponseResult, full_body, respond, stream};
 use super::world::{DelayedWrite, Refusal, Store, World};
 
 /// A handler's result: an HTTP status and a JSON body, or a refusal.
-type Told = Result<(u16, String), Refusal>;
+type HandlerResult = Result<(u16, String), Refusal>;
 
 /// A request with its API version (the minor number) and the node that receives it.
 struct EngineCall {
-    asked: Asked,
+    asked: HttpRequest,
     minor: u32,
     node: Option<String>,
 }
@@ -74,7 +74,7 @@ fn go_error(body: &[u8], error: &serde_json::Error) -> String {
 }
 
 /// Answers a request as the engine of the given node, or of the leader.
-pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: Asked) -> Answer {
+pub async fn answer_as_engine(sim: Arc<Sim>, node: Option<&str>, mut asked: HttpRequest) -> ResponseResult {
     if asked.path == "/sim/fault" {
         return Ok(control(&sim, &asked));
     }
@@ -142,7 +142,7 @@ fn error(refusal: &Refusal) -> Response<Body> {
     respond(refusal.status, "application/json", full_body(format!("{body}\n")))
 }
 
-fn told(told: Told) -> Response<Body> {
+fn told(told: HandlerResult) -> Response<Body> {
     match told {
         Ok((status, body)) if body.is_empty() => {
             let mut response = Response::new(full_body(Bytes::new()));
@@ -158,7 +158,7 @@ fn told(told: Told) -> Response<Body> {
 }
 
 /// Schedules or applies a fault: `POST /sim/fault`.
-fn control(sim: &Sim, asked: &Asked) -> Response<Body> {
+fn control(sim: &Sim, asked: &HttpRequest) -> Response<Body> {
     let planned = match serde_json::from_slice::<PlannedFault>(&asked.body) {
         Ok(planned) => planned,
         Err(why) => return error(&Refusal::new(400, why.to_string())),
@@ -216,12 +216,12 @@ fn manager(sim: &Sim, call: &EngineCall) -> Result<(), Refusal> {
         (faults.part, faults.quorum_lost, node.is_some_and(|node| node.role == "worker"))
     });
     let text = match part {
-        Some(Part::Inactive) => {
+        Some(SwarmMembership::Inactive) => {
             "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to \
              swarm and try again."
         }
-        Some(Part::Locked) => info::LOCKED,
-        Some(Part::Worker) => WORKER,
+        Some(SwarmMembership::Locked) => info::LOCKED,
+        Some(SwarmMembership::Worker) => WORKER,
         None if worker => WORKER,
         None if lost => return Err(Refusal::rpc("Unknown", info::NO_LEADER)),
         None => return Ok(()),
@@ -257,7 +257,7 @@ async fn hang(sim: &Sim, call: &EngineCall, parts: &[&str]) -> Result<(), Refusa
     Err(Refusal::rpc("DeadlineExceeded", "context deadline exceeded"))
 }
 
-fn read(world: &mut World, call: &EngineCall, parts: &[&str]) -> Told {
+fn read(world: &mut World, call: &EngineCall, parts: &[&str]) -> HandlerResult {
     match parts {
         ["swarm"] => Ok((200, info::swarm(world))),
         ["nodes"] => nodes::list(world, call),
@@ -274,7 +274,7 @@ fn read(world: &mut World, call: &EngineCall, parts: &[&str]) -> Told {
     }
 }
 
-fn write(world: &mut World, call: &EngineCall, parts: &[&str]) -> Told {
+fn write(world: &mut World, call: &EngineCall, parts: &[&str]) -> HandlerResult {
     let store = if parts.first() == Some(&"secrets") { Store::Secrets } else { Store::Configs };
     match (call.asked.method.as_str(), parts) {
         ("POST", ["services", "create"]) => services::create(world, call),

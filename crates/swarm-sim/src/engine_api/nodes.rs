@@ -1,7 +1,7 @@
 //! The endpoint `/nodes`.
 
 use super::filters::Filters;
-use super::{EngineCall, Told, array};
+use super::{EngineCall, HandlerResult, array};
 use crate::world::model::Node;
 use crate::world::render::node;
 use crate::world::{Refusal, World};
@@ -17,7 +17,7 @@ pub(super) fn find<'a>(world: &'a World, call: &EngineCall, name: &str) -> Resul
     }
 }
 
-pub(super) fn list(world: &World, call: &EngineCall) -> Told {
+pub(super) fn list(world: &World, call: &EngineCall) -> HandlerResult {
     let filters = Filters::read(call, KNOWN, world.engine.minor)?;
     let found = world.nodes().filter(|node| {
         let label = |key: &str| node.labels.get(key).map(String::as_str);
@@ -31,11 +31,11 @@ pub(super) fn list(world: &World, call: &EngineCall) -> Told {
     Ok((200, array(found.map(node))))
 }
 
-pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> Told {
+pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> HandlerResult {
     Ok((200, node(find(world, call, name)?)))
 }
 
-pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> Told {
+pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> HandlerResult {
     let spec = call.json()?;
     let version = call.version("node")?;
     world.update_node(name, version, &spec).map(|()| (200, String::new()))

@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use super::filters::Filters;
-use super::{EngineCall, Told, array};
-use crate::world::render::View;
-use crate::world::{Change, Mode, Refusal, RegistryAuthFrom, World};
+use super::{EngineCall, HandlerResult, array};
+use crate::world::render::RenderedView;
+use crate::world::{Mode, Refusal, RegistryAuthFrom, ServiceUpdate, World};
 
-pub(super) fn list(world: &World, call: &EngineCall) -> Told {
+pub(super) fn list(world: &World, call: &EngineCall) -> HandlerResult {
     let filters = Filters::read(call, &["id", "label", "mode", "name", "runtime"], world.engine.minor)?;
-    let view = View { minor: call.minor, status: call.asked.flag("status"), defaults: false };
+    let view = RenderedView { minor: call.minor, status: call.asked.flag("status"), defaults: false };
     let found = world.services().filter(|service| {
         let mode = match service.spec.mode {
             Mode::Replicated(_) => "replicated",
@@ -26,9 +26,9 @@ pub(super) fn list(world: &World, call: &EngineCall) -> Told {
     Ok((200, array(found.map(|service| world.service_json(service, view)))))
 }
 
-pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> Told {
+pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> HandlerResult {
     let service = world.find_service(name)?;
-    let view = View { minor: call.minor, status: false, defaults: call.asked.flag("insertDefaults") };
+    let view = RenderedView { minor: call.minor, status: false, defaults: call.asked.flag("insertDefaults") };
     Ok((200, world.service_json(service, view)))
 }
 
@@ -45,7 +45,7 @@ fn auth(call: &EngineCall) -> Option<String> {
     call.asked.header("x-registry-auth").map(str::to_owned)
 }
 
-pub(super) fn create(world: &mut World, call: &EngineCall) -> Told {
+pub(super) fn create(world: &mut World, call: &EngineCall) -> HandlerResult {
     let mut spec = spec(call)?;
     let warning = pin_for_old_clients(world, call, &mut spec);
     let id = world.create_service(&spec, auth(call))?;
@@ -58,7 +58,7 @@ pub(super) fn create(world: &mut World, call: &EngineCall) -> Told {
     ))
 }
 
-pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> Told {
+pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> HandlerResult {
     // Go decodes the body before it checks anything else.
     let decoded = call.json()?;
     drop(decoded);
@@ -77,7 +77,7 @@ pub(super) fn update(world: &mut World, call: &EngineCall, name: &str) -> Told {
         other => return Err(Refusal::new(500, format!("unrecognized rollback option {other}"))),
     };
     let warning = pin_for_old_clients(world, call, &mut spec);
-    world.update_service(name, Change { version, spec, auth: auth(call), auth_from, rollback })?;
+    world.update_service(name, ServiceUpdate { version, spec, auth: auth(call), auth_from, rollback })?;
     Ok((
         200,
         match warning {

@@ -1,13 +1,13 @@
 //! The endpoint `/tasks`.
 
 use super::filters::Filters;
-use super::{EngineCall, Told, array};
+use super::{EngineCall, HandlerResult, array};
 use crate::world::model::{Id, State, Task};
 use crate::world::{Refusal, World};
 
 const KNOWN: &[&str] = &["_up-to-date", "desired-state", "id", "label", "name", "node", "runtime", "service"];
 
-pub(super) fn list(world: &World, call: &EngineCall) -> Told {
+pub(super) fn list(world: &World, call: &EngineCall) -> HandlerResult {
     let filters = Filters::read(call, KNOWN, world.engine.minor)?;
     let mut services: Vec<Id> = Vec::new();
     for name in filters.of("service") {
@@ -45,6 +45,6 @@ pub(super) fn list(world: &World, call: &EngineCall) -> Told {
     Ok((200, array(found.into_iter().map(json))))
 }
 
-pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> Told {
+pub(super) fn one(world: &World, call: &EngineCall, name: &str) -> HandlerResult {
     Ok((200, world.task_json(world.find_task(name)?, call.minor)))
 }

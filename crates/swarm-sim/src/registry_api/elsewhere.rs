@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Response};
 
-use super::super::http::{Asked, Body, full_body, respond};
+use super::super::http::{Body, HttpRequest, full_body, respond};
 use super::super::world::World;
 use super::super::world::images::digest as digest_of;
 use super::manifests::body_of;
@@ -14,7 +14,7 @@ pub(super) const SIGNED: &str = "1";
 
 /// Serves a blob from the host that a registry redirects to. The URL's signature authorizes; a request that also has
 /// registry credentials is refused, as object stores do.
-pub(super) fn blob(world: &World, host: &str, asked: &Asked) -> Response<Body> {
+pub(super) fn blob(world: &World, host: &str, asked: &HttpRequest) -> Response<Body> {
     if asked.header("authorization").is_some() {
         return error(400, "InvalidArgument", "Only one auth mechanism allowed");
     }
@@ -31,7 +31,7 @@ pub(super) fn blob(world: &World, host: &str, asked: &Asked) -> Response<Body> {
 }
 
 /// Serves a plain file with an `ETag` for conditional requests.
-pub(super) fn file(world: &World, host: &str, asked: &Asked) -> Response<Body> {
+pub(super) fn file(world: &World, host: &str, asked: &HttpRequest) -> Response<Body> {
     let Some(document) = world.documents.get(&(host.to_owned(), asked.path.clone())) else {
         return respond(404, "text/plain", full_body("404 page not found\n"));
     };

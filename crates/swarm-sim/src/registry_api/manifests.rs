@@ -4,15 +4,15 @@ use bytes::Bytes;
 use http::{Method, Response};
 use serde_json::{Value, json};
 
-use super::super::http::{Asked, Body, full_body, respond};
+use super::super::http::{Body, HttpRequest, full_body, respond};
 use super::super::world::images::{
-    Allowance, DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Registry, digest as digest_of,
+    DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, RateLimit, Registry, digest as digest_of,
 };
 use super::super::world::model::Nanos;
 use super::{error, header};
 
 /// Returns true if the `Accept` header lists the media type. Without the header, a registry falls back to schema 1.
-fn accepts(asked: &Asked, media_type: &str) -> bool {
+fn accepts(asked: &HttpRequest, media_type: &str) -> bool {
     let all = asked.headers.get_all("accept");
     all.iter()
         .filter_map(|value| value.to_str().ok())
@@ -21,7 +21,13 @@ fn accepts(asked: &Asked, media_type: &str) -> bool {
 }
 
 /// Serves a manifest, subject to the rate limit.
-pub(super) fn manifest(registry: &mut Registry, name: &str, at: &str, asked: &Asked, now: Nanos) -> Response<Body> {
+pub(super) fn manifest(
+    registry: &mut Registry,
+    name: &str,
+    at: &str,
+    asked: &HttpRequest,
+    now: Nanos,
+) -> Response<Body> {
     let spent = asked.method == Method::GET && registry.allowance.as_mut().is_some_and(|left| !left.take(now));
     let mut response = if spent {
         error(
@@ -32,14 +38,14 @@ pub(super) fn manifest(registry: &mut Registry, name: &str, at: &str, asked: &As
     } else {
         found(registry, name, at, asked)
     };
-    if let Some((limit, left)) = registry.allowance.as_ref().map(|allowance| Allowance::told(allowance, now)) {
+    if let Some((limit, left)) = registry.allowance.as_ref().map(|allowance| RateLimit::told(allowance, now)) {
         header(&mut response, "ratelimit-limit", &limit);
         header(&mut response, "ratelimit-remaining", &left);
     }
     response
 }
 
-fn found(registry: &Registry, name: &str, at: &str, asked: &Asked) -> Response<Body> {
+fn found(registry: &Registry, name: &str, at: &str, asked: &HttpRequest) -> Response<Body> {
     let unknown = || error(404, "MANIFEST_UNKNOWN", "manifest unknown");
     let Some(repository) = registry.repositories.get(name) else {
         return unknown();
@@ -69,7 +75,7 @@ fn found(registry: &Registry, name: &str, at: &str, asked: &Asked) -> Response<B
     told(found, asked)
 }
 
-fn told(found: &Manifest, asked: &Asked) -> Response<Body> {
+fn told(found: &Manifest, asked: &HttpRequest) -> Response<Body> {
     let mut response = body_of(&found.body.clone().into(), found.media_type, asked);
     header(&mut response, "docker-content-digest", &found.digest);
     header(&mut response, "etag", &format!("\"{}\"", found.digest));
@@ -86,7 +92,7 @@ fn old(found: &Manifest) -> Response<Body> {
 }
 
 /// Returns a response with the bytes; for HEAD with the headers only.
-pub(super) fn body_of(bytes: &Bytes, kind: &str, asked: &Asked) -> Response<Body> {
+pub(super) fn body_of(bytes: &Bytes, kind: &str, asked: &HttpRequest) -> Response<Body> {
     let head = asked.method == Method::HEAD;
     let mut response = respond(200, kind, full_body(if head { Bytes::new() } else { bytes.clone() }));
     header(&mut response, "content-length", &bytes.len().to_string());
@@ -94,7 +100,7 @@ pub(super) fn body_of(bytes: &Bytes, kind: &str, asked: &Asked) -> Response<Body
 }
 
 /// Lists the manifests that refer to an image (OCI distribution-spec, "Listing Referrers").
-pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Response<Body> {
+pub(super) fn referrers(registry: &Registry, name: &str, digest: &str, asked: &HttpRequest) -> Response<Body> {
     let Some(repository) = registry.repositories.get(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
     };

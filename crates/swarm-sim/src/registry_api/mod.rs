@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::Sim;
 use super::faults::Misbehaviour;
-use super::http::{Answer, Asked, Body, full_body, respond, stream};
+use super::http::{Body, HttpRequest, ResponseResult, full_body, respond, stream};
 use super::world::World;
 use super::world::images::Registry;
 use super::world::model::Nanos;
@@ -26,7 +26,7 @@ use super::world::model::Nanos;
 const PAGE: usize = 100;
 
 /// A server of registry content.
-enum Place {
+enum ServedHost {
     /// The registry of this name.
     Registry(String),
     /// A host that stores the blobs of another registry.
@@ -35,7 +35,7 @@ enum Place {
     Files(String),
 }
 
-impl Place {
+impl ServedHost {
     /// Returns the server for a host and path; `None` if the host is unknown.
     fn of(world: &World, host: &str, path: &str) -> Option<Self> {
         let host = canonical(host);
@@ -59,7 +59,7 @@ impl Place {
         }
     }
 
-    fn serve(&self, world: &mut World, host: &str, asked: &Asked) -> Response<Body> {
+    fn serve(&self, world: &mut World, host: &str, asked: &HttpRequest) -> Response<Body> {
         match self {
             Self::Registry(name) => serve(world, name, host, asked),
             Self::Blobs(at) => elsewhere::blob(world, at, asked),
@@ -82,7 +82,7 @@ pub fn reach(sim: &Sim, name: &str) -> io::Result<()> {
         let name = canonical(name);
         let is_down = matches!(faults.registries.get(name), Some((Misbehaviour::Down, _)));
         let is_nameless = world.unreachable.get(name).is_some_and(|why| why.contains("lookup"));
-        (is_down, is_nameless, Place::of(world, name, "").is_some())
+        (is_down, is_nameless, ServedHost::of(world, name, "").is_some())
     });
     let is_address = name.chars().all(|c| c.is_ascii_digit() || ".:[]".contains(c));
     if is_nameless || (!is_known && !is_address) {
@@ -95,14 +95,14 @@ pub fn reach(sim: &Sim, name: &str) -> io::Result<()> {
 }
 
 /// Answers as the registry of the given name, or as the host that the request is addressed to.
-pub async fn answer(sim: Arc<Sim>, name: Option<&str>, asked: Asked) -> Answer {
+pub async fn answer(sim: Arc<Sim>, name: Option<&str>, asked: HttpRequest) -> ResponseResult {
     let host = asked.header("host").unwrap_or_default().to_owned();
     let place = sim.with(|world| {
-        let named = name.and_then(|name| Place::of(world, name, &asked.path));
-        let addressed = || Place::of(world, &host, &asked.path);
+        let named = name.and_then(|name| ServedHost::of(world, name, &asked.path));
+        let addressed = || ServedHost::of(world, &host, &asked.path);
         // A single registry answers at any address.
         let only = || world.registries.keys().next().filter(|_| world.registries.len() == 1).cloned();
-        named.or_else(addressed).or_else(|| only().map(Place::Registry))
+        named.or_else(addressed).or_else(|| only().map(ServedHost::Registry))
     });
     let Some(place) = place else { return Ok(error(404, "NAME_UNKNOWN", "no such registry")) };
     match sim.with_faults(|_, faults| faults.registries.get(place.host()).copied()) {
@@ -148,14 +148,14 @@ fn header(response: &mut Response<Body>, name: &'static str, value: &str) {
     }
 }
 
-fn basic(asked: &Asked) -> Option<(String, String)> {
+fn basic(asked: &HttpRequest) -> Option<(String, String)> {
     let text = asked.header("authorization")?.strip_prefix("Basic ")?;
     let text = String::from_utf8(STANDARD.decode(text).ok()?).ok()?;
     text.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
 
 /// Checks the credentials; returns the 401 response with its challenge if they are missing or wrong.
-fn refused(registry: &Registry, host: &str, asked: &Asked, now: Nanos) -> Option<Response<Body>> {
+fn refused(registry: &Registry, host: &str, asked: &HttpRequest, now: Nanos) -> Option<Response<Body>> {
     let login = registry.login.as_ref()?;
     let how = if registry.tokens {
         let wanted = repository(&asked.parts).map(|(name, ..)| name);
@@ -187,7 +187,7 @@ fn repository(parts: &[String]) -> Option<(String, &str, &str)> {
     (known && !name.is_empty()).then(|| (name.join("/"), kind.as_str(), last.as_str()))
 }
 
-fn serve(world: &mut World, name: &str, host: &str, asked: &Asked) -> Response<Body> {
+fn serve(world: &mut World, name: &str, host: &str, asked: &HttpRequest) -> Response<Body> {
     let now = world.now();
     let Some(registry) = world.registries.get_mut(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
@@ -213,7 +213,7 @@ fn serve(world: &mut World, name: &str, host: &str, asked: &Asked) -> Response<B
     response
 }
 
-fn tags(registry: &Registry, name: &str, asked: &Asked) -> Response<Body> {
+fn tags(registry: &Registry, name: &str, asked: &HttpRequest) -> Response<Body> {
     let Some(repository) = registry.repositories.get(name) else {
         return error(404, "NAME_UNKNOWN", "repository name not known to registry");
     };
@@ -229,7 +229,7 @@ fn tags(registry: &Registry, name: &str, asked: &Asked) -> Response<Body> {
     response
 }
 
-fn blob(registry: &Registry, name: &str, digest: &str, asked: &Asked) -> Response<Body> {
+fn blob(registry: &Registry, name: &str, digest: &str, asked: &HttpRequest) -> Response<Body> {
     let found = registry.repositories.get(name).and_then(|repository| repository.blobs.get(digest));
     let Some(bytes) = found else { return error(404, "BLOB_UNKNOWN", "blob unknown to registry") };
     if let Some(host) = &registry.blobs_at {

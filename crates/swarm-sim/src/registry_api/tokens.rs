@@ -6,7 +6,7 @@ use http::{Method, Response};
 use percent_encoding::percent_decode_str;
 use serde_json::json;
 
-use super::super::http::{Asked, Body, full_body, respond};
+use super::super::http::{Body, HttpRequest, full_body, respond};
 use super::super::world::images::{Registry, digest};
 use super::super::world::model::{Nanos, SECOND};
 use super::super::world::time::rfc3339;
@@ -58,7 +58,7 @@ fn repositories(scopes: &str) -> String {
 }
 
 /// Answers a token request: GET with basic auth, or POST with a form that has a password or a refresh token.
-pub(super) fn hand_out(registry: &Registry, asked: &Asked, now: Nanos) -> Response<Body> {
+pub(super) fn hand_out(registry: &Registry, asked: &HttpRequest, now: Nanos) -> Response<Body> {
     let reply = |told: serde_json::Value| respond(200, "application/json", full_body(told.to_string()));
     let Some(login @ (user, password)) = &registry.login else { return reply(json!({ "token": "anybody" })) };
     let form = form(asked);
@@ -81,7 +81,7 @@ pub(super) fn hand_out(registry: &Registry, asked: &Asked, now: Nanos) -> Respon
     reply(told)
 }
 
-fn form(asked: &Asked) -> BTreeMap<String, String> {
+fn form(asked: &HttpRequest) -> BTreeMap<String, String> {
     let text = String::from_utf8_lossy(&asked.body).replace('+', " ");
     let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     text.split('&').filter_map(|pair| pair.split_once('=')).map(|(key, value)| (decoded(key), decoded(value))).collect()

@@ -12,15 +12,15 @@ type Values = BTreeMap<String, String>;
 type Templates = BTreeMap<String, Table>;
 
 /// A function that returns the text of an included file.
-pub(super) type Files<'a> = &'a dyn Fn(&str) -> Result<String, String>;
+pub(super) type IncludeReader<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// Parses a file with its includes. Included entries come first; the file's own keys replace included ones.
-pub(super) fn table(text: &str, files: Files<'_>) -> Result<Table, String> {
+pub(super) fn table(text: &str, files: IncludeReader<'_>) -> Result<Table, String> {
     let own: Table = toml::from_str(text).map_err(|error| error.to_string())?;
     included(own, files, 0)
 }
 
-fn included(mut own: Table, files: Files<'_>, depth: usize) -> Result<Table, String> {
+fn included(mut own: Table, files: IncludeReader<'_>, depth: usize) -> Result<Table, String> {
     /// The deepest nesting of includes; more is taken for a cycle.
     const DEEPEST: usize = 8;
     let names = own.remove("include").map(names).transpose()?.unwrap_or_default();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::moments::{MomentText, When};
+use super::moments::{MomentText, StepTime};
 use super::wrong;
 use crate::world::images::{
-    Allowance, AnnotationTarget, Behaviour, Compression, Config, Content, Files, Recipe, Reference, base, fits,
-    reference,
+    AnnotationTarget, Behaviour, Compression, Content, LayerFiles, RateLimit, Recipe, RecipeConfig, Reference, base,
+    fits, reference,
 };
 use crate::world::model::{Document, Nanos};
 use crate::world::{NodeView, PullError, World, time};
@@ -32,7 +32,7 @@ impl RegistryText {
     pub(super) fn found(&self, world: &mut World) -> Result<(), String> {
         let allowance = self.allowance.as_ref().map(|text| {
             let why = || wrong(format!("registry {}: `{text}` is not like 100;w=21600", self.name));
-            Allowance::of(text).ok_or_else(why)
+            RateLimit::of(text).ok_or_else(why)
         });
         let registry = world.registries.entry(self.name.clone()).or_default();
         registry.insecure = self.insecure;
@@ -60,8 +60,8 @@ enum ContentText {
 }
 
 impl FilesText {
-    fn files(&self) -> Result<Files, String> {
-        let files: Files = match self {
+    fn files(&self) -> Result<LayerFiles, String> {
+        let files: LayerFiles = match self {
             Self::Paths(paths) => paths.iter().map(|path| (path.clone(), Content::Text(format!("{path}\n")))).collect(),
             Self::Contents(contents) => {
                 let content = |content: &ContentText| match content {
@@ -124,8 +124,8 @@ pub(super) struct ImageText {
 
 impl ImageText {
     /// Returns the time of the push.
-    pub(super) fn when(&self) -> When<'_> {
-        When::of(self.at.as_ref(), self.later)
+    pub(super) fn when(&self) -> StepTime<'_> {
+        StepTime::of(self.at.as_ref(), self.later)
     }
 
     /// Returns the image's age at the start, if `created` is relative.
@@ -183,9 +183,9 @@ impl ImageText {
         })
     }
 
-    fn config(&self, plain: Config, created: Nanos) -> Config {
+    fn config(&self, plain: RecipeConfig, created: Nanos) -> RecipeConfig {
         let label = |(key, text): (&String, &String)| (key.clone(), text.replace("{created}", &time::rfc3339(created)));
-        Config {
+        RecipeConfig {
             labels: self.labels.iter().map(label).collect(),
             entrypoint: self.entrypoint.clone(),
             cmd: self.cmd.clone().unwrap_or(plain.cmd),
@@ -220,8 +220,8 @@ pub(super) struct TagText {
 
 impl TagText {
     /// Returns the time at which the tag is set.
-    pub(super) fn when(&self) -> When<'_> {
-        When::of(self.at.as_ref(), self.later)
+    pub(super) fn when(&self) -> StepTime<'_> {
+        StepTime::of(self.at.as_ref(), self.later)
     }
 
     pub(super) fn set(&self, world: &mut World) -> Result<(), String> {

@@ -28,7 +28,7 @@ impl MomentText {
 
 /// The time of a step.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum When<'a> {
+pub(super) enum StepTime<'a> {
     /// First, ahead of all services.
     First,
     /// The given time.
@@ -37,7 +37,7 @@ pub(super) enum When<'a> {
     Start,
 }
 
-impl<'a> When<'a> {
+impl<'a> StepTime<'a> {
     /// Returns the time of a step that needs services; without a time it happens at the start.
     pub(super) fn past(at: Option<&'a MomentText>) -> Self {
         at.map_or(Self::Start, Self::At)

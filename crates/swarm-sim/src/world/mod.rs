@@ -46,7 +46,7 @@ pub use pull::{NodeView, PullError};
 use restart::{RestartCount, RestartDelay};
 use rollout::Rollout;
 use serde_json::Value;
-pub use services::{Change, RegistryAuthFrom};
+pub use services::{RegistryAuthFrom, ServiceUpdate};
 pub use services_change::{DelayedWrite, edit_service};
 pub use spec::{Mode, Spec};
 

@@ -54,7 +54,7 @@ pub fn node(node: &Node) -> String {
 
 /// The query parameters that change a service's JSON.
 #[derive(Clone, Copy, Debug)]
-pub struct View {
+pub struct RenderedView {
     /// API version of the call, as the minor number.
     pub minor: u32,
     /// Adds `ServiceStatus`, the task counts.
@@ -64,7 +64,7 @@ pub struct View {
 }
 
 impl World {
-    fn spec_text(&self, spec: &super::Spec, view: View) -> String {
+    fn spec_text(&self, spec: &super::Spec, view: RenderedView) -> String {
         if view.defaults {
             return schema::service(&with_defaults(&spec.value), self.engine.minor);
         }
@@ -73,11 +73,11 @@ impl World {
     }
 
     /// Returns a service as JSON.
-    pub fn service_json(&self, service: &Service, view: View) -> String {
+    pub fn service_json(&self, service: &Service, view: RenderedView) -> String {
         let mut out = head(&service.id, service.index, service.created, service.updated);
         let _ = write!(out, ",\"Spec\":{}", self.spec_text(&service.spec, view));
         if let Some(previous) = &service.previous {
-            let view = View { defaults: false, ..view };
+            let view = RenderedView { defaults: false, ..view };
             let _ = write!(out, ",\"PreviousSpec\":{}", self.spec_text(previous, view));
         }
         let endpoint = service.spec.value.get("EndpointSpec").filter(|_| service.allocated);

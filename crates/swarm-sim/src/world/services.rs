@@ -20,7 +20,7 @@ pub enum RegistryAuthFrom {
 
 /// An update request for a service.
 #[derive(Clone, Debug, Default)]
-pub struct Change {
+pub struct ServiceUpdate {
     /// The version index that the client read.
     pub version: u64,
     /// The complete new spec.
@@ -153,7 +153,7 @@ impl World {
     }
 
     /// Replaces a service's whole spec, or rolls back to the previous one.
-    pub fn update_service(&mut self, name: &str, change: Change) -> Result<(), Refusal> {
+    pub fn update_service(&mut self, name: &str, change: ServiceUpdate) -> Result<(), Refusal> {
         let given = self.with_networks(&change.spec)?;
         let service = self.find_service(name)?;
         let id = Id::clone(&service.id);

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::services::{Change, RegistryAuthFrom};
+use super::services::{RegistryAuthFrom, ServiceUpdate};
 use super::{Refusal, World};
 
 /// Changes a service's image or sets a label, as another client would.
@@ -24,7 +24,7 @@ pub fn edit_service(world: &mut World, service: &str, image: Option<&str>, label
     {
         labels.insert(key.to_owned(), Value::from(value));
     }
-    world.update_service(&id, Change { version, spec, ..Change::default() })
+    world.update_service(&id, ServiceUpdate { version, spec, ..ServiceUpdate::default() })
 }
 
 /// A write that is applied after its request has failed.
@@ -59,7 +59,7 @@ impl DelayedWrite {
             "config-create" => world.create_config(store, &self.spec).map(drop),
             _ => {
                 let auth_from = RegistryAuthFrom::Spec;
-                let change = Change {
+                let change = ServiceUpdate {
                     version: self.version,
                     spec: self.spec,
                     auth: self.auth,

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::World;
 use super::images::Recipe;
 use super::model::{NodeState, SECOND, State};
-use super::services::Change;
+use super::services::ServiceUpdate;
 
 fn world() -> World {
     let mut world = World::new(3, 1_795_000_000 * SECOND);
@@ -106,7 +106,7 @@ fn a_moved_tag_reaches_only_what_restarts() {
     let service = world.find_service(&id).unwrap();
     let (version, mut spec) = (service.index, service.spec.value.clone());
     spec["Mode"] = json!({ "Replicated": { "Replicas": 4 } });
-    world.update_service("app", Change { version, spec, ..Change::default() }).unwrap();
+    world.update_service("app", ServiceUpdate { version, spec, ..ServiceUpdate::default() }).unwrap();
     pass(&mut world, 20);
     let digests: std::collections::BTreeSet<_> = world.tasks().filter_map(|task| task.runs.clone()).collect();
     assert_eq!(digests.len(), 2);

@@ -1,13 +1,13 @@
 //! The compiled-in keymaps and themes; their files also serve as documentation.
 
-use super::layers::Shelf;
-use super::text::Text;
+use super::layers::FileSet;
+use super::text::SourceText;
 use super::{keymap, theme};
 
 /// Embeds files, given by their paths from the repository's root.
 macro_rules! texts {
     ($($file:literal),+ $(,)?) => {
-        &[$(Text {
+        &[$(SourceText {
             file: concat!("(built in) ", $file),
             text: include_str!(concat!("../../../../", $file)),
         },)+]
@@ -15,16 +15,16 @@ macro_rules! texts {
 }
 
 /// The compiled-in keymaps.
-pub(crate) const KEYMAPS: &[Text<'static>] = texts!["keymaps/default.toml", "keymaps/emacs.toml"];
+pub(crate) const KEYMAPS: &[SourceText<'static>] = texts!["keymaps/default.toml", "keymaps/emacs.toml"];
 
 /// The compiled-in themes.
-pub(crate) const THEMES: &[Text<'static>] =
+pub(crate) const THEMES: &[SourceText<'static>] =
     texts!["themes/night.toml", "themes/day.toml", "themes/contrast.toml", "themes/ansi16.toml"];
 
-pub(super) fn keymaps<'t>(user: &'t [Text<'t>]) -> Shelf<'t> {
+pub(super) fn keymaps<'t>(user: &'t [SourceText<'t>]) -> FileSet<'t> {
     keymap::shelf(KEYMAPS, user)
 }
 
-pub(super) fn themes<'t>(user: &'t [Text<'t>]) -> Shelf<'t> {
+pub(super) fn themes<'t>(user: &'t [SourceText<'t>]) -> FileSet<'t> {
     theme::shelf(THEMES, user)
 }

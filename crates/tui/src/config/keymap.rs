@@ -6,9 +6,9 @@ use toml::de::DeValue;
 
 use super::builtin;
 use super::key::{Key, Keys};
-use super::layers::{Layer, Shelf};
+use super::layers::{ConfigLayer, FileSet};
 use super::nearest::did_you_mean;
-use super::text::{Entry, Place, Text, Warning, in_order};
+use super::text::{SourceText, TextPosition, TomlEntry, Warning, in_order};
 use crate::action::{Action, KeyContext};
 
 /// The value in a file that removes the binding of a key.
@@ -29,7 +29,7 @@ struct BindingRow {
     context: KeyContext,
     keys: Keys,
     action: Option<Action>,
-    at: Place,
+    at: TextPosition,
 }
 
 /// A binding that is active in a context.
@@ -56,7 +56,7 @@ pub enum KeyMatch {
 
 impl Keymap {
     /// Loads the named keymap: a user's file over the files it inherits from, or a compiled-in one.
-    pub fn load(name: &str, user: &[Text<'_>]) -> (Self, Vec<Warning>) {
+    pub fn load(name: &str, user: &[SourceText<'_>]) -> (Self, Vec<Warning>) {
         let mut warnings = Vec::new();
         let shelf = builtin::keymaps(user);
         let mut map = Self { name: name.to_owned(), rows: Vec::new(), reached: BTreeMap::new() };
@@ -71,7 +71,7 @@ impl Keymap {
     }
 
     /// Lists the names of all keymaps, compiled-in ones first.
-    pub fn names<'t>(user: &'t [Text<'t>]) -> Vec<&'t str> {
+    pub fn names<'t>(user: &'t [SourceText<'t>]) -> Vec<&'t str> {
         builtin::keymaps(user).names()
     }
 
@@ -144,7 +144,7 @@ impl Keymap {
         reached
     }
 
-    fn overlay(&mut self, layer: &Layer<'_>, warnings: &mut Vec<Warning>) {
+    fn overlay(&mut self, layer: &ConfigLayer<'_>, warnings: &mut Vec<Warning>) {
         let text = &layer.text;
         for section in in_order(&layer.table) {
             if section.key == "inherits" {
@@ -229,7 +229,7 @@ fn collision(short: &BindingRow, long: &BindingRow, newest: &str) -> Warning {
 }
 
 /// Reads one binding of a section.
-fn row(text: &Text<'_>, context: KeyContext, entry: &Entry<'_, '_>) -> Result<BindingRow, Warning> {
+fn row(text: &SourceText<'_>, context: KeyContext, entry: &TomlEntry<'_, '_>) -> Result<BindingRow, Warning> {
     let keys: Keys = entry.key.parse().map_err(|error: super::KeyError| {
         // The position is inside the quotes; bare keys have none.
         let quote = usize::from(entry.key_span.len() > entry.key.len());
@@ -255,8 +255,8 @@ fn row(text: &Text<'_>, context: KeyContext, entry: &Entry<'_, '_>) -> Result<Bi
 pub(super) const ROOT: &str = "default";
 
 /// Combines the compiled-in keymaps with the user's.
-pub(super) fn shelf<'t>(builtin: &'static [Text<'static>], user: &'t [Text<'t>]) -> Shelf<'t> {
-    Shelf { word: "keymap", root: ROOT, builtin, user }
+pub(super) fn shelf<'t>(builtin: &'static [SourceText<'static>], user: &'t [SourceText<'t>]) -> FileSet<'t> {
+    FileSet { word: "keymap", root: ROOT, builtin, user }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 use super::*;
 
 fn keymap(text: &str) -> (Keymap, Vec<Warning>) {
-    Keymap::load("mine", &[Text { file: "keymaps/mine.toml", text }])
+    Keymap::load("mine", &[SourceText { file: "keymaps/mine.toml", text }])
 }
 
 fn press(map: &Keymap, context: KeyContext, keys: &str) -> KeyMatch {

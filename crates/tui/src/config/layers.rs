@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::did_you_mean;
-use super::text::{Entry, Text, Warning, in_order};
+use super::text::{SourceText, TomlEntry, Warning, in_order};
 
 /// The value of `inherits` for a file that inherits from nothing.
 const NOTHING: &str = "none";
@@ -11,23 +11,23 @@ const NOTHING: &str = "none";
 /// The compiled-in files of one kind and the user's own; a user's file takes precedence over a compiled-in one
 /// of the same name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shelf<'t> {
+pub(super) struct FileSet<'t> {
     /// The word for such a file in messages, such as `theme`.
     pub word: &'static str,
     /// The name of the compiled-in file that all others inherit from by default.
     pub root: &'static str,
-    pub builtin: &'static [Text<'static>],
-    pub user: &'t [Text<'t>],
+    pub builtin: &'static [SourceText<'static>],
+    pub user: &'t [SourceText<'t>],
 }
 
 /// One parsed file of a chain.
 #[derive(Debug)]
-pub(super) struct Layer<'t> {
-    pub text: Text<'t>,
+pub(super) struct ConfigLayer<'t> {
+    pub text: SourceText<'t>,
     pub table: DeTable<'t>,
 }
 
-impl<'t> Shelf<'t> {
+impl<'t> FileSet<'t> {
     /// Lists each name once, compiled-in ones first.
     pub(super) fn names(&self) -> Vec<&'t str> {
         let mut names: Vec<&'t str> = Vec::new();
@@ -41,13 +41,13 @@ impl<'t> Shelf<'t> {
 
     /// Reads the named file and all files it inherits from, the root first. Returns nothing for an unknown
     /// name.
-    pub(super) fn layers(&self, name: &str, warnings: &mut Vec<Warning>) -> Vec<Layer<'t>> {
-        let mut layers: Vec<Layer<'t>> = Vec::new();
+    pub(super) fn layers(&self, name: &str, warnings: &mut Vec<Warning>) -> Vec<ConfigLayer<'t>> {
+        let mut layers: Vec<ConfigLayer<'t>> = Vec::new();
         let mut next = self.find(name);
         while let Some(text) = next {
             let table = text.parse(warnings);
             let parent = self.parent(text, &table, warnings);
-            layers.push(Layer { text, table });
+            layers.push(ConfigLayer { text, table });
             next = parent.and_then(|parent| {
                 let circle = layers.iter().any(|layer| layer.text == parent);
                 if !circle {
@@ -63,14 +63,14 @@ impl<'t> Shelf<'t> {
         layers
     }
 
-    fn find(&self, name: &str) -> Option<Text<'t>> {
+    fn find(&self, name: &str) -> Option<SourceText<'t>> {
         let own = self.user.iter().copied().find(|text| text.name() == name);
         own.or_else(|| builtin(self.builtin, name))
     }
 
     /// Finds the file that a file inherits from: the one it names, else the compiled-in one of the same name,
     /// else the root.
-    fn parent(&self, text: Text<'t>, table: &DeTable<'t>, warnings: &mut Vec<Warning>) -> Option<Text<'t>> {
+    fn parent(&self, text: SourceText<'t>, table: &DeTable<'t>, warnings: &mut Vec<Warning>) -> Option<SourceText<'t>> {
         let is_builtin = self.builtin.contains(&text);
         let implied = || {
             let same_name = builtin(self.builtin, text.name());
@@ -89,7 +89,7 @@ impl<'t> Shelf<'t> {
         }
     }
 
-    fn inherited(&self, text: Text<'t>, entry: &Entry<'_, 't>) -> Result<Option<Text<'t>>, Warning> {
+    fn inherited(&self, text: SourceText<'t>, entry: &TomlEntry<'_, 't>) -> Result<Option<SourceText<'t>>, Warning> {
         let DeValue::String(name) = entry.value else {
             return Err(entry.mistyped(&text, &format!("the name of a {}", self.word)));
         };
@@ -105,7 +105,7 @@ impl<'t> Shelf<'t> {
     }
 }
 
-fn builtin<'t>(texts: &'static [Text<'static>], name: &str) -> Option<Text<'t>> {
+fn builtin<'t>(texts: &'static [SourceText<'static>], name: &str) -> Option<SourceText<'t>> {
     texts.iter().copied().find(|text| text.name() == name)
 }
 
@@ -113,11 +113,11 @@ fn builtin<'t>(texts: &'static [Text<'static>], name: &str) -> Option<Text<'t>> 
 mod tests {
     use super::*;
 
-    const BUILTIN: &[Text<'static>] =
-        &[Text { file: "root.toml", text: "" }, Text { file: "other.toml", text: "inherits = \"root\"" }];
+    const BUILTIN: &[SourceText<'static>] =
+        &[SourceText { file: "root.toml", text: "" }, SourceText { file: "other.toml", text: "inherits = \"root\"" }];
 
-    fn chain(name: &str, user: &[Text<'_>]) -> (String, Vec<String>) {
-        let shelf = Shelf { word: "theme", root: "root", builtin: BUILTIN, user };
+    fn chain(name: &str, user: &[SourceText<'_>]) -> (String, Vec<String>) {
+        let shelf = FileSet { word: "theme", root: "root", builtin: BUILTIN, user };
         let mut warnings = Vec::new();
         let layers = shelf.layers(name, &mut warnings);
         let files: Vec<_> = layers.iter().map(|layer| layer.text.file).collect();
@@ -127,11 +127,11 @@ mod tests {
     #[test]
     fn follows_what_files_stand_on() {
         let user = [
-            Text { file: "u/mine.toml", text: "" },
-            Text { file: "u/other.toml", text: "" },
-            Text { file: "u/root.toml", text: "inherits = \"root\"" },
-            Text { file: "u/on.toml", text: "inherits = \"mine\"" },
-            Text { file: "u/bare.toml", text: "inherits = \"none\"" },
+            SourceText { file: "u/mine.toml", text: "" },
+            SourceText { file: "u/other.toml", text: "" },
+            SourceText { file: "u/root.toml", text: "inherits = \"root\"" },
+            SourceText { file: "u/on.toml", text: "inherits = \"mine\"" },
+            SourceText { file: "u/bare.toml", text: "inherits = \"none\"" },
         ];
         for (name, expected) in [
             ("mine", "root.toml < u/mine.toml"),
@@ -148,10 +148,10 @@ mod tests {
     #[test]
     fn warns_of_circles_and_unknown_names_and_goes_on() {
         let user = [
-            Text { file: "u/a.toml", text: "inherits = \"b\"" },
-            Text { file: "u/b.toml", text: "inherits = \"a\"" },
-            Text { file: "u/c.toml", text: "inherits = \"rot\"" },
-            Text { file: "u/d.toml", text: "inherits = 3" },
+            SourceText { file: "u/a.toml", text: "inherits = \"b\"" },
+            SourceText { file: "u/b.toml", text: "inherits = \"a\"" },
+            SourceText { file: "u/c.toml", text: "inherits = \"rot\"" },
+            SourceText { file: "u/d.toml", text: "inherits = 3" },
         ];
         for (name, expected, message) in [
             ("a", "root.toml < u/b.toml < u/a.toml", "`b` inherits itself in a circle"),

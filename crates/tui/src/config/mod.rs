@@ -18,8 +18,8 @@ pub use crate::action::{Action, KeyContext};
 pub use key::{Key, KeyError, Keys};
 pub use keymap::{Binding, KeyMatch, Keymap};
 pub use settings::{Available, ClusterSettings, EndpointSetting, JournalStore, Manifest, ManifestSource, Settings};
-pub use text::{Text, Warning};
-pub use theme::{ColorDepth, Role, Theme};
+pub use text::{SourceText, Warning};
+pub use theme::{ColorDepth, StyleRole, Theme};
 
 use pinnace_core::contract::Contracts;
 
@@ -27,13 +27,13 @@ use pinnace_core::contract::Contracts;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConfigTexts<'t> {
     /// The text of `config.toml`, if the file exists.
-    pub settings: Option<Text<'t>>,
+    pub settings: Option<SourceText<'t>>,
     /// The files of `keymaps/`.
-    pub keymaps: Vec<Text<'t>>,
+    pub keymaps: Vec<SourceText<'t>>,
     /// The files of `themes/`.
-    pub themes: Vec<Text<'t>>,
+    pub themes: Vec<SourceText<'t>>,
     /// The files of `contracts/`.
-    pub contracts: Vec<Text<'t>>,
+    pub contracts: Vec<SourceText<'t>>,
 }
 
 /// The complete configuration, ready for use.
@@ -124,13 +124,16 @@ mod tests {
     #[test]
     fn everything_a_user_wrote_is_used_and_complained_of_once() {
         let texts = ConfigTexts {
-            settings: Some(Text { file: "config.toml", text: "theme = 'mine'\nkeymap = 'emacs'\n" }),
-            keymaps: vec![Text { file: "keymaps/default.toml", text: "[fleet]\nx = 'fly'\nz = 'none'\nX = 'logs'\n" }],
+            settings: Some(SourceText { file: "config.toml", text: "theme = 'mine'\nkeymap = 'emacs'\n" }),
+            keymaps: vec![SourceText {
+                file: "keymaps/default.toml",
+                text: "[fleet]\nx = 'fly'\nz = 'none'\nX = 'logs'\n",
+            }],
             themes: vec![
-                Text { file: "themes/mine.toml", text: "inherits = 'base'\n" },
-                Text { file: "themes/base.toml", text: "[roles]\nfailng = 1\ndim = 8\n" },
+                SourceText { file: "themes/mine.toml", text: "inherits = 'base'\n" },
+                SourceText { file: "themes/base.toml", text: "[roles]\nfailng = 1\ndim = 8\n" },
             ],
-            contracts: vec![Text { file: "contracts/api.toml", text: "size = '1 MB'\nsixe = 2\n" }],
+            contracts: vec![SourceText { file: "contracts/api.toml", text: "size = '1 MB'\nsixe = 2\n" }],
         };
         let (config, warnings) = load(&texts);
         let messages: Vec<_> = warnings.iter().map(|warning| warning.message.as_str()).collect();
@@ -148,8 +151,8 @@ mod tests {
         let pressed: Keys = "X".parse().unwrap();
         let found = config.keymap.lookup(KeyContext::Fleet, pressed.as_slice());
         assert_eq!(found, KeyMatch::Run(Action::Logs), "emacs stands on the user's default");
-        assert_eq!(config.theme.style(Role::Dim).fg, Some(ratatui::style::Color::Indexed(8)));
+        assert_eq!(config.theme.style(StyleRole::Dim).fg, Some(ratatui::style::Color::Indexed(8)));
         let plain = config.for_depth(ColorDepth::None);
-        assert_eq!(plain.theme.style(Role::Dim).fg, None);
+        assert_eq!(plain.theme.style(StyleRole::Dim).fg, None);
     }
 }

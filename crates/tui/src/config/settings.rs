@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 pub use self::manifest::{Manifest, ManifestSource};
 use super::nearest::{did_you_mean, nearest};
-use super::text::{Entry, Text, Warning, in_order};
+use super::text::{SourceText, TomlEntry, Warning, in_order};
 use super::{keymap, theme};
 
 /// The default of [`Settings::settle_seconds`].
@@ -104,15 +104,15 @@ pub struct Available<'t> {
 }
 
 /// The file's text, and its lines with TOML errors, where a value may be a guess of the parser.
-struct Reader<'t> {
-    text: Text<'t>,
+struct SettingsReader<'t> {
+    text: SourceText<'t>,
     broken: Vec<usize>,
 }
 
-impl Reader<'_> {
+impl SettingsReader<'_> {
     /// Reads an option that forbids changes. Everything but a clear `false` forbids, because a mistake must not
     /// open a cluster to changes.
-    fn forbid(&self, option: &mut bool, entry: &Entry<'_, '_>) -> Result<(), Warning> {
+    fn forbid(&self, option: &mut bool, entry: &TomlEntry<'_, '_>) -> Result<(), Warning> {
         let hint = || Some("taken as true until it is put right".to_owned());
         let place = self.text.place(entry.key_span.start);
         *option = true;
@@ -145,11 +145,11 @@ impl Default for Settings {
 impl Settings {
     /// Parses the file. A bad value is dropped with a warning; a bad value of an option that forbids changes
     /// forbids them.
-    pub fn parse(text: Text<'_>, names: &Available<'_>) -> (Self, Vec<Warning>) {
+    pub fn parse(text: SourceText<'_>, names: &Available<'_>) -> (Self, Vec<Warning>) {
         let mut warnings = Vec::new();
         let mut settings = Self::default();
         let table = text.parse(&mut warnings);
-        let reader = Reader { text, broken: warnings.iter().map(|warning| warning.line).collect() };
+        let reader = SettingsReader { text, broken: warnings.iter().map(|warning| warning.line).collect() };
         for entry in in_order(&table) {
             if let Err(warning) = settings.set(&reader, &entry, names, &mut warnings) {
                 warnings.push(warning);
@@ -160,8 +160,8 @@ impl Settings {
 
     fn set(
         &mut self,
-        reader: &Reader<'_>,
-        entry: &Entry<'_, '_>,
+        reader: &SettingsReader<'_>,
+        entry: &TomlEntry<'_, '_>,
         names: &Available<'_>,
         warnings: &mut Vec<Warning>,
     ) -> Result<(), Warning> {
@@ -188,7 +188,7 @@ impl Settings {
         Ok(())
     }
 
-    fn clusters(&mut self, reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) {
+    fn clusters(&mut self, reader: &SettingsReader<'_>, entry: &TomlEntry<'_, '_>, warnings: &mut Vec<Warning>) {
         let text = &reader.text;
         let tables: Vec<_> = match entry.value {
             DeValue::Array(items) => items.iter().map(|item| (item.get_ref(), item.span())).collect(),
@@ -199,7 +199,7 @@ impl Settings {
             _ => vec![(entry.value, entry.span.clone())],
         };
         for (value, span) in tables {
-            let one = Entry { key: entry.key, key_span: entry.key_span.clone(), value, span };
+            let one = TomlEntry { key: entry.key, key_span: entry.key_span.clone(), value, span };
             match cluster(reader, &one, warnings) {
                 Ok(cluster) if self.clusters.iter().any(|known| known.name == cluster.name) => {
                     let message = format!("there are two clusters `{}`; the first one counts", cluster.name);
@@ -213,8 +213,8 @@ impl Settings {
 }
 
 fn cluster(
-    reader: &Reader<'_>,
-    entry: &Entry<'_, '_>,
+    reader: &SettingsReader<'_>,
+    entry: &TomlEntry<'_, '_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<ClusterSettings, Warning> {
     let text = &reader.text;
@@ -255,12 +255,12 @@ fn cluster(
     Ok(ClusterSettings { name, reach, read_only, protected })
 }
 
-fn unknown_key(text: &Text<'_>, entry: &Entry<'_, '_>, known: &[&'static str]) -> Warning {
+fn unknown_key(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, known: &[&'static str]) -> Warning {
     let message = format!("unknown key `{}`", entry.key);
     text.warning(&entry.key_span, message, did_you_mean(entry.key, known.iter().copied()))
 }
 
-fn string(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<String, Warning> {
+fn string(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<String, Warning> {
     match entry.value {
         DeValue::String(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
         DeValue::String(_) => Err(text.warning(&entry.span, format!("`{}` is empty", entry.key), None)),
@@ -268,7 +268,7 @@ fn string(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<String, Warning> {
     }
 }
 
-fn one_of(text: &Text<'_>, entry: &Entry<'_, '_>, names: &[&str]) -> Result<String, Warning> {
+fn one_of(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, names: &[&str]) -> Result<String, Warning> {
     let name = string(text, entry)?;
     if names.contains(&name.as_str()) {
         return Ok(name);
@@ -278,14 +278,14 @@ fn one_of(text: &Text<'_>, entry: &Entry<'_, '_>, names: &[&str]) -> Result<Stri
     Err(text.warning(&entry.span, format!("there is no {} `{name}`", entry.key), hint))
 }
 
-fn boolean(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<bool, Warning> {
+fn boolean(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<bool, Warning> {
     match entry.value {
         DeValue::Boolean(value) => Ok(*value),
         _ => Err(entry.mistyped(text, "true or false")),
     }
 }
 
-fn seconds(text: &Text<'_>, entry: &Entry<'_, '_>, least: u32) -> Result<u32, Warning> {
+fn seconds(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, least: u32) -> Result<u32, Warning> {
     let DeValue::Integer(number) = entry.value else {
         return Err(entry.mistyped(text, "a whole number"));
     };

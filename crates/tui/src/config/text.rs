@@ -10,14 +10,14 @@ use pinnace_core::contract::ContractError;
 
 /// The text of one file, with the name used in warnings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Text<'t> {
+pub struct SourceText<'t> {
     /// The path or name of the file.
     pub file: &'t str,
     /// The content of the file.
     pub text: &'t str,
 }
 
-impl<'t> Text<'t> {
+impl<'t> SourceText<'t> {
     /// Returns the file's name without folders and `.toml`, as settings and `inherits` refer to it.
     pub fn name(&self) -> &'t str {
         let base = self.file.rsplit(['/', '\\']).next().unwrap_or(self.file);
@@ -30,10 +30,10 @@ impl<'t> Text<'t> {
     }
 
     /// Returns the line and column of a byte offset.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> TextPosition {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place {
+        TextPosition {
             file: self.file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
@@ -53,14 +53,14 @@ impl<'t> Text<'t> {
 
 /// A key and its value, with their byte ranges in the text.
 #[derive(Debug)]
-pub(super) struct Entry<'a, 't> {
+pub(super) struct TomlEntry<'a, 't> {
     pub key: &'a str,
     pub key_span: Range<usize>,
     pub value: &'a DeValue<'t>,
     pub span: Range<usize>,
 }
 
-impl Entry<'_, '_> {
+impl TomlEntry<'_, '_> {
     /// Names the value's type for a message.
     pub(super) fn kind(&self) -> &'static str {
         match self.value {
@@ -75,17 +75,17 @@ impl Entry<'_, '_> {
     }
 
     /// Makes a warning about a value of the wrong type.
-    pub(super) fn mistyped(&self, text: &Text<'_>, wanted: &str) -> Warning {
+    pub(super) fn mistyped(&self, text: &SourceText<'_>, wanted: &str) -> Warning {
         let message = format!("`{}` should be {wanted}, not {}", self.key, self.kind());
         text.warning(&self.span, message, None)
     }
 }
 
 /// Lists a table's entries in the order of the file, which `toml` does not keep.
-pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
+pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<TomlEntry<'a, 't>> {
     let mut entries: Vec<_> = table
         .iter()
-        .map(|(key, value): (&Spanned<DeString<'t>>, &Spanned<DeValue<'t>>)| Entry {
+        .map(|(key, value): (&Spanned<DeString<'t>>, &Spanned<DeValue<'t>>)| TomlEntry {
             key: key.get_ref(),
             key_span: key.span(),
             value: value.get_ref(),
@@ -98,13 +98,13 @@ pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<Entry<'a, 't>> {
 
 /// A position in a file, kept after its text is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct TextPosition {
     pub file: String,
     pub line: usize,
     column: usize,
 }
 
-impl Place {
+impl TextPosition {
     /// Makes a warning about this position.
     pub(super) fn warning(&self, message: impl Into<String>, hint: Option<String>) -> Warning {
         Warning {
@@ -134,7 +134,7 @@ pub struct Warning {
 
 impl Warning {
     /// Converts a mistake in a contract; contracts are parsed in the core crate.
-    pub(super) fn of(text: &Text<'_>, mistake: ContractError) -> Self {
+    pub(super) fn of(text: &SourceText<'_>, mistake: ContractError) -> Self {
         let ContractError { line, column, message, hint } = mistake;
         let hint = (!hint.is_empty()).then_some(hint);
         Self { file: text.file.to_owned(), line, column, message, hint }
@@ -163,13 +163,13 @@ mod tests {
     #[test]
     fn names_the_file_without_folders_and_ending() {
         for (file, name) in [("/etc/x/themes/night.toml", "night"), ("day.toml", "day"), ("plain", "plain")] {
-            assert_eq!(Text { file, text: "" }.name(), name);
+            assert_eq!(SourceText { file, text: "" }.name(), name);
         }
     }
 
     #[test]
     fn counts_lines_and_columns_from_one_in_characters() {
-        let text = Text { file: "f.toml", text: "a = 1\n\"ü\" = 2\n" };
+        let text = SourceText { file: "f.toml", text: "a = 1\n\"ü\" = 2\n" };
         let at = text.text.find('2').unwrap();
         let warning = text.warning(&(at..at + 1), "bad \u{1b}[2J", Some("fix it".to_owned()));
         assert_eq!(warning.to_string(), "f.toml:2:7: bad \u{fffd}[2J\nhint: fix it");
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn keeps_file_order_and_what_can_be_read() {
         let mut warnings = Vec::new();
-        let text = Text { file: "f", text: "z = 1\nb = \na = 2\n" };
+        let text = SourceText { file: "f", text: "z = 1\nb = \na = 2\n" };
         let table = text.parse(&mut warnings);
         let keys: Vec<_> = in_order(&table).iter().map(|entry| entry.key.to_owned()).collect();
         assert_eq!((keys[0].as_str(), keys[keys.len() - 1].as_str()), ("z", "a"));

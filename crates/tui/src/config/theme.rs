@@ -8,11 +8,11 @@ mod role;
 use ratatui::style::Style;
 
 pub use depth::ColorDepth;
-pub use role::Role;
+pub use role::StyleRole;
 
 use super::builtin;
-use super::layers::Shelf;
-use super::text::{Text, Warning};
+use super::layers::FileSet;
+use super::text::{SourceText, Warning};
 
 /// The default theme, which all others inherit from.
 pub(super) const ROOT: &str = "night";
@@ -28,7 +28,7 @@ pub struct Theme {
 
 impl Theme {
     /// Loads the named theme: a user's file over the files it inherits from, or a compiled-in one.
-    pub fn load(name: &str, user: &[Text<'_>]) -> (Self, Vec<Warning>) {
+    pub fn load(name: &str, user: &[SourceText<'_>]) -> (Self, Vec<Warning>) {
         let mut warnings = Vec::new();
         let layers = builtin::themes(user).layers(name, &mut warnings);
         let styles = read::styles(&layers, &mut warnings);
@@ -36,7 +36,7 @@ impl Theme {
     }
 
     /// Lists the names of all themes, compiled-in ones first.
-    pub fn names<'t>(user: &'t [Text<'t>]) -> Vec<&'t str> {
+    pub fn names<'t>(user: &'t [SourceText<'t>]) -> Vec<&'t str> {
         builtin::themes(user).names()
     }
 
@@ -46,22 +46,22 @@ impl Theme {
     }
 
     /// Returns the style for a role.
-    pub fn style(&self, role: Role) -> Style {
+    pub fn style(&self, role: StyleRole) -> Style {
         self.styles.get(role as usize).copied().unwrap_or_default()
     }
 
     /// Returns the same theme, reduced to the colours a terminal can show.
     #[must_use]
     pub fn for_depth(&self, depth: ColorDepth) -> Self {
-        let screen = self.style(Role::Screen);
-        let styles = Role::ALL.iter().map(|role| depth.convert(*role, self.style(*role), screen));
+        let screen = self.style(StyleRole::Screen);
+        let styles = StyleRole::ALL.iter().map(|role| depth.convert(*role, self.style(*role), screen));
         Self { name: self.name.clone(), styles: styles.collect() }
     }
 }
 
 /// Combines the compiled-in themes with the user's.
-pub(super) fn shelf<'t>(builtin: &'static [Text<'static>], user: &'t [Text<'t>]) -> Shelf<'t> {
-    Shelf { word: "theme", root: ROOT, builtin, user }
+pub(super) fn shelf<'t>(builtin: &'static [SourceText<'static>], user: &'t [SourceText<'t>]) -> FileSet<'t> {
+    FileSet { word: "theme", root: ROOT, builtin, user }
 }
 
 #[cfg(test)]

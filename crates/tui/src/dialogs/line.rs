@@ -2,13 +2,13 @@
 
 /// One line of text with a cursor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Line {
+pub struct LineInput {
     text: String,
     /// The byte offset of the cursor, always at a character boundary.
     at: usize,
 }
 
-impl Line {
+impl LineInput {
     /// Makes a line with this text and the cursor at its end.
     pub fn new(text: &str) -> Self {
         Self { text: text.to_owned(), at: text.len() }
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn edits_at_characters_not_bytes() {
-        let mut line = Line::new("größe web");
+        let mut line = LineInput::new("größe web");
         line.word_left();
         assert_eq!(line.parts(), ("größe ", "web"));
         line.delete_word_back();

@@ -4,7 +4,7 @@ use crate::action::{Action, KeyContext};
 use pinnace_core::fuzzy::Fuzzy;
 
 use crate::availability::{available, available_under};
-use crate::dialogs::line::Line;
+use crate::dialogs::line::LineInput;
 use crate::state::State;
 use crate::wrap::{width, wrapped};
 
@@ -12,7 +12,7 @@ use crate::wrap::{width, wrapped};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaletteState {
     /// The typed text.
-    pub line: Line,
+    pub line: LineInput,
     /// The index of the selected item among those that match.
     pub at: usize,
     /// All items, whether they match or not.
@@ -71,7 +71,7 @@ pub(crate) fn commands(state: &State) -> PaletteState {
         help: action.help().to_owned(),
         why_not: available(state, action).err().map(|reason| reason.to_string()),
     });
-    PaletteState { line: Line::default(), at: 0, items: items.collect() }
+    PaletteState { line: LineInput::default(), at: 0, items: items.collect() }
 }
 
 /// Lists the themes, with the one in use selected.
@@ -85,7 +85,7 @@ pub fn themes(state: &State) -> PaletteState {
     });
     let items: Vec<_> = items.collect();
     let at = items.iter().position(|item| item.name == state.config.theme.name()).unwrap_or(0);
-    PaletteState { line: Line::default(), at, items }
+    PaletteState { line: LineInput::default(), at, items }
 }
 
 /// Returns whether an action is a command, and neither navigation nor typing.

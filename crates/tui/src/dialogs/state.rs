@@ -3,7 +3,7 @@
 use crate::action::KeyContext;
 use pinnace_core::change::Order;
 
-use crate::dialogs::line::Line;
+use crate::dialogs::line::LineInput;
 use crate::dialogs::login::state::Login;
 use crate::dialogs::palette::PaletteState;
 use crate::state::Scroll;
@@ -58,7 +58,7 @@ pub struct TextDialog {
 pub struct Prompt {
     /// The purpose of the input.
     pub what: LineUse,
-    pub line: Line,
+    pub line: LineInput,
     /// The text before editing, to restore on cancel.
     pub before: String,
 }
@@ -86,7 +86,7 @@ impl LineUse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
     /// The action to confirm.
-    pub what: Asked,
+    pub what: ConfirmedAction,
     /// The question, shown as the window's title.
     pub title: String,
     /// The lines of explanation.
@@ -95,7 +95,7 @@ pub struct Confirmation {
 
 /// The action that a question confirms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
+pub enum ConfirmedAction {
     /// Ending the console.
     Quit,
     /// Applying the plan.

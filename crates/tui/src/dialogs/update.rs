@@ -1,10 +1,10 @@
 //! Updates of the dialogs: their actions, and typing into them.
 
 use crate::action::Action;
-use crate::dialogs::line::Line;
+use crate::dialogs::line::LineInput;
 use crate::dialogs::palette::{PaletteChoice, PaletteState};
 use crate::dialogs::state::LineUse;
-use crate::dialogs::state::{Asked, Dialog, Prompt, TextDialog};
+use crate::dialogs::state::{ConfirmedAction, Dialog, Prompt, TextDialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens;
@@ -27,7 +27,7 @@ pub(crate) fn open_messages(state: &mut State) {
 /// Opens the input line for this purpose, if the top screen has one.
 pub(crate) fn open_line(state: &mut State, what: LineUse) {
     let Some(before) = screens::line(state, what).map(str::to_owned) else { return };
-    state.modal = Some(Dialog::Prompt(Prompt { what, line: Line::new(&before), before }));
+    state.modal = Some(Dialog::Prompt(Prompt { what, line: LineInput::new(&before), before }));
 }
 
 /// Returns how many lines a window's list has room for.
@@ -49,7 +49,7 @@ pub(crate) fn paste(state: &mut State, text: &str) {
 }
 
 /// Edits the line of the open dialog, and updates what depends on it.
-fn edit(state: &mut State, change: impl FnOnce(&mut Line)) {
+fn edit(state: &mut State, change: impl FnOnce(&mut LineInput)) {
     match &mut state.modal {
         Some(Dialog::Prompt(prompt)) => {
             change(&mut prompt.line);
@@ -100,33 +100,33 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 }
 
 /// Answers a question: yes is enter, or the key that asked the question.
-fn answer(state: &mut State, asked: &Asked, action: Action, effects: &mut Vec<Effect>) {
+fn answer(state: &mut State, asked: &ConfirmedAction, action: Action, effects: &mut Vec<Effect>) {
     let is_yes = match asked {
-        Asked::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
-        Asked::Order(Order::PutBack) => matches!(action, Action::Open | Action::ResumePutBack),
-        Asked::Order(Order::Leave) => matches!(action, Action::Open | Action::ResumeLeave),
+        ConfirmedAction::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
+        ConfirmedAction::Order(Order::PutBack) => matches!(action, Action::Open | Action::ResumePutBack),
+        ConfirmedAction::Order(Order::Leave) => matches!(action, Action::Open | Action::ResumeLeave),
         _ => action == Action::Open,
     };
     match asked {
         _ if !is_yes => {}
-        Asked::Quit => effects.push(Effect::Quit),
-        Asked::Apply => crate::screens::plan::update::apply(state, effects),
-        Asked::Order(order) => crate::screens::change::update::order(state, *order, effects),
+        ConfirmedAction::Quit => effects.push(Effect::Quit),
+        ConfirmedAction::Apply => crate::screens::plan::update::apply(state, effects),
+        ConfirmedAction::Order(order) => crate::screens::change::update::order(state, *order, effects),
     }
 }
 
-fn editing(action: Action) -> Option<fn(&mut Line)> {
+fn editing(action: Action) -> Option<fn(&mut LineInput)> {
     Some(match action {
-        Action::CursorLeft => Line::left,
-        Action::CursorRight => Line::right,
-        Action::CursorHome => Line::home,
-        Action::CursorEnd => Line::end,
-        Action::CursorWordLeft => Line::word_left,
-        Action::CursorWordRight => Line::word_right,
-        Action::DeleteBack => Line::delete_back,
-        Action::DeleteForward => Line::delete_forward,
-        Action::DeleteWordBack => Line::delete_word_back,
-        Action::DeleteLine => Line::clear,
+        Action::CursorLeft => LineInput::left,
+        Action::CursorRight => LineInput::right,
+        Action::CursorHome => LineInput::home,
+        Action::CursorEnd => LineInput::end,
+        Action::CursorWordLeft => LineInput::word_left,
+        Action::CursorWordRight => LineInput::word_right,
+        Action::DeleteBack => LineInput::delete_back,
+        Action::DeleteForward => LineInput::delete_forward,
+        Action::DeleteWordBack => LineInput::delete_word_back,
+        Action::DeleteLine => LineInput::clear,
         _ => return None,
     })
 }

@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::dialogs::palette::{HELP_KEYS, HelpLine, PaletteState, help};
 use crate::dialogs::state::{Confirmation, Dialog, TextDialog};
 use crate::state::{Scroll, State};
@@ -42,9 +42,9 @@ fn keys(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scroll:
     for (at, line) in lines.iter().skip(scroll.top).take(usize::from(inner.height)).enumerate() {
         let mut pen = LineBuilder::new(theme, room);
         match line {
-            HelpLine::Title(text) => pen.put(Role::TableHeader, text),
-            HelpLine::Keys(keys, text) => pen.column(Role::Key, keys, HELP_KEYS).put(Role::KeyLabel, text),
-            HelpLine::Dimmed(keys, text) => pen.column(Role::KeyDim, keys, HELP_KEYS).put(Role::KeyDim, text),
+            HelpLine::Title(text) => pen.put(StyleRole::TableHeader, text),
+            HelpLine::Keys(keys, text) => pen.column(StyleRole::Key, keys, HELP_KEYS).put(StyleRole::KeyLabel, text),
+            HelpLine::Dimmed(keys, text) => pen.column(StyleRole::KeyDim, keys, HELP_KEYS).put(StyleRole::KeyDim, text),
         };
         draw(frame, inner, at, &pen.line());
     }
@@ -60,7 +60,10 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     let mut rest = after.chars();
     let under = rest.next().map_or(" ".to_owned(), String::from);
     let mut pen = LineBuilder::new(theme, room);
-    pen.put(Role::Key, "> ").put(Role::Text, before).put(Role::Cursor, &under).put(Role::Text, rest.as_str());
+    pen.put(StyleRole::Key, "> ")
+        .put(StyleRole::Text, before)
+        .put(StyleRole::Cursor, &under)
+        .put(StyleRole::Text, rest.as_str());
     draw(frame, inner, 0, &pen.line());
     let page = usize::from(inner.height).saturating_sub(1).max(1);
     let top = (list.at + 1).saturating_sub(page);
@@ -68,11 +71,11 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     for (at, item) in found.iter().enumerate().skip(top).take(page) {
         let possible = item.why_not.is_none();
         let mut pen = LineBuilder::new(theme, room);
-        pen.column(if possible { Role::Text } else { Role::KeyDim }, &item.name, 18);
-        pen.column(if possible { Role::Key } else { Role::KeyDim }, &item.keys, 12).gap(1);
+        pen.column(if possible { StyleRole::Text } else { StyleRole::KeyDim }, &item.name, 18);
+        pen.column(if possible { StyleRole::Key } else { StyleRole::KeyDim }, &item.keys, 12).gap(1);
         match &item.why_not {
-            Some(why) => pen.put(Role::Hint, why),
-            None => pen.put(Role::Dim, &item.help),
+            Some(why) => pen.put(StyleRole::Hint, why),
+            None => pen.put(StyleRole::Dim, &item.help),
         };
         draw(frame, below, at - top, &pen.line());
         if at == list.at {
@@ -81,7 +84,7 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     }
     if found.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.put(Role::Dim, "nothing is called that");
+        pen.put(StyleRole::Dim, "nothing is called that");
         draw(frame, below, 0, &pen.line());
     }
 }
@@ -92,20 +95,20 @@ fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let room = usize::from(inner.width);
     if state.messages.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.put(Role::Dim, "nothing was said yet");
+        pen.put(StyleRole::Dim, "nothing was said yet");
         draw(frame, inner, 0, &pen.line());
     }
     for (at, notice) in state.messages.iter().enumerate().skip(scroll.top).take(usize::from(inner.height)) {
         let role = match notice.severity {
-            Severity::Error => Role::Error,
-            Severity::Warning => Role::Warning,
-            Severity::Info => Role::Text,
+            Severity::Error => StyleRole::Error,
+            Severity::Warning => StyleRole::Warning,
+            Severity::Info => StyleRole::Text,
         };
         let mut pen = LineBuilder::new(theme, room);
-        pen.column(Role::Dim, &notice.at.clock(state.offset), 10).column(role, &notice.severity.to_string(), 9);
+        pen.column(StyleRole::Dim, &notice.at.clock(state.offset), 10).column(role, &notice.severity.to_string(), 9);
         pen.put(role, &notice.text);
         if !notice.hint.is_empty() {
-            pen.put(Role::Hint, &format!(" · {}", notice.hint));
+            pen.put(StyleRole::Hint, &format!(" · {}", notice.hint));
         }
         draw(frame, inner, at - scroll.top, &pen.line());
         if at == scroll.at {
@@ -119,7 +122,7 @@ fn text(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, detail:
     let lines: Vec<String> = detail.lines.iter().flat_map(|line| wrapped(line, room)).collect();
     let longest = lines.iter().map(|line| width(line)).max().unwrap_or(0).max(width(&detail.title) + 2);
     let inner = window(frame, area, state, theme, &end(&detail.title, room), (longest, lines.len()));
-    let style = theme.style(Role::Text);
+    let style = theme.style(StyleRole::Text);
     for (at, line) in lines.into_iter().skip(detail.top).take(usize::from(inner.height)).enumerate() {
         draw(frame, inner, at, &Line::styled(line, style));
     }
@@ -131,6 +134,6 @@ fn ask(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, question
     let longest = lines.iter().map(|line| width(line)).max().unwrap_or(0).max(width(&question.title) + 2);
     let inner = window(frame, area, state, theme, &question.title, (longest.max(40), lines.len() + 1));
     for (at, line) in lines.into_iter().enumerate() {
-        draw(frame, inner, at, &Line::styled(line, theme.style(Role::Text)));
+        draw(frame, inner, at, &Line::styled(line, theme.style(StyleRole::Text)));
     }
 }

@@ -5,7 +5,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::screens::fleet::rows::{Row, short_error};
 use crate::screens::fleet::state::FleetPane;
 use crate::screens::history::state as history;
@@ -53,7 +53,7 @@ fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> 
         Row::More { group, .. } => of_group(group, state, theme, room),
         Row::Rest { .. } => {
             let mut pen = LineBuilder::new(theme, room);
-            pen.gap(1).put(Role::Dim, "Groups in which all is well. Enter shows them.");
+            pen.gap(1).put(StyleRole::Dim, "Groups in which all is well. Enter shows them.");
             vec![pen.line()]
         }
     }
@@ -61,7 +61,7 @@ fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> 
 
 fn title(name: &str, note: &str, theme: &Theme, room: usize) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(1).put(Role::Title, name).gap(3).put(Role::Dim, note);
+    pen.gap(1).put(StyleRole::Title, name).gap(3).put(StyleRole::Dim, note);
     pen.line()
 }
 
@@ -101,15 +101,15 @@ fn task_line(task: &Task, state: &State, theme: &Theme, room: usize) -> Line<'st
     let today = at.is_some_and(|at| at.date(state.offset) == state.now.date(state.offset));
     let when =
         at.map_or(String::new(), |at| if today { at.clock(state.offset) } else { format!("{} ago", ago(state, at)) });
-    pen.gap(3).column(Role::Dim, &when, 9).gap(1).put(role, sign).gap(1).column(role, task.state.as_str(), 10);
-    pen.column(Role::Dim, &middle(&tasks::host(state.world(), task), 14), 15);
+    pen.gap(3).column(StyleRole::Dim, &when, 9).gap(1).put(role, sign).gap(1).column(role, task.state.as_str(), 10);
+    pen.column(StyleRole::Dim, &middle(&tasks::host(state.world(), task), 14), 15);
     let cells = if room < 110 { 28 } else { 36 };
-    pen.column(Role::Dim, &task_image(task, cells - 2), cells);
+    pen.column(StyleRole::Dim, &task_image(task, cells - 2), cells);
     if !task.error.is_empty() {
         pen.put(role, &short_error(&task.error, &task.image));
     } else if task.state.is_failure() || task.state.is_over() {
         let exit = task.exit_code.map(|code| format!(" (exit {code})")).unwrap_or_default();
-        pen.put(Role::Dim, &format!("{}{exit}", clean(&task.message)));
+        pen.put(StyleRole::Dim, &format!("{}{exit}", clean(&task.message)));
     }
     pen.line()
 }
@@ -127,16 +127,18 @@ fn of_group(group: &GroupKey, state: &State, theme: &Theme, room: usize) -> Vec<
     let mut lines = vec![title(&clean(&group.name), &note, theme, room)];
     if world.knows_journal() && world.history(group).newest().is_none() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(3).put(Role::Dim, "no change was made with pinnace yet");
+        pen.gap(3).put(StyleRole::Dim, "no change was made with pinnace yet");
         lines.push(pen.line());
     }
     for entry in world.history(group).newest_first() {
         let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
         let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
         let at = entry.slot.labels.at.or(entry.slot.created);
-        pen.gap(3).column(Role::Dim, &at.map(|at| format!("{} ago", ago(state, at))).unwrap_or_default(), 9).gap(1);
+        pen.gap(3)
+            .column(StyleRole::Dim, &at.map(|at| format!("{} ago", ago(state, at))).unwrap_or_default(), 9)
+            .gap(1);
         pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
-        pen.put(Role::Text, &history::what(entry)).gap(2).put(Role::Dim, &clean(&entry.slot.labels.by));
+        pen.put(StyleRole::Text, &history::what(entry)).gap(2).put(StyleRole::Dim, &clean(&entry.slot.labels.by));
         lines.push(pen.line());
     }
     lines
@@ -148,7 +150,7 @@ fn of_node(node: &Node, state: &State, theme: &Theme, room: usize) -> Vec<Line<'
     let mut lines = vec![title(&clean(&node.hostname), what, theme, room)];
     let mut pen = LineBuilder::new(theme, room);
     let word = if word.is_empty() { "ready" } else { word };
-    pen.gap(3).put(role, word).put(Role::Text, &format!(", {}", node.availability));
+    pen.gap(3).put(role, word).put(StyleRole::Text, &format!(", {}", node.availability));
     if !node.state_message.is_empty() {
         pen.put(role, &format!(": {}", clean(&node.state_message)));
     }
@@ -156,7 +158,7 @@ fn of_node(node: &Node, state: &State, theme: &Theme, room: usize) -> Vec<Line<'
     let tasks = tasks_on(state, node);
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(3).put(
-        Role::Dim,
+        StyleRole::Dim,
         &format!(
             "{tasks} known {} · engine {} · {} · {}",
             plural(tasks, "task"),

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::widgets::line_builder::LineBuilder;
 use crate::widgets::symbols as signs;
 use crate::widgets::width::wrapped;
@@ -18,11 +18,11 @@ pub(crate) fn lines(finding: &Finding, theme: &Theme, room: usize, ascii: bool) 
     let subject = if told { String::new() } else { format!("{subject}: ") };
     let mut sign = Some(sign);
     let mut lines = Vec::new();
-    for (role, text) in [(role, format!("{head}{subject}{message}")), (Role::Hint, clean(&finding.hint))] {
+    for (role, text) in [(role, format!("{head}{subject}{message}")), (StyleRole::Hint, clean(&finding.hint))] {
         if text.is_empty() {
             continue;
         }
-        let text = if role == Role::Hint { format!("hint: {text}") } else { text };
+        let text = if role == StyleRole::Hint { format!("hint: {text}") } else { text };
         for piece in wrapped(&text, room.saturating_sub(4)) {
             let mut pen = LineBuilder::new(theme, room);
             pen.gap(2).put(role, sign.take().unwrap_or(" ")).gap(1).put(role, &piece);

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use crate::action::{Action, KeyContext};
 use crate::availability::available;
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::dialogs::login::state as login;
 use crate::dialogs::palette::{is_command, is_motion};
 use crate::dialogs::state::Dialog;
@@ -27,18 +27,18 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         let mut rest = after.chars();
         let under = rest.next().map_or(" ".to_owned(), String::from);
         let (label, hint) = prompt.what.words();
-        pen.put(Role::Key, label).put(Role::Text, before);
-        pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
-        pen.until(room.saturating_sub(width(hint) + 1).max(room - pen.room() + 2)).put(Role::Dim, hint);
+        pen.put(StyleRole::Key, label).put(StyleRole::Text, before);
+        pen.put(StyleRole::Cursor, &under).put(StyleRole::Text, rest.as_str());
+        pen.until(room.saturating_sub(width(hint) + 1).max(room - pen.room() + 2)).put(StyleRole::Dim, hint);
     } else if let Some(notice) = &state.notice {
         let role = match notice.severity {
-            Severity::Error => Role::Error,
-            Severity::Warning => Role::Warning,
-            Severity::Info => Role::Info,
+            Severity::Error => StyleRole::Error,
+            Severity::Warning => StyleRole::Warning,
+            Severity::Info => StyleRole::Info,
         };
         pen.put(role, &notice.text);
         if !notice.hint.is_empty() {
-            pen.put(Role::Dim, " · ").put(Role::Hint, &notice.hint);
+            pen.put(StyleRole::Dim, " · ").put(StyleRole::Hint, &notice.hint);
         }
     } else {
         keys(&mut pen, state, room);
@@ -88,15 +88,15 @@ fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
     }
     let fits = fitting(&wanted, pen.room().saturating_sub(reserved));
     for (keys, label, possible) in wanted.into_iter().zip(fits).filter_map(|(one, fits)| fits.then_some(one)) {
-        let (key_role, label_role) = if possible { (Role::Key, Role::KeyLabel) } else { (Role::KeyDim, Role::KeyDim) };
-        pen.put(key_role, &keys).put(Role::KeyLabel, " ").put(label_role, &label).gap(2);
+        let (key_role, label_role) =
+            if possible { (StyleRole::Key, StyleRole::KeyLabel) } else { (StyleRole::KeyDim, StyleRole::KeyDim) };
+        pen.put(key_role, &keys).put(StyleRole::KeyLabel, " ").put(label_role, &label).gap(2);
     }
     for (key, label) in last {
-        pen.put(Role::Key, &key).put(Role::KeyLabel, " ").put(Role::KeyLabel, label).gap(if label.is_empty() {
-            1
-        } else {
-            2
-        });
+        pen.put(StyleRole::Key, &key)
+            .put(StyleRole::KeyLabel, " ")
+            .put(StyleRole::KeyLabel, label)
+            .gap(if label.is_empty() { 1 } else { 2 });
     }
 }
 

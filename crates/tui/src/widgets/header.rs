@@ -9,7 +9,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::banner::banner;
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens;
 use crate::screens::change::query as change;
@@ -28,11 +28,11 @@ use crate::widgets::width::{end, width};
 /// Draws the header, and the banner if there is one.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let room = usize::from(area.width);
-    frame.buffer_mut().set_style(area, theme.style(Role::Header));
+    frame.buffer_mut().set_style(area, theme.style(StyleRole::Header));
     let (link, link_role) = link(state);
     let (trouble, trouble_role) = counts(state, room < 100);
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(1).put(Role::Title, &place(state)).gap(2);
+    pen.gap(1).put(StyleRole::Title, &place(state)).gap(2);
     if let Some((word, role)) = guard(state) {
         pen.put(role, word).gap(2);
     }
@@ -47,9 +47,9 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         let parts = layout::frame(state.size, true, false);
         let line = crate::view::area(parts.banner);
         let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
-        pen.put(Role::Error, " ! ").put(Role::Error, &banner.text);
+        pen.put(StyleRole::Error, " ! ").put(StyleRole::Error, &banner.text);
         if !banner.hint.is_empty() {
-            pen.put(Role::Dim, " · ").put(Role::Hint, &banner.hint);
+            pen.put(StyleRole::Dim, " · ").put(StyleRole::Hint, &banner.hint);
         }
         draw(frame, line, 0, &pen.line());
     }
@@ -62,7 +62,7 @@ fn place(state: &State) -> String {
 }
 
 /// Describes the running changes of this console, unless the top screen shows one.
-fn at_work(state: &State) -> Option<(String, Role)> {
+fn at_work(state: &State) -> Option<(String, StyleRole)> {
     if matches!(state.screens.last(), Some(Screen::Change(_))) {
         return None;
     }
@@ -72,27 +72,27 @@ fn at_work(state: &State) -> Option<(String, Role)> {
     let noun = plural(count, "change");
     match (count, asks) {
         (0, _) => None,
-        (_, true) => Some((format!("{count} {noun} at work: it asks you"), Role::Waiting)),
-        (_, false) => Some((format!("{count} {noun} at work"), Role::Updating)),
+        (_, true) => Some((format!("{count} {noun} at work: it asks you"), StyleRole::Waiting)),
+        (_, false) => Some((format!("{count} {noun} at work"), StyleRole::Updating)),
     }
 }
 
-fn guard(state: &State) -> Option<(&'static str, Role)> {
+fn guard(state: &State) -> Option<(&'static str, StyleRole)> {
     if state.config.settings.read_only {
-        return Some(("read-only", Role::Waiting));
+        return Some(("read-only", StyleRole::Waiting));
     }
     match state.cluster().guard {
         ChangeGuard::None => None,
-        ChangeGuard::Protected => Some(("protected", Role::Waiting)),
-        ChangeGuard::ReadOnly => Some(("read-only", Role::Waiting)),
+        ChangeGuard::Protected => Some(("protected", StyleRole::Waiting)),
+        ChangeGuard::ReadOnly => Some(("read-only", StyleRole::Waiting)),
     }
 }
 
 /// Describes what needs attention, in numbers: services in trouble, and nodes that are down.
-fn counts(state: &State, short: bool) -> (String, Role) {
+fn counts(state: &State, short: bool) -> (String, StyleRole) {
     let world = state.world();
     if !world.is_painted() {
-        return (String::new(), Role::Text);
+        return (String::new(), StyleRole::Text);
     }
     let missing = |row: &&Row| row.service().is_some_and(|row| row.state == Health::Missing);
     let troubled = world.troubled() + state.fleet.rows.iter().filter(missing).count();
@@ -105,25 +105,25 @@ fn counts(state: &State, short: bool) -> (String, Role) {
     };
     let services = if short { "" } else { " services" };
     match (troubled, down) {
-        (0, 0) => (format!("all of {all} services well"), Role::Text),
-        (0, _) => (format!(" {all} services well{nodes} "), Role::HeaderTrouble),
-        _ => (format!(" {troubled} of {all}{services} need you{nodes} "), Role::HeaderTrouble),
+        (0, 0) => (format!("all of {all} services well"), StyleRole::Text),
+        (0, _) => (format!(" {all} services well{nodes} "), StyleRole::HeaderTrouble),
+        _ => (format!(" {troubled} of {all}{services} need you{nodes} "), StyleRole::HeaderTrouble),
     }
 }
 
 /// Describes the connection to the swarm, and the age of the data if it is not live.
-fn link(state: &State) -> (String, Role) {
+fn link(state: &State) -> (String, StyleRole) {
     let world = state.world();
     let clock = &state.now.clock(state.offset)[..5];
     match (&world.link, world.heard) {
-        (ConnectionState::Live, _) => (format!("live {clock}"), Role::Dim),
-        (ConnectionState::Connecting, None) => ("connecting …".to_owned(), Role::Unknown),
+        (ConnectionState::Live, _) => (format!("live {clock}"), StyleRole::Dim),
+        (ConnectionState::Connecting, None) => ("connecting …".to_owned(), StyleRole::Unknown),
         (ConnectionState::Connecting, Some(at)) => {
-            (format!("{} old, connecting … {clock}", age(state.now.since(at))), Role::Unknown)
+            (format!("{} old, connecting … {clock}", age(state.now.since(at))), StyleRole::Unknown)
         }
         (ConnectionState::Lost { .. }, Some(at)) => {
-            (format!("{} old {clock}", age(state.now.since(at))), Role::Unknown)
+            (format!("{} old {clock}", age(state.now.since(at))), StyleRole::Unknown)
         }
-        (ConnectionState::Lost { .. }, None) => (format!("no answer {clock}"), Role::Unknown),
+        (ConnectionState::Lost { .. }, None) => (format!("no answer {clock}"), StyleRole::Unknown),
     }
 }

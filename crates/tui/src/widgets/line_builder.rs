@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::state::State;
 
 use crate::widgets::width::{end, left, width};
@@ -25,7 +25,7 @@ impl<'a> LineBuilder<'a> {
     }
 
     /// Appends a text, cut where the line ends.
-    pub fn put(&mut self, role: Role, text: &str) -> &mut Self {
+    pub fn put(&mut self, role: StyleRole, text: &str) -> &mut Self {
         let text = end(text, self.room.saturating_sub(self.used));
         self.used += width(&text);
         self.spans.push(Span::styled(text, self.theme.style(role)));
@@ -33,7 +33,7 @@ impl<'a> LineBuilder<'a> {
     }
 
     /// Appends a text in a column of `cells` cells.
-    pub fn column(&mut self, role: Role, text: &str, cells: usize) -> &mut Self {
+    pub fn column(&mut self, role: StyleRole, text: &str, cells: usize) -> &mut Self {
         self.put(role, &left(text, cells))
     }
 
@@ -45,7 +45,7 @@ impl<'a> LineBuilder<'a> {
         let quiet = before.filter(|style| style.bg.is_none() && !style.add_modifier.intersects(shows));
         let blanks = " ".repeat(cells.min(self.room.saturating_sub(self.used)));
         self.used += blanks.len();
-        self.spans.push(Span::styled(blanks, quiet.unwrap_or_else(|| self.theme.style(Role::Text))));
+        self.spans.push(Span::styled(blanks, quiet.unwrap_or_else(|| self.theme.style(StyleRole::Text))));
         self
     }
 
@@ -78,7 +78,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, row: usize, line: &Line<'_>) {
 
 /// Applies the style of the selection to rows of an area.
 pub fn select(frame: &mut Frame<'_>, area: Rect, row: usize, rows: usize, theme: &Theme, active: bool) {
-    let role = if active { Role::Selection } else { Role::SelectionInactive };
+    let role = if active { StyleRole::Selection } else { StyleRole::SelectionInactive };
     let Ok(row) = u16::try_from(row) else { return };
     let height = u16::try_from(rows).unwrap_or(1).min(area.height.saturating_sub(row));
     frame.buffer_mut().set_style(Rect { y: area.y.saturating_add(row), height, ..area }, theme.style(role));

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::symbols::border;
 use ratatui::widgets::{Block, Clear, Widget as _};
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::layout::Area;
 use crate::state::State;
@@ -43,10 +43,10 @@ pub fn window(
 pub fn boxed(frame: &mut Frame<'_>, outer: Rect, state: &State, theme: &Theme, title: &str) -> Rect {
     let block = Block::bordered()
         .border_set(if ascii(state) { ASCII } else { border::PLAIN })
-        .border_style(theme.style(Role::Border))
+        .border_style(theme.style(StyleRole::Border))
         .title(format!(" {title} "))
-        .title_style(theme.style(Role::Screen).patch(theme.style(Role::Title)))
-        .style(theme.style(Role::Screen).patch(theme.style(Role::Popup)));
+        .title_style(theme.style(StyleRole::Screen).patch(theme.style(StyleRole::Title)))
+        .style(theme.style(StyleRole::Screen).patch(theme.style(StyleRole::Popup)));
     let inner = block.inner(outer);
     let buffer = frame.buffer_mut();
     Clear.render(outer, buffer);

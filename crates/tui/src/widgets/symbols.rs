@@ -1,6 +1,6 @@
 //! The symbol, word and role of every status.
 
-use crate::config::Role;
+use crate::config::StyleRole;
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::{ChangeState, UnitState};
 use pinnace_core::swarm::HealthState;
@@ -25,81 +25,83 @@ pub fn state(state: HealthState, ascii: bool) -> &'static str {
 }
 
 /// Returns the role of a service's state.
-pub(crate) fn state_role(state: HealthState) -> Role {
+pub(crate) fn state_role(state: HealthState) -> StyleRole {
     match state {
-        HealthState::Failing | HealthState::Looping | HealthState::Missing | HealthState::NodeDown => Role::Failing,
-        HealthState::Paused | HealthState::Waiting => Role::Waiting,
-        HealthState::Updating => Role::Updating,
-        HealthState::Unknown => Role::Unknown,
-        HealthState::Ok => Role::Ok,
-        HealthState::Finished | HealthState::Stopped => Role::Stopped,
+        HealthState::Failing | HealthState::Looping | HealthState::Missing | HealthState::NodeDown => {
+            StyleRole::Failing
+        }
+        HealthState::Paused | HealthState::Waiting => StyleRole::Waiting,
+        HealthState::Updating => StyleRole::Updating,
+        HealthState::Unknown => StyleRole::Unknown,
+        HealthState::Ok => StyleRole::Ok,
+        HealthState::Finished | HealthState::Stopped => StyleRole::Stopped,
     }
 }
 
 /// Returns a node's symbol, word and role; the word is empty for a node without peculiarities.
-pub fn node(node: &Node, ascii: bool) -> (&'static str, &'static str, Role) {
+pub fn node(node: &Node, ascii: bool) -> (&'static str, &'static str, StyleRole) {
     let (sign, plain, word, role) = match (&node.state, &node.availability) {
-        (NodeState::Down, _) => ("✖", "x", "down", Role::Failing),
-        (NodeState::Disconnected, _) => ("✖", "x", "disconnected", Role::Failing),
-        (NodeState::Ready, Availability::Drain) => ("○", "o", "drained", Role::Stopped),
-        (NodeState::Ready, Availability::Pause) => ("‖", "=", "paused", Role::Waiting),
+        (NodeState::Down, _) => ("✖", "x", "down", StyleRole::Failing),
+        (NodeState::Disconnected, _) => ("✖", "x", "disconnected", StyleRole::Failing),
+        (NodeState::Ready, Availability::Drain) => ("○", "o", "drained", StyleRole::Stopped),
+        (NodeState::Ready, Availability::Pause) => ("‖", "=", "paused", StyleRole::Waiting),
         (NodeState::Ready, _) if node.reachability.as_deref().is_some_and(|reach| reach != "reachable") => {
-            ("▼", "v", "no quorum vote", Role::Failing)
+            ("▼", "v", "no quorum vote", StyleRole::Failing)
         }
-        (NodeState::Ready, _) => ("●", "+", "", Role::Ok),
-        _ => ("?", "?", "unknown", Role::Unknown),
+        (NodeState::Ready, _) => ("●", "+", "", StyleRole::Ok),
+        _ => ("?", "?", "unknown", StyleRole::Unknown),
     };
     (if ascii { plain } else { sign }, word, role)
 }
 
 /// Returns a task's symbol and role.
-pub fn task(task: &Task, ascii: bool) -> (&'static str, Role) {
+pub fn task(task: &Task, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match &task.state {
-        TaskState::Failed | TaskState::Rejected => ("✖", "x", Role::Failing),
-        TaskState::Orphaned => ("▼", "v", Role::Failing),
-        TaskState::Running => ("●", "+", Role::Ok),
-        TaskState::Complete => ("✓", ".", Role::Stopped),
-        TaskState::Shutdown | TaskState::Remove => ("○", "o", Role::Stopped),
-        TaskState::Other(_) => ("?", "?", Role::Unknown),
-        _ if !task.error.is_empty() => ("◔", "~", Role::Waiting),
-        _ => ("◐", ">", Role::Updating),
+        TaskState::Failed | TaskState::Rejected => ("✖", "x", StyleRole::Failing),
+        TaskState::Orphaned => ("▼", "v", StyleRole::Failing),
+        TaskState::Running => ("●", "+", StyleRole::Ok),
+        TaskState::Complete => ("✓", ".", StyleRole::Stopped),
+        TaskState::Shutdown | TaskState::Remove => ("○", "o", StyleRole::Stopped),
+        TaskState::Other(_) => ("?", "?", StyleRole::Unknown),
+        _ if !task.error.is_empty() => ("◔", "~", StyleRole::Waiting),
+        _ => ("◐", ">", StyleRole::Updating),
     };
     (if ascii { plain } else { sign }, role)
 }
 
 /// Returns a change's symbol and role.
-pub fn change(state: ChangeState, ascii: bool) -> (&'static str, Role) {
+pub fn change(state: ChangeState, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match state {
-        ChangeState::Running => ("◐", ">", Role::Updating),
-        ChangeState::Detached => ("‖", "=", Role::Waiting),
-        ChangeState::Done => ("●", "+", Role::Ok),
-        ChangeState::Failed => ("✖", "x", Role::Failing),
-        ChangeState::Left => ("▼", "v", Role::Failing),
-        ChangeState::Undone => ("○", "o", Role::Text),
-        ChangeState::Void => ("○", "o", Role::Stopped),
+        ChangeState::Running => ("◐", ">", StyleRole::Updating),
+        ChangeState::Detached => ("‖", "=", StyleRole::Waiting),
+        ChangeState::Done => ("●", "+", StyleRole::Ok),
+        ChangeState::Failed => ("✖", "x", StyleRole::Failing),
+        ChangeState::Left => ("▼", "v", StyleRole::Failing),
+        ChangeState::Undone => ("○", "o", StyleRole::Text),
+        ChangeState::Void => ("○", "o", StyleRole::Stopped),
     };
     (if ascii { plain } else { sign }, role)
 }
 
 /// Returns a unit's symbol and role.
-pub fn unit(state: UnitState, ascii: bool) -> (&'static str, Role) {
+pub fn unit(state: UnitState, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match state {
-        UnitState::Untouched => ("·", "-", Role::Dim),
-        UnitState::Posting | UnitState::PuttingBack => ("◐", ">", Role::Updating),
-        UnitState::Done => ("●", "+", Role::Ok),
-        UnitState::PutBack => ("○", "o", Role::Text),
-        UnitState::Failed => ("✖", "x", Role::Failing),
-        UnitState::Overtaken => ("▼", "v", Role::Waiting),
+        UnitState::Untouched => ("·", "-", StyleRole::Dim),
+        UnitState::Posting | UnitState::PuttingBack => ("◐", ">", StyleRole::Updating),
+        UnitState::Done => ("●", "+", StyleRole::Ok),
+        UnitState::PutBack => ("○", "o", StyleRole::Text),
+        UnitState::Failed => ("✖", "x", StyleRole::Failing),
+        UnitState::Overtaken => ("▼", "v", StyleRole::Waiting),
     };
     (if ascii { plain } else { sign }, role)
 }
 
 /// Returns the symbol and role of a finding's severity.
-pub fn severity(severity: Severity, ascii: bool) -> (&'static str, Role) {
+pub fn severity(severity: Severity, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match severity {
-        Severity::Error => ("✖", "x", Role::Error),
-        Severity::Warning => ("!", "!", Role::Warning),
-        Severity::Info => ("·", "-", Role::Info),
+        Severity::Error => ("✖", "x", StyleRole::Error),
+        Severity::Warning => ("!", "!", StyleRole::Warning),
+        Severity::Info => ("·", "-", StyleRole::Info),
     };
     (if ascii { plain } else { sign }, role)
 }

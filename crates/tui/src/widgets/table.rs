@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::widgets::line_builder::LineBuilder;
 use crate::widgets::width::{left, right};
 
@@ -16,7 +16,7 @@ pub(crate) struct Column<'a, R> {
     gap: usize,
     /// The width in cells; none for the rest of the line.
     cells: Option<usize>,
-    side: Side,
+    side: Alignment,
     /// The least width of a table at which the column is shown.
     from: usize,
     /// Appends the text of a row, given the width of the column.
@@ -24,7 +24,7 @@ pub(crate) struct Column<'a, R> {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Side {
+enum Alignment {
     Left,
     Right,
 }
@@ -32,22 +32,22 @@ enum Side {
 impl<'a, R> Column<'a, R> {
     /// Makes a column of left-aligned texts.
     pub(crate) fn left(name: &'static str, cells: usize, cell: impl Fn(&mut LineBuilder<'_>, &R, usize) + 'a) -> Self {
-        Self { name, gap: 0, cells: Some(cells), side: Side::Left, from: 0, cell: Box::new(cell) }
+        Self { name, gap: 0, cells: Some(cells), side: Alignment::Left, from: 0, cell: Box::new(cell) }
     }
 
     /// Makes the last column, which takes the rest of the line.
     pub(crate) fn rest(name: &'static str, cell: impl Fn(&mut LineBuilder<'_>, &R) + 'a) -> Self {
         let cell = move |pen: &mut LineBuilder<'_>, row: &R, _| cell(pen, row);
-        Self { name, gap: 0, cells: None, side: Side::Left, from: 0, cell: Box::new(cell) }
+        Self { name, gap: 0, cells: None, side: Alignment::Left, from: 0, cell: Box::new(cell) }
     }
 
     /// Makes a column of right-aligned texts.
-    pub(crate) fn right(name: &'static str, cells: usize, cell: impl Fn(&R) -> (Role, String) + 'a) -> Self {
+    pub(crate) fn right(name: &'static str, cells: usize, cell: impl Fn(&R) -> (StyleRole, String) + 'a) -> Self {
         let cell = move |pen: &mut LineBuilder<'_>, row: &R, cells: usize| {
             let (role, text) = cell(row);
             pen.put(role, &right(&text, cells));
         };
-        Self { name, gap: 0, cells: Some(cells), side: Side::Right, from: 0, cell: Box::new(cell) }
+        Self { name, gap: 0, cells: Some(cells), side: Alignment::Right, from: 0, cell: Box::new(cell) }
     }
 
     /// Sets the number of blanks before the column.
@@ -80,10 +80,10 @@ impl<'a, R> Table<'a, R> {
         for column in &self.columns {
             let name = match (column.cells, column.side) {
                 (None, _) => column.name.to_owned(),
-                (Some(cells), Side::Left) => left(column.name, cells),
-                (Some(cells), Side::Right) => right(column.name, cells),
+                (Some(cells), Alignment::Left) => left(column.name, cells),
+                (Some(cells), Alignment::Right) => right(column.name, cells),
             };
-            pen.gap(column.gap).put(Role::TableHeader, &name);
+            pen.gap(column.gap).put(StyleRole::TableHeader, &name);
         }
         pen.line()
     }
@@ -119,11 +119,11 @@ mod tests {
         let theme = crate::config::Config::default().theme;
         let table = |room| {
             let name = Column::left("NAME", 6, |pen, row: &(&str, u32), cells| {
-                pen.column(Role::Text, row.0, cells);
+                pen.column(StyleRole::Text, row.0, cells);
             });
-            let count = Column::right("TASKS", 6, |row: &(&str, u32)| (Role::Text, row.1.to_string()));
+            let count = Column::right("TASKS", 6, |row: &(&str, u32)| (StyleRole::Text, row.1.to_string()));
             let rest = Column::rest("REST", |pen, row: &(&str, u32)| {
-                pen.put(Role::Dim, row.0);
+                pen.put(StyleRole::Dim, row.0);
             });
             Table::new(room, vec![name, count.from(20), rest.after(2)])
         };

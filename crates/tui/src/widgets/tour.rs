@@ -10,9 +10,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::action::Action;
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::state::State;
-use crate::tour::{Step, told};
+use crate::tour::{TourStep, told};
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::width::width;
@@ -26,19 +26,21 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let keys = state.config.keymap.keys_for(state.context(), Action::Tour);
     let hides = keys.map(|keys| format!(" {keys} hides it ")).unwrap_or_default();
     let mut pen = LineBuilder::new(theme, room);
-    pen.put(Role::Border, &rule.repeat(2)).put(Role::Title, " tour ");
+    pen.put(StyleRole::Border, &rule.repeat(2)).put(StyleRole::Title, " tour ");
     let dashes = pen.room().saturating_sub(width(&hides) + 2);
-    pen.put(Role::Border, &rule.repeat(dashes)).put(Role::Dim, &hides).put(Role::Border, &rule.repeat(2));
+    pen.put(StyleRole::Border, &rule.repeat(dashes))
+        .put(StyleRole::Dim, &hides)
+        .put(StyleRole::Border, &rule.repeat(2));
     draw(frame, area, 0, &pen.line());
 
     let next = tour.next();
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
-    for step in Step::ALL {
+    for step in TourStep::ALL {
         let (sign, role) = match (tour.done.contains(&step), next == Some(step)) {
-            (true, _) => (if ascii { "+" } else { "✓" }, Role::Ok),
-            (false, true) => (if ascii { ">" } else { "▸" }, Role::Accent),
-            (false, false) => (if ascii { "." } else { "·" }, Role::Dim),
+            (true, _) => (if ascii { "+" } else { "✓" }, StyleRole::Ok),
+            (false, true) => (if ascii { ">" } else { "▸" }, StyleRole::Accent),
+            (false, false) => (if ascii { "." } else { "·" }, StyleRole::Dim),
         };
         pen.put(role, sign).put(role, " ").put(role, step.title()).gap(2);
     }
@@ -48,8 +50,11 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     if let Some((key, label)) = &told.key {
-        pen.put(Role::Key, key).put(Role::KeyLabel, " ").put(Role::KeyLabel, label).put(Role::Dim, ": ");
+        pen.put(StyleRole::Key, key)
+            .put(StyleRole::KeyLabel, " ")
+            .put(StyleRole::KeyLabel, label)
+            .put(StyleRole::Dim, ": ");
     }
-    pen.put(Role::Text, told.text);
+    pen.put(StyleRole::Text, told.text);
     draw(frame, area, 2, &pen.line());
 }

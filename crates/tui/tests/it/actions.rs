@@ -4,7 +4,7 @@ use pinnace_core::time::Time;
 use pinnace_tui::action::{Action, KeyContext};
 use pinnace_tui::availability::available;
 use pinnace_tui::clusters::ClusterId;
-use pinnace_tui::dialogs::line::Line;
+use pinnace_tui::dialogs::line::LineInput;
 use pinnace_tui::dialogs::palette::{PaletteChoice, PaletteItem, PaletteState, is_motion};
 use pinnace_tui::msg::Effect;
 use pinnace_tui::screens::actions;
@@ -70,7 +70,7 @@ fn states() -> Vec<(String, State)> {
 fn carry_out(state: &mut State, action: Action) -> Vec<Effect> {
     let pick = PaletteChoice::Action(action);
     let item = PaletteItem { pick, name: "it".into(), keys: String::new(), help: String::new(), why_not: None };
-    state.modal = Some(Dialog::Palette(PaletteState { line: Line::default(), at: 0, items: vec![item] }));
+    state.modal = Some(Dialog::Palette(PaletteState { line: LineInput::default(), at: 0, items: vec![item] }));
     press(state, "enter")
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use pinnace_core::plan::{ChangeRecord, ImageWithDigest, Kind, Plan, Unit, UnitAction};
+use pinnace_core::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, Unit, UnitAction};
 use pinnace_core::swarm::{
-    Availability, EditableFields, Mode, Node, NodeState, Place, RestartCondition, Role, Service, Task, TaskState,
-    UntouchedHash, UpdatePolicy, UpdateState, UpdateStatus,
+    Availability, EditableFields, Node, NodeState, RestartCondition, Role, Service, ServiceMode, SpecField, Task,
+    TaskState, UntouchedHash, UpdatePolicy, UpdateState, UpdateStatus,
 };
 use pinnace_core::swarm::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::time::Time;
@@ -17,7 +17,7 @@ use pinnace_core::world::{ConnectionState, EngineInfo, Observation};
 use pinnace_tui::config::Config;
 use pinnace_tui::layout::Size;
 use pinnace_tui::msg::{Msg, TimedMsg};
-use pinnace_tui::state::{Cluster, State};
+use pinnace_tui::state::{ClusterState, State};
 use pinnace_tui::update::update;
 
 /// The time of all tests: 2026-11-20T02:14:07Z.
@@ -54,7 +54,7 @@ pub fn node(name: &str, role: Role) -> Node {
 }
 
 pub fn places(image: &str) -> EditableFields {
-    let place = |path: &str| Place { path: path.to_owned(), value: None, alone: false };
+    let place = |path: &str| SpecField { path: path.to_owned(), value: None, alone: false };
     EditableFields {
         image: image.to_owned(),
         platforms: place("/TaskTemplate/Placement/Platforms"),
@@ -83,7 +83,7 @@ impl One {
             template: UntouchedHash("template".into()),
             previous: None,
             previous_differs: Vec::new(),
-            mode: Mode::Replicated(replicas),
+            mode: ServiceMode::Replicated(replicas),
             constraints: Vec::new(),
             platforms: Vec::new(),
             policy: UpdatePolicy::default(),
@@ -242,9 +242,9 @@ pub fn console(width: u16, height: u16, seen: Vec<Observation>) -> State {
     let mut config = Config::default();
     config.settings.theme = "night".into();
     let mut clusters = vec![
-        Cluster::new("prod-eu", "ssh://ops@mgr-1"),
-        Cluster::new("staging", "unix:///var/run/docker.sock"),
-        Cluster::new("dr", "tcp://10.9.0.1:2376"),
+        ClusterState::new("prod-eu", "ssh://ops@mgr-1"),
+        ClusterState::new("staging", "unix:///var/run/docker.sock"),
+        ClusterState::new("dr", "tcp://10.9.0.1:2376"),
     ];
     let lost = ConnectionState::Lost { why: "10.9.0.1:2376 does not answer".into(), hint: "is the VPN up?".into() };
     clusters[2].world.apply(Observation::Link(lost), NOW);
@@ -319,7 +319,7 @@ pub fn change(
         swarm: String::new(),
         group: key,
         parent: seq - 1,
-        kind: if seq.is_multiple_of(3) { Kind::Back } else { Kind::Pin },
+        kind: if seq.is_multiple_of(3) { PlanKind::Back } else { PlanKind::Pin },
         api: "1.51".into(),
         pins_before: None,
         pins_after: units.first().map(|unit| format!("[node.{}]\nimage = \"{}\"\n", unit.1, unit.3)),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::registry::Query;
 use pinnace_core::registry::{
-    Entry, Fact, FactSource, FileKind, ImageConfig, ImageFact, ImageFile, ImageFiles, ImageInfo, ImageLayer,
-    LookupError, QueryAnswer, ReadProgress, Step,
+    BuildStep, Fact, FactSource, FileKind, ImageConfig, ImageFact, ImageFile, ImageFiles, ImageInfo, ImageLayer,
+    IndexEntry, LookupError, QueryAnswer, ReadProgress,
 };
 use pinnace_core::time::Time;
 use pinnace_tui::action::KeyContext;
@@ -67,14 +67,18 @@ fn about(digit: char, architecture: &str) -> ImageInfo {
             cmd: vec!["rabbitmq-server".into()],
             ports: vec!["15672/tcp".into(), "5672/tcp".into()],
             env: vec!["PATH".into(), "RABBITMQ_VERSION".into()],
-            history: vec![Step { created: Some(Time(NOW.0 - 60 * day)), by: "ADD file:abc in /".into(), empty: false }],
+            history: vec![BuildStep {
+                created: Some(Time(NOW.0 - 60 * day)),
+                by: "ADD file:abc in /".into(),
+                empty: false,
+            }],
             ..ImageConfig::default()
         },
     }
 }
 
 fn index() -> ImageInfo {
-    let entry = |digit, architecture: &str, kind: &str| Entry {
+    let entry = |digit, architecture: &str, kind: &str| IndexEntry {
         digest: digest(digit),
         platform: kind.is_empty().then(|| Platform::new("linux", architecture)),
         variant: String::new(),

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 use pinnace_core::world::{ConnectionState, Observation};
-use pinnace_tui::config::{Role, Text, Theme};
+use pinnace_tui::config::{SourceText, StyleRole, Theme};
 use pinnace_tui::msg::{Msg, TimedMsg};
 use pinnace_tui::screens::fleet::rows::{Row, total_lines};
 use pinnace_tui::state::State;
@@ -26,12 +26,12 @@ fn theme() -> &'static Theme {
 
 fn one_colour_a_role() -> Theme {
     let mut text = String::from("inherits = \"night\"\n[roles]\n");
-    for (at, role) in Role::ALL.iter().enumerate() {
-        let overlay = matches!(role, Role::Selection | Role::SelectionInactive | Role::Popup);
+    for (at, role) in StyleRole::ALL.iter().enumerate() {
+        let overlay = matches!(role, StyleRole::Selection | StyleRole::SelectionInactive | StyleRole::Popup);
         let kind = if overlay { "bg" } else { "fg" };
         writeln!(text, "{} = {{ {kind} = {} }}", role.name(), at + 16).unwrap();
     }
-    let (theme, warnings) = Theme::load("test", &[Text { file: "test.toml", text: &text }]);
+    let (theme, warnings) = Theme::load("test", &[SourceText { file: "test.toml", text: &text }]);
     assert_eq!(warnings, []);
     theme
 }
@@ -46,7 +46,7 @@ pub fn picture(state: &State) -> String {
     let mut text = lines(&buffer).join("\n");
     text.push_str("\n---\n");
     let name = |color: Option<Color>| match color {
-        Some(Color::Indexed(index)) => Role::ALL.get(usize::from(index) - 16).map_or("?", |role| role.name()),
+        Some(Color::Indexed(index)) => StyleRole::ALL.get(usize::from(index) - 16).map_or("?", |role| role.name()),
         _ => "-",
     };
     for y in 0..buffer.area.height {

@@ -1,7 +1,7 @@
 //! Tests of the tour through the demo, on made-up states.
 
 use pinnace_tui::state::State;
-use pinnace_tui::tour::{Step, Tour, told};
+use pinnace_tui::tour::{Tour, TourStep, told};
 
 use crate::fixture::press;
 use crate::screens::{lines_of, picture};
@@ -32,18 +32,18 @@ fn the_tour_follows_what_is_done() {
     let next = |state: &State| state.tour.as_ref().unwrap().next();
     let key = |state: &State| told(state).unwrap().key.map(|(key, _)| key);
     for (step, keys) in [
-        (Step::Find, "enter"),
-        (Step::Changed, "h"),
+        (TourStep::Find, "enter"),
+        (TourStep::Changed, "h"),
         // The pins cannot be opened from the history.
-        (Step::Pin, "esc"),
-        (Step::Pin, "p"),
+        (TourStep::Pin, "esc"),
+        (TourStep::Pin, "p"),
     ] {
         assert_eq!((next(&state), key(&state).as_deref()), (Some(step), Some(keys)));
         press(&mut state, keys);
     }
-    assert_eq!(next(&state), Some(Step::Plan));
+    assert_eq!(next(&state), Some(TourStep::Plan));
     let state = touring(tale::done, 120, 40, "down");
-    assert_eq!((next(&state), key(&state).as_deref()), (Some(Step::Undo), Some("h")));
+    assert_eq!((next(&state), key(&state).as_deref()), (Some(TourStep::Undo), Some("h")));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use swarm_sim::{Answer, Asked, answer_as_engine, full_body, respond};
+use swarm_sim::{HttpRequest, ResponseResult, answer_as_engine, full_body, respond};
 use tokio::io::DuplexStream;
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -142,8 +142,8 @@ impl Line {
         self.dead.load(Ordering::SeqCst)
     }
 
-    async fn pass(self: &Arc<Self>, request: http::Request<hyper::body::Incoming>) -> Answer {
-        let asked = Asked::read(request).await?;
+    async fn pass(self: &Arc<Self>, request: http::Request<hyper::body::Incoming>) -> ResponseResult {
+        let asked = HttpRequest::read(request).await?;
         let (send, told) = oneshot::channel();
         let line = Arc::clone(self);
         self.stage.under_way.fetch_add(1, Ordering::SeqCst);
@@ -164,7 +164,7 @@ impl Line {
         if self.is_dead() { Err(broken()) } else { Ok(()) }
     }
 
-    async fn carry(self: &Arc<Self>, asked: Asked) -> Answer {
+    async fn carry(self: &Arc<Self>, asked: HttpRequest) -> ResponseResult {
         if self.is_dead() {
             return Err(broken());
         }
@@ -179,7 +179,7 @@ impl Line {
         self.harm(asked, step, armed).await
     }
 
-    fn step(&self, asked: &Asked) -> Step {
+    fn step(&self, asked: &HttpRequest) -> Step {
         if asked.method != http::Method::GET {
             self.stage.observe(Cause::Itself);
             let body: Value = serde_json::from_slice(&asked.body).unwrap_or_default();
@@ -208,7 +208,7 @@ impl Line {
         Some(armed.remove(at))
     }
 
-    async fn harm(self: &Arc<Self>, asked: Asked, step: Step, armed: Armed) -> Answer {
+    async fn harm(self: &Arc<Self>, asked: HttpRequest, step: Step, armed: Armed) -> ResponseResult {
         let span = Duration::from_secs(armed.seconds);
         let short = Duration::from_secs(if step.is_read() { 1 } else { 20 });
         match armed.fault {
@@ -282,7 +282,7 @@ impl Line {
 
     /// Handles a request without its own fault. While writes fail, a write is reported as
     /// failed and may be applied later.
-    async fn plain(self: &Arc<Self>, asked: Asked, pick: u64) -> Answer {
+    async fn plain(self: &Arc<Self>, asked: HttpRequest, pick: u64) -> ResponseResult {
         let Some(until) = self.stage.closed().filter(|_| asked.method != http::Method::GET) else {
             return self.deliver(asked).await;
         };
@@ -293,7 +293,7 @@ impl Line {
     }
 
     /// Applies a request at the given time.
-    fn later(self: &Arc<Self>, asked: Asked, at: Instant) {
+    fn later(self: &Arc<Self>, asked: HttpRequest, at: Instant) {
         let line = Arc::clone(self);
         self.stage.under_way.fetch_add(1, Ordering::SeqCst);
         tokio::spawn(async move {
@@ -305,7 +305,7 @@ impl Line {
     }
 
     /// Delivers a request to the swarm, with a check of the whole swarm before and after each write.
-    async fn deliver(&self, asked: Asked) -> Answer {
+    async fn deliver(&self, asked: HttpRequest) -> ResponseResult {
         let is_read = asked.method == http::Method::GET;
         let path = asked.path.clone();
         if !is_read {
@@ -324,7 +324,7 @@ impl Line {
 }
 
 /// Returns a timeout error after a delay.
-async fn late(after: Duration) -> Answer {
+async fn late(after: Duration) -> ResponseResult {
     sleep(after).await;
     let body = r#"{"message":"rpc error: code = DeadlineExceeded desc = context deadline exceeded"}"#;
     Ok(respond(500, "application/json", full_body(Bytes::from_static(body.as_bytes()))))

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
-use swarm_sim::{Change, Fault as Plain, PlannedFault, plan_fault};
+use swarm_sim::{Fault as Plain, PlannedFault, ServiceUpdate, plan_fault};
 use tokio::time::{Instant, sleep};
 
 use super::super::Swarm;
@@ -76,7 +76,7 @@ impl Stage {
                 Fault::Label => spec["Labels"]["touched"] = Value::from(pick.to_string()),
                 _ => spec["Mode"]["Replicated"]["Replicas"] = Value::from(pick % 4),
             }
-            let _ = world.update_service(&id, Change { version, spec, ..Change::default() });
+            let _ = world.update_service(&id, ServiceUpdate { version, spec, ..ServiceUpdate::default() });
         });
         self.observe(Cause::Foreign);
         self.tell(&format!("somebody: {fault:?} {}", pick % 3));

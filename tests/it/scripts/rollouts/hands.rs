@@ -67,7 +67,9 @@ async fn others_are_told_by_what_they_did() {
             "rollback" => other.sim.with(|world| {
                 let found = world.find_service("s_a").unwrap();
                 let (spec, version, id) = (found.spec.value.clone(), found.index, found.id.to_string());
-                world.update_service(&id, Change { version, spec, rollback: true, ..Change::default() }).unwrap();
+                world
+                    .update_service(&id, ServiceUpdate { version, spec, rollback: true, ..ServiceUpdate::default() })
+                    .unwrap();
             }),
             _ => meddle(&other, "s_a", |spec| match hand {
                 "force" => spec["TaskTemplate"]["ForceUpdate"] = json!(7),

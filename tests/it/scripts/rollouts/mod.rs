@@ -6,7 +6,7 @@ mod hands;
 mod stuck;
 
 use serde_json::json;
-use swarm_sim::{Change, Fault, PlannedFault, World, plan_fault, reference};
+use swarm_sim::{Fault, PlannedFault, ServiceUpdate, World, plan_fault, reference};
 
 use super::keys::Desk;
 use super::*;
@@ -43,7 +43,7 @@ fn meddle(swarm: &Swarm, service: &str, change: impl FnOnce(&mut Value)) {
         let found = world.find_service(service).unwrap();
         let (mut spec, version, id) = (found.spec.value.clone(), found.index, found.id.to_string());
         change(&mut spec);
-        world.update_service(&id, Change { version, spec, ..Change::default() }).unwrap();
+        world.update_service(&id, ServiceUpdate { version, spec, ..ServiceUpdate::default() }).unwrap();
     });
 }
 

@@ -24,7 +24,7 @@ impl Scene {
     /// Returns a service with two replicas whose spec is the target.
     fn of(state: Option<UpdateState>, tasks: Vec<Task>) -> Self {
         let mut service = sample::service("pg", NEW);
-        service.mode = Mode::Replicated(2);
+        service.mode = ServiceMode::Replicated(2);
         service.update =
             state.map(|state| UpdateStatus { state, message: "said".into(), started: None, completed: None });
         let nodes = vec![sample::node("a"), sample::node("b")];
@@ -130,7 +130,7 @@ fn no_word_of_the_engine_is_no_obstacle() {
     assert!(!watched.waits().1);
     // If the leader is lost during a rollout, the update state is never cleared.
     assert_eq!(watched.with(|scene| scene.steady = 16).verdict(), UnitVerdict::Converged);
-    let scaled = Scene::of(None, Vec::new()).with(|scene| scene.service.mode = Mode::Replicated(0));
+    let scaled = Scene::of(None, Vec::new()).with(|scene| scene.service.mode = ServiceMode::Replicated(0));
     assert_eq!(scaled.verdict(), UnitVerdict::Converged);
 }
 
@@ -208,7 +208,7 @@ fn what_runs_to_its_end() {
     );
     assert_eq!(once(paused(), vec![ended("1")]).fails(), "said", "half of it never began");
     assert!(once(paused(), vec![ended("1"), task("2", NEW, TaskState::Failed, 5)]).fails().starts_with("failed"));
-    let job = |tasks| Scene::of(None, tasks).with(|scene| scene.service.mode = Mode::ReplicatedJob(3));
+    let job = |tasks| Scene::of(None, tasks).with(|scene| scene.service.mode = ServiceMode::ReplicatedJob(3));
     let running = Task { desired: TaskState::Complete, ..task("1", NEW, TaskState::Running, 5) };
     assert_eq!(job(vec![running]).verdict(), UnitVerdict::Converged);
     assert_eq!(job(Vec::new()).waits().0, "0 of 1 new tasks run");
@@ -216,7 +216,7 @@ fn what_runs_to_its_end() {
 
 #[test]
 fn one_on_each_node() {
-    let global = |tasks: Vec<Task>| Scene::of(None, tasks).with(|scene| scene.service.mode = Mode::Global);
+    let global = |tasks: Vec<Task>| Scene::of(None, tasks).with(|scene| scene.service.mode = ServiceMode::Global);
     let on = |id: &str, node: &str| Task {
         slot: None,
         node: Some(format!("{node}-id")),

@@ -27,7 +27,7 @@ impl ManifestImage {
 
 /// The requested versions: those of the pin document, or else those of the running image.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Wish<'a> {
+pub struct VersionRequest<'a> {
     /// The PostgreSQL version from the pin document, if set.
     pub postgres: Option<&'a str>,
     /// The Spock version from the pin document, if set.
@@ -40,7 +40,7 @@ pub struct Wish<'a> {
 /// versions of the same major, newest first.
 ///
 /// If the version is unknown, the result is empty: the manifest's default is never used instead.
-pub fn proposals(manifest: &VersionManifest, component: &str, wish: &Wish<'_>) -> Vec<ManifestImage> {
+pub fn proposals(manifest: &VersionManifest, component: &str, wish: &VersionRequest<'_>) -> Vec<ManifestImage> {
     let (asked, newer) =
         if component == POSTGRES { postgres(manifest, wish) } else { other(manifest, component, wish) };
     let asked = asked.map(|entry| ManifestImage::of(entry, false));
@@ -49,7 +49,7 @@ pub fn proposals(manifest: &VersionManifest, component: &str, wish: &Wish<'_>) -
 
 type ManifestMatch<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
 
-fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> ManifestMatch<'m> {
+fn postgres<'m>(manifest: &'m VersionManifest, wish: &VersionRequest<'_>) -> ManifestMatch<'m> {
     let tag = wish.runs.and_then(|image| PgTag::parse(image.tag.as_deref()?));
     let running = || wish.runs.and_then(|image| manifest.of_image(image)).map(|(_, entry)| entry);
     let version = wish.postgres.and_then(Version::parse);
@@ -67,7 +67,7 @@ fn postgres<'m>(manifest: &'m VersionManifest, wish: &Wish<'_>) -> ManifestMatch
     (of_version.rfind(fits), manifest.newer(&version, spock.map(|spock| spock.major())))
 }
 
-fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &Wish<'_>) -> ManifestMatch<'m> {
+fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &VersionRequest<'_>) -> ManifestMatch<'m> {
     let Some(image) = wish.runs else { return (None, Vec::new()) };
     let entries = manifest.components.get(component).map_or(&[][..], Vec::as_slice);
     let listed = manifest.of_image(image).filter(|(name, _)| *name == component).map(|(_, entry)| &entry.version);

@@ -19,11 +19,11 @@ use crate::registry::Facts;
 use crate::time::Time;
 use crate::version::{TagMutability, constancy};
 
-pub use manifest::{ManifestImage, Wish, proposals};
+pub use manifest::{ManifestImage, VersionRequest, proposals};
 
 /// The input for a list of candidates.
 #[derive(Clone, Copy, Debug)]
-pub struct Source<'a> {
+pub struct CandidateInput<'a> {
     /// The repository as written: `ghcr.io/pgedge/pgedge-postgres`.
     pub repository: &'a str,
     /// The tags that the registry lists; `None` before it has answered.
@@ -91,7 +91,7 @@ impl TagCandidate {
 }
 
 /// Returns the candidates in the order in which an operator would choose; empty for a malformed repository.
-pub fn candidates(source: &Source<'_>) -> Vec<TagCandidate> {
+pub fn candidates(source: &CandidateInput<'_>) -> Vec<TagCandidate> {
     let Ok(repository) = ImageRef::parse(source.repository) else { return Vec::new() };
     let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::RunningTag::of);
     let mut rows: Vec<(order::TagRank<'_>, TagCandidate)> = Vec::new();
@@ -118,7 +118,7 @@ pub fn candidates(source: &Source<'_>) -> Vec<TagCandidate> {
     gathered(rows.into_iter().map(|(_, row)| row))
 }
 
-impl Source<'_> {
+impl CandidateInput<'_> {
     fn candidate(&self, text: String, tag: &str, proposed: Option<ManifestImage>, listing: &ImageRef) -> TagCandidate {
         let digest = self.facts.image(&text).known().map(|fact| fact.digest.clone());
         let image = ImageRef::parse(&text).ok();

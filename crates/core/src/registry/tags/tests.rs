@@ -68,9 +68,10 @@ fn the_manifest_then_the_family_that_runs_then_all_others() {
     );
     names.extend(attached);
     let runs = [image(&format!("{PG}:17.9-spock5.0.6-standard-1@{}", digest('1')))];
-    let proposals = proposals(&manifest(), POSTGRES, &Wish { runs: runs.first(), ..Wish::default() });
+    let proposals =
+        proposals(&manifest(), POSTGRES, &VersionRequest { runs: runs.first(), ..VersionRequest::default() });
     let facts = Facts::default();
-    let mut source = Source {
+    let mut source = CandidateInput {
         repository: PG,
         names: Some(&names),
         runs: &runs,
@@ -127,7 +128,7 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
     known(&mut facts, "reg.example/web", &["stable", "edge"], '3', 3000);
     let runs = [image(&format!("reg.example/web:1@{}", digest('2')))];
     let ran = [image(&format!("reg.example/web:old@{}", digest('3')))];
-    let source = Source {
+    let source = CandidateInput {
         repository: "reg.example/web",
         names: Some(&names),
         runs: &runs,
@@ -158,14 +159,14 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
         stability: crate::registry::Stability::Stable,
     };
     let proposals = [floating];
-    let found = candidates(&Source { proposals: &proposals, ..source });
+    let found = candidates(&CandidateInput { proposals: &proposals, ..source });
     assert_eq!((found[0].tag.as_str(), found[0].also.as_slice()), ("1.30", &["1.30.2".to_owned()][..]));
 }
 
 #[test]
 fn what_the_manifest_proposes() {
     let manifest = manifest();
-    let labels = |component: &str, wish: Wish<'_>| -> Vec<String> {
+    let labels = |component: &str, wish: VersionRequest<'_>| -> Vec<String> {
         proposals(&manifest, component, &wish)
             .into_iter()
             .map(|it| format!("{}{}", if it.newer { "+" } else { "" }, it.label))
@@ -174,7 +175,7 @@ fn what_the_manifest_proposes() {
     let standard = image(&format!("{PG}:17.9-spock5.0.6-standard-1"));
     let custom = image(&format!("{PG}:my-custom-image"));
     let mirror = image("reg.example/mirror/pg:17.9-spock4.1-standard-7");
-    let postgres = |postgres, spock, runs| Wish { postgres, spock, runs };
+    let postgres = |postgres, spock, runs| VersionRequest { postgres, spock, runs };
     for (wish, wanted) in [
         (postgres(None, None, Some(&standard)), vec!["17.9_5", "+17.10_5"]),
         (postgres(None, None, Some(&mirror)), vec!["17.9_4"]),
@@ -188,20 +189,27 @@ fn what_the_manifest_proposes() {
         assert_eq!(labels(POSTGRES, wish), wanted, "{wish:?}");
     }
     let mcp = image("ghcr.io/pgedge/postgres-mcp:1.0.0");
-    assert_eq!(labels("mcp", Wish { runs: Some(&mcp), ..Wish::default() }), ["1.0.0", "+1.10.0", "+1.9.0"]);
+    assert_eq!(
+        labels("mcp", VersionRequest { runs: Some(&mcp), ..VersionRequest::default() }),
+        ["1.0.0", "+1.10.0", "+1.9.0"]
+    );
     let floating = image("ghcr.io/pgedge/postgres-mcp:latest");
-    assert_eq!(labels("mcp", Wish { runs: Some(&floating), ..Wish::default() }), Vec::<String>::new());
+    assert_eq!(
+        labels("mcp", VersionRequest { runs: Some(&floating), ..VersionRequest::default() }),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
 fn a_proposal_of_another_repository_stands_with_its_own() {
     let runs = [image("reg.example/mirror/pg:17.9-spock5.0.6-standard-2")];
-    let proposals = proposals(&manifest(), POSTGRES, &Wish { runs: runs.first(), ..Wish::default() });
+    let proposals =
+        proposals(&manifest(), POSTGRES, &VersionRequest { runs: runs.first(), ..VersionRequest::default() });
     let names = names("17.9-spock5.0.6-standard-2");
     let mut facts = Facts::default();
     known(&mut facts, "reg.example/mirror/pg", &["17.9-spock5.0.6-standard-2"], '1', 1);
     known(&mut facts, PG, &["17.9-spock5.0.6-standard-2"], '1', 1);
-    let source = Source {
+    let source = CandidateInput {
         repository: "reg.example/mirror/pg",
         names: Some(&names),
         runs: &runs,
@@ -226,8 +234,15 @@ fn a_proposal_of_another_repository_stands_with_its_own() {
 fn letters_in_order_match_and_neighbours_are_better() {
     let facts = Facts::default();
     let names = names("17.10-spock5.0.9-standard-1 17.9-spock5.0.6-standard-2 16.9-spock5-debug-1 latest");
-    let source =
-        Source { repository: PG, names: Some(&names), runs: &[], ran: &[], failed: &[], proposals: &[], facts: &facts };
+    let source = CandidateInput {
+        repository: PG,
+        names: Some(&names),
+        runs: &[],
+        ran: &[],
+        failed: &[],
+        proposals: &[],
+        facts: &facts,
+    };
     let found = candidates(&source);
     let named = |typed: &str, whole: bool| -> Vec<&str> {
         matching(&found, typed, whole).into_iter().map(|at| found[at].tag.as_str()).collect()

@@ -42,7 +42,7 @@ fn what_ended_as_it_should_is_no_trouble() {
     let mut done = sample::task("t", &service, "a", TaskState::Complete, 90);
     done.desired = TaskState::Shutdown;
     assert_eq!(judge(&service, &[done], &[sample::node("a")]), HealthState::Finished);
-    service.mode = Mode::Replicated(0);
+    service.mode = ServiceMode::Replicated(0);
     assert_eq!(judge(&service, &[], &[]), HealthState::Stopped);
 }
 

@@ -5,7 +5,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use self::watch::{Reading, UnitWatch};
+use self::watch::{UnitReading, UnitWatch};
 use super::lease::LeaseLost;
 use super::run::ChangeRun;
 use crate::docker::{DockerError, EditState, Tasks};
@@ -185,7 +185,7 @@ impl ChangeRun {
         }
     }
 
-    async fn look(&self, unit: &Unit) -> Result<Option<Reading>, DockerError> {
+    async fn look(&self, unit: &Unit) -> Result<Option<UnitReading>, DockerError> {
         let docker = &self.cluster.docker;
         let (revision, tasks, nodes) = tokio::join!(
             docker.get_for_update(&unit.service_id),
@@ -198,11 +198,11 @@ impl ChangeRun {
             Err(fault) => return Err(fault),
         };
         let nodes = nodes?.into_iter().map(|node| (node.id.clone(), node)).collect();
-        Ok(Some(Reading { revision, tasks: tasks?, nodes }))
+        Ok(Some(UnitReading { revision, tasks: tasks?, nodes }))
     }
 
     /// Reports edits by other clients to other parts of the service, once per unit.
-    fn note_others(&mut self, watch: &UnitWatch, seen: &Reading) {
+    fn note_others(&mut self, watch: &UnitWatch, seen: &UnitReading) {
         let edits = &watch.unit.edits;
         if watch.spot(&seen.revision) != UnitPosition::Goal || seen.revision.rest_before(edits) == watch.unit.rest {
             return;
@@ -277,7 +277,7 @@ impl ChangeRun {
     }
 
     /// Reports the states of the tasks, if they have changed.
-    fn tell(&mut self, watch: &UnitWatch, seen: &Reading, verdict: &UnitVerdict) {
+    fn tell(&mut self, watch: &UnitWatch, seen: &UnitReading, verdict: &UnitVerdict) {
         let look = watch.look(seen, Duration::ZERO);
         let mut tasks: Vec<&Task> = seen.tasks.iter().collect();
         tasks.sort_by_key(|task| (task.desired != TaskState::Running, std::cmp::Reverse(task.created)));

@@ -12,7 +12,7 @@ use pinnace_core::swarm::{Node, Task};
 use pinnace_core::time::Time;
 
 /// One reading of a service with its tasks and the nodes.
-pub(super) struct Reading {
+pub(super) struct UnitReading {
     pub revision: ServiceRevision,
     pub tasks: Vec<Task>,
     pub nodes: BTreeMap<String, Node>,
@@ -71,7 +71,7 @@ impl UnitWatch {
     }
 
     /// Prepares a reading for the assessment. The tasks that are up are compared with those of the previous reading.
-    pub fn look<'a>(&'a self, seen: &'a Reading, now: Duration) -> UnitView<'a> {
+    pub fn look<'a>(&'a self, seen: &'a UnitReading, now: Duration) -> UnitView<'a> {
         let started = seen.revision.service.update.as_ref().and_then(|update| update.started);
         let look = UnitView {
             service: &seen.revision.service,
@@ -90,7 +90,7 @@ impl UnitWatch {
     }
 
     /// Remembers the tasks that are up and the first failure.
-    pub fn keep(&mut self, seen: &Reading, now: Duration) {
+    pub fn keep(&mut self, seen: &UnitReading, now: Duration) {
         let look = self.look(seen, now);
         let up: Vec<String> = look.up().into_iter().map(str::to_owned).collect();
         let failure = look.failure().map(|task| {

@@ -7,14 +7,14 @@ use crate::world::model::{Nanos, SECOND};
 
 /// A rate limit and its use in the current window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
+pub struct RateLimit {
     most: u64,
     window: u64,
     spent: u64,
     since: Nanos,
 }
 
-impl Allowance {
+impl RateLimit {
     /// Parses `100;w=21600`: the number of manifests in a window of seconds.
     pub fn of(text: &str) -> Option<Self> {
         let (most, window) = text.split_once(";w=")?;
@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn it_is_spent_and_comes_back() {
-        let mut allowance = Allowance::of("2;w=60").unwrap();
-        let left = |allowance: &Allowance, now: Nanos| allowance.told(now * SECOND).1;
+        let mut allowance = RateLimit::of("2;w=60").unwrap();
+        let left = |allowance: &RateLimit, now: Nanos| allowance.told(now * SECOND).1;
         assert_eq!(allowance.told(0), ("2;w=60".to_owned(), "2;w=60".to_owned()));
         let taken: Vec<bool> = [100, 130, 159].map(|now| allowance.take(now * SECOND)).to_vec();
         assert_eq!((taken, left(&allowance, 159).as_str()), (vec![true, true, false], "0;w=60"));
@@ -55,7 +55,7 @@ mod tests {
         assert!(allowance.take(160 * SECOND));
         assert_eq!(left(&allowance, 160), "1;w=60");
         for text in ["", "100", "100;w=0", "x;w=1", "1;w="] {
-            assert_eq!(Allowance::of(text), None, "{text}");
+            assert_eq!(RateLimit::of(text), None, "{text}");
         }
     }
 }

@@ -19,7 +19,7 @@ pub enum Content {
 }
 
 /// The files of a layer by path; a path that ends in `/` is a directory. Parent directories are added automatically.
-pub type Files = BTreeMap<String, Content>;
+pub type LayerFiles = BTreeMap<String, Content>;
 
 /// The compression of a layer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
@@ -71,7 +71,7 @@ fn media_type(compression: Compression, oci: bool) -> String {
 
 impl Layer {
     /// Packs files into a layer; `longer` incompressible bytes are appended to the last file.
-    pub(super) fn pack(files: &Files, longer: usize, compression: Compression, oci: bool, by: &str) -> Self {
+    pub(super) fn pack(files: &LayerFiles, longer: usize, compression: Compression, oci: bool, by: &str) -> Self {
         let tar = tar_of(files, longer);
         let diff_id = digest(&tar);
         let blob = match compression {
@@ -125,7 +125,7 @@ fn zstd(bytes: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn tar_of(files: &Files, longer: usize) -> Vec<u8> {
+fn tar_of(files: &LayerFiles, longer: usize) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     let mut folders = BTreeSet::new();
     let last = files.keys().next_back();

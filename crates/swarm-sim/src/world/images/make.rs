@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::layer::{Content, Files, Layer};
-use super::recipe::{BaseLayers, Config, Recipe};
+use super::layer::{Content, Layer, LayerFiles};
+use super::recipe::{BaseLayers, Recipe, RecipeConfig};
 use super::{Behaviour, DOCKER_LIST, DOCKER_MANIFEST, Manifest, OCI_INDEX, OCI_MANIFEST, Repository, digest};
 use crate::world::time::rfc3339;
 
@@ -15,7 +15,7 @@ const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
 const CREATED: &str = "created";
 
 /// A manifest that is not stored yet.
-struct Draft {
+struct ManifestDraft {
     media_type: &'static str,
     body: Value,
     platforms: Option<Vec<(String, String, String)>>,
@@ -55,7 +55,7 @@ impl Recipe {
     fn own_layers(&self, platform: &str, below: u64) -> Vec<Layer> {
         let program = || {
             let text = format!("{}\n{}\n{platform}\n", self.behaviour, self.salt);
-            vec![Files::from([("behave".to_owned(), Content::Text(text))])]
+            vec![LayerFiles::from([("behave".to_owned(), Content::Text(text))])]
         };
         let files = if self.layers.is_empty() { program() } else { self.layers.clone() };
         let by = |nth: usize| self.config.history.get(nth).map_or("behave", String::as_str);
@@ -77,7 +77,7 @@ impl Recipe {
 }
 
 /// Returns the member `config` of an image configuration.
-fn config_json(config: &Config) -> Value {
+fn config_json(config: &RecipeConfig) -> Value {
     let mut told = Map::new();
     let set = |keys: &[String]| keys.iter().map(|key| (key.clone(), json!({}))).collect::<Map<_, _>>();
     told.insert("Labels".to_owned(), json!(config.labels));
@@ -133,7 +133,7 @@ impl Repository {
             body["annotations"] = json!(annotations);
         }
         let runs_on = recipe.platforms.clone();
-        self.keep(Draft { media_type, body, platforms: Some(platforms), runs_on }, recipe)
+        self.keep(ManifestDraft { media_type, body, platforms: Some(platforms), runs_on }, recipe)
     }
 
     /// Makes and stores the manifest of one platform, with its configuration and layers.
@@ -165,7 +165,7 @@ impl Repository {
             }
         }
         let platforms = (!recipe.oci).then(|| vec![parts(platform)]);
-        self.keep(Draft { media_type, body, platforms, runs_on: vec![platform.to_owned()] }, recipe)
+        self.keep(ManifestDraft { media_type, body, platforms, runs_on: vec![platform.to_owned()] }, recipe)
     }
 
     /// Makes and stores a provenance attestation for the index (`BuildKit`'s attestation storage).
@@ -189,11 +189,11 @@ impl Repository {
         for blob in [statement, config] {
             self.blobs.insert(digest(&blob), blob.into());
         }
-        let draft = Draft { media_type: OCI_MANIFEST, body, platforms: None, runs_on: Vec::new() };
+        let draft = ManifestDraft { media_type: OCI_MANIFEST, body, platforms: None, runs_on: Vec::new() };
         self.keep(draft, &Recipe::default())
     }
 
-    fn keep(&mut self, draft: Draft, recipe: &Recipe) -> Arc<str> {
+    fn keep(&mut self, draft: ManifestDraft, recipe: &Recipe) -> Arc<str> {
         let body = draft.body.to_string().into_bytes();
         let digest: Arc<str> = digest(&body).into();
         let manifest = Manifest {

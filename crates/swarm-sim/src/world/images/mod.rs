@@ -18,10 +18,10 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-pub use allowance::Allowance;
+pub use allowance::RateLimit;
 pub use behaviour::Behaviour;
-pub use layer::{Compression, Content, Files, Layer, fits};
-pub use recipe::{AnnotationTarget, Base, BaseLayers, Config, Recipe};
+pub use layer::{Compression, Content, Layer, LayerFiles, fits};
+pub use recipe::{AnnotationTarget, Base, BaseLayers, Recipe, RecipeConfig};
 pub use reference::{Reference, reference};
 
 /// A manifest or an index, as it is served.
@@ -66,7 +66,7 @@ pub struct Registry {
     /// Set for plain HTTP; the engines list it as an insecure registry.
     pub insecure: bool,
     /// Pull rate limit; `None`: unlimited.
-    pub allowance: Option<Allowance>,
+    pub allowance: Option<RateLimit>,
     /// The host that blob requests are redirected to; `None`: the registry serves its blobs.
     pub blobs_at: Option<String>,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::layer::{Compression, Files, Layer};
+use super::layer::{Compression, Layer, LayerFiles};
 use crate::world::model::{Nanos, SECOND};
 
 /// The description of an image. Equal recipes make equal images, with the same digest.
@@ -22,7 +22,7 @@ pub struct Recipe {
     /// Adds an attestation to the index.
     pub attestation: bool,
     /// The runtime part of the image configuration.
-    pub config: Config,
+    pub config: RecipeConfig,
     pub annotations: BTreeMap<String, String>,
     /// The objects that get the annotations. A Docker manifest never has any: its format does not allow them.
     pub annotate: AnnotationTarget,
@@ -35,7 +35,7 @@ pub struct Recipe {
     /// Adds the base image annotations, `org.opencontainers.image.base.*`.
     pub annotate_base: bool,
     /// The image's own layers; empty: one layer with a generated program.
-    pub layers: Vec<Files>,
+    pub layers: Vec<LayerFiles>,
     /// The compression of its own layers.
     pub compression: Compression,
     /// Minimum size of the layers of one platform, in bytes as served; the last file is padded to reach it.
@@ -47,7 +47,7 @@ pub struct Recipe {
 
 /// The runtime part of an image configuration; empty members are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct RecipeConfig {
     pub labels: BTreeMap<String, String>,
     pub entrypoint: Vec<String>,
     pub cmd: Vec<String>,
@@ -117,7 +117,7 @@ pub struct BaseLayers {
     pub history: Vec<Value>,
 }
 
-impl Default for Config {
+impl Default for RecipeConfig {
     fn default() -> Self {
         Self {
             labels: BTreeMap::new(),
@@ -143,7 +143,7 @@ impl Default for Recipe {
             index: None,
             oci: false,
             attestation: false,
-            config: Config::default(),
+            config: RecipeConfig::default(),
             annotations: BTreeMap::new(),
             annotate: AnnotationTarget::default(),
             created: 1_704_067_200 * SECOND,

@@ -6,7 +6,7 @@ use super::*;
 
 const HOST: &str = "r.example:5000";
 
-fn files(paths: &[(&str, &str)]) -> Files {
+fn files(paths: &[(&str, &str)]) -> LayerFiles {
     paths.iter().map(|(path, text)| ((*path).to_owned(), Content::Text((*text).to_owned()))).collect()
 }
 
@@ -139,7 +139,7 @@ fn an_image_is_as_large_as_was_asked_for() {
 #[test]
 fn the_configuration_says_what_was_given_and_nothing_else() {
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
-    let config = Config {
+    let config = RecipeConfig {
         labels: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
         entrypoint: text(&["/start"]),
         cmd: Vec::new(),
@@ -163,7 +163,7 @@ fn the_configuration_says_what_was_given_and_nothing_else() {
     let steps = told["history"].as_array().unwrap();
     let step = |at: usize| (steps[at]["created_by"].as_str().unwrap(), steps[at]["empty_layer"] == true);
     assert_eq!((steps.len(), step(0), step(1)), (2, ("COPY x", false), ("USER 26", true)));
-    let none = Config { cmd: Vec::new(), ..Config::default() };
+    let none = RecipeConfig { cmd: Vec::new(), ..RecipeConfig::default() };
     let made = registry.push("app", "2", &Recipe { config: none, ..Recipe::default() });
     assert!(!registry.repositories["app"].manifests[&made].has_command);
     assert_eq!(parts_of(&registry, "app", &made).1["config"], serde_json::json!({ "Labels": {} }));

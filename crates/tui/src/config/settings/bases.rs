@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-use super::{Reader, string};
-use crate::config::text::{Entry, Warning, in_order};
+use super::{SettingsReader, string};
+use crate::config::text::{TomlEntry, Warning, in_order};
 use pinnace_core::image::ImageRef;
 
 /// Reads the table. A key is a repository as references write it, a value is the reference of its base image.
 pub(super) fn read(
-    reader: &Reader<'_>,
-    entry: &Entry<'_, '_>,
+    reader: &SettingsReader<'_>,
+    entry: &TomlEntry<'_, '_>,
     warnings: &mut Vec<Warning>,
 ) -> BTreeMap<String, String> {
     let text = &reader.text;

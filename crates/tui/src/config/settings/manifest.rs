@@ -2,8 +2,8 @@
 
 use toml::de::DeValue;
 
-use super::{Reader, string, unknown_key};
-use crate::config::text::{Entry, Warning, in_order};
+use super::{SettingsReader, string, unknown_key};
+use crate::config::text::{TomlEntry, Warning, in_order};
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::REPOSITORY_HOST;
 
@@ -36,7 +36,11 @@ impl Default for Manifest {
 }
 
 /// Reads the table. If it has a file and a URL, the file is used.
-pub(super) fn read(reader: &Reader<'_>, entry: &Entry<'_, '_>, warnings: &mut Vec<Warning>) -> Option<Manifest> {
+pub(super) fn read(
+    reader: &SettingsReader<'_>,
+    entry: &TomlEntry<'_, '_>,
+    warnings: &mut Vec<Warning>,
+) -> Option<Manifest> {
     let text = &reader.text;
     let DeValue::Table(table) = entry.value else {
         warnings.push(entry.mistyped(text, "a table"));
@@ -98,10 +102,10 @@ fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Available, Settings, Text};
+    use crate::config::{Available, Settings, SourceText};
 
     fn parse(text: &str) -> (Manifest, Vec<String>) {
-        let (settings, warnings) = Settings::parse(Text { file: "c", text }, &Available::default());
+        let (settings, warnings) = Settings::parse(SourceText { file: "c", text }, &Available::default());
         (settings.manifest, warnings.iter().map(ToString::to_string).collect())
     }
 

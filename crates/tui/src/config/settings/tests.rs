@@ -4,7 +4,7 @@ use super::*;
 
 fn parse(text: &str) -> (Settings, Vec<String>) {
     let names = Available { keymaps: vec!["default", "emacs"], themes: vec!["night", "day"] };
-    let (settings, warnings) = Settings::parse(Text { file: "c", text }, &names);
+    let (settings, warnings) = Settings::parse(SourceText { file: "c", text }, &names);
     (settings, warnings.iter().map(ToString::to_string).collect())
 }
 

@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::color::{contrast, fixed_256, named_16, nearest, rgb};
-use super::role::Role;
+use super::role::StyleRole;
 
 /// The least contrast of text whose colours are replaced.
 const LEGIBLE: f64 = 4.5;
@@ -44,7 +44,7 @@ impl ColorDepth {
     }
 
     /// Converts a role's style to this depth, and keeps it legible on the screen's background.
-    pub(super) fn convert(self, role: Role, style: Style, screen: Style) -> Style {
+    pub(super) fn convert(self, role: StyleRole, style: Style, screen: Style) -> Style {
         match self {
             Self::True => style,
             Self::Ansi256 => Style { fg: style.fg.map(to_256), bg: style.bg.map(to_256), ..style },
@@ -69,7 +69,7 @@ fn to_256(color: Color) -> Color {
 /// The nearest of the sixteen may be far from the wanted colour, so it is not used as the background of a
 /// selection, which has text of any colour: the selection is reversed or underlined instead. Text gets the
 /// nearest colour with enough contrast.
-fn to_16(role: Role, style: Style, screen: Style) -> Style {
+fn to_16(role: StyleRole, style: Style, screen: Style) -> Style {
     let exact = |color: Color| !matches!(color, Color::Rgb(..) | Color::Indexed(_));
     if [style.fg, style.bg].into_iter().flatten().all(exact) {
         return style;
@@ -132,11 +132,11 @@ mod tests {
     fn sixteen_colours_stay_legible_and_overlays_are_reversed() {
         let screen = Style::new().fg(Color::Rgb(215, 220, 229)).bg(Color::Rgb(18, 22, 29));
         let dim = Style::new().fg(Color::Rgb(20, 20, 120));
-        let dim = ColorDepth::Ansi16.convert(Role::Dim, dim, screen);
+        let dim = ColorDepth::Ansi16.convert(StyleRole::Dim, dim, screen);
         assert!(contrast(rgb(dim.fg.unwrap()).unwrap(), (0, 0, 0)) >= LEGIBLE, "{dim:?}");
-        let row = ColorDepth::Ansi16.convert(Role::Selection, Style::new().bg(Color::Indexed(24)), screen);
+        let row = ColorDepth::Ansi16.convert(StyleRole::Selection, Style::new().bg(Color::Indexed(24)), screen);
         assert_eq!(row, Style::new().add_modifier(Modifier::REVERSED));
         let own = Style::new().fg(Color::Red);
-        assert_eq!(ColorDepth::Ansi16.convert(Role::Failing, own, screen), own);
+        assert_eq!(ColorDepth::Ansi16.convert(StyleRole::Failing, own, screen), own);
     }
 }

@@ -7,17 +7,17 @@ use ratatui::style::{Color, Modifier, Style};
 use toml::de::DeValue;
 
 use super::color::{MODIFIERS, NAMES};
-use super::role::Role;
-use crate::config::layers::Layer;
+use super::role::StyleRole;
+use crate::config::layers::ConfigLayer;
 use crate::config::nearest::did_you_mean;
-use crate::config::text::{Entry, Text, Warning, in_order};
+use crate::config::text::{SourceText, TomlEntry, Warning, in_order};
 use crate::config::theme::color;
 
 const SECTIONS: [&str; 3] = ["inherits", "palette", "roles"];
 
 /// The style of one role in one file. Its colours are looked up when the palettes of all files are known.
 struct RoleDraft<'t> {
-    text: Text<'t>,
+    text: SourceText<'t>,
     fg: Option<(String, Range<usize>)>,
     bg: Option<(String, Range<usize>)>,
     modifiers: Modifier,
@@ -25,32 +25,32 @@ struct RoleDraft<'t> {
 
 /// The merged files of a chain; a higher file overrides the lower ones.
 #[derive(Default)]
-struct Draft<'t> {
+struct ThemeDraft<'t> {
     palette: BTreeMap<String, Color>,
-    roles: BTreeMap<Role, RoleDraft<'t>>,
+    roles: BTreeMap<StyleRole, RoleDraft<'t>>,
 }
 
 /// Builds the styles of a chain of files, the lowest first, in the order of [`InstanceRole::ALL`].
 ///
 /// A role is taken whole from the highest file that has it, but its colours come from the merged palettes. A
 /// theme with only a palette thus recolours the roles it inherits.
-pub(super) fn styles(layers: &[Layer<'_>], warnings: &mut Vec<Warning>) -> Vec<Style> {
-    let mut draft = Draft::default();
+pub(super) fn styles(layers: &[ConfigLayer<'_>], warnings: &mut Vec<Warning>) -> Vec<Style> {
+    let mut draft = ThemeDraft::default();
     for layer in layers {
         draft.overlay(layer, warnings);
     }
     if let Some(top) = layers.last() {
-        let missing = Role::ALL.iter().filter(|role| !draft.roles.contains_key(role));
+        let missing = StyleRole::ALL.iter().filter(|role| !draft.roles.contains_key(role));
         warnings.extend(missing.map(|role| {
             let hint = Some(format!("set it, or inherit `{}`", super::ROOT));
             top.text.warning(&(0..0), format!("role `{role}` is not set"), hint)
         }));
     }
-    Role::ALL.iter().map(|role| draft.style(*role, warnings)).collect()
+    StyleRole::ALL.iter().map(|role| draft.style(*role, warnings)).collect()
 }
 
-impl<'t> Draft<'t> {
-    fn overlay(&mut self, layer: &Layer<'t>, warnings: &mut Vec<Warning>) {
+impl<'t> ThemeDraft<'t> {
+    fn overlay(&mut self, layer: &ConfigLayer<'t>, warnings: &mut Vec<Warning>) {
         let text = layer.text;
         for section in in_order(&layer.table) {
             match (section.key, section.value) {
@@ -77,10 +77,10 @@ impl<'t> Draft<'t> {
         }
     }
 
-    fn role(&mut self, text: Text<'t>, entry: &Entry<'_, 't>, warnings: &mut Vec<Warning>) {
-        let Some(role) = Role::from_name(entry.key) else {
+    fn role(&mut self, text: SourceText<'t>, entry: &TomlEntry<'_, 't>, warnings: &mut Vec<Warning>) {
+        let Some(role) = StyleRole::from_name(entry.key) else {
             let message = format!("unknown role `{}`", entry.key);
-            warnings.push(text.warning(&entry.key_span, message, did_you_mean(entry.key, Role::names())));
+            warnings.push(text.warning(&entry.key_span, message, did_you_mean(entry.key, StyleRole::names())));
             return;
         };
         let mut draft = RoleDraft { text, fg: None, bg: None, modifiers: Modifier::empty() };
@@ -95,7 +95,7 @@ impl<'t> Draft<'t> {
         self.roles.insert(role, draft);
     }
 
-    fn style(&self, role: Role, warnings: &mut Vec<Warning>) -> Style {
+    fn style(&self, role: StyleRole, warnings: &mut Vec<Warning>) -> Style {
         let Some(draft) = self.roles.get(&role) else {
             return Style::new();
         };
@@ -114,7 +114,7 @@ impl<'t> Draft<'t> {
 }
 
 impl RoleDraft<'_> {
-    fn part(&mut self, part: &Entry<'_, '_>, warnings: &mut Vec<Warning>) {
+    fn part(&mut self, part: &TomlEntry<'_, '_>, warnings: &mut Vec<Warning>) {
         let text = self.text;
         match part.key {
             "fg" => self.fg = keep(color_text(&text, part), warnings),
@@ -153,7 +153,7 @@ fn modifier(value: &DeValue<'_>) -> Result<Modifier, (String, Option<String>)> {
 }
 
 /// Returns a colour's text, from a name or a number.
-fn color_text(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<(String, Range<usize>), Warning> {
+fn color_text(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<(String, Range<usize>), Warning> {
     match entry.value {
         DeValue::String(name) => Ok((name.to_string(), entry.span.clone())),
         DeValue::Integer(index) => Ok((index.to_string(), entry.span.clone())),
@@ -162,13 +162,13 @@ fn color_text(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<(String, Range<u
 }
 
 /// Parses a colour of the palette, which may not refer to another name of the palette.
-fn literal(text: &Text<'_>, entry: &Entry<'_, '_>) -> Result<Color, Warning> {
+fn literal(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<Color, Warning> {
     let (name, span) = color_text(text, entry)?;
     color::parse(&name).ok_or_else(|| unknown_color(text, &name, &span, []))
 }
 
 fn unknown_color<'n>(
-    text: &Text<'_>,
+    text: &SourceText<'_>,
     name: &str,
     span: &Range<usize>,
     palette: impl IntoIterator<Item = &'n str>,

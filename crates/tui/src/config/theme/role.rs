@@ -6,7 +6,7 @@ use crate::config::named::named;
 
 named! {
     /// The purpose of a colour.
-    pub enum Role {
+    pub enum StyleRole {
         Screen, "screen", "The whole screen, under everything.";
         Text, "text", "What is well, and everything without a role of its own.";
         Dim, "dim", "What is secondary: ages, digests that do not matter now, hints.";
@@ -45,7 +45,7 @@ named! {
     }
 }
 
-impl Role {
+impl StyleRole {
     /// Returns the modifier that marks the role where there are no colours.
     pub(super) const fn without_color(self) -> Modifier {
         match self {

@@ -4,7 +4,8 @@ use super::color::{contrast, rgb};
 use super::*;
 
 /// The roles that draw lines or overlays, and no text.
-const NOT_TEXT: [Role; 4] = [Role::Border, Role::Selection, Role::SelectionInactive, Role::Popup];
+const NOT_TEXT: [StyleRole; 4] =
+    [StyleRole::Border, StyleRole::Selection, StyleRole::SelectionInactive, StyleRole::Popup];
 
 fn shipped() -> Vec<Theme> {
     let load = |name: &str| {
@@ -16,15 +17,15 @@ fn shipped() -> Vec<Theme> {
 }
 
 fn mine(text: &str) -> (Theme, Vec<String>) {
-    let (theme, warnings) = Theme::load("mine", &[Text { file: "mine.toml", text }]);
+    let (theme, warnings) = Theme::load("mine", &[SourceText { file: "mine.toml", text }]);
     (theme, warnings.iter().map(ToString::to_string).collect())
 }
 
 /// Checks that every text role is legible on the screen, in windows, and on selected rows.
 fn assert_legible(theme: &Theme, least: f64) {
-    let screen = theme.style(Role::Screen);
-    let grounds = [Role::Screen, Role::Popup, Role::Selection, Role::SelectionInactive];
-    for role in Role::ALL.iter().filter(|role| !NOT_TEXT.contains(role)) {
+    let screen = theme.style(StyleRole::Screen);
+    let grounds = [StyleRole::Screen, StyleRole::Popup, StyleRole::Selection, StyleRole::SelectionInactive];
+    for role in StyleRole::ALL.iter().filter(|role| !NOT_TEXT.contains(role)) {
         let style = screen.patch(theme.style(*role));
         let own = theme.style(*role).bg;
         for ground in grounds {
@@ -50,7 +51,7 @@ fn text_can_be_read_on_every_ground() {
 #[test]
 fn the_terminals_own_colours_can_be_read_on_black_and_on_white() {
     let (theme, _) = Theme::load("ansi16", &[]);
-    for role in Role::ALL {
+    for role in StyleRole::ALL {
         let style = theme.style(*role);
         assert!(style.bg.is_none_or(|bg| bg == Color::Reset), "{role}: no ground of its own");
         for ground in [(0, 0, 0), (255, 255, 255)] {
@@ -63,11 +64,11 @@ fn the_terminals_own_colours_can_be_read_on_black_and_on_white() {
 #[test]
 fn what_is_well_is_plain_and_trouble_is_not() {
     for theme in shipped() {
-        let of = |role| theme.style(Role::Screen).patch(theme.style(role));
-        assert_eq!(of(Role::Ok), of(Role::Text), "{}", theme.name());
-        assert_eq!(theme.style(Role::Text).fg, None, "{}", theme.name());
-        for role in [Role::Failing, Role::Waiting, Role::Dim, Role::Selection] {
-            assert_ne!(of(role), of(Role::Text), "{} {role}", theme.name());
+        let of = |role| theme.style(StyleRole::Screen).patch(theme.style(role));
+        assert_eq!(of(StyleRole::Ok), of(StyleRole::Text), "{}", theme.name());
+        assert_eq!(theme.style(StyleRole::Text).fg, None, "{}", theme.name());
+        for role in [StyleRole::Failing, StyleRole::Waiting, StyleRole::Dim, StyleRole::Selection] {
+            assert_ne!(of(role), of(StyleRole::Text), "{} {role}", theme.name());
         }
     }
 }
@@ -76,11 +77,11 @@ fn what_is_well_is_plain_and_trouble_is_not() {
 fn without_colour_only_modifiers_are_left() {
     for theme in shipped() {
         let plain = theme.for_depth(ColorDepth::None);
-        for role in Role::ALL {
+        for role in StyleRole::ALL {
             assert_eq!((plain.style(*role).fg, plain.style(*role).bg), (None, None), "{role}");
         }
-        assert!(plain.style(Role::Selection).add_modifier.contains(Modifier::REVERSED));
-        assert!(plain.style(Role::Failing).add_modifier.contains(Modifier::BOLD));
+        assert!(plain.style(StyleRole::Selection).add_modifier.contains(Modifier::REVERSED));
+        assert!(plain.style(StyleRole::Failing).add_modifier.contains(Modifier::BOLD));
     }
 }
 
@@ -92,11 +93,11 @@ fn a_users_theme_changes_only_what_it_names() {
     );
     let (night, _) = Theme::load("night", &[]);
     assert_eq!(warnings, Vec::<String>::new());
-    assert_eq!(theme.style(Role::Failing).fg, Some(Color::Rgb(255, 0, 0)), "recoloured by the palette");
-    assert_eq!(theme.style(Role::Info), Style::new().fg(Color::Indexed(203)));
+    assert_eq!(theme.style(StyleRole::Failing).fg, Some(Color::Rgb(255, 0, 0)), "recoloured by the palette");
+    assert_eq!(theme.style(StyleRole::Info), Style::new().fg(Color::Indexed(203)));
     let title = Style::new().fg(Color::White).bg(Color::Rgb(255, 0, 0));
-    assert_eq!(theme.style(Role::Title), title.add_modifier(Modifier::ITALIC | Modifier::BOLD));
-    assert_eq!(theme.style(Role::Dim), night.style(Role::Dim));
+    assert_eq!(theme.style(StyleRole::Title), title.add_modifier(Modifier::ITALIC | Modifier::BOLD));
+    assert_eq!(theme.style(StyleRole::Dim), night.style(StyleRole::Dim));
 }
 
 #[test]
@@ -122,6 +123,6 @@ fn slips_are_warned_of_at_their_place_and_the_rest_stays() {
     ] {
         let (theme, warnings) = mine(text);
         assert_eq!(warnings, [warning]);
-        assert_ne!(theme.style(Role::Failing), Style::new());
+        assert_ne!(theme.style(StyleRole::Failing), Style::new());
     }
 }

@@ -8,9 +8,9 @@ use pinnace_core::image::ImageRef;
 use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Facts;
 
-use crate::dialogs::line::Line;
+use crate::dialogs::line::LineInput;
 use crate::selection::Selection;
-use crate::state::{Cluster, Screen, State};
+use crate::state::{ClusterState, Screen, State};
 
 /// The form for a login to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub struct Login {
     /// The cluster that the login is for.
     pub cluster: ClusterId,
     /// The registry's host, such as `ghcr.io` or `10.77.0.1:5000`.
-    pub host: Line,
-    pub user: Line,
+    pub host: LineInput,
+    pub user: LineInput,
     /// The password or an access token.
     pub password: Masked,
     /// The field that receives typed text.
@@ -53,7 +53,7 @@ impl Field {
 
 /// A line with a secret: `Debug` shows three stars, however long it is.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Masked(Line);
+pub struct Masked(LineInput);
 
 impl fmt::Debug for Masked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -69,7 +69,7 @@ impl Masked {
     }
 
     /// Returns the line for editing.
-    pub(crate) fn line(&mut self) -> &mut Line {
+    pub(crate) fn line(&mut self) -> &mut LineInput {
         &mut self.0
     }
 
@@ -82,12 +82,12 @@ impl Login {
     /// Makes a form for this registry; typing begins at the user if the registry is not empty.
     pub fn new(cluster: ClusterId, host: &str) -> Self {
         let field = if host.is_empty() { Field::Host } else { Field::User };
-        let (user, password) = (Line::default(), Masked::default());
-        Self { cluster, host: Line::new(host), user, password, field, wrong: None }
+        let (user, password) = (LineInput::default(), Masked::default());
+        Self { cluster, host: LineInput::new(host), user, password, field, wrong: None }
     }
 
     /// Returns the line of the active field.
-    pub(crate) fn line(&mut self) -> &mut Line {
+    pub(crate) fn line(&mut self) -> &mut LineInput {
         match self.field {
             Field::Host => &mut self.host,
             Field::User => &mut self.user,
@@ -133,7 +133,7 @@ fn host_of(text: &str) -> Option<String> {
 }
 
 /// Returns whether a registry refused the credentials, or requires some.
-pub(crate) fn is_needed(cluster: &Cluster) -> bool {
+pub(crate) fn is_needed(cluster: &ClusterState) -> bool {
     cluster.facts.refused().next().is_some()
 }
 
@@ -191,11 +191,11 @@ mod tests {
         let mut login = Login::new(ClusterId::FIRST, "");
         let wrong = |login: &Login| login.taken().unwrap_err().0;
         assert_eq!((login.field, wrong(&login)), (Field::Host, Field::Host));
-        login.host = Line::new("ghcr.io");
+        login.host = LineInput::new("ghcr.io");
         assert_eq!(wrong(&login), Field::User);
-        login.user = Line::new("a:b");
+        login.user = LineInput::new("a:b");
         assert_eq!(wrong(&login), Field::User);
-        login.user = Line::new(" ops ");
+        login.user = LineInput::new(" ops ");
         assert_eq!(wrong(&login), Field::Password);
         login.password.line().paste("s3cret word\n");
         let (host, user, password) = login.taken().unwrap();

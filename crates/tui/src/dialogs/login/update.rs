@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::line::Line;
+use crate::dialogs::line::LineInput;
 use crate::dialogs::login::state as login;
 use crate::dialogs::login::state::{Field, Login};
 use crate::dialogs::state::Dialog;
@@ -20,7 +20,7 @@ pub(crate) fn open(state: &mut State) {
 }
 
 /// Edits the active field.
-pub(crate) fn edit(form: &mut Login, change: impl FnOnce(&mut Line)) {
+pub(crate) fn edit(form: &mut Login, change: impl FnOnce(&mut LineInput)) {
     change(form.line());
     form.wrong = None;
 }

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::dialogs::login::state::{Field, Login};
 use crate::state::State;
 
@@ -30,7 +30,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, for
     for (at, field) in Field::ALL.into_iter().enumerate() {
         draw(frame, inner, at, &line(form, field, state, theme, usize::from(inner.width)).line());
     }
-    let role = if form.wrong.is_some() { Role::Error } else { Role::Dim };
+    let role = if form.wrong.is_some() { StyleRole::Error } else { StyleRole::Dim };
     for (at, text) in kept.iter().enumerate() {
         let mut pen = LineBuilder::new(theme, usize::from(inner.width));
         pen.put(role, text);
@@ -41,7 +41,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, for
 fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: usize) -> LineBuilder<'t> {
     let is_here = form.field == field;
     let mut pen = LineBuilder::new(theme, room);
-    pen.column(if is_here { Role::Accent } else { Role::Dim }, field.label(), LABEL);
+    pen.column(if is_here { StyleRole::Accent } else { StyleRole::Dim }, field.label(), LABEL);
     let star = if ascii(state) { "*" } else { "•" };
     let (before, after) = match field {
         Field::Host => parts(form.host.parts()),
@@ -56,16 +56,16 @@ fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: u
     let skip = (before.chars().count() + usize::from(!after.is_empty())).saturating_sub(most);
     let before: String = before.chars().skip(skip).collect();
     if skip > 0 {
-        pen.put(Role::Dim, "…");
+        pen.put(StyleRole::Dim, "…");
     }
-    pen.put(Role::Text, &before);
+    pen.put(StyleRole::Text, &before);
     if !is_here {
-        pen.put(Role::Text, &after);
+        pen.put(StyleRole::Text, &after);
         return pen;
     }
     let mut rest = after.chars();
     let under = rest.next().map_or(" ".to_owned(), String::from);
-    pen.put(Role::Cursor, &under).put(Role::Text, rest.as_str());
+    pen.put(StyleRole::Cursor, &under).put(StyleRole::Text, rest.as_str());
     pen
 }
 

@@ -11,7 +11,7 @@ use pinnace_core::text::clean;
 use crate::availability::Unavailable;
 use crate::layout;
 use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::{Cluster, Scroll};
+use crate::state::{ClusterState, Scroll};
 
 /// The list of a service's rollback candidates.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct CandidatesState {
 
 impl CandidatesState {
     /// Builds the list from what is known now.
-    pub fn new(cluster: ClusterId, one: &Cluster, group: GroupKey, service: &Service) -> Self {
+    pub fn new(cluster: ClusterId, one: &ClusterState, group: GroupKey, service: &Service) -> Self {
         let (id, name) = (service.id.clone(), service.name.clone());
         let mut screen = Self { cluster, service: id, name, group, rows: Vec::new(), chosen: None, top: 0 };
         screen.look(one);
@@ -40,7 +40,7 @@ impl CandidatesState {
     }
 
     /// Rebuilds the list; once the service is removed, the last list stays.
-    pub fn look(&mut self, one: &Cluster) {
+    pub fn look(&mut self, one: &ClusterState) {
         if let Some(service) = one.world.services.get(&self.service) {
             let now = one.world.heard.unwrap_or_default();
             self.rows = earlier(&one.world, &self.group, service, &one.facts, now);
@@ -67,7 +67,7 @@ impl CandidatesState {
     }
 
     /// Returns the service and the image under the cursor.
-    pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
+    pub(crate) fn selection(&self, one: Option<&ClusterState>) -> Selection<'static> {
         let image = |row: &RollbackCandidate| SelectedImage {
             text: row.places.image.clone(),
             service: Some(self.service.clone()),
@@ -101,7 +101,7 @@ pub(crate) fn goal(screen: &CandidatesState) -> Result<(ClusterId, Goal), Unavai
 }
 
 /// Returns whether the registry has an image: a label of one or two words, and the answer behind it.
-pub fn pullable(one: &Cluster, row: &RollbackCandidate) -> (&'static str, Pullable) {
+pub fn pullable(one: &ClusterState, row: &RollbackCandidate) -> (&'static str, Pullable) {
     let known = Pullable::of(&one.facts, &row.places.image);
     let word = match known {
         Pullable::Yes => "has it",
@@ -113,7 +113,7 @@ pub fn pullable(one: &Cluster, row: &RollbackCandidate) -> (&'static str, Pullab
 }
 
 /// Describes a candidate for the panel below the list: its full reference, then its source, nodes and problems.
-pub fn about(one: &Cluster, row: &RollbackCandidate) -> [String; 2] {
+pub fn about(one: &ClusterState, row: &RollbackCandidate) -> [String; 2] {
     let mut parts = vec![clean(&row.source.told())];
     if row.digest.is_none() {
         parts.push("its digest is not known: the tag may name another image by now".to_owned());

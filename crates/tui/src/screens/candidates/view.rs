@@ -11,11 +11,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::candidates::query::page;
 use crate::screens::candidates::state::{CandidatesState, about, pullable};
-use crate::state::{Cluster, State};
+use crate::state::{ClusterState, State};
 use pinnace_core::history::{Pullable, RollbackCandidate, RunResult};
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::plural;
@@ -49,8 +49,8 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     if let Some(row) = screen.choice() {
         let [image, more] = about(one, row);
         let pieces = |text: &str| wrapped(text, room.saturating_sub(2));
-        let mut lines: Vec<_> = pieces(&image).into_iter().map(|text| (Role::Text, text)).collect();
-        lines.extend(pieces(&more).into_iter().map(|text| (Role::Dim, text)));
+        let mut lines: Vec<_> = pieces(&image).into_iter().map(|text| (StyleRole::Text, text)).collect();
+        lines.extend(pieces(&more).into_iter().map(|text| (StyleRole::Dim, text)));
         for (at, (role, text)) in lines.iter().enumerate() {
             let mut pen = LineBuilder::new(theme, room);
             pen.gap(1).put(*role, text);
@@ -66,21 +66,21 @@ fn name(row: &RollbackCandidate, named: bool) -> String {
 }
 
 /// Builds the summary line: the number of images and the service's current state.
-fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &CandidatesState) -> Line<'static> {
+fn summary(one: &ClusterState, state: &State, theme: &Theme, room: usize, screen: &CandidatesState) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, room);
     let count = screen.rows.len();
-    pen.gap(1).put(Role::Dim, &format!("{count} {}, newest first", plural(count, "image")));
+    pen.gap(1).put(StyleRole::Dim, &format!("{count} {}, newest first", plural(count, "image")));
     match one.world.health(&screen.service) {
         Some(health) => {
             let (sign, role) = (signs::state(health.state, ascii(state)), signs::state_role(health.state));
-            pen.put(Role::Dim, " · now ").put(role, &format!("{sign} {}", health.state.word()));
+            pen.put(StyleRole::Dim, " · now ").put(role, &format!("{sign} {}", health.state.word()));
         }
         None => {
-            pen.put(Role::Failing, " · the service is gone");
+            pen.put(StyleRole::Failing, " · the service is gone");
         }
     }
     if !one.world.knows_history(&screen.service) || !one.world.knows_journal() {
-        pen.put(Role::Waiting, " · reading what there was …");
+        pen.put(StyleRole::Waiting, " · reading what there was …");
     }
     pen.line()
 }
@@ -88,7 +88,7 @@ fn summary(one: &Cluster, state: &State, theme: &Theme, room: usize, screen: &Ca
 /// Builds the columns. The image column is as wide as its images need; it names the repository only if the images
 /// come from several repositories.
 fn columns<'a>(
-    one: &'a Cluster,
+    one: &'a ClusterState,
     state: &'a State,
     room: usize,
     rows: &[RollbackCandidate],
@@ -102,11 +102,11 @@ fn columns<'a>(
     let named = rows.iter().any(|row| path(row) != rows.first().and_then(path));
     let longest = rows.iter().map(|row| width(&name(row, named)) + 2).max().unwrap_or(8);
     let image = Column::left("IMAGE", longest.clamp(8, most), move |pen, row, cells| {
-        let role = if is_failed(row) { Role::Failing } else { Role::Text };
+        let role = if is_failed(row) { StyleRole::Failing } else { StyleRole::Text };
         pen.column(role, &left_middle(&name(row, named), cells - 1), cells);
     });
     let digest = Column::left("DIGEST", 9, |pen, row: &RollbackCandidate, cells| {
-        pen.column(Role::Dim, row.digest.as_ref().map_or("tag only", |digest| digest.short()), cells);
+        pen.column(StyleRole::Dim, row.digest.as_ref().map_or("tag only", |digest| digest.short()), cells);
     });
     let last = Column::right("LAST", 5, |row: &RollbackCandidate| {
         let last = match row.last {
@@ -114,28 +114,28 @@ fn columns<'a>(
             Some(at) => age(state.now.since(at)),
             None => "—".to_owned(),
         };
-        (Role::Dim, last)
+        (StyleRole::Dim, last)
     });
     let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &RollbackCandidate, cells| {
         let role = match row.fared {
-            _ if is_failed(row) => Role::Failing,
-            RunResult::Unknown | RunResult::Never => Role::Dim,
-            _ => Role::Text,
+            _ if is_failed(row) => StyleRole::Failing,
+            RunResult::Unknown | RunResult::Never => StyleRole::Dim,
+            _ => StyleRole::Text,
         };
         pen.column(role, &row.fared.told(), cells);
     });
     let registry = Column::left("REGISTRY", registry, |pen, row: &RollbackCandidate, cells| {
         let (word, known) = pullable(one, row);
         let role = match known {
-            Pullable::Yes => Role::Text,
-            Pullable::Gone | Pullable::Unknown(_) => Role::Warning,
-            Pullable::Asking => Role::Dim,
+            Pullable::Yes => StyleRole::Text,
+            Pullable::Gone | Pullable::Unknown(_) => StyleRole::Warning,
+            Pullable::Asking => StyleRole::Dim,
         };
         pen.column(role, word, cells);
     });
     let ran_on = Column::rest("RAN ON", |pen, row: &RollbackCandidate| {
         let nodes = row.nodes.iter().map(|node| clean(node)).collect::<Vec<_>>().join(", ");
-        pen.put(Role::Dim, &nodes);
+        pen.put(StyleRole::Dim, &nodes);
     });
     vec![image.after(2), digest.after(1).from(DIGEST_FROM), last, fared.after(2), registry, ran_on]
 }

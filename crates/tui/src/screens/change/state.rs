@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use pinnace_core::change::{ExecutionMode, OfferInput, OnFailure, Order, Progress, Question, offer};
 pub use pinnace_core::change::{image_at, unit_name};
 use pinnace_core::journal::{ChangeEntry, ChangeLog, UnitState};
-use pinnace_core::plan::{Kind, Plan};
+use pinnace_core::plan::{Plan, PlanKind};
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
 
-use crate::state::Cluster;
+use crate::state::ClusterState;
 
 /// A change that this console carries out or carried out.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ impl ShownChange<'_> {
 }
 
 /// Returns the open change of a group: the one that this console runs, else an unfinished one in the journal.
-pub(crate) fn open_in(cluster: &Cluster, group: &GroupKey) -> Option<ChangeId> {
+pub(crate) fn open_in(cluster: &ClusterState, group: &GroupKey) -> Option<ChangeId> {
     let mut newest_first = cluster.local_changes.iter().rev();
     if let Some(local) = newest_first.find(|local| local.plan.group == *group && local.is_at_work()) {
         let id = local.change().map(|change| ChangeId::Change(change.to_owned()));
@@ -197,7 +197,7 @@ pub fn target(plan: &Plan) -> String {
     let mut active = plan.active().map(|(_, unit)| unit);
     let Some(first) = active.next() else { return "pins only".to_owned() };
     let same = active.all(|unit| unit.to.image == first.to.image);
-    let word = if plan.kind == Kind::Back { "back to " } else { "" };
+    let word = if plan.kind == PlanKind::Back { "back to " } else { "" };
     let more = if same { "" } else { " and others" };
     format!("{word}{}{more}", image_at(&first.to.image))
 }

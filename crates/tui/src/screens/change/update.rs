@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Confirmation, Dialog, TextDialog};
+use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, TextDialog};
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::query::{at_work, shown};
@@ -15,7 +15,7 @@ use crate::state::{Screen, State};
 use pinnace_core::change::{Event, EventKind as Happened, Order, Progress, Question as Put};
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
-use pinnace_core::plan::Kind;
+use pinnace_core::plan::PlanKind;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 
@@ -114,7 +114,7 @@ pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &
     local.progress.apply(event);
     let put = !asked && local.progress.asking.is_some();
     let group = local.plan.group.clone();
-    let done = matches!(local.progress.ended, Some((ChangeState::Done, _))) && local.plan.kind == Kind::Pin;
+    let done = matches!(local.progress.ended, Some((ChangeState::Done, _))) && local.plan.kind == PlanKind::Pin;
     if let Happened::Ended { state: outcome, .. } = &event.kind {
         over(state, &id, &clean(&group.name), outcome.word());
     }
@@ -195,7 +195,7 @@ fn ask(state: &mut State, order: Order) {
     }
     lines.push(String::new());
     lines.push("enter does it, esc does not".to_owned());
-    state.modal = Some(Dialog::Ask(Confirmation { what: Asked::Order(order), title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: ConfirmedAction::Order(order), title, lines }));
 }
 
 /// Sends an order to the running change; an unfinished change is taken over with this order.
@@ -289,8 +289,8 @@ pub(crate) fn at_work_told(state: &State) -> Option<String> {
 pub(crate) fn settle_question(state: &mut State) {
     let Some(Dialog::Ask(question)) = &state.modal else { return };
     let is_moot = match &question.what {
-        Asked::Quit => at_work_told(state).is_none(),
-        Asked::Order(_) => match state.screens.last() {
+        ConfirmedAction::Quit => at_work_told(state).is_none(),
+        ConfirmedAction::Order(_) => match state.screens.last() {
             Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| {
                 // A stuck unit may continue automatically; then there is nothing left to confirm.
                 let moved = seen.progress.asking.is_none() && !seen.is_left_open();
@@ -298,7 +298,7 @@ pub(crate) fn settle_question(state: &mut State) {
             }),
             _ => false,
         },
-        Asked::Apply => false,
+        ConfirmedAction::Apply => false,
     };
     if is_moot {
         state.modal = None;

@@ -16,7 +16,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::action::{Action, KeyContext};
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::screens::change::others;
 use crate::screens::change::query::shown;
 use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, image_at, target, told, unit_name};
@@ -37,7 +37,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let room = usize::from(area.width).saturating_sub(1);
     let Some(seen) = shown(state, screen) else {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::Dim, "this change is not known here any more");
+        pen.gap(1).put(StyleRole::Dim, "this change is not known here any more");
         return draw(frame, area, 0, &pen.line());
     };
     let page = ChangePage { state, theme, seen: &seen, screen, room };
@@ -104,10 +104,10 @@ impl<'a> ChangePage<'a> {
         }
         let what = self.seen.plan.map(|plan| format!(" · {}", target(plan))).unwrap_or_default();
         let mut pen = self.pen();
-        pen.gap(1).put(Role::Title, &format!("change of {} {}", group.kind.word(), clean(&group.name)));
+        pen.gap(1).put(StyleRole::Title, &format!("change of {} {}", group.kind.word(), clean(&group.name)));
         let most = pen.room().saturating_sub(width(&text) + 2);
-        pen.put(Role::Text, &middle(&what, most));
-        pen.until(self.room.saturating_sub(width(&text))).put(Role::Dim, &text);
+        pen.put(StyleRole::Text, &middle(&what, most));
+        pen.until(self.room.saturating_sub(width(&text))).put(StyleRole::Dim, &text);
         pen.line()
     }
 
@@ -117,15 +117,15 @@ impl<'a> ChangePage<'a> {
         let mut lines = Vec::new();
         match self.seen.stage {
             Some(ChangeStage::Refused { why, hint }) => {
-                self.say(Role::Failing, &format!("Not begun: {why}."), &mut lines);
-                self.say(Role::Text, "Nothing was posted: every service is as it was.", &mut lines);
+                self.say(StyleRole::Failing, &format!("Not begun: {why}."), &mut lines);
+                self.say(StyleRole::Text, "Nothing was posted: every service is as it was.", &mut lines);
                 if !hint.is_empty() {
-                    self.say(Role::Hint, &format!("now: {hint}"), &mut lines);
+                    self.say(StyleRole::Hint, &format!("now: {hint}"), &mut lines);
                 }
             }
             Some(ChangeStage::Claiming | ChangeStage::TakingOver { .. }) => {
                 self.say(
-                    Role::Updating,
+                    StyleRole::Updating,
                     "Looking once more, and writing it down before anything is done …",
                     &mut lines,
                 );
@@ -133,15 +133,15 @@ impl<'a> ChangePage<'a> {
             _ => {}
         }
         if let Some(why) = &progress.lost {
-            self.say(Role::Failing, &format!("Somebody else has this change now: {}.", clean(why)), &mut lines);
-            self.say(Role::Hint, "now: watch it in the changes (h); nothing more is done from here", &mut lines);
+            self.say(StyleRole::Failing, &format!("Somebody else has this change now: {}.", clean(why)), &mut lines);
+            self.say(StyleRole::Hint, "now: watch it in the changes (h); nothing more is done from here", &mut lines);
         } else if let Some((state, text)) = &progress.ended {
             self.ended(*state, text, &mut lines);
         } else if self.seen.is_left_open() {
             self.left_open(&mut lines);
         }
         if !progress.trouble.is_empty() {
-            self.say(Role::Waiting, &format!("{} {}", self.sign("◔", "~"), clean(&progress.trouble)), &mut lines);
+            self.say(StyleRole::Waiting, &format!("{} {}", self.sign("◔", "~"), clean(&progress.trouble)), &mut lines);
         }
         lines
     }
@@ -159,13 +159,13 @@ impl<'a> ChangePage<'a> {
             }
             _ => ("Over", "esc returns"),
         };
-        let role = if role == Role::Ok { Role::Title } else { role };
+        let role = if role == StyleRole::Ok { StyleRole::Title } else { role };
         self.say(role, &format!("{sign} {word}."), lines);
         let text = clean(text);
         if !text.is_empty() && state != ChangeState::Done {
-            self.say(Role::Text, &text, lines);
+            self.say(StyleRole::Text, &text, lines);
         }
-        self.say(Role::Hint, &format!("now: {next}"), lines);
+        self.say(StyleRole::Hint, &format!("now: {next}"), lines);
     }
 
     /// Adds the lines of an unfinished change that does not run here: its holder, and the possible orders by images.
@@ -177,13 +177,13 @@ impl<'a> ChangePage<'a> {
             let told = world.zip(self.seen.entry);
             let told = told.map(|(world, entry)| others::holder(world.history(&self.screen.group), entry, &since));
             if let Some((who, more)) = told {
-                self.say(Role::Waiting, &who, lines);
+                self.say(StyleRole::Waiting, &who, lines);
                 if let Some(more) = &more {
-                    self.say(Role::Text, more, lines);
+                    self.say(StyleRole::Text, more, lines);
                 }
             }
         } else if let Some(ChangeStage::Over { text, .. }) = self.seen.stage {
-            self.say(Role::Waiting, &format!("Not finished: {text}."), lines);
+            self.say(StyleRole::Waiting, &format!("Not finished: {text}."), lines);
         }
         self.choices(&[Order::Continue, Order::PutBack, Order::Leave], lines);
     }
@@ -218,7 +218,7 @@ impl<'a> ChangePage<'a> {
         };
         let failed = matches!(question, Question::Failed { .. } | Question::NotBack | Question::Overtaken { .. });
         let sign = if failed { self.sign("✖", "x") } else { "?" };
-        self.say(if failed { Role::Failing } else { Role::Waiting }, &format!("{sign} {text}"), &mut lines);
+        self.say(if failed { StyleRole::Failing } else { StyleRole::Waiting }, &format!("{sign} {text}"), &mut lines);
         let said = |at: &usize| self.seen.progress.units.get(*at);
         let told = match question {
             Question::Failed { unit } | Question::Overtaken { unit } => {
@@ -228,8 +228,8 @@ impl<'a> ChangePage<'a> {
             Question::NotBack | Question::Stopped | Question::Next => None,
         };
         if let Some((why, hint)) = told {
-            self.say(Role::Text, &clean(&why), &mut lines);
-            self.say(Role::Hint, &format!("hint: {}", clean(&hint)), &mut lines);
+            self.say(StyleRole::Text, &clean(&why), &mut lines);
+            self.say(StyleRole::Hint, &format!("hint: {}", clean(&hint)), &mut lines);
         }
         self.choices(question.choices(), &mut lines);
         lines
@@ -246,13 +246,13 @@ impl<'a> ChangePage<'a> {
             let mut first = Some(key.unwrap_or_default());
             for piece in wrapped(&told(*order, self.seen), self.room.saturating_sub(6)) {
                 let mut pen = self.pen();
-                pen.gap(3).column(Role::Key, &first.take().unwrap_or_default(), 3).put(Role::Text, &piece);
+                pen.gap(3).column(StyleRole::Key, &first.take().unwrap_or_default(), 3).put(StyleRole::Text, &piece);
                 lines.push(pen.line());
             }
         }
     }
 
-    fn say(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
+    fn say(&self, role: StyleRole, text: &str, lines: &mut Vec<Line<'static>>) {
         for piece in wrapped(text, self.room.saturating_sub(1)) {
             let mut pen = self.pen();
             pen.gap(1).put(role, &piece);
@@ -267,8 +267,8 @@ impl<'a> ChangePage<'a> {
             return;
         }
         lines.push(Line::default());
-        self.say(Role::Dim, &format!("by {}", clean(&progress.by)), lines);
-        self.say(Role::Dim, "written down in the swarm and here: it can be finished from any manager", lines);
+        self.say(StyleRole::Dim, &format!("by {}", clean(&progress.by)), lines);
+        self.say(StyleRole::Dim, "written down in the swarm and here: it can be finished from any manager", lines);
     }
 }
 

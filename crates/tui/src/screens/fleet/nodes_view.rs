@@ -4,9 +4,9 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::screens::fleet::state::FleetPane;
-use crate::state::{Cluster, State};
+use crate::state::{ClusterState, State};
 use crate::update::nodes;
 use pinnace_core::swarm::{Node, NodeState, TaskState};
 use pinnace_core::text::clean;
@@ -23,7 +23,7 @@ pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     let mut at = 0;
     let title = |frame: &mut Frame<'_>, at: usize, text: &str| {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::TableHeader, text);
+        pen.gap(1).put(StyleRole::TableHeader, text);
         draw(frame, area, at, &pen.line());
     };
     let list = Rect { width: area.width.saturating_sub(2), ..area };
@@ -32,9 +32,9 @@ pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     for (id, cluster) in state.clusters.iter() {
         let mut pen = LineBuilder::new(theme, room);
         let marker = if id == state.active { signs::fold(false, ascii(state)) } else { " " };
-        pen.gap(1).put(Role::Accent, marker).gap(1);
+        pen.gap(1).put(StyleRole::Accent, marker).gap(1);
         let (sign, role, text) = reach(cluster, ascii(state));
-        pen.put(Role::Text, &middle(&clean(cluster.title()), room.saturating_sub(6 + width(&text))));
+        pen.put(StyleRole::Text, &middle(&clean(cluster.title()), room.saturating_sub(6 + width(&text))));
         pen.until(room.saturating_sub(width(&text) + 2)).put(role, sign).gap(1).put(role, &text);
         draw(frame, list, at, &pen.line());
         if state.fleet.pane == FleetPane::Clusters && id == state.fleet.cluster {
@@ -51,7 +51,7 @@ pub(crate) fn pane(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &The
     for (index, node) in nodes.iter().enumerate().skip(top).take(page) {
         if index + 1 < nodes.len() && index + 1 == top + page {
             let mut pen = LineBuilder::new(theme, room);
-            pen.gap(3).put(Role::Dim, &format!("… {} more", nodes.len() - index));
+            pen.gap(3).put(StyleRole::Dim, &format!("… {} more", nodes.len() - index));
             draw(frame, list, at, &pen.line());
             break;
         }
@@ -75,24 +75,24 @@ fn short_line(node: &Node, state: &State, theme: &Theme, room: usize) -> ratatui
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(1).put(role, sign).gap(1);
     let most = room.saturating_sub(4 + width(what));
-    pen.put(Role::Text, &middle(&clean(&node.hostname), most));
-    let what_role = if word.is_empty() { Role::Dim } else { role };
+    pen.put(StyleRole::Text, &middle(&clean(&node.hostname), most));
+    let what_role = if word.is_empty() { StyleRole::Dim } else { role };
     pen.until(room.saturating_sub(width(what))).put(what_role, what);
     pen.line()
 }
 
 /// Returns sign, style and text for a cluster's connection: its number of ready nodes, or that it does not answer.
-fn reach(cluster: &Cluster, ascii: bool) -> (&'static str, Role, String) {
+fn reach(cluster: &ClusterState, ascii: bool) -> (&'static str, StyleRole, String) {
     let world = &cluster.world;
     let ready = world.nodes.values().filter(|node| node.state == NodeState::Ready).count();
     let all = world.nodes.len();
     match &world.link {
-        ConnectionState::Lost { .. } => (if ascii { "x" } else { "✖" }, Role::Failing, "lost".to_owned()),
-        ConnectionState::Connecting => (if ascii { "?" } else { "◌" }, Role::Unknown, "…".to_owned()),
+        ConnectionState::Lost { .. } => (if ascii { "x" } else { "✖" }, StyleRole::Failing, "lost".to_owned()),
+        ConnectionState::Connecting => (if ascii { "?" } else { "◌" }, StyleRole::Unknown, "…".to_owned()),
         ConnectionState::Live if ready < all => {
-            (if ascii { "+" } else { "●" }, Role::Waiting, format!("{ready}/{all}"))
+            (if ascii { "+" } else { "●" }, StyleRole::Waiting, format!("{ready}/{all}"))
         }
-        ConnectionState::Live => (if ascii { "+" } else { "●" }, Role::Text, format!("{ready}/{all}")),
+        ConnectionState::Live => (if ascii { "+" } else { "●" }, StyleRole::Text, format!("{ready}/{all}")),
     }
 }
 
@@ -101,7 +101,7 @@ pub fn line(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     let nodes = nodes(state);
     let room = usize::from(area.width);
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(1).put(Role::TableHeader, "NODES");
+    pen.gap(1).put(StyleRole::TableHeader, "NODES");
     for (index, node) in nodes.iter().enumerate() {
         let (sign, word, role) = signs::node(node, ascii(state));
         let word = if word.is_empty() && node.leader { "leader" } else { word };
@@ -110,12 +110,15 @@ pub fn line(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         let more = format!("  +{} more", nodes.len() - index);
         let last = index + 1 == nodes.len();
         if pen.room() < needed + if last { 0 } else { width(&more) } {
-            pen.put(Role::Dim, &more);
+            pen.put(StyleRole::Dim, &more);
             break;
         }
-        pen.gap(2).put(role, sign).gap(1).put(if word.is_empty() || node.leader { Role::Text } else { role }, &name);
+        pen.gap(2)
+            .put(role, sign)
+            .gap(1)
+            .put(if word.is_empty() || node.leader { StyleRole::Text } else { role }, &name);
         if !word.is_empty() {
-            pen.gap(1).put(if node.leader { Role::Dim } else { role }, word);
+            pen.gap(1).put(if node.leader { StyleRole::Dim } else { role }, word);
         }
     }
     draw(frame, area, 0, &pen.line());
@@ -150,17 +153,17 @@ pub fn full(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
 }
 
-fn clusters_table(state: &State, room: usize) -> Table<'_, Cluster> {
-    let name = Column::left("CLUSTERS", 23, |pen, cluster: &Cluster, _| {
+fn clusters_table(state: &State, room: usize) -> Table<'_, ClusterState> {
+    let name = Column::left("CLUSTERS", 23, |pen, cluster: &ClusterState, _| {
         let (sign, role, _) = reach(cluster, ascii(state));
-        pen.put(role, sign).gap(1).column(Role::Text, &clean(cluster.title()), 20);
+        pen.put(role, sign).gap(1).column(StyleRole::Text, &clean(cluster.title()), 20);
     });
-    let link = Column::left("LINK", 8, |pen, cluster: &Cluster, cells| {
+    let link = Column::left("LINK", 8, |pen, cluster: &ClusterState, cells| {
         let (_, role, text) = reach(cluster, ascii(state));
         pen.column(role, &text, cells);
     });
-    let endpoint = Column::rest("ENDPOINT", |pen, cluster: &Cluster| {
-        pen.put(Role::Dim, &clean(&cluster.endpoint));
+    let endpoint = Column::rest("ENDPOINT", |pen, cluster: &ClusterState| {
+        pen.put(StyleRole::Dim, &clean(&cluster.endpoint));
     });
     Table::new(room, vec![name.after(1), link, endpoint])
 }
@@ -168,23 +171,23 @@ fn clusters_table(state: &State, room: usize) -> Table<'_, Cluster> {
 fn nodes_table(state: &State, room: usize) -> Table<'_, Node> {
     let name = Column::left("NODES", 23, |pen, node: &Node, _| {
         let (sign, _, role) = signs::node(node, ascii(state));
-        pen.put(role, sign).gap(1).column(Role::Text, &middle(&clean(&node.hostname), 20), 20);
+        pen.put(role, sign).gap(1).column(StyleRole::Text, &middle(&clean(&node.hostname), 20), 20);
     });
     let role = Column::left("ROLE", 9, |pen, node: &Node, cells| {
-        pen.column(Role::Text, if node.leader { "leader" } else { node.role.as_str() }, cells);
+        pen.column(StyleRole::Text, if node.leader { "leader" } else { node.role.as_str() }, cells);
     });
     let standing = Column::left("STATE", 15, |pen, node: &Node, cells| {
         let (_, word, role) = signs::node(node, ascii(state));
         pen.column(role, if word.is_empty() { node.availability.as_str() } else { word }, cells);
     });
-    let tasks = Column::right("TASKS", 5, |node: &Node| (Role::Text, tasks_on(state, node).to_string()));
+    let tasks = Column::right("TASKS", 5, |node: &Node| (StyleRole::Text, tasks_on(state, node).to_string()));
     let about = Column::rest("ENGINE     PLATFORM", |pen, node: &Node| {
         let (_, _, role) = signs::node(node, ascii(state));
         // A node's problem is more important than its engine and platform.
         if !node.state_message.is_empty() {
             pen.put(role, &clean(&node.state_message)).gap(2);
         }
-        pen.column(Role::Dim, &clean(&node.engine), 10).gap(1).put(Role::Dim, &node.platform.to_string());
+        pen.column(StyleRole::Dim, &clean(&node.engine), 10).gap(1).put(StyleRole::Dim, &node.platform.to_string());
     });
     Table::new(room, vec![name.after(1), role, standing, tasks, about.after(2)])
 }

@@ -2,7 +2,7 @@
 
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::screens::fleet::rows::{Badge, GroupRow, Problem, RecentEvent, Row, ServiceRow};
 use crate::state::State;
 use pinnace_core::image::short;
@@ -46,7 +46,7 @@ impl<'a> Columns<'a> {
         let services = LEAD + word + name;
         let tasks = Column::right("TASKS", TASKS, |row| (tasks_role(row), tasks(row)));
         let since = Column::right("SINCE", 5, |row: &ServiceRow| {
-            (Role::Dim, row.since.map(|at| ago(state, at)).unwrap_or_default())
+            (StyleRole::Dim, row.since.map(|at| ago(state, at)).unwrap_or_default())
         });
         let columns = vec![
             Column::left(" SERVICES", services, move |pen, row, cells| name_and_host(pen, row, state, word, cells)),
@@ -92,25 +92,25 @@ pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'
 
 fn plain(text: &str, theme: &Theme, columns: &Columns<'_>, indent: usize) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, columns.room);
-    pen.gap(indent).put(Role::Dim, text);
+    pen.gap(indent).put(StyleRole::Dim, text);
     pen.line()
 }
 
 fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, columns.room);
-    pen.gap(1).put(Role::Dim, signs::fold(row.open, ascii(state))).gap(1);
+    pen.gap(1).put(StyleRole::Dim, signs::fold(row.open, ascii(state))).gap(1);
     let trouble = row.state.is_trouble();
     let kind = row.group.kind.word();
     let most = columns.services.saturating_sub(5 + kind.len() + 3);
     if !row.open {
         pen.put(signs::state_role(row.state), signs::state(row.state, ascii(state))).gap(1);
     }
-    let role = if row.open { Role::Title } else { Role::Text };
-    pen.put(role, &middle(&clean(&row.group.name), most)).gap(1).put(Role::Dim, kind);
+    let role = if row.open { StyleRole::Title } else { StyleRole::Text };
+    pen.put(role, &middle(&clean(&row.group.name), most)).gap(1).put(StyleRole::Dim, kind);
     pen.until(columns.services);
-    pen.put(Role::Dim, &right(&format!("{}/{}", row.running, row.desired), TASKS)).gap(2);
+    pen.put(StyleRole::Dim, &right(&format!("{}/{}", row.running, row.desired), TASKS)).gap(2);
     if let Some(change) = &row.unfinished {
-        pen.put(Role::Waiting, change);
+        pen.put(StyleRole::Waiting, change);
     } else if !row.open && trouble {
         pen.put(signs::state_role(row.state), &format!("{} of {} need you", row.troubled, row.services));
     } else if !row.open {
@@ -118,16 +118,16 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) ->
             [one] => clean(&short(one)),
             many => format!("{} images", many.len()),
         };
-        pen.put(Role::Dim, &left_middle(&text, columns.image));
+        pen.put(StyleRole::Dim, &left_middle(&text, columns.image));
     }
     pen.line()
 }
 
 fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
     let mut lines = vec![columns.table.line(row, theme)];
-    let below = |parts: Vec<(Role, String)>| {
+    let below = |parts: Vec<(StyleRole, String)>| {
         let mut pen = LineBuilder::new(theme, columns.room.saturating_sub(1));
-        pen.gap(LEAD - 2 + usize::from(columns.word > 0) * 2).put(Role::Dim, signs::below(ascii(state))).gap(1);
+        pen.gap(LEAD - 2 + usize::from(columns.word > 0) * 2).put(StyleRole::Dim, signs::below(ascii(state))).gap(1);
         for (role, text) in parts {
             pen.put(role, &text);
         }
@@ -137,7 +137,7 @@ fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>
         (0, ..) => {}
         (1, Some(changed), Some(wrong)) => {
             let mut parts = told(row, wrong, state, true);
-            parts.push((Role::Dim, format!(" · {}", was(changed, state))));
+            parts.push((StyleRole::Dim, format!(" · {}", was(changed, state))));
             lines.push(below(parts));
         }
         (_, changed, wrong) => {
@@ -161,12 +161,12 @@ fn name_and_host(pen: &mut LineBuilder<'_>, row: &ServiceRow, state: &State, wor
     let host = row.host.as_ref().map(|host| format!(" · {host}")).unwrap_or_default();
     let label = middle(&row.label, most.saturating_sub(1 + width(&host).min(most / 2)));
     pen.put(text_role(row), &label);
-    pen.put(Role::Dim, &end(&host, cells.saturating_sub(before - pen.room() + 1)));
+    pen.put(StyleRole::Dim, &end(&host, cells.saturating_sub(before - pen.room() + 1)));
 }
 
 /// Returns the style of a row's text: dim if the service ended on purpose.
-fn text_role(row: &ServiceRow) -> Role {
-    if matches!(row.state, Health::Finished | Health::Stopped) { Role::Dim } else { Role::Text }
+fn text_role(row: &ServiceRow) -> StyleRole {
+    if matches!(row.state, Health::Finished | Health::Stopped) { StyleRole::Dim } else { StyleRole::Text }
 }
 
 fn tasks(row: &ServiceRow) -> String {
@@ -180,14 +180,14 @@ fn tasks(row: &ServiceRow) -> String {
     format!("{}/{}", row.running, row.desired)
 }
 
-fn tasks_role(row: &ServiceRow) -> Role {
-    if row.running < row.desired && row.state.is_trouble() { signs::state_role(row.state) } else { Role::Text }
+fn tasks_role(row: &ServiceRow) -> StyleRole {
+    if row.running < row.desired && row.state.is_trouble() { signs::state_role(row.state) } else { StyleRole::Text }
 }
 
 /// Writes the image with its badges; for a row that has a problem and no detail line, the problem instead.
 fn image_and_marks(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize, by_tag_shows: bool) {
     if let (0, Some(wrong)) = (row.lines, &row.wrong) {
-        let role = if wrong.waits { Role::Waiting } else { Role::Failing };
+        let role = if wrong.waits { StyleRole::Waiting } else { StyleRole::Failing };
         pen.column(role, &wrong.text, cells);
         return;
     }
@@ -204,7 +204,7 @@ fn image_and_marks(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize, by
     if note_cells == 0 || (only_by_tag && width(&text) + note_cells > cells) {
         pen.put(text_role(row), &left_middle(&text, cells));
     } else {
-        let note_role = if only_by_tag { Role::Dim } else { Role::Waiting };
+        let note_role = if only_by_tag { StyleRole::Dim } else { StyleRole::Waiting };
         let cells = cells.saturating_sub(note_cells);
         pen.put(text_role(row), &left_middle(&text, cells)).gap(2).put(note_role, &note);
     }
@@ -222,12 +222,12 @@ fn in_column(row: &ServiceRow, cells: usize) -> String {
 fn digest_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
     let digest = digest_of(&row.image);
     let text = digest.as_ref().map_or(if row.image.is_empty() { "" } else { "by tag" }, |digest| digest.short());
-    pen.column(Role::Dim, text, cells);
+    pen.column(StyleRole::Dim, text, cells);
 }
 
 fn pin_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
     let pin = row.pin.as_deref();
-    pen.column(if pin.is_some() { Role::Text } else { Role::Dim }, pin.unwrap_or("—"), cells);
+    pen.column(if pin.is_some() { StyleRole::Text } else { StyleRole::Dim }, pin.unwrap_or("—"), cells);
 }
 
 /// Formats the age of a time. Under a minute it is `now`, since the screen is not redrawn every second.
@@ -244,22 +244,25 @@ fn ago_words(state: &State, at: Option<Time>) -> String {
     }
 }
 
-fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Role, String)> {
+fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(StyleRole, String)> {
     match changed {
         RecentEvent::Image { from, at } => {
             let (before, after) = apart(from, &row.image);
             let arrow = signs::arrow(ascii(state));
-            vec![(Role::Text, format!("{before} {arrow} {after}")), (Role::Dim, ago_words(state, *at))]
+            vec![(StyleRole::Text, format!("{before} {arrow} {after}")), (StyleRole::Dim, ago_words(state, *at))]
         }
         RecentEvent::EngineWentBack { message, at } => {
             let when = ago_words(state, *at);
-            vec![(Role::Waiting, format!("the engine went back by itself{when}")), (Role::Dim, format!(": {message}"))]
+            vec![
+                (StyleRole::Waiting, format!("the engine went back by itself{when}")),
+                (StyleRole::Dim, format!(": {message}")),
+            ]
         }
         RecentEvent::Gone { sum, at } => {
             let when = ago_words(state, *at);
             vec![
-                (Role::Failing, format!("the service is gone; the last change named it{when}")),
-                (Role::Dim, format!(": {sum}")),
+                (StyleRole::Failing, format!("the service is gone; the last change named it{when}")),
+                (StyleRole::Dim, format!(": {sum}")),
             ]
         }
     }
@@ -283,14 +286,14 @@ fn apart(from: &str, to: &str) -> (String, String) {
     (format!("{} {}", middle(&before, 30), digest(from)), digest(to))
 }
 
-fn told(row: &ServiceRow, wrong: &Problem, state: &State, short: bool) -> Vec<(Role, String)> {
-    let role = if wrong.waits { Role::Waiting } else { signs::state_role(row.state) };
+fn told(row: &ServiceRow, wrong: &Problem, state: &State, short: bool) -> Vec<(StyleRole, String)> {
+    let role = if wrong.waits { StyleRole::Waiting } else { signs::state_role(row.state) };
     let lead = if wrong.waits { "waits: " } else { "" };
     let mut parts = vec![(role, format!("{lead}{}", wrong.text))];
     if let Some(cause) = &wrong.cause {
-        parts.push((Role::Text, format!(" · {cause}")));
+        parts.push((StyleRole::Text, format!(" · {cause}")));
     } else if !short && let Some(at) = wrong.at {
-        parts.push((Role::Dim, ago_words(state, Some(at))));
+        parts.push((StyleRole::Dim, ago_words(state, Some(at))));
     }
     parts
 }

@@ -267,7 +267,7 @@ pub struct Folds {
 
 /// Everything that the rows are built from.
 #[derive(Clone, Copy, Debug)]
-pub struct View<'a> {
+pub struct FleetInput<'a> {
     /// The last observed state of the cluster.
     pub world: &'a World,
     /// The cached registry answers about images.

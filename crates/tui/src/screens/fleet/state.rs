@@ -5,7 +5,7 @@ use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::Filter;
 use crate::selection::{PinSource, SelectedImage, SelectedService, Selection};
-use crate::state::Cluster;
+use crate::state::ClusterState;
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::{Node, NodeState, Role};
 use pinnace_core::world::World;
@@ -53,7 +53,7 @@ impl FleetState {
     }
 
     /// Returns what the cursor of the focused pane is on; `active` is the cluster shown.
-    pub(crate) fn selection(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
+    pub(crate) fn selection(&self, active: ClusterId, one: &ClusterState) -> Selection<'static> {
         match self.pane {
             FleetPane::Services => self.of_rows(active, one),
             FleetPane::Clusters => Selection::new(self.cluster, Unavailable::NoService),
@@ -64,7 +64,7 @@ impl FleetState {
         }
     }
 
-    fn of_rows(&self, active: ClusterId, one: &Cluster) -> Selection<'static> {
+    fn of_rows(&self, active: ClusterId, one: &ClusterState) -> Selection<'static> {
         let Some(row) = self.rows.get(self.index()) else { return Selection::new(active, Unavailable::NoRow) };
         let selection = Selection::new(active, Unavailable::NoService);
         let Some(group) = row.group() else { return selection };

@@ -8,7 +8,7 @@ use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::fleet::rows;
-use crate::screens::fleet::rows::{Fold, Row, RowId, View};
+use crate::screens::fleet::rows::{FleetInput, Fold, Row, RowId};
 use crate::screens::fleet::state::{FleetPane, FleetState, nodes_in_order};
 use crate::screens::service::state::{ServiceState, Tab};
 use crate::screens::{Opening, Outcome};
@@ -43,7 +43,7 @@ pub(crate) const ACTIONS: &[Action] = &[
 pub(crate) fn rebuild(state: &mut State) {
     let page = page(state);
     let cluster = state.cluster();
-    let view = View {
+    let view = FleetInput {
         world: &cluster.world,
         facts: &cluster.facts,
         folds: &state.fleet.folds,

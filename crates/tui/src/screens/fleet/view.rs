@@ -12,7 +12,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::fleet::rows::lines_before;
 use crate::screens::fleet::state::FleetPane;
@@ -50,8 +50,8 @@ fn heading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if !state.fleet.filter.is_empty() {
         let mut pen = LineBuilder::new(theme, usize::from(area.width));
         let shown = state.fleet.rows.iter().filter(|row| row.service().is_some()).count();
-        pen.gap(1).put(Role::Match, &format!("filter: {}", state.fleet.filter.typed()));
-        pen.put(Role::Dim, &format!("   {shown} shown"));
+        pen.gap(1).put(StyleRole::Match, &format!("filter: {}", state.fleet.filter.typed()));
+        pen.put(StyleRole::Dim, &format!("   {shown} shown"));
         line = pen.line();
     }
     draw(frame, area, 0, &line);
@@ -98,7 +98,7 @@ fn more_below(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, b
     }
     let text =
         if trouble > 0 { format!(" {count} below, {trouble} of them in trouble ") } else { format!(" {count} below ") };
-    let role = if trouble > 0 { Role::HeaderTrouble } else { Role::Dim };
+    let role = if trouble > 0 { StyleRole::HeaderTrouble } else { StyleRole::Dim };
     let width = u16::try_from(crate::widgets::width::width(&text)).unwrap_or(0).min(area.width);
     let corner = Rect { x: area.x + area.width - width, width, ..area };
     let mut pen = LineBuilder::new(theme, usize::from(width));
@@ -116,6 +116,6 @@ fn empty(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
         "nothing passes the filter; esc shows all again"
     };
     let mut pen = LineBuilder::new(theme, usize::from(area.width));
-    pen.gap(3).put(Role::Dim, text);
+    pen.gap(3).put(StyleRole::Dim, text);
     draw(frame, area, 1, &pen.line());
 }

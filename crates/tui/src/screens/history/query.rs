@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use crate::state::State;
 use pinnace_core::registry::Query;
 
-use crate::screens::history::state::{HistoryState, Item};
+use crate::screens::history::state::{HistoryRow, HistoryState};
 
 /// Lists the changes that pass the filter, newest first: by the leader's clock, within a single group by number.
-pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<Item<'a>> {
+pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<HistoryRow<'a>> {
     state.clusters.get(screen.cluster).map_or_else(Vec::new, |cluster| screen.items(&cluster.world))
 }
 

@@ -4,10 +4,10 @@ use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::TextFilter;
 use crate::selection::Selection;
-use crate::state::{Cluster, Scroll};
+use crate::state::{ClusterState, Scroll};
 use pinnace_core::journal::{ChangeEntry, ChangeLog};
 use pinnace_core::plan::plural;
-use pinnace_core::plan::{Kind, Unit, UnitAction};
+use pinnace_core::plan::{PlanKind, Unit, UnitAction};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use pinnace_core::world::World;
@@ -17,14 +17,14 @@ use pinnace_core::image::short;
 
 /// One change in the list.
 #[derive(Clone, Copy, Debug)]
-pub struct Item<'a> {
+pub struct HistoryRow<'a> {
     /// The change's entry in the journal.
     pub entry: &'a ChangeEntry,
     /// True if the change's units are shown below it.
     pub open: bool,
 }
 
-impl Item<'_> {
+impl HistoryRow<'_> {
     /// Returns the number of lines that the item takes.
     pub fn lines(&self) -> usize {
         let units = self.entry.record.as_ref().map_or(1, |record| record.plan.units.len().max(1));
@@ -73,7 +73,7 @@ pub fn what(entry: &ChangeEntry) -> String {
         return if record.plan.changes_pins() { "pins only".to_owned() } else { "nothing".to_owned() };
     };
     let same = active.iter().all(|unit| unit.to.image == first.to.image);
-    let word = if record.plan.kind == Kind::Back { "back to " } else { "" };
+    let word = if record.plan.kind == PlanKind::Back { "back to " } else { "" };
     let more = if same { String::new() } else { " and others".to_owned() };
     let count = active.len();
     clean(&format!("{word}{}{more} · {count} {}", short(&first.to.image), plural(count, "service")))
@@ -110,14 +110,14 @@ pub struct HistoryState {
 
 impl HistoryState {
     /// Lists the changes of the span that pass the filter.
-    pub(crate) fn items<'a>(&self, world: &'a World) -> Vec<Item<'a>> {
+    pub(crate) fn items<'a>(&self, world: &'a World) -> Vec<HistoryRow<'a>> {
         let entries = entries(world, &self.span).into_iter();
         let passing = entries.filter(|entry| self.filter.passes_by_words(|word| mentions(entry, word)));
-        passing.map(|entry| Item { entry, open: self.open.contains(&entry.slot.change) }).collect()
+        passing.map(|entry| HistoryRow { entry, open: self.open.contains(&entry.slot.change) }).collect()
     }
 
     /// Returns the change under the cursor, its service if it changed only one, and the first image that it brought.
-    pub(crate) fn selection<'a>(&self, one: Option<&'a Cluster>) -> Selection<'a> {
+    pub(crate) fn selection<'a>(&self, one: Option<&'a ClusterState>) -> Selection<'a> {
         let items = one.map(|one| self.items(&one.world)).unwrap_or_default();
         let entry = items.get(self.scroll.at).map(|item| item.entry);
         let record = entry.and_then(|entry| entry.record.as_ref());

@@ -11,7 +11,7 @@ use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::change::state::ChangeId;
 use crate::screens::history::query::items;
-use crate::screens::history::state::Item;
+use crate::screens::history::state::HistoryRow;
 use crate::screens::history::state::{HistoryState, Span};
 use crate::selection::Selection;
 use crate::state::{Screen, Scroll, State};
@@ -110,9 +110,9 @@ fn keep_in_view(state: &mut State, page: usize) {
     let Some(Screen::History(screen)) = state.screens.last() else { return };
     let list = items(state, screen);
     let at = screen.scroll.at.min(list.len().saturating_sub(1));
-    let line = list.iter().take(at).map(Item::lines).sum();
-    let lines = list.get(at).map_or(1, Item::lines);
-    let total = list.iter().map(Item::lines).sum();
+    let line = list.iter().take(at).map(HistoryRow::lines).sum();
+    let lines = list.get(at).map_or(1, HistoryRow::lines);
+    let total = list.iter().map(HistoryRow::lines).sum();
     let top = scrolled(screen.scroll.top, (line, lines), page, total);
     if let Some(Screen::History(screen)) = state.screens.last_mut() {
         screen.scroll = Scroll { at, top };

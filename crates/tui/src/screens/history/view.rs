@@ -4,11 +4,11 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::history::query::items;
 use crate::screens::history::state::HistoryState;
-use crate::screens::history::state::{Item, group_name, what};
+use crate::screens::history::state::{HistoryRow, group_name, what};
 use crate::state::State;
 use crate::update::HISTORY_SUMMARY;
 use pinnace_core::image::short;
@@ -34,13 +34,13 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     pen.gap(1);
     let known = state.clusters.get(screen.cluster).is_some_and(|cluster| cluster.world.knows_journal());
     match (list.len(), known) {
-        (0, false) => pen.put(Role::Dim, "the journal is not read yet"),
-        (0, true) if screen.filter.is_empty() => pen.put(Role::Dim, "no change was made with pinnace yet"),
-        (0, true) => pen.put(Role::Dim, "no change passes the filter"),
-        (count, _) => pen.put(Role::Dim, &format!("{count} changes, newest first")),
+        (0, false) => pen.put(StyleRole::Dim, "the journal is not read yet"),
+        (0, true) if screen.filter.is_empty() => pen.put(StyleRole::Dim, "no change was made with pinnace yet"),
+        (0, true) => pen.put(StyleRole::Dim, "no change passes the filter"),
+        (count, _) => pen.put(StyleRole::Dim, &format!("{count} changes, newest first")),
     };
     if !screen.filter.is_empty() {
-        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter.typed()));
+        pen.gap(3).put(StyleRole::Match, &format!("filter: {}", screen.filter.typed()));
     }
     draw(frame, top, 0, &pen.line());
     draw(frame, top, 1, &table.heading(theme));
@@ -68,7 +68,7 @@ fn group_cells(room: usize) -> usize {
 }
 
 fn of_item(
-    item: &Item<'_>,
+    item: &HistoryRow<'_>,
     table: &Table<'_, ChangeEntry>,
     state: &State,
     theme: &Theme,
@@ -91,7 +91,7 @@ fn of_item(
 
 fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(18).put(Role::Dim, text);
+    pen.gap(18).put(StyleRole::Dim, text);
     pen.line()
 }
 
@@ -102,23 +102,23 @@ pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, C
     let when = Column::left("WHEN", 17, move |pen, entry: &ChangeEntry, _| {
         let when = at(entry).map(|at| format!("{} {}", &at.date(state.offset)[5..], &at.clock(state.offset)[..5]));
         let age = at(entry).map(|at| ago(state, at)).unwrap_or_default();
-        pen.column(Role::Text, &when.unwrap_or_default(), 12).column(Role::Dim, &age, 5);
+        pen.column(StyleRole::Text, &when.unwrap_or_default(), 12).column(StyleRole::Dim, &age, 5);
     });
     let outcome = Column::left("OUTCOME", 12, |pen, entry: &ChangeEntry, _| {
         let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
         pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
     });
     let group = Column::left("GROUP", group_cells(room), |pen, entry: &ChangeEntry, cells| {
-        pen.column(Role::Text, &middle(&group_name(entry), cells - 1), cells);
+        pen.column(StyleRole::Text, &middle(&group_name(entry), cells - 1), cells);
     });
     let what = Column::rest("WHAT", |pen, entry: &ChangeEntry| {
         let labels = &entry.slot.labels;
         let by = clean(&labels.by);
         let who = by.split([' ', ',', '(']).next().unwrap_or_default().to_owned();
         let most = pen.room().saturating_sub(width(&who) + 2);
-        pen.put(Role::Text, &end(&what(entry), most)).gap(2).put(Role::Dim, &who);
+        pen.put(StyleRole::Text, &end(&what(entry), most)).gap(2).put(StyleRole::Dim, &who);
         if !labels.why.is_empty() {
-            pen.gap(2).put(Role::Dim, &format!("“{}”", clean(&labels.why)));
+            pen.gap(2).put(StyleRole::Dim, &format!("“{}”", clean(&labels.why)));
         }
     });
     let group = with_group.then_some(group);
@@ -131,10 +131,10 @@ fn unit_line(entry: &ChangeEntry, at: usize, unit: &Unit, state: &State, theme: 
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(18).put(role, sign).gap(1).column(role, unit_state.word(), 13);
     let member = if unit.member == unit.service { clean(&unit.service) } else { clean(&unit.member) };
-    pen.column(Role::Text, &middle(&member, 17), 18);
+    pen.column(StyleRole::Text, &middle(&member, 17), 18);
     let images = (pen.room().saturating_sub(3) / 2).min(40);
-    pen.put(Role::Dim, &middle(&clean(&short(&unit.from.image)), images));
-    pen.gap(1).put(Role::Dim, signs::arrow(ascii(state))).gap(1);
-    pen.put(Role::Text, &middle(&clean(&short(&unit.to.image)), images));
+    pen.put(StyleRole::Dim, &middle(&clean(&short(&unit.from.image)), images));
+    pen.gap(1).put(StyleRole::Dim, signs::arrow(ascii(state))).gap(1);
+    pen.put(StyleRole::Text, &middle(&clean(&short(&unit.to.image)), images));
     pen.line()
 }

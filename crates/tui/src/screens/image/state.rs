@@ -11,7 +11,7 @@ use pinnace_core::time::Time;
 
 use crate::availability::Unavailable;
 use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::Cluster;
+use crate::state::ClusterState;
 use crate::wrap::{width, wrapped};
 
 /// The state of the image screen.
@@ -50,7 +50,7 @@ pub enum ContractChoice {
 
 /// A row of the image screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Shown<'a> {
+pub enum ImageRow<'a> {
     /// An empty row between sections.
     Blank,
     /// The title of a section.
@@ -81,7 +81,7 @@ impl ImageState {
     }
 
     /// Combines the image with the cluster's facts and the files read so far.
-    pub fn view<'a>(&'a self, one: &'a Cluster) -> Inspection<'a> {
+    pub fn view<'a>(&'a self, one: &'a ClusterState) -> Inspection<'a> {
         let contract = match &self.contract {
             Some(ContractChoice::By(contract)) => Some(&**contract),
             Some(ContractChoice::Missing { .. }) | None => None,
@@ -97,7 +97,7 @@ impl ImageState {
     }
 
     /// Rebuilds the sections.
-    pub fn tell(&mut self, one: &Cluster, now: Time, offset: i32) {
+    pub fn tell(&mut self, one: &ClusterState, now: Time, offset: i32) {
         let mut sections = self.view(one).sections(now, offset);
         if let Some(ContractChoice::Missing { name, why, hint }) = &self.contract {
             let line = |tone, key: &str, text: &str| Line { key: key.to_owned(), text: text.to_owned(), tone };
@@ -113,25 +113,25 @@ impl ImageState {
     }
 
     /// Returns the files listed below the sections: those of the platform's image that the sections describe.
-    pub fn listed<'a>(&'a self, one: &'a Cluster) -> &'a [ImageFile] {
+    pub fn listed<'a>(&'a self, one: &'a ClusterState) -> &'a [ImageFile] {
         let shown = self.view(one).shown().ok();
         shown.and_then(|about| self.files.get(&about.manifest)).and_then(ImageFiles::known).unwrap_or_default()
     }
 
     /// Builds all rows except the list of files, with long lines wrapped to `cells`.
-    pub fn rows(&self, cells: usize) -> Vec<Shown<'_>> {
+    pub fn rows(&self, cells: usize) -> Vec<ImageRow<'_>> {
         let mut rows = Vec::new();
         for section in &self.sections {
             if !rows.is_empty() {
-                rows.push(Shown::Blank);
+                rows.push(ImageRow::Blank);
             }
-            rows.push(Shown::Title(&section.title));
+            rows.push(ImageRow::Title(&section.title));
             let keys = section.lines.iter().map(|line| width(&line.key)).max().unwrap_or(0).min(cells * 9 / 20);
             let room = cells.saturating_sub(keys + if keys == 0 { 0 } else { 2 }).max(10);
             for line in &section.lines {
                 for (nth, text) in wrapped(&line.text, room).into_iter().enumerate() {
                     let key = if nth == 0 { line.key.as_str() } else { "" };
-                    rows.push(Shown::Line { key, keys, text, tone: line.tone });
+                    rows.push(ImageRow::Line { key, keys, text, tone: line.tone });
                 }
             }
         }

@@ -3,8 +3,8 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::config::{Role, Theme};
-use crate::screens::image::state::{ImageState, Shown};
+use crate::config::{StyleRole, Theme};
+use crate::screens::image::state::{ImageRow, ImageState};
 use crate::state::State;
 use crate::update::IMAGE_SUMMARY;
 use crate::{layout, wrap};
@@ -26,40 +26,40 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let mut pen = LineBuilder::new(theme, room);
     let place = if all > page { format!("{}–{} of {all}", top + 1, (top + page).min(all)) } else { String::new() };
     let most = pen.room().saturating_sub(width(&place) + 3);
-    pen.gap(1).put(Role::Code, &middle(&screen.image.text, most));
-    pen.until(room.saturating_sub(width(&place))).put(Role::Dim, &place);
+    pen.gap(1).put(StyleRole::Code, &middle(&screen.image.text, most));
+    pen.until(room.saturating_sub(width(&place))).put(StyleRole::Dim, &place);
     draw(frame, crate::view::area(parts.summary), 0, &pen.line());
     let list = crate::view::area(parts.list);
     for at in top..all.min(top + page) {
         let mut pen = LineBuilder::new(theme, room);
         pen.gap(1);
         match (rows.get(at), at.checked_sub(rows.len()).and_then(|at| files.get(at))) {
-            (Some(Shown::Title(title)), _) => drop(pen.put(Role::Title, &title.to_uppercase())),
-            (Some(Shown::Line { key, keys, text, tone }), _) => {
+            (Some(ImageRow::Title(title)), _) => drop(pen.put(StyleRole::Title, &title.to_uppercase())),
+            (Some(ImageRow::Line { key, keys, text, tone }), _) => {
                 pen.gap(1);
                 if *keys > 0 {
-                    pen.put(Role::Dim, &left_middle(key, *keys)).gap(2);
+                    pen.put(StyleRole::Dim, &left_middle(key, *keys)).gap(2);
                 }
                 pen.put(role(*tone), text);
             }
             (None, Some(found)) => {
                 let line = file(found);
-                pen.gap(1).put(Role::Dim, &line.key).gap(2);
+                pen.gap(1).put(StyleRole::Dim, &line.key).gap(2);
                 let most = pen.room();
-                pen.put(Role::Text, &middle(&line.text, most));
+                pen.put(StyleRole::Text, &middle(&line.text, most));
             }
-            (Some(Shown::Blank) | None, _) => {}
+            (Some(ImageRow::Blank) | None, _) => {}
         }
         draw(frame, list, at - top, &pen.line());
     }
 }
 
-fn role(tone: Tone) -> Role {
+fn role(tone: Tone) -> StyleRole {
     match tone {
-        Tone::Plain => Role::Text,
-        Tone::Quiet => Role::Dim,
-        Tone::Good => Role::Ok,
-        Tone::Warn => Role::Warning,
-        Tone::Bad => Role::Error,
+        Tone::Plain => StyleRole::Text,
+        Tone::Quiet => StyleRole::Dim,
+        Tone::Good => StyleRole::Ok,
+        Tone::Warn => StyleRole::Warning,
+        Tone::Bad => StyleRole::Error,
     }
 }

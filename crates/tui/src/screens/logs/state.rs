@@ -11,7 +11,7 @@ use pinnace_core::swarm::GroupKey;
 use crate::availability::Unavailable;
 use crate::msg::LogLine;
 use crate::selection::Selection;
-use crate::state::Cluster;
+use crate::state::ClusterState;
 
 /// The log of a service, as far as it was received.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl LogsState {
     }
 
     /// Returns the service of the log, and the service's image.
-    pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
+    pub(crate) fn selection(&self, one: Option<&ClusterState>) -> Selection<'static> {
         let selection = Selection::new(self.cluster, Unavailable::NotHere);
         let selection = selection.with_service(one, &self.service, &self.name);
         let Some(service) = one.and_then(|one| one.world.services.get(&self.service)) else { return selection };

@@ -3,7 +3,7 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::logs::state::LogsState;
 use crate::state::State;
@@ -23,27 +23,29 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     match (&screen.ended, screen.top) {
-        (Some(why), _) => pen.put(Role::Waiting, why),
-        (None, None) => pen.put(Role::Dim, "following"),
-        (None, Some(_)) => pen.put(Role::Waiting, &format!("held, {} lines below", count.saturating_sub(top + page))),
+        (Some(why), _) => pen.put(StyleRole::Waiting, why),
+        (None, None) => pen.put(StyleRole::Dim, "following"),
+        (None, Some(_)) => {
+            pen.put(StyleRole::Waiting, &format!("held, {} lines below", count.saturating_sub(top + page)))
+        }
     };
-    pen.put(Role::Dim, &format!(" · {count} lines"));
+    pen.put(StyleRole::Dim, &format!(" · {count} lines"));
     if !screen.filter.is_empty() {
-        pen.gap(3).put(Role::Match, &format!("filter: {}", screen.filter.typed()));
+        pen.gap(3).put(StyleRole::Match, &format!("filter: {}", screen.filter.typed()));
     }
     draw(frame, crate::view::area(parts.summary), 0, &pen.line());
     let list = crate::view::area(parts.list);
     for (at, line) in screen.passing().skip(top).take(page).enumerate() {
         let mut pen = LineBuilder::new(theme, room);
         let clock = line.at.map(|at| at.clock(state.offset)).unwrap_or_default();
-        pen.gap(1).column(Role::Dim, &clock, 9).column(Role::Dim, &middle(&line.task, 9), 10);
-        pen.put(if line.error { Role::Waiting } else { Role::Dim }, if line.error { "! " } else { "  " });
-        pen.put(Role::Text, &line.text);
+        pen.gap(1).column(StyleRole::Dim, &clock, 9).column(StyleRole::Dim, &middle(&line.task, 9), 10);
+        pen.put(if line.error { StyleRole::Waiting } else { StyleRole::Dim }, if line.error { "! " } else { "  " });
+        pen.put(StyleRole::Text, &line.text);
         draw(frame, list, at, &pen.line());
     }
     if count == 0 && screen.ended.is_none() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::Dim, "no line yet");
+        pen.gap(1).put(StyleRole::Dim, "no line yet");
         draw(frame, list, 0, &pen.line());
     }
 }

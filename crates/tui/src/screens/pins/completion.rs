@@ -17,16 +17,16 @@ use pinnace_core::pins::{PinDoc, PinKey, covers};
 use pinnace_core::registry::Fact;
 use pinnace_core::registry::Query;
 use pinnace_core::registry::tags;
-use pinnace_core::registry::tags::{ManifestImage, Source, TagCandidate, Wish};
+use pinnace_core::registry::tags::{CandidateInput, ManifestImage, TagCandidate, VersionRequest};
 use pinnace_core::registry::{POSTGRES, VersionManifest};
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::is_postgres;
 
 use crate::layout;
 use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
-use crate::state::{Cluster, Screen, State};
+use crate::state::{ClusterState, Screen, State};
 
-pub use token::{PartialRef, Spot};
+pub use token::{ImageToken, PartialRef};
 
 /// The value of a pin that follows the version manifest.
 pub(crate) const KEYWORD: &str = "manifest";
@@ -54,7 +54,7 @@ pub struct CompletionState {
     /// The proposal that the word `manifest` stands for here; `None` if there is none.
     pub keyword: Option<ManifestImage>,
     /// The entries that match the filter, the best first.
-    pub found: Vec<Pick>,
+    pub found: Vec<Completion>,
     /// The text of the chosen entry; `None` chooses the first.
     pub chosen: Option<String>,
     /// The first line shown.
@@ -63,7 +63,7 @@ pub struct CompletionState {
 
 /// An entry of the completion list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pick {
+pub enum Completion {
     /// The word `manifest`, which follows the version manifest.
     Keyword,
     /// The index of an image in [`CompletionState::all`].
@@ -89,22 +89,22 @@ impl CompletionState {
     }
 
     /// Returns the image of an entry; `None` for the word `manifest`.
-    pub fn image(&self, pick: Pick) -> Option<&TagCandidate> {
+    pub fn image(&self, pick: Completion) -> Option<&TagCandidate> {
         match pick {
-            Pick::Keyword => None,
-            Pick::Image(at) => self.all.get(at),
+            Completion::Keyword => None,
+            Completion::Image(at) => self.all.get(at),
         }
     }
 
     /// Returns the text that an entry inserts.
-    pub fn text(&self, pick: Pick) -> &str {
+    pub fn text(&self, pick: Completion) -> &str {
         self.image(pick).map_or(KEYWORD, |image| image.text.as_str())
     }
 
     /// Returns the index of the chosen entry among those that match.
     pub fn index(&self) -> usize {
         let chosen = self.chosen.as_deref();
-        let is_it = |pick: &Pick| match (chosen, self.image(*pick)) {
+        let is_it = |pick: &Completion| match (chosen, self.image(*pick)) {
             (None, _) => false,
             (Some(chosen), None) => chosen == KEYWORD,
             // Tags that turn out to name the same image are merged into one entry.
@@ -118,7 +118,7 @@ impl CompletionState {
     }
 
     /// Returns the entries on the screen, for a list of `rows` lines.
-    pub fn shown(&self, rows: usize) -> impl Iterator<Item = Pick> {
+    pub fn shown(&self, rows: usize) -> impl Iterator<Item = Completion> {
         self.found.iter().skip(self.top).take(rows).copied()
     }
 }
@@ -137,9 +137,9 @@ pub(crate) fn typing(state: &State) -> Option<(&PinsState, &PinEditor)> {
 }
 
 /// Finds the image value at the cursor.
-pub(crate) fn under_cursor(text: &PinEditor) -> Option<Spot> {
+pub(crate) fn under_cursor(text: &PinEditor) -> Option<ImageToken> {
     let (line, column) = text.editor.cursor();
-    Spot::find(text.editor.lines().get(line)?, column)
+    ImageToken::find(text.editor.lines().get(line)?, column)
 }
 
 /// Returns the key of the pin to which a line belongs; by its section's header if the line cannot be parsed yet.
@@ -155,14 +155,14 @@ fn key_of(text: &PinEditor, line: usize) -> Option<PinKey> {
 }
 
 /// The services that the pin in a line covers.
-struct Here<'a> {
+struct LineServices<'a> {
     services: Vec<&'a Service>,
     /// The images in their specs: those that did not fail first, then the most common.
     runs: Vec<ImageRef>,
 }
 
-impl<'a> Here<'a> {
-    fn new(cluster: &'a Cluster, screen: &PinsState, key: Option<&PinKey>) -> Self {
+impl<'a> LineServices<'a> {
+    fn new(cluster: &'a ClusterState, screen: &PinsState, key: Option<&PinKey>) -> Self {
         let mine = |service: &&Service| key.is_some_and(|key| covers(key, &screen.group, service));
         let services: Vec<&Service> = cluster.world.members(&screen.group).filter(mine).collect();
         let mut counts: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
@@ -178,7 +178,7 @@ impl<'a> Here<'a> {
     }
 
     /// Returns the images that ran in the services, and those that failed there.
-    fn past(&self, cluster: &Cluster, screen: &PinsState) -> (Vec<ImageRef>, Vec<ImageRef>) {
+    fn past(&self, cluster: &ClusterState, screen: &PinsState) -> (Vec<ImageRef>, Vec<ImageRef>) {
         let world = &cluster.world;
         let (mut ran, mut failed) = (BTreeSet::new(), BTreeSet::new());
         for service in &self.services {
@@ -208,11 +208,11 @@ impl<'a> Here<'a> {
 
     /// Returns the version manifest's proposals for the services: by the document's versions, else by those of
     /// the first running image that shows its versions.
-    fn proposals(&self, cluster: &Cluster, doc: &PinDoc) -> Vec<ManifestImage> {
+    fn proposals(&self, cluster: &ClusterState, doc: &PinDoc) -> Vec<ManifestImage> {
         let Some(manifest) = cluster.facts.versions().known() else { return Vec::new() };
         let Some(component) = self.component(manifest) else { return Vec::new() };
         let (postgres, spock) = (doc.postgres_version.as_deref(), doc.spock_version.as_deref());
-        let of = |runs| tags::proposals(manifest, component, &Wish { postgres, spock, runs });
+        let of = |runs| tags::proposals(manifest, component, &VersionRequest { postgres, spock, runs });
         let found = self.runs.iter().map(|image| of(Some(image))).find(|found| !found.is_empty());
         found.unwrap_or_else(|| of(None))
     }
@@ -235,7 +235,7 @@ pub(crate) fn opened(state: &State) -> Option<CompletionState> {
     let spot = under_cursor(text)?;
     let line = text.editor.cursor().0;
     let cluster = state.clusters.get(screen.cluster)?;
-    let first = Here::new(cluster, screen, key_of(text, line).as_ref()).repository(&spot.typed());
+    let first = LineServices::new(cluster, screen, key_of(text, line).as_ref()).repository(&spot.typed());
     Some(CompletionState { first, ..CompletionState::new(line, spot.text()) })
 }
 
@@ -245,7 +245,7 @@ pub(crate) fn renewed(state: &State, mut list: CompletionState, moved: bool) -> 
     let (screen, text) = typing(state)?;
     let spot = under_cursor(text).filter(|_| text.editor.cursor().0 == list.line)?;
     let cluster = state.clusters.get(screen.cluster)?;
-    let here = Here::new(cluster, screen, key_of(text, list.line).as_ref());
+    let here = LineServices::new(cluster, screen, key_of(text, list.line).as_ref());
     let typed = spot.typed();
     let repository = match &typed.tag {
         None if list.first != typed.repository => here.runs.first().map(|image| image.repository().to_owned()),
@@ -279,7 +279,13 @@ fn names(image: &TagCandidate, text: &str) -> bool {
 }
 
 /// Collects all images that can be chosen.
-fn fill(list: &mut CompletionState, cluster: &Cluster, screen: &PinsState, text: &PinEditor, here: &Here<'_>) {
+fn fill(
+    list: &mut CompletionState,
+    cluster: &ClusterState,
+    screen: &PinsState,
+    text: &PinEditor,
+    here: &LineServices<'_>,
+) {
     let mut proposals = here.proposals(cluster, &text.doc);
     list.keyword = proposals.first().filter(|proposal| list.whole && !proposal.newer).cloned();
     let Some(repository) = &list.repository else {
@@ -294,7 +300,7 @@ fn fill(list: &mut CompletionState, cluster: &Cluster, screen: &PinsState, text:
     }
     let names = cluster.facts.tags(repository).known();
     let (ran, failed) = here.past(cluster, screen);
-    list.all = tags::candidates(&Source {
+    list.all = tags::candidates(&CandidateInput {
         repository,
         names: names.map(|tags| tags.names.as_slice()),
         runs: &here.runs,
@@ -307,15 +313,15 @@ fn fill(list: &mut CompletionState, cluster: &Cluster, screen: &PinsState, text:
 
 /// Returns the entries that match the typed text. The word `manifest` follows
 /// the manifest's image, since both mean the same now.
-fn found(list: &CompletionState) -> Vec<Pick> {
-    let mut found: Vec<Pick> =
-        tags::matching(&list.all, &list.typed, list.whole).into_iter().map(Pick::Image).collect();
+fn found(list: &CompletionState) -> Vec<Completion> {
+    let mut found: Vec<Completion> =
+        tags::matching(&list.all, &list.typed, list.whole).into_iter().map(Completion::Image).collect();
     if list.keyword.is_some() && KEYWORD.starts_with(&list.typed) {
-        let is_asked = |pick: &Pick| {
+        let is_asked = |pick: &Completion| {
             list.image(*pick).and_then(|image| image.proposed.as_ref()).is_some_and(|proposal| !proposal.newer)
         };
         let at = usize::from(list.typed.is_empty() && found.first().is_some_and(is_asked));
-        found.insert(at, Pick::Keyword);
+        found.insert(at, Completion::Keyword);
     }
     found
 }
@@ -355,7 +361,7 @@ pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
 
 /// Returns whether less than a quarter is left of a registry's rate limit
 /// (Docker Hub has one). The rest is kept for the pulls.
-fn is_scarce(cluster: &Cluster, repository: &str) -> bool {
+fn is_scarce(cluster: &ClusterState, repository: &str) -> bool {
     let host = ImageRef::parse(repository).map(|image| image.host).unwrap_or_default();
     cluster.facts.allowance(&host).is_some_and(|left| left.remaining.saturating_mul(4) < left.limit)
 }

@@ -12,9 +12,9 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
-use crate::screens::pins::completion::{CompletionState, KEYWORD, Pick, labels as told, rows};
-use crate::state::{Cluster, State};
+use crate::config::{StyleRole, Theme};
+use crate::screens::pins::completion::{Completion, CompletionState, KEYWORD, labels as told, rows};
+use crate::state::{ClusterState, State};
 use pinnace_core::registry::tags::{ImageUsage, TagCandidate};
 use pinnace_core::text::clean;
 use pinnace_core::time;
@@ -39,21 +39,21 @@ pub struct CompletionLines {
 
 impl CompletionLines {
     /// Lays the list out for a text pane of `cells` cells.
-    pub fn new(list: &CompletionState, cluster: &Cluster, state: &State, theme: &Theme, cells: u16) -> Self {
+    pub fn new(list: &CompletionState, cluster: &ClusterState, state: &State, theme: &Theme, cells: u16) -> Self {
         let room = usize::from(cells).saturating_sub(usize::from(INDENT) + 5);
-        let shown: Vec<Pick> = list.shown(rows(state)).collect();
+        let shown: Vec<Completion> = list.shown(rows(state)).collect();
         let marks = shown.iter().map(|pick| width(&marks(list, *pick))).max().unwrap_or(0);
         let mut lines: Vec<_> = shown.iter().map(|pick| row(list, *pick, state, theme, room, marks)).collect();
         let trouble = told::trouble(state, cluster, list);
         for told in &trouble {
-            let role = if told.hint.is_empty() { Role::Dim } else { Role::Warning };
+            let role = if told.hint.is_empty() { StyleRole::Dim } else { StyleRole::Warning };
             let text = wrapped(&told.text, room).into_iter().take(TROUBLE).map(|text| (role, text));
-            let hint = (!told.hint.is_empty()).then(|| (Role::Hint, end(&format!("hint: {}", told.hint), room)));
+            let hint = (!told.hint.is_empty()).then(|| (StyleRole::Hint, end(&format!("hint: {}", told.hint), room)));
             lines.extend(text.chain(hint).map(|(role, text)| Line::styled(text, theme.style(role))));
         }
         if let (true, Some(pick)) = (trouble.is_empty(), list.found.get(list.index())) {
             let about = wrapped(&told::about(state, cluster, list, *pick), room);
-            lines.extend(about.into_iter().take(ABOUT).map(|text| Line::styled(text, theme.style(Role::Dim))));
+            lines.extend(about.into_iter().take(ABOUT).map(|text| Line::styled(text, theme.style(StyleRole::Dim))));
         }
         let chosen = list.index().checked_sub(list.top).filter(|at| *at < shown.len());
         Self { title: middle(&told::title(cluster, list), room.saturating_sub(2)), lines, chosen }
@@ -83,7 +83,7 @@ impl CompletionLines {
     }
 }
 
-fn marks(list: &CompletionState, pick: Pick) -> String {
+fn marks(list: &CompletionState, pick: Completion) -> String {
     match list.image(pick) {
         Some(image) => told::marks(image),
         None => list.keyword.as_ref().map(|one| clean(&one.label)).unwrap_or_default(),
@@ -92,7 +92,7 @@ fn marks(list: &CompletionState, pick: Pick) -> String {
 
 fn row(
     list: &CompletionState,
-    pick: Pick,
+    pick: Completion,
     state: &State,
     theme: &Theme,
     room: usize,
@@ -109,24 +109,24 @@ fn row(
     let digest = if free >= 20 + age + digest { digest } else { 0 };
     let name = free.saturating_sub(digest + age).max(8);
     let Some(image) = list.image(pick) else {
-        pen.put(Role::Code, KEYWORD);
-        pen.until(room.saturating_sub(marks_room)).put(Role::Accent, &marks);
+        pen.put(StyleRole::Code, KEYWORD);
+        pen.until(room.saturating_sub(marks_room)).put(StyleRole::Accent, &marks);
         return pen.line();
     };
     let shown = if is_elsewhere(list, image) { &image.text } else { &image.tag };
     pen.put(role(image), &left_middle(&clean(shown), name));
     let since = image.created.map(|at| time::age(state.now.since(at))).unwrap_or_default();
-    pen.put(Role::Dim, &format!("{since:>age$}"));
+    pen.put(StyleRole::Dim, &format!("{since:>age$}"));
     if digest > 0 {
         let text = image.digest.as_ref().map(|digest| format!(" @{}", &digest.short()[..digits])).unwrap_or_default();
-        pen.put(Role::Dim, &format!("{text:digest$}"));
+        pen.put(StyleRole::Dim, &format!("{text:digest$}"));
     }
-    let role = if image.constancy.floats() { Role::Waiting } else { Role::Dim };
+    let role = if image.constancy.floats() { StyleRole::Waiting } else { StyleRole::Dim };
     pen.put(role, &format!("  {:9}", told::constancy(image)));
     let role = match image.here {
-        Some(ImageUsage::Failed | ImageUsage::Failing) => Role::Failing,
-        Some(ImageUsage::Moved) => Role::Warning,
-        _ => Role::Accent,
+        Some(ImageUsage::Failed | ImageUsage::Failing) => StyleRole::Failing,
+        Some(ImageUsage::Moved) => StyleRole::Warning,
+        _ => StyleRole::Accent,
     };
     pen.until(room.saturating_sub(marks_room)).put(role, &marks);
     pen.line()
@@ -137,6 +137,10 @@ fn is_elsewhere(list: &CompletionState, image: &TagCandidate) -> bool {
     list.repository.as_ref().is_none_or(|repository| image.text != format!("{repository}:{}", image.tag))
 }
 
-fn role(image: &TagCandidate) -> Role {
-    if matches!(image.here, Some(ImageUsage::Failed | ImageUsage::Failing)) { Role::Failing } else { Role::Text }
+fn role(image: &TagCandidate) -> StyleRole {
+    if matches!(image.here, Some(ImageUsage::Failed | ImageUsage::Failing)) {
+        StyleRole::Failing
+    } else {
+        StyleRole::Text
+    }
 }

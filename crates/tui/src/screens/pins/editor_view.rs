@@ -12,9 +12,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
-use crate::state::{Cluster, State};
+use crate::state::{ClusterState, State};
 use pinnace_core::finding::Finding;
 use pinnace_core::text::clean;
 
@@ -30,7 +30,7 @@ const GUTTER: usize = 7;
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor) {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let room = usize::from(area.width).saturating_sub(1);
-    let view = View { state, theme, screen, text, cluster, room };
+    let view = EditorView { state, theme, screen, text, cluster, room };
     let (at, _) = text.editor.cursor();
     let mut lines = Vec::new();
     let mut cursor = 0..1;
@@ -56,24 +56,24 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-struct View<'a> {
+struct EditorView<'a> {
     state: &'a State,
     theme: &'a Theme,
     screen: &'a PinsState,
     text: &'a PinEditor,
-    cluster: &'a Cluster,
+    cluster: &'a ClusterState,
     room: usize,
 }
 
-impl View<'_> {
+impl EditorView<'_> {
     /// Builds a line of the text with its gutter; the cursor's line scrolls sideways with the cursor.
     fn line(&self, at: usize) -> Line<'static> {
         let text = self.text.editor.lines().get(at).map_or("", String::as_str);
         let worst = self.text.under(at).map(|placed| placed.finding.severity).min();
-        let (sign, role) = worst.map_or((" ", Role::Text), |worst| signs::severity(worst, ascii(self.state)));
+        let (sign, role) = worst.map_or((" ", StyleRole::Text), |worst| signs::severity(worst, ascii(self.state)));
         let (row, column) = self.text.editor.cursor();
         let cursor = (row == at).then_some(column);
-        let number = if cursor.is_some() { Role::Accent } else { Role::LineNumber };
+        let number = if cursor.is_some() { StyleRole::Accent } else { StyleRole::LineNumber };
         let mut pen = LineBuilder::new(self.theme, self.room);
         pen.gap(1).put(role, sign).put(number, &format!("{:>3}", at + 1)).gap(GUTTER - 5);
         let cells = pen.room();
@@ -89,7 +89,7 @@ impl View<'_> {
         let typing = self.screen.mode == PinsMode::Editing && self.state.modal.is_none();
         let mut gone = 0;
         if skip > 0 {
-            pen.put(Role::Dim, "…");
+            pen.put(StyleRole::Dim, "…");
         }
         for (at, c) in text.chars().enumerate() {
             gone += c.width().unwrap_or(0);
@@ -97,15 +97,16 @@ impl View<'_> {
                 continue;
             }
             let is_cursor = cursor == Some(at) && typing;
-            let role = if is_cursor { Role::Cursor } else { roles.get(at).copied().unwrap_or(Role::TextValue) };
+            let role =
+                if is_cursor { StyleRole::Cursor } else { roles.get(at).copied().unwrap_or(StyleRole::TextValue) };
             if pen.room() <= 1 && text.chars().nth(at + 1).is_some() {
-                pen.put(Role::Dim, "…");
+                pen.put(StyleRole::Dim, "…");
                 break;
             }
             pen.put(role, c.encode_utf8(&mut [0; 4]));
         }
         if typing && cursor == Some(text.chars().count()) {
-            pen.put(Role::Cursor, " ");
+            pen.put(StyleRole::Cursor, " ");
         }
     }
 
@@ -115,11 +116,11 @@ impl View<'_> {
             self.finding(&placed.finding, placed.key.is_some(), lines);
         }
         if let Some(image) = self.text.asking(at, self.cluster) {
-            self.wrapped(&[(Role::Dim, format!("asking {} …", clean(&image.host)))], lines);
+            self.wrapped(&[(StyleRole::Dim, format!("asking {} …", clean(&image.host)))], lines);
         }
         let line = self.text.editor.lines().get(at).map_or("", String::as_str);
         if self.text.editor.cursor().0 == at && self.screen.mode == PinsMode::Editing && line.starts_with("# image") {
-            self.wrapped(&[(Role::Hint, "a comment: without the `# ` it is a pin".to_owned())], lines);
+            self.wrapped(&[(StyleRole::Hint, "a comment: without the `# ` it is a pin".to_owned())], lines);
         }
     }
 
@@ -134,26 +135,26 @@ impl View<'_> {
                 let cut = if at == first { span.content.len().min(head.len()) } else { 0 };
                 let cut = (0..=cut).rev().find(|at| span.content.is_char_boundary(*at)).unwrap_or(0);
                 let (head, rest) = span.content.split_at(cut);
-                let rest = Span::styled(rest.to_owned(), self.theme.style(Role::Text));
+                let rest = Span::styled(rest.to_owned(), self.theme.style(StyleRole::Text));
                 line.spans.extend([Span::styled(head.to_owned(), span.style), rest]);
             }
         }
         let mut parts = Vec::new();
         if of_image && !finding.services.is_empty() {
-            parts.push((Role::Dim, format!("for {}", clean(&finding.subject))));
+            parts.push((StyleRole::Dim, format!("for {}", clean(&finding.subject))));
         }
         if !finding.hint.is_empty() {
-            parts.push((Role::Hint, format!("hint: {}", clean(&finding.hint))));
+            parts.push((StyleRole::Hint, format!("hint: {}", clean(&finding.hint))));
         }
         self.wrapped(&parts, lines);
     }
 
-    fn wrapped(&self, parts: &[(Role, String)], lines: &mut Vec<Line<'static>>) {
+    fn wrapped(&self, parts: &[(StyleRole, String)], lines: &mut Vec<Line<'static>>) {
         let bar = if ascii(self.state) { "| " } else { "│ " };
         for (role, text) in parts {
             for piece in wrapped(text, self.room.saturating_sub(GUTTER + width(bar))) {
                 let mut pen = LineBuilder::new(self.theme, self.room);
-                pen.gap(GUTTER).put(Role::Border, bar).put(*role, &piece);
+                pen.gap(GUTTER).put(StyleRole::Border, bar).put(*role, &piece);
                 lines.push(pen.line());
             }
         }
@@ -161,29 +162,29 @@ impl View<'_> {
 }
 
 /// Returns the style role of each character: comment, key or section, value.
-fn roles(line: &str) -> Vec<Role> {
+fn roles(line: &str) -> Vec<StyleRole> {
     let trimmed = line.trim_start();
     let count = line.chars().count();
     if trimmed.starts_with('#') {
-        return vec![Role::Comment; count];
+        return vec![StyleRole::Comment; count];
     }
     if trimmed.starts_with('[') {
-        return with_comment(line, vec![Role::TextKey; count]);
+        return with_comment(line, vec![StyleRole::TextKey; count]);
     }
     let key = line.find('=').map_or(0, |at| line[..at].chars().count());
-    let roles = (0..count).map(|at| if at < key { Role::TextKey } else { Role::TextValue });
+    let roles = (0..count).map(|at| if at < key { StyleRole::TextKey } else { StyleRole::TextValue });
     with_comment(line, roles.collect())
 }
 
 /// Marks the comment, which begins at the first `#` outside of quotes.
-fn with_comment(line: &str, mut roles: Vec<Role>) -> Vec<Role> {
+fn with_comment(line: &str, mut roles: Vec<StyleRole>) -> Vec<StyleRole> {
     let mut quote = None;
     for (at, c) in line.chars().enumerate() {
         match (quote, c) {
             (None, '"' | '\'') => quote = Some(c),
             (Some(open), c) if open == c => quote = None,
             (None, '#') => {
-                roles[at..].fill(Role::Comment);
+                roles[at..].fill(StyleRole::Comment);
                 return roles;
             }
             _ => {}
@@ -199,9 +200,9 @@ mod tests {
     #[test]
     fn colours_follow_the_text() {
         let short = |line: &str| -> String {
-            let letter = |role: &Role| match role {
-                Role::Comment => '#',
-                Role::TextKey => 'k',
+            let letter = |role: &StyleRole| match role {
+                StyleRole::Comment => '#',
+                StyleRole::TextKey => 'k',
                 _ => 'v',
             };
             roles(line).iter().map(letter).collect()

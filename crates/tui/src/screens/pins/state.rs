@@ -18,7 +18,7 @@ use crate::availability::Unavailable;
 use crate::screens::pins::completion::CompletionState;
 use crate::screens::pins::editor::Editor;
 use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::Cluster;
+use crate::state::ClusterState;
 
 /// The pause after the last edit before images are looked up and the draft is saved.
 pub(crate) const QUIET: Duration = Duration::from_millis(300);
@@ -34,7 +34,7 @@ pub struct PinsState {
     /// The edited text; `None` until the pins in force and the draft are known.
     pub text: Option<PinEditor>,
     /// The draft saved on disk, once it was looked up.
-    pub draft: Kept,
+    pub draft: SavedDraft,
     /// The input mode.
     pub mode: PinsMode,
     /// The pane shown if there is no room for both.
@@ -49,7 +49,7 @@ impl PinsState {
     /// Returns the group, the service whose pin the cursor is in, and the image of that pin.
     ///
     /// Outside of a pin: the service for which the screen was opened, and its effective image.
-    pub(crate) fn selection<'a>(&'a self, one: Option<&'a Cluster>) -> Selection<'a> {
+    pub(crate) fn selection<'a>(&'a self, one: Option<&'a ClusterState>) -> Selection<'a> {
         let missing = if self.text.is_none() { Unavailable::Reading } else { Unavailable::NoService };
         let selection = Selection::new(self.cluster, missing).with_group(&self.group).with_scope(Scope::Group);
         let (Some(one), Some(text)) = (one, &self.text) else { return selection };
@@ -80,7 +80,7 @@ impl PinsState {
 
 /// The draft on disk, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum SavedDraft {
     /// A draft that is being looked up.
     Asked,
     /// No draft.
@@ -131,20 +131,20 @@ pub struct PinEditor {
 
 impl PinEditor {
     /// Opens the saved draft if it differs from `start`, else `start`: the document in force, or the template.
-    pub fn open(start: &str, in_force: PinDoc, draft: &Kept) -> Self {
+    pub fn open(start: &str, in_force: PinDoc, draft: &SavedDraft) -> Self {
         let start = Editor::new(start).text();
         let (text, from_draft) = match draft {
-            Kept::Text(text, at) if Editor::new(text).text() != start => (text.clone(), Some(*at)),
+            SavedDraft::Text(text, at) if Editor::new(text).text() != start => (text.clone(), Some(*at)),
             _ => (start.clone(), None),
         };
-        let saved = if let Kept::Text(text, _) = draft { Some(text.clone()) } else { None };
+        let saved = if let SavedDraft::Text(text, _) = draft { Some(text.clone()) } else { None };
         let editor = Editor::new(&text);
         let doc = pins::read(&editor.text());
         Self { editor, start, in_force, from_draft, saved, edited: None, doc, placed: Vec::new() }
     }
 
     /// Parses and checks the text again.
-    pub fn check(&mut self, group: &GroupKey, cluster: &Cluster) {
+    pub fn check(&mut self, group: &GroupKey, cluster: &ClusterState) {
         self.doc = pins::read(&self.editor.text());
         self.placed = check::document(group, &self.doc, &cluster.world, &cluster.facts);
     }
@@ -182,7 +182,7 @@ impl PinEditor {
     }
 
     /// Returns the image of the pin in a line while its look-up is pending.
-    pub fn asking(&self, line: usize, cluster: &Cluster) -> Option<ImageRef> {
+    pub fn asking(&self, line: usize, cluster: &ClusterState) -> Option<ImageRef> {
         let image = ImageRef::parse(self.doc.pins.get(self.pin_at(line)?)?).ok()?;
         matches!(cluster.facts.image(&image.text), Fact::Asked).then_some(image)
     }
@@ -210,7 +210,7 @@ impl PinEditor {
 
 /// The effective image of a service, and the pin that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub struct EffectiveRow {
     /// The member of the group: a db node, or the service itself.
     pub name: String,
     /// The host names of the nodes that run the service, separated by commas.
@@ -226,12 +226,12 @@ pub struct Effective {
     /// True if the edited pin differs from the one in force.
     pub edited: bool,
     /// The check result of the image.
-    pub verdict: Verdict,
+    pub verdict: ImageCheck,
 }
 
 /// The check result of an image, shown as a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ImageCheck {
     /// An image without a pin, which is not checked.
     Plain,
     /// A check whose look-up is pending.
@@ -245,7 +245,7 @@ pub enum Verdict {
 }
 
 /// Returns the effective image of each service of the group.
-pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec<Effective> {
+pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -> Vec<EffectiveRow> {
     let world = &cluster.world;
     let one = |service: &pinnace_core::swarm::Service| {
         let covering = text.doc.covering(&screen.group, service);
@@ -258,7 +258,7 @@ pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec
         let image = wished.image.clone().filter(|_| wished.origin != Origin::Runs);
         let fact = image.as_deref().and_then(|text| ImageRef::parse(text).ok());
         let fact = fact.map(|image| cluster.facts.image(&image.text));
-        Effective {
+        EffectiveRow {
             name: clean(&member_of(service)),
             host: clean(&world.hosts(service).join(", ")),
             now: clean(service.image()),
@@ -272,12 +272,12 @@ pub fn effective(cluster: &Cluster, screen: &PinsState, text: &PinEditor) -> Vec
             shadowed: covering.iter().skip(1).map(|(key, image)| (told(key), clean(image))).collect(),
             edited: covering.first().map(|(_, image)| *image) != before,
             verdict: match fact {
-                _ if bad => Verdict::Bad,
-                _ if wished.asking => Verdict::Asked,
-                None => Verdict::Plain,
-                Some(Fact::Unknown | Fact::Asked) => Verdict::Asked,
-                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => Verdict::Same,
-                Some(_) => Verdict::Good,
+                _ if bad => ImageCheck::Bad,
+                _ if wished.asking => ImageCheck::Asked,
+                None => ImageCheck::Plain,
+                Some(Fact::Unknown | Fact::Asked) => ImageCheck::Asked,
+                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => ImageCheck::Same,
+                Some(_) => ImageCheck::Good,
             },
         }
     };

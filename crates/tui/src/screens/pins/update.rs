@@ -7,7 +7,7 @@ use crate::layout;
 use crate::msg::Effect;
 use crate::screens::pins::editor::Editor;
 use crate::screens::pins::query::keys_of;
-use crate::screens::pins::state::{Kept, PinEditor, PinsMode, PinsPane, PinsState, QUIET};
+use crate::screens::pins::state::{PinEditor, PinsMode, PinsPane, PinsState, QUIET, SavedDraft};
 use crate::screens::{Opening, Outcome};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
@@ -49,7 +49,7 @@ pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
         group,
         service,
         text: None,
-        draft: Kept::Asked,
+        draft: SavedDraft::Asked,
         mode: PinsMode::Editing,
         pane: PinsPane::Text,
         top: 0,
@@ -58,12 +58,12 @@ pub(crate) fn open(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Stores the answer to the look-up of the draft.
-pub(crate) fn take_draft(state: &mut State, cluster: ClusterId, group: &GroupKey, kept: &Kept) {
+pub(crate) fn take_draft(state: &mut State, cluster: ClusterId, group: &GroupKey, kept: &SavedDraft) {
     for screen in &mut state.screens {
         if let Screen::Pins(pins) = screen
             && pins.cluster == cluster
             && pins.group == *group
-            && pins.draft == Kept::Asked
+            && pins.draft == SavedDraft::Asked
         {
             pins.draft = kept.clone();
         }
@@ -100,7 +100,7 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
 fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &[pins::PinKey]) {
     let Some((start, in_force)) = fresh else { return };
     match &mut screen.text {
-        None if screen.draft != Kept::Asked => {
+        None if screen.draft != SavedDraft::Asked => {
             let mut text = PinEditor::open(&start, in_force, &screen.draft);
             text.go_to(keys);
             screen.text = Some(text);
@@ -110,7 +110,7 @@ fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &
                 text.in_force = in_force;
             } else {
                 let cursor = text.editor.cursor();
-                *text = PinEditor::open(&start, in_force, &Kept::None);
+                *text = PinEditor::open(&start, in_force, &SavedDraft::None);
                 text.editor.jump(cursor.0, cursor.1);
             }
         }

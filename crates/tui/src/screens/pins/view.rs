@@ -4,14 +4,14 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::finding_lines as remarks;
 use crate::layout;
 use crate::layout::Area;
 use crate::screens::change::state::image_at;
 use crate::screens::pins::state as pins;
-use crate::screens::pins::state::{Effective, PinEditor, PinsMode, PinsPane, PinsState, Verdict};
-use crate::state::{Cluster, State};
+use crate::screens::pins::state::{EffectiveRow, ImageCheck, PinEditor, PinsMode, PinsPane, PinsState};
+use crate::state::{ClusterState, State};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
@@ -29,7 +29,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let Some(text) = &screen.text else {
         let mut pen = LineBuilder::new(theme, usize::from(area.width));
         let what = if cluster.world.knows_journal() { "the pins in force" } else { "the journal" };
-        pen.gap(1).put(Role::Dim, &format!("reading {what} …"));
+        pen.gap(1).put(StyleRole::Dim, &format!("reading {what} …"));
         return draw(frame, crate::view::area(parts.title), 0, &pen.line());
     };
     draw(frame, crate::view::area(parts.title), 0, &title(state, theme, screen, text, usize::from(area.width)));
@@ -48,36 +48,36 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
 /// Builds the title line: the group, the state of the text (draft or in force), and the number of findings.
 fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor, room: usize) -> Line<'static> {
     let (errors, warnings) = (text.count(Severity::Error), text.count(Severity::Warning));
-    let mut parts: Vec<(Role, String)> = Vec::new();
+    let mut parts: Vec<(StyleRole, String)> = Vec::new();
     if text.is_edited() {
-        parts.push((Role::Waiting, "draft, not applied".to_owned()));
+        parts.push((StyleRole::Waiting, "draft, not applied".to_owned()));
     } else if text.in_force.pins.is_empty() {
-        parts.push((Role::Dim, "no pin is in force".to_owned()));
+        parts.push((StyleRole::Dim, "no pin is in force".to_owned()));
     } else {
-        parts.push((Role::Dim, "in force".to_owned()));
+        parts.push((StyleRole::Dim, "in force".to_owned()));
     }
     if errors > 0 {
-        parts.push((Role::Error, format!("{errors} {}", plural(errors, "error"))));
+        parts.push((StyleRole::Error, format!("{errors} {}", plural(errors, "error"))));
     }
     if warnings > 0 {
-        parts.push((Role::Warning, format!("{warnings} to acknowledge")));
+        parts.push((StyleRole::Warning, format!("{warnings} to acknowledge")));
     }
     let used: usize = parts.iter().map(|(_, text)| width(text) + 3).sum();
     let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
     let kind = screen.group.kind.word();
-    pen.gap(1).put(Role::Title, &format!("pins · {kind} {}", clean(&screen.group.name)));
+    pen.gap(1).put(StyleRole::Title, &format!("pins · {kind} {}", clean(&screen.group.name)));
     if let Some(at) = &text.from_draft {
         let when = at.map(|at| format!(" of {} {}", at.date(state.offset), &at.clock(state.offset)[..5]));
         let told = format!("   opened with the draft{}", when.unwrap_or_default());
         if width(&told) + used < pen.room() {
-            pen.put(Role::Dim, &told);
+            pen.put(StyleRole::Dim, &told);
         }
     }
     let room = room.saturating_sub(1);
     pen.until(room.saturating_sub(used.saturating_sub(3)));
     for (at, (role, text)) in parts.iter().enumerate() {
         if at > 0 {
-            pen.put(Role::Dim, " · ");
+            pen.put(StyleRole::Dim, " · ");
         }
         pen.put(*role, text);
     }
@@ -88,7 +88,7 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor, roo
 fn images(
     frame: &mut Frame<'_>,
     area: Rect,
-    cluster: &Cluster,
+    cluster: &ClusterState,
     state: &State,
     theme: &Theme,
     screen: &PinsState,
@@ -97,7 +97,7 @@ fn images(
     let room = usize::from(area.width).saturating_sub(2);
     let mut lines = Vec::new();
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(1).put(Role::TableHeader, "WHAT EACH SERVICE WOULD RUN");
+    pen.gap(1).put(StyleRole::TableHeader, "WHAT EACH SERVICE WOULD RUN");
     lines.push(pen.line());
     for one in pins::effective(cluster, screen, text) {
         service(&one, state, theme, room, &mut lines);
@@ -105,23 +105,23 @@ fn images(
     let found = remarks::summaries(cluster, screen, text, state.now);
     if !found.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::TableHeader, "WHAT THE REGISTRY SAYS");
+        pen.gap(1).put(StyleRole::TableHeader, "WHAT THE REGISTRY SAYS");
         lines.extend([Line::default(), pen.line()]);
     }
     for (image, told) in found {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::Text, &middle(&image_at(&image), room.saturating_sub(1)));
+        pen.gap(1).put(StyleRole::Text, &middle(&image_at(&image), room.saturating_sub(1)));
         lines.push(pen.line());
         for piece in wrapped(&told, room.saturating_sub(3)) {
             let mut pen = LineBuilder::new(theme, room);
-            pen.gap(3).put(Role::Dim, &piece);
+            pen.gap(3).put(StyleRole::Dim, &piece);
             lines.push(pen.line());
         }
     }
     let running = remarks::running(cluster, screen, text);
     if !running.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::TableHeader, "ABOUT WHAT RUNS NOW");
+        pen.gap(1).put(StyleRole::TableHeader, "ABOUT WHAT RUNS NOW");
         lines.extend([Line::default(), pen.line()]);
     }
     for finding in running {
@@ -134,81 +134,81 @@ fn images(
     }
 }
 
-fn verdict(one: &Effective, ascii: bool) -> (&'static str, Role) {
+fn verdict(one: &EffectiveRow, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match one.verdict {
-        Verdict::Plain => ("·", "-", Role::Dim),
-        Verdict::Asked => ("◌", "~", Role::Dim),
-        Verdict::Same | Verdict::Good => ("●", "+", Role::Ok),
-        Verdict::Bad => ("✖", "x", Role::Failing),
+        ImageCheck::Plain => ("·", "-", StyleRole::Dim),
+        ImageCheck::Asked => ("◌", "~", StyleRole::Dim),
+        ImageCheck::Same | ImageCheck::Good => ("●", "+", StyleRole::Ok),
+        ImageCheck::Bad => ("✖", "x", StyleRole::Failing),
     };
     (if ascii { plain } else { sign }, role)
 }
 
-fn service(one: &Effective, state: &State, theme: &Theme, room: usize, lines: &mut Vec<Line<'static>>) {
+fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines: &mut Vec<Line<'static>>) {
     let arrow = signs::arrow(ascii(state));
     let mut pen = LineBuilder::new(theme, room);
     let host = if one.host.is_empty() { String::new() } else { format!(" · {}", one.host) };
     let (sign, role) = verdict(one, ascii(state));
-    pen.gap(1).put(role, sign).gap(1).put(Role::Text, &one.name).put(Role::Dim, &host);
+    pen.gap(1).put(role, sign).gap(1).put(StyleRole::Text, &one.name).put(StyleRole::Dim, &host);
     let origin = width(&one.origin);
     if pen.room() > origin {
-        pen.until(room.saturating_sub(origin)).put(Role::Dim, &one.origin);
+        pen.until(room.saturating_sub(origin)).put(StyleRole::Dim, &one.origin);
     }
     lines.push(pen.line());
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(3);
     match &one.pinned {
-        Some(_) if one.edited && one.verdict == Verdict::Same => {
+        Some(_) if one.edited && one.verdict == ImageCheck::Same => {
             let now = image_at(&one.now);
-            pen.put(Role::Text, &middle(&now, room.saturating_sub(3)));
+            pen.put(StyleRole::Text, &middle(&now, room.saturating_sub(3)));
             if pen.room() < 14 {
                 lines.push(pen.line());
                 pen = LineBuilder::new(theme, room);
                 pen.gap(1);
             }
-            pen.gap(2).put(Role::Dim, "runs already");
+            pen.gap(2).put(StyleRole::Dim, "runs already");
         }
         Some(pinned) if one.edited => {
             let (now, new) = (image_at(&one.now), image_at(pinned));
             let most = pen.room().saturating_sub(3);
             if width(&now) + width(&new) <= most {
-                pen.put(Role::Dim, &format!("{now} {arrow} ")).put(role_of(one), &new);
+                pen.put(StyleRole::Dim, &format!("{now} {arrow} ")).put(role_of(one), &new);
             } else {
                 pen.put(role_of(one), &middle(&new, most));
                 lines.push(pen.line());
                 pen = LineBuilder::new(theme, room);
-                pen.gap(3).put(Role::Dim, &middle(&format!("runs {now}"), most));
+                pen.gap(3).put(StyleRole::Dim, &middle(&format!("runs {now}"), most));
             }
         }
         Some(pinned) => {
-            pen.put(Role::Text, &middle(&image_at(pinned), room.saturating_sub(3)));
+            pen.put(StyleRole::Text, &middle(&image_at(pinned), room.saturating_sub(3)));
         }
         None => {
-            pen.put(Role::Dim, &middle(&format!("keeps {}", image_at(&one.now)), room.saturating_sub(3)));
+            pen.put(StyleRole::Dim, &middle(&format!("keeps {}", image_at(&one.now)), room.saturating_sub(3)));
         }
     }
     lines.push(pen.line());
     for (origin, image) in &one.shadowed {
         let mut pen = LineBuilder::new(theme, room);
         let (image, told) = (image_at(image), format!("shadowed, {origin}"));
-        pen.gap(3).put(Role::Shadowed, &middle(&image, room.saturating_sub(3)));
+        pen.gap(3).put(StyleRole::Shadowed, &middle(&image, room.saturating_sub(3)));
         if pen.room() < width(&told) + 2 {
             lines.push(pen.line());
             pen = LineBuilder::new(theme, room);
             pen.gap(1);
         }
-        pen.gap(2).put(Role::Dim, &told);
+        pen.gap(2).put(StyleRole::Dim, &told);
         lines.push(pen.line());
     }
 }
 
-fn role_of(one: &Effective) -> Role {
-    if one.verdict == Verdict::Bad { Role::Failing } else { Role::Added }
+fn role_of(one: &EffectiveRow) -> StyleRole {
+    if one.verdict == ImageCheck::Bad { StyleRole::Failing } else { StyleRole::Added }
 }
 
 /// Summarizes the effective images in one line, for a screen without room for both panes.
 fn in_short(
-    cluster: &Cluster,
+    cluster: &ClusterState,
     state: &State,
     theme: &Theme,
     screen: &PinsState,
@@ -220,7 +220,7 @@ fn in_short(
     let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
     pen.gap(1);
     match edited.first() {
-        None => pen.put(Role::Dim, &format!("no service of {} gets another pin", all.len())),
+        None => pen.put(StyleRole::Dim, &format!("no service of {} gets another pin", all.len())),
         Some(first) => {
             let (sign, role) = verdict(first, ascii(state));
             let name =
@@ -228,14 +228,14 @@ fn in_short(
             let same = edited.iter().filter(|one| one.pinned == first.pinned).count() - 1;
             let more = if same == 0 { String::new() } else { format!(" and {same} more") };
             let what = first.pinned.as_ref().map_or_else(|| "no pin".to_owned(), |pinned| image_at(pinned));
-            pen.put(role, sign).gap(1).put(Role::Text, &format!("{name}{more}: "));
+            pen.put(role, sign).gap(1).put(StyleRole::Text, &format!("{name}{more}: "));
             pen.put(role_of(first), &middle(&what, 40));
             let others = edited.len() - same - 1;
-            pen.put(Role::Dim, &if others == 0 { String::new() } else { format!(" · {others} on others") })
+            pen.put(StyleRole::Dim, &if others == 0 { String::new() } else { format!(" · {others} on others") })
         }
     };
     if screen.mode == PinsMode::Reading && pen.room() > 12 {
-        pen.put(Role::Dim, "   tab: all");
+        pen.put(StyleRole::Dim, "   tab: all");
     }
     pen.line()
 }

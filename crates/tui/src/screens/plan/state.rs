@@ -15,7 +15,7 @@ use pinnace_core::time::Time;
 
 use crate::availability::Unavailable;
 use crate::selection::Selection;
-use crate::state::Cluster;
+use crate::state::ClusterState;
 
 /// A plan under review, with the operator's choices.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ pub enum PauseMode {
 
 impl PlanState {
     /// Makes a plan from what is known now; it may be incomplete.
-    pub fn new(cluster: ClusterId, goal: Goal, one: &Cluster, now: Time) -> Self {
+    pub fn new(cluster: ClusterId, goal: Goal, one: &ClusterState, now: Time) -> Self {
         let manner = PlanOptions::default();
         let shown = plan(&goal, &manner, &one.world, &one.facts, now);
         let mut state = Self {
@@ -111,7 +111,7 @@ impl PlanState {
     }
 
     /// Plans again after new observations or facts: an incomplete plan is replaced, a complete one is only compared.
-    pub fn look(&mut self, one: &Cluster, now: Time) {
+    pub fn look(&mut self, one: &ClusterState, now: Time) {
         let draft = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
         if self.fresh == Freshness::Making {
             self.shown = draft;
@@ -127,7 +127,7 @@ impl PlanState {
 
     /// Plans again with another option or goal. Warnings have to be
     /// acknowledged again; the operator's other choices stay.
-    pub fn choose(&mut self, one: &Cluster, now: Time) {
+    pub fn choose(&mut self, one: &ClusterState, now: Time) {
         self.shown = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
         self.warnings = Acknowledgement::Open;
         self.at = self.at.min(self.len().saturating_sub(1));
@@ -135,7 +135,7 @@ impl PlanState {
     }
 
     /// Plans again on the operator's request; keeps the options, the reason and the cursor.
-    pub fn again(&mut self, one: &Cluster, now: Time) {
+    pub fn again(&mut self, one: &ClusterState, now: Time) {
         let (manner, why) = (self.manner.clone(), std::mem::take(&mut self.why));
         *self = Self { at: self.at, why, ..Self::new(self.cluster, self.goal.clone(), one, now) };
         if manner != self.manner {
@@ -185,7 +185,7 @@ impl PlanState {
 
     /// Returns the service and new image of the unit under the cursor, or of
     /// the first unit that the finding there names.
-    pub(crate) fn selection<'a>(&'a self, one: Option<&Cluster>) -> Selection<'a> {
+    pub(crate) fn selection<'a>(&'a self, one: Option<&ClusterState>) -> Selection<'a> {
         let plan = &self.shown.plan;
         let selection = Selection::new(self.cluster, Unavailable::NothingPlanned).with_group(&plan.group);
         let named = || {
@@ -210,7 +210,7 @@ impl PlanState {
 }
 
 /// Drops the facts about a goal's images that may be out of date, so that they are looked up again.
-pub(crate) fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
+pub(crate) fn forget_old(goal: &Goal, one: &mut ClusterState, now: Time) {
     let draft = plan(goal, &PlanOptions::default(), &one.world, &one.facts, now);
     let mut images: BTreeSet<String> = draft.plan.units.iter().map(|unit| unit.to.image.clone()).collect();
     if let Goal::Pins { group, text } = goal {
@@ -222,7 +222,7 @@ pub(crate) fn forget_old(goal: &Goal, one: &mut Cluster, now: Time) {
 }
 
 /// Drops the facts about an image if they may be out of date.
-pub(crate) fn forget_image(one: &mut Cluster, image: &str, now: Time) {
+pub(crate) fn forget_image(one: &mut ClusterState, image: &str, now: Time) {
     if is_old(&one.facts, image, now) {
         one.facts.forget(image);
     }

@@ -3,7 +3,7 @@
 use crate::action::Action;
 use crate::availability::{drift_goal, rollback_goal};
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Asked, Confirmation, Dialog, LineUse, TextDialog};
+use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, LineUse, TextDialog};
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::state::{ChangeId, ChangeScreen, ChangeStage, LocalChange, mode, target};
@@ -217,7 +217,7 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let title = format!("Apply {count} {}: {}?", plural(count, "unit"), target(plan));
     lines.push(String::new());
     lines.push("enter applies, esc does not".to_owned());
-    state.modal = Some(Dialog::Ask(Confirmation { what: Asked::Apply, title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: ConfirmedAction::Apply, title, lines }));
 }
 
 /// Lists the services that applying leaves out, in a line of text.

@@ -12,7 +12,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::screens::change::state::{image_at, unit_name};
 use crate::screens::plan::state::{Acknowledgement, Freshness, PauseMode, PlanState, headline};
 use crate::state::{ChangeGuard, State};
@@ -35,7 +35,7 @@ const INDENT: usize = 16;
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PlanState) {
     let room = usize::from(area.width).saturating_sub(1);
     let names = screen.shown.plan.units.iter().map(|unit| width(&unit_name(unit))).max().unwrap_or(0);
-    let page = Page { state, theme, screen, room, names: names.clamp(8, if room < 100 { 18 } else { 32 }) };
+    let page = PlanPage { state, theme, screen, room, names: names.clamp(8, if room < 100 { 18 } else { 32 }) };
     for (row, line) in [page.title(), page.headline()].iter().enumerate() {
         draw(frame, area, row, line);
     }
@@ -78,7 +78,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-struct Page<'a> {
+struct PlanPage<'a> {
     state: &'a State,
     theme: &'a Theme,
     screen: &'a PlanState,
@@ -87,7 +87,7 @@ struct Page<'a> {
     names: usize,
 }
 
-impl<'a> Page<'a> {
+impl<'a> PlanPage<'a> {
     fn pen(&self) -> LineBuilder<'a> {
         LineBuilder::new(self.theme, self.room)
     }
@@ -96,15 +96,15 @@ impl<'a> Page<'a> {
     fn title(&self) -> Line<'static> {
         let plan = &self.screen.shown.plan;
         let (text, role) = match &self.screen.fresh {
-            Freshness::Making => ("not complete yet".to_owned(), Role::Dim),
-            Freshness::Equal => ("equal to what is live".to_owned(), Role::Dim),
-            Freshness::Checking => ("something moved, looking …".to_owned(), Role::Waiting),
-            Freshness::Stale(moved) => (format!("stale: {moved}"), Role::Failing),
+            Freshness::Making => ("not complete yet".to_owned(), StyleRole::Dim),
+            Freshness::Equal => ("equal to what is live".to_owned(), StyleRole::Dim),
+            Freshness::Checking => ("something moved, looking …".to_owned(), StyleRole::Waiting),
+            Freshness::Stale(moved) => (format!("stale: {moved}"), StyleRole::Failing),
         };
         let mut pen = self.pen();
         let id = plan.id.get(..6).unwrap_or(&plan.id);
-        pen.gap(1).put(Role::Title, &format!("plan {id}"));
-        pen.put(Role::Title, &format!(" · {} {}", plan.group.kind.word(), clean(&plan.group.name))).gap(2);
+        pen.gap(1).put(StyleRole::Title, &format!("plan {id}"));
+        pen.put(StyleRole::Title, &format!(" · {} {}", plan.group.kind.word(), clean(&plan.group.name))).gap(2);
         pen.until(self.room.saturating_sub(width(&text))).put(role, &text);
         pen.line()
     }
@@ -115,22 +115,22 @@ impl<'a> Page<'a> {
         let mut pen = self.pen();
         pen.gap(1);
         if self.screen.fresh == Freshness::Making {
-            pen.put(Role::Waiting, &waits(self.screen));
+            pen.put(StyleRole::Waiting, &waits(self.screen));
             return pen.line();
         }
         if let Freshness::Stale(_) = self.screen.fresh {
-            pen.put(Role::Hint, "ctrl-r plans again; until then it is shown as it was, and cannot be applied");
+            pen.put(StyleRole::Hint, "ctrl-r plans again; until then it is shown as it was, and cannot be applied");
             return pen.line();
         }
-        pen.put(Role::Text, &headline(plan));
+        pen.put(StyleRole::Text, &headline(plan));
         if plan.active().next().is_some() {
             let step = match self.screen.stepping {
                 PauseMode::On => "stops after each unit and asks",
                 PauseMode::Off => "goes through",
             };
-            pen.put(Role::Dim, " · ").put(Role::Text, step);
+            pen.put(StyleRole::Dim, " · ").put(StyleRole::Text, step);
             for choice in choices(self.screen) {
-                pen.put(Role::Dim, " · ").put(Role::Accent, choice);
+                pen.put(StyleRole::Dim, " · ").put(StyleRole::Accent, choice);
             }
         }
         self.unchecked(plan, &mut pen);
@@ -138,11 +138,11 @@ impl<'a> Page<'a> {
         match self.screen.warnings {
             _ if warnings == 0 => {}
             Acknowledgement::Open => {
-                pen.put(Role::Dim, " · ").put(Role::Warning, &format!("{warnings} to acknowledge"));
+                pen.put(StyleRole::Dim, " · ").put(StyleRole::Warning, &format!("{warnings} to acknowledge"));
             }
             Acknowledgement::Acknowledged => {
                 let noun = plural(warnings, "warning");
-                pen.put(Role::Dim, " · ").put(Role::Text, &format!("{warnings} {noun} acknowledged"));
+                pen.put(StyleRole::Dim, " · ").put(StyleRole::Text, &format!("{warnings} {noun} acknowledged"));
             }
         }
         pen.line()
@@ -154,33 +154,33 @@ impl<'a> Page<'a> {
             return;
         }
         let (role, text) = match self.screen.unchecked {
-            Acknowledgement::Open => (Role::Warning, "no registry answers: accept with its own key"),
-            Acknowledgement::Acknowledged => (Role::Text, "goes without the registry"),
+            Acknowledgement::Open => (StyleRole::Warning, "no registry answers: accept with its own key"),
+            Acknowledgement::Acknowledged => (StyleRole::Text, "goes without the registry"),
         };
-        pen.put(Role::Dim, " · ").put(role, text);
+        pen.put(StyleRole::Dim, " · ").put(role, text);
     }
 
     fn unit(&self, at: usize, unit: &Unit, lines: &mut Vec<Line<'static>>) {
         let role = match unit.action {
-            UnitAction::None => Role::Dim,
-            UnitAction::Back | UnitAction::New => Role::Accent,
-            UnitAction::Blocked => Role::Failing,
+            UnitAction::None => StyleRole::Dim,
+            UnitAction::Back | UnitAction::New => StyleRole::Accent,
+            UnitAction::Blocked => StyleRole::Failing,
         };
         let name = unit_name(unit);
         let mut pen = self.pen();
-        pen.gap(2).put(Role::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, unit.action.word(), 9);
-        pen.column(Role::Text, &middle(&name, self.names), self.names + 2);
+        pen.gap(2).put(StyleRole::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, unit.action.word(), 9);
+        pen.column(StyleRole::Text, &middle(&name, self.names), self.names + 2);
         let (from, to) = (image_at(&unit.from.image), image_at(&unit.to.image));
         if unit.action == UnitAction::None {
-            pen.put(Role::Dim, &middle(&format!("stays on {from}"), pen.room()));
+            pen.put(StyleRole::Dim, &middle(&format!("stays on {from}"), pen.room()));
             lines.push(pen.line());
             return;
         }
         let arrow = format!(" {} ", signs::arrow(ascii(self.state)));
         let room = pen.room().saturating_sub(width(&arrow));
         let new = middle(&to, room.saturating_sub(width(&from).min(room / 2)));
-        pen.put(Role::Removed, &middle(&from, room.saturating_sub(width(&new)))).put(Role::Dim, &arrow);
-        pen.put(Role::Added, &new);
+        pen.put(StyleRole::Removed, &middle(&from, room.saturating_sub(width(&new)))).put(StyleRole::Dim, &arrow);
+        pen.put(StyleRole::Added, &new);
         lines.push(pen.line());
         if self.screen.is_open(at) {
             self.unit_details(unit, lines);
@@ -190,23 +190,23 @@ impl<'a> Page<'a> {
     fn unit_details(&self, unit: &Unit, lines: &mut Vec<Line<'static>>) {
         let mut about = vec![format!("service {}", clean(&unit.service))];
         about.extend(unit.reasons.iter().map(|reason| clean(reason)));
-        self.text(Role::Dim, &about.join(" · "), lines);
+        self.text(StyleRole::Dim, &about.join(" · "), lines);
         // The effect on the tasks comes first, in a separate paragraph; the other notes share one.
         let (first, rest) = unit.notes.split_at(unit.notes.len().min(2));
         if !first.is_empty() {
-            self.text(Role::Text, &clean(&first.join(" · ")), lines);
+            self.text(StyleRole::Text, &clean(&first.join(" · ")), lines);
         }
         // That a new image never ran is expected; for an image without its registry, the finding says it already.
         let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == UnitAction::Back;
         if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
-            self.text(Role::Dim, &told(&unit.lands, self.state.now), lines);
+            self.text(StyleRole::Dim, &told(&unit.lands, self.state.now), lines);
         }
         if !rest.is_empty() {
-            self.text(Role::Dim, &clean(&rest.join(" · ")), lines);
+            self.text(StyleRole::Dim, &clean(&rest.join(" · ")), lines);
         }
     }
 
-    fn text(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
+    fn text(&self, role: StyleRole, text: &str, lines: &mut Vec<Line<'static>>) {
         let indent = if self.room < 100 { 6 } else { INDENT };
         for piece in wrapped(text, self.room.saturating_sub(indent)) {
             let mut pen = self.pen();
@@ -232,7 +232,7 @@ impl<'a> Page<'a> {
         }
         for note in notes {
             let mut pen = self.pen();
-            pen.gap(4).put(Role::Dim, &note);
+            pen.gap(4).put(StyleRole::Dim, &note);
             lines.push(pen.line());
         }
     }

@@ -9,7 +9,7 @@ use crate::availability::Unavailable;
 use crate::screens::history::state::{Span, entries};
 use crate::screens::service::tasks;
 use crate::selection::Selection;
-use crate::state::{Cluster, Scroll};
+use crate::state::{ClusterState, Scroll};
 
 /// A tab of the service screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct ServiceState {
 
 impl ServiceState {
     /// Returns the service, its image, and the task or change under the cursor.
-    pub(crate) fn selection(&self, one: Option<&Cluster>) -> Selection<'static> {
+    pub(crate) fn selection(&self, one: Option<&ClusterState>) -> Selection<'static> {
         let world = one.map(|one| &one.world);
         let task = |world: &World| tasks::by_slot(world, &self.service).get(self.scroll.at).map(|task| task.id.clone());
         let change = |world: &World| {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pinnace_core::swarm::{DATABASE, STACK};
-use pinnace_core::swarm::{FailureAction, Mode, Service, Task, TaskState};
+use pinnace_core::swarm::{FailureAction, Service, ServiceMode, Task, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 use pinnace_core::world::World;
@@ -56,11 +56,11 @@ pub enum Setting {
 pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
     let pair = |name: &str, value: String| Setting::Pair(name.to_owned(), value);
     let mode = match &service.mode {
-        Mode::Replicated(count) => format!("replicated, {count}"),
-        Mode::Global => "global".to_owned(),
-        Mode::ReplicatedJob(count) => format!("job, {count} completions"),
-        Mode::GlobalJob => "job, once on each node".to_owned(),
-        Mode::Other(text) => clean(text),
+        ServiceMode::Replicated(count) => format!("replicated, {count}"),
+        ServiceMode::Global => "global".to_owned(),
+        ServiceMode::ReplicatedJob(count) => format!("job, {count} completions"),
+        ServiceMode::GlobalJob => "job, once on each node".to_owned(),
+        ServiceMode::Other(text) => clean(text),
     };
     let mut lines = vec![
         Setting::Title("TASKS"),
@@ -109,7 +109,7 @@ fn policy(service: &Service) -> Vec<Setting> {
 pub(crate) fn dangers(service: &Service) -> Vec<String> {
     let policy = &service.policy;
     let many = match service.mode {
-        Mode::Replicated(count) => count > 1,
+        ServiceMode::Replicated(count) => count > 1,
         _ => service.desired.unwrap_or(0) > 1,
     };
     let mut dangers = Vec::new();

@@ -13,7 +13,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::config::{Role, Theme};
+use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::fleet::rows::{cause, short_error};
 use crate::screens::history::state as history;
@@ -21,7 +21,7 @@ use crate::screens::history::state::Span;
 use crate::screens::service::state::{ServiceState, Tab};
 use crate::screens::service::tasks;
 use crate::screens::service::tasks::Setting;
-use crate::state::{Cluster, State};
+use crate::state::{ClusterState, State};
 use crate::update::SERVICE_SUMMARY;
 use pinnace_core::history::drift;
 use pinnace_core::image::{apart, short};
@@ -48,7 +48,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         }
     } else {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(Role::Failing, "This service is gone. What it ran is in its changes.");
+        pen.gap(1).put(StyleRole::Failing, "This service is gone. What it ran is in its changes.");
         draw(frame, summary, 0, &pen.line());
     }
     let list = crate::view::area(parts.list);
@@ -75,13 +75,13 @@ fn tabs(frame: &mut Frame<'_>, area: Rect, screen: &ServiceState, theme: &Theme)
     for tab in Tab::ALL {
         let chosen = tab == screen.tab;
         let text = if chosen { format!("[{}]", tab.title()) } else { format!(" {} ", tab.title().to_lowercase()) };
-        pen.put(if chosen { Role::Title } else { Role::Dim }, &text).gap(1);
+        pen.put(if chosen { StyleRole::Title } else { StyleRole::Dim }, &text).gap(1);
     }
     draw(frame, area, 0, &pen.line());
 }
 
 fn summarise(
-    cluster: &Cluster,
+    cluster: &ClusterState,
     service: &Service,
     screen: &ServiceState,
     state: &State,
@@ -89,9 +89,9 @@ fn summarise(
     room: usize,
 ) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
-    let mut pair = |name: &str, parts: Vec<(Role, String)>| {
+    let mut pair = |name: &str, parts: Vec<(StyleRole, String)>| {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).column(Role::Dim, name, 10);
+        pen.gap(1).column(StyleRole::Dim, name, 10);
         for (role, text) in parts {
             pen.put(role, &text);
         }
@@ -102,13 +102,19 @@ fn summarise(
         let role = signs::state_role(health.state);
         let sign = signs::state(health.state, ascii(state));
         let tasks = format!("   {} of {} tasks run", health.running, health.desired);
-        pair("state", vec![(role, format!("{sign} {}", health.state.word())), (Role::Text, tasks)]);
+        pair("state", vec![(role, format!("{sign} {}", health.state.word())), (StyleRole::Text, tasks)]);
     }
-    pair("image", vec![(Role::Text, clean(service.image()))]);
-    pair("group", vec![(Role::Text, clean(&screen.group.name)), (Role::Dim, format!(" {}", screen.group.kind.word()))]);
+    pair("image", vec![(StyleRole::Text, clean(service.image()))]);
+    pair(
+        "group",
+        vec![(StyleRole::Text, clean(&screen.group.name)), (StyleRole::Dim, format!(" {}", screen.group.kind.word()))],
+    );
     if let Some(drift) = drift::here(&cluster.world, &screen.group, service) {
         let (due, _) = apart(&drift.due, &drift.has);
-        pair("pinned to", vec![(Role::Warning, clean(&due)), (Role::Dim, format!(" · {}", clean(&drift.told())))]);
+        pair(
+            "pinned to",
+            vec![(StyleRole::Warning, clean(&due)), (StyleRole::Dim, format!(" · {}", clean(&drift.told())))],
+        );
     }
     if let Some(changed) = health.and_then(|health| health.changed.as_ref()) {
         let when = changed.at.map(|at| format!(", until {} ago", ago(state, at))).unwrap_or_default();
@@ -118,26 +124,26 @@ fn summarise(
         };
         pair(
             "before",
-            vec![(Role::Text, clean(&short(&changed.from))), (Role::Dim, format!("{when}{}", clean(&other)))],
+            vec![(StyleRole::Text, clean(&short(&changed.from))), (StyleRole::Dim, format!("{when}{}", clean(&other)))],
         );
     }
     if health.is_some_and(|health| health.engine_rolled_back) {
         let message = service.update.as_ref().map_or("", |update| &update.message);
-        pair("engine", vec![(Role::Waiting, format!("went back by itself: {}", clean(message)))]);
+        pair("engine", vec![(StyleRole::Waiting, format!("went back by itself: {}", clean(message)))]);
     } else if let Some(waits) = health.and_then(|health| health.waits.as_ref()) {
-        pair("waits", vec![(Role::Waiting, clean(waits))]);
+        pair("waits", vec![(StyleRole::Waiting, clean(waits))]);
     }
     if let Some(error) = health.and_then(|health| health.error.as_ref()) {
-        pair("error", vec![(Role::Failing, clean(&error.text))]);
+        pair("error", vec![(StyleRole::Failing, clean(&error.text))]);
         if let Some(cause) = cause(&cluster.facts, &error.text, &error.image) {
-            pair("cause", vec![(Role::Text, cause)]);
+            pair("cause", vec![(StyleRole::Text, cause)]);
         }
     }
     lines
 }
 
 fn task_lines(
-    cluster: &Cluster,
+    cluster: &ClusterState,
     screen: &ServiceState,
     state: &State,
     theme: &Theme,
@@ -163,17 +169,17 @@ struct TaskRow<'a> {
 
 impl TaskRow<'_> {
     /// Returns the text style: dim for a task that should not run any more and did not fail.
-    fn role(&self) -> Role {
+    fn role(&self) -> StyleRole {
         let is_old = self.task.desired != TaskState::Running && !self.task.state.is_failure();
-        if is_old { Role::Dim } else { Role::Text }
+        if is_old { StyleRole::Dim } else { StyleRole::Text }
     }
 }
 
-fn tasks_table<'a>(cluster: &'a Cluster, state: &'a State, room: usize) -> Table<'a, TaskRow<'a>> {
+fn tasks_table<'a>(cluster: &'a ClusterState, state: &'a State, room: usize) -> Table<'a, TaskRow<'a>> {
     let image = if room < 100 { 22 } else { 38 };
     let slot = Column::right("SLOT", 4, |row: &TaskRow<'_>| {
         let slot = row.task.slot.filter(|_| row.first).map(|slot| slot.to_string());
-        (Role::Dim, slot.unwrap_or_default())
+        (StyleRole::Dim, slot.unwrap_or_default())
     });
     let standing = Column::left("STATE", 12, |pen, row: &TaskRow<'_>, _| {
         let (sign, role) = signs::task(row.task, ascii(state));
@@ -186,13 +192,13 @@ fn tasks_table<'a>(cluster: &'a Cluster, state: &'a State, room: usize) -> Table
         pen.column(row.role(), &task_image(row.task, cells.saturating_sub(1)), cells);
     });
     let since = Column::right("SINCE", 6, |row: &TaskRow<'_>| {
-        (Role::Dim, row.task.since.map(|at| ago(state, at)).unwrap_or_default())
+        (StyleRole::Dim, row.task.since.map(|at| ago(state, at)).unwrap_or_default())
     });
     let error = Column::rest("ERROR", |pen, row: &TaskRow<'_>| {
         let task = row.task;
         let exit = task.exit_code.filter(|code| *code != 0).map(|code| format!(" (exit {code})")).unwrap_or_default();
         if task.error.is_empty() {
-            pen.put(Role::Dim, &format!("{}{exit}", clean(&task.message)));
+            pen.put(StyleRole::Dim, &format!("{}{exit}", clean(&task.message)));
         } else {
             let (_, role) = signs::task(task, ascii(state));
             pen.put(role, &format!("{}{exit}", short_error(&task.error, &task.image)));
@@ -201,18 +207,18 @@ fn tasks_table<'a>(cluster: &'a Cluster, state: &'a State, room: usize) -> Table
     Table::new(room, vec![slot.after(1), standing.after(2), node, image, since.after(1), error.after(2)])
 }
 
-fn setting_lines(cluster: &Cluster, screen: &ServiceState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
+fn setting_lines(cluster: &ClusterState, screen: &ServiceState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let Some(service) = cluster.world.services.get(&screen.service) else { return Vec::new() };
     let settings = tasks::settings(&cluster.world, service);
     let line = |setting: &Setting| {
         let mut pen = LineBuilder::new(theme, room);
         match setting {
-            Setting::Title(text) => pen.gap(1).put(Role::TableHeader, text),
+            Setting::Title(text) => pen.gap(1).put(StyleRole::TableHeader, text),
             Setting::Pair(name, value) => {
                 let cells = if room < 100 { 24 } else { 36 };
-                pen.gap(3).column(Role::Dim, &middle(name, cells - 2), cells).put(Role::Text, value)
+                pen.gap(3).column(StyleRole::Dim, &middle(name, cells - 2), cells).put(StyleRole::Text, value)
             }
-            Setting::Danger(text) => pen.gap(3).put(Role::Waiting, &format!("! {text}")),
+            Setting::Danger(text) => pen.gap(3).put(StyleRole::Waiting, &format!("! {text}")),
         };
         pen.line()
     };
@@ -220,7 +226,7 @@ fn setting_lines(cluster: &Cluster, screen: &ServiceState, theme: &Theme, room: 
 }
 
 fn change_lines(
-    cluster: &Cluster,
+    cluster: &ClusterState,
     screen: &ServiceState,
     state: &State,
     theme: &Theme,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ratatui::text::Line;
 
 use super::{ChangePage, span};
-use crate::config::Role;
+use crate::config::StyleRole;
 use crate::screens::change::state::{image_at, unit_name};
 use crate::widgets::line_builder::ascii;
 use crate::widgets::symbols as signs;
@@ -23,19 +23,19 @@ impl ChangePage<'_> {
         let (sign, role) = signs::unit(unit.state, ascii(self.state));
         let mut pen = self.pen();
         let does = self.does(at);
-        pen.gap(1).put(if does { role } else { Role::Dim }, if does { sign } else { "·" });
-        pen.put(Role::Dim, &format!("{:>3}", at + 1)).gap(2);
+        pen.gap(1).put(if does { role } else { StyleRole::Dim }, if does { sign } else { "·" });
+        pen.put(StyleRole::Dim, &format!("{:>3}", at + 1)).gap(2);
         let name = planned.map_or_else(|| "service".to_owned(), unit_name);
         let cells = if self.room < 100 { 18 } else { 28 };
-        pen.column(if does { Role::Text } else { Role::Dim }, &middle(&name, cells), cells + 2);
+        pen.column(if does { StyleRole::Text } else { StyleRole::Dim }, &middle(&name, cells), cells + 2);
         if !does {
-            pen.put(Role::Dim, "not touched");
+            pen.put(StyleRole::Dim, "not touched");
             lines.push(pen.line());
             return;
         }
         if let Some(planned) = planned {
             let room = pen.room().saturating_sub(12);
-            pen.put(Role::Dim, &self.way(planned, unit, room));
+            pen.put(StyleRole::Dim, &self.way(planned, unit, room));
         }
         let word = match unit.state {
             // No client watches the change, so it is unknown whether the engine accepted the post.
@@ -49,11 +49,11 @@ impl ChangePage<'_> {
             lines.push(self.steps(planned, unit));
         }
         for note in &unit.notes {
-            self.below(Role::Waiting, &format!("note: {}", clean(note)), lines);
+            self.below(StyleRole::Waiting, &format!("note: {}", clean(note)), lines);
         }
         if let Some((why, hint)) = unit.failure.as_ref().filter(|_| !self.is_asked(at)) {
-            self.below(Role::Failing, &clean(why), lines);
-            self.below(Role::Hint, &format!("hint: {}", clean(hint)), lines);
+            self.below(StyleRole::Failing, &clean(why), lines);
+            self.below(StyleRole::Hint, &format!("hint: {}", clean(hint)), lines);
         }
         if focus && unit.ended.is_none() {
             self.in_work(at, unit, lines);
@@ -83,23 +83,23 @@ impl ChangePage<'_> {
         let failed = matches!(unit.state, UnitState::Failed | UnitState::Overtaken);
         let back = unit.direction == Direction::Back;
         if back {
-            pen.put(Role::Dim, "returning:").gap(2);
+            pen.put(StyleRole::Dim, "returning:").gap(2);
         }
         let steps = unit.steps();
         // The image of a rollback ran here before, so there is no verify step.
         let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::New);
         for phase in UnitPhase::ALL.into_iter().filter(|phase| verifies || *phase != UnitPhase::Verify) {
             match steps.iter().rev().find(|(known, ..)| *known == phase) {
-                None => pen.put(Role::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
+                None => pen.put(StyleRole::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
                 Some((_, from, Some(took))) if !(failed && unit.ended.is_some_and(|end| end.since(*from) == *took)) => {
-                    pen.put(Role::Text, self.sign("✓", "+")).put(Role::Text, &format!(" {} ", phase.word()));
-                    pen.put(Role::Dim, &short(*took))
+                    pen.put(StyleRole::Text, self.sign("✓", "+")).put(StyleRole::Text, &format!(" {} ", phase.word()));
+                    pen.put(StyleRole::Dim, &short(*took))
                 }
                 Some((_, from, over)) => {
                     let (sign, role) = if failed {
-                        (self.sign("✖", "x"), Role::Failing)
+                        (self.sign("✖", "x"), StyleRole::Failing)
                     } else {
-                        (self.sign("◐", ">"), Role::Updating)
+                        (self.sign("◐", ">"), StyleRole::Updating)
                     };
                     let since = span(over.unwrap_or_else(|| self.state.now.since(*from)));
                     pen.put(role, sign).put(role, &format!(" {} {since}", phase.word()))
@@ -113,11 +113,11 @@ impl ChangePage<'_> {
     /// Adds the live details of the current unit: the engine's update status, what it waits for, and its tasks.
     fn in_work(&self, at: usize, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
         if !unit.update.is_empty() {
-            self.below(Role::Dim, &format!("engine: {}", clean(&unit.update)), lines);
+            self.below(StyleRole::Dim, &format!("engine: {}", clean(&unit.update)), lines);
         }
         // An open question about the unit already shows this text above.
         if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
-            self.below(Role::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
+            self.below(StyleRole::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
         }
         for task in unit.tasks.iter().take(8) {
             lines.push(self.task(task, unit.direction));
@@ -128,16 +128,16 @@ impl ChangePage<'_> {
     fn task(&self, task: &TaskLine, direction: Direction) -> Line<'static> {
         let mut pen = self.pen();
         let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
-        let text = if task.fresh { Role::Text } else { Role::Dim };
+        let text = if task.fresh { StyleRole::Text } else { StyleRole::Dim };
         let mark = if task.fresh == (direction == Direction::To) { "new" } else { "old" };
-        pen.gap(7).column(Role::Dim, mark, 4).put(Role::Dim, &right(&slot, 2)).gap(2);
+        pen.gap(7).column(StyleRole::Dim, mark, 4).put(StyleRole::Dim, &right(&slot, 2)).gap(2);
         pen.column(text, &clean(&task.state), 11).column(text, &middle(&clean(&task.node), 16), 17);
         let since = task.since.map(|at| age(self.state.now.since(at))).unwrap_or_default();
-        pen.put(Role::Dim, &right(&since, 4)).gap(2).put(Role::Failing, &clean(&task.error));
+        pen.put(StyleRole::Dim, &right(&since, 4)).gap(2).put(StyleRole::Failing, &clean(&task.error));
         pen.line()
     }
 
-    fn below(&self, role: Role, text: &str, lines: &mut Vec<Line<'static>>) {
+    fn below(&self, role: StyleRole, text: &str, lines: &mut Vec<Line<'static>>) {
         for piece in wrapped(text, self.room.saturating_sub(7)) {
             let mut pen = self.pen();
             pen.gap(7).put(role, &piece);

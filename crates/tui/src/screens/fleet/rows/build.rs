@@ -11,10 +11,10 @@ use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
 
 use crate::screens::change::others;
 use crate::screens::fleet::rows::service::{is_news, missing, row};
-use crate::screens::fleet::rows::{Fold, GroupRow, Row, ServiceRow, View};
+use crate::screens::fleet::rows::{FleetInput, Fold, GroupRow, Row, ServiceRow};
 
 /// Builds the rows: groups in trouble first, then those that are updating, then the others; each by name.
-pub fn build(view: &View<'_>) -> Vec<Row> {
+pub fn build(view: &FleetInput<'_>) -> Vec<Row> {
     let mut groups: Vec<Group<'_>> = gather(view);
     groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
     let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Density::ALL[0] };
@@ -59,7 +59,7 @@ impl Density {
 }
 
 /// Returns the first level of [`Density::ALL`] at which all trouble fits on the first page.
-fn fitting(view: &View<'_>, groups: &[Group<'_>]) -> Density {
+fn fitting(view: &FleetInput<'_>, groups: &[Group<'_>]) -> Density {
     let loud = |group: &&Group<'_>| group.class != GroupOrder::Quiet;
     let quiet = !groups.iter().all(|group| loud(&group));
     let fits = |squeeze: &&Density| {
@@ -79,7 +79,7 @@ fn fitting(view: &View<'_>, groups: &[Group<'_>]) -> Density {
 }
 
 /// Adds the healthy groups: as many as the page has room for, then one line for the rest.
-fn quiet_rows(view: &View<'_>, quiet: &[&Group<'_>], squeeze: Density, rows: &mut Vec<Row>) {
+fn quiet_rows(view: &FleetInput<'_>, quiet: &[&Group<'_>], squeeze: Density, rows: &mut Vec<Row>) {
     let open_rest = view.folds.rest == Some(Fold::Open) || !view.filter.is_empty() || squeeze.well_open;
     let left = view.page.saturating_sub(total_lines(rows));
     let mut shown = if open_rest || quiet.len() <= left { quiet.len() } else { left.saturating_sub(1) };
@@ -117,7 +117,7 @@ enum GroupOrder {
     Quiet,
 }
 
-fn gather<'a>(view: &View<'a>) -> Vec<Group<'a>> {
+fn gather<'a>(view: &FleetInput<'a>) -> Vec<Group<'a>> {
     let mut groups = Vec::new();
     for (key, _) in view.world.groups() {
         let all: Vec<_> = view.world.members(key).collect();
@@ -136,7 +136,7 @@ fn gather<'a>(view: &View<'a>) -> Vec<Group<'a>> {
 }
 
 /// Returns the units of the newest change with a known record whose services no longer exist.
-fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a ChangeEntry, &'a Unit)> {
+fn gone<'a>(view: &FleetInput<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a ChangeEntry, &'a Unit)> {
     let newest = view.world.history(key).newest_first().find(|entry| entry.record.is_some());
     let Some((entry, record)) = newest.and_then(|entry| Some((entry, entry.record.as_ref()?))) else {
         return Vec::new();
@@ -147,7 +147,7 @@ fn gone<'a>(view: &View<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a Cha
     gone.filter(passes).map(|unit| (entry, unit)).collect()
 }
 
-fn class_of(view: &View<'_>, service: &Service) -> GroupOrder {
+fn class_of(view: &FleetInput<'_>, service: &Service) -> GroupOrder {
     match view.world.health(&service.id) {
         Some(health) if health.state.is_trouble() => GroupOrder::Trouble,
         Some(health) if health.state == HealthState::Updating => GroupOrder::AtWork,
@@ -160,7 +160,7 @@ impl Group<'_> {
         self.services.len() + self.missing.len()
     }
 
-    fn is_open(&self, view: &View<'_>, squeeze: Density) -> bool {
+    fn is_open(&self, view: &FleetInput<'_>, squeeze: Density) -> bool {
         match view.folds.groups.get(self.key) {
             Some(fold) => *fold == Fold::Open,
             None => {
@@ -170,11 +170,11 @@ impl Group<'_> {
     }
 
     /// Returns whether the cursor is on one of the group's services.
-    fn is_kept(&self, view: &View<'_>) -> bool {
+    fn is_kept(&self, view: &FleetInput<'_>) -> bool {
         view.kept.is_some_and(|kept| self.services.iter().any(|service| service.id == kept))
     }
 
-    fn rows(&self, view: &View<'_>, squeeze: Density, rows: &mut Vec<Row>) {
+    fn rows(&self, view: &FleetInput<'_>, squeeze: Density, rows: &mut Vec<Row>) {
         let lone = self.key.kind == GroupKind::Service;
         let open = lone || self.is_open(view, squeeze);
         if !lone {
@@ -206,7 +206,7 @@ impl Group<'_> {
         }
     }
 
-    fn heading(&self, view: &View<'_>, open: bool) -> GroupRow {
+    fn heading(&self, view: &FleetInput<'_>, open: bool) -> GroupRow {
         let healths = || self.services.iter().filter_map(|service| view.world.health(&service.id));
         let states = healths().map(|health| health.state);
         let state = if self.missing.is_empty() {

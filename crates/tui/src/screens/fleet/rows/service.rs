@@ -16,13 +16,13 @@ use pinnace_core::swarm::{NodeState, Service, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-use crate::screens::fleet::rows::{Badge, Problem, RecentEvent, ServiceRow, View};
+use crate::screens::fleet::rows::{Badge, FleetInput, Problem, RecentEvent, ServiceRow};
 
 /// The time for which an automatic rollback by the engine is shown in full.
 const NEWS: Duration = Duration::from_secs(24 * 3600);
 
 /// Builds the row of a service, with a detail line for its change and one for its problem, if any.
-pub(crate) fn row(view: &View<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
+pub(crate) fn row(view: &FleetInput<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
     let unknown = Health {
         state: HealthState::Unknown,
         running: 0,
@@ -109,7 +109,7 @@ fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::I
     if moved || unit.action == UnitAction::None { &unit.to } else { &unit.from }
 }
 
-fn changed(view: &View<'_>, service: &Service, health: &Health) -> Option<RecentEvent> {
+fn changed(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<RecentEvent> {
     if health.engine_rolled_back {
         let update = service.update.as_ref();
         let at = update.and_then(|update| update.completed.or(update.started));
@@ -122,7 +122,7 @@ fn changed(view: &View<'_>, service: &Service, health: &Health) -> Option<Recent
     Some(RecentEvent::Image { from: clean(&changed.from), at: changed.at })
 }
 
-fn wrong(view: &View<'_>, service: &Service, health: &Health) -> Option<Problem> {
+fn wrong(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<Problem> {
     if health.state == HealthState::NodeDown {
         return Some(node_down(view, service));
     }
@@ -147,7 +147,7 @@ fn wrong(view: &View<'_>, service: &Service, health: &Health) -> Option<Problem>
 
 /// Describes the problem of a service with a node that is down: the state of its tasks there is unknown, and
 /// their replacements may be pending.
-fn node_down(view: &View<'_>, service: &Service) -> Problem {
+fn node_down(view: &FleetInput<'_>, service: &Service) -> Problem {
     let tasks = view.world.tasks(&service.id);
     let nodes = tasks.iter().filter(|task| !task.state.is_over()).filter_map(|task| task.node.as_ref());
     let down = nodes.filter_map(|id| view.world.nodes.get(id)).filter(|node| node.state == NodeState::Down);
@@ -208,7 +208,7 @@ pub(crate) fn is_about_image(error: &str) -> bool {
     ["no such image", "manifest unknown", "pull access denied", "not found: manifest"].iter().any(|e| lower.contains(e))
 }
 
-fn marks(view: &View<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Badge> {
+fn marks(view: &FleetInput<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Badge> {
     let mut marks = Vec::new();
     let image = service.image();
     let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();

@@ -34,7 +34,7 @@ fn world(services: &[(&str, &str)]) -> World {
 
 fn rows(world: &World, folds: &Folds, filter: &str, page: usize) -> Vec<Row> {
     let filter = Filter::read(filter);
-    build(&View { world, facts: &Facts::default(), folds, filter: &filter, kept: None, page, now: NOW })
+    build(&FleetInput { world, facts: &Facts::default(), folds, filter: &filter, kept: None, page, now: NOW })
 }
 
 /// Formats each row in short: `v shop`, `> shop`, `failing web +2`, `more 3`, `rest 9 in 4`.
@@ -116,8 +116,15 @@ fn a_failing_row_says_what_changed_what_is_wrong_and_why() {
     let mut facts = Facts::default();
     let told = |facts: &Facts| {
         let folds = Folds::default();
-        let view =
-            View { world: &world, facts, folds: &folds, filter: &Filter::default(), kept: None, page: 20, now: NOW };
+        let view = FleetInput {
+            world: &world,
+            facts,
+            folds: &folds,
+            filter: &Filter::default(),
+            kept: None,
+            page: 20,
+            now: NOW,
+        };
         build(&view).into_iter().find_map(|row| row.service().cloned()).unwrap()
     };
     let row = told(&facts);

@@ -8,11 +8,11 @@ use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
 use crate::action::{Action, KeyContext};
-use crate::screens::pins::completion::{CompletionState, Pick};
-use crate::state::{Cluster, State};
+use crate::screens::pins::completion::{Completion, CompletionState};
+use crate::state::{ClusterState, State};
 
 /// Returns the title of the list: the repository, and its number of tags.
-pub fn title(cluster: &Cluster, list: &CompletionState) -> String {
+pub fn title(cluster: &ClusterState, list: &CompletionState) -> String {
     let Some(repository) = &list.repository else { return "images".to_owned() };
     let repository = clean(repository);
     let count = match cluster.facts.tags(repository.as_str()) {
@@ -40,7 +40,7 @@ impl CompletionProblem {
 }
 
 /// Returns the reasons why the list is incomplete; empty if nothing is missing.
-pub fn trouble(state: &State, cluster: &Cluster, list: &CompletionState) -> Vec<CompletionProblem> {
+pub fn trouble(state: &State, cluster: &ClusterState, list: &CompletionState) -> Vec<CompletionProblem> {
     let versions = match cluster.facts.versions() {
         Fact::Failed { why: LookupError::Other(why), .. } => Some(CompletionProblem::new(
             &format!("no version manifest: {why}"),
@@ -51,7 +51,7 @@ pub fn trouble(state: &State, cluster: &Cluster, list: &CompletionState) -> Vec<
     versions.into_iter().chain(tags(state, cluster, list)).collect()
 }
 
-fn tags(state: &State, cluster: &Cluster, list: &CompletionState) -> Option<CompletionProblem> {
+fn tags(state: &State, cluster: &ClusterState, list: &CompletionState) -> Option<CompletionProblem> {
     let Some(repository) = &list.repository else {
         let text = "no repository is typed here, and no service runs one";
         return Some(CompletionProblem::new(text, "type `registry/repository:`"));
@@ -93,7 +93,7 @@ fn log_in(state: &State, host: &str) -> String {
 }
 
 /// Describes the origin and the age of the version manifest, and why it could not be renewed.
-fn source(state: &State, cluster: &Cluster) -> String {
+fn source(state: &State, cluster: &ClusterState) -> String {
     let Some(manifest) = cluster.facts.versions().known() else { return String::new() };
     let old = manifest.at.map(|at| match manifest.origin {
         ManifestOrigin::BuiltIn => format!(", as of {}", at.date(0)),
@@ -124,7 +124,7 @@ pub fn constancy(image: &TagCandidate) -> &'static str {
 }
 
 /// Describes the details of an entry that its columns do not show.
-pub fn about(state: &State, cluster: &Cluster, list: &CompletionState, pick: Pick) -> String {
+pub fn about(state: &State, cluster: &ClusterState, list: &CompletionState, pick: Completion) -> String {
     let mut parts = Vec::new();
     let Some(image) = list.image(pick) else {
         let image = list.keyword.as_ref().map(|one| clean(&one.image)).unwrap_or_default();

@@ -30,12 +30,12 @@ fn where_an_image_stands() {
         ("image = \"日本|語\"", Some((8..13, "日本語", "日本"))),
     ] {
         let cursor = line.chars().position(|c| c == '|').unwrap();
-        let found = Spot::find(&line.replace('|', ""), cursor);
+        let found = ImageToken::find(&line.replace('|', ""), cursor);
         let told = found.as_ref().map(|spot| (spot.outer.clone(), spot.text(), spot.typed().text));
         assert_eq!(told, wanted.map(|(outer, text, typed)| (outer, text, typed.to_owned())), "{line}");
     }
     assert_eq!(
-        Spot::find("image = \"a\"", 99).map(|spot| spot.typed().text).as_deref(),
+        ImageToken::find("image = \"a\"", 99).map(|spot| spot.typed().text).as_deref(),
         Some("a"),
         "no line is so long"
     );
@@ -59,7 +59,7 @@ fn what_is_typed_of_an_image() {
         (&format!("r.io/pg:1@sha256:{hex}"), Some("r.io/pg"), Some("1")),
     ] {
         let line = format!("image = \"{text}\"");
-        let typed = Spot::find(&line, line.chars().count()).unwrap().typed();
+        let typed = ImageToken::find(&line, line.chars().count()).unwrap().typed();
         assert_eq!((typed.repository.as_deref(), typed.tag.as_deref()), (repository, tag), "{text}");
     }
 }

@@ -6,7 +6,7 @@ use pinnace_core::image::ImageRef;
 
 /// The value of an `image` key in a line.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub struct ImageToken {
     /// The range of the value in characters of the line, including quotes, if any.
     pub outer: Range<usize>,
     /// The value without quotes.
@@ -26,7 +26,7 @@ pub struct PartialRef {
     pub tag: Option<String>,
 }
 
-impl Spot {
+impl ImageToken {
     /// Finds the value at the cursor; `None` in a comment, in another key, or before the `=`.
     pub fn find(line: &str, cursor: usize) -> Option<Self> {
         let line: Vec<char> = line.chars().collect();
