@@ -135,10 +135,10 @@ fn obstacle(out: &Out, draft: &PlanDraft, how: &ApplyArgs) -> Option<Exit> {
 /// Returns the options for applying a change, from the flags, the kind of group and the settings.
 pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String) -> ExecuteOptions {
     let on_failure = match (how.on_failure, group.kind) {
-        (Some(OnFailure::All), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::All,
-        (Some(OnFailure::Unit), _) | (None, GroupKind::Database) => Rule::Unit,
+        (Some(OnFailure::RollBackAll), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::RollBackAll,
+        (Some(OnFailure::RollBackUnit), _) | (None, GroupKind::Database) => Rule::RollBackUnit,
         (Some(OnFailure::Stop), _) => Rule::Stop,
-        (Some(OnFailure::GoOn), _) => Rule::GoOn,
+        (Some(OnFailure::Continue), _) => Rule::Continue,
     };
     let settings = &session.config.settings;
     let settle = how.settle.unwrap_or_else(|| settings.settle_seconds.into());
@@ -260,7 +260,7 @@ fn exit(outcome: &RunOutcome, progress: &Progress) -> Exit {
     let carries = (0..progress.units.len()).any(|unit| progress.carries(unit));
     match outcome {
         RunOutcome::Ended(ChangeState::Done) => Exit::Done,
-        RunOutcome::Ended(ChangeState::Undone) if !carries => Exit::Done,
+        RunOutcome::Ended(ChangeState::RolledBackByUser) if !carries => Exit::Done,
         _ if carries => Exit::Half,
         RunOutcome::Ended(_) => Exit::Trouble,
         _ => Exit::Half,
@@ -271,7 +271,7 @@ fn exit(outcome: &RunOutcome, progress: &Progress) -> Exit {
 fn choices(out: &Out, plan: &Plan, outcome: &RunOutcome, progress: &Progress) {
     let failed = progress.units.iter().position(|unit| unit.failure.is_some());
     match outcome {
-        RunOutcome::Ended(ChangeState::Done | ChangeState::Undone) => {}
+        RunOutcome::Ended(ChangeState::Done | ChangeState::RolledBackByUser) => {}
         RunOutcome::Ended(_) => {
             if let Some(unit) = failed.and_then(|at| plan.units.get(at)) {
                 out.note(&format!(

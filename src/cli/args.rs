@@ -95,13 +95,13 @@ impl PlanArgs {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnFailure {
     /// Roll back every touched unit (default for stacks and services)
-    All,
+    RollBackAll,
     /// Roll back the failed unit (default for databases)
-    Unit,
+    RollBackUnit,
     /// Stop, and leave all units in their current state
     Stop,
     /// Continue with the other units
-    GoOn,
+    Continue,
 }
 
 /// The acknowledgements that are given in advance.

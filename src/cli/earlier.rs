@@ -49,7 +49,7 @@ fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryImage {
         last: one.last,
         fared: one.fared.word().to_owned(),
         ran_seconds: one.fared.span().map(|span| span.as_secs()),
-        pullable: if pullable == Pullable::Asking { "unknown".to_owned() } else { pullable.word().to_owned() },
+        pullable: if pullable == Pullable::Pending { "unknown".to_owned() } else { pullable.word().to_owned() },
         nodes: one.nodes.clone(),
         source: one.source.word().to_owned(),
         change: one.source.change().map(str::to_owned),

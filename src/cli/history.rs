@@ -63,7 +63,7 @@ async fn seen(
     only: Option<&(GroupKey, Scope)>,
 ) -> Result<Vec<RecordedService>, Failure> {
     let Some((group, scope)) = only else { return Ok(Vec::new()) };
-    session.cluster.learn(&[Query::Sightings(group.clone())].into(), world, &mut Facts::default()).await?;
+    session.cluster.learn(&[Query::ExternalDeploys(group.clone())].into(), world, &mut Facts::default()).await?;
     let of = |seen: &&ExternalDeploy| match scope {
         Scope::Group => true,
         Scope::Member(member) => seen.member == *member,

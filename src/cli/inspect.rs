@@ -111,11 +111,11 @@ fn lacking(view: &Inspection<'_>, lack: &MissingInfo) -> Failure {
             let hint = format!("`--plain-http {}` speaks it too, here and now", view.image.host);
             trouble(said.message, if plain { hint } else { said.hint })
         }
-        MissingInfo::NotFor(platform, made) => {
+        MissingInfo::OtherPlatforms(platform, made) => {
             let made: Vec<String> = made.iter().map(ToString::to_string).collect();
             trouble(format!("{} is not made for {platform}", view.image), format!("it is made for {}", made.join(", ")))
         }
-        MissingInfo::Asking => trouble(format!("{} could not be looked at in full", view.image), "ask again"),
+        MissingInfo::Pending => trouble(format!("{} could not be looked at in full", view.image), "ask again"),
     }
 }
 

@@ -66,8 +66,8 @@ pub async fn run(
 fn order(choice: ResumeArgs) -> Option<Order> {
     match choice {
         ResumeArgs { go_on: true, .. } => Some(Order::Continue),
-        ResumeArgs { put_back: true, .. } => Some(Order::PutBack),
-        ResumeArgs { leave: true, .. } => Some(Order::Leave),
+        ResumeArgs { put_back: true, .. } => Some(Order::RollBack),
+        ResumeArgs { leave: true, .. } => Some(Order::KeepAsIs),
         _ => None,
     }
 }
@@ -96,7 +96,9 @@ fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
     out.table(&rows);
     let progress = Progress::of_slot(slot, record.plan.units.len());
     let offered = OfferInput { plan: &record.plan, progress: &progress, history, past: None, offset: offset() };
-    for (flag, order) in [("--continue", Order::Continue), ("--put-back", Order::PutBack), ("--leave", Order::Leave)] {
+    for (flag, order) in
+        [("--continue", Order::Continue), ("--put-back", Order::RollBack), ("--leave", Order::KeepAsIs)]
+    {
         out.line(&format!("pinnace resume {} {flag:<11} {}", slot.change, change::offer(order, offered)));
     }
 }

@@ -206,12 +206,12 @@ impl Effects {
                         record.map(|record| vec![Observation::Record { change, record: record.map(Box::new) }])
                     }
                     Query::Journal => remote.journal.slots().await.map(|slots| vec![Observation::Slots(slots)]),
-                    Query::Sightings(group) => {
+                    Query::ExternalDeploys(group) => {
                         let swarm = remote.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
                         remote.sightings(&group, &swarm).await.map(|seen| vec![seen])
                     }
                     Query::Image(_)
-                    | Query::About(_)
+                    | Query::ImageInfo(_)
                     | Query::Tags(_)
                     | Query::Engine(_)
                     | Query::Versions

@@ -72,8 +72,8 @@ fn a_slot() {
     let slot = slot(SLOT);
     assert_eq!((slot.seq, slot.v, slot.is_foreign(), slot.is_unbegun()), (7, 1, false, false));
     assert_eq!(slot_name(&storefront(), 7), written.name);
-    assert_eq!((slot.labels.state, slot.labels.units.clone()), (ChangeState::Running, vec![UnitState::Posting]));
-    assert_eq!(slot.labels.post, Some(Post { unit: 0, index: 8812, direction: Direction::To }));
+    assert_eq!((slot.labels.state, slot.labels.units.clone()), (ChangeState::Running, vec![UnitState::Updating]));
+    assert_eq!(slot.labels.post, Some(Post { unit: 0, index: 8812, direction: Direction::Forward }));
     assert_eq!(
         slot.labels.write(slot.v, &slot.group_hash, &slot.change),
         written.labels,
@@ -88,8 +88,8 @@ fn a_log() {
     for event in &events {
         progress.apply(event);
     }
-    assert_eq!(progress.letters(), [UnitState::PutBack]);
-    assert_eq!(progress.ended.map(|(state, _)| state), Some(ChangeState::Undone));
+    assert_eq!(progress.letters(), [UnitState::RolledBack]);
+    assert_eq!(progress.ended.map(|(state, _)| state), Some(ChangeState::RolledBackByUser));
 }
 
 #[test]
@@ -110,7 +110,10 @@ async fn a_machines_notes() {
     assert_eq!(local_log::sightings(&loaded.events)[&storefront()].len(), 1);
     let changes = fold(loaded.events);
     let [change] = changes.values().collect::<Vec<_>>()[..] else { panic!("one change") };
-    assert_eq!((change.claimed.as_ref().map(|(seq, _)| *seq), change.ended), (Some(7), Some(ChangeState::Undone)));
+    assert_eq!(
+        (change.claimed.as_ref().map(|(seq, _)| *seq), change.ended),
+        (Some(7), Some(ChangeState::RolledBackByUser))
+    );
     assert_eq!(
         (change.standing(None), change.events.len()),
         (LocalChangeState::HereOnly, 7),

@@ -164,8 +164,8 @@ async fn a_change_and_its_way_back() {
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
     ];
     assert_eq!(revision.edit_state(&edits), EditState::Before);
-    one.post(&revision, &edits, Direction::To, &PostCredentials::Stored).await.unwrap();
-    let again = one.post(&revision, &edits, Direction::To, &PostCredentials::Stored).await.unwrap_err();
+    one.post(&revision, &edits, Direction::Forward, &PostCredentials::Stored).await.unwrap();
+    let again = one.post(&revision, &edits, Direction::Forward, &PostCredentials::Stored).await.unwrap_err();
     assert!(again.is_out_of_sequence() && !again.is_final(), "{again}");
     let there = until("the change on the other manager", async || {
         other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == EditState::After)

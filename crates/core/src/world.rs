@@ -173,7 +173,7 @@ impl World {
         let mut touched = touched;
         // A crash loop can end without an event, when its newest task has outlived those
         // before it: assess it every time.
-        let looping = self.health.iter().filter(|(_, health)| health.state == HealthState::Looping);
+        let looping = self.health.iter().filter(|(_, health)| health.state == HealthState::CrashLoop);
         touched.extend(looping.map(|(id, _)| id.clone()));
         self.judge(&touched, now)
     }

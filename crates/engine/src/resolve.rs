@@ -129,7 +129,7 @@ impl Cluster {
         for want in wants {
             match want {
                 Query::Image(_)
-                | Query::About(_)
+                | Query::ImageInfo(_)
                 | Query::Tags(_)
                 | Query::Engine(_)
                 | Query::Versions
@@ -141,7 +141,7 @@ impl Cluster {
                     let record = self.journal.record(change).await?.map(Box::new);
                     world.apply(Observation::Record { change: change.clone(), record }, self.docker.clock().now());
                 }
-                Query::Sightings(group) => {
+                Query::ExternalDeploys(group) => {
                     let seen = self.sightings(group, &world.engine.swarm).await?;
                     world.apply(seen, self.docker.clock().now());
                 }
@@ -170,12 +170,12 @@ impl Cluster {
     pub async fn fact(&self, want: &Query) -> Option<QueryAnswer> {
         Some(match want.clone() {
             Query::Image(text) => QueryAnswer::Image(text.clone(), self.image(&text).await),
-            Query::About(text) => QueryAnswer::About(text.clone(), self.about(&text).await),
+            Query::ImageInfo(text) => QueryAnswer::ImageInfo(text.clone(), self.about(&text).await),
             Query::Tags(text) => QueryAnswer::Tags(text.clone(), self.tags(&text).await),
             Query::Engine(text) => QueryAnswer::Engine(text.clone(), self.engine(&text).await),
             Query::Versions => QueryAnswer::Versions(self.versions().await),
             Query::Login(host) => QueryAnswer::Login(host.clone(), self.login_for(&host).await),
-            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => return None,
+            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => return None,
         })
     }
 
@@ -223,13 +223,13 @@ impl Cluster {
         let found = self.registry().await.credentials().get(host).await;
         self.learned(
             found.map(|found| found.is_some()).map_err(|error| LookupError::Other(error.to_string())),
-            FactSource::Written,
+            FactSource::Curated,
         )
     }
 
     /// Returns the version manifest.
     async fn versions(&self) -> Fact<Arc<VersionManifest>> {
-        self.learned(self.versions.get().await.map(Arc::new).map_err(LookupError::Other), FactSource::Written)
+        self.learned(self.versions.get().await.map(Arc::new).map_err(LookupError::Other), FactSource::Curated)
     }
 
     /// Resolves a reference by its registry, else by the engine.

@@ -33,7 +33,7 @@ pub(crate) fn summaries(
 fn summary(cluster: &ClusterState, services: &[&Service], image: &str, base: Option<&str>, now: Time) -> String {
     let (fact, at, via) = match cluster.facts.image(image) {
         Fact::Unknown => return "not asked for yet".to_owned(),
-        Fact::Asked => return "asking the registry …".to_owned(),
+        Fact::Pending => return "asking the registry …".to_owned(),
         Fact::Failed { why, .. } => return why.brief().to_owned(),
         Fact::Known { value, at, via } => (value, *at, *via),
     };
@@ -83,7 +83,7 @@ fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Opti
             let since = since.map(|at| format!(" for {}", age(now.since(at)))).unwrap_or_default();
             parts.push(format!("base {} out of date{since}", clean(&name)));
         }
-        BaseStatus::Asking => parts.push("asking about its base …".to_owned()),
+        BaseStatus::Pending => parts.push("asking about its base …".to_owned()),
         BaseStatus::Unknown { .. } => parts.push("base unknown".to_owned()),
     }
     parts

@@ -32,7 +32,7 @@ pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
         return None;
     }
     let (world, group, service) = selected_service(state)?;
-    let TargetSearch::To(way) = way_back(world, &group, service) else { return None };
+    let TargetSearch::Found(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
         TargetSource::OldTask => "by an old task",
         _ => "",
@@ -47,7 +47,7 @@ pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
 pub(crate) fn back_wants(state: &State) -> BTreeSet<Query> {
     let Some((world, group, service)) = selected_service(state) else { return BTreeSet::new() };
     match way_back(world, &group, service) {
-        TargetSearch::Wants(wants) => wants,
+        TargetSearch::Needs(wants) => wants,
         _ => BTreeSet::new(),
     }
 }

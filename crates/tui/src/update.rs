@@ -173,7 +173,7 @@ fn learn(state: &mut State, cluster: ClusterId, learned: QueryAnswer) {
             Fact::Known { .. } | Fact::Failed { .. } => {
                 one.unreachable.remove(&image.host);
             }
-            Fact::Unknown | Fact::Asked => {}
+            Fact::Unknown | Fact::Pending => {}
         }
     }
     one.facts.take(learned);

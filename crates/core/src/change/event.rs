@@ -61,9 +61,11 @@ pub enum Order {
     /// Stops after the current unit and asks.
     Stop,
     /// Rolls back every unit that has, or may have, the new spec.
-    PutBack,
+    #[serde(rename = "put-back")]
+    RollBack,
     /// Ends the change and leaves every service as it is now.
-    Leave,
+    #[serde(rename = "leave")]
+    KeepAsIs,
     /// Releases the change unfinished, so that any manager can resume it.
     Detach,
 }
@@ -84,16 +86,19 @@ pub enum Question {
         unit: usize,
     },
     /// A unit whose service another client changed in the meantime.
-    Overtaken {
+    #[serde(rename = "overtaken")]
+    Superseded {
         /// The unit's index in the plan.
         unit: usize,
     },
     /// Units whose rollback failed.
-    NotBack,
+    #[serde(rename = "not-back")]
+    RollbackFailed,
     /// A change that the operator stopped, or took over without an order.
     Stopped,
     /// The pause of step mode: one unit is done, others remain.
-    Next,
+    #[serde(rename = "next")]
+    StepPause,
     /// A unit that neither fails nor converges. The unit is still watched; the question is withdrawn when
     /// the unit progresses.
     Stuck {
@@ -108,10 +113,10 @@ impl Question {
         let name = |unit: &usize| plan.units.get(*unit).map_or("a unit", |unit| unit.service.as_str());
         let text = match self {
             Self::Failed { unit } => format!("{} failed", name(unit)),
-            Self::Overtaken { unit } => format!("{} was changed by somebody else", name(unit)),
-            Self::NotBack => "not every service could be put back".to_owned(),
+            Self::Superseded { unit } => format!("{} was changed by somebody else", name(unit)),
+            Self::RollbackFailed => "not every service could be put back".to_owned(),
             Self::Stopped => "it was stopped".to_owned(),
-            Self::Next => "go on with the next unit?".to_owned(),
+            Self::StepPause => "go on with the next unit?".to_owned(),
             Self::Stuck { unit } => format!("{} neither fails nor gets on", name(unit)),
         };
         format!("{WAITS}{text}")
@@ -120,8 +125,8 @@ impl Question {
     /// Returns the orders that answer the question.
     pub fn choices(&self) -> &'static [Choice] {
         match self {
-            Self::NotBack => &[Order::PutBack, Order::Leave],
-            _ => &[Order::Continue, Order::PutBack, Order::Leave],
+            Self::RollbackFailed => &[Order::RollBack, Order::KeepAsIs],
+            _ => &[Order::Continue, Order::RollBack, Order::KeepAsIs],
         }
     }
 }

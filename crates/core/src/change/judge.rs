@@ -26,7 +26,7 @@ const LATE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnitVerdict {
     /// A rollout that has not converged yet.
-    Waiting {
+    Pending {
         /// The reason, for display.
         waits: String,
         /// Set when waiting is unlikely to help, for example when the scheduler finds no suitable node.
@@ -40,12 +40,12 @@ pub enum UnitVerdict {
         why: String,
     },
     /// The engine rolled the service back automatically.
-    WentBack {
+    RolledBackByEngine {
         /// The cause, for display.
         why: String,
     },
     /// Another client changed the service.
-    Overtaken {
+    Superseded {
         /// The other client's change, for display.
         what: String,
     },
@@ -60,20 +60,20 @@ pub fn judge(look: &UnitView<'_>) -> UnitVerdict {
         Some(UpdateState::RollbackStarted | UpdateState::RollbackCompleted | UpdateState::RollbackPaused)
     );
     match look.spot {
-        UnitPosition::Goal => at_goal(look, state),
+        UnitPosition::Target => at_goal(look, state),
         _ if rolls && look.is_asked_rollback() => {
             let what = format!("somebody rolled it back (`docker service rollback`): it names {}", service.image());
-            UnitVerdict::Overtaken { what }
+            UnitVerdict::Superseded { what }
         }
         _ if state == Some(&UpdateState::RollbackStarted) => waiting("the engine goes back by itself", false),
         UnitPosition::Origin if rolls => {
             let cause = look.failure().map_or_else(|| look.message(), |task| look.told(task));
-            UnitVerdict::WentBack { why: format!("{cause}; the engine went back by itself") }
+            UnitVerdict::RolledBackByEngine { why: format!("{cause}; the engine went back by itself") }
         }
-        UnitPosition::Origin => {
-            UnitVerdict::Overtaken { what: format!("somebody set it back to {}, which it ran before", service.image()) }
-        }
-        UnitPosition::Elsewhere => UnitVerdict::Overtaken { what: overtaken(service, look.target) },
+        UnitPosition::Origin => UnitVerdict::Superseded {
+            what: format!("somebody set it back to {}, which it ran before", service.image()),
+        },
+        UnitPosition::Diverged => UnitVerdict::Superseded { what: overtaken(service, look.target) },
     }
 }
 
@@ -85,7 +85,7 @@ fn at_goal(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
             None => look.waited < SILENT,
             Some(state) => matches!(state, UpdateState::Updating | UpdateState::RollbackStarted),
         };
-    let lying = state == Some(&UpdateState::RollbackCompleted) && look.direction == Direction::To;
+    let lying = state == Some(&UpdateState::RollbackCompleted) && look.direction == Direction::Forward;
     if let Some(task) = look.failure() {
         let why = look.told(task);
         if stops {
@@ -107,7 +107,7 @@ fn at_goal(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
 }
 
 fn waiting(waits: &str, stuck: bool) -> UnitVerdict {
-    UnitVerdict::Waiting { waits: waits.to_owned(), stuck }
+    UnitVerdict::Pending { waits: waits.to_owned(), stuck }
 }
 
 /// Judges a unit without a failed task. It has converged when all desired tasks are new and run on
@@ -166,7 +166,7 @@ impl UnitView<'_> {
             let ended = task.state == TaskState::Complete && !self.ends();
             // At the goal, a task from before the update may have the same image: the force counter
             // distinguishes them.
-            let ours = if self.spot == UnitPosition::Goal { self.is_fresh(task) } else { task.image == self.target };
+            let ours = if self.spot == UnitPosition::Target { self.is_fresh(task) } else { task.image == self.target };
             ours && self.is_new(task) && (task.state.is_failure() || ended)
         };
         self.tasks.iter().filter(fails).min_by_key(|task| task.created)

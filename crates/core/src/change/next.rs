@@ -12,13 +12,16 @@ use crate::plan::{Plan, PlanKind};
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Rolls back every touched unit; the default for a stack.
-    All,
+    #[serde(rename = "all")]
+    RollBackAll,
     /// Rolls back the failed unit, then asks; the default for a database.
-    Unit,
+    #[serde(rename = "unit")]
+    RollBackUnit,
     /// Leaves every unit as it is, and asks.
     Stop,
     /// Continues with the remaining units, then asks about the failed ones.
-    GoOn,
+    #[serde(rename = "go-on")]
+    Continue,
 }
 
 /// The settings with which a change is applied.
@@ -39,7 +42,7 @@ pub enum ExecutionStep {
     /// Brings a unit to its target.
     Forward(usize),
     /// Rolls a unit back.
-    Back(usize),
+    RollBack(usize),
     /// Asks the operator and waits for an order.
     Ask(Question),
     /// Writes the outcome and ends.
@@ -54,13 +57,13 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionS
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match progress.order {
         Some(Order::Detach) => return ExecutionStep::Detach,
-        Some(Order::Leave) => return ExecutionStep::End(outcome(&units, progress)),
+        Some(Order::KeepAsIs) => return ExecutionStep::End(outcome(&units, progress)),
         _ => {}
     }
     if progress.going_back {
         return going_back(&units, progress, mode);
     }
-    if plan.kind != PlanKind::Back
+    if plan.kind != PlanKind::Rollback
         && let Some(step) = failed(&units, progress, mode)
     {
         return step;
@@ -68,28 +71,28 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionS
     let left: Vec<usize> = units
         .iter()
         .copied()
-        .filter(|at| matches!(state(*at), UnitState::Untouched | UnitState::Posting | UnitState::PuttingBack))
+        .filter(|at| matches!(state(*at), UnitState::Untouched | UnitState::Updating | UnitState::RollingBack))
         .collect();
     if let Some(at) = left.first() {
         if progress.order == Some(Order::Stop) {
             return question(Question::Stopped, &units, progress, mode);
         }
         if mode.step && progress.stepped {
-            return question(Question::Next, &units, progress, mode);
+            return question(Question::StepPause, &units, progress, mode);
         }
         return ExecutionStep::Forward(*at);
     }
     // A rollback is not put back itself. Its unit is `PutBack` if it could not begin, or if the engine
     // reverted it: that is a failure.
     let failed = |at: usize| match state(at) {
-        UnitState::Failed | UnitState::Overtaken => true,
-        UnitState::PutBack => plan.kind == PlanKind::Back,
+        UnitState::Failed | UnitState::Superseded => true,
+        UnitState::RolledBack => plan.kind == PlanKind::Rollback,
         _ => false,
     };
     let open = units.iter().copied().find(|at| failed(*at) && !progress.passed.contains(at));
     match open {
-        Some(unit) if state(unit) == UnitState::Overtaken => {
-            question(Question::Overtaken { unit }, &units, progress, mode)
+        Some(unit) if state(unit) == UnitState::Superseded => {
+            question(Question::Superseded { unit }, &units, progress, mode)
         }
         Some(unit) => question(Question::Failed { unit }, &units, progress, mode),
         None => ExecutionStep::End(outcome(&units, progress)),
@@ -101,21 +104,21 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionS
 fn failed(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Option<ExecutionStep> {
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     let open = |at: &usize| !progress.passed.contains(at);
-    let overtaken = units.iter().copied().filter(open).find(|at| state(*at) == UnitState::Overtaken);
+    let overtaken = units.iter().copied().filter(open).find(|at| state(*at) == UnitState::Superseded);
     if let Some(unit) = overtaken {
-        return Some(question(Question::Overtaken { unit }, units, progress, mode));
+        return Some(question(Question::Superseded { unit }, units, progress, mode));
     }
-    let touched = |at: &usize| matches!(state(*at), UnitState::Failed | UnitState::PuttingBack | UnitState::PutBack);
+    let touched = |at: &usize| matches!(state(*at), UnitState::Failed | UnitState::RollingBack | UnitState::RolledBack);
     let unit = units.iter().copied().filter(open).find(touched)?;
     let tried = progress.not_back.contains(&unit);
     match mode.on_failure {
-        OnFailure::GoOn => None,
+        OnFailure::Continue => None,
         OnFailure::Stop => Some(question(Question::Failed { unit }, units, progress, mode)),
-        OnFailure::Unit if state(unit) == UnitState::PutBack || tried => {
+        OnFailure::RollBackUnit if state(unit) == UnitState::RolledBack || tried => {
             Some(question(Question::Failed { unit }, units, progress, mode))
         }
-        OnFailure::Unit => Some(ExecutionStep::Back(unit)),
-        OnFailure::All => Some(going_back(units, progress, mode)),
+        OnFailure::RollBackUnit => Some(ExecutionStep::RollBack(unit)),
+        OnFailure::RollBackAll => Some(going_back(units, progress, mode)),
     }
 }
 
@@ -125,12 +128,12 @@ fn going_back(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Exec
     let carrying = units.iter().rev().copied().filter(|at| progress.carries(*at));
     let mut open = carrying.clone().filter(|at| !progress.not_back.contains(at));
     if let Some(at) = open.next() {
-        return ExecutionStep::Back(at);
+        return ExecutionStep::RollBack(at);
     }
     if carrying.clone().next().is_some() {
-        return question(Question::NotBack, units, progress, mode);
+        return question(Question::RollbackFailed, units, progress, mode);
     }
-    let ordered = if progress.ordered_back { ChangeState::Undone } else { ChangeState::Failed };
+    let ordered = if progress.ordered_back { ChangeState::RolledBackByUser } else { ChangeState::Failed };
     ExecutionStep::End(ordered)
 }
 
@@ -138,7 +141,7 @@ fn going_back(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Exec
 fn question(question: Question, units: &[usize], progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
     match (mode.asks, &question) {
         (true, _) => ExecutionStep::Ask(question),
-        (false, Question::Stopped | Question::Next) => ExecutionStep::Detach,
+        (false, Question::Stopped | Question::StepPause) => ExecutionStep::Detach,
         (false, _) => ExecutionStep::End(outcome(units, progress)),
     }
 }
@@ -149,9 +152,9 @@ fn outcome(units: &[usize], progress: &Progress) -> ChangeState {
     if units.iter().all(|at| state(at) == UnitState::Done) {
         ChangeState::Done
     } else if units.iter().any(|at| progress.carries(*at)) {
-        ChangeState::Left
+        ChangeState::Partial
     } else if progress.ordered_back {
-        ChangeState::Undone
+        ChangeState::RolledBackByUser
     } else {
         ChangeState::Failed
     }
@@ -194,29 +197,29 @@ mod tests {
         use {ChangeState as C, ExecutionStep as S, OnFailure as F, Order as O, Question as Q};
         let none: &[Order] = &[];
         for (letters, on_failure, orders, wanted) in [
-            ("---", F::All, none, S::Forward(0)),
-            ("d--", F::All, none, S::Forward(1)),
-            ("dp-", F::All, none, S::Forward(1)),
-            ("ddd", F::All, none, S::End(C::Done)),
-            ("df-", F::All, none, S::Back(1)),
-            ("dU-", F::All, none, S::Back(0)),
-            ("UU-", F::All, none, S::End(C::Failed)),
-            ("df-", F::Unit, none, S::Back(1)),
-            ("dU-", F::Unit, none, S::Ask(Q::Failed { unit: 1 })),
-            ("dU-", F::Unit, &[O::Continue], S::Forward(2)),
+            ("---", F::RollBackAll, none, S::Forward(0)),
+            ("d--", F::RollBackAll, none, S::Forward(1)),
+            ("dp-", F::RollBackAll, none, S::Forward(1)),
+            ("ddd", F::RollBackAll, none, S::End(C::Done)),
+            ("df-", F::RollBackAll, none, S::RollBack(1)),
+            ("dU-", F::RollBackAll, none, S::RollBack(0)),
+            ("UU-", F::RollBackAll, none, S::End(C::Failed)),
+            ("df-", F::RollBackUnit, none, S::RollBack(1)),
+            ("dU-", F::RollBackUnit, none, S::Ask(Q::Failed { unit: 1 })),
+            ("dU-", F::RollBackUnit, &[O::Continue], S::Forward(2)),
             // The previous owner died during the rollback of the unit.
-            ("du-", F::All, none, S::Back(1)),
-            ("du-", F::All, &[O::Continue], S::Forward(1)),
-            ("dUd", F::Unit, &[O::Continue], S::End(C::Left)),
-            ("dU-", F::Unit, &[O::PutBack], S::Back(0)),
-            ("UU-", F::Unit, &[O::PutBack], S::End(C::Undone)),
-            ("dU-", F::Unit, &[O::Leave], S::End(C::Left)),
-            ("U--", F::Unit, &[O::Leave], S::End(C::Failed)),
+            ("du-", F::RollBackAll, none, S::RollBack(1)),
+            ("du-", F::RollBackAll, &[O::Continue], S::Forward(1)),
+            ("dUd", F::RollBackUnit, &[O::Continue], S::End(C::Partial)),
+            ("dU-", F::RollBackUnit, &[O::RollBack], S::RollBack(0)),
+            ("UU-", F::RollBackUnit, &[O::RollBack], S::End(C::RolledBackByUser)),
+            ("dU-", F::RollBackUnit, &[O::KeepAsIs], S::End(C::Partial)),
+            ("U--", F::RollBackUnit, &[O::KeepAsIs], S::End(C::Failed)),
             ("df-", F::Stop, none, S::Ask(Q::Failed { unit: 1 })),
-            ("df-", F::GoOn, none, S::Forward(2)),
-            ("do-", F::All, none, S::Ask(Q::Overtaken { unit: 1 })),
-            ("d--", F::All, &[O::Stop], S::Ask(Q::Stopped)),
-            ("d--", F::All, &[O::Detach], S::Detach),
+            ("df-", F::Continue, none, S::Forward(2)),
+            ("do-", F::RollBackAll, none, S::Ask(Q::Superseded { unit: 1 })),
+            ("d--", F::RollBackAll, &[O::Stop], S::Ask(Q::Stopped)),
+            ("d--", F::RollBackAll, &[O::Detach], S::Detach),
         ] {
             let asked = (letters == "dU-").then_some(Q::Failed { unit: 1 });
             let mode = ExecutionMode { on_failure, step: false, asks: true };
@@ -230,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_stop_is_kept_while_the_unit_in_work_is_stuck() {
-        let mode = ExecutionMode { on_failure: OnFailure::All, step: false, asks: true };
+        let mode = ExecutionMode { on_failure: OnFailure::RollBackAll, step: false, asks: true };
         let mut stopped = progress("p--", &[Order::Stop], None);
         let stuck = Question::Stuck { unit: 0 };
         for kind in [
@@ -245,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_rollback_is_never_itself_put_back() {
-        let mode = ExecutionMode { on_failure: OnFailure::All, step: false, asks: true };
+        let mode = ExecutionMode { on_failure: OnFailure::RollBackAll, step: false, asks: true };
         assert_eq!(next(&plan("back"), &progress("f--", &[], None), mode), ExecutionStep::Forward(1));
         assert_eq!(
             next(&plan("back"), &progress("fdd", &[], None), mode),
@@ -257,15 +260,15 @@ mod tests {
         );
         assert_eq!(
             next(&plan("back"), &progress("fdd", &[], None), ExecutionMode { asks: false, ..mode }),
-            ExecutionStep::End(ChangeState::Left)
+            ExecutionStep::End(ChangeState::Partial)
         );
     }
 
     #[test]
     fn nobody_to_ask_ends_it() {
-        let mode = ExecutionMode { on_failure: OnFailure::Unit, step: false, asks: false };
+        let mode = ExecutionMode { on_failure: OnFailure::RollBackUnit, step: false, asks: false };
         assert_eq!(next(&plan("pin"), &progress("U--", &[], None), mode), ExecutionStep::End(ChangeState::Failed));
-        assert_eq!(next(&plan("pin"), &progress("dU-", &[], None), mode), ExecutionStep::End(ChangeState::Left));
+        assert_eq!(next(&plan("pin"), &progress("dU-", &[], None), mode), ExecutionStep::End(ChangeState::Partial));
         let step = ExecutionMode { step: true, ..mode };
         assert_eq!(next(&plan("pin"), &progress("d--", &[], None), step), ExecutionStep::Detach);
     }
@@ -275,10 +278,10 @@ mod tests {
         let mut stuck = progress("duu", &[], None);
         stuck.going_back = true;
         stuck.apply(&Event { index: 9, at: Time(0), kind: Happened::Unit { unit: 2, state: UnitState::Failed } });
-        let mode = ExecutionMode { on_failure: OnFailure::All, step: false, asks: true };
-        assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::Back(1));
-        stuck.apply(&Event { index: 10, at: Time(0), kind: Happened::Unit { unit: 1, state: UnitState::PutBack } });
-        stuck.apply(&Event { index: 11, at: Time(0), kind: Happened::Unit { unit: 0, state: UnitState::PutBack } });
-        assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::Ask(Question::NotBack));
+        let mode = ExecutionMode { on_failure: OnFailure::RollBackAll, step: false, asks: true };
+        assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::RollBack(1));
+        stuck.apply(&Event { index: 10, at: Time(0), kind: Happened::Unit { unit: 1, state: UnitState::RolledBack } });
+        stuck.apply(&Event { index: 11, at: Time(0), kind: Happened::Unit { unit: 0, state: UnitState::RolledBack } });
+        assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::Ask(Question::RollbackFailed));
     }
 }

@@ -45,7 +45,7 @@ pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
     match order {
         Order::Continue => {
             let is_left =
-                |at: usize| matches!(state(at), UnitState::Untouched | UnitState::Posting | UnitState::PuttingBack);
+                |at: usize| matches!(state(at), UnitState::Untouched | UnitState::Updating | UnitState::RollingBack);
             let left = plan.active().filter(|(at, _)| is_left(*at) && past != Some(*at));
             let left: Vec<_> = left.map(|(_, unit)| (unit, unit.to.image.as_str())).collect();
             let rest =
@@ -55,7 +55,7 @@ pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
                 None => rest,
             }
         }
-        Order::PutBack => {
+        Order::RollBack => {
             let carrying = plan.active().filter(|(at, _)| progress.carries(*at));
             let back: Vec<_> = carrying.map(|(_, unit)| (unit, unit.from.image.as_str())).collect();
             if back.is_empty() {
@@ -96,14 +96,14 @@ fn fared(history: &ChangeLog, before: u64, unit: &Unit, image: &str, offset: i32
             let came = entry.slot.created?;
             return match (entry.unit_state(at), entry.slot.labels.state) {
                 (UnitState::Done, _) => Some(format!("ran {}", age(until?.since(came)))),
-                (UnitState::Failed, _) | (UnitState::PutBack, ChangeState::Failed) => {
+                (UnitState::Failed, _) | (UnitState::RolledBack, ChangeState::Failed) => {
                     Some(format!("failed {}", &came.clock(offset)[..5]))
                 }
                 _ => None,
             };
         }
         // A change that rolled its unit back did not end the run of the earlier image.
-        if entry.slot.seq <= before && !matches!(entry.unit_state(at), UnitState::PutBack) {
+        if entry.slot.seq <= before && !matches!(entry.unit_state(at), UnitState::RolledBack) {
             until = entry.slot.created.or(until);
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         let plan = &newest.record.as_ref().unwrap().plan;
         let progress = Progress::of_slot(&newest.slot, 2);
         let offered = OfferInput { plan, progress: &progress, history: &history, past: None, offset: 0 };
-        [Order::Continue, Order::PutBack].map(|order| offer(order, offered))
+        [Order::Continue, Order::RollBack].map(|order| offer(order, offered))
     }
 
     #[test]

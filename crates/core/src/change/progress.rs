@@ -81,7 +81,7 @@ impl Progress {
         let unit = UnitProgress {
             state: UnitState::Untouched,
             phases: Vec::new(),
-            direction: Direction::To,
+            direction: Direction::Forward,
             ended: None,
             tasks: Vec::new(),
             update: String::new(),
@@ -114,7 +114,7 @@ impl Progress {
         progress.by.clone_from(&slot.labels.by);
         for (unit, state) in progress.units.iter_mut().zip(&slot.labels.units) {
             unit.state = *state;
-            if matches!(state, UnitState::PuttingBack | UnitState::PutBack) {
+            if matches!(state, UnitState::RollingBack | UnitState::RolledBack) {
                 unit.direction = Direction::Back;
             }
         }
@@ -132,7 +132,7 @@ impl Progress {
     /// Returns whether a unit has, or may have, the new spec.
     pub fn carries(&self, unit: usize) -> bool {
         let state = self.units.get(unit).map(|unit| unit.state);
-        matches!(state, Some(UnitState::Posting | UnitState::Done | UnitState::Failed | UnitState::PuttingBack))
+        matches!(state, Some(UnitState::Updating | UnitState::Done | UnitState::Failed | UnitState::RollingBack))
     }
 
     /// Applies one event.
@@ -180,11 +180,12 @@ impl Progress {
             EventKind::Unit { state, .. } => {
                 let was = unit.state;
                 unit.state = *state;
-                if matches!(state, UnitState::Done | UnitState::PutBack | UnitState::Failed | UnitState::Overtaken) {
+                if matches!(state, UnitState::Done | UnitState::RolledBack | UnitState::Failed | UnitState::Superseded)
+                {
                     unit.ended = Some(event.at);
                     self.stepped |= *state == UnitState::Done;
                 }
-                if *state == UnitState::Failed && was == UnitState::PuttingBack {
+                if *state == UnitState::Failed && was == UnitState::RollingBack {
                     self.not_back.insert(at);
                 }
             }
@@ -223,26 +224,27 @@ impl Progress {
         match order {
             Order::Continue => {
                 self.order = None;
-                if let Some(Question::Failed { unit } | Question::Overtaken { unit } | Question::Stuck { unit }) = asked
+                if let Some(Question::Failed { unit } | Question::Superseded { unit } | Question::Stuck { unit }) =
+                    asked
                 {
                     self.passed.insert(unit);
                 }
                 let stuck = matches!(asked, Some(Question::Stuck { .. }));
                 let failed = self.units.iter().enumerate().filter(|(_, unit)| match unit.state {
-                    UnitState::Failed | UnitState::PutBack | UnitState::Overtaken => true,
+                    UnitState::Failed | UnitState::RolledBack | UnitState::Superseded => true,
                     // The previous owner left this rollback unfinished; now the unit goes forward.
-                    UnitState::PuttingBack => !stuck,
+                    UnitState::RollingBack => !stuck,
                     _ => false,
                 });
                 self.passed.extend(failed.map(|(at, _)| at));
             }
-            Order::PutBack => {
+            Order::RollBack => {
                 self.order = None;
                 self.going_back = true;
                 self.ordered_back = true;
                 self.not_back.clear();
             }
-            Order::Stop | Order::Leave | Order::Detach => {}
+            Order::Stop | Order::KeepAsIs | Order::Detach => {}
         }
     }
 }

@@ -11,11 +11,11 @@ use crate::time::Time;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitPosition {
     /// The values that the unit goes to.
-    Goal,
+    Target,
     /// The values that the unit comes from.
     Origin,
     /// Other values, set by another client.
-    Elsewhere,
+    Diverged,
 }
 
 /// One observation of a unit's service, with the context to judge it.

@@ -135,7 +135,7 @@ pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BT
             keeps_data(before) && Some(&before.text) != wish.image.as_ref().map(|image| &image.text)
         };
         for before in before.filter(keeps) {
-            wants.extend(before.digest.as_ref().map(|digest| Query::About(before.by_digest(digest))));
+            wants.extend(before.digest.as_ref().map(|digest| Query::ImageInfo(before.by_digest(digest))));
         }
         if let Some(image) = &wish.image {
             let named: BTreeSet<_> = wish.services.iter().map(|service| doc.rules_for(group, service).base).collect();
@@ -195,7 +195,7 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
         if let Some(about) = facts.about(&whole).known() {
             wants.extend(image_content::base_wants(image, about, base, facts));
         }
-        wants.insert(Query::About(whole));
+        wants.insert(Query::ImageInfo(whole));
     }
     wants
 }
@@ -205,12 +205,12 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
 pub(crate) fn is_answered(want: &Query, facts: &Facts) -> bool {
     match want {
         Query::Image(text) => facts.image(text).answered(),
-        Query::About(text) => facts.about(text).answered(),
+        Query::ImageInfo(text) => facts.about(text).answered(),
         Query::Tags(text) => facts.tags(text).answered(),
         Query::Engine(text) => facts.engine(text).answered(),
         Query::Versions => facts.versions().answered(),
         Query::Login(host) => facts.login(host).answered(),
-        Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => false,
+        Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => false,
     }
 }
 

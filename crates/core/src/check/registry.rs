@@ -15,7 +15,7 @@ use crate::world::World;
 /// Checks that the image exists and that the nodes of its services can run it.
 pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
-        Fact::Unknown | Fact::Asked => Vec::new(),
+        Fact::Unknown | Fact::Pending => Vec::new(),
         Fact::Failed { why, .. } if case.by == SubjectOrigin::Back => {
             case.each(|service| Some(unverified::about(case, service, why)))
         }

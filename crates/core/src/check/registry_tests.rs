@@ -67,5 +67,5 @@ fn every_failure_has_its_code_and_a_hint() {
         );
         assert!(!failure(&ImageRef::parse("r.io/web:2").unwrap(), &why, false).hint.is_empty());
     }
-    assert_eq!(check(&world, Fact::Asked), []);
+    assert_eq!(check(&world, Fact::Pending), []);
 }

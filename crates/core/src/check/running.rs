@@ -89,7 +89,7 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Query> {
         facts.image(&image.text).known().is_some()
     };
     if there && *via == FactSource::Registry {
-        wants.insert(Query::About(image.by_digest(digest)));
+        wants.insert(Query::ImageInfo(image.by_digest(digest)));
         if let Some(about) = about_running(&image, facts) {
             wants.extend(image_content::base_wants(&image, about, None, facts));
         }

@@ -157,7 +157,7 @@ impl<'a> FixInput<'a> {
         if unit.is_some_and(|unit| unit.action == UnitAction::Blocked) {
             return Err(Omission::Out("an error blocks it"));
         }
-        let moved = unit.filter(|unit| matches!(unit.action, UnitAction::Back | UnitAction::New));
+        let moved = unit.filter(|unit| matches!(unit.action, UnitAction::Rollback | UnitAction::Update));
         let wished = effective(self.group, self.doc, self.before, service, self.world, self.facts);
         let by_manifest = match &wished.origin {
             Origin::Runs if moved.is_none() => return Err(Omission::Unwished),

@@ -67,7 +67,7 @@ fn facts() -> Facts {
     facts.take(QueryAnswer::Versions(Fact::Known {
         value: Arc::new(manifest),
         at: sample::NOW,
-        via: FactSource::Written,
+        via: FactSource::Curated,
     }));
     for (image, digit) in
         [(RUNS, 'a'), (CUSTOM, 'b'), (NEWER, 'c'), ("r.io/api:1", '9'), ("r.io/api:2", '2'), ("r.io/lone:2", '3')]
@@ -76,7 +76,7 @@ fn facts() -> Facts {
         facts.take(QueryAnswer::Image(image.into(), fact(FactSource::Registry)));
         facts.take(QueryAnswer::Engine(image.into(), fact(FactSource::Engine)));
         let whole = ImageRef::parse(image).unwrap().by_digest(&digest(digit));
-        facts.take(QueryAnswer::About(
+        facts.take(QueryAnswer::ImageInfo(
             whole,
             Fact::Failed { why: LookupError::Other("not asked".into()), at: sample::NOW },
         ));
@@ -239,7 +239,7 @@ fn a_plan_keeps_what_it_brings() {
     // A rollback leaves no pin; the fix keeps the image that it rolls back to.
     made.pins_after = None;
     for unit in &mut made.units {
-        (unit.action, unit.to.image) = (UnitAction::Back, "r.io/api:0".into());
+        (unit.action, unit.to.image) = (UnitAction::Rollback, "r.io/api:0".into());
     }
     assert_eq!(of_plan(&made, &world, &facts).unwrap().text, "services:\n  api:\n    image: r.io/api:0");
     for unit in &mut made.units {

@@ -103,7 +103,7 @@ pub enum Pullable {
     /// The registry gave no answer; holds the reason.
     Unknown(String),
     /// The lookup has not been answered yet.
-    Asking,
+    Pending,
 }
 
 impl Pullable {
@@ -113,7 +113,7 @@ impl Pullable {
             Fact::Known { .. } => Self::Yes,
             Fact::Failed { why: LookupError::NotFound, .. } => Self::Gone,
             Fact::Failed { why, .. } => Self::Unknown(why.text().to_owned()),
-            Fact::Unknown | Fact::Asked => Self::Asking,
+            Fact::Unknown | Fact::Pending => Self::Pending,
         }
     }
 
@@ -123,7 +123,7 @@ impl Pullable {
             Self::Yes => "yes",
             Self::Gone => "gone",
             Self::Unknown(_) => "unknown",
-            Self::Asking => "…",
+            Self::Pending => "…",
         }
     }
 }
@@ -149,7 +149,7 @@ pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) 
     let records = history.newest_first().take(CHANGES).filter(unread);
     wants.extend(records.map(|entry| Query::Record(entry.slot.change.clone())));
     if !history.knows_sightings() {
-        wants.insert(Query::Sightings(group.clone()));
+        wants.insert(Query::ExternalDeploys(group.clone()));
     }
     if !world.knows_history(&service.id) {
         wants.insert(Query::Tasks(service.id.clone()));
@@ -172,7 +172,7 @@ pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<Query> {
     if let (TargetSource::Registry, Some(digest)) = (&one.source, &one.digest)
         && !facts.about(&image.by_digest(digest)).answered()
     {
-        wants.insert(Query::About(image.by_digest(digest)));
+        wants.insert(Query::ImageInfo(image.by_digest(digest)));
     }
     wants
 }

@@ -87,7 +87,7 @@ impl HistorySample {
             service_id: self.service.id.clone(),
             member: "web".into(),
             node: "a".into(),
-            action: UnitAction::New,
+            action: UnitAction::Update,
             from: ImageWithDigest::new(from),
             to: ImageWithDigest::new(to),
             reasons: Vec::new(),
@@ -172,7 +172,7 @@ fn the_journal_the_engine_and_the_tasks_make_one_list() {
     tale.service.constraints = vec!["node.hostname==a".into()];
     tale.seen();
     tale.change(100, &pinned("2"), UnitState::Done, None);
-    tale.change(60, &pinned("3"), UnitState::PutBack, None);
+    tale.change(60, &pinned("3"), UnitState::RolledBack, None);
     tale.change(50, &pinned("4"), UnitState::Done, None);
     // Since then, another client updated the service.
     tale.service.previous = Some(tale.service.places.clone());

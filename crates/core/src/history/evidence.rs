@@ -66,7 +66,7 @@ fn journal_says(world: &World, group: &GroupKey, service: &Service, text: &str) 
         let at = units.iter().position(|unit| unit.service_id == service.id && same(text, &unit.to.image))?;
         match (entry.unit_state(at), entry.slot.labels.state) {
             (UnitState::Done, _) => Some(true),
-            (UnitState::Failed, _) | (UnitState::PutBack, ChangeState::Failed) => Some(false),
+            (UnitState::Failed, _) | (UnitState::RolledBack, ChangeState::Failed) => Some(false),
             _ => None,
         }
     })
@@ -80,7 +80,7 @@ pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &s
     let loops = image == service.image()
         && matches!(
             world.health(&service.id).map(|health| health.state),
-            Some(HealthState::Failing | HealthState::Looping | HealthState::Paused)
+            Some(HealthState::Failing | HealthState::CrashLoop | HealthState::Paused)
         );
     let counts = |task: &&Task| match task.state {
         TaskState::Running => !loops,
@@ -184,7 +184,7 @@ mod tests {
             service_id: service.id.clone(),
             member: service.name.clone(),
             node: String::new(),
-            action: UnitAction::New,
+            action: UnitAction::Update,
             from: ImageWithDigest::new("r/web:from"),
             to: ImageWithDigest::new(to),
             reasons: Vec::new(),
@@ -234,7 +234,7 @@ mod tests {
         let service = sample::service("web", "r/web:bad");
         let group = GroupKey::of(&service);
         let mut world = world(&service, vec![task("f", &service, "r/web:bad", TaskState::Rejected, 1)]);
-        changed(&mut world, &service, 1, "r/web:x", UnitState::PutBack);
+        changed(&mut world, &service, 1, "r/web:x", UnitState::RolledBack);
         assert!(failed_here(&world, &group, &service, "r/web:x") && !ran_well(&world, &group, &service, "r/web:x"));
         changed(&mut world, &service, 2, "r/web:x", UnitState::Done);
         assert!(!failed_here(&world, &group, &service, "r/web:x") && ran_well(&world, &group, &service, "r/web:x"));

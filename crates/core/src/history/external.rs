@@ -40,7 +40,7 @@ pub fn record(id: &str, group: &GroupKey, world: &World, sightings: &[ExternalDe
         swarm: world.engine.swarm.clone(),
         group: group.clone(),
         parent: world.history(group).parent(),
-        kind: PlanKind::Seen,
+        kind: PlanKind::ExternalDeploy,
         api: world.engine.api.clone(),
         pins_before: None,
         pins_after: None,
@@ -81,7 +81,7 @@ pub fn fresh(
 pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Query> {
     let history = world.history(group);
     if !history.knows_sightings() {
-        return [Query::Sightings(group.clone())].into();
+        return [Query::ExternalDeploys(group.clone())].into();
     }
     let mut open: BTreeSet<&str> = world.members(group).map(|service| service.id.as_str()).collect();
     for entry in history.newest_first() {
@@ -106,7 +106,7 @@ fn known(history: &ChangeLog) -> BTreeMap<&str, &str> {
         for (at, unit) in units {
             let image = match entry.unit_state(at) {
                 UnitState::Done => &unit.to.image,
-                UnitState::PutBack => &unit.from.image,
+                UnitState::RolledBack => &unit.from.image,
                 _ => continue,
             };
             known.entry(&unit.service_id).or_insert((entry.slot.created, image));

@@ -86,18 +86,18 @@ pub struct RollbackTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetSearch {
     /// The target was found.
-    To(Box<RollbackTarget>),
+    Found(Box<RollbackTarget>),
     /// The service was already rolled back by this change, and still runs its result.
-    Stands(String),
+    AlreadyRolledBack(String),
     /// No earlier image is known that ran well.
-    NoWay,
+    NoneKnown,
     /// The search needs the answers to these queries first.
-    Wants(BTreeSet<Query>),
+    Needs(BTreeSet<Query>),
 }
 
 /// Finds the default rollback target of a service.
 pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSearch {
-    let want = |want| TargetSearch::Wants(BTreeSet::from([want]));
+    let want = |want| TargetSearch::Needs(BTreeSet::from([want]));
     if !world.knows_journal() {
         return want(Query::Journal);
     }
@@ -119,15 +119,15 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
     };
     let previous = service.previous.as_ref().filter(|previous| other(&previous.image) && !never_up(&previous.image));
     if let Some(previous) = previous {
-        return TargetSearch::To(Box::new(RollbackTarget {
+        return TargetSearch::Found(Box::new(RollbackTarget {
             places: previous.clone(),
             source: TargetSource::EnginePrevious,
             at: since,
         }));
     }
     let old = tasks.iter().filter(|task| other(&task.image) && came_up(task)).max_by_key(|task| task.created);
-    old.map_or(TargetSearch::NoWay, |task| {
-        TargetSearch::To(Box::new(RollbackTarget {
+    old.map_or(TargetSearch::NoneKnown, |task| {
+        TargetSearch::Found(Box::new(RollbackTarget {
             places: task.places.clone(),
             source: TargetSource::OldTask,
             at: since,
@@ -144,7 +144,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
         let Some((unit, state)) = unit_of(world, group, entry, service)? else { continue };
-        if matches!(state, UnitState::Untouched | UnitState::PutBack | UnitState::Overtaken) {
+        if matches!(state, UnitState::Untouched | UnitState::RolledBack | UnitState::Superseded) {
             continue;
         }
         if unit.from.image == unit.to.image {
@@ -156,14 +156,14 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
             return Ok(None);
         }
         let record = entry.record.as_ref();
-        if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == PlanKind::Back) {
-            return Ok(Some(TargetSearch::Stands(entry.slot.change.clone())));
+        if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == PlanKind::Rollback) {
+            return Ok(Some(TargetSearch::AlreadyRolledBack(entry.slot.change.clone())));
         }
         if failed_here(world, group, service, &unit.from.image) {
             return Ok(None);
         }
         let places = undone(&now, &unit.edits, &unit.from.image);
-        return Ok(Some(TargetSearch::To(Box::new(RollbackTarget {
+        return Ok(Some(TargetSearch::Found(Box::new(RollbackTarget {
             places,
             source: TargetSource::Change(entry.slot.change.clone()),
             at: entry.slot.labels.at.or(entry.slot.created),
@@ -183,7 +183,7 @@ pub(super) fn unit_of<'a>(
     entry: &'a ChangeEntry,
     service: &Service,
 ) -> Result<Option<(&'a Unit, UnitState)>, String> {
-    if entry.slot.labels.state == ChangeState::Void {
+    if entry.slot.labels.state == ChangeState::Abandoned {
         return Ok(None);
     }
     let Some(record) = &entry.record else {
@@ -191,8 +191,9 @@ pub(super) fn unit_of<'a>(
         return if gone { Ok(None) } else { Err(entry.slot.change.clone()) };
     };
     let units = record.plan.units.iter().enumerate();
-    let mut found = units
-        .filter(|(_, unit)| unit.service_id == service.id && matches!(unit.action, UnitAction::Back | UnitAction::New));
+    let mut found = units.filter(|(_, unit)| {
+        unit.service_id == service.id && matches!(unit.action, UnitAction::Rollback | UnitAction::Update)
+    });
     Ok(found.next().map(|(at, unit)| (unit, entry.unit_state(at))))
 }
 
@@ -233,7 +234,7 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
         };
         let before = undone(&now, &unit.edits, &unit.from.image);
         let after = redone(&now, &unit.edits, &unit.to.image);
-        if !matches!(state, UnitState::Untouched | UnitState::PutBack) {
+        if !matches!(state, UnitState::Untouched | UnitState::RolledBack) {
             now = before.clone();
         }
         found.push(HistoryStep { entry, state, before, after });

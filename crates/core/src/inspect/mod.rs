@@ -37,11 +37,11 @@ pub struct Inspection<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MissingInfo {
     /// A look-up that is not answered yet.
-    Asking,
+    Pending,
     /// A look-up that failed, with its reason.
     Failed(LookupError),
     /// An image that does not support the requested platform: that platform, and the supported ones.
-    NotFor(Platform, Vec<Platform>),
+    OtherPlatforms(Platform, Vec<Platform>),
 }
 
 /// The result of a contract check.
@@ -96,7 +96,7 @@ impl<'a> Inspection<'a> {
         };
         match images(about).find(|entry| entry.platform.as_ref() == Some(platform)) {
             Some(entry) => known(self.facts.about(&self.image.by_digest(&entry.digest))).map(AsRef::as_ref),
-            None => Err(MissingInfo::NotFor(platform.clone(), platforms(about))),
+            None => Err(MissingInfo::OtherPlatforms(platform.clone(), platforms(about))),
         }
     }
 
@@ -137,20 +137,20 @@ impl<'a> Inspection<'a> {
     pub fn base(&self) -> BaseStatus {
         match self.shown() {
             Ok(about) => base_verdict(about, self.base_named(), self.facts).0,
-            Err(_) => BaseStatus::Asking,
+            Err(_) => BaseStatus::Pending,
         }
     }
 
     /// Returns the queries to send next. Call it again with the answers, until the set is empty.
     pub fn wants(&self) -> BTreeSet<Query> {
-        let by_digest = |digest: &Digest| Query::About(self.image.by_digest(digest));
+        let by_digest = |digest: &Digest| Query::ImageInfo(self.image.by_digest(digest));
         let named = match self.named() {
             Ok(named) => named,
-            Err(MissingInfo::Asking) => return BTreeSet::from([Query::Image(self.image.text.clone())]),
+            Err(MissingInfo::Pending) => return BTreeSet::from([Query::Image(self.image.text.clone())]),
             Err(_) => return BTreeSet::new(),
         };
         match self.made() {
-            Err(MissingInfo::Asking) => BTreeSet::from([by_digest(&named.digest)]),
+            Err(MissingInfo::Pending) => BTreeSet::from([by_digest(&named.digest)]),
             Err(_) => BTreeSet::new(),
             Ok(made) => {
                 let open = made.iter().filter(|made| made.about.is_err_and(|fact| !fact.answered()));
@@ -206,7 +206,7 @@ fn platforms(about: &ImageInfo) -> Vec<Platform> {
 fn known<T>(fact: &Fact<T>) -> Result<&T, MissingInfo> {
     match fact {
         Fact::Known { value, .. } => Ok(value),
-        Fact::Unknown | Fact::Asked => Err(MissingInfo::Asking),
+        Fact::Unknown | Fact::Pending => Err(MissingInfo::Pending),
         Fact::Failed { why, .. } => Err(MissingInfo::Failed(why.clone())),
     }
 }

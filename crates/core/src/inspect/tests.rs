@@ -71,7 +71,7 @@ fn index() -> ImageInfo {
 
 fn learned(facts: &mut Facts, about: &ImageInfo) {
     let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
-    facts.take(QueryAnswer::About(format!("ghcr.io/a/pg@{}", about.digest), fact));
+    facts.take(QueryAnswer::ImageInfo(format!("ghcr.io/a/pg@{}", about.digest), fact));
 }
 
 fn named(facts: &mut Facts, reference: &str, nth: u8) {
@@ -90,7 +90,7 @@ fn whole() -> Facts {
     debian.layers.truncate(1);
     debian.config.created = Some(Time(NOW.0 - DAY));
     let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
-    facts.take(QueryAnswer::About(format!("debian@{}", digest(50)), fact));
+    facts.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(50)), fact));
     facts
 }
 
@@ -172,7 +172,7 @@ fn everything_there_is_to_tell() {
 #[test]
 fn step_by_step() {
     let mut asked = InspectSample::new(Facts::default());
-    let about_of = |nth: u8| Query::About(format!("ghcr.io/a/pg@{}", digest(nth)));
+    let about_of = |nth: u8| Query::ImageInfo(format!("ghcr.io/a/pg@{}", digest(nth)));
     assert_eq!(asked.view().wants(), [Query::Image("ghcr.io/a/pg:17".into())].into());
     assert_eq!(asked.shown(), "image\n  reference | ghcr.io/a/pg:17\n   | asking ghcr.io … [Quiet]\n");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
@@ -199,7 +199,7 @@ fn one_platform_of_interest() {
         text.contains("error | it is not made for windows/amd64, but for linux/amd64, linux/arm64 [Bad]\n"),
         "{text}"
     );
-    let lack = MissingInfo::NotFor(
+    let lack = MissingInfo::OtherPlatforms(
         Platform::new("windows", "amd64"),
         index().entries[..2].iter().filter_map(|it| it.platform.clone()).collect(),
     );
@@ -221,7 +221,7 @@ fn what_failed_has_a_hint() {
     assert!(text.contains("  hint | no node could start it;"), "{text}");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
     let why = LookupError::Unreachable("gone".into());
-    asked.facts.take(QueryAnswer::About(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
+    asked.facts.take(QueryAnswer::ImageInfo(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
     let text = asked.shown();
     assert!(text.contains("digest | #1\n") && text.contains("ghcr.io cannot be reached: gone"), "{text}");
     assert_eq!(asked.view().wants(), BTreeSet::new());
@@ -235,7 +235,7 @@ fn the_base_is_told_of() {
     debian.layers[0].diff_id = Some(digest(99));
     debian.config.created = Some(Time(NOW.0 - DAY));
     let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
-    asked.facts.take(QueryAnswer::About(format!("debian@{}", digest(51)), fact));
+    asked.facts.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(51)), fact));
     let text = asked.shown();
     assert!(
         text.contains(

@@ -111,7 +111,7 @@ impl Inspection<'_> {
                 });
                 lines.extend(self.based(now, offset));
             }
-            Err(lack @ MissingInfo::NotFor(..)) => lines.extend(self.lack(&lack)),
+            Err(lack @ MissingInfo::OtherPlatforms(..)) => lines.extend(self.lack(&lack)),
             // The lines for `about` already gave this reason.
             Err(_) if self.about().is_err() => {}
             Err(lack) => lines.extend(self.lack(&lack)),
@@ -122,12 +122,12 @@ impl Inspection<'_> {
     /// Describes why information is missing, with a hint.
     fn lack(&self, lack: &MissingInfo) -> Vec<Line> {
         match lack {
-            MissingInfo::Asking => vec![toned(Tone::Quiet, "", format!("asking {} …", self.image.host))],
+            MissingInfo::Pending => vec![toned(Tone::Quiet, "", format!("asking {} …", self.image.host))],
             MissingInfo::Failed(why) => {
                 let said = failure(self.image, why, false);
                 vec![toned(Tone::Bad, "error", said.message), toned(Tone::Quiet, "hint", said.hint)]
             }
-            MissingInfo::NotFor(platform, made) => {
+            MissingInfo::OtherPlatforms(platform, made) => {
                 let made: Vec<String> = made.iter().map(ToString::to_string).collect();
                 let text = format!("it is not made for {platform}, but for {}", made.join(", "));
                 vec![toned(Tone::Bad, "error", text)]
@@ -137,7 +137,7 @@ impl Inspection<'_> {
 
     fn based(&self, now: Time, offset: i32) -> Vec<Line> {
         match self.base() {
-            BaseStatus::Asking => vec![toned(Tone::Quiet, "base", "asking …")],
+            BaseStatus::Pending => vec![toned(Tone::Quiet, "base", "asking …")],
             BaseStatus::Unknown { why } => vec![toned(Tone::Quiet, "base", format!("unknown: {why}"))],
             BaseStatus::UpToDate { name, digest } => {
                 vec![toned(Tone::Good, "base", format!("{name}, up to date (@{})", digest.short()))]

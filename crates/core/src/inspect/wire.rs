@@ -63,6 +63,6 @@ fn base(base: BaseStatus) -> v1::InspectBase {
         BaseStatus::UpToDate { name, digest } => told("up-to-date", name, digest, None),
         BaseStatus::Outdated { name, since, now } => told("outdated", name, now, since),
         BaseStatus::Unknown { why } => unknown(why),
-        BaseStatus::Asking => unknown("not found out".to_owned()),
+        BaseStatus::Pending => unknown("not found out".to_owned()),
     }
 }

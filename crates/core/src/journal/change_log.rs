@@ -31,11 +31,11 @@ impl ChangeEntry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
     /// An owner that writes, or of which nothing else is known yet.
-    Held,
+    Owned,
     /// An owner without a sign of life: it may be gone, or the swarm takes no writes.
-    Silent,
+    Unresponsive,
     /// No owner: the change was released unfinished.
-    GivenUp,
+    Released,
 }
 
 /// The changes of one group by number, and the external deploys observed in it.
@@ -68,11 +68,11 @@ impl ChangeLog {
     pub fn hold(&self, entry: &ChangeEntry) -> Ownership {
         let Slot { config, index, labels, .. } = &entry.slot;
         if labels.owner.is_empty() {
-            Ownership::GivenUp
+            Ownership::Released
         } else if self.silent.as_ref().is_some_and(|(silent, at)| silent == config && at == index) {
-            Ownership::Silent
+            Ownership::Unresponsive
         } else {
-            Ownership::Held
+            Ownership::Owned
         }
     }
 

@@ -93,7 +93,7 @@ impl ExternalDeploy {
 /// Returns the external deploys in a record; empty if the record is of another kind, or of another protocol
 /// version.
 pub fn sightings(record: &ChangeRecord) -> Vec<ExternalDeploy> {
-    if record.plan.kind != PlanKind::Seen || record.v != VERSION {
+    if record.plan.kind != PlanKind::ExternalDeploy || record.v != VERSION {
         return Vec::new();
     }
     record.plan.units.iter().filter_map(|unit| ExternalDeploy::read(record, unit)).collect()

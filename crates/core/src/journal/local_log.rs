@@ -234,9 +234,9 @@ mod tests {
             LocalEventKind::Prepare { record: Box::new(record("c1")) },
             LocalEventKind::Claimed { seq: 4, config: "cfg".into() },
             LocalEventKind::Refused { why: "busy".into() },
-            LocalEventKind::Unit { unit: 1, state: UnitState::PutBack },
+            LocalEventKind::Unit { unit: 1, state: UnitState::RolledBack },
             LocalEventKind::Note { text: "beat lost".into() },
-            LocalEventKind::End { state: ChangeState::Undone },
+            LocalEventKind::End { state: ChangeState::RolledBackByUser },
             LocalEventKind::Seen { record: Box::new(record("c1")) },
         ] {
             let event = event("c1", kind);
@@ -264,7 +264,7 @@ mod tests {
             prepare("here"),
             event("refused", LocalEventKind::Refused { why: "group busy".into() }),
             event("here", LocalEventKind::Claimed { seq: 4, config: "cfg".into() }),
-            event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Posting }),
+            event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Updating }),
             event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Done }),
             event("here", LocalEventKind::End { state: ChangeState::Done }),
         ]);

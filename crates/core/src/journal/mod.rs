@@ -57,33 +57,33 @@ pub enum UnitState {
     Untouched,
     /// The update is being posted, or its rollout is being watched.
     #[serde(rename = "p")]
-    Posting,
+    Updating,
     /// Converged on the target.
     #[serde(rename = "d")]
     Done,
     /// The rollback is being posted, or its rollout is being watched.
     #[serde(rename = "u")]
-    PuttingBack,
+    RollingBack,
     /// Rolled back to the original values.
     #[serde(rename = "U")]
-    PutBack,
+    RolledBack,
     /// Failed; the service may have the new spec.
     #[serde(rename = "f")]
     Failed,
     /// Superseded: another client changed the service.
     #[serde(rename = "o")]
-    Overtaken,
+    Superseded,
 }
 
 impl UnitState {
     const ALL: [(Self, char, &'static str); 7] = [
         (Self::Untouched, '-', "untouched"),
-        (Self::Posting, 'p', "posting"),
+        (Self::Updating, 'p', "posting"),
         (Self::Done, 'd', "done"),
-        (Self::PuttingBack, 'u', "putting-back"),
-        (Self::PutBack, 'U', "put-back"),
+        (Self::RollingBack, 'u', "putting-back"),
+        (Self::RolledBack, 'U', "put-back"),
         (Self::Failed, 'f', "failed"),
-        (Self::Overtaken, 'o', "overtaken"),
+        (Self::Superseded, 'o', "overtaken"),
     ];
 
     /// Returns the letter that a slot stores.
@@ -107,7 +107,7 @@ impl UnitState {
 pub enum Direction {
     /// Forward to the target.
     #[serde(rename = "to")]
-    To,
+    Forward,
     /// Back to the original values.
     #[serde(rename = "back")]
     Back,
@@ -131,7 +131,7 @@ impl Post {
         let unit = parts.next()?.parse().ok()?;
         let index = parts.next()?.parse().ok()?;
         let direction = match parts.next()? {
-            "to" => Direction::To,
+            "to" => Direction::Forward,
             "back" => Direction::Back,
             _ => return None,
         };
@@ -142,7 +142,7 @@ impl Post {
 impl std::fmt::Display for Post {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let direction = match self.direction {
-            Direction::To => "to",
+            Direction::Forward => "to",
             Direction::Back => "back",
         };
         write!(f, "{}:{}:{direction}", self.unit, self.index)
@@ -162,12 +162,15 @@ pub enum ChangeState {
     /// A unit failed, and no unit has the new spec.
     Failed,
     /// Rolled back on an operator's order.
-    Undone,
+    #[serde(rename = "undone")]
+    RolledBackByUser,
     /// Partial: the change ended, and units have the new spec that should not have it, or not all units
     /// have it.
-    Left,
+    #[serde(rename = "left")]
+    Partial,
     /// Abandoned: the change was closed before it began.
-    Void,
+    #[serde(rename = "void")]
+    Abandoned,
 }
 
 impl ChangeState {
@@ -176,9 +179,9 @@ impl ChangeState {
         (Self::Detached, "detached"),
         (Self::Done, "done"),
         (Self::Failed, "failed"),
-        (Self::Undone, "undone"),
-        (Self::Left, "left"),
-        (Self::Void, "void"),
+        (Self::RolledBackByUser, "undone"),
+        (Self::Partial, "left"),
+        (Self::Abandoned, "void"),
     ];
 
     /// Returns the state's name as a slot stores it.

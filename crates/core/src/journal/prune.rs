@@ -195,7 +195,7 @@ impl<'a> StoreIndex<'a> {
         let newest = |hash: &str| self.slots.get(hash).and_then(|slots| slots.keys().next_back()).copied();
         let dead = |record: &ChangeRecord| {
             let is_over = newest(&record.plan.group.hash()).is_some_and(|newest| newest > record.plan.parent);
-            record.v == super::VERSION && record.plan.kind != PlanKind::Seen && is_over
+            record.v == super::VERSION && record.plan.kind != PlanKind::ExternalDeploy && is_over
         };
         let records = self.records.iter().filter(|(change, _)| !claimed.contains(*change));
         let records = records.filter(|(_, (_, record))| record.is_some_and(dead)).map(|(change, _)| *change);
@@ -208,7 +208,9 @@ impl<'a> StoreIndex<'a> {
     fn seen(&self) -> Vec<(GroupUsage, Vec<DeletionChain>)> {
         let mut groups: BTreeMap<String, Vec<(&str, &ChangeRecord)>> = BTreeMap::new();
         for (change, (_, record)) in &self.records {
-            let Some(record) = record.filter(|one| one.plan.kind == PlanKind::Seen && one.v == super::VERSION) else {
+            let Some(record) =
+                record.filter(|one| one.plan.kind == PlanKind::ExternalDeploy && one.v == super::VERSION)
+            else {
                 continue;
             };
             groups.entry(record.plan.group.hash()).or_default().push((change, record));

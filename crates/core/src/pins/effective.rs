@@ -117,7 +117,7 @@ fn of_manifest(
         Fact::Failed { why, .. } => {
             return Err(Unresolved::Not(format!("the version manifest could not be had: {}", why.text())));
         }
-        Fact::Unknown | Fact::Asked => return Err(Unresolved::Asking),
+        Fact::Unknown | Fact::Pending => return Err(Unresolved::Asking),
     };
     let not = |why: String| Unresolved::Not(why);
     let entry: &VersionEntry = if is_postgres(service) {
@@ -154,7 +154,7 @@ mod tests {
         let manifest = VersionManifest::parse(MADE, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
         let mut facts = Facts::default();
         let value = Arc::new(manifest);
-        facts.take(QueryAnswer::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Written }));
+        facts.take(QueryAnswer::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Curated }));
         facts
     }
 

@@ -19,9 +19,11 @@ pub enum UnitAction {
     /// No change; the service stays as it is.
     None,
     /// A rollback to an image that ran in the service before.
-    Back,
+    #[serde(rename = "back")]
+    Rollback,
     /// An update to an image that did not run in the service before.
-    New,
+    #[serde(rename = "new")]
+    Update,
     /// A change that an error prevents.
     Blocked,
 }
@@ -29,15 +31,15 @@ pub enum UnitAction {
 impl UnitAction {
     /// Returns whether the action posts an update of the service.
     pub(crate) fn is_active(self) -> bool {
-        matches!(self, Self::Back | Self::New)
+        matches!(self, Self::Rollback | Self::Update)
     }
 
     /// Returns the action's label for display.
     pub fn word(self) -> &'static str {
         match self {
             Self::None => "none",
-            Self::Back => "back to",
-            Self::New => "new",
+            Self::Rollback => "back to",
+            Self::Update => "new",
             Self::Blocked => "blocked",
         }
     }
@@ -180,11 +182,13 @@ pub enum PlanKind {
     /// An edit of the pins.
     Pin,
     /// A rollback; it is never rolled back automatically.
-    Back,
+    #[serde(rename = "back")]
+    Rollback,
     /// A restart of tasks, with the same image or with what its tag names now.
     Redeploy,
     /// No change: a record of external deploys.
-    Seen,
+    #[serde(rename = "seen")]
+    ExternalDeploy,
 }
 
 /// A complete description of a change: applying it makes no further decision.

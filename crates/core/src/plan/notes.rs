@@ -111,10 +111,10 @@ impl Planner<'_> {
             Credentials::Stored if self.manner.sending == CredentialSource::Operator && !mine => {
                 Some(format!("credentials: you have none for {to}; those stored in the service stay"))
             }
-            Credentials::Stored if mine && self.kind != PlanKind::Back => {
+            Credentials::Stored if mine && self.kind != PlanKind::Rollback => {
                 Some(format!("credentials: those stored in the service; yours for {to} can be sent instead"))
             }
-            Credentials::Stored if moves && self.kind != PlanKind::Back => {
+            Credentials::Stored if moves && self.kind != PlanKind::Rollback => {
                 Some(format!("credentials: none known for {to}, neither here nor in the service"))
             }
             Credentials::Stored => None,
@@ -125,7 +125,7 @@ impl Planner<'_> {
     fn undo_note(&self, service: &Service) -> String {
         let from = service.image();
         let name = digest_of(from).map_or_else(|| short(from), |digest| format!("{}@{}", short(from), digest.short()));
-        if self.kind == PlanKind::Back {
+        if self.kind == PlanKind::Rollback {
             return "never put back by itself: if it fails it asks".to_owned();
         }
         if failed_here(self.world, self.group, service, from) {

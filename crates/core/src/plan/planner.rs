@@ -116,7 +116,7 @@ impl<'a> Planner<'a> {
     fn new((goal, manner): (&'a Goal, &'a PlanOptions), world: &'a World, facts: &'a Facts, now: Time) -> Self {
         let kind = match goal {
             Goal::Pins { .. } | Goal::Drift { how: DriftResolution::Accept, .. } => PlanKind::Pin,
-            Goal::Back { .. } | Goal::Drift { how: DriftResolution::Back, .. } => PlanKind::Back,
+            Goal::Back { .. } | Goal::Drift { how: DriftResolution::Back, .. } => PlanKind::Rollback,
             Goal::Redeploy { .. } => PlanKind::Redeploy,
         };
         let group = goal.group();

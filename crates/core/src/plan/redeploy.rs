@@ -71,8 +71,8 @@ impl Planner<'_> {
         let ran = same || ran_here(self.world, self.group, service, &target.image);
         let action = match (check::blocks(&named, self.facts.image(&named.text), ran), ran) {
             (true, _) => UnitAction::Blocked,
-            (false, true) => UnitAction::Back,
-            (false, false) => UnitAction::New,
+            (false, true) => UnitAction::Rollback,
+            (false, false) => UnitAction::Update,
         };
         self.push(service, &target, action, vec![reason.to_owned()]);
         self.pin_along(service, &target.image);

@@ -85,7 +85,7 @@ impl Planner<'_> {
             reasons
                 .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
         }
-        self.push(service, &way.places, if never_ran { UnitAction::New } else { UnitAction::Back }, reasons);
+        self.push(service, &way.places, if never_ran { UnitAction::Update } else { UnitAction::Rollback }, reasons);
         if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != UnitAction::None) {
             unit.unchecked = unchecked;
         }
@@ -109,8 +109,8 @@ impl Planner<'_> {
         let mut others: Vec<Service> = Vec::new();
         for service in services {
             match journal_way(self.world, self.group, &service) {
-                Ok(Some(TargetSearch::To(way))) => ways.push((self.seq(&way.source), service, *way)),
-                Ok(Some(TargetSearch::Stands(change))) => {
+                Ok(Some(TargetSearch::Found(way))) => ways.push((self.seq(&way.source), service, *way)),
+                Ok(Some(TargetSearch::AlreadyRolledBack(change))) => {
                     stands.insert(self.seq(&TargetSource::Change(change.clone())), change);
                 }
                 Ok(_) => others.push(service),
@@ -149,9 +149,9 @@ impl Planner<'_> {
         let (mut ways, mut no_way) = (Vec::new(), Vec::new());
         for service in services {
             match way_back(self.world, self.group, &service) {
-                TargetSearch::To(way) => ways.push((service, *way)),
-                TargetSearch::Wants(wants) => self.wants.extend(wants),
-                TargetSearch::Stands(_) | TargetSearch::NoWay => no_way.push(service.name),
+                TargetSearch::Found(way) => ways.push((service, *way)),
+                TargetSearch::Needs(wants) => self.wants.extend(wants),
+                TargetSearch::AlreadyRolledBack(_) | TargetSearch::NoneKnown => no_way.push(service.name),
             }
         }
         let troubled: Vec<_> = ways.iter().filter(|(service, _)| self.in_trouble(service)).cloned().collect();

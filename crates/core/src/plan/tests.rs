@@ -56,7 +56,7 @@ fn facts(known: &[(&str, &str)]) -> Facts {
     for (reference, digit) in known {
         let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
         let image = crate::image::ImageRef::parse(reference).unwrap();
-        facts.take(QueryAnswer::About(image.by_digest(&value.digest), not_asked()));
+        facts.take(QueryAnswer::ImageInfo(image.by_digest(&value.digest), not_asked()));
         let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
         facts.take(QueryAnswer::Engine((*reference).to_owned(), fact(FactSource::Engine)));
         facts.learn(reference, fact(FactSource::Registry));
@@ -68,7 +68,7 @@ fn facts(known: &[(&str, &str)]) -> Facts {
 
 /// Returns the answer to the question whether the operator has credentials for a registry.
 fn login(host: &str, has: bool) -> QueryAnswer {
-    QueryAnswer::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Written })
+    QueryAnswer::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Curated })
 }
 
 fn not_asked<T>() -> Fact<T> {
@@ -158,7 +158,7 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     assert!(draft.obstacle(Consent { warnings: true, unchecked: true }).is_some());
     let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert!(draft.wants.is_empty());
-    assert_eq!(actions(&draft.plan), [("pg-n1-a", UnitAction::New), ("pg-n1-b", UnitAction::New)]);
+    assert_eq!(actions(&draft.plan), [("pg-n1-a", UnitAction::Update), ("pg-n1-b", UnitAction::Update)]);
     let unit = &draft.plan.units[0];
     assert_eq!(unit.to.image, format!("r.io/pg:2@{}", digest("2")));
     assert_eq!((unit.from.digest.clone(), unit.to.digest.clone(), unit.node.as_str()), (None, Some(digest("2")), "a"));
@@ -216,7 +216,7 @@ fn an_error_blocks_its_own_units_and_names_the_hosts() {
     let draft = plan(&goal, &world, &facts, sample::NOW);
     assert_eq!(
         actions(&draft.plan),
-        [("pg-n1-a", UnitAction::Blocked), ("pg-n1-b", UnitAction::Blocked), ("pg-n2-c", UnitAction::New)]
+        [("pg-n1-a", UnitAction::Blocked), ("pg-n1-b", UnitAction::Blocked), ("pg-n2-c", UnitAction::Update)]
     );
     assert_eq!(codes(&draft.plan), ["image-not-found", "will-be-overwritten"]);
     assert_eq!(draft.plan.findings[0].subject, "n1 on a, b");
@@ -231,7 +231,7 @@ fn a_node_that_takes_no_tasks_blocks() {
     let draft = plan(&pin("image = \"r.io/pg:2\"\n"), &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert_eq!(
         actions(&draft.plan),
-        [("pg-n1-a", UnitAction::Blocked), ("pg-n1-b", UnitAction::New), ("pg-n2-c", UnitAction::New)]
+        [("pg-n1-a", UnitAction::Blocked), ("pg-n1-b", UnitAction::Update), ("pg-n2-c", UnitAction::Update)]
     );
     assert!(codes(&draft.plan).contains(&"node-not-ready"));
 }
@@ -252,7 +252,7 @@ fn back_to_the_letter_and_only_once() {
     let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
     carry_out(&mut world, &forward, ChangeState::Done, "dd");
     let draft = plan(&back(Scope::Group), &world, &facts, sample::NOW);
-    assert_eq!(actions(&draft.plan), [("pg-n1-a", UnitAction::Back), ("pg-n1-b", UnitAction::Back)]);
+    assert_eq!(actions(&draft.plan), [("pg-n1-a", UnitAction::Rollback), ("pg-n1-b", UnitAction::Rollback)]);
     assert_eq!(draft.plan.units[0].to.image, OLD, "the bare tag, as it was");
     assert_eq!(draft.plan.pins_after, None, "the document before it");
     for (unit, before) in draft.plan.units.iter().zip(&forward.units) {
@@ -272,7 +272,7 @@ fn one_service_back_keeps_the_others_pinned() {
     let forward = plan(&pin("[node.n1]\nimage = \"r.io/pg:2\"\n"), &world, &facts, sample::NOW).plan;
     carry_out(&mut world, &forward, ChangeState::Done, "dd");
     let draft = plan(&back(Scope::Service("pg-n1-b".into())), &world, &facts, sample::NOW);
-    assert_eq!(actions(&draft.plan), [("pg-n1-b", UnitAction::Back)]);
+    assert_eq!(actions(&draft.plan), [("pg-n1-b", UnitAction::Rollback)]);
     let doc = pins::read(draft.plan.pins_after.as_deref().unwrap());
     let effective = |name: &str| doc.effective(&group(), world.service_named(name).unwrap()).map(|(_, image)| image);
     assert_eq!((effective("pg-n1-a"), effective("pg-n1-b")), (Some("r.io/pg:2"), Some(OLD)));
@@ -286,9 +286,9 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
     service.places.image = "r.io/pg:bad".into();
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     let ask = |world: &World| way_back(world, &group(), &world.services["pg-n2-c-id"]);
-    assert_eq!(ask(&world), TargetSearch::Wants([Query::Tasks("pg-n2-c-id".into())].into()));
+    assert_eq!(ask(&world), TargetSearch::Needs([Query::Tasks("pg-n2-c-id".into())].into()));
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
-    let TargetSearch::To(way) = ask(&world) else { panic!() };
+    let TargetSearch::Found(way) = ask(&world) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, TargetSource::EnginePrevious));
 }
 
@@ -303,7 +303,7 @@ fn what_never_came_up_is_never_the_default() {
     service.previous = Some(sample::places("r.io/pg:2"));
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![waits, old] }, sample::NOW);
-    let TargetSearch::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    let TargetSearch::Found(way) = way_back(&world, &group(), &service) else { panic!() };
     assert_eq!(
         (way.places.image.as_str(), way.source),
         (OLD, TargetSource::OldTask),
@@ -329,7 +329,7 @@ fn what_failed_here_is_never_the_default() {
     service.previous = Some(sample::places("r.io/pg:bad"));
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
-    let TargetSearch::To(way) = way_back(&world, &group(), &service) else { panic!() };
+    let TargetSearch::Found(way) = way_back(&world, &group(), &service) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, TargetSource::OldTask));
 }
 

@@ -66,8 +66,8 @@ impl Planner<'_> {
         let ran = ran_here(self.world, self.group, service, &target_text);
         let action = match (check::blocks(&image, fact, ran), ran) {
             (true, _) => UnitAction::Blocked,
-            (false, true) => UnitAction::Back,
-            (false, false) => UnitAction::New,
+            (false, true) => UnitAction::Rollback,
+            (false, false) => UnitAction::Update,
         };
         self.push(service, &target, action, vec![reason]);
     }
@@ -128,7 +128,7 @@ impl Planner<'_> {
             return;
         }
         let Some(service) = self.world.services.get(&unit.service_id) else { return };
-        let found = check::place::about(self.group, service, self.world, self.kind == PlanKind::Back);
+        let found = check::place::about(self.group, service, self.world, self.kind == PlanKind::Rollback);
         self.findings.extend(found);
     }
 }
@@ -171,7 +171,7 @@ impl Planner<'_> {
             (CredentialSource::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
             // A rollback never needs the operator's credentials: the engine keeps those of the previous
             // spec.
-            (_, PlanKind::Back) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
+            (_, PlanKind::Rollback) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
                 Credentials::Previous
             }
             (CredentialSource::Auto, PlanKind::Pin | PlanKind::Redeploy) if self.has_login(&to.host) && moves => {

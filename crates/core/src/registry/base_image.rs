@@ -41,7 +41,7 @@ pub enum BaseStatus {
         now: Digest,
     },
     /// A comparison that waits for queries.
-    Asking,
+    Pending,
 }
 
 /// Compares an image with its base image. Returns the state, and the queries that must be answered first.
@@ -52,7 +52,7 @@ pub fn base_verdict(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -
     match stands(about, base_name, facts) {
         Ok(base) => (base, BTreeSet::new()),
         Err(Undecided::Why(why)) => (BaseStatus::Unknown { why }, BTreeSet::new()),
-        Err(Undecided::Want(want)) => (BaseStatus::Asking, BTreeSet::from([want])),
+        Err(Undecided::Want(want)) => (BaseStatus::Pending, BTreeSet::from([want])),
     }
 }
 
@@ -105,7 +105,7 @@ fn layers_of<'a>(
 ) -> Result<&'a ImageInfo, Undecided> {
     let of = |digest: &Digest| {
         let text = base.by_digest(digest);
-        learned(facts.about(&text), base, || Query::About(text.clone())).map(|found| &**found)
+        learned(facts.about(&text), base, || Query::ImageInfo(text.clone())).map(|found| &**found)
     };
     let found = of(now)?;
     let Some(platform) = about.platform.as_ref().filter(|_| found.platform.is_some()) else { return Ok(found) };
@@ -123,7 +123,7 @@ fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Que
     let (name, host) = (base.without_digest(), &base.host);
     match fact {
         Fact::Known { value, .. } => Ok(value),
-        Fact::Unknown | Fact::Asked => Err(Undecided::Want(want())),
+        Fact::Unknown | Fact::Pending => Err(Undecided::Want(want())),
         Fact::Failed { why, .. } => {
             Err(Undecided::Why(format!("its base {name}: {}", why.sentence(host, "such image"))))
         }
@@ -186,7 +186,7 @@ mod tests {
         ));
         for (nth, about) in abouts {
             let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
-            facts.take(QueryAnswer::About(format!("debian@{}", digest(*nth)), fact));
+            facts.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(*nth)), fact));
         }
         facts
     }
@@ -220,7 +220,7 @@ mod tests {
         }
         let mut failing = facts(7, &[], &[]);
         let why = LookupError::Unreachable("gone".into());
-        failing.take(QueryAnswer::About(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
+        failing.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
         assert_eq!(
             base_verdict(&then(6), None, &failing).0,
             outdated(7, false),
@@ -260,10 +260,10 @@ mod tests {
             kind: kind.to_owned(),
         };
         index.entries = vec![entry(8, "amd64", ""), entry(10, "arm64", "attestation-manifest"), entry(9, "arm64", "")];
-        let child = BTreeSet::from([Query::About(format!("debian@{}", digest(9)))]);
+        let child = BTreeSet::from([Query::ImageInfo(format!("debian@{}", digest(9)))]);
         assert_eq!(
             base_verdict(&arm, Some("debian:12"), &facts(7, &[], &[(7, index.clone())])),
-            (BaseStatus::Asking, child)
+            (BaseStatus::Pending, child)
         );
         let known = facts(7, &[], &[(7, index.clone()), (9, about(&[1], "arm64"))]);
         assert_eq!(base_verdict(&arm, Some("debian:12"), &known).0, up_to_date(7));
@@ -275,13 +275,13 @@ mod tests {
     fn what_has_to_be_learned_first() {
         let image = with(about(&[1], "amd64"), &[(BASE_NAME, "debian:12")]);
         let mut facts_so_far = Facts::default();
-        let want = |want: Query| (BaseStatus::Asking, BTreeSet::from([want]));
+        let want = |want: Query| (BaseStatus::Pending, BTreeSet::from([want]));
         assert_eq!(base_verdict(&image, None, &facts_so_far), want(Query::Image("debian:12".into())));
-        facts_so_far.take(QueryAnswer::Image("debian:12".into(), Fact::Asked));
-        assert_eq!(base_verdict(&image, None, &facts_so_far).0, BaseStatus::Asking);
+        facts_so_far.take(QueryAnswer::Image("debian:12".into(), Fact::Pending));
+        assert_eq!(base_verdict(&image, None, &facts_so_far).0, BaseStatus::Pending);
         assert_eq!(
             base_verdict(&image, None, &facts(7, &[], &[])),
-            want(Query::About(format!("debian@{}", digest(7))))
+            want(Query::ImageInfo(format!("debian@{}", digest(7))))
         );
     }
 

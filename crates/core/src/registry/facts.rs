@@ -19,7 +19,7 @@ pub enum QueryAnswer {
     /// The image that a reference names, according to its registry or else to the engine.
     Image(String, Fact<ImageFact>),
     /// The description of an image, by `repository@digest`.
-    About(String, Fact<Arc<ImageInfo>>),
+    ImageInfo(String, Fact<Arc<ImageInfo>>),
     /// The tags of a repository.
     Tags(String, Fact<Arc<Tags>>),
     /// The image that a reference names, according to the engine, which pulls as the nodes do.
@@ -118,7 +118,7 @@ impl Facts {
     pub fn take(&mut self, learned: QueryAnswer) {
         match learned {
             QueryAnswer::Image(reference, fact) => self.learn(&reference, fact),
-            QueryAnswer::About(reference, fact) => drop(self.abouts.insert(reference, fact)),
+            QueryAnswer::ImageInfo(reference, fact) => drop(self.abouts.insert(reference, fact)),
             QueryAnswer::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
             QueryAnswer::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
             QueryAnswer::Versions(fact) => (self.versions, self.renews_versions) = (fact, false),
@@ -141,15 +141,15 @@ impl Facts {
         let asked: BTreeSet<Query> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
         for want in &asked {
             match want.clone() {
-                Query::Image(reference) => drop(self.images.insert(reference, Fact::Asked)),
-                Query::About(reference) => drop(self.abouts.insert(reference, Fact::Asked)),
-                Query::Tags(repository) => drop(self.tags.insert(repository, Fact::Asked)),
-                Query::Engine(reference) => drop(self.engine.insert(reference, Fact::Asked)),
+                Query::Image(reference) => drop(self.images.insert(reference, Fact::Pending)),
+                Query::ImageInfo(reference) => drop(self.abouts.insert(reference, Fact::Pending)),
+                Query::Tags(repository) => drop(self.tags.insert(repository, Fact::Pending)),
+                Query::Engine(reference) => drop(self.engine.insert(reference, Fact::Pending)),
                 Query::Versions if self.versions.known().is_some() => {}
-                Query::Versions => self.versions = Fact::Asked,
-                Query::Login(host) => drop(self.logins.insert(host, Fact::Asked)),
-                want @ (Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_)) => {
-                    self.swarm.insert(want, Fact::Asked);
+                Query::Versions => self.versions = Fact::Pending,
+                Query::Login(host) => drop(self.logins.insert(host, Fact::Pending)),
+                want @ (Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_)) => {
+                    self.swarm.insert(want, Fact::Pending);
                 }
             }
         }
@@ -164,16 +164,18 @@ impl Facts {
         }
         match want {
             Query::Image(reference) => unknown(&self.images, reference),
-            Query::About(reference) => unknown(&self.abouts, reference),
+            Query::ImageInfo(reference) => unknown(&self.abouts, reference),
             Query::Tags(repository) => unknown(&self.tags, repository),
             Query::Engine(reference) => unknown(&self.engine, reference),
             Query::Versions => self.renews_versions || matches!(self.versions, Fact::Unknown),
             Query::Login(host) => unknown(&self.logins, host),
-            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => match self.swarm.get(want) {
-                Some(Fact::Failed { at, .. }) => now.since(*at) >= PAUSE,
-                Some(_) => false,
-                None => true,
-            },
+            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => {
+                match self.swarm.get(want) {
+                    Some(Fact::Failed { at, .. }) => now.since(*at) >= PAUSE,
+                    Some(_) => false,
+                    None => true,
+                }
+            }
         }
     }
 
@@ -192,13 +194,15 @@ impl Facts {
     pub fn renew(&mut self, want: &Query) {
         match want {
             Query::Image(reference) => drop(self.images.remove(reference)),
-            Query::About(reference) => drop(self.abouts.remove(reference)),
+            Query::ImageInfo(reference) => drop(self.abouts.remove(reference)),
             Query::Tags(repository) => drop(self.tags.remove(repository)),
             Query::Engine(reference) => drop(self.engine.remove(reference)),
             Query::Versions if self.versions.known().is_some() => self.renews_versions = true,
             Query::Versions => self.versions = Fact::Unknown,
             Query::Login(host) => drop(self.logins.remove(host)),
-            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::Sightings(_) => drop(self.swarm.remove(want)),
+            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => {
+                drop(self.swarm.remove(want))
+            }
         }
     }
 
@@ -207,14 +211,14 @@ impl Facts {
     /// progress.
     pub fn forget_tags(&mut self) {
         self.swarm.clear();
-        self.logins.retain(|_, fact| matches!(fact, Fact::Asked));
+        self.logins.retain(|_, fact| matches!(fact, Fact::Pending));
         let lasts = |reference: &str, known: bool| reference.contains('@') && known;
         for facts in [&mut self.images, &mut self.engine] {
-            facts.retain(|reference, fact| matches!(fact, Fact::Asked) || lasts(reference, fact.known().is_some()));
+            facts.retain(|reference, fact| matches!(fact, Fact::Pending) || lasts(reference, fact.known().is_some()));
         }
-        self.abouts.retain(|_, fact| matches!(fact, Fact::Asked | Fact::Known { .. }));
-        self.tags.retain(|_, fact| matches!(fact, Fact::Asked));
-        if !matches!(self.versions, Fact::Asked) {
+        self.abouts.retain(|_, fact| matches!(fact, Fact::Pending | Fact::Known { .. }));
+        self.tags.retain(|_, fact| matches!(fact, Fact::Pending));
+        if !matches!(self.versions, Fact::Pending) {
             self.versions = Fact::Unknown;
         }
     }
@@ -280,7 +284,7 @@ mod tests {
         let mut facts = Facts::default();
         for want in [
             Query::Image("r/a:1".into()),
-            Query::About("r/a@sha256:1".into()),
+            Query::ImageInfo("r/a@sha256:1".into()),
             Query::Tags("r/a".into()),
             Query::Engine("r/a:1".into()),
             Query::Versions,
@@ -327,7 +331,7 @@ mod tests {
             None,
         );
         let value = Arc::new(manifest.unwrap());
-        facts.take(QueryAnswer::Versions(Fact::Known { value, at: NOW, via: FactSource::Written }));
+        facts.take(QueryAnswer::Versions(Fact::Known { value, at: NOW, via: FactSource::Curated }));
         facts.renew(&Query::Versions);
         assert_eq!(facts.ask(&one(&Query::Versions), NOW), one(&Query::Versions));
         assert!(facts.versions().known().is_some());

@@ -32,7 +32,8 @@ pub enum FactSource {
     /// The engine's `/distribution` endpoint.
     Engine,
     /// A list that a person or a vendor maintains: a file, a URL, or the built-in list.
-    Written,
+    #[serde(rename = "written")]
+    Curated,
 }
 
 /// The reason why a query failed.
@@ -98,7 +99,7 @@ pub enum Fact<T> {
     #[default]
     Unknown,
     /// A query in progress.
-    Asked,
+    Pending,
     /// An answer.
     Known {
         /// The value in the answer.

@@ -10,7 +10,7 @@ pub enum Query {
     /// The image that a reference names.
     Image(String),
     /// The description of an image, by `repository@digest`.
-    About(String),
+    ImageInfo(String),
     /// The tags of a repository.
     Tags(String),
     /// The image that a reference names according to the engine, which pulls as the nodes do.
@@ -24,7 +24,7 @@ pub enum Query {
     /// The slots of the journal: the state of all changes.
     Journal,
     /// The external deploys that were recorded for a group.
-    Sightings(GroupKey),
+    ExternalDeploys(GroupKey),
     /// The operator's credentials for a registry, by its host.
     Login(String),
 }

@@ -15,7 +15,7 @@ pub enum HealthState {
     /// Tasks are missing because the newest ones failed.
     Failing,
     /// A crash loop: tasks start and end again and again.
-    Looping,
+    CrashLoop,
     /// The service was removed, but the journal knows it.
     Missing,
     /// Tasks are missing because a node that runs them is down.
@@ -23,7 +23,7 @@ pub enum HealthState {
     /// The rollout, or the engine's rollback, is paused after a failure.
     Paused,
     /// Tasks are pending: wanted, but not running yet.
-    Waiting,
+    Pending,
     /// A rollout is in progress.
     Updating,
     /// The state before anything is known.
@@ -41,11 +41,11 @@ impl HealthState {
     pub fn word(self) -> &'static str {
         match self {
             Self::Failing => "failing",
-            Self::Looping => "looping",
+            Self::CrashLoop => "looping",
             Self::Missing => "missing",
             Self::NodeDown => "node-down",
             Self::Paused => "paused",
-            Self::Waiting => "waiting",
+            Self::Pending => "waiting",
             Self::Updating => "updating",
             Self::Unknown => "unknown",
             Self::Ok => "ok",
@@ -56,7 +56,7 @@ impl HealthState {
 
     /// Returns whether the state needs attention from an operator.
     pub fn is_trouble(self) -> bool {
-        matches!(self, Self::Failing | Self::Looping | Self::Missing | Self::NodeDown | Self::Paused | Self::Waiting)
+        matches!(self, Self::Failing | Self::CrashLoop | Self::Missing | Self::NodeDown | Self::Paused | Self::Pending)
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
         desired,
         fresh: view.fresh().unwrap_or(running),
         error: if state.is_trouble() || state == HealthState::Updating { view.error() } else { None },
-        waits: if matches!(state, HealthState::Waiting | HealthState::Updating) { view.waits() } else { None },
+        waits: if matches!(state, HealthState::Pending | HealthState::Updating) { view.waits() } else { None },
         changed: service.previous.as_ref().filter(|previous| previous.image != service.image()).map(|previous| {
             ImageChange {
                 from: previous.image.clone(),
@@ -199,7 +199,7 @@ impl HealthInput<'_> {
             return HealthState::NodeDown;
         }
         if self.loops() {
-            return HealthState::Looping;
+            return HealthState::CrashLoop;
         }
         if running < desired && self.newest_ended_badly() {
             return HealthState::Failing;
@@ -207,7 +207,7 @@ impl HealthInput<'_> {
         let updating = matches!(update, Some(UpdateState::Updating | UpdateState::RollbackStarted));
         if running < desired {
             let stuck = self.wanted().any(|task| !task.error.is_empty());
-            return if updating && !stuck { HealthState::Updating } else { HealthState::Waiting };
+            return if updating && !stuck { HealthState::Updating } else { HealthState::Pending };
         }
         if updating { HealthState::Updating } else { HealthState::Ok }
     }

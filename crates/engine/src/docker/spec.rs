@@ -215,14 +215,14 @@ mod tests {
                 edit(FORCE, places.force.value.clone(), json!(41)),
                 edit("/UpdateConfig", spec.get("UpdateConfig").cloned(), json!({"Order": "start-first"})),
             ];
-            let there = splice(&raw, &edits, Direction::To).unwrap();
+            let there = splice(&raw, &edits, Direction::Forward).unwrap();
             let value: Value = serde_json::from_str(&there).unwrap();
             for edit in &edits {
                 assert_eq!(at(&value, &edit.path), edit.after.as_ref(), "{file}");
             }
             let back = splice(&there, &edits, Direction::Back).unwrap();
             assert_eq!(serde_json::from_str::<Value>(&back).unwrap(), spec, "{file}");
-            let images = splice(&splice(&raw, &edits[..1], Direction::To).unwrap(), &edits[..1], Direction::Back);
+            let images = splice(&splice(&raw, &edits[..1], Direction::Forward).unwrap(), &edits[..1], Direction::Back);
             assert_eq!(images.unwrap(), raw, "{file}");
             assert_eq!(rest_before(&value, &edits), rest_hash(&spec), "{file}");
             assert_eq!(rest_before(&spec, &edits), rest_hash(&spec), "{file}");

@@ -37,7 +37,7 @@ pub(super) fn splice(raw: &str, edits: &[SpecEdit], direction: Direction) -> Res
 /// Returns the expected and the new value of an edit in this direction.
 pub(super) fn ends(edit: &SpecEdit, direction: Direction) -> (Option<&Value>, Option<&Value>) {
     match direction {
-        Direction::To => (edit.before.as_ref(), edit.after.as_ref()),
+        Direction::Forward => (edit.before.as_ref(), edit.after.as_ref()),
         Direction::Back => (edit.after.as_ref(), edit.before.as_ref()),
     }
 }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     fn to(raw: &str, edit: &SpecEdit) -> Result<String, SpliceError> {
-        splice(raw, std::slice::from_ref(edit), Direction::To)
+        splice(raw, std::slice::from_ref(edit), Direction::Forward)
     }
 
     #[test]

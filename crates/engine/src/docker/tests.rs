@@ -63,7 +63,7 @@ async fn the_bytes_of_a_post() {
     assert_eq!(revision.edit_state(&edits), EditState::Before);
     assert_eq!(revision.rest_before(&edits), revision.service.rest);
     assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
-    let reply = docker.post(&revision, &edits, Direction::To, &PostCredentials::Operator(login())).await.unwrap();
+    let reply = docker.post(&revision, &edits, Direction::Forward, &PostCredentials::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);
     docker.post_as_read(&revision).await.unwrap();
     let calls = server.whole_calls();

@@ -72,7 +72,7 @@ impl ServiceRevision {
     pub fn edit_state(&self, edits: &[SpecEdit]) -> EditState {
         let all =
             |direction| edits.iter().all(|edit| spec::at(&self.spec, &edit.path) == splice::ends(edit, direction).1);
-        match (all(Direction::To), all(Direction::Back)) {
+        match (all(Direction::Forward), all(Direction::Back)) {
             (true, _) => EditState::After,
             (false, true) => EditState::Before,
             (false, false) => EditState::Diverged,

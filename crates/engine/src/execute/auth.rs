@@ -24,10 +24,10 @@ impl ChangeRun {
             (Direction::Back, Credentials::Operator | Credentials::Previous) if previous(&unit.from.image) => {
                 Ok(PostCredentials::Previous)
             }
-            (Direction::To, Credentials::Previous) if revision.service.previous.is_some() => {
+            (Direction::Forward, Credentials::Previous) if revision.service.previous.is_some() => {
                 Ok(PostCredentials::Previous)
             }
-            (Direction::To, Credentials::Operator) => self.operators(&unit.to.image).await,
+            (Direction::Forward, Credentials::Operator) => self.operators(&unit.to.image).await,
             _ => Ok(PostCredentials::Stored),
         }
     }

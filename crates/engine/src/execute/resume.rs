@@ -101,7 +101,7 @@ impl ChangeRun {
         while let Some(revision) = self.read_for_update(&unit, &mut tries).await? {
             if revision.index() > post.index {
                 let goal = match post.direction {
-                    Direction::To => EditState::After,
+                    Direction::Forward => EditState::After,
                     Direction::Back => EditState::Before,
                 };
                 landed = revision.edit_state(&unit.edits) == goal;
@@ -143,8 +143,8 @@ impl ChangeRun {
         );
         let state = match post.direction {
             // Another client changed the service after that POST.
-            _ if revision.edit_state(&unit.edits) == EditState::Diverged => UnitState::Overtaken,
-            Direction::To if !engine_went_back => UnitState::Untouched,
+            _ if revision.edit_state(&unit.edits) == EditState::Diverged => UnitState::Superseded,
+            Direction::Forward if !engine_went_back => UnitState::Untouched,
             _ => UnitState::Failed,
         };
         self.mark(post.unit, state, None).await

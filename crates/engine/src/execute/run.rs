@@ -108,8 +108,8 @@ impl ChangeRun {
             let done = match step {
                 // The result of a POST in doubt decides the outcome.
                 ExecutionStep::End(_) if self.doubt.is_some() => self.settle_doubt().await.map(drop),
-                ExecutionStep::Forward(unit) => self.unit(unit, pinnace_core::journal::Direction::To).await,
-                ExecutionStep::Back(unit) => self.unit(unit, pinnace_core::journal::Direction::Back).await,
+                ExecutionStep::Forward(unit) => self.unit(unit, pinnace_core::journal::Direction::Forward).await,
+                ExecutionStep::RollBack(unit) => self.unit(unit, pinnace_core::journal::Direction::Back).await,
                 ExecutionStep::Ask(question) => self.ask(question).await,
                 ExecutionStep::End(state) => match self.end(state).await {
                     Ok(()) => return RunOutcome::Ended(state),

@@ -203,7 +203,7 @@ async fn close(cluster: &Cluster, slot: Slot) -> Result<(), StartRefusal> {
     let voided = keeper
         .write(move |labels| {
             labels.owner = mine;
-            labels.state = ChangeState::Void;
+            labels.state = ChangeState::Abandoned;
         })
         .await;
     voided.map_err(|lost| match lost {

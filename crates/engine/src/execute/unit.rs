@@ -57,11 +57,11 @@ impl ChangeRun {
             UpdateResult::Stands(known) => self.converge(at, &unit, direction, known).await,
             UpdateResult::Overtaken(why) => {
                 self.emit(EventKind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
-                self.mark(at, UnitState::Overtaken, None).await
+                self.mark(at, UnitState::Superseded, None).await
             }
             UpdateResult::Refused { why, hint } => {
                 self.emit(EventKind::Failed { unit: at, why, hint });
-                let state = if direction == Direction::To { UnitState::PutBack } else { UnitState::Failed };
+                let state = if direction == Direction::Forward { UnitState::RolledBack } else { UnitState::Failed };
                 self.mark(at, state, None).await
             }
         }
@@ -71,10 +71,10 @@ impl ChangeRun {
     /// harmless.
     async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<UpdateResult, LeaseLost> {
         let (goal, origin) = match direction {
-            Direction::To => (EditState::After, EditState::Before),
+            Direction::Forward => (EditState::After, EditState::Before),
             Direction::Back => (EditState::Before, EditState::After),
         };
-        let state = if direction == Direction::To { UnitState::Posting } else { UnitState::PuttingBack };
+        let state = if direction == Direction::Forward { UnitState::Updating } else { UnitState::RollingBack };
         let mut tries = 0;
         let mut ready: Option<PreparedUnit> = None;
         loop {
@@ -83,7 +83,7 @@ impl ChangeRun {
             };
             let stand = revision.edit_state(&unit.edits);
             // Once our update is in the spec, edits by others to other parts are accepted, and kept on rollback too.
-            let edited = direction == Direction::To && revision.rest_before(&unit.edits) != unit.rest;
+            let edited = direction == Direction::Forward && revision.rest_before(&unit.edits) != unit.rest;
             if stand == goal {
                 if self.letter(at) != state {
                     self.mark(at, state, None).await?;
@@ -214,5 +214,5 @@ impl ChangeRun {
 
 /// Returns the image text that a unit changes to in this direction.
 pub(super) fn image_of(unit: &Unit, direction: Direction) -> &str {
-    if direction == Direction::To { &unit.to.image } else { &unit.from.image }
+    if direction == Direction::Forward { &unit.to.image } else { &unit.from.image }
 }

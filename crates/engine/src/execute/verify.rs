@@ -30,7 +30,7 @@ impl ChangeRun {
         unit: &Unit,
         direction: Direction,
     ) -> Result<Option<(String, String)>, LeaseLost> {
-        if direction == Direction::Back || unit.action != UnitAction::New || self.has_landed(at, unit).await? {
+        if direction == Direction::Back || unit.action != UnitAction::Update || self.has_landed(at, unit).await? {
             return Ok(None);
         }
         self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Verify, direction });

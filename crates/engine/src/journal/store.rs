@@ -114,7 +114,7 @@ impl Journal {
         let data = serde_json::to_vec(record).map_err(|error| DockerError::bad(&what, error))?;
         let name = format!("{RECORD}{}", record.change);
         let mut labels: BTreeMap<String, String> = [("pinnace.record".to_owned(), "1".to_owned())].into();
-        if record.plan.kind == PlanKind::Seen {
+        if record.plan.kind == PlanKind::ExternalDeploy {
             labels.insert(LABEL_SEEN.to_owned(), record.plan.group.hash());
         }
         match self.store.create(&name, &labels, &data).await {

@@ -42,7 +42,7 @@ pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Unavaila
 
 pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
     if let Some(Screen::Change(_)) = state.screens.last() {
-        return order(state, Order::PutBack);
+        return order(state, Order::RollBack);
     }
     let (_, goal) = rollback_goal(state)?;
     if !matches!(goal, Goal::Back { scope: Scope::Service(_), .. }) {
@@ -50,9 +50,9 @@ pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
     }
     let (world, group, service) = selected_service(state).ok_or(Unavailable::Gone)?;
     match way_back(world, &group, service) {
-        TargetSearch::NoWay => Err(Unavailable::NoWayBack),
-        TargetSearch::Stands(change) => Err(Unavailable::WentBack(change)),
-        TargetSearch::To(_) | TargetSearch::Wants(_) => Ok(()),
+        TargetSearch::NoneKnown => Err(Unavailable::NoWayBack),
+        TargetSearch::AlreadyRolledBack(change) => Err(Unavailable::WentBack(change)),
+        TargetSearch::Found(_) | TargetSearch::Needs(_) => Ok(()),
     }
 }
 
@@ -147,7 +147,7 @@ fn is_read_only(state: &State, cluster: ClusterId) -> bool {
 pub(crate) fn on_change(state: &State, action: Action) -> Result<(), Unavailable> {
     match action {
         Action::ContinuePastFailure | Action::ResumeContinue => order(state, Order::Continue),
-        Action::ResumeLeave => order(state, Order::Leave),
+        Action::ResumeLeave => order(state, Order::KeepAsIs),
         Action::Stop => order(state, Order::Stop),
         Action::NextTrouble | Action::PreviousTrouble => {
             let failed = here(state)?.progress.units.iter().any(|unit| unit.failure.is_some());
@@ -186,8 +186,8 @@ fn order(state: &State, order: Order) -> Result<(), Unavailable> {
     match order {
         Order::Stop if asking.is_some() => Err(Unavailable::Asking),
         Order::Stop if stop == StopRequest::GivenUp => Err(Unavailable::Over),
-        Order::PutBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::GoingBack),
-        Order::Stop | Order::PutBack => Ok(()),
+        Order::RollBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::GoingBack),
+        Order::Stop | Order::RollBack => Ok(()),
         _ if asking.is_some_and(|question| question.choices().contains(&order)) => Ok(()),
         _ => Err(Unavailable::NotAsking),
     }

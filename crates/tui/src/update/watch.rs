@@ -59,7 +59,7 @@ fn ask(state: &mut State, wants: &BTreeSet<Query>, effects: &mut Vec<Effect>) {
     let old = match one.facts.versions() {
         Fact::Known { at, .. } => now.since(*at) >= VERSIONS,
         Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
-        Fact::Unknown | Fact::Asked => false,
+        Fact::Unknown | Fact::Pending => false,
     };
     if old && wants.contains(&Query::Versions) {
         one.facts.renew(&Query::Versions);
@@ -86,7 +86,7 @@ fn causes(state: &mut State) -> BTreeSet<Query> {
         let want = Query::Image(error.image.clone());
         let old = match one.facts.image(&error.image) {
             Fact::Known { at, .. } | Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
-            Fact::Unknown | Fact::Asked => false,
+            Fact::Unknown | Fact::Pending => false,
         };
         if old {
             one.facts.renew(&want);

@@ -10,11 +10,11 @@ use pinnace_core::swarm::{Availability, Node, NodeState, Task, TaskState};
 pub fn state(state: HealthState, ascii: bool) -> &'static str {
     let (sign, plain) = match state {
         HealthState::Failing => ("✖", "x"),
-        HealthState::Looping => ("↻", "@"),
+        HealthState::CrashLoop => ("↻", "@"),
         HealthState::Missing => ("∅", "-"),
         HealthState::NodeDown => ("▼", "v"),
         HealthState::Paused => ("‖", "="),
-        HealthState::Waiting => ("◔", "~"),
+        HealthState::Pending => ("◔", "~"),
         HealthState::Updating => ("◐", ">"),
         HealthState::Unknown => ("?", "?"),
         HealthState::Ok => ("●", "+"),
@@ -27,10 +27,10 @@ pub fn state(state: HealthState, ascii: bool) -> &'static str {
 /// Returns the role of a service's state.
 pub(crate) fn state_role(state: HealthState) -> StyleRole {
     match state {
-        HealthState::Failing | HealthState::Looping | HealthState::Missing | HealthState::NodeDown => {
+        HealthState::Failing | HealthState::CrashLoop | HealthState::Missing | HealthState::NodeDown => {
             StyleRole::Failing
         }
-        HealthState::Paused | HealthState::Waiting => StyleRole::Waiting,
+        HealthState::Paused | HealthState::Pending => StyleRole::Waiting,
         HealthState::Updating => StyleRole::Updating,
         HealthState::Unknown => StyleRole::Unknown,
         HealthState::Ok => StyleRole::Ok,
@@ -76,9 +76,9 @@ pub fn change(state: ChangeState, ascii: bool) -> (&'static str, StyleRole) {
         ChangeState::Detached => ("‖", "=", StyleRole::Waiting),
         ChangeState::Done => ("●", "+", StyleRole::Ok),
         ChangeState::Failed => ("✖", "x", StyleRole::Failing),
-        ChangeState::Left => ("▼", "v", StyleRole::Failing),
-        ChangeState::Undone => ("○", "o", StyleRole::Text),
-        ChangeState::Void => ("○", "o", StyleRole::Stopped),
+        ChangeState::Partial => ("▼", "v", StyleRole::Failing),
+        ChangeState::RolledBackByUser => ("○", "o", StyleRole::Text),
+        ChangeState::Abandoned => ("○", "o", StyleRole::Stopped),
     };
     (if ascii { plain } else { sign }, role)
 }
@@ -87,11 +87,11 @@ pub fn change(state: ChangeState, ascii: bool) -> (&'static str, StyleRole) {
 pub fn unit(state: UnitState, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match state {
         UnitState::Untouched => ("·", "-", StyleRole::Dim),
-        UnitState::Posting | UnitState::PuttingBack => ("◐", ">", StyleRole::Updating),
+        UnitState::Updating | UnitState::RollingBack => ("◐", ">", StyleRole::Updating),
         UnitState::Done => ("●", "+", StyleRole::Ok),
-        UnitState::PutBack => ("○", "o", StyleRole::Text),
+        UnitState::RolledBack => ("○", "o", StyleRole::Text),
         UnitState::Failed => ("✖", "x", StyleRole::Failing),
-        UnitState::Overtaken => ("▼", "v", StyleRole::Waiting),
+        UnitState::Superseded => ("▼", "v", StyleRole::Waiting),
     };
     (if ascii { plain } else { sign }, role)
 }

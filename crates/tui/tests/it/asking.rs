@@ -25,6 +25,6 @@ fn a_question_about_what_is_stuck_goes_by_itself() {
     assert!(!crate::screens::lines_of(&state).join("\n").contains("neither fails"));
     let mut state = tale::stuck(100, 30);
     assert_eq!(orders(&press(&mut state, "C enter")), [Order::Continue]);
-    assert_eq!(orders(&press(&mut tale::stuck(100, 30), "L")), [Order::Leave]);
-    assert_eq!(orders(&press(&mut tale::stuck(100, 30), "R")), [Order::PutBack]);
+    assert_eq!(orders(&press(&mut tale::stuck(100, 30), "L")), [Order::KeepAsIs]);
+    assert_eq!(orders(&press(&mut tale::stuck(100, 30), "R")), [Order::RollBack]);
 }

@@ -142,7 +142,7 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
         _ => None,
     });
     let (plan, mode) = applied.unwrap();
-    assert_eq!((*plan, mode.on_failure, mode.asks), (shown.clone(), OnFailure::Unit, true));
+    assert_eq!((*plan, mode.on_failure, mode.asks), (shown.clone(), OnFailure::RollBackUnit, true));
     assert_eq!((state.screens.len(), state.context()), (1, KeyContext::Change));
     send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan: shown.id, change: CHANGE.into() });
     assert_eq!(
@@ -162,9 +162,9 @@ fn it_asks_after_a_failure_and_goes_on_by_two_keys() {
     assert_eq!(orders(&press(&mut state, "esc")), []);
     assert_eq!(orders(&press(&mut state, "C C")), [Order::Continue]);
     let mut state = tale::asking(120, 40);
-    assert_eq!(orders(&press(&mut state, "R")), [Order::PutBack]);
+    assert_eq!(orders(&press(&mut state, "R")), [Order::RollBack]);
     let mut state = tale::asking(120, 40);
-    assert_eq!(orders(&press(&mut state, "L")), [Order::Leave]);
+    assert_eq!(orders(&press(&mut state, "L")), [Order::KeepAsIs]);
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
         _ => None,
     });
     let (_, order, plan) = resumed.unwrap();
-    assert_eq!(order, Order::PutBack);
+    assert_eq!(order, Order::RollBack);
     assert_eq!(
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
         ChangeStage::TakingOver { change: "0199aa01-78351f60".into() }

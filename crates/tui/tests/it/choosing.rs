@@ -20,7 +20,7 @@ fn shown(state: &State) -> &PlanState {
 }
 
 fn has_login(state: &mut State) {
-    let learned = QueryAnswer::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Written });
+    let learned = QueryAnswer::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Curated });
     send(state, Msg::Learned { cluster: ClusterId::FIRST, learned });
 }
 

@@ -90,7 +90,7 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     );
     assert_eq!(asked(&effects).len(), 7, "details of the ten lines on the screen, and of those only: {effects:?}");
     let effects = image(&mut state, "17", '2', 6);
-    assert_eq!(asked(&effects), [Query::About(format!("{REPOSITORY}@{}", digest('2')))].into());
+    assert_eq!(asked(&effects), [Query::ImageInfo(format!("{REPOSITORY}@{}", digest('2')))].into());
     let effects = press(&mut state, "page-down page-down");
     assert!(asked(&effects).contains(&Query::Image(format!("{REPOSITORY}:latest"))), "{effects:?}");
 }
@@ -228,7 +228,7 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
 #[test]
 fn the_word_tells_what_it_follows() {
     let about = |manifest: VersionManifest, state: &mut State| {
-        let fact = known(state, Arc::new(manifest), FactSource::Written);
+        let fact = known(state, Arc::new(manifest), FactSource::Curated);
         learn(state, QueryAnswer::Versions(fact));
         lines_of(state).join("\n")
     };

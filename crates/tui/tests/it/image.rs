@@ -36,7 +36,7 @@ fn asked(effects: &[Effect]) -> BTreeSet<Query> {
         Effect::Ask { wants, .. } => Some(wants.clone()),
         _ => None,
     });
-    wants.flatten().filter(|want| matches!(want, Query::Image(_) | Query::About(_))).collect()
+    wants.flatten().filter(|want| matches!(want, Query::Image(_) | Query::ImageInfo(_))).collect()
 }
 
 fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
@@ -101,7 +101,7 @@ fn is(state: &mut State, repository: &str, about: ImageInfo) -> Vec<Effect> {
     let reference = format!("{repository}@{}", about.digest);
     learned(
         state,
-        QueryAnswer::About(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
+        QueryAnswer::ImageInfo(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
     )
 }
 
@@ -131,7 +131,7 @@ fn text(state: &State) -> String {
 #[test]
 fn what_is_on_the_screen_is_asked_for_and_no_more() {
     let mut state = night(120, 40);
-    let about_of = |digit| Query::About(format!("rabbitmq@{}", digest(digit)));
+    let about_of = |digit| Query::ImageInfo(format!("rabbitmq@{}", digest(digit)));
     let effects = press(&mut state, "i");
     assert_eq!((state.context(), screen(&state).image.text.as_str()), (KeyContext::Image, QUEUE));
     assert_eq!(asked(&effects), [Query::Image(QUEUE.into())].into());

@@ -37,7 +37,7 @@ pub fn manifest(state: &mut State) -> Vec<Effect> {
         {"postgres_version":"17.10","spock_version":"5","image":"pgedge-postgres:17.10-spock5.0.10-standard-1"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
     let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", ManifestOrigin::BuiltIn, None).unwrap();
-    let fact = known(state, Arc::new(manifest), FactSource::Written);
+    let fact = known(state, Arc::new(manifest), FactSource::Curated);
     learn(state, QueryAnswer::Versions(fact))
 }
 
@@ -67,7 +67,7 @@ pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect
         config: ImageConfig { created: Some(Time(state.now.0 - days * 86_400_000)), ..ImageConfig::default() },
     };
     let fact = known(state, Arc::new(about), FactSource::Registry);
-    learn(state, QueryAnswer::About(format!("{REPOSITORY}@{}", digest(digit)), fact));
+    learn(state, QueryAnswer::ImageInfo(format!("{REPOSITORY}@{}", digest(digit)), fact));
     effects
 }
 

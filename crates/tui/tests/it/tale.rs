@@ -51,7 +51,7 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let host = ImageRef::parse(reference).unwrap().host;
     effects.extend(learned(
         state,
-        QueryAnswer::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Written }),
+        QueryAnswer::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Curated }),
     ));
     effects.extend(learned(state, QueryAnswer::Versions(versions())));
     effects
@@ -75,7 +75,7 @@ fn about(reference: &str, fact: &ImageFact) -> QueryAnswer {
     };
     let image = ImageRef::parse(reference).unwrap();
     let by_digest = image.by_digest(&about.digest);
-    QueryAnswer::About(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
+    QueryAnswer::ImageInfo(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
 }
 
 /// Makes a version manifest with two versions.
@@ -84,7 +84,7 @@ fn versions() -> Fact<Arc<VersionManifest>> {
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}]}}"#;
     let value = VersionManifest::parse(text, REPOSITORY_HOST, ManifestOrigin::BuiltIn, None).unwrap();
-    Fact::Known { value: Arc::new(value), at: NOW, via: FactSource::Written }
+    Fact::Known { value: Arc::new(value), at: NOW, via: FactSource::Curated }
 }
 
 /// Answers that the registry does not have this image.
@@ -183,7 +183,7 @@ pub fn event(state: &mut State, kind: EventKind) -> Vec<Effect> {
 
 fn phase(state: &mut State, unit: usize, phase: UnitPhase, milliseconds: i64) {
     pass(state, milliseconds);
-    event(state, EventKind::Phase { unit, phase, direction: Direction::To });
+    event(state, EventKind::Phase { unit, phase, direction: Direction::Forward });
 }
 
 /// The change with its first unit waiting for the new task.
@@ -196,7 +196,7 @@ pub fn working(width: u16, height: u16) -> State {
 /// Sends the events of a unit up to the wait for its new task.
 pub fn at_work(state: &mut State, unit: usize) {
     phase(state, unit, UnitPhase::Check, 100);
-    event(state, EventKind::Unit { unit, state: UnitState::Posting });
+    event(state, EventKind::Unit { unit, state: UnitState::Updating });
     phase(state, unit, UnitPhase::Update, 200);
     phase(state, unit, UnitPhase::Converge, 900);
     let since = Some(Time(state.now.0 - 6000));
@@ -229,7 +229,7 @@ pub fn asking(width: u16, height: u16) -> State {
         event(&mut state, EventKind::Phase { unit: 1, phase: step, direction: Direction::Back });
         pass(&mut state, 4000);
     }
-    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::PutBack });
+    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::RolledBack });
     event(&mut state, EventKind::Asked { question: Question::Failed { unit: 1 } });
     state
 }
@@ -280,7 +280,7 @@ pub fn left(width: u16, height: u16) -> State {
     let units: Vec<_> = units.iter().map(|(service, member)| (*service, *member, old.as_str(), new.as_str())).collect();
     let mut seen = change("database/storefront", 1, ChangeState::Detached, 1, &units);
     if let Some(pinnace_core::world::Observation::Slot(slot)) = seen.first_mut() {
-        slot.labels.units = vec![UnitState::Done, UnitState::Posting, UnitState::Untouched];
+        slot.labels.units = vec![UnitState::Done, UnitState::Updating, UnitState::Untouched];
     }
     send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
     press(&mut state, "h");

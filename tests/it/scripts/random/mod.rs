@@ -118,8 +118,8 @@ impl Someone {
         };
         let order = match order {
             Order::Continue => Ordered::Continue,
-            Order::PutBack => Ordered::PutBack,
-            Order::Leave => Ordered::Leave,
+            Order::RollBack => Ordered::RollBack,
+            Order::KeepAsIs => Ordered::KeepAsIs,
             Order::Detach => Ordered::Detach,
         };
         let start = Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) };

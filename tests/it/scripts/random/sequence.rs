@@ -28,8 +28,8 @@ pub(super) enum What {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
     Continue,
-    PutBack,
-    Leave,
+    RollBack,
+    KeepAsIs,
     Detach,
 }
 
@@ -173,7 +173,7 @@ fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
     match step {
         Step::BackAnnounce | Step::BackPost | Step::BackMark => {
             let bad = dice.one(&["b", "c"]);
-            first(apply(&["a=2", &format!("{bad}=bad")], &["--on-failure", "all"]))
+            first(apply(&["a=2", &format!("{bad}=bad")], &["--on-failure", "roll-back-all"]))
         }
         Step::Takeover => {
             let at = dice.one(&[Step::Announce, Step::Post, Step::Watch, Step::Mark]);
@@ -219,7 +219,7 @@ fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
     ops.push(Op { at: LATER, what, armed: held });
     let choice = dice.one(&["--put-back", "--leave", "--put-back", "--leave", "--continue"]);
     let taken = match dice.below(4) {
-        0 => What::Take(dice.one(&[Order::PutBack, Order::Leave, Order::Detach])),
+        0 => What::Take(dice.one(&[Order::RollBack, Order::KeepAsIs, Order::Detach])),
         _ => What::Resume(choice),
     };
     ops.push(Op { at: LATER + 4000 + dice.number(3000), what: taken, armed: Vec::new() });
@@ -252,9 +252,9 @@ fn good(dice: &mut Dice) -> What {
         _ => &["a=2", "b=3"],
     };
     let more: &[&str] = match dice.below(5) {
-        0 => &["--on-failure", "unit"],
+        0 => &["--on-failure", "roll-back-unit"],
         1 => &["--on-failure", "stop"],
-        2 => &["--on-failure", "go-on"],
+        2 => &["--on-failure", "continue"],
         _ => &[],
     };
     apply(pins, more)
@@ -269,7 +269,7 @@ fn another(dice: &mut Dice) -> Op {
         2 => apply(&["a=bad"], &[]),
         3 => What::Rollback(vec![]),
         4 | 5 => What::Resume(dice.one(&CHOICES)),
-        6 => What::Take(dice.one(&[Order::Continue, Order::PutBack, Order::Leave, Order::Detach])),
+        6 => What::Take(dice.one(&[Order::Continue, Order::RollBack, Order::KeepAsIs, Order::Detach])),
         7 => What::Happen(dice.one(&[Fault::Image, Fault::Label, Fault::Scale]), pick, 0),
         8 => What::Happen(dice.one(&[Fault::Drain, Fault::Down]), pick, 30),
         _ => What::Happen(Fault::Moved, pick, 0),

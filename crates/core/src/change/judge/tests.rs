@@ -29,7 +29,7 @@ impl Scene {
             state.map(|state| UpdateStatus { state, message: "said".into(), started: None, completed: None });
         let nodes = vec![sample::node("a"), sample::node("b")];
         let since = Some(Time(sample::NOW.0 - 60_000));
-        let (direction, spot) = (Direction::To, UnitPosition::Goal);
+        let (direction, spot) = (Direction::Forward, UnitPosition::Target);
         Self { service, tasks, nodes, spot, direction, since, waited: 10, steady: 0 }
     }
 
@@ -63,7 +63,7 @@ impl Scene {
 
     fn waits(&self) -> (String, bool) {
         match self.verdict() {
-            UnitVerdict::Waiting { waits, stuck } => (waits, stuck),
+            UnitVerdict::Pending { waits, stuck } => (waits, stuck),
             other => panic!("{other:?}"),
         }
     }
@@ -162,7 +162,7 @@ fn the_engine_may_go_back_first() {
     assert_eq!(gone.waits().0, "the engine goes back by itself");
     let back = auto(Some(UpdateState::RollbackCompleted), failed()).at(UnitPosition::Origin, OLD);
     assert!(
-        matches!(back.verdict(), UnitVerdict::WentBack { why } if why.starts_with("failed on a") && why.ends_with("by itself"))
+        matches!(back.verdict(), UnitVerdict::RolledBackByEngine { why } if why.starts_with("failed on a") && why.ends_with("by itself"))
     );
     let lying = auto(Some(UpdateState::RollbackCompleted), failed());
     assert!(lying.fails().contains("with the new image still in the spec"));
@@ -183,10 +183,10 @@ fn a_monitor_that_is_too_short_leaves_a_crash_loop() {
 #[test]
 fn somebody_else() {
     let what = |scene: &Scene| match scene.verdict() {
-        UnitVerdict::Overtaken { what } => what,
+        UnitVerdict::Superseded { what } => what,
         other => panic!("{other:?}"),
     };
-    let other = Scene::of(None, Vec::new()).at(UnitPosition::Elsewhere, "r/pg:9");
+    let other = Scene::of(None, Vec::new()).at(UnitPosition::Diverged, "r/pg:9");
     assert_eq!(what(&other), "somebody set r/pg:9");
     let back = Scene::of(Some(UpdateState::Updating), Vec::new()).at(UnitPosition::Origin, OLD);
     assert_eq!(what(&back), "somebody set it back to r/pg:1, which it ran before");

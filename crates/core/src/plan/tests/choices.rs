@@ -125,13 +125,13 @@ fn tasks_start_anew_by_the_same_digest_or_the_tags_new_one() {
     let one = || Scope::Service("pg-n2-c".into());
     let same = planned(&world, &facts, &again(one(), RedeployImage::Same), &PlanOptions::default());
     let unit = &same.units[0];
-    assert_eq!((unit.action, &unit.to.image), (UnitAction::Back, &pinned), "the digest stays");
+    assert_eq!((unit.action, &unit.to.image), (UnitAction::Rollback, &pinned), "the digest stays");
     assert_eq!(unit.edits.len(), 1);
     assert_eq!((unit.edits[0].path.as_str(), &unit.edits[0].after), ("/TaskTemplate/ForceUpdate", &Some(1.into())));
     assert_eq!((unit.effect.restarts, same.changes_pins()), (1, false));
     let newest = planned(&world, &facts, &again(one(), RedeployImage::Tag), &PlanOptions::default());
     assert_eq!(newest.units[0].to.digest, Some(digest("2")), "{:?}", newest.units[0].reasons);
-    assert_eq!(newest.units[0].action, UnitAction::New);
+    assert_eq!(newest.units[0].action, UnitAction::Update);
     // A bare tag is pinned to the digest that it names now, because its tasks restart anyway.
     let bare =
         planned(&world, &facts, &again(Scope::Service("pg-n1-a".into()), RedeployImage::Same), &PlanOptions::default());

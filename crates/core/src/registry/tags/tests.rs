@@ -47,7 +47,7 @@ fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, create
         config: ImageConfig { created: Some(Time(created)), ..ImageConfig::default() },
     };
     let fact = Fact::Known { value: Arc::new(about), at: Time(1), via: FactSource::Registry };
-    facts.take(QueryAnswer::About(format!("{repository}@{}", digest(digit)), fact));
+    facts.take(QueryAnswer::ImageInfo(format!("{repository}@{}", digest(digit)), fact));
 }
 
 fn names(tags: &str) -> Vec<String> {

@@ -25,7 +25,7 @@ fn words_of_a_service() {
     let mut given_up = up.clone();
     given_up.desired = TaskState::Shutdown;
     assert_eq!(judge(&service, &[given_up, pending.clone()], std::slice::from_ref(&down)), HealthState::NodeDown);
-    assert_eq!(judge(&service, std::slice::from_ref(&pending), std::slice::from_ref(&node)), HealthState::Waiting);
+    assert_eq!(judge(&service, std::slice::from_ref(&pending), std::slice::from_ref(&node)), HealthState::Pending);
     let mut fetching = sample::task("t3", &service, "a", TaskState::Preparing, 1);
     fetching.created = Some(Time(sample::NOW.0 - 1000));
     assert_eq!(judge(&service, &[rejected.clone(), fetching], std::slice::from_ref(&node)), HealthState::Failing);
@@ -58,7 +58,7 @@ fn coming_up_again_and_again_is_looping() {
     let up = sample::task("t", &service, "a", TaskState::Running, 3);
     assert_eq!(
         judge(&service, &[ended("1", 60), ended("2", 30), up.clone()], &[sample::node("a")]),
-        HealthState::Looping
+        HealthState::CrashLoop
     );
     assert_eq!(judge(&service, &[ended("1", 6000), ended("2", 30), up], &[sample::node("a")]), HealthState::Ok);
 }
@@ -74,7 +74,7 @@ fn what_ends_soon_after_each_start_is_not_ok_while_it_is_up() {
     };
     let up = |ago: i64| sample::task("t", &service, "a", TaskState::Running, ago);
     let seen = |tasks: &[Task]| judge(&service, tasks, &[sample::node("a")]);
-    assert_eq!(seen(&[ended("1", 12), ended("2", 6), up(2)]), HealthState::Looping);
+    assert_eq!(seen(&[ended("1", 12), ended("2", 6), up(2)]), HealthState::CrashLoop);
     assert_eq!(seen(&[ended("2", 6), up(2)]), HealthState::Ok, "once is no loop");
     assert_eq!(seen(&[ended("1", 99), ended("2", 90), up(60)]), HealthState::Ok, "it got over it");
     let of_old = |id: &str, ago: i64| Task { image: "reg/web:0".into(), ..ended(id, ago) };

@@ -72,11 +72,11 @@ impl ChangeRun {
         let UnitWatch { at, direction, .. } = watch;
         let state = match (&end, direction) {
             (ConvergeResult::Interrupted, _) => return Ok(()),
-            (ConvergeResult::Arrived, Direction::To) => UnitState::Done,
-            (ConvergeResult::Arrived, Direction::Back) => UnitState::PutBack,
-            (ConvergeResult::WentBack(_), Direction::To) => UnitState::PuttingBack,
+            (ConvergeResult::Arrived, Direction::Forward) => UnitState::Done,
+            (ConvergeResult::Arrived, Direction::Back) => UnitState::RolledBack,
+            (ConvergeResult::WentBack(_), Direction::Forward) => UnitState::RollingBack,
             (ConvergeResult::Failed { .. } | ConvergeResult::WentBack(_), _) => UnitState::Failed,
-            (ConvergeResult::Overtaken(_), _) => UnitState::Overtaken,
+            (ConvergeResult::Overtaken(_), _) => UnitState::Superseded,
         };
         let failure = match end {
             ConvergeResult::Failed { why, hint } => Some((why, hint)),
@@ -89,7 +89,7 @@ impl ChangeRun {
             self.emit(EventKind::Failed { unit: at, why, hint });
         }
         self.mark(at, state, None).await?;
-        if state == UnitState::PuttingBack {
+        if state == UnitState::RollingBack {
             return Box::pin(self.converge(at, &watch.unit, Direction::Back, None)).await;
         }
         Ok(())
@@ -132,9 +132,9 @@ impl ChangeRun {
                 let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
                 Some(ConvergeResult::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
             }
-            UnitVerdict::WentBack { why } => Some(ConvergeResult::WentBack(with_first(watch, why))),
-            UnitVerdict::Overtaken { what } => Some(ConvergeResult::Overtaken(what)),
-            UnitVerdict::Waiting { waits, stuck } => {
+            UnitVerdict::RolledBackByEngine { why } => Some(ConvergeResult::WentBack(with_first(watch, why))),
+            UnitVerdict::Superseded { what } => Some(ConvergeResult::Overtaken(what)),
+            UnitVerdict::Pending { waits, stuck } => {
                 if watch.arrived.take().is_some() {
                     self.emit(EventKind::Phase {
                         unit: watch.at,
@@ -150,10 +150,10 @@ impl ChangeRun {
     /// Returns the result if an order or a closed console ends the watch.
     fn interrupted(&mut self, watch: &UnitWatch) -> Option<ConvergeResult> {
         self.take_orders();
-        let forward = watch.direction == Direction::To;
+        let forward = watch.direction == Direction::Forward;
         match self.progress.order {
-            Some(Order::Leave) if watch.asked => Some(given_up(watch)),
-            Some(Order::Detach | Order::Leave) => Some(ConvergeResult::Interrupted),
+            Some(Order::KeepAsIs) if watch.asked => Some(given_up(watch)),
+            Some(Order::Detach | Order::KeepAsIs) => Some(ConvergeResult::Interrupted),
             _ if self.progress.going_back && forward => Some(ConvergeResult::Interrupted),
             // The console is gone and cannot answer: the next owner continues the watch.
             _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
@@ -204,11 +204,11 @@ impl ChangeRun {
     /// Reports edits by other clients to other parts of the service, once per unit.
     fn note_others(&mut self, watch: &UnitWatch, seen: &UnitReading) {
         let edits = &watch.unit.edits;
-        if watch.spot(&seen.revision) != UnitPosition::Goal || seen.revision.rest_before(edits) == watch.unit.rest {
+        if watch.spot(&seen.revision) != UnitPosition::Target || seen.revision.rest_before(edits) == watch.unit.rest {
             return;
         }
         let service = &seen.revision.service;
-        let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::To;
+        let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::Forward;
         let told = |unit: &UnitProgress| unit.notes.iter().any(|note| note.contains(MEDDLED));
         if !self.progress.units.get(watch.at).is_some_and(told) {
             self.emit(EventKind::Noted { unit: watch.at, text: meddled(service, auto) });
@@ -235,7 +235,7 @@ impl ChangeRun {
         if now.saturating_sub(since) < self.options.settle {
             return false;
         }
-        let goal = if watch.direction == Direction::To { EditState::After } else { EditState::Before };
+        let goal = if watch.direction == Direction::Forward { EditState::After } else { EditState::Before };
         let revision = self.cluster.docker.get_for_update(&watch.unit.service_id).await;
         revision.is_ok_and(|revision| revision.edit_state(&watch.unit.edits) == goal)
     }
@@ -270,8 +270,8 @@ impl ChangeRun {
             return None;
         }
         // Nobody can be asked. An update is left in its present state; a rollback gives way to the other units.
-        if watch.direction == Direction::To {
-            self.emit(EventKind::Ordered { order: Order::Leave });
+        if watch.direction == Direction::Forward {
+            self.emit(EventKind::Ordered { order: Order::KeepAsIs });
         }
         Some(given_up(watch))
     }
@@ -294,7 +294,7 @@ impl ChangeRun {
         let said = seen.revision.service.update.as_ref();
         let update = said.map(|update| format!("{}: {}", update.state, update.message)).unwrap_or_default();
         let waits = match verdict {
-            UnitVerdict::Waiting { waits, .. } => waits.clone(),
+            UnitVerdict::Pending { waits, .. } => waits.clone(),
             _ => String::new(),
         };
         let known = self.progress.units.get(watch.at);

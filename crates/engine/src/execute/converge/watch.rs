@@ -64,9 +64,9 @@ impl UnitWatch {
     /// Returns the state of the edited places, relative to the direction of the unit.
     pub fn spot(&self, revision: &ServiceRevision) -> UnitPosition {
         match (revision.edit_state(&self.unit.edits), self.direction) {
-            (EditState::After, Direction::To) | (EditState::Before, Direction::Back) => UnitPosition::Goal,
-            (EditState::Before, Direction::To) | (EditState::After, Direction::Back) => UnitPosition::Origin,
-            (EditState::Diverged, _) => UnitPosition::Elsewhere,
+            (EditState::After, Direction::Forward) | (EditState::Before, Direction::Back) => UnitPosition::Target,
+            (EditState::Before, Direction::Forward) | (EditState::After, Direction::Back) => UnitPosition::Origin,
+            (EditState::Diverged, _) => UnitPosition::Diverged,
         }
     }
 

@@ -107,7 +107,7 @@ pub fn pullable(one: &ClusterState, row: &RollbackCandidate) -> (&'static str, P
         Pullable::Yes => "has it",
         Pullable::Gone => "gone",
         Pullable::Unknown(_) => "no answer",
-        Pullable::Asking => "…",
+        Pullable::Pending => "…",
     };
     (word, known)
 }
@@ -125,7 +125,7 @@ pub fn about(one: &ClusterState, row: &RollbackCandidate) -> [String; 2] {
     match pullable(one, row).1 {
         Pullable::Unknown(why) => parts.push(format!("its registry does not answer: {}", clean(&why))),
         Pullable::Gone => parts.push("its registry does not have it any more".to_owned()),
-        Pullable::Yes | Pullable::Asking => {}
+        Pullable::Yes | Pullable::Pending => {}
     }
     [clean(&row.places.image), parts.join(" · ")]
 }

@@ -129,7 +129,7 @@ fn columns<'a>(
         let role = match known {
             Pullable::Yes => StyleRole::Text,
             Pullable::Gone | Pullable::Unknown(_) => StyleRole::Warning,
-            Pullable::Asking => StyleRole::Dim,
+            Pullable::Pending => StyleRole::Dim,
         };
         pen.column(role, word, cells);
     });

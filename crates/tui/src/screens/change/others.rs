@@ -13,9 +13,9 @@ pub fn told(history: &ChangeLog, entry: &ChangeEntry) -> String {
     let id: String = clean(&entry.slot.change).chars().take(8).collect();
     let by = who(&labels.by);
     match history.hold(entry) {
-        Ownership::GivenUp => format!("change {id} is not finished"),
-        Ownership::Silent => format!("change {id} is not finished: no sign of life of {by}"),
-        Ownership::Held => {
+        Ownership::Released => format!("change {id} is not finished"),
+        Ownership::Unresponsive => format!("change {id} is not finished: no sign of life of {by}"),
+        Ownership::Owned => {
             if let Some(question) = labels.sum.strip_prefix(WAITS) {
                 return format!("{by} changes it, and is asked: {}", clean(question));
             }
@@ -30,12 +30,12 @@ pub fn told(history: &ChangeLog, entry: &ChangeEntry) -> String {
 pub(crate) fn holder(history: &ChangeLog, entry: &ChangeEntry, begun: &str) -> (String, Option<String>) {
     let by = clean(&entry.slot.labels.by);
     match history.hold(entry) {
-        Ownership::GivenUp => (format!("Given up half-way by {by}{begun}."), None),
-        Ownership::Silent => (
+        Ownership::Released => (format!("Given up half-way by {by}{begun}."), None),
+        Ownership::Unresponsive => (
             format!("No sign of life of {by}{begun}."),
             Some("It may be gone, or the swarm takes no writes. Taking it over is safe either way.".to_owned()),
         ),
-        Ownership::Held => {
+        Ownership::Owned => {
             let question =
                 entry.slot.labels.sum.strip_prefix(WAITS).map(|asked| format!("Asked there: {}.", clean(asked)));
             (format!("Not finished, and held by {by}{begun}."), question)

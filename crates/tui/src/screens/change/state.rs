@@ -150,14 +150,14 @@ impl ShownChange<'_> {
     /// Returns the unit that needs attention: the one a question is about, else the one in progress, the first
     /// that failed or was superseded, the first with a phase that has not ended, or the first active one.
     pub(crate) fn focus(&self) -> Option<usize> {
-        if let Some(Question::Failed { unit } | Question::Overtaken { unit } | Question::Stuck { unit }) =
+        if let Some(Question::Failed { unit } | Question::Superseded { unit } | Question::Stuck { unit }) =
             self.progress.asking
         {
             return Some(unit);
         }
         let at = |wanted: &dyn Fn(UnitState) -> bool| self.progress.units.iter().position(|unit| wanted(unit.state));
-        at(&|state| matches!(state, UnitState::Posting | UnitState::PuttingBack))
-            .or_else(|| at(&|state| matches!(state, UnitState::Failed | UnitState::Overtaken)))
+        at(&|state| matches!(state, UnitState::Updating | UnitState::RollingBack))
+            .or_else(|| at(&|state| matches!(state, UnitState::Failed | UnitState::Superseded)))
             .or_else(|| self.progress.units.iter().position(|unit| !unit.phases.is_empty() && unit.ended.is_none()))
             .or_else(|| self.plan.and_then(|plan| plan.active().next().map(|(at, _)| at)))
     }
@@ -188,7 +188,7 @@ pub(crate) fn open_in(cluster: &ClusterState, group: &GroupKey) -> Option<Change
 
 /// Returns the mode in which this console carries out a change of a group.
 pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::PauseMode) -> ExecutionMode {
-    let on_failure = if group.kind == GroupKind::Database { OnFailure::Unit } else { OnFailure::All };
+    let on_failure = if group.kind == GroupKind::Database { OnFailure::RollBackUnit } else { OnFailure::RollBackAll };
     ExecutionMode { on_failure, step: stepping == crate::screens::plan::state::PauseMode::On, asks: true }
 }
 
@@ -197,7 +197,7 @@ pub fn target(plan: &Plan) -> String {
     let mut active = plan.active().map(|(_, unit)| unit);
     let Some(first) = active.next() else { return "pins only".to_owned() };
     let same = active.all(|unit| unit.to.image == first.to.image);
-    let word = if plan.kind == PlanKind::Back { "back to " } else { "" };
+    let word = if plan.kind == PlanKind::Rollback { "back to " } else { "" };
     let more = if same { "" } else { " and others" };
     format!("{word}{}{more}", image_at(&first.to.image))
 }
@@ -207,7 +207,7 @@ pub fn told(order: Order, shown: &ShownChange<'_>) -> String {
     let Some(plan) = shown.plan else {
         return match order {
             Order::Continue => "finish it".to_owned(),
-            Order::PutBack => "return what it changed".to_owned(),
+            Order::RollBack => "return what it changed".to_owned(),
             _ => "leave it as it stands".to_owned(),
         };
     };

@@ -137,15 +137,15 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     match action {
         // Nothing failed, so the next unit needs no confirmation.
         Action::ContinuePastFailure | Action::ResumeContinue
-            if !seen.is_left_open() && matches!(seen.progress.asking, Some(Put::Next | Put::Stopped)) =>
+            if !seen.is_left_open() && matches!(seen.progress.asking, Some(Put::StepPause | Put::Stopped)) =>
         {
             order(state, Order::Continue, effects);
         }
         Action::ContinuePastFailure | Action::ResumeContinue => ask(state, Order::Continue),
-        Action::Rollback | Action::ResumePutBack if seen.is_left_open() => ask(state, Order::PutBack),
-        Action::Rollback | Action::ResumePutBack => order(state, Order::PutBack, effects),
-        Action::ResumeLeave if seen.is_left_open() => ask(state, Order::Leave),
-        Action::ResumeLeave => order(state, Order::Leave, effects),
+        Action::Rollback | Action::ResumePutBack if seen.is_left_open() => ask(state, Order::RollBack),
+        Action::Rollback | Action::ResumePutBack => order(state, Order::RollBack, effects),
+        Action::ResumeLeave if seen.is_left_open() => ask(state, Order::KeepAsIs),
+        Action::ResumeLeave => order(state, Order::KeepAsIs, effects),
         Action::Stop => stop(state, effects),
         Action::Details => details(state, &screen),
         Action::Copy => {
@@ -181,7 +181,7 @@ fn ask(state: &mut State, order: Order) {
     let what = told(order, &seen);
     let title = match (&seen.progress.asking, seen.is_left_open()) {
         (_, true) => "Take this change over?".to_owned(),
-        (Some(Put::Failed { unit } | Put::Overtaken { unit } | Put::Stuck { unit }), _) => {
+        (Some(Put::Failed { unit } | Put::Superseded { unit } | Put::Stuck { unit }), _) => {
             let unit = seen.plan.and_then(|plan| plan.units.get(*unit)).map(unit_name).unwrap_or_default();
             format!("Go on past {unit}?")
         }

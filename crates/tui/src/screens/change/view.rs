@@ -88,7 +88,7 @@ impl<'a> ChangePage<'a> {
 
     fn does(&self, at: usize) -> bool {
         let unit = self.seen.plan.and_then(|plan| plan.units.get(at));
-        unit.is_none_or(|unit| matches!(unit.action, Doing::Back | Doing::New))
+        unit.is_none_or(|unit| matches!(unit.action, Doing::Rollback | Doing::Update))
     }
 
     /// Builds the title line: group, target images, units done, and running time.
@@ -153,8 +153,8 @@ impl<'a> ChangePage<'a> {
             ChangeState::Failed => {
                 ("Failed, and every service is back on what it ran", "D shows why; l the logs of the unit")
             }
-            ChangeState::Undone => ("Returned: every service is back on what it ran", "esc returns"),
-            ChangeState::Left => {
+            ChangeState::RolledBackByUser => ("Returned: every service is back on what it ran", "esc returns"),
+            ChangeState::Partial => {
                 ("Left half-way: the services differ", "R on the group, in the fleet, plans the way back")
             }
             _ => ("Over", "esc returns"),
@@ -185,7 +185,7 @@ impl<'a> ChangePage<'a> {
         } else if let Some(ChangeStage::Over { text, .. }) = self.seen.stage {
             self.say(StyleRole::Waiting, &format!("Not finished: {text}."), lines);
         }
-        self.choices(&[Order::Continue, Order::PutBack, Order::Leave], lines);
+        self.choices(&[Order::Continue, Order::RollBack, Order::KeepAsIs], lines);
     }
 
     /// Builds the lines of the open question, with the effect of each answer.
@@ -202,30 +202,31 @@ impl<'a> ChangePage<'a> {
             let state = self.seen.progress.units.get(*at).map(|unit| unit.state);
             let from = self.seen.plan.and_then(|plan| plan.units.get(*at)).map(|unit| image_at(&unit.from.image));
             match (state, from) {
-                (Some(UnitState::PutBack), Some(from)) => format!(" and is back on {from}"),
+                (Some(UnitState::RolledBack), Some(from)) => format!(" and is back on {from}"),
                 _ => String::new(),
             }
         };
         let text = match question {
             Question::Failed { unit: at } => format!("{} failed{}.", unit(at), runs(at)),
-            Question::Overtaken { unit: at } => format!("{} was changed by somebody else.", unit(at)),
+            Question::Superseded { unit: at } => format!("{} was changed by somebody else.", unit(at)),
             Question::Stuck { unit: at } => {
                 format!("{} neither fails nor gets on. It is watched on meanwhile.", unit(at))
             }
-            Question::NotBack => "Not every service could be returned to what it ran.".to_owned(),
+            Question::RollbackFailed => "Not every service could be returned to what it ran.".to_owned(),
             Question::Stopped => "Stopped, as you asked.".to_owned(),
-            Question::Next => "One unit is done. The next?".to_owned(),
+            Question::StepPause => "One unit is done. The next?".to_owned(),
         };
-        let failed = matches!(question, Question::Failed { .. } | Question::NotBack | Question::Overtaken { .. });
+        let failed =
+            matches!(question, Question::Failed { .. } | Question::RollbackFailed | Question::Superseded { .. });
         let sign = if failed { self.sign("✖", "x") } else { "?" };
         self.say(if failed { StyleRole::Failing } else { StyleRole::Waiting }, &format!("{sign} {text}"), &mut lines);
         let said = |at: &usize| self.seen.progress.units.get(*at);
         let told = match question {
-            Question::Failed { unit } | Question::Overtaken { unit } => {
+            Question::Failed { unit } | Question::Superseded { unit } => {
                 said(unit).and_then(|unit| unit.failure.clone())
             }
             Question::Stuck { unit } => said(unit).map(|unit| (unit.waits.clone(), stuck(&unit.waits).to_owned())),
-            Question::NotBack | Question::Stopped | Question::Next => None,
+            Question::RollbackFailed | Question::Stopped | Question::StepPause => None,
         };
         if let Some((why, hint)) = told {
             self.say(StyleRole::Text, &clean(&why), &mut lines);
@@ -239,7 +240,7 @@ impl<'a> ChangePage<'a> {
         for order in orders {
             let action = match order {
                 Order::Continue => Action::ContinuePastFailure,
-                Order::PutBack => Action::Rollback,
+                Order::RollBack => Action::Rollback,
                 _ => Action::ResumeLeave,
             };
             let key = self.state.config.keymap.keys_for(KeyContext::Change, action).map(ToString::to_string);

@@ -73,7 +73,7 @@ pub fn what(entry: &ChangeEntry) -> String {
         return if record.plan.changes_pins() { "pins only".to_owned() } else { "nothing".to_owned() };
     };
     let same = active.iter().all(|unit| unit.to.image == first.to.image);
-    let word = if record.plan.kind == PlanKind::Back { "back to " } else { "" };
+    let word = if record.plan.kind == PlanKind::Rollback { "back to " } else { "" };
     let more = if same { String::new() } else { " and others".to_owned() };
     let count = active.len();
     clean(&format!("{word}{}{more} · {count} {}", short(&first.to.image), plural(count, "service")))

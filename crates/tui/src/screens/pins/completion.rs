@@ -349,10 +349,10 @@ pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
     for pick in list.shown(rows(state)).filter(|pick| !scarce || chosen == Some(*pick)) {
         let Some(image) = list.image(pick) else { continue };
         match cluster.facts.image(&image.text) {
-            Fact::Unknown | Fact::Asked => {
+            Fact::Unknown | Fact::Pending => {
                 wants.insert(Query::Image(image.text.clone()));
             }
-            Fact::Known { .. } => wants.extend(image.by_digest().map(Query::About)),
+            Fact::Known { .. } => wants.extend(image.by_digest().map(Query::ImageInfo)),
             Fact::Failed { .. } => {}
         }
     }

@@ -27,7 +27,7 @@ fn forget_old(state: &mut State, repository: Option<&str>) {
     let old = match cluster.facts.tags(repository) {
         Fact::Known { at, .. } => now.since(*at) >= OLD,
         Fact::Failed { .. } => true,
-        Fact::Unknown | Fact::Asked => false,
+        Fact::Unknown | Fact::Pending => false,
     };
     if old {
         cluster.facts.renew(&Query::Tags(repository.to_owned()));

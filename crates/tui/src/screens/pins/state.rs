@@ -184,7 +184,7 @@ impl PinEditor {
     /// Returns the image of the pin in a line while its look-up is pending.
     pub fn asking(&self, line: usize, cluster: &ClusterState) -> Option<ImageRef> {
         let image = ImageRef::parse(self.doc.pins.get(self.pin_at(line)?)?).ok()?;
-        matches!(cluster.facts.image(&image.text), Fact::Asked).then_some(image)
+        matches!(cluster.facts.image(&image.text), Fact::Pending).then_some(image)
     }
 
     /// Moves the cursor to the first of these pins that the text has, else to the place where it would be written.
@@ -275,7 +275,7 @@ pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -
                 _ if bad => ImageCheck::Bad,
                 _ if wished.asking => ImageCheck::Asked,
                 None => ImageCheck::Plain,
-                Some(Fact::Unknown | Fact::Asked) => ImageCheck::Asked,
+                Some(Fact::Unknown | Fact::Pending) => ImageCheck::Asked,
                 Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => ImageCheck::Same,
                 Some(_) => ImageCheck::Good,
             },

@@ -234,7 +234,7 @@ fn is_old(facts: &Facts, image: &str, now: Time) -> bool {
     match facts.image(image) {
         Fact::Known { at, .. } => digest_of(image).is_none() && now.since(*at).as_secs() >= 60,
         Fact::Failed { at, .. } => now.since(*at).as_secs() >= 5,
-        Fact::Unknown | Fact::Asked => false,
+        Fact::Unknown | Fact::Pending => false,
     }
 }
 

@@ -163,7 +163,7 @@ impl<'a> PlanPage<'a> {
     fn unit(&self, at: usize, unit: &Unit, lines: &mut Vec<Line<'static>>) {
         let role = match unit.action {
             UnitAction::None => StyleRole::Dim,
-            UnitAction::Back | UnitAction::New => StyleRole::Accent,
+            UnitAction::Rollback | UnitAction::Update => StyleRole::Accent,
             UnitAction::Blocked => StyleRole::Failing,
         };
         let name = unit_name(unit);
@@ -197,7 +197,7 @@ impl<'a> PlanPage<'a> {
             self.text(StyleRole::Text, &clean(&first.join(" · ")), lines);
         }
         // That a new image never ran is expected; for an image without its registry, the finding says it already.
-        let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == UnitAction::Back;
+        let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == UnitAction::Rollback;
         if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
             self.text(StyleRole::Dim, &told(&unit.lands, self.state.now), lines);
         }

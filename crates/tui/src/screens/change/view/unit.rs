@@ -39,7 +39,7 @@ impl ChangePage<'_> {
         }
         let word = match unit.state {
             // No client watches the change, so it is unknown whether the engine accepted the post.
-            UnitState::Posting | UnitState::PuttingBack if self.seen.is_left_open() => "in doubt",
+            UnitState::Updating | UnitState::RollingBack if self.seen.is_left_open() => "in doubt",
             UnitState::Untouched if self.seen.progress.ended.is_some() => "not touched",
             state => word(state),
         };
@@ -63,7 +63,7 @@ impl ChangePage<'_> {
     fn is_asked(&self, at: usize) -> bool {
         let asking = self.seen.progress.asking.as_ref();
         asking.is_some_and(|asking| {
-            *asking == Question::Failed { unit: at } || *asking == Question::Overtaken { unit: at }
+            *asking == Question::Failed { unit: at } || *asking == Question::Superseded { unit: at }
         })
     }
 
@@ -71,7 +71,7 @@ impl ChangePage<'_> {
     fn way(&self, planned: &Unit, unit: &UnitProgress, room: usize) -> String {
         let arrow = signs::arrow(ascii(self.state));
         let (from, to) = (image_at(&planned.from.image), image_at(&planned.to.image));
-        let (from, to) = if unit.direction == Direction::To { (from, to) } else { (to, from) };
+        let (from, to) = if unit.direction == Direction::Forward { (from, to) } else { (to, from) };
         let whole = format!("{from} {arrow} {to}");
         if width(&whole) <= room { whole } else { middle(&format!("{arrow} {to}"), room) }
     }
@@ -80,14 +80,14 @@ impl ChangePage<'_> {
     fn steps(&self, planned: Option<&Unit>, unit: &UnitProgress) -> Line<'static> {
         let mut pen = self.pen();
         pen.gap(7);
-        let failed = matches!(unit.state, UnitState::Failed | UnitState::Overtaken);
+        let failed = matches!(unit.state, UnitState::Failed | UnitState::Superseded);
         let back = unit.direction == Direction::Back;
         if back {
             pen.put(StyleRole::Dim, "returning:").gap(2);
         }
         let steps = unit.steps();
         // The image of a rollback ran here before, so there is no verify step.
-        let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::New);
+        let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::Update);
         for phase in UnitPhase::ALL.into_iter().filter(|phase| verifies || *phase != UnitPhase::Verify) {
             match steps.iter().rev().find(|(known, ..)| *known == phase) {
                 None => pen.put(StyleRole::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
@@ -129,7 +129,7 @@ impl ChangePage<'_> {
         let mut pen = self.pen();
         let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
         let text = if task.fresh { StyleRole::Text } else { StyleRole::Dim };
-        let mark = if task.fresh == (direction == Direction::To) { "new" } else { "old" };
+        let mark = if task.fresh == (direction == Direction::Forward) { "new" } else { "old" };
         pen.gap(7).column(StyleRole::Dim, mark, 4).put(StyleRole::Dim, &right(&slot, 2)).gap(2);
         pen.column(text, &clean(&task.state), 11).column(text, &middle(&clean(&task.node), 16), 17);
         let since = task.since.map(|at| age(self.state.now.since(at))).unwrap_or_default();
@@ -150,12 +150,12 @@ impl ChangePage<'_> {
 fn word(state: UnitState) -> &'static str {
     match state {
         UnitState::Untouched => "to do",
-        UnitState::Posting => "at work",
+        UnitState::Updating => "at work",
         UnitState::Done => "done",
-        UnitState::PuttingBack => "returning",
-        UnitState::PutBack => "returned",
+        UnitState::RollingBack => "returning",
+        UnitState::RolledBack => "returned",
         UnitState::Failed => "failed",
-        UnitState::Overtaken => "overtaken",
+        UnitState::Superseded => "overtaken",
     }
 }
 

@@ -105,7 +105,7 @@ pub(crate) fn missing(group: &GroupKey, entry: &ChangeEntry, unit: &Unit) -> Ser
 fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageWithDigest {
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
     let at = units.into_iter().position(|one| one.service == unit.service).unwrap_or(0);
-    let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Posting);
+    let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Updating);
     if moved || unit.action == UnitAction::None { &unit.to } else { &unit.from }
 }
 
@@ -137,11 +137,11 @@ fn wrong(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<Pr
     waits.or_else(|| {
         let text = match health.state {
             HealthState::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
-            HealthState::Failing | HealthState::Looping => "its tasks end; their errors are not read yet".to_owned(),
-            HealthState::Waiting => format!("{} of {} tasks run", health.running, health.desired),
+            HealthState::Failing | HealthState::CrashLoop => "its tasks end; their errors are not read yet".to_owned(),
+            HealthState::Pending => format!("{} of {} tasks run", health.running, health.desired),
             _ => return None,
         };
-        Some(Problem { text, waits: health.state == HealthState::Waiting, cause: None, at: None })
+        Some(Problem { text, waits: health.state == HealthState::Pending, cause: None, at: None })
     })
 }
 
@@ -192,7 +192,7 @@ pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
     let host = ImageRef::parse(image).map(|image| image.host).unwrap_or_default();
     match facts.image(image) {
         Fact::Unknown => None,
-        Fact::Asked => Some(format!("asking {host} …")),
+        Fact::Pending => Some(format!("asking {host} …")),
         Fact::Known { .. } => Some(format!("{host} has it: the node could not get it, see its login and network")),
         Fact::Failed { why, .. } => Some(match why {
             LookupError::NotFound => format!("{}, so no node can start it", why.sentence(&host, "such image")),

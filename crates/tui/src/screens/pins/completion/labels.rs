@@ -19,7 +19,7 @@ pub fn title(cluster: &ClusterState, list: &CompletionState) -> String {
         Fact::Known { value, .. } if value.cut => format!(" · the first {} tags", value.names.len()),
         Fact::Known { value, .. } if value.names.len() == 1 => " · 1 tag".to_owned(),
         Fact::Known { value, .. } => format!(" · {} tags", value.names.len()),
-        Fact::Unknown | Fact::Asked => " · asking …".to_owned(),
+        Fact::Unknown | Fact::Pending => " · asking …".to_owned(),
         Fact::Failed { .. } => " · no tags".to_owned(),
     };
     format!("{repository}{count}")
@@ -61,7 +61,7 @@ fn tags(state: &State, cluster: &ClusterState, list: &CompletionState) -> Option
     let why = match cluster.facts.tags(repository) {
         Fact::Failed { why, .. } => why,
         _ if !list.found.is_empty() => return None,
-        Fact::Unknown | Fact::Asked => return Some(CompletionProblem::new(&format!("asking {host} …"), "")),
+        Fact::Unknown | Fact::Pending => return Some(CompletionProblem::new(&format!("asking {host} …"), "")),
         Fact::Known { value, .. } if value.names.is_empty() => {
             return Some(CompletionProblem::new(&format!("`{path}` has no tags"), ""));
         }
