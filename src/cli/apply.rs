@@ -178,7 +178,7 @@ pub async fn follow(
     let outcome = running.await.map_err(|error| Failure {
         message: format!("the change stopped by a fault of pinnace: {error}"),
         hint: "`pinnace history` shows where it stands; `pinnace resume` takes it over".into(),
-        exit: Exit::Half,
+        exit: Exit::Partial,
     })??;
     let exit = exit(&outcome, &progress);
     if json {
@@ -261,9 +261,9 @@ fn exit(outcome: &RunOutcome, progress: &Progress) -> Exit {
     match outcome {
         RunOutcome::Ended(ChangeState::Done) => Exit::Done,
         RunOutcome::Ended(ChangeState::RolledBackByUser) if !carries => Exit::Done,
-        _ if carries => Exit::Half,
+        _ if carries => Exit::Partial,
         RunOutcome::Ended(_) => Exit::Trouble,
-        _ => Exit::Half,
+        _ => Exit::Partial,
     }
 }
 

@@ -48,7 +48,7 @@ pub enum Exit {
     /// A cluster that cannot be reached or used.
     Unusable = 4,
     /// A change that was left partially applied.
-    Half = 5,
+    Partial = 5,
 }
 
 impl From<Exit> for ExitCode {

@@ -38,7 +38,7 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
             continue;
         }
         let record = record(&new_change(), &group, &world, &found);
-        session.cluster.journal.put_record(&record).await.map_err(StartRefusal::Unwritable)?;
+        session.cluster.journal.put_record(&record).await.map_err(StartRefusal::JournalRefused)?;
         recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
     }
     if !recorded.noted.is_empty() {

@@ -109,7 +109,7 @@ async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
         session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));
     }
     match session.cluster.journal.liveness(slot).await? {
-        Liveness::Silent => Ok(()),
+        Liveness::Unresponsive => Ok(()),
         Liveness::Alive => Err(Failure {
             message: format!("change {} is alive: {} is carrying it out", slot.change, slot.labels.by),
             hint: "watch it in the console, or stop it there".into(),

@@ -54,7 +54,7 @@ impl From<StartRefusal> for Failure {
     fn from(refusal: StartRefusal) -> Self {
         let exit = match &refusal {
             StartRefusal::Nothing => Exit::Done,
-            StartRefusal::Fault(_) | StartRefusal::Unwritable(_) => Exit::Unusable,
+            StartRefusal::Fault(_) | StartRefusal::JournalRefused(_) => Exit::Unusable,
             _ => Exit::Choice,
         };
         Self { message: refusal.to_string(), hint: refusal.hint(), exit }

@@ -84,7 +84,7 @@ impl Effects {
                     let mut still = still.lock().unwrap_or_else(PoisonError::into_inner);
                     still.insert(slot.config.clone(), slot.index);
                 }
-                out.send(Msg::Seen { cluster, seen: vec![seen] });
+                out.send(Msg::Observed { cluster, seen: vec![seen] });
             };
             handle.spawn(observe(remote.clone(), attended, tell));
             (cluster, Arc::new(ClusterTask { name: parts.name, cluster: remote, attention, silent }))
@@ -110,7 +110,7 @@ impl Effects {
     /// Performs one effect; returns at once.
     pub fn run(&mut self, effect: Effect) {
         match effect {
-            Effect::Attend { cluster, in_view, at_keys } => self.attend(cluster, |attention| {
+            Effect::Poll { cluster, in_view, at_keys } => self.attend(cluster, |attention| {
                 attention.in_view = in_view.into_iter().collect();
                 attention.at_keys = at_keys;
             }),
@@ -120,7 +120,7 @@ impl Effects {
                 }
                 self.attend(cluster, |attention| attention.ask += 1);
             }
-            Effect::Ask { cluster, wants } => self.ask(cluster, wants),
+            Effect::SendQueries { cluster, wants } => self.ask(cluster, wants),
             Effect::FollowLogs { cluster, service } => self.follow_logs(cluster, service),
             Effect::StopLogs => self.stop_logs(),
             Effect::ReadFiles { cluster, image, abouts } => self.read_files(cluster, image, abouts),
@@ -144,7 +144,7 @@ impl Effects {
                     inbox.send(Msg::LoggedIn { cluster, host, user });
                 });
             }
-            Effect::Note { cluster, records } => {
+            Effect::RecordExternal { cluster, records } => {
                 let Some(task) = self.clusters.get(&cluster).cloned() else { return };
                 self.handle.spawn(async move {
                     if let Err(error) = note(&task.cluster, records).await {
@@ -217,15 +217,15 @@ impl Effects {
                     | Query::Versions
                     | Query::Login(_) => {
                         if let Some(learned) = remote.fact(&want).await {
-                            inbox.send(Msg::Learned { cluster, learned });
+                            inbox.send(Msg::QueryAnswered { cluster, learned });
                         }
                         return;
                     }
                 };
                 match answer {
-                    Ok(seen) => inbox.send(Msg::Seen { cluster, seen }),
+                    Ok(seen) => inbox.send(Msg::Observed { cluster, seen }),
                     Err(fault) => {
-                        inbox.send(Msg::Unanswered { cluster, want: asked, why: fault.to_string() });
+                        inbox.send(Msg::QueryFailed { cluster, want: asked, why: fault.to_string() });
                         inbox.send(notice(Severity::Warning, fault.to_string(), fault.hint()))
                     }
                 };

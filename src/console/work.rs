@@ -62,9 +62,9 @@ impl ChangeReporter {
         while let Some(event) = events.recv().await {
             if !begun {
                 begun = true;
-                self.inbox.send(Msg::Started { cluster, plan: self.plan.clone(), change: change.clone() });
+                self.inbox.send(Msg::ChangeStarted { cluster, plan: self.plan.clone(), change: change.clone() });
             }
-            self.inbox.send(Msg::Change { cluster, change: change.clone(), event });
+            self.inbox.send(Msg::ChangeEvent { cluster, change: change.clone(), event });
         }
         let text = match running.await {
             Ok(Err(refusal)) => return self.refused(refusal.to_string(), refusal.hint()),
@@ -74,11 +74,11 @@ impl ChangeReporter {
             Ok(Ok(RunOutcome::Unfinished(why))) => format!("unfinished: {why}"),
             Err(error) => format!("stopped by a fault of pinnace: {error}"),
         };
-        self.inbox.send(Msg::Finished { cluster, change, text });
+        self.inbox.send(Msg::ChangeEnded { cluster, change, text });
     }
 
     /// Sends the message that the change did not start.
     pub(super) fn refused(self, why: String, hint: String) {
-        self.inbox.send(Msg::Refused { cluster: self.cluster, plan: self.plan, why, hint });
+        self.inbox.send(Msg::ChangeRefused { cluster: self.cluster, plan: self.plan, why, hint });
     }
 }

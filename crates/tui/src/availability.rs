@@ -34,9 +34,9 @@ pub enum Unavailable {
     /// A service or group that no longer exists, and so has neither tasks nor logs.
     Gone,
     /// No known earlier image that ran well.
-    NoWayBack,
+    NoRollbackTarget,
     /// A rollback that was already made and still stands, with the id of its change.
-    WentBack(String),
+    AlreadyRolledBack(String),
     /// An action that this screen does not have.
     NotHere,
     /// Data that is still being read.
@@ -56,13 +56,13 @@ pub enum Unavailable {
     /// A plan without warnings.
     NoWarnings,
     /// A plan without units that roll back to an image that no registry confirms.
-    Checked,
+    AllVerified,
     /// A plan without anything that the action applies to.
     NothingPlanned,
     /// A plan that is not a redeploy.
     NoRedeploy,
     /// An incomplete or stale plan.
-    NotEqual,
+    Stale,
     /// A read-only cluster or console.
     ReadOnly,
     /// A change that is not finished.
@@ -70,17 +70,17 @@ pub enum Unavailable {
     /// A change that has not begun yet.
     Starting,
     /// A change that has ended.
-    Over,
+    Ended,
     /// A change that ended without success.
     NotDone,
     /// A change that this console does not carry out.
-    NotOurs,
+    ForeignChange,
     /// A change that waits for the operator's answer.
     Asking,
     /// A change that does not wait for an answer.
     NotAsking,
     /// A change that is already rolling back.
-    GoingBack,
+    RollingBack,
     /// No tour; only the demo has one.
     NoTour,
 }
@@ -94,8 +94,8 @@ impl std::fmt::Display for Unavailable {
             Self::NothingWrong => "nothing is wrong here",
             Self::NothingToFold => "nothing to fold here",
             Self::Gone => "the service is gone: history tells what it ran",
-            Self::NoWayBack => "no earlier image is known that ran well here",
-            Self::WentBack(change) => {
+            Self::NoRollbackTarget => "no earlier image is known that ran well here",
+            Self::AlreadyRolledBack(change) => {
                 return write!(f, "it went back already, by change {change}, and that still stands");
             }
             Self::NotHere => "not on this screen",
@@ -107,19 +107,19 @@ impl std::fmt::Display for Unavailable {
             Self::NoDrift => "nothing here differs from a pin in force",
             Self::RunsIt => "it is what the service has now",
             Self::NoWarnings => "the plan has no warnings",
-            Self::Checked => "no unit of this plan goes back without its registry",
+            Self::AllVerified => "no unit of this plan goes back without its registry",
             Self::NothingPlanned => "the plan has nothing of that kind",
             Self::NoRedeploy => "only where tasks are started anew (`d`)",
-            Self::NotEqual => "the plan is not complete, or does not hold any more",
+            Self::Stale => "the plan is not complete, or does not hold any more",
             Self::ReadOnly => "this cluster is read-only here",
             Self::Unfinished => "the change is not finished: enter opens it",
             Self::Starting => "the change has not begun yet",
-            Self::Over => "the change is over",
+            Self::Ended => "the change is over",
             Self::NotDone => "the change was not done: nothing of it is to be kept",
-            Self::NotOurs => "it is not carried out from here",
+            Self::ForeignChange => "it is not carried out from here",
             Self::Asking => "it waits for your answer: go on, go back or leave it",
             Self::NotAsking => "it does not wait for an answer",
-            Self::GoingBack => "it is going back already",
+            Self::RollingBack => "it is going back already",
             Self::NoTour => "only `pinnace demo` has one",
         })
     }

@@ -34,7 +34,7 @@ pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
         one.noted.looked = Some(now);
         let records = records(one, now);
         if !records.is_empty() {
-            effects.push(Effect::Note { cluster, records });
+            effects.push(Effect::RecordExternal { cluster, records });
         }
     }
 }

@@ -40,20 +40,20 @@ pub enum Msg {
     /// A request to end the process (SIGTERM, SIGHUP), or the loss of the terminal.
     Terminate,
     /// Observations of a cluster.
-    Seen {
+    Observed {
         /// The cluster's place in [`crate::state::HealthState::clusters`].
         cluster: ClusterId,
         /// The observations, in order.
         seen: Vec<Observation>,
     },
     /// The answer to a query, or the reason why it failed.
-    Learned {
+    QueryAnswered {
         /// The cluster that was queried.
         cluster: ClusterId,
         learned: QueryAnswer,
     },
     /// A query that the swarm did not answer; it is repeated after a while.
-    Unanswered {
+    QueryFailed {
         cluster: ClusterId,
         /// The unanswered query.
         want: Query,
@@ -97,7 +97,7 @@ pub enum Msg {
     /// The start of a change, applied or taken over: its claim was written.
     ///
     /// Sent before the change's first [`Msg::RecentEvent`].
-    Started {
+    ChangeStarted {
         cluster: ClusterId,
         /// The plan's id.
         plan: String,
@@ -105,7 +105,7 @@ pub enum Msg {
         change: String,
     },
     /// The refusal to apply a plan or to take over a change; nothing was posted.
-    Refused {
+    ChangeRefused {
         cluster: ClusterId,
         /// The plan's id.
         plan: String,
@@ -118,7 +118,7 @@ pub enum Msg {
     /// owner now.
     ///
     /// Sent after the change's last [`Msg::RecentEvent`].
-    Finished {
+    ChangeEnded {
         cluster: ClusterId,
         /// The change's id.
         change: String,
@@ -126,7 +126,7 @@ pub enum Msg {
         text: String,
     },
     /// An event of a running change.
-    Change {
+    ChangeEvent {
         cluster: ClusterId,
         /// The change's id.
         change: String,
@@ -161,7 +161,7 @@ pub struct LogLine {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Polls these services closely from now on, and frequently only while the operator is active.
-    Attend {
+    Poll {
         cluster: ClusterId,
         /// Ids of the services in view.
         in_view: Vec<String>,
@@ -169,7 +169,7 @@ pub enum Effect {
         at_keys: bool,
     },
     /// Sends queries: images, task histories, records.
-    Ask {
+    SendQueries {
         cluster: ClusterId,
         /// The queries to send.
         wants: BTreeSet<Query>,
@@ -212,7 +212,7 @@ pub enum Effect {
         /// The file's text.
         text: String,
     },
-    /// Applies a plan; answered by [`Msg::Started`] or [`Msg::SpliceError`].
+    /// Applies a plan; answered by [`Msg::ChangeStarted`] or [`Msg::SpliceError`].
     Apply {
         cluster: ClusterId,
         plan: Box<Plan>,
@@ -250,7 +250,7 @@ pub enum Effect {
         password: Redacted,
     },
     /// Records external deploys on this machine.
-    Note {
+    RecordExternal {
         cluster: ClusterId,
         /// The records, one for each group; each still without an id and a name.
         records: Vec<ChangeRecord>,

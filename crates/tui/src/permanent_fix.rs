@@ -25,7 +25,7 @@ pub fn is_there(state: &State) -> Result<(), Unavailable> {
             let text = screen.text.as_ref().ok_or(Unavailable::Reading)?;
             !text.doc.pins.is_empty() || !text.in_force.pins.is_empty()
         }
-        Some(Screen::Plan(screen)) if screen.fresh == Freshness::Making => return Err(Unavailable::Reading),
+        Some(Screen::Plan(screen)) if screen.fresh == Freshness::Incomplete => return Err(Unavailable::Reading),
         Some(Screen::Plan(screen)) => can_keep(&screen.shown.plan),
         Some(Screen::Change(screen)) => {
             let seen = shown(state, screen).ok_or(Unavailable::Reading)?;

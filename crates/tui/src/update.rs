@@ -49,8 +49,8 @@ pub use motion::moved;
 pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
     state.now = state.now.max(stamped.at);
     let mut effects = Vec::new();
-    let moved = matches!(stamped.msg, Msg::Seen { .. } | Msg::Learned { .. } | Msg::LoggedIn { .. });
-    let told = matches!(stamped.msg, Msg::Learned { .. } | Msg::LoggedIn { .. } | Msg::Tick | Msg::Files { .. });
+    let moved = matches!(stamped.msg, Msg::Observed { .. } | Msg::QueryAnswered { .. } | Msg::LoggedIn { .. });
+    let told = matches!(stamped.msg, Msg::QueryAnswered { .. } | Msg::LoggedIn { .. } | Msg::Tick | Msg::Files { .. });
     match stamped.msg {
         Msg::Key(key) => press(state, key, &mut effects),
         Msg::Paste(text) => {
@@ -67,9 +67,9 @@ pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
             pins::flush_all(state, &mut effects);
             effects.push(Effect::Quit);
         }
-        Msg::Seen { cluster, seen } => see(state, cluster, seen),
-        Msg::Learned { cluster, learned } => learn(state, cluster, learned),
-        Msg::Unanswered { cluster, want, why } => {
+        Msg::Observed { cluster, seen } => see(state, cluster, seen),
+        Msg::QueryAnswered { cluster, learned } => learn(state, cluster, learned),
+        Msg::QueryFailed { cluster, want, why } => {
             if let Some(one) = state.clusters.get_mut(cluster) {
                 one.facts.fail(want, LookupError::Unreachable(why), state.now);
             }
@@ -81,10 +81,10 @@ pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
             let kept = text.map_or(SavedDraft::None, |text| SavedDraft::Text(text, at));
             pins::take_draft(state, cluster, &group, &kept);
         }
-        Msg::Started { cluster, plan, change } => change::started(state, cluster, &plan, &change),
-        Msg::Refused { cluster, plan, why, hint } => change::refused(state, cluster, &plan, &why, &hint),
-        Msg::Finished { cluster, change, text } => change::finished(state, cluster, &change, &text),
-        Msg::Change { cluster, change, event } => change::take(state, cluster, &change, &event, &mut effects),
+        Msg::ChangeStarted { cluster, plan, change } => change::started(state, cluster, &plan, &change),
+        Msg::ChangeRefused { cluster, plan, why, hint } => change::refused(state, cluster, &plan, &why, &hint),
+        Msg::ChangeEnded { cluster, change, text } => change::finished(state, cluster, &change, &text),
+        Msg::ChangeEvent { cluster, change, event } => change::take(state, cluster, &change, &event, &mut effects),
         Msg::LoggedIn { cluster, host, user } => login::done(state, cluster, &host, &user),
         Msg::Notice(notice) => state.note(notice),
     }

@@ -55,7 +55,7 @@ pub fn view(frame: &mut Frame<'_>, state: &State, theme: &Theme) {
         Some(Screen::Pins(screen)) => pins::view(frame, area(body), state, theme, screen),
         Some(Screen::Plan(screen)) => plan::view(frame, area(body), state, theme, screen),
         Some(Screen::Change(screen)) => change::view(frame, area(body), state, theme, screen),
-        Some(Screen::Earlier(screen)) => earlier::view(frame, area(body), state, theme, screen),
+        Some(Screen::Candidates(screen)) => earlier::view(frame, area(body), state, theme, screen),
         Some(Screen::Image(screen)) => image::view(frame, area(body), state, theme, screen),
     }
     modal::view(frame, area(body), state, theme);

@@ -79,7 +79,7 @@ pub enum StartRefusal {
     },
     /// The group has an unfinished change.
     #[error("change {change} by {by} is not finished")]
-    Busy {
+    GroupBusy {
         /// The id of the change, for `pinnace resume`.
         change: String,
         /// The operator of the change.
@@ -90,13 +90,13 @@ pub enum StartRefusal {
     Nothing,
     /// The change could not be journaled.
     #[error("not started, as it could not be written down: {why}")]
-    NotWritten {
+    NotJournaled {
         /// The cause.
         why: String,
     },
     /// The swarm refused the record, which is written first.
     #[error("not started, as the swarm takes no writes: {}", .0.why())]
-    Unwritable(DockerError),
+    JournalRefused(DockerError),
     /// The change was claimed, but another operator took it over before its first unit.
     #[error("{by} took the change over before its first unit")]
     Lost {
@@ -125,19 +125,19 @@ impl StartRefusal {
     pub fn hint(&self) -> String {
         match self {
             Self::Stale { .. } => "plan again, and look at what moved".into(),
-            Self::Busy { change, .. } => format!("watch it, or finish it first: `pinnace resume {change}`"),
+            Self::GroupBusy { change, .. } => format!("watch it, or finish it first: `pinnace resume {change}`"),
             Self::Nothing => String::new(),
-            Self::NotWritten { .. } => {
+            Self::NotJournaled { .. } => {
                 "nothing is changed that is not written down first; free space or mend the state folder".into()
             }
             Self::Lost { .. } => "watch it: it is theirs now".into(),
             Self::Newer { .. } => "update this pinnace; what it does not know it leaves alone".into(),
             Self::Unknown { .. } => "look at `pinnace history`; the next plan of the group closes it as void".into(),
-            Self::Unwritable(fault) if matches!(fault.status(), Some(401 | 403 | 405 | 501)) => {
+            Self::JournalRefused(fault) if matches!(fault.status(), Some(401 | 403 | 405 | 501)) => {
                 "who may make no configs keeps the journal on this machine with `--journal disk`; no other manager sees it"
                     .into()
             }
-            Self::Unwritable(fault) | Self::Fault(fault) => fault.hint(),
+            Self::JournalRefused(fault) | Self::Fault(fault) => fault.hint(),
         }
     }
 }
@@ -187,7 +187,7 @@ mod tests {
     fn who_may_make_no_configs_is_told_of_the_journal_on_disk() {
         let hint = |status| {
             let message = "authorization denied by plugin".to_owned();
-            StartRefusal::Unwritable(DockerError::Http { what: "writing to the journal".into(), status, message })
+            StartRefusal::JournalRefused(DockerError::Http { what: "writing to the journal".into(), status, message })
                 .hint()
         };
         assert!(hint(403).contains("`--journal disk`"), "{}", hint(403));

@@ -38,7 +38,7 @@ pub(super) async fn begin(
     let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
     let size = record_size(&record);
     if size > RECORD_LIMIT {
-        return Err(StartRefusal::NotWritten {
+        return Err(StartRefusal::NotJournaled {
             why: format!("its record would be {size} bytes, and the swarm stores {RECORD_LIMIT}"),
         });
     }
@@ -100,7 +100,7 @@ async fn note(cluster: &Cluster, record: &ChangeRecord, kind: DiskKind) -> Resul
     let Some(disk) = cluster.local_log(&record.plan.swarm) else { return Ok(()) };
     let written =
         disk.append(&LoggedEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
-    written.map_err(|error| StartRefusal::NotWritten { why: error.to_string() })
+    written.map_err(|error| StartRefusal::NotJournaled { why: error.to_string() })
 }
 
 async fn claim(
@@ -109,7 +109,7 @@ async fn claim(
     options: &ExecuteOptions,
 ) -> Result<(Slot, Duration), StartRefusal> {
     let plan = &record.plan;
-    cluster.journal.put_record(record).await.map_err(StartRefusal::Unwritable)?;
+    cluster.journal.put_record(record).await.map_err(StartRefusal::JournalRefused)?;
     let slots = cluster.journal.slots_of(&plan.group).await.map_err(StartRefusal::Fault)?;
     newest_is_parent(cluster, slots, plan).await?;
     not_in_the_swarm(cluster, plan).await?;
@@ -148,7 +148,7 @@ async fn not_in_the_swarm(cluster: &Cluster, plan: &Plan) -> Result<(), StartRef
         return Ok(());
     }
     match cluster.journal.open_in_swarm(&plan.group).await {
-        Ok(Some(slot)) => Err(StartRefusal::Busy { change: slot.change, by: slot.labels.by }),
+        Ok(Some(slot)) => Err(StartRefusal::GroupBusy { change: slot.change, by: slot.labels.by }),
         // Without permission to create configs, listing them may be forbidden too.
         Ok(None) | Err(_) => Ok(()),
     }
@@ -162,7 +162,7 @@ fn taken(slot: Slot, change: &str) -> StartRefusal {
     } else if slot.labels.state.is_terminal() {
         StartRefusal::Stale { moved: format!("{by} changed the group meanwhile") }
     } else {
-        StartRefusal::Busy { change: slot.change, by }
+        StartRefusal::GroupBusy { change: slot.change, by }
     }
 }
 
@@ -189,7 +189,7 @@ async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> R
     }
     if !newest.is_unbegun() || cluster.journal.liveness(&newest).await.map_err(StartRefusal::Fault)? == Liveness::Alive
     {
-        return Err(StartRefusal::Busy { change: newest.change, by: newest.labels.by });
+        return Err(StartRefusal::GroupBusy { change: newest.change, by: newest.labels.by });
     }
     close(cluster, newest).await
 }
@@ -207,7 +207,7 @@ async fn close(cluster: &Cluster, slot: Slot) -> Result<(), StartRefusal> {
         })
         .await;
     voided.map_err(|lost| match lost {
-        LeaseLost::TakenOver(_) => StartRefusal::Busy { change, by },
+        LeaseLost::TakenOver(_) => StartRefusal::GroupBusy { change, by },
         LeaseLost::Stuck(why) => StartRefusal::Unknown { why },
     })
 }

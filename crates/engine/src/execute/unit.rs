@@ -22,9 +22,9 @@ const SLOW: Duration = Duration::from_secs(5);
 /// The state of a service after the attempts to post a unit's edits.
 enum UpdateResult {
     /// The spec has the wanted values; with the tasks from before the update, if we posted it.
-    Stands(Option<BTreeSet<String>>),
+    Applied(Option<BTreeSet<String>>),
     /// Superseded: another client changed or removed the service; with the reason.
-    Overtaken(String),
+    Superseded(String),
     /// The update cannot start, or the engine refuses it finally; nothing was changed.
     Refused { why: String, hint: String },
 }
@@ -50,12 +50,12 @@ impl ChangeRun {
         };
         if matches!(posted, UpdateResult::Refused { .. }) && self.settle_doubt().await? {
             // An earlier POST, by us or a previous owner, was accepted after all.
-            posted = UpdateResult::Stands(None);
+            posted = UpdateResult::Applied(None);
         }
         self.doubt = None;
         match posted {
-            UpdateResult::Stands(known) => self.converge(at, &unit, direction, known).await,
-            UpdateResult::Overtaken(why) => {
+            UpdateResult::Applied(known) => self.converge(at, &unit, direction, known).await,
+            UpdateResult::Superseded(why) => {
                 self.emit(EventKind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Superseded, None).await
             }
@@ -79,7 +79,7 @@ impl ChangeRun {
         let mut ready: Option<PreparedUnit> = None;
         loop {
             let Some(revision) = self.read_for_update(unit, &mut tries).await? else {
-                return Ok(UpdateResult::Overtaken("somebody removed the service".into()));
+                return Ok(UpdateResult::Superseded("somebody removed the service".into()));
             };
             let stand = revision.edit_state(&unit.edits);
             // Once our update is in the spec, edits by others to other parts are accepted, and kept on rollback too.
@@ -88,13 +88,15 @@ impl ChangeRun {
                 if self.letter(at) != state {
                     self.mark(at, state, None).await?;
                 }
-                return Ok(UpdateResult::Stands(ready.map(|ready| ready.known)));
+                return Ok(UpdateResult::Applied(ready.map(|ready| ready.known)));
             }
             if stand != origin {
-                return Ok(UpdateResult::Overtaken(overtaken(&revision.service, image_of(unit, direction))));
+                return Ok(UpdateResult::Superseded(overtaken(&revision.service, image_of(unit, direction))));
             }
             if edited {
-                return Ok(UpdateResult::Overtaken("somebody edited other parts of it since the plan was made".into()));
+                return Ok(UpdateResult::Superseded(
+                    "somebody edited other parts of it since the plan was made".into(),
+                ));
             }
             if tries >= TRIES {
                 // The POST may still be carried out: the slot keeps naming it, and a later owner fences it first.

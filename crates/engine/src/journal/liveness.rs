@@ -22,7 +22,7 @@ pub enum Liveness {
     Alive,
     /// An owner that gave the change up, whose process has ended, or whose slot did not change for the whole
     /// wait.
-    Silent,
+    Unresponsive,
 }
 
 /// Returns whether it is certain, without a wait, that nobody holds the change.
@@ -37,7 +37,7 @@ impl Journal {
     /// Fails if the slot cannot be read for a long time.
     pub async fn liveness(&self, slot: &Slot) -> Result<Liveness, DockerError> {
         if is_given_up(slot) {
-            return Ok(Liveness::Silent);
+            return Ok(Liveness::Unresponsive);
         }
         let clock = self.clock();
         let (mut still, mut failed) = (SlotInactivity::default(), 0);
@@ -48,11 +48,11 @@ impl Journal {
                 Ok(Some(now)) => {
                     failed = 0;
                     if still.read(now.index, asked, clock.boottime()) {
-                        return Ok(Liveness::Silent);
+                        return Ok(Liveness::Unresponsive);
                     }
                 }
                 // The next process that writes the slot finds out that it was removed.
-                Ok(None) => return Ok(Liveness::Silent),
+                Ok(None) => return Ok(Liveness::Unresponsive),
                 Err(fault) if failed >= TRIES => return Err(fault),
                 Err(_) => {
                     failed += 1;

@@ -47,9 +47,9 @@ pub struct Attention {
 /// The reason why a session ended.
 enum SessionEnd {
     /// The loss of the attention's sender: observations are not needed any more.
-    Unwanted,
+    Cancelled,
     /// The orderly end of the event stream, as when the engine stops or a proxy closes it.
-    Quiet,
+    StreamEnded,
     /// A failed call.
     Fault(DockerError),
 }
@@ -73,9 +73,9 @@ pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>
             failures = 0;
         }
         match ended {
-            SessionEnd::Unwanted => return,
-            SessionEnd::Quiet if live && began.elapsed() > Duration::from_secs(1) => continue,
-            SessionEnd::Quiet => {}
+            SessionEnd::Cancelled => return,
+            SessionEnd::StreamEnded if live && began.elapsed() > Duration::from_secs(1) => continue,
+            SessionEnd::StreamEnded => {}
             SessionEnd::Fault(fault) => {
                 let hint = hint(&cluster.docker, &fault).await;
                 out(Observation::Link(ConnectionState::Lost { why: fault.why(), hint }));

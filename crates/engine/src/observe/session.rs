@@ -158,11 +158,11 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                     self.gather.get_or_insert_with(|| Instant::now() + GATHER);
                 }
                 Some(Err(fault)) => return Err(fault.into()),
-                None => return Err(SessionEnd::Quiet),
+                None => return Err(SessionEnd::StreamEnded),
             },
             Some(news) = self.calls.next(), if !self.calls.is_empty() => self.hear(news)?,
             changed = self.attention.changed() => {
-                changed.map_err(|_| SessionEnd::Unwanted)?;
+                changed.map_err(|_| SessionEnd::Cancelled)?;
                 self.attend();
             }
             () = sleep_until(next) => {

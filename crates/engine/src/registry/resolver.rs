@@ -20,9 +20,9 @@ const AGAIN: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy)]
 enum EngineReach {
     /// The engine could not reach the host either, at this time.
-    Lost(Instant),
+    Unreachable(Instant),
     /// The engine got an answer, so further requests do not block it.
-    Reaches,
+    Reachable,
 }
 
 /// The resolver of image references for one cluster.
@@ -81,24 +81,24 @@ impl Resolver {
         let _alone = self.alone.lock().await;
         // The task that held the lock may have found the result in the meantime.
         let known = self.hosts().get(&reference.host).copied();
-        if let Some(EngineReach::Lost(at)) = known
+        if let Some(EngineReach::Unreachable(at)) = known
             && at.elapsed() < AGAIN
         {
             return (Err(LookupError::Unreachable(cause)), FactSource::Registry);
         }
         // Recorded before the request, so that a cancelled request does not make the next caller ask at once.
-        self.hosts().insert(reference.host.clone(), EngineReach::Lost(Instant::now()));
+        self.hosts().insert(reference.host.clone(), EngineReach::Unreachable(Instant::now()));
         let answer = ask().await;
         let engine = match &answer {
-            Err(LookupError::Unreachable(_)) => EngineReach::Lost(Instant::now()),
-            _ => EngineReach::Reaches,
+            Err(LookupError::Unreachable(_)) => EngineReach::Unreachable(Instant::now()),
+            _ => EngineReach::Reachable,
         };
         self.hosts().insert(reference.host.clone(), engine);
         (answer, FactSource::Engine)
     }
 
     fn reaches(&self, host: &str) -> bool {
-        matches!(self.hosts().get(host), Some(EngineReach::Reaches))
+        matches!(self.hosts().get(host), Some(EngineReach::Reachable))
     }
 
     fn hosts(&self) -> MutexGuard<'_, HashMap<String, EngineReach>> {

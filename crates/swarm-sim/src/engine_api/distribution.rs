@@ -77,7 +77,7 @@ fn refusal(world: &World, named: &Reference, silence: PullError) -> Refusal {
     let scheme = if insecure || shown.starts_with("127.") { "http" } else { "https" };
     let at = named.digest.as_deref().or(named.tag.as_deref()).unwrap_or("latest");
     match silence {
-        PullError::Unknown => Refusal::new(404, "manifest unknown: manifest unknown"),
+        PullError::NotFound => Refusal::new(404, "manifest unknown: manifest unknown"),
         PullError::WrongLogin => Refusal::new(401, "unauthorized: authentication required"),
         PullError::NoLogin => {
             let path = format!("{scheme}://{shown}/v2/{}/manifests/{at}", named.repository);

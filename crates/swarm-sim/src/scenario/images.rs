@@ -278,11 +278,11 @@ impl SeesText {
         let bad = |why: &str| wrong(format!("engine_sees {}: {why}", self.reference));
         let named = reference(&self.reference).ok_or_else(|| bad("is no reference"))?;
         let sees = match (&self.instead, self.nothing.as_deref()) {
-            (Some(other), None) => NodeView::Instead(other.clone()),
-            (None, Some("not-found")) => NodeView::Nothing(PullError::Unknown),
-            (None, Some("no-credentials")) => NodeView::Nothing(PullError::NoLogin),
-            (None, Some("denied")) => NodeView::Nothing(PullError::WrongLogin),
-            (None, Some(why)) => NodeView::Nothing(PullError::Unreachable(why.to_owned())),
+            (Some(other), None) => NodeView::Replaced(other.clone()),
+            (None, Some("not-found")) => NodeView::Failed(PullError::NotFound),
+            (None, Some("no-credentials")) => NodeView::Failed(PullError::NoLogin),
+            (None, Some("denied")) => NodeView::Failed(PullError::WrongLogin),
+            (None, Some(why)) => NodeView::Failed(PullError::Unreachable(why.to_owned())),
             _ => return Err(bad("either `instead` or `nothing`")),
         };
         world.engine_sees.insert(named.to_string(), sees);

@@ -30,7 +30,7 @@ pub enum PullError {
     /// The credentials were rejected.
     WrongLogin,
     /// The image does not exist.
-    Unknown,
+    NotFound,
 }
 
 /// The engine's and the nodes' view of an image, where it differs from the registry's: behind a caching
@@ -38,9 +38,9 @@ pub enum PullError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NodeView {
     /// Another image, by its reference.
-    Instead(String),
+    Replaced(String),
     /// A failed lookup.
-    Nothing(PullError),
+    Failed(PullError),
 }
 
 /// Decodes user and password from `X-Registry-Auth`; `None` if it is unreadable, which the engine silently ignores.
@@ -67,10 +67,10 @@ impl World {
             return Err(PullError::Unreachable(why.clone()));
         }
         match self.engine_sees.get(&wanted.to_string()) {
-            Some(NodeView::Nothing(silence)) => return Err(silence.clone()),
-            Some(NodeView::Instead(other)) => {
+            Some(NodeView::Failed(silence)) => return Err(silence.clone()),
+            Some(NodeView::Replaced(other)) => {
                 let other = reference(other).and_then(|other| self.registries.get(&other.host)?.find(&other));
-                return other.ok_or(PullError::Unknown);
+                return other.ok_or(PullError::NotFound);
             }
             None => {}
         }
@@ -94,7 +94,7 @@ impl World {
                 Some(_) => {}
             }
         }
-        registry.find(wanted).ok_or(PullError::Unknown)
+        registry.find(wanted).ok_or(PullError::NotFound)
     }
 
     /// Pulls a task's image to its node, or finds that the node has it.

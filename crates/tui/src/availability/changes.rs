@@ -50,8 +50,8 @@ pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
     }
     let (world, group, service) = selected_service(state).ok_or(Unavailable::Gone)?;
     match way_back(world, &group, service) {
-        TargetSearch::NoneKnown => Err(Unavailable::NoWayBack),
-        TargetSearch::AlreadyRolledBack(change) => Err(Unavailable::WentBack(change)),
+        TargetSearch::NoneKnown => Err(Unavailable::NoRollbackTarget),
+        TargetSearch::AlreadyRolledBack(change) => Err(Unavailable::AlreadyRolledBack(change)),
         TargetSearch::Found(_) | TargetSearch::Needs(_) => Ok(()),
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn drift_goal(state: &State, how: DriftResolution) -> Result<(Cluster
 
 /// Checks whether a rollback to the selected candidate is possible.
 pub(crate) fn on_earlier(state: &State) -> Result<(), Unavailable> {
-    let Some(Screen::Earlier(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
+    let Some(Screen::Candidates(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
     earlier::goal(screen).map(drop)
 }
 
@@ -119,12 +119,12 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
             crate::screens::plan::query::obstacle(state, screen).map_or(Ok(()), |why| Err(Unavailable::Obstacle(why)))
         }
         Action::Acknowledge if plan.warnings() == 0 => Err(Unavailable::NoWarnings),
-        Action::Unchecked if plan.unchecked().next().is_none() => Err(Unavailable::Checked),
+        Action::Unchecked if plan.unchecked().next().is_none() => Err(Unavailable::AllVerified),
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Unavailable::NothingWrong),
         Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Unavailable::NoRedeploy),
         Action::SavePlan if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
-        Action::SavePlan if screen.fresh != Freshness::Equal => Err(Unavailable::NotEqual),
-        Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Unavailable::NotEqual),
+        Action::SavePlan if screen.fresh != Freshness::UpToDate => Err(Unavailable::Stale),
+        Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Unavailable::Stale),
         Action::StepMode | Action::Copy | Action::Credentials | Action::StartFirst | Action::Reason
             if plan.active().next().is_none() =>
         {
@@ -170,7 +170,7 @@ fn order(state: &State, order: Order) -> Result<(), Unavailable> {
     if seen.is_left_open() {
         return match order {
             _ if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
-            Order::Stop => Err(Unavailable::NotOurs),
+            Order::Stop => Err(Unavailable::ForeignChange),
             _ if seen.plan.is_none() => Err(Unavailable::Reading),
             _ => Ok(()),
         };
@@ -179,14 +179,14 @@ fn order(state: &State, order: Order) -> Result<(), Unavailable> {
         Some(ChangeStage::Claiming | ChangeStage::TakingOver { .. }) => return Err(Unavailable::Starting),
         Some(ChangeStage::Running { stop, .. }) if seen.progress.ended.is_none() => *stop,
         Some(ChangeStage::Running { .. } | ChangeStage::Refused { .. } | ChangeStage::Over { .. }) | None => {
-            return Err(Unavailable::Over);
+            return Err(Unavailable::Ended);
         }
     };
     let asking = seen.progress.asking.as_ref();
     match order {
         Order::Stop if asking.is_some() => Err(Unavailable::Asking),
-        Order::Stop if stop == StopRequest::GivenUp => Err(Unavailable::Over),
-        Order::RollBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::GoingBack),
+        Order::Stop if stop == StopRequest::Detached => Err(Unavailable::Ended),
+        Order::RollBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::RollingBack),
         Order::Stop | Order::RollBack => Ok(()),
         _ if asking.is_some_and(|question| question.choices().contains(&order)) => Ok(()),
         _ => Err(Unavailable::NotAsking),

@@ -136,7 +136,7 @@ pub enum Screen {
     /// A change: running, unfinished or finished.
     Change(ChangeScreen),
     /// The rollback candidates of a service.
-    Earlier(Box<CandidatesState>),
+    Candidates(Box<CandidatesState>),
     /// The details of an image.
     Image(Box<ImageState>),
 }
@@ -153,7 +153,7 @@ pub(crate) fn context(state: &State) -> KeyContext {
         Some(Screen::Pins(_)) => KeyContext::Pins,
         Some(Screen::Plan(_)) => KeyContext::Plan,
         Some(Screen::Change(_)) => KeyContext::Change,
-        Some(Screen::Earlier(_)) => KeyContext::Earlier,
+        Some(Screen::Candidates(_)) => KeyContext::Earlier,
         Some(Screen::Image(_)) => KeyContext::Image,
     }
 }
@@ -172,7 +172,7 @@ pub(crate) fn place(state: &State) -> String {
         Some(Screen::Pins(screen)) => format!("{} › pins", clean(&screen.group.name)),
         Some(Screen::Plan(screen)) => format!("{} › plan", clean(&screen.goal.group().name)),
         Some(Screen::Change(screen)) => format!("{} › change", clean(&screen.group.name)),
-        Some(Screen::Earlier(screen)) => format!("{} › earlier images", clean(&screen.name)),
+        Some(Screen::Candidates(screen)) => format!("{} › earlier images", clean(&screen.name)),
         Some(Screen::Image(screen)) => format!("{} › image", clean(&screen.image.short(true))),
     }
 }
@@ -190,7 +190,7 @@ pub(crate) fn selection(state: &State) -> Selection<'_> {
         Some(Screen::Change(screen)) => {
             screen.selection(change::query::shown(state, screen).as_ref(), cluster(screen.cluster))
         }
-        Some(Screen::Earlier(screen)) => screen.selection(cluster(screen.cluster)),
+        Some(Screen::Candidates(screen)) => screen.selection(cluster(screen.cluster)),
         Some(Screen::Image(screen)) => screen.selection(),
     }
 }
@@ -205,7 +205,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Some(Screen::Pins(_)) => pins::update::run(state, action, effects),
         Some(Screen::Plan(_)) => plan::update::run(state, action, effects),
         Some(Screen::Change(_)) => change::update::run(state, action, effects),
-        Some(Screen::Earlier(_)) => candidates::update::run(state, action, effects),
+        Some(Screen::Candidates(_)) => candidates::update::run(state, action, effects),
         Some(Screen::Image(_)) => image::update::run(state, action, effects),
     }
 }
@@ -215,7 +215,7 @@ pub(crate) fn in_view(state: &State) -> Vec<String> {
     match state.screens.last() {
         None => fleet::query::visible(state).filter_map(|row| row.service.clone()).collect(),
         Some(Screen::Service(screen)) => vec![screen.service.clone()],
-        Some(Screen::Earlier(screen)) => vec![screen.service.clone()],
+        Some(Screen::Candidates(screen)) => vec![screen.service.clone()],
         Some(Screen::Logs(screen)) => vec![screen.service.clone()],
         Some(Screen::History(_) | Screen::Image(_)) => Vec::new(),
         Some(Screen::Pins(screen)) => of_group(state, screen.cluster, &screen.group),
@@ -238,7 +238,7 @@ pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
         Some(Screen::Pins(screen)) => pins::query::wants(state, screen),
         Some(Screen::Plan(screen)) => screen.wants().clone(),
         Some(Screen::Change(screen)) => change::query::wants(state, screen),
-        Some(Screen::Earlier(screen)) => candidates::query::wants(state, screen),
+        Some(Screen::Candidates(screen)) => candidates::query::wants(state, screen),
         Some(Screen::Image(screen)) => image::query::wants(state, screen),
         Some(Screen::Logs(_)) => BTreeSet::new(),
     }

@@ -29,7 +29,7 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
     // The operator is active right after the start, but a registry is queried for more only after a first key.
     let looks = state.now.since(state.last_key.unwrap_or(state.opened)) < AT_KEYS;
     let at_keys = looks && state.last_key.is_some();
-    let attend = Effect::Attend { cluster: state.active, in_view: screens::in_view(state), at_keys: looks };
+    let attend = Effect::Poll { cluster: state.active, in_view: screens::in_view(state), at_keys: looks };
     if state.attended.as_ref() != Some(&attend) {
         state.attended = Some(attend.clone());
         effects.push(attend);
@@ -68,7 +68,7 @@ fn ask(state: &mut State, wants: &BTreeSet<Query>, effects: &mut Vec<Effect>) {
     if fresh.is_empty() {
         return;
     }
-    effects.push(Effect::Ask { cluster, wants: fresh });
+    effects.push(Effect::SendQueries { cluster, wants: fresh });
     crate::screens::fleet::update::rebuild(state);
 }
 

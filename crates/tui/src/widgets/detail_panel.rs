@@ -50,8 +50,8 @@ fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> 
             None => of_group(&row.group, state, theme, room),
         },
         Row::Group(row) => of_group(&row.group, state, theme, room),
-        Row::More { group, .. } => of_group(group, state, theme, room),
-        Row::Rest { .. } => {
+        Row::HiddenServices { group, .. } => of_group(group, state, theme, room),
+        Row::HiddenGroups { .. } => {
             let mut pen = LineBuilder::new(theme, room);
             pen.gap(1).put(StyleRole::Dim, "Groups in which all is well. Enter shows them.");
             vec![pen.line()]

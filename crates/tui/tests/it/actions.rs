@@ -17,7 +17,7 @@ use crate::tale;
 fn states() -> Vec<(String, State)> {
     let night = || {
         let mut state = console(120, 40, seen(bad_night(6), six_nodes(), Vec::new()));
-        tale::send(&mut state, pinnace_tui::msg::Msg::Seen { cluster: ClusterId::FIRST, seen: fixture::history() });
+        tale::send(&mut state, pinnace_tui::msg::Msg::Observed { cluster: ClusterId::FIRST, seen: fixture::history() });
         state
     };
     let mut all = Vec::new();

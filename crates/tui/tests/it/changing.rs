@@ -25,8 +25,9 @@ fn group() -> GroupKey {
 }
 
 fn asked(effects: &[Effect]) -> BTreeSet<Query> {
-    let wants =
-        effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
+    let wants = effects
+        .iter()
+        .filter_map(|effect| if let Effect::SendQueries { wants, .. } = effect { Some(wants) } else { None });
     wants.flatten().cloned().collect()
 }
 
@@ -130,7 +131,7 @@ fn a_kept_draft_wins_and_says_so() {
 fn pins_become_a_plan_a_change_and_are_in_force() {
     let mut state = tale::plan(120, 40);
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
-    assert_eq!(plan.fresh, Freshness::Equal);
+    assert_eq!(plan.fresh, Freshness::UpToDate);
     let shown = plan.shown.plan.clone();
     assert_eq!(shown.active().count(), 1);
     let copied = press(&mut state, "y");
@@ -144,7 +145,7 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
     let (plan, mode) = applied.unwrap();
     assert_eq!((*plan, mode.on_failure, mode.asks), (shown.clone(), OnFailure::RollBackUnit, true));
     assert_eq!((state.screens.len(), state.context()), (1, KeyContext::Change));
-    send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan: shown.id, change: CHANGE.into() });
+    send(&mut state, Msg::ChangeStarted { cluster: ClusterId::FIRST, plan: shown.id, change: CHANGE.into() });
     assert_eq!(
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
         ChangeStage::Running { change: CHANGE.into(), stop: StopRequest::No }
@@ -185,9 +186,9 @@ fn a_change_given_up_is_offered_again_as_the_journal_has_it() {
         _ => None,
     });
     let (change, plan) = resumed.unwrap();
-    send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan, change: change.clone() });
+    send(&mut state, Msg::ChangeStarted { cluster: ClusterId::FIRST, plan, change: change.clone() });
     assert_eq!(orders(&press(&mut state, "x x")), [Order::Stop, Order::Detach]);
-    send(&mut state, Msg::Finished { cluster: ClusterId::FIRST, change, text: "given up".into() });
+    send(&mut state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change, text: "given up".into() });
     let screen = crate::screens::lines_of(&state).join("\n");
     assert!(screen.contains("Given up half-way by") && screen.contains("in doubt"), "{screen}");
     assert!(press(&mut state, "L enter").iter().any(|effect| matches!(effect, Effect::Resume { .. })));
@@ -219,7 +220,7 @@ fn a_question_goes_when_the_change_ends_that_it_is_about() {
 fn an_outcome_is_told_once_and_only_where_it_was_not_seen() {
     let end = EventKind::Ended { state: ChangeState::Done, text: String::new() };
     let over = |state: &mut State| {
-        send(state, Msg::Finished { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
+        send(state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
         state.notice.as_ref().map(|notice| notice.text.clone())
     };
     let mut state = tale::working(120, 40);
@@ -252,7 +253,7 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
     );
     send(
         &mut state,
-        Msg::Refused { cluster: ClusterId::FIRST, plan, why: "somebody was first".into(), hint: "look".into() },
+        Msg::ChangeRefused { cluster: ClusterId::FIRST, plan, why: "somebody was first".into(), hint: "look".into() },
     );
     assert!(state.notice.as_ref().unwrap().text.contains("somebody was first"), "{:?}", state.notice);
     let again = press(&mut state, "R enter");
@@ -266,7 +267,7 @@ fn a_plan_that_is_not_equal_to_what_is_live_is_refused_until_planned_again() {
     let before = plan.shown.clone();
     let mut service = bad_night(0).remove(0).service;
     service.places.image = pinned(WRONG, '9');
-    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::SomeServices(vec![service])] });
+    send(&mut state, Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::SomeServices(vec![service])] });
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert_eq!(plan.shown, before, "the plan on screen never changes by itself");
     assert_eq!(plan.fresh, Freshness::Stale("storefront-n1-host-2 runs 18.3-spock5.0.6-standard-2 now".into()));
@@ -294,7 +295,7 @@ fn rollback_asks_for_what_the_cursor_is_on() {
     let new = pinned(PG, '1');
     let units = [("storefront-n1-host-2", "n1", new.as_str(), WRONG)];
     let seen = change("database/storefront", 1, ChangeState::Done, 1, &units);
-    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
+    send(&mut state, Msg::Observed { cluster: ClusterId::FIRST, seen });
     press(&mut state, "h R");
     assert!(matches!(goal(&state), Goal::Back { scope: Scope::Group, to: Some(RollbackChoice::Change(_)), .. }));
 }
@@ -357,7 +358,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
             record.plan.pins_after = Some(format!("[node.n1]\nimage = \"{}\"\n", pinned(PG, '1')));
         }
     }
-    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
+    send(&mut state, Msg::Observed { cluster: ClusterId::FIRST, seen });
     assert_eq!(copied_fix(&mut state), Some((wanted, said)));
 }
 
@@ -415,5 +416,5 @@ fn a_second_plan_of_a_tag_asks_registry_and_engine_again() {
         }
     }
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
-    assert_eq!(plan.fresh, Freshness::Equal);
+    assert_eq!(plan.fresh, Freshness::UpToDate);
 }

@@ -21,7 +21,7 @@ fn shown(state: &State) -> &PlanState {
 
 fn has_login(state: &mut State) {
     let learned = QueryAnswer::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Curated });
-    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned });
+    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned });
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn a_choice_is_another_plan_and_its_warnings_are_to_be_seen_again() {
     assert_eq!(plan.manner.sending, CredentialSource::Operator);
     let sent = plan.shown.plan.active().map(|(_, unit)| unit.credentials).collect::<Vec<_>>();
     assert_eq!(sent, [Credentials::Operator]);
-    assert!(plan.shown.plan.id != before && plan.fresh == Freshness::Equal);
+    assert!(plan.shown.plan.id != before && plan.fresh == Freshness::UpToDate);
     press(&mut state, "c");
     assert_eq!(shown(&state).shown.plan.id, before, "and back");
     press(&mut state, "S");
@@ -78,7 +78,7 @@ fn a_plan_is_saved_with_all_that_it_was_made_from() {
     service.places.image = pinned(tale::WRONG, '9');
     send(
         &mut state,
-        Msg::Seen {
+        Msg::Observed {
             cluster: ClusterId::FIRST,
             seen: vec![pinnace_core::world::Observation::SomeServices(vec![service])],
         },
@@ -94,7 +94,7 @@ fn tasks_start_anew_by_a_key_and_by_the_tags_new_image_with_another() {
     let Goal::Redeploy { scope, by, .. } = shown(&state).goal.clone() else { panic!("{:?}", shown(&state).goal) };
     assert!(matches!(scope, Scope::Service(_)) && by == RedeployImage::Same);
     found(&mut state, &pinned(PG, '1'), '1');
-    assert_eq!(shown(&state).fresh, Freshness::Equal, "{:?}", shown(&state).shown.wants);
+    assert_eq!(shown(&state).fresh, Freshness::UpToDate, "{:?}", shown(&state).shown.wants);
     assert!(shown(&state).shown.plan.units.iter().all(|unit| unit.from == unit.to));
     press(&mut state, "t");
     let Goal::Redeploy { by, .. } = shown(&state).goal.clone() else { panic!() };

@@ -19,8 +19,9 @@ use crate::screens::{lines_of, picture};
 use crate::tale::{self, pass, send, type_text};
 
 fn asked(effects: &[Effect]) -> BTreeSet<Query> {
-    let wants =
-        effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
+    let wants = effects
+        .iter()
+        .filter_map(|effect| if let Effect::SendQueries { wants, .. } = effect { Some(wants) } else { None });
     wants.flatten().cloned().collect()
 }
 

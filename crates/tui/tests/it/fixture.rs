@@ -251,7 +251,7 @@ pub fn console(width: u16, height: u16, seen: Vec<Observation>) -> State {
     clusters[1].world.apply(Observation::Link(ConnectionState::Live), NOW);
     clusters[1].world.apply(Observation::Nodes(vec![node("stg-1", Role::Manager)]), NOW);
     let mut state = State::new(clusters, config, Size { width, height }, NOW, 0);
-    update(&mut state, TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+    update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
     state
 }
 
@@ -345,7 +345,7 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
 pub fn not_found(state: &mut State, reference: &str) {
     let fact = pinnace_core::registry::Fact::Failed { why: pinnace_core::registry::LookupError::NotFound, at: NOW };
     assert!(ImageRef::parse(reference).is_ok());
-    let msg = Msg::Learned {
+    let msg = Msg::QueryAnswered {
         cluster: ClusterId::FIRST,
         learned: pinnace_core::registry::QueryAnswer::Image(reference.into(), fact),
     };

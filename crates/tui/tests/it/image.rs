@@ -33,14 +33,14 @@ fn digest(digit: char) -> Digest {
 
 fn asked(effects: &[Effect]) -> BTreeSet<Query> {
     let wants = effects.iter().filter_map(|effect| match effect {
-        Effect::Ask { wants, .. } => Some(wants.clone()),
+        Effect::SendQueries { wants, .. } => Some(wants.clone()),
         _ => None,
     });
     wants.flatten().filter(|want| matches!(want, Query::Image(_) | Query::ImageInfo(_))).collect()
 }
 
 fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
+    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned })
 }
 
 fn about(digit: char, architecture: &str) -> ImageInfo {
@@ -222,7 +222,7 @@ fn the_contract_of_the_pins_is_judged() {
     press(&mut pins, "esc n i");
     let contract = screen(&pins).contract.clone();
     assert!(
-        matches!(contract, Some(pinnace_tui::screens::image::state::ContractChoice::By(contract)) if contract.name == "service")
+        matches!(contract, Some(pinnace_tui::screens::image::state::ContractChoice::Loaded(contract)) if contract.name == "service")
     );
 }
 

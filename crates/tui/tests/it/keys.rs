@@ -65,7 +65,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
     let mut state = night();
     let asked = |effects: &[Effect]| -> Vec<String> {
         let wants = effects.iter().filter_map(|effect| match effect {
-            Effect::Ask { wants, .. } => Some(wants.clone()),
+            Effect::SendQueries { wants, .. } => Some(wants.clone()),
             _ => None,
         });
         wants.flatten().filter_map(|want| if let Query::Image(image) = want { Some(image) } else { None }).collect()
@@ -78,7 +78,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
     assert_eq!(asked(&press(&mut state, "up")), Vec::<String>::new(), "each once");
     let later = TimedMsg { at: Time(NOW.0 + 16 * 60_000), msg: Msg::Tick };
     let effects = update(&mut state, later);
-    assert!(effects.iter().any(|effect| matches!(effect, Effect::Attend { at_keys: false, .. })), "{effects:?}");
+    assert!(effects.iter().any(|effect| matches!(effect, Effect::Poll { at_keys: false, .. })), "{effects:?}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn what_is_attended_to_is_what_is_on_the_screen() {
     let mut state = night();
     let effects = press(&mut state, "enter");
     let attend = effects.into_iter().find_map(|effect| match effect {
-        Effect::Attend { in_view, at_keys: true, .. } => Some(in_view),
+        Effect::Poll { in_view, at_keys: true, .. } => Some(in_view),
         _ => None,
     });
     assert_eq!(attend, Some(vec!["queue-id".to_owned()]));
@@ -137,7 +137,7 @@ fn the_cursor_stays_on_its_service_whatever_moves() {
     let before = chosen(&state);
     let services = fixture::bad_night(3);
     let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-    update(&mut state, TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+    update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
     assert_eq!(chosen(&state), before);
 }
 
@@ -153,7 +153,7 @@ fn the_cursor_stays_on_what_was_acted_on_when_it_is_well_again() {
         let healed = fixture::One::new(name, &image, 1).up("wrk-1", 600);
         services[at] = if name == "queue" { healed } else { healed.database("storefront", "n1") };
         let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-        update(&mut state, TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen } });
+        update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
         assert!(!state.row().unwrap().is_trouble());
         assert_eq!(chosen(&state), name, "{keys}");
     }
@@ -248,7 +248,7 @@ fn a_lost_link_says_so_and_keeps_what_was_seen() {
     let at = Time(NOW.0 + 60_000);
     update(
         &mut state,
-        TimedMsg { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+        TimedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     let banner = pinnace_tui::banner::banner(&state).unwrap();
     assert_eq!(banner.text, "this is 1m old: the connection was refused");

@@ -23,7 +23,7 @@ pub fn digest(digit: char) -> Digest {
 }
 
 pub fn learn(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
+    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned })
 }
 
 pub fn known<T>(state: &State, value: T, via: FactSource) -> Fact<T> {

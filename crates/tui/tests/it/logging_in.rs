@@ -21,14 +21,15 @@ const SECRET: &str = "Zx9~qwV#2p";
 const IMAGE: &str = "reg.example.com:5000/shop/api:9.9.9";
 
 fn asked(effects: &[Effect]) -> BTreeSet<Query> {
-    let wants =
-        effects.iter().filter_map(|effect| if let Effect::Ask { wants, .. } = effect { Some(wants) } else { None });
+    let wants = effects
+        .iter()
+        .filter_map(|effect| if let Effect::SendQueries { wants, .. } = effect { Some(wants) } else { None });
     wants.flatten().cloned().collect()
 }
 
 fn refuse(state: &mut State, reference: &str, why: LookupError) -> Vec<Effect> {
     let fact = Fact::Failed { why, at: state.now };
-    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference.into(), fact) })
+    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference.into(), fact) })
 }
 
 fn form(state: &State) -> (&str, &str, Field) {

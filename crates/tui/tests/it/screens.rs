@@ -108,7 +108,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
         &mut state,
         TimedMsg {
             at: NOW,
-            msg: Msg::Learned { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference, fact) },
+            msg: Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference, fact) },
         },
     );
     insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
@@ -116,7 +116,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     let at = pinnace_core::time::Time(NOW.0 + 130_000);
     update(
         &mut state,
-        TimedMsg { at, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+        TimedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     insta::assert_snapshot!("fleet_link_lost_80x24", lines(&draw(&state)).join("\n"));
 }
@@ -226,7 +226,7 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
     let lost = ConnectionState::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     update(
         &mut touring,
-        TimedMsg { at: NOW, msg: Msg::Seen { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+        TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     states.push(touring);
     for state in &states {
@@ -252,7 +252,7 @@ fn forty_services_fit_the_first_page_where_it_matters() {
         press(&mut state, "home");
         while state.fleet.index() + 1 < state.fleet.rows.len() || !matches!(state.row(), Some(Row::Service(_))) {
             match state.row() {
-                Some(Row::Rest { .. } | Row::More { .. }) => press(&mut state, "enter"),
+                Some(Row::HiddenGroups { .. } | Row::HiddenServices { .. }) => press(&mut state, "enter"),
                 Some(Row::Group(row)) if !row.open => press(&mut state, "right"),
                 _ => press(&mut state, "down"),
             };

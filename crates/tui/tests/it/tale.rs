@@ -58,7 +58,7 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
 }
 
 fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
-    send(state, Msg::Learned { cluster: ClusterId::FIRST, learned })
+    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned })
 }
 
 /// Makes the details of an image with an entry point and without a named base image.
@@ -165,7 +165,7 @@ pub fn begun(width: u16, height: u16) -> State {
         Effect::Apply { plan, .. } => Some(plan.id.clone()),
         _ => None,
     });
-    send(&mut state, Msg::Started { cluster: ClusterId::FIRST, plan: plan.unwrap(), change: CHANGE.into() });
+    send(&mut state, Msg::ChangeStarted { cluster: ClusterId::FIRST, plan: plan.unwrap(), change: CHANGE.into() });
     let units = match state.screens.last() {
         Some(Screen::Change(_)) => state.clusters[ClusterId::FIRST].local_changes[0].plan.units.len(),
         other => panic!("{other:?}"),
@@ -178,7 +178,10 @@ pub fn begun(width: u16, height: u16) -> State {
 /// Sends an event of the change.
 pub fn event(state: &mut State, kind: EventKind) -> Vec<Effect> {
     let at = state.now;
-    send(state, Msg::Change { cluster: ClusterId::FIRST, change: CHANGE.into(), event: Event { index: 0, at, kind } })
+    send(
+        state,
+        Msg::ChangeEvent { cluster: ClusterId::FIRST, change: CHANGE.into(), event: Event { index: 0, at, kind } },
+    )
 }
 
 fn phase(state: &mut State, unit: usize, phase: UnitPhase, milliseconds: i64) {
@@ -265,7 +268,7 @@ pub fn done(width: u16, height: u16) -> State {
     pass(&mut state, 10_000);
     event(&mut state, EventKind::Unit { unit: 1, state: UnitState::Done });
     event(&mut state, EventKind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
-    send(&mut state, Msg::Finished { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
+    send(&mut state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
     state
 }
 
@@ -282,7 +285,7 @@ pub fn left(width: u16, height: u16) -> State {
     if let Some(pinnace_core::world::Observation::Slot(slot)) = seen.first_mut() {
         slot.labels.units = vec![UnitState::Done, UnitState::Updating, UnitState::Untouched];
     }
-    send(&mut state, Msg::Seen { cluster: ClusterId::FIRST, seen });
+    send(&mut state, Msg::Observed { cluster: ClusterId::FIRST, seen });
     press(&mut state, "h");
     assert!(state.now >= NOW);
     state

@@ -26,14 +26,14 @@ const BY_ITSELF: u32 = 5;
 
 /// The result of a watch.
 enum ConvergeResult {
-    Arrived,
+    Converged,
     Failed {
         why: String,
         hint: String,
     },
     /// The engine rolled back automatically; with the reason.
-    WentBack(String),
-    Overtaken(String),
+    RolledBackByEngine(String),
+    Superseded(String),
     /// An order that applies to this unit arrived.
     Interrupted,
 }
@@ -72,17 +72,17 @@ impl ChangeRun {
         let UnitWatch { at, direction, .. } = watch;
         let state = match (&end, direction) {
             (ConvergeResult::Interrupted, _) => return Ok(()),
-            (ConvergeResult::Arrived, Direction::Forward) => UnitState::Done,
-            (ConvergeResult::Arrived, Direction::Back) => UnitState::RolledBack,
-            (ConvergeResult::WentBack(_), Direction::Forward) => UnitState::RollingBack,
-            (ConvergeResult::Failed { .. } | ConvergeResult::WentBack(_), _) => UnitState::Failed,
-            (ConvergeResult::Overtaken(_), _) => UnitState::Superseded,
+            (ConvergeResult::Converged, Direction::Forward) => UnitState::Done,
+            (ConvergeResult::Converged, Direction::Back) => UnitState::RolledBack,
+            (ConvergeResult::RolledBackByEngine(_), Direction::Forward) => UnitState::RollingBack,
+            (ConvergeResult::Failed { .. } | ConvergeResult::RolledBackByEngine(_), _) => UnitState::Failed,
+            (ConvergeResult::Superseded(_), _) => UnitState::Superseded,
         };
         let failure = match end {
             ConvergeResult::Failed { why, hint } => Some((why, hint)),
-            ConvergeResult::WentBack(why) => Some((why.clone(), after(&why).to_owned())),
-            ConvergeResult::Overtaken(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
-            ConvergeResult::Arrived | ConvergeResult::Interrupted => None,
+            ConvergeResult::RolledBackByEngine(why) => Some((why.clone(), after(&why).to_owned())),
+            ConvergeResult::Superseded(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
+            ConvergeResult::Converged | ConvergeResult::Interrupted => None,
         };
         if let Some((why, hint)) = failure {
             let (why, hint) = self.looked_into(&watch, why, hint).await;
@@ -110,7 +110,7 @@ impl ChangeRun {
     async fn step(&mut self, watch: &mut UnitWatch) -> Option<ConvergeResult> {
         let seen = match self.look(&watch.unit).await {
             Ok(Some(seen)) => seen,
-            Ok(None) => return Some(ConvergeResult::Overtaken("somebody removed the service".into())),
+            Ok(None) => return Some(ConvergeResult::Superseded("somebody removed the service".into())),
             Err(fault) => {
                 self.trouble(&fault.to_string());
                 return None;
@@ -125,15 +125,15 @@ impl ChangeRun {
         match verdict {
             UnitVerdict::Converged => {
                 self.moves_on(watch, String::new(), now);
-                self.has_settled(watch, now).await.then_some(ConvergeResult::Arrived)
+                self.has_settled(watch, now).await.then_some(ConvergeResult::Converged)
             }
             UnitVerdict::Failed { why } => {
                 let why = with_first(watch, why);
                 let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
                 Some(ConvergeResult::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
             }
-            UnitVerdict::RolledBackByEngine { why } => Some(ConvergeResult::WentBack(with_first(watch, why))),
-            UnitVerdict::Superseded { what } => Some(ConvergeResult::Overtaken(what)),
+            UnitVerdict::RolledBackByEngine { why } => Some(ConvergeResult::RolledBackByEngine(with_first(watch, why))),
+            UnitVerdict::Superseded { what } => Some(ConvergeResult::Superseded(what)),
             UnitVerdict::Pending { waits, stuck } => {
                 if watch.arrived.take().is_some() {
                     self.emit(EventKind::Phase {

@@ -160,7 +160,7 @@ fn listed(state: &State) -> Vec<String> {
     match state.screens.last() {
         Some(Screen::Pins(screen)) => screen.text.iter().flat_map(|text| text.doc.pins.values()).cloned().collect(),
         Some(Screen::Plan(screen)) => screen.shown.plan.units.iter().map(|unit| unit.to.image.clone()).collect(),
-        Some(Screen::Earlier(screen)) => screen.rows.iter().map(|row| row.places.image.clone()).collect(),
+        Some(Screen::Candidates(screen)) => screen.rows.iter().map(|row| row.places.image.clone()).collect(),
         _ => Vec::new(),
     }
 }

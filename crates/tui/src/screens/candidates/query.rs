@@ -20,7 +20,7 @@ pub fn page(state: &State) -> usize {
 /// Returns the selected service, whose rollback candidates can be listed: its cluster, group and id. The error
 /// says why nothing can be listed.
 pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), Unavailable> {
-    if matches!(state.screens.last(), Some(Screen::Earlier(_))) {
+    if matches!(state.screens.last(), Some(Screen::Candidates(_))) {
         return Err(Unavailable::NotHere);
     }
     let selection = Selection::of(state);

@@ -23,14 +23,14 @@ pub(crate) fn open(state: &mut State) {
     let Some(one) = state.clusters.get(cluster) else { return };
     let Some(service) = one.world.services.get(&id) else { return };
     let screen = CandidatesState::new(cluster, one, group, service);
-    state.screens.push(Screen::Earlier(Box::new(screen)));
+    state.screens.push(Screen::Candidates(Box::new(screen)));
 }
 
 /// Rebuilds the open lists after new observations or facts.
 pub(crate) fn settle(state: &mut State) {
     let page = page(state);
     for screen in &mut state.screens {
-        if let Screen::Earlier(screen) = screen
+        if let Screen::Candidates(screen) = screen
             && let Some(one) = state.clusters.get(screen.cluster)
         {
             screen.look(one);
@@ -41,7 +41,7 @@ pub(crate) fn settle(state: &mut State) {
 
 pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
     let page = page(state);
-    let Some(Screen::Earlier(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(Screen::Candidates(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
     match action {
         Action::Open => {
             if let Ok((cluster, goal)) = goal(screen) {
@@ -66,7 +66,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 
 /// Opens a dialog with all details of the chosen image.
 fn details(state: &mut State) {
-    let Some(Screen::Earlier(screen)) = state.screens.last() else { return };
+    let Some(Screen::Candidates(screen)) = state.screens.last() else { return };
     let (Some(one), Some(row)) = (state.clusters.get(screen.cluster), screen.choice()) else { return };
     let [image, more] = about(one, row);
     let when = row.last.map(|at| format!("{} {}", at.date(state.offset), at.clock(state.offset)));

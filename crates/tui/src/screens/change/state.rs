@@ -66,7 +66,7 @@ pub enum StopRequest {
     /// A stop after the current unit.
     AfterUnit,
     /// A release of the change: this console gives it up, and another client can finish it.
-    GivenUp,
+    Detached,
 }
 
 /// The identity of the change on a screen.

@@ -239,8 +239,8 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) {
             let text = "it stops after the unit in work; x again gives it up for somebody else to finish";
             (StopRequest::AfterUnit, Order::Stop, text)
         }
-        StopRequest::AfterUnit | StopRequest::GivenUp => {
-            (StopRequest::GivenUp, Order::Detach, "given up here; anybody can finish it, from any manager")
+        StopRequest::AfterUnit | StopRequest::Detached => {
+            (StopRequest::Detached, Order::Detach, "given up here; anybody can finish it, from any manager")
         }
     };
     effects.push(Effect::Order { cluster, change: change.clone(), order });

@@ -75,11 +75,11 @@ pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'
     match row {
         Row::Group(row) => vec![group(row, state, theme, columns)],
         Row::Service(row) => service(row, state, theme, columns),
-        Row::More { services, .. } => {
+        Row::HiddenServices { services, .. } => {
             let text = format!("… {services} more {} in it, all well", plural(*services, "service"));
             vec![plain(&text, theme, columns, LEAD)]
         }
-        Row::Rest { groups, services } => {
+        Row::HiddenGroups { groups, services } => {
             let text = format!(
                 "… {services} more {} in {groups} {}, all well",
                 plural(*services, "service"),
@@ -251,7 +251,7 @@ fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Styl
             let arrow = signs::arrow(ascii(state));
             vec![(StyleRole::Text, format!("{before} {arrow} {after}")), (StyleRole::Dim, ago_words(state, *at))]
         }
-        RecentEvent::EngineWentBack { message, at } => {
+        RecentEvent::EngineRolledBack { message, at } => {
             let when = ago_words(state, *at);
             vec![
                 (StyleRole::Waiting, format!("the engine went back by itself{when}")),
@@ -271,7 +271,7 @@ fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Styl
 fn was(changed: &RecentEvent, state: &State) -> String {
     match changed {
         RecentEvent::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
-        RecentEvent::EngineWentBack { at, .. } => format!("the engine went back by itself{}", ago_words(state, *at)),
+        RecentEvent::EngineRolledBack { at, .. } => format!("the engine went back by itself{}", ago_words(state, *at)),
         RecentEvent::Gone { .. } => "gone".to_owned(),
     }
 }

@@ -57,13 +57,13 @@ pub enum Row {
     /// A service, with the detail lines below it.
     Service(Box<ServiceRow>),
     /// A line in place of a group's healthy services, which are left out.
-    More {
+    HiddenServices {
         group: GroupKey,
         /// The number of services left out.
         services: usize,
     },
     /// A line in place of the healthy groups, which are left out.
-    Rest {
+    HiddenGroups {
         /// The number of groups left out.
         groups: usize,
         /// The number of services in those groups.
@@ -80,8 +80,8 @@ impl Row {
                 Some(id) => RowId::Service(id.clone()),
                 None => RowId::Missing(row.group.clone(), row.name.clone()),
             },
-            Self::More { group, .. } => RowId::More(group.clone()),
-            Self::Rest { .. } => RowId::Rest,
+            Self::HiddenServices { group, .. } => RowId::More(group.clone()),
+            Self::HiddenGroups { .. } => RowId::Rest,
         }
     }
 
@@ -90,8 +90,8 @@ impl Row {
         match self {
             Self::Group(row) => Some(&row.group),
             Self::Service(row) => Some(&row.group),
-            Self::More { group, .. } => Some(group),
-            Self::Rest { .. } => None,
+            Self::HiddenServices { group, .. } => Some(group),
+            Self::HiddenGroups { .. } => None,
         }
     }
 
@@ -221,7 +221,7 @@ pub enum RecentEvent {
         at: Option<Time>,
     },
     /// An automatic rollback by the engine.
-    EngineWentBack {
+    EngineRolledBack {
         /// The engine's message.
         message: String,
         /// The time at which the rollback completed, or else started, if known.

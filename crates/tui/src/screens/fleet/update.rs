@@ -198,7 +198,7 @@ fn fold(state: &mut State, to: Option<Fold>) {
             state.fleet.cursor = Some(RowId::Group(row.group.clone()));
             folds.groups.insert(row.group.clone(), flipped(row.open));
         }
-        Row::More { group, .. } => {
+        Row::HiddenServices { group, .. } => {
             state.fleet.cursor = Some(RowId::Group(group.clone()));
             folds.groups.insert(group.clone(), flipped(false));
         }
@@ -210,7 +210,7 @@ fn fold(state: &mut State, to: Option<Fold>) {
             }
         }
         Row::Service(_) => {}
-        Row::Rest { .. } => {
+        Row::HiddenGroups { .. } => {
             folds.rest = Some(flipped(false));
             let above = state.fleet.index().checked_sub(1);
             let before = above.and_then(|at| state.fleet.rows.get(at)).map(Row::id);

@@ -30,7 +30,7 @@ pub(crate) const ACTIONS: &[Action] =
 pub(crate) fn open(state: &mut State) {
     let Selection { group, service, .. } = Selection::of(state);
     let span = match state.screens.last() {
-        Some(Screen::Service(_) | Screen::Earlier(_) | Screen::Logs(_)) => match (group, service) {
+        Some(Screen::Service(_) | Screen::Candidates(_) | Screen::Logs(_)) => match (group, service) {
             (Some(group), Some(service)) => Span::Service(group, service.name),
             _ => Span::All,
         },

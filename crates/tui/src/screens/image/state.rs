@@ -36,7 +36,7 @@ pub struct ImageState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContractChoice {
     /// A usable contract.
-    By(Box<Contract>),
+    Loaded(Box<Contract>),
     /// A contract that cannot be used.
     Missing {
         /// The name by which the pins refer to the contract.
@@ -83,7 +83,7 @@ impl ImageState {
     /// Combines the image with the cluster's facts and the files read so far.
     pub fn view<'a>(&'a self, one: &'a ClusterState) -> Inspection<'a> {
         let contract = match &self.contract {
-            Some(ContractChoice::By(contract)) => Some(&**contract),
+            Some(ContractChoice::Loaded(contract)) => Some(&**contract),
             Some(ContractChoice::Missing { .. }) | None => None,
         };
         Inspection {

@@ -30,7 +30,7 @@ pub(crate) fn open(state: &mut State) {
     let Ok(image) = selection.image_ref() else { return };
     let rules = state.clusters.get(cluster).map(|one| selection.rules(&one.world)).unwrap_or_default();
     let contract = rules.contract.map(|name| match state.config.contracts.get(&name) {
-        Ok(contract) => ContractChoice::By(Box::new(contract)),
+        Ok(contract) => ContractChoice::Loaded(Box::new(contract)),
         Err((why, hint)) => ContractChoice::Missing { name, why, hint },
     });
     let (now, offset) = (state.now, state.offset);

@@ -233,15 +233,15 @@ pub struct EffectiveRow {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageCheck {
     /// An image without a pin, which is not checked.
-    Plain,
+    Unpinned,
     /// A check whose look-up is pending.
     Asked,
     /// The image that runs already.
-    Same,
+    Running,
     /// Another image, without an error.
-    Good,
+    Usable,
     /// An image with an error.
-    Bad,
+    Failed,
 }
 
 /// Returns the effective image of each service of the group.
@@ -272,12 +272,12 @@ pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -
             shadowed: covering.iter().skip(1).map(|(key, image)| (told(key), clean(image))).collect(),
             edited: covering.first().map(|(_, image)| *image) != before,
             verdict: match fact {
-                _ if bad => ImageCheck::Bad,
+                _ if bad => ImageCheck::Failed,
                 _ if wished.asking => ImageCheck::Asked,
-                None => ImageCheck::Plain,
+                None => ImageCheck::Unpinned,
                 Some(Fact::Unknown | Fact::Pending) => ImageCheck::Asked,
-                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => ImageCheck::Same,
-                Some(_) => ImageCheck::Good,
+                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => ImageCheck::Running,
+                Some(_) => ImageCheck::Usable,
             },
         }
     };

@@ -136,10 +136,10 @@ fn images(
 
 fn verdict(one: &EffectiveRow, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match one.verdict {
-        ImageCheck::Plain => ("·", "-", StyleRole::Dim),
+        ImageCheck::Unpinned => ("·", "-", StyleRole::Dim),
         ImageCheck::Asked => ("◌", "~", StyleRole::Dim),
-        ImageCheck::Same | ImageCheck::Good => ("●", "+", StyleRole::Ok),
-        ImageCheck::Bad => ("✖", "x", StyleRole::Failing),
+        ImageCheck::Running | ImageCheck::Usable => ("●", "+", StyleRole::Ok),
+        ImageCheck::Failed => ("✖", "x", StyleRole::Failing),
     };
     (if ascii { plain } else { sign }, role)
 }
@@ -158,7 +158,7 @@ fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines:
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(3);
     match &one.pinned {
-        Some(_) if one.edited && one.verdict == ImageCheck::Same => {
+        Some(_) if one.edited && one.verdict == ImageCheck::Running => {
             let now = image_at(&one.now);
             pen.put(StyleRole::Text, &middle(&now, room.saturating_sub(3)));
             if pen.room() < 14 {
@@ -203,7 +203,7 @@ fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines:
 }
 
 fn role_of(one: &EffectiveRow) -> StyleRole {
-    if one.verdict == ImageCheck::Bad { StyleRole::Failing } else { StyleRole::Added }
+    if one.verdict == ImageCheck::Failed { StyleRole::Failing } else { StyleRole::Added }
 }
 
 /// Summarizes the effective images in one line, for a screen without room for both panes.

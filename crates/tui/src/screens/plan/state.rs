@@ -49,9 +49,9 @@ pub struct PlanState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Freshness {
     /// A plan that is not complete yet.
-    Making,
+    Incomplete,
     /// A complete plan that is up to date.
-    Equal,
+    UpToDate,
     /// A plan that may be stale; the facts for the comparison are being loaded.
     Checking,
     /// A stale plan, and what changed, in one clause.
@@ -62,9 +62,9 @@ pub enum Freshness {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledgement {
     /// A pending acknowledgement.
-    Open,
+    Missing,
     /// A given acknowledgement.
-    Acknowledged,
+    Given,
 }
 
 impl Acknowledgement {
@@ -72,8 +72,8 @@ impl Acknowledgement {
     #[must_use]
     pub fn turned(self) -> Self {
         match self {
-            Self::Open => Self::Acknowledged,
-            Self::Acknowledged => Self::Open,
+            Self::Missing => Self::Given,
+            Self::Given => Self::Missing,
         }
     }
 }
@@ -96,9 +96,9 @@ impl PlanState {
             cluster,
             goal,
             shown,
-            fresh: Freshness::Making,
-            warnings: Acknowledgement::Open,
-            unchecked: Acknowledgement::Open,
+            fresh: Freshness::Incomplete,
+            warnings: Acknowledgement::Missing,
+            unchecked: Acknowledgement::Missing,
             stepping: PauseMode::Off,
             manner,
             why: String::new(),
@@ -113,13 +113,13 @@ impl PlanState {
     /// Plans again after new observations or facts: an incomplete plan is replaced, a complete one is only compared.
     pub fn look(&mut self, one: &ClusterState, now: Time) {
         let draft = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
-        if self.fresh == Freshness::Making {
+        if self.fresh == Freshness::Incomplete {
             self.shown = draft;
             return self.completed();
         }
         self.second.clone_from(&draft.wants);
         self.fresh = match moved(&self.shown.plan, &draft.plan, &one.world) {
-            None => Freshness::Equal,
+            None => Freshness::UpToDate,
             Some(moved) if draft.wants.is_empty() => Freshness::Stale(moved),
             Some(_) => Freshness::Checking,
         };
@@ -129,9 +129,9 @@ impl PlanState {
     /// acknowledged again; the operator's other choices stay.
     pub fn choose(&mut self, one: &ClusterState, now: Time) {
         self.shown = plan(&self.goal, &self.manner, &one.world, &one.facts, now);
-        self.warnings = Acknowledgement::Open;
+        self.warnings = Acknowledgement::Missing;
         self.at = self.at.min(self.len().saturating_sub(1));
-        self.fresh = if self.shown.wants.is_empty() { Freshness::Equal } else { Freshness::Making };
+        self.fresh = if self.shown.wants.is_empty() { Freshness::UpToDate } else { Freshness::Incomplete };
     }
 
     /// Plans again on the operator's request; keeps the options, the reason and the cursor.
@@ -150,7 +150,7 @@ impl PlanState {
         if !self.shown.wants.is_empty() {
             return;
         }
-        self.fresh = Freshness::Equal;
+        self.fresh = Freshness::UpToDate;
         self.at = self.shown.plan.units.iter().position(|unit| unit.action != UnitAction::None).unwrap_or(0);
         let unknown = Code::RolesUnknown.name();
         if self.shown.plan.findings.iter().any(|finding| finding.code == unknown) {
@@ -160,7 +160,7 @@ impl PlanState {
 
     /// Returns the queries for what has to be learned, for the plan itself or for its staleness check.
     pub fn wants(&self) -> &BTreeSet<Query> {
-        if self.fresh == Freshness::Making { &self.shown.wants } else { &self.second }
+        if self.fresh == Freshness::Incomplete { &self.shown.wants } else { &self.second }
     }
 
     /// Moves the chosen unit by `by` positions; the order is part of the plan's id, so the id changes.

@@ -96,8 +96,8 @@ impl<'a> PlanPage<'a> {
     fn title(&self) -> Line<'static> {
         let plan = &self.screen.shown.plan;
         let (text, role) = match &self.screen.fresh {
-            Freshness::Making => ("not complete yet".to_owned(), StyleRole::Dim),
-            Freshness::Equal => ("equal to what is live".to_owned(), StyleRole::Dim),
+            Freshness::Incomplete => ("not complete yet".to_owned(), StyleRole::Dim),
+            Freshness::UpToDate => ("equal to what is live".to_owned(), StyleRole::Dim),
             Freshness::Checking => ("something moved, looking …".to_owned(), StyleRole::Waiting),
             Freshness::Stale(moved) => (format!("stale: {moved}"), StyleRole::Failing),
         };
@@ -114,7 +114,7 @@ impl<'a> PlanPage<'a> {
         let plan = &self.screen.shown.plan;
         let mut pen = self.pen();
         pen.gap(1);
-        if self.screen.fresh == Freshness::Making {
+        if self.screen.fresh == Freshness::Incomplete {
             pen.put(StyleRole::Waiting, &waits(self.screen));
             return pen.line();
         }
@@ -137,10 +137,10 @@ impl<'a> PlanPage<'a> {
         let warnings = plan.warnings();
         match self.screen.warnings {
             _ if warnings == 0 => {}
-            Acknowledgement::Open => {
+            Acknowledgement::Missing => {
                 pen.put(StyleRole::Dim, " · ").put(StyleRole::Warning, &format!("{warnings} to acknowledge"));
             }
-            Acknowledgement::Acknowledged => {
+            Acknowledgement::Given => {
                 let noun = plural(warnings, "warning");
                 pen.put(StyleRole::Dim, " · ").put(StyleRole::Text, &format!("{warnings} {noun} acknowledged"));
             }
@@ -154,8 +154,8 @@ impl<'a> PlanPage<'a> {
             return;
         }
         let (role, text) = match self.screen.unchecked {
-            Acknowledgement::Open => (StyleRole::Warning, "no registry answers: accept with its own key"),
-            Acknowledgement::Acknowledged => (StyleRole::Text, "goes without the registry"),
+            Acknowledgement::Missing => (StyleRole::Warning, "no registry answers: accept with its own key"),
+            Acknowledgement::Given => (StyleRole::Text, "goes without the registry"),
         };
         pen.put(StyleRole::Dim, " · ").put(role, text);
     }

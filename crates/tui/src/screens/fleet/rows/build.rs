@@ -19,7 +19,7 @@ pub fn build(view: &FleetInput<'_>) -> Vec<Row> {
     groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
     let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Density::ALL[0] };
     let mut rows = Vec::new();
-    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != GroupOrder::Quiet);
+    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != GroupOrder::Healthy);
     for group in loud {
         group.rows(view, squeeze, &mut rows);
     }
@@ -60,7 +60,7 @@ impl Density {
 
 /// Returns the first level of [`Density::ALL`] at which all trouble fits on the first page.
 fn fitting(view: &FleetInput<'_>, groups: &[Group<'_>]) -> Density {
-    let loud = |group: &&Group<'_>| group.class != GroupOrder::Quiet;
+    let loud = |group: &&Group<'_>| group.class != GroupOrder::Healthy;
     let quiet = !groups.iter().all(|group| loud(&group));
     let fits = |squeeze: &&Density| {
         if squeeze.siblings && groups.iter().filter(loud).map(Group::count).sum::<usize>() > view.page {
@@ -96,7 +96,7 @@ fn quiet_rows(view: &FleetInput<'_>, quiet: &[&Group<'_>], squeeze: Density, row
         }
     }
     if groups > 0 {
-        rows.push(Row::Rest { groups, services });
+        rows.push(Row::HiddenGroups { groups, services });
     }
 }
 
@@ -113,8 +113,8 @@ struct Group<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum GroupOrder {
     Trouble,
-    AtWork,
-    Quiet,
+    Updating,
+    Healthy,
 }
 
 fn gather<'a>(view: &FleetInput<'a>) -> Vec<Group<'a>> {
@@ -128,7 +128,7 @@ fn gather<'a>(view: &FleetInput<'a>) -> Vec<Group<'a>> {
         }
         let history = view.world.history(key);
         let pins = history.pins().ok().flatten().map(pins::read);
-        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(GroupOrder::Quiet);
+        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(GroupOrder::Healthy);
         let class = if missing.is_empty() { class } else { GroupOrder::Trouble };
         groups.push(Group { key, class, services, missing, pins });
     }
@@ -150,8 +150,8 @@ fn gone<'a>(view: &FleetInput<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&
 fn class_of(view: &FleetInput<'_>, service: &Service) -> GroupOrder {
     match view.world.health(&service.id) {
         Some(health) if health.state.is_trouble() => GroupOrder::Trouble,
-        Some(health) if health.state == HealthState::Updating => GroupOrder::AtWork,
-        _ => GroupOrder::Quiet,
+        Some(health) if health.state == HealthState::Updating => GroupOrder::Updating,
+        _ => GroupOrder::Healthy,
     }
 }
 
@@ -164,7 +164,7 @@ impl Group<'_> {
         match view.folds.groups.get(self.key) {
             Some(fold) => *fold == Fold::Open,
             None => {
-                !view.filter.is_empty() || squeeze.well_open || self.class != GroupOrder::Quiet || self.is_kept(view)
+                !view.filter.is_empty() || squeeze.well_open || self.class != GroupOrder::Healthy || self.is_kept(view)
             }
         }
     }
@@ -184,11 +184,11 @@ impl Group<'_> {
             return;
         }
         let chosen = view.folds.groups.get(self.key) == Some(&Fold::Open);
-        let all = lone || chosen || squeeze.siblings || self.class == GroupOrder::Quiet;
+        let all = lone || chosen || squeeze.siblings || self.class == GroupOrder::Healthy;
         let mut left_out = 0;
         let mut own: Vec<ServiceRow> = Vec::new();
         for service in &self.services {
-            if all || class_of(view, service) != GroupOrder::Quiet || view.kept == Some(service.id.as_str()) {
+            if all || class_of(view, service) != GroupOrder::Healthy || view.kept == Some(service.id.as_str()) {
                 own.push(row(view, self.key, self.pins.as_ref(), service));
             } else {
                 left_out += 1;
@@ -202,7 +202,7 @@ impl Group<'_> {
             rows.push(Row::Service(Box::new(row)));
         }
         if left_out > 0 {
-            rows.push(Row::More { group: self.key.clone(), services: left_out });
+            rows.push(Row::HiddenServices { group: self.key.clone(), services: left_out });
         }
     }
 

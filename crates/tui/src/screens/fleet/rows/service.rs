@@ -115,7 +115,7 @@ fn changed(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<
         let at = update.and_then(|update| update.completed.or(update.started));
         let news = at.is_none_or(|at| view.now.since(at) < NEWS);
         let message = clean(update.map_or("", |update| &update.message));
-        return (news || health.state.is_trouble()).then_some(RecentEvent::EngineWentBack { message, at });
+        return (news || health.state.is_trouble()).then_some(RecentEvent::EngineRolledBack { message, at });
     }
     let loud = health.state.is_trouble() || health.state == HealthState::Updating;
     let changed = health.changed.as_ref().filter(|_| loud && health.state != HealthState::NodeDown)?;
@@ -247,5 +247,5 @@ fn marks(view: &FleetInput<'_>, service: &Service, health: &Health, drift: Optio
 
 /// Returns whether the row shows a recent automatic rollback by the engine; such rows come before other healthy ones.
 pub(crate) fn is_news(row: &ServiceRow, now: Time) -> bool {
-    matches!(&row.changed, Some(RecentEvent::EngineWentBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
+    matches!(&row.changed, Some(RecentEvent::EngineRolledBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
 }

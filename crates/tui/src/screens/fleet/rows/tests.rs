@@ -43,8 +43,8 @@ fn words(rows: &[Row]) -> Vec<String> {
         Row::Group(row) => format!("{} {}", if row.open { "v" } else { ">" }, row.group.name),
         Row::Service(row) if row.lines == 0 => format!("{} {}", row.state.word(), row.label),
         Row::Service(row) => format!("{} {} +{}", row.state.word(), row.label, row.lines),
-        Row::More { services, .. } => format!("more {services}"),
-        Row::Rest { groups, services } => format!("rest {services} in {groups}"),
+        Row::HiddenServices { services, .. } => format!("more {services}"),
+        Row::HiddenGroups { groups, services } => format!("rest {services} in {groups}"),
     };
     rows.iter().map(word).collect()
 }
