@@ -10,9 +10,9 @@ use ratatui::style::{Color, Modifier, Style};
 #[path = "../crates/tui/tests/it/fixture.rs"]
 #[expect(clippy::unwrap_used, reason = "a fixture of the tests")]
 mod fixture;
-#[path = "../crates/tui/tests/it/tale.rs"]
+#[path = "../crates/tui/tests/it/scenario.rs"]
 #[expect(clippy::unwrap_used, clippy::panic, reason = "stories of the tests")]
-mod tale;
+mod scenario;
 
 #[expect(clippy::print_stdout, reason = "printing is what it is for")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut state = fixture::console(width, height, seen);
     fixture::not_found(&mut state, "ghcr.io/pgedge/pgedge-postgres:my-custom-image");
     let keys = args.get(2).map_or("", String::as_str);
-    match tale::told(keys, width, height) {
+    match scenario::told(keys, width, height) {
         Some(told) => state = told,
         None => fixture::log(&mut state, keys),
     }

@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::Exit;
 use super::args::{ApplyArgs, OnFailure, PinEditArgs, PlanArgs, TargetArgs};
-use super::drawn::{self, PlannedChange};
 use super::drift::{self, DriftChoice};
 use super::out::Out;
+use super::planned::{self, PlannedChange};
 use super::session::{CliContext, Failure, Session, usage};
 use pinnace_core::change::{
     Event, EventKind, ExecutionMode, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
@@ -41,7 +41,7 @@ pub async fn apply(
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
-    if drawn::is_file(group) {
+    if planned::is_file(group) {
         if edit.is_some() || settle.is_some() || ways.is_some() {
             let hint = "make the edit when it is planned: `pinnace plan GROUP --pin … --out FILE`";
             return Err(usage("a saved plan is carried out as it is", hint));

@@ -2,7 +2,7 @@
 
 use super::out::{self, Out};
 use super::session::{CliContext, Failure, Session};
-use super::{Exit, earlier, here, record};
+use super::{Exit, candidates, local_history, record};
 use pinnace_core::journal::{ChangeEntry, ExternalDeploy};
 use pinnace_core::plan::Scope;
 use pinnace_core::registry::Facts;
@@ -41,17 +41,17 @@ pub async fn run(stage: &CliContext, what: Option<&str>, json: bool) -> Result<E
         _ => None,
     };
     let images = match service {
-        Some((group, name)) => earlier::images(&session, &mut world, group, name).await?,
+        Some((group, name)) => candidates::images(&session, &mut world, group, name).await?,
         None => Vec::new(),
     };
-    let here = here::changes(&session, &world, only.as_ref()).await?;
+    let here = local_history::changes(&session, &world, only.as_ref()).await?;
     let view = HistoryView { changes: entries.iter().map(change).collect(), here, seen, images };
     if json {
         session.out.json(&view);
     } else {
         text(&session.out, &view);
         let now = session.cluster.docker.clock().now();
-        earlier::text(&session.out, service.map_or("", |(_, name)| name), &view.images, now);
+        candidates::text(&session.out, service.map_or("", |(_, name)| name), &view.images, now);
     }
     Ok(Exit::Done)
 }

@@ -5,18 +5,18 @@
 
 mod apply;
 mod args;
+mod candidates;
 mod check;
 mod demo;
-mod drawn;
 mod drift;
-mod earlier;
-mod here;
 mod history;
 mod inspect;
+mod local_history;
 mod log;
 mod out;
 mod pins;
 mod plan;
+mod planned;
 mod record;
 mod resume;
 mod session;

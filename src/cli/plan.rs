@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::Exit;
 use super::args::{PinEditArgs, PlanArgs};
-use super::drawn::PlannedChange;
 use super::drift::{self, DriftChoice};
+use super::planned::PlannedChange;
 use super::session::{CliContext, Failure, Session};
 use pinnace_core::selector;
 

@@ -11,10 +11,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::event_loop::Inbox;
+use super::external_deploys::note;
 use super::logs::follow;
-use super::noting::note;
+use super::running_change::{ChangeReporter, taken_over};
 use super::start::ConsoleCluster;
-use super::work::{ChangeReporter, taken_over};
 use pinnace_core::change::{ExecutionMode, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;

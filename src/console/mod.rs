@@ -2,12 +2,12 @@
 
 mod effects;
 pub mod event_loop;
+mod external_deploys;
 mod logs;
-mod noting;
+mod running_change;
+pub mod sgr_dedup;
 mod start;
 pub mod terminal;
-pub mod thrift;
-mod work;
 
 pub use effects::Effects;
 pub use start::{ConsoleCluster, ConsoleSetup, console, demo};

@@ -23,7 +23,7 @@ use pinnace_tui::config::ColorDepth;
 use pinnace_tui::state::State;
 use pinnace_tui::view as ui;
 
-use super::thrift::thrifty;
+use super::sgr_dedup::thrifty;
 
 /// True while the console owns the terminal; nothing is written to it otherwise.
 static OURS: AtomicBool = AtomicBool::new(false);

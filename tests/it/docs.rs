@@ -56,8 +56,8 @@ fn block(file: &str, name: &str, made: &str) {
 }
 
 #[test]
-fn the_readme_shows_the_keys_there_are() {
-    block("README.md", "keys", &keys());
+fn the_key_reference_lists_every_key() {
+    block("docs/keys.md", "keys", &keys());
 }
 
 /// Returns the reference of all findings.

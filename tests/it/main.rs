@@ -1,8 +1,6 @@
 //! The integration tests of pinnace.
 
 #[cfg(test)]
-mod circles;
-#[cfg(test)]
 mod colors;
 #[cfg(test)]
 mod conformance;
@@ -20,6 +18,8 @@ mod docs;
 #[path = "../../crates/tui/tests/it/drawing.rs"]
 mod drawing;
 #[cfg(test)]
+mod end_to_end;
+#[cfg(test)]
 mod failures;
 #[cfg(test)]
 mod inspect;
@@ -30,6 +30,10 @@ mod lab;
 #[cfg(test)]
 mod layers;
 mod messages;
+#[cfg(test)]
+mod module_cycles;
+#[cfg(test)]
+mod plan_options;
 #[cfg(test)]
 mod plans;
 #[cfg(test)]
@@ -43,6 +47,8 @@ mod registry_lab;
 #[cfg(test)]
 mod registry_login;
 #[cfg(test)]
+mod rollback;
+#[cfg(test)]
 mod rollouts;
 #[cfg(test)]
 mod samples;
@@ -51,24 +57,18 @@ mod scripts;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod service_states;
+#[cfg(test)]
+mod sigstop;
+#[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod simulated_registry;
 #[cfg(test)]
 mod source;
 #[cfg(test)]
-mod states;
-#[cfg(test)]
-mod stops;
-#[cfg(test)]
 mod swarm;
 #[cfg(test)]
 mod terminal;
-#[cfg(test)]
-mod there_and_back;
-#[cfg(test)]
-mod ways;
-#[cfg(test)]
-mod whole_job;
 #[cfg(test)]
 mod without_registry;

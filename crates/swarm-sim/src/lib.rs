@@ -6,13 +6,13 @@
 //!
 //! The clock follows tokio's: while that is paused, a rollout of minutes takes no real time.
 
+mod background_activity;
 mod clock;
 pub mod command;
 mod demo;
 mod engine_api;
 mod faults;
 mod http;
-mod quiet;
 mod registry_api;
 mod scenario;
 mod serve;
@@ -24,12 +24,12 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
+pub use background_activity::keep_moving;
 use clock::Clock;
 pub use demo::{DemoCluster, HUB, demo_world};
 pub use engine_api::answer_as_engine;
 pub use faults::{Fault, Faults, Misbehaviour, PlannedFault, plan_fault};
 pub use http::{HttpRequest, ResponseResult, full_body, respond};
-pub use quiet::keep_moving;
 pub use scenario::{Scenario, outside};
 pub use serve::{ServedEndpoint, connect, listen_unix};
 pub use world::images::{Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, Recipe, digest, reference};

@@ -115,8 +115,8 @@
 mod compact_tests;
 mod expand;
 mod images;
-mod moments;
 mod services;
+mod step_times;
 #[cfg(test)]
 mod tests;
 
@@ -133,9 +133,9 @@ use super::world::World;
 use super::world::model::{Nanos, SECOND};
 use expand::IncludeReader;
 use images::{DocumentText, GoneText, ImageText, RegistryText, SeesText, TagText};
-use moments::{MomentText, SpanText, StepTime};
 pub(crate) use services::pinned;
 use services::{ChangeText, ServiceText};
+use step_times::{MomentText, SpanText, StepTime};
 
 /// A scenario file, as parsed.
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,7 +1,7 @@
 //! The update function: the only writer of the state. It takes a message and returns the effects to carry out.
 
 pub(crate) mod motion;
-pub(crate) mod watch;
+pub(crate) mod polling;
 
 use crate::clusters::ClusterId;
 use crate::dialogs::login::update as login;
@@ -103,7 +103,7 @@ pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
         image::settle(state);
     }
     fleet::keep_in_view(state);
-    watch::watch(state, &mut effects);
+    polling::watch(state, &mut effects);
     noting::settle(state, &mut effects);
     effects
 }
@@ -231,7 +231,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Quit | Action::ForceQuit => quit(state, effects),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Refresh => {
-            watch::refresh(state, effects);
+            polling::refresh(state, effects);
             plan::again(state);
             image::settle(state);
         }

@@ -8,12 +8,12 @@
 
 mod captures;
 mod client;
+mod objects;
 mod refusals;
 mod rollbacks;
 mod rollouts;
 mod setup;
 mod tasks;
-mod things;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -27,7 +27,7 @@ type Script = fn(Target) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Returns all scenarios by name.
 fn scenarios() -> BTreeMap<&'static str, Script> {
     let mut all: BTreeMap<&'static str, Script> = BTreeMap::new();
-    for part in [refusals::all(), rollouts::all(), rollbacks::all(), tasks::all(), things::all()] {
+    for part in [refusals::all(), rollouts::all(), rollbacks::all(), tasks::all(), objects::all()] {
         for (name, script) in part {
             assert!(all.insert(name, script).is_none(), "{name} twice");
         }

@@ -4,8 +4,8 @@
 
 mod engine;
 mod group;
+mod private_lab;
 mod program;
-mod second;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,8 +17,8 @@ use serde_json::Value;
 
 pub use engine::{Engine, raw_spec};
 pub use group::{Group, instance, part};
+pub use private_lab::Second;
 pub use program::{Program, Running, Said};
-pub use second::Second;
 
 /// A running lab.
 #[derive(Clone, Debug)]

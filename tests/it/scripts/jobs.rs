@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::*;
-use crate::there_and_back::is_spliced;
+use crate::rollback::is_spliced;
 
 const N1: [&str; 3] = ["postgres-n1-a", "postgres-n1-b", "postgres-n1-c"];
 const ALL: [&str; 5] = ["postgres-n1-a", "postgres-n1-b", "postgres-n1-c", "postgres-n2-a", "mcp-storefront"];

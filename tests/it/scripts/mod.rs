@@ -3,20 +3,20 @@
 
 mod custom_images;
 mod demo_world;
-mod drifting;
+mod drift;
 mod findings;
-mod going_back;
+mod follow_change;
 mod jobs;
 mod journal;
 mod keys;
 mod kills;
 mod permanent;
+mod plan_options;
 mod random;
+mod rollback_candidates;
 mod rollouts;
-mod saved;
+mod saved_plans;
 mod slow;
-mod watching;
-mod ways;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -2,7 +2,7 @@
 
 mod image_content;
 mod pinned_image;
-pub mod place;
+pub mod preconditions;
 mod refusal;
 mod registry;
 pub mod running;

@@ -128,7 +128,7 @@ impl Planner<'_> {
             return;
         }
         let Some(service) = self.world.services.get(&unit.service_id) else { return };
-        let found = check::place::about(self.group, service, self.world, self.kind == PlanKind::Rollback);
+        let found = check::preconditions::about(self.group, service, self.world, self.kind == PlanKind::Rollback);
         self.findings.extend(found);
     }
 }

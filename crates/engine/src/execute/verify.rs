@@ -8,7 +8,7 @@ use super::run::ChangeRun;
 use super::unit::image_of;
 use crate::docker::{EditState, ServiceRevision};
 use pinnace_core::change::{EventKind, Host, ImageAnswers, UnitPhase, cause};
-use pinnace_core::check::{place, refusal};
+use pinnace_core::check::{preconditions, refusal};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::{Direction, UnitState};
@@ -82,7 +82,7 @@ impl ChangeRun {
             return None;
         }
         let nodes = self.cluster.docker.nodes().await.ok()?;
-        let said = place::nodes(&revision.service, &candidates(&revision.service, nodes.iter()))?;
+        let said = preconditions::nodes(&revision.service, &candidates(&revision.service, nodes.iter()))?;
         (said.severity == Severity::Error).then(|| (format!("not begun: {}", said.message), said.hint))
     }
 

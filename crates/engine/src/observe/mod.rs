@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use self::notes::ObserverNotes;
+use self::memory::ObserverNotes;
 use self::session::Session;
 use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, Tasks};
@@ -23,8 +23,8 @@ use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::world::{ConnectionState, Observation, World};
 
-mod notes;
-mod open;
+mod memory;
+mod open_slots;
 mod session;
 #[cfg(test)]
 mod tests;

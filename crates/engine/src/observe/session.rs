@@ -8,8 +8,8 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::notes::ObserverNotes;
-use super::open::{OpenSlots, SlotRead, read_all};
+use super::memory::ObserverNotes;
+use super::open_slots::{OpenSlots, SlotRead, read_all};
 use super::{Attention, SLICE, SessionEnd, cleaned, histories_of, left_running, slots};
 use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, Event, Events, Tasks};

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use oci_distribution::token_cache::RegistryToken;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::fault::status_line;
+use super::error::status_line;
 use super::http::HttpResponse;
 use crate::credentials::{Redacted, Secret};
 use pinnace_core::registry::LookupError;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::auth::{self, Challenge};
 use super::config::{self, Configuration};
-use super::fault::{RegistryError, refusal};
+use super::error::{RegistryError, refusal};
 use super::http::{HttpResponse, StreamedResponse};
 use super::manifest::{self, Manifest};
 use super::{Inner, lock};

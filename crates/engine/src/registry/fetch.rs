@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::client::join;
-use super::fault::{DialError, RegistryError, status_line};
+use super::error::{DialError, RegistryError, status_line};
 use super::http::{RegistryHttp, RegistryTransport};
 use super::policy::Limits;
 

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientError;
 use tokio::time::Instant;
 
-use super::fault::{DialError, RegistryError, root};
+use super::error::{DialError, RegistryError, root};
 use super::tls::Trust;
 pub(super) use crate::http::HttpResponse;
 use crate::http::{Connection, Opener, Pool, find, pool};

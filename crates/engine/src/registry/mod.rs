@@ -8,7 +8,7 @@ mod auth;
 mod client;
 mod config;
 mod decompress;
-mod fault;
+mod error;
 mod fetch;
 mod http;
 mod image_info;
@@ -32,7 +32,7 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
 use self::config::Configuration;
-pub use self::fault::DialError;
+pub use self::error::DialError;
 pub use self::fetch::Fetch;
 pub use self::http::{MemoryPipe, RegistryTransport};
 pub use self::layers::ReadLimits;

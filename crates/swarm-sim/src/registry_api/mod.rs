@@ -1,7 +1,7 @@
 //! The OCI distribution API, answered from a world's registries.
 
-mod elsewhere;
 mod manifests;
+mod static_files;
 mod tokens;
 
 use std::io;
@@ -62,8 +62,8 @@ impl ServedHost {
     fn serve(&self, world: &mut World, host: &str, asked: &HttpRequest) -> Response<Body> {
         match self {
             Self::Registry(name) => serve(world, name, host, asked),
-            Self::Blobs(at) => elsewhere::blob(world, at, asked),
-            Self::Files(at) => elsewhere::file(world, at, asked),
+            Self::Blobs(at) => static_files::blob(world, at, asked),
+            Self::Files(at) => static_files::file(world, at, asked),
         }
     }
 }
@@ -234,7 +234,7 @@ fn blob(registry: &Registry, name: &str, digest: &str, asked: &HttpRequest) -> R
     let Some(bytes) = found else { return error(404, "BLOB_UNKNOWN", "blob unknown to registry") };
     if let Some(host) = &registry.blobs_at {
         let mut response = respond(307, "application/octet-stream", full_body(Bytes::new()));
-        header(&mut response, "location", &format!("http://{host}/{name}/{digest}?signature={}", elsewhere::SIGNED));
+        header(&mut response, "location", &format!("http://{host}/{name}/{digest}?signature={}", static_files::SIGNED));
         return response;
     }
     let mut response = manifests::body_of(bytes, "application/octet-stream", asked);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use super::moments::{MomentText, StepTime};
+use super::step_times::{MomentText, StepTime};
 use super::wrong;
 use crate::world::images::{
     AnnotationTarget, Behaviour, Compression, Content, LayerFiles, RateLimit, Recipe, RecipeConfig, Reference, base,

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::moments::MomentText;
+use super::step_times::MomentText;
 use super::wrong;
 use crate::faults::set_node;
 use crate::world::images::reference;

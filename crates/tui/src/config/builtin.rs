@@ -1,6 +1,6 @@
 //! The compiled-in keymaps and themes; their files also serve as documentation.
 
-use super::layers::FileSet;
+use super::inheritance::FileSet;
 use super::text::SourceText;
 use super::{keymap, theme};
 

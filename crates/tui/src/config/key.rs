@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::nearest::did_you_mean;
+use super::suggest::did_you_mean;
 
 /// A key press; the value is the same however a terminal reports it.
 ///

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
 use super::builtin;
+use super::inheritance::{ConfigLayer, FileSet};
 use super::key::{Key, Keys};
-use super::layers::{ConfigLayer, FileSet};
-use super::nearest::did_you_mean;
+use super::suggest::did_you_mean;
 use super::text::{SourceText, TextPosition, TomlEntry, Warning, in_order};
 use crate::action::{Action, KeyContext};
 

@@ -5,12 +5,12 @@
 //! its position and a hint, and the rest is used.
 
 pub mod builtin;
+mod inheritance;
 mod key;
 mod keymap;
-mod layers;
 pub(crate) mod named;
-mod nearest;
 mod settings;
+mod suggest;
 mod text;
 mod theme;
 

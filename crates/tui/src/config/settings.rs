@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 pub use self::manifest::{Manifest, ManifestSource};
-use super::nearest::{did_you_mean, nearest};
+use super::suggest::{did_you_mean, nearest};
 use super::text::{SourceText, TomlEntry, Warning, in_order};
 use super::{keymap, theme};
 

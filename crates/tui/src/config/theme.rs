@@ -11,7 +11,7 @@ pub use depth::ColorDepth;
 pub use role::StyleRole;
 
 use super::builtin;
-use super::layers::FileSet;
+use super::inheritance::FileSet;
 use super::text::{SourceText, Warning};
 
 /// The default theme, which all others inherit from.

@@ -11,13 +11,16 @@ use pinnace_tui::screens::actions;
 use pinnace_tui::state::{Dialog, State};
 
 use crate::fixture::{self, bad_night, console, press, seen, six_nodes};
-use crate::tale;
+use crate::scenario;
 
 /// Returns the states to test in, by name.
 fn states() -> Vec<(String, State)> {
     let night = || {
         let mut state = console(120, 40, seen(bad_night(6), six_nodes(), Vec::new()));
-        tale::send(&mut state, pinnace_tui::msg::Msg::Observed { cluster: ClusterId::FIRST, seen: fixture::history() });
+        scenario::send(
+            &mut state,
+            pinnace_tui::msg::Msg::Observed { cluster: ClusterId::FIRST, seen: fixture::history() },
+        );
         state
     };
     let mut all = Vec::new();
@@ -58,7 +61,7 @@ fn states() -> Vec<(String, State)> {
     }
     for name in ["pins", "pins-bad", "plan", "back", "working", "asking", "stuck", "done", "left"] {
         for keys in ["", "esc", "enter", "n", "end", "h", "i"] {
-            let mut state = tale::told(name, 120, 40).unwrap();
+            let mut state = scenario::told(name, 120, 40).unwrap();
             press(&mut state, keys);
             all.push((format!("{name}, {keys}"), state));
         }

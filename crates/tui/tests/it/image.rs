@@ -16,8 +16,8 @@ use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::{NOW, PG, console, history, pinned, press};
+use crate::scenario::{self, send, type_text};
 use crate::screens::{lines_of, picture};
-use crate::tale::{self, send, type_text};
 
 const QUEUE: &str = "rabbitmq:4.1-management";
 
@@ -153,9 +153,9 @@ fn the_image_under_the_cursor_is_meant() {
     };
     assert_eq!(image(night(120, 40), "enter i"), QUEUE);
     assert_eq!(image(night(120, 40), "h i"), "ghcr.io/pgedge/pgedge-postgres:my-custom-image");
-    assert_eq!(image(tale::plan(120, 40), "i"), pinned(PG, '1'));
-    let mut pins = tale::pins(120, 40);
-    tale::pin(&mut pins, "ghcr.io/acme/pg:1");
+    assert_eq!(image(scenario::plan(120, 40), "i"), pinned(PG, '1'));
+    let mut pins = scenario::pins(120, 40);
+    scenario::pin(&mut pins, "ghcr.io/acme/pg:1");
     press(&mut pins, "esc up");
     assert_eq!(image(pins.clone(), "i"), "ghcr.io/acme/pg:1");
     press(&mut pins, "g g");
@@ -215,8 +215,8 @@ fn the_contract_of_the_pins_is_judged() {
     let missing = with_contract(120, 40, "nobody");
     let shown = text(&missing);
     assert!(shown.contains("CONTRACT NOBODY") && shown.contains("there is: cnpg-extension, service"), "{shown}");
-    let mut pins = tale::pins(120, 40);
-    tale::pin(&mut pins, "ghcr.io/acme/pg:1");
+    let mut pins = scenario::pins(120, 40);
+    scenario::pin(&mut pins, "ghcr.io/acme/pg:1");
     press(&mut pins, "ctrl-home enter up");
     type_text(&mut pins, "contract = \"service\"");
     press(&mut pins, "esc n i");

@@ -14,8 +14,8 @@ use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::{Screen, State};
 
 use crate::fixture::press;
+use crate::scenario::{self, send, type_text};
 use crate::screens::{lines_of, picture};
-use crate::tale::{self, send, type_text};
 
 const SECRET: &str = "Zx9~qwV#2p";
 const IMAGE: &str = "reg.example.com:5000/shop/api:9.9.9";
@@ -41,8 +41,8 @@ fn form(state: &State) -> (&str, &str, Field) {
 
 /// The pins with an image that a registry refuses, and the cursor outside of the text.
 fn denied(width: u16, height: u16) -> State {
-    let mut state = tale::pins(width, height);
-    tale::pin(&mut state, IMAGE);
+    let mut state = scenario::pins(width, height);
+    scenario::pin(&mut state, IMAGE);
     refuse(&mut state, IMAGE, LookupError::NoCredentials);
     press(&mut state, "esc");
     state
@@ -50,7 +50,7 @@ fn denied(width: u16, height: u16) -> State {
 
 #[test]
 fn the_registry_it_is_about_is_there_already() {
-    let mut state = tale::night(120, 40);
+    let mut state = scenario::night(120, 40);
     let footer = |state: &State| lines_of(state).pop().unwrap();
     assert!(!footer(&state).contains("log in"), "nothing is refused: {}", footer(&state));
     press(&mut state, "L");
@@ -70,7 +70,7 @@ fn the_registry_it_is_about_is_there_already() {
     press(&mut state, "esc tab tab L");
     assert_eq!(form(&state).0, "reg.example.com:5000");
 
-    let mut change = tale::working(120, 40);
+    let mut change = scenario::working(120, 40);
     press(&mut change, "L");
     assert!(!matches!(change.modal, Some(Dialog::Login(_))), "there it leaves the change");
 }

@@ -3,13 +3,11 @@
 #[cfg(test)]
 mod actions;
 #[cfg(test)]
-mod asking;
+mod change_screens;
 #[cfg(test)]
-mod changing;
+mod completion;
 #[cfg(test)]
-mod choosing;
-#[cfg(test)]
-mod completing;
+mod completion_states;
 #[cfg(test)]
 mod drawing;
 #[cfg(test)]
@@ -19,14 +17,16 @@ mod image;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
-mod listed;
-#[cfg(test)]
 mod logging_in;
+#[cfg(test)]
+mod plan_options;
+#[cfg(test)]
+mod running_change;
+#[cfg(test)]
+mod scenario;
 #[cfg(test)]
 mod screens;
 #[cfg(test)]
-mod screens_changing;
+mod stuck_question;
 #[cfg(test)]
-mod tale;
-#[cfg(test)]
-mod touring;
+mod tour;

@@ -16,7 +16,7 @@ use ratatui::style::Color;
 
 use crate::drawing::{draw_at, lines};
 use crate::fixture::{self, NOW, console, press};
-use crate::tale;
+use crate::scenario;
 
 /// A theme with a different colour for each role, so that the styles in a snapshot name their roles.
 fn theme() -> &'static Theme {
@@ -216,7 +216,7 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
     .collect();
     for name in ["pins", "pins-bad", "plan", "back", "working", "asking", "stuck", "done", "left"] {
         for keys in ["", "D", "q", "?"] {
-            let mut state = tale::told(name, LAID_OUT.0, LAID_OUT.1).unwrap();
+            let mut state = scenario::told(name, LAID_OUT.0, LAID_OUT.1).unwrap();
             press(&mut state, keys);
             states.push(state);
         }

@@ -1,7 +1,7 @@
 //! Every write of a change of three services: cut before it, cut after it, or delayed; the program is killed, or
 //! frozen and continued later; another manager continues the change or rolls it back.
 
-use super::line::Armed;
+use super::faulty_connection::Armed;
 use super::*;
 
 /// A case: the write, its fault, the end of the program, and the choice of the other manager.
@@ -60,8 +60,8 @@ async fn tried(case: Case) -> Result<&'static str, String> {
     let told = first.await.unwrap();
     stage.tell(&format!("first: {told}"));
     tokio::time::sleep(Duration::from_secs(600)).await;
-    stage.observe(judge::Cause::Itself);
-    stage.judge(judge::Judge::ended);
+    stage.observe(monitor::Cause::Itself);
+    stage.judge(monitor::Judge::ended);
     let (outcomes, landed) = stage.judge(|judge| (judge.outcomes(), judge.counts()));
     let specs = stage.swarm.specs(&["shop_a", "shop_b", "shop_c"]).await;
     let mut wrong = stage.judge(|judge| judge.wrong.clone());

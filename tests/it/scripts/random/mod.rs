@@ -5,13 +5,13 @@
 //! `PINNACE_SHRINK=0` disables the reduction of failing ones. Sequences that failed once are kept in `found.rs` in
 //! reduced form, so that they do not depend on the generator.
 
-mod found;
-mod judge;
-mod line;
+mod context;
+mod faulty_connection;
 mod matrix;
+mod monitor;
 mod races;
+mod regressions;
 mod sequence;
-mod stage;
 mod step;
 
 use std::collections::BTreeMap;
@@ -22,9 +22,9 @@ use pinnace_engine::execute::{ChangeControl, ExecuteOptions, Start, execute};
 use tokio::sync::mpsc;
 
 use super::*;
-use line::{Fault, Line};
+use context::Stage;
+use faulty_connection::{Fault, Line};
 use sequence::{Op, Order, Sequence, What, cells};
-use stage::Stage;
 use step::Step;
 
 const SHOP: &str = include_str!("world.toml");
@@ -211,8 +211,8 @@ async fn play(sequence: &Sequence) -> Came {
         stage.tell(&format!("in the end: {told}"));
     }
     tokio::time::sleep(Duration::from_secs(300)).await;
-    stage.observe(judge::Cause::Itself);
-    stage.judge(judge::Judge::ended);
+    stage.observe(monitor::Cause::Itself);
+    stage.judge(monitor::Judge::ended);
     let met = stage.met.lock().unwrap().clone();
     stage.judge(|judge| Came { wrong: judge.wrong.clone(), story: judge.story.clone(), met })
 }

@@ -52,7 +52,7 @@ async fn verbs() {
             println!("{context}");
         }
     }
-    stage.judge(judge::Judge::ended);
+    stage.judge(monitor::Judge::ended);
     assert!(stage.judge(|judge| judge.wrong.clone()).is_empty());
     println!("who won, by the gap in milliseconds: {gaps:?}");
 }
@@ -86,7 +86,7 @@ async fn consoles(round: u64) {
     let change = stage.judge(|judge| judge.newest()).unwrap();
     let (won, lost) = if one.contains("Done.") { (&one, &two) } else { (&two, &one) };
     assert!(won.contains("Done.") && says_whose(lost, &change), "{one}\n{two}");
-    stage.judge(judge::Judge::ended);
+    stage.judge(monitor::Judge::ended);
     let (outcomes, wrong) = stage.judge(|judge| (judge.outcomes(), judge.wrong.clone()));
     assert!(outcomes.len() == 1 && outcomes[0].0 == "done" && wrong.is_empty(), "{outcomes:?} {wrong:?}");
     if round == 0 {

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::line::{Armed, Fault, Line};
-use super::stage::Stage;
+use super::context::Stage;
+use super::faulty_connection::{Armed, Fault, Line};
 use super::step::Step;
 
 /// An operation; its position in the sequence determines the program that runs it.

@@ -1,17 +1,17 @@
 //! Rollouts on the simulator: the rows shared with the lab, and situations that the lab cannot produce on demand:
 //! failing writes, nodes that fail at a chosen moment, changes by other clients in between.
 
-mod back;
-mod hands;
-mod stuck;
+mod external_edits;
+mod node_failures;
+mod rollback_external;
 
 use serde_json::json;
 use swarm_sim::{Fault, PlannedFault, ServiceUpdate, World, plan_fault, reference};
 
 use super::keys::Desk;
 use super::*;
+use crate::rollback::is_spliced;
 use crate::rollouts::rows::{ROWS, Row};
-use crate::there_and_back::is_spliced;
 
 /// Returns a scenario with three managers and a registry with `app:1`, `app:2` and an
 /// `app:new` of the given behaviour.

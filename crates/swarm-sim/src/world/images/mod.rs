@@ -1,10 +1,10 @@
 //! Registries and their images as plain values: the simulated engine pulls from them, and
 //! the registry API serves them.
 
-mod allowance;
 mod behaviour;
+mod build;
 mod layer;
-mod make;
+mod rate_limit;
 mod recipe;
 mod reference;
 #[cfg(test)]
@@ -18,9 +18,9 @@ use bytes::Bytes;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-pub use allowance::RateLimit;
 pub use behaviour::Behaviour;
 pub use layer::{Compression, Content, Layer, LayerFiles, fits};
+pub use rate_limit::RateLimit;
 pub use recipe::{AnnotationTarget, Base, BaseLayers, Recipe, RecipeConfig};
 pub use reference::{Reference, reference};
 
@@ -137,7 +137,7 @@ fn child(manifest: &Manifest, platform: &str) -> Option<String> {
     let Some(entries) = body["manifests"].as_array() else {
         return manifest.runs_on.iter().any(|own| own == platform).then(|| manifest.digest.to_string());
     };
-    let (os, architecture, variant) = make::parts(platform);
+    let (os, architecture, variant) = build::parts(platform);
     let is_it = |entry: &&Value| {
         let about = &entry["platform"];
         about["os"] == os && about["architecture"] == architecture && about["variant"].as_str().unwrap_or("") == variant

@@ -8,8 +8,8 @@ use toml::de::DeValue;
 
 use super::color::{MODIFIERS, NAMES};
 use super::role::StyleRole;
-use crate::config::layers::ConfigLayer;
-use crate::config::nearest::did_you_mean;
+use crate::config::inheritance::ConfigLayer;
+use crate::config::suggest::did_you_mean;
 use crate::config::text::{SourceText, TomlEntry, Warning, in_order};
 use crate::config::theme::color;
 

@@ -1,6 +1,6 @@
 //! The screen of a change: running, unfinished or finished.
 
-pub(crate) mod others;
+pub(crate) mod other_clients;
 pub(crate) mod query;
 mod selection;
 pub mod state;

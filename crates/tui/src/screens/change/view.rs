@@ -17,7 +17,7 @@ use ratatui::text::Line;
 
 use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
-use crate::screens::change::others;
+use crate::screens::change::other_clients;
 use crate::screens::change::query::shown;
 use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, image_at, target, told, unit_name};
 use crate::state::State;
@@ -175,7 +175,8 @@ impl<'a> ChangePage<'a> {
                 labels.at.map(|at| format!(", begun {} ago", age(self.state.now.since(at)))).unwrap_or_default();
             let world = self.state.clusters.get(self.screen.cluster).map(|one| &one.world);
             let told = world.zip(self.seen.entry);
-            let told = told.map(|(world, entry)| others::holder(world.history(&self.screen.group), entry, &since));
+            let told =
+                told.map(|(world, entry)| other_clients::holder(world.history(&self.screen.group), entry, &since));
             if let Some((who, more)) = told {
                 self.say(StyleRole::Waiting, &who, lines);
                 if let Some(more) = &more {

@@ -9,7 +9,7 @@ use pinnace_core::swarm::HealthState;
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
 
-use crate::screens::change::others;
+use crate::screens::change::other_clients;
 use crate::screens::fleet::rows::service::{is_news, missing, row};
 use crate::screens::fleet::rows::{FleetInput, Fold, GroupRow, Row, ServiceRow};
 
@@ -230,7 +230,7 @@ impl Group<'_> {
             services: self.count(),
             troubled: healths().filter(|health| health.state.is_trouble()).count() + self.missing.len(),
             images: images.into_iter().map(str::to_owned).collect(),
-            unfinished: history.unfinished().map(|entry| others::told(history, entry)),
+            unfinished: history.unfinished().map(|entry| other_clients::told(history, entry)),
         }
     }
 }
