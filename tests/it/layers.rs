@@ -79,7 +79,7 @@ const ONLY_IN: &[(&str, &str, &[&str])] = &[
 const LONGEST: usize = 400;
 /// Longer files, each with its reason.
 const LONG: &[(&str, &str)] = &[
-    ("crates/tui/tests/it/changing.rs", "a change by keys from its plan to its end"),
+    ("crates/tui/tests/it/running_change.rs", "a change by keys from its plan to its end"),
     ("tests/it/source.rs", "one reader of Rust source: words, paths, and where they lead"),
 ];
 

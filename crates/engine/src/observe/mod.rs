@@ -23,6 +23,7 @@ use pinnace_core::swarm::{Service, Task, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::world::{ConnectionState, Observation, World};
 
+mod calls;
 mod memory;
 mod open_slots;
 mod session;

@@ -8,15 +8,15 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::calls::{self, CallResult, PendingCall};
 use super::memory::ObserverNotes;
-use super::open_slots::{OpenSlots, SlotRead, read_all};
-use super::{Attention, SLICE, SessionEnd, cleaned, histories_of, left_running, slots};
+use super::open_slots::{OpenSlots, read_all};
+use super::{Attention, SLICE, SessionEnd, left_running};
 use crate::cluster::Cluster;
-use crate::docker::{Docker, DockerError, Event, Events, Tasks};
+use crate::docker::{Docker, DockerError, Event, Events};
 use crate::journal::Journal;
-use pinnace_core::journal::{SLOT, Slot};
-use pinnace_core::swarm::{Node, Service, Task};
-use pinnace_core::world::{ConnectionState, EngineInfo, Observation};
+use pinnace_core::journal::SLOT;
+use pinnace_core::world::{ConnectionState, Observation};
 
 /// The time for which events are gathered before one call reads all their objects.
 const GATHER: Duration = Duration::from_millis(50);
@@ -26,20 +26,6 @@ const SERVICES: Duration = Duration::from_secs(10);
 const TASKS: Duration = Duration::from_secs(5);
 /// The interval of both lists while the operator is not active.
 const IDLE: Duration = Duration::from_secs(60);
-
-/// The result of a call.
-enum CallResult {
-    Engine(EngineInfo),
-    Nodes(Vec<Node>),
-    Services(Vec<Service>),
-    Some { asked: Vec<String>, found: Vec<Service> },
-    Running { of: Option<Vec<String>>, tasks: Vec<Task> },
-    OnNode(Vec<Task>),
-    Histories(Vec<(String, Vec<Task>)>),
-    Slots(Vec<Slot>),
-    Slot(Box<Slot>),
-    Open(Vec<SlotRead>),
-}
 
 /// The kind of a call; at most one call of each kind is in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -236,7 +222,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
     /// Starts the calls that are due, one of each kind at a time.
     fn launch(&mut self) {
         let due = &mut self.due;
-        let mut starts: Vec<(CallKind, BoxFuture<'static, Result<CallResult, DockerError>>)> = Vec::new();
+        let mut starts: Vec<(CallKind, PendingCall)> = Vec::new();
         let mut start = |kind, call| starts.push((kind, call));
         let free = |kind| !self.flying.contains(&kind);
         let docker = || self.docker.clone();
@@ -245,36 +231,36 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
         let now: BTreeSet<CallKind> = now;
         for kind in now {
             let call = match kind {
-                CallKind::Engine => engine(docker()),
-                CallKind::Nodes => nodes(docker()),
-                CallKind::Services => services(docker()),
-                CallKind::Slots => all_slots(self.journal.clone()),
-                _ => running(docker(), self.notes.slice()),
+                CallKind::Engine => calls::engine(docker()),
+                CallKind::Nodes => calls::nodes(docker()),
+                CallKind::Services => calls::services(docker()),
+                CallKind::Slots => calls::all_slots(self.journal.clone()),
+                _ => calls::running(docker(), self.notes.slice()),
             };
             start(kind, call);
         }
         if free(CallKind::Some) && !due.some.is_empty() {
-            start(CallKind::Some, some(docker(), some_of(&mut due.some, SLICE)));
+            start(CallKind::Some, calls::some(docker(), some_of(&mut due.some, SLICE)));
         }
         if free(CallKind::Slot)
             && let Some(id) = due.slot.pop_first()
         {
-            start(CallKind::Slot, one_slot(self.journal.clone(), id));
+            start(CallKind::Slot, calls::one_slot(self.journal.clone(), id));
         }
         if free(CallKind::OnNode)
             && let Some(id) = due.on_nodes.pop_first()
         {
-            start(CallKind::OnNode, on_node(docker(), id));
+            start(CallKind::OnNode, calls::on_node(docker(), id));
         }
         if free(CallKind::Histories) && !due.histories.is_empty() {
-            start(CallKind::Histories, histories(docker(), some_of(&mut due.histories, SLICE)));
+            start(CallKind::Histories, calls::histories(docker(), some_of(&mut due.histories, SLICE)));
         }
         for (kind, call) in starts {
             self.begin(kind, call);
         }
     }
 
-    fn begin(&mut self, kind: CallKind, call: BoxFuture<'static, Result<CallResult, DockerError>>) {
+    fn begin(&mut self, kind: CallKind, call: PendingCall) {
         self.flying.insert(kind);
         self.calls.push(Box::pin(async move { (kind, call.await) }));
     }
@@ -354,53 +340,4 @@ fn some_of(set: &mut BTreeSet<String>, most: usize) -> Vec<String> {
 /// Parses an HTTP date into seconds since the Unix epoch.
 fn seconds(date: &str) -> Option<i64> {
     jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(date).ok().map(jiff::Timestamp::as_second)
-}
-
-type PendingCall = BoxFuture<'static, Result<CallResult, DockerError>>;
-
-fn engine(docker: Docker) -> PendingCall {
-    Box::pin(async move { Ok(CallResult::Engine(docker.info().await?.engine)) })
-}
-
-fn nodes(docker: Docker) -> PendingCall {
-    Box::pin(async move { Ok(CallResult::Nodes(docker.nodes().await?)) })
-}
-
-fn services(docker: Docker) -> PendingCall {
-    Box::pin(async move { Ok(CallResult::Services(docker.services(None).await?)) })
-}
-
-fn some(docker: Docker, asked: Vec<String>) -> PendingCall {
-    Box::pin(async move {
-        let found = docker.services(Some(&asked)).await?;
-        Ok(CallResult::Some { asked, found })
-    })
-}
-
-fn running(docker: Docker, of: Option<Vec<String>>) -> PendingCall {
-    Box::pin(async move {
-        let which = of.as_deref().map_or(Tasks::Running, Tasks::RunningOf);
-        let tasks = docker.tasks(which).await?;
-        Ok(CallResult::Running { of, tasks })
-    })
-}
-
-fn on_node(docker: Docker, node: String) -> PendingCall {
-    Box::pin(async move { Ok(CallResult::OnNode(docker.tasks(Tasks::On(&node)).await?)) })
-}
-
-fn histories(docker: Docker, ids: Vec<String>) -> PendingCall {
-    Box::pin(async move { Ok(CallResult::Histories(histories_of(&docker, &ids).await?.into_iter().collect())) })
-}
-
-fn all_slots(journal: Journal) -> PendingCall {
-    Box::pin(async move { Ok(CallResult::Slots(slots(&journal).await?)) })
-}
-
-fn one_slot(journal: Journal, id: String) -> PendingCall {
-    Box::pin(async move {
-        let read = journal.slot(&id).await?.map(cleaned);
-        let slot = read.ok_or_else(|| DockerError::bad("reading a slot of the journal", "it is none"))?;
-        Ok(CallResult::Slot(Box::new(slot)))
-    })
 }
