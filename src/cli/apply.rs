@@ -43,8 +43,8 @@ pub async fn apply(
     let mut world = session.cluster.world().await?;
     if planned::is_file(group) {
         if edit.is_some() || settle.is_some() || ways.is_some() {
-            let hint = "make the edit when it is planned: `pinnace plan GROUP --pin … --out FILE`";
-            return Err(usage("a saved plan is carried out as it is", hint));
+            let hint = "plan again with them: `pinnace plan GROUP --pin … --out FILE`";
+            return Err(usage("a saved plan accepts no edits and no plan options", hint));
         }
         let drawn = PlannedChange::from_file(&session, &mut world, Path::new(group)).await?;
         return carry_out(&session, drawn.draft, how, json).await;
@@ -81,11 +81,11 @@ async fn towards(
     let mut world = session.cluster.world().await?;
     let (group, scope) = selector::target(&world, target)?;
     let goal = goal(&world, group, scope);
-    let drawn = PlannedChange::up(&session, &mut world, goal, &how.ways).await?;
+    let drawn = PlannedChange::up(&session, &mut world, goal, &how.plan).await?;
     if how.dry_run || how.out.is_some() {
         return drawn.show(&session, how.out.as_deref(), how.json);
     }
-    carry_out(&session, drawn.draft, &how.how, how.json).await
+    carry_out(&session, drawn.draft, &how.apply, how.json).await
 }
 
 async fn carry_out(session: &Session, draft: PlanDraft, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
@@ -118,15 +118,15 @@ fn obstacle(out: &Out, draft: &PlanDraft, how: &ApplyArgs) -> Option<Exit> {
     let active = plan.active().count();
     if blocked > 0 && active > 0 && !how.partial {
         let text = format!("not started: errors block {} of {}", counted(blocked, "unit"), blocked + active);
-        out.failure(&text, "mend the pins, or apply the others with `--partial`");
+        out.failure(&text, "fix the pins, or apply the others with `--partial`");
         return Some(Exit::Choice);
     }
-    let why = draft.obstacle(Consent { warnings: how.said.ack, unchecked: how.said.unchecked })?;
+    let why = draft.obstacle(Consent { warnings: how.ack.warnings, unchecked: how.ack.unverified })?;
     let errors = plan.count(Severity::Error) > 0;
     let hint = match plan.unchecked().next() {
-        _ if errors => "mend the pins first",
-        Some(_) if !how.said.unchecked => "it ran here: `--unchecked` goes back to it without its registry",
-        _ => "look at the warnings; `--ack` acknowledges them",
+        _ if errors => "fix the pins first",
+        Some(_) if !how.ack.unverified => "it ran here before: add `--unverified` to roll back without its registry",
+        _ => "read the warnings; add `--ack` to acknowledge them",
     };
     out.failure(&format!("not started: {why}"), hint);
     Some(if errors { Exit::Trouble } else { Exit::Choice })
@@ -176,19 +176,19 @@ pub async fn follow(
     }
     signals.abort();
     let outcome = running.await.map_err(|error| Failure {
-        message: format!("the change stopped by a fault of pinnace: {error}"),
-        hint: "`pinnace history` shows where it stands; `pinnace resume` takes it over".into(),
+        message: format!("an internal error of pinnace stopped the change: {error}"),
+        hint: "run `pinnace history` for its state, and `pinnace resume` to take it over".into(),
         exit: Exit::Partial,
     })??;
     let exit = exit(&outcome, &progress);
     if json {
-        let units: Vec<_> = progress.letters().iter().map(|unit| unit.word()).collect();
+        let units: Vec<_> = progress.letters().iter().map(|unit| unit.label()).collect();
         session.out.json(&serde_json::json!({
-            "plan": plan, "outcome": word(&outcome), "units": units, "failures": failures(plan, &progress),
+            "plan": plan, "outcome": label(&outcome), "units": units, "failures": failures(plan, &progress),
             "notes": notes(plan, &progress), "steps": steps(plan, &progress)
         }));
     } else {
-        session.out.line(&format!("{}: {}", plan.group, word(&outcome)));
+        session.out.line(&format!("{}: {}", plan.group, label(&outcome)));
     }
     choices(&session.out, plan, &outcome, &progress);
     Ok(exit)
@@ -205,7 +205,7 @@ async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<Order>) {
     };
     let mut next = async || tokio::select! { _ = term.recv() => (), _ = hup.recv() => (), _ = int.recv() => () };
     next().await;
-    out.note("stopping after the unit in work; once more gives the change up at once");
+    out.note("stopping after the current unit; a second signal detaches from the change at once");
     let _ = orders.send(Order::Stop);
     next().await;
     let _ = orders.send(Order::Detach);
@@ -232,7 +232,7 @@ fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
     let steps = units.flat_map(|(unit, progress)| progress.steps().into_iter().map(move |step| (unit, step)));
     let told = |(unit, (phase, at, took)): (&Unit, (UnitPhase, Time, Option<Duration>))| {
         let seconds = took.map(|took| took.as_secs_f64());
-        serde_json::json!({ "service": unit.service, "step": phase.word(), "at": at, "seconds": seconds })
+        serde_json::json!({ "service": unit.service, "step": phase.label(), "at": at, "seconds": seconds })
     };
     steps.map(told).collect()
 }
@@ -240,19 +240,29 @@ fn steps(plan: &Plan, progress: &Progress) -> Vec<serde_json::Value> {
 /// Formats a unit's steps for people: ` (check 0.0 s, update 0.1 s, converge 6.2 s)`; empty while a step is running.
 fn took(unit: &UnitProgress) -> String {
     let steps: Vec<_> = unit.steps().iter().map(|(phase, _, took)| took.map(|took| (*phase, took))).collect();
-    let text = |(phase, took): &(UnitPhase, Duration)| format!("{} {:.1} s", phase.word(), took.as_secs_f64());
+    let text = |(phase, took): &(UnitPhase, Duration)| format!("{} {:.1} s", phase.label(), took.as_secs_f64());
     match steps.into_iter().collect::<Option<Vec<_>>>() {
         Some(steps) if !steps.is_empty() => format!(" ({})", steps.iter().map(text).collect::<Vec<_>>().join(", ")),
         _ => String::new(),
     }
 }
 
-fn word(outcome: &RunOutcome) -> &'static str {
+fn label(outcome: &RunOutcome) -> &'static str {
     match outcome {
-        RunOutcome::Ended(state) => state.word(),
+        RunOutcome::Ended(state) => state.label(),
         RunOutcome::Detached => "detached",
         RunOutcome::Lost(_) => "taken-over",
         RunOutcome::Unfinished(_) => "unfinished",
+    }
+}
+
+fn order_label(order: Order) -> &'static str {
+    match order {
+        Order::Continue => "continue",
+        Order::Stop => "stop",
+        Order::RollBack => "roll back",
+        Order::KeepAsIs => "keep as is",
+        Order::Detach => "detach",
     }
 }
 
@@ -280,12 +290,12 @@ fn choices(out: &Out, plan: &Plan, outcome: &RunOutcome, progress: &Progress) {
                 ));
             }
             if (0..progress.units.len()).any(|unit| progress.carries(unit)) {
-                out.note(&format!("what next: put back what it changed with `pinnace rollback {}`", plan.group));
+                out.note(&format!("what next: roll back what it changed with `pinnace rollback {}`", plan.group));
             }
         }
         RunOutcome::Detached | RunOutcome::Lost(_) | RunOutcome::Unfinished(_) => {
             out.note(
-                "what next: `pinnace history` names the change; `pinnace resume CHANGE --continue | --put-back | --leave`",
+                "what next: find the change with `pinnace history`; `pinnace resume CHANGE --continue | --roll-back | --keep`",
             );
         }
     }
@@ -304,23 +314,23 @@ impl EventPrinter {
             EventKind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
             EventKind::Unit { unit, state } => {
                 let took = progress.units.get(*unit).map(took).unwrap_or_default();
-                format!("{}: {}{took}", name(*unit), state.word())
+                format!("{}: {}{took}", name(*unit), state.label())
             }
-            EventKind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.word()),
+            EventKind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.label()),
             EventKind::Tasks { unit, waits, .. } => {
                 if *waits == self.waits || waits.is_empty() {
                     return;
                 }
                 self.waits.clone_from(waits);
-                format!("{}: waits: {waits}", name(*unit))
+                format!("{}: waiting: {waits}", name(*unit))
             }
             EventKind::Failed { unit, why, hint } => format!("{}: failed: {why}\n          hint: {hint}", name(*unit)),
             EventKind::Trouble { text } if text.is_empty() => return,
-            EventKind::Trouble { text } => format!("trouble: {text}"),
+            EventKind::Trouble { text } => format!("problem: {text}"),
             EventKind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
             EventKind::Asked { .. } | EventKind::Withdrawn => return,
-            EventKind::Ordered { order } => format!("order: {order:?}").to_lowercase(),
-            EventKind::Lost { why } => format!("the claim is lost: {why}"),
+            EventKind::Ordered { order } => format!("order: {}", order_label(*order)),
+            EventKind::Lost { why } => format!("lost the claim: {why}"),
             EventKind::Ended { text, .. } => text.clone(),
         };
         out.line(&format!("{}  {}", event.at.clock(0), text));

@@ -3,11 +3,21 @@
 use std::path::PathBuf;
 
 use super::drift::DriftChoice;
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args as ClapArgs, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+/// The examples under the help without a verb.
+const EXAMPLES: &str = "\
+Examples:
+  pinnace                          open the console on this manager
+  pinnace demo                     try it on a simulated swarm
+  pinnace status                   show what runs and what is wrong
+  pinnace rollback web_api         roll a service back to what ran before
+
+`pinnace VERB --help` explains a verb.";
 
 /// Console for Docker Swarm images: pin, plan, apply, watch, roll back
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
 pub struct Args {
     /// Flags of every verb.
     #[command(flatten)]
@@ -19,6 +29,7 @@ pub struct Args {
 
 /// Flags of every verb.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Connection")]
 pub struct CommonArgs {
     /// Docker context to use (takes precedence over `DOCKER_HOST` and `DOCKER_CONTEXT`)
     #[arg(long, global = true, value_name = "NAME")]
@@ -48,6 +59,7 @@ pub enum JournalStoreArg {
 
 /// An edit of the pins in force.
 #[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Pins")]
 pub struct PinEditArgs {
     /// Pin a member, or the whole group, to an image; can be repeated
     #[arg(long = "pin", value_name = "[MEMBER=]REF")]
@@ -62,6 +74,7 @@ pub struct PinEditArgs {
 
 /// Options that become part of a plan.
 #[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Plan")]
 pub struct PlanArgs {
     /// Send your registry credentials with the update; they replace those stored in the services
     #[arg(long, conflicts_with = "keep_credentials")]
@@ -106,21 +119,23 @@ pub enum OnFailure {
 
 /// The acknowledgements that are given in advance.
 #[derive(Clone, Copy, Debug, ClapArgs)]
+#[command(next_help_heading = "Apply")]
 pub struct AckArgs {
     /// Acknowledge the warnings of the plan
-    #[arg(long)]
-    pub ack: bool,
+    #[arg(long = "ack")]
+    pub warnings: bool,
     /// Roll back to a digest that ran here even if its registry does not answer
     #[arg(long)]
-    pub unchecked: bool,
+    pub unverified: bool,
 }
 
 /// Options for applying a plan.
 #[derive(Clone, Debug, ClapArgs)]
+#[command(next_help_heading = "Apply")]
 pub struct ApplyArgs {
     /// Acknowledgements given in advance
     #[command(flatten)]
-    pub said: AckArgs,
+    pub ack: AckArgs,
     /// Apply the other units if errors block some
     #[arg(long)]
     pub partial: bool,
@@ -137,7 +152,7 @@ pub struct ApplyArgs {
     #[arg(long, value_name = "SECONDS")]
     pub stuck: Option<u64>,
     /// Reason for the change, shown in the history
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     pub reason: String,
 }
 
@@ -145,35 +160,36 @@ pub struct ApplyArgs {
 #[derive(Clone, Debug, ClapArgs)]
 pub struct TargetArgs {
     /// Print the plan, and do not apply it
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
     /// Save the plan to this file for `pinnace apply FILE`, and do not apply it
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub out: Option<PathBuf>,
     /// Options that become part of the plan
     #[command(flatten)]
-    pub ways: PlanArgs,
+    pub plan: PlanArgs,
     /// Options for applying the plan
     #[command(flatten)]
-    pub how: ApplyArgs,
+    pub apply: ApplyArgs,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
 
 /// The choice of what to do with an unfinished change.
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 #[group(multiple = false)]
+#[command(next_help_heading = "Target")]
 pub struct ResumeArgs {
     /// Continue to the target of the plan
     #[arg(long = "continue")]
-    pub go_on: bool,
+    pub forward: bool,
     /// Roll back every touched unit
     #[arg(long)]
-    pub put_back: bool,
-    /// Close the change and leave its units in their current state
+    pub roll_back: bool,
+    /// Close the change, and keep every unit as it is now
     #[arg(long)]
-    pub leave: bool,
+    pub keep: bool,
 }
 
 /// The arguments of `inspect`.
@@ -195,7 +211,7 @@ pub struct InspectArgs {
     #[arg(long, value_name = "HOST")]
     pub plain_http: Vec<String>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
 
@@ -203,29 +219,34 @@ pub struct InspectArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Open the console (same as without a verb)
+    #[command(after_help = examples::CONSOLE)]
     Console,
     /// Open the console on a simulated swarm: no Docker, no network, nothing is saved
+    #[command(after_help = examples::DEMO)]
     Demo,
     /// Show what runs and what is wrong
+    #[command(after_help = examples::STATUS)]
     Status {
         /// Show only this group
         group: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Show the pins in force, and the effective image of each service
+    #[command(after_help = examples::PINS)]
     Pins {
         /// Show only this group
         group: Option<String>,
         /// Print the permanent fix: for pgEdge's API, for the stack file, or as a docker command
-        #[arg(long, requires = "group")]
+        #[arg(long, requires = "group", help_heading = "Output")]
         permanent: bool,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Check a group's pins and what it runs
+    #[command(after_help = examples::CHECK)]
     Check {
         /// Group to check
         #[arg(required_unless_present = "explain")]
@@ -237,10 +258,11 @@ pub enum Verb {
         #[command(flatten)]
         edit: PinEditArgs,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Plan an update
+    #[command(after_help = examples::PLAN)]
     Plan {
         /// Group whose pins are edited
         group: String,
@@ -248,20 +270,21 @@ pub enum Verb {
         #[command(flatten)]
         edit: PinEditArgs,
         /// Resolve drift: update services to their pins, or accept what runs as the pin
-        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
-        #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
+        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "to-pin", require_equals = true)]
+        #[arg(conflicts_with_all = ["pin", "unpin", "pins"], help_heading = "Pins")]
         drift: Option<DriftChoice>,
         /// Options that become part of the plan
         #[command(flatten)]
-        ways: PlanArgs,
+        plan: PlanArgs,
         /// Save the plan to this file for `pinnace apply FILE`
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", help_heading = "Output")]
         out: Option<PathBuf>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Plan an update and apply it, or apply a saved plan
+    #[command(after_help = examples::APPLY)]
     Apply {
         /// Group whose pins are edited, or the file of a saved plan
         #[arg(value_name = "GROUP|FILE")]
@@ -270,20 +293,21 @@ pub enum Verb {
         #[command(flatten)]
         edit: PinEditArgs,
         /// Resolve drift: update services to their pins, or accept what runs as the pin
-        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "back", require_equals = true)]
-        #[arg(conflicts_with_all = ["pin", "unpin", "pins"])]
+        #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "to-pin", require_equals = true)]
+        #[arg(conflicts_with_all = ["pin", "unpin", "pins"], help_heading = "Pins")]
         drift: Option<DriftChoice>,
         /// Options that become part of the plan
         #[command(flatten)]
-        ways: PlanArgs,
+        plan: PlanArgs,
         /// Options for applying the plan
         #[command(flatten)]
-        how: ApplyArgs,
+        apply: ApplyArgs,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Roll back to what ran before
+    #[command(after_help = examples::ROLLBACK)]
     Rollback {
         /// Group, GROUP/MEMBER, or service
         target: String,
@@ -292,9 +316,10 @@ pub enum Verb {
         to: Option<String>,
         /// Options for the plan
         #[command(flatten)]
-        towards: TargetArgs,
+        args: TargetArgs,
     },
     /// Restart tasks
+    #[command(after_help = examples::REDEPLOY)]
     Redeploy {
         /// Group, GROUP/MEMBER, or service
         target: String,
@@ -303,9 +328,10 @@ pub enum Verb {
         newest: bool,
         /// Options for the plan
         #[command(flatten)]
-        towards: TargetArgs,
+        args: TargetArgs,
     },
     /// Resume, roll back or close an unfinished change
+    #[command(after_help = examples::RESUME)]
     Resume {
         /// Id of the change, or the beginning of it
         change: String,
@@ -314,39 +340,133 @@ pub enum Verb {
         choice: ResumeArgs,
         /// Options for applying the plan
         #[command(flatten)]
-        how: ApplyArgs,
+        apply: ApplyArgs,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Record images deployed by others: stable services whose image is not known yet (after a deploy, or from cron)
+    #[command(after_help = examples::RECORD)]
     Record {
         /// Record only this group
         group: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
     /// Show what an image is, and whether it keeps a contract; needs no engine
+    #[command(after_help = examples::INSPECT)]
     Inspect(InspectArgs),
     /// Serve a simulated swarm and its registries
+    #[command(after_help = examples::SIM)]
     Sim(swarm_sim::command::Options),
     /// Show all changes, newest first
+    #[command(after_help = examples::HISTORY)]
     History {
         /// Show only this group or service
         what: Option<String>,
         /// Print JSON
-        #[arg(long)]
+        #[arg(long, help_heading = "Output")]
         json: bool,
     },
 }
 
+/// The examples under each verb's help.
+mod examples {
+    pub(super) const CONSOLE: &str = "\
+Examples:
+  pinnace --host tcp://manager-2:2375      open the console on another manager";
+    pub(super) const DEMO: &str = "\
+Examples:
+  pinnace demo        press R to plan a rollback, then a to apply it";
+    pub(super) const STATUS: &str = "\
+Examples:
+  pinnace status                    every group; exit code 1 if a service needs attention
+  pinnace status storefront --json";
+    pub(super) const PINS: &str = "\
+Examples:
+  pinnace pins storefront
+  pinnace pins storefront --permanent    what to change in the stack file or the database spec";
+    pub(super) const CHECK: &str = "\
+Examples:
+  pinnace check storefront
+  pinnace check storefront --pin n1=ghcr.io/acme/postgres:17.9    check an edit before you plan it
+  pinnace check --explain all";
+    pub(super) const PLAN: &str = "\
+Examples:
+  pinnace plan storefront --pin ghcr.io/acme/postgres:17.9
+  pinnace plan storefront --pin n1=ghcr.io/acme/postgres:17.9 --out plan.json
+  pinnace plan storefront --drift=accept";
+    pub(super) const APPLY: &str = "\
+Examples:
+  pinnace apply storefront --pin n1=ghcr.io/acme/postgres:17.9 --ack
+  pinnace apply plan.json --reason \"ticket 4711\"
+  pinnace apply web --unpin api --on-failure stop";
+    pub(super) const ROLLBACK: &str = "\
+Examples:
+  pinnace rollback storefront/n1            to the last image that ran well
+  pinnace rollback web_api --to 2.3.1 --dry-run
+  pinnace history web_api                   what a service can be rolled back to";
+    pub(super) const REDEPLOY: &str = "\
+Examples:
+  pinnace redeploy web_api              restart the tasks with the same digest
+  pinnace redeploy web --newest         use what the tags name now";
+    pub(super) const RESUME: &str = "\
+Examples:
+  pinnace resume 0198                   show what each choice would do
+  pinnace resume 0198 --roll-back";
+    pub(super) const RECORD: &str = "\
+Examples:
+  docker stack deploy -c web.yml web && pinnace record web";
+    pub(super) const INSPECT: &str = "\
+Examples:
+  pinnace inspect ghcr.io/acme/postgres:17.9 --platform linux/arm64
+  pinnace inspect registry.local:5000/app:2 --plain-http registry.local:5000 --files";
+    pub(super) const SIM: &str = "\
+Examples:
+  pinnace sim --socket /tmp/swarm.sock --registry 127.0.0.1:5000 --services 100
+  pinnace --host unix:///tmp/swarm.sock";
+    pub(super) const HISTORY: &str = "\
+Examples:
+  pinnace history storefront
+  pinnace history web_api --json        also lists what the service can be rolled back to";
+}
+
+/// The verbs that do not use all the flags of [`CommonArgs`], with the flags that their help leaves out.
+const UNUSED: [(&str, &[&str]); 3] = [
+    ("demo", &["context", "host", "journal"]),
+    ("sim", &["context", "host", "journal", "read_only", "config"]),
+    ("inspect", &["journal"]),
+];
+
+impl Args {
+    /// Returns the command line, where each verb's help shows only the flags that the verb uses.
+    pub fn command_line() -> Command {
+        let command = Self::command();
+        let common: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
+        UNUSED.iter().fold(command, |command, (verb, unused)| {
+            // A flag that a verb has itself is not taken over from the global ones.
+            let hidden = common.iter().filter(|arg| unused.contains(&arg.get_id().as_str()));
+            let hidden: Vec<Arg> = hidden.map(|arg| arg.clone().hide(true)).collect();
+            command.mut_subcommand(*verb, |sub| sub.args(hidden))
+        })
+    }
+
+    /// Parses a command line.
+    ///
+    /// # Errors
+    /// If the command line is invalid, or asks for help or the version.
+    pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command_line();
+        let matches = command.try_get_matches_from_mut(args)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     #[test]
     fn the_command_line_is_sound() {
-        super::Args::command().debug_assert();
+        super::Args::command_line().debug_assert();
     }
 }

@@ -47,11 +47,11 @@ fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryImage {
         image: ImageWithDigest::new(&one.places.image),
         is_now: one.is_now,
         last: one.last,
-        fared: one.fared.word().to_owned(),
+        result: one.fared.label().to_owned(),
         ran_seconds: one.fared.span().map(|span| span.as_secs()),
-        pullable: if pullable == Pullable::Pending { "unknown".to_owned() } else { pullable.word().to_owned() },
+        available: if pullable == Pullable::Pending { "unknown".to_owned() } else { pullable.label().to_owned() },
         nodes: one.nodes.clone(),
-        source: one.source.word().to_owned(),
+        source: one.source.label().to_owned(),
         change: one.source.change().map(str::to_owned),
     }
 }
@@ -61,8 +61,9 @@ pub fn text(out: &Out, service: &str, images: &[HistoryImage], now: Time) {
     if images.is_empty() {
         return;
     }
-    out.line(&format!("what {} may go back to, the newest first (`pinnace rollback {0} --to IMAGE`):", clean(service)));
-    let mut rows = vec![["  image", "last", "how it fared", "pullable", "on", "from"].map(str::to_owned).to_vec()];
+    out.line(&format!("rollback candidates of {}, newest first (`pinnace rollback {0} --to IMAGE`):", clean(service)));
+    let mut rows =
+        vec![["  IMAGE", "LAST", "HOW IT FARED", "PULLABLE", "RAN ON", "ORIGIN"].map(str::to_owned).to_vec()];
     rows.extend(images.iter().map(|one| {
         let last = one.last.map(|at| age(now.since(at))).unwrap_or_default();
         let ran = one.ran_seconds.map(|seconds| format!(" {}", age(std::time::Duration::from_secs(seconds))));
@@ -70,8 +71,8 @@ pub fn text(out: &Out, service: &str, images: &[HistoryImage], now: Time) {
         vec![
             format!("  {}{tag_only}", out::short(&one.image.image)),
             if one.is_now { "now".to_owned() } else { last },
-            format!("{}{}", one.fared.replace('-', " "), ran.unwrap_or_default()),
-            one.pullable.clone(),
+            format!("{}{}", one.result.replace('-', " "), ran.unwrap_or_default()),
+            one.available.clone(),
             one.nodes.join(","),
             one.change.clone().unwrap_or_else(|| one.source.clone()),
         ]

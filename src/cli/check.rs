@@ -35,7 +35,7 @@ pub async fn run(stage: &CliContext, group: &str, edit: &PinEditArgs, json: bool
     if json {
         session.out.json(&json!({ "group": group, "findings": findings }));
     } else if findings.is_empty() {
-        session.out.line(&format!("{group}: {} checked, no remarks", super::apply::counted(doc.pins.len(), "pin")));
+        session.out.line(&format!("{group}: {} checked, no findings", super::apply::counted(doc.pins.len(), "pin")));
     } else {
         session.out.findings(&findings);
     }
@@ -49,7 +49,7 @@ pub fn explain(out: &Out, code: &str, json: bool) -> Result<Exit, Failure> {
         ("all", _) => Code::ALL.to_vec(),
         (_, Some(code)) => vec![code],
         (_, None) => {
-            return Err(usage(format!("there is no finding `{code}`"), "`pinnace check --explain all` lists them"));
+            return Err(usage(format!("unknown finding `{code}`"), "run `pinnace check --explain all` to list them"));
         }
     };
     if json {

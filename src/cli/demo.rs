@@ -22,10 +22,10 @@ const FOLDER: &str = "pinnace-demo-";
 /// Opens the console on the demo's clusters.
 pub async fn run(common: &CommonArgs) -> Result<Exit, Failure> {
     sweep(&std::env::temp_dir());
-    let folder = tempfile::Builder::new()
-        .prefix(&format!("{FOLDER}{}-", std::process::id()))
-        .tempdir()
-        .map_err(|error| usage(format!("cannot make a temporary folder: {error}"), "set TMPDIR to a writable one"))?;
+    let folder =
+        tempfile::Builder::new().prefix(&format!("{FOLDER}{}-", std::process::id())).tempdir().map_err(|error| {
+            usage(format!("cannot create a temporary folder: {error}"), "set TMPDIR to a writable folder")
+        })?;
     let guard = if common.read_only { ChangeGuard::ReadOnly } else { ChangeGuard::None };
     let mut clusters = Vec::new();
     for demo in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
@@ -38,7 +38,7 @@ pub async fn run(common: &CommonArgs) -> Result<Exit, Failure> {
     let parts =
         ConsoleSetup { clusters, state: Some(folder.path().to_owned()), config, warnings, offset: super::offset() };
     let shown = crate::console::demo(parts).await;
-    shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "the demo is for a terminal"))
+    shown.map(|()| Exit::Done).map_err(|error| usage(error.to_string(), "run the demo in a terminal"))
 }
 
 /// Creates the handle of a simulated swarm and its registries, over connections within the process.

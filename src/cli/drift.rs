@@ -12,7 +12,7 @@ use pinnace_core::world::World;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DriftChoice {
     /// Update the services to their pins
-    Back,
+    ToPin,
     /// Pin what the services run; no service is touched
     Accept,
 }
@@ -32,7 +32,7 @@ pub async fn goal(
         return Ok((Goal::Pins { group, text: edited.text.clone() }, edited));
     };
     let how = match drift {
-        DriftChoice::Back => DriftResolution::Back,
+        DriftChoice::ToPin => DriftResolution::Back,
         DriftChoice::Accept => DriftResolution::Accept,
     };
     Ok((Goal::Drift { group, scope: Scope::Group, how }, PinEdit { text: String::new(), remarks: Vec::new() }))

@@ -45,13 +45,18 @@ pub async fn run(stage: &CliContext, what: Option<&str>, json: bool) -> Result<E
         None => Vec::new(),
     };
     let here = local_history::changes(&session, &world, only.as_ref()).await?;
-    let view = HistoryView { changes: entries.iter().map(change).collect(), here, seen, images };
+    let view = HistoryView {
+        changes: entries.iter().map(change).collect(),
+        local_only: here,
+        external: seen,
+        candidates: images,
+    };
     if json {
         session.out.json(&view);
     } else {
         text(&session.out, &view);
         let now = session.cluster.docker.clock().now();
-        candidates::text(&session.out, service.map_or("", |(_, name)| name), &view.images, now);
+        candidates::text(&session.out, service.map_or("", |(_, name)| name), &view.candidates, now);
     }
     Ok(Exit::Done)
 }
@@ -69,7 +74,7 @@ async fn seen(
         Scope::Member(member) => seen.member == *member,
         Scope::Service(name) => seen.service == *name,
     };
-    Ok(world.history(group).sightings().filter(of).map(|sighting| record::told(group, sighting)).collect())
+    Ok(world.history(group).sightings().filter(of).map(|sighting| record::to_wire(group, sighting)).collect())
 }
 
 fn concerns(entry: &ChangeEntry, scope: &Scope) -> bool {
@@ -87,10 +92,10 @@ pub fn change(entry: &ChangeEntry) -> HistoryChange {
         entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
             service: unit.service.clone(),
             member: unit.member.clone(),
-            action: unit.action,
+            action: unit.action.as_str().to_owned(),
             from: unit.from.clone(),
             to: unit.to.clone(),
-            outcome: entry.unit_state(at).word().to_owned(),
+            outcome: entry.unit_state(at).label().to_owned(),
         });
     HistoryChange {
         id: entry.slot.change.clone(),
@@ -99,8 +104,8 @@ pub fn change(entry: &ChangeEntry) -> HistoryChange {
         at: entry.slot.created.or(labels.at),
         operator: labels.by.clone(),
         reason: Some(labels.why.clone()).filter(|why| !why.is_empty()),
-        kind: entry.record.as_ref().map(|record| record.plan.kind),
-        outcome: if entry.slot.is_foreign() { "newer".to_owned() } else { labels.state.word().to_owned() },
+        kind: entry.record.as_ref().map(|record| record.plan.kind.as_str().to_owned()),
+        outcome: if entry.slot.is_foreign() { "newer".to_owned() } else { labels.state.label().to_owned() },
         units: units.collect(),
     }
 }
@@ -110,13 +115,13 @@ fn text(out: &Out, view: &HistoryView) {
         out.line("no changes yet");
     }
     view.changes.iter().for_each(|change| one(out, change));
-    if !view.here.is_empty() {
-        out.line("known on this machine only:");
-        view.here.iter().for_each(|change| one(out, change));
+    if !view.local_only.is_empty() {
+        out.line("only in the local log of this machine:");
+        view.local_only.iter().for_each(|change| one(out, change));
     }
-    let rows = view.seen.iter().map(|one| {
+    let rows = view.external.iter().map(|one| {
         let at = one.at.map(|at| at.to_string()).unwrap_or_default();
-        vec![at, "seen".to_owned(), one.service.clone(), out::short(&one.image), format!("by {}", one.by)]
+        vec![at, "external".to_owned(), one.service.clone(), out::short(&one.image), format!("recorded by {}", one.by)]
     });
     out.table(&rows.collect::<Vec<_>>());
 }
@@ -126,7 +131,7 @@ fn one(out: &Out, change: &HistoryChange) {
     let by = if change.operator.is_empty() { String::new() } else { format!("  by {}", change.operator) };
     out.line(&format!("{at}  {}  {}  {}{by}", change.outcome, change.group, change.id));
     if let Some(reason) = &change.reason {
-        out.line(&format!("    why: {reason}"));
+        out.line(&format!("    reason: {reason}"));
     }
     let rows = change.units.iter().map(|unit| {
         vec![

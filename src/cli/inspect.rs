@@ -21,8 +21,9 @@ use pinnace_core::size::size;
 /// could not be checked completely.
 pub async fn run(stage: &CliContext, asked: &InspectArgs) -> Result<Exit, Failure> {
     let image = ImageRef::parse(&asked.reference).map_err(|error| {
-        let message = format!("`{}` is no image, see character {}: {error}", asked.reference, error.at + 1);
-        usage(message, "an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
+        let message =
+            format!("`{}` is not an image reference, see character {}: {error}", asked.reference, error.at + 1);
+        usage(message, "write `[registry[:port]/]repository[:tag][@sha256:…]`")
     })?;
     let platform = asked.platform.as_deref().map(platform).transpose()?;
     let session = Session::open_anyway(stage)?;
@@ -85,15 +86,15 @@ fn finish(
     }
     let shown = view.shown().ok().and_then(|about| view.files.get(&about.manifest));
     if let Some(ImageFiles::Failed(why)) = shown {
-        let hint = "nothing is kept of what was read; asking again begins anew";
-        return Err(trouble(format!("the files of {} could not be read: {}", view.image, why.text()), hint));
+        let hint = "run the command again; it starts from the first layer";
+        return Err(trouble(format!("cannot read the files of {}: {}", view.image, why.text()), hint));
     }
     Ok(match view.verdict() {
         Some(ContractVerdict::Broken(_)) => Exit::Trouble,
         Some(ContractVerdict::Kept(true)) => Exit::Done,
         None if view.contract.is_none() => Exit::Done,
         None | Some(ContractVerdict::Kept(false)) => {
-            return Err(trouble("not all of the contract could be judged".to_owned(), "see what is missing above"));
+            return Err(trouble("the check of the contract is incomplete".to_owned(), "see what is missing above"));
         }
     })
 }
@@ -108,14 +109,19 @@ fn lacking(view: &Inspection<'_>, lack: &MissingInfo) -> Failure {
             let said = failure(view.image, why, false);
             // The wording of the TLS adapter's error.
             let plain = matches!(why, LookupError::Unreachable(cause) if cause.contains("speaks plain http"));
-            let hint = format!("`--plain-http {}` speaks it too, here and now", view.image.host);
+            let hint = format!("add `--plain-http {}` to allow it for this command", view.image.host);
             trouble(said.message, if plain { hint } else { said.hint })
         }
         MissingInfo::OtherPlatforms(platform, made) => {
             let made: Vec<String> = made.iter().map(ToString::to_string).collect();
-            trouble(format!("{} is not made for {platform}", view.image), format!("it is made for {}", made.join(", ")))
+            trouble(
+                format!("{} has no image for {platform}", view.image),
+                format!("choose one of: {}", made.join(", ")),
+            )
         }
-        MissingInfo::Pending => trouble(format!("{} could not be looked at in full", view.image), "ask again"),
+        MissingInfo::Pending => {
+            trouble(format!("the details of {} are incomplete", view.image), "run the command again")
+        }
     }
 }
 
@@ -124,7 +130,7 @@ fn platform(text: &str) -> Result<Platform, Failure> {
         Some((os, architecture)) if !os.is_empty() && !architecture.is_empty() && !architecture.contains('/') => {
             Ok(Platform::new(os, architecture))
         }
-        _ => Err(usage(format!("`{text}` is no platform"), "a platform is `os/architecture`: `linux/arm64`")),
+        _ => Err(usage(format!("`{text}` is not a platform"), "write `os/architecture`, such as `linux/arm64`")),
     }
 }
 

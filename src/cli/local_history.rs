@@ -34,7 +34,7 @@ pub async fn changes(
             && only.is_none_or(|(group, scope)| change.group == *group && concerns(change, scope))
     });
     // Ids start with the time (`UUIDv7`), so their order is that of their age.
-    let mut found: Vec<HistoryChange> = mine.map(|(id, change)| told(id, change)).collect();
+    let mut found: Vec<HistoryChange> = mine.map(|(id, change)| to_wire(id, change)).collect();
     found.reverse();
     Ok(found)
 }
@@ -47,15 +47,15 @@ fn concerns(change: &LoggedChange, scope: &Scope) -> bool {
     }) || *scope == Scope::Group
 }
 
-fn told(id: &str, change: &LoggedChange) -> HistoryChange {
+fn to_wire(id: &str, change: &LoggedChange) -> HistoryChange {
     let plan = change.prepared.as_ref().map(|record| &record.plan);
     let units = plan.iter().flat_map(|plan| plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
         service: unit.service.clone(),
         member: unit.member.clone(),
-        action: unit.action,
+        action: unit.action.as_str().to_owned(),
         from: unit.from.clone(),
         to: unit.to.clone(),
-        outcome: change.units.get(&at).copied().unwrap_or(UnitState::Untouched).word().to_owned(),
+        outcome: change.units.get(&at).copied().unwrap_or(UnitState::Untouched).label().to_owned(),
     });
     HistoryChange {
         id: id.to_owned(),
@@ -64,8 +64,8 @@ fn told(id: &str, change: &LoggedChange) -> HistoryChange {
         at: change.events.first().map(|event| event.at),
         operator: String::new(),
         reason: None,
-        kind: plan.map(|plan| plan.kind),
-        outcome: change.ended.map_or("here-only", |state| state.word()).to_owned(),
+        kind: plan.map(|plan| plan.kind.as_str().to_owned()),
+        outcome: change.ended.map_or("local-only", |state| state.label()).to_owned(),
         units: units.collect(),
     }
 }

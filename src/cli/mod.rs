@@ -28,8 +28,6 @@ use session::{CliContext, offset, settings};
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use args::{Args, Verb};
 use pinnace_core::plan::RedeployImage;
 pub use session::{Failure, TestContext};
@@ -59,7 +57,7 @@ impl From<Exit> for ExitCode {
 
 /// Parses the command line and runs a verb or the console.
 pub fn run() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::read(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
             let _ = error.print();
@@ -77,7 +75,7 @@ pub fn run() -> ExitCode {
             return Exit::Unusable.into();
         }
     };
-    let exit = runtime.block_on(told(args, Out::Standard, None));
+    let exit = runtime.block_on(run_and_report(args, Out::Standard, None));
     // A name lookup that hangs blocks a thread; it must not delay the end of the program.
     runtime.shutdown_background();
     exit.into()
@@ -87,8 +85,8 @@ pub fn run() -> ExitCode {
 ///
 /// Verbs that need a process or terminal of their own (the console, the demo, the simulator) are not supported.
 pub async fn run_on(args: &[&str], out: Out, given: TestContext) -> Exit {
-    match Args::try_parse_from(args) {
-        Ok(args) => told(args, out, Some(given)).await,
+    match Args::read(args.iter().map(Into::into)) {
+        Ok(args) => run_and_report(args, out, Some(given)).await,
         Err(error) => {
             out.note(&error.to_string());
             Exit::Usage
@@ -97,7 +95,7 @@ pub async fn run_on(args: &[&str], out: Out, given: TestContext) -> Exit {
 }
 
 /// Runs a verb and prints its failure.
-async fn told(args: Args, out: Out, given: Option<TestContext>) -> Exit {
+async fn run_and_report(args: Args, out: Out, given: Option<TestContext>) -> Exit {
     let stage = CliContext { common: args.common, out, given };
     match verb(&stage, args.verb).await {
         Ok(exit) => exit,
@@ -119,20 +117,20 @@ async fn verb(stage: &CliContext, verb: Option<Verb>) -> Result<Exit, Failure> {
         Some(Verb::Check { group, edit, json, .. }) => {
             Box::pin(check::run(stage, &group.unwrap_or_default(), &edit, json)).await
         }
-        Some(Verb::Plan { group, edit, drift, ways, out, json }) => {
-            Box::pin(plan::run(stage, &group, (&edit, drift), &ways, out.as_deref(), json)).await
+        Some(Verb::Plan { group, edit, drift, plan: options, out, json }) => {
+            Box::pin(plan::run(stage, &group, (&edit, drift), &options, out.as_deref(), json)).await
         }
-        Some(Verb::Apply { group, edit, drift, ways, how, json }) => {
-            Box::pin(apply::apply(stage, &group, (&edit, drift), &ways, &how, json)).await
+        Some(Verb::Apply { group, edit, drift, plan: options, apply: how, json }) => {
+            Box::pin(apply::apply(stage, &group, (&edit, drift), &options, &how, json)).await
         }
-        Some(Verb::Rollback { target, to, towards }) => {
-            Box::pin(apply::rollback(stage, &target, to.as_deref(), &towards)).await
+        Some(Verb::Rollback { target, to, args }) => {
+            Box::pin(apply::rollback(stage, &target, to.as_deref(), &args)).await
         }
-        Some(Verb::Redeploy { target, newest, towards }) => {
+        Some(Verb::Redeploy { target, newest, args }) => {
             let by = if newest { RedeployImage::Tag } else { RedeployImage::Same };
-            Box::pin(apply::redeploy(stage, &target, by, &towards)).await
+            Box::pin(apply::redeploy(stage, &target, by, &args)).await
         }
-        Some(Verb::Resume { change, choice, how, json }) => {
+        Some(Verb::Resume { change, choice, apply: how, json }) => {
             Box::pin(resume::run(stage, &change, &choice, &how, json)).await
         }
         Some(Verb::Record { group, json }) => record::run(stage, group.as_deref(), json).await,
@@ -147,7 +145,7 @@ async fn console(stage: &CliContext) -> Result<Exit, Failure> {
     crate::console::console(session.into_parts(stage.common.read_only)).await.map(|()| Exit::Done).map_err(|error| {
         Failure {
             message: error.to_string(),
-            hint: "`pinnace status` and the other verbs need no terminal".into(),
+            hint: "use `pinnace status` or another verb: they need no terminal".into(),
             exit: Exit::Usage,
         }
     })

@@ -141,7 +141,7 @@ impl Out {
             let why = unit.reasons.join("; ");
             rows.push(vec![
                 format!("{:>3}", at + 1),
-                unit.action.word().to_owned(),
+                unit.action.label().to_owned(),
                 unit.service.clone(),
                 unit.node.clone(),
                 effect,

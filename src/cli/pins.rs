@@ -97,7 +97,7 @@ pub async fn permanent(stage: &CliContext, group: &str, json: bool) -> Result<Ex
         form: Form::of(&group),
         holds: Vec::new(),
         text: String::new(),
-        notes: vec![format!("no pin is in force in {group}: there is nothing to make permanent")],
+        notes: vec![format!("no pin is in force in {group}: nothing to make permanent")],
     };
     let fix = export::of_pins(&group, &doc, &doc, &world, &facts).unwrap_or_else(nothing);
     if json {
@@ -119,7 +119,7 @@ fn text(out: &Out, all: &[PinsReport]) {
     }
     for shown in all {
         out.line(&shown.group.to_string());
-        let mut rows = vec![["  SERVICE", "MEMBER", "FROM", "IMAGE"].map(str::to_owned).to_vec()];
+        let mut rows = vec![["  SERVICE", "MEMBER", "ORIGIN", "IMAGE"].map(str::to_owned).to_vec()];
         for service in &shown.services {
             rows.push(vec![
                 format!("  {}", service.name),

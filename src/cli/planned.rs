@@ -39,16 +39,17 @@ impl PlannedChange {
     /// If the file is not a plan, or the plan is stale; the exit code for the latter is 3.
     pub async fn from_file(session: &Session, world: &mut World, file: &Path) -> Result<Self, Failure> {
         let name = file.display();
-        let text = std::fs::read_to_string(file)
-            .map_err(|error| usage(format!("cannot read {name}: {error}"), "name a file of `pinnace plan --out`"))?;
+        let text = std::fs::read_to_string(file).map_err(|error| {
+            usage(format!("cannot read {name}: {error}"), "name a file written by `pinnace plan --out`")
+        })?;
         let saved = SavedPlan::read(&text).map_err(|damage| usage(format!("{name}: {damage}"), damage.hint()))?;
         let stale = |what: String| Failure {
             message: format!("{name} is stale: {what}"),
-            hint: format!("look at it anew: `pinnace plan {} --out FILE`", saved.plan.group),
+            hint: format!("plan again: `pinnace plan {} --out FILE`", saved.plan.group),
             exit: Exit::Choice,
         };
         if !saved.plan.swarm.is_empty() && saved.plan.swarm != world.engine.swarm {
-            return Err(stale("it was made for another swarm".into()));
+            return Err(stale("it is for another swarm".into()));
         }
         let draft = session.cluster.draft(&saved.goal, &saved.manner, world, &mut session.facts()).await?;
         if let Some(what) = moved(&saved.plan, &draft.plan, world) {
@@ -77,7 +78,7 @@ impl PlannedChange {
                 ));
             } else {
                 self.save(file)?;
-                session.out.note(&format!("saved; carry it out with `pinnace apply {}`", file.display()));
+                session.out.note(&format!("saved; apply it with `pinnace apply {}`", file.display()));
             }
         }
         Ok(if errors { Exit::Trouble } else { Exit::Done })
@@ -85,8 +86,7 @@ impl PlannedChange {
 
     fn save(self, file: &Path) -> Result<(), Failure> {
         let text = SavedPlan::new(self.goal, self.manner, self.draft.plan).write();
-        let unwritten =
-            |error| usage(format!("cannot write {}: {error}", file.display()), "name a file that can be written");
+        let unwritten = |error| usage(format!("cannot write {}: {error}", file.display()), "name a writable file");
         replace(file, &text).map_err(unwritten)
     }
 }
@@ -109,7 +109,7 @@ fn manner(world: &World, group: &GroupKey, ways: &PlanArgs) -> Result<PlanOption
     let id = |name: &String| {
         let found = world.members(group).find(|service| service.name == *name);
         let names = || world.members(group).map(|service| service.name.clone()).collect::<Vec<_>>().join(", ");
-        let none = || usage(format!("{group} has no service `{name}`"), format!("it has: {}", names()));
+        let none = || usage(format!("{group} has no service `{name}`"), format!("choose one of: {}", names()));
         found.map(|service| service.id.clone()).ok_or_else(none)
     };
     let order = ways.order.iter().map(id).collect::<Result<_, _>>()?;

@@ -29,26 +29,26 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
     };
     let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
     let by = identity::operator();
-    let mut recorded = RecordReport { noted: Vec::new(), not_stable: Vec::new() };
+    let mut report = RecordReport { recorded: Vec::new(), unstable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;
-        let (found, not_stable) = fresh(&world, &group, session.cluster.docker.clock().now(), settled, &by);
-        recorded.not_stable.extend(not_stable);
+        let (found, unstable) = fresh(&world, &group, session.cluster.docker.clock().now(), settled, &by);
+        report.unstable.extend(unstable);
         if found.is_empty() {
             continue;
         }
         let record = record(&new_change(), &group, &world, &found);
         session.cluster.journal.put_record(&record).await.map_err(StartRefusal::JournalRefused)?;
-        recorded.noted.extend(found.iter().map(|sighting| told(&group, sighting)));
+        report.recorded.extend(found.iter().map(|sighting| to_wire(&group, sighting)));
     }
-    if !recorded.noted.is_empty() {
+    if !report.recorded.is_empty() {
         // The observations are recorded; a failure to prune the journal afterwards is not an error.
         let _ = session.cluster.journal.prune().await;
     }
     if json {
-        session.out.json(&recorded);
+        session.out.json(&report);
     } else {
-        text(&session, &recorded);
+        text(&session, &report);
     }
     Ok(Exit::Done)
 }
@@ -65,7 +65,7 @@ async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result
 }
 
 /// Converts an observation for JSON.
-pub fn told(group: &GroupKey, sighting: &ExternalDeploy) -> RecordedService {
+pub fn to_wire(group: &GroupKey, sighting: &ExternalDeploy) -> RecordedService {
     RecordedService {
         group: group.to_string(),
         service: sighting.service.clone(),
@@ -78,16 +78,16 @@ pub fn told(group: &GroupKey, sighting: &ExternalDeploy) -> RecordedService {
     }
 }
 
-fn text(session: &Session, recorded: &RecordReport) {
-    let rows = recorded.noted.iter().map(|one| {
-        vec!["noted".to_owned(), one.group.clone(), one.service.clone(), out::short(&one.image), one.node.clone()]
+fn text(session: &Session, report: &RecordReport) {
+    let rows = report.recorded.iter().map(|one| {
+        vec!["recorded".to_owned(), one.group.clone(), one.service.clone(), out::short(&one.image), one.node.clone()]
     });
     session.out.table(&rows.collect::<Vec<_>>());
-    if recorded.noted.is_empty() {
-        session.out.line("nothing new: what runs well is known");
+    if report.recorded.is_empty() {
+        session.out.line("nothing to record: the history already has every stable image");
     }
-    if !recorded.not_stable.is_empty() {
-        let names = recorded.not_stable.join(", ");
-        session.out.note(&format!("not noted, as they do not run well, or not for long: {names}"));
+    if !report.unstable.is_empty() {
+        let names = report.unstable.join(", ");
+        session.out.note(&format!("not recorded, because not healthy for long enough: {names}"));
     }
 }

@@ -28,10 +28,10 @@ pub async fn run(
     let mut world = session.cluster.world().await?;
     let found = world.histories().find_map(|history| history.find(change)).cloned();
     let Some(ChangeEntry { slot, .. }) = found else {
-        return Err(usage(format!("there is no change `{change}`"), "`pinnace history` lists them"));
+        return Err(usage(format!("unknown change `{change}`"), "run `pinnace history` to list the changes"));
     };
     if slot.labels.state.is_terminal() {
-        session.out.line(&format!("change {} is over: {}", slot.change, slot.labels.state.word()));
+        session.out.line(&format!("change {} has ended: {}", slot.change, slot.labels.state.label()));
         return Ok(Exit::Done);
     }
     if slot.is_foreign() {
@@ -42,8 +42,8 @@ pub async fn run(
         world.histories().find_map(|history| history.find(&slot.change)).and_then(|entry| entry.record.clone());
     let Some(record) = record else {
         return Err(Failure {
-            message: format!("change {} has no record: what it was to do is not known", slot.change),
-            hint: "put the services right by hand; a new claim of the group closes it if nothing was touched".into(),
+            message: format!("change {} has no record: its plan is not known", slot.change),
+            hint: "fix the services by hand; the next change of the group closes this one if it touched nothing".into(),
             exit: Exit::Choice,
         });
     };
@@ -65,9 +65,9 @@ pub async fn run(
 
 fn order(choice: ResumeArgs) -> Option<Order> {
     match choice {
-        ResumeArgs { go_on: true, .. } => Some(Order::Continue),
-        ResumeArgs { put_back: true, .. } => Some(Order::RollBack),
-        ResumeArgs { leave: true, .. } => Some(Order::KeepAsIs),
+        ResumeArgs { forward: true, .. } => Some(Order::Continue),
+        ResumeArgs { roll_back: true, .. } => Some(Order::RollBack),
+        ResumeArgs { keep: true, .. } => Some(Order::KeepAsIs),
         _ => None,
     }
 }
@@ -75,13 +75,13 @@ fn order(choice: ResumeArgs) -> Option<Order> {
 /// Prints the choices, each described by the resulting images.
 fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
     out.line(&format!(
-        "change {} of {} by {} is not finished ({})",
+        "change {} of {} by {} is unfinished ({})",
         slot.change,
         slot.labels.group,
         slot.labels.by,
-        slot.labels.state.word()
+        slot.labels.state.label()
     ));
-    let state = |at: usize| slot.labels.units.get(at).map_or("untouched", |unit| unit.word());
+    let state = |at: usize| slot.labels.units.get(at).map_or("untouched", |unit| unit.label());
     let rows: Vec<Vec<String>> = record
         .plan
         .active()
@@ -97,7 +97,7 @@ fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
     let progress = Progress::of_slot(slot, record.plan.units.len());
     let offered = OfferInput { plan: &record.plan, progress: &progress, history, past: None, offset: offset() };
     for (flag, order) in
-        [("--continue", Order::Continue), ("--put-back", Order::RollBack), ("--leave", Order::KeepAsIs)]
+        [("--continue", Order::Continue), ("--roll-back", Order::RollBack), ("--keep", Order::KeepAsIs)]
     {
         out.line(&format!("pinnace resume {} {flag:<11} {}", slot.change, change::offer(order, offered)));
     }
@@ -106,12 +106,12 @@ fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
 /// Checks that the owner shows no sign of life; a change with a live owner is not taken over.
 async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
     if !is_given_up(slot) {
-        session.out.note(&format!("looking for a sign of life of {} for {} s", slot.labels.by, STILL.as_secs()));
+        session.out.note(&format!("waiting {1} s for a heartbeat of {0}", slot.labels.by, STILL.as_secs()));
     }
     match session.cluster.journal.liveness(slot).await? {
         Liveness::Unresponsive => Ok(()),
         Liveness::Alive => Err(Failure {
-            message: format!("change {} is alive: {} is carrying it out", slot.change, slot.labels.by),
+            message: format!("change {} is still running: {} is applying it", slot.change, slot.labels.by),
             hint: "watch it in the console, or stop it there".into(),
             exit: Exit::Choice,
         }),

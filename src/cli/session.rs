@@ -279,12 +279,12 @@ fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::Pi
     let members = || pinnace_core::check::members(group, world).join(", ");
     match member {
         None if group.kind == GroupKind::Stack => Err(usage(
-            format!("{group} has services with images of their own: name one, `--pin MEMBER=REF`"),
-            format!("it has: {}", members()),
+            format!("{group} has one image for each service: name a member, `--pin MEMBER=REF`"),
+            format!("choose one of: {}", members()),
         )),
         None => Ok(pins::PinKey::Group),
         Some(member) => pins::key_for(world, group, member).ok_or_else(|| {
-            usage(format!("{group} has no member or service `{member}`"), format!("it has: {}", members()))
+            usage(format!("{group} has no member or service `{member}`"), format!("choose one of: {}", members()))
         }),
     }
 }

@@ -62,7 +62,7 @@ fn row(service: &Service, health: &Health) -> StatusService {
         digest: digest_of(service.image()),
         running: health.running,
         desired: health.desired,
-        state: health.state.word().to_owned(),
+        state: health.state.label().to_owned(),
         error: error.filter(|_| health.state.is_trouble()),
     }
 }

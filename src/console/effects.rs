@@ -148,7 +148,7 @@ impl Effects {
                 let Some(task) = self.clusters.get(&cluster).cloned() else { return };
                 self.handle.spawn(async move {
                     if let Err(error) = note(&task.cluster, records).await {
-                        tracing::warn!(%error, "what was seen could not be noted");
+                        tracing::warn!(%error, "cannot record external deploys");
                     }
                 });
             }
@@ -300,7 +300,7 @@ impl Effects {
         let (state, name, inbox) = (self.state.clone(), safe_name(name), self.inbox.clone());
         self.handle.spawn_blocking(move || {
             let kept = match state {
-                None => Err(std::io::Error::other("there is no state folder")),
+                None => Err(std::io::Error::other("no state folder is available")),
                 Some(state) => {
                     let folder = state.join("plans");
                     let path = folder.join(format!("{name}.json"));
@@ -309,10 +309,10 @@ impl Effects {
             };
             inbox.send(match kept {
                 Ok(path) => {
-                    let hint = format!("pinnace apply {}", path.display());
-                    notice(Severity::Info, format!("saved to {}", path.display()), hint)
+                    let hint = format!("apply it with `pinnace apply {}`", path.display());
+                    notice(Severity::Info, format!("plan saved to {}", path.display()), hint)
                 }
-                Err(error) => notice(Severity::Warning, format!("the plan could not be saved: {error}"), String::new()),
+                Err(error) => notice(Severity::Warning, format!("cannot save the plan: {error}"), String::new()),
             });
         });
     }
@@ -362,8 +362,8 @@ async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftWrite>, inbox: Inbo
             None => drafts.remove(&group).await,
         };
         if let Err(error) = kept {
-            let text = format!("the draft of {group} could not be kept: {error}");
-            inbox.send(notice(Severity::Warning, text, "it lives as long as this console".into()));
+            let text = format!("cannot save the draft of {group}: {error}");
+            inbox.send(notice(Severity::Warning, text, "apply it before you quit: it is only in memory".into()));
         }
     }
 }

@@ -23,16 +23,16 @@ pub(super) async fn taken_over(
 ) -> Result<Start, (String, String)> {
     let fault = |fault: DockerError| (fault.to_string(), fault.hint());
     let slots = cluster.journal.slots().await.map_err(fault)?;
-    let gone = || ("its slot is gone".to_owned(), "look at the history".to_owned());
+    let gone = || ("the change is no longer in the journal".to_owned(), "see the history".to_owned());
     let slot = slots.into_iter().find(|slot| slot.change == change).ok_or_else(gone)?;
     let record = cluster.journal.record(change).await.map_err(fault)?;
     let unknown =
-        || ("it has no record: what it was to do is not known".to_owned(), "put the services right by hand".to_owned());
+        || ("the change has no record: its plan is not known".to_owned(), "fix the services by hand".to_owned());
     let record = record.ok_or_else(unknown)?;
     if silent(&slot.config) != Some(slot.index)
         && cluster.journal.liveness(&slot).await.map_err(fault)? == Liveness::Alive
     {
-        let why = format!("{} is carrying it out", slot.labels.by);
+        let why = format!("{} is still applying the change", slot.labels.by);
         return Err((why, "watch it here, or stop it there".into()));
     }
     Ok(Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) })
@@ -68,11 +68,11 @@ impl ChangeReporter {
         }
         let text = match running.await {
             Ok(Err(refusal)) => return self.refused(refusal.to_string(), refusal.hint()),
-            Ok(Ok(RunOutcome::Ended(state))) => state.word().to_owned(),
-            Ok(Ok(RunOutcome::Detached)) => "given up half-way, for anybody to take over".to_owned(),
-            Ok(Ok(RunOutcome::Lost(why))) => format!("somebody else has it now: {why}"),
+            Ok(Ok(RunOutcome::Ended(state))) => state.label().to_owned(),
+            Ok(Ok(RunOutcome::Detached)) => "detached: any manager can resume it".to_owned(),
+            Ok(Ok(RunOutcome::Lost(why))) => format!("another owner has it now: {why}"),
             Ok(Ok(RunOutcome::Unfinished(why))) => format!("unfinished: {why}"),
-            Err(error) => format!("stopped by a fault of pinnace: {error}"),
+            Err(error) => format!("stopped by an internal error of pinnace: {error}"),
         };
         self.inbox.send(Msg::ChangeEnded { cluster, change, text });
     }

@@ -9,6 +9,7 @@ use super::effects::Effects;
 use super::event_loop::{self, Inbox};
 use super::terminal::{Console, install_panic_hook};
 use pinnace_core::finding::Severity;
+use pinnace_core::plan::plural;
 use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
 use pinnace_tui::config::{ColorDepth, Config, Warning};
@@ -68,7 +69,7 @@ fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<
     let (inbox, messages) = Inbox::new();
     let told = inbox.clone();
     install_panic_hook(move |panic| {
-        let text = format!("a fault of pinnace: {panic}");
+        let text = format!("internal error of pinnace: {panic}");
         told.send(Msg::Notice(Notice { at: clock::now(), severity: Severity::Error, text, hint: String::new() }));
     });
     event_loop::watch_signals(handle, &inbox)?;
@@ -89,7 +90,7 @@ fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<
         });
     }
     if parts.clusters.iter().any(|one| one.cluster.journal.is_local()) {
-        let hint = "`--journal swarm` writes them into the swarm, where configs may be made".to_owned();
+        let hint = "use `--journal swarm` if pinnace may create configs in the swarm".to_owned();
         state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }
     let mut effects = Effects::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, &settings);
@@ -99,7 +100,8 @@ fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<
     drop(screen);
     if at_work > 0 && !terminal_gone {
         crate::cli::Out::Standard.note(&format!(
-            "finishing the unit in work of {at_work} change(s), then giving up the claim; `pinnace resume` takes it up again"
+            "finishing the current unit of {at_work} {}, then detaching; continue later with `pinnace resume`",
+            plural(at_work, "change")
         ));
     }
     effects.finish();

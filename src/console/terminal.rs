@@ -47,8 +47,8 @@ impl Console {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
             return Err(io::Error::new(
                 io::ErrorKind::Unsupported,
-                "the console needs a terminal, and stdin or stdout is none (over ssh: `ssh -t`); \
-                 `pinnace status` answers without one",
+                "the console needs a terminal, but stdin or stdout is not one (over ssh, use `ssh -t`); \
+                 `pinnace status` needs none",
             ));
         }
         // Colours depend on the depth alone; otherwise crossterm reads `NO_COLOR` and writes resets instead of colours.

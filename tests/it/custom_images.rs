@@ -155,7 +155,7 @@ fn the_manifests_image_named_or_not_is_nothing_to_warn_of() {
     let units = plan["units"].as_array().unwrap();
     assert!(units.len() == 3 && units.iter().all(|unit| unit["action"] == "none"), "{units:#?}");
     let why = units[0]["reasons"][0].as_str().unwrap();
-    assert!(why.starts_with("by the group's pin: the manifest's for 17.9_5 (file "), "{why}");
+    assert!(why.starts_with("by the group's pin: the manifest's image for 17.9_5 (file "), "{why}");
     let file = script.body(Some(&image), None);
     let found = script.found(&["--pins", &file], 0);
     assert_eq!(heavy(&found), Vec::<&String>::new());

@@ -28,13 +28,13 @@ pub fn demo_in(size: (u16, u16), variables: &[(&str, &str)]) -> (Terminal, tempf
 fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
     let (mut terminal, folder) = demo((120, 40));
     terminal.wait("what is wrong, with its error", SOON, |text| {
-        text.contains("1 of 25 services need you") && text.contains("non-zero exit (1)") && text.contains("R back to")
+        text.contains("1 of 25 services needs attention") && text.contains("non-zero exit (1)") && text.contains("R roll back to")
     });
     terminal.press("R");
     terminal.wait("the plan back", SOON, |text| text.contains("back to") && text.contains("equal to what is live"));
     terminal.press("a");
     terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
-    terminal.wait("all well", SOON, |text| text.contains("all of 25 services well"));
+    terminal.wait("all well", SOON, |text| text.contains("25 services healthy"));
     terminal.press("q");
     assert_eq!(terminal.end(SOON), 0);
     terminal.assert_given_back();
@@ -81,16 +81,16 @@ fn there_and_back(size: (u16, u16)) {
     let mut reader = Reader { terminal, pressed: Vec::new() };
     let wrong = |text: &str| text.contains("1 of 25") && text.contains("non-zero exit (1)");
     reader.terminal.wait("what is wrong, with its error", SOON, wrong);
-    reader.choose("back to");
+    reader.choose("roll back to");
     reader.terminal.wait("the plan", SOON, |text| text.contains("equal to what is live"));
     reader.choose("apply");
     reader.terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
-    reader.terminal.wait("all well", SOON, |text| text.contains("all of 25 services well"));
+    reader.terminal.wait("all well", SOON, |text| text.contains("25 services healthy"));
     // Rolling back the change from its history line brings the initial problem back.
     reader.choose("history");
     // The journal is written a moment after the change has ended.
     reader.terminal.wait("the change, over", SOON, |text| text.lines().any(is_over));
-    reader.choose("go back");
+    reader.choose("roll back");
     reader.terminal.wait("the plan of the undoing", SOON, |text| text.contains("equal to what is live"));
     let text = reader.terminal.text();
     assert!(text.contains("ebug-1@"), "{text}");
@@ -168,7 +168,7 @@ fn a_window_that_is_dragged_while_keys_are_pressed_ends_with_the_right_screen() 
 #[test]
 fn a_window_that_is_dragged_does_not_end_a_change() {
     let (mut terminal, _folder) = demo((120, 40));
-    terminal.wait("the first screen", SOON, |text| text.contains("R back to"));
+    terminal.wait("the first screen", SOON, |text| text.contains("R roll back to"));
     terminal.press("R");
     terminal.wait("the plan back", SOON, |text| text.contains("equal to what is live"));
     terminal.press("a");

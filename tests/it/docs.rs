@@ -65,8 +65,8 @@ fn findings() -> String {
     let mut text = String::new();
     for code in Code::ALL {
         let _ = writeln!(text, "## `{}`\n\n{}\n", code.name(), code.meaning());
-        let _ = writeln!(text, "- weight: {}\n- example: {}", code.weight(), code.example());
-        let _ = writeln!(text, "- do: {}\n- source: {}\n", code.remedy(), code.source());
+        let _ = writeln!(text, "- severity: {}\n- example: {}", code.weight(), code.example());
+        let _ = writeln!(text, "- remedy: {}\n- source: {}\n", code.remedy(), code.source());
     }
     text.truncate(text.trim_end().len());
     text + "\n"

@@ -86,7 +86,7 @@ fn there_and_back_by_keys() {
     // The final journal entry arrives with its own event.
     terminal.wait("the fleet, with nothing unfinished", SOON, |text| {
         text.contains("2 shown")
-            && text.contains("R back to 1")
+            && text.contains("R roll back to 1")
             && ["not finished", "changes it"].iter().all(|open| !text.contains(open))
     });
     terminal.press("gg");

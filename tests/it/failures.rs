@@ -18,7 +18,7 @@ fn a_database_whose_new_image_exits() {
     let said = lab.program(1).run(&["apply", &group.name, "--pin", &bad.text, "--json"]).exit(1);
     let told = said.json();
     assert_eq!(told["outcome"], "failed");
-    assert_eq!(told["units"], serde_json::json!(["put-back", "untouched", "untouched"]));
+    assert_eq!(told["units"], serde_json::json!(["rolled-back", "untouched", "untouched"]));
     let failure = &told["failures"][0];
     assert_eq!(failure["service"], group.services[0].as_str());
     assert!(failure["why"].as_str().unwrap().contains("non-zero exit (3)"), "{failure}");
@@ -87,9 +87,9 @@ fn overtaken(lab: &Lab, second: bool) {
         Act::Pass
     });
     let said = Program::new(&proxy.socket()).run(&args).exit(if second { 5 } else { 1 });
-    let units = if second { vec!["done", "overtaken"] } else { vec!["overtaken"] };
+    let units = if second { vec!["done", "superseded"] } else { vec!["superseded"] };
     assert_eq!(said.json()["units"], serde_json::json!(units));
-    assert_eq!(said.json()["outcome"], if second { "left" } else { "failed" });
+    assert_eq!(said.json()["outcome"], if second { "partial" } else { "failed" });
     assert_eq!(lab.engine(2).image(&target), old.pinned(), "what somebody else did stands");
     assert_eq!(lab.engine(2).image(&group.services[0]) == slow.pinned(), second);
 }
@@ -127,7 +127,7 @@ fn one_change_at_a_time_and_a_signal_leaves_it_resumable() {
     let change = history["changes"][0]["id"].as_str().unwrap();
     assert_eq!(history["changes"][0]["outcome"], "detached");
     let offer = lab.program(3).run(&["resume", change]).exit(3);
-    assert!(["--continue", "--put-back", "--leave"].iter().all(|choice| offer.out.contains(choice)), "{}", offer.out);
-    lab.program(3).run(&["resume", change, "--put-back", "--settle", "0"]).exit(0);
+    assert!(["--continue", "--roll-back", "--keep"].iter().all(|choice| offer.out.contains(choice)), "{}", offer.out);
+    lab.program(3).run(&["resume", change, "--roll-back", "--settle", "0"]).exit(0);
     assert_eq!(group.specs(), specs);
 }

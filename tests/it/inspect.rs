@@ -131,11 +131,11 @@ async fn an_extension_image_keeps_its_contract_and_broken_ones_do_not() {
     for (tag, rule, message) in [
         ("good", "", ""),
         ("zstd", "", ""),
-        ("amd-only", "platform", "it is not made for linux/arm64"),
-        ("starts", "command", "it has a command, `sh`, and should have none"),
+        ("amd-only", "platform", "it is not built for linux/arm64"),
+        ("starts", "command", "it has a command, `sh`, but should have none"),
         ("unlabelled", "label", "the label org.opencontainers.image.licenses is missing"),
         ("no-library", "file-required", "it has no file `/lib/*.so`"),
-        ("more", "file-only", "it has `/bin/sh`, and should have nothing but"),
+        ("more", "file-only", "it has `/bin/sh`, but should have only"),
         ("large", "size", "its layers have 11"),
     ] {
         for engine in [true, false] {
@@ -145,13 +145,13 @@ async fn an_extension_image_keeps_its_contract_and_broken_ones_do_not() {
             let told: v1::Inspect = serde_json::from_str(&said.out).unwrap();
             let contract = told.contract.unwrap();
             assert_eq!((contract.name.as_str(), contract.kept), ("cnpg-extension", Some(rule.is_empty())), "{tag}");
-            let rules: Vec<&str> = contract.breaches.iter().map(|breach| breach.rule.as_str()).collect();
+            let rules: Vec<&str> = contract.violations.iter().map(|breach| breach.rule.as_str()).collect();
             let expected: &[&str] = if rule.is_empty() { &[] } else { &[rule] };
-            assert_eq!(rules, expected, "{tag}: {:?}", contract.breaches);
+            assert_eq!(rules, expected, "{tag}: {:?}", contract.violations);
             assert!(
-                contract.breaches.iter().all(|breach| breach.message.starts_with(message)),
+                contract.violations.iter().all(|breach| breach.message.starts_with(message)),
                 "{:?}",
-                contract.breaches
+                contract.violations
             );
         }
     }
@@ -165,7 +165,7 @@ async fn a_server_image_on_an_older_base() {
         "  kind       OCI image, no index",
         "  base       r.example:5000/debian:12, out of date since 2026-11-10",
         "CONTRACT SERVICE",
-        "  kept  every rule",
+        "  kept  all rules",
         "  entry point   /usr/bin/server",
         "  user          26",
         "  ports         80/tcp",
@@ -195,18 +195,18 @@ async fn what_cannot_be_told_ends_with_its_reason() {
         (vec![reference("x-ext:none")], 1, "r.example:5000 has no `none` of `x-ext`"),
         (vec!["nowhere.example/x:1".to_owned()], 1, "nowhere.example cannot be reached"),
         (vec!["r.example:5000/X".to_owned()], 2, "see character 16: a repository name is lower case"),
-        (vec![good.clone(), "--platform".into(), "linux/s390x".into()], 1, "is not made for linux/s390x"),
-        (vec![good.clone(), "--platform".into(), "arm64".into()], 2, "`arm64` is no platform"),
-        (vec![good.clone(), "--contract".into(), "none".into()], 2, "there is no contract `none`"),
+        (vec![good.clone(), "--platform".into(), "linux/s390x".into()], 1, "has no image for linux/s390x"),
+        (vec![good.clone(), "--platform".into(), "arm64".into()], 2, "`arm64` is not a platform"),
+        (vec![good.clone(), "--contract".into(), "none".into()], 2, "unknown contract `none`"),
         (vec![good.clone(), "--contract".into(), "none.toml".into()], 2, "cannot read the contract none.toml"),
-        (vec![good.clone(), "--contract".into(), bad], 2, "line 1, column 8: `size` is no size"),
+        (vec![good.clone(), "--contract".into(), bad], 2, "line 1, column 8: `size` is not a size"),
     ] {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let said = inspect(&sim, &args, true).await;
         assert_eq!(said.code, code, "{args:?}: {}", said.err);
         assert!(said.err.contains(err) && said.err.contains("\nhint: "), "{args:?}: {}", said.err);
         // The digest is reported for each image that exists.
-        assert_eq!(said.out.is_empty(), !err.starts_with("is not made"), "{args:?}: {}", said.out);
+        assert_eq!(said.out.is_empty(), !err.starts_with("has no image for"), "{args:?}: {}", said.out);
     }
     let said = inspect(&sim, &[&good, "--contract", &mine, "--platform", "linux/arm64"], true).await;
     assert_eq!(said.code, 1);
@@ -251,12 +251,12 @@ async fn without_any_engine_the_program_asks_the_registry() {
         }
         command.output()
     };
-    let hint = format!("hint: `--plain-http {other}`");
+    let hint = format!("hint: add `--plain-http {other}`");
     for (host, args, context, code, said) in [
-        (&host, &["--contract", "cnpg-extension"][..], "", 0, "kept  every rule"),
+        (&host, &["--contract", "cnpg-extension"][..], "", 0, "kept  all rules"),
         // A context that no longer exists counts as no engine.
-        (&host, &["--contract", "cnpg-extension"], "gone", 0, "kept  every rule"),
-        (&host, &["--contract", "mine"], "", 1, "it is not made for linux/s390x"),
+        (&host, &["--contract", "cnpg-extension"], "gone", 0, "kept  all rules"),
+        (&host, &["--contract", "mine"], "", 1, "it is not built for linux/s390x"),
         (&host, &["--context", "gone"], "", 2, "gone"),
         (&other, &[], "", 1, hint.as_str()),
         (&other, &["--plain-http", &other], "", 0, "OCI index of 2 images"),

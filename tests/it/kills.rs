@@ -134,7 +134,8 @@ fn disturbed(lab: &Lab, images: &Images, writes: &[String], kill: Kill) -> Strin
         }
         Stage::Unfinished => {
             assert_eq!(words, ["running"], "{kill:?}");
-            let (choice, outcome) = if kill.nth % 2 == 1 { ("--continue", "done") } else { ("--put-back", "undone") };
+            let (choice, outcome) =
+                if kill.nth % 2 == 1 { ("--continue", "done") } else { ("--roll-back", "rolled-back") };
             let resumed =
                 Program::new(&other.socket()).run(&["resume", &changes[0].0, choice, "--settle", "0"]).exit(0);
             assert!(resumed.out.contains(outcome), "{}", resumed.out);
@@ -171,7 +172,8 @@ fn end(
     let words: Vec<String> = outcomes(lab, 3, group).into_iter().map(|(_, outcome)| outcome).collect();
     assert_eq!(words, [outcome]);
     let slots = group.slots();
-    assert!(slots.iter().all(|(state, _, post)| state == outcome && post.is_empty()), "{slots:?}");
+    let stored = if outcome == "rolled-back" { "undone" } else { outcome };
+    assert!(slots.iter().all(|(state, _, post)| state == stored && post.is_empty()), "{slots:?}");
     for (service, spec) in group.services.iter().zip(specs) {
         let updates: Vec<&str> =
             landed.iter().filter(|(name, _)| name == service).map(|(_, image)| image.as_str()).collect();

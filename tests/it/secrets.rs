@@ -218,7 +218,7 @@ fn verbs(seen: &mut Seen, program: &Program, hosts: &[String; 3]) {
     );
     let history = program.run(&["history", "--json"]).exit(0).json();
     let change = history["changes"][0]["id"].as_str().unwrap().to_owned();
-    assert_eq!(seen.verb(program, &["resume", &change, "--put-back", "--settle", "0"]), Some(0));
+    assert_eq!(seen.verb(program, &["resume", &change, "--roll-back", "--settle", "0"]), Some(0));
     assert_eq!(seen.verb(program, &["rollback", "shop", "--settle", "0", "--ack", "--json"]), Some(0));
     for args in
         [&["history"][..], &["history", "--json"], &["status"], &["inspect", &format!("{}/app:2", hosts[1]), "--json"]]

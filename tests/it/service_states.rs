@@ -44,7 +44,7 @@ fn one_that_cannot_start_says_why() {
         let failed = lab.engine(1).list("tasks", &[("service", &group.name)]);
         failed.iter().any(|task| task["Status"]["State"] == "failed").then(|| rows(&lab, &group.name, 1).remove(0))
     });
-    assert!(["failing", "looping"].contains(&row.0.as_str()) && row.3.contains("non-zero exit (7)"), "{row:?}");
+    assert!(["failing", "crash-loop"].contains(&row.0.as_str()) && row.3.contains("non-zero exit (7)"), "{row:?}");
 }
 
 fn state(lab: &Lab, group: &Group) -> String {
@@ -57,7 +57,7 @@ fn one_that_runs_a_while_and_ends_again_is_looping() {
     let Some(lab) = Lab::get() else { return };
     let restart = json!({"Condition": "any", "Delay": 500_000_000});
     let group = alone(&lab, "exit-after:11:1", "it/states/loops:1", &restart);
-    wait_for("it to be called looping", 60, || (state(&lab, &group) == "looping").then_some(()));
+    wait_for("it to be called looping", 60, || (state(&lab, &group) == "crash-loop").then_some(()));
 }
 
 /// Runs a service that exits soon after each start: most polls find it running, but it must never be `ok`.
@@ -76,7 +76,7 @@ fn one_that_ends_soon_after_each_start_is_never_ok() {
         seen.insert(state(&lab, &group));
         (failed() >= 4).then_some(())
     });
-    assert!(seen.iter().all(|state| ["failing", "looping"].contains(&state.as_str())), "{seen:?}");
+    assert!(seen.iter().all(|state| ["failing", "crash-loop"].contains(&state.as_str())), "{seen:?}");
 }
 
 /// Checks that a service on a failed node is not `ok`, although the engine still counts its task as running. The test
@@ -105,7 +105,7 @@ fn one_on_a_node_that_is_down_is_not_ok() {
     println!("the engine counts: {}", ours.unwrap()["ServiceStatus"]);
     for _ in 0..5 {
         let rows = rows(lab, &group.name, 1);
-        assert!(["node-down", "waiting"].contains(&rows[0].0.as_str()) && rows[0].1 == 0, "{rows:?}");
+        assert!(["node-down", "pending"].contains(&rows[0].0.as_str()) && rows[0].1 == 0, "{rows:?}");
     }
     let back = format!("a={}/shop/agent:0.5", lab.registry);
     let plan = lab.program(1).run(&["plan", &group.name, "--pin", &back, "--json"]).exit(1).json();

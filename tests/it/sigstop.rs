@@ -98,12 +98,13 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     let other = Proxy::watching(&lab.socket(2));
     let slot = group.slots().pop();
     let open = slot.as_ref().is_some_and(|(state, ..)| ["running", "detached"].contains(&state.as_str()));
-    let (choice, outcome) = if case.goes_on { ("--continue", "done") } else { ("--put-back", "undone") };
+    let (choice, word, stored) =
+        if case.goes_on { ("--continue", "done", "done") } else { ("--roll-back", "rolled-back", "undone") };
     if open {
         let history = lab.program(3).run(&["history", &group.name, "--json"]).exit(0).json();
         let change = history["changes"][0]["id"].as_str().unwrap().to_owned();
         let said = Program::new(&other.socket()).run(&["resume", &change, choice, "--settle", "0"]).exit(0);
-        assert!(said.out.contains(outcome), "{case:?}: {}", said.out);
+        assert!(said.out.contains(word), "{case:?}: {}", said.out);
     }
     if case.fate == Fate::VeryLate {
         arrives(lab, &write);
@@ -119,7 +120,7 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     if open {
         assert_eq!((group.specs(), end.clone()), settled, "{context}: it changed something: {posted:?}");
         assert!(!posted.iter().any(|what| what.starts_with("update")), "{context}: it posts: {posted:?}");
-        assert_eq!(end.last().map(|(state, ..)| state.as_str()), Some(outcome), "{context}");
+        assert_eq!(end.last().map(|(state, ..)| state.as_str()), Some(stored), "{context}");
     }
     let total = landed(&[&proxy, &other]) + usize::from(late);
     match end.last().map(|(state, ..)| state.as_str()) {

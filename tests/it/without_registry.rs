@@ -30,7 +30,7 @@ fn a_digest_that_ran_comes_back_while_its_registry_is_stopped() {
     assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
     let said = program.run(&["rollback", &group.text, "--settle", "0", "--ack"]).exit(3);
     assert!(said.out.contains("warning not-verified"), "{said:?}");
-    let back = program.run(&["rollback", &group.text, "--settle", "0", "--unchecked", "--json"]).exit(0).json();
+    let back = program.run(&["rollback", &group.text, "--settle", "0", "--unverified", "--json"]).exit(0).json();
     let unit = &back["plan"]["units"][0];
     assert!(unit["unchecked"].is_string() && unit["lands"][0]["ran"] == true, "{unit}");
     assert_eq!(group.specs(), before, "to the letter");
@@ -59,7 +59,7 @@ fn drift_by_docker_service_update_is_flagged_within_two_seconds() {
     let took = terminal.wait("the mark", Duration::from_secs(2), |text| text.contains("not its pin"));
     println!("flagged {} ms after the command line was done", took.as_millis());
     let said = program.run(&["check", &group.text]);
-    assert!(said.out.contains("pinned to 1, runs 2: changed likely by the pgEdge control plane"), "{said:?}");
+    assert!(said.out.contains("pinned to 1, runs 2: likely changed by the pgEdge control plane"), "{said:?}");
     program.run(&["apply", &group.text, "--drift", "--settle", "0", "--json"]).exit(0);
     assert_eq!(lab.engine(1).image(service), old.pinned());
     terminal.wait("the row without its mark", SOON, |text| text.contains("1 shown") && !text.contains("not its pin"));

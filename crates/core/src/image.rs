@@ -212,7 +212,7 @@ pub fn apart(one: &str, other: &str) -> (String, String) {
         return (left, right);
     }
     let with = |text: &str| {
-        let digest = digest_of(text).map_or("by tag".to_owned(), |digest| format!("@{}", digest.short()));
+        let digest = digest_of(text).map_or("(tag only)".to_owned(), |digest| format!("@{}", digest.short()));
         format!("{} {digest}", short(text))
     };
     (with(one), with(other))
@@ -252,7 +252,7 @@ fn check_tag(tag: &str) -> Result<(), (usize, &'static str)> {
         .char_indices()
         .find(|&(at, c)| !(c.is_ascii_alphanumeric() || c == '_' || (at > 0 && (c == '.' || c == '-'))));
     bad.map_or(Ok(()), |(at, _)| {
-        Err((at, "a tag is made of letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`"))
+        Err((at, "a tag may contain only letters, digits, `_`, `.` and `-`, and must not start with `.` or `-`"))
     })
 }
 
@@ -269,7 +269,7 @@ fn check_path(path: &str) -> Result<(), (usize, &'static str)> {
             let message = if c.is_ascii_uppercase() {
                 "a repository name is lower case"
             } else {
-                "a repository name is made of lower-case letters, digits, `.`, `_` and `-`"
+                "a repository name may contain only lower-case letters, digits, `.`, `_` and `-`"
             };
             return Err((start + at, message));
         }

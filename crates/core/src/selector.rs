@@ -8,7 +8,7 @@ use crate::world::World;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// No group, member or service has this name.
-    #[error("there is no group, member or service `{name}`")]
+    #[error("no group, member or service `{name}`")]
     Unknown {
         /// The name as it was typed.
         name: String,
@@ -16,7 +16,7 @@ pub enum NameError {
         known: Vec<String>,
     },
     /// Several groups, members or services have this name.
-    #[error("`{name}` means several things: {}", found.join(", "))]
+    #[error("`{name}` is ambiguous: {}", found.join(", "))]
     Ambiguous {
         /// The name as it was typed.
         name: String,
@@ -29,8 +29,8 @@ impl NameError {
     /// Returns the hint for the operator.
     pub fn hint(&self) -> String {
         match self {
-            Self::Unknown { known, .. } => format!("there is: {}", known.join(", ")),
-            Self::Ambiguous { .. } => "name one of them in full".into(),
+            Self::Unknown { known, .. } => format!("choose one of: {}", known.join(", ")),
+            Self::Ambiguous { .. } => "use one of the full names".into(),
         }
     }
 }

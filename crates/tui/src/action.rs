@@ -25,59 +25,59 @@ macro_rules! actions {
 
 actions! {
     // Actions for an engineer on call.
-    Rollback, "rollback", "go back", "Opens the plan that goes back to what ran before.";
-    Earlier, "earlier", "earlier", "Lists what this service may go back to: what ran in it, and tags of its repository.";
+    Rollback, "rollback", "roll back", "Opens the plan that rolls back to what ran before.";
+    Earlier, "earlier", "candidates", "Lists the images this service can be rolled back to: those it ran, and tags of its repository.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
-    Plan, "plan", "plan", "Opens the plan for the pins as they are edited.";
-    ToPin, "to-pin", "to its pin", "Opens the plan that takes what somebody else changed back to its pin.";
-    AcceptDrift, "accept-drift", "accept", "Opens the plan that makes what somebody else brought the pin; no service is touched.";
-    Redeploy, "redeploy", "redeploy", "Opens the plan that starts the tasks of this service, or of its group, anew.";
-    Open, "open", "open", "Opens what is selected, or takes the choice.";
+    Plan, "plan", "plan", "Opens the plan for the edited pins.";
+    ToPin, "to-pin", "to pin", "Opens the plan that undoes drift: it updates the services back to their pins.";
+    AcceptDrift, "accept-drift", "accept", "Opens the plan that pins what another client deployed; it updates no service.";
+    Redeploy, "redeploy", "redeploy", "Opens the plan that restarts the tasks of this service, or of its group.";
+    Open, "open", "open", "Opens the selected row, or confirms the choice.";
     Logs, "logs", "logs", "Shows the logs of this service.";
-    History, "history", "history", "Shows every change, by whomever and from whichever manager.";
-    Filter, "filter", "filter", "Shows only the rows that match what is typed.";
+    History, "history", "history", "Shows all changes, by every operator and from every manager.";
+    Filter, "filter", "filter", "Shows only the rows that match the typed text.";
     ClearFilter, "clear-filter", "clear filter", "Shows all rows again.";
-    Inspect, "inspect", "image", "Shows what the image under the cursor is, as its registry tells it.";
-    Files, "files", "files", "Reads the files of the image from its layers, and lists them.";
-    Details, "details", "details", "Shows the full cause of what is wrong here.";
-    Login, "login", "log in", "Logs in to a registry, for this console only; nothing of it is written down.";
-    Copy, "copy", "copy", "Copies this, or the plan as docker commands, to the clipboard.";
-    CopyFix, "copy-fix", "copy fix", "Copies the permanent fix: what to put into the stack file, or into the database's spec.";
+    Inspect, "inspect", "image", "Shows details of the image under the cursor, from its registry.";
+    Files, "files", "files", "Lists the files of the image, read from its layers.";
+    Details, "details", "details", "Shows the full text of the selected row or of the problem.";
+    Login, "login", "log in", "Logs in to a registry, for this console only; the password is never saved.";
+    Copy, "copy", "copy", "Copies the selected row, or the plan as docker commands, to the clipboard.";
+    CopyFix, "copy-fix", "copy fix", "Copies the permanent fix: the text for the stack file, or for the database's spec.";
 
     // The plan.
-    Apply, "apply", "apply", "Carries out the plan.";
+    Apply, "apply", "apply", "Applies the plan.";
     Acknowledge, "acknowledge", "acknowledge", "Acknowledges the warnings, so that the plan can be applied.";
-    Unchecked, "unchecked", "no registry", "Accepts that no registry answers for what the plan goes back to: it ran here.";
-    StepMode, "step-mode", "step mode", "Switches between stopping after each unit and going through.";
-    MoveUnitDown, "move-unit-down", "later", "Moves this unit after the next one.";
-    MoveUnitUp, "move-unit-up", "earlier", "Moves this unit before the one above.";
+    Unchecked, "unchecked", "unverified", "Accepts rollback images that no registry confirms: they ran here before.";
+    StepMode, "step-mode", "pauses", "Switches between pausing after each unit and no pauses.";
+    MoveUnitDown, "move-unit-down", "move down", "Moves this unit after the next one.";
+    MoveUnitUp, "move-unit-up", "move up", "Moves this unit before the previous one.";
 
-    Credentials, "credentials", "credentials", "Switches between the credentials stored in the services and sending yours.";
-    StartFirst, "start-first", "start first", "Switches between the services' own order and starting new tasks before old ones stop.";
-    Newest, "newest", "newest", "Starts tasks anew by what their tags name now, or by the digests they run.";
-    Reason, "reason", "reason", "Lets you type why, for the history.";
+    Credentials, "credentials", "credentials", "Switches between the credentials stored in the services and your own.";
+    StartFirst, "start-first", "start first", "Switches between the services' own update order and starting new tasks before old ones stop.";
+    Newest, "newest", "newest", "Switches between the digests that run and those the tags name now.";
+    Reason, "reason", "reason", "Edits the reason for the change, which the history shows.";
     SavePlan, "save-plan", "save", "Saves the plan to a file, for `pinnace apply FILE`.";
 
     // A running change, or one left unfinished.
-    ContinuePastFailure, "continue-past-failure", "go on", "Goes on with the other units past one that failed.";
-    Stop, "stop", "stop", "Stops after the unit in work; the second time stops watching it too.";
-    ResumeContinue, "resume-continue", "finish", "Finishes a change that was left unfinished.";
-    ResumePutBack, "resume-put-back", "put back", "Puts back what an unfinished change has changed.";
-    ResumeLeave, "resume-leave", "leave", "Leaves an unfinished change as it stands.";
+    ContinuePastFailure, "continue-past-failure", "continue", "Continues with the other units after one failed.";
+    Stop, "stop", "stop", "Stops after the current unit; press it again to detach from the change at once.";
+    ResumeContinue, "resume-continue", "finish", "Finishes an unfinished change.";
+    ResumePutBack, "resume-put-back", "roll back", "Rolls back the services that an unfinished change updated.";
+    ResumeLeave, "resume-leave", "keep as is", "Closes an unfinished change and keeps all services as they are.";
 
     // The pins' text.
-    Complete, "complete", "complete", "Lists images to put in: the version manifest's, and the tags of the repository.";
-    Edit, "edit", "edit", "Puts the cursor into the text of the pins.";
-    LeaveText, "leave-text", "leave the text", "Leaves the text and keeps the draft; keys are keys again.";
-    Revert, "revert", "revert", "Throws the draft away and shows the pins in force.";
-    Undo, "undo", "undo", "Takes back the last edit.";
-    Redo, "redo", "redo", "Makes the edit again that was taken back.";
+    Complete, "complete", "complete", "Lists images to insert: those of the version manifest, and tags of the repository.";
+    Edit, "edit", "edit", "Moves the cursor into the text of the pins.";
+    LeaveText, "leave-text", "leave editor", "Leaves the editor: single keys are commands again. The draft is saved.";
+    Revert, "revert", "revert", "Discards the draft and shows the pins in force.";
+    Undo, "undo", "undo", "Undoes the last edit.";
+    Redo, "redo", "redo", "Repeats the edit that was undone last.";
 
     // Navigation.
-    Back, "back", "back", "Closes this and shows what was before.";
-    NextTrouble, "next-trouble", "next trouble", "Moves to the next row or line with something wrong.";
-    PreviousTrouble, "previous-trouble", "previous trouble", "Moves to the previous row or line with something wrong.";
-    ToggleFold, "toggle-fold", "fold", "Folds or unfolds what is selected.";
+    Back, "back", "back", "Closes this screen or window.";
+    NextTrouble, "next-trouble", "next trouble", "Moves to the next row or line with a problem.";
+    PreviousTrouble, "previous-trouble", "previous trouble", "Moves to the previous row or line with a problem.";
+    ToggleFold, "toggle-fold", "fold", "Folds or unfolds the selected row.";
     NextPane, "next-pane", "next pane", "Moves to the next pane.";
     PreviousPane, "previous-pane", "previous pane", "Moves to the previous pane.";
     Down, "down", "down", "Moves down by one.";
@@ -86,20 +86,20 @@ actions! {
     PageUp, "page-up", "page up", "Moves up by a screen.";
     Top, "top", "top", "Moves to the first row or line.";
     Bottom, "bottom", "bottom", "Moves to the last row or line; logs follow from there.";
-    Left, "left", "left", "Folds what is selected, or moves left or to the parent.";
-    Right, "right", "right", "Unfolds what is selected, or moves right or to the first child.";
+    Left, "left", "left", "Folds the selected row, or moves left or to the parent.";
+    Right, "right", "right", "Unfolds the selected row, or moves right or to the first child.";
 
     // The console itself.
     Palette, "palette", "commands", "Opens the list of commands.";
     Help, "help", "keys", "Shows the keys that work here.";
     Messages, "messages", "messages", "Shows the messages of this session.";
     ToggleNodes, "toggle-nodes", "nodes", "Shows or hides the nodes.";
-    Tour, "tour", "tour", "Shows or hides the tour through the demo.";
-    ThemePicker, "theme-picker", "theme", "Lets you choose the colours.";
-    Refresh, "refresh", "refresh", "Asks the swarm anew, at once.";
-    Redraw, "redraw", "redraw", "Draws the whole screen anew.";
-    Quit, "quit", "quit", "Ends the console; asks first while a change is at work.";
-    ForceQuit, "force-quit", "quit now", "Ends the console from anywhere, also from a text; asks first while a change is at work.";
+    Tour, "tour", "tour", "Shows or hides the tour of the demo.";
+    ThemePicker, "theme-picker", "theme", "Lists the themes to choose from.";
+    Refresh, "refresh", "refresh", "Reads the swarm again, at once.";
+    Redraw, "redraw", "redraw", "Draws the whole screen again.";
+    Quit, "quit", "quit", "Ends the console; asks first while a change is running.";
+    ForceQuit, "force-quit", "quit now", "Ends the console from anywhere, also from a text; asks first while a change is running.";
 
     // Inside a text.
     CursorLeft, "cursor-left", "left", "Moves the cursor left by a character.";
@@ -124,19 +124,19 @@ named! {
         Service, "service", "One service: its tasks, labels and update policy.";
         Pins, "pins", "The pins, while the cursor is not in their text.";
         Editor, "editor", "The text of the pins.";
-        Complete, "complete", "The list of images over the text of the pins; other keys go on typing.";
+        Complete, "complete", "The list of images over the text of the pins; other keys continue typing.";
         Plan, "plan", "A plan.";
-        Change, "change", "A change at work, or as it was.";
-        History, "history", "The changes there were.";
-        Earlier, "earlier", "What a service may go back to.";
+        Change, "change", "A change: running, unfinished or ended.";
+        History, "history", "The history of changes.";
+        Earlier, "earlier", "The rollback candidates of a service.";
         Logs, "logs", "The logs of a service.";
-        Image, "image", "What an image is.";
+        Image, "image", "The details of an image.";
         Messages, "messages", "The messages of this session.";
         Help, "help", "The keys that work here.";
         Ask, "ask", "A question that waits for an answer.";
         Prompt, "prompt", "A line to type into, such as the filter.";
         Palette, "palette", "The list of commands, and other lists to pick from by typing.";
-        Global, "global", "Everywhere, unless the screen has the key for itself.";
+        Global, "global", "Everywhere, unless the screen has its own use for the key.";
     }
 }
 
@@ -182,6 +182,6 @@ mod tests {
         assert_eq!(json, "\"move-unit-down\"");
         assert_eq!(serde_json::from_str::<Action>(&json).unwrap(), Action::MoveUnitDown);
         let error = serde_json::from_str::<Action>("\"fly\"").unwrap_err().to_string();
-        assert!(error.starts_with("`fly` is not known here"), "{error}");
+        assert!(error.starts_with("unknown name `fly`"), "{error}");
     }
 }

@@ -22,7 +22,7 @@ pub fn banner(state: &State) -> Option<Banner> {
     let cluster = state.cluster();
     if let ConnectionState::Lost { why, hint } = &cluster.world.link {
         let old = match cluster.world.heard {
-            Some(at) => format!("this is {} old: ", age(state.now.since(at))),
+            Some(at) => format!("data is {} old: ", age(state.now.since(at))),
             None => String::new(),
         };
         return Some(Banner { text: format!("{old}{}", clean(why)), hint: clean(hint), cause: clean(why) });

@@ -155,7 +155,7 @@ fn has(text: &str, wanted: &str) -> bool {
 /// Returns whether the typed text is a prefix of the state's word, or of `trouble` for a state that needs
 /// attention.
 fn state_is(state: HealthState, wanted: &str) -> bool {
-    state.word().starts_with(wanted) || (state.is_trouble() && "trouble".starts_with(wanted))
+    state.label().starts_with(wanted) || (state.is_trouble() && "trouble".starts_with(wanted))
 }
 
 fn label_is(service: &Service, wanted: &str) -> bool {

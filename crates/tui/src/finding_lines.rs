@@ -32,7 +32,7 @@ pub(crate) fn summaries(
 
 fn summary(cluster: &ClusterState, services: &[&Service], image: &str, base: Option<&str>, now: Time) -> String {
     let (fact, at, via) = match cluster.facts.image(image) {
-        Fact::Unknown => return "not asked for yet".to_owned(),
+        Fact::Unknown => return "not looked up yet".to_owned(),
         Fact::Pending => return "asking the registry …".to_owned(),
         Fact::Failed { why, .. } => return why.brief().to_owned(),
         Fact::Known { value, at, via } => (value, *at, *via),
@@ -42,13 +42,13 @@ fn summary(cluster: &ClusterState, services: &[&Service], image: &str, base: Opt
         parts.push(format!("@{}", fact.digest.short()));
     }
     parts.push(fact.platforms.as_ref().map_or_else(
-        || "platforms not known".to_owned(),
+        || "platforms unknown".to_owned(),
         |platforms| platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
     ));
     parts.extend(fact.platforms.as_deref().map(|platforms| runnable(cluster, services, platforms)));
     parts.extend(of_content(cluster, image, fact, base, now));
     if via == FactSource::Engine {
-        parts.push("as the engine sees it".to_owned());
+        parts.push("looked up by the engine".to_owned());
     }
     if let Some(left) = ImageRef::parse(image).ok().and_then(|image| cluster.facts.allowance(&image.host)) {
         parts.push(format!("{} of {} requests left", left.remaining, left.limit));
@@ -78,13 +78,13 @@ fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Opti
     let Some(about) = about else { return parts };
     parts.extend(about.created().map(|at| format!("built {} ago", age(now.since(at)))));
     match base_verdict(about, named, &cluster.facts).0 {
-        BaseStatus::UpToDate { name, .. } => parts.push(format!("base {} up to date", clean(&name))),
+        BaseStatus::UpToDate { name, .. } => parts.push(format!("base image {} up to date", clean(&name))),
         BaseStatus::Outdated { name, since, .. } => {
             let since = since.map(|at| format!(" for {}", age(now.since(at)))).unwrap_or_default();
-            parts.push(format!("base {} out of date{since}", clean(&name)));
+            parts.push(format!("base image {} out of date{since}", clean(&name)));
         }
-        BaseStatus::Pending => parts.push("asking about its base …".to_owned()),
-        BaseStatus::Unknown { .. } => parts.push("base unknown".to_owned()),
+        BaseStatus::Pending => parts.push("looking up its base image …".to_owned()),
+        BaseStatus::Unknown { .. } => parts.push("base image unknown".to_owned()),
     }
     parts
 }

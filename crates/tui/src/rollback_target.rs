@@ -34,10 +34,10 @@ pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
     let (world, group, service) = selected_service(state)?;
     let TargetSearch::Found(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
-        TargetSource::OldTask => "by an old task",
+        TargetSource::OldTask => "seen in an old task",
         _ => "",
     };
-    let ago = way.at.map(|at| format!("until {} ago", age(state.now.since(at)))).unwrap_or_default();
+    let ago = way.at.map(|at| format!("ran until {} ago", age(state.now.since(at)))).unwrap_or_default();
     let note = [ago.as_str(), source].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let image = short(&way.places.image);
     Some(TargetLabel { image, digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()), note })

@@ -171,7 +171,8 @@ impl<'a> Selection<'a> {
         let is_gone = self.service.as_ref().is_some_and(|service| service.id.is_none());
         let missing = || if is_gone { Unavailable::Gone } else { self.missing.clone() };
         let text = &self.image.as_ref().ok_or_else(missing)?.text;
-        ImageRef::parse(text).map_err(|error| Unavailable::Obstacle(format!("`{text}` is no image: {error}")))
+        ImageRef::parse(text)
+            .map_err(|error| Unavailable::Obstacle(format!("`{text}` is not an image reference: {error}")))
     }
 
     /// Returns the base image and the contract that the pins name for the image.

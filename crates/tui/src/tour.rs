@@ -12,7 +12,7 @@ use crate::screens::pins::state::PinsState;
 use crate::screens::service::state::Tab;
 use crate::state::{Screen, State};
 
-/// A step of the tour.
+/// One lesson of the tour, done by a key or an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TourStep {
     /// Finding the failing service.
@@ -48,15 +48,15 @@ impl TourStep {
         }
     }
 
-    fn told(self) -> &'static str {
+    fn describe(self) -> &'static str {
         match self {
-            Self::Find => "what needs you stands on top, with its error",
-            Self::Changed => "every change, and what ran before",
-            Self::Pin => "which image each member is to run",
-            Self::Plan => "what would happen; nothing is changed yet",
-            Self::Apply => "now it is done, one unit after another",
-            Self::Watch => "a unit is done when its new tasks stay up; this takes half a minute",
-            Self::Undo => "whatever was done goes back the same way: as a plan",
+            Self::Find => "services with problems come first, with their errors",
+            Self::Changed => "all changes, and what ran before",
+            Self::Pin => "the image that each member should run",
+            Self::Plan => "what would happen; nothing changes yet",
+            Self::Apply => "this updates the services, one unit after another",
+            Self::Watch => "a unit is done once its new tasks keep running; this takes half a minute",
+            Self::Undo => "a rollback is a plan too: review it, then apply it",
         }
     }
 }
@@ -132,20 +132,20 @@ fn is_done(state: &State, step: TourStep) -> bool {
 }
 
 /// Returns the next instruction, with the keys of the current keymap.
-pub fn told(state: &State) -> Option<TourLine> {
+pub fn instruction(state: &State) -> Option<TourLine> {
     let tour = state.tour.as_ref()?;
     let Some(step) = tour.next() else {
         return Some(TourLine {
             key: key(state, Action::Tour),
-            text: "that was all: the world is yours, and goes with the demo",
+            text: "the tour is complete; try anything, it all ends with the demo",
         });
     };
     if step == TourStep::Watch {
-        return Some(TourLine { key: None, text: step.told() });
+        return Some(TourLine { key: None, text: step.describe() });
     }
     let wanted = ways(state, step).iter().find_map(|action| key(state, *action));
     if wanted.is_some() {
-        return Some(TourLine { key: wanted, text: step.told() });
+        return Some(TourLine { key: wanted, text: step.describe() });
     }
     // The step is not possible from here: leave the text, or go back one screen.
     let out = [Action::LeaveText, Action::Back].into_iter().find_map(|action| key(state, action));
@@ -175,10 +175,10 @@ fn ways(state: &State, step: TourStep) -> &'static [Action] {
 
 fn onward(step: TourStep) -> &'static str {
     match step {
-        TourStep::Find => "then look at what needs you",
+        TourStep::Find => "then open a service with a problem",
         TourStep::Changed => "then look at what changed",
         TourStep::Pin => "then look at the pins",
-        TourStep::Plan => "then make a plan",
+        TourStep::Plan => "then open a plan",
         TourStep::Apply | TourStep::Watch => "then apply a plan",
         TourStep::Undo => "then look at the history",
     }

@@ -293,8 +293,11 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
         Some(change) => {
             state.modal = Some(Dialog::Ask(Confirmation {
                 what: ConfirmedAction::Quit,
-                title: "Leave while a change is at work?".to_owned(),
-                lines: vec![change, "The unit in work is finished; then anybody can take it up again.".to_owned()],
+                title: "Quit while a change is running?".to_owned(),
+                lines: vec![
+                    change,
+                    "pinnace finishes the current unit first. Any manager can resume the change later.".to_owned(),
+                ],
             }));
         }
     }
@@ -311,7 +314,7 @@ pub(crate) fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
     match crate::permanent_fix::here(state) {
         Err(reason) => refuse(state, Action::CopyFix, &reason),
         Ok(fix) => {
-            state.say(Severity::Info, format!("copied {}", fix.told()), fix.notes.join("; "));
+            state.say(Severity::Info, format!("copied {}", fix.describe()), fix.notes.join("; "));
             effects.push(Effect::Copy(fix.text));
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use swarm_sim::{Recipe, ServedEndpoint, Sim, connect, parse_time};
 use tokio::net::UnixStream;
 
-use super::setup::{self, Lab, Private};
+use super::setup::{self, LabTarget, Private};
 
 #[derive(Clone)]
 enum Way {
@@ -55,7 +55,7 @@ impl Target {
         Self::new(Way::Sim(sim), setup::REGISTRY, private, "0".to_owned())
     }
 
-    pub fn real(lab: &Lab) -> Self {
+    pub fn real(lab: &LabTarget) -> Self {
         let suffix = uuid::Uuid::now_v7().simple().to_string();
         Self::new(Way::Real(lab.socket.clone()), &lab.registry, lab.private.clone(), suffix[20..].to_owned())
     }

@@ -90,7 +90,7 @@ fn the_simulator_conforms() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lab_conforms() {
-    let Some(lab) = setup::Lab::find() else { return };
+    let Some(lab) = setup::LabTarget::find() else { return };
     let bless = std::env::var("PINNACE_BLESS").is_ok();
     let names: Vec<_> = scenarios().into_iter().filter(|(name, _)| chosen(name)).collect();
     let lab = std::sync::Arc::new(lab);

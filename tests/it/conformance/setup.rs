@@ -29,7 +29,7 @@ pub struct Private {
 }
 
 /// The lab's swarm and registries.
-pub struct Lab {
+pub struct LabTarget {
     pub socket: String,
     pub registry: String,
     pub private: Private,
@@ -42,7 +42,7 @@ pub fn push(options: &[&str]) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-impl Lab {
+impl LabTarget {
     /// Returns the lab if it is up, after pushing the images.
     pub fn find() -> Option<Self> {
         let var = |name: &str| std::env::var(name).ok();

@@ -1,6 +1,6 @@
 //! The lab for tests of the whole program: sockets, groups and images.
 //!
-//! A test without a [`Lab`] prints a message and passes; with `PINNACE_LAB_REQUIRED=1` it fails.
+//! A test without a [`LabTarget`] prints a message and passes; with `PINNACE_LAB_REQUIRED=1` it fails.
 
 mod engine;
 mod group;

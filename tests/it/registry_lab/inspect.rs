@@ -43,7 +43,7 @@ fn an_extension_image_keeps_its_contract_however_it_is_packed() {
     for packed in ["gzip", "zstd", "none"] {
         let image = extension(&lab, &format!("0.2.0-{packed}"), "", &["--compress", packed, "--attestation"]);
         let told = inspect(&lab.program(1), &image.text, &["--contract", "cnpg-extension", "--files"]).exit(0).json();
-        assert_eq!(told["contract"], json!({ "name": "cnpg-extension", "kept": true, "breaches": [] }), "{packed}");
+        assert_eq!(told["contract"], json!({ "name": "cnpg-extension", "kept": true, "violations": [] }), "{packed}");
         let files: Vec<&str> = told["files"]
             .as_array()
             .unwrap()
@@ -72,7 +72,7 @@ fn an_extension_image_that_breaks_its_contract_says_where() {
     for (tag, without, with, rule, words) in broken {
         let image = extension(&lab, tag, without, with);
         let told = inspect(&lab.program(1), &image.text, &["--contract", "cnpg-extension"]).exit(1).json();
-        let breaches = told["contract"]["breaches"].as_array().unwrap();
+        let breaches = told["contract"]["violations"].as_array().unwrap();
         assert_eq!((breaches.len(), &told["contract"]["kept"]), (1, &json!(false)), "{tag}: {told}");
         assert_eq!(breaches[0]["rule"], *rule, "{tag}: {told}");
         assert!(breaches[0]["message"].as_str().unwrap().contains(words), "{tag}: {told}");

@@ -66,7 +66,7 @@ fn a_private_image_with_all_kinds_of_credentials() {
     let none = lab.program(1);
     let found = checked(&none, &group, &pins, 1);
     let message = one(&found, "error", "no-credentials");
-    assert!(message.contains(&lab.auth_registry) && message.contains("wants a login"), "{message}");
+    assert!(message.contains(&lab.auth_registry) && message.contains("requires a login"), "{message}");
 
     let wrong = lab.program(1);
     wrong.login(&lab.auth_registry, &user, "wrong");

@@ -50,7 +50,7 @@ const ROW: Row = Row {
 /// A bad new image that pinnace rolls back.
 const BAD: Row = Row { image: "exit:1", outcome: "failed", says: &["non-zero exit (1)"], updates: 2, ..ROW };
 /// A bad new image that the engine rolls back.
-const BACK: Row = Row { says: &["non-zero exit (1)", "the engine went back by itself"], updates: 1, ..BAD };
+const BACK: Row = Row { says: &["non-zero exit (1)", "the engine rolled it back"], updates: 1, ..BAD };
 
 /// Returns a health check with slow probes allowed, as on a busy machine; `retries` failed
 /// probes make a task unhealthy.
@@ -90,7 +90,7 @@ pub const ROWS: &[Row] = &[
         name: "no image, rollback",
         gone: true,
         over: ROLLBACK,
-        says: &["No such image", "has no `sha256:", "the engine went back by itself"],
+        says: &["No such image", "has no `sha256:", "the engine rolled it back"],
         stay: 2,
         ..BACK
     },
@@ -100,7 +100,7 @@ pub const ROWS: &[Row] = &[
         over: r#"{"UpdateConfig":{"Monitor":500000000}}"#,
         replicas: 1,
         settle: 20,
-        says: &["non-zero exit (1)", "it had come up"],
+        says: &["non-zero exit (1)", "it was running before"],
         ..BAD
     },
     Row {
@@ -115,7 +115,7 @@ pub const ROWS: &[Row] = &[
         image: "unhealthy",
         over: "health-rollback",
         replicas: 2,
-        says: &["unhealthy container", "the engine went back by itself"],
+        says: &["unhealthy container", "the engine rolled it back"],
         stay: 1,
         ..BACK
     },
@@ -148,7 +148,7 @@ impl Row {
     /// Checks the JSON output against the row.
     pub fn judge(&self, told: &Value) {
         assert_eq!(told["outcome"], self.outcome, "{}: {told:#}", self.name);
-        let unit = if self.outcome == "done" { "done" } else { "put-back" };
+        let unit = if self.outcome == "done" { "done" } else { "rolled-back" };
         assert_eq!(told["units"], json!([unit]), "{}", self.name);
         let said = told["failures"][0]["why"].as_str().unwrap_or_default();
         for piece in self.says {

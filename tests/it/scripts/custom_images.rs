@@ -170,7 +170,7 @@ async fn no_image_is_the_manifests() {
             (&unit["service"], &unit["action"], &unit["from"]["image"]),
             (&json!(service), &json!("none"), &json!(MANIFEST))
         );
-        assert_eq!(unit["reasons"][0], "by the group's pin: the manifest's for 17.9_5 (built in)");
+        assert_eq!(unit["reasons"][0], "by the group's pin: the manifest's image for 17.9_5 (built in)");
     }
     // No warning is shown, neither for the running images nor for the pin `manifest`.
     let mut desk = script.pins((200, 40)).await;
@@ -219,7 +219,7 @@ async fn an_image_that_is_not_there_is_refused_with_one_finding() {
     desk.press("esc P");
     desk.wait("the blocked plan", 10, |text| text.contains("every one of 3 units is blocked by an error")).await;
     desk.press("a");
-    assert!(desk.text().contains("apply: every unit is blocked by an error"), "{}", desk.text());
+    assert!(desk.text().contains("apply: errors block every unit"), "{}", desk.text());
     assert!(script.operator.calls().iter().all(|call| !call.is_write()), "nothing is posted");
     script.end().await;
 }
@@ -360,7 +360,7 @@ async fn dropping_a_failing_image_falls_back_to_the_manifests() {
             assert_eq!(unit["reasons"], json!([reason]));
         }
         let told = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "falls-back").unwrap();
-        let message = format!("its pin is cleared: falls back to {MANIFEST}, the manifest's for 17.9_5 (built in)");
+        let message = format!("its pin is cleared: falls back to {MANIFEST}, the manifest image for 17.9_5 (built in)");
         assert_eq!((&told["message"], &told["subject"]), (&json!(message), &json!(N1)));
         // The console shows the same while the user types, before any plan.
         let mut desk = script.pins((200, 40)).await;
@@ -393,7 +393,7 @@ async fn a_cleared_pin_of_a_stack_keeps_what_runs() {
     let (spec, tasks) = (script.swarm.spec("shop_web").await, script.swarm.tasks(&["shop_web"]).await);
     let plan = script.json(&["plan", "shop", "--unpin", "web"], 0).await;
     let unit = &plan["units"][0];
-    assert_eq!((&unit["action"], &unit["reasons"]), (&json!("none"), &json!(["no longer pinned: keeps what it runs"])));
+    assert_eq!((&unit["action"], &unit["reasons"]), (&json!("none"), &json!(["no longer pinned: keeps its image"])));
     let done = script.json(&["apply", "shop", "--unpin", "web"], 0).await;
     assert_eq!(done["outcome"], "done");
     assert_eq!((script.swarm.spec("shop_web").await, script.swarm.tasks(&["shop_web"]).await), (spec, tasks));

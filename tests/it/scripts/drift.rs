@@ -47,8 +47,8 @@ async fn drift_goes_back_to_its_pin_by_a_verb() {
     meddle(&swarm, "shop_a", &three, Some("com.docker.stack.image=r.example:5000/app:1"));
     tokio::time::sleep(Duration::from_secs(30)).await;
     let said = told(&operator).await.unwrap();
-    assert!(said.contains("pinned to 2, runs 1: changed likely by `docker stack deploy`, seen since"), "{said}");
-    assert!(said.contains("last right"), "{said}");
+    assert!(said.contains("pinned to 2, runs 1: likely changed by `docker stack deploy`, seen since"), "{said}");
+    assert!(said.contains("last matched"), "{said}");
     // Without an edit no plan is made, with or without drift.
     let nothing = operator.run(&["apply", "shop", "--json"]).await.exit(0).json();
     assert_eq!(nothing["outcome"], "nothing-to-do");
@@ -69,7 +69,7 @@ async fn what_runs_becomes_the_pin_by_a_verb() {
     let one = swarm.image("app:1").1;
     meddle(&swarm, "shop_a", &one, None);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert!(told(&operator).await.unwrap().contains("changed by somebody else"));
+    assert!(told(&operator).await.unwrap().contains("changed by another client"));
     let posted = |operator: &Operator| operator.writes().iter().filter(|call| call.service().is_some()).count();
     let before = posted(&operator);
     let done = operator.run(&["apply", "shop", "--drift=accept", "--json"]).await.exit(0).json();
@@ -96,14 +96,14 @@ async fn drift_is_flagged_within_two_seconds_and_settled_by_keys() {
         desk.wait("the service", 10, |text| text.contains("1 shown")).await;
         desk.press("g g j");
         // The footer names the target once the record is loaded.
-        desk.wait("where `R` goes", 10, |text| text.contains("R back to")).await;
+        desk.wait("where `R` goes", 10, |text| text.contains("R roll back to")).await;
         assert!(!desk.text().contains("not its pin"), "{}", desk.text());
         desk.press(key);
         desk.wait("why not", 5, |text| text.contains("nothing here differs from a pin in force")).await;
         meddle(&swarm, "shop_a", &one, None);
         desk.wait("the mark", 2, |text| text.contains("not its pin")).await;
         desk.press("D");
-        desk.wait("the details", 5, |text| text.contains("drift") && text.contains("changed by somebody else")).await;
+        desk.wait("the details", 5, |text| text.contains("drift") && text.contains("changed by another client")).await;
         desk.press("esc");
         desk.pass(30_000, |_| {}).await;
         desk.press(key);

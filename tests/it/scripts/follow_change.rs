@@ -41,7 +41,7 @@ async fn what_another_console_does_is_on_screen_and_taken_over_when_it_falls_sil
     mine.wait("the outcome", 60, |text| text.contains("every service is back")).await;
     assert!(asked.elapsed() < Duration::from_secs(25), "it was seen to be silent: {:?}", asked.elapsed());
     assert_eq!(swarm.specs(&DATABASE).await, before);
-    assert_eq!(newest(&second).await.1, "undone");
+    assert_eq!(newest(&second).await.1, "rolled-back");
     let by = second.run(&["history", "storefront", "--json"]).await.json()["changes"][0]["operator"].clone();
     assert!(by.as_str().is_some_and(|by| !by.contains("begun by")), "one person: {by}");
 }
@@ -52,7 +52,7 @@ async fn finish(swarm: &Swarm) -> Value {
     let (id, outcome) = newest(&second).await;
     assert_eq!(outcome, "detached");
     let began = Instant::now();
-    let done = second.run(&["resume", &id, "--put-back", "--settle", "0", "--json"]).await.exit(0).json();
+    let done = second.run(&["resume", &id, "--roll-back", "--settle", "0", "--json"]).await.exit(0).json();
     assert!(began.elapsed() < Duration::from_secs(25), "what was given up is not waited for");
     done
 }
@@ -68,7 +68,7 @@ async fn a_terminal_that_is_gone_ends_with_the_unit_in_work() {
     desk.wait("the first unit in work", 10, |_| operator.calls().iter().any(Call::landed)).await;
     desk.hang_up().await;
     assert_eq!(operator.calls().iter().filter(|call| call.landed()).count(), 1, "the unit in work, and no other");
-    assert_eq!(finish(&swarm).await["units"], serde_json::json!(["put-back", "untouched", "untouched"]));
+    assert_eq!(finish(&swarm).await["units"], serde_json::json!(["rolled-back", "untouched", "untouched"]));
     assert_eq!(swarm.specs(&DATABASE).await, before);
 }
 
@@ -81,5 +81,5 @@ async fn a_question_nobody_can_answer_any_more_gives_the_change_up() {
     desk.press("a");
     desk.wait("the question", 60, |text| text.contains("L  leave")).await;
     desk.hang_up().await;
-    assert_eq!(finish(&swarm).await["outcome"], "undone");
+    assert_eq!(finish(&swarm).await["outcome"], "rolled-back");
 }

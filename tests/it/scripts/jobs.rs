@@ -35,7 +35,7 @@ async fn every_state_has_its_word() {
         rows.iter().find(|row| row["name"] == name).unwrap()["state"].as_str().unwrap().to_owned()
     };
     let words = ["postgres-n1-a", "parked", "oneshot", "loops", "failing"].map(state);
-    assert_eq!(words, ["ok", "stopped", "finished", "looping", "failing"]);
+    assert_eq!(words, ["ok", "stopped", "finished", "crash-loop", "failing"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +133,7 @@ async fn an_image_that_exits_is_put_back_and_the_others_are_left_alone() {
     let said = operator.run(&["apply", "storefront", "--pin", &pin, "--json"]).await.exit(1);
     assert!(said.took < Duration::from_secs(30), "{:?}", said.took);
     let told = said.json();
-    assert_eq!(told["units"], json!(["put-back", "untouched", "untouched"]));
+    assert_eq!(told["units"], json!(["rolled-back", "untouched", "untouched"]));
     assert!(told["failures"][0]["why"].as_str().unwrap().contains("non-zero exit (3)"), "{told:#}");
     assert_eq!(swarm.specs(&ALL).await, specs);
     assert_eq!(swarm.tasks(&ALL[1..]).await, tasks);
@@ -148,7 +148,7 @@ async fn a_stack_puts_all_back() {
     let pins = [format!("a={HUB}/app:2"), format!("b={HUB}/app:bad")];
     let operator = swarm.at("node-1");
     let told = operator.run(&["apply", "shop", "--pin", &pins[0], "--pin", &pins[1], "--json"]).await.exit(1).json();
-    assert_eq!(told["units"], json!(["put-back", "put-back"]));
+    assert_eq!(told["units"], json!(["rolled-back", "rolled-back"]));
     assert_eq!(swarm.specs(&services).await, specs);
 }
 
@@ -170,6 +170,6 @@ async fn what_somebody_else_does_stands() {
     });
     let pin = format!("a={HUB}/app:slow");
     let told = operator.run(&["apply", "shop", "--pin", &pin, "--json"]).await.exit(1).json();
-    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["overtaken"])));
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["superseded"])));
     assert!(swarm.spec("shop_a").await.contains(&theirs));
 }

@@ -67,7 +67,8 @@ async fn old_changes_are_pruned_and_what_is_needed_stays() {
     assert_eq!(swarm.configs("pinnace.l.").await.len(), 51);
     let history = operator.run(&["history", "whole", "--json"]).await.exit(0).json();
     assert_eq!(history["changes"].as_array().unwrap().len(), 50);
-    let here: Vec<u64> = history["here"].as_array().unwrap().iter().map(|it| it["seq"].as_u64().unwrap()).collect();
+    let here: Vec<u64> =
+        history["local_only"].as_array().unwrap().iter().map(|it| it["seq"].as_u64().unwrap()).collect();
     assert_eq!(here, [4, 3, 2], "this machine still knows what was pruned");
     // Each slot was deleted before its record and log.
     let deleted: Vec<String> =
@@ -116,7 +117,7 @@ async fn what_others_deploy_is_noted() {
     let swarm = Swarm::start();
     let first = swarm.at("node-1");
     let noted = |said: &Said| {
-        let noted = said.json()["noted"].as_array().unwrap().clone();
+        let noted = said.json()["recorded"].as_array().unwrap().clone();
         noted
             .iter()
             .map(|one| format!("{} {}", one["service"].as_str().unwrap(), one["image"].as_str().unwrap()))
@@ -124,7 +125,7 @@ async fn what_others_deploy_is_noted() {
     };
     let all = first.run(&["record", "--json"]).await.exit(0);
     assert!(noted(&all).len() > 7, "{}", all.out);
-    assert!(all.json()["not_stable"].as_array().unwrap().contains(&json!("loops")), "{}", all.out);
+    assert!(all.json()["unstable"].as_array().unwrap().contains(&json!("loops")), "{}", all.out);
     assert!(swarm.configs("pinnace.s.").await.is_empty(), "no claim is made");
     let second = swarm.at("node-2");
     assert!(noted(&second.run(&["record", "--json"]).await.exit(0)).is_empty(), "it is known");
@@ -132,13 +133,13 @@ async fn what_others_deploy_is_noted() {
     swarm.deploy("shop_a", "app:2");
     tokio::time::sleep(Duration::from_secs(1)).await;
     let early = second.run(&["record", "shop", "--json"]).await.exit(0);
-    assert_eq!((noted(&early).len(), &early.json()["not_stable"]), (0, &json!(["shop_a"])));
+    assert_eq!((noted(&early).len(), &early.json()["unstable"]), (0, &json!(["shop_a"])));
     tokio::time::sleep(Duration::from_secs(60)).await;
     let later = second.run(&["record", "shop", "--json"]).await.exit(0);
     assert_eq!(noted(&later), [format!("shop_a {HUB}/app:2")]);
     let history = swarm.at("node-3").run(&["history", "shop_a", "--json"]).await.exit(0).json();
     let images: Vec<&str> =
-        history["seen"].as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
+        history["external"].as_array().unwrap().iter().map(|one| one["image"].as_str().unwrap()).collect();
     assert_eq!(images, [format!("{HUB}/app:2"), format!("{HUB}/app:1")], "newest first, from any manager");
 
     // The images of our own changes are known without being recorded.
@@ -160,7 +161,7 @@ async fn a_console_notes_what_it_sees_on_disk() {
     assert!(operator.calls().iter().all(|call| !call.is_write()), "nothing is written to the swarm");
     let seen = async |operator: &Operator| {
         let history = operator.run(&["history", "shop_a", "--json"]).await.exit(0).json();
-        let images = history["seen"].as_array().cloned().unwrap_or_default();
+        let images = history["external"].as_array().cloned().unwrap_or_default();
         images.iter().map(|one| one["image"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(seen(&operator).await, [format!("{HUB}/app:2"), format!("{HUB}/app:1")]);
@@ -183,7 +184,7 @@ async fn a_claim_left_before_its_first_unit_is_closed_by_the_next() {
     let done = second.run(&args).await.exit(0);
     assert!(done.took >= Duration::from_secs(30), "it waits for a sign of life: {:?}", done.took);
     let history = second.run(&["history", "shop", "--json"]).await.exit(0).json();
-    assert_eq!(outcomes(&history), ["done", "void"]);
+    assert_eq!(outcomes(&history), ["done", "abandoned"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -194,11 +195,11 @@ async fn without_a_majority_nothing_is_begun() {
     desk.plan("2").await;
     swarm.fault(Fault::QuorumLost);
     desk.press("s a");
-    desk.wait("the refusal", 60, |text| text.contains("the swarm has no leader: too few managers are up")).await;
+    desk.wait("the refusal", 60, |text| text.contains("the swarm has no leader: too few managers are running")).await;
     assert!(operator.calls().iter().all(|call| !call.is_write()));
     assert!(!operator.home().join("state").join("sim.jsonl").exists());
     let said = operator.run(&["apply", "shop", "--pin", &format!("a={HUB}/app:2")]).await.exit(4);
-    assert!(said.err.contains("does not have a leader") && said.err.contains("bring back managers"), "{}", said.err);
+    assert!(said.err.contains("does not have a leader") && said.err.contains("start managers until"), "{}", said.err);
 }
 
 #[tokio::test(start_paused = true)]
@@ -212,7 +213,7 @@ async fn writes_that_hang_are_told_and_waited_for() {
         Act::Pass
     });
     let said = operator.run(&["apply", "shop", "--pin", &format!("a={HUB}/app:2"), "--settle", "0"]).await.exit(0);
-    assert!(said.out.contains("trouble: the swarm answers reads and takes no writes"), "{}", said.out);
+    assert!(said.out.contains("problem: the swarm answers reads but accepts no writes"), "{}", said.out);
     assert!(said.took > Duration::from_secs(40), "{:?}", said.took);
 }
 
@@ -252,13 +253,13 @@ async fn a_journal_on_disk_needs_no_configs_and_says_what_that_means() {
     tokio::time::sleep(Duration::from_secs(60)).await;
     first.run(&[&["record", "shop"][..], &ON_DISK].concat()).await.exit(0);
     let seen = again.run(&[&["history", "shop_b", "--json"][..], &ON_DISK].concat()).await.exit(0).json();
-    assert_eq!(seen["seen"].as_array().unwrap().len(), 1);
+    assert_eq!(seen["external"].as_array().unwrap().len(), 1);
     assert!(swarm.configs("pinnace.").await.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_a_journal_on_disk_is_taken_up_again() {
-    for (choice, outcome) in [("--continue", "done"), ("--put-back", "undone")] {
+    for (choice, outcome) in [("--continue", "done"), ("--roll-back", "rolled-back")] {
         let swarm = Swarm::start();
         let services = ["shop_a", "shop_b"];
         let before = swarm.specs(&services).await;
@@ -275,7 +276,7 @@ async fn a_change_of_a_journal_on_disk_is_taken_up_again() {
         let resume = ["resume", id, choice, "--settle", "0", "--json"];
         let resumed = second.run(&[&resume[..], &ON_DISK].concat()).await.exit(0);
         assert_eq!(resumed.json()["outcome"], outcome);
-        assert_eq!(swarm.specs(&services).await == before, outcome == "undone");
+        assert_eq!(swarm.specs(&services).await == before, outcome == "rolled-back");
         assert!(swarm.configs("pinnace.").await.is_empty());
     }
 }

@@ -61,9 +61,9 @@ async fn killed(nth: usize, at: When, writes: &[String]) {
     } else {
         assert_eq!(words, ["running"], "{context}");
         let goes_on = nth % 2 == 1;
-        let choice = if goes_on { "--continue" } else { "--put-back" };
+        let choice = if goes_on { "--continue" } else { "--roll-back" };
         let ended = second.run(&["resume", &told[0].0, choice, "--settle", "0", "--json"]).await.exit(0).json();
-        assert_eq!(ended["outcome"], if goes_on { "done" } else { "undone" }, "{context}");
+        assert_eq!(ended["outcome"], if goes_on { "done" } else { "rolled-back" }, "{context}");
         let counts = landed(&[&first, &second]);
         if goes_on {
             assert_eq!(counts, [1, 1], "{context}");
@@ -130,8 +130,8 @@ async fn one_change_at_a_time() {
     let told = apply(&second).await;
     assert!(matches!(told.code, Some(1 | 3)), "{told:?}");
     let id = changes(&second).await[0].0.clone();
-    let refused = second.run(&["resume", &id, "--put-back"]).await.exit(3);
-    assert!(refused.err.contains("is alive"), "{}", refused.err);
+    let refused = second.run(&["resume", &id, "--roll-back"]).await.exit(3);
+    assert!(refused.err.contains("is still running"), "{}", refused.err);
     assert!(second.calls().iter().all(|call| !call.is_write()));
     assert_eq!(running.await.unwrap().exit(0).json()["outcome"], "done");
 }

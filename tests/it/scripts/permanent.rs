@@ -15,7 +15,7 @@ async fn each_owner_gets_its_own_form() {
     let permanent = async |group: &str| operator.run(&["pins", group, "--permanent"]).await;
     let nothing = permanent("shop").await.exit(0);
     assert_eq!(nothing.out, "");
-    assert_eq!(nothing.err, "no pin is in force in stack/shop: there is nothing to make permanent\n");
+    assert_eq!(nothing.err, "no pin is in force in stack/shop: nothing to make permanent\n");
 
     let (_, app) = swarm.image("app:2");
     pinned(&operator, "shop", &format!("b={HUB}/app:2")).await;
@@ -34,7 +34,7 @@ async fn each_owner_gets_its_own_form() {
     let spec: Value = serde_json::from_str(&database.out).unwrap();
     let n1 = json!({ "name": "n1", "orchestrator_opts": { "swarm": { "image": pg } } });
     assert_eq!(spec, json!({ "nodes": [n1] }));
-    assert!(database.err.contains("taken instead of the database's, as a whole"), "{}", database.err);
+    assert!(database.err.contains("replace all of the database's"), "{}", database.err);
     let told = operator.run(&["pins", "storefront", "--permanent", "--json"]).await.exit(0).json();
     assert_eq!((&told["form"], &told["holds"]), (&json!("pgedge-api"), &json!(["n1"])));
     assert_eq!(told["text"].as_str().unwrap(), database.out.trim_end());
@@ -77,9 +77,9 @@ async fn a_spec_is_taken_over_from_a_file_or_refused_as_a_whole() {
     assert!(operator.calls().iter().all(|call| !call.body.contains("hunter2")), "no password is posted anywhere");
     // An incomplete spec, or another kind of document, is not accepted as pins.
     for (text, group, why) in [
-        ("{ \"nodes\": [", "storefront", "it is no JSON: "),
-        ("{ \"a\": 1 }", "storefront", "it is no spec of pgEdge's"),
-        ("{ \"nodes\": [] }", "shop", "pgEdge's spec is of a database, and stack/shop is none"),
+        ("{ \"nodes\": [", "storefront", "it is not JSON: "),
+        ("{ \"a\": 1 }", "storefront", "it is not a pgEdge spec"),
+        ("{ \"nodes\": [] }", "shop", "a pgEdge spec is for a database, and stack/shop is not one"),
     ] {
         std::fs::write(file, text).unwrap();
         let said = operator.run(&["plan", group, "--pins", file]).await.exit(2);

@@ -25,9 +25,9 @@ async fn images(operator: &Operator) -> Vec<[String; 4]> {
         let text = |key: &str| one[key].as_str().unwrap().to_owned();
         let image = text("image");
         let tag = image.split('@').next().unwrap().rsplit(':').next().unwrap();
-        [tag.to_owned(), text("fared"), text("pullable"), text("source")]
+        [tag.to_owned(), text("result"), text("available"), text("source")]
     };
-    view["images"].as_array().unwrap().iter().map(row).collect()
+    view["candidates"].as_array().unwrap().iter().map(row).collect()
 }
 
 fn row(tag: &str, fared: &str, pullable: &str, source: &str) -> [String; 4] {
@@ -46,18 +46,18 @@ async fn a_chosen_image_of_any_depth_by_tag_digest_or_change() {
     assert_eq!(
         images(&operator).await,
         [
-            row("1.2.0", "runs", "yes", "change"),
+            row("1.2.0", "running", "yes", "change"),
             // The service was rolled back to this image, and it ran longer than the one that failed in between.
             row("slow", "ran", "yes", "change"),
             row("bad", "failed", "yes", "change"),
             row("2", "ran", "yes", "change"),
             // Its tasks before the first change are no longer in the history, so its result is unknown.
             row("1", "unknown", "yes", "change"),
-            row("1.3.0", "never-here", "yes", "registry"),
+            row("1.3.0", "never-ran", "yes", "registry"),
         ]
     );
     let said = operator.run(&["history", "shop_a"]).await.exit(0);
-    assert!(said.out.contains("what shop_a may go back to"), "{}", said.out);
+    assert!(said.out.contains("rollback candidates of shop_a"), "{}", said.out);
     let ids: Vec<String> = {
         let view = operator.run(&["history", "shop_a", "--json"]).await.exit(0).json();
         let changes = view["changes"].as_array().unwrap().iter();
@@ -107,7 +107,7 @@ async fn an_earlier_image_is_chosen_from_a_list_by_keys() {
         assert!(operator.calls()[asked..].iter().all(|call| !call.is_write()));
         // The cursor starts at the target of `R`; the running image cannot be selected.
         desk.press("g g enter");
-        desk.wait("why not", 5, |text| text.contains("it is what the service has now")).await;
+        desk.wait("why not", 5, |text| text.contains("the service already has this image")).await;
         desk.press("j j enter");
         desk.wait("the plan", 30, |text| text.contains("equal to what is live")).await;
         assert!(desk.text().contains("back to"), "{}", desk.text());
@@ -169,10 +169,10 @@ async fn a_digest_that_ran_comes_back_without_its_registry_on_a_flag_of_its_own(
     for flags in [&["--json"][..], &["--json", "--ack"]] {
         let said = operator.run(&[&["rollback", "shop"], flags].concat()).await.exit(3);
         assert_eq!(said.json()["outcome"], "not-started");
-        assert!(said.err.contains("`--unchecked`"), "{said:?}");
+        assert!(said.err.contains("`--unverified`"), "{said:?}");
     }
     assert_eq!(operator.writes().len(), posted, "nothing was posted");
-    let done = operator.run(&["rollback", "shop", "--unchecked", "--settle", "0", "--json"]).await.exit(0).json();
+    let done = operator.run(&["rollback", "shop", "--unverified", "--settle", "0", "--json"]).await.exit(0).json();
     assert_eq!(image_of(&swarm, "shop_a").await, two);
     let unit = &done["plan"]["units"][0];
     assert!(unit["unchecked"].as_str().unwrap().contains("connection refused"), "{unit}");
@@ -196,7 +196,7 @@ async fn what_never_ran_stays_an_error_without_its_registry() {
     let (_, bad) = swarm.image("app:bad");
     down(&swarm, HUB);
     let digest = bad.split_once('@').unwrap().1;
-    let said = operator.run(&["rollback", "shop_a", "--to", digest, "--unchecked", "--ack"]).await.exit(1);
+    let said = operator.run(&["rollback", "shop_a", "--to", digest, "--unverified", "--ack"]).await.exit(1);
     assert!(said.out.contains("error registry-unreachable"), "{said:?}");
 }
 
@@ -217,7 +217,7 @@ async fn a_digest_that_ran_comes_back_without_its_registry_on_a_second_key() {
     desk.wait("the plan back", 60, |text| text.contains("equal to what is live")).await;
     assert!(desk.text().contains("warning not-verified"), "{}", desk.text());
     desk.press("a");
-    desk.wait("that it waits", 5, |text| text.contains("accept that first")).await;
+    desk.wait("that it waits", 5, |text| text.contains("accept the unverified image")).await;
     desk.press("w");
     desk.wait("that there is nothing to acknowledge", 5, |text| text.contains("the plan has no warnings")).await;
     desk.press("! a");

@@ -57,10 +57,10 @@ async fn a_plan_of_a_moved_swarm_is_refused_and_says_what_moved() {
     type Move = fn(&Swarm);
     let moves: [(&str, Move, &str); 5] = [
         ("its image", |swarm| swarm.meddle(Some("r.example:5000/app:slow"), None), "shop_b runs slow now"),
-        ("the rest of its spec", |swarm| swarm.meddle(None, Some("who=me")), "somebody edited shop_b"),
+        ("the rest of its spec", |swarm| swarm.meddle(None, Some("who=me")), "another client edited shop_b"),
         ("a digest", |swarm| swarm.retag("2", "app:slow"), "the target of shop_a is @"),
         ("its nodes", drained, "shop_a is blocked now: node-1 (ready, drain), node-2 (ready, drain)"),
-        ("another swarm", another, "it was made for another swarm"),
+        ("another swarm", another, "it is for another swarm"),
     ];
     for (what, moves, told) in moves {
         let swarm = Swarm::start();
@@ -76,7 +76,7 @@ async fn a_plan_of_a_moved_swarm_is_refused_and_says_what_moved() {
             operator.run(&["apply", &file]).await.exit(3)
         };
         assert!(said.err.contains(told), "{what}: {}", said.err);
-        assert!(said.err.contains("hint: look at it anew: `pinnace plan stack/shop"), "{what}: {}", said.err);
+        assert!(said.err.contains("hint: plan again: `pinnace plan stack/shop"), "{what}: {}", said.err);
         assert_eq!(swarm.specs(&SHOP).await, specs, "{what}");
         assert!(operator.calls().iter().all(|call| !call.is_write()), "{what}");
     }
@@ -107,10 +107,10 @@ async fn a_damaged_file_is_refused() {
     let file = saved(&operator).await;
     let text = std::fs::read_to_string(&file).unwrap();
     for (damaged, told) in [
-        (text.replace("app:2", "app:bad"), "its checksum does not fit"),
-        (text[..text.len() / 2].to_owned(), "it is no saved plan"),
-        (text.replace("\"v\": 1", "\"v\": 7"), "it was made by a newer pinnace (format 7)"),
-        ("[service.a]\nimage = \"x\"\n".to_owned(), "it is no saved plan"),
+        (text.replace("app:2", "app:bad"), "the checksum does not match"),
+        (text[..text.len() / 2].to_owned(), "it is not a saved plan"),
+        (text.replace("\"v\": 1", "\"v\": 7"), "a newer pinnace made it (format 7)"),
+        ("[service.a]\nimage = \"x\"\n".to_owned(), "it is not a saved plan"),
     ] {
         std::fs::write(&file, damaged).unwrap();
         let said = operator.run(&["apply", &file]).await.exit(2);
@@ -118,7 +118,7 @@ async fn a_damaged_file_is_refused() {
     }
     std::fs::write(&file, text).unwrap();
     let said = operator.run(&["apply", &file, "--pin", "a=x"]).await.exit(2);
-    assert!(said.err.contains("carried out as it is"), "{}", said.err);
+    assert!(said.err.contains("a saved plan accepts no edits"), "{}", said.err);
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,5 +135,5 @@ async fn a_rollback_and_a_redeploy_can_be_saved_too() {
     operator.run(&["apply", &back, "--settle", "0"]).await.exit(0);
     assert_eq!(swarm.specs(&SHOP).await, specs, "to the letter");
     let stale = operator.run(&["apply", &again]).await.exit(3);
-    assert!(stale.err.contains("came between"), "{}", stale.err);
+    assert!(stale.err.contains("is newer than the plan"), "{}", stale.err);
 }

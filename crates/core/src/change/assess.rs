@@ -62,16 +62,16 @@ pub fn judge(look: &UnitView<'_>) -> UnitVerdict {
     match look.spot {
         UnitPosition::Target => at_goal(look, state),
         _ if rolls && look.is_asked_rollback() => {
-            let what = format!("somebody rolled it back (`docker service rollback`): it names {}", service.image());
+            let what = format!("another client rolled it back to {} (`docker service rollback`)", service.image());
             UnitVerdict::Superseded { what }
         }
-        _ if state == Some(&UpdateState::RollbackStarted) => waiting("the engine goes back by itself", false),
+        _ if state == Some(&UpdateState::RollbackStarted) => waiting("the engine is rolling it back", false),
         UnitPosition::Origin if rolls => {
-            let cause = look.failure().map_or_else(|| look.message(), |task| look.told(task));
-            UnitVerdict::RolledBackByEngine { why: format!("{cause}; the engine went back by itself") }
+            let cause = look.failure().map_or_else(|| look.message(), |task| look.describe(task));
+            UnitVerdict::RolledBackByEngine { why: format!("{cause}; the engine rolled it back") }
         }
         UnitPosition::Origin => UnitVerdict::Superseded {
-            what: format!("somebody set it back to {}, which it ran before", service.image()),
+            what: format!("another client set it back to {}, which it ran before", service.image()),
         },
         UnitPosition::Diverged => UnitVerdict::Superseded { what: overtaken(service, look.target) },
     }
@@ -87,21 +87,21 @@ fn at_goal(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
         };
     let lying = state == Some(&UpdateState::RollbackCompleted) && look.direction == Direction::Forward;
     if let Some(task) = look.failure() {
-        let why = look.told(task);
+        let why = look.describe(task);
         if stops {
-            return waiting(&format!("a new task failed ({why}); the engine goes back by itself"), false);
+            return waiting(&format!("a new task failed ({why}); waiting for the engine to roll it back"), false);
         }
-        let still = if lying { "; the engine ended its rollback with the new image still in the spec" } else { "" };
+        let still = if lying { "; the engine ended its rollback, but the new image is still in the spec" } else { "" };
         return UnitVerdict::Failed { why: format!("{why}{still}") };
     }
     match state {
         Some(UpdateState::Paused | UpdateState::RollbackPaused) if !look.has_run_to_its_end() => {
             UnitVerdict::Failed { why: look.message() }
         }
-        Some(UpdateState::RollbackStarted) => waiting("the engine goes back by itself", false),
-        Some(UpdateState::RollbackCompleted) if lying && look.since.is_none() => {
-            UnitVerdict::Failed { why: "the engine ended its rollback with the new image still in the spec".to_owned() }
-        }
+        Some(UpdateState::RollbackStarted) => waiting("the engine is rolling it back", false),
+        Some(UpdateState::RollbackCompleted) if lying && look.since.is_none() => UnitVerdict::Failed {
+            why: "the engine ended its rollback, but the new image is still in the spec".to_owned(),
+        },
         _ => arrived(look, state),
     }
 }
@@ -127,17 +127,17 @@ fn arrived(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
         return match node {
             Some(node) if !takes => waiting(
                 &format!(
-                    "{name} ({}, {}) takes no new tasks, and still has the old one",
+                    "{name} ({}, {}) accepts no new tasks, and still has the old one",
                     node.state, node.availability
                 ),
                 true,
             ),
-            _ => waiting(&format!("the new tasks run; the old one on {name} has to stop"), false),
+            _ => waiting(&format!("the new tasks run; waiting for the old task on {name} to stop"), false),
         };
     }
     let policy = &look.service.policy;
     if state == Some(&UpdateState::Updating) && look.steady < policy.monitor + policy.delay + LATE {
-        return waiting("all tasks run; the engine watches them for its monitor time", false);
+        return waiting("all tasks run; the engine's monitor period is not over yet", false);
     }
     UnitVerdict::Converged
 }
@@ -173,9 +173,9 @@ impl UnitView<'_> {
     }
 
     /// Describes a task's failure: state, node and error.
-    pub fn told(&self, task: &Task) -> String {
+    pub fn describe(&self, task: &Task) -> String {
         let text = match (&task.state, task.error.as_str()) {
-            (TaskState::Complete, _) => "it ended by itself, with exit code 0, and should run on",
+            (TaskState::Complete, _) => "it exited with code 0, but should keep running",
             (_, "") => task.message.as_str(),
             (_, error) => error,
         };
@@ -246,7 +246,7 @@ impl UnitView<'_> {
         let takes = |node: &&&Node| node.takes_tasks() && (asked.is_empty() || asked.contains(&node.platform));
         let count = candidates.iter().filter(takes).count() as u64;
         match (count, candidates.is_empty()) {
-            (0, false) => Err("none of its nodes takes new tasks now".to_owned()),
+            (0, false) => Err("none of its nodes accepts new tasks now".to_owned()),
             _ => Ok(count),
         }
     }
@@ -267,20 +267,20 @@ impl UnitView<'_> {
         let host = self.host(task);
         if silent(&task) {
             let state = self.node(task).map_or("gone", |node| node.state.as_str());
-            return waiting(&format!("{head}; one is on {host}, which is not heard from ({state})"), true);
+            return waiting(&format!("{head}; one is on {host}, which does not respond ({state})"), true);
         }
         match task.state {
             _ if !task.error.is_empty() => waiting(&task.error, true),
             TaskState::Preparing => {
-                waiting(&format!("{head}; {host} fetches the image for the next (preparing)"), false)
+                waiting(&format!("{head}; {host} is pulling the image for the next (preparing)"), false)
             }
             TaskState::Starting => waiting(
                 &format!("{head}; the next is starting on {host}; its health check, if any, has not passed yet"),
                 false,
             ),
-            TaskState::Pending => waiting(&format!("{head}; the next waits for a node (pending)"), true),
+            TaskState::Pending => waiting(&format!("{head}; the next has no node yet (pending)"), true),
             _ if task.desired < TaskState::Running => {
-                waiting(&format!("{head}; the next waits for an old task to stop"), false)
+                waiting(&format!("{head}; the next is waiting for an old task to stop"), false)
             }
             _ => waiting(&format!("{head}; the next is {}", task.state), false),
         }

@@ -10,21 +10,23 @@ use crate::swarm::{Service, UpdateState};
 pub fn overtaken(service: &Service, target: &str) -> String {
     let image = service.image();
     if image == target {
-        return format!("somebody forced an update of it, or changed its platforms: it still names {image}");
+        return format!("another client forced an update or changed its platforms: its image is still {image}");
     }
     let tag = image.split('@').next().unwrap_or(image);
     match service.label(STACK_IMAGE) {
         Some(file) if file == tag || file == image => format!("`docker stack deploy` set {image}"),
-        Some(_) => format!("somebody set {image}, and not by its stack file (`docker service update`, or a program)"),
-        None if service.label(COMPONENT).is_some() => {
-            format!("somebody set {image}: most likely the pgEdge control plane, which owns it")
+        Some(_) => {
+            format!("another client set {image}, not from its stack file (`docker service update`, or a program)")
         }
-        None => format!("somebody set {image}"),
+        None if service.label(COMPONENT).is_some() => {
+            format!("another client set {image}: most likely the pgEdge control plane, which owns it")
+        }
+        None => format!("another client set {image}"),
     }
 }
 
 /// The beginning of a note about another client's edit; the note is made once per unit.
-pub const MEDDLED: &str = "somebody edited other parts of it meanwhile";
+pub const MEDDLED: &str = "another client edited other parts of it meanwhile";
 
 /// Describes what another client did to the other parts of a service that is at its target. Set
 /// `engine_goes_back` if the service's update policy would roll back automatically.
@@ -37,11 +39,11 @@ pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
         }
     };
     let blind = if engine_goes_back {
-        "; from now on the engine itself can only go back to the new image, as it keeps one spec before"
+        "; the engine can only roll back to the new image now, as it keeps one previous spec"
     } else {
         ""
     };
-    format!("{MEDDLED}{parts}: they stay as they are{blind}")
+    format!("{MEDDLED}{parts}: these edits are kept{blind}")
 }
 
 impl UnitView<'_> {
@@ -65,16 +67,16 @@ mod tests {
     #[test]
     fn who_it_was_as_far_as_that_shows() {
         let mut service = sample::service("shop_a", "r/app:9@sha256:00");
-        assert_eq!(overtaken(&service, "r/app:2"), "somebody set r/app:9@sha256:00");
+        assert_eq!(overtaken(&service, "r/app:2"), "another client set r/app:9@sha256:00");
         assert!(overtaken(&service, "r/app:9@sha256:00").contains("forced an update"));
         service.labels.insert(STACK_IMAGE.into(), "r/app:9".into());
         assert!(overtaken(&service, "r/app:2").starts_with("`docker stack deploy` set r/app:9"));
         service.labels.insert(STACK_IMAGE.into(), "r/app:1".into());
-        assert!(overtaken(&service, "r/app:2").contains("not by its stack file"));
+        assert!(overtaken(&service, "r/app:2").contains("not from its stack file"));
         service.labels.clear();
         service.labels.insert(COMPONENT.into(), "postgres".into());
         assert!(overtaken(&service, "r/app:2").contains("control plane"));
         service.previous_differs = vec!["/Labels".into()];
-        assert!(meddled(&service, true).contains("(Labels)") && meddled(&service, true).contains("can only go back"));
+        assert!(meddled(&service, true).contains("(Labels)") && meddled(&service, true).contains("can only roll back"));
     }
 }

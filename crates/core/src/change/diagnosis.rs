@@ -42,27 +42,27 @@ pub fn cause(image: &ImageRef, asked: &ImageAnswers, node: &Host) -> Option<(Str
     {
         let has = platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         return Some((
-            format!("the registry has it for {has}, and {} is {platform}", node.name),
+            format!("the registry has it for {has}, but {} is {platform}", node.name),
             "pin an image that is built for its nodes' platform".into(),
         ));
     }
     match asked.bare.failed() {
         Some(LookupError::NoCredentials | LookupError::Denied) => Some((
-            format!("{host} has it, and wants credentials: none that work are stored in the service"),
-            format!("have credentials sent with the update: `docker login {host}` here, then plan again"),
+            format!("{host} has it, but requires credentials: the service has none that work"),
+            format!("run `docker login {host}` here and plan again, so that the update sends credentials"),
         )),
         Some(LookupError::NotFound) => Some((
-            format!("{host} has it for the credentials used here, and not for everybody"),
-            format!("have credentials sent with the update: `docker login {host}` here, then plan again"),
+            format!("{host} has it with the credentials used here, but not without credentials"),
+            format!("run `docker login {host}` here and plan again, so that the update sends credentials"),
         )),
         Some(why) => Some((
-            format!("{host} has it, and the engine here does not get it: {}", why.text()),
-            format!("look at the engine's way to {host}: name, network, certificate, `insecure-registries`"),
+            format!("{host} has it, but the engine here cannot get it: {}", why.text()),
+            format!("check the engine's connection to {host}: DNS, network, certificate, `insecure-registries`"),
         )),
         None => Some((
-            format!("{host} has it: the node itself could not get it"),
+            format!("{host} has it, but the node could not get it"),
             format!(
-                "on {}, look at its engine's log and its way to {host}: name, network, certificate, disk",
+                "on {}, check the engine's log, the disk, and the connection to {host} (DNS, network, certificate)",
                 node.name
             ),
         )),
@@ -94,14 +94,14 @@ mod tests {
         let lost = || LookupError::Unreachable("connection refused".into());
         for (ours, bare, wanted) in [
             (failed(LookupError::NotFound), Fact::Unknown, "r.example has no `2` of `team/pg`"),
-            (failed(LookupError::NoCredentials), Fact::Unknown, "wants a login, and there is none here"),
+            (failed(LookupError::NoCredentials), Fact::Unknown, "requires a login, and pinnace has none"),
             (failed(LookupError::Denied), Fact::Unknown, "refuses the credentials"),
             (failed(lost()), Fact::Unknown, "cannot be reached: connection refused"),
-            (failed(LookupError::RateLimited), Fact::Unknown, "no more requests"),
-            (known(&["arm64"]), Fact::Unknown, "has it for linux/arm64, and node-2 is linux/amd64"),
-            (amd(), failed(LookupError::NoCredentials), "none that work are stored in the service"),
-            (amd(), failed(lost()), "the engine here does not get it: connection refused"),
-            (amd(), amd(), "the node itself could not get it"),
+            (failed(LookupError::RateLimited), Fact::Unknown, "accepts no more requests"),
+            (known(&["arm64"]), Fact::Unknown, "has it for linux/arm64, but node-2 is linux/amd64"),
+            (amd(), failed(LookupError::NoCredentials), "requires credentials: the service has none that work"),
+            (amd(), failed(lost()), "the engine here cannot get it: connection refused"),
+            (amd(), amd(), "but the node could not get it"),
         ] {
             let (why, hint) = cause(&image, &ImageAnswers { ours, bare }, &node).unwrap();
             assert!(why.contains(wanted) && !hint.is_empty(), "{why}");

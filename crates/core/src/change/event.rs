@@ -41,7 +41,7 @@ impl UnitPhase {
     pub const ALL: [Self; 5] = [Self::Verify, Self::Check, Self::Update, Self::Converge, Self::Settle];
 
     /// Returns the phase's name in lower case, for display.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Verify => "verify",
             Self::Check => "check",
@@ -109,15 +109,15 @@ pub enum Question {
 
 impl Question {
     /// Describes the question for other clients, as the slot's summary line with the prefix [`WAITS`].
-    pub fn told(&self, plan: &Plan) -> String {
+    pub fn describe(&self, plan: &Plan) -> String {
         let name = |unit: &usize| plan.units.get(*unit).map_or("a unit", |unit| unit.service.as_str());
         let text = match self {
             Self::Failed { unit } => format!("{} failed", name(unit)),
-            Self::Superseded { unit } => format!("{} was changed by somebody else", name(unit)),
-            Self::RollbackFailed => "not every service could be put back".to_owned(),
-            Self::Stopped => "it was stopped".to_owned(),
-            Self::StepPause => "go on with the next unit?".to_owned(),
-            Self::Stuck { unit } => format!("{} neither fails nor gets on", name(unit)),
+            Self::Superseded { unit } => format!("another client changed {}", name(unit)),
+            Self::RollbackFailed => "not every service could be rolled back".to_owned(),
+            Self::Stopped => "the change is stopped".to_owned(),
+            Self::StepPause => "continue with the next unit?".to_owned(),
+            Self::Stuck { unit } => format!("{} neither fails nor progresses", name(unit)),
         };
         format!("{WAITS}{text}")
     }

@@ -48,10 +48,13 @@ pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
                 |at: usize| matches!(state(at), UnitState::Untouched | UnitState::Updating | UnitState::RollingBack);
             let left = plan.active().filter(|(at, _)| is_left(*at) && past != Some(*at));
             let left: Vec<_> = left.map(|(_, unit)| (unit, unit.to.image.as_str())).collect();
-            let rest =
-                if left.is_empty() { "end it: no unit is left".to_owned() } else { listed("bring", &left, offered) };
+            let rest = if left.is_empty() {
+                "end the change: no unit is left".to_owned()
+            } else {
+                listed("bring", &left, offered)
+            };
             match past.and_then(|at| plan.units.get(at)) {
-                Some(unit) => format!("leave {} as it is now, and {rest}", unit_name(unit)),
+                Some(unit) => format!("keep {} as is, and {rest}", unit_name(unit)),
                 None => rest,
             }
         }
@@ -59,12 +62,12 @@ pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
             let carrying = plan.active().filter(|(at, _)| progress.carries(*at));
             let back: Vec<_> = carrying.map(|(_, unit)| (unit, unit.from.image.as_str())).collect();
             if back.is_empty() {
-                "end it: no unit has the new image".to_owned()
+                "end the change: no unit has the new image".to_owned()
             } else {
                 listed("return", &back, offered)
             }
         }
-        _ => "leave every service as it is now, and end the change".to_owned(),
+        _ => "keep every service as is, and end the change".to_owned(),
     }
 }
 
@@ -172,9 +175,12 @@ mod tests {
             ),
             (
                 vec![there, (2, 48, "running", "dd", "6", "7")],
-                ["end it: no unit is left", "return n1, n2 to 6 (ran 2d)"],
+                ["end the change: no unit is left", "return n1, n2 to 6 (ran 2d)"],
             ),
-            (vec![(1, 0, "running", "--", "5", "6")], ["bring n1, n2 to 6", "end it: no unit has the new image"]),
+            (
+                vec![(1, 0, "running", "--", "5", "6")],
+                ["bring n1, n2 to 6", "end the change: no unit has the new image"],
+            ),
         ] {
             assert_eq!(offers(&changes), wanted, "{changes:?}");
         }

@@ -204,7 +204,9 @@ impl Progress {
             EventKind::Failed { why, hint, .. } => {
                 // The first failure stays visible when the rollback fails as well.
                 let why = match unit.failure.take() {
-                    Some((first, _)) if unit.direction == Direction::Back => format!("{first}; on the way back: {why}"),
+                    Some((first, _)) if unit.direction == Direction::Back => {
+                        format!("{first}; during the rollback: {why}")
+                    }
                     _ => why.clone(),
                 };
                 unit.failure = Some((why, hint.clone()));

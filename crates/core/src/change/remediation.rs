@@ -8,21 +8,21 @@ pub fn stuck(waits: &str) -> &'static str {
     const KNOWN: [(&str, &str); 13] = [
         (
             "scheduling constraints not satisfied",
-            "let a node that its constraints name take tasks (`docker node update --availability active NODE`), or give \
-             one the label they ask for",
+            "activate a node that its constraints match (`docker node update --availability active NODE`), or add the \
+             required label to a node",
         ),
-        ("not available for new tasks", "let the node take tasks: `docker node update --availability active NODE`"),
-        ("insufficient resources", "free CPU or memory on its nodes, or lower what it reserves"),
+        ("not available for new tasks", "activate the node: `docker node update --availability active NODE`"),
+        ("insufficient resources", "free CPU or memory on its nodes, or lower its reservations"),
         ("unsupported platform", "pin an image that is built for its nodes' platform"),
-        ("host-mode port already in use", "free the port on its nodes: something else, or its old task, holds it"),
-        ("max replicas per node", "add a node, or raise how many of its tasks may be on one"),
-        ("missing plugin", "install the volume or network driver it names on its nodes"),
-        ("takes no new tasks", "let the node take tasks: `docker node update --availability active NODE`"),
-        ("not heard from", "bring the node back, or its network: `docker node ls`"),
-        ("fetches the image", "look at that node's way to the registry: a slow line, or a name that does not resolve"),
-        ("health check", "its health check does not pass: look at its logs and at what the check asks for"),
+        ("host-mode port already in use", "free the port on its nodes: another program, or its old task, uses it"),
+        ("max replicas per node", "add a node, or raise the service's maximum of tasks per node"),
+        ("missing plugin", "install the volume or network driver that it uses on its nodes"),
+        ("accepts no new tasks", "activate the node: `docker node update --availability active NODE`"),
+        ("does not respond", "check the node and its network: `docker node ls`"),
+        ("pulling the image", "check that node's connection to the registry: slow, or a name that does not resolve"),
+        ("health check", "its health check does not pass: look at its logs and at the check's command"),
         ("to stop", "its old process does not end: the engine kills it after the service's stop grace period"),
-        ("watches them", "nothing to do: the engine waits for the service's monitor time and delay"),
+        ("monitor period", "nothing to do: the engine waits for the service's monitor period and delay"),
     ];
     let known = KNOWN.iter().find(|(words, _)| waits.contains(words));
     known.map_or("look at the service's tasks, and at the logs of the node's engine", |(_, helps)| helps)
@@ -31,20 +31,20 @@ pub fn stuck(waits: &str) -> &'static str {
 /// Returns the remediation for a failure, by the task's own error.
 pub fn after(why: &str) -> &'static str {
     const KNOWN: [(&str, &str); 8] = [
-        ("No such image", "the node could not get the image: `pinnace check` tells why, as far as it shows from here"),
+        ("No such image", "the node could not get the image: run `pinnace check` for the likely reason"),
         ("unhealthy", "its health check fails: look at the service's logs"),
-        ("(137)", "it was killed, as for want of memory: look at its logs, and at its limits on the node"),
-        ("non-zero exit", "the program ended by itself: look at the service's logs"),
-        ("ended by itself", "the program ended by itself: look at the service's logs"),
-        ("bind source path does not exist", "make that folder on the node, or let it run where it is"),
-        ("unable to find user", "the image does not know the service's user"),
-        ("no longer meets constraints", "the node lost a label, or its place: `docker node inspect NODE`"),
+        ("(137)", "it was killed, possibly out of memory: look at its logs and its memory limit"),
+        ("non-zero exit", "the program exited: look at the service's logs"),
+        ("exited with code 0", "the program exited: look at the service's logs"),
+        ("bind source path does not exist", "create that folder on the node, or run the service where it exists"),
+        ("unable to find user", "set a user that exists in the image"),
+        ("no longer meets constraints", "check the node's labels and availability: `docker node inspect NODE`"),
     ];
     let starts = |why: &str| why.contains("starting container failed");
     let known = KNOWN.iter().find(|(words, _)| why.contains(words));
     match known {
         Some((_, helps)) => helps,
-        None if starts(why) => "the image has not what the service's command asks for: look at its entry point",
+        None if starts(why) => "the image lacks what the service's command needs: look at its entry point",
         None => "look at the service's tasks and logs",
     }
 }

@@ -40,7 +40,7 @@ fn no_command(case: &CheckSubject<'_>, about: &ImageInfo) -> Vec<Finding> {
         }
         let what = if extension { "an extension-only image" } else { "an image without a command" };
         let message = format!("image \"{text}\" has neither entry point nor command: {what} cannot run as a service");
-        let hint = "pin the image of the server itself; what has to be added to it is built into that one";
+        let hint = "pin the server's image; build extensions into that image";
         Some(ServiceFinding::new(Severity::Error, Code::NoCommand, message, hint))
     })
 }
@@ -85,8 +85,8 @@ fn unjudged(case: &CheckSubject<'_>, name: &str) -> Option<ServiceFinding> {
         _ => false,
     };
     lost.then(|| {
-        let message = format!("contract {name} could not be judged: the registry does not tell what the image is");
-        let hint = "log in or reach the registry from here, or take `contract` away";
+        let message = format!("could not check contract {name}: the registry does not describe the image");
+        let hint = "log in, make the registry reachable from here, or remove `contract`";
         ServiceFinding::new(Severity::Warning, Code::ContractBroken, message, hint)
     })
 }
@@ -109,9 +109,9 @@ pub(crate) fn outdated(
 ) -> Option<ServiceFinding> {
     let named = named.or_else(|| facts.base_of(image));
     let (BaseStatus::Outdated { name, since, now }, _) = base_verdict(about, named, facts) else { return None };
-    let since = since.map(|at| format!(", there since {}", at.date(0))).unwrap_or_default();
-    let message = format!("{} is built on an older {name}; it is @{} now{since}", image.short(false), now.short());
-    let hint = format!("building it again on {name} brings it up to date; then pin the new tag");
+    let since = since.map(|at| format!(" (built {})", at.date(0))).unwrap_or_default();
+    let message = format!("{} is built on an older {name}, which is now @{}{since}", image.short(false), now.short());
+    let hint = format!("rebuild it on {name}, then pin the new tag");
     Some(ServiceFinding::new(Severity::Info, Code::BaseOutdated, message, hint))
 }
 

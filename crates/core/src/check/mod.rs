@@ -109,7 +109,7 @@ fn failed_in(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFindin
             Severity::Warning,
             Code::FailedHere,
             message,
-            "find out why first: `h` has the history, `l` the logs",
+            "find the reason first: press `h` for the history, `l` for the logs",
         )
     })
 }
@@ -217,7 +217,7 @@ pub(crate) fn is_answered(want: &Query, facts: &Facts) -> bool {
 /// Builds the finding for a malformed reference; `message` says what is wrong.
 pub(crate) fn about_reference(message: &str, text: &str) -> Finding {
     Finding::new(Severity::Error, Code::ReferenceSyntax, format!("`{text}`"), message)
-        .hint("an image is `[registry[:port]/]repository[:tag][@sha256:…]`")
+        .hint("write `[registry[:port]/]repository[:tag][@sha256:…]`")
 }
 
 fn slip(slip: &super::pins::PinError) -> PlacedFinding {
@@ -240,7 +240,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<PlacedFinding
                 Severity::Error,
                 Code::PinUnknown,
                 subject,
-                "a stack's services have images of their own: one image for all of them is a mistake",
+                "the services of a stack need separate pins: one image for all of them is a mistake",
             )
             .hint(format!("pin them by name: {}", members.join(", ")));
             found.push(PlacedFinding { key: Some(key.clone()), at: at.clone(), finding });
@@ -253,7 +253,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<PlacedFinding
             let pinned = doc.pins.contains_key(key);
             let severity = if pinned { Severity::Error } else { Severity::Info };
             let finding = Finding::new(severity, Code::PinUnknown, subject, format!("{group} has no {what} `{name}`"))
-                .hint(format!("it has: {}", members(group, world).join(", ")));
+                .hint(format!("choose one of: {}", members(group, world).join(", ")));
             found.push(PlacedFinding { key: Some(key.clone()), at: at.clone(), finding });
         }
     }

@@ -82,7 +82,7 @@ impl PinnedImage<'_> {
         let mut found = Vec::new();
         match (&self.effective.origin, &self.effective.problem) {
             (Origin::Manifest(_), Some(problem)) => {
-                let hint = "name a version it has (`postgres_version`, `spock_version`), or an image";
+                let hint = "set a version that it has (`postgres_version`, `spock_version`), or name an image";
                 found.push(
                     Finding::new(Severity::Error, Code::VersionUnknown, subject, problem.clone())
                         .hint(hint)
@@ -114,11 +114,11 @@ impl PinnedImage<'_> {
     fn falls_back(&self, subject: String) -> Option<Finding> {
         let (image, version) = (self.effective.image.as_deref()?, self.effective.version.as_deref());
         let message = match (version, &self.effective.problem) {
-            (Some(version), _) => format!("its pin is cleared: falls back to {image}, the manifest's for {version}"),
+            (Some(version), _) => format!("its pin is cleared: falls back to {image}, the manifest image for {version}"),
             (None, Some(problem)) => format!("its pin is cleared: keeps what it runs, {image} ({problem})"),
             (None, None) => format!("its pin is cleared: keeps what it runs, {image}"),
         };
-        let hint = "`R` instead goes back to what ran before; `image = \"…\"` names another";
+        let hint = "press `R` to roll back instead, or set `image = \"…\"` to another image";
         Some(Finding::new(Severity::Info, Code::FallsBack, subject, message).hint(hint))
     }
 }

@@ -42,9 +42,10 @@ pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<ServiceFinding> 
         (false, true) => Severity::Warning,
         (false, false) => return None,
     };
-    let message =
-        format!("{} takes no new tasks: the old task would stop and the new one wait for ever", names.join(", "));
-    let hint = "bring the node back (`docker node update --availability active NODE`) first";
+    let verb = if names.len() == 1 { "accepts" } else { "accept" };
+    let names = names.join(", ");
+    let message = format!("{names} {verb} no new tasks: the old task would stop and the new one stay pending");
+    let hint = "make the node available first: `docker node update --availability active NODE`";
     Some(ServiceFinding::new(severity, Code::NodeNotReady, message, hint))
 }
 
@@ -55,7 +56,7 @@ fn rollout(service: &Service) -> Option<ServiceFinding> {
         _ => return None,
     };
     let message = format!("its rollout {what}: any edit resumes it with the edited spec");
-    let hint = "wait for it, or go on knowing that all its tasks are compared with the new spec";
+    let hint = "wait for it to end; otherwise the engine compares all its tasks with the new spec";
     Some(ServiceFinding::new(Severity::Warning, Code::RolloutActive, message, hint))
 }
 
@@ -83,11 +84,11 @@ fn policy(service: &Service) -> Option<ServiceFinding> {
     let message = if service.policy.parallelism == 0 && many {
         "its update policy replaces all tasks at once (parallelism 0)"
     } else if service.policy.on_failure == FailureAction::Continue && many {
-        "its update policy goes on after failures: all tasks can be lost (failure action continue)"
+        "its update policy continues after failures: all tasks can be lost (failure action continue)"
     } else {
         return None;
     };
-    let hint = "`docker service update --update-parallelism 1 --update-failure-action pause` first";
+    let hint = "first run `docker service update --update-parallelism 1 --update-failure-action pause`";
     Some(ServiceFinding::new(Severity::Warning, Code::DangerousPolicy, message, hint))
 }
 
@@ -96,12 +97,12 @@ fn policy(service: &Service) -> Option<ServiceFinding> {
 fn owner(group: &GroupKey, service: &Service) -> Option<Finding> {
     let (owner, hint) = match group.kind {
         GroupKind::Database => (
-            "the pgEdge control plane will put its own image back at its next reconcile",
-            "set `orchestrator_opts.swarm.image` in the database's spec to make it last",
+            "the pgEdge control plane will restore its own image at its next reconcile",
+            "set `orchestrator_opts.swarm.image` in the database's spec to keep the change",
         ),
         GroupKind::Stack => (
-            "the next `docker stack deploy` will put the stack file's image back",
-            "change `image:` in the stack file to make it last",
+            "the next `docker stack deploy` will restore the stack file's image",
+            "set `image:` in the stack file to keep the change",
         ),
         GroupKind::Service => return None,
     };

@@ -23,16 +23,16 @@ pub fn refusal(image: &ImageRef, why: &LookupError) -> Refusal {
     let (code, hint) = match why {
         LookupError::NotFound => (
             Code::NotFound,
-            format!("no node could start it; check the spelling, or whether the build has been pushed to {host}"),
+            format!("no node could start it; check the spelling, and that the build was pushed to {host}"),
         ),
         LookupError::Denied => (
             Code::Denied,
             format!(
-                "missing rights or an expired token: log in again with `docker login {host}`, or with `L` in the console"
+                "missing rights or an expired token: run `docker login {host}` again, or press `L` in the console"
             ),
         ),
         LookupError::NoCredentials => {
-            (Code::NoCredentials, format!("`docker login {host}` as the user that runs pinnace, or `L` in the console"))
+            (Code::NoCredentials, format!("run `docker login {host}` as the user that runs pinnace, or press `L` in the console"))
         }
         LookupError::Unreachable(_) => (
             Code::Unreachable,
@@ -40,10 +40,10 @@ pub fn refusal(image: &ImageRef, why: &LookupError) -> Refusal {
                 .to_owned(),
         ),
         LookupError::RateLimited => {
-            (Code::RateLimited, "wait, or log in: most registries allow more to known users".to_owned())
+            (Code::RateLimited, "wait, or log in: most registries allow logged-in users more requests".to_owned())
         }
         LookupError::Other(_) => {
-            (Code::RegistryFailed, "the registry itself has a fault; try again, or look at its status page".to_owned())
+            (Code::RegistryFailed, "the registry failed; try again, or check its status page".to_owned())
         }
     };
     Refusal { code, cause, hint }

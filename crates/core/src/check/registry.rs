@@ -43,16 +43,16 @@ fn disagreement(case: &CheckSubject<'_>) -> Option<Finding> {
     let host = &case.image.host;
     let (message, hint) = match case.facts.engine(&case.image.text) {
         Fact::Known { value: theirs, .. } if theirs.digest != ours.digest => (
-            format!("{host} has @{} here, the engine sees @{}", ours.digest.short(), theirs.digest.short()),
-            "a mirror or a proxy between them is old: look at `docker info`, Registry Mirrors".to_owned(),
+            format!("{host} has @{} here, but the engine sees @{}", ours.digest.short(), theirs.digest.short()),
+            "a mirror or a proxy may serve an old copy: check Registry Mirrors in `docker info`".to_owned(),
         ),
         Fact::Failed { why: LookupError::NoCredentials | LookupError::Denied, .. } => (
-            format!("{host} lets us in, and not the engine with the same credentials"),
-            "nodes that do not have it cached may not get it: compare `docker pull` on a node".to_owned(),
+            format!("{host} accepts the credentials from here, but not the same ones from the engine"),
+            "nodes that do not have it cached may not get it: try `docker pull` on a node".to_owned(),
         ),
         Fact::Failed { why, .. } => (
-            format!("{host} has it, and the engine cannot get it: {}", why.text()),
-            "nodes pull as the engine does: look at its proxy, name server, mirrors and insecure registries".to_owned(),
+            format!("{host} has it, but the engine cannot get it: {}", why.text()),
+            "nodes pull as the engine does: check its proxy, DNS, mirrors and insecure registries".to_owned(),
         ),
         _ => return None,
     };
@@ -60,8 +60,8 @@ fn disagreement(case: &CheckSubject<'_>) -> Option<Finding> {
 }
 
 fn unknown(case: &CheckSubject<'_>) -> Finding {
-    let message = format!("image \"{}\": what it is made for could not be learned", case.image.text);
-    let hint = "the platform filter is taken away: fine if it is known to run on these nodes";
+    let message = format!("the platforms of image \"{}\" are not known", case.image.text);
+    let hint = "the plan removes the platform filter: make sure that the image runs on these nodes";
     case.all(Severity::Info, Code::PlatformsUnknown, message).hint(hint)
 }
 
@@ -89,14 +89,14 @@ fn platform_findings(case: &CheckSubject<'_>, platforms: &[Platform]) -> Vec<Fin
     let text = &case.image.text;
     let mut found = Vec::new();
     if !errors.0.is_empty() {
-        let message = format!("image \"{text}\" is made for {}, not for {}", made_for(), list(&errors.0));
+        let message = format!("image \"{text}\" is built for {}, not for {}", made_for(), list(&errors.0));
         let hint = "push the missing platform, or choose a tag that has it";
         found.push(case.all(Severity::Error, Code::PlatformMissing, message).hint(hint).on(errors.1));
     }
     if !infos.is_empty() {
         let message =
-            format!("image \"{text}\" is made for {}: its tasks will not land on {}", made_for(), list(&infos));
-        let hint = "nothing to do, if the other nodes are enough for it";
+            format!("image \"{text}\" is built for {}: its tasks will not run on {}", made_for(), list(&infos));
+        let hint = "nothing to do if the other nodes are enough for it";
         found.push(case.all(Severity::Info, Code::PlatformMissing, message).hint(hint).on([]));
     }
     found
@@ -107,7 +107,7 @@ fn unplaceable(service: &Service, world: &World) -> Option<ServiceFinding> {
         return None;
     }
     let message = format!("no node satisfies {}", service.constraints.join(", "));
-    let hint = "its tasks would wait for ever; mend the constraint or the nodes' labels first";
+    let hint = "its tasks would stay pending; fix the constraint or the nodes' labels first";
     Some(ServiceFinding::new(Severity::Error, Code::NoNodeFits, message, hint))
 }
 

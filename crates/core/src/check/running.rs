@@ -114,12 +114,12 @@ pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Query> 
 /// Reports an image that runs by its tag only, without a digest.
 pub(crate) fn by_tag(image: &ImageRef) -> Option<ServiceFinding> {
     image.digest.is_none().then(|| {
-        let message = format!("{} runs by tag only; the next restart may bring another image", image.text);
+        let message = format!("{} has no digest; the next restart may pull another image", image.text);
         ServiceFinding::new(
             Severity::Info,
             Code::RunsByTag,
             message,
-            "pin it with its digest to fix what restarts bring",
+            "pin it with its digest, so that restarts use the same image",
         )
     })
 }
@@ -128,9 +128,9 @@ pub(crate) fn by_tag(image: &ImageRef) -> Option<ServiceFinding> {
 fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World) -> Option<ServiceFinding> {
     let drift = drift::of(world, group, in_force, service)?;
     let (due, has) = apart(&drift.due, &drift.has);
-    let message = format!("pinned to {due}, runs {has}: {}", drift.told());
+    let message = format!("pinned to {due}, runs {has}: {}", drift.describe());
     let hint =
-        "`=` plans it back to its pin (`pinnace apply GROUP --drift`), `A` makes what runs the pin (`--drift=accept`)";
+        "press `=` to plan the pinned image (`pinnace apply GROUP --drift`), or `A` to pin what runs (`--drift=accept`)";
     Some(ServiceFinding::new(Severity::Info, Code::Drifted, message, hint))
 }
 
@@ -138,10 +138,10 @@ fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World
 fn manifest_old(facts: &Facts) -> Option<Finding> {
     let Fact::Known { value: manifest, .. } = facts.versions() else { return None };
     let problem = manifest.problem.as_ref()?;
-    let of = manifest.at.map(|at| format!(" of {at}")).unwrap_or_default();
-    let message = format!("{problem}; that{of} is used");
+    let of = manifest.at.map(|at| format!(" ({at})")).unwrap_or_default();
+    let message = format!("{problem}; using an older copy{of}");
     Some(
         Finding::new(Severity::Info, Code::ManifestOld, "the version manifest", message)
-            .hint("look at its address under [manifest] in the configuration"),
+            .hint("check its address under [manifest] in the configuration"),
     )
 }

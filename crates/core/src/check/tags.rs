@@ -17,8 +17,8 @@ pub(crate) fn no_tag(case: &CheckSubject<'_>) -> Option<Finding> {
     let running = case.services.iter().filter_map(|service| ImageRef::parse(service.image()).ok());
     let running = running.filter(|running| running.same_repository(image)).find_map(|running| running.tag);
     let hint = match running {
-        Some(tag) => format!("name a tag; `{tag}` runs now. Without one each node would take `latest`"),
-        None => "name a tag; without one each node would take `latest`, whatever that is then".to_owned(),
+        Some(tag) => format!("add a tag; `{tag}` runs now. Without one, each node would pull `latest`"),
+        None => "add a tag; without one, each node would pull whatever `latest` names then".to_owned(),
     };
     Some(case.all(Severity::Error, Code::NoTag, message).hint(hint))
 }
@@ -32,8 +32,8 @@ pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
         let tag = case.image.tag.as_deref().filter(|_| case.image.digest.is_none())?;
         let floating = doc.rules_for(case.group, service).floating.unwrap_or(false) && constancy(tag).floats();
         floating.then(|| {
-            let message = format!("`{tag}` {}, and is to be kept floating", tail(constancy(tag).why()));
-            let hint = "take `floating = true` away: the digest is fixed when the plan is made";
+            let message = format!("`{tag}` {}, and the pin keeps it floating", tail(constancy(tag).why()));
+            let hint = "remove `floating = true`: the plan then fixes the digest";
             ServiceFinding::new(Severity::Warning, Code::FloatingTag, message, hint)
         })
     }));
@@ -58,15 +58,15 @@ fn disagree(case: &CheckSubject<'_>) -> Option<Finding> {
         let platform = case.fact().and_then(|fact| fact.platforms.as_ref()?.first().map(ToString::to_string));
         let platform = platform.unwrap_or_else(|| "one platform's".to_owned());
         let message = format!("@{part} is the {platform} part of `{tag}`, not the whole image");
-        let hint = format!("pin the index, which nodes of every platform can run: {}", case.image.pinned(&now.digest));
+        let hint = format!("pin the index, which has all platforms of the image: {}", case.image.pinned(&now.digest));
         return Some(case.all(Severity::Warning, Code::ChildManifest, message).hint(hint));
     }
     // A floating tag is expected to be ahead of the pinned digest; a fixed tag that disagrees is probably a
     // mistake.
     let severity = if constancy(tag).floats() || case.ran_here() { Severity::Info } else { Severity::Warning };
-    let message = format!("`{tag}` names @{index} now, not @{part}, which is what will run");
+    let message = format!("`{tag}` names @{index} now; the pinned @{part} will run");
     let hint =
-        format!("the engine goes by the digest alone; for what the tag names now pin {}", case.image.without_digest());
+        format!("the engine ignores the tag; to run what it names now, pin {}", case.image.without_digest());
     Some(case.all(severity, Code::TagDigest, message).hint(hint))
 }
 
@@ -85,7 +85,7 @@ pub(crate) fn tag_moved(running: &ImageRef, facts: &Facts) -> Option<ServiceFind
         return None;
     }
     let message = format!("`{tag}` names @{} now; @{} runs", now.digest.short(), digest.short());
-    let hint = "pinning the tag goes to what it names now; nothing changes by itself";
+    let hint = "pin the tag to run what it names now; nothing changes automatically";
     Some(ServiceFinding::new(Severity::Info, Code::TagMoved, message, hint))
 }
 
@@ -95,8 +95,8 @@ pub fn gone(running: &ImageRef, facts: &Facts, up: bool) -> Option<ServiceFindin
         return None;
     }
     let what = running.digest.as_ref().map_or_else(|| running.short(true), |digest| format!("@{}", digest.short()));
-    let (verb, since) = if up { ("runs", " any more") } else { ("is to run", "") };
-    let message = format!("{what} {verb}, and {} does not have it{since}", running.host);
-    let hint = "it restarts only on nodes that have it cached: push it again, or move to an image that is there";
+    let (verb, has) = if up { ("runs", "no longer has it") } else { ("should run", "does not have it") };
+    let message = format!("{what} {verb}, but {} {has}", running.host);
+    let hint = "it restarts only on nodes that have it cached: push it again, or change to an image that exists";
     Some(ServiceFinding::new(Severity::Warning, Code::DigestGone, message, hint))
 }

@@ -1,11 +1,11 @@
 //! Rollbacks to an image that its registry does not verify: allowed for a digest that ran here, after a
-//! separate acknowledgement (`!`, `--unchecked`).
+//! separate acknowledgement (`!`, `--unverified`).
 
 use super::refusal::failure;
 use crate::check::subject::{CheckSubject, ServiceFinding};
 use crate::finding::{Code, Severity};
 use crate::history::ran_well;
-use crate::history::{landings, told};
+use crate::history::{landings, describe};
 use crate::image::ImageRef;
 use crate::plan::TargetNode;
 use crate::registry::LookupError;
@@ -28,8 +28,8 @@ pub fn about(case: &CheckSubject<'_>, service: &Service, why: &LookupError) -> S
         return said;
     }
     let message = format!("{}; {}", reason(case.image, why), told_of(&lands, case));
-    let hint =
-        "`!` (`--unchecked`) goes back without the registry: a node that does not have it cached cannot start it";
+    let hint = "press `!` (`--unverified`) to roll back without the registry: nodes without the cached image cannot \
+                start it";
     ServiceFinding::new(Severity::Warning, Code::NotVerified, message, hint)
 }
 
@@ -37,14 +37,14 @@ fn told_of(lands: &[TargetNode], case: &CheckSubject<'_>) -> String {
     // Findings are compared for equality, so a finding must not contain an age; the plan shows the age on
     // its own line.
     let lands: Vec<TargetNode> = lands.iter().map(|land| TargetNode { until: None, ..land.clone() }).collect();
-    told(&lands, case.world.heard.unwrap_or_default())
+    describe(&lands, case.world.heard.unwrap_or_default())
 }
 
 /// Explains in one clause why the registry does not verify an image.
 pub fn reason(image: &ImageRef, why: &LookupError) -> String {
     let host = &image.host;
     match why {
-        LookupError::NotFound => format!("{host} does not have it any more"),
+        LookupError::NotFound => format!("{host} no longer has it"),
         _ => why.sentence(host, "such image"),
     }
 }

@@ -48,8 +48,8 @@ fn mismatch(case: &CheckSubject<'_>, doc: &PinDoc, service: &Service) -> Option<
     }
     let Some(tag) = pg_tag(case.image) else {
         let tag = case.image.tag.as_deref().unwrap_or("the digest");
-        let message = format!("`{tag}` does not tell its versions, so they cannot be compared with those asked for");
-        let hint = "a tag like 17.9-spock5.0.6-standard-2 does";
+        let message = format!("`{tag}` does not show its versions, so they cannot be compared with the requested ones");
+        let hint = "use a tag like 17.9-spock5.0.6-standard-2";
         return Some(ServiceFinding::new(Severity::Info, Code::VersionUnknown, message, hint));
     };
     let differs = |has: &Version, wanted: &Option<String>| {
@@ -69,7 +69,7 @@ fn mismatch(case: &CheckSubject<'_>, doc: &PinDoc, service: &Service) -> Option<
     let of_asked = manifest.zip(asked(case.group, doc, service, case.world));
     let of_asked = of_asked.and_then(|(manifest, asked)| manifest.postgres(&asked.postgres, &asked.spock).ok());
     let hint = match of_asked {
-        Some(entry) => format!("{} is the manifest's image", short(&entry.image)),
+        Some(entry) => format!("pin {}, the manifest image", short(&entry.image)),
         None => format!("change `{what}_version`, or pin an image of {wanted}"),
     };
     Some(ServiceFinding::new(Severity::Error, Code::VersionMismatch, message, hint))
@@ -108,7 +108,7 @@ fn jump(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     if old == new || counts_builds {
         return None;
     }
-    let message = format!("it last ran healthy on {old}; {new} needs a migration, not a tag");
+    let message = format!("it last ran healthy on {old}; {new} requires a data migration");
     let hint = format!("migrate the data first (pg_upgrade, or dump and restore), or stay on {old}");
     Some(ServiceFinding::new(Severity::Error, Code::MajorJump, message, hint))
 }
@@ -142,7 +142,7 @@ fn older(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     } else {
         (
             Severity::Warning,
-            "a newer version may have changed data an older one cannot read; pin the newer one, or acknowledge"
+            "the newer version may have written data that the older one cannot read; pin the newer one, or acknowledge"
                 .to_owned(),
         )
     };
@@ -175,7 +175,7 @@ fn family(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> 
     }
     let word = |of: Option<&'static str>| of.unwrap_or("another base");
     let message = format!(
-        "from {} to {}: the C library sorts text in another way, indexes on text may be corrupt",
+        "from {} to {}: the C library may sort text differently, and indexes on text may be corrupt",
         word(old),
         word(new)
     );
@@ -239,16 +239,16 @@ fn beside_the_manifest(
         entry.label(),
         entry.image
     );
-    Some(ServiceFinding::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do, where that is meant"))
+    Some(ServiceFinding::new(Severity::Info, Code::DiffersFromManifest, message, "nothing to do if this is intended"))
 }
 
 fn equals(entry: &VersionEntry) -> ServiceFinding {
-    let message = format!("it is the manifest's image for {}: this pin freezes it", entry.label());
+    let message = format!("it is the manifest image for {}; this pin keeps it fixed", entry.label());
     ServiceFinding::new(
         Severity::Info,
         Code::EqualsManifest,
         message,
-        "`image = \"manifest\"` follows the manifest instead",
+        "set `image = \"manifest\"` to follow the manifest instead",
     )
 }
 
@@ -261,15 +261,15 @@ fn newer_build(entry: &VersionEntry, image: &ImageRef) -> Option<ServiceFinding>
         return None;
     }
     let message = format!("the manifest has a newer build for {}: {}", entry.label(), of_entry.short(false));
-    Some(ServiceFinding::new(Severity::Info, Code::NewerBuild, message, "pin it when it suits; tab offers it first"))
+    Some(ServiceFinding::new(Severity::Info, Code::NewerBuild, message, "pin it when convenient; tab offers it first"))
 }
 
 fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service) -> Option<ServiceFinding> {
     let tag = pg_tag(image).filter(|_| is_postgres(service))?;
     let newer = manifest.newer(&tag.postgres, Some(tag.spock.major()));
     let newest = newer.first()?;
-    let message = format!("{} is there: {}", newest.label(), short(&newest.image));
-    Some(ServiceFinding::new(Severity::Info, Code::NewerVersion, message, "pin it when it suits; tab offers it"))
+    let message = format!("the manifest has the newer version {}: {}", newest.label(), short(&newest.image));
+    Some(ServiceFinding::new(Severity::Info, Code::NewerVersion, message, "pin it when convenient; tab offers it"))
 }
 
 /// Returns findings about builds and versions in the manifest that are newer than the running image.

@@ -33,7 +33,7 @@ impl Glob {
     pub fn path(text: &str) -> Result<Self, (usize, String)> {
         check(text)?;
         if !text.starts_with('/') {
-            return Err((0, "a path begins with `/`".to_owned()));
+            return Err((0, "a path must begin with `/`".to_owned()));
         }
         Ok(Self { text: text.to_owned(), pattern: text.to_owned(), is_path: true })
     }
@@ -54,10 +54,10 @@ fn check(text: &str) -> Result<(), (usize, String)> {
         return Err((0, "the pattern is empty".to_owned()));
     }
     if text.starts_with('!') {
-        return Err((0, "a pattern does not begin with `!`: write it as `\\!`".to_owned()));
+        return Err((0, "a pattern cannot begin with `!`: write it as `\\!`".to_owned()));
     }
     if text.contains(char::is_control) {
-        return Err((0, "the pattern has a control character in it".to_owned()));
+        return Err((0, "the pattern contains a control character".to_owned()));
     }
     validate(text).map_err(|error| {
         let what = match error.kind {
@@ -110,9 +110,9 @@ mod tests {
             ("/a/{b,c", 3, "a `{` is not closed"),
             ("/a/[b", 3, "a `[` is not closed"),
             ("/a\\", 2, "it ends in a `\\`"),
-            ("!/a", 0, "a pattern does not begin with `!`: write it as `\\!`"),
+            ("!/a", 0, "a pattern cannot begin with `!`: write it as `\\!`"),
             ("/{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}{a}", 31, "it has too many `{…}`"),
-            ("lib/*.so", 0, "a path begins with `/`"),
+            ("lib/*.so", 0, "a path must begin with `/`"),
         ] {
             assert_eq!(Glob::path(glob), Err((at, what.to_owned())), "{glob}");
         }

@@ -81,9 +81,9 @@ fn about_reference(contract: &Contract, image: &ImageRef) -> Vec<Violation> {
         match tag {
             Some(tag) if contract.tags.iter().any(|glob| glob.matches(tag)) => {}
             Some(tag) => {
-                found.push(breach("tag", format!("the tag `{tag}` is not like {}", either(&contract.tags)), hint));
+                found.push(breach("tag", format!("the tag `{tag}` does not match {}", either(&contract.tags)), hint));
             }
-            None => found.push(breach("tag", "it is named by digest alone, and has no tag", hint)),
+            None => found.push(breach("tag", "the reference has a digest, but no tag", hint)),
         }
     }
     if contract.immutable
@@ -91,7 +91,7 @@ fn about_reference(contract: &Contract, image: &ImageRef) -> Vec<Violation> {
         && let Some(verdict) = tag.map(constancy).filter(|verdict| verdict.floats())
     {
         let message = format!("the tag `{}` may move: {}", tag.unwrap_or_default(), verdict.why());
-        let hint = "give it a full version, a date or a commit, or name its digest";
+        let hint = "use a tag with a full version, a date or a commit, or add the digest";
         found.push(breach("immutable", message, hint));
     }
     found
@@ -104,7 +104,7 @@ fn about_platforms(contract: &Contract, sides: &[PlatformImage<'_>]) -> Vec<Viol
     let all: Vec<String> = contract.platforms.iter().map(ToString::to_string).collect();
     let missing = contract.platforms.iter().filter(|platform| !made_for.contains(platform));
     let hint = format!("build it with `docker buildx build --platform {}`", all.join(","));
-    missing.map(|platform| breach("platform", format!("it is not made for {platform}"), hint.clone())).collect()
+    missing.map(|platform| breach("platform", format!("it is not built for {platform}"), hint.clone())).collect()
 }
 
 fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
@@ -114,7 +114,7 @@ fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
         // The rounded sizes look equal, so bytes are shown.
         let (has, may) = if has == may { (format!("{} B", about.size()), format!("{most} B")) } else { (has, may) };
         let message = format!("its layers have {has}, more than {may}");
-        found.push(breach("size", message, "leave out what is not needed to run it: build in several stages"));
+        found.push(breach("size", message, "use a multi-stage build to leave out what is not needed to run it"));
     }
     let command: Vec<&str> = about.config.entrypoint.iter().chain(&about.config.cmd).map(String::as_str).collect();
     match contract.command {
@@ -123,7 +123,7 @@ fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
             found.push(breach("command", "it has neither an entry point nor a command", hint));
         }
         Command::None if about.has_command() => {
-            let message = format!("it has a command, `{}`, and should have none", command.join(" "));
+            let message = format!("it has a command, `{}`, but should have none", command.join(" "));
             found.push(breach("command", message, "build it `FROM scratch`, without `ENTRYPOINT` and `CMD`"));
         }
         _ => {}
@@ -132,10 +132,10 @@ fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
     if !contract.bases.is_empty() {
         let hint = format!("build it on {}, with the annotation `{}`", either(&contract.bases), BASE_NAME);
         match named_base(about) {
-            None => found.push(breach("base", "it does not name its base", hint)),
+            None => found.push(breach("base", "it does not name its base image", hint)),
             Some(name) if contract.bases.iter().any(|glob| glob.matches(name)) => {}
             Some(name) => {
-                found.push(breach("base", format!("its base `{name}` is not {}", either(&contract.bases)), hint));
+                found.push(breach("base", format!("its base image `{name}` does not match {}", either(&contract.bases)), hint));
             }
         }
     }
@@ -149,7 +149,7 @@ fn about_user(contract: &Contract, about: &ImageInfo) -> Option<Violation> {
     let root = matches!(user.split(':').next(), None | Some("" | "root" | "0"));
     let shown = if user.is_empty() { "root" } else { user };
     match contract.user.as_ref()? {
-        UserRule::NotRoot if root => Some(breach("user", "it runs as root", "set `USER` to somebody else")),
+        UserRule::NotRoot if root => Some(breach("user", "it runs as root", "set `USER` to another user")),
         UserRule::Matches(glob) if !glob.matches(shown) => {
             let hint = format!("set `USER` to {}", glob.as_str());
             Some(breach("user", format!("it runs as `{shown}`, not as `{}`", glob.as_str()), hint))
@@ -164,7 +164,7 @@ fn about_notes(
     notes: &BTreeMap<String, String>,
 ) -> Vec<Violation> {
     let add = |key: &str| match what {
-        "label" => format!("add `LABEL {key}=…` where it is built"),
+        "label" => format!("add `LABEL {key}=…` to its Dockerfile"),
         _ => format!("build it with `docker buildx build --annotation {key}=…`"),
     };
     let check = |(key, demand): (&String, &PresenceRule)| {
@@ -175,12 +175,12 @@ fn about_notes(
                 Some(breach(what, format!("the {what} {key} is missing"), add(key)))
             }
             (PresenceRule::Absent, Some(_)) => {
-                Some(breach(what, format!("the {what} {key} must not be there"), format!("build it without {key}")))
+                Some(breach(what, format!("the {what} {key} must not exist"), format!("build it without {key}")))
             }
             (PresenceRule::Matches(glob), Some(value)) if glob.matches(value) => None,
             (PresenceRule::Matches(glob), Some(value)) => {
-                let message = format!("the {what} {key} is `{value}`, not `{}`", glob.as_str());
-                Some(breach(what, message, format!("set it to what matches `{}`", glob.as_str())))
+                let message = format!("the {what} {key} is `{value}`, but must match `{}`", glob.as_str());
+                Some(breach(what, message, format!("set it to a value that matches `{}`", glob.as_str())))
             }
         }
     };
@@ -194,7 +194,7 @@ fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Violation> {
     for glob in &rules.required {
         if !files.iter().any(|file| glob.matches(file)) {
             let message = format!("it has no file `{}`", glob.as_str());
-            found.push(breach("file-required", message, "copy it in where the image is built, at this path"));
+            found.push(breach("file-required", message, "copy it to this path when the image is built"));
         }
     }
     for glob in &rules.forbidden {
@@ -208,7 +208,7 @@ fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Violation> {
         let stray = |file: &&str| !rules.only.iter().any(|glob| glob.matches(file));
         let bad: Vec<&str> = files.iter().copied().filter(stray).collect();
         if !bad.is_empty() {
-            let message = format!("it has {}, and should have nothing but {}", some(&bad), either(&rules.only));
+            let message = format!("it has {}, but should have only {}", some(&bad), either(&rules.only));
             found.push(breach("file-only", message, "copy only what is needed into the last stage of the build"));
         }
     }

@@ -157,7 +157,7 @@ impl Contracts {
         let text = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
         let contract = text.and_then(|text| read(name, text).ok());
         contract
-            .ok_or_else(|| (format!("there is no contract `{name}`"), format!("there is: {}", self.names().join(", "))))
+            .ok_or_else(|| (format!("unknown contract `{name}`"), format!("choose one of: {}", self.names().join(", "))))
     }
 
     /// Returns the names of all contracts, sorted.

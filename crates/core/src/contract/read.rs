@@ -12,8 +12,8 @@ use crate::image::Platform;
 use crate::size;
 use crate::text::clean;
 
-const KEYS: &str = "a contract has `description`, `tag`, `immutable`, `platforms`, `size`, `command`, `user`, `base`, `[labels]`, `[annotations]` and `[files]`";
-const FILE_KEYS: &str = "`[files]` has `required`, `forbidden` and `only`";
+const KEYS: &str = "use `description`, `tag`, `immutable`, `platforms`, `size`, `command`, `user`, `base`, `[labels]`, `[annotations]` or `[files]`";
+const FILE_KEYS: &str = "use `required`, `forbidden` or `only` in `[files]`";
 
 /// A mistake in a contract file, with its position.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,12 +75,12 @@ impl Reader<'_> {
 
     fn take(&mut self, contract: &mut Contract, key: &str, at: Range<usize>, value: &Value<'_>) {
         match key {
-            "name" => self.mistake(at.start, "a contract is called as its file is", "take `name` out"),
+            "name" => self.mistake(at.start, "the name of a contract is its file name", "remove `name`"),
             "description" => contract.description = self.string(key, value).unwrap_or_default(),
             "tag" => contract.tags = self.globs(key, value, Glob::text),
             "immutable" => match value.get_ref() {
                 DeValue::Boolean(immutable) => contract.immutable = *immutable,
-                _ => self.mistake(value.span().start, "`immutable` is true or false", ""),
+                _ => self.mistake(value.span().start, "`immutable` must be true or false", ""),
             },
             "platforms" => contract.platforms = self.platforms(value),
             "size" => contract.most = self.size(value),
@@ -95,11 +95,11 @@ impl Reader<'_> {
                         "required" => contract.files.required = self.globs(&key, value, Glob::path),
                         "forbidden" => contract.files.forbidden = self.globs(&key, value, Glob::path),
                         "only" => contract.files.only = self.globs(&key, value, Glob::path),
-                        _ => self.mistake(at, &format!("`{key}` means nothing here"), FILE_KEYS),
+                        _ => self.mistake(at, &format!("`{key}` is not a known key"), FILE_KEYS),
                     }
                 }
             }
-            _ => self.mistake(at.start, &format!("`{key}` means nothing here"), KEYS),
+            _ => self.mistake(at.start, &format!("`{key}` is not a known key"), KEYS),
         }
     }
 
@@ -109,7 +109,7 @@ impl Reader<'_> {
         }
         self.mistake(
             value.span().start,
-            &format!("`{key}` is a section"),
+            &format!("`{key}` must be a section"),
             &format!("write `[{key}]` on a line of its own"),
         );
         Vec::new()
@@ -119,7 +119,7 @@ impl Reader<'_> {
         if let DeValue::String(text) = value.get_ref() {
             return Some(clean(text));
         }
-        self.mistake(value.span().start, &format!("`{key}` is a text in quotes"), "");
+        self.mistake(value.span().start, &format!("`{key}` must be a string in quotes"), "");
         None
     }
 
@@ -133,14 +133,14 @@ impl Reader<'_> {
             self.mistake(
                 value.span().start,
                 &format!("`{key}` is empty"),
-                &format!("take `{key}` out if nothing is asked"),
+                &format!("remove `{key}` if it requires nothing"),
             );
         }
         let mut texts = Vec::new();
         for item in items {
             match item.get_ref() {
                 DeValue::String(text) => texts.push((text.to_string(), item.span().start)),
-                _ => self.mistake(item.span().start, &format!("`{key}` is a text in quotes, or a list of them"), ""),
+                _ => self.mistake(item.span().start, &format!("`{key}` must be a string in quotes, or a list of them"), ""),
             }
         }
         texts
@@ -169,8 +169,8 @@ impl Reader<'_> {
                 }
                 _ => self.mistake(
                     at,
-                    &format!("`{text}` is no platform"),
-                    "a platform is `os/architecture`: `linux/arm64`",
+                    &format!("`{text}` is not a platform"),
+                    "write `os/architecture`, such as `linux/arm64`",
                 ),
             }
         }
@@ -184,8 +184,8 @@ impl Reader<'_> {
             _ => None,
         };
         if size.is_none() {
-            let hint = "a size is a number of bytes, or a text such as \"10 MB\", \"1.5 GB\" or \"512 KiB\"";
-            self.mistake(value.span().start, "`size` is no size", hint);
+            let hint = "write a number of bytes, or a string such as \"10 MB\", \"1.5 GB\" or \"512 KiB\"";
+            self.mistake(value.span().start, "`size` is not a size", hint);
         }
         size
     }
@@ -196,8 +196,8 @@ impl Reader<'_> {
             Some("none") => Command::None,
             Some("any") | None => Command::Any,
             Some(other) => {
-                let hint = "`command` is \"required\", \"none\" or \"any\"";
-                self.mistake(value.span().start, &format!("`{other}` means nothing here"), hint);
+                let hint = "write \"required\", \"none\" or \"any\"";
+                self.mistake(value.span().start, &format!("`{other}` is not a known value of `command`"), hint);
                 Command::Any
             }
         }
@@ -210,7 +210,7 @@ impl Reader<'_> {
         }
         let glob = Glob::text(&text);
         if let Err((_, message)) = &glob {
-            self.mistake(value.span().start, &format!("`{text}`: {message}"), "`user` is \"not-root\" or a pattern");
+            self.mistake(value.span().start, &format!("`{text}`: {message}"), "write \"not-root\" or a pattern");
         }
         glob.ok().map(UserRule::Matches)
     }
@@ -229,13 +229,13 @@ impl Reader<'_> {
                     }
                 },
                 DeValue::Table(_) => {
-                    let hint = format!("a name with dots stands in quotes: `\"{key}.…\" = true`");
-                    self.mistake(value.span().start, &format!("`{key}` is not one name"), &hint);
+                    let hint = format!("put a name with dots in quotes: `\"{key}.…\" = true`");
+                    self.mistake(value.span().start, &format!("`{key}` is not a complete name"), &hint);
                     None
                 }
                 _ => {
-                    let hint = "true: it must be there; false: it must not; a text: a pattern it must match";
-                    self.mistake(value.span().start, &format!("`{key}` is true, false or a text in quotes"), hint);
+                    let hint = "write true (must exist), false (must not exist), or a pattern that it must match";
+                    self.mistake(value.span().start, &format!("`{key}` must be true, false or a string in quotes"), hint);
                     None
                 }
             };

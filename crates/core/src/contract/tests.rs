@@ -69,7 +69,7 @@ fn an_extension_image_and_what_breaks_it() {
     };
     let side = |architecture: &str| (about(architecture, 9_999_999, good()), &LAID_OUT[..]);
     assert_eq!(verdict(side("amd64"), Some(side("arm64"))), [""; 0]);
-    assert_eq!(verdict(side("amd64"), None), ["platform: it is not made for linux/arm64"]);
+    assert_eq!(verdict(side("amd64"), None), ["platform: it is not built for linux/arm64"]);
 
     let large = about("amd64", 10_000_001, good());
     assert_eq!(
@@ -80,7 +80,7 @@ fn an_extension_image_and_what_breaks_it() {
     let started = |architecture: &str| (about(architecture, 1, started.clone()), &LAID_OUT[..]);
     assert_eq!(
         verdict(started("amd64"), Some(started("arm64"))),
-        ["command: it has a command, `/bin/sh -c`, and should have none"],
+        ["command: it has a command, `/bin/sh -c`, but should have none"],
         "said once where all platforms break it"
     );
     let unlabelled = ImageConfig { labels: labels(&FIVE[1..]), ..ImageConfig::default() };
@@ -93,7 +93,7 @@ fn an_extension_image_and_what_breaks_it() {
     assert_eq!(
         found,
         [
-            "file-only: it has `/bin/sh`, `/etc/passwd`, `/lib/x/y.so` and 1 more, and should have nothing but `/lib/*.so` \
+            "file-only: it has `/bin/sh`, `/etc/passwd`, `/lib/x/y.so` and 1 more, but should have only `/lib/*.so` \
           or `/share/extension/*.{control,sql}`"
         ]
     );
@@ -179,17 +179,17 @@ fn every_rule() {
     assert_eq!(
         found,
         [
-            "annotation: the annotation org.x/y is `ftp://`, not `https://*`",
-            "base: its base `alpine:3` is not `docker.io/library/debian:*`",
+            "annotation: the annotation org.x/y is `ftp://`, but must match `https://*`",
+            "base: its base image `alpine:3` does not match `docker.io/library/debian:*`",
             "file-forbidden: it has `/root/.ssh/id`: forbidden by `/root/**`",
-            "file-only: it has `/opt/x`, and should have nothing but `/usr/**` or `/root/**`",
+            "file-only: it has `/opt/x`, but should have only `/usr/**` or `/root/**`",
             "file-required: it has no file `/usr/bin/*`",
             "immutable: the tag `17` may move: it names a major version only",
             "label: the label a is missing",
-            "label: the label b must not be there",
-            "label: the label c is `GPL`, not `{MIT,Apache-2.0}`",
-            "platform: it is not made for linux/arm64",
-            "tag: the tag `17` is not like `[0-9]*.[0-9]*.[0-9]*` or `edge`",
+            "label: the label b must not exist",
+            "label: the label c is `GPL`, but must match `{MIT,Apache-2.0}`",
+            "platform: it is not built for linux/arm64",
+            "tag: the tag `17` does not match `[0-9]*.[0-9]*.[0-9]*` or `edge`",
             "user: it runs as root",
         ]
     );
@@ -208,7 +208,7 @@ fn every_rule() {
     good.entries = vec![entry("amd64", ""), entry("arm64", "attestation-manifest")];
     let paths = files(&["/usr/bin/x", "/tmp/"]);
     let side = [PlatformImage { about: &good, files: Some(&paths) }];
-    assert_eq!(rules(&contract, &image("a:1.2.3"), &side), ["platform: it is not made for linux/arm64"]);
+    assert_eq!(rules(&contract, &image("a:1.2.3"), &side), ["platform: it is not built for linux/arm64"]);
     good.entries.push(entry("arm64", ""));
     let side = [PlatformImage { about: &good, files: Some(&paths) }];
     assert_eq!(rules(&contract, &image("a:1.2.3"), &side), [""; 0], "an index tells its platforms");
@@ -239,22 +239,22 @@ fn users() {
 #[test]
 fn mistakes_have_a_place_and_a_way_out() {
     for (text, place, message, hint) in [
-        ("lables = {}", "line 1, column 1", "`lables` means nothing here", "a contract has `description`"),
-        ("name = 'x'", "line 1, column 1", "a contract is called as its file is", "take `name` out"),
-        ("\n size = '10 apples'", "line 2, column 9", "`size` is no size", "a size is a number of bytes"),
-        ("size = -1", "line 1, column 8", "`size` is no size", "a size"),
-        ("platforms = ['linux']", "line 1, column 14", "`linux` is no platform", "a platform is `os/architecture`"),
-        ("command = 'maybe'", "line 1, column 11", "`maybe` means nothing here", "`command` is \"required\""),
-        ("immutable = 1", "line 1, column 13", "`immutable` is true or false", ""),
+        ("lables = {}", "line 1, column 1", "`lables` is not a known key", "use `description`"),
+        ("name = 'x'", "line 1, column 1", "the name of a contract is its file name", "remove `name`"),
+        ("\n size = '10 apples'", "line 2, column 9", "`size` is not a size", "write a number of bytes"),
+        ("size = -1", "line 1, column 8", "`size` is not a size", "write a number"),
+        ("platforms = ['linux']", "line 1, column 14", "`linux` is not a platform", "write `os/architecture`"),
+        ("command = 'maybe'", "line 1, column 11", "`maybe` is not a known value of `command`", "write \"required\""),
+        ("immutable = 1", "line 1, column 13", "`immutable` must be true or false", ""),
         ("tag = '[0-9'", "line 1, column 8", "`[0-9`: a `[` is not closed", ""),
-        ("tag = []", "line 1, column 7", "`tag` is empty", "take `tag` out"),
-        ("tag = [3]", "line 1, column 8", "`tag` is a text in quotes, or a list of them", ""),
-        ("[labels]\na.b = true", "line 2, column 1", "`a` is not one name", "a name with dots stands in quotes"),
-        ("[labels]\na = 3", "line 2, column 5", "`a` is true, false or a text in quotes", "true: it must be there"),
-        ("[files]\nonly = ['lib/*']", "line 2, column 10", "`lib/*`: a path begins with `/`", ""),
-        ("[files]\nnever = ['/x']", "line 2, column 1", "`never` means nothing here", "`[files]` has"),
-        ("files = 3", "line 1, column 9", "`files` is a section", "write `[files]`"),
-        ("user = 3", "line 1, column 8", "`user` is a text in quotes", ""),
+        ("tag = []", "line 1, column 7", "`tag` is empty", "remove `tag`"),
+        ("tag = [3]", "line 1, column 8", "`tag` must be a string in quotes, or a list of them", ""),
+        ("[labels]\na.b = true", "line 2, column 1", "`a` is not a complete name", "put a name with dots in quotes"),
+        ("[labels]\na = 3", "line 2, column 5", "`a` must be true, false or a string in quotes", "write true (must exist)"),
+        ("[files]\nonly = ['lib/*']", "line 2, column 10", "`lib/*`: a path must begin with `/`", ""),
+        ("[files]\nnever = ['/x']", "line 2, column 1", "`never` is not a known key", "use `required`"),
+        ("files = 3", "line 1, column 9", "`files` must be a section", "write `[files]`"),
+        ("user = 3", "line 1, column 8", "`user` must be a string in quotes", ""),
     ] {
         let mistakes = read("x", text).unwrap_err();
         assert_eq!(mistakes.len(), 1, "{text}: {mistakes:?}");
@@ -273,12 +273,12 @@ fn a_users_own_goes_before() {
     assert_eq!(contracts.names(), ["bad", "cnpg-extension", "service"]);
     assert_eq!(contracts.get("service").unwrap().most, Some(1_000_000));
     let (message, hint) = contracts.get("bad").unwrap_err();
-    assert_eq!(message, "the contract `bad` cannot be used: line 1, column 1: `sice` means nothing here");
-    assert!(hint.starts_with("a contract has"));
+    assert_eq!(message, "the contract `bad` cannot be used: line 1, column 1: `sice` is not a known key");
+    assert!(hint.starts_with("use `description`"));
     let (message, hint) = contracts.get("nobody").unwrap_err();
     assert_eq!(
         (message.as_str(), hint.as_str()),
-        ("there is no contract `nobody`", "there is: bad, cnpg-extension, service")
+        ("unknown contract `nobody`", "choose one of: bad, cnpg-extension, service")
     );
 }
 

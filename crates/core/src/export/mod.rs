@@ -70,8 +70,8 @@ pub struct PermanentFix {
 
 impl PermanentFix {
     /// Describes the fix in one line.
-    pub fn told(&self) -> String {
-        let holds = if self.holds.is_empty() { "no image of its own".to_owned() } else { self.holds.join(", ") };
+    pub fn describe(&self) -> String {
+        let holds = if self.holds.is_empty() { "versions only, no image".to_owned() } else { self.holds.join(", ") };
         format!("the permanent fix {}: {holds}", self.form)
     }
 }
@@ -130,13 +130,13 @@ impl<'a> FixInput<'a> {
             }
         }
         for (why, names) in out {
-            notes.push(format!("left out, as {why}: {}", names.join(", ")));
+            notes.push(format!("left out ({why}): {}", names.join(", ")));
         }
         let by_tag: Vec<_> =
             kept.iter().filter(|one| one.by_manifest.is_none() && one.image.digest.is_none()).collect();
         if !by_tag.is_empty() {
             let names = by_tag.iter().map(|one| clean(&one.service.name)).collect::<Vec<_>>().join(", ");
-            notes.push(format!("by tag, which may move: {names}"));
+            notes.push(format!("tag only, and a tag may move: {names}"));
         }
         if kept.is_empty() {
             return None;
@@ -155,7 +155,7 @@ impl<'a> FixInput<'a> {
     fn kept(&self, service: &'a Service) -> Result<FixedService<'a>, Omission> {
         let unit = self.units.iter().find(|unit| unit.service_id == service.id);
         if unit.is_some_and(|unit| unit.action == UnitAction::Blocked) {
-            return Err(Omission::Out("an error blocks it"));
+            return Err(Omission::Out("blocked by an error"));
         }
         let moved = unit.filter(|unit| matches!(unit.action, UnitAction::Rollback | UnitAction::Update));
         let wished = effective(self.group, self.doc, self.before, service, self.world, self.facts);
@@ -166,9 +166,9 @@ impl<'a> FixInput<'a> {
         };
         let text = match moved {
             Some(unit) => unit.to.image.clone(),
-            None => self.resolved(service, &wished).ok_or(Omission::Out("its image is not known"))?,
+            None => self.resolved(service, &wished).ok_or(Omission::Out("image not known"))?,
         };
-        let image = ImageRef::parse(&text).map_err(|_| Omission::Out("what it names is no image"))?;
+        let image = ImageRef::parse(&text).map_err(|_| Omission::Out("not a valid image reference"))?;
         Ok(FixedService { service, image, by_manifest })
     }
 

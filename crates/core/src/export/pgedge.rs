@@ -89,7 +89,7 @@ pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> Rend
             holds.push(clean(&member.name));
         } else if member.by_manifest {
             notes.push(format!(
-                "{} has no image there: the control plane takes its own manifest's, here that is {}",
+                "{} has no image in the spec: the control plane uses its own manifest; the manifest here names {}",
                 clean(&member.name),
                 clean(member.image)
             ));
@@ -101,10 +101,10 @@ pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> Rend
     }
     support(kept, &mut spec, &mut holds, &mut notes);
     if !spec.nodes.iter().all(|node| node.orchestrator_opts.is_none()) {
-        notes.push("a db node's orchestrator_opts are taken instead of the database's, as a whole: repeat there what else the database's hold".to_owned());
+        notes.push("a db node's orchestrator_opts replace all of the database's: repeat the database's other options there".to_owned());
     } else if spec.orchestrator_opts.is_some() {
         notes.push(
-            "a db node that has orchestrator_opts in the spec takes none of the database's: name the image there"
+            "a db node with orchestrator_opts in the spec ignores the database's: name the image there"
                 .to_owned(),
         );
     }
@@ -135,7 +135,7 @@ fn members<'a>(source: &FixInput<'_>, kept: &'a [FixedService<'_>], notes: &mut 
         if !of_node.all(|service| member_of(service) != name || is_alike(service)) {
             let name = clean(&name);
             notes.push(format!(
-                "{name} is left out: its instances are to run different images, and pgEdge has one for a db node"
+                "{name} left out: its instances should run different images, and pgEdge has one per db node"
             ));
             continue;
         }
@@ -192,13 +192,13 @@ fn versions(source: &FixInput<'_>, members: &[NodeImage<'_>], all: &[&Service]) 
 fn support(kept: &[FixedService<'_>], spec: &mut Spec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
     for one in kept.iter().filter(|one| !is_postgres(one.service)) {
         let Some(id) = one.service.label(SERVICE_ID).filter(|id| !id.is_empty()) else {
-            notes.push(format!("{} is left out: it has no label {SERVICE_ID}", clean(&one.service.name)));
+            notes.push(format!("{} left out: it has no label {SERVICE_ID}", clean(&one.service.name)));
             continue;
         };
         if let Some(known) = spec.services.iter().find(|known| known.service_id == id) {
             if known.orchestrator_opts.swarm.image != one.image.text {
                 let name = clean(&one.service.name);
-                notes.push(format!("{name} is left out: pgEdge has one image for all of {}", clean(id)));
+                notes.push(format!("{name} left out: pgEdge has one image for all of {}", clean(id)));
             }
             continue;
         }

@@ -166,14 +166,14 @@ fn what_a_spec_cannot_say_is_told() {
     let one_instance = format!("image = '{CUSTOM}'\n[service.pg-n1-a]\nimage = '{NEWER}'\n");
     let (spec, holds, notes) = of_database(&one_instance, "");
     assert_eq!((spec["orchestrator_opts"].clone(), holds), (opts(&at(CUSTOM, 'b')), vec!["the database".to_owned()]));
-    assert!(notes[0].starts_with("n1 is left out: its instances"), "{notes:?}");
+    assert!(notes[0].starts_with("n1 left out: its instances"), "{notes:?}");
     // The options of a db node replace those of the database as a whole.
     let (_, _, notes) = of_database(&format!("[node.n1]\nimage = '{CUSTOM}'\n"), "");
-    assert!(notes.iter().any(|note| note.contains("instead of the database's, as a whole")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.contains("replace all of the database's")), "{notes:?}");
     let (_, _, notes) = of_database(&format!("image = '{PG}:unheard-of'\n"), "");
-    assert!(notes[0].starts_with("by tag, which may move: pg-n1-a, pg-n1-b, pg-n2-c"), "{notes:?}");
+    assert!(notes[0].starts_with("tag only, and a tag may move: pg-n1-a, pg-n1-b, pg-n2-c"), "{notes:?}");
     let (_, _, notes) = of_database(&format!("image = '{CUSTOM}'\n[node.n1]\nimage = 'r.io/A:1'\n"), "");
-    assert_eq!(notes[0], "left out, as what it names is no image: pg-n1-a, pg-n1-b");
+    assert_eq!(notes[0], "left out (not a valid image reference): pg-n1-a, pg-n1-b");
 }
 
 #[test]
@@ -181,8 +181,8 @@ fn what_falls_back_is_left_to_the_control_planes_manifest() {
     for (doc, before) in [("", format!("image = '{CUSTOM}'")), ("image = 'manifest'", String::new())] {
         let (spec, holds, notes) = of_database(doc, &before);
         assert_eq!((spec, holds), (json!({ "postgres_version": "17.9", "spock_version": "5" }), vec![]), "{doc}");
-        let told = format!("here that is {}", at(RUNS, 'a'));
-        assert!(notes[0].starts_with("n1 has no image there") && notes[0].ends_with(&told), "{notes:?}");
+        let told = format!("the manifest here names {}", at(RUNS, 'a'));
+        assert!(notes[0].starts_with("n1 has no image in the spec") && notes[0].ends_with(&told), "{notes:?}");
     }
 }
 
@@ -194,7 +194,7 @@ fn a_stack_keeps_them_in_its_file() {
     assert_eq!((fix.form, fix.text), (Form::StackFile, wanted));
     assert_eq!(
         (fix.holds, fix.notes),
-        (vec!["api".into(), "on".into()], vec!["by tag, which may move: shop_on".into()])
+        (vec!["api".into(), "on".into()], vec!["tag only, and a tag may move: shop_on".into()])
     );
     for (text, wanted) in
         [("a", "a"), ("10.0.0.1:5000/a:1", "\"10.0.0.1:5000/a:1\""), ("No", "\"No\""), ("a b", "\"a b\"")]
@@ -207,7 +207,7 @@ fn a_stack_keeps_them_in_its_file() {
 fn a_service_by_itself_is_a_command() {
     let fix = fix("service/lone", "image = 'r.io/lone:2'", "").unwrap();
     assert_eq!(fix.text, format!("docker service update --image {} lone", at("r.io/lone:2", '3')));
-    assert_eq!(fix.told(), "the permanent fix as a docker command: lone");
+    assert_eq!(fix.describe(), "the permanent fix as a docker command: lone");
     assert_eq!(update("a'b", "x y"), "docker service update --image 'a'\\''b' 'x y'");
 }
 
@@ -248,5 +248,5 @@ fn a_plan_keeps_what_it_brings() {
     made.pins_after = Some("[service.api]\nimage = 'r.io/api:2'\n[service.on]\nimage = 'r.io/on:1'\n".into());
     let fix = of_plan(&made, &world, &facts).unwrap();
     assert_eq!(fix.holds, ["on"]);
-    assert_eq!(fix.notes[0], "left out, as an error blocks it: shop_api");
+    assert_eq!(fix.notes[0], "left out (blocked by an error): shop_api");
 }

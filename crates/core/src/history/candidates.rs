@@ -65,14 +65,14 @@ pub enum RunResult {
 
 impl RunResult {
     /// Returns the word that JSON uses.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
-            Self::Runs => "runs",
+            Self::Runs => "running",
             Self::Ran(_) => "ran",
             Self::Failed => "failed",
             Self::NeverStarted => "never-started",
             Self::Unknown => "unknown",
-            Self::Never => "never-here",
+            Self::Never => "never-ran",
         }
     }
 
@@ -82,13 +82,13 @@ impl RunResult {
     }
 
     /// Describes the outcome for people, in a few words.
-    pub fn told(self) -> String {
+    pub fn describe(self) -> String {
         match self {
             Self::Ran(Some(span)) => format!("ran {}", age(span)),
             Self::NeverStarted => "never started".to_owned(),
             Self::Unknown => "not known".to_owned(),
             Self::Never => "never ran here".to_owned(),
-            _ => self.word().to_owned(),
+            _ => self.label().to_owned(),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Pullable {
     }
 
     /// Returns the word for JSON and screens; `…` while the lookup is open.
-    pub fn word(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Yes => "yes",
             Self::Gone => "gone",

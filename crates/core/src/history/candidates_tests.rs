@@ -156,7 +156,7 @@ impl HistorySample {
                 TargetSource::Change(change) => change,
                 other => format!("{other:?}"),
             };
-            (format!("{tag} {}", one.fared.told()), source, if one.digest.is_some() { "digest" } else { "tag only" })
+            (format!("{tag} {}", one.fared.describe()), source, if one.digest.is_some() { "digest" } else { "tag only" })
         };
         all.into_iter().map(row).collect()
     }

@@ -48,13 +48,13 @@ pub enum DriftCause {
 
 impl DriftCause {
     /// Describes the author, as a phrase with "by".
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::StackDeploy => "by `docker stack deploy`".to_owned(),
             Self::ControlPlane => "by the pgEdge control plane".to_owned(),
-            Self::Change(change) => format!("by change {change}, which was not done"),
-            Self::Engine => "by the engine, which went back by itself".to_owned(),
-            Self::Unknown => "by somebody else".to_owned(),
+            Self::Change(change) => format!("by change {change}, which did not complete"),
+            Self::Engine => "by the engine, which rolled it back".to_owned(),
+            Self::Unknown => "by another client".to_owned(),
         }
     }
 }
@@ -62,16 +62,16 @@ impl DriftCause {
 impl Drift {
     /// Describes the drift in one sentence: the author and both times. It holds no
     /// ages, so that the text stays the same.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let at = |at: Option<Time>, word: &str| at.map(|at| format!("{word} {} {}", at.date(0), &at.clock(0)[..5]));
         let likely = if matches!(self.by, DriftCause::Unknown | DriftCause::Change(_) | DriftCause::Engine) {
             ""
         } else {
             "likely "
         };
-        let mut parts = vec![format!("changed {likely}{}", self.by.told())];
+        let mut parts = vec![format!("{likely}changed {}", self.by.describe())];
         parts.extend(at(self.since, "seen since").map(|text| format!("{text} UTC")));
-        parts.extend(at(self.right, "last right").map(|text| format!("{text} UTC")));
+        parts.extend(at(self.right, "last matched").map(|text| format!("{text} UTC")));
         parts.join(", ")
     }
 }

@@ -56,8 +56,8 @@ fn since_when_and_when_it_was_right() {
     assert_eq!((drift.since, drift.right), (Some(at(3)), Some(at(2))));
     assert_eq!(drift.places.as_ref().map(|places| places.image.clone()), Some(pinned("1")));
     assert_eq!(
-        drift.told(),
-        "changed by somebody else, seen since 2026-11-19 21:00 UTC, last right 2026-11-19 22:00 UTC"
+        drift.describe(),
+        "changed by another client, seen since 2026-11-19 21:00 UTC, last matched 2026-11-19 22:00 UTC"
     );
 }
 

@@ -81,14 +81,14 @@ fn is_bound(world: &World, service: &str, host: &str) -> bool {
 }
 
 /// Describes in one sentence on which of these nodes the image ran, and for which that is not known.
-pub fn told(lands: &[TargetNode], now: Time) -> String {
+pub fn describe(lands: &[TargetNode], now: Time) -> String {
     let until = |land: &TargetNode| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
     let names = |ran: bool| {
         let of = lands.iter().filter(move |land| land.ran == ran);
         of.map(|land| format!("{}{}", clean(&land.node), until(land))).collect::<Vec<_>>()
     };
     let (ran, not) = (names(true), names(false));
-    let verb = if lands.len() == 1 { "lands on" } else { "may land on" };
+    let verb = if lands.len() == 1 { "starts on" } else { "may start on" };
     let mut parts = Vec::new();
     if !ran.is_empty() {
         parts.push(format!("{verb} {}: it ran there, so it is cached unless pruned", list(&ran)));
@@ -142,14 +142,14 @@ mod tests {
         let seen: Vec<_> = lands.iter().map(|land| (land.node.as_str(), land.tasks, land.ran)).collect();
         assert_eq!(seen, [("a", 1, true), ("b", 0, true), ("c", 0, false)]);
         assert_eq!(
-            told(&lands, sample::NOW),
-            "may land on a (10m ago), b (1m ago): it ran there, so it is cached unless pruned; or on c: not known to have run there"
+            describe(&lands, sample::NOW),
+            "may start on a (10m ago), b (1m ago): it ran there, so it is cached unless pruned; or on c: not known to have run there"
         );
         assert_eq!(landings(&world, &group, &service, "r/web:1"), [], "a tag alone tells nothing");
         let mut one = service.clone();
         one.constraints = vec!["node.hostname==c".into()];
         let lands = landings(&world, &group, &one, &image("1"));
-        assert_eq!(told(&lands, sample::NOW), "lands on c: not known to have run there");
+        assert_eq!(describe(&lands, sample::NOW), "starts on c: not known to have run there");
     }
 
     #[test]

@@ -12,7 +12,7 @@ mod target;
 pub use candidates::{CHANGES, Pullable, RollbackCandidate, RunResult, earlier, known, wants, wants_of};
 pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
 pub use evidence::{failed_here, same};
-pub use image_cache::told;
+pub use image_cache::describe;
 pub(crate) use image_cache::{landings, ran_on};
 pub use in_force::in_force;
 pub(crate) use target::journal_way;

@@ -40,12 +40,12 @@ pub enum TargetSource {
 
 impl TargetSource {
     /// Returns the word that JSON uses.
-    pub fn word(&self) -> &'static str {
+    pub fn label(&self) -> &'static str {
         match self {
             Self::Change(_) => "change",
             Self::EnginePrevious => "previous-spec",
             Self::OldTask => "task",
-            Self::Seen(_) => "seen",
+            Self::Seen(_) => "external",
             Self::Pin(_) => "pin",
             Self::Now => "spec",
             Self::Registry => "registry",
@@ -58,15 +58,15 @@ impl TargetSource {
     }
 
     /// Describes the source in a phrase, such as "by change …".
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
-            Self::Change(change) => format!("by change {change}"),
-            Self::EnginePrevious => "by the engine's previous spec".to_owned(),
-            Self::OldTask => "by the service's task history".to_owned(),
-            Self::Seen(by) => format!("as {by} saw it running"),
-            Self::Pin(key) => format!("by {key}"),
-            Self::Now => "by the service's spec".to_owned(),
-            Self::Registry => "by the registry's tags".to_owned(),
+            Self::Change(change) => format!("known from change {change}"),
+            Self::EnginePrevious => "known from the engine's previous spec".to_owned(),
+            Self::OldTask => "known from the service's task history".to_owned(),
+            Self::Seen(by) => format!("recorded by {by}"),
+            Self::Pin(key) => format!("known from {key}"),
+            Self::Now => "known from the service's spec".to_owned(),
+            Self::Registry => "known from the registry's tags".to_owned(),
         }
     }
 }

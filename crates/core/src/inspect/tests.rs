@@ -148,8 +148,8 @@ fn everything_there_is_to_tell() {
         platforms\n\
         \x20 linux/amd64 |    30 MB  #2\n\
         \x20 linux/arm64/v8 |    30 MB  #3\n\
-        \x20  | and 1 more, no images: attestation-manifest [Quiet]\n\
-        runs\n\
+        \x20  | other entries: 1 (attestation-manifest) [Quiet]\n\
+        config\n\
         \x20 entry point | /entry.sh \"a b\"\n\
         \x20 command | postgres\n\
         \x20 user | root\n\
@@ -165,7 +165,7 @@ fn everything_there_is_to_tell() {
         \x20  2 |   1.5 kB  zstd  #12\n\
         history\n\
         \x20 2026-10-21 | ADD rootfs /\n\
-        \x20  | (it does not say) [Quiet]\n"
+        \x20  | (not recorded) [Quiet]\n"
     );
 }
 
@@ -196,7 +196,7 @@ fn one_platform_of_interest() {
     asked.platform = Some(Platform::new("windows", "amd64"));
     let text = asked.shown();
     assert!(
-        text.contains("error | it is not made for windows/amd64, but for linux/amd64, linux/arm64 [Bad]\n"),
+        text.contains("error | it is not built for windows/amd64, but for linux/amd64, linux/arm64 [Bad]\n"),
         "{text}"
     );
     let lack = MissingInfo::OtherPlatforms(
@@ -239,7 +239,7 @@ fn the_base_is_told_of() {
     let text = asked.shown();
     assert!(
         text.contains(
-            "base | debian:12, out of date since 2026-11-19 00:00, 1d ago: it is @33333333 now [Warn]\n   | building it again on debian:12 brings it up to date [Quiet]\n"
+            "base | debian:12, out of date since 2026-11-19 00:00, 1d ago: it is @33333333 now [Warn]\n   | rebuild the image on debian:12 to update it [Quiet]\n"
         ),
         "{text}"
     );
@@ -252,22 +252,22 @@ fn the_verdict_of_a_contract() {
     let mut asked = InspectSample::new(whole());
     asked.contract = Contracts::default().get("cnpg-extension").ok();
     // Some broken rules are known before the files are read.
-    assert!(asked.shown().contains("  broken | 6 rules are not kept [Bad]\n"), "{}", asked.shown());
+    assert!(asked.shown().contains("  broken | 6 rules [Bad]\n"), "{}", asked.shown());
     let text = asked.shown();
     assert!(text.contains("contract cnpg-extension\n"), "{text}");
     assert!(
-        text.contains("  command | it has a command, `/entry.sh a b postgres`, and should have none [Bad]\n"),
+        text.contains("  command | it has a command, `/entry.sh a b postgres`, but should have none [Bad]\n"),
         "{text}"
     );
     assert_eq!(asked.view().unread().iter().map(|about| &about.manifest).collect::<Vec<_>>(), [&digest(2), &digest(3)]);
 
     let mut mine = Contract { name: "mine".into(), ..Contract::default() };
     asked.contract = Some(mine.clone());
-    assert!(asked.shown().contains("contract mine\n  kept | every rule [Good]\n"));
+    assert!(asked.shown().contains("contract mine\n  kept | all rules [Good]\n"));
     mine.files.required.push(crate::contract::Glob::path("/lib/*.so").unwrap());
     asked.contract = Some(mine);
     assert_eq!(asked.view().verdict(), Some(ContractVerdict::Kept(false)));
-    assert!(asked.shown().contains("  kept | every rule but those about files, which were not read [Warn]\n"));
+    assert!(asked.shown().contains("  kept | all rules except those about files, which were not read [Warn]\n"));
     assert_eq!(asked.view().wire(false).unwrap().contract.unwrap().kept, None);
 
     let file = |path: &str, kind| ImageFile { path: path.into(), kind, size: 7 };
@@ -299,12 +299,12 @@ fn a_single_image_that_starts_nothing() {
     learned(&mut asked.facts, &bare);
     let text = asked.shown();
     assert!(text.contains("kind | OCI image, no index\n"), "{text}");
-    assert!(text.contains("built | it does not say when [Quiet]\n"), "{text}");
+    assert!(text.contains("built | time not recorded [Quiet]\n"), "{text}");
     assert!(
-        text.contains("base | unknown: it does not name its base (org.opencontainers.image.base.name) [Quiet]\n"),
+        text.contains("base | unknown: it does not name its base image (org.opencontainers.image.base.name) [Quiet]\n"),
         "{text}"
     );
-    assert!(text.contains("runs\n  command | it has neither an entry point nor a command: it cannot run as a service by itself [Warn]\n  user | root\n"), "{text}");
+    assert!(text.contains("config\n  command | it has neither an entry point nor a command: to run it, a service must set one [Warn]\n  user | root\n"), "{text}");
     assert!(text.contains("platforms\n  linux/amd64 |    30 MB  #2\n"), "{text}");
     // A base from the configuration is queried.
     asked.facts = asked.facts.with_bases(&[("ghcr.io/a/pg".to_owned(), "debian:12".to_owned())].into());

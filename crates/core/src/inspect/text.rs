@@ -71,7 +71,7 @@ impl Inspection<'_> {
         if let Ok(about) = self.shown() {
             let on = about.platform.as_ref().map(|platform| format!(" ({platform})")).unwrap_or_default();
             all.extend([
-                section("runs", runs(about)),
+                section("config", runs(about)),
                 section("labels", pairs(&about.config.labels)),
                 section("annotations", pairs(&about.annotations)),
                 section(format!("layers{on}"), layers(&about.layers)),
@@ -93,7 +93,7 @@ impl Inspection<'_> {
         }
         if self.image.digest.is_none() {
             let verdict = constancy(self.image.tag_or_latest());
-            let word = if verdict.floats() { "may move" } else { "stays what it is" };
+            let word = if verdict.floats() { "may move" } else { "is not expected to move" };
             lines.push(toned(Tone::Quiet, "tag", format!("{word}: {}", verdict.why())));
         }
         match self.about() {
@@ -107,7 +107,7 @@ impl Inspection<'_> {
                 lines.push(line("size", format!("{} in {layers}{on}", size(about.size()))));
                 lines.push(match about.created() {
                     Some(at) => line("built", moment(at, now, offset)),
-                    None => toned(Tone::Quiet, "built", "it does not say when"),
+                    None => toned(Tone::Quiet, "built", "time not recorded"),
                 });
                 lines.extend(self.based(now, offset));
             }
@@ -129,7 +129,7 @@ impl Inspection<'_> {
             }
             MissingInfo::OtherPlatforms(platform, made) => {
                 let made: Vec<String> = made.iter().map(ToString::to_string).collect();
-                let text = format!("it is not made for {platform}, but for {}", made.join(", "));
+                let text = format!("it is not built for {platform}, but for {}", made.join(", "));
                 vec![toned(Tone::Bad, "error", text)]
             }
         }
@@ -146,7 +146,7 @@ impl Inspection<'_> {
                 let since = since.map(|at| format!(" since {}", moment(at, now, offset))).unwrap_or_default();
                 vec![
                     toned(Tone::Warn, "base", format!("{name}, out of date{since}: it is @{} now", newer.short())),
-                    toned(Tone::Quiet, "", format!("building it again on {name} brings it up to date")),
+                    toned(Tone::Quiet, "", format!("rebuild the image on {name} to update it")),
                 ]
             }
         }
@@ -163,14 +163,13 @@ impl Inspection<'_> {
             lines.push(toned(Tone::Quiet, "", &contract.description));
         }
         match self.verdict() {
-            None => lines.push(toned(Tone::Quiet, "", "not judged: not all of it is known")),
-            Some(ContractVerdict::Kept(true)) => lines.push(toned(Tone::Good, "kept", "every rule")),
+            None => lines.push(toned(Tone::Quiet, "", "not checked: some information is missing")),
+            Some(ContractVerdict::Kept(true)) => lines.push(toned(Tone::Good, "kept", "all rules")),
             Some(ContractVerdict::Kept(false)) => {
-                lines.push(toned(Tone::Warn, "kept", "every rule but those about files, which were not read"));
+                lines.push(toned(Tone::Warn, "kept", "all rules except those about files, which were not read"));
             }
             Some(ContractVerdict::Broken(breaches)) => {
-                let (count, verb) = (breaches.len(), if breaches.len() == 1 { "is" } else { "are" });
-                lines.push(toned(Tone::Bad, "broken", format!("{} {verb} not kept", counted(count, "rule"))));
+                lines.push(toned(Tone::Bad, "broken", counted(breaches.len(), "rule")));
                 for breach in breaches {
                     lines.push(toned(Tone::Bad, breach.rule, breach.message));
                     if !breach.hint.is_empty() {
@@ -199,11 +198,11 @@ impl Inspection<'_> {
                 about.entries.iter().filter(|it| !it.kind.is_empty()).map(|it| it.kind.as_str()).collect();
             kinds.sort_unstable();
             kinds.dedup();
-            lines.push(toned(Tone::Quiet, "", format!("and {others} more, no images: {}", kinds.join(", "))));
+            lines.push(toned(Tone::Quiet, "", format!("other entries: {others} ({})", kinds.join(", "))));
         }
         if lines.is_empty() {
             let made: Vec<String> = platforms(about).iter().map(ToString::to_string).collect();
-            lines.push(toned(Tone::Quiet, "", format!("it is made for {}", made.join(", "))));
+            lines.push(toned(Tone::Quiet, "", format!("it is built for {}", made.join(", "))));
         }
         lines
     }
@@ -248,14 +247,14 @@ fn runs(about: &ImageInfo) -> Vec<Line> {
     add("entry point", command(&config.entrypoint));
     add("command", command(&config.cmd));
     add("user", if config.user.is_empty() { "root".to_owned() } else { config.user.clone() });
-    add("folder", config.workdir.clone());
+    add("working dir", config.workdir.clone());
     add("ports", config.ports.join(", "));
     add("volumes", config.volumes.join(", "));
     add("health check", config.health.join(" "));
-    add("stopped by", config.stop_signal.clone());
+    add("stop signal", config.stop_signal.clone());
     add("variables", config.env.join(", "));
     if !about.has_command() {
-        let text = "it has neither an entry point nor a command: it cannot run as a service by itself";
+        let text = "it has neither an entry point nor a command: to run it, a service must set one";
         lines.insert(0, toned(Tone::Warn, "command", text));
     }
     lines
@@ -297,7 +296,7 @@ fn history(about: &ImageInfo, offset: i32) -> Vec<Line> {
     let one = |step: &crate::registry::BuildStep| {
         let when = step.created.map(|at| at.date(offset)).unwrap_or_default();
         let tone = if step.empty { Tone::Quiet } else { Tone::Plain };
-        toned(tone, when, if step.by.is_empty() { "(it does not say)" } else { step.by.as_str() })
+        toned(tone, when, if step.by.is_empty() { "(not recorded)" } else { step.by.as_str() })
     };
     about.config.history.iter().map(one).collect()
 }
@@ -309,7 +308,7 @@ fn files(files: &ImageFiles) -> Vec<Line> {
             vec![toned(Tone::Quiet, "", text)]
         }
         ImageFiles::Failed(why) => {
-            vec![toned(Tone::Bad, "error", format!("its files could not be read: {}", why.text()))]
+            vec![toned(Tone::Bad, "error", format!("could not read its files: {}", why.text()))]
         }
         ImageFiles::Known(files) => {
             let all: u64 = files.iter().map(|file| file.size).sum();

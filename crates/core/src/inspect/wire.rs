@@ -19,12 +19,12 @@ impl Inspection<'_> {
             size: made.about.ok().map(crate::registry::ImageInfo::size),
         });
         let contract = self.contract.map(|contract| {
-            let (kept, breaches) = match self.verdict() {
+            let (kept, violations) = match self.verdict() {
                 Some(ContractVerdict::Kept(true)) => (Some(true), Vec::new()),
-                Some(ContractVerdict::Broken(breaches)) => (Some(false), breaches),
+                Some(ContractVerdict::Broken(violations)) => (Some(false), violations),
                 Some(ContractVerdict::Kept(false)) | None => (None, Vec::new()),
             };
-            v1::InspectContract { name: contract.name.clone(), kept, breaches }
+            v1::InspectContract { name: contract.name.clone(), kept, violations }
         });
         Ok(v1::Inspect {
             image: self.image.text.clone(),
@@ -63,6 +63,6 @@ fn base(base: BaseStatus) -> v1::InspectBase {
         BaseStatus::UpToDate { name, digest } => told("up-to-date", name, digest, None),
         BaseStatus::Outdated { name, since, now } => told("outdated", name, now, since),
         BaseStatus::Unknown { why } => unknown(why),
-        BaseStatus::Pending => unknown("not found out".to_owned()),
+        BaseStatus::Pending => unknown("not known yet".to_owned()),
     }
 }

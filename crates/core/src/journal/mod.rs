@@ -78,12 +78,12 @@ pub enum UnitState {
 impl UnitState {
     const ALL: [(Self, char, &'static str); 7] = [
         (Self::Untouched, '-', "untouched"),
-        (Self::Updating, 'p', "posting"),
+        (Self::Updating, 'p', "updating"),
         (Self::Done, 'd', "done"),
-        (Self::RollingBack, 'u', "putting-back"),
-        (Self::RolledBack, 'U', "put-back"),
+        (Self::RollingBack, 'u', "rolling-back"),
+        (Self::RolledBack, 'U', "rolled-back"),
         (Self::Failed, 'f', "failed"),
-        (Self::Superseded, 'o', "overtaken"),
+        (Self::Superseded, 'o', "superseded"),
     ];
 
     /// Returns the letter that a slot stores.
@@ -92,7 +92,7 @@ impl UnitState {
     }
 
     /// Returns the state's name, in lower case with hyphens.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         Self::ALL.iter().find(|(state, ..)| *state == self).map_or("untouched", |(.., word)| word)
     }
 
@@ -184,8 +184,18 @@ impl ChangeState {
         (Self::Abandoned, "void"),
     ];
 
+    /// Returns the state's word for screens and JSON. Stored slots have other words for three states.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::RolledBackByUser => "rolled-back",
+            Self::Partial => "partial",
+            Self::Abandoned => "abandoned",
+            _ => self.as_str(),
+        }
+    }
+
     /// Returns the state's name as a slot stores it.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         Self::ALL.iter().find(|(state, _)| *state == self).map_or("running", |(_, word)| word)
     }
 

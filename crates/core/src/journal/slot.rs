@@ -74,7 +74,7 @@ impl SlotLabels {
             ("pinnace.change", change.to_owned()),
             ("pinnace.owner", self.owner.clone()),
             ("pinnace.beat", self.beat.to_string()),
-            ("pinnace.state", self.state.word().to_owned()),
+            ("pinnace.state", self.state.as_str().to_owned()),
             ("pinnace.units", units),
             ("pinnace.post", self.post.map(|post| post.to_string()).unwrap_or_default()),
             ("pinnace.by", self.by.clone()),

@@ -115,17 +115,17 @@ fn of_manifest(
     let manifest = match versions {
         Fact::Known { value, .. } => value,
         Fact::Failed { why, .. } => {
-            return Err(Unresolved::Not(format!("the version manifest could not be had: {}", why.text())));
+            return Err(Unresolved::Not(format!("the version manifest could not be loaded: {}", why.text())));
         }
         Fact::Unknown | Fact::Pending => return Err(Unresolved::Asking),
     };
     let not = |why: String| Unresolved::Not(why);
     let entry: &VersionEntry = if is_postgres(service) {
         let asked = asked(group, doc, service, world)
-            .ok_or_else(|| not("no version is asked for, and what runs does not tell one: set `postgres_version` and `spock_version`".to_owned()))?;
+            .ok_or_else(|| not("no version is set, and the running image does not name one: set `postgres_version` and `spock_version`".to_owned()))?;
         manifest.postgres(&asked.postgres, &asked.spock).map_err(not)?
     } else {
-        let running = running.ok_or_else(|| not("what runs is not a reference".to_owned()))?;
+        let running = running.ok_or_else(|| not("the running image is not a valid reference".to_owned()))?;
         let component = manifest
             .component_of(&running)
             .ok_or_else(|| not(format!("the version manifest has no images of {}", running.repository())))?;

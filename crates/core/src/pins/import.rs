@@ -16,6 +16,7 @@ use crate::world::World;
 
 /// The maximum number of ignored fields that a finding names.
 const NAMES: usize = 12;
+const FIX_SPEC: &str = "fix the spec and import it again";
 
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +33,13 @@ pub struct Imported {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// A text that is not JSON; with the parser's message.
-    #[error("it is no JSON: {0}")]
+    #[error("it is not JSON: {0}")]
     Syntax(String),
     /// A group that is not a database.
-    #[error("pgEdge's spec is of a database, and {0} is none")]
+    #[error("a pgEdge spec is for a database, and {0} is not one")]
     NoDatabase(GroupKey),
     /// JSON that is not a database spec.
-    #[error("it is no spec of pgEdge's: it has neither versions nor `orchestrator_opts` nor `nodes`")]
+    #[error("it is not a pgEdge spec: it has neither versions nor `orchestrator_opts` nor `nodes`")]
     NoSpec,
 }
 
@@ -46,9 +47,9 @@ impl ImportError {
     /// Returns the next step for the operator.
     pub fn hint(&self) -> &'static str {
         match self {
-            Self::Syntax(_) => "take it whole, from its first brace to its last",
-            Self::NoDatabase(_) => "pins are TOML: `image = \"…\"`",
-            Self::NoSpec => "take the `spec` of a request to pgEdge's API, or of its answer",
+            Self::Syntax(_) => "copy the whole text, from the first brace to the last",
+            Self::NoDatabase(_) => "write pins as TOML: `image = \"…\"`",
+            Self::NoSpec => "use the `spec` of a request to pgEdge's API, or of its answer",
         }
     }
 }
@@ -72,7 +73,7 @@ pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, I
     let spec = reader.find(&value).ok_or(ImportError::NoSpec)?;
     let read = reader.spec(spec);
     reader.tell_names();
-    Ok(Imported { text: read.text(group), told: read.told(), remarks: reader.remarks })
+    Ok(Imported { text: read.text(group), told: read.describe(), remarks: reader.remarks })
 }
 
 /// The versions and pins found in a spec.
@@ -86,7 +87,7 @@ struct ImportedPins {
 
 impl ImportedPins {
     fn text(&self, group: &GroupKey) -> String {
-        let mut text = format!("# Image pins of database \"{}\", taken over from pgEdge's spec.\n", clean(&group.name));
+        let mut text = format!("# Image pins of database \"{}\", imported from pgEdge's spec.\n", clean(&group.name));
         for (key, version) in [("postgres_version", &self.postgres), ("spock_version", &self.spock)] {
             if let Some(version) = version {
                 text.push_str(key);
@@ -98,7 +99,7 @@ impl ImportedPins {
         self.pins.iter().fold(text, |text, (key, image)| set(&text, key, image))
     }
 
-    fn told(&self) -> String {
+    fn describe(&self) -> String {
         let name = |key: &PinKey| match key {
             PinKey::Group => "the database".to_owned(),
             PinKey::Member(name) | PinKey::Service(name) => clean(name),
@@ -107,7 +108,7 @@ impl ImportedPins {
         let images =
             if names.is_empty() { "no image".to_owned() } else { format!("the images of {}", names.join(", ")) };
         let versions = if self.postgres.is_some() || self.spock.is_some() { ", and versions" } else { "" };
-        format!("taken over from pgEdge's spec: {images}{versions}")
+        format!("imported from pgEdge's spec: {images}{versions}")
     }
 }
 
@@ -137,8 +138,8 @@ impl SpecReader<'_> {
         if let Some(id) = whole.get("id").and_then(Value::as_str)
             && id != self.group.name
         {
-            let message = format!("it is the spec of database `{}`", clean(id));
-            self.remark(message, "make sure that it is meant for this one too");
+            let message = format!("the spec is for database `{}`", clean(id));
+            self.remark(message, "check that it also fits this database");
         }
         let spec = whole.get("spec").and_then(Value::as_object).unwrap_or(whole);
         let known = ["postgres_version", "spock_version", "orchestrator_opts", "nodes"];
@@ -184,17 +185,17 @@ impl SpecReader<'_> {
     /// the database's as a whole, so this node does not inherit the database's image.
     fn lost(&mut self, name: &str) -> String {
         let message = format!(
-            "the orchestrator_opts of {0} name no image, and pgEdge takes them instead of the database's: {0} has the manifest's image there, not the database's",
+            "the orchestrator_opts of {0} name no image and replace the database's: pgEdge runs the manifest's image in {0}, not the database's",
             clean(name)
         );
-        self.remark(message, "taken over as `image = \"manifest\"`; without that line it takes the database's here");
+        self.remark(message, "keep the line `image = \"manifest\"`; without it, the database's image is used here");
         MANIFEST.to_owned()
     }
 
     fn add(&mut self, read: &mut ImportedPins, key: PinKey, image: String) {
         if let Some((_, known)) = read.pins.iter_mut().find(|(known, _)| *known == key) {
             *known = image;
-            return self.remark(format!("{key} is there twice: the last one counts"), "keep one of them");
+            return self.remark(format!("{key} appears twice: the last one counts"), "keep one of them");
         }
         read.pins.push((key, image));
     }
@@ -210,11 +211,11 @@ impl SpecReader<'_> {
         for (name, version) in nodes {
             if version.is_some() && *version != read.postgres {
                 let message = format!(
-                    "{} asks for postgres {} of its own: that is not taken over",
+                    "{} sets its own postgres version {}: it is not imported",
                     clean(name),
                     clean(version.as_deref().unwrap_or_default())
                 );
-                self.remark(message, "a pin document has one version for the whole database; pin its image instead");
+                self.remark(message, "pin its image instead: a pin document has one version for the whole database");
             }
         }
     }
@@ -230,8 +231,8 @@ impl SpecReader<'_> {
         let mine = world.members(group).filter(|service| service.label(SERVICE_ID) == Some(&id));
         let names: Vec<String> = mine.map(|service| service.name.clone()).collect();
         if names.is_empty() {
-            let message = format!("the swarm has no service `{}` of {group}: its image is not taken over", clean(&id));
-            self.remark(message, "pin it when it is there");
+            let message = format!("the swarm has no service `{}` of {group}: its image is not imported", clean(&id));
+            self.remark(message, "pin it when it exists");
         }
         for name in names {
             self.add(read, PinKey::Service(name), image.clone());
@@ -242,7 +243,7 @@ impl SpecReader<'_> {
     fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<ServiceOptions> {
         let value = value.filter(|value| !value.is_null())?;
         let Some(all) = value.as_object() else {
-            self.remark(format!("`{path}` is no object"), "it is not taken over");
+            self.remark(format!("`{path}` is not an object: it is not imported"), FIX_SPEC);
             return None;
         };
         self.rest(all, &["swarm", "docker"], &format!("{path}."));
@@ -255,7 +256,7 @@ impl SpecReader<'_> {
                     self.rest(opts, &["image"], &format!("{path}."));
                     images.extend(self.text(opts.get("image"), &format!("{path}.image")));
                 }
-                Some(_) => self.remark(format!("`{path}` is no object"), "it is not taken over"),
+                Some(_) => self.remark(format!("`{path}` is not an object: it is not imported"), FIX_SPEC),
             }
         }
         if images.windows(2).any(|two| two[0] != two[1]) {
@@ -270,7 +271,7 @@ impl SpecReader<'_> {
             Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
             Value::Null => None,
             _ => {
-                self.remark(format!("`{path}` is a text in quotes"), "it is not taken over");
+                self.remark(format!("`{path}` must be a string in quotes: it is not imported"), FIX_SPEC);
                 None
             }
         }
@@ -280,7 +281,7 @@ impl SpecReader<'_> {
         let Some(value) = value.filter(|value| !value.is_null()) else { return Vec::new() };
         let found: Option<Vec<_>> = value.as_array().and_then(|all| all.iter().map(Value::as_object).collect());
         if found.is_none() {
-            self.remark(format!("`{path}` is no list of objects"), "it is not taken over");
+            self.remark(format!("`{path}` is not a list of objects: it is not imported"), FIX_SPEC);
         }
         found.unwrap_or_default()
     }
@@ -288,7 +289,7 @@ impl SpecReader<'_> {
     fn named(&mut self, one: &Map<String, Value>, key: &str, path: &str, at: usize) -> Option<String> {
         let name = one.get(key).and_then(Value::as_str).map(str::trim).filter(|name| !name.is_empty());
         if name.is_none() {
-            self.remark(format!("`{path}[{at}]` has no `{key}`"), "it is not taken over");
+            self.remark(format!("`{path}[{at}]` has no `{key}`: it is not imported"), FIX_SPEC);
         }
         name.map(str::to_owned)
     }
@@ -308,8 +309,8 @@ impl SpecReader<'_> {
         let shown = names.iter().take(NAMES).copied().collect::<Vec<_>>().join(", ");
         let more = if more == 0 { String::new() } else { format!(", and {more} more") };
         self.remark(
-            format!("not taken over, as pins are about images: {shown}{more}"),
-            "that stays as the control plane has it",
+            format!("not imported, because pins only set images: {shown}{more}"),
+            "change it in the control plane",
         );
     }
 }

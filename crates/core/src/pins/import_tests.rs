@@ -83,7 +83,7 @@ fn the_bodies_of_the_pull_request() {
         let (doc, found, told) = doc(&body);
         assert_eq!(found, pins(&wanted), "{body}");
         assert_eq!((doc.postgres_version.as_deref(), doc.spock_version.as_deref()), (Some("17.9"), Some("5")));
-        let names = "not taken over, as pins are about images: database_name, database_users, nodes[].host_ids";
+        let names = "not imported, because pins only set images: database_name, database_users, nodes[].host_ids";
         assert_eq!(told, [names], "{body}");
         // The spec alone, and a response around it, give the same result.
         let spec = body.strip_prefix(r#"{ "id": "storefront", "spec": "#).unwrap().strip_suffix(" }").unwrap();
@@ -93,12 +93,12 @@ fn the_bodies_of_the_pull_request() {
     }
     assert_eq!(
         taken(&request(&both)).told,
-        "taken over from pgEdge's spec: the images of the database, n1, and versions"
+        "imported from pgEdge's spec: the images of the database, n1, and versions"
     );
     assert_eq!(
         taken(&request(&both)).text,
         format!(
-            "# Image pins of database \"storefront\", taken over from pgEdge's spec.\npostgres_version = \"17.9\"\nspock_version = \"5\"\nimage = \"{db}\"\n\n[node.n1]\nimage = \"{node}\"\n"
+            "# Image pins of database \"storefront\", imported from pgEdge's spec.\npostgres_version = \"17.9\"\nspock_version = \"5\"\nimage = \"{db}\"\n\n[node.n1]\nimage = \"{node}\"\n"
         )
     );
 }
@@ -110,7 +110,7 @@ fn options_of_a_db_node_are_taken_as_a_whole() {
     let (_, found, told) = doc(&body);
     assert_eq!(found, pins(&[("Group", "pg:1"), ("Member(\"n1\")", "manifest")]), "n2 has none of its own");
     assert!(told[0].starts_with("the orchestrator_opts of n1 name no image"), "{told:?}");
-    assert_eq!(told[1], "not taken over, as pins are about images: nodes[].orchestrator_opts.swarm.extra_labels");
+    assert_eq!(told[1], "not imported, because pins only set images: nodes[].orchestrator_opts.swarm.extra_labels");
     // If the database names no image, a db node has none to inherit.
     let (_, found, told) = doc(&format!(r#"{{ "nodes": [{{ "name": "n1", {labels} }}] }}"#));
     assert_eq!((found, told.len()), (vec![], 1), "{told:?}");
@@ -125,7 +125,7 @@ fn other_forms() {
     let stored = r#"{ "orchestrator_opts": { "docker": { "image": " r/pg:1 ", "resolved_image": "r/pg:0" } } }"#;
     let (_, found, told) = doc(stored);
     assert_eq!(found, pins(&[("Group", "pg:1")]));
-    assert_eq!(told, ["not taken over, as pins are about images: orchestrator_opts.docker.resolved_image"]);
+    assert_eq!(told, ["not imported, because pins only set images: orchestrator_opts.docker.resolved_image"]);
     let (_, found, told) = doc(r#"{ "orchestrator_opts": { "swarm": { "image": "  " } } }"#);
     assert_eq!((found, told), (vec![], vec![]));
     let (_, found, told) =
@@ -166,11 +166,11 @@ fn what_makes_no_sense_is_told_and_the_rest_is_taken() {
     assert_eq!(
         told,
         [
-            "it is the spec of database `other`",
-            "`nodes[0]` has no `name`",
-            "`nodes[].orchestrator_opts` is no object",
-            "`services` is no list of objects",
-            "not taken over, as pins are about images: x",
+            "the spec is for database `other`",
+            "`nodes[0]` has no `name`: it is not imported",
+            "`nodes[].orchestrator_opts` is not an object: it is not imported",
+            "`services` is not a list of objects: it is not imported",
+            "not imported, because pins only set images: x",
         ]
     );
     let (_, found, told) =
@@ -187,7 +187,7 @@ fn what_is_no_spec() {
     assert_eq!(failed("{ \"a\": 1 }", &group), ImportError::NoSpec);
     assert_eq!(failed("[]", &group), ImportError::NoSpec);
     let stack = GroupKey::parse("stack/shop").unwrap();
-    assert_eq!(failed("{}", &stack).to_string(), "pgEdge's spec is of a database, and stack/shop is none");
+    assert_eq!(failed("{}", &stack).to_string(), "a pgEdge spec is for a database, and stack/shop is not one");
     for (text, json) in [("", false), ("image = \"{\"", false), ("{ image = 1 }", false), (" {\r\n\"a\": 1}", true)] {
         assert_eq!(is_json(text), json, "{text}");
     }

@@ -9,9 +9,9 @@ use super::{PinDoc, PinError, PinKey};
 use crate::finding::Code;
 
 /// The hint for an unknown key at the top of a document.
-const KNOWN: &str = "a pin document has `image`, `postgres_version`, `spock_version`, `floating`, `base`, `contract`, `[node.NAME]` and `[service.NAME]`";
+const KNOWN: &str = "use `image`, `postgres_version`, `spock_version`, `floating`, `base`, `contract`, `[node.NAME]` or `[service.NAME]`";
 /// The hint for an unknown key in a section.
-const KNOWN_IN_SECTION: &str = "a section has `image`, `floating`, `base` and `contract`";
+const KNOWN_IN_SECTION: &str = "use `image`, `floating`, `base` or `contract` in a section";
 
 /// Parses a pin document. Mistakes are collected in `slips`.
 pub fn read(text: &str) -> PinDoc {
@@ -28,13 +28,13 @@ pub fn read(text: &str) -> PinDoc {
             ("postgres_version", DeValue::String(version)) => doc.postgres_version = filled(version),
             ("spock_version", DeValue::String(version)) => doc.spock_version = filled(version),
             ("postgres_version" | "spock_version", _) => {
-                doc.slip(value.span(), Code::PinSyntax, format!("`{name}` is a text in quotes"), "");
+                doc.slip(value.span(), Code::PinSyntax, format!("`{name}` must be a string in quotes"), "");
             }
             ("node", DeValue::Table(members)) => doc.section(members, PinKey::Member),
             ("service", DeValue::Table(services)) => doc.section(services, PinKey::Service),
             _ => {
                 if !doc.field(&PinKey::Group, name, value) {
-                    let message = format!("`{name}` means nothing here");
+                    let message = format!("`{name}` is not a known key");
                     doc.slip(key.span(), Code::PinUnknown, message, KNOWN);
                 }
             }
@@ -90,7 +90,7 @@ impl PinDoc {
                 self.slip(
                     value.span(),
                     Code::PinSyntax,
-                    format!("`{}` is a section with an `image`", name.get_ref()),
+                    format!("`{}` must be a section with an `image`", name.get_ref()),
                     "",
                 );
                 continue;
@@ -98,7 +98,7 @@ impl PinDoc {
             for (field, value) in inner {
                 let name: &str = field.get_ref();
                 if !self.field(&key, name, value) {
-                    let message = format!("`{name}` means nothing here");
+                    let message = format!("`{name}` is not a known key");
                     self.slip(field.span(), Code::PinUnknown, message, KNOWN_IN_SECTION);
                 }
             }
@@ -115,9 +115,9 @@ impl PinDoc {
                 self.rules.entry(key.clone()).or_default().floating = Some(*floating);
             }
             ("image" | "base" | "contract", _) => {
-                self.slip(value.span(), Code::PinSyntax, format!("`{name}` is a text in quotes"), "");
+                self.slip(value.span(), Code::PinSyntax, format!("`{name}` must be a string in quotes"), "");
             }
-            ("floating", _) => self.slip(value.span(), Code::PinSyntax, "`floating` is true or false".into(), ""),
+            ("floating", _) => self.slip(value.span(), Code::PinSyntax, "`floating` must be true or false".into(), ""),
             _ => return false,
         }
         true

@@ -70,8 +70,8 @@ pub fn template(world: &World, group: &GroupKey) -> String {
     };
     let _ = writeln!(text, "# Image pins of {what} \"{}\".", group.name);
     match group.kind {
-        GroupKind::Database => text.push_str("# A service's pin wins over its db node's, that over the database's.\n# image = \"…\"   would pin every db node\n"),
-        GroupKind::Stack => text.push_str("# A stack's services are pinned by name.\n"),
+        GroupKind::Database => text.push_str("# A service's pin overrides its db node's, which overrides the database's.\n# image = \"…\"   pins every db node\n"),
+        GroupKind::Stack => text.push_str("# Pin a stack's services by name.\n"),
         GroupKind::Service => {}
     }
     let mut seen: Vec<(PinKey, Vec<String>)> = Vec::new();
@@ -98,7 +98,7 @@ pub fn template(world: &World, group: &GroupKey) -> String {
             }
         }
         for image in images.iter().skip(1) {
-            let _ = writeln!(text, "# runs too: {image}");
+            let _ = writeln!(text, "# also runs: {image}");
         }
     }
     text

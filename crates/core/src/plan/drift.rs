@@ -31,9 +31,9 @@ impl Planner<'_> {
             }
         }
         if drifted.is_empty() && self.wants.is_empty() {
-            let message = "nothing to do: every service that is pinned has what its pin says";
+            let message = "nothing to do: every pinned service has the image of its pin";
             let finding = Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), message);
-            self.findings.push(finding.hint("edit the pins to change what it should have"));
+            self.findings.push(finding.hint("edit the pins to change an image"));
             return;
         }
         for (service, drift) in &drifted {
@@ -50,8 +50,8 @@ impl Planner<'_> {
     fn tell(&mut self, service: &Service, drift: &Drift, how: DriftResolution) {
         let ((due, has), key) = (apart(&drift.due, &drift.has), &drift.key);
         let message = match how {
-            DriftResolution::Back => format!("{has} goes back to {due}, {key}; it was {}", drift.told()),
-            DriftResolution::Accept => format!("{key} becomes {has} in place of {due}; it was {}", drift.told()),
+            DriftResolution::Back => format!("rolls back from {has} to {due} ({key}); it was {}", drift.describe()),
+            DriftResolution::Accept => format!("{key} changes from {due} to {has}; the service was {}", drift.describe()),
         };
         let finding = Finding::new(Severity::Info, Code::Drifted, member_of(service), message);
         self.findings.push(finding.on([service.name.clone()]));

@@ -14,14 +14,14 @@ pub fn moved(old: &Plan, new: &Plan, world: &World) -> Option<String> {
     }
     if old.parent != new.parent {
         let newest = world.history(&new.group).newest();
-        return Some(newest.map_or("the group's history moved".to_owned(), |entry| {
-            format!("change {} by {} came between", entry.slot.seq, clean(&entry.slot.labels.by))
+        return Some(newest.map_or("the group's history changed".to_owned(), |entry| {
+            format!("change {} by {} is newer than the plan", entry.slot.seq, clean(&entry.slot.labels.by))
         }));
     }
     for unit in &old.units {
         let Some(now) = new.units.iter().find(|other| other.service_id == unit.service_id) else {
             let there = world.services.contains_key(&unit.service_id);
-            let what = if there { "needs nothing any more" } else { "is gone" };
+            let what = if there { "needs no change any more" } else { "no longer exists" };
             return Some(format!("{} {what}", clean(&unit.service)));
         };
         if let Some(what) = of_unit(unit, now, new) {
@@ -29,10 +29,10 @@ pub fn moved(old: &Plan, new: &Plan, world: &World) -> Option<String> {
         }
     }
     if new.units.len() > old.units.len() {
-        return Some("more services are concerned now".to_owned());
+        return Some("the plan affects more services now".to_owned());
     }
     let same = old.pins_before == new.pins_before;
-    Some(if same { "the plan moved".to_owned() } else { "the pins in force changed".to_owned() })
+    Some(if same { "the plan changed".to_owned() } else { "the pins in force changed".to_owned() })
 }
 
 fn of_unit(unit: &Unit, now: &Unit, new: &Plan) -> Option<String> {
@@ -51,10 +51,10 @@ fn of_unit(unit: &Unit, now: &Unit, new: &Plan) -> Option<String> {
         return Some(format!("the target of {name} is {} now", clean(&to)));
     }
     if now.rest != unit.rest || now.edits != unit.edits {
-        return Some(format!("somebody edited {name}"));
+        return Some(format!("another client edited {name}"));
     }
     if now.credentials != unit.credentials {
-        return Some(format!("other credentials would go with {name}"));
+        return Some(format!("the credentials for {name} changed"));
     }
-    (now.action != unit.action).then(|| format!("{name} is “{}” now", now.action.word()))
+    (now.action != unit.action).then(|| format!("the action for {name} is “{}” now", now.action.label()))
 }

@@ -34,12 +34,17 @@ impl UnitAction {
         matches!(self, Self::Rollback | Self::Update)
     }
 
+    /// Returns the action's word in JSON.
+    pub fn as_str(self) -> &'static str {
+        if self == Self::None { "none" } else { self.label() }
+    }
+
     /// Returns the action's label for display.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
-            Self::None => "none",
-            Self::Rollback => "back to",
-            Self::Update => "new",
+            Self::None => "no change",
+            Self::Rollback => "rollback",
+            Self::Update => "update",
             Self::Blocked => "blocked",
         }
     }
@@ -189,6 +194,18 @@ pub enum PlanKind {
     /// No change: a record of external deploys.
     #[serde(rename = "seen")]
     ExternalDeploy,
+}
+
+impl PlanKind {
+    /// Returns the kind's word in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pin => "pin",
+            Self::Rollback => "rollback",
+            Self::Redeploy => "redeploy",
+            Self::ExternalDeploy => "external",
+        }
+    }
 }
 
 /// A complete description of a change: applying it makes no further decision.

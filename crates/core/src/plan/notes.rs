@@ -61,7 +61,7 @@ impl Planner<'_> {
             return String::new();
         }
         if starts_first {
-            return "old tasks serve until new ones are up".to_owned();
+            return "old tasks stop after new ones are running".to_owned();
         }
         let pull = match self.size_of(&target.image) {
             Some(bytes) => format!("pull ≤ {} unless cached", size(bytes)),
@@ -70,8 +70,8 @@ impl Planner<'_> {
         let took = self.last_start(service).map(|took| format!(", last time {}", age(took))).unwrap_or_default();
         let stop = age(service.stop_grace);
         match service.mode {
-            ServiceMode::Replicated(1) => format!("no task in between: stop ≤ {stop} + {pull} + start{took}"),
-            _ => format!("each is away in its turn: stop ≤ {stop} + {pull} + start{took}"),
+            ServiceMode::Replicated(1) => format!("downtime: stop ≤ {stop} + {pull} + start{took}"),
+            _ => format!("downtime of each task: stop ≤ {stop} + {pull} + start{took}"),
         }
     }
 
@@ -96,8 +96,8 @@ impl Planner<'_> {
             return None;
         }
         Some(match forbids_start_first(service) {
-            Some(why) if !starts_first => format!("stop-first all the same: {why}"),
-            _ => "start-first stays in its update policy; a rollback puts the policy back too".to_owned(),
+            Some(why) if !starts_first => format!("stays stop-first: {why}"),
+            _ => "start-first stays in its update policy; a rollback restores the policy".to_owned(),
         })
     }
 
@@ -107,7 +107,7 @@ impl Planner<'_> {
         let moves = ImageRef::parse(service.image()).is_ok_and(|from| from.host != to);
         match credentials {
             Credentials::Operator => Some(format!("credentials: yours for {to} replace those stored in the service")),
-            Credentials::Previous => Some(format!("credentials: those kept with the previous spec, for {to}")),
+            Credentials::Previous => Some(format!("credentials: those of the previous spec, for {to}")),
             Credentials::Stored if self.manner.sending == CredentialSource::Operator && !mine => {
                 Some(format!("credentials: you have none for {to}; those stored in the service stay"))
             }
@@ -126,16 +126,13 @@ impl Planner<'_> {
         let from = service.image();
         let name = digest_of(from).map_or_else(|| short(from), |digest| format!("{}@{}", short(from), digest.short()));
         if self.kind == PlanKind::Rollback {
-            return "never put back by itself: if it fails it asks".to_owned();
+            return "never rolled back automatically: if it fails, pinnace asks".to_owned();
         }
         if failed_here(self.world, self.group, service, from) {
-            return format!(
-                "a rollback of this would go to {name}, which failed in {}: not offered",
-                member_of(service)
-            );
+            return format!("no rollback offered: {name} failed in {}", member_of(service));
         }
-        let by_tag = if digest_of(from).is_none() { ", by its tag only: it may be another image then" } else { "" };
-        format!("a rollback of this goes to {name}{by_tag}")
+        let by_tag = if digest_of(from).is_none() { ", tag only: it may be another image then" } else { "" };
+        format!("rollback target: {name}{by_tag}")
     }
 }
 
@@ -149,13 +146,13 @@ fn policy_note(service: &Service) -> Option<String> {
     };
     let own = if policy.explicit { "" } else { " (the default)" };
     let on_failure = match policy.on_failure {
-        FailureAction::Rollback => "goes back by itself".to_owned(),
+        FailureAction::Rollback => "rolls back automatically".to_owned(),
         FailureAction::Pause => "pauses".to_owned(),
-        FailureAction::Continue => "goes on with the others".to_owned(),
+        FailureAction::Continue => "continues with the others".to_owned(),
         FailureAction::Other(ref other) => other.clone(),
     };
     if count == 1 {
-        return Some(format!("on a failure the engine {on_failure}{own}"));
+        return Some(format!("on failure the engine {on_failure}{own}"));
     }
     let at_once = match policy.parallelism {
         0 => "all at once".to_owned(),
@@ -176,5 +173,5 @@ fn policy_note(service: &Service) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!("{at_once}; on a failure the engine {on_failure}{own}{late}"))
+    Some(format!("{at_once}; on failure the engine {on_failure}{own}{late}"))
 }

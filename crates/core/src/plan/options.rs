@@ -44,9 +44,9 @@ pub enum UpdateOrder {
 /// Returns the reason why a service cannot run an old and a new task side by side; `None` if it can.
 pub(crate) fn forbids_start_first(service: &Service) -> Option<&'static str> {
     if service.mode.is_job() {
-        Some("a job is not updated by replacing tasks")
+        Some("an update does not replace a job's tasks")
     } else if service.exclusive {
-        Some("two of its tasks would clash: it writes to its host, or publishes a port of it")
+        Some("two tasks could clash: it writes to its host, or publishes a port of its host")
     } else {
         None
     }

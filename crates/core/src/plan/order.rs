@@ -57,9 +57,9 @@ impl Planner<'_> {
         if self.group.kind != GroupKind::Database || active.len() < 2 || !active.iter().any(|unit| unknown(&unit)) {
             return;
         }
-        let message = "which of its instances is the primary is not known; the console stops after each";
+        let message = "the primary instance is not known; the console pauses after each unit";
         let hint = format!(
-            "put the primary last (`J`, `K`), or tell it once by the service label `{ROLE}=primary`, `replica`"
+            "move the primary to the end (`J`, `K`), or set the service label `{ROLE}` to `primary` or `replica`"
         );
         let finding = Finding::new(Severity::Info, Code::RolesUnknown, self.group.to_string(), message);
         self.findings.push(finding.hint(hint));

@@ -30,24 +30,23 @@ impl PlanDraft {
     /// Returns the reason why the plan as a whole cannot be applied with this consent; `None` if it can.
     pub fn obstacle(&self, consent: Consent) -> Option<String> {
         if !self.wants.is_empty() {
-            return Some(format!("{} look-ups are not answered yet", self.wants.len()));
+            return Some(format!("waiting for {} {}", self.wants.len(), plural(self.wants.len(), "lookup")));
         }
         let plan = &self.plan;
         if plan.has_nothing_to_do() {
-            return Some("there is nothing to do".into());
+            return Some("nothing to do".into());
         }
         if plan.active().next().is_none() && plan.units.iter().any(|unit| unit.action == UnitAction::Blocked) {
-            return Some("every unit is blocked by an error".into());
+            return Some("errors block every unit".into());
         }
         if plan.findings.iter().any(|finding| finding.severity == Severity::Error && finding.services.is_empty()) {
-            return Some("an error is in the way".into());
+            return Some("an error blocks the plan".into());
         }
         let unchecked = plan.unchecked().count();
         if unchecked > 0 && !consent.unchecked {
             let units = plural(unchecked, "unit");
-            return Some(format!(
-                "the registry does not answer for the image of {unchecked} {units}: accept that first"
-            ));
+            let images = plural(unchecked, "image");
+            return Some(format!("accept the unverified {images} of {unchecked} {units} first"));
         }
         let warnings = plan.warnings();
         (warnings > 0 && !consent.warnings)
@@ -197,7 +196,7 @@ impl<'a> Planner<'a> {
                 Severity::Info,
                 Code::NothingToDo,
                 self.group.to_string(),
-                "nothing to do: no pin differs from those in force",
+                "nothing to do: no pin differs from the pins in force",
             ));
         }
         self.findings = gathered(std::mem::take(&mut self.findings));
@@ -221,7 +220,7 @@ impl<'a> Planner<'a> {
         let is_too_large = record_size(&record) > RECORD_LIMIT;
         let plan = &mut record.plan;
         if is_too_large {
-            let message = "its record would exceed the 1,023,999 bytes that the swarm stores";
+            let message = "its record would exceed the swarm's limit of 1,023,999 bytes";
             let finding = Finding::new(Severity::Error, Code::PlanTooLarge, plan.group.to_string(), message);
             plan.findings.insert(0, finding.hint("change fewer services at once"));
         }
@@ -237,7 +236,7 @@ impl<'a> Planner<'a> {
         if entry.slot.is_unbegun() && !entry.slot.is_foreign() {
             return;
         }
-        let message = format!("change {} by {} is not finished ({})", entry.slot.change, slot.by, slot.state.word());
+        let message = format!("change {} by {} is not finished ({})", entry.slot.change, slot.by, slot.state.label());
         let hint = format!("watch it, or finish it first: `pinnace resume {}`", entry.slot.change);
         self.findings.push(
             Finding::new(Severity::Error, Code::ChangeUnfinished, self.group.to_string(), message)

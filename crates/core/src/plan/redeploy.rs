@@ -24,8 +24,8 @@ impl Planner<'_> {
         }
         if services.is_empty() {
             let finding =
-                Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), "there is no such service");
-            self.findings.push(finding.hint("`pinnace status` lists what there is"));
+                Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), "no such service");
+            self.findings.push(finding.hint("run `pinnace status` to list the services"));
         }
     }
 
@@ -33,10 +33,10 @@ impl Planner<'_> {
         let stays =
             |work: &mut Self, action, why: &str| work.push(service, &service.places.clone(), action, vec![why.into()]);
         if matches!(service.mode, ServiceMode::Replicated(0)) {
-            return stays(self, UnitAction::None, "it is stopped: no task starts anew");
+            return stays(self, UnitAction::None, "stopped: no task restarts");
         }
         let Ok(image) = ImageRef::parse(service.image()) else {
-            return stays(self, UnitAction::Blocked, "its image cannot be read");
+            return stays(self, UnitAction::Blocked, "its image is not a valid reference");
         };
         // Each node resolves a bare tag on its own: a redeploy pins the digest.
         let asks = by == RedeployImage::Tag || image.digest.is_none();
@@ -51,16 +51,16 @@ impl Planner<'_> {
                 let platforms = known.and_then(|fact| fact.platforms.clone());
                 let same = image.digest.as_ref().is_none_or(|digest| known.is_some_and(|fact| fact.digest == *digest));
                 let why = if same {
-                    "starts anew, fixed to what its tag names now"
+                    "redeploys, with the digest that its tag names now"
                 } else {
-                    "starts anew, by what its tag names now"
+                    "redeploys, with the image that its tag names now"
                 };
                 (with_image(&service.places, &text, platforms.as_deref()), why)
             }
-            Some(_) => (once_more(&service.places), "starts anew: its tag still names what it runs"),
-            None if by == RedeployImage::Tag => (service.places.clone(), "what its tag names now is not known"),
-            None if image.digest.is_none() => (once_more(&service.places), "starts anew, by its bare tag"),
-            None => (once_more(&service.places), "starts anew, by the digest it runs"),
+            Some(_) => (once_more(&service.places), "redeploys: its tag still names the same image"),
+            None if by == RedeployImage::Tag => (service.places.clone(), "the image that its tag names now is not known"),
+            None if image.digest.is_none() => (once_more(&service.places), "redeploys, by tag only"),
+            None => (once_more(&service.places), "redeploys, with the same digest"),
         };
         let doc = Self::doc(self.pins_before.as_ref());
         let same = target.image == service.image();

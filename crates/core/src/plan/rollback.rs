@@ -43,8 +43,8 @@ impl Planner<'_> {
         let reason = match &way.source {
             TargetSource::Change(change) if !named => format!("ran before change {change}"),
             TargetSource::Registry => "never ran here: chosen from the registry's tags".to_owned(),
-            TargetSource::Pin(key) => format!("back to {key}"),
-            other => format!("ran before, {}", other.told()),
+            TargetSource::Pin(key) => format!("rolls back to {key}"),
+            other => format!("ran before, {}", other.describe()),
         };
         let text = &way.places.image;
         let Ok(image) = ImageRef::parse(text) else {
@@ -58,7 +58,7 @@ impl Planner<'_> {
             && let Some(fact) = fact.known()
         {
             let message = format!(
-                "goes back to a bare tag: a node that pulls it gets what it names now, @{}",
+                "rolls back to a tag without a digest: a node that pulls it gets what the tag names now, @{}",
                 fact.digest.short()
             );
             self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
@@ -83,7 +83,7 @@ impl Planner<'_> {
         let mut reasons = vec![reason];
         if !service.previous_differs.is_empty() && way.source == TargetSource::EnginePrevious {
             reasons
-                .push(format!("other differences to the previous spec stay: {}", service.previous_differs.join(", ")));
+                .push(format!("other differences from the previous spec stay: {}", service.previous_differs.join(", ")));
         }
         self.push(service, &way.places, if never_ran { UnitAction::Update } else { UnitAction::Rollback }, reasons);
         if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != UnitAction::None) {
@@ -180,14 +180,14 @@ impl Planner<'_> {
                 Severity::Info,
                 Code::NothingToDo,
                 subject,
-                format!("nothing to do: the newest change, {change}, went back already and still stands"),
+                format!("nothing to do: the newest change, {change}, already rolled back and is in force"),
             )
-            .hint("name another target with `--to CHANGE` or `--to IMAGE`; `pinnace history SERVICE` lists them")
+            .hint("choose another target with `--to CHANGE` or `--to IMAGE`; `pinnace history SERVICE` lists them")
         } else {
             let what = if no_way.is_empty() {
-                "there is no such service".to_owned()
+                "no such service".to_owned()
             } else {
-                format!("no earlier image is known that ran well in {}", no_way.join(", "))
+                format!("no earlier image is known to have run well in {}", no_way.join(", "))
             };
             Finding::new(Severity::Info, Code::NoWayBack, subject, format!("nothing to do: {what}"))
                 .hint("pin the image it should run")
@@ -203,9 +203,9 @@ impl Planner<'_> {
                 Severity::Error,
                 Code::NoWayBack,
                 change.to_owned(),
-                format!("{} has no change of that id", self.group),
+                format!("{} has no change with this id", self.group),
             );
-            self.findings.push(finding.hint("`pinnace history` lists them"));
+            self.findings.push(finding.hint("run `pinnace history` to list the changes"));
             return Vec::new();
         };
         let mut ways = Vec::new();
@@ -241,9 +241,9 @@ impl Planner<'_> {
                 Severity::Error,
                 Code::NoWayBack,
                 text.to_owned(),
-                "no service here is known to have run it, and to run another image now; and no change has that id",
+                "no service that has another image now is known to have run it, and no change has this id",
             );
-            self.findings.push(finding.hint("`pinnace history SERVICE` lists what it ran"));
+            self.findings.push(finding.hint("run `pinnace history SERVICE` to list its images"));
         }
         ways
     }

@@ -27,13 +27,13 @@ pub struct SavedPlan {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SavedPlanError {
     /// The file is not a saved plan, or it is truncated; the text is the cause.
-    #[error("it is no saved plan: {0}")]
+    #[error("it is not a saved plan: {0}")]
     NoPlan(String),
     /// A later version wrote the file; the number is its format version.
-    #[error("it was made by a newer pinnace (format {0})")]
+    #[error("a newer pinnace made it (format {0})")]
     Newer(u64),
     /// The checksum does not match: the file was damaged or edited.
-    #[error("it is damaged, or was edited: its checksum does not fit")]
+    #[error("it is damaged or edited: the checksum does not match")]
     Edited,
 }
 
@@ -72,11 +72,11 @@ impl SavedPlan {
     /// saved.
     pub fn read(text: &str) -> Result<Self, SavedPlanError> {
         let value: serde_json::Value = serde_json::from_str(text)
-            .map_err(|error| SavedPlanError::NoPlan(format!("no JSON (line {})", error.line())))?;
+            .map_err(|error| SavedPlanError::NoPlan(format!("invalid JSON (line {})", error.line())))?;
         match value.get("v").and_then(serde_json::Value::as_u64) {
             Some(1) => {}
             Some(v) if v > 1 => return Err(SavedPlanError::Newer(v)),
-            _ => return Err(SavedPlanError::NoPlan("it names no format".into())),
+            _ => return Err(SavedPlanError::NoPlan("the format version is missing".into())),
         }
         let saved: Self = serde_json::from_value(value).map_err(|error| SavedPlanError::NoPlan(error.to_string()))?;
         let whole = saved.checksum() == saved.sum && identity(&saved.plan) == saved.plan.id;

@@ -23,9 +23,9 @@ impl Planner<'_> {
         let version = effective.version.as_deref().unwrap_or_default();
         let reason = match &effective.origin {
             Origin::Pin(key) => format!("by {key}"),
-            Origin::Manifest(key) => format!("by {key}: the manifest's for {version}"),
-            Origin::FallBack => format!("no longer pinned: falls back to the manifest's for {version}"),
-            Origin::Runs => "no longer pinned: keeps what it runs".to_owned(),
+            Origin::Manifest(key) => format!("by {key}: the manifest's image for {version}"),
+            Origin::FallBack => format!("no longer pinned: falls back to the manifest's image for {version}"),
+            Origin::Runs => "no longer pinned: keeps its image".to_owned(),
         };
         let stays = |work: &mut Self, action, reasons| work.push(service, &service.places.clone(), action, reasons);
         if effective.asking {

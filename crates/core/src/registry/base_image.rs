@@ -70,13 +70,13 @@ enum Undecided {
 fn stands(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> Result<BaseStatus, Undecided> {
     let why = |text: String| Undecided::Why(text);
     let name = named_base(about).or_else(|| base_name.map(str::trim).filter(|name| !name.is_empty()));
-    let name = name.ok_or_else(|| why(format!("it does not name its base ({BASE_NAME})")))?;
+    let name = name.ok_or_else(|| why(format!("it does not name its base image ({BASE_NAME})")))?;
     if name == "scratch" {
-        return Err(why("it is built from scratch: there is no base".to_owned()));
+        return Err(why("it is built from scratch, without a base image".to_owned()));
     }
-    let base = ImageRef::parse(name).map_err(|error| why(format!("its base `{name}` is no image: {error}")))?;
+    let base = ImageRef::parse(name).map_err(|error| why(format!("its base image `{name}` is malformed: {error}")))?;
     if base.digest.is_some() && base.tag.is_none() {
-        return Err(why(format!("its base {name} is named by digest alone: nothing newer can be told")));
+        return Err(why(format!("its base image {name} has no tag, so newer builds are not known")));
     }
     let name = base.without_digest().to_owned();
     let now: &ImageFact = learned(facts.image(&name), &base, || Query::Image(name.clone()))?;
@@ -115,7 +115,7 @@ fn layers_of<'a>(
     let same = found.entries.iter().find(|entry| entry.kind.is_empty() && entry.platform.as_ref() == Some(platform));
     match same {
         Some(entry) => of(&entry.digest),
-        None => Err(Undecided::Why(format!("its base {} is not made for {platform} now", base.without_digest()))),
+        None => Err(Undecided::Why(format!("its base image {} is not built for {platform} now", base.without_digest()))),
     }
 }
 
@@ -125,7 +125,7 @@ fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Que
         Fact::Known { value, .. } => Ok(value),
         Fact::Unknown | Fact::Pending => Err(Undecided::Want(want())),
         Fact::Failed { why, .. } => {
-            Err(Undecided::Why(format!("its base {name}: {}", why.sentence(host, "such image"))))
+            Err(Undecided::Why(format!("its base image {name}: {}", why.sentence(host, "such image"))))
         }
     }
 }
@@ -268,7 +268,7 @@ mod tests {
         let known = facts(7, &[], &[(7, index.clone()), (9, about(&[1], "arm64"))]);
         assert_eq!(base_verdict(&arm, Some("debian:12"), &known).0, up_to_date(7));
         let other = base_verdict(&about(&[1], "s390x"), Some("debian:12"), &known).0;
-        assert_eq!(other, BaseStatus::Unknown { why: "its base debian:12 is not made for linux/s390x now".into() });
+        assert_eq!(other, BaseStatus::Unknown { why: "its base image debian:12 is not built for linux/s390x now".into() });
     }
 
     #[test]
@@ -299,21 +299,21 @@ mod tests {
         }
         let frozen = format!("debian@{}", digest(7));
         for (name, why) in [
-            ("scratch", "it is built from scratch: there is no base".to_owned()),
-            ("Deb ian", "its base `Deb ian` is no image: a repository name is lower case".to_owned()),
-            (&frozen, format!("its base {frozen} is named by digest alone: nothing newer can be told")),
-            ("gone:1", "its base gone:1: docker.io has no such image".to_owned()),
-            ("denied:1", "its base denied:1: docker.io refuses the credentials used here".to_owned()),
-            ("r.example/a:1", "its base r.example/a:1: r.example wants a login, and there is none here".to_owned()),
-            ("busy:1", "its base busy:1: docker.io takes no more requests for now".to_owned()),
-            ("off:1", "its base off:1: docker.io cannot be reached: no route".to_owned()),
+            ("scratch", "it is built from scratch, without a base image".to_owned()),
+            ("Deb ian", "its base image `Deb ian` is malformed: a repository name is lower case".to_owned()),
+            (&frozen, format!("its base image {frozen} has no tag, so newer builds are not known")),
+            ("gone:1", "its base image gone:1: docker.io has no such image".to_owned()),
+            ("denied:1", "its base image denied:1: docker.io refuses the credentials used here".to_owned()),
+            ("r.example/a:1", "its base image r.example/a:1: r.example requires a login, and pinnace has none".to_owned()),
+            ("busy:1", "its base image busy:1: docker.io accepts no more requests for now".to_owned()),
+            ("off:1", "its base image off:1: docker.io cannot be reached: no route".to_owned()),
         ] {
             let image = with(about(&[1], "amd64"), &[(BASE_NAME, name)]);
             assert_eq!(base_verdict(&image, None, &facts), (BaseStatus::Unknown { why }, BTreeSet::new()));
         }
         for nothing in [None, Some(" ")] {
             let (base, wants) = base_verdict(&about(&[1], "amd64"), nothing, &facts);
-            let why = "it does not name its base (org.opencontainers.image.base.name)".to_owned();
+            let why = "it does not name its base image (org.opencontainers.image.base.name)".to_owned();
             assert_eq!((base, wants.len()), (BaseStatus::Unknown { why }, 0));
         }
     }

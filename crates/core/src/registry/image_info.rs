@@ -35,7 +35,7 @@ pub struct ImageInfo {
     pub config: ImageConfig,
 }
 
-/// One entry of an index.
+/// An image, or an attestation, that an index lists.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexEntry {
     /// The digest of the entry's manifest.
@@ -50,7 +50,7 @@ pub struct IndexEntry {
     pub kind: String,
 }
 
-/// One layer of an image.
+/// A layer, as the registry serves it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageLayer {
     /// The digest of the layer as the registry serves it.

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::image::{Digest, Platform};
 use super::time::Time;
 
-/// The source of a fact.
+/// The party that a fact was learned from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FactSource {
@@ -61,7 +61,7 @@ impl LookupError {
         match self {
             Self::NotFound => "not found",
             Self::Denied => "access denied",
-            Self::NoCredentials => "it wants a login",
+            Self::NoCredentials => "login required",
             Self::RateLimited => "too many requests for now",
             Self::Unreachable(cause) | Self::Other(cause) => cause,
         }
@@ -71,11 +71,11 @@ impl LookupError {
     pub fn brief(&self) -> &'static str {
         match self {
             Self::NotFound => "not in the registry",
-            Self::Denied => "the registry refuses our login",
-            Self::NoCredentials => "the registry wants a login",
-            Self::RateLimited => "the registry takes no more requests for now",
+            Self::Denied => "the registry refuses the credentials",
+            Self::NoCredentials => "the registry requires a login",
+            Self::RateLimited => "the registry accepts no more requests for now",
             Self::Unreachable(_) => "the registry cannot be reached",
-            Self::Other(_) => "the registry has a fault",
+            Self::Other(_) => "the registry failed",
         }
     }
 
@@ -84,8 +84,8 @@ impl LookupError {
         match self {
             Self::NotFound => format!("{host} has no {what}"),
             Self::Denied => format!("{host} refuses the credentials used here"),
-            Self::NoCredentials => format!("{host} wants a login, and there is none here"),
-            Self::RateLimited => format!("{host} takes no more requests for now"),
+            Self::NoCredentials => format!("{host} requires a login, and pinnace has none"),
+            Self::RateLimited => format!("{host} accepts no more requests for now"),
             Self::Unreachable(cause) => format!("{host} cannot be reached: {cause}"),
             Self::Other(cause) => format!("{host}: {cause}"),
         }

@@ -72,7 +72,7 @@ impl fmt::Display for ManifestOrigin {
         match self {
             Self::File(path) => write!(f, "file {path}"),
             Self::Url(url) => f.write_str(url),
-            Self::Cache(url) => write!(f, "{url}, kept on disk"),
+            Self::Cache(url) => write!(f, "{url}, cached on disk"),
             Self::BuiltIn => f.write_str("built in"),
         }
     }

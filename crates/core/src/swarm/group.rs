@@ -39,7 +39,7 @@ pub enum GroupKind {
 
 impl GroupKind {
     /// Returns the kind's word, the part before the slash in a group's text.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Database => "database",
             Self::Stack => "stack",
@@ -72,7 +72,7 @@ impl GroupKey {
     pub fn parse(text: &str) -> Option<Self> {
         let (word, name) = text.split_once('/')?;
         let kind =
-            [GroupKind::Database, GroupKind::Stack, GroupKind::Service].into_iter().find(|kind| kind.word() == word)?;
+            [GroupKind::Database, GroupKind::Stack, GroupKind::Service].into_iter().find(|kind| kind.as_str() == word)?;
         (!name.is_empty()).then(|| Self { kind, name: name.to_owned() })
     }
 
@@ -84,7 +84,7 @@ impl GroupKey {
 
 impl fmt::Display for GroupKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.kind.word(), self.name)
+        write!(f, "{}/{}", self.kind.as_str(), self.name)
     }
 }
 

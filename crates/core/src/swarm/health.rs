@@ -38,14 +38,14 @@ pub enum HealthState {
 
 impl HealthState {
     /// Returns the state's word, as used in JSON, filters and on screens.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Failing => "failing",
-            Self::CrashLoop => "looping",
+            Self::CrashLoop => "crash-loop",
             Self::Missing => "missing",
             Self::NodeDown => "node-down",
             Self::Paused => "paused",
-            Self::Pending => "waiting",
+            Self::Pending => "pending",
             Self::Updating => "updating",
             Self::Unknown => "unknown",
             Self::Ok => "ok",
@@ -316,8 +316,8 @@ impl HealthInput<'_> {
         let word = match task.state {
             TaskState::Preparing => "the node pulls or prepares the image",
             TaskState::Starting => "the container starts, or its health check has not passed yet",
-            TaskState::Ready | TaskState::Assigned | TaskState::Accepted => "waits for its turn",
-            TaskState::New | TaskState::Allocated | TaskState::Pending => "waits to be scheduled",
+            TaskState::Ready | TaskState::Assigned | TaskState::Accepted => "assigned to a node, not started yet",
+            TaskState::New | TaskState::Allocated | TaskState::Pending => "not scheduled yet",
             _ => return None,
         };
         Some(word.to_owned())

@@ -57,7 +57,7 @@ pub struct StatusService {
     pub running: u64,
     /// The number of wanted tasks.
     pub desired: u64,
-    /// The state, a word of [`State::word`](crate::swarm::State::word).
+    /// The state, a word of [`State::label`](crate::swarm::State::word).
     pub state: String,
     /// The newest task error, or the reason why a task is pending; only if the state needs attention.
     pub error: Option<String>,
@@ -71,14 +71,14 @@ pub struct HistoryView {
     /// Changes that exist only in this machine's local log: pruned from the swarm's journal, or made in a store
     /// that no longer exists. Newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub here: Vec<HistoryChange>,
+    pub local_only: Vec<HistoryChange>,
     /// Images that other clients deployed, as they were recorded; newest first. Empty unless a group is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub seen: Vec<RecordedService>,
+    pub external: Vec<RecordedService>,
     /// The rollback candidates of a service, newest first, then immutable tags of its repository.
     /// Empty unless a service is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub images: Vec<HistoryImage>,
+    pub candidates: Vec<HistoryImage>,
 }
 
 /// A rollback candidate in [`HistoryView`].
@@ -92,15 +92,15 @@ pub struct HistoryImage {
     pub is_now: bool,
     /// The time at which the service is last known to have had the image; for a tag that it never had, the build time.
     pub last: Option<Time>,
-    /// The outcome of its last run: `runs`, `ran`, `failed`, `never-started`, `unknown` or `never-here`.
-    pub fared: String,
+    /// The outcome of its last run: `running`, `ran`, `failed`, `never-started`, `unknown` or `never-ran`.
+    pub result: String,
     /// The longest known run time in seconds.
     pub ran_seconds: Option<u64>,
     /// The availability in its registry: `yes`, `gone` or `unknown`.
-    pub pullable: String,
+    pub available: String,
     /// The host names of the nodes that are known to have run it.
     pub nodes: Vec<String>,
-    /// The source of this entry: `change`, `seen`, `previous-spec`, `task`, `spec` or `registry`.
+    /// The source of this entry: `change`, `external`, `previous-spec`, `task`, `spec` or `registry`.
     pub source: String,
     /// The id of the change that is the source.
     pub change: Option<String>,
@@ -121,10 +121,10 @@ pub struct HistoryChange {
     pub operator: String,
     /// The reason that the operator gave.
     pub reason: Option<String>,
-    /// The kind of its plan: `pin`, `back` or `redeploy`; `null` if the record does not exist any more.
-    pub kind: Option<PlanKind>,
-    /// The state of the change: `running`, `detached`, `done`, `failed`, `undone`, `left`, `void`; `newer` if a newer
-    /// pinnace made it; `here-only` if the local log does not know its end.
+    /// The kind of its plan: `pin`, `rollback` or `redeploy`; `null` if the record does not exist any more.
+    pub kind: Option<String>,
+    /// The state of the change: `running`, `detached`, `done`, `failed`, `rolled-back`, `partial`, `abandoned`; `newer` if a newer
+    /// pinnace made it; `local-only` if the local log does not know its end.
     pub outcome: String,
     /// The units; empty if the record does not exist any more.
     pub units: Vec<HistoryUnit>,
@@ -137,12 +137,12 @@ pub struct HistoryUnit {
     pub service: String,
     /// The member of the group that the service belongs to.
     pub member: String,
-    /// The action that was planned.
-    pub action: UnitAction,
+    /// The action that was planned: `none`, `rollback`, `update` or `blocked`.
+    pub action: String,
     /// The image before the change.
     pub from: ImageWithDigest,
     /// The image that the change was to bring.
     pub to: ImageWithDigest,
-    /// The state of the unit: `untouched`, `posting`, `done`, `putting-back`, `put-back`, `failed` or `overtaken`.
+    /// The state of the unit: `untouched`, `updating`, `done`, `rolling-back`, `rolled-back`, `failed` or `superseded`.
     pub outcome: String,
 }

@@ -200,7 +200,7 @@ impl Credentials {
         let name = format!("docker-credential-{helper}");
         let fail = |why: String| CredentialError(clean(&format!("{name}: {why}")));
         if !helper.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
-            return Err(fail("not the name of a helper".to_owned()));
+            return Err(fail("not a valid helper name".to_owned()));
         }
         let mut command = tokio::process::Command::new(&name);
         if let Some(path) = &self.0.path {
@@ -244,7 +244,7 @@ impl Credentials {
 /// Reads one entry of `auths`. An empty one marks a registry whose credentials are in the store.
 fn entry(value: &serde_json::Value) -> HelperResult {
     let fail = |why: &str| CredentialError(why.to_owned());
-    let entry = AuthEntry::deserialize(value).map_err(|_| fail("the entry in `auths` is not of the expected form"))?;
+    let entry = AuthEntry::deserialize(value).map_err(|_| fail("the entry in `auths` has an unexpected format"))?;
     if !entry.identitytoken.is_empty() {
         return Ok(Some(Secret::Identity(Redacted::new(entry.identitytoken))));
     }

@@ -54,7 +54,7 @@ async fn entries_of_auths() {
     assert_eq!(said("bad.example").await, "credentials for bad.example: `auth` is not base64");
     assert_eq!(
         said("odd.example").await,
-        "credentials for odd.example: the entry in `auths` is not of the expected form"
+        "credentials for odd.example: the entry in `auths` has an unexpected format"
     );
 }
 
@@ -99,7 +99,7 @@ async fn helpers_and_the_store() {
     let gone = credentials.get("gone.example").await.unwrap_err().to_string();
     assert!(gone.contains("docker-credential-gone: No such file"), "{gone}");
     let up = credentials.get("up.example").await.unwrap_err().to_string();
-    assert!(up.contains("not the name of a helper"), "{up}");
+    assert!(up.contains("not a valid helper name"), "{up}");
 }
 
 #[tokio::test]

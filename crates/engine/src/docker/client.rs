@@ -117,7 +117,7 @@ impl Docker {
         };
         let api = header("api-version")
             .filter(|api| api.chars().all(|c| c.is_ascii_digit() || c == '.'))
-            .ok_or_else(|| DockerError::bad(what, "it names no API version"))?;
+            .ok_or_else(|| DockerError::bad(what, "it has no API version"))?;
         if let Ok(mut known) = self.inner.api.write() {
             *known = Some(api.clone());
         }

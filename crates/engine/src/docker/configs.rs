@@ -104,7 +104,7 @@ impl Docker {
         let what = "reading a config of the journal";
         let body = self.get_bytes(what, &format!("/configs/{}", encoded(id_or_name))).await?;
         let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| DockerError::bad(what, error))?;
-        config(raw).ok_or_else(|| DockerError::bad(what, "it is no config"))
+        config(raw).ok_or_else(|| DockerError::bad(what, "it is not a config"))
     }
 
     /// Creates a config and returns its id. Data is 1 to 1,023,999 bytes, names up to 64 of `[a-zA-Z0-9-_.]`.

@@ -87,7 +87,7 @@ impl Docker {
             .filter(|platform| !platform.is_unknown())
             .collect();
         Ok(Distribution {
-            digest: digest.ok_or_else(|| DockerError::bad(&what, "it holds no digest"))?,
+            digest: digest.ok_or_else(|| DockerError::bad(&what, "it has no digest"))?,
             media_type: told.descriptor.media_type.map(|text| clean(&text)).unwrap_or_default(),
             platforms: Some(platforms).filter(|platforms| !platforms.is_empty()),
         })

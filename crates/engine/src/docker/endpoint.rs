@@ -122,7 +122,7 @@ impl EndpointInputs {
     pub fn endpoint(&self) -> Result<Endpoint, DockerError> {
         match (&self.host_flag, &self.context_flag) {
             (Some(_), Some(_)) => {
-                Err(fault("--host and --context exclude each other", "give the one that is meant, not both"))
+                Err(fault("--host and --context exclude each other", "use one of them"))
             }
             (Some(host), None) => by_address(host, self),
             (None, Some(context)) => by_context(context, self),
@@ -155,7 +155,7 @@ fn current_context(given: &EndpointInputs) -> Result<String, DockerError> {
         }
     };
     let file: ConfigFile = serde_json::from_slice(&text).map_err(|error| {
-        fault(format!("{} is no JSON: {error}", path.display()), "mend it, or name the engine with --host")
+        fault(format!("{} is not JSON: {error}", path.display()), "fix it, or name the engine with --host")
     })?;
     Ok(file.current.filter(|name| !name.is_empty()).unwrap_or(default))
 }
@@ -168,10 +168,10 @@ fn by_context(name: &str, given: &EndpointInputs) -> Result<Endpoint, DockerErro
     let missing = |why: String| {
         fault(
             format!("context `{}`: {why}", clean(name)),
-            "docker context ls shows those there are; --host takes an address",
+            "run docker context ls to list the contexts, or name an address with --host",
         )
     };
-    let dir = given.config_dir.as_ref().ok_or_else(|| missing("there is no configuration folder".to_owned()))?;
+    let dir = given.config_dir.as_ref().ok_or_else(|| missing("no configuration folder".to_owned()))?;
     let folder = hex(&Sha256::digest(name.as_bytes()));
     let meta = dir.join("contexts/meta").join(&folder).join("meta.json");
     let text = std::fs::read(&meta).map_err(|error| match error.kind() {
@@ -205,7 +205,7 @@ fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, DockerE
 fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> {
     let shown = clean(address);
     let Some((scheme, rest)) = address.split_once("://") else {
-        return Err(fault(format!("`{shown}` is no address of an engine"), "write unix:///path or tcp://host:2375"));
+        return Err(fault(format!("`{shown}` is not the address of an engine"), "write unix:///path or tcp://host:2375"));
     };
     match scheme {
         "unix" if rest.starts_with('/') => Ok(Host::Unix(PathBuf::from(rest))),
@@ -227,14 +227,14 @@ fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> 
         "ssh" => {
             let target = clean(rest.trim_end_matches('/'));
             Err(fault(
-                "ssh:// endpoints are not spoken yet",
+                "pinnace does not support ssh:// endpoints yet",
                 &format!(
                     "forward the socket: ssh -nNT -L /tmp/docker.sock:/var/run/docker.sock {target} & \
                      then use --host unix:///tmp/docker.sock"
                 ),
             ))
         }
-        other => Err(fault(format!("{other}:// endpoints are not spoken"), "use unix:// or tcp://")),
+        other => Err(fault(format!("pinnace does not support {other}:// endpoints"), "use unix:// or tcp://")),
     }
 }
 
@@ -286,9 +286,9 @@ mod tests {
             ("tcp://[::1]", true, "tcp://[::1]:2376"),
             ("tcp://", false, "`tcp://` names no host and port"),
             ("unix://rel", false, "`unix://rel` has no absolute path"),
-            ("ssh://op@h", false, "ssh:// endpoints are not spoken yet"),
-            ("npipe:////./pipe/x", false, "npipe:// endpoints are not spoken"),
-            ("h:2375", false, "`h:2375` is no address of an engine"),
+            ("ssh://op@h", false, "pinnace does not support ssh:// endpoints yet"),
+            ("npipe:////./pipe/x", false, "pinnace does not support npipe:// endpoints"),
+            ("h:2375", false, "`h:2375` is not the address of an engine"),
         ] {
             let got = parse(address, tls(tls_on));
             assert_eq!(got.map_or_else(|fault| fault.to_string(), |host| host.address()), read);

@@ -180,13 +180,13 @@ impl DockerError {
     /// Describes the problem: known states of an engine in our words, anything else as the fault's text.
     pub fn why(&self) -> String {
         let why = if self.is_not_manager() {
-            "this engine is a worker of its swarm; only managers show and change it"
+            "this engine is a worker of its swarm; only managers can show and change it"
         } else if self.is_not_in_swarm() {
-            "this engine is in no swarm"
+            "this engine is not in a swarm"
         } else if self.is_locked() {
             "the swarm is locked on this manager"
         } else if self.is_no_leader() {
-            "the swarm has no leader: too few managers are up"
+            "the swarm has no leader: too few managers are running, or they are electing one"
         } else {
             return self.to_string();
         };
@@ -198,18 +198,18 @@ impl DockerError {
         let hint = match self {
             Self::Endpoint { hint, .. } => hint,
             Self::Unreachable { why, .. } if why.contains("invalid peer certificate") => {
-                "give the authority that signed the engine's certificate: ca.pem in DOCKER_CERT_PATH or the context"
+                "provide the CA that signed the engine's certificate: ca.pem in DOCKER_CERT_PATH or the context"
             }
             Self::Unreachable { why, .. } | Self::Broken { why, .. } if why.contains("fatal alert") => {
-                "the engine takes no TLS client without a certificate it knows: cert.pem and key.pem in DOCKER_CERT_PATH"
+                "provide a client certificate that the engine trusts: cert.pem and key.pem in DOCKER_CERT_PATH"
             }
             Self::Unreachable { kind, address, .. } => return unreachable_hint(*kind, address),
-            Self::Broken { .. } => "the engine was stopped or restarted, or the line broke; it is tried again",
+            Self::Broken { .. } => "check the engine and the network; pinnace tries again",
             Self::Timeout { .. } => {
-                "the engine hangs, the line is gone, or the managers are electing a leader; look at its host"
+                "check the engine's host and the network; the managers may be electing a leader"
             }
             Self::ReadOnly { .. } => "start pinnace without --read-only to change anything",
-            Self::Disk { .. } => "free space, or mend the folder; XDG_STATE_HOME names another",
+            Self::Disk { .. } => "free space, or fix the folder; XDG_STATE_HOME sets another one",
             Self::BadAnswer { .. } => "check that the address is that of a Docker Engine",
             Self::Http { .. } => self.http_hint(),
         };
@@ -220,25 +220,25 @@ impl DockerError {
         if self.is_not_manager() {
             "connect to a manager of this swarm, or promote this node: docker node promote"
         } else if self.is_not_in_swarm() {
-            "connect to a swarm manager, or make a swarm here: docker swarm init"
+            "connect to a swarm manager, or create a swarm here: docker swarm init"
         } else if self.is_locked() {
             "unlock it on its host: docker swarm unlock"
         } else if self.is_no_leader() {
-            "bring back managers until more than half of them run; nothing can be changed until then"
+            "start managers until more than half of them run; until then nothing can be changed"
         } else if self.is_out_of_sequence() {
-            "somebody or the engine itself was faster; look again and repeat"
+            "the object changed in the meantime; refresh and try again"
         } else if self.says("DeadlineExceeded") || self.says("deadline exceeded") {
-            "the managers do not agree in time: an election, or a manager cut off; look again before you repeat"
+            "check the managers: an election, or one is unreachable; refresh before you try again"
         } else {
             match self.status() {
-                Some(401 | 403) => "this user may not do that; check credentials and authorization plugins",
-                Some(404) => "it is gone, or never was; look again",
-                Some(409) => "the name is taken",
+                Some(401 | 403) => "check this user's permissions, the credentials and the authorization plugins",
+                Some(404) => "refresh: the object does not exist, or no longer exists",
+                Some(409) => "the name already exists; refresh and try again",
                 Some(400) if self.says("is too old") || self.says("is too new") => {
-                    "pinnace and this engine share no API version"
+                    "update pinnace or the engine: they have no API version in common"
                 }
-                Some(400..500) => "the engine refused it; the message says why",
-                _ => "the engine failed; its own log on its host says more (journalctl -u docker)",
+                Some(400..500) => "read the message: the engine refused the request",
+                _ => "read the engine's log on its host (journalctl -u docker)",
             }
         }
     }
@@ -248,16 +248,16 @@ fn unreachable_hint(kind: io::ErrorKind, address: &str) -> String {
     match kind {
         io::ErrorKind::NotFound => {
             format!(
-                "there is no socket at {address}: is Docker installed and running here? else use --host or --context"
+                "check that Docker is installed and runs here (no socket at {address}), or use --host or --context"
             )
         }
         io::ErrorKind::PermissionDenied => {
-            format!("this user may not use {address}: use sudo, or join the group that owns it (usually docker)")
+            format!("use sudo, or join the group that owns {address} (usually docker)")
         }
         io::ErrorKind::ConnectionRefused => {
-            format!("nobody listens at {address}: is the engine running? (systemctl status docker)")
+            format!("check that the engine runs (systemctl status docker): nothing listens at {address}")
         }
-        _ => "check the address, the network and the firewall between here and there".to_owned(),
+        _ => "check the address, the network and the firewall between this machine and the engine".to_owned(),
     }
 }
 

@@ -72,7 +72,7 @@ impl Docker {
         let what = format!("reading service {}", clean(id_or_name));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(id_or_name))).await?;
         let raw: &RawValue = from_slice(&body).map_err(|error| DockerError::bad(&what, error))?;
-        model::service(raw).ok_or_else(|| DockerError::bad(&what, "it is no service"))
+        model::service(raw).ok_or_else(|| DockerError::bad(&what, "it is not a service"))
     }
 
     /// Lists tasks.

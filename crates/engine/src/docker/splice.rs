@@ -15,10 +15,10 @@ pub(super) enum SpliceError {
     #[error("the spec cannot be read: {0}")]
     Unreadable(String),
     /// The path's parent is absent, or not an object.
-    #[error("the spec has no place for {0}")]
+    #[error("the spec has no parent object for {0}")]
     NoParent(String),
     /// The present value is not the value that the edit expects.
-    #[error("something else stands at {0} than was planned on")]
+    #[error("the spec has another value at {0} than the plan expects")]
     Unexpected(String),
 }
 

@@ -106,7 +106,7 @@ impl Docker {
     pub async fn get_for_update(&self, service_id: &str) -> Result<ServiceRevision, DockerError> {
         let what = format!("reading service {}", clean(service_id));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(service_id))).await?;
-        ServiceRevision::read(&body).ok_or_else(|| DockerError::bad(&what, "it is no service"))
+        ServiceRevision::read(&body).ok_or_else(|| DockerError::bad(&what, "it is not a service"))
     }
 
     /// Posts the spec that was read, with these edits applied, at the version that was read, never a newer one.

@@ -36,7 +36,7 @@ impl ChangeRun {
         let host = ImageRef::parse(image).map_err(|error| error.to_string())?.host;
         match self.cluster.credentials().header(&host).await {
             Ok(Some(header)) => Ok(PostCredentials::Operator(header)),
-            Ok(None) => Err(format!("there are no credentials for {host} here, and the plan is to send them")),
+            Ok(None) => Err(format!("the plan sends your credentials for {host}, and this machine has none")),
             Err(error) => Err(error.to_string()),
         }
     }

@@ -78,7 +78,7 @@ impl LeaseKeeper {
     /// Edits the slot's labels; returns when the swarm has stored them.
     pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), LeaseLost> {
         let (done, reply) = oneshot::channel();
-        let closed = || self.lost().unwrap_or_else(|| LeaseLost::TakenOver("the slot's keeper has ended".into()));
+        let closed = || self.lost().unwrap_or_else(|| LeaseLost::TakenOver("this process no longer holds the lease".into()));
         self.jobs.send(SlotWrite { edit: Box::new(edit), done }).await.map_err(|_| closed())?;
         reply.await.map_err(|_| closed())?
     }
@@ -192,9 +192,9 @@ impl KeeperTask {
     fn rival(&self, now: &Slot) -> String {
         let by = &now.labels.by;
         if now.labels.state.is_terminal() {
-            format!("{by} ended it: {}", now.labels.state.word())
+            format!("{by} ended it: {}", now.labels.state.label())
         } else if now.labels.owner == self.slot.labels.owner {
-            format!("{by} is at work on it")
+            format!("{by} is running it")
         } else {
             format!("{by} took the change over")
         }

@@ -86,16 +86,16 @@ pub enum StartRefusal {
         by: String,
     },
     /// The plan changes nothing.
-    #[error("there is nothing to do")]
+    #[error("nothing to do")]
     Nothing,
     /// The change could not be journaled.
-    #[error("not started, as it could not be written down: {why}")]
+    #[error("not started, because it could not be journaled: {why}")]
     NotJournaled {
         /// The cause.
         why: String,
     },
     /// The swarm refused the record, which is written first.
-    #[error("not started, as the swarm takes no writes: {}", .0.why())]
+    #[error("not started, because the swarm accepts no writes: {}", .0.why())]
     JournalRefused(DockerError),
     /// The change was claimed, but another operator took it over before its first unit.
     #[error("{by} took the change over before its first unit")]
@@ -104,13 +104,13 @@ pub enum StartRefusal {
         by: String,
     },
     /// The group's newest change was made by a newer version of pinnace.
-    #[error("change {change} of the group was made by a newer pinnace")]
+    #[error("a newer pinnace made change {change} of the group")]
     Newer {
         /// The id of the change, for `pinnace resume`.
         change: String,
     },
     /// The claim may or may not have succeeded.
-    #[error("not started: {why}; the claim may still appear in the history; nothing was posted")]
+    #[error("not started: {why}; the claim may still appear in the history; no service was changed")]
     Unknown {
         /// The cause.
         why: String,
@@ -124,17 +124,17 @@ impl StartRefusal {
     /// Returns the advice for the operator; empty where there is none.
     pub fn hint(&self) -> String {
         match self {
-            Self::Stale { .. } => "plan again, and look at what moved".into(),
+            Self::Stale { .. } => "plan again, and look at what changed".into(),
             Self::GroupBusy { change, .. } => format!("watch it, or finish it first: `pinnace resume {change}`"),
             Self::Nothing => String::new(),
             Self::NotJournaled { .. } => {
-                "nothing is changed that is not written down first; free space or mend the state folder".into()
+                "free space, or fix the state folder: a change is journaled before it starts".into()
             }
-            Self::Lost { .. } => "watch it: it is theirs now".into(),
-            Self::Newer { .. } => "update this pinnace; what it does not know it leaves alone".into(),
-            Self::Unknown { .. } => "look at `pinnace history`; the next plan of the group closes it as void".into(),
+            Self::Lost { .. } => "watch it: the other operator has it now".into(),
+            Self::Newer { .. } => "update this pinnace: it does not touch the changes of a newer one".into(),
+            Self::Unknown { .. } => "look at `pinnace history`; the next plan of the group closes it as abandoned".into(),
             Self::JournalRefused(fault) if matches!(fault.status(), Some(401 | 403 | 405 | 501)) => {
-                "who may make no configs keeps the journal on this machine with `--journal disk`; no other manager sees it"
+                "if you may not create configs, use `--journal disk`: only this machine then has the journal"
                     .into()
             }
             Self::JournalRefused(fault) | Self::Fault(fault) => fault.hint(),

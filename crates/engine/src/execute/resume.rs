@@ -31,7 +31,7 @@ pub(super) async fn begin(
     order: Option<Order>,
 ) -> Result<ChangeRun, StartRefusal> {
     if slot.labels.state.is_terminal() {
-        return Err(StartRefusal::Stale { moved: format!("the change is over: {}", slot.labels.state.word()) });
+        return Err(StartRefusal::Stale { moved: format!("the change has ended: {}", slot.labels.state.label()) });
     }
     if slot.is_foreign() || record.v > VERSION {
         return Err(StartRefusal::Newer { change: slot.change });
@@ -111,11 +111,11 @@ impl ChangeRun {
                 break;
             }
             if let Some(why) = not_to_be_fenced(&revision) {
-                return Err(LeaseLost::Stuck(format!("{} {why}; it stays unfinished", unit.service)));
+                return Err(LeaseLost::Stuck(format!("{} {why}; the change stays unfinished", unit.service)));
             }
             if tries > TRIES {
                 return Err(LeaseLost::Stuck(
-                    "the engine takes no writes: what was posted before may still land".into(),
+                    "the engine accepts no writes: an earlier update may still take effect".into(),
                 ));
             }
             tries += 1;
@@ -154,10 +154,10 @@ impl ChangeRun {
 /// Returns the reason why a service must not be fenced; `None` if it may be.
 fn not_to_be_fenced(revision: &ServiceRevision) -> Option<&'static str> {
     if revision.service.mode.is_job() {
-        return Some("is a job: posting to it would run it again");
+        return Some("is a job: an update would run it again");
     }
     let paused = |state: &UpdateState| matches!(state, UpdateState::Paused | UpdateState::RollbackPaused);
     let rollout = revision.service.update.as_ref().is_some_and(|update| paused(&update.state));
     rollout
-        .then_some("has a rollout that is paused, and posting to it would take it up again: finish the change instead")
+        .then_some("has a paused rollout, and an update would resume it: finish the change instead")
 }

@@ -18,7 +18,7 @@ use pinnace_core::text::clean;
 const PRUNING: Duration = Duration::from_secs(10);
 
 /// The trouble text for an engine that answers reads and hangs on writes.
-pub(super) const NO_WRITES: &str = "the swarm answers reads and takes no writes; waiting for it";
+pub(super) const NO_WRITES: &str = "the swarm answers reads but accepts no writes; waiting for it";
 
 /// The result of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ impl ChangeRun {
     /// Updates the slot's summary: the open question, or else the plan. Writes only if it has changed.
     pub(super) async fn write_question(&mut self) -> Result<(), LeaseLost> {
         let plan = &self.record.plan;
-        let asked = self.progress.asking.as_ref().map(|question| question.told(plan));
+        let asked = self.progress.asking.as_ref().map(|question| question.describe(plan));
         let sum = clean(&asked.unwrap_or_else(|| summary(plan)));
         if std::mem::replace(&mut self.sum, sum.clone()) == sum { Ok(()) } else { self.write(|_| ()).await }
     }
@@ -146,7 +146,7 @@ impl ChangeRun {
             }
             LeaseLost::Stuck(why) => {
                 self.emit(EventKind::Trouble {
-                    text: format!("the swarm takes no writes ({why}); the change stands unfinished"),
+                    text: format!("the swarm accepts no writes ({why}); the change stays unfinished"),
                 });
                 RunOutcome::Unfinished(why)
             }
@@ -188,7 +188,7 @@ impl ChangeRun {
         if self.keeper.is_slow() && !told {
             let why = match self.keeper.reads().await {
                 Ok(()) => NO_WRITES.to_owned(),
-                Err(fault) => format!("the swarm takes no writes; waiting for it: {}", fault.why()),
+                Err(fault) => format!("the swarm accepts no writes; waiting for it: {}", fault.why()),
             };
             self.emit(EventKind::Trouble { text: why.clone() });
             self.slow = Some(why);
@@ -259,7 +259,7 @@ impl ChangeRun {
     pub(super) fn warn_of_disk(&mut self, why: &str) {
         tracing::warn!(why, "the journal on disk could not be written");
         if !std::mem::replace(&mut self.log_failed, true) {
-            let text = format!("the change goes on, but is not noted on this machine's disk: {}", clean(why));
+            let text = format!("the change continues, but this machine cannot write its local log: {}", clean(why));
             self.emit(EventKind::Trouble { text });
         }
     }
@@ -267,7 +267,7 @@ impl ChangeRun {
     /// Ends the change. One slot write stores the outcome and releases the lease; local log, event log and pruning
     /// are best effort.
     async fn end(&mut self, state: ChangeState) -> Result<(), LeaseLost> {
-        let sum = format!("{}: {}", state.word(), summary(&self.record.plan));
+        let sum = format!("{}: {}", state.as_str(), summary(&self.record.plan));
         let text = sum.clone();
         self.write(move |labels| {
             labels.state = state;

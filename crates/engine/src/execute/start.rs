@@ -39,7 +39,7 @@ pub(super) async fn begin(
     let size = record_size(&record);
     if size > RECORD_LIMIT {
         return Err(StartRefusal::NotJournaled {
-            why: format!("its record would be {size} bytes, and the swarm stores {RECORD_LIMIT}"),
+            why: format!("its record would be {size} bytes, and the swarm's limit is {RECORD_LIMIT}"),
         });
     }
     note(&cluster, &record, DiskKind::Prepare { record: Box::new(record.clone()) }).await?;
@@ -80,7 +80,7 @@ async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), StartRefusal>
         let revision = match cluster.docker.get_for_update(&unit.service_id).await {
             Ok(revision) => revision,
             Err(fault) if fault.is_not_found() => {
-                return Err(StartRefusal::Stale { moved: format!("service {} is gone", unit.service) });
+                return Err(StartRefusal::Stale { moved: format!("service {} no longer exists", unit.service) });
             }
             Err(fault) => return Err(StartRefusal::Fault(fault)),
         };
@@ -90,7 +90,7 @@ async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), StartRefusal>
             return Err(StartRefusal::Stale { moved });
         }
         if revision.rest_before(&unit.edits) != unit.rest {
-            return Err(StartRefusal::Stale { moved: format!("somebody edited service {}", unit.service) });
+            return Err(StartRefusal::Stale { moved: format!("another client edited service {}", unit.service) });
         }
     }
     Ok(())
@@ -173,7 +173,7 @@ async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> R
         return if plan.parent == 0 {
             Ok(())
         } else {
-            Err(StartRefusal::Stale { moved: "the group's history is gone".into() })
+            Err(StartRefusal::Stale { moved: "the group's history no longer exists".into() })
         };
     };
     if newest.seq != plan.parent {

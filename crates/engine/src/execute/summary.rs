@@ -9,7 +9,7 @@ pub(super) fn summary(plan: &Plan) -> String {
     let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
     for (_, unit) in plan.active() {
         let image = ImageRef::parse(&unit.to.image).map_or_else(|_| unit.to.image.clone(), |image| image.short(true));
-        let what = format!("{} {image}", unit.action.word());
+        let what = format!("{} {image}", unit.action.as_str());
         match lines.iter_mut().find(|(known, _)| *known == what) {
             Some((_, members)) => members.push(&unit.member),
             None => lines.push((what, vec![&unit.member])),

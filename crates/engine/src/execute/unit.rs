@@ -56,7 +56,7 @@ impl ChangeRun {
         match posted {
             UpdateResult::Applied(known) => self.converge(at, &unit, direction, known).await,
             UpdateResult::Superseded(why) => {
-                self.emit(EventKind::Failed { unit: at, why, hint: "look at who deployed it, then plan again".into() });
+                self.emit(EventKind::Failed { unit: at, why, hint: "find out who deployed it, then plan again".into() });
                 self.mark(at, UnitState::Superseded, None).await
             }
             UpdateResult::Refused { why, hint } => {
@@ -79,7 +79,7 @@ impl ChangeRun {
         let mut ready: Option<PreparedUnit> = None;
         loop {
             let Some(revision) = self.read_for_update(unit, &mut tries).await? else {
-                return Ok(UpdateResult::Superseded("somebody removed the service".into()));
+                return Ok(UpdateResult::Superseded("another client removed the service".into()));
             };
             let stand = revision.edit_state(&unit.edits);
             // Once our update is in the spec, edits by others to other parts are accepted, and kept on rollback too.
@@ -95,12 +95,12 @@ impl ChangeRun {
             }
             if edited {
                 return Ok(UpdateResult::Superseded(
-                    "somebody edited other parts of it since the plan was made".into(),
+                    "another client edited other parts of it since the plan was made".into(),
                 ));
             }
             if tries >= TRIES {
                 // The POST may still be carried out: the slot keeps naming it, and a later owner fences it first.
-                return Err(LeaseLost::Stuck("the engine neither takes nor refuses the update".into()));
+                return Err(LeaseLost::Stuck("the engine neither accepts nor refuses the update".into()));
             }
             let first = ready.is_none();
             let now = match ready.take() {
@@ -121,7 +121,7 @@ impl ChangeRun {
             tries += 1;
             if let Err(fault) = self.post(&revision, unit, direction, &now.auth).await? {
                 if fault.is_final() {
-                    let hint = "the engine refuses the update; nothing was changed".into();
+                    let hint = "read the message: the engine refused the update; nothing was changed".into();
                     return Ok(UpdateResult::Refused { why: fault.to_string(), hint });
                 }
                 // The POST may still be carried out: the unit does not end until the result is known.
@@ -150,7 +150,7 @@ impl ChangeRun {
             match self.cluster.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
                 Ok(tasks) => return Ok(PreparedUnit { auth, known: tasks.into_iter().map(|task| task.id).collect() }),
                 Err(fault) if tries >= TRIES => {
-                    return Err((format!("not begun, as its tasks cannot be read: {fault}"), fault.hint()));
+                    return Err((format!("not started, because its tasks cannot be read: {fault}"), fault.hint()));
                 }
                 Err(_) => tries += 1,
             }

@@ -49,7 +49,7 @@ impl ChangeRun {
                 None
             }
             LookupError::NotFound | LookupError::Denied | LookupError::NoCredentials => {
-                Some((format!("not begun: {}, which it had when the plan was made", refusal.cause), refusal.hint))
+                Some((format!("not started: {}, unlike when the plan was made", refusal.cause), refusal.hint))
             }
             LookupError::Unreachable(_) | LookupError::RateLimited | LookupError::Other(_) => {
                 let text = format!("its image could not be verified again: {}", refusal.cause);
@@ -83,7 +83,7 @@ impl ChangeRun {
         }
         let nodes = self.cluster.docker.nodes().await.ok()?;
         let said = preconditions::nodes(&revision.service, &candidates(&revision.service, nodes.iter()))?;
-        (said.severity == Severity::Error).then(|| (format!("not begun: {}", said.message), said.hint))
+        (said.severity == Severity::Error).then(|| (format!("not started: {}", said.message), said.hint))
     }
 
     /// Returns the cause and a hint for a failed image pull on a node, as far as it can be determined from here.

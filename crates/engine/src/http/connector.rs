@@ -93,7 +93,7 @@ impl<'a> Target<'a> {
     fn of(uri: &'a Uri) -> Result<Self, ConnectError> {
         let authority = uri.authority().map_or("", |it| it.as_str());
         let host = uri.host().ok_or_else(|| {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "the address names no host");
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "the address has no host");
             ConnectError::Refused { address: uri.to_string(), source }
         })?;
         let wants_tls = uri.scheme() == Some(&http::uri::Scheme::HTTPS);

@@ -155,8 +155,8 @@ impl LocalLog {
             file.set_len(whole)?;
             file.sync_data()
         };
-        keep().map_err(|cause| self.io("put aside the torn last line of", cause))?;
-        Ok(Some(format!("{}: a torn last line was moved to {}", self.path.display(), torn.display())))
+        keep().map_err(|cause| self.io("move the incomplete last line of", cause))?;
+        Ok(Some(format!("{}: moved an incomplete last line to {}", self.path.display(), torn.display())))
     }
 
     fn lock(&self, file: &File, shared: bool) -> Result<(), LocalLogError> {

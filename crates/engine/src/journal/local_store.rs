@@ -160,7 +160,7 @@ fn fault(what: &str, folder: &Path, error: &io::Error) -> DockerError {
 }
 
 fn missing(name: &str) -> DockerError {
-    DockerError::Http { what: "reading the journal".to_owned(), status: 404, message: format!("{name} is not there") }
+    DockerError::Http { what: "reading the journal".to_owned(), status: 404, message: format!("{name} does not exist") }
 }
 
 /// Returns the file name for an object. Names are the journal's own; any other must not point outside of the

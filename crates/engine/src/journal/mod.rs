@@ -3,7 +3,7 @@
 
 /// The note shown when the journal is on disk.
 pub const LOCAL_JOURNAL: &str =
-    "changes are written down on this machine only: another manager sees neither them nor that one is under way";
+    "changes are journaled on this machine only: another manager sees neither them nor that one is running";
 
 mod backend;
 mod liveness;

@@ -22,7 +22,7 @@ use pinnace_core::swarm::GroupKey;
 /// The largest size of a change's log, in bytes.
 const LOG_LIMIT: usize = 64 * 1024;
 
-/// The result of a claim.
+/// The winner of a claim: this process, or the change that was faster.
 #[derive(Clone, Debug)]
 pub enum ClaimResult {
     /// A slot that this process claimed.
@@ -152,7 +152,7 @@ impl Journal {
                 Ok(if ours { ClaimResult::Ours(Box::new(slot)) } else { ClaimResult::Taken(Box::new(slot)) })
             }
             (None, Err(fault)) => Err(fault),
-            (None, Ok(())) => Err(DockerError::bad("the claim", "the slot was written and is not there")),
+            (None, Ok(())) => Err(DockerError::bad("the claim", "the slot was written but does not exist")),
         }
     }
 

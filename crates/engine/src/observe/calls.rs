@@ -10,7 +10,7 @@ use pinnace_core::journal::Slot;
 use pinnace_core::swarm::{Node, Service, Task};
 use pinnace_core::world::EngineInfo;
 
-/// The result of a call.
+/// The objects that a call read.
 pub(super) enum CallResult {
     Engine(EngineInfo),
     Nodes(Vec<Node>),
@@ -69,7 +69,7 @@ pub(super) fn all_slots(journal: Journal) -> PendingCall {
 pub(super) fn one_slot(journal: Journal, id: String) -> PendingCall {
     Box::pin(async move {
         let read = journal.slot(&id).await?.map(cleaned);
-        let slot = read.ok_or_else(|| DockerError::bad("reading a slot of the journal", "it is none"))?;
+        let slot = read.ok_or_else(|| DockerError::bad("reading a slot of the journal", "it is not a slot"))?;
         Ok(CallResult::Slot(Box::new(slot)))
     })
 }

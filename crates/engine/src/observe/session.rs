@@ -114,7 +114,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
         while self.painted != (true, true) {
             match self.calls.next().await {
                 Some(news) => self.hear(news)?,
-                None => return Err(DockerError::bad("reading the swarm", "the first lists did not come").into()),
+                None => return Err(DockerError::bad("reading the swarm", "the first lists did not arrive").into()),
             }
         }
         let mut events = self.docker.events(since).await?;

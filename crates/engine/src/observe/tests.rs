@@ -216,7 +216,7 @@ async fn a_lost_link_says_why_and_comes_back() {
     let lost = links(&seen);
     assert!(matches!(lost[0], ConnectionState::Lost { why, .. } if why.contains("broke")), "{seen:?}");
     let ConnectionState::Lost { why, hint } = lost[1] else { panic!("{seen:?}") };
-    assert!(why.contains("cannot be reached") && hint.contains("is the engine running?"), "{why}: {hint}");
+    assert!(why.contains("cannot be reached") && hint.contains("check that the engine runs"), "{why}: {hint}");
     assert!(links(&seen).len() < 8, "with growing pauses");
     server.up();
     sleep(Duration::from_secs(11)).await;
@@ -249,7 +249,7 @@ const OUTSIDE: &str = r#"This node is not a swarm manager. Use "docker swarm ini
 async fn engines_that_cannot_serve_say_so() {
     let table: [(&str, &str, &str); 4] = [
         ("60-worker-services.json", "is a worker", "promote"),
-        (OUTSIDE, "in no swarm", "docker swarm init"),
+        (OUTSIDE, "not in a swarm", "docker swarm init"),
         ("60-noquorum-services-t25.json", "no leader", "more than half"),
         ("", "no answer within 10 s", "hangs"),
     ];

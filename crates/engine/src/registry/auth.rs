@@ -109,7 +109,7 @@ pub(super) fn basic(user: &str, password: &Redacted) -> HeaderValue {
 /// Builds the `Authorization` value `Bearer …`; an error if the token holds characters that no header can carry.
 pub(super) fn bearer(token: &str) -> Result<HeaderValue, LookupError> {
     sensitive(&format!("Bearer {token}"))
-        .ok_or_else(|| LookupError::Other("the token is not fit for a header".to_owned()))
+        .ok_or_else(|| LookupError::Other("the token is not valid in a header".to_owned()))
 }
 
 fn sensitive(text: &str) -> Option<HeaderValue> {
@@ -129,11 +129,11 @@ pub(super) fn token_request(
     secret: Option<&Secret>,
     clear: impl Fn(&str) -> bool,
 ) -> Result<Request<Bytes>, LookupError> {
-    let odd = || LookupError::Other("the registry names no usable place for tokens".to_owned());
+    let odd = || LookupError::Other("the registry names no usable token server".to_owned());
     let uri: Uri = realm.parse().map_err(|_| odd())?;
     let (Some(scheme), Some(host)) = (uri.scheme_str(), uri.authority()) else { return Err(odd()) };
     if scheme != "https" && secret.is_some() && !clear(host.as_str()) {
-        return Err(LookupError::Other(format!("{host} wants credentials by plain http; they were not sent")));
+        return Err(LookupError::Other(format!("{host} asks for credentials over plain http; they were not sent")));
     }
     let mut pairs = vec![("scope", Cow::from(scope))];
     pairs.extend(service.map(|service| ("service", Cow::from(service))));
@@ -169,7 +169,7 @@ pub(super) fn token_of(answer: &HttpResponse, shown: bool) -> Result<HeaderValue
     match answer.status {
         StatusCode::OK => {
             let token: RegistryToken = serde_json::from_slice(&answer.body)
-                .map_err(|_| LookupError::Other("the answer to the request for a token holds none".to_owned()))?;
+                .map_err(|_| LookupError::Other("the token server's answer has no token".to_owned()))?;
             bearer(token.token())
         }
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::BAD_REQUEST if shown => Err(LookupError::Denied),

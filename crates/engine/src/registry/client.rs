@@ -143,7 +143,7 @@ impl Inner {
         if found == *digest {
             Ok(body)
         } else {
-            Err(LookupError::Other(format!("what {} serves as {digest} has another digest: {found}", image.host)))
+            Err(LookupError::Other(format!("the content that {} serves as {digest} has another digest: {found}", image.host)))
         }
     }
 
@@ -152,7 +152,7 @@ impl Inner {
             // TLS servers answer 400 to plain HTTP. The engine tries both schemes, so it may still reach the
             // registry.
             let host = &image.host;
-            return LookupError::Unreachable(format!("{host} answers plain http with 400: perhaps it speaks TLS only"));
+            return LookupError::Unreachable(format!("{host} answers plain http with 400: it may accept TLS only"));
         }
         refusal(status, body)
     }
@@ -161,7 +161,7 @@ impl Inner {
     pub(super) fn uri(&self, image: &ImageRef, path: &str) -> Result<Uri, LookupError> {
         let server = self.policy.server_of(&image.host);
         let url = format!("{}://{}/v2/{}/{path}", server.scheme, server.authority, image.path);
-        url.parse().map_err(|_| LookupError::Other(format!("{} is not the name of a host", image.host)))
+        url.parse().map_err(|_| LookupError::Other(format!("{} is not a host name", image.host)))
     }
 
     /// Sends one request to a repository, reads the whole answer, and records the rate limit that it reports.
@@ -310,7 +310,7 @@ impl Inner {
                     let from = home.1.as_ref().map_or("", |it| it.as_str());
                     let to = answer.host();
                     let text =
-                        format!("{from} redirects to {to}, which wants a log-in; no credentials were sent there");
+                        format!("{from} redirects to {to}, which requires a login; no credentials were sent there");
                     return Err(LookupError::Other(text));
                 }
                 return Ok(answer);
@@ -318,7 +318,7 @@ impl Inner {
             // Read to its end, so that the connection can be reused; the content does not matter.
             let _ = answer.whole(MOST).await;
             uri = join(&uri, &location)
-                .ok_or_else(|| LookupError::Other("a redirect to no usable address".to_owned()))?;
+                .ok_or_else(|| LookupError::Other("a redirect to an unusable address".to_owned()))?;
             let host = uri.authority().map_or("", |it| it.as_str());
             if home.0 && uri.scheme_str() == Some("http") && !self.policy.is_insecure(host) {
                 return Err(LookupError::Other(format!(

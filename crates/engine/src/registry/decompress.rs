@@ -24,7 +24,7 @@ const WINDOW: u64 = 64 << 20;
 /// The maximum length of a library's message that is repeated, in characters.
 const SAID: usize = 100;
 /// The error for a layer that unpacks to more than the limit.
-const BOMB: &str = "unpacked it is larger than all that is read: it may be made to exhaust the reader";
+const BOMB: &str = "unpacked it exceeds the size limit: it may be a decompression bomb";
 /// The size of the read buffer, in bytes.
 const PIECE: usize = 64 * 1024;
 
@@ -81,7 +81,7 @@ pub(super) fn unpack(pieces: LayerReader, digest: &Digest, tree: &mut FileTree, 
     io::copy(&mut packed, &mut io::sink()).map_err(|error| cause(&error))?;
     let found = format!("sha256:{}", hex(&packed.into_inner().sum.finalize()));
     if found != digest.as_str() {
-        return Err(format!("what came has another digest: {found}"));
+        return Err(format!("the received data has another digest: {found}"));
     }
     tree.settle();
     Ok(())
@@ -178,13 +178,13 @@ fn archive(from: impl Read, tree: &mut FileTree) -> Result<(), String> {
             kind if kind.is_dir() => FileKind::Dir,
             kind if kind.is_symlink() => FileKind::Link,
             kind if kind.is_character_special() || kind.is_block_special() || kind.is_fifo() => FileKind::Special,
-            kind if kind.is_gnu_sparse() => return Err("it has files in an old sparse form, which is not read".into()),
+            kind if kind.is_gnu_sparse() => return Err("it has files in an old sparse format, which is not supported".into()),
             _ => FileKind::File,
         };
         let path = told.path.unwrap_or_else(|| entry.header().path_bytes().into_owned());
         let in_header = entry.header().entry_size().map_err(|error| cause(&error))?;
         if told.size.is_some_and(|size| size != in_header) {
-            return Err("it has a file of more than 8 GB, which is not read".to_owned());
+            return Err("it has a file of more than 8 GB, which is not supported".to_owned());
         }
         let size = if what == FileKind::File && !kind.is_hard_link() { in_header } else { 0 };
         tree.add(&path, what, size)?;

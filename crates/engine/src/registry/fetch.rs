@@ -40,20 +40,20 @@ impl Fetch {
     async fn follow(&self, address: &str, most: usize) -> Result<Bytes, String> {
         let mut uri: Uri = address.parse().map_err(|error| format!("not an address: {error}"))?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.authority().is_none() {
-            return Err("not an address: it begins with http:// or https://".to_owned());
+            return Err("not an address: it must begin with http:// or https://".to_owned());
         }
         let agent = HeaderValue::from_static(concat!("pinnace/", env!("CARGO_PKG_VERSION")));
         for _ in 0..=HOPS {
             let build = Request::builder().uri(uri.clone()).header(header::USER_AGENT, agent.clone());
             let request = build.body(Bytes::new()).map_err(|error| error.to_string())?;
-            let answer = self.http.send(&request, most).await.map_err(told)?;
+            let answer = self.http.send(&request, most).await.map_err(describe)?;
             let to = match answer.status.as_u16() {
                 200 => return Ok(answer.body),
                 301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION),
                 _ => None,
             };
             let Some(to) = to else { return Err(refused(answer.status, &answer.body)) };
-            let to = join(&uri, to).ok_or_else(|| "a redirect to no usable address".to_owned())?;
+            let to = join(&uri, to).ok_or_else(|| "a redirect to an unusable address".to_owned())?;
             if uri.scheme_str() == Some("https") && to.scheme_str() == Some("http") {
                 let host = to.authority().map_or("", |it| it.as_str());
                 return Err(format!("a redirect from https to plain http at {host} was not followed"));
@@ -69,10 +69,10 @@ fn refused(status: StatusCode, body: &[u8]) -> String {
 }
 
 /// Describes a fault for a URL that a person typed: the hint about the engine's insecure registries does not apply.
-fn told(fault: RegistryError) -> String {
+fn describe(fault: RegistryError) -> String {
     match fault {
         RegistryError::Dial(DialError::Tls(host, why)) if why.starts_with("it speaks plain http") => {
-            format!("no TLS with {host}: it speaks plain http; write http:// if that is meant")
+            format!("no TLS with {host}: it speaks plain http; write http:// if that is intended")
         }
         other => other.to_string(),
     }

@@ -60,12 +60,12 @@ impl Inner {
                     manifest = below;
                 }
                 Manifest::Other => {
-                    let what = "its manifest is of a kind that cannot be read (neither OCI nor Docker schema 2)";
+                    let what = "its manifest has an unsupported type (neither OCI nor Docker schema 2)";
                     return Err(LookupError::Other(what.to_owned()));
                 }
             }
         }
-        Err(LookupError::Other(format!("more than {DEEP} indexes stand within one another")))
+        Err(LookupError::Other(format!("more than {DEEP} indexes are nested")))
     }
 
     async fn fill(
@@ -77,7 +77,7 @@ impl Inner {
     ) -> Result<(), LookupError> {
         about.annotations.extend(single.annotations.clone());
         let unknown =
-            || LookupError::Other("it has digests of another kind than sha256, which cannot be checked".to_owned());
+            || LookupError::Other("it has digests other than sha256, which cannot be verified".to_owned());
         let config = single.config.as_ref().ok_or_else(unknown)?;
         let mut layers = single.layers.clone().ok_or_else(unknown)?;
         let read = self.configuration(image, config).await.map_err(|why| match why {
@@ -94,7 +94,7 @@ impl Inner {
 
 /// Returns the error for a listed object that the registry does not have: the image cannot be pulled.
 fn gone(what: &str, digest: &Digest) -> LookupError {
-    LookupError::Other(format!("its {what} {digest} is not at the registry"))
+    LookupError::Other(format!("the registry does not have its {what} {digest}"))
 }
 
 /// Assigns each layer its uncompressed digest, by position; does nothing if the two lists differ in length.

@@ -58,7 +58,7 @@ impl Inner {
         let of = about.size();
         if of > bounds.bytes {
             let (all, most) = (megabytes(of), megabytes(bounds.bytes));
-            return Err(LookupError::Other(format!("its layers are {all}, and no more than {most} are read")));
+            return Err(LookupError::Other(format!("its layers have {all}, and the limit is {most}")));
         }
         let mut reading = ReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of };
         let mut work = LayerProgress { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
@@ -68,7 +68,7 @@ impl Inner {
             let named = |why: LookupError| match why {
                 // A missing layer means that the whole image cannot be pulled.
                 LookupError::NotFound => {
-                    LookupError::Other(format!("its layer {} is not at the registry", layer.digest))
+                    LookupError::Other(format!("the registry does not have its layer {}", layer.digest))
                 }
                 LookupError::Other(text) => LookupError::Other(format!("its layer {}: {text}", layer.digest)),
                 why => why,
@@ -88,7 +88,7 @@ impl Inner {
         progress: &(impl Fn(ReadProgress) + Send + Sync),
     ) -> Result<LayerProgress, LookupError> {
         if !layer.media_type.contains("tar") || layer.media_type.contains("encrypted") {
-            return Err(LookupError::Other(format!("it is of a kind that cannot be read: {}", layer.media_type)));
+            return Err(LookupError::Other(format!("it has an unsupported type: {}", layer.media_type)));
         }
         let turns = self.turns(&image.host);
         // The semaphore is never closed, so this cannot fail.
@@ -110,7 +110,7 @@ impl Inner {
         });
         let fed = self.feed(opened, layer, to, bounds, reading, progress).await;
         let unpacked =
-            unpacking.await.map_err(|_| LookupError::Other("reading it failed within pinnace".to_owned()))?;
+            unpacking.await.map_err(|_| LookupError::Other("pinnace failed to read it".to_owned()))?;
         // A broken download is the cause of the decompression error that follows, so it is reported first.
         fed?;
         unpacked.map_err(|text| LookupError::Other(clean(&text)))
@@ -136,7 +136,7 @@ impl Inner {
             reading.bytes += piece.len() as u64;
             if reading.bytes - before > layer.size {
                 let size = layer.size;
-                return Err(LookupError::Other(format!("more comes than the {size} bytes its manifest says it has")));
+                return Err(LookupError::Other(format!("it is longer than the {size} bytes in its manifest")));
             }
             if reading.bytes - told >= STEP {
                 told = reading.bytes;
@@ -149,7 +149,7 @@ impl Inner {
         }
         if reading.bytes - before < layer.size {
             let (came, size) = (reading.bytes - before, layer.size);
-            return Err(LookupError::Other(format!("{came} bytes came of the {size} its manifest says it has")));
+            return Err(LookupError::Other(format!("it ends after {came} of the {size} bytes in its manifest")));
         }
         progress(*reading);
         Ok(())

@@ -56,7 +56,7 @@ impl FileTree {
             return Err(format!("it has a path of more than {LONGEST} bytes"));
         }
         if self.entries > self.most {
-            return Err(format!("the image has more than {} files, and no more are read", self.most));
+            return Err(format!("the image has more than the limit of {} files", self.most));
         }
         if self.names > NAMES {
             return Err(format!("the names of its files take more than {} MB", NAMES >> 20));
@@ -213,7 +213,7 @@ mod tests {
         tree.add(b"a", FileKind::File, 0).unwrap();
         tree.add(b"a", FileKind::File, 0).unwrap();
         let error = tree.add(b"a", FileKind::File, 0).unwrap_err();
-        assert_eq!(error, "the image has more than 2 files, and no more are read");
+        assert_eq!(error, "the image has more than the limit of 2 files");
         let error = FileTree::new(9).add(&[b'a'; 5000], FileKind::File, 0).unwrap_err();
         assert_eq!(error, "it has a path of more than 4096 bytes");
         let mut tree = FileTree::new(usize::MAX);

@@ -264,7 +264,7 @@ async fn redirects_lead_on_but_never_into_the_clear() {
         ("https://down.example/m.json", "a redirect from https to plain http at plain.example was not followed"),
         ("https://round.example/m.json", "more than 5 redirects"),
         ("https://nowhere.example/m.json", "the name nowhere.example does not resolve from here"),
-        ("ftp://x/m.json", "not an address: it begins with http:// or https://"),
+        ("ftp://x/m.json", "not an address: it must begin with http:// or https://"),
         ("not an address", "not an address: invalid uri character"),
     ] {
         assert_eq!(get(url).get().await.unwrap_err(), format!("{url}: {why}"));

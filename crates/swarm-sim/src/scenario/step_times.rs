@@ -26,7 +26,7 @@ impl MomentText {
     }
 }
 
-/// The time of a step.
+/// The moment at which a scenario applies a step.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum StepTime<'a> {
     /// First, ahead of all services.

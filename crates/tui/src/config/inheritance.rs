@@ -53,7 +53,7 @@ impl<'t> FileSet<'t> {
                 if !circle {
                     return Some(parent);
                 }
-                let message = format!("`{}` inherits itself in a circle", text.name());
+                let message = format!("`{}` inherits from itself in a cycle", text.name());
                 warnings.push(text.warning(&(0..0), message, None));
                 let root = builtin(self.builtin, self.root)?;
                 layers.iter().all(|layer| layer.text != root).then_some(root)
@@ -99,7 +99,7 @@ impl<'t> FileSet<'t> {
         // A user's `night` that inherits `night` means the compiled-in one.
         let found = if name == text.name() { builtin(self.builtin, name) } else { self.find(name) };
         found.map(Some).ok_or_else(|| {
-            let message = format!("there is no {} `{name}`", self.word);
+            let message = format!("unknown {} `{name}`", self.word);
             text.warning(&entry.span, message, did_you_mean(name, self.names()))
         })
     }
@@ -154,8 +154,8 @@ mod tests {
             SourceText { file: "u/d.toml", text: "inherits = 3" },
         ];
         for (name, expected, message) in [
-            ("a", "root.toml < u/b.toml < u/a.toml", "`b` inherits itself in a circle"),
-            ("c", "root.toml < u/c.toml", "there is no theme `rot`"),
+            ("a", "root.toml < u/b.toml < u/a.toml", "`b` inherits from itself in a cycle"),
+            ("c", "root.toml < u/c.toml", "unknown theme `rot`"),
             ("d", "root.toml < u/d.toml", "`inherits` should be the name of a theme, not a whole number"),
         ] {
             assert_eq!(chain(name, &user), (expected.to_owned(), vec![message.to_owned()]));

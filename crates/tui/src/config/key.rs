@@ -189,7 +189,7 @@ pub enum KeyError {
         hint: Option<String>,
     },
     /// Shift with a character that has no capital, such as `shift-1`.
-    #[error("what `{whole}` is depends on the keyboard")]
+    #[error("`{whole}` depends on the keyboard layout")]
     ShiftedSign {
         /// The whole text.
         whole: String,
@@ -202,7 +202,7 @@ impl KeyError {
         match self {
             Self::Missing => Some("unbind with `\"KEY\" = \"none\"`".to_owned()),
             Self::Unknown { hint, .. } => hint.clone(),
-            Self::ShiftedSign { .. } => Some("write the character that shift makes".to_owned()),
+            Self::ShiftedSign { .. } => Some("write the resulting character, such as `!`".to_owned()),
         }
     }
 

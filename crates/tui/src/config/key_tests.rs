@@ -57,7 +57,7 @@ fn errors_name_the_part_its_place_and_what_was_meant() {
         ("hyper-x", "unknown key `hyper` in `hyper-x`", 0, None),
         ("ctrl-", "unknown key `ctrl` in `ctrl-`", 0, Some("did you mean `ctrl`?")),
         ("", "a key is missing", 0, Some("unbind with `\"KEY\" = \"none\"`")),
-        ("shift-1", "what `shift-1` is depends on the keyboard", 0, Some("write the character that shift makes")),
+        ("shift-1", "`shift-1` depends on the keyboard layout", 0, Some("write the resulting character, such as `!`")),
     ] {
         let error = text.parse::<Keys>().unwrap_err();
         assert_eq!(error.to_string(), message);

@@ -176,7 +176,7 @@ impl Keymap {
         let same = |old: &BindingRow| old.context == row.context && old.keys == row.keys;
         if let Some(old) = self.rows.iter_mut().find(|old| same(old)) {
             if old.at.file == row.at.file {
-                let message = format!("`{}` stands twice in [{}]", row.keys, row.context);
+                let message = format!("`{}` is bound twice in [{}]", row.keys, row.context);
                 return Err(row.at.warning(message, None));
             }
             *old = row;
@@ -222,8 +222,10 @@ impl Keymap {
 fn collision(short: &BindingRow, long: &BindingRow, newest: &str) -> Warning {
     let own_is_longer = short.context == KeyContext::Global && long.context != KeyContext::Global;
     let (lost, kept) = if own_is_longer { (short, long) } else { (long, short) };
-    let message =
-        format!("`{}` in [{}] cannot be reached beside `{}` in [{}]", lost.keys, lost.context, kept.keys, kept.context);
+    let message = format!(
+        "`{}` in [{}] is unreachable because of `{}` in [{}]",
+        lost.keys, lost.context, kept.keys, kept.context
+    );
     let at = if long.at.file == newest { &long.at } else { &short.at };
     at.warning(message, Some("unbind one of them with `\"KEY\" = \"none\"`".to_owned()))
 }

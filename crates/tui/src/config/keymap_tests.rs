@@ -109,19 +109,19 @@ fn slips_are_warned_of_at_their_place_and_the_rest_stays() {
         ("[fleet]\n x = \"rolback\"\n", "2:6", "unknown action `rolback`", Some("did you mean `rollback`?")),
         ("[fleet]\n\"g crtl-r\" = \"quit\"\n", "2:4", "unknown key `crtl` in `g crtl-r`", Some("did you mean `ctrl`?")),
         ("[fleet]\nx = 3\n", "2:5", "`x` should be the name of an action, not a whole number", None),
-        ("[fleet]\n\"esc\" = \"back\"\n\"escape\" = \"back\"\n", "3:1", "`esc` stands twice in [fleet]", None),
+        ("[fleet]\n\"esc\" = \"back\"\n\"escape\" = \"back\"\n", "3:1", "`esc` is bound twice in [fleet]", None),
         ("[fleet]\nX = \"none\"\n", "2:1", "`X` is not bound in [fleet]", None),
         ("fleet = 1\n", "1:9", "`fleet` should be a section of keys, not a whole number", None),
         (
             "[global]\ng = \"top\"\n",
             "2:1",
-            "`g g` in [global] cannot be reached beside `g` in [global]",
+            "`g g` in [global] is unreachable because of `g` in [global]",
             Some("unbind one of them with `\"KEY\" = \"none\"`"),
         ),
         (
             "[fleet]\n\"j x\" = \"logs\"\n",
             "2:1",
-            "`j` in [global] cannot be reached beside `j x` in [fleet]",
+            "`j` in [global] is unreachable because of `j x` in [fleet]",
             Some("unbind one of them with `\"KEY\" = \"none\"`"),
         ),
     ] {

@@ -50,7 +50,7 @@ macro_rules! named {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let name = <String as serde::Deserialize>::deserialize(deserializer)?;
                 Self::from_name(&name)
-                    .ok_or_else(|| serde::de::Error::custom(format!("`{name}` is not known here")))
+                    .ok_or_else(|| serde::de::Error::custom(format!("unknown name `{name}`")))
             }
         }
     };

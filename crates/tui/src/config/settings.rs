@@ -52,7 +52,7 @@ pub struct Settings {
     pub settle_seconds: u32,
     /// The seconds a unit may wait for something that does not come automatically before it counts as stuck.
     pub stuck_seconds: u32,
-    /// The store of the journal.
+    /// The place where changes are journaled.
     pub journal: JournalStore,
     /// The source of the version manifest.
     pub manifest: Manifest,
@@ -113,7 +113,7 @@ impl SettingsReader<'_> {
     /// Reads an option that forbids changes. Everything but a clear `false` forbids, because a mistake must not
     /// open a cluster to changes.
     fn forbid(&self, option: &mut bool, entry: &TomlEntry<'_, '_>) -> Result<(), Warning> {
-        let hint = || Some("taken as true until it is put right".to_owned());
+        let hint = || Some("correct it; until then it counts as true".to_owned());
         let place = self.text.place(entry.key_span.start);
         *option = true;
         if self.broken.contains(&place.line) {
@@ -202,7 +202,7 @@ impl Settings {
             let one = TomlEntry { key: entry.key, key_span: entry.key_span.clone(), value, span };
             match cluster(reader, &one, warnings) {
                 Ok(cluster) if self.clusters.iter().any(|known| known.name == cluster.name) => {
-                    let message = format!("there are two clusters `{}`; the first one counts", cluster.name);
+                    let message = format!("cluster `{}` is defined twice; pinnace uses the first", cluster.name);
                     warnings.push(text.warning(&one.span, message, None));
                 }
                 Ok(cluster) => self.clusters.push(cluster),
@@ -241,11 +241,11 @@ fn cluster(
         warnings.extend(result.err());
     }
     let Some(name) = name else {
-        return Err(text.warning(&entry.span, "this cluster has no name, so it is left out", None));
+        return Err(text.warning(&entry.span, "this cluster has no name, so pinnace ignores it", None));
     };
     let reach = match (host, context) {
         (Some(_), Some(_)) => {
-            let message = format!("cluster `{name}` has both a host and a context, so it is left out");
+            let message = format!("cluster `{name}` has both a host and a context, so pinnace ignores it");
             return Err(text.warning(&entry.span, message, Some("keep one of the two".to_owned())));
         }
         (Some(host), None) => EndpointSetting::Host(host),
@@ -264,7 +264,7 @@ fn string(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<String, Wa
     match entry.value {
         DeValue::String(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
         DeValue::String(_) => Err(text.warning(&entry.span, format!("`{}` is empty", entry.key), None)),
-        _ => Err(entry.mistyped(text, "a text")),
+        _ => Err(entry.mistyped(text, "a string")),
     }
 }
 
@@ -274,8 +274,8 @@ fn one_of(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, names: &[&str]) -> R
         return Ok(name);
     }
     let hint = did_you_mean(&name, names.iter().copied());
-    let hint = hint.or_else(|| Some(format!("there is: {}", names.join(", "))));
-    Err(text.warning(&entry.span, format!("there is no {} `{name}`", entry.key), hint))
+    let hint = hint.or_else(|| Some(format!("choose one of: {}", names.join(", "))));
+    Err(text.warning(&entry.span, format!("unknown {} `{name}`", entry.key), hint))
 }
 
 fn boolean(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<bool, Warning> {

@@ -77,7 +77,7 @@ impl LineUse {
     pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Filter => ("filter ", "text !not state: image: node: member: label:k=v"),
-            Self::Reason => ("why ", "for the history; enter keeps it"),
+            Self::Reason => ("reason ", "shown in the history; press enter to keep it"),
         }
     }
 }

@@ -84,7 +84,7 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     }
     if found.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.put(StyleRole::Dim, "nothing is called that");
+        pen.put(StyleRole::Dim, "no match");
         draw(frame, below, 0, &pen.line());
     }
 }
@@ -95,7 +95,7 @@ fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let room = usize::from(inner.width);
     if state.messages.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.put(StyleRole::Dim, "nothing was said yet");
+        pen.put(StyleRole::Dim, "no messages yet");
         draw(frame, inner, 0, &pen.line());
     }
     for (at, notice) in state.messages.iter().enumerate().skip(scroll.top).take(usize::from(inner.height)) {

@@ -53,7 +53,7 @@ fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> 
         Row::HiddenServices { group, .. } => of_group(group, state, theme, room),
         Row::HiddenGroups { .. } => {
             let mut pen = LineBuilder::new(theme, room);
-            pen.gap(1).put(StyleRole::Dim, "Groups in which all is well. Enter shows them.");
+            pen.gap(1).put(StyleRole::Dim, "Groups without problems. Press enter to show them.");
             vec![pen.line()]
         }
     }
@@ -84,8 +84,8 @@ fn of_service(
         format!("{} · {}", clean(&group.name), clean(&service.name))
     };
     let note = match (all.len(), world.knows_history(id)) {
-        (0, _) => "its tasks are not read yet".to_owned(),
-        (count, true) => format!("last of {count} {}", plural(count, "task")),
+        (0, _) => "no tasks known yet".to_owned(),
+        (count, true) => format!("newest of {count} {}", plural(count, "task")),
         (_, false) => "tasks that should run".to_owned(),
     };
     let mut lines = vec![title(&format!("{name}{on}"), &note, theme, room)];
@@ -123,11 +123,11 @@ pub(crate) fn task_image(task: &Task, cells: usize) -> String {
 fn of_group(group: &GroupKey, state: &State, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let world = state.world();
     let count = world.members(group).count();
-    let note = format!("{} of {count} {}", group.kind.word(), plural(count, "service"));
+    let note = format!("{} of {count} {}", group.kind.as_str(), plural(count, "service"));
     let mut lines = vec![title(&clean(&group.name), &note, theme, room)];
     if world.knows_journal() && world.history(group).newest().is_none() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(3).put(StyleRole::Dim, "no change was made with pinnace yet");
+        pen.gap(3).put(StyleRole::Dim, "no changes by pinnace yet");
         lines.push(pen.line());
     }
     for entry in world.history(group).newest_first() {
@@ -137,7 +137,7 @@ fn of_group(group: &GroupKey, state: &State, theme: &Theme, room: usize) -> Vec<
         pen.gap(3)
             .column(StyleRole::Dim, &at.map(|at| format!("{} ago", ago(state, at))).unwrap_or_default(), 9)
             .gap(1);
-        pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
+        pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.label(), 10);
         pen.put(StyleRole::Text, &history::what(entry)).gap(2).put(StyleRole::Dim, &clean(&entry.slot.labels.by));
         lines.push(pen.line());
     }

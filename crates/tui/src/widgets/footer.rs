@@ -133,5 +133,5 @@ fn label(state: &State, action: Action, room: usize) -> String {
     let most = if room < 100 { 14 } else { 30 };
     let digest = target.digest.map(|digest| format!(" @{}", &digest[..4])).unwrap_or_default();
     let note = if room < 100 || target.note.is_empty() { String::new() } else { format!(" ({})", target.note) };
-    format!("back to {}{digest}{note}", middle(&target.image, most))
+    format!("roll back to {}{digest}{note}", middle(&target.image, most))
 }

@@ -72,8 +72,8 @@ fn at_work(state: &State) -> Option<(String, StyleRole)> {
     let noun = plural(count, "change");
     match (count, asks) {
         (0, _) => None,
-        (_, true) => Some((format!("{count} {noun} at work: it asks you"), StyleRole::Waiting)),
-        (_, false) => Some((format!("{count} {noun} at work"), StyleRole::Updating)),
+        (_, true) => Some((format!("{count} {noun} running: answer needed"), StyleRole::Waiting)),
+        (_, false) => Some((format!("{count} {noun} running"), StyleRole::Updating)),
     }
 }
 
@@ -105,9 +105,10 @@ fn counts(state: &State, short: bool) -> (String, StyleRole) {
     };
     let services = if short { "" } else { " services" };
     match (troubled, down) {
-        (0, 0) => (format!("all of {all} services well"), StyleRole::Text),
-        (0, _) => (format!(" {all} services well{nodes} "), StyleRole::HeaderTrouble),
-        _ => (format!(" {troubled} of {all}{services} need you{nodes} "), StyleRole::HeaderTrouble),
+        (0, 0) => (format!("{all} {} healthy", plural(all, "service")), StyleRole::Text),
+        (0, _) => (format!(" {all} {} healthy{nodes} ", plural(all, "service")), StyleRole::HeaderTrouble),
+        (1, _) => (format!(" 1 of {all}{services} needs attention{nodes} "), StyleRole::HeaderTrouble),
+        _ => (format!(" {troubled} of {all}{services} need attention{nodes} "), StyleRole::HeaderTrouble),
     }
 }
 

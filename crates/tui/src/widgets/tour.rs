@@ -3,7 +3,7 @@
 //! ```text
 //! ── tour ───────────────────────────────────────────────────────── F hides it ──
 //!  ✓ find it  ✓ see what changed  ▸ pin  · plan  · apply  · watch  · roll back
-//!  p pins: which image each member is to run
+//!  p pins: the image that each member should run
 //! ```
 
 use ratatui::Frame;
@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use crate::action::Action;
 use crate::config::{StyleRole, Theme};
 use crate::state::State;
-use crate::tour::{TourStep, told};
+use crate::tour::{TourStep, instruction};
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::width::width;
@@ -46,7 +46,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
     draw(frame, area, 1, &pen.line());
 
-    let Some(told) = told(state) else { return };
+    let Some(told) = instruction(state) else { return };
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(1);
     if let Some((key, label)) = &told.key {

@@ -123,7 +123,7 @@ fn what_is_chosen_is_put_in() {
         if put_in.ends_with("why") {
             assert!(!is_open(&state), "not in a comment");
             let told = state.notice.clone().unwrap().text;
-            assert_eq!(told, "complete: the cursor is not in the text of an `image = \"…\"`");
+            assert_eq!(told, "complete: the cursor is not inside an `image = \"…\"`");
             continue;
         }
         press(&mut state, "shift-tab down enter");
@@ -203,10 +203,10 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
     manifest(&mut state);
     for (why, told) in [
         (LookupError::Denied, "ghcr.io refuses the credentials used here"),
-        (LookupError::NoCredentials, "ghcr.io wants a login, and there is none here"),
+        (LookupError::NoCredentials, "ghcr.io requires a login, and pinnace has none"),
         (LookupError::Unreachable("connection refused".into()), "ghcr.io cannot be reached: connection refused"),
         (LookupError::NotFound, "ghcr.io has no repository `pgedge/pgedge-postgres`"),
-        (LookupError::RateLimited, "ghcr.io takes no more requests for now"),
+        (LookupError::RateLimited, "ghcr.io accepts no more requests for now"),
         (LookupError::Other("HTTP 405\u{1b}[2J".into()), "ghcr.io does not list its tags: HTTP 405"),
     ] {
         refused(&mut state, REPOSITORY, why);
@@ -240,7 +240,7 @@ fn the_word_tells_what_it_follows() {
     let at = Some(Time(state.now.0 - 7_200_000));
     let old = VersionManifest { origin, at, problem: Some("no answer within 10 s".into()), ..(*value).clone() };
     let screen = about(old, &mut state);
-    for text in ["(https://x.example/m.json, kept on disk, 2h old;", "not had anew: no answer within 10 s"] {
+    for text in ["(https://x.example/m.json, cached on disk, 2h old;", "not had anew: no answer within 10 s"] {
         assert!(screen.contains(text), "{text}\n{screen}");
     }
     let fact =

@@ -181,7 +181,7 @@ fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     learned(&mut state, QueryAnswer::Image(QUEUE.into(), Fact::Failed { why: LookupError::NoCredentials, at: NOW }));
     let shown = text(&state);
     // Neither the cause nor the hint is cut.
-    assert!(shown.contains("docker.io\n             wants a login, and there is none here"), "{shown}");
+    assert!(shown.contains("docker.io\n             requires a login, and pinnace has none"), "{shown}");
     assert!(shown.contains("`docker login docker.io` as the user that runs pinnace, or `L` in\n"), "{shown}");
     insta::assert_snapshot!("image_failed_80x24", picture(&state));
     press(&mut state, "esc");
@@ -214,7 +214,7 @@ fn the_contract_of_the_pins_is_judged() {
     assert!(shown.contains("the label org.opencontainers.image.source is missing"), "{shown}");
     let missing = with_contract(120, 40, "nobody");
     let shown = text(&missing);
-    assert!(shown.contains("CONTRACT NOBODY") && shown.contains("there is: cnpg-extension, service"), "{shown}");
+    assert!(shown.contains("CONTRACT NOBODY") && shown.contains("choose one of: cnpg-extension, service"), "{shown}");
     let mut pins = scenario::pins(120, 40);
     scenario::pin(&mut pins, "ghcr.io/acme/pg:1");
     press(&mut pins, "ctrl-home enter up");
@@ -235,7 +235,7 @@ fn files(paths: &[(&str, FileKind)]) -> ImageFiles {
 fn files_are_read_only_when_asked_for() {
     let mut state = night(120, 60);
     press(&mut state, "i f");
-    assert_eq!(state.notice.clone().unwrap().text, "files: it is still being read");
+    assert_eq!(state.notice.clone().unwrap().text, "files: it is still loading");
     answer(&mut state);
     let effects = press(&mut state, "f");
     let Some(Effect::ReadFiles { cluster: ClusterId::FIRST, image, abouts }) =
@@ -257,7 +257,7 @@ fn files_are_read_only_when_asked_for() {
 
     tell(&mut state, ImageFiles::Failed(LookupError::Other("its layer ends too early".into())));
     press(&mut state, "G");
-    assert!(text(&state).contains("its files could not be read: its layer ends too early"), "{}", text(&state));
+    assert!(text(&state).contains("could not read its files: its layer ends too early"), "{}", text(&state));
     assert!(press(&mut state, "f").iter().any(|effect| matches!(effect, Effect::ReadFiles { .. })), "again");
     let many: Vec<String> = (0..100).map(|nth| format!("/usr/lib/x{nth:03}.so")).collect();
     let mut all: Vec<(&str, FileKind)> = many.iter().map(|path| (path.as_str(), FileKind::File)).collect();

@@ -251,7 +251,7 @@ fn a_lost_link_says_so_and_keeps_what_was_seen() {
         TimedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     let banner = pinnace_tui::banner::banner(&state).unwrap();
-    assert_eq!(banner.text, "this is 1m old: the connection was refused");
+    assert_eq!(banner.text, "data is 1m old: the connection was refused");
     assert!(!services(&state).is_empty());
 }
 

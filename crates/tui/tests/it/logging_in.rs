@@ -118,7 +118,7 @@ fn what_was_refused_is_asked_for_again() {
     assert_eq!(facts.image("reg.example.com:5000/shop/api:8"), &Fact::Unknown, "it may only have been hidden");
     assert!(facts.image("ghcr.io/x/y:1").failed().is_some(), "another registry's answer stands");
     let told = state.notice.clone().unwrap();
-    assert_eq!(told.text, "ops is shown to reg.example.com:5000 from now on, until this console ends");
+    assert_eq!(told.text, "reg.example.com:5000 is used as ops until this console ends");
     assert_eq!(facts.refused().collect::<Vec<_>>(), ["ghcr.io/x/y:1"]);
 
     let mut state = denied(120, 40);

@@ -84,7 +84,7 @@ fn a_plan_is_saved_with_all_that_it_was_made_from() {
         },
     );
     assert!(press(&mut state, "W").is_empty());
-    assert!(state.notice.as_ref().unwrap().text.contains("does not hold any more"), "{:?}", state.notice);
+    assert!(state.notice.as_ref().unwrap().text.contains("incomplete or out of date"), "{:?}", state.notice);
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn a_change_goes_on_without_its_screen_and_is_found_again() {
     let mut state = scenario::working(120, 40);
     press(&mut state, "esc");
     let header = crate::screens::lines_of(&state)[0].clone();
-    assert!(header.contains("1 change at work"), "{header}");
+    assert!(header.contains("1 change running"), "{header}");
     assert!(!press(&mut state, "q").contains(&Effect::Quit));
     assert_eq!(state.context(), KeyContext::Ask);
     press(&mut state, "esc h");
@@ -328,7 +328,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     assert_eq!(copied_fix(&mut state), None);
     assert_eq!(
         state.notice.as_ref().unwrap().text,
-        "copy fix: no image is pinned here: there is nothing to make permanent"
+        "copy fix: no image is pinned here: nothing to make permanent"
     );
     // The edited pins, a plan, and the change that applies it.
     let mut state = scenario::pins(120, 40);
@@ -340,7 +340,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
         "nodes": [{ "name": "n1", "orchestrator_opts": image }] });
     let said = "copied the permanent fix for pgEdge's API: n1".to_owned();
     assert_eq!(copied_fix(&mut state), Some((wanted.clone(), said.clone())));
-    assert!(state.notice.as_ref().unwrap().hint.contains("as a whole"), "{:?}", state.notice);
+    assert!(state.notice.as_ref().unwrap().hint.contains("replace all of the database's"), "{:?}", state.notice);
     for tell in [scenario::plan, scenario::working, scenario::done] {
         let mut state = tell(120, 40);
         assert_eq!(copied_fix(&mut state), Some((wanted.clone(), said.clone())));
@@ -373,14 +373,14 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
     let mut state = scenario::pins(120, 40);
     let before = text(&state);
     let mut effects = send(&mut state, Msg::Paste(SPEC.into()));
-    let wanted = "# Image pins of database \"storefront\", taken over from pgEdge's spec.\npostgres_version = \"17.9\"\nspock_version = \"5\"\nimage = \"ghcr.io/pgedge/pgedge-postgres:my-custom-image\"\n\n[node.n2]\nimage = \"manifest\"\n";
+    let wanted = "# Image pins of database \"storefront\", imported from pgEdge's spec.\npostgres_version = \"17.9\"\nspock_version = \"5\"\nimage = \"ghcr.io/pgedge/pgedge-postgres:my-custom-image\"\n\n[node.n2]\nimage = \"manifest\"\n";
     assert_eq!(text(&state), wanted);
     let notice = state.notice.clone().unwrap();
-    assert_eq!(notice.text, "taken over from pgEdge's spec: the images of the database, n2, and versions");
+    assert_eq!(notice.text, "imported from pgEdge's spec: the images of the database, n2, and versions");
     assert_eq!(notice.hint, "ctrl-z, twice, takes it back; m has 2 remarks");
     let told: Vec<_> = state.messages.iter().map(|notice| notice.text.as_str()).collect();
     assert!(
-        told.iter().any(|text| text.contains("not taken over, as pins are about images: database_users")),
+        told.iter().any(|text| text.contains("not imported, because pins only set images: database_users")),
         "{told:?}"
     );
     assert!(told.iter().any(|text| text.contains("orchestrator_opts of n2 name no image")), "{told:?}");
@@ -396,7 +396,7 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
     for pasted in ["{ \"password\": \"hunter2\" }", "{ \"nodes\": [ \"hunter2\""] {
         let effects = send(&mut state, Msg::Paste(pasted.into()));
         assert!(!format!("{effects:?}").contains("hunter2") && text(&state) == before, "{effects:?}");
-        assert!(state.notice.as_ref().unwrap().text.starts_with("not put in: it is no "), "{:?}", state.notice);
+        assert!(state.notice.as_ref().unwrap().text.starts_with("not put in: it is not "), "{:?}", state.notice);
     }
     send(&mut state, Msg::Paste("{ not json".into()));
     assert!(text(&state).contains("{ not json"), "any other text is put in");

@@ -242,7 +242,7 @@ pub fn stuck(width: u16, height: u16) -> State {
     let mut state = begun(width, height);
     phase(&mut state, 1, UnitPhase::Verify, 100);
     at_work(&mut state, 1);
-    let text = "somebody edited other parts of it meanwhile (Labels): they stay as they are".into();
+    let text = "another client edited other parts of it meanwhile (Labels): these edits are kept".into();
     event(&mut state, EventKind::Noted { unit: 1, text });
     let error =
         "no suitable node (scheduling constraints not satisfied on 5 nodes; 1 node not available for new tasks)";

@@ -1,7 +1,7 @@
 //! Tests of the tour through the demo, on made-up states.
 
 use pinnace_tui::state::State;
-use pinnace_tui::tour::{Tour, TourStep, told};
+use pinnace_tui::tour::{Tour, TourStep, instruction};
 
 use crate::fixture::press;
 use crate::scenario;
@@ -30,7 +30,7 @@ fn the_tour_hides_nothing() {
 fn the_tour_follows_what_is_done() {
     let mut state = touring(scenario::night, 120, 40, "right");
     let next = |state: &State| state.tour.as_ref().unwrap().next();
-    let key = |state: &State| told(state).unwrap().key.map(|(key, _)| key);
+    let key = |state: &State| instruction(state).unwrap().key.map(|(key, _)| key);
     for (step, keys) in [
         (TourStep::Find, "enter"),
         (TourStep::Changed, "h"),
@@ -57,5 +57,5 @@ fn one_key_puts_the_tour_away_and_takes_it_out_again() {
     }
     let mut other = scenario::night(80, 24);
     press(&mut other, "F");
-    assert!(lines_of(&other).last().unwrap().contains("only `pinnace demo` has one"));
+    assert!(lines_of(&other).last().unwrap().contains("only `pinnace demo` has a tour"));
 }

@@ -76,7 +76,7 @@ async fn tried(case: Case) -> Result<&'static str, String> {
         (Some(_), Some((state, _))) if case.choice == "--continue" && state == "done" && landed == (3, 0) => {
             "continued"
         }
-        (Some(_), Some((state, _))) if case.choice == "--put-back" && state == "undone" && specs == before => {
+        (Some(_), Some((state, _))) if case.choice == "--roll-back" && state == "undone" && specs == before => {
             "put back"
         }
         _ => {
@@ -105,7 +105,7 @@ fn every_write_of_three_units() {
     for nth in 1..=writes {
         for fault in [Fault::Cut, Fault::Lost, Fault::Late] {
             for end in [Fault::Kill, Fault::Freeze] {
-                for choice in ["--continue", "--put-back"] {
+                for choice in ["--continue", "--roll-back"] {
                     cases.push(Case { nth, fault, end, choice });
                 }
             }

@@ -87,7 +87,7 @@ pub(super) fn cells() -> Vec<(Fault, Step)> {
     all.filter(|(fault, step)| meets(*fault, *step)).collect()
 }
 
-const CHOICES: [&str; 3] = ["--continue", "--put-back", "--leave"];
+const CHOICES: [&str; 3] = ["--continue", "--roll-back", "--keep"];
 
 impl Sequence {
     /// Returns the pair that a seed targets. Consecutive seeds target distant pairs, and
@@ -181,7 +181,7 @@ fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
             vec![op(0, good(dice), armed), op(1000, What::Resume(dice.one(&CHOICES)), Vec::new())]
         }
         Step::Fence => {
-            let order = dice.one(&["--put-back", "--leave"]);
+            let order = dice.one(&["--roll-back", "--keep"]);
             vec![
                 op(0, apply(&["a=2", "b=3"], &[]), vec![kill(Step::Post, 1, false)]),
                 op(1000, What::Resume(order), vec![]),
@@ -217,7 +217,7 @@ fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
     let pins = [format!("a={}", tags[0]), format!("b={}", tags[1])];
     let what = apply(&pins.each_ref().map(String::as_str), &[]);
     ops.push(Op { at: LATER, what, armed: held });
-    let choice = dice.one(&["--put-back", "--leave", "--put-back", "--leave", "--continue"]);
+    let choice = dice.one(&["--roll-back", "--keep", "--roll-back", "--keep", "--continue"]);
     let taken = match dice.below(4) {
         0 => What::Take(dice.one(&[Order::RollBack, Order::KeepAsIs, Order::Detach])),
         _ => What::Resume(choice),

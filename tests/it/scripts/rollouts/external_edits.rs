@@ -12,8 +12,8 @@ async fn a_label_edit_defeats_the_engines_rollback() {
     let label = move || meddle(&other, "s_a", |spec| spec["Labels"]["owner"] = json!("somebody"));
     let operator = swarm.behind("node-1", at_first_look(label));
     let told = apply(&operator, &["a"], &["--settle", "0"]).await.exit(1).json();
-    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["put-back"])));
-    assert!(why(&told).contains("with the new image still in the spec"), "{told:#}");
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["rolled-back"])));
+    assert!(why(&told).contains("the new image is still in the spec"), "{told:#}");
     // The engine's rollback also undid the label: its previous spec was pinnace's, without the label.
     assert_eq!(swarm.spec("s_a").await, before);
     assert_eq!(landed(&operator), 2, "there, and back where the engine did not go");
@@ -29,7 +29,7 @@ async fn a_label_edit_survives_the_way_back() {
     let label = move || meddle(&other, "s_a", |spec| spec["Labels"]["owner"] = json!("somebody"));
     let operator = swarm.behind("node-1", at_first_look(label));
     let told = apply(&operator, &["a"], &["--settle", "0"]).await.exit(1).json();
-    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["put-back"])));
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("failed"), &json!(["rolled-back"])));
     let mut wanted: Value = serde_json::from_str(&before).unwrap();
     wanted["Labels"]["owner"] = json!("somebody");
     assert_eq!(serde_json::from_str::<Value>(&swarm.spec("s_a").await).unwrap(), wanted);
@@ -46,7 +46,7 @@ async fn a_label_edit_is_told_and_stays() {
     let operator = swarm.behind("node-1", at_first_look(label));
     let pin = format!("a={HUB}/app:new");
     let said = operator.run(&["apply", "s", "--pin", &pin, "--settle", "0"]).await.exit(0);
-    assert!(said.out.contains("note: somebody edited other parts of it meanwhile (Labels)"), "{}", said.out);
+    assert!(said.out.contains("note: another client edited other parts of it meanwhile (Labels)"), "{}", said.out);
     assert!(swarm.spec("s_a").await.contains("\"owner\":\"somebody\""));
     until_runs(&swarm, "s_a", &swarm.image("app:new").1, 3).await;
 }
@@ -56,10 +56,10 @@ async fn a_label_edit_is_told_and_stays() {
 async fn others_are_told_by_what_they_did() {
     for (hand, says) in [
         ("deploy", "`docker stack deploy` set"),
-        ("update", "not by its stack file"),
+        ("update", "not from its stack file"),
         ("force", "forced an update"),
-        ("rollback", "somebody rolled it back"),
-        ("back", "somebody set it back"),
+        ("rollback", "another client rolled it back"),
+        ("back", "another client set it back"),
     ] {
         let swarm = Swarm::of(&world("healthy-after:5", &part("a", "", "")));
         let (other, (tag, image), (_, old)) = (swarm.clone(), swarm.image("app:2"), swarm.image("app:1"));
@@ -93,7 +93,7 @@ async fn others_are_told_by_what_they_did() {
             continue;
         }
         let told = told.exit(1).json();
-        assert_eq!(told["units"], json!(["overtaken"]), "{hand}");
+        assert_eq!(told["units"], json!(["superseded"]), "{hand}");
         assert!(why(&told).contains(says), "{hand}: {told:#}");
         assert_eq!(landed(&operator), 1, "{hand}: what they did stands");
     }

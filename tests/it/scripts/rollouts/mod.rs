@@ -217,7 +217,7 @@ async fn reads_work_and_writes_do_not() {
     let operator = swarm.behind("node-1", once(When::Before, "s_a", move || fault(&other, hang.clone())));
     let pin = format!("a={HUB}/app:new");
     let said = operator.run(&["apply", "s", "--pin", &pin, "--settle", "0"]).await.exit(0);
-    assert!(said.out.contains("trouble: the swarm answers reads and takes no writes"), "{}", said.out);
+    assert!(said.out.contains("problem: the swarm answers reads but accepts no writes"), "{}", said.out);
 }
 
 /// Checks that the cause is reported: a node's error is always `No such image`, whatever the reason.
@@ -269,8 +269,8 @@ async fn the_image_is_verified_before_each_unit() {
         Act::Pass
     });
     let told = apply(&operator, &["a", "b"], &["--settle", "0"]).await.exit(1).json();
-    assert_eq!(told["units"], json!(["put-back", "put-back"]));
-    assert!(why(&told).starts_with(&format!("not begun: {HUB} has no `sha256:")), "{told:#}");
+    assert_eq!(told["units"], json!(["rolled-back", "rolled-back"]));
+    assert!(why(&told).starts_with(&format!("not started: {HUB} has no `sha256:")), "{told:#}");
     assert_eq!(landed(&operator), 2, "the first there and back, the second never");
     assert_eq!(swarm.specs(&["s_a", "s_b"]).await, before);
 
@@ -297,7 +297,7 @@ async fn one_shots_and_global_services() {
     // The same image in a service whose task should keep running.
     let swarm = Swarm::of(&world("oneshot", &part("a", "", "")));
     let told = apply(&swarm.at("node-1"), &["a"], &["--settle", "1"]).await.exit(1).json();
-    assert!(why(&told).contains("ended by itself"), "{told:#}");
+    assert!(why(&told).contains("exited with code 0"), "{told:#}");
     let swarm = Swarm::of(&world("sleep", &part("a", "", "global = true\n")));
     apply(&swarm.at("node-1"), &["a"], &["--settle", "0"]).await.exit(0);
     until_runs(&swarm, "s_a", &swarm.image("app:new").1, 3).await;
@@ -305,7 +305,7 @@ async fn one_shots_and_global_services() {
     let swarm = Swarm::of(&world("sleep", &part("a", "", "global = true\n")));
     node(&swarm, "node-3", "pause");
     let told = apply(&swarm.at("node-1"), &["a"], &["--settle", "0", "--stuck", "10"]).await.exit(5).json();
-    assert!(why(&told).contains("node-3 (ready, pause) takes no new tasks, and still has the old one"), "{told:#}");
+    assert!(why(&told).contains("node-3 (ready, pause) accepts no new tasks, and still has the old one"), "{told:#}");
 }
 
 /// Moves to the fleet screen with the cursor on a service.

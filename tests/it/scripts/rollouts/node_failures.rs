@@ -29,7 +29,7 @@ async fn a_node_that_goes_before_its_unit() {
             continue;
         }
         let told = said.exit(1).json();
-        assert!(why(&told).contains("not begun: node-3") && why(&told).contains("takes no new tasks"), "{told:#}");
+        assert!(why(&told).contains("not started: node-3") && why(&told).contains("accepts no new tasks"), "{told:#}");
         assert_eq!((landed(&operator), swarm.spec("s_a").await), (0, before));
         assert_eq!(swarm.tasks(&["s_a"]).await, tasks);
     }
@@ -43,7 +43,7 @@ async fn what_no_node_takes_is_left_and_not_undone() {
     let operator = swarm.behind("node-1", once(When::Before, "s_a", move || node(&other, "node-3", "pause")));
     let said = apply(&operator, &["a", "b"], &["--settle", "0", "--stuck", "20"]).await.exit(5);
     let told = said.json();
-    assert_eq!((&told["outcome"], &told["units"]), (&json!("left"), &json!(["failed", "untouched"])));
+    assert_eq!((&told["outcome"], &told["units"]), (&json!("partial"), &json!(["failed", "untouched"])));
     assert!(why(&told).contains("stuck: no suitable node") && why(&told).contains("--availability active"), "{told:#}");
     assert!(said.err.contains("pinnace rollback stack/s"), "{}", said.err);
     assert!(swarm.spec("s_a").await.contains("app:new"));
@@ -64,9 +64,9 @@ async fn a_node_that_goes_down_while_it_settles() {
         Act::Pass
     });
     let told = apply(&operator, &["a"], &["--settle", "60", "--stuck", "20"]).await.exit(5).json();
-    assert_eq!(told["outcome"], "left");
+    assert_eq!(told["outcome"], "partial");
     let why = why(&told);
-    assert!(why.contains("not heard from") || why.contains("no suitable node"), "{why}");
+    assert!(why.contains("does not respond") || why.contains("no suitable node"), "{why}");
 }
 
 /// Checks that a unit that cannot be rolled back is reported, and that the others continue.
@@ -82,7 +82,10 @@ async fn what_cannot_be_put_back_is_named_and_the_others_go_on() {
     let mut args = vec!["apply", "s", "--ack", "--json", "--settle", "0", "--stuck", "10"];
     args.extend(pins.iter().flat_map(|pin| ["--pin", pin]));
     let told = operator.run(&args).await.exit(5).json();
-    assert_eq!((&told["outcome"], &told["units"]), (&json!("left"), &json!(["put-back", "failed", "put-back"])));
+    assert_eq!(
+        (&told["outcome"], &told["units"]),
+        (&json!("partial"), &json!(["rolled-back", "failed", "rolled-back"]))
+    );
     let failed: Vec<&str> =
         told["failures"].as_array().unwrap().iter().map(|it| it["service"].as_str().unwrap()).collect();
     assert_eq!(failed, ["s_b", "s_c"]);

@@ -98,7 +98,7 @@ fn completed_is_not_healthy() {
     let known = [up(), vec![task("known", NEW, TaskState::Failed, 1)]].concat();
     assert_eq!(done(known).verdict(), UnitVerdict::Converged);
     let ended = vec![up()[0].clone(), task("2", NEW, TaskState::Complete, 20)];
-    assert!(done(ended).fails().contains("ended by itself"), "it should run on");
+    assert!(done(ended).fails().contains("exited with code 0"), "it should run on");
 }
 
 #[test]
@@ -108,16 +108,20 @@ fn the_engine_counts_what_does_not_count() {
     };
     for state in [NodeState::Down, NodeState::Unknown, NodeState::Disconnected] {
         let told = seen(&|nodes| nodes[0].state = state.clone(), up()).waits();
-        assert!(told.1 && told.0.contains(&format!("on a, which is not heard from ({state})")), "{told:?}");
+        assert!(told.1 && told.0.contains(&format!("on a, which does not respond ({state})")), "{told:?}");
     }
     let same = |task: &Task| Task { id: format!("{}x", task.id), ..task.clone() };
     let twice = vec![up()[0].clone(), same(&up()[0])];
     assert_eq!(seen(&|_| (), twice).waits().0, "1 of 2 new tasks run", "one slot, two containers");
     let more = [up(), vec![task("3", OLD, TaskState::Running, 900)]].concat();
     let told = seen(&|_| (), more.clone()).waits();
-    assert_eq!(told, ("the new tasks run; the old one on a has to stop".to_owned(), false), "start-first: 3 of 2");
+    assert_eq!(
+        told,
+        ("the new tasks run; waiting for the old task on a to stop".to_owned(), false),
+        "start-first: 3 of 2"
+    );
     let paused = seen(&|nodes| nodes[0].availability = Availability::Pause, more).waits();
-    assert!(paused.1 && paused.0.contains("takes no new tasks, and still has the old one"), "{paused:?}");
+    assert!(paused.1 && paused.0.contains("accepts no new tasks, and still has the old one"), "{paused:?}");
     let stopping = task("3", OLD, TaskState::Running, 900);
     let leaving = [up(), vec![Task { desired: TaskState::Shutdown, ..stopping }]].concat();
     assert_eq!(seen(&|_| (), leaving).verdict(), UnitVerdict::Converged, "told to stop: 3/2 by its count");
@@ -138,15 +142,15 @@ fn no_word_of_the_engine_is_no_obstacle() {
 fn what_it_waits_for() {
     let updating = |task: Task| Scene::of(Some(UpdateState::Updating), vec![up()[0].clone(), task]).waits();
     let mut pending = task("2", NEW, TaskState::Pending, 5);
-    assert_eq!(updating(pending.clone()), ("1 of 2 new tasks run; the next waits for a node (pending)".into(), true));
+    assert_eq!(updating(pending.clone()), ("1 of 2 new tasks run; the next has no node yet (pending)".into(), true));
     pending.error = "no suitable node (unsupported platform on 3 nodes)".into();
     assert_eq!(updating(pending), ("no suitable node (unsupported platform on 3 nodes)".into(), true));
     let (waits, stuck) = updating(task("2", NEW, TaskState::Preparing, 5));
-    assert!(!stuck && waits.ends_with("a fetches the image for the next (preparing)"), "{waits}");
+    assert!(!stuck && waits.ends_with("a is pulling the image for the next (preparing)"), "{waits}");
     let (waits, stuck) = updating(task("2", NEW, TaskState::Starting, 5));
     assert!(!stuck && waits.contains("starting on a; its health check"), "{waits}");
     let ready = Task { desired: TaskState::Ready, ..task("2", NEW, TaskState::Ready, 5) };
-    assert!(updating(ready).0.ends_with("waits for an old task to stop"));
+    assert!(updating(ready).0.ends_with("is waiting for an old task to stop"));
 }
 
 #[test]
@@ -154,18 +158,18 @@ fn the_engine_may_go_back_first() {
     let auto =
         |state, tasks| Scene::of(state, tasks).with(|scene| scene.service.policy.on_failure = FailureAction::Rollback);
     let failed = || vec![task("1", NEW, TaskState::Failed, 5)];
-    assert!(auto(Some(UpdateState::Updating), failed()).waits().0.contains("the engine goes back by itself"));
+    assert!(auto(Some(UpdateState::Updating), failed()).waits().0.contains("waiting for the engine to roll it back"));
     let silent = auto(None, failed());
     assert!(silent.fails().starts_with("failed"), "a word that does not come is not waited for");
-    assert!(silent.with(|scene| scene.waited = 1).waits().0.contains("goes back by itself"));
+    assert!(silent.with(|scene| scene.waited = 1).waits().0.contains("waiting for the engine to roll it back"));
     let gone = auto(Some(UpdateState::RollbackStarted), failed()).at(UnitPosition::Origin, OLD);
-    assert_eq!(gone.waits().0, "the engine goes back by itself");
+    assert_eq!(gone.waits().0, "the engine is rolling it back");
     let back = auto(Some(UpdateState::RollbackCompleted), failed()).at(UnitPosition::Origin, OLD);
     assert!(
-        matches!(back.verdict(), UnitVerdict::RolledBackByEngine { why } if why.starts_with("failed on a") && why.ends_with("by itself"))
+        matches!(back.verdict(), UnitVerdict::RolledBackByEngine { why } if why.starts_with("failed on a") && why.ends_with("the engine rolled it back"))
     );
     let lying = auto(Some(UpdateState::RollbackCompleted), failed());
-    assert!(lying.fails().contains("with the new image still in the spec"));
+    assert!(lying.fails().contains("the new image is still in the spec"));
     let lying = auto(Some(UpdateState::RollbackCompleted), Vec::new()).with(|scene| scene.since = None);
     assert!(lying.fails().contains("still in the spec"));
     // On the way back, this is how the engine's own rollback ends when all is well.
@@ -187,13 +191,13 @@ fn somebody_else() {
         other => panic!("{other:?}"),
     };
     let other = Scene::of(None, Vec::new()).at(UnitPosition::Diverged, "r/pg:9");
-    assert_eq!(what(&other), "somebody set r/pg:9");
+    assert_eq!(what(&other), "another client set r/pg:9");
     let back = Scene::of(Some(UpdateState::Updating), Vec::new()).at(UnitPosition::Origin, OLD);
-    assert_eq!(what(&back), "somebody set it back to r/pg:1, which it ran before");
+    assert_eq!(what(&back), "another client set it back to r/pg:1, which it ran before");
     let asked = Scene::of(Some(UpdateState::RollbackCompleted), Vec::new())
         .with(|scene| scene.service.previous = Some(sample::places(NEW)))
         .at(UnitPosition::Origin, OLD);
-    assert!(what(&asked).contains("somebody rolled it back"), "the engine's own leaves no previous spec");
+    assert!(what(&asked).contains("another client rolled it back"), "the engine's own leaves no previous spec");
 }
 
 #[test]
@@ -227,7 +231,7 @@ fn one_on_each_node() {
     let drained = global(vec![on("1", "a")]).with(|scene| scene.nodes[1].availability = Availability::Drain);
     assert_eq!(drained.verdict(), UnitVerdict::Converged);
     let away = |scene: &mut Scene| scene.nodes.iter_mut().for_each(|node| node.state = NodeState::Down);
-    assert_eq!(global(Vec::new()).with(away).waits(), ("none of its nodes takes new tasks now".to_owned(), true));
+    assert_eq!(global(Vec::new()).with(away).waits(), ("none of its nodes accepts new tasks now".to_owned(), true));
 }
 
 #[test]

@@ -107,7 +107,7 @@ fn start_first_is_an_edit_like_any_other() {
     world.apply(Observation::SomeServices(vec![service]), sample::NOW);
     let plan = planned(&world, &facts, &goal, &manner);
     assert!(plan.units[0].edits.iter().all(|edit| edit.path != "/UpdateConfig"));
-    assert!(plan.units[0].notes.iter().any(|note| note.contains("stop-first all the same")));
+    assert!(plan.units[0].notes.iter().any(|note| note.contains("stays stop-first")));
 }
 
 fn again(scope: Scope, by: RedeployImage) -> Goal {

@@ -77,5 +77,5 @@ pub struct InspectContract {
     /// The verdict; `null` if some rules could not be checked and no rule is known to be broken.
     pub kept: Option<bool>,
     /// The rules that the image breaks.
-    pub breaches: Vec<Violation>,
+    pub violations: Vec<Violation>,
 }

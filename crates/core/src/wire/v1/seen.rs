@@ -31,7 +31,7 @@ pub struct RecordedService {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordReport {
     /// The services that were recorded now, because their image was not known yet.
-    pub noted: Vec<RecordedService>,
+    pub recorded: Vec<RecordedService>,
     /// The names of services whose image is not known, but which have not run without trouble for long enough.
-    pub not_stable: Vec<String>,
+    pub unstable: Vec<String>,
 }

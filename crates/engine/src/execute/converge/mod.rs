@@ -81,7 +81,7 @@ impl ChangeRun {
         let failure = match end {
             ConvergeResult::Failed { why, hint } => Some((why, hint)),
             ConvergeResult::RolledBackByEngine(why) => Some((why.clone(), after(&why).to_owned())),
-            ConvergeResult::Superseded(why) => Some((why, "look at who deployed it, then plan again".to_owned())),
+            ConvergeResult::Superseded(why) => Some((why, "find out who deployed it, then plan again".to_owned())),
             ConvergeResult::Converged | ConvergeResult::Interrupted => None,
         };
         if let Some((why, hint)) = failure {
@@ -110,7 +110,7 @@ impl ChangeRun {
     async fn step(&mut self, watch: &mut UnitWatch) -> Option<ConvergeResult> {
         let seen = match self.look(&watch.unit).await {
             Ok(Some(seen)) => seen,
-            Ok(None) => return Some(ConvergeResult::Superseded("somebody removed the service".into())),
+            Ok(None) => return Some(ConvergeResult::Superseded("another client removed the service".into())),
             Err(fault) => {
                 self.trouble(&fault.to_string());
                 return None;
@@ -129,7 +129,7 @@ impl ChangeRun {
             }
             UnitVerdict::Failed { why } => {
                 let why = with_first(watch, why);
-                let settling = if watch.arrived.is_some() { "; it had come up" } else { "" };
+                let settling = if watch.arrived.is_some() { "; it was running before" } else { "" };
                 Some(ConvergeResult::Failed { hint: after(&why).to_owned(), why: format!("{why}{settling}") })
             }
             UnitVerdict::RolledBackByEngine { why } => Some(ConvergeResult::RolledBackByEngine(with_first(watch, why))),

@@ -95,7 +95,7 @@ impl UnitWatch {
         let up: Vec<String> = look.up().into_iter().map(str::to_owned).collect();
         let failure = look.failure().map(|task| {
             let platform = look.node(task).map(|node| node.platform.clone());
-            (look.told(task), Host { name: look.host(task), platform })
+            (look.describe(task), Host { name: look.host(task), platform })
         });
         if up != self.up.0 {
             self.up = (up, now);

@@ -173,7 +173,7 @@ async fn a_challenge_after_a_redirect_to_another_host_is_a_refusal() {
                 let registry = fake.registry(Credentials::default());
                 registry.login("reg.example", secret);
                 let text =
-                    format!("reg.example redirects to {host}, which wants a log-in; no credentials were sent there");
+                    format!("reg.example redirects to {host}, which requires a login; no credentials were sent there");
                 let refusal = LookupError::Other(text);
                 assert_eq!(registry.look(&image("reg.example/a/b:1")).await, Err(refusal.clone()), "{case}");
                 assert_eq!(registry.tags(&image("reg.example/a/b")).await, Err(refusal), "{case}");

@@ -148,11 +148,11 @@ async fn what_cannot_be_told_says_why() {
     let registry = store.fake().registry(Credentials::default());
     for (digest, cause) in [
         (empty, "the index lists no image".to_owned()),
-        (lost, format!("its manifest {} is not at the registry", sha(b"lost"))),
-        (bare, format!("its configuration {} is not at the registry", sha(b"no config"))),
-        (odd, "it has digests of another kind than sha256, which cannot be checked".to_owned()),
-        (old, "its manifest is of a kind that cannot be read (neither OCI nor Docker schema 2)".to_owned()),
-        (round, "more than 3 indexes stand within one another".to_owned()),
+        (lost, format!("the registry does not have its manifest {}", sha(b"lost"))),
+        (bare, format!("the registry does not have its configuration {}", sha(b"no config"))),
+        (odd, "it has digests other than sha256, which cannot be verified".to_owned()),
+        (old, "its manifest has an unsupported type (neither OCI nor Docker schema 2)".to_owned()),
+        (round, "more than 3 indexes are nested".to_owned()),
     ] {
         let why = registry.about(&image(&format!("reg.example/pg@{digest}"))).await.unwrap_err();
         assert_eq!(why, LookupError::Other(cause));

@@ -173,16 +173,16 @@ async fn what_would_exhaust_the_reader() {
         (
             gzip(&tar),
             ReadLimits { entries: 2, ..bounds.clone() },
-            "the image has more than 2 files, and no more are read",
+            "the image has more than the limit of 2 files",
         ),
         (gzip(&long_name(2 << 20)), bounds.clone(), "it has a header of more than 1 MB"),
         (gzip(&long_name(8000)), bounds.clone(), "it has a path of more than 4096 bytes"),
         (
             gzip(&tarred(&["a"]).repeat(100)),
             ReadLimits { unpacked: 600, ..bounds.clone() },
-            "unpacked it is larger than all that is read: it may be made to exhaust the reader",
+            "unpacked it exceeds the size limit: it may be a decompression bomb",
         ),
-        (gzip(&tar), ReadLimits { bytes: 10, ..bounds.clone() }, "its layers are 1 MB, and no more than 1 MB are read"),
+        (gzip(&tar), ReadLimits { bytes: 10, ..bounds.clone() }, "its layers have 1 MB, and the limit is 1 MB"),
     ] {
         assert_eq!(one(&blob, OCI, &bounds).await, Err(cause.to_owned()));
     }
@@ -199,14 +199,14 @@ async fn what_is_no_layer() {
         (
             good.clone(),
             "application/vnd.cncf.helm.chart",
-            "it is of a kind that cannot be read: application/vnd.cncf.helm.chart",
+            "it has an unsupported type: application/vnd.cncf.helm.chart",
         ),
         (
             good.clone(),
             "application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
-            "it is of a kind that cannot be read: application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
+            "it has an unsupported type: application/vnd.oci.image.layer.v1.tar+gzip+encrypted",
         ),
-        (sparse.as_bytes().to_vec(), OCI, "it has files in an old sparse form, which is not read"),
+        (sparse.as_bytes().to_vec(), OCI, "it has files in an old sparse format, which is not supported"),
         (good[..good.len() / 2].to_vec(), OCI, "it ends too early"),
         (
             vec![b'x'; 2048],
@@ -232,15 +232,15 @@ async fn what_comes_must_be_what_was_named() {
     let fake = Fake::new(move |_| status(200).body(served.clone()));
     let named = layer(&blob, OCI);
     for (layer, cause) in [
-        (ImageLayer { size: size as u64, ..named.clone() }, format!("what came has another digest: {}", sha(&other))),
-        (ImageLayer { size: 5, ..named.clone() }, "more comes than the 5 bytes its manifest says it has".to_owned()),
-        (ImageLayer { size: 500, ..named.clone() }, format!("{size} bytes came of the 500 its manifest says it has")),
+        (ImageLayer { size: size as u64, ..named.clone() }, format!("the received data has another digest: {}", sha(&other))),
+        (ImageLayer { size: 5, ..named.clone() }, "it is longer than the 5 bytes in its manifest".to_owned()),
+        (ImageLayer { size: 500, ..named.clone() }, format!("it ends after {size} of the 500 bytes in its manifest")),
     ] {
         let why = read(&fake, vec![layer], &ReadLimits::default()).await;
         assert_eq!(why, Err(LookupError::Other(format!("its layer {}: {cause}", named.digest))));
     }
     let gone = read(&Fake::new(|_| status(404)), vec![named.clone()], &ReadLimits::default()).await;
-    assert_eq!(gone, Err(LookupError::Other(format!("its layer {} is not at the registry", named.digest))));
+    assert_eq!(gone, Err(LookupError::Other(format!("the registry does not have its layer {}", named.digest))));
     let denied = read(&Fake::new(|_| status(403)), vec![named], &ReadLimits::default()).await;
     assert_eq!(denied, Err(LookupError::Denied));
 }
@@ -249,7 +249,7 @@ async fn what_comes_must_be_what_was_named() {
 async fn a_stream_that_falls_silent_has_an_end() {
     let blob = gzip(&tarred(&["a"]));
     let named = ImageLayer { size: 4000, ..layer(&blob, OCI) };
-    let fake = Fake::new(move |_| Reply { stalls: true, ..status(200).body(blob.clone()) });
+    let fake = Fake::new(move |_| ScriptedReply { stalls: true, ..status(200).body(blob.clone()) });
     let bounds = ReadLimits { silence: Duration::from_millis(50), ..ReadLimits::default() };
     let why = read(&fake, vec![named], &bounds).await;
     assert_eq!(why, Err(LookupError::Unreachable("reg.example sent nothing for 0 s".into())));
@@ -286,7 +286,7 @@ async fn a_layer_elsewhere_that_wants_a_log_in_is_a_refusal() {
             _ => status(401).with("www-authenticate", challenge),
         });
         let why = read(&fake, vec![layer(&blob, OCI)], &ReadLimits::default()).await.unwrap_err();
-        let text = "reg.example redirects to evil.example, which wants a log-in; no credentials were sent there";
+        let text = "reg.example redirects to evil.example, which requires a login; no credentials were sent there";
         assert_eq!(why, LookupError::Other(format!("its layer {}: {text}", sha(&blob))), "{challenge}");
         let elsewhere: Vec<Came> = fake.came().into_iter().filter(|came| came.host != "https://reg.example").collect();
         let path = format!("GET https://evil.example/v2/pg/blobs/{}", sha(&blob));

@@ -4,8 +4,8 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_stall_in_the_head_or_in_the_body_has_an_end() {
-    let late = Fake::new(|_| Reply { after: Duration::from_secs(3600), ..manifest(&index()) });
-    let stalled = Fake::new(|came| Reply { stalls: came.method == Method::GET, ..manifest(&index()) });
+    let late = Fake::new(|_| ScriptedReply { after: Duration::from_secs(3600), ..manifest(&index()) });
+    let stalled = Fake::new(|came| ScriptedReply { stalls: came.method == Method::GET, ..manifest(&index()) });
     for fake in [late, stalled] {
         let since = Instant::now();
         let why = fake.registry(Credentials::default()).look(&image("reg.example/pg:1")).await;
@@ -27,7 +27,7 @@ async fn eight_at_a_time_and_each_once() {
             tokio::time::sleep(Duration::from_millis(100)).await;
             counts.fetch_sub(1, Ordering::SeqCst);
         });
-        Reply { after: Duration::from_millis(100), ..status(404) }
+        ScriptedReply { after: Duration::from_millis(100), ..status(404) }
     });
     let registry = fake.registry(Credentials::default());
     let images: Vec<ImageRef> = (0..40).map(|nth| image(&format!("reg.example/pg:{}", nth / 2))).collect();

@@ -38,7 +38,7 @@ async fn hosts_and_schemes() {
 }
 
 /// Returns a registry's answers for a single image whose config is on another host.
-fn single(config: &'static str) -> impl Fn(&Came) -> Reply + Send + Sync {
+fn single(config: &'static str) -> impl Fn(&Came) -> ScriptedReply + Send + Sync {
     let body = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {"mediaType": "c", "digest": sha(config.as_bytes()), "size": 1},
         "layers": [{"mediaType": "l", "digest": sha(b"l"), "size": 400}, {"mediaType": "l", "digest": sha(b"m"), "size": 12}]})

@@ -49,7 +49,7 @@ impl Came {
 
 /// An answer of the test registry.
 #[derive(Clone, Default)]
-pub(super) struct Reply {
+pub(super) struct ScriptedReply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub body: Vec<u8>,
@@ -59,11 +59,11 @@ pub(super) struct Reply {
     pub after: Duration,
 }
 
-pub(super) fn status(status: u16) -> Reply {
-    Reply { status, ..Reply::default() }
+pub(super) fn status(status: u16) -> ScriptedReply {
+    ScriptedReply { status, ..ScriptedReply::default() }
 }
 
-impl Reply {
+impl ScriptedReply {
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -80,7 +80,7 @@ pub(super) fn sha(body: &[u8]) -> String {
 }
 
 /// Returns the answer with a manifest and its digest, for HEAD and GET alike.
-pub(super) fn manifest(body: &str) -> Reply {
+pub(super) fn manifest(body: &str) -> ScriptedReply {
     status(200).with("docker-content-digest", sha(body.as_bytes())).body(body)
 }
 
@@ -94,7 +94,7 @@ pub(super) fn index() -> String {
     .to_string()
 }
 
-type Answerer = Arc<dyn Fn(&Came) -> Reply + Send + Sync>;
+type Answerer = Arc<dyn Fn(&Came) -> ScriptedReply + Send + Sync>;
 
 /// The test registry; it records the requests.
 #[derive(Clone)]
@@ -104,7 +104,7 @@ pub(super) struct Fake {
 }
 
 impl Fake {
-    pub fn new(answer: impl Fn(&Came) -> Reply + Send + Sync + 'static) -> Self {
+    pub fn new(answer: impl Fn(&Came) -> ScriptedReply + Send + Sync + 'static) -> Self {
         Self { answer: Arc::new(answer), came: Arc::default() }
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 
-fn page(names: &[String]) -> Reply {
+fn page(names: &[String]) -> ScriptedReply {
     status(200).body(serde_json::json!({"name": "a/pg", "tags": names}).to_string())
 }
 
@@ -51,7 +51,7 @@ async fn what_is_listed_and_no_tag_is_left_out() {
 
 #[tokio::test]
 async fn lists_without_end_have_one() {
-    let next = |to: String| move |reply: Reply| reply.with("link", format!("<{to}>; rel=next"));
+    let next = |to: String| move |reply: ScriptedReply| reply.with("link", format!("<{to}>; rel=next"));
     // The same page every time, at the same URL.
     let same = Fake::new(move |_| next("/v2/pg/tags/list?n=1000".to_owned())(page(&["a".into()])));
     // The same page at a different URL each time.
@@ -88,7 +88,7 @@ async fn a_page_elsewhere_or_broken_is_told() {
     for (reply, why) in [
         (status(404), LookupError::NotFound),
         (status(403), LookupError::Denied),
-        (status(200).body("<html>"), LookupError::Other("reg.example answers with no list of tags".into())),
+        (status(200).body("<html>"), LookupError::Other("reg.example did not answer with a list of tags".into())),
     ] {
         let registry = Fake::new(move |_| reply.clone()).registry(Credentials::default());
         assert_eq!(registry.tags(&image("reg.example/pg")).await, Err(why));

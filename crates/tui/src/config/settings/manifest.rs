@@ -64,7 +64,7 @@ pub(super) fn read(
                         Ok(())
                     }
                     Err(error) => {
-                        let hint = Some("such as `ghcr.io/pgedge`".to_owned());
+                        let hint = Some("write it like `ghcr.io/pgedge`".to_owned());
                         Err(text.warning(&part.span, format!("`{}`: {error}", part.key), hint))
                     }
                 })
@@ -75,7 +75,7 @@ pub(super) fn read(
     }
     if file.is_some() && url.is_some() {
         let hint = Some("remove one of the two".to_owned());
-        warnings.push(text.warning(&entry.key_span, "the manifest has a file and a url; the file counts", hint));
+        warnings.push(text.warning(&entry.key_span, "the manifest has a file and a url; pinnace uses the file", hint));
     }
     manifest.source = match (file, url) {
         (Some(file), _) => ManifestSource::File(file),
@@ -88,15 +88,19 @@ pub(super) fn read(
 /// Returns the problem with a URL, and a hint, if there is one.
 fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
     let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
-        return Some(("a url begins with https:// or http://", None));
+        return Some(("a url must begin with https:// or http://", None));
     };
     let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
     if host.is_empty() {
-        return Some(("the url names no host", None));
+        return Some(("the url has no host", None));
     }
     // The URL is shown wherever the manifest is described, and credentials are never sent.
-    host.contains('@')
-        .then(|| ("a url with credentials in it shows them", Some("serve the manifest without a log-in".to_owned())))
+    host.contains('@').then(|| {
+        (
+            "the url contains credentials, which messages may show",
+            Some("serve the manifest without a login".to_owned()),
+        )
+    })
 }
 
 #[cfg(test)]
@@ -122,7 +126,7 @@ mod tests {
         assert_eq!(parse("[manifest]\nfile = ' v/m.json '"), (with(file.clone()), vec![]));
         assert_eq!(parse("[manifest]\nurl = 'https://x/m.json'"), (with(url), vec![]));
         let both = "[manifest]\nurl = 'https://x/m.json'\nfile = 'v/m.json'\n";
-        let warning = "c:1:2: the manifest has a file and a url; the file counts\nhint: remove one of the two";
+        let warning = "c:1:2: the manifest has a file and a url; pinnace uses the file\nhint: remove one of the two";
         assert_eq!(parse(both), (with(file), vec![warning.to_owned()]));
         let (manifest, warnings) = parse("[manifest]\nimage_repository_host = 'reg.example:5000/pg/'");
         assert_eq!((manifest.image_repository_host.as_str(), warnings), ("reg.example:5000/pg", vec![]));
@@ -132,22 +136,22 @@ mod tests {
     fn a_slip_loses_only_itself() {
         for (line, warning) in [
             ("fiel = 'x'", "c:2:1: unknown key `fiel`\nhint: did you mean `file`?"),
-            ("file = 3", "c:2:8: `file` should be a text, not a whole number"),
+            ("file = 3", "c:2:8: `file` should be a string, not a whole number"),
             ("file = ''", "c:2:8: `file` is empty"),
             (
                 "image_repository_host = 'GHCR.io/X'",
-                "c:2:25: `image_repository_host`: a repository name is lower case\nhint: such as `ghcr.io/pgedge`",
+                "c:2:25: `image_repository_host`: a repository name is lower case\nhint: write it like `ghcr.io/pgedge`",
             ),
         ] {
             assert_eq!(parse(&format!("[manifest]\n{line}\n")), (Manifest::default(), vec![warning.to_owned()]));
         }
-        assert_eq!(parse("manifest = 'x'").1, ["c:1:12: `manifest` should be a table, not a text"]);
+        assert_eq!(parse("manifest = 'x'").1, ["c:1:12: `manifest` should be a table, not a string"]);
         for (url, warning) in [
-            ("ftp://x/m.json", "c:2:7: a url begins with https:// or http://"),
-            ("https:///m.json", "c:2:7: the url names no host"),
+            ("ftp://x/m.json", "c:2:7: a url must begin with https:// or http://"),
+            ("https:///m.json", "c:2:7: the url has no host"),
             (
                 "https://u:p@x/m.json",
-                "c:2:7: a url with credentials in it shows them\nhint: serve the manifest without a log-in",
+                "c:2:7: the url contains credentials, which messages may show\nhint: serve the manifest without a login",
             ),
         ] {
             let expected = (with(ManifestSource::Url(url.to_owned())), vec![warning.to_owned()]);

@@ -47,15 +47,15 @@ fn a_bad_value_loses_only_itself() {
     for (text, warning) in [
         ("them = 'day'", "c:1:1: unknown key `them`\nhint: did you mean `theme`?"),
         ("bases = { 'r/a' = 'A' }", "c:1:19: `A`: a repository name is lower case"),
-        ("theme = 'dya'", "c:1:9: there is no theme `dya`\nhint: did you mean `day`?"),
-        ("keymap = 'zzz'", "c:1:10: there is no keymap `zzz`\nhint: there is: default, emacs"),
+        ("theme = 'dya'", "c:1:9: unknown theme `dya`\nhint: did you mean `day`?"),
+        ("keymap = 'zzz'", "c:1:10: unknown keymap `zzz`\nhint: choose one of: default, emacs"),
         ("keymap = ' '", "c:1:10: `keymap` is empty"),
-        ("journal = 'disc'", "c:1:11: there is no journal `disc`\nhint: did you mean `disk`?"),
+        ("journal = 'disc'", "c:1:11: unknown journal `disc`\nhint: did you mean `disk`?"),
         ("ascii = 1", "c:1:9: `ascii` should be true or false, not a whole number"),
         ("settle_seconds = -1", "c:1:18: `settle_seconds` should be from 0 to 3600"),
         ("stuck_seconds = 0", "c:1:17: `stuck_seconds` should be from 1 to 3600"),
         ("stuck_seconds = 3601", "c:1:17: `stuck_seconds` should be from 1 to 3600"),
-        ("settle_seconds = 1.5", "c:1:18: `settle_seconds` should be a whole number, not a number with a point"),
+        ("settle_seconds = 1.5", "c:1:18: `settle_seconds` should be a whole number, not a decimal number"),
     ] {
         let (settings, warnings) = parse(&format!("{text}\n[[cluster]]\nname = 'x'\n"));
         assert_eq!(warnings, [warning]);
@@ -88,15 +88,15 @@ fn a_slip_in_a_guard_still_guards() {
 #[test]
 fn clusters_that_cannot_be_meant_are_left_out() {
     for (text, message, left) in [
-        ("[[cluster]]\nhost = 'x'\n", "c:1:1: this cluster has no name, so it is left out", 0),
+        ("[[cluster]]\nhost = 'x'\n", "c:1:1: this cluster has no name, so pinnace ignores it", 0),
         (
             "[[cluster]]\nname = 'a'\nhost = 'x'\ncontext = 'y'\n",
-            "c:1:1: cluster `a` has both a host and a context, so it is left out\nhint: keep one of the two",
+            "c:1:1: cluster `a` has both a host and a context, so pinnace ignores it\nhint: keep one of the two",
             0,
         ),
         (
             "[[cluster]]\nname = 'a'\n[[cluster]]\nname = 'a'\n",
-            "c:3:1: there are two clusters `a`; the first one counts",
+            "c:3:1: cluster `a` is defined twice; pinnace uses the first",
             1,
         ),
         ("[cluster]\nname = 'a'\n", "c:1:2: `[cluster]` should be `[[cluster]]`", 1),

@@ -42,7 +42,7 @@ pub(super) fn styles(layers: &[ConfigLayer<'_>], warnings: &mut Vec<Warning>) ->
     if let Some(top) = layers.last() {
         let missing = StyleRole::ALL.iter().filter(|role| !draft.roles.contains_key(role));
         warnings.extend(missing.map(|role| {
-            let hint = Some(format!("set it, or inherit `{}`", super::ROOT));
+            let hint = Some(format!("set it, or inherit from `{}`", super::ROOT));
             top.text.warning(&(0..0), format!("role `{role}` is not set"), hint)
         }));
     }
@@ -144,7 +144,7 @@ fn keep<T>(result: Result<T, Warning>, warnings: &mut Vec<Warning>) -> Option<T>
 }
 
 fn modifier(value: &DeValue<'_>) -> Result<Modifier, (String, Option<String>)> {
-    let name = value.as_str().ok_or_else(|| ("a modifier should be a text".to_owned(), None))?;
+    let name = value.as_str().ok_or_else(|| ("a modifier should be a string".to_owned(), None))?;
     let found = MODIFIERS.iter().find(|(known, _)| *known == name);
     found.map(|(_, modifier)| *modifier).ok_or_else(|| {
         let hint = did_you_mean(name, MODIFIERS.iter().map(|(known, _)| *known));
@@ -174,7 +174,7 @@ fn unknown_color<'n>(
     palette: impl IntoIterator<Item = &'n str>,
 ) -> Warning {
     let known = palette.into_iter().chain(NAMES.iter().map(|(known, _)| *known));
-    let hint = did_you_mean(name, known)
-        .unwrap_or_else(|| "a colour is a name, `#rrggbb`, or a number from 0 to 255".to_owned());
+    let hint =
+        did_you_mean(name, known).unwrap_or_else(|| "use a name, `#rrggbb`, or a number from 0 to 255".to_owned());
     text.warning(span, format!("unknown colour `{name}`"), Some(hint))
 }

@@ -7,41 +7,41 @@ use crate::config::named::named;
 named! {
     /// The purpose of a colour.
     pub enum StyleRole {
-        Screen, "screen", "The whole screen, under everything.";
-        Text, "text", "What is well, and everything without a role of its own.";
-        Dim, "dim", "What is secondary: ages, digests that do not matter now, hints.";
+        Screen, "screen", "The background of the whole screen.";
+        Text, "text", "Healthy things, and all text without another role.";
+        Dim, "dim", "Secondary text: ages, less important digests, notes.";
         Title, "title", "The title of a screen or pane.";
         Border, "border", "The lines between panes.";
-        Header, "header", "The top line while all is well.";
-        HeaderTrouble, "header-trouble", "What concerns everything and is wrong.";
-        TableHeader, "table-header", "The names of columns.";
-        Selection, "selection", "The row the keys act on; laid over the row's own colours.";
-        SelectionInactive, "selection-inactive", "The selected row of a pane that does not have the keys.";
-        Ok, "ok", "A status that is well.";
-        Updating, "updating", "A status on its way.";
-        Waiting, "waiting", "A status that waits for something, or cannot go on by itself.";
-        Failing, "failing", "A status that needs somebody.";
+        Header, "header", "The top line while everything is healthy.";
+        HeaderTrouble, "header-trouble", "Problems that concern the whole cluster.";
+        TableHeader, "table-header", "The headings of columns.";
+        Selection, "selection", "The selected row; applied over the row's own colours.";
+        SelectionInactive, "selection-inactive", "The selected row of a pane without focus.";
+        Ok, "ok", "A healthy status.";
+        Updating, "updating", "A status in transition, such as an update.";
+        Waiting, "waiting", "A status that is pending, paused or waits for an answer.";
+        Failing, "failing", "A status that needs attention.";
         Stopped, "stopped", "A status that is finished or stopped on purpose.";
-        Unknown, "unknown", "A status nobody knows, and data that is old.";
+        Unknown, "unknown", "An unknown status, and old data.";
         Error, "error", "An error finding or message.";
         Warning, "warning", "A warning finding or message.";
         Info, "info", "An info finding or message.";
-        Hint, "hint", "What to do now.";
+        Hint, "hint", "A recommended action.";
         Key, "key", "A key in the footer and in help.";
-        KeyLabel, "key-label", "What a key does.";
+        KeyLabel, "key-label", "The label of a key.";
         KeyDim, "key-dim", "A key whose action is not possible now.";
-        Accent, "accent", "The one thing to look at that is not trouble.";
-        Code, "code", "Images, digests and commands inside of sentences.";
-        Added, "added", "What a plan brings.";
-        Removed, "removed", "What a plan takes away.";
-        Shadowed, "shadowed", "A pin that another one wins over.";
-        Match, "match", "What the filter found.";
+        Accent, "accent", "The one thing to notice that is not a problem.";
+        Code, "code", "Images, digests and commands within sentences.";
+        Added, "added", "What a plan adds.";
+        Removed, "removed", "What a plan removes.";
+        Shadowed, "shadowed", "A pin that another pin overrides.";
+        Match, "match", "Text that matches the filter.";
         Cursor, "cursor", "The cursor in a text.";
         LineNumber, "line-number", "The numbers beside a text.";
         Comment, "comment", "A comment in the pins.";
         TextKey, "text-key", "A key or section in the pins.";
         TextValue, "text-value", "A value in the pins.";
-        Popup, "popup", "The ground of a window; laid over `screen`, which goes first there too.";
+        Popup, "popup", "The background of a window; applied over `screen`.";
     }
 }
 

@@ -102,7 +102,7 @@ fn a_users_theme_changes_only_what_it_names() {
 
 #[test]
 fn slips_are_warned_of_at_their_place_and_the_rest_stays() {
-    let forms = "a colour is a name, `#rrggbb`, or a number from 0 to 255";
+    let forms = "use a name, `#rrggbb`, or a number from 0 to 255";
     for (text, warning) in [
         ("rols = 1\n", "mine.toml:1:1: unknown key `rols`\nhint: did you mean `roles`?".to_owned()),
         ("roles = 1\n", "mine.toml:1:9: `roles` should be a section, not a whole number".to_owned()),
@@ -118,7 +118,7 @@ fn slips_are_warned_of_at_their_place_and_the_rest_stays() {
         ),
         (
             "[roles]\ndim = { modifiers = \"bold\" }\n",
-            "mine.toml:2:21: `modifiers` should be a list such as [\"bold\"], not a text".to_owned(),
+            "mine.toml:2:21: `modifiers` should be a list such as [\"bold\"], not a string".to_owned(),
         ),
     ] {
         let (theme, warnings) = mine(text);

@@ -108,7 +108,7 @@ impl Login {
         }
         // A user with a `:` would end there on the wire (RFC 7617).
         if user.contains(':') {
-            return Err((Field::User, "a user's name has no `:`"));
+            return Err((Field::User, "a user name cannot contain `:`"));
         }
         let password = self.password.hidden();
         if password.reveal().is_empty() {

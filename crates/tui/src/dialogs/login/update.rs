@@ -58,6 +58,6 @@ pub(crate) fn done(state: &mut State, cluster: ClusterId, host: &str, user: &str
     if again {
         plan::again(state);
     }
-    let text = format!("{user} is shown to {host} from now on, until this console ends");
-    state.say(Severity::Info, text, "nothing of it is written down");
+    let text = format!("{host} is used as {user} until this console ends");
+    state.say(Severity::Info, text, "the password is never written to disk");
 }

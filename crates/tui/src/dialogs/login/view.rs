@@ -16,7 +16,7 @@ const CELLS: usize = 56;
 /// The width of the field labels, in cells.
 const LABEL: usize = 10;
 /// The note shown below the fields.
-const KEPT: &str = "It is kept in memory until this console ends; nothing of it is written down.";
+const KEPT: &str = "Kept in memory until this console ends; never written to disk.";
 
 /// Draws the form.
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, form: &Login) {

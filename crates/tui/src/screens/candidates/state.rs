@@ -104,7 +104,7 @@ pub(crate) fn goal(screen: &CandidatesState) -> Result<(ClusterId, Goal), Unavai
 pub fn pullable(one: &ClusterState, row: &RollbackCandidate) -> (&'static str, Pullable) {
     let known = Pullable::of(&one.facts, &row.places.image);
     let word = match known {
-        Pullable::Yes => "has it",
+        Pullable::Yes => "available",
         Pullable::Gone => "gone",
         Pullable::Unknown(_) => "no answer",
         Pullable::Pending => "…",
@@ -114,17 +114,17 @@ pub fn pullable(one: &ClusterState, row: &RollbackCandidate) -> (&'static str, P
 
 /// Describes a candidate for the panel below the list: its full reference, then its source, nodes and problems.
 pub fn about(one: &ClusterState, row: &RollbackCandidate) -> [String; 2] {
-    let mut parts = vec![clean(&row.source.told())];
+    let mut parts = vec![clean(&row.source.describe())];
     if row.digest.is_none() {
-        parts.push("its digest is not known: the tag may name another image by now".to_owned());
+        parts.push("digest not known: the tag may name another image now".to_owned());
     }
     if !row.nodes.is_empty() {
         let nodes = row.nodes.iter().map(|node| clean(node)).collect::<Vec<_>>().join(", ");
         parts.push(format!("ran on {nodes}"));
     }
     match pullable(one, row).1 {
-        Pullable::Unknown(why) => parts.push(format!("its registry does not answer: {}", clean(&why))),
-        Pullable::Gone => parts.push("its registry does not have it any more".to_owned()),
+        Pullable::Unknown(why) => parts.push(format!("the registry does not answer: {}", clean(&why))),
+        Pullable::Gone => parts.push("the registry no longer has it".to_owned()),
         Pullable::Yes | Pullable::Pending => {}
     }
     [clean(&row.places.image), parts.join(" · ")]

@@ -70,10 +70,10 @@ fn details(state: &mut State) {
     let (Some(one), Some(row)) = (state.clusters.get(screen.cluster), screen.choice()) else { return };
     let [image, more] = about(one, row);
     let when = row.last.map(|at| format!("{} {}", at.date(state.offset), at.clock(state.offset)));
-    let mut lines = vec![format!("image    {image}"), format!("fared    {}", row.fared.told())];
-    lines.extend(when.map(|when| format!("last     {when}")));
+    let mut lines = vec![format!("image    {image}"), format!("result   {}", row.fared.describe())];
+    lines.extend(when.map(|when| format!("last ran {when}")));
     lines.push(format!("registry {}", earlier::pullable(one, row).0));
     lines.extend(more.split(" · ").map(|part| format!("         {part}")));
-    let title = format!("an image of {}", clean(&screen.name));
+    let title = format!("image of {}", clean(&screen.name));
     state.modal = Some(Dialog::Detail(TextDialog { title, lines, top: 0 }));
 }

@@ -1,9 +1,9 @@
 //! The view of a service's rollback candidates, newest first.
 //!
 //! ```text
-//!  6 images, newest first · app:1.7 now, failing
-//!   IMAGE                  DIGEST    LAST  HOW IT FARED   REGISTRY   RAN ON
-//!   1.7                    cd34abcd   now  failed         has it     mgr-1
+//!  6 images, newest first · now ✖ failing
+//!   IMAGE                  DIGEST    LAST  RESULT         REGISTRY   RAN ON
+//!   1.7                    cd34abcd   now  failed         available  mgr-1
 //!   1.6                    1f2e3d4c   12m  ran 41d        gone       mgr-1, mgr-2
 //! ```
 
@@ -73,14 +73,14 @@ fn summary(one: &ClusterState, state: &State, theme: &Theme, room: usize, screen
     match one.world.health(&screen.service) {
         Some(health) => {
             let (sign, role) = (signs::state(health.state, ascii(state)), signs::state_role(health.state));
-            pen.put(StyleRole::Dim, " · now ").put(role, &format!("{sign} {}", health.state.word()));
+            pen.put(StyleRole::Dim, " · now ").put(role, &format!("{sign} {}", health.state.label()));
         }
         None => {
             pen.put(StyleRole::Failing, " · the service is gone");
         }
     }
     if !one.world.knows_history(&screen.service) || !one.world.knows_journal() {
-        pen.put(StyleRole::Waiting, " · reading what there was …");
+        pen.put(StyleRole::Waiting, " · reading the history …");
     }
     pen.line()
 }
@@ -116,13 +116,13 @@ fn columns<'a>(
         };
         (StyleRole::Dim, last)
     });
-    let fared = Column::left("HOW IT FARED", fared - 1, |pen, row: &RollbackCandidate, cells| {
+    let fared = Column::left("RESULT", fared - 1, |pen, row: &RollbackCandidate, cells| {
         let role = match row.fared {
             _ if is_failed(row) => StyleRole::Failing,
             RunResult::Unknown | RunResult::Never => StyleRole::Dim,
             _ => StyleRole::Text,
         };
-        pen.column(role, &row.fared.told(), cells);
+        pen.column(role, &row.fared.describe(), cells);
     });
     let registry = Column::left("REGISTRY", registry, |pen, row: &RollbackCandidate, cells| {
         let (word, known) = pullable(one, row);

@@ -2,25 +2,27 @@
 
 use pinnace_core::change::WAITS;
 use pinnace_core::journal::{ChangeEntry, ChangeLog, Ownership, UnitState};
+use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 
 /// Describes an unfinished change in one line, for the row of its group.
-pub fn told(history: &ChangeLog, entry: &ChangeEntry) -> String {
+pub fn describe(history: &ChangeLog, entry: &ChangeEntry) -> String {
     if entry.slot.is_foreign() {
-        return "a newer pinnace changes it: update this one".to_owned();
+        return "unfinished change of a newer pinnace; update this one".to_owned();
     }
     let labels = &entry.slot.labels;
     let id: String = clean(&entry.slot.change).chars().take(8).collect();
     let by = who(&labels.by);
     match history.hold(entry) {
-        Ownership::Released => format!("change {id} is not finished"),
-        Ownership::Unresponsive => format!("change {id} is not finished: no sign of life of {by}"),
+        Ownership::Released => format!("change {id} is unfinished"),
+        Ownership::Unresponsive => format!("change {id} is unfinished: owner {by} unresponsive"),
         Ownership::Owned => {
             if let Some(question) = labels.sum.strip_prefix(WAITS) {
-                return format!("{by} changes it, and is asked: {}", clean(question));
+                return format!("change by {by} waits for an answer: {}", clean(question));
             }
             let done = labels.units.iter().filter(|unit| **unit == UnitState::Done).count();
-            format!("{by} changes it: {done} of {} done", entry.units())
+            let all = entry.units();
+            format!("change by {by}: {done} of {all} {} done", plural(all, "unit"))
         }
     }
 }
@@ -30,15 +32,15 @@ pub fn told(history: &ChangeLog, entry: &ChangeEntry) -> String {
 pub(crate) fn holder(history: &ChangeLog, entry: &ChangeEntry, begun: &str) -> (String, Option<String>) {
     let by = clean(&entry.slot.labels.by);
     match history.hold(entry) {
-        Ownership::Released => (format!("Given up half-way by {by}{begun}."), None),
+        Ownership::Released => (format!("Detached by {by}{begun}."), None),
         Ownership::Unresponsive => (
-            format!("No sign of life of {by}{begun}."),
-            Some("It may be gone, or the swarm takes no writes. Taking it over is safe either way.".to_owned()),
+            format!("Owner unresponsive: {by}{begun}."),
+            Some("It may have ended, or the swarm accepts no writes. Taking the change over is safe in both cases.".to_owned()),
         ),
         Ownership::Owned => {
             let question =
-                entry.slot.labels.sum.strip_prefix(WAITS).map(|asked| format!("Asked there: {}.", clean(asked)));
-            (format!("Not finished, and held by {by}{begun}."), question)
+                entry.slot.labels.sum.strip_prefix(WAITS).map(|asked| format!("It waits for an answer there: {}.", clean(asked)));
+            (format!("In progress, owned by {by}{begun}."), question)
         }
     }
 }

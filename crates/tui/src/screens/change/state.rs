@@ -197,18 +197,22 @@ pub fn target(plan: &Plan) -> String {
     let mut active = plan.active().map(|(_, unit)| unit);
     let Some(first) = active.next() else { return "pins only".to_owned() };
     let same = active.all(|unit| unit.to.image == first.to.image);
-    let word = if plan.kind == PlanKind::Rollback { "back to " } else { "" };
+    let word = match plan.kind {
+        PlanKind::Rollback => "rollback to ",
+        PlanKind::Redeploy => "redeploy ",
+        PlanKind::Pin | PlanKind::ExternalDeploy => "",
+    };
     let more = if same { "" } else { " and others" };
     format!("{word}{}{more}", image_at(&first.to.image))
 }
 
 /// Describes what an order would do. The text names images, never directions (forward, back).
-pub fn told(order: Order, shown: &ShownChange<'_>) -> String {
+pub fn describe(order: Order, shown: &ShownChange<'_>) -> String {
     let Some(plan) = shown.plan else {
         return match order {
-            Order::Continue => "finish it".to_owned(),
-            Order::RollBack => "return what it changed".to_owned(),
-            _ => "leave it as it stands".to_owned(),
+            Order::Continue => "finish the change".to_owned(),
+            Order::RollBack => "roll back what it changed".to_owned(),
+            _ => "keep every service as is, and end the change".to_owned(),
         };
     };
     let past = match shown.progress.asking {

@@ -7,7 +7,7 @@ use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::query::{at_work, shown};
 use crate::screens::change::state::{
-    ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, StopRequest, find, mode, open_in, target, told,
+    ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, StopRequest, find, mode, open_in, target, describe,
     unit_name,
 };
 use crate::screens::plan::state::PauseMode;
@@ -75,7 +75,7 @@ pub(crate) fn refused(state: &mut State, cluster: ClusterId, plan: &str, why: &s
         ChangeStage::TakingOver { .. } => drop(one.local_changes.remove(at)),
         _ => local.stage = ChangeStage::Refused { why: clean(why), hint: clean(hint) },
     }
-    state.say(Severity::Error, format!("not begun: {}", clean(why)), clean(hint));
+    state.say(Severity::Error, format!("not started: {}", clean(why)), clean(hint));
 }
 
 /// Records that this console is done with a change, with any outcome.
@@ -102,7 +102,7 @@ fn is_on_screen(state: &State, id: &ChangeId) -> bool {
 /// Reports the end of a change that is not on the screen.
 fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
     if !is_on_screen(state, id) {
-        state.say(Severity::Info, format!("the change of {group} is over: {}", clean(text)), "");
+        state.say(Severity::Info, format!("the change of {group} ended: {}", clean(text)), "");
     }
 }
 
@@ -116,14 +116,14 @@ pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &
     let group = local.plan.group.clone();
     let done = matches!(local.progress.ended, Some((ChangeState::Done, _))) && local.plan.kind == PlanKind::Pin;
     if let Happened::Ended { state: outcome, .. } = &event.kind {
-        over(state, &id, &clean(&group.name), outcome.word());
+        over(state, &id, &clean(&group.name), outcome.label());
     }
     if done {
         crate::screens::pins::update::applied(state, cluster, &group, effects);
     }
     if put && !is_on_screen(state, &id) {
         let text = format!("the change of {} waits for your answer", clean(&group.name));
-        state.say(Severity::Warning, text, "h opens it, with the cursor on its group");
+        state.say(Severity::Warning, text, "press h on its group to open it");
     }
 }
 
@@ -178,23 +178,23 @@ fn ask(state: &mut State, order: Order) {
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let Some(seen) = shown(state, screen) else { return };
     let mut lines = Vec::new();
-    let what = told(order, &seen);
+    let what = describe(order, &seen);
     let title = match (&seen.progress.asking, seen.is_left_open()) {
         (_, true) => "Take this change over?".to_owned(),
         (Some(Put::Failed { unit } | Put::Superseded { unit } | Put::Stuck { unit }), _) => {
             let unit = seen.plan.and_then(|plan| plan.units.get(*unit)).map(unit_name).unwrap_or_default();
-            format!("Go on past {unit}?")
+            format!("Continue past {unit}?")
         }
-        _ => "Go on?".to_owned(),
+        _ => "Continue?".to_owned(),
     };
     lines.push(format!("This will {what}."));
     if seen.is_left_open()
         && let Some(entry) = seen.entry.filter(|entry| entry.slot.labels.state == ChangeState::Running)
     {
-        lines.push(format!("{} may still be at work on it: then they lose it.", clean(&entry.slot.labels.by)));
+        lines.push(format!("{} may still be running it, and would lose it.", clean(&entry.slot.labels.by)));
     }
     lines.push(String::new());
-    lines.push("enter does it, esc does not".to_owned());
+    lines.push("press enter to confirm, esc to cancel".to_owned());
     state.modal = Some(Dialog::Ask(Confirmation { what: ConfirmedAction::Order(order), title, lines }));
 }
 
@@ -236,11 +236,11 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     let (order, text);
     (*stop, order, text) = match stop {
         StopRequest::No => {
-            let text = "it stops after the unit in work; x again gives it up for somebody else to finish";
+            let text = "the change stops after the current unit; press x again to detach it";
             (StopRequest::AfterUnit, Order::Stop, text)
         }
         StopRequest::AfterUnit | StopRequest::Detached => {
-            (StopRequest::Detached, Order::Detach, "given up here; anybody can finish it, from any manager")
+            (StopRequest::Detached, Order::Detach, "detached from this console; any manager can resume it")
         }
     };
     effects.push(Effect::Order { cluster, change: change.clone(), order });
@@ -258,11 +258,11 @@ fn details(state: &mut State, screen: &ChangeScreen) {
         lines.push(format!("from     {}", clean(&planned.from.image)));
         lines.push(format!("to       {}", clean(&planned.to.image)));
     }
-    lines.push(format!("state    {}", unit.state.word()));
+    lines.push(format!("state    {}", unit.state.label()));
     if let Some((why, hint)) = &unit.failure {
         lines.extend([format!("failed   {}", clean(why)), format!("hint     {}", clean(hint))]);
     }
-    for (name, text) in [("engine", &unit.update), ("waits", &unit.waits)] {
+    for (name, text) in [("engine", &unit.update), ("pending", &unit.waits)] {
         if !text.is_empty() {
             lines.push(format!("{name:<8} {}", clean(text)));
         }
@@ -302,7 +302,7 @@ pub(crate) fn settle_question(state: &mut State) {
     };
     if is_moot {
         state.modal = None;
-        state.say(Severity::Info, "the change went on by itself: there is nothing left to ask", "");
+        state.say(Severity::Info, "the change continued or ended; no answer is needed any more", "");
     }
 }
 

@@ -19,7 +19,7 @@ use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
 use crate::screens::change::other_clients;
 use crate::screens::change::query::shown;
-use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, image_at, target, told, unit_name};
+use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, image_at, target, describe, unit_name};
 use crate::state::State;
 use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
@@ -37,7 +37,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let room = usize::from(area.width).saturating_sub(1);
     let Some(seen) = shown(state, screen) else {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::Dim, "this change is not known here any more");
+        pen.gap(1).put(StyleRole::Dim, "this change is no longer known here");
         return draw(frame, area, 0, &pen.line());
     };
     let page = ChangePage { state, theme, seen: &seen, screen, room };
@@ -91,20 +91,25 @@ impl<'a> ChangePage<'a> {
         unit.is_none_or(|unit| matches!(unit.action, Doing::Rollback | Doing::Update))
     }
 
+    /// Returns the number of units that post an update.
+    fn active(&self) -> usize {
+        (0..self.seen.progress.units.len()).filter(|at| self.does(*at)).count()
+    }
+
     /// Builds the title line: group, target images, units done, and running time.
     fn title(&self) -> Line<'static> {
         let progress = &self.seen.progress;
-        let all = (0..progress.units.len()).filter(|at| self.does(*at)).count();
+        let all = self.active();
         let done = progress.units.iter().filter(|unit| unit.state == UnitState::Done).count();
         let group = &self.screen.group;
         let mut text =
-            if all == 0 { "no service".to_owned() } else { format!("{done} of {all} {}", plural(all, "unit")) };
+            if all == 0 { "no units".to_owned() } else { format!("{done} of {all} {}", plural(all, "unit")) };
         if let (Some(begun), None) = (progress.begun, &progress.ended) {
             text = format!("{text} · {}", span(self.state.now.since(begun)));
         }
         let what = self.seen.plan.map(|plan| format!(" · {}", target(plan))).unwrap_or_default();
         let mut pen = self.pen();
-        pen.gap(1).put(StyleRole::Title, &format!("change of {} {}", group.kind.word(), clean(&group.name)));
+        pen.gap(1).put(StyleRole::Title, &format!("change of {} {}", group.kind.as_str(), clean(&group.name)));
         let most = pen.room().saturating_sub(width(&text) + 2);
         pen.put(StyleRole::Text, &middle(&what, most));
         pen.until(self.room.saturating_sub(width(&text))).put(StyleRole::Dim, &text);
@@ -117,24 +122,24 @@ impl<'a> ChangePage<'a> {
         let mut lines = Vec::new();
         match self.seen.stage {
             Some(ChangeStage::Refused { why, hint }) => {
-                self.say(StyleRole::Failing, &format!("Not begun: {why}."), &mut lines);
-                self.say(StyleRole::Text, "Nothing was posted: every service is as it was.", &mut lines);
+                self.say(StyleRole::Failing, &format!("Not started: {why}."), &mut lines);
+                self.say(StyleRole::Text, "pinnace sent no update; every service is unchanged.", &mut lines);
                 if !hint.is_empty() {
-                    self.say(StyleRole::Hint, &format!("now: {hint}"), &mut lines);
+                    self.say(StyleRole::Hint, &format!("hint: {hint}"), &mut lines);
                 }
             }
             Some(ChangeStage::Claiming | ChangeStage::TakingOver { .. }) => {
                 self.say(
                     StyleRole::Updating,
-                    "Looking once more, and writing it down before anything is done …",
+                    "Checking again, and journaling the change before the first update …",
                     &mut lines,
                 );
             }
             _ => {}
         }
         if let Some(why) = &progress.lost {
-            self.say(StyleRole::Failing, &format!("Somebody else has this change now: {}.", clean(why)), &mut lines);
-            self.say(StyleRole::Hint, "now: watch it in the changes (h); nothing more is done from here", &mut lines);
+            self.say(StyleRole::Failing, &format!("Another client has this change now: {}.", clean(why)), &mut lines);
+            self.say(StyleRole::Hint, "hint: press h to watch it in the history; this console does nothing more", &mut lines);
         } else if let Some((state, text)) = &progress.ended {
             self.ended(*state, text, &mut lines);
         } else if self.seen.is_left_open() {
@@ -149,15 +154,18 @@ impl<'a> ChangePage<'a> {
     fn ended(&self, state: ChangeState, text: &str, lines: &mut Vec<Line<'static>>) {
         let (sign, role) = signs::change(state, ascii(self.state));
         let (word, next) = match state {
-            ChangeState::Done => ("Done", "esc returns; R on the group goes back to what ran before"),
+            ChangeState::Done => ("Done", "press esc to close; R on the group rolls back to what ran before"),
             ChangeState::Failed => {
-                ("Failed, and every service is back on what it ran", "D shows why; l the logs of the unit")
+                ("Failed: no service has the new spec", "press D for the cause, or l for the logs of the unit")
             }
-            ChangeState::RolledBackByUser => ("Returned: every service is back on what it ran", "esc returns"),
+            ChangeState::RolledBackByUser => ("Rolled back: no service has the new spec", "press esc to close"),
+            ChangeState::Partial if self.active() == 1 => {
+                ("Partial: the service may have the new spec", "press R on the group in the fleet to plan a rollback")
+            }
             ChangeState::Partial => {
-                ("Left half-way: the services differ", "R on the group, in the fleet, plans the way back")
+                ("Partial: some services may have the new spec", "press R on the group in the fleet to plan a rollback")
             }
-            _ => ("Over", "esc returns"),
+            _ => ("Ended", "press esc to close"),
         };
         let role = if role == StyleRole::Ok { StyleRole::Title } else { role };
         self.say(role, &format!("{sign} {word}."), lines);
@@ -165,14 +173,14 @@ impl<'a> ChangePage<'a> {
         if !text.is_empty() && state != ChangeState::Done {
             self.say(StyleRole::Text, &text, lines);
         }
-        self.say(StyleRole::Hint, &format!("now: {next}"), lines);
+        self.say(StyleRole::Hint, &format!("hint: {next}"), lines);
     }
 
     /// Adds the lines of an unfinished change that does not run here: its holder, and the possible orders by images.
     fn left_open(&self, lines: &mut Vec<Line<'static>>) {
         if let Some(labels) = self.seen.entry.map(|entry| &entry.slot.labels) {
             let since =
-                labels.at.map(|at| format!(", begun {} ago", age(self.state.now.since(at)))).unwrap_or_default();
+                labels.at.map(|at| format!(", started {} ago", age(self.state.now.since(at)))).unwrap_or_default();
             let world = self.state.clusters.get(self.screen.cluster).map(|one| &one.world);
             let told = world.zip(self.seen.entry);
             let told =
@@ -184,7 +192,7 @@ impl<'a> ChangePage<'a> {
                 }
             }
         } else if let Some(ChangeStage::Over { text, .. }) = self.seen.stage {
-            self.say(StyleRole::Waiting, &format!("Not finished: {text}."), lines);
+            self.say(StyleRole::Waiting, &format!("Unfinished: {text}."), lines);
         }
         self.choices(&[Order::Continue, Order::RollBack, Order::KeepAsIs], lines);
     }
@@ -203,19 +211,19 @@ impl<'a> ChangePage<'a> {
             let state = self.seen.progress.units.get(*at).map(|unit| unit.state);
             let from = self.seen.plan.and_then(|plan| plan.units.get(*at)).map(|unit| image_at(&unit.from.image));
             match (state, from) {
-                (Some(UnitState::RolledBack), Some(from)) => format!(" and is back on {from}"),
+                (Some(UnitState::RolledBack), Some(from)) => format!(" and was rolled back to {from}"),
                 _ => String::new(),
             }
         };
         let text = match question {
             Question::Failed { unit: at } => format!("{} failed{}.", unit(at), runs(at)),
-            Question::Superseded { unit: at } => format!("{} was changed by somebody else.", unit(at)),
+            Question::Superseded { unit: at } => format!("{}: another client changed it.", unit(at)),
             Question::Stuck { unit: at } => {
-                format!("{} neither fails nor gets on. It is watched on meanwhile.", unit(at))
+                format!("{} neither fails nor progresses. pinnace keeps watching it.", unit(at))
             }
-            Question::RollbackFailed => "Not every service could be returned to what it ran.".to_owned(),
-            Question::Stopped => "Stopped, as you asked.".to_owned(),
-            Question::StepPause => "One unit is done. The next?".to_owned(),
+            Question::RollbackFailed => "At least one service could not be rolled back.".to_owned(),
+            Question::Stopped => "Stopped. Choose how to proceed.".to_owned(),
+            Question::StepPause => "One unit is done. Continue with the next?".to_owned(),
         };
         let failed =
             matches!(question, Question::Failed { .. } | Question::RollbackFailed | Question::Superseded { .. });
@@ -246,7 +254,7 @@ impl<'a> ChangePage<'a> {
             };
             let key = self.state.config.keymap.keys_for(KeyContext::Change, action).map(ToString::to_string);
             let mut first = Some(key.unwrap_or_default());
-            for piece in wrapped(&told(*order, self.seen), self.room.saturating_sub(6)) {
+            for piece in wrapped(&describe(*order, self.seen), self.room.saturating_sub(6)) {
                 let mut pen = self.pen();
                 pen.gap(3).column(StyleRole::Key, &first.take().unwrap_or_default(), 3).put(StyleRole::Text, &piece);
                 lines.push(pen.line());
@@ -270,7 +278,7 @@ impl<'a> ChangePage<'a> {
         }
         lines.push(Line::default());
         self.say(StyleRole::Dim, &format!("by {}", clean(&progress.by)), lines);
-        self.say(StyleRole::Dim, "written down in the swarm and here: it can be finished from any manager", lines);
+        self.say(StyleRole::Dim, "journaled in the swarm and on this machine; any manager can resume it", lines);
     }
 }
 

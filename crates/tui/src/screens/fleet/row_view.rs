@@ -53,7 +53,7 @@ impl<'a> Columns<'a> {
             tasks,
             Column::left("IMAGE", image, move |pen, row, cells| image_and_marks(pen, row, cells, digest > 0)).after(2),
             Column::left("DIGEST", 8, digest_cell).after(1).from(DIGEST_FROM),
-            Column::left("FROM", 8, pin_cell).after(1).from(DIGEST_FROM),
+            Column::left("ORIGIN", 8, pin_cell).after(1).from(DIGEST_FROM),
             since.from(STATE_FROM),
         ];
         Self { table: Table::new(room, columns), room, word, services, image }
@@ -76,12 +76,12 @@ pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'
         Row::Group(row) => vec![group(row, state, theme, columns)],
         Row::Service(row) => service(row, state, theme, columns),
         Row::HiddenServices { services, .. } => {
-            let text = format!("… {services} more {} in it, all well", plural(*services, "service"));
+            let text = format!("… {services} more {}, all healthy", plural(*services, "service"));
             vec![plain(&text, theme, columns, LEAD)]
         }
         Row::HiddenGroups { groups, services } => {
             let text = format!(
-                "… {services} more {} in {groups} {}, all well",
+                "… {services} more {} in {groups} {}, all healthy",
                 plural(*services, "service"),
                 plural(*groups, "group")
             );
@@ -100,7 +100,7 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) ->
     let mut pen = LineBuilder::new(theme, columns.room);
     pen.gap(1).put(StyleRole::Dim, signs::fold(row.open, ascii(state))).gap(1);
     let trouble = row.state.is_trouble();
-    let kind = row.group.kind.word();
+    let kind = row.group.kind.as_str();
     let most = columns.services.saturating_sub(5 + kind.len() + 3);
     if !row.open {
         pen.put(signs::state_role(row.state), signs::state(row.state, ascii(state))).gap(1);
@@ -112,7 +112,7 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) ->
     if let Some(change) = &row.unfinished {
         pen.put(StyleRole::Waiting, change);
     } else if !row.open && trouble {
-        pen.put(signs::state_role(row.state), &format!("{} of {} need you", row.troubled, row.services));
+        pen.put(signs::state_role(row.state), &format!("{} of {} {} unhealthy", row.troubled, row.services, plural(row.services, "service")));
     } else if !row.open {
         let text = match row.images.as_slice() {
             [one] => clean(&short(one)),
@@ -136,13 +136,13 @@ fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>
     match (row.lines, &row.changed, &row.wrong) {
         (0, ..) => {}
         (1, Some(changed), Some(wrong)) => {
-            let mut parts = told(row, wrong, state, true);
+            let mut parts = problem_parts(row, wrong, state, true);
             parts.push((StyleRole::Dim, format!(" · {}", was(changed, state))));
             lines.push(below(parts));
         }
         (_, changed, wrong) => {
             lines.extend(changed.as_ref().map(|changed| below(happened(row, changed, state))));
-            lines.extend(wrong.as_ref().map(|wrong| below(told(row, wrong, state, columns.room < 92))));
+            lines.extend(wrong.as_ref().map(|wrong| below(problem_parts(row, wrong, state, columns.room < 92))));
         }
     }
     lines
@@ -155,7 +155,7 @@ fn name_and_host(pen: &mut LineBuilder<'_>, row: &ServiceRow, state: &State, wor
     let before = pen.room();
     pen.gap(if row.nested { LEAD - 2 } else { 3 }).put(role, signs::state(row.state, ascii)).gap(1);
     if word > 0 {
-        pen.column(role, row.state.word(), word);
+        pen.column(role, row.state.label(), word);
     }
     let most = cells.saturating_sub(before - pen.room());
     let host = row.host.as_ref().map(|host| format!(" · {host}")).unwrap_or_default();
@@ -192,11 +192,11 @@ fn image_and_marks(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize, by
         return;
     }
     let marks: Vec<_> = row.marks.iter().filter(|mark| !(by_tag_shows && **mark == Badge::ByTag)).collect();
-    let mut note = marks.iter().map(|mark| mark.word()).collect::<Vec<_>>().join(", ");
+    let mut note = marks.iter().map(|mark| mark.label()).collect::<Vec<_>>().join(", ");
     let text = in_column(row, cells);
     let left = cells.saturating_sub(width(&text).min(cells.saturating_sub(10)) + 2);
     if width(&note) > left {
-        note = marks.first().map_or(String::new(), |mark| mark.word().to_owned());
+        note = marks.first().map_or(String::new(), |mark| mark.label().to_owned());
     }
     let note_cells = if note.is_empty() { 0 } else { width(&note) + 2 };
     let only_by_tag = marks.iter().all(|mark| **mark == Badge::ByTag);
@@ -221,7 +221,7 @@ fn in_column(row: &ServiceRow, cells: usize) -> String {
 
 fn digest_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
     let digest = digest_of(&row.image);
-    let text = digest.as_ref().map_or(if row.image.is_empty() { "" } else { "by tag" }, |digest| digest.short());
+    let text = digest.as_ref().map_or(if row.image.is_empty() { "" } else { "tag only" }, |digest| digest.short());
     pen.column(StyleRole::Dim, text, cells);
 }
 
@@ -254,14 +254,14 @@ fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Styl
         RecentEvent::EngineRolledBack { message, at } => {
             let when = ago_words(state, *at);
             vec![
-                (StyleRole::Waiting, format!("the engine went back by itself{when}")),
+                (StyleRole::Waiting, format!("the engine rolled back automatically{when}")),
                 (StyleRole::Dim, format!(": {message}")),
             ]
         }
         RecentEvent::Gone { sum, at } => {
             let when = ago_words(state, *at);
             vec![
-                (StyleRole::Failing, format!("the service is gone; the last change named it{when}")),
+                (StyleRole::Failing, format!("the service is gone; last change{when}")),
                 (StyleRole::Dim, format!(": {sum}")),
             ]
         }
@@ -271,7 +271,7 @@ fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Styl
 fn was(changed: &RecentEvent, state: &State) -> String {
     match changed {
         RecentEvent::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
-        RecentEvent::EngineRolledBack { at, .. } => format!("the engine went back by itself{}", ago_words(state, *at)),
+        RecentEvent::EngineRolledBack { at, .. } => format!("the engine rolled back automatically{}", ago_words(state, *at)),
         RecentEvent::Gone { .. } => "gone".to_owned(),
     }
 }
@@ -282,13 +282,13 @@ fn apart(from: &str, to: &str) -> (String, String) {
     if before != after {
         return (middle(&before, 40), middle(&after, 40));
     }
-    let digest = |text: &str| digest_of(text).map_or("by tag".to_owned(), |digest| format!("@{}", digest.short()));
+    let digest = |text: &str| digest_of(text).map_or("tag only".to_owned(), |digest| format!("@{}", digest.short()));
     (format!("{} {}", middle(&before, 30), digest(from)), digest(to))
 }
 
-fn told(row: &ServiceRow, wrong: &Problem, state: &State, short: bool) -> Vec<(StyleRole, String)> {
+fn problem_parts(row: &ServiceRow, wrong: &Problem, state: &State, short: bool) -> Vec<(StyleRole, String)> {
     let role = if wrong.waits { StyleRole::Waiting } else { signs::state_role(row.state) };
-    let lead = if wrong.waits { "waits: " } else { "" };
+    let lead = if wrong.waits { "pending: " } else { "" };
     let mut parts = vec![(role, format!("{lead}{}", wrong.text))];
     if let Some(cause) = &wrong.cause {
         parts.push((StyleRole::Text, format!(" · {cause}")));

@@ -197,7 +197,7 @@ pub enum Badge {
 
 impl Badge {
     /// Returns the label of the badge, one or two words.
-    pub fn word(self) -> &'static str {
+    pub fn label(self) -> &'static str {
         match self {
             Self::Drifted => "not its pin",
             Self::Gone => "gone",

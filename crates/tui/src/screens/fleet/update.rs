@@ -278,15 +278,15 @@ fn details(state: &mut State) {
         lines.push(format!("image    {}", row.image));
         if let Some(error) = state.world().health(&id).and_then(|health| health.error.as_ref()) {
             lines.push(format!("error    {}", clean(&error.text)));
-            lines.push(format!("of       {}", clean(&error.image)));
+            lines.push(format!("on image {}", clean(&error.image)));
         }
         let service = state.world().services.get(&id);
         if let Some(drift) = service.and_then(|service| drift::here(state.world(), &row.group, service)) {
             lines.push(format!("pinned   {}, {}", clean(&drift.due), clean(&drift.key.to_string())));
-            lines.push(format!("drift    {}", clean(&drift.told())));
+            lines.push(format!("drift    {}", clean(&drift.describe())));
         }
         let wrong = row.wrong.as_ref();
-        lines.extend(wrong.filter(|wrong| wrong.waits).map(|wrong| format!("waits    {}", wrong.text)));
+        lines.extend(wrong.filter(|wrong| wrong.waits).map(|wrong| format!("pending  {}", wrong.text)));
         lines.extend(wrong.and_then(|wrong| wrong.cause.as_ref()).map(|cause| format!("cause    {cause}")));
         if let Some(changed) = state.world().health(&id).and_then(|health| health.changed.as_ref()) {
             let at = changed
@@ -297,11 +297,11 @@ fn details(state: &mut State) {
     } else if let Some(row) = state.row().and_then(Row::service) {
         title.clone_from(&row.name);
         lines.push(format!("last ran {}", row.image));
-        lines.push("The service is gone: the newest change named it, and the swarm has it no more.".to_owned());
+        lines.push("The service is gone: the newest change contains it, but the swarm no longer has it.".to_owned());
     }
     if let Some(banner) = banner::banner(state) {
         if title.is_empty() {
-            "what concerns everything".clone_into(&mut title);
+            "current problem".clone_into(&mut title);
         }
         lines.extend([String::new(), banner.text, banner.cause, banner.hint]);
     }

@@ -1,11 +1,11 @@
 //! The view of the fleet: services by group, trouble first.
 //!
 //! ```text
-//!  CLUSTERS   │   SERVICES                             TASKS IMAGE                        DIGEST   FROM     SINCE
+//!  CLUSTERS   │   SERVICES                             TASKS IMAGE                        DIGEST   ORIGIN   SINCE
 //!  NODES      │ ▾ storefront database                    2/3
-//!             │     ✖ failing   n1 · host-2              0/1 my-custom-image              by tag   pin n1   12m
+//!             │     ✖ failing   n1 · host-2              0/1 my-custom-image              tag only pin n1   12m
 //!             │         17.9-spock5.0.6-standard-2 → my-custom-image, 12m ago
-//!             │   … 31 more services in 9 groups, all well
+//!             │   … 31 more services in 9 groups, all healthy
 //!             │ the selected row's last tasks
 //! ```
 
@@ -97,7 +97,7 @@ fn more_below(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, b
         return;
     }
     let text =
-        if trouble > 0 { format!(" {count} below, {trouble} of them in trouble ") } else { format!(" {count} below ") };
+        if trouble > 0 { format!(" {count} below, {trouble} of them unhealthy ") } else { format!(" {count} below ") };
     let role = if trouble > 0 { StyleRole::HeaderTrouble } else { StyleRole::Dim };
     let width = u16::try_from(crate::widgets::width::width(&text)).unwrap_or(0).min(area.width);
     let corner = Rect { x: area.x + area.width - width, width, ..area };
@@ -113,7 +113,7 @@ fn empty(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     } else if world.services.is_empty() {
         "this swarm has no services"
     } else {
-        "nothing passes the filter; esc shows all again"
+        "no service matches the filter; press esc to show all"
     };
     let mut pen = LineBuilder::new(theme, usize::from(area.width));
     pen.gap(3).put(StyleRole::Dim, text);

@@ -56,24 +56,28 @@ fn mentions(entry: &ChangeEntry, word: &str) -> bool {
     let texts = [&labels.group, &labels.by, &labels.why, &labels.sum, &entry.slot.change];
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
     texts.iter().any(|text| text.to_lowercase().contains(word))
-        || labels.state.word().contains(word)
+        || labels.state.label().contains(word)
         || units.into_iter().any(|unit| unit.service.contains(word) || unit.to.image.contains(word))
 }
 
 /// Describes in one line what a change did.
 pub fn what(entry: &ChangeEntry) -> String {
     if entry.slot.is_foreign() {
-        return "made by a newer pinnace".to_owned();
+        return "change of a newer pinnace".to_owned();
     }
     let Some(record) = &entry.record else {
         return clean(&entry.slot.labels.sum);
     };
     let active: Vec<&Unit> = record.plan.active().map(|(_, unit)| unit).collect();
     let Some(first) = active.first() else {
-        return if record.plan.changes_pins() { "pins only".to_owned() } else { "nothing".to_owned() };
+        return if record.plan.changes_pins() { "pins only".to_owned() } else { "no change".to_owned() };
     };
     let same = active.iter().all(|unit| unit.to.image == first.to.image);
-    let word = if record.plan.kind == PlanKind::Rollback { "back to " } else { "" };
+    let word = match record.plan.kind {
+        PlanKind::Rollback => "rollback to ",
+        PlanKind::Redeploy => "redeploy ",
+        PlanKind::Pin | PlanKind::ExternalDeploy => "",
+    };
     let more = if same { String::new() } else { " and others".to_owned() };
     let count = active.len();
     clean(&format!("{word}{}{more} · {count} {}", short(&first.to.image), plural(count, "service")))

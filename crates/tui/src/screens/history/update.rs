@@ -128,11 +128,11 @@ fn details(state: &mut State) {
     let mut lines = vec![
         format!("change   {}", clean(&entry.slot.change)),
         format!("group    {}, number {}", clean(&labels.group), entry.slot.seq),
-        format!("outcome  {}", labels.state.word()),
+        format!("outcome  {}", labels.state.label()),
         format!("by       {}", clean(&labels.by)),
     ];
     lines.extend(at.map(|at| format!("when     {} {}", at.date(state.offset), at.clock(state.offset))));
-    for (name, text) in [("why", &labels.why), ("in short", &labels.sum)] {
+    for (name, text) in [("reason", &labels.why), ("summary", &labels.sum)] {
         if !text.is_empty() {
             lines.push(format!("{name:<8} {}", clean(text)));
         }
@@ -144,5 +144,5 @@ fn details(state: &mut State) {
         lines.push(format!("  from   {}", clean(&unit.from.image)));
         lines.push(format!("  to     {}", clean(&unit.to.image)));
     }
-    state.modal = Some(Dialog::Detail(TextDialog { title: "a change".to_owned(), lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title: "change".to_owned(), lines, top: 0 }));
 }

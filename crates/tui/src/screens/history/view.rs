@@ -11,9 +11,9 @@ use crate::screens::history::state::HistoryState;
 use crate::screens::history::state::{HistoryRow, group_name, what};
 use crate::state::State;
 use crate::update::HISTORY_SUMMARY;
-use pinnace_core::image::short;
+use pinnace_core::image::{apart, short};
 use pinnace_core::journal::ChangeEntry;
-use pinnace_core::plan::Unit;
+use pinnace_core::plan::{Unit, plural};
 use pinnace_core::text::clean;
 
 use crate::screens::fleet::row_view::ago;
@@ -36,8 +36,8 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     match (list.len(), known) {
         (0, false) => pen.put(StyleRole::Dim, "the journal is not read yet"),
         (0, true) if screen.filter.is_empty() => pen.put(StyleRole::Dim, "no change was made with pinnace yet"),
-        (0, true) => pen.put(StyleRole::Dim, "no change passes the filter"),
-        (count, _) => pen.put(StyleRole::Dim, &format!("{count} changes, newest first")),
+        (0, true) => pen.put(StyleRole::Dim, "no change matches the filter"),
+        (count, _) => pen.put(StyleRole::Dim, &format!("{count} {}, newest first", plural(count, "change"))),
     };
     if !screen.filter.is_empty() {
         pen.gap(3).put(StyleRole::Match, &format!("filter: {}", screen.filter.typed()));
@@ -83,8 +83,8 @@ fn of_item(
             let units = record.plan.units.iter().enumerate();
             lines.extend(units.map(|(at, unit)| unit_line(item.entry, at, unit, state, theme, room)));
         }
-        Some(_) => lines.push(note("it named no services", theme, room)),
-        None => lines.push(note("its record is being read, or is gone", theme, room)),
+        Some(_) => lines.push(note("no services in this change", theme, room)),
+        None => lines.push(note("its record is not read yet, or is gone", theme, room)),
     }
     lines
 }
@@ -106,7 +106,7 @@ pub(crate) fn table(state: &State, room: usize, with_group: bool) -> Table<'_, C
     });
     let outcome = Column::left("OUTCOME", 12, |pen, entry: &ChangeEntry, _| {
         let (sign, role) = signs::change(entry.slot.labels.state, ascii(state));
-        pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.word(), 10);
+        pen.put(role, sign).gap(1).column(role, entry.slot.labels.state.label(), 10);
     });
     let group = Column::left("GROUP", group_cells(room), |pen, entry: &ChangeEntry, cells| {
         pen.column(StyleRole::Text, &middle(&group_name(entry), cells - 1), cells);
@@ -129,12 +129,17 @@ fn unit_line(entry: &ChangeEntry, at: usize, unit: &Unit, state: &State, theme: 
     let unit_state = entry.unit_state(at);
     let (sign, role) = signs::unit(unit_state, ascii(state));
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(18).put(role, sign).gap(1).column(role, unit_state.word(), 13);
+    pen.gap(18).put(role, sign).gap(1).column(role, unit_state.label(), 13);
     let member = if unit.member == unit.service { clean(&unit.service) } else { clean(&unit.member) };
     pen.column(StyleRole::Text, &middle(&member, 17), 18);
     let images = (pen.room().saturating_sub(3) / 2).min(40);
-    pen.put(StyleRole::Dim, &middle(&clean(&short(&unit.from.image)), images));
+    if unit.from.image == unit.to.image {
+        pen.put(StyleRole::Text, &middle(&clean(&short(&unit.to.image)), images));
+        return pen.line();
+    }
+    let (from, to) = apart(&unit.from.image, &unit.to.image);
+    pen.put(StyleRole::Dim, &middle(&clean(&from), images));
     pen.gap(1).put(StyleRole::Dim, signs::arrow(ascii(state))).gap(1);
-    pen.put(StyleRole::Text, &middle(&clean(&short(&unit.to.image)), images));
+    pen.put(StyleRole::Text, &middle(&clean(&to), images));
     pen.line()
 }

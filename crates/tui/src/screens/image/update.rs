@@ -99,7 +99,7 @@ fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
     let Some(Screen::Image(screen)) = state.screens.last_mut() else { return };
     let Some(one) = state.clusters.get(screen.cluster) else { return };
     if screen.is_reading() {
-        return state.say(Severity::Info, "files: they are being read", "");
+        return state.say(Severity::Info, "still reading the files", "");
     }
     screen.files.retain(|_, files| !matches!(files, ImageFiles::Failed(_)));
     let view = screen.view(one);

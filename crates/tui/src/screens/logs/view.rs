@@ -7,6 +7,7 @@ use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::logs::state::LogsState;
 use crate::state::State;
+use pinnace_core::plan::plural;
 
 use crate::widgets::line_builder::{LineBuilder, draw};
 use crate::widgets::width::middle;
@@ -26,10 +27,11 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         (Some(why), _) => pen.put(StyleRole::Waiting, why),
         (None, None) => pen.put(StyleRole::Dim, "following"),
         (None, Some(_)) => {
-            pen.put(StyleRole::Waiting, &format!("held, {} lines below", count.saturating_sub(top + page)))
+            let below = count.saturating_sub(top + page);
+            pen.put(StyleRole::Waiting, &format!("paused, {below} {} below", plural(below, "line")))
         }
     };
-    pen.put(StyleRole::Dim, &format!(" · {count} lines"));
+    pen.put(StyleRole::Dim, &format!(" · {count} {}", plural(count, "line")));
     if !screen.filter.is_empty() {
         pen.gap(3).put(StyleRole::Match, &format!("filter: {}", screen.filter.typed()));
     }
@@ -45,7 +47,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
     if count == 0 && screen.ended.is_none() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::Dim, "no line yet");
+        pen.gap(1).put(StyleRole::Dim, "no lines yet");
         draw(frame, list, 0, &pen.line());
     }
 }

@@ -4,7 +4,7 @@
 //!   ┌ ghcr.io/pgedge/pgedge-postgres · 14 tags ────────────────────────┐
 //!   │ 17.9-spock5.0.6-standard-2        41d @1f2e  immutable  manifest │
 //!   │ manifest                                                17.9_5   │
-//!   │ the manifest's: 17.9_5 · immutable: it has a build number        │
+//!   │ manifest version: 17.9_5 · immutable: it has a build number      │
 //!   └──────────────────────────────────────────────────────────────────┘
 //! ```
 

@@ -120,7 +120,7 @@ impl EditorView<'_> {
         }
         let line = self.text.editor.lines().get(at).map_or("", String::as_str);
         if self.text.editor.cursor().0 == at && self.screen.mode == PinsMode::Editing && line.starts_with("# image") {
-            self.wrapped(&[(StyleRole::Hint, "a comment: without the `# ` it is a pin".to_owned())], lines);
+            self.wrapped(&[(StyleRole::Hint, "a comment: remove the `# ` to make it a pin".to_owned())], lines);
         }
     }
 

@@ -286,7 +286,7 @@ pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -
 
 /// Returns the version of a manifest's image for the column; else the problem, or that it is being asked for.
 fn version(wished: &pinnace_core::pins::EffectiveImage) -> String {
-    let version = wished.version.as_deref().or(wished.problem.as_deref()).unwrap_or("asked for");
+    let version = wished.version.as_deref().or(wished.problem.as_deref()).unwrap_or("not known yet");
     clean(version)
 }
 
@@ -300,9 +300,9 @@ fn is_same(pinned: &str, now: &str, fact: &Fact<ImageFact>) -> bool {
 /// Describes the place of a pin in the document, in a few words.
 pub fn origin(key: &PinKey, group: &GroupKey) -> String {
     match (key, group.kind) {
-        (PinKey::Group, GroupKind::Database) => "the database's pin".to_owned(),
-        (PinKey::Group, _) => "its pin".to_owned(),
+        (PinKey::Group, GroupKind::Database) => "database pin".to_owned(),
+        (PinKey::Group, GroupKind::Stack) => "stack pin".to_owned(),
+        (PinKey::Group, GroupKind::Service) | (PinKey::Service(_), _) => "service pin".to_owned(),
         (PinKey::Member(name), _) => format!("pin {}", clean(name)),
-        (PinKey::Service(_), _) => "its own pin".to_owned(),
     }
 }

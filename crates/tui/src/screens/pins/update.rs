@@ -186,7 +186,7 @@ pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
     let Some(Screen::Pins(screen)) = state.screens.last() else { return false };
     let Some(cluster) = state.clusters.get(screen.cluster) else { return false };
     match pins::import(pasted, &screen.group, &cluster.world) {
-        Err(error) => state.say(Severity::Warning, format!("not put in: {error}"), error.hint()),
+        Err(error) => state.say(Severity::Warning, format!("not pasted: {error}"), error.hint()),
         Ok(taken) => {
             let count = taken.remarks.len();
             for remark in &taken.remarks {
@@ -196,8 +196,8 @@ pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
                 editor.replace(&taken.text);
                 editor.jump(0, 0);
             });
-            let more = if count == 0 { String::new() } else { format!("; m has {count} {}", plural(count, "remark")) };
-            state.say(Severity::Info, taken.told, format!("ctrl-z, twice, takes it back{more}"));
+            let more = if count == 0 { String::new() } else { format!("; press m for {count} {}", plural(count, "finding")) };
+            state.say(Severity::Info, taken.told, format!("press ctrl-z twice to undo it{more}"));
         }
     }
     true
@@ -301,5 +301,5 @@ fn revert(state: &mut State, effects: &mut Vec<Effect>) {
     text.editor.jump(cursor.0, cursor.1);
     text.from_draft = None;
     flush(screen, effects);
-    state.say(Severity::Info, "these are the pins in force again; the draft is gone", "");
+    state.say(Severity::Info, "draft deleted; the text is the pins in force again", "");
 }

@@ -52,7 +52,7 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor, roo
     if text.is_edited() {
         parts.push((StyleRole::Waiting, "draft, not applied".to_owned()));
     } else if text.in_force.pins.is_empty() {
-        parts.push((StyleRole::Dim, "no pin is in force".to_owned()));
+        parts.push((StyleRole::Dim, "no pins in force".to_owned()));
     } else {
         parts.push((StyleRole::Dim, "in force".to_owned()));
     }
@@ -60,15 +60,15 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor, roo
         parts.push((StyleRole::Error, format!("{errors} {}", plural(errors, "error"))));
     }
     if warnings > 0 {
-        parts.push((StyleRole::Warning, format!("{warnings} to acknowledge")));
+        parts.push((StyleRole::Warning, format!("{warnings} {} to acknowledge", plural(warnings, "warning"))));
     }
     let used: usize = parts.iter().map(|(_, text)| width(text) + 3).sum();
     let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
-    let kind = screen.group.kind.word();
+    let kind = screen.group.kind.as_str();
     pen.gap(1).put(StyleRole::Title, &format!("pins · {kind} {}", clean(&screen.group.name)));
     if let Some(at) = &text.from_draft {
         let when = at.map(|at| format!(" of {} {}", at.date(state.offset), &at.clock(state.offset)[..5]));
-        let told = format!("   opened with the draft{}", when.unwrap_or_default());
+        let told = format!("   opened from the draft{}", when.unwrap_or_default());
         if width(&told) + used < pen.room() {
             pen.put(StyleRole::Dim, &told);
         }
@@ -97,7 +97,7 @@ fn images(
     let room = usize::from(area.width).saturating_sub(2);
     let mut lines = Vec::new();
     let mut pen = LineBuilder::new(theme, room);
-    pen.gap(1).put(StyleRole::TableHeader, "WHAT EACH SERVICE WOULD RUN");
+    pen.gap(1).put(StyleRole::TableHeader, "EFFECTIVE IMAGES");
     lines.push(pen.line());
     for one in pins::effective(cluster, screen, text) {
         service(&one, state, theme, room, &mut lines);
@@ -105,7 +105,7 @@ fn images(
     let found = remarks::summaries(cluster, screen, text, state.now);
     if !found.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::TableHeader, "WHAT THE REGISTRY SAYS");
+        pen.gap(1).put(StyleRole::TableHeader, "REGISTRY");
         lines.extend([Line::default(), pen.line()]);
     }
     for (image, told) in found {
@@ -121,7 +121,7 @@ fn images(
     let running = remarks::running(cluster, screen, text);
     if !running.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::TableHeader, "ABOUT WHAT RUNS NOW");
+        pen.gap(1).put(StyleRole::TableHeader, "RUNNING IMAGES");
         lines.extend([Line::default(), pen.line()]);
     }
     for finding in running {
@@ -161,12 +161,12 @@ fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines:
         Some(_) if one.edited && one.verdict == ImageCheck::Running => {
             let now = image_at(&one.now);
             pen.put(StyleRole::Text, &middle(&now, room.saturating_sub(3)));
-            if pen.room() < 14 {
+            if pen.room() < 17 {
                 lines.push(pen.line());
                 pen = LineBuilder::new(theme, room);
                 pen.gap(1);
             }
-            pen.gap(2).put(StyleRole::Dim, "runs already");
+            pen.gap(2).put(StyleRole::Dim, "already running");
         }
         Some(pinned) if one.edited => {
             let (now, new) = (image_at(&one.now), image_at(pinned));
@@ -220,7 +220,7 @@ fn in_short(
     let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
     pen.gap(1);
     match edited.first() {
-        None => pen.put(StyleRole::Dim, &format!("no service of {} gets another pin", all.len())),
+        None => pen.put(StyleRole::Dim, &format!("no pin changes for {} {}", all.len(), plural(all.len(), "service"))),
         Some(first) => {
             let (sign, role) = verdict(first, ascii(state));
             let name =
@@ -231,7 +231,7 @@ fn in_short(
             pen.put(role, sign).gap(1).put(StyleRole::Text, &format!("{name}{more}: "));
             pen.put(role_of(first), &middle(&what, 40));
             let others = edited.len() - same - 1;
-            pen.put(StyleRole::Dim, &if others == 0 { String::new() } else { format!(" · {others} on others") })
+            pen.put(StyleRole::Dim, &if others == 0 { String::new() } else { format!(" · {others} with other images") })
         }
     };
     if screen.mode == PinsMode::Reading && pen.room() > 12 {

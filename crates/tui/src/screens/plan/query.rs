@@ -12,13 +12,13 @@ pub fn obstacle(state: &State, screen: &PlanState) -> Option<String> {
         return Some("this cluster is read-only here".to_owned());
     }
     match &screen.fresh {
-        Freshness::Incomplete => return Some("what it needs to know is not answered yet".to_owned()),
-        Freshness::Checking => return Some("something moved, and it is being looked at".to_owned()),
+        Freshness::Incomplete => return Some("the plan is still incomplete".to_owned()),
+        Freshness::Checking => return Some("something changed, and the plan is being checked".to_owned()),
         Freshness::Stale(moved) => return Some(format!("stale: {moved}; plan again first")),
         Freshness::UpToDate => {}
     }
     if !matches!(cluster.world.link, pinnace_core::world::ConnectionState::Live) {
-        return Some("the cluster does not answer, so nobody knows whether it still holds".to_owned());
+        return Some("the cluster does not answer, so the plan may be stale".to_owned());
     }
     let said = |warnings| warnings == Acknowledgement::Given;
     screen.shown.obstacle(Consent { warnings: said(screen.warnings), unchecked: said(screen.unchecked) })

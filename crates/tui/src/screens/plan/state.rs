@@ -8,7 +8,7 @@ use pinnace_core::export;
 use pinnace_core::finding::Code;
 use pinnace_core::image::digest_of;
 use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, identity, moved, plan, plural};
-use pinnace_core::plan::{Plan, Unit, UnitAction};
+use pinnace_core::plan::{Plan, PlanKind, Unit, UnitAction};
 use pinnace_core::registry::Query;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
@@ -250,8 +250,8 @@ pub(crate) fn headline(plan: &Plan) -> String {
     if active.is_empty() {
         let blocked = plan.units.iter().filter(|unit| unit.action == UnitAction::Blocked).count();
         return match blocked {
-            0 => "changes the pins only: no service is touched".to_owned(),
-            _ => format!("every one of {blocked} {} is blocked by an error", plural(blocked, "unit")),
+            0 => "pins only: no service changes".to_owned(),
+            _ => format!("nothing to apply: errors block {blocked} {}", plural(blocked, "unit")),
         };
     }
     let count = active.len();
@@ -261,6 +261,14 @@ pub(crate) fn headline(plan: &Plan) -> String {
     };
     let stays = if stays == 0 { String::new() } else { format!(", {}", tasks(stays, "stay")) };
     format!("{count} {} · {}{stays}", plural(count, "service"), tasks(restarts, "restart"))
+}
+
+/// Returns the label of a unit's action: a unit of a redeploy is not called a rollback or an update.
+pub(crate) fn action_label(plan: &Plan, unit: &Unit) -> &'static str {
+    match (plan.kind, unit.action) {
+        (PlanKind::Redeploy, UnitAction::Rollback | UnitAction::Update) => "redeploy",
+        (_, action) => action.label(),
+    }
 }
 
 /// Formats the plan as `docker service update` commands, one line for each active unit.

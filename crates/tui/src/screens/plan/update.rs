@@ -7,7 +7,7 @@ use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, LineUse, Text
 use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::state::{ChangeId, ChangeScreen, ChangeStage, LocalChange, mode, target};
-use crate::screens::plan::state::{PauseMode, PlanState, docker_lines, forget_old};
+use crate::screens::plan::state::{PauseMode, PlanState, action_label, docker_lines, forget_old};
 use crate::selection::Selection;
 use crate::state::{ChangeGuard, Screen, State};
 use pinnace_core::change::Progress;
@@ -180,13 +180,13 @@ fn details(state: &mut State) {
     let (title, lines) = match plan.units.get(screen.at) {
         Some(unit) => {
             let mut lines = vec![
-                format!("does     {}", unit.action.word()),
+                format!("action   {}", action_label(plan, unit)),
                 format!("from     {}", clean(&unit.from.image)),
                 format!("to       {}", clean(&unit.to.image)),
                 format!("member   {}", clean(&unit.member)),
                 format!("host     {}", clean(&unit.node)),
             ];
-            lines.extend(unit.reasons.iter().map(|reason| format!("why      {}", clean(reason))));
+            lines.extend(unit.reasons.iter().map(|reason| format!("reason   {}", clean(reason))));
             lines.extend(unit.edits.iter().map(|edit| format!("edits    {}", clean(&edit.path))));
             (clean(&unit.service), lines)
         }
@@ -208,7 +208,7 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let plan = &screen.shown.plan;
     let mut lines = left_out(plan);
     if cluster.guard == ChangeGuard::Protected {
-        lines.push(format!("Cluster {} is protected: this is the second look it asks for.", clean(&cluster.name)));
+        lines.push(format!("Cluster {} is protected: confirm the change.", clean(&cluster.name)));
     }
     if lines.is_empty() {
         return apply(state, effects);
@@ -216,7 +216,7 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let count = plan.active().count();
     let title = format!("Apply {count} {}: {}?", plural(count, "unit"), target(plan));
     lines.push(String::new());
-    lines.push("enter applies, esc does not".to_owned());
+    lines.push("press enter to apply, esc to cancel".to_owned());
     state.modal = Some(Dialog::Ask(Confirmation { what: ConfirmedAction::Apply, title, lines }));
 }
 
@@ -228,7 +228,7 @@ fn left_out(plan: &Plan) -> Vec<String> {
     }
     let names = blocked.iter().map(|unit| clean(&unit.service)).collect::<Vec<_>>().join(", ");
     let count = blocked.len();
-    vec![format!("Left out, as an error blocks {}: {names}", if count == 1 { "it" } else { "them" })]
+    vec![format!("Left out, because an error blocks {}: {names}", if count == 1 { "it" } else { "them" })]
 }
 
 /// Starts the plan as a change, and opens the change screen.

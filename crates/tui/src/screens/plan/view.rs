@@ -1,10 +1,10 @@
 //! The view of a plan: its staleness, its effect on each service, and its findings.
 //!
 //! ```text
-//!  plan 4f2c9a · database storefront                                          equal to what is live
-//!  1 service · 1 task restarts, 0 tasks stay · stops after each unit
+//!  plan 4f2c9a · database storefront                                                     up to date
+//!  1 service · 1 task restarts · pauses after each unit
 //!
-//!    1  back to  n1 on host-2   my-custom-image → 17.9-spock5.0.6-standard-2@1f2e
+//!    1  rollback  n1 on host-2   my-custom-image → 17.9-spock5.0.6-standard-2@1f2e
 //!         restarts 1 task …
 //! ```
 
@@ -12,12 +12,13 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
+use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
 use crate::screens::change::state::{image_at, unit_name};
-use crate::screens::plan::state::{Acknowledgement, Freshness, PauseMode, PlanState, headline};
+use crate::screens::plan::state::{Acknowledgement, Freshness, PauseMode, PlanState, action_label, headline};
 use crate::state::{ChangeGuard, State};
 use pinnace_core::finding::{Finding, Severity};
-use pinnace_core::history::told;
+use pinnace_core::history::describe;
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{Credentials, Plan, Unit, UnitAction};
 use pinnace_core::registry::Query;
@@ -96,15 +97,15 @@ impl<'a> PlanPage<'a> {
     fn title(&self) -> Line<'static> {
         let plan = &self.screen.shown.plan;
         let (text, role) = match &self.screen.fresh {
-            Freshness::Incomplete => ("not complete yet".to_owned(), StyleRole::Dim),
-            Freshness::UpToDate => ("equal to what is live".to_owned(), StyleRole::Dim),
-            Freshness::Checking => ("something moved, looking …".to_owned(), StyleRole::Waiting),
+            Freshness::Incomplete => ("incomplete".to_owned(), StyleRole::Dim),
+            Freshness::UpToDate => ("up to date".to_owned(), StyleRole::Dim),
+            Freshness::Checking => ("something changed, checking …".to_owned(), StyleRole::Waiting),
             Freshness::Stale(moved) => (format!("stale: {moved}"), StyleRole::Failing),
         };
         let mut pen = self.pen();
         let id = plan.id.get(..6).unwrap_or(&plan.id);
         pen.gap(1).put(StyleRole::Title, &format!("plan {id}"));
-        pen.put(StyleRole::Title, &format!(" · {} {}", plan.group.kind.word(), clean(&plan.group.name))).gap(2);
+        pen.put(StyleRole::Title, &format!(" · {} {}", plan.group.kind.as_str(), clean(&plan.group.name))).gap(2);
         pen.until(self.room.saturating_sub(width(&text))).put(role, &text);
         pen.line()
     }
@@ -119,14 +120,14 @@ impl<'a> PlanPage<'a> {
             return pen.line();
         }
         if let Freshness::Stale(_) = self.screen.fresh {
-            pen.put(StyleRole::Hint, "ctrl-r plans again; until then it is shown as it was, and cannot be applied");
+            pen.put(StyleRole::Hint, "press ctrl-r to plan again; a stale plan cannot be applied");
             return pen.line();
         }
         pen.put(StyleRole::Text, &headline(plan));
         if plan.active().next().is_some() {
             let step = match self.screen.stepping {
-                PauseMode::On => "stops after each unit and asks",
-                PauseMode::Off => "goes through",
+                PauseMode::On => "pauses after each unit",
+                PauseMode::Off => "no pauses",
             };
             pen.put(StyleRole::Dim, " · ").put(StyleRole::Text, step);
             for choice in choices(self.screen) {
@@ -138,7 +139,8 @@ impl<'a> PlanPage<'a> {
         match self.screen.warnings {
             _ if warnings == 0 => {}
             Acknowledgement::Missing => {
-                pen.put(StyleRole::Dim, " · ").put(StyleRole::Warning, &format!("{warnings} to acknowledge"));
+                let noun = plural(warnings, "warning");
+                pen.put(StyleRole::Dim, " · ").put(StyleRole::Warning, &format!("{warnings} {noun} to acknowledge"));
             }
             Acknowledgement::Given => {
                 let noun = plural(warnings, "warning");
@@ -154,10 +156,14 @@ impl<'a> PlanPage<'a> {
             return;
         }
         let (role, text) = match self.screen.unchecked {
-            Acknowledgement::Missing => (StyleRole::Warning, "no registry answers: accept with its own key"),
-            Acknowledgement::Given => (StyleRole::Text, "goes without the registry"),
+            Acknowledgement::Missing => {
+                let key = self.state.config.keymap.keys_for(KeyContext::Plan, Action::Unchecked);
+                let hint = key.map(|key| format!(": press {key} to accept")).unwrap_or_default();
+                (StyleRole::Warning, format!("no registry answers{hint}"))
+            }
+            Acknowledgement::Given => (StyleRole::Text, "accepted without the registry".to_owned()),
         };
-        pen.put(StyleRole::Dim, " · ").put(role, text);
+        pen.put(StyleRole::Dim, " · ").put(role, &text);
     }
 
     fn unit(&self, at: usize, unit: &Unit, lines: &mut Vec<Line<'static>>) {
@@ -168,19 +174,24 @@ impl<'a> PlanPage<'a> {
         };
         let name = unit_name(unit);
         let mut pen = self.pen();
-        pen.gap(2).put(StyleRole::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, unit.action.word(), 9);
+        let action = action_label(&self.screen.shown.plan, unit);
+        pen.gap(2).put(StyleRole::Dim, &format!("{:>2}", at + 1)).gap(2).column(role, action, 10);
         pen.column(StyleRole::Text, &middle(&name, self.names), self.names + 2);
         let (from, to) = (image_at(&unit.from.image), image_at(&unit.to.image));
         if unit.action == UnitAction::None {
-            pen.put(StyleRole::Dim, &middle(&format!("stays on {from}"), pen.room()));
+            pen.put(StyleRole::Dim, &middle(&from, pen.room()));
             lines.push(pen.line());
             return;
         }
-        let arrow = format!(" {} ", signs::arrow(ascii(self.state)));
-        let room = pen.room().saturating_sub(width(&arrow));
-        let new = middle(&to, room.saturating_sub(width(&from).min(room / 2)));
-        pen.put(StyleRole::Removed, &middle(&from, room.saturating_sub(width(&new)))).put(StyleRole::Dim, &arrow);
-        pen.put(StyleRole::Added, &new);
+        if unit.from.image == unit.to.image {
+            pen.put(StyleRole::Text, &middle(&to, pen.room()));
+        } else {
+            let arrow = format!(" {} ", signs::arrow(ascii(self.state)));
+            let room = pen.room().saturating_sub(width(&arrow));
+            let new = middle(&to, room.saturating_sub(width(&from).min(room / 2)));
+            pen.put(StyleRole::Removed, &middle(&from, room.saturating_sub(width(&new)))).put(StyleRole::Dim, &arrow);
+            pen.put(StyleRole::Added, &new);
+        }
         lines.push(pen.line());
         if self.screen.is_open(at) {
             self.unit_details(unit, lines);
@@ -199,7 +210,7 @@ impl<'a> PlanPage<'a> {
         // That a new image never ran is expected; for an image without its registry, the finding says it already.
         let is_news = unit.lands.iter().any(|land| land.ran) || unit.action == UnitAction::Rollback;
         if is_news && unit.unchecked.is_none() && !unit.lands.is_empty() {
-            self.text(StyleRole::Dim, &told(&unit.lands, self.state.now), lines);
+            self.text(StyleRole::Dim, &describe(&unit.lands, self.state.now), lines);
         }
         if !rest.is_empty() {
             self.text(StyleRole::Dim, &clean(&rest.join(" · ")), lines);
@@ -219,13 +230,13 @@ impl<'a> PlanPage<'a> {
     fn notes(&self, plan: &Plan, lines: &mut Vec<Line<'static>>) {
         let mut notes = Vec::new();
         if plan.changes_pins() && !plan.units.is_empty() {
-            notes.push("the edited pins are in force once it is done".to_owned());
+            notes.push("the edited pins are in force once the change is done".to_owned());
         }
         if !self.screen.why.is_empty() {
-            notes.push(format!("why: {}", clean(&self.screen.why)));
+            notes.push(format!("reason: {}", clean(&self.screen.why)));
         }
         if self.state.clusters.get(self.screen.cluster).is_some_and(|cluster| cluster.guard == ChangeGuard::Protected) {
-            notes.push("the cluster is protected: applying asks once more".to_owned());
+            notes.push("the cluster is protected: applying asks for confirmation".to_owned());
         }
         if !notes.is_empty() {
             lines.push(Line::default());
@@ -263,7 +274,7 @@ fn waits(screen: &PlanState) -> String {
         return format!("asking the registry for {first}{more} …");
     }
     let word = match wants.iter().next() {
-        Some(Query::Tasks(_)) => "the tasks there were",
+        Some(Query::Tasks(_)) => "past tasks",
         Some(Query::Record(_)) => "an earlier change",
         _ => "the journal",
     };

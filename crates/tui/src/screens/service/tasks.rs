@@ -58,6 +58,7 @@ pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
     let mode = match &service.mode {
         ServiceMode::Replicated(count) => format!("replicated, {count}"),
         ServiceMode::Global => "global".to_owned(),
+        ServiceMode::ReplicatedJob(1) => "job, 1 completion".to_owned(),
         ServiceMode::ReplicatedJob(count) => format!("job, {count} completions"),
         ServiceMode::GlobalJob => "job, once on each node".to_owned(),
         ServiceMode::Other(text) => clean(text),
@@ -72,8 +73,8 @@ pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
         lines.push(pair("health check", format!("failures count after {}", seconds(start))));
     }
     let nodes: Vec<_> = world.candidates(service).iter().map(|node| clean(&node.hostname)).collect();
-    let fits = if nodes.is_empty() { "no node".to_owned() } else { nodes.join(", ") };
-    lines.push(pair("may run on", fits));
+    let fits = if nodes.is_empty() { "none".to_owned() } else { nodes.join(", ") };
+    lines.push(pair("eligible nodes", fits));
     lines.extend(service.constraints.iter().map(|text| pair("constraint", clean(text))));
     lines.extend(policy(service));
     lines.push(Setting::Title("LABELS"));
@@ -91,15 +92,15 @@ fn policy(service: &Service) -> Vec<Setting> {
         1 => "one at a time".to_owned(),
         count => format!("{count} at a time"),
     };
-    let order = if policy.start_first { "the new task starts first" } else { "the old task stops first" };
-    let says = if policy.explicit { "" } else { " (the engine's defaults)" };
+    let order = if policy.start_first { "start-first" } else { "stop-first" };
+    let says = if policy.explicit { "" } else { " (engine defaults)" };
     let mut lines = vec![
         Setting::Title("UPDATES"),
         pair("order", format!("{at_once}, {order}{says}")),
         pair("delay", seconds(policy.delay)),
         pair("on failure", policy.on_failure.to_string()),
-        pair("watched for", seconds(policy.monitor)),
-        pair("failures allowed", format!("{:.0} %", policy.max_failure_ratio * 100.0)),
+        pair("monitor", seconds(policy.monitor)),
+        pair("max failure ratio", format!("{:.0} %", policy.max_failure_ratio * 100.0)),
     ];
     lines.extend(dangers(service).into_iter().map(Setting::Danger));
     lines
@@ -117,14 +118,14 @@ pub(crate) fn dangers(service: &Service) -> Vec<String> {
         dangers.push("an update stops all tasks at once".to_owned());
     }
     if policy.on_failure == FailureAction::Continue {
-        dangers.push("an update goes on past tasks that fail, until none is left".to_owned());
+        dangers.push("an update continues past failed tasks until all are replaced".to_owned());
     }
     if service.exclusive && policy.start_first {
         dangers.push("the new task needs a port or mount that the old one still holds".to_owned());
     }
     if let Some(start) = service.health_start.filter(|start| *start > policy.monitor) {
         let (start, monitor) = (seconds(start), seconds(policy.monitor));
-        dangers.push(format!("a failing health check ({start}) comes after the engine stopped watching ({monitor})"));
+        dangers.push(format!("a health check may first fail after {start}; the engine monitors for {monitor}"));
     }
     dangers
 }

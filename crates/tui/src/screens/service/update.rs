@@ -124,9 +124,9 @@ fn details(state: &mut State, screen: &ServiceState) {
     };
     let mut lines = vec![
         format!("task     {}", task.id),
-        format!("state    {} (wanted: {})", task.state, task.desired),
+        format!("state    {} (desired: {})", task.state, task.desired),
         format!("since    {}", time(task.since)),
-        format!("made     {}", time(task.created)),
+        format!("created  {}", time(task.created)),
         format!("node     {}", tasks::host(world, task)),
         format!("image    {}", clean(&task.image)),
     ];
@@ -137,5 +137,5 @@ fn details(state: &mut State, screen: &ServiceState) {
     }
     lines.extend(task.exit_code.map(|code| format!("exit     {code}")));
     state.modal =
-        Some(Dialog::Detail(TextDialog { title: format!("a task of {}", clean(&screen.name)), lines, top: 0 }));
+        Some(Dialog::Detail(TextDialog { title: format!("task of {}", clean(&screen.name)), lines, top: 0 }));
 }

@@ -1,12 +1,14 @@
 //! The view of a service: its state, and a tab with its tasks, its settings or its changes.
 //!
 //! ```text
-//!  failing   0/1 · shop stack · replicated, 1
-//!  image     repo:tag @digest · by tag
-//!  changed   1.6 → 1.7, 12m ago
-//!  wrong     No such image · the registry has no such image
+//!  state     ✖ failing   0/1 tasks running
+//!  image     repo:tag@digest
+//!  group     shop stack
+//!  before    1.6, until 12m ago
+//!  error     No such image
+//!  cause     the registry has no such image
 //!
-//!  TASKS  settings  changes                                                            tab
+//!  [TASKS]  settings   changes
 //! ```
 
 use ratatui::Frame;
@@ -48,7 +50,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         }
     } else {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::Failing, "This service is gone. What it ran is in its changes.");
+        pen.gap(1).put(StyleRole::Failing, "This service is gone. Its changes list what it ran.");
         draw(frame, summary, 0, &pen.line());
     }
     let list = crate::view::area(parts.list);
@@ -101,19 +103,19 @@ fn summarise(
     if let Some(health) = health {
         let role = signs::state_role(health.state);
         let sign = signs::state(health.state, ascii(state));
-        let tasks = format!("   {} of {} tasks run", health.running, health.desired);
-        pair("state", vec![(role, format!("{sign} {}", health.state.word())), (StyleRole::Text, tasks)]);
+        let tasks = format!("   {}/{} tasks running", health.running, health.desired);
+        pair("state", vec![(role, format!("{sign} {}", health.state.label())), (StyleRole::Text, tasks)]);
     }
     pair("image", vec![(StyleRole::Text, clean(service.image()))]);
     pair(
         "group",
-        vec![(StyleRole::Text, clean(&screen.group.name)), (StyleRole::Dim, format!(" {}", screen.group.kind.word()))],
+        vec![(StyleRole::Text, clean(&screen.group.name)), (StyleRole::Dim, format!(" {}", screen.group.kind.as_str()))],
     );
     if let Some(drift) = drift::here(&cluster.world, &screen.group, service) {
         let (due, _) = apart(&drift.due, &drift.has);
         pair(
             "pinned to",
-            vec![(StyleRole::Warning, clean(&due)), (StyleRole::Dim, format!(" · {}", clean(&drift.told())))],
+            vec![(StyleRole::Warning, clean(&due)), (StyleRole::Dim, format!(" · {}", clean(&drift.describe())))],
         );
     }
     if let Some(changed) = health.and_then(|health| health.changed.as_ref()) {
@@ -129,9 +131,9 @@ fn summarise(
     }
     if health.is_some_and(|health| health.engine_rolled_back) {
         let message = service.update.as_ref().map_or("", |update| &update.message);
-        pair("engine", vec![(StyleRole::Waiting, format!("went back by itself: {}", clean(message)))]);
+        pair("engine", vec![(StyleRole::Waiting, format!("rolled back automatically: {}", clean(message)))]);
     } else if let Some(waits) = health.and_then(|health| health.waits.as_ref()) {
-        pair("waits", vec![(StyleRole::Waiting, clean(waits))]);
+        pair("pending", vec![(StyleRole::Waiting, clean(waits))]);
     }
     if let Some(error) = health.and_then(|health| health.error.as_ref()) {
         pair("error", vec![(StyleRole::Failing, clean(&error.text))]);

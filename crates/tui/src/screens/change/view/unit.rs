@@ -29,7 +29,7 @@ impl ChangePage<'_> {
         let cells = if self.room < 100 { 18 } else { 28 };
         pen.column(if does { StyleRole::Text } else { StyleRole::Dim }, &middle(&name, cells), cells + 2);
         if !does {
-            pen.put(StyleRole::Dim, "not touched");
+            pen.put(StyleRole::Dim, "no change");
             lines.push(pen.line());
             return;
         }
@@ -40,8 +40,8 @@ impl ChangePage<'_> {
         let word = match unit.state {
             // No client watches the change, so it is unknown whether the engine accepted the post.
             UnitState::Updating | UnitState::RollingBack if self.seen.is_left_open() => "in doubt",
-            UnitState::Untouched if self.seen.progress.ended.is_some() => "not touched",
-            state => word(state),
+            UnitState::Untouched if self.seen.progress.ended.is_some() => "untouched",
+            state => label(state),
         };
         pen.until(self.room.saturating_sub(width(word))).put(role, word);
         lines.push(pen.line());
@@ -72,6 +72,9 @@ impl ChangePage<'_> {
         let arrow = signs::arrow(ascii(self.state));
         let (from, to) = (image_at(&planned.from.image), image_at(&planned.to.image));
         let (from, to) = if unit.direction == Direction::Forward { (from, to) } else { (to, from) };
+        if from == to {
+            return middle(&to, room);
+        }
         let whole = format!("{from} {arrow} {to}");
         if width(&whole) <= room { whole } else { middle(&format!("{arrow} {to}"), room) }
     }
@@ -83,16 +86,16 @@ impl ChangePage<'_> {
         let failed = matches!(unit.state, UnitState::Failed | UnitState::Superseded);
         let back = unit.direction == Direction::Back;
         if back {
-            pen.put(StyleRole::Dim, "returning:").gap(2);
+            pen.put(StyleRole::Dim, "rolling back:").gap(2);
         }
         let steps = unit.steps();
         // The image of a rollback ran here before, so there is no verify step.
         let verifies = !back && planned.is_none_or(|planned| planned.action == Doing::Update);
         for phase in UnitPhase::ALL.into_iter().filter(|phase| verifies || *phase != UnitPhase::Verify) {
             match steps.iter().rev().find(|(known, ..)| *known == phase) {
-                None => pen.put(StyleRole::Dim, &format!("{} {}", self.sign("·", "."), phase.word())),
+                None => pen.put(StyleRole::Dim, &format!("{} {}", self.sign("·", "."), phase.label())),
                 Some((_, from, Some(took))) if !(failed && unit.ended.is_some_and(|end| end.since(*from) == *took)) => {
-                    pen.put(StyleRole::Text, self.sign("✓", "+")).put(StyleRole::Text, &format!(" {} ", phase.word()));
+                    pen.put(StyleRole::Text, self.sign("✓", "+")).put(StyleRole::Text, &format!(" {} ", phase.label()));
                     pen.put(StyleRole::Dim, &short(*took))
                 }
                 Some((_, from, over)) => {
@@ -102,7 +105,7 @@ impl ChangePage<'_> {
                         (self.sign("◐", ">"), StyleRole::Updating)
                     };
                     let since = span(over.unwrap_or_else(|| self.state.now.since(*from)));
-                    pen.put(role, sign).put(role, &format!(" {} {since}", phase.word()))
+                    pen.put(role, sign).put(role, &format!(" {} {since}", phase.label()))
                 }
             };
             pen.gap(if self.room < 100 { 1 } else { 3 });
@@ -117,7 +120,7 @@ impl ChangePage<'_> {
         }
         // An open question about the unit already shows this text above.
         if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
-            self.below(StyleRole::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
+            self.below(StyleRole::Waiting, &format!("pending: {}", clean(&unit.waits)), lines);
         }
         for task in unit.tasks.iter().take(8) {
             lines.push(self.task(task, unit.direction));
@@ -147,15 +150,15 @@ impl ChangePage<'_> {
 }
 
 /// Returns this screen's word for a unit state.
-fn word(state: UnitState) -> &'static str {
+fn label(state: UnitState) -> &'static str {
     match state {
         UnitState::Untouched => "to do",
-        UnitState::Updating => "at work",
+        UnitState::Updating => "updating",
         UnitState::Done => "done",
-        UnitState::RollingBack => "returning",
-        UnitState::RolledBack => "returned",
+        UnitState::RollingBack => "rolling back",
+        UnitState::RolledBack => "rolled back",
         UnitState::Failed => "failed",
-        UnitState::Superseded => "overtaken",
+        UnitState::Superseded => "superseded",
     }
 }
 

@@ -230,7 +230,7 @@ impl Group<'_> {
             services: self.count(),
             troubled: healths().filter(|health| health.state.is_trouble()).count() + self.missing.len(),
             images: images.into_iter().map(str::to_owned).collect(),
-            unfinished: history.unfinished().map(|entry| other_clients::told(history, entry)),
+            unfinished: history.unfinished().map(|entry| other_clients::describe(history, entry)),
         }
     }
 }

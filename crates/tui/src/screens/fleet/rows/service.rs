@@ -137,8 +137,8 @@ fn wrong(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<Pr
     waits.or_else(|| {
         let text = match health.state {
             HealthState::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
-            HealthState::Failing | HealthState::CrashLoop => "its tasks end; their errors are not read yet".to_owned(),
-            HealthState::Pending => format!("{} of {} tasks run", health.running, health.desired),
+            HealthState::Failing | HealthState::CrashLoop => "tasks keep exiting; loading their errors …".to_owned(),
+            HealthState::Pending => format!("{}/{} tasks running", health.running, health.desired),
             _ => return None,
         };
         Some(Problem { text, waits: health.state == HealthState::Pending, cause: None, at: None })
@@ -156,8 +156,8 @@ fn node_down(view: &FleetInput<'_>, service: &Service) -> Problem {
     hosts.dedup();
     let waiting = tasks.iter().filter(|task| task.desired == TaskState::Running && !task.error.is_empty());
     let newest = waiting.max_by_key(|task| task.created);
-    let then = newest.map_or("whether its tasks still run there is not known".to_owned(), |task| {
-        format!("its replacement waits: {}", clean(&task.error))
+    let then = newest.map_or("the state of its tasks there is not known".to_owned(), |task| {
+        format!("the replacement is pending: {}", clean(&task.error))
     });
     Problem { text: format!("{} down; {then}", are(&hosts)), waits: false, cause: None, at: None }
 }
@@ -193,10 +193,10 @@ pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
     match facts.image(image) {
         Fact::Unknown => None,
         Fact::Pending => Some(format!("asking {host} …")),
-        Fact::Known { .. } => Some(format!("{host} has it: the node could not get it, see its login and network")),
+        Fact::Known { .. } => Some(format!("{host} has it, but the node could not pull it: check the node's login and network")),
         Fact::Failed { why, .. } => Some(match why {
-            LookupError::NotFound => format!("{}, so no node can start it", why.sentence(&host, "such image")),
-            LookupError::Unreachable(_) => format!("{host} cannot be reached from here either"),
+            LookupError::NotFound => format!("{}, so no node can pull it", why.sentence(&host, "such image")),
+            LookupError::Unreachable(_) => format!("this machine cannot reach {host} either"),
             _ => clean(&why.sentence(&host, "such image")),
         }),
     }

@@ -41,8 +41,8 @@ fn rows(world: &World, folds: &Folds, filter: &str, page: usize) -> Vec<Row> {
 fn words(rows: &[Row]) -> Vec<String> {
     let word = |row: &Row| match row {
         Row::Group(row) => format!("{} {}", if row.open { "v" } else { ">" }, row.group.name),
-        Row::Service(row) if row.lines == 0 => format!("{} {}", row.state.word(), row.label),
-        Row::Service(row) => format!("{} {} +{}", row.state.word(), row.label, row.lines),
+        Row::Service(row) if row.lines == 0 => format!("{} {}", row.state.label(), row.label),
+        Row::Service(row) => format!("{} {} +{}", row.state.label(), row.label, row.lines),
         Row::HiddenServices { services, .. } => format!("more {services}"),
         Row::HiddenGroups { groups, services } => format!("rest {services} in {groups}"),
     };

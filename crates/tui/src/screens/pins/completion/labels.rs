@@ -20,7 +20,7 @@ pub fn title(cluster: &ClusterState, list: &CompletionState) -> String {
         Fact::Known { value, .. } if value.names.len() == 1 => " · 1 tag".to_owned(),
         Fact::Known { value, .. } => format!(" · {} tags", value.names.len()),
         Fact::Unknown | Fact::Pending => " · asking …".to_owned(),
-        Fact::Failed { .. } => " · no tags".to_owned(),
+        Fact::Failed { .. } => " · tags not known".to_owned(),
     };
     format!("{repository}{count}")
 }
@@ -44,7 +44,7 @@ pub fn trouble(state: &State, cluster: &ClusterState, list: &CompletionState) ->
     let versions = match cluster.facts.versions() {
         Fact::Failed { why: LookupError::Other(why), .. } => Some(CompletionProblem::new(
             &format!("no version manifest: {why}"),
-            "see `[manifest]` in the configuration",
+            "check `[manifest]` in the configuration",
         )),
         _ => None,
     };
@@ -53,7 +53,7 @@ pub fn trouble(state: &State, cluster: &ClusterState, list: &CompletionState) ->
 
 fn tags(state: &State, cluster: &ClusterState, list: &CompletionState) -> Option<CompletionProblem> {
     let Some(repository) = &list.repository else {
-        let text = "no repository is typed here, and no service runs one";
+        let text = "this line names no repository, and no service runs one";
         return Some(CompletionProblem::new(text, "type `registry/repository:`"));
     };
     let image = ImageRef::parse(repository).ok()?;
@@ -65,18 +65,18 @@ fn tags(state: &State, cluster: &ClusterState, list: &CompletionState) -> Option
         Fact::Known { value, .. } if value.names.is_empty() => {
             return Some(CompletionProblem::new(&format!("`{path}` has no tags"), ""));
         }
-        Fact::Known { .. } => return Some(CompletionProblem::new("no tag has these letters in this order", "")),
+        Fact::Known { .. } => return Some(CompletionProblem::new("no tag contains these letters in this order", "")),
     };
     let text = match why {
-        LookupError::Other(cause) => format!("{host} does not list its tags: {cause}"),
+        LookupError::Other(cause) => format!("{host} does not list the tags: {cause}"),
         _ => why.sentence(host, &format!("repository `{path}`")),
     };
     let hint = match why {
         LookupError::NotFound => "check the spelling".to_owned(),
         LookupError::Denied | LookupError::NoCredentials => log_in(state, host),
-        LookupError::Unreachable(_) => "check the name and the network; an image that you know can be typed".to_owned(),
-        LookupError::RateLimited => "wait, or log in: most registries allow more to known users".to_owned(),
-        LookupError::Other(_) => "an image that you know can be typed".to_owned(),
+        LookupError::Unreachable(_) => "check the name and the network, or type an image that you know".to_owned(),
+        LookupError::RateLimited => "wait, or log in: most registries allow more requests after a login".to_owned(),
+        LookupError::Other(_) => "type an image that you know".to_owned(),
     };
     Some(CompletionProblem::new(&text, &hint))
 }
@@ -87,7 +87,7 @@ fn log_in(state: &State, host: &str) -> String {
     let leave = keymap.keys_for(KeyContext::Editor, Action::LeaveText);
     match leave.zip(keymap.keys_for(KeyContext::Pins, Action::Login)) {
         // The open list takes the first press of this key, so the key is named twice.
-        Some((leave, login)) => format!("{leave} {leave} {login} logs in, for this console only"),
+        Some((leave, login)) => format!("press {leave} {leave} {login} to log in, for this console only"),
         None => format!("log in with `docker login {host}`"),
     }
 }
@@ -101,7 +101,7 @@ fn source(state: &State, cluster: &ClusterState) -> String {
             format!(", {} old", age(state.now.since(at)))
         }
     });
-    let problem = manifest.problem.as_ref().map(|why| format!("; not had anew: {why}"));
+    let problem = manifest.problem.as_ref().map(|why| format!("; not renewed: {why}"));
     clean(&format!("{}{}{}", manifest.origin, old.unwrap_or_default(), problem.unwrap_or_default()))
 }
 
@@ -131,7 +131,7 @@ pub fn about(state: &State, cluster: &ClusterState, list: &CompletionState, pick
         return format!("follows the version manifest ({}); now {image}", source(state, cluster));
     };
     if let Some(proposed) = &image.proposed {
-        let what = if proposed.newer { "a newer version" } else { "the manifest's" };
+        let what = if proposed.newer { "newer version" } else { "manifest version" };
         parts.push(format!("{what}: {}", clean(&proposed.label)));
         if proposed.stability == Stability::Dev {
             parts.push("under development".to_owned());
@@ -141,7 +141,7 @@ pub fn about(state: &State, cluster: &ClusterState, list: &CompletionState, pick
         parts.push("the registry does not list it".to_owned());
     }
     if image.here == Some(ImageUsage::Moved) {
-        parts.push("what runs under this tag is older".to_owned());
+        parts.push("the running image of this tag is older".to_owned());
     }
     parts.push(format!("{}: {}", constancy(image), image.constancy.why()));
     if !image.also.is_empty() {
