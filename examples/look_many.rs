@@ -73,7 +73,7 @@ async fn all(registry: &Registry, images: &[ImageRef], kind: &str) -> usize {
         let looked = registry.look(&image).await;
         match looked {
             Ok(fact) if kind == "about" => {
-                registry.about(&ImageRef { digest: Some(fact.digest), ..image }).await.is_ok()
+                registry.image_info(&ImageRef { digest: Some(fact.digest), ..image }).await.is_ok()
             }
             looked => looked.is_ok(),
         }

@@ -2,7 +2,7 @@
 
 use super::out::{self, Out};
 use super::session::{Failure, Session};
-use pinnace_core::history::{Pullable, RollbackCandidate, earlier, wants, wants_of};
+use pinnace_core::history::{Pullable, RollbackCandidate, earlier, queries, wants_of};
 use pinnace_core::plan::ImageWithDigest;
 use pinnace_core::registry::Facts;
 use pinnace_core::swarm::GroupKey;
@@ -29,7 +29,7 @@ pub async fn images(
         return Ok(Vec::new());
     };
     let mut facts = session.facts();
-    let unread = wants(world, group, &service, &facts);
+    let unread = queries(world, group, &service, &facts);
     session.cluster.learn(&unread, world, &mut facts).await?;
     let now = session.cluster.docker.clock().now();
     let list = |world: &World, facts: &Facts| earlier(world, group, &service, facts, now);

@@ -24,7 +24,7 @@ pub async fn run(stage: &CliContext, group: &str, edit: &PinEditArgs, json: bool
     let placed = check::document(&group, &doc, &world, &facts);
     let mut findings: Vec<Finding> = placed.into_iter().map(|placed| placed.finding).collect();
     findings.extend(remarks);
-    findings.extend(check::running::about(&group, &pins::read(&before), &world, &facts));
+    findings.extend(check::running::check(&group, &pins::read(&before), &world, &facts));
     if text != before {
         // An edit is also planned, for the findings about the services that it would change.
         let goal = Goal::Pins { group: group.clone(), text };

@@ -34,7 +34,7 @@ pub async fn run(stage: &CliContext, asked: &InspectArgs) -> Result<Exit, Failur
     let (platform, contract) = (platform.as_ref(), contract.as_ref());
     let base = session.config.settings.bases.get(image.repository()).map(String::as_str);
     let start = Inspection { image: &image, facts: &nothing, platform, base, contract, files: &unread };
-    cluster.learn_all(&mut facts, |facts| Inspection { facts, ..start }.wants()).await;
+    cluster.learn_all(&mut facts, |facts| Inspection { facts, ..start }.queries()).await;
     for about in to_read(&Inspection { facts: &facts, ..start }, asked.files) {
         if !asked.json {
             let on = about.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
@@ -115,7 +115,7 @@ fn lacking(view: &Inspection<'_>, lack: &MissingInfo) -> Failure {
         MissingInfo::OtherPlatforms(platform, made) => {
             let made: Vec<String> = made.iter().map(ToString::to_string).collect();
             trouble(
-                format!("{} has no image for {platform}", view.image),
+                format!("{} is not built for {platform}", view.image),
                 format!("choose one of: {}", made.join(", ")),
             )
         }

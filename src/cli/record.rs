@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Exit;
 use super::out;
 use super::session::{CliContext, Failure, Session};
-use pinnace_core::history::external::{fresh, record, wants};
+use pinnace_core::history::external::{fresh, queries, record};
 use pinnace_core::journal::ExternalDeploy;
 use pinnace_core::registry::Facts;
 use pinnace_core::selector;
@@ -55,7 +55,7 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
 
 async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result<(), Failure> {
     for _ in 0..ROUNDS {
-        let wants = wants(world, group);
+        let wants = queries(world, group);
         if wants.is_empty() {
             break;
         }

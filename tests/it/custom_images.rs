@@ -242,7 +242,7 @@ fn dropping_a_failing_image_mends_the_services_in_place() {
     for unit in units {
         assert_eq!(unit["to"]["image"], script.manifest.pinned());
         let why = unit["reasons"][0].as_str().unwrap();
-        assert!(why.starts_with("no longer pinned: falls back to the manifest's for 17.9_5 (file "), "{why}");
+        assert!(why.starts_with("no longer pinned: falls back to the manifest's image for 17.9_5 (file "), "{why}");
     }
     let falls = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "falls-back").unwrap();
     assert_eq!(falls["subject"], N1, "{falls}");

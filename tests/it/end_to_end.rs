@@ -33,7 +33,7 @@ fn pin(terminal: &mut Terminal, group: &Group, old: &str, new: &str) {
     terminal.press("\x1b");
     terminal.wait("reading again", SOON, |text| text.contains("P plan"));
     terminal.press("P");
-    terminal.wait("the plan", SOON, |text| text.contains("equal to what is live"));
+    terminal.wait("the plan", SOON, |text| text.contains("  up to date"));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn from_a_bad_pin_to_the_question() {
     terminal.press("L");
     let failed = [("failed".to_owned(), "U-".to_owned(), String::new())];
     wait_for("the outcome in the journal", 10, || (group.slots() == failed).then_some(()));
-    terminal.wait("the outcome on the screen", SOON, |text| text.contains("every service is back"));
+    terminal.wait("the outcome on the screen", SOON, |text| text.contains("Failed: no service has the new spec"));
     terminal.press("q");
     terminal.end(SOON);
     terminal.assert_given_back();
@@ -87,11 +87,11 @@ fn there_and_back_by_keys() {
     terminal.wait("the fleet, with nothing unfinished", SOON, |text| {
         text.contains("2 shown")
             && text.contains("R roll back to 1")
-            && ["not finished", "changes it"].iter().all(|open| !text.contains(open))
+            && ["is unfinished", "change by"].iter().all(|open| !text.contains(open))
     });
     terminal.press("gg");
     terminal.press("R");
-    terminal.wait("the plan back", SOON, |text| text.contains("back to") && text.contains("equal to what is live"));
+    terminal.wait("the plan back", SOON, |text| text.contains("rollback  ") && text.contains("  up to date"));
     terminal.press("s");
     terminal.press("a");
     terminal.wait("the outcome", Duration::from_secs(60), |text| text.contains("Done."));
@@ -123,7 +123,7 @@ fn a_terminal_that_nobody_reads_holds_no_change_up() {
     terminal.wait("the group alone", SOON, |text| text.contains("3 shown") && text.contains("3/3"));
     terminal.press("gg");
     terminal.press("R");
-    terminal.wait("the plan back", SOON, |text| text.contains("equal to what is live") && text.contains("3 services"));
+    terminal.wait("the plan back", SOON, |text| text.contains("  up to date") && text.contains("3 services"));
     terminal.press("a");
     wait_for("the claim", 10, || (!group.slots().is_empty()).then_some(()));
     terminal.leave_unread(true);

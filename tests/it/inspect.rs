@@ -195,7 +195,7 @@ async fn what_cannot_be_told_ends_with_its_reason() {
         (vec![reference("x-ext:none")], 1, "r.example:5000 has no `none` of `x-ext`"),
         (vec!["nowhere.example/x:1".to_owned()], 1, "nowhere.example cannot be reached"),
         (vec!["r.example:5000/X".to_owned()], 2, "see character 16: a repository name is lower case"),
-        (vec![good.clone(), "--platform".into(), "linux/s390x".into()], 1, "has no image for linux/s390x"),
+        (vec![good.clone(), "--platform".into(), "linux/s390x".into()], 1, "is not built for linux/s390x"),
         (vec![good.clone(), "--platform".into(), "arm64".into()], 2, "`arm64` is not a platform"),
         (vec![good.clone(), "--contract".into(), "none".into()], 2, "unknown contract `none`"),
         (vec![good.clone(), "--contract".into(), "none.toml".into()], 2, "cannot read the contract none.toml"),
@@ -206,7 +206,7 @@ async fn what_cannot_be_told_ends_with_its_reason() {
         assert_eq!(said.code, code, "{args:?}: {}", said.err);
         assert!(said.err.contains(err) && said.err.contains("\nhint: "), "{args:?}: {}", said.err);
         // The digest is reported for each image that exists.
-        assert_eq!(said.out.is_empty(), !err.starts_with("has no image for"), "{args:?}: {}", said.out);
+        assert_eq!(said.out.is_empty(), !err.starts_with("is not built for"), "{args:?}: {}", said.out);
     }
     let said = inspect(&sim, &[&good, "--contract", &mine, "--platform", "linux/arm64"], true).await;
     assert_eq!(said.code, 1);

@@ -72,7 +72,7 @@ impl Drafts {
 }
 
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("the program is ending")))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err(io::Error::other("pinnace is shutting down")))
 }
 
 #[cfg(test)]

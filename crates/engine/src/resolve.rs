@@ -75,7 +75,7 @@ impl Cluster {
         facts: &mut Facts,
     ) -> Result<(), DockerError> {
         for _ in 0..ROUNDS {
-            let wants = check::wants(group, doc, world, facts);
+            let wants = check::queries(group, doc, world, facts);
             if wants.is_empty() {
                 break;
             }
@@ -86,7 +86,7 @@ impl Cluster {
 
     /// Resolves the queries that the findings about a group's running images need.
     pub async fn learn_running(&self, group: &GroupKey, world: &World, facts: &mut Facts) {
-        self.learn_all(facts, |facts| check::running::wants(group, world, facts)).await;
+        self.learn_all(facts, |facts| check::running::queries(group, world, facts)).await;
     }
 
     /// Resolves queries about images and versions, round after round, until the answers lead to no further
@@ -170,7 +170,7 @@ impl Cluster {
     pub async fn fact(&self, want: &Query) -> Option<QueryAnswer> {
         Some(match want.clone() {
             Query::Image(text) => QueryAnswer::Image(text.clone(), self.image(&text).await),
-            Query::ImageInfo(text) => QueryAnswer::ImageInfo(text.clone(), self.about(&text).await),
+            Query::ImageInfo(text) => QueryAnswer::ImageInfo(text.clone(), self.image_info(&text).await),
             Query::Tags(text) => QueryAnswer::Tags(text.clone(), self.tags(&text).await),
             Query::Engine(text) => QueryAnswer::Engine(text.clone(), self.engine(&text).await),
             Query::Versions => QueryAnswer::Versions(self.versions().await),
@@ -188,9 +188,9 @@ impl Cluster {
     }
 
     /// Reads the details of an image, given as `repository@digest`.
-    async fn about(&self, text: &str) -> Fact<Arc<ImageInfo>> {
+    async fn image_info(&self, text: &str) -> Fact<Arc<ImageInfo>> {
         let answer = match ImageRef::parse(text) {
-            Ok(image) => self.registry().await.about(&image).await.map(Arc::new),
+            Ok(image) => self.registry().await.image_info(&image).await.map(Arc::new),
             Err(error) => Err(LookupError::Other(error.to_string())),
         };
         self.learned(answer, FactSource::Registry)

@@ -24,7 +24,7 @@ pub struct ExternalDeployTracker {
 }
 
 /// Emits an effect for each cluster that has external deploys to record.
-pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
+pub(crate) fn after_message(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.now;
     for (cluster, one) in state.clusters.iter_mut() {
         let looked = *one.noted.looked.get_or_insert(now);

@@ -72,7 +72,7 @@ fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Opti
     let reference = ImageRef::parse(image).ok();
     let named = named.or_else(|| cluster.facts.base_of(reference.as_ref()?));
     let about = reference.as_ref().map(|image| image.by_digest(&fact.digest));
-    let about = about.and_then(|text| cluster.facts.about(&text).known());
+    let about = about.and_then(|text| cluster.facts.image_info(&text).known());
     let size = about.map(|about| about.size()).filter(|size| *size > 0).or(fact.size);
     parts.extend(size.map(|size| format!("{} MB", size.div_ceil(1_000_000))));
     let Some(about) = about else { return parts };
@@ -91,5 +91,5 @@ fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Opti
 
 /// Returns the findings about the images the group runs now.
 pub fn running(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -> Vec<Finding> {
-    gathered(check::running::about(&screen.group, &text.in_force, &cluster.world, &cluster.facts))
+    gathered(check::running::check(&screen.group, &text.in_force, &cluster.world, &cluster.facts))
 }

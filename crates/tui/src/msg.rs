@@ -41,7 +41,7 @@ pub enum Msg {
     Terminate,
     /// Observations of a cluster.
     Observed {
-        /// The cluster's place in [`crate::state::HealthState::clusters`].
+        /// The cluster's place in [`crate::state::State::clusters`].
         cluster: ClusterId,
         /// The observations, in order.
         seen: Vec<Observation>,
@@ -96,7 +96,7 @@ pub enum Msg {
     },
     /// The start of a change, applied or taken over: its claim was written.
     ///
-    /// Sent before the change's first [`Msg::RecentEvent`].
+    /// Sent before the change's first [`Msg::ChangeEvent`].
     ChangeStarted {
         cluster: ClusterId,
         /// The plan's id.
@@ -117,7 +117,7 @@ pub enum Msg {
     /// The end of this console's part in a change: the change ended, this console gave it up, or it has another
     /// owner now.
     ///
-    /// Sent after the change's last [`Msg::RecentEvent`].
+    /// Sent after the change's last [`Msg::ChangeEvent`].
     ChangeEnded {
         cluster: ClusterId,
         /// The change's id.
@@ -184,7 +184,7 @@ pub enum Effect {
     },
     /// Stops following the log.
     StopLogs,
-    /// Reads the files of an image from its layers, one image at a time; answered by [`Msg::ImageFiles`].
+    /// Reads the files of an image from its layers, one image at a time; answered by [`Msg::Files`].
     ReadFiles {
         cluster: ClusterId,
         /// The image's reference.
@@ -194,7 +194,7 @@ pub enum Effect {
     },
     /// Stops reading files.
     StopFiles,
-    /// Loads the draft of a group's pins; answered by [`Msg::PlanDraft`].
+    /// Loads the draft of a group's pins; answered by [`Msg::Draft`].
     LoadDraft { cluster: ClusterId, group: GroupKey },
     /// Saves the draft of a group's pins.
     SaveDraft {
@@ -212,7 +212,7 @@ pub enum Effect {
         /// The file's text.
         text: String,
     },
-    /// Applies a plan; answered by [`Msg::ChangeStarted`] or [`Msg::SpliceError`].
+    /// Applies a plan; answered by [`Msg::ChangeStarted`] or [`Msg::ChangeRefused`].
     Apply {
         cluster: ClusterId,
         plan: Box<Plan>,
@@ -221,7 +221,7 @@ pub enum Effect {
         /// The operator's reason, for the journal.
         why: String,
     },
-    /// Takes over a change that was left unfinished, with this order; answered like [`TaskImpact::Apply`].
+    /// Takes over a change that was left unfinished, with this order; answered like [`Effect::Apply`].
     Resume {
         cluster: ClusterId,
         /// The change's id.

@@ -110,7 +110,7 @@ impl State {
     }
 
     /// Shows a notice to the operator and keeps it.
-    pub fn say(&mut self, severity: Severity, text: impl Into<String>, hint: impl Into<String>) {
+    pub(crate) fn say(&mut self, severity: Severity, text: impl Into<String>, hint: impl Into<String>) {
         let notice = Notice { at: self.now, severity, text: text.into(), hint: hint.into() };
         self.note(notice);
     }

@@ -93,18 +93,18 @@ pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
     }
     tour::advance(state);
     change::settle_question(state);
-    pins::settle(state, &mut effects);
-    complete::settle(state, moved);
+    pins::after_message(state, &mut effects);
+    complete::after_message(state, moved);
     if moved {
-        plan::settle(state);
-        earlier::settle(state);
+        plan::after_message(state);
+        earlier::after_message(state);
     }
     if told {
-        image::settle(state);
+        image::after_message(state);
     }
     fleet::keep_in_view(state);
     polling::watch(state, &mut effects);
-    noting::settle(state, &mut effects);
+    noting::after_message(state, &mut effects);
     effects
 }
 
@@ -233,7 +233,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         Action::Refresh => {
             polling::refresh(state, effects);
             plan::again(state);
-            image::settle(state);
+            image::after_message(state);
         }
         Action::Tour => tour::toggle(state),
         Action::Help => state.modal = Some(Dialog::Help(crate::state::Scroll::default())),

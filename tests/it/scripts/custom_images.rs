@@ -217,7 +217,7 @@ async fn an_image_that_is_not_there_is_refused_with_one_finding() {
     desk.wait("the error under its line", 10, |text| text.contains("draft, not applied · 1 error")).await;
     assert_eq!(desk.text().matches("error image-not-found").count(), 1);
     desk.press("esc P");
-    desk.wait("the blocked plan", 10, |text| text.contains("every one of 3 units is blocked by an error")).await;
+    desk.wait("the blocked plan", 10, |text| text.contains("nothing to apply: errors block 3 units")).await;
     desk.press("a");
     assert!(desk.text().contains("apply: errors block every unit"), "{}", desk.text());
     assert!(script.operator.calls().iter().all(|call| !call.is_write()), "nothing is posted");
@@ -241,13 +241,13 @@ async fn an_image_that_is_not_there_and_was_deployed_is_told_and_undone() {
     assert_eq!(failing["error"], format!("No such image: {image}"));
     let mut desk = Desk::open(&script.operator, (120, 40));
     desk.wait("the cause", 30, |text| {
-        text.contains("0/1") && text.contains("ghcr.io has no such image, so no node can start it")
+        text.contains("0/1") && text.contains("ghcr.io has no such image, so no node can pull it")
     })
     .await;
     desk.press("/");
     desk.type_in(OURS[0]);
     desk.press("enter g g R");
-    desk.wait("the plan back", 10, |text| text.contains("equal to what is live")).await;
+    desk.wait("the plan back", 10, |text| text.contains("  up to date")).await;
     assert!(desk.text().contains("1 service · 1 task restarts"), "{}", desk.text());
     let back = script.json(&["rollback", "storefront"], 0).await;
     assert_eq!((&back["outcome"], &back["units"]), (&json!("done"), &json!(["done"])));
@@ -309,7 +309,7 @@ async fn the_db_nodes_image_wins_and_only_that_is_looked_up() {
     }
     let desk = script.pins((140, 40)).await;
     let text = desk.text();
-    assert_eq!(text.matches("shadowed, the database's pin").count(), 3, "{text}");
+    assert_eq!(text.matches("shadowed, database pin").count(), 3, "{text}");
     // The other way round, an error names only the image that counts.
     let file = script.file(&body(Some(&node), Some(&db)));
     let found = script.found(&["storefront", "--pins", &file], 1).await;
@@ -356,7 +356,7 @@ async fn dropping_a_failing_image_falls_back_to_the_manifests() {
         let (_, manifest) = script.swarm.image_at(MANIFEST);
         for (unit, service) in plan["units"].as_array().unwrap().iter().zip(OURS) {
             assert_eq!((&unit["service"], &unit["to"]["image"]), (&json!(service), &json!(manifest)));
-            let reason = "no longer pinned: falls back to the manifest's for 17.9_5 (built in)";
+            let reason = "no longer pinned: falls back to the manifest's image for 17.9_5 (built in)";
             assert_eq!(unit["reasons"], json!([reason]));
         }
         let told = plan["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == "falls-back").unwrap();

@@ -21,24 +21,27 @@ async fn what_another_console_does_is_on_screen_and_taken_over_when_it_falls_sil
     let mut theirs = Desk::open(&first, (140, 40));
     theirs.plan("bad").await;
     theirs.press("a");
-    mine.wait("that somebody changes it", 10, |text| text.contains("changes it: 0 of 3 done")).await;
+    mine.wait("that somebody changes it", 10, |text| {
+        text.contains("change by ") && text.contains(": 0 of 3 units done")
+    })
+    .await;
     mine.press("/");
     mine.type_in("storefront");
     mine.press("enter g g");
     mine.press("h");
-    mine.wait("whose it is", 10, |text| text.contains("Not finished, and held by")).await;
+    mine.wait("whose it is", 10, |text| text.contains("In progress, owned by")).await;
     mine.wait("the unit in work", 10, |text| text.contains("in doubt") || text.contains("✖")).await;
     theirs.wait("the question", 60, |text| text.contains("L  leave")).await;
-    mine.wait("the question", 5, |text| text.contains("Asked there: postgres-n1-a failed")).await;
+    mine.wait("the question", 5, |text| text.contains("It waits for an answer there: postgres-n1-a failed")).await;
 
     // The other console freezes: nothing from it reaches the swarm any more.
     first.wire.dead.store(true, Ordering::SeqCst);
     let frozen = Instant::now();
-    mine.wait("that nothing is heard of it", 60, |text| text.contains("No sign of life of")).await;
+    mine.wait("that nothing is heard of it", 60, |text| text.contains("Owner unresponsive: ")).await;
     assert!(frozen.elapsed() >= Duration::from_secs(27), "{:?}", frozen.elapsed());
     let asked = Instant::now();
     mine.press("R enter");
-    mine.wait("the outcome", 60, |text| text.contains("every service is back")).await;
+    mine.wait("the outcome", 60, |text| text.contains("Rolled back: no service has the new spec")).await;
     assert!(asked.elapsed() < Duration::from_secs(25), "it was seen to be silent: {:?}", asked.elapsed());
     assert_eq!(swarm.specs(&DATABASE).await, before);
     assert_eq!(newest(&second).await.1, "rolled-back");

@@ -171,7 +171,7 @@ impl Desk {
         self.type_in(&format!("{tag}\""));
         self.wait("the registry's answer", 10, |text| text.contains("linux/amd64") || text.contains("● n1 on")).await;
         self.press("esc P");
-        self.wait("the plan", 10, |text| text.contains("equal to what is live")).await;
+        self.wait("the plan", 10, |text| text.contains("  up to date")).await;
     }
 }
 
@@ -193,7 +193,7 @@ async fn there_and_back_by_keys() {
         desk.wait("the fleet", 30, |text| text.contains("3 shown")).await;
         desk.settled("storefront").await;
         desk.press("R");
-        desk.wait("the plan back", 10, |text| text.contains("equal to what is live")).await;
+        desk.wait("the plan back", 10, |text| text.contains("  up to date")).await;
         desk.press("s a");
         desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
         assert_eq!(swarm.specs(&DATABASE).await, before, "to the letter");
@@ -216,7 +216,7 @@ async fn a_bad_pin_ends_in_a_question() {
     .await;
     assert_eq!(swarm.specs(&DATABASE).await, before, "back on the old text");
     desk.press("L");
-    desk.wait("the outcome", 30, |text| text.contains("every service is back")).await;
+    desk.wait("the outcome", 30, |text| text.contains("no service has the new spec")).await;
     desk.press("q");
     assert!(desk.quit, "{}", desk.text());
 }

@@ -102,15 +102,15 @@ async fn an_earlier_image_is_chosen_from_a_list_by_keys() {
         shop_a(&mut desk).await;
         let asked = operator.calls().len();
         desk.press("B");
-        let whole = |text: &str| text.contains("1.3.0  ") && text.matches("has it").count() == 5;
+        let whole = |text: &str| text.contains("1.3.0  ") && text.matches("available").count() == 5;
         desk.wait("the whole list", 30, whole).await;
         assert!(operator.calls()[asked..].iter().all(|call| !call.is_write()));
         // The cursor starts at the target of `R`; the running image cannot be selected.
         desk.press("g g enter");
         desk.wait("why not", 5, |text| text.contains("the service already has this image")).await;
         desk.press("j j enter");
-        desk.wait("the plan", 30, |text| text.contains("equal to what is live")).await;
-        assert!(desk.text().contains("back to"), "{}", desk.text());
+        desk.wait("the plan", 30, |text| text.contains("  up to date")).await;
+        assert!(desk.text().contains("rollback  "), "{}", desk.text());
         // The change is a rollback, and can be rolled back as well.
         desk.press("a");
         desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
@@ -132,12 +132,12 @@ async fn the_list_asks_registries_only_for_what_is_on_the_screen() {
     let mut desk = Desk::open(&operator, (80, 24));
     shop_a(&mut desk).await;
     desk.press("B");
-    desk.wait("what is on the screen", 30, |text| text.matches("has it").count() == 15).await;
+    desk.wait("what is on the screen", 30, |text| text.matches("available").count() == 15).await;
     desk.pass(2000, |_| {}).await;
     let asked = (10..45).filter(|nth| desk.knows(&format!("{HUB}/app:1.4.{nth}"))).count();
     assert!((10..=16).contains(&asked), "{asked} of 35 tags were asked for");
     desk.press("G");
-    desk.wait("the last ones", 30, |text| text.contains("1.4.10  ") && text.matches("has it").count() == 15).await;
+    desk.wait("the last ones", 30, |text| text.contains("1.4.10  ") && text.matches("available").count() == 15).await;
 }
 
 /// Moves from the first screen to the row of the shop's first service.
@@ -214,7 +214,7 @@ async fn a_digest_that_ran_comes_back_without_its_registry_on_a_second_key() {
     desk.press("enter");
     desk.wait("the service", 10, |text| text.contains("1 shown")).await;
     desk.press("g g j R");
-    desk.wait("the plan back", 60, |text| text.contains("equal to what is live")).await;
+    desk.wait("the plan back", 60, |text| text.contains("  up to date")).await;
     assert!(desk.text().contains("warning not-verified"), "{}", desk.text());
     desk.press("a");
     desk.wait("that it waits", 5, |text| text.contains("accept the unverified image")).await;

@@ -139,7 +139,7 @@ fn tag_of(line: &str) -> Option<&str> {
 /// Returns the text as displayed, line by line.
 fn shown(desk: &Desk) -> Vec<Shown> {
     let mut lines: Vec<Shown> = Vec::new();
-    for row in desk.lines().into_iter().take_while(|row| !row.contains("WHAT EACH SERVICE")) {
+    for row in desk.lines().into_iter().take_while(|row| !row.contains("EFFECTIVE IMAGES")) {
         let cells: Vec<char> = row.chars().collect();
         let part = |from: usize, to: usize| -> String {
             cells.get(from..to.min(cells.len())).unwrap_or_default().iter().collect()

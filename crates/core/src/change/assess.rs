@@ -52,7 +52,7 @@ pub enum UnitVerdict {
 }
 
 /// Judges the rollout of a unit from one observation.
-pub fn judge(look: &UnitView<'_>) -> UnitVerdict {
+pub fn assess(look: &UnitView<'_>) -> UnitVerdict {
     let service = look.service;
     let state = service.update.as_ref().map(|update| &update.state);
     let rolls = matches!(

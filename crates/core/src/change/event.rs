@@ -6,7 +6,7 @@ use crate::journal::{ChangeState, Direction, UnitState};
 use crate::plan::Plan;
 use crate::time::Time;
 
-/// One event of a change. The first is [`EventKind::Begun`]; [`EventKind::SessionEnd`] reports the outcome, [`EventKind::Lost`]
+/// One event of a change. The first is [`EventKind::Begun`]; [`EventKind::Ended`] reports the outcome, [`EventKind::Lost`]
 /// the loss of the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {

@@ -11,7 +11,7 @@ mod progress;
 mod remediation;
 mod unit_view;
 
-pub use assess::{UnitVerdict, judge};
+pub use assess::{UnitVerdict, assess};
 pub use conflict::{MEDDLED, meddled, overtaken};
 pub use diagnosis::{Host, ImageAnswers, cause};
 pub use event::{Choice, Event, EventKind, Order, Question, TaskLine, UnitPhase, WAITS};

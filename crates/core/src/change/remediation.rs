@@ -19,7 +19,7 @@ pub fn stuck(waits: &str) -> &'static str {
         ("missing plugin", "install the volume or network driver that it uses on its nodes"),
         ("accepts no new tasks", "activate the node: `docker node update --availability active NODE`"),
         ("does not respond", "check the node and its network: `docker node ls`"),
-        ("pulling the image", "check that node's connection to the registry: slow, or a name that does not resolve"),
+        ("pulling the image", "check that node's connection to the registry: speed and name resolution"),
         ("health check", "its health check does not pass: look at its logs and at the check's command"),
         ("to stop", "its old process does not end: the engine kills it after the service's stop grace period"),
         ("monitor period", "nothing to do: the engine waits for the service's monitor period and delay"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
-use crate::contract::{PlatformImage, judge};
+use crate::contract::{PlatformImage, violations};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::{Digest, ImageRef};
 use crate::registry::Query;
@@ -17,9 +17,9 @@ const TITLE: &str = "org.opencontainers.image.title";
 /// Returns the findings about the image's contract, command and base image.
 ///
 /// Command and base image are checked only once the image's description is known.
-pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
-    let mut found = contract(case, case.about());
-    let Some(about) = case.about() else { return found };
+pub fn check(case: &CheckSubject<'_>) -> Vec<Finding> {
+    let mut found = contract(case, case.image_info());
+    let Some(about) = case.image_info() else { return found };
     found.extend(no_command(case, about));
     found.extend(case.each(|service| outdated(case.image, about, base_named(case, service).as_deref(), case.facts)));
     found
@@ -59,7 +59,8 @@ fn contract(case: &CheckSubject<'_>, about: Option<&ImageInfo>) -> Vec<Finding> 
             Ok(contract) => about.map_or_else(
                 || unjudged(case, &name).into_iter().collect(),
                 |about| {
-                    let breaches = judge(&contract, case.image, &[PlatformImage { about, files: None }]).into_iter();
+                    let breaches =
+                        violations(&contract, case.image, &[PlatformImage { about, files: None }]).into_iter();
                     let said = breaches.map(|breach| {
                         let message = format!("contract {name}: {}", breach.message);
                         ServiceFinding::new(Severity::Error, Code::ContractBroken, message, breach.hint)
@@ -79,7 +80,7 @@ fn contract(case: &CheckSubject<'_>, about: Option<&ImageInfo>) -> Vec<Finding> 
 /// operator who sets a contract must learn that it was skipped.
 fn unjudged(case: &CheckSubject<'_>, name: &str) -> Option<ServiceFinding> {
     let fact = case.facts.image(&case.image.text);
-    let told = |digest: &Digest| case.facts.about(&case.image.by_digest(digest)).failed().is_some();
+    let told = |digest: &Digest| case.facts.image_info(&case.image.by_digest(digest)).failed().is_some();
     let lost = match fact {
         Fact::Known { value, via, .. } => *via != FactSource::Registry || told(&value.digest),
         _ => false,

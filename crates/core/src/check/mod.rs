@@ -75,11 +75,11 @@ pub(crate) fn about_image(case: &CheckSubject<'_>) -> Vec<Finding> {
     if let Some(finding) = tags::no_tag(case).filter(|_| case.by != SubjectOrigin::Back) {
         return vec![finding];
     }
-    let mut found = registry::about(case);
-    found.extend(tags::about(case));
-    found.extend(versions::about(case));
+    let mut found = registry::check(case);
+    found.extend(tags::check(case));
+    found.extend(versions::check(case));
     if case.by != SubjectOrigin::Back {
-        found.extend(image_content::about(case));
+        found.extend(image_content::check(case));
         found.extend(failed_before(case));
     }
     found
@@ -117,7 +117,7 @@ fn failed_in(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFindin
 /// Returns the queries that must be answered to check a document, without those already answered.
 ///
 /// More queries can follow an answer: the description of an image, for example, is queried by its digest.
-pub fn wants(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Query> {
+pub fn queries(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Query> {
     let before = in_force(group, world);
     let mut wants = BTreeSet::new();
     let wishes = wishes(group, doc, &before, world, facts);
@@ -192,7 +192,7 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
     // If only the engine could reach the registry, further queries by pinnace would fail too.
     if let Fact::Known { value, via: FactSource::Registry, .. } = facts.image(&image.text) {
         let whole = image.by_digest(&value.digest);
-        if let Some(about) = facts.about(&whole).known() {
+        if let Some(about) = facts.image_info(&whole).known() {
             wants.extend(image_content::base_wants(image, about, base, facts));
         }
         wants.insert(Query::ImageInfo(whole));
@@ -205,7 +205,7 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
 pub(crate) fn is_answered(want: &Query, facts: &Facts) -> bool {
     match want {
         Query::Image(text) => facts.image(text).answered(),
-        Query::ImageInfo(text) => facts.about(text).answered(),
+        Query::ImageInfo(text) => facts.image_info(text).answered(),
         Query::Tags(text) => facts.tags(text).answered(),
         Query::Engine(text) => facts.engine(text).answered(),
         Query::Versions => facts.versions().answered(),

@@ -114,7 +114,9 @@ impl PinnedImage<'_> {
     fn falls_back(&self, subject: String) -> Option<Finding> {
         let (image, version) = (self.effective.image.as_deref()?, self.effective.version.as_deref());
         let message = match (version, &self.effective.problem) {
-            (Some(version), _) => format!("its pin is cleared: falls back to {image}, the manifest image for {version}"),
+            (Some(version), _) => {
+                format!("its pin is cleared: falls back to {image}, the manifest image for {version}")
+            }
             (None, Some(problem)) => format!("its pin is cleared: keeps what it runs, {image} ({problem})"),
             (None, None) => format!("its pin is cleared: keeps what it runs, {image}"),
         };

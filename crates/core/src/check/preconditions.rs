@@ -8,7 +8,7 @@ use crate::swarm::{FailureAction, Node, RestartCondition, Service, ServiceMode, 
 use crate::world::World;
 
 /// Returns the findings about changing this service now. `back` is set for a rollback.
-pub fn about(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
+pub fn check(group: &GroupKey, service: &Service, world: &World, back: bool) -> Vec<Finding> {
     let said = [nodes(service, &world.candidates(service)), rollout(service), again(service), policy(service)];
     // During an incident a rollback must not need an acknowledgement, so its warnings become infos.
     let told = |said: ServiceFinding| {
@@ -88,7 +88,7 @@ fn policy(service: &Service) -> Option<ServiceFinding> {
     } else {
         return None;
     };
-    let hint = "first run `docker service update --update-parallelism 1 --update-failure-action pause`";
+    let hint = "first run `docker service update --update-parallelism 1 --update-failure-action pause SERVICE`";
     Some(ServiceFinding::new(Severity::Warning, Code::DangerousPolicy, message, hint))
 }
 

@@ -27,13 +27,12 @@ pub fn refusal(image: &ImageRef, why: &LookupError) -> Refusal {
         ),
         LookupError::Denied => (
             Code::Denied,
-            format!(
-                "missing rights or an expired token: run `docker login {host}` again, or press `L` in the console"
-            ),
+            format!("missing rights or an expired token: run `docker login {host}` again, or press `L` in the console"),
         ),
-        LookupError::NoCredentials => {
-            (Code::NoCredentials, format!("run `docker login {host}` as the user that runs pinnace, or press `L` in the console"))
-        }
+        LookupError::NoCredentials => (
+            Code::NoCredentials,
+            format!("run `docker login {host}` as the user that runs pinnace, or press `L` in the console"),
+        ),
         LookupError::Unreachable(_) => (
             Code::Unreachable,
             "check the registry's name, the network and its certificate; restarts work only where the image is cached"

@@ -13,11 +13,11 @@ use crate::swarm::{Node, Service, ServiceMode};
 use crate::world::World;
 
 /// Checks that the image exists and that the nodes of its services can run it.
-pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
+pub fn check(case: &CheckSubject<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
         Fact::Unknown | Fact::Pending => Vec::new(),
         Fact::Failed { why, .. } if case.by == SubjectOrigin::Back => {
-            case.each(|service| Some(unverified::about(case, service, why)))
+            case.each(|service| Some(unverified::assess(case, service, why)))
         }
         Fact::Failed { why, .. } => {
             let said = failure(case.image, why, case.ran_here());

@@ -32,7 +32,7 @@ fn check(world: &World, fact: Fact<ImageFact>) -> Vec<(String, Severity)> {
     let group = GroupKey::parse("service/web").unwrap();
     let case =
         CheckSubject { group: &group, services, world, facts: &facts, image: &image, by: SubjectOrigin::Pin(&doc) };
-    about(&case).into_iter().map(|finding| (finding.code, finding.severity)).collect()
+    super::check(&case).into_iter().map(|finding| (finding.code, finding.severity)).collect()
 }
 
 fn amd64() -> Fact<ImageFact> {

@@ -22,7 +22,7 @@ fn runs(service: &Service) -> bool {
 
 /// Returns the findings about the images that a group runs. Findings about the pins of a document come from
 /// `check::document`.
-pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) -> Vec<Finding> {
+pub fn check(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut images: Vec<&str> = world.members(group).filter(|service| runs(service)).map(Service::image).collect();
     images.sort_unstable();
@@ -61,7 +61,7 @@ pub fn about(group: &GroupKey, in_force: &PinDoc, world: &World, facts: &Facts) 
 /// Returns the description of a running image, if known.
 fn about_running<'a>(image: &ImageRef, facts: &'a Facts) -> Option<&'a ImageInfo> {
     let named = || facts.image(&image.text).known().map(|fact| fact.digest.clone());
-    facts.about(&image.by_digest(&image.digest.clone().or_else(named)?)).known().map(AsRef::as_ref)
+    facts.image_info(&image.by_digest(&image.digest.clone().or_else(named)?)).known().map(AsRef::as_ref)
 }
 
 /// Returns whether the image of a service is known to be built on an older build of its base image.
@@ -99,7 +99,7 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Query> {
 
 /// Returns the queries that must be answered for the findings about a group, without those already
 /// answered. More queries can follow an answer.
-pub fn wants(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Query> {
+pub fn queries(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     for service in world.members(group).filter(|service| runs(service)) {
         wants.extend(wants_of(service.image(), facts));
@@ -130,7 +130,7 @@ fn drifted(group: &GroupKey, in_force: &PinDoc, service: &Service, world: &World
     let (due, has) = apart(&drift.due, &drift.has);
     let message = format!("pinned to {due}, runs {has}: {}", drift.describe());
     let hint =
-        "press `=` to plan the pinned image (`pinnace apply GROUP --drift`), or `A` to pin what runs (`--drift=accept`)";
+        "press `=` to plan the pin again (`pinnace apply GROUP --drift`), or `A` to pin what runs (`--drift=accept`)";
     Some(ServiceFinding::new(Severity::Info, Code::Drifted, message, hint))
 }
 

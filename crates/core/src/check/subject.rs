@@ -60,9 +60,9 @@ impl<'a> CheckSubject<'a> {
     }
 
     /// Returns the description of the image, if known.
-    pub fn about(&self) -> Option<&'a ImageInfo> {
+    pub fn image_info(&self) -> Option<&'a ImageInfo> {
         let digest = self.image.digest.as_ref().or(self.fact().map(|fact| &fact.digest))?;
-        self.facts.about(&self.image.by_digest(digest)).known().map(AsRef::as_ref)
+        self.facts.image_info(&self.image.by_digest(digest)).known().map(AsRef::as_ref)
     }
 
     /// Returns whether the image ran in this service before; always `true` for a rollback.

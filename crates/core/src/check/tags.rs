@@ -24,7 +24,7 @@ pub(crate) fn no_tag(case: &CheckSubject<'_>) -> Option<Finding> {
 }
 
 /// Returns the findings about the tag and digest of a pin.
-pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
+pub fn check(case: &CheckSubject<'_>) -> Vec<Finding> {
     let SubjectOrigin::Pin(doc) = case.by else { return Vec::new() };
     let mut found = Vec::new();
     found.extend(disagree(case));
@@ -65,8 +65,7 @@ fn disagree(case: &CheckSubject<'_>) -> Option<Finding> {
     // mistake.
     let severity = if constancy(tag).floats() || case.ran_here() { Severity::Info } else { Severity::Warning };
     let message = format!("`{tag}` names @{index} now; the pinned @{part} will run");
-    let hint =
-        format!("the engine ignores the tag; to run what it names now, pin {}", case.image.without_digest());
+    let hint = format!("the engine ignores the tag; to run what it names now, pin {}", case.image.without_digest());
     Some(case.all(severity, Code::TagDigest, message).hint(hint))
 }
 

@@ -5,7 +5,7 @@ use super::refusal::failure;
 use crate::check::subject::{CheckSubject, ServiceFinding};
 use crate::finding::{Code, Severity};
 use crate::history::ran_well;
-use crate::history::{landings, describe};
+use crate::history::{describe, landings};
 use crate::image::ImageRef;
 use crate::plan::TargetNode;
 use crate::registry::LookupError;
@@ -16,7 +16,7 @@ use crate::swarm::Service;
 /// A digest that ran here needs no registry: nodes that ran it have it cached. The result is then a warning
 /// with a separate acknowledgement. If the registry no longer has the digest, every node that may get a
 /// task must have run it. An image that never ran here, and a reference by tag only, stay an error.
-pub fn about(case: &CheckSubject<'_>, service: &Service, why: &LookupError) -> ServiceFinding {
+pub fn assess(case: &CheckSubject<'_>, service: &Service, why: &LookupError) -> ServiceFinding {
     let said = failure(case.image, why, true);
     if said.severity != Severity::Error {
         return said;
@@ -85,7 +85,7 @@ mod tests {
             image: &image,
             by: SubjectOrigin::Back,
         };
-        let said = about(&case, &service, why);
+        let said = assess(&case, &service, why);
         assert!(!said.hint.is_empty());
         (said.severity, said.code.name())
     }

@@ -18,7 +18,7 @@ const VERSION: &str = "org.opencontainers.image.version";
 const BASE: &str = "org.opencontainers.image.base.name";
 
 /// Returns all findings about versions; for a rollback, only a downgrade.
-pub fn about(case: &CheckSubject<'_>) -> Vec<Finding> {
+pub fn check(case: &CheckSubject<'_>) -> Vec<Finding> {
     let (SubjectOrigin::Pin(doc) | SubjectOrigin::Manifest(doc)) = case.by else {
         return case.each(|service| older(case, service));
     };
@@ -101,7 +101,8 @@ fn jump(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     if !holds_data(case, service, &before) || case.ran_well_in(service) {
         return None;
     }
-    let (old, new) = (version(&before, about_of(case, &before))?.major(), version(case.image, case.about())?.major());
+    let (old, new) =
+        (version(&before, about_of(case, &before))?.major(), version(case.image, case.image_info())?.major());
     // No PostgreSQL is older than 8; smaller numbers are build numbers.
     let is_pg = is_postgres(service) || is_postgresql(case.image) || is_postgresql(&before);
     let counts_builds = is_pg && old.min(new) < 8;
@@ -115,7 +116,7 @@ fn jump(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
 
 fn about_of<'a>(case: &CheckSubject<'a>, image: &ImageRef) -> Option<&'a ImageInfo> {
     let digest = image.digest.as_ref()?;
-    case.facts.about(&image.by_digest(digest)).known().map(AsRef::as_ref)
+    case.facts.image_info(&image.by_digest(digest)).known().map(AsRef::as_ref)
 }
 
 /// Returns whether one version is newer than another. `17` and `17.9` are neither newer nor older than each other.
@@ -160,7 +161,7 @@ fn family(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> 
     let by_note = |about: Option<&ImageInfo>| distribution(about?.note(BASE)?.rsplit([':', '/']).next()?);
     let (old, new) = (
         by_tag(&before).or_else(|| by_note(about_of(case, &before))),
-        by_tag(case.image).or_else(|| by_note(case.about())),
+        by_tag(case.image).or_else(|| by_note(case.image_info())),
     );
     // If one base system is unknown, only `alpine` in a tag counts as a difference: one image's annotation
     // is not enough.

@@ -39,7 +39,7 @@ pub struct PlatformImage<'a> {
 ///
 /// The image of each platform is checked. If only some platforms break a rule, the message names them.
 /// Rules about files are skipped for a platform whose files were not read: see [`Contract::wants_files`].
-pub fn judge(contract: &Contract, image: &ImageRef, sides: &[PlatformImage<'_>]) -> Vec<Violation> {
+pub(crate) fn violations(contract: &Contract, image: &ImageRef, sides: &[PlatformImage<'_>]) -> Vec<Violation> {
     let mut found = about_reference(contract, image);
     found.extend(about_platforms(contract, sides));
     // The platforms that break each rule, in the order of the sides.
@@ -135,7 +135,11 @@ fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
             None => found.push(breach("base", "it does not name its base image", hint)),
             Some(name) if contract.bases.iter().any(|glob| glob.matches(name)) => {}
             Some(name) => {
-                found.push(breach("base", format!("its base image `{name}` does not match {}", either(&contract.bases)), hint));
+                found.push(breach(
+                    "base",
+                    format!("its base image `{name}` does not match {}", either(&contract.bases)),
+                    hint,
+                ));
             }
         }
     }

@@ -32,7 +32,8 @@ mod read;
 mod tests;
 
 pub use glob::Glob;
-pub use judge::{PlatformImage, Violation, judge};
+pub(crate) use judge::violations;
+pub use judge::{PlatformImage, Violation};
 pub use read::{ContractError, read};
 
 use std::collections::BTreeMap;
@@ -156,8 +157,9 @@ impl Contracts {
         }
         let text = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
         let contract = text.and_then(|text| read(name, text).ok());
-        contract
-            .ok_or_else(|| (format!("unknown contract `{name}`"), format!("choose one of: {}", self.names().join(", "))))
+        contract.ok_or_else(|| {
+            (format!("unknown contract `{name}`"), format!("choose one of: {}", self.names().join(", ")))
+        })
     }
 
     /// Returns the names of all contracts, sorted.

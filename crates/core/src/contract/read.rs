@@ -140,7 +140,11 @@ impl Reader<'_> {
         for item in items {
             match item.get_ref() {
                 DeValue::String(text) => texts.push((text.to_string(), item.span().start)),
-                _ => self.mistake(item.span().start, &format!("`{key}` must be a string in quotes, or a list of them"), ""),
+                _ => self.mistake(
+                    item.span().start,
+                    &format!("`{key}` must be a string in quotes, or a list of them"),
+                    "",
+                ),
             }
         }
         texts
@@ -235,7 +239,11 @@ impl Reader<'_> {
                 }
                 _ => {
                     let hint = "write true (must exist), false (must not exist), or a pattern that it must match";
-                    self.mistake(value.span().start, &format!("`{key}` must be true, false or a string in quotes"), hint);
+                    self.mistake(
+                        value.span().start,
+                        &format!("`{key}` must be true, false or a string in quotes"),
+                        hint,
+                    );
                     None
                 }
             };

@@ -40,7 +40,10 @@ const LAID_OUT: [&str; 6] =
     ["/lib/", "/lib/x.so", "/share/", "/share/extension/", "/share/extension/x.control", "/share/extension/x--1.sql"];
 
 fn rules(contract: &Contract, image: &ImageRef, sides: &[PlatformImage<'_>]) -> Vec<String> {
-    judge(contract, image, sides).into_iter().map(|breach| format!("{}: {}", breach.rule, breach.message)).collect()
+    violations(contract, image, sides)
+        .into_iter()
+        .map(|breach| format!("{}: {}", breach.rule, breach.message))
+        .collect()
 }
 
 #[test]
@@ -92,10 +95,8 @@ fn an_extension_image_and_what_breaks_it() {
     let found = verdict((about("amd64", 1, good()), &more), Some((about("arm64", 1, good()), &more)));
     assert_eq!(
         found,
-        [
-            "file-only: it has `/bin/sh`, `/etc/passwd`, `/lib/x/y.so` and 1 more, but should have only `/lib/*.so` \
-          or `/share/extension/*.{control,sql}`"
-        ]
+        ["file-only: it has `/bin/sh`, `/etc/passwd`, `/lib/x/y.so` and 1 more, but should have only `/lib/*.so` \
+          or `/share/extension/*.{control,sql}`"]
     );
     let empty = verdict((about("amd64", 1, good()), &["/lib/"]), Some(side("arm64")));
     assert_eq!(
@@ -231,7 +232,7 @@ fn users() {
     ] {
         let contract = read("x", &format!("user = \"{rule}\"")).unwrap();
         let image_of = about("amd64", 1, ImageConfig { user: user.into(), ..ImageConfig::default() });
-        let found = judge(&contract, &image("a:1"), &[PlatformImage { about: &image_of, files: None }]);
+        let found = violations(&contract, &image("a:1"), &[PlatformImage { about: &image_of, files: None }]);
         assert_eq!(found.len(), usize::from(broken), "{rule} {user}: {found:?}");
     }
 }
@@ -250,7 +251,12 @@ fn mistakes_have_a_place_and_a_way_out() {
         ("tag = []", "line 1, column 7", "`tag` is empty", "remove `tag`"),
         ("tag = [3]", "line 1, column 8", "`tag` must be a string in quotes, or a list of them", ""),
         ("[labels]\na.b = true", "line 2, column 1", "`a` is not a complete name", "put a name with dots in quotes"),
-        ("[labels]\na = 3", "line 2, column 5", "`a` must be true, false or a string in quotes", "write true (must exist)"),
+        (
+            "[labels]\na = 3",
+            "line 2, column 5",
+            "`a` must be true, false or a string in quotes",
+            "write true (must exist)",
+        ),
         ("[files]\nonly = ['lib/*']", "line 2, column 10", "`lib/*`: a path must begin with `/`", ""),
         ("[files]\nnever = ['/x']", "line 2, column 1", "`never` is not a known key", "use `required`"),
         ("files = 3", "line 1, column 9", "`files` must be a section", "write `[files]`"),

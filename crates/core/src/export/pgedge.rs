@@ -101,11 +101,13 @@ pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> Rend
     }
     support(kept, &mut spec, &mut holds, &mut notes);
     if !spec.nodes.iter().all(|node| node.orchestrator_opts.is_none()) {
-        notes.push("a db node's orchestrator_opts replace all of the database's: repeat the database's other options there".to_owned());
+        notes.push(
+            "a db node's orchestrator_opts replace all of the database's: repeat the database's other options there"
+                .to_owned(),
+        );
     } else if spec.orchestrator_opts.is_some() {
         notes.push(
-            "a db node with orchestrator_opts in the spec ignores the database's: name the image there"
-                .to_owned(),
+            "a db node with orchestrator_opts in the spec ignores the database's: name the image there".to_owned(),
         );
     }
     let empty = spec.orchestrator_opts.is_none()

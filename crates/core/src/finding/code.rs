@@ -155,7 +155,7 @@ codes! {
         "PostgreSQL wiki, \"Locale data changes\"";
     DiffersFromManifest = "differs-from-manifest", "info":
         "The image is not the one that the version manifest has for this version.";
-        "not the manifest image for version 17.9_5 (manifest image: ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-2)";
+        "image \"acme/pg:17.9\" is not the manifest image for version 17.9_5 (manifest image: pgedge-postgres:17.9-spock5.0.6-standard-2)";
         "Do nothing if this is intended.";
         "the words are those of pgEdge control-plane pull request 401";
     EqualsManifest = "equals-manifest", "info":
@@ -165,7 +165,7 @@ codes! {
         "pgEdge control-plane pull request 401";
     NewerBuild = "newer-build", "info":
         "The version manifest has a newer build for the same version.";
-        "the manifest has 17.10-spock5.0.10-standard-1 for 17.10_5";
+        "the manifest has a newer build for 17.10_5: 17.10-spock5.0.10-standard-1";
         "Pin it when convenient; tab offers it first.";
         "pgEdge control-plane, version manifest";
     NewerVersion = "newer-version", "info":
@@ -262,7 +262,7 @@ codes! {
     Drifted = "drifted", "info":
         "The service does not run the image of its pin in force: another client, or the engine, changed it.";
         "pinned to 17.9-spock5.0.6-standard-2, runs my-custom-image: likely changed by the pgEdge control plane";
-        "Press `=` (`--drift`) to plan the pinned image again, or `A` (`--drift=accept`) to pin what runs; pinnace plans neither automatically.";
+        "Press `=` (`--drift`) to plan the pin again, or `A` (`--drift=accept`) to pin what runs; pinnace plans neither automatically.";
         "pinnace's pins: a plan contains only what you edited";
 
     // The plan.

@@ -139,7 +139,7 @@ pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts
 
 /// Returns the queries that are needed before the list of candidates is complete. Queries about a
 /// single candidate are in [`wants_of`].
-pub fn wants(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<Query> {
+pub fn queries(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<Query> {
     let mut wants = BTreeSet::new();
     if !world.knows_journal() {
         wants.insert(Query::Journal);
@@ -170,7 +170,7 @@ pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<Query> {
         wants.insert(Query::Image(image.text.clone()));
     }
     if let (TargetSource::Registry, Some(digest)) = (&one.source, &one.digest)
-        && !facts.about(&image.by_digest(digest)).answered()
+        && !facts.image_info(&image.by_digest(digest)).answered()
     {
         wants.insert(Query::ImageInfo(image.by_digest(digest)));
     }

@@ -156,7 +156,11 @@ impl HistorySample {
                 TargetSource::Change(change) => change,
                 other => format!("{other:?}"),
             };
-            (format!("{tag} {}", one.fared.describe()), source, if one.digest.is_some() { "digest" } else { "tag only" })
+            (
+                format!("{tag} {}", one.fared.describe()),
+                source,
+                if one.digest.is_some() { "digest" } else { "tag only" },
+            )
         };
         all.into_iter().map(row).collect()
     }
@@ -263,7 +267,7 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
         told,
         ["1.3.0-std-1 runs / change-1", "1.2.0-std-1 not known / change-1", "1.4.0-std-1 never ran here / Registry",]
     );
-    assert!(wants(&tale.world, &tale.group, &tale.service, &facts).contains(&Query::Tasks(tale.service.id.clone())));
+    assert!(queries(&tale.world, &tale.group, &tale.service, &facts).contains(&Query::Tasks(tale.service.id.clone())));
 }
 
 #[test]

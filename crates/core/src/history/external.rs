@@ -78,7 +78,7 @@ pub fn fresh(
 
 /// Returns the next queries that are needed before [`fresh`] knows everything on record about a group; empty
 /// when none is open. Records are queried one at a time, newest first.
-pub fn wants(world: &World, group: &GroupKey) -> BTreeSet<Query> {
+pub fn queries(world: &World, group: &GroupKey) -> BTreeSet<Query> {
     let history = world.history(group);
     if !history.knows_sightings() {
         return [Query::ExternalDeploys(group.clone())].into();

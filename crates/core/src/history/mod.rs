@@ -9,7 +9,7 @@ mod image_cache;
 mod in_force;
 mod target;
 
-pub use candidates::{CHANGES, Pullable, RollbackCandidate, RunResult, earlier, known, wants, wants_of};
+pub use candidates::{CHANGES, Pullable, RollbackCandidate, RunResult, earlier, known, queries, wants_of};
 pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
 pub use evidence::{failed_here, same};
 pub use image_cache::describe;

@@ -9,7 +9,7 @@ pub use text::{Line, Section, Tone, file, listed};
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::contract::{Contract, PlatformImage, Violation, judge};
+use super::contract::{Contract, PlatformImage, Violation, violations};
 use super::image::{Digest, ImageRef, Platform};
 use super::registry::{Fact, Facts, ImageFact, ImageFiles, ImageInfo, IndexEntry, LookupError};
 use crate::registry::Query;
@@ -79,9 +79,9 @@ impl<'a> Inspection<'a> {
     ///
     /// # Errors
     /// The reason why the description is missing.
-    pub fn about(&self) -> Result<&'a ImageInfo, MissingInfo> {
+    pub fn image_info(&self) -> Result<&'a ImageInfo, MissingInfo> {
         let digest = &self.named()?.digest;
-        known(self.facts.about(&self.image.by_digest(digest))).map(AsRef::as_ref)
+        known(self.facts.image_info(&self.image.by_digest(digest))).map(AsRef::as_ref)
     }
 
     /// Returns the description of the image whose details are shown: that of the requested platform, else
@@ -90,12 +90,12 @@ impl<'a> Inspection<'a> {
     /// # Errors
     /// The reason why the description is missing.
     pub fn shown(&self) -> Result<&'a ImageInfo, MissingInfo> {
-        let about = self.about()?;
+        let about = self.image_info()?;
         let Some(platform) = self.platform.filter(|platform| about.platform.as_ref() != Some(*platform)) else {
             return Ok(about);
         };
         match images(about).find(|entry| entry.platform.as_ref() == Some(platform)) {
-            Some(entry) => known(self.facts.about(&self.image.by_digest(&entry.digest))).map(AsRef::as_ref),
+            Some(entry) => known(self.facts.image_info(&self.image.by_digest(&entry.digest))).map(AsRef::as_ref),
             None => Err(MissingInfo::OtherPlatforms(platform.clone(), platforms(about))),
         }
     }
@@ -105,7 +105,7 @@ impl<'a> Inspection<'a> {
     /// # Errors
     /// The reason why the list is missing.
     pub fn made(&self) -> Result<Vec<PlatformDetails<'a>>, MissingInfo> {
-        let about = self.about()?;
+        let about = self.image_info()?;
         if about.entries.is_empty() {
             let platform = about.platform.as_ref();
             return Ok(vec![PlatformDetails { platform, variant: "", manifest: &about.manifest, about: Ok(about) }]);
@@ -114,7 +114,7 @@ impl<'a> Inspection<'a> {
             |entry: &&IndexEntry| self.platform.is_none_or(|platform| entry.platform.as_ref() == Some(platform));
         let made = |entry: &'a IndexEntry| {
             let of_its_own = || {
-                let fact = self.facts.about(&self.image.by_digest(&entry.digest));
+                let fact = self.facts.image_info(&self.image.by_digest(&entry.digest));
                 fact.known().map(AsRef::as_ref).ok_or(fact)
             };
             let about = if entry.digest == about.manifest { Ok(about) } else { of_its_own() };
@@ -142,7 +142,7 @@ impl<'a> Inspection<'a> {
     }
 
     /// Returns the queries to send next. Call it again with the answers, until the set is empty.
-    pub fn wants(&self) -> BTreeSet<Query> {
+    pub fn queries(&self) -> BTreeSet<Query> {
         let by_digest = |digest: &Digest| Query::ImageInfo(self.image.by_digest(digest));
         let named = match self.named() {
             Ok(named) => named,
@@ -176,7 +176,7 @@ impl<'a> Inspection<'a> {
     /// Checks the contract. Returns `None` without a contract, and while facts are missing.
     pub fn verdict(&self) -> Option<ContractVerdict> {
         let contract = self.contract?;
-        let index = self.about().ok()?;
+        let index = self.image_info().ok()?;
         let abouts: Vec<&ImageInfo> = self.made().ok()?.iter().map(|made| made.about.ok()).collect::<Option<_>>()?;
         // The entries of the index list all platforms, also if only one is inspected.
         let abouts: Vec<ImageInfo> =
@@ -184,7 +184,7 @@ impl<'a> Inspection<'a> {
         let files = |about: &ImageInfo| self.files.get(&about.manifest).and_then(ImageFiles::known);
         let sides: Vec<PlatformImage<'_>> =
             abouts.iter().map(|about| PlatformImage { about, files: files(about) }).collect();
-        let breaches = judge(contract, self.image, &sides);
+        let breaches = violations(contract, self.image, &sides);
         if !breaches.is_empty() {
             return Some(ContractVerdict::Broken(breaches));
         }

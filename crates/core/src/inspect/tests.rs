@@ -173,17 +173,17 @@ fn everything_there_is_to_tell() {
 fn step_by_step() {
     let mut asked = InspectSample::new(Facts::default());
     let about_of = |nth: u8| Query::ImageInfo(format!("ghcr.io/a/pg@{}", digest(nth)));
-    assert_eq!(asked.view().wants(), [Query::Image("ghcr.io/a/pg:17".into())].into());
+    assert_eq!(asked.view().queries(), [Query::Image("ghcr.io/a/pg:17".into())].into());
     assert_eq!(asked.shown(), "image\n  reference | ghcr.io/a/pg:17\n   | asking ghcr.io … [Quiet]\n");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
-    assert_eq!(asked.view().wants(), [about_of(1)].into());
+    assert_eq!(asked.view().queries(), [about_of(1)].into());
     learned(&mut asked.facts, &index());
-    assert_eq!(asked.view().wants(), [about_of(3), Query::Image("debian:12".into())].into());
+    assert_eq!(asked.view().queries(), [about_of(3), Query::Image("debian:12".into())].into());
     let text = asked.shown();
     assert!(text.contains("linux/arm64/v8 |        …  #3 [Quiet]\n"), "{text}");
     assert!(text.contains("base | asking … [Quiet]\n"), "{text}");
     asked.facts = whole();
-    assert_eq!(asked.view().wants(), BTreeSet::new());
+    assert_eq!(asked.view().queries(), BTreeSet::new());
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn what_failed_has_a_hint() {
     asked
         .facts
         .take(QueryAnswer::Image("ghcr.io/a/pg:17".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
-    assert_eq!(asked.view().wants(), BTreeSet::new());
+    assert_eq!(asked.view().queries(), BTreeSet::new());
     let text = asked.shown();
     assert!(
         text.contains("error | image \"ghcr.io/a/pg:17\" could not be verified: ghcr.io has no `17` of `a/pg` [Bad]\n"),
@@ -224,7 +224,7 @@ fn what_failed_has_a_hint() {
     asked.facts.take(QueryAnswer::ImageInfo(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
     let text = asked.shown();
     assert!(text.contains("digest | #1\n") && text.contains("ghcr.io cannot be reached: gone"), "{text}");
-    assert_eq!(asked.view().wants(), BTreeSet::new());
+    assert_eq!(asked.view().queries(), BTreeSet::new());
 }
 
 #[test]
@@ -308,5 +308,5 @@ fn a_single_image_that_starts_nothing() {
     assert!(text.contains("platforms\n  linux/amd64 |    30 MB  #2\n"), "{text}");
     // A base from the configuration is queried.
     asked.facts = asked.facts.with_bases(&[("ghcr.io/a/pg".to_owned(), "debian:12".to_owned())].into());
-    assert_eq!(asked.view().wants(), [Query::Image("debian:12".into())].into());
+    assert_eq!(asked.view().queries(), [Query::Image("debian:12".into())].into());
 }

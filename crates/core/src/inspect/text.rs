@@ -65,7 +65,7 @@ impl Inspection<'_> {
     /// Files are only counted, in the last section. Callers list them with [`listed`] and [`file()`].
     pub fn sections(&self, now: Time, offset: i32) -> Vec<Section> {
         let mut all = vec![section("image", self.what(now, offset)), section(self.judged_by(), self.judged())];
-        if let Ok(about) = self.about() {
+        if let Ok(about) = self.image_info() {
             all.push(section("platforms", self.sizes(about)));
         }
         if let Ok(about) = self.shown() {
@@ -96,7 +96,7 @@ impl Inspection<'_> {
             let word = if verdict.floats() { "may move" } else { "is not expected to move" };
             lines.push(toned(Tone::Quiet, "tag", format!("{word}: {}", verdict.why())));
         }
-        match self.about() {
+        match self.image_info() {
             Ok(about) => lines.push(line("kind", kind(about))),
             Err(lack) => lines.extend(self.lack(&lack)),
         }
@@ -113,7 +113,7 @@ impl Inspection<'_> {
             }
             Err(lack @ MissingInfo::OtherPlatforms(..)) => lines.extend(self.lack(&lack)),
             // The lines for `about` already gave this reason.
-            Err(_) if self.about().is_err() => {}
+            Err(_) if self.image_info().is_err() => {}
             Err(lack) => lines.extend(self.lack(&lack)),
         }
         lines

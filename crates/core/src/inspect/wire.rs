@@ -11,7 +11,7 @@ impl Inspection<'_> {
     /// # Errors
     /// The reason why information is missing.
     pub fn wire(&self, files: bool) -> Result<v1::Inspect, MissingInfo> {
-        let (named, index, about) = (self.named()?, self.about()?, self.shown()?);
+        let (named, index, about) = (self.named()?, self.image_info()?, self.shown()?);
         let platforms = self.made()?.into_iter().map(|made| v1::InspectPlatform {
             platform: made.platform.cloned(),
             variant: made.variant.to_owned(),

@@ -51,7 +51,9 @@ impl Planner<'_> {
         let ((due, has), key) = (apart(&drift.due, &drift.has), &drift.key);
         let message = match how {
             DriftResolution::Back => format!("rolls back from {has} to {due} ({key}); it was {}", drift.describe()),
-            DriftResolution::Accept => format!("{key} changes from {due} to {has}; the service was {}", drift.describe()),
+            DriftResolution::Accept => {
+                format!("{key} changes from {due} to {has}; the service was {}", drift.describe())
+            }
         };
         let finding = Finding::new(Severity::Info, Code::Drifted, member_of(service), message);
         self.findings.push(finding.on([service.name.clone()]));

@@ -80,7 +80,7 @@ impl Planner<'_> {
         let digest = image.digest.clone()?;
         let named = [text, image.without_digest()].into_iter().filter_map(|text| self.facts.image(text).known());
         let told = named.filter(|fact| fact.digest == digest).find_map(|fact| fact.size);
-        let about = self.facts.about(&image.by_digest(&digest)).known().map(|about| about.size());
+        let about = self.facts.image_info(&image.by_digest(&digest)).known().map(|about| about.size());
         told.or(about).filter(|bytes| *bytes > 0)
     }
 

@@ -167,7 +167,7 @@ impl<'a> Planner<'a> {
             self.wish(service, &effective, floating);
         }
         if !touched.is_empty() {
-            self.wants.extend(check::wants(self.group, &after, self.world, self.facts));
+            self.wants.extend(check::queries(self.group, &after, self.world, self.facts));
         }
         let beside = !before.same_beside(&after);
         let changed = |key: &pins::PinKey| beside || before.pins.get(key) != after.pins.get(key);

@@ -23,8 +23,7 @@ impl Planner<'_> {
             self.again_one(service, by);
         }
         if services.is_empty() {
-            let finding =
-                Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), "no such service");
+            let finding = Finding::new(Severity::Info, Code::NothingToDo, self.group.to_string(), "no such service");
             self.findings.push(finding.hint("run `pinnace status` to list the services"));
         }
     }
@@ -58,7 +57,9 @@ impl Planner<'_> {
                 (with_image(&service.places, &text, platforms.as_deref()), why)
             }
             Some(_) => (once_more(&service.places), "redeploys: its tag still names the same image"),
-            None if by == RedeployImage::Tag => (service.places.clone(), "the image that its tag names now is not known"),
+            None if by == RedeployImage::Tag => {
+                (service.places.clone(), "the image that its tag names now is not known")
+            }
             None if image.digest.is_none() => (once_more(&service.places), "redeploys, by tag only"),
             None => (once_more(&service.places), "redeploys, with the same digest"),
         };

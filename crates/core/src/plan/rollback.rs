@@ -10,7 +10,7 @@ use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
 use crate::history::{RollbackTarget, TargetSearch, TargetSource, journal_way, steps, way_back};
-use crate::history::{earlier, wants};
+use crate::history::{earlier, queries};
 use crate::image::{Digest, ImageRef};
 use crate::pins::{self, PinDoc, PinKey, means};
 use crate::plan::{ChangeRecord, UnitAction};
@@ -82,8 +82,10 @@ impl Planner<'_> {
         }
         let mut reasons = vec![reason];
         if !service.previous_differs.is_empty() && way.source == TargetSource::EnginePrevious {
-            reasons
-                .push(format!("other differences from the previous spec stay: {}", service.previous_differs.join(", ")));
+            reasons.push(format!(
+                "other differences from the previous spec stay: {}",
+                service.previous_differs.join(", ")
+            ));
         }
         self.push(service, &way.places, if never_ran { UnitAction::Update } else { UnitAction::Rollback }, reasons);
         if let Some(unit) = self.units.last_mut().filter(|unit| unit.action != UnitAction::None) {
@@ -251,7 +253,7 @@ impl Planner<'_> {
     /// Returns the look-ups that are still needed to know how an image fared in a service; tag lists are
     /// not among them.
     pub(super) fn unread(&self, service: &Service) -> BTreeSet<Query> {
-        let mut wants = wants(self.world, self.group, service, self.facts);
+        let mut wants = queries(self.world, self.group, service, self.facts);
         wants.retain(|want| !matches!(want, Query::Tags(_)));
         wants
     }
@@ -268,7 +270,7 @@ impl Planner<'_> {
         if Digest::parse(text).is_some() || text.starts_with('@') || constancy(tag).floats() {
             return BTreeSet::new();
         }
-        let mut wants = wants(self.world, self.group, service, self.facts);
+        let mut wants = queries(self.world, self.group, service, self.facts);
         wants.retain(|want| matches!(want, Query::Tags(_)));
         wants
     }

@@ -41,7 +41,7 @@ impl Planner<'_> {
                 let finding = Finding::new(said.severity, Code::RunsByTag, member_of(service), said.message);
                 self.findings.push(finding.hint(said.hint));
             }
-            return stays(self, UnitAction::None, vec![reason, "runs it already".into()]);
+            return stays(self, UnitAction::None, vec![reason, "already has this image".into()]);
         }
         let fact = self.facts.image(&image.text);
         if !fact.answered() {
@@ -53,7 +53,7 @@ impl Planner<'_> {
             _ => image.text.clone(),
         };
         if target_text == service.image() {
-            return stays(self, UnitAction::None, vec![reason, "runs it already".into()]);
+            return stays(self, UnitAction::None, vec![reason, "already has this image".into()]);
         }
         if let Fact::Known { via: FactSource::Registry, .. } = fact
             && !self.facts.engine(&image.text).answered()
@@ -128,7 +128,7 @@ impl Planner<'_> {
             return;
         }
         let Some(service) = self.world.services.get(&unit.service_id) else { return };
-        let found = check::preconditions::about(self.group, service, self.world, self.kind == PlanKind::Rollback);
+        let found = check::preconditions::check(self.group, service, self.world, self.kind == PlanKind::Rollback);
         self.findings.extend(found);
     }
 }

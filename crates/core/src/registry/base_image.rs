@@ -105,7 +105,7 @@ fn layers_of<'a>(
 ) -> Result<&'a ImageInfo, Undecided> {
     let of = |digest: &Digest| {
         let text = base.by_digest(digest);
-        learned(facts.about(&text), base, || Query::ImageInfo(text.clone())).map(|found| &**found)
+        learned(facts.image_info(&text), base, || Query::ImageInfo(text.clone())).map(|found| &**found)
     };
     let found = of(now)?;
     let Some(platform) = about.platform.as_ref().filter(|_| found.platform.is_some()) else { return Ok(found) };
@@ -115,7 +115,9 @@ fn layers_of<'a>(
     let same = found.entries.iter().find(|entry| entry.kind.is_empty() && entry.platform.as_ref() == Some(platform));
     match same {
         Some(entry) => of(&entry.digest),
-        None => Err(Undecided::Why(format!("its base image {} is not built for {platform} now", base.without_digest()))),
+        None => {
+            Err(Undecided::Why(format!("its base image {} is not built for {platform} now", base.without_digest())))
+        }
     }
 }
 
@@ -268,7 +270,10 @@ mod tests {
         let known = facts(7, &[], &[(7, index.clone()), (9, about(&[1], "arm64"))]);
         assert_eq!(base_verdict(&arm, Some("debian:12"), &known).0, up_to_date(7));
         let other = base_verdict(&about(&[1], "s390x"), Some("debian:12"), &known).0;
-        assert_eq!(other, BaseStatus::Unknown { why: "its base image debian:12 is not built for linux/s390x now".into() });
+        assert_eq!(
+            other,
+            BaseStatus::Unknown { why: "its base image debian:12 is not built for linux/s390x now".into() }
+        );
     }
 
     #[test]
@@ -304,7 +309,10 @@ mod tests {
             (&frozen, format!("its base image {frozen} has no tag, so newer builds are not known")),
             ("gone:1", "its base image gone:1: docker.io has no such image".to_owned()),
             ("denied:1", "its base image denied:1: docker.io refuses the credentials used here".to_owned()),
-            ("r.example/a:1", "its base image r.example/a:1: r.example requires a login, and pinnace has none".to_owned()),
+            (
+                "r.example/a:1",
+                "its base image r.example/a:1: r.example requires a login, and pinnace has none".to_owned(),
+            ),
             ("busy:1", "its base image busy:1: docker.io accepts no more requests for now".to_owned()),
             ("off:1", "its base image off:1: docker.io cannot be reached: no route".to_owned()),
         ] {

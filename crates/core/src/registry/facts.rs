@@ -64,7 +64,7 @@ impl Facts {
     }
 
     /// Returns the description of an image, by `repository@digest`.
-    pub fn about(&self, reference: &str) -> &Fact<Arc<ImageInfo>> {
+    pub fn image_info(&self, reference: &str) -> &Fact<Arc<ImageInfo>> {
         of(&self.abouts, reference)
     }
 

@@ -71,8 +71,9 @@ impl GroupKey {
     /// Parses `kind/name`; `None` for an unknown kind or an empty name.
     pub fn parse(text: &str) -> Option<Self> {
         let (word, name) = text.split_once('/')?;
-        let kind =
-            [GroupKind::Database, GroupKind::Stack, GroupKind::Service].into_iter().find(|kind| kind.as_str() == word)?;
+        let kind = [GroupKind::Database, GroupKind::Stack, GroupKind::Service]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)?;
         (!name.is_empty()).then(|| Self { kind, name: name.to_owned() })
     }
 

@@ -57,7 +57,7 @@ pub struct StatusService {
     pub running: u64,
     /// The number of wanted tasks.
     pub desired: u64,
-    /// The state, a word of [`State::label`](crate::swarm::State::word).
+    /// The state, a word of [`State::label`](crate::swarm::HealthState::label).
     pub state: String,
     /// The newest task error, or the reason why a task is pending; only if the state needs attention.
     pub error: Option<String>,

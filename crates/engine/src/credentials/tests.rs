@@ -52,10 +52,7 @@ async fn entries_of_auths() {
         async move { credentials.get(host).await.unwrap_err().to_string() }
     };
     assert_eq!(said("bad.example").await, "credentials for bad.example: `auth` is not base64");
-    assert_eq!(
-        said("odd.example").await,
-        "credentials for odd.example: the entry in `auths` has an unexpected format"
-    );
+    assert_eq!(said("odd.example").await, "credentials for odd.example: the entry in `auths` has an unexpected format");
 }
 
 #[tokio::test]

@@ -121,9 +121,7 @@ impl EndpointInputs {
     /// [`DockerError::Endpoint`] if flags contradict each other, a context does not exist, or an address cannot be used.
     pub fn endpoint(&self) -> Result<Endpoint, DockerError> {
         match (&self.host_flag, &self.context_flag) {
-            (Some(_), Some(_)) => {
-                Err(fault("--host and --context exclude each other", "use one of them"))
-            }
+            (Some(_), Some(_)) => Err(fault("--host and --context exclude each other", "use one of them")),
             (Some(host), None) => by_address(host, self),
             (None, Some(context)) => by_context(context, self),
             (None, None) => match (&self.docker_host, &self.docker_context) {
@@ -205,7 +203,10 @@ fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, DockerE
 fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> {
     let shown = clean(address);
     let Some((scheme, rest)) = address.split_once("://") else {
-        return Err(fault(format!("`{shown}` is not the address of an engine"), "write unix:///path or tcp://host:2375"));
+        return Err(fault(
+            format!("`{shown}` is not the address of an engine"),
+            "write unix:///path or tcp://host:2375",
+        ));
     };
     match scheme {
         "unix" if rest.starts_with('/') => Ok(Host::Unix(PathBuf::from(rest))),

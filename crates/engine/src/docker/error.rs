@@ -205,9 +205,7 @@ impl DockerError {
             }
             Self::Unreachable { kind, address, .. } => return unreachable_hint(*kind, address),
             Self::Broken { .. } => "check the engine and the network; pinnace tries again",
-            Self::Timeout { .. } => {
-                "check the engine's host and the network; the managers may be electing a leader"
-            }
+            Self::Timeout { .. } => "check the engine's host and the network; the managers may be electing a leader",
             Self::ReadOnly { .. } => "start pinnace without --read-only to change anything",
             Self::Disk { .. } => "free space, or fix the folder; XDG_STATE_HOME sets another one",
             Self::BadAnswer { .. } => "check that the address is that of a Docker Engine",
@@ -247,9 +245,7 @@ impl DockerError {
 fn unreachable_hint(kind: io::ErrorKind, address: &str) -> String {
     match kind {
         io::ErrorKind::NotFound => {
-            format!(
-                "check that Docker is installed and runs here (no socket at {address}), or use --host or --context"
-            )
+            format!("check that Docker is installed and runs here (no socket at {address}), or use --host or --context")
         }
         io::ErrorKind::PermissionDenied => {
             format!("use sudo, or join the group that owns {address} (usually docker)")

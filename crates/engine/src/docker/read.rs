@@ -98,7 +98,7 @@ impl Docker {
     /// # Errors
     /// A fault if the engine does not answer.
     pub async fn info(&self) -> Result<Info, DockerError> {
-        let value: Value = self.get("asking the engine about itself", "/info").await?;
+        let value: Value = self.get("reading the engine's info", "/info").await?;
         Ok(read_info(&value, self.api().await?))
     }
 }

@@ -78,7 +78,8 @@ impl LeaseKeeper {
     /// Edits the slot's labels; returns when the swarm has stored them.
     pub async fn write(&self, edit: impl FnOnce(&mut SlotLabels) + Send + 'static) -> Result<(), LeaseLost> {
         let (done, reply) = oneshot::channel();
-        let closed = || self.lost().unwrap_or_else(|| LeaseLost::TakenOver("this process no longer holds the lease".into()));
+        let closed =
+            || self.lost().unwrap_or_else(|| LeaseLost::TakenOver("this process no longer holds the lease".into()));
         self.jobs.send(SlotWrite { edit: Box::new(edit), done }).await.map_err(|_| closed())?;
         reply.await.map_err(|_| closed())?
     }

@@ -132,10 +132,11 @@ impl StartRefusal {
             }
             Self::Lost { .. } => "watch it: the other operator has it now".into(),
             Self::Newer { .. } => "update this pinnace: it does not touch the changes of a newer one".into(),
-            Self::Unknown { .. } => "look at `pinnace history`; the next plan of the group closes it as abandoned".into(),
+            Self::Unknown { .. } => {
+                "look at `pinnace history`; the next plan of the group closes it as abandoned".into()
+            }
             Self::JournalRefused(fault) if matches!(fault.status(), Some(401 | 403 | 405 | 501)) => {
-                "if you may not create configs, use `--journal disk`: only this machine then has the journal"
-                    .into()
+                "if you may not create configs, use `--journal disk`: only this machine then has the journal".into()
             }
             Self::JournalRefused(fault) | Self::Fault(fault) => fault.hint(),
         }

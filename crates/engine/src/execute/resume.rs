@@ -158,6 +158,5 @@ fn not_to_be_fenced(revision: &ServiceRevision) -> Option<&'static str> {
     }
     let paused = |state: &UpdateState| matches!(state, UpdateState::Paused | UpdateState::RollbackPaused);
     let rollout = revision.service.update.as_ref().is_some_and(|update| paused(&update.state));
-    rollout
-        .then_some("has a paused rollout, and an update would resume it: finish the change instead")
+    rollout.then_some("has a paused rollout, and an update would resume it: finish the change instead")
 }

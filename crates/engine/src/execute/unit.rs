@@ -56,7 +56,11 @@ impl ChangeRun {
         match posted {
             UpdateResult::Applied(known) => self.converge(at, &unit, direction, known).await,
             UpdateResult::Superseded(why) => {
-                self.emit(EventKind::Failed { unit: at, why, hint: "find out who deployed it, then plan again".into() });
+                self.emit(EventKind::Failed {
+                    unit: at,
+                    why,
+                    hint: "find out who deployed it, then plan again".into(),
+                });
                 self.mark(at, UnitState::Superseded, None).await
             }
             UpdateResult::Refused { why, hint } => {

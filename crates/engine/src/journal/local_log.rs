@@ -39,7 +39,7 @@ pub enum LocalLogError {
     #[error("read-only: nothing is written to {}", .0.display())]
     ReadOnly(PathBuf),
     /// An operation that was cut short because the program is ending.
-    #[error("the program is ending")]
+    #[error("pinnace is shutting down")]
     Ending,
 }
 

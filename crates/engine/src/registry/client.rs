@@ -143,7 +143,10 @@ impl Inner {
         if found == *digest {
             Ok(body)
         } else {
-            Err(LookupError::Other(format!("the content that {} serves as {digest} has another digest: {found}", image.host)))
+            Err(LookupError::Other(format!(
+                "the content that {} serves as {digest} has another digest: {found}",
+                image.host
+            )))
         }
     }
 

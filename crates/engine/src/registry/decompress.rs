@@ -178,7 +178,9 @@ fn archive(from: impl Read, tree: &mut FileTree) -> Result<(), String> {
             kind if kind.is_dir() => FileKind::Dir,
             kind if kind.is_symlink() => FileKind::Link,
             kind if kind.is_character_special() || kind.is_block_special() || kind.is_fifo() => FileKind::Special,
-            kind if kind.is_gnu_sparse() => return Err("it has files in an old sparse format, which is not supported".into()),
+            kind if kind.is_gnu_sparse() => {
+                return Err("it has files in an old sparse format, which is not supported".into());
+            }
             _ => FileKind::File,
         };
         let path = told.path.unwrap_or_else(|| entry.header().path_bytes().into_owned());

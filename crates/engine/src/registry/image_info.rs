@@ -76,8 +76,7 @@ impl Inner {
         about: &mut ImageInfo,
     ) -> Result<(), LookupError> {
         about.annotations.extend(single.annotations.clone());
-        let unknown =
-            || LookupError::Other("it has digests other than sha256, which cannot be verified".to_owned());
+        let unknown = || LookupError::Other("it has digests other than sha256, which cannot be verified".to_owned());
         let config = single.config.as_ref().ok_or_else(unknown)?;
         let mut layers = single.layers.clone().ok_or_else(unknown)?;
         let read = self.configuration(image, config).await.map_err(|why| match why {

@@ -109,8 +109,7 @@ impl Inner {
             unpacked.map(|()| work)
         });
         let fed = self.feed(opened, layer, to, bounds, reading, progress).await;
-        let unpacked =
-            unpacking.await.map_err(|_| LookupError::Other("pinnace failed to read it".to_owned()))?;
+        let unpacked = unpacking.await.map_err(|_| LookupError::Other("pinnace failed to read it".to_owned()))?;
         // A broken download is the cause of the decompression error that follows, so it is reported first.
         fed?;
         unpacked.map_err(|text| LookupError::Other(clean(&text)))

@@ -128,7 +128,7 @@ impl Registry {
     ///
     /// # Errors
     /// The reason why the image could not be read.
-    pub async fn about(&self, image: &ImageRef) -> Result<ImageInfo, LookupError> {
+    pub async fn image_info(&self, image: &ImageRef) -> Result<ImageInfo, LookupError> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
         let ask =

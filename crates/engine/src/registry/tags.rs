@@ -89,7 +89,8 @@ impl Inner {
             return Err(self.refused(image, answer.status, &answer.body));
         }
         let page = serde_json::from_slice(&answer.body);
-        let page = page.map_err(|_| LookupError::Other(format!("{} did not answer with a list of tags", image.host)))?;
+        let page =
+            page.map_err(|_| LookupError::Other(format!("{} did not answer with a list of tags", image.host)))?;
         Ok((page, answer.headers))
     }
 }

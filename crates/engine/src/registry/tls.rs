@@ -44,7 +44,9 @@ impl Trust {
             self.roots.get_or_init(|| async { blocking(|| Arc::new(system_roots())).await.unwrap_or_else(none) }).await;
         cell.get_or_init(|| async {
             let (roots, folder) = (roots.clone(), self.certs.as_ref().map(|certs| certs.join(authority)));
-            blocking(move || make(&roots, folder.as_deref())).await.unwrap_or(Err("the program is ending".to_owned()))
+            blocking(move || make(&roots, folder.as_deref()))
+                .await
+                .unwrap_or(Err("pinnace is shutting down".to_owned()))
         })
         .await
         .clone()

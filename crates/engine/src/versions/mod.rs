@@ -155,7 +155,7 @@ fn read(path: &Path) -> io::Result<(String, Option<Time>)> {
 }
 
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("the program is ending".to_owned()))
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("pinnace is shutting down".to_owned()))
 }
 
 impl ManifestUrl {

@@ -287,6 +287,6 @@ async fn over_the_network_tls_is_spoken_to_https() {
     let get = |scheme: &str| Versions::url(&format!("{scheme}://{host}/m.json"), "h", CacheFolder::default(), net());
     assert_eq!(image(&get("http").get().await.unwrap()), "h/pg:1");
     let error = get("https").get().await.unwrap_err();
-    let wanted = format!("no TLS with {host}: it speaks plain http; write http:// if that is meant");
+    let wanted = format!("no TLS with {host}: it speaks plain http; write http:// if that is intended");
     assert!(error.ends_with(&wanted), "{error}");
 }

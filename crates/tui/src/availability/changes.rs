@@ -124,7 +124,7 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
         Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Unavailable::NoRedeploy),
         Action::SavePlan if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
         Action::SavePlan if screen.fresh != Freshness::UpToDate => Err(Unavailable::Stale),
-        Action::Credentials | Action::StartFirst if !screen.wants().is_empty() => Err(Unavailable::Stale),
+        Action::Credentials | Action::StartFirst if !screen.queries().is_empty() => Err(Unavailable::Stale),
         Action::StepMode | Action::Copy | Action::Credentials | Action::StartFirst | Action::Reason
             if plan.active().next().is_none() =>
         {

@@ -19,7 +19,7 @@ pub(super) const ROOT: &str = "night";
 
 /// A style for every role.
 ///
-/// [`InstanceRole::Screen`] is applied to the whole area first; the other roles set only what differs from it.
+/// [`StyleRole::Screen`] is applied to the whole area first; the other roles set only what differs from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Theme {
     name: String,

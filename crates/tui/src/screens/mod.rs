@@ -172,7 +172,7 @@ pub(crate) fn place(state: &State) -> String {
         Some(Screen::Pins(screen)) => format!("{} › pins", clean(&screen.group.name)),
         Some(Screen::Plan(screen)) => format!("{} › plan", clean(&screen.goal.group().name)),
         Some(Screen::Change(screen)) => format!("{} › change", clean(&screen.group.name)),
-        Some(Screen::Candidates(screen)) => format!("{} › earlier images", clean(&screen.name)),
+        Some(Screen::Candidates(screen)) => format!("{} › candidates", clean(&screen.name)),
         Some(Screen::Image(screen)) => format!("{} › image", clean(&screen.image.short(true))),
     }
 }
@@ -230,16 +230,16 @@ fn of_group(state: &State, cluster: ClusterId, group: &GroupKey) -> Vec<String> 
 }
 
 /// Returns the queries for what the top screen needs and does not know yet: change records, images, tags.
-pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
     match state.screens.last() {
-        None => fleet::query::wants(state),
-        Some(Screen::Service(screen)) => service::query::wants(state, screen),
-        Some(Screen::History(screen)) => history::query::wants(state, screen),
-        Some(Screen::Pins(screen)) => pins::query::wants(state, screen),
-        Some(Screen::Plan(screen)) => screen.wants().clone(),
-        Some(Screen::Change(screen)) => change::query::wants(state, screen),
-        Some(Screen::Candidates(screen)) => candidates::query::wants(state, screen),
-        Some(Screen::Image(screen)) => image::query::wants(state, screen),
+        None => fleet::query::queries(state),
+        Some(Screen::Service(screen)) => service::query::queries(state, screen),
+        Some(Screen::History(screen)) => history::query::queries(state, screen),
+        Some(Screen::Pins(screen)) => pins::query::queries(state, screen),
+        Some(Screen::Plan(screen)) => screen.queries().clone(),
+        Some(Screen::Change(screen)) => change::query::queries(state, screen),
+        Some(Screen::Candidates(screen)) => candidates::query::queries(state, screen),
+        Some(Screen::Image(screen)) => image::query::queries(state, screen),
         Some(Screen::Logs(_)) => BTreeSet::new(),
     }
 }

@@ -39,8 +39,8 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
         wants.extend(tags(state));
         wants.extend(back::back_wants(state));
     }
-    wants.extend(screens::wants(state));
-    wants.extend(complete::wants(state));
+    wants.extend(screens::queries(state));
+    wants.extend(complete::queries(state));
     ask(state, &wants, effects);
 }
 

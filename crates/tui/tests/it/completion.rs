@@ -240,7 +240,7 @@ fn the_word_tells_what_it_follows() {
     let at = Some(Time(state.now.0 - 7_200_000));
     let old = VersionManifest { origin, at, problem: Some("no answer within 10 s".into()), ..(*value).clone() };
     let screen = about(old, &mut state);
-    for text in ["(https://x.example/m.json, cached on disk, 2h old;", "not had anew: no answer within 10 s"] {
+    for text in ["(https://x.example/m.json, cached on disk, 2h old;", "not renewed: no answer within 10 s"] {
         assert!(screen.contains(text), "{text}\n{screen}");
     }
     let fact =
@@ -303,7 +303,7 @@ fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     press(&mut state, "tab");
     assert_eq!(list(&state).repository, None);
     let screen = lines_of(&state).join("\n");
-    assert!(screen.contains("no repository is typed here, and no service runs one"), "{screen}");
+    assert!(screen.contains("this line names no repository, and no service runs one"), "{screen}");
 }
 
 #[test]

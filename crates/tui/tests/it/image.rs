@@ -182,7 +182,7 @@ fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     let shown = text(&state);
     // Neither the cause nor the hint is cut.
     assert!(shown.contains("docker.io\n             requires a login, and pinnace has none"), "{shown}");
-    assert!(shown.contains("`docker login docker.io` as the user that runs pinnace, or `L` in\n"), "{shown}");
+    assert!(shown.contains("run `docker login docker.io` as the user that runs pinnace, or\n"), "{shown}");
     insta::assert_snapshot!("image_failed_80x24", picture(&state));
     press(&mut state, "esc");
     state.now = Time(NOW.0 + 6000);
@@ -252,7 +252,7 @@ fn files_are_read_only_when_asked_for() {
     press(&mut state, "G");
     assert!(text(&state).contains("reading layer 2 of 2, 40 MB of 117 MB …"), "{}", text(&state));
     press(&mut state, "f");
-    assert_eq!(state.notice.clone().unwrap().text, "files: they are being read");
+    assert_eq!(state.notice.clone().unwrap().text, "still reading the files");
     assert!(press(&mut state.clone(), "esc").contains(&Effect::StopFiles));
 
     tell(&mut state, ImageFiles::Failed(LookupError::Other("its layer ends too early".into())));

@@ -126,7 +126,7 @@ fn what_was_refused_is_asked_for_again() {
     let msg = Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() };
     assert!(asked(&send(&mut state, msg)).contains(&Query::Image(IMAGE.into())), "for the plan as well");
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
-    assert!(!plan.wants().is_empty(), "it is made anew");
+    assert!(!plan.queries().is_empty(), "it is made anew");
 }
 
 #[test]

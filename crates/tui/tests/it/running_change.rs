@@ -119,7 +119,7 @@ fn a_kept_draft_wins_and_says_so() {
     assert_eq!(text(&state), draft);
     let screen = crate::screens::lines_of(&state).join("\n");
     assert!(
-        screen.contains("draft, not applied") && screen.contains("opened with the draft of 2026-11-20"),
+        screen.contains("draft, not applied") && screen.contains("opened from the draft of 2026-11-20"),
         "{screen}"
     );
     let effects = press(&mut state, "esc r");
@@ -190,7 +190,7 @@ fn a_change_given_up_is_offered_again_as_the_journal_has_it() {
     assert_eq!(orders(&press(&mut state, "x x")), [Order::Stop, Order::Detach]);
     send(&mut state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change, text: "given up".into() });
     let screen = crate::screens::lines_of(&state).join("\n");
-    assert!(screen.contains("Given up half-way by") && screen.contains("in doubt"), "{screen}");
+    assert!(screen.contains("Detached by") && screen.contains("in doubt"), "{screen}");
     assert!(press(&mut state, "L enter").iter().any(|effect| matches!(effect, Effect::Resume { .. })));
 }
 
@@ -230,7 +230,7 @@ fn an_outcome_is_told_once_and_only_where_it_was_not_seen() {
     let mut state = scenario::working(120, 40);
     press(&mut state, "esc");
     event(&mut state, end);
-    assert_eq!(state.notice.as_ref().unwrap().text, "the change of storefront is over: done");
+    assert_eq!(state.notice.as_ref().unwrap().text, "the change of storefront ended: done");
     press(&mut state, "j");
     assert_eq!(over(&mut state), None, "once");
 }
@@ -326,10 +326,7 @@ fn copied_fix(state: &mut State) -> Option<(serde_json::Value, String)> {
 fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     let mut state = scenario::night(120, 40);
     assert_eq!(copied_fix(&mut state), None);
-    assert_eq!(
-        state.notice.as_ref().unwrap().text,
-        "copy fix: no image is pinned here: nothing to make permanent"
-    );
+    assert_eq!(state.notice.as_ref().unwrap().text, "copy fix: no image is pinned here: nothing to make permanent");
     // The edited pins, a plan, and the change that applies it.
     let mut state = scenario::pins(120, 40);
     pin(&mut state, GOOD);
@@ -377,7 +374,7 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
     assert_eq!(text(&state), wanted);
     let notice = state.notice.clone().unwrap();
     assert_eq!(notice.text, "imported from pgEdge's spec: the images of the database, n2, and versions");
-    assert_eq!(notice.hint, "ctrl-z, twice, takes it back; m has 2 remarks");
+    assert_eq!(notice.hint, "press ctrl-z twice to undo it; press m for 2 findings");
     let told: Vec<_> = state.messages.iter().map(|notice| notice.text.as_str()).collect();
     assert!(
         told.iter().any(|text| text.contains("not imported, because pins only set images: database_users")),
@@ -396,7 +393,7 @@ fn a_pasted_spec_becomes_the_pins_and_its_passwords_are_kept_nowhere() {
     for pasted in ["{ \"password\": \"hunter2\" }", "{ \"nodes\": [ \"hunter2\""] {
         let effects = send(&mut state, Msg::Paste(pasted.into()));
         assert!(!format!("{effects:?}").contains("hunter2") && text(&state) == before, "{effects:?}");
-        assert!(state.notice.as_ref().unwrap().text.starts_with("not put in: it is not "), "{:?}", state.notice);
+        assert!(state.notice.as_ref().unwrap().text.starts_with("not pasted: it is not "), "{:?}", state.notice);
     }
     send(&mut state, Msg::Paste("{ not json".into()));
     assert!(text(&state).contains("{ not json"), "any other text is put in");

@@ -225,7 +225,7 @@ async fn reads_work_and_writes_do_not() {
 async fn the_cause_behind_no_such_image() {
     let down = || Fault::Registry { host: HUB.into(), how: swarm_sim::Misbehaviour::Down, seconds: 0.0 };
     for (cause, says) in
-        [("gone", "has no `sha256:"), ("down", "cannot be reached"), ("login", "stored in the service")]
+        [("gone", "has no `sha256:"), ("down", "cannot be reached"), ("login", "the service has none that work")]
     {
         let swarm = Swarm::of(&world("sleep", &part("a", "", "")));
         let (_, old) = swarm.image("app:1");

@@ -108,7 +108,7 @@ async fn desk_plans(desk: &mut Desk, tag: &str) {
     desk.type_in(&format!("image = \"{HUB}/app:{tag}\""));
     desk.wait("the registry's answer", 10, |text| text.contains("● a on")).await;
     desk.press("esc P");
-    desk.wait("the plan", 10, |text| text.contains("equal to what is live")).await;
+    desk.wait("the plan", 10, |text| text.contains("  up to date")).await;
 }
 
 /// Checks that the console asks about a stuck unit, and that the question closes when the node is back.
@@ -123,10 +123,12 @@ async fn a_question_that_goes_by_itself() {
         desk.press("a");
         tokio::time::sleep(Duration::from_secs(60)).await;
         desk.wait("the question", 60, |text| {
-            text.contains("neither fails nor gets on") && text.contains("no suitable node") && text.contains("L  leave")
+            text.contains("neither fails nor progresses")
+                && text.contains("no suitable node")
+                && text.contains("L  leave")
         })
         .await;
-        assert!(desk.text().contains("hint: let a node"), "{}", desk.text());
+        assert!(desk.text().contains("hint: activate a node"), "{}", desk.text());
         match answer {
             "" => {
                 node(&swarm, "node-3", "active");
@@ -138,12 +140,13 @@ async fn a_question_that_goes_by_itself() {
                 desk.press("R");
                 tokio::time::sleep(Duration::from_secs(2)).await;
                 node(&swarm, "node-3", "active");
-                desk.wait("it to be back", 60, |text| text.contains("every service is back on what it ran")).await;
+                desk.wait("it to be back", 60, |text| text.contains("Rolled back: no service has the new spec")).await;
                 until_runs(&swarm, "s_a", &swarm.image("app:1").1, 1).await;
             }
             keys => {
                 desk.press(keys);
-                desk.wait("it to be left", 30, |text| text.contains("Left half-way")).await;
+                desk.wait("it to be left", 30, |text| text.contains("Partial: the service may have the new spec"))
+                    .await;
                 assert!(swarm.spec("s_a").await.contains("app:new"), "{keys}: nothing is undone for it");
             }
         }
@@ -181,9 +184,9 @@ async fn how_long_something_waits_is_a_setting_of_console_and_verbs() {
         desk_plans(&mut desk, "new").await;
         let began = Instant::now();
         desk.press("a");
-        desk.wait("the question", seconds + 60, |text| text.contains("neither fails nor gets on")).await;
+        desk.wait("the question", seconds + 60, |text| text.contains("neither fails nor progresses")).await;
         assert!(wanted.contains(&began.elapsed()), "{text}: {:?}", began.elapsed());
         desk.press("L");
-        desk.wait("it to be left", 30, |text| text.contains("Left half-way")).await;
+        desk.wait("it to be left", 30, |text| text.contains("Partial: the service may have the new spec")).await;
     }
 }

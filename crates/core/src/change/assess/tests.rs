@@ -47,7 +47,7 @@ impl Scene {
     fn verdict(&self) -> UnitVerdict {
         let nodes = self.nodes.iter().map(|node| (node.id.clone(), node.clone())).collect();
         let known = BTreeSet::from(["known".to_owned()]);
-        judge(&UnitView {
+        assess(&UnitView {
             service: &self.service,
             tasks: &self.tasks,
             nodes: &nodes,

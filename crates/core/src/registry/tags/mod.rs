@@ -123,7 +123,7 @@ impl CandidateInput<'_> {
         let digest = self.facts.image(&text).known().map(|fact| fact.digest.clone());
         let image = ImageRef::parse(&text).ok();
         let about = image.as_ref().zip(digest.as_ref()).map(|(image, digest)| image.by_digest(digest));
-        let created = about.and_then(|about| self.facts.about(&about).known()?.created());
+        let created = about.and_then(|about| self.facts.image_info(&about).known()?.created());
         let in_listing = image.as_ref().is_some_and(|image| image.same_repository(listing));
         let listed = self.names.filter(|_| in_listing).map(|names| names.iter().any(|name| name == tag));
         let here = image.and_then(|image| self.here(&image, digest.as_ref()));

@@ -10,7 +10,7 @@ use super::lease::LeaseLost;
 use super::run::ChangeRun;
 use crate::docker::{DockerError, EditState, Tasks};
 use pinnace_core::change::{
-    EventKind, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitPosition, UnitProgress, UnitVerdict, after, judge,
+    EventKind, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitPosition, UnitProgress, UnitVerdict, after, assess,
     meddled, stuck,
 };
 use pinnace_core::journal::{Direction, UnitState};
@@ -120,7 +120,7 @@ impl ChangeRun {
         let now = self.cluster.docker.clock().boottime();
         self.note_others(watch, &seen);
         watch.keep(&seen, now);
-        let verdict = judge(&watch.look(&seen, now));
+        let verdict = assess(&watch.look(&seen, now));
         self.tell(watch, &seen, &verdict);
         match verdict {
             UnitVerdict::Converged => {

@@ -84,7 +84,7 @@ async fn an_index_and_its_image_for_amd64() {
     assert_eq!(fake.lines().len(), 2);
 
     let pinned = image(&format!("ghcr.io/a/pg@{top}"));
-    let (first, second) = tokio::join!(registry.about(&pinned), registry.about(&pinned));
+    let (first, second) = tokio::join!(registry.image_info(&pinned), registry.image_info(&pinned));
     let about = first.unwrap();
     assert_eq!(second.unwrap(), about);
     let asked = fake.lines();
@@ -106,12 +106,12 @@ async fn an_index_and_its_image_for_amd64() {
     assert_eq!((about.config.env.clone(), about.has_command()), (vec!["PGPASSWORD".to_owned()], true));
     assert_eq!(about.created(), Time::parse("2026-11-20T09:11:02Z"));
 
-    registry.about(&pinned).await.unwrap();
+    registry.image_info(&pinned).await.unwrap();
     registry.look(&pinned).await.unwrap();
     let again = fake.lines();
     assert_eq!(again.len(), 5, "only the look by digest asks again: {again:?}");
     // For the other platform only its manifest and its configuration are read; nothing is read twice.
-    let other = registry.about(&image(&format!("ghcr.io/a/pg@{arm}"))).await.unwrap();
+    let other = registry.image_info(&image(&format!("ghcr.io/a/pg@{arm}"))).await.unwrap();
     assert_eq!((other.entries.len(), other.platform), (0, Some(Platform::new("linux", "arm64"))));
     assert_eq!(fake.lines().len(), 7);
 }
@@ -125,7 +125,7 @@ async fn a_single_image_by_tag() {
     };
     store.tags.insert("1".to_owned(), read.clone());
     let fake = store.fake();
-    let about = fake.registry(Credentials::default()).about(&image("reg.example/pg:1")).await.unwrap();
+    let about = fake.registry(Credentials::default()).image_info(&image("reg.example/pg:1")).await.unwrap();
     assert_eq!((about.digest.as_str(), about.manifest.as_str()), (read.as_str(), read.as_str()));
     assert_eq!((about.platform, about.entries.len()), (Some(Platform::new("linux", "arm64")), 0));
     assert_eq!(fake.lines().len(), 3);
@@ -154,10 +154,10 @@ async fn what_cannot_be_told_says_why() {
         (old, "its manifest has an unsupported type (neither OCI nor Docker schema 2)".to_owned()),
         (round, "more than 3 indexes are nested".to_owned()),
     ] {
-        let why = registry.about(&image(&format!("reg.example/pg@{digest}"))).await.unwrap_err();
+        let why = registry.image_info(&image(&format!("reg.example/pg@{digest}"))).await.unwrap_err();
         assert_eq!(why, LookupError::Other(cause));
     }
-    let why = registry.about(&image(&format!("reg.example/pg@{}", sha(b"nothing")))).await;
+    let why = registry.image_info(&image(&format!("reg.example/pg@{}", sha(b"nothing")))).await;
     assert_eq!(why, Err(LookupError::NotFound));
 }
 
@@ -166,7 +166,7 @@ async fn a_manifest_that_names_another_as_its_configuration_spoils_nothing() {
     let (mut store, [top, ..]) = whole();
     let bad = store.put(&single(&top));
     let registry = store.fake().registry(Credentials::default());
-    let about = registry.about(&image(&format!("reg.example/pg@{bad}"))).await.unwrap();
+    let about = registry.image_info(&image(&format!("reg.example/pg@{bad}"))).await.unwrap();
     assert!(about.platform.is_none() && !about.has_command());
     let good = registry.look(&image("reg.example/pg:17")).await.unwrap();
     assert_eq!(good.platforms, Some(linux(&["arm64", "amd64"])));

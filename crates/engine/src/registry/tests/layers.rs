@@ -170,11 +170,7 @@ async fn what_would_exhaust_the_reader() {
     let tar = tarred(&["a", "b", "c"]);
     let bounds = ReadLimits::default();
     for (blob, bounds, cause) in [
-        (
-            gzip(&tar),
-            ReadLimits { entries: 2, ..bounds.clone() },
-            "the image has more than the limit of 2 files",
-        ),
+        (gzip(&tar), ReadLimits { entries: 2, ..bounds.clone() }, "the image has more than the limit of 2 files"),
         (gzip(&long_name(2 << 20)), bounds.clone(), "it has a header of more than 1 MB"),
         (gzip(&long_name(8000)), bounds.clone(), "it has a path of more than 4096 bytes"),
         (
@@ -232,7 +228,10 @@ async fn what_comes_must_be_what_was_named() {
     let fake = Fake::new(move |_| status(200).body(served.clone()));
     let named = layer(&blob, OCI);
     for (layer, cause) in [
-        (ImageLayer { size: size as u64, ..named.clone() }, format!("the received data has another digest: {}", sha(&other))),
+        (
+            ImageLayer { size: size as u64, ..named.clone() },
+            format!("the received data has another digest: {}", sha(&other)),
+        ),
         (ImageLayer { size: 5, ..named.clone() }, "it is longer than the 5 bytes in its manifest".to_owned()),
         (ImageLayer { size: 500, ..named.clone() }, format!("it ends after {size} of the 500 bytes in its manifest")),
     ] {

@@ -96,10 +96,7 @@ fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
     }
     // The URL is shown wherever the manifest is described, and credentials are never sent.
     host.contains('@').then(|| {
-        (
-            "the url contains credentials, which messages may show",
-            Some("serve the manifest without a login".to_owned()),
-        )
+        ("the url contains credentials, which messages may show", Some("serve the manifest without a login".to_owned()))
     })
 }
 

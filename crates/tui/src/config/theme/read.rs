@@ -30,7 +30,7 @@ struct ThemeDraft<'t> {
     roles: BTreeMap<StyleRole, RoleDraft<'t>>,
 }
 
-/// Builds the styles of a chain of files, the lowest first, in the order of [`InstanceRole::ALL`].
+/// Builds the styles of a chain of files, the lowest first, in the order of [`StyleRole::ALL`].
 ///
 /// A role is taken whole from the highest file that has it, but its colours come from the merged palettes. A
 /// theme with only a palette thus recolours the roles it inherits.

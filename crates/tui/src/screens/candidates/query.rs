@@ -31,10 +31,10 @@ pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), U
 }
 
 /// Returns the queries that the list needs; registries are asked only about the images on the screen.
-pub(crate) fn wants(state: &State, screen: &CandidatesState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &CandidatesState) -> BTreeSet<Query> {
     let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
-    let mut wants = history::wants(&one.world, &screen.group, service, &one.facts);
+    let mut wants = history::queries(&one.world, &screen.group, service, &one.facts);
     let page = page(state);
     let shown = screen.rows.iter().skip(screen.scroll(page).top).take(page);
     wants.extend(shown.flat_map(|row| wants_of(row, &one.facts)));

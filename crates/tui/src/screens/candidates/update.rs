@@ -27,7 +27,7 @@ pub(crate) fn open(state: &mut State) {
 }
 
 /// Rebuilds the open lists after new observations or facts.
-pub(crate) fn settle(state: &mut State) {
+pub(crate) fn after_message(state: &mut State) {
     let page = page(state);
     for screen in &mut state.screens {
         if let Screen::Candidates(screen) = screen

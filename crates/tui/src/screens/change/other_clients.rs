@@ -35,11 +35,18 @@ pub(crate) fn holder(history: &ChangeLog, entry: &ChangeEntry, begun: &str) -> (
         Ownership::Released => (format!("Detached by {by}{begun}."), None),
         Ownership::Unresponsive => (
             format!("Owner unresponsive: {by}{begun}."),
-            Some("It may have ended, or the swarm accepts no writes. Taking the change over is safe in both cases.".to_owned()),
+            Some(
+                "It may have ended, or the swarm accepts no writes. Taking the change over is safe in both cases."
+                    .to_owned(),
+            ),
         ),
         Ownership::Owned => {
-            let question =
-                entry.slot.labels.sum.strip_prefix(WAITS).map(|asked| format!("It waits for an answer there: {}.", clean(asked)));
+            let question = entry
+                .slot
+                .labels
+                .sum
+                .strip_prefix(WAITS)
+                .map(|asked| format!("It waits for an answer there: {}.", clean(asked)));
             (format!("In progress, owned by {by}{begun}."), question)
         }
     }

@@ -40,7 +40,7 @@ pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
 }
 
 /// Returns the query for the change's record, if the record is not read yet.
-pub(crate) fn wants(state: &State, screen: &ChangeScreen) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &ChangeScreen) -> BTreeSet<Query> {
     let entry = shown(state, screen).and_then(|shown| shown.entry).filter(|entry| entry.record.is_none());
     entry.map(|entry| Query::Record(entry.slot.change.clone())).into_iter().collect()
 }

@@ -7,7 +7,7 @@ use crate::msg::Effect;
 use crate::screens::Outcome;
 use crate::screens::change::query::{at_work, shown};
 use crate::screens::change::state::{
-    ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, StopRequest, find, mode, open_in, target, describe,
+    ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, StopRequest, describe, find, mode, open_in, target,
     unit_name,
 };
 use crate::screens::plan::state::PauseMode;

@@ -19,7 +19,7 @@ use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
 use crate::screens::change::other_clients;
 use crate::screens::change::query::shown;
-use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, image_at, target, describe, unit_name};
+use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, describe, image_at, target, unit_name};
 use crate::state::State;
 use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
@@ -139,7 +139,11 @@ impl<'a> ChangePage<'a> {
         }
         if let Some(why) = &progress.lost {
             self.say(StyleRole::Failing, &format!("Another client has this change now: {}.", clean(why)), &mut lines);
-            self.say(StyleRole::Hint, "hint: press h to watch it in the history; this console does nothing more", &mut lines);
+            self.say(
+                StyleRole::Hint,
+                "hint: press h to watch it in the history; this console does nothing more",
+                &mut lines,
+            );
         } else if let Some((state, text)) = &progress.ended {
             self.ended(*state, text, &mut lines);
         } else if self.seen.is_left_open() {

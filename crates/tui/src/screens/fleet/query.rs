@@ -22,7 +22,7 @@ pub(crate) fn visible(state: &State) -> impl Iterator<Item = &ServiceRow> {
 }
 
 /// Returns the queries for the newest change records of the groups on the screen.
-pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
     let groups: BTreeSet<&GroupKey> = visible(state).map(|row| &row.group).collect();
     groups.into_iter().filter_map(|group| newest_unread(state.world(), group)).map(Query::Record).collect()
 }

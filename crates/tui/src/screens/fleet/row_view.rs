@@ -112,7 +112,10 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) ->
     if let Some(change) = &row.unfinished {
         pen.put(StyleRole::Waiting, change);
     } else if !row.open && trouble {
-        pen.put(signs::state_role(row.state), &format!("{} of {} {} unhealthy", row.troubled, row.services, plural(row.services, "service")));
+        pen.put(
+            signs::state_role(row.state),
+            &format!("{} of {} {} unhealthy", row.troubled, row.services, plural(row.services, "service")),
+        );
     } else if !row.open {
         let text = match row.images.as_slice() {
             [one] => clean(&short(one)),
@@ -271,7 +274,9 @@ fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Styl
 fn was(changed: &RecentEvent, state: &State) -> String {
     match changed {
         RecentEvent::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
-        RecentEvent::EngineRolledBack { at, .. } => format!("the engine rolled back automatically{}", ago_words(state, *at)),
+        RecentEvent::EngineRolledBack { at, .. } => {
+            format!("the engine rolled back automatically{}", ago_words(state, *at))
+        }
         RecentEvent::Gone { .. } => "gone".to_owned(),
     }
 }

@@ -85,7 +85,7 @@ impl Row {
         }
     }
 
-    /// Returns the group that the row belongs to; `None` for [`Self::Rest`].
+    /// Returns the group that the row belongs to; `None` for [`Self::HiddenGroups`].
     pub fn group(&self) -> Option<&GroupKey> {
         match self {
             Self::Group(row) => Some(&row.group),

@@ -13,7 +13,7 @@ pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<HistoryRow<'
 }
 
 /// Returns the queries for the records, not read yet, of the changes on the screen.
-pub(crate) fn wants(state: &State, screen: &HistoryState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &HistoryState) -> BTreeSet<Query> {
     let items = items(state, screen);
     let near = items.iter().skip(screen.scroll.top).take(usize::from(state.size.height));
     let unread = near.filter(|item| item.entry.record.is_none());

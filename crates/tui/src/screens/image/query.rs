@@ -16,6 +16,6 @@ pub(crate) fn readable(state: &State) -> Result<(), Unavailable> {
 }
 
 /// Returns the queries for what has to be learned about the image.
-pub(crate) fn wants(state: &State, screen: &ImageState) -> BTreeSet<Query> {
-    state.clusters.get(screen.cluster).map(|one| screen.view(one).wants()).unwrap_or_default()
+pub(crate) fn queries(state: &State, screen: &ImageState) -> BTreeSet<Query> {
+    state.clusters.get(screen.cluster).map(|one| screen.view(one).queries()).unwrap_or_default()
 }

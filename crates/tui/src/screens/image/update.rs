@@ -62,7 +62,7 @@ pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest:
 }
 
 /// Rebuilds the sections of open image screens after something was learned.
-pub(crate) fn settle(state: &mut State) {
+pub(crate) fn after_message(state: &mut State) {
     let (now, offset) = (state.now, state.offset);
     for screen in &mut state.screens {
         if let Screen::Image(screen) = screen

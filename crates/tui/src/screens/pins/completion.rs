@@ -328,7 +328,7 @@ fn found(list: &CompletionState) -> Vec<Completion> {
 
 /// Returns the list's queries: versions, tags, and the details of the images on the screen; while the operator
 /// types, only the versions and the tags of the first repository.
-pub(crate) fn wants(state: &State) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
     let Some((screen, text)) = typing(state) else { return BTreeSet::new() };
     let (Some(list), Some(cluster)) = (&screen.complete, state.clusters.get(screen.cluster)) else {
         return BTreeSet::new();

@@ -49,7 +49,7 @@ fn take_list(state: &mut State) -> Option<CompletionState> {
 
 /// Updates the open list after every message: with the typed text and new
 /// facts. Closes it if the cursor left its line.
-pub(crate) fn settle(state: &mut State, moved: bool) {
+pub(crate) fn after_message(state: &mut State, moved: bool) {
     if let Some(list) = take_list(state) {
         let list = renewed(state, list, moved);
         set(state, list);

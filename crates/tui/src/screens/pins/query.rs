@@ -18,7 +18,7 @@ pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
 }
 
 /// Returns the queries for what must be known to open or check the pins; none during the pause after an edit.
-pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Query> {
+pub fn queries(state: &State, screen: &PinsState) -> BTreeSet<Query> {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     if !cluster.world.knows_journal() {
         return BTreeSet::from([Query::Journal]);
@@ -29,8 +29,8 @@ pub fn wants(state: &State, screen: &PinsState) -> BTreeSet<Query> {
             unread.map(|change| Query::Record(change.to_owned())).into_iter().collect()
         }
         Some(text) if text.edited.is_none() => {
-            let mut wants = check::wants(&screen.group, &text.doc, &cluster.world, &cluster.facts);
-            wants.extend(check::running::wants(&screen.group, &cluster.world, &cluster.facts));
+            let mut wants = check::queries(&screen.group, &text.doc, &cluster.world, &cluster.facts);
+            wants.extend(check::running::queries(&screen.group, &cluster.world, &cluster.facts));
             wants
         }
         Some(_) => BTreeSet::new(),

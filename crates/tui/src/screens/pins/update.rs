@@ -72,7 +72,7 @@ pub(crate) fn take_draft(state: &mut State, cluster: ClusterId, group: &GroupKey
 
 /// Updates the pins screens after every message: opens a text whose data is complete, checks the text on the
 /// screen, and saves drafts after the pause.
-pub(crate) fn settle(state: &mut State, effects: &mut Vec<Effect>) {
+pub(crate) fn after_message(state: &mut State, effects: &mut Vec<Effect>) {
     for at in 0..state.screens.len() {
         let is_shown = at + 1 == state.screens.len();
         let Some(Screen::Pins(screen)) = state.screens.get(at) else { continue };
@@ -196,7 +196,8 @@ pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
                 editor.replace(&taken.text);
                 editor.jump(0, 0);
             });
-            let more = if count == 0 { String::new() } else { format!("; press m for {count} {}", plural(count, "finding")) };
+            let more =
+                if count == 0 { String::new() } else { format!("; press m for {count} {}", plural(count, "finding")) };
             state.say(Severity::Info, taken.told, format!("press ctrl-z twice to undo it{more}"));
         }
     }

@@ -159,7 +159,7 @@ impl PlanState {
     }
 
     /// Returns the queries for what has to be learned, for the plan itself or for its staleness check.
-    pub fn wants(&self) -> &BTreeSet<Query> {
+    pub fn queries(&self) -> &BTreeSet<Query> {
         if self.fresh == Freshness::Incomplete { &self.shown.wants } else { &self.second }
     }
 

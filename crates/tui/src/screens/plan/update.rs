@@ -58,7 +58,7 @@ pub(crate) fn open_back(state: &mut State) {
 }
 
 /// Completes or compares the open plans after new observations or facts.
-pub(crate) fn settle(state: &mut State) {
+pub(crate) fn after_message(state: &mut State) {
     let now = state.now;
     for screen in &mut state.screens {
         if let Screen::Plan(plan) = screen

@@ -263,7 +263,7 @@ fn is_about_all(finding: &Finding) -> bool {
 
 /// Describes what an incomplete plan waits for.
 fn waits(screen: &PlanState) -> String {
-    let wants = screen.wants();
+    let wants = screen.queries();
     let images: Vec<String> = wants
         .iter()
         .filter_map(|want| if let Query::Image(image) = want { Some(image_at(image)) } else { None })

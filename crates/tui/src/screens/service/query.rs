@@ -11,7 +11,7 @@ use pinnace_core::registry::Query;
 const RECORDS: usize = 20;
 
 /// Returns the queries for the service's change records that are not read yet.
-pub(crate) fn wants(state: &State, screen: &ServiceState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &ServiceState) -> BTreeSet<Query> {
     let span = Span::Service(screen.group.clone(), screen.name.clone());
     let unread = entries(state.world(), &span).into_iter().filter(|entry| entry.record.is_none());
     unread.take(RECORDS).map(|entry| Query::Record(entry.slot.change.clone())).collect()

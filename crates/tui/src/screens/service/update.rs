@@ -136,6 +136,5 @@ fn details(state: &mut State, screen: &ServiceState) {
         }
     }
     lines.extend(task.exit_code.map(|code| format!("exit     {code}")));
-    state.modal =
-        Some(Dialog::Detail(TextDialog { title: format!("task of {}", clean(&screen.name)), lines, top: 0 }));
+    state.modal = Some(Dialog::Detail(TextDialog { title: format!("task of {}", clean(&screen.name)), lines, top: 0 }));
 }

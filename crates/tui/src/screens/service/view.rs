@@ -109,7 +109,10 @@ fn summarise(
     pair("image", vec![(StyleRole::Text, clean(service.image()))]);
     pair(
         "group",
-        vec![(StyleRole::Text, clean(&screen.group.name)), (StyleRole::Dim, format!(" {}", screen.group.kind.as_str()))],
+        vec![
+            (StyleRole::Text, clean(&screen.group.name)),
+            (StyleRole::Dim, format!(" {}", screen.group.kind.as_str())),
+        ],
     );
     if let Some(drift) = drift::here(&cluster.world, &screen.group, service) {
         let (due, _) = apart(&drift.due, &drift.has);

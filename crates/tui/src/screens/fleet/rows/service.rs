@@ -193,7 +193,9 @@ pub fn cause(facts: &Facts, error: &str, image: &str) -> Option<String> {
     match facts.image(image) {
         Fact::Unknown => None,
         Fact::Pending => Some(format!("asking {host} …")),
-        Fact::Known { .. } => Some(format!("{host} has it, but the node could not pull it: check the node's login and network")),
+        Fact::Known { .. } => {
+            Some(format!("{host} has it, but the node could not pull it: check the node's login and network"))
+        }
         Fact::Failed { why, .. } => Some(match why {
             LookupError::NotFound => format!("{}, so no node can pull it", why.sentence(&host, "such image")),
             LookupError::Unreachable(_) => format!("this machine cannot reach {host} either"),

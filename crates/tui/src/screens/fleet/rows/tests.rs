@@ -133,7 +133,7 @@ fn a_failing_row_says_what_changed_what_is_wrong_and_why() {
     let wrong = row.wrong.unwrap();
     assert_eq!((wrong.text.as_str(), wrong.cause), ("No such image", None));
     facts.learn("reg/app:1.7", Fact::Failed { why: LookupError::NotFound, at: NOW });
-    assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("has no such image, so no node can start it"));
+    assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("has no such image, so no node can pull it"));
     facts.learn("reg/app:1.7", Fact::Failed { why: LookupError::Denied, at: NOW });
     assert!(told(&facts).wrong.unwrap().cause.unwrap().ends_with("refuses the credentials used here"));
 }
