@@ -190,7 +190,7 @@ fn the_journal_the_engine_and_the_tasks_make_one_list() {
     assert_eq!(
         tale.list(&Facts::default()),
         [
-            row("5 runs", "OldTask", "digest"),
+            row("5 running", "OldTask", "digest"),
             row("4 ran 2d", "change-3", "digest"),
             row("6 never started", "OldTask", "digest"),
             row("2 ran 2d", "change-3", "digest"),
@@ -265,7 +265,7 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
     let told: Vec<_> = all.iter().map(|(told, source, _)| format!("{told} / {source}")).collect();
     assert_eq!(
         told,
-        ["1.3.0-std-1 runs / change-1", "1.2.0-std-1 not known / change-1", "1.4.0-std-1 never ran here / Registry",]
+        ["1.3.0-std-1 running / change-1", "1.2.0-std-1 not known / change-1", "1.4.0-std-1 never ran here / Registry",]
     );
     assert!(queries(&tale.world, &tale.group, &tale.service, &facts).contains(&Query::Tasks(tale.service.id.clone())));
 }

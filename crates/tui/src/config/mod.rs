@@ -143,7 +143,7 @@ mod tests {
                 "unknown action `fly`",
                 "`z` is not bound in [fleet]",
                 "unknown role `failng`",
-                "`sixe` means nothing here"
+                "`sixe` is not a known key"
             ]
         );
         assert_eq!((warnings[3].file.as_str(), warnings[3].line), ("contracts/api.toml", 2));

@@ -207,7 +207,7 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
         (LookupError::Unreachable("connection refused".into()), "ghcr.io cannot be reached: connection refused"),
         (LookupError::NotFound, "ghcr.io has no repository `pgedge/pgedge-postgres`"),
         (LookupError::RateLimited, "ghcr.io accepts no more requests for now"),
-        (LookupError::Other("HTTP 405\u{1b}[2J".into()), "ghcr.io does not list its tags: HTTP 405"),
+        (LookupError::Other("HTTP 405\u{1b}[2J".into()), "ghcr.io does not list the tags: HTTP 405"),
     ] {
         refused(&mut state, REPOSITORY, why);
         let screen = lines_of(&state).join("\n");

@@ -38,7 +38,7 @@ impl<'a> Columns<'a> {
     /// Lays out the columns for a width of `room` cells.
     pub(crate) fn of(state: &'a State, room: usize) -> Self {
         let fixed = LEAD + TASKS + 3;
-        let (word, since) = if room >= STATE_FROM { (10, 5) } else { (0, 0) };
+        let (word, since) = if room >= STATE_FROM { (11, 5) } else { (0, 0) };
         let (digest, from) = if room >= DIGEST_FROM { (9, 9) } else { (0, 0) };
         let left = room.saturating_sub(fixed + word + since + digest + from);
         let name = (left * 2 / 5).clamp(8, 36);

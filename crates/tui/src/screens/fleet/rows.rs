@@ -199,13 +199,13 @@ impl Badge {
     /// Returns the label of the badge, one or two words.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Drifted => "not its pin",
+            Self::Drifted => "drift",
             Self::Gone => "gone",
             Self::TagMoved => "tag moved",
             Self::BaseOld => "base old",
-            Self::RolledBack => "went back",
+            Self::RolledBack => "rolled back",
             Self::Restarted => "restarted",
-            Self::ByTag => "by tag",
+            Self::ByTag => "tag only",
         }
     }
 }
