@@ -3,21 +3,12 @@
 use std::path::PathBuf;
 
 use super::drift::DriftChoice;
-use clap::{Arg, Args as ClapArgs, Command, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
-
-/// The examples under the help without a verb.
-const EXAMPLES: &str = "\
-Examples:
-  pinnace                          open the console on this manager
-  pinnace demo                     try it on a simulated swarm
-  pinnace status                   show what runs and what is wrong
-  pinnace rollback web_api         roll a service back to what ran before
-
-`pinnace VERB --help` explains a verb.";
+use super::help;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Console for Docker Swarm images: pin, plan, apply, watch, roll back
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100, after_help = EXAMPLES)]
+#[command(version, about, max_term_width = 100, after_help = help::ALL)]
 pub struct Args {
     /// Flags of every verb.
     #[command(flatten)]
@@ -219,13 +210,13 @@ pub struct InspectArgs {
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
     /// Open the console (same as without a verb)
-    #[command(after_help = examples::CONSOLE)]
+    #[command(after_help = help::CONSOLE)]
     Console,
     /// Open the console on a simulated swarm: no Docker, no network, nothing is saved
-    #[command(after_help = examples::DEMO)]
+    #[command(after_help = help::DEMO)]
     Demo,
     /// Show what runs and what is wrong
-    #[command(after_help = examples::STATUS)]
+    #[command(after_help = help::STATUS)]
     Status {
         /// Show only this group
         group: Option<String>,
@@ -234,7 +225,7 @@ pub enum Verb {
         json: bool,
     },
     /// Show the pins in force, and the effective image of each service
-    #[command(after_help = examples::PINS)]
+    #[command(after_help = help::PINS)]
     Pins {
         /// Show only this group
         group: Option<String>,
@@ -246,7 +237,7 @@ pub enum Verb {
         json: bool,
     },
     /// Check a group's pins and what it runs
-    #[command(after_help = examples::CHECK)]
+    #[command(after_help = help::CHECK)]
     Check {
         /// Group to check
         #[arg(required_unless_present = "explain")]
@@ -262,7 +253,7 @@ pub enum Verb {
         json: bool,
     },
     /// Plan an update
-    #[command(after_help = examples::PLAN)]
+    #[command(after_help = help::PLAN)]
     Plan {
         /// Group whose pins are edited
         group: String,
@@ -284,7 +275,7 @@ pub enum Verb {
         json: bool,
     },
     /// Plan an update and apply it, or apply a saved plan
-    #[command(after_help = examples::APPLY)]
+    #[command(after_help = help::APPLY)]
     Apply {
         /// Group whose pins are edited, or the file of a saved plan
         #[arg(value_name = "GROUP|FILE")]
@@ -307,7 +298,7 @@ pub enum Verb {
         json: bool,
     },
     /// Roll back to what ran before
-    #[command(after_help = examples::ROLLBACK)]
+    #[command(after_help = help::ROLLBACK)]
     Rollback {
         /// Group, GROUP/MEMBER, or service
         target: String,
@@ -319,7 +310,7 @@ pub enum Verb {
         args: TargetArgs,
     },
     /// Restart tasks
-    #[command(after_help = examples::REDEPLOY)]
+    #[command(after_help = help::REDEPLOY)]
     Redeploy {
         /// Group, GROUP/MEMBER, or service
         target: String,
@@ -331,7 +322,7 @@ pub enum Verb {
         args: TargetArgs,
     },
     /// Resume, roll back or close an unfinished change
-    #[command(after_help = examples::RESUME)]
+    #[command(after_help = help::RESUME)]
     Resume {
         /// Id of the change, or the beginning of it
         change: String,
@@ -346,7 +337,7 @@ pub enum Verb {
         json: bool,
     },
     /// Record images deployed by others: stable services whose image is not known yet (after a deploy, or from cron)
-    #[command(after_help = examples::RECORD)]
+    #[command(after_help = help::RECORD)]
     Record {
         /// Record only this group
         group: Option<String>,
@@ -355,13 +346,13 @@ pub enum Verb {
         json: bool,
     },
     /// Show what an image is, and whether it keeps a contract; needs no engine
-    #[command(after_help = examples::INSPECT)]
+    #[command(after_help = help::INSPECT)]
     Inspect(InspectArgs),
     /// Serve a simulated swarm and its registries
-    #[command(after_help = examples::SIM)]
+    #[command(after_help = help::SIM)]
     Sim(swarm_sim::command::Options),
     /// Show all changes, newest first
-    #[command(after_help = examples::HISTORY)]
+    #[command(after_help = help::HISTORY)]
     History {
         /// Show only this group or service
         what: Option<String>,
@@ -369,98 +360,6 @@ pub enum Verb {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-}
-
-/// The examples under each verb's help.
-mod examples {
-    pub(super) const CONSOLE: &str = "\
-Examples:
-  pinnace --host tcp://manager-2:2375      open the console on another manager";
-    pub(super) const DEMO: &str = "\
-Examples:
-  pinnace demo        press R to plan a rollback, then a to apply it";
-    pub(super) const STATUS: &str = "\
-Examples:
-  pinnace status                    every group; exit code 1 if a service needs attention
-  pinnace status storefront --json";
-    pub(super) const PINS: &str = "\
-Examples:
-  pinnace pins storefront
-  pinnace pins storefront --permanent    what to change in the stack file or the database spec";
-    pub(super) const CHECK: &str = "\
-Examples:
-  pinnace check storefront
-  pinnace check storefront --pin n1=ghcr.io/acme/postgres:17.9    check an edit before you plan it
-  pinnace check --explain all";
-    pub(super) const PLAN: &str = "\
-Examples:
-  pinnace plan storefront --pin ghcr.io/acme/postgres:17.9
-  pinnace plan storefront --pin n1=ghcr.io/acme/postgres:17.9 --out plan.json
-  pinnace plan storefront --drift=accept";
-    pub(super) const APPLY: &str = "\
-Examples:
-  pinnace apply storefront --pin n1=ghcr.io/acme/postgres:17.9 --ack
-  pinnace apply plan.json --reason \"ticket 4711\"
-  pinnace apply web --unpin api --on-failure stop";
-    pub(super) const ROLLBACK: &str = "\
-Examples:
-  pinnace rollback storefront/n1            to the last image that ran well
-  pinnace rollback web_api --to 2.3.1 --dry-run
-  pinnace history web_api                   what a service can be rolled back to";
-    pub(super) const REDEPLOY: &str = "\
-Examples:
-  pinnace redeploy web_api              restart the tasks with the same digest
-  pinnace redeploy web --newest         use what the tags name now";
-    pub(super) const RESUME: &str = "\
-Examples:
-  pinnace resume 0198                   show what each choice would do
-  pinnace resume 0198 --roll-back";
-    pub(super) const RECORD: &str = "\
-Examples:
-  docker stack deploy -c web.yml web && pinnace record web";
-    pub(super) const INSPECT: &str = "\
-Examples:
-  pinnace inspect ghcr.io/acme/postgres:17.9 --platform linux/arm64
-  pinnace inspect registry.local:5000/app:2 --plain-http registry.local:5000 --files";
-    pub(super) const SIM: &str = "\
-Examples:
-  pinnace sim --socket /tmp/swarm.sock --registry 127.0.0.1:5000 --services 100
-  pinnace --host unix:///tmp/swarm.sock";
-    pub(super) const HISTORY: &str = "\
-Examples:
-  pinnace history storefront
-  pinnace history web_api --json        also lists what the service can be rolled back to";
-}
-
-/// The verbs that do not use all the flags of [`CommonArgs`], with the flags that their help leaves out.
-const UNUSED: [(&str, &[&str]); 3] = [
-    ("demo", &["context", "host", "journal"]),
-    ("sim", &["context", "host", "journal", "read_only", "config"]),
-    ("inspect", &["journal"]),
-];
-
-impl Args {
-    /// Returns the command line, where each verb's help shows only the flags that the verb uses.
-    pub fn command_line() -> Command {
-        let command = Self::command();
-        let common: Vec<Arg> = command.get_arguments().filter(|arg| arg.is_global_set()).cloned().collect();
-        UNUSED.iter().fold(command, |command, (verb, unused)| {
-            // A flag that a verb has itself is not taken over from the global ones.
-            let hidden = common.iter().filter(|arg| unused.contains(&arg.get_id().as_str()));
-            let hidden: Vec<Arg> = hidden.map(|arg| arg.clone().hide(true)).collect();
-            command.mut_subcommand(*verb, |sub| sub.args(hidden))
-        })
-    }
-
-    /// Parses a command line.
-    ///
-    /// # Errors
-    /// If the command line is invalid, or asks for help or the version.
-    pub fn read(args: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Self, clap::Error> {
-        let mut command = Self::command_line();
-        let matches = command.try_get_matches_from_mut(args)?;
-        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
-    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod candidates;
 mod check;
 mod demo;
 mod drift;
+mod help;
 mod history;
 mod inspect;
 mod local_history;

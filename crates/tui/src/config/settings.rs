@@ -62,7 +62,7 @@ pub struct Settings {
     pub clusters: Vec<ClusterSettings>,
 }
 
-/// The store of the journal.
+/// The journal: Docker configs in the swarm, or files on this machine.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum JournalStore {
     /// The swarm's configs, visible from every manager.
