@@ -72,7 +72,7 @@ Examples:
   pinnace history storefront
   pinnace history web_api --json        also lists what the service can be rolled back to";
 
-/// The verbs that do not use all the flags of [`CommonArgs`], with the flags that their help leaves out.
+/// The verbs that do not use all the flags of [`CommonArgs`](super::args::CommonArgs), with the flags that their help leaves out.
 const UNUSED: [(&str, &[&str]); 3] = [
     ("demo", &["context", "host", "journal"]),
     ("sim", &["context", "host", "journal", "read_only", "config"]),

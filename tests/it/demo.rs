@@ -36,7 +36,7 @@ fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
     terminal.wait("the plan back", SOON, |text| text.contains("rollback  ") && text.contains("  up to date"));
     terminal.press("a");
     terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
-    terminal.wait("all well", SOON, |text| text.contains("25 services healthy"));
+    terminal.wait("all healthy", SOON, |text| text.contains("25 services healthy"));
     terminal.press("q");
     assert_eq!(terminal.end(SOON), 0);
     terminal.assert_given_back();
@@ -87,7 +87,7 @@ fn there_and_back(size: (u16, u16)) {
     reader.terminal.wait("the plan", SOON, |text| text.contains("  up to date"));
     reader.choose("apply");
     reader.terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
-    reader.terminal.wait("all well", SOON, |text| text.contains("25 services healthy"));
+    reader.terminal.wait("all healthy", SOON, |text| text.contains("25 services healthy"));
     // Rolling back the change from its history line brings the initial problem back.
     reader.choose("history");
     // The journal is written a moment after the change has ended.

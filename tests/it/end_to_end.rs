@@ -49,7 +49,7 @@ fn from_a_bad_pin_to_the_question() {
     pin(&mut terminal, &group, "1", "bad");
     terminal.press("a");
     terminal.wait("the task's own error, and the question", Duration::from_secs(30), |text| {
-        text.contains("non-zero exit (3)") && text.contains("L  leave")
+        text.contains("non-zero exit (3)") && text.contains("L  keep")
     });
     assert_eq!(group.specs(), specs, "back on the old text");
     assert_eq!(group.tasks()[1], tasks[1], "the other service kept its task");

@@ -136,7 +136,7 @@ fn a_database_member_goes_to_a_new_image_and_back() {
     let first = outline(&lab.program(1), &group.name);
     assert_eq!(
         first.iter().map(|(_, kind, outcome, _)| format!("{kind} {outcome}")).collect::<Vec<_>>(),
-        ["back done", "pin done"]
+        ["rollback done", "pin done"]
     );
     assert!(first.iter().all(|(.., units)| *units == ["done", "done", "done"]));
     for node in [2, 3] {

@@ -75,6 +75,10 @@ fn landed(proxies: &[&Proxy]) -> usize {
     proxies.iter().flat_map(|proxy| proxy.calls()).filter(Call::landed).count()
 }
 
+/// The choices of the other manager: the flag of `resume`, the outcome it prints, and the state in the slot.
+const CONTINUES: (&str, &str, &str) = ("--continue", "done", "done");
+const ROLLS_BACK: (&str, &str, &str) = ("--roll-back", "rolled-back", "undone");
+
 fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     let group = group(lab, images);
     let specs = group.specs();
@@ -98,8 +102,7 @@ fn tried(lab: &Lab, images: &Images, case: Case) -> String {
     let other = Proxy::watching(&lab.socket(2));
     let slot = group.slots().pop();
     let open = slot.as_ref().is_some_and(|(state, ..)| ["running", "detached"].contains(&state.as_str()));
-    let (choice, word, stored) =
-        if case.goes_on { ("--continue", "done", "done") } else { ("--roll-back", "rolled-back", "undone") };
+    let (choice, word, stored) = if case.goes_on { CONTINUES } else { ROLLS_BACK };
     if open {
         let history = lab.program(3).run(&["history", &group.name, "--json"]).exit(0).json();
         let change = history["changes"][0]["id"].as_str().unwrap().to_owned();

@@ -52,15 +52,15 @@ fn drift_by_docker_service_update_is_flagged_within_two_seconds() {
     terminal.press("/");
     terminal.press(&group.name);
     terminal.press("\r");
-    terminal.wait("the group alone", SOON, |text| text.contains("1 shown") && !text.contains("drift"));
+    terminal.wait("the group alone", SOON, |text| text.contains("1 shown") && !text.contains("  drift "));
     let host = format!("unix://{}", lab.socket(2).display());
     let args = ["-H", &host, "service", "update", "--detach", "--quiet", "--image", &new.text, service];
     assert!(Command::new("docker").args(args).output().unwrap().status.success());
-    let took = terminal.wait("the mark", Duration::from_secs(2), |text| text.contains("drift"));
+    let took = terminal.wait("the mark", Duration::from_secs(2), |text| text.contains("  drift "));
     println!("flagged {} ms after the command line was done", took.as_millis());
     let said = program.run(&["check", &group.text]);
     assert!(said.out.contains("pinned to 1, runs 2: likely changed by the pgEdge control plane"), "{said:?}");
     program.run(&["apply", &group.text, "--drift", "--settle", "0", "--json"]).exit(0);
     assert_eq!(lab.engine(1).image(service), old.pinned());
-    terminal.wait("the row without its mark", SOON, |text| text.contains("1 shown") && !text.contains("drift"));
+    terminal.wait("the row without its mark", SOON, |text| text.contains("1 shown") && !text.contains("  drift "));
 }

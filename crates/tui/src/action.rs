@@ -26,7 +26,7 @@ macro_rules! actions {
 actions! {
     // Actions for an engineer on call.
     Rollback, "rollback", "roll back", "Opens the plan that rolls back to what ran before.";
-    Earlier, "earlier", "candidates", "Lists the images this service can be rolled back to: those it ran, and tags of its repository.";
+    Candidates, "candidates", "candidates", "Lists the images this service can be rolled back to: those it ran, and tags of its repository.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
     Plan, "plan", "plan", "Opens the plan for the edited pins.";
     ToPin, "to-pin", "to pin", "Opens the plan that undoes drift: it updates the services back to their pins.";
@@ -47,7 +47,7 @@ actions! {
     // The plan.
     Apply, "apply", "apply", "Applies the plan.";
     Acknowledge, "acknowledge", "acknowledge", "Acknowledges the warnings, so that the plan can be applied.";
-    Unchecked, "unchecked", "unverified", "Accepts rollback images that no registry confirms: they ran here before.";
+    AcceptUnverified, "accept-unverified", "unverified", "Accepts rollback images that no registry confirms: they ran here before.";
     StepMode, "step-mode", "pauses", "Switches between pausing after each unit and no pauses.";
     MoveUnitDown, "move-unit-down", "move down", "Moves this unit after the next one.";
     MoveUnitUp, "move-unit-up", "move up", "Moves this unit before the previous one.";
@@ -62,13 +62,13 @@ actions! {
     ContinuePastFailure, "continue-past-failure", "continue", "Continues with the other units after one failed.";
     Stop, "stop", "stop", "Stops after the current unit; press it again to detach from the change at once.";
     ResumeContinue, "resume-continue", "finish", "Finishes an unfinished change.";
-    ResumePutBack, "resume-put-back", "roll back", "Rolls back the services that an unfinished change updated.";
-    ResumeLeave, "resume-leave", "keep as is", "Closes an unfinished change and keeps all services as they are.";
+    ResumeRollBack, "resume-roll-back", "roll back", "Rolls back the services that an unfinished change updated.";
+    ResumeKeep, "resume-keep", "keep as is", "Closes an unfinished change and keeps all services as they are.";
 
     // The pins' text.
     Complete, "complete", "complete", "Lists images to insert: those of the version manifest, and tags of the repository.";
     Edit, "edit", "edit", "Moves the cursor into the text of the pins.";
-    LeaveText, "leave-text", "leave editor", "Leaves the editor: single keys are commands again. The draft is saved.";
+    LeaveEditor, "leave-editor", "leave editor", "Leaves the editor: single keys are commands again. The draft is saved.";
     Revert, "revert", "revert", "Discards the draft and shows the pins in force.";
     Undo, "undo", "undo", "Undoes the last edit.";
     Redo, "redo", "redo", "Repeats the edit that was undone last.";
@@ -128,7 +128,7 @@ named! {
         Plan, "plan", "A plan.";
         Change, "change", "A change: running, unfinished or ended.";
         History, "history", "The history of changes.";
-        Earlier, "earlier", "The rollback candidates of a service.";
+        Candidates, "candidates", "The rollback candidates of a service.";
         Logs, "logs", "The logs of a service.";
         Image, "image", "The details of an image.";
         Messages, "messages", "The messages of this session.";

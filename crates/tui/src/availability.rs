@@ -146,7 +146,7 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Unava
                 | Action::Rollback
                 | Action::Redeploy
                 | Action::Pins
-                | Action::Earlier
+                | Action::Candidates
                 | Action::Logs
                 | Action::Tour
                 | Action::Inspect
@@ -160,8 +160,8 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Unava
     match action {
         Action::Rollback => changes::rollback(state),
         Action::Logs => Selection::of(state).service_id().map(drop),
-        Action::Earlier => crate::screens::candidates::query::listable(state).map(drop),
-        Action::Open if state.screen_context() == KeyContext::Earlier => changes::on_earlier(state),
+        Action::Candidates => crate::screens::candidates::query::listable(state).map(drop),
+        Action::Open if state.screen_context() == KeyContext::Candidates => changes::on_earlier(state),
         Action::Pins => changes::pins_of(state),
         Action::Redeploy => changes::redeploy(state),
         Action::ToPin | Action::AcceptDrift => drift_goal(state, DriftResolution::Back).map(drop),

@@ -148,7 +148,7 @@ pub fn instruction(state: &State) -> Option<TourLine> {
         return Some(TourLine { key: wanted, text: step.describe() });
     }
     // The step is not possible from here: leave the text, or go back one screen.
-    let out = [Action::LeaveText, Action::Back].into_iter().find_map(|action| key(state, action));
+    let out = [Action::LeaveEditor, Action::Back].into_iter().find_map(|action| key(state, action));
     Some(TourLine { key: out, text: onward(step) })
 }
 

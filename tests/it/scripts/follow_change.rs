@@ -31,7 +31,7 @@ async fn what_another_console_does_is_on_screen_and_taken_over_when_it_falls_sil
     mine.press("h");
     mine.wait("whose it is", 10, |text| text.contains("In progress, owned by")).await;
     mine.wait("the unit in work", 10, |text| text.contains("in doubt") || text.contains("✖")).await;
-    theirs.wait("the question", 60, |text| text.contains("L  leave")).await;
+    theirs.wait("the question", 60, |text| text.contains("L  keep")).await;
     mine.wait("the question", 5, |text| text.contains("It waits for an answer there: postgres-n1-a failed")).await;
 
     // The other console freezes: nothing from it reaches the swarm any more.
@@ -82,7 +82,7 @@ async fn a_question_nobody_can_answer_any_more_gives_the_change_up() {
     let mut desk = Desk::open(&operator, (120, 40));
     desk.plan("bad").await;
     desk.press("a");
-    desk.wait("the question", 60, |text| text.contains("L  leave")).await;
+    desk.wait("the question", 60, |text| text.contains("L  keep")).await;
     desk.hang_up().await;
     assert_eq!(finish(&swarm).await["outcome"], "rolled-back");
 }

@@ -105,7 +105,7 @@ async fn a_member_goes_to_a_new_image_and_back_from_another_manager() {
     assert_eq!(nothing["outcome"], "nothing-to-do");
     assert!(third.calls().iter().all(|call| !call.is_write()));
     for operator in [first, second, third] {
-        assert_eq!(outcomes(&operator, "storefront").await, ["back done", "pin done"]);
+        assert_eq!(outcomes(&operator, "storefront").await, ["rollback done", "pin done"]);
     }
 }
 

@@ -211,7 +211,7 @@ async fn a_bad_pin_ends_in_a_question() {
     desk.plan("bad").await;
     desk.press("a");
     desk.wait("the task's own error and the question", 30, |text| {
-        text.contains("non-zero exit (3)") && text.contains("L  leave")
+        text.contains("non-zero exit (3)") && text.contains("L  keep")
     })
     .await;
     assert_eq!(swarm.specs(&DATABASE).await, before, "back on the old text");

@@ -58,8 +58,8 @@ async fn a_spec_is_taken_over_from_a_file_or_refused_as_a_whole() {
     };
     let wanted = [
         "error: database/storefront has no db node `n9`",
-        "info: it is the spec of database `other`",
-        "info: not taken over, as pins are about images: database_users, port",
+        "info: the spec is for database `other`",
+        "info: not imported, because pins only set images: database_users, port",
     ];
     assert_eq!(remarks(&checked), wanted);
     let planned = operator.run(&["plan", "storefront", "--pins", file, "--json"]).await.exit(1);

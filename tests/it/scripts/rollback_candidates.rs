@@ -116,7 +116,7 @@ async fn an_earlier_image_is_chosen_from_a_list_by_keys() {
         desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
         assert_eq!(image_of(&swarm, "shop_a").await, two);
         let change = operator.run(&["history", "shop", "--json"]).await.exit(0).json();
-        assert_eq!(change["changes"][0]["kind"], "back");
+        assert_eq!(change["changes"][0]["kind"], "rollback");
     }
 }
 

@@ -233,7 +233,7 @@ impl Planner<'_> {
             match found {
                 Some(one) if one.is_now => {}
                 Some(one) => {
-                    ways.push((service, RollbackTarget { places: one.places, source: one.source, at: one.last }))
+                    ways.push((service, RollbackTarget { places: one.places, source: one.source, at: one.last }));
                 }
                 None => self.wants.extend(self.tags_to_read(&service, text)),
             }

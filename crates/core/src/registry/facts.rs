@@ -201,7 +201,7 @@ impl Facts {
             Query::Versions => self.versions = Fact::Unknown,
             Query::Login(host) => drop(self.logins.remove(host)),
             Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => {
-                drop(self.swarm.remove(want))
+                drop(self.swarm.remove(want));
             }
         }
     }

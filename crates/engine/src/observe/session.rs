@@ -280,6 +280,12 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
             }
             Err(fault) => return Err(fault.into()),
         };
+        self.pass_on(news);
+        Ok(())
+    }
+
+    /// Passes the objects that a call read on as observations, and notes what to read next.
+    fn pass_on(&mut self, news: CallResult) {
         let out = self.out;
         match news {
             CallResult::Engine(engine) => out(Observation::Engine(engine)),
@@ -328,7 +334,6 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                 }
             }
         }
-        Ok(())
     }
 }
 

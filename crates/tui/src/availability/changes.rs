@@ -119,7 +119,7 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
             crate::screens::plan::query::obstacle(state, screen).map_or(Ok(()), |why| Err(Unavailable::Obstacle(why)))
         }
         Action::Acknowledge if plan.warnings() == 0 => Err(Unavailable::NoWarnings),
-        Action::Unchecked if plan.unchecked().next().is_none() => Err(Unavailable::AllVerified),
+        Action::AcceptUnverified if plan.unchecked().next().is_none() => Err(Unavailable::AllVerified),
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Unavailable::NothingWrong),
         Action::Newest if !matches!(screen.goal, Goal::Redeploy { .. }) => Err(Unavailable::NoRedeploy),
         Action::SavePlan if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
@@ -147,7 +147,7 @@ fn is_read_only(state: &State, cluster: ClusterId) -> bool {
 pub(crate) fn on_change(state: &State, action: Action) -> Result<(), Unavailable> {
     match action {
         Action::ContinuePastFailure | Action::ResumeContinue => order(state, Order::Continue),
-        Action::ResumeLeave => order(state, Order::KeepAsIs),
+        Action::ResumeKeep => order(state, Order::KeepAsIs),
         Action::Stop => order(state, Order::Stop),
         Action::NextTrouble | Action::PreviousTrouble => {
             let failed = here(state)?.progress.units.iter().any(|unit| unit.failure.is_some());

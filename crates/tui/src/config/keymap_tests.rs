@@ -40,7 +40,7 @@ fn keys_run_wait_or_do_nothing() {
         (KeyContext::Service, "esc", Run(Action::Back)),
         (KeyContext::Help, "q", Run(Action::Back)),
         (KeyContext::Plan, "q", Run(Action::Quit)),
-        (KeyContext::Ask, "R", Run(Action::ResumePutBack)),
+        (KeyContext::Ask, "R", Run(Action::ResumeRollBack)),
         (KeyContext::Editor, "q", None),
         (KeyContext::Editor, "g", None),
         (KeyContext::Editor, "tab", Run(Action::Complete)),
@@ -54,7 +54,7 @@ fn keys_run_wait_or_do_nothing() {
         (KeyContext::Editor, "f1", Run(Action::Help)),
         (KeyContext::Editor, "ctrl-c", Run(Action::ForceQuit)),
         (KeyContext::Editor, "ctrl-u", Run(Action::DeleteLine)),
-        (KeyContext::Editor, "esc", Run(Action::LeaveText)),
+        (KeyContext::Editor, "esc", Run(Action::LeaveEditor)),
         (KeyContext::Prompt, "down", Run(Action::Down)),
         (KeyContext::Palette, "down", Run(Action::Down)),
         (KeyContext::Palette, ":", None),
@@ -65,10 +65,10 @@ fn keys_run_wait_or_do_nothing() {
 
 #[test]
 fn footers_keep_the_order_of_the_file() {
-    use Action::{Acknowledge, Apply, MoveUnitDown, MoveUnitUp, StepMode, Unchecked};
+    use Action::{AcceptUnverified, Acknowledge, Apply, MoveUnitDown, MoveUnitUp, StepMode};
     let (map, _) = Keymap::load("default", &[]);
     let shown: Vec<_> = map.actions_for(KeyContext::Plan).into_iter().take(6).map(|(action, _)| action).collect();
-    assert_eq!(shown, [Apply, Acknowledge, Unchecked, StepMode, MoveUnitDown, MoveUnitUp]);
+    assert_eq!(shown, [Apply, Acknowledge, AcceptUnverified, StepMode, MoveUnitDown, MoveUnitUp]);
 }
 
 #[test]

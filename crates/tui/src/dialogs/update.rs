@@ -103,8 +103,8 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 fn answer(state: &mut State, asked: &ConfirmedAction, action: Action, effects: &mut Vec<Effect>) {
     let is_yes = match asked {
         ConfirmedAction::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
-        ConfirmedAction::Order(Order::RollBack) => matches!(action, Action::Open | Action::ResumePutBack),
-        ConfirmedAction::Order(Order::KeepAsIs) => matches!(action, Action::Open | Action::ResumeLeave),
+        ConfirmedAction::Order(Order::RollBack) => matches!(action, Action::Open | Action::ResumeRollBack),
+        ConfirmedAction::Order(Order::KeepAsIs) => matches!(action, Action::Open | Action::ResumeKeep),
         _ => action == Action::Open,
     };
     match asked {

@@ -80,7 +80,7 @@ const EVERYWHERE: &[Action] = &[
     Action::History,
     Action::Pins,
     Action::Inspect,
-    Action::Earlier,
+    Action::Candidates,
     Action::Rollback,
     Action::Redeploy,
     Action::ToPin,
@@ -98,7 +98,7 @@ const fn own(context: KeyContext) -> &'static [Action] {
         KeyContext::Plan => plan::update::ACTIONS,
         KeyContext::Change => change::update::ACTIONS,
         KeyContext::History => history::update::ACTIONS,
-        KeyContext::Earlier => candidates::update::ACTIONS,
+        KeyContext::Candidates => candidates::update::ACTIONS,
         KeyContext::Logs => logs::update::ACTIONS,
         KeyContext::Image => image::update::ACTIONS,
         KeyContext::Messages
@@ -153,7 +153,7 @@ pub(crate) fn context(state: &State) -> KeyContext {
         Some(Screen::Pins(_)) => KeyContext::Pins,
         Some(Screen::Plan(_)) => KeyContext::Plan,
         Some(Screen::Change(_)) => KeyContext::Change,
-        Some(Screen::Candidates(_)) => KeyContext::Earlier,
+        Some(Screen::Candidates(_)) => KeyContext::Candidates,
         Some(Screen::Image(_)) => KeyContext::Image,
     }
 }
@@ -273,7 +273,7 @@ pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect
         Action::History => open_history(state),
         Action::Pins => pins::update::open(state, effects),
         Action::Inspect => image::update::open(state),
-        Action::Earlier => candidates::update::open(state),
+        Action::Candidates => candidates::update::open(state),
         Action::Rollback if context(state) != KeyContext::Change => plan::update::open_back(state),
         Action::Redeploy => plan::update::open_redeploy(state),
         Action::ToPin => plan::update::open_drift(state, DriftResolution::Back),

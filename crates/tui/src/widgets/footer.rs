@@ -80,7 +80,7 @@ fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
             Action::Login if login::is_needed(state.cluster()) => wanted.insert(wanted.len().min(1), one),
             Action::Login => {}
             // Hidden while not possible, because few plans and services need these keys.
-            Action::Unchecked | Action::ToPin | Action::AcceptDrift if !possible => {}
+            Action::AcceptUnverified | Action::ToPin | Action::AcceptDrift if !possible => {}
             // Near the front if there is drift to resolve.
             Action::ToPin => wanted.insert(wanted.len().min(1), one),
             _ => wanted.push(one),

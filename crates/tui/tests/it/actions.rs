@@ -109,7 +109,7 @@ fn every_action_that_is_possible_does_something() {
         // listed.
         let excused = |action: Action| {
             is_motion(action)
-                || matches!(action, Action::Undo | Action::Redo | Action::Edit | Action::LeaveText)
+                || matches!(action, Action::Undo | Action::Redo | Action::Edit | Action::LeaveEditor)
                 || (action == Action::Open && matches!(context, KeyContext::Editor | KeyContext::Pins))
         };
         let before = state_text(&state);

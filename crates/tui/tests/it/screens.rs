@@ -128,7 +128,7 @@ fn other_screens() {
         ("service_settings", "n n enter tab"),
         ("service_changes", "n n enter tab tab"),
         ("history", "h enter"),
-        ("earlier", "n n B"),
+        ("candidates", "n n B"),
         ("logs", "n l"),
         ("help", "?"),
         ("palette", ": g o"),

@@ -125,7 +125,7 @@ async fn a_question_that_goes_by_itself() {
         desk.wait("the question", 60, |text| {
             text.contains("neither fails nor progresses")
                 && text.contains("no suitable node")
-                && text.contains("L  leave")
+                && text.contains("L  keep")
         })
         .await;
         assert!(desk.text().contains("hint: activate a node"), "{}", desk.text());

@@ -27,8 +27,8 @@ use crate::update::motion;
 pub(crate) const ACTIONS: &[Action] = &[
     Action::ContinuePastFailure,
     Action::ResumeContinue,
-    Action::ResumePutBack,
-    Action::ResumeLeave,
+    Action::ResumeRollBack,
+    Action::ResumeKeep,
     Action::Stop,
     Action::Details,
     Action::Copy,
@@ -142,10 +142,10 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             order(state, Order::Continue, effects);
         }
         Action::ContinuePastFailure | Action::ResumeContinue => ask(state, Order::Continue),
-        Action::Rollback | Action::ResumePutBack if seen.is_left_open() => ask(state, Order::RollBack),
-        Action::Rollback | Action::ResumePutBack => order(state, Order::RollBack, effects),
-        Action::ResumeLeave if seen.is_left_open() => ask(state, Order::KeepAsIs),
-        Action::ResumeLeave => order(state, Order::KeepAsIs, effects),
+        Action::Rollback | Action::ResumeRollBack if seen.is_left_open() => ask(state, Order::RollBack),
+        Action::Rollback | Action::ResumeRollBack => order(state, Order::RollBack, effects),
+        Action::ResumeKeep if seen.is_left_open() => ask(state, Order::KeepAsIs),
+        Action::ResumeKeep => order(state, Order::KeepAsIs, effects),
         Action::Stop => stop(state, effects),
         Action::Details => details(state, &screen),
         Action::Copy => {

@@ -254,7 +254,7 @@ impl<'a> ChangePage<'a> {
             let action = match order {
                 Order::Continue => Action::ContinuePastFailure,
                 Order::RollBack => Action::Rollback,
-                _ => Action::ResumeLeave,
+                _ => Action::ResumeKeep,
             };
             let key = self.state.config.keymap.keys_for(KeyContext::Change, action).map(ToString::to_string);
             let mut first = Some(key.unwrap_or_default());

@@ -28,7 +28,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::Complete,
     Action::Undo,
     Action::Redo,
-    Action::LeaveText,
+    Action::LeaveEditor,
     Action::Edit,
     Action::NextPane,
     Action::PreviousPane,
@@ -221,7 +221,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Revert => revert(state, effects),
         Action::Complete => crate::screens::pins::completion_update::open(state),
-        Action::LeaveText => {
+        Action::LeaveEditor => {
             screen.mode = PinsMode::Reading;
             flush(screen, effects);
         }

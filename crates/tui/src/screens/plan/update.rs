@@ -27,7 +27,7 @@ pub(crate) const ACTIONS: &[Action] = &[
     Action::Copy,
     Action::Details,
     Action::Acknowledge,
-    Action::Unchecked,
+    Action::AcceptUnverified,
     Action::StepMode,
     Action::Reason,
     Action::Credentials,
@@ -89,7 +89,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Details => details(state),
         Action::Acknowledge => plan.warnings = plan.warnings.turned(),
-        Action::Unchecked => plan.unchecked = plan.unchecked.turned(),
+        Action::AcceptUnverified => plan.unchecked = plan.unchecked.turned(),
         Action::StepMode => {
             plan.stepping = if plan.stepping == PauseMode::On { PauseMode::Off } else { PauseMode::On };
         }

@@ -157,7 +157,7 @@ impl<'a> PlanPage<'a> {
         }
         let (role, text) = match self.screen.unchecked {
             Acknowledgement::Missing => {
-                let key = self.state.config.keymap.keys_for(KeyContext::Plan, Action::Unchecked);
+                let key = self.state.config.keymap.keys_for(KeyContext::Plan, Action::AcceptUnverified);
                 let hint = key.map(|key| format!(": press {key} to accept")).unwrap_or_default();
                 (StyleRole::Warning, format!("no registry answers{hint}"))
             }

@@ -84,7 +84,7 @@ fn tags(state: &State, cluster: &ClusterState, list: &CompletionState) -> Option
 /// Describes how to log in to a registry from this screen.
 fn log_in(state: &State, host: &str) -> String {
     let keymap = &state.config.keymap;
-    let leave = keymap.keys_for(KeyContext::Editor, Action::LeaveText);
+    let leave = keymap.keys_for(KeyContext::Editor, Action::LeaveEditor);
     match leave.zip(keymap.keys_for(KeyContext::Pins, Action::Login)) {
         // The open list takes the first press of this key, so the key is named twice.
         Some((leave, login)) => format!("press {leave} {leave} {login} to log in, for this console only"),
