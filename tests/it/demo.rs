@@ -33,7 +33,7 @@ fn what_is_wrong_on_arrival_goes_back_by_two_keys() {
             && text.contains("R roll back to")
     });
     terminal.press("R");
-    terminal.wait("the plan back", SOON, |text| text.contains("rollback  ") && text.contains("  up to date"));
+    terminal.wait("the plan back", SOON, |text| text.contains("rollback  ") && text.contains("plan up to date"));
     terminal.press("a");
     terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
     terminal.wait("all healthy", SOON, |text| text.contains("25 services healthy"));
@@ -84,7 +84,7 @@ fn there_and_back(size: (u16, u16)) {
     let wrong = |text: &str| text.contains("1 of 25") && text.contains("non-zero exit (1)");
     reader.terminal.wait("what is wrong, with its error", SOON, wrong);
     reader.choose("roll back to");
-    reader.terminal.wait("the plan", SOON, |text| text.contains("  up to date"));
+    reader.terminal.wait("the plan", SOON, |text| text.contains("plan up to date"));
     reader.choose("apply");
     reader.terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));
     reader.terminal.wait("all healthy", SOON, |text| text.contains("25 services healthy"));
@@ -93,7 +93,7 @@ fn there_and_back(size: (u16, u16)) {
     // The journal is written a moment after the change has ended.
     reader.terminal.wait("the change, over", SOON, |text| text.lines().any(is_over));
     reader.choose("roll back");
-    reader.terminal.wait("the plan of the undoing", SOON, |text| text.contains("  up to date"));
+    reader.terminal.wait("the plan of the undoing", SOON, |text| text.contains("plan up to date"));
     let text = reader.terminal.text();
     assert!(text.contains("ebug-1@"), "{text}");
     if text.contains("warning") {
@@ -172,7 +172,7 @@ fn a_window_that_is_dragged_does_not_end_a_change() {
     let (mut terminal, _folder) = demo((120, 40));
     terminal.wait("the first screen", SOON, |text| text.contains("R roll back to"));
     terminal.press("R");
-    terminal.wait("the plan back", SOON, |text| text.contains("  up to date"));
+    terminal.wait("the plan back", SOON, |text| text.contains("plan up to date"));
     terminal.press("a");
     storm(&mut terminal, &["j", "k"], (100, 30));
     terminal.wait("the end of the change", 3 * SOON, |text| text.contains("Done."));

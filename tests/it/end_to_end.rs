@@ -33,7 +33,7 @@ fn pin(terminal: &mut Terminal, group: &Group, old: &str, new: &str) {
     terminal.press("\x1b");
     terminal.wait("reading again", SOON, |text| text.contains("P plan"));
     terminal.press("P");
-    terminal.wait("the plan", SOON, |text| text.contains("  up to date"));
+    terminal.wait("the plan", SOON, |text| text.contains("plan up to date"));
 }
 
 #[test]
@@ -91,7 +91,7 @@ fn there_and_back_by_keys() {
     });
     terminal.press("gg");
     terminal.press("R");
-    terminal.wait("the plan back", SOON, |text| text.contains("rollback  ") && text.contains("  up to date"));
+    terminal.wait("the plan back", SOON, |text| text.contains("rollback  ") && text.contains("plan up to date"));
     terminal.press("s");
     terminal.press("a");
     terminal.wait("the outcome", Duration::from_secs(60), |text| text.contains("Done."));
@@ -123,7 +123,7 @@ fn a_terminal_that_nobody_reads_holds_no_change_up() {
     terminal.wait("the group alone", SOON, |text| text.contains("3 shown") && text.contains("3/3"));
     terminal.press("gg");
     terminal.press("R");
-    terminal.wait("the plan back", SOON, |text| text.contains("  up to date") && text.contains("3 services"));
+    terminal.wait("the plan back", SOON, |text| text.contains("plan up to date") && text.contains("3 services"));
     terminal.press("a");
     wait_for("the claim", 10, || (!group.slots().is_empty()).then_some(()));
     terminal.leave_unread(true);

@@ -259,7 +259,7 @@ fn console(seen: &mut Seen, simulated: &Simulated, home: &Path) {
     }
     at(seen, &mut terminal, "\r", "linux/amd64");
     seen.process(terminal.pid());
-    at(seen, &mut terminal, "P", "  up to date");
+    at(seen, &mut terminal, "P", "plan up to date");
     at(seen, &mut terminal, "a", "Done.");
     at(seen, &mut terminal, "h", "a test of secrets");
     terminal.press("q");

@@ -167,7 +167,7 @@ fn back_by_keys(lab: &Lab, old: &Image) {
     terminal.wait("the service alone", soon, |text| text.contains("1 shown"));
     terminal.press("ggG");
     terminal.press("R");
-    terminal.wait("the plan back", soon, |text| text.contains("  up to date") && text.contains("2 stay"));
+    terminal.wait("the plan back", soon, |text| text.contains("plan up to date") && text.contains("2 stay"));
     terminal.press("a");
     terminal.wait("the outcome", limit(60), |text| text.contains("Done."));
     is_back(lab, &group, &before, &tasks);

@@ -107,7 +107,7 @@ async fn drift_is_flagged_within_two_seconds_and_settled_by_keys() {
         desk.press("esc");
         desk.pass(30_000, |_| {}).await;
         desk.press(key);
-        desk.wait("the plan", 30, |text| text.contains("  up to date")).await;
+        desk.wait("the plan", 30, |text| text.contains("plan up to date")).await;
         assert!(desk.text().contains("info drifted"), "{}", desk.text());
         desk.press("a");
         desk.wait("the outcome", 120, |text| text.contains("Done.")).await;

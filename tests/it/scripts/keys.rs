@@ -171,7 +171,7 @@ impl Desk {
         self.type_in(&format!("{tag}\""));
         self.wait("the registry's answer", 10, |text| text.contains("linux/amd64") || text.contains("● n1 on")).await;
         self.press("esc P");
-        self.wait("the plan", 10, |text| text.contains("  up to date")).await;
+        self.wait("the plan", 10, |text| text.contains("plan up to date")).await;
     }
 }
 
@@ -193,7 +193,7 @@ async fn there_and_back_by_keys() {
         desk.wait("the fleet", 30, |text| text.contains("3 shown")).await;
         desk.settled("storefront").await;
         desk.press("R");
-        desk.wait("the plan back", 10, |text| text.contains("  up to date")).await;
+        desk.wait("the plan back", 10, |text| text.contains("plan up to date")).await;
         desk.press("s a");
         desk.wait("the outcome", 120, |text| text.contains("Done.")).await;
         assert_eq!(swarm.specs(&DATABASE).await, before, "to the letter");

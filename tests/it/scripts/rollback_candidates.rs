@@ -109,7 +109,7 @@ async fn an_earlier_image_is_chosen_from_a_list_by_keys() {
         desk.press("g g enter");
         desk.wait("why not", 5, |text| text.contains("the service already has this image")).await;
         desk.press("j j enter");
-        desk.wait("the plan", 30, |text| text.contains("  up to date")).await;
+        desk.wait("the plan", 30, |text| text.contains("plan up to date")).await;
         assert!(desk.text().contains("rollback  "), "{}", desk.text());
         // The change is a rollback, and can be rolled back as well.
         desk.press("a");
@@ -214,7 +214,7 @@ async fn a_digest_that_ran_comes_back_without_its_registry_on_a_second_key() {
     desk.press("enter");
     desk.wait("the service", 10, |text| text.contains("1 shown")).await;
     desk.press("g g j R");
-    desk.wait("the plan back", 60, |text| text.contains("  up to date")).await;
+    desk.wait("the plan back", 60, |text| text.contains("plan up to date")).await;
     assert!(desk.text().contains("warning not-verified"), "{}", desk.text());
     desk.press("a");
     desk.wait("that it waits", 5, |text| text.contains("accept the unverified image")).await;

@@ -152,7 +152,7 @@ fn policy_note(service: &Service) -> Option<String> {
         FailureAction::Other(ref other) => other.clone(),
     };
     if count == 1 {
-        return Some(format!("on failure the engine {on_failure}{own}"));
+        return Some(format!("on failure Docker {on_failure}{own}"));
     }
     let at_once = match policy.parallelism {
         0 => "all at once".to_owned(),
@@ -173,5 +173,5 @@ fn policy_note(service: &Service) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!("{at_once}; on failure the engine {on_failure}{own}{late}"))
+    Some(format!("{at_once}; on failure Docker {on_failure}{own}{late}"))
 }

@@ -66,7 +66,7 @@ async fn planned(desk: &mut Desk) {
     desk.type_in("2\"");
     desk.wait("the registry's answer", 10, |text| text.contains("linux/amd64")).await;
     desk.press("esc P");
-    desk.wait("the plan", 10, |text| text.contains("  up to date")).await;
+    desk.wait("the plan", 10, |text| text.contains("plan up to date")).await;
 }
 
 async fn consoles(round: u64) {

@@ -108,7 +108,7 @@ async fn desk_plans(desk: &mut Desk, tag: &str) {
     desk.type_in(&format!("image = \"{HUB}/app:{tag}\""));
     desk.wait("the registry's answer", 10, |text| text.contains("● a on")).await;
     desk.press("esc P");
-    desk.wait("the plan", 10, |text| text.contains("  up to date")).await;
+    desk.wait("the plan", 10, |text| text.contains("plan up to date")).await;
 }
 
 /// Checks that the console asks about a stuck unit, and that the question closes when the node is back.

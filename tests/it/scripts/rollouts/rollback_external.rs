@@ -55,7 +55,7 @@ async fn a_bad_deploy_that_pinnace_never_saw_goes_back() {
     let mut desk = Desk::open(&operator, (80, 24));
     desk_at(&mut desk, "s_a").await;
     desk.press("R");
-    desk.wait("the plan back", 10, |text| text.contains("  up to date") && text.contains("2 stay")).await;
+    desk.wait("the plan back", 10, |text| text.contains("plan up to date") && text.contains("2 stay")).await;
     desk.press("a");
     desk.wait("the outcome", 60, |text| text.contains("Done.")).await;
     is_back(&swarm, &tasks).await;

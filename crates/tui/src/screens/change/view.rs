@@ -158,7 +158,7 @@ impl<'a> ChangePage<'a> {
     fn ended(&self, state: ChangeState, text: &str, lines: &mut Vec<Line<'static>>) {
         let (sign, role) = signs::change(state, ascii(self.state));
         let (word, next) = match state {
-            ChangeState::Done => ("Done", "press esc to close; R on the group rolls back to what ran before"),
+            ChangeState::Done => ("Done", "press esc to close, or R to plan a rollback"),
             ChangeState::Failed => {
                 ("Failed: no service has the new spec", "press D for the cause, or l for the logs of the unit")
             }

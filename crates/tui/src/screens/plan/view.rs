@@ -98,7 +98,7 @@ impl<'a> PlanPage<'a> {
         let plan = &self.screen.shown.plan;
         let (text, role) = match &self.screen.fresh {
             Freshness::Incomplete => ("incomplete".to_owned(), StyleRole::Dim),
-            Freshness::UpToDate => ("up to date".to_owned(), StyleRole::Dim),
+            Freshness::UpToDate => ("plan up to date".to_owned(), StyleRole::Dim),
             Freshness::Checking => ("something changed, checking …".to_owned(), StyleRole::Waiting),
             Freshness::Stale(moved) => (format!("stale: {moved}"), StyleRole::Failing),
         };

@@ -116,7 +116,7 @@ impl ChangePage<'_> {
     /// Adds the live details of the current unit: the engine's update status, what it waits for, and its tasks.
     fn in_work(&self, at: usize, unit: &UnitProgress, lines: &mut Vec<Line<'static>>) {
         if !unit.update.is_empty() {
-            self.below(StyleRole::Dim, &format!("engine: {}", clean(&unit.update)), lines);
+            self.below(StyleRole::Dim, &format!("Docker: {}", clean(&unit.update)), lines);
         }
         // An open question about the unit already shows this text above.
         if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
