@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example console`; ctrl-r panics on the drawing thread, l on another one.
 
-use pinnace::console::event_loop::{Inbox, read_terminal, run, size, watch_signals};
-use pinnace::console::terminal::{Console, install_panic_hook};
+use pinnace::console::event_loop::{MsgSender, read_terminal, run, size, watch_signals};
+use pinnace::console::terminal::{ConsoleTerminal, install_panic_hook};
 use pinnace_core::finding::Severity;
 use pinnace_engine::clock::now;
 use pinnace_tui::config::ColorDepth;
@@ -17,13 +17,13 @@ mod fixture;
 #[expect(clippy::panic, reason = "to see the terminal given back")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let (inbox, messages) = Inbox::new();
+    let (inbox, messages) = MsgSender::new();
     let told = inbox.clone();
     install_panic_hook(move |text| {
         let hint = "please report it".to_owned();
         told.send(Msg::Notice(Notice { at: now(), severity: Severity::Error, text, hint }));
     });
-    let mut console = Console::enter(ColorDepth::True)?;
+    let mut console = ConsoleTerminal::enter(ColorDepth::True)?;
     watch_signals(runtime.handle(), &inbox)?;
     read_terminal(inbox)?;
     let size = size()?;

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use pinnace_core::image::ImageRef;
-use pinnace_engine::credentials::Credentials;
-use pinnace_engine::registry::{Policy, Registry, RegistryTransport};
+use pinnace_engine::credentials::CredentialStore;
+use pinnace_engine::registry::{ConnectionPolicy, RegistryClient, RegistryTransport};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -50,11 +50,11 @@ fn main() -> Done<()> {
 async fn ask(what: &str, references: &str) -> Done<String> {
     let images = references.lines().map(ImageRef::parse).collect::<Result<Vec<_>, _>>()?;
     let insecure = images.iter().map(|image| image.host.clone()).collect();
-    let policy = Policy { insecure, ..Policy::default() };
+    let policy = ConnectionPolicy { insecure, ..ConnectionPolicy::default() };
     let lines = Lines::default();
     let registry = match what.strip_prefix("requests-") {
-        Some(_) => Registry::over(recorder(&lines), policy, Credentials::default()),
-        None => Registry::new(policy, Credentials::default()),
+        Some(_) => RegistryClient::over(recorder(&lines), policy, CredentialStore::default()),
+        None => RegistryClient::new(policy, CredentialStore::default()),
     };
     let kind = what.trim_start_matches("requests-");
     if kind == "again" {
@@ -68,7 +68,7 @@ async fn ask(what: &str, references: &str) -> Done<String> {
 }
 
 /// Asks about all of them; how many could not be learned.
-async fn all(registry: &Registry, images: &[ImageRef], kind: &str) -> usize {
+async fn all(registry: &RegistryClient, images: &[ImageRef], kind: &str) -> usize {
     let one = |image: ImageRef| async move {
         let looked = registry.look(&image).await;
         match looked {

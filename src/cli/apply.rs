@@ -6,13 +6,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Exit;
-use super::args::{ApplyArgs, OnFailure, PinEditArgs, PlanArgs, TargetArgs};
+use super::args::{ApplyArgs, OnFailureArg, PinEditArgs, PlanApplyArgs, PlanArgs};
 use super::drift::{self, DriftChoice};
 use super::out::Out;
-use super::planned::{self, PlannedChange};
+use super::planned::{self, PlanWithInput};
 use super::session::{CliContext, Failure, Session, usage};
 use pinnace_core::change::{
-    Event, EventKind, ExecutionMode, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
+    ChangeEvent, ChangeEventKind, ExecutionSettings, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
 };
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
@@ -22,7 +22,7 @@ use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
-use pinnace_engine::execute::{ChangeControl, ExecuteOptions, RunOutcome, Start, execute, new_change};
+use pinnace_engine::execute::{ChangeControl, ExecuteOptions, ExecutionStart, RunOutcome, execute, new_change};
 use pinnace_engine::identity;
 
 /// Formats a count with its noun: `3 units`.
@@ -46,18 +46,23 @@ pub async fn apply(
             let hint = "plan again with them: `pinnace plan GROUP --pin … --out FILE`";
             return Err(usage("a saved plan accepts no edits and no plan options", hint));
         }
-        let drawn = PlannedChange::from_file(&session, &mut world, Path::new(group)).await?;
+        let drawn = PlanWithInput::from_file(&session, &mut world, Path::new(group)).await?;
         return carry_out(&session, drawn.draft, how, json).await;
     }
     let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
-    let mut drawn = PlannedChange::up(&session, &mut world, goal, ways).await?;
+    let mut drawn = PlanWithInput::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     carry_out(&session, drawn.draft, how, json).await
 }
 
 /// Plans a rollback and applies it.
-pub async fn rollback(stage: &CliContext, target: &str, to: Option<&str>, how: &TargetArgs) -> Result<Exit, Failure> {
+pub async fn rollback(
+    stage: &CliContext,
+    target: &str,
+    to: Option<&str>,
+    how: &PlanApplyArgs,
+) -> Result<Exit, Failure> {
     towards(stage, target, how, |world, group, scope| {
         let to = to.map(|to| RollbackChoice::read(to, world.history(&group)));
         Goal::Back { group, scope, to }
@@ -66,7 +71,12 @@ pub async fn rollback(stage: &CliContext, target: &str, to: Option<&str>, how: &
 }
 
 /// Plans a redeploy and applies it.
-pub async fn redeploy(stage: &CliContext, target: &str, by: RedeployImage, how: &TargetArgs) -> Result<Exit, Failure> {
+pub async fn redeploy(
+    stage: &CliContext,
+    target: &str,
+    by: RedeployImage,
+    how: &PlanApplyArgs,
+) -> Result<Exit, Failure> {
     towards(stage, target, how, |_, group, scope| Goal::Redeploy { group, scope, by }).await
 }
 
@@ -74,14 +84,14 @@ pub async fn redeploy(stage: &CliContext, target: &str, by: RedeployImage, how: 
 async fn towards(
     stage: &CliContext,
     target: &str,
-    how: &TargetArgs,
+    how: &PlanApplyArgs,
     goal: impl FnOnce(&World, GroupKey, Scope) -> Goal,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let (group, scope) = selector::target(&world, target)?;
     let goal = goal(&world, group, scope);
-    let drawn = PlannedChange::up(&session, &mut world, goal, &how.plan).await?;
+    let drawn = PlanWithInput::up(&session, &mut world, goal, &how.plan).await?;
     if how.dry_run || how.out.is_some() {
         return drawn.show(&session, how.out.as_deref(), how.json);
     }
@@ -106,7 +116,7 @@ async fn carry_out(session: &Session, draft: PlanDraft, how: &ApplyArgs, json: b
         return Ok(exit);
     }
     let by = identity::operator();
-    let start = Start::New { plan: Box::new(draft.plan.clone()), change: new_change() };
+    let start = ExecutionStart::New { plan: Box::new(draft.plan.clone()), change: new_change() };
     let options = options(session, &plan.group, how, by);
     follow(session, plan, start, options, json).await
 }
@@ -135,16 +145,16 @@ fn obstacle(out: &Out, draft: &PlanDraft, how: &ApplyArgs) -> Option<Exit> {
 /// Returns the options for applying a change, from the flags, the kind of group and the settings.
 pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String) -> ExecuteOptions {
     let on_failure = match (how.on_failure, group.kind) {
-        (Some(OnFailure::RollBackAll), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::RollBackAll,
-        (Some(OnFailure::RollBackUnit), _) | (None, GroupKind::Database) => Rule::RollBackUnit,
-        (Some(OnFailure::Stop), _) => Rule::Stop,
-        (Some(OnFailure::Continue), _) => Rule::Continue,
+        (Some(OnFailureArg::RollBackAll), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::RollBackAll,
+        (Some(OnFailureArg::RollBackUnit), _) | (None, GroupKind::Database) => Rule::RollBackUnit,
+        (Some(OnFailureArg::Stop), _) => Rule::Stop,
+        (Some(OnFailureArg::Continue), _) => Rule::Continue,
     };
     let settings = &session.config.settings;
     let settle = how.settle.unwrap_or_else(|| settings.settle_seconds.into());
     let stuck = how.stuck.unwrap_or_else(|| settings.stuck_seconds.into());
     ExecuteOptions {
-        mode: ExecutionMode { on_failure, step: how.step, asks: false },
+        mode: ExecutionSettings { on_failure, step: how.step, asks: false },
         settle: Duration::from_secs(settle),
         stuck: Duration::from_secs(stuck),
         by,
@@ -156,7 +166,7 @@ pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String)
 pub async fn follow(
     session: &Session,
     plan: &Plan,
-    start: Start,
+    start: ExecutionStart,
     options: ExecuteOptions,
     json: bool,
 ) -> Result<Exit, Failure> {
@@ -308,30 +318,32 @@ struct EventPrinter {
 }
 
 impl EventPrinter {
-    fn event(&mut self, out: &Out, plan: &Plan, event: &Event, progress: &Progress) {
+    fn event(&mut self, out: &Out, plan: &Plan, event: &ChangeEvent, progress: &Progress) {
         let name = |unit: usize| plan.units.get(unit).map_or("", |unit| unit.service.as_str());
         let text = match &event.kind {
-            EventKind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
-            EventKind::Unit { unit, state } => {
+            ChangeEventKind::Begun { seq, by, .. } => format!("change {seq} of {}, by {by}", plan.group),
+            ChangeEventKind::Unit { unit, state } => {
                 let took = progress.units.get(*unit).map(took).unwrap_or_default();
                 format!("{}: {}{took}", name(*unit), state.label())
             }
-            EventKind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.label()),
-            EventKind::Tasks { unit, waits, .. } => {
+            ChangeEventKind::Phase { unit, phase, .. } => format!("{}: {} …", name(*unit), phase.label()),
+            ChangeEventKind::Tasks { unit, waits, .. } => {
                 if *waits == self.waits || waits.is_empty() {
                     return;
                 }
                 self.waits.clone_from(waits);
                 format!("{}: waiting: {waits}", name(*unit))
             }
-            EventKind::Failed { unit, why, hint } => format!("{}: failed: {why}\n          hint: {hint}", name(*unit)),
-            EventKind::Trouble { text } if text.is_empty() => return,
-            EventKind::Trouble { text } => format!("problem: {text}"),
-            EventKind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
-            EventKind::Asked { .. } | EventKind::Withdrawn => return,
-            EventKind::Ordered { order } => format!("order: {}", order_label(*order)),
-            EventKind::Lost { why } => format!("lost the claim: {why}"),
-            EventKind::Ended { text, .. } => text.clone(),
+            ChangeEventKind::Failed { unit, why, hint } => {
+                format!("{}: failed: {why}\n          hint: {hint}", name(*unit))
+            }
+            ChangeEventKind::Trouble { text } if text.is_empty() => return,
+            ChangeEventKind::Trouble { text } => format!("problem: {text}"),
+            ChangeEventKind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
+            ChangeEventKind::Asked { .. } | ChangeEventKind::Withdrawn => return,
+            ChangeEventKind::Ordered { order } => format!("order: {}", order_label(*order)),
+            ChangeEventKind::Lost { why } => format!("lost the claim: {why}"),
+            ChangeEventKind::Ended { text, .. } => text.clone(),
         };
         out.line(&format!("{}  {}", event.at.clock(0), text));
     }

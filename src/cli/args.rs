@@ -28,10 +28,10 @@ pub struct CommonArgs {
     /// Address of the engine: `unix:///path` or `tcp://host:port`
     #[arg(long, global = true, value_name = "URL", conflicts_with = "context")]
     pub host: Option<String>,
-    /// Change nothing in the swarm, and write no files
+    /// Change nothing in the swarm, and write no files but that of `--out`
     #[arg(long, global = true)]
     pub read_only: bool,
-    /// Journal for changes: `disk` if you may not create configs in the swarm; then other managers do not see them
+    /// Store of the journal; use `disk` if you may not create configs in the swarm: other managers then do not see it
     #[arg(long, global = true, value_enum, value_name = "WHERE")]
     pub journal: Option<JournalStoreArg>,
     /// Configuration file to use instead of the one in the configuration folder
@@ -42,7 +42,7 @@ pub struct CommonArgs {
 /// The store of the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum JournalStoreArg {
-    /// Docker configs in the swarm, visible to all managers
+    /// Docker configs in the swarm, visible on all managers
     Swarm,
     /// Files on this machine
     Disk,
@@ -52,13 +52,13 @@ pub enum JournalStoreArg {
 #[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Pins")]
 pub struct PinEditArgs {
-    /// Pin a member, or the whole group, to an image; can be repeated
+    /// Pin a member to an image; without MEMBER the whole database or the single service; can be repeated
     #[arg(long = "pin", value_name = "[MEMBER=]REF")]
     pub pin: Vec<String>,
-    /// Clear the pin of a member; `.` clears the group's own pin
+    /// Clear the pin of a member; `.` clears the group's own pin; can be repeated
     #[arg(long = "unpin", value_name = "MEMBER")]
     pub unpin: Vec<String>,
-    /// Replace the group's pin document by this file; the spec of a pgEdge database (JSON) is converted
+    /// Replace the group's pin document with this file; the spec of a pgEdge database (JSON) is converted
     #[arg(long = "pins", value_name = "FILE", conflicts_with_all = ["pin", "unpin"])]
     pub pins: Option<PathBuf>,
 }
@@ -73,7 +73,7 @@ pub struct PlanArgs {
     /// Keep the credentials stored in the services, even if a service moves to another registry
     #[arg(long)]
     pub keep_credentials: bool,
-    /// Start new tasks before old ones stop, where nothing forbids it; this also stays in the services' update policy
+    /// Start new tasks before old ones stop, where no writable mount and no host port forbids it; this changes the services' update policy permanently
     #[arg(long)]
     pub start_first: bool,
     /// Update the services in this order; the others follow
@@ -97,14 +97,14 @@ impl PlanArgs {
 
 /// The reaction to a failed unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnFailure {
+pub enum OnFailureArg {
     /// Roll back every touched unit (default for stacks and services)
     RollBackAll,
     /// Roll back the failed unit (default for databases)
     RollBackUnit,
     /// Stop, and leave all units in their current state
     Stop,
-    /// Continue with the other units
+    /// Update the other units
     Continue,
 }
 
@@ -133,13 +133,13 @@ pub struct ApplyArgs {
     /// Stop after one unit and leave the rest to `resume`
     #[arg(long)]
     pub step: bool,
-    /// Reaction to a failed unit
+    /// Reaction to a failed unit; a rollback always continues with its other units
     #[arg(long, value_enum, value_name = "WHAT")]
-    pub on_failure: Option<OnFailure>,
-    /// Seconds that tasks have to stay up before a unit is done
+    pub on_failure: Option<OnFailureArg>,
+    /// Seconds that tasks have to stay up before a unit is done; default: `settle_seconds` of the configuration, or 10
     #[arg(long, value_name = "SECONDS")]
     pub settle: Option<u64>,
-    /// Seconds that a unit may wait for something that may never happen before it counts as stuck
+    /// Seconds that a unit may wait without progress before it is stuck; default: `stuck_seconds` of the configuration, or 120
     #[arg(long, value_name = "SECONDS")]
     pub stuck: Option<u64>,
     /// Reason for the change, shown in the history
@@ -149,7 +149,7 @@ pub struct ApplyArgs {
 
 /// Options for verbs that plan a change of a target and apply it.
 #[derive(Clone, Debug, ClapArgs)]
-pub struct TargetArgs {
+pub struct PlanApplyArgs {
     /// Print the plan, and do not apply it
     #[arg(long, help_heading = "Output")]
     pub dry_run: bool,
@@ -171,14 +171,14 @@ pub struct TargetArgs {
 #[derive(Clone, Copy, Debug, Default, ClapArgs)]
 #[group(multiple = false)]
 #[command(next_help_heading = "Target")]
-pub struct ResumeArgs {
-    /// Continue to the target of the plan
+pub struct ResumeChoice {
+    /// Resume the change: update the remaining units
     #[arg(long = "continue")]
     pub forward: bool,
     /// Roll back every touched unit
     #[arg(long)]
     pub roll_back: bool,
-    /// Close the change, and keep every unit as it is now
+    /// Close the change, and keep every unit in its current state
     #[arg(long)]
     pub keep: bool,
 }
@@ -189,16 +189,16 @@ pub struct InspectArgs {
     /// Image to inspect: `[registry[:port]/]repository[:tag][@sha256:…]`
     #[arg(value_name = "REF")]
     pub reference: String,
-    /// Check the image against this contract: a name, or a TOML file; exit code 1 if it is broken
+    /// Check the image against this contract: a name, or a TOML file; exit code 1 if the image breaks it
     #[arg(long, value_name = "NAME|FILE")]
     pub contract: Option<String>,
-    /// Platform to inspect; without it all are listed, with layers and configuration of linux/amd64
+    /// Platform to show; default: all, with the layers and configuration of linux/amd64
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<String>,
-    /// List the files in its layers
+    /// List the files in the layers of the image
     #[arg(long)]
     pub files: bool,
-    /// Use plain HTTP for this registry, `host[:port]`, as an engine does for an insecure registry
+    /// Use plain HTTP for this registry, `host[:port]`, as an engine does for an insecure registry; can be repeated
     #[arg(long, value_name = "HOST")]
     pub plain_http: Vec<String>,
     /// Print JSON
@@ -209,7 +209,7 @@ pub struct InspectArgs {
 /// The subcommands; without one, the console opens.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
-    /// Open the console (same as without a verb)
+    /// Open the console (the default)
     #[command(after_help = help::CONSOLE)]
     Console,
     /// Open the console on a simulated swarm: no Docker, no network, nothing is saved
@@ -224,7 +224,7 @@ pub enum Verb {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-    /// Show the pins in force, and the effective image of each service
+    /// Show the pins in force, and which of them decides the image of each service
     #[command(after_help = help::PINS)]
     Pins {
         /// Show only this group
@@ -236,13 +236,13 @@ pub enum Verb {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-    /// Check a group's pins and what it runs
+    /// Check the pins and the running images of a group
     #[command(after_help = help::CHECK)]
     Check {
         /// Group to check
         #[arg(required_unless_present = "explain")]
         group: Option<String>,
-        /// Explain a finding: its meaning, its source and what to do; `all` lists all of them
+        /// Explain a finding: its meaning, its remedy and its source; `all` explains all of them
         #[arg(long, value_name = "CODE|all", conflicts_with_all = ["group", "pin", "unpin", "pins"])]
         explain: Option<String>,
         /// Edit of the pins to check
@@ -260,7 +260,7 @@ pub enum Verb {
         /// Edit of the pins in force
         #[command(flatten)]
         edit: PinEditArgs,
-        /// Resolve drift: update services to their pins, or accept what runs as the pin
+        /// Resolve drift: update the services to their pins, or pin what they run
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "to-pin", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"], help_heading = "Pins")]
         drift: Option<DriftChoice>,
@@ -283,7 +283,7 @@ pub enum Verb {
         /// Edit of the pins in force
         #[command(flatten)]
         edit: PinEditArgs,
-        /// Resolve drift: update services to their pins, or accept what runs as the pin
+        /// Resolve drift: update the services to their pins, or pin what they run
         #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "to-pin", require_equals = true)]
         #[arg(conflicts_with_all = ["pin", "unpin", "pins"], help_heading = "Pins")]
         drift: Option<DriftChoice>,
@@ -297,38 +297,38 @@ pub enum Verb {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-    /// Roll back to what ran before
+    /// Roll back to the image that ran before
     #[command(after_help = help::ROLLBACK)]
     Rollback {
-        /// Group, GROUP/MEMBER, or service
+        /// GROUP, GROUP/MEMBER, or the name of a member or a service
         target: String,
-        /// Roll back to the state before this change, or to this image of the history: text, tag or digest
+        /// Roll back to the state before this change, or to this rollback candidate: its text, tag or digest
         #[arg(long, value_name = "CHANGE|IMAGE")]
         to: Option<String>,
         /// Options for the plan
         #[command(flatten)]
-        args: TargetArgs,
+        args: PlanApplyArgs,
     },
     /// Restart tasks
     #[command(after_help = help::REDEPLOY)]
     Redeploy {
-        /// Group, GROUP/MEMBER, or service
+        /// GROUP, GROUP/MEMBER, or the name of a member or a service
         target: String,
-        /// Use the image that the tag names now, instead of the running digest
+        /// Use the digest that the tag names now, instead of the running one
         #[arg(long)]
         newest: bool,
         /// Options for the plan
         #[command(flatten)]
-        args: TargetArgs,
+        args: PlanApplyArgs,
     },
     /// Resume, roll back or close an unfinished change
     #[command(after_help = help::RESUME)]
     Resume {
-        /// Id of the change, or the beginning of it
+        /// Id of the change, or the beginning of the id
         change: String,
         /// Choice; without one the choices are printed
         #[command(flatten)]
-        choice: ResumeArgs,
+        choice: ResumeChoice,
         /// Options for applying the plan
         #[command(flatten)]
         apply: ApplyArgs,
@@ -336,7 +336,7 @@ pub enum Verb {
         #[arg(long, help_heading = "Output")]
         json: bool,
     },
-    /// Record images deployed by others: stable services whose image is not known yet (after a deploy, or from cron)
+    /// Record images deployed by others, of services that run stably; run it after a deploy, or from cron
     #[command(after_help = help::RECORD)]
     Record {
         /// Record only this group

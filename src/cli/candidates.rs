@@ -8,7 +8,7 @@ use pinnace_core::registry::Facts;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
-use pinnace_core::wire::v1::HistoryImage;
+use pinnace_core::wire::v1::HistoryCandidate;
 use pinnace_core::world::World;
 
 /// The number of newest candidates that are looked up at their registry.
@@ -24,7 +24,7 @@ pub async fn images(
     world: &mut World,
     group: &GroupKey,
     name: &str,
-) -> Result<Vec<HistoryImage>, Failure> {
+) -> Result<Vec<HistoryCandidate>, Failure> {
     let Some(service) = world.members(group).find(|service| service.name == name).cloned() else {
         return Ok(Vec::new());
     };
@@ -41,9 +41,9 @@ pub async fn images(
     Ok(list(world, &facts).iter().map(|one| image(one, &facts)).collect())
 }
 
-fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryImage {
+fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryCandidate {
     let pullable = Pullable::of(facts, &one.places.image);
-    HistoryImage {
+    HistoryCandidate {
         image: ImageWithDigest::new(&one.places.image),
         is_now: one.is_now,
         last: one.last,
@@ -57,7 +57,7 @@ fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryImage {
 }
 
 /// Prints the candidates as a table.
-pub fn text(out: &Out, service: &str, images: &[HistoryImage], now: Time) {
+pub fn text(out: &Out, service: &str, images: &[HistoryCandidate], now: Time) {
     if images.is_empty() {
         return;
     }

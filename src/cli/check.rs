@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Exit;
 use super::args::PinEditArgs;
 use super::out::Out;
-use super::session::{CliContext, Failure, PinEdit, Session, usage};
+use super::session::{CliContext, EditedPinDoc, Failure, Session, usage};
 use pinnace_core::finding::{Code, Finding, Severity, gathered};
 use pinnace_core::plan::{Goal, PlanOptions};
 use pinnace_core::{check, pins, selector};
@@ -16,7 +16,7 @@ pub async fn run(stage: &CliContext, group: &str, edit: &PinEditArgs, json: bool
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let before = session.pins_in_force(&mut world, &group).await?;
-    let PinEdit { text, remarks } = session.edited(&mut world, &group, edit).await?;
+    let EditedPinDoc { text, remarks } = session.edited(&mut world, &group, edit).await?;
     let doc = pins::read(&text);
     let mut facts = session.facts();
     session.cluster.learn_document(&group, &doc, &mut world, &mut facts).await?;

@@ -9,11 +9,13 @@ use super::session::{Failure, usage};
 use super::{Exit, settings};
 use crate::console::{ConsoleCluster, ConsoleSetup};
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::Credentials;
-use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
-use pinnace_engine::versions::Versions;
-use pinnace_tui::state::ChangeGuard;
+use pinnace_engine::credentials::CredentialStore;
+use pinnace_engine::docker::{Docker, Endpoint, EngineAddress};
+use pinnace_engine::registry::{
+    ConnectionPolicy, RegistryClient, RegistryConnectError, RegistryLimits, RegistryTransport,
+};
+use pinnace_engine::versions::VersionManifestLoader;
+use pinnace_tui::state::WriteProtection;
 use swarm_sim::{HUB, ServedEndpoint, Sim, connect, demo_world, keep_moving, outside};
 
 /// The prefix of the demo's temporary folders; the process id follows it.
@@ -26,7 +28,7 @@ pub async fn run(common: &CommonArgs) -> Result<Exit, Failure> {
         tempfile::Builder::new().prefix(&format!("{FOLDER}{}-", std::process::id())).tempdir().map_err(|error| {
             usage(format!("cannot create a temporary folder: {error}"), "set TMPDIR to a writable folder")
         })?;
-    let guard = if common.read_only { ChangeGuard::ReadOnly } else { ChangeGuard::None };
+    let guard = if common.read_only { WriteProtection::ReadOnly } else { WriteProtection::None };
     let mut clusters = Vec::new();
     for demo in demo_world(outside()).map_err(|why| usage(why, "report this"))? {
         let sim = Sim::start(demo.world, 1.0);
@@ -44,19 +46,20 @@ pub async fn run(common: &CommonArgs) -> Result<Exit, Failure> {
 /// Creates the handle of a simulated swarm and its registries, over connections within the process.
 fn cluster(name: &str, sim: &Arc<Sim>, read_only: bool) -> Result<Cluster, Failure> {
     let (engine, registry) = (Arc::clone(sim), Arc::clone(sim));
-    let host = Host::Memory(Arc::new(move |_| connect(&engine, ServedEndpoint::Engine(None))));
+    let host = EngineAddress::Memory(Arc::new(move |_| connect(&engine, ServedEndpoint::Engine(None))));
     let docker = Docker::new(Endpoint { name: name.to_owned(), host }, read_only)?;
     let dial = RegistryTransport::Memory(Arc::new(move |uri| {
         let name = uri.authority().map(ToString::to_string).unwrap_or_default();
         connect(&registry, ServedEndpoint::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => DialError::NoName(name),
-            _ => DialError::Refused(name, error.to_string()),
+            std::io::ErrorKind::NotFound => RegistryConnectError::NoName(name),
+            _ => RegistryConnectError::Refused(name, error.to_string()),
         })
     }));
-    let policy = Policy { insecure: Vec::new(), limits: Limits::default(), user_agent: String::new() };
+    let policy =
+        ConnectionPolicy { insecure: Vec::new(), limits: RegistryLimits::default(), user_agent: String::new() };
     // The demo's registry holds the images of the built-in version manifest.
-    let versions = Versions::built_in(&format!("{HUB}/pgedge"));
-    Ok(Cluster::over(docker, Registry::over(dial, policy, Credentials::default())).with_versions(versions))
+    let versions = VersionManifestLoader::built_in(&format!("{HUB}/pgedge"));
+    Ok(Cluster::over(docker, RegistryClient::over(dial, policy, CredentialStore::default())).with_versions(versions))
 }
 
 /// Removes the temporary folders of demos that were killed.

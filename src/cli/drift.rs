@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 
 use super::args::PinEditArgs;
-use super::session::{Failure, PinEdit, Session};
+use super::session::{EditedPinDoc, Failure, Session};
 use pinnace_core::plan::{DriftResolution, Goal, Scope};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
@@ -26,7 +26,7 @@ pub async fn goal(
     world: &mut World,
     group: GroupKey,
     (edit, drift): (&PinEditArgs, Option<DriftChoice>),
-) -> Result<(Goal, PinEdit), Failure> {
+) -> Result<(Goal, EditedPinDoc), Failure> {
     let Some(drift) = drift else {
         let edited = session.edited(world, &group, edit).await?;
         return Ok((Goal::Pins { group, text: edited.text.clone() }, edited));
@@ -35,5 +35,5 @@ pub async fn goal(
         DriftChoice::ToPin => DriftResolution::Back,
         DriftChoice::Accept => DriftResolution::Accept,
     };
-    Ok((Goal::Drift { group, scope: Scope::Group, how }, PinEdit { text: String::new(), remarks: Vec::new() }))
+    Ok((Goal::Drift { group, scope: Scope::Group, how }, EditedPinDoc { text: String::new(), remarks: Vec::new() }))
 }

@@ -10,9 +10,9 @@ Examples:
   pinnace                          open the console on this manager
   pinnace demo                     try it on a simulated swarm
   pinnace status                   show what runs and what is wrong
-  pinnace rollback web_api         roll a service back to what ran before
+  pinnace rollback web_api         roll a service back to the image that ran before
 
-`pinnace VERB --help` explains a verb.";
+`pinnace COMMAND --help` explains a command.";
 
 pub(super) const CONSOLE: &str = "\
 Examples:
@@ -27,7 +27,7 @@ Examples:
 pub(super) const PINS: &str = "\
 Examples:
   pinnace pins storefront
-  pinnace pins storefront --permanent    what to change in the stack file or the database spec";
+  pinnace pins storefront --permanent    print what to change in the database's spec";
 pub(super) const CHECK: &str = "\
 Examples:
   pinnace check storefront
@@ -45,13 +45,13 @@ Examples:
   pinnace apply web --unpin api --on-failure stop";
 pub(super) const ROLLBACK: &str = "\
 Examples:
-  pinnace rollback storefront/n1            to the last image that ran well
+  pinnace rollback storefront/n1            roll back to the last image that ran well
   pinnace rollback web_api --to 2.3.1 --dry-run
-  pinnace history web_api                   what a service can be rolled back to";
+  pinnace history web_api                   list the rollback candidates of a service";
 pub(super) const REDEPLOY: &str = "\
 Examples:
   pinnace redeploy web_api              restart the tasks with the same digest
-  pinnace redeploy web --newest         use what the tags name now";
+  pinnace redeploy web --newest         use the digests that the tags name now";
 pub(super) const RESUME: &str = "\
 Examples:
   pinnace resume 0198                   show what each choice would do
@@ -70,7 +70,7 @@ Examples:
 pub(super) const HISTORY: &str = "\
 Examples:
   pinnace history storefront
-  pinnace history web_api --json        also lists what the service can be rolled back to";
+  pinnace history web_api --json        also list the rollback candidates of the service";
 
 /// The verbs that do not use all the flags of [`CommonArgs`](super::args::CommonArgs), with the flags that their help leaves out.
 const UNUSED: [(&str, &[&str]); 3] = [

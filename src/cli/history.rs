@@ -9,7 +9,7 @@ use pinnace_core::registry::Facts;
 use pinnace_core::registry::Query;
 use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
-use pinnace_core::wire::v1::{HistoryChange, HistoryUnit, HistoryView, RecordedService};
+use pinnace_core::wire::v1::{ExternalDeployEntry, HistoryChange, HistoryUnit, HistoryView};
 use pinnace_core::world::World;
 
 /// Prints the history of a group, of a service, or of the whole cluster.
@@ -66,7 +66,7 @@ async fn seen(
     session: &Session,
     world: &mut World,
     only: Option<&(GroupKey, Scope)>,
-) -> Result<Vec<RecordedService>, Failure> {
+) -> Result<Vec<ExternalDeployEntry>, Failure> {
     let Some((group, scope)) = only else { return Ok(Vec::new()) };
     session.cluster.learn(&[Query::ExternalDeploys(group.clone())].into(), world, &mut Facts::default()).await?;
     let of = |seen: &&ExternalDeploy| match scope {

@@ -13,8 +13,8 @@ use super::session::{CliContext, Failure, Session, offset, usage};
 use pinnace_core::check::failure;
 use pinnace_core::contract::{self, Contract, ContractError};
 use pinnace_core::image::{ImageRef, Platform};
-use pinnace_core::inspect::{self, ContractVerdict, Inspection, MissingInfo, Section};
-use pinnace_core::registry::{Facts, ImageFiles, ImageInfo, LookupError};
+use pinnace_core::inspect::{self, ContractVerdict, InspectionInput, MissingInfo, Section};
+use pinnace_core::registry::{Facts, ImageFilesState, ImageInfo, LookupError};
 use pinnace_core::size::size;
 
 /// Prints information about an image reference. Exit code 1 if the image cannot be read, or the contract is broken or
@@ -33,9 +33,9 @@ pub async fn run(stage: &CliContext, asked: &InspectArgs) -> Result<Exit, Failur
     let unread = BTreeMap::new();
     let (platform, contract) = (platform.as_ref(), contract.as_ref());
     let base = session.config.settings.bases.get(image.repository()).map(String::as_str);
-    let start = Inspection { image: &image, facts: &nothing, platform, base, contract, files: &unread };
-    cluster.learn_all(&mut facts, |facts| Inspection { facts, ..start }.queries()).await;
-    for about in to_read(&Inspection { facts: &facts, ..start }, asked.files) {
+    let start = InspectionInput { image: &image, facts: &nothing, platform, base, contract, files: &unread };
+    cluster.learn_all(&mut facts, |facts| InspectionInput { facts, ..start }.queries()).await;
+    for about in to_read(&InspectionInput { facts: &facts, ..start }, asked.files) {
         if !asked.json {
             let on = about.platform.as_ref().map(|platform| format!(" for {platform}")).unwrap_or_default();
             session.out.note(&format!("reading {} of layers{on} …", size(about.size())));
@@ -43,11 +43,13 @@ pub async fn run(stage: &CliContext, asked: &InspectArgs) -> Result<Exit, Failur
         files.insert(about.manifest.clone(), cluster.files(&image, about, |_| ()).await);
     }
     let now = session.cluster.docker.clock().now();
-    finish(&session, &Inspection { facts: &facts, files: &files, ..start }, asked, |view| view.sections(now, offset()))
+    finish(&session, &InspectionInput { facts: &facts, files: &files, ..start }, asked, |view| {
+        view.sections(now, offset())
+    })
 }
 
 /// Returns the images whose layers have to be read: those that the contract needs, and the one whose files are listed.
-fn to_read<'a>(view: &Inspection<'a>, listed: bool) -> Vec<&'a ImageInfo> {
+fn to_read<'a>(view: &InspectionInput<'a>, listed: bool) -> Vec<&'a ImageInfo> {
     let mut all = view.unread();
     if let Some(about) = view.shown().ok().filter(|_| listed)
         && !all.iter().any(|known| known.manifest == about.manifest)
@@ -59,9 +61,9 @@ fn to_read<'a>(view: &Inspection<'a>, listed: bool) -> Vec<&'a ImageInfo> {
 
 fn finish(
     session: &Session,
-    view: &Inspection<'_>,
+    view: &InspectionInput<'_>,
     asked: &InspectArgs,
-    sections: impl Fn(&Inspection<'_>) -> Vec<Section>,
+    sections: impl Fn(&InspectionInput<'_>) -> Vec<Section>,
 ) -> Result<Exit, Failure> {
     let told = view.wire(asked.files);
     match &told {
@@ -70,8 +72,11 @@ fn finish(
             let mut all = sections(view);
             // The files belong to the last section.
             if let Some(last) = all.last_mut() {
-                let files =
-                    view.shown().ok().and_then(|about| view.files.get(&about.manifest)).and_then(ImageFiles::known);
+                let files = view
+                    .shown()
+                    .ok()
+                    .and_then(|about| view.files.get(&about.manifest))
+                    .and_then(ImageFilesState::known);
                 let wanted = files.filter(|_| asked.files).unwrap_or_default();
                 last.lines.extend(inspect::listed(wanted).map(inspect::file));
             }
@@ -85,7 +90,7 @@ fn finish(
         return Err(lacking(view, &lack));
     }
     let shown = view.shown().ok().and_then(|about| view.files.get(&about.manifest));
-    if let Some(ImageFiles::Failed(why)) = shown {
+    if let Some(ImageFilesState::Failed(why)) = shown {
         let hint = "run the command again; it starts from the first layer";
         return Err(trouble(format!("cannot read the files of {}: {}", view.image, why.text()), hint));
     }
@@ -103,7 +108,7 @@ fn trouble(message: String, hint: impl Into<String>) -> Failure {
     Failure { message, hint: hint.into(), exit: Exit::Trouble }
 }
 
-fn lacking(view: &Inspection<'_>, lack: &MissingInfo) -> Failure {
+fn lacking(view: &InspectionInput<'_>, lack: &MissingInfo) -> Failure {
     match lack {
         MissingInfo::Failed(why) => {
             let said = failure(view.image, why, false);

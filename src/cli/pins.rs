@@ -6,7 +6,7 @@ use super::Exit;
 use super::out::Out;
 use super::session::{CliContext, Failure, Session};
 use pinnace_core::export;
-use pinnace_core::export::{Form, PermanentFix};
+use pinnace_core::export::{FixFormat, PermanentFix};
 use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::{pins, selector};
 
@@ -79,7 +79,7 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
 }
 
 #[derive(Serialize)]
-struct ExportReport {
+struct PermanentFixReport {
     group: GroupKey,
     #[serde(flatten)]
     fix: PermanentFix,
@@ -94,14 +94,14 @@ pub async fn permanent(stage: &CliContext, group: &str, json: bool) -> Result<Ex
     let mut facts = session.facts();
     session.cluster.learn_document(&group, &doc, &mut world, &mut facts).await?;
     let nothing = || PermanentFix {
-        form: Form::of(&group),
+        form: FixFormat::of(&group),
         holds: Vec::new(),
         text: String::new(),
         notes: vec![format!("no pin is in force in {group}: nothing to make permanent")],
     };
     let fix = export::of_pins(&group, &doc, &doc, &world, &facts).unwrap_or_else(nothing);
     if json {
-        session.out.json(&ExportReport { group, fix });
+        session.out.json(&PermanentFixReport { group, fix });
         return Ok(Exit::Done);
     }
     if !fix.text.is_empty() {

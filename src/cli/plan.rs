@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Exit;
 use super::args::{PinEditArgs, PlanArgs};
 use super::drift::{self, DriftChoice};
-use super::planned::PlannedChange;
+use super::planned::PlanWithInput;
 use super::session::{CliContext, Failure, Session};
 use pinnace_core::selector;
 
@@ -22,7 +22,7 @@ pub async fn run(
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
     let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
-    let mut drawn = PlannedChange::up(&session, &mut world, goal, ways).await?;
+    let mut drawn = PlanWithInput::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     drawn.show(&session, out, json)
 }

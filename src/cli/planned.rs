@@ -7,13 +7,13 @@ use super::args::PlanArgs;
 use super::session::{Failure, Session, usage};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::{Consent, Goal, PlanDraft, PlanOptions, SavedPlan, moved};
-use pinnace_core::plan::{CredentialSource, UpdateOrder};
+use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 use pinnace_engine::files::replace;
 
 /// A plan with its input.
-pub struct PlannedChange {
+pub struct PlanWithInput {
     /// The goal of the plan.
     pub goal: Goal,
     /// The options that are part of the plan.
@@ -22,7 +22,7 @@ pub struct PlannedChange {
     pub draft: PlanDraft,
 }
 
-impl PlannedChange {
+impl PlanWithInput {
     /// Creates the plan, after all queries of the planner were answered.
     ///
     /// # Errors
@@ -101,9 +101,9 @@ pub fn is_file(argument: &str) -> bool {
 /// Converts the options of the command line, and resolves the names of services.
 fn manner(world: &World, group: &GroupKey, ways: &PlanArgs) -> Result<PlanOptions, Failure> {
     let sending = match (ways.send_credentials, ways.keep_credentials) {
-        (true, _) => CredentialSource::Operator,
-        (_, true) => CredentialSource::Stored,
-        _ => CredentialSource::Auto,
+        (true, _) => CredentialPolicy::Operator,
+        (_, true) => CredentialPolicy::Stored,
+        _ => CredentialPolicy::Auto,
     };
     let replacing = if ways.start_first { UpdateOrder::StartFirst } else { UpdateOrder::AsItIs };
     let id = |name: &String| {

@@ -10,7 +10,7 @@ use pinnace_core::journal::ExternalDeploy;
 use pinnace_core::registry::Facts;
 use pinnace_core::selector;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::wire::v1::{RecordReport, RecordedService};
+use pinnace_core::wire::v1::{ExternalDeployEntry, ExternalDeployReport};
 use pinnace_core::world::World;
 use pinnace_engine::execute::{StartRefusal, new_change};
 use pinnace_engine::identity;
@@ -29,7 +29,7 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
     };
     let settled = Duration::from_secs(session.config.settings.settle_seconds.into());
     let by = identity::operator();
-    let mut report = RecordReport { recorded: Vec::new(), unstable: Vec::new() };
+    let mut report = ExternalDeployReport { recorded: Vec::new(), unstable: Vec::new() };
     for group in groups {
         learn(&session, &mut world, &group).await?;
         let (found, unstable) = fresh(&world, &group, session.cluster.docker.clock().now(), settled, &by);
@@ -65,8 +65,8 @@ async fn learn(session: &Session, world: &mut World, group: &GroupKey) -> Result
 }
 
 /// Converts an observation for JSON.
-pub fn to_wire(group: &GroupKey, sighting: &ExternalDeploy) -> RecordedService {
-    RecordedService {
+pub fn to_wire(group: &GroupKey, sighting: &ExternalDeploy) -> ExternalDeployEntry {
+    ExternalDeployEntry {
         group: group.to_string(),
         service: sighting.service.clone(),
         member: sighting.member.clone(),
@@ -78,7 +78,7 @@ pub fn to_wire(group: &GroupKey, sighting: &ExternalDeploy) -> RecordedService {
     }
 }
 
-fn text(session: &Session, report: &RecordReport) {
+fn text(session: &Session, report: &ExternalDeployReport) {
     let rows = report.recorded.iter().map(|one| {
         vec!["recorded".to_owned(), one.group.clone(), one.service.clone(), out::short(&one.image), one.node.clone()]
     });

@@ -1,6 +1,6 @@
 //! `pinnace resume`: resumes, rolls back or closes an unfinished change, from any manager.
 
-use super::args::{ApplyArgs, ResumeArgs};
+use super::args::{ApplyArgs, ResumeChoice};
 use super::out::{self, Out};
 use super::session::{CliContext, Failure, Session, offset, usage};
 use super::{Exit, apply};
@@ -9,7 +9,7 @@ use pinnace_core::journal::{ChangeEntry, ChangeLog, STILL, Slot};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_core::registry::Facts;
 use pinnace_core::registry::Query;
-use pinnace_engine::execute::{Start, StartRefusal};
+use pinnace_engine::execute::{ExecutionStart, StartRefusal};
 use pinnace_engine::identity;
 use pinnace_engine::journal::{Liveness, is_given_up};
 
@@ -20,7 +20,7 @@ const EARLIER: usize = 20;
 pub async fn run(
     stage: &CliContext,
     change: &str,
-    choice: &ResumeArgs,
+    choice: &ResumeChoice,
     how: &ApplyArgs,
     json: bool,
 ) -> Result<Exit, Failure> {
@@ -58,16 +58,16 @@ pub async fn run(
     nobody_home(&session, &slot).await?;
     // Read the slot again from the store: the text in the world is sanitised for the screen.
     let slot = session.cluster.journal.slot(&slot.config).await?.unwrap_or(slot);
-    let start = Start::Resume { slot: Box::new(slot), record: Box::new(record.clone()), order: Some(order) };
+    let start = ExecutionStart::Resume { slot: Box::new(slot), record: Box::new(record.clone()), order: Some(order) };
     let options = apply::options(&session, &record.plan.group, how, identity::operator());
     apply::follow(&session, &record.plan, start, options, json).await
 }
 
-fn order(choice: ResumeArgs) -> Option<Order> {
+fn order(choice: ResumeChoice) -> Option<Order> {
     match choice {
-        ResumeArgs { forward: true, .. } => Some(Order::Continue),
-        ResumeArgs { roll_back: true, .. } => Some(Order::RollBack),
-        ResumeArgs { keep: true, .. } => Some(Order::KeepAsIs),
+        ResumeChoice { forward: true, .. } => Some(Order::Continue),
+        ResumeChoice { roll_back: true, .. } => Some(Order::RollBack),
+        ResumeChoice { keep: true, .. } => Some(Order::KeepAsIs),
         _ => None,
     }
 }

@@ -16,15 +16,17 @@ use pinnace_core::selector::NameError;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::world::World;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::Credentials;
+use pinnace_engine::credentials::CredentialStore;
 use pinnace_engine::docker::{Docker, DockerError};
 use pinnace_engine::docker::{Endpoint, EndpointInputs};
 use pinnace_engine::execute::StartRefusal;
 use pinnace_engine::journal::LOCAL_JOURNAL;
-use pinnace_engine::registry::{DOCKER_CERTS, RegistryTransport, Trust};
-use pinnace_engine::versions::{CacheFolder, Versions};
-use pinnace_tui::config::{Config, ConfigTexts, EndpointSetting, JournalStore, Manifest, ManifestSource, SourceText};
-use pinnace_tui::state::ChangeGuard;
+use pinnace_engine::registry::{DOCKER_CERTS, RegistryTls, RegistryTransport};
+use pinnace_engine::versions::{CacheFolder, VersionManifestLoader};
+use pinnace_tui::config::{
+    Config, ConfigTexts, EndpointSetting, JournalStore, SourceText, VersionManifestSettings, VersionManifestSource,
+};
+use pinnace_tui::state::WriteProtection;
 
 /// The failure of a verb.
 #[derive(Debug)]
@@ -67,14 +69,14 @@ pub fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
 }
 
 /// An edited pin document, with findings about its import.
-pub struct PinEdit {
+pub struct EditedPinDoc {
     /// The TOML text of the document.
     pub text: String,
     /// Findings about parts of another format that could not be imported.
     pub remarks: Vec<Finding>,
 }
 
-impl PinEdit {
+impl EditedPinDoc {
     /// Moves the findings into a plan.
     pub fn remarked(&mut self, plan: &mut Plan) {
         if !self.remarks.is_empty() {
@@ -115,11 +117,11 @@ pub struct Session {
     /// The state folder; `None` if there is none.
     pub state: Option<PathBuf>,
     /// The source of the version manifest.
-    pub versions: Versions,
+    pub versions: VersionManifestLoader,
     /// The user's configuration.
     pub config: Config,
     /// Warnings about mistakes in the user's configuration files.
-    pub warnings: Vec<pinnace_tui::config::Warning>,
+    pub warnings: Vec<pinnace_tui::config::ConfigWarning>,
 }
 
 impl Session {
@@ -134,7 +136,7 @@ impl Session {
             let named = common.config.is_some();
             let (config, warnings) =
                 if named { settings(common) } else { pinnace_tui::config::load(&ConfigTexts::default()) };
-            let (name, versions) = ("given".to_owned(), Versions::default());
+            let (name, versions) = ("given".to_owned(), VersionManifestLoader::default());
             let cluster = cluster.with_state(Some(state.clone()));
             let cluster = if on_disk(common, &config) { cluster.with_local_journal() } else { cluster };
             return Ok(Self { name, out, cluster, state: Some(state), versions, config, warnings });
@@ -170,7 +172,7 @@ impl Session {
         let name = endpoint.name.clone();
         let read_only = common.read_only || config.settings.read_only;
         let docker = Docker::new(endpoint, read_only)?;
-        let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
+        let credentials = surroundings.config_dir.as_deref().map(CredentialStore::read).unwrap_or_default();
         let state = state_folder();
         let keep = CacheFolder { folder: state.clone(), read_only };
         let versions = versions(&config.settings.manifest, config_file(common).as_deref(), keep);
@@ -182,7 +184,8 @@ impl Session {
     /// Converts the session into the arguments of the console: this cluster first, then
     /// those of the configuration file.
     pub fn into_parts(self, read_only: bool) -> ConsoleSetup {
-        let guard = if read_only || self.config.settings.read_only { ChangeGuard::ReadOnly } else { ChangeGuard::None };
+        let guard =
+            if read_only || self.config.settings.read_only { WriteProtection::ReadOnly } else { WriteProtection::None };
         let is_local = self.cluster.journal.is_local();
         let mut clusters = vec![ConsoleCluster { name: self.name, cluster: self.cluster, guard }];
         for settings in &self.config.settings.clusters {
@@ -191,13 +194,13 @@ impl Session {
                 EndpointSetting::Context(context) => (None, Some(context.clone())),
             };
             let surroundings = EndpointInputs::from_env(host, context);
-            let credentials = surroundings.config_dir.as_deref().map(Credentials::read).unwrap_or_default();
+            let credentials = surroundings.config_dir.as_deref().map(CredentialStore::read).unwrap_or_default();
             let Ok(endpoint) = surroundings.endpoint() else { continue };
             let read_only = read_only || settings.read_only;
             let guard = match (read_only, settings.protected) {
-                (true, _) => ChangeGuard::ReadOnly,
-                (false, true) => ChangeGuard::Protected,
-                (false, false) => ChangeGuard::None,
+                (true, _) => WriteProtection::ReadOnly,
+                (false, true) => WriteProtection::Protected,
+                (false, false) => WriteProtection::None,
             };
             // The cluster of the command line may be one of these: then the file's name and guard apply to it.
             let known = clusters.iter_mut().find(|known| known.cluster.docker.address() == endpoint.host.address());
@@ -230,17 +233,22 @@ impl Session {
     ///
     /// # Errors
     /// If the edit names something unknown, or the record in force cannot be read.
-    pub async fn edited(&self, world: &mut World, group: &GroupKey, edit: &PinEditArgs) -> Result<PinEdit, Failure> {
+    pub async fn edited(
+        &self,
+        world: &mut World,
+        group: &GroupKey,
+        edit: &PinEditArgs,
+    ) -> Result<EditedPinDoc, Failure> {
         if let Some(file) = &edit.pins {
             let text = std::fs::read_to_string(file).map_err(|error| {
                 usage(format!("cannot read {}: {error}", file.display()), "name a readable TOML file")
             })?;
             if !pins::is_json(&text) {
-                return Ok(PinEdit { text, remarks: Vec::new() });
+                return Ok(EditedPinDoc { text, remarks: Vec::new() });
             }
             let taken = pins::import(&text, group, world)
                 .map_err(|error| usage(format!("{}: {error}", file.display()), error.hint()))?;
-            return Ok(PinEdit { text: taken.text, remarks: taken.remarks });
+            return Ok(EditedPinDoc { text: taken.text, remarks: taken.remarks });
         }
         let mut text = self.pins_in_force(world, group).await?;
         for pin in &edit.pin {
@@ -254,7 +262,7 @@ impl Session {
             let member = (member != ".").then_some(member.as_str());
             text = pins::clear(&text, &key(world, group, member)?);
         }
-        Ok(PinEdit { text, remarks: Vec::new() })
+        Ok(EditedPinDoc { text, remarks: Vec::new() })
     }
 
     /// Returns the group's pin document in force; empty if there is none.
@@ -296,17 +304,17 @@ pub fn state_folder() -> Option<PathBuf> {
 }
 
 /// Returns the source of the version manifest; a relative path is resolved from the folder of the configuration file.
-fn versions(manifest: &Manifest, config: Option<&Path>, keep: CacheFolder) -> Versions {
+fn versions(manifest: &VersionManifestSettings, config: Option<&Path>, keep: CacheFolder) -> VersionManifestLoader {
     let host = &manifest.image_repository_host;
     match &manifest.source {
-        ManifestSource::BuiltIn => Versions::built_in(host),
-        ManifestSource::File(file) => {
+        VersionManifestSource::BuiltIn => VersionManifestLoader::built_in(host),
+        VersionManifestSource::File(file) => {
             let folder = config.and_then(Path::parent).unwrap_or(Path::new(""));
-            Versions::file(folder.join(file), host)
+            VersionManifestLoader::file(folder.join(file), host)
         }
-        ManifestSource::Url(url) => {
-            let trust = Trust::new(Some(PathBuf::from(DOCKER_CERTS)));
-            Versions::url(url, host, keep, RegistryTransport::Net(Arc::new(trust)))
+        VersionManifestSource::Url(url) => {
+            let trust = RegistryTls::new(Some(PathBuf::from(DOCKER_CERTS)));
+            VersionManifestLoader::url(url, host, keep, RegistryTransport::Net(Arc::new(trust)))
         }
     }
 }
@@ -322,7 +330,7 @@ fn config_file(common: &CommonArgs) -> Option<PathBuf> {
 }
 
 /// Reads the user's configuration, keymaps, themes and contracts; a file that does not exist is skipped.
-pub fn settings(common: &CommonArgs) -> (Config, Vec<pinnace_tui::config::Warning>) {
+pub fn settings(common: &CommonArgs) -> (Config, Vec<pinnace_tui::config::ConfigWarning>) {
     let (folder, file) = (config_folder(), config_file(common));
     let text = |path: &PathBuf| Some((path.display().to_string(), std::fs::read_to_string(path).ok()?));
     let main = file.as_ref().and_then(text);
@@ -359,16 +367,16 @@ mod tests {
         let text = r#"{"schema_version":1,"images":{"postgres":[{"postgres_version":"17.9","spock_version":"5","image":"pg:1"}]}}"#;
         std::fs::write(home.path().join("v/m.json"), text).unwrap();
         let config = home.path().join("config.toml");
-        let manifest = |source| Manifest { source, image_repository_host: "reg.example/x".to_owned() };
+        let manifest = |source| VersionManifestSettings { source, image_repository_host: "reg.example/x".to_owned() };
         let image = async |source| {
             let found = versions(&manifest(source), Some(&config), CacheFolder::default()).get().await;
             found.map(|found| found.postgres("17.9", "5").unwrap().image.clone())
         };
-        let file = ManifestSource::File("v/m.json".to_owned());
+        let file = VersionManifestSource::File("v/m.json".to_owned());
         assert_eq!(image(file).await.as_deref(), Ok("reg.example/x/pg:1"));
-        let built_in = image(ManifestSource::BuiltIn).await.unwrap();
+        let built_in = image(VersionManifestSource::BuiltIn).await.unwrap();
         assert_eq!(built_in, "reg.example/x/pgedge-postgres:17.9-spock5.0.6-standard-2");
-        let none = image(ManifestSource::File("/nowhere/m.json".to_owned())).await.unwrap_err();
+        let none = image(VersionManifestSource::File("/nowhere/m.json".to_owned())).await.unwrap_err();
         assert!(none.starts_with("/nowhere/m.json: cannot be read: "), "{none}");
     }
 }

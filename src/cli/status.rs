@@ -8,7 +8,7 @@ use pinnace_core::selector;
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::{GroupKey, member_of};
 use pinnace_core::swarm::{Health, HealthState};
-use pinnace_core::wire::v1::{Status, StatusNode, StatusService};
+use pinnace_core::wire::v1::{StatusNode, StatusService, StatusView};
 use pinnace_core::world::World;
 
 /// Prints the cluster's nodes and services; exit code 1 if a service needs attention.
@@ -29,7 +29,7 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
 }
 
 /// Creates the status document of a cluster; `only` limits the services to one group.
-pub fn status(cluster: &str, world: &World, only: Option<&GroupKey>) -> Status {
+pub fn status(cluster: &str, world: &World, only: Option<&GroupKey>) -> StatusView {
     let mut nodes: Vec<_> = world
         .nodes
         .values()
@@ -49,7 +49,7 @@ pub fn status(cluster: &str, world: &World, only: Option<&GroupKey>) -> Status {
     services.sort_by(|(a_state, a), (b_state, b)| {
         (a_state, &a.group, &a.member, &a.name).cmp(&(b_state, &b.group, &b.member, &b.name))
     });
-    Status { cluster: cluster.to_owned(), nodes, services: services.into_iter().map(|(_, row)| row).collect() }
+    StatusView { cluster: cluster.to_owned(), nodes, services: services.into_iter().map(|(_, row)| row).collect() }
 }
 
 fn row(service: &Service, health: &Health) -> StatusService {
@@ -67,7 +67,7 @@ fn row(service: &Service, health: &Health) -> StatusService {
     }
 }
 
-fn text(out: &Out, status: &Status) {
+fn text(out: &Out, status: &StatusView) {
     let mut rows = vec![["NODE", "ROLE", "STATE", "AVAILABILITY"].map(str::to_owned).to_vec()];
     for node in &status.nodes {
         rows.push(vec![node.hostname.clone(), node.role.clone(), node.state.clone(), node.availability.clone()]);

@@ -10,23 +10,23 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::event_loop::Inbox;
+use super::event_loop::MsgSender;
 use super::external_deploys::note;
 use super::logs::follow;
-use super::running_change::{ChangeReporter, taken_over};
+use super::running_change::{ChangeRunner, taken_over};
 use super::start::ConsoleCluster;
-use pinnace_core::change::{ExecutionMode, Order};
+use pinnace_core::change::{ExecutionSettings, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;
-use pinnace_core::registry::{ImageFiles, ImageInfo, Query};
+use pinnace_core::registry::{ImageFilesState, ImageInfo, Query};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Observation;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::drafts::Drafts;
-use pinnace_engine::execute::{ExecuteOptions, Start, new_change};
+use pinnace_engine::drafts::PinDraftStore;
+use pinnace_engine::execute::{ExecuteOptions, ExecutionStart, new_change};
 use pinnace_engine::files::{private_folder, replace, safe_name};
-use pinnace_engine::observe::{self, Attention, observe};
+use pinnace_engine::observe::{self, OperatorActivity, observe};
 use pinnace_engine::{clock, identity};
 use pinnace_tui::config::Settings;
 use pinnace_tui::msg::{Effect, Msg};
@@ -36,12 +36,12 @@ use pinnace_tui::state::Notice;
 struct ClusterTask {
     name: String,
     cluster: Cluster,
-    attention: watch::Sender<Attention>,
+    attention: watch::Sender<OperatorActivity>,
     /// The slots whose owners showed no sign of life, each with the version index at which that was observed.
-    silent: Arc<OwnerUnresponsive>,
+    silent: Arc<InactiveSlots>,
 }
 
-type OwnerUnresponsive = Mutex<BTreeMap<String, u64>>;
+type InactiveSlots = Mutex<BTreeMap<String, u64>>;
 
 /// A change that this console applies: the channel for orders and the task.
 struct RunningChange {
@@ -50,9 +50,9 @@ struct RunningChange {
 }
 
 /// The executor of effects, with everything that runs in the background.
-pub struct Effects {
+pub struct EffectRunner {
     handle: Handle,
-    inbox: Inbox,
+    inbox: MsgSender,
     clusters: BTreeMap<ClusterId, Arc<ClusterTask>>,
     state: Option<PathBuf>,
     settle: Duration,
@@ -64,20 +64,21 @@ pub struct Effects {
     keeper: JoinHandle<()>,
 }
 
-impl Effects {
+impl EffectRunner {
     /// Starts an observer for each cluster, and the task that saves drafts.
     pub fn start(
         handle: Handle,
-        inbox: Inbox,
+        inbox: MsgSender,
         clusters: Vec<ConsoleCluster>,
         state: Option<PathBuf>,
         settings: &Settings,
     ) -> Self {
         let clusters = ClusterId::numbered(clusters).map(|(cluster, parts)| {
             let remote = parts.cluster.with_state(state.clone());
-            let (attention, attended) = watch::channel(Attention { at_keys: true, ..Attention::default() });
+            let (attention, attended) =
+                watch::channel(OperatorActivity { at_keys: true, ..OperatorActivity::default() });
             let out = inbox.clone();
-            let silent = Arc::new(OwnerUnresponsive::default());
+            let silent = Arc::new(InactiveSlots::default());
             let still = Arc::clone(&silent);
             let tell = move |seen: Observation| {
                 if let Observation::Silent(slot) = &seen {
@@ -168,7 +169,7 @@ impl Effects {
         handle.block_on(self.finished());
     }
 
-    /// Finishes like [`Effects::finish`], without blocking the thread.
+    /// Finishes like [`EffectRunner::finish`], without blocking the thread.
     pub async fn finished(self) {
         let Self { changes, keeping, keeper, .. } = self;
         drop(keeping);
@@ -182,7 +183,7 @@ impl Effects {
         let _ = keeper.await;
     }
 
-    fn attend(&self, cluster: ClusterId, change: impl FnOnce(&mut Attention)) {
+    fn attend(&self, cluster: ClusterId, change: impl FnOnce(&mut OperatorActivity)) {
         if let Some(task) = self.clusters.get(&cluster) {
             task.attention.send_modify(change);
         }
@@ -256,11 +257,11 @@ impl Effects {
         self.files = Some(self.handle.spawn(async move {
             let Ok(reference) = ImageRef::parse(&image) else { return };
             for about in abouts {
-                let tell = |files: ImageFiles| {
+                let tell = |files: ImageFilesState| {
                     let (image, manifest) = (image.clone(), about.manifest.clone());
                     inbox.send(Msg::Files { cluster, image, manifest, files });
                 };
-                let files = remote.files(&reference, &about, |reading| tell(ImageFiles::Reading(reading))).await;
+                let files = remote.files(&reference, &about, |reading| tell(ImageFilesState::Reading(reading))).await;
                 tell(files);
             }
         }));
@@ -272,10 +273,10 @@ impl Effects {
         }
     }
 
-    fn drafts(&self, cluster: ClusterId) -> Option<Drafts> {
+    fn drafts(&self, cluster: ClusterId) -> Option<PinDraftStore> {
         let task = self.clusters.get(&cluster)?;
         // Drafts are stored under the cluster's name: the swarm's id is not known before the cluster answers.
-        Some(Drafts::new(self.state.as_ref()?, &task.name, task.cluster.docker.is_read_only()))
+        Some(PinDraftStore::new(self.state.as_ref()?, &task.name, task.cluster.docker.is_read_only()))
     }
 
     fn load_draft(&self, cluster: ClusterId, group: GroupKey) {
@@ -317,20 +318,20 @@ impl Effects {
         });
     }
 
-    fn apply(&mut self, cluster: ClusterId, plan: Plan, mode: ExecutionMode, why: String) {
+    fn apply(&mut self, cluster: ClusterId, plan: Plan, mode: ExecutionSettings, why: String) {
         let Some(task) = self.clusters.get(&cluster) else { return };
         let (change, name, remote) = (new_change(), plan.id.clone(), task.cluster.clone());
-        let start = Start::New { plan: Box::new(plan), change: change.clone() };
+        let start = ExecutionStart::New { plan: Box::new(plan), change: change.clone() };
         let (orders, given) = mpsc::unbounded_channel();
-        let at_work = ChangeReporter { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
+        let at_work = ChangeRunner { cluster, plan: name, change: change.clone(), inbox: self.inbox.clone() };
         let task = self.handle.spawn(at_work.carry_out(remote, start, self.options(mode, why), given));
         self.changes.insert(change, RunningChange { orders, task });
     }
 
-    fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: ExecutionMode) {
+    fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: ExecutionSettings) {
         let Some(task) = self.clusters.get(&cluster).cloned() else { return };
         let (orders, given) = mpsc::unbounded_channel();
-        let at_work = ChangeReporter { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
+        let at_work = ChangeRunner { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };
         let options = self.options(mode, String::new());
         let task = self.handle.spawn(async move {
             let silent = |config: &str| task.silent.lock().unwrap_or_else(PoisonError::into_inner).get(config).copied();
@@ -342,20 +343,20 @@ impl Effects {
         self.changes.insert(change, RunningChange { orders, task });
     }
 
-    fn options(&self, mode: ExecutionMode, why: String) -> ExecuteOptions {
+    fn options(&self, mode: ExecutionSettings, why: String) -> ExecuteOptions {
         ExecuteOptions { mode, settle: self.settle, stuck: self.stuck, by: identity::operator(), why }
     }
 }
 
 /// An order to save a draft; without a text, to delete it.
 struct DraftWrite {
-    drafts: Drafts,
+    drafts: PinDraftStore,
     group: GroupKey,
     text: Option<String>,
 }
 
 /// Saves drafts one after another, so that the newest one is saved last.
-async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftWrite>, inbox: Inbox) {
+async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftWrite>, inbox: MsgSender) {
     while let Some(DraftWrite { drafts, group, text }) = queue.recv().await {
         let kept = match text {
             Some(text) => drafts.save(&group, text).await,

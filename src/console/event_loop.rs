@@ -14,12 +14,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use pinnace_core::time::Time;
 use pinnace_engine::clock::now;
 use pinnace_tui::config::Key;
-use pinnace_tui::layout::Size;
+use pinnace_tui::layout::TerminalSize;
 use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::state::State;
-use pinnace_tui::update::{RedrawPace, pace, update};
+use pinnace_tui::update::{TickRate, pace, update};
 
-use super::terminal::Console;
+use super::terminal::ConsoleTerminal;
 
 /// The minimum average interval between frames.
 const FRAME: Duration = Duration::from_millis(50);
@@ -32,9 +32,9 @@ const BATCH: usize = 4096;
 
 /// The sending end of the loop's channel; it stamps each message with its time.
 #[derive(Clone, Debug)]
-pub struct Inbox(Sender<TimedMsg>);
+pub struct MsgSender(Sender<TimedMsg>);
 
-impl Inbox {
+impl MsgSender {
     /// Creates the channel.
     pub fn new() -> (Self, Receiver<TimedMsg>) {
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -53,10 +53,10 @@ impl Inbox {
 pub fn run(
     state: &mut State,
     messages: &Receiver<TimedMsg>,
-    console: &mut Console,
+    console: &mut ConsoleTerminal,
     mut carry_out: impl FnMut(Effect),
 ) -> io::Result<()> {
-    let mut frames = Frames { dirty: true, last: VecDeque::new() };
+    let mut frames = FrameScheduler { dirty: true, last: VecDeque::new() };
     let mut ticked = now();
     // An empty message triggers the effects of the initial state.
     let mut first = Some(TimedMsg { at: ticked, msg: Msg::Tick });
@@ -101,7 +101,7 @@ pub fn run(
 fn take_in(
     state: &mut State,
     message: TimedMsg,
-    console: &mut Console,
+    console: &mut ConsoleTerminal,
     carry_out: &mut impl FnMut(Effect),
 ) -> io::Result<ControlFlow<()>> {
     // A resize, even one back to the old size, may have cut off or moved the last frame.
@@ -120,18 +120,18 @@ fn take_in(
 }
 
 /// The schedule of frames.
-struct Frames {
+struct FrameScheduler {
     dirty: bool,
     /// The times of the last frames, the oldest first; at most `AT_ONCE`.
     last: VecDeque<Instant>,
 }
 
-impl Frames {
+impl FrameScheduler {
     /// Returns the time until the next frame may be drawn; [`Duration::MAX`] if nothing changed.
     ///
     /// A few frames may follow each other at once, so that data which arrives piece by piece after the first frame,
     /// as the first lists do, appears without delay. Over any longer time the interval between frames is kept.
-    fn wait(&self, console: &Console) -> Duration {
+    fn wait(&self, console: &ConsoleTerminal) -> Duration {
         match (self.dirty, console.is_ready()) {
             (false, _) => Duration::MAX,
             (true, false) => BEHIND,
@@ -144,11 +144,11 @@ impl Frames {
     }
 
     /// Returns whether a frame has to be drawn now.
-    fn is_due(&self, console: &Console) -> bool {
+    fn is_due(&self, console: &ConsoleTerminal) -> bool {
         self.dirty && self.wait(console).is_zero()
     }
 
-    fn draw(&mut self, state: &State, console: &mut Console) -> io::Result<()> {
+    fn draw(&mut self, state: &State, console: &mut ConsoleTerminal) -> io::Result<()> {
         console.draw(state)?;
         self.dirty = false;
         self.last.push_back(Instant::now());
@@ -160,19 +160,19 @@ impl Frames {
 }
 
 /// Returns the time until the next tick. Ticks are aligned with full seconds or minutes, so that the clock is right.
-fn until_tick(pace: RedrawPace, now: Time) -> Duration {
+fn until_tick(pace: TickRate, now: Time) -> Duration {
     let interval = i64::try_from(pace.interval().as_millis()).unwrap_or(i64::MAX);
     let past = now.0.rem_euclid(interval);
     Duration::from_millis(u64::try_from(interval - past).unwrap_or(0))
 }
 
-fn is_due(pace: RedrawPace, ticked: Time, now: Time) -> bool {
+fn is_due(pace: TickRate, ticked: Time, now: Time) -> bool {
     let interval = i64::try_from(pace.interval().as_millis()).unwrap_or(i64::MAX);
     ticked.0.div_euclid(interval) != now.0.div_euclid(interval)
 }
 
 /// Starts the thread that reads keys, pastes and sizes from the terminal, until the loop ends.
-pub fn read_terminal(inbox: Inbox) -> io::Result<()> {
+pub fn read_terminal(inbox: MsgSender) -> io::Result<()> {
     thread::Builder::new().name("keys".into()).spawn(move || {
         loop {
             let sent = if let Ok(event) = event::read() {
@@ -194,13 +194,13 @@ fn message(event: Event) -> Option<Msg> {
     match event {
         Event::Key(key) => Key::from_event(key).map(Msg::Key),
         Event::Paste(text) => Some(Msg::Paste(text)),
-        Event::Resize(width, height) => Some(Msg::Resize(Size { width, height })),
+        Event::Resize(width, height) => Some(Msg::Resize(TerminalSize { width, height })),
         _ => None,
     }
 }
 
 /// Turns SIGTERM and SIGHUP into messages, so that the loop can end in an orderly way.
-pub fn watch_signals(handle: &Handle, inbox: &Inbox) -> io::Result<()> {
+pub fn watch_signals(handle: &Handle, inbox: &MsgSender) -> io::Result<()> {
     let _entered = handle.enter();
     for kind in [SignalKind::terminate(), SignalKind::hangup()] {
         let mut signals = signal(kind)?;
@@ -217,9 +217,9 @@ pub fn watch_signals(handle: &Handle, inbox: &Inbox) -> io::Result<()> {
 }
 
 /// Returns the current size of the terminal.
-pub fn size() -> io::Result<Size> {
+pub fn size() -> io::Result<TerminalSize> {
     let (width, height) = crossterm::terminal::size()?;
-    Ok(Size { width, height })
+    Ok(TerminalSize { width, height })
 }
 
 #[cfg(test)]
@@ -228,9 +228,9 @@ mod tests {
 
     #[test]
     fn ticks_come_with_the_minute() {
-        assert_eq!(until_tick(RedrawPace::Minutes, Time(1_000_000 * 60_000 + 59_000)), Duration::from_secs(1));
-        assert_eq!(until_tick(RedrawPace::Seconds, Time(1_500)), Duration::from_millis(500));
-        assert!(is_due(RedrawPace::Minutes, Time(59_999), Time(60_000)));
-        assert!(!is_due(RedrawPace::Minutes, Time(60_000), Time(119_999)));
+        assert_eq!(until_tick(TickRate::Minutes, Time(1_000_000 * 60_000 + 59_000)), Duration::from_secs(1));
+        assert_eq!(until_tick(TickRate::Seconds, Time(1_500)), Duration::from_millis(500));
+        assert!(is_due(TickRate::Minutes, Time(59_999), Time(60_000)));
+        assert!(!is_due(TickRate::Minutes, Time(60_000), Time(119_999)));
     }
 }

@@ -9,5 +9,5 @@ pub mod sgr_dedup;
 mod start;
 pub mod terminal;
 
-pub use effects::Effects;
+pub use effects::EffectRunner;
 pub use start::{ConsoleCluster, ConsoleSetup, console, demo};

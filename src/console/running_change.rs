@@ -3,11 +3,11 @@
 use pinnace_tui::clusters::ClusterId;
 use tokio::sync::mpsc;
 
-use super::event_loop::Inbox;
+use super::event_loop::MsgSender;
 use pinnace_core::change::Order;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::DockerError;
-use pinnace_engine::execute::{ChangeControl, ExecuteOptions, RunOutcome, Start, execute};
+use pinnace_engine::execute::{ChangeControl, ExecuteOptions, ExecutionStart, RunOutcome, execute};
 use pinnace_engine::journal::Liveness;
 use pinnace_tui::msg::Msg;
 
@@ -20,7 +20,7 @@ pub(super) async fn taken_over(
     change: &str,
     order: Order,
     silent: impl Fn(&str) -> Option<u64>,
-) -> Result<Start, (String, String)> {
+) -> Result<ExecutionStart, (String, String)> {
     let fault = |fault: DockerError| (fault.to_string(), fault.hint());
     let slots = cluster.journal.slots().await.map_err(fault)?;
     let gone = || ("the change is no longer in the journal".to_owned(), "see the history".to_owned());
@@ -35,23 +35,23 @@ pub(super) async fn taken_over(
         let why = format!("{} is still applying the change", slot.labels.by);
         return Err((why, "watch it here, or stop it there".into()));
     }
-    Ok(Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) })
+    Ok(ExecutionStart::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) })
 }
 
 /// A running change, with the ids under which its events are sent.
-pub(super) struct ChangeReporter {
+pub(super) struct ChangeRunner {
     pub cluster: ClusterId,
     pub plan: String,
     pub change: String,
-    pub inbox: Inbox,
+    pub inbox: MsgSender,
 }
 
-impl ChangeReporter {
+impl ChangeRunner {
     /// Applies the change, and sends its start, its events and its end.
     pub(super) async fn carry_out(
         self,
         remote: Cluster,
-        start: Start,
+        start: ExecutionStart,
         options: ExecuteOptions,
         orders: mpsc::UnboundedReceiver<Order>,
     ) {

@@ -41,13 +41,13 @@ pub fn thrifty(frame: &[u8], depth: ColorDepth) -> Vec<u8> {
 }
 
 /// One part of an SGR sequence: a colour with its plane and codes, or a modifier.
-enum SgrParam<'a> {
+enum SgrAttribute<'a> {
     Color(usize, &'a str),
     Modifier(&'a str),
 }
 
 /// Splits an SGR sequence into its parts; `None` for a reset and for unknown codes.
-fn parts(codes: &str) -> Option<Vec<SgrParam<'_>>> {
+fn parts(codes: &str) -> Option<Vec<SgrAttribute<'_>>> {
     let mut found = Vec::new();
     let mut rest = codes;
     while !rest.is_empty() {
@@ -61,23 +61,23 @@ fn parts(codes: &str) -> Option<Vec<SgrParam<'_>>> {
             _ => return None,
         };
         found.push(match number {
-            30..=39 | 90..=97 => SgrParam::Color(0, &rest[..length]),
-            40..=49 | 100..=107 => SgrParam::Color(1, &rest[..length]),
-            58 | 59 => SgrParam::Color(2, &rest[..length]),
-            _ => SgrParam::Modifier(&rest[..length]),
+            30..=39 | 90..=97 => SgrAttribute::Color(0, &rest[..length]),
+            40..=49 | 100..=107 => SgrAttribute::Color(1, &rest[..length]),
+            58 | 59 => SgrAttribute::Color(2, &rest[..length]),
+            _ => SgrAttribute::Modifier(&rest[..length]),
         });
         rest = rest[length..].trim_start_matches(';');
     }
     (!found.is_empty()).then_some(found)
 }
 
-fn set<'a>(parts: &[SgrParam<'a>], depth: ColorDepth, now: &mut [Option<&'a str>; PLANES], out: &mut Vec<u8>) {
+fn set<'a>(parts: &[SgrAttribute<'a>], depth: ColorDepth, now: &mut [Option<&'a str>; PLANES], out: &mut Vec<u8>) {
     let mut kept = Vec::new();
     for part in parts {
         match part {
-            SgrParam::Modifier(codes) => kept.push(Cow::Borrowed(*codes)),
-            SgrParam::Color(..) if depth == ColorDepth::None => {}
-            SgrParam::Color(plane, codes) => {
+            SgrAttribute::Modifier(codes) => kept.push(Cow::Borrowed(*codes)),
+            SgrAttribute::Color(..) if depth == ColorDepth::None => {}
+            SgrAttribute::Color(plane, codes) => {
                 if now[*plane] != Some(codes) {
                     now[*plane] = Some(codes);
                     kept.push(if depth == ColorDepth::Ansi16 { short(codes) } else { Cow::Borrowed(codes) });

@@ -5,16 +5,16 @@ use std::{env, io};
 
 use tokio::runtime::Handle;
 
-use super::effects::Effects;
-use super::event_loop::{self, Inbox};
-use super::terminal::{Console, install_panic_hook};
+use super::effects::EffectRunner;
+use super::event_loop::{self, MsgSender};
+use super::terminal::{ConsoleTerminal, install_panic_hook};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::plural;
 use pinnace_engine::clock;
 use pinnace_engine::journal::LOCAL_JOURNAL;
-use pinnace_tui::config::{ColorDepth, Config, Warning};
+use pinnace_tui::config::{ColorDepth, Config, ConfigWarning};
 use pinnace_tui::msg::{Effect, Msg};
-use pinnace_tui::state::{ChangeGuard, ClusterState, Notice, State};
+use pinnace_tui::state::{ClusterState, Notice, State, WriteProtection};
 use pinnace_tui::tour::Tour;
 
 /// One of the clusters that the console opens with.
@@ -24,7 +24,7 @@ pub struct ConsoleCluster {
     /// The cluster's handle.
     pub cluster: pinnace_engine::cluster::Cluster,
     /// The restrictions on changes to this cluster.
-    pub guard: ChangeGuard,
+    pub guard: WriteProtection,
 }
 
 /// The arguments of the console.
@@ -36,7 +36,7 @@ pub struct ConsoleSetup {
     /// The user's configuration.
     pub config: Config,
     /// Warnings about mistakes in the user's configuration files.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<ConfigWarning>,
     /// The time zone of the clock, in seconds east of UTC.
     pub offset: i32,
 }
@@ -65,8 +65,8 @@ async fn shown(parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<()> {
 
 fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<()> {
     let depth = ColorDepth::detect(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()));
-    let mut screen = Console::enter(depth)?;
-    let (inbox, messages) = Inbox::new();
+    let mut screen = ConsoleTerminal::enter(depth)?;
+    let (inbox, messages) = MsgSender::new();
     let told = inbox.clone();
     install_panic_hook(move |panic| {
         let text = format!("internal error of pinnace: {panic}");
@@ -93,7 +93,7 @@ fn open(handle: &Handle, parts: ConsoleSetup, tour: Option<Tour>) -> io::Result<
         let hint = "use `--journal swarm` if pinnace may create configs in the swarm".to_owned();
         state.note(Notice { at: clock::now(), severity: Severity::Warning, text: LOCAL_JOURNAL.to_owned(), hint });
     }
-    let mut effects = Effects::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, &settings);
+    let mut effects = EffectRunner::start(handle.clone(), inbox.clone(), parts.clusters, parts.state, &settings);
     event_loop::read_terminal(inbox)?;
     let ended = event_loop::run(&mut state, &messages, &mut screen, |effect: Effect| effects.run(effect));
     let (at_work, terminal_gone) = (effects.at_work(), ended.is_err());

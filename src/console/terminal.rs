@@ -34,14 +34,14 @@ static DRAWS: OnceLock<ThreadId> = OnceLock::new();
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The terminal while the console owns it; restored on drop.
-pub struct Console {
+pub struct ConsoleTerminal {
     terminal: Terminal<CrosstermBackend<FrameWriter>>,
     outlet: FrameWriter,
     /// Set when the screen may differ from the last frame.
     is_stale: bool,
 }
 
-impl Console {
+impl ConsoleTerminal {
     /// Sets up the terminal for this colour depth. Fails if stdin or stdout is not a terminal.
     pub fn enter(depth: ColorDepth) -> io::Result<Self> {
         if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
@@ -102,7 +102,7 @@ impl Console {
     }
 }
 
-impl Drop for Console {
+impl Drop for ConsoleTerminal {
     fn drop(&mut self) {
         // The last frame must not arrive after the terminal was restored.
         let mut waited = Duration::ZERO;

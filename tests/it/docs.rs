@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use pinnace_core::export::{Form, PermanentFix};
+use pinnace_core::export::{FixFormat, PermanentFix};
 use pinnace_core::finding::{Code, Finding};
 use pinnace_core::wire::v1;
 use pinnace_tui::action::{Action, KeyContext};
@@ -94,11 +94,11 @@ fn holds<T: serde::Serialize + serde::de::DeserializeOwned>(text: &str, name: &s
 #[test]
 fn the_json_shown_is_the_json_printed() {
     let text = read("docs/json.md").unwrap();
-    holds::<v1::Status>(&text, "status");
+    holds::<v1::StatusView>(&text, "status");
     holds::<v1::Plan>(&text, "plan");
     holds::<v1::HistoryView>(&text, "history");
-    holds::<v1::RecordReport>(&text, "record");
-    holds::<v1::Inspect>(&text, "inspect");
+    holds::<v1::ExternalDeployReport>(&text, "record");
+    holds::<v1::InspectView>(&text, "inspect");
     let plan: v1::Plan = serde_json::from_str(example(&text, "plan")).unwrap();
     assert!(plan.extra.is_empty() && plan.units.iter().all(|unit| unit.extra.is_empty()));
     let check: serde_json::Value = serde_json::from_str(example(&text, "check")).unwrap();
@@ -110,7 +110,8 @@ fn the_json_shown_is_the_json_printed() {
     serde_json::from_str::<serde_json::Value>(example(&text, "pins")).unwrap();
     let mut shown: serde_json::Value = serde_json::from_str(example(&text, "permanent")).unwrap();
     shown.as_object_mut().unwrap().remove("group");
-    let fix = PermanentFix { form: Form::StackFile, holds: vec!["api".into()], text: String::new(), notes: Vec::new() };
+    let fix =
+        PermanentFix { form: FixFormat::StackFile, holds: vec!["api".into()], text: String::new(), notes: Vec::new() };
     let mut printed = serde_json::to_value(&fix).unwrap();
     printed["text"] = shown["text"].clone();
     assert_eq!(printed, shown);

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use pinnace::cli::{Out, TestContext, run_on};
 use pinnace_core::wire::v1;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::Credentials;
+use pinnace_engine::credentials::CredentialStore;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::{Endpoint, Host};
-use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
+use pinnace_engine::docker::{Endpoint, EngineAddress};
+use pinnace_engine::registry::{
+    ConnectionPolicy, RegistryClient, RegistryConnectError, RegistryLimits, RegistryTransport,
+};
 use swarm_sim::{Scenario, ServedEndpoint, Sim, connect, parse_time};
 
 const EXTENSION: &str = r#"
@@ -90,7 +92,7 @@ fn sim(large: bool) -> Arc<Sim> {
 async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     let sim = Arc::clone(sim);
     let of_engine = Arc::clone(&sim);
-    let host = Host::Memory(Arc::new(move |_: &http::Uri| {
+    let host = EngineAddress::Memory(Arc::new(move |_: &http::Uri| {
         if engine {
             connect(&of_engine, ServedEndpoint::Engine(None))
         } else {
@@ -99,7 +101,7 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
     }));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let dial = RegistryTransport::Memory(Arc::new(move |uri: &http::Uri| {
-        let refused = |error: std::io::Error| DialError::Refused(uri.to_string(), error.to_string());
+        let refused = |error: std::io::Error| RegistryConnectError::Refused(uri.to_string(), error.to_string());
         connect(
             &sim,
             ServedEndpoint::Registry(uri.host().map(|host| match uri.port_u16() {
@@ -110,8 +112,8 @@ async fn inspect(sim: &Arc<Sim>, args: &[&str], engine: bool) -> Said {
         .map_err(refused)
     }));
     let insecure = ["r.example:5000", "cdn.example"].map(str::to_owned).to_vec();
-    let policy = Policy { insecure, limits: Limits::default(), user_agent: String::new() };
-    let cluster = Cluster::over(docker, Registry::over(dial, policy, Credentials::default()));
+    let policy = ConnectionPolicy { insecure, limits: RegistryLimits::default(), user_agent: String::new() };
+    let cluster = Cluster::over(docker, RegistryClient::over(dial, policy, CredentialStore::default()));
     let home = tempfile::tempdir().unwrap();
     let kept = Arc::default();
     let words = [&["pinnace", "inspect"], args].concat();
@@ -142,7 +144,7 @@ async fn an_extension_image_keeps_its_contract_and_broken_ones_do_not() {
             let reference = reference(&format!("x-ext:{tag}"));
             let said = inspect(&sim, &[&reference, "--contract", "cnpg-extension", "--json"], engine).await;
             assert_eq!(said.code, i32::from(!rule.is_empty()), "{tag}: {}", said.err);
-            let told: v1::Inspect = serde_json::from_str(&said.out).unwrap();
+            let told: v1::InspectView = serde_json::from_str(&said.out).unwrap();
             let contract = told.contract.unwrap();
             assert_eq!((contract.name.as_str(), contract.kept), ("cnpg-extension", Some(rule.is_empty())), "{tag}");
             let rules: Vec<&str> = contract.violations.iter().map(|breach| breach.rule.as_str()).collect();

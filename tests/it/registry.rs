@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::registry::LookupError;
-use pinnace_engine::credentials::{Credentials, Redacted, Secret};
-use pinnace_engine::registry::{Policy, Registry};
+use pinnace_engine::credentials::{CredentialStore, Redacted, RegistryCredential};
+use pinnace_engine::registry::{ConnectionPolicy, RegistryClient};
 
 /// Returns a lab setting; `None`, with a printed message, if there is no lab.
 fn lab(name: &str) -> Option<String> {
@@ -36,8 +36,8 @@ fn batch(lines: &str) {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
 
-fn insecure(hosts: &[&str]) -> Policy {
-    Policy { insecure: hosts.iter().map(|&host| host.to_owned()).collect(), ..Policy::default() }
+fn insecure(hosts: &[&str]) -> ConnectionPolicy {
+    ConnectionPolicy { insecure: hosts.iter().map(|&host| host.to_owned()).collect(), ..ConnectionPolicy::default() }
 }
 
 fn image(text: &str) -> ImageRef {
@@ -47,7 +47,7 @@ fn image(text: &str) -> ImageRef {
 #[tokio::test]
 async fn a_real_registry_tells_digests_and_platforms() {
     let Some(host) = lab("PINNACE_LAB_REGISTRY") else { return };
-    let registry = Registry::new(insecure(&[&host]), Credentials::default());
+    let registry = RegistryClient::new(insecure(&[&host]), CredentialStore::default());
     let linux =
         |architectures: &[&str]| -> Vec<_> { architectures.iter().map(|it| Platform::new("linux", it)).collect() };
     for (tag, args, platforms) in [
@@ -78,7 +78,7 @@ async fn a_real_registry_tells_digests_and_platforms() {
     }
     assert_eq!(registry.look(&image(&format!("{host}/it-registry/look:none"))).await, Err(LookupError::NotFound));
     assert_eq!(registry.look(&image(&format!("{host}/it-registry/nowhere:1"))).await, Err(LookupError::NotFound));
-    let by_tls = Registry::new(Policy::default(), Credentials::default());
+    let by_tls = RegistryClient::new(ConnectionPolicy::default(), CredentialStore::default());
     let why = by_tls.look(&image(&format!("{host}/it-registry/look:single"))).await;
     assert!(matches!(&why, Err(LookupError::Unreachable(text)) if text.contains("plain http")), "{why:?}");
 }
@@ -92,11 +92,11 @@ async fn a_real_registry_with_a_password() {
     let (network, _) = host.rsplit_once(':').unwrap();
     let policy = || insecure(&[&format!("{network}/24")]);
     let with = |password: &str| {
-        let credentials = Credentials::default();
-        credentials.login(&host, Secret::Basic { user: user.clone(), password: Redacted::new(password) });
-        Registry::new(policy(), credentials)
+        let credentials = CredentialStore::default();
+        credentials.login(&host, RegistryCredential::Basic { user: user.clone(), password: Redacted::new(password) });
+        RegistryClient::new(policy(), credentials)
     };
-    let none = Registry::new(policy(), Credentials::default());
+    let none = RegistryClient::new(policy(), CredentialStore::default());
     assert_eq!(none.look(&image(&text)).await, Err(LookupError::NoCredentials));
     assert_eq!(with("wrong").look(&image(&text)).await, Err(LookupError::Denied));
     assert!(with(&password).look(&image(&text)).await.unwrap().platforms.is_some());
@@ -115,7 +115,7 @@ async fn two_hundred_tags() {
         |nth| serde_json::json!({"ref": format!("{host}/it-registry/many:{nth}"), "label": [format!("nth={nth}")]});
     let lines: Vec<String> = (0..200).map(|nth| line(nth).to_string()).collect();
     batch(&lines.join("\n"));
-    let registry = Registry::new(insecure(&[&host]), Credentials::default());
+    let registry = RegistryClient::new(insecure(&[&host]), CredentialStore::default());
     let all: Vec<ImageRef> = (0..200).map(|nth| image(&format!("{host}/it-registry/many:{nth}"))).collect();
     for round in ["cold", "again"] {
         let since = Instant::now();
@@ -135,7 +135,7 @@ async fn the_header_is_taken_by_a_real_engine() {
     let home = tempfile::tempdir().unwrap();
     let config = serde_json::json!({"auths": {&host: {"username": user, "password": password}}});
     std::fs::write(home.path().join("config.json"), config.to_string()).unwrap();
-    let credentials = Credentials::read(home.path());
+    let credentials = CredentialStore::read(home.path());
     let header = credentials.header(&host).await.unwrap().unwrap();
     let ask = |header: &str| {
         let mut socket = std::os::unix::net::UnixStream::connect(engine.strip_prefix("unix://").unwrap()).unwrap();
@@ -146,7 +146,7 @@ async fn the_header_is_taken_by_a_real_engine() {
         answer
     };
     let answer = ask(header.reveal());
-    let fact = Registry::new(insecure(&[&host]), credentials).look(&image(&text)).await.unwrap();
+    let fact = RegistryClient::new(insecure(&[&host]), credentials).look(&image(&text)).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(fact.digest.as_str()), "{answer}");
     assert!(!ask("").starts_with("HTTP/1.1 200"));
 }
@@ -155,7 +155,7 @@ async fn the_header_is_taken_by_a_real_engine() {
 /// domain never resolves (RFC 6761).
 #[tokio::test]
 async fn a_name_that_does_not_resolve_is_known_as_such() {
-    let registry = Registry::new(Policy::default(), Credentials::default());
+    let registry = RegistryClient::new(ConnectionPolicy::default(), CredentialStore::default());
     let nowhere = image("registry.invalid/pg:1");
     let since = Instant::now();
     let why = registry.look(&nowhere).await;

@@ -11,9 +11,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use pinnace_core::registry::LookupError;
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::{Credentials, Redacted};
-use pinnace_engine::docker::{Docker, Endpoint, Host};
-use pinnace_engine::registry::{Policy, Registry, RegistryTransport};
+use pinnace_engine::credentials::{CredentialStore, Redacted};
+use pinnace_engine::docker::{Docker, Endpoint, EngineAddress};
+use pinnace_engine::registry::{ConnectionPolicy, RegistryClient, RegistryTransport};
 
 const SECRET: &str = "Zx9~qwV#2p";
 
@@ -33,9 +33,9 @@ fn cluster() -> Cluster {
         tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(theirs), service));
         Ok(ours)
     }));
-    let host = Host::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
+    let host = EngineAddress::Memory(Arc::new(|_| Err(io::Error::other("no engine"))));
     let docker = Docker::new(Endpoint { name: "none".into(), host }, false).unwrap();
-    Cluster::over(docker, Registry::over(dial, Policy::default(), Credentials::default()))
+    Cluster::over(docker, RegistryClient::over(dial, ConnectionPolicy::default(), CredentialStore::default()))
 }
 
 #[tokio::test]

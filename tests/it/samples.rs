@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use pinnace_core::change::{Event, Progress};
+use pinnace_core::change::{ChangeEvent, Progress};
 use pinnace_core::journal::local_log::{self, LocalChangeState, fold};
 use pinnace_core::journal::{
-    ChangeState, Direction, JournalObject, Post, Slot, StoredConfig, UnitState, doomed, sightings, slot_name,
+    ChangeState, Direction, JournalObject, Slot, StoredConfig, UnitState, UpdateIntent, doomed, sightings, slot_name,
 };
 use pinnace_core::plan::{ChangeRecord, PlanKind};
 use pinnace_core::swarm::GroupKey;
@@ -73,7 +73,7 @@ fn a_slot() {
     assert_eq!((slot.seq, slot.v, slot.is_foreign(), slot.is_unbegun()), (7, 1, false, false));
     assert_eq!(slot_name(&storefront(), 7), written.name);
     assert_eq!((slot.labels.state, slot.labels.units.clone()), (ChangeState::Running, vec![UnitState::Updating]));
-    assert_eq!(slot.labels.post, Some(Post { unit: 0, index: 8812, direction: Direction::Forward }));
+    assert_eq!(slot.labels.post, Some(UpdateIntent { unit: 0, index: 8812, direction: Direction::Forward }));
     assert_eq!(
         slot.labels.write(slot.v, &slot.group_hash, &slot.change),
         written.labels,
@@ -83,7 +83,7 @@ fn a_slot() {
 
 #[test]
 fn a_log() {
-    let events: Vec<Event> = LOG.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<ChangeEvent> = LOG.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut progress = Progress::new(1);
     for event in &events {
         progress.apply(event);

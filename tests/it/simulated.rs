@@ -7,7 +7,7 @@ use std::time::Duration;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::SpecEdit;
 use pinnace_core::swarm::UpdateState;
-use pinnace_engine::docker::{Docker, DockerError, EditState, Endpoint, Host, PostCredentials};
+use pinnace_engine::docker::{Docker, DockerError, EditState, Endpoint, EngineAddress, RegistryAuthFrom};
 use serde_json::{Value, json};
 use swarm_sim::{PlannedFault, Scenario, ServedEndpoint, Sim, connect, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
@@ -44,7 +44,7 @@ fn docker_on(sim: &Arc<Sim>, node: Option<&str>) -> Docker {
     let (sim, node) = (Arc::clone(sim), node.map(str::to_owned));
     let opener =
         Arc::new(move |_: &http::Uri| -> io::Result<_> { connect(&sim, ServedEndpoint::Engine(node.clone())) });
-    Docker::new(Endpoint { name: "sim".to_owned(), host: Host::Memory(opener) }, false).unwrap()
+    Docker::new(Endpoint { name: "sim".to_owned(), host: EngineAddress::Memory(opener) }, false).unwrap()
 }
 
 fn fault(sim: &Sim, given: Value) {
@@ -62,10 +62,10 @@ async fn a_change_lands() {
     let sim = sim();
     let docker = docker_on(&sim, None);
     let revision = docker.get_for_update("app").await.unwrap();
-    docker.post(&revision, &to_two(), Direction::Forward, &PostCredentials::Stored).await.unwrap();
+    docker.post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap();
     assert!(
         docker
-            .post(&revision, &to_two(), Direction::Forward, &PostCredentials::Stored)
+            .post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored)
             .await
             .unwrap_err()
             .is_out_of_sequence()
@@ -97,7 +97,7 @@ async fn a_500_whose_write_is_applied_later() {
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
     let revision = docker.get_for_update("app").await.unwrap();
     let began = Instant::now();
-    let refused = docker.post(&revision, &to_two(), Direction::Forward, &PostCredentials::Stored).await.unwrap_err();
+    let refused = docker.post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap_err();
     assert_eq!((refused.status(), began.elapsed().as_secs()), (Some(500), 20));
     assert!(refused.to_string().contains("context deadline exceeded"));
     assert_eq!(
@@ -115,7 +115,7 @@ async fn a_fence_keeps_a_late_write_out() {
     let docker = docker_on(&sim, None);
     fault(&sim, json!({ "kind": "writes-hang", "seconds": 20, "applied_after": 11, "count": 1 }));
     let revision = docker.get_for_update("app").await.unwrap();
-    docker.post(&revision, &to_two(), Direction::Forward, &PostCredentials::Stored).await.unwrap_err();
+    docker.post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap_err();
     docker.post_as_read(&revision).await.unwrap();
     sleep(Duration::from_secs(60)).await;
     assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::Before);
@@ -156,14 +156,14 @@ async fn somebody_else_is_quicker() {
     fault(&sim, json!({ "kind": "meddle", "service": "app", "label": "by=somebody", "before_write": 0 }));
     assert!(
         docker
-            .post(&revision, &to_two(), Direction::Forward, &PostCredentials::Stored)
+            .post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored)
             .await
             .unwrap_err()
             .is_out_of_sequence()
     );
     let revision = docker.get_for_update("app").await.unwrap();
     assert_eq!(revision.service.label("by"), Some("somebody"));
-    docker.post(&revision, &to_two(), Direction::Forward, &PostCredentials::Stored).await.unwrap();
+    docker.post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

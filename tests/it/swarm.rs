@@ -10,9 +10,9 @@ use pinnace_core::swarm::{EditableFields, Service, TaskState};
 use pinnace_core::time::Time;
 use pinnace_core::world::{ConnectionState, Observation, World};
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::{Credentials, Redacted, Secret};
-use pinnace_engine::docker::{Docker, DockerError, EditState, EndpointInputs, LogTarget, PostCredentials, Tasks};
-use pinnace_engine::observe::{Attention, observe, snapshot};
+use pinnace_engine::credentials::{CredentialStore, Redacted, RegistryCredential};
+use pinnace_engine::docker::{Docker, DockerError, EditState, EndpointInputs, LogTarget, RegistryAuthFrom, TaskFilter};
+use pinnace_engine::observe::{OperatorActivity, observe, snapshot};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -132,7 +132,7 @@ async fn tasks_match_the_templates_they_were_made_from() {
     let services: Vec<Service> = docker.services(None).await.unwrap();
     let mut compared = BTreeSet::new();
     for service in services.iter().filter(|service| service.previous.is_none() && service.label("it").is_none()) {
-        for task in docker.tasks(Tasks::History(std::slice::from_ref(&service.id))).await.unwrap() {
+        for task in docker.tasks(TaskFilter::History(std::slice::from_ref(&service.id))).await.unwrap() {
             assert_eq!(task.rest.as_ref(), Some(&service.template), "{}", service.name);
             assert_eq!(task.places, ran(&service.places), "{}", service.name);
             compared.insert(service.name.clone());
@@ -164,8 +164,8 @@ async fn a_change_and_its_way_back() {
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
     ];
     assert_eq!(revision.edit_state(&edits), EditState::Before);
-    one.post(&revision, &edits, Direction::Forward, &PostCredentials::Stored).await.unwrap();
-    let again = one.post(&revision, &edits, Direction::Forward, &PostCredentials::Stored).await.unwrap_err();
+    one.post(&revision, &edits, Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap();
+    let again = one.post(&revision, &edits, Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap_err();
     assert!(again.is_out_of_sequence() && !again.is_final(), "{again}");
     let there = until("the change on the other manager", async || {
         other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == EditState::After)
@@ -180,7 +180,7 @@ async fn a_change_and_its_way_back() {
     .await;
     let back = until("the way back", async || {
         let revision = other.get_for_update(&made.id).await.ok()?;
-        other.post(&revision, &edits, Direction::Back, &PostCredentials::Stored).await.ok()
+        other.post(&revision, &edits, Direction::Back, &RegistryAuthFrom::Stored).await.ok()
     })
     .await;
     assert!(back.warnings.is_empty());
@@ -197,7 +197,7 @@ async fn the_fence() {
     let made = Made::new(&sockets[0], &spec(&name, &good_image(&docker).await));
     let ids = [made.id.clone()];
     let running = async || {
-        let tasks = docker.tasks(Tasks::RunningOf(&ids)).await.ok()?;
+        let tasks = docker.tasks(TaskFilter::RunningOf(&ids)).await.ok()?;
         tasks.into_iter().find(|task| task.state == TaskState::Running)
     };
     let first = until("a task", running).await;
@@ -247,7 +247,7 @@ async fn a_registry_by_the_engine() {
     let missing = format!("{}:nothing-there", name.rsplit_once(':').unwrap().0);
     assert!(docker.distribution(&missing, None).await.unwrap_err().is_not_found());
     let password = Redacted::new(lab("PINNACE_LAB_AUTH_PASSWORD").unwrap());
-    let login = Secret::Basic { user: lab("PINNACE_LAB_AUTH_USER").unwrap(), password }.header(&server);
+    let login = RegistryCredential::Basic { user: lab("PINNACE_LAB_AUTH_USER").unwrap(), password }.header(&server);
     let secret = format!("{server}/nothing/there:1");
     let refused = docker.distribution(&secret, None).await.unwrap_err();
     assert!(refused.to_string().contains("no basic auth credentials"), "{refused}");
@@ -267,7 +267,7 @@ async fn logs_of_a_service() {
 }
 
 fn cluster(socket: &str) -> Cluster {
-    Cluster::new(docker(socket, true), Credentials::default())
+    Cluster::new(docker(socket, true), CredentialStore::default())
 }
 
 /// Follows the observer: the initial state, a change by another client, a failure, and the end.
@@ -275,7 +275,7 @@ fn cluster(socket: &str) -> Cluster {
 async fn observing() {
     let Some(sockets) = sockets() else { return };
     let world = Arc::new(Mutex::new(World::default()));
-    let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
+    let (attention, given) = watch::channel(OperatorActivity { at_keys: true, ..OperatorActivity::default() });
     let into = Arc::clone(&world);
     let began = Instant::now();
     let observer = tokio::spawn(observe(cluster(&sockets[1]), given, move |seen| {

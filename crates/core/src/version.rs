@@ -42,7 +42,7 @@ fn number(text: &str) -> Option<u64> {
 ///
 /// The format is the one that pgEdge's control plane checks: `^(\d+\.\d+(?:\.\d+)?)-spock(\d+(?:\.\d+){0,2})-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PgTag {
+pub struct PgEdgeTag {
     /// The PostgreSQL version, two or three numbers: `17.9`.
     pub postgres: Version,
     /// The Spock version, one to three numbers: `5.0.6`.
@@ -51,7 +51,7 @@ pub struct PgTag {
     pub rest: String,
 }
 
-impl PgTag {
+impl PgEdgeTag {
     /// Parses a tag; `None` if it has another format.
     pub fn parse(tag: &str) -> Option<Self> {
         let (postgres, rest) = tag.split_once("-spock")?;
@@ -135,7 +135,7 @@ pub fn constancy(tag: &str) -> TagMutability {
     if is_commit {
         return Immutable("it ends in a commit");
     }
-    if let Some(tag) = PgTag::parse(tag) {
+    if let Some(tag) = PgEdgeTag::parse(tag) {
         return if tag.build().is_some() {
             Immutable("it has a build number")
         } else {
@@ -153,7 +153,7 @@ pub fn constancy(tag: &str) -> TagMutability {
 /// Returns the family of a tag: the part that successive releases share. Minor and patch versions, a trailing date,
 /// commit or build number are left out: `17-spock5-standard`, `16-alpine`.
 pub(crate) fn family(tag: &str) -> String {
-    if let Some(tag) = PgTag::parse(tag) {
+    if let Some(tag) = PgEdgeTag::parse(tag) {
         let variant = tag
             .rest
             .rsplit_once('-')
@@ -251,7 +251,8 @@ mod tests {
 
     #[test]
     fn tags_of_pgedge() {
-        let read = |tag: &str| PgTag::parse(tag).map(|tag| (tag.postgres.to_string(), tag.spock.to_string(), tag.rest));
+        let read =
+            |tag: &str| PgEdgeTag::parse(tag).map(|tag| (tag.postgres.to_string(), tag.spock.to_string(), tag.rest));
         let some = |a: &str, b: &str, c: &str| Some((a.to_owned(), b.to_owned(), c.to_owned()));
         assert_eq!(read("17.10-spock5-standard"), some("17.10", "5", "standard"));
         assert_eq!(read("17.9-spock5.0.6-standard-2"), some("17.9", "5.0.6", "standard-2"));
@@ -266,8 +267,8 @@ mod tests {
         ] {
             assert_eq!(read(tag), None, "{tag}");
         }
-        assert_eq!(PgTag::parse("17.9-spock5.0.6-standard-2").unwrap().build(), Some(2));
-        assert_eq!(PgTag::parse("17.9-spock5.0.6-standard").unwrap().build(), None);
+        assert_eq!(PgEdgeTag::parse("17.9-spock5.0.6-standard-2").unwrap().build(), Some(2));
+        assert_eq!(PgEdgeTag::parse("17.9-spock5.0.6-standard").unwrap().build(), None);
     }
 
     #[test]

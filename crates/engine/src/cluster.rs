@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use crate::credentials::{Credentials, Redacted, Secret};
+use crate::credentials::{CredentialStore, Redacted, RegistryCredential};
 use crate::docker::Docker;
 use crate::journal::{Journal, LocalLog};
-use crate::registry::{Policy, Registry, RegistrySettings, Resolver};
-use crate::versions::Versions;
+use crate::registry::{ConnectionPolicy, ImageResolver, RegistryClient, RegistrySettings};
+use crate::versions::VersionManifestLoader;
 
 /// The networks that every engine declares insecure, used when the engine does not answer (moby,
 /// `registry/config.go`).
@@ -23,31 +23,31 @@ pub struct Cluster {
     pub docker: Docker,
     pub journal: Journal,
     /// The resolver of image references into facts.
-    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) resolver: Arc<ImageResolver>,
     /// The source of the version manifest.
-    pub(crate) versions: Versions,
-    registries: Arc<Registries>,
+    pub(crate) versions: VersionManifestLoader,
+    registries: Arc<LazyRegistry>,
     state: Option<PathBuf>,
 }
 
 /// The registries. Their client is made once the engine was asked which of them it declares insecure.
-struct Registries {
-    credentials: Credentials,
+struct LazyRegistry {
+    credentials: CredentialStore,
     settings: RegistrySettings,
-    client: OnceCell<Registry>,
+    client: OnceCell<RegistryClient>,
 }
 
 impl Cluster {
     /// Makes the handle of the cluster behind an engine, with the operator's credentials for registries.
-    pub fn new(docker: Docker, credentials: Credentials) -> Self {
+    pub fn new(docker: Docker, credentials: CredentialStore) -> Self {
         let journal = Journal::new(docker.clone());
-        let registries = Registries { credentials, settings: RegistrySettings::default(), client: OnceCell::new() };
-        let (resolver, versions) = (Arc::default(), Versions::default());
+        let registries = LazyRegistry { credentials, settings: RegistrySettings::default(), client: OnceCell::new() };
+        let (resolver, versions) = (Arc::default(), VersionManifestLoader::default());
         Self { docker, journal, resolver, versions, registries: Arc::new(registries), state: None }
     }
 
     /// Makes the handle of the cluster behind an engine, with a registry client that the caller has made.
-    pub fn over(docker: Docker, registry: Registry) -> Self {
+    pub fn over(docker: Docker, registry: RegistryClient) -> Self {
         let cluster = Self::new(docker, registry.credentials().clone());
         let _ = cluster.registries.client.set(registry);
         cluster
@@ -68,7 +68,7 @@ impl Cluster {
 
     /// Sets the source of the version manifest.
     #[must_use]
-    pub fn with_versions(self, versions: Versions) -> Self {
+    pub fn with_versions(self, versions: VersionManifestLoader) -> Self {
         Self { versions, ..self }
     }
 
@@ -79,7 +79,7 @@ impl Cluster {
             return self;
         }
         let registries =
-            Registries { credentials: self.registries.credentials.clone(), settings, client: OnceCell::new() };
+            LazyRegistry { credentials: self.registries.credentials.clone(), settings, client: OnceCell::new() };
         Self { registries: Arc::new(registries), ..self }
     }
 
@@ -91,13 +91,13 @@ impl Cluster {
     }
 
     /// Returns the operator's credentials.
-    pub fn credentials(&self) -> &Credentials {
+    pub fn credentials(&self) -> &CredentialStore {
         &self.registries.credentials
     }
 
     /// Uses these credentials for a registry from now on, in memory and for this process only.
     pub async fn login(&self, host: &str, user: String, password: Redacted) {
-        self.registry().await.login(host, Secret::Basic { user, password });
+        self.registry().await.login(host, RegistryCredential::Basic { user, password });
     }
 
     /// Marks the version manifest to be read again the next time it is needed.
@@ -106,14 +106,14 @@ impl Cluster {
     }
 
     /// Returns the registry client; the first call asks the engine which registries it declares insecure.
-    pub(crate) async fn registry(&self) -> &Registry {
+    pub(crate) async fn registry(&self) -> &RegistryClient {
         let make = || async {
             // If the engine does not answer, only the loopback networks count as insecure. TLS is then used for
             // everything outside of this machine, which is the safe side.
             let declared = self.docker.info().await.map(|info| info.engine.insecure);
             let insecure = declared.unwrap_or_else(|_| LOCAL.map(str::to_owned).to_vec());
-            let policy = Policy::of_cluster(insecure, &self.registries.settings);
-            Registry::new(policy, self.registries.credentials.clone())
+            let policy = ConnectionPolicy::of_cluster(insecure, &self.registries.settings);
+            RegistryClient::new(policy, self.registries.credentials.clone())
         };
         self.registries.client.get_or_init(make).await
     }

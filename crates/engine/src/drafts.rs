@@ -14,12 +14,12 @@ const MOST: u64 = 1 << 20;
 
 /// The drafts of one swarm.
 #[derive(Clone, Debug)]
-pub struct Drafts {
+pub struct PinDraftStore {
     folder: PathBuf,
     read_only: bool,
 }
 
-impl Drafts {
+impl PinDraftStore {
     /// Makes the handle of the drafts of this swarm in `folder` (`$XDG_STATE_HOME/pinnace`); touches no file.
     ///
     /// With `read_only`, saving and removing do nothing.
@@ -85,7 +85,7 @@ mod tests {
     #[tokio::test]
     async fn saved_loaded_removed() {
         let home = tempfile::tempdir().unwrap();
-        let drafts = Drafts::new(home.path(), "swarm/../x", false);
+        let drafts = PinDraftStore::new(home.path(), "swarm/../x", false);
         let group = GroupKey { kind: GroupKind::Database, name: "storefront".into() };
         assert_eq!(drafts.load(&group).await.unwrap(), None);
         drafts.save(&group, "image = \"pg:1\"".into()).await.unwrap();
@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing beside it");
 
-        let reader = Drafts::new(home.path(), "swarm/../x", true);
+        let reader = PinDraftStore::new(home.path(), "swarm/../x", true);
         reader.save(&group, "other".into()).await.unwrap();
         reader.remove(&group).await.unwrap();
         assert_eq!(reader.load(&group).await.unwrap().map(|kept| kept.0).as_deref(), Some("image = \"pg:2\""));

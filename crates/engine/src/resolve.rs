@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::credentials::Redacted;
 use crate::docker::DockerError;
 use crate::observe::histories_of;
-use crate::registry::ReadLimits;
+use crate::registry::LayerLimits;
 use pinnace_core::check;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::PinDoc;
@@ -19,7 +19,8 @@ use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, plan};
 use pinnace_core::registry::Query;
 use pinnace_core::registry::VersionManifest;
 use pinnace_core::registry::{
-    Fact, FactSource, Facts, ImageFact, ImageFiles, ImageInfo, LookupError, QueryAnswer, ReadProgress, Tags,
+    Fact, FactSource, Facts, ImageFilesState, ImageInfo, LayerReadProgress, LookupError, QueryAnswer, ResolvedImage,
+    Tags,
 };
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::{Observation, World};
@@ -106,11 +107,11 @@ impl Cluster {
         &self,
         image: &ImageRef,
         about: &ImageInfo,
-        progress: impl Fn(ReadProgress) + Send + Sync,
-    ) -> ImageFiles {
-        match self.registry().await.files(image, about, &ReadLimits::default(), progress).await {
-            Ok(files) => ImageFiles::Known(Arc::new(files)),
-            Err(why) => ImageFiles::Failed(why),
+        progress: impl Fn(LayerReadProgress) + Send + Sync,
+    ) -> ImageFilesState {
+        match self.registry().await.files(image, about, &LayerLimits::default(), progress).await {
+            Ok(files) => ImageFilesState::Known(Arc::new(files)),
+            Err(why) => ImageFilesState::Failed(why),
         }
     }
 
@@ -206,7 +207,7 @@ impl Cluster {
     }
 
     /// Asks the engine what a reference names, which is what the nodes would get.
-    async fn engine(&self, text: &str) -> Fact<ImageFact> {
+    async fn engine(&self, text: &str) -> Fact<ResolvedImage> {
         let answer = match ImageRef::parse(text) {
             Ok(image) => {
                 let answer = tokio::time::timeout(PATIENCE, self.by_engine(&image)).await;
@@ -233,7 +234,7 @@ impl Cluster {
     }
 
     /// Resolves a reference by its registry, else by the engine.
-    pub async fn image(&self, text: &str) -> Fact<ImageFact> {
+    pub async fn image(&self, text: &str) -> Fact<ResolvedImage> {
         let image = match ImageRef::parse(text) {
             Ok(image) => image,
             Err(error) => {
@@ -245,20 +246,20 @@ impl Cluster {
         self.resolver.image(&image, self.registry().await, Some(distribution), || clock.now()).await
     }
 
-    async fn by_engine(&self, image: &ImageRef) -> Result<ImageFact, LookupError> {
+    async fn by_engine(&self, image: &ImageRef) -> Result<ResolvedImage, LookupError> {
         // Unreadable credentials are reported by the direct query; this one is made without any.
         let login = self.credentials().header(&image.host).await.ok().flatten();
         self.distribution(image, login.as_ref()).await
     }
 
     /// Resolves a reference by an engine without credentials, as for a node whose service has none.
-    pub(crate) async fn without_credentials(&self, image: &ImageRef) -> Fact<ImageFact> {
+    pub(crate) async fn without_credentials(&self, image: &ImageRef) -> Fact<ResolvedImage> {
         self.learned(self.distribution(image, None).await, FactSource::Engine)
     }
 
-    async fn distribution(&self, image: &ImageRef, login: Option<&Redacted>) -> Result<ImageFact, LookupError> {
+    async fn distribution(&self, image: &ImageRef, login: Option<&Redacted>) -> Result<ResolvedImage, LookupError> {
         let told = self.docker.distribution(&image.text, login).await.map_err(|fault| why(&fault))?;
-        Ok(ImageFact::new(told.digest, told.platforms))
+        Ok(ResolvedImage::new(told.digest, told.platforms))
     }
 }
 

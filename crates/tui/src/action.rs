@@ -48,7 +48,7 @@ actions! {
     Apply, "apply", "apply", "Applies the plan.";
     Acknowledge, "acknowledge", "acknowledge", "Acknowledges the warnings, so that the plan can be applied.";
     AcceptUnverified, "accept-unverified", "unverified", "Accepts rollback images that no registry confirms: they ran here before.";
-    StepMode, "step-mode", "pauses", "Switches between pausing after each unit and no pauses.";
+    StepMode, "step-mode", "pauses", "Switches between pauses after each unit and no pauses.";
     MoveUnitDown, "move-unit-down", "move down", "Moves this unit after the next one.";
     MoveUnitUp, "move-unit-up", "move up", "Moves this unit before the previous one.";
 
@@ -61,7 +61,7 @@ actions! {
     // A running change, or one left unfinished.
     ContinuePastFailure, "continue-past-failure", "continue", "Continues with the other units after one failed.";
     Stop, "stop", "stop", "Stops after the current unit; press it again to detach from the change at once.";
-    ResumeContinue, "resume-continue", "finish", "Finishes an unfinished change.";
+    ResumeContinue, "resume-continue", "finish", "Resumes an unfinished change.";
     ResumeRollBack, "resume-roll-back", "roll back", "Rolls back the services that an unfinished change updated.";
     ResumeKeep, "resume-keep", "keep as is", "Closes an unfinished change and keeps all services as they are.";
 

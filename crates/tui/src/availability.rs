@@ -4,13 +4,13 @@
 mod changes;
 
 use crate::action::{Action, KeyContext};
-use crate::dialogs::state::LineUse;
+use crate::dialogs::state::PromptPurpose;
 use crate::screens;
 use pinnace_core::plan::DriftResolution;
 
 use crate::dialogs::state::Dialog;
 use crate::screens::carries_out;
-use crate::screens::fleet::rows::Row;
+use crate::screens::fleet::rows::FleetRow;
 use crate::screens::fleet::state::FleetPane;
 use crate::screens::service::tasks::is_bad;
 use crate::selection::Selection;
@@ -187,7 +187,7 @@ pub(crate) fn available_under(state: &State, action: Action) -> Result<(), Unava
 }
 
 fn has_filter(state: &State) -> Result<(), Unavailable> {
-    match screens::line(state, LineUse::Filter) {
+    match screens::line(state, PromptPurpose::Filter) {
         None => Err(Unavailable::NotHere),
         Some("") => Err(Unavailable::NoFilter),
         Some(_) => Ok(()),
@@ -196,7 +196,7 @@ fn has_filter(state: &State) -> Result<(), Unavailable> {
 
 fn trouble(state: &State) -> Result<(), Unavailable> {
     match state.screens.last() {
-        None if state.fleet.pane == FleetPane::Services && state.fleet.rows.iter().any(Row::is_trouble) => Ok(()),
+        None if state.fleet.pane == FleetPane::Services && state.fleet.rows.iter().any(FleetRow::is_trouble) => Ok(()),
         Some(Screen::Service(screen)) => {
             let one = state.clusters.get(screen.cluster);
             let bad = one.is_some_and(|one| one.world.tasks(&screen.service).iter().any(is_bad));
@@ -213,14 +213,14 @@ fn a_row(state: &State) -> Result<(), Unavailable> {
 
 fn foldable(state: &State) -> Result<(), Unavailable> {
     match (state.screens.last(), state.row()) {
-        (None, Some(Row::Service(row))) if !row.nested => Err(Unavailable::NothingToFold),
+        (None, Some(FleetRow::Service(row))) if !row.nested => Err(Unavailable::NothingToFold),
         (None, Some(_)) if state.fleet.pane == FleetPane::Services => Ok(()),
         _ => Err(Unavailable::NothingToFold),
     }
 }
 
 fn details(state: &State) -> Result<(), Unavailable> {
-    let any = state.screens.last().is_some() || matches!(state.row(), Some(Row::Service(_)));
+    let any = state.screens.last().is_some() || matches!(state.row(), Some(FleetRow::Service(_)));
     if any || crate::banner::banner(state).is_some() { Ok(()) } else { Err(Unavailable::NothingWrong) }
 }
 

@@ -10,7 +10,7 @@ use pinnace_core::time::Time;
 use pinnace_core::world::ConnectionState;
 
 use crate::msg::Effect;
-use crate::state::{ChangeGuard, ClusterState, State};
+use crate::state::{ClusterState, State, WriteProtection};
 
 /// The interval between two checks, and how long a service must run well before its image is recorded: a task
 /// that has just started may still fail.
@@ -28,7 +28,10 @@ pub(crate) fn after_message(state: &mut State, effects: &mut Vec<Effect>) {
     let now = state.now;
     for (cluster, one) in state.clusters.iter_mut() {
         let looked = *one.noted.looked.get_or_insert(now);
-        if one.guard == ChangeGuard::ReadOnly || one.world.link != ConnectionState::Live || now.since(looked) < MINUTE {
+        if one.guard == WriteProtection::ReadOnly
+            || one.world.link != ConnectionState::Live
+            || now.since(looked) < MINUTE
+        {
             continue;
         }
         one.noted.looked = Some(now);

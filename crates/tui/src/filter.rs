@@ -29,7 +29,7 @@ struct FilterTerm {
 
 /// The filter of the fleet; a row passes when every term holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct FleetFilter {
     typed: String,
     terms: Vec<FilterTerm>,
 }
@@ -43,7 +43,7 @@ const FIELDS: [(&str, FilterField); 5] = [
     ("label", FilterField::Label),
 ];
 
-impl Filter {
+impl FleetFilter {
     /// Parses a filter. Parsing never fails: an unknown word before a colon is plain text.
     pub fn read(text: &str) -> Self {
         let terms = text.split_whitespace().filter_map(|word| {
@@ -224,9 +224,9 @@ mod tests {
             ("!", true),
             ("web:1.31", true),
         ] {
-            assert_eq!(Filter::read(text).passes(&world, &group, &web), passes, "{text}");
+            assert_eq!(FleetFilter::read(text).passes(&world, &group, &web), passes, "{text}");
         }
-        let gone = |text: &str| Filter::read(text).passes_missing(&group, "shop_old", "old", "reg/old:1");
+        let gone = |text: &str| FleetFilter::read(text).passes_missing(&group, "shop_old", "old", "reg/old:1");
         assert!(gone("state:missing old") && !gone("node:mgr-1") && gone("!node:mgr-1"));
     }
 }

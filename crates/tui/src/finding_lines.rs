@@ -6,19 +6,19 @@ use pinnace_core::check;
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::image::{ImageRef, Platform, digest_of};
 use pinnace_core::registry::{BaseStatus, base_verdict};
-use pinnace_core::registry::{Fact, FactSource, ImageFact};
+use pinnace_core::registry::{Fact, FactSource, ResolvedImage};
 use pinnace_core::swarm::Service;
 use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
-use crate::screens::pins::state::{PinEditor, PinsState};
+use crate::screens::pins::state::{EditedPins, PinsState};
 use crate::state::ClusterState;
 
 /// Summarizes what is known about each pinned image; returns pairs of image and summary.
 pub(crate) fn summaries(
     cluster: &ClusterState,
     screen: &PinsState,
-    text: &PinEditor,
+    text: &EditedPins,
     now: Time,
 ) -> Vec<(String, String)> {
     let images = check::images(&screen.group, &text.doc, &cluster.world, &cluster.facts);
@@ -67,7 +67,13 @@ fn runnable(cluster: &ClusterState, services: &[&Service], platforms: &[Platform
 }
 
 /// Describes size, age and base image: the parts that need the image's configuration.
-fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Option<&str>, now: Time) -> Vec<String> {
+fn of_content(
+    cluster: &ClusterState,
+    image: &str,
+    fact: &ResolvedImage,
+    named: Option<&str>,
+    now: Time,
+) -> Vec<String> {
     let mut parts = Vec::new();
     let reference = ImageRef::parse(image).ok();
     let named = named.or_else(|| cluster.facts.base_of(reference.as_ref()?));
@@ -90,6 +96,6 @@ fn of_content(cluster: &ClusterState, image: &str, fact: &ImageFact, named: Opti
 }
 
 /// Returns the findings about the images the group runs now.
-pub fn running(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -> Vec<Finding> {
+pub fn running(cluster: &ClusterState, screen: &PinsState, text: &EditedPins) -> Vec<Finding> {
     gathered(check::running::check(&screen.group, &text.in_force, &cluster.world, &cluster.facts))
 }

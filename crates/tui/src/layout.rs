@@ -12,7 +12,7 @@
 
 /// The size of the terminal, in cells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
+pub struct TerminalSize {
     /// The number of columns.
     pub width: u16,
     /// The number of rows.
@@ -63,7 +63,7 @@ impl Area {
 }
 
 /// The smallest size that is drawn on; a smaller terminal shows a message instead.
-pub(crate) const LEAST: Size = Size { width: 40, height: 10 };
+pub(crate) const LEAST: TerminalSize = TerminalSize { width: 40, height: 10 };
 /// The least width at which clusters and nodes have a separate pane.
 const WIDE: u16 = 100;
 /// The least height at which the selected row has a panel of details.
@@ -74,7 +74,7 @@ const ROOMY: u16 = 18;
 /// The width of the left pane, in columns.
 const LEFT: u16 = 24;
 
-impl Size {
+impl TerminalSize {
     /// Returns whether the terminal is large enough to draw on.
     pub(crate) fn is_enough(self) -> bool {
         self.width >= LEAST.width && self.height >= LEAST.height
@@ -103,7 +103,7 @@ pub struct FrameLayout {
 
 /// Divides the screen; `banner` and `tour` say whether these are shown. The tour gets separate rows, so that it
 /// hides nothing.
-pub fn frame(size: Size, banner: bool, tour: bool) -> FrameLayout {
+pub fn frame(size: TerminalSize, banner: bool, tour: bool) -> FrameLayout {
     let mut body = Area { x: 0, y: 0, width: size.width, height: size.height };
     let header = body.take_top(1);
     let banner = body.take_top(u16::from(banner));
@@ -128,7 +128,7 @@ pub struct FleetLayout {
 }
 
 /// Divides the body of the fleet screen; `nodes` says whether the nodes are shown.
-pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> FleetLayout {
+pub(crate) fn fleet(size: TerminalSize, body: Area, nodes: bool) -> FleetLayout {
     let mut rest = body;
     let none = Area { x: body.x, y: body.y, width: 0, height: 0 };
     let left = if nodes && size.is_wide() { rest.take_left(LEFT) } else { none };
@@ -139,7 +139,7 @@ pub(crate) fn fleet(size: Size, body: Area, nodes: bool) -> FleetLayout {
 }
 
 /// Returns the height of the detail panel: a blank line, a title, and one line for each of the last tasks.
-fn strip_height(size: Size) -> u16 {
+fn strip_height(size: TerminalSize) -> u16 {
     match size.height {
         ..TALL => 0,
         TALL..50 => 6,
@@ -149,16 +149,16 @@ fn strip_height(size: Size) -> u16 {
 
 /// The parts of a screen with a summary on top and a list below.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TitledLayout {
+pub struct SummaryListLayout {
     pub summary: Area,
     pub list: Area,
 }
 
 /// Divides a body into a summary of `rows` rows and a list; the list keeps at least three rows.
-pub(crate) fn titled(body: Area, rows: u16) -> TitledLayout {
+pub(crate) fn titled(body: Area, rows: u16) -> SummaryListLayout {
     let mut list = body;
     let summary = list.take_top(rows.min(body.height.saturating_sub(3)));
-    TitledLayout { summary, list }
+    SummaryListLayout { summary, list }
 }
 
 /// The parts of the screen that lists rollback candidates.
@@ -174,7 +174,7 @@ pub struct CandidatesLayout {
 
 /// Divides the body of the screen that lists rollback candidates.
 pub fn earlier(body: Area) -> CandidatesLayout {
-    let TitledLayout { summary, mut list } = titled(body, 2);
+    let SummaryListLayout { summary, mut list } = titled(body, 2);
     let strip = list.take_bottom(if body.height >= 12 { 5 } else { 0 });
     CandidatesLayout { summary, list, strip }
 }
@@ -199,7 +199,7 @@ impl PinsLayout {
 
 /// Divides the body of the pins screen. The effective images stand beside the text on a wide terminal, below it
 /// on a tall one, and otherwise replace it when a key is pressed.
-pub fn pins(size: Size, body: Area) -> PinsLayout {
+pub fn pins(size: TerminalSize, body: Area) -> PinsLayout {
     let mut text = body;
     let title = text.take_top(1);
     if size.is_wide() {
@@ -246,7 +246,7 @@ mod tests {
         for (width, height) in [(40, 10), (60, 15), (80, 24), (99, 29), (100, 30), (120, 40), (200, 60)] {
             for banner in [false, true] {
                 for (nodes, tour) in [(false, false), (true, false), (false, true), (true, true)] {
-                    let size = Size { width, height };
+                    let size = TerminalSize { width, height };
                     let parts = frame(size, banner, tour);
                     let inner = fleet(size, parts.body, nodes);
                     let areas = [

@@ -27,5 +27,5 @@ mod wrap;
 
 pub use msg::{Effect, LogLine, Msg, TimedMsg};
 pub use state::{ClusterState, Screen, State};
-pub use update::{RedrawPace, pace, update};
+pub use update::{TickRate, pace, update};
 pub use view::view;

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::Key;
-use pinnace_core::change::{Event, ExecutionMode, Order};
+use pinnace_core::change::{ChangeEvent, ExecutionSettings, Order};
 use pinnace_core::image::Digest;
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Query;
-use pinnace_core::registry::{ImageFiles, ImageInfo, QueryAnswer};
+use pinnace_core::registry::{ImageFilesState, ImageInfo, QueryAnswer};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 use pinnace_core::world::Observation;
 
-use crate::layout::Size;
+use crate::layout::TerminalSize;
 use crate::state::Notice;
 
 /// A message with the time of its arrival.
@@ -34,7 +34,7 @@ pub enum Msg {
     /// A pasted text.
     Paste(String),
     /// The current size of the terminal.
-    Resize(Size),
+    Resize(TerminalSize),
     /// A timer tick.
     Tick,
     /// A request to end the process (SIGTERM, SIGHUP), or the loss of the terminal.
@@ -83,7 +83,7 @@ pub enum Msg {
         /// The digest of the manifest of one of the image's platforms.
         manifest: Digest,
         /// The files, the progress, or why they could not be read.
-        files: ImageFiles,
+        files: ImageFilesState,
     },
     /// The stored draft of a group's pins.
     Draft {
@@ -130,7 +130,7 @@ pub enum Msg {
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        event: Event,
+        event: ChangeEvent,
     },
     /// Confirmation that other credentials are used for a registry from now on; only the answers to later
     /// queries show whether the registry accepts them.
@@ -217,7 +217,7 @@ pub enum Effect {
         cluster: ClusterId,
         plan: Box<Plan>,
         /// The execution mode.
-        mode: ExecutionMode,
+        mode: ExecutionSettings,
         /// The operator's reason, for the journal.
         why: String,
     },
@@ -230,7 +230,7 @@ pub enum Effect {
         /// The id of the change's plan, for the answer.
         plan: String,
         /// The execution mode from now on.
-        mode: ExecutionMode,
+        mode: ExecutionSettings,
     },
     /// Sends an order to a running change.
     Order {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::history::{TargetSearch, TargetSource, way_back};
+use pinnace_core::history::{CandidateSource, TargetSearch, way_back};
 use pinnace_core::image::{digest_of, short};
 use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
@@ -15,7 +15,7 @@ use crate::state::{Screen, State};
 
 /// The target of a rollback of the selected service, as the footer shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TargetLabel {
+pub struct RollbackTargetSummary {
     /// The image, shortened.
     pub image: String,
     /// The digest, shortened; none if the reference has none.
@@ -25,7 +25,7 @@ pub struct TargetLabel {
 }
 
 /// Returns the rollback target of the service under the cursor, once it is known.
-pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
+pub(crate) fn back_label(state: &State) -> Option<RollbackTargetSummary> {
     // On these screens the key rolls a change back, or a plan names the target.
     if matches!(state.screens.last(), Some(Screen::Change(_) | Screen::Plan(_) | Screen::Pins(_) | Screen::History(_)))
     {
@@ -34,13 +34,17 @@ pub(crate) fn back_label(state: &State) -> Option<TargetLabel> {
     let (world, group, service) = selected_service(state)?;
     let TargetSearch::Found(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
-        TargetSource::OldTask => "seen in an old task",
+        CandidateSource::OldTask => "seen in an old task",
         _ => "",
     };
     let ago = way.at.map(|at| format!("ran until {} ago", age(state.now.since(at)))).unwrap_or_default();
     let note = [ago.as_str(), source].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let image = short(&way.places.image);
-    Some(TargetLabel { image, digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()), note })
+    Some(RollbackTargetSummary {
+        image,
+        digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()),
+        note,
+    })
 }
 
 /// Returns the queries that must be answered before the target is known.

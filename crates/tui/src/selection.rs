@@ -6,7 +6,7 @@
 
 use crate::clusters::ClusterId;
 use pinnace_core::image::ImageRef;
-use pinnace_core::pins::{self, PinDoc, PinRules};
+use pinnace_core::pins::{self, PinDoc, PinSettings};
 use pinnace_core::plan::{Plan, Scope, Unit};
 use pinnace_core::swarm::{GroupKey, Service, member_of};
 use pinnace_core::world::World;
@@ -53,12 +53,12 @@ pub struct SelectedImage<'a> {
     /// The id of the service that the image is for, if known.
     pub service: Option<String>,
     /// The pins that may name the base image and the contract.
-    pub pins: PinSource<'a>,
+    pub pins: PinDocSource<'a>,
 }
 
 /// The source of the pins for a selected image; they are read only when its rules are requested.
 #[derive(Clone, Copy, Debug)]
-pub enum PinSource<'a> {
+pub enum PinDocSource<'a> {
     /// No pins.
     None,
     /// The pins in force.
@@ -118,7 +118,7 @@ impl<'a> Selection<'a> {
         self.image = service.map(|service| SelectedImage {
             text: service.image().to_owned(),
             service: Some(service.id.clone()),
-            pins: PinSource::InForce,
+            pins: PinDocSource::InForce,
         });
         self
     }
@@ -126,7 +126,7 @@ impl<'a> Selection<'a> {
     /// Adds the image that a unit of a plan brings.
     pub(crate) fn with_image_after(mut self, plan: &'a Plan, unit: &Unit) -> Self {
         let (text, service) = (unit.to.image.clone(), Some(unit.service_id.clone()));
-        self.image = Some(SelectedImage { text, service, pins: PinSource::After(plan) });
+        self.image = Some(SelectedImage { text, service, pins: PinDocSource::After(plan) });
         self
     }
 
@@ -176,21 +176,21 @@ impl<'a> Selection<'a> {
     }
 
     /// Returns the base image and the contract that the pins name for the image.
-    pub fn rules(&self, world: &World) -> PinRules {
-        let Some(image) = &self.image else { return PinRules::default() };
+    pub fn rules(&self, world: &World) -> PinSettings {
+        let Some(image) = &self.image else { return PinSettings::default() };
         let Some(service) = image.service.as_ref().and_then(|id| world.services.get(id)) else {
-            return PinRules::default();
+            return PinSettings::default();
         };
         let own = GroupKey::of(service);
         let group = self.group.as_ref().unwrap_or(&own);
         match image.pins {
-            PinSource::None => PinRules::default(),
-            PinSource::InForce => {
+            PinDocSource::None => PinSettings::default(),
+            PinDocSource::InForce => {
                 let text = world.history(group).pins().ok().flatten().unwrap_or_default();
                 pins::read(text).rules_for(group, service)
             }
-            PinSource::Edited(doc) => doc.rules_for(group, service),
-            PinSource::After(plan) => {
+            PinDocSource::Edited(doc) => doc.rules_for(group, service),
+            PinDocSource::After(plan) => {
                 pins::read(plan.pins_after.as_deref().unwrap_or_default()).rules_for(&plan.group, service)
             }
         }

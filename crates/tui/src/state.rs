@@ -11,13 +11,13 @@ use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
-pub use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, Prompt, TextDialog};
+pub use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, Prompt, TextDialog};
 use crate::external_deploys::ExternalDeployTracker;
-use crate::layout::Size;
+use crate::layout::TerminalSize;
 use crate::msg::Effect;
 pub use crate::screens::Screen;
 use crate::screens::change::state::LocalChange;
-use crate::screens::fleet::rows::Row;
+use crate::screens::fleet::rows::FleetRow;
 use crate::screens::fleet::state::FleetState;
 use crate::tour::Tour;
 
@@ -39,7 +39,7 @@ pub struct State {
     /// The offset of local time, in seconds east of UTC.
     pub offset: i32,
     /// The terminal's size.
-    pub size: Size,
+    pub size: TerminalSize,
     /// Settings, keymaps, themes and contracts.
     pub config: Config,
     /// The keys pressed so far of a longer sequence.
@@ -63,7 +63,7 @@ const MESSAGES: usize = 500;
 
 impl State {
     /// Builds the initial state. The list should have at least one cluster.
-    pub fn new(clusters: Vec<ClusterState>, config: Config, size: Size, now: Time, offset: i32) -> Self {
+    pub fn new(clusters: Vec<ClusterState>, config: Config, size: TerminalSize, now: Time, offset: i32) -> Self {
         let known = |one: ClusterState| ClusterState {
             facts: one.facts.with_contracts(&config.contracts).with_bases(&config.settings.bases),
             ..one
@@ -129,7 +129,7 @@ impl State {
     }
 
     /// Returns the row under the fleet's cursor, if there is one.
-    pub fn row(&self) -> Option<&Row> {
+    pub fn row(&self) -> Option<&FleetRow> {
         self.fleet.rows.get(self.fleet.index())
     }
 }
@@ -146,7 +146,7 @@ pub struct ClusterState {
     /// The facts about images, as learned from this cluster.
     pub facts: Facts,
     /// The protection against changes.
-    pub guard: ChangeGuard,
+    pub guard: WriteProtection,
     /// The registries that did not answer, by host, with the time and the cause of the first failure.
     pub unreachable: BTreeMap<String, (Time, String)>,
     /// The changes that this console carries out or carried out, newest last.
@@ -175,7 +175,7 @@ impl ClusterState {
             endpoint: endpoint.to_owned(),
             world: World::default(),
             facts: Facts::default(),
-            guard: ChangeGuard::None,
+            guard: WriteProtection::None,
             unreachable: BTreeMap::new(),
             local_changes: Vec::new(),
             noted: ExternalDeployTracker::default(),
@@ -185,7 +185,7 @@ impl ClusterState {
 
 /// The protection of a cluster against changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangeGuard {
+pub enum WriteProtection {
     /// Changes are allowed.
     None,
     /// Changes are allowed after an additional confirmation.
@@ -208,7 +208,7 @@ pub struct Notice {
 
 /// The cursor of a list, and the first line shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Scroll {
+pub struct ScrollState {
     /// The index of the selected item.
     pub at: usize,
     /// The first line shown.

@@ -9,7 +9,7 @@ use crate::action::{Action, KeyContext};
 use crate::availability::available;
 use crate::dialogs::state::Dialog;
 use crate::screens::pins::state::PinsState;
-use crate::screens::service::state::Tab;
+use crate::screens::service::state::ServiceTab;
 use crate::state::{Screen, State};
 
 /// One lesson of the tour, done by a key or an event.
@@ -80,7 +80,7 @@ impl Tour {
 
 /// The instruction that the tour shows now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TourLine {
+pub struct TourInstruction {
     /// The key to press and its label; none while the operator only has to wait.
     pub key: Option<(String, &'static str)>,
     /// The instruction, one sentence.
@@ -120,7 +120,7 @@ fn is_done(state: &State, step: TourStep) -> bool {
         }
         TourStep::Changed => any(&|screen| match screen {
             Screen::History(_) => true,
-            Screen::Service(service) => service.tab == Tab::Changes,
+            Screen::Service(service) => service.tab == ServiceTab::Changes,
             _ => false,
         }),
         TourStep::Pin => any(&|screen| matches!(screen, Screen::Pins(_))),
@@ -132,30 +132,30 @@ fn is_done(state: &State, step: TourStep) -> bool {
 }
 
 /// Returns the next instruction, with the keys of the current keymap.
-pub fn instruction(state: &State) -> Option<TourLine> {
+pub fn instruction(state: &State) -> Option<TourInstruction> {
     let tour = state.tour.as_ref()?;
     let Some(step) = tour.next() else {
-        return Some(TourLine {
+        return Some(TourInstruction {
             key: key(state, Action::Tour),
             text: "the tour is complete; try anything, it all ends with the demo",
         });
     };
     if step == TourStep::Watch {
-        return Some(TourLine { key: None, text: step.describe() });
+        return Some(TourInstruction { key: None, text: step.describe() });
     }
     let wanted = ways(state, step).iter().find_map(|action| key(state, *action));
     if wanted.is_some() {
-        return Some(TourLine { key: wanted, text: step.describe() });
+        return Some(TourInstruction { key: wanted, text: step.describe() });
     }
     // The step is not possible from here: leave the text, or go back one screen.
     let out = [Action::LeaveEditor, Action::Back].into_iter().find_map(|action| key(state, action));
-    Some(TourLine { key: out, text: onward(step) })
+    Some(TourInstruction { key: out, text: onward(step) })
 }
 
 /// Returns the actions for a step in the current context, the best one first.
 fn ways(state: &State, step: TourStep) -> &'static [Action] {
-    let on_well = || !state.row().is_some_and(crate::screens::fleet::rows::Row::is_trouble);
-    let edited = |pins: &PinsState| pins.text.as_ref().is_some_and(crate::screens::pins::state::PinEditor::is_edited);
+    let on_well = || !state.row().is_some_and(crate::screens::fleet::rows::FleetRow::is_trouble);
+    let edited = |pins: &PinsState| pins.text.as_ref().is_some_and(crate::screens::pins::state::EditedPins::is_edited);
     match (step, state.screens.last()) {
         (TourStep::Find | TourStep::Changed | TourStep::Pin | TourStep::Plan, None) if on_well() => {
             &[Action::NextTrouble]

@@ -15,7 +15,7 @@ use crate::screens::logs::update as logs;
 use crate::screens::pins::completion_update as complete;
 use crate::screens::pins::update as pins;
 use crate::screens::plan::update as plan;
-use crate::screens::{self, Opening, Outcome};
+use crate::screens::{self, ActionOutcome, NavigationTarget};
 use std::time::Duration;
 
 use crate::action::{Action, KeyContext};
@@ -25,7 +25,7 @@ use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 
 use crate::availability::{Unavailable, available};
 use crate::dialogs::palette;
-use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, LineUse};
+use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, PromptPurpose};
 use crate::layout;
 use crate::layout::Area;
 use crate::msg::{Effect, Msg, TimedMsg};
@@ -110,7 +110,7 @@ pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
 
 /// The rate of [`Msg::Tick`]: how often time alone changes the screen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RedrawPace {
+pub enum TickRate {
     /// Every minute: only ages change.
     Minutes,
     /// Every second: a change is running.
@@ -119,7 +119,7 @@ pub enum RedrawPace {
     Quiet,
 }
 
-impl RedrawPace {
+impl TickRate {
     /// Returns the time between two ticks.
     pub fn interval(self) -> Duration {
         match self {
@@ -131,17 +131,17 @@ impl RedrawPace {
 }
 
 /// Returns the rate at which to send [`Msg::Tick`].
-pub fn pace(state: &State) -> RedrawPace {
+pub fn pace(state: &State) -> TickRate {
     let typed = |screen: &Screen| match screen {
         Screen::Pins(pins) => pins.text.as_ref().is_some_and(|text| text.edited.is_some()),
         _ => false,
     };
     if state.screens.iter().any(typed) {
-        RedrawPace::Quiet
+        TickRate::Quiet
     } else if change::is_moving(state) {
-        RedrawPace::Seconds
+        TickRate::Seconds
     } else {
-        RedrawPace::Minutes
+        TickRate::Minutes
     }
 }
 
@@ -236,7 +236,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
             image::after_message(state);
         }
         Action::Tour => tour::toggle(state),
-        Action::Help => state.modal = Some(Dialog::Help(crate::state::Scroll::default())),
+        Action::Help => state.modal = Some(Dialog::Help(crate::state::ScrollState::default())),
         Action::Messages => modal::open_messages(state),
         Action::Palette => state.modal = Some(Dialog::Palette(palette::commands(state))),
         Action::ThemePicker => {
@@ -246,7 +246,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
         _ if state.modal.is_some() => modal::run(state, action, effects),
         _ if complete::run(state, action) => {}
         _ if screens::opened(state, action, effects) => {}
-        Action::Filter => modal::open_line(state, LineUse::Filter),
+        Action::Filter => modal::open_line(state, PromptPurpose::Filter),
         Action::Login => login::open(state),
         Action::CopyFix => copy_fix(state, effects),
         Action::Back => leave(state, effects),
@@ -257,21 +257,21 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
 fn run_on_screen(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     let outcome = screens::run(state, action, effects);
     match outcome {
-        Outcome::Handled => {}
+        ActionOutcome::Handled => {}
         // A motion key needs no message if nothing can move.
-        Outcome::NotMine if palette::is_motion(action) || palette::is_typing(action) => {}
-        Outcome::NotMine => refuse(state, action, &Unavailable::NotHere),
-        Outcome::Open(opening) => open(state, opening),
+        ActionOutcome::NotMine if palette::is_motion(action) || palette::is_typing(action) => {}
+        ActionOutcome::NotMine => refuse(state, action, &Unavailable::NotHere),
+        ActionOutcome::Open(opening) => open(state, opening),
     }
 }
 
 /// Opens a screen over the others.
-fn open(state: &mut State, opening: Opening) {
+fn open(state: &mut State, opening: NavigationTarget) {
     match opening {
-        Opening::Service(screen) => state.screens.push(Screen::Service(screen)),
-        Opening::History => history::open(state),
-        Opening::Change(cluster, group, id) => change::open(state, cluster, group, id),
-        Opening::Plan(cluster, goal) => plan::open(state, cluster, goal),
+        NavigationTarget::Service(screen) => state.screens.push(Screen::Service(screen)),
+        NavigationTarget::History => history::open(state),
+        NavigationTarget::Change(cluster, group, id) => change::open(state, cluster, group, id),
+        NavigationTarget::Plan(cluster, goal) => plan::open(state, cluster, goal),
     }
 }
 
@@ -292,7 +292,7 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
         None => effects.push(Effect::Quit),
         Some(change) => {
             state.modal = Some(Dialog::Ask(Confirmation {
-                what: ConfirmedAction::Quit,
+                what: ActionToConfirm::Quit,
                 title: "Quit while a change is running?".to_owned(),
                 lines: vec![
                     change,

@@ -1,6 +1,6 @@
 //! The demo clusters through the verbs: they show each kind of finding that a new user should see.
 
-use pinnace_engine::versions::Versions;
+use pinnace_engine::versions::VersionManifestLoader;
 use swarm_sim::{HUB as REGISTRY, demo_world};
 
 use super::*;
@@ -11,7 +11,7 @@ fn demo() -> (Swarm, Operator) {
     let swarm = Swarm { sim: Sim::start(clusters.remove(0).world, 1.0) };
     let mut operator = swarm.at("mgr-1");
     operator.given.cluster =
-        operator.given.cluster.clone().with_versions(Versions::built_in(&format!("{REGISTRY}/pgedge")));
+        operator.given.cluster.clone().with_versions(VersionManifestLoader::built_in(&format!("{REGISTRY}/pgedge")));
     (swarm, operator)
 }
 

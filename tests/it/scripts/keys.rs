@@ -3,15 +3,15 @@
 use pinnace_tui::clusters::ClusterId;
 use std::sync::mpsc::Receiver;
 
-use pinnace::console::event_loop::Inbox;
-use pinnace::console::{ConsoleCluster, Effects};
+use pinnace::console::event_loop::MsgSender;
+use pinnace::console::{ConsoleCluster, EffectRunner};
 use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
 use pinnace_tui::config::{Config, ConfigTexts, Key, SourceText, load};
-use pinnace_tui::layout::Size;
+use pinnace_tui::layout::TerminalSize;
 use pinnace_tui::msg::{Effect, Msg, TimedMsg};
 use pinnace_tui::state::State;
-use pinnace_tui::state::{ChangeGuard, ClusterState};
+use pinnace_tui::state::{ClusterState, WriteProtection};
 use pinnace_tui::update::update;
 use tokio::runtime::Handle;
 
@@ -21,7 +21,7 @@ use crate::drawing;
 /// A console with a simulated user.
 pub(super) struct Desk {
     state: State,
-    effects: Effects,
+    effects: EffectRunner,
     messages: Receiver<TimedMsg>,
     clock: Clock,
     quit: bool,
@@ -43,12 +43,12 @@ impl Desk {
         let (config, warnings): (Config, _) = load(&texts);
         assert!(warnings.is_empty(), "{warnings:?}");
         let settings = config.settings.clone();
-        let (inbox, messages) = Inbox::new();
+        let (inbox, messages) = MsgSender::new();
         let clock = given.cluster.docker.clock();
-        let size = Size { width: size.0, height: size.1 };
+        let size = TerminalSize { width: size.0, height: size.1 };
         let state = State::new(vec![ClusterState::new("sim", "memory")], config, size, clock.now(), 0);
-        let parts = ConsoleCluster { name: "sim".into(), cluster: given.cluster.clone(), guard: ChangeGuard::None };
-        let effects = Effects::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), &settings);
+        let parts = ConsoleCluster { name: "sim".into(), cluster: given.cluster.clone(), guard: WriteProtection::None };
+        let effects = EffectRunner::start(Handle::current(), inbox, vec![parts], Some(given.state.clone()), &settings);
         Self { state, effects, messages, clock, quit: false }
     }
 

@@ -32,10 +32,12 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use pinnace::cli::{Out, TestContext, run_on};
 use pinnace_engine::cluster::Cluster;
-use pinnace_engine::credentials::Credentials;
+use pinnace_engine::credentials::CredentialStore;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::{Endpoint, Host};
-use pinnace_engine::registry::{DialError, Limits, Policy, Registry, RegistryTransport};
+use pinnace_engine::docker::{Endpoint, EngineAddress};
+use pinnace_engine::registry::{
+    ConnectionPolicy, RegistryClient, RegistryConnectError, RegistryLimits, RegistryTransport,
+};
 use serde_json::Value;
 use swarm_sim::{
     Fault, HttpRequest, Misbehaviour, PlannedFault, ResponseResult, Scenario, ServedEndpoint, Sim, answer_as_engine,
@@ -172,18 +174,22 @@ fn down(swarm: &Swarm, host: &str) {
 /// Returns the cluster handle, with the engine behind the wire and the registries connected directly.
 fn cluster(wire: &Arc<Wire>) -> Cluster {
     let (engine, sim) = (Arc::clone(wire), Arc::clone(&wire.swarm.sim));
-    let host = Host::Memory(Arc::new(move |_: &http::Uri| engine.connect()));
+    let host = EngineAddress::Memory(Arc::new(move |_: &http::Uri| engine.connect()));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let dial = dial(&sim);
-    let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
-    Cluster::over(docker, Registry::over(dial, policy, Credentials::default()))
+    let policy = ConnectionPolicy {
+        insecure: vec![HUB.to_owned()],
+        limits: RegistryLimits::default(),
+        user_agent: String::new(),
+    };
+    Cluster::over(docker, RegistryClient::over(dial, policy, CredentialStore::default()))
 }
 
 /// Returns the connector to the simulated registries.
 fn dial(sim: &Arc<Sim>) -> RegistryTransport {
     let sim = Arc::clone(sim);
     RegistryTransport::Memory(Arc::new(move |uri: &http::Uri| {
-        let refused = |error: io::Error| DialError::Refused(uri.to_string(), error.to_string());
+        let refused = |error: io::Error| RegistryConnectError::Refused(uri.to_string(), error.to_string());
         connect(&sim, ServedEndpoint::Registry(None)).map_err(refused)
     }))
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use pinnace_engine::docker::Docker;
-use pinnace_engine::docker::{Endpoint, Host};
+use pinnace_engine::docker::{Endpoint, EngineAddress};
 use serde_json::json;
 use swarm_sim::{OCI_INDEX, PlannedFault, Scenario, ServedEndpoint, Sim, connect, digest, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
@@ -186,7 +186,7 @@ async fn who_is_there_and_who_is_not() {
 async fn the_engine_may_see_something_else_than_we_do() {
     let sim = sim();
     let engine = Arc::clone(&sim);
-    let host = Host::Memory(Arc::new(move |_: &http::Uri| connect(&engine, ServedEndpoint::Engine(None))));
+    let host = EngineAddress::Memory(Arc::new(move |_: &http::Uri| connect(&engine, ServedEndpoint::Engine(None))));
     let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
     let (one, two) = ("r.example:5000/app:1", "r.example:5000/app:2");
     let seen = docker.distribution(one, None).await.unwrap();

@@ -14,8 +14,8 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::rt::TokioIo;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::LookupError;
-use pinnace_engine::credentials::{Credentials, Redacted, Secret};
-use pinnace_engine::registry::{DialError, Policy, Registry, RegistryTransport};
+use pinnace_engine::credentials::{CredentialStore, Redacted, RegistryCredential};
+use pinnace_engine::registry::{ConnectionPolicy, RegistryClient, RegistryConnectError, RegistryTransport};
 use serde_json::{Value, json};
 use swarm_sim::{
     Behaviour, Manifest, OCI_INDEX, OCI_MANIFEST, PlannedFault, Scenario, ServedEndpoint, Sim, connect, digest,
@@ -80,18 +80,18 @@ async fn get(sim: &Arc<Sim>, path: &str) -> Reply {
 }
 
 /// Returns the product's registry client.
-fn client(sim: &Arc<Sim>) -> Registry {
+fn client(sim: &Arc<Sim>) -> RegistryClient {
     let sim = Arc::clone(sim);
     let dial = move |uri: &http::Uri| {
         let name = uri.authority().unwrap().to_string();
         connect(&sim, ServedEndpoint::Registry(Some(name.clone()))).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => DialError::NoName(name),
-            _ => DialError::Refused(name, error.to_string()),
+            ErrorKind::NotFound => RegistryConnectError::NoName(name),
+            _ => RegistryConnectError::Refused(name, error.to_string()),
         })
     };
     let insecure = vec![OPEN.to_owned(), TOKENS.to_owned()];
-    let policy = Policy { insecure, ..Policy::default() };
-    Registry::over(RegistryTransport::Memory(Arc::new(dial)), policy, Credentials::default())
+    let policy = ConnectionPolicy { insecure, ..ConnectionPolicy::default() };
+    RegistryClient::over(RegistryTransport::Memory(Arc::new(dial)), policy, CredentialStore::default())
 }
 
 fn image(text: &str) -> ImageRef {
@@ -144,7 +144,7 @@ async fn a_refresh_token_takes_the_password_s_place() {
     let wanted = image(&format!("{TOKENS}/a/b:1"));
     for (secret, good) in [(refresh.as_str(), true), ("other", false)] {
         let client = client(&sim);
-        client.login(TOKENS, Secret::Identity(Redacted::new(secret)));
+        client.login(TOKENS, RegistryCredential::Identity(Redacted::new(secret)));
         assert_eq!(client.look(&wanted).await.is_ok(), good, "{secret}");
         // The client's token has expired in the meantime.
         sleep(Duration::from_secs(3600)).await;
@@ -158,7 +158,7 @@ async fn the_client_logs_in_by_password() {
     let wanted = image(&format!("{TOKENS}/a/b:1"));
     let client = client(&sim);
     assert_eq!(client.look(&wanted).await.err(), Some(LookupError::NoCredentials));
-    let basic = |password: &str| Secret::Basic { user: "u".into(), password: Redacted::new(password) };
+    let basic = |password: &str| RegistryCredential::Basic { user: "u".into(), password: Redacted::new(password) };
     client.login(TOKENS, basic("wrong"));
     assert_eq!(client.look(&wanted).await.err(), Some(LookupError::Denied));
     client.login(TOKENS, basic("p?>~"));

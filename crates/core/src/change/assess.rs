@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::conflict::overtaken;
-use super::unit_view::{UnitPosition, UnitView};
+use super::unit_view::{EditedFieldsState, UnitObservation};
 use crate::journal::Direction;
 use crate::swarm::candidates;
 use crate::swarm::{FailureAction, Node, NodeState, RestartCondition, ServiceMode, Task, TaskState, UpdateState};
@@ -52,7 +52,7 @@ pub enum UnitVerdict {
 }
 
 /// Judges the rollout of a unit from one observation.
-pub fn assess(look: &UnitView<'_>) -> UnitVerdict {
+pub fn assess(look: &UnitObservation<'_>) -> UnitVerdict {
     let service = look.service;
     let state = service.update.as_ref().map(|update| &update.state);
     let rolls = matches!(
@@ -60,26 +60,26 @@ pub fn assess(look: &UnitView<'_>) -> UnitVerdict {
         Some(UpdateState::RollbackStarted | UpdateState::RollbackCompleted | UpdateState::RollbackPaused)
     );
     match look.spot {
-        UnitPosition::Target => at_goal(look, state),
+        EditedFieldsState::Target => at_goal(look, state),
         _ if rolls && look.is_asked_rollback() => {
             let what = format!("another client rolled it back to {} (`docker service rollback`)", service.image());
             UnitVerdict::Superseded { what }
         }
         _ if state == Some(&UpdateState::RollbackStarted) => waiting("the engine is rolling it back", false),
-        UnitPosition::Origin if rolls => {
+        EditedFieldsState::Origin if rolls => {
             let cause = look.failure().map_or_else(|| look.message(), |task| look.describe(task));
             UnitVerdict::RolledBackByEngine { why: format!("{cause}; the engine rolled it back") }
         }
-        UnitPosition::Origin => UnitVerdict::Superseded {
+        EditedFieldsState::Origin => UnitVerdict::Superseded {
             what: format!("another client set it back to {}, which it ran before", service.image()),
         },
-        UnitPosition::Diverged => UnitVerdict::Superseded { what: overtaken(service, look.target) },
+        EditedFieldsState::Diverged => UnitVerdict::Superseded { what: overtaken(service, look.target) },
     }
 }
 
 /// Judges a unit whose spec is the target: by its tasks, and by the engine's update state where that
 /// reports a stop.
-fn at_goal(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
+fn at_goal(look: &UnitObservation<'_>, state: Option<&UpdateState>) -> UnitVerdict {
     let stops = look.service.policy.on_failure == FailureAction::Rollback
         && match state {
             None => look.waited < SILENT,
@@ -112,7 +112,7 @@ fn waiting(waits: &str, stuck: bool) -> UnitVerdict {
 
 /// Judges a unit without a failed task. It has converged when all desired tasks are new and run on
 /// responding nodes, no old task is left, and the engine has finished.
-fn arrived(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
+fn arrived(look: &UnitObservation<'_>, state: Option<&UpdateState>) -> UnitVerdict {
     let (wanted, up) = match look.wanted() {
         Ok(wanted) => (wanted, look.up().len() as u64),
         Err(why) => return waiting(&why, true),
@@ -142,7 +142,7 @@ fn arrived(look: &UnitView<'_>, state: Option<&UpdateState>) -> UnitVerdict {
     UnitVerdict::Converged
 }
 
-impl UnitView<'_> {
+impl UnitObservation<'_> {
     /// Returns the ids of the tasks that count: one per slot, of the target, running on a node that
     /// responds. If the service's tasks may end, completed new tasks count as well.
     pub fn up(&self) -> Vec<&str> {
@@ -166,7 +166,8 @@ impl UnitView<'_> {
             let ended = task.state == TaskState::Complete && !self.ends();
             // At the goal, a task from before the update may have the same image: the force counter
             // distinguishes them.
-            let ours = if self.spot == UnitPosition::Target { self.is_fresh(task) } else { task.image == self.target };
+            let ours =
+                if self.spot == EditedFieldsState::Target { self.is_fresh(task) } else { task.image == self.target };
             ours && self.is_new(task) && (task.state.is_failure() || ended)
         };
         self.tasks.iter().filter(fails).min_by_key(|task| task.created)

@@ -1,7 +1,7 @@
 //! Conflicts with other clients that change a service during its update: what they did, and who they likely
 //! are.
 
-use super::unit_view::UnitView;
+use super::unit_view::UnitObservation;
 use crate::swarm::{COMPONENT, STACK_IMAGE};
 use crate::swarm::{Service, UpdateState};
 
@@ -46,7 +46,7 @@ pub fn meddled(service: &Service, engine_goes_back: bool) -> String {
     format!("{MEDDLED}{parts}: these edits are kept{blind}")
 }
 
-impl UnitView<'_> {
+impl UnitObservation<'_> {
     /// Returns whether a client requested the engine's rollback. After an automatic rollback the engine
     /// keeps no previous spec.
     pub(super) fn is_asked_rollback(&self) -> bool {

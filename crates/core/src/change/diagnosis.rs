@@ -6,20 +6,20 @@
 
 use crate::check::refusal;
 use crate::image::{ImageRef, Platform};
-use crate::registry::{Fact, ImageFact, LookupError};
+use crate::registry::{Fact, LookupError, ResolvedImage};
 
 /// The look-ups of an image that a diagnosis is based on.
 #[derive(Clone, Debug)]
-pub struct ImageAnswers {
+pub struct ImageLookups {
     /// The result with the operator's credentials, from the registry or else from the engine.
-    pub ours: Fact<ImageFact>,
+    pub ours: Fact<ResolvedImage>,
     /// The engine's result without credentials; unknown if the engine was not asked.
-    pub bare: Fact<ImageFact>,
+    pub bare: Fact<ResolvedImage>,
 }
 
 /// The node that the task was assigned to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Host {
+pub struct AssignedNode {
     /// The node's host name.
     pub name: String,
     /// The node's operating system and architecture; `None` if unknown.
@@ -27,7 +27,7 @@ pub struct Host {
 }
 
 /// Returns the likely cause and its remediation; `None` if nothing is known about the image.
-pub fn cause(image: &ImageRef, asked: &ImageAnswers, node: &Host) -> Option<(String, String)> {
+pub fn cause(image: &ImageRef, asked: &ImageLookups, node: &AssignedNode) -> Option<(String, String)> {
     let host = &image.host;
     let known = match (&asked.ours, asked.ours.failed()) {
         (_, Some(why)) => {
@@ -76,20 +76,20 @@ mod tests {
     use crate::registry::FactSource;
     use crate::time::Time;
 
-    fn known(platforms: &[&str]) -> Fact<ImageFact> {
+    fn known(platforms: &[&str]) -> Fact<ResolvedImage> {
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
         let platforms = platforms.iter().map(|arch| Platform::new("linux", arch)).collect();
-        Fact::Known { value: ImageFact::new(digest, Some(platforms)), at: Time(0), via: FactSource::Registry }
+        Fact::Known { value: ResolvedImage::new(digest, Some(platforms)), at: Time(0), via: FactSource::Registry }
     }
 
-    fn failed(why: LookupError) -> Fact<ImageFact> {
+    fn failed(why: LookupError) -> Fact<ResolvedImage> {
         Fact::Failed { why, at: Time(0) }
     }
 
     #[test]
     fn each_cause_behind_no_such_image() {
         let image = ImageRef::parse("r.example/team/pg:2").unwrap();
-        let node = Host { name: "node-2".into(), platform: Some(Platform::new("linux", "amd64")) };
+        let node = AssignedNode { name: "node-2".into(), platform: Some(Platform::new("linux", "amd64")) };
         let amd = || known(&["amd64"]);
         let lost = || LookupError::Unreachable("connection refused".into());
         for (ours, bare, wanted) in [
@@ -103,10 +103,10 @@ mod tests {
             (amd(), failed(lost()), "the engine here cannot get it: connection refused"),
             (amd(), amd(), "but the node could not get it"),
         ] {
-            let (why, hint) = cause(&image, &ImageAnswers { ours, bare }, &node).unwrap();
+            let (why, hint) = cause(&image, &ImageLookups { ours, bare }, &node).unwrap();
             assert!(why.contains(wanted) && !hint.is_empty(), "{why}");
         }
-        let nothing = ImageAnswers { ours: Fact::Unknown, bare: Fact::Unknown };
+        let nothing = ImageLookups { ours: Fact::Unknown, bare: Fact::Unknown };
         assert_eq!(cause(&image, &nothing, &node), None);
     }
 }

@@ -6,17 +6,17 @@ use crate::journal::{ChangeState, Direction, UnitState};
 use crate::plan::Plan;
 use crate::time::Time;
 
-/// One event of a change. The first is [`EventKind::Begun`]; [`EventKind::Ended`] reports the outcome, [`EventKind::Lost`]
+/// One event of a change. The first is [`ChangeEventKind::Begun`]; [`ChangeEventKind::Ended`] reports the outcome, [`ChangeEventKind::Lost`]
 /// the loss of the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// The number of events before this one in the log of this run; [`EventKind::Tasks`] events are not logged
+pub struct ChangeEvent {
+    /// The number of events before this one in the log of this run; [`ChangeEventKind::TaskFilter`] events are not logged
     /// and not counted.
     pub index: u64,
     /// The time by the executor's clock; for display only.
     pub at: Time,
     /// The kind of the event, with its data.
-    pub kind: EventKind,
+    pub kind: ChangeEventKind,
 }
 
 /// A phase of applying one unit, in order of execution.
@@ -153,7 +153,7 @@ pub struct TaskLine {
 /// The kinds of events, with their data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]
-pub enum EventKind {
+pub enum ChangeEventKind {
     /// The change was claimed, or an unfinished change was taken over.
     Begun {
         /// The change's number within its group, from 1.

@@ -13,10 +13,10 @@ mod unit_view;
 
 pub use assess::{UnitVerdict, assess};
 pub use conflict::{MEDDLED, meddled, overtaken};
-pub use diagnosis::{Host, ImageAnswers, cause};
-pub use event::{Choice, Event, EventKind, Order, Question, TaskLine, UnitPhase, WAITS};
-pub use next::{ExecutionMode, ExecutionStep, OnFailure, next};
+pub use diagnosis::{AssignedNode, ImageLookups, cause};
+pub use event::{ChangeEvent, ChangeEventKind, Choice, Order, Question, TaskLine, UnitPhase, WAITS};
+pub use next::{ExecutionSettings, ExecutionStep, OnFailure, next};
 pub use order_effects::{OfferInput, image_at, offer, unit_name};
 pub use progress::{Progress, UnitProgress};
 pub use remediation::{after, stuck};
-pub use unit_view::{UnitPosition, UnitView};
+pub use unit_view::{EditedFieldsState, UnitObservation};

@@ -26,7 +26,7 @@ pub enum OnFailure {
 
 /// The settings with which a change is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExecutionMode {
+pub struct ExecutionSettings {
     /// The policy for a failed unit.
     pub on_failure: OnFailure,
     /// Set to pause after each unit.
@@ -52,7 +52,7 @@ pub enum ExecutionStep {
 }
 
 /// Decides the next step.
-pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
+pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionSettings) -> ExecutionStep {
     let units: Vec<usize> = plan.active().map(|(at, _)| at).collect();
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match progress.order {
@@ -101,7 +101,7 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionMode) -> ExecutionS
 
 /// Returns the step that the first open failure leads to; `None` if there is none, or the policy is to
 /// continue. A failure is open until the operator continues past it.
-fn failed(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Option<ExecutionStep> {
+fn failed(units: &[usize], progress: &Progress, mode: ExecutionSettings) -> Option<ExecutionStep> {
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     let open = |at: &usize| !progress.passed.contains(at);
     let overtaken = units.iter().copied().filter(open).find(|at| state(*at) == UnitState::Superseded);
@@ -124,7 +124,7 @@ fn failed(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Option<E
 
 /// Rolls the touched units back, last one first. Units whose rollback failed are skipped; a question
 /// reports them at the end.
-fn going_back(units: &[usize], progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
+fn going_back(units: &[usize], progress: &Progress, mode: ExecutionSettings) -> ExecutionStep {
     let carrying = units.iter().rev().copied().filter(|at| progress.carries(*at));
     let mut open = carrying.clone().filter(|at| !progress.not_back.contains(at));
     if let Some(at) = open.next() {
@@ -138,7 +138,7 @@ fn going_back(units: &[usize], progress: &Progress, mode: ExecutionMode) -> Exec
 }
 
 /// Asks the operator; if there is nobody to ask, ends or detaches the change instead.
-fn question(question: Question, units: &[usize], progress: &Progress, mode: ExecutionMode) -> ExecutionStep {
+fn question(question: Question, units: &[usize], progress: &Progress, mode: ExecutionSettings) -> ExecutionStep {
     match (mode.asks, &question) {
         (true, _) => ExecutionStep::Ask(question),
         (false, Question::Stopped | Question::StepPause) => ExecutionStep::Detach,
@@ -163,7 +163,7 @@ fn outcome(units: &[usize], progress: &Progress) -> ChangeState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::change::{Event, EventKind as Happened};
+    use crate::change::{ChangeEvent, ChangeEventKind as Happened};
     use crate::time::Time;
 
     fn plan(kind: &str) -> Plan {
@@ -187,7 +187,7 @@ mod tests {
         kinds.extend(asked.map(|question| Happened::Asked { question }));
         kinds.extend(orders.iter().map(|order| Happened::Ordered { order: *order }));
         for (index, kind) in kinds.into_iter().enumerate() {
-            progress.apply(&Event { index: index as u64, at: Time(0), kind });
+            progress.apply(&ChangeEvent { index: index as u64, at: Time(0), kind });
         }
         progress
     }
@@ -222,7 +222,7 @@ mod tests {
             ("d--", F::RollBackAll, &[O::Detach], S::Detach),
         ] {
             let asked = (letters == "dU-").then_some(Q::Failed { unit: 1 });
-            let mode = ExecutionMode { on_failure, step: false, asks: true };
+            let mode = ExecutionSettings { on_failure, step: false, asks: true };
             assert_eq!(
                 next(&plan("pin"), &progress(letters, orders, asked), mode),
                 wanted,
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_stop_is_kept_while_the_unit_in_work_is_stuck() {
-        let mode = ExecutionMode { on_failure: OnFailure::RollBackAll, step: false, asks: true };
+        let mode = ExecutionSettings { on_failure: OnFailure::RollBackAll, step: false, asks: true };
         let mut stopped = progress("p--", &[Order::Stop], None);
         let stuck = Question::Stuck { unit: 0 };
         for kind in [
@@ -241,14 +241,14 @@ mod tests {
             Happened::Withdrawn,
             Happened::Unit { unit: 0, state: UnitState::Done },
         ] {
-            stopped.apply(&Event { index: 9, at: Time(0), kind });
+            stopped.apply(&ChangeEvent { index: 9, at: Time(0), kind });
         }
         assert_eq!(next(&plan("pin"), &stopped, mode), ExecutionStep::Ask(Question::Stopped));
     }
 
     #[test]
     fn a_rollback_is_never_itself_put_back() {
-        let mode = ExecutionMode { on_failure: OnFailure::RollBackAll, step: false, asks: true };
+        let mode = ExecutionSettings { on_failure: OnFailure::RollBackAll, step: false, asks: true };
         assert_eq!(next(&plan("back"), &progress("f--", &[], None), mode), ExecutionStep::Forward(1));
         assert_eq!(
             next(&plan("back"), &progress("fdd", &[], None), mode),
@@ -259,17 +259,17 @@ mod tests {
             ExecutionStep::Ask(Question::Failed { unit: 1 })
         );
         assert_eq!(
-            next(&plan("back"), &progress("fdd", &[], None), ExecutionMode { asks: false, ..mode }),
+            next(&plan("back"), &progress("fdd", &[], None), ExecutionSettings { asks: false, ..mode }),
             ExecutionStep::End(ChangeState::Partial)
         );
     }
 
     #[test]
     fn nobody_to_ask_ends_it() {
-        let mode = ExecutionMode { on_failure: OnFailure::RollBackUnit, step: false, asks: false };
+        let mode = ExecutionSettings { on_failure: OnFailure::RollBackUnit, step: false, asks: false };
         assert_eq!(next(&plan("pin"), &progress("U--", &[], None), mode), ExecutionStep::End(ChangeState::Failed));
         assert_eq!(next(&plan("pin"), &progress("dU-", &[], None), mode), ExecutionStep::End(ChangeState::Partial));
-        let step = ExecutionMode { step: true, ..mode };
+        let step = ExecutionSettings { step: true, ..mode };
         assert_eq!(next(&plan("pin"), &progress("d--", &[], None), step), ExecutionStep::Detach);
     }
 
@@ -277,11 +277,19 @@ mod tests {
     fn what_cannot_be_put_back_is_named_and_the_others_go_on() {
         let mut stuck = progress("duu", &[], None);
         stuck.going_back = true;
-        stuck.apply(&Event { index: 9, at: Time(0), kind: Happened::Unit { unit: 2, state: UnitState::Failed } });
-        let mode = ExecutionMode { on_failure: OnFailure::RollBackAll, step: false, asks: true };
+        stuck.apply(&ChangeEvent { index: 9, at: Time(0), kind: Happened::Unit { unit: 2, state: UnitState::Failed } });
+        let mode = ExecutionSettings { on_failure: OnFailure::RollBackAll, step: false, asks: true };
         assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::RollBack(1));
-        stuck.apply(&Event { index: 10, at: Time(0), kind: Happened::Unit { unit: 1, state: UnitState::RolledBack } });
-        stuck.apply(&Event { index: 11, at: Time(0), kind: Happened::Unit { unit: 0, state: UnitState::RolledBack } });
+        stuck.apply(&ChangeEvent {
+            index: 10,
+            at: Time(0),
+            kind: Happened::Unit { unit: 1, state: UnitState::RolledBack },
+        });
+        stuck.apply(&ChangeEvent {
+            index: 11,
+            at: Time(0),
+            kind: Happened::Unit { unit: 0, state: UnitState::RolledBack },
+        });
         assert_eq!(next(&plan("pin"), &stuck, mode), ExecutionStep::Ask(Question::RollbackFailed));
     }
 }

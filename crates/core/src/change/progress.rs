@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::event::{Event, EventKind, Order, Question, TaskLine, UnitPhase};
+use super::event::{ChangeEvent, ChangeEventKind, Order, Question, TaskLine, UnitPhase};
 use crate::journal::{ChangeState, Direction, Slot, UnitState};
 use crate::time::Time;
 
@@ -136,9 +136,9 @@ impl Progress {
     }
 
     /// Applies one event.
-    pub fn apply(&mut self, event: &Event) {
+    pub fn apply(&mut self, event: &ChangeEvent) {
         match &event.kind {
-            EventKind::Begun { seq, by, units, .. } => {
+            ChangeEventKind::Begun { seq, by, units, .. } => {
                 self.seq = *seq;
                 self.by.clone_from(by);
                 self.begun = Some(event.at);
@@ -146,8 +146,8 @@ impl Progress {
                     unit.state = *state;
                 }
             }
-            EventKind::Trouble { text } => self.trouble.clone_from(text),
-            EventKind::Asked { question } => {
+            ChangeEventKind::Trouble { text } => self.trouble.clone_from(text),
+            ChangeEventKind::Asked { question } => {
                 if let Question::Stuck { unit } = question {
                     self.passed.remove(unit);
                 }
@@ -157,27 +157,27 @@ impl Progress {
                 self.order = stops.then_some(Order::Stop);
                 self.stepped = false;
             }
-            EventKind::Withdrawn => self.asking = None,
-            EventKind::Ordered { order } => self.ordered(*order),
-            EventKind::Lost { why } => self.lost = Some(why.clone()),
-            EventKind::Ended { state, text } => {
+            ChangeEventKind::Withdrawn => self.asking = None,
+            ChangeEventKind::Ordered { order } => self.ordered(*order),
+            ChangeEventKind::Lost { why } => self.lost = Some(why.clone()),
+            ChangeEventKind::Ended { state, text } => {
                 self.ended = Some((*state, text.clone()));
                 self.asking = None;
             }
-            EventKind::Unit { unit, .. }
-            | EventKind::Phase { unit, .. }
-            | EventKind::Tasks { unit, .. }
-            | EventKind::Noted { unit, .. }
-            | EventKind::Failed { unit, .. } => {
+            ChangeEventKind::Unit { unit, .. }
+            | ChangeEventKind::Phase { unit, .. }
+            | ChangeEventKind::Tasks { unit, .. }
+            | ChangeEventKind::Noted { unit, .. }
+            | ChangeEventKind::Failed { unit, .. } => {
                 self.apply_unit(*unit, event);
             }
         }
     }
 
-    fn apply_unit(&mut self, at: usize, event: &Event) {
+    fn apply_unit(&mut self, at: usize, event: &ChangeEvent) {
         let Some(unit) = self.units.get_mut(at) else { return };
         match &event.kind {
-            EventKind::Unit { state, .. } => {
+            ChangeEventKind::Unit { state, .. } => {
                 let was = unit.state;
                 unit.state = *state;
                 if matches!(state, UnitState::Done | UnitState::RolledBack | UnitState::Failed | UnitState::Superseded)
@@ -189,19 +189,19 @@ impl Progress {
                     self.not_back.insert(at);
                 }
             }
-            EventKind::Phase { phase, direction, .. } => {
+            ChangeEventKind::Phase { phase, direction, .. } => {
                 let turned = *direction != unit.direction;
                 unit.phases.retain(|(known, _)| !turned && known < phase);
                 unit.ended = None;
                 unit.direction = *direction;
                 unit.phases.push((*phase, event.at));
             }
-            EventKind::Tasks { tasks, update, waits, .. } => {
+            ChangeEventKind::Tasks { tasks, update, waits, .. } => {
                 unit.tasks.clone_from(tasks);
                 unit.update.clone_from(update);
                 unit.waits.clone_from(waits);
             }
-            EventKind::Failed { why, hint, .. } => {
+            ChangeEventKind::Failed { why, hint, .. } => {
                 // The first failure stays visible when the rollback fails as well.
                 let why = match unit.failure.take() {
                     Some((first, _)) if unit.direction == Direction::Back => {
@@ -211,7 +211,7 @@ impl Progress {
                 };
                 unit.failure = Some((why, hint.clone()));
             }
-            EventKind::Noted { text, .. } if !unit.notes.contains(text) => unit.notes.push(text.clone()),
+            ChangeEventKind::Noted { text, .. } if !unit.notes.contains(text) => unit.notes.push(text.clone()),
             _ => {}
         }
     }

@@ -9,7 +9,7 @@ use crate::time::Time;
 
 /// The state of a spec's edited fields, relative to the unit's direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnitPosition {
+pub enum EditedFieldsState {
     /// The values that the unit goes to.
     Target,
     /// The values that the unit comes from.
@@ -20,7 +20,7 @@ pub enum UnitPosition {
 
 /// One observation of a unit's service, with the context to judge it.
 #[derive(Clone, Copy, Debug)]
-pub struct UnitView<'a> {
+pub struct UnitObservation<'a> {
     /// The service as last read.
     pub service: &'a Service,
     /// The service's whole task history.
@@ -28,7 +28,7 @@ pub struct UnitView<'a> {
     /// The swarm's nodes by id.
     pub nodes: &'a BTreeMap<String, Node>,
     /// The state of the edited fields.
-    pub spot: UnitPosition,
+    pub spot: EditedFieldsState,
     /// Forward to the target, or back.
     pub direction: Direction,
     /// The image reference that the unit goes to.

@@ -14,7 +14,7 @@ mod versions;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-pub use refusal::{Refusal, failure, refusal};
+pub use refusal::{LookupDiagnosis, failure, refusal};
 use subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 
 use pinned_image::{PinnedImage, wishes};
@@ -28,7 +28,7 @@ use super::swarm::Service;
 use super::version::keeps_data;
 use super::world::World;
 use crate::history::{failed_here, in_force, last_healthy};
-use crate::pins::Origin;
+use crate::pins::ImageOrigin;
 use crate::registry::Query;
 use crate::swarm::{GroupKey, GroupKind, is_postgres};
 
@@ -37,7 +37,7 @@ const CHANGES: usize = 20;
 
 /// A finding about a pin document, with its position in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PlacedFinding {
+pub struct SpannedFinding {
     /// The pin that the finding concerns; `None` for a mistake in the text and for a cleared pin.
     pub key: Option<PinKey>,
     /// The byte range of the document that the finding concerns.
@@ -47,9 +47,9 @@ pub struct PlacedFinding {
 }
 
 /// Checks a pin document and returns its findings, ordered by position in the text, then by severity.
-pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<PlacedFinding> {
+pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> Vec<SpannedFinding> {
     let before = in_force(group, world);
-    let mut found: Vec<PlacedFinding> = doc.slips.iter().map(slip).collect();
+    let mut found: Vec<SpannedFinding> = doc.slips.iter().map(slip).collect();
     found.extend(strangers(group, doc, world));
     for wish in wishes(group, doc, &before, world, facts) {
         let (place, findings) = (wish.place(doc), wish.findings(group, doc, world, facts));
@@ -58,7 +58,7 @@ pub fn document(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) ->
             Some((at, _)) if finding.is(Code::ReferenceSyntax) => (place.start + 1 + at).min(place.end)..place.end,
             _ => place.clone(),
         };
-        let placed = findings.into_iter().map(|finding| PlacedFinding {
+        let placed = findings.into_iter().map(|finding| SpannedFinding {
             key: wish.key.clone(),
             at: place_of(&finding),
             finding,
@@ -87,7 +87,7 @@ pub(crate) fn about_image(case: &CheckSubject<'_>) -> Vec<Finding> {
 
 /// Returns whether a failed look-up of an image is an error, which blocks its unit. `ran`: the image ran in
 /// the service before.
-pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ImageFact>, ran: bool) -> bool {
+pub fn blocks(image: &ImageRef, fact: &Fact<super::registry::ResolvedImage>, ran: bool) -> bool {
     fact.failed().is_some_and(|why| failure(image, why, ran).severity == Severity::Error)
 }
 
@@ -126,7 +126,7 @@ pub fn queries(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> 
     if wishes.iter().any(of_versions) || doc.pins.values().any(|text| text == MANIFEST) {
         wants.insert(Query::Versions);
     }
-    for wish in wishes.iter().filter(|wish| wish.effective.origin != Origin::Runs) {
+    for wish in wishes.iter().filter(|wish| wish.effective.origin != ImageOrigin::Runs) {
         // Version and base system of a database are compared with the image that last ran healthy, so that
         // image is queried too.
         let before =
@@ -170,7 +170,7 @@ pub fn images<'a>(
 ) -> BTreeMap<String, Vec<&'a Service>> {
     let mut found: BTreeMap<String, Vec<&Service>> = BTreeMap::new();
     let wishes = wishes(group, doc, &in_force(group, world), world, facts);
-    for wish in wishes.into_iter().filter(|wish| wish.effective.origin != Origin::Runs) {
+    for wish in wishes.into_iter().filter(|wish| wish.effective.origin != ImageOrigin::Runs) {
         if let Some(image) = wish.image {
             found.entry(image.text).or_default().extend(wish.services);
         }
@@ -220,15 +220,15 @@ pub(crate) fn about_reference(message: &str, text: &str) -> Finding {
         .hint("write `[registry[:port]/]repository[:tag][@sha256:…]`")
 }
 
-fn slip(slip: &super::pins::PinError) -> PlacedFinding {
+fn slip(slip: &super::pins::PinError) -> SpannedFinding {
     let severity = if slip.code == Code::PinSyntax { Severity::Error } else { Severity::Warning };
     let finding = Finding::new(severity, slip.code, "the pin document", slip.message.clone()).hint(slip.hint.clone());
-    PlacedFinding { key: None, at: slip.at.clone(), finding }
+    SpannedFinding { key: None, at: slip.at.clone(), finding }
 }
 
 /// Reports pins for db nodes or services that the group does not have, and a group pin in a stack, whose
 /// services must be pinned by name.
-fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<PlacedFinding> {
+fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<SpannedFinding> {
     let mut found = Vec::new();
     let known: BTreeSet<PinKey> = world.members(group).flat_map(|service| pins::keys_of(group, service)).collect();
     let sections = doc.headers.iter().chain(doc.place.iter().filter(|(key, _)| **key == PinKey::Group));
@@ -243,7 +243,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<PlacedFinding
                 "the services of a stack need separate pins: one image for all of them is a mistake",
             )
             .hint(format!("pin them by name: {}", members.join(", ")));
-            found.push(PlacedFinding { key: Some(key.clone()), at: at.clone(), finding });
+            found.push(SpannedFinding { key: Some(key.clone()), at: at.clone(), finding });
         } else if *key != PinKey::Group && !known.contains(key) {
             let (what, name) = match key {
                 PinKey::Service(name) => ("service", name),
@@ -254,7 +254,7 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<PlacedFinding
             let severity = if pinned { Severity::Error } else { Severity::Info };
             let finding = Finding::new(severity, Code::PinUnknown, subject, format!("{group} has no {what} `{name}`"))
                 .hint(format!("choose one of: {}", members(group, world).join(", ")));
-            found.push(PlacedFinding { key: Some(key.clone()), at: at.clone(), finding });
+            found.push(SpannedFinding { key: Some(key.clone()), at: at.clone(), finding });
         }
     }
     found

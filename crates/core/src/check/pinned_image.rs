@@ -7,7 +7,7 @@ use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{about_image, about_reference};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::ImageRef;
-use crate::pins::{EffectiveImage, Origin, effective};
+use crate::pins::{EffectiveImage, ImageOrigin, effective};
 use crate::pins::{PinDoc, PinKey};
 use crate::registry::Facts;
 use crate::swarm::GroupKey;
@@ -42,8 +42,8 @@ pub(super) fn wishes<'a>(
     for service in world.members(group) {
         let effective = effective(group, doc, before, service, world, facts);
         let key = match &effective.origin {
-            Origin::Pin(key) | Origin::Manifest(key) => Some(key.clone()),
-            Origin::FallBack | Origin::Runs => None,
+            ImageOrigin::Pin(key) | ImageOrigin::Manifest(key) => Some(key.clone()),
+            ImageOrigin::FallBack | ImageOrigin::Runs => None,
         };
         let cleared = if key.is_none() { before.effective(group, service).map(|(key, _)| key.clone()) } else { None };
         if key.is_none() && cleared.is_none() {
@@ -81,7 +81,7 @@ impl PinnedImage<'_> {
         }
         let mut found = Vec::new();
         match (&self.effective.origin, &self.effective.problem) {
-            (Origin::Manifest(_), Some(problem)) => {
+            (ImageOrigin::Manifest(_), Some(problem)) => {
                 let hint = "set a version that it has (`postgres_version`, `spock_version`), or name an image";
                 found.push(
                     Finding::new(Severity::Error, Code::VersionUnknown, subject, problem.clone())
@@ -89,12 +89,12 @@ impl PinnedImage<'_> {
                         .on(names()),
                 );
             }
-            (Origin::FallBack | Origin::Runs, _) => found.extend(self.falls_back(subject)),
+            (ImageOrigin::FallBack | ImageOrigin::Runs, _) => found.extend(self.falls_back(subject)),
             _ => {}
         }
         // An image that a service only keeps after its pin was cleared is not checked as a pin.
-        if let (Some(image), false) = (&self.image, self.effective.origin == Origin::Runs) {
-            let by = if matches!(self.effective.origin, Origin::Pin(_)) {
+        if let (Some(image), false) = (&self.image, self.effective.origin == ImageOrigin::Runs) {
+            let by = if matches!(self.effective.origin, ImageOrigin::Pin(_)) {
                 SubjectOrigin::Pin(doc)
             } else {
                 SubjectOrigin::Manifest(doc)

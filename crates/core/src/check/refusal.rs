@@ -7,7 +7,7 @@ use crate::registry::LookupError;
 
 /// The description of a failed look-up.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct LookupDiagnosis {
     /// The finding code for this kind of failure.
     pub code: Code,
     /// The cause in one sentence, such as `ghcr.io refuses the credentials used here`.
@@ -17,7 +17,7 @@ pub struct Refusal {
 }
 
 /// Describes a failed look-up of an image.
-pub fn refusal(image: &ImageRef, why: &LookupError) -> Refusal {
+pub fn refusal(image: &ImageRef, why: &LookupError) -> LookupDiagnosis {
     let host = &image.host;
     let cause = why.sentence(host, &format!("`{}` of `{}`", image.wanted(), image.path));
     let (code, hint) = match why {
@@ -45,14 +45,14 @@ pub fn refusal(image: &ImageRef, why: &LookupError) -> Refusal {
             (Code::RegistryFailed, "the registry failed; try again, or check its status page".to_owned())
         }
     };
-    Refusal { code, cause, hint }
+    LookupDiagnosis { code, cause, hint }
 }
 
 /// Builds the finding for a failed look-up: an error, which blocks the unit. It is only a warning if the
 /// image `ran` here and pinnace has no credentials or is rate limited, because the service pulls with its
 /// own credentials.
 pub fn failure(image: &ImageRef, why: &LookupError, ran: bool) -> ServiceFinding {
-    let Refusal { code, cause, hint } = refusal(image, why);
+    let LookupDiagnosis { code, cause, hint } = refusal(image, why);
     let message = format!("image \"{}\" could not be verified: {cause}", image.text);
     let ours_only = matches!(why, LookupError::NoCredentials | LookupError::RateLimited);
     let severity = if ran && ours_only { Severity::Warning } else { Severity::Error };

@@ -4,7 +4,7 @@ use super::*;
 use crate::check::subject::SubjectOrigin;
 use crate::image::Digest;
 use crate::image::ImageRef;
-use crate::registry::{Facts, ImageFact};
+use crate::registry::{Facts, ResolvedImage};
 use crate::sample;
 use crate::swarm::GroupKey;
 use crate::world::Observation;
@@ -23,7 +23,7 @@ fn world(architectures: &[&str], mode: ServiceMode) -> World {
     world
 }
 
-fn check(world: &World, fact: Fact<ImageFact>) -> Vec<(String, Severity)> {
+fn check(world: &World, fact: Fact<ResolvedImage>) -> Vec<(String, Severity)> {
     let image = ImageRef::parse("r.io/web:2").unwrap();
     let doc = crate::pins::PinDoc::default();
     let mut facts = Facts::default();
@@ -35,9 +35,9 @@ fn check(world: &World, fact: Fact<ImageFact>) -> Vec<(String, Severity)> {
     super::check(&case).into_iter().map(|finding| (finding.code, finding.severity)).collect()
 }
 
-fn amd64() -> Fact<ImageFact> {
+fn amd64() -> Fact<ResolvedImage> {
     let digest = Digest::parse(&format!("sha256:{}", "1".repeat(64))).unwrap();
-    let value = ImageFact::new(digest, Some(vec![Platform::new("linux", "amd64")]));
+    let value = ResolvedImage::new(digest, Some(vec![Platform::new("linux", "amd64")]));
     Fact::Known { value, at: sample::NOW, via: FactSource::Registry }
 }
 

@@ -6,7 +6,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::history::{ran_here, ran_well};
 use crate::image::ImageRef;
 use crate::pins::PinDoc;
-use crate::registry::{Facts, ImageFact, ImageInfo};
+use crate::registry::{Facts, ImageInfo, ResolvedImage};
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, member_of};
 use crate::world::World;
@@ -55,7 +55,7 @@ impl<'a> CheckSubject<'a> {
     }
 
     /// Returns the registry's answer for the reference, if known: digest and platforms.
-    pub fn fact(&self) -> Option<&'a ImageFact> {
+    pub fn fact(&self) -> Option<&'a ResolvedImage> {
         self.facts.image(&self.image.text).known()
     }
 

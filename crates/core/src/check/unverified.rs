@@ -7,7 +7,7 @@ use crate::finding::{Code, Severity};
 use crate::history::ran_well;
 use crate::history::{describe, landings};
 use crate::image::ImageRef;
-use crate::plan::TargetNode;
+use crate::plan::CandidateNode;
 use crate::registry::LookupError;
 use crate::swarm::Service;
 
@@ -33,10 +33,10 @@ pub fn assess(case: &CheckSubject<'_>, service: &Service, why: &LookupError) -> 
     ServiceFinding::new(Severity::Warning, Code::NotVerified, message, hint)
 }
 
-fn told_of(lands: &[TargetNode], case: &CheckSubject<'_>) -> String {
+fn told_of(lands: &[CandidateNode], case: &CheckSubject<'_>) -> String {
     // Findings are compared for equality, so a finding must not contain an age; the plan shows the age on
     // its own line.
-    let lands: Vec<TargetNode> = lands.iter().map(|land| TargetNode { until: None, ..land.clone() }).collect();
+    let lands: Vec<CandidateNode> = lands.iter().map(|land| CandidateNode { until: None, ..land.clone() }).collect();
     describe(&lands, case.world.heard.unwrap_or_default())
 }
 

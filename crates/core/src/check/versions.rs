@@ -10,7 +10,7 @@ use crate::registry::ImageInfo;
 use crate::registry::{Stability, VersionEntry, VersionManifest};
 use crate::swarm::Service;
 use crate::swarm::is_postgres;
-use crate::version::{PgTag, Version, distribution, is_postgresql, keeps_data, leading, store};
+use crate::version::{PgEdgeTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 
 /// The label that holds an image's version (OCI image-spec, annotations).
 const VERSION: &str = "org.opencontainers.image.version";
@@ -36,8 +36,8 @@ pub fn check(case: &CheckSubject<'_>) -> Vec<Finding> {
     found
 }
 
-fn pg_tag(image: &ImageRef) -> Option<PgTag> {
-    PgTag::parse(image.tag.as_deref()?)
+fn pg_tag(image: &ImageRef) -> Option<PgEdgeTag> {
+    PgEdgeTag::parse(image.tag.as_deref()?)
 }
 
 /// Compares the versions in the image's tag with those of the pin document, by prefix as the control plane
@@ -79,7 +79,7 @@ fn mismatch(case: &CheckSubject<'_>, doc: &PinDoc, service: &Service) -> Option<
 fn version(image: &ImageRef, about: Option<&ImageInfo>) -> Option<Version> {
     let by_tag = || {
         let tag = image.tag.as_deref()?;
-        PgTag::parse(tag).map(|tag| tag.postgres).or_else(|| store(image)).or_else(|| leading(tag))
+        PgEdgeTag::parse(tag).map(|tag| tag.postgres).or_else(|| store(image)).or_else(|| leading(tag))
     };
     by_tag().or_else(|| leading(about?.note(VERSION)?))
 }

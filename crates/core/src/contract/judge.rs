@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Contract, FileRules, Glob, PresenceRule, UserRule};
+use super::{CommandRule, Contract, FileRules, Glob, MetadataRule, UserRule};
 use crate::image::{ImageRef, Platform};
 use crate::registry::{BASE_NAME, named_base};
 use crate::registry::{FileKind, ImageFile, ImageInfo};
@@ -118,11 +118,11 @@ fn about_config(contract: &Contract, about: &ImageInfo) -> Vec<Violation> {
     }
     let command: Vec<&str> = about.config.entrypoint.iter().chain(&about.config.cmd).map(String::as_str).collect();
     match contract.command {
-        Command::Required if !about.has_command() => {
+        CommandRule::Required if !about.has_command() => {
             let hint = "set `ENTRYPOINT` or `CMD`";
             found.push(breach("command", "it has neither an entry point nor a command", hint));
         }
-        Command::None if about.has_command() => {
+        CommandRule::None if about.has_command() => {
             let message = format!("it has a command, `{}`, but should have none", command.join(" "));
             found.push(breach("command", message, "build it `FROM scratch`, without `ENTRYPOINT` and `CMD`"));
         }
@@ -164,25 +164,25 @@ fn about_user(contract: &Contract, about: &ImageInfo) -> Option<Violation> {
 
 fn about_notes(
     what: &str,
-    demands: &BTreeMap<String, PresenceRule>,
+    demands: &BTreeMap<String, MetadataRule>,
     notes: &BTreeMap<String, String>,
 ) -> Vec<Violation> {
     let add = |key: &str| match what {
         "label" => format!("add `LABEL {key}=…` to its Dockerfile"),
         _ => format!("build it with `docker buildx build --annotation {key}=…`"),
     };
-    let check = |(key, demand): (&String, &PresenceRule)| {
+    let check = |(key, demand): (&String, &MetadataRule)| {
         let value = notes.get(key).filter(|value| !value.trim().is_empty());
         match (demand, value) {
-            (PresenceRule::Present, Some(_)) | (PresenceRule::Absent, None) => None,
-            (PresenceRule::Present | PresenceRule::Matches(_), None) => {
+            (MetadataRule::Present, Some(_)) | (MetadataRule::Absent, None) => None,
+            (MetadataRule::Present | MetadataRule::Matches(_), None) => {
                 Some(breach(what, format!("the {what} {key} is missing"), add(key)))
             }
-            (PresenceRule::Absent, Some(_)) => {
+            (MetadataRule::Absent, Some(_)) => {
                 Some(breach(what, format!("the {what} {key} must not exist"), format!("build it without {key}")))
             }
-            (PresenceRule::Matches(glob), Some(value)) if glob.matches(value) => None,
-            (PresenceRule::Matches(glob), Some(value)) => {
+            (MetadataRule::Matches(glob), Some(value)) if glob.matches(value) => None,
+            (MetadataRule::Matches(glob), Some(value)) => {
                 let message = format!("the {what} {key} is `{value}`, but must match `{}`", glob.as_str());
                 Some(breach(what, message, format!("set it to a value that matches `{}`", glob.as_str())))
             }

@@ -56,16 +56,16 @@ pub struct Contract {
     /// True if a tag that does not move, or a digest, is required.
     pub immutable: bool,
     /// Rules for labels, by label key.
-    pub labels: BTreeMap<String, PresenceRule>,
+    pub labels: BTreeMap<String, MetadataRule>,
     /// Rules for annotations, by annotation key.
-    pub annotations: BTreeMap<String, PresenceRule>,
+    pub annotations: BTreeMap<String, MetadataRule>,
     /// Platforms that the image must support; all of them are required.
     pub platforms: Vec<Platform>,
     /// The upper limit for the layers of one platform, in bytes, compressed as the registry serves them;
     /// `None`: no limit.
     pub most: Option<u64>,
     /// The rule about the entry point and command.
-    pub command: Command,
+    pub command: CommandRule,
     /// The rule about the user that the image runs as; `None`: any user.
     pub user: Option<UserRule>,
     /// Patterns of which the name of the base image must match one; empty: any base.
@@ -76,7 +76,7 @@ pub struct Contract {
 
 /// The rule for one label or annotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PresenceRule {
+pub enum MetadataRule {
     /// A required key; its value must not be blank.
     Present,
     /// A forbidden key; a blank value counts as absent.
@@ -87,7 +87,7 @@ pub enum PresenceRule {
 
 /// The rule about an image's entry point and command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Command {
+pub enum CommandRule {
     /// No rule.
     #[default]
     Any,

@@ -7,7 +7,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Command, Contract, Glob, PresenceRule, UserRule};
+use super::{CommandRule, Contract, Glob, MetadataRule, UserRule};
 use crate::image::Platform;
 use crate::size;
 use crate::text::clean;
@@ -39,7 +39,7 @@ impl fmt::Display for ContractError {
 /// # Errors
 /// All mistakes, ordered by position.
 pub fn read(name: &str, text: &str) -> Result<Contract, Vec<ContractError>> {
-    let mut reader = Reader { text, mistakes: Vec::new() };
+    let mut reader = ContractReader { text, mistakes: Vec::new() };
     let mut contract = Contract { name: clean(name), ..Contract::default() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in errors {
@@ -54,14 +54,14 @@ pub fn read(name: &str, text: &str) -> Result<Contract, Vec<ContractError>> {
     if mistakes.is_empty() { Ok(contract) } else { Err(mistakes) }
 }
 
-struct Reader<'t> {
+struct ContractReader<'t> {
     text: &'t str,
     mistakes: Vec<ContractError>,
 }
 
-type Value<'t> = Spanned<DeValue<'t>>;
+type SpannedValue<'t> = Spanned<DeValue<'t>>;
 
-impl Reader<'_> {
+impl ContractReader<'_> {
     fn mistake(&mut self, at: usize, message: &str, hint: &str) {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -73,7 +73,7 @@ impl Reader<'_> {
         });
     }
 
-    fn take(&mut self, contract: &mut Contract, key: &str, at: Range<usize>, value: &Value<'_>) {
+    fn take(&mut self, contract: &mut Contract, key: &str, at: Range<usize>, value: &SpannedValue<'_>) {
         match key {
             "name" => self.mistake(at.start, "the name of a contract is its file name", "remove `name`"),
             "description" => contract.description = self.string(key, value).unwrap_or_default(),
@@ -103,7 +103,11 @@ impl Reader<'_> {
         }
     }
 
-    fn entries<'v, 't>(&mut self, key: &str, value: &'v Value<'t>) -> Vec<(String, usize, &'v Value<'t>)> {
+    fn entries<'v, 't>(
+        &mut self,
+        key: &str,
+        value: &'v SpannedValue<'t>,
+    ) -> Vec<(String, usize, &'v SpannedValue<'t>)> {
         if let DeValue::Table(table) = value.get_ref() {
             return table.iter().map(|(key, value)| (key.get_ref().to_string(), key.span().start, value)).collect();
         }
@@ -115,7 +119,7 @@ impl Reader<'_> {
         Vec::new()
     }
 
-    fn string(&mut self, key: &str, value: &Value<'_>) -> Option<String> {
+    fn string(&mut self, key: &str, value: &SpannedValue<'_>) -> Option<String> {
         if let DeValue::String(text) = value.get_ref() {
             return Some(clean(text));
         }
@@ -124,7 +128,7 @@ impl Reader<'_> {
     }
 
     /// Reads one text or a list of texts, each with its byte offset.
-    fn strings(&mut self, key: &str, value: &Value<'_>) -> Vec<(String, usize)> {
+    fn strings(&mut self, key: &str, value: &SpannedValue<'_>) -> Vec<(String, usize)> {
         let items = match value.get_ref() {
             DeValue::Array(items) => items.iter().collect::<Vec<_>>(),
             _ => vec![value],
@@ -150,7 +154,12 @@ impl Reader<'_> {
         texts
     }
 
-    fn globs(&mut self, key: &str, value: &Value<'_>, make: fn(&str) -> Result<Glob, (usize, String)>) -> Vec<Glob> {
+    fn globs(
+        &mut self,
+        key: &str,
+        value: &SpannedValue<'_>,
+        make: fn(&str) -> Result<Glob, (usize, String)>,
+    ) -> Vec<Glob> {
         let mut globs = Vec::new();
         for (text, at) in self.strings(key, value) {
             match make(&text) {
@@ -162,7 +171,7 @@ impl Reader<'_> {
         globs
     }
 
-    fn platforms(&mut self, value: &Value<'_>) -> Vec<Platform> {
+    fn platforms(&mut self, value: &SpannedValue<'_>) -> Vec<Platform> {
         let mut platforms = Vec::new();
         for (text, at) in self.strings("platforms", value) {
             match text.split_once('/') {
@@ -181,7 +190,7 @@ impl Reader<'_> {
         platforms
     }
 
-    fn size(&mut self, value: &Value<'_>) -> Option<u64> {
+    fn size(&mut self, value: &SpannedValue<'_>) -> Option<u64> {
         let size = match value.get_ref() {
             DeValue::String(text) => size::read(text),
             DeValue::Integer(number) => u64::from_str_radix(number.as_str(), number.radix()).ok(),
@@ -194,20 +203,20 @@ impl Reader<'_> {
         size
     }
 
-    fn command(&mut self, value: &Value<'_>) -> Command {
+    fn command(&mut self, value: &SpannedValue<'_>) -> CommandRule {
         match self.string("command", value).as_deref() {
-            Some("required") => Command::Required,
-            Some("none") => Command::None,
-            Some("any") | None => Command::Any,
+            Some("required") => CommandRule::Required,
+            Some("none") => CommandRule::None,
+            Some("any") | None => CommandRule::Any,
             Some(other) => {
                 let hint = "write \"required\", \"none\" or \"any\"";
                 self.mistake(value.span().start, &format!("`{other}` is not a known value of `command`"), hint);
-                Command::Any
+                CommandRule::Any
             }
         }
     }
 
-    fn user(&mut self, value: &Value<'_>) -> Option<UserRule> {
+    fn user(&mut self, value: &SpannedValue<'_>) -> Option<UserRule> {
         let text = self.string("user", value)?;
         if text == "not-root" {
             return Some(UserRule::NotRoot);
@@ -219,14 +228,14 @@ impl Reader<'_> {
         glob.ok().map(UserRule::Matches)
     }
 
-    fn demands(&mut self, section: &str, value: &Value<'_>) -> BTreeMap<String, PresenceRule> {
+    fn demands(&mut self, section: &str, value: &SpannedValue<'_>) -> BTreeMap<String, MetadataRule> {
         let mut demands = BTreeMap::new();
         for (key, _, value) in self.entries(section, value) {
             let demand = match value.get_ref() {
-                DeValue::Boolean(true) => Some(PresenceRule::Present),
-                DeValue::Boolean(false) => Some(PresenceRule::Absent),
+                DeValue::Boolean(true) => Some(MetadataRule::Present),
+                DeValue::Boolean(false) => Some(MetadataRule::Absent),
                 DeValue::String(text) => match Glob::text(text) {
-                    Ok(glob) => Some(PresenceRule::Matches(glob)),
+                    Ok(glob) => Some(MetadataRule::Matches(glob)),
                     Err((inside, message)) => {
                         self.mistake(value.span().start + 1 + inside, &format!("`{text}`: {message}"), "");
                         None

@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::image::ImageRef;
 use crate::pins;
 use crate::pins::PinDoc;
-use crate::pins::{EffectiveImage, Origin, effective};
+use crate::pins::{EffectiveImage, ImageOrigin, effective};
 use crate::plan::{Plan, Unit, UnitAction};
 use crate::registry::Facts;
 use crate::swarm::Service;
@@ -25,7 +25,7 @@ use crate::world::World;
 /// The format of a permanent fix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Form {
+pub enum FixFormat {
     /// JSON: a part of a database's spec for pgEdge's API.
     PgedgeApi,
     /// YAML: lines of a stack file.
@@ -34,7 +34,7 @@ pub enum Form {
     Docker,
 }
 
-impl Form {
+impl FixFormat {
     /// Returns the format of the tool that owns a group.
     pub fn of(group: &GroupKey) -> Self {
         match group.kind {
@@ -45,7 +45,7 @@ impl Form {
     }
 }
 
-impl std::fmt::Display for Form {
+impl std::fmt::Display for FixFormat {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::PgedgeApi => "for pgEdge's API",
@@ -59,7 +59,7 @@ impl std::fmt::Display for Form {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PermanentFix {
     /// The format of the text.
-    pub form: Form,
+    pub form: FixFormat,
     /// The names of everything that the text sets an image for: `the database`, `n1`, `api`.
     pub holds: Vec<String>,
     /// The text, without a trailing line feed.
@@ -101,7 +101,7 @@ struct FixInput<'a> {
 
 /// A service with the image that the fix sets.
 #[derive(Clone, Debug)]
-struct FixedService<'a> {
+struct ExportedService<'a> {
     service: &'a Service,
     /// The image, with its digest if known.
     image: ImageRef,
@@ -141,18 +141,18 @@ impl<'a> FixInput<'a> {
         if kept.is_empty() {
             return None;
         }
-        let form = Form::of(self.group);
+        let form = FixFormat::of(self.group);
         let (text, holds, more) = match form {
-            Form::PgedgeApi => pgedge::fragment(self, &kept),
-            Form::StackFile => stack_file(&kept),
-            Form::Docker => command(&kept),
+            FixFormat::PgedgeApi => pgedge::fragment(self, &kept),
+            FixFormat::StackFile => stack_file(&kept),
+            FixFormat::Docker => command(&kept),
         };
         notes.extend(more);
         (!text.is_empty()).then_some(PermanentFix { form, holds, text, notes })
     }
 
     /// Returns the image that the fix sets for a service.
-    fn kept(&self, service: &'a Service) -> Result<FixedService<'a>, Omission> {
+    fn kept(&self, service: &'a Service) -> Result<ExportedService<'a>, Omission> {
         let unit = self.units.iter().find(|unit| unit.service_id == service.id);
         if unit.is_some_and(|unit| unit.action == UnitAction::Blocked) {
             return Err(Omission::Out("blocked by an error"));
@@ -160,16 +160,16 @@ impl<'a> FixInput<'a> {
         let moved = unit.filter(|unit| matches!(unit.action, UnitAction::Rollback | UnitAction::Update));
         let wished = effective(self.group, self.doc, self.before, service, self.world, self.facts);
         let by_manifest = match &wished.origin {
-            Origin::Runs if moved.is_none() => return Err(Omission::Unwished),
-            Origin::Manifest(_) | Origin::FallBack => Some(wished.version.clone().unwrap_or_default()),
-            Origin::Pin(_) | Origin::Runs => None,
+            ImageOrigin::Runs if moved.is_none() => return Err(Omission::Unwished),
+            ImageOrigin::Manifest(_) | ImageOrigin::FallBack => Some(wished.version.clone().unwrap_or_default()),
+            ImageOrigin::Pin(_) | ImageOrigin::Runs => None,
         };
         let text = match moved {
             Some(unit) => unit.to.image.clone(),
             None => self.resolved(service, &wished).ok_or(Omission::Out("image not known"))?,
         };
         let image = ImageRef::parse(&text).map_err(|_| Omission::Out("not a valid image reference"))?;
-        Ok(FixedService { service, image, by_manifest })
+        Ok(ExportedService { service, image, by_manifest })
     }
 
     /// Returns the effective image with a digest: that of the running service if it has the same tag, else that
@@ -192,7 +192,7 @@ impl<'a> FixInput<'a> {
 type RenderedFix = (String, Vec<String>, Vec<String>);
 
 /// Formats the lines of a stack file, one service each, with the names that the file uses.
-fn stack_file(kept: &[FixedService<'_>]) -> RenderedFix {
+fn stack_file(kept: &[ExportedService<'_>]) -> RenderedFix {
     let names: Vec<String> = kept.iter().map(|one| member_of(one.service)).collect();
     let lines = kept.iter().zip(&names);
     let lines = lines.map(|(one, name)| format!("\n  {}:\n    image: {}", scalar(name), scalar(&one.image.text)));
@@ -212,7 +212,7 @@ fn scalar(text: &str) -> String {
     if plain { text } else { serde_json::Value::from(text).to_string() }
 }
 
-fn command(kept: &[FixedService<'_>]) -> RenderedFix {
+fn command(kept: &[ExportedService<'_>]) -> RenderedFix {
     let lines: Vec<_> = kept.iter().map(|one| update(&one.image.text, &one.service.name)).collect();
     let holds = kept.iter().map(|one| clean(&one.service.name)).collect();
     (lines.join("\n"), holds, Vec::new())

@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::export::{FixInput, FixedService, RenderedFix};
+use crate::export::{ExportedService, FixInput, RenderedFix};
 use crate::pins::PinKey;
 use crate::pins::asked;
 use crate::swarm::Service;
 use crate::swarm::{SERVICE_ID, is_postgres, member_of};
 use crate::text::clean;
-use crate::version::{PgTag, Version};
+use crate::version::{PgEdgeTag, Version};
 
 #[derive(Default, Serialize)]
-struct Spec {
+struct DatabaseSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     postgres_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -24,23 +24,23 @@ struct Spec {
     #[serde(skip_serializing_if = "Option::is_none")]
     orchestrator_opts: Option<OrchestratorOpts>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    nodes: Vec<Node>,
+    nodes: Vec<DatabaseNode>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    services: Vec<Support>,
+    services: Vec<SupportingService>,
 }
 
 #[derive(Serialize)]
 struct OrchestratorOpts {
-    swarm: Swarm,
+    swarm: SwarmOpts,
 }
 
 #[derive(Serialize)]
-struct Swarm {
+struct SwarmOpts {
     image: String,
 }
 
 #[derive(Serialize)]
-struct Node {
+struct DatabaseNode {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     postgres_version: Option<String>,
@@ -49,17 +49,17 @@ struct Node {
 }
 
 #[derive(Serialize)]
-struct Support {
+struct SupportingService {
     service_id: String,
     orchestrator_opts: OrchestratorOpts,
 }
 
 fn opts(image: &str) -> OrchestratorOpts {
-    OrchestratorOpts { swarm: Swarm { image: clean(image) } }
+    OrchestratorOpts { swarm: SwarmOpts { image: clean(image) } }
 }
 
 /// A db node with the common image of its instances, and the PostgreSQL and Spock versions that the image's tag names.
-struct NodeImage<'a> {
+struct DatabaseNodeImage<'a> {
     name: String,
     image: &'a str,
     /// Set when the image comes from the version manifest and no pin names it.
@@ -68,8 +68,8 @@ struct NodeImage<'a> {
 }
 
 /// Formats the part of the spec; an empty text if it would set nothing.
-pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> RenderedFix {
-    let (mut spec, mut holds, mut notes) = (Spec::default(), Vec::new(), Vec::new());
+pub(super) fn fragment(source: &FixInput<'_>, kept: &[ExportedService<'_>]) -> RenderedFix {
+    let (mut spec, mut holds, mut notes) = (DatabaseSpec::default(), Vec::new(), Vec::new());
     let members = members(source, kept, &mut notes);
     let shared = shared(source, &members);
     let all: Vec<&Service> = source.world.members(source.group).filter(|service| is_postgres(service)).collect();
@@ -96,7 +96,7 @@ pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> Rend
         }
         if own || postgres_version.is_some() {
             let orchestrator_opts = own.then(|| opts(member.image));
-            spec.nodes.push(Node { name: clean(&member.name), postgres_version, orchestrator_opts });
+            spec.nodes.push(DatabaseNode { name: clean(&member.name), postgres_version, orchestrator_opts });
         }
     }
     support(kept, &mut spec, &mut holds, &mut notes);
@@ -119,8 +119,12 @@ pub(super) fn fragment(source: &FixInput<'_>, kept: &[FixedService<'_>]) -> Rend
 }
 
 /// Returns the db nodes whose instances all get the same image; adds a note for each other one.
-fn members<'a>(source: &FixInput<'_>, kept: &'a [FixedService<'_>], notes: &mut Vec<String>) -> Vec<NodeImage<'a>> {
-    let mut found: BTreeMap<String, Vec<&FixedService<'_>>> = BTreeMap::new();
+fn members<'a>(
+    source: &FixInput<'_>,
+    kept: &'a [ExportedService<'_>],
+    notes: &mut Vec<String>,
+) -> Vec<DatabaseNodeImage<'a>> {
+    let mut found: BTreeMap<String, Vec<&ExportedService<'_>>> = BTreeMap::new();
     for one in kept.iter().filter(|one| is_postgres(one.service)) {
         found.entry(member_of(one.service)).or_default().push(one);
     }
@@ -141,18 +145,18 @@ fn members<'a>(source: &FixInput<'_>, kept: &'a [FixedService<'_>], notes: &mut 
             ));
             continue;
         }
-        let tag = first.image.tag.as_deref().and_then(PgTag::parse);
+        let tag = first.image.tag.as_deref().and_then(PgEdgeTag::parse);
         let versions = tag.map(|tag| (tag.postgres.to_string(), tag.spock.major().to_string()));
         let by_manifest = first.by_manifest.is_some();
-        members.push(NodeImage { name, image, by_manifest, versions });
+        members.push(DatabaseNodeImage { name, image, by_manifest, versions });
     }
     members
 }
 
 /// Returns the image to set at the database: that of the database's own pin, else the one that all its db nodes share.
-fn shared<'a>(source: &FixInput<'_>, members: &[NodeImage<'a>]) -> Option<&'a str> {
+fn shared<'a>(source: &FixInput<'_>, members: &[DatabaseNodeImage<'a>]) -> Option<&'a str> {
     let named = || members.iter().filter(|member| !member.by_manifest);
-    let of_group = |member: &&NodeImage<'_>| {
+    let of_group = |member: &&DatabaseNodeImage<'_>| {
         let services = source.world.members(source.group).filter(|service| member_of(service) == member.name);
         let mut keys = services.filter_map(|service| source.doc.effective(source.group, service).map(|(key, _)| key));
         keys.any(|key| *key == PinKey::Group)
@@ -169,7 +173,11 @@ fn shared<'a>(source: &FixInput<'_>, members: &[NodeImage<'a>]) -> Option<&'a st
 
 /// Returns the PostgreSQL and Spock versions of the database: those of the pin document, else
 /// those that all its db nodes have.
-fn versions(source: &FixInput<'_>, members: &[NodeImage<'_>], all: &[&Service]) -> (Option<String>, Option<String>) {
+fn versions(
+    source: &FixInput<'_>,
+    members: &[DatabaseNodeImage<'_>],
+    all: &[&Service],
+) -> (Option<String>, Option<String>) {
     let of = |service: &&Service| {
         let kept = members.iter().find(|member| member.name == member_of(service));
         kept.and_then(|member| member.versions.clone()).or_else(|| {
@@ -191,7 +199,7 @@ fn versions(source: &FixInput<'_>, members: &[NodeImage<'_>], all: &[&Service]) 
 }
 
 /// Adds the supporting services of the database, by their ids in the spec.
-fn support(kept: &[FixedService<'_>], spec: &mut Spec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
+fn support(kept: &[ExportedService<'_>], spec: &mut DatabaseSpec, holds: &mut Vec<String>, notes: &mut Vec<String>) {
     for one in kept.iter().filter(|one| !is_postgres(one.service)) {
         let Some(id) = one.service.label(SERVICE_ID).filter(|id| !id.is_empty()) else {
             notes.push(format!("{} left out: it has no label {SERVICE_ID}", clean(&one.service.name)));
@@ -204,7 +212,7 @@ fn support(kept: &[FixedService<'_>], spec: &mut Spec, holds: &mut Vec<String>, 
             }
             continue;
         }
-        spec.services.push(Support { service_id: clean(id), orchestrator_opts: opts(&one.image.text) });
+        spec.services.push(SupportingService { service_id: clean(id), orchestrator_opts: opts(&one.image.text) });
         holds.push(clean(id));
     }
 }

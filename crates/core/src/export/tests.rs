@@ -8,8 +8,8 @@ use super::*;
 use crate::image::Digest;
 use crate::pins::read;
 use crate::plan::{Goal, PlanOptions, plan};
-use crate::registry::{Fact, FactSource, ImageFact, LookupError, QueryAnswer};
-use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST, VersionManifest};
+use crate::registry::{Fact, FactSource, LookupError, QueryAnswer, ResolvedImage};
+use crate::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin as From};
 use crate::sample;
 use crate::world::Observation;
 
@@ -72,7 +72,7 @@ fn facts() -> Facts {
     for (image, digit) in
         [(RUNS, 'a'), (CUSTOM, 'b'), (NEWER, 'c'), ("r.io/api:1", '9'), ("r.io/api:2", '2'), ("r.io/lone:2", '3')]
     {
-        let fact = |via| Fact::Known { value: ImageFact::new(digest(digit), None), at: sample::NOW, via };
+        let fact = |via| Fact::Known { value: ResolvedImage::new(digest(digit), None), at: sample::NOW, via };
         facts.take(QueryAnswer::Image(image.into(), fact(FactSource::Registry)));
         facts.take(QueryAnswer::Engine(image.into(), fact(FactSource::Engine)));
         let whole = ImageRef::parse(image).unwrap().by_digest(&digest(digit));
@@ -91,7 +91,7 @@ fn fix(group: &str, doc: &str, before: &str) -> Option<PermanentFix> {
 
 fn of_database(doc: &str, before: &str) -> (Value, Vec<String>, Vec<String>) {
     let fix = fix("database/s", doc, before).unwrap();
-    assert_eq!(fix.form, Form::PgedgeApi);
+    assert_eq!(fix.form, FixFormat::PgedgeApi);
     (serde_json::from_str(&fix.text).unwrap(), fix.holds, fix.notes)
 }
 
@@ -191,7 +191,7 @@ fn a_stack_keeps_them_in_its_file() {
     // The digest that runs under the tag counts, not the one that the tag names now.
     let fix = fix("stack/shop", "[service.api]\nimage = 'r.io/api:1'\n[service.on]\nimage = 'r.io/on:2'", "").unwrap();
     let wanted = format!("services:\n  api:\n    image: {}\n  \"on\":\n    image: r.io/on:2", at("r.io/api:1", '1'));
-    assert_eq!((fix.form, fix.text), (Form::StackFile, wanted));
+    assert_eq!((fix.form, fix.text), (FixFormat::StackFile, wanted));
     assert_eq!(
         (fix.holds, fix.notes),
         (vec!["api".into(), "on".into()], vec!["tag only, and a tag may move: shop_on".into()])

@@ -209,7 +209,7 @@ codes! {
     // What is in the image.
     BaseOutdated = "base-outdated", "info":
         "The image was built on an older build of its base image.";
-        "api:2.8 is built on an older debian:12, which is now @9a8b7c6d (built 2026-11-07)";
+        "2.8 is built on an older debian:12, which is now @9a8b7c6d (built 2026-11-07)";
         "Rebuild the image, then pin the new tag.";
         "OCI image-spec annotations, org.opencontainers.image.base.name and .base.digest";
     NoCommand = "no-command", "error":
@@ -272,13 +272,13 @@ codes! {
         "Edit the pins first.";
         "pinnace's plans";
     NoWayBack = "no-way-back", "info; error if you name a target":
-        "No earlier image is known to have run here.";
+        "No earlier image is known to have run well here.";
         "nothing to do: no earlier image is known to have run well in shop_api";
         "Pin the image it should run.";
-        "pinnace's rollbacks: a rollback uses only images that ran here";
+        "pinnace's rollbacks: without a named target, a rollback uses only images that ran well here";
     FailedHere = "failed-here", "warning":
         "This image failed here before.";
-        "api:2.9 failed here before";
+        "2.9 failed here before";
         "Find the reason first: press `h` for the history, `l` for the logs.";
         "pinnace's history, and the engine's task history";
     RolesUnknown = "roles-unknown", "info":

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::history::ran_on;
-use crate::history::{HistoryStep, TargetSource, steps};
+use crate::history::{CandidateSource, ServiceChange, steps};
 use crate::history::{came_up, failed_here, ran_well, same};
 use crate::image::{Digest, ImageRef, digest_of};
 use crate::journal::{ChangeEntry, UnitState};
@@ -35,7 +35,7 @@ pub struct RollbackCandidate {
     /// The image's digest; `None` if only a tag is known.
     pub digest: Option<Digest>,
     /// The source of this knowledge.
-    pub source: TargetSource,
+    pub source: CandidateSource,
     /// The time at which the service is last known to have had the image; for a tag that it never had, the build time.
     pub last: Option<Time>,
     /// The outcome of its run in the service.
@@ -169,7 +169,7 @@ pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<Query> {
     if !facts.image(&image.text).answered() {
         wants.insert(Query::Image(image.text.clone()));
     }
-    if let (TargetSource::Registry, Some(digest)) = (&one.source, &one.digest)
+    if let (CandidateSource::Registry, Some(digest)) = (&one.source, &one.digest)
         && !facts.image_info(&image.by_digest(digest)).answered()
     {
         wants.insert(Query::ImageInfo(image.by_digest(digest)));
@@ -179,21 +179,21 @@ pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<Query> {
 
 /// Lists every image that the service is known to have had: the current one first, then the others, newest first.
 pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<RollbackCandidate> {
-    let mut traces = ImageEvidence { list: Vec::new() };
+    let mut traces = EvidenceList { list: Vec::new() };
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
-    let first = traces.note(&service.places, TargetSource::Now);
+    let first = traces.note(&service.places, CandidateSource::Now);
     first.until = Some(now);
     let (steps, _) = steps(world, group, service);
     traces.journal(&steps, since, now);
     traces.sightings(world, group, service);
     if let Some(previous) = &service.previous {
-        let trace = traces.note(previous, TargetSource::EnginePrevious);
+        let trace = traces.note(previous, CandidateSource::EnginePrevious);
         trace.until = trace.until.max(since);
     }
     for task in world.tasks(&service.id) {
         traces.task(task, now);
     }
-    let judged = |trace: ImageUse| trace.judged(world, group, service);
+    let judged = |trace: RunEvidence| trace.judged(world, group, service);
     let mut all: Vec<RollbackCandidate> = traces.list.into_iter().map(judged).collect();
     all.sort_by_key(|one| (!one.is_now, std::cmp::Reverse(one.last)));
     all
@@ -231,7 +231,7 @@ fn offered(service: &Service, facts: &Facts, known: &[RollbackCandidate]) -> Vec
         Some(RollbackCandidate {
             places: with_image(&service.places, &text, platforms),
             digest: tag.digest,
-            source: TargetSource::Registry,
+            source: CandidateSource::Registry,
             last: tag.created,
             fared: RunResult::Never,
             nodes: Vec::new(),
@@ -242,9 +242,9 @@ fn offered(service: &Service, facts: &Facts, known: &[RollbackCandidate]) -> Vec
 }
 
 /// The collected evidence of one image in a service.
-struct ImageUse {
+struct RunEvidence {
     places: EditableFields,
-    source: TargetSource,
+    source: CandidateSource,
     from: Option<Time>,
     until: Option<Time>,
     span: Option<Duration>,
@@ -253,16 +253,16 @@ struct ImageUse {
 }
 
 /// The evidence of all images. The first source that names an image becomes its source, so the best source comes first.
-struct ImageEvidence {
-    list: Vec<ImageUse>,
+struct EvidenceList {
+    list: Vec<RunEvidence>,
 }
 
-impl ImageEvidence {
-    fn note(&mut self, places: &EditableFields, source: TargetSource) -> &mut ImageUse {
+impl EvidenceList {
+    fn note(&mut self, places: &EditableFields, source: CandidateSource) -> &mut RunEvidence {
         let known = self.list.iter().position(|trace| same(&trace.places.image, &places.image));
         let at = known.unwrap_or_else(|| {
             let places = places.clone();
-            self.list.push(ImageUse {
+            self.list.push(RunEvidence {
                 places,
                 source: source.clone(),
                 from: None,
@@ -274,20 +274,20 @@ impl ImageEvidence {
         });
         let trace = &mut self.list[at];
         // The current image is listed with its origin, not with the spec as its source.
-        if trace.source == TargetSource::Now {
+        if trace.source == CandidateSource::Now {
             trace.source = source;
         }
         trace
     }
 
     /// Adds the changes of the journal, newest first: each started the run of one image and ended that of another.
-    fn journal(&mut self, steps: &[HistoryStep<'_>], since: Option<Time>, now: Time) {
+    fn journal(&mut self, steps: &[ServiceChange<'_>], since: Option<Time>, now: Time) {
         let mut ended = None;
         for step in steps {
             // The current image still runs; an image that another client replaced ended with that update.
             ended = ended.or(if step.after.image == self.list[0].places.image { Some(now) } else { since });
             let at = step.at();
-            let source = || TargetSource::Change(step.entry.slot.change.clone());
+            let source = || CandidateSource::Change(step.entry.slot.change.clone());
             let stood = matches!(step.state, UnitState::Done);
             let after = self.note(&step.after, source());
             if stood {
@@ -304,7 +304,7 @@ impl ImageEvidence {
     /// Adds the images of external deploys, as consoles and `pinnace record` observed them.
     fn sightings(&mut self, world: &World, group: &GroupKey, service: &Service) {
         for seen in world.history(group).sightings().filter(|seen| seen.service_id == service.id) {
-            let trace = self.note(&seen.places, TargetSource::Seen(seen.by.clone()));
+            let trace = self.note(&seen.places, CandidateSource::Seen(seen.by.clone()));
             trace.seen = match (trace.seen, seen.at) {
                 (Some((first, last)), Some(at)) => Some((first.min(at), last.max(at))),
                 (known, at) => known.or(at.map(|at| (at, at))),
@@ -321,7 +321,7 @@ impl ImageEvidence {
         if task.image.is_empty() {
             return;
         }
-        let trace = self.note(&task.places, TargetSource::OldTask);
+        let trace = self.note(&task.places, CandidateSource::OldTask);
         let end = if task.state == TaskState::Running { Some(now) } else { task.since };
         if came_up(task) {
             trace.was(task.created, end);
@@ -331,7 +331,7 @@ impl ImageEvidence {
     }
 }
 
-impl ImageUse {
+impl RunEvidence {
     /// Adds a period in which the image ran; either end may be unknown.
     fn was(&mut self, from: Option<Time>, until: Option<Time>) {
         self.until = self.until.max(until);

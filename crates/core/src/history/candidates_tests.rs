@@ -4,7 +4,7 @@ use super::*;
 use crate::history::external::sighting;
 use crate::journal::{ChangeState, Slot, SlotLabels};
 use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
-use crate::registry::{FactSource, ImageFact, QueryAnswer, Tags};
+use crate::registry::{FactSource, QueryAnswer, ResolvedImage, Tags};
 use crate::sample;
 use crate::swarm::SpecField;
 use crate::swarm::hex;
@@ -97,7 +97,7 @@ impl HistorySample {
             unchecked: None,
             rest: self.service.rest.clone(),
             engine_rolls_back: false,
-            credentials: crate::plan::Credentials::default(),
+            credentials: crate::plan::CredentialOrigin::default(),
             notes: Vec::new(),
             extra: serde_json::Map::new(),
         }
@@ -153,7 +153,7 @@ impl HistorySample {
         let row = |one: RollbackCandidate| {
             let tag = one.places.image.trim_start_matches("r/web:").split('@').next().unwrap_or_default().to_owned();
             let source = match one.source {
-                TargetSource::Change(change) => change,
+                CandidateSource::Change(change) => change,
                 other => format!("{other:?}"),
             };
             (
@@ -260,7 +260,7 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
     let digest = digest_of(&pinned("1.3.0-std-1")).unwrap();
     let fact = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
     // Another tag of the image that runs.
-    facts.take(QueryAnswer::Image("r/web:1.3.0-std-2".into(), fact(ImageFact::new(digest, None))));
+    facts.take(QueryAnswer::Image("r/web:1.3.0-std-2".into(), fact(ResolvedImage::new(digest, None))));
     let all = tale.list(&facts);
     let told: Vec<_> = all.iter().map(|(told, source, _)| format!("{told} / {source}")).collect();
     assert_eq!(

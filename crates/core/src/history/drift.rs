@@ -3,7 +3,7 @@
 use super::in_force;
 use crate::history::known;
 use crate::history::same;
-use crate::history::{HistoryStep, steps};
+use crate::history::{ServiceChange, steps};
 use crate::image::{ImageRef, digest_of};
 use crate::journal::UnitState;
 use crate::pins::{MANIFEST, PinDoc, PinKey, means};
@@ -28,12 +28,12 @@ pub struct Drift {
     /// The time at which the service is last known to have had the demanded image.
     pub right: Option<Time>,
     /// The likely author of the external change.
-    pub by: DriftCause,
+    pub by: DriftAuthor,
 }
 
 /// The likely author of an external change, deduced from labels, update status and journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DriftCause {
+pub enum DriftAuthor {
     /// `docker stack deploy`: the stack's label names exactly this image.
     StackDeploy,
     /// The pgEdge control plane, because it owns the service.
@@ -46,7 +46,7 @@ pub enum DriftCause {
     Unknown,
 }
 
-impl DriftCause {
+impl DriftAuthor {
     /// Describes the author, as a phrase with "by".
     pub fn describe(&self) -> String {
         match self {
@@ -64,7 +64,7 @@ impl Drift {
     /// ages, so that the text stays the same.
     pub fn describe(&self) -> String {
         let at = |at: Option<Time>, word: &str| at.map(|at| format!("{word} {} {}", at.date(0), &at.clock(0)[..5]));
-        let likely = if matches!(self.by, DriftCause::Unknown | DriftCause::Change(_) | DriftCause::Engine) {
+        let likely = if matches!(self.by, DriftAuthor::Unknown | DriftAuthor::Change(_) | DriftAuthor::Engine) {
             ""
         } else {
             "likely "
@@ -121,23 +121,23 @@ fn bare(image: &str) -> Option<(String, String, Option<String>)> {
     Some((image.host, image.path, image.tag))
 }
 
-fn who(service: &Service, newest: Option<&HistoryStep<'_>>) -> DriftCause {
+fn who(service: &Service, newest: Option<&ServiceChange<'_>>) -> DriftAuthor {
     if let Some(step) = newest.filter(|step| step.state != UnitState::Done && step.after.image == service.image()) {
-        return DriftCause::Change(step.entry.slot.change.clone());
+        return DriftAuthor::Change(step.entry.slot.change.clone());
     }
     let back = |state: &UpdateState| {
         matches!(state, UpdateState::RollbackStarted | UpdateState::RollbackPaused | UpdateState::RollbackCompleted)
     };
     if service.update.as_ref().is_some_and(|update| back(&update.state)) {
-        return DriftCause::Engine;
+        return DriftAuthor::Engine;
     }
     let deployed = |text: &str| text == service.image() || service.image().split('@').next() == Some(text);
     if service.label(STACK_IMAGE).is_some_and(deployed) {
-        DriftCause::StackDeploy
+        DriftAuthor::StackDeploy
     } else if service.label(DATABASE).is_some_and(|id| !id.is_empty()) {
-        DriftCause::ControlPlane
+        DriftAuthor::ControlPlane
     } else {
-        DriftCause::Unknown
+        DriftAuthor::Unknown
     }
 }
 

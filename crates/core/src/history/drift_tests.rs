@@ -74,17 +74,17 @@ fn who_it_likely_was() {
         let service = Service { labels: labels.into_iter().collect(), ..tale.service.clone() };
         of(&tale.world, &tale.group, &read("image = 'r/web:1'"), &service).unwrap().by
     };
-    assert_eq!(by(None, None), DriftCause::Unknown);
-    assert_eq!(by(Some((STACK_IMAGE, "r/web:2")), None), DriftCause::StackDeploy);
-    assert_eq!(by(Some((STACK_IMAGE, "r/web:1")), None), DriftCause::Unknown, "the label names another image");
-    assert_eq!(by(Some((DATABASE, "s")), None), DriftCause::ControlPlane);
-    assert_eq!(by(None, Some(UpdateState::RollbackCompleted)), DriftCause::Engine);
+    assert_eq!(by(None, None), DriftAuthor::Unknown);
+    assert_eq!(by(Some((STACK_IMAGE, "r/web:2")), None), DriftAuthor::StackDeploy);
+    assert_eq!(by(Some((STACK_IMAGE, "r/web:1")), None), DriftAuthor::Unknown, "the label names another image");
+    assert_eq!(by(Some((DATABASE, "s")), None), DriftAuthor::ControlPlane);
+    assert_eq!(by(None, Some(UpdateState::RollbackCompleted)), DriftAuthor::Engine);
     let mut left = HistorySample::of("r/web:0");
     left.change(10, &pinned("1"), UnitState::Done, None);
     left.change(5, &pinned("2"), UnitState::Failed, None);
     left.service.places.image = pinned("2");
     left.seen();
     let drift = of(&left.world, &left.group, &read("image = 'r/web:1'"), &left.service).unwrap();
-    assert_eq!(drift.by, DriftCause::Change("change-2".into()));
+    assert_eq!(drift.by, DriftAuthor::Change("change-2".into()));
     assert!(sample::NOW > at(1));
 }

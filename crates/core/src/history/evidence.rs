@@ -192,7 +192,7 @@ mod tests {
             edits: Vec::<SpecEdit>::new(),
             rest: service.rest.clone(),
             engine_rolls_back: false,
-            credentials: crate::plan::Credentials::default(),
+            credentials: crate::plan::CredentialOrigin::default(),
             notes: Vec::new(),
             lands: Vec::new(),
             unchecked: None,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::history::came_up;
 use crate::image::{Digest, digest_of};
 use crate::journal::UnitState;
-use crate::plan::TargetNode;
+use crate::plan::CandidateNode;
 use crate::swarm::GroupKey;
 use crate::swarm::{Service, TaskState};
 use crate::text::clean;
@@ -15,17 +15,17 @@ use crate::world::World;
 
 /// Returns the candidate nodes of a service, sorted by host name, and for each whether the image is known to have run
 /// there. Empty for an image without a digest, because the image that its tag named at that time is unknown.
-pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<TargetNode> {
+pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<CandidateNode> {
     let Some(digest) = digest_of(image) else { return Vec::new() };
     let ran = ran_on(world, group, &digest);
-    let mut nodes: Vec<TargetNode> = world
+    let mut nodes: Vec<CandidateNode> = world
         .candidates(service)
         .into_iter()
         .map(|node| {
             let on =
                 |task: &&crate::swarm::Task| task.desired == TaskState::Running && task.node.as_ref() == Some(&node.id);
             let seen = ran.get(node.hostname.as_str());
-            TargetNode {
+            CandidateNode {
                 node: node.hostname.clone(),
                 tasks: world.tasks(&service.id).iter().filter(on).count() as u64,
                 ran: seen.is_some(),
@@ -81,8 +81,8 @@ fn is_bound(world: &World, service: &str, host: &str) -> bool {
 }
 
 /// Describes in one sentence on which of these nodes the image ran, and for which that is not known.
-pub fn describe(lands: &[TargetNode], now: Time) -> String {
-    let until = |land: &TargetNode| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
+pub fn describe(lands: &[CandidateNode], now: Time) -> String {
+    let until = |land: &CandidateNode| land.until.map_or(String::new(), |at| format!(" ({} ago)", age(now.since(at))));
     let names = |ran: bool| {
         let of = lands.iter().filter(move |land| land.ran == ran);
         of.map(|land| format!("{}{}", clean(&land.node), until(land))).collect::<Vec<_>>()

@@ -16,4 +16,4 @@ pub use image_cache::describe;
 pub(crate) use image_cache::{landings, ran_on};
 pub use in_force::in_force;
 pub(crate) use target::journal_way;
-pub use target::{HistoryStep, RollbackTarget, TargetSearch, TargetSource, steps, way_back};
+pub use target::{CandidateSource, RollbackTarget, ServiceChange, TargetSearch, steps, way_back};

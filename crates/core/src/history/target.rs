@@ -21,7 +21,7 @@ use crate::world::World;
 
 /// The source from which an image of a service is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TargetSource {
+pub enum CandidateSource {
     /// A change in the journal; holds its id.
     Change(String),
     /// The engine's previous spec.
@@ -38,7 +38,7 @@ pub enum TargetSource {
     Registry,
 }
 
-impl TargetSource {
+impl CandidateSource {
     /// Returns the word that JSON uses.
     pub fn label(&self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ pub struct RollbackTarget {
     /// The values of the editable fields that the rollback restores.
     pub places: EditableFields,
     /// The source from which the target is known.
-    pub source: TargetSource,
+    pub source: CandidateSource,
     /// The time at which the current image replaced it, if known.
     pub at: Option<Time>,
 }
@@ -121,7 +121,7 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
     if let Some(previous) = previous {
         return TargetSearch::Found(Box::new(RollbackTarget {
             places: previous.clone(),
-            source: TargetSource::EnginePrevious,
+            source: CandidateSource::EnginePrevious,
             at: since,
         }));
     }
@@ -129,7 +129,7 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
     old.map_or(TargetSearch::NoneKnown, |task| {
         TargetSearch::Found(Box::new(RollbackTarget {
             places: task.places.clone(),
-            source: TargetSource::OldTask,
+            source: CandidateSource::OldTask,
             at: since,
         }))
     })
@@ -165,7 +165,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
         let places = undone(&now, &unit.edits, &unit.from.image);
         return Ok(Some(TargetSearch::Found(Box::new(RollbackTarget {
             places,
-            source: TargetSource::Change(entry.slot.change.clone()),
+            source: CandidateSource::Change(entry.slot.change.clone()),
             at: entry.slot.labels.at.or(entry.slot.created),
         }))));
     }
@@ -198,7 +198,7 @@ pub(super) fn unit_of<'a>(
 }
 
 /// A change that edited a service, with the service's editable fields before and after it.
-pub struct HistoryStep<'a> {
+pub struct ServiceChange<'a> {
     /// The journal's entry of the change.
     pub entry: &'a ChangeEntry,
     /// The state of the unit that edits the service.
@@ -209,7 +209,7 @@ pub struct HistoryStep<'a> {
     pub after: EditableFields,
 }
 
-impl HistoryStep<'_> {
+impl ServiceChange<'_> {
     /// Returns the start time: by the owner's clock, else by that of the swarm's leader.
     pub fn at(&self) -> Option<Time> {
         self.entry.slot.labels.at.or(self.entry.slot.created)
@@ -220,7 +220,7 @@ impl HistoryStep<'_> {
 ///
 /// The editable fields are reconstructed backwards from the current spec, one change at a time: the edits of a later
 /// change are reverted before those of an earlier one, so the values are exactly those of that time.
-pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<HistoryStep<'a>>, BTreeSet<Query>) {
+pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<ServiceChange<'a>>, BTreeSet<Query>) {
     let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
@@ -237,7 +237,7 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
         if !matches!(state, UnitState::Untouched | UnitState::RolledBack) {
             now = before.clone();
         }
-        found.push(HistoryStep { entry, state, before, after });
+        found.push(ServiceChange { entry, state, before, after });
     }
     (found, wants)
 }

@@ -11,13 +11,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::contract::{Contract, PlatformImage, Violation, violations};
 use super::image::{Digest, ImageRef, Platform};
-use super::registry::{Fact, Facts, ImageFact, ImageFiles, ImageInfo, IndexEntry, LookupError};
+use super::registry::{Fact, Facts, ImageFilesState, ImageInfo, IndexEntry, LookupError, ResolvedImage};
 use crate::registry::Query;
 use crate::registry::{BaseStatus, base_verdict};
 
 /// A reference, the options of an inspection, and the facts known so far.
 #[derive(Clone, Copy, Debug)]
-pub struct Inspection<'a> {
+pub struct InspectionInput<'a> {
     /// The reference to inspect.
     pub image: &'a ImageRef,
     /// Cached registry answers about images.
@@ -30,7 +30,7 @@ pub struct Inspection<'a> {
     /// The contract to check the image against, if any.
     pub contract: Option<&'a Contract>,
     /// Files read so far, by the digest of the image's manifest.
-    pub files: &'a BTreeMap<Digest, ImageFiles>,
+    pub files: &'a BTreeMap<Digest, ImageFilesState>,
 }
 
 /// The reason why information is missing.
@@ -66,12 +66,12 @@ pub struct PlatformDetails<'a> {
     pub about: Result<&'a ImageInfo, &'a Fact<std::sync::Arc<ImageInfo>>>,
 }
 
-impl<'a> Inspection<'a> {
+impl<'a> InspectionInput<'a> {
     /// Returns the registry's answer for the reference: digest and platforms.
     ///
     /// # Errors
     /// The reason why the answer is missing.
-    pub fn named(&self) -> Result<&'a ImageFact, MissingInfo> {
+    pub fn named(&self) -> Result<&'a ResolvedImage, MissingInfo> {
         known(self.facts.image(&self.image.text))
     }
 
@@ -181,7 +181,7 @@ impl<'a> Inspection<'a> {
         // The entries of the index list all platforms, also if only one is inspected.
         let abouts: Vec<ImageInfo> =
             abouts.into_iter().map(|about| ImageInfo { entries: index.entries.clone(), ..about.clone() }).collect();
-        let files = |about: &ImageInfo| self.files.get(&about.manifest).and_then(ImageFiles::known);
+        let files = |about: &ImageInfo| self.files.get(&about.manifest).and_then(ImageFilesState::known);
         let sides: Vec<PlatformImage<'_>> =
             abouts.iter().map(|about| PlatformImage { about, files: files(about) }).collect();
         let breaches = violations(contract, self.image, &sides);

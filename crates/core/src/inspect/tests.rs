@@ -4,7 +4,9 @@ use std::sync::Arc;
 use super::file as file_line;
 use super::*;
 use crate::contract::Contracts;
-use crate::registry::{BuildStep, FactSource, FileKind, ImageConfig, ImageFile, ImageLayer, QueryAnswer, ReadProgress};
+use crate::registry::{
+    BuildStep, FactSource, FileKind, ImageConfig, ImageFile, ImageLayer, LayerReadProgress, QueryAnswer,
+};
 use crate::sample::NOW;
 use crate::time::Time;
 
@@ -75,7 +77,7 @@ fn learned(facts: &mut Facts, about: &ImageInfo) {
 }
 
 fn named(facts: &mut Facts, reference: &str, nth: u8) {
-    let fact = Fact::Known { value: ImageFact::new(digest(nth), None), at: NOW, via: FactSource::Registry };
+    let fact = Fact::Known { value: ResolvedImage::new(digest(nth), None), at: NOW, via: FactSource::Registry };
     facts.take(QueryAnswer::Image(reference.into(), fact));
 }
 
@@ -97,7 +99,7 @@ fn whole() -> Facts {
 struct InspectSample {
     image: ImageRef,
     facts: Facts,
-    files: BTreeMap<Digest, ImageFiles>,
+    files: BTreeMap<Digest, ImageFilesState>,
     contract: Option<Contract>,
     platform: Option<Platform>,
 }
@@ -108,8 +110,8 @@ impl InspectSample {
         Self { image, facts, files: BTreeMap::new(), contract: None, platform: None }
     }
 
-    fn view(&self) -> Inspection<'_> {
-        Inspection {
+    fn view(&self) -> InspectionInput<'_> {
+        InspectionInput {
             image: &self.image,
             facts: &self.facts,
             platform: self.platform.as_ref(),
@@ -273,19 +275,20 @@ fn the_verdict_of_a_contract() {
     let file = |path: &str, kind| ImageFile { path: path.into(), kind, size: 7 };
     let paths =
         Arc::new(vec![file("/lib", FileKind::Dir), file("/lib/a.so", FileKind::File), file("/x", FileKind::Link)]);
-    asked.files.insert(digest(2), ImageFiles::Known(paths.clone()));
-    asked
-        .files
-        .insert(digest(3), ImageFiles::Reading(ReadProgress { layer: 1, layers: 2, bytes: 5_000_000, of: 30_000_000 }));
+    asked.files.insert(digest(2), ImageFilesState::Known(paths.clone()));
+    asked.files.insert(
+        digest(3),
+        ImageFilesState::Reading(LayerReadProgress { layer: 1, layers: 2, bytes: 5_000_000, of: 30_000_000 }),
+    );
     let text = asked.shown();
     assert!(text.contains("   | linux/arm64: reading layer 1 of 2, 5 MB of 30 MB … [Quiet]\n"), "{text}");
     assert!(text.ends_with("files (linux/amd64)\n   | 2 files, 21 B unpacked [Quiet]\n"), "{text}");
     let rows: Vec<String> = listed(&paths).map(file_line).map(|line| format!("{} | {}", line.key, line.text)).collect();
     assert_eq!(rows, ["     7 B | /lib/a.so", "    link | /x"]);
     assert_eq!(asked.view().unread().len(), 0, "what is being read is not to be read again");
-    asked.files.insert(digest(3), ImageFiles::Known(Arc::default()));
+    asked.files.insert(digest(3), ImageFilesState::Known(Arc::default()));
     assert!(asked.shown().contains("  file-required | linux/arm64: it has no file `/lib/*.so` [Bad]\n"));
-    asked.files.insert(digest(3), ImageFiles::Known(paths));
+    asked.files.insert(digest(3), ImageFilesState::Known(paths));
     assert_eq!(asked.view().verdict(), Some(ContractVerdict::Kept(true)));
     let wire = asked.view().wire(true).unwrap();
     assert_eq!((wire.contract.unwrap().kept, wire.files.unwrap().len()), (Some(true), 3));

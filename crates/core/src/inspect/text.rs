@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{ContractVerdict, Inspection, MissingInfo, PlatformDetails, images, platforms};
+use super::{ContractVerdict, InspectionInput, MissingInfo, PlatformDetails, images, platforms};
 use crate::check::failure;
 use crate::registry::{BASE_DIGEST, BASE_NAME, BaseStatus};
-use crate::registry::{FileKind, ImageFile, ImageFiles, ImageInfo, ImageLayer, ReadProgress};
+use crate::registry::{FileKind, ImageFile, ImageFilesState, ImageInfo, ImageLayer, LayerReadProgress};
 use crate::size::size;
 use crate::time::{Time, age};
 use crate::version::constancy;
@@ -58,7 +58,7 @@ fn section(title: impl Into<String>, lines: Vec<Line>) -> Option<Section> {
     (!lines.is_empty()).then(|| Section { title: title.into(), lines })
 }
 
-impl Inspection<'_> {
+impl InspectionInput<'_> {
     /// Returns all information as sections, most important first. `offset` is in seconds east of UTC, for
     /// clock times.
     ///
@@ -180,7 +180,9 @@ impl Inspection<'_> {
         }
         let unread = self.made().unwrap_or_default();
         for made in unread.iter().filter(|_| contract.wants_files()) {
-            if let Some(state @ (ImageFiles::Reading(_) | ImageFiles::Failed(_))) = self.files.get(made.manifest) {
+            if let Some(state @ (ImageFilesState::Reading(_) | ImageFilesState::Failed(_))) =
+                self.files.get(made.manifest)
+            {
                 let on = made.platform.map(ToString::to_string).unwrap_or_default();
                 lines
                     .extend(files(state).into_iter().map(|line| Line { text: format!("{on}: {}", line.text), ..line }));
@@ -301,16 +303,16 @@ fn history(about: &ImageInfo, offset: i32) -> Vec<Line> {
     about.config.history.iter().map(one).collect()
 }
 
-fn files(files: &ImageFiles) -> Vec<Line> {
+fn files(files: &ImageFilesState) -> Vec<Line> {
     match files {
-        ImageFiles::Reading(ReadProgress { layer, layers, bytes, of }) => {
+        ImageFilesState::Reading(LayerReadProgress { layer, layers, bytes, of }) => {
             let text = format!("reading layer {layer} of {layers}, {} of {} …", size(*bytes), size(*of));
             vec![toned(Tone::Quiet, "", text)]
         }
-        ImageFiles::Failed(why) => {
+        ImageFilesState::Failed(why) => {
             vec![toned(Tone::Bad, "error", format!("could not read its files: {}", why.text()))]
         }
-        ImageFiles::Known(files) => {
+        ImageFilesState::Known(files) => {
             let all: u64 = files.iter().map(|file| file.size).sum();
             let count = counted(listed(files).count(), "file");
             vec![toned(Tone::Quiet, "", format!("{count}, {} unpacked", size(all)))]

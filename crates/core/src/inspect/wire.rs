@@ -1,18 +1,18 @@
 //! Information about a reference, in the `--json` format.
 
-use super::{ContractVerdict, Inspection, MissingInfo};
+use super::{ContractVerdict, InspectionInput, MissingInfo};
 use crate::registry::BaseStatus;
-use crate::registry::ImageFiles;
+use crate::registry::ImageFilesState;
 use crate::wire::v1;
 
-impl Inspection<'_> {
+impl InspectionInput<'_> {
     /// Builds the `--json` view. `files` adds the paths that were read.
     ///
     /// # Errors
     /// The reason why information is missing.
-    pub fn wire(&self, files: bool) -> Result<v1::Inspect, MissingInfo> {
+    pub fn wire(&self, files: bool) -> Result<v1::InspectView, MissingInfo> {
         let (named, index, about) = (self.named()?, self.image_info()?, self.shown()?);
-        let platforms = self.made()?.into_iter().map(|made| v1::InspectPlatform {
+        let platforms = self.made()?.into_iter().map(|made| v1::InspectPlatformImage {
             platform: made.platform.cloned(),
             variant: made.variant.to_owned(),
             digest: made.manifest.clone(),
@@ -24,9 +24,9 @@ impl Inspection<'_> {
                 Some(ContractVerdict::Broken(violations)) => (Some(false), violations),
                 Some(ContractVerdict::Kept(false)) | None => (None, Vec::new()),
             };
-            v1::InspectContract { name: contract.name.clone(), kept, violations }
+            v1::InspectContractResult { name: contract.name.clone(), kept, violations }
         });
-        Ok(v1::Inspect {
+        Ok(v1::InspectView {
             image: self.image.text.clone(),
             digest: named.digest.clone(),
             media_type: index.media_type.clone(),
@@ -39,7 +39,12 @@ impl Inspection<'_> {
             config: about.config.clone(),
             base: base(self.base()),
             contract,
-            files: self.files.get(&about.manifest).filter(|_| files).and_then(ImageFiles::known).map(<[_]>::to_vec),
+            files: self
+                .files
+                .get(&about.manifest)
+                .filter(|_| files)
+                .and_then(ImageFilesState::known)
+                .map(<[_]>::to_vec),
         })
     }
 }

@@ -29,7 +29,7 @@ impl ChangeEntry {
 
 /// The ownership of an unfinished change, as far as it can be observed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ownership {
+pub enum OwnerState {
     /// An owner that writes, or of which nothing else is known yet.
     Owned,
     /// An owner without a sign of life: it may be gone, or the swarm takes no writes.
@@ -65,14 +65,14 @@ impl ChangeLog {
     }
 
     /// Returns the ownership of an unfinished change.
-    pub fn hold(&self, entry: &ChangeEntry) -> Ownership {
+    pub fn hold(&self, entry: &ChangeEntry) -> OwnerState {
         let Slot { config, index, labels, .. } = &entry.slot;
         if labels.owner.is_empty() {
-            Ownership::Released
+            OwnerState::Released
         } else if self.silent.as_ref().is_some_and(|(silent, at)| silent == config && at == index) {
-            Ownership::Unresponsive
+            OwnerState::Unresponsive
         } else {
-            Ownership::Owned
+            OwnerState::Owned
         }
     }
 

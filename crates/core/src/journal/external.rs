@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::VERSION;
 use crate::image::Digest;
-use crate::plan::{ChangeRecord, Credentials, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction, UnknownKeys};
+use crate::plan::{
+    ChangeRecord, CredentialOrigin, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction, UnknownKeys,
+};
 use crate::swarm::{EditableFields, SpecField, UntouchedHash};
 use crate::time::Time;
 
@@ -59,7 +61,7 @@ impl ExternalDeploy {
             edits: Vec::new(),
             rest: self.rest.clone(),
             engine_rolls_back: false,
-            credentials: Credentials::default(),
+            credentials: CredentialOrigin::default(),
             notes: Vec::new(),
             lands: Vec::new(),
             unchecked: None,

@@ -30,15 +30,15 @@ pub struct LoggedEvent {
     pub group: GroupKey,
     /// The event's kind, with its data.
     #[serde(flatten)]
-    pub what: EventPayload,
+    pub what: LoggedEventPayload,
 }
 
 /// A known kind of event, or one that a newer version wrote.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum EventPayload {
+pub enum LoggedEventPayload {
     /// A kind that this version knows.
-    Known(LocalEventKind),
+    Known(LoggedEventKind),
     /// Any other kind; its keys are kept unchanged.
     Unknown(Map<String, Value>),
 }
@@ -46,7 +46,7 @@ pub enum EventPayload {
 /// The kinds of events in the local log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum LocalEventKind {
+pub enum LoggedEventKind {
     /// The change is about to be claimed; written before anything is written to the swarm.
     Prepare {
         /// The change's record, with the complete plan.
@@ -90,16 +90,16 @@ pub enum LocalEventKind {
 
 impl LoggedEvent {
     /// Creates an event of the current format version.
-    pub fn new(at: Time, change: &str, group: &GroupKey, kind: LocalEventKind) -> Self {
-        let what = EventPayload::Known(kind);
+    pub fn new(at: Time, change: &str, group: &GroupKey, kind: LoggedEventKind) -> Self {
+        let what = LoggedEventPayload::Known(kind);
         Self { v: VERSION, at, change: change.to_owned(), group: group.clone(), what }
     }
 
     /// Returns the event's kind; `None` if this version does not know it.
-    pub fn kind(&self) -> Option<&LocalEventKind> {
+    pub fn kind(&self) -> Option<&LoggedEventKind> {
         match &self.what {
-            EventPayload::Known(kind) => Some(kind),
-            EventPayload::Unknown(_) => None,
+            LoggedEventPayload::Known(kind) => Some(kind),
+            LoggedEventPayload::Unknown(_) => None,
         }
     }
 }
@@ -108,7 +108,7 @@ impl LoggedEvent {
 pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LoggedEvent>) -> BTreeMap<GroupKey, Vec<ExternalDeploy>> {
     let mut by_group: BTreeMap<GroupKey, Vec<ExternalDeploy>> = BTreeMap::new();
     for event in events {
-        if let Some(LocalEventKind::Seen { record }) = event.kind() {
+        if let Some(LoggedEventKind::Seen { record }) = event.kind() {
             by_group.entry(event.group.clone()).or_default().extend(sightings_of(record));
         }
     }
@@ -169,14 +169,14 @@ impl LoggedChange {
 
     fn learn(&mut self, event: LoggedEvent) {
         match event.kind() {
-            Some(LocalEventKind::Prepare { record }) => self.prepared = Some(record.clone()),
-            Some(LocalEventKind::Claimed { seq, config }) => self.claimed = Some((*seq, config.clone())),
-            Some(LocalEventKind::Refused { why }) => self.refused = Some(why.clone()),
-            Some(LocalEventKind::Unit { unit, state }) => {
+            Some(LoggedEventKind::Prepare { record }) => self.prepared = Some(record.clone()),
+            Some(LoggedEventKind::Claimed { seq, config }) => self.claimed = Some((*seq, config.clone())),
+            Some(LoggedEventKind::Refused { why }) => self.refused = Some(why.clone()),
+            Some(LoggedEventKind::Unit { unit, state }) => {
                 self.units.insert(*unit, *state);
             }
-            Some(LocalEventKind::End { state }) => self.ended = Some(*state),
-            Some(LocalEventKind::Note { .. } | LocalEventKind::Seen { .. }) | None => {}
+            Some(LoggedEventKind::End { state }) => self.ended = Some(*state),
+            Some(LoggedEventKind::Note { .. } | LoggedEventKind::Seen { .. }) | None => {}
         }
         self.events.push(event);
     }
@@ -186,7 +186,7 @@ impl LoggedChange {
 pub fn fold(events: impl IntoIterator<Item = LoggedEvent>) -> BTreeMap<String, LoggedChange> {
     let mut changes: BTreeMap<String, LoggedChange> = BTreeMap::new();
     for event in events {
-        if matches!(event.kind(), Some(LocalEventKind::Seen { .. })) {
+        if matches!(event.kind(), Some(LoggedEventKind::Seen { .. })) {
             continue;
         }
         let change = changes.entry(event.change.clone()).or_insert_with(|| LoggedChange::new(event.group.clone()));
@@ -224,20 +224,20 @@ mod tests {
         ChangeRecord { v: 1, change: change.into(), plan, extra: v1::UnknownKeys::new() }
     }
 
-    fn event(change: &str, kind: LocalEventKind) -> LoggedEvent {
+    fn event(change: &str, kind: LoggedEventKind) -> LoggedEvent {
         LoggedEvent::new(Time(1_800_000_000_000), change, &group(), kind)
     }
 
     #[test]
     fn events_survive_their_text() {
         for kind in [
-            LocalEventKind::Prepare { record: Box::new(record("c1")) },
-            LocalEventKind::Claimed { seq: 4, config: "cfg".into() },
-            LocalEventKind::Refused { why: "busy".into() },
-            LocalEventKind::Unit { unit: 1, state: UnitState::RolledBack },
-            LocalEventKind::Note { text: "beat lost".into() },
-            LocalEventKind::End { state: ChangeState::RolledBackByUser },
-            LocalEventKind::Seen { record: Box::new(record("c1")) },
+            LoggedEventKind::Prepare { record: Box::new(record("c1")) },
+            LoggedEventKind::Claimed { seq: 4, config: "cfg".into() },
+            LoggedEventKind::Refused { why: "busy".into() },
+            LoggedEventKind::Unit { unit: 1, state: UnitState::RolledBack },
+            LoggedEventKind::Note { text: "beat lost".into() },
+            LoggedEventKind::End { state: ChangeState::RolledBackByUser },
+            LoggedEventKind::Seen { record: Box::new(record("c1")) },
         ] {
             let event = event("c1", kind);
             let text = serde_json::to_string(&event).unwrap();
@@ -257,16 +257,16 @@ mod tests {
 
     #[test]
     fn folding_and_standing() {
-        let prepare = |id: &str| event(id, LocalEventKind::Prepare { record: Box::new(record(id)) });
+        let prepare = |id: &str| event(id, LoggedEventKind::Prepare { record: Box::new(record(id)) });
         let changes = fold([
             prepare("never"),
             prepare("refused"),
             prepare("here"),
-            event("refused", LocalEventKind::Refused { why: "group busy".into() }),
-            event("here", LocalEventKind::Claimed { seq: 4, config: "cfg".into() }),
-            event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Updating }),
-            event("here", LocalEventKind::Unit { unit: 0, state: UnitState::Done }),
-            event("here", LocalEventKind::End { state: ChangeState::Done }),
+            event("refused", LoggedEventKind::Refused { why: "group busy".into() }),
+            event("here", LoggedEventKind::Claimed { seq: 4, config: "cfg".into() }),
+            event("here", LoggedEventKind::Unit { unit: 0, state: UnitState::Updating }),
+            event("here", LoggedEventKind::Unit { unit: 0, state: UnitState::Done }),
+            event("here", LoggedEventKind::End { state: ChangeState::Done }),
         ]);
         assert_eq!(changes["never"].standing(None), LocalChangeState::NeverStarted);
         assert_eq!(changes["refused"].standing(None), LocalChangeState::Refused);

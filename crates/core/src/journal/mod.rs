@@ -10,7 +10,7 @@ pub mod local_log;
 mod prune;
 mod slot;
 
-pub use change_log::{ChangeEntry, ChangeLog, Ownership};
+pub use change_log::{ChangeEntry, ChangeLog, OwnerState};
 pub use external::{ExternalDeploy, sightings};
 pub use liveness::{STILL, SlotInactivity};
 pub use prune::{JournalObject, StoredConfig, doomed};
@@ -115,7 +115,7 @@ pub enum Direction {
 
 /// A POST that a slot announces before it is made, as `unit:index:direction`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Post {
+pub struct UpdateIntent {
     /// The unit's index in the plan.
     pub unit: usize,
     /// The service's version index that the POST is made at.
@@ -124,7 +124,7 @@ pub struct Post {
     pub direction: Direction,
 }
 
-impl Post {
+impl UpdateIntent {
     /// Parses the slot's text; `None` if it is empty or malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(':');
@@ -139,7 +139,7 @@ impl Post {
     }
 }
 
-impl std::fmt::Display for Post {
+impl std::fmt::Display for UpdateIntent {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let direction = match self.direction {
             Direction::Forward => "to",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChangeState, LABEL_GROUP, LABEL_V, Post, SLOT, UnitState, VERSION};
+use super::{ChangeState, LABEL_GROUP, LABEL_V, SLOT, UnitState, UpdateIntent, VERSION};
 use crate::swarm::GroupKey;
 use crate::time::Time;
 
@@ -41,7 +41,7 @@ pub struct SlotLabels {
     /// The state of each unit, in the plan's order.
     pub units: Vec<UnitState>,
     /// The POST that is about to be made, or in doubt.
-    pub post: Option<Post>,
+    pub post: Option<UpdateIntent>,
     /// The operator: user, sudo, ssh origin, host.
     pub by: String,
     /// The operator's reason for the change; may be empty.
@@ -117,7 +117,7 @@ impl Slot {
                 .chars()
                 .map(|c| UnitState::from_letter(c).unwrap_or(UnitState::Untouched))
                 .collect(),
-            post: Post::parse(&take("pinnace.post")),
+            post: UpdateIntent::parse(&take("pinnace.post")),
             by: take("pinnace.by"),
             why: take("pinnace.why"),
             at: Time::parse(&take("pinnace.at")),

@@ -7,12 +7,12 @@ use crate::registry::{Fact, Facts};
 use crate::registry::{VersionEntry, VersionManifest};
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, is_postgres};
-use crate::version::{PgTag, Version};
+use crate::version::{PgEdgeTag, Version};
 use crate::world::World;
 
 /// The origin of an effective image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ImageOrigin {
     /// A pin that names an image.
     Pin(PinKey),
     /// A pin with the value `manifest`, which takes the image from the version manifest.
@@ -29,7 +29,7 @@ pub struct EffectiveImage {
     /// The image text; `None` if it is unknown.
     pub image: Option<String>,
     /// The origin of the image.
-    pub origin: Origin,
+    pub origin: ImageOrigin,
     /// The version label and the manifest's source, `17.9_5 (built in)`, if the image is from the version manifest.
     pub version: Option<String>,
     /// The reason why the version manifest gives no image.
@@ -52,7 +52,7 @@ pub struct RequestedVersions {
 ///
 /// The manifest's default is never used, because nobody requested it. `None` if no version is known.
 pub fn asked(group: &GroupKey, doc: &PinDoc, service: &Service, world: &World) -> Option<RequestedVersions> {
-    let tag = |text: &str| PgTag::parse(ImageRef::parse(text).ok()?.tag.as_deref()?);
+    let tag = |text: &str| PgEdgeTag::parse(ImageRef::parse(text).ok()?.tag.as_deref()?);
     // The last healthy image comes before the spec's: a failing pin must not decide what replaces it.
     let healthy = || last_healthy(world, group, service).and_then(|image| tag(&image));
     let running = || healthy().or_else(|| tag(service.image()));
@@ -82,24 +82,30 @@ pub fn effective(
     let of_manifest = || of_manifest(group, doc, service, world, facts.versions());
     match doc.effective(group, service) {
         Some((key, text)) if text == MANIFEST => {
-            let origin = Origin::Manifest(key.clone());
+            let origin = ImageOrigin::Manifest(key.clone());
             match of_manifest() {
                 Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, origin) },
-                Err(Unresolved::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
-                Err(Unresolved::Not(why)) => EffectiveImage { image: None, problem: Some(why), ..plain("", origin) },
+                Err(MissingManifestImage::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
+                Err(MissingManifestImage::Not(why)) => {
+                    EffectiveImage { image: None, problem: Some(why), ..plain("", origin) }
+                }
             }
         }
-        Some((key, text)) => plain(text, Origin::Pin(key.clone())),
+        Some((key, text)) => plain(text, ImageOrigin::Pin(key.clone())),
         None if before.effective(group, service).is_some() => match of_manifest() {
-            Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, Origin::FallBack) },
-            Err(Unresolved::Asking) => EffectiveImage { image: None, asking: true, ..plain("", Origin::FallBack) },
-            Err(Unresolved::Not(why)) => EffectiveImage { problem: Some(why), ..plain(service.image(), Origin::Runs) },
+            Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, ImageOrigin::FallBack) },
+            Err(MissingManifestImage::Asking) => {
+                EffectiveImage { image: None, asking: true, ..plain("", ImageOrigin::FallBack) }
+            }
+            Err(MissingManifestImage::Not(why)) => {
+                EffectiveImage { problem: Some(why), ..plain(service.image(), ImageOrigin::Runs) }
+            }
         },
-        None => plain(service.image(), Origin::Runs),
+        None => plain(service.image(), ImageOrigin::Runs),
     }
 }
 
-enum Unresolved {
+enum MissingManifestImage {
     Asking,
     Not(String),
 }
@@ -110,16 +116,16 @@ fn of_manifest(
     service: &Service,
     world: &World,
     versions: &Fact<std::sync::Arc<VersionManifest>>,
-) -> Result<(String, String), Unresolved> {
+) -> Result<(String, String), MissingManifestImage> {
     let running = ImageRef::parse(service.image()).ok();
     let manifest = match versions {
         Fact::Known { value, .. } => value,
         Fact::Failed { why, .. } => {
-            return Err(Unresolved::Not(format!("the version manifest could not be loaded: {}", why.text())));
+            return Err(MissingManifestImage::Not(format!("the version manifest could not be loaded: {}", why.text())));
         }
-        Fact::Unknown | Fact::Pending => return Err(Unresolved::Asking),
+        Fact::Unknown | Fact::Pending => return Err(MissingManifestImage::Asking),
     };
-    let not = |why: String| Unresolved::Not(why);
+    let not = |why: String| MissingManifestImage::Not(why);
     let entry: &VersionEntry = if is_postgres(service) {
         let asked = asked(group, doc, service, world)
             .ok_or_else(|| not("no version is set, and the running image does not name one: set `postgres_version` and `spock_version`".to_owned()))?;
@@ -142,7 +148,7 @@ mod tests {
     use super::*;
     use crate::pins::read;
     use crate::registry::{FactSource, QueryAnswer};
-    use crate::registry::{ManifestOrigin as From, REPOSITORY_HOST};
+    use crate::registry::{REPOSITORY_HOST, VersionManifestOrigin as From};
     use crate::sample;
     use crate::world::Observation;
 

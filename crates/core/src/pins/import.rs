@@ -20,7 +20,7 @@ const FIX_SPEC: &str = "fix the spec and import it again";
 
 /// The result of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Imported {
+pub struct ImportResult {
     /// The text of the pin document.
     pub text: String,
     /// A summary for the operator, in one line.
@@ -64,16 +64,16 @@ pub fn is_json(text: &str) -> bool {
 ///
 /// # Errors
 /// The group is not a database, or the text is not a database spec.
-pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<Imported, ImportError> {
+pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<ImportResult, ImportError> {
     if group.kind != GroupKind::Database {
         return Err(ImportError::NoDatabase(group.clone()));
     }
     let value: Value = serde_json::from_str(text).map_err(|error| ImportError::Syntax(error.to_string()))?;
-    let mut reader = SpecReader { group, world, remarks: Vec::new(), names: BTreeSet::new() };
+    let mut reader = DatabaseSpecReader { group, world, remarks: Vec::new(), names: BTreeSet::new() };
     let spec = reader.find(&value).ok_or(ImportError::NoSpec)?;
     let read = reader.spec(spec);
     reader.tell_names();
-    Ok(Imported { text: read.text(group), told: read.describe(), remarks: reader.remarks })
+    Ok(ImportResult { text: read.text(group), told: read.describe(), remarks: reader.remarks })
 }
 
 /// The versions and pins found in a spec.
@@ -113,11 +113,11 @@ impl ImportedPins {
 }
 
 /// The `orchestrator_opts` of a database, a db node or a service.
-struct ServiceOptions {
+struct ImportedOptions {
     image: Option<String>,
 }
 
-struct SpecReader<'a> {
+struct DatabaseSpecReader<'a> {
     group: &'a GroupKey,
     world: &'a World,
     remarks: Vec<Finding>,
@@ -125,7 +125,7 @@ struct SpecReader<'a> {
     names: BTreeSet<String>,
 }
 
-impl SpecReader<'_> {
+impl DatabaseSpecReader<'_> {
     fn remark(&mut self, message: String, hint: &str) {
         let subject = self.group.to_string();
         self.remarks.push(Finding::new(Severity::Info, Code::PinUnknown, subject, message).hint(hint));
@@ -162,8 +162,8 @@ impl SpecReader<'_> {
             versions.push((name.clone(), self.text(node.get("postgres_version"), "nodes[].postgres_version")));
             let opts = self.opts(node.get("orchestrator_opts"), "nodes[].orchestrator_opts");
             let image = match opts {
-                Some(ServiceOptions { image: None }) if shared.is_some() => Some(self.lost(&name)),
-                Some(ServiceOptions { image }) => image,
+                Some(ImportedOptions { image: None }) if shared.is_some() => Some(self.lost(&name)),
+                Some(ImportedOptions { image }) => image,
                 None => None,
             };
             if let Some(image) = image {
@@ -240,7 +240,7 @@ impl SpecReader<'_> {
     }
 
     /// Reads an `orchestrator_opts` object; `null` counts as absent.
-    fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<ServiceOptions> {
+    fn opts(&mut self, value: Option<&Value>, path: &str) -> Option<ImportedOptions> {
         let value = value.filter(|value| !value.is_null())?;
         let Some(all) = value.as_object() else {
             self.remark(format!("`{path}` is not an object: it is not imported"), FIX_SPEC);
@@ -262,7 +262,7 @@ impl SpecReader<'_> {
         if images.windows(2).any(|two| two[0] != two[1]) {
             self.remark(format!("`{path}` names two images: that of `swarm` counts"), "keep one of them");
         }
-        Some(ServiceOptions { image: images.into_iter().next() })
+        Some(ImportedOptions { image: images.into_iter().next() })
     }
 
     /// Reads a text; `null` and a blank text count as absent.

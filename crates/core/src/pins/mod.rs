@@ -10,8 +10,8 @@ mod read;
 mod tests;
 mod text;
 
-pub use effective::{EffectiveImage, Origin, RequestedVersions, asked, effective};
-pub use import::{ImportError, Imported, import, is_json};
+pub use effective::{EffectiveImage, ImageOrigin, RequestedVersions, asked, effective};
+pub use import::{ImportError, ImportResult, import, is_json};
 pub use read::read;
 pub use text::{clear, set, template};
 
@@ -49,7 +49,7 @@ pub const MANIFEST: &str = "manifest";
 
 /// The settings beside a pin, of the whole document or of one section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PinRules {
+pub struct PinSettings {
     /// True to keep the tag floating instead of fixing it by a digest; `None` if not set.
     pub floating: Option<bool>,
     /// The base image, for an image that does not name its own.
@@ -83,7 +83,7 @@ pub struct PinDoc {
     /// The parts that could not be used, ordered by position.
     pub slips: Vec<PinError>,
     /// The settings beside the pins, by the key they are set for.
-    pub rules: BTreeMap<PinKey, PinRules>,
+    pub rules: BTreeMap<PinKey, PinSettings>,
     /// The requested PostgreSQL version, such as `17.9`.
     pub postgres_version: Option<String>,
     /// The requested Spock version, such as `5`.
@@ -99,8 +99,8 @@ impl PinDoc {
 
     /// Returns the settings for a service; for each setting the strongest key wins. Settings of the group
     /// apply to all its services, also to those that a group pin does not cover.
-    pub fn rules_for(&self, group: &GroupKey, service: &Service) -> PinRules {
-        let mut said = PinRules::default();
+    pub fn rules_for(&self, group: &GroupKey, service: &Service) -> PinSettings {
+        let mut said = PinSettings::default();
         if self.rules.is_empty() {
             return said;
         }
@@ -120,8 +120,8 @@ impl PinDoc {
 
     /// Returns whether both documents have the same versions and settings; pins are ignored.
     pub(crate) fn same_beside(&self, other: &Self) -> bool {
-        let rules = |doc: &Self| -> Vec<(PinKey, PinRules)> {
-            let said = doc.rules.iter().filter(|(_, rules)| **rules != PinRules::default());
+        let rules = |doc: &Self| -> Vec<(PinKey, PinSettings)> {
+            let said = doc.rules.iter().filter(|(_, rules)| **rules != PinSettings::default());
             said.map(|(key, rules)| (key.clone(), rules.clone())).collect()
         };
         let versions = |doc: &Self| (doc.postgres_version.clone(), doc.spock_version.clone());

@@ -8,7 +8,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::history::drift;
 use crate::history::drift::Drift;
 use crate::history::in_force;
-use crate::history::{RollbackTarget, TargetSource};
+use crate::history::{CandidateSource, RollbackTarget};
 use crate::image::apart;
 use crate::pins;
 use crate::pins::effective;
@@ -61,7 +61,7 @@ impl Planner<'_> {
 
     fn back_to_pin(&mut self, service: &Service, drift: &Drift) {
         if let Some(places) = drift.places.clone() {
-            let way = RollbackTarget { places, source: TargetSource::Pin(drift.key.clone()), at: drift.right };
+            let way = RollbackTarget { places, source: CandidateSource::Pin(drift.key.clone()), at: drift.right };
             return self.back_unit(service, &way, true);
         }
         let in_force = in_force(self.group, self.world);

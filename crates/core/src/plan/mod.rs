@@ -25,9 +25,9 @@ pub use edits::edits;
 pub use freshness::moved;
 pub use goal::{DriftResolution, Goal, RedeployImage, RollbackChoice, Scope};
 pub use model::{
-    ChangeRecord, Credentials, ImageWithDigest, Plan, PlanKind, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
-    UnknownKeys,
+    CandidateNode, ChangeRecord, CredentialOrigin, ImageWithDigest, Plan, PlanKind, SpecEdit, TaskImpact, Unit,
+    UnitAction, UnknownKeys,
 };
-pub use options::{CredentialSource, PlanOptions, UpdateOrder};
+pub use options::{CredentialPolicy, PlanOptions, UpdateOrder};
 pub use planner::{PlanDraft, identity, plan, plural};
 pub use saved::{SavedPlan, SavedPlanError};

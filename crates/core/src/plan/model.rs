@@ -96,7 +96,7 @@ pub struct TaskImpact {
 /// The source of the registry credentials for an update.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Credentials {
+pub enum CredentialOrigin {
     /// The credentials stored in the service; they are kept.
     #[default]
     Stored,
@@ -108,7 +108,7 @@ pub enum Credentials {
 
 /// A node that may run a unit's tasks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct TargetNode {
+pub struct CandidateNode {
     /// The node's host name.
     pub node: String,
     /// The number of the service's tasks on the node now.
@@ -152,14 +152,14 @@ pub struct Unit {
     pub engine_rolls_back: bool,
     /// The source of the registry credentials for the update.
     #[serde(default)]
-    pub credentials: Credentials,
+    pub credentials: CredentialOrigin,
     /// The side effects of the unit, one sentence each, the most important first.
     #[serde(default)]
     pub notes: Vec<String>,
     /// The nodes that its tasks may run on, each with whether the new image is known to have run there.
     /// Empty if the digest or the service's task history is unknown.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lands: Vec<TargetNode>,
+    pub lands: Vec<CandidateNode>,
     /// The reason why no registry confirms the image of a rollback; applying the unit needs a separate
     /// acknowledgement. Absent if the image was confirmed, or the unit is no rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]

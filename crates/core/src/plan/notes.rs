@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::options::{CredentialSource, UpdateOrder, forbids_start_first};
+use super::options::{CredentialPolicy, UpdateOrder, forbids_start_first};
 use super::planner::Planner;
 use super::unit::matches_target;
 use crate::history::failed_here;
 use crate::image::{ImageRef, digest_of, short};
-use crate::plan::{Credentials, PlanKind};
+use crate::plan::{CredentialOrigin, PlanKind};
 use crate::size::size;
 use crate::swarm::member_of;
 use crate::swarm::{EditableFields, FailureAction, Service, ServiceMode, Task, TaskState};
@@ -16,7 +16,12 @@ use crate::time::age;
 
 impl Planner<'_> {
     /// Returns the notes of a unit that posts an update, the most important first.
-    pub(super) fn notes(&self, service: &Service, target: &EditableFields, credentials: Credentials) -> Vec<String> {
+    pub(super) fn notes(
+        &self,
+        service: &Service,
+        target: &EditableFields,
+        credentials: CredentialOrigin,
+    ) -> Vec<String> {
         let starts_first = service.policy.start_first || self.switches_to_start_first(service);
         let mut notes = vec![self.tasks_note(service, target), self.away_note(service, target, starts_first)];
         notes.extend(policy_note(service));
@@ -101,23 +106,25 @@ impl Planner<'_> {
         })
     }
 
-    fn credentials_note(&self, target: &str, service: &Service, credentials: Credentials) -> Option<String> {
+    fn credentials_note(&self, target: &str, service: &Service, credentials: CredentialOrigin) -> Option<String> {
         let to = ImageRef::parse(target).ok()?.host;
         let mine = self.facts.login(&to).known().copied().unwrap_or(false);
         let moves = ImageRef::parse(service.image()).is_ok_and(|from| from.host != to);
         match credentials {
-            Credentials::Operator => Some(format!("credentials: yours for {to} replace those stored in the service")),
-            Credentials::Previous => Some(format!("credentials: those of the previous spec, for {to}")),
-            Credentials::Stored if self.manner.sending == CredentialSource::Operator && !mine => {
+            CredentialOrigin::Operator => {
+                Some(format!("credentials: yours for {to} replace those stored in the service"))
+            }
+            CredentialOrigin::Previous => Some(format!("credentials: those of the previous spec, for {to}")),
+            CredentialOrigin::Stored if self.manner.sending == CredentialPolicy::Operator && !mine => {
                 Some(format!("credentials: you have none for {to}; those stored in the service stay"))
             }
-            Credentials::Stored if mine && self.kind != PlanKind::Rollback => {
+            CredentialOrigin::Stored if mine && self.kind != PlanKind::Rollback => {
                 Some(format!("credentials: those stored in the service; yours for {to} can be sent instead"))
             }
-            Credentials::Stored if moves && self.kind != PlanKind::Rollback => {
+            CredentialOrigin::Stored if moves && self.kind != PlanKind::Rollback => {
                 Some(format!("credentials: none known for {to}, neither here nor in the service"))
             }
-            Credentials::Stored => None,
+            CredentialOrigin::Stored => None,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::swarm::{EditableFields, Service, SpecField};
 #[serde(default)]
 pub struct PlanOptions {
     /// The source of the registry credentials for the updates.
-    pub sending: CredentialSource,
+    pub sending: CredentialPolicy,
     /// The order in which the engine replaces a service's tasks.
     pub replacing: UpdateOrder,
     /// The ids of services in the order that the operator chose; the other services follow in the planner's
@@ -20,7 +20,7 @@ pub struct PlanOptions {
 /// The rule for the source of registry credentials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum CredentialSource {
+pub enum CredentialPolicy {
     /// The credentials stored in the service; the operator's if the service moves to another registry.
     #[default]
     Auto,

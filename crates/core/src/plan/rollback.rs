@@ -9,7 +9,7 @@ use super::{RollbackChoice, Scope};
 use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
-use crate::history::{RollbackTarget, TargetSearch, TargetSource, journal_way, steps, way_back};
+use crate::history::{CandidateSource, RollbackTarget, TargetSearch, journal_way, steps, way_back};
 use crate::history::{earlier, queries};
 use crate::image::{Digest, ImageRef};
 use crate::pins::{self, PinDoc, PinKey, means};
@@ -41,9 +41,9 @@ impl Planner<'_> {
     /// change.
     pub(super) fn back_unit(&mut self, service: &Service, way: &RollbackTarget, named: bool) {
         let reason = match &way.source {
-            TargetSource::Change(change) if !named => format!("ran before change {change}"),
-            TargetSource::Registry => "never ran here: chosen from the registry's tags".to_owned(),
-            TargetSource::Pin(key) => format!("rolls back to {key}"),
+            CandidateSource::Change(change) if !named => format!("ran before change {change}"),
+            CandidateSource::Registry => "never ran here: chosen from the registry's tags".to_owned(),
+            CandidateSource::Pin(key) => format!("rolls back to {key}"),
             other => format!("ran before, {}", other.describe()),
         };
         let text = &way.places.image;
@@ -64,7 +64,7 @@ impl Planner<'_> {
             self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
         }
         let in_force = in_force(self.group, self.world);
-        let never_ran = way.source == TargetSource::Registry;
+        let never_ran = way.source == CandidateSource::Registry;
         let by = if never_ran { SubjectOrigin::Pin(&in_force) } else { SubjectOrigin::Back };
         let (world, facts) = (self.world, self.facts);
         let case = CheckSubject { group: self.group, services: vec![service], world, facts, image: &image, by };
@@ -81,7 +81,7 @@ impl Planner<'_> {
             self.wants.extend(self.unread(service));
         }
         let mut reasons = vec![reason];
-        if !service.previous_differs.is_empty() && way.source == TargetSource::EnginePrevious {
+        if !service.previous_differs.is_empty() && way.source == CandidateSource::EnginePrevious {
             reasons.push(format!(
                 "other differences from the previous spec stay: {}",
                 service.previous_differs.join(", ")
@@ -113,7 +113,7 @@ impl Planner<'_> {
             match journal_way(self.world, self.group, &service) {
                 Ok(Some(TargetSearch::Found(way))) => ways.push((self.seq(&way.source), service, *way)),
                 Ok(Some(TargetSearch::AlreadyRolledBack(change))) => {
-                    stands.insert(self.seq(&TargetSource::Change(change.clone())), change);
+                    stands.insert(self.seq(&CandidateSource::Change(change.clone())), change);
                 }
                 Ok(_) => others.push(service),
                 Err(change) => {
@@ -140,8 +140,8 @@ impl Planner<'_> {
         found
     }
 
-    fn seq(&self, source: &TargetSource) -> u64 {
-        let TargetSource::Change(change) = source else { return 0 };
+    fn seq(&self, source: &CandidateSource) -> u64 {
+        let CandidateSource::Change(change) = source else { return 0 };
         self.world.history(self.group).find(change).map_or(0, |entry| entry.slot.seq)
     }
 
@@ -216,7 +216,7 @@ impl Planner<'_> {
             self.wants.extend(wants);
             let step = steps.into_iter().find(|step| step.entry.slot.change == entry.slot.change);
             if let Some(step) = step.filter(|step| step.before.image != service.image()) {
-                let (source, at) = (TargetSource::Change(entry.slot.change.clone()), step.at());
+                let (source, at) = (CandidateSource::Change(entry.slot.change.clone()), step.at());
                 ways.push((service, RollbackTarget { places: step.before, source, at }));
             }
         }
@@ -286,7 +286,7 @@ impl Planner<'_> {
         let mut text = self.pins_before.clone().unwrap_or_default();
         let mut older: BTreeMap<String, PinDoc> = BTreeMap::new();
         for (service, way) in ways {
-            if let (TargetSource::Change(change), false) = (&way.source, named) {
+            if let (CandidateSource::Change(change), false) = (&way.source, named) {
                 let doc = older.entry(change.clone()).or_insert_with(|| self.doc_before(change));
                 for key in [PinKey::Service(service.name.clone()), PinKey::Member(member_of(service))] {
                     let alone = self.alone(&key, ways);
@@ -311,10 +311,10 @@ impl Planner<'_> {
 
     /// Returns the record of the change that is rolled back, if all its units are.
     fn whole_change(&self, ways: &[(Service, RollbackTarget)]) -> Option<&ChangeRecord> {
-        let TargetSource::Change(change) = &ways.first()?.1.source else { return None };
+        let CandidateSource::Change(change) = &ways.first()?.1.source else { return None };
         let record = self.world.history(self.group).find(change)?.record.as_ref()?;
         let going: BTreeSet<_> = ways.iter().map(|(service, _)| service.id.as_str()).collect();
-        let all_same = ways.iter().all(|(_, way)| way.source == TargetSource::Change(change.clone()));
+        let all_same = ways.iter().all(|(_, way)| way.source == CandidateSource::Change(change.clone()));
         let whole = record.plan.active().all(|(_, unit)| going.contains(unit.service_id.as_str()));
         (all_same && whole).then_some(record)
     }

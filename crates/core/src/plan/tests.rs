@@ -3,11 +3,11 @@
 mod choices;
 
 use super::*;
-use crate::history::{TargetSearch, TargetSource, way_back};
+use crate::history::{CandidateSource, TargetSearch, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use crate::plan::ChangeRecord;
-use crate::registry::{Fact, FactSource, Facts, ImageFact, LookupError, Query, QueryAnswer};
+use crate::registry::{Fact, FactSource, Facts, LookupError, Query, QueryAnswer, ResolvedImage};
 use crate::swarm::{Availability, GroupKey, Task, TaskState};
 use crate::time::Time;
 use crate::world::{Observation, World};
@@ -54,7 +54,7 @@ fn world() -> World {
 fn facts(known: &[(&str, &str)]) -> Facts {
     let mut facts = Facts::default();
     for (reference, digit) in known {
-        let value = ImageFact::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
+        let value = ResolvedImage::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
         let image = crate::image::ImageRef::parse(reference).unwrap();
         facts.take(QueryAnswer::ImageInfo(image.by_digest(&value.digest), not_asked()));
         let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
@@ -289,7 +289,7 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
     assert_eq!(ask(&world), TargetSearch::Needs([Query::Tasks("pg-n2-c-id".into())].into()));
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
     let TargetSearch::Found(way) = ask(&world) else { panic!() };
-    assert_eq!((way.places.image.as_str(), way.source), (OLD, TargetSource::EnginePrevious));
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, CandidateSource::EnginePrevious));
 }
 
 #[test]
@@ -306,7 +306,7 @@ fn what_never_came_up_is_never_the_default() {
     let TargetSearch::Found(way) = way_back(&world, &group(), &service) else { panic!() };
     assert_eq!(
         (way.places.image.as_str(), way.source),
-        (OLD, TargetSource::OldTask),
+        (OLD, CandidateSource::OldTask),
         "its task only waited for a node"
     );
 }
@@ -330,7 +330,7 @@ fn what_failed_here_is_never_the_default() {
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
     let TargetSearch::Found(way) = way_back(&world, &group(), &service) else { panic!() };
-    assert_eq!((way.places.image.as_str(), way.source), (OLD, TargetSource::OldTask));
+    assert_eq!((way.places.image.as_str(), way.source), (OLD, CandidateSource::OldTask));
 }
 
 #[test]

@@ -1,17 +1,17 @@
 //! The planning of one service: its target, the reasons, and the effect on its tasks.
 
 use super::edits::edits;
-use super::options::{CredentialSource, UpdateOrder, forbids_start_first, start_first};
+use super::options::{CredentialPolicy, UpdateOrder, forbids_start_first, start_first};
 use super::planner::Planner;
 use crate::check;
 use crate::finding::{Code, Finding};
 use crate::history::landings;
 use crate::history::ran_here;
 use crate::image::ImageRef;
-use crate::pins::{EffectiveImage, Origin};
-use crate::plan::{Credentials, ImageWithDigest, PlanKind, TargetNode, TaskImpact, Unit, UnitAction};
+use crate::pins::{EffectiveImage, ImageOrigin};
+use crate::plan::{CandidateNode, CredentialOrigin, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction};
 use crate::registry::Query;
-use crate::registry::{Fact, FactSource, ImageFact};
+use crate::registry::{Fact, FactSource, ResolvedImage};
 use crate::swarm::member_of;
 use crate::swarm::with_image;
 use crate::swarm::{EditableFields, FailureAction, Service, ServiceMode, Task, TaskState};
@@ -22,17 +22,17 @@ impl Planner<'_> {
     pub(super) fn wish(&mut self, service: &Service, effective: &EffectiveImage, floating: bool) {
         let version = effective.version.as_deref().unwrap_or_default();
         let reason = match &effective.origin {
-            Origin::Pin(key) => format!("by {key}"),
-            Origin::Manifest(key) => format!("by {key}: the manifest's image for {version}"),
-            Origin::FallBack => format!("no longer pinned: falls back to the manifest's image for {version}"),
-            Origin::Runs => "no longer pinned: keeps its image".to_owned(),
+            ImageOrigin::Pin(key) => format!("by {key}"),
+            ImageOrigin::Manifest(key) => format!("by {key}: the manifest's image for {version}"),
+            ImageOrigin::FallBack => format!("no longer pinned: falls back to the manifest's image for {version}"),
+            ImageOrigin::Runs => "no longer pinned: keeps its image".to_owned(),
         };
         let stays = |work: &mut Self, action, reasons| work.push(service, &service.places.clone(), action, reasons);
         if effective.asking {
             self.wants.insert(Query::Versions);
         }
         let image = match &effective.origin {
-            Origin::Runs => return stays(self, UnitAction::None, vec![reason]),
+            ImageOrigin::Runs => return stays(self, UnitAction::None, vec![reason]),
             _ => effective.image.as_deref().and_then(|text| ImageRef::parse(text).ok()),
         };
         let Some(image) = image else { return stays(self, UnitAction::Blocked, vec![reason]) };
@@ -47,7 +47,7 @@ impl Planner<'_> {
         if !fact.answered() {
             self.wants.insert(Query::Image(image.text.clone()));
         }
-        let known: Option<&ImageFact> = fact.known();
+        let known: Option<&ResolvedImage> = fact.known();
         let target_text = match (&image.digest, known) {
             (None, Some(fact)) if !floating => image.pinned(&fact.digest),
             _ => image.text.clone(),
@@ -84,7 +84,7 @@ impl Planner<'_> {
         let action = if !moves && action != UnitAction::Blocked { UnitAction::None } else { action };
         let replaced = if action.is_active() { self.replaced(service, target) } else { target.clone() };
         let credentials =
-            if action.is_active() { self.credentials(service, &target.image) } else { Credentials::Stored };
+            if action.is_active() { self.credentials(service, &target.image) } else { CredentialOrigin::Stored };
         let effect = if action == UnitAction::None {
             TaskImpact::default()
         } else {
@@ -113,7 +113,7 @@ impl Planner<'_> {
 
     /// Returns the nodes that the unit's tasks may run on; empty before the service's task history is
     /// known.
-    fn lands(&self, service: &Service, target: &EditableFields, action: UnitAction) -> Vec<TargetNode> {
+    fn lands(&self, service: &Service, target: &EditableFields, action: UnitAction) -> Vec<CandidateNode> {
         if action == UnitAction::None || !self.world.knows_history(&service.id) {
             return Vec::new();
         }
@@ -161,23 +161,23 @@ impl Planner<'_> {
     }
 
     /// Returns the source of the registry credentials for an update.
-    pub(super) fn credentials(&mut self, service: &Service, target: &str) -> Credentials {
+    pub(super) fn credentials(&mut self, service: &Service, target: &str) -> CredentialOrigin {
         let (Ok(from), Ok(to)) = (ImageRef::parse(service.image()), ImageRef::parse(target)) else {
-            return Credentials::Stored;
+            return CredentialOrigin::Stored;
         };
         let moves = from.host != to.host;
         let previous = || service.previous.as_ref().and_then(|previous| ImageRef::parse(&previous.image).ok());
         match (self.manner.sending, self.kind) {
-            (CredentialSource::Operator, _) if self.has_login(&to.host) => Credentials::Operator,
+            (CredentialPolicy::Operator, _) if self.has_login(&to.host) => CredentialOrigin::Operator,
             // A rollback never needs the operator's credentials: the engine keeps those of the previous
             // spec.
             (_, PlanKind::Rollback) if moves && previous().is_some_and(|previous| previous.host == to.host) => {
-                Credentials::Previous
+                CredentialOrigin::Previous
             }
-            (CredentialSource::Auto, PlanKind::Pin | PlanKind::Redeploy) if self.has_login(&to.host) && moves => {
-                Credentials::Operator
+            (CredentialPolicy::Auto, PlanKind::Pin | PlanKind::Redeploy) if self.has_login(&to.host) && moves => {
+                CredentialOrigin::Operator
             }
-            _ => Credentials::Stored,
+            _ => CredentialOrigin::Stored,
         }
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::image::{Digest, ImageRef};
 use crate::registry::Query;
-use crate::registry::{Fact, Facts, ImageFact, ImageInfo, ImageLayer};
+use crate::registry::{Fact, Facts, ImageInfo, ImageLayer, ResolvedImage};
 use crate::time::Time;
 
 /// The annotation that holds the reference of the base image.
@@ -79,7 +79,7 @@ fn stands(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> Result<B
         return Err(why(format!("its base image {name} has no tag, so newer builds are not known")));
     }
     let name = base.without_digest().to_owned();
-    let now: &ImageFact = learned(facts.image(&name), &base, || Query::Image(name.clone()))?;
+    let now: &ResolvedImage = learned(facts.image(&name), &base, || Query::Image(name.clone()))?;
     // A base named by the caller does not show which of its builds the image uses.
     let told = || about.note(BASE_DIGEST).and_then(|text| Digest::parse(text.trim())).or_else(|| base.digest.clone());
     let then = named_base(about).and_then(|_| told());
@@ -178,9 +178,9 @@ mod tests {
     /// Returns facts in which `debian:12` names an index with these children and these images are known.
     fn facts(now: u8, children: &[u8], abouts: &[(u8, ImageInfo)]) -> Facts {
         let mut facts = Facts::default();
-        let known = ImageFact {
+        let known = ResolvedImage {
             children: children.iter().map(|nth| digest(*nth)).collect(),
-            ..ImageFact::new(digest(now), None)
+            ..ResolvedImage::new(digest(now), None)
         };
         facts.take(QueryAnswer::Image(
             "debian:12".into(),

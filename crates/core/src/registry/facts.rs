@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fact, ImageFact, ImageInfo, LookupError, Query, RateLimit, Tags};
+use super::{Fact, ImageInfo, LookupError, Query, RateLimit, ResolvedImage, Tags};
 use crate::contract::{Contract, Contracts};
 use crate::image::ImageRef;
 use crate::registry::VersionManifest;
@@ -17,13 +17,13 @@ const PAUSE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum QueryAnswer {
     /// The image that a reference names, according to its registry or else to the engine.
-    Image(String, Fact<ImageFact>),
+    Image(String, Fact<ResolvedImage>),
     /// The description of an image, by `repository@digest`.
     ImageInfo(String, Fact<Arc<ImageInfo>>),
     /// The tags of a repository.
     Tags(String, Fact<Arc<Tags>>),
     /// The image that a reference names, according to the engine, which pulls as the nodes do.
-    Engine(String, Fact<ImageFact>),
+    Engine(String, Fact<ResolvedImage>),
     /// The vendor's version manifest.
     Versions(Fact<Arc<VersionManifest>>),
     /// True if the operator has credentials for a registry, by its host.
@@ -33,10 +33,10 @@ pub enum QueryAnswer {
 /// Cached answers about images, tags, logins and the version manifest, each with the state of its query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    images: BTreeMap<String, Fact<ImageFact>>,
+    images: BTreeMap<String, Fact<ResolvedImage>>,
     abouts: BTreeMap<String, Fact<Arc<ImageInfo>>>,
     tags: BTreeMap<String, Fact<Arc<Tags>>>,
-    engine: BTreeMap<String, Fact<ImageFact>>,
+    engine: BTreeMap<String, Fact<ResolvedImage>>,
     versions: Fact<Arc<VersionManifest>>,
     /// Set if the known version manifest must be queried again; it stays valid until the new one arrives.
     renews_versions: bool,
@@ -59,7 +59,7 @@ impl Facts {
     }
 
     /// Returns the image that a reference names.
-    pub fn image(&self, reference: &str) -> &Fact<ImageFact> {
+    pub fn image(&self, reference: &str) -> &Fact<ResolvedImage> {
         of(&self.images, reference)
     }
 
@@ -74,7 +74,7 @@ impl Facts {
     }
 
     /// Returns the image that a reference names according to the engine.
-    pub fn engine(&self, reference: &str) -> &Fact<ImageFact> {
+    pub fn engine(&self, reference: &str) -> &Fact<ResolvedImage> {
         of(&self.engine, reference)
     }
 
@@ -127,7 +127,7 @@ impl Facts {
     }
 
     /// Stores the state of an image query, and the registry's request limit if the answer has one.
-    pub fn learn(&mut self, reference: &str, fact: Fact<ImageFact>) {
+    pub fn learn(&mut self, reference: &str, fact: Fact<ResolvedImage>) {
         if let Some(allowance) = fact.known().and_then(|fact| fact.allowance)
             && let Ok(image) = ImageRef::parse(reference)
         {
@@ -270,9 +270,9 @@ mod tests {
         Time(NOW.0 + seconds * 1000)
     }
 
-    fn known(digit: &str) -> Fact<ImageFact> {
+    fn known(digit: &str) -> Fact<ResolvedImage> {
         let digest = Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap();
-        Fact::Known { value: ImageFact::new(digest, None), at: NOW, via: FactSource::Registry }
+        Fact::Known { value: ResolvedImage::new(digest, None), at: NOW, via: FactSource::Registry }
     }
 
     fn one(want: &Query) -> BTreeSet<Query> {
@@ -327,7 +327,7 @@ mod tests {
         let manifest = VersionManifest::parse(
             r#"{"schema_version":1,"images":{"postgres":[{"postgres_version":"17.9","spock_version":"5","image":"a:1"}]}}"#,
             "r",
-            crate::registry::ManifestOrigin::BuiltIn,
+            crate::registry::VersionManifestOrigin::BuiltIn,
             None,
         );
         let value = Arc::new(manifest.unwrap());

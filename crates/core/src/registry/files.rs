@@ -33,7 +33,7 @@ pub enum FileKind {
 
 /// The progress of reading an image's layers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadProgress {
+pub struct LayerReadProgress {
     /// The layer being read, counted from 1.
     pub layer: usize,
     /// The number of layers.
@@ -46,16 +46,16 @@ pub struct ReadProgress {
 
 /// The files of an image, or the progress of reading them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImageFiles {
+pub enum ImageFilesState {
     /// Reading in progress.
-    Reading(ReadProgress),
+    Reading(LayerReadProgress),
     /// All entries of the file tree, sorted by path.
     Known(Arc<Vec<ImageFile>>),
     /// A failed read, with its reason.
     Failed(LookupError),
 }
 
-impl ImageFiles {
+impl ImageFilesState {
     /// Returns the files, if they were read.
     pub fn known(&self) -> Option<&[ImageFile]> {
         match self {

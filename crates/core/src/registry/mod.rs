@@ -11,11 +11,11 @@ mod version_manifest;
 pub(crate) use base_image::{BASE_DIGEST, BASE_NAME, named_base};
 pub use base_image::{BaseStatus, base_verdict};
 pub use facts::{Facts, QueryAnswer};
-pub use files::{FileKind, ImageFile, ImageFiles, ReadProgress};
+pub use files::{FileKind, ImageFile, ImageFilesState, LayerReadProgress};
 pub use image_info::{BuildStep, ImageConfig, ImageInfo, ImageLayer, IndexEntry};
 pub use query::Query;
 pub use version_manifest::{
-    ManifestError, ManifestOrigin, POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest,
+    POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest, VersionManifestError, VersionManifestOrigin,
 };
 
 use serde::{Deserialize, Serialize};
@@ -143,7 +143,7 @@ impl<T> Fact<T> {
 
 /// The digest that a reference names, with its platforms.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageFact {
+pub struct ResolvedImage {
     /// The digest of the index, or of the image's manifest if there is no index.
     pub digest: Digest,
     /// The supported platforms, without attestations. `None` means that they are unknown, not that there are none.
@@ -160,7 +160,7 @@ pub struct ImageFact {
     pub allowance: Option<RateLimit>,
 }
 
-impl ImageFact {
+impl ResolvedImage {
     /// Creates a fact from a digest and platforms only, as the engine reports them.
     pub fn new(digest: Digest, platforms: Option<Vec<Platform>>) -> Self {
         Self { digest, platforms, size: None, children: Vec::new(), allowance: None }

@@ -56,7 +56,7 @@ impl VersionEntry {
 /// The source of a version manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "from", content = "at")]
-pub enum ManifestOrigin {
+pub enum VersionManifestOrigin {
     /// A local file, by its path.
     File(String),
     /// A URL that this process has fetched.
@@ -67,7 +67,7 @@ pub enum ManifestOrigin {
     BuiltIn,
 }
 
-impl fmt::Display for ManifestOrigin {
+impl fmt::Display for VersionManifestOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => write!(f, "file {path}"),
@@ -84,7 +84,7 @@ pub struct VersionManifest {
     /// Images by component, in the manifest's order within each component.
     pub components: BTreeMap<String, Vec<VersionEntry>>,
     /// The source of this manifest.
-    pub origin: ManifestOrigin,
+    pub origin: VersionManifestOrigin,
     /// The date of the data: of the answer, of the file's last change, or of the built-in list.
     pub at: Option<Time>,
     /// The reason why the manifest could not be refreshed, if an older one is used.
@@ -94,7 +94,7 @@ pub struct VersionManifest {
 
 /// The reason why a text is not a version manifest; the messages are those of the control plane.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ManifestError {
+pub enum VersionManifestError {
     /// A text that is not JSON of the expected shape.
     #[error("invalid JSON: {0}")]
     Json(String),
@@ -117,17 +117,17 @@ pub enum ManifestError {
 }
 
 #[derive(Deserialize)]
-struct ManifestFile {
+struct VersionManifestBody {
     #[serde(default)]
     schema_version: i64,
     #[serde(default)]
-    images: BTreeMap<String, Vec<ManifestLine>>,
+    images: BTreeMap<String, Vec<VersionEntryBody>>,
 }
 
 #[derive(Deserialize)]
 #[serde(default)]
 #[derive(Default)]
-struct ManifestLine {
+struct VersionEntryBody {
     postgres_version: String,
     spock_version: String,
     version: String,
@@ -141,13 +141,19 @@ impl VersionManifest {
     ///
     /// # Errors
     /// The first mistake, in the control plane's words.
-    pub fn parse(text: &str, host: &str, origin: ManifestOrigin, at: Option<Time>) -> Result<Self, ManifestError> {
-        let text: ManifestFile = serde_json::from_str(text).map_err(|error| ManifestError::Json(error.to_string()))?;
+    pub fn parse(
+        text: &str,
+        host: &str,
+        origin: VersionManifestOrigin,
+        at: Option<Time>,
+    ) -> Result<Self, VersionManifestError> {
+        let text: VersionManifestBody =
+            serde_json::from_str(text).map_err(|error| VersionManifestError::Json(error.to_string()))?;
         if text.schema_version != SCHEMA {
-            return Err(ManifestError::Schema(text.schema_version));
+            return Err(VersionManifestError::Schema(text.schema_version));
         }
         if text.images.get(POSTGRES).is_none_or(Vec::is_empty) {
-            return Err(ManifestError::NoPostgres);
+            return Err(VersionManifestError::NoPostgres);
         }
         let mut components = BTreeMap::new();
         for (name, lines) in text.images {
@@ -238,10 +244,10 @@ fn same(text: &str, image: &ImageRef) -> bool {
         .is_ok_and(|other| other.same_repository(image) && other.tag_or_latest() == image.tag_or_latest())
 }
 
-impl ManifestLine {
-    fn entry(self, is_postgres: bool, host: &str) -> Result<VersionEntry, ManifestError> {
+impl VersionEntryBody {
+    fn entry(self, is_postgres: bool, host: &str) -> Result<VersionEntry, VersionManifestError> {
         let version = if is_postgres { self.postgres_version } else { self.version };
-        let bad = |why: String| ManifestError::VersionEntry {
+        let bad = |why: String| VersionManifestError::VersionEntry {
             postgres: version.clone(),
             spock: self.spock_version.clone(),
             why,
@@ -278,7 +284,8 @@ mod tests {
         "mcp": [{"version":"1.0.0","image":"postgres-mcp:1.0.0"},{"version":"1.1.0","image":"postgres-mcp:1.1.0"}] } }"#;
 
     fn read(text: &str) -> Result<VersionManifest, String> {
-        VersionManifest::parse(text, REPOSITORY_HOST, ManifestOrigin::BuiltIn, None).map_err(|error| error.to_string())
+        VersionManifest::parse(text, REPOSITORY_HOST, VersionManifestOrigin::BuiltIn, None)
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub struct TaskError {
 
 /// The last image change that the engine remembers, from the service's `PreviousSpec`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageChange {
+pub struct PreviousImage {
     /// The image reference before the change.
     pub from: String,
     /// The start of the last rollout, else the time at which the engine last touched the service.
@@ -98,7 +98,7 @@ pub struct Health {
     /// The reason why a task is not running yet, in the scheduler's words or in ours.
     pub waits: Option<String>,
     /// The last image change; `None` if the engine keeps no previous spec, or one with the same image.
-    pub changed: Option<ImageChange>,
+    pub changed: Option<PreviousImage>,
     /// The time since which the newest running task runs; without one, the time of the newest task state.
     pub since: Option<Time>,
     /// The time of the newest failure of a task with the current image, if it is recent and all tasks run again.
@@ -129,7 +129,7 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
         error: if state.is_trouble() || state == HealthState::Updating { view.error() } else { None },
         waits: if matches!(state, HealthState::Pending | HealthState::Updating) { view.waits() } else { None },
         changed: service.previous.as_ref().filter(|previous| previous.image != service.image()).map(|previous| {
-            ImageChange {
+            PreviousImage {
                 from: previous.image.clone(),
                 at: service.update.as_ref().and_then(|update| update.started).or(service.updated),
             }
@@ -141,7 +141,7 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
 }
 
 /// The key of a series of tasks that replace each other: a slot number, or a node id for global services.
-type SlotKey<'a> = (Option<u64>, Option<&'a String>);
+type TaskSlotKey<'a> = (Option<u64>, Option<&'a String>);
 
 struct HealthInput<'a> {
     service: &'a Service,
@@ -231,7 +231,7 @@ impl HealthInput<'_> {
     }
 
     fn newest_per_slot(&self) -> Vec<&Task> {
-        let mut slots: BTreeMap<SlotKey<'_>, &Task> = BTreeMap::new();
+        let mut slots: BTreeMap<TaskSlotKey<'_>, &Task> = BTreeMap::new();
         for task in self.tasks {
             let key = Self::slot(task);
             let newest = slots.entry(key).or_insert(task);
@@ -244,7 +244,7 @@ impl HealthInput<'_> {
 
     /// Returns whether, in any slot without a running task, the newest ended task failed; a later `shutdown` clears it.
     fn newest_ended_badly(&self) -> bool {
-        let mut slots: BTreeMap<SlotKey<'_>, Vec<&Task>> = BTreeMap::new();
+        let mut slots: BTreeMap<TaskSlotKey<'_>, Vec<&Task>> = BTreeMap::new();
         for task in self.tasks {
             let key = Self::slot(task);
             slots.entry(key).or_default().push(task);
@@ -264,7 +264,7 @@ impl HealthInput<'_> {
     /// had come up. Tasks that end within `LIVED` count as failures only; they count as a loop
     /// once a new task runs, until it has outlived them.
     fn loops(&self) -> bool {
-        let mut slots: BTreeMap<SlotKey<'_>, (u32, u32)> = BTreeMap::new();
+        let mut slots: BTreeMap<TaskSlotKey<'_>, (u32, u32)> = BTreeMap::new();
         for task in self.tasks {
             let ended = task.state == TaskState::Failed
                 || (task.state == TaskState::Complete && self.service.restart == RestartCondition::Any);
@@ -285,7 +285,7 @@ impl HealthInput<'_> {
         slots.iter().any(|(slot, (long, all))| *long >= 2 || (*all >= 2 && up.contains(slot)))
     }
 
-    fn slot(task: &Task) -> SlotKey<'_> {
+    fn slot(task: &Task) -> TaskSlotKey<'_> {
         (task.slot, if task.slot.is_none() { task.node.as_ref() } else { None })
     }
 

@@ -13,7 +13,7 @@ pub(crate) use fields::{PLATFORMS, with_image};
 pub use group::{COMPONENT, DATABASE, DB_NODE, GroupKey, GroupKind, HOST, ROLE, STACK, hex, is_postgres, member_of};
 pub(crate) use group::{SERVICE_ID, STACK_IMAGE};
 pub(crate) use health::assess;
-pub use health::{Health, HealthState, ImageChange, TaskError};
+pub use health::{Health, HealthState, PreviousImage, TaskError};
 pub use placement::candidates;
 pub use words::{Availability, FailureAction, NodeState, RestartCondition, Role, TaskState, UpdateState};
 

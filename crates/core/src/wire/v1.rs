@@ -5,12 +5,12 @@ mod seen;
 
 use serde::{Deserialize, Serialize};
 
-pub use inspect::{Inspect, InspectBase, InspectContract, InspectPlatform};
-pub use seen::{RecordReport, RecordedService};
+pub use inspect::{InspectBase, InspectContractResult, InspectPlatformImage, InspectView};
+pub use seen::{ExternalDeployEntry, ExternalDeployReport};
 
 pub use crate::plan::{
-    ChangeRecord, Credentials, ImageWithDigest, Plan, PlanKind, SpecEdit, TargetNode, TaskImpact, Unit, UnitAction,
-    UnknownKeys,
+    CandidateNode, ChangeRecord, CredentialOrigin, ImageWithDigest, Plan, PlanKind, SpecEdit, TaskImpact, Unit,
+    UnitAction, UnknownKeys,
 };
 
 use crate::image::Digest;
@@ -18,7 +18,7 @@ use crate::time::Time;
 
 /// The output of `pinnace status --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Status {
+pub struct StatusView {
     /// The name of the cluster: its Docker context, or its address without one.
     pub cluster: String,
     /// The nodes, sorted by host name.
@@ -27,7 +27,7 @@ pub struct Status {
     pub services: Vec<StatusService>,
 }
 
-/// A node in [`Status`].
+/// A node in [`StatusView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusNode {
     /// The host name.
@@ -40,7 +40,7 @@ pub struct StatusNode {
     pub availability: String,
 }
 
-/// A service in [`Status`].
+/// A service in [`StatusView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusService {
     /// The service's name, with the stack's prefix where it has one.
@@ -74,16 +74,16 @@ pub struct HistoryView {
     pub local_only: Vec<HistoryChange>,
     /// Images that other clients deployed, as they were recorded; newest first. Empty unless a group is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub external: Vec<RecordedService>,
+    pub external: Vec<ExternalDeployEntry>,
     /// The rollback candidates of a service, newest first, then immutable tags of its repository.
     /// Empty unless a service is named.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub candidates: Vec<HistoryImage>,
+    pub candidates: Vec<HistoryCandidate>,
 }
 
 /// A rollback candidate in [`HistoryView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HistoryImage {
+pub struct HistoryCandidate {
     /// The image, in a form that `--to` accepts.
     #[serde(flatten)]
     pub image: ImageWithDigest,

@@ -33,7 +33,7 @@ const NOTHING: &str = "credentials not found";
 
 /// The credentials for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Secret {
+pub enum RegistryCredential {
     /// A user, and a password or an access token.
     Basic { user: String, password: Redacted },
     /// A refresh token, which is exchanged for a bearer token (OAuth 2, `docker login` with an identity token).
@@ -42,7 +42,7 @@ pub enum Secret {
     Token(Redacted),
 }
 
-impl Secret {
+impl RegistryCredential {
     /// Returns the value of `X-Registry-Auth` for a registry: JSON as URL-safe base64 with padding, which is
     /// what the engine decodes. It silently takes the standard alphabet for no credentials.
     pub fn header(&self, host: &str) -> Redacted {
@@ -63,22 +63,22 @@ impl Secret {
 #[error("{0}")]
 pub struct CredentialError(String);
 
-type HelperResult = Result<Option<Secret>, CredentialError>;
+type CredentialResult = Result<Option<RegistryCredential>, CredentialError>;
 
 /// All credentials available to this process. Clones share the answers of helpers and files.
 #[derive(Clone, Default)]
-pub struct Credentials(Arc<Inner>);
+pub struct CredentialStore(Arc<CredentialStoreInner>);
 
 #[derive(Default)]
-struct Inner {
+struct CredentialStoreInner {
     config: DockerConfigAuth,
     broken: Option<CredentialError>,
-    logins: Mutex<HashMap<String, Secret>>,
-    read: Mutex<HashMap<String, Arc<OnceCell<HelperResult>>>>,
+    logins: Mutex<HashMap<String, RegistryCredential>>,
+    read: Mutex<HashMap<String, Arc<OnceCell<CredentialResult>>>>,
     path: Option<std::ffi::OsString>,
 }
 
-impl fmt::Debug for Credentials {
+impl fmt::Debug for CredentialStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Credentials(***)")
     }
@@ -114,23 +114,26 @@ struct HelperReply {
     secret: String,
 }
 
-impl Credentials {
+impl CredentialStore {
     /// Reads `config.json` in this folder (`$DOCKER_CONFIG`, or `~/.docker`); without the file there are no
     /// credentials.
     ///
     /// A file that cannot be read or parsed is no error here; each lookup reports it.
     pub fn read(folder: &Path) -> Self {
         let path = folder.join("config.json");
-        let broken = |why: String| Inner { broken: Some(CredentialError(why)), ..Inner::default() };
+        let broken = |why: String| CredentialStoreInner {
+            broken: Some(CredentialError(why)),
+            ..CredentialStoreInner::default()
+        };
         let inner = match std::fs::read(&path) {
             Ok(bytes) => match serde_json::from_slice(&bytes) {
-                Ok(config) => Inner { config, ..Inner::default() },
+                Ok(config) => CredentialStoreInner { config, ..CredentialStoreInner::default() },
                 // The parser's message may quote the file, so only the line is reported.
                 Err(error) => {
                     broken(format!("{} is not Docker's configuration (line {})", path.display(), error.line()))
                 }
             },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Inner::default(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => CredentialStoreInner::default(),
             Err(error) => broken(format!("{} cannot be read: {error}", path.display())),
         };
         Self(Arc::new(inner))
@@ -140,11 +143,16 @@ impl Credentials {
     #[cfg(test)]
     fn with_helpers_in(self, path: &str) -> Self {
         let (config, broken) = (self.0.config.clone(), self.0.broken.clone());
-        Self(Arc::new(Inner { config, broken, path: Some(path.into()), ..Inner::default() }))
+        Self(Arc::new(CredentialStoreInner {
+            config,
+            broken,
+            path: Some(path.into()),
+            ..CredentialStoreInner::default()
+        }))
     }
 
     /// Keeps a login in memory for the life of this process; it takes precedence over credentials on disk.
-    pub fn login(&self, host: &str, secret: Secret) {
+    pub fn login(&self, host: &str, secret: RegistryCredential) {
         lock(&self.0.logins).insert(host_of(host).to_owned(), secret);
     }
 
@@ -158,7 +166,7 @@ impl Credentials {
     /// there are none.
     ///
     /// A helper runs once per host, and for at most 5 s.
-    pub async fn get(&self, host: &str) -> HelperResult {
+    pub async fn get(&self, host: &str) -> CredentialResult {
         let host = host_of(host);
         if let Some(secret) = lock(&self.0.logins).get(host) {
             return Ok(Some(secret.clone()));
@@ -173,7 +181,7 @@ impl Credentials {
         Ok(self.get(host).await?.map(|secret| secret.header(host)))
     }
 
-    async fn look_up(&self, host: &str) -> HelperResult {
+    async fn look_up(&self, host: &str) -> CredentialResult {
         if let Some(broken) = &self.0.broken {
             return Err(broken.clone());
         }
@@ -196,7 +204,7 @@ impl Credentials {
 
     /// Runs `docker-credential-<helper> get`; the process is killed when it takes too long, or when the caller
     /// stops waiting.
-    async fn ask(&self, helper: &str, host: &str) -> HelperResult {
+    async fn ask(&self, helper: &str, host: &str) -> CredentialResult {
         let name = format!("docker-credential-{helper}");
         let fail = |why: String| CredentialError(clean(&format!("{name}: {why}")));
         if !helper.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
@@ -235,25 +243,27 @@ impl Credentials {
             serde_json::from_slice(&output).map_err(|_| fail("its answer is not JSON".to_owned()))?;
         Ok(match (told.username.as_str(), told.secret) {
             (_, secret) if secret.is_empty() => None,
-            ("<token>", secret) => Some(Secret::Identity(Redacted::new(secret))),
-            (user, secret) => Some(Secret::Basic { user: user.to_owned(), password: Redacted::new(secret) }),
+            ("<token>", secret) => Some(RegistryCredential::Identity(Redacted::new(secret))),
+            (user, secret) => {
+                Some(RegistryCredential::Basic { user: user.to_owned(), password: Redacted::new(secret) })
+            }
         })
     }
 }
 
 /// Reads one entry of `auths`. An empty one marks a registry whose credentials are in the store.
-fn entry(value: &serde_json::Value) -> HelperResult {
+fn entry(value: &serde_json::Value) -> CredentialResult {
     let fail = |why: &str| CredentialError(why.to_owned());
     let entry = AuthEntry::deserialize(value).map_err(|_| fail("the entry in `auths` has an unexpected format"))?;
     if !entry.identitytoken.is_empty() {
-        return Ok(Some(Secret::Identity(Redacted::new(entry.identitytoken))));
+        return Ok(Some(RegistryCredential::Identity(Redacted::new(entry.identitytoken))));
     }
     if !entry.registrytoken.is_empty() {
-        return Ok(Some(Secret::Token(Redacted::new(entry.registrytoken))));
+        return Ok(Some(RegistryCredential::Token(Redacted::new(entry.registrytoken))));
     }
     if entry.auth.is_empty() {
         let password = Redacted::new(entry.password);
-        return Ok((!entry.username.is_empty()).then_some(Secret::Basic { user: entry.username, password }));
+        return Ok((!entry.username.is_empty()).then_some(RegistryCredential::Basic { user: entry.username, password }));
     }
     let bytes = STANDARD
         .decode(&entry.auth)
@@ -262,7 +272,7 @@ fn entry(value: &serde_json::Value) -> HelperResult {
     let text = String::from_utf8(bytes).map_err(|_| fail("`auth` is not text"))?;
     let (user, password) = text.split_once(':').ok_or_else(|| fail("`auth` has no `:` between user and password"))?;
     let password = Redacted::new(password.trim_end_matches('\0').to_owned());
-    Ok(Some(Secret::Basic { user: user.to_owned(), password }))
+    Ok(Some(RegistryCredential::Basic { user: user.to_owned(), password }))
 }
 
 /// Returns Docker's key for a host among credentials: the host, except for Docker Hub.

@@ -4,14 +4,14 @@ use std::time::Instant;
 
 use super::*;
 
-fn basic(user: &str, password: &str) -> Secret {
-    Secret::Basic { user: user.into(), password: Redacted::new(password) }
+fn basic(user: &str, password: &str) -> RegistryCredential {
+    RegistryCredential::Basic { user: user.into(), password: Redacted::new(password) }
 }
 
-fn with_config(json: &str) -> (tempfile::TempDir, Credentials) {
+fn with_config(json: &str) -> (tempfile::TempDir, CredentialStore) {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("config.json"), json).unwrap();
-    let credentials = Credentials::read(home.path());
+    let credentials = CredentialStore::read(home.path());
     (home, credentials)
 }
 
@@ -42,9 +42,9 @@ async fn entries_of_auths() {
     assert_eq!(credentials.get("docker.io").await, Ok(Some(basic("hub", "secret"))));
     assert_eq!(credentials.get("index.docker.io").await, Ok(Some(basic("hub", "secret"))));
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p:q"))));
-    assert_eq!(credentials.get("quay.io").await, Ok(Some(Secret::Identity(Redacted::new("refresh")))));
+    assert_eq!(credentials.get("quay.io").await, Ok(Some(RegistryCredential::Identity(Redacted::new("refresh")))));
     assert_eq!(credentials.get("10.77.0.1:5001").await, Ok(Some(basic("pinnace", "s3cret~pass?>x:~"))));
-    assert_eq!(credentials.get("token.example").await, Ok(Some(Secret::Token(Redacted::new("bearer")))));
+    assert_eq!(credentials.get("token.example").await, Ok(Some(RegistryCredential::Token(Redacted::new("bearer")))));
     assert_eq!(credentials.get("empty.example").await, Ok(None));
     assert_eq!(credentials.get("10.77.0.1").await, Ok(None), "another port is another registry");
     let said = |host: &'static str| {
@@ -60,7 +60,7 @@ async fn a_file_that_is_none_is_named_and_a_missing_one_is_no_credentials() {
     let (home, credentials) = with_config(r#"{"auths": {"ghcr.io": {"auth": "c2VjcmV0"#);
     let said = credentials.get("ghcr.io").await.unwrap_err().to_string();
     assert!(said.contains("config.json is not Docker's configuration (line 1)"), "{said}");
-    assert_eq!(Credentials::read(&home.path().join("none")).get("ghcr.io").await, Ok(None));
+    assert_eq!(CredentialStore::read(&home.path().join("none")).get("ghcr.io").await, Ok(None));
     credentials.login("ghcr.io", basic("u", "p"));
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p"))), "a log-in still serves");
 }
@@ -86,7 +86,7 @@ async fn helpers_and_the_store() {
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p"))));
     assert_eq!(credentials.get("ghcr.io").await, Ok(Some(basic("u", "p"))));
     assert_eq!(std::fs::read_to_string(home.path().join("calls")).unwrap(), "call\n", "asked once");
-    assert_eq!(credentials.get("docker.io").await, Ok(Some(Secret::Identity(Redacted::new("refresh")))));
+    assert_eq!(credentials.get("docker.io").await, Ok(Some(RegistryCredential::Identity(Redacted::new("refresh")))));
     assert_eq!(credentials.get("own.example").await, Ok(Some(basic("a", "b"))), "the entry where the store has none");
     assert_eq!(credentials.get("none.example").await, Ok(None));
     assert_eq!(
@@ -133,7 +133,7 @@ fn secrets_are_not_seen_and_the_header_is_what_the_engine_decodes() {
         json,
         serde_json::json!({"username": "pinnace", "password": "s3cret~pass?>x~~~???", "serveraddress": "10.77.0.1:5001"})
     );
-    let hub = URL_SAFE.decode(Secret::Identity(Redacted::new("t")).header("docker.io").reveal()).unwrap();
+    let hub = URL_SAFE.decode(RegistryCredential::Identity(Redacted::new("t")).header("docker.io").reveal()).unwrap();
     assert_eq!(
         String::from_utf8(hub).unwrap(),
         r#"{"identitytoken":"t","serveraddress":"https://index.docker.io/v1/"}"#

@@ -10,7 +10,7 @@ use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
-use super::endpoint::{Endpoint, Host};
+use super::endpoint::{Endpoint, EngineAddress};
 use super::error::DockerError;
 use super::transport::{CallLimits, HttpClient};
 use crate::clock::Clock;
@@ -40,10 +40,10 @@ pub struct Ping {
 /// A client for one engine. Clones share the connections and the API version.
 #[derive(Clone)]
 pub struct Docker {
-    inner: Arc<Inner>,
+    inner: Arc<DockerInner>,
 }
 
-struct Inner {
+struct DockerInner {
     endpoint: Endpoint,
     http: HttpClient,
     base: String,
@@ -67,10 +67,10 @@ impl Docker {
         let (connector, base) = endpoint.host.connector()?;
         let http = HttpClient::new(connector, Some(endpoint.host.address()));
         let clock = match endpoint.host {
-            Host::Memory(_) => Clock::tokio(),
+            EngineAddress::Memory(_) => Clock::tokio(),
             _ => Clock::Machine,
         };
-        Ok(Self { inner: Arc::new(Inner { endpoint, http, base, read_only, clock, api: RwLock::new(None) }) })
+        Ok(Self { inner: Arc::new(DockerInner { endpoint, http, base, read_only, clock, api: RwLock::new(None) }) })
     }
 
     /// Returns the endpoint that this client connects to.

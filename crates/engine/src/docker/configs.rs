@@ -21,7 +21,7 @@ use pinnace_core::time::Time;
 
 /// A stored config. Its labels are exact, not cleaned, as they are written back: clean them before they are shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Config {
+pub struct ConfigObject {
     /// The config's id.
     pub id: String,
     /// The version index, for the compare-and-swap of label updates.
@@ -62,9 +62,9 @@ struct ConfigSpec {
     data: Option<String>,
 }
 
-fn config(raw: &RawValue) -> Option<Config> {
+fn config(raw: &RawValue) -> Option<ConfigObject> {
     let body: ConfigBody = serde_json::from_str(raw.get()).ok()?;
-    Some(Config {
+    Some(ConfigObject {
         id: body.id,
         index: body.version.index,
         created: Time::parse(&body.created),
@@ -79,7 +79,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the list cannot be read.
-    pub async fn configs(&self, labels: &[&str]) -> Result<Vec<Config>, DockerError> {
+    pub async fn configs(&self, labels: &[&str]) -> Result<Vec<ConfigObject>, DockerError> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("label", labels)]))).await?;
         each(what, &body, config)
@@ -89,7 +89,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the list cannot be read.
-    pub(crate) async fn configs_named(&self, prefix: &str) -> Result<Vec<Config>, DockerError> {
+    pub(crate) async fn configs_named(&self, prefix: &str) -> Result<Vec<ConfigObject>, DockerError> {
         let what = "reading the journal's configs";
         let body = self.get_bytes(what, &format!("/configs?{}", filters(&[("name", &[prefix])]))).await?;
         let all = each(what, &body, config)?;
@@ -100,7 +100,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if it cannot be read or does not exist ([`DockerError::is_not_found`]).
-    pub async fn config(&self, id_or_name: &str) -> Result<Config, DockerError> {
+    pub async fn config(&self, id_or_name: &str) -> Result<ConfigObject, DockerError> {
         let what = "reading a config of the journal";
         let body = self.get_bytes(what, &format!("/configs/{}", encoded(id_or_name))).await?;
         let raw: &RawValue = serde_json::from_slice(&body).map_err(|error| DockerError::bad(what, error))?;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use super::error::DockerError;
-use super::tls::Certificates;
-use crate::http::{Connector, Opener};
+use super::tls::CertificatePaths;
+use crate::http::{Connector, MemoryOpener};
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 
@@ -56,29 +56,29 @@ pub struct Endpoint {
     /// The name of the context, or the address if no context was used.
     pub name: String,
     /// The address that the engine listens on.
-    pub host: Host,
+    pub host: EngineAddress,
 }
 
 /// The address of an engine.
 #[derive(Clone)]
-pub enum Host {
+pub enum EngineAddress {
     /// A unix socket.
     Unix(PathBuf),
     /// TCP to `host:port`, unencrypted.
     Tcp(String),
     /// TLS to `host:port`.
-    Tls(String, Certificates),
+    Tls(String, CertificatePaths),
     /// An engine in this process, reached by in-memory pipes.
-    Memory(Opener<std::io::Error>),
+    Memory(MemoryOpener<std::io::Error>),
 }
 
-impl std::fmt::Debug for Host {
+impl std::fmt::Debug for EngineAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.address())
     }
 }
 
-impl Host {
+impl EngineAddress {
     /// Returns the address in the notation of `DOCKER_HOST`.
     pub fn address(&self) -> String {
         match self {
@@ -106,7 +106,7 @@ impl Endpoint {
     /// Returns the engine at this machine's default socket.
     pub fn usual() -> Self {
         let path = DEFAULT.trim_start_matches("unix://");
-        Self { name: "default".to_owned(), host: Host::Unix(PathBuf::from(path)) }
+        Self { name: "default".to_owned(), host: EngineAddress::Unix(PathBuf::from(path)) }
     }
 }
 
@@ -178,9 +178,11 @@ fn by_context(name: &str, given: &EndpointInputs) -> Result<Endpoint, DockerErro
     })?;
     let (host, skip_verify) =
         read_meta(&text).ok_or_else(|| missing(format!("{} names no Docker endpoint", meta.display())))?;
-    let certificates =
-        Certificates { skip_verify, ..Certificates::in_folder(&dir.join("contexts/tls").join(folder).join("docker")) };
-    let tls = Some(certificates).filter(Certificates::wants_tls);
+    let certificates = CertificatePaths {
+        skip_verify,
+        ..CertificatePaths::in_folder(&dir.join("contexts/tls").join(folder).join("docker"))
+    };
+    let tls = Some(certificates).filter(CertificatePaths::wants_tls);
     Ok(Endpoint { name: clean(name), host: parse(&host, tls)? })
 }
 
@@ -194,13 +196,13 @@ fn read_meta(text: &[u8]) -> Option<(String, bool)> {
 fn by_address(address: &str, given: &EndpointInputs) -> Result<Endpoint, DockerError> {
     let tls = given.tls_verify.as_ref().filter(|value| !value.is_empty()).map(|_| {
         let folder = given.cert_path.as_deref().or(given.config_dir.as_deref()).unwrap_or(Path::new("."));
-        Certificates::in_folder(folder)
+        CertificatePaths::in_folder(folder)
     });
     let host = parse(address, tls)?;
     Ok(Endpoint { name: host.address(), host })
 }
 
-fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> {
+fn parse(address: &str, tls: Option<CertificatePaths>) -> Result<EngineAddress, DockerError> {
     let shown = clean(address);
     let Some((scheme, rest)) = address.split_once("://") else {
         return Err(fault(
@@ -209,7 +211,7 @@ fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> 
         ));
     };
     match scheme {
-        "unix" if rest.starts_with('/') => Ok(Host::Unix(PathBuf::from(rest))),
+        "unix" if rest.starts_with('/') => Ok(EngineAddress::Unix(PathBuf::from(rest))),
         "unix" => Err(fault(format!("`{shown}` has no absolute path"), "write unix:///var/run/docker.sock")),
         "tcp" | "http" | "https" => {
             let tls = if scheme == "https" { Some(tls.unwrap_or_default()) } else { tls };
@@ -223,7 +225,10 @@ fn parse(address: &str, tls: Option<Certificates>) -> Result<Host, DockerError> 
                 Some(_) => authority.to_string(),
                 None => format!("{authority}:{port}"),
             };
-            Ok(tls.map_or_else(|| Host::Tcp(authority.clone()), |tls| Host::Tls(authority.clone(), tls)))
+            Ok(tls.map_or_else(
+                || EngineAddress::Tcp(authority.clone()),
+                |tls| EngineAddress::Tls(authority.clone(), tls),
+            ))
         }
         "ssh" => {
             let target = clean(rest.trim_end_matches('/'));
@@ -263,7 +268,10 @@ mod tests {
         let ok = |name: &str, address: &str| Ok((name.to_owned(), address.to_owned()));
         assert_eq!(shown(&EndpointInputs::default()), ok("default", DEFAULT));
         assert_eq!(shown(&base), ok("prod", "tcp://10.0.0.1:2376"));
-        assert!(matches!(base.endpoint().unwrap().host, Host::Tls(_, Certificates { skip_verify: true, .. })));
+        assert!(matches!(
+            base.endpoint().unwrap().host,
+            EngineAddress::Tls(_, CertificatePaths { skip_verify: true, .. })
+        ));
         let context = EndpointInputs { docker_context: Some("default".into()), ..base.clone() };
         assert_eq!(shown(&context), ok("default", DEFAULT));
         let host = EndpointInputs { docker_host: Some("tcp://h".into()), ..context };
@@ -280,7 +288,7 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let tls = |on: bool| on.then(Certificates::default);
+        let tls = |on: bool| on.then(CertificatePaths::default);
         for (address, tls_on, read) in [
             ("unix:///run/d.sock", false, "unix:///run/d.sock"),
             ("tcp://h:1", false, "tcp://h:1"),

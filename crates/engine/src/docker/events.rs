@@ -34,7 +34,7 @@ pub struct Event {
 
 /// An open event stream.
 #[derive(Debug)]
-pub struct Events {
+pub struct EventStream {
     body: Incoming,
     left: BytesMut,
     address: String,
@@ -42,20 +42,20 @@ pub struct Events {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Body {
+struct EventBody {
     #[serde(rename = "Type", default)]
     kind: String,
     #[serde(default)]
     action: String,
     #[serde(default)]
-    actor: Actor,
+    actor: EventActor,
     #[serde(rename = "timeNano", default)]
     time_nano: i64,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Actor {
+struct EventActor {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "Attributes")]
@@ -63,7 +63,7 @@ struct Actor {
 }
 
 fn read(line: &[u8]) -> Option<Event> {
-    let body: Body = serde_json::from_slice(line).ok()?;
+    let body: EventBody = serde_json::from_slice(line).ok()?;
     let attributes: BTreeMap<_, _> =
         body.actor.attributes.unwrap_or_default().iter().map(|(key, value)| (clean(key), clean(value))).collect();
     Some(Event {
@@ -76,7 +76,7 @@ fn read(line: &[u8]) -> Option<Event> {
     })
 }
 
-impl Events {
+impl EventStream {
     /// Returns the next event; `None` at the end of the stream. Unreadable lines are skipped.
     ///
     /// Safe to cancel: data already received is kept.
@@ -119,7 +119,7 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the stream cannot be opened.
-    pub async fn events(&self, since: Option<i64>) -> Result<Events, DockerError> {
+    pub async fn events(&self, since: Option<i64>) -> Result<EventStream, DockerError> {
         let filter = filters(&[("scope", &["swarm"]), ("type", &["service", "node", "config"])]);
         let since = since.map(|since| format!("&since={since}")).unwrap_or_default();
         let what = "following events";
@@ -127,7 +127,7 @@ impl Docker {
         let body = timeout(READ.time, self.get_stream(what, &path))
             .await
             .unwrap_or_else(|_| Err(DockerError::Timeout { what: what.to_owned(), after: READ.time }))?;
-        Ok(Events { body, left: BytesMut::new(), address: self.address() })
+        Ok(EventStream { body, left: BytesMut::new(), address: self.address() })
     }
 }
 

@@ -27,10 +27,10 @@ mod transport;
 mod write;
 
 pub use client::{Docker, LOG_FILTER};
-pub(crate) use configs::Config;
-pub use endpoint::{Endpoint, EndpointInputs, Host};
+pub(crate) use configs::ConfigObject;
+pub use endpoint::{Endpoint, EndpointInputs, EngineAddress};
 pub use error::DockerError;
-pub(crate) use events::{Event, Events};
-pub use logs::{LogSource, LogTarget};
-pub use read::Tasks;
-pub use write::{EditState, PostCredentials, ServiceRevision};
+pub(crate) use events::{Event, EventStream};
+pub use logs::{LogTarget, OutputStream};
+pub use read::TaskFilter;
+pub use write::{EditState, RegistryAuthFrom, ServiceRevision};

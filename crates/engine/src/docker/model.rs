@@ -260,14 +260,14 @@ struct TaskBody<'a> {
     #[serde(borrow, default)]
     spec: Option<&'a RawValue>,
     #[serde(default, deserialize_with = "maybe")]
-    status: Option<StatusBody>,
+    status: Option<TaskStatusBody>,
     #[serde(default, deserialize_with = "maybe")]
     desired_state: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct StatusBody {
+struct TaskStatusBody {
     #[serde(deserialize_with = "maybe_owned")]
     timestamp: Option<String>,
     #[serde(deserialize_with = "maybe_owned")]
@@ -288,7 +288,7 @@ fn maybe_owned<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Stri
 #[serde(rename_all = "PascalCase")]
 struct TaskSpec {
     #[serde(default)]
-    container_spec: Option<ContainerImage>,
+    container_spec: Option<ContainerSpec>,
     #[serde(default, deserialize_with = "present")]
     placement: Option<Value>,
     #[serde(default, deserialize_with = "present")]
@@ -296,7 +296,7 @@ struct TaskSpec {
 }
 
 #[derive(Deserialize)]
-struct ContainerImage {
+struct ContainerSpec {
     #[serde(rename = "Image", default)]
     image: Option<String>,
 }

@@ -12,7 +12,7 @@ use pinnace_core::world::EngineInfo;
 
 /// The tasks to list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tasks<'a> {
+pub enum TaskFilter<'a> {
     /// All tasks whose desired state is running.
     Running,
     /// The tasks of these services, by id, whose desired state is running.
@@ -26,7 +26,7 @@ pub enum Tasks<'a> {
 
 /// The engine's info, and its role in a swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Info {
+pub struct SystemInfo {
     /// The part that the world stores.
     pub engine: EngineInfo,
     /// The state of the engine in the swarm: `active`, `inactive`, `pending`, `locked` or `error`.
@@ -79,17 +79,17 @@ impl Docker {
     ///
     /// # Errors
     /// The same as [`Docker::nodes`]; 404 if one of the named services or the node no longer exists.
-    pub async fn tasks(&self, which: Tasks<'_>) -> Result<Vec<Task>, DockerError> {
+    pub async fn tasks(&self, which: TaskFilter<'_>) -> Result<Vec<Task>, DockerError> {
         let what = "reading the tasks";
         let running = ("desired-state", &["running"][..]);
         let filters = match which {
-            Tasks::Running => filters(&[running]),
-            Tasks::RunningOf(ids) => filters(&[running, ("service", &strs(ids))]),
-            Tasks::On(node) => filters(&[("node", &[node])]),
-            Tasks::History(ids) => filters(&[("service", &strs(ids))]),
+            TaskFilter::Running => filters(&[running]),
+            TaskFilter::RunningOf(ids) => filters(&[running, ("service", &strs(ids))]),
+            TaskFilter::On(node) => filters(&[("node", &[node])]),
+            TaskFilter::History(ids) => filters(&[("service", &strs(ids))]),
         };
         let body = self.get_bytes(what, &format!("/tasks?{filters}")).await?;
-        let with_rest = matches!(which, Tasks::History(_));
+        let with_rest = matches!(which, TaskFilter::History(_));
         each(what, &body, |raw| model::task(raw, with_rest))
     }
 
@@ -97,13 +97,13 @@ impl Docker {
     ///
     /// # Errors
     /// A fault if the engine does not answer.
-    pub async fn info(&self) -> Result<Info, DockerError> {
+    pub async fn info(&self) -> Result<SystemInfo, DockerError> {
         let value: Value = self.get("reading the engine's info", "/info").await?;
         Ok(read_info(&value, self.api().await?))
     }
 }
 
-fn read_info(value: &Value, api: String) -> Info {
+fn read_info(value: &Value, api: String) -> SystemInfo {
     let text = |pointer: &str| model::text(value, pointer);
     let texts = |pointer: &str| value.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let mut insecure: Vec<String> =
@@ -112,7 +112,7 @@ fn read_info(value: &Value, api: String) -> Info {
     insecure.extend(
         indexes.filter(|(_, index)| index.get("Secure") == Some(&Value::Bool(false))).map(|(name, _)| clean(name)),
     );
-    Info {
+    SystemInfo {
         engine: EngineInfo {
             swarm: text("/Swarm/Cluster/ID"),
             node: text("/Swarm/NodeID"),

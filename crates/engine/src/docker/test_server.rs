@@ -1,4 +1,4 @@
-//! An in-process engine that answers from captures; tests reach it over [`Host::MemoryPipe`].
+//! An in-process engine that answers from captures; tests reach it over [`EngineAddress::MemoryPipe`].
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 
-use super::{Docker, Endpoint, Host};
+use super::{Docker, Endpoint, EngineAddress};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/captures")
@@ -119,7 +119,7 @@ impl TestServer {
 
     pub(crate) fn docker(&self, read_only: bool) -> Docker {
         let own = self.clone();
-        let host = Host::Memory(Arc::new(move |_| own.connect()));
+        let host = EngineAddress::Memory(Arc::new(move |_| own.connect()));
         Docker::new(Endpoint { name: "test".into(), host }, read_only).unwrap()
     }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::logs::{LogSource, LogTarget, Logs};
-use super::read::Tasks;
+use super::logs::{LogStream, LogTarget, OutputStream};
+use super::read::TaskFilter;
 use super::test_server::{Reply, TestServer, capture, capture_bytes};
 use super::write::EditState;
-use super::write::PostCredentials;
+use super::write::RegistryAuthFrom;
 use super::{Docker, DockerError};
-use crate::credentials::{Redacted, Secret};
+use crate::credentials::{Redacted, RegistryCredential};
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::SpecEdit;
 
@@ -23,7 +23,7 @@ fn told(status: u16, message: &str) -> Reply {
 }
 
 fn login() -> Redacted {
-    Secret::Basic { user: "u".into(), password: Redacted::new("s3cret~pass?>x~~~???") }.header("reg:5000")
+    RegistryCredential::Basic { user: "u".into(), password: Redacted::new("s3cret~pass?>x~~~???") }.header("reg:5000")
 }
 
 /// Returns the spec of a captured service, as the engine wrote it.
@@ -63,7 +63,7 @@ async fn the_bytes_of_a_post() {
     assert_eq!(revision.edit_state(&edits), EditState::Before);
     assert_eq!(revision.rest_before(&edits), revision.service.rest);
     assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
-    let reply = docker.post(&revision, &edits, Direction::Forward, &PostCredentials::Operator(login())).await.unwrap();
+    let reply = docker.post(&revision, &edits, Direction::Forward, &RegistryAuthFrom::Operator(login())).await.unwrap();
     assert_eq!(reply.warnings, ["mind the gap"]);
     docker.post_as_read(&revision).await.unwrap();
     let calls = server.whole_calls();
@@ -82,7 +82,7 @@ async fn the_bytes_of_a_post() {
     let header = post.headers["x-registry-auth"].to_str().unwrap();
     assert!(header.contains(['-', '_']) && !header.contains(['+', '/']) && header.len().is_multiple_of(4), "{header}");
     assert!(!fence.headers.contains_key("x-registry-auth"));
-    let wrong = docker.post(&revision, &edits, Direction::Back, &PostCredentials::Stored).await.unwrap_err();
+    let wrong = docker.post(&revision, &edits, Direction::Back, &RegistryAuthFrom::Stored).await.unwrap_err();
     assert!(wrong.to_string().contains("the spec has another value at"), "{wrong}");
     assert!(server.calls().is_empty(), "and nothing was sent");
 }
@@ -211,7 +211,7 @@ async fn configs_are_read_and_written() {
     assert!(docker.config("x").await.unwrap_err().is_not_found());
 }
 
-async fn lines(mut logs: Logs) -> Vec<super::logs::LogLine> {
+async fn lines(mut logs: LogStream) -> Vec<super::logs::LogLine> {
     let mut lines = Vec::new();
     while let Some(line) = logs.next().await {
         lines.push(line.unwrap());
@@ -231,12 +231,14 @@ async fn logs_with_and_without_frames() {
     });
     let docker = server.docker(true);
     let down = lines(docker.logs(LogTarget::Service("down"), 10, false).await.unwrap()).await;
-    assert!(down[0].source == LogSource::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
+    assert!(down[0].source == OutputStream::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
     let framed = lines(docker.logs(LogTarget::Service("x"), 10, false).await.unwrap()).await;
     assert!(framed.iter().all(|line| line.at.is_some() && line.task.is_some() && line.node.is_some()), "{framed:?}");
-    assert!(framed.iter().any(|line| line.source == LogSource::Err) && framed.iter().any(|line| line.text == "out 3"));
+    assert!(
+        framed.iter().any(|line| line.source == OutputStream::Err) && framed.iter().any(|line| line.text == "out 3")
+    );
     let tty = lines(docker.logs(LogTarget::Task("tty"), 10, false).await.unwrap()).await;
-    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == LogSource::Out), "{tty:?}");
+    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == OutputStream::Out), "{tty:?}");
 }
 
 /// Reads the answers of a swarm of a thousand services, and prints the time it takes.
@@ -253,6 +255,6 @@ async fn a_large_swarm() {
     let began = std::time::Instant::now();
     assert_eq!(docker.services(None).await.unwrap().len(), 1000);
     let services = began.elapsed();
-    assert_eq!(docker.tasks(Tasks::Running).await.unwrap().len(), 10_000);
+    assert_eq!(docker.tasks(TaskFilter::Running).await.unwrap().len(), 10_000);
     println!("1,000 services {services:?}, with 10,000 tasks {:?}", began.elapsed());
 }

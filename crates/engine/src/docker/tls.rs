@@ -13,7 +13,7 @@ use crate::http::{client_config, system_roots};
 
 /// The files with the certificates for a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Certificates {
+pub struct CertificatePaths {
     /// The authority that signed the engine's certificate; the system's roots if `None`.
     pub ca: Option<PathBuf>,
     /// The client certificate.
@@ -24,7 +24,7 @@ pub struct Certificates {
     pub skip_verify: bool,
 }
 
-impl Certificates {
+impl CertificatePaths {
     /// Finds `ca.pem`, `cert.pem` and `key.pem` in a folder; each may be missing.
     pub(crate) fn in_folder(folder: &Path) -> Self {
         let there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::docker::test_server::{Reply, TestServer};
-    use crate::docker::{Docker, EndpointInputs, Host};
+    use crate::docker::{Docker, EndpointInputs, EngineAddress};
 
     /// A certificate authority made for tests, with a server certificate for 127.0.0.1: valid for a hundred years,
     /// trusted nowhere.
@@ -163,10 +163,11 @@ mod tests {
         let refused = given(&address, folder(&[]).path()).ping().await.unwrap_err();
         assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
         assert!(refused.hint().contains("ca.pem"), "{}", refused.hint());
-        let Host::Tls(authority, certificates) = given(&address, folder(&[]).path()).endpoint().host.clone() else {
+        let EngineAddress::Tls(authority, certificates) = given(&address, folder(&[]).path()).endpoint().host.clone()
+        else {
             panic!("no TLS")
         };
-        let host = Host::Tls(authority, Certificates { skip_verify: true, ..certificates });
+        let host = EngineAddress::Tls(authority, CertificatePaths { skip_verify: true, ..certificates });
         let unchecked = Docker::new(crate::docker::Endpoint { name: "x".into(), host }, true).unwrap();
         assert!(unchecked.ping().await.is_ok());
     }
@@ -181,7 +182,7 @@ mod tests {
         let answered = given(&address, with.path()).ping().await;
         assert!(answered.is_ok(), "{answered:?}");
         let broken = folder(&[("ca.pem", b"nothing")]);
-        let why = Certificates::in_folder(broken.path()).load().unwrap_err().to_string();
+        let why = CertificatePaths::in_folder(broken.path()).load().unwrap_err().to_string();
         assert!(why.contains("holds no certificate"), "{why}");
     }
 }

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use tokio::time::timeout;
 
 use super::error::DockerError;
-use crate::http::{Connector, HttpResponse, Pool, deepest, find, pool};
+use crate::http::{Connector, HttpResponse, PooledClient, deepest, find, pool};
 use pinnace_core::text::clean;
 
 /// The time for which an idle connection is kept.
@@ -35,7 +35,7 @@ impl CallLimits {
 /// A pooled HTTP client.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
-    client: Pool<Connector>,
+    client: PooledClient<Connector>,
     /// The name of the other side in faults; `None` means the request's own authority.
     address: Option<String>,
 }
@@ -85,7 +85,7 @@ impl HttpClient {
     }
 
     /// Returns the underlying client, for `bollard`.
-    pub(super) fn client(&self) -> &Pool<Connector> {
+    pub(super) fn client(&self) -> &PooledClient<Connector> {
         &self.client
     }
 

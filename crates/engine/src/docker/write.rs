@@ -82,7 +82,7 @@ impl ServiceRevision {
 
 /// The registry credentials for a post.
 #[derive(Clone, Debug)]
-pub enum PostCredentials {
+pub enum RegistryAuthFrom {
     /// Keep the credentials stored with the present spec.
     Stored,
     /// Restore the credentials of the previous spec.
@@ -120,7 +120,7 @@ impl Docker {
         revision: &ServiceRevision,
         edits: &[SpecEdit],
         direction: Direction,
-        auth: &PostCredentials,
+        auth: &RegistryAuthFrom,
     ) -> Result<UpdateReply, DockerError> {
         let what = format!("updating service {}", revision.service.name);
         let body =
@@ -137,7 +137,7 @@ impl Docker {
     /// The same as [`Docker::post`].
     pub async fn post_as_read(&self, revision: &ServiceRevision) -> Result<UpdateReply, DockerError> {
         let what = format!("fencing service {}", revision.service.name);
-        self.post_body(&what, revision, revision.raw.clone(), &PostCredentials::Stored).await
+        self.post_body(&what, revision, revision.raw.clone(), &RegistryAuthFrom::Stored).await
     }
 
     async fn post_body(
@@ -145,7 +145,7 @@ impl Docker {
         what: &str,
         revision: &ServiceRevision,
         body: String,
-        auth: &PostCredentials,
+        auth: &RegistryAuthFrom,
     ) -> Result<UpdateReply, DockerError> {
         #[derive(Deserialize)]
         struct UpdateBody {
@@ -156,11 +156,11 @@ impl Docker {
             "/services/{}/update?version={}&registryAuthFrom={}",
             encoded(&revision.service.id),
             revision.service.index,
-            if matches!(auth, PostCredentials::Previous) { "previous-spec" } else { "spec" }
+            if matches!(auth, RegistryAuthFrom::Previous) { "previous-spec" } else { "spec" }
         );
         let headers = match auth {
-            PostCredentials::Operator(header) => vec![("x-registry-auth", header.reveal().to_owned())],
-            PostCredentials::Stored | PostCredentials::Previous => Vec::new(),
+            RegistryAuthFrom::Operator(header) => vec![("x-registry-auth", header.reveal().to_owned())],
+            RegistryAuthFrom::Stored | RegistryAuthFrom::Previous => Vec::new(),
         };
         let answer = self.write(what, Method::POST, &path, Bytes::from(body), &headers).await?;
         let told = serde_json::from_slice::<UpdateBody>(&answer).ok().and_then(|told| told.warnings);

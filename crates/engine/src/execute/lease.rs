@@ -38,7 +38,7 @@ pub enum LeaseLost {
 
 /// The state that the keeper publishes.
 #[derive(Clone, Debug)]
-pub struct LeaseState {
+pub struct LeaseKeeperState {
     /// The time at which the last successful write was sent, by the boot clock.
     pub sent: Duration,
     /// Set when the keeper has stopped: the lease is lost, or a write was given up.
@@ -59,7 +59,7 @@ struct SlotWrite {
 pub struct LeaseKeeper {
     jobs: mpsc::Sender<SlotWrite>,
     clock: Clock,
-    shown: watch::Receiver<LeaseState>,
+    shown: watch::Receiver<LeaseKeeperState>,
     journal: Journal,
     config: String,
 }
@@ -68,7 +68,7 @@ impl LeaseKeeper {
     /// Starts the keeper of a slot that we own. `sent` is the time of its last write, by the boot clock.
     pub fn start(journal: Journal, slot: Slot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
-        let (show, shown) = watch::channel(LeaseState { sent, lost: None, hangs_since: None });
+        let (show, shown) = watch::channel(LeaseKeeperState { sent, lost: None, hangs_since: None });
         let keeper =
             Self { jobs, clock: journal.clock(), shown, journal: journal.clone(), config: slot.config.clone() };
         tokio::spawn(KeeperTask { journal, slot, show }.run(inbox));
@@ -111,7 +111,7 @@ impl LeaseKeeper {
 struct KeeperTask {
     journal: Journal,
     slot: Slot,
-    show: watch::Sender<LeaseState>,
+    show: watch::Sender<LeaseKeeperState>,
 }
 
 impl KeeperTask {

@@ -19,7 +19,7 @@ use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
 use crate::docker::DockerError;
-use pinnace_core::change::{Event, ExecutionMode, Order};
+use pinnace_core::change::{ChangeEvent, ExecutionSettings, Order};
 use pinnace_core::journal::Slot;
 use pinnace_core::plan::{ChangeRecord, Plan};
 
@@ -27,7 +27,7 @@ use pinnace_core::plan::{ChangeRecord, Plan};
 #[derive(Clone, Debug)]
 pub struct ExecuteOptions {
     /// The reaction to a failed unit, the pauses between units, and whether questions can be asked.
-    pub mode: ExecutionMode,
+    pub mode: ExecutionSettings,
     /// The time that tasks have to stay up before a unit is done.
     pub settle: Duration,
     /// The time that a unit may wait for something that will not happen automatically, before it counts as stuck.
@@ -40,7 +40,7 @@ pub struct ExecuteOptions {
 
 /// The starting point of a run.
 #[derive(Clone, Debug)]
-pub enum Start {
+pub enum ExecutionStart {
     /// A new change, from a plan.
     New {
         /// The plan to apply.
@@ -65,7 +65,7 @@ pub struct ChangeControl {
     /// detachment.
     pub orders: mpsc::UnboundedReceiver<Order>,
     /// All events in order; sending never waits.
-    pub events: mpsc::UnboundedSender<Event>,
+    pub events: mpsc::UnboundedSender<ChangeEvent>,
 }
 
 /// The reason why a change did not start; nothing was posted.
@@ -151,19 +151,19 @@ impl StartRefusal {
 /// A refusal: nothing was posted.
 pub async fn execute(
     cluster: Cluster,
-    start: Start,
+    start: ExecutionStart,
     options: ExecuteOptions,
     control: ChangeControl,
 ) -> Result<RunOutcome, StartRefusal> {
     let run = match start {
-        Start::New { plan, change } => {
+        ExecutionStart::New { plan, change } => {
             let mut run = start::begin(cluster, *plan, change, options, control).await?;
             if let Err(lost) = run.record_is_there().await {
                 return Ok(run.lease_lost(lost));
             }
             run
         }
-        Start::Resume { slot, record, order } => {
+        ExecutionStart::Resume { slot, record, order } => {
             resume::begin(cluster, *slot, *record, options, control, order).await?
         }
     };

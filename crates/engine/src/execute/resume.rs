@@ -8,8 +8,8 @@ use super::{ChangeControl, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
 use crate::docker::{EditState, ServiceRevision};
 use crate::identity;
-use pinnace_core::change::{EventKind, Order, Progress, Question};
-use pinnace_core::journal::{ChangeState, Direction, Post, Slot, UnitState, VERSION};
+use pinnace_core::change::{ChangeEventKind, Order, Progress, Question};
+use pinnace_core::journal::{ChangeState, Direction, Slot, UnitState, UpdateIntent, VERSION};
 use pinnace_core::plan::{ChangeRecord, Unit};
 use pinnace_core::swarm::UpdateState;
 use pinnace_core::text::clean;
@@ -52,7 +52,7 @@ pub(super) async fn begin(
         LeaseLost::Stuck(why) => StartRefusal::Unknown { why },
     })?;
     let progress = Progress::of_slot(&slot, record.plan.units.len());
-    let begun = EventKind::Begun {
+    let begun = ChangeEventKind::Begun {
         seq: slot.seq,
         by: options.by.clone(),
         units: progress.letters(),
@@ -62,8 +62,8 @@ pub(super) async fn begin(
     run.doubt = slot.labels.post;
     run.emit(begun);
     match order {
-        Some(order) => run.emit(EventKind::Ordered { order }),
-        None => run.emit(EventKind::Asked { question: Question::Stopped }),
+        Some(order) => run.emit(ChangeEventKind::Ordered { order }),
+        None => run.emit(ChangeEventKind::Asked { question: Question::Stopped }),
     }
     Ok(run)
 }
@@ -135,7 +135,12 @@ impl ChangeRun {
     /// Either the POST was never carried out and cannot be any more, so the unit is as before. Or it was carried
     /// out, the update failed, and the engine rolled back: the update status shows this, as any other post would
     /// have cleared it.
-    async fn does_not_stand(&mut self, post: Post, revision: &ServiceRevision, unit: &Unit) -> Result<(), LeaseLost> {
+    async fn does_not_stand(
+        &mut self,
+        post: UpdateIntent,
+        revision: &ServiceRevision,
+        unit: &Unit,
+    ) -> Result<(), LeaseLost> {
         let status = revision.service.update.as_ref().map(|update| &update.state);
         let engine_went_back = matches!(
             status,

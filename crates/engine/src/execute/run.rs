@@ -8,9 +8,9 @@ use super::lease::{LeaseKeeper, LeaseLost};
 use super::summary::summary;
 use super::{ChangeControl, ExecuteOptions};
 use crate::cluster::Cluster;
-use pinnace_core::change::{Event, EventKind, ExecutionStep, Order, Progress, Question, next};
-use pinnace_core::journal::local_log::{LocalEventKind as DiskKind, LoggedEvent};
-use pinnace_core::journal::{ChangeState, Post, UnitState};
+use pinnace_core::change::{ChangeEvent, ChangeEventKind, ExecutionStep, Order, Progress, Question, next};
+use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind as DiskKind};
+use pinnace_core::journal::{ChangeState, UnitState, UpdateIntent};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_core::text::clean;
 
@@ -50,14 +50,14 @@ pub struct ChangeRun {
     pub(super) owner: String,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) progress: Progress,
-    pub(super) doubt: Option<Post>,
+    pub(super) doubt: Option<UpdateIntent>,
     /// The summary line for the slot.
     sum: String,
     /// The trouble reported about hanging slot writes, while it lasts.
     slow: Option<String>,
     log_failed: bool,
-    events: mpsc::UnboundedSender<Event>,
-    log: Vec<Event>,
+    events: mpsc::UnboundedSender<ChangeEvent>,
+    log: Vec<ChangeEvent>,
 }
 
 impl ChangeRun {
@@ -76,10 +76,10 @@ impl ChangeRun {
     }
 
     /// Applies an event to the progress and sends it; the log keeps all events but the updates of task states.
-    pub(super) fn emit(&mut self, kind: EventKind) {
-        let event = Event { index: self.log.len() as u64, at: self.cluster.docker.clock().now(), kind };
+    pub(super) fn emit(&mut self, kind: ChangeEventKind) {
+        let event = ChangeEvent { index: self.log.len() as u64, at: self.cluster.docker.clock().now(), kind };
         self.progress.apply(&event);
-        if !matches!(event.kind, EventKind::Tasks { .. }) {
+        if !matches!(event.kind, ChangeEventKind::Tasks { .. }) {
             self.log.push(event.clone());
         }
         let _ = self.events.send(event);
@@ -125,7 +125,7 @@ impl ChangeRun {
 
     /// Asks a question; the slot shows it too, for consoles elsewhere.
     async fn ask(&mut self, question: Question) -> Result<(), LeaseLost> {
-        self.emit(EventKind::Asked { question });
+        self.emit(ChangeEventKind::Asked { question });
         self.write_question().await?;
         self.wait_for_an_order().await
     }
@@ -141,11 +141,11 @@ impl ChangeRun {
     pub(super) fn lease_lost(&mut self, lost: LeaseLost) -> RunOutcome {
         match lost {
             LeaseLost::TakenOver(why) => {
-                self.emit(EventKind::Lost { why: why.clone() });
+                self.emit(ChangeEventKind::Lost { why: why.clone() });
                 RunOutcome::Lost(why)
             }
             LeaseLost::Stuck(why) => {
-                self.emit(EventKind::Trouble {
+                self.emit(ChangeEventKind::Trouble {
                     text: format!("the swarm accepts no writes ({why}); the change stays unfinished"),
                 });
                 RunOutcome::Unfinished(why)
@@ -156,7 +156,7 @@ impl ChangeRun {
     /// Applies the orders received so far.
     pub(super) fn take_orders(&mut self) {
         while let Ok(order) = self.orders.try_recv() {
-            self.emit(EventKind::Ordered { order });
+            self.emit(ChangeEventKind::Ordered { order });
         }
     }
 
@@ -167,11 +167,11 @@ impl ChangeRun {
             let wait = tokio::time::timeout(Duration::from_secs(1), self.orders.recv()).await;
             match wait {
                 Ok(Some(order)) => {
-                    self.emit(EventKind::Ordered { order });
+                    self.emit(ChangeEventKind::Ordered { order });
                     return Ok(());
                 }
                 Ok(None) => {
-                    self.emit(EventKind::Ordered { order: Order::Detach });
+                    self.emit(ChangeEventKind::Ordered { order: Order::Detach });
                     return Ok(());
                 }
                 Err(_) => self.report_slow_slot().await?,
@@ -190,19 +190,24 @@ impl ChangeRun {
                 Ok(()) => NO_WRITES.to_owned(),
                 Err(fault) => format!("the swarm accepts no writes; waiting for it: {}", fault.why()),
             };
-            self.emit(EventKind::Trouble { text: why.clone() });
+            self.emit(ChangeEventKind::Trouble { text: why.clone() });
             self.slow = Some(why);
         } else if told && !self.keeper.is_slow() {
             let told = self.slow.take();
             if told.is_some_and(|told| told == self.progress.trouble) {
-                self.emit(EventKind::Trouble { text: String::new() });
+                self.emit(ChangeEventKind::Trouble { text: String::new() });
             }
         }
         Ok(())
     }
 
     /// Sets a unit's state, in the slot first.
-    pub(super) async fn mark(&mut self, unit: usize, state: UnitState, post: Option<Post>) -> Result<(), LeaseLost> {
+    pub(super) async fn mark(
+        &mut self,
+        unit: usize,
+        state: UnitState,
+        post: Option<UpdateIntent>,
+    ) -> Result<(), LeaseLost> {
         self.write(move |labels| {
             if let Some(letter) = labels.units.get_mut(unit) {
                 *letter = state;
@@ -210,7 +215,7 @@ impl ChangeRun {
             labels.post = post;
         })
         .await?;
-        self.emit(EventKind::Unit { unit, state });
+        self.emit(ChangeEventKind::Unit { unit, state });
         self.note(DiskKind::Unit { unit, state }).await;
         Ok(())
     }
@@ -260,7 +265,7 @@ impl ChangeRun {
         tracing::warn!(why, "the journal on disk could not be written");
         if !std::mem::replace(&mut self.log_failed, true) {
             let text = format!("the change continues, but this machine cannot write its local log: {}", clean(why));
-            self.emit(EventKind::Trouble { text });
+            self.emit(ChangeEventKind::Trouble { text });
         }
     }
 
@@ -275,7 +280,7 @@ impl ChangeRun {
             labels.sum = sum;
         })
         .await?;
-        self.emit(EventKind::Ended { state, text });
+        self.emit(ChangeEventKind::Ended { state, text });
         self.note(DiskKind::End { state }).await;
         let _ = self.cluster.journal.put_log(&self.record.change, &self.owner, &self.log).await;
         let _ = tokio::time::timeout(PRUNING, self.cluster.journal.prune()).await;

@@ -10,8 +10,8 @@ use crate::cluster::Cluster;
 use crate::docker::{DockerError, EditState};
 use crate::identity;
 use crate::journal::{ClaimResult, Liveness};
-use pinnace_core::change::{EventKind, Progress};
-use pinnace_core::journal::local_log::{LocalEventKind as DiskKind, LoggedEvent};
+use pinnace_core::change::{ChangeEventKind, Progress};
+use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind as DiskKind};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::text::clean;
@@ -58,7 +58,7 @@ pub(super) async fn begin(
     };
     let noted = note(&cluster, &record, DiskKind::Claimed { seq: slot.seq, config: slot.config.clone() }).await;
     let units = record.plan.units.len();
-    let begun = EventKind::Begun {
+    let begun = ChangeEventKind::Begun {
         seq: slot.seq,
         by: options.by.clone(),
         units: vec![UnitState::Untouched; units],

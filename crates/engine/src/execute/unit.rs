@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::lease::LeaseLost;
 use super::run::{ChangeRun, NO_WRITES};
-use crate::docker::{DockerError, EditState, PostCredentials, ServiceRevision, Tasks};
-use pinnace_core::change::{EventKind, UnitPhase, overtaken};
-use pinnace_core::journal::{Direction, Post, UnitState};
+use crate::docker::{DockerError, EditState, RegistryAuthFrom, ServiceRevision, TaskFilter};
+use pinnace_core::change::{ChangeEventKind, UnitPhase, overtaken};
+use pinnace_core::journal::{Direction, UnitState, UpdateIntent};
 use pinnace_core::plan::Unit;
 
 /// The interval between two reads of a service whose update has an unknown result.
@@ -30,9 +30,9 @@ enum UpdateResult {
 }
 
 /// The preparation of a unit's POST, done once.
-struct PreparedUnit {
+struct UpdatePreparation {
     /// The credentials for the POST, the same for each attempt.
-    auth: PostCredentials,
+    auth: RegistryAuthFrom,
     /// The ids of the service's tasks before the update.
     known: BTreeSet<String>,
 }
@@ -45,7 +45,7 @@ impl ChangeRun {
         let mut posted = if let Some((why, hint)) = self.verify(at, &unit, direction).await? {
             UpdateResult::Refused { why, hint }
         } else {
-            self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Check, direction });
+            self.emit(ChangeEventKind::Phase { unit: at, phase: UnitPhase::Check, direction });
             self.bring(at, &unit, direction).await?
         };
         if matches!(posted, UpdateResult::Refused { .. }) && self.settle_doubt().await? {
@@ -56,7 +56,7 @@ impl ChangeRun {
         match posted {
             UpdateResult::Applied(known) => self.converge(at, &unit, direction, known).await,
             UpdateResult::Superseded(why) => {
-                self.emit(EventKind::Failed {
+                self.emit(ChangeEventKind::Failed {
                     unit: at,
                     why,
                     hint: "find out who deployed it, then plan again".into(),
@@ -64,7 +64,7 @@ impl ChangeRun {
                 self.mark(at, UnitState::Superseded, None).await
             }
             UpdateResult::Refused { why, hint } => {
-                self.emit(EventKind::Failed { unit: at, why, hint });
+                self.emit(ChangeEventKind::Failed { unit: at, why, hint });
                 let state = if direction == Direction::Forward { UnitState::RolledBack } else { UnitState::Failed };
                 self.mark(at, state, None).await
             }
@@ -80,7 +80,7 @@ impl ChangeRun {
         };
         let state = if direction == Direction::Forward { UnitState::Updating } else { UnitState::RollingBack };
         let mut tries = 0;
-        let mut ready: Option<PreparedUnit> = None;
+        let mut ready: Option<UpdatePreparation> = None;
         loop {
             let Some(revision) = self.read_for_update(unit, &mut tries).await? else {
                 return Ok(UpdateResult::Superseded("another client removed the service".into()));
@@ -117,10 +117,10 @@ impl ChangeRun {
                     Err((why, hint)) => return Ok(UpdateResult::Refused { why, hint }),
                 },
             };
-            let post = Post { unit: at, index: revision.index(), direction };
+            let post = UpdateIntent { unit: at, index: revision.index(), direction };
             self.mark(at, state, Some(post)).await?;
             if first {
-                self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Update, direction });
+                self.emit(ChangeEventKind::Phase { unit: at, phase: UnitPhase::Update, direction });
             }
             tries += 1;
             if let Err(fault) = self.post(&revision, unit, direction, &now.auth).await? {
@@ -141,7 +141,7 @@ impl ChangeRun {
         revision: &ServiceRevision,
         unit: &Unit,
         direction: Direction,
-    ) -> Result<PreparedUnit, (String, String)> {
+    ) -> Result<UpdatePreparation, (String, String)> {
         if let Some(refusal) = self.nowhere(revision, direction).await {
             return Err(refusal);
         }
@@ -151,8 +151,10 @@ impl ChangeRun {
         // Without the list of present tasks, new tasks could not be distinguished from older ones.
         let mut tries = 0;
         loop {
-            match self.cluster.docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))).await {
-                Ok(tasks) => return Ok(PreparedUnit { auth, known: tasks.into_iter().map(|task| task.id).collect() }),
+            match self.cluster.docker.tasks(TaskFilter::History(std::slice::from_ref(&unit.service_id))).await {
+                Ok(tasks) => {
+                    return Ok(UpdatePreparation { auth, known: tasks.into_iter().map(|task| task.id).collect() });
+                }
                 Err(fault) if tries >= TRIES => {
                     return Err((format!("not started, because its tasks cannot be read: {fault}"), fault.hint()));
                 }
@@ -172,7 +174,7 @@ impl ChangeRun {
         revision: &ServiceRevision,
         unit: &Unit,
         direction: Direction,
-        auth: &PostCredentials,
+        auth: &RegistryAuthFrom,
     ) -> Result<Result<(), DockerError>, LeaseLost> {
         self.keeper.fresh().await?;
         let docker = self.cluster.docker.clone();

@@ -7,13 +7,13 @@ use super::lease::LeaseLost;
 use super::run::ChangeRun;
 use super::unit::image_of;
 use crate::docker::{EditState, ServiceRevision};
-use pinnace_core::change::{EventKind, Host, ImageAnswers, UnitPhase, cause};
+use pinnace_core::change::{AssignedNode, ChangeEventKind, ImageLookups, UnitPhase, cause};
 use pinnace_core::check::{preconditions, refusal};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::journal::{Direction, UnitState};
-use pinnace_core::plan::{Credentials, Unit, UnitAction};
-use pinnace_core::registry::{Fact, ImageFact, LookupError};
+use pinnace_core::plan::{CredentialOrigin, Unit, UnitAction};
+use pinnace_core::registry::{Fact, LookupError, ResolvedImage};
 use pinnace_core::swarm::candidates;
 
 /// The maximum delay of a change by one registry lookup.
@@ -33,7 +33,7 @@ impl ChangeRun {
         if direction == Direction::Back || unit.action != UnitAction::Update || self.has_landed(at, unit).await? {
             return Ok(None);
         }
-        self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Verify, direction });
+        self.emit(ChangeEventKind::Phase { unit: at, phase: UnitPhase::Verify, direction });
         let Ok(image) = ImageRef::parse(&unit.to.image) else { return Ok(None) };
         let fact = self.image(&image).await;
         let Some(why) = fact.failed() else { return Ok(None) };
@@ -41,8 +41,8 @@ impl ChangeRun {
         Ok(match why {
             // The operator's credentials are not those of the nodes: they matter only if they are sent with the
             // update.
-            LookupError::Denied | LookupError::NoCredentials if unit.credentials != Credentials::Operator => {
-                self.emit(EventKind::Noted {
+            LookupError::Denied | LookupError::NoCredentials if unit.credentials != CredentialOrigin::Operator => {
+                self.emit(ChangeEventKind::Noted {
                     unit: at,
                     text: format!("its image could not be verified again: {}", refusal.cause),
                 });
@@ -53,7 +53,7 @@ impl ChangeRun {
             }
             LookupError::Unreachable(_) | LookupError::RateLimited | LookupError::Other(_) => {
                 let text = format!("its image could not be verified again: {}", refusal.cause);
-                self.emit(EventKind::Noted { unit: at, text });
+                self.emit(ChangeEventKind::Noted { unit: at, text });
                 None
             }
         })
@@ -68,7 +68,7 @@ impl ChangeRun {
         Ok(revision.is_none_or(|revision| revision.edit_state(&unit.edits) == EditState::After))
     }
 
-    async fn image(&self, image: &ImageRef) -> Fact<ImageFact> {
+    async fn image(&self, image: &ImageRef) -> Fact<ResolvedImage> {
         let late = || Fact::Failed {
             why: LookupError::Unreachable(format!("no answer in {} s", PATIENCE.as_secs())),
             at: self.cluster.docker.clock().now(),
@@ -87,7 +87,12 @@ impl ChangeRun {
     }
 
     /// Returns the cause and a hint for a failed image pull on a node, as far as it can be determined from here.
-    pub(super) async fn cause(&self, unit: &Unit, direction: Direction, host: &Host) -> Option<(String, String)> {
+    pub(super) async fn cause(
+        &self,
+        unit: &Unit,
+        direction: Direction,
+        host: &AssignedNode,
+    ) -> Option<(String, String)> {
         let image = ImageRef::parse(image_of(unit, direction)).ok()?;
         let ours = self.image(&image).await;
         let bare = match &ours {
@@ -97,6 +102,6 @@ impl ChangeRun {
             }
             _ => Fact::Unknown,
         };
-        cause(&image, &ImageAnswers { ours, bare }, host)
+        cause(&image, &ImageLookups { ours, bare }, host)
     }
 }

@@ -21,14 +21,14 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::error::ConnectError;
-use super::tls::TlsSettings;
+use super::tls::TlsConfigProvider;
 
 /// The delay after which a host's next address is tried besides the last (RFC 8305, "Happy Eyeballs").
 const STAGGER: Duration = Duration::from_millis(250);
 
 /// A function that opens an in-process connection to the server of a URI and returns its near end, or refuses
 /// it.
-pub type Opener<E> = Arc<dyn Fn(&Uri) -> Result<DuplexStream, E> + Send + Sync>;
+pub type MemoryOpener<E> = Arc<dyn Fn(&Uri) -> Result<DuplexStream, E> + Send + Sync>;
 
 /// The way a connection is made.
 #[derive(Clone)]
@@ -38,13 +38,13 @@ pub(crate) enum Connector {
     /// Connections to the URI's host and port.
     Net {
         /// The TLS settings for the scheme `https`; none to connect without TLS always.
-        tls: Option<Arc<dyn TlsSettings>>,
+        tls: Option<Arc<dyn TlsConfigProvider>>,
         /// The time limit for name lookup and connecting, and again for the handshake; none if the caller
         /// limits it.
         limit: Option<Duration>,
     },
     /// Connections within this process: tests and the simulator.
-    Memory(Opener<io::Error>),
+    Memory(MemoryOpener<io::Error>),
 }
 
 impl std::fmt::Debug for Connector {
@@ -69,7 +69,7 @@ impl Connector {
             }
             Self::Memory(open) => open(uri).map(Connection::new).map_err(refused("memory".to_owned())),
             Self::Net { tls, limit } => {
-                let target = Target::of(uri)?;
+                let target = ConnectTarget::of(uri)?;
                 let stream = target.tcp(*limit).await?;
                 match tls {
                     Some(tls) if target.wants_tls => target.handshake(&**tls, stream, *limit).await,
@@ -81,7 +81,7 @@ impl Connector {
 }
 
 /// The remote end of a network connection.
-struct Target<'a> {
+struct ConnectTarget<'a> {
     authority: &'a str,
     /// The host; an IPv6 address is without its brackets.
     host: &'a str,
@@ -89,7 +89,7 @@ struct Target<'a> {
     wants_tls: bool,
 }
 
-impl<'a> Target<'a> {
+impl<'a> ConnectTarget<'a> {
     fn of(uri: &'a Uri) -> Result<Self, ConnectError> {
         let authority = uri.authority().map_or("", |it| it.as_str());
         let host = uri.host().ok_or_else(|| {
@@ -136,7 +136,7 @@ impl<'a> Target<'a> {
     /// Establishes a TLS session over a connection, within the time limit if there is one.
     async fn handshake(
         &self,
-        tls: &dyn TlsSettings,
+        tls: &dyn TlsConfigProvider,
         stream: TcpStream,
         limit: Option<Duration>,
     ) -> Result<Connection, ConnectError> {
@@ -178,11 +178,11 @@ impl Service<Uri> for Connector {
 }
 
 /// A bidirectional byte stream.
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// An open connection of any kind.
-pub(crate) struct Connection(TokioIo<Box<dyn Stream>>);
+pub(crate) struct Connection(TokioIo<Box<dyn ByteStream>>);
 
 impl Connection {
     pub(crate) fn new(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {

@@ -7,9 +7,9 @@ mod error;
 mod pool;
 mod tls;
 
-pub use self::connector::Opener;
+pub use self::connector::MemoryOpener;
 pub(crate) use self::connector::{Connection, Connector};
 pub(crate) use self::error::{ConnectError, deepest, find};
-pub(crate) use self::pool::{HttpResponse, Pool, pool};
+pub(crate) use self::pool::{HttpResponse, PooledClient, pool};
 pub use self::tls::install_crypto;
-pub(crate) use self::tls::{TlsSettings, client_config, system_roots};
+pub(crate) use self::tls::{TlsConfigProvider, client_config, system_roots};

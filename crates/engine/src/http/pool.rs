@@ -10,10 +10,10 @@ use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 /// A pooled HTTP/1.1 client. Clones share its connections.
-pub(crate) type Pool<C> = Client<C, Full<Bytes>>;
+pub(crate) type PooledClient<C> = Client<C, Full<Bytes>>;
 
 /// Makes a pool that keeps a connection without requests for `idle`.
-pub(crate) fn pool<C: Connect + Clone>(connector: C, idle: Duration) -> Pool<C> {
+pub(crate) fn pool<C: Connect + Clone>(connector: C, idle: Duration) -> PooledClient<C> {
     Client::builder(TokioExecutor::new())
         .timer(TokioTimer::new())
         .pool_timer(TokioTimer::new())

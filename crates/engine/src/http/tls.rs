@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 /// The TLS settings of a connector, which may depend on the host.
-pub(crate) trait TlsSettings: Send + Sync {
+pub(crate) trait TlsConfigProvider: Send + Sync {
     /// Returns the settings for `host[:port]`.
     ///
     /// # Errors
@@ -19,7 +19,7 @@ pub(crate) trait TlsSettings: Send + Sync {
 }
 
 /// The same settings for every host.
-impl TlsSettings for ClientConfig {
+impl TlsConfigProvider for ClientConfig {
     fn config<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Arc<ClientConfig>, String>> {
         Box::pin(std::future::ready(Ok(Arc::new(self.clone()))))
     }

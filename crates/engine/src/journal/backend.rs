@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::local_store::LocalStore;
-use crate::docker::{Config, Docker, DockerError};
+use crate::docker::{ConfigObject, Docker, DockerError};
 
 /// The swarm's configs, or a folder of this machine with the same semantics.
 #[derive(Clone, Debug)]
@@ -15,7 +15,7 @@ pub(super) enum Backend {
 
 impl Backend {
     /// Lists the objects that carry all these labels, each `key` or `key=value`.
-    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, DockerError> {
+    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<ConfigObject>, DockerError> {
         match self {
             Self::Swarm(docker) => docker.configs(labels).await,
             Self::Local(store) => store.labelled(labels).await,
@@ -23,7 +23,7 @@ impl Backend {
     }
 
     /// Lists the objects whose names begin with `prefix`.
-    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, DockerError> {
+    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<ConfigObject>, DockerError> {
         match self {
             Self::Swarm(docker) => docker.configs_named(prefix).await,
             Self::Local(store) => store.named(prefix).await,
@@ -31,7 +31,7 @@ impl Backend {
     }
 
     /// Returns the object with this id or exact name; a missing one is a fault.
-    pub(super) async fn get(&self, id_or_name: &str) -> Result<Config, DockerError> {
+    pub(super) async fn get(&self, id_or_name: &str) -> Result<ConfigObject, DockerError> {
         match self {
             Self::Swarm(docker) => docker.config(id_or_name).await,
             Self::Local(store) => store.get(id_or_name).await,

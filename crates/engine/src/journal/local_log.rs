@@ -60,7 +60,7 @@ pub struct LocalLog {
 }
 
 #[derive(Serialize, Deserialize)]
-struct LogRecord<'a> {
+struct ChecksummedEvent<'a> {
     sum: String,
     #[serde(borrow)]
     event: &'a RawValue,
@@ -206,12 +206,12 @@ fn checksum(text: &str) -> String {
 
 fn write_line(event: &LoggedEvent) -> Result<String, LocalLogError> {
     let event = serde_json::value::to_raw_value(event)?;
-    let line = LogRecord { sum: checksum(event.get()), event: &event };
+    let line = ChecksummedEvent { sum: checksum(event.get()), event: &event };
     Ok(serde_json::to_string(&line)? + "\n")
 }
 
 fn read_line(line: &[u8]) -> Result<LoggedEvent, String> {
-    let line: LogRecord<'_> =
+    let line: ChecksummedEvent<'_> =
         serde_json::from_slice(line).map_err(|error| format!("not a line of a journal ({error})"))?;
     if checksum(line.event.get()) != line.sum {
         return Err("its checksum does not match".to_owned());
@@ -224,20 +224,20 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
-    use pinnace_core::journal::local_log::LocalEventKind;
+    use pinnace_core::journal::local_log::LoggedEventKind;
     use pinnace_core::swarm::{GroupKey, GroupKind};
     use pinnace_core::time::Time;
 
     fn note(text: &str) -> LoggedEvent {
         let group = GroupKey { kind: GroupKind::Stack, name: "shop".into() };
-        LoggedEvent::new(Time(1_800_000_000_000), "c1", &group, LocalEventKind::Note { text: text.into() })
+        LoggedEvent::new(Time(1_800_000_000_000), "c1", &group, LoggedEventKind::Note { text: text.into() })
     }
 
     fn texts(loaded: &LoadedLog) -> Vec<&str> {
         loaded
             .events
             .iter()
-            .map(|event| if let Some(LocalEventKind::Note { text }) = event.kind() { text } else { "?" })
+            .map(|event| if let Some(LoggedEventKind::Note { text }) = event.kind() { text } else { "?" })
             .collect()
     }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
-use crate::docker::{Config, Docker, DockerError};
+use crate::docker::{ConfigObject, Docker, DockerError};
 use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
 use pinnace_core::time::Time;
 
@@ -48,7 +48,7 @@ impl LocalStore {
         self.swarm.get_or_try_init(make).await.cloned()
     }
 
-    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<Config>, DockerError> {
+    pub(super) async fn labelled(&self, labels: &[&str]) -> Result<Vec<ConfigObject>, DockerError> {
         let wanted: Vec<(String, Option<String>)> = labels
             .iter()
             .map(|label| match label.split_once('=') {
@@ -56,7 +56,7 @@ impl LocalStore {
                 None => ((*label).to_owned(), None),
             })
             .collect();
-        let carries = |config: &Config| {
+        let carries = |config: &ConfigObject| {
             let has = |(key, value): &(String, Option<String>)| {
                 config.labels.get(key).is_some_and(|found| value.as_ref().is_none_or(|value| value == found))
             };
@@ -65,13 +65,13 @@ impl LocalStore {
         Ok(self.named("").await?.into_iter().filter(carries).collect())
     }
 
-    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<Config>, DockerError> {
+    pub(super) async fn named(&self, prefix: &str) -> Result<Vec<ConfigObject>, DockerError> {
         let (folder, prefix) = (self.path().await?, prefix.to_owned());
         off_thread(move || all(&folder, &prefix).map_err(|error| fault("reading the journal in", &folder, &error)))
             .await
     }
 
-    pub(super) async fn get(&self, name: &str) -> Result<Config, DockerError> {
+    pub(super) async fn get(&self, name: &str) -> Result<ConfigObject, DockerError> {
         let (folder, name) = (self.path().await?, name.to_owned());
         off_thread(move || read(&folder, &name)?.ok_or_else(|| missing(&name))).await
     }
@@ -170,8 +170,8 @@ fn file_name(name: &str) -> String {
     if plain && !name.starts_with('.') { format!("{name}.json") } else { format!("{}.json", safe_name(name)) }
 }
 
-fn config(name: &str, stored: StoredObject) -> Config {
-    Config {
+fn config(name: &str, stored: StoredObject) -> ConfigObject {
+    ConfigObject {
         id: name.to_owned(),
         index: stored.index,
         created: Some(stored.created),
@@ -181,7 +181,7 @@ fn config(name: &str, stored: StoredObject) -> Config {
     }
 }
 
-fn read(folder: &Path, name: &str) -> Result<Option<Config>, DockerError> {
+fn read(folder: &Path, name: &str) -> Result<Option<ConfigObject>, DockerError> {
     let path = folder.join(file_name(name));
     match std::fs::read(&path) {
         Ok(bytes) => {
@@ -195,7 +195,7 @@ fn read(folder: &Path, name: &str) -> Result<Option<Config>, DockerError> {
     }
 }
 
-fn all(folder: &Path, prefix: &str) -> io::Result<Vec<Config>> {
+fn all(folder: &Path, prefix: &str) -> io::Result<Vec<ConfigObject>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use super::backend::Backend;
 use super::local_store::LocalStore;
 use crate::clock::Clock;
-use crate::docker::{Config, Docker, DockerError};
-use pinnace_core::change::Event;
+use crate::docker::{ConfigObject, Docker, DockerError};
+use pinnace_core::change::ChangeEvent;
 use pinnace_core::journal::{
     ExternalDeploy, LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Slot, SlotLabels, StoredConfig,
     VERSION, doomed, sightings, slot_name,
@@ -166,7 +166,7 @@ impl Journal {
     }
 
     /// Writes the events of a change, without the oldest ones if they are too many; best effort.
-    pub(crate) async fn put_log(&self, change: &str, owner: &str, events: &[Event]) -> Result<(), DockerError> {
+    pub(crate) async fn put_log(&self, change: &str, owner: &str, events: &[ChangeEvent]) -> Result<(), DockerError> {
         let mut lines: Vec<String> = Vec::new();
         let mut size = 0;
         for event in events.iter().rev() {
@@ -202,11 +202,11 @@ impl Journal {
     }
 }
 
-fn read(config: &Config) -> Option<Slot> {
+fn read(config: &ConfigObject) -> Option<Slot> {
     Slot::read(&config.id, config.index, config.created, &config.name, &config.labels)
 }
 
-fn found(reply: Result<Config, DockerError>) -> Result<Option<Config>, DockerError> {
+fn found(reply: Result<ConfigObject, DockerError>) -> Result<Option<ConfigObject>, DockerError> {
     match reply {
         Ok(config) => Ok(Some(config)),
         Err(fault) if fault.is_not_found() => Ok(None),

@@ -15,7 +15,7 @@ const MOST_TASKS: u64 = 2000;
 const MOST_SERVICES: usize = 400;
 
 #[derive(Debug, Default)]
-struct ServiceNote {
+struct TrackedService {
     index: u64,
     changed: Option<Time>,
     trouble: bool,
@@ -32,8 +32,8 @@ struct ServiceNote {
 
 /// The memory of an observer.
 #[derive(Debug, Default)]
-pub(super) struct ObserverNotes {
-    services: BTreeMap<String, ServiceNote>,
+pub(super) struct ObserverState {
+    services: BTreeMap<String, TrackedService>,
     bad_nodes: BTreeSet<String>,
     in_view: BTreeSet<String>,
     cursor: usize,
@@ -49,7 +49,7 @@ fn is_trouble(service: &Service) -> bool {
     is_short(service) || service.update.as_ref().is_some_and(|update| update.state != UpdateState::Completed)
 }
 
-impl ObserverNotes {
+impl ObserverState {
     /// Records services, `all` of them or some; returns those whose task history is needed.
     pub(super) fn services(&mut self, services: &[Service], all: bool) -> Vec<String> {
         let mut wanted = Vec::new();
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn histories_are_for_trouble() {
-        let mut notes = ObserverNotes::default();
+        let mut notes = ObserverState::default();
         let well = sample::service("well", "i:1");
         let mut ill = sample::service("ill", "i:1");
         ill.running = Some(0);
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn a_task_younger_than_the_change_tells_of_an_end() {
-        let mut notes = ObserverNotes::default();
+        let mut notes = ObserverState::default();
         let service = sample::service("web", "i:1");
         notes.services(std::slice::from_ref(&service), true);
         let old = sample::task("t1", &service, "a", TaskState::Running, 3600);
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn trouble_is_read_again_when_its_tasks_change() {
-        let mut notes = ObserverNotes::default();
+        let mut notes = ObserverState::default();
         let service = Service { running: Some(0), ..sample::service("web", "i:1") };
         assert_eq!(notes.services(std::slice::from_ref(&service), true), ["web-id"]);
         let mut task = sample::task("t1", &service, "a", TaskState::Preparing, 3600);
@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_task_that_ended_between_two_lists_is_looked_for() {
-        let mut notes = ObserverNotes::default();
+        let mut notes = ObserverState::default();
         let service = Service { running: Some(1), desired: Some(1), ..sample::service("web", "i:1") };
         assert!(notes.services(std::slice::from_ref(&service), true).is_empty());
         assert_eq!(notes.running(None, &[]), ["web-id"]);
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn many_tasks_are_listed_in_slices() {
-        let mut notes = ObserverNotes::default();
+        let mut notes = ObserverState::default();
         let services: Vec<_> =
             (0..1000).map(|at| Service { running: Some(9), ..sample::service(&format!("s{at:04}"), "i:1") }).collect();
         assert_eq!(notes.slice(), None);

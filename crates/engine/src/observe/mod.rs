@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use self::memory::ObserverNotes;
+use self::memory::ObserverState;
 use self::session::Session;
 use crate::cluster::Cluster;
-use crate::docker::{Docker, DockerError, Tasks};
+use crate::docker::{Docker, DockerError, TaskFilter};
 use crate::journal::Journal;
 use pinnace_core::journal::local_log;
 use pinnace_core::journal::{Slot, SlotLabels};
@@ -35,7 +35,7 @@ const SLICE: usize = 100;
 
 /// The operator's attention, which decides what is polled closely.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Attention {
+pub struct OperatorActivity {
     /// True while the operator is active.
     pub at_keys: bool,
     /// The services whose task histories are needed, by id.
@@ -64,7 +64,7 @@ impl From<DockerError> for SessionEnd {
 /// Observes a cluster and passes the observations to `out`, until the sender of `attention` is dropped.
 ///
 /// Never fails: a lost connection is reported as [`ConnectionState::Lost`], and tried again after 1 to 10 seconds.
-pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<Attention>, out: impl Fn(Observation)) {
+pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<OperatorActivity>, out: impl Fn(Observation)) {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
@@ -104,7 +104,10 @@ async fn hint(docker: &Docker, fault: &DockerError) -> String {
 
 /// Waits before the next attempt to connect, or until an attempt is ordered now; an error if the sender of
 /// `attention` is dropped.
-async fn pause(attention: &mut watch::Receiver<Attention>, wait: Duration) -> Result<(), watch::error::RecvError> {
+async fn pause(
+    attention: &mut watch::Receiver<OperatorActivity>,
+    wait: Duration,
+) -> Result<(), watch::error::RecvError> {
     let ask = attention.borrow().ask;
     tokio::select! {
         () = sleep(wait) => Ok(()),
@@ -130,7 +133,7 @@ pub async fn snapshot(
     let (info, nodes, services, slots) =
         tokio::join!(docker.info(), docker.nodes(), docker.services(None), slots(&cluster.journal));
     let (nodes, services) = (nodes?, services?);
-    let mut memory = ObserverNotes::default();
+    let mut memory = ObserverState::default();
     let mut histories: BTreeSet<String> =
         services.iter().filter(|service| wanted(service)).map(|service| service.id.clone()).collect();
     histories.extend(memory.services(&services, true));
@@ -144,10 +147,10 @@ pub async fn snapshot(
         Err(fault) => tracing::warn!(%fault, "the journal's slots cannot be read"),
     }
     for node in &bad_nodes {
-        histories.extend(left_running(&docker.tasks(Tasks::On(node)).await?));
+        histories.extend(left_running(&docker.tasks(TaskFilter::On(node)).await?));
     }
     if all_running {
-        let tasks = docker.tasks(Tasks::Running).await?;
+        let tasks = docker.tasks(TaskFilter::Running).await?;
         histories.extend(memory.running(None, &tasks));
         seen.push(Observation::Running { of: None, tasks });
     }
@@ -199,7 +202,7 @@ pub async fn histories_of(docker: &Docker, ids: &[String]) -> Result<BTreeMap<St
 
 async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<String, Vec<Task>>, DockerError> {
     let mut by_service: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-    match docker.tasks(Tasks::History(ids)).await {
+    match docker.tasks(TaskFilter::History(ids)).await {
         Ok(tasks) => {
             by_service.extend(ids.iter().map(|id| (id.clone(), Vec::new())));
             for task in tasks {
@@ -209,7 +212,7 @@ async fn slice_of_histories(docker: &Docker, ids: &[String]) -> Result<BTreeMap<
         // The engine looks up every service of the filter, and fails for all if one is missing.
         Err(fault) if fault.is_not_found() => {
             for id in ids {
-                match docker.tasks(Tasks::History(std::slice::from_ref(id))).await {
+                match docker.tasks(TaskFilter::History(std::slice::from_ref(id))).await {
                     Ok(tasks) => drop(by_service.insert(id.clone(), tasks)),
                     Err(fault) if fault.is_not_found() => {}
                     Err(fault) => return Err(fault),

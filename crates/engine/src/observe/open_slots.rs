@@ -12,7 +12,7 @@ use pinnace_core::journal::{Slot, SlotInactivity};
 const LOOK: Duration = Duration::from_secs(3);
 
 /// The slots that have an owner, by their config's id.
-pub(super) struct OpenSlots {
+pub(super) struct OwnedSlots {
     slots: BTreeMap<String, SlotInactivity>,
     next: Instant,
 }
@@ -25,7 +25,7 @@ pub(super) struct SlotRead {
     answered: Duration,
 }
 
-impl OpenSlots {
+impl OwnedSlots {
     pub(super) fn new() -> Self {
         Self { slots: BTreeMap::new(), next: Instant::now() + LOOK }
     }

@@ -8,12 +8,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::calls::{self, CallResult, PendingCall};
-use super::memory::ObserverNotes;
-use super::open_slots::{OpenSlots, read_all};
-use super::{Attention, SLICE, SessionEnd, left_running};
+use super::calls::{self, CallOutput, PendingCall};
+use super::memory::ObserverState;
+use super::open_slots::{OwnedSlots, read_all};
+use super::{OperatorActivity, SLICE, SessionEnd, left_running};
 use crate::cluster::Cluster;
-use crate::docker::{Docker, DockerError, Event, Events};
+use crate::docker::{Docker, DockerError, Event, EventStream};
 use crate::journal::Journal;
 use pinnace_core::journal::SLOT;
 use pinnace_core::world::{ConnectionState, Observation};
@@ -44,7 +44,7 @@ enum CallKind {
 
 /// The calls to make next.
 #[derive(Default)]
-struct PendingReads {
+struct QueuedReads {
     /// The kinds of complete lists to read.
     whole: BTreeSet<CallKind>,
     some: BTreeSet<String>,
@@ -56,13 +56,13 @@ struct PendingReads {
 pub(super) struct Session<'a, F> {
     docker: &'a Docker,
     journal: &'a Journal,
-    attention: &'a mut watch::Receiver<Attention>,
+    attention: &'a mut watch::Receiver<OperatorActivity>,
     out: &'a F,
-    notes: ObserverNotes,
-    open: OpenSlots,
-    calls: FuturesUnordered<BoxFuture<'static, (CallKind, Result<CallResult, DockerError>)>>,
+    notes: ObserverState,
+    open: OwnedSlots,
+    calls: FuturesUnordered<BoxFuture<'static, (CallKind, Result<CallOutput, DockerError>)>>,
     flying: BTreeSet<CallKind>,
-    due: PendingReads,
+    due: QueuedReads,
     /// The time at which the gathered events are handled.
     gather: Option<Instant>,
     events: Vec<Event>,
@@ -73,7 +73,7 @@ pub(super) struct Session<'a, F> {
 }
 
 impl<'a, F: Fn(Observation)> Session<'a, F> {
-    pub(super) fn new(cluster: &'a Cluster, attention: &'a mut watch::Receiver<Attention>, out: &'a F) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, attention: &'a mut watch::Receiver<OperatorActivity>, out: &'a F) -> Self {
         let ask = attention.borrow().ask;
         let now = Instant::now();
         Self {
@@ -81,13 +81,13 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
             journal: &cluster.journal,
             attention,
             out,
-            notes: ObserverNotes::default(),
-            open: OpenSlots::new(),
+            notes: ObserverState::default(),
+            open: OwnedSlots::new(),
             calls: FuturesUnordered::new(),
             flying: BTreeSet::new(),
-            due: PendingReads {
+            due: QueuedReads {
                 whole: [CallKind::Engine, CallKind::Nodes, CallKind::Services, CallKind::Slots].into(),
-                ..PendingReads::default()
+                ..QueuedReads::default()
             },
             gather: None,
             events: Vec::new(),
@@ -130,7 +130,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
     }
 
     /// Waits for the next event, answer, change of attention or timer, and handles it.
-    async fn wait(&mut self, events: &mut Events) -> Result<(), SessionEnd> {
+    async fn wait(&mut self, events: &mut EventStream) -> Result<(), SessionEnd> {
         let at_keys = self.attention.borrow().at_keys;
         let services_at = self.services_at + if at_keys { SERVICES } else { IDLE };
         let running_at = self.running_at + if at_keys { TASKS } else { IDLE };
@@ -165,7 +165,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                 }
                 if open_at.is_some_and(|open| now >= open) {
                     let (journal, slots) = (self.journal.clone(), self.open.take());
-                    self.begin(CallKind::Open, Box::pin(async move { Ok(CallResult::Open(read_all(journal, slots).await)) }));
+                    self.begin(CallKind::Open, Box::pin(async move { Ok(CallOutput::Open(read_all(journal, slots).await)) }));
                 }
                 if self.gather.is_some_and(|gather| now >= gather) {
                     self.gather = None;
@@ -266,7 +266,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
     }
 
     /// Handles the result of a call, and passes it on as observations.
-    fn hear(&mut self, (kind, news): (CallKind, Result<CallResult, DockerError>)) -> Result<(), SessionEnd> {
+    fn hear(&mut self, (kind, news): (CallKind, Result<CallOutput, DockerError>)) -> Result<(), SessionEnd> {
         self.flying.remove(&kind);
         let news = match news {
             Ok(news) => news,
@@ -285,21 +285,21 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
     }
 
     /// Passes the objects that a call read on as observations, and notes what to read next.
-    fn pass_on(&mut self, news: CallResult) {
+    fn pass_on(&mut self, news: CallOutput) {
         let out = self.out;
         match news {
-            CallResult::Engine(engine) => out(Observation::Engine(engine)),
-            CallResult::Nodes(nodes) => {
+            CallOutput::Engine(engine) => out(Observation::Engine(engine)),
+            CallOutput::Nodes(nodes) => {
                 self.due.on_nodes.extend(self.notes.nodes(&nodes));
                 self.painted.0 = true;
                 out(Observation::Nodes(nodes));
             }
-            CallResult::Services(services) => {
+            CallOutput::Services(services) => {
                 self.due.histories.extend(self.notes.services(&services, true));
                 self.painted.1 = true;
                 out(Observation::Services(services));
             }
-            CallResult::Some { asked, found } => {
+            CallOutput::Some { asked, found } => {
                 self.due.histories.extend(self.notes.services(&found, false));
                 let gone: Vec<_> =
                     asked.into_iter().filter(|id| !found.iter().any(|service| service.id == *id)).collect();
@@ -309,25 +309,25 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                     out(Observation::GoneServices(gone));
                 }
             }
-            CallResult::Running { of, tasks } => {
+            CallOutput::Running { of, tasks } => {
                 self.due.histories.extend(self.notes.running(of.as_deref(), &tasks));
                 out(Observation::Running { of, tasks });
             }
-            CallResult::OnNode(tasks) => self.due.histories.extend(left_running(&tasks)),
-            CallResult::Histories(histories) => {
+            CallOutput::OnNode(tasks) => self.due.histories.extend(left_running(&tasks)),
+            CallOutput::Histories(histories) => {
                 for (service, tasks) in histories {
                     out(Observation::Tasks { service, tasks });
                 }
             }
-            CallResult::Slots(slots) => {
+            CallOutput::Slots(slots) => {
                 self.open.learn_all(&slots);
                 out(Observation::Slots(slots));
             }
-            CallResult::Slot(slot) => {
+            CallOutput::Slot(slot) => {
                 self.open.learn(&slot);
                 out(Observation::Slot(slot));
             }
-            CallResult::Open(reads) => {
+            CallOutput::Open(reads) => {
                 for (slot, silent) in self.open.heard(reads) {
                     let slot = Box::new(slot);
                     out(if silent { Observation::Silent(slot) } else { Observation::Slot(slot) });

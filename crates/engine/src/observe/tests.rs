@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::*;
-use crate::credentials::Credentials;
+use crate::credentials::CredentialStore;
 use crate::docker::test_server::{Call, Reply, TestServer, capture};
 use pinnace_core::journal::{ChangeState, SlotLabels, slot_name};
 use pinnace_core::swarm::GroupKey;
@@ -59,7 +59,7 @@ fn running() -> Vec<Value> {
 }
 
 fn cluster(server: &TestServer) -> Cluster {
-    Cluster::new(server.docker(true), Credentials::default())
+    Cluster::new(server.docker(true), CredentialStore::default())
 }
 
 fn group() -> GroupKey {
@@ -87,13 +87,13 @@ fn config(seq: u64, state: &str) -> Value {
 
 struct ObserverHarness {
     seen: Arc<Mutex<Vec<Observation>>>,
-    attention: watch::Sender<Attention>,
+    attention: watch::Sender<OperatorActivity>,
     task: JoinHandle<()>,
 }
 
 impl ObserverHarness {
     fn start(server: &TestServer) -> Self {
-        let (attention, given) = watch::channel(Attention { at_keys: true, ..Attention::default() });
+        let (attention, given) = watch::channel(OperatorActivity { at_keys: true, ..OperatorActivity::default() });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&seen);
         let task = tokio::spawn(observe(cluster(server), given, move |one| into.lock().unwrap().push(one)));

@@ -12,7 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::error::status_line;
 use super::http::HttpResponse;
-use crate::credentials::{Redacted, Secret};
+use crate::credentials::{Redacted, RegistryCredential};
 use pinnace_core::registry::LookupError;
 
 /// The authentication scheme that a registry demands in `WWW-Authenticate`.
@@ -53,11 +53,11 @@ impl Challenge {
     }
 }
 
-type Params = Vec<(String, String)>;
+type AuthParams = Vec<(String, String)>;
 
 /// Parses `Scheme key="value", key=value, Scheme …` (RFC 9110 §11.6.1): names in lower case, values unquoted.
-fn challenges(text: &str) -> Vec<(String, Params)> {
-    let mut found: Vec<(String, Params)> = Vec::new();
+fn challenges(text: &str) -> Vec<(String, AuthParams)> {
+    let mut found: Vec<(String, AuthParams)> = Vec::new();
     let mut rest = text.trim_start_matches([' ', ',', '\t']);
     while !rest.is_empty() {
         let end = rest.find(['=', ' ', ',', '\t']).unwrap_or(rest.len());
@@ -73,7 +73,7 @@ fn challenges(text: &str) -> Vec<(String, Params)> {
             (Some(value), None) => value_of(value.trim_start()).1,
             (None, _) => {
                 if !word.is_empty() {
-                    found.push((word, Params::new()));
+                    found.push((word, AuthParams::new()));
                 }
                 after
             }
@@ -126,7 +126,7 @@ pub(super) fn token_request(
     realm: &str,
     service: Option<&str>,
     scope: &str,
-    secret: Option<&Secret>,
+    secret: Option<&RegistryCredential>,
     clear: impl Fn(&str) -> bool,
 ) -> Result<Request<Bytes>, LookupError> {
     let odd = || LookupError::Other("the registry names no usable token server".to_owned());
@@ -138,7 +138,7 @@ pub(super) fn token_request(
     let mut pairs = vec![("scope", Cow::from(scope))];
     pairs.extend(service.map(|service| ("service", Cow::from(service))));
     let build = Request::builder().header(header::ACCEPT, "application/json");
-    let request = if let Some(Secret::Identity(token)) = secret {
+    let request = if let Some(RegistryCredential::Identity(token)) = secret {
         pairs.extend([
             ("grant_type", Cow::from("refresh_token")),
             ("client_id", Cow::from("pinnace")),
@@ -149,7 +149,7 @@ pub(super) fn token_request(
     } else {
         let mark = if realm.contains('?') { '&' } else { '?' };
         let mut build = build.method(Method::GET).uri(format!("{realm}{mark}{}", form(&pairs)));
-        if let Some(Secret::Basic { user, password }) = secret {
+        if let Some(RegistryCredential::Basic { user, password }) = secret {
             build = build.header(header::AUTHORIZATION, basic(user, password));
         }
         build.body(Bytes::new())
@@ -209,14 +209,14 @@ mod tests {
 
     #[test]
     fn token_requests() {
-        let secret = Secret::Basic { user: "u".into(), password: Redacted::new("p?~") };
-        let ask = |realm: &str, secret: Option<&Secret>| {
+        let secret = RegistryCredential::Basic { user: "u".into(), password: Redacted::new("p?~") };
+        let ask = |realm: &str, secret: Option<&RegistryCredential>| {
             token_request(realm, Some("reg x"), "repository:a/b:pull", secret, |host| host == "10.0.0.1:1")
         };
         let request = ask("https://auth/token?x=1", Some(&secret)).unwrap();
         assert_eq!(request.uri(), "https://auth/token?x=1&scope=repository%3Aa%2Fb%3Apull&service=reg%20x");
         assert_eq!(request.headers()[header::AUTHORIZATION], "Basic dTpwP34=");
-        let refresh = ask("https://auth/token", Some(&Secret::Identity(Redacted::new("r/t")))).unwrap();
+        let refresh = ask("https://auth/token", Some(&RegistryCredential::Identity(Redacted::new("r/t")))).unwrap();
         assert_eq!((refresh.method(), refresh.uri().query()), (&Method::POST, None));
         assert!(refresh.body().ends_with(b"&grant_type=refresh%5Ftoken&client_id=pinnace&refresh_token=r%2Ft"));
         assert!(matches!(ask("http://evil/token", Some(&secret)), Err(LookupError::Other(_))), "not in the clear");

@@ -10,14 +10,14 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::auth::{self, Challenge};
-use super::config::{self, Configuration};
-use super::error::{RegistryError, refusal};
+use super::config::{self, ImageConfigBlob};
+use super::error::{RegistryHttpError, refusal};
 use super::http::{HttpResponse, StreamedResponse};
 use super::manifest::{self, Manifest};
-use super::{Inner, lock};
-use crate::credentials::Secret;
+use super::{RegistryClientInner, lock};
+use crate::credentials::RegistryCredential;
 use pinnace_core::image::{Digest, ImageRef, Platform};
-use pinnace_core::registry::{ImageFact, LookupError, RateLimit};
+use pinnace_core::registry::{LookupError, RateLimit, ResolvedImage};
 use pinnace_core::swarm::hex;
 
 /// The size limit of a manifest or a config, in bytes: the minimum that the distribution-spec asks registries to
@@ -32,7 +32,7 @@ const REFUSED: Duration = Duration::from_secs(30);
 
 /// The authorization for one repository.
 #[derive(Clone, Default)]
-pub(super) struct AuthGrant {
+pub(super) struct RepositoryAuth {
     /// The `Authorization` header; `None` until the registry has asked for one.
     header: Option<HeaderValue>,
     /// Set when credentials were used to get the header.
@@ -41,9 +41,9 @@ pub(super) struct AuthGrant {
     turn: u64,
 }
 
-impl Inner {
+impl RegistryClientInner {
     /// Resolves a reference: HEAD by tag or digest, then GET of the manifest if that digest is not cached.
-    pub(super) async fn learn(&self, image: &ImageRef) -> Result<ImageFact, LookupError> {
+    pub(super) async fn learn(&self, image: &ImageRef) -> Result<ResolvedImage, LookupError> {
         let path = format!("manifests/{}", image.wanted());
         let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
         let named = match head.status {
@@ -62,7 +62,7 @@ impl Inner {
             return Err(LookupError::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
         }
         let manifest = self.manifest(image, &digest, body).await?;
-        let mut fact = ImageFact::new(digest, None);
+        let mut fact = ResolvedImage::new(digest, None);
         match &*manifest {
             Manifest::Index(index) => {
                 fact.platforms = index.platforms();
@@ -78,7 +78,11 @@ impl Inner {
         Ok(fact)
     }
 
-    async fn platform(&self, image: &ImageRef, single: &manifest::Image) -> Result<Option<Platform>, LookupError> {
+    async fn platform(
+        &self,
+        image: &ImageRef,
+        single: &manifest::ParsedImageManifest,
+    ) -> Result<Option<Platform>, LookupError> {
         let Some(config) = &single.config else { return Ok(None) };
         match self.configuration(image, config).await {
             Ok(read) => Ok(read.platform.clone()),
@@ -112,7 +116,7 @@ impl Inner {
         &self,
         image: &ImageRef,
         digest: &Digest,
-    ) -> Result<Arc<Configuration>, LookupError> {
+    ) -> Result<Arc<ImageConfigBlob>, LookupError> {
         let cell = self.configs.cell(digest);
         let read = cell.get_or_try_init(|| async {
             let body = self.get_checked(image, &format!("blobs/{digest}"), "*/*", digest).await?;
@@ -213,7 +217,7 @@ impl Inner {
     }
 
     /// Returns the error for a 401 to a fresh grant; refused basic credentials are remembered.
-    fn turned_away(&self, image: &ImageRef, grant: &AuthGrant) -> LookupError {
+    fn turned_away(&self, image: &ImageRef, grant: &RepositoryAuth) -> LookupError {
         if !grant.shown {
             return LookupError::NoCredentials;
         }
@@ -231,10 +235,10 @@ impl Inner {
     async fn renew(
         &self,
         image: &ImageRef,
-        cell: &Arc<tokio::sync::Mutex<AuthGrant>>,
+        cell: &Arc<tokio::sync::Mutex<RepositoryAuth>>,
         turn: u64,
         challenge: Option<Challenge>,
-    ) -> Result<AuthGrant, LookupError> {
+    ) -> Result<RepositoryAuth, LookupError> {
         let mut kept = cell.lock().await;
         if kept.turn != turn {
             return Ok(kept.clone());
@@ -245,8 +249,10 @@ impl Inner {
         let credential = self.credentials.get(self.policy.server_of(&image.host).login).await;
         let secret = credential.as_ref().ok().and_then(Option::as_ref);
         let header = match (challenge, secret) {
-            (None | Some(Challenge::Basic), Some(Secret::Basic { user, password })) => Ok(auth::basic(user, password)),
-            (_, Some(Secret::Token(token))) => auth::bearer(token.reveal()),
+            (None | Some(Challenge::Basic), Some(RegistryCredential::Basic { user, password })) => {
+                Ok(auth::basic(user, password))
+            }
+            (_, Some(RegistryCredential::Token(token))) => auth::bearer(token.reveal()),
             (Some(Challenge::Bearer { realm, service, scope }), secret) => {
                 let scope = scope.unwrap_or_else(|| format!("repository:{}:pull", image.path));
                 self.token(image, &realm, service.as_deref(), &scope, secret).await
@@ -260,7 +266,7 @@ impl Inner {
             (Err(error), LookupError::NoCredentials) => LookupError::Other(error.to_string()),
             (_, why) => why,
         })?;
-        *kept = AuthGrant { header: Some(header), shown: secret.is_some(), turn: turn + 1 };
+        *kept = RepositoryAuth { header: Some(header), shown: secret.is_some(), turn: turn + 1 };
         Ok(kept.clone())
     }
 
@@ -270,7 +276,7 @@ impl Inner {
         realm: &str,
         service: Option<&str>,
         scope: &str,
-        secret: Option<&Secret>,
+        secret: Option<&RegistryCredential>,
     ) -> Result<HeaderValue, LookupError> {
         let clear = |host: &str| self.policy.is_insecure(host);
         let mut request = auth::token_request(realm, service, scope, secret, clear)?;
@@ -302,7 +308,7 @@ impl Inner {
             if let Some(grant) = grant.filter(|_| is_home) {
                 build = build.header(header::AUTHORIZATION, grant.clone());
             }
-            let request = build.body(Bytes::new()).map_err(|error| RegistryError::Request(error.to_string()))?;
+            let request = build.body(Bytes::new()).map_err(|error| RegistryHttpError::Request(error.to_string()))?;
             let answer = self.http.open(&request).await?;
             let location = match answer.status.as_u16() {
                 301 | 302 | 303 | 307 | 308 => answer.headers.get(header::LOCATION).cloned(),
@@ -380,7 +386,7 @@ pub(super) fn join(from: &Uri, location: &HeaderValue) -> Option<Uri> {
 }
 
 /// The grants by (host, repository).
-pub(super) type AuthGrants = HashMap<(String, String), Arc<tokio::sync::Mutex<AuthGrant>>>;
+pub(super) type AuthCache = HashMap<(String, String), Arc<tokio::sync::Mutex<RepositoryAuth>>>;
 
 #[cfg(test)]
 #[path = "client_tests.rs"]

@@ -29,20 +29,20 @@ const BOMB: &str = "unpacked it exceeds the size limit: it may be a decompressio
 const PIECE: usize = 64 * 1024;
 
 /// The compressed bytes of a layer as a blocking reader, hashed while they are read.
-pub(super) struct LayerReader {
+pub(super) struct HashingReader {
     from: Receiver<Bytes>,
     piece: Bytes,
     sum: Sha256,
 }
 
-impl LayerReader {
+impl HashingReader {
     /// Reads from this channel; when it is closed, the layer ends.
     pub fn new(from: Receiver<Bytes>) -> Self {
         Self { from, piece: Bytes::new(), sum: Sha256::new() }
     }
 }
 
-impl Read for LayerReader {
+impl Read for HashingReader {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         while self.piece.is_empty() {
             match self.from.blocking_recv() {
@@ -59,12 +59,12 @@ impl Read for LayerReader {
 }
 
 /// A reader that stops with an error when the limit for uncompressed bytes is reached.
-struct OutputLimit<'a, R> {
+struct LimitedReader<'a, R> {
     from: R,
     left: &'a mut u64,
 }
 
-impl<R: Read> Read for OutputLimit<'_, R> {
+impl<R: Read> Read for LimitedReader<'_, R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let some = self.from.read(to)?;
         *self.left = self.left.checked_sub(some as u64).ok_or_else(|| io::Error::other(BOMB))?;
@@ -74,7 +74,12 @@ impl<R: Read> Read for OutputLimit<'_, R> {
 
 /// Adds a layer's entries to the tree and checks the layer's digest. `left` is the number of bytes that may still be
 /// unpacked.
-pub(super) fn unpack(pieces: LayerReader, digest: &Digest, tree: &mut FileTree, left: &mut u64) -> Result<(), String> {
+pub(super) fn unpack(
+    pieces: HashingReader,
+    digest: &Digest,
+    tree: &mut FileTree,
+    left: &mut u64,
+) -> Result<(), String> {
     let mut packed = BufReader::with_capacity(PIECE, pieces);
     entries(&mut packed, tree, left)?;
     // Bytes after the archive count for the digest too.
@@ -87,26 +92,26 @@ pub(super) fn unpack(pieces: LayerReader, digest: &Digest, tree: &mut FileTree, 
     Ok(())
 }
 
-fn entries(packed: &mut BufReader<LayerReader>, tree: &mut FileTree, left: &mut u64) -> Result<(), String> {
+fn entries(packed: &mut BufReader<HashingReader>, tree: &mut FileTree, left: &mut u64) -> Result<(), String> {
     let start = packed.fill_buf().map_err(|error| cause(&error))?;
     match start {
-        [0x1f, 0x8b, ..] => archive(OutputLimit { from: MultiGzDecoder::new(packed), left }, tree),
+        [0x1f, 0x8b, ..] => archive(LimitedReader { from: MultiGzDecoder::new(packed), left }, tree),
         // A zstd frame, or a skippable frame (RFC 8878, 3.1).
         [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
-            archive(OutputLimit { from: ZstdFrames::new(packed), left }, tree)
+            archive(LimitedReader { from: ZstdReader::new(packed), left }, tree)
         }
-        _ => archive(OutputLimit { from: packed, left }, tree),
+        _ => archive(LimitedReader { from: packed, left }, tree),
     }
 }
 
 /// A reader over all zstd frames of a stream, in sequence.
-struct ZstdFrames<R> {
+struct ZstdReader<R> {
     source: R,
     decoder: FrameDecoder,
     within: bool,
 }
 
-impl<R: BufRead> ZstdFrames<R> {
+impl<R: BufRead> ZstdReader<R> {
     fn new(source: R) -> Self {
         let mut decoder = FrameDecoder::new();
         decoder.set_max_window_size(WINDOW);
@@ -128,7 +133,7 @@ impl<R: BufRead> ZstdFrames<R> {
     }
 }
 
-impl<R: BufRead> Read for ZstdFrames<R> {
+impl<R: BufRead> Read for ZstdReader<R> {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         loop {
             if !self.within && !self.begin()? {
@@ -150,7 +155,7 @@ impl<R: BufRead> Read for ZstdFrames<R> {
 
 /// The values from extra headers (GNU long name, PAX) that apply to the next entry.
 #[derive(Default)]
-struct TarOverrides {
+struct TarExtendedHeader {
     path: Option<Vec<u8>>,
     size: Option<u64>,
 }
@@ -159,7 +164,7 @@ struct TarOverrides {
 /// one.
 fn archive(from: impl Read, tree: &mut FileTree) -> Result<(), String> {
     let mut archive = tar::Archive::new(from);
-    let mut told = TarOverrides::default();
+    let mut told = TarExtendedHeader::default();
     for entry in archive.entries().map_err(|error| cause(&error))?.raw(true) {
         let mut entry = entry.map_err(|error| cause(&error))?;
         let kind = entry.header().entry_type();
@@ -206,7 +211,7 @@ fn header(entry: &mut impl Read) -> Result<Vec<u8>, String> {
     Ok(header)
 }
 
-impl TarOverrides {
+impl TarExtendedHeader {
     /// Takes over the relevant records of a PAX header (POSIX, `pax`, "Extended Header").
     fn pax(&mut self, header: &[u8]) {
         for record in tar::PaxExtensions::new(header).flatten() {

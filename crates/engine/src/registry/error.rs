@@ -16,7 +16,7 @@ const WORDS: usize = 200;
 
 /// A failed connection attempt. The texts name the host, as many hosts are asked at once.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DialError {
+pub enum RegistryConnectError {
     /// The name does not resolve, or the resolver failed.
     #[error("the name {0} does not resolve from here")]
     NoName(String),
@@ -34,14 +34,14 @@ pub enum DialError {
     Tls(String, String),
 }
 
-impl DialError {
+impl RegistryConnectError {
     /// Returns whether the name resolution failed.
     pub(crate) fn is_name(&self) -> bool {
         matches!(self, Self::NoName(_) | Self::SlowName(..))
     }
 }
 
-impl From<ConnectError> for DialError {
+impl From<ConnectError> for RegistryConnectError {
     fn from(error: ConnectError) -> Self {
         match error {
             ConnectError::Name { host, .. } => Self::NoName(host),
@@ -68,10 +68,10 @@ fn tls_cause(error: &io::Error) -> String {
 
 /// An HTTP call without a complete answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum RegistryError {
+pub enum RegistryHttpError {
     /// The connection could not be made.
     #[error(transparent)]
-    Dial(#[from] DialError),
+    Dial(#[from] RegistryConnectError),
     /// The connection broke, or the bytes received are not HTTP.
     #[error("{0}: {1}")]
     Broken(String, String),
@@ -83,11 +83,11 @@ pub enum RegistryError {
     Request(String),
 }
 
-impl From<RegistryError> for LookupError {
-    fn from(fault: RegistryError) -> Self {
+impl From<RegistryHttpError> for LookupError {
+    fn from(fault: RegistryHttpError) -> Self {
         match fault {
-            RegistryError::Dial(_) | RegistryError::Broken(..) => Self::Unreachable(clean(&fault.to_string())),
-            RegistryError::TooLarge(..) | RegistryError::Request(_) => Self::Other(clean(&fault.to_string())),
+            RegistryHttpError::Dial(_) | RegistryHttpError::Broken(..) => Self::Unreachable(clean(&fault.to_string())),
+            RegistryHttpError::TooLarge(..) | RegistryHttpError::Request(_) => Self::Other(clean(&fault.to_string())),
         }
     }
 }
@@ -141,7 +141,7 @@ mod tests {
         let io = std::io::Error::from_raw_os_error(111);
         assert_eq!(root(&io), "connection refused");
         assert_eq!(
-            DialError::SlowName("ghcr.io".into(), Duration::from_secs(2)).to_string(),
+            RegistryConnectError::SlowName("ghcr.io".into(), Duration::from_secs(2)).to_string(),
             "the name ghcr.io did not resolve within 2 s"
         );
     }

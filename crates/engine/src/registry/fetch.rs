@@ -7,23 +7,23 @@ use bytes::Bytes;
 use tokio::time::timeout;
 
 use super::client::join;
-use super::error::{DialError, RegistryError, status_line};
+use super::error::{RegistryConnectError, RegistryHttpError, status_line};
 use super::http::{RegistryHttp, RegistryTransport};
-use super::policy::Limits;
+use super::policy::RegistryLimits;
 
 /// The maximum number of redirects per download.
 const HOPS: usize = 5;
 
 /// A client that downloads files. Clones share its connections.
 #[derive(Clone)]
-pub struct Fetch {
+pub struct Downloader {
     http: RegistryHttp,
 }
 
-impl Fetch {
+impl Downloader {
     /// Creates a client over `dial`, with the connection limits of registries.
     pub fn new(dial: RegistryTransport) -> Self {
-        Self { http: RegistryHttp::new(dial, Limits::default().connect) }
+        Self { http: RegistryHttp::new(dial, RegistryLimits::default().connect) }
     }
 
     /// Downloads the body of an `http` or `https` URL, of at most `most` bytes, within `limit` in total.
@@ -69,9 +69,9 @@ fn refused(status: StatusCode, body: &[u8]) -> String {
 }
 
 /// Describes a fault for a URL that a person typed: the hint about the engine's insecure registries does not apply.
-fn describe(fault: RegistryError) -> String {
+fn describe(fault: RegistryHttpError) -> String {
     match fault {
-        RegistryError::Dial(DialError::Tls(host, why)) if why.starts_with("it speaks plain http") => {
+        RegistryHttpError::Dial(RegistryConnectError::Tls(host, why)) if why.starts_with("it speaks plain http") => {
             format!("no TLS with {host}: it speaks plain http; write http:// if that is intended")
         }
         other => other.to_string(),

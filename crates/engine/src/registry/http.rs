@@ -15,10 +15,10 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::Error as ClientError;
 use tokio::time::Instant;
 
-use super::error::{DialError, RegistryError, root};
-use super::tls::Trust;
+use super::error::{RegistryConnectError, RegistryHttpError, root};
+use super::tls::RegistryTls;
 pub(super) use crate::http::HttpResponse;
-use crate::http::{Connection, Opener, Pool, find, pool};
+use crate::http::{Connection, MemoryOpener, PooledClient, find, pool};
 
 /// The time for which a host that could not be reached is not tried again: two hundred references must not time out
 /// one after another.
@@ -28,13 +28,13 @@ const IDLE: Duration = Duration::from_secs(30);
 
 /// An opener that returns one end of an in-process pipe instead of a connection; the other end is served in this
 /// process.
-pub type MemoryPipe = Opener<DialError>;
+pub type MemoryPipe = MemoryOpener<RegistryConnectError>;
 
 /// The transport to registries.
 #[derive(Clone)]
 pub enum RegistryTransport {
     /// TCP, with TLS over it where the scheme is `https`.
-    Net(Arc<Trust>),
+    Net(Arc<RegistryTls>),
     /// An in-process pipe, for every host and both schemes.
     Memory(MemoryPipe),
 }
@@ -51,16 +51,16 @@ pub(super) struct StreamedResponse {
 /// The HTTP client for registries. Clones share its connections.
 #[derive(Clone)]
 pub(super) struct RegistryHttp {
-    client: Pool<Connector>,
+    client: PooledClient<RegistryConnector>,
     down: UnreachableHosts,
 }
 
 /// The hosts whose last connection attempt failed, with the time and the error.
 #[derive(Clone, Default)]
-struct UnreachableHosts(Arc<Mutex<HashMap<String, (Instant, DialError)>>>);
+struct UnreachableHosts(Arc<Mutex<HashMap<String, (Instant, RegistryConnectError)>>>);
 
 impl UnreachableHosts {
-    fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, (Instant, DialError)>) -> T) -> T {
+    fn with<T>(&self, work: impl FnOnce(&mut HashMap<String, (Instant, RegistryConnectError)>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -69,7 +69,7 @@ impl RegistryHttp {
     /// Creates a client; `connect` limits name resolution and connecting together, and again the TLS handshake.
     pub fn new(dial: RegistryTransport, connect: Duration) -> Self {
         let down = UnreachableHosts::default();
-        let connector = Connector { dial, connect, down: down.clone() };
+        let connector = RegistryConnector { dial, connect, down: down.clone() };
         Self { client: pool(connector, IDLE), down }
     }
 
@@ -79,7 +79,7 @@ impl RegistryHttp {
     }
 
     /// Sends a request and reads the whole answer; more than `most` bytes is a fault. The caller limits the time.
-    pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<HttpResponse, RegistryError> {
+    pub async fn send(&self, request: &Request<Bytes>, most: usize) -> Result<HttpResponse, RegistryHttpError> {
         self.open(request).await?.whole(most).await
     }
 
@@ -87,7 +87,7 @@ impl RegistryHttp {
     ///
     /// If the other side was just closing a reused connection, the request is sent once more: none of our requests
     /// changes anything.
-    pub async fn open(&self, request: &Request<Bytes>) -> Result<StreamedResponse, RegistryError> {
+    pub async fn open(&self, request: &Request<Bytes>) -> Result<StreamedResponse, RegistryHttpError> {
         match self.open_once(request).await {
             Err((_, true)) => self.open_once(request).await,
             other => other,
@@ -95,7 +95,7 @@ impl RegistryHttp {
         .map_err(|(fault, _)| fault)
     }
 
-    async fn open_once(&self, request: &Request<Bytes>) -> Result<StreamedResponse, (RegistryError, bool)> {
+    async fn open_once(&self, request: &Request<Bytes>) -> Result<StreamedResponse, (RegistryHttpError, bool)> {
         let host = request.uri().authority().map_or_else(String::new, ToString::to_string);
         let request = request.clone().map(Full::new);
         let response = self.client.request(request).await.map_err(|error| broken(&host, &error))?;
@@ -111,9 +111,9 @@ impl StreamedResponse {
     }
 
     /// Returns the next bytes of the body; `None` at its end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryError> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, RegistryHttpError> {
         while let Some(frame) = self.body.frame().await {
-            let frame = frame.map_err(|error| RegistryError::Broken(self.host.clone(), root(&error)))?;
+            let frame = frame.map_err(|error| RegistryHttpError::Broken(self.host.clone(), root(&error)))?;
             if let Ok(data) = frame.into_data() {
                 return Ok(Some(data));
             }
@@ -122,11 +122,11 @@ impl StreamedResponse {
     }
 
     /// Reads the whole answer; more than `most` bytes is a fault.
-    pub async fn whole(mut self, most: usize) -> Result<HttpResponse, RegistryError> {
+    pub async fn whole(mut self, most: usize) -> Result<HttpResponse, RegistryHttpError> {
         let mut whole = BytesMut::new();
         while let Some(data) = self.chunk().await? {
             if whole.len() + data.len() > most {
-                return Err(RegistryError::TooLarge(self.host, most));
+                return Err(RegistryHttpError::TooLarge(self.host, most));
             }
             whole.extend_from_slice(&data);
         }
@@ -135,27 +135,27 @@ impl StreamedResponse {
 }
 
 /// Returns the fault, and whether the same request may be sent again.
-fn broken(host: &str, error: &ClientError) -> (RegistryError, bool) {
-    if let Some(dial) = find::<DialError>(error) {
-        return (RegistryError::Dial(dial.clone()), false);
+fn broken(host: &str, error: &ClientError) -> (RegistryHttpError, bool) {
+    if let Some(dial) = find::<RegistryConnectError>(error) {
+        return (RegistryHttpError::Dial(dial.clone()), false);
     }
     let again = find::<hyper::Error>(error).is_some_and(hyper::Error::is_incomplete_message);
-    (RegistryError::Broken(host.to_owned(), root(error)), again)
+    (RegistryHttpError::Broken(host.to_owned(), root(error)), again)
 }
 
 #[derive(Clone)]
-struct Connector {
+struct RegistryConnector {
     dial: RegistryTransport,
     connect: Duration,
     down: UnreachableHosts,
 }
 
-impl tower_service::Service<Uri> for Connector {
+impl tower_service::Service<Uri> for RegistryConnector {
     type Response = Connection;
-    type Error = DialError;
-    type Future = Pin<Box<dyn Future<Output = Result<Connection, DialError>> + Send>>;
+    type Error = RegistryConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Connection, RegistryConnectError>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), DialError>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), RegistryConnectError>> {
         Poll::Ready(Ok(()))
     }
 
@@ -165,8 +165,8 @@ impl tower_service::Service<Uri> for Connector {
     }
 }
 
-impl Connector {
-    async fn reach(&self, uri: &Uri) -> Result<Connection, DialError> {
+impl RegistryConnector {
+    async fn reach(&self, uri: &Uri) -> Result<Connection, RegistryConnectError> {
         let authority = uri.authority().map_or("", |it| it.as_str());
         let lately = self.down.with(|down| down.get(authority).cloned());
         if let Some((_, error)) = lately.filter(|(at, _)| at.elapsed() < AGAIN) {
@@ -176,7 +176,7 @@ impl Connector {
             RegistryTransport::Memory(memory) => memory(uri).map(Connection::new),
             RegistryTransport::Net(trust) => {
                 let net = crate::http::Connector::Net { tls: Some(trust.clone()), limit: Some(self.connect) };
-                net.connect(uri).await.map_err(DialError::from)
+                net.connect(uri).await.map_err(RegistryConnectError::from)
             }
         };
         self.down.with(|down| match &reached {

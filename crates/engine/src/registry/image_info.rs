@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::Inner;
-use super::manifest::{Image, Manifest};
+use super::RegistryClientInner;
+use super::manifest::{Manifest, ParsedImageManifest};
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::registry::{ImageInfo, ImageLayer, IndexEntry, LookupError};
 
 /// The maximum depth of nested indexes.
 const DEEP: usize = 3;
 
-impl Inner {
+impl RegistryClientInner {
     /// Assembles the description of an image; a reference without a digest is resolved first.
     pub(super) async fn describe(&self, image: &ImageRef) -> Result<ImageInfo, LookupError> {
         let digest = match &image.digest {
@@ -71,7 +71,7 @@ impl Inner {
     async fn fill(
         &self,
         image: &ImageRef,
-        single: &Image,
+        single: &ParsedImageManifest,
         chosen: Option<IndexEntry>,
         about: &mut ImageInfo,
     ) -> Result<(), LookupError> {

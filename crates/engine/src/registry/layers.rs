@@ -6,12 +6,12 @@ use ::http::{Method, StatusCode};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::Inner;
-use super::decompress::{LayerReader, unpack};
+use super::RegistryClientInner;
+use super::decompress::{HashingReader, unpack};
 use super::http::StreamedResponse;
 use super::rootfs::FileTree;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{ImageFile, ImageInfo, ImageLayer, LookupError, ReadProgress};
+use pinnace_core::registry::{ImageFile, ImageInfo, ImageLayer, LayerReadProgress, LookupError};
 use pinnace_core::text::clean;
 
 /// The size limit of an error answer, in bytes.
@@ -23,7 +23,7 @@ const STEP: u64 = 1 << 20;
 
 /// The limits for reading an image's layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReadLimits {
+pub struct LayerLimits {
     /// The compressed size of all layers together, in bytes.
     pub bytes: u64,
     /// The uncompressed size of all layers together, in bytes.
@@ -34,34 +34,34 @@ pub struct ReadLimits {
     pub silence: Duration,
 }
 
-impl Default for ReadLimits {
+impl Default for LayerLimits {
     fn default() -> Self {
         Self { bytes: 2_000_000_000, unpacked: 20_000_000_000, entries: 1_000_000, silence: Duration::from_secs(30) }
     }
 }
 
 /// The state passed on from layer to layer: the tree so far, and the bytes that may still be unpacked.
-struct LayerProgress {
+struct UnpackState {
     tree: FileTree,
     left: u64,
 }
 
-impl Inner {
+impl RegistryClientInner {
     /// Reads all layers, the lowest first, and returns the paths of the resulting file system.
     pub(super) async fn unpack(
         &self,
         image: &ImageRef,
         about: &ImageInfo,
-        bounds: &ReadLimits,
-        progress: impl Fn(ReadProgress) + Send + Sync,
+        bounds: &LayerLimits,
+        progress: impl Fn(LayerReadProgress) + Send + Sync,
     ) -> Result<Vec<ImageFile>, LookupError> {
         let of = about.size();
         if of > bounds.bytes {
             let (all, most) = (megabytes(of), megabytes(bounds.bytes));
             return Err(LookupError::Other(format!("its layers have {all}, and the limit is {most}")));
         }
-        let mut reading = ReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of };
-        let mut work = LayerProgress { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
+        let mut reading = LayerReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of };
+        let mut work = UnpackState { tree: FileTree::new(bounds.entries), left: bounds.unpacked };
         for layer in &about.layers {
             reading.layer += 1;
             progress(reading);
@@ -82,11 +82,11 @@ impl Inner {
         &self,
         image: &ImageRef,
         layer: &ImageLayer,
-        mut work: LayerProgress,
-        bounds: &ReadLimits,
-        reading: &mut ReadProgress,
-        progress: &(impl Fn(ReadProgress) + Send + Sync),
-    ) -> Result<LayerProgress, LookupError> {
+        mut work: UnpackState,
+        bounds: &LayerLimits,
+        reading: &mut LayerReadProgress,
+        progress: &(impl Fn(LayerReadProgress) + Send + Sync),
+    ) -> Result<UnpackState, LookupError> {
         if !layer.media_type.contains("tar") || layer.media_type.contains("encrypted") {
             return Err(LookupError::Other(format!("it has an unsupported type: {}", layer.media_type)));
         }
@@ -105,7 +105,7 @@ impl Inner {
         let (to, from) = mpsc::channel(AHEAD);
         let digest = layer.digest.clone();
         let unpacking = tokio::task::spawn_blocking(move || {
-            let unpacked = unpack(LayerReader::new(from), &digest, &mut work.tree, &mut work.left);
+            let unpacked = unpack(HashingReader::new(from), &digest, &mut work.tree, &mut work.left);
             unpacked.map(|()| work)
         });
         let fed = self.feed(opened, layer, to, bounds, reading, progress).await;
@@ -122,9 +122,9 @@ impl Inner {
         mut opened: StreamedResponse,
         layer: &ImageLayer,
         to: mpsc::Sender<bytes::Bytes>,
-        bounds: &ReadLimits,
-        reading: &mut ReadProgress,
-        progress: &(impl Fn(ReadProgress) + Send + Sync),
+        bounds: &LayerLimits,
+        reading: &mut LayerReadProgress,
+        progress: &(impl Fn(LayerReadProgress) + Send + Sync),
     ) -> Result<(), LookupError> {
         let before = reading.bytes;
         let mut told = reading.bytes;

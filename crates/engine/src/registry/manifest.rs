@@ -28,16 +28,16 @@ pub(super) fn accepted() -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Manifest {
     /// An index: several images and their attestations.
-    Index(Index),
+    Index(ParsedImageIndex),
     /// The manifest of one image.
-    Image(Image),
+    Image(ParsedImageManifest),
     /// An unreadable kind of manifest, such as a signed manifest of schema 1.
     Other,
 }
 
 /// The contents of an index.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Index {
+pub(super) struct ParsedImageIndex {
     pub media_type: String,
     /// The listed manifests, without those whose digest is of an unknown kind.
     pub entries: Vec<IndexEntry>,
@@ -46,7 +46,7 @@ pub(super) struct Index {
 
 /// The manifest of one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Image {
+pub(super) struct ParsedImageManifest {
     pub media_type: String,
     /// The digest of the image configuration, which names the platform; `None` if the digest is of an unknown kind.
     pub config: Option<Digest>,
@@ -57,7 +57,7 @@ pub(super) struct Image {
     pub annotations: BTreeMap<String, String>,
 }
 
-impl Index {
+impl ParsedImageIndex {
     /// Returns the listed images, without attestations.
     pub fn images(&self) -> impl Iterator<Item = &IndexEntry> {
         self.entries.iter().filter(|entry| entry.kind.is_empty())
@@ -81,16 +81,16 @@ impl Index {
     }
 }
 
-/// Reads a manifest; an unreadable one is [`Manifest::Other`].
+/// Reads a manifest; an unreadable one is [`VersionManifestSettings::Other`].
 pub(super) fn read(body: &[u8]) -> Manifest {
     let media_type = |named: Option<String>, usual: &str| short(named.as_deref().unwrap_or(usual));
     match serde_json::from_slice(body) {
-        Ok(OciManifest::ImageIndex(index)) => Manifest::Index(Index {
+        Ok(OciManifest::ImageIndex(index)) => Manifest::Index(ParsedImageIndex {
             media_type: media_type(index.media_type, OCI_IMAGE_INDEX_MEDIA_TYPE),
             entries: index.manifests.into_iter().take(MANY).filter_map(entry).collect(),
             annotations: notes(index.annotations),
         }),
-        Ok(OciManifest::Image(image)) => Manifest::Image(Image {
+        Ok(OciManifest::Image(image)) => Manifest::Image(ParsedImageManifest {
             media_type: media_type(image.media_type, OCI_IMAGE_MEDIA_TYPE),
             config: Digest::parse(&image.config.digest),
             layers: image.layers.iter().map(layer).collect(),

@@ -31,47 +31,47 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use self::config::Configuration;
-pub use self::error::DialError;
-pub use self::fetch::Fetch;
+use self::config::ImageConfigBlob;
+pub use self::error::RegistryConnectError;
+pub use self::fetch::Downloader;
 pub use self::http::{MemoryPipe, RegistryTransport};
-pub use self::layers::ReadLimits;
+pub use self::layers::LayerLimits;
 use self::manifest::Manifest;
-pub use self::policy::{Limits, Policy, RegistrySettings};
-pub(crate) use self::resolver::Resolver;
+pub use self::policy::{ConnectionPolicy, RegistryLimits, RegistrySettings};
+pub(crate) use self::resolver::ImageResolver;
 use self::single_flight::SingleFlight;
-pub use self::tls::{DOCKER_CERTS, Trust};
-use crate::credentials::{Credentials, Secret};
+pub use self::tls::{DOCKER_CERTS, RegistryTls};
+use crate::credentials::{CredentialStore, RegistryCredential};
 use pinnace_core::image::{Digest, ImageRef};
-use pinnace_core::registry::{ImageFact, ImageFile, ImageInfo, LookupError, RateLimit, ReadProgress, Tags};
+use pinnace_core::registry::{ImageFile, ImageInfo, LayerReadProgress, LookupError, RateLimit, ResolvedImage, Tags};
 
 /// A client for all registries, with its caches: connections, tokens, manifests by digest. Clones share them.
 #[derive(Clone)]
-pub struct Registry(Arc<Inner>);
+pub struct RegistryClient(Arc<RegistryClientInner>);
 
-struct Inner {
-    policy: Policy,
-    credentials: Credentials,
+struct RegistryClientInner {
+    policy: ConnectionPolicy,
+    credentials: CredentialStore,
     http: http::RegistryHttp,
     /// The lookups in flight, by host, repository, and tag or digest.
-    looks: SingleFlight<ImageFact>,
+    looks: SingleFlight<ResolvedImage>,
     abouts: SingleFlight<Arc<ImageInfo>>,
     lists: SingleFlight<Arc<Tags>>,
     /// The semaphores that limit concurrent requests, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: DigestCache<Manifest>,
-    configs: DigestCache<Configuration>,
+    configs: DigestCache<ImageConfigBlob>,
     /// The last rate limit that each host reported.
     allowances: Mutex<HashMap<String, RateLimit>>,
     /// The authorization headers in use, by host and repository.
-    grants: Mutex<client::AuthGrants>,
+    grants: Mutex<client::AuthCache>,
     /// The hosts that refused our credentials, with the time of the refusal.
     refused: Mutex<HashMap<String, Instant>>,
 }
 
 /// A cache of parsed objects by digest. They never change, so each is read once.
-struct DigestCache<T>(Mutex<HashMap<Digest, CachedValue<T>>>);
-type CachedValue<T> = Arc<OnceCell<Arc<T>>>;
+struct DigestCache<T>(Mutex<HashMap<Digest, CacheCell<T>>>);
+type CacheCell<T> = Arc<OnceCell<Arc<T>>>;
 
 impl<T> Default for DigestCache<T> {
     fn default() -> Self {
@@ -80,22 +80,26 @@ impl<T> Default for DigestCache<T> {
 }
 
 impl<T> DigestCache<T> {
-    fn cell(&self, digest: &Digest) -> CachedValue<T> {
+    fn cell(&self, digest: &Digest) -> CacheCell<T> {
         lock(&self.0).entry(digest.clone()).or_default().clone()
     }
 }
 
-impl Registry {
+impl RegistryClient {
     /// Creates a client that uses the network, and trusts the system's root certificates and Docker's own per
     /// registry.
-    pub fn new(policy: Policy, credentials: Credentials) -> Self {
-        Self::over(RegistryTransport::Net(Arc::new(Trust::new(Some(PathBuf::from(DOCKER_CERTS))))), policy, credentials)
+    pub fn new(policy: ConnectionPolicy, credentials: CredentialStore) -> Self {
+        Self::over(
+            RegistryTransport::Net(Arc::new(RegistryTls::new(Some(PathBuf::from(DOCKER_CERTS))))),
+            policy,
+            credentials,
+        )
     }
 
     /// Creates a client over `dial`.
-    pub fn over(dial: RegistryTransport, policy: Policy, credentials: Credentials) -> Self {
+    pub fn over(dial: RegistryTransport, policy: ConnectionPolicy, credentials: CredentialStore) -> Self {
         let http = http::RegistryHttp::new(dial, policy.limits.connect);
-        Self(Arc::new(Inner {
+        Self(Arc::new(RegistryClientInner {
             policy,
             credentials,
             http,
@@ -115,7 +119,7 @@ impl Registry {
     ///
     /// Concurrent lookups of the same reference share one request. Platforms are `None` only if the manifest names
     /// none; a failed request is an error, and can be retried.
-    pub async fn look(&self, image: &ImageRef) -> Result<ImageFact, LookupError> {
+    pub async fn look(&self, image: &ImageRef) -> Result<ResolvedImage, LookupError> {
         let (inner, image) = (self.0.clone(), image.clone());
         let key = format!("{}/{}@{}", image.host, image.path, image.wanted());
         self.0.looks.join(key, || async move { inner.take_turn(&image.host, inner.learn(&image)).await }).await
@@ -159,14 +163,14 @@ impl Registry {
         &self,
         image: &ImageRef,
         about: &ImageInfo,
-        bounds: &ReadLimits,
-        progress: impl Fn(ReadProgress) + Send + Sync,
+        bounds: &LayerLimits,
+        progress: impl Fn(LayerReadProgress) + Send + Sync,
     ) -> Result<Vec<ImageFile>, LookupError> {
         self.0.unpack(image, about, bounds, progress).await
     }
 
     /// Stores credentials for a host in memory, for the life of this process, and discards its grants and refusals.
-    pub fn login(&self, host: &str, secret: Secret) {
+    pub fn login(&self, host: &str, secret: RegistryCredential) {
         self.0.credentials.login(host, secret);
         lock(&self.0.grants).retain(|(at, _), _| at != host);
         lock(&self.0.refused).remove(host);
@@ -178,12 +182,12 @@ impl Registry {
     }
 
     /// Returns the credentials in use.
-    pub fn credentials(&self) -> &Credentials {
+    pub fn credentials(&self) -> &CredentialStore {
         &self.0.credentials
     }
 }
 
-impl Inner {
+impl RegistryClientInner {
     /// Runs requests to a host when a slot is free, within the time limit of a call.
     async fn take_turn<T>(
         &self,

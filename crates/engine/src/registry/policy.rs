@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// The limits of every call to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct RegistryLimits {
     /// The time for name resolution and connecting together; the TLS handshake gets the same time again.
     pub connect: Duration,
     /// The time for one lookup: all its requests with their bodies, without the wait for a free slot.
@@ -14,7 +14,7 @@ pub struct Limits {
     pub at_once: usize,
 }
 
-impl Default for Limits {
+impl Default for RegistryLimits {
     fn default() -> Self {
         Self { connect: Duration::from_secs(2), call: Duration::from_secs(10), at_once: 8 }
     }
@@ -22,18 +22,18 @@ impl Default for Limits {
 
 /// The connection policy for registries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Policy {
+pub struct ConnectionPolicy {
     /// The registries to use over plain HTTP: `host`, `host:port`, or networks in CIDR form (from the engine's
     /// `/info`).
     pub insecure: Vec<String>,
-    pub limits: Limits,
+    pub limits: RegistryLimits,
     /// The `User-Agent` of every request; empty means `pinnace/<version>`.
     pub user_agent: String,
 }
 
 /// The server behind the host name of an image reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Server<'a> {
+pub(crate) struct RegistryEndpoint<'a> {
     /// The URL scheme, `http` or `https`.
     pub scheme: &'static str,
     /// The host name, with the port where the reference names one.
@@ -49,19 +49,19 @@ pub struct RegistrySettings {
     pub plain_http: Vec<String>,
 }
 
-impl Policy {
+impl ConnectionPolicy {
     /// Builds the policy of a cluster from the registries that its engine declares insecure and the user's settings.
     pub(crate) fn of_cluster(mut insecure: Vec<String>, settings: &RegistrySettings) -> Self {
         insecure.extend(settings.plain_http.iter().cloned());
         let user_agent = concat!("pinnace/", env!("CARGO_PKG_VERSION")).to_owned();
-        Self { insecure, limits: Limits::default(), user_agent }
+        Self { insecure, limits: RegistryLimits::default(), user_agent }
     }
 
     /// Returns the server for a host. Docker Hub's server differs from its name (distribution/reference).
-    pub(crate) fn server_of<'a>(&self, host: &'a str) -> Server<'a> {
+    pub(crate) fn server_of<'a>(&self, host: &'a str) -> RegistryEndpoint<'a> {
         let is_hub = host == "docker.io" || host == "index.docker.io";
         let scheme = if self.is_insecure(host) { "http" } else { "https" };
-        Server { scheme, authority: if is_hub { "registry-1.docker.io" } else { host }, login: host }
+        RegistryEndpoint { scheme, authority: if is_hub { "registry-1.docker.io" } else { host }, login: host }
     }
 
     /// Returns whether a registry, `host[:port]`, is used over plain HTTP.
@@ -119,7 +119,7 @@ mod tests {
     fn insecure() {
         let insecure =
             ["127.0.0.0/8", "10.77.0.0/24", "::1/128", "fd00::/8", "reg.example:5000", "plain.example", "9.9.9.9/33"];
-        let policy = Policy { insecure: insecure.map(str::to_owned).to_vec(), ..Policy::default() };
+        let policy = ConnectionPolicy { insecure: insecure.map(str::to_owned).to_vec(), ..ConnectionPolicy::default() };
         for (host, expected) in [
             ("127.0.0.1:5001", true),
             ("127.9.9.9", true),
@@ -140,20 +140,20 @@ mod tests {
         ] {
             assert_eq!(policy.is_insecure(host), expected, "{host}");
         }
-        let all = Policy { insecure: vec!["0.0.0.0/0".into(), "::/0".into()], ..Policy::default() };
+        let all = ConnectionPolicy { insecure: vec!["0.0.0.0/0".into(), "::/0".into()], ..ConnectionPolicy::default() };
         assert!(all.is_insecure("1.2.3.4") && all.is_insecure("[2001:db8::1]:443"));
-        assert!(!Policy::default().is_insecure("localhost:5000"));
+        assert!(!ConnectionPolicy::default().is_insecure("localhost:5000"));
     }
 
     #[test]
     fn the_hub_has_another_server() {
-        let policy = Policy { insecure: vec!["reg:5000".into()], ..Policy::default() };
+        let policy = ConnectionPolicy { insecure: vec!["reg:5000".into()], ..ConnectionPolicy::default() };
         for (host, server) in [
             ("docker.io", ("https", "registry-1.docker.io")),
             ("ghcr.io", ("https", "ghcr.io")),
             ("reg:5000", ("http", "reg:5000")),
         ] {
-            let Server { scheme, authority, login } = policy.server_of(host);
+            let RegistryEndpoint { scheme, authority, login } = policy.server_of(host);
             assert_eq!(((scheme, authority), login), (server, host));
         }
     }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Registry;
+use super::RegistryClient;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{Fact, FactSource, ImageFact, LookupError};
+use pinnace_core::registry::{Fact, FactSource, LookupError, ResolvedImage};
 use pinnace_core::time::Time;
 
 /// The minimum time between two requests to the engine for a name that does not resolve here.
@@ -18,7 +18,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 
 /// The engine's result for a host whose name does not resolve here.
 #[derive(Clone, Copy)]
-enum EngineReach {
+enum EngineReachability {
     /// The engine could not reach the host either, at this time.
     Unreachable(Instant),
     /// The engine got an answer, so further requests do not block it.
@@ -30,24 +30,24 @@ enum EngineReach {
 /// One name that does not resolve blocks every other lookup and pull on the engine's node for up to 40 s (seen on
 /// Docker Engine 20.10). So the engine gets one name of this kind at a time, and each at most once a minute.
 #[derive(Default)]
-pub struct Resolver {
-    hosts: Mutex<HashMap<String, EngineReach>>,
+pub struct ImageResolver {
+    hosts: Mutex<HashMap<String, EngineReachability>>,
     alone: tokio::sync::Mutex<()>,
 }
 
-impl Resolver {
+impl ImageResolver {
     /// Resolves a reference. `distribution` asks the engine (`/distribution`), or is `None` where that is not
     /// possible; `clock` returns the time of the answer.
     pub async fn image<D, F>(
         &self,
         reference: &ImageRef,
-        registry: &Registry,
+        registry: &RegistryClient,
         distribution: Option<D>,
         clock: impl Fn() -> Time,
-    ) -> Fact<ImageFact>
+    ) -> Fact<ResolvedImage>
     where
         D: Fn(ImageRef) -> F,
-        F: Future<Output = Result<ImageFact, LookupError>>,
+        F: Future<Output = Result<ResolvedImage, LookupError>>,
     {
         let (answer, via) = match (registry.look(reference).await, distribution) {
             (Err(LookupError::Unreachable(cause)), Some(distribution)) => {
@@ -69,10 +69,10 @@ impl Resolver {
         cause: String,
         unresolved: bool,
         distribution: D,
-    ) -> (Result<ImageFact, LookupError>, FactSource)
+    ) -> (Result<ResolvedImage, LookupError>, FactSource)
     where
         D: Fn(ImageRef) -> F,
-        F: Future<Output = Result<ImageFact, LookupError>>,
+        F: Future<Output = Result<ResolvedImage, LookupError>>,
     {
         let ask = || async { both(&cause, distribution(reference.clone()).await) };
         if !unresolved || self.reaches(&reference.host) {
@@ -81,33 +81,33 @@ impl Resolver {
         let _alone = self.alone.lock().await;
         // The task that held the lock may have found the result in the meantime.
         let known = self.hosts().get(&reference.host).copied();
-        if let Some(EngineReach::Unreachable(at)) = known
+        if let Some(EngineReachability::Unreachable(at)) = known
             && at.elapsed() < AGAIN
         {
             return (Err(LookupError::Unreachable(cause)), FactSource::Registry);
         }
         // Recorded before the request, so that a cancelled request does not make the next caller ask at once.
-        self.hosts().insert(reference.host.clone(), EngineReach::Unreachable(Instant::now()));
+        self.hosts().insert(reference.host.clone(), EngineReachability::Unreachable(Instant::now()));
         let answer = ask().await;
         let engine = match &answer {
-            Err(LookupError::Unreachable(_)) => EngineReach::Unreachable(Instant::now()),
-            _ => EngineReach::Reachable,
+            Err(LookupError::Unreachable(_)) => EngineReachability::Unreachable(Instant::now()),
+            _ => EngineReachability::Reachable,
         };
         self.hosts().insert(reference.host.clone(), engine);
         (answer, FactSource::Engine)
     }
 
     fn reaches(&self, host: &str) -> bool {
-        matches!(self.hosts().get(host), Some(EngineReach::Reachable))
+        matches!(self.hosts().get(host), Some(EngineReachability::Reachable))
     }
 
-    fn hosts(&self) -> MutexGuard<'_, HashMap<String, EngineReach>> {
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, EngineReachability>> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Adds our own cause to the engine's, when neither can reach the registry.
-fn both(ours: &str, engine: Result<ImageFact, LookupError>) -> Result<ImageFact, LookupError> {
+fn both(ours: &str, engine: Result<ResolvedImage, LookupError>) -> Result<ResolvedImage, LookupError> {
     engine.map_err(|why| match why {
         LookupError::Unreachable(theirs) => LookupError::Unreachable(format!("{ours}; the engine: {theirs}")),
         why => why,
@@ -120,26 +120,30 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::credentials::Credentials;
-    use crate::registry::{DialError, Policy, RegistryTransport};
+    use crate::credentials::CredentialStore;
+    use crate::registry::{ConnectionPolicy, RegistryConnectError, RegistryTransport};
     use pinnace_core::image::Digest;
 
     /// A registry that cannot be reached from here; hosts that begin with `name` do not resolve either.
-    fn unreachable() -> Registry {
+    fn unreachable() -> RegistryClient {
         let memory = |uri: &http::Uri| {
             let host = uri.host().unwrap_or_default().to_owned();
             Err(if host.starts_with("name") {
-                DialError::NoName(host)
+                RegistryConnectError::NoName(host)
             } else {
-                DialError::Refused(host, "connection refused".to_owned())
+                RegistryConnectError::Refused(host, "connection refused".to_owned())
             })
         };
-        Registry::over(RegistryTransport::Memory(Arc::new(memory)), Policy::default(), Credentials::default())
+        RegistryClient::over(
+            RegistryTransport::Memory(Arc::new(memory)),
+            ConnectionPolicy::default(),
+            CredentialStore::default(),
+        )
     }
 
-    fn fact() -> ImageFact {
+    fn fact() -> ResolvedImage {
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
-        ImageFact::new(digest, None)
+        ResolvedImage::new(digest, None)
     }
 
     /// Counters of a test engine: all requests, the present ones, and the most at a time.
@@ -150,7 +154,10 @@ mod tests {
         most: AtomicUsize,
     }
 
-    async fn asked(counts: Arc<Counts>, answer: Result<ImageFact, LookupError>) -> Result<ImageFact, LookupError> {
+    async fn asked(
+        counts: Arc<Counts>,
+        answer: Result<ResolvedImage, LookupError>,
+    ) -> Result<ResolvedImage, LookupError> {
         counts.all.fetch_add(1, Ordering::SeqCst);
         counts.most.fetch_max(counts.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         tokio::time::sleep(Duration::from_secs(20)).await;
@@ -159,10 +166,10 @@ mod tests {
     }
 
     async fn many(
-        resolver: &Resolver,
+        resolver: &ImageResolver,
         texts: &[&str],
-        answer: Result<ImageFact, LookupError>,
-    ) -> (Vec<Fact<ImageFact>>, Counts) {
+        answer: Result<ResolvedImage, LookupError>,
+    ) -> (Vec<Fact<ResolvedImage>>, Counts) {
         let (registry, counts) = (unreachable(), Arc::new(Counts::default()));
         let distribution = |_: ImageRef| asked(counts.clone(), answer.clone());
         let images: Vec<_> = texts.iter().map(|text| ImageRef::parse(text).unwrap()).collect();
@@ -173,7 +180,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_engine_is_asked_where_we_cannot_reach() {
-        let resolver = Resolver::default();
+        let resolver = ImageResolver::default();
         let texts: Vec<String> = (0..5).map(|nth| format!("closed.example/pg:{nth}")).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let (facts, counts) = many(&resolver, &texts, Ok(fact())).await;
@@ -185,7 +192,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_name_that_does_not_resolve_is_put_to_it_once_a_minute_and_alone() {
-        let resolver = Resolver::default();
+        let resolver = ImageResolver::default();
         let lost = || Err(LookupError::Unreachable("i/o timeout".to_owned()));
         let texts = ["name-a/pg:1", "name-a/pg:2", "name-b/pg:1", "name-b/pg:2"].map(|it| it.replace('/', ".x/"));
         let texts = texts.each_ref().map(String::as_str);
@@ -202,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_look_can_be_spawned_and_needs_no_engine() {
-        let (resolver, registry) = (Arc::new(Resolver::default()), unreachable());
+        let (resolver, registry) = (Arc::new(ImageResolver::default()), unreachable());
         let image = ImageRef::parse("closed.example/pg:1").unwrap();
         let spawned = tokio::spawn({
             let (resolver, registry, image) = (resolver.clone(), registry.clone(), image.clone());
@@ -210,7 +217,7 @@ mod tests {
             async move { resolver.image(&image, &registry, Some(engine), Time::default).await }
         });
         assert!(spawned.await.unwrap().known().is_some());
-        let none = None::<fn(ImageRef) -> std::future::Ready<Result<ImageFact, LookupError>>>;
+        let none = None::<fn(ImageRef) -> std::future::Ready<Result<ResolvedImage, LookupError>>>;
         let alone = resolver.image(&image, &registry, none, Time::default).await;
         assert!(matches!(alone.failed(), Some(LookupError::Unreachable(_))));
     }

@@ -9,10 +9,10 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use super::lock;
 use pinnace_core::registry::LookupError;
 
-type PendingQuery<T> = BoxFuture<'static, Result<T, LookupError>>;
+type LookupFuture<T> = BoxFuture<'static, Result<T, LookupError>>;
 
 /// The calls of one kind that are in flight, by key. They are dropped when no caller waits for them.
-pub(super) struct SingleFlight<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<PendingQuery<T>>>>>);
+pub(super) struct SingleFlight<T: Clone>(Arc<Mutex<HashMap<String, WeakShared<LookupFuture<T>>>>>);
 
 impl<T: Clone> Default for SingleFlight<T> {
     fn default() -> Self {
@@ -22,7 +22,7 @@ impl<T: Clone> Default for SingleFlight<T> {
 
 impl<T: Clone + Send + Sync + 'static> SingleFlight<T> {
     /// Returns the call in flight with this key, or starts one with `ask`.
-    pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<PendingQuery<T>>
+    pub fn join<F>(&self, key: String, ask: impl FnOnce() -> F) -> Shared<LookupFuture<T>>
     where
         F: Future<Output = Result<T, LookupError>> + Send + 'static,
     {

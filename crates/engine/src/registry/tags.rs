@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use ::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 
-use super::Inner;
+use super::RegistryClientInner;
 use super::client::join;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::{LookupError, Tags};
@@ -20,13 +20,13 @@ const NAMES: usize = 20_000;
 const MOST: usize = 16 << 20;
 
 #[derive(Deserialize)]
-struct Page {
+struct TagPage {
     /// The names; `null` for a repository without tags.
     #[serde(default)]
     tags: Option<Vec<String>>,
 }
 
-impl Inner {
+impl RegistryClientInner {
     /// Reads page after page; each page waits for a free slot again, so that a long list does not delay other
     /// requests.
     ///
@@ -71,7 +71,7 @@ impl Inner {
         Ok(tags)
     }
 
-    async fn page(&self, image: &ImageRef, uri: &Uri) -> Result<(Page, HeaderMap), LookupError> {
+    async fn page(&self, image: &ImageRef, uri: &Uri) -> Result<(TagPage, HeaderMap), LookupError> {
         let get = |uri: Uri| async move {
             let opened = self.open(image, Method::GET, uri, "application/json").await?;
             Ok::<_, LookupError>(opened.whole(MOST).await?)

@@ -11,30 +11,30 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::OnceCell;
 
-use crate::http::{TlsSettings, client_config, system_roots};
+use crate::http::{TlsConfigProvider, client_config, system_roots};
 
 /// The folder in which Docker keeps extra certificate authorities, with a subfolder for each registry:
 /// `<host[:port]>/*.crt` (docs.docker.com, "Verify repository client with certificates").
 pub const DOCKER_CERTS: &str = "/etc/docker/certs.d";
 
-type TlsResult = Result<Arc<ClientConfig>, String>;
+type TlsConfigResult = Result<Arc<ClientConfig>, String>;
 
 /// The TLS settings per registry, loaded on first use and cached.
 #[derive(Default)]
-pub struct Trust {
+pub struct RegistryTls {
     certs: Option<PathBuf>,
     roots: OnceCell<Arc<RootCertStore>>,
-    hosts: Mutex<HashMap<String, Arc<OnceCell<TlsResult>>>>,
+    hosts: Mutex<HashMap<String, Arc<OnceCell<TlsConfigResult>>>>,
 }
 
-impl Trust {
+impl RegistryTls {
     /// Creates settings that trust the system's roots and those in the folders of `certs` ([`DOCKER_CERTS`]).
     pub fn new(certs: Option<PathBuf>) -> Self {
         Self { certs, ..Self::default() }
     }
 
     /// Returns the settings for one registry, `host[:port]`.
-    async fn of(&self, authority: &str) -> TlsResult {
+    async fn of(&self, authority: &str) -> TlsConfigResult {
         let cell = {
             let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
             hosts.entry(authority.to_owned()).or_default().clone()
@@ -53,8 +53,8 @@ impl Trust {
     }
 }
 
-impl TlsSettings for Trust {
-    fn config<'a>(&'a self, authority: &'a str) -> BoxFuture<'a, TlsResult> {
+impl TlsConfigProvider for RegistryTls {
+    fn config<'a>(&'a self, authority: &'a str) -> BoxFuture<'a, TlsConfigResult> {
         Box::pin(self.of(authority))
     }
 }
@@ -64,7 +64,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.ok()
 }
 
-fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> TlsResult {
+fn make(roots: &Arc<RootCertStore>, folder: Option<&Path>) -> TlsConfigResult {
     let extra = folder.map(extra_roots).unwrap_or_default();
     let roots = if extra.is_empty() {
         roots.clone()

@@ -3,7 +3,7 @@
 //! Written from the facts of the version manifest of pgEdge's control plane (`github.com/pgEdge/control-plane`,
 //! `server/internal/orchestrator/swarm/version-manifest.json`).
 
-use pinnace_core::registry::{ManifestOrigin, POSTGRES, Stability, VersionEntry, VersionManifest};
+use pinnace_core::registry::{POSTGRES, Stability, VersionEntry, VersionManifest, VersionManifestOrigin};
 use pinnace_core::time::Time;
 
 /// The date of the list: 2026-07-24, 00:00 UTC.
@@ -59,5 +59,5 @@ pub(super) fn list(host: &str) -> VersionManifest {
     };
     let mut components: std::collections::BTreeMap<_, _> = OTHERS.iter().map(other).collect();
     components.insert(POSTGRES.to_owned(), postgres.collect());
-    VersionManifest { components, origin: ManifestOrigin::BuiltIn, at: Some(AT), problem: None }
+    VersionManifest { components, origin: VersionManifestOrigin::BuiltIn, at: Some(AT), problem: None }
 }

@@ -22,8 +22,8 @@ use tokio::time::Instant;
 
 use crate::clock;
 use crate::files::private_folder;
-use crate::registry::{Fetch, RegistryTransport};
-use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
+use crate::registry::{Downloader, RegistryTransport};
+use pinnace_core::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin};
 use pinnace_core::swarm::hex;
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
@@ -39,9 +39,9 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// A source of the version manifest. Clones share it and the manifest that was read.
 #[derive(Clone)]
-pub struct Versions(Arc<Inner>);
+pub struct VersionManifestLoader(Arc<ManifestLoaderInner>);
 
-struct Inner {
+struct ManifestLoaderInner {
     /// The registry and path for images without a registry, such as `ghcr.io/pgedge`.
     host: String,
     source: VersionSource,
@@ -50,15 +50,15 @@ struct Inner {
 enum VersionSource {
     BuiltIn,
     File(PathBuf),
-    Url(Box<ManifestUrl>),
+    Url(Box<VersionManifestUrl>),
 }
 
 /// A URL and its last answer.
-struct ManifestUrl {
+struct VersionManifestUrl {
     url: String,
     keep: CacheFolder,
-    fetch: Fetch,
-    known: Mutex<FetchState>,
+    fetch: Downloader,
+    known: Mutex<LastFetch>,
     forgotten: AtomicBool,
 }
 
@@ -72,18 +72,18 @@ pub struct CacheFolder {
 }
 
 #[derive(Default)]
-struct FetchState {
+struct LastFetch {
     answer: Option<Result<VersionManifest, String>>,
     asked: Option<Instant>,
 }
 
-impl Default for Versions {
+impl Default for VersionManifestLoader {
     fn default() -> Self {
         Self::built_in(REPOSITORY_HOST)
     }
 }
 
-impl Versions {
+impl VersionManifestLoader {
     /// Makes a source with the compiled-in list.
     pub fn built_in(host: &str) -> Self {
         Self::of(VersionSource::BuiltIn, host)
@@ -95,12 +95,12 @@ impl Versions {
     }
 
     /// Makes a source with an `http` or `https` URL, which is requested once an hour and after
-    /// [`Versions::forget`].
+    /// [`VersionManifestLoader::forget`].
     pub fn url(url: &str, host: &str, keep: CacheFolder, dial: RegistryTransport) -> Self {
-        let address = ManifestUrl {
+        let address = VersionManifestUrl {
             url: url.to_owned(),
             keep,
-            fetch: Fetch::new(dial),
+            fetch: Downloader::new(dial),
             known: Mutex::default(),
             forgotten: AtomicBool::new(false),
         };
@@ -108,7 +108,7 @@ impl Versions {
     }
 
     fn of(source: VersionSource, host: &str) -> Self {
-        Self(Arc::new(Inner { host: host.to_owned(), source }))
+        Self(Arc::new(ManifestLoaderInner { host: host.to_owned(), source }))
     }
 
     /// Returns the manifest. If it could not be refreshed, `problem` has the reason.
@@ -126,7 +126,7 @@ impl Versions {
         }
     }
 
-    /// Lets the next [`Versions::get`] request the URL again. The known manifest stays until then, and after it
+    /// Lets the next [`VersionManifestLoader::get`] request the URL again. The known manifest stays until then, and after it
     /// if the request fails.
     pub fn forget(&self) {
         if let VersionSource::Url(address) = &self.0.source {
@@ -138,7 +138,7 @@ impl Versions {
 fn read_file(path: &Path, host: &str) -> Result<VersionManifest, String> {
     let told = |why: String| format!("{}: {}", path.display(), clean(&why));
     let (text, at) = read(path).map_err(|error| told(format!("cannot be read: {error}")))?;
-    let origin = ManifestOrigin::File(path.display().to_string());
+    let origin = VersionManifestOrigin::File(path.display().to_string());
     VersionManifest::parse(&text, host, origin, at).map_err(|error| told(error.to_string()))
 }
 
@@ -158,7 +158,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> 
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("pinnace is shutting down".to_owned()))
 }
 
-impl ManifestUrl {
+impl VersionManifestUrl {
     /// Returns the manifest; concurrent callers wait for one request.
     async fn get(&self, host: &str) -> Result<VersionManifest, String> {
         let mut known = self.known.lock().await;
@@ -186,7 +186,7 @@ impl ManifestUrl {
         let told = |why: String| format!("{}: {}", self.url, clean(&why));
         let body = self.fetch.get(&self.url, MOST, LIMIT).await.map_err(told)?;
         let text = String::from_utf8(body.to_vec()).map_err(|_| told("invalid JSON: not UTF-8".to_owned()))?;
-        let origin = ManifestOrigin::Url(self.url.clone());
+        let origin = VersionManifestOrigin::Url(self.url.clone());
         let manifest =
             VersionManifest::parse(&text, host, origin, Some(clock::now())).map_err(|error| told(error.to_string()))?;
         if let Some(path) = self.path().filter(|_| !self.keep.read_only) {
@@ -202,7 +202,7 @@ impl ManifestUrl {
     /// answer now.
     async fn kept_on_disk(&self, host: &str, why: String) -> Result<VersionManifest, String> {
         let Some(path) = self.path() else { return Err(why) };
-        let (origin, host) = (ManifestOrigin::Cache(self.url.clone()), host.to_owned());
+        let (origin, host) = (VersionManifestOrigin::Cache(self.url.clone()), host.to_owned());
         let found = off_thread(move || match read(&path) {
             Ok((text, at)) => {
                 let manifest = VersionManifest::parse(&text, &host, origin, at).map_err(|error| error.to_string());

@@ -9,7 +9,7 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 
 use super::*;
-use crate::registry::DialError;
+use crate::registry::RegistryConnectError;
 use pinnace_core::registry::POSTGRES;
 
 const URL: &str = "https://downloads.example/manifest.json";
@@ -63,7 +63,7 @@ impl Web {
         let web = self.clone();
         RegistryTransport::Memory(Arc::new(move |uri| {
             if uri.host() == Some("nowhere.example") {
-                return Err(DialError::NoName("nowhere.example".to_owned()));
+                return Err(RegistryConnectError::NoName("nowhere.example".to_owned()));
             }
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
             let (web, scheme) = (web.clone(), uri.scheme_str().unwrap_or_default().to_owned());
@@ -92,9 +92,9 @@ impl Web {
         build.body(Full::new(Bytes::from(reply.body))).unwrap()
     }
 
-    fn versions(&self, folder: &Path) -> Versions {
+    fn versions(&self, folder: &Path) -> VersionManifestLoader {
         let keep = CacheFolder { folder: Some(folder.to_owned()), read_only: false };
-        Versions::url(URL, "ghcr.io/pgedge", keep, self.dial())
+        VersionManifestLoader::url(URL, "ghcr.io/pgedge", keep, self.dial())
     }
 }
 
@@ -104,8 +104,8 @@ fn image(manifest: &VersionManifest) -> &str {
 
 #[tokio::test]
 async fn the_list_that_is_built_in() {
-    let manifest = Versions::default().get().await.unwrap();
-    assert_eq!(manifest.origin, ManifestOrigin::BuiltIn);
+    let manifest = VersionManifestLoader::default().get().await.unwrap();
+    assert_eq!(manifest.origin, VersionManifestOrigin::BuiltIn);
     assert_eq!(manifest.at.unwrap().date(0), "2026-07-24");
     assert_eq!(manifest.components[POSTGRES].len(), 15);
     assert_eq!(manifest.default_of(POSTGRES).unwrap().label(), "18.4_5");
@@ -115,7 +115,7 @@ async fn the_list_that_is_built_in() {
         let image = pinnace_core::image::ImageRef::parse(&entry.image).unwrap();
         assert_eq!(manifest.of_image(&image).unwrap().1, entry);
     }
-    let elsewhere = Versions::built_in("reg.example:5000/pg/").get().await.unwrap();
+    let elsewhere = VersionManifestLoader::built_in("reg.example:5000/pg/").get().await.unwrap();
     assert_eq!(image(&elsewhere), "reg.example:5000/pg/pgedge-postgres:17.9-spock5.0.6-standard-2");
 }
 
@@ -123,7 +123,7 @@ async fn the_list_that_is_built_in() {
 async fn a_file_is_read_each_time_and_has_nothing_to_fall_back_to() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("m.json");
-    let versions = Versions::file(&path, "reg.example");
+    let versions = VersionManifestLoader::file(&path, "reg.example");
     let told = path.display().to_string();
     let error = versions.get().await.unwrap_err();
     assert!(error.starts_with(&format!("{told}: cannot be read: No such file")), "{error}");
@@ -131,7 +131,7 @@ async fn a_file_is_read_each_time_and_has_nothing_to_fall_back_to() {
     fs::write(&path, manifest("pg:1", 1)).unwrap();
     let written = fs::metadata(&path).unwrap().modified().unwrap();
     let found = versions.get().await.unwrap();
-    assert_eq!((image(&found), &found.origin), ("reg.example/pg:1", &ManifestOrigin::File(told.clone())));
+    assert_eq!((image(&found), &found.origin), ("reg.example/pg:1", &VersionManifestOrigin::File(told.clone())));
     assert_eq!(found.at, Some(clock::at(written)));
 
     fs::write(&path, manifest("pg:1", 2)).unwrap();
@@ -151,7 +151,7 @@ async fn an_address_is_asked_once_an_hour_and_when_told_to() {
     let found = one.unwrap();
     assert_eq!(
         (image(&found), &found.origin, &found.problem),
-        ("ghcr.io/pgedge/pg:1", &ManifestOrigin::Url(URL.into()), &None)
+        ("ghcr.io/pgedge/pg:1", &VersionManifestOrigin::Url(URL.into()), &None)
     );
     assert_eq!(web.asked(), [URL], "two who ask at once are one request");
 
@@ -183,7 +183,7 @@ async fn a_failed_refresh_keeps_what_is_known_and_says_why() {
         web.now(move |_| reply.clone());
         versions.forget();
         let kept = versions.get().await.unwrap();
-        assert_eq!((image(&kept), &kept.origin), ("ghcr.io/pgedge/pg:1", &ManifestOrigin::Url(URL.into())));
+        assert_eq!((image(&kept), &kept.origin), ("ghcr.io/pgedge/pg:1", &VersionManifestOrigin::Url(URL.into())));
         assert_eq!(kept.problem, Some(format!("{URL}: {why}")));
     }
     web.now(|_| ok("pg:2"));
@@ -209,7 +209,7 @@ async fn another_process_goes_by_what_is_on_disk() {
     let found = web.versions(home.path()).get().await.unwrap();
     assert_eq!(
         (image(&found), &found.origin, found.at),
-        ("ghcr.io/pgedge/pg:1", &ManifestOrigin::Cache(URL.into()), Some(written))
+        ("ghcr.io/pgedge/pg:1", &VersionManifestOrigin::Cache(URL.into()), Some(written))
     );
     let problem = format!("{URL}: HTTP 404 Not Found: not today");
     assert_eq!(found.problem.as_deref(), Some(problem.as_str()));
@@ -234,13 +234,13 @@ async fn read_only_writes_nothing_and_reads_what_is_there() {
     let web = Web::new(|_| ok("pg:1"));
     let read_only = |web: &Web| {
         let keep = CacheFolder { folder: Some(home.path().to_owned()), read_only: true };
-        Versions::url(URL, "ghcr.io/pgedge", keep, web.dial())
+        VersionManifestLoader::url(URL, "ghcr.io/pgedge", keep, web.dial())
     };
     read_only(&web).get().await.unwrap();
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     web.versions(home.path()).get().await.unwrap();
     web.now(|_| status(500));
-    assert_eq!(read_only(&web).get().await.unwrap().origin, ManifestOrigin::Cache(URL.into()));
+    assert_eq!(read_only(&web).get().await.unwrap().origin, VersionManifestOrigin::Cache(URL.into()));
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn redirects_lead_on_but_never_into_the_clear() {
             _ => status(404),
         }
     });
-    let get = |url: &str| Versions::url(url, "ghcr.io/pgedge", CacheFolder::default(), web.dial());
+    let get = |url: &str| VersionManifestLoader::url(url, "ghcr.io/pgedge", CacheFolder::default(), web.dial());
     assert!(get(URL).get().await.is_ok());
     assert_eq!(web.asked().len(), 3);
     assert!(get("http://plain.example/m.json").get().await.is_ok(), "a source may be in the clear if it says so");
@@ -283,8 +283,10 @@ async fn over_the_network_tls_is_spoken_to_https() {
             tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service));
         }
     });
-    let net = || RegistryTransport::Net(Arc::new(crate::registry::Trust::new(None)));
-    let get = |scheme: &str| Versions::url(&format!("{scheme}://{host}/m.json"), "h", CacheFolder::default(), net());
+    let net = || RegistryTransport::Net(Arc::new(crate::registry::RegistryTls::new(None)));
+    let get = |scheme: &str| {
+        VersionManifestLoader::url(&format!("{scheme}://{host}/m.json"), "h", CacheFolder::default(), net())
+    };
     assert_eq!(image(&get("http").get().await.unwrap()), "h/pg:1");
     let error = get("https").get().await.unwrap_err();
     let wanted = format!("no TLS with {host}: it speaks plain http; write http:// if that is intended");

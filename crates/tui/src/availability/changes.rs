@@ -10,7 +10,7 @@ use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
 use crate::screens::plan::state::{Freshness, PlanState};
 use crate::selection::Selection;
-use crate::state::{ChangeGuard, Screen, State};
+use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::change::Order;
 use pinnace_core::history::drift;
 use pinnace_core::history::{TargetSearch, way_back};
@@ -140,7 +140,7 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
 
 fn is_read_only(state: &State, cluster: ClusterId) -> bool {
     let guard = state.clusters.get(cluster).map(|one| one.guard);
-    state.config.settings.read_only || guard == Some(ChangeGuard::ReadOnly)
+    state.config.settings.read_only || guard == Some(WriteProtection::ReadOnly)
 }
 
 /// Checks whether an action is possible on the change screen.

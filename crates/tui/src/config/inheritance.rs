@@ -3,7 +3,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::suggest::did_you_mean;
-use super::text::{SourceText, TomlEntry, Warning, in_order};
+use super::text::{ConfigWarning, SourceText, TomlEntry, in_order};
 
 /// The value of `inherits` for a file that inherits from nothing.
 const NOTHING: &str = "none";
@@ -22,7 +22,7 @@ pub(super) struct FileSet<'t> {
 
 /// One parsed file of a chain.
 #[derive(Debug)]
-pub(super) struct ConfigLayer<'t> {
+pub(super) struct ParsedFile<'t> {
     pub text: SourceText<'t>,
     pub table: DeTable<'t>,
 }
@@ -41,13 +41,13 @@ impl<'t> FileSet<'t> {
 
     /// Reads the named file and all files it inherits from, the root first. Returns nothing for an unknown
     /// name.
-    pub(super) fn layers(&self, name: &str, warnings: &mut Vec<Warning>) -> Vec<ConfigLayer<'t>> {
-        let mut layers: Vec<ConfigLayer<'t>> = Vec::new();
+    pub(super) fn layers(&self, name: &str, warnings: &mut Vec<ConfigWarning>) -> Vec<ParsedFile<'t>> {
+        let mut layers: Vec<ParsedFile<'t>> = Vec::new();
         let mut next = self.find(name);
         while let Some(text) = next {
             let table = text.parse(warnings);
             let parent = self.parent(text, &table, warnings);
-            layers.push(ConfigLayer { text, table });
+            layers.push(ParsedFile { text, table });
             next = parent.and_then(|parent| {
                 let circle = layers.iter().any(|layer| layer.text == parent);
                 if !circle {
@@ -70,7 +70,12 @@ impl<'t> FileSet<'t> {
 
     /// Finds the file that a file inherits from: the one it names, else the compiled-in one of the same name,
     /// else the root.
-    fn parent(&self, text: SourceText<'t>, table: &DeTable<'t>, warnings: &mut Vec<Warning>) -> Option<SourceText<'t>> {
+    fn parent(
+        &self,
+        text: SourceText<'t>,
+        table: &DeTable<'t>,
+        warnings: &mut Vec<ConfigWarning>,
+    ) -> Option<SourceText<'t>> {
         let is_builtin = self.builtin.contains(&text);
         let implied = || {
             let same_name = builtin(self.builtin, text.name());
@@ -89,7 +94,11 @@ impl<'t> FileSet<'t> {
         }
     }
 
-    fn inherited(&self, text: SourceText<'t>, entry: &TomlEntry<'_, 't>) -> Result<Option<SourceText<'t>>, Warning> {
+    fn inherited(
+        &self,
+        text: SourceText<'t>,
+        entry: &TomlEntry<'_, 't>,
+    ) -> Result<Option<SourceText<'t>>, ConfigWarning> {
         let DeValue::String(name) = entry.value else {
             return Err(entry.mistyped(&text, &format!("the name of a {}", self.word)));
         };

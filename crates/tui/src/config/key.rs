@@ -14,14 +14,14 @@ use super::suggest::did_you_mean;
 /// With ctrl a letter has no case, because most terminals cannot tell the difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    code: Code,
+    code: BaseKey,
     ctrl: bool,
     alt: bool,
     shift: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Code {
+enum BaseKey {
     Char(char),
     Function(u8),
     Enter,
@@ -41,30 +41,30 @@ enum Code {
 }
 
 /// The names of keys that are not a character; if a key has several, the first is the one written.
-const NAMES: &[(&str, Code)] = &[
-    ("enter", Code::Enter),
-    ("return", Code::Enter),
-    ("esc", Code::Esc),
-    ("escape", Code::Esc),
-    ("tab", Code::Tab),
-    ("space", Code::Char(' ')),
-    ("backspace", Code::Backspace),
-    ("delete", Code::Delete),
-    ("del", Code::Delete),
-    ("insert", Code::Insert),
-    ("ins", Code::Insert),
-    ("up", Code::Up),
-    ("down", Code::Down),
-    ("left", Code::Left),
-    ("right", Code::Right),
-    ("home", Code::Home),
-    ("end", Code::End),
-    ("page-up", Code::PageUp),
-    ("pageup", Code::PageUp),
-    ("pgup", Code::PageUp),
-    ("page-down", Code::PageDown),
-    ("pagedown", Code::PageDown),
-    ("pgdn", Code::PageDown),
+const NAMES: &[(&str, BaseKey)] = &[
+    ("enter", BaseKey::Enter),
+    ("return", BaseKey::Enter),
+    ("esc", BaseKey::Esc),
+    ("escape", BaseKey::Esc),
+    ("tab", BaseKey::Tab),
+    ("space", BaseKey::Char(' ')),
+    ("backspace", BaseKey::Backspace),
+    ("delete", BaseKey::Delete),
+    ("del", BaseKey::Delete),
+    ("insert", BaseKey::Insert),
+    ("ins", BaseKey::Insert),
+    ("up", BaseKey::Up),
+    ("down", BaseKey::Down),
+    ("left", BaseKey::Left),
+    ("right", BaseKey::Right),
+    ("home", BaseKey::Home),
+    ("end", BaseKey::End),
+    ("page-up", BaseKey::PageUp),
+    ("pageup", BaseKey::PageUp),
+    ("pgup", BaseKey::PageUp),
+    ("page-down", BaseKey::PageDown),
+    ("pagedown", BaseKey::PageDown),
+    ("pgdn", BaseKey::PageDown),
 ];
 
 const MODIFIERS: [&str; 3] = ["ctrl", "alt", "shift"];
@@ -77,7 +77,7 @@ impl Key {
             return None;
         }
         let has = |modifier| event.modifiers.contains(modifier);
-        let code = Code::from_crossterm(event.code)?;
+        let code = BaseKey::from_crossterm(event.code)?;
         let shift = has(KeyModifiers::SHIFT) || event.code == KeyCode::BackTab;
         Some(Self::new(code, has(KeyModifiers::CONTROL), has(KeyModifiers::ALT), shift))
     }
@@ -85,7 +85,7 @@ impl Key {
     /// Returns the character that this key types into a text, if any.
     pub fn text(self) -> Option<char> {
         match self {
-            Self { code: Code::Char(c), ctrl: false, alt: false, .. } => Some(c),
+            Self { code: BaseKey::Char(c), ctrl: false, alt: false, .. } => Some(c),
             _ => None,
         }
     }
@@ -93,11 +93,11 @@ impl Key {
     /// Returns whether the key reaches [`crate::action::KeyContext::Global`] from a text: one with ctrl or alt, a
     /// function key, or esc.
     pub(crate) fn leaves_text(self) -> bool {
-        self.ctrl || self.alt || matches!(self.code, Code::Function(_) | Code::Esc)
+        self.ctrl || self.alt || matches!(self.code, BaseKey::Function(_) | BaseKey::Esc)
     }
 
-    fn new(code: Code, ctrl: bool, alt: bool, shift: bool) -> Self {
-        let Code::Char(c) = code else {
+    fn new(code: BaseKey, ctrl: bool, alt: bool, shift: bool) -> Self {
+        let BaseKey::Char(c) = code else {
             return Self { code, ctrl, alt, shift };
         };
         let c = match (ctrl, shift) {
@@ -105,11 +105,11 @@ impl Key {
             (false, true) => upper(c).unwrap_or(c),
             (false, false) => c,
         };
-        Self { code: Code::Char(c), ctrl, alt, shift: false }
+        Self { code: BaseKey::Char(c), ctrl, alt, shift: false }
     }
 }
 
-impl Code {
+impl BaseKey {
     fn from_crossterm(code: KeyCode) -> Option<Self> {
         Some(match code {
             KeyCode::Char(c) => Self::Char(c),
@@ -160,8 +160,8 @@ impl fmt::Display for Key {
             }
         }
         match self.code {
-            Code::Function(number) => write!(f, "f{number}"),
-            Code::Char(c) if c != ' ' => f.write_char(c),
+            BaseKey::Function(number) => write!(f, "f{number}"),
+            BaseKey::Char(c) if c != ' ' => f.write_char(c),
             code => {
                 let name = NAMES.iter().find(|(_, known)| *known == code);
                 f.write_str(name.map_or("", |(name, _)| name))
@@ -172,7 +172,7 @@ impl fmt::Display for Key {
 
 /// The reason why a text is not a key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum KeyError {
+pub enum KeyParseError {
     /// No text where a key should be.
     #[error("a key is missing")]
     Missing,
@@ -196,7 +196,7 @@ pub enum KeyError {
     },
 }
 
-impl KeyError {
+impl KeyParseError {
     /// Returns the recommended action.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -223,21 +223,21 @@ impl KeyError {
 }
 
 impl FromStr for Key {
-    type Err = KeyError;
+    type Err = KeyParseError;
 
-    fn from_str(whole: &str) -> Result<Self, KeyError> {
+    fn from_str(whole: &str) -> Result<Self, KeyParseError> {
         let (mut rest, mut held) = (whole, [false; 3]);
         while let Some((index, after)) = split_modifier(rest) {
             held[index] = true;
             rest = after;
         }
         let [ctrl, alt, shift] = held;
-        match Code::from_name(rest) {
-            Some(Code::Char(c)) if shift && c != ' ' && upper(c).is_none_or(|up| up == c && !c.is_uppercase()) => {
-                Err(KeyError::ShiftedSign { whole: whole.to_owned() })
+        match BaseKey::from_name(rest) {
+            Some(BaseKey::Char(c)) if shift && c != ' ' && upper(c).is_none_or(|up| up == c && !c.is_uppercase()) => {
+                Err(KeyParseError::ShiftedSign { whole: whole.to_owned() })
             }
             Some(code) => Ok(Self::new(code, ctrl, alt, shift)),
-            None if rest.is_empty() => Err(KeyError::Missing),
+            None if rest.is_empty() => Err(KeyParseError::Missing),
             None => Err(unknown(whole, rest)),
         }
     }
@@ -250,7 +250,7 @@ fn split_modifier(text: &str) -> Option<(usize, &str)> {
     Some((index, rest))
 }
 
-fn unknown(whole: &str, rest: &str) -> KeyError {
+fn unknown(whole: &str, rest: &str) -> KeyParseError {
     let names = NAMES.iter().map(|(name, _)| *name).chain(MODIFIERS);
     // In `crtl-r` only the modifier is wrong; in `page-dwn` the whole text is nearest to a known name.
     let of_whole = did_you_mean(rest, NAMES.iter().map(|(name, _)| *name));
@@ -258,7 +258,7 @@ fn unknown(whole: &str, rest: &str) -> KeyError {
         Some((first, _)) if of_whole.is_none() && !first.is_empty() => first,
         _ => rest,
     };
-    KeyError::Unknown {
+    KeyParseError::Unknown {
         part: part.to_owned(),
         whole: whole.to_owned(),
         at: whole.len() - rest.len(),
@@ -268,9 +268,9 @@ fn unknown(whole: &str, rest: &str) -> KeyError {
 
 /// One or more keys, pressed one after the other.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Keys(Vec<Key>);
+pub struct KeySequence(Vec<Key>);
 
-impl Keys {
+impl KeySequence {
     /// Returns the keys in their order; at least one.
     pub fn as_slice(&self) -> &[Key] {
         &self.0
@@ -287,29 +287,29 @@ impl Keys {
     }
 }
 
-impl From<Key> for Keys {
+impl From<Key> for KeySequence {
     fn from(key: Key) -> Self {
         Self(vec![key])
     }
 }
 
-impl FromStr for Keys {
-    type Err = KeyError;
+impl FromStr for KeySequence {
+    type Err = KeyParseError;
 
-    fn from_str(text: &str) -> Result<Self, KeyError> {
+    fn from_str(text: &str) -> Result<Self, KeyParseError> {
         let mut keys = Vec::new();
         let mut rest = text.trim_start();
         while !rest.is_empty() {
             let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
             let offset = text.len() - rest.len();
-            keys.push(word.parse().map_err(|error: KeyError| error.inside(text, offset))?);
+            keys.push(word.parse().map_err(|error: KeyParseError| error.inside(text, offset))?);
             rest = after.trim_start();
         }
-        if keys.is_empty() { Err(KeyError::Missing) } else { Ok(Self(keys)) }
+        if keys.is_empty() { Err(KeyParseError::Missing) } else { Ok(Self(keys)) }
     }
 }
 
-impl fmt::Display for Keys {
+impl fmt::Display for KeySequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<String> = self.0.iter().map(Key::to_string).collect();
         f.pad(&words.join(" "))
@@ -335,7 +335,7 @@ macro_rules! serde_as_text {
 }
 
 serde_as_text!(Key);
-serde_as_text!(Keys);
+serde_as_text!(KeySequence);
 
 #[cfg(test)]
 #[path = "key_tests.rs"]

@@ -38,10 +38,10 @@ fn texts_are_read_and_written_in_one_form() {
 #[test]
 fn sequences_are_keys_with_spaces_between() {
     for (text, written, count) in [("g g", "g g", 2), ("  ctrl-x   ctrl-c ", "ctrl-x ctrl-c", 2), ("G", "G", 1)] {
-        let keys: Keys = text.parse().unwrap();
+        let keys: KeySequence = text.parse().unwrap();
         assert_eq!((keys.to_string().as_str(), keys.as_slice().len()), (written, count));
     }
-    let keys: Keys = "g g".parse().unwrap();
+    let keys: KeySequence = "g g".parse().unwrap();
     assert!(keys.goes_on_after(&[key("g")]));
     assert!(!keys.goes_on_after(keys.as_slice()));
 }
@@ -59,7 +59,7 @@ fn errors_name_the_part_its_place_and_what_was_meant() {
         ("", "a key is missing", 0, Some("unbind with `\"KEY\" = \"none\"`")),
         ("shift-1", "`shift-1` depends on the keyboard layout", 0, Some("write the resulting character, such as `!`")),
     ] {
-        let error = text.parse::<Keys>().unwrap_err();
+        let error = text.parse::<KeySequence>().unwrap_err();
         assert_eq!(error.to_string(), message);
         assert_eq!((error.at(), error.hint().as_deref()), (at, hint), "{text}");
     }
@@ -108,9 +108,9 @@ fn knows_what_is_text() {
 
 #[test]
 fn is_recorded_as_text() {
-    let keys: Keys = "ctrl-x ctrl-c".parse().unwrap();
+    let keys: KeySequence = "ctrl-x ctrl-c".parse().unwrap();
     let json = serde_json::to_string(&keys).unwrap();
     assert_eq!(json, "\"ctrl-x ctrl-c\"");
-    assert_eq!(serde_json::from_str::<Keys>(&json).unwrap(), keys);
+    assert_eq!(serde_json::from_str::<KeySequence>(&json).unwrap(), keys);
     assert_eq!(serde_json::from_str::<Key>("\"space\"").unwrap(), key("space"));
 }

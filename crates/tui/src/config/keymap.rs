@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
 use super::builtin;
-use super::inheritance::{ConfigLayer, FileSet};
-use super::key::{Key, Keys};
+use super::inheritance::{FileSet, ParsedFile};
+use super::key::{Key, KeySequence};
 use super::suggest::did_you_mean;
-use super::text::{SourceText, TextPosition, TomlEntry, Warning, in_order};
+use super::text::{ConfigWarning, SourcePosition, SourceText, TomlEntry, in_order};
 use crate::action::{Action, KeyContext};
 
 /// The value in a file that removes the binding of a key.
@@ -18,18 +18,18 @@ const UNBOUND: &str = "none";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap {
     name: String,
-    rows: Vec<BindingRow>,
+    rows: Vec<KeymapEntry>,
     /// The rows that each context reaches, by their index in `rows`; kept, as every frame and key asks for them.
     reached: BTreeMap<KeyContext, Vec<usize>>,
 }
 
 /// One binding with the position it was read from; without an action, the keys are unbound.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct BindingRow {
+struct KeymapEntry {
     context: KeyContext,
-    keys: Keys,
+    keys: KeySequence,
     action: Option<Action>,
-    at: TextPosition,
+    at: SourcePosition,
 }
 
 /// A binding that is active in a context.
@@ -38,7 +38,7 @@ pub struct Binding<'m> {
     /// The section of the binding: the context asked for, the one below it, or [`KeyContext::Global`].
     pub context: KeyContext,
     /// The keys to press.
-    pub keys: &'m Keys,
+    pub keys: &'m KeySequence,
     /// The action that the keys run.
     pub action: Action,
 }
@@ -56,7 +56,7 @@ pub enum KeyMatch {
 
 impl Keymap {
     /// Loads the named keymap: a user's file over the files it inherits from, or a compiled-in one.
-    pub fn load(name: &str, user: &[SourceText<'_>]) -> (Self, Vec<Warning>) {
+    pub fn load(name: &str, user: &[SourceText<'_>]) -> (Self, Vec<ConfigWarning>) {
         let mut warnings = Vec::new();
         let shelf = builtin::keymaps(user);
         let mut map = Self { name: name.to_owned(), rows: Vec::new(), reached: BTreeMap::new() };
@@ -104,8 +104,8 @@ impl Keymap {
     }
 
     /// Lists each action available in a context once, with all its keys, for footer and help.
-    pub fn actions_for(&self, context: KeyContext) -> Vec<(Action, Vec<&Keys>)> {
-        let mut actions: Vec<(Action, Vec<&Keys>)> = Vec::new();
+    pub fn actions_for(&self, context: KeyContext) -> Vec<(Action, Vec<&KeySequence>)> {
+        let mut actions: Vec<(Action, Vec<&KeySequence>)> = Vec::new();
         for binding in self.bindings_for(context) {
             match actions.iter_mut().find(|(action, _)| *action == binding.action) {
                 Some((_, keys)) => keys.push(binding.keys),
@@ -116,12 +116,12 @@ impl Keymap {
     }
 
     /// Returns the first keys for an action in a context, which are the ones to show.
-    pub fn keys_for(&self, context: KeyContext, action: Action) -> Option<&Keys> {
+    pub fn keys_for(&self, context: KeyContext, action: Action) -> Option<&KeySequence> {
         self.reachable(context).find(|row| row.action == Some(action)).map(|row| &row.keys)
     }
 
     /// Returns the rows that a context reaches: those of its section, of the section below it, and of `[global]`.
-    fn reachable(&self, context: KeyContext) -> impl Iterator<Item = &BindingRow> {
+    fn reachable(&self, context: KeyContext) -> impl Iterator<Item = &KeymapEntry> {
         self.reached.get(&context).into_iter().flatten().filter_map(|index| self.rows.get(*index))
     }
 
@@ -133,18 +133,18 @@ impl Keymap {
         let mut reached = Vec::new();
         for section in [Some(context), context.under(), global].into_iter().flatten() {
             let is_read_as_text =
-                |row: &BindingRow| section == KeyContext::Global && context.takes_text() && !row.keys.leaves_text();
+                |row: &KeymapEntry| section == KeyContext::Global && context.takes_text() && !row.keys.leaves_text();
             let found = self.rows.iter().enumerate().filter(|(_, row)| {
                 row.context == section && !taken.contains(&row.keys) && (section == context || !is_read_as_text(row))
             });
-            let found: Vec<(usize, &BindingRow)> = found.collect();
+            let found: Vec<(usize, &KeymapEntry)> = found.collect();
             taken.extend(found.iter().map(|(_, row)| &row.keys));
             reached.extend(found.iter().map(|(index, _)| *index));
         }
         reached
     }
 
-    fn overlay(&mut self, layer: &ConfigLayer<'_>, warnings: &mut Vec<Warning>) {
+    fn overlay(&mut self, layer: &ParsedFile<'_>, warnings: &mut Vec<ConfigWarning>) {
         let text = &layer.text;
         for section in in_order(&layer.table) {
             if section.key == "inherits" {
@@ -172,8 +172,8 @@ impl Keymap {
     /// Lays one binding over the existing ones.
     ///
     /// A new key for an action goes before the action's older keys, so that the user's key is the one shown.
-    fn insert(&mut self, row: BindingRow) -> Result<(), Warning> {
-        let same = |old: &BindingRow| old.context == row.context && old.keys == row.keys;
+    fn insert(&mut self, row: KeymapEntry) -> Result<(), ConfigWarning> {
+        let same = |old: &KeymapEntry| old.context == row.context && old.keys == row.keys;
         if let Some(old) = self.rows.iter_mut().find(|old| same(old)) {
             if old.at.file == row.at.file {
                 let message = format!("`{}` is bound twice in [{}]", row.keys, row.context);
@@ -187,23 +187,23 @@ impl Keymap {
             return Err(row.at.warning(message, None));
         }
         let older =
-            |old: &BindingRow| old.context == row.context && old.action == row.action && old.at.file != row.at.file;
+            |old: &KeymapEntry| old.context == row.context && old.action == row.action && old.at.file != row.at.file;
         let at = self.rows.iter().position(older).unwrap_or(self.rows.len());
         self.rows.insert(at, row);
         Ok(())
     }
 
-    fn is_bound_below(&self, context: KeyContext, keys: &Keys) -> bool {
+    fn is_bound_below(&self, context: KeyContext, keys: &KeySequence) -> bool {
         let below = [context.under(), Some(KeyContext::Global)];
         self.rows.iter().any(|row| below.contains(&Some(row.context)) && row.keys == *keys)
     }
 
     /// Finds bindings that make a longer one unreachable; each pair once, at its position in the newest file.
-    fn collisions(&self, newest: &str) -> Vec<Warning> {
-        let mut warnings: Vec<Warning> = Vec::new();
+    fn collisions(&self, newest: &str) -> Vec<ConfigWarning> {
+        let mut warnings: Vec<ConfigWarning> = Vec::new();
         for context in KeyContext::ALL {
-            let bound: Vec<&BindingRow> = self.reachable(*context).filter(|row| row.action.is_some()).collect();
-            let sequences: Vec<&&BindingRow> = bound.iter().filter(|row| row.keys.as_slice().len() > 1).collect();
+            let bound: Vec<&KeymapEntry> = self.reachable(*context).filter(|row| row.action.is_some()).collect();
+            let sequences: Vec<&&KeymapEntry> = bound.iter().filter(|row| row.keys.as_slice().len() > 1).collect();
             for short in &bound {
                 for long in sequences.iter().filter(|long| long.keys.goes_on_after(short.keys.as_slice())) {
                     let warning = collision(short, long, newest);
@@ -219,7 +219,7 @@ impl Keymap {
 
 /// Reports which of two bindings is unreachable: the longer one, unless it belongs to a screen and the shorter
 /// one is global.
-fn collision(short: &BindingRow, long: &BindingRow, newest: &str) -> Warning {
+fn collision(short: &KeymapEntry, long: &KeymapEntry, newest: &str) -> ConfigWarning {
     let own_is_longer = short.context == KeyContext::Global && long.context != KeyContext::Global;
     let (lost, kept) = if own_is_longer { (short, long) } else { (long, short) };
     let message = format!(
@@ -231,8 +231,8 @@ fn collision(short: &BindingRow, long: &BindingRow, newest: &str) -> Warning {
 }
 
 /// Reads one binding of a section.
-fn row(text: &SourceText<'_>, context: KeyContext, entry: &TomlEntry<'_, '_>) -> Result<BindingRow, Warning> {
-    let keys: Keys = entry.key.parse().map_err(|error: super::KeyError| {
+fn row(text: &SourceText<'_>, context: KeyContext, entry: &TomlEntry<'_, '_>) -> Result<KeymapEntry, ConfigWarning> {
+    let keys: KeySequence = entry.key.parse().map_err(|error: super::KeyParseError| {
         // The position is inside the quotes; bare keys have none.
         let quote = usize::from(entry.key_span.len() > entry.key.len());
         let start = entry.key_span.start + quote + error.at();
@@ -250,7 +250,7 @@ fn row(text: &SourceText<'_>, context: KeyContext, entry: &TomlEntry<'_, '_>) ->
         }
     };
     let at = text.place(entry.key_span.start);
-    Ok(BindingRow { context, keys, action, at })
+    Ok(KeymapEntry { context, keys, action, at })
 }
 
 /// The keymap that all others inherit from.

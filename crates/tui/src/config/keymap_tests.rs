@@ -1,11 +1,11 @@
 use super::*;
 
-fn keymap(text: &str) -> (Keymap, Vec<Warning>) {
+fn keymap(text: &str) -> (Keymap, Vec<ConfigWarning>) {
     Keymap::load("mine", &[SourceText { file: "keymaps/mine.toml", text }])
 }
 
 fn press(map: &Keymap, context: KeyContext, keys: &str) -> KeyMatch {
-    map.lookup(context, keys.parse::<Keys>().unwrap().as_slice())
+    map.lookup(context, keys.parse::<KeySequence>().unwrap().as_slice())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The user's configuration: settings, keymaps, themes and contracts. Texts come in, values and warnings come
 //! out.
 //!
-//! This module reads no files and refuses nothing: text that cannot be understood becomes a [`Warning`] with
+//! This module reads no files and refuses nothing: text that cannot be understood becomes a [`ConfigWarning`] with
 //! its position and a hint, and the rest is used.
 
 pub mod builtin;
@@ -15,10 +15,13 @@ mod text;
 mod theme;
 
 pub use crate::action::{Action, KeyContext};
-pub use key::{Key, KeyError, Keys};
+pub use key::{Key, KeyParseError, KeySequence};
 pub use keymap::{Binding, KeyMatch, Keymap};
-pub use settings::{Available, ClusterSettings, EndpointSetting, JournalStore, Manifest, ManifestSource, Settings};
-pub use text::{SourceText, Warning};
+pub use settings::{
+    AvailableNames, ClusterSettings, EndpointSetting, JournalStore, Settings, VersionManifestSettings,
+    VersionManifestSource,
+};
+pub use text::{ConfigWarning, SourceText};
 pub use theme::{ColorDepth, StyleRole, Theme};
 
 use pinnace_core::contract::Contracts;
@@ -55,13 +58,13 @@ pub struct Config {
 
 /// Builds the configuration from the user's texts. The warnings are in the order of settings, keymaps, themes,
 /// contracts, each once.
-pub fn load(texts: &ConfigTexts<'_>) -> (Config, Vec<Warning>) {
-    let names = Available { keymaps: Keymap::names(&texts.keymaps), themes: Theme::names(&texts.themes) };
+pub fn load(texts: &ConfigTexts<'_>) -> (Config, Vec<ConfigWarning>) {
+    let names = AvailableNames { keymaps: Keymap::names(&texts.keymaps), themes: Theme::names(&texts.themes) };
     let (settings, mut warnings) = match texts.settings {
         Some(text) => Settings::parse(text, &names),
         None => (Settings::default(), Vec::new()),
     };
-    let mut add = |more: Vec<Warning>| {
+    let mut add = |more: Vec<ConfigWarning>| {
         for warning in more {
             // A file that others inherit from is read once for each of them.
             if !warnings.contains(&warning) {
@@ -86,7 +89,7 @@ pub fn load(texts: &ConfigTexts<'_>) -> (Config, Vec<Warning>) {
     let mut contracts = Contracts::default();
     for text in &texts.contracts {
         let slips = contracts.add(text.name(), text.text).into_iter();
-        add(slips.map(|slip| Warning::of(text, slip)).collect());
+        add(slips.map(|slip| ConfigWarning::of(text, slip)).collect());
     }
     (Config { settings, keymap, theme, keymaps, themes, contracts }, warnings)
 }
@@ -148,7 +151,7 @@ mod tests {
         );
         assert_eq!((warnings[3].file.as_str(), warnings[3].line), ("contracts/api.toml", 2));
         assert!(config.contracts.get("api").is_err() && config.contracts.get("service").is_ok());
-        let pressed: Keys = "X".parse().unwrap();
+        let pressed: KeySequence = "X".parse().unwrap();
         let found = config.keymap.lookup(KeyContext::Fleet, pressed.as_slice());
         assert_eq!(found, KeyMatch::Run(Action::Logs), "emacs stands on the user's default");
         assert_eq!(config.theme.style(StyleRole::Dim).fg, Some(ratatui::style::Color::Indexed(8)));

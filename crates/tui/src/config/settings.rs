@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-pub use self::manifest::{Manifest, ManifestSource};
+pub use self::manifest::{VersionManifestSettings, VersionManifestSource};
 use super::suggest::{did_you_mean, nearest};
-use super::text::{SourceText, TomlEntry, Warning, in_order};
+use super::text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use super::{keymap, theme};
 
 /// The default of [`Settings::settle_seconds`].
@@ -55,7 +55,7 @@ pub struct Settings {
     /// The place where changes are journaled.
     pub journal: JournalStore,
     /// The source of the version manifest.
-    pub manifest: Manifest,
+    pub manifest: VersionManifestSettings,
     /// The base images of images that do not name theirs, by repository as references write it.
     pub bases: BTreeMap<String, String>,
     /// The clusters, in file order.
@@ -96,7 +96,7 @@ pub enum EndpointSetting {
 
 /// The names that settings can choose from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Available<'t> {
+pub struct AvailableNames<'t> {
     /// The available keymaps.
     pub keymaps: Vec<&'t str>,
     /// The available themes.
@@ -112,7 +112,7 @@ struct SettingsReader<'t> {
 impl SettingsReader<'_> {
     /// Reads an option that forbids changes. Everything but a clear `false` forbids, because a mistake must not
     /// open a cluster to changes.
-    fn forbid(&self, option: &mut bool, entry: &TomlEntry<'_, '_>) -> Result<(), Warning> {
+    fn forbid(&self, option: &mut bool, entry: &TomlEntry<'_, '_>) -> Result<(), ConfigWarning> {
         let hint = || Some("correct it; until then it counts as true".to_owned());
         let place = self.text.place(entry.key_span.start);
         *option = true;
@@ -120,7 +120,7 @@ impl SettingsReader<'_> {
             return Err(place.warning(format!("`{}` cannot be read", entry.key), hint()));
         }
         let value = boolean(&self.text, entry);
-        *option = value.map_err(|warning| Warning { hint: hint(), ..warning })?;
+        *option = value.map_err(|warning| ConfigWarning { hint: hint(), ..warning })?;
         Ok(())
     }
 }
@@ -135,7 +135,7 @@ impl Default for Settings {
             settle_seconds: SETTLE_SECONDS,
             stuck_seconds: STUCK_SECONDS,
             journal: JournalStore::default(),
-            manifest: Manifest::default(),
+            manifest: VersionManifestSettings::default(),
             bases: BTreeMap::new(),
             clusters: Vec::new(),
         }
@@ -145,7 +145,7 @@ impl Default for Settings {
 impl Settings {
     /// Parses the file. A bad value is dropped with a warning; a bad value of an option that forbids changes
     /// forbids them.
-    pub fn parse(text: SourceText<'_>, names: &Available<'_>) -> (Self, Vec<Warning>) {
+    pub fn parse(text: SourceText<'_>, names: &AvailableNames<'_>) -> (Self, Vec<ConfigWarning>) {
         let mut warnings = Vec::new();
         let mut settings = Self::default();
         let table = text.parse(&mut warnings);
@@ -162,9 +162,9 @@ impl Settings {
         &mut self,
         reader: &SettingsReader<'_>,
         entry: &TomlEntry<'_, '_>,
-        names: &Available<'_>,
-        warnings: &mut Vec<Warning>,
-    ) -> Result<(), Warning> {
+        names: &AvailableNames<'_>,
+        warnings: &mut Vec<ConfigWarning>,
+    ) -> Result<(), ConfigWarning> {
         let text = &reader.text;
         match entry.key {
             "theme" => self.theme = one_of(text, entry, &names.themes)?,
@@ -188,7 +188,7 @@ impl Settings {
         Ok(())
     }
 
-    fn clusters(&mut self, reader: &SettingsReader<'_>, entry: &TomlEntry<'_, '_>, warnings: &mut Vec<Warning>) {
+    fn clusters(&mut self, reader: &SettingsReader<'_>, entry: &TomlEntry<'_, '_>, warnings: &mut Vec<ConfigWarning>) {
         let text = &reader.text;
         let tables: Vec<_> = match entry.value {
             DeValue::Array(items) => items.iter().map(|item| (item.get_ref(), item.span())).collect(),
@@ -215,8 +215,8 @@ impl Settings {
 fn cluster(
     reader: &SettingsReader<'_>,
     entry: &TomlEntry<'_, '_>,
-    warnings: &mut Vec<Warning>,
-) -> Result<ClusterSettings, Warning> {
+    warnings: &mut Vec<ConfigWarning>,
+) -> Result<ClusterSettings, ConfigWarning> {
     let text = &reader.text;
     let DeValue::Table(table) = entry.value else {
         return Err(entry.mistyped(text, "a table"));
@@ -255,12 +255,12 @@ fn cluster(
     Ok(ClusterSettings { name, reach, read_only, protected })
 }
 
-fn unknown_key(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, known: &[&'static str]) -> Warning {
+fn unknown_key(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, known: &[&'static str]) -> ConfigWarning {
     let message = format!("unknown key `{}`", entry.key);
     text.warning(&entry.key_span, message, did_you_mean(entry.key, known.iter().copied()))
 }
 
-fn string(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<String, Warning> {
+fn string(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<String, ConfigWarning> {
     match entry.value {
         DeValue::String(value) if !value.trim().is_empty() => Ok(value.trim().to_owned()),
         DeValue::String(_) => Err(text.warning(&entry.span, format!("`{}` is empty", entry.key), None)),
@@ -268,7 +268,7 @@ fn string(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<String, Wa
     }
 }
 
-fn one_of(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, names: &[&str]) -> Result<String, Warning> {
+fn one_of(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, names: &[&str]) -> Result<String, ConfigWarning> {
     let name = string(text, entry)?;
     if names.contains(&name.as_str()) {
         return Ok(name);
@@ -278,14 +278,14 @@ fn one_of(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, names: &[&str]) -> R
     Err(text.warning(&entry.span, format!("unknown {} `{name}`", entry.key), hint))
 }
 
-fn boolean(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<bool, Warning> {
+fn boolean(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<bool, ConfigWarning> {
     match entry.value {
         DeValue::Boolean(value) => Ok(*value),
         _ => Err(entry.mistyped(text, "true or false")),
     }
 }
 
-fn seconds(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, least: u32) -> Result<u32, Warning> {
+fn seconds(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>, least: u32) -> Result<u32, ConfigWarning> {
     let DeValue::Integer(number) = entry.value else {
         return Err(entry.mistyped(text, "a whole number"));
     };

@@ -25,15 +25,20 @@ impl<'t> SourceText<'t> {
     }
 
     /// Makes a warning about a span of this text.
-    pub(super) fn warning(&self, span: &Range<usize>, message: impl Into<String>, hint: Option<String>) -> Warning {
+    pub(super) fn warning(
+        &self,
+        span: &Range<usize>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) -> ConfigWarning {
         self.place(span.start).warning(message, hint)
     }
 
     /// Returns the line and column of a byte offset.
-    pub(super) fn place(&self, at: usize) -> TextPosition {
+    pub(super) fn place(&self, at: usize) -> SourcePosition {
         let before = self.text.get(..at).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        TextPosition {
+        SourcePosition {
             file: self.file.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
@@ -41,7 +46,7 @@ impl<'t> SourceText<'t> {
     }
 
     /// Parses the text as TOML. Parts that cannot be parsed become warnings; the rest is kept.
-    pub(super) fn parse(&self, warnings: &mut Vec<Warning>) -> DeTable<'t> {
+    pub(super) fn parse(&self, warnings: &mut Vec<ConfigWarning>) -> DeTable<'t> {
         let (table, errors) = DeTable::parse_recoverable(self.text);
         warnings.extend(errors.iter().map(|error| {
             let span = error.span().unwrap_or(0..0);
@@ -75,7 +80,7 @@ impl TomlEntry<'_, '_> {
     }
 
     /// Makes a warning about a value of the wrong type.
-    pub(super) fn mistyped(&self, text: &SourceText<'_>, wanted: &str) -> Warning {
+    pub(super) fn mistyped(&self, text: &SourceText<'_>, wanted: &str) -> ConfigWarning {
         let message = format!("`{}` should be {wanted}, not {}", self.key, self.kind());
         text.warning(&self.span, message, None)
     }
@@ -98,16 +103,16 @@ pub(super) fn in_order<'a, 't>(table: &'a DeTable<'t>) -> Vec<TomlEntry<'a, 't>>
 
 /// A position in a file, kept after its text is gone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct TextPosition {
+pub(super) struct SourcePosition {
     pub file: String,
     pub line: usize,
     column: usize,
 }
 
-impl TextPosition {
+impl SourcePosition {
     /// Makes a warning about this position.
-    pub(super) fn warning(&self, message: impl Into<String>, hint: Option<String>) -> Warning {
-        Warning {
+    pub(super) fn warning(&self, message: impl Into<String>, hint: Option<String>) -> ConfigWarning {
+        ConfigWarning {
             file: self.file.clone(),
             line: self.line,
             column: self.column,
@@ -119,7 +124,7 @@ impl TextPosition {
 
 /// A part of a file that could not be used; the rest of the file was.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-pub struct Warning {
+pub struct ConfigWarning {
     /// The file, as the caller named it.
     pub file: String,
     /// The line, from 1.
@@ -132,7 +137,7 @@ pub struct Warning {
     pub hint: Option<String>,
 }
 
-impl Warning {
+impl ConfigWarning {
     /// Converts a mistake in a contract; contracts are parsed in the core crate.
     pub(super) fn of(text: &SourceText<'_>, mistake: ContractError) -> Self {
         let ContractError { line, column, message, hint } = mistake;
@@ -141,7 +146,7 @@ impl Warning {
     }
 }
 
-impl fmt::Display for Warning {
+impl fmt::Display for ConfigWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         match &self.hint {

@@ -12,7 +12,7 @@ pub use role::StyleRole;
 
 use super::builtin;
 use super::inheritance::FileSet;
-use super::text::{SourceText, Warning};
+use super::text::{ConfigWarning, SourceText};
 
 /// The default theme, which all others inherit from.
 pub(super) const ROOT: &str = "night";
@@ -28,7 +28,7 @@ pub struct Theme {
 
 impl Theme {
     /// Loads the named theme: a user's file over the files it inherits from, or a compiled-in one.
-    pub fn load(name: &str, user: &[SourceText<'_>]) -> (Self, Vec<Warning>) {
+    pub fn load(name: &str, user: &[SourceText<'_>]) -> (Self, Vec<ConfigWarning>) {
         let mut warnings = Vec::new();
         let layers = builtin::themes(user).layers(name, &mut warnings);
         let styles = read::styles(&layers, &mut warnings);

@@ -138,7 +138,7 @@ pub(crate) fn help(state: &State) -> Vec<HelpLine> {
     let bindings = keymap.bindings_for(context);
     let is_own = |action: Action| bindings.iter().any(|b| b.action == action && b.context != KeyContext::Global);
     let all = keymap.actions_for(context);
-    let line = |(action, keys): &(Action, Vec<&crate::config::Keys>)| {
+    let line = |(action, keys): &(Action, Vec<&crate::config::KeySequence>)| {
         let mut names = fitting(keys.iter().map(ToString::to_string));
         let why_not = available_under(state, *action).err();
         let room = usize::from(state.size.width).saturating_sub(HELP_KEYS + 8).clamp(20, 90);

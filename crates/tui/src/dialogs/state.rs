@@ -4,21 +4,21 @@ use crate::action::KeyContext;
 use pinnace_core::change::Order;
 
 use crate::dialogs::line::LineInput;
-use crate::dialogs::login::state::Login;
+use crate::dialogs::login::state::LoginForm;
 use crate::dialogs::palette::PaletteState;
-use crate::state::Scroll;
+use crate::state::ScrollState;
 
 /// The open dialog; it receives all keys.
 #[derive(Clone, Debug)]
 pub enum Dialog {
     /// The keys of the current screen.
-    Help(Scroll),
+    Help(ScrollState),
     /// The list of commands.
     Palette(PaletteState),
     /// The list of themes, with the name of the theme to restore on cancel.
     Themes(PaletteState, String),
     /// The notices of this session.
-    Messages(Scroll),
+    Messages(ScrollState),
     /// A text in full, such as the cause of a failure.
     Detail(TextDialog),
     /// An input line.
@@ -26,7 +26,7 @@ pub enum Dialog {
     /// A question to confirm.
     Ask(Confirmation),
     /// The form for a login to a registry.
-    Login(Box<Login>),
+    Login(Box<LoginForm>),
 }
 
 impl Dialog {
@@ -57,7 +57,7 @@ pub struct TextDialog {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
     /// The purpose of the input.
-    pub what: LineUse,
+    pub what: PromptPurpose,
     pub line: LineInput,
     /// The text before editing, to restore on cancel.
     pub before: String,
@@ -65,14 +65,14 @@ pub struct Prompt {
 
 /// The purpose of an input line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LineUse {
+pub enum PromptPurpose {
     /// The filter of the rows.
     Filter,
     /// The operator's reason for applying a plan.
     Reason,
 }
 
-impl LineUse {
+impl PromptPurpose {
     /// Returns the label before the line, and a hint for typing it.
     pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
@@ -86,7 +86,7 @@ impl LineUse {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confirmation {
     /// The action to confirm.
-    pub what: ConfirmedAction,
+    pub what: ActionToConfirm,
     /// The question, shown as the window's title.
     pub title: String,
     /// The lines of explanation.
@@ -95,7 +95,7 @@ pub struct Confirmation {
 
 /// The action that a question confirms.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfirmedAction {
+pub enum ActionToConfirm {
     /// Ending the console.
     Quit,
     /// Applying the plan.

@@ -3,12 +3,12 @@
 use crate::action::Action;
 use crate::dialogs::line::LineInput;
 use crate::dialogs::palette::{PaletteChoice, PaletteState};
-use crate::dialogs::state::LineUse;
-use crate::dialogs::state::{ConfirmedAction, Dialog, Prompt, TextDialog};
+use crate::dialogs::state::PromptPurpose;
+use crate::dialogs::state::{ActionToConfirm, Dialog, Prompt, TextDialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens;
-use crate::state::{Scroll, State};
+use crate::state::{ScrollState, State};
 use crate::wrap::wrapped;
 use pinnace_core::change::Order;
 
@@ -21,11 +21,11 @@ use crate::update::motion;
 pub(crate) fn open_messages(state: &mut State) {
     let len = state.messages.len();
     let at = len.saturating_sub(1);
-    state.modal = Some(Dialog::Messages(Scroll { at, top: len.saturating_sub(popup_page(state)) }));
+    state.modal = Some(Dialog::Messages(ScrollState { at, top: len.saturating_sub(popup_page(state)) }));
 }
 
 /// Opens the input line for this purpose, if the top screen has one.
-pub(crate) fn open_line(state: &mut State, what: LineUse) {
+pub(crate) fn open_line(state: &mut State, what: PromptPurpose) {
     let Some(before) = screens::line(state, what).map(str::to_owned) else { return };
     state.modal = Some(Dialog::Prompt(Prompt { what, line: LineInput::new(&before), before }));
 }
@@ -100,18 +100,18 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 }
 
 /// Answers a question: yes is enter, or the key that asked the question.
-fn answer(state: &mut State, asked: &ConfirmedAction, action: Action, effects: &mut Vec<Effect>) {
+fn answer(state: &mut State, asked: &ActionToConfirm, action: Action, effects: &mut Vec<Effect>) {
     let is_yes = match asked {
-        ConfirmedAction::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
-        ConfirmedAction::Order(Order::RollBack) => matches!(action, Action::Open | Action::ResumeRollBack),
-        ConfirmedAction::Order(Order::KeepAsIs) => matches!(action, Action::Open | Action::ResumeKeep),
+        ActionToConfirm::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
+        ActionToConfirm::Order(Order::RollBack) => matches!(action, Action::Open | Action::ResumeRollBack),
+        ActionToConfirm::Order(Order::KeepAsIs) => matches!(action, Action::Open | Action::ResumeKeep),
         _ => action == Action::Open,
     };
     match asked {
         _ if !is_yes => {}
-        ConfirmedAction::Quit => effects.push(Effect::Quit),
-        ConfirmedAction::Apply => crate::screens::plan::update::apply(state, effects),
-        ConfirmedAction::Order(order) => crate::screens::change::update::order(state, *order, effects),
+        ActionToConfirm::Quit => effects.push(Effect::Quit),
+        ActionToConfirm::Apply => crate::screens::plan::update::apply(state, effects),
+        ActionToConfirm::Order(order) => crate::screens::change::update::order(state, *order, effects),
     }
 }
 

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use crate::config::{StyleRole, Theme};
 use crate::dialogs::palette::{HELP_KEYS, HelpLine, PaletteState, help};
 use crate::dialogs::state::{Confirmation, Dialog, TextDialog};
-use crate::state::{Scroll, State};
+use crate::state::{ScrollState, State};
 use crate::update::PICKS;
 use crate::update::popup_page;
 use pinnace_core::finding::Severity;
@@ -31,7 +31,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
 }
 
-fn keys(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scroll: Scroll) {
+fn keys(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scroll: ScrollState) {
     let lines = help(state);
     let longest = lines.iter().map(|line| match line {
         HelpLine::Title(text) => width(text),
@@ -89,7 +89,7 @@ fn picks(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, title:
     }
 }
 
-fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scroll: Scroll) {
+fn messages(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scroll: ScrollState) {
     let page = popup_page(state);
     let inner = window(frame, area, state, theme, "messages", (usize::MAX, state.messages.len().clamp(1, page)));
     let room = usize::from(inner.width);

@@ -13,12 +13,12 @@ pub mod service;
 use crate::action::{Action, KeyContext};
 use crate::clusters::ClusterId;
 use crate::dialogs::palette::{is_motion, is_typing};
-use crate::dialogs::state::LineUse;
+use crate::dialogs::state::PromptPurpose;
 use crate::msg::Effect;
 use crate::screens::candidates::state::CandidatesState;
 use crate::screens::change::state::ChangeId;
-use crate::screens::change::state::ChangeScreen;
-use crate::screens::history::state::{HistoryState, Span};
+use crate::screens::change::state::ChangeScreenState;
+use crate::screens::history::state::{HistoryScope, HistoryState};
 use crate::screens::image::state::ImageState;
 use crate::screens::logs::state::LogsState;
 use crate::screens::pins::state::{PinsMode, PinsState};
@@ -35,16 +35,16 @@ use std::collections::BTreeSet;
 /// The result of offering an action to a screen.
 #[must_use]
 #[derive(Debug)]
-pub(crate) enum Outcome {
+pub(crate) enum ActionOutcome {
     /// An action that the screen carried out.
     Handled,
     /// An action that means nothing to the screen, or nothing now.
     NotMine,
     /// A request to open another screen on top.
-    Open(Opening),
+    Open(NavigationTarget),
 }
 
-impl Outcome {
+impl ActionOutcome {
     /// Converts a flag: `true` to [`Self::Handled`], `false` to [`Self::NotMine`].
     pub(crate) fn handled(is_handled: bool) -> Self {
         if is_handled { Self::Handled } else { Self::NotMine }
@@ -53,7 +53,7 @@ impl Outcome {
 
 /// A screen to open on top of the current one; `update` opens it.
 #[derive(Debug)]
-pub(crate) enum Opening {
+pub(crate) enum NavigationTarget {
     /// The screen of a service, in its initial state.
     Service(service::state::ServiceState),
     /// The history screen, for the current selection.
@@ -134,7 +134,7 @@ pub enum Screen {
     /// A plan under review.
     Plan(Box<PlanState>),
     /// A change: running, unfinished or finished.
-    Change(ChangeScreen),
+    Change(ChangeScreenState),
     /// The rollback candidates of a service.
     Candidates(Box<CandidatesState>),
     /// The details of an image.
@@ -165,9 +165,9 @@ pub(crate) fn place(state: &State) -> String {
         Some(Screen::Service(screen)) => clean(&screen.name),
         Some(Screen::Logs(screen)) => format!("{} › log", clean(&screen.name)),
         Some(Screen::History(screen)) => match &screen.span {
-            Span::All => "changes".to_owned(),
-            Span::Group(group) => format!("{} › changes", clean(&group.name)),
-            Span::Service(_, name) => format!("{} › changes", clean(name)),
+            HistoryScope::All => "changes".to_owned(),
+            HistoryScope::Group(group) => format!("{} › changes", clean(&group.name)),
+            HistoryScope::Service(_, name) => format!("{} › changes", clean(name)),
         },
         Some(Screen::Pins(screen)) => format!("{} › pins", clean(&screen.group.name)),
         Some(Screen::Plan(screen)) => format!("{} › plan", clean(&screen.goal.group().name)),
@@ -196,7 +196,7 @@ pub(crate) fn selection(state: &State) -> Selection<'_> {
 }
 
 /// Offers an action to the top screen.
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     match state.screens.last() {
         None => fleet::update::run(state, action, effects),
         Some(Screen::Service(_)) => service::update::run(state, action, effects),
@@ -245,18 +245,18 @@ pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
 }
 
 /// Returns the current text of this input line on the top screen; `None` if the screen has no line for this use.
-pub(crate) fn line(state: &State, what: LineUse) -> Option<&str> {
+pub(crate) fn line(state: &State, what: PromptPurpose) -> Option<&str> {
     match state.screens.last() {
-        None => (what == LineUse::Filter).then(|| state.fleet.filter.typed()),
+        None => (what == PromptPurpose::Filter).then(|| state.fleet.filter.typed()),
         Some(Screen::Logs(logs)) => logs.line(what),
-        Some(Screen::History(history)) => (what == LineUse::Filter).then(|| history.filter.typed()),
-        Some(Screen::Plan(plan)) => (what == LineUse::Reason).then_some(plan.why.as_str()),
+        Some(Screen::History(history)) => (what == PromptPurpose::Filter).then(|| history.filter.typed()),
+        Some(Screen::Plan(plan)) => (what == PromptPurpose::Reason).then_some(plan.why.as_str()),
         Some(_) => None,
     }
 }
 
 /// Stores the text typed so far in this input line of the top screen.
-pub(crate) fn take_line(state: &mut State, what: LineUse, text: &str) {
+pub(crate) fn take_line(state: &mut State, what: PromptPurpose, text: &str) {
     match state.screens.last_mut() {
         None => fleet::update::set_filter(state, text),
         Some(Screen::Logs(logs)) => logs::update::take_line(logs, what, text),

@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::layout::scrolled;
-use crate::state::Scroll;
+use crate::state::ScrollState;
 
 /// Returns the index in a list of `len` after a motion; `None` if the action is no motion.
 pub fn moved(action: Action, at: usize, len: usize, page: usize) -> Option<usize> {
@@ -20,7 +20,7 @@ pub fn moved(action: Action, at: usize, len: usize, page: usize) -> Option<usize
 }
 
 /// Moves the cursor of a list whose items take one line each; returns whether the action was a motion.
-pub(crate) fn scroll(scroll: &mut Scroll, action: Action, len: usize, page: usize) -> bool {
+pub(crate) fn scroll(scroll: &mut ScrollState, action: Action, len: usize, page: usize) -> bool {
     let Some(at) = moved(action, scroll.at, len, page) else { return false };
     scroll.at = at;
     scroll.top = scrolled(scroll.top, (at, 1), page, len);

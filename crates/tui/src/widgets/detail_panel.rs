@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
-use crate::screens::fleet::rows::{Row, short_error};
+use crate::screens::fleet::rows::{FleetRow, short_error};
 use crate::screens::fleet::state::FleetPane;
 use crate::screens::history::state as history;
 use crate::screens::service::tasks;
@@ -43,15 +43,15 @@ pub fn strip(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
 }
 
-fn of_row(row: &Row, state: &State, theme: &Theme, room: usize, most: usize) -> Vec<Line<'static>> {
+fn of_row(row: &FleetRow, state: &State, theme: &Theme, room: usize, most: usize) -> Vec<Line<'static>> {
     match row {
-        Row::Service(row) => match &row.service {
+        FleetRow::Service(row) => match &row.service {
             Some(id) => of_service(id, &row.group, state, theme, room, most),
             None => of_group(&row.group, state, theme, room),
         },
-        Row::Group(row) => of_group(&row.group, state, theme, room),
-        Row::HiddenServices { group, .. } => of_group(group, state, theme, room),
-        Row::HiddenGroups { .. } => {
+        FleetRow::Group(row) => of_group(&row.group, state, theme, room),
+        FleetRow::HiddenServices { group, .. } => of_group(group, state, theme, room),
+        FleetRow::HiddenGroups { .. } => {
             let mut pen = LineBuilder::new(theme, room);
             pen.gap(1).put(StyleRole::Dim, "Groups without problems. Press enter to show them.");
             vec![pen.line()]

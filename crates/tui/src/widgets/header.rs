@@ -13,8 +13,8 @@ use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens;
 use crate::screens::change::query as change;
-use crate::screens::fleet::rows::Row;
-use crate::state::{ChangeGuard, Screen, State};
+use crate::screens::fleet::rows::FleetRow;
+use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::plan::plural;
 use pinnace_core::swarm::HealthState as Health;
 use pinnace_core::swarm::NodeState;
@@ -82,9 +82,9 @@ fn guard(state: &State) -> Option<(&'static str, StyleRole)> {
         return Some(("read-only", StyleRole::Waiting));
     }
     match state.cluster().guard {
-        ChangeGuard::None => None,
-        ChangeGuard::Protected => Some(("protected", StyleRole::Waiting)),
-        ChangeGuard::ReadOnly => Some(("read-only", StyleRole::Waiting)),
+        WriteProtection::None => None,
+        WriteProtection::Protected => Some(("protected", StyleRole::Waiting)),
+        WriteProtection::ReadOnly => Some(("read-only", StyleRole::Waiting)),
     }
 }
 
@@ -94,7 +94,7 @@ fn counts(state: &State, short: bool) -> (String, StyleRole) {
     if !world.is_painted() {
         return (String::new(), StyleRole::Text);
     }
-    let missing = |row: &&Row| row.service().is_some_and(|row| row.state == Health::Missing);
+    let missing = |row: &&FleetRow| row.service().is_some_and(|row| row.state == Health::Missing);
     let troubled = world.troubled() + state.fleet.rows.iter().filter(missing).count();
     let all = world.services.len();
     let down = world.nodes.values().filter(|node| node.state == NodeState::Down).count();

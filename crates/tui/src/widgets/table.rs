@@ -6,7 +6,7 @@ use crate::config::{StyleRole, Theme};
 use crate::widgets::line_builder::LineBuilder;
 use crate::widgets::width::{left, right};
 
-type Cell<'a, R> = Box<dyn Fn(&mut LineBuilder<'_>, &R, usize) + 'a>;
+type CellWriter<'a, R> = Box<dyn Fn(&mut LineBuilder<'_>, &R, usize) + 'a>;
 
 /// A column of a table with rows of type `R`.
 pub(crate) struct Column<'a, R> {
@@ -20,7 +20,7 @@ pub(crate) struct Column<'a, R> {
     /// The least width of a table at which the column is shown.
     from: usize,
     /// Appends the text of a row, given the width of the column.
-    cell: Cell<'a, R>,
+    cell: CellWriter<'a, R>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pinnace_core::registry::Query;
-use pinnace_core::registry::{Fact, FactSource, ImageFact, LookupError, QueryAnswer, RateLimit};
-use pinnace_core::registry::{ManifestOrigin, VersionManifest};
+use pinnace_core::registry::{Fact, FactSource, LookupError, QueryAnswer, RateLimit, ResolvedImage};
+use pinnace_core::registry::{VersionManifest, VersionManifestOrigin};
 use pinnace_core::time::Time;
 use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::{Effect, Msg};
@@ -236,7 +236,7 @@ fn the_word_tells_what_it_follows() {
     let mut state = full(200, 60);
     press(&mut state, "down");
     let Fact::Known { value, .. } = state.clusters[ClusterId::FIRST].facts.versions().clone() else { panic!() };
-    let origin = ManifestOrigin::Cache("https://x.example/m.json".into());
+    let origin = VersionManifestOrigin::Cache("https://x.example/m.json".into());
     let at = Some(Time(state.now.0 - 7_200_000));
     let old = VersionManifest { origin, at, problem: Some("no answer within 10 s".into()), ..(*value).clone() };
     let screen = about(old, &mut state);
@@ -256,7 +256,8 @@ fn a_registry_that_counts_is_asked_about_the_chosen_one_only() {
     let mut state = typed(120, 40, "image = \"");
     press(&mut state, "tab");
     let allowance = Some(RateLimit { limit: 100, remaining: 20, window: None });
-    let fact = known(&state, ImageFact { allowance, ..ImageFact::new(digest('7'), None) }, FactSource::Registry);
+    let fact =
+        known(&state, ResolvedImage { allowance, ..ResolvedImage::new(digest('7'), None) }, FactSource::Registry);
     learn(&mut state, QueryAnswer::Image(format!("{REPOSITORY}:other"), fact));
     let effects = tags(&mut state, REPOSITORY, TAGS);
     // The running images were queried when the pins were opened.
@@ -287,7 +288,7 @@ fn the_choice_stays_while_the_list_moves() {
 #[test]
 fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     let mut state = scenario::night(120, 40);
-    state.fleet.cursor = Some(pinnace_tui::screens::fleet::rows::RowId::Service("shop_api-id".into()));
+    state.fleet.cursor = Some(pinnace_tui::screens::fleet::rows::FleetRowId::Service("shop_api-id".into()));
     press(&mut state, "p");
     let group = pinnace_core::swarm::GroupKey::parse("stack/shop").unwrap();
     send(&mut state, Msg::Draft { cluster: ClusterId::FIRST, group, text: None, at: None });

@@ -4,8 +4,8 @@ use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
 use pinnace_core::image::Digest;
-use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageFact, ImageInfo, LookupError, QueryAnswer, Tags};
-use pinnace_core::registry::{ManifestOrigin, VersionManifest};
+use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageInfo, LookupError, QueryAnswer, ResolvedImage, Tags};
+use pinnace_core::registry::{VersionManifest, VersionManifestOrigin};
 use pinnace_core::time::Time;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::State;
@@ -36,7 +36,7 @@ pub fn manifest(state: &mut State) -> Vec<Effect> {
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
         {"postgres_version":"17.10","spock_version":"5","image":"pgedge-postgres:17.10-spock5.0.10-standard-1"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
-    let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", ManifestOrigin::BuiltIn, None).unwrap();
+    let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", VersionManifestOrigin::BuiltIn, None).unwrap();
     let fact = known(state, Arc::new(manifest), FactSource::Curated);
     learn(state, QueryAnswer::Versions(fact))
 }
@@ -54,7 +54,7 @@ pub fn refused(state: &mut State, repository: &str, why: LookupError) -> Vec<Eff
 
 /// Answers that the registry has an image under this tag, built `days` ago.
 pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect> {
-    let fact = known(state, ImageFact::new(digest(digit), None), FactSource::Registry);
+    let fact = known(state, ResolvedImage::new(digest(digit), None), FactSource::Registry);
     let effects = learn(state, QueryAnswer::Image(format!("{REPOSITORY}:{tag}"), fact));
     let about = ImageInfo {
         digest: digest(digit),

@@ -15,7 +15,7 @@ use pinnace_core::swarm::{COMPONENT, DATABASE, DB_NODE, STACK};
 use pinnace_core::time::Time;
 use pinnace_core::world::{ConnectionState, EngineInfo, Observation};
 use pinnace_tui::config::Config;
-use pinnace_tui::layout::Size;
+use pinnace_tui::layout::TerminalSize;
 use pinnace_tui::msg::{Msg, TimedMsg};
 use pinnace_tui::state::{ClusterState, State};
 use pinnace_tui::update::update;
@@ -250,7 +250,7 @@ pub fn console(width: u16, height: u16, seen: Vec<Observation>) -> State {
     clusters[2].world.apply(Observation::Link(lost), NOW);
     clusters[1].world.apply(Observation::Link(ConnectionState::Live), NOW);
     clusters[1].world.apply(Observation::Nodes(vec![node("stg-1", Role::Manager)]), NOW);
-    let mut state = State::new(clusters, config, Size { width, height }, NOW, 0);
+    let mut state = State::new(clusters, config, TerminalSize { width, height }, NOW, 0);
     update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
     state
 }
@@ -270,7 +270,7 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         edits: Vec::new(),
         rest: UntouchedHash("rest".into()),
         engine_rolls_back: false,
-        credentials: pinnace_core::plan::Credentials::default(),
+        credentials: pinnace_core::plan::CredentialOrigin::default(),
         notes: Vec::new(),
         lands: Vec::new(),
         unchecked: None,

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::registry::Query;
 use pinnace_core::registry::{
-    BuildStep, Fact, FactSource, FileKind, ImageConfig, ImageFact, ImageFile, ImageFiles, ImageInfo, ImageLayer,
-    IndexEntry, LookupError, QueryAnswer, ReadProgress,
+    BuildStep, Fact, FactSource, FileKind, ImageConfig, ImageFile, ImageFilesState, ImageInfo, ImageLayer, IndexEntry,
+    LayerReadProgress, LookupError, QueryAnswer, ResolvedImage,
 };
 use pinnace_core::time::Time;
 use pinnace_tui::action::KeyContext;
@@ -93,7 +93,7 @@ fn index() -> ImageInfo {
 }
 
 fn names(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
-    let value = ImageFact::new(digest(digit), None);
+    let value = ResolvedImage::new(digest(digit), None);
     learned(state, QueryAnswer::Image(reference.into(), Fact::Known { value, at: NOW, via: FactSource::Registry }))
 }
 
@@ -222,13 +222,13 @@ fn the_contract_of_the_pins_is_judged() {
     press(&mut pins, "esc n i");
     let contract = screen(&pins).contract.clone();
     assert!(
-        matches!(contract, Some(pinnace_tui::screens::image::state::ContractChoice::Loaded(contract)) if contract.name == "service")
+        matches!(contract, Some(pinnace_tui::screens::image::state::ContractLookup::Loaded(contract)) if contract.name == "service")
     );
 }
 
-fn files(paths: &[(&str, FileKind)]) -> ImageFiles {
+fn files(paths: &[(&str, FileKind)]) -> ImageFilesState {
     let file = |(path, kind): &(&str, FileKind)| ImageFile { path: (*path).to_owned(), kind: *kind, size: 1200 };
-    ImageFiles::Known(Arc::new(paths.iter().map(file).collect()))
+    ImageFilesState::Known(Arc::new(paths.iter().map(file).collect()))
 }
 
 #[test]
@@ -248,14 +248,17 @@ fn files_are_read_only_when_asked_for() {
     let tell = |state: &mut State, files| {
         send(state, Msg::Files { cluster: ClusterId::FIRST, image: QUEUE.into(), manifest: digest('2'), files });
     };
-    tell(&mut state, ImageFiles::Reading(ReadProgress { layer: 2, layers: 2, bytes: 40_000_000, of: 117_823_456 }));
+    tell(
+        &mut state,
+        ImageFilesState::Reading(LayerReadProgress { layer: 2, layers: 2, bytes: 40_000_000, of: 117_823_456 }),
+    );
     press(&mut state, "G");
     assert!(text(&state).contains("reading layer 2 of 2, 40 MB of 117 MB …"), "{}", text(&state));
     press(&mut state, "f");
     assert_eq!(state.notice.clone().unwrap().text, "still reading the files");
     assert!(press(&mut state.clone(), "esc").contains(&Effect::StopFiles));
 
-    tell(&mut state, ImageFiles::Failed(LookupError::Other("its layer ends too early".into())));
+    tell(&mut state, ImageFilesState::Failed(LookupError::Other("its layer ends too early".into())));
     press(&mut state, "G");
     assert!(text(&state).contains("could not read its files: its layer ends too early"), "{}", text(&state));
     assert!(press(&mut state, "f").iter().any(|effect| matches!(effect, Effect::ReadFiles { .. })), "again");

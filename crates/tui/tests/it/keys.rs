@@ -8,9 +8,9 @@ use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::dialogs::state::Dialog;
 use pinnace_tui::dialogs::state::TextDialog;
 use pinnace_tui::msg::{Effect, Msg, TimedMsg};
-use pinnace_tui::screens::fleet::rows::{Row, RowId};
+use pinnace_tui::screens::fleet::rows::{FleetRow, FleetRowId};
 use pinnace_tui::screens::fleet::state::FleetPane;
-use pinnace_tui::screens::service::state::Tab;
+use pinnace_tui::screens::service::state::ServiceTab;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::update;
 
@@ -24,15 +24,15 @@ fn night() -> State {
 }
 
 fn chosen(state: &State) -> String {
-    match state.row().map(Row::id) {
-        Some(RowId::Service(id)) => id.trim_end_matches("-id").to_owned(),
-        Some(RowId::Group(group)) => group.to_string(),
+    match state.row().map(FleetRow::id) {
+        Some(FleetRowId::Service(id)) => id.trim_end_matches("-id").to_owned(),
+        Some(FleetRowId::Group(group)) => group.to_string(),
         other => format!("{other:?}"),
     }
 }
 
 fn services(state: &State) -> Vec<&str> {
-    state.fleet.rows.iter().filter_map(Row::service).map(|row| row.name.as_str()).collect()
+    state.fleet.rows.iter().filter_map(FleetRow::service).map(|row| row.name.as_str()).collect()
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_service_has_three_parts() {
         Some(Screen::Service(screen)) => screen.tab,
         _ => panic!(),
     };
-    assert_eq!(tab(&state), Tab::Settings);
+    assert_eq!(tab(&state), ServiceTab::Settings);
     press(&mut state, "shift-tab D");
     assert!(
         matches!(&state.modal, Some(Dialog::Detail(detail)) if detail.lines.iter().any(|line| line.contains("task")))

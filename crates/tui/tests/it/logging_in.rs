@@ -8,7 +8,7 @@ use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Query;
 use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 use pinnace_tui::action::KeyContext;
-use pinnace_tui::dialogs::login::state::Field;
+use pinnace_tui::dialogs::login::state::LoginField;
 use pinnace_tui::dialogs::state::Dialog;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::{Screen, State};
@@ -32,7 +32,7 @@ fn refuse(state: &mut State, reference: &str, why: LookupError) -> Vec<Effect> {
     send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference.into(), fact) })
 }
 
-fn form(state: &State) -> (&str, &str, Field) {
+fn form(state: &State) -> (&str, &str, LoginField) {
     match &state.modal {
         Some(Dialog::Login(form)) => (form.host.text(), form.user.text(), form.field),
         other => panic!("{other:?}"),
@@ -54,7 +54,7 @@ fn the_registry_it_is_about_is_there_already() {
     let footer = |state: &State| lines_of(state).pop().unwrap();
     assert!(!footer(&state).contains("log in"), "nothing is refused: {}", footer(&state));
     press(&mut state, "L");
-    assert_eq!(form(&state), ("ghcr.io", "", Field::User), "of the row under the cursor");
+    assert_eq!(form(&state), ("ghcr.io", "", LoginField::User), "of the row under the cursor");
     press(&mut state, "esc");
     assert!(state.modal.is_none());
 
@@ -80,18 +80,18 @@ fn the_form_is_filled_and_taken() {
     let mut state = denied(80, 24);
     press(&mut state, "L");
     assert_eq!(press(&mut state, "enter enter").last(), None, "not without a user and a password");
-    assert_eq!(form(&state).2, Field::User);
+    assert_eq!(form(&state).2, LoginField::User);
     assert!(lines_of(&state).join("\n").contains("the user is missing"));
     type_text(&mut state, "opsx");
     press(&mut state, "backspace tab");
     assert!(!lines_of(&state).join("\n").contains("is missing"), "what was wrong is gone once it is mended");
     type_text(&mut state, SECRET);
     press(&mut state, "up up tab tab tab");
-    assert_eq!(form(&state).2, Field::Password, "the lines have an end");
+    assert_eq!(form(&state).2, LoginField::Password, "the lines have an end");
     press(&mut state, "shift-tab shift-tab ctrl-u");
     type_text(&mut state, "nowhere");
     press(&mut state, "tab tab enter");
-    assert_eq!(form(&state).2, Field::Host, "the line that is not right");
+    assert_eq!(form(&state).2, LoginField::Host, "the line that is not right");
     press(&mut state, "ctrl-u");
     send(&mut state, Msg::Paste("https://reg.example.com:5000/v2/\n".into()));
     let effects = press(&mut state, "enter enter enter");

@@ -1,7 +1,7 @@
 //! Tests of a plan's options by keys: credentials, start-first, the reason, saving to a file; and of redeploys.
 
-use pinnace_core::plan::Credentials;
-use pinnace_core::plan::{CredentialSource, UpdateOrder};
+use pinnace_core::plan::CredentialOrigin;
+use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
 use pinnace_core::plan::{Goal, RedeployImage, SavedPlan, Scope};
 use pinnace_core::registry::{Fact, FactSource, QueryAnswer};
 use pinnace_tui::clusters::ClusterId;
@@ -31,9 +31,9 @@ fn a_choice_is_another_plan_and_its_warnings_are_to_be_seen_again() {
     let before = shown(&state).shown.plan.id.clone();
     press(&mut state, "c");
     let plan = shown(&state);
-    assert_eq!(plan.manner.sending, CredentialSource::Operator);
+    assert_eq!(plan.manner.sending, CredentialPolicy::Operator);
     let sent = plan.shown.plan.active().map(|(_, unit)| unit.credentials).collect::<Vec<_>>();
-    assert_eq!(sent, [Credentials::Operator]);
+    assert_eq!(sent, [CredentialOrigin::Operator]);
     assert!(plan.shown.plan.id != before && plan.fresh == Freshness::UpToDate);
     press(&mut state, "c");
     assert_eq!(shown(&state).shown.plan.id, before, "and back");

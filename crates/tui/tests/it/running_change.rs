@@ -3,7 +3,7 @@
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 
-use pinnace_core::change::{EventKind, OnFailure, Order};
+use pinnace_core::change::{ChangeEventKind, OnFailure, Order};
 use pinnace_core::finding::Code;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
@@ -15,7 +15,7 @@ use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::screens::change::state::{ChangeStage, StopRequest};
 use pinnace_tui::screens::plan::state::Freshness;
 use pinnace_tui::state::{Screen, State};
-use pinnace_tui::update::{RedrawPace, pace};
+use pinnace_tui::update::{TickRate, pace};
 
 use crate::fixture::{PG, bad_night, change, pinned, press};
 use crate::scenario::{self, CHANGE, GOOD, WRONG, event, found, missing, pass, pin, send, type_text};
@@ -66,12 +66,12 @@ fn nothing_is_asked_or_kept_while_somebody_types() {
     press(&mut state, "ctrl-u");
     let typed = type_text(&mut state, &format!("image = \"{WRONG}\""));
     let wants = |effects: &[Effect]| asked(effects).contains(&Query::Image(WRONG.into()));
-    assert!(!wants(&typed) && pace(&state) == RedrawPace::Quiet);
+    assert!(!wants(&typed) && pace(&state) == TickRate::Quiet);
     assert!(!wants(&pass(&mut state, 150)));
     let quiet = pass(&mut state, 150);
     assert!(wants(&quiet), "{quiet:?}");
     let kept = quiet.iter().any(|effect| matches!(effect, Effect::SaveDraft { text, .. } if text.contains(WRONG)));
-    assert!(kept && pace(&state) == RedrawPace::Minutes);
+    assert!(kept && pace(&state) == TickRate::Minutes);
     press(&mut state, "ctrl-z");
     pass(&mut state, 400);
     let undone: Vec<_> = std::iter::repeat_with(|| press(&mut state, "ctrl-z")).take(100).flatten().collect();
@@ -150,8 +150,8 @@ fn pins_become_a_plan_a_change_and_are_in_force() {
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
         ChangeStage::Running { change: CHANGE.into(), stop: StopRequest::No }
     );
-    assert_eq!(pace(&state), RedrawPace::Seconds);
-    let done = event(&mut state, EventKind::Ended { state: ChangeState::Done, text: String::new() });
+    assert_eq!(pace(&state), TickRate::Seconds);
+    let done = event(&mut state, ChangeEventKind::Ended { state: ChangeState::Done, text: String::new() });
     assert!(done.contains(&Effect::DropDraft { cluster: ClusterId::FIRST, group: group() }), "{done:?}");
 }
 
@@ -211,14 +211,14 @@ fn a_question_goes_when_the_change_ends_that_it_is_about() {
     let mut state = scenario::working(120, 40);
     assert!(!press(&mut state, "q").contains(&Effect::Quit));
     assert_eq!(state.context(), KeyContext::Ask);
-    event(&mut state, EventKind::Ended { state: ChangeState::Done, text: String::new() });
+    event(&mut state, ChangeEventKind::Ended { state: ChangeState::Done, text: String::new() });
     assert_eq!(state.context(), KeyContext::Change, "it is over: nothing would be left");
     assert!(press(&mut state, "q").contains(&Effect::Quit));
 }
 
 #[test]
 fn an_outcome_is_told_once_and_only_where_it_was_not_seen() {
-    let end = EventKind::Ended { state: ChangeState::Done, text: String::new() };
+    let end = ChangeEventKind::Ended { state: ChangeState::Done, text: String::new() };
     let over = |state: &mut State| {
         send(state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
         state.notice.as_ref().map(|notice| notice.text.clone())
@@ -302,14 +302,14 @@ fn rollback_asks_for_what_the_cursor_is_on() {
 
 #[test]
 fn a_protected_cluster_asks_twice_and_a_read_only_one_not_at_all() {
-    use pinnace_tui::state::ChangeGuard;
+    use pinnace_tui::state::WriteProtection;
     let mut state = scenario::plan(120, 40);
-    state.clusters[ClusterId::FIRST].guard = ChangeGuard::Protected;
+    state.clusters[ClusterId::FIRST].guard = WriteProtection::Protected;
     let applied = |effects: &[Effect]| effects.iter().any(|effect| matches!(effect, Effect::Apply { .. }));
     assert!(!applied(&press(&mut state, "a")));
     assert!(applied(&press(&mut state, "enter")));
     let mut state = scenario::plan(120, 40);
-    state.clusters[ClusterId::FIRST].guard = ChangeGuard::ReadOnly;
+    state.clusters[ClusterId::FIRST].guard = WriteProtection::ReadOnly;
     assert!(!applied(&press(&mut state, "a")));
     assert_eq!(state.notice.unwrap().text, "apply: this cluster is read-only here");
 }
@@ -344,7 +344,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     }
     // A failed change has nothing to make permanent.
     let mut state = scenario::asking(120, 40);
-    event(&mut state, EventKind::Ended { state: ChangeState::Failed, text: String::new() });
+    event(&mut state, ChangeEventKind::Ended { state: ChangeState::Failed, text: String::new() });
     assert_eq!(copied_fix(&mut state), None);
     // Later, on the fleet screen, the fix is for the pins in force.
     let mut state = scenario::night(120, 40);

@@ -3,15 +3,15 @@
 use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
-use pinnace_core::change::{Event, EventKind, Question, TaskLine, UnitPhase};
+use pinnace_core::change::{ChangeEvent, ChangeEventKind, Question, TaskLine, UnitPhase};
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Direction, UnitState};
-use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageFact, ImageInfo, LookupError, QueryAnswer};
-use pinnace_core::registry::{ManifestOrigin, REPOSITORY_HOST, VersionManifest};
+use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageInfo, LookupError, QueryAnswer, ResolvedImage};
+use pinnace_core::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 use pinnace_tui::msg::{Effect, Msg, TimedMsg};
-use pinnace_tui::screens::fleet::rows::RowId;
+use pinnace_tui::screens::fleet::rows::FleetRowId;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::update;
 
@@ -42,7 +42,7 @@ pub fn type_text(state: &mut State, text: &str) -> Vec<Effect> {
 pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let digest = Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap();
     let platforms = vec![Platform::new("linux", "amd64"), Platform::new("linux", "arm64")];
-    let value = ImageFact { size: Some(212_000_000), ..ImageFact::new(digest, Some(platforms)) };
+    let value = ResolvedImage { size: Some(212_000_000), ..ResolvedImage::new(digest, Some(platforms)) };
     let about = about(reference, &value);
     let fact = |via| Fact::Known { value: value.clone(), at: NOW, via };
     let mut effects = learned(state, QueryAnswer::Image(reference.into(), fact(FactSource::Registry)));
@@ -62,7 +62,7 @@ fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
 }
 
 /// Makes the details of an image with an entry point and without a named base image.
-fn about(reference: &str, fact: &ImageFact) -> QueryAnswer {
+fn about(reference: &str, fact: &ResolvedImage) -> QueryAnswer {
     let about = ImageInfo {
         digest: fact.digest.clone(),
         media_type: "application/vnd.oci.image.index.v1+json".into(),
@@ -83,7 +83,7 @@ fn versions() -> Fact<Arc<VersionManifest>> {
     let text = r#"{"schema_version":1,"images":{"postgres":[
         {"postgres_version":"17.9","spock_version":"5","image":"pgedge-postgres:17.9-spock5.0.6-standard-2"},
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}]}}"#;
-    let value = VersionManifest::parse(text, REPOSITORY_HOST, ManifestOrigin::BuiltIn, None).unwrap();
+    let value = VersionManifest::parse(text, REPOSITORY_HOST, VersionManifestOrigin::BuiltIn, None).unwrap();
     Fact::Known { value: Arc::new(value), at: NOW, via: FactSource::Curated }
 }
 
@@ -98,7 +98,7 @@ pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
 /// The console with the cursor on a failing service, and without earlier changes by pinnace.
 pub fn night(width: u16, height: u16) -> State {
     let mut state = console(width, height, seen(bad_night(6), six_nodes(), Vec::new()));
-    state.fleet.cursor = Some(RowId::Service("storefront-n1-host-2-id".into()));
+    state.fleet.cursor = Some(FleetRowId::Service("storefront-n1-host-2-id".into()));
     state
 }
 
@@ -171,22 +171,26 @@ pub fn begun(width: u16, height: u16) -> State {
         other => panic!("{other:?}"),
     };
     let by = "root (sudo by ops, ssh from 10.0.0.7) on mgr-1".to_owned();
-    event(&mut state, EventKind::Begun { seq: 1, by, units: vec![UnitState::Untouched; units], post: None });
+    event(&mut state, ChangeEventKind::Begun { seq: 1, by, units: vec![UnitState::Untouched; units], post: None });
     state
 }
 
 /// Sends an event of the change.
-pub fn event(state: &mut State, kind: EventKind) -> Vec<Effect> {
+pub fn event(state: &mut State, kind: ChangeEventKind) -> Vec<Effect> {
     let at = state.now;
     send(
         state,
-        Msg::ChangeEvent { cluster: ClusterId::FIRST, change: CHANGE.into(), event: Event { index: 0, at, kind } },
+        Msg::ChangeEvent {
+            cluster: ClusterId::FIRST,
+            change: CHANGE.into(),
+            event: ChangeEvent { index: 0, at, kind },
+        },
     )
 }
 
 fn phase(state: &mut State, unit: usize, phase: UnitPhase, milliseconds: i64) {
     pass(state, milliseconds);
-    event(state, EventKind::Phase { unit, phase, direction: Direction::Forward });
+    event(state, ChangeEventKind::Phase { unit, phase, direction: Direction::Forward });
 }
 
 /// The change with its first unit waiting for the new task.
@@ -199,7 +203,7 @@ pub fn working(width: u16, height: u16) -> State {
 /// Sends the events of a unit up to the wait for its new task.
 pub fn at_work(state: &mut State, unit: usize) {
     phase(state, unit, UnitPhase::Check, 100);
-    event(state, EventKind::Unit { unit, state: UnitState::Updating });
+    event(state, ChangeEventKind::Unit { unit, state: UnitState::Updating });
     phase(state, unit, UnitPhase::Update, 200);
     phase(state, unit, UnitPhase::Converge, 900);
     let since = Some(Time(state.now.0 - 6000));
@@ -215,7 +219,7 @@ pub fn at_work(state: &mut State, unit: usize) {
     let tasks = vec![task(1, "starting", true), task(1, "shutdown", false)];
     let waits =
         "0 of 1 new tasks run; the next is starting on mgr-2; its health check, if any, has not passed yet".into();
-    event(state, EventKind::Tasks { unit, tasks, update: "updating: update in progress".into(), waits });
+    event(state, ChangeEventKind::Tasks { unit, tasks, update: "updating: update in progress".into(), waits });
     pass(state, 24_000);
 }
 
@@ -225,15 +229,15 @@ pub fn asking(width: u16, height: u16) -> State {
     let why = "failed: task: non-zero exit (1)".into();
     event(
         &mut state,
-        EventKind::Failed { unit: 1, why, hint: "look at its logs (l), then pin an image that starts".into() },
+        ChangeEventKind::Failed { unit: 1, why, hint: "look at its logs (l), then pin an image that starts".into() },
     );
-    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::Failed });
+    event(&mut state, ChangeEventKind::Unit { unit: 1, state: UnitState::Failed });
     for step in [UnitPhase::Check, UnitPhase::Update, UnitPhase::Converge] {
-        event(&mut state, EventKind::Phase { unit: 1, phase: step, direction: Direction::Back });
+        event(&mut state, ChangeEventKind::Phase { unit: 1, phase: step, direction: Direction::Back });
         pass(&mut state, 4000);
     }
-    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::RolledBack });
-    event(&mut state, EventKind::Asked { question: Question::Failed { unit: 1 } });
+    event(&mut state, ChangeEventKind::Unit { unit: 1, state: UnitState::RolledBack });
+    event(&mut state, ChangeEventKind::Asked { question: Question::Failed { unit: 1 } });
     state
 }
 
@@ -243,7 +247,7 @@ pub fn stuck(width: u16, height: u16) -> State {
     phase(&mut state, 1, UnitPhase::Verify, 100);
     at_work(&mut state, 1);
     let text = "another client edited other parts of it meanwhile (Labels): these edits are kept".into();
-    event(&mut state, EventKind::Noted { unit: 1, text });
+    event(&mut state, ChangeEventKind::Noted { unit: 1, text });
     let error =
         "no suitable node (scheduling constraints not satisfied on 5 nodes; 1 node not available for new tasks)";
     let task = TaskLine {
@@ -256,8 +260,8 @@ pub fn stuck(width: u16, height: u16) -> State {
         fresh: true,
     };
     let update = "updating: update in progress".into();
-    event(&mut state, EventKind::Tasks { unit: 1, tasks: vec![task], update, waits: error.into() });
-    event(&mut state, EventKind::Asked { question: Question::Stuck { unit: 1 } });
+    event(&mut state, ChangeEventKind::Tasks { unit: 1, tasks: vec![task], update, waits: error.into() });
+    event(&mut state, ChangeEventKind::Asked { question: Question::Stuck { unit: 1 } });
     state
 }
 
@@ -266,8 +270,8 @@ pub fn done(width: u16, height: u16) -> State {
     let mut state = working(width, height);
     phase(&mut state, 1, UnitPhase::Settle, 4000);
     pass(&mut state, 10_000);
-    event(&mut state, EventKind::Unit { unit: 1, state: UnitState::Done });
-    event(&mut state, EventKind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
+    event(&mut state, ChangeEventKind::Unit { unit: 1, state: UnitState::Done });
+    event(&mut state, ChangeEventKind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
     send(&mut state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
     state
 }

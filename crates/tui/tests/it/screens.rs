@@ -8,7 +8,7 @@ use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 use pinnace_core::world::{ConnectionState, Observation};
 use pinnace_tui::config::{SourceText, StyleRole, Theme};
 use pinnace_tui::msg::{Msg, TimedMsg};
-use pinnace_tui::screens::fleet::rows::{Row, total_lines};
+use pinnace_tui::screens::fleet::rows::{FleetRow, total_lines};
 use pinnace_tui::state::State;
 use pinnace_tui::update::update;
 use ratatui::buffer::Buffer;
@@ -177,7 +177,7 @@ fn no_size_breaks_it() {
             (100, 31),
             (300, 100),
         ] {
-            let size = pinnace_tui::layout::Size { width, height };
+            let size = pinnace_tui::layout::TerminalSize { width, height };
             update(&mut state, TimedMsg { at: NOW, msg: Msg::Resize(size) });
             draw(&state);
         }
@@ -250,10 +250,10 @@ fn forty_services_fit_the_first_page_where_it_matters() {
         assert!(state.fleet.rows.iter().filter(|row| row.is_trouble()).count() == 3);
         // Everything else needs a few keys: open what is folded, then move down.
         press(&mut state, "home");
-        while state.fleet.index() + 1 < state.fleet.rows.len() || !matches!(state.row(), Some(Row::Service(_))) {
+        while state.fleet.index() + 1 < state.fleet.rows.len() || !matches!(state.row(), Some(FleetRow::Service(_))) {
             match state.row() {
-                Some(Row::HiddenGroups { .. } | Row::HiddenServices { .. }) => press(&mut state, "enter"),
-                Some(Row::Group(row)) if !row.open => press(&mut state, "right"),
+                Some(FleetRow::HiddenGroups { .. } | FleetRow::HiddenServices { .. }) => press(&mut state, "enter"),
+                Some(FleetRow::Group(row)) if !row.open => press(&mut state, "right"),
                 _ => press(&mut state, "down"),
             };
         }

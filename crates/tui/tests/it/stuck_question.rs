@@ -1,6 +1,6 @@
 //! Tests of a change that asks about a stuck unit, and withdraws its question.
 
-use pinnace_core::change::{EventKind, Order};
+use pinnace_core::change::{ChangeEventKind, Order};
 use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::Effect;
 
@@ -19,7 +19,7 @@ fn a_question_about_what_is_stuck_goes_by_itself() {
     let mut state = scenario::stuck(100, 30);
     press(&mut state, "C");
     assert_eq!(state.context(), KeyContext::Ask);
-    event(&mut state, EventKind::Withdrawn);
+    event(&mut state, ChangeEventKind::Withdrawn);
     assert_eq!(state.context(), KeyContext::Change, "there is nothing to go past any more");
     assert_eq!(orders(&press(&mut state, "C")), []);
     assert!(!crate::screens::lines_of(&state).join("\n").contains("neither fails"));

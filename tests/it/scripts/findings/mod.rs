@@ -6,7 +6,7 @@ mod cases;
 use std::path::PathBuf;
 
 use pinnace_core::finding::Code;
-use pinnace_engine::versions::{CacheFolder, Versions};
+use pinnace_engine::versions::{CacheFolder, VersionManifestLoader};
 use swarm_sim::plan_fault;
 
 use super::keys::Desk;
@@ -178,18 +178,22 @@ fn squeezed(text: &str) -> String {
     text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect()
 }
 
-async fn versions(from: From, swarm: &Swarm, folder: &Path) -> Versions {
+async fn versions(from: From, swarm: &Swarm, folder: &Path) -> VersionManifestLoader {
     const HOST: &str = "r.example:5000/pgedge";
     match from {
-        From::BuiltIn => Versions::built_in(HOST),
+        From::BuiltIn => VersionManifestLoader::built_in(HOST),
         From::Text(text) => {
             let file = folder.join("versions.json");
             std::fs::write(&file, text).unwrap();
-            Versions::file(file, HOST)
+            VersionManifestLoader::file(file, HOST)
         }
         From::Lost => {
-            let versions =
-                Versions::url("http://odd.example/versions.json", HOST, CacheFolder::default(), dial(&swarm.sim));
+            let versions = VersionManifestLoader::url(
+                "http://odd.example/versions.json",
+                HOST,
+                CacheFolder::default(),
+                dial(&swarm.sim),
+            );
             versions.get().await.unwrap();
             let fault = Fault::Registry { host: "odd.example".into(), how: Misbehaviour::Down, seconds: 0.0 };
             let planned = PlannedFault { after: 0.0, fault };

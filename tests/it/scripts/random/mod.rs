@@ -17,8 +17,8 @@ mod step;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
-use pinnace_core::change::{ExecutionMode, OnFailure, Order as Ordered};
-use pinnace_engine::execute::{ChangeControl, ExecuteOptions, Start, execute};
+use pinnace_core::change::{ExecutionSettings, OnFailure, Order as Ordered};
+use pinnace_engine::execute::{ChangeControl, ExecuteOptions, ExecutionStart, execute};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -74,11 +74,15 @@ impl Someone {
         let memory = Path::new("/dev/shm");
         let home = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let wire = Arc::clone(&line);
-        let host = Host::Memory(Arc::new(move |_: &http::Uri| wire.connect()));
+        let host = EngineAddress::Memory(Arc::new(move |_: &http::Uri| wire.connect()));
         let docker = Docker::new(Endpoint { name: "sim".to_owned(), host }, false).unwrap();
-        let policy = Policy { insecure: vec![HUB.to_owned()], limits: Limits::default(), user_agent: String::new() };
+        let policy = ConnectionPolicy {
+            insecure: vec![HUB.to_owned()],
+            limits: RegistryLimits::default(),
+            user_agent: String::new(),
+        };
         let dial = dial(&line.stage.swarm.sim);
-        let cluster = Cluster::over(docker, Registry::over(dial, policy, Credentials::default()));
+        let cluster = Cluster::over(docker, RegistryClient::over(dial, policy, CredentialStore::default()));
         let given = TestContext { cluster, state: home.path().join("state") };
         Self { line, given, _home: home }
     }
@@ -122,9 +126,9 @@ impl Someone {
             Order::KeepAsIs => Ordered::KeepAsIs,
             Order::Detach => Ordered::Detach,
         };
-        let start = Start::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) };
+        let start = ExecutionStart::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) };
         let options = ExecuteOptions {
-            mode: ExecutionMode { on_failure: OnFailure::Stop, step: false, asks: false },
+            mode: ExecutionSettings { on_failure: OnFailure::Stop, step: false, asks: false },
             settle: Duration::ZERO,
             stuck: Duration::from_secs(10),
             by: "impatient".into(),

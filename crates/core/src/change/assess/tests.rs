@@ -13,7 +13,7 @@ struct Scene {
     service: Service,
     tasks: Vec<Task>,
     nodes: Vec<Node>,
-    spot: UnitPosition,
+    spot: EditedFieldsState,
     direction: Direction,
     since: Option<Time>,
     waited: u64,
@@ -29,11 +29,11 @@ impl Scene {
             state.map(|state| UpdateStatus { state, message: "said".into(), started: None, completed: None });
         let nodes = vec![sample::node("a"), sample::node("b")];
         let since = Some(Time(sample::NOW.0 - 60_000));
-        let (direction, spot) = (Direction::Forward, UnitPosition::Target);
+        let (direction, spot) = (Direction::Forward, EditedFieldsState::Target);
         Self { service, tasks, nodes, spot, direction, since, waited: 10, steady: 0 }
     }
 
-    fn at(mut self, spot: UnitPosition, image: &str) -> Self {
+    fn at(mut self, spot: EditedFieldsState, image: &str) -> Self {
         self.spot = spot;
         self.service.places.image = image.into();
         self
@@ -47,7 +47,7 @@ impl Scene {
     fn verdict(&self) -> UnitVerdict {
         let nodes = self.nodes.iter().map(|node| (node.id.clone(), node.clone())).collect();
         let known = BTreeSet::from(["known".to_owned()]);
-        assess(&UnitView {
+        assess(&UnitObservation {
             service: &self.service,
             tasks: &self.tasks,
             nodes: &nodes,
@@ -162,9 +162,9 @@ fn the_engine_may_go_back_first() {
     let silent = auto(None, failed());
     assert!(silent.fails().starts_with("failed"), "a word that does not come is not waited for");
     assert!(silent.with(|scene| scene.waited = 1).waits().0.contains("waiting for the engine to roll it back"));
-    let gone = auto(Some(UpdateState::RollbackStarted), failed()).at(UnitPosition::Origin, OLD);
+    let gone = auto(Some(UpdateState::RollbackStarted), failed()).at(EditedFieldsState::Origin, OLD);
     assert_eq!(gone.waits().0, "the engine is rolling it back");
-    let back = auto(Some(UpdateState::RollbackCompleted), failed()).at(UnitPosition::Origin, OLD);
+    let back = auto(Some(UpdateState::RollbackCompleted), failed()).at(EditedFieldsState::Origin, OLD);
     assert!(
         matches!(back.verdict(), UnitVerdict::RolledBackByEngine { why } if why.starts_with("failed on a") && why.ends_with("the engine rolled it back"))
     );
@@ -190,13 +190,13 @@ fn somebody_else() {
         UnitVerdict::Superseded { what } => what,
         other => panic!("{other:?}"),
     };
-    let other = Scene::of(None, Vec::new()).at(UnitPosition::Diverged, "r/pg:9");
+    let other = Scene::of(None, Vec::new()).at(EditedFieldsState::Diverged, "r/pg:9");
     assert_eq!(what(&other), "another client set r/pg:9");
-    let back = Scene::of(Some(UpdateState::Updating), Vec::new()).at(UnitPosition::Origin, OLD);
+    let back = Scene::of(Some(UpdateState::Updating), Vec::new()).at(EditedFieldsState::Origin, OLD);
     assert_eq!(what(&back), "another client set it back to r/pg:1, which it ran before");
     let asked = Scene::of(Some(UpdateState::RollbackCompleted), Vec::new())
         .with(|scene| scene.service.previous = Some(sample::places(NEW)))
-        .at(UnitPosition::Origin, OLD);
+        .at(EditedFieldsState::Origin, OLD);
     assert!(what(&asked).contains("another client rolled it back"), "the engine's own leaves no previous spec");
 }
 

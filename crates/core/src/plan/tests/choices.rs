@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::pins;
-use crate::plan::Credentials;
-use crate::plan::options::{CredentialSource, UpdateOrder};
+use crate::plan::CredentialOrigin;
+use crate::plan::options::{CredentialPolicy, UpdateOrder};
 
 fn planned(world: &World, facts: &Facts, goal: &Goal, manner: &PlanOptions) -> Plan {
     super::super::plan(goal, manner, world, facts, sample::NOW).plan
@@ -51,18 +51,18 @@ fn credentials_are_kept_but_for_a_new_registry() {
         let plan = planned(&world, facts, &goal, &manner);
         (plan.units[0].credentials, plan.units[0].notes.join("; "), plan.id)
     };
-    let (kept, told, kept_id) = with(&facts, "r.io/pg:2", CredentialSource::Auto);
-    assert_eq!(kept, Credentials::Stored);
+    let (kept, told, kept_id) = with(&facts, "r.io/pg:2", CredentialPolicy::Auto);
+    assert_eq!(kept, CredentialOrigin::Stored);
     assert!(told.contains("those stored in the service; yours for r.io can be sent"), "{told}");
-    let (sent, told, sent_id) = with(&facts, "r.io/pg:2", CredentialSource::Operator);
-    assert_eq!(sent, Credentials::Operator);
+    let (sent, told, sent_id) = with(&facts, "r.io/pg:2", CredentialPolicy::Operator);
+    assert_eq!(sent, CredentialOrigin::Operator);
     assert!(told.contains("yours for r.io replace those stored"), "{told}");
     assert_ne!(kept_id, sent_id);
-    assert_eq!(with(&facts, "new.io/pg:2", CredentialSource::Auto).0, Credentials::Operator, "a new registry");
-    assert_eq!(with(&facts, "new.io/pg:2", CredentialSource::Stored).0, Credentials::Stored);
+    assert_eq!(with(&facts, "new.io/pg:2", CredentialPolicy::Auto).0, CredentialOrigin::Operator, "a new registry");
+    assert_eq!(with(&facts, "new.io/pg:2", CredentialPolicy::Stored).0, CredentialOrigin::Stored);
     facts.take(login("new.io", false));
-    let (none, told, _) = with(&facts, "new.io/pg:2", CredentialSource::Operator);
-    assert_eq!(none, Credentials::Stored);
+    let (none, told, _) = with(&facts, "new.io/pg:2", CredentialPolicy::Operator);
+    assert_eq!(none, CredentialOrigin::Stored);
     assert!(told.contains("you have none for new.io"), "{told}");
 }
 
@@ -78,7 +78,7 @@ fn a_way_back_never_needs_the_operators() {
     let goal = back(Scope::Service(service.name));
     let draft = super::plan(&goal, &world, &facts, sample::NOW);
     assert!(draft.wants.is_empty(), "not even whether there are any: {:?}", draft.wants);
-    assert_eq!(draft.plan.units[0].credentials, Credentials::Previous);
+    assert_eq!(draft.plan.units[0].credentials, CredentialOrigin::Previous);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn going_back_passes_over_tasks_that_were_only_started_anew() {
     carry_out(&mut world, &forward, ChangeState::Done, "d");
     let mut with = facts.clone();
     let pinned = world.services["pg-n2-c-id"].image().to_owned();
-    let value = ImageFact::new(digest("2"), None);
+    let value = ResolvedImage::new(digest("2"), None);
     with.learn(&pinned, Fact::Known { value, at: sample::NOW, via: FactSource::Registry });
     let anew = planned(&world, &with, &again(Scope::Member("n2".into()), RedeployImage::Same), &PlanOptions::default());
     carry_out(&mut world, &anew, ChangeState::Done, "d");

@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 
 use crate::image::ImageRef;
 use crate::registry::{POSTGRES, Stability, VersionEntry, VersionManifest};
-use crate::version::{PgTag, Version, leading};
+use crate::version::{PgEdgeTag, Version, leading};
 
 /// An image that the version manifest proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ManifestImage {
+pub struct ProposedImage {
     /// The image, including its registry.
     pub image: String,
     /// The version that the image is for: `17.9_5`.
@@ -19,7 +19,7 @@ pub struct ManifestImage {
     pub stability: Stability,
 }
 
-impl ManifestImage {
+impl ProposedImage {
     fn of(entry: &VersionEntry, newer: bool) -> Self {
         Self { image: entry.image.clone(), label: entry.label(), newer, stability: entry.stability }
     }
@@ -27,7 +27,7 @@ impl ManifestImage {
 
 /// The requested versions: those of the pin document, or else those of the running image.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct VersionRequest<'a> {
+pub struct ProposalInput<'a> {
     /// The PostgreSQL version from the pin document, if set.
     pub postgres: Option<&'a str>,
     /// The Spock version from the pin document, if set.
@@ -40,17 +40,17 @@ pub struct VersionRequest<'a> {
 /// versions of the same major, newest first.
 ///
 /// If the version is unknown, the result is empty: the manifest's default is never used instead.
-pub fn proposals(manifest: &VersionManifest, component: &str, wish: &VersionRequest<'_>) -> Vec<ManifestImage> {
+pub fn proposals(manifest: &VersionManifest, component: &str, wish: &ProposalInput<'_>) -> Vec<ProposedImage> {
     let (asked, newer) =
         if component == POSTGRES { postgres(manifest, wish) } else { other(manifest, component, wish) };
-    let asked = asked.map(|entry| ManifestImage::of(entry, false));
-    asked.into_iter().chain(newer.into_iter().map(|entry| ManifestImage::of(entry, true))).collect()
+    let asked = asked.map(|entry| ProposedImage::of(entry, false));
+    asked.into_iter().chain(newer.into_iter().map(|entry| ProposedImage::of(entry, true))).collect()
 }
 
 type ManifestMatch<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
 
-fn postgres<'m>(manifest: &'m VersionManifest, wish: &VersionRequest<'_>) -> ManifestMatch<'m> {
-    let tag = wish.runs.and_then(|image| PgTag::parse(image.tag.as_deref()?));
+fn postgres<'m>(manifest: &'m VersionManifest, wish: &ProposalInput<'_>) -> ManifestMatch<'m> {
+    let tag = wish.runs.and_then(|image| PgEdgeTag::parse(image.tag.as_deref()?));
     let running = || wish.runs.and_then(|image| manifest.of_image(image)).map(|(_, entry)| entry);
     let version = wish.postgres.and_then(Version::parse);
     let version = version.or_else(|| tag.as_ref().map(|tag| tag.postgres.clone()));
@@ -67,7 +67,7 @@ fn postgres<'m>(manifest: &'m VersionManifest, wish: &VersionRequest<'_>) -> Man
     (of_version.rfind(fits), manifest.newer(&version, spock.map(|spock| spock.major())))
 }
 
-fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &VersionRequest<'_>) -> ManifestMatch<'m> {
+fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &ProposalInput<'_>) -> ManifestMatch<'m> {
     let Some(image) = wish.runs else { return (None, Vec::new()) };
     let entries = manifest.components.get(component).map_or(&[][..], Vec::as_slice);
     let listed = manifest.of_image(image).filter(|(name, _)| *name == component).map(|(_, entry)| &entry.version);

@@ -19,7 +19,7 @@ use crate::registry::Facts;
 use crate::time::Time;
 use crate::version::{TagMutability, constancy};
 
-pub use manifest::{ManifestImage, VersionRequest, proposals};
+pub use manifest::{ProposalInput, ProposedImage, proposals};
 
 /// The input for a list of candidates.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ pub struct CandidateInput<'a> {
     /// The images that failed in the services.
     pub failed: &'a [ImageRef],
     /// The version manifest's proposals, best first.
-    pub proposals: &'a [ManifestImage],
+    pub proposals: &'a [ProposedImage],
     /// Cached registry answers about images.
     pub facts: &'a Facts,
 }
@@ -56,16 +56,16 @@ pub struct TagCandidate {
     /// An estimate whether the tag can move, with its reason.
     pub constancy: TagMutability,
     /// The version manifest's proposal, if the image is one.
-    pub proposed: Option<ManifestImage>,
+    pub proposed: Option<ProposedImage>,
     /// The image's state in the services; `None` if it never ran there.
-    pub here: Option<ImageUsage>,
+    pub here: Option<ImageRunState>,
     /// True if the registry lists the tag; `None` before it has answered, and for an image of another repository.
     pub listed: Option<bool>,
 }
 
 /// The state of a candidate in the services that it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ImageUsage {
+pub enum ImageRunState {
     /// The image that runs.
     Now,
     /// The image that should run, but fails.
@@ -93,7 +93,7 @@ impl TagCandidate {
 /// Returns the candidates in the order in which an operator would choose; empty for a malformed repository.
 pub fn candidates(source: &CandidateInput<'_>) -> Vec<TagCandidate> {
     let Ok(repository) = ImageRef::parse(source.repository) else { return Vec::new() };
-    let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::RunningTag::of);
+    let family = source.runs.first().and_then(|image| image.tag.as_deref()).map(order::TagFamily::of);
     let mut rows: Vec<(order::TagRank<'_>, TagCandidate)> = Vec::new();
     let mut proposed: BTreeMap<String, usize> = BTreeMap::new();
     for (at, proposal) in source.proposals.iter().enumerate() {
@@ -119,7 +119,7 @@ pub fn candidates(source: &CandidateInput<'_>) -> Vec<TagCandidate> {
 }
 
 impl CandidateInput<'_> {
-    fn candidate(&self, text: String, tag: &str, proposed: Option<ManifestImage>, listing: &ImageRef) -> TagCandidate {
+    fn candidate(&self, text: String, tag: &str, proposed: Option<ProposedImage>, listing: &ImageRef) -> TagCandidate {
         let digest = self.facts.image(&text).known().map(|fact| fact.digest.clone());
         let image = ImageRef::parse(&text).ok();
         let about = image.as_ref().zip(digest.as_ref()).map(|(image, digest)| image.by_digest(digest));
@@ -132,7 +132,7 @@ impl CandidateInput<'_> {
     }
 
     /// Compares an image with those of the services: by digest if both are known, because tags move; else by tag.
-    fn here(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<ImageUsage> {
+    fn here(&self, image: &ImageRef, digest: Option<&Digest>) -> Option<ImageRunState> {
         let stands = |other: &ImageRef| {
             let same_tag = other.tag.is_some() && other.tag == image.tag;
             match (&other.digest, digest) {
@@ -145,10 +145,10 @@ impl CandidateInput<'_> {
         let now = self.runs.iter().filter_map(stands).max();
         let was = |images: &[ImageRef]| images.iter().any(|other| stands(other) == Some(true));
         match (now, was(self.failed)) {
-            (Some(true), failed) => Some(if failed { ImageUsage::Failing } else { ImageUsage::Now }),
-            (Some(false), _) => Some(ImageUsage::Moved),
-            (None, true) => Some(ImageUsage::Failed),
-            (None, false) => was(self.ran).then_some(ImageUsage::Before),
+            (Some(true), failed) => Some(if failed { ImageRunState::Failing } else { ImageRunState::Now }),
+            (Some(false), _) => Some(ImageRunState::Moved),
+            (None, true) => Some(ImageRunState::Failed),
+            (None, false) => was(self.ran).then_some(ImageRunState::Before),
         }
     }
 }

@@ -5,12 +5,12 @@ use std::cmp::{Ordering, Reverse};
 use crate::version::{family, leading};
 
 /// The family and major version of the running tag, which decide the order.
-pub(super) struct RunningTag {
+pub(super) struct TagFamily {
     family: String,
     major: Option<u64>,
 }
 
-impl RunningTag {
+impl TagFamily {
     pub fn of(tag: &str) -> Self {
         Self { family: family(tag), major: major(tag) }
     }
@@ -38,7 +38,7 @@ impl<'a> TagRank<'a> {
         Self::Proposed(at)
     }
 
-    pub fn of(tag: &'a str, running: Option<&RunningTag>) -> Self {
+    pub fn of(tag: &'a str, running: Option<&TagFamily>) -> Self {
         let (family, natural) = (family(tag), Reverse(NaturalOrder(tag)));
         if running.is_some_and(|running| running.family == family) {
             return Self::Related(natural);

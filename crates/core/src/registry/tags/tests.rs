@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::registry::{Fact, FactSource, ImageConfig, ImageFact, ImageInfo, QueryAnswer};
-use crate::registry::{ManifestOrigin, POSTGRES, VersionManifest};
+use crate::registry::{Fact, FactSource, ImageConfig, ImageInfo, QueryAnswer, ResolvedImage};
+use crate::registry::{POSTGRES, VersionManifest, VersionManifestOrigin};
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
 
@@ -19,7 +19,7 @@ const MANIFEST: &str = r#"{ "schema_version": 1, "images": {
         {"version":"1.9.0","image":"postgres-mcp:1.9.0"},{"version":"2.0.0","image":"postgres-mcp:2.0.0"}] } }"#;
 
 fn manifest() -> VersionManifest {
-    VersionManifest::parse(MANIFEST, "ghcr.io/pgedge", ManifestOrigin::BuiltIn, None).unwrap()
+    VersionManifest::parse(MANIFEST, "ghcr.io/pgedge", VersionManifestOrigin::BuiltIn, None).unwrap()
 }
 
 fn image(text: &str) -> ImageRef {
@@ -33,7 +33,7 @@ fn digest(digit: char) -> Digest {
 /// Stores an image with these tags in the facts.
 fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, created: i64) {
     for tag in tags {
-        let value = ImageFact::new(digest(digit), None);
+        let value = ResolvedImage::new(digest(digit), None);
         facts.learn(&format!("{repository}:{tag}"), Fact::Known { value, at: Time(1), via: FactSource::Registry });
     }
     let about = ImageInfo {
@@ -68,8 +68,7 @@ fn the_manifest_then_the_family_that_runs_then_all_others() {
     );
     names.extend(attached);
     let runs = [image(&format!("{PG}:17.9-spock5.0.6-standard-1@{}", digest('1')))];
-    let proposals =
-        proposals(&manifest(), POSTGRES, &VersionRequest { runs: runs.first(), ..VersionRequest::default() });
+    let proposals = proposals(&manifest(), POSTGRES, &ProposalInput { runs: runs.first(), ..ProposalInput::default() });
     let facts = Facts::default();
     let mut source = CandidateInput {
         repository: PG,
@@ -104,9 +103,13 @@ fn the_manifest_then_the_family_that_runs_then_all_others() {
     let proposed = first.proposed.as_ref().unwrap();
     assert_eq!((proposed.label.as_str(), proposed.newer, first.listed), ("17.9_5", false, Some(true)));
     assert!(of("17.10-spock5.0.10-standard-1").proposed.as_ref().unwrap().newer);
-    assert_eq!(of("17.9-spock5.0.6-standard-1").here, Some(ImageUsage::Now), "no digest is known of it: its tag runs");
-    assert_eq!(of("17.8-spock5.0.5-standard-1").here, Some(ImageUsage::Before));
-    assert_eq!(of("17.10-spock5.0.10-debug-1").here, Some(ImageUsage::Failed));
+    assert_eq!(
+        of("17.9-spock5.0.6-standard-1").here,
+        Some(ImageRunState::Now),
+        "no digest is known of it: its tag runs"
+    );
+    assert_eq!(of("17.8-spock5.0.5-standard-1").here, Some(ImageRunState::Before));
+    assert_eq!(of("17.10-spock5.0.10-debug-1").here, Some(ImageRunState::Failed));
     assert_eq!(of("latest").constancy.why(), "it names no version");
 
     source.names = None;
@@ -142,9 +145,9 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
     assert_eq!(
         told,
         [
-            ("1.31.0", "1.31 1 latest".to_owned(), Some(ImageUsage::Moved)),
-            ("1.30.2", "1.30".to_owned(), Some(ImageUsage::Now)),
-            ("edge", "stable".to_owned(), Some(ImageUsage::Before)),
+            ("1.31.0", "1.31 1 latest".to_owned(), Some(ImageRunState::Moved)),
+            ("1.30.2", "1.30".to_owned(), Some(ImageRunState::Now)),
+            ("edge", "stable".to_owned(), Some(ImageRunState::Before)),
         ],
         "by digest, whatever the tag: `1` runs, and names another image by now"
     );
@@ -152,7 +155,7 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
     assert_eq!(found[1].by_digest(), Some(format!("reg.example/web@{}", digest('2'))));
     assert_eq!(matching(&found, "latest", false), [0], "any of its tags finds it");
 
-    let floating = ManifestImage {
+    let floating = ProposedImage {
         image: "reg.example/web:1.30".into(),
         label: "1.30".into(),
         newer: false,
@@ -166,7 +169,7 @@ fn tags_of_one_image_are_one_under_the_name_that_stays() {
 #[test]
 fn what_the_manifest_proposes() {
     let manifest = manifest();
-    let labels = |component: &str, wish: VersionRequest<'_>| -> Vec<String> {
+    let labels = |component: &str, wish: ProposalInput<'_>| -> Vec<String> {
         proposals(&manifest, component, &wish)
             .into_iter()
             .map(|it| format!("{}{}", if it.newer { "+" } else { "" }, it.label))
@@ -175,7 +178,7 @@ fn what_the_manifest_proposes() {
     let standard = image(&format!("{PG}:17.9-spock5.0.6-standard-1"));
     let custom = image(&format!("{PG}:my-custom-image"));
     let mirror = image("reg.example/mirror/pg:17.9-spock4.1-standard-7");
-    let postgres = |postgres, spock, runs| VersionRequest { postgres, spock, runs };
+    let postgres = |postgres, spock, runs| ProposalInput { postgres, spock, runs };
     for (wish, wanted) in [
         (postgres(None, None, Some(&standard)), vec!["17.9_5", "+17.10_5"]),
         (postgres(None, None, Some(&mirror)), vec!["17.9_4"]),
@@ -190,12 +193,12 @@ fn what_the_manifest_proposes() {
     }
     let mcp = image("ghcr.io/pgedge/postgres-mcp:1.0.0");
     assert_eq!(
-        labels("mcp", VersionRequest { runs: Some(&mcp), ..VersionRequest::default() }),
+        labels("mcp", ProposalInput { runs: Some(&mcp), ..ProposalInput::default() }),
         ["1.0.0", "+1.10.0", "+1.9.0"]
     );
     let floating = image("ghcr.io/pgedge/postgres-mcp:latest");
     assert_eq!(
-        labels("mcp", VersionRequest { runs: Some(&floating), ..VersionRequest::default() }),
+        labels("mcp", ProposalInput { runs: Some(&floating), ..ProposalInput::default() }),
         Vec::<String>::new()
     );
 }
@@ -203,8 +206,7 @@ fn what_the_manifest_proposes() {
 #[test]
 fn a_proposal_of_another_repository_stands_with_its_own() {
     let runs = [image("reg.example/mirror/pg:17.9-spock5.0.6-standard-2")];
-    let proposals =
-        proposals(&manifest(), POSTGRES, &VersionRequest { runs: runs.first(), ..VersionRequest::default() });
+    let proposals = proposals(&manifest(), POSTGRES, &ProposalInput { runs: runs.first(), ..ProposalInput::default() });
     let names = names("17.9-spock5.0.6-standard-2");
     let mut facts = Facts::default();
     known(&mut facts, "reg.example/mirror/pg", &["17.9-spock5.0.6-standard-2"], '1', 1);
@@ -225,7 +227,7 @@ fn a_proposal_of_another_repository_stands_with_its_own() {
         [
             ("ghcr.io/pgedge/pgedge-postgres:17.9-spock5.0.6-standard-2", None, None),
             ("ghcr.io/pgedge/pgedge-postgres:17.10-spock5.0.10-standard-1", None, None),
-            ("reg.example/mirror/pg:17.9-spock5.0.6-standard-2", Some(ImageUsage::Now), Some(true)),
+            ("reg.example/mirror/pg:17.9-spock5.0.6-standard-2", Some(ImageRunState::Now), Some(true)),
         ]
     );
 }

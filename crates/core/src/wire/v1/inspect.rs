@@ -11,7 +11,7 @@ use crate::time::Time;
 
 /// Information about an image reference.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Inspect {
+pub struct InspectView {
     /// The reference as given on the command line.
     pub image: String,
     /// The digest that the reference resolves to: of the index, or of the image manifest if there is no index.
@@ -19,7 +19,7 @@ pub struct Inspect {
     /// The media type of that index or manifest.
     pub media_type: String,
     /// The images for each platform; a single entry without an index.
-    pub platforms: Vec<InspectPlatform>,
+    pub platforms: Vec<InspectPlatformImage>,
     /// The kinds of the other entries of the index, such as `attestation-manifest`.
     pub others: Vec<String>,
     /// The platform that `created`, `layers`, `config` and `files` belong to.
@@ -35,15 +35,15 @@ pub struct Inspect {
     /// The state of the image compared with its base image.
     pub base: InspectBase,
     /// The result of the contract check; `null` unless a contract was given.
-    pub contract: Option<InspectContract>,
+    pub contract: Option<InspectContractResult>,
     /// The paths in its layers; absent unless `--files` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Vec<ImageFile>>,
 }
 
-/// One platform's image in [`Inspect`].
+/// One platform's image in [`InspectView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InspectPlatform {
+pub struct InspectPlatformImage {
     /// The platform; `null` if the index and the image name none.
     pub platform: Option<Platform>,
     /// The variant of the architecture (`v8`); may be empty.
@@ -54,7 +54,7 @@ pub struct InspectPlatform {
     pub size: Option<u64>,
 }
 
-/// The base image in [`Inspect`].
+/// The base image in [`InspectView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InspectBase {
     /// The state: `up-to-date`, `outdated` or `unknown`.
@@ -69,9 +69,9 @@ pub struct InspectBase {
     pub why: Option<String>,
 }
 
-/// The result of the contract check in [`Inspect`].
+/// The result of the contract check in [`InspectView`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InspectContract {
+pub struct InspectContractResult {
     /// The name of the contract.
     pub name: String,
     /// The verdict; `null` if some rules could not be checked and no rule is known to be broken.

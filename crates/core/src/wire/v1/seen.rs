@@ -8,7 +8,7 @@ use crate::time::Time;
 
 /// A service with the image that it was observed to run without trouble.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordedService {
+pub struct ExternalDeployEntry {
     /// The group: `database/ID`, `stack/NAME` or `service/NAME`.
     pub group: String,
     /// The service's name, with the stack's prefix where it has one.
@@ -29,9 +29,9 @@ pub struct RecordedService {
 
 /// The output of `pinnace record --json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordReport {
+pub struct ExternalDeployReport {
     /// The services that were recorded now, because their image was not known yet.
-    pub recorded: Vec<RecordedService>,
+    pub recorded: Vec<ExternalDeployEntry>,
     /// The names of services whose image is not known, but which have not run without trouble for long enough.
     pub unstable: Vec<String>,
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use self::watch::{UnitReading, UnitWatch};
 use super::lease::LeaseLost;
 use super::run::ChangeRun;
-use crate::docker::{DockerError, EditState, Tasks};
+use crate::docker::{DockerError, EditState, TaskFilter};
 use pinnace_core::change::{
-    EventKind, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitPosition, UnitProgress, UnitVerdict, after, assess,
-    meddled, stuck,
+    ChangeEventKind, EditedFieldsState, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitProgress, UnitVerdict,
+    after, assess, meddled, stuck,
 };
 use pinnace_core::journal::{Direction, UnitState};
 use pinnace_core::plan::Unit;
@@ -47,7 +47,7 @@ impl ChangeRun {
         direction: Direction,
         known: Option<BTreeSet<String>>,
     ) -> Result<(), LeaseLost> {
-        self.emit(EventKind::Phase { unit: at, phase: UnitPhase::Converge, direction });
+        self.emit(ChangeEventKind::Phase { unit: at, phase: UnitPhase::Converge, direction });
         let mut watch = UnitWatch::new(at, unit, direction, known, self.cluster.docker.clock().boottime());
         let end = loop {
             if let Some(end) = self.interrupted(&watch) {
@@ -59,7 +59,7 @@ impl ChangeRun {
             self.pause().await?;
         };
         if matches!(self.progress.asking, Some(Question::Stuck { .. })) {
-            self.emit(EventKind::Withdrawn);
+            self.emit(ChangeEventKind::Withdrawn);
         }
         self.ended(watch, end).await
     }
@@ -86,7 +86,7 @@ impl ChangeRun {
         };
         if let Some((why, hint)) = failure {
             let (why, hint) = self.looked_into(&watch, why, hint).await;
-            self.emit(EventKind::Failed { unit: at, why, hint });
+            self.emit(ChangeEventKind::Failed { unit: at, why, hint });
         }
         self.mark(at, state, None).await?;
         if state == UnitState::RollingBack {
@@ -136,7 +136,7 @@ impl ChangeRun {
             UnitVerdict::Superseded { what } => Some(ConvergeResult::Superseded(what)),
             UnitVerdict::Pending { waits, stuck } => {
                 if watch.arrived.take().is_some() {
-                    self.emit(EventKind::Phase {
+                    self.emit(ChangeEventKind::Phase {
                         unit: watch.at,
                         phase: UnitPhase::Converge,
                         direction: watch.direction,
@@ -157,7 +157,7 @@ impl ChangeRun {
             _ if self.progress.going_back && forward => Some(ConvergeResult::Interrupted),
             // The console is gone and cannot answer: the next owner continues the watch.
             _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
-                self.emit(EventKind::Ordered { order: Order::Detach });
+                self.emit(ChangeEventKind::Ordered { order: Order::Detach });
                 Some(ConvergeResult::Interrupted)
             }
             _ if watch.asked && self.progress.passed.contains(&watch.at) => Some(given_up(watch)),
@@ -181,7 +181,7 @@ impl ChangeRun {
     /// Reports a trouble if it is new; an empty text reports its end.
     pub(super) fn trouble(&mut self, text: &str) {
         if self.progress.trouble != text {
-            self.emit(EventKind::Trouble { text: text.to_owned() });
+            self.emit(ChangeEventKind::Trouble { text: text.to_owned() });
         }
     }
 
@@ -189,7 +189,7 @@ impl ChangeRun {
         let docker = &self.cluster.docker;
         let (revision, tasks, nodes) = tokio::join!(
             docker.get_for_update(&unit.service_id),
-            docker.tasks(Tasks::History(std::slice::from_ref(&unit.service_id))),
+            docker.tasks(TaskFilter::History(std::slice::from_ref(&unit.service_id))),
             docker.nodes()
         );
         let revision = match revision {
@@ -204,14 +204,16 @@ impl ChangeRun {
     /// Reports edits by other clients to other parts of the service, once per unit.
     fn note_others(&mut self, watch: &UnitWatch, seen: &UnitReading) {
         let edits = &watch.unit.edits;
-        if watch.spot(&seen.revision) != UnitPosition::Target || seen.revision.rest_before(edits) == watch.unit.rest {
+        if watch.spot(&seen.revision) != EditedFieldsState::Target
+            || seen.revision.rest_before(edits) == watch.unit.rest
+        {
             return;
         }
         let service = &seen.revision.service;
         let auto = service.policy.on_failure == FailureAction::Rollback && watch.direction == Direction::Forward;
         let told = |unit: &UnitProgress| unit.notes.iter().any(|note| note.contains(MEDDLED));
         if !self.progress.units.get(watch.at).is_some_and(told) {
-            self.emit(EventKind::Noted { unit: watch.at, text: meddled(service, auto) });
+            self.emit(ChangeEventKind::Noted { unit: watch.at, text: meddled(service, auto) });
         }
     }
 
@@ -222,7 +224,7 @@ impl ChangeRun {
             Some((since, up)) if *up == watch.up.0 => *since,
             _ => {
                 if !self.options.settle.is_zero() {
-                    self.emit(EventKind::Phase {
+                    self.emit(ChangeEventKind::Phase {
                         unit: watch.at,
                         phase: UnitPhase::Settle,
                         direction: watch.direction,
@@ -244,7 +246,7 @@ impl ChangeRun {
     fn moves_on(&mut self, watch: &mut UnitWatch, waits: String, now: Duration) {
         if watch.waits.0 != waits {
             if std::mem::take(&mut watch.asked) {
-                self.emit(EventKind::Withdrawn);
+                self.emit(ChangeEventKind::Withdrawn);
             }
             watch.waits = (waits, now);
         }
@@ -265,13 +267,13 @@ impl ChangeRun {
             return None;
         }
         watch.asked = true;
-        self.emit(EventKind::Asked { question: Question::Stuck { unit: watch.at } });
+        self.emit(ChangeEventKind::Asked { question: Question::Stuck { unit: watch.at } });
         if self.options.mode.asks {
             return None;
         }
         // Nobody can be asked. An update is left in its present state; a rollback gives way to the other units.
         if watch.direction == Direction::Forward {
-            self.emit(EventKind::Ordered { order: Order::KeepAsIs });
+            self.emit(ChangeEventKind::Ordered { order: Order::KeepAsIs });
         }
         Some(given_up(watch))
     }
@@ -301,7 +303,7 @@ impl ChangeRun {
         if known.is_some_and(|known| known.tasks == tasks && known.update == update && known.waits == waits) {
             return;
         }
-        self.emit(EventKind::Tasks { unit: watch.at, tasks, update, waits });
+        self.emit(ChangeEventKind::Tasks { unit: watch.at, tasks, update, waits });
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::docker::{EditState, ServiceRevision};
 use crate::execute::unit::image_of;
-use pinnace_core::change::{Host, UnitPosition, UnitView};
+use pinnace_core::change::{AssignedNode, EditedFieldsState, UnitObservation};
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::Unit;
 use pinnace_core::swarm::{Node, Task};
@@ -32,7 +32,7 @@ pub(super) struct UnitWatch {
     /// Set when the wait has been put as a question.
     pub asked: bool,
     /// The first failure seen, and its node; kept because the engine stores only five tasks a slot.
-    pub first: Option<(String, Host)>,
+    pub first: Option<(String, AssignedNode)>,
     known: BTreeSet<String>,
     posted: bool,
     began: Duration,
@@ -62,18 +62,18 @@ impl UnitWatch {
     }
 
     /// Returns the state of the edited places, relative to the direction of the unit.
-    pub fn spot(&self, revision: &ServiceRevision) -> UnitPosition {
+    pub fn spot(&self, revision: &ServiceRevision) -> EditedFieldsState {
         match (revision.edit_state(&self.unit.edits), self.direction) {
-            (EditState::After, Direction::Forward) | (EditState::Before, Direction::Back) => UnitPosition::Target,
-            (EditState::Before, Direction::Forward) | (EditState::After, Direction::Back) => UnitPosition::Origin,
-            (EditState::Diverged, _) => UnitPosition::Diverged,
+            (EditState::After, Direction::Forward) | (EditState::Before, Direction::Back) => EditedFieldsState::Target,
+            (EditState::Before, Direction::Forward) | (EditState::After, Direction::Back) => EditedFieldsState::Origin,
+            (EditState::Diverged, _) => EditedFieldsState::Diverged,
         }
     }
 
     /// Prepares a reading for the assessment. The tasks that are up are compared with those of the previous reading.
-    pub fn look<'a>(&'a self, seen: &'a UnitReading, now: Duration) -> UnitView<'a> {
+    pub fn look<'a>(&'a self, seen: &'a UnitReading, now: Duration) -> UnitObservation<'a> {
         let started = seen.revision.service.update.as_ref().and_then(|update| update.started);
-        let look = UnitView {
+        let look = UnitObservation {
             service: &seen.revision.service,
             tasks: &seen.tasks,
             nodes: &seen.nodes,
@@ -86,7 +86,7 @@ impl UnitWatch {
             steady: Duration::ZERO,
         };
         let same = look.up() == self.up.0;
-        UnitView { steady: if same { now.saturating_sub(self.up.1) } else { Duration::ZERO }, ..look }
+        UnitObservation { steady: if same { now.saturating_sub(self.up.1) } else { Duration::ZERO }, ..look }
     }
 
     /// Remembers the tasks that are up and the first failure.
@@ -95,7 +95,7 @@ impl UnitWatch {
         let up: Vec<String> = look.up().into_iter().map(str::to_owned).collect();
         let failure = look.failure().map(|task| {
             let platform = look.node(task).map(|node| node.platform.clone());
-            (look.describe(task), Host { name: look.host(task), platform })
+            (look.describe(task), AssignedNode { name: look.host(task), platform })
         });
         if up != self.up.0 {
             self.up = (up, now);

@@ -2,8 +2,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
-fn basic(user: &str, password: &str) -> Secret {
-    Secret::Basic { user: user.into(), password: Redacted::new(password) }
+fn basic(user: &str, password: &str) -> RegistryCredential {
+    RegistryCredential::Basic { user: user.into(), password: Redacted::new(password) }
 }
 
 /// Returns a registry that demands a token, which expires after `uses` requests. If `private`, the token server
@@ -35,7 +35,7 @@ fn token_server(private: bool, uses: usize) -> Fake {
 #[tokio::test]
 async fn a_token_serves_its_repository_until_it_runs_out() {
     let fake = token_server(false, 3);
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     registry.look(&image("reg.example/a/b:1")).await.unwrap();
     registry.look(&image("reg.example/a/b:2")).await.unwrap();
     let token = "GET https://auth.example/token?scope=repository%3Aa%2Fb%3Apull&service=reg%2Eexample";
@@ -48,7 +48,7 @@ async fn a_token_serves_its_repository_until_it_runs_out() {
 #[tokio::test]
 async fn many_at_once_ask_for_one_token() {
     let fake = token_server(false, usize::MAX);
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     let images: Vec<ImageRef> = (0..30).map(|nth| image(&format!("reg.example/a/b:{nth}"))).collect();
     let facts = futures_util::future::join_all(images.iter().map(|image| registry.look(image))).await;
     assert!(facts.iter().all(Result::is_ok));
@@ -62,11 +62,11 @@ async fn tokens_for_a_password_and_a_refresh_token() {
         (None, Some(LookupError::NoCredentials)),
         (Some(basic("u", "p~?")), None),
         (Some(basic("u", "wrong")), Some(LookupError::Denied)),
-        (Some(Secret::Identity(Redacted::new("r1"))), None),
-        (Some(Secret::Identity(Redacted::new("r2"))), Some(LookupError::Denied)),
-        (Some(Secret::Token(Redacted::new("t9"))), Some(LookupError::Denied)),
+        (Some(RegistryCredential::Identity(Redacted::new("r1"))), None),
+        (Some(RegistryCredential::Identity(Redacted::new("r2"))), Some(LookupError::Denied)),
+        (Some(RegistryCredential::Token(Redacted::new("t9"))), Some(LookupError::Denied)),
     ] {
-        let registry = token_server(true, usize::MAX).registry(Credentials::default());
+        let registry = token_server(true, usize::MAX).registry(CredentialStore::default());
         if let Some(secret) = secret.clone() {
             registry.login("reg.example", secret);
         }
@@ -84,7 +84,7 @@ fn basic_server() -> Fake {
 #[tokio::test]
 async fn passwords() {
     let fake = basic_server();
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     let wanted = image("10.0.0.1:5001/pg:1");
     assert_eq!(registry.look(&wanted).await, Err(LookupError::NoCredentials));
     registry.login("10.0.0.1:5001", basic("u", "p~?"));
@@ -96,7 +96,7 @@ async fn passwords() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_password_is_not_shown_again_and_again() {
     let fake = basic_server();
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     registry.login("10.0.0.1:5001", basic("u", "wrong"));
     let shown = || fake.came().iter().filter(|came| came.header("authorization").is_some()).count();
     for nth in 0..5 {
@@ -115,7 +115,7 @@ async fn an_unreadable_credential_is_the_reason() {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("config.json"), r#"{"auths":{"reg.example":{"auth":"%"}}}"#).unwrap();
     let why = |fake: Fake| {
-        let registry = fake.registry(Credentials::read(home.path()));
+        let registry = fake.registry(CredentialStore::read(home.path()));
         async move { registry.look(&image("reg.example/a/b:1")).await.err() }
     };
     let reason = LookupError::Other("credentials for reg.example: `auth` is not base64".into());
@@ -158,19 +158,22 @@ async fn a_challenge_after_a_redirect_to_another_host_is_a_refusal() {
         ("http://10.0.0.1:1", "10.0.0.1:1"),
     ] {
         for challenge in CHALLENGES {
-            for secret in [basic("u", "p~?"), Secret::Token(Redacted::new("t9")), Secret::Identity(Redacted::new("r1"))]
-            {
+            for secret in [
+                basic("u", "p~?"),
+                RegistryCredential::Token(Redacted::new("t9")),
+                RegistryCredential::Identity(Redacted::new("r1")),
+            ] {
                 let case = format!("{to}, {challenge}, {secret:?}");
                 // An identity token cannot answer a basic challenge, so this registry redirects at once, without
                 // one.
                 let fake = match secret {
-                    Secret::Identity(_) => Fake::new(move |came| match came.host.as_str() {
+                    RegistryCredential::Identity(_) => Fake::new(move |came| match came.host.as_str() {
                         "https://reg.example" => status(307).with("location", format!("{to}{}", came.path)),
                         _ => status(401).with("www-authenticate", challenge),
                     }),
                     _ => redirecting(to, challenge),
                 };
-                let registry = fake.registry(Credentials::default());
+                let registry = fake.registry(CredentialStore::default());
                 registry.login("reg.example", secret);
                 let text =
                     format!("reg.example redirects to {host}, which requires a login; no credentials were sent there");
@@ -193,7 +196,7 @@ async fn a_token_does_not_follow_a_redirect() {
         ("https://reg.example", Some(_)) => status(302).with("location", format!("https://evil.example{}", came.path)),
         _ => status(401).with("www-authenticate", r#"Bearer realm="https://evil.example/token""#),
     });
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     registry.login("reg.example", basic("u", "p~?"));
     assert!(matches!(registry.look(&image("reg.example/a/b:1")).await, Err(LookupError::Other(_))));
     let with: Vec<String> =

@@ -77,7 +77,7 @@ fn whole() -> (Store, [String; 4]) {
 async fn an_index_and_its_image_for_amd64() {
     let (store, [top, arm, amd, _]) = whole();
     let fake = store.fake();
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     let fact = registry.look(&image("ghcr.io/a/pg:17")).await.unwrap();
     assert_eq!(fact.children.iter().map(Digest::as_str).collect::<Vec<_>>(), [&arm, &amd]);
     assert_eq!(fact.allowance, Some(RateLimit { limit: 100, remaining: 76, window: Some(21_600) }));
@@ -125,7 +125,7 @@ async fn a_single_image_by_tag() {
     };
     store.tags.insert("1".to_owned(), read.clone());
     let fake = store.fake();
-    let about = fake.registry(Credentials::default()).image_info(&image("reg.example/pg:1")).await.unwrap();
+    let about = fake.registry(CredentialStore::default()).image_info(&image("reg.example/pg:1")).await.unwrap();
     assert_eq!((about.digest.as_str(), about.manifest.as_str()), (read.as_str(), read.as_str()));
     assert_eq!((about.platform, about.entries.len()), (Some(Platform::new("linux", "arm64")), 0));
     assert_eq!(fake.lines().len(), 3);
@@ -145,7 +145,7 @@ async fn what_cannot_be_told_says_why() {
         entry["mediaType"] = "application/vnd.oci.image.index.v1+json".into();
         round = store.put(&index_of(&[entry]));
     }
-    let registry = store.fake().registry(Credentials::default());
+    let registry = store.fake().registry(CredentialStore::default());
     for (digest, cause) in [
         (empty, "the index lists no image".to_owned()),
         (lost, format!("the registry does not have its manifest {}", sha(b"lost"))),
@@ -165,7 +165,7 @@ async fn what_cannot_be_told_says_why() {
 async fn a_manifest_that_names_another_as_its_configuration_spoils_nothing() {
     let (mut store, [top, ..]) = whole();
     let bad = store.put(&single(&top));
-    let registry = store.fake().registry(Credentials::default());
+    let registry = store.fake().registry(CredentialStore::default());
     let about = registry.image_info(&image(&format!("reg.example/pg@{bad}"))).await.unwrap();
     assert!(about.platform.is_none() && !about.has_command());
     let good = registry.look(&image("reg.example/pg:17")).await.unwrap();

@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
-use pinnace_core::registry::{FileKind, ImageInfo, ImageLayer, ReadProgress};
+use pinnace_core::registry::{FileKind, ImageInfo, ImageLayer, LayerReadProgress};
 
 /// Builds a tar of these paths: a path that ends in `/` is a folder, `a -> b` a symbolic link, `a = b` a hard link.
 fn tarred(paths: &[&str]) -> Vec<u8> {
@@ -70,14 +70,14 @@ fn serving(blobs: &[Vec<u8>]) -> Fake {
     })
 }
 
-async fn read(fake: &Fake, layers: Vec<ImageLayer>, bounds: &ReadLimits) -> Result<Vec<ImageFile>, LookupError> {
-    let credentials = Credentials::default();
-    credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
+async fn read(fake: &Fake, layers: Vec<ImageLayer>, bounds: &LayerLimits) -> Result<Vec<ImageFile>, LookupError> {
+    let credentials = CredentialStore::default();
+    credentials.login("reg.example", RegistryCredential::Basic { user: "u".into(), password: Redacted::new("p") });
     fake.registry(credentials).files(&image("reg.example/pg:1"), &about(layers), bounds, |_| ()).await
 }
 
 /// Returns the paths of one layer, or the error.
-async fn one(blob: &[u8], media_type: &str, bounds: &ReadLimits) -> Result<Vec<String>, String> {
+async fn one(blob: &[u8], media_type: &str, bounds: &LayerLimits) -> Result<Vec<String>, String> {
     let files = read(&serving(&[blob.to_vec()]), vec![layer(blob, media_type)], bounds).await;
     let prefix = format!("its layer {}: ", sha(blob));
     match files {
@@ -101,7 +101,7 @@ async fn layers_of_every_packing_on_one_another() {
     let blobs = [lowest, middle, top];
     let layers: Vec<ImageLayer> = blobs.iter().zip(kinds).map(|(blob, kind)| layer(blob, kind)).collect();
     let fake = serving(&blobs);
-    let files = read(&fake, layers, &ReadLimits::default()).await.unwrap();
+    let files = read(&fake, layers, &LayerLimits::default()).await.unwrap();
     let found: Vec<_> = files.iter().map(|file| (file.path.as_str(), file.kind, file.size)).collect();
     assert_eq!(
         found,
@@ -134,10 +134,10 @@ async fn packings_in_pieces() {
         [skipped, zstd(&tar)].concat(),
         [tar.clone(), vec![0; 10_000]].concat(),
     ] {
-        let paths = one(&blob, OCI, &ReadLimits::default()).await;
+        let paths = one(&blob, OCI, &LayerLimits::default()).await;
         assert_eq!(paths, Ok(["/lib", "/lib/a.so", "/share/x.sql"].map(str::to_owned).to_vec()));
     }
-    assert_eq!(one(&gzip(&[0; 1024]), OCI, &ReadLimits::default()).await, Ok(Vec::new()), "an empty layer");
+    assert_eq!(one(&gzip(&[0; 1024]), OCI, &LayerLimits::default()).await, Ok(Vec::new()), "an empty layer");
 }
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn long_names() {
     header.set_cksum();
     pax.append(&header, &[][..]).unwrap();
     for (blob, path) in [(gnu, long), (pax.into_inner().unwrap(), name)] {
-        assert_eq!(one(&blob, OCI, &ReadLimits::default()).await, Ok(vec![format!("/{path}")]));
+        assert_eq!(one(&blob, OCI, &LayerLimits::default()).await, Ok(vec![format!("/{path}")]));
     }
 }
 
@@ -168,17 +168,17 @@ fn long_name(size: usize) -> Vec<u8> {
 #[tokio::test]
 async fn what_would_exhaust_the_reader() {
     let tar = tarred(&["a", "b", "c"]);
-    let bounds = ReadLimits::default();
+    let bounds = LayerLimits::default();
     for (blob, bounds, cause) in [
-        (gzip(&tar), ReadLimits { entries: 2, ..bounds.clone() }, "the image has more than the limit of 2 files"),
+        (gzip(&tar), LayerLimits { entries: 2, ..bounds.clone() }, "the image has more than the limit of 2 files"),
         (gzip(&long_name(2 << 20)), bounds.clone(), "it has a header of more than 1 MB"),
         (gzip(&long_name(8000)), bounds.clone(), "it has a path of more than 4096 bytes"),
         (
             gzip(&tarred(&["a"]).repeat(100)),
-            ReadLimits { unpacked: 600, ..bounds.clone() },
+            LayerLimits { unpacked: 600, ..bounds.clone() },
             "unpacked it exceeds the size limit: it may be a decompression bomb",
         ),
-        (gzip(&tar), ReadLimits { bytes: 10, ..bounds.clone() }, "its layers have 1 MB, and the limit is 1 MB"),
+        (gzip(&tar), LayerLimits { bytes: 10, ..bounds.clone() }, "its layers have 1 MB, and the limit is 1 MB"),
     ] {
         assert_eq!(one(&blob, OCI, &bounds).await, Err(cause.to_owned()));
     }
@@ -213,10 +213,10 @@ async fn what_is_no_layer() {
             ),
         ),
     ] {
-        assert_eq!(one(&blob, media_type, &ReadLimits::default()).await, Err(cause.to_owned()));
+        assert_eq!(one(&blob, media_type, &LayerLimits::default()).await, Err(cause.to_owned()));
     }
     for broken in [&[0x1f, 0x8b, 9, 9, 9, 9][..], &[0x28, 0xb5, 0x2f, 0xfd, 255, 255, 255][..]] {
-        assert!(one(broken, OCI, &ReadLimits::default()).await.is_err());
+        assert!(one(broken, OCI, &LayerLimits::default()).await.is_err());
     }
 }
 
@@ -235,12 +235,12 @@ async fn what_comes_must_be_what_was_named() {
         (ImageLayer { size: 5, ..named.clone() }, "it is longer than the 5 bytes in its manifest".to_owned()),
         (ImageLayer { size: 500, ..named.clone() }, format!("it ends after {size} of the 500 bytes in its manifest")),
     ] {
-        let why = read(&fake, vec![layer], &ReadLimits::default()).await;
+        let why = read(&fake, vec![layer], &LayerLimits::default()).await;
         assert_eq!(why, Err(LookupError::Other(format!("its layer {}: {cause}", named.digest))));
     }
-    let gone = read(&Fake::new(|_| status(404)), vec![named.clone()], &ReadLimits::default()).await;
+    let gone = read(&Fake::new(|_| status(404)), vec![named.clone()], &LayerLimits::default()).await;
     assert_eq!(gone, Err(LookupError::Other(format!("the registry does not have its layer {}", named.digest))));
-    let denied = read(&Fake::new(|_| status(403)), vec![named], &ReadLimits::default()).await;
+    let denied = read(&Fake::new(|_| status(403)), vec![named], &LayerLimits::default()).await;
     assert_eq!(denied, Err(LookupError::Denied));
 }
 
@@ -249,7 +249,7 @@ async fn a_stream_that_falls_silent_has_an_end() {
     let blob = gzip(&tarred(&["a"]));
     let named = ImageLayer { size: 4000, ..layer(&blob, OCI) };
     let fake = Fake::new(move |_| ScriptedReply { stalls: true, ..status(200).body(blob.clone()) });
-    let bounds = ReadLimits { silence: Duration::from_millis(50), ..ReadLimits::default() };
+    let bounds = LayerLimits { silence: Duration::from_millis(50), ..LayerLimits::default() };
     let why = read(&fake, vec![named], &bounds).await;
     assert_eq!(why, Err(LookupError::Unreachable("reg.example sent nothing for 0 s".into())));
 }
@@ -261,15 +261,15 @@ async fn progress_is_told() {
     let blobs = [[tarred(&["x"]), blobs[0].clone()].concat(), blobs[1].clone()];
     let layers: Vec<ImageLayer> = blobs.iter().map(|blob| layer(blob, OCI)).collect();
     let of: u64 = layers.iter().map(|layer| layer.size).sum();
-    let told: Mutex<Vec<ReadProgress>> = Mutex::default();
+    let told: Mutex<Vec<LayerReadProgress>> = Mutex::default();
     let blobs: BTreeMap<String, Vec<u8>> = blobs.iter().map(|blob| (sha(blob), blob.clone())).collect();
     let fake = Fake::new(move |came| status(200).body(blobs[came.path.rsplit('/').next().unwrap()].clone()));
     let note = |reading| lock(&told).push(reading);
-    let registry = fake.registry(Credentials::default());
-    registry.files(&image("reg.example/pg:1"), &about(layers), &ReadLimits::default(), note).await.unwrap();
+    let registry = fake.registry(CredentialStore::default());
+    registry.files(&image("reg.example/pg:1"), &about(layers), &LayerLimits::default(), note).await.unwrap();
     let told = lock(&told).clone();
-    assert_eq!(told.first(), Some(&ReadProgress { layer: 1, layers: 2, bytes: 0, of }));
-    assert_eq!(told.last(), Some(&ReadProgress { layer: 2, layers: 2, bytes: of, of }));
+    assert_eq!(told.first(), Some(&LayerReadProgress { layer: 1, layers: 2, bytes: 0, of }));
+    assert_eq!(told.last(), Some(&LayerReadProgress { layer: 2, layers: 2, bytes: of, of }));
     assert!(told.len() > 4 && told.windows(2).all(|pair| pair[0].bytes <= pair[1].bytes), "{told:?}");
 }
 
@@ -284,7 +284,7 @@ async fn a_layer_elsewhere_that_wants_a_log_in_is_a_refusal() {
             }
             _ => status(401).with("www-authenticate", challenge),
         });
-        let why = read(&fake, vec![layer(&blob, OCI)], &ReadLimits::default()).await.unwrap_err();
+        let why = read(&fake, vec![layer(&blob, OCI)], &LayerLimits::default()).await.unwrap_err();
         let text = "reg.example redirects to evil.example, which requires a login; no credentials were sent there";
         assert_eq!(why, LookupError::Other(format!("its layer {}: {text}", sha(&blob))), "{challenge}");
         let elsewhere: Vec<Came> = fake.came().into_iter().filter(|came| came.host != "https://reg.example").collect();

@@ -8,7 +8,7 @@ async fn a_stall_in_the_head_or_in_the_body_has_an_end() {
     let stalled = Fake::new(|came| ScriptedReply { stalls: came.method == Method::GET, ..manifest(&index()) });
     for fake in [late, stalled] {
         let since = Instant::now();
-        let why = fake.registry(Credentials::default()).look(&image("reg.example/pg:1")).await;
+        let why = fake.registry(CredentialStore::default()).look(&image("reg.example/pg:1")).await;
         assert_eq!(why, Err(LookupError::Unreachable("reg.example did not answer in full within 10 s".into())));
         assert_eq!(since.elapsed().as_secs(), 10);
     }
@@ -29,7 +29,7 @@ async fn eight_at_a_time_and_each_once() {
         });
         ScriptedReply { after: Duration::from_millis(100), ..status(404) }
     });
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     let images: Vec<ImageRef> = (0..40).map(|nth| image(&format!("reg.example/pg:{}", nth / 2))).collect();
     let facts = futures_util::future::join_all(images.iter().map(|image| registry.look(image))).await;
     assert!(facts.iter().all(|fact| *fact == Err(LookupError::NotFound)));
@@ -44,19 +44,19 @@ async fn an_answer_without_end_is_not_read() {
         Method::HEAD => manifest(&index()),
         _ => status(200).body(vec![b' '; 5 << 20]),
     });
-    let why = fake.registry(Credentials::default()).look(&image("reg.example/pg:1")).await;
+    let why = fake.registry(CredentialStore::default()).look(&image("reg.example/pg:1")).await;
     assert_eq!(why, Err(LookupError::Other("the answer of reg.example is larger than 4194304 bytes".into())));
 }
 
 #[tokio::test]
 async fn nobody_there() {
-    let policy = Policy { insecure: vec!["127.0.0.0/8".into()], ..Policy::default() };
-    let registry = Registry::new(policy, Credentials::default());
+    let policy = ConnectionPolicy { insecure: vec!["127.0.0.0/8".into()], ..ConnectionPolicy::default() };
+    let registry = RegistryClient::new(policy, CredentialStore::default());
     let refused = registry.look(&image("127.0.0.1:1/pg:1")).await;
     assert_eq!(refused, Err(LookupError::Unreachable("cannot connect to 127.0.0.1:1: connection refused".into())));
     assert!(!registry.is_unresolved(&image("127.0.0.1:1/pg:1")));
 
-    let registry = Fake::new(|_| status(200)).registry(Credentials::default());
+    let registry = Fake::new(|_| status(200)).registry(CredentialStore::default());
     let nowhere = image("nowhere.example/pg:1");
     let why = registry.look(&nowhere).await;
     assert_eq!(why, Err(LookupError::Unreachable("the name nowhere.example does not resolve from here".into())));
@@ -81,7 +81,7 @@ async fn a_connection_that_was_being_closed_is_no_failure() {
             }
         }
     });
-    let policy = Policy { insecure: vec![host.clone()], ..Policy::default() };
-    let registry = Registry::new(policy, Credentials::default());
+    let policy = ConnectionPolicy { insecure: vec![host.clone()], ..ConnectionPolicy::default() };
+    let registry = RegistryClient::new(policy, CredentialStore::default());
     assert!(registry.look(&image(&format!("{host}/pg:1"))).await.is_ok());
 }

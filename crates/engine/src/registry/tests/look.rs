@@ -3,7 +3,7 @@ use super::*;
 #[tokio::test]
 async fn an_index_by_tag_then_by_digest() {
     let fake = Fake::new(|_| manifest(&index()));
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     let fact = registry.look(&image("ghcr.io/pgedge/pg:17")).await.unwrap();
     assert_eq!(fact.digest.as_str(), sha(index().as_bytes()));
     assert_eq!((fact.platforms.clone(), fact.size), (Some(linux(&["amd64", "arm64"])), None));
@@ -29,7 +29,7 @@ async fn an_index_by_tag_then_by_digest() {
 #[tokio::test]
 async fn hosts_and_schemes() {
     let fake = Fake::new(|_| manifest(&index()));
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     registry.look(&image("nginx")).await.unwrap();
     registry.look(&image("10.1.2.3:5000/pg:1")).await.unwrap();
     let lines = fake.lines();
@@ -55,8 +55,8 @@ fn single(config: &'static str) -> impl Fn(&Came) -> ScriptedReply + Send + Sync
 #[tokio::test]
 async fn a_single_image_names_its_platform_in_its_config() {
     let fake = Fake::new(single(r#"{"os":"linux","architecture":"arm64"}"#));
-    let credentials = Credentials::default();
-    credentials.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
+    let credentials = CredentialStore::default();
+    credentials.login("reg.example", RegistryCredential::Basic { user: "u".into(), password: Redacted::new("p") });
     let fact = fake.registry(credentials).look(&image("reg.example/pg:1")).await.unwrap();
     assert_eq!((fact.platforms, fact.size), (Some(linux(&["arm64"])), Some(412)));
     let shown: Vec<bool> = fake.came().iter().map(|came| came.header("authorization").is_some()).collect();
@@ -66,8 +66,8 @@ async fn a_single_image_names_its_platform_in_its_config() {
 
 #[tokio::test]
 async fn what_a_config_does_not_say_is_not_known() {
-    let fact = Fake::new(single("{}")).registry(Credentials::default());
-    fact.login("reg.example", Secret::Basic { user: "u".into(), password: Redacted::new("p") });
+    let fact = Fake::new(single("{}")).registry(CredentialStore::default());
+    fact.login("reg.example", RegistryCredential::Basic { user: "u".into(), password: Redacted::new("p") });
     assert_eq!(fact.look(&image("reg.example/pg:1")).await.unwrap().platforms, None);
 }
 
@@ -78,7 +78,7 @@ async fn without_the_header_the_digest_is_computed() {
             Method::HEAD => status(head),
             _ => status(200).body(index()),
         });
-        let fact = fake.registry(Credentials::default()).look(&image("reg.example/pg:1")).await.unwrap();
+        let fact = fake.registry(CredentialStore::default()).look(&image("reg.example/pg:1")).await.unwrap();
         assert_eq!(
             (fact.digest.as_str(), fact.platforms),
             (sha(index().as_bytes()).as_str(), Some(linux(&["amd64", "arm64"])))
@@ -90,7 +90,7 @@ async fn without_the_header_the_digest_is_computed() {
 #[tokio::test]
 async fn what_does_not_match_its_digest_is_refused() {
     let fake = Fake::new(|_| status(200).with("docker-content-digest", sha(b"other")).body(index()));
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     let why = registry.look(&image("reg.example/pg:1")).await.unwrap_err();
     assert!(matches!(&why, LookupError::Other(text) if text.contains("has another digest")), "{why:?}");
     let wanted = image(&format!("reg.example/pg@{}", sha(b"wanted")));
@@ -107,10 +107,10 @@ async fn statuses_are_outcomes() {
         (429, LookupError::RateLimited),
         (503, LookupError::Other("HTTP 503 Service Unavailable".into())),
     ] {
-        let registry = Fake::new(move |_| status(code)).registry(Credentials::default());
+        let registry = Fake::new(move |_| status(code)).registry(CredentialStore::default());
         assert_eq!(registry.look(&image("reg.example/pg:1")).await, Err(why));
     }
-    let registry = Fake::new(|_| status(400)).registry(Credentials::default());
+    let registry = Fake::new(|_| status(400)).registry(CredentialStore::default());
     let why = registry.look(&image("10.0.0.1:1/pg:1")).await;
     assert!(
         matches!(why, Err(LookupError::Unreachable(_))),
@@ -127,16 +127,17 @@ async fn a_failure_by_digest_is_asked_again() {
         Method::GET if fails.swap(false, std::sync::atomic::Ordering::SeqCst) => status(429),
         _ => manifest(&body),
     });
-    let registry = fake.registry(Credentials::default());
+    let registry = fake.registry(CredentialStore::default());
     assert_eq!(registry.look(&image("reg.example/pg:1")).await, Err(LookupError::RateLimited));
     assert!(registry.look(&image("reg.example/pg:1")).await.unwrap().platforms.is_some());
 }
 
 #[tokio::test]
 async fn redirects_have_an_end_and_do_not_leave_tls() {
-    let round = Fake::new(|_| status(307).with("location", "/again")).registry(Credentials::default());
+    let round = Fake::new(|_| status(307).with("location", "/again")).registry(CredentialStore::default());
     assert_eq!(round.look(&image("reg.example/pg:1")).await, Err(LookupError::Other("more than 5 redirects".into())));
-    let down = Fake::new(|_| status(307).with("location", "http://plain.example/x")).registry(Credentials::default());
+    let down =
+        Fake::new(|_| status(307).with("location", "http://plain.example/x")).registry(CredentialStore::default());
     let why = down.look(&image("reg.example/pg:1")).await.unwrap_err();
     assert!(matches!(&why, LookupError::Other(text) if text.contains("was not followed")), "{why:?}");
 }

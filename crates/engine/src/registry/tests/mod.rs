@@ -109,18 +109,18 @@ impl Fake {
     }
 
     /// Returns a client that reaches this registry under every host; hosts in 10.0.0.0/8 use `http`.
-    pub fn registry(&self, credentials: Credentials) -> Registry {
+    pub fn registry(&self, credentials: CredentialStore) -> RegistryClient {
         let fake = self.clone();
         let memory: MemoryPipe = Arc::new(move |uri| {
             if uri.host() == Some("nowhere.example") {
-                return Err(DialError::NoName("nowhere.example".to_owned()));
+                return Err(RegistryConnectError::NoName("nowhere.example".to_owned()));
             }
             let (ours, theirs) = tokio::io::duplex(64 * 1024);
             tokio::spawn(fake.clone().serve(uri.clone(), theirs));
             Ok(ours)
         });
-        let policy = Policy { insecure: vec!["10.0.0.0/8".to_owned()], ..Policy::default() };
-        Registry::over(RegistryTransport::Memory(memory), policy, credentials)
+        let policy = ConnectionPolicy { insecure: vec!["10.0.0.0/8".to_owned()], ..ConnectionPolicy::default() };
+        RegistryClient::over(RegistryTransport::Memory(memory), policy, credentials)
     }
 
     pub async fn serve(self, uri: Uri, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {

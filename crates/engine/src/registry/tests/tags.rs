@@ -25,7 +25,7 @@ async fn pages_follow_one_another() {
                 reply.with("link", format!("<{form}{}>; rel=\"next\"", names[to - 1]))
             }
         });
-        let registry = fake.registry(Credentials::default());
+        let registry = fake.registry(CredentialStore::default());
         let repository = image("reg.example/a/pg:17");
         let (one, two) = tokio::join!(registry.tags(&repository), registry.tags(&repository));
         assert_eq!(one, Ok(Tags { names: all.clone(), cut: false }), "{form}");
@@ -41,10 +41,10 @@ async fn pages_follow_one_another() {
 async fn what_is_listed_and_no_tag_is_left_out() {
     let fake =
         Fake::new(|_| page(&["1".into(), "1".into(), "a b".into(), "\u{1b}[31m".into(), "x@y".into(), "v2_".into()]));
-    let tags = fake.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
+    let tags = fake.registry(CredentialStore::default()).tags(&image("reg.example/pg")).await.unwrap();
     assert_eq!(tags, Tags { names: vec!["1".into(), "v2_".into()], cut: false });
     for empty in [r#"{"name":"a","tags":null}"#, r#"{"name":"a"}"#, r#"{"tags":[]}"#] {
-        let registry = Fake::new(move |_| status(200).body(empty)).registry(Credentials::default());
+        let registry = Fake::new(move |_| status(200).body(empty)).registry(CredentialStore::default());
         assert_eq!(registry.tags(&image("reg.example/pg")).await, Ok(Tags::default()));
     }
 }
@@ -60,17 +60,17 @@ async fn lists_without_end_have_one() {
     let turn = nth.clone();
     let moving = Fake::new(move |_| next(format!("/v2/pg/tags/list?last={}", turn()))(page(&["a".into()])));
     for (fake, asked) in [(same, 1), (moving, 2)] {
-        let tags = fake.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
+        let tags = fake.registry(CredentialStore::default()).tags(&image("reg.example/pg")).await.unwrap();
         assert_eq!((tags.names, tags.cut, fake.lines().len()), (vec!["a".to_owned()], true, asked));
     }
     // Empty pages, each with a link to another one.
     let turn = nth.clone();
     let empty = Fake::new(move |_| next(format!("/v2/pg/tags/list?next={}", turn()))(page(&[])));
-    let tags = empty.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
+    let tags = empty.registry(CredentialStore::default()).tags(&image("reg.example/pg")).await.unwrap();
     assert_eq!((tags.names.len(), tags.cut, empty.lines().len()), (0, true, 50));
     // More names than the limit.
     let many = Fake::new(|_| page(&(0..20_500).map(|nth| format!("t{nth}")).collect::<Vec<_>>()));
-    let tags = many.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
+    let tags = many.registry(CredentialStore::default()).tags(&image("reg.example/pg")).await.unwrap();
     assert_eq!((tags.names.len(), tags.cut), (20_000, true));
 }
 
@@ -82,7 +82,7 @@ async fn a_page_elsewhere_or_broken_is_told() {
         Some(_) => status(503),
     });
     for (fake, asked) in [(elsewhere, 1), (broken, 2)] {
-        let tags = fake.registry(Credentials::default()).tags(&image("reg.example/pg")).await.unwrap();
+        let tags = fake.registry(CredentialStore::default()).tags(&image("reg.example/pg")).await.unwrap();
         assert_eq!((tags.names, tags.cut, fake.lines().len()), (vec!["a".to_owned()], true, asked));
     }
     for (reply, why) in [
@@ -90,7 +90,7 @@ async fn a_page_elsewhere_or_broken_is_told() {
         (status(403), LookupError::Denied),
         (status(200).body("<html>"), LookupError::Other("reg.example did not answer with a list of tags".into())),
     ] {
-        let registry = Fake::new(move |_| reply.clone()).registry(Credentials::default());
+        let registry = Fake::new(move |_| reply.clone()).registry(CredentialStore::default());
         assert_eq!(registry.tags(&image("reg.example/pg")).await, Err(why));
     }
 }
@@ -98,6 +98,6 @@ async fn a_page_elsewhere_or_broken_is_told() {
 #[tokio::test]
 async fn a_registry_that_takes_no_such_page_is_asked_without() {
     let fake = Fake::new(|came| if query(came, "n").is_some() { status(400) } else { page(&["a".into()]) });
-    let tags = fake.registry(Credentials::default()).tags(&image("10.0.0.1:5000/pg")).await.unwrap();
+    let tags = fake.registry(CredentialStore::default()).tags(&image("10.0.0.1:5000/pg")).await.unwrap();
     assert_eq!(tags, Tags { names: vec!["a".into()], cut: false });
 }

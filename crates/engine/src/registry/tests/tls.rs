@@ -33,9 +33,9 @@ async fn serve() -> String {
     format!("127.0.0.1:{port}")
 }
 
-fn registry(certs: Option<PathBuf>, insecure: &str) -> Registry {
-    let policy = Policy { insecure: vec![insecure.to_owned()], ..Policy::default() };
-    Registry::over(RegistryTransport::Net(Arc::new(Trust::new(certs))), policy, Credentials::default())
+fn registry(certs: Option<PathBuf>, insecure: &str) -> RegistryClient {
+    let policy = ConnectionPolicy { insecure: vec![insecure.to_owned()], ..ConnectionPolicy::default() };
+    RegistryClient::over(RegistryTransport::Net(Arc::new(RegistryTls::new(certs))), policy, CredentialStore::default())
 }
 
 #[tokio::test]

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::{SettingsReader, string};
-use crate::config::text::{TomlEntry, Warning, in_order};
+use crate::config::text::{ConfigWarning, TomlEntry, in_order};
 use pinnace_core::image::ImageRef;
 
 /// Reads the table. A key is a repository as references write it, a value is the reference of its base image.
 pub(super) fn read(
     reader: &SettingsReader<'_>,
     entry: &TomlEntry<'_, '_>,
-    warnings: &mut Vec<Warning>,
+    warnings: &mut Vec<ConfigWarning>,
 ) -> BTreeMap<String, String> {
     let text = &reader.text;
     let mut bases = BTreeMap::new();

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::{SettingsReader, string, unknown_key};
-use crate::config::text::{TomlEntry, Warning, in_order};
+use crate::config::text::{ConfigWarning, TomlEntry, in_order};
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::REPOSITORY_HOST;
 
@@ -11,16 +11,16 @@ const KEYS: [&str; 3] = ["file", "url", "image_repository_host"];
 
 /// The source of the version manifest, and the registry of its images.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manifest {
+pub struct VersionManifestSettings {
     /// The place that it is read from.
-    pub source: ManifestSource,
+    pub source: VersionManifestSource,
     /// The registry and path for images that the manifest names without a registry, such as `ghcr.io/pgedge`.
     pub image_repository_host: String,
 }
 
 /// A source of the version manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ManifestSource {
+pub enum VersionManifestSource {
     /// The compiled-in list.
     BuiltIn,
     /// A file; a relative path starts at the folder of the configuration file.
@@ -29,9 +29,9 @@ pub enum ManifestSource {
     Url(String),
 }
 
-impl Default for Manifest {
+impl Default for VersionManifestSettings {
     fn default() -> Self {
-        Self { source: ManifestSource::BuiltIn, image_repository_host: REPOSITORY_HOST.to_owned() }
+        Self { source: VersionManifestSource::BuiltIn, image_repository_host: REPOSITORY_HOST.to_owned() }
     }
 }
 
@@ -39,14 +39,14 @@ impl Default for Manifest {
 pub(super) fn read(
     reader: &SettingsReader<'_>,
     entry: &TomlEntry<'_, '_>,
-    warnings: &mut Vec<Warning>,
-) -> Option<Manifest> {
+    warnings: &mut Vec<ConfigWarning>,
+) -> Option<VersionManifestSettings> {
     let text = &reader.text;
     let DeValue::Table(table) = entry.value else {
         warnings.push(entry.mistyped(text, "a table"));
         return None;
     };
-    let mut manifest = Manifest::default();
+    let mut manifest = VersionManifestSettings::default();
     let (mut file, mut url) = (None, None);
     for part in in_order(table) {
         let result = match part.key {
@@ -78,9 +78,9 @@ pub(super) fn read(
         warnings.push(text.warning(&entry.key_span, "the manifest has a file and a url; pinnace uses the file", hint));
     }
     manifest.source = match (file, url) {
-        (Some(file), _) => ManifestSource::File(file),
-        (None, Some(url)) => ManifestSource::Url(url),
-        (None, None) => ManifestSource::BuiltIn,
+        (Some(file), _) => VersionManifestSource::File(file),
+        (None, Some(url)) => VersionManifestSource::Url(url),
+        (None, None) => VersionManifestSource::BuiltIn,
     };
     Some(manifest)
 }
@@ -103,23 +103,25 @@ fn odd(url: &str) -> Option<(&'static str, Option<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Available, Settings, SourceText};
+    use crate::config::{AvailableNames, Settings, SourceText};
 
-    fn parse(text: &str) -> (Manifest, Vec<String>) {
-        let (settings, warnings) = Settings::parse(SourceText { file: "c", text }, &Available::default());
+    fn parse(text: &str) -> (VersionManifestSettings, Vec<String>) {
+        let (settings, warnings) = Settings::parse(SourceText { file: "c", text }, &AvailableNames::default());
         (settings.manifest, warnings.iter().map(ToString::to_string).collect())
     }
 
-    fn with(source: ManifestSource) -> Manifest {
-        Manifest { source, ..Manifest::default() }
+    fn with(source: VersionManifestSource) -> VersionManifestSettings {
+        VersionManifestSettings { source, ..VersionManifestSettings::default() }
     }
 
     #[test]
     fn sources() {
-        let (file, url) =
-            (ManifestSource::File("v/m.json".to_owned()), ManifestSource::Url("https://x/m.json".to_owned()));
-        assert_eq!(parse(""), (Manifest::default(), vec![]));
-        assert_eq!(parse("[manifest]\n"), (Manifest::default(), vec![]));
+        let (file, url) = (
+            VersionManifestSource::File("v/m.json".to_owned()),
+            VersionManifestSource::Url("https://x/m.json".to_owned()),
+        );
+        assert_eq!(parse(""), (VersionManifestSettings::default(), vec![]));
+        assert_eq!(parse("[manifest]\n"), (VersionManifestSettings::default(), vec![]));
         assert_eq!(parse("[manifest]\nfile = ' v/m.json '"), (with(file.clone()), vec![]));
         assert_eq!(parse("[manifest]\nurl = 'https://x/m.json'"), (with(url), vec![]));
         let both = "[manifest]\nurl = 'https://x/m.json'\nfile = 'v/m.json'\n";
@@ -140,7 +142,10 @@ mod tests {
                 "c:2:25: `image_repository_host`: a repository name is lower case\nhint: write it like `ghcr.io/pgedge`",
             ),
         ] {
-            assert_eq!(parse(&format!("[manifest]\n{line}\n")), (Manifest::default(), vec![warning.to_owned()]));
+            assert_eq!(
+                parse(&format!("[manifest]\n{line}\n")),
+                (VersionManifestSettings::default(), vec![warning.to_owned()])
+            );
         }
         assert_eq!(parse("manifest = 'x'").1, ["c:1:12: `manifest` should be a table, not a string"]);
         for (url, warning) in [
@@ -151,7 +156,7 @@ mod tests {
                 "c:2:7: the url contains credentials, which messages may show\nhint: serve the manifest without a login",
             ),
         ] {
-            let expected = (with(ManifestSource::Url(url.to_owned())), vec![warning.to_owned()]);
+            let expected = (with(VersionManifestSource::Url(url.to_owned())), vec![warning.to_owned()]);
             assert_eq!(parse(&format!("[manifest]\nurl = '{url}'\n")), expected, "not the built-in list instead");
         }
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 fn parse(text: &str) -> (Settings, Vec<String>) {
-    let names = Available { keymaps: vec!["default", "emacs"], themes: vec!["night", "day"] };
+    let names = AvailableNames { keymaps: vec!["default", "emacs"], themes: vec!["night", "day"] };
     let (settings, warnings) = Settings::parse(SourceText { file: "c", text }, &names);
     (settings, warnings.iter().map(ToString::to_string).collect())
 }
@@ -30,7 +30,7 @@ fn reads_every_option() {
         settle_seconds: 30,
         stuck_seconds: 240,
         journal: JournalStore::Disk,
-        manifest: Manifest::default(),
+        manifest: VersionManifestSettings::default(),
         bases: [("ghcr.io/acme/api".to_owned(), "debian:12".to_owned())].into(),
         clusters: vec![
             cluster("prod", EndpointSetting::Host("ssh://ops@mgr-1".to_owned()), false, true),

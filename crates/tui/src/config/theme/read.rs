@@ -8,15 +8,15 @@ use toml::de::DeValue;
 
 use super::color::{MODIFIERS, NAMES};
 use super::role::StyleRole;
-use crate::config::inheritance::ConfigLayer;
+use crate::config::inheritance::ParsedFile;
 use crate::config::suggest::did_you_mean;
-use crate::config::text::{SourceText, TomlEntry, Warning, in_order};
+use crate::config::text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use crate::config::theme::color;
 
 const SECTIONS: [&str; 3] = ["inherits", "palette", "roles"];
 
 /// The style of one role in one file. Its colours are looked up when the palettes of all files are known.
-struct RoleDraft<'t> {
+struct UnresolvedStyle<'t> {
     text: SourceText<'t>,
     fg: Option<(String, Range<usize>)>,
     bg: Option<(String, Range<usize>)>,
@@ -25,17 +25,17 @@ struct RoleDraft<'t> {
 
 /// The merged files of a chain; a higher file overrides the lower ones.
 #[derive(Default)]
-struct ThemeDraft<'t> {
+struct MergedTheme<'t> {
     palette: BTreeMap<String, Color>,
-    roles: BTreeMap<StyleRole, RoleDraft<'t>>,
+    roles: BTreeMap<StyleRole, UnresolvedStyle<'t>>,
 }
 
 /// Builds the styles of a chain of files, the lowest first, in the order of [`StyleRole::ALL`].
 ///
 /// A role is taken whole from the highest file that has it, but its colours come from the merged palettes. A
 /// theme with only a palette thus recolours the roles it inherits.
-pub(super) fn styles(layers: &[ConfigLayer<'_>], warnings: &mut Vec<Warning>) -> Vec<Style> {
-    let mut draft = ThemeDraft::default();
+pub(super) fn styles(layers: &[ParsedFile<'_>], warnings: &mut Vec<ConfigWarning>) -> Vec<Style> {
+    let mut draft = MergedTheme::default();
     for layer in layers {
         draft.overlay(layer, warnings);
     }
@@ -49,8 +49,8 @@ pub(super) fn styles(layers: &[ConfigLayer<'_>], warnings: &mut Vec<Warning>) ->
     StyleRole::ALL.iter().map(|role| draft.style(*role, warnings)).collect()
 }
 
-impl<'t> ThemeDraft<'t> {
-    fn overlay(&mut self, layer: &ConfigLayer<'t>, warnings: &mut Vec<Warning>) {
+impl<'t> MergedTheme<'t> {
+    fn overlay(&mut self, layer: &ParsedFile<'t>, warnings: &mut Vec<ConfigWarning>) {
         let text = layer.text;
         for section in in_order(&layer.table) {
             match (section.key, section.value) {
@@ -77,13 +77,13 @@ impl<'t> ThemeDraft<'t> {
         }
     }
 
-    fn role(&mut self, text: SourceText<'t>, entry: &TomlEntry<'_, 't>, warnings: &mut Vec<Warning>) {
+    fn role(&mut self, text: SourceText<'t>, entry: &TomlEntry<'_, 't>, warnings: &mut Vec<ConfigWarning>) {
         let Some(role) = StyleRole::from_name(entry.key) else {
             let message = format!("unknown role `{}`", entry.key);
             warnings.push(text.warning(&entry.key_span, message, did_you_mean(entry.key, StyleRole::names())));
             return;
         };
-        let mut draft = RoleDraft { text, fg: None, bg: None, modifiers: Modifier::empty() };
+        let mut draft = UnresolvedStyle { text, fg: None, bg: None, modifiers: Modifier::empty() };
         match entry.value {
             DeValue::Table(table) => {
                 for part in in_order(table) {
@@ -95,7 +95,7 @@ impl<'t> ThemeDraft<'t> {
         self.roles.insert(role, draft);
     }
 
-    fn style(&self, role: StyleRole, warnings: &mut Vec<Warning>) -> Style {
+    fn style(&self, role: StyleRole, warnings: &mut Vec<ConfigWarning>) -> Style {
         let Some(draft) = self.roles.get(&role) else {
             return Style::new();
         };
@@ -113,8 +113,8 @@ impl<'t> ThemeDraft<'t> {
     }
 }
 
-impl RoleDraft<'_> {
-    fn part(&mut self, part: &TomlEntry<'_, '_>, warnings: &mut Vec<Warning>) {
+impl UnresolvedStyle<'_> {
+    fn part(&mut self, part: &TomlEntry<'_, '_>, warnings: &mut Vec<ConfigWarning>) {
         let text = self.text;
         match part.key {
             "fg" => self.fg = keep(color_text(&text, part), warnings),
@@ -139,7 +139,7 @@ impl RoleDraft<'_> {
     }
 }
 
-fn keep<T>(result: Result<T, Warning>, warnings: &mut Vec<Warning>) -> Option<T> {
+fn keep<T>(result: Result<T, ConfigWarning>, warnings: &mut Vec<ConfigWarning>) -> Option<T> {
     result.map_err(|warning| warnings.push(warning)).ok()
 }
 
@@ -153,7 +153,7 @@ fn modifier(value: &DeValue<'_>) -> Result<Modifier, (String, Option<String>)> {
 }
 
 /// Returns a colour's text, from a name or a number.
-fn color_text(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<(String, Range<usize>), Warning> {
+fn color_text(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<(String, Range<usize>), ConfigWarning> {
     match entry.value {
         DeValue::String(name) => Ok((name.to_string(), entry.span.clone())),
         DeValue::Integer(index) => Ok((index.to_string(), entry.span.clone())),
@@ -162,7 +162,7 @@ fn color_text(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<(Strin
 }
 
 /// Parses a colour of the palette, which may not refer to another name of the palette.
-fn literal(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<Color, Warning> {
+fn literal(text: &SourceText<'_>, entry: &TomlEntry<'_, '_>) -> Result<Color, ConfigWarning> {
     let (name, span) = color_text(text, entry)?;
     color::parse(&name).ok_or_else(|| unknown_color(text, &name, &span, []))
 }
@@ -172,7 +172,7 @@ fn unknown_color<'n>(
     name: &str,
     span: &Range<usize>,
     palette: impl IntoIterator<Item = &'n str>,
-) -> Warning {
+) -> ConfigWarning {
     let known = palette.into_iter().chain(NAMES.iter().map(|(known, _)| *known));
     let hint =
         did_you_mean(name, known).unwrap_or_else(|| "use a name, `#rrggbb`, or a number from 0 to 255".to_owned());

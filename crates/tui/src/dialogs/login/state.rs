@@ -14,30 +14,30 @@ use crate::state::{ClusterState, Screen, State};
 
 /// The form for a login to a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Login {
+pub struct LoginForm {
     /// The cluster that the login is for.
     pub cluster: ClusterId,
     /// The registry's host, such as `ghcr.io` or `10.77.0.1:5000`.
     pub host: LineInput,
     pub user: LineInput,
     /// The password or an access token.
-    pub password: Masked,
+    pub password: SecretInput,
     /// The field that receives typed text.
-    pub field: Field,
+    pub field: LoginField,
     /// The problem found when the form was submitted; cleared by the next edit.
     pub wrong: Option<&'static str>,
 }
 
 /// An input of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Field {
+pub enum LoginField {
     /// The registry's host.
     Host,
     User,
     Password,
 }
 
-impl Field {
+impl LoginField {
     /// All fields, in order.
     pub const ALL: [Self; 3] = [Self::Host, Self::User, Self::Password];
 
@@ -53,15 +53,15 @@ impl Field {
 
 /// A line with a secret: `Debug` shows three stars, however long it is.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Masked(LineInput);
+pub struct SecretInput(LineInput);
 
-impl fmt::Debug for Masked {
+impl fmt::Debug for SecretInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
 }
 
-impl Masked {
+impl SecretInput {
     /// Counts the characters before and after the cursor.
     pub(crate) fn lengths(&self) -> (usize, usize) {
         let (before, after) = self.0.parts();
@@ -78,20 +78,20 @@ impl Masked {
     }
 }
 
-impl Login {
+impl LoginForm {
     /// Makes a form for this registry; typing begins at the user if the registry is not empty.
     pub fn new(cluster: ClusterId, host: &str) -> Self {
-        let field = if host.is_empty() { Field::Host } else { Field::User };
-        let (user, password) = (LineInput::default(), Masked::default());
+        let field = if host.is_empty() { LoginField::Host } else { LoginField::User };
+        let (user, password) = (LineInput::default(), SecretInput::default());
         Self { cluster, host: LineInput::new(host), user, password, field, wrong: None }
     }
 
     /// Returns the line of the active field.
     pub(crate) fn line(&mut self) -> &mut LineInput {
         match self.field {
-            Field::Host => &mut self.host,
-            Field::User => &mut self.user,
-            Field::Password => self.password.line(),
+            LoginField::Host => &mut self.host,
+            LoginField::User => &mut self.user,
+            LoginField::Password => self.password.line(),
         }
     }
 
@@ -99,20 +99,20 @@ impl Login {
     ///
     /// # Errors
     /// Returns the first field that is not valid, and the reason.
-    pub(crate) fn taken(&self) -> Result<(String, String, Redacted), (Field, &'static str)> {
-        let host =
-            host_of(self.host.text()).ok_or((Field::Host, "a registry is `host` or `host:port`, such as ghcr.io"))?;
+    pub(crate) fn taken(&self) -> Result<(String, String, Redacted), (LoginField, &'static str)> {
+        let host = host_of(self.host.text())
+            .ok_or((LoginField::Host, "a registry is `host` or `host:port`, such as ghcr.io"))?;
         let user = self.user.text().trim();
         if user.is_empty() {
-            return Err((Field::User, "the user is missing"));
+            return Err((LoginField::User, "the user is missing"));
         }
         // A user with a `:` would end there on the wire (RFC 7617).
         if user.contains(':') {
-            return Err((Field::User, "a user name cannot contain `:`"));
+            return Err((LoginField::User, "a user name cannot contain `:`"));
         }
         let password = self.password.hidden();
         if password.reveal().is_empty() {
-            return Err((Field::Password, "the password is missing"));
+            return Err((LoginField::Password, "the password is missing"));
         }
         Ok((host, user.to_owned(), password))
     }
@@ -188,15 +188,15 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
-        let mut login = Login::new(ClusterId::FIRST, "");
-        let wrong = |login: &Login| login.taken().unwrap_err().0;
-        assert_eq!((login.field, wrong(&login)), (Field::Host, Field::Host));
+        let mut login = LoginForm::new(ClusterId::FIRST, "");
+        let wrong = |login: &LoginForm| login.taken().unwrap_err().0;
+        assert_eq!((login.field, wrong(&login)), (LoginField::Host, LoginField::Host));
         login.host = LineInput::new("ghcr.io");
-        assert_eq!(wrong(&login), Field::User);
+        assert_eq!(wrong(&login), LoginField::User);
         login.user = LineInput::new("a:b");
-        assert_eq!(wrong(&login), Field::User);
+        assert_eq!(wrong(&login), LoginField::User);
         login.user = LineInput::new(" ops ");
-        assert_eq!(wrong(&login), Field::Password);
+        assert_eq!(wrong(&login), LoginField::Password);
         login.password.line().paste("s3cret word\n");
         let (host, user, password) = login.taken().unwrap();
         assert_eq!((host.as_str(), user.as_str(), password.reveal()), ("ghcr.io", "ops", "s3cret word"));

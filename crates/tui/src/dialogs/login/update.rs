@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::clusters::ClusterId;
 use crate::dialogs::line::LineInput;
 use crate::dialogs::login::state as login;
-use crate::dialogs::login::state::{Field, Login};
+use crate::dialogs::login::state::{LoginField, LoginForm};
 use crate::dialogs::state::Dialog;
 use crate::msg::Effect;
 use crate::state::State;
@@ -16,11 +16,11 @@ use crate::update::motion;
 /// Opens the form for the most likely registry.
 pub(crate) fn open(state: &mut State) {
     let (cluster, host) = login::likely(state);
-    state.modal = Some(Dialog::Login(Box::new(Login::new(cluster, &host))));
+    state.modal = Some(Dialog::Login(Box::new(LoginForm::new(cluster, &host))));
 }
 
 /// Edits the active field.
-pub(crate) fn edit(form: &mut Login, change: impl FnOnce(&mut LineInput)) {
+pub(crate) fn edit(form: &mut LoginForm, change: impl FnOnce(&mut LineInput)) {
     change(form.line());
     form.wrong = None;
 }
@@ -28,14 +28,14 @@ pub(crate) fn edit(form: &mut Login, change: impl FnOnce(&mut LineInput)) {
 /// Moves between the fields, or submits the form by enter in the last field.
 pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     let Some(Dialog::Login(form)) = &mut state.modal else { return };
-    let at = Field::ALL.iter().position(|field| *field == form.field).unwrap_or(0);
-    let last = Field::ALL.len() - 1;
+    let at = LoginField::ALL.iter().position(|field| *field == form.field).unwrap_or(0);
+    let last = LoginField::ALL.len() - 1;
     if action == Action::Open && at == last {
         return take(state, effects);
     }
     let action = if action == Action::Open { Action::Down } else { action };
-    if let Some(to) = motion::moved(action, at, Field::ALL.len(), 1) {
-        form.field = Field::ALL[to.min(last)];
+    if let Some(to) = motion::moved(action, at, LoginField::ALL.len(), 1) {
+        form.field = LoginField::ALL[to.min(last)];
     }
 }
 

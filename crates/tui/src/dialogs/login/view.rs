@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::config::{StyleRole, Theme};
-use crate::dialogs::login::state::{Field, Login};
+use crate::dialogs::login::state::{LoginField, LoginForm};
 use crate::state::State;
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw};
@@ -19,34 +19,34 @@ const LABEL: usize = 10;
 const KEPT: &str = "Kept in memory until this console ends; never written to disk.";
 
 /// Draws the form.
-pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, form: &Login) {
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, form: &LoginForm) {
     let room = CELLS.min(usize::from(area.width).saturating_sub(6));
     let kept = wrapped(form.wrong.unwrap_or(KEPT), room);
-    let lines = Field::ALL.len() + 1 + kept.len();
+    let lines = LoginField::ALL.len() + 1 + kept.len();
     let several = state.clusters.count() > 1;
     let cluster = state.clusters.get(form.cluster).filter(|_| several);
     let title = cluster.map_or("log in".to_owned(), |one| format!("log in for {}", one.title()));
     let inner = window(frame, area, state, theme, &title, (room, lines));
-    for (at, field) in Field::ALL.into_iter().enumerate() {
+    for (at, field) in LoginField::ALL.into_iter().enumerate() {
         draw(frame, inner, at, &line(form, field, state, theme, usize::from(inner.width)).line());
     }
     let role = if form.wrong.is_some() { StyleRole::Error } else { StyleRole::Dim };
     for (at, text) in kept.iter().enumerate() {
         let mut pen = LineBuilder::new(theme, usize::from(inner.width));
         pen.put(role, text);
-        draw(frame, inner, Field::ALL.len() + 1 + at, &pen.line());
+        draw(frame, inner, LoginField::ALL.len() + 1 + at, &pen.line());
     }
 }
 
-fn line<'t>(form: &Login, field: Field, state: &State, theme: &'t Theme, room: usize) -> LineBuilder<'t> {
+fn line<'t>(form: &LoginForm, field: LoginField, state: &State, theme: &'t Theme, room: usize) -> LineBuilder<'t> {
     let is_here = form.field == field;
     let mut pen = LineBuilder::new(theme, room);
     pen.column(if is_here { StyleRole::Accent } else { StyleRole::Dim }, field.label(), LABEL);
     let star = if ascii(state) { "*" } else { "•" };
     let (before, after) = match field {
-        Field::Host => parts(form.host.parts()),
-        Field::User => parts(form.user.parts()),
-        Field::Password => {
+        LoginField::Host => parts(form.host.parts()),
+        LoginField::User => parts(form.user.parts()),
+        LoginField::Password => {
             let (before, after) = form.password.lengths();
             (star.repeat(before), star.repeat(after))
         }

@@ -10,8 +10,8 @@ use pinnace_core::text::clean;
 
 use crate::availability::Unavailable;
 use crate::layout;
-use crate::selection::{PinSource, SelectedImage, Selection};
-use crate::state::{ClusterState, Scroll};
+use crate::selection::{PinDocSource, SelectedImage, Selection};
+use crate::state::{ClusterState, ScrollState};
 
 /// The list of a service's rollback candidates.
 #[derive(Clone, Debug)]
@@ -71,7 +71,7 @@ impl CandidatesState {
         let image = |row: &RollbackCandidate| SelectedImage {
             text: row.places.image.clone(),
             service: Some(self.service.clone()),
-            pins: PinSource::None,
+            pins: PinDocSource::None,
         };
         Selection {
             image: self.choice().map(image),
@@ -83,9 +83,9 @@ impl CandidatesState {
     }
 
     /// Returns the cursor and the first line shown, for a list of `page` lines.
-    pub(crate) fn scroll(&self, page: usize) -> Scroll {
+    pub(crate) fn scroll(&self, page: usize) -> ScrollState {
         let at = self.at();
-        Scroll { at, top: layout::scrolled(self.top, (at, 1), page, self.rows.len()) }
+        ScrollState { at, top: layout::scrolled(self.top, (at, 1), page, self.rows.len()) }
     }
 }
 

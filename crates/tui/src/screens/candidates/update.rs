@@ -10,7 +10,7 @@ use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::text::clean;
 
-use crate::screens::{Opening, Outcome};
+use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::update::copy;
 use crate::update::motion;
 
@@ -39,13 +39,13 @@ pub(crate) fn after_message(state: &mut State) {
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = page(state);
-    let Some(Screen::Candidates(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(Screen::Candidates(screen)) = state.screens.last_mut() else { return ActionOutcome::NotMine };
     match action {
         Action::Open => {
             if let Ok((cluster, goal)) = goal(screen) {
-                return Outcome::Open(Opening::Plan(cluster, goal));
+                return ActionOutcome::Open(NavigationTarget::Plan(cluster, goal));
             }
         }
         Action::Copy => {
@@ -56,12 +56,14 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Details => details(state),
         _ => {
-            let Some(at) = motion::moved(action, screen.at(), screen.rows.len(), page) else { return Outcome::NotMine };
+            let Some(at) = motion::moved(action, screen.at(), screen.rows.len(), page) else {
+                return ActionOutcome::NotMine;
+            };
             screen.chosen = screen.rows.get(at).map(|one| one.places.image.clone());
             screen.top = screen.scroll(page).top;
         }
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Opens a dialog with all details of the chosen image.

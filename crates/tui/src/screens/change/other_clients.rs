@@ -1,7 +1,7 @@
 //! Descriptions of changes that other clients carry out, as the journal has them.
 
 use pinnace_core::change::WAITS;
-use pinnace_core::journal::{ChangeEntry, ChangeLog, Ownership, UnitState};
+use pinnace_core::journal::{ChangeEntry, ChangeLog, OwnerState, UnitState};
 use pinnace_core::plan::plural;
 use pinnace_core::text::clean;
 
@@ -14,9 +14,9 @@ pub fn describe(history: &ChangeLog, entry: &ChangeEntry) -> String {
     let id: String = clean(&entry.slot.change).chars().take(8).collect();
     let by = who(&labels.by);
     match history.hold(entry) {
-        Ownership::Released => format!("change {id} is unfinished"),
-        Ownership::Unresponsive => format!("change {id} is unfinished: owner {by} unresponsive"),
-        Ownership::Owned => {
+        OwnerState::Released => format!("change {id} is unfinished"),
+        OwnerState::Unresponsive => format!("change {id} is unfinished: owner {by} unresponsive"),
+        OwnerState::Owned => {
             if let Some(question) = labels.sum.strip_prefix(WAITS) {
                 return format!("change by {by} waits for an answer: {}", clean(question));
             }
@@ -32,15 +32,15 @@ pub fn describe(history: &ChangeLog, entry: &ChangeEntry) -> String {
 pub(crate) fn holder(history: &ChangeLog, entry: &ChangeEntry, begun: &str) -> (String, Option<String>) {
     let by = clean(&entry.slot.labels.by);
     match history.hold(entry) {
-        Ownership::Released => (format!("Detached by {by}{begun}."), None),
-        Ownership::Unresponsive => (
+        OwnerState::Released => (format!("Detached by {by}{begun}."), None),
+        OwnerState::Unresponsive => (
             format!("Owner unresponsive: {by}{begun}."),
             Some(
                 "It may have ended, or the swarm accepts no writes. Taking the change over is safe in both cases."
                     .to_owned(),
             ),
         ),
-        Ownership::Owned => {
+        OwnerState::Owned => {
             let question = entry
                 .slot
                 .labels

@@ -7,10 +7,10 @@ use pinnace_core::change::Progress;
 use pinnace_core::registry::Query;
 use std::borrow::Cow;
 
-use crate::screens::change::state::{ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, find};
+use crate::screens::change::state::{ChangeId, ChangeScreenState, ChangeStage, LocalChange, ShownChange, find};
 
 /// Looks a change up: among the changes of this console, else in the journal.
-pub fn shown<'a>(state: &'a State, screen: &ChangeScreen) -> Option<ShownChange<'a>> {
+pub fn shown<'a>(state: &'a State, screen: &ChangeScreenState) -> Option<ShownChange<'a>> {
     let cluster = state.clusters.get(screen.cluster)?;
     let (history, offset) = (cluster.world.history(&screen.group), state.offset);
     let entry = match &screen.id {
@@ -40,7 +40,7 @@ pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
 }
 
 /// Returns the query for the change's record, if the record is not read yet.
-pub(crate) fn queries(state: &State, screen: &ChangeScreen) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &ChangeScreenState) -> BTreeSet<Query> {
     let entry = shown(state, screen).and_then(|shown| shown.entry).filter(|entry| entry.record.is_none());
     entry.map(|entry| Query::Record(entry.slot.change.clone())).into_iter().collect()
 }

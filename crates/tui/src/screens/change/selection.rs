@@ -3,11 +3,11 @@
 use pinnace_core::plan::Scope;
 
 use crate::availability::Unavailable;
-use crate::screens::change::state::{ChangeId, ChangeScreen, ShownChange};
+use crate::screens::change::state::{ChangeId, ChangeScreenState, ShownChange};
 use crate::selection::Selection;
 use crate::state::ClusterState;
 
-impl ChangeScreen {
+impl ChangeScreenState {
     /// Returns the change, and the service and image of the unit under the cursor. The scope is the whole group.
     pub(crate) fn selection<'a>(&self, shown: Option<&ShownChange<'a>>, one: Option<&ClusterState>) -> Selection<'a> {
         let missing = if shown.is_none() { Unavailable::Reading } else { Unavailable::NoService };

@@ -3,7 +3,7 @@
 use crate::clusters::ClusterId;
 use std::borrow::Cow;
 
-use pinnace_core::change::{ExecutionMode, OfferInput, OnFailure, Order, Progress, Question, offer};
+use pinnace_core::change::{ExecutionSettings, OfferInput, OnFailure, Order, Progress, Question, offer};
 pub use pinnace_core::change::{image_at, unit_name};
 use pinnace_core::journal::{ChangeEntry, ChangeLog, UnitState};
 use pinnace_core::plan::{Plan, PlanKind};
@@ -80,7 +80,7 @@ pub enum ChangeId {
 
 /// The state of the change screen: which change it shows, and the chosen unit.
 #[derive(Clone, Debug)]
-pub struct ChangeScreen {
+pub struct ChangeScreenState {
     pub cluster: ClusterId,
     pub group: GroupKey,
     /// The change shown.
@@ -187,9 +187,9 @@ pub(crate) fn open_in(cluster: &ClusterState, group: &GroupKey) -> Option<Change
 }
 
 /// Returns the mode in which this console carries out a change of a group.
-pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::PauseMode) -> ExecutionMode {
+pub fn mode(group: &GroupKey, stepping: crate::screens::plan::state::PauseMode) -> ExecutionSettings {
     let on_failure = if group.kind == GroupKind::Database { OnFailure::RollBackUnit } else { OnFailure::RollBackAll };
-    ExecutionMode { on_failure, step: stepping == crate::screens::plan::state::PauseMode::On, asks: true }
+    ExecutionSettings { on_failure, step: stepping == crate::screens::plan::state::PauseMode::On, asks: true }
 }
 
 /// Describes the target images of a plan in a few words.

@@ -2,17 +2,17 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, TextDialog};
+use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, TextDialog};
 use crate::msg::Effect;
-use crate::screens::Outcome;
+use crate::screens::ActionOutcome;
 use crate::screens::change::query::{at_work, shown};
 use crate::screens::change::state::{
-    ChangeId, ChangeScreen, ChangeStage, LocalChange, ShownChange, StopRequest, describe, find, mode, open_in, target,
-    unit_name,
+    ChangeId, ChangeScreenState, ChangeStage, LocalChange, ShownChange, StopRequest, describe, find, mode, open_in,
+    target, unit_name,
 };
 use crate::screens::plan::state::PauseMode;
 use crate::state::{Screen, State};
-use pinnace_core::change::{Event, EventKind as Happened, Order, Progress, Question as Put};
+use pinnace_core::change::{ChangeEvent, ChangeEventKind as Happened, Order, Progress, Question as Put};
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::PlanKind;
@@ -45,7 +45,7 @@ pub(crate) fn open_group(state: &mut State, cluster: ClusterId, group: &GroupKey
 
 /// Opens the screen of a change.
 pub(crate) fn open(state: &mut State, cluster: ClusterId, group: GroupKey, id: ChangeId) {
-    state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
+    state.screens.push(Screen::Change(ChangeScreenState { cluster, group, id, unit: None }));
 }
 
 /// Records that a requested change started. Its screens use its journal id from here on.
@@ -107,7 +107,13 @@ fn over(state: &mut State, id: &ChangeId, group: &str, text: &str) {
 }
 
 /// Folds an event into its change; drops events of changes that this console did not start.
-pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &Event, effects: &mut Vec<Effect>) {
+pub(crate) fn take(
+    state: &mut State,
+    cluster: ClusterId,
+    change: &str,
+    event: &ChangeEvent,
+    effects: &mut Vec<Effect>,
+) {
     let id = ChangeId::Change(change.to_owned());
     let Some(local) = local_change(state, cluster, &id) else { return };
     let asked = local.progress.asking.is_some();
@@ -127,11 +133,11 @@ pub(crate) fn take(state: &mut State, cluster: ClusterId, change: &str, event: &
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = usize::from(body(state).height);
-    let Some(Screen::Change(screen)) = state.screens.last() else { return Outcome::NotMine };
+    let Some(Screen::Change(screen)) = state.screens.last() else { return ActionOutcome::NotMine };
     let screen = screen.clone();
-    let Some(seen) = shown(state, &screen) else { return Outcome::NotMine };
+    let Some(seen) = shown(state, &screen) else { return ActionOutcome::NotMine };
     let focus = screen.unit.or(seen.focus()).unwrap_or(0);
     let units = seen.progress.units.len();
     match action {
@@ -160,11 +166,11 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             choose(state, next);
         }
         _ => {
-            let Some(at) = motion::moved(action, focus, units, page / 3) else { return Outcome::NotMine };
+            let Some(at) = motion::moved(action, focus, units, page / 3) else { return ActionOutcome::NotMine };
             choose(state, Some(at));
         }
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 fn choose(state: &mut State, unit: Option<usize>) {
@@ -195,7 +201,7 @@ fn ask(state: &mut State, order: Order) {
     }
     lines.push(String::new());
     lines.push("press enter to confirm, esc to cancel".to_owned());
-    state.modal = Some(Dialog::Ask(Confirmation { what: ConfirmedAction::Order(order), title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: ActionToConfirm::Order(order), title, lines }));
 }
 
 /// Sends an order to the running change; an unfinished change is taken over with this order.
@@ -248,7 +254,7 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Opens a dialog with all details of the unit under the cursor.
-fn details(state: &mut State, screen: &ChangeScreen) {
+fn details(state: &mut State, screen: &ChangeScreenState) {
     let Some(seen) = shown(state, screen) else { return };
     let at = screen.unit.or(seen.focus()).unwrap_or(0);
     let Some(unit) = seen.progress.units.get(at) else { return };
@@ -289,8 +295,8 @@ pub(crate) fn at_work_told(state: &State) -> Option<String> {
 pub(crate) fn settle_question(state: &mut State) {
     let Some(Dialog::Ask(question)) = &state.modal else { return };
     let is_moot = match &question.what {
-        ConfirmedAction::Quit => at_work_told(state).is_none(),
-        ConfirmedAction::Order(_) => match state.screens.last() {
+        ActionToConfirm::Quit => at_work_told(state).is_none(),
+        ActionToConfirm::Order(_) => match state.screens.last() {
             Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| {
                 // A stuck unit may continue automatically; then there is nothing left to confirm.
                 let moved = seen.progress.asking.is_none() && !seen.is_left_open();
@@ -298,7 +304,7 @@ pub(crate) fn settle_question(state: &mut State) {
             }),
             _ => false,
         },
-        ConfirmedAction::Apply => false,
+        ActionToConfirm::Apply => false,
     };
     if is_moot {
         state.modal = None;

@@ -19,7 +19,9 @@ use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
 use crate::screens::change::other_clients;
 use crate::screens::change::query::shown;
-use crate::screens::change::state::{ChangeScreen, ChangeStage, ShownChange, describe, image_at, target, unit_name};
+use crate::screens::change::state::{
+    ChangeScreenState, ChangeStage, ShownChange, describe, image_at, target, unit_name,
+};
 use crate::state::State;
 use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
@@ -33,14 +35,14 @@ use crate::widgets::symbols as signs;
 use crate::widgets::width::{middle, width, wrapped};
 
 /// Draws the change screen.
-pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ChangeScreen) {
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &ChangeScreenState) {
     let room = usize::from(area.width).saturating_sub(1);
     let Some(seen) = shown(state, screen) else {
         let mut pen = LineBuilder::new(theme, room);
         pen.gap(1).put(StyleRole::Dim, "this change is no longer known here");
         return draw(frame, area, 0, &pen.line());
     };
-    let page = ChangePage { state, theme, seen: &seen, screen, room };
+    let page = ChangeView { state, theme, seen: &seen, screen, room };
     draw(frame, area, 0, &page.title());
     let mut notes = page.verdict();
     notes.extend(page.question());
@@ -69,15 +71,15 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-pub(crate) struct ChangePage<'a> {
+pub(crate) struct ChangeView<'a> {
     state: &'a State,
     theme: &'a Theme,
     seen: &'a ShownChange<'a>,
-    screen: &'a ChangeScreen,
+    screen: &'a ChangeScreenState,
     room: usize,
 }
 
-impl<'a> ChangePage<'a> {
+impl<'a> ChangeView<'a> {
     fn pen(&self) -> LineBuilder<'a> {
         LineBuilder::new(self.theme, self.room)
     }

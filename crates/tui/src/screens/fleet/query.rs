@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::screens::fleet::rows::{Row, ServiceRow};
+use crate::screens::fleet::rows::{FleetRow, ServiceRow};
 use crate::state::State;
 use pinnace_core::registry::Query;
 use pinnace_core::swarm::GroupKey;
@@ -18,7 +18,7 @@ pub(crate) fn visible(state: &State) -> impl Iterator<Item = &ServiceRow> {
         line += row.lines();
         line > fleet.top && from < end
     });
-    on_screen.filter_map(Row::service)
+    on_screen.filter_map(FleetRow::service)
 }
 
 /// Returns the queries for the newest change records of the groups on the screen.

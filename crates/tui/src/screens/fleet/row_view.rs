@@ -3,7 +3,7 @@
 use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
-use crate::screens::fleet::rows::{Badge, GroupRow, Problem, RecentEvent, Row, ServiceRow};
+use crate::screens::fleet::rows::{Badge, FleetRow, GroupRow, RecentServiceChange, ServiceProblem, ServiceRow};
 use crate::state::State;
 use pinnace_core::image::short;
 use pinnace_core::image::{ImageRef, digest_of};
@@ -19,7 +19,7 @@ use crate::widgets::table::{Column, Table};
 use crate::widgets::width::{end, left_middle, middle, right, width};
 
 /// The fleet's table, and the column widths to which rows outside the table align.
-pub(crate) struct Columns<'a> {
+pub(crate) struct FleetTable<'a> {
     table: Table<'a, ServiceRow>,
     room: usize,
     word: usize,
@@ -34,7 +34,7 @@ const TASKS: usize = 7;
 const STATE_FROM: usize = 72;
 const DIGEST_FROM: usize = 92;
 
-impl<'a> Columns<'a> {
+impl<'a> FleetTable<'a> {
     /// Lays out the columns for a width of `room` cells.
     pub(crate) fn of(state: &'a State, room: usize) -> Self {
         let fixed = LEAD + TASKS + 3;
@@ -71,15 +71,15 @@ impl<'a> Columns<'a> {
 }
 
 /// Builds the lines of a row.
-pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
+pub(crate) fn lines(row: &FleetRow, state: &State, theme: &Theme, columns: &FleetTable<'_>) -> Vec<Line<'static>> {
     match row {
-        Row::Group(row) => vec![group(row, state, theme, columns)],
-        Row::Service(row) => service(row, state, theme, columns),
-        Row::HiddenServices { services, .. } => {
+        FleetRow::Group(row) => vec![group(row, state, theme, columns)],
+        FleetRow::Service(row) => service(row, state, theme, columns),
+        FleetRow::HiddenServices { services, .. } => {
             let text = format!("… {services} more {}, all healthy", plural(*services, "service"));
             vec![plain(&text, theme, columns, LEAD)]
         }
-        Row::HiddenGroups { groups, services } => {
+        FleetRow::HiddenGroups { groups, services } => {
             let text = format!(
                 "… {services} more {} in {groups} {}, all healthy",
                 plural(*services, "service"),
@@ -90,13 +90,13 @@ pub(crate) fn lines(row: &Row, state: &State, theme: &Theme, columns: &Columns<'
     }
 }
 
-fn plain(text: &str, theme: &Theme, columns: &Columns<'_>, indent: usize) -> Line<'static> {
+fn plain(text: &str, theme: &Theme, columns: &FleetTable<'_>, indent: usize) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, columns.room);
     pen.gap(indent).put(StyleRole::Dim, text);
     pen.line()
 }
 
-fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Line<'static> {
+fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &FleetTable<'_>) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, columns.room);
     pen.gap(1).put(StyleRole::Dim, signs::fold(row.open, ascii(state))).gap(1);
     let trouble = row.state.is_trouble();
@@ -126,7 +126,7 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &Columns<'_>) ->
     pen.line()
 }
 
-fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &Columns<'_>) -> Vec<Line<'static>> {
+fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &FleetTable<'_>) -> Vec<Line<'static>> {
     let mut lines = vec![columns.table.line(row, theme)];
     let below = |parts: Vec<(StyleRole, String)>| {
         let mut pen = LineBuilder::new(theme, columns.room.saturating_sub(1));
@@ -247,21 +247,21 @@ fn ago_words(state: &State, at: Option<Time>) -> String {
     }
 }
 
-fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(StyleRole, String)> {
+fn happened(row: &ServiceRow, changed: &RecentServiceChange, state: &State) -> Vec<(StyleRole, String)> {
     match changed {
-        RecentEvent::Image { from, at } => {
+        RecentServiceChange::Image { from, at } => {
             let (before, after) = apart(from, &row.image);
             let arrow = signs::arrow(ascii(state));
             vec![(StyleRole::Text, format!("{before} {arrow} {after}")), (StyleRole::Dim, ago_words(state, *at))]
         }
-        RecentEvent::EngineRolledBack { message, at } => {
+        RecentServiceChange::EngineRolledBack { message, at } => {
             let when = ago_words(state, *at);
             vec![
                 (StyleRole::Waiting, format!("the engine rolled back automatically{when}")),
                 (StyleRole::Dim, format!(": {message}")),
             ]
         }
-        RecentEvent::Gone { sum, at } => {
+        RecentServiceChange::Gone { sum, at } => {
             let when = ago_words(state, *at);
             vec![
                 (StyleRole::Failing, format!("the service is gone; last change{when}")),
@@ -271,13 +271,13 @@ fn happened(row: &ServiceRow, changed: &RecentEvent, state: &State) -> Vec<(Styl
     }
 }
 
-fn was(changed: &RecentEvent, state: &State) -> String {
+fn was(changed: &RecentServiceChange, state: &State) -> String {
     match changed {
-        RecentEvent::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
-        RecentEvent::EngineRolledBack { at, .. } => {
+        RecentServiceChange::Image { from, at } => format!("was {}{}", middle(&short(from), 24), ago_words(state, *at)),
+        RecentServiceChange::EngineRolledBack { at, .. } => {
             format!("the engine rolled back automatically{}", ago_words(state, *at))
         }
-        RecentEvent::Gone { .. } => "gone".to_owned(),
+        RecentServiceChange::Gone { .. } => "gone".to_owned(),
     }
 }
 
@@ -291,7 +291,7 @@ fn apart(from: &str, to: &str) -> (String, String) {
     (format!("{} {}", middle(&before, 30), digest(from)), digest(to))
 }
 
-fn problem_parts(row: &ServiceRow, wrong: &Problem, state: &State, short: bool) -> Vec<(StyleRole, String)> {
+fn problem_parts(row: &ServiceRow, wrong: &ServiceProblem, state: &State, short: bool) -> Vec<(StyleRole, String)> {
     let role = if wrong.waits { StyleRole::Waiting } else { signs::state_role(row.state) };
     let lead = if wrong.waits { "pending: " } else { "" };
     let mut parts = vec![(role, format!("{lead}{}", wrong.text))];

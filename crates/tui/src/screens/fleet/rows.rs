@@ -16,7 +16,7 @@ use pinnace_core::swarm::HealthState;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 
-use crate::filter::Filter;
+use crate::filter::FleetFilter;
 
 pub(crate) use build::lines_before;
 pub use build::{build, total_lines};
@@ -26,7 +26,7 @@ pub(crate) use service::short_error;
 
 /// The identity of a row; it stays the same while rows are added, removed and moved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowId {
+pub enum FleetRowId {
     /// The heading of a group.
     Group(GroupKey),
     /// A service, by its id in the engine.
@@ -39,7 +39,7 @@ pub enum RowId {
     Rest,
 }
 
-impl RowId {
+impl FleetRowId {
     /// Returns the id of the row's service, if it has one.
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
@@ -51,7 +51,7 @@ impl RowId {
 
 /// A row with everything that is drawn of it, except ages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Row {
+pub enum FleetRow {
     /// The heading of a group.
     Group(GroupRow),
     /// A service, with the detail lines below it.
@@ -71,17 +71,17 @@ pub enum Row {
     },
 }
 
-impl Row {
+impl FleetRow {
     /// Returns the identity of the row.
-    pub fn id(&self) -> RowId {
+    pub fn id(&self) -> FleetRowId {
         match self {
-            Self::Group(row) => RowId::Group(row.group.clone()),
+            Self::Group(row) => FleetRowId::Group(row.group.clone()),
             Self::Service(row) => match &row.service {
-                Some(id) => RowId::Service(id.clone()),
-                None => RowId::Missing(row.group.clone(), row.name.clone()),
+                Some(id) => FleetRowId::Service(id.clone()),
+                None => FleetRowId::Missing(row.group.clone(), row.name.clone()),
             },
-            Self::HiddenServices { group, .. } => RowId::More(group.clone()),
-            Self::HiddenGroups { .. } => RowId::Rest,
+            Self::HiddenServices { group, .. } => FleetRowId::More(group.clone()),
+            Self::HiddenGroups { .. } => FleetRowId::Rest,
         }
     }
 
@@ -169,9 +169,9 @@ pub struct ServiceRow {
     /// The start of the current state; for trouble after an image change, the time of that change.
     pub since: Option<Time>,
     /// The last change, while it explains the state or is still news.
-    pub changed: Option<RecentEvent>,
+    pub changed: Option<RecentServiceChange>,
     /// The current problem.
-    pub wrong: Option<Problem>,
+    pub wrong: Option<ServiceProblem>,
     /// The number of detail lines below the row, for `changed` and `wrong`; fewer if the page has no room.
     pub lines: usize,
 }
@@ -212,7 +212,7 @@ impl Badge {
 
 /// A change of a service, as shown below its row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RecentEvent {
+pub enum RecentServiceChange {
     /// A change of the image.
     Image {
         /// The image before.
@@ -238,7 +238,7 @@ pub enum RecentEvent {
 
 /// A problem of a service, and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ServiceProblem {
     /// The newest error, or the condition that the service waits for.
     pub text: String,
     /// True if the service waits for something, false if something failed.
@@ -267,7 +267,7 @@ pub struct Folds {
 
 /// Everything that the rows are built from.
 #[derive(Clone, Copy, Debug)]
-pub struct FleetInput<'a> {
+pub struct FleetRowsInput<'a> {
     /// The last observed state of the cluster.
     pub world: &'a World,
     /// The cached registry answers about images.
@@ -275,7 +275,7 @@ pub struct FleetInput<'a> {
     /// The operator's folds.
     pub folds: &'a Folds,
     /// The filter that services must pass.
-    pub filter: &'a Filter,
+    pub filter: &'a FleetFilter,
     /// The id of the service under the cursor; its row is never left out.
     pub kept: Option<&'a str>,
     /// The height of a page in lines.

@@ -1,10 +1,10 @@
 //! The state of the fleet screen.
 
-use super::rows::{Folds, Row, RowId};
+use super::rows::{FleetRow, FleetRowId, Folds};
 use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
-use crate::filter::Filter;
-use crate::selection::{PinSource, SelectedImage, SelectedService, Selection};
+use crate::filter::FleetFilter;
+use crate::selection::{PinDocSource, SelectedImage, SelectedService, Selection};
 use crate::state::ClusterState;
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::{Node, NodeState, Role};
@@ -25,12 +25,12 @@ pub struct FleetState {
     /// The focused pane.
     pub pane: FleetPane,
     /// The row that the operator chose; `None` selects the first row in trouble, or else the first row.
-    pub cursor: Option<RowId>,
+    pub cursor: Option<FleetRowId>,
     /// The first line shown.
     pub top: usize,
     /// The operator's folds.
     pub folds: Folds,
-    pub filter: Filter,
+    pub filter: FleetFilter,
     /// True if the operator hid the nodes.
     pub nodes_hidden: bool,
     /// The cluster under the cursor of the clusters pane.
@@ -38,7 +38,7 @@ pub struct FleetState {
     /// The index of the node under the cursor, in display order.
     pub node: usize,
     /// The rows; rebuilt after every change of what they are built from.
-    pub rows: Vec<Row>,
+    pub rows: Vec<FleetRow>,
 }
 
 impl FleetState {
@@ -46,7 +46,7 @@ impl FleetState {
     /// if a filter is set, else the first row.
     pub fn index(&self) -> usize {
         let chosen = self.cursor.as_ref().and_then(|id| self.rows.iter().position(|row| row.id() == *id));
-        let trouble = || self.rows.iter().position(Row::is_trouble);
+        let trouble = || self.rows.iter().position(FleetRow::is_trouble);
         // An operator who filters looks for a service, not for its group.
         let service = || self.rows.iter().position(|row| row.service().is_some() && !self.filter.is_empty());
         chosen.or_else(trouble).or_else(service).unwrap_or(0)
@@ -71,7 +71,7 @@ impl FleetState {
         let selection = selection.with_group(group).with_scope(Scope::Group);
         let Some(row) = row.service() else { return selection };
         let id = row.service.clone().filter(|id| one.world.services.contains_key(id));
-        let pins = if id.is_some() { PinSource::InForce } else { PinSource::None };
+        let pins = if id.is_some() { PinDocSource::InForce } else { PinDocSource::None };
         Selection {
             image: Some(SelectedImage { text: row.image.clone(), service: id.clone(), pins }),
             service: Some(SelectedService { id, name: row.name.clone(), member: Some(row.member.clone()) }),

@@ -3,17 +3,17 @@
 use crate::action::Action;
 use crate::banner;
 use crate::dialogs::state::{Dialog, TextDialog};
-use crate::filter::Filter;
+use crate::filter::FleetFilter;
 use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::fleet::rows;
-use crate::screens::fleet::rows::{FleetInput, Fold, Row, RowId};
+use crate::screens::fleet::rows::{FleetRow, FleetRowId, FleetRowsInput, Fold};
 use crate::screens::fleet::state::{FleetPane, FleetState, nodes_in_order};
-use crate::screens::service::state::{ServiceState, Tab};
-use crate::screens::{Opening, Outcome};
+use crate::screens::service::state::{ServiceState, ServiceTab};
+use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::selection::Selection;
-use crate::state::{Scroll, State};
+use crate::state::{ScrollState, State};
 use pinnace_core::history::drift;
 use pinnace_core::swarm::Node;
 use pinnace_core::text::clean;
@@ -43,12 +43,12 @@ pub(crate) const ACTIONS: &[Action] = &[
 pub(crate) fn rebuild(state: &mut State) {
     let page = page(state);
     let cluster = state.cluster();
-    let view = FleetInput {
+    let view = FleetRowsInput {
         world: &cluster.world,
         facts: &cluster.facts,
         folds: &state.fleet.folds,
         filter: &state.fleet.filter,
-        kept: state.fleet.cursor.as_ref().and_then(RowId::service),
+        kept: state.fleet.cursor.as_ref().and_then(FleetRowId::service),
         page,
         now: state.now,
     };
@@ -58,7 +58,7 @@ pub(crate) fn rebuild(state: &mut State) {
 /// Fixes the cursor on its current row, so that the row under an action does not change when rows move.
 pub(crate) fn hold_cursor(state: &mut State) {
     if state.fleet.cursor.is_none() {
-        state.fleet.cursor = state.row().map(Row::id);
+        state.fleet.cursor = state.row().map(FleetRow::id);
     }
 }
 
@@ -74,21 +74,21 @@ pub(crate) fn keep_in_view(state: &mut State) {
     let fleet = &mut state.fleet;
     let index = fleet.index();
     let line = rows::lines_before(&fleet.rows, index);
-    let lines = fleet.rows.get(index).map_or(1, Row::lines);
+    let lines = fleet.rows.get(index).map_or(1, FleetRow::lines);
     // The heading of the first group stays visible above its first service.
-    let first_of_group = index == 1 && matches!(fleet.rows.first(), Some(Row::Group(_)));
+    let first_of_group = index == 1 && matches!(fleet.rows.first(), Some(FleetRow::Group(_)));
     let cursor = if first_of_group { (0, line + lines) } else { (line, lines) };
     fleet.top = scrolled(fleet.top, cursor, page, rows::total_lines(&fleet.rows));
 }
 
 /// Sets the filter to the text typed so far.
 pub(crate) fn set_filter(state: &mut State, text: &str) {
-    state.fleet.filter = Filter::read(text);
+    state.fleet.filter = FleetFilter::read(text);
     state.fleet.cursor = None;
     rebuild(state);
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     match action {
         Action::NextPane | Action::PreviousPane => next_pane(state, action == Action::NextPane),
         Action::ToggleNodes => {
@@ -104,7 +104,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             FleetPane::Nodes => return run_on_nodes(state, action),
         },
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 fn next_pane(state: &mut State, forward: bool) {
@@ -125,18 +125,18 @@ fn next_pane(state: &mut State, forward: bool) {
     }
 }
 
-fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = page(state);
     let fleet = &mut state.fleet;
     let index = fleet.index();
     if let Some(at) = moved_by_lines(fleet, action, index, page) {
-        fleet.cursor = fleet.rows.get(at).map(Row::id);
-        return Outcome::Handled;
+        fleet.cursor = fleet.rows.get(at).map(FleetRow::id);
+        return ActionOutcome::Handled;
     }
     match action {
         Action::NextTrouble | Action::PreviousTrouble => next_trouble(fleet, index, action == Action::NextTrouble),
         Action::Open => match opening(state) {
-            Some(opening) => return Outcome::Open(opening),
+            Some(opening) => return ActionOutcome::Open(opening),
             None => fold(state, None),
         },
         Action::ToggleFold => fold(state, None),
@@ -147,9 +147,9 @@ fn run_on_rows(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> 
                 copy(state, text, effects);
             }
         }
-        _ => return Outcome::NotMine,
+        _ => return ActionOutcome::NotMine,
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Returns the row to which a movement leads. Rows take several lines, so
@@ -179,13 +179,13 @@ fn next_trouble(fleet: &mut FleetState, index: usize, forward: bool) {
 }
 
 /// Returns the screen that the row under the cursor opens; `None` for rows of groups.
-fn opening(state: &State) -> Option<Opening> {
+fn opening(state: &State) -> Option<NavigationTarget> {
     let row = state.row()?.service()?.clone();
     // A missing service has no tasks, so its row opens the history.
-    let Some(service) = row.service else { return Some(Opening::History) };
+    let Some(service) = row.service else { return Some(NavigationTarget::History) };
     let (cluster, name, group) = (state.active, row.name, row.group);
-    let (tab, scroll) = (Tab::Tasks, Scroll::default());
-    Some(Opening::Service(ServiceState { cluster, service, name, group, tab, scroll }))
+    let (tab, scroll) = (ServiceTab::Tasks, ScrollState::default());
+    Some(NavigationTarget::Service(ServiceState { cluster, service, name, group, tab, scroll }))
 }
 
 /// Folds or unfolds the row under the cursor, for a service its group; without `to`, toggles.
@@ -194,45 +194,45 @@ fn fold(state: &mut State, to: Option<Fold>) {
     let flipped = |open: bool| to.unwrap_or(if open { Fold::Closed } else { Fold::Open });
     let folds = &mut state.fleet.folds;
     match &row {
-        Row::Group(row) => {
-            state.fleet.cursor = Some(RowId::Group(row.group.clone()));
+        FleetRow::Group(row) => {
+            state.fleet.cursor = Some(FleetRowId::Group(row.group.clone()));
             folds.groups.insert(row.group.clone(), flipped(row.open));
         }
-        Row::HiddenServices { group, .. } => {
-            state.fleet.cursor = Some(RowId::Group(group.clone()));
+        FleetRow::HiddenServices { group, .. } => {
+            state.fleet.cursor = Some(FleetRowId::Group(group.clone()));
             folds.groups.insert(group.clone(), flipped(false));
         }
-        Row::Service(row) if row.nested && to != Some(Fold::Open) => {
-            state.fleet.cursor = Some(RowId::Group(row.group.clone()));
+        FleetRow::Service(row) if row.nested && to != Some(Fold::Open) => {
+            state.fleet.cursor = Some(FleetRowId::Group(row.group.clone()));
             // The left key first moves to the group's heading; pressing it again folds the group.
             if to.is_none() {
                 folds.groups.insert(row.group.clone(), Fold::Closed);
             }
         }
-        Row::Service(_) => {}
-        Row::HiddenGroups { .. } => {
+        FleetRow::Service(_) => {}
+        FleetRow::HiddenGroups { .. } => {
             folds.rest = Some(flipped(false));
             let above = state.fleet.index().checked_sub(1);
-            let before = above.and_then(|at| state.fleet.rows.get(at)).map(Row::id);
+            let before = above.and_then(|at| state.fleet.rows.get(at)).map(FleetRow::id);
             rebuild(state);
             let at =
                 before.and_then(|id| state.fleet.rows.iter().position(|row| row.id() == id)).map_or(0, |at| at + 1);
-            state.fleet.cursor = state.fleet.rows.get(at).map(Row::id);
+            state.fleet.cursor = state.fleet.rows.get(at).map(FleetRow::id);
         }
     }
     rebuild(state);
 }
 
-fn run_on_clusters(state: &mut State, action: Action) -> Outcome {
+fn run_on_clusters(state: &mut State, action: Action) -> ActionOutcome {
     let (at, len) = (state.clusters.place(state.fleet.cluster), state.clusters.count());
     if let Some(id) = moved(action, at, len, len).and_then(|at| state.clusters.at(at)) {
         state.fleet.cluster = id;
     } else if matches!(action, Action::Open | Action::Right) {
         switch(state);
     } else {
-        return Outcome::NotMine;
+        return ActionOutcome::NotMine;
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Shows the chosen cluster; folds, filter and cursor belong to the other cluster and are reset.
@@ -246,21 +246,21 @@ fn switch(state: &mut State) {
     rebuild(state);
 }
 
-fn run_on_nodes(state: &mut State, action: Action) -> Outcome {
+fn run_on_nodes(state: &mut State, action: Action) -> ActionOutcome {
     let nodes = nodes(state);
     let len = nodes.len();
     if let Some(at) = moved(action, state.fleet.node, len, len) {
         state.fleet.node = at;
     } else if matches!(action, Action::Open | Action::Right) {
         let Some(host) = nodes.get(state.fleet.node).map(|node| node.hostname.clone()) else {
-            return Outcome::NotMine;
+            return ActionOutcome::NotMine;
         };
         state.fleet.pane = FleetPane::Services;
         set_filter(state, &format!("node:{host}"));
     } else {
-        return Outcome::NotMine;
+        return ActionOutcome::NotMine;
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Returns the nodes of the active cluster in display order.
@@ -273,7 +273,7 @@ fn details(state: &mut State) {
     let mut lines = Vec::new();
     let mut title = String::new();
     let id = Selection::of(state).service_id().map(str::to_owned);
-    if let (Some(row), Ok(id)) = (state.row().and_then(Row::service), id) {
+    if let (Some(row), Ok(id)) = (state.row().and_then(FleetRow::service), id) {
         title.clone_from(&row.name);
         lines.push(format!("image    {}", row.image));
         if let Some(error) = state.world().health(&id).and_then(|health| health.error.as_ref()) {
@@ -294,7 +294,7 @@ fn details(state: &mut State) {
                 .map_or(String::new(), |at| format!("   until {} {}", at.date(state.offset), at.clock(state.offset)));
             lines.push(format!("before   {}{at}", clean(&changed.from)));
         }
-    } else if let Some(row) = state.row().and_then(Row::service) {
+    } else if let Some(row) = state.row().and_then(FleetRow::service) {
         title.clone_from(&row.name);
         lines.push(format!("last ran {}", row.image));
         lines.push("The service is gone: the newest change contains it, but the swarm no longer has it.".to_owned());

@@ -20,7 +20,7 @@ use crate::state::State;
 
 use crate::screens::fleet::nodes_view as nodes;
 use crate::screens::fleet::row_view as row;
-use crate::screens::fleet::row_view::Columns;
+use crate::screens::fleet::row_view::FleetTable;
 use crate::widgets::detail_panel as detail;
 use crate::widgets::line_builder::{LineBuilder, draw, select};
 
@@ -45,7 +45,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
 }
 
 fn heading(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
-    let columns = Columns::of(state, usize::from(area.width));
+    let columns = FleetTable::of(state, usize::from(area.width));
     let mut line = columns.heading(theme);
     if !state.fleet.filter.is_empty() {
         let mut pen = LineBuilder::new(theme, usize::from(area.width));
@@ -62,7 +62,7 @@ fn rows(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     if fleet.rows.is_empty() {
         return empty(frame, area, state, theme);
     }
-    let columns = Columns::of(state, usize::from(area.width));
+    let columns = FleetTable::of(state, usize::from(area.width));
     let cursor = fleet.index();
     let bottom = fleet.top + usize::from(area.height);
     let mut line = 0;

@@ -4,7 +4,7 @@ use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::TextFilter;
 use crate::selection::Selection;
-use crate::state::{ClusterState, Scroll};
+use crate::state::{ClusterState, ScrollState};
 use pinnace_core::journal::{ChangeEntry, ChangeLog};
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{PlanKind, Unit, UnitAction};
@@ -33,11 +33,11 @@ impl HistoryRow<'_> {
 }
 
 /// Returns the changes of a span, newest first.
-pub fn entries<'a>(world: &'a World, span: &Span) -> Vec<&'a ChangeEntry> {
+pub fn entries<'a>(world: &'a World, span: &HistoryScope) -> Vec<&'a ChangeEntry> {
     let mut all: Vec<&ChangeEntry> = match span {
-        Span::All => world.histories().flat_map(ChangeLog::newest_first).collect(),
-        Span::Group(group) => return world.history(group).newest_first().collect(),
-        Span::Service(group, service) => {
+        HistoryScope::All => world.histories().flat_map(ChangeLog::newest_first).collect(),
+        HistoryScope::Group(group) => return world.history(group).newest_first().collect(),
+        HistoryScope::Service(group, service) => {
             return world.history(group).newest_first().filter(|entry| concerns(entry, service)).collect();
         }
     };
@@ -90,7 +90,7 @@ pub(crate) fn group_name(entry: &ChangeEntry) -> String {
 
 /// The range of changes to list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Span {
+pub enum HistoryScope {
     /// All changes of the cluster.
     All,
     /// The changes of a group.
@@ -104,12 +104,12 @@ pub enum Span {
 pub struct HistoryState {
     pub cluster: ClusterId,
     /// The range of changes listed.
-    pub span: Span,
+    pub span: HistoryScope,
     pub filter: TextFilter,
     /// The ids of the changes whose units are shown.
     pub open: BTreeSet<String>,
     /// The cursor, and the first line shown.
-    pub scroll: Scroll,
+    pub scroll: ScrollState,
 }
 
 impl HistoryState {
@@ -137,7 +137,7 @@ impl HistoryState {
         let active: Vec<&Unit> = record.iter().flat_map(|record| record.plan.active()).map(|(_, unit)| unit).collect();
         let mut unit = active.first().copied();
         match (&self.span, active.as_slice()) {
-            (Span::Service(group, name), active) => {
+            (HistoryScope::Service(group, name), active) => {
                 let service = one.and_then(|one| one.world.service_named(name));
                 let id = service.map(|service| service.id.clone()).unwrap_or_default();
                 selection = selection.with_service(one, &id, name);

@@ -1,7 +1,7 @@
 //! The update of the history screen.
 
 use crate::filter::TextFilter;
-use crate::screens::{Opening, Outcome};
+use crate::screens::{ActionOutcome, NavigationTarget};
 use std::collections::BTreeSet;
 
 use crate::action::Action;
@@ -12,9 +12,9 @@ use crate::msg::Effect;
 use crate::screens::change::state::ChangeId;
 use crate::screens::history::query::items;
 use crate::screens::history::state::HistoryRow;
-use crate::screens::history::state::{HistoryState, Span};
+use crate::screens::history::state::{HistoryScope, HistoryState};
 use crate::selection::Selection;
-use crate::state::{Screen, Scroll, State};
+use crate::state::{Screen, ScrollState, State};
 use pinnace_core::text::clean;
 
 use crate::update::HISTORY_SUMMARY;
@@ -31,33 +31,33 @@ pub(crate) fn open(state: &mut State) {
     let Selection { group, service, .. } = Selection::of(state);
     let span = match state.screens.last() {
         Some(Screen::Service(_) | Screen::Candidates(_) | Screen::Logs(_)) => match (group, service) {
-            (Some(group), Some(service)) => Span::Service(group, service.name),
-            _ => Span::All,
+            (Some(group), Some(service)) => HistoryScope::Service(group, service.name),
+            _ => HistoryScope::All,
         },
-        _ => Span::All,
+        _ => HistoryScope::All,
     };
     state.screens.push(Screen::History(HistoryState {
         cluster: state.active,
         span,
         filter: TextFilter::default(),
         open: BTreeSet::new(),
-        scroll: Scroll::default(),
+        scroll: ScrollState::default(),
     }));
 }
 
 /// Sets the filter to the text typed so far.
 pub(crate) fn set_filter(screen: &mut HistoryState, text: &str) {
     screen.filter = TextFilter::read(text);
-    screen.scroll = Scroll::default();
+    screen.scroll = ScrollState::default();
 }
 
 fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), HISTORY_SUMMARY).list.height)
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = page(state);
-    let Some(Screen::History(screen)) = state.screens.last() else { return Outcome::NotMine };
+    let Some(Screen::History(screen)) = state.screens.last() else { return ActionOutcome::NotMine };
     let list = items(state, screen);
     let chosen = list.get(screen.scroll.at).map(|item| item.entry.slot.change.clone());
     let at = motion::moved(action, screen.scroll.at, list.len(), page);
@@ -65,19 +65,19 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         if let Some(change) = chosen {
             copy(state, change, effects);
         }
-        return Outcome::Handled;
+        return ActionOutcome::Handled;
     }
     if action == Action::Details {
         details(state);
-        return Outcome::Handled;
+        return ActionOutcome::Handled;
     }
     if let (Action::Open, Some(opening)) = (action, unfinished(state, chosen.as_deref())) {
-        return Outcome::Open(opening);
+        return ActionOutcome::Open(opening);
     }
-    let Some(Screen::History(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(Screen::History(screen)) = state.screens.last_mut() else { return ActionOutcome::NotMine };
     match action {
         Action::Open | Action::Left | Action::Right => {
-            let Some(change) = chosen else { return Outcome::NotMine };
+            let Some(change) = chosen else { return ActionOutcome::NotMine };
             let open = screen.open.contains(&change);
             if open && action != Action::Right {
                 screen.open.remove(&change);
@@ -87,23 +87,23 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::ClearFilter => set_filter(screen, ""),
         _ => {
-            let Some(at) = at else { return Outcome::NotMine };
+            let Some(at) = at else { return ActionOutcome::NotMine };
             screen.scroll.at = at;
         }
     }
     keep_in_view(state, page);
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Returns the screen of the given change if it is running or unfinished.
-fn unfinished(state: &State, change: Option<&str>) -> Option<Opening> {
+fn unfinished(state: &State, change: Option<&str>) -> Option<NavigationTarget> {
     let Some(Screen::History(screen)) = state.screens.last() else { return None };
     let cluster = screen.cluster;
     let list = items(state, screen);
     let mut found = list.iter().filter(|item| Some(item.entry.slot.change.as_str()) == change);
     let entry = found.next()?.entry;
     let group = entry.slot.group().filter(|_| !entry.slot.labels.state.is_terminal())?;
-    Some(Opening::Change(cluster, group, ChangeId::Change(entry.slot.change.clone())))
+    Some(NavigationTarget::Change(cluster, group, ChangeId::Change(entry.slot.change.clone())))
 }
 
 fn keep_in_view(state: &mut State, page: usize) {
@@ -115,7 +115,7 @@ fn keep_in_view(state: &mut State, page: usize) {
     let total = list.iter().map(HistoryRow::lines).sum();
     let top = scrolled(screen.scroll.top, (line, lines), page, total);
     if let Some(Screen::History(screen)) = state.screens.last_mut() {
-        screen.scroll = Scroll { at, top };
+        screen.scroll = ScrollState { at, top };
     }
 }
 

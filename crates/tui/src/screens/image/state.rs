@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use pinnace_core::contract::Contract;
 use pinnace_core::image::{Digest, ImageRef};
-use pinnace_core::inspect::{Inspection, Line, Section, Tone};
-use pinnace_core::registry::{ImageFile, ImageFiles};
+use pinnace_core::inspect::{InspectionInput, Line, Section, Tone};
+use pinnace_core::registry::{ImageFile, ImageFilesState};
 use pinnace_core::time::Time;
 
 use crate::availability::Unavailable;
-use crate::selection::{PinSource, SelectedImage, Selection};
+use crate::selection::{PinDocSource, SelectedImage, Selection};
 use crate::state::ClusterState;
 use crate::wrap::{width, wrapped};
 
@@ -23,9 +23,9 @@ pub struct ImageState {
     /// The base image that the pins name, for an image that does not name its base.
     pub base: Option<String>,
     /// The contract that the pins set for the image.
-    pub contract: Option<ContractChoice>,
+    pub contract: Option<ContractLookup>,
     /// The file lists read so far, by the digest of the image's manifest.
-    pub files: BTreeMap<Digest, ImageFiles>,
+    pub files: BTreeMap<Digest, ImageFilesState>,
     /// The details of the image; rebuilt whenever something was learned.
     pub sections: Vec<Section>,
     /// The first line shown.
@@ -34,7 +34,7 @@ pub struct ImageState {
 
 /// The contract against which an image is checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ContractChoice {
+pub enum ContractLookup {
     /// A usable contract.
     Loaded(Box<Contract>),
     /// A contract that cannot be used.
@@ -70,23 +70,23 @@ pub enum ImageRow<'a> {
 
 impl ImageState {
     /// Creates the screen of an image, as seen from a cluster.
-    pub fn new(cluster: ClusterId, image: ImageRef, base: Option<String>, contract: Option<ContractChoice>) -> Self {
+    pub fn new(cluster: ClusterId, image: ImageRef, base: Option<String>, contract: Option<ContractLookup>) -> Self {
         Self { cluster, image, base, contract, files: BTreeMap::new(), sections: Vec::new(), top: 0 }
     }
 
     /// Returns the image as the selection.
     pub(crate) fn selection(&self) -> Selection<'static> {
-        let image = SelectedImage { text: self.image.text.clone(), service: None, pins: PinSource::None };
+        let image = SelectedImage { text: self.image.text.clone(), service: None, pins: PinDocSource::None };
         Selection { image: Some(image), ..Selection::new(self.cluster, Unavailable::NotHere) }
     }
 
     /// Combines the image with the cluster's facts and the files read so far.
-    pub fn view<'a>(&'a self, one: &'a ClusterState) -> Inspection<'a> {
+    pub fn view<'a>(&'a self, one: &'a ClusterState) -> InspectionInput<'a> {
         let contract = match &self.contract {
-            Some(ContractChoice::Loaded(contract)) => Some(&**contract),
-            Some(ContractChoice::Missing { .. }) | None => None,
+            Some(ContractLookup::Loaded(contract)) => Some(&**contract),
+            Some(ContractLookup::Missing { .. }) | None => None,
         };
-        Inspection {
+        InspectionInput {
             image: &self.image,
             facts: &one.facts,
             platform: None,
@@ -99,7 +99,7 @@ impl ImageState {
     /// Rebuilds the sections.
     pub fn tell(&mut self, one: &ClusterState, now: Time, offset: i32) {
         let mut sections = self.view(one).sections(now, offset);
-        if let Some(ContractChoice::Missing { name, why, hint }) = &self.contract {
+        if let Some(ContractLookup::Missing { name, why, hint }) = &self.contract {
             let line = |tone, key: &str, text: &str| Line { key: key.to_owned(), text: text.to_owned(), tone };
             let lines = vec![line(Tone::Bad, "error", why), line(Tone::Quiet, "hint", hint)];
             sections.insert(1.min(sections.len()), Section { title: format!("contract {name}"), lines });
@@ -109,13 +109,13 @@ impl ImageState {
 
     /// Returns whether layers of the image are being read.
     pub(crate) fn is_reading(&self) -> bool {
-        self.files.values().any(|files| matches!(files, ImageFiles::Reading(_)))
+        self.files.values().any(|files| matches!(files, ImageFilesState::Reading(_)))
     }
 
     /// Returns the files listed below the sections: those of the platform's image that the sections describe.
     pub fn listed<'a>(&'a self, one: &'a ClusterState) -> &'a [ImageFile] {
         let shown = self.view(one).shown().ok();
-        shown.and_then(|about| self.files.get(&about.manifest)).and_then(ImageFiles::known).unwrap_or_default()
+        shown.and_then(|about| self.files.get(&about.manifest)).and_then(ImageFilesState::known).unwrap_or_default()
     }
 
     /// Builds all rows except the list of files, with long lines wrapped to `cells`.

@@ -1,19 +1,19 @@
 //! The update of the image screen: opening it, reading the image's files, and its actions.
 
 use crate::clusters::ClusterId;
-use crate::screens::Outcome;
+use crate::screens::ActionOutcome;
 use std::sync::Arc;
 
 use crate::action::Action;
 use crate::msg::Effect;
-use crate::screens::image::state::{ContractChoice, ImageState};
+use crate::screens::image::state::{ContractLookup, ImageState};
 use crate::screens::plan::state::forget_image;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use crate::{layout, wrap};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::Digest;
-use pinnace_core::registry::{FileKind, ImageFiles, ImageInfo, ReadProgress};
+use pinnace_core::registry::{FileKind, ImageFilesState, ImageInfo, LayerReadProgress};
 
 use crate::update::IMAGE_SUMMARY;
 use crate::update::body;
@@ -30,8 +30,8 @@ pub(crate) fn open(state: &mut State) {
     let Ok(image) = selection.image_ref() else { return };
     let rules = state.clusters.get(cluster).map(|one| selection.rules(&one.world)).unwrap_or_default();
     let contract = rules.contract.map(|name| match state.config.contracts.get(&name) {
-        Ok(contract) => ContractChoice::Loaded(Box::new(contract)),
-        Err((why, hint)) => ContractChoice::Missing { name, why, hint },
+        Ok(contract) => ContractLookup::Loaded(Box::new(contract)),
+        Err((why, hint)) => ContractLookup::Missing { name, why, hint },
     });
     let (now, offset) = (state.now, state.offset);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
@@ -43,16 +43,16 @@ pub(crate) fn open(state: &mut State) {
 
 /// Stores the files of an image, or the progress of reading them. Directories
 /// are left out: the screen does not list them.
-pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest: &Digest, files: &ImageFiles) {
+pub(crate) fn take(state: &mut State, cluster: ClusterId, image: &str, manifest: &Digest, files: &ImageFilesState) {
     for screen in &mut state.screens {
         if let Screen::Image(screen) = screen
             && screen.cluster == cluster
             && screen.image.text == image
         {
             let files = match files {
-                ImageFiles::Known(all) => {
+                ImageFilesState::Known(all) => {
                     let real = all.iter().filter(|file| file.kind != FileKind::Dir);
-                    ImageFiles::Known(Arc::new(real.cloned().collect()))
+                    ImageFilesState::Known(Arc::new(real.cloned().collect()))
                 }
                 other => other.clone(),
             };
@@ -73,11 +73,11 @@ pub(crate) fn after_message(state: &mut State) {
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let area = layout::titled(body(state), IMAGE_SUMMARY).list;
     let (page, cells) = (usize::from(area.height), usize::from(area.width).saturating_sub(wrap::MARGIN));
-    let Some(Screen::Image(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
-    let Some(one) = state.clusters.get(screen.cluster) else { return Outcome::NotMine };
+    let Some(Screen::Image(screen)) = state.screens.last_mut() else { return ActionOutcome::NotMine };
+    let Some(one) = state.clusters.get(screen.cluster) else { return ActionOutcome::NotMine };
     match action {
         Action::Copy => {
             let digest = screen.view(one).named().ok().map(|named| named.digest.clone());
@@ -87,10 +87,10 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Files => read(state, cells, effects),
         _ => {
             let len = screen.rows(cells).len() + screen.listed(one).len();
-            return Outcome::handled(motion::slide(&mut screen.top, action, len, page));
+            return ActionOutcome::handled(motion::slide(&mut screen.top, action, len, page));
         }
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Starts to read the files that are not read yet or failed to be; if there are none, scrolls to the list of files.
@@ -101,7 +101,7 @@ fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
     if screen.is_reading() {
         return state.say(Severity::Info, "still reading the files", "");
     }
-    screen.files.retain(|_, files| !matches!(files, ImageFiles::Failed(_)));
+    screen.files.retain(|_, files| !matches!(files, ImageFilesState::Failed(_)));
     let view = screen.view(one);
     let mut wanted: Vec<&ImageInfo> = view.unread();
     if let Some(about) = view.shown().ok().filter(|about| !screen.files.contains_key(&about.manifest))
@@ -116,8 +116,8 @@ fn read(state: &mut State, cells: usize, effects: &mut Vec<Effect>) {
         return;
     }
     for about in &abouts {
-        let reading = ReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of: about.size() };
-        screen.files.insert(about.manifest.clone(), ImageFiles::Reading(reading));
+        let reading = LayerReadProgress { layer: 0, layers: about.layers.len(), bytes: 0, of: about.size() };
+        screen.files.insert(about.manifest.clone(), ImageFilesState::Reading(reading));
     }
     effects.push(Effect::ReadFiles { cluster: screen.cluster, image: screen.image.text.clone(), abouts });
     screen.tell(one, now, offset);

@@ -1,7 +1,7 @@
 //! The state of the log screen.
 
 use crate::clusters::ClusterId;
-use crate::dialogs::state::LineUse;
+use crate::dialogs::state::PromptPurpose;
 use crate::filter::TextFilter;
 use std::collections::VecDeque;
 
@@ -32,8 +32,8 @@ pub struct LogsState {
 
 impl LogsState {
     /// Returns the text of this input line; `None` for a use other than the filter.
-    pub(crate) fn line(&self, what: LineUse) -> Option<&str> {
-        (what == LineUse::Filter).then(|| self.filter.typed())
+    pub(crate) fn line(&self, what: PromptPurpose) -> Option<&str> {
+        (what == PromptPurpose::Filter).then(|| self.filter.typed())
     }
 
     /// Returns the service of the log, and the service's image.

@@ -1,9 +1,9 @@
 //! The update of the log screen: incoming lines, and its actions.
 
 use crate::clusters::ClusterId;
-use crate::dialogs::state::LineUse;
+use crate::dialogs::state::PromptPurpose;
 use crate::filter::TextFilter;
-use crate::screens::Outcome;
+use crate::screens::ActionOutcome;
 use std::collections::VecDeque;
 
 use crate::action::Action;
@@ -78,10 +78,10 @@ fn set_filter(logs: &mut LogsState, text: &str) {
 }
 
 /// Stores the text typed so far in this input line.
-pub(crate) fn take_line(logs: &mut LogsState, what: LineUse, text: &str) {
+pub(crate) fn take_line(logs: &mut LogsState, what: PromptPurpose, text: &str) {
     match what {
-        LineUse::Filter => set_filter(logs, text),
-        LineUse::Reason => {}
+        PromptPurpose::Filter => set_filter(logs, text),
+        PromptPurpose::Reason => {}
     }
 }
 
@@ -97,9 +97,9 @@ pub(crate) fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), 1).list.height)
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = page(state);
-    let Some(Screen::Logs(logs)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(Screen::Logs(logs)) = state.screens.last_mut() else { return ActionOutcome::NotMine };
     let most = logs.passing().count().saturating_sub(page);
     let top = logs.top.unwrap_or(most).min(most);
     let step = page.saturating_sub(1).max(1);
@@ -112,16 +112,16 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::Bottom => None,
         Action::ClearFilter => {
             set_filter(logs, "");
-            return Outcome::Handled;
+            return ActionOutcome::Handled;
         }
         Action::Copy => {
             let text: Vec<_> = logs.passing().skip(top).take(page).map(|line| line.text.clone()).collect();
             copy(state, text.join("\n"), effects);
-            return Outcome::Handled;
+            return ActionOutcome::Handled;
         }
-        _ => return Outcome::NotMine,
+        _ => return ActionOutcome::NotMine,
     }
     // A position at the end follows new lines.
     .filter(|top| *top < most);
-    Outcome::Handled
+    ActionOutcome::Handled
 }

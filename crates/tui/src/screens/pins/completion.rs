@@ -17,13 +17,13 @@ use pinnace_core::pins::{PinDoc, PinKey, covers};
 use pinnace_core::registry::Fact;
 use pinnace_core::registry::Query;
 use pinnace_core::registry::tags;
-use pinnace_core::registry::tags::{CandidateInput, ManifestImage, TagCandidate, VersionRequest};
+use pinnace_core::registry::tags::{CandidateInput, ProposalInput, ProposedImage, TagCandidate};
 use pinnace_core::registry::{POSTGRES, VersionManifest};
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::is_postgres;
 
 use crate::layout;
-use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
+use crate::screens::pins::state::{EditedPins, PinsMode, PinsState};
 use crate::state::{ClusterState, Screen, State};
 
 pub use token::{ImageToken, PartialRef};
@@ -52,7 +52,7 @@ pub struct CompletionState {
     /// All images that can be chosen, without the filter.
     pub all: Vec<TagCandidate>,
     /// The proposal that the word `manifest` stands for here; `None` if there is none.
-    pub keyword: Option<ManifestImage>,
+    pub keyword: Option<ProposedImage>,
     /// The entries that match the filter, the best first.
     pub found: Vec<Completion>,
     /// The text of the chosen entry; `None` chooses the first.
@@ -129,7 +129,7 @@ pub fn rows(state: &State) -> usize {
 }
 
 /// Returns the pins screen on top and its text, while it is in text input.
-pub(crate) fn typing(state: &State) -> Option<(&PinsState, &PinEditor)> {
+pub(crate) fn typing(state: &State) -> Option<(&PinsState, &EditedPins)> {
     match state.screens.last() {
         Some(Screen::Pins(screen)) if screen.mode == PinsMode::Editing => Some((screen, screen.text.as_ref()?)),
         _ => None,
@@ -137,13 +137,13 @@ pub(crate) fn typing(state: &State) -> Option<(&PinsState, &PinEditor)> {
 }
 
 /// Finds the image value at the cursor.
-pub(crate) fn under_cursor(text: &PinEditor) -> Option<ImageToken> {
+pub(crate) fn under_cursor(text: &EditedPins) -> Option<ImageToken> {
     let (line, column) = text.editor.cursor();
     ImageToken::find(text.editor.lines().get(line)?, column)
 }
 
 /// Returns the key of the pin to which a line belongs; by its section's header if the line cannot be parsed yet.
-fn key_of(text: &PinEditor, line: usize) -> Option<PinKey> {
+fn key_of(text: &EditedPins, line: usize) -> Option<PinKey> {
     if let Some(key) = text.pin_at(line) {
         return Some(key.clone());
     }
@@ -208,11 +208,11 @@ impl<'a> LineServices<'a> {
 
     /// Returns the version manifest's proposals for the services: by the document's versions, else by those of
     /// the first running image that shows its versions.
-    fn proposals(&self, cluster: &ClusterState, doc: &PinDoc) -> Vec<ManifestImage> {
+    fn proposals(&self, cluster: &ClusterState, doc: &PinDoc) -> Vec<ProposedImage> {
         let Some(manifest) = cluster.facts.versions().known() else { return Vec::new() };
         let Some(component) = self.component(manifest) else { return Vec::new() };
         let (postgres, spock) = (doc.postgres_version.as_deref(), doc.spock_version.as_deref());
-        let of = |runs| tags::proposals(manifest, component, &VersionRequest { postgres, spock, runs });
+        let of = |runs| tags::proposals(manifest, component, &ProposalInput { postgres, spock, runs });
         let found = self.runs.iter().map(|image| of(Some(image))).find(|found| !found.is_empty());
         found.unwrap_or_else(|| of(None))
     }
@@ -283,7 +283,7 @@ fn fill(
     list: &mut CompletionState,
     cluster: &ClusterState,
     screen: &PinsState,
-    text: &PinEditor,
+    text: &EditedPins,
     here: &LineServices<'_>,
 ) {
     let mut proposals = here.proposals(cluster, &text.doc);

@@ -15,7 +15,7 @@ use ratatui::text::Line;
 use crate::config::{StyleRole, Theme};
 use crate::screens::pins::completion::{Completion, CompletionState, KEYWORD, labels as told, rows};
 use crate::state::{ClusterState, State};
-use pinnace_core::registry::tags::{ImageUsage, TagCandidate};
+use pinnace_core::registry::tags::{ImageRunState, TagCandidate};
 use pinnace_core::text::clean;
 use pinnace_core::time;
 
@@ -124,8 +124,8 @@ fn row(
     let role = if image.constancy.floats() { StyleRole::Waiting } else { StyleRole::Dim };
     pen.put(role, &format!("  {:9}", told::constancy(image)));
     let role = match image.here {
-        Some(ImageUsage::Failed | ImageUsage::Failing) => StyleRole::Failing,
-        Some(ImageUsage::Moved) => StyleRole::Warning,
+        Some(ImageRunState::Failed | ImageRunState::Failing) => StyleRole::Failing,
+        Some(ImageRunState::Moved) => StyleRole::Warning,
         _ => StyleRole::Accent,
     };
     pen.until(room.saturating_sub(marks_room)).put(role, &marks);
@@ -138,7 +138,7 @@ fn is_elsewhere(list: &CompletionState, image: &TagCandidate) -> bool {
 }
 
 fn role(image: &TagCandidate) -> StyleRole {
-    if matches!(image.here, Some(ImageUsage::Failed | ImageUsage::Failing)) {
+    if matches!(image.here, Some(ImageRunState::Failed | ImageRunState::Failing)) {
         StyleRole::Failing
     } else {
         StyleRole::Text

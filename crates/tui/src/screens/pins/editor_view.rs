@@ -13,7 +13,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthChar;
 
 use crate::config::{StyleRole, Theme};
-use crate::screens::pins::state::{PinEditor, PinsMode, PinsState};
+use crate::screens::pins::state::{EditedPins, PinsMode, PinsState};
 use crate::state::{ClusterState, State};
 use pinnace_core::finding::Finding;
 use pinnace_core::text::clean;
@@ -27,7 +27,7 @@ use crate::widgets::width::{width, wrapped};
 const GUTTER: usize = 7;
 
 /// Draws the text, scrolled so that the cursor and the findings of its line are visible.
-pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor) {
+pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &EditedPins) {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let room = usize::from(area.width).saturating_sub(1);
     let view = EditorView { state, theme, screen, text, cluster, room };
@@ -60,7 +60,7 @@ struct EditorView<'a> {
     state: &'a State,
     theme: &'a Theme,
     screen: &'a PinsState,
-    text: &'a PinEditor,
+    text: &'a EditedPins,
     cluster: &'a ClusterState,
     room: usize,
 }

@@ -3,13 +3,13 @@
 use crate::clusters::ClusterId;
 use std::time::Duration;
 
-use pinnace_core::check::{self, PlacedFinding};
+use pinnace_core::check::{self, SpannedFinding};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{self, MANIFEST, PinDoc, PinKey};
-use pinnace_core::pins::{Origin, effective as core_effective};
+use pinnace_core::pins::{ImageOrigin, effective as core_effective};
 use pinnace_core::plan::Scope;
-use pinnace_core::registry::{Fact, ImageFact};
+use pinnace_core::registry::{Fact, ResolvedImage};
 use pinnace_core::swarm::{GroupKey, GroupKind, Service, member_of};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
@@ -17,7 +17,7 @@ use pinnace_core::time::Time;
 use crate::availability::Unavailable;
 use crate::screens::pins::completion::CompletionState;
 use crate::screens::pins::editor::Editor;
-use crate::selection::{PinSource, SelectedImage, Selection};
+use crate::selection::{PinDocSource, SelectedImage, Selection};
 use crate::state::ClusterState;
 
 /// The pause after the last edit before images are looked up and the draft is saved.
@@ -32,7 +32,7 @@ pub struct PinsState {
     /// The name of the service for which the screen was opened; the cursor starts at its pin.
     pub service: Option<String>,
     /// The edited text; `None` until the pins in force and the draft are known.
-    pub text: Option<PinEditor>,
+    pub text: Option<EditedPins>,
     /// The draft saved on disk, once it was looked up.
     pub draft: SavedDraft,
     /// The input mode.
@@ -72,7 +72,7 @@ impl PinsState {
         let image = pinned.or_else(wished).map(|image| SelectedImage {
             text: image,
             service: service.map(|service| service.id.clone()),
-            pins: PinSource::Edited(&text.doc),
+            pins: PinDocSource::Edited(&text.doc),
         });
         Selection { image, ..selection }
     }
@@ -109,7 +109,7 @@ pub enum PinsPane {
 
 /// The edited text, with everything derived from it.
 #[derive(Clone, Debug)]
-pub struct PinEditor {
+pub struct EditedPins {
     /// The text with its cursor and undo history.
     pub editor: Editor,
     /// The text before any edit: the document in force, or the template.
@@ -126,10 +126,10 @@ pub struct PinEditor {
     /// The text, parsed.
     pub doc: PinDoc,
     /// The findings, in the order of the text.
-    pub placed: Vec<PlacedFinding>,
+    pub placed: Vec<SpannedFinding>,
 }
 
-impl PinEditor {
+impl EditedPins {
     /// Opens the saved draft if it differs from `start`, else `start`: the document in force, or the template.
     pub fn open(start: &str, in_force: PinDoc, draft: &SavedDraft) -> Self {
         let start = Editor::new(start).text();
@@ -172,7 +172,7 @@ impl PinEditor {
     }
 
     /// Returns the findings to show under a line of the text.
-    pub fn under(&self, line: usize) -> impl Iterator<Item = &PlacedFinding> {
+    pub fn under(&self, line: usize) -> impl Iterator<Item = &SpannedFinding> {
         self.placed.iter().filter(move |placed| self.line_of(placed.at.start) == line)
     }
 
@@ -210,7 +210,7 @@ impl PinEditor {
 
 /// The effective image of a service, and the pin that sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EffectiveRow {
+pub struct EffectiveImageRow {
     /// The member of the group: a db node, or the service itself.
     pub name: String,
     /// The host names of the nodes that run the service, separated by commas.
@@ -226,12 +226,12 @@ pub struct EffectiveRow {
     /// True if the edited pin differs from the one in force.
     pub edited: bool,
     /// The check result of the image.
-    pub verdict: ImageCheck,
+    pub verdict: ImageCheckStatus,
 }
 
 /// The check result of an image, shown as a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImageCheck {
+pub enum ImageCheckStatus {
     /// An image without a pin, which is not checked.
     Unpinned,
     /// A check whose look-up is pending.
@@ -245,7 +245,7 @@ pub enum ImageCheck {
 }
 
 /// Returns the effective image of each service of the group.
-pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -> Vec<EffectiveRow> {
+pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &EditedPins) -> Vec<EffectiveImageRow> {
     let world = &cluster.world;
     let one = |service: &pinnace_core::swarm::Service| {
         let covering = text.doc.covering(&screen.group, service);
@@ -255,29 +255,31 @@ pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &PinEditor) -
         let bad = text.placed.iter().any(|placed| {
             placed.finding.severity == Severity::Error && placed.finding.services.contains(&service.name)
         });
-        let image = wished.image.clone().filter(|_| wished.origin != Origin::Runs);
+        let image = wished.image.clone().filter(|_| wished.origin != ImageOrigin::Runs);
         let fact = image.as_deref().and_then(|text| ImageRef::parse(text).ok());
         let fact = fact.map(|image| cluster.facts.image(&image.text));
-        EffectiveRow {
+        EffectiveImageRow {
             name: clean(&member_of(service)),
             host: clean(&world.hosts(service).join(", ")),
             now: clean(service.image()),
             pinned: image.as_deref().map(clean),
             origin: match &wished.origin {
-                Origin::Pin(key) => told(key),
-                Origin::Manifest(key) => format!("{}: manifest {}", told(key), version(&wished)),
-                Origin::FallBack => format!("no pin: falls back to manifest {}", version(&wished)),
-                Origin::Runs => "no pin".to_owned(),
+                ImageOrigin::Pin(key) => told(key),
+                ImageOrigin::Manifest(key) => format!("{}: manifest {}", told(key), version(&wished)),
+                ImageOrigin::FallBack => format!("no pin: falls back to manifest {}", version(&wished)),
+                ImageOrigin::Runs => "no pin".to_owned(),
             },
             shadowed: covering.iter().skip(1).map(|(key, image)| (told(key), clean(image))).collect(),
             edited: covering.first().map(|(_, image)| *image) != before,
             verdict: match fact {
-                _ if bad => ImageCheck::Failed,
-                _ if wished.asking => ImageCheck::Asked,
-                None => ImageCheck::Unpinned,
-                Some(Fact::Unknown | Fact::Pending) => ImageCheck::Asked,
-                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => ImageCheck::Running,
-                Some(_) => ImageCheck::Usable,
+                _ if bad => ImageCheckStatus::Failed,
+                _ if wished.asking => ImageCheckStatus::Asked,
+                None => ImageCheckStatus::Unpinned,
+                Some(Fact::Unknown | Fact::Pending) => ImageCheckStatus::Asked,
+                Some(fact) if image.is_some_and(|image| is_same(&image, service.image(), fact)) => {
+                    ImageCheckStatus::Running
+                }
+                Some(_) => ImageCheckStatus::Usable,
             },
         }
     };
@@ -291,7 +293,7 @@ fn version(wished: &pinnace_core::pins::EffectiveImage) -> String {
 }
 
 /// Returns whether a pin names the running image: by the same text, or by the same digest.
-fn is_same(pinned: &str, now: &str, fact: &Fact<ImageFact>) -> bool {
+fn is_same(pinned: &str, now: &str, fact: &Fact<ResolvedImage>) -> bool {
     let Ok(image) = ImageRef::parse(pinned) else { return false };
     let digest = image.digest.clone().or_else(|| fact.known().map(|fact| fact.digest.clone()));
     image.text == now || digest.is_some_and(|digest| image.pinned(&digest) == now)

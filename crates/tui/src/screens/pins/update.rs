@@ -7,8 +7,8 @@ use crate::layout;
 use crate::msg::Effect;
 use crate::screens::pins::editor::Editor;
 use crate::screens::pins::query::keys_of;
-use crate::screens::pins::state::{PinEditor, PinsMode, PinsPane, PinsState, QUIET, SavedDraft};
-use crate::screens::{Opening, Outcome};
+use crate::screens::pins::state::{EditedPins, PinsMode, PinsPane, PinsState, QUIET, SavedDraft};
+use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::finding::Severity;
@@ -101,7 +101,7 @@ fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &
     let Some((start, in_force)) = fresh else { return };
     match &mut screen.text {
         None if screen.draft != SavedDraft::Asked => {
-            let mut text = PinEditor::open(&start, in_force, &screen.draft);
+            let mut text = EditedPins::open(&start, in_force, &screen.draft);
             text.go_to(keys);
             screen.text = Some(text);
         }
@@ -110,7 +110,7 @@ fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &
                 text.in_force = in_force;
             } else {
                 let cursor = text.editor.cursor();
-                *text = PinEditor::open(&start, in_force, &SavedDraft::None);
+                *text = EditedPins::open(&start, in_force, &SavedDraft::None);
                 text.editor.jump(cursor.0, cursor.1);
             }
         }
@@ -156,7 +156,7 @@ pub(crate) fn applied(state: &mut State, cluster: ClusterId, group: &GroupKey, e
 }
 
 /// Returns the text that takes typed input, if one does.
-fn typing(state: &mut State) -> Option<&mut PinEditor> {
+fn typing(state: &mut State) -> Option<&mut EditedPins> {
     match (&state.modal, state.screens.last_mut()) {
         (None, Some(Screen::Pins(screen))) if screen.mode == PinsMode::Editing => screen.text.as_mut(),
         _ => None,
@@ -204,19 +204,19 @@ pub(crate) fn paste(state: &mut State, pasted: &str) -> bool {
     true
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let parts = layout::pins(state.size, body(state));
     let page = usize::from(parts.text.height);
     let mut typed = false;
     edit(state, |editor| typed = editor.run(action, page));
     if typed {
-        return Outcome::Handled;
+        return ActionOutcome::Handled;
     }
-    let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(Screen::Pins(screen)) = state.screens.last_mut() else { return ActionOutcome::NotMine };
     match action {
         Action::Plan => {
             if let Some(opening) = planned(state, effects) {
-                return Outcome::Open(opening);
+                return ActionOutcome::Open(opening);
             }
         }
         Action::Revert => revert(state, effects),
@@ -237,14 +237,14 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::Details => details(state),
         _ if screen.pane == PinsPane::Images && !parts.is_both() => {
-            return Outcome::handled(motion::slide(&mut screen.top, action, usize::MAX / 2, page));
+            return ActionOutcome::handled(motion::slide(&mut screen.top, action, usize::MAX / 2, page));
         }
         _ => {
             let text = screen.text.as_mut();
-            return Outcome::handled(text.is_some_and(|text| text.editor.run(action, page)));
+            return ActionOutcome::handled(text.is_some_and(|text| text.editor.run(action, page)));
         }
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 fn next_trouble(screen: &mut PinsState, forward: bool) {
@@ -285,12 +285,12 @@ fn details(state: &mut State) {
 }
 
 /// Returns the screen of the plan for the edited pins, after saving the draft.
-fn planned(state: &mut State, effects: &mut Vec<Effect>) -> Option<Opening> {
+fn planned(state: &mut State, effects: &mut Vec<Effect>) -> Option<NavigationTarget> {
     flush_all(state, effects);
     let Some(Screen::Pins(screen)) = state.screens.last() else { return None };
     let text = screen.text.as_ref()?;
     let goal = Goal::Pins { group: screen.group.clone(), text: text.editor.text() };
-    Some(Opening::Plan(screen.cluster, goal))
+    Some(NavigationTarget::Plan(screen.cluster, goal))
 }
 
 /// Restores the pins in force, or the template; undo takes this back like an edit.

@@ -10,7 +10,7 @@ use crate::layout;
 use crate::layout::Area;
 use crate::screens::change::state::image_at;
 use crate::screens::pins::state as pins;
-use crate::screens::pins::state::{EffectiveRow, ImageCheck, PinEditor, PinsMode, PinsPane, PinsState};
+use crate::screens::pins::state::{EditedPins, EffectiveImageRow, ImageCheckStatus, PinsMode, PinsPane, PinsState};
 use crate::state::{ClusterState, State};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::plural;
@@ -46,7 +46,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
 }
 
 /// Builds the title line: the group, the state of the text (draft or in force), and the number of findings.
-fn title(state: &State, theme: &Theme, screen: &PinsState, text: &PinEditor, room: usize) -> Line<'static> {
+fn title(state: &State, theme: &Theme, screen: &PinsState, text: &EditedPins, room: usize) -> Line<'static> {
     let (errors, warnings) = (text.count(Severity::Error), text.count(Severity::Warning));
     let mut parts: Vec<(StyleRole, String)> = Vec::new();
     if text.is_edited() {
@@ -92,7 +92,7 @@ fn images(
     state: &State,
     theme: &Theme,
     screen: &PinsState,
-    text: &PinEditor,
+    text: &EditedPins,
 ) {
     let room = usize::from(area.width).saturating_sub(2);
     let mut lines = Vec::new();
@@ -134,17 +134,17 @@ fn images(
     }
 }
 
-fn verdict(one: &EffectiveRow, ascii: bool) -> (&'static str, StyleRole) {
+fn verdict(one: &EffectiveImageRow, ascii: bool) -> (&'static str, StyleRole) {
     let (sign, plain, role) = match one.verdict {
-        ImageCheck::Unpinned => ("·", "-", StyleRole::Dim),
-        ImageCheck::Asked => ("◌", "~", StyleRole::Dim),
-        ImageCheck::Running | ImageCheck::Usable => ("●", "+", StyleRole::Ok),
-        ImageCheck::Failed => ("✖", "x", StyleRole::Failing),
+        ImageCheckStatus::Unpinned => ("·", "-", StyleRole::Dim),
+        ImageCheckStatus::Asked => ("◌", "~", StyleRole::Dim),
+        ImageCheckStatus::Running | ImageCheckStatus::Usable => ("●", "+", StyleRole::Ok),
+        ImageCheckStatus::Failed => ("✖", "x", StyleRole::Failing),
     };
     (if ascii { plain } else { sign }, role)
 }
 
-fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines: &mut Vec<Line<'static>>) {
+fn service(one: &EffectiveImageRow, state: &State, theme: &Theme, room: usize, lines: &mut Vec<Line<'static>>) {
     let arrow = signs::arrow(ascii(state));
     let mut pen = LineBuilder::new(theme, room);
     let host = if one.host.is_empty() { String::new() } else { format!(" · {}", one.host) };
@@ -158,7 +158,7 @@ fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines:
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(3);
     match &one.pinned {
-        Some(_) if one.edited && one.verdict == ImageCheck::Running => {
+        Some(_) if one.edited && one.verdict == ImageCheckStatus::Running => {
             let now = image_at(&one.now);
             pen.put(StyleRole::Text, &middle(&now, room.saturating_sub(3)));
             if pen.room() < 17 {
@@ -202,8 +202,8 @@ fn service(one: &EffectiveRow, state: &State, theme: &Theme, room: usize, lines:
     }
 }
 
-fn role_of(one: &EffectiveRow) -> StyleRole {
-    if one.verdict == ImageCheck::Failed { StyleRole::Failing } else { StyleRole::Added }
+fn role_of(one: &EffectiveImageRow) -> StyleRole {
+    if one.verdict == ImageCheckStatus::Failed { StyleRole::Failing } else { StyleRole::Added }
 }
 
 /// Summarizes the effective images in one line, for a screen without room for both panes.
@@ -212,7 +212,7 @@ fn in_short(
     state: &State,
     theme: &Theme,
     screen: &PinsState,
-    text: &PinEditor,
+    text: &EditedPins,
     room: usize,
 ) -> Line<'static> {
     let all = pins::effective(cluster, screen, text);

@@ -3,12 +3,12 @@
 use pinnace_core::plan::Consent;
 
 use crate::screens::plan::state::{Acknowledgement, Freshness, PlanState};
-use crate::state::{ChangeGuard, State};
+use crate::state::{State, WriteProtection};
 
 /// Returns the reason why the plan cannot be applied now; `None` if it can.
 pub fn obstacle(state: &State, screen: &PlanState) -> Option<String> {
     let cluster = state.clusters.get(screen.cluster)?;
-    if state.config.settings.read_only || cluster.guard == ChangeGuard::ReadOnly {
+    if state.config.settings.read_only || cluster.guard == WriteProtection::ReadOnly {
         return Some("this cluster is read-only here".to_owned());
     }
     match &screen.fresh {

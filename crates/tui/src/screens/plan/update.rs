@@ -3,17 +3,17 @@
 use crate::action::Action;
 use crate::availability::{drift_goal, rollback_goal};
 use crate::clusters::ClusterId;
-use crate::dialogs::state::{Confirmation, ConfirmedAction, Dialog, LineUse, TextDialog};
+use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, PromptPurpose, TextDialog};
 use crate::msg::Effect;
-use crate::screens::Outcome;
-use crate::screens::change::state::{ChangeId, ChangeScreen, ChangeStage, LocalChange, mode, target};
+use crate::screens::ActionOutcome;
+use crate::screens::change::state::{ChangeId, ChangeScreenState, ChangeStage, LocalChange, mode, target};
 use crate::screens::plan::state::{PauseMode, PlanState, action_label, docker_lines, forget_old};
 use crate::selection::Selection;
-use crate::state::{ChangeGuard, Screen, State};
+use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
-use pinnace_core::plan::{CredentialSource, UpdateOrder};
-use pinnace_core::plan::{Credentials, Plan, UnitAction as Doing};
+use pinnace_core::plan::{CredentialOrigin, Plan, UnitAction as Doing};
+use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
 use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, SavedPlan, plural};
 use pinnace_core::text::clean;
 
@@ -78,9 +78,9 @@ pub(crate) fn again(state: &mut State) {
     }
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = usize::from(body(state).height);
-    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return Outcome::NotMine };
+    let Some(Screen::Plan(plan)) = state.screens.last_mut() else { return ActionOutcome::NotMine };
     match action {
         Action::Apply => ask_to_apply(state, effects),
         Action::Copy => {
@@ -93,7 +93,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::StepMode => {
             plan.stepping = if plan.stepping == PauseMode::On { PauseMode::Off } else { PauseMode::On };
         }
-        Action::Reason => crate::dialogs::update::open_line(state, LineUse::Reason),
+        Action::Reason => crate::dialogs::update::open_line(state, PromptPurpose::Reason),
         Action::Credentials | Action::StartFirst | Action::Newest => choose(state, action),
         Action::SavePlan => save(state, effects),
         Action::MoveUnitDown => plan.move_unit(1),
@@ -105,11 +105,11 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         }
         Action::NextTrouble | Action::PreviousTrouble => next_finding(plan, action == Action::NextTrouble),
         _ => {
-            let Some(at) = motion::moved(action, plan.at, plan.len(), page / 3) else { return Outcome::NotMine };
+            let Some(at) = motion::moved(action, plan.at, plan.len(), page / 3) else { return ActionOutcome::NotMine };
             plan.at = at;
         }
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 /// Opens the plan that restarts the tasks of the selection.
@@ -134,8 +134,8 @@ fn choose(state: &mut State, action: Action) {
     let Some(one) = state.clusters.get_mut(plan.cluster) else { return };
     match (action, &mut plan.goal) {
         (Action::Credentials, _) => {
-            let sends = plan.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
-            plan.manner.sending = if sends { CredentialSource::Stored } else { CredentialSource::Operator };
+            let sends = plan.shown.plan.active().any(|(_, unit)| unit.credentials == CredentialOrigin::Operator);
+            plan.manner.sending = if sends { CredentialPolicy::Stored } else { CredentialPolicy::Operator };
         }
         (Action::StartFirst, _) => {
             plan.manner.replacing = match plan.manner.replacing {
@@ -207,7 +207,7 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let plan = &screen.shown.plan;
     let mut lines = left_out(plan);
-    if cluster.guard == ChangeGuard::Protected {
+    if cluster.guard == WriteProtection::Protected {
         lines.push(format!("Cluster {} is protected: confirm the change.", clean(&cluster.name)));
     }
     if lines.is_empty() {
@@ -217,7 +217,7 @@ fn ask_to_apply(state: &mut State, effects: &mut Vec<Effect>) {
     let title = format!("Apply {count} {}: {}?", plural(count, "unit"), target(plan));
     lines.push(String::new());
     lines.push("press enter to apply, esc to cancel".to_owned());
-    state.modal = Some(Dialog::Ask(Confirmation { what: ConfirmedAction::Apply, title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: ActionToConfirm::Apply, title, lines }));
 }
 
 /// Lists the services that applying leaves out, in a line of text.
@@ -248,5 +248,5 @@ pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     let id = ChangeId::Plan(plan.id.clone());
     effects.push(Effect::Apply { cluster, plan: Box::new(plan), mode, why });
     state.screens.retain(|screen| !matches!(screen, Screen::Plan(_) | Screen::Pins(_)));
-    state.screens.push(Screen::Change(ChangeScreen { cluster, group, id, unit: None }));
+    state.screens.push(Screen::Change(ChangeScreenState { cluster, group, id, unit: None }));
 }

@@ -16,11 +16,11 @@ use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
 use crate::screens::change::state::{image_at, unit_name};
 use crate::screens::plan::state::{Acknowledgement, Freshness, PauseMode, PlanState, action_label, headline};
-use crate::state::{ChangeGuard, State};
+use crate::state::{State, WriteProtection};
 use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::history::describe;
 use pinnace_core::plan::plural;
-use pinnace_core::plan::{Credentials, Plan, Unit, UnitAction};
+use pinnace_core::plan::{CredentialOrigin, Plan, Unit, UnitAction};
 use pinnace_core::registry::Query;
 use pinnace_core::text::clean;
 
@@ -36,7 +36,7 @@ const INDENT: usize = 16;
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PlanState) {
     let room = usize::from(area.width).saturating_sub(1);
     let names = screen.shown.plan.units.iter().map(|unit| width(&unit_name(unit))).max().unwrap_or(0);
-    let page = PlanPage { state, theme, screen, room, names: names.clamp(8, if room < 100 { 18 } else { 32 }) };
+    let page = PlanView { state, theme, screen, room, names: names.clamp(8, if room < 100 { 18 } else { 32 }) };
     for (row, line) in [page.title(), page.headline()].iter().enumerate() {
         draw(frame, area, row, line);
     }
@@ -79,7 +79,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-struct PlanPage<'a> {
+struct PlanView<'a> {
     state: &'a State,
     theme: &'a Theme,
     screen: &'a PlanState,
@@ -88,7 +88,7 @@ struct PlanPage<'a> {
     names: usize,
 }
 
-impl<'a> PlanPage<'a> {
+impl<'a> PlanView<'a> {
     fn pen(&self) -> LineBuilder<'a> {
         LineBuilder::new(self.theme, self.room)
     }
@@ -235,7 +235,12 @@ impl<'a> PlanPage<'a> {
         if !self.screen.why.is_empty() {
             notes.push(format!("reason: {}", clean(&self.screen.why)));
         }
-        if self.state.clusters.get(self.screen.cluster).is_some_and(|cluster| cluster.guard == ChangeGuard::Protected) {
+        if self
+            .state
+            .clusters
+            .get(self.screen.cluster)
+            .is_some_and(|cluster| cluster.guard == WriteProtection::Protected)
+        {
             notes.push("the cluster is protected: applying asks for confirmation".to_owned());
         }
         if !notes.is_empty() {
@@ -251,7 +256,7 @@ impl<'a> PlanPage<'a> {
 
 /// Lists the options that are on in the plan, in words.
 fn choices(screen: &PlanState) -> impl Iterator<Item = &'static str> {
-    let sends = screen.shown.plan.active().any(|(_, unit)| unit.credentials == Credentials::Operator);
+    let sends = screen.shown.plan.active().any(|(_, unit)| unit.credentials == CredentialOrigin::Operator);
     let first = screen.shown.plan.active().any(|(_, unit)| unit.starts_first());
     [(sends, "sends your credentials"), (first, "start-first")].into_iter().filter(|(on, _)| *on).map(|(_, text)| text)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::screens::history::state::{Span, entries};
+use crate::screens::history::state::{HistoryScope, entries};
 use crate::screens::service::state::ServiceState;
 use crate::state::State;
 use pinnace_core::registry::Query;
@@ -12,7 +12,7 @@ const RECORDS: usize = 20;
 
 /// Returns the queries for the service's change records that are not read yet.
 pub(crate) fn queries(state: &State, screen: &ServiceState) -> BTreeSet<Query> {
-    let span = Span::Service(screen.group.clone(), screen.name.clone());
+    let span = HistoryScope::Service(screen.group.clone(), screen.name.clone());
     let unread = entries(state.world(), &span).into_iter().filter(|entry| entry.record.is_none());
     unread.take(RECORDS).map(|entry| Query::Record(entry.slot.change.clone())).collect()
 }

@@ -6,14 +6,14 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
 use crate::availability::Unavailable;
-use crate::screens::history::state::{Span, entries};
+use crate::screens::history::state::{HistoryScope, entries};
 use crate::screens::service::tasks;
 use crate::selection::Selection;
-use crate::state::{ClusterState, Scroll};
+use crate::state::{ClusterState, ScrollState};
 
 /// A tab of the service screen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Tab {
+pub enum ServiceTab {
     /// The tasks, by slot.
     #[default]
     Tasks,
@@ -23,7 +23,7 @@ pub enum Tab {
     Changes,
 }
 
-impl Tab {
+impl ServiceTab {
     /// All tabs in display order.
     pub const ALL: [Self; 3] = [Self::Tasks, Self::Settings, Self::Changes];
 
@@ -47,9 +47,9 @@ pub struct ServiceState {
     pub name: String,
     pub group: GroupKey,
     /// The tab shown.
-    pub tab: Tab,
+    pub tab: ServiceTab,
     /// The cursor and the first line shown in the tab.
-    pub scroll: Scroll,
+    pub scroll: ScrollState,
 }
 
 impl ServiceState {
@@ -58,12 +58,12 @@ impl ServiceState {
         let world = one.map(|one| &one.world);
         let task = |world: &World| tasks::by_slot(world, &self.service).get(self.scroll.at).map(|task| task.id.clone());
         let change = |world: &World| {
-            let span = Span::Service(self.group.clone(), self.name.clone());
+            let span = HistoryScope::Service(self.group.clone(), self.name.clone());
             entries(world, &span).get(self.scroll.at).map(|entry| entry.slot.change.clone())
         };
         Selection {
-            task: world.filter(|_| self.tab == Tab::Tasks).and_then(task),
-            change: world.filter(|_| self.tab == Tab::Changes).and_then(change),
+            task: world.filter(|_| self.tab == ServiceTab::Tasks).and_then(task),
+            change: world.filter(|_| self.tab == ServiceTab::Changes).and_then(change),
             ..Selection::new(self.cluster, Unavailable::NotHere)
                 .with_group(&self.group)
                 .with_scope(Scope::Service(self.name.clone()))

@@ -43,7 +43,7 @@ pub(crate) fn is_bad(task: &Task) -> bool {
 
 /// A line of a service's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
+pub enum ServiceSettingLine {
     /// The heading of a section.
     Title(&'static str),
     /// A name and a value.
@@ -53,8 +53,8 @@ pub enum Setting {
 }
 
 /// Lists a service's settings: its tasks, its update policy and its labels.
-pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
-    let pair = |name: &str, value: String| Setting::Pair(name.to_owned(), value);
+pub fn settings(world: &World, service: &Service) -> Vec<ServiceSettingLine> {
+    let pair = |name: &str, value: String| ServiceSettingLine::Pair(name.to_owned(), value);
     let mode = match &service.mode {
         ServiceMode::Replicated(count) => format!("replicated, {count}"),
         ServiceMode::Global => "global".to_owned(),
@@ -64,7 +64,7 @@ pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
         ServiceMode::Other(text) => clean(text),
     };
     let mut lines = vec![
-        Setting::Title("TASKS"),
+        ServiceSettingLine::Title("TASKS"),
         pair("mode", mode),
         pair("restart", service.restart.to_string()),
         pair("stop grace", seconds(service.stop_grace)),
@@ -77,16 +77,16 @@ pub fn settings(world: &World, service: &Service) -> Vec<Setting> {
     lines.push(pair("eligible nodes", fits));
     lines.extend(service.constraints.iter().map(|text| pair("constraint", clean(text))));
     lines.extend(policy(service));
-    lines.push(Setting::Title("LABELS"));
+    lines.push(ServiceSettingLine::Title("LABELS"));
     let (own, other): (Vec<_>, Vec<_>) =
         service.labels.iter().partition(|(key, _)| key.as_str() == DATABASE || key.as_str() == STACK);
-    lines.extend(own.into_iter().chain(other).map(|(key, value)| Setting::Pair(clean(key), clean(value))));
+    lines.extend(own.into_iter().chain(other).map(|(key, value)| ServiceSettingLine::Pair(clean(key), clean(value))));
     lines
 }
 
-fn policy(service: &Service) -> Vec<Setting> {
+fn policy(service: &Service) -> Vec<ServiceSettingLine> {
     let policy = &service.policy;
-    let pair = |name: &str, value: String| Setting::Pair(name.to_owned(), value);
+    let pair = |name: &str, value: String| ServiceSettingLine::Pair(name.to_owned(), value);
     let at_once = match policy.parallelism {
         0 => "all at once".to_owned(),
         1 => "one at a time".to_owned(),
@@ -95,14 +95,14 @@ fn policy(service: &Service) -> Vec<Setting> {
     let order = if policy.start_first { "start-first" } else { "stop-first" };
     let says = if policy.explicit { "" } else { " (engine defaults)" };
     let mut lines = vec![
-        Setting::Title("UPDATES"),
+        ServiceSettingLine::Title("UPDATES"),
         pair("order", format!("{at_once}, {order}{says}")),
         pair("delay", seconds(policy.delay)),
         pair("on failure", policy.on_failure.to_string()),
         pair("monitor", seconds(policy.monitor)),
         pair("max failure ratio", format!("{:.0} %", policy.max_failure_ratio * 100.0)),
     ];
-    lines.extend(dangers(service).into_iter().map(Setting::Danger));
+    lines.extend(dangers(service).into_iter().map(ServiceSettingLine::Danger));
     lines
 }
 

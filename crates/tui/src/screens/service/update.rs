@@ -5,12 +5,12 @@ use crate::dialogs::state::{Dialog, TextDialog};
 use crate::layout;
 use crate::msg::Effect;
 use crate::screens::history::state as history;
-use crate::screens::history::state::Span;
-use crate::screens::service::state::{ServiceState, Tab};
+use crate::screens::history::state::HistoryScope;
+use crate::screens::service::state::{ServiceState, ServiceTab};
 use crate::screens::service::tasks;
-use crate::screens::{Opening, Outcome};
+use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::selection::Selection;
-use crate::state::{Screen, Scroll, State};
+use crate::state::{Screen, ScrollState, State};
 use pinnace_core::swarm::Task;
 use pinnace_core::text::clean;
 
@@ -38,9 +38,9 @@ fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), SERVICE_SUMMARY).list.height.saturating_sub(2))
 }
 
-pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> Outcome {
+pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = page(state);
-    let Some(Screen::Service(screen)) = state.screens.last() else { return Outcome::NotMine };
+    let Some(Screen::Service(screen)) = state.screens.last() else { return ActionOutcome::NotMine };
     let len = length(state, screen);
     let screen = screen.clone();
     match action {
@@ -51,7 +51,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::NextTrouble | Action::PreviousTrouble => {
             next_bad(state, &screen, page, action == Action::NextTrouble);
         }
-        Action::Open if screen.tab == Tab::Changes => return Outcome::Open(Opening::History),
+        Action::Open if screen.tab == ServiceTab::Changes => return ActionOutcome::Open(NavigationTarget::History),
         Action::Open | Action::Details => details(state, &screen),
         Action::Copy => {
             let image = Selection::of(state).image.map_or(screen.name, |image| clean(&image.text));
@@ -60,10 +60,10 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         _ => {
             let mut is_move = false;
             with(state, |screen| is_move = motion::scroll(&mut screen.scroll, action, len, page));
-            return Outcome::handled(is_move);
+            return ActionOutcome::handled(is_move);
         }
     }
-    Outcome::Handled
+    ActionOutcome::Handled
 }
 
 fn with(state: &mut State, act: impl FnOnce(&mut ServiceState)) {
@@ -73,24 +73,24 @@ fn with(state: &mut State, act: impl FnOnce(&mut ServiceState)) {
 }
 
 fn turn(screen: &mut ServiceState, forward: bool) {
-    let at = Tab::ALL.iter().position(|tab| *tab == screen.tab).unwrap_or(0);
-    let step = if forward { 1 } else { Tab::ALL.len() - 1 };
-    screen.tab = Tab::ALL[(at + step) % Tab::ALL.len()];
-    screen.scroll = Scroll::default();
+    let at = ServiceTab::ALL.iter().position(|tab| *tab == screen.tab).unwrap_or(0);
+    let step = if forward { 1 } else { ServiceTab::ALL.len() - 1 };
+    screen.tab = ServiceTab::ALL[(at + step) % ServiceTab::ALL.len()];
+    screen.scroll = ScrollState::default();
 }
 
 /// Returns the number of lines in the tab.
 fn length(state: &State, screen: &ServiceState) -> usize {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return 0 };
     match screen.tab {
-        Tab::Tasks => cluster.world.tasks(&screen.service).len(),
-        Tab::Settings => cluster
+        ServiceTab::Tasks => cluster.world.tasks(&screen.service).len(),
+        ServiceTab::Settings => cluster
             .world
             .services
             .get(&screen.service)
             .map_or(0, |service| tasks::settings(&cluster.world, service).len()),
-        Tab::Changes => {
-            let span = Span::Service(screen.group.clone(), screen.name.clone());
+        ServiceTab::Changes => {
+            let span = HistoryScope::Service(screen.group.clone(), screen.name.clone());
             history::entries(&cluster.world, &span).len()
         }
     }
@@ -107,8 +107,8 @@ fn next_bad(state: &mut State, screen: &ServiceState, page: usize, forward: bool
     let found = (1..=len).map(|step| if forward { (at + step) % len } else { (at + len - step) % len });
     if let Some(at) = found.into_iter().find(|at| bad[*at]) {
         with(state, |screen| {
-            screen.tab = Tab::Tasks;
-            screen.scroll = Scroll { at, top: layout::scrolled(screen.scroll.top, (at, 1), page, len) };
+            screen.tab = ServiceTab::Tasks;
+            screen.scroll = ScrollState { at, top: layout::scrolled(screen.scroll.top, (at, 1), page, len) };
         });
     }
 }
@@ -117,7 +117,7 @@ fn next_bad(state: &mut State, screen: &ServiceState, page: usize, forward: bool
 fn details(state: &mut State, screen: &ServiceState) {
     let offset = state.offset;
     let Some(world) = state.clusters.get(screen.cluster).map(|cluster| &cluster.world) else { return };
-    let found = if screen.tab == Tab::Tasks { screen.scroll.at } else { 0 };
+    let found = if screen.tab == ServiceTab::Tasks { screen.scroll.at } else { 0 };
     let Some(task) = tasks_of(state, screen).get(found).copied() else { return };
     let time = |at: Option<pinnace_core::time::Time>| {
         at.map_or("unknown".to_owned(), |at| format!("{} {}", at.date(offset), at.clock(offset)))

@@ -19,10 +19,10 @@ use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::fleet::rows::{cause, short_error};
 use crate::screens::history::state as history;
-use crate::screens::history::state::Span;
-use crate::screens::service::state::{ServiceState, Tab};
+use crate::screens::history::state::HistoryScope;
+use crate::screens::service::state::{ServiceState, ServiceTab};
 use crate::screens::service::tasks;
-use crate::screens::service::tasks::Setting;
+use crate::screens::service::tasks::ServiceSettingLine;
 use crate::state::{ClusterState, State};
 use crate::update::SERVICE_SUMMARY;
 use pinnace_core::history::drift;
@@ -58,9 +58,9 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     let page = usize::from(list.height.saturating_sub(2));
     let inner = Rect { y: list.y + 2, height: list.height.saturating_sub(2), ..list };
     let (heading, lines) = match screen.tab {
-        Tab::Tasks => task_lines(cluster, screen, state, theme, room),
-        Tab::Settings => (Line::default(), setting_lines(cluster, screen, theme, room)),
-        Tab::Changes => change_lines(cluster, screen, state, theme, room),
+        ServiceTab::Tasks => task_lines(cluster, screen, state, theme, room),
+        ServiceTab::Settings => (Line::default(), setting_lines(cluster, screen, theme, room)),
+        ServiceTab::Changes => change_lines(cluster, screen, state, theme, room),
     };
     draw(frame, list, 1, &heading);
     for (at, line) in lines.iter().enumerate().skip(screen.scroll.top).take(page) {
@@ -74,7 +74,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
 fn tabs(frame: &mut Frame<'_>, area: Rect, screen: &ServiceState, theme: &Theme) {
     let mut pen = LineBuilder::new(theme, usize::from(area.width));
     pen.gap(1);
-    for tab in Tab::ALL {
+    for tab in ServiceTab::ALL {
         let chosen = tab == screen.tab;
         let text = if chosen { format!("[{}]", tab.title()) } else { format!(" {} ", tab.title().to_lowercase()) };
         pen.put(if chosen { StyleRole::Title } else { StyleRole::Dim }, &text).gap(1);
@@ -215,15 +215,15 @@ fn tasks_table<'a>(cluster: &'a ClusterState, state: &'a State, room: usize) -> 
 fn setting_lines(cluster: &ClusterState, screen: &ServiceState, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let Some(service) = cluster.world.services.get(&screen.service) else { return Vec::new() };
     let settings = tasks::settings(&cluster.world, service);
-    let line = |setting: &Setting| {
+    let line = |setting: &ServiceSettingLine| {
         let mut pen = LineBuilder::new(theme, room);
         match setting {
-            Setting::Title(text) => pen.gap(1).put(StyleRole::TableHeader, text),
-            Setting::Pair(name, value) => {
+            ServiceSettingLine::Title(text) => pen.gap(1).put(StyleRole::TableHeader, text),
+            ServiceSettingLine::Pair(name, value) => {
                 let cells = if room < 100 { 24 } else { 36 };
                 pen.gap(3).column(StyleRole::Dim, &middle(name, cells - 2), cells).put(StyleRole::Text, value)
             }
-            Setting::Danger(text) => pen.gap(3).put(StyleRole::Waiting, &format!("! {text}")),
+            ServiceSettingLine::Danger(text) => pen.gap(3).put(StyleRole::Waiting, &format!("! {text}")),
         };
         pen.line()
     };
@@ -237,7 +237,7 @@ fn change_lines(
     theme: &Theme,
     room: usize,
 ) -> (Line<'static>, Vec<Line<'static>>) {
-    let span = Span::Service(screen.group.clone(), screen.name.clone());
+    let span = HistoryScope::Service(screen.group.clone(), screen.name.clone());
     let entries = history::entries(&cluster.world, &span);
     let table = crate::screens::history::view::table(state, room, false);
     let lines = entries.into_iter().map(|entry| table.line(entry, theme)).collect();

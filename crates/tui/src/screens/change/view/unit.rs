@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::text::Line;
 
-use super::{ChangePage, span};
+use super::{ChangeView, span};
 use crate::config::StyleRole;
 use crate::screens::change::state::{image_at, unit_name};
 use crate::widgets::line_builder::ascii;
@@ -16,7 +16,7 @@ use pinnace_core::plan::{Unit, UnitAction as Doing};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
-impl ChangePage<'_> {
+impl ChangeView<'_> {
     /// Adds the lines of a unit: its images and state, its steps, its notes, and its tasks while it has the focus.
     pub(crate) fn unit(&self, at: usize, unit: &UnitProgress, focus: bool, lines: &mut Vec<Line<'static>>) {
         let planned = self.seen.plan.and_then(|plan| plan.units.get(at));

@@ -11,15 +11,15 @@ use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
 
 use crate::screens::change::other_clients;
 use crate::screens::fleet::rows::service::{is_news, missing, row};
-use crate::screens::fleet::rows::{FleetInput, Fold, GroupRow, Row, ServiceRow};
+use crate::screens::fleet::rows::{FleetRow, FleetRowsInput, Fold, GroupRow, ServiceRow};
 
 /// Builds the rows: groups in trouble first, then those that are updating, then the others; each by name.
-pub fn build(view: &FleetInput<'_>) -> Vec<Row> {
-    let mut groups: Vec<Group<'_>> = gather(view);
+pub fn build(view: &FleetRowsInput<'_>) -> Vec<FleetRow> {
+    let mut groups: Vec<FleetGroup<'_>> = gather(view);
     groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
     let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Density::ALL[0] };
     let mut rows = Vec::new();
-    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != GroupOrder::Healthy);
+    let (loud, quiet): (Vec<_>, Vec<_>) = groups.iter().partition(|group| group.class != Urgency::Healthy);
     for group in loud {
         group.rows(view, squeeze, &mut rows);
     }
@@ -28,13 +28,13 @@ pub fn build(view: &FleetInput<'_>) -> Vec<Row> {
 }
 
 /// Counts the lines of all rows.
-pub fn total_lines(rows: &[Row]) -> usize {
-    rows.iter().map(Row::lines).sum()
+pub fn total_lines(rows: &[FleetRow]) -> usize {
+    rows.iter().map(FleetRow::lines).sum()
 }
 
 /// Counts the lines before the row at `index`.
-pub(crate) fn lines_before(rows: &[Row], index: usize) -> usize {
-    rows.iter().take(index).map(Row::lines).sum()
+pub(crate) fn lines_before(rows: &[FleetRow], index: usize) -> usize {
+    rows.iter().take(index).map(FleetRow::lines).sum()
 }
 
 /// The density of the list: what is left out so that all trouble fits on the first page.
@@ -59,11 +59,11 @@ impl Density {
 }
 
 /// Returns the first level of [`Density::ALL`] at which all trouble fits on the first page.
-fn fitting(view: &FleetInput<'_>, groups: &[Group<'_>]) -> Density {
-    let loud = |group: &&Group<'_>| group.class != GroupOrder::Healthy;
+fn fitting(view: &FleetRowsInput<'_>, groups: &[FleetGroup<'_>]) -> Density {
+    let loud = |group: &&FleetGroup<'_>| group.class != Urgency::Healthy;
     let quiet = !groups.iter().all(|group| loud(&group));
     let fits = |squeeze: &&Density| {
-        if squeeze.siblings && groups.iter().filter(loud).map(Group::count).sum::<usize>() > view.page {
+        if squeeze.siblings && groups.iter().filter(loud).map(FleetGroup::count).sum::<usize>() > view.page {
             return false;
         }
         let mut rows = Vec::new();
@@ -79,7 +79,7 @@ fn fitting(view: &FleetInput<'_>, groups: &[Group<'_>]) -> Density {
 }
 
 /// Adds the healthy groups: as many as the page has room for, then one line for the rest.
-fn quiet_rows(view: &FleetInput<'_>, quiet: &[&Group<'_>], squeeze: Density, rows: &mut Vec<Row>) {
+fn quiet_rows(view: &FleetRowsInput<'_>, quiet: &[&FleetGroup<'_>], squeeze: Density, rows: &mut Vec<FleetRow>) {
     let open_rest = view.folds.rest == Some(Fold::Open) || !view.filter.is_empty() || squeeze.well_open;
     let left = view.page.saturating_sub(total_lines(rows));
     let mut shown = if open_rest || quiet.len() <= left { quiet.len() } else { left.saturating_sub(1) };
@@ -96,14 +96,14 @@ fn quiet_rows(view: &FleetInput<'_>, quiet: &[&Group<'_>], squeeze: Density, row
         }
     }
     if groups > 0 {
-        rows.push(Row::HiddenGroups { groups, services });
+        rows.push(FleetRow::HiddenGroups { groups, services });
     }
 }
 
 /// A group while its rows are built.
-struct Group<'a> {
+struct FleetGroup<'a> {
     key: &'a GroupKey,
-    class: GroupOrder,
+    class: Urgency,
     services: Vec<&'a Service>,
     missing: Vec<(&'a ChangeEntry, &'a Unit)>,
     pins: Option<PinDoc>,
@@ -111,13 +111,13 @@ struct Group<'a> {
 
 /// The urgency of a group or service, in display order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum GroupOrder {
+enum Urgency {
     Trouble,
     Updating,
     Healthy,
 }
 
-fn gather<'a>(view: &FleetInput<'a>) -> Vec<Group<'a>> {
+fn gather<'a>(view: &FleetRowsInput<'a>) -> Vec<FleetGroup<'a>> {
     let mut groups = Vec::new();
     for (key, _) in view.world.groups() {
         let all: Vec<_> = view.world.members(key).collect();
@@ -128,15 +128,15 @@ fn gather<'a>(view: &FleetInput<'a>) -> Vec<Group<'a>> {
         }
         let history = view.world.history(key);
         let pins = history.pins().ok().flatten().map(pins::read);
-        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(GroupOrder::Healthy);
-        let class = if missing.is_empty() { class } else { GroupOrder::Trouble };
-        groups.push(Group { key, class, services, missing, pins });
+        let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(Urgency::Healthy);
+        let class = if missing.is_empty() { class } else { Urgency::Trouble };
+        groups.push(FleetGroup { key, class, services, missing, pins });
     }
     groups
 }
 
 /// Returns the units of the newest change with a known record whose services no longer exist.
-fn gone<'a>(view: &FleetInput<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a ChangeEntry, &'a Unit)> {
+fn gone<'a>(view: &FleetRowsInput<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&'a ChangeEntry, &'a Unit)> {
     let newest = view.world.history(key).newest_first().find(|entry| entry.record.is_some());
     let Some((entry, record)) = newest.and_then(|entry| Some((entry, entry.record.as_ref()?))) else {
         return Vec::new();
@@ -147,48 +147,48 @@ fn gone<'a>(view: &FleetInput<'a>, key: &GroupKey, there: &[&Service]) -> Vec<(&
     gone.filter(passes).map(|unit| (entry, unit)).collect()
 }
 
-fn class_of(view: &FleetInput<'_>, service: &Service) -> GroupOrder {
+fn class_of(view: &FleetRowsInput<'_>, service: &Service) -> Urgency {
     match view.world.health(&service.id) {
-        Some(health) if health.state.is_trouble() => GroupOrder::Trouble,
-        Some(health) if health.state == HealthState::Updating => GroupOrder::Updating,
-        _ => GroupOrder::Healthy,
+        Some(health) if health.state.is_trouble() => Urgency::Trouble,
+        Some(health) if health.state == HealthState::Updating => Urgency::Updating,
+        _ => Urgency::Healthy,
     }
 }
 
-impl Group<'_> {
+impl FleetGroup<'_> {
     fn count(&self) -> usize {
         self.services.len() + self.missing.len()
     }
 
-    fn is_open(&self, view: &FleetInput<'_>, squeeze: Density) -> bool {
+    fn is_open(&self, view: &FleetRowsInput<'_>, squeeze: Density) -> bool {
         match view.folds.groups.get(self.key) {
             Some(fold) => *fold == Fold::Open,
             None => {
-                !view.filter.is_empty() || squeeze.well_open || self.class != GroupOrder::Healthy || self.is_kept(view)
+                !view.filter.is_empty() || squeeze.well_open || self.class != Urgency::Healthy || self.is_kept(view)
             }
         }
     }
 
     /// Returns whether the cursor is on one of the group's services.
-    fn is_kept(&self, view: &FleetInput<'_>) -> bool {
+    fn is_kept(&self, view: &FleetRowsInput<'_>) -> bool {
         view.kept.is_some_and(|kept| self.services.iter().any(|service| service.id == kept))
     }
 
-    fn rows(&self, view: &FleetInput<'_>, squeeze: Density, rows: &mut Vec<Row>) {
+    fn rows(&self, view: &FleetRowsInput<'_>, squeeze: Density, rows: &mut Vec<FleetRow>) {
         let lone = self.key.kind == GroupKind::Service;
         let open = lone || self.is_open(view, squeeze);
         if !lone {
-            rows.push(Row::Group(self.heading(view, open)));
+            rows.push(FleetRow::Group(self.heading(view, open)));
         }
         if !open {
             return;
         }
         let chosen = view.folds.groups.get(self.key) == Some(&Fold::Open);
-        let all = lone || chosen || squeeze.siblings || self.class == GroupOrder::Healthy;
+        let all = lone || chosen || squeeze.siblings || self.class == Urgency::Healthy;
         let mut left_out = 0;
         let mut own: Vec<ServiceRow> = Vec::new();
         for service in &self.services {
-            if all || class_of(view, service) != GroupOrder::Healthy || view.kept == Some(service.id.as_str()) {
+            if all || class_of(view, service) != Urgency::Healthy || view.kept == Some(service.id.as_str()) {
                 own.push(row(view, self.key, self.pins.as_ref(), service));
             } else {
                 left_out += 1;
@@ -199,14 +199,14 @@ impl Group<'_> {
         own.sort_by_key(|row| (!row.state.is_trouble(), row.state != HealthState::Updating && !is_news(row, view.now)));
         for mut row in own {
             row.lines = row.lines.min(squeeze.lines);
-            rows.push(Row::Service(Box::new(row)));
+            rows.push(FleetRow::Service(Box::new(row)));
         }
         if left_out > 0 {
-            rows.push(Row::HiddenServices { group: self.key.clone(), services: left_out });
+            rows.push(FleetRow::HiddenServices { group: self.key.clone(), services: left_out });
         }
     }
 
-    fn heading(&self, view: &FleetInput<'_>, open: bool) -> GroupRow {
+    fn heading(&self, view: &FleetRowsInput<'_>, open: bool) -> GroupRow {
         let healths = || self.services.iter().filter_map(|service| view.world.health(&service.id));
         let states = healths().map(|health| health.state);
         let state = if self.missing.is_empty() {

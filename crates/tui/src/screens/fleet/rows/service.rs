@@ -9,20 +9,20 @@ use pinnace_core::image::{ImageRef, digest_of};
 use pinnace_core::journal::{ChangeEntry, UnitState};
 use pinnace_core::pins::PinDoc;
 use pinnace_core::plan::{Unit, UnitAction};
-use pinnace_core::registry::{Fact, Facts, ImageFact, LookupError};
+use pinnace_core::registry::{Fact, Facts, LookupError, ResolvedImage};
 use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
 use pinnace_core::swarm::{Health, HealthState};
 use pinnace_core::swarm::{NodeState, Service, TaskState};
 use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
-use crate::screens::fleet::rows::{Badge, FleetInput, Problem, RecentEvent, ServiceRow};
+use crate::screens::fleet::rows::{Badge, FleetRowsInput, RecentServiceChange, ServiceProblem, ServiceRow};
 
 /// The time for which an automatic rollback by the engine is shown in full.
 const NEWS: Duration = Duration::from_secs(24 * 3600);
 
 /// Builds the row of a service, with a detail line for its change and one for its problem, if any.
-pub(crate) fn row(view: &FleetInput<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
+pub(crate) fn row(view: &FleetRowsInput<'_>, group: &GroupKey, pins: Option<&PinDoc>, service: &Service) -> ServiceRow {
     let unknown = Health {
         state: HealthState::Unknown,
         running: 0,
@@ -45,7 +45,7 @@ pub(crate) fn row(view: &FleetInput<'_>, group: &GroupKey, pins: Option<&PinDoc>
     let lines = usize::from(changed.is_some()) + usize::from(wrong.is_some());
     // Trouble after a change began with the change, not with the newest attempt to start a task.
     let since = match &changed {
-        Some(RecentEvent::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
+        Some(RecentServiceChange::Image { at: Some(at), .. }) if health.state.is_trouble() => Some(*at),
         _ => health.since,
     };
     let drift = pins.and_then(|doc| drift::of(view.world, group, doc, service));
@@ -95,7 +95,7 @@ pub(crate) fn missing(group: &GroupKey, entry: &ChangeEntry, unit: &Unit) -> Ser
         pin: None,
         marks: Vec::new(),
         since: None,
-        changed: Some(RecentEvent::Gone { sum: clean(&entry.slot.labels.sum), at }),
+        changed: Some(RecentServiceChange::Gone { sum: clean(&entry.slot.labels.sum), at }),
         wrong: None,
         lines: 1,
     }
@@ -109,20 +109,20 @@ fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::I
     if moved || unit.action == UnitAction::None { &unit.to } else { &unit.from }
 }
 
-fn changed(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<RecentEvent> {
+fn changed(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Option<RecentServiceChange> {
     if health.engine_rolled_back {
         let update = service.update.as_ref();
         let at = update.and_then(|update| update.completed.or(update.started));
         let news = at.is_none_or(|at| view.now.since(at) < NEWS);
         let message = clean(update.map_or("", |update| &update.message));
-        return (news || health.state.is_trouble()).then_some(RecentEvent::EngineRolledBack { message, at });
+        return (news || health.state.is_trouble()).then_some(RecentServiceChange::EngineRolledBack { message, at });
     }
     let loud = health.state.is_trouble() || health.state == HealthState::Updating;
     let changed = health.changed.as_ref().filter(|_| loud && health.state != HealthState::NodeDown)?;
-    Some(RecentEvent::Image { from: clean(&changed.from), at: changed.at })
+    Some(RecentServiceChange::Image { from: clean(&changed.from), at: changed.at })
 }
 
-fn wrong(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<Problem> {
+fn wrong(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Option<ServiceProblem> {
     if health.state == HealthState::NodeDown {
         return Some(node_down(view, service));
     }
@@ -130,10 +130,14 @@ fn wrong(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<Pr
         let text = short_error(&error.text, &error.image);
         let cause = cause(view.facts, &error.text, &error.image);
         let waits = health.waits.as_deref().is_some_and(|waits| waits == error.text);
-        return Some(Problem { text, waits, cause, at: error.at });
+        return Some(ServiceProblem { text, waits, cause, at: error.at });
     }
-    let waits =
-        health.waits.as_deref().map(|text| Problem { text: clean(text), waits: true, cause: None, at: health.since });
+    let waits = health.waits.as_deref().map(|text| ServiceProblem {
+        text: clean(text),
+        waits: true,
+        cause: None,
+        at: health.since,
+    });
     waits.or_else(|| {
         let text = match health.state {
             HealthState::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
@@ -141,13 +145,13 @@ fn wrong(view: &FleetInput<'_>, service: &Service, health: &Health) -> Option<Pr
             HealthState::Pending => format!("{}/{} tasks running", health.running, health.desired),
             _ => return None,
         };
-        Some(Problem { text, waits: health.state == HealthState::Pending, cause: None, at: None })
+        Some(ServiceProblem { text, waits: health.state == HealthState::Pending, cause: None, at: None })
     })
 }
 
 /// Describes the problem of a service with a node that is down: the state of its tasks there is unknown, and
 /// their replacements may be pending.
-fn node_down(view: &FleetInput<'_>, service: &Service) -> Problem {
+fn node_down(view: &FleetRowsInput<'_>, service: &Service) -> ServiceProblem {
     let tasks = view.world.tasks(&service.id);
     let nodes = tasks.iter().filter(|task| !task.state.is_over()).filter_map(|task| task.node.as_ref());
     let down = nodes.filter_map(|id| view.world.nodes.get(id)).filter(|node| node.state == NodeState::Down);
@@ -159,7 +163,7 @@ fn node_down(view: &FleetInput<'_>, service: &Service) -> Problem {
     let then = newest.map_or("the state of its tasks there is not known".to_owned(), |task| {
         format!("the replacement is pending: {}", clean(&task.error))
     });
-    Problem { text: format!("{} down; {then}", are(&hosts)), waits: false, cause: None, at: None }
+    ServiceProblem { text: format!("{} down; {then}", are(&hosts)), waits: false, cause: None, at: None }
 }
 
 fn are(hosts: &[String]) -> String {
@@ -210,7 +214,7 @@ pub(crate) fn is_about_image(error: &str) -> bool {
     ["no such image", "manifest unknown", "pull access denied", "not found: manifest"].iter().any(|e| lower.contains(e))
 }
 
-fn marks(view: &FleetInput<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Badge> {
+fn marks(view: &FleetRowsInput<'_>, service: &Service, health: &Health, drift: Option<&Drift>) -> Vec<Badge> {
     let mut marks = Vec::new();
     let image = service.image();
     let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
@@ -218,7 +222,7 @@ fn marks(view: &FleetInput<'_>, service: &Service, health: &Health, drift: Optio
         marks.push(Badge::Drifted);
     }
     match (digest_of(image), view.facts.image(&bare(image))) {
-        (Some(digest), Fact::Known { value: ImageFact { digest: now, .. }, .. }) if *now != digest => {
+        (Some(digest), Fact::Known { value: ResolvedImage { digest: now, .. }, .. }) if *now != digest => {
             marks.push(Badge::TagMoved);
         }
         (None, Fact::Failed { why: LookupError::NotFound, .. }) => marks.push(Badge::Gone),
@@ -249,5 +253,5 @@ fn marks(view: &FleetInput<'_>, service: &Service, health: &Health, drift: Optio
 
 /// Returns whether the row shows a recent automatic rollback by the engine; such rows come before other healthy ones.
 pub(crate) fn is_news(row: &ServiceRow, now: Time) -> bool {
-    matches!(&row.changed, Some(RecentEvent::EngineRolledBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
+    matches!(&row.changed, Some(RecentServiceChange::EngineRolledBack { at, .. }) if at.is_none_or(|at| now.since(at) < NEWS))
 }

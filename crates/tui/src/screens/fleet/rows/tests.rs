@@ -32,19 +32,19 @@ fn world(services: &[(&str, &str)]) -> World {
     world
 }
 
-fn rows(world: &World, folds: &Folds, filter: &str, page: usize) -> Vec<Row> {
-    let filter = Filter::read(filter);
-    build(&FleetInput { world, facts: &Facts::default(), folds, filter: &filter, kept: None, page, now: NOW })
+fn rows(world: &World, folds: &Folds, filter: &str, page: usize) -> Vec<FleetRow> {
+    let filter = FleetFilter::read(filter);
+    build(&FleetRowsInput { world, facts: &Facts::default(), folds, filter: &filter, kept: None, page, now: NOW })
 }
 
 /// Formats each row in short: `v shop`, `> shop`, `failing web +2`, `more 3`, `rest 9 in 4`.
-fn words(rows: &[Row]) -> Vec<String> {
-    let word = |row: &Row| match row {
-        Row::Group(row) => format!("{} {}", if row.open { "v" } else { ">" }, row.group.name),
-        Row::Service(row) if row.lines == 0 => format!("{} {}", row.state.label(), row.label),
-        Row::Service(row) => format!("{} {} +{}", row.state.label(), row.label, row.lines),
-        Row::HiddenServices { services, .. } => format!("more {services}"),
-        Row::HiddenGroups { groups, services } => format!("rest {services} in {groups}"),
+fn words(rows: &[FleetRow]) -> Vec<String> {
+    let word = |row: &FleetRow| match row {
+        FleetRow::Group(row) => format!("{} {}", if row.open { "v" } else { ">" }, row.group.name),
+        FleetRow::Service(row) if row.lines == 0 => format!("{} {}", row.state.label(), row.label),
+        FleetRow::Service(row) => format!("{} {} +{}", row.state.label(), row.label, row.lines),
+        FleetRow::HiddenServices { services, .. } => format!("more {services}"),
+        FleetRow::HiddenGroups { groups, services } => format!("rest {services} in {groups}"),
     };
     rows.iter().map(word).collect()
 }
@@ -90,7 +90,7 @@ fn everything_left_out_can_be_reached() {
     let mut folds = Folds { rest: Some(Fold::Open), ..Folds::default() };
     folds.groups.extend(world.groups().map(|(key, _)| (key.clone(), Fold::Open)));
     let all = rows(&world, &folds, "", 19);
-    assert_eq!(all.iter().filter_map(Row::service).count(), 40);
+    assert_eq!(all.iter().filter_map(FleetRow::service).count(), 40);
 }
 
 #[test]
@@ -116,11 +116,11 @@ fn a_failing_row_says_what_changed_what_is_wrong_and_why() {
     let mut facts = Facts::default();
     let told = |facts: &Facts| {
         let folds = Folds::default();
-        let view = FleetInput {
+        let view = FleetRowsInput {
             world: &world,
             facts,
             folds: &folds,
-            filter: &Filter::default(),
+            filter: &FleetFilter::default(),
             kept: None,
             page: 20,
             now: NOW,
@@ -128,7 +128,7 @@ fn a_failing_row_says_what_changed_what_is_wrong_and_why() {
         build(&view).into_iter().find_map(|row| row.service().cloned()).unwrap()
     };
     let row = told(&facts);
-    let Some(RecentEvent::Image { from, at }) = row.changed else { panic!("{:?}", row.changed) };
+    let Some(RecentServiceChange::Image { from, at }) = row.changed else { panic!("{:?}", row.changed) };
     assert_eq!((from.as_str(), at), ("reg/app:1.6", row.since));
     let wrong = row.wrong.unwrap();
     assert_eq!((wrong.text.as_str(), wrong.cause), ("No such image", None));
@@ -163,5 +163,5 @@ fn lone_services_of_a_database_are_grouped_by_it() {
     world.apply(Observation::Nodes(vec![sample::node("mgr-1")]), NOW);
     world.apply(Observation::Services(vec![one]), NOW);
     let rows = rows(&world, &Folds::default(), "", 20);
-    assert!(matches!(&rows[0], Row::Group(row) if row.group.to_string() == "database/storefront"));
+    assert!(matches!(&rows[0], FleetRow::Group(row) if row.group.to_string() == "database/storefront"));
 }

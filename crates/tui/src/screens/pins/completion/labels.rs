@@ -1,9 +1,9 @@
 //! The texts of the completion list.
 
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::tags::{ImageUsage, TagCandidate};
+use pinnace_core::registry::tags::{ImageRunState, TagCandidate};
 use pinnace_core::registry::{Fact, LookupError};
-use pinnace_core::registry::{ManifestOrigin, Stability};
+use pinnace_core::registry::{Stability, VersionManifestOrigin};
 use pinnace_core::text::clean;
 use pinnace_core::time::age;
 
@@ -96,8 +96,8 @@ fn log_in(state: &State, host: &str) -> String {
 fn source(state: &State, cluster: &ClusterState) -> String {
     let Some(manifest) = cluster.facts.versions().known() else { return String::new() };
     let old = manifest.at.map(|at| match manifest.origin {
-        ManifestOrigin::BuiltIn => format!(", as of {}", at.date(0)),
-        ManifestOrigin::File(_) | ManifestOrigin::Url(_) | ManifestOrigin::Cache(_) => {
+        VersionManifestOrigin::BuiltIn => format!(", as of {}", at.date(0)),
+        VersionManifestOrigin::File(_) | VersionManifestOrigin::Url(_) | VersionManifestOrigin::Cache(_) => {
             format!(", {} old", age(state.now.since(at)))
         }
     });
@@ -109,11 +109,11 @@ fn source(state: &State, cluster: &ClusterState) -> String {
 pub fn marks(image: &TagCandidate) -> String {
     let proposed = image.proposed.as_ref().map(|one| if one.newer { "newer" } else { "manifest" });
     let here = image.here.map(|here| match here {
-        ImageUsage::Now => "runs now",
-        ImageUsage::Failing => "fails now",
-        ImageUsage::Moved => "tag moved",
-        ImageUsage::Failed => "failed here",
-        ImageUsage::Before => "ran before",
+        ImageRunState::Now => "runs now",
+        ImageRunState::Failing => "fails now",
+        ImageRunState::Moved => "tag moved",
+        ImageRunState::Failed => "failed here",
+        ImageRunState::Before => "ran before",
     });
     proposed.into_iter().chain(here).collect::<Vec<_>>().join(" · ")
 }
@@ -140,7 +140,7 @@ pub fn about(state: &State, cluster: &ClusterState, list: &CompletionState, pick
     if image.listed == Some(false) {
         parts.push("the registry does not list it".to_owned());
     }
-    if image.here == Some(ImageUsage::Moved) {
+    if image.here == Some(ImageRunState::Moved) {
         parts.push("the running image of this tag is older".to_owned());
     }
     parts.push(format!("{}: {}", constancy(image), image.constancy.why()));
