@@ -12,7 +12,7 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 use pinnace_engine::files::replace;
 
-/// A plan with its input.
+/// A plan with the goal and the options that it was made from.
 pub struct PlanWithInput {
     /// The goal of the plan.
     pub goal: Goal,

@@ -18,7 +18,7 @@ use crate::world::World;
 const NAMES: usize = 12;
 const FIX_SPEC: &str = "fix the spec and import it again";
 
-/// The result of an import.
+/// A pin document made from a database spec, with findings about what could not be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportResult {
     /// The text of the pin document.

@@ -59,7 +59,7 @@ pub struct Endpoint {
     pub host: EngineAddress,
 }
 
-/// The address of an engine.
+/// The transport to an engine: a socket, TCP or TLS, or a pipe within the process.
 #[derive(Clone)]
 pub enum EngineAddress {
     /// A unix socket.

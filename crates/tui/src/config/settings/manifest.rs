@@ -18,7 +18,7 @@ pub struct VersionManifestSettings {
     pub image_repository_host: String,
 }
 
-/// A source of the version manifest.
+/// The place to read the version manifest from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum VersionManifestSource {
     /// The compiled-in list.

@@ -41,7 +41,7 @@ pub(crate) fn is_bad(task: &Task) -> bool {
     task.state.is_failure() || (!task.error.is_empty() && task.desired == TaskState::Running)
 }
 
-/// A line of a service's settings.
+/// A line of the settings tab.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceSettingLine {
     /// The heading of a section.
