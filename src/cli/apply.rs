@@ -7,9 +7,9 @@ use tokio::sync::mpsc;
 
 use super::Exit;
 use super::args::{ApplyArgs, OnFailureArg, PinEditArgs, PlanApplyArgs, PlanArgs};
-use super::drift::{self, DriftChoice};
 use super::out::Out;
-use super::planned::{self, PlanWithInput};
+use super::plan_goal::{self, DriftChoice};
+use super::planning::{self, PlanWithInput};
 use super::session::{CliContext, Failure, Session, usage};
 use pinnace_core::change::{
     ChangeEvent, ChangeEventKind, ExecutionSettings, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
@@ -41,7 +41,7 @@ pub async fn apply(
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
-    if planned::is_file(group) {
+    if planning::is_file(group) {
         if edit.is_some() || settle.is_some() || ways.is_some() {
             let hint = "plan again with them: `pinnace plan GROUP --pin … --out FILE`";
             return Err(usage("a saved plan accepts no edits and no plan options", hint));
@@ -50,7 +50,7 @@ pub async fn apply(
         return carry_out(&session, drawn.draft, how, json).await;
     }
     let group = selector::group(&world, group)?;
-    let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
+    let (goal, mut edited) = plan_goal::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = PlanWithInput::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     carry_out(&session, drawn.draft, how, json).await

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::drift::DriftChoice;
 use super::help;
+use super::plan_goal::DriftChoice;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
 /// Console for Docker Swarm images: pin, plan, apply, watch, roll back

@@ -7,17 +7,17 @@ mod apply;
 mod args;
 mod candidates;
 mod check;
+mod debug_log;
 mod demo;
-mod drift;
 mod help;
 mod history;
 mod inspect;
 mod local_history;
-mod log;
 mod out;
 mod pins;
 mod plan;
-mod planned;
+mod plan_goal;
+mod planning;
 mod record;
 mod resume;
 mod session;
@@ -67,7 +67,7 @@ pub fn run() -> ExitCode {
     };
     pinnace_engine::install_crypto();
     if let Some(folder) = session::state_folder() {
-        log::start(&folder);
+        debug_log::start(&folder);
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

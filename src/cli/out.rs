@@ -9,7 +9,7 @@ use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::image::digest_of;
 use pinnace_core::inspect::{Line, Section, Tone};
 use pinnace_core::plan::{Plan, UnitAction};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The destination of a verb's output.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::Exit;
 use super::args::{PinEditArgs, PlanArgs};
-use super::drift::{self, DriftChoice};
-use super::planned::PlanWithInput;
+use super::plan_goal::{self, DriftChoice};
+use super::planning::PlanWithInput;
 use super::session::{CliContext, Failure, Session};
 use pinnace_core::selector;
 
@@ -21,7 +21,7 @@ pub async fn run(
     let session = Session::open(stage)?;
     let mut world = session.cluster.world().await?;
     let group = selector::group(&world, group)?;
-    let (goal, mut edited) = drift::goal(&session, &mut world, group, (edit, settle)).await?;
+    let (goal, mut edited) = plan_goal::goal(&session, &mut world, group, (edit, settle)).await?;
     let mut drawn = PlanWithInput::up(&session, &mut world, goal, ways).await?;
     edited.remarked(&mut drawn.draft.plan);
     drawn.show(&session, out, json)

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Exit;
 use super::out;
 use super::session::{CliContext, Failure, Session};
-use pinnace_core::history::external::{fresh, queries, record};
+use pinnace_core::history::external_detection::{fresh, queries, record};
 use pinnace_core::journal::ExternalDeploy;
 use pinnace_core::registry::Facts;
 use pinnace_core::selector;

@@ -1,10 +1,10 @@
 //! The running console: the terminal, the loop that receives messages and draws, and the effects that it performs.
 
+mod change_runner;
 mod effects;
 pub mod event_loop;
 mod external_deploys;
 mod logs;
-mod running_change;
 pub mod sgr_dedup;
 mod start;
 pub mod terminal;

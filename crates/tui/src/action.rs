@@ -3,7 +3,7 @@
 //! Keymap files, the footer, the palette, the help screen and the README all read it. Only actions of this list
 //! can be bound, and each must be carried out by a screen (its `ACTIONS`) or by `update`.
 
-use crate::config::named::named;
+use crate::config::named_enum::named;
 
 /// Declares the actions. Each has a variant, a name in keymap files, a short label for footer and palette, and
 /// a sentence for the help.

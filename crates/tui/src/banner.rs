@@ -1,6 +1,6 @@
 //! The banner: one line under the header for a problem that concerns everything on the screen.
 
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::age;
 use pinnace_core::world::ConnectionState;
 

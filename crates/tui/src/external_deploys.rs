@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pinnace_core::history::external::{fresh, record};
+use pinnace_core::history::external_detection::{fresh, record};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;

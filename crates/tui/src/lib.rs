@@ -11,7 +11,7 @@ pub mod config;
 pub mod dialogs;
 mod external_deploys;
 pub mod filter;
-mod finding_lines;
+mod image_summaries;
 pub mod layout;
 pub mod msg;
 mod permanent_fix;

@@ -158,7 +158,7 @@ impl<'a> Selection<'a> {
     ///
     /// # Errors
     /// Returns the reason why no plan can be made here.
-    pub fn planned(&self) -> Result<(GroupKey, Scope), Unavailable> {
+    pub(crate) fn planned(&self) -> Result<(GroupKey, Scope), Unavailable> {
         let group = self.group()?.clone();
         Ok((group, self.scope.clone().ok_or(Unavailable::NotHere)?))
     }

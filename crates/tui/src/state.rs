@@ -7,7 +7,7 @@ use crate::action::KeyContext;
 use crate::config::{Config, Key};
 use pinnace_core::finding::Severity;
 use pinnace_core::registry::Facts;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
 

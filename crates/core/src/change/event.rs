@@ -10,7 +10,7 @@ use crate::time::Time;
 /// the loss of the claim.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeEvent {
-    /// The number of events before this one in the log of this run; [`ChangeEventKind::TaskFilter`] events are not logged
+    /// The number of events before this one in the log of this run; [`ChangeEventKind::Tasks`] events are not logged
     /// and not counted.
     pub index: u64,
     /// The time by the executor's clock; for display only.

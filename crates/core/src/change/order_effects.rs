@@ -4,7 +4,7 @@
 use crate::image::{digest_of, short};
 use crate::journal::{ChangeLog, ChangeState, UnitState};
 use crate::plan::{Plan, Unit};
-use crate::text::clean;
+use crate::sanitize::clean;
 use crate::time::{Time, age};
 
 use super::event::Order;

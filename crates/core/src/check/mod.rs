@@ -1,31 +1,31 @@
 //! Checks: findings about a pin document and the images it names, each with its position in the text.
 
 mod image_content;
+mod lookup_diagnosis;
 mod pinned_image;
 pub mod preconditions;
-mod refusal;
 mod registry;
 pub mod running;
 pub mod subject;
 mod tags;
-pub mod unverified;
+pub mod unverified_rollback;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-pub use refusal::{LookupDiagnosis, failure, refusal};
+pub use lookup_diagnosis::{LookupDiagnosis, failure, refusal};
 use subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 
 use pinned_image::{PinnedImage, wishes};
 
 use super::finding::{Code, Finding, Severity};
 use super::image::ImageRef;
+use super::image_tag::keeps_data;
 use super::journal::ChangeEntry;
 use super::pins::{self, MANIFEST, PinDoc, PinKey};
 use super::registry::{Fact, FactSource, Facts};
 use super::swarm::Service;
-use super::version::keeps_data;
 use super::world::World;
 use crate::history::{failed_here, in_force, last_healthy};
 use crate::pins::ImageOrigin;

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::refusal::failure;
+use super::lookup_diagnosis::failure;
 use super::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
-use super::unverified;
+use super::unverified_rollback;
 use crate::finding::{Code, Finding, Severity};
 use crate::image::Platform;
 use crate::registry::{Fact, FactSource, LookupError};
@@ -17,7 +17,7 @@ pub fn check(case: &CheckSubject<'_>) -> Vec<Finding> {
     let mut found = match case.facts.image(&case.image.text) {
         Fact::Unknown | Fact::Pending => Vec::new(),
         Fact::Failed { why, .. } if case.by == SubjectOrigin::Back => {
-            case.each(|service| Some(unverified::assess(case, service, why)))
+            case.each(|service| Some(unverified_rollback::assess(case, service, why)))
         }
         Fact::Failed { why, .. } => {
             let said = failure(case.image, why, case.ran_here());

@@ -3,9 +3,9 @@
 use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::ImageRef;
+use crate::image_tag::constancy;
 use crate::registry::{Facts, LookupError};
 use crate::swarm::Service;
-use crate::version::constancy;
 
 /// Reports a reference with neither tag nor digest.
 pub(crate) fn no_tag(case: &CheckSubject<'_>) -> Option<Finding> {

@@ -4,13 +4,13 @@ use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::finding::{Code, Finding, Severity};
 use crate::history::last_healthy;
 use crate::image::{ImageRef, short};
+use crate::image_tag::{PgEdgeTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 use crate::pins::PinDoc;
 use crate::pins::asked;
 use crate::registry::ImageInfo;
 use crate::registry::{Stability, VersionEntry, VersionManifest};
 use crate::swarm::Service;
 use crate::swarm::is_postgres;
-use crate::version::{PgEdgeTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 
 /// The label that holds an image's version (OCI image-spec, annotations).
 const VERSION: &str = "org.opencontainers.image.version";

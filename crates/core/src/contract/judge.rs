@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{CommandRule, Contract, FileRules, Glob, MetadataRule, UserRule};
 use crate::image::{ImageRef, Platform};
+use crate::image_tag::constancy;
 use crate::registry::{BASE_NAME, named_base};
 use crate::registry::{FileKind, ImageFile, ImageInfo};
 use crate::size::size;
-use crate::version::constancy;
 
 /// The maximum number of paths that a message lists for one broken rule.
 const NAMED: usize = 3;

@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::{CommandRule, Contract, Glob, MetadataRule, UserRule};
 use crate::image::Platform;
+use crate::sanitize::clean;
 use crate::size;
-use crate::text::clean;
 
 const KEYS: &str = "use `description`, `tag`, `immutable`, `platforms`, `size`, `command`, `user`, `base`, `[labels]`, `[annotations]` or `[files]`";
 const FILE_KEYS: &str = "use `required`, `forbidden` or `only` in `[files]`";

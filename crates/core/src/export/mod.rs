@@ -17,9 +17,9 @@ use crate::pins::PinDoc;
 use crate::pins::{EffectiveImage, ImageOrigin, effective};
 use crate::plan::{Plan, Unit, UnitAction};
 use crate::registry::Facts;
+use crate::sanitize::clean;
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, GroupKind, member_of};
-use crate::text::clean;
 use crate::world::World;
 
 /// The format of a permanent fix.

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::export::{ExportedService, FixInput, RenderedFix};
+use crate::image_tag::{PgEdgeTag, Version};
 use crate::pins::PinKey;
 use crate::pins::asked;
+use crate::sanitize::clean;
 use crate::swarm::Service;
 use crate::swarm::{SERVICE_ID, is_postgres, member_of};
-use crate::text::clean;
-use crate::version::{PgEdgeTag, Version};
 
 #[derive(Default, Serialize)]
 struct DatabaseSpec {

@@ -33,7 +33,7 @@ impl fmt::Display for Severity {
 /// One finding about an image, a pin or a plan, with its hint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The stable name of its code ([`BaseKey::name`]); a text, so that the findings of a newer pinnace can be displayed.
+    /// The stable name of its code ([`Code::name`]); a text, so that the findings of a newer pinnace can be displayed.
     pub code: String,
     /// The severity of this finding.
     pub severity: Severity,

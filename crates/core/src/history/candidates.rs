@@ -11,6 +11,7 @@ use crate::history::ran_on;
 use crate::history::{CandidateSource, ServiceChange, steps};
 use crate::history::{came_up, failed_here, ran_well, same};
 use crate::image::{Digest, ImageRef, digest_of};
+use crate::image_tag::{constancy, family};
 use crate::journal::{ChangeEntry, UnitState};
 use crate::registry::Query;
 use crate::registry::tags;
@@ -19,7 +20,6 @@ use crate::swarm::GroupKey;
 use crate::swarm::with_image;
 use crate::swarm::{EditableFields, Service, Task, TaskState};
 use crate::time::{Time, age};
-use crate::version::{constancy, family};
 use crate::world::World;
 
 /// The maximum number of changes that are searched.

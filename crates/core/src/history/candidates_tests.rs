@@ -1,7 +1,7 @@
 //! Tests of the rollback candidates, from changes, tasks and observations.
 
 use super::*;
-use crate::history::external::sighting;
+use crate::history::external_detection::sighting;
 use crate::journal::{ChangeState, Slot, SlotLabels};
 use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
 use crate::registry::{FactSource, QueryAnswer, ResolvedImage, Tags};

@@ -7,9 +7,9 @@ use crate::history::came_up;
 use crate::image::{Digest, digest_of};
 use crate::journal::UnitState;
 use crate::plan::CandidateNode;
+use crate::sanitize::clean;
 use crate::swarm::GroupKey;
 use crate::swarm::{Service, TaskState};
-use crate::text::clean;
 use crate::time::{Time, age};
 use crate::world::World;
 

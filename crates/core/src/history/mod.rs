@@ -4,9 +4,9 @@
 mod candidates;
 pub mod drift;
 mod evidence;
-pub mod external;
+pub mod external_detection;
 mod image_cache;
-mod in_force;
+mod pins_in_force;
 mod target;
 
 pub use candidates::{CHANGES, Pullable, RollbackCandidate, RunResult, earlier, known, queries, wants_of};
@@ -14,6 +14,6 @@ pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
 pub use evidence::{failed_here, same};
 pub use image_cache::describe;
 pub(crate) use image_cache::{landings, ran_on};
-pub use in_force::in_force;
+pub use pins_in_force::in_force;
 pub(crate) use target::journal_way;
 pub use target::{CandidateSource, RollbackTarget, ServiceChange, TargetSearch, steps, way_back};

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{ContractVerdict, InspectionInput, MissingInfo, PlatformDetails, images, platforms};
 use crate::check::failure;
+use crate::image_tag::constancy;
 use crate::registry::{BASE_DIGEST, BASE_NAME, BaseStatus};
 use crate::registry::{FileKind, ImageFile, ImageFilesState, ImageInfo, ImageLayer, LayerReadProgress};
 use crate::size::size;
 use crate::time::{Time, age};
-use crate::version::constancy;
 
 /// The meaning of a line, for its color.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

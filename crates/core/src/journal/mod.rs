@@ -4,14 +4,14 @@
 //! and writes them.
 
 mod change_log;
-mod external;
+mod external_deploy;
 mod liveness;
 pub mod local_log;
 mod prune;
 mod slot;
 
 pub use change_log::{ChangeEntry, ChangeLog, OwnerState};
-pub use external::{ExternalDeploy, sightings};
+pub use external_deploy::{ExternalDeploy, sightings};
 pub use liveness::{STILL, SlotInactivity};
 pub use prune::{JournalObject, StoredConfig, doomed};
 pub use slot::{Slot, SlotLabels, slot_name};

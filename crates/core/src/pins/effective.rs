@@ -2,12 +2,12 @@
 
 use crate::history::last_healthy;
 use crate::image::ImageRef;
+use crate::image_tag::{PgEdgeTag, Version};
 use crate::pins::{MANIFEST, PinDoc, PinKey};
 use crate::registry::{Fact, Facts};
 use crate::registry::{VersionEntry, VersionManifest};
 use crate::swarm::Service;
 use crate::swarm::{GroupKey, is_postgres};
-use crate::version::{PgEdgeTag, Version};
 use crate::world::World;
 
 /// The origin of an effective image.

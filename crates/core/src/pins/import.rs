@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 use super::{MANIFEST, PinKey, set};
 use crate::finding::{Code, Finding, Severity};
+use crate::sanitize::clean;
 use crate::swarm::{GroupKey, GroupKind, SERVICE_ID};
-use crate::text::clean;
 use crate::world::World;
 
 /// The maximum number of ignored fields that a finding names.

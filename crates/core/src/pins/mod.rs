@@ -8,12 +8,12 @@ mod import;
 mod read;
 #[cfg(test)]
 mod tests;
-mod text;
+mod text_edits;
 
 pub use effective::{EffectiveImage, ImageOrigin, RequestedVersions, asked, effective};
 pub use import::{ImportError, ImportResult, import, is_json};
 pub use read::read;
-pub use text::{clear, set, template};
+pub use text_edits::{clear, set, template};
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -3,7 +3,7 @@
 use crate::finding::Severity;
 use crate::image::{digest_of, short};
 use crate::plan::{Plan, Unit, UnitAction};
-use crate::text::clean;
+use crate::sanitize::clean;
 use crate::world::World;
 
 /// Describes in one clause what differs between a plan and the same plan made again; `None` if they are

@@ -11,14 +11,14 @@ mod goal;
 mod model;
 mod notes;
 mod options;
-mod order;
 mod planner;
 mod redeploy;
 mod rollback;
 mod saved;
 #[cfg(test)]
 mod tests;
-mod unit;
+mod unit_order;
+mod unit_planning;
 
 pub use consent::Consent;
 pub use edits::edits;

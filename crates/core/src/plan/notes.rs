@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::options::{CredentialPolicy, UpdateOrder, forbids_start_first};
 use super::planner::Planner;
-use super::unit::matches_target;
+use super::unit_planning::matches_target;
 use crate::history::failed_here;
 use crate::image::{ImageRef, digest_of, short};
 use crate::plan::{CredentialOrigin, PlanKind};
@@ -48,7 +48,7 @@ impl Planner<'_> {
                 many => format!(" on {many} nodes"),
             }
         };
-        let effect = super::unit::effect(service, target, self.world.tasks(&service.id));
+        let effect = super::unit_planning::effect(service, target, self.world.tasks(&service.id));
         let told = |count: u64, one: &str, many: &str| format!("{count} {}", if count == 1 { one } else { many });
         if effect.restarts == 0 && effect.stays == 0 {
             return "no task runs: nothing restarts".to_owned();

@@ -92,6 +92,6 @@ impl Planner<'_> {
 
 /// Returns the same fields with the force counter incremented, so that the tasks restart.
 fn once_more(now: &EditableFields) -> EditableFields {
-    let count = super::unit::number(now.force.value.as_ref());
+    let count = super::unit_planning::number(now.force.value.as_ref());
     EditableFields { force: SpecField { value: Some((count + 1).into()), ..now.force.clone() }, ..now.clone() }
 }

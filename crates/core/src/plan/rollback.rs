@@ -12,12 +12,12 @@ use crate::finding::{Code, Finding, Severity};
 use crate::history::{CandidateSource, RollbackTarget, TargetSearch, journal_way, steps, way_back};
 use crate::history::{earlier, queries};
 use crate::image::{Digest, ImageRef};
+use crate::image_tag::constancy;
 use crate::pins::{self, PinDoc, PinKey, means};
 use crate::plan::{ChangeRecord, UnitAction};
 use crate::registry::Query;
 use crate::swarm::Service;
 use crate::swarm::{GroupKind, member_of};
-use crate::version::constancy;
 
 /// The time within which updates of several services count as one, such as those of a stack deploy.
 const TOGETHER: Duration = Duration::from_secs(600);
@@ -73,7 +73,7 @@ impl Planner<'_> {
             found.extend(check::failed_before(&case));
         }
         let unchecked = found.iter().any(|finding| finding.is(Code::NotVerified));
-        let unchecked = fact.failed().filter(|_| unchecked).map(|why| check::unverified::reason(&image, why));
+        let unchecked = fact.failed().filter(|_| unchecked).map(|why| check::unverified_rollback::reason(&image, why));
         self.findings.extend(found);
         if fact.failed().is_some() {
             // Without the registry's answer, the service's history decides whether a rollback to this image

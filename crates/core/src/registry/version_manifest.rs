@@ -9,8 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::image::ImageRef;
+use crate::image_tag::Version;
 use crate::time::Time;
-use crate::version::Version;
 
 /// The component whose images are keyed by PostgreSQL and Spock version.
 pub const POSTGRES: &str = "postgres";

@@ -2,20 +2,20 @@
 //!
 //! All words are Docker's. An enum value that the engine adds later is kept as `Other`, never refused.
 
-mod fields;
+mod api_enums;
+mod editable_fields;
 mod group;
 mod health;
 mod placement;
-mod words;
 
-pub use fields::IMAGE;
-pub(crate) use fields::{PLATFORMS, with_image};
+pub use api_enums::{Availability, FailureAction, NodeState, RestartCondition, Role, TaskState, UpdateState};
+pub use editable_fields::IMAGE;
+pub(crate) use editable_fields::{PLATFORMS, with_image};
 pub use group::{COMPONENT, DATABASE, DB_NODE, GroupKey, GroupKind, HOST, ROLE, STACK, hex, is_postgres, member_of};
 pub(crate) use group::{SERVICE_ID, STACK_IMAGE};
 pub(crate) use health::assess;
 pub use health::{Health, HealthState, PreviousImage, TaskError};
 pub use placement::candidates;
-pub use words::{Availability, FailureAction, NodeState, RestartCondition, Role, TaskState, UpdateState};
 
 use std::collections::BTreeMap;
 use std::time::Duration;

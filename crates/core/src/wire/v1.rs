@@ -1,12 +1,12 @@
 //! Version 1 of the JSON formats: plan, record, status, history and image information.
 
+mod external_records;
 mod inspect;
-mod seen;
 
 use serde::{Deserialize, Serialize};
 
+pub use external_records::{ExternalDeployEntry, ExternalDeployReport};
 pub use inspect::{InspectBase, InspectContractResult, InspectPlatformImage, InspectView};
-pub use seen::{ExternalDeployEntry, ExternalDeployReport};
 
 pub use crate::plan::{
     CandidateNode, ChangeRecord, CredentialOrigin, ImageWithDigest, Plan, PlanKind, SpecEdit, TaskImpact, Unit,

@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::OnceCell;
 
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 pub use pinnace_core::redacted::Redacted;
 

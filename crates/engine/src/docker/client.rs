@@ -15,7 +15,7 @@ use super::error::DockerError;
 use super::transport::{CallLimits, HttpClient};
 use crate::clock::Clock;
 use crate::http::HttpResponse;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The limits of a read. The engine itself gives up after 20 s when the managers do not agree.
 pub(crate) const READ: CallLimits = CallLimits::seconds(10);

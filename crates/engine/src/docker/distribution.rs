@@ -15,7 +15,7 @@ use super::error::DockerError;
 use super::transport::{CallLimits, failed};
 use crate::credentials::Redacted;
 use pinnace_core::image::{Digest, ImageRef, Platform};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The versions and the platform of an engine.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

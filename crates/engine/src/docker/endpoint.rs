@@ -8,8 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::error::DockerError;
 use super::tls::CertificatePaths;
 use crate::http::{Connector, MemoryOpener};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::hex;
-use pinnace_core::text::clean;
 
 /// The address used when neither flags, environment nor context name one.
 const DEFAULT: &str = "unix:///var/run/docker.sock";

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// A failed call. Its text says what failed and about what; [`DockerError::hint`] says what to do next.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

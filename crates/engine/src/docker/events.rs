@@ -10,7 +10,7 @@ use tokio::time::timeout;
 
 use super::client::{Docker, READ, filters};
 use super::error::DockerError;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The maximum length of a line, in bytes; a longer line is an error.
 const MOST: usize = 1 << 20;

@@ -11,7 +11,7 @@ use hyper::body::Incoming;
 
 use super::client::{Docker, encoded};
 use super::error::DockerError;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::Time;
 
 /// The maximum length of a line or frame, in bytes; the rest is cut off.

@@ -15,11 +15,11 @@ use serde_json::value::RawValue;
 
 use super::spec;
 use pinnace_core::image::Platform;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{
     Availability, FailureAction, Node, NodeState, RestartCondition, Role, Service, ServiceMode, Task, TaskState,
     UpdatePolicy, UpdateState, UpdateStatus,
 };
-use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
 /// Returns the exact text at a JSON pointer; empty if there is none.

@@ -6,8 +6,8 @@ use serde_json::{Value, from_slice};
 use super::client::{Docker, encoded, filters};
 use super::error::DockerError;
 use super::model;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{Node, Service, Task};
-use pinnace_core::text::clean;
 use pinnace_core::world::EngineInfo;
 
 /// The tasks to list.

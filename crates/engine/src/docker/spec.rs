@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use pinnace_core::journal::sorted_hash;
 use pinnace_core::plan::SpecEdit;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{EditableFields, SpecField, UntouchedHash};
-use pinnace_core::text::clean;
 
 const TEMPLATE: &str = "/TaskTemplate";
 const PLACEMENT: &str = "/TaskTemplate/Placement";

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::error::DockerError;
 use crate::http::{Connector, HttpResponse, PooledClient, deepest, find, pool};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The time for which an idle connection is kept.
 const IDLE: Duration = Duration::from_secs(60);

@@ -19,8 +19,8 @@ use super::{spec, splice};
 use crate::credentials::Redacted;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::SpecEdit;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{Service, UntouchedHash};
-use pinnace_core::text::clean;
 
 /// The state of a service with regard to a unit's edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,10 +4,10 @@
 mod auth;
 mod converge;
 mod lease;
+mod plan_summary;
 mod resume;
 mod run;
 mod start;
-mod summary;
 mod unit;
 mod verify;
 

@@ -11,8 +11,8 @@ use crate::identity;
 use pinnace_core::change::{ChangeEventKind, Order, Progress, Question};
 use pinnace_core::journal::{ChangeState, Direction, Slot, UnitState, UpdateIntent, VERSION};
 use pinnace_core::plan::{ChangeRecord, Unit};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::UpdateState;
-use pinnace_core::text::clean;
 
 /// The interval between two attempts of a fencing write.
 const RETRY: Duration = Duration::from_millis(300);

@@ -5,14 +5,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::lease::{LeaseKeeper, LeaseLost};
-use super::summary::summary;
+use super::plan_summary::summary;
 use super::{ChangeControl, ExecuteOptions};
 use crate::cluster::Cluster;
 use pinnace_core::change::{ChangeEvent, ChangeEventKind, ExecutionStep, Order, Progress, Question, next};
 use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind as DiskKind};
 use pinnace_core::journal::{ChangeState, UnitState, UpdateIntent};
 use pinnace_core::plan::ChangeRecord;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The time limit for pruning the journal after a change; the next change prunes the rest.
 const PRUNING: Duration = Duration::from_secs(10);

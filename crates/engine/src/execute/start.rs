@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::lease::{LeaseKeeper, LeaseLost};
+use super::plan_summary::summary;
 use super::run::{ChangeRun, OwnedLease};
-use super::summary::summary;
 use super::{ChangeControl, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
 use crate::docker::{DockerError, EditState};
@@ -14,7 +14,7 @@ use pinnace_core::change::{ChangeEventKind, Progress};
 use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind as DiskKind};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{ChangeRecord, Plan};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The interval between two attempts of a claim whose result is unknown.
 const RETRY: Duration = Duration::from_millis(500);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
-use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
+use crate::private_files::{LOCK, lock, private_file, private_folder, safe_name};
 use pinnace_core::journal::local_log::LoggedEvent;
 use pinnace_core::swarm::hex;
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::OnceCell;
 
 use crate::docker::{ConfigObject, Docker, DockerError};
-use crate::files::{LOCK, lock, private_file, private_folder, safe_name};
+use crate::private_files::{LOCK, lock, private_file, private_folder, safe_name};
 use pinnace_core::time::Time;
 
 /// The content of an object's file.

@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::open_slots::SlotRead;
+use super::owned_slots::SlotRead;
 use super::{cleaned, histories_of, slots};
 use crate::docker::{Docker, DockerError, TaskFilter};
 use crate::journal::Journal;

@@ -11,21 +11,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
-use self::memory::ObserverState;
+use self::observer_state::ObserverState;
 use self::session::Session;
 use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, TaskFilter};
 use crate::journal::Journal;
 use pinnace_core::journal::local_log;
 use pinnace_core::journal::{Slot, SlotLabels};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::{Service, Task, TaskState};
-use pinnace_core::text::clean;
 use pinnace_core::world::{ConnectionState, Observation, World};
 
 mod calls;
-mod memory;
-mod open_slots;
+mod observer_state;
+mod owned_slots;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 use super::calls::{self, CallOutput, PendingCall};
-use super::memory::ObserverState;
-use super::open_slots::{OwnedSlots, read_all};
+use super::observer_state::ObserverState;
+use super::owned_slots::{OwnedSlots, read_all};
 use super::{OperatorActivity, SLICE, SessionEnd, left_running};
 use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, Event, EventStream};

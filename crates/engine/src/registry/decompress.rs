@@ -14,8 +14,8 @@ use tokio::sync::mpsc::Receiver;
 use super::rootfs::FileTree;
 use pinnace_core::image::Digest;
 use pinnace_core::registry::FileKind;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::hex;
-use pinnace_core::text::clean;
 
 /// The size limit of a tar's extra headers for one file (long names, PAX records), in bytes.
 const HEADER: u64 = 1 << 20;

@@ -9,7 +9,7 @@ use oci_distribution::errors::OciEnvelope;
 
 use crate::http::{ConnectError, deepest};
 use pinnace_core::registry::LookupError;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The maximum length of a registry's message that is repeated, in characters.
 const WORDS: usize = 200;

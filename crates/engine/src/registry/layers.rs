@@ -12,7 +12,7 @@ use super::http::StreamedResponse;
 use super::rootfs::FileTree;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::{ImageFile, ImageInfo, ImageLayer, LayerReadProgress, LookupError};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The size limit of an error answer, in bytes.
 const REFUSAL: usize = 64 * 1024;

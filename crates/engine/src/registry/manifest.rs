@@ -7,10 +7,10 @@ use oci_distribution::manifest::{
     OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciManifest,
 };
 
-use super::config::short;
+use super::image_config::short;
 use pinnace_core::image::{Digest, Platform};
 use pinnace_core::registry::{ImageLayer, IndexEntry};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The annotation that marks an attestation's manifest in an index (docs.docker.com, "Image attestation storage").
 const REFERENCE: &str = "vnd.docker.reference.type";
@@ -81,7 +81,7 @@ impl ParsedImageIndex {
     }
 }
 
-/// Reads a manifest; an unreadable one is [`VersionManifestSettings::Other`].
+/// Reads a manifest; an unreadable one is [`Manifest::Other`].
 pub(super) fn read(body: &[u8]) -> Manifest {
     let media_type = |named: Option<String>, usual: &str| short(named.as_deref().unwrap_or(usual));
     match serde_json::from_slice(body) {

@@ -5,17 +5,17 @@
 //! refresh tokens.
 
 mod auth;
-mod client;
-mod config;
+mod connection_policy;
 mod decompress;
+mod downloader;
 mod error;
-mod fetch;
 mod http;
+mod image_config;
 mod image_info;
+mod image_requests;
+mod image_resolver;
 mod layers;
 mod manifest;
-mod policy;
-mod resolver;
 mod rootfs;
 mod single_flight;
 mod tags;
@@ -31,14 +31,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
-use self::config::ImageConfigBlob;
+pub use self::connection_policy::{ConnectionPolicy, RegistryLimits, RegistrySettings};
+pub use self::downloader::Downloader;
 pub use self::error::RegistryConnectError;
-pub use self::fetch::Downloader;
 pub use self::http::{MemoryPipe, RegistryTransport};
+use self::image_config::ImageConfigBlob;
+pub(crate) use self::image_resolver::ImageResolver;
 pub use self::layers::LayerLimits;
 use self::manifest::Manifest;
-pub use self::policy::{ConnectionPolicy, RegistryLimits, RegistrySettings};
-pub(crate) use self::resolver::ImageResolver;
 use self::single_flight::SingleFlight;
 pub use self::tls::{DOCKER_CERTS, RegistryTls};
 use crate::credentials::{CredentialStore, RegistryCredential};
@@ -64,7 +64,7 @@ struct RegistryClientInner {
     /// The last rate limit that each host reported.
     allowances: Mutex<HashMap<String, RateLimit>>,
     /// The authorization headers in use, by host and repository.
-    grants: Mutex<client::AuthCache>,
+    grants: Mutex<image_requests::AuthCache>,
     /// The hosts that refused our credentials, with the time of the refusal.
     refused: Mutex<HashMap<String, Instant>>,
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use pinnace_core::registry::{FileKind, ImageFile};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// The name prefix of a whiteout, which removes an entry of a lower layer.
 const WHITEOUT: &str = ".wh.";

@@ -6,7 +6,7 @@ use ::http::{HeaderMap, Method, StatusCode, Uri, header};
 use serde::Deserialize;
 
 use super::RegistryClientInner;
-use super::client::join;
+use super::image_requests::join;
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::{LookupError, Tags};
 

@@ -21,11 +21,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::files::private_folder;
+use crate::private_files::private_folder;
 use crate::registry::{Downloader, RegistryTransport};
 use pinnace_core::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::hex;
-use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
 /// The time limit of a request, including redirects.

@@ -1,7 +1,7 @@
 //! The compiled-in keymaps and themes; their files also serve as documentation.
 
 use super::inheritance::FileSet;
-use super::text::SourceText;
+use super::source_text::SourceText;
 use super::{keymap, theme};
 
 /// Embeds files, given by their paths from the repository's root.

@@ -2,8 +2,8 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::source_text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use super::suggest::did_you_mean;
-use super::text::{ConfigWarning, SourceText, TomlEntry, in_order};
 
 /// The value of `inherits` for a file that inherits from nothing.
 const NOTHING: &str = "none";

@@ -7,8 +7,8 @@ use toml::de::DeValue;
 use super::builtin;
 use super::inheritance::{FileSet, ParsedFile};
 use super::key::{Key, KeySequence};
+use super::source_text::{ConfigWarning, SourcePosition, SourceText, TomlEntry, in_order};
 use super::suggest::did_you_mean;
-use super::text::{ConfigWarning, SourcePosition, SourceText, TomlEntry, in_order};
 use crate::action::{Action, KeyContext};
 
 /// The value in a file that removes the binding of a key.

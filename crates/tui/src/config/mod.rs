@@ -8,10 +8,10 @@ pub mod builtin;
 mod inheritance;
 mod key;
 mod keymap;
-pub(crate) mod named;
+pub(crate) mod named_enum;
 mod settings;
+mod source_text;
 mod suggest;
-mod text;
 mod theme;
 
 pub use crate::action::{Action, KeyContext};
@@ -21,7 +21,7 @@ pub use settings::{
     AvailableNames, ClusterSettings, EndpointSetting, JournalStore, Settings, VersionManifestSettings,
     VersionManifestSource,
 };
-pub use text::{ConfigWarning, SourceText};
+pub use source_text::{ConfigWarning, SourceText};
 pub use theme::{ColorDepth, StyleRole, Theme};
 
 use pinnace_core::contract::Contracts;

@@ -1,7 +1,7 @@
 //! The settings of the user's `config.toml`: a few options and the clusters.
 
-mod bases;
-mod manifest;
+mod base_images;
+mod manifest_settings;
 #[cfg(test)]
 mod tests;
 
@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 
 use toml::de::DeValue;
 
-pub use self::manifest::{VersionManifestSettings, VersionManifestSource};
+pub use self::manifest_settings::{VersionManifestSettings, VersionManifestSource};
+use super::source_text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use super::suggest::{did_you_mean, nearest};
-use super::text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use super::{keymap, theme};
 
 /// The default of [`Settings::settle_seconds`].
@@ -177,8 +177,8 @@ impl Settings {
                 let disk = one_of(text, entry, &["swarm", "disk"])? == "disk";
                 self.journal = if disk { JournalStore::Disk } else { JournalStore::Swarm };
             }
-            "bases" => self.bases = bases::read(reader, entry, warnings),
-            "manifest" => self.manifest = manifest::read(reader, entry, warnings).unwrap_or_default(),
+            "bases" => self.bases = base_images::read(reader, entry, warnings),
+            "manifest" => self.manifest = manifest_settings::read(reader, entry, warnings).unwrap_or_default(),
             "cluster" => self.clusters(reader, entry, warnings),
             key => {
                 self.read_only |= nearest(key, KEYS) == Some("read_only");

@@ -1,18 +1,18 @@
 //! Themes: colours by role, from theme files laid over one another.
 
 mod color;
-mod depth;
+mod color_depth;
 mod read;
 mod role;
 
 use ratatui::style::Style;
 
-pub use depth::ColorDepth;
+pub use color_depth::ColorDepth;
 pub use role::StyleRole;
 
 use super::builtin;
 use super::inheritance::FileSet;
-use super::text::{ConfigWarning, SourceText};
+use super::source_text::{ConfigWarning, SourceText};
 
 /// The default theme, which all others inherit from.
 pub(super) const ROOT: &str = "night";

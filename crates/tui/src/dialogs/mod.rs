@@ -1,6 +1,6 @@
 //! Dialogs: windows over a screen that receive all keys.
 
-pub mod line;
+pub mod line_input;
 pub mod login;
 pub mod palette;
 pub mod state;

@@ -4,7 +4,7 @@ use crate::action::{Action, KeyContext};
 use pinnace_core::fuzzy::Fuzzy;
 
 use crate::availability::{available, available_under};
-use crate::dialogs::line::LineInput;
+use crate::dialogs::line_input::LineInput;
 use crate::state::State;
 use crate::wrap::{width, wrapped};
 

@@ -3,7 +3,7 @@
 use crate::action::KeyContext;
 use pinnace_core::change::Order;
 
-use crate::dialogs::line::LineInput;
+use crate::dialogs::line_input::LineInput;
 use crate::dialogs::login::state::LoginForm;
 use crate::dialogs::palette::PaletteState;
 use crate::state::ScrollState;

@@ -1,7 +1,7 @@
 //! Updates of the dialogs: their actions, and typing into them.
 
 use crate::action::Action;
-use crate::dialogs::line::LineInput;
+use crate::dialogs::line_input::LineInput;
 use crate::dialogs::palette::{PaletteChoice, PaletteState};
 use crate::dialogs::state::PromptPurpose;
 use crate::dialogs::state::{ActionToConfirm, Dialog, Prompt, TextDialog};

@@ -28,8 +28,8 @@ use crate::selection::Selection;
 use crate::state::State;
 use pinnace_core::plan::{DriftResolution, Goal};
 use pinnace_core::registry::Query;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::text::clean;
 use std::collections::BTreeSet;
 
 /// The result of offering an action to a screen.

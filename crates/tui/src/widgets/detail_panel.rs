@@ -14,12 +14,12 @@ use crate::state::State;
 use pinnace_core::image::digest_of;
 use pinnace_core::image::short;
 use pinnace_core::plan::plural;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::{Node, Task};
-use pinnace_core::text::clean;
 
-use crate::screens::fleet::nodes_view::tasks_on;
 use crate::screens::fleet::row_view::ago;
+use crate::screens::fleet::sidebar_view::tasks_on;
 use crate::widgets::line_builder::{LineBuilder, ascii, draw};
 use crate::widgets::symbols as signs;
 use crate::widgets::width::middle;

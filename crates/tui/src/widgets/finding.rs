@@ -7,7 +7,7 @@ use crate::widgets::line_builder::LineBuilder;
 use crate::widgets::symbols as signs;
 use crate::widgets::width::wrapped;
 use pinnace_core::finding::Finding;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// Builds the lines of a finding; long text is wrapped, never cut.
 pub(crate) fn lines(finding: &Finding, theme: &Theme, room: usize, ascii: bool) -> Vec<Line<'static>> {

@@ -16,9 +16,9 @@ use crate::screens::change::query as change;
 use crate::screens::fleet::rows::FleetRow;
 use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::plan::plural;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::HealthState as Health;
 use pinnace_core::swarm::NodeState;
-use pinnace_core::text::clean;
 use pinnace_core::time::age;
 use pinnace_core::world::ConnectionState;
 

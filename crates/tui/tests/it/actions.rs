@@ -4,7 +4,7 @@ use pinnace_core::time::Time;
 use pinnace_tui::action::{Action, KeyContext};
 use pinnace_tui::availability::available;
 use pinnace_tui::clusters::ClusterId;
-use pinnace_tui::dialogs::line::LineInput;
+use pinnace_tui::dialogs::line_input::LineInput;
 use pinnace_tui::dialogs::palette::{PaletteChoice, PaletteItem, PaletteState, is_motion};
 use pinnace_tui::msg::Effect;
 use pinnace_tui::screens::actions;

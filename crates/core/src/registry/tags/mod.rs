@@ -5,7 +5,7 @@
 //! family. Tags that are known to name the same image become one candidate, shown under a tag that does not
 //! move if it has one.
 
-mod manifest;
+mod manifest_proposals;
 mod order;
 #[cfg(test)]
 mod tests;
@@ -15,11 +15,11 @@ use std::collections::BTreeMap;
 
 use crate::fuzzy::Fuzzy;
 use crate::image::{Digest, ImageRef};
+use crate::image_tag::{TagMutability, constancy};
 use crate::registry::Facts;
 use crate::time::Time;
-use crate::version::{TagMutability, constancy};
 
-pub use manifest::{ProposalInput, ProposedImage, proposals};
+pub use manifest_proposals::{ProposalInput, ProposedImage, proposals};
 
 /// The input for a list of candidates.
 #[derive(Clone, Copy, Debug)]

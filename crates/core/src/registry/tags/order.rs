@@ -2,7 +2,7 @@
 
 use std::cmp::{Ordering, Reverse};
 
-use crate::version::{family, leading};
+use crate::image_tag::{family, leading};
 
 /// The family and major version of the running tag, which decide the order.
 pub(super) struct TagFamily {

@@ -9,8 +9,8 @@ use toml::de::DeValue;
 use super::color::{MODIFIERS, NAMES};
 use super::role::StyleRole;
 use crate::config::inheritance::ParsedFile;
+use crate::config::source_text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use crate::config::suggest::did_you_mean;
-use crate::config::text::{ConfigWarning, SourceText, TomlEntry, in_order};
 use crate::config::theme::color;
 
 const SECTIONS: [&str; 3] = ["inherits", "palette", "roles"];

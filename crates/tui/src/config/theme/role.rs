@@ -2,7 +2,7 @@
 
 use ratatui::style::Modifier;
 
-use crate::config::named::named;
+use crate::config::named_enum::named;
 
 named! {
     /// The purpose of a colour.

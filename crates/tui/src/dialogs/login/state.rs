@@ -8,7 +8,7 @@ use pinnace_core::image::ImageRef;
 use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::Facts;
 
-use crate::dialogs::line::LineInput;
+use crate::dialogs::line_input::LineInput;
 use crate::selection::Selection;
 use crate::state::{ClusterState, Screen, State};
 

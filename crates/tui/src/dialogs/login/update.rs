@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::dialogs::line::LineInput;
+use crate::dialogs::line_input::LineInput;
 use crate::dialogs::login::state as login;
 use crate::dialogs::login::state::{LoginField, LoginForm};
 use crate::dialogs::state::Dialog;

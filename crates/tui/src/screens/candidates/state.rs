@@ -4,9 +4,9 @@ use crate::clusters::ClusterId;
 
 use pinnace_core::history::{Pullable, RollbackCandidate, RunResult, earlier};
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
-use pinnace_core::text::clean;
 
 use crate::availability::Unavailable;
 use crate::layout;

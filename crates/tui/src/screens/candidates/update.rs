@@ -8,7 +8,7 @@ use crate::screens::candidates::state as earlier;
 use crate::screens::candidates::state::{CandidatesState, about, goal};
 use crate::selection::Selection;
 use crate::state::{Screen, State};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::update::copy;

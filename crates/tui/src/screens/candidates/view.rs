@@ -19,7 +19,7 @@ use crate::state::{ClusterState, State};
 use pinnace_core::history::{Pullable, RollbackCandidate, RunResult};
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::plural;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::age;
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};

@@ -3,7 +3,7 @@
 use pinnace_core::change::WAITS;
 use pinnace_core::journal::{ChangeEntry, ChangeLog, OwnerState, UnitState};
 use pinnace_core::plan::plural;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 /// Describes an unfinished change in one line, for the row of its group.
 pub fn describe(history: &ChangeLog, entry: &ChangeEntry) -> String {

@@ -16,8 +16,8 @@ use pinnace_core::change::{ChangeEvent, ChangeEventKind as Happened, Order, Prog
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::PlanKind;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::text::clean;
 
 use crate::update::body;
 use crate::update::copy;

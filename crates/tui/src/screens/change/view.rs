@@ -27,7 +27,7 @@ use pinnace_core::change::{Order, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
 use pinnace_core::plan::UnitAction as Doing;
 use pinnace_core::plan::plural;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::age;
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, select, window};

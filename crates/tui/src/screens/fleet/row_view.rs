@@ -8,9 +8,9 @@ use crate::state::State;
 use pinnace_core::image::short;
 use pinnace_core::image::{ImageRef, digest_of};
 use pinnace_core::plan::plural;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKind;
 use pinnace_core::swarm::HealthState as Health;
-use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
 use crate::widgets::line_builder::{LineBuilder, ascii};

@@ -15,8 +15,8 @@ use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::selection::Selection;
 use crate::state::{ScrollState, State};
 use pinnace_core::history::drift;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::Node;
-use pinnace_core::text::clean;
 
 use crate::update::body;
 use crate::update::copy;

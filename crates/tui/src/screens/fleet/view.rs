@@ -18,9 +18,9 @@ use crate::screens::fleet::rows::lines_before;
 use crate::screens::fleet::state::FleetPane;
 use crate::state::State;
 
-use crate::screens::fleet::nodes_view as nodes;
 use crate::screens::fleet::row_view as row;
 use crate::screens::fleet::row_view::FleetTable;
+use crate::screens::fleet::sidebar_view as nodes;
 use crate::widgets::detail_panel as detail;
 use crate::widgets::line_builder::{LineBuilder, draw, select};
 

@@ -8,8 +8,8 @@ use crate::state::{ClusterState, ScrollState};
 use pinnace_core::journal::{ChangeEntry, ChangeLog};
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{PlanKind, Unit, UnitAction};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::text::clean;
 use pinnace_core::world::World;
 use std::collections::BTreeSet;
 

@@ -15,7 +15,7 @@ use crate::screens::history::state::HistoryRow;
 use crate::screens::history::state::{HistoryScope, HistoryState};
 use crate::selection::Selection;
 use crate::state::{Screen, ScrollState, State};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::update::HISTORY_SUMMARY;
 use crate::update::body;

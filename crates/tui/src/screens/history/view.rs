@@ -14,7 +14,7 @@ use crate::update::HISTORY_SUMMARY;
 use pinnace_core::image::{apart, short};
 use pinnace_core::journal::ChangeEntry;
 use pinnace_core::plan::{Unit, plural};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::screens::fleet::row_view::ago;
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};

@@ -12,7 +12,7 @@ use crate::msg::{Effect, LogLine};
 use crate::screens::logs::state::LogsState;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::update::body;
 use crate::update::copy;

@@ -3,7 +3,7 @@
 //! Nothing here blocks: an image that is not known yet joins the list when its query is answered. Queries are
 //! keyed by repository or image, so a late answer cannot change another list.
 
-pub mod labels;
+pub mod descriptions;
 #[cfg(test)]
 mod tests;
 pub(crate) mod token;

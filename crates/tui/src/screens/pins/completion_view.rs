@@ -13,10 +13,10 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
-use crate::screens::pins::completion::{Completion, CompletionState, KEYWORD, labels as told, rows};
+use crate::screens::pins::completion::{Completion, CompletionState, KEYWORD, descriptions, rows};
 use crate::state::{ClusterState, State};
 use pinnace_core::registry::tags::{ImageRunState, TagCandidate};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time;
 
 use crate::widgets::line_builder::{LineBuilder, draw, select};
@@ -44,7 +44,7 @@ impl CompletionLines {
         let shown: Vec<Completion> = list.shown(rows(state)).collect();
         let marks = shown.iter().map(|pick| width(&marks(list, *pick))).max().unwrap_or(0);
         let mut lines: Vec<_> = shown.iter().map(|pick| row(list, *pick, state, theme, room, marks)).collect();
-        let trouble = told::trouble(state, cluster, list);
+        let trouble = descriptions::trouble(state, cluster, list);
         for told in &trouble {
             let role = if told.hint.is_empty() { StyleRole::Dim } else { StyleRole::Warning };
             let text = wrapped(&told.text, room).into_iter().take(TROUBLE).map(|text| (role, text));
@@ -52,11 +52,11 @@ impl CompletionLines {
             lines.extend(text.chain(hint).map(|(role, text)| Line::styled(text, theme.style(role))));
         }
         if let (true, Some(pick)) = (trouble.is_empty(), list.found.get(list.index())) {
-            let about = wrapped(&told::about(state, cluster, list, *pick), room);
+            let about = wrapped(&descriptions::about(state, cluster, list, *pick), room);
             lines.extend(about.into_iter().take(ABOUT).map(|text| Line::styled(text, theme.style(StyleRole::Dim))));
         }
         let chosen = list.index().checked_sub(list.top).filter(|at| *at < shown.len());
-        Self { title: middle(&told::title(cluster, list), room.saturating_sub(2)), lines, chosen }
+        Self { title: middle(&descriptions::title(cluster, list), room.saturating_sub(2)), lines, chosen }
     }
 
     /// Returns the height in rows, with the frame.
@@ -85,7 +85,7 @@ impl CompletionLines {
 
 fn marks(list: &CompletionState, pick: Completion) -> String {
     match list.image(pick) {
-        Some(image) => told::marks(image),
+        Some(image) => descriptions::marks(image),
         None => list.keyword.as_ref().map(|one| clean(&one.label)).unwrap_or_default(),
     }
 }
@@ -122,7 +122,7 @@ fn row(
         pen.put(StyleRole::Dim, &format!("{text:digest$}"));
     }
     let role = if image.constancy.floats() { StyleRole::Waiting } else { StyleRole::Dim };
-    pen.put(role, &format!("  {:9}", told::constancy(image)));
+    pen.put(role, &format!("  {:9}", descriptions::constancy(image)));
     let role = match image.here {
         Some(ImageRunState::Failed | ImageRunState::Failing) => StyleRole::Failing,
         Some(ImageRunState::Moved) => StyleRole::Warning,

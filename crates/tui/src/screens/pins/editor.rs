@@ -4,7 +4,7 @@
 use tui_textarea::{CursorMove, TextArea};
 
 use crate::action::Action;
-use pinnace_core::text;
+use pinnace_core::sanitize;
 
 /// The most edits that can be undone.
 const UNDOS: usize = 1000;
@@ -18,7 +18,7 @@ pub struct Editor {
 impl Editor {
     /// Creates an editor with this text and the cursor at its start; terminal control sequences are removed.
     pub fn new(text: &str) -> Self {
-        let mut area = TextArea::new(text::lines(text).split('\n').map(str::to_owned).collect());
+        let mut area = TextArea::new(sanitize::lines(text).split('\n').map(str::to_owned).collect());
         area.set_max_histories(UNDOS);
         Self { area }
     }
@@ -48,14 +48,14 @@ impl Editor {
     /// Replaces the whole text, as one edit or two in the undo history.
     pub fn replace(&mut self, text: &str) {
         self.area.select_all();
-        self.area.insert_str(text::lines(text));
+        self.area.insert_str(sanitize::lines(text));
     }
 
     /// Replaces a range of characters in the cursor's line.
     pub(crate) fn replace_in_line(&mut self, characters: std::ops::Range<usize>, text: &str) {
         self.jump(self.cursor().0, characters.start);
         self.area.delete_str(characters.len());
-        self.area.insert_str(text::clean(text));
+        self.area.insert_str(sanitize::clean(text));
     }
 
     /// Inserts a character; ignores control characters.
@@ -67,7 +67,7 @@ impl Editor {
 
     /// Inserts a pasted text with its line breaks, as one edit.
     pub(crate) fn paste(&mut self, pasted: &str) {
-        self.area.insert_str(text::lines(&pasted.replace("\r\n", "\n").replace('\r', "\n")));
+        self.area.insert_str(sanitize::lines(&pasted.replace("\r\n", "\n").replace('\r', "\n")));
     }
 
     /// Carries out an editing action; returns false for other actions. `page` is the height of the text in lines.

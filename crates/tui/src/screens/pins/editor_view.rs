@@ -16,7 +16,7 @@ use crate::config::{StyleRole, Theme};
 use crate::screens::pins::state::{EditedPins, PinsMode, PinsState};
 use crate::state::{ClusterState, State};
 use pinnace_core::finding::Finding;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::screens::pins::completion_view::CompletionLines;
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, window};

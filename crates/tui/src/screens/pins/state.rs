@@ -10,8 +10,8 @@ use pinnace_core::pins::{self, MANIFEST, PinDoc, PinKey};
 use pinnace_core::pins::{ImageOrigin, effective as core_effective};
 use pinnace_core::plan::Scope;
 use pinnace_core::registry::{Fact, ResolvedImage};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{GroupKey, GroupKind, Service, member_of};
-use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
 use crate::availability::Unavailable;

@@ -14,8 +14,8 @@ use crate::state::{Screen, State};
 use pinnace_core::finding::Severity;
 use pinnace_core::pins;
 use pinnace_core::plan::{Goal, plural};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::text::clean;
 
 use crate::update::body;
 use crate::update::copy;

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
-use crate::finding_lines as remarks;
+use crate::image_summaries as remarks;
 use crate::layout;
 use crate::layout::Area;
 use crate::screens::change::state::image_at;
@@ -14,7 +14,7 @@ use crate::screens::pins::state::{EditedPins, EffectiveImageRow, ImageCheckStatu
 use crate::state::{ClusterState, State};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::plural;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::screens::pins::editor_view as editor;
 use crate::widgets::line_builder::{LineBuilder, ascii, draw};

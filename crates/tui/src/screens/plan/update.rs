@@ -15,7 +15,7 @@ use pinnace_core::finding::Severity;
 use pinnace_core::plan::{CredentialOrigin, Plan, UnitAction as Doing};
 use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
 use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, SavedPlan, plural};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::update::body;
 use crate::update::copy;

@@ -22,7 +22,7 @@ use pinnace_core::history::describe;
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{CredentialOrigin, Plan, Unit, UnitAction};
 use pinnace_core::registry::Query;
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 
 use crate::widgets::finding as remark;
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, select, window};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{DATABASE, STACK};
 use pinnace_core::swarm::{FailureAction, Service, ServiceMode, Task, TaskState};
-use pinnace_core::text::clean;
 use pinnace_core::time::age;
 use pinnace_core::world::World;
 

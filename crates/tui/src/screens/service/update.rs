@@ -11,8 +11,8 @@ use crate::screens::service::tasks;
 use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::selection::Selection;
 use crate::state::{Screen, ScrollState, State};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::Task;
-use pinnace_core::text::clean;
 
 use crate::update::SERVICE_SUMMARY;
 use crate::update::body;

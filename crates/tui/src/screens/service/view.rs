@@ -27,8 +27,8 @@ use crate::state::{ClusterState, State};
 use crate::update::SERVICE_SUMMARY;
 use pinnace_core::history::drift;
 use pinnace_core::image::{apart, short};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{Service, Task, TaskState};
-use pinnace_core::text::clean;
 
 use crate::screens::fleet::row_view::ago;
 use crate::widgets::detail_panel::task_image;

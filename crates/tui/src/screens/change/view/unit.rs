@@ -13,7 +13,7 @@ use crate::widgets::width::{middle, right, width, wrapped};
 use pinnace_core::change::{Question, TaskLine, UnitPhase, UnitProgress};
 use pinnace_core::journal::{Direction, UnitState};
 use pinnace_core::plan::{Unit, UnitAction as Doing};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::age;
 
 impl ChangeView<'_> {

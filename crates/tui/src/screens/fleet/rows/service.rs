@@ -10,10 +10,10 @@ use pinnace_core::journal::{ChangeEntry, UnitState};
 use pinnace_core::pins::PinDoc;
 use pinnace_core::plan::{Unit, UnitAction};
 use pinnace_core::registry::{Fact, Facts, LookupError, ResolvedImage};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{GroupKey, GroupKind, member_of};
 use pinnace_core::swarm::{Health, HealthState};
 use pinnace_core::swarm::{NodeState, Service, TaskState};
-use pinnace_core::text::clean;
 use pinnace_core::time::Time;
 
 use crate::screens::fleet::rows::{Badge, FleetRowsInput, RecentServiceChange, ServiceProblem, ServiceRow};

@@ -6,10 +6,10 @@ use ::http::{HeaderValue, Request, StatusCode, Uri, header};
 use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::client::join;
+use super::connection_policy::RegistryLimits;
 use super::error::{RegistryConnectError, RegistryHttpError, status_line};
 use super::http::{RegistryHttp, RegistryTransport};
-use super::policy::RegistryLimits;
+use super::image_requests::join;
 
 /// The maximum number of redirects per download.
 const HOPS: usize = 5;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use toml::de::DeValue;
 
 use super::{SettingsReader, string};
-use crate::config::text::{ConfigWarning, TomlEntry, in_order};
+use crate::config::source_text::{ConfigWarning, TomlEntry, in_order};
 use pinnace_core::image::ImageRef;
 
 /// Reads the table. A key is a repository as references write it, a value is the reference of its base image.

@@ -4,7 +4,7 @@ use pinnace_core::image::ImageRef;
 use pinnace_core::registry::tags::{ImageRunState, TagCandidate};
 use pinnace_core::registry::{Fact, LookupError};
 use pinnace_core::registry::{Stability, VersionManifestOrigin};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::age;
 
 use crate::action::{Action, KeyContext};

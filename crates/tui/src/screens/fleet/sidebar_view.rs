@@ -8,8 +8,8 @@ use crate::config::{StyleRole, Theme};
 use crate::screens::fleet::state::FleetPane;
 use crate::state::{ClusterState, State};
 use crate::update::nodes;
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{Node, NodeState, TaskState};
-use pinnace_core::text::clean;
 use pinnace_core::world::ConnectionState;
 
 use crate::widgets::line_builder::{LineBuilder, ascii, draw, select};

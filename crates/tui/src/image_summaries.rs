@@ -7,8 +7,8 @@ use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::image::{ImageRef, Platform, digest_of};
 use pinnace_core::registry::{BaseStatus, base_verdict};
 use pinnace_core::registry::{Fact, FactSource, ResolvedImage};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::Service;
-use pinnace_core::text::clean;
 use pinnace_core::time::{Time, age};
 
 use crate::screens::pins::state::{EditedPins, PinsState};

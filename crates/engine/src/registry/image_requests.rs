@@ -10,9 +10,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::Instant;
 
 use super::auth::{self, Challenge};
-use super::config::{self, ImageConfigBlob};
 use super::error::{RegistryHttpError, refusal};
 use super::http::{HttpResponse, StreamedResponse};
+use super::image_config::{self, ImageConfigBlob};
 use super::manifest::{self, Manifest};
 use super::{RegistryClientInner, lock};
 use crate::credentials::RegistryCredential;
@@ -120,7 +120,7 @@ impl RegistryClientInner {
         let cell = self.configs.cell(digest);
         let read = cell.get_or_try_init(|| async {
             let body = self.get_checked(image, &format!("blobs/{digest}"), "*/*", digest).await?;
-            Ok(Arc::new(config::read(&body)))
+            Ok(Arc::new(image_config::read(&body)))
         });
         read.await.cloned()
     }

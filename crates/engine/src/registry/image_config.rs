@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use pinnace_core::image::{Digest, Platform};
 use pinnace_core::registry::{BuildStep, ImageConfig};
-use pinnace_core::text::clean;
+use pinnace_core::sanitize::clean;
 use pinnace_core::time::Time;
 
 /// The maximum length of a stored text, in characters: a build step may hold a whole script.

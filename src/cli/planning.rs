@@ -10,7 +10,7 @@ use pinnace_core::plan::{Consent, Goal, PlanDraft, PlanOptions, SavedPlan, moved
 use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
-use pinnace_engine::files::replace;
+use pinnace_engine::private_files::replace;
 
 /// A plan with the goal and the options that it was made from.
 pub struct PlanWithInput {

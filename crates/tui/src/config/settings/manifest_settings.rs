@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::{SettingsReader, string, unknown_key};
-use crate::config::text::{ConfigWarning, TomlEntry, in_order};
+use crate::config::source_text::{ConfigWarning, TomlEntry, in_order};
 use pinnace_core::image::ImageRef;
 use pinnace_core::registry::REPOSITORY_HOST;
 

@@ -1,7 +1,7 @@
 //! Rollbacks to an image that its registry does not verify: allowed for a digest that ran here, after a
 //! separate acknowledgement (`!`, `--unverified`).
 
-use super::refusal::failure;
+use super::lookup_diagnosis::failure;
 use crate::check::subject::{CheckSubject, ServiceFinding};
 use crate::finding::{Code, Severity};
 use crate::history::ran_well;

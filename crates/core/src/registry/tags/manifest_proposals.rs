@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 
 use crate::image::ImageRef;
+use crate::image_tag::{PgEdgeTag, Version, leading};
 use crate::registry::{POSTGRES, Stability, VersionEntry, VersionManifest};
-use crate::version::{PgEdgeTag, Version, leading};
 
 /// An image that the version manifest proposes.
 #[derive(Clone, Debug, PartialEq, Eq)]

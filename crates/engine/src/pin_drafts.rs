@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::clock;
-use super::files::{private_folder, replace, safe_name};
+use super::private_files::{private_folder, replace, safe_name};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 

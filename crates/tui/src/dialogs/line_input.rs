@@ -34,7 +34,7 @@ impl LineInput {
 
     /// Inserts a pasted text as one line, without control characters.
     pub(crate) fn paste(&mut self, text: &str) {
-        for c in pinnace_core::text::clean(text.trim_end()).chars() {
+        for c in pinnace_core::sanitize::clean(text.trim_end()).chars() {
             self.insert(c);
         }
     }
