@@ -22,7 +22,7 @@ use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::time::Time;
 use pinnace_core::world::World;
-use pinnace_engine::execute::{ChangeControl, ExecuteOptions, ExecutionStart, RunOutcome, execute, new_change};
+use pinnace_engine::execute::{ChangeChannels, ExecuteOptions, ExecutionStart, RunOutcome, execute, new_change};
 use pinnace_engine::identity;
 
 /// Formats a count with its noun: `3 units`.
@@ -173,7 +173,7 @@ pub async fn follow(
     session.warn_of_the_journal();
     let (orders, inbox) = mpsc::unbounded_channel();
     let (send, mut events) = mpsc::unbounded_channel();
-    let control = ChangeControl { orders: inbox, events: send };
+    let control = ChangeChannels { orders: inbox, events: send };
     let running = tokio::spawn(execute(session.cluster.clone(), start, options, control));
     let signals = tokio::spawn(stop_on_signal(session.out.clone(), orders));
     let mut progress = Progress::new(plan.units.len());

@@ -48,7 +48,7 @@ pub async fn run(stage: &CliContext, group: Option<&str>, json: bool) -> Result<
             continue;
         }
         let doc = pins::read(&text);
-        let pin = |(key, image): (&pins::PinKey, &str)| ShownPin { key: key.to_string(), image: image.to_owned() };
+        let pin = |(key, image): (&pins::PinScope, &str)| ShownPin { key: key.to_string(), image: image.to_owned() };
         let services = world.members(&key).map(|service| {
             let mut covering = doc.covering(&key, service).into_iter();
             let (image, from) = match covering.next() {

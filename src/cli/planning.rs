@@ -7,7 +7,7 @@ use super::args::PlanArgs;
 use super::session::{Failure, Session, usage};
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::{Consent, Goal, PlanDraft, PlanOptions, SavedPlan, moved};
-use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
+use pinnace_core::plan::{CredentialPolicy, UpdateOrderOption};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 use pinnace_engine::private_files::replace;
@@ -105,7 +105,7 @@ fn manner(world: &World, group: &GroupKey, ways: &PlanArgs) -> Result<PlanOption
         (_, true) => CredentialPolicy::Stored,
         _ => CredentialPolicy::Auto,
     };
-    let replacing = if ways.start_first { UpdateOrder::StartFirst } else { UpdateOrder::AsItIs };
+    let replacing = if ways.start_first { UpdateOrderOption::StartFirst } else { UpdateOrderOption::AsItIs };
     let id = |name: &String| {
         let found = world.members(group).find(|service| service.name == *name);
         let names = || world.members(group).map(|service| service.name.clone()).collect::<Vec<_>>().join(", ");

@@ -283,14 +283,14 @@ fn on_disk(common: &CommonArgs, config: &Config) -> bool {
     common.journal.map_or(config.settings.journal == JournalStore::Disk, |kept| kept == JournalStoreArg::Disk)
 }
 
-fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinKey, Failure> {
+fn key(world: &World, group: &GroupKey, member: Option<&str>) -> Result<pins::PinScope, Failure> {
     let members = || pinnace_core::check::members(group, world).join(", ");
     match member {
         None if group.kind == GroupKind::Stack => Err(usage(
             format!("{group} has one image for each service: name a member, `--pin MEMBER=REF`"),
             format!("choose one of: {}", members()),
         )),
-        None => Ok(pins::PinKey::Group),
+        None => Ok(pins::PinScope::Group),
         Some(member) => pins::key_for(world, group, member).ok_or_else(|| {
             usage(format!("{group} has no member or service `{member}`"), format!("choose one of: {}", members()))
         }),

@@ -7,7 +7,7 @@ use super::event_loop::MsgSender;
 use pinnace_core::change::Order;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::DockerError;
-use pinnace_engine::execute::{ChangeControl, ExecuteOptions, ExecutionStart, RunOutcome, execute};
+use pinnace_engine::execute::{ChangeChannels, ExecuteOptions, ExecutionStart, RunOutcome, execute};
 use pinnace_engine::journal::Liveness;
 use pinnace_tui::msg::Msg;
 
@@ -56,7 +56,7 @@ impl ChangeRunner {
         orders: mpsc::UnboundedReceiver<Order>,
     ) {
         let (send, mut events) = mpsc::unbounded_channel();
-        let running = tokio::spawn(execute(remote, start, options, ChangeControl { orders, events: send }));
+        let running = tokio::spawn(execute(remote, start, options, ChangeChannels { orders, events: send }));
         let (cluster, change) = (self.cluster, self.change.clone());
         let mut begun = false;
         while let Some(event) = events.recv().await {

@@ -24,7 +24,7 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Observation;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::execute::{ExecuteOptions, ExecutionStart, new_change};
-use pinnace_engine::observe::{self, OperatorActivity, observe};
+use pinnace_engine::observe::{self, OperatorAttention, observe};
 use pinnace_engine::pin_drafts::PinDraftStore;
 use pinnace_engine::private_files::{private_folder, replace, safe_name};
 use pinnace_engine::{clock, identity};
@@ -36,7 +36,7 @@ use pinnace_tui::state::Notice;
 struct ClusterTask {
     name: String,
     cluster: Cluster,
-    attention: watch::Sender<OperatorActivity>,
+    attention: watch::Sender<OperatorAttention>,
     /// The slots whose owners showed no sign of life, each with the version index at which that was observed.
     silent: Arc<InactiveSlots>,
 }
@@ -60,7 +60,7 @@ pub struct EffectRunner {
     changes: BTreeMap<String, RunningChange>,
     logs: Option<JoinHandle<()>>,
     files: Option<JoinHandle<()>>,
-    keeping: mpsc::UnboundedSender<DraftWrite>,
+    keeping: mpsc::UnboundedSender<DraftOrder>,
     keeper: JoinHandle<()>,
 }
 
@@ -76,7 +76,7 @@ impl EffectRunner {
         let clusters = ClusterId::numbered(clusters).map(|(cluster, parts)| {
             let remote = parts.cluster.with_state(state.clone());
             let (attention, attended) =
-                watch::channel(OperatorActivity { at_keys: true, ..OperatorActivity::default() });
+                watch::channel(OperatorAttention { at_keys: true, ..OperatorAttention::default() });
             let out = inbox.clone();
             let silent = Arc::new(InactiveSlots::default());
             let still = Arc::clone(&silent);
@@ -183,7 +183,7 @@ impl EffectRunner {
         let _ = keeper.await;
     }
 
-    fn attend(&self, cluster: ClusterId, change: impl FnOnce(&mut OperatorActivity)) {
+    fn attend(&self, cluster: ClusterId, change: impl FnOnce(&mut OperatorAttention)) {
         if let Some(task) = self.clusters.get(&cluster) {
             task.attention.send_modify(change);
         }
@@ -293,7 +293,7 @@ impl EffectRunner {
 
     fn keep_draft(&self, cluster: ClusterId, group: GroupKey, text: Option<String>) {
         if let Some(drafts) = self.drafts(cluster) {
-            let _ = self.keeping.send(DraftWrite { drafts, group, text });
+            let _ = self.keeping.send(DraftOrder { drafts, group, text });
         }
     }
 
@@ -349,15 +349,15 @@ impl EffectRunner {
 }
 
 /// An order to save a draft; without a text, to delete it.
-struct DraftWrite {
+struct DraftOrder {
     drafts: PinDraftStore,
     group: GroupKey,
     text: Option<String>,
 }
 
 /// Saves drafts one after another, so that the newest one is saved last.
-async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftWrite>, inbox: MsgSender) {
-    while let Some(DraftWrite { drafts, group, text }) = queue.recv().await {
+async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftOrder>, inbox: MsgSender) {
+    while let Some(DraftOrder { drafts, group, text }) = queue.recv().await {
         let kept = match text {
             Some(text) => drafts.save(&group, text).await,
             None => drafts.remove(&group).await,

@@ -15,7 +15,7 @@ use pinnace_core::time::Time;
 use pinnace_engine::clock::now;
 use pinnace_tui::config::Key;
 use pinnace_tui::layout::TerminalSize;
-use pinnace_tui::msg::{Effect, Msg, TimedMsg};
+use pinnace_tui::msg::{ArrivedMsg, Effect, Msg};
 use pinnace_tui::state::State;
 use pinnace_tui::update::{TickRate, pace, update};
 
@@ -32,18 +32,18 @@ const BATCH: usize = 4096;
 
 /// The sending end of the loop's channel; it stamps each message with its time.
 #[derive(Clone, Debug)]
-pub struct MsgSender(Sender<TimedMsg>);
+pub struct MsgSender(Sender<ArrivedMsg>);
 
 impl MsgSender {
     /// Creates the channel.
-    pub fn new() -> (Self, Receiver<TimedMsg>) {
+    pub fn new() -> (Self, Receiver<ArrivedMsg>) {
         let (sender, receiver) = std::sync::mpsc::channel();
         (Self(sender), receiver)
     }
 
     /// Sends a message; returns `false` once the loop has ended.
     pub fn send(&self, msg: Msg) -> bool {
-        self.0.send(TimedMsg { at: now(), msg }).is_ok()
+        self.0.send(ArrivedMsg { at: now(), msg }).is_ok()
     }
 }
 
@@ -52,14 +52,14 @@ impl MsgSender {
 /// `carry_out` receives all effects except those on the terminal itself, and must return at once.
 pub fn run(
     state: &mut State,
-    messages: &Receiver<TimedMsg>,
+    messages: &Receiver<ArrivedMsg>,
     console: &mut ConsoleTerminal,
     mut carry_out: impl FnMut(Effect),
 ) -> io::Result<()> {
     let mut frames = FrameScheduler { dirty: true, last: VecDeque::new() };
     let mut ticked = now();
     // An empty message triggers the effects of the initial state.
-    let mut first = Some(TimedMsg { at: ticked, msg: Msg::Tick });
+    let mut first = Some(ArrivedMsg { at: ticked, msg: Msg::Tick });
     loop {
         let wait = frames.wait(console).min(until_tick(pace(state), now()));
         let mut next = match first.take() {
@@ -72,7 +72,7 @@ pub fn run(
         };
         if next.is_none() && is_due(pace(state), ticked, now()) {
             ticked = now();
-            next = Some(TimedMsg { at: ticked, msg: Msg::Tick });
+            next = Some(ArrivedMsg { at: ticked, msg: Msg::Tick });
         }
         let mut taken = 0;
         while let Some(message) = next {
@@ -87,7 +87,7 @@ pub fn run(
             // The frame must have the terminal's current size; a message about it may be pending or outdated.
             let size = size()?;
             if size != state.size {
-                let resize = TimedMsg { at: now(), msg: Msg::Resize(size) };
+                let resize = ArrivedMsg { at: now(), msg: Msg::Resize(size) };
                 if take_in(state, resize, console, &mut carry_out)?.is_break() {
                     return Ok(());
                 }
@@ -100,7 +100,7 @@ pub fn run(
 /// Processes one message and its effects; breaks if the console has to end.
 fn take_in(
     state: &mut State,
-    message: TimedMsg,
+    message: ArrivedMsg,
     console: &mut ConsoleTerminal,
     carry_out: &mut impl FnMut(Effect),
 ) -> io::Result<ControlFlow<()>> {

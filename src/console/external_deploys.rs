@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use pinnace_core::journal::ExternalDeploy;
-use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind, sightings};
+use pinnace_core::journal::local_log::{LocalEvent, LoggedEventKind, sightings};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::execute::new_change;
@@ -31,8 +31,8 @@ pub(super) async fn note(cluster: &Cluster, records: Vec<ChangeRecord>) -> Resul
         record.change = new_change();
         record.extra.insert("by".to_owned(), identity::operator().into());
         let (change, group) = (record.change.clone(), record.plan.group.clone());
-        Some(LoggedEvent::new(now, &change, &group, LoggedEventKind::Seen { record: Box::new(record) }))
+        Some(LocalEvent::new(now, &change, &group, LoggedEventKind::Seen { record: Box::new(record) }))
     });
-    let fresh: Vec<LoggedEvent> = fresh.collect();
+    let fresh: Vec<LocalEvent> = fresh.collect();
     if fresh.is_empty() { Ok(()) } else { journal.append_all(&fresh).await }
 }

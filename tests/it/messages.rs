@@ -121,7 +121,7 @@ fn ways(all: &BTreeMap<Place, Definition>, from: &str) -> Vec<String> {
 fn messages_hold_no_handle_and_no_secret() {
     let crates = [("pinnace_core", member_sources("crates/core")), ("pinnace_tui", member_sources("crates/tui"))];
     let all = definitions(&crates);
-    assert_eq!(ways(&all, "TimedMsg"), Vec::<String>::new());
+    assert_eq!(ways(&all, "ArrivedMsg"), Vec::<String>::new());
     // Effects hold one secret: the password of a login is sent out, and never comes back in a message.
     assert_eq!(ways(&all, "Effect").iter().filter(|way| way.starts_with("Effect > Redacted")).count(), 1);
     let msg = (vec!["pinnace_tui".to_owned(), "msg".to_owned()], "Msg".to_owned());

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use pinnace_core::change::{ChangeEvent, Progress};
 use pinnace_core::journal::local_log::{self, LocalChangeState, fold};
 use pinnace_core::journal::{
-    ChangeState, Direction, JournalObject, Slot, StoredConfig, UnitState, UpdateIntent, doomed, sightings, slot_name,
+    ChangeState, Direction, JournalContent, Slot, StoredConfig, UnitState, UpdateIntent, doomed, sightings, slot_name,
 };
 use pinnace_core::plan::{ChangeRecord, PlanKind};
 use pinnace_core::swarm::GroupKey;
@@ -134,7 +134,7 @@ fn what_a_newer_pinnace_made_is_shown_and_left_alone() {
     done["labels"]["pinnace.state"] = "done".into();
     let done = done.to_string();
     let all: Vec<StoredConfig> = (1..=80).map(|seq| stored(seq, if seq == 3 { NEWER } else { &done })).collect();
-    assert!(matches!(&all[2].part, JournalObject::Slot(slot) if slot.is_foreign()));
+    assert!(matches!(&all[2].part, JournalContent::Slot(slot) if slot.is_foreign()));
     let gone = doomed(&all).concat();
     assert!(gone.len() == 30 && !gone.contains(&"3".to_owned()), "{gone:?}");
 }

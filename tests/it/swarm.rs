@@ -12,7 +12,7 @@ use pinnace_core::world::{ConnectionState, Observation, World};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{CredentialStore, Redacted, RegistryCredential};
 use pinnace_engine::docker::{Docker, DockerError, EditState, EndpointInputs, LogTarget, RegistryAuthFrom, TaskFilter};
-use pinnace_engine::observe::{OperatorActivity, observe, snapshot};
+use pinnace_engine::observe::{OperatorAttention, observe, snapshot};
 use serde_json::json;
 use tokio::sync::watch;
 
@@ -277,7 +277,7 @@ fn cluster(socket: &str) -> Cluster {
 async fn observing() {
     let Some(sockets) = sockets() else { return };
     let world = Arc::new(Mutex::new(World::default()));
-    let (attention, given) = watch::channel(OperatorActivity { at_keys: true, ..OperatorActivity::default() });
+    let (attention, given) = watch::channel(OperatorAttention { at_keys: true, ..OperatorAttention::default() });
     let into = Arc::clone(&world);
     let began = Instant::now();
     let observer = tokio::spawn(observe(cluster(&sockets[1]), given, move |seen| {

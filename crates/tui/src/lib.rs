@@ -25,7 +25,7 @@ pub mod view;
 pub mod widgets;
 mod wrap;
 
-pub use msg::{Effect, LogLine, Msg, TimedMsg};
+pub use msg::{ArrivedMsg, Effect, LogLine, Msg};
 pub use state::{ClusterState, Screen, State};
 pub use update::{TickRate, pace, update};
 pub use view::view;

@@ -20,7 +20,7 @@ use crate::state::Notice;
 
 /// A message with the time of its arrival.
 #[derive(Clone, Debug, PartialEq)]
-pub struct TimedMsg {
+pub struct ArrivedMsg {
     /// The time of arrival, by this machine's clock.
     pub at: Time,
     pub msg: Msg,

@@ -28,7 +28,7 @@ use crate::dialogs::palette;
 use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, PromptPurpose};
 use crate::layout;
 use crate::layout::Area;
-use crate::msg::{Effect, Msg, TimedMsg};
+use crate::msg::{ArrivedMsg, Effect, Msg};
 use crate::screens::pins::state::SavedDraft;
 use crate::state::{Screen, State};
 use crate::{banner, external_deploys as noting, tour};
@@ -46,7 +46,7 @@ pub use crate::screens::fleet::update::nodes;
 pub use motion::moved;
 
 /// Updates the state by a message and returns the effects to carry out, in order.
-pub fn update(state: &mut State, stamped: TimedMsg) -> Vec<Effect> {
+pub fn update(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
     state.now = state.now.max(stamped.at);
     let mut effects = Vec::new();
     let moved = matches!(stamped.msg, Msg::Observed { .. } | Msg::QueryAnswered { .. } | Msg::LoggedIn { .. });

@@ -9,7 +9,7 @@ use pinnace_core::swarm::GroupKey;
 use pinnace_engine::clock::Clock;
 use pinnace_tui::config::{Config, ConfigTexts, Key, SourceText, load};
 use pinnace_tui::layout::TerminalSize;
-use pinnace_tui::msg::{Effect, Msg, TimedMsg};
+use pinnace_tui::msg::{ArrivedMsg, Effect, Msg};
 use pinnace_tui::state::State;
 use pinnace_tui::state::{ClusterState, WriteProtection};
 use pinnace_tui::update::update;
@@ -22,7 +22,7 @@ use crate::drawing;
 pub(super) struct Desk {
     state: State,
     effects: EffectRunner,
-    messages: Receiver<TimedMsg>,
+    messages: Receiver<ArrivedMsg>,
     clock: Clock,
     quit: bool,
 }
@@ -60,7 +60,7 @@ impl Desk {
     }
 
     fn take(&mut self, msg: Msg) {
-        for effect in update(&mut self.state, TimedMsg { at: self.clock.now(), msg }) {
+        for effect in update(&mut self.state, ArrivedMsg { at: self.clock.now(), msg }) {
             if effect == Effect::Quit {
                 self.quit = true;
             }

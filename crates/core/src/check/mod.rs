@@ -23,7 +23,7 @@ use super::finding::{Code, Finding, Severity};
 use super::image::ImageRef;
 use super::image_tag::keeps_data;
 use super::journal::ChangeEntry;
-use super::pins::{self, MANIFEST, PinDoc, PinKey};
+use super::pins::{self, MANIFEST, PinDoc, PinScope};
 use super::registry::{Fact, FactSource, Facts};
 use super::swarm::Service;
 use super::world::World;
@@ -39,7 +39,7 @@ const CHANGES: usize = 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpannedFinding {
     /// The pin that the finding concerns; `None` for a mistake in the text and for a cleared pin.
-    pub key: Option<PinKey>,
+    pub key: Option<PinScope>,
     /// The byte range of the document that the finding concerns.
     pub at: Range<usize>,
     /// The finding itself: severity, code, message and hint.
@@ -230,11 +230,11 @@ fn slip(slip: &super::pins::PinError) -> SpannedFinding {
 /// services must be pinned by name.
 fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<SpannedFinding> {
     let mut found = Vec::new();
-    let known: BTreeSet<PinKey> = world.members(group).flat_map(|service| pins::keys_of(group, service)).collect();
-    let sections = doc.headers.iter().chain(doc.place.iter().filter(|(key, _)| **key == PinKey::Group));
+    let known: BTreeSet<PinScope> = world.members(group).flat_map(|service| pins::keys_of(group, service)).collect();
+    let sections = doc.headers.iter().chain(doc.place.iter().filter(|(key, _)| **key == PinScope::Group));
     for (key, at) in sections {
         let subject = key.to_string();
-        if *key == PinKey::Group && group.kind == GroupKind::Stack && doc.pins.contains_key(key) {
+        if *key == PinScope::Group && group.kind == GroupKind::Stack && doc.pins.contains_key(key) {
             let members = members(group, world);
             let finding = Finding::new(
                 Severity::Error,
@@ -244,11 +244,11 @@ fn strangers(group: &GroupKey, doc: &PinDoc, world: &World) -> Vec<SpannedFindin
             )
             .hint(format!("pin them by name: {}", members.join(", ")));
             found.push(SpannedFinding { key: Some(key.clone()), at: at.clone(), finding });
-        } else if *key != PinKey::Group && !known.contains(key) {
+        } else if *key != PinScope::Group && !known.contains(key) {
             let (what, name) = match key {
-                PinKey::Service(name) => ("service", name),
-                PinKey::Member(name) => ("db node", name),
-                PinKey::Group => continue,
+                PinScope::Service(name) => ("service", name),
+                PinScope::Member(name) => ("db node", name),
+                PinScope::Group => continue,
             };
             let pinned = doc.pins.contains_key(key);
             let severity = if pinned { Severity::Error } else { Severity::Info };

@@ -8,7 +8,7 @@ use crate::check::{about_image, about_reference};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::ImageRef;
 use crate::pins::{EffectiveImage, ImageOrigin, effective};
-use crate::pins::{PinDoc, PinKey};
+use crate::pins::{PinDoc, PinScope};
 use crate::registry::Facts;
 use crate::swarm::GroupKey;
 use crate::swarm::Service;
@@ -17,9 +17,9 @@ use crate::world::World;
 /// An image that a document sets for some services, or the reason why there is none.
 pub(super) struct PinnedImage<'a> {
     /// The pin that sets the image; `None` if the pin of these services was cleared.
-    pub key: Option<PinKey>,
+    pub key: Option<PinScope>,
     /// The cleared pin, if `key` is `None`.
-    cleared: Option<PinKey>,
+    cleared: Option<PinScope>,
     /// The image text with its origin, or the problem that prevents one.
     pub effective: EffectiveImage,
     /// The parsed reference; `None` if the image is unknown or malformed.

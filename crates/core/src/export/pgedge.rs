@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::export::{ExportedService, FixInput, RenderedFix};
 use crate::image_tag::{PgEdgeTag, Version};
-use crate::pins::PinKey;
+use crate::pins::PinScope;
 use crate::pins::asked;
 use crate::sanitize::clean;
 use crate::swarm::Service;
@@ -159,7 +159,7 @@ fn shared<'a>(source: &FixInput<'_>, members: &[DatabaseNodeImage<'a>]) -> Optio
     let of_group = |member: &&DatabaseNodeImage<'_>| {
         let services = source.world.members(source.group).filter(|service| member_of(service) == member.name);
         let mut keys = services.filter_map(|service| source.doc.effective(source.group, service).map(|(key, _)| key));
-        keys.any(|key| *key == PinKey::Group)
+        keys.any(|key| *key == PinScope::Group)
     };
     if let Some(member) = named().find(of_group) {
         return Some(member.image);

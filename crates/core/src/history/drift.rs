@@ -6,7 +6,7 @@ use crate::history::same;
 use crate::history::{ServiceChange, steps};
 use crate::image::{ImageRef, digest_of};
 use crate::journal::UnitState;
-use crate::pins::{MANIFEST, PinDoc, PinKey, means};
+use crate::pins::{MANIFEST, PinDoc, PinScope, means};
 use crate::swarm::{DATABASE, GroupKey, STACK_IMAGE};
 use crate::swarm::{EditableFields, Service, UpdateState};
 use crate::time::Time;
@@ -16,7 +16,7 @@ use crate::world::World;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
     /// The key of the pin in force that covers the service.
-    pub key: PinKey,
+    pub key: PinScope,
     /// The demanded image: with the digest that the pin's change resolved, else as the pin names it.
     pub due: String,
     /// The editable fields exactly as the pin's change left them; `None` if no change of ours applied the pin.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::history::{came_up, failed_here};
 use crate::journal::{ChangeEntry, ChangeState, UnitState};
-use crate::pins::PinKey;
+use crate::pins::PinScope;
 use crate::plan::{PlanKind, SpecEdit, Unit, UnitAction};
 use crate::registry::Query;
 use crate::swarm::GroupKey;
@@ -31,7 +31,7 @@ pub enum CandidateSource {
     /// An observation of the running image; holds the operator who recorded it.
     Seen(String),
     /// The pin in force that covers the service.
-    Pin(PinKey),
+    Pin(PinScope),
     /// The service's current spec.
     Now,
     /// A tag in the registry; the image never ran here.

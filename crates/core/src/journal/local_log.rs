@@ -19,7 +19,7 @@ pub const VERSION: u32 = 1;
 
 /// One event of a change; a line of the local log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct LoggedEvent {
+pub struct LocalEvent {
     /// The format version: 1.
     pub v: u32,
     /// The time by this machine's clock.
@@ -88,7 +88,7 @@ pub enum LoggedEventKind {
     },
 }
 
-impl LoggedEvent {
+impl LocalEvent {
     /// Creates an event of the current format version.
     pub fn new(at: Time, change: &str, group: &GroupKey, kind: LoggedEventKind) -> Self {
         let what = LoggedEventPayload::Known(kind);
@@ -105,7 +105,7 @@ impl LoggedEvent {
 }
 
 /// Returns the external deploys among the events, by group.
-pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LoggedEvent>) -> BTreeMap<GroupKey, Vec<ExternalDeploy>> {
+pub fn sightings<'a>(events: impl IntoIterator<Item = &'a LocalEvent>) -> BTreeMap<GroupKey, Vec<ExternalDeploy>> {
     let mut by_group: BTreeMap<GroupKey, Vec<ExternalDeploy>> = BTreeMap::new();
     for event in events {
         if let Some(LoggedEventKind::Seen { record }) = event.kind() {
@@ -132,7 +132,7 @@ pub struct LoggedChange {
     /// The outcome; `None` if the end was not logged on this machine.
     pub ended: Option<ChangeState>,
     /// All events of the change, in the order written.
-    pub events: Vec<LoggedEvent>,
+    pub events: Vec<LocalEvent>,
 }
 
 /// The state of a change in the local log, compared with the swarm's slots.
@@ -167,7 +167,7 @@ impl LoggedChange {
         Self { group, prepared, claimed, refused, units: BTreeMap::new(), ended, events: Vec::new() }
     }
 
-    fn learn(&mut self, event: LoggedEvent) {
+    fn learn(&mut self, event: LocalEvent) {
         match event.kind() {
             Some(LoggedEventKind::Prepare { record }) => self.prepared = Some(record.clone()),
             Some(LoggedEventKind::Claimed { seq, config }) => self.claimed = Some((*seq, config.clone())),
@@ -183,7 +183,7 @@ impl LoggedChange {
 }
 
 /// Folds events, in the order written, into changes by id.
-pub fn fold(events: impl IntoIterator<Item = LoggedEvent>) -> BTreeMap<String, LoggedChange> {
+pub fn fold(events: impl IntoIterator<Item = LocalEvent>) -> BTreeMap<String, LoggedChange> {
     let mut changes: BTreeMap<String, LoggedChange> = BTreeMap::new();
     for event in events {
         if matches!(event.kind(), Some(LoggedEventKind::Seen { .. })) {
@@ -224,8 +224,8 @@ mod tests {
         ChangeRecord { v: 1, change: change.into(), plan, extra: v1::UnknownKeys::new() }
     }
 
-    fn event(change: &str, kind: LoggedEventKind) -> LoggedEvent {
-        LoggedEvent::new(Time(1_800_000_000_000), change, &group(), kind)
+    fn event(change: &str, kind: LoggedEventKind) -> LocalEvent {
+        LocalEvent::new(Time(1_800_000_000_000), change, &group(), kind)
     }
 
     #[test]
@@ -241,7 +241,7 @@ mod tests {
         ] {
             let event = event("c1", kind);
             let text = serde_json::to_string(&event).unwrap();
-            assert_eq!(serde_json::from_str::<LoggedEvent>(&text).unwrap(), event, "{text}");
+            assert_eq!(serde_json::from_str::<LocalEvent>(&text).unwrap(), event, "{text}");
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
     fn kinds_of_a_newer_version_are_kept() {
         let text =
             r#"{"v":1,"at":"2027-01-15T08:00:00Z","change":"c1","group":"stack/shop","kind":"paused","by":"eve"}"#;
-        let event: LoggedEvent = serde_json::from_str(text).unwrap();
+        let event: LocalEvent = serde_json::from_str(text).unwrap();
         assert_eq!(event.kind(), None);
         assert_eq!(serde_json::from_str::<Value>(text).unwrap(), serde_json::to_value(&event).unwrap());
         assert_eq!(fold([event])["c1"].events.len(), 1);

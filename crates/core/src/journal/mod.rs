@@ -13,7 +13,7 @@ mod slot;
 pub use change_log::{ChangeEntry, ChangeLog, OwnerState};
 pub use external_deploy::{ExternalDeploy, sightings};
 pub use liveness::{STILL, SlotInactivity};
-pub use prune::{JournalObject, StoredConfig, doomed};
+pub use prune::{JournalContent, StoredConfig, doomed};
 pub use slot::{Slot, SlotLabels, slot_name};
 
 use std::collections::BTreeMap;

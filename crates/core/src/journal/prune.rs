@@ -25,12 +25,12 @@ pub struct StoredConfig {
     /// The size of data, name and labels, in bytes.
     pub bytes: usize,
     /// The parsed content.
-    pub part: JournalObject,
+    pub part: JournalContent,
 }
 
 /// The content of a journal config.
 #[derive(Clone, Debug, PartialEq)]
-pub enum JournalObject {
+pub enum JournalContent {
     /// The state of one change.
     Slot(Box<Slot>),
     /// The record of a change, or of external deploys.
@@ -58,12 +58,15 @@ impl StoredConfig {
         data: &[u8],
     ) -> Option<Self> {
         let part = if name.starts_with(SLOT) {
-            JournalObject::Slot(Box::new(Slot::read(id, index, created, name, labels)?))
+            JournalContent::Slot(Box::new(Slot::read(id, index, created, name, labels)?))
         } else if let Some(change) = name.strip_prefix(RECORD) {
-            JournalObject::Record { change: change.to_owned(), record: serde_json::from_slice(data).ok().map(Box::new) }
+            JournalContent::Record {
+                change: change.to_owned(),
+                record: serde_json::from_slice(data).ok().map(Box::new),
+            }
         } else {
             let (change, _owner) = name.strip_prefix(LOG)?.rsplit_once('.')?;
-            JournalObject::Log { change: change.to_owned() }
+            JournalContent::Log { change: change.to_owned() }
         };
         let text: usize = labels.iter().map(|(key, value)| key.len() + value.len()).sum();
         Some(Self { id: id.to_owned(), bytes: data.len() + name.len() + text, part })
@@ -130,13 +133,13 @@ impl<'a> StoreIndex<'a> {
         let mut store = Self { slots: BTreeMap::new(), records: BTreeMap::new(), logs: BTreeMap::new() };
         for one in stored {
             match &one.part {
-                JournalObject::Slot(slot) => {
+                JournalContent::Slot(slot) => {
                     store.slots.entry(&slot.group_hash).or_default().insert(slot.seq, (one, slot));
                 }
-                JournalObject::Record { change, record } => {
+                JournalContent::Record { change, record } => {
                     store.records.insert(change, (one, record.as_deref()));
                 }
-                JournalObject::Log { change } => store.logs.entry(change).or_default().push(one),
+                JournalContent::Log { change } => store.logs.entry(change).or_default().push(one),
             }
         }
         store

@@ -110,7 +110,7 @@ fn what_a_newer_pinnace_wrote_stays() {
     let mut unread = StoreSample::new("stack/shop");
     (1..=60).for_each(|seq| unread.change(seq, "failed", "U", 1, 1000));
     for one in &mut unread.stored {
-        if let JournalObject::Record { change, record } = &mut one.part
+        if let JournalContent::Record { change, record } = &mut one.part
             && change == "shop-2"
         {
             *record = None;

@@ -3,7 +3,7 @@
 use crate::history::last_healthy;
 use crate::image::ImageRef;
 use crate::image_tag::{PgEdgeTag, Version};
-use crate::pins::{MANIFEST, PinDoc, PinKey};
+use crate::pins::{MANIFEST, PinDoc, PinScope};
 use crate::registry::{Fact, Facts};
 use crate::registry::{VersionEntry, VersionManifest};
 use crate::swarm::Service;
@@ -14,9 +14,9 @@ use crate::world::World;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageOrigin {
     /// A pin that names an image.
-    Pin(PinKey),
+    Pin(PinScope),
     /// A pin with the value `manifest`, which takes the image from the version manifest.
-    Manifest(PinKey),
+    Manifest(PinScope),
     /// The version manifest, because the pin in force was cleared.
     FallBack,
     /// The service's current spec: no pin applies.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value};
 
-use super::{MANIFEST, PinKey, set};
+use super::{MANIFEST, PinScope, set};
 use crate::finding::{Code, Finding, Severity};
 use crate::sanitize::clean;
 use crate::swarm::{GroupKey, GroupKind, SERVICE_ID};
@@ -82,7 +82,7 @@ struct ImportedPins {
     postgres: Option<String>,
     spock: Option<String>,
     /// The pins, in the order of the resulting document.
-    pins: Vec<(PinKey, String)>,
+    pins: Vec<(PinScope, String)>,
 }
 
 impl ImportedPins {
@@ -100,9 +100,9 @@ impl ImportedPins {
     }
 
     fn describe(&self) -> String {
-        let name = |key: &PinKey| match key {
-            PinKey::Group => "the database".to_owned(),
-            PinKey::Member(name) | PinKey::Service(name) => clean(name),
+        let name = |key: &PinScope| match key {
+            PinScope::Group => "the database".to_owned(),
+            PinScope::Member(name) | PinScope::Service(name) => clean(name),
         };
         let names: Vec<String> = self.pins.iter().map(|(key, _)| name(key)).collect();
         let images =
@@ -154,7 +154,7 @@ impl DatabaseSpecReader<'_> {
         };
         let opts = self.opts(spec.get("orchestrator_opts"), "orchestrator_opts");
         let shared = opts.and_then(|opts| opts.image);
-        read.pins.extend(shared.clone().map(|image| (PinKey::Group, image)));
+        read.pins.extend(shared.clone().map(|image| (PinScope::Group, image)));
         let mut versions = Vec::new();
         for (at, node) in self.list(spec.get("nodes"), "nodes").iter().enumerate() {
             let Some(name) = self.named(node, "name", "nodes", at) else { continue };
@@ -167,7 +167,7 @@ impl DatabaseSpecReader<'_> {
                 None => None,
             };
             if let Some(image) = image {
-                self.add(&mut read, PinKey::Member(name), image);
+                self.add(&mut read, PinScope::Member(name), image);
             }
         }
         self.versions(&mut read, &versions);
@@ -192,7 +192,7 @@ impl DatabaseSpecReader<'_> {
         MANIFEST.to_owned()
     }
 
-    fn add(&mut self, read: &mut ImportedPins, key: PinKey, image: String) {
+    fn add(&mut self, read: &mut ImportedPins, key: PinScope, image: String) {
         if let Some((_, known)) = read.pins.iter_mut().find(|(known, _)| *known == key) {
             *known = image;
             return self.remark(format!("{key} appears twice: the last one counts"), "keep one of them");
@@ -235,7 +235,7 @@ impl DatabaseSpecReader<'_> {
             self.remark(message, "pin it when it exists");
         }
         for name in names {
-            self.add(read, PinKey::Service(name), image.clone());
+            self.add(read, PinScope::Service(name), image.clone());
         }
     }
 

@@ -53,7 +53,7 @@ fn doc(text: &str) -> (PinDoc, Vec<(String, String)>, Vec<String>) {
     let taken = taken(text);
     let doc = read(&taken.text);
     assert!(doc.slips.is_empty(), "{}: {:?}", taken.text, doc.slips);
-    let short = |(key, image): (&PinKey, &String)| (format!("{key:?}"), image.rsplit('/').next().unwrap().to_owned());
+    let short = |(key, image): (&PinScope, &String)| (format!("{key:?}"), image.rsplit('/').next().unwrap().to_owned());
     let pins = doc.pins.iter().map(short).collect();
     (doc, pins, taken.remarks.into_iter().map(|remark| remark.message).collect())
 }

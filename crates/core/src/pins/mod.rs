@@ -25,7 +25,7 @@ use crate::swarm::{GroupKey, GroupKind, is_postgres, member_of};
 
 /// The scope of a pin, ordered by precedence, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PinKey {
+pub enum PinScope {
     /// The whole group: `image = …`.
     Group,
     /// One db node of a database: `[node.n1]`.
@@ -34,7 +34,7 @@ pub enum PinKey {
     Service(String),
 }
 
-impl std::fmt::Display for PinKey {
+impl std::fmt::Display for PinScope {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Group => f.write_str("the group's pin"),
@@ -75,15 +75,15 @@ pub struct PinError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PinDoc {
     /// The pins as image texts; blank ones are left out.
-    pub pins: BTreeMap<PinKey, String>,
+    pub pins: BTreeMap<PinScope, String>,
     /// The byte range of each pin's value in the text, quotes included.
-    pub place: BTreeMap<PinKey, Range<usize>>,
+    pub place: BTreeMap<PinScope, Range<usize>>,
     /// The byte range of each section's name in the text.
-    pub headers: BTreeMap<PinKey, Range<usize>>,
+    pub headers: BTreeMap<PinScope, Range<usize>>,
     /// The parts that could not be used, ordered by position.
     pub slips: Vec<PinError>,
     /// The settings beside the pins, by the key they are set for.
-    pub rules: BTreeMap<PinKey, PinSettings>,
+    pub rules: BTreeMap<PinScope, PinSettings>,
     /// The requested PostgreSQL version, such as `17.9`.
     pub postgres_version: Option<String>,
     /// The requested Spock version, such as `5`.
@@ -92,7 +92,7 @@ pub struct PinDoc {
 
 impl PinDoc {
     /// Returns the pins that apply to a service, strongest first: the first one decides, the others are shadowed.
-    pub fn covering(&self, group: &GroupKey, service: &Service) -> Vec<(&PinKey, &str)> {
+    pub fn covering(&self, group: &GroupKey, service: &Service) -> Vec<(&PinScope, &str)> {
         let keys = keys_of(group, service).into_iter();
         keys.filter_map(|key| self.pins.get_key_value(&key)).map(|(key, image)| (key, image.as_str())).collect()
     }
@@ -104,7 +104,7 @@ impl PinDoc {
         if self.rules.is_empty() {
             return said;
         }
-        let keys = keys_of(group, service).into_iter().filter(|key| *key != PinKey::Group).chain([PinKey::Group]);
+        let keys = keys_of(group, service).into_iter().filter(|key| *key != PinScope::Group).chain([PinScope::Group]);
         for rules in keys.filter_map(|key| self.rules.get(&key)) {
             said.floating = said.floating.or(rules.floating);
             said.base = said.base.or_else(|| rules.base.clone());
@@ -120,7 +120,7 @@ impl PinDoc {
 
     /// Returns whether both documents have the same versions and settings; pins are ignored.
     pub(crate) fn same_beside(&self, other: &Self) -> bool {
-        let rules = |doc: &Self| -> Vec<(PinKey, PinSettings)> {
+        let rules = |doc: &Self| -> Vec<(PinScope, PinSettings)> {
             let said = doc.rules.iter().filter(|(_, rules)| **rules != PinSettings::default());
             said.map(|(key, rules)| (key.clone(), rules.clone())).collect()
         };
@@ -129,19 +129,19 @@ impl PinDoc {
     }
 
     /// Returns the strongest pin of a service, the one that decides its image.
-    pub fn effective(&self, group: &GroupKey, service: &Service) -> Option<(&PinKey, &str)> {
+    pub fn effective(&self, group: &GroupKey, service: &Service) -> Option<(&PinScope, &str)> {
         self.covering(group, service).into_iter().next()
     }
 }
 
 /// Returns the keys by which a service can be pinned, strongest first.
-pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinKey> {
+pub fn keys_of(group: &GroupKey, service: &Service) -> Vec<PinScope> {
     let member = member_of(service);
-    let mut keys = vec![PinKey::Service(service.name.clone())];
+    let mut keys = vec![PinScope::Service(service.name.clone())];
     if group.kind == GroupKind::Stack && member != service.name {
-        keys.push(PinKey::Service(member.clone()));
+        keys.push(PinScope::Service(member.clone()));
     }
-    keys.extend([PinKey::Member(member), PinKey::Group]);
+    keys.extend([PinScope::Member(member), PinScope::Group]);
     keys.retain(|key| covers(key, group, service));
     keys
 }
@@ -153,17 +153,17 @@ pub(crate) fn means(pin: &str, image: &str) -> bool {
 }
 
 /// Returns whether a pin with this key applies to a service.
-pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
+pub fn covers(key: &PinScope, group: &GroupKey, service: &Service) -> bool {
     match key {
-        PinKey::Group => match group.kind {
+        PinScope::Group => match group.kind {
             GroupKind::Database => is_postgres(service),
             GroupKind::Service => true,
             GroupKind::Stack => false,
         },
-        PinKey::Member(name) => {
+        PinScope::Member(name) => {
             group.kind == GroupKind::Database && is_postgres(service) && member_of(service) == *name
         }
-        PinKey::Service(name) => {
+        PinScope::Service(name) => {
             service.name == *name || (group.kind == GroupKind::Stack && member_of(service) == *name)
         }
     }
@@ -171,17 +171,17 @@ pub fn covers(key: &PinKey, group: &GroupKey, service: &Service) -> bool {
 
 /// Returns the key under which `--pin MEMBER=REF` and the console pin a member: a db node, or else the
 /// service. `None` if the group has no such member.
-pub fn key_for(world: &World, group: &GroupKey, member: &str) -> Option<PinKey> {
+pub fn key_for(world: &World, group: &GroupKey, member: &str) -> Option<PinScope> {
     let mut services = world.members(group);
     let found = services.find(|service| member_of(service) == member || service.name == member)?;
     Some(key_by(group, found, member))
 }
 
 /// Returns the key that pins a service by this one of its names.
-fn key_by(group: &GroupKey, service: &Service, name: &str) -> PinKey {
+fn key_by(group: &GroupKey, service: &Service, name: &str) -> PinScope {
     match group.kind {
-        GroupKind::Database if is_postgres(service) && service.name != name => PinKey::Member(name.to_owned()),
-        GroupKind::Service => PinKey::Group,
-        _ => PinKey::Service(name.to_owned()),
+        GroupKind::Database if is_postgres(service) && service.name != name => PinScope::Member(name.to_owned()),
+        GroupKind::Service => PinScope::Group,
+        _ => PinScope::Service(name.to_owned()),
     }
 }

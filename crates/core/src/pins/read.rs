@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{PinDoc, PinError, PinKey};
+use super::{PinDoc, PinError, PinScope};
 use crate::finding::Code;
 
 /// The hint for an unknown key at the top of a document.
@@ -30,10 +30,10 @@ pub fn read(text: &str) -> PinDoc {
             ("postgres_version" | "spock_version", _) => {
                 doc.slip(value.span(), Code::PinSyntax, format!("`{name}` must be a string in quotes"), "");
             }
-            ("node", DeValue::Table(members)) => doc.section(members, PinKey::Member),
-            ("service", DeValue::Table(services)) => doc.section(services, PinKey::Service),
+            ("node", DeValue::Table(members)) => doc.section(members, PinScope::Member),
+            ("service", DeValue::Table(services)) => doc.section(services, PinScope::Service),
             _ => {
-                if !doc.field(&PinKey::Group, name, value) {
+                if !doc.field(&PinScope::Group, name, value) {
                     let message = format!("`{name}` is not a known key");
                     doc.slip(key.span(), Code::PinUnknown, message, KNOWN);
                 }
@@ -75,14 +75,14 @@ impl PinDoc {
         self.slips.push(PinError { at, code, message, hint: hint.to_owned() });
     }
 
-    fn pin(&mut self, key: PinKey, image: &str, at: Range<usize>) {
+    fn pin(&mut self, key: PinScope, image: &str, at: Range<usize>) {
         self.place.insert(key.clone(), at);
         if let Some(image) = filled(image) {
             self.pins.insert(key, image);
         }
     }
 
-    fn section(&mut self, table: &DeTable<'_>, make: fn(String) -> PinKey) {
+    fn section(&mut self, table: &DeTable<'_>, make: fn(String) -> PinScope) {
         for (name, value) in table {
             let key = make(name.get_ref().to_string());
             self.headers.insert(key.clone(), name.span());
@@ -106,7 +106,7 @@ impl PinDoc {
     }
 
     /// Reads a key that is valid at the top and in every section. Returns `false` for any other key.
-    fn field(&mut self, key: &PinKey, name: &str, value: &Spanned<DeValue<'_>>) -> bool {
+    fn field(&mut self, key: &PinScope, name: &str, value: &Spanned<DeValue<'_>>) -> bool {
         match (name, value.get_ref()) {
             ("image", DeValue::String(image)) => self.pin(key.clone(), image, value.span()),
             ("base", DeValue::String(base)) => self.rules.entry(key.clone()).or_default().base = filled(base),

@@ -50,8 +50,8 @@ fn a_broken_line_loses_only_itself() {
     let doc = read(
         "image = \"r/pg:1\"\nbogus = 3\n[node.n1]\nimage = \"r/pg:2\nx = 1\n[node.n2]\nimage = \"r/pg:4\"\n[service.a]\nimage = 7\n",
     );
-    assert_eq!(doc.pins.get(&PinKey::Group).map(String::as_str), Some("r/pg:1"));
-    assert_eq!(doc.pins.get(&PinKey::Member("n2".into())).map(String::as_str), Some("r/pg:4"));
+    assert_eq!(doc.pins.get(&PinScope::Group).map(String::as_str), Some("r/pg:1"));
+    assert_eq!(doc.pins.get(&PinScope::Member("n2".into())).map(String::as_str), Some("r/pg:4"));
     let codes: Vec<_> = doc.slips.iter().map(|slip| slip.code).collect();
     assert!(codes.contains(&Code::PinSyntax) && codes.contains(&Code::PinUnknown), "{:?}", doc.slips);
     assert!(doc.slips.iter().all(|slip| slip.at.start > 0));
@@ -67,17 +67,17 @@ fn a_key_being_typed_loses_only_its_line() {
 
 #[test]
 fn editing_keeps_the_rest_of_the_text() {
-    let n1 = PinKey::Member("n1".into());
+    let n1 = PinScope::Member("n1".into());
     assert_eq!(set(DOC, &n1, "r/pg:9"), DOC.replace("r/pg:2", "r/pg:9"));
-    let n2 = PinKey::Member("n2".into());
+    let n2 = PinScope::Member("n2".into());
     let more = set(DOC, &n2, "r/pg:9");
     assert!(more.starts_with(DOC) && read(&more).pins[&n2] == "r/pg:9");
     assert_eq!(read(&clear(&more, &n2)).pins, read(DOC).pins);
-    let top = set("# c\n[node.n1]\n", &PinKey::Group, "r/pg:9");
-    assert_eq!(read(&top).pins[&PinKey::Group], "r/pg:9");
+    let top = set("# c\n[node.n1]\n", &PinScope::Group, "r/pg:9");
+    assert_eq!(read(&top).pins[&PinScope::Group], "r/pg:9");
     let under = set("[node.n1]\n[node.n2]\n", &n1, "r/pg:9");
     assert_eq!(under, "[node.n1]\nimage = \"r/pg:9\"\n[node.n2]\n");
-    let odd = PinKey::Service("a.b c".into());
+    let odd = PinScope::Service("a.b c".into());
     assert_eq!(read(&set("", &odd, "r/a:1")).pins[&odd], "r/a:1");
 }
 

@@ -1,11 +1,11 @@
 //! Edits of pin documents as text: setting and clearing one pin, and the initial document of a group.
 
-use super::{PinKey, key_by, read};
+use super::{PinScope, key_by, read};
 use crate::swarm::{GroupKey, GroupKind, member_of};
 use crate::world::World;
 
 /// Returns the document with this pin set; the rest of the text stays unchanged.
-pub fn set(text: &str, key: &PinKey, image: &str) -> String {
+pub fn set(text: &str, key: &PinScope, image: &str) -> String {
     let doc = read(text);
     let value = toml::Value::from(image).to_string();
     if let Some(at) = doc.place.get(key) {
@@ -21,12 +21,12 @@ pub fn set(text: &str, key: &PinKey, image: &str) -> String {
         if bare { name.to_owned() } else { toml::Value::from(name).to_string() }
     };
     let section = match key {
-        PinKey::Group => {
+        PinScope::Group => {
             let at = first_section(text);
             return format!("{}image = {value}\n{}", &text[..at], &text[at..]);
         }
-        PinKey::Member(member) => format!("[node.{}]", name(member)),
-        PinKey::Service(service) => format!("[service.{}]", name(service)),
+        PinScope::Member(member) => format!("[node.{}]", name(member)),
+        PinScope::Service(service) => format!("[service.{}]", name(service)),
     };
     let gap = if text.is_empty() || text.ends_with("\n\n") {
         ""
@@ -51,7 +51,7 @@ fn first_section(text: &str) -> usize {
 }
 
 /// Returns the document without this pin: its line is removed, its section stays.
-pub fn clear(text: &str, key: &PinKey) -> String {
+pub fn clear(text: &str, key: &PinScope) -> String {
     let doc = read(text);
     let Some(at) = doc.place.get(key) else { return text.to_owned() };
     let start = text[..at.start].rfind('\n').map_or(0, |line| line + 1);
@@ -74,7 +74,7 @@ pub fn template(world: &World, group: &GroupKey) -> String {
         GroupKind::Stack => text.push_str("# Pin a stack's services by name.\n"),
         GroupKind::Service => {}
     }
-    let mut seen: Vec<(PinKey, Vec<String>)> = Vec::new();
+    let mut seen: Vec<(PinScope, Vec<String>)> = Vec::new();
     for service in world.members(group) {
         let key = key_by(group, service, &member_of(service));
         // Members are adjacent, so an equal key can only be the last one.

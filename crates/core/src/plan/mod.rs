@@ -28,6 +28,6 @@ pub use model::{
     CandidateNode, ChangeRecord, CredentialOrigin, ImageWithDigest, Plan, PlanKind, SpecEdit, TaskImpact, Unit,
     UnitAction, UnknownKeys,
 };
-pub use options::{CredentialPolicy, PlanOptions, UpdateOrder};
+pub use options::{CredentialPolicy, PlanOptions, UpdateOrderOption};
 pub use planner::{PlanDraft, identity, plan, plural};
 pub use saved::{SavedPlan, SavedPlanError};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::options::{CredentialPolicy, UpdateOrder, forbids_start_first};
+use super::options::{CredentialPolicy, UpdateOrderOption, forbids_start_first};
 use super::planner::Planner;
 use super::unit_planning::matches_target;
 use crate::history::failed_here;
@@ -97,7 +97,7 @@ impl Planner<'_> {
 
     /// Describes the effect of start-first on the service, or the reason why it is not possible.
     fn order_note(&self, service: &Service, starts_first: bool) -> Option<String> {
-        if self.manner.replacing != UpdateOrder::StartFirst || service.policy.start_first {
+        if self.manner.replacing != UpdateOrderOption::StartFirst || service.policy.start_first {
             return None;
         }
         Some(match forbids_start_first(service) {

@@ -11,7 +11,7 @@ pub struct PlanOptions {
     /// The source of the registry credentials for the updates.
     pub sending: CredentialPolicy,
     /// The order in which the engine replaces a service's tasks.
-    pub replacing: UpdateOrder,
+    pub replacing: UpdateOrderOption,
     /// The ids of services in the order that the operator chose; the other services follow in the planner's
     /// order.
     pub order: Vec<String>,
@@ -33,7 +33,7 @@ pub enum CredentialPolicy {
 /// The order in which the engine replaces a service's tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum UpdateOrder {
+pub enum UpdateOrderOption {
     /// The order of the service's own update policy.
     #[default]
     AsItIs,

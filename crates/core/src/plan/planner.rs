@@ -170,7 +170,7 @@ impl<'a> Planner<'a> {
             self.wants.extend(check::queries(self.group, &after, self.world, self.facts));
         }
         let beside = !before.same_beside(&after);
-        let changed = |key: &pins::PinKey| beside || before.pins.get(key) != after.pins.get(key);
+        let changed = |key: &pins::PinScope| beside || before.pins.get(key) != after.pins.get(key);
         let placed = check::document(self.group, &after, self.world, self.facts);
         let relevant = placed.into_iter().filter(|placed| {
             let of_touched = placed.finding.services.iter().any(|service| touched.contains(service));

@@ -13,7 +13,7 @@ use crate::history::{CandidateSource, RollbackTarget, TargetSearch, journal_way,
 use crate::history::{earlier, queries};
 use crate::image::{Digest, ImageRef};
 use crate::image_tag::constancy;
-use crate::pins::{self, PinDoc, PinKey, means};
+use crate::pins::{self, PinDoc, PinScope, means};
 use crate::plan::{ChangeRecord, UnitAction};
 use crate::registry::Query;
 use crate::swarm::Service;
@@ -288,7 +288,7 @@ impl Planner<'_> {
         for (service, way) in ways {
             if let (CandidateSource::Change(change), false) = (&way.source, named) {
                 let doc = older.entry(change.clone()).or_insert_with(|| self.doc_before(change));
-                for key in [PinKey::Service(service.name.clone()), PinKey::Member(member_of(service))] {
+                for key in [PinScope::Service(service.name.clone()), PinScope::Member(member_of(service))] {
                     let alone = self.alone(&key, ways);
                     text = match doc.pins.get(&key) {
                         Some(image) if alone => pins::set(&text, &key, image),
@@ -325,7 +325,7 @@ impl Planner<'_> {
     }
 
     /// Returns whether every service that a key covers is rolled back, so that the key may change.
-    fn alone(&self, key: &PinKey, ways: &[(Service, RollbackTarget)]) -> bool {
+    fn alone(&self, key: &PinScope, ways: &[(Service, RollbackTarget)]) -> bool {
         let covered = |service: &&Service| pins::covers(key, self.group, service);
         self.world
             .members(self.group)
@@ -335,14 +335,14 @@ impl Planner<'_> {
 
     /// Returns the key that pins this service and no other: the one in force if it does, otherwise a new
     /// one.
-    pub(super) fn own_key(&self, doc: &PinDoc, service: &Service) -> PinKey {
+    pub(super) fn own_key(&self, doc: &PinDoc, service: &Service) -> PinScope {
         let others = || self.world.members(self.group).filter(|other| other.id != service.id);
         let in_force = doc.effective(self.group, service).map(|(key, _)| key);
         let own = in_force.filter(|key| !others().any(|other| pins::covers(key, self.group, other)));
         own.cloned().unwrap_or_else(|| match self.group.kind {
-            GroupKind::Service => PinKey::Group,
-            GroupKind::Stack => PinKey::Service(member_of(service)),
-            GroupKind::Database => PinKey::Service(service.name.clone()),
+            GroupKind::Service => PinScope::Group,
+            GroupKind::Stack => PinScope::Service(member_of(service)),
+            GroupKind::Database => PinScope::Service(service.name.clone()),
         })
     }
 }

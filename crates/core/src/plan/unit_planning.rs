@@ -1,7 +1,7 @@
 //! The planning of one service: its target, the reasons, and the effect on its tasks.
 
 use super::edits::edits;
-use super::options::{CredentialPolicy, UpdateOrder, forbids_start_first, start_first};
+use super::options::{CredentialPolicy, UpdateOrderOption, forbids_start_first, start_first};
 use super::planner::Planner;
 use crate::check;
 use crate::finding::{Code, Finding};
@@ -150,7 +150,7 @@ impl Planner<'_> {
     /// Returns whether the plan switches a service to start-first: the operator chose it, the service's
     /// policy does not have it yet, and nothing forbids it.
     pub(super) fn switches_to_start_first(&self, service: &Service) -> bool {
-        self.manner.replacing == UpdateOrder::StartFirst
+        self.manner.replacing == UpdateOrderOption::StartFirst
             && !service.policy.start_first
             && forbids_start_first(service).is_none()
     }

@@ -35,7 +35,7 @@ pub struct ConfigObject {
 }
 
 #[derive(Deserialize)]
-struct ConfigBody {
+struct ConfigResponse {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "Version")]
@@ -63,7 +63,7 @@ struct ConfigSpec {
 }
 
 fn config(raw: &RawValue) -> Option<ConfigObject> {
-    let body: ConfigBody = serde_json::from_str(raw.get()).ok()?;
+    let body: ConfigResponse = serde_json::from_str(raw.get()).ok()?;
     Some(ConfigObject {
         id: body.id,
         index: body.version.index,

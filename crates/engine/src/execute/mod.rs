@@ -60,7 +60,7 @@ pub enum ExecutionStart {
 }
 
 /// The channels of a running change: orders in, events out.
-pub struct ChangeControl {
+pub struct ChangeChannels {
     /// The operator's orders, read between steps and while waiting. When the sender is dropped, a question ends in a
     /// detachment.
     pub orders: mpsc::UnboundedReceiver<Order>,
@@ -153,7 +153,7 @@ pub async fn execute(
     cluster: Cluster,
     start: ExecutionStart,
     options: ExecuteOptions,
-    control: ChangeControl,
+    control: ChangeChannels,
 ) -> Result<RunOutcome, StartRefusal> {
     let run = match start {
         ExecutionStart::New { plan, change } => {

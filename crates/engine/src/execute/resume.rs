@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::lease::{LeaseKeeper, LeaseLost};
 use super::run::{self, ChangeRun};
-use super::{ChangeControl, ExecuteOptions, StartRefusal, owner};
+use super::{ChangeChannels, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
 use crate::docker::{EditState, ServiceRevision};
 use crate::identity;
@@ -27,7 +27,7 @@ pub(super) async fn begin(
     slot: Slot,
     record: ChangeRecord,
     options: ExecuteOptions,
-    control: ChangeControl,
+    control: ChangeChannels,
     order: Option<Order>,
 ) -> Result<ChangeRun, StartRefusal> {
     if slot.labels.state.is_terminal() {

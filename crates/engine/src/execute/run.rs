@@ -6,10 +6,10 @@ use tokio::sync::mpsc;
 
 use super::lease::{LeaseKeeper, LeaseLost};
 use super::plan_summary::summary;
-use super::{ChangeControl, ExecuteOptions};
+use super::{ChangeChannels, ExecuteOptions};
 use crate::cluster::Cluster;
 use pinnace_core::change::{ChangeEvent, ChangeEventKind, ExecutionStep, Order, Progress, Question, next};
-use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind as DiskKind};
+use pinnace_core::journal::local_log::{LocalEvent, LoggedEventKind as DiskKind};
 use pinnace_core::journal::{ChangeState, UnitState, UpdateIntent};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_core::sanitize::clean;
@@ -66,10 +66,10 @@ impl ChangeRun {
         record: ChangeRecord,
         options: ExecuteOptions,
         lease: OwnedLease,
-        control: ChangeControl,
+        control: ChangeChannels,
         progress: Progress,
     ) -> Self {
-        let (OwnedLease { keeper, owner }, ChangeControl { orders, events }) = (lease, control);
+        let (OwnedLease { keeper, owner }, ChangeChannels { orders, events }) = (lease, control);
         let sum = clean(&summary(&record.plan));
         let (doubt, slow, log_failed, log) = (None, None, false, Vec::new());
         Self { cluster, record, options, keeper, owner, orders, progress, doubt, sum, slow, log_failed, events, log }
@@ -248,7 +248,7 @@ impl ChangeRun {
     async fn note(&mut self, kind: DiskKind) {
         let Some(disk) = self.cluster.local_log(&self.record.plan.swarm) else { return };
         let written = disk
-            .append(&LoggedEvent::new(
+            .append(&LocalEvent::new(
                 self.cluster.docker.clock().now(),
                 &self.record.change,
                 &self.record.plan.group,

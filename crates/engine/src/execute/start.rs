@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::lease::{LeaseKeeper, LeaseLost};
 use super::plan_summary::summary;
 use super::run::{ChangeRun, OwnedLease};
-use super::{ChangeControl, ExecuteOptions, StartRefusal, owner};
+use super::{ChangeChannels, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
 use crate::docker::{DockerError, EditState};
 use crate::identity;
 use crate::journal::{ClaimResult, Liveness};
 use pinnace_core::change::{ChangeEventKind, Progress};
-use pinnace_core::journal::local_log::{LoggedEvent, LoggedEventKind as DiskKind};
+use pinnace_core::journal::local_log::{LocalEvent, LoggedEventKind as DiskKind};
 use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::sanitize::clean;
@@ -27,7 +27,7 @@ pub(super) async fn begin(
     plan: Plan,
     change: String,
     options: ExecuteOptions,
-    control: ChangeControl,
+    control: ChangeChannels,
 ) -> Result<ChangeRun, StartRefusal> {
     if plan.has_nothing_to_do() {
         return Err(StartRefusal::Nothing);
@@ -99,7 +99,7 @@ async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), StartRefusal>
 async fn note(cluster: &Cluster, record: &ChangeRecord, kind: DiskKind) -> Result<(), StartRefusal> {
     let Some(disk) = cluster.local_log(&record.plan.swarm) else { return Ok(()) };
     let written =
-        disk.append(&LoggedEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
+        disk.append(&LocalEvent::new(cluster.docker.clock().now(), &record.change, &record.plan.group, kind)).await;
     written.map_err(|error| StartRefusal::NotJournaled { why: error.to_string() })
 }
 

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 
 use crate::private_files::{LOCK, lock, private_file, private_folder, safe_name};
-use pinnace_core::journal::local_log::LoggedEvent;
+use pinnace_core::journal::local_log::LocalEvent;
 use pinnace_core::swarm::hex;
 
 /// The reason why the local log could not be read or written.
@@ -47,7 +47,7 @@ pub enum LocalLogError {
 #[derive(Debug, Default)]
 pub struct LoadedLog {
     /// The events, in the order written.
-    pub events: Vec<LoggedEvent>,
+    pub events: Vec<LocalEvent>,
     /// One sentence for each line that could not be read, and for a torn last line that was moved.
     pub warnings: Vec<String>,
 }
@@ -78,12 +78,12 @@ impl LocalLog {
     }
 
     /// Appends an event; when this returns, the event is on the disk.
-    pub async fn append(&self, event: &LoggedEvent) -> Result<(), LocalLogError> {
+    pub async fn append(&self, event: &LocalEvent) -> Result<(), LocalLogError> {
         self.append_all(std::slice::from_ref(event)).await
     }
 
     /// Appends events, all in one write; when this returns, they are on the disk.
-    pub async fn append_all(&self, events: &[LoggedEvent]) -> Result<(), LocalLogError> {
+    pub async fn append_all(&self, events: &[LocalEvent]) -> Result<(), LocalLogError> {
         if self.read_only {
             return Err(LocalLogError::ReadOnly(self.path.clone()));
         }
@@ -204,13 +204,13 @@ fn checksum(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))[..16].to_owned()
 }
 
-fn write_line(event: &LoggedEvent) -> Result<String, LocalLogError> {
+fn write_line(event: &LocalEvent) -> Result<String, LocalLogError> {
     let event = serde_json::value::to_raw_value(event)?;
     let line = ChecksummedEvent { sum: checksum(event.get()), event: &event };
     Ok(serde_json::to_string(&line)? + "\n")
 }
 
-fn read_line(line: &[u8]) -> Result<LoggedEvent, String> {
+fn read_line(line: &[u8]) -> Result<LocalEvent, String> {
     let line: ChecksummedEvent<'_> =
         serde_json::from_slice(line).map_err(|error| format!("not a line of a journal ({error})"))?;
     if checksum(line.event.get()) != line.sum {
@@ -228,9 +228,9 @@ mod tests {
     use pinnace_core::swarm::{GroupKey, GroupKind};
     use pinnace_core::time::Time;
 
-    fn note(text: &str) -> LoggedEvent {
+    fn note(text: &str) -> LocalEvent {
         let group = GroupKey { kind: GroupKind::Stack, name: "shop".into() };
-        LoggedEvent::new(Time(1_800_000_000_000), "c1", &group, LoggedEventKind::Note { text: text.into() })
+        LocalEvent::new(Time(1_800_000_000_000), "c1", &group, LoggedEventKind::Note { text: text.into() })
     }
 
     fn texts(loaded: &LoadedLog) -> Vec<&str> {

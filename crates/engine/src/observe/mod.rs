@@ -35,7 +35,7 @@ const SLICE: usize = 100;
 
 /// The operator's attention, which decides what is polled closely.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OperatorActivity {
+pub struct OperatorAttention {
     /// True while the operator is active.
     pub at_keys: bool,
     /// The services whose task histories are needed, by id.
@@ -64,7 +64,7 @@ impl From<DockerError> for SessionEnd {
 /// Observes a cluster and passes the observations to `out`, until the sender of `attention` is dropped.
 ///
 /// Never fails: a lost connection is reported as [`ConnectionState::Lost`], and tried again after 1 to 10 seconds.
-pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<OperatorActivity>, out: impl Fn(Observation)) {
+pub async fn observe(cluster: Cluster, mut attention: watch::Receiver<OperatorAttention>, out: impl Fn(Observation)) {
     let mut failures = 0_u32;
     loop {
         let began = Instant::now();
@@ -105,7 +105,7 @@ async fn hint(docker: &Docker, fault: &DockerError) -> String {
 /// Waits before the next attempt to connect, or until an attempt is ordered now; an error if the sender of
 /// `attention` is dropped.
 async fn pause(
-    attention: &mut watch::Receiver<OperatorActivity>,
+    attention: &mut watch::Receiver<OperatorAttention>,
     wait: Duration,
 ) -> Result<(), watch::error::RecvError> {
     let ask = attention.borrow().ask;

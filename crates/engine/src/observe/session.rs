@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until};
 use super::calls::{self, CallOutput, PendingCall};
 use super::observer_state::ObserverState;
 use super::owned_slots::{OwnedSlots, read_all};
-use super::{OperatorActivity, SLICE, SessionEnd, left_running};
+use super::{OperatorAttention, SLICE, SessionEnd, left_running};
 use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, Event, EventStream};
 use crate::journal::Journal;
@@ -56,7 +56,7 @@ struct QueuedReads {
 pub(super) struct Session<'a, F> {
     docker: &'a Docker,
     journal: &'a Journal,
-    attention: &'a mut watch::Receiver<OperatorActivity>,
+    attention: &'a mut watch::Receiver<OperatorAttention>,
     out: &'a F,
     notes: ObserverState,
     open: OwnedSlots,
@@ -73,7 +73,7 @@ pub(super) struct Session<'a, F> {
 }
 
 impl<'a, F: Fn(Observation)> Session<'a, F> {
-    pub(super) fn new(cluster: &'a Cluster, attention: &'a mut watch::Receiver<OperatorActivity>, out: &'a F) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, attention: &'a mut watch::Receiver<OperatorAttention>, out: &'a F) -> Self {
         let ask = attention.borrow().ask;
         let now = Instant::now();
         Self {

@@ -87,13 +87,13 @@ fn config(seq: u64, state: &str) -> Value {
 
 struct ObserverHarness {
     seen: Arc<Mutex<Vec<Observation>>>,
-    attention: watch::Sender<OperatorActivity>,
+    attention: watch::Sender<OperatorAttention>,
     task: JoinHandle<()>,
 }
 
 impl ObserverHarness {
     fn start(server: &TestServer) -> Self {
-        let (attention, given) = watch::channel(OperatorActivity { at_keys: true, ..OperatorActivity::default() });
+        let (attention, given) = watch::channel(OperatorAttention { at_keys: true, ..OperatorAttention::default() });
         let seen = Arc::new(Mutex::new(Vec::new()));
         let into = Arc::clone(&seen);
         let task = tokio::spawn(observe(cluster(server), given, move |one| into.lock().unwrap().push(one)));

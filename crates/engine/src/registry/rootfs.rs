@@ -20,7 +20,7 @@ const NAMES: usize = 128 << 20;
 type PathKey = String;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileNode {
+struct TreeEntry {
     kind: FileKind,
     size: u64,
 }
@@ -29,9 +29,9 @@ struct FileNode {
 #[derive(Debug, Default)]
 pub(super) struct FileTree {
     /// The entries after all finished layers.
-    below: BTreeMap<PathKey, FileNode>,
+    below: BTreeMap<PathKey, TreeEntry>,
     /// The entries that the layer being read adds.
-    fresh: BTreeMap<PathKey, FileNode>,
+    fresh: BTreeMap<PathKey, TreeEntry>,
     /// The lower entries that the layer being read removes.
     gone: BTreeSet<PathKey>,
     /// The folders whose lower entries the layer being read hides; "" is the root.
@@ -75,7 +75,7 @@ impl FileTree {
                 self.gone.insert(within(&folder, hidden));
             }
         } else {
-            self.fresh.insert(within(&folder, name), FileNode { kind, size });
+            self.fresh.insert(within(&folder, name), TreeEntry { kind, size });
         }
         Ok(())
     }
@@ -113,7 +113,8 @@ impl FileTree {
 
     /// Returns all paths, sorted.
     pub fn files(self) -> Vec<ImageFile> {
-        let file = |(key, node): (PathKey, FileNode)| ImageFile { path: shown(&key), kind: node.kind, size: node.size };
+        let file =
+            |(key, node): (PathKey, TreeEntry)| ImageFile { path: shown(&key), kind: node.kind, size: node.size };
         let mut files: Vec<ImageFile> = self.below.into_iter().map(file).collect();
         files.sort();
         files

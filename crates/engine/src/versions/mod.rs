@@ -50,11 +50,11 @@ struct ManifestLoaderInner {
 enum VersionSource {
     BuiltIn,
     File(PathBuf),
-    Url(Box<VersionManifestUrl>),
+    Url(Box<CachedVersionUrl>),
 }
 
 /// A URL and its last answer.
-struct VersionManifestUrl {
+struct CachedVersionUrl {
     url: String,
     keep: CacheFolder,
     fetch: Downloader,
@@ -97,7 +97,7 @@ impl VersionManifestLoader {
     /// Makes a source with an `http` or `https` URL, which is requested once an hour and after
     /// [`VersionManifestLoader::forget`].
     pub fn url(url: &str, host: &str, keep: CacheFolder, dial: RegistryTransport) -> Self {
-        let address = VersionManifestUrl {
+        let address = CachedVersionUrl {
             url: url.to_owned(),
             keep,
             fetch: Downloader::new(dial),
@@ -158,7 +158,7 @@ async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> 
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|_| Err("pinnace is shutting down".to_owned()))
 }
 
-impl VersionManifestUrl {
+impl CachedVersionUrl {
     /// Returns the manifest; concurrent callers wait for one request.
     async fn get(&self, host: &str) -> Result<VersionManifest, String> {
         let mut known = self.known.lock().await;

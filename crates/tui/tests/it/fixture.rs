@@ -16,7 +16,7 @@ use pinnace_core::time::Time;
 use pinnace_core::world::{ConnectionState, EngineInfo, Observation};
 use pinnace_tui::config::Config;
 use pinnace_tui::layout::TerminalSize;
-use pinnace_tui::msg::{Msg, TimedMsg};
+use pinnace_tui::msg::{ArrivedMsg, Msg};
 use pinnace_tui::state::{ClusterState, State};
 use pinnace_tui::update::update;
 
@@ -251,7 +251,7 @@ pub fn console(width: u16, height: u16, seen: Vec<Observation>) -> State {
     clusters[1].world.apply(Observation::Link(ConnectionState::Live), NOW);
     clusters[1].world.apply(Observation::Nodes(vec![node("stg-1", Role::Manager)]), NOW);
     let mut state = State::new(clusters, config, TerminalSize { width, height }, NOW, 0);
-    update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
+    update(&mut state, ArrivedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
     state
 }
 
@@ -336,7 +336,7 @@ pub fn press(state: &mut State, keys: &str) -> Vec<pinnace_tui::msg::Effect> {
     let mut effects = Vec::new();
     for key in keys.split_whitespace() {
         let key = key.parse().unwrap();
-        effects.extend(update(state, TimedMsg { at: state.now, msg: Msg::Key(key) }));
+        effects.extend(update(state, ArrivedMsg { at: state.now, msg: Msg::Key(key) }));
     }
     effects
 }
@@ -349,7 +349,7 @@ pub fn not_found(state: &mut State, reference: &str) {
         cluster: ClusterId::FIRST,
         learned: pinnace_core::registry::QueryAnswer::Image(reference.into(), fact),
     };
-    update(state, TimedMsg { at: state.now, msg });
+    update(state, ArrivedMsg { at: state.now, msg });
 }
 
 /// Returns the observations of several past changes.
@@ -395,5 +395,5 @@ pub fn log(state: &mut State, keys: &str) {
         text: texts[usize::try_from(at % 2).unwrap()].into(),
     };
     let lines = (0..30).map(line).collect();
-    update(state, TimedMsg { at: state.now, msg: Msg::LogLines { cluster, service, lines } });
+    update(state, ArrivedMsg { at: state.now, msg: Msg::LogLines { cluster, service, lines } });
 }

@@ -7,7 +7,7 @@ use pinnace_tui::action::KeyContext;
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::dialogs::state::Dialog;
 use pinnace_tui::dialogs::state::TextDialog;
-use pinnace_tui::msg::{Effect, Msg, TimedMsg};
+use pinnace_tui::msg::{ArrivedMsg, Effect, Msg};
 use pinnace_tui::screens::fleet::rows::{FleetRow, FleetRowId};
 use pinnace_tui::screens::fleet::state::FleetPane;
 use pinnace_tui::screens::service::state::ServiceTab;
@@ -76,7 +76,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
     assert!(after.iter().any(|image| image.contains("shop/api:2.8.1")), "then what is on the screen: {after:?}");
     assert!(after.iter().all(|image| !image.contains('@')), "by tag: {after:?}");
     assert_eq!(asked(&press(&mut state, "up")), Vec::<String>::new(), "each once");
-    let later = TimedMsg { at: Time(NOW.0 + 16 * 60_000), msg: Msg::Tick };
+    let later = ArrivedMsg { at: Time(NOW.0 + 16 * 60_000), msg: Msg::Tick };
     let effects = update(&mut state, later);
     assert!(effects.iter().any(|effect| matches!(effect, Effect::Poll { at_keys: false, .. })), "{effects:?}");
 }
@@ -137,7 +137,7 @@ fn the_cursor_stays_on_its_service_whatever_moves() {
     let before = chosen(&state);
     let services = fixture::bad_night(3);
     let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-    update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
+    update(&mut state, ArrivedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
     assert_eq!(chosen(&state), before);
 }
 
@@ -153,7 +153,7 @@ fn the_cursor_stays_on_what_was_acted_on_when_it_is_well_again() {
         let healed = fixture::One::new(name, &image, 1).up("wrk-1", 600);
         services[at] = if name == "queue" { healed } else { healed.database("storefront", "n1") };
         let seen = fixture::seen(services, fixture::six_nodes(), Vec::new());
-        update(&mut state, TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
+        update(&mut state, ArrivedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen } });
         assert!(!state.row().unwrap().is_trouble());
         assert_eq!(chosen(&state), name, "{keys}");
     }
@@ -248,7 +248,7 @@ fn a_lost_link_says_so_and_keeps_what_was_seen() {
     let at = Time(NOW.0 + 60_000);
     update(
         &mut state,
-        TimedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+        ArrivedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     let banner = pinnace_tui::banner::banner(&state).unwrap();
     assert_eq!(banner.text, "data is 1m old: the connection was refused");

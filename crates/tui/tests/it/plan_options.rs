@@ -1,7 +1,7 @@
 //! Tests of a plan's options by keys: credentials, start-first, the reason, saving to a file; and of redeploys.
 
 use pinnace_core::plan::CredentialOrigin;
-use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
+use pinnace_core::plan::{CredentialPolicy, UpdateOrderOption};
 use pinnace_core::plan::{Goal, RedeployImage, SavedPlan, Scope};
 use pinnace_core::registry::{Fact, FactSource, QueryAnswer};
 use pinnace_tui::clusters::ClusterId;
@@ -38,12 +38,12 @@ fn a_choice_is_another_plan_and_its_warnings_are_to_be_seen_again() {
     press(&mut state, "c");
     assert_eq!(shown(&state).shown.plan.id, before, "and back");
     press(&mut state, "S");
-    assert_eq!(shown(&state).manner.replacing, UpdateOrder::StartFirst);
+    assert_eq!(shown(&state).manner.replacing, UpdateOrderOption::StartFirst);
     press(&mut state, "ctrl-r");
     found(&mut state, scenario::GOOD, '1');
     assert_eq!(
         shown(&state).manner.replacing,
-        UpdateOrder::StartFirst,
+        UpdateOrderOption::StartFirst,
         "what was chosen stays when it is planned again"
     );
 }

@@ -10,7 +10,7 @@ use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageInfo, LookupErr
 use pinnace_core::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
-use pinnace_tui::msg::{Effect, Msg, TimedMsg};
+use pinnace_tui::msg::{ArrivedMsg, Effect, Msg};
 use pinnace_tui::screens::fleet::rows::FleetRowId;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::update;
@@ -23,13 +23,13 @@ pub const CHANGE: &str = "0199c0de-7000-7000-8000-000000000001";
 
 /// Sends a message at the current time.
 pub fn send(state: &mut State, msg: Msg) -> Vec<Effect> {
-    update(state, TimedMsg { at: state.now, msg })
+    update(state, ArrivedMsg { at: state.now, msg })
 }
 
 /// Advances the time, and sends a tick.
 pub fn pass(state: &mut State, milliseconds: i64) -> Vec<Effect> {
     let at = Time(state.now.0 + milliseconds);
-    update(state, TimedMsg { at, msg: Msg::Tick })
+    update(state, ArrivedMsg { at, msg: Msg::Tick })
 }
 
 /// Types a text.

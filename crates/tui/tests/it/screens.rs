@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 use pinnace_core::world::{ConnectionState, Observation};
 use pinnace_tui::config::{SourceText, StyleRole, Theme};
-use pinnace_tui::msg::{Msg, TimedMsg};
+use pinnace_tui::msg::{ArrivedMsg, Msg};
 use pinnace_tui::screens::fleet::rows::{FleetRow, total_lines};
 use pinnace_tui::state::State;
 use pinnace_tui::update::update;
@@ -106,7 +106,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     let reference = "ghcr.io/pgedge/pgedge-postgres:other".to_owned();
     update(
         &mut state,
-        TimedMsg {
+        ArrivedMsg {
             at: NOW,
             msg: Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference, fact) },
         },
@@ -116,7 +116,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
     let at = pinnace_core::time::Time(NOW.0 + 130_000);
     update(
         &mut state,
-        TimedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+        ArrivedMsg { at, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     insta::assert_snapshot!("fleet_link_lost_80x24", lines(&draw(&state)).join("\n"));
 }
@@ -178,7 +178,7 @@ fn no_size_breaks_it() {
             (300, 100),
         ] {
             let size = pinnace_tui::layout::TerminalSize { width, height };
-            update(&mut state, TimedMsg { at: NOW, msg: Msg::Resize(size) });
+            update(&mut state, ArrivedMsg { at: NOW, msg: Msg::Resize(size) });
             draw(&state);
         }
     }
@@ -226,7 +226,7 @@ fn a_screen_laid_out_for_another_size_is_cut_off() {
     let lost = ConnectionState::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     update(
         &mut touring,
-        TimedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
+        ArrivedMsg { at: NOW, msg: Msg::Observed { cluster: ClusterId::FIRST, seen: vec![Observation::Link(lost)] } },
     );
     states.push(touring);
     for state in &states {

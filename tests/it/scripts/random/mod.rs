@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
 use pinnace_core::change::{ExecutionSettings, OnFailure, Order as Ordered};
-use pinnace_engine::execute::{ChangeControl, ExecuteOptions, ExecutionStart, execute};
+use pinnace_engine::execute::{ChangeChannels, ExecuteOptions, ExecutionStart, execute};
 use tokio::sync::mpsc;
 
 use super::*;
@@ -137,7 +137,7 @@ impl Someone {
         let (_orders, inbox) = mpsc::unbounded_channel();
         let (events, _told) = mpsc::unbounded_channel();
         let cluster = cluster.clone();
-        let done = execute(cluster, start, options, ChangeControl { orders: inbox, events });
+        let done = execute(cluster, start, options, ChangeChannels { orders: inbox, events });
         tokio::select! {
             biased;
             () = self.line.killed.notified() => "killed".to_owned(),

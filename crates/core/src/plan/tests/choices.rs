@@ -3,7 +3,7 @@
 use super::*;
 use crate::pins;
 use crate::plan::CredentialOrigin;
-use crate::plan::options::{CredentialPolicy, UpdateOrder};
+use crate::plan::options::{CredentialPolicy, UpdateOrderOption};
 
 fn planned(world: &World, facts: &Facts, goal: &Goal, manner: &PlanOptions) -> Plan {
     super::super::plan(goal, manner, world, facts, sample::NOW).plan
@@ -85,7 +85,7 @@ fn a_way_back_never_needs_the_operators() {
 fn start_first_is_an_edit_like_any_other() {
     let mut world = world();
     let facts = facts(&[("r.io/pg:2", "2"), (OLD, "1")]);
-    let manner = PlanOptions { replacing: UpdateOrder::StartFirst, ..PlanOptions::default() };
+    let manner = PlanOptions { replacing: UpdateOrderOption::StartFirst, ..PlanOptions::default() };
     let goal = pin("[node.n2]\nimage = \"r.io/pg:2\"\n");
     let plan = planned(&world, &facts, &goal, &manner);
     let edit = plan.units[0].edits.iter().find(|edit| edit.path == "/UpdateConfig").unwrap();

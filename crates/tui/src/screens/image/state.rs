@@ -50,7 +50,7 @@ pub enum ContractLookup {
 
 /// A row of the image screen.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ImageRow<'a> {
+pub enum ImageDetailRow<'a> {
     /// An empty row between sections.
     Blank,
     /// The title of a section.
@@ -119,19 +119,19 @@ impl ImageState {
     }
 
     /// Builds all rows except the list of files, with long lines wrapped to `cells`.
-    pub fn rows(&self, cells: usize) -> Vec<ImageRow<'_>> {
+    pub fn rows(&self, cells: usize) -> Vec<ImageDetailRow<'_>> {
         let mut rows = Vec::new();
         for section in &self.sections {
             if !rows.is_empty() {
-                rows.push(ImageRow::Blank);
+                rows.push(ImageDetailRow::Blank);
             }
-            rows.push(ImageRow::Title(&section.title));
+            rows.push(ImageDetailRow::Title(&section.title));
             let keys = section.lines.iter().map(|line| width(&line.key)).max().unwrap_or(0).min(cells * 9 / 20);
             let room = cells.saturating_sub(keys + if keys == 0 { 0 } else { 2 }).max(10);
             for line in &section.lines {
                 for (nth, text) in wrapped(&line.text, room).into_iter().enumerate() {
                     let key = if nth == 0 { line.key.as_str() } else { "" };
-                    rows.push(ImageRow::Line { key, keys, text, tone: line.tone });
+                    rows.push(ImageDetailRow::Line { key, keys, text, tone: line.tone });
                 }
             }
         }

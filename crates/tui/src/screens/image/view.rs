@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::config::{StyleRole, Theme};
-use crate::screens::image::state::{ImageRow, ImageState};
+use crate::screens::image::state::{ImageDetailRow, ImageState};
 use crate::state::State;
 use crate::update::IMAGE_SUMMARY;
 use crate::{layout, wrap};
@@ -34,8 +34,8 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
         let mut pen = LineBuilder::new(theme, room);
         pen.gap(1);
         match (rows.get(at), at.checked_sub(rows.len()).and_then(|at| files.get(at))) {
-            (Some(ImageRow::Title(title)), _) => drop(pen.put(StyleRole::Title, &title.to_uppercase())),
-            (Some(ImageRow::Line { key, keys, text, tone }), _) => {
+            (Some(ImageDetailRow::Title(title)), _) => drop(pen.put(StyleRole::Title, &title.to_uppercase())),
+            (Some(ImageDetailRow::Line { key, keys, text, tone }), _) => {
                 pen.gap(1);
                 if *keys > 0 {
                     pen.put(StyleRole::Dim, &left_middle(key, *keys)).gap(2);
@@ -48,7 +48,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
                 let most = pen.room();
                 pen.put(StyleRole::Text, &middle(&line.text, most));
             }
-            (Some(ImageRow::Blank) | None, _) => {}
+            (Some(ImageDetailRow::Blank) | None, _) => {}
         }
         draw(frame, list, at - top, &pen.line());
     }

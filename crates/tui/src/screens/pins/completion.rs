@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use pinnace_core::history::failed_here;
 use pinnace_core::image::ImageRef;
-use pinnace_core::pins::{PinDoc, PinKey, covers};
+use pinnace_core::pins::{PinDoc, PinScope, covers};
 use pinnace_core::registry::Fact;
 use pinnace_core::registry::Query;
 use pinnace_core::registry::tags;
@@ -143,13 +143,13 @@ pub(crate) fn under_cursor(text: &EditedPins) -> Option<ImageToken> {
 }
 
 /// Returns the key of the pin to which a line belongs; by its section's header if the line cannot be parsed yet.
-fn key_of(text: &EditedPins, line: usize) -> Option<PinKey> {
+fn key_of(text: &EditedPins, line: usize) -> Option<PinScope> {
     if let Some(key) = text.pin_at(line) {
         return Some(key.clone());
     }
     let above = text.editor.lines().get(..line).unwrap_or_default();
     let Some(header) = above.iter().rposition(|line| line.trim_start().starts_with('[')) else {
-        return Some(PinKey::Group);
+        return Some(PinScope::Group);
     };
     text.doc.headers.iter().find(|(_, at)| text.line_of(at.start) == header).map(|(key, _)| key.clone())
 }
@@ -162,7 +162,7 @@ struct LineServices<'a> {
 }
 
 impl<'a> LineServices<'a> {
-    fn new(cluster: &'a ClusterState, screen: &PinsState, key: Option<&PinKey>) -> Self {
+    fn new(cluster: &'a ClusterState, screen: &PinsState, key: Option<&PinScope>) -> Self {
         let mine = |service: &&Service| key.is_some_and(|key| covers(key, &screen.group, service));
         let services: Vec<&Service> = cluster.world.members(&screen.group).filter(mine).collect();
         let mut counts: BTreeMap<&str, (bool, usize)> = BTreeMap::new();

@@ -2,14 +2,14 @@
 
 use crate::state::State;
 use pinnace_core::check::{self};
-use pinnace_core::pins::{self, PinKey};
+use pinnace_core::pins::{self, PinScope};
 use pinnace_core::registry::Query;
 use std::collections::BTreeSet;
 
 use crate::screens::pins::state::PinsState;
 
 /// Returns the keys by which the opened service can be pinned, the most specific first.
-pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinKey> {
+pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinScope> {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return Vec::new() };
     let Some(service) = screen.service.as_ref().and_then(|name| cluster.world.service_named(name)) else {
         return Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pinnace_core::check::{self, SpannedFinding};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
-use pinnace_core::pins::{self, MANIFEST, PinDoc, PinKey};
+use pinnace_core::pins::{self, MANIFEST, PinDoc, PinScope};
 use pinnace_core::pins::{ImageOrigin, effective as core_effective};
 use pinnace_core::plan::Scope;
 use pinnace_core::registry::{Fact, ResolvedImage};
@@ -177,7 +177,7 @@ impl EditedPins {
     }
 
     /// Returns the key of the pin in a line of the text.
-    pub(crate) fn pin_at(&self, line: usize) -> Option<&PinKey> {
+    pub(crate) fn pin_at(&self, line: usize) -> Option<&PinScope> {
         self.doc.place.iter().find(|(_, at)| self.line_of(at.start) == line).map(|(key, _)| key)
     }
 
@@ -188,7 +188,7 @@ impl EditedPins {
     }
 
     /// Moves the cursor to the first of these pins that the text has, else to the place where it would be written.
-    pub(crate) fn go_to(&mut self, keys: &[PinKey]) {
+    pub(crate) fn go_to(&mut self, keys: &[PinScope]) {
         let found = keys.iter().find_map(|key| self.doc.place.get(key).map(|at| (at.clone(), false)));
         let header = || keys.iter().find_map(|key| self.doc.headers.get(key).map(|at| (at.clone(), true)));
         let Some((at, is_header)) = found.or_else(header) else { return };
@@ -251,7 +251,7 @@ pub fn effective(cluster: &ClusterState, screen: &PinsState, text: &EditedPins) 
         let covering = text.doc.covering(&screen.group, service);
         let wished = core_effective(&screen.group, &text.doc, &text.in_force, service, world, &cluster.facts);
         let before = text.in_force.effective(&screen.group, service).map(|(_, image)| image);
-        let told = |key: &PinKey| origin(key, &screen.group);
+        let told = |key: &PinScope| origin(key, &screen.group);
         let bad = text.placed.iter().any(|placed| {
             placed.finding.severity == Severity::Error && placed.finding.services.contains(&service.name)
         });
@@ -300,11 +300,11 @@ fn is_same(pinned: &str, now: &str, fact: &Fact<ResolvedImage>) -> bool {
 }
 
 /// Describes the place of a pin in the document, in a few words.
-pub fn origin(key: &PinKey, group: &GroupKey) -> String {
+pub fn origin(key: &PinScope, group: &GroupKey) -> String {
     match (key, group.kind) {
-        (PinKey::Group, GroupKind::Database) => "database pin".to_owned(),
-        (PinKey::Group, GroupKind::Stack) => "stack pin".to_owned(),
-        (PinKey::Group, GroupKind::Service) | (PinKey::Service(_), _) => "service pin".to_owned(),
-        (PinKey::Member(name), _) => format!("pin {}", clean(name)),
+        (PinScope::Group, GroupKind::Database) => "database pin".to_owned(),
+        (PinScope::Group, GroupKind::Stack) => "stack pin".to_owned(),
+        (PinScope::Group, GroupKind::Service) | (PinScope::Service(_), _) => "service pin".to_owned(),
+        (PinScope::Member(name), _) => format!("pin {}", clean(name)),
     }
 }

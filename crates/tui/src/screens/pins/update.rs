@@ -97,7 +97,7 @@ pub(crate) fn after_message(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Opens the text once its data is complete. Later, follows changes of the pins in force; an edited text stays.
-fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &[pins::PinKey]) {
+fn follow(screen: &mut PinsState, fresh: Option<(String, pins::PinDoc)>, keys: &[pins::PinScope]) {
     let Some((start, in_force)) = fresh else { return };
     match &mut screen.text {
         None if screen.draft != SavedDraft::Asked => {

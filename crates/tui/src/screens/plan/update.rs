@@ -13,7 +13,7 @@ use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::change::Progress;
 use pinnace_core::finding::Severity;
 use pinnace_core::plan::{CredentialOrigin, Plan, UnitAction as Doing};
-use pinnace_core::plan::{CredentialPolicy, UpdateOrder};
+use pinnace_core::plan::{CredentialPolicy, UpdateOrderOption};
 use pinnace_core::plan::{DriftResolution, Goal, RedeployImage, SavedPlan, plural};
 use pinnace_core::sanitize::clean;
 
@@ -139,8 +139,8 @@ fn choose(state: &mut State, action: Action) {
         }
         (Action::StartFirst, _) => {
             plan.manner.replacing = match plan.manner.replacing {
-                UpdateOrder::AsItIs => UpdateOrder::StartFirst,
-                UpdateOrder::StartFirst => UpdateOrder::AsItIs,
+                UpdateOrderOption::AsItIs => UpdateOrderOption::StartFirst,
+                UpdateOrderOption::StartFirst => UpdateOrderOption::AsItIs,
             }
         }
         (_, Goal::Redeploy { by, .. }) => {
