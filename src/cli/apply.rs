@@ -266,16 +266,6 @@ fn label(outcome: &RunOutcome) -> &'static str {
     }
 }
 
-fn order_label(order: Order) -> &'static str {
-    match order {
-        Order::Continue => "continue",
-        Order::Stop => "stop",
-        Order::RollBack => "roll back",
-        Order::KeepAsIs => "keep as is",
-        Order::Detach => "detach",
-    }
-}
-
 fn exit(outcome: &RunOutcome, progress: &Progress) -> Exit {
     let carries = (0..progress.units.len()).any(|unit| progress.carries(unit));
     match outcome {
@@ -341,7 +331,7 @@ impl EventPrinter {
             ChangeEventKind::Trouble { text } => format!("problem: {text}"),
             ChangeEventKind::Noted { unit, text } => format!("{}: note: {text}", name(*unit)),
             ChangeEventKind::Asked { .. } | ChangeEventKind::Withdrawn => return,
-            ChangeEventKind::Ordered { order } => format!("order: {}", order_label(*order)),
+            ChangeEventKind::Ordered { order } => format!("order: {}", order.label()),
             ChangeEventKind::Lost { why } => format!("lost the claim: {why}"),
             ChangeEventKind::Ended { text, .. } => text.clone(),
         };

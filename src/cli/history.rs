@@ -3,8 +3,8 @@
 use super::out::{self, Out};
 use super::session::{CliContext, Failure, Session};
 use super::{Exit, candidates, local_history, record};
-use pinnace_core::journal::{ChangeEntry, ExternalDeploy};
-use pinnace_core::plan::Scope;
+use pinnace_core::journal::{ChangeEntry, ExternalDeploy, UnitState};
+use pinnace_core::plan::{Scope, Unit};
 use pinnace_core::registry::Facts;
 use pinnace_core::registry::Query;
 use pinnace_core::selector;
@@ -88,15 +88,8 @@ fn concerns(entry: &ChangeEntry, scope: &Scope) -> bool {
 /// Converts an entry of the journal for output.
 pub fn change(entry: &ChangeEntry) -> HistoryChange {
     let labels = &entry.slot.labels;
-    let units =
-        entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
-            service: unit.service.clone(),
-            member: unit.member.clone(),
-            action: unit.action.as_str().to_owned(),
-            from: unit.from.clone(),
-            to: unit.to.clone(),
-            outcome: entry.unit_state(at).label().to_owned(),
-        });
+    let units = entry.record.iter().flat_map(|record| record.plan.units.iter().enumerate());
+    let units = units.map(|(at, one)| unit(one, entry.unit_state(at)));
     HistoryChange {
         id: entry.slot.change.clone(),
         group: labels.group.clone(),
@@ -107,6 +100,18 @@ pub fn change(entry: &ChangeEntry) -> HistoryChange {
         kind: entry.record.as_ref().map(|record| record.plan.kind.as_str().to_owned()),
         outcome: if entry.slot.is_foreign() { "newer".to_owned() } else { labels.state.label().to_owned() },
         units: units.collect(),
+    }
+}
+
+/// Converts a unit of a change for output.
+pub fn unit(unit: &Unit, state: UnitState) -> HistoryUnit {
+    HistoryUnit {
+        service: unit.service.clone(),
+        member: unit.member.clone(),
+        action: unit.action.as_str().to_owned(),
+        from: unit.from.clone(),
+        to: unit.to.clone(),
+        outcome: state.label().to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use pinnace_core::journal::local_log::{LocalChangeState, LoggedChange, fold};
 use pinnace_core::journal::{ChangeLog, UnitState};
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::wire::v1::{HistoryChange, HistoryUnit};
+use pinnace_core::wire::v1::HistoryChange;
 use pinnace_core::world::World;
 
 /// Returns the changes that this machine started and the swarm does not know, newest first. They cannot be resumed.
@@ -49,14 +49,9 @@ fn concerns(change: &LoggedChange, scope: &Scope) -> bool {
 
 fn to_wire(id: &str, change: &LoggedChange) -> HistoryChange {
     let plan = change.prepared.as_ref().map(|record| &record.plan);
-    let units = plan.iter().flat_map(|plan| plan.units.iter().enumerate()).map(|(at, unit)| HistoryUnit {
-        service: unit.service.clone(),
-        member: unit.member.clone(),
-        action: unit.action.as_str().to_owned(),
-        from: unit.from.clone(),
-        to: unit.to.clone(),
-        outcome: change.units.get(&at).copied().unwrap_or(UnitState::Untouched).label().to_owned(),
-    });
+    let state = |at: usize| change.units.get(&at).copied().unwrap_or(UnitState::Untouched);
+    let units = plan.iter().flat_map(|plan| plan.units.iter().enumerate());
+    let units = units.map(|(at, unit)| super::history::unit(unit, state(at)));
     HistoryChange {
         id: id.to_owned(),
         group: change.group.to_string(),

@@ -128,8 +128,7 @@ async fn events(target: Target) {
     target.says("remove", "DELETE", &format!("/services/{id}"), None).await;
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let newest = target.events(&id, &since).await;
-    let known = events.iter().filter(|line| newest.contains(line)).count();
-    events.truncate(events.len() - known);
+    events.retain(|line| !newest.contains(line));
     events.extend(newest);
     for line in events {
         target.note(line);

@@ -70,6 +70,19 @@ pub enum Order {
     Detach,
 }
 
+impl Order {
+    /// Returns the order's label for display.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+            Self::RollBack => "roll back",
+            Self::KeepAsIs => "keep as is",
+            Self::Detach => "detach",
+        }
+    }
+}
+
 /// An order that is offered as an answer to a question.
 pub type Choice = Order;
 
