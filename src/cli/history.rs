@@ -5,8 +5,8 @@ use super::session::{CliContext, Failure, Session};
 use super::{Exit, candidates, local_history, record};
 use pinnace_core::journal::{ChangeEntry, ExternalDeploy, UnitState};
 use pinnace_core::plan::{Scope, Unit};
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Query;
 use pinnace_core::selector;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::wire::v1::{ExternalDeployEntry, HistoryChange, HistoryUnit, HistoryView};
@@ -25,7 +25,7 @@ pub async fn run(stage: &CliContext, what: Option<&str>, json: bool) -> Result<E
     let missing = wanted(&world)
         .into_iter()
         .filter(|entry| entry.record.is_none())
-        .map(|entry| Query::Record(entry.slot.change))
+        .map(|entry| FactQuery::Record(entry.slot.change))
         .collect();
     session.cluster.learn(&missing, &mut world, &mut Facts::default()).await?;
     let mut entries = wanted(&world);
@@ -68,7 +68,7 @@ async fn seen(
     only: Option<&(GroupKey, Scope)>,
 ) -> Result<Vec<ExternalDeployEntry>, Failure> {
     let Some((group, scope)) = only else { return Ok(Vec::new()) };
-    session.cluster.learn(&[Query::ExternalDeploys(group.clone())].into(), world, &mut Facts::default()).await?;
+    session.cluster.learn(&[FactQuery::ExternalDeploys(group.clone())].into(), world, &mut Facts::default()).await?;
     let of = |seen: &&ExternalDeploy| match scope {
         Scope::Group => true,
         Scope::Member(member) => seen.member == *member,

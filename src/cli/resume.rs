@@ -7,8 +7,8 @@ use super::{Exit, apply};
 use pinnace_core::change::{self, OfferInput, Order, Progress};
 use pinnace_core::journal::{ChangeEntry, ChangeLog, STILL, Slot};
 use pinnace_core::plan::ChangeRecord;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Query;
 use pinnace_engine::execute::{ExecutionStart, StartRefusal};
 use pinnace_engine::identity;
 use pinnace_engine::journal::{Liveness, is_given_up};
@@ -37,7 +37,7 @@ pub async fn run(
     if slot.is_foreign() {
         return Err(StartRefusal::Newer { change: slot.change }.into());
     }
-    session.cluster.learn(&[Query::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
+    session.cluster.learn(&[FactQuery::Record(slot.change.clone())].into(), &mut world, &mut Facts::default()).await?;
     let record =
         world.histories().find_map(|history| history.find(&slot.change)).and_then(|entry| entry.record.clone());
     let Some(record) = record else {
@@ -50,7 +50,7 @@ pub async fn run(
     let Some(order) = order(*choice) else {
         let group = record.plan.group.clone();
         let missing = world.history(&group).newest_first().filter(|entry| entry.record.is_none()).take(EARLIER);
-        let missing = missing.map(|entry| Query::Record(entry.slot.change.clone())).collect();
+        let missing = missing.map(|entry| FactQuery::Record(entry.slot.change.clone())).collect();
         session.cluster.learn(&missing, &mut world, &mut Facts::default()).await?;
         offer(&session.out, &slot, &record, world.history(&group));
         return Ok(Exit::Choice);

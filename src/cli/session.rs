@@ -10,8 +10,8 @@ use crate::console::{ConsoleCluster, ConsoleSetup};
 use pinnace_core::finding::{Finding, gathered};
 use pinnace_core::pins;
 use pinnace_core::plan::Plan;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::Facts;
-use pinnace_core::registry::Query;
 use pinnace_core::selector::NameError;
 use pinnace_core::swarm::{GroupKey, GroupKind};
 use pinnace_core::world::World;
@@ -270,7 +270,7 @@ impl Session {
     /// # Errors
     /// If the record cannot be read.
     pub async fn pins_in_force(&self, world: &mut World, group: &GroupKey) -> Result<String, Failure> {
-        let want = world.history(group).pins().err().map(|change| Query::Record(change.to_owned()));
+        let want = world.history(group).pins().err().map(|change| FactQuery::Record(change.to_owned()));
         if let Some(want) = want {
             self.cluster.learn(&[want].into(), world, &mut Facts::default()).await?;
         }

@@ -19,7 +19,7 @@ use pinnace_core::change::{ExecutionSettings, Order};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;
-use pinnace_core::registry::{ImageFilesState, ImageInfo, Query};
+use pinnace_core::registry::{FactQuery, ImageFilesState, ImageInfo};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Observation;
 use pinnace_engine::cluster::Cluster;
@@ -189,34 +189,34 @@ impl EffectRunner {
         }
     }
 
-    fn ask(&self, cluster: ClusterId, wants: BTreeSet<Query>) {
+    fn ask(&self, cluster: ClusterId, wants: BTreeSet<FactQuery>) {
         let Some(task) = self.clusters.get(&cluster) else { return };
         for want in wants {
             let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
             self.handle.spawn(async move {
                 let asked = want.clone();
                 let answer = match want {
-                    Query::Tasks(service) => {
+                    FactQuery::Tasks(service) => {
                         let histories = observe::histories_of(&remote.docker, std::slice::from_ref(&service)).await;
                         histories.map(|all| {
                             all.into_iter().map(|(service, tasks)| Observation::Tasks { service, tasks }).collect()
                         })
                     }
-                    Query::Record(change) => {
+                    FactQuery::Record(change) => {
                         let record = remote.journal.record(&change).await;
                         record.map(|record| vec![Observation::Record { change, record: record.map(Box::new) }])
                     }
-                    Query::Journal => remote.journal.slots().await.map(|slots| vec![Observation::Slots(slots)]),
-                    Query::ExternalDeploys(group) => {
+                    FactQuery::Journal => remote.journal.slots().await.map(|slots| vec![Observation::Slots(slots)]),
+                    FactQuery::ExternalDeploys(group) => {
                         let swarm = remote.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
                         remote.sightings(&group, &swarm).await.map(|seen| vec![seen])
                     }
-                    Query::Image(_)
-                    | Query::ImageInfo(_)
-                    | Query::Tags(_)
-                    | Query::Engine(_)
-                    | Query::Versions
-                    | Query::Login(_) => {
+                    FactQuery::Image(_)
+                    | FactQuery::ImageInfo(_)
+                    | FactQuery::Tags(_)
+                    | FactQuery::Engine(_)
+                    | FactQuery::Versions
+                    | FactQuery::Login(_) => {
                         if let Some(learned) = remote.fact(&want).await {
                             inbox.send(Msg::QueryAnswered { cluster, learned });
                         }

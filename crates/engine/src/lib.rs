@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod credentials;
 pub mod docker;
 pub mod execute;
+mod fact_lookup;
 mod http;
 pub mod identity;
 pub mod journal;
@@ -13,7 +14,6 @@ pub mod observe;
 pub mod pin_drafts;
 pub mod private_files;
 pub mod registry;
-mod resolve;
 pub mod versions;
 
 pub use http::install_crypto;

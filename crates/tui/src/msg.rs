@@ -9,7 +9,7 @@ use pinnace_core::change::{ChangeEvent, ExecutionSettings, Order};
 use pinnace_core::image::Digest;
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::redacted::Redacted;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::{ImageFilesState, ImageInfo, QueryAnswer};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
@@ -56,7 +56,7 @@ pub enum Msg {
     QueryFailed {
         cluster: ClusterId,
         /// The unanswered query.
-        want: Query,
+        want: FactQuery,
         /// The cause.
         why: String,
     },
@@ -172,7 +172,7 @@ pub enum Effect {
     SendQueries {
         cluster: ClusterId,
         /// The queries to send.
-        wants: BTreeSet<Query>,
+        wants: BTreeSet<FactQuery>,
     },
     /// Reads the swarm again, at once.
     Refresh { cluster: ClusterId },

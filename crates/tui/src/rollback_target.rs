@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pinnace_core::history::{CandidateSource, TargetSearch, way_back};
 use pinnace_core::image::{digest_of, short};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
 use pinnace_core::time::age;
@@ -48,7 +48,7 @@ pub(crate) fn back_label(state: &State) -> Option<RollbackTargetSummary> {
 }
 
 /// Returns the queries that must be answered before the target is known.
-pub(crate) fn back_wants(state: &State) -> BTreeSet<Query> {
+pub(crate) fn back_wants(state: &State) -> BTreeSet<FactQuery> {
     let Some((world, group, service)) = selected_service(state) else { return BTreeSet::new() };
     match way_back(world, &group, service) {
         TargetSearch::Needs(wants) => wants,

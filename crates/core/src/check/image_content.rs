@@ -6,7 +6,7 @@ use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::contract::{PlatformImage, violations};
 use crate::finding::{Code, Finding, Severity};
 use crate::image::{Digest, ImageRef};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::registry::{BaseStatus, base_verdict};
 use crate::registry::{Fact, FactSource, Facts, ImageInfo};
 use crate::swarm::Service;
@@ -117,6 +117,11 @@ pub(crate) fn outdated(
 }
 
 /// Returns the queries that must be answered before `outdated` can judge the base image.
-pub(crate) fn base_wants(image: &ImageRef, about: &ImageInfo, named: Option<&str>, facts: &Facts) -> BTreeSet<Query> {
+pub(crate) fn base_wants(
+    image: &ImageRef,
+    about: &ImageInfo,
+    named: Option<&str>,
+    facts: &Facts,
+) -> BTreeSet<FactQuery> {
     base_verdict(about, named.or_else(|| facts.base_of(image)), facts).1
 }

@@ -29,7 +29,7 @@ use super::swarm::Service;
 use super::world::World;
 use crate::history::{failed_here, in_force, last_healthy};
 use crate::pins::ImageOrigin;
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::swarm::{GroupKey, GroupKind, is_postgres};
 
 /// The number of newest changes whose records are read to judge an image.
@@ -117,14 +117,14 @@ fn failed_in(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFindin
 /// Returns the queries that must be answered to check a document, without those already answered.
 ///
 /// More queries can follow an answer: the description of an image, for example, is queried by its digest.
-pub fn queries(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<Query> {
+pub fn queries(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> BTreeSet<FactQuery> {
     let before = in_force(group, world);
     let mut wants = BTreeSet::new();
     let wishes = wishes(group, doc, &before, world, facts);
     let of_versions =
         |wish: &PinnedImage<'_>| wish.effective.asking || wish.services.iter().any(|service| is_postgres(service));
     if wishes.iter().any(of_versions) || doc.pins.values().any(|text| text == MANIFEST) {
-        wants.insert(Query::Versions);
+        wants.insert(FactQuery::Versions);
     }
     for wish in wishes.iter().filter(|wish| wish.effective.origin != ImageOrigin::Runs) {
         // Version and base system of a database are compared with the image that last ran healthy, so that
@@ -135,7 +135,7 @@ pub fn queries(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> 
             keeps_data(before) && Some(&before.text) != wish.image.as_ref().map(|image| &image.text)
         };
         for before in before.filter(keeps) {
-            wants.extend(before.digest.as_ref().map(|digest| Query::ImageInfo(before.by_digest(digest))));
+            wants.extend(before.digest.as_ref().map(|digest| FactQuery::ImageInfo(before.by_digest(digest))));
         }
         if let Some(image) = &wish.image {
             let named: BTreeSet<_> = wish.services.iter().map(|service| doc.rules_for(group, service).base).collect();
@@ -153,11 +153,11 @@ pub fn queries(group: &GroupKey, doc: &PinDoc, world: &World, facts: &Facts) -> 
 
 /// Returns queries for the records of the newest changes that were not read yet. Records show which images
 /// ran or failed here before.
-fn records(group: &GroupKey, world: &World) -> BTreeSet<Query> {
+fn records(group: &GroupKey, world: &World) -> BTreeSet<FactQuery> {
     let history = world.history(group);
     let unread = |entry: &&ChangeEntry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
     let newest = history.newest_first().take(CHANGES).filter(unread);
-    newest.map(|entry| Query::Record(entry.slot.change.clone())).collect()
+    newest.map(|entry| FactQuery::Record(entry.slot.change.clone())).collect()
 }
 
 /// Returns the images that a document sets, as texts, each with the services that would run it. Malformed
@@ -180,14 +180,14 @@ pub fn images<'a>(
 
 /// Returns the queries that must be answered to check an image. `base` is the base image from the pins,
 /// used if the image names none.
-fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<Query> {
+fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<FactQuery> {
     let mut wants = BTreeSet::new();
     if image.tag.is_none() && image.digest.is_none() {
         return wants;
     }
-    wants.insert(Query::Image(image.text.clone()));
+    wants.insert(FactQuery::Image(image.text.clone()));
     if image.tag.is_some() && image.digest.is_some() {
-        wants.insert(Query::Image(image.without_digest().to_owned()));
+        wants.insert(FactQuery::Image(image.without_digest().to_owned()));
     }
     // If only the engine could reach the registry, further queries by pinnace would fail too.
     if let Fact::Known { value, via: FactSource::Registry, .. } = facts.image(&image.text) {
@@ -195,22 +195,22 @@ fn image_wants(image: &ImageRef, base: Option<&str>, facts: &Facts) -> BTreeSet<
         if let Some(about) = facts.image_info(&whole).known() {
             wants.extend(image_content::base_wants(image, about, base, facts));
         }
-        wants.insert(Query::ImageInfo(whole));
+        wants.insert(FactQuery::ImageInfo(whole));
     }
     wants
 }
 
 /// Returns whether a query about images has succeeded or failed. Always `false` for a query about the
 /// swarm: the world holds those answers.
-pub(crate) fn is_answered(want: &Query, facts: &Facts) -> bool {
+pub(crate) fn is_answered(want: &FactQuery, facts: &Facts) -> bool {
     match want {
-        Query::Image(text) => facts.image(text).answered(),
-        Query::ImageInfo(text) => facts.image_info(text).answered(),
-        Query::Tags(text) => facts.tags(text).answered(),
-        Query::Engine(text) => facts.engine(text).answered(),
-        Query::Versions => facts.versions().answered(),
-        Query::Login(host) => facts.login(host).answered(),
-        Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => false,
+        FactQuery::Image(text) => facts.image(text).answered(),
+        FactQuery::ImageInfo(text) => facts.image_info(text).answered(),
+        FactQuery::Tags(text) => facts.tags(text).answered(),
+        FactQuery::Engine(text) => facts.engine(text).answered(),
+        FactQuery::Versions => facts.versions().answered(),
+        FactQuery::Login(host) => facts.login(host).answered(),
+        FactQuery::Tasks(_) | FactQuery::Record(_) | FactQuery::Journal | FactQuery::ExternalDeploys(_) => false,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::history::drift;
 use crate::image::{ImageRef, apart};
 use crate::pins::PinDoc;
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::registry::{Fact, FactSource, Facts, ImageInfo, LookupError};
 use crate::swarm::{GroupKey, is_postgres};
 use crate::swarm::{Service, ServiceMode};
@@ -72,24 +72,24 @@ pub fn base_is_old(image: &str, facts: &Facts) -> bool {
 
 /// Returns the queries about a running image: whether its tag and digest still exist, whether the tag
 /// moved, and whether the base image changed. More queries can follow an answer.
-pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Query> {
+pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<FactQuery> {
     let mut wants = BTreeSet::new();
     let Ok(image) = ImageRef::parse(image) else { return wants };
     let Fact::Known { value: named, via, .. } = facts.image(image.without_digest()) else {
-        wants.insert(Query::Image(image.without_digest().to_owned()));
+        wants.insert(FactQuery::Image(image.without_digest().to_owned()));
         // A digest can outlive its tag.
         if image.digest.is_some() && facts.image(image.without_digest()).failed() == Some(&LookupError::NotFound) {
-            wants.insert(Query::Image(image.text.clone()));
+            wants.insert(FactQuery::Image(image.text.clone()));
         }
         return wants;
     };
     let digest = image.digest.as_ref().unwrap_or(&named.digest);
     let there = *digest == named.digest || named.children.contains(digest) || {
-        wants.insert(Query::Image(image.text.clone()));
+        wants.insert(FactQuery::Image(image.text.clone()));
         facts.image(&image.text).known().is_some()
     };
     if there && *via == FactSource::Registry {
-        wants.insert(Query::ImageInfo(image.by_digest(digest)));
+        wants.insert(FactQuery::ImageInfo(image.by_digest(digest)));
         if let Some(about) = about_running(&image, facts) {
             wants.extend(image_content::base_wants(&image, about, None, facts));
         }
@@ -99,12 +99,12 @@ pub fn wants_of(image: &str, facts: &Facts) -> BTreeSet<Query> {
 
 /// Returns the queries that must be answered for the findings about a group, without those already
 /// answered. More queries can follow an answer.
-pub fn queries(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<Query> {
+pub fn queries(group: &GroupKey, world: &World, facts: &Facts) -> BTreeSet<FactQuery> {
     let mut wants = BTreeSet::new();
     for service in world.members(group).filter(|service| runs(service)) {
         wants.extend(wants_of(service.image(), facts));
         if is_postgres(service) {
-            wants.insert(Query::Versions);
+            wants.insert(FactQuery::Versions);
         }
     }
     wants.retain(|want| !super::is_answered(want, facts));

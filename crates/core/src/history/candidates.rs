@@ -13,7 +13,7 @@ use crate::history::{came_up, failed_here, ran_well, same};
 use crate::image::{Digest, ImageRef, digest_of};
 use crate::image_tag::{constancy, family};
 use crate::journal::{ChangeEntry, UnitState};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::registry::tags;
 use crate::registry::{Fact, Facts, LookupError};
 use crate::swarm::GroupKey;
@@ -139,40 +139,40 @@ pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts
 
 /// Returns the queries that are needed before the list of candidates is complete. Queries about a
 /// single candidate are in [`wants_of`].
-pub fn queries(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<Query> {
+pub fn queries(world: &World, group: &GroupKey, service: &Service, facts: &Facts) -> BTreeSet<FactQuery> {
     let mut wants = BTreeSet::new();
     if !world.knows_journal() {
-        wants.insert(Query::Journal);
+        wants.insert(FactQuery::Journal);
     }
     let history = world.history(group);
     let unread = |entry: &&ChangeEntry| entry.record.is_none() && !history.is_gone(&entry.slot.change);
     let records = history.newest_first().take(CHANGES).filter(unread);
-    wants.extend(records.map(|entry| Query::Record(entry.slot.change.clone())));
+    wants.extend(records.map(|entry| FactQuery::Record(entry.slot.change.clone())));
     if !history.knows_sightings() {
-        wants.insert(Query::ExternalDeploys(group.clone()));
+        wants.insert(FactQuery::ExternalDeploys(group.clone()));
     }
     if !world.knows_history(&service.id) {
-        wants.insert(Query::Tasks(service.id.clone()));
+        wants.insert(FactQuery::Tasks(service.id.clone()));
     }
     if let Ok(image) = ImageRef::parse(service.image())
         && !facts.tags(image.repository()).answered()
     {
-        wants.insert(Query::Tags(image.repository().to_owned()));
+        wants.insert(FactQuery::Tags(image.repository().to_owned()));
     }
     wants
 }
 
 /// Returns the queries for one candidate: the image's availability, and the build time of a tag that never ran here.
-pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<Query> {
+pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<FactQuery> {
     let mut wants = BTreeSet::new();
     let Ok(image) = ImageRef::parse(&one.places.image) else { return wants };
     if !facts.image(&image.text).answered() {
-        wants.insert(Query::Image(image.text.clone()));
+        wants.insert(FactQuery::Image(image.text.clone()));
     }
     if let (CandidateSource::Registry, Some(digest)) = (&one.source, &one.digest)
         && !facts.image_info(&image.by_digest(digest)).answered()
     {
-        wants.insert(Query::ImageInfo(image.by_digest(digest)));
+        wants.insert(FactQuery::ImageInfo(image.by_digest(digest)));
     }
     wants
 }

@@ -267,7 +267,9 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
         told,
         ["1.3.0-std-1 running / change-1", "1.2.0-std-1 not known / change-1", "1.4.0-std-1 never ran here / Registry",]
     );
-    assert!(queries(&tale.world, &tale.group, &tale.service, &facts).contains(&Query::Tasks(tale.service.id.clone())));
+    assert!(
+        queries(&tale.world, &tale.group, &tale.service, &facts).contains(&FactQuery::Tasks(tale.service.id.clone()))
+    );
 }
 
 #[test]

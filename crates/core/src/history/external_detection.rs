@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::image::digest_of;
 use crate::journal::{ChangeLog, ExternalDeploy, UnitState, VERSION};
 use crate::plan::{ChangeRecord, Plan, PlanKind, UnknownKeys};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::swarm::{EditableFields, GroupKey, HealthState, Service, member_of};
 use crate::time::Time;
 use crate::world::World;
@@ -78,10 +78,10 @@ pub fn fresh(
 
 /// Returns the next queries that are needed before [`fresh`] knows everything on record about a group; empty
 /// when none is open. Records are queried one at a time, newest first.
-pub fn queries(world: &World, group: &GroupKey) -> BTreeSet<Query> {
+pub fn queries(world: &World, group: &GroupKey) -> BTreeSet<FactQuery> {
     let history = world.history(group);
     if !history.knows_sightings() {
-        return [Query::ExternalDeploys(group.clone())].into();
+        return [FactQuery::ExternalDeploys(group.clone())].into();
     }
     let mut open: BTreeSet<&str> = world.members(group).map(|service| service.id.as_str()).collect();
     for entry in history.newest_first() {
@@ -91,7 +91,7 @@ pub fn queries(world: &World, group: &GroupKey) -> BTreeSet<Query> {
         match &entry.record {
             Some(record) => open.retain(|id| !record.plan.units.iter().any(|unit| unit.service_id == **id)),
             None if history.is_gone(&entry.slot.change) => {}
-            None => return [Query::Record(entry.slot.change.clone())].into(),
+            None => return [FactQuery::Record(entry.slot.change.clone())].into(),
         }
     }
     BTreeSet::new()

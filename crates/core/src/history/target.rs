@@ -12,7 +12,7 @@ use crate::history::{came_up, failed_here};
 use crate::journal::{ChangeEntry, ChangeState, UnitState};
 use crate::pins::PinScope;
 use crate::plan::{PlanKind, SpecEdit, Unit, UnitAction};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::swarm::GroupKey;
 use crate::swarm::PLATFORMS;
 use crate::swarm::{EditableFields, Service, SpecField};
@@ -92,22 +92,22 @@ pub enum TargetSearch {
     /// No earlier image is known that ran well.
     NoneKnown,
     /// The search needs the answers to these queries first.
-    Needs(BTreeSet<Query>),
+    Needs(BTreeSet<FactQuery>),
 }
 
 /// Finds the default rollback target of a service.
 pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSearch {
     let want = |want| TargetSearch::Needs(BTreeSet::from([want]));
     if !world.knows_journal() {
-        return want(Query::Journal);
+        return want(FactQuery::Journal);
     }
     match journal_way(world, group, service) {
         Ok(Some(answer)) => return answer,
         Ok(None) => {}
-        Err(change) => return want(Query::Record(change)),
+        Err(change) => return want(FactQuery::Record(change)),
     }
     if !world.knows_history(&service.id) {
-        return want(Query::Tasks(service.id.clone()));
+        return want(FactQuery::Tasks(service.id.clone()));
     }
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let other = |image: &str| image != service.image() && !failed_here(world, group, service, image);
@@ -220,7 +220,11 @@ impl ServiceChange<'_> {
 ///
 /// The editable fields are reconstructed backwards from the current spec, one change at a time: the edits of a later
 /// change are reverted before those of an earlier one, so the values are exactly those of that time.
-pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<ServiceChange<'a>>, BTreeSet<Query>) {
+pub fn steps<'a>(
+    world: &'a World,
+    group: &GroupKey,
+    service: &Service,
+) -> (Vec<ServiceChange<'a>>, BTreeSet<FactQuery>) {
     let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
@@ -228,7 +232,7 @@ pub fn steps<'a>(world: &'a World, group: &GroupKey, service: &Service) -> (Vec<
             Ok(Some(unit)) => unit,
             Ok(None) => continue,
             Err(change) => {
-                wants.insert(Query::Record(change));
+                wants.insert(FactQuery::Record(change));
                 continue;
             }
         };

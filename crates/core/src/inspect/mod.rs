@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::contract::{Contract, PlatformImage, Violation, violations};
 use super::image::{Digest, ImageRef, Platform};
 use super::registry::{Fact, Facts, ImageFilesState, ImageInfo, IndexEntry, LookupError, ResolvedImage};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::registry::{BaseStatus, base_verdict};
 
 /// A reference, the options of an inspection, and the facts known so far.
@@ -142,11 +142,11 @@ impl<'a> InspectionInput<'a> {
     }
 
     /// Returns the queries to send next. Call it again with the answers, until the set is empty.
-    pub fn queries(&self) -> BTreeSet<Query> {
-        let by_digest = |digest: &Digest| Query::ImageInfo(self.image.by_digest(digest));
+    pub fn queries(&self) -> BTreeSet<FactQuery> {
+        let by_digest = |digest: &Digest| FactQuery::ImageInfo(self.image.by_digest(digest));
         let named = match self.named() {
             Ok(named) => named,
-            Err(MissingInfo::Pending) => return BTreeSet::from([Query::Image(self.image.text.clone())]),
+            Err(MissingInfo::Pending) => return BTreeSet::from([FactQuery::Image(self.image.text.clone())]),
             Err(_) => return BTreeSet::new(),
         };
         match self.made() {
@@ -154,7 +154,7 @@ impl<'a> InspectionInput<'a> {
             Err(_) => BTreeSet::new(),
             Ok(made) => {
                 let open = made.iter().filter(|made| made.about.is_err_and(|fact| !fact.answered()));
-                let mut wants: BTreeSet<Query> = open.map(|made| by_digest(made.manifest)).collect();
+                let mut wants: BTreeSet<FactQuery> = open.map(|made| by_digest(made.manifest)).collect();
                 if let Ok(about) = self.shown() {
                     wants.extend(base_verdict(about, self.base_named(), self.facts).1);
                 }

@@ -174,13 +174,13 @@ fn everything_there_is_to_tell() {
 #[test]
 fn step_by_step() {
     let mut asked = InspectSample::new(Facts::default());
-    let about_of = |nth: u8| Query::ImageInfo(format!("ghcr.io/a/pg@{}", digest(nth)));
-    assert_eq!(asked.view().queries(), [Query::Image("ghcr.io/a/pg:17".into())].into());
+    let about_of = |nth: u8| FactQuery::ImageInfo(format!("ghcr.io/a/pg@{}", digest(nth)));
+    assert_eq!(asked.view().queries(), [FactQuery::Image("ghcr.io/a/pg:17".into())].into());
     assert_eq!(asked.shown(), "image\n  reference | ghcr.io/a/pg:17\n   | asking ghcr.io … [Quiet]\n");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
     assert_eq!(asked.view().queries(), [about_of(1)].into());
     learned(&mut asked.facts, &index());
-    assert_eq!(asked.view().queries(), [about_of(3), Query::Image("debian:12".into())].into());
+    assert_eq!(asked.view().queries(), [about_of(3), FactQuery::Image("debian:12".into())].into());
     let text = asked.shown();
     assert!(text.contains("linux/arm64/v8 |        …  #3 [Quiet]\n"), "{text}");
     assert!(text.contains("base | asking … [Quiet]\n"), "{text}");
@@ -311,5 +311,5 @@ fn a_single_image_that_starts_nothing() {
     assert!(text.contains("platforms\n  linux/amd64 |    30 MB  #2\n"), "{text}");
     // A base from the configuration is queried.
     asked.facts = asked.facts.with_bases(&[("ghcr.io/a/pg".to_owned(), "debian:12".to_owned())].into());
-    assert_eq!(asked.view().queries(), [Query::Image("debian:12".into())].into());
+    assert_eq!(asked.view().queries(), [FactQuery::Image("debian:12".into())].into());
 }

@@ -1,7 +1,7 @@
 //! The planner: decides everything that a change will do, and does nothing itself.
 //!
 //! `plan` is total and pure: equal inputs give an equal plan. Missing information comes back as
-//! [`Query`](crate::registry::Query)s; a draft with wants cannot be applied.
+//! [`FactQuery`](crate::registry::FactQuery)s; a draft with wants cannot be applied.
 
 mod consent;
 mod drift;

@@ -9,7 +9,7 @@ use crate::check;
 use crate::finding::{Code, Finding, Severity, gathered};
 use crate::journal::{RECORD_LIMIT, record_size};
 use crate::pins::{self, PinDoc, effective};
-use crate::registry::{Facts, Query};
+use crate::registry::{FactQuery, Facts};
 use crate::swarm::{GroupKey, Service, hex};
 use crate::time::Time;
 use crate::world::World;
@@ -23,7 +23,7 @@ pub struct PlanDraft {
     /// The plan as far as it is known.
     pub plan: Plan,
     /// The look-ups that must be answered before the plan can be applied.
-    pub wants: BTreeSet<Query>,
+    pub wants: BTreeSet<FactQuery>,
 }
 
 impl PlanDraft {
@@ -106,7 +106,7 @@ pub(super) struct Planner<'a> {
     pub(super) kind: PlanKind,
     pub(super) units: Vec<Unit>,
     pub(super) findings: Vec<Finding>,
-    pub(super) wants: BTreeSet<Query>,
+    pub(super) wants: BTreeSet<FactQuery>,
     pub(super) pins_before: Option<String>,
     pub(super) pins_after: Option<String>,
 }
@@ -133,12 +133,12 @@ impl<'a> Planner<'a> {
             pins_after: None,
         };
         if !world.knows_journal() {
-            work.wants.insert(Query::Journal);
+            work.wants.insert(FactQuery::Journal);
         }
         match world.history(group).pins() {
             Ok(text) => work.pins_before = text.map(str::to_owned),
             Err(change) => {
-                work.wants.insert(Query::Record(change.to_owned()));
+                work.wants.insert(FactQuery::Record(change.to_owned()));
             }
         }
         work.pins_after.clone_from(&work.pins_before);

@@ -10,7 +10,7 @@ use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins;
 use crate::plan::UnitAction;
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::swarm::with_image;
 use crate::swarm::{EditableFields, Service, ServiceMode, SpecField};
 
@@ -42,7 +42,7 @@ impl Planner<'_> {
         let named = if asks { ImageRef::parse(image.without_digest()).unwrap_or(image.clone()) } else { image.clone() };
         let fact = self.facts.image(&named.text);
         if !fact.answered() {
-            self.wants.insert(Query::Image(named.text.clone()));
+            self.wants.insert(FactQuery::Image(named.text.clone()));
         }
         let known = fact.known();
         let (target, reason) = match known.filter(|_| asks).map(|fact| named.pinned(&fact.digest)) {

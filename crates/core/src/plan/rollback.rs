@@ -15,7 +15,7 @@ use crate::image::{Digest, ImageRef};
 use crate::image_tag::constancy;
 use crate::pins::{self, PinDoc, PinScope, means};
 use crate::plan::{ChangeRecord, UnitAction};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::swarm::Service;
 use crate::swarm::{GroupKind, member_of};
 
@@ -52,7 +52,7 @@ impl Planner<'_> {
         };
         let fact = self.facts.image(&image.text);
         if !fact.answered() {
-            self.wants.insert(Query::Image(image.text.clone()));
+            self.wants.insert(FactQuery::Image(image.text.clone()));
         }
         if image.digest.is_none()
             && let Some(fact) = fact.known()
@@ -117,7 +117,7 @@ impl Planner<'_> {
                 }
                 Ok(_) => others.push(service),
                 Err(change) => {
-                    self.wants.insert(Query::Record(change));
+                    self.wants.insert(FactQuery::Record(change));
                 }
             }
         }
@@ -252,26 +252,26 @@ impl Planner<'_> {
 
     /// Returns the look-ups that are still needed to know how an image fared in a service; tag lists are
     /// not among them.
-    pub(super) fn unread(&self, service: &Service) -> BTreeSet<Query> {
+    pub(super) fn unread(&self, service: &Service) -> BTreeSet<FactQuery> {
         let mut wants = queries(self.world, self.group, service, self.facts);
-        wants.retain(|want| !matches!(want, Query::Tags(_)));
+        wants.retain(|want| !matches!(want, FactQuery::Tags(_)));
         wants
     }
 
     /// Returns the look-ups of records that are still needed to know the changes of a service.
-    pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<Query> {
+    pub(super) fn unread_steps(&self, service: &Service) -> BTreeSet<FactQuery> {
         steps(self.world, self.group, service).1
     }
 
     /// Returns the look-ups of tag lists that may contain an image that is not known yet; empty if the text
     /// is a digest or a floating tag.
-    fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<Query> {
+    fn tags_to_read(&self, service: &Service, text: &str) -> BTreeSet<FactQuery> {
         let tag = text.rsplit_once(':').filter(|(left, _)| *left != "sha256").map_or(text, |(_, tag)| tag);
         if Digest::parse(text).is_some() || text.starts_with('@') || constancy(tag).floats() {
             return BTreeSet::new();
         }
         let mut wants = queries(self.world, self.group, service, self.facts);
-        wants.retain(|want| matches!(want, Query::Tags(_)));
+        wants.retain(|want| matches!(want, FactQuery::Tags(_)));
         wants
     }
 

@@ -7,7 +7,7 @@ use crate::history::{CandidateSource, TargetSearch, way_back};
 use crate::image::{Digest, Platform};
 use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
 use crate::plan::ChangeRecord;
-use crate::registry::{Fact, FactSource, Facts, LookupError, Query, QueryAnswer, ResolvedImage};
+use crate::registry::{Fact, FactQuery, FactSource, Facts, LookupError, QueryAnswer, ResolvedImage};
 use crate::swarm::{Availability, GroupKey, Task, TaskState};
 use crate::time::Time;
 use crate::world::{Observation, World};
@@ -154,7 +154,10 @@ fn only_services_whose_effective_pin_changes_are_planned() {
     let world = world();
     let goal = pin("[node.n1]\nimage = \"r.io/pg:2\"\n");
     let draft = plan(&goal, &world, &Facts::default(), sample::NOW);
-    assert_eq!(draft.wants, [Query::Image("r.io/pg:2".into()), Query::Login("r.io".into()), Query::Versions].into());
+    assert_eq!(
+        draft.wants,
+        [FactQuery::Image("r.io/pg:2".into()), FactQuery::Login("r.io".into()), FactQuery::Versions].into()
+    );
     assert!(draft.obstacle(Consent { warnings: true, unchecked: true }).is_some());
     let draft = plan(&goal, &world, &facts(&[("r.io/pg:2", "2")]), sample::NOW);
     assert!(draft.wants.is_empty());
@@ -286,7 +289,7 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
     service.places.image = "r.io/pg:bad".into();
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
     let ask = |world: &World| way_back(world, &group(), &world.services["pg-n2-c-id"]);
-    assert_eq!(ask(&world), TargetSearch::Needs([Query::Tasks("pg-n2-c-id".into())].into()));
+    assert_eq!(ask(&world), TargetSearch::Needs([FactQuery::Tasks("pg-n2-c-id".into())].into()));
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
     let TargetSearch::Found(way) = ask(&world) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, CandidateSource::EnginePrevious));

@@ -10,7 +10,7 @@ use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins::{EffectiveImage, ImageOrigin};
 use crate::plan::{CandidateNode, CredentialOrigin, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::registry::{Fact, FactSource, ResolvedImage};
 use crate::swarm::member_of;
 use crate::swarm::with_image;
@@ -29,7 +29,7 @@ impl Planner<'_> {
         };
         let stays = |work: &mut Self, action, reasons| work.push(service, &service.places.clone(), action, reasons);
         if effective.asking {
-            self.wants.insert(Query::Versions);
+            self.wants.insert(FactQuery::Versions);
         }
         let image = match &effective.origin {
             ImageOrigin::Runs => return stays(self, UnitAction::None, vec![reason]),
@@ -45,7 +45,7 @@ impl Planner<'_> {
         }
         let fact = self.facts.image(&image.text);
         if !fact.answered() {
-            self.wants.insert(Query::Image(image.text.clone()));
+            self.wants.insert(FactQuery::Image(image.text.clone()));
         }
         let known: Option<&ResolvedImage> = fact.known();
         let target_text = match (&image.digest, known) {
@@ -59,7 +59,7 @@ impl Planner<'_> {
             && !self.facts.engine(&image.text).answered()
         {
             // Nodes pull as the engine does, so the engine's answer counts as well.
-            self.wants.insert(Query::Engine(image.text.clone()));
+            self.wants.insert(FactQuery::Engine(image.text.clone()));
         }
         let platforms = known.and_then(|fact| fact.platforms.as_deref());
         let target = with_image(&service.places, &target_text, platforms);
@@ -186,7 +186,7 @@ impl Planner<'_> {
     pub(super) fn has_login(&mut self, host: &str) -> bool {
         let fact = self.facts.login(host);
         if !fact.answered() {
-            self.wants.insert(crate::registry::Query::Login(host.to_owned()));
+            self.wants.insert(crate::registry::FactQuery::Login(host.to_owned()));
         }
         fact.known().copied().unwrap_or(false)
     }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use crate::image::{Digest, ImageRef};
-use crate::registry::Query;
+use crate::registry::FactQuery;
 use crate::registry::{Fact, Facts, ImageInfo, ImageLayer, ResolvedImage};
 use crate::time::Time;
 
@@ -48,7 +48,7 @@ pub enum BaseStatus {
 ///
 /// The base is the one that the image names, or else `base_name`. Different layers do not show whether the
 /// base was rebuilt, or was never the base of this image: both give [`BaseStatus::Outdated`].
-pub fn base_verdict(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> (BaseStatus, BTreeSet<Query>) {
+pub fn base_verdict(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> (BaseStatus, BTreeSet<FactQuery>) {
     match stands(about, base_name, facts) {
         Ok(base) => (base, BTreeSet::new()),
         Err(Undecided::Why(why)) => (BaseStatus::Unknown { why }, BTreeSet::new()),
@@ -64,7 +64,7 @@ pub(crate) fn named_base(about: &ImageInfo) -> Option<&str> {
 /// The reason why a comparison has no result yet: a message, or a missing query.
 enum Undecided {
     Why(String),
-    Want(Query),
+    Want(FactQuery),
 }
 
 fn stands(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> Result<BaseStatus, Undecided> {
@@ -79,7 +79,7 @@ fn stands(about: &ImageInfo, base_name: Option<&str>, facts: &Facts) -> Result<B
         return Err(why(format!("its base image {name} has no tag, so newer builds are not known")));
     }
     let name = base.without_digest().to_owned();
-    let now: &ResolvedImage = learned(facts.image(&name), &base, || Query::Image(name.clone()))?;
+    let now: &ResolvedImage = learned(facts.image(&name), &base, || FactQuery::Image(name.clone()))?;
     // A base named by the caller does not show which of its builds the image uses.
     let told = || about.note(BASE_DIGEST).and_then(|text| Digest::parse(text.trim())).or_else(|| base.digest.clone());
     let then = named_base(about).and_then(|_| told());
@@ -105,7 +105,7 @@ fn layers_of<'a>(
 ) -> Result<&'a ImageInfo, Undecided> {
     let of = |digest: &Digest| {
         let text = base.by_digest(digest);
-        learned(facts.image_info(&text), base, || Query::ImageInfo(text.clone())).map(|found| &**found)
+        learned(facts.image_info(&text), base, || FactQuery::ImageInfo(text.clone())).map(|found| &**found)
     };
     let found = of(now)?;
     let Some(platform) = about.platform.as_ref().filter(|_| found.platform.is_some()) else { return Ok(found) };
@@ -121,7 +121,7 @@ fn layers_of<'a>(
     }
 }
 
-fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> Query) -> Result<&'a T, Undecided> {
+fn learned<'a, T>(fact: &'a Fact<T>, base: &ImageRef, want: impl FnOnce() -> FactQuery) -> Result<&'a T, Undecided> {
     let (name, host) = (base.without_digest(), &base.host);
     match fact {
         Fact::Known { value, .. } => Ok(value),
@@ -262,7 +262,7 @@ mod tests {
             kind: kind.to_owned(),
         };
         index.entries = vec![entry(8, "amd64", ""), entry(10, "arm64", "attestation-manifest"), entry(9, "arm64", "")];
-        let child = BTreeSet::from([Query::ImageInfo(format!("debian@{}", digest(9)))]);
+        let child = BTreeSet::from([FactQuery::ImageInfo(format!("debian@{}", digest(9)))]);
         assert_eq!(
             base_verdict(&arm, Some("debian:12"), &facts(7, &[], &[(7, index.clone())])),
             (BaseStatus::Pending, child)
@@ -280,13 +280,13 @@ mod tests {
     fn what_has_to_be_learned_first() {
         let image = with(about(&[1], "amd64"), &[(BASE_NAME, "debian:12")]);
         let mut facts_so_far = Facts::default();
-        let want = |want: Query| (BaseStatus::Pending, BTreeSet::from([want]));
-        assert_eq!(base_verdict(&image, None, &facts_so_far), want(Query::Image("debian:12".into())));
+        let want = |want: FactQuery| (BaseStatus::Pending, BTreeSet::from([want]));
+        assert_eq!(base_verdict(&image, None, &facts_so_far), want(FactQuery::Image("debian:12".into())));
         facts_so_far.take(QueryAnswer::Image("debian:12".into(), Fact::Pending));
         assert_eq!(base_verdict(&image, None, &facts_so_far).0, BaseStatus::Pending);
         assert_eq!(
             base_verdict(&image, None, &facts(7, &[], &[])),
-            want(Query::ImageInfo(format!("debian@{}", digest(7))))
+            want(FactQuery::ImageInfo(format!("debian@{}", digest(7))))
         );
     }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fact, ImageInfo, LookupError, Query, RateLimit, ResolvedImage, Tags};
+use super::{Fact, FactQuery, ImageInfo, LookupError, RateLimit, ResolvedImage, Tags};
 use crate::contract::{Contract, Contracts};
 use crate::image::ImageRef;
 use crate::registry::VersionManifest;
@@ -41,7 +41,7 @@ pub struct Facts {
     /// Set if the known version manifest must be queried again; it stays valid until the new one arrives.
     renews_versions: bool,
     /// The states of queries about the swarm; the world holds their answers.
-    swarm: BTreeMap<Query, Fact<()>>,
+    swarm: BTreeMap<FactQuery, Fact<()>>,
     logins: BTreeMap<String, Fact<bool>>,
     allowances: BTreeMap<String, RateLimit>,
     contracts: Arc<Contracts>,
@@ -137,39 +137,42 @@ impl Facts {
     }
 
     /// Marks those of the queries that are neither asked nor answered as asked, and returns them.
-    pub fn ask(&mut self, wants: &BTreeSet<Query>, now: Time) -> BTreeSet<Query> {
-        let asked: BTreeSet<Query> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
+    pub fn ask(&mut self, wants: &BTreeSet<FactQuery>, now: Time) -> BTreeSet<FactQuery> {
+        let asked: BTreeSet<FactQuery> = wants.iter().filter(|want| self.is_open(want, now)).cloned().collect();
         for want in &asked {
             match want.clone() {
-                Query::Image(reference) => drop(self.images.insert(reference, Fact::Pending)),
-                Query::ImageInfo(reference) => drop(self.abouts.insert(reference, Fact::Pending)),
-                Query::Tags(repository) => drop(self.tags.insert(repository, Fact::Pending)),
-                Query::Engine(reference) => drop(self.engine.insert(reference, Fact::Pending)),
-                Query::Versions if self.versions.known().is_some() => {}
-                Query::Versions => self.versions = Fact::Pending,
-                Query::Login(host) => drop(self.logins.insert(host, Fact::Pending)),
-                want @ (Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_)) => {
+                FactQuery::Image(reference) => drop(self.images.insert(reference, Fact::Pending)),
+                FactQuery::ImageInfo(reference) => drop(self.abouts.insert(reference, Fact::Pending)),
+                FactQuery::Tags(repository) => drop(self.tags.insert(repository, Fact::Pending)),
+                FactQuery::Engine(reference) => drop(self.engine.insert(reference, Fact::Pending)),
+                FactQuery::Versions if self.versions.known().is_some() => {}
+                FactQuery::Versions => self.versions = Fact::Pending,
+                FactQuery::Login(host) => drop(self.logins.insert(host, Fact::Pending)),
+                want @ (FactQuery::Tasks(_)
+                | FactQuery::Record(_)
+                | FactQuery::Journal
+                | FactQuery::ExternalDeploys(_)) => {
                     self.swarm.insert(want, Fact::Pending);
                 }
             }
         }
-        self.renews_versions &= !asked.contains(&Query::Versions);
+        self.renews_versions &= !asked.contains(&FactQuery::Versions);
         asked
     }
 
     /// Returns whether a query was never asked, or must be asked again.
-    fn is_open(&self, want: &Query, now: Time) -> bool {
+    fn is_open(&self, want: &FactQuery, now: Time) -> bool {
         fn unknown<T>(facts: &BTreeMap<String, Fact<T>>, key: &str) -> bool {
             matches!(of(facts, key), Fact::Unknown)
         }
         match want {
-            Query::Image(reference) => unknown(&self.images, reference),
-            Query::ImageInfo(reference) => unknown(&self.abouts, reference),
-            Query::Tags(repository) => unknown(&self.tags, repository),
-            Query::Engine(reference) => unknown(&self.engine, reference),
-            Query::Versions => self.renews_versions || matches!(self.versions, Fact::Unknown),
-            Query::Login(host) => unknown(&self.logins, host),
-            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => {
+            FactQuery::Image(reference) => unknown(&self.images, reference),
+            FactQuery::ImageInfo(reference) => unknown(&self.abouts, reference),
+            FactQuery::Tags(repository) => unknown(&self.tags, repository),
+            FactQuery::Engine(reference) => unknown(&self.engine, reference),
+            FactQuery::Versions => self.renews_versions || matches!(self.versions, Fact::Unknown),
+            FactQuery::Login(host) => unknown(&self.logins, host),
+            FactQuery::Tasks(_) | FactQuery::Record(_) | FactQuery::Journal | FactQuery::ExternalDeploys(_) => {
                 match self.swarm.get(want) {
                     Some(Fact::Failed { at, .. }) => now.since(*at) >= PAUSE,
                     Some(_) => false,
@@ -186,21 +189,21 @@ impl Facts {
 
     /// Stores that the cluster did not answer a query about the swarm, and why. The query may be sent again
     /// after `PAUSE`.
-    pub fn fail(&mut self, want: Query, why: LookupError, now: Time) {
+    pub fn fail(&mut self, want: FactQuery, why: LookupError, now: Time) {
         self.swarm.insert(want, Fact::Failed { why, at: now });
     }
 
     /// Lets a query be sent again. A known version manifest stays valid until the new one arrives.
-    pub fn renew(&mut self, want: &Query) {
+    pub fn renew(&mut self, want: &FactQuery) {
         match want {
-            Query::Image(reference) => drop(self.images.remove(reference)),
-            Query::ImageInfo(reference) => drop(self.abouts.remove(reference)),
-            Query::Tags(repository) => drop(self.tags.remove(repository)),
-            Query::Engine(reference) => drop(self.engine.remove(reference)),
-            Query::Versions if self.versions.known().is_some() => self.renews_versions = true,
-            Query::Versions => self.versions = Fact::Unknown,
-            Query::Login(host) => drop(self.logins.remove(host)),
-            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => {
+            FactQuery::Image(reference) => drop(self.images.remove(reference)),
+            FactQuery::ImageInfo(reference) => drop(self.abouts.remove(reference)),
+            FactQuery::Tags(repository) => drop(self.tags.remove(repository)),
+            FactQuery::Engine(reference) => drop(self.engine.remove(reference)),
+            FactQuery::Versions if self.versions.known().is_some() => self.renews_versions = true,
+            FactQuery::Versions => self.versions = Fact::Unknown,
+            FactQuery::Login(host) => drop(self.logins.remove(host)),
+            FactQuery::Tasks(_) | FactQuery::Record(_) | FactQuery::Journal | FactQuery::ExternalDeploys(_) => {
                 drop(self.swarm.remove(want));
             }
         }
@@ -275,7 +278,7 @@ mod tests {
         Fact::Known { value: ResolvedImage::new(digest, None), at: NOW, via: FactSource::Registry }
     }
 
-    fn one(want: &Query) -> BTreeSet<Query> {
+    fn one(want: &FactQuery) -> BTreeSet<FactQuery> {
         [want.clone()].into()
     }
 
@@ -283,15 +286,15 @@ mod tests {
     fn each_query_is_asked_once_until_it_is_renewed() {
         let mut facts = Facts::default();
         for want in [
-            Query::Image("r/a:1".into()),
-            Query::ImageInfo("r/a@sha256:1".into()),
-            Query::Tags("r/a".into()),
-            Query::Engine("r/a:1".into()),
-            Query::Versions,
-            Query::Login("r".into()),
-            Query::Tasks("service".into()),
-            Query::Record("change".into()),
-            Query::Journal,
+            FactQuery::Image("r/a:1".into()),
+            FactQuery::ImageInfo("r/a@sha256:1".into()),
+            FactQuery::Tags("r/a".into()),
+            FactQuery::Engine("r/a:1".into()),
+            FactQuery::Versions,
+            FactQuery::Login("r".into()),
+            FactQuery::Tasks("service".into()),
+            FactQuery::Record("change".into()),
+            FactQuery::Journal,
         ] {
             assert_eq!(facts.ask(&one(&want), NOW), one(&want), "{want:?}");
             assert_eq!(facts.ask(&one(&want), NOW), BTreeSet::new(), "{want:?} is asked");
@@ -303,7 +306,7 @@ mod tests {
     #[test]
     fn an_answer_of_either_kind_ends_the_question() {
         let mut facts = Facts::default();
-        let want = Query::Image("r/a:1".into());
+        let want = FactQuery::Image("r/a:1".into());
         facts.ask(&one(&want), NOW);
         facts.take(QueryAnswer::Image("r/a:1".into(), known("1")));
         assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
@@ -315,10 +318,10 @@ mod tests {
     #[test]
     fn what_the_cluster_did_not_answer_is_asked_again_after_a_pause() {
         let mut facts = Facts::default();
-        facts.ask(&one(&Query::Journal), NOW);
-        facts.fail(Query::Journal, LookupError::Unreachable("no route".into()), later(1));
-        assert_eq!(facts.ask(&one(&Query::Journal), later(10)), BTreeSet::new());
-        assert_eq!(facts.ask(&one(&Query::Journal), later(11)), one(&Query::Journal));
+        facts.ask(&one(&FactQuery::Journal), NOW);
+        facts.fail(FactQuery::Journal, LookupError::Unreachable("no route".into()), later(1));
+        assert_eq!(facts.ask(&one(&FactQuery::Journal), later(10)), BTreeSet::new());
+        assert_eq!(facts.ask(&one(&FactQuery::Journal), later(11)), one(&FactQuery::Journal));
     }
 
     #[test]
@@ -332,10 +335,10 @@ mod tests {
         );
         let value = Arc::new(manifest.unwrap());
         facts.take(QueryAnswer::Versions(Fact::Known { value, at: NOW, via: FactSource::Curated }));
-        facts.renew(&Query::Versions);
-        assert_eq!(facts.ask(&one(&Query::Versions), NOW), one(&Query::Versions));
+        facts.renew(&FactQuery::Versions);
+        assert_eq!(facts.ask(&one(&FactQuery::Versions), NOW), one(&FactQuery::Versions));
         assert!(facts.versions().known().is_some());
-        assert_eq!(facts.ask(&one(&Query::Versions), NOW), BTreeSet::new(), "it is asked");
+        assert_eq!(facts.ask(&one(&FactQuery::Versions), NOW), BTreeSet::new(), "it is asked");
     }
 
     #[test]
@@ -344,11 +347,11 @@ mod tests {
         let by_digest = format!("r/a@sha256:{}", "1".repeat(64));
         facts.take(QueryAnswer::Image("r/a:1".into(), known("1")));
         facts.take(QueryAnswer::Image(by_digest.clone(), known("1")));
-        let asked = Query::Image("r/b:1".into());
+        let asked = FactQuery::Image("r/b:1".into());
         facts.ask(&one(&asked), NOW);
         facts.forget_tags();
         assert_eq!(facts.image("r/a:1"), &Fact::Unknown);
-        assert_eq!(facts.ask(&one(&Query::Image(by_digest)), NOW), BTreeSet::new());
+        assert_eq!(facts.ask(&one(&FactQuery::Image(by_digest)), NOW), BTreeSet::new());
         assert_eq!(facts.ask(&one(&asked), NOW), BTreeSet::new());
     }
 }

@@ -1,19 +1,19 @@
 //! Facts about images from their registries, each with its time and source.
 
 mod base_image;
+mod fact_query;
 mod facts;
 mod files;
 mod image_info;
-mod query;
 pub mod tags;
 mod version_manifest;
 
 pub(crate) use base_image::{BASE_DIGEST, BASE_NAME, named_base};
 pub use base_image::{BaseStatus, base_verdict};
+pub use fact_query::FactQuery;
 pub use facts::{Facts, QueryAnswer};
 pub use files::{FileKind, ImageFile, ImageFilesState, LayerReadProgress};
 pub use image_info::{BuildStep, ImageConfig, ImageInfo, ImageLayer, IndexEntry};
-pub use query::Query;
 pub use version_manifest::{
     POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest, VersionManifestError, VersionManifestOrigin,
 };

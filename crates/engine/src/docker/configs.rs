@@ -35,7 +35,7 @@ pub struct ConfigObject {
 }
 
 #[derive(Deserialize)]
-struct ConfigResponse {
+struct DockerConfigBody {
     #[serde(rename = "ID")]
     id: String,
     #[serde(rename = "Version")]
@@ -63,7 +63,7 @@ struct ConfigSpec {
 }
 
 fn config(raw: &RawValue) -> Option<ConfigObject> {
-    let body: ConfigResponse = serde_json::from_str(raw.get()).ok()?;
+    let body: DockerConfigBody = serde_json::from_str(raw.get()).ok()?;
     Some(ConfigObject {
         id: body.id,
         index: body.version.index,

@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::clusters::ClusterId;
 use crate::rollback_target::selected_service;
 use crate::screens::candidates::state as earlier;
-use crate::screens::change::query::shown;
+use crate::screens::change::derived::shown;
 use crate::screens::change::state::{ChangeStage, ShownChange, StopRequest};
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
@@ -116,7 +116,7 @@ pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Resu
     let plan = &screen.shown.plan;
     match action {
         Action::Apply => {
-            crate::screens::plan::query::obstacle(state, screen).map_or(Ok(()), |why| Err(Unavailable::Obstacle(why)))
+            crate::screens::plan::derived::obstacle(state, screen).map_or(Ok(()), |why| Err(Unavailable::Obstacle(why)))
         }
         Action::Acknowledge if plan.warnings() == 0 => Err(Unavailable::NoWarnings),
         Action::AcceptUnverified if plan.unchecked().next().is_none() => Err(Unavailable::AllVerified),

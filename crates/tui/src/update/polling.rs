@@ -9,13 +9,13 @@ use std::time::Duration;
 use crate::msg::Effect;
 use crate::rollback_target as back;
 use crate::screens;
-use crate::screens::fleet::query::visible;
+use crate::screens::fleet::derived::visible;
 use crate::screens::fleet::rows;
 use crate::screens::pins::completion as complete;
 use crate::state::State;
 use pinnace_core::check;
 use pinnace_core::registry::Fact;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 
 /// The time after the last key during which the operator counts as active.
 const AT_KEYS: Duration = Duration::from_secs(15 * 60);
@@ -53,7 +53,7 @@ pub(crate) fn refresh(state: &mut State, effects: &mut Vec<Effect>) {
     effects.push(Effect::Refresh { cluster });
 }
 
-fn ask(state: &mut State, wants: &BTreeSet<Query>, effects: &mut Vec<Effect>) {
+fn ask(state: &mut State, wants: &BTreeSet<FactQuery>, effects: &mut Vec<Effect>) {
     let (cluster, now) = (state.active, state.now);
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     let old = match one.facts.versions() {
@@ -61,8 +61,8 @@ fn ask(state: &mut State, wants: &BTreeSet<Query>, effects: &mut Vec<Effect>) {
         Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
         Fact::Unknown | Fact::Pending => false,
     };
-    if old && wants.contains(&Query::Versions) {
-        one.facts.renew(&Query::Versions);
+    if old && wants.contains(&FactQuery::Versions) {
+        one.facts.renew(&FactQuery::Versions);
     }
     let fresh = one.facts.ask(wants, now);
     if fresh.is_empty() {
@@ -74,7 +74,7 @@ fn ask(state: &mut State, wants: &BTreeSet<Query>, effects: &mut Vec<Effect>) {
 
 /// Returns queries for the images that tasks could not get. They are repeated after a while, because the image
 /// may exist by now.
-fn causes(state: &mut State) -> BTreeSet<Query> {
+fn causes(state: &mut State) -> BTreeSet<FactQuery> {
     let now = state.now;
     let Some(one) = state.clusters.get_mut(state.active) else { return BTreeSet::new() };
     let mut wants = BTreeSet::new();
@@ -83,7 +83,7 @@ fn causes(state: &mut State) -> BTreeSet<Query> {
         if !rows::is_about_image(&error.text) {
             continue;
         }
-        let want = Query::Image(error.image.clone());
+        let want = FactQuery::Image(error.image.clone());
         let old = match one.facts.image(&error.image) {
             Fact::Known { at, .. } | Fact::Failed { at, .. } => now.since(*at) >= AGAIN,
             Fact::Unknown | Fact::Pending => false,
@@ -97,7 +97,7 @@ fn causes(state: &mut State) -> BTreeSet<Query> {
 }
 
 /// Returns queries for the tags of the images on the screen, to detect moved and deleted tags.
-fn tags(state: &State) -> BTreeSet<Query> {
+fn tags(state: &State) -> BTreeSet<FactQuery> {
     if !state.screens.is_empty() {
         return BTreeSet::new();
     }

@@ -12,7 +12,7 @@ use crate::banner::banner;
 use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens;
-use crate::screens::change::query as change;
+use crate::screens::change::derived as change;
 use crate::screens::fleet::rows::FleetRow;
 use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::plan::plural;

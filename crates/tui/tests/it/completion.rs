@@ -4,7 +4,7 @@ use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::{Fact, FactSource, LookupError, QueryAnswer, RateLimit, ResolvedImage};
 use pinnace_core::registry::{VersionManifest, VersionManifestOrigin};
 use pinnace_core::time::Time;
@@ -18,7 +18,7 @@ use crate::fixture::{PG, press};
 use crate::scenario::{self, pass, send, type_text};
 use crate::screens::{lines_of, picture};
 
-fn asked(effects: &[Effect]) -> BTreeSet<Query> {
+fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
     let wants = effects
         .iter()
         .filter_map(|effect| if let Effect::SendQueries { wants, .. } = effect { Some(wants) } else { None });
@@ -57,7 +57,11 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     let mut state = typed(120, 40, "image = \"");
     let effects = press(&mut state, "tab");
     assert_eq!(state.context(), KeyContext::Complete);
-    assert_eq!(asked(&effects), [Query::Tags(REPOSITORY.into())].into(), "the versions were asked for with the pins");
+    assert_eq!(
+        asked(&effects),
+        [FactQuery::Tags(REPOSITORY.into())].into(),
+        "the versions were asked for with the pins"
+    );
     assert_eq!(picks(&state), Vec::<&str>::new());
     let screen = lines_of(&state).join("\n");
     assert!(screen.contains(&format!("{REPOSITORY} · asking …")) && screen.contains("asking ghcr.io …"), "{screen}");
@@ -65,7 +69,7 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     let effects = manifest(&mut state);
     let (asked_for, newer) = ("17.9-spock5.0.6-standard-2", "17.10-spock5.0.10-standard-1");
     assert_eq!(picks(&state), [asked_for, "manifest", newer], "by the version that runs, before any tag is known");
-    let wanted = [Query::Image(format!("{REPOSITORY}:{newer}"))].into();
+    let wanted = [FactQuery::Image(format!("{REPOSITORY}:{newer}"))].into();
     assert_eq!(asked(&effects), wanted, "what runs was asked about when the pins were opened");
 
     tags(&mut state, "ghcr.io/pgedge/other", "1.0 2.0");
@@ -91,9 +95,9 @@ fn it_opens_at_once_and_fills_as_answers_come() {
     );
     assert_eq!(asked(&effects).len(), 7, "details of the ten lines on the screen, and of those only: {effects:?}");
     let effects = image(&mut state, "17", '2', 6);
-    assert_eq!(asked(&effects), [Query::ImageInfo(format!("{REPOSITORY}@{}", digest('2')))].into());
+    assert_eq!(asked(&effects), [FactQuery::ImageInfo(format!("{REPOSITORY}@{}", digest('2')))].into());
     let effects = press(&mut state, "page-down page-down");
-    assert!(asked(&effects).contains(&Query::Image(format!("{REPOSITORY}:latest"))), "{effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Image(format!("{REPOSITORY}:latest"))), "{effects:?}");
 }
 
 #[test]
@@ -180,7 +184,7 @@ fn nothing_is_asked_while_somebody_types() {
     assert_eq!(asked(&effects), BTreeSet::new(), "not for every letter of a repository");
     assert_eq!(list(&state).repository.as_deref(), Some(other));
     let effects = pass(&mut state, 400);
-    assert!(asked(&effects).contains(&Query::Tags(other.into())), "{effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Tags(other.into())), "{effects:?}");
     tags(&mut state, REPOSITORY, TAGS);
     assert_eq!(picks(&state), Vec::<&str>::new(), "what ran is not what is typed");
     let effects = tags(&mut state, other, "2.8.0 2.8.1 1.0");
@@ -190,10 +194,10 @@ fn nothing_is_asked_while_somebody_types() {
 
     let mut state = typed(120, 40, &format!("image = \"{other}"));
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Query::Tags(other.into())), "asked for as it stands: {effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Tags(other.into())), "asked for as it stands: {effects:?}");
     let mut state = typed(120, 40, "image = \"ghcr.io/pgedge/pgedge-po");
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Query::Tags(REPOSITORY.into())), "the beginning of what runs: {effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Tags(REPOSITORY.into())), "the beginning of what runs: {effects:?}");
 }
 
 #[test]
@@ -216,14 +220,14 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
     }
     press(&mut state, "esc");
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Query::Tags(REPOSITORY.into())), "opened again it asks again: {effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Tags(REPOSITORY.into())), "opened again it asks again: {effects:?}");
     tags(&mut state, REPOSITORY, TAGS);
     press(&mut state, "esc");
     assert_eq!(asked(&press(&mut state, "tab")), BTreeSet::new());
     press(&mut state, "esc");
     pass(&mut state, 301_000);
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Query::Tags(REPOSITORY.into())), "and after a while: {effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Tags(REPOSITORY.into())), "and after a while: {effects:?}");
 }
 
 #[test]
@@ -295,7 +299,7 @@ fn a_stack_is_completed_by_its_service_and_not_by_the_whole() {
     press(&mut state, "ctrl-u enter up");
     type_text(&mut state, "image = \"");
     let effects = press(&mut state, "tab");
-    assert!(asked(&effects).contains(&Query::Tags("reg.example.com:5000/shop/api".into())), "{effects:?}");
+    assert!(asked(&effects).contains(&FactQuery::Tags("reg.example.com:5000/shop/api".into())), "{effects:?}");
     tags(&mut state, "reg.example.com:5000/shop/api", "2.7.9 2.8.0 2.8.1");
     manifest(&mut state);
     assert_eq!(picks(&state), ["2.8.1", "2.8.0", "2.7.9"], "the manifest says nothing of it");

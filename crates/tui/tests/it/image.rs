@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pinnace_core::image::{Digest, ImageRef, Platform};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::{
     BuildStep, Fact, FactSource, FileKind, ImageConfig, ImageFile, ImageFilesState, ImageInfo, ImageLayer, IndexEntry,
     LayerReadProgress, LookupError, QueryAnswer, ResolvedImage,
@@ -31,12 +31,12 @@ fn digest(digit: char) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap()
 }
 
-fn asked(effects: &[Effect]) -> BTreeSet<Query> {
+fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
     let wants = effects.iter().filter_map(|effect| match effect {
         Effect::SendQueries { wants, .. } => Some(wants.clone()),
         _ => None,
     });
-    wants.flatten().filter(|want| matches!(want, Query::Image(_) | Query::ImageInfo(_))).collect()
+    wants.flatten().filter(|want| matches!(want, FactQuery::Image(_) | FactQuery::ImageInfo(_))).collect()
 }
 
 fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
@@ -131,14 +131,14 @@ fn text(state: &State) -> String {
 #[test]
 fn what_is_on_the_screen_is_asked_for_and_no_more() {
     let mut state = night(120, 40);
-    let about_of = |digit| Query::ImageInfo(format!("rabbitmq@{}", digest(digit)));
+    let about_of = |digit| FactQuery::ImageInfo(format!("rabbitmq@{}", digest(digit)));
     let effects = press(&mut state, "i");
     assert_eq!((state.context(), screen(&state).image.text.as_str()), (KeyContext::Image, QUEUE));
-    assert_eq!(asked(&effects), [Query::Image(QUEUE.into())].into());
+    assert_eq!(asked(&effects), [FactQuery::Image(QUEUE.into())].into());
     assert!(text(&state).contains("asking docker.io …"), "{}", text(&state));
     assert_eq!(asked(&names(&mut state, QUEUE, '1')), [about_of('1')].into());
     let effects = is(&mut state, "rabbitmq", index());
-    assert_eq!(asked(&effects), [about_of('3'), Query::Image("ubuntu:24.04".into())].into());
+    assert_eq!(asked(&effects), [about_of('3'), FactQuery::Image("ubuntu:24.04".into())].into());
     answer(&mut state);
     assert_eq!(asked(&press(&mut state, "down up")), BTreeSet::new(), "each once");
     assert_eq!(press(&mut state, "esc").iter().filter(|it| **it == Effect::StopFiles).count(), 0);
@@ -186,7 +186,7 @@ fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     insta::assert_snapshot!("image_failed_80x24", picture(&state));
     press(&mut state, "esc");
     state.now = Time(NOW.0 + 6000);
-    assert_eq!(asked(&press(&mut state, "i")), [Query::Image(QUEUE.into())].into());
+    assert_eq!(asked(&press(&mut state, "i")), [FactQuery::Image(QUEUE.into())].into());
 }
 
 /// Makes a console in which a completed change has set pins with a contract for the queue.

@@ -1,6 +1,6 @@
 //! Tests of keys: keys in, effects and state out.
 
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::time::Time;
 use pinnace_core::world::{ConnectionState, Observation};
 use pinnace_tui::action::KeyContext;
@@ -68,7 +68,7 @@ fn opening_asks_a_registry_only_about_what_is_failing() {
             Effect::SendQueries { wants, .. } => Some(wants.clone()),
             _ => None,
         });
-        wants.flatten().filter_map(|want| if let Query::Image(image) = want { Some(image) } else { None }).collect()
+        wants.flatten().filter_map(|want| if let FactQuery::Image(image) = want { Some(image) } else { None }).collect()
     };
     let images: Vec<_> = state.clusters[ClusterId::FIRST].facts.looked_up().collect();
     assert_eq!(images, ["ghcr.io/pgedge/pgedge-postgres:my-custom-image"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pinnace_core::redacted::Redacted;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
 use pinnace_tui::action::KeyContext;
 use pinnace_tui::dialogs::login::state::LoginField;
@@ -20,7 +20,7 @@ use crate::screens::{lines_of, picture};
 const SECRET: &str = "Zx9~qwV#2p";
 const IMAGE: &str = "reg.example.com:5000/shop/api:9.9.9";
 
-fn asked(effects: &[Effect]) -> BTreeSet<Query> {
+fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
     let wants = effects
         .iter()
         .filter_map(|effect| if let Effect::SendQueries { wants, .. } = effect { Some(wants) } else { None });
@@ -113,7 +113,7 @@ fn what_was_refused_is_asked_for_again() {
         &mut state,
         Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() },
     );
-    assert_eq!(asked(&effects), [Query::Image(IMAGE.into())].into(), "what the screen goes by");
+    assert_eq!(asked(&effects), [FactQuery::Image(IMAGE.into())].into(), "what the screen goes by");
     let facts = &state.clusters[ClusterId::FIRST].facts;
     assert_eq!(facts.image("reg.example.com:5000/shop/api:8"), &Fact::Unknown, "it may only have been hidden");
     assert!(facts.image("ghcr.io/x/y:1").failed().is_some(), "another registry's answer stands");
@@ -124,7 +124,7 @@ fn what_was_refused_is_asked_for_again() {
     let mut state = denied(120, 40);
     press(&mut state, "P");
     let msg = Msg::LoggedIn { cluster: ClusterId::FIRST, host: "reg.example.com:5000".into(), user: "ops".into() };
-    assert!(asked(&send(&mut state, msg)).contains(&Query::Image(IMAGE.into())), "for the plan as well");
+    assert!(asked(&send(&mut state, msg)).contains(&FactQuery::Image(IMAGE.into())), "for the plan as well");
     let Some(Screen::Plan(plan)) = state.screens.last() else { panic!() };
     assert!(!plan.queries().is_empty(), "it is made anew");
 }

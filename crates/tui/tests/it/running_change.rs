@@ -7,7 +7,7 @@ use pinnace_core::change::{ChangeEventKind, OnFailure, Order};
 use pinnace_core::finding::Code;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::Observation;
 use pinnace_tui::action::KeyContext;
@@ -24,7 +24,7 @@ fn group() -> GroupKey {
     GroupKey::parse("database/storefront").unwrap()
 }
 
-fn asked(effects: &[Effect]) -> BTreeSet<Query> {
+fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
     let wants = effects
         .iter()
         .filter_map(|effect| if let Effect::SendQueries { wants, .. } = effect { Some(wants) } else { None });
@@ -65,7 +65,7 @@ fn nothing_is_asked_or_kept_while_somebody_types() {
     let mut state = scenario::pins(120, 40);
     press(&mut state, "ctrl-u");
     let typed = type_text(&mut state, &format!("image = \"{WRONG}\""));
-    let wants = |effects: &[Effect]| asked(effects).contains(&Query::Image(WRONG.into()));
+    let wants = |effects: &[Effect]| asked(effects).contains(&FactQuery::Image(WRONG.into()));
     assert!(!wants(&typed) && pace(&state) == TickRate::Quiet);
     assert!(!wants(&pass(&mut state, 150)));
     let quiet = pass(&mut state, 150);
@@ -408,7 +408,7 @@ fn a_second_plan_of_a_tag_asks_registry_and_engine_again() {
         pass(&mut state, 61_000);
         let mut wants = asked(&press(&mut state, "P"));
         wants.extend(asked(&found(&mut state, GOOD, '1')));
-        for want in [Query::Image(GOOD.into()), Query::Engine(GOOD.into())] {
+        for want in [FactQuery::Image(GOOD.into()), FactQuery::Engine(GOOD.into())] {
             assert!(wants.contains(&want), "{want:?} in {wants:?}");
         }
     }

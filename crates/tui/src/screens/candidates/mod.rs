@@ -1,6 +1,6 @@
 //! The rollback candidates of a service, as a screen.
 
-pub(crate) mod query;
+pub(crate) mod derived;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

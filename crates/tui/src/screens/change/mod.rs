@@ -1,7 +1,7 @@
 //! The screen of a change: running, unfinished or finished.
 
+pub(crate) mod derived;
 pub(crate) mod other_clients;
-pub(crate) mod query;
 mod selection;
 pub mod state;
 pub(crate) mod update;

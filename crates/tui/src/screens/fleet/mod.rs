@@ -1,6 +1,6 @@
 //! The fleet screen: clusters, nodes and services.
 
-pub(crate) mod query;
+pub(crate) mod derived;
 pub(crate) mod row_view;
 pub mod rows;
 pub(crate) mod sidebar_view;

@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
 use crate::layout;
-use crate::screens::history::query::items;
+use crate::screens::history::derived::items;
 use crate::screens::history::state::HistoryState;
 use crate::screens::history::state::{HistoryRow, group_name, what};
 use crate::state::State;

@@ -1,6 +1,6 @@
 //! The image screen: the details and files of an image.
 
-pub(crate) mod query;
+pub(crate) mod derived;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

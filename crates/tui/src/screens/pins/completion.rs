@@ -15,7 +15,7 @@ use pinnace_core::history::failed_here;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{PinDoc, PinScope, covers};
 use pinnace_core::registry::Fact;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::tags;
 use pinnace_core::registry::tags::{CandidateInput, ProposalInput, ProposedImage, TagCandidate};
 use pinnace_core::registry::{POSTGRES, VersionManifest};
@@ -328,17 +328,17 @@ fn found(list: &CompletionState) -> Vec<Completion> {
 
 /// Returns the list's queries: versions, tags, and the details of the images on the screen; while the operator
 /// types, only the versions and the tags of the first repository.
-pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State) -> BTreeSet<FactQuery> {
     let Some((screen, text)) = typing(state) else { return BTreeSet::new() };
     let (Some(list), Some(cluster)) = (&screen.complete, state.clusters.get(screen.cluster)) else {
         return BTreeSet::new();
     };
-    let mut wants = BTreeSet::from([Query::Versions]);
+    let mut wants = BTreeSet::from([FactQuery::Versions]);
     let quiet = text.edited.is_none();
     let Some(repository) = &list.repository else { return wants };
     let opened = list.first.as_ref() == Some(repository);
     if quiet || opened {
-        wants.insert(Query::Tags(repository.clone()));
+        wants.insert(FactQuery::Tags(repository.clone()));
     }
     let untouched = under_cursor(text).is_some_and(|spot| spot.text() == list.opened_on);
     if !quiet && !untouched {
@@ -350,9 +350,9 @@ pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
         let Some(image) = list.image(pick) else { continue };
         match cluster.facts.image(&image.text) {
             Fact::Unknown | Fact::Pending => {
-                wants.insert(Query::Image(image.text.clone()));
+                wants.insert(FactQuery::Image(image.text.clone()));
             }
-            Fact::Known { .. } => wants.extend(image.by_digest().map(Query::ImageInfo)),
+            Fact::Known { .. } => wants.extend(image.by_digest().map(FactQuery::ImageInfo)),
             Fact::Failed { .. } => {}
         }
     }

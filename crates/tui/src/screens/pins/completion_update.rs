@@ -5,7 +5,7 @@ use crate::screens::pins::completion as complete;
 use crate::screens::pins::completion::{CompletionState, OLD, renewed, rows, under_cursor};
 use crate::state::{Screen, State};
 use pinnace_core::registry::Fact;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 
 use crate::screens::pins::update as pins;
 use crate::update::motion;
@@ -30,7 +30,7 @@ fn forget_old(state: &mut State, repository: Option<&str>) {
         Fact::Unknown | Fact::Pending => false,
     };
     if old {
-        cluster.facts.renew(&Query::Tags(repository.to_owned()));
+        cluster.facts.renew(&FactQuery::Tags(repository.to_owned()));
     }
 }
 

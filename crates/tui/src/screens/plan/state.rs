@@ -9,7 +9,7 @@ use pinnace_core::finding::Code;
 use pinnace_core::image::digest_of;
 use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, identity, moved, plan, plural};
 use pinnace_core::plan::{Plan, PlanKind, Unit, UnitAction};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::{Fact, Facts};
 use pinnace_core::time::Time;
 
@@ -42,7 +42,7 @@ pub struct PlanState {
     /// The indices of the units that the operator folded or unfolded, contrary to the default.
     pub folded: BTreeSet<usize>,
     /// The queries that the staleness check of a complete plan still needs.
-    pub second: BTreeSet<Query>,
+    pub second: BTreeSet<FactQuery>,
 }
 
 /// The result of comparing a plan with the live swarm.
@@ -159,7 +159,7 @@ impl PlanState {
     }
 
     /// Returns the queries for what has to be learned, for the plan itself or for its staleness check.
-    pub fn queries(&self) -> &BTreeSet<Query> {
+    pub fn queries(&self) -> &BTreeSet<FactQuery> {
         if self.fresh == Freshness::Incomplete { &self.shown.wants } else { &self.second }
     }
 

@@ -21,7 +21,7 @@ use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::history::describe;
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{CredentialOrigin, Plan, Unit, UnitAction};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::sanitize::clean;
 
 use crate::widgets::finding as remark;
@@ -271,7 +271,7 @@ fn waits(screen: &PlanState) -> String {
     let wants = screen.queries();
     let images: Vec<String> = wants
         .iter()
-        .filter_map(|want| if let Query::Image(image) = want { Some(image_at(image)) } else { None })
+        .filter_map(|want| if let FactQuery::Image(image) = want { Some(image_at(image)) } else { None })
         .collect();
     if let Some(first) = images.first() {
         let more = images.len() - 1;
@@ -279,8 +279,8 @@ fn waits(screen: &PlanState) -> String {
         return format!("asking the registry for {first}{more} …");
     }
     let word = match wants.iter().next() {
-        Some(Query::Tasks(_)) => "past tasks",
-        Some(Query::Record(_)) => "an earlier change",
+        Some(FactQuery::Tasks(_)) => "past tasks",
+        Some(FactQuery::Record(_)) => "an earlier change",
         _ => "the journal",
     };
     format!("reading {word} …")

@@ -16,7 +16,7 @@ use pinnace_core::check;
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::PinDoc;
 use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, plan};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::VersionManifest;
 use pinnace_core::registry::{
     Fact, FactSource, Facts, ImageFilesState, ImageInfo, LayerReadProgress, LookupError, QueryAnswer, ResolvedImage,
@@ -92,7 +92,7 @@ impl Cluster {
 
     /// Resolves queries about images and versions, round after round, until the answers lead to no further
     /// ones.
-    pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<Query>) {
+    pub async fn learn_all(&self, facts: &mut Facts, wants: impl Fn(&Facts) -> BTreeSet<FactQuery>) {
         for _ in 0..ROUNDS {
             let wants = wants(facts);
             if wants.is_empty() {
@@ -121,7 +121,7 @@ impl Cluster {
     /// Fails if the cluster stops answering.
     pub async fn learn(
         &self,
-        wants: &BTreeSet<Query>,
+        wants: &BTreeSet<FactQuery>,
         world: &mut World,
         facts: &mut Facts,
     ) -> Result<(), DockerError> {
@@ -129,24 +129,24 @@ impl Cluster {
         let mut tasks = Vec::new();
         for want in wants {
             match want {
-                Query::Image(_)
-                | Query::ImageInfo(_)
-                | Query::Tags(_)
-                | Query::Engine(_)
-                | Query::Versions
-                | Query::Login(_) => {
+                FactQuery::Image(_)
+                | FactQuery::ImageInfo(_)
+                | FactQuery::Tags(_)
+                | FactQuery::Engine(_)
+                | FactQuery::Versions
+                | FactQuery::Login(_) => {
                     asked.insert(want.clone());
                 }
-                Query::Tasks(service) => tasks.push(service.clone()),
-                Query::Record(change) => {
+                FactQuery::Tasks(service) => tasks.push(service.clone()),
+                FactQuery::Record(change) => {
                     let record = self.journal.record(change).await?.map(Box::new);
                     world.apply(Observation::Record { change: change.clone(), record }, self.docker.clock().now());
                 }
-                Query::ExternalDeploys(group) => {
+                FactQuery::ExternalDeploys(group) => {
                     let seen = self.sightings(group, &world.engine.swarm).await?;
                     world.apply(seen, self.docker.clock().now());
                 }
-                Query::Journal => {
+                FactQuery::Journal => {
                     let slots = self.journal.slots().await?;
                     world.apply(Observation::Slots(slots), self.docker.clock().now());
                 }
@@ -157,7 +157,7 @@ impl Cluster {
         Ok(())
     }
 
-    async fn learn_facts(&self, wants: BTreeSet<Query>, facts: &mut Facts) {
+    async fn learn_facts(&self, wants: BTreeSet<FactQuery>, facts: &mut Facts) {
         let wants = facts.ask(&wants, self.docker.clock().now());
         let asked = futures_util::stream::iter(wants).map(|want| async move { self.fact(&want).await });
         let answers: Vec<_> = asked.buffer_unordered(AT_ONCE).collect().await;
@@ -168,15 +168,17 @@ impl Cluster {
 
     /// Resolves a query about an image, a repository, a login or the version manifest; `None` for queries of
     /// other kinds.
-    pub async fn fact(&self, want: &Query) -> Option<QueryAnswer> {
+    pub async fn fact(&self, want: &FactQuery) -> Option<QueryAnswer> {
         Some(match want.clone() {
-            Query::Image(text) => QueryAnswer::Image(text.clone(), self.image(&text).await),
-            Query::ImageInfo(text) => QueryAnswer::ImageInfo(text.clone(), self.image_info(&text).await),
-            Query::Tags(text) => QueryAnswer::Tags(text.clone(), self.tags(&text).await),
-            Query::Engine(text) => QueryAnswer::Engine(text.clone(), self.engine(&text).await),
-            Query::Versions => QueryAnswer::Versions(self.versions().await),
-            Query::Login(host) => QueryAnswer::Login(host.clone(), self.login_for(&host).await),
-            Query::Tasks(_) | Query::Record(_) | Query::Journal | Query::ExternalDeploys(_) => return None,
+            FactQuery::Image(text) => QueryAnswer::Image(text.clone(), self.image(&text).await),
+            FactQuery::ImageInfo(text) => QueryAnswer::ImageInfo(text.clone(), self.image_info(&text).await),
+            FactQuery::Tags(text) => QueryAnswer::Tags(text.clone(), self.tags(&text).await),
+            FactQuery::Engine(text) => QueryAnswer::Engine(text.clone(), self.engine(&text).await),
+            FactQuery::Versions => QueryAnswer::Versions(self.versions().await),
+            FactQuery::Login(host) => QueryAnswer::Login(host.clone(), self.login_for(&host).await),
+            FactQuery::Tasks(_) | FactQuery::Record(_) | FactQuery::Journal | FactQuery::ExternalDeploys(_) => {
+                return None;
+            }
         })
     }
 

@@ -6,7 +6,7 @@ use crate::swarm::GroupKey;
 
 /// A query that must be answered before a plan or a check is complete.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Query {
+pub enum FactQuery {
     /// The image that a reference names.
     Image(String),
     /// The description of an image, by `repository@digest`.

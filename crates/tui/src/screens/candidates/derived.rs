@@ -1,4 +1,4 @@
-//! Read-only queries of the candidates screen over the console's state.
+//! Values that the candidates screen derives from the console's state.
 
 use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
@@ -6,7 +6,7 @@ use crate::layout;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
 use pinnace_core::history::{self, wants_of};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::swarm::GroupKey;
 use std::collections::BTreeSet;
 
@@ -31,7 +31,7 @@ pub(crate) fn listable(state: &State) -> Result<(ClusterId, GroupKey, String), U
 }
 
 /// Returns the queries that the list needs; registries are asked only about the images on the screen.
-pub(crate) fn queries(state: &State, screen: &CandidatesState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &CandidatesState) -> BTreeSet<FactQuery> {
     let Some(one) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     let Some(service) = one.world.services.get(&screen.service) else { return BTreeSet::new() };
     let mut wants = history::queries(&one.world, &screen.group, service, &one.facts);

@@ -1,9 +1,9 @@
-//! Read-only queries of the history screen over the console's state.
+//! Values that the history screen derives from the console's state.
 
 use std::collections::BTreeSet;
 
 use crate::state::State;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 
 use crate::screens::history::state::{HistoryRow, HistoryState};
 
@@ -13,9 +13,9 @@ pub fn items<'a>(state: &'a State, screen: &'a HistoryState) -> Vec<HistoryRow<'
 }
 
 /// Returns the queries for the records, not read yet, of the changes on the screen.
-pub(crate) fn queries(state: &State, screen: &HistoryState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &HistoryState) -> BTreeSet<FactQuery> {
     let items = items(state, screen);
     let near = items.iter().skip(screen.scroll.top).take(usize::from(state.size.height));
     let unread = near.filter(|item| item.entry.record.is_none());
-    unread.map(|item| Query::Record(item.entry.slot.change.clone())).collect()
+    unread.map(|item| FactQuery::Record(item.entry.slot.change.clone())).collect()
 }

@@ -1,4 +1,4 @@
-//! Read-only queries of the plan screen over the console's state.
+//! Values that the plan screen derives from the console's state.
 
 use pinnace_core::plan::Consent;
 

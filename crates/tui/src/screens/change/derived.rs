@@ -1,10 +1,10 @@
-//! Read-only queries of the change screen over the console's state.
+//! Values that the change screen derives from the console's state.
 
 use std::collections::BTreeSet;
 
 use crate::state::State;
 use pinnace_core::change::Progress;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use std::borrow::Cow;
 
 use crate::screens::change::state::{ChangeId, ChangeScreenState, ChangeStage, LocalChange, ShownChange, find};
@@ -40,7 +40,7 @@ pub fn at_work(state: &State) -> impl Iterator<Item = &LocalChange> {
 }
 
 /// Returns the query for the change's record, if the record is not read yet.
-pub(crate) fn queries(state: &State, screen: &ChangeScreenState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &ChangeScreenState) -> BTreeSet<FactQuery> {
     let entry = shown(state, screen).and_then(|shown| shown.entry).filter(|entry| entry.record.is_none());
-    entry.map(|entry| Query::Record(entry.slot.change.clone())).into_iter().collect()
+    entry.map(|entry| FactQuery::Record(entry.slot.change.clone())).into_iter().collect()
 }

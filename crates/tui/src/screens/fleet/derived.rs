@@ -1,10 +1,10 @@
-//! Read-only queries of the fleet screen over the console's state.
+//! Values that the fleet screen derives from the console's state.
 
 use std::collections::BTreeSet;
 
 use crate::screens::fleet::rows::{FleetRow, ServiceRow};
 use crate::state::State;
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::world::World;
 
@@ -22,9 +22,9 @@ pub(crate) fn visible(state: &State) -> impl Iterator<Item = &ServiceRow> {
 }
 
 /// Returns the queries for the newest change records of the groups on the screen.
-pub(crate) fn queries(state: &State) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State) -> BTreeSet<FactQuery> {
     let groups: BTreeSet<&GroupKey> = visible(state).map(|row| &row.group).collect();
-    groups.into_iter().filter_map(|group| newest_unread(state.world(), group)).map(Query::Record).collect()
+    groups.into_iter().filter_map(|group| newest_unread(state.world(), group)).map(FactQuery::Record).collect()
 }
 
 /// Returns the id of a group's change whose record is needed and not read yet: the

@@ -1,8 +1,8 @@
-//! Read-only queries of the image screen over the console's state.
+//! Values that the image screen derives from the console's state.
 
 use crate::availability::Unavailable;
 use crate::state::{Screen, State};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use std::collections::BTreeSet;
 
 use crate::screens::image::state::ImageState;
@@ -16,6 +16,6 @@ pub(crate) fn readable(state: &State) -> Result<(), Unavailable> {
 }
 
 /// Returns the queries for what has to be learned about the image.
-pub(crate) fn queries(state: &State, screen: &ImageState) -> BTreeSet<Query> {
+pub(crate) fn queries(state: &State, screen: &ImageState) -> BTreeSet<FactQuery> {
     state.clusters.get(screen.cluster).map(|one| screen.view(one).queries()).unwrap_or_default()
 }

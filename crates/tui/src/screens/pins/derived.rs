@@ -1,9 +1,9 @@
-//! Read-only queries of the pins screen over the console's state.
+//! Values that the pins screen derives from the console's state.
 
 use crate::state::State;
 use pinnace_core::check::{self};
 use pinnace_core::pins::{self, PinScope};
-use pinnace_core::registry::Query;
+use pinnace_core::registry::FactQuery;
 use std::collections::BTreeSet;
 
 use crate::screens::pins::state::PinsState;
@@ -18,15 +18,15 @@ pub fn keys_of(state: &State, screen: &PinsState) -> Vec<PinScope> {
 }
 
 /// Returns the queries for what must be known to open or check the pins; none during the pause after an edit.
-pub fn queries(state: &State, screen: &PinsState) -> BTreeSet<Query> {
+pub fn queries(state: &State, screen: &PinsState) -> BTreeSet<FactQuery> {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return BTreeSet::new() };
     if !cluster.world.knows_journal() {
-        return BTreeSet::from([Query::Journal]);
+        return BTreeSet::from([FactQuery::Journal]);
     }
     match &screen.text {
         None => {
             let unread = cluster.world.history(&screen.group).pins().err();
-            unread.map(|change| Query::Record(change.to_owned())).into_iter().collect()
+            unread.map(|change| FactQuery::Record(change.to_owned())).into_iter().collect()
         }
         Some(text) if text.edited.is_none() => {
             let mut wants = check::queries(&screen.group, &text.doc, &cluster.world, &cluster.facts);
