@@ -14,7 +14,7 @@ use pinnace_core::world::World;
 /// The number of newest candidates that are looked up at their registry.
 const LOOKED_UP: usize = 20;
 
-/// Returns the rollback candidates of a service: the images that it had, newest first, then immutable tags. The first
+/// Returns the rollback candidates of a service: the images that it had, those that ran first, then immutable tags. The first
 /// `LOOKED_UP` of them are looked up at their registry. Empty for an unknown service.
 ///
 /// # Errors
@@ -61,9 +61,11 @@ pub fn text(out: &Out, service: &str, images: &[HistoryCandidate], now: Time) {
     if images.is_empty() {
         return;
     }
-    out.line(&format!("rollback candidates of {}, newest first (`pinnace rollback {0} --to IMAGE`):", clean(service)));
-    let mut rows =
-        vec![["  IMAGE", "LAST", "HOW IT FARED", "PULLABLE", "RAN ON", "ORIGIN"].map(str::to_owned).to_vec()];
+    out.line(&format!(
+        "rollback candidates of {}, those that ran first (`pinnace rollback {0} --to IMAGE`):",
+        clean(service)
+    ));
+    let mut rows = vec![["  IMAGE", "LAST", "RESULT", "REGISTRY", "RAN ON", "ORIGIN"].map(str::to_owned).to_vec()];
     rows.extend(images.iter().map(|one| {
         let last = one.last.map(|at| age(now.since(at))).unwrap_or_default();
         let ran = one.ran_seconds.map(|seconds| format!(" {}", age(std::time::Duration::from_secs(seconds))));

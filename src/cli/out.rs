@@ -9,7 +9,7 @@ use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::image::digest_of;
 use pinnace_core::inspect::{Line, Section, Tone};
 use pinnace_core::plan::{Plan, UnitAction};
-use pinnace_core::sanitize::clean;
+use pinnace_core::sanitize::{self, clean};
 
 /// The destination of a verb's output.
 #[derive(Clone, Debug, Default)]
@@ -46,27 +46,24 @@ impl Out {
         }
     }
 
-    /// Prints a value as JSON.
+    /// Prints a value as JSON, with all control and format characters escaped.
     pub fn json(&self, value: &impl Serialize) {
         match serde_json::to_string_pretty(value) {
-            Ok(text) => self.line(&text),
+            Ok(text) => self.line(&sanitize::json(&text)),
             Err(error) => self.failure(&format!("cannot write JSON: {error}"), ""),
         }
     }
 
     /// Prints a table with columns as wide as their widest cell; the last column is not padded.
     pub fn table(&self, rows: &[Vec<String>]) {
+        let rows: Vec<Vec<String>> =
+            rows.iter().map(|row| row.iter().map(|cell| cut(&clean(cell))).collect()).collect();
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let wide = |column: usize| {
-            rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
+        let length = |cell: &String| cell.chars().count();
+        let wide = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(length).max().unwrap_or(0);
         let widths: Vec<usize> = (0..columns).map(wide).collect();
         for row in rows {
-            let cells = row.iter().enumerate().map(|(at, cell)| {
-                let last = at + 1 == row.len();
-                let cell = clean(cell);
-                if last { cell } else { format!("{cell:<0$}", widths[at]) }
-            });
+            let cells = row.iter().zip(&widths).map(|(cell, wide)| cell.clone() + &" ".repeat(wide - length(cell)));
             self.line(cells.collect::<Vec<_>>().join("  ").trim_end());
         }
     }
@@ -162,5 +159,16 @@ pub fn short(image: &str) -> String {
     match (image.split_once('@'), digest_of(image)) {
         (Some((name, _)), Some(digest)) => format!("{name}@{}", digest.short()),
         _ => image.to_owned(),
+    }
+}
+
+/// The most characters of a table's cell: one hostile label must not push all other columns away.
+const CELL: usize = 400;
+
+/// Cuts a cell that is too long, and marks that.
+fn cut(cell: &str) -> String {
+    match cell.char_indices().nth(CELL) {
+        Some((end, _)) => format!("{}…", &cell[..end]),
+        None => cell.to_owned(),
     }
 }

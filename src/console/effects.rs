@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::change_runner::{ChangeRunner, taken_over};
 use super::event_loop::MsgSender;
@@ -26,11 +27,13 @@ use pinnace_engine::cluster::Cluster;
 use pinnace_engine::execute::{ExecuteOptions, ExecutionStart, new_change};
 use pinnace_engine::observe::{self, OperatorAttention, observe};
 use pinnace_engine::pin_drafts::PinDraftStore;
-use pinnace_engine::private_files::{private_folder, replace, safe_name};
 use pinnace_engine::{clock, identity};
 use pinnace_tui::config::Settings;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::state::Notice;
+
+/// How often a registry is asked whether it answers.
+const PING: Duration = Duration::from_secs(60);
 
 /// One cluster's handle, the attention that controls its observer, and the observer's liveness findings.
 struct ClusterTask {
@@ -51,13 +54,15 @@ struct RunningChange {
 
 /// The executor of effects, with everything that runs in the background.
 pub struct EffectRunner {
-    handle: Handle,
-    inbox: MsgSender,
+    pub(super) handle: Handle,
+    pub(super) inbox: MsgSender,
     clusters: BTreeMap<ClusterId, Arc<ClusterTask>>,
-    state: Option<PathBuf>,
+    pub(super) state: Option<PathBuf>,
     settle: Duration,
     stuck: Duration,
     changes: BTreeMap<String, RunningChange>,
+    /// The tasks that ask registries whether they answer, by cluster.
+    pings: BTreeMap<ClusterId, JoinHandle<()>>,
     logs: Option<JoinHandle<()>>,
     files: Option<JoinHandle<()>>,
     keeping: mpsc::UnboundedSender<DraftOrder>,
@@ -101,6 +106,7 @@ impl EffectRunner {
             settle: Duration::from_secs(settings.settle_seconds.into()),
             stuck: Duration::from_secs(settings.stuck_seconds.into()),
             changes: BTreeMap::new(),
+            pings: BTreeMap::new(),
             logs: None,
             files: None,
             keeping,
@@ -121,6 +127,7 @@ impl EffectRunner {
                 }
                 self.attend(cluster, |attention| attention.ask += 1);
             }
+            Effect::WatchRegistries { cluster, hosts } => self.watch_registries(cluster, hosts),
             Effect::SendQueries { cluster, wants } => self.ask(cluster, wants),
             Effect::FollowLogs { cluster, service } => self.follow_logs(cluster, service),
             Effect::StopLogs => self.stop_logs(),
@@ -154,7 +161,8 @@ impl EffectRunner {
                 });
             }
             // The event loop performs these itself.
-            Effect::Copy(_) | Effect::Redraw | Effect::Quit => {}
+            Effect::Copy(text) => self.keep_copy(text),
+            Effect::Redraw | Effect::Quit => {}
         }
     }
 
@@ -187,6 +195,30 @@ impl EffectRunner {
         if let Some(task) = self.clusters.get(&cluster) {
             task.attention.send_modify(change);
         }
+    }
+
+    /// Asks each host once a minute whether it answers, until the next call for the cluster.
+    fn watch_registries(&mut self, cluster: ClusterId, hosts: BTreeSet<String>) {
+        if let Some(task) = self.pings.remove(&cluster) {
+            task.abort();
+        }
+        let Some(task) = self.clusters.get(&cluster) else { return };
+        let (remote, inbox) = (task.cluster.clone(), self.inbox.clone());
+        let task = self.handle.spawn(async move {
+            let mut turns = tokio::time::interval(PING);
+            turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            // The first turn comes at once. Nobody asks a registry before something was looked at.
+            turns.tick().await;
+            loop {
+                turns.tick().await;
+                // One after another: nobody waits for the answers, and they must not all come at once.
+                for host in &hosts {
+                    let down = remote.ping(host).await.err().map(|why| why.text().to_owned());
+                    inbox.send(Msg::RegistryPinged { cluster, host: host.clone(), down });
+                }
+            }
+        });
+        self.pings.insert(cluster, task);
     }
 
     fn ask(&self, cluster: ClusterId, wants: BTreeSet<FactQuery>) {
@@ -297,27 +329,6 @@ impl EffectRunner {
         }
     }
 
-    fn save_plan(&self, name: &str, text: String) {
-        let (state, name, inbox) = (self.state.clone(), safe_name(name), self.inbox.clone());
-        self.handle.spawn_blocking(move || {
-            let kept = match state {
-                None => Err(std::io::Error::other("no state folder is available")),
-                Some(state) => {
-                    let folder = state.join("plans");
-                    let path = folder.join(format!("{name}.json"));
-                    private_folder(&folder).and_then(|()| replace(&path, &text)).map(|()| path)
-                }
-            };
-            inbox.send(match kept {
-                Ok(path) => {
-                    let hint = format!("apply it with `pinnace apply {}`", path.display());
-                    notice(Severity::Info, format!("plan saved to {}", path.display()), hint)
-                }
-                Err(error) => notice(Severity::Warning, format!("cannot save the plan: {error}"), String::new()),
-            });
-        });
-    }
-
     fn apply(&mut self, cluster: ClusterId, plan: Plan, mode: ExecutionSettings, why: String) {
         let Some(task) = self.clusters.get(&cluster) else { return };
         let (change, name, remote) = (new_change(), plan.id.clone(), task.cluster.clone());
@@ -369,6 +380,6 @@ async fn keep_drafts(mut queue: mpsc::UnboundedReceiver<DraftOrder>, inbox: MsgS
     }
 }
 
-fn notice(severity: Severity, text: String, hint: String) -> Msg {
+pub(super) fn notice(severity: Severity, text: String, hint: String) -> Msg {
     Msg::Notice(Notice { at: clock::now(), severity, text, hint })
 }

@@ -112,7 +112,10 @@ fn take_in(
         match effect {
             Effect::Quit => return Ok(ControlFlow::Break(())),
             Effect::Redraw => console.redraw(),
-            Effect::Copy(text) => console.copy(&text)?,
+            Effect::Copy(text) => {
+                console.copy(&text)?;
+                carry_out(Effect::Copy(text));
+            }
             other => carry_out(other),
         }
     }

@@ -8,6 +8,7 @@ mod logs;
 pub mod sgr_dedup;
 mod start;
 pub mod terminal;
+mod written_files;
 
 pub use effects::EffectRunner;
 pub use start::{ConsoleCluster, ConsoleSetup, console, demo};

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
-use crossterm::{cursor, queue, style};
+use crossterm::{Command as _, cursor, queue, style};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
@@ -95,10 +95,47 @@ impl ConsoleTerminal {
         self.is_stale = true;
     }
 
-    /// Copies a text to the clipboard of the operator's machine, through the terminal (OSC 52).
+    /// Asks the terminal to copy a text to the clipboard of the operator's machine (OSC 52). Whether it did cannot be
+    /// known.
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        queue!(self.outlet, CopyToClipboard::to_clipboard_from(text))?;
+        let mut sequence = String::new();
+        CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence).map_err(io::Error::other)?;
+        let around = Multiplexer::of(|name| std::env::var_os(name).is_some());
+        self.outlet.write_all(around.passed_through(&sequence).as_bytes())?;
         self.outlet.flush()
+    }
+}
+
+/// The program between the console and the terminal, which may keep control sequences for itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Multiplexer {
+    None,
+    Tmux,
+    Screen,
+}
+
+impl Multiplexer {
+    /// Tells it by the environment variables that are set.
+    fn of(is_set: impl Fn(&str) -> bool) -> Self {
+        match (is_set("TMUX"), is_set("STY")) {
+            (true, _) => Self::Tmux,
+            (false, true) => Self::Screen,
+            (false, false) => Self::None,
+        }
+    }
+
+    /// Returns the sequence as it is, and once more wrapped for the terminal around the multiplexer: tmux takes the first
+    /// if `set-clipboard` is on and passes the second on if `allow-passthrough` is; GNU screen passes on at most 768
+    /// bytes at a time.
+    fn passed_through(self, sequence: &str) -> String {
+        match self {
+            Self::None => sequence.to_owned(),
+            Self::Tmux => format!("{sequence}\x1bPtmux;{}\x1b\\", sequence.replace('\x1b', "\x1b\x1b")),
+            Self::Screen => {
+                let parts = sequence.as_bytes().chunks(760).map(String::from_utf8_lossy);
+                parts.flat_map(|part| ["\x1bP".to_owned(), part.into_owned(), "\x1b\\".to_owned()]).collect()
+            }
+        }
     }
 }
 
@@ -217,6 +254,18 @@ mod tests {
         assert!(says_nothing(b"\x1b[39m\x1b[49m\x1b[0m\x1b[?25l"));
         assert!(!says_nothing(b"\x1b[39mx"));
         assert!(!says_nothing(b"\x1b[?25h"));
+    }
+
+    #[test]
+    fn a_multiplexer_gets_the_sequence_for_itself_and_for_the_terminal_around_it() {
+        for (set, sent) in [
+            (&[][..], "\x1b]52;c;YQ==\x1b\\"),
+            (&["TMUX"], "\x1b]52;c;YQ==\x1b\\\x1bPtmux;\x1b\x1b]52;c;YQ==\x1b\x1b\\\x1b\\"),
+            (&["STY"], "\x1bP\x1b]52;c;YQ==\x1b\\\x1b\\"),
+        ] {
+            let around = Multiplexer::of(|name| set.contains(&name));
+            assert_eq!(around.passed_through("\x1b]52;c;YQ==\x1b\\"), sent, "{set:?}");
+        }
     }
 
     #[test]

@@ -26,7 +26,17 @@ const LAYERS: &[Layer] = &[
         folder: "crates/core",
         ours: &[],
         // The last two crates are pure functions of text: fuzzy tag search and pattern matching.
-        crates: &["serde", "serde_json", "toml", "sha2", "jiff", "thiserror", "nucleo-matcher", "fast-glob"],
+        crates: &[
+            "serde",
+            "serde_json",
+            "toml",
+            "sha2",
+            "jiff",
+            "thiserror",
+            "nucleo-matcher",
+            "fast-glob",
+            "unicode-width",
+        ],
         never: &[],
         pure: true,
     },
@@ -79,6 +89,7 @@ const ONLY_IN: &[(&str, &str, &[&str])] = &[
 const LONGEST: usize = 400;
 /// Longer files, each with its reason.
 const LONG: &[(&str, &str)] = &[
+    ("crates/tui/tests/it/fixture.rs", "the test swarms, with the builder of their services"),
     ("crates/tui/tests/it/running_change.rs", "a change by keys from its plan to its end"),
     ("tests/it/source.rs", "one reader of Rust source: words, paths, and where they lead"),
 ];

@@ -223,6 +223,12 @@ pub fn digest_of(text: &str) -> Option<Digest> {
     Digest::parse(text.rsplit_once('@')?.1)
 }
 
+/// Returns whether two references name the same image: by an equal text or an equal digest.
+pub fn same(one: &str, other: &str) -> bool {
+    let digest = digest_of(one);
+    one == other || (digest.is_some() && digest == digest_of(other))
+}
+
 fn split_tag(name: &str) -> (&str, Option<&str>) {
     match name.rsplit_once(':') {
         Some((left, right)) if !right.contains('/') => (left, Some(right)),

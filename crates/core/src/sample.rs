@@ -61,6 +61,7 @@ pub fn service(name: &str, image: &str) -> Service {
         platforms: Vec::new(),
         policy: UpdatePolicy::default(),
         restart: RestartCondition::Any,
+        restart_delay: Duration::from_secs(5),
         stop_grace: Duration::from_secs(10),
         health_start: None,
         exclusive: false,
@@ -72,8 +73,11 @@ pub fn service(name: &str, image: &str) -> Service {
     }
 }
 
-/// A task of a service on a node, in its state for `seconds_ago` seconds; the swarm wants it to run.
+/// A task of a service on a node, in its state for `seconds_ago` seconds; the swarm wants it to run. One that was shut
+/// down lived an hour before; every other was created two seconds before it entered its state.
 pub fn task(id: &str, service: &Service, node: &str, state: TaskState, seconds_ago: i64) -> Task {
+    let ran = state == TaskState::Shutdown;
+    let before = if ran { 3600 } else { 2 };
     Task {
         id: id.to_owned(),
         service: service.id.clone(),
@@ -86,8 +90,8 @@ pub fn task(id: &str, service: &Service, node: &str, state: TaskState, seconds_a
         desired: TaskState::Running,
         message: String::new(),
         error: String::new(),
-        exit_code: None,
-        created: Some(Time(NOW.0 - seconds_ago * 1000 - 2000)),
+        exit_code: ran.then_some(0),
+        created: Some(Time(NOW.0 - (seconds_ago + before) * 1000)),
         since: Some(Time(NOW.0 - seconds_ago * 1000)),
     }
 }

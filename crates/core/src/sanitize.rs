@@ -5,6 +5,13 @@
 //! execute (ECMA-48: C0, C1, escape sequences) is removed completely, and so are invisible characters.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// The most zero-width characters, such as accents, that are kept behind one character: a terminal is sent all of them
+/// for a single cell.
+const MARKS: usize = 4;
 
 /// Returns the text as one line: without escape sequences, control and invisible characters, and
 /// with a blank for each line break or tab.
@@ -18,11 +25,15 @@ pub fn lines(text: &str) -> String {
 }
 
 fn strip(text: &str, keep_lines: bool) -> Cow<'_, str> {
-    let harmless = |c: char| !(c.is_control() || is_invisible(c) || is_break(c)) || (keep_lines && c == '\n');
+    let harmless = |c: char| {
+        (!(c.is_control() || is_invisible(c) || is_break(c)) && (c.is_ascii() || c.width() != Some(0)))
+            || (keep_lines && c == '\n')
+    };
     let Some(first) = text.find(|c| !harmless(c)) else { return Cow::Borrowed(text) };
     let mut out = String::with_capacity(text.len());
     out.push_str(&text[..first]);
     let mut rest = &text[first..];
+    let mut marks = 0;
     while let Some(c) = rest.chars().next() {
         let after = &rest[c.len_utf8()..];
         rest = match c {
@@ -44,7 +55,15 @@ fn strip(text: &str, keep_lines: bool) -> Cow<'_, str> {
             '\u{9d}' => string(after, true),
             '\u{90}' | '\u{98}' | '\u{9e}' | '\u{9f}' => string(after, false),
             c if c.is_control() || is_invisible(c) => after,
+            c if !c.is_ascii() && c.width() == Some(0) => {
+                marks += 1;
+                if marks <= MARKS {
+                    out.push(c);
+                }
+                after
+            }
             c => {
+                marks = 0;
                 out.push(c);
                 after
             }
@@ -103,21 +122,63 @@ fn is_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Returns whether a character is invisible: direction marks, embeddings, overrides and isolates, zero-width
-/// characters, annotation and tag characters.
+/// Returns whether a character is invisible: the default ignorable code points of Unicode 16 (`DerivedCoreProperties`)
+/// and the annotation characters.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{ad}'
+            | '\u{34f}'
             | '\u{61c}'
-            | '\u{180e}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
             | '\u{200b}'..='\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
             | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
     )
+}
+
+/// Returns whether a character is a format character that [`is_invisible`] does not have: the marks that some scripts
+/// put around numbers and words (Unicode category Cf).
+fn is_format(c: char) -> bool {
+    matches!(
+        c,
+        '\u{600}'..='\u{605}'
+            | '\u{6dd}'
+            | '\u{70f}'
+            | '\u{890}'..='\u{891}'
+            | '\u{8e2}'
+            | '\u{110bd}'
+            | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}'
+    )
+}
+
+/// Returns JSON text with every control, format and invisible character in its strings escaped: what a program reads
+/// stays the same, and a terminal that shows it obeys nothing.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut units = [0; 2];
+    for c in text.chars() {
+        // A line feed is white space between the values: within a string it is escaped already.
+        if c == '\n' || !(c.is_control() || is_invisible(c) || is_format(c) || is_break(c)) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut units) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -151,9 +212,20 @@ mod tests {
             ("a\u{202e}gpj.exe\u{2066}b\u{2069}", "agpj.exeb"),
             ("pg\u{200b}edge\u{feff}\u{e0041}\u{200d}", "pgedge"),
             ("a\u{2028}b", "a b"),
+            ("a\u{34f}\u{115f}\u{3164}\u{fe0f}\u{e0101}b", "ab"),
+            ("e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}x\u{301}", "e\u{301}\u{301}\u{301}\u{301}x\u{301}"),
         ] {
             assert_eq!(clean(dirty), cleaned, "{dirty:?}");
         }
+    }
+
+    #[test]
+    fn json_is_read_the_same_and_shown_without_effect() {
+        let dirty = "a\u{9b}31m\u{7f}\u{202e}\u{200b}\u{600}\u{e0041}\u{2028}\nb – 日本";
+        let text = json(&serde_json::to_string_pretty(&[dirty]).unwrap());
+        assert!(!text.chars().any(|c| c != '\n' && (c.is_control() || is_invisible(c) || is_format(c))), "{text}");
+        assert!(text.contains("日本"));
+        assert_eq!(serde_json::from_str::<Vec<String>>(&text).unwrap(), [dirty]);
     }
 
     #[test]

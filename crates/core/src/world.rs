@@ -1,15 +1,20 @@
 //! The state of one cluster as last observed.
 
+mod observation;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::image::Platform;
-use super::journal::{ChangeLog, ExternalDeploy, Slot};
+use super::journal::{ChangeLog, Slot};
 use super::swarm::{Node, Service, Task, TaskState};
 use super::time::Time;
-use crate::plan::ChangeRecord;
+use crate::image::same;
 use crate::swarm::candidates;
 use crate::swarm::{GroupKey, member_of};
-use crate::swarm::{Health, HealthState, assess};
+use crate::swarm::{Health, HealthState, SETTLED, assess};
+
+pub use observation::Observation;
 
 /// Facts about the connected engine and its swarm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,57 +52,6 @@ pub enum ConnectionState {
     },
 }
 
-/// One observation of the cluster, the input of [`World::apply`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum Observation {
-    /// The state of the connection.
-    Link(ConnectionState),
-    /// Facts about the engine.
-    Engine(EngineInfo),
-    /// The complete list of nodes.
-    Nodes(Vec<Node>),
-    /// The complete list of services.
-    Services(Vec<Service>),
-    /// The current state of some services.
-    SomeServices(Vec<Service>),
-    /// Ids of services that were removed.
-    GoneServices(Vec<String>),
-    /// The tasks with desired state `running`, of some or of all services.
-    Running {
-        /// The ids of the services; `None` for all.
-        of: Option<Vec<String>>,
-        /// The tasks of these services; a service without tasks in the list has none running.
-        tasks: Vec<Task>,
-    },
-    /// The whole task history that the swarm keeps of a service.
-    Tasks {
-        /// The service's id.
-        service: String,
-        /// All tasks, running and ended.
-        tasks: Vec<Task>,
-    },
-    /// The complete list of the journal's slots.
-    Slots(Vec<Slot>),
-    /// The current state of one slot.
-    Slot(Box<Slot>),
-    /// The current state of one slot whose owner shows no sign of life.
-    Silent(Box<Slot>),
-    /// The result of a lookup of a change's record.
-    Record {
-        /// The change's id.
-        change: String,
-        /// The record; `None` if it does not exist.
-        record: Option<Box<ChangeRecord>>,
-    },
-    /// All recorded observations of images in a group that other clients deployed.
-    Sightings {
-        /// The group that the observations belong to.
-        group: GroupKey,
-        /// The observations, in any order.
-        sightings: Vec<ExternalDeploy>,
-    },
-}
-
 /// The tasks of a service; `history` is set once the whole task history was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct KnownTasks {
@@ -119,6 +73,9 @@ pub struct World {
     /// Services by id.
     pub services: BTreeMap<String, Service>,
     tasks: BTreeMap<String, KnownTasks>,
+    /// By service id and image: the longest run of a task that was seen running, and when that was seen last. The
+    /// engine forgets tasks, five a slot.
+    seen: BTreeMap<String, BTreeMap<String, (Duration, Time)>>,
     health: BTreeMap<String, Health>,
     groups: BTreeMap<GroupKey, Vec<String>>,
     histories: BTreeMap<String, ChangeLog>,
@@ -157,8 +114,12 @@ impl World {
                 self.regroup();
                 return touched;
             }
-            Observation::Running { of, tasks } => self.apply_running(of.as_deref(), tasks),
+            Observation::Running { of, tasks } => {
+                self.note_running(&tasks, now);
+                self.apply_running(of.as_deref(), tasks)
+            }
             Observation::Tasks { service, tasks } => {
+                self.note_running(&tasks, now);
                 self.tasks.insert(service.clone(), KnownTasks { tasks, history: true });
                 vec![service]
             }
@@ -199,7 +160,19 @@ impl World {
     fn drop_service(&mut self, id: &str) {
         self.services.remove(id);
         self.tasks.remove(id);
+        self.seen.remove(id);
         self.health.remove(id);
+    }
+
+    fn note_running(&mut self, tasks: &[Task], now: Time) {
+        for task in tasks.iter().filter(|task| task.state == TaskState::Running) {
+            let Some(length) = task.since.map(|since| now.since(since)).filter(|length| *length >= SETTLED) else {
+                continue;
+            };
+            let images = self.seen.entry(task.service.clone()).or_default();
+            let (longest, last) = images.entry(task.image.clone()).or_insert((length, now));
+            (*longest, *last) = ((*longest).max(length), (*last).max(now));
+        }
     }
 
     fn apply_running(&mut self, of: Option<&[String]>, tasks: Vec<Task>) -> Vec<String> {
@@ -325,9 +298,21 @@ impl World {
         self.health.get(service)
     }
 
+    /// Returns the state of a service, by its id; `Unknown` for an unknown service.
+    pub fn state(&self, service: &str) -> HealthState {
+        self.health(service).map_or(HealthState::Unknown, |health| health.state)
+    }
+
     /// Returns the known tasks of a service, by its id: the running ones, or all once its history was read.
     pub fn tasks(&self, service: &str) -> &[Task] {
         self.tasks.get(service).map_or(&[], |known| &known.tasks)
+    }
+
+    /// Returns the longest run of a task with this image that was seen in a service, by the service's id, and when it
+    /// was seen last; `None` if no task was seen running for the settle time.
+    pub(crate) fn seen_running(&self, service: &str, image: &str) -> Option<(Duration, Time)> {
+        let images = self.seen.get(service)?.iter().filter(|(text, _)| same(text, image));
+        images.map(|(_, run)| *run).reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))
     }
 
     /// Returns whether the task history of a service was read.

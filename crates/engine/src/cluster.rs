@@ -11,6 +11,7 @@ use crate::docker::Docker;
 use crate::journal::{Journal, LocalLog};
 use crate::registry::{ConnectionPolicy, ImageResolver, RegistryClient, RegistrySettings};
 use crate::versions::VersionManifestLoader;
+use pinnace_core::registry::LookupError;
 
 /// The networks that every engine declares insecure, used when the engine does not answer (moby,
 /// `registry/config.go`).
@@ -103,6 +104,14 @@ impl Cluster {
     /// Marks the version manifest to be read again the next time it is needed.
     pub fn forget_versions(&self) {
         self.versions.forget();
+    }
+
+    /// Asks a registry, by its host, whether it answers; without credentials.
+    ///
+    /// # Errors
+    /// The reason why it counts as down.
+    pub async fn ping(&self, host: &str) -> Result<(), LookupError> {
+        self.registry().await.ping(host).await
     }
 
     /// Returns the registry client; the first call asks the engine which registries it declares insecure.

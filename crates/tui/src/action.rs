@@ -26,7 +26,7 @@ macro_rules! actions {
 actions! {
     // Actions for an engineer on call.
     Rollback, "rollback", "roll back", "Opens the plan that rolls back to what ran before.";
-    Candidates, "candidates", "candidates", "Lists the images this service can be rolled back to: those it ran, and tags of its repository.";
+    Candidates, "candidates", "other images", "Lists the images this service can be rolled back to: those it ran, and tags of its repository.";
     Pins, "pins", "pins", "Opens the pins of this group, with the cursor on this member.";
     Plan, "plan", "plan", "Opens the plan for the edited pins.";
     ToPin, "to-pin", "to pin", "Opens the plan that undoes drift: it updates the services back to their pins.";
@@ -37,18 +37,18 @@ actions! {
     History, "history", "history", "Shows all changes, by every operator and from every manager.";
     Filter, "filter", "filter", "Shows only the rows that match the typed text.";
     ClearFilter, "clear-filter", "clear filter", "Shows all rows again.";
-    Inspect, "inspect", "image", "Shows details of the image under the cursor, from its registry.";
+    Inspect, "inspect", "image details", "Shows details of the image under the cursor, from its registry.";
     Files, "files", "files", "Lists the files of the image, read from its layers.";
     Details, "details", "details", "Shows the full text of the selected row or of the problem.";
     Login, "login", "log in", "Logs in to a registry, for this console only; the password is never saved.";
     Copy, "copy", "copy", "Copies the selected row, or the plan as docker commands, to the clipboard.";
-    CopyFix, "copy-fix", "copy fix", "Copies the permanent fix: the text for the stack file, or for the database's spec.";
+    CopyFix, "copy-fix", "permanent fix", "Copies the permanent fix: the text for the stack file, or for the database's spec.";
 
     // The plan.
     Apply, "apply", "apply", "Applies the plan.";
     Acknowledge, "acknowledge", "acknowledge", "Acknowledges the warnings, so that the plan can be applied.";
     AcceptUnverified, "accept-unverified", "unverified", "Accepts rollback images that no registry confirms: they ran here before.";
-    StepMode, "step-mode", "pauses", "Switches between pauses after each unit and no pauses.";
+    StepMode, "step-mode", "pause on/off", "Switches between pauses after each unit and no pauses.";
     MoveUnitDown, "move-unit-down", "move down", "Moves this unit after the next one.";
     MoveUnitUp, "move-unit-up", "move up", "Moves this unit before the previous one.";
 

@@ -12,6 +12,7 @@ use crate::dialogs::state::Dialog;
 use crate::screens::carries_out;
 use crate::screens::fleet::rows::FleetRow;
 use crate::screens::fleet::state::FleetPane;
+use crate::screens::service::state::ServiceTab;
 use crate::screens::service::tasks::is_bad;
 use crate::selection::Selection;
 use crate::state::{Screen, State};
@@ -94,9 +95,9 @@ impl std::fmt::Display for Unavailable {
             Self::NothingWrong => "nothing is wrong here",
             Self::NothingToFold => "nothing to fold here",
             Self::Gone => "the service no longer exists; the history shows what it ran",
-            Self::NoRollbackTarget => "no earlier image is known that ran well here",
+            Self::NoRollbackTarget => "no other image of this service is known; pin the one it should run",
             Self::AlreadyRolledBack(change) => {
-                return write!(f, "already rolled back by change {change}, which is still in effect");
+                return write!(f, "already rolled back by change {change}, and no other image is known");
             }
             Self::NotHere => "not on this screen",
             Self::Reading => "it is still loading",
@@ -220,6 +221,9 @@ fn foldable(state: &State) -> Result<(), Unavailable> {
 }
 
 fn details(state: &State) -> Result<(), Unavailable> {
+    if matches!(state.screens.last(), Some(Screen::Service(screen)) if screen.tab != ServiceTab::Tasks) {
+        return Err(Unavailable::NoRow);
+    }
     let any = state.screens.last().is_some() || matches!(state.row(), Some(FleetRow::Service(_)));
     if any || crate::banner::banner(state).is_some() { Ok(()) } else { Err(Unavailable::NothingWrong) }
 }

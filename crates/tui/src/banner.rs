@@ -17,7 +17,8 @@ pub struct Banner {
     pub cause: String,
 }
 
-/// Returns the most important problem of the cluster shown: a lost connection, else an unreachable registry.
+/// Returns the most important problem of the cluster shown: a lost connection, else an unreachable registry that services run
+/// from.
 pub fn banner(state: &State) -> Option<Banner> {
     let cluster = state.cluster();
     if let ConnectionState::Lost { why, hint } = &cluster.world.link {
@@ -27,11 +28,10 @@ pub fn banner(state: &State) -> Option<Banner> {
         };
         return Some(Banner { text: format!("{old}{}", clean(why)), hint: clean(hint), cause: clean(why) });
     }
-    let (host, (since, why)) = cluster.unreachable.iter().next()?;
-    let from = if cluster.world.engine.host.is_empty() { "here" } else { &cluster.world.engine.host };
+    let (host, outage) = cluster.registry_outage()?;
     Some(Banner {
-        text: format!("{host} unreachable from {} since {}", clean(from), &since.clock(state.offset)[..5]),
+        text: format!("{} unreachable from this machine since {}", clean(host), &outage.since.clock(state.offset)[..5]),
         hint: "restarts work only where the image is cached; don't redeploy".to_owned(),
-        cause: clean(why),
+        cause: clean(&outage.why),
     })
 }

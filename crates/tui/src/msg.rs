@@ -52,6 +52,14 @@ pub enum Msg {
         cluster: ClusterId,
         learned: QueryAnswer,
     },
+    /// The result of asking a registry whether it answers.
+    RegistryPinged {
+        cluster: ClusterId,
+        /// The registry's host.
+        host: String,
+        /// The reason why it counts as down; none if it answers.
+        down: Option<String>,
+    },
     /// A query that the swarm did not answer; it is repeated after a while.
     QueryFailed {
         cluster: ClusterId,
@@ -167,6 +175,13 @@ pub enum Effect {
         in_view: Vec<String>,
         /// True while the operator is active.
         at_keys: bool,
+    },
+    /// Asks these registries from now on whether they answer, once a minute each; answered by
+    /// [`Msg::RegistryPinged`].
+    WatchRegistries {
+        cluster: ClusterId,
+        /// The hosts of the registries that services run from.
+        hosts: BTreeSet<String>,
     },
     /// Sends queries: images, task histories, records.
     SendQueries {

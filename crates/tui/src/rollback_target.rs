@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::history::{CandidateSource, TargetSearch, way_back};
+use pinnace_core::history::{CandidateSource, TargetSearch, evidence, known, way_back};
 use pinnace_core::image::{digest_of, short};
 use pinnace_core::registry::FactQuery;
 use pinnace_core::swarm::GroupKey;
@@ -34,10 +34,15 @@ pub(crate) fn back_label(state: &State) -> Option<RollbackTargetSummary> {
     let (world, group, service) = selected_service(state)?;
     let TargetSearch::Found(way) = way_back(world, &group, service) else { return None };
     let source = match way.source {
-        CandidateSource::OldTask => "seen in an old task",
+        CandidateSource::OldTask => "from an old task",
         _ => "",
     };
-    let ago = way.at.map(|at| format!("ran until {} ago", age(state.now.since(at)))).unwrap_or_default();
+    let past = evidence(world, &group, service, &way.places.image);
+    let ago = match way.at {
+        _ if past.in_sibling => "runs in another instance".to_owned(),
+        Some(at) => format!("ran until {} ago", age(state.now.since(at))),
+        None => String::new(),
+    };
     let note = [ago.as_str(), source].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
     let image = short(&way.places.image);
     Some(RollbackTargetSummary {
@@ -45,6 +50,14 @@ pub(crate) fn back_label(state: &State) -> Option<RollbackTargetSummary> {
         digest: digest_of(&way.places.image).map(|digest| digest.short().to_owned()),
         note,
     })
+}
+
+/// Returns whether the selected service has no rollback target of its own and other images to choose from: none is
+/// proven to have run, or the last change already rolled back.
+pub(crate) fn is_choice(state: &State) -> bool {
+    let Some((world, group, service)) = selected_service(state) else { return false };
+    matches!(way_back(world, &group, service), TargetSearch::NoneKnown | TargetSearch::AlreadyRolledBack(_))
+        && known(world, &group, service, state.now).iter().any(|one| !one.is_now)
 }
 
 /// Returns the queries that must be answered before the target is known.

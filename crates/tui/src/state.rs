@@ -1,11 +1,13 @@
 //! The complete state of the console; drawing depends on nothing else.
 
 use crate::clusters::{ClusterId, Clusters};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use crate::action::KeyContext;
 use crate::config::{Config, Key};
 use pinnace_core::finding::Severity;
+use pinnace_core::image::ImageRef;
 use pinnace_core::registry::Facts;
 use pinnace_core::sanitize::clean;
 use pinnace_core::time::Time;
@@ -147,8 +149,10 @@ pub struct ClusterState {
     pub facts: Facts,
     /// The protection against changes.
     pub guard: WriteProtection,
-    /// The registries that did not answer, by host, with the time and the cause of the first failure.
-    pub unreachable: BTreeMap<String, (Time, String)>,
+    /// The registries that did not answer, by host.
+    pub unreachable: BTreeMap<String, RegistryOutage>,
+    /// The hosts of the registries that services run from, as last requested to be watched.
+    pub watched: BTreeSet<String>,
     /// The changes that this console carries out or carried out, newest last.
     pub local_changes: Vec<LocalChange>,
     /// The progress of recording external deploys.
@@ -160,6 +164,42 @@ impl ClusterState {
     pub fn title(&self) -> &str {
         let host = &self.world.engine.host;
         if self.name.contains("://") && !host.is_empty() { host } else { &self.name }
+    }
+
+    /// Notes whether a registry answered; an answer ends its outage.
+    pub(crate) fn note_registry(&mut self, host: &str, now: Time, down: Option<&str>) {
+        let Some(why) = down else {
+            if self.unreachable.remove(host).is_some_and(|outage| outage.is_lasting()) {
+                self.facts.forget_failed(host);
+            }
+            return;
+        };
+        let first = RegistryOutage { since: now, last: now, why: String::new(), failures: 1 };
+        let outage = self.unreachable.entry(host.to_owned()).or_insert(first);
+        why.clone_into(&mut outage.why);
+        // Several look-ups at the same time meet the same failure.
+        if now.since(outage.last) >= APART {
+            let lasted = outage.is_lasting();
+            (outage.last, outage.failures) = (now, outage.failures + 1);
+            if outage.is_lasting() && !lasted {
+                self.facts.registry_down(host);
+            }
+        }
+    }
+
+    /// Returns the hosts of the registries that the cluster's services run from.
+    pub(crate) fn registries(&self) -> BTreeSet<String> {
+        let images = self.world.services.values().filter_map(|service| ImageRef::parse(service.image()).ok());
+        images.map(|image| image.host).collect()
+    }
+
+    /// Returns the first registry in use that did not answer twice in a row, with its outage.
+    pub(crate) fn registry_outage(&self) -> Option<(&str, &RegistryOutage)> {
+        let alarms = |host: &str, outage: &RegistryOutage| outage.is_lasting() && self.watched.contains(host);
+        self.unreachable
+            .iter()
+            .map(|(host, outage)| (host.as_str(), outage))
+            .find(|(host, outage)| alarms(host, outage))
     }
 
     /// Adds a change that this console begins, and removes the ended changes of its group.
@@ -177,11 +217,35 @@ impl ClusterState {
             facts: Facts::default(),
             guard: WriteProtection::None,
             unreachable: BTreeMap::new(),
+            watched: BTreeSet::new(),
             local_changes: Vec::new(),
             noted: ExternalDeployTracker::default(),
         }
     }
 }
+
+/// The failures of a registry to answer, one after another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RegistryOutage {
+    /// The time of the first failure.
+    pub since: Time,
+    /// The time of the newest failure that was counted.
+    pub last: Time,
+    /// The cause of the newest failure.
+    pub why: String,
+    /// The number of failures, at least ten seconds apart; a single one may be chance.
+    pub failures: u32,
+}
+
+impl RegistryOutage {
+    /// Returns whether the registry failed more than once in a row.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.failures >= 2
+    }
+}
+
+/// The time after which another failure of a registry counts.
+const APART: Duration = Duration::from_secs(10);
 
 /// The protection of a cluster against changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::action::{Action, KeyContext};
 use crate::config::{Key, KeyMatch};
 use pinnace_core::finding::Severity;
-use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
+use pinnace_core::registry::{Fact, FactQuery, LookupError, QueryAnswer};
 
 use crate::availability::{Unavailable, available};
 use crate::dialogs::palette;
@@ -69,11 +69,8 @@ pub fn update(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
         }
         Msg::Observed { cluster, seen } => see(state, cluster, seen),
         Msg::QueryAnswered { cluster, learned } => learn(state, cluster, learned),
-        Msg::QueryFailed { cluster, want, why } => {
-            if let Some(one) = state.clusters.get_mut(cluster) {
-                one.facts.fail(want, LookupError::Unreachable(why), state.now);
-            }
-        }
+        Msg::RegistryPinged { cluster, host, down } => pinged(state, cluster, &host, down.as_deref()),
+        Msg::QueryFailed { cluster, want, why } => failed(state, cluster, want, why),
         Msg::LogLines { cluster, service, lines } => logs::take(state, cluster, &service, lines),
         Msg::LogEnded { cluster, service, why } => logs::end(state, cluster, &service, why),
         Msg::Files { cluster, image, manifest, files } => image::take(state, cluster, &image, &manifest, &files),
@@ -161,6 +158,20 @@ fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::Obs
     }
 }
 
+fn pinged(state: &mut State, cluster: ClusterId, host: &str, down: Option<&str>) {
+    let now = state.now;
+    if let Some(one) = state.clusters.get_mut(cluster) {
+        one.note_registry(host, now, down);
+    }
+}
+
+fn failed(state: &mut State, cluster: ClusterId, want: FactQuery, why: String) {
+    let now = state.now;
+    if let Some(one) = state.clusters.get_mut(cluster) {
+        one.facts.fail(want, LookupError::Unreachable(why), now);
+    }
+}
+
 fn learn(state: &mut State, cluster: ClusterId, learned: QueryAnswer) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
     if let QueryAnswer::Image(reference, fact) = &learned
@@ -168,11 +179,9 @@ fn learn(state: &mut State, cluster: ClusterId, learned: QueryAnswer) {
     {
         match fact {
             Fact::Failed { why: LookupError::Unreachable(why), at } => {
-                one.unreachable.entry(image.host).or_insert((*at, why.clone()));
+                one.note_registry(&image.host, *at, Some(why));
             }
-            Fact::Known { .. } | Fact::Failed { .. } => {
-                one.unreachable.remove(&image.host);
-            }
+            Fact::Known { at, .. } | Fact::Failed { at, .. } => one.note_registry(&image.host, *at, None),
             Fact::Unknown | Fact::Pending => {}
         }
     }
@@ -303,9 +312,9 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
-/// Copies a text to the clipboard and shows it in a notice.
+/// Sends a text to the terminal's clipboard and shows it in a notice.
 pub(crate) fn copy(state: &mut State, text: String, effects: &mut Vec<Effect>) {
-    state.say(Severity::Info, format!("copied: {text}"), "");
+    state.say(Severity::Info, format!("sent to the terminal's clipboard: {text}"), "");
     effects.push(Effect::Copy(text));
 }
 
@@ -314,7 +323,11 @@ pub(crate) fn copy_fix(state: &mut State, effects: &mut Vec<Effect>) {
     match crate::permanent_fix::here(state) {
         Err(reason) => refuse(state, Action::CopyFix, &reason),
         Ok(fix) => {
-            state.say(Severity::Info, format!("copied {}", fix.describe()), fix.notes.join("; "));
+            state.say(
+                Severity::Info,
+                format!("sent to the terminal's clipboard: {}", fix.describe()),
+                fix.notes.join("; "),
+            );
             effects.push(Effect::Copy(fix.text));
         }
     }

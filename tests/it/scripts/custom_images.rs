@@ -248,7 +248,7 @@ async fn an_image_that_is_not_there_and_was_deployed_is_told_and_undone() {
     desk.type_in(OURS[0]);
     desk.press("enter g g R");
     desk.wait("the plan back", 10, |text| text.contains("plan up to date")).await;
-    assert!(desk.text().contains("1 service · 1 task restarts"), "{}", desk.text());
+    assert!(desk.text().contains("1 service · 1 task to start"), "{}", desk.text());
     let back = script.json(&["rollback", "storefront"], 0).await;
     assert_eq!((&back["outcome"], &back["units"]), (&json!("done"), &json!(["done"])));
     assert_eq!(script.listed().await, vec![(MANIFEST.to_owned(), "1/1".to_owned()); 3]);

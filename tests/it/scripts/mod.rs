@@ -15,6 +15,7 @@ mod plan_options;
 mod random;
 mod rollback_candidates;
 mod rollouts;
+mod run_evidence;
 mod saved_plans;
 mod slow;
 

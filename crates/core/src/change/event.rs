@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::journal::{ChangeState, Direction, UnitState};
 use crate::plan::Plan;
+use crate::swarm::TaskState;
 use crate::time::Time;
 
 /// One event of a change. The first is [`ChangeEventKind::Begun`]; [`ChangeEventKind::Ended`] reports the outcome, [`ChangeEventKind::Lost`]
@@ -44,7 +45,7 @@ impl UnitPhase {
     pub fn label(self) -> &'static str {
         match self {
             Self::Verify => "verify",
-            Self::Check => "check",
+            Self::Check => "recheck",
             Self::Update => "update",
             Self::Converge => "converge",
             Self::Settle => "settle",
@@ -161,6 +162,13 @@ pub struct TaskLine {
     pub since: Option<Time>,
     /// Set when the task runs the image that the unit goes to.
     pub fresh: bool,
+}
+
+impl TaskLine {
+    /// Returns whether the task has ended.
+    pub fn is_over(&self) -> bool {
+        TaskState::from(self.state.clone()).is_over()
+    }
 }
 
 /// The kinds of events, with their data.

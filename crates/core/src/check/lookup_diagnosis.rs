@@ -41,9 +41,13 @@ pub fn refusal(image: &ImageRef, why: &LookupError) -> LookupDiagnosis {
         LookupError::RateLimited => {
             (Code::RateLimited, "wait, or log in: most registries allow logged-in users more requests".to_owned())
         }
-        LookupError::Other(_) => {
+        LookupError::Other(text) if text.starts_with("HTTP 5") => {
             (Code::RegistryFailed, "the registry failed; try again, or check its status page".to_owned())
         }
+        LookupError::Other(_) => (
+            Code::RegistryFailed,
+            format!("what answers at {host} is not a registry, or not for this image: check its address and any proxy"),
+        ),
     };
     LookupDiagnosis { code, cause, hint }
 }

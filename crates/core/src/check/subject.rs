@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::finding::{Code, Finding, Severity};
-use crate::history::{ran_here, ran_well};
+use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins::PinDoc;
 use crate::registry::{Facts, ImageInfo, ResolvedImage};
@@ -65,17 +65,9 @@ impl<'a> CheckSubject<'a> {
         self.facts.image_info(&self.image.by_digest(digest)).known().map(AsRef::as_ref)
     }
 
-    /// Returns whether the image ran in this service before; always `true` for a rollback.
+    /// Returns whether the image is proven to have run in this service; always `true` for a rollback.
     pub(crate) fn ran_in(&self, service: &Service) -> bool {
         let ran = |text: &str| ran_here(self.world, self.group, service, text);
-        self.by == SubjectOrigin::Back
-            || ran(&self.image.text)
-            || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))
-    }
-
-    /// Returns whether the image is proven to have run well in this service; always `true` for a rollback.
-    pub(crate) fn ran_well_in(&self, service: &Service) -> bool {
-        let ran = |text: &str| ran_well(self.world, self.group, service, text);
         self.by == SubjectOrigin::Back
             || ran(&self.image.text)
             || self.fact().is_some_and(|fact| ran(&self.image.pinned(&fact.digest)))

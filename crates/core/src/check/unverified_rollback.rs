@@ -4,8 +4,7 @@
 use super::lookup_diagnosis::failure;
 use crate::check::subject::{CheckSubject, ServiceFinding};
 use crate::finding::{Code, Severity};
-use crate::history::ran_well;
-use crate::history::{describe, landings};
+use crate::history::{describe, landings, ran_here};
 use crate::image::ImageRef;
 use crate::plan::CandidateNode;
 use crate::registry::LookupError;
@@ -22,7 +21,7 @@ pub fn assess(case: &CheckSubject<'_>, service: &Service, why: &LookupError) -> 
         return said;
     }
     let lands = landings(case.world, case.group, service, &case.image.text);
-    let ran = case.image.digest.is_some() && ran_well(case.world, case.group, service, &case.image.text);
+    let ran = case.image.digest.is_some() && ran_here(case.world, case.group, service, &case.image.text);
     let cached = !lands.is_empty() && lands.iter().all(|land| land.ran);
     if !ran || (*why == LookupError::NotFound && !cached) {
         return said;

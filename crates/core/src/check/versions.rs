@@ -2,7 +2,7 @@
 
 use crate::check::subject::{CheckSubject, ServiceFinding, SubjectOrigin};
 use crate::finding::{Code, Finding, Severity};
-use crate::history::last_healthy;
+use crate::history::{last_healthy, ran_here};
 use crate::image::{ImageRef, short};
 use crate::image_tag::{PgEdgeTag, Version, distribution, is_postgresql, keeps_data, leading, store};
 use crate::pins::PinDoc;
@@ -98,7 +98,7 @@ fn holds_data(case: &CheckSubject<'_>, service: &Service, before: &ImageRef) -> 
 /// not used for this: its image may never have started.
 fn jump(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     let before = before(case, service)?;
-    if !holds_data(case, service, &before) || case.ran_well_in(service) {
+    if !holds_data(case, service, &before) || case.ran_in(service) {
         return None;
     }
     let (old, new) =
@@ -109,7 +109,9 @@ fn jump(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     if old == new || counts_builds {
         return None;
     }
-    let message = format!("it last ran healthy on {old}; {new} requires a data migration");
+    let ran = ran_here(case.world, case.group, service, &before.text);
+    let known = if ran { "it last ran healthy on" } else { "its newest known version is" };
+    let message = format!("{known} {old}; {new} requires a data migration");
     let hint = format!("migrate the data first (pg_upgrade, or dump and restore), or stay on {old}");
     Some(ServiceFinding::new(Severity::Error, Code::MajorJump, message, hint))
 }
@@ -137,7 +139,9 @@ fn older(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
         return None;
     }
     let back = case.ran_in(service);
-    let message = format!("{} is older than {}, which ran healthy here", case.image.short(false), before.short(false));
+    let ran = ran_here(case.world, case.group, service, &before.text);
+    let known = if ran { "which ran healthy here" } else { "which this service had" };
+    let message = format!("{} is older than {}, {known}", case.image.short(false), before.short(false));
     let (severity, hint) = if back {
         (Severity::Info, String::new())
     } else {
@@ -154,7 +158,7 @@ fn older(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
 /// corrupt indexes.
 fn family(case: &CheckSubject<'_>, service: &Service) -> Option<ServiceFinding> {
     let before = before(case, service)?;
-    if !holds_data(case, service, &before) || case.ran_well_in(service) {
+    if !holds_data(case, service, &before) || case.ran_in(service) {
         return None;
     }
     let by_tag = |image: &ImageRef| image.tag.as_deref().and_then(distribution);

@@ -272,15 +272,20 @@ codes! {
         "Edit the pins first.";
         "pinnace's plans";
     NoWayBack = "no-way-back", "info; error if you name a target":
-        "No earlier image is known to have run well here.";
+        "No earlier image is proven to have run well here.";
         "nothing to do: no earlier image is known to have run well in shop_api";
-        "Pin the image it should run.";
+        "Choose one of the images that the service had (`B`, `--to`), or pin the image it should run.";
         "pinnace's rollbacks: without a named target, a rollback uses only images that ran well here";
     FailedHere = "failed-here", "warning":
         "This image failed here before.";
         "2.9 failed here before";
         "Find the reason first: press `h` for the history, `l` for the logs.";
         "pinnace's history, and the engine's task history";
+    NotKnownToRun = "not-known-to-run", "warning":
+        "A rollback goes to an image that the service had, and nothing proves that it ran: no change, no console and no task that lived long enough.";
+        "1.6 is not known to have run here";
+        "Choose an image that ran with `B`, or make sure of this one: `h` for the history, `l` for the logs.";
+        "observed on Docker Engine 28.5.2: a task that was replaced before it started looks like one that ran and was stopped";
     RolesUnknown = "roles-unknown", "info":
         "Several instances of a database restart one after another, and it is not known which one is the primary.";
         "the primary instance is not known; the console pauses after each unit";

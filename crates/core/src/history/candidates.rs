@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crate::history::ran_on;
 use crate::history::{CandidateSource, ServiceChange, steps};
-use crate::history::{came_up, failed_here, ran_well, same};
-use crate::image::{Digest, ImageRef, digest_of};
+use crate::history::{RunResult, RunVerdict, evidence, run_time};
+use crate::image::{Digest, ImageRef, digest_of, same};
 use crate::image_tag::{constancy, family};
 use crate::journal::{ChangeEntry, UnitState};
 use crate::registry::FactQuery;
@@ -19,7 +19,7 @@ use crate::registry::{Fact, Facts, LookupError};
 use crate::swarm::GroupKey;
 use crate::swarm::with_image;
 use crate::swarm::{EditableFields, Service, Task, TaskState};
-use crate::time::{Time, age};
+use crate::time::Time;
 use crate::world::World;
 
 /// The maximum number of changes that are searched.
@@ -44,53 +44,6 @@ pub struct RollbackCandidate {
     pub nodes: Vec<String>,
     /// Set on the image that the spec has now.
     pub is_now: bool,
-}
-
-/// The outcome of an image's run in a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RunResult {
-    /// The image runs now, in a service that needs no attention.
-    Runs,
-    /// The image ran; holds the longest run time, if known.
-    Ran(Option<Duration>),
-    /// The image failed in this service, and has not run well since.
-    Failed,
-    /// No task with the image ever started.
-    NeverStarted,
-    /// The service had the image, but the outcome is not known.
-    Unknown,
-    /// The service never had the image.
-    Never,
-}
-
-impl RunResult {
-    /// Returns the word that JSON uses.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Runs => "running",
-            Self::Ran(_) => "ran",
-            Self::Failed => "failed",
-            Self::NeverStarted => "never-started",
-            Self::Unknown => "unknown",
-            Self::Never => "never-ran",
-        }
-    }
-
-    /// Returns the run time; `None` if the image did not run or the time is not known.
-    pub fn span(self) -> Option<Duration> {
-        if let Self::Ran(span) = self { span } else { None }
-    }
-
-    /// Describes the outcome for people, in a few words.
-    pub fn describe(self) -> String {
-        match self {
-            Self::Ran(Some(span)) => format!("ran {}", age(span)),
-            Self::NeverStarted => "never started".to_owned(),
-            Self::Unknown => "not known".to_owned(),
-            Self::Never => "never ran here".to_owned(),
-            _ => self.label().to_owned(),
-        }
-    }
 }
 
 /// The availability of an image in its registry.
@@ -128,8 +81,8 @@ impl Pullable {
     }
 }
 
-/// Lists the rollback candidates: first every image that the service is known to have had, newest first, then
-/// immutable tags of the same families, those of the current family first.
+/// Lists the rollback candidates: first every image that the service is known to have had, in the order of [`known`],
+/// then immutable tags of the same families, those of the current family first.
 pub fn earlier(world: &World, group: &GroupKey, service: &Service, facts: &Facts, now: Time) -> Vec<RollbackCandidate> {
     let mut all = known(world, group, service, now);
     let offered = offered(service, facts, &all);
@@ -177,7 +130,8 @@ pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<FactQuery> {
     wants
 }
 
-/// Lists every image that the service is known to have had: the current one first, then the others, newest first.
+/// Lists every image that the service is known to have had: the current one first, then those that ran, those of
+/// which nothing is known and those that failed, each newest first.
 pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<RollbackCandidate> {
     let mut traces = EvidenceList { list: Vec::new() };
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
@@ -191,11 +145,11 @@ pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> V
         trace.until = trace.until.max(since);
     }
     for task in world.tasks(&service.id) {
-        traces.task(task, now);
+        traces.task(task, service, now);
     }
     let judged = |trace: RunEvidence| trace.judged(world, group, service);
     let mut all: Vec<RollbackCandidate> = traces.list.into_iter().map(judged).collect();
-    all.sort_by_key(|one| (!one.is_now, std::cmp::Reverse(one.last)));
+    all.sort_by_key(|one| (!one.is_now, one.fared.rank(), std::cmp::Reverse(one.last)));
     all
 }
 
@@ -317,14 +271,14 @@ impl EvidenceList {
         }
     }
 
-    fn task(&mut self, task: &Task, now: Time) {
+    fn task(&mut self, task: &Task, service: &Service, now: Time) {
         if task.image.is_empty() {
             return;
         }
         let trace = self.note(&task.places, CandidateSource::OldTask);
         let end = if task.state == TaskState::Running { Some(now) } else { task.since };
-        if came_up(task) {
-            trace.was(task.created, end);
+        if run_time(task, service, now).is_some() {
+            trace.was(if task.state == TaskState::Running { task.since } else { task.created }, end);
         } else {
             trace.until = trace.until.max(end);
         }
@@ -351,27 +305,35 @@ impl RunEvidence {
         let up = world.health(&service.id).is_some_and(|health| health.running > 0 && !health.state.is_trouble());
         let fared = if is_now && up {
             RunResult::Runs
-        } else if failed_here(world, group, service, text) {
-            let started = |task: &&Task| task.exit_code.is_some() || came_up(task);
-            let none = !tasks.is_empty() && !tasks.iter().any(started);
-            if none { RunResult::NeverStarted } else { RunResult::Failed }
-        } else if ran_well(world, group, service, text) {
-            RunResult::Ran(self.span)
         } else {
-            RunResult::Unknown
+            let past = evidence(world, group, service, text);
+            let span = self.span.max(past.longest);
+            match past.verdict {
+                RunVerdict::Ran if past.in_sibling => RunResult::InSibling,
+                RunVerdict::Ran if past.failed_last => RunResult::RanThenFailed(span),
+                RunVerdict::Ran => RunResult::Ran(span),
+                RunVerdict::NotKnown => RunResult::Unknown,
+                RunVerdict::FailedHere => {
+                    let started = |task: &&Task| task.exit_code.is_some() || task.state == TaskState::Running;
+                    let none = !tasks.is_empty() && !tasks.iter().any(started);
+                    if none { RunResult::NeverStarted } else { RunResult::Failed }
+                }
+            }
         };
         let digest = digest_of(text);
         let nodes = match &digest {
             Some(digest) => ran_on(world, group, digest).into_keys().collect(),
-            None => hosts(world, &tasks),
+            None => hosts(world, service, &tasks),
         };
         RollbackCandidate { digest, source: self.source, last: self.until, fared, nodes, is_now, places: self.places }
     }
 }
 
-/// Returns the host names of the tasks that came up.
-fn hosts(world: &World, tasks: &[&Task]) -> Vec<String> {
-    let ids = tasks.iter().filter(|task| came_up(task)).filter_map(|task| task.node.as_ref());
+/// Returns the host names of the tasks that are proven to have run.
+fn hosts(world: &World, service: &Service, tasks: &[&Task]) -> Vec<String> {
+    let now = world.heard.unwrap_or_default();
+    let ran = |task: &&&Task| task.state == TaskState::Running || run_time(task, service, now).is_some();
+    let ids = tasks.iter().filter(ran).filter_map(|task| task.node.as_ref());
     let names: BTreeSet<String> = ids.filter_map(|id| Some(world.nodes.get(id)?.hostname.clone())).collect();
     names.into_iter().collect()
 }

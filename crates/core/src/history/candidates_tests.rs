@@ -95,6 +95,7 @@ impl HistorySample {
             edits,
             lands: Vec::new(),
             unchecked: None,
+            from_ran: false,
             rest: self.service.rest.clone(),
             engine_rolls_back: false,
             credentials: crate::plan::CredentialOrigin::default(),
@@ -192,10 +193,10 @@ fn the_journal_the_engine_and_the_tasks_make_one_list() {
         [
             row("5 running", "OldTask", "digest"),
             row("4 ran 2d", "change-3", "digest"),
-            row("6 never started", "OldTask", "digest"),
             row("2 ran 2d", "change-3", "digest"),
-            row("3 failed", "change-2", "digest"),
             row("1 not known", "change-1", "tag only"),
+            row("6 never started", "OldTask", "digest"),
+            row("3 failed", "change-2", "digest"),
         ]
     );
     let all = earlier(&tale.world, &tale.group, &tale.service, &Facts::default(), sample::NOW);

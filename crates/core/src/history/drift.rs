@@ -2,8 +2,8 @@
 
 use super::in_force;
 use crate::history::known;
-use crate::history::same;
 use crate::history::{ServiceChange, steps};
+use crate::image::same;
 use crate::image::{ImageRef, digest_of};
 use crate::journal::UnitState;
 use crate::pins::{MANIFEST, PinDoc, PinScope, means};

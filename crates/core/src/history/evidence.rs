@@ -1,117 +1,248 @@
 //! Evidence of a service's past: which images ran in it, which failed, and which one ran well last.
+//!
+//! A task that ended as `shutdown` proves little: one that was only `ready` and one that ran for days and ended with
+//! exit code 0 look the same in the API (observed on Docker Engine 28.5.2). So an image *ran* only if a journal or a
+//! console says so, or if a task lived longer than it could have without running.
 
-use crate::image::digest_of;
+use std::time::Duration;
+
+use crate::image::same;
 use crate::journal::{ChangeState, UnitState};
-use crate::swarm::GroupKey;
 use crate::swarm::HealthState;
-use crate::swarm::{Service, Task, TaskState};
+use crate::swarm::{GroupKey, GroupKind};
+use crate::swarm::{RestartCondition, SETTLED, Service, ServiceMode, Task, TaskState};
+use crate::time::{Time, age};
 use crate::world::World;
 
-/// Returns whether a task came up: it runs, or it ran until it ended or was stopped without an error.
-pub(crate) fn came_up(task: &Task) -> bool {
-    match task.state {
-        TaskState::Running => true,
+/// The run time from which a run outweighs failures of the same image.
+const LONG: Duration = Duration::from_secs(300);
+
+/// What is known about the runs of an image in a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunVerdict {
+    /// The image is proven to have run.
+    Ran,
+    /// A task or a change failed with the image, and no long run outweighs it.
+    FailedHere,
+    /// Nothing proves that the image ran or failed.
+    NotKnown,
+}
+
+/// The evidence about one image in a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageEvidence {
+    /// The conclusion.
+    pub verdict: RunVerdict,
+    /// The longest proven run; `None` without one, or if its length is not known.
+    pub longest: Option<Duration>,
+    /// Set if the image ran, and failed after its last proven run.
+    pub failed_last: bool,
+    /// Set if the only proof is that the image runs in another instance of the same database.
+    pub in_sibling: bool,
+}
+
+impl ImageEvidence {
+    /// Returns whether the image is proven to have run and did not fail afterwards.
+    pub fn is_good(&self) -> bool {
+        self.verdict == RunVerdict::Ran && !self.failed_last
+    }
+
+    /// Returns whether the image failed: always, or after its last proven run.
+    pub fn has_failed(&self) -> bool {
+        self.verdict == RunVerdict::FailedHere || self.failed_last
+    }
+
+    /// Describes the evidence in a clause, such as "ran here (41d)".
+    pub fn describe(&self) -> String {
+        let span = self.longest.map(|span| format!(" ({})", age(span))).unwrap_or_default();
+        match self.verdict {
+            RunVerdict::Ran if self.in_sibling => "runs in another instance of this database".to_owned(),
+            RunVerdict::Ran if self.failed_last => format!("ran here{span} and failed afterwards"),
+            RunVerdict::Ran => format!("ran here{span}"),
+            RunVerdict::FailedHere => "failed here".to_owned(),
+            RunVerdict::NotKnown => "not known to have run here".to_owned(),
+        }
+    }
+}
+
+/// A run of a task, or of a whole service, that is proven.
+struct ProvenRun {
+    length: Option<Duration>,
+    until: Option<Time>,
+    /// Set if no failure of the same image outweighs the run.
+    conclusive: bool,
+}
+
+/// Returns the run time of a task that is proven to have run; `None` without proof. `service` is the service it
+/// belongs to.
+pub(crate) fn run_time(task: &Task, service: &Service, now: Time) -> Option<Duration> {
+    let since = task.since?;
+    if task.state == TaskState::Running {
+        return Some(now.since(since)).filter(|time| *time >= SETTLED);
+    }
+    // Without a container the task never ran.
+    let created = task.created.filter(|_| task.exit_code.is_some())?;
+    let life = since.since(created);
+    // A task can wait this long beside the task that it replaces, or while its health is not yet checked.
+    let idle = service.restart_delay + service.stop_grace + service.health_start.unwrap_or_default();
+    let proves = match task.state {
+        TaskState::Complete if may_complete(service) => true,
         // A task that was stopped before it ran has an error.
-        TaskState::Shutdown | TaskState::Complete => task.error.is_empty(),
+        TaskState::Complete | TaskState::Shutdown => task.error.is_empty() && life >= LONG + idle,
+        // The error of a container that ran and ended by itself; other errors come from containers that never started
+        // or never became healthy.
+        TaskState::Failed => {
+            task.error.starts_with("task: non-zero exit") && !task.error.contains("unhealthy") && life >= LONG + idle
+        }
         _ => false,
-    }
-}
-
-/// Returns whether two references name the same image: by an equal text or an equal digest.
-pub fn same(one: &str, other: &str) -> bool {
-    let digest = digest_of(one);
-    one == other || (digest.is_some() && digest == digest_of(other))
-}
-
-/// Returns whether an image, by text or digest, is known to have run in a service. An image that the service's
-/// spec had before counts too, unless it failed.
-pub(crate) fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
-    let before = || {
-        let records = world.history(group).newest_first().filter_map(|entry| entry.record.as_ref());
-        let mut units = records.flat_map(|record| &record.plan.units);
-        units.any(|unit| unit.service_id == service.id && same(text, &unit.from.image))
-            || service.previous.as_ref().is_some_and(|previous| same(text, &previous.image))
     };
-    ran_well(world, group, service, text) || (before() && !failed_here(world, group, service, text))
+    proves.then_some(life)
 }
 
-/// Returns whether there is proof that an image ran well in a service. The current or a
-/// previous spec alone is no proof.
-pub(crate) fn ran_well(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
-    if is_well(world, service) && same(text, service.image()) {
-        return true;
+/// Returns whether a task that ends with exit code 0 did what it was meant to do.
+fn may_complete(service: &Service) -> bool {
+    matches!(service.mode, ServiceMode::ReplicatedJob(_) | ServiceMode::GlobalJob)
+        || service.restart != RestartCondition::Any
+}
+
+/// Returns the evidence about an image, by text or digest, in a service.
+pub fn evidence(world: &World, group: &GroupKey, service: &Service, image: &str) -> ImageEvidence {
+    let now = world.heard.unwrap_or_default();
+    let tasks = || world.tasks(&service.id).iter().filter(|task| same(image, &task.image));
+    let mut runs: Vec<ProvenRun> = Vec::new();
+    let mut failed: Vec<Option<Time>> =
+        tasks().filter(|task| task.state.is_failure()).map(|task| task.since.or(task.created)).collect();
+    let is_current = same(image, service.image());
+    for task in tasks() {
+        let Some(length) = run_time(task, service, now) else { continue };
+        let well_now = is_current && task.state == TaskState::Running && is_well(world, service);
+        let conclusive = length >= LONG || well_now || (task.state == TaskState::Complete && may_complete(service));
+        let until = if task.state == TaskState::Running { Some(now) } else { task.since };
+        runs.push(ProvenRun { length: Some(length), until, conclusive });
     }
-    let by_task = || {
-        let tasks = world.tasks(&service.id).iter();
-        tasks.filter(|task| same(text, &task.image)).any(came_up) && !failed_here(world, group, service, text)
-    };
-    let says = || journal_says(world, group, service, text);
-    by_task() || says() == Some(true) || (was_seen(world, group, service, text) && says() != Some(false))
+    if is_current && is_well(world, service) && tasks().next().is_none() {
+        // Tasks of healthy services are not read; the engine's counts say that all of them run.
+        let since = world.health(&service.id).and_then(|health| health.since).or(service.updated);
+        let length = since.map(|since| now.since(since)).filter(|time| *time >= SETTLED);
+        runs.extend(length.map(|_| ProvenRun { length: None, until: Some(now), conclusive: true }));
+    }
+    if let Some((length, last)) = world.seen_running(&service.id, image) {
+        runs.push(ProvenRun { length: Some(length), until: Some(last), conclusive: length >= LONG });
+    }
+    let mut seen = world
+        .history(group)
+        .sightings()
+        .filter(|seen| seen.service_id == service.id && same(image, &seen.places.image));
+    if let Some(last) = seen.next() {
+        let first = seen.last().and_then(|first| first.at);
+        let length = first.zip(last.at).map(|(first, last)| last.since(first));
+        let conclusive = length.is_some_and(|length| length >= LONG);
+        runs.push(ProvenRun { length, until: last.at, conclusive });
+    }
+    match journal_says(world, group, service, image) {
+        Some((true, at)) => runs.push(ProvenRun { length: None, until: at, conclusive: false }),
+        Some((false, at)) => failed.push(at),
+        None => {}
+    }
+    if was_replaced_well(world, group, service, image) {
+        runs.push(ProvenRun { length: None, until: None, conclusive: false });
+    }
+    let mut found = conclude(&runs, &failed);
+    if found.verdict == RunVerdict::NotKnown && runs_in_sibling(world, group, service, image) {
+        (found.verdict, found.in_sibling) = (RunVerdict::Ran, true);
+    }
+    found
 }
 
-/// Returns whether an observation is recorded of the image running in this service.
-fn was_seen(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
-    let mut seen = world.history(group).sightings().filter(|seen| seen.service_id == service.id);
-    seen.any(|seen| same(text, &seen.places.image))
+/// Returns whether another instance of the same database runs the image well: all of them run the same program on copies
+/// of the same data.
+fn runs_in_sibling(world: &World, group: &GroupKey, service: &Service, image: &str) -> bool {
+    let mut others = world.members(group).filter(|other| other.id != service.id && same(image, other.image()));
+    group.kind == GroupKind::Database && others.any(|other| is_well(world, other))
+}
+
+/// Weighs runs against failures.
+fn conclude(runs: &[ProvenRun], failed: &[Option<Time>]) -> ImageEvidence {
+    let longest = runs.iter().filter_map(|run| run.length).max();
+    let conclusive = || runs.iter().filter(|run| run.conclusive);
+    if conclusive().next().is_none() {
+        let verdict = match (failed.is_empty(), runs.is_empty()) {
+            (false, _) => RunVerdict::FailedHere,
+            (true, false) => RunVerdict::Ran,
+            (true, true) => RunVerdict::NotKnown,
+        };
+        return ImageEvidence {
+            verdict,
+            longest: longest.filter(|_| verdict == RunVerdict::Ran),
+            failed_last: false,
+            in_sibling: false,
+        };
+    }
+    let ended = conclusive().filter_map(|run| run.until).max();
+    let failed_last = failed.iter().flatten().max() > ended.as_ref();
+    ImageEvidence { verdict: RunVerdict::Ran, longest, failed_last, in_sibling: false }
+}
+
+/// Returns whether the plan of a change says that this image ran when the change replaced it.
+fn was_replaced_well(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
+    let records = world.history(group).newest_first().filter_map(|entry| entry.record.as_ref());
+    let mut units = records.flat_map(|record| &record.plan.units);
+    units.any(|unit| unit.from_ran && unit.service_id == service.id && same(text, &unit.from.image))
 }
 
 fn is_well(world: &World, service: &Service) -> bool {
     matches!(world.health(&service.id).map(|health| health.state), Some(HealthState::Ok | HealthState::Finished))
 }
 
-/// Returns whether the newest change to this image succeeded in a service; `None` if no change gives an answer.
-fn journal_says(world: &World, group: &GroupKey, service: &Service, text: &str) -> Option<bool> {
+/// Returns whether the newest change to this image succeeded in a service, and when it began; `None` if no change
+/// gives an answer.
+fn journal_says(world: &World, group: &GroupKey, service: &Service, text: &str) -> Option<(bool, Option<Time>)> {
     world.history(group).newest_first().find_map(|entry| {
         let units = &entry.record.as_ref()?.plan.units;
         let at = units.iter().position(|unit| unit.service_id == service.id && same(text, &unit.to.image))?;
+        let began = entry.slot.labels.at.or(entry.slot.created);
         match (entry.unit_state(at), entry.slot.labels.state) {
-            (UnitState::Done, _) => Some(true),
-            (UnitState::Failed, _) | (UnitState::RolledBack, ChangeState::Failed) => Some(false),
+            (UnitState::Done, _) => Some((true, began)),
+            (UnitState::Failed, _) | (UnitState::RolledBack, ChangeState::Failed) => Some((false, began)),
             _ => None,
         }
     })
 }
 
+/// Returns whether an image is proven to have run in a service.
+pub(crate) fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
+    evidence(world, group, service, text).verdict == RunVerdict::Ran
+}
+
 /// Returns whether an image is known to have failed in a service, and not to have run well since.
 pub fn failed_here(world: &World, group: &GroupKey, service: &Service, image: &str) -> bool {
-    let tasks = world.tasks(&service.id).iter().filter(|task| task.image == image);
-    let (bad, good): (Vec<_>, Vec<_>) = tasks.partition(|task| task.state.is_failure());
-    // In a crash loop the image runs at moments; such a run does not count.
-    let loops = image == service.image()
-        && matches!(
-            world.health(&service.id).map(|health| health.state),
-            Some(HealthState::Failing | HealthState::CrashLoop | HealthState::Paused)
-        );
-    let counts = |task: &&Task| match task.state {
-        TaskState::Running => !loops,
-        TaskState::Shutdown | TaskState::Complete => true,
-        _ => false,
-    };
-    if !bad.is_empty() && !good.iter().any(counts) {
-        return true;
-    }
-    let is_well_now = image == service.image() && is_well(world, service) && good.iter().any(counts);
-    !is_well_now && journal_says(world, group, service, image) == Some(false)
+    evidence(world, group, service, image).has_failed()
 }
 
 /// Returns the image that last ran well in a service: the current one if the service is healthy, else the
-/// newest earlier one that did not fail. The spec alone is no proof, because its image may never have started.
+/// newest earlier one that is proven to have run. Without proof, it is the newest one that is not known to have
+/// failed: the checks that compare versions must not be lost for lack of proof.
 pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -> Option<String> {
     if is_well(world, service) {
         return Some(service.image().to_owned());
     }
+    let now = world.heard.unwrap_or_default();
     let well = |image: &str| !failed_here(world, group, service, image);
-    let tasks = world.tasks(&service.id).iter().filter(|task| came_up(task) && well(&task.image));
-    if let Some(task) = tasks.max_by_key(|task| task.since.or(task.created)) {
-        return Some(task.image.clone());
-    }
-    let of_journal = world.history(group).newest_first().find_map(|entry| {
-        let units = &entry.record.as_ref()?.plan.units;
-        let at = units.iter().position(|unit| unit.service_id == service.id)?;
-        let unit = units.get(at)?;
-        let to = (entry.unit_state(at) == UnitState::Done).then_some(&unit.to.image);
-        to.into_iter().chain([&unit.from.image]).find(|image| well(image)).cloned()
-    });
+    let newest = |proven: bool| {
+        let stopped = |task: &Task| task.state == TaskState::Shutdown && task.exit_code.is_some();
+        let ended = |task: &&Task| if proven { run_time(task, service, now).is_some() } else { stopped(task) };
+        let tasks = world.tasks(&service.id).iter().filter(ended).filter(|task| well(&task.image));
+        tasks.max_by_key(|task| task.since.or(task.created)).map(|task| task.image.clone())
+    };
+    let of_journal = || {
+        world.history(group).newest_first().find_map(|entry| {
+            let units = &entry.record.as_ref()?.plan.units;
+            let at = units.iter().position(|unit| unit.service_id == service.id)?;
+            let unit = units.get(at)?;
+            let to = (entry.unit_state(at) == UnitState::Done).then_some(&unit.to.image);
+            to.into_iter().chain([&unit.from.image]).find(|image| well(image)).cloned()
+        })
+    };
     let previous = || service.previous.as_ref().map(|previous| previous.image.clone()).filter(|image| well(image));
     // For a stopped service, or one whose node is down, the spec is the last evidence.
     let rests = matches!(
@@ -119,147 +250,9 @@ pub(crate) fn last_healthy(world: &World, group: &GroupKey, service: &Service) -
         Some(HealthState::Stopped | HealthState::NodeDown | HealthState::Unknown)
     );
     let spec = || (rests && well(service.image())).then(|| service.image().to_owned());
-    of_journal.or_else(spec).or_else(previous)
+    newest(true).or_else(of_journal).or_else(spec).or_else(previous).or_else(|| newest(false))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample;
-    use crate::world::Observation;
-
-    fn world(service: &Service, tasks: Vec<Task>) -> World {
-        let mut world = World::default();
-        world.apply(Observation::Nodes(vec![sample::node("a")]), sample::NOW);
-        world.apply(Observation::Services(vec![service.clone()]), sample::NOW);
-        world.apply(Observation::Tasks { service: service.id.clone(), tasks }, sample::NOW);
-        world
-    }
-
-    fn task(id: &str, service: &Service, image: &str, state: TaskState, ago: i64) -> Task {
-        Task { image: image.into(), ..sample::task(id, service, "a", state, ago) }
-    }
-
-    #[test]
-    fn the_last_that_ran_well() {
-        let mut service = sample::service("web", "r/web:bad");
-        let group = GroupKey::of(&service);
-        let healthy = |service: &Service, tasks| last_healthy(&world(service, tasks), &group, service);
-        let failed = |ago| task("f", &service, "r/web:bad", TaskState::Rejected, ago);
-        let old = |image: &str, ago| task(image, &service, image, TaskState::Shutdown, ago);
-        let ran = healthy(&service, vec![failed(1), old("r/web:1", 500), old("r/web:0", 900)]);
-        assert_eq!(ran.as_deref(), Some("r/web:1"), "not the spec's, which never started");
-        assert_eq!(healthy(&service, vec![failed(1)]), None);
-        let running = task("r", &service, "r/web:bad", TaskState::Running, 500);
-        assert_eq!(healthy(&service, vec![running]).as_deref(), Some("r/web:bad"), "it is well");
-        let tasks = vec![failed(1)];
-        service.previous = Some(sample::places("r/web:1"));
-        assert_eq!(healthy(&service, tasks).as_deref(), Some("r/web:1"));
-    }
-
-    fn labels(group: &GroupKey, over: ChangeState, unit: UnitState) -> crate::journal::SlotLabels {
-        crate::journal::SlotLabels {
-            group: group.to_string(),
-            owner: String::new(),
-            beat: 1,
-            state: over,
-            units: vec![unit],
-            post: None,
-            by: String::new(),
-            why: String::new(),
-            at: None,
-            sum: String::new(),
-            home: String::new(),
-            extra: std::collections::BTreeMap::new(),
-        }
-    }
-
-    fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
-        use crate::journal::Slot;
-        use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
-        let group = GroupKey::of(service);
-        let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
-        let unit = Unit {
-            service: service.name.clone(),
-            service_id: service.id.clone(),
-            member: service.name.clone(),
-            node: String::new(),
-            action: UnitAction::Update,
-            from: ImageWithDigest::new("r/web:from"),
-            to: ImageWithDigest::new(to),
-            reasons: Vec::new(),
-            effect: crate::plan::TaskImpact::default(),
-            edits: Vec::<SpecEdit>::new(),
-            rest: service.rest.clone(),
-            engine_rolls_back: false,
-            credentials: crate::plan::CredentialOrigin::default(),
-            notes: Vec::new(),
-            lands: Vec::new(),
-            unchecked: None,
-            extra: serde_json::Map::new(),
-        };
-        let plan = Plan {
-            v: 1,
-            id: String::new(),
-            created: sample::NOW,
-            swarm: String::new(),
-            group: group.clone(),
-            parent: seq - 1,
-            kind: PlanKind::Pin,
-            api: String::new(),
-            pins_before: None,
-            pins_after: None,
-            units: vec![unit],
-            findings: Vec::new(),
-            extra: serde_json::Map::new(),
-        };
-        let change = format!("change-{seq}");
-        let slot = Slot {
-            config: change.clone(),
-            index: 1,
-            created: None,
-            seq,
-            v: 1,
-            change: change.clone(),
-            group_hash: group.hash(),
-            labels: labels(&group, over, state),
-        };
-        world.apply(Observation::Slot(Box::new(slot)), sample::NOW);
-        let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
-        world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
-    }
-
-    #[test]
-    fn what_did_well_later_has_not_failed() {
-        let service = sample::service("web", "r/web:bad");
-        let group = GroupKey::of(&service);
-        let mut world = world(&service, vec![task("f", &service, "r/web:bad", TaskState::Rejected, 1)]);
-        changed(&mut world, &service, 1, "r/web:x", UnitState::RolledBack);
-        assert!(failed_here(&world, &group, &service, "r/web:x") && !ran_well(&world, &group, &service, "r/web:x"));
-        changed(&mut world, &service, 2, "r/web:x", UnitState::Done);
-        assert!(!failed_here(&world, &group, &service, "r/web:x") && ran_well(&world, &group, &service, "r/web:x"));
-        changed(&mut world, &service, 3, "r/web:x", UnitState::Failed);
-        assert!(failed_here(&world, &group, &service, "r/web:x"), "the newest word counts");
-    }
-
-    #[test]
-    fn what_was_only_written_did_not_run() {
-        let mut service = sample::service("pg", "r/pg:17");
-        service.previous = Some(sample::places("r/pg:18"));
-        let group = GroupKey::of(&service);
-        let ran = |service: &Service, tasks, text: &str| ran_well(&world(service, tasks), &group, service, text);
-        assert!(!ran(&service, vec![], "r/pg:18"), "the engine's previous spec is no proof");
-        let waits = task("w", &service, "r/pg:17", TaskState::Pending, 5);
-        assert!(!ran(&service, vec![waits], "r/pg:17"), "nor is the spec of what never started");
-        // In a crash loop the image runs at moments, but it did not run well; scaling to 0 does not change that.
-        let ends = |ago| task(&format!("e{ago}"), &service, "r/pg:17", TaskState::Failed, ago);
-        let old = task("o", &service, "r/pg:16", TaskState::Shutdown, 900);
-        let loops =
-            vec![ends(50), ends(40), ends(30), task("n", &service, "r/pg:17", TaskState::Running, 1), old.clone()];
-        assert_eq!(last_healthy(&world(&service, loops), &group, &service).as_deref(), Some("r/pg:16"));
-        let tasks = vec![ends(50), old];
-        service.mode = crate::swarm::ServiceMode::Replicated(0);
-        let stopped = world(&service, tasks);
-        assert_eq!(last_healthy(&stopped, &group, &service).as_deref(), Some("r/pg:16"));
-    }
-}
+#[path = "evidence_tests.rs"]
+mod tests;

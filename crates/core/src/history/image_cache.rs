@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::came_up;
+use crate::history::run_time;
 use crate::image::{Digest, digest_of};
 use crate::journal::UnitState;
 use crate::plan::CandidateNode;
@@ -13,13 +13,15 @@ use crate::swarm::{Service, TaskState};
 use crate::time::{Time, age};
 use crate::world::World;
 
-/// Returns the candidate nodes of a service, sorted by host name, and for each whether the image is known to have run
+/// Returns the nodes on which tasks of a service can start now, sorted by host name, and for each whether the image is known to have run
 /// there. Empty for an image without a digest, because the image that its tag named at that time is unknown.
 pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<CandidateNode> {
     let Some(digest) = digest_of(image) else { return Vec::new() };
     let ran = ran_on(world, group, &digest);
-    let mut nodes: Vec<CandidateNode> = world
-        .candidates(service)
+    let all = world.candidates(service);
+    // A node that is down or drained gets no task, unless there is no other.
+    let takes = all.iter().copied().filter(|node| node.takes_tasks()).collect::<Vec<_>>();
+    let mut nodes: Vec<CandidateNode> = if takes.is_empty() { all } else { takes }
         .into_iter()
         .map(|node| {
             let on =
@@ -48,9 +50,17 @@ pub(crate) fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeM
         // An image that runs now has no end time.
         *known = known.zip(until).map(|(one, other)| one.max(other));
     };
-    for task in world.services.keys().flat_map(|id| world.tasks(id)).filter(|task| is(&task.image) && came_up(task)) {
-        let Some(node) = task.node.as_ref().and_then(|id| world.nodes.get(id)) else { continue };
-        note(&node.hostname, if task.state == TaskState::Running { None } else { task.since });
+    let now = world.heard.unwrap_or_default();
+    for service in world.services.values() {
+        for task in world.tasks(&service.id).iter().filter(|task| is(&task.image)) {
+            let Some(node) = task.node.as_ref().and_then(|id| world.nodes.get(id)) else { continue };
+            // A task that runs has its image, however short it has run.
+            if task.state == TaskState::Running {
+                note(&node.hostname, None);
+            } else if run_time(task, service, now).is_some() {
+                note(&node.hostname, task.since);
+            }
+        }
     }
     for entry in world.history(group).newest_first() {
         let Some(record) = &entry.record else { continue };

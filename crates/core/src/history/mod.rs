@@ -7,13 +7,15 @@ mod evidence;
 pub mod external_detection;
 mod image_cache;
 mod pins_in_force;
+mod run_result;
 mod target;
 
-pub use candidates::{CHANGES, Pullable, RollbackCandidate, RunResult, earlier, known, queries, wants_of};
-pub(crate) use evidence::{came_up, last_healthy, ran_here, ran_well};
-pub use evidence::{failed_here, same};
+pub use candidates::{CHANGES, Pullable, RollbackCandidate, earlier, known, queries, wants_of};
+pub use evidence::{ImageEvidence, RunVerdict, evidence, failed_here};
+pub(crate) use evidence::{last_healthy, ran_here, run_time};
 pub use image_cache::describe;
 pub(crate) use image_cache::{landings, ran_on};
 pub use pins_in_force::in_force;
+pub use run_result::RunResult;
 pub(crate) use target::journal_way;
 pub use target::{CandidateSource, RollbackTarget, ServiceChange, TargetSearch, steps, way_back};

@@ -2,13 +2,14 @@
 //!
 //! The target is the image that ran immediately before the current one. The journal's newest change names it
 //! only while the service still runs the result of that change. Otherwise the engine's previous spec names it,
-//! then the images of old tasks. An image that failed in the service is never chosen automatically.
+//! then the images of old tasks. Only an image that is proven to have run, and that did not fail afterwards, is chosen
+//! automatically.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::history::{came_up, failed_here};
+use crate::history::{evidence, run_time};
 use crate::journal::{ChangeEntry, ChangeState, UnitState};
 use crate::pins::PinScope;
 use crate::plan::{PlanKind, SpecEdit, Unit, UnitAction};
@@ -78,7 +79,7 @@ pub struct RollbackTarget {
     pub places: EditableFields,
     /// The source from which the target is known.
     pub source: CandidateSource,
-    /// The time at which the current image replaced it, if known.
+    /// The time at which another image replaced it, if known.
     pub at: Option<Time>,
 }
 
@@ -89,7 +90,7 @@ pub enum TargetSearch {
     Found(Box<RollbackTarget>),
     /// The service was already rolled back by this change, and still runs its result.
     AlreadyRolledBack(String),
-    /// No earlier image is known that ran well.
+    /// No earlier image is proven to have run well.
     NoneKnown,
     /// The search needs the answers to these queries first.
     Needs(BTreeSet<FactQuery>),
@@ -110,27 +111,22 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
         return want(FactQuery::Tasks(service.id.clone()));
     }
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
-    let other = |image: &str| image != service.image() && !failed_here(world, group, service, image);
-    // An image whose tasks never came up did not run: a task that stays pending is no failure, but no proof either.
-    let tasks = world.tasks(&service.id);
-    let never_up = |image: &str| {
-        let mut of = tasks.iter().filter(|task| task.image == image).peekable();
-        of.peek().is_some() && !of.any(came_up)
-    };
-    let previous = service.previous.as_ref().filter(|previous| other(&previous.image) && !never_up(&previous.image));
-    if let Some(previous) = previous {
+    let ran = |image: &str| image != service.image() && evidence(world, group, service, image).is_good();
+    if let Some(previous) = service.previous.as_ref().filter(|previous| ran(&previous.image)) {
         return TargetSearch::Found(Box::new(RollbackTarget {
             places: previous.clone(),
             source: CandidateSource::EnginePrevious,
             at: since,
         }));
     }
-    let old = tasks.iter().filter(|task| other(&task.image) && came_up(task)).max_by_key(|task| task.created);
-    old.map_or(TargetSearch::NoneKnown, |task| {
+    let now = world.heard.unwrap_or_default();
+    let tasks = world.tasks(&service.id).iter();
+    let old = tasks.filter(|task| run_time(task, service, now).is_some() && ran(&task.image));
+    old.max_by_key(|task| task.created).map_or(TargetSearch::NoneKnown, |task| {
         TargetSearch::Found(Box::new(RollbackTarget {
             places: task.places.clone(),
             source: CandidateSource::OldTask,
-            at: since,
+            at: task.since,
         }))
     })
 }
@@ -159,7 +155,7 @@ pub(crate) fn journal_way(world: &World, group: &GroupKey, service: &Service) ->
         if state == UnitState::Done && record.is_some_and(|record| record.plan.kind == PlanKind::Rollback) {
             return Ok(Some(TargetSearch::AlreadyRolledBack(entry.slot.change.clone())));
         }
-        if failed_here(world, group, service, &unit.from.image) {
+        if !evidence(world, group, service, &unit.from.image).is_good() {
             return Ok(None);
         }
         let places = undone(&now, &unit.edits, &unit.from.image);

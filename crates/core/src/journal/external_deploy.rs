@@ -65,6 +65,7 @@ impl ExternalDeploy {
             notes: Vec::new(),
             lands: Vec::new(),
             unchecked: None,
+            from_ran: false,
             extra,
         }
     }

@@ -98,7 +98,7 @@ pub fn template(world: &World, group: &GroupKey) -> String {
             }
         }
         for image in images.iter().skip(1) {
-            let _ = writeln!(text, "# also runs: {image}");
+            let _ = writeln!(text, "# another service has: {image}");
         }
     }
     text

@@ -164,9 +164,18 @@ pub struct Unit {
     /// acknowledgement. Absent if the image was confirmed, or the unit is no rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unchecked: Option<String>,
+    /// Set if the replaced image was proven to run in the service when the plan was made.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub from_ran: bool,
     /// Keys that this version does not know.
     #[serde(flatten)]
     pub extra: UnknownKeys,
+}
+
+/// Used by serde, which passes a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde wants")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Unit {

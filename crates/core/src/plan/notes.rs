@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::options::{CredentialPolicy, UpdateOrderOption, forbids_start_first};
 use super::planner::Planner;
 use super::unit_planning::matches_target;
-use crate::history::failed_here;
+use crate::history::{RunVerdict, evidence};
 use crate::image::{ImageRef, digest_of, short};
 use crate::plan::{CredentialOrigin, PlanKind};
 use crate::size::size;
@@ -53,6 +53,9 @@ impl Planner<'_> {
         if effect.restarts == 0 && effect.stays == 0 {
             return "no task runs: nothing restarts".to_owned();
         }
+        if self.runs_none(service) {
+            return format!("{}, none runs now", told(effect.restarts, "task starts", "tasks start"));
+        }
         let mut note = format!("{}{}", told(effect.restarts, "task restarts", "tasks restart"), hosts(&go));
         if effect.stays > 0 {
             note = format!("{note}, {}{}", told(effect.stays, "stays", "stay"), hosts(&stay));
@@ -74,10 +77,18 @@ impl Planner<'_> {
         };
         let took = self.last_start(service).map(|took| format!(", last time {}", age(took))).unwrap_or_default();
         let stop = age(service.stop_grace);
+        if self.runs_none(service) {
+            return format!("up after: {pull} + start{took}");
+        }
         match service.mode {
             ServiceMode::Replicated(1) => format!("downtime: stop ≤ {stop} + {pull} + start{took}"),
             _ => format!("downtime of each task: stop ≤ {stop} + {pull} + start{took}"),
         }
+    }
+
+    /// Returns whether no task of the service runs now, so that nothing is stopped.
+    fn runs_none(&self, service: &Service) -> bool {
+        self.world.health(&service.id).is_some_and(|health| health.running == 0)
     }
 
     fn size_of(&self, text: &str) -> Option<u64> {
@@ -135,8 +146,12 @@ impl Planner<'_> {
         if self.kind == PlanKind::Rollback {
             return "never rolled back automatically: if it fails, pinnace asks".to_owned();
         }
-        if failed_here(self.world, self.group, service, from) {
+        let past = evidence(self.world, self.group, service, from);
+        if past.has_failed() {
             return format!("no rollback offered: {name} failed in {}", member_of(service));
+        }
+        if past.verdict == RunVerdict::NotKnown {
+            return format!("no rollback offered: {name} is not known to have run in {}", member_of(service));
         }
         let by_tag = if digest_of(from).is_none() { ", tag only: it may be another image then" } else { "" };
         format!("rollback target: {name}{by_tag}")

@@ -10,7 +10,7 @@ use crate::check::subject::{CheckSubject, SubjectOrigin};
 use crate::check::{self};
 use crate::finding::{Code, Finding, Severity};
 use crate::history::{CandidateSource, RollbackTarget, TargetSearch, journal_way, steps, way_back};
-use crate::history::{earlier, queries};
+use crate::history::{RunVerdict, earlier, evidence, queries};
 use crate::image::{Digest, ImageRef};
 use crate::image_tag::constancy;
 use crate::pins::{self, PinDoc, PinScope, means};
@@ -21,6 +21,13 @@ use crate::swarm::{GroupKind, member_of};
 
 /// The time within which updates of several services count as one, such as those of a stack deploy.
 const TOGETHER: Duration = Duration::from_secs(600);
+
+/// Warns about a rollback to an image that is not known to have run in the service.
+fn not_known_to_run(case: &CheckSubject<'_>) -> Finding {
+    let message = format!("{} is not known to have run here", case.image.short(false));
+    case.all(Severity::Warning, Code::NotKnownToRun, message)
+        .hint("choose an image that ran (`B`), or make sure of this one: `h` shows the history, `l` the logs")
+}
 
 impl Planner<'_> {
     /// Plans a rollback of the services in a scope.
@@ -40,13 +47,16 @@ impl Planner<'_> {
     /// Plans the rollback of one service. `named` is set if its image was chosen directly, not through a
     /// change.
     pub(super) fn back_unit(&mut self, service: &Service, way: &RollbackTarget, named: bool) {
+        let text = &way.places.image;
+        let past = evidence(self.world, self.group, service, text);
         let reason = match &way.source {
-            CandidateSource::Change(change) if !named => format!("ran before change {change}"),
+            CandidateSource::Change(change) if !named => {
+                format!("{}; the image before change {change}", past.describe())
+            }
             CandidateSource::Registry => "never ran here: chosen from the registry's tags".to_owned(),
             CandidateSource::Pin(key) => format!("rolls back to {key}"),
-            other => format!("ran before, {}", other.describe()),
+            other => format!("{}; {}", past.describe(), other.describe()),
         };
-        let text = &way.places.image;
         let Ok(image) = ImageRef::parse(text) else {
             return self.push(service, &service.places.clone(), UnitAction::Blocked, vec![reason]);
         };
@@ -64,12 +74,16 @@ impl Planner<'_> {
             self.findings.push(Finding::new(Severity::Info, Code::RunsByTag, service.name.clone(), message));
         }
         let in_force = in_force(self.group, self.world);
-        let never_ran = way.source == CandidateSource::Registry;
+        let unknown = past.verdict == RunVerdict::NotKnown;
+        let never_ran = way.source == CandidateSource::Registry || unknown;
         let by = if never_ran { SubjectOrigin::Pin(&in_force) } else { SubjectOrigin::Back };
         let (world, facts) = (self.world, self.facts);
         let case = CheckSubject { group: self.group, services: vec![service], world, facts, image: &image, by };
         let mut found = check::about_image(&case);
-        if named && !never_ran {
+        if way.source != CandidateSource::Registry {
+            if unknown {
+                found.push(not_known_to_run(&case));
+            }
             found.extend(check::failed_before(&case));
         }
         let unchecked = found.iter().any(|finding| finding.is(Code::NotVerified));
@@ -192,7 +206,7 @@ impl Planner<'_> {
                 format!("no earlier image is known to have run well in {}", no_way.join(", "))
             };
             Finding::new(Severity::Info, Code::NoWayBack, subject, format!("nothing to do: {what}"))
-                .hint("pin the image it should run")
+                .hint("`pinnace history SERVICE` (`B`) lists what it had: choose with `--to IMAGE`, or pin the image it should run")
         };
         self.findings.push(finding);
     }

@@ -292,6 +292,13 @@ fn changed_elsewhere_goes_to_the_engines_previous_spec() {
     assert_eq!(ask(&world), TargetSearch::Needs([FactQuery::Tasks("pg-n2-c-id".into())].into()));
     world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
     let TargetSearch::Found(way) = ask(&world) else { panic!() };
+    assert_eq!(way.places.image, OLD, "the other instances run it");
+    let others = world.services.keys().filter(|id| **id != service.id).cloned().collect();
+    world.apply(Observation::GoneServices(others), sample::NOW);
+    assert_eq!(ask(&world), TargetSearch::NoneKnown, "a spec that was only written is no proof of a run");
+    let ran = sample::task("old", &sample::service("pg-n2-c", OLD), "c", TaskState::Shutdown, 500);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![ran] }, sample::NOW);
+    let TargetSearch::Found(way) = ask(&world) else { panic!() };
     assert_eq!((way.places.image.as_str(), way.source), (OLD, CandidateSource::EnginePrevious));
 }
 

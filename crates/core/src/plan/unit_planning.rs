@@ -107,6 +107,7 @@ impl Planner<'_> {
             notes: if action.is_active() { self.notes(service, target, credentials) } else { Vec::new() },
             lands: self.lands(service, target, action),
             unchecked: None,
+            from_ran: ran_here(self.world, self.group, service, service.image()),
             extra: serde_json::Map::new(),
         });
     }

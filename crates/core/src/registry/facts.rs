@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Fact, FactQuery, ImageInfo, LookupError, RateLimit, ResolvedImage, Tags};
+use super::{Fact, FactQuery, FactSource, ImageInfo, LookupError, RateLimit, ResolvedImage, Tags};
 use crate::contract::{Contract, Contracts};
 use crate::image::ImageRef;
 use crate::registry::VersionManifest;
@@ -43,6 +43,8 @@ pub struct Facts {
     /// The states of queries about the swarm; the world holds their answers.
     swarm: BTreeMap<FactQuery, Fact<()>>,
     logins: BTreeMap<String, Fact<bool>>,
+    /// The time at which a registry that does not answer now had an image, by reference.
+    had: BTreeMap<String, Time>,
     allowances: BTreeMap<String, RateLimit>,
     contracts: Arc<Contracts>,
     bases: Arc<BTreeMap<String, String>>,
@@ -114,6 +116,26 @@ impl Facts {
         self.allowances.get(host).copied()
     }
 
+    /// Returns the time at which a registry that stopped answering had this image; `None` if it answers, or never
+    /// confirmed the image.
+    pub fn had(&self, reference: &str) -> Option<Time> {
+        self.had.get(reference).copied()
+    }
+
+    /// Removes what a registry host confirmed, because it does not answer now: nothing there can be relied on before it
+    /// is asked again. [`Facts::had`] remembers when it had an image.
+    pub fn registry_down(&mut self, host: &str) {
+        let had = &mut self.had;
+        self.images.retain(|reference, fact| {
+            let Fact::Known { at, via: FactSource::Registry, .. } = fact else { return true };
+            let stays = ImageRef::parse(reference).is_ok_and(|image| image.host != host);
+            if !stays {
+                had.insert(reference.clone(), *at);
+            }
+            stays
+        });
+    }
+
     /// Stores an answer, or another new state of a query.
     pub fn take(&mut self, learned: QueryAnswer) {
         match learned {
@@ -132,6 +154,9 @@ impl Facts {
             && let Ok(image) = ImageRef::parse(reference)
         {
             self.allowances.insert(image.host, allowance);
+        }
+        if fact.known().is_some() {
+            self.had.remove(reference);
         }
         self.images.insert(reference.to_owned(), fact);
     }

@@ -3,10 +3,14 @@
 //! The engine counts a task as running whatever its image is and even if its node is down. It calls a rollout
 //! `completed` in a crash loop, and `updating` while a task can never be scheduled.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::swarm::{Node, NodeState, RestartCondition, Service, ServiceMode, Task, TaskState, UpdateState};
+use serde_json::Value;
+
+use crate::swarm::{
+    Availability, EditableFields, Node, NodeState, RestartCondition, Service, ServiceMode, Task, TaskState, UpdateState,
+};
 use crate::time::Time;
 
 /// The state of a service; the order of the variants is by urgency, the most urgent first.
@@ -60,7 +64,8 @@ impl HealthState {
     }
 }
 
-/// The newest error among a service's tasks.
+/// The newest task error that explains the present state of a service: of a task with the service's current image and
+/// template, and with no later task in its slot that came up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TaskError {
     /// The error text of the engine.
@@ -95,6 +100,9 @@ pub struct Health {
     pub fresh: u64,
     /// The newest task error; only while the state needs attention or a rollout is in progress.
     pub error: Option<TaskError>,
+    /// The ids of the nodes that lost tasks of this service which do not run elsewhere yet: nodes that are down or
+    /// drained.
+    pub left: Vec<String>,
     /// The reason why a task is not running yet, in the scheduler's words or in ours.
     pub waits: Option<String>,
     /// The last image change; `None` if the engine keeps no previous spec, or one with the same image.
@@ -127,6 +135,7 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
         desired,
         fresh: view.fresh().unwrap_or(running),
         error: if state.is_trouble() || state == HealthState::Updating { view.error() } else { None },
+        left: if running < desired { view.left() } else { Vec::new() },
         waits: if matches!(state, HealthState::Pending | HealthState::Updating) { view.waits() } else { None },
         changed: service.previous.as_ref().filter(|previous| previous.image != service.image()).map(|previous| {
             PreviousImage {
@@ -242,22 +251,54 @@ impl HealthInput<'_> {
         slots.into_values().collect()
     }
 
-    /// Returns whether, in any slot without a running task, the newest ended task failed; a later `shutdown` clears it.
-    fn newest_ended_badly(&self) -> bool {
+    /// Returns the tasks of each slot, newest first.
+    fn slots(&self) -> Vec<Vec<&Task>> {
         let mut slots: BTreeMap<TaskSlotKey<'_>, Vec<&Task>> = BTreeMap::new();
         for task in self.tasks {
-            let key = Self::slot(task);
-            slots.entry(key).or_default().push(task);
+            slots.entry(Self::slot(task)).or_default().push(task);
         }
-        slots.into_values().any(|mut tasks| {
+        let mut slots: Vec<_> = slots.into_values().collect();
+        for tasks in &mut slots {
             tasks.sort_by_key(|task| std::cmp::Reverse(task.created));
+        }
+        slots
+    }
+
+    /// Returns whether a task has the service's current image and template, so that its end says something about
+    /// what the service is now.
+    fn is_current(&self, task: &Task) -> bool {
+        let force = |fields: &EditableFields| fields.force.value.as_ref().and_then(Value::as_u64).unwrap_or(0);
+        task.image == self.service.image()
+            && task.rest.as_ref().is_none_or(|rest| *rest == self.service.template)
+            && force(&task.places) == force(&self.service.places)
+    }
+
+    /// Returns whether, in any slot without a running task, the newest ended task failed; a later `shutdown` clears it.
+    fn newest_ended_badly(&self) -> bool {
+        self.slots().into_iter().any(|tasks| {
             let up = tasks.iter().position(|task| self.is_running(task) && task.desired == TaskState::Running);
-            let bad = tasks.iter().position(|task| task.state.is_failure());
+            let bad = tasks.iter().position(|task| task.state.is_failure() && self.is_current(task));
             match (up, bad) {
                 (None, Some(bad)) => !tasks[..bad].iter().any(|task| task.state == TaskState::Shutdown),
                 _ => false,
             }
         })
+    }
+
+    /// Returns the nodes whose loss explains missing tasks: in a slot without a running task, the newest task that was
+    /// placed and did not fail was on a node that is down or drained.
+    fn left(&self) -> Vec<String> {
+        let lost = |tasks: Vec<&Task>| {
+            if tasks.iter().any(|task| self.is_running(task) && task.desired == TaskState::Running) {
+                return None;
+            }
+            let newest = tasks.into_iter().find(|task| task.node.is_some() && task.desired != TaskState::Running)?;
+            let node = self.nodes.get(newest.node.as_ref()?)?;
+            let gone = node.state == NodeState::Down || node.availability == Availability::Drain;
+            (gone && !newest.state.is_failure()).then(|| node.id.clone())
+        };
+        let nodes: BTreeSet<String> = self.slots().into_iter().filter_map(lost).collect();
+        nodes.into_iter().collect()
     }
 
     /// Returns whether a slot is in a crash loop: at least two of its tasks ended lately after they
@@ -269,16 +310,14 @@ impl HealthInput<'_> {
             let ended = task.state == TaskState::Failed
                 || (task.state == TaskState::Complete && self.service.restart == RestartCondition::Any);
             let (Some(created), Some(since)) = (task.created, task.since) else { continue };
-            if !ended || self.now.since(since) >= LOOP_WINDOW {
+            if !ended || self.now.since(since) >= LOOP_WINDOW || !self.is_current(task) {
                 continue;
             }
             let ends = slots.entry(Self::slot(task)).or_default();
             if since.since(created) >= LIVED {
                 ends.0 += 1;
             }
-            if task.image == self.service.image() {
-                ends.1 += 1;
-            }
+            ends.1 += 1;
         }
         let young = |task: &&Task| task.since.is_some_and(|since| self.now.since(since) < RECOVERED);
         let up: Vec<_> = self.wanted().filter(|task| self.is_running(task)).filter(young).map(Self::slot).collect();
@@ -290,8 +329,21 @@ impl HealthInput<'_> {
     }
 
     fn error(&self) -> Option<TaskError> {
-        let newest =
-            self.tasks.iter().filter(|task| !task.error.is_empty()).max_by_key(|task| task.since.max(task.created))?;
+        // A task that came up later in the same slot ended the matter, unless it came up just now.
+        let came_up = |task: &&Task| match task.state {
+            TaskState::Running => {
+                self.is_running(task) && task.since.is_none_or(|since| self.now.since(since) >= RECOVERED)
+            }
+            TaskState::Shutdown => task.error.is_empty(),
+            _ => false,
+        };
+        let mut newest: Option<&Task> = None;
+        for tasks in self.slots() {
+            let until = tasks.iter().position(came_up).unwrap_or(tasks.len());
+            let open = tasks[..until].iter().copied().find(|task| !task.error.is_empty() && self.is_current(task));
+            newest = [newest, open].into_iter().flatten().max_by_key(|task| task.since.max(task.created));
+        }
+        let newest = newest?;
         Some(TaskError {
             text: newest.error.clone(),
             node: newest.node.clone(),
@@ -302,8 +354,7 @@ impl HealthInput<'_> {
 
     /// Returns the time of the newest failure of a task with the current image, if it is recent.
     fn restarted(&self) -> Option<Time> {
-        let image = self.service.image();
-        let ended = self.tasks.iter().filter(|task| task.state.is_failure() && task.image == image);
+        let ended = self.tasks.iter().filter(|task| task.state.is_failure() && self.is_current(task));
         ended.filter_map(|task| task.since).max().filter(|at| self.now.since(*at) < LOOP_WINDOW)
     }
 

@@ -200,6 +200,8 @@ pub struct Service {
     pub policy: UpdatePolicy,
     /// The condition under which ended tasks are started again.
     pub restart: RestartCondition,
+    /// The wait before an ended task is started again; the engine's default is 5 s.
+    pub restart_delay: Duration,
     /// The time that a task may take to stop; the engine's default is 10 s.
     pub stop_grace: Duration,
     /// The start period of the health check; `None` without a health check.
@@ -230,6 +232,9 @@ impl Service {
         self.labels.get(key).map(String::as_str)
     }
 }
+
+/// The time after which a running task counts as one that came up: the default settle time of a change.
+pub(crate) const SETTLED: Duration = Duration::from_secs(10);
 
 /// One task of a service, from `/tasks`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -92,7 +92,7 @@ pub struct HistoryCandidate {
     pub is_now: bool,
     /// The time at which the service is last known to have had the image; for a tag that it never had, the build time.
     pub last: Option<Time>,
-    /// The outcome of its last run: `running`, `ran`, `failed`, `never-started`, `unknown` or `never-ran`.
+    /// The outcome of its last run: `running`, `ran`, `runs-in-sibling`, `ran-then-failed`, `failed`, `never-started`, `unknown` or `never-ran`.
     pub result: String,
     /// The longest known run time in seconds.
     pub ran_seconds: Option<u64>,

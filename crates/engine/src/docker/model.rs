@@ -142,6 +142,7 @@ impl ServiceBody<'_> {
             platforms: platforms(list(&spec, "/TaskTemplate/Placement/Platforms")),
             policy: policy(&spec),
             restart: word::<RestartCondition>(&spec, "/TaskTemplate/RestartPolicy/Condition", "any"),
+            restart_delay: nanos(&spec, "/TaskTemplate/RestartPolicy/Delay").unwrap_or(Duration::from_secs(5)),
             stop_grace: nanos(&spec, "/TaskTemplate/ContainerSpec/StopGracePeriod").unwrap_or(Duration::from_secs(10)),
             health_start: health_start(&spec),
             exclusive: exclusive(&spec),

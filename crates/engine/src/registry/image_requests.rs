@@ -43,21 +43,28 @@ pub(super) struct RepositoryAuth {
 
 impl RegistryClientInner {
     /// Resolves a reference: HEAD by tag or digest, then GET of the manifest if that digest is not cached.
+    ///
+    /// A failed HEAD decides nothing, but for a rate limit: some registries answer it with 403, 404 or 405 where GET
+    /// serves the manifest (crazy-max/diun#1614), and others give the reason only in a body, which HEAD does not have.
     pub(super) async fn learn(&self, image: &ImageRef) -> Result<ResolvedImage, LookupError> {
         let path = format!("manifests/{}", image.wanted());
         let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
         let named = match head.status {
             StatusCode::OK => digest_header(&head),
-            // A registry without HEAD is asked with GET.
-            StatusCode::METHOD_NOT_ALLOWED | StatusCode::NOT_IMPLEMENTED => None,
-            status => return Err(self.refused(image, status, &head.body)),
+            // A GET of a manifest counts as a pull at Docker Hub.
+            StatusCode::TOO_MANY_REQUESTS => return Err(self.refused(image, head.status, &head.body)),
+            _ => None,
         };
-        let (digest, body) = if let Some(digest) = named {
-            (digest, None)
+        let (digest, kind, body) = if let Some(digest) = named {
+            (digest, manifest::content_type(&head.headers), None)
         } else {
-            let (digest, body) = self.get(image, &path, &manifest::accepted()).await?;
-            (digest, Some(body))
+            let (digest, answer) = self.get(image, &path, &manifest::accepted()).await?;
+            (digest, manifest::content_type(&answer.headers), Some(answer.body))
         };
+        // What is no manifest is told as that before its digest is compared.
+        if body.as_ref().is_some_and(|body| manifest::read(body) == Manifest::Other) {
+            return Err(manifest::no_manifest(&kind));
+        }
         if let Some(wanted) = image.digest.as_ref().filter(|wanted| **wanted != digest) {
             return Err(LookupError::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
         }
@@ -72,7 +79,7 @@ impl RegistryClientInner {
                 fact.size = single.size;
                 fact.platforms = self.platform(image, single).await?.map(|platform| vec![platform]);
             }
-            Manifest::Other => {}
+            Manifest::Other => return Err(manifest::no_manifest(&kind)),
         }
         fact.allowance = lock(&self.allowances).get(&image.host).copied();
         Ok(fact)
@@ -125,14 +132,14 @@ impl RegistryClientInner {
         read.await.cloned()
     }
 
-    /// Sends a GET, and returns the body with its computed digest.
-    async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, Bytes), LookupError> {
+    /// Sends a GET, and returns the answer with the computed digest of its body.
+    async fn get(&self, image: &ImageRef, path: &str, accept: &str) -> Result<(Digest, HttpResponse), LookupError> {
         let answer = self.ask(image, Method::GET, self.uri(image, path)?, accept).await?;
         if answer.status != StatusCode::OK {
             return Err(self.refused(image, answer.status, &answer.body));
         }
         let digest = Digest::parse(&format!("sha256:{}", hex(&Sha256::digest(&answer.body))));
-        digest.map(|digest| (digest, answer.body)).ok_or_else(|| LookupError::Other("no digest".to_owned()))
+        digest.map(|digest| (digest, answer)).ok_or_else(|| LookupError::Other("no digest".to_owned()))
     }
 
     /// Sends a GET and checks the body against the digest: neither the registry nor a cache in between is trusted.
@@ -143,9 +150,9 @@ impl RegistryClientInner {
         accept: &str,
         digest: &Digest,
     ) -> Result<Bytes, LookupError> {
-        let (found, body) = self.get(image, path, accept).await?;
+        let (found, answer) = self.get(image, path, accept).await?;
         if found == *digest {
-            Ok(body)
+            Ok(answer.body)
         } else {
             Err(LookupError::Other(format!(
                 "the content that {} serves as {digest} has another digest: {found}",
@@ -338,7 +345,7 @@ impl RegistryClientInner {
         Err(LookupError::Other(format!("more than {HOPS} redirects")))
     }
 
-    fn user_agent(&self) -> HeaderValue {
+    pub(super) fn user_agent(&self) -> HeaderValue {
         let default = HeaderValue::from_static(concat!("pinnace/", env!("CARGO_PKG_VERSION")));
         if self.policy.user_agent.is_empty() {
             return default;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use http::{HeaderMap, header};
 use oci_distribution::manifest::{
     IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, ImageIndexEntry, OCI_IMAGE_INDEX_MEDIA_TYPE,
     OCI_IMAGE_MEDIA_TYPE, OciDescriptor, OciManifest,
@@ -9,7 +10,7 @@ use oci_distribution::manifest::{
 
 use super::image_config::short;
 use pinnace_core::image::{Digest, Platform};
-use pinnace_core::registry::{ImageLayer, IndexEntry};
+use pinnace_core::registry::{ImageLayer, IndexEntry, LookupError};
 use pinnace_core::sanitize::clean;
 
 /// The annotation that marks an attestation's manifest in an index (docs.docker.com, "Image attestation storage").
@@ -99,6 +100,25 @@ pub(super) fn read(body: &[u8]) -> Manifest {
         }),
         Err(_) => Manifest::Other,
     }
+}
+
+/// Returns the media type of an answer, without its parameters.
+pub(super) fn content_type(headers: &HeaderMap) -> String {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    clean(text.split(';').next().unwrap_or_default().trim()).chars().take(80).collect()
+}
+
+/// Explains an answer that is no manifest of an image.
+pub(super) fn no_manifest(kind: &str) -> LookupError {
+    LookupError::Other(match kind {
+        "text/html" | "application/xhtml+xml" => {
+            format!(
+                "it answers with a web page ({kind}), not an image: does a sign-in page or a proxy answer in its place?"
+            )
+        }
+        "" => "it answers with something that is not an image's manifest".to_owned(),
+        _ => format!("it answers with something that is not an image's manifest ({kind})"),
+    })
 }
 
 fn entry(listed: ImageIndexEntry) -> Option<IndexEntry> {

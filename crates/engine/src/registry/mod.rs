@@ -16,6 +16,7 @@ mod image_requests;
 mod image_resolver;
 mod layers;
 mod manifest;
+mod ping;
 mod rootfs;
 mod single_flight;
 mod tags;
@@ -167,6 +168,14 @@ impl RegistryClient {
         progress: impl Fn(LayerReadProgress) + Send + Sync,
     ) -> Result<Vec<ImageFile>, LookupError> {
         self.0.unpack(image, about, bounds, progress).await
+    }
+
+    /// Asks a registry, by its host, whether it answers; without credentials.
+    ///
+    /// # Errors
+    /// The reason why it counts as down.
+    pub async fn ping(&self, host: &str) -> Result<(), LookupError> {
+        self.0.ping(host).await
     }
 
     /// Stores credentials for a host in memory, for the life of this process, and discards its grants and refusals.

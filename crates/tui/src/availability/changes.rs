@@ -2,7 +2,7 @@
 
 use crate::action::Action;
 use crate::clusters::ClusterId;
-use crate::rollback_target::selected_service;
+use crate::rollback_target::{is_choice, selected_service};
 use crate::screens::candidates::state as earlier;
 use crate::screens::change::derived::shown;
 use crate::screens::change::state::{ChangeStage, ShownChange, StopRequest};
@@ -21,12 +21,12 @@ use pinnace_core::swarm::Service;
 
 use crate::availability::Unavailable;
 
-/// Returns the goal of a rollback here: on the history screen to the state before the selected change, else of
-/// the selected service or group.
+/// Returns the goal of a rollback here: on the history screen, and on that of a change, to the state before the
+/// change; else of the selected service or group.
 pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Unavailable> {
     let selection = Selection::of(state);
     let cluster = selection.cluster;
-    let Some(Screen::History(_)) = state.screens.last() else {
+    let Some(Screen::History(_) | Screen::Change(_)) = state.screens.last() else {
         let (group, scope) = selection.planned()?;
         return Ok((cluster, Goal::Back { group, scope, to: None }));
     };
@@ -41,7 +41,7 @@ pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Unavaila
 }
 
 pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
-    if let Some(Screen::Change(_)) = state.screens.last() {
+    if matches!(state.screens.last(), Some(Screen::Change(_))) && !here(state)?.has_ended() {
         return order(state, Order::RollBack);
     }
     let (_, goal) = rollback_goal(state)?;
@@ -50,6 +50,8 @@ pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
     }
     let (world, group, service) = selected_service(state).ok_or(Unavailable::Gone)?;
     match way_back(world, &group, service) {
+        // The key opens the list to choose from.
+        _ if is_choice(state) => Ok(()),
         TargetSearch::NoneKnown => Err(Unavailable::NoRollbackTarget),
         TargetSearch::AlreadyRolledBack(change) => Err(Unavailable::AlreadyRolledBack(change)),
         TargetSearch::Found(_) | TargetSearch::Needs(_) => Ok(()),

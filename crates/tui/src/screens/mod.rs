@@ -11,10 +11,12 @@ pub mod plan;
 pub mod service;
 
 use crate::action::{Action, KeyContext};
+use crate::availability::rollback_goal;
 use crate::clusters::ClusterId;
 use crate::dialogs::palette::{is_motion, is_typing};
 use crate::dialogs::state::PromptPurpose;
 use crate::msg::Effect;
+use crate::rollback_target::is_choice;
 use crate::screens::candidates::state::CandidatesState;
 use crate::screens::change::state::ChangeId;
 use crate::screens::change::state::ChangeScreenState;
@@ -26,7 +28,7 @@ use crate::screens::plan::state::PlanState;
 use crate::screens::service::state::ServiceState;
 use crate::selection::Selection;
 use crate::state::State;
-use pinnace_core::plan::{DriftResolution, Goal};
+use pinnace_core::plan::{DriftResolution, Goal, Scope};
 use pinnace_core::registry::FactQuery;
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
@@ -274,13 +276,21 @@ pub(crate) fn opened(state: &mut State, action: Action, effects: &mut Vec<Effect
         Action::Pins => pins::update::open(state, effects),
         Action::Inspect => image::update::open(state),
         Action::Candidates => candidates::update::open(state),
-        Action::Rollback if context(state) != KeyContext::Change => plan::update::open_back(state),
+        Action::Rollback if context(state) == KeyContext::Change => return false,
+        Action::Rollback if chooses(state) => candidates::update::open(state),
+        Action::Rollback => plan::update::open_back(state),
         Action::Redeploy => plan::update::open_redeploy(state),
         Action::ToPin => plan::update::open_drift(state, DriftResolution::Back),
         Action::AcceptDrift => plan::update::open_drift(state, DriftResolution::Accept),
         _ => return false,
     }
     true
+}
+
+/// Returns whether the rollback key opens the list of candidates, because a plan would have no target.
+fn chooses(state: &State) -> bool {
+    let of_service = matches!(rollback_goal(state), Ok((_, Goal::Back { scope: Scope::Service(_), to: None, .. })));
+    of_service && is_choice(state)
 }
 
 /// Opens the history; on the fleet, an unfinished change of the selected group takes precedence.

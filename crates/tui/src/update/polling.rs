@@ -34,6 +34,7 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
         state.attended = Some(attend.clone());
         effects.push(attend);
     }
+    watch_registries(state, effects);
     let mut wants = causes(state);
     if at_keys {
         wants.extend(tags(state));
@@ -42,6 +43,21 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
     wants.extend(screens::queries(state));
     wants.extend(complete::queries(state));
     ask(state, &wants, effects);
+}
+
+/// Emits the registries to watch, for each cluster whose services run from others than before.
+fn watch_registries(state: &mut State, effects: &mut Vec<Effect>) {
+    for (cluster, one) in state.clusters.iter_mut() {
+        if !one.world.is_painted() {
+            continue;
+        }
+        let hosts = one.registries();
+        if hosts != one.watched {
+            one.unreachable.retain(|host, _| hosts.contains(host));
+            one.watched.clone_from(&hosts);
+            effects.push(Effect::WatchRegistries { cluster, hosts });
+        }
+    }
 }
 
 /// Forgets the facts that age, and reads the swarm again.

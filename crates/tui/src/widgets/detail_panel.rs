@@ -1,6 +1,8 @@
 //! The panel below the fleet: the last tasks of the selected service, or facts about the selected group or
 //! node.
 
+use std::collections::BTreeSet;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -16,7 +18,8 @@ use pinnace_core::image::short;
 use pinnace_core::plan::plural;
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
-use pinnace_core::swarm::{Node, Task};
+use pinnace_core::swarm::{Node, Task, TaskState};
+use pinnace_core::world::World;
 
 use crate::screens::fleet::row_view::ago;
 use crate::screens::fleet::sidebar_view::tasks_on;
@@ -76,8 +79,7 @@ fn of_service(
     let world = state.world();
     let all = tasks::newest_first(world, id);
     let Some(service) = world.services.get(id) else { return Vec::new() };
-    let hosts = world.hosts(service).into_iter().map(|host| clean(&host)).collect::<Vec<_>>();
-    let on = if hosts.is_empty() { String::new() } else { format!(" on {}", middle(&hosts.join(", "), 40)) };
+    let on = running_on(world, id);
     let name = if group.name == service.name {
         clean(&service.name)
     } else {
@@ -85,12 +87,31 @@ fn of_service(
     };
     let note = match (all.len(), world.knows_history(id)) {
         (0, _) => "no tasks known yet".to_owned(),
+        (count, true) if count < most => format!("{count} {}", plural(count, "task")),
         (count, true) => format!("newest of {count} {}", plural(count, "task")),
         (_, false) => "tasks that should run".to_owned(),
     };
-    let mut lines = vec![title(&format!("{name}{on}"), &note, theme, room)];
-    lines.extend(all.into_iter().take(most.saturating_sub(1)).map(|task| task_line(task, state, theme, room)));
+    let mut lines = vec![title(&name, &format!("{on}{note}"), theme, room)];
+    // What keeps the service from being whole comes first.
+    let (waiting, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|task| task.desired == TaskState::Running && task.state != TaskState::Running);
+    let all = waiting.into_iter().chain(others);
+    lines.extend(all.take(most.saturating_sub(1)).map(|task| task_line(task, state, theme, room)));
     lines
+}
+
+/// Describes how many tasks of a service run, and on which nodes: `2 of 3 run on mgr-1, wrk-2 · `; empty if none runs.
+fn running_on(world: &World, service: &str) -> String {
+    let is_up = |task: &&Task| task.desired == TaskState::Running && task.state == TaskState::Running;
+    let up: Vec<_> = world.tasks(service).iter().filter(is_up).collect();
+    let hosts: BTreeSet<String> = up.iter().map(|task| tasks::host(world, task)).collect();
+    let desired = world.health(service).map_or(0, |health| health.desired);
+    if up.is_empty() {
+        return String::new();
+    }
+    let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
+    let verb = if up.len() == 1 { "runs" } else { "run" };
+    format!("{} of {desired} {verb} on {} · ", up.len(), middle(&hosts, 40))
 }
 
 /// Builds the line of a task: time, state, node, image, error.

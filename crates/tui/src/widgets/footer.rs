@@ -9,7 +9,7 @@ use crate::config::{StyleRole, Theme};
 use crate::dialogs::login::state as login;
 use crate::dialogs::palette::{is_command, is_motion};
 use crate::dialogs::state::Dialog;
-use crate::rollback_target::back_label;
+use crate::rollback_target::{back_label, is_choice};
 use crate::screens::fleet::state::FleetPane;
 use crate::state::State;
 use pinnace_core::finding::Severity;
@@ -81,6 +81,13 @@ fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
             Action::Login => {}
             // Hidden while not possible, because few plans and services need these keys.
             Action::AcceptUnverified | Action::ToPin | Action::AcceptDrift if !possible => {}
+            // A change that is over takes no orders.
+            Action::ContinuePastFailure
+            | Action::ResumeContinue
+            | Action::ResumeRollBack
+            | Action::ResumeKeep
+            | Action::Stop
+                if !possible && context == KeyContext::Change => {}
             // Near the front if there is drift to resolve.
             Action::ToPin => wanted.insert(wanted.len().min(1), one),
             _ => wanted.push(one),
@@ -129,7 +136,19 @@ fn is_shown(context: KeyContext, section: KeyContext, action: Action) -> bool {
 /// Returns the label of a key; that of `R` names the rollback target before it is pressed.
 fn label(state: &State, action: Action, room: usize) -> String {
     let target = (action == Action::Rollback && state.modal.is_none()).then(|| back_label(state)).flatten();
-    let Some(target) = target else { return action.label().to_owned() };
+    let Some(target) = target else {
+        return match (state.context(), action) {
+            (KeyContext::Fleet | KeyContext::Service, Action::Rollback) if is_choice(state) => "choose a rollback",
+            (KeyContext::Change, Action::Rollback) if available(state, Action::Stop).is_ok() => "roll back now",
+            (KeyContext::Change, Action::Copy) => "copy id",
+            (KeyContext::History, Action::Copy) => "copy record",
+            (KeyContext::Plan, Action::Copy) => "copy commands",
+            (KeyContext::History, Action::Open) => "unfold",
+            (KeyContext::History, Action::Rollback) => "roll back to before it",
+            _ => action.label(),
+        }
+        .to_owned();
+    };
     let most = if room < 100 { 14 } else { 30 };
     let digest = target.digest.map(|digest| format!(" @{}", &digest[..4])).unwrap_or_default();
     let note = if room < 100 || target.note.is_empty() { String::new() } else { format!(" ({})", target.note) };

@@ -13,8 +13,8 @@ use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens;
 use crate::screens::change::derived as change;
-use crate::screens::fleet::rows::FleetRow;
 use crate::state::{Screen, State, WriteProtection};
+use pinnace_core::journal::ChangeLog;
 use pinnace_core::plan::plural;
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::HealthState as Health;
@@ -41,6 +41,13 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     }
     let most = pen.room().saturating_sub(width(&link) + 2);
     pen.put(trouble_role, &end(&trouble, most));
+    let drift = match state.fleet.summary.drifted {
+        0 => String::new(),
+        drifted => format!(" · {drifted} drifted"),
+    };
+    if width(&drift) + width(&trouble) <= most {
+        pen.put(StyleRole::Dim, &drift);
+    }
     pen.until(room.saturating_sub(width(&link) + 1)).put(link_role, &link);
     draw(frame, area, 0, &pen.line());
     if let Some(banner) = banner(state) {
@@ -88,28 +95,49 @@ fn guard(state: &State) -> Option<(&'static str, StyleRole)> {
     }
 }
 
-/// Describes what needs attention, in numbers: services in trouble, and nodes that are down.
+/// Describes the state of the whole cluster in numbers: services in trouble, nodes that are down, services that are
+/// updating or not known, and unfinished changes. Only a cluster with none of them is healthy.
 fn counts(state: &State, short: bool) -> (String, StyleRole) {
     let world = state.world();
     if !world.is_painted() {
         return (String::new(), StyleRole::Text);
     }
-    let missing = |row: &&FleetRow| row.service().is_some_and(|row| row.state == Health::Missing);
-    let troubled = world.troubled() + state.fleet.rows.iter().filter(missing).count();
+    let troubled = world.troubled() + state.fleet.summary.missing;
     let all = world.services.len();
+    let of = |wanted: Health| world.services.keys().filter(|id| world.state(id) == wanted).count();
     let down = world.nodes.values().filter(|node| node.state == NodeState::Down).count();
-    let nodes = match down {
-        0 => String::new(),
-        1 => " · 1 node down".to_owned(),
-        _ => format!(" · {down} nodes down"),
-    };
+    let unfinished = unfinished(state);
     let services = if short { "" } else { " services" };
-    match (troubled, down) {
-        (0, 0) => (format!("{all} {} healthy", plural(all, "service")), StyleRole::Text),
-        (0, _) => (format!(" {all} {} healthy{nodes} ", plural(all, "service")), StyleRole::HeaderTrouble),
-        (1, _) => (format!(" 1 of {all}{services} needs attention{nodes} "), StyleRole::HeaderTrouble),
-        _ => (format!(" {troubled} of {all}{services} need attention{nodes} "), StyleRole::HeaderTrouble),
+    let mut parts = Vec::new();
+    let mut note = |count: usize, text: String| {
+        if count > 0 {
+            parts.push(text);
+        }
+    };
+    let verb = if troubled == 1 { "needs" } else { "need" };
+    note(troubled, format!("{troubled} of {all}{services} {verb} attention"));
+    note(down, format!("{down} {} down", plural(down, "node")));
+    note(unfinished, format!("{unfinished} {} unfinished", plural(unfinished, "change")));
+    let loud = !parts.is_empty();
+    let mut note = |count: usize, word: &str| {
+        if count > 0 {
+            parts.push(format!("{count} {word}"));
+        }
+    };
+    note(of(Health::Updating), "updating");
+    note(of(Health::Unknown), "not known");
+    match (loud, parts.is_empty()) {
+        (true, _) => (format!(" {} ", parts.join(" · ")), StyleRole::HeaderTrouble),
+        (false, true) => (format!("{all} {} healthy", plural(all, "service")), StyleRole::Text),
+        (false, false) => (format!("{} of {all} {}", parts.join(" · "), plural(all, "service")), StyleRole::Updating),
     }
+}
+
+/// Counts the groups with an unfinished change, without those that this console carries out.
+fn unfinished(state: &State) -> usize {
+    let own = |id: &str| change::at_work(state).any(|change| change.change() == Some(id));
+    let open = state.world().histories().filter_map(ChangeLog::unfinished);
+    open.filter(|entry| !own(&entry.slot.change)).count()
 }
 
 /// Describes the connection to the swarm, and the age of the data if it is not live.

@@ -88,6 +88,7 @@ impl One {
             platforms: Vec::new(),
             policy: UpdatePolicy::default(),
             restart: RestartCondition::Any,
+            restart_delay: Duration::from_secs(5),
             stop_grace: Duration::from_secs(10),
             health_start: None,
             exclusive: false,
@@ -140,10 +141,18 @@ impl One {
         self.task(node, TaskState::Running, seconds, "")
     }
 
-    /// Sets the image before the last update, which was `seconds` ago, as the engine reports it.
-    pub fn before(mut self, image: &str, seconds: i64) -> Self {
+    /// Sets the image before the last update, which was `seconds` ago, as the engine reports it. A task of that image
+    /// ran for a day until then.
+    pub fn before(mut self, node: &str, image: &str, seconds: i64) -> Self {
         self.service.previous = Some(places(image));
         self.service.updated = ago(seconds);
+        self = self.task(node, TaskState::Shutdown, seconds, "");
+        if let Some(old) = self.tasks.last_mut() {
+            image.clone_into(&mut old.image);
+            old.places = places(image);
+            old.created = ago(seconds + 86_400);
+            old.exit_code = Some(0);
+        }
         self
     }
 
@@ -182,9 +191,7 @@ pub fn bad_night(well: usize) -> Vec<One> {
     let mut all = vec![
         One::new("storefront-n1-host-2", wrong, 1)
             .database("storefront", "n1")
-            .before(&pinned(PG, '1'), 12 * MINUTE)
-            .task("mgr-2", TaskState::Shutdown, 12 * MINUTE + 23, "")
-            .with(|one| one.tasks[0].image = pinned(PG, '1'))
+            .before("mgr-2", &pinned(PG, '1'), 12 * MINUTE)
             .task("mgr-2", TaskState::Rejected, 16, &missing)
             .task("mgr-2", TaskState::Rejected, 9, &missing)
             .task("mgr-2", TaskState::Ready, 2, ""),
@@ -192,7 +199,7 @@ pub fn bad_night(well: usize) -> Vec<One> {
         One::new("storefront-n2-host-3", &pinned(PG, '1'), 1).database("storefront", "n2").up("mgr-3", 41 * DAY),
         One::new("shop_api", &pinned("reg.example.com:5000/shop/api:2.8.1", '7'), 4)
             .stack("shop")
-            .before(&pinned("reg.example.com:5000/shop/api:2.8.0", '6'), 100)
+            .before("mgr-1", &pinned("reg.example.com:5000/shop/api:2.8.0", '6'), 100)
             .update(UpdateState::Updating, "update in progress", 100)
             .up("mgr-1", 3000)
             .up("mgr-2", 90)
@@ -206,11 +213,11 @@ pub fn bad_night(well: usize) -> Vec<One> {
             }
         }),
         One::new("queue", "rabbitmq:4.1-management", 1)
-            .before("rabbitmq:4.0-management", 300)
+            .before("wrk-1", "rabbitmq:4.0-management", 300)
             .task("wrk-1", TaskState::Failed, 95, "task: non-zero exit (1)")
-            .with(|one| one.tasks[0].created = ago(140))
+            .with(|one| one.tasks[1].created = ago(140))
             .task("wrk-1", TaskState::Failed, 40, "task: non-zero exit (1)")
-            .with(|one| one.tasks[1].created = ago(90))
+            .with(|one| one.tasks[2].created = ago(90))
             .up("wrk-1", 5),
         One::new("orders-n1", &pinned("ghcr.io/pgedge/pgedge-postgres:18.4-spock5.0.10-standard-1", 'a'), 1)
             .database("orders", "n1")
@@ -274,6 +281,7 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         notes: Vec::new(),
         lands: Vec::new(),
         unchecked: None,
+        from_ran: false,
         extra: serde_json::Map::new(),
     }
 }

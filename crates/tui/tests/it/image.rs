@@ -162,7 +162,7 @@ fn the_image_under_the_cursor_is_meant() {
     assert_eq!(image(pins, "i"), "ghcr.io/acme/pg:1", "in another line: what the member would run");
     let mut state = night(120, 40);
     press(&mut state, "g g / s h o p enter g g i");
-    assert_eq!(state.notice.clone().unwrap().text, "image: choose a service first");
+    assert_eq!(state.notice.clone().unwrap().text, "image details: choose a service first");
 }
 
 #[test]

@@ -326,7 +326,10 @@ fn copied_fix(state: &mut State) -> Option<(serde_json::Value, String)> {
 fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     let mut state = scenario::night(120, 40);
     assert_eq!(copied_fix(&mut state), None);
-    assert_eq!(state.notice.as_ref().unwrap().text, "copy fix: no image is pinned here: nothing to make permanent");
+    assert_eq!(
+        state.notice.as_ref().unwrap().text,
+        "permanent fix: no image is pinned here: nothing to make permanent"
+    );
     // The edited pins, a plan, and the change that applies it.
     let mut state = scenario::pins(120, 40);
     pin(&mut state, GOOD);
@@ -335,7 +338,7 @@ fn the_permanent_fix_is_copied_wherever_it_is_to_be_had() {
     let image = serde_json::json!({ "swarm": { "image": pinned(PG, '1') } });
     let wanted = serde_json::json!({ "postgres_version": "17.9", "spock_version": "5",
         "nodes": [{ "name": "n1", "orchestrator_opts": image }] });
-    let said = "copied the permanent fix for pgEdge's API: n1".to_owned();
+    let said = "sent to the terminal's clipboard: the permanent fix for pgEdge's API: n1".to_owned();
     assert_eq!(copied_fix(&mut state), Some((wanted.clone(), said.clone())));
     assert!(state.notice.as_ref().unwrap().hint.contains("replace all of the database's"), "{:?}", state.notice);
     for tell in [scenario::plan, scenario::working, scenario::done] {

@@ -111,6 +111,22 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
             msg: Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference, fact) },
         },
     );
+    assert!(!lines(&draw(&state)).join("\n").contains("unreachable"), "a single failure may be chance");
+    let pinged = |state: &mut State, host: &str, seconds: i64, down: bool| {
+        let down = down.then(|| "dial tcp: i/o timeout".to_owned());
+        let msg = Msg::RegistryPinged { cluster: ClusterId::FIRST, host: host.into(), down };
+        update(state, ArrivedMsg { at: pinnace_core::time::Time(NOW.0 + seconds * 1000), msg });
+    };
+    for seconds in [20, 40, 60] {
+        pinged(&mut state, "unused.example.com", seconds, true);
+    }
+    assert!(!lines(&draw(&state)).join("\n").contains("unreachable"), "no service runs from it");
+    pinged(&mut state, "ghcr.io", 20, true);
+    assert!(lines(&draw(&state)).join("\n").contains("ghcr.io unreachable from this machine"));
+    pinged(&mut state, "ghcr.io", 30, false);
+    assert!(!lines(&draw(&state)).join("\n").contains("unreachable"), "it answers again");
+    pinged(&mut state, "ghcr.io", 40, true);
+    pinged(&mut state, "ghcr.io", 55, true);
     insta::assert_snapshot!("fleet_registry_unreachable_80x24", lines(&draw(&state)).join("\n"));
     let lost = ConnectionState::Lost { why: "mgr-1: connection refused".into(), hint: "is the engine up?".into() };
     let at = pinnace_core::time::Time(NOW.0 + 130_000);

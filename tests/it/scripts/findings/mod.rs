@@ -155,7 +155,7 @@ impl Set {
         desk.press("/");
         desk.type_in(case.group);
         desk.press("enter g g p");
-        desk.wait("the pins", 10, |text| text.contains("pins · ")).await;
+        desk.wait("the pins, read", 10, |text| text.contains("pins · ") && text.contains("in force")).await;
         if !case.pins.is_empty() {
             let pins = self.filled(case.pins);
             desk.press("ctrl-home");
@@ -237,8 +237,10 @@ async fn every_finding_is_told_in_full_and_only_where_it_is_so() {
 #[test]
 fn no_finding_is_left_out() {
     let told = |code: &&Code| cases::all().any(|case| case.code == code.name());
-    // This finding needs a stack of hundreds of services and has its own test below.
-    let left: Vec<_> = Code::ALL.iter().filter(|code| !told(code) && **code != Code::PlanTooLarge).collect();
+    // The first needs a stack of hundreds of services and has its own test below, the other a chosen target: it is in
+    // `run_evidence`.
+    let elsewhere = [Code::PlanTooLarge, Code::NotKnownToRun];
+    let left: Vec<_> = Code::ALL.iter().filter(|code| !told(code) && !elsewhere.contains(code)).collect();
     assert!(left.is_empty(), "{left:?}");
 }
 

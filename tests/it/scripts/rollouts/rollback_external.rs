@@ -66,6 +66,8 @@ async fn a_bad_deploy_that_pinnace_never_saw_goes_back() {
 async fn an_update_by_a_build_server_goes_back() {
     let swarm = Swarm::of(&world("sleep", &part("a", "", "replicas = 3\n")));
     let (before, (_, new)) = (swarm.spec("s_a").await, swarm.image("app:new"));
+    // The lifetime of the tasks proves that their image ran.
+    tokio::time::sleep(Duration::from_secs(400)).await;
     meddle(&swarm, "s_a", |spec| spec["TaskTemplate"]["ContainerSpec"]["Image"] = json!(new));
     until_runs(&swarm, "s_a", &new, 3).await;
     until_state(&swarm, "completed").await;

@@ -74,7 +74,8 @@ fn a_way_back_never_needs_the_operators() {
     service.previous = Some(crate::swarm::EditableFields { update: None, ..service.places.clone() });
     service.places.image = "new.io/pg:2".into();
     world.apply(Observation::SomeServices(vec![service.clone()]), sample::NOW);
-    world.apply(Observation::Tasks { service: service.id.clone(), tasks: Vec::new() }, sample::NOW);
+    let ran = sample::task("old", &sample::service("pg-n2-c", OLD), "c", crate::swarm::TaskState::Shutdown, 500);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![ran] }, sample::NOW);
     let goal = back(Scope::Service(service.name));
     let draft = super::plan(&goal, &world, &facts, sample::NOW);
     assert!(draft.wants.is_empty(), "not even whether there are any: {:?}", draft.wants);

@@ -73,7 +73,7 @@ async fn what_a_config_does_not_say_is_not_known() {
 
 #[tokio::test]
 async fn without_the_header_the_digest_is_computed() {
-    for head in [200, 405] {
+    for head in [200, 400, 403, 404, 405, 412, 500, 501, 503] {
         let fake = Fake::new(move |came| match came.method {
             Method::HEAD => status(head),
             _ => status(200).body(index()),
@@ -84,6 +84,47 @@ async fn without_the_header_the_digest_is_computed() {
             (sha(index().as_bytes()).as_str(), Some(linux(&["amd64", "arm64"])))
         );
         assert_eq!(fake.lines().len(), 2, "the body that came is used");
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_not_asked_about_again() {
+    let fake = Fake::new(|came| if came.method == Method::HEAD { status(429) } else { manifest(&index()) });
+    let registry = fake.registry(CredentialStore::default());
+    assert_eq!(registry.look(&image("reg.example/pg:1")).await, Err(LookupError::RateLimited));
+    assert_eq!(fake.lines().len(), 1, "a GET counts as a pull");
+}
+
+#[tokio::test]
+async fn what_is_no_manifest_has_no_digest() {
+    let schema_one = r#"{"schemaVersion":1,"name":"a","tag":"1","fsLayers":[],"history":[],"signatures":[]}"#;
+    for (kind, body, told) in [
+        ("text/html; charset=utf-8", "<html>Sign in</html>", "it answers with a web page (text/html), not an image"),
+        ("application/json", "{}", "not an image's manifest (application/json)"),
+        ("application/json", "[]", "not an image's manifest (application/json)"),
+        ("application/vnd.docker.distribution.manifest.v1+prettyjws", schema_one, "not an image's manifest"),
+        ("", "", "something that is not an image's manifest"),
+    ] {
+        for with_digest in [false, true] {
+            let fake = Fake::new(move |_| {
+                let reply = status(200).with("content-type", kind).body(body);
+                if with_digest { reply.with("docker-content-digest", sha(body.as_bytes())) } else { reply }
+            });
+            let registry = fake.registry(CredentialStore::default());
+            let why = registry.look(&image("reg.example/pg:1")).await.unwrap_err();
+            assert!(matches!(&why, LookupError::Other(text) if text.contains(told)), "{kind} {body}: {why:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_registry_is_up_unless_it_fails_itself() {
+    for (code, is_up) in [(200, true), (401, true), (403, true), (404, true), (429, true), (500, false), (503, false)] {
+        let fake = Fake::new(move |_| status(code));
+        let registry = fake.registry(CredentialStore::default());
+        registry.login("reg.example", RegistryCredential::Basic { user: "u".into(), password: Redacted::new("p") });
+        assert_eq!(registry.ping("reg.example").await.is_ok(), is_up, "{code}");
+        assert_eq!(fake.lines(), ["GET https://reg.example/v2/"], "once, and without a login");
     }
 }
 

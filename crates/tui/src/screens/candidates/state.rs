@@ -2,11 +2,12 @@
 
 use crate::clusters::ClusterId;
 
-use pinnace_core::history::{Pullable, RollbackCandidate, RunResult, earlier};
+use pinnace_core::history::{Pullable, RollbackCandidate, earlier};
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::Service;
+use pinnace_core::time::age;
 
 use crate::availability::Unavailable;
 use crate::layout;
@@ -47,18 +48,16 @@ impl CandidatesState {
         }
     }
 
-    /// Returns the index of the chosen row. Without a choice: the newest candidate that is not current and did
-    /// not fail, else the newest that is not current.
+    /// Returns the index of the chosen row. Without a choice: the newest candidate that is proven to have run and did
+    /// not fail since, else the current image, so that nothing unproven is chosen by accident.
     pub fn at(&self) -> usize {
         // A row keeps its identity when its tag gets a digest, so a match without the digest counts too.
         let bare = |text: &str| text.split('@').next().unwrap_or_default().to_owned();
         let is = |text: &str| self.rows.iter().position(|one| one.places.image == text);
         let becomes = |text: &str| self.rows.iter().position(|one| bare(&one.places.image) == text);
         let chosen = self.chosen.as_deref().and_then(|text| is(text).or_else(|| becomes(text)));
-        let well =
-            |one: &RollbackCandidate| !one.is_now && !matches!(one.fared, RunResult::Failed | RunResult::NeverStarted);
-        let way = || self.rows.iter().position(well).or_else(|| self.rows.iter().position(|one| !one.is_now));
-        chosen.or_else(way).unwrap_or(0)
+        let good = || self.rows.iter().position(|one| !one.is_now && one.fared.is_good());
+        chosen.or_else(good).unwrap_or(0)
     }
 
     /// Returns the chosen row.
@@ -106,6 +105,7 @@ pub fn pullable(one: &ClusterState, row: &RollbackCandidate) -> (&'static str, P
     let word = match known {
         Pullable::Yes => "available",
         Pullable::Gone => "gone",
+        Pullable::Unknown(_) if one.facts.had(&row.places.image).is_some() => "not now",
         Pullable::Unknown(_) => "no answer",
         Pullable::Pending => "…",
     };
@@ -123,7 +123,12 @@ pub fn about(one: &ClusterState, row: &RollbackCandidate) -> [String; 2] {
         parts.push(format!("ran on {nodes}"));
     }
     match pullable(one, row).1 {
-        Pullable::Unknown(why) => parts.push(format!("the registry does not answer: {}", clean(&why))),
+        Pullable::Unknown(why) => {
+            let now = one.world.heard.unwrap_or_default();
+            let had =
+                one.facts.had(&row.places.image).map(|at| format!("; it had the image {} ago", age(now.since(at))));
+            parts.push(format!("the registry does not answer: {}{}", clean(&why), had.unwrap_or_default()));
+        }
         Pullable::Gone => parts.push("the registry no longer has it".to_owned()),
         Pullable::Yes | Pullable::Pending => {}
     }

@@ -1,7 +1,7 @@
-//! The view of a service's rollback candidates, newest first.
+//! The view of a service's rollback candidates.
 //!
 //! ```text
-//!  6 images, newest first · now ✖ failing
+//!  6 images, those that ran first · now ✖ failing
 //!   IMAGE                  DIGEST    LAST  RESULT         REGISTRY   RAN ON
 //!   1.7                    cd34abcd   now  failed         available  mgr-1
 //!   1.6                    1f2e3d4c   12m  ran 41d        gone       mgr-1, mgr-2
@@ -69,7 +69,7 @@ fn name(row: &RollbackCandidate, named: bool) -> String {
 fn summary(one: &ClusterState, state: &State, theme: &Theme, room: usize, screen: &CandidatesState) -> Line<'static> {
     let mut pen = LineBuilder::new(theme, room);
     let count = screen.rows.len();
-    pen.gap(1).put(StyleRole::Dim, &format!("{count} {}, newest first", plural(count, "image")));
+    pen.gap(1).put(StyleRole::Dim, &format!("{count} {}, those that ran first", plural(count, "image")));
     match one.world.health(&screen.service) {
         Some(health) => {
             let (sign, role) = (signs::state(health.state, ascii(state)), signs::state_role(health.state));
@@ -141,5 +141,5 @@ fn columns<'a>(
 }
 
 fn is_failed(row: &RollbackCandidate) -> bool {
-    matches!(row.fared, RunResult::Failed | RunResult::NeverStarted)
+    row.fared.has_failed()
 }

@@ -167,6 +167,12 @@ impl ShownChange<'_> {
         matches!(self.stage, Some(ChangeStage::Running { .. }))
     }
 
+    /// Returns whether the change is over, so that only a new plan can take it back.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.entry.is_some_and(|entry| entry.slot.labels.state.is_terminal())
+            && self.stage.is_none_or(|stage| matches!(stage, ChangeStage::Over { .. }))
+    }
+
     /// Returns whether the change is unfinished and does not run in this console.
     pub(crate) fn is_left_open(&self) -> bool {
         let ours = self.stage.is_some_and(|stage| !matches!(stage, ChangeStage::Over { .. }));

@@ -1,16 +1,17 @@
 //! The update of the change screen: events of running changes come in, orders go out.
 
 use crate::action::Action;
+use crate::availability::rollback_goal;
 use crate::clusters::ClusterId;
 use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, TextDialog};
 use crate::msg::Effect;
-use crate::screens::ActionOutcome;
 use crate::screens::change::derived::{at_work, shown};
 use crate::screens::change::state::{
     ChangeId, ChangeScreenState, ChangeStage, LocalChange, ShownChange, StopRequest, describe, find, mode, open_in,
     target, unit_name,
 };
 use crate::screens::plan::state::PauseMode;
+use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::state::{Screen, State};
 use pinnace_core::change::{ChangeEvent, ChangeEventKind as Happened, Order, Progress, Question as Put};
 use pinnace_core::finding::Severity;
@@ -148,6 +149,11 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
             order(state, Order::Continue, effects);
         }
         Action::ContinuePastFailure | Action::ResumeContinue => ask(state, Order::Continue),
+        Action::Rollback if seen.has_ended() => {
+            if let Ok((cluster, goal)) = rollback_goal(state) {
+                return ActionOutcome::Open(NavigationTarget::Plan(cluster, goal));
+            }
+        }
         Action::Rollback | Action::ResumeRollBack if seen.is_left_open() => ask(state, Order::RollBack),
         Action::Rollback | Action::ResumeRollBack => order(state, Order::RollBack, effects),
         Action::ResumeKeep if seen.is_left_open() => ask(state, Order::KeepAsIs),

@@ -45,7 +45,7 @@ impl<'a> FleetTable<'a> {
         let image = left.saturating_sub(name).min(48);
         let services = LEAD + word + name;
         let tasks = Column::right("TASKS", TASKS, |row| (tasks_role(row), tasks(row)));
-        let since = Column::right("SINCE", 5, |row: &ServiceRow| {
+        let since = Column::right("FOR", 5, |row: &ServiceRow| {
             (StyleRole::Dim, row.since.map(|at| ago(state, at)).unwrap_or_default())
         });
         let columns = vec![
@@ -128,9 +128,11 @@ fn group(row: &GroupRow, state: &State, theme: &Theme, columns: &FleetTable<'_>)
 
 fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &FleetTable<'_>) -> Vec<Line<'static>> {
     let mut lines = vec![columns.table.line(row, theme)];
+    let indent = LEAD - 2 + usize::from(columns.word > 0) * 2;
+    let room_below = columns.room.saturating_sub(indent + 3);
     let below = |parts: Vec<(StyleRole, String)>| {
         let mut pen = LineBuilder::new(theme, columns.room.saturating_sub(1));
-        pen.gap(LEAD - 2 + usize::from(columns.word > 0) * 2).put(StyleRole::Dim, signs::below(ascii(state))).gap(1);
+        pen.gap(indent).put(StyleRole::Dim, signs::below(ascii(state))).gap(1);
         for (role, text) in parts {
             pen.put(role, &text);
         }
@@ -139,13 +141,14 @@ fn service(row: &ServiceRow, state: &State, theme: &Theme, columns: &FleetTable<
     match (row.lines, &row.changed, &row.wrong) {
         (0, ..) => {}
         (1, Some(changed), Some(wrong)) => {
-            let mut parts = problem_parts(row, wrong, state, true);
-            parts.push((StyleRole::Dim, format!(" · {}", was(changed, state))));
+            let was = format!(" · {}", was(changed, state));
+            let mut parts = problem_parts(row, wrong, state, (room_below.saturating_sub(width(&was)), false));
+            parts.push((StyleRole::Dim, was));
             lines.push(below(parts));
         }
         (_, changed, wrong) => {
             lines.extend(changed.as_ref().map(|changed| below(happened(row, changed, state))));
-            lines.extend(wrong.as_ref().map(|wrong| below(problem_parts(row, wrong, state, columns.room < 92))));
+            lines.extend(wrong.as_ref().map(|wrong| below(problem_parts(row, wrong, state, (room_below, true)))));
         }
     }
     lines
@@ -229,7 +232,8 @@ fn digest_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
 }
 
 fn pin_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
-    let pin = row.pin.as_deref();
+    // An image that drifted does not come from the pin.
+    let pin = if row.marks.contains(&Badge::Drifted) { Some("external") } else { row.pin.as_deref() };
     pen.column(if pin.is_some() { StyleRole::Text } else { StyleRole::Dim }, pin.unwrap_or("—"), cells);
 }
 
@@ -254,6 +258,7 @@ fn happened(row: &ServiceRow, changed: &RecentServiceChange, state: &State) -> V
             let arrow = signs::arrow(ascii(state));
             vec![(StyleRole::Text, format!("{before} {arrow} {after}")), (StyleRole::Dim, ago_words(state, *at))]
         }
+        RecentServiceChange::Unfinished(text) => vec![(StyleRole::Waiting, text.clone())],
         RecentServiceChange::EngineRolledBack { message, at } => {
             let when = ago_words(state, *at);
             vec![
@@ -277,6 +282,7 @@ fn was(changed: &RecentServiceChange, state: &State) -> String {
         RecentServiceChange::EngineRolledBack { at, .. } => {
             format!("the engine rolled back automatically{}", ago_words(state, *at))
         }
+        RecentServiceChange::Unfinished(text) => text.clone(),
         RecentServiceChange::Gone { .. } => "gone".to_owned(),
     }
 }
@@ -291,14 +297,23 @@ fn apart(from: &str, to: &str) -> (String, String) {
     (format!("{} {}", middle(&before, 30), digest(from)), digest(to))
 }
 
-fn problem_parts(row: &ServiceRow, wrong: &ServiceProblem, state: &State, short: bool) -> Vec<(StyleRole, String)> {
+/// Writes a problem into `room` cells; with `aged`, its age is never cut off.
+fn problem_parts(
+    row: &ServiceRow,
+    wrong: &ServiceProblem,
+    state: &State,
+    (room, aged): (usize, bool),
+) -> Vec<(StyleRole, String)> {
     let role = if wrong.waits { StyleRole::Waiting } else { signs::state_role(row.state) };
     let lead = if wrong.waits { "pending: " } else { "" };
-    let mut parts = vec![(role, format!("{lead}{}", wrong.text))];
-    if let Some(cause) = &wrong.cause {
-        parts.push((StyleRole::Text, format!(" · {cause}")));
-    } else if !short && let Some(at) = wrong.at {
-        parts.push((StyleRole::Dim, ago_words(state, Some(at))));
+    let age = wrong.at.filter(|_| aged).map(|at| ago_words(state, Some(at))).unwrap_or_default();
+    let room = room.saturating_sub(width(&age));
+    let text = end(&format!("{lead}{}", wrong.text), room);
+    let left = room.saturating_sub(width(&text));
+    let mut parts = vec![(role, text)];
+    if let Some(cause) = wrong.cause.as_ref().filter(|_| left > 8) {
+        parts.push((StyleRole::Text, end(&format!(" · {cause}"), left)));
     }
+    parts.push((StyleRole::Dim, age));
     parts
 }

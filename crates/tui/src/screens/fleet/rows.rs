@@ -18,8 +18,8 @@ use pinnace_core::world::World;
 
 use crate::filter::FleetFilter;
 
-pub(crate) use build::lines_before;
 pub use build::{build, total_lines};
+pub(crate) use build::{lines_before, summary};
 pub use service::cause;
 pub(crate) use service::is_about_image;
 pub(crate) use service::short_error;
@@ -108,9 +108,20 @@ impl FleetRow {
         1 + self.service().map_or(0, |row| row.lines)
     }
 
-    /// Returns whether the row is a service that needs an operator.
+    /// Returns whether the row needs an operator: a service in trouble, or an unfinished change.
     pub fn is_trouble(&self) -> bool {
-        self.service().is_some_and(|row| row.state.is_trouble())
+        match self {
+            Self::Group(row) => row.unfinished.is_some(),
+            Self::Service(row) => {
+                row.state.is_trouble() || matches!(row.changed, Some(RecentServiceChange::Unfinished(_)))
+            }
+            Self::HiddenServices { .. } | Self::HiddenGroups { .. } => false,
+        }
+    }
+
+    /// Returns whether the row is a service with drift.
+    pub(crate) fn is_drifted(&self) -> bool {
+        self.service().is_some_and(|row| row.marks.contains(&Badge::Drifted))
     }
 }
 
@@ -176,6 +187,15 @@ pub struct ServiceRow {
     pub lines: usize,
 }
 
+/// Counts of the whole cluster, whatever the filter and the folds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FleetSummary {
+    /// The number of services that a change names and that no longer exist.
+    pub missing: usize,
+    /// The number of services that do not run the image of their pin.
+    pub drifted: usize,
+}
+
 /// A badge beside a service's image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Badge {
@@ -227,6 +247,8 @@ pub enum RecentServiceChange {
         /// The time at which the rollback completed, or else started, if known.
         at: Option<Time>,
     },
+    /// An unfinished change of a service without a group, described in one line; a group shows it in its heading.
+    Unfinished(String),
     /// The removal of a service, which happened after this change named it.
     Gone {
         /// The summary of the change, in one line.

@@ -1,6 +1,6 @@
 //! The state of the fleet screen.
 
-use super::rows::{FleetRow, FleetRowId, Folds};
+use super::rows::{FleetRow, FleetRowId, FleetSummary, Folds};
 use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::FleetFilter;
@@ -39,17 +39,20 @@ pub struct FleetState {
     pub node: usize,
     /// The rows; rebuilt after every change of what they are built from.
     pub rows: Vec<FleetRow>,
+    /// The counts for the header; rebuilt with the rows.
+    pub summary: FleetSummary,
 }
 
 impl FleetState {
-    /// Returns the index of the selected row: the chosen one, else the first in trouble, else the first service
-    /// if a filter is set, else the first row.
+    /// Returns the index of the selected row: the chosen one, else the first service in trouble, else the first
+    /// unfinished change, else the first service if a filter is set, else the first row.
     pub fn index(&self) -> usize {
         let chosen = self.cursor.as_ref().and_then(|id| self.rows.iter().position(|row| row.id() == *id));
-        let trouble = || self.rows.iter().position(FleetRow::is_trouble);
+        let failing = |row: &FleetRow| row.service().is_some_and(|row| row.state.is_trouble());
+        let first = || self.rows.iter().position(failing).or_else(|| self.rows.iter().position(FleetRow::is_trouble));
         // An operator who filters looks for a service, not for its group.
         let service = || self.rows.iter().position(|row| row.service().is_some() && !self.filter.is_empty());
-        chosen.or_else(trouble).or_else(service).unwrap_or(0)
+        chosen.or_else(first).or_else(service).unwrap_or(0)
     }
 
     /// Returns what the cursor of the focused pane is on; `active` is the cluster shown.

@@ -52,7 +52,8 @@ pub(crate) fn rebuild(state: &mut State) {
         page,
         now: state.now,
     };
-    state.fleet.rows = rows::build(&view);
+    let (rows, summary) = (rows::build(&view), rows::summary(&view));
+    (state.fleet.rows, state.fleet.summary) = (rows, summary);
 }
 
 /// Fixes the cursor on its current row, so that the row under an action does not change when rows move.
@@ -168,14 +169,31 @@ fn moved_by_lines(fleet: &FleetState, action: Action, index: usize, page: usize)
     Some(found.unwrap_or(0))
 }
 
+/// Moves to the next row in trouble or with an unfinished change; after the last of these to those with drift.
 fn next_trouble(fleet: &mut FleetState, index: usize, forward: bool) {
-    let len = fleet.rows.len();
-    let found = (1..=len)
-        .map(|step| if forward { (index + step) % len } else { (index + len - step) % len })
-        .find(|at| fleet.rows[*at].is_trouble());
-    if let Some(at) = found {
-        fleet.cursor = Some(fleet.rows[at].id());
-    }
+    let of = |wanted: fn(&FleetRow) -> bool| {
+        let rows = fleet.rows.iter().enumerate();
+        rows.filter(move |(_, row)| wanted(row)).map(|(at, _)| at).collect::<Vec<_>>()
+    };
+    let mut stops = of(FleetRow::is_trouble);
+    let drifted = of(|row| row.is_drifted() && !row.is_trouble());
+    let count = stops.len();
+    stops.extend(drifted);
+    let Some(last) = stops.len().checked_sub(1) else { return };
+    let next = match (stops.iter().position(|at| *at == index), forward) {
+        (Some(at), true) => {
+            if at == last {
+                0
+            } else {
+                at + 1
+            }
+        }
+        (Some(at), false) => at.checked_sub(1).unwrap_or(last),
+        // From another row: the next one in trouble below or above it, else the first or the last stop.
+        (None, true) => stops[..count].iter().position(|at| *at > index).unwrap_or(0),
+        (None, false) => stops[..count].iter().rposition(|at| *at < index).unwrap_or(last),
+    };
+    fleet.cursor = stops.get(next).and_then(|at| fleet.rows.get(*at)).map(FleetRow::id);
 }
 
 /// Returns the screen that the row under the cursor opens; `None` for rows of groups.

@@ -15,6 +15,7 @@ use crate::screens::history::state::HistoryRow;
 use crate::screens::history::state::{HistoryScope, HistoryState};
 use crate::selection::Selection;
 use crate::state::{Screen, ScrollState, State};
+use pinnace_core::finding::Severity;
 use pinnace_core::sanitize::clean;
 
 use crate::update::HISTORY_SUMMARY;
@@ -55,6 +56,22 @@ fn page(state: &State) -> usize {
     usize::from(layout::titled(body(state), HISTORY_SUMMARY).list.height)
 }
 
+/// Copies the record of the chosen change as JSON; its id, while the record is not read or no longer exists.
+fn copy_record(state: &mut State, change: Option<String>, effects: &mut Vec<Effect>) {
+    let (Some(change), Some(Screen::History(screen))) = (change, state.screens.last()) else { return };
+    let list = items(state, screen);
+    let entry = list.iter().map(|item| item.entry).find(|entry| entry.slot.change == change);
+    let record = entry.and_then(|entry| serde_json::to_string_pretty(entry.record.as_ref()?).ok());
+    match record {
+        Some(record) => {
+            let text = format!("sent to the terminal's clipboard: the record of change {change}");
+            state.say(Severity::Info, text, "");
+            effects.push(Effect::Copy(record));
+        }
+        None => copy(state, change, effects),
+    }
+}
+
 pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) -> ActionOutcome {
     let page = page(state);
     let Some(Screen::History(screen)) = state.screens.last() else { return ActionOutcome::NotMine };
@@ -62,9 +79,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
     let chosen = list.get(screen.scroll.at).map(|item| item.entry.slot.change.clone());
     let at = motion::moved(action, screen.scroll.at, list.len(), page);
     if action == Action::Copy {
-        if let Some(change) = chosen {
-            copy(state, change, effects);
-        }
+        copy_record(state, chosen, effects);
         return ActionOutcome::Handled;
     }
     if action == Action::Details {

@@ -6,6 +6,7 @@ use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
 use crate::layout;
+use crate::screens::change::state::unit_name;
 use crate::screens::history::derived::items;
 use crate::screens::history::state::HistoryState;
 use crate::screens::history::state::{HistoryRow, group_name, what};
@@ -130,11 +131,10 @@ fn unit_line(entry: &ChangeEntry, at: usize, unit: &Unit, state: &State, theme: 
     let (sign, role) = signs::unit(unit_state, ascii(state));
     let mut pen = LineBuilder::new(theme, room);
     pen.gap(18).put(role, sign).gap(1).column(role, unit_state.label(), 13);
-    let member = if unit.member == unit.service { clean(&unit.service) } else { clean(&unit.member) };
-    pen.column(StyleRole::Text, &middle(&member, 17), 18);
+    pen.column(StyleRole::Text, &middle(&unit_name(unit), 21), 22);
     let images = (pen.room().saturating_sub(3) / 2).min(40);
     if unit.from.image == unit.to.image {
-        pen.put(StyleRole::Text, &middle(&clean(&short(&unit.to.image)), images));
+        pen.put(StyleRole::Text, &format!("redeploy {}", middle(&clean(&short(&unit.to.image)), images)));
         return pen.line();
     }
     let (from, to) = apart(&unit.from.image, &unit.to.image);

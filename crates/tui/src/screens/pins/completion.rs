@@ -11,7 +11,7 @@ pub(crate) mod token;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use pinnace_core::history::failed_here;
+use pinnace_core::history::{RunVerdict, evidence, failed_here};
 use pinnace_core::image::ImageRef;
 use pinnace_core::pins::{PinDoc, PinScope, covers};
 use pinnace_core::registry::Fact;
@@ -177,7 +177,7 @@ impl<'a> LineServices<'a> {
         Self { services, runs: runs.into_iter().map(|(_, image)| image).collect() }
     }
 
-    /// Returns the images that ran in the services, and those that failed there.
+    /// Returns the images that are proven to have run in the services, and those that failed there.
     fn past(&self, cluster: &ClusterState, screen: &PinsState) -> (Vec<ImageRef>, Vec<ImageRef>) {
         let world = &cluster.world;
         let (mut ran, mut failed) = (BTreeSet::new(), BTreeSet::new());
@@ -189,9 +189,12 @@ impl<'a> LineServices<'a> {
             texts.extend(service.previous.iter().map(|places| places.image.as_str()));
             texts.insert(service.image());
             for text in texts {
-                let bad = failed_here(world, &screen.group, service, text);
-                if let Ok(image) = ImageRef::parse(text) {
-                    if bad { &mut failed } else { &mut ran }.insert(image);
+                let Ok(image) = ImageRef::parse(text) else { continue };
+                let past = evidence(world, &screen.group, service, text);
+                if past.has_failed() {
+                    failed.insert(image);
+                } else if past.verdict == RunVerdict::Ran {
+                    ran.insert(image);
                 }
             }
         }

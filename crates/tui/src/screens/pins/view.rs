@@ -60,7 +60,7 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &EditedPins, ro
         parts.push((StyleRole::Error, format!("{errors} {}", plural(errors, "error"))));
     }
     if warnings > 0 {
-        parts.push((StyleRole::Warning, format!("{warnings} {} to acknowledge", plural(warnings, "warning"))));
+        parts.push((StyleRole::Warning, format!("{warnings} {} (`w` in the plan)", plural(warnings, "warning"))));
     }
     let used: usize = parts.iter().map(|(_, text)| width(text) + 3).sum();
     let mut pen = LineBuilder::new(theme, room.saturating_sub(1));
@@ -121,7 +121,7 @@ fn images(
     let running = remarks::running(cluster, screen, text);
     if !running.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::TableHeader, "RUNNING IMAGES");
+        pen.gap(1).put(StyleRole::TableHeader, "IMAGES IN USE");
         lines.extend([Line::default(), pen.line()]);
     }
     for finding in running {
@@ -177,7 +177,7 @@ fn service(one: &EffectiveImageRow, state: &State, theme: &Theme, room: usize, l
                 pen.put(role_of(one), &middle(&new, most));
                 lines.push(pen.line());
                 pen = LineBuilder::new(theme, room);
-                pen.gap(3).put(StyleRole::Dim, &middle(&format!("runs {now}"), most));
+                pen.gap(3).put(StyleRole::Dim, &middle(&format!("now {now}"), most));
             }
         }
         Some(pinned) => {

@@ -260,7 +260,8 @@ pub(crate) fn headline(plan: &Plan) -> String {
         format!("{count} {} {verb}", plural(usize::try_from(count).unwrap_or(2), "task"))
     };
     let stays = if stays == 0 { String::new() } else { format!(", {}", tasks(stays, "stay")) };
-    format!("{count} {} · {}{stays}", plural(count, "service"), tasks(restarts, "restart"))
+    let starts = format!("{restarts} {} to start", plural(usize::try_from(restarts).unwrap_or(2), "task"));
+    format!("{count} {} · {starts}{stays}", plural(count, "service"))
 }
 
 /// Returns the label of a unit's action: a unit of a redeploy is not called a rollback or an update.

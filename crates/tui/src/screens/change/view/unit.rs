@@ -72,6 +72,9 @@ impl ChangeView<'_> {
         let arrow = signs::arrow(ascii(self.state));
         let (from, to) = (image_at(&planned.from.image), image_at(&planned.to.image));
         let (from, to) = if unit.direction == Direction::Forward { (from, to) } else { (to, from) };
+        if planned.from.image == planned.to.image {
+            return middle(&format!("redeploy {to}"), room);
+        }
         if from == to {
             return middle(&to, room);
         }
@@ -120,20 +123,23 @@ impl ChangeView<'_> {
         }
         // An open question about the unit already shows this text above.
         if !unit.waits.is_empty() && self.seen.progress.asking != Some(Question::Stuck { unit: at }) {
-            self.below(StyleRole::Waiting, &format!("pending: {}", clean(&unit.waits)), lines);
+            self.below(StyleRole::Waiting, &format!("waits: {}", clean(&unit.waits)), lines);
         }
-        for task in unit.tasks.iter().take(8) {
-            lines.push(self.task(task, unit.direction));
+        let began = unit.steps().first().map(|(_, from, _)| *from);
+        // What ended before the unit began has nothing to do with it.
+        let is_old = |task: &&TaskLine| task.is_over() && task.since.zip(began).is_some_and(|(end, began)| end < began);
+        for task in unit.tasks.iter().filter(|task| !is_old(task)).take(8) {
+            lines.push(self.task(task));
         }
     }
 
-    /// Builds the line of a task. `new` marks the image that the plan brings, in either direction of the unit.
-    fn task(&self, task: &TaskLine, direction: Direction) -> Line<'static> {
+    /// Builds the line of a task. `target` marks the image that the unit goes to, in either direction.
+    fn task(&self, task: &TaskLine) -> Line<'static> {
         let mut pen = self.pen();
-        let slot = task.slot.map(|slot| slot.to_string()).unwrap_or_default();
+        let slot = task.slot.map(|slot| format!("slot {slot}")).unwrap_or_default();
         let text = if task.fresh { StyleRole::Text } else { StyleRole::Dim };
-        let mark = if task.fresh == (direction == Direction::Forward) { "new" } else { "old" };
-        pen.gap(7).column(StyleRole::Dim, mark, 4).put(StyleRole::Dim, &right(&slot, 2)).gap(2);
+        let mark = if task.fresh { "target" } else { "other" };
+        pen.gap(7).column(StyleRole::Dim, mark, 7).column(StyleRole::Dim, &slot, 9);
         pen.column(text, &clean(&task.state), 11).column(text, &middle(&clean(&task.node), 16), 17);
         let since = task.since.map(|at| age(self.state.now.since(at))).unwrap_or_default();
         pen.put(StyleRole::Dim, &right(&since, 4)).gap(2).put(StyleRole::Failing, &clean(&task.error));

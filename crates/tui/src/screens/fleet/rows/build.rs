@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use pinnace_core::history::drift;
 use pinnace_core::journal::ChangeEntry;
 use pinnace_core::pins::{self, PinDoc};
 use pinnace_core::plan::Unit;
@@ -9,11 +10,13 @@ use pinnace_core::swarm::HealthState;
 use pinnace_core::swarm::Service;
 use pinnace_core::swarm::{GroupKey, GroupKind, is_postgres};
 
+use crate::filter::FleetFilter;
 use crate::screens::change::other_clients;
 use crate::screens::fleet::rows::service::{is_news, missing, row};
-use crate::screens::fleet::rows::{FleetRow, FleetRowsInput, Fold, GroupRow, ServiceRow};
+use crate::screens::fleet::rows::{FleetRow, FleetRowsInput, FleetSummary, Fold, GroupRow, ServiceRow};
 
-/// Builds the rows: groups in trouble first, then those that are updating, then the others; each by name.
+/// Builds the rows: groups in trouble first, then those with an unfinished change, then those that are updating, then
+/// the others; each by name.
 pub fn build(view: &FleetRowsInput<'_>) -> Vec<FleetRow> {
     let mut groups: Vec<FleetGroup<'_>> = gather(view);
     groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
@@ -25,6 +28,21 @@ pub fn build(view: &FleetRowsInput<'_>) -> Vec<FleetRow> {
     }
     quiet_rows(view, &quiet, squeeze, &mut rows);
     rows
+}
+
+/// Counts the missing and the drifted services of the whole cluster, whatever the filter and the folds.
+pub(crate) fn summary(view: &FleetRowsInput<'_>) -> FleetSummary {
+    let all = FleetFilter::default();
+    let view = FleetRowsInput { filter: &all, ..*view };
+    let mut summary = FleetSummary::default();
+    for group in gather(&view) {
+        summary.missing += group.missing.len();
+        if let Some(pins) = &group.pins {
+            let drifted = |service: &&&Service| drift::of(view.world, group.key, pins, service).is_some();
+            summary.drifted += group.services.iter().filter(drifted).count();
+        }
+    }
+    summary
 }
 
 /// Counts the lines of all rows.
@@ -113,6 +131,7 @@ struct FleetGroup<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Urgency {
     Trouble,
+    Unfinished,
     Updating,
     Healthy,
 }
@@ -129,6 +148,7 @@ fn gather<'a>(view: &FleetRowsInput<'a>) -> Vec<FleetGroup<'a>> {
         let history = view.world.history(key);
         let pins = history.pins().ok().flatten().map(pins::read);
         let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(Urgency::Healthy);
+        let class = if history.unfinished().is_some() { class.min(Urgency::Unfinished) } else { class };
         let class = if missing.is_empty() { class } else { Urgency::Trouble };
         groups.push(FleetGroup { key, class, services, missing, pins });
     }
@@ -150,8 +170,10 @@ fn gone<'a>(view: &FleetRowsInput<'a>, key: &GroupKey, there: &[&Service]) -> Ve
 fn class_of(view: &FleetRowsInput<'_>, service: &Service) -> Urgency {
     match view.world.health(&service.id) {
         Some(health) if health.state.is_trouble() => Urgency::Trouble,
-        Some(health) if health.state == HealthState::Updating => Urgency::Updating,
-        _ => Urgency::Healthy,
+        Some(health) if matches!(health.state, HealthState::Ok | HealthState::Finished | HealthState::Stopped) => {
+            Urgency::Healthy
+        }
+        _ => Urgency::Updating,
     }
 }
 

@@ -16,6 +16,7 @@ use pinnace_core::swarm::{Health, HealthState};
 use pinnace_core::swarm::{NodeState, Service, TaskState};
 use pinnace_core::time::Time;
 
+use crate::screens::change::other_clients;
 use crate::screens::fleet::rows::{Badge, FleetRowsInput, RecentServiceChange, ServiceProblem, ServiceRow};
 
 /// The time for which an automatic rollback by the engine is shown in full.
@@ -29,6 +30,7 @@ pub(crate) fn row(view: &FleetRowsInput<'_>, group: &GroupKey, pins: Option<&Pin
         desired: 0,
         fresh: 0,
         error: None,
+        left: Vec::new(),
         waits: None,
         changed: None,
         since: None,
@@ -40,7 +42,7 @@ pub(crate) fn row(view: &FleetRowsInput<'_>, group: &GroupKey, pins: Option<&Pin
     let mut hosts = view.world.hosts(service);
     let host = (group.kind == GroupKind::Database && hosts.len() == 1).then(|| hosts.remove(0));
     let pin = pins.and_then(|doc| doc.effective(group, service));
-    let changed = changed(view, service, health);
+    let changed = changed(view, group, service, health);
     let wrong = wrong(view, service, health);
     let lines = usize::from(changed.is_some()) + usize::from(wrong.is_some());
     // Trouble after a change began with the change, not with the newest attempt to start a task.
@@ -109,7 +111,16 @@ fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::I
     if moved || unit.action == UnitAction::None { &unit.to } else { &unit.from }
 }
 
-fn changed(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Option<RecentServiceChange> {
+fn changed(
+    view: &FleetRowsInput<'_>,
+    group: &GroupKey,
+    service: &Service,
+    health: &Health,
+) -> Option<RecentServiceChange> {
+    let history = view.world.history(group);
+    if let Some(entry) = history.unfinished().filter(|_| group.kind == GroupKind::Service) {
+        return Some(RecentServiceChange::Unfinished(other_clients::describe(history, entry)));
+    }
     if health.engine_rolled_back {
         let update = service.update.as_ref();
         let at = update.and_then(|update| update.completed.or(update.started));
@@ -118,13 +129,18 @@ fn changed(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Opt
         return (news || health.state.is_trouble()).then_some(RecentServiceChange::EngineRolledBack { message, at });
     }
     let loud = health.state.is_trouble() || health.state == HealthState::Updating;
-    let changed = health.changed.as_ref().filter(|_| loud && health.state != HealthState::NodeDown)?;
+    // What a node lost has its cause there, not in the last change of the image.
+    let by_node = health.state == HealthState::NodeDown || (!health.left.is_empty() && health.error.is_none());
+    let changed = health.changed.as_ref().filter(|_| loud && !by_node)?;
     Some(RecentServiceChange::Image { from: clean(&changed.from), at: changed.at })
 }
 
 fn wrong(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Option<ServiceProblem> {
     if health.state == HealthState::NodeDown {
         return Some(node_down(view, service));
+    }
+    if let Some(left) = left(view, health) {
+        return Some(left);
     }
     if let Some(error) = &health.error {
         let text = short_error(&error.text, &error.image);
@@ -147,6 +163,31 @@ fn wrong(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Optio
         };
         Some(ServiceProblem { text, waits: health.state == HealthState::Pending, cause: None, at: None })
     })
+}
+
+/// Describes the problem of a service whose tasks left nodes that are drained or down, and do not run elsewhere yet;
+/// `None` if they have a reason of their own not to run.
+fn left(view: &FleetRowsInput<'_>, health: &Health) -> Option<ServiceProblem> {
+    let waits = health.waits.as_deref();
+    if health.left.is_empty() || health.error.as_ref().is_some_and(|error| Some(&*error.text) != waits) {
+        return None;
+    }
+    let nodes = health.left.iter().filter_map(|id| view.world.nodes.get(id));
+    let names = |down: bool| {
+        let of = nodes.clone().filter(|node| (node.state == NodeState::Down) == down);
+        of.map(|node| clean(&node.hostname)).collect::<Vec<_>>()
+    };
+    let (down, drained) = (names(true), names(false));
+    let mut parts = Vec::new();
+    if !down.is_empty() {
+        parts.push(format!("{} down", are(&down)));
+    }
+    if !drained.is_empty() {
+        parts.push(format!("{} drained", are(&drained)));
+    }
+    let then = waits.map_or_else(|| format!("{}/{} tasks running", health.running, health.desired), clean);
+    let at = health.error.as_ref().map_or(health.since, |error| error.at);
+    Some(ServiceProblem { text: format!("{}; {then}", parts.join(", ")), waits: true, cause: None, at })
 }
 
 /// Describes the problem of a service with a node that is down: the state of its tasks there is unknown, and
